@@ -1,0 +1,81 @@
+//! Who may see what: the one place that says it.
+
+use crate::UserId;
+
+/// Whoever is asking: a signed-in user, and whether they are an admin.
+///
+/// The access rule has two halves, and every path of the service goes through one of them:
+///
+/// - **One ICP** ([`Caller::may_access`]): a caller may read, change and delete it when its `userIds` contains
+///   them, or when they are an admin.
+/// - **The list** ([`Caller::list_scope`]): it holds the ICPs whose `userIds` contains the caller, and no other.
+///   Being an admin adds nothing to it.
+///
+/// ```
+/// use icp_domain::{Caller, UserId};
+///
+/// let ada: UserId = "user_ada".parse()?;
+/// let bob: UserId = "user_bob".parse()?;
+/// let users = [ada.clone()];
+///
+/// assert!(Caller::user(ada).may_access(&users));
+/// assert!(!Caller::user(bob.clone()).may_access(&users));
+/// assert!(Caller::admin(bob.clone()).may_access(&users));
+/// assert!(!Caller::admin(bob).list_scope().includes(&users));
+/// # Ok::<(), icp_domain::EmptyUserId>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    user_id: UserId,
+    admin: bool,
+}
+
+impl Caller {
+    /// A user without special rights.
+    pub fn user(user_id: UserId) -> Self {
+        Self { user_id, admin: false }
+    }
+
+    /// A user who may access every ICP.
+    pub fn admin(user_id: UserId) -> Self {
+        Self { user_id, admin: true }
+    }
+
+    /// Who it is.
+    pub fn user_id(&self) -> &UserId {
+        &self.user_id
+    }
+
+    /// Whether they are an admin.
+    pub fn is_admin(&self) -> bool {
+        self.admin
+    }
+
+    /// Whether this caller may read, change and delete the ICP with these `userIds`.
+    pub fn may_access(&self, user_ids: &[UserId]) -> bool {
+        self.admin || user_ids.contains(&self.user_id)
+    }
+
+    /// Which ICPs this caller's list holds.
+    pub fn list_scope(&self) -> ListScope {
+        ListScope(self.user_id.clone())
+    }
+}
+
+/// Which ICPs a list holds: those that name one user. Only the access rule makes it, so that a repository
+/// cannot be asked for a list that the rule has not decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListScope(UserId);
+
+impl ListScope {
+    /// The user whom the listed ICPs name.
+    pub fn member(&self) -> &UserId {
+        &self.0
+    }
+
+    /// Whether the ICP with these `userIds` belongs into the list. What a repository does with an index must
+    /// come to the same.
+    pub fn includes(&self, user_ids: &[UserId]) -> bool {
+        user_ids.contains(&self.0)
+    }
+}

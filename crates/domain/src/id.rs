@@ -1,0 +1,47 @@
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The identifier of an ICP: a UUID, written in lower case with hyphens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct IcpId(Uuid);
+
+impl IcpId {
+    /// The UUID.
+    pub fn as_uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl From<Uuid> for IcpId {
+    fn from(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+}
+
+impl FromStr for IcpId {
+    type Err = InvalidIcpId;
+
+    /// Takes the form with hyphens only (RFC 9562, section 4), in either case.
+    fn from_str(text: &str) -> Result<Self, InvalidIcpId> {
+        // `Uuid` also reads braces, URNs and bare digits; one id has one spelling here.
+        match Uuid::try_parse(text) {
+            Ok(uuid) if text.len() == uuid::fmt::Hyphenated::LENGTH => Ok(Self(uuid)),
+            _ => Err(InvalidIcpId),
+        }
+    }
+}
+
+impl fmt::Display for IcpId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(formatter)
+    }
+}
+
+/// The text is not a UUID.
+#[derive(Debug, thiserror::Error)]
+#[error("not a UUID such as 550e8400-e29b-41d4-a716-446655440000")]
+pub struct InvalidIcpId;

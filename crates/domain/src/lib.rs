@@ -1,0 +1,28 @@
+#![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
+
+mod access;
+pub mod criteria;
+mod decode;
+mod document;
+mod extra;
+mod fault;
+mod icp;
+mod id;
+pub mod json;
+pub mod limits;
+mod open_enum;
+mod part;
+mod timestamp;
+mod user_id;
+
+pub use access::{Caller, ListScope};
+pub use decode::Rules;
+pub use document::{IcpDocument, WireList};
+pub use extra::ExtraMembers;
+pub use fault::{Fault, FaultCode, Faults};
+pub use icp::Icp;
+pub use id::{IcpId, InvalidIcpId};
+pub use part::Part;
+pub use timestamp::{InvalidTimestamp, Timestamp};
+pub use user_id::{EmptyUserId, UserId};

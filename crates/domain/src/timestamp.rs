@@ -1,0 +1,92 @@
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, Datelike as _, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A point in time, in whole milliseconds of UTC, in the years 0000 to 9999.
+///
+/// It is written as `2024-01-15T10:30:00.000Z`: always three decimals, always `Z`. It is read from any RFC 3339
+/// text: other offsets are converted, finer fractions cut, and a leap second becomes the second after it.
+///
+/// ```
+/// use icp_domain::Timestamp;
+///
+/// let time: Timestamp = "2024-01-15T12:30:00.123987+02:00".parse()?;
+/// assert_eq!(time.to_string(), "2024-01-15T10:30:00.123Z");
+/// # Ok::<(), icp_domain::InvalidTimestamp>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(DateTime<Utc>);
+
+impl Timestamp {
+    /// The first time that can be written: the start of the year 0000.
+    pub const MIN: Self = Self::constant(-62_167_219_200_000);
+    /// The last time that can be written: the end of the year 9999.
+    pub const MAX: Self = Self::constant(253_402_300_799_999);
+    /// 1970-01-01T00:00:00.000Z.
+    pub const UNIX_EPOCH: Self = Self::constant(0);
+
+    const fn constant(milliseconds: i64) -> Self {
+        match DateTime::from_timestamp_millis(milliseconds) {
+            Some(time) => Self(time),
+            None => Self(DateTime::UNIX_EPOCH),
+        }
+    }
+
+    /// The time so many milliseconds after 1970-01-01T00:00:00Z; `None` outside the years 0000 to 9999.
+    pub fn from_unix_millis(milliseconds: i64) -> Option<Self> {
+        DateTime::from_timestamp_millis(milliseconds).and_then(|time| time.try_into().ok())
+    }
+
+    /// Milliseconds since 1970-01-01T00:00:00Z, negative before it.
+    pub fn unix_millis(self) -> i64 {
+        self.0.timestamp_millis()
+    }
+
+    /// The same time as chrono writes it.
+    pub fn as_datetime(self) -> DateTime<Utc> {
+        self.0
+    }
+}
+
+impl TryFrom<DateTime<Utc>> for Timestamp {
+    type Error = InvalidTimestamp;
+
+    fn try_from(time: DateTime<Utc>) -> Result<Self, InvalidTimestamp> {
+        // By way of milliseconds, which also turns chrono's leap seconds into the second after.
+        let time = DateTime::from_timestamp_millis(time.timestamp_millis()).ok_or(InvalidTimestamp)?;
+        if (0..=9999).contains(&time.year()) { Ok(Self(time)) } else { Err(InvalidTimestamp) }
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = InvalidTimestamp;
+
+    fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
+        DateTime::parse_from_rfc3339(text).map_err(|_| InvalidTimestamp)?.to_utc().try_into()
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.format("%Y-%m-%dT%H:%M:%S%.3fZ").fmt(formatter)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// The text is not an RFC 3339 time, or lies outside the years 0000 to 9999.
+#[derive(Debug, thiserror::Error)]
+#[error("not an RFC 3339 time such as 2024-01-15T10:30:00.000Z, in the years 0000 to 9999")]
+pub struct InvalidTimestamp;

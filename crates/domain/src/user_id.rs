@@ -1,0 +1,57 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The id that Clerk gives a user, such as `user_2abc`. Any text but the empty one, compared byte for byte:
+/// ids outlive the rules by which they were made. What may be *written* is narrower, see [`crate::limits`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct UserId(String);
+
+impl UserId {
+    /// The id's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for UserId {
+    type Error = EmptyUserId;
+
+    fn try_from(text: String) -> Result<Self, EmptyUserId> {
+        if text.is_empty() { Err(EmptyUserId) } else { Ok(Self(text)) }
+    }
+}
+
+impl TryFrom<&str> for UserId {
+    type Error = EmptyUserId;
+
+    fn try_from(text: &str) -> Result<Self, EmptyUserId> {
+        text.to_owned().try_into()
+    }
+}
+
+impl std::str::FromStr for UserId {
+    type Err = EmptyUserId;
+
+    fn from_str(text: &str) -> Result<Self, EmptyUserId> {
+        text.try_into()
+    }
+}
+
+impl From<UserId> for String {
+    fn from(id: UserId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// A user id has at least one character.
+#[derive(Debug, thiserror::Error)]
+#[error("a user id is not empty")]
+pub struct EmptyUserId;

@@ -1,0 +1,24 @@
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use icp_domain::Timestamp;
+
+/// What time it is. Injected, so that a test can set it.
+pub trait Clock: Send + Sync + 'static {
+    /// The present time of day.
+    fn now(&self) -> Timestamp;
+}
+
+/// The machine's clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks the machine")]
+    fn now(&self) -> Timestamp {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since_epoch.as_millis())
+            .ok()
+            .and_then(Timestamp::from_unix_millis)
+            .unwrap_or(Timestamp::MAX)
+    }
+}

@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
+
+mod authentication;
+mod clock;
+mod health;
+mod repository;
+mod schema;
+mod transfer;
+
+pub use authentication::{AuthenticationError, Authenticator, Credentials, Rejection};
+pub use clock::{Clock, SystemClock};
+pub use health::{Health, HealthCheck};
+pub use repository::{BoxError, IcpRepository, RepositoryError};
+pub use schema::{MigrationReport, Schema, SchemaError};
+pub use transfer::{ExportSink, IcpTransfer, ImportSource, ImportSummary, OnConflict, TransferError};

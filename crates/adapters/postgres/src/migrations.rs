@@ -1,0 +1,100 @@
+use async_trait::async_trait;
+use diesel::connection::SimpleConnection as _;
+use diesel::migration::{Migration, MigrationSource as _};
+use diesel::pg::Pg;
+use diesel::Connection as _;
+use diesel_async::AsyncPgConnection;
+use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use icp_ports::{BoxError, MigrationReport, RepositoryError, Schema, SchemaError};
+
+use crate::connections::connect;
+use crate::database::PostgresDatabase;
+use crate::error::query_failed;
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../../migrations/postgres");
+
+/// Held by whoever migrates. The number is this project's own: the letters `icp-schema`, cut to 8 bytes.
+const LOCK: &str = "SELECT pg_advisory_xact_lock(7593173187410322276)";
+
+type SyncConnection = AsyncConnectionWrapper<AsyncPgConnection>;
+
+#[async_trait]
+impl Schema for PostgresDatabase {
+    async fn pending(&self) -> Result<Vec<String>, SchemaError> {
+        self.with_schema(|connection| {
+            // Asking makes diesel's own table; rolled back, the question leaves no trace.
+            let mut pending = Ok(Vec::new());
+            connection.test_transaction::<_, BoxError, _>(|connection| {
+                pending = examine(connection).map(|(_, pending)| names(&pending));
+                Ok(())
+            });
+            pending
+        })
+        .await
+    }
+
+    async fn migrate(&self) -> Result<MigrationReport, SchemaError> {
+        self.with_schema(|connection| {
+            // One transaction for all, with a lock that ends with it: of several processes one migrates, the others wait
+            // and find it done. A session's lock would not survive a pooler that shares sessions.
+            let migrated = connection.transaction::<_, Failure, _>(|connection| {
+                connection.batch_execute(LOCK)?;
+                let (created, pending) = examine(connection)?;
+                connection.run_migrations(&pending).map_err(backend)?;
+                Ok(MigrationReport { applied: names(&pending), created })
+            });
+            migrated.map_err(|Failure(error)| error)
+        })
+        .await
+    }
+}
+
+impl PostgresDatabase {
+    /// Diesel's migrations are synchronous. They run on a blocking thread, since `block_in_place` panics under actix's
+    /// runtime.
+    async fn with_schema<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut SyncConnection) -> Result<T, SchemaError> + Send + 'static,
+    ) -> Result<T, SchemaError> {
+        let mut connection = SyncConnection::from(connect(&self.config).await?);
+        let working = tokio::task::spawn_blocking(move || work(&mut connection));
+        working.await.map_err(|error| RepositoryError::Backend(error.into()))?
+    }
+}
+
+type Migrations = Vec<Box<dyn Migration<Pg>>>;
+
+/// Whether no migration was ever applied, and which are pending.
+fn examine(connection: &mut SyncConnection) -> Result<(bool, Migrations), SchemaError> {
+    let applied = connection.applied_migrations().map_err(backend)?;
+    let mut pending: Migrations = MIGRATIONS.migrations().map_err(backend)?;
+    if let Some(newer) = applied.iter().find(|version| !pending.iter().any(|known| known.name().version() == **version)) {
+        return Err(SchemaError::Newer(newer.to_string()));
+    }
+    pending.retain(|migration| !applied.contains(&migration.name().version()));
+    Ok((applied.is_empty(), pending))
+}
+
+fn names(migrations: &Migrations) -> Vec<String> {
+    migrations.iter().map(|migration| migration.name().to_string()).collect()
+}
+
+fn backend(error: BoxError) -> SchemaError {
+    RepositoryError::Backend(error).into()
+}
+
+/// Diesel's transactions need an error that theirs turns into.
+struct Failure(SchemaError);
+
+impl From<diesel::result::Error> for Failure {
+    fn from(error: diesel::result::Error) -> Self {
+        Self(query_failed(error).into())
+    }
+}
+
+impl From<SchemaError> for Failure {
+    fn from(error: SchemaError) -> Self {
+        Self(error)
+    }
+}

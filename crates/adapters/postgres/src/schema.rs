@@ -1,0 +1,24 @@
+//! The tables, as the migrations make them.
+
+diesel::table! {
+    icps (id) {
+        id -> Uuid,
+        version -> BigInt,
+        name -> Text,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        active_until -> Nullable<Timestamptz>,
+        document -> Text,
+    }
+}
+
+diesel::table! {
+    icp_members (user_id, created_at, icp_id) {
+        user_id -> Text,
+        created_at -> Timestamptz,
+        icp_id -> Uuid,
+    }
+}
+
+diesel::joinable!(icp_members -> icps (icp_id));
+diesel::allow_tables_to_appear_in_same_query!(icps, icp_members);

@@ -1,0 +1,22 @@
+//! From the driver's errors to the port's.
+
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use icp_ports::RepositoryError;
+
+/// A statement failed.
+pub(crate) fn query_failed(error: DieselError) -> RepositoryError {
+    match &error {
+        // Another process holds the file for longer than the busy timeout.
+        DieselError::DatabaseError(DatabaseErrorKind::Unknown, information)
+            if information.message().contains("locked") =>
+        {
+            RepositoryError::Unavailable(error.into())
+        }
+        _ => RepositoryError::Backend(error.into()),
+    }
+}
+
+/// A blocking task did not come to its end: it panicked, or the runtime is shutting down.
+pub(crate) fn task_failed(error: tokio::task::JoinError) -> RepositoryError {
+    RepositoryError::Backend(error.into())
+}

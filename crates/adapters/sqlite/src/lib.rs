@@ -1,0 +1,12 @@
+#![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
+
+mod connections;
+mod database;
+mod error;
+mod migrations;
+mod repository;
+mod schema;
+mod transfer;
+
+pub use database::{OpenError, SqliteDatabase, SqliteSettings};

@@ -1,0 +1,26 @@
+//! The tables, as the migrations make them.
+
+diesel::table! {
+    icps (number) {
+        number -> BigInt,
+        id -> Binary,
+        version -> BigInt,
+        name -> Text,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+        active_until -> Nullable<BigInt>,
+        document -> Text,
+    }
+}
+
+diesel::table! {
+    icp_members (user_id, created_at, icp_id) {
+        user_id -> Text,
+        created_at -> BigInt,
+        icp_id -> Binary,
+        icp_number -> BigInt,
+    }
+}
+
+diesel::joinable!(icp_members -> icps (icp_number));
+diesel::allow_tables_to_appear_in_same_query!(icps, icp_members);

@@ -1,0 +1,141 @@
+use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use super::account::Account;
+use super::guard::Guard;
+use super::postmaster::{Postmaster, within};
+use super::{Binaries, Error, ServerOptions};
+
+pub(super) const USER: &str = "icp";
+
+/// The path of a socket has a limit of about a hundred bytes, and the name in the folder takes its part.
+const LONGEST_PARENT: usize = 60;
+const START: Duration = Duration::from_mins(1);
+
+/// A data folder with what it takes to run a server on it.
+#[derive(Debug)]
+pub(super) struct Cluster {
+    binaries: Binaries,
+    account: Account,
+    folder: PathBuf,
+    options: ServerOptions,
+}
+
+impl Cluster {
+    /// Watched from before there is anything to clean up.
+    pub(super) fn create(options: ServerOptions) -> Result<(Self, Guard), Error> {
+        let binaries = Binaries::find()?;
+        let account = Account::choose()?;
+        let folder = new_folder(account)?;
+        let guard = Guard::watch(&folder)?;
+        let cluster = Self { binaries, account, folder, options };
+        cluster.initialize()?;
+        Ok((cluster, guard))
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(super) fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    pub(super) fn pid_file(&self) -> PathBuf {
+        self.data().join("postmaster.pid")
+    }
+
+    pub(super) fn log_file(&self) -> PathBuf {
+        self.folder.join("log")
+    }
+
+    pub(super) fn log(&self) -> String {
+        fs::read(self.log_file())
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .unwrap_or_default()
+    }
+
+    /// The locale is the one that every system has.
+    fn initialize(&self) -> Result<(), Error> {
+        let output = self
+            .account
+            .command(&self.binaries.program("initdb"))
+            .args(["--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--username", USER, "-D"])
+            .arg(self.data())
+            .output()
+            .map_err(Error::during("running initdb"))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(Error::new(format!("initdb failed: {}", String::from_utf8_lossy(&output.stderr).trim())))
+    }
+
+    /// Returns when the server takes connections.
+    pub(super) fn start(&self, port: u16) -> Result<Postmaster, Error> {
+        let child = self.command(port)?.spawn().map_err(Error::during("running postgres"))?;
+        let mut postmaster = Postmaster::new(child);
+        let id = postmaster.id();
+        within(START, || self.is_ready(id) || postmaster.exited());
+        if self.is_ready(id) && !postmaster.exited() {
+            return Ok(postmaster);
+        }
+        let _ = postmaster.kill();
+        Err(Error::new(format!("the PostgreSQL server does not start:\n{}", self.log())))
+    }
+
+    /// Its output goes to a file: a pipe of ours in its hands would keep whoever reads the other end waiting.
+    /// Its process group is its own, so that Ctrl-C leaves it to the guard.
+    fn command(&self, port: u16) -> Result<Command, Error> {
+        let log = File::options().create(true).append(true).open(self.log_file());
+        let log = log.map_err(Error::during("opening the server's log"))?;
+        let errors = log.try_clone().map_err(Error::during("opening the server's log"))?;
+        let mut command = self.account.command(&self.binaries.program("postgres"));
+        command.arg("-D").arg(self.data());
+        for setting in self.settings(port) {
+            command.args(["-c", &setting]);
+        }
+        command.process_group(0).stdout(log).stderr(errors);
+        Ok(command)
+    }
+
+    /// Without `durable` the system's cache is trusted: killing the server loses no commit, a power cut would.
+    fn settings(&self, port: u16) -> Vec<String> {
+        let durable = if self.options.durable { "on" } else { "off" };
+        vec![
+            "listen_addresses=127.0.0.1".to_owned(),
+            format!("port={port}"),
+            format!("unix_socket_directories={}", self.folder.display()),
+            "max_connections=200".to_owned(),
+            format!("fsync={durable}"),
+            format!("full_page_writes={durable}"),
+        ]
+    }
+
+    /// The file says so in its eighth line; a server that was killed has left its own behind.
+    fn is_ready(&self, postmaster: u32) -> bool {
+        let text = fs::read_to_string(self.pid_file()).unwrap_or_default();
+        let mut lines = text.lines();
+        lines.next() == Some(&postmaster.to_string())
+            && lines.nth(6).is_some_and(|line| line.trim() == "ready")
+    }
+}
+
+/// In the usual place for temporary files, or in `/tmp` where the account cannot get at that.
+fn new_folder(account: Account) -> Result<PathBuf, Error> {
+    let usual = std::env::temp_dir();
+    let short = usual.as_os_str().as_bytes().len() <= LONGEST_PARENT;
+    for parent in [usual.as_path()].into_iter().filter(|_| short).chain([Path::new("/tmp")]) {
+        let folder = tempfile::Builder::new().prefix("icp-postgres-").tempdir_in(parent);
+        let folder =
+            folder.map_err(Error::during(format_args!("making a folder in {}", parent.display())))?;
+        account.own(folder.path())?;
+        if account.can_write(folder.path()) {
+            return Ok(folder.keep());
+        }
+    }
+    Err(Error::new(format!("the user who runs PostgreSQL cannot write to {} or /tmp", usual.display())))
+}

@@ -1,0 +1,27 @@
+trap '' HUP INT QUIT TERM
+folder=$1
+pidfile=$folder/data/postmaster.pid
+
+while read -r _; do :; done
+
+# What a test froze takes no other signal.
+
+if [ -s "$pidfile" ] && read -r postmaster <"$pidfile"; then
+  # The first steps of a new cluster stand there with a minus, which `kill` would take for a process group.
+  postmaster=${postmaster#-}
+  # An immediate shutdown: the postmaster takes its children with it.
+  kill -s QUIT "$postmaster"
+  tries=0
+  while [ -e "$pidfile" ] && kill -s 0 "$postmaster" && [ "$tries" -lt 100 ]; do
+    sleep 0.1
+    tries=$((tries + 1))
+  done
+  [ -e "$pidfile" ] && kill -s KILL "$postmaster"
+fi
+
+# More than once, as something may be on its way out and still writing.
+tries=0
+until rm -rf "$folder" && [ ! -e "$folder" ] || [ "$tries" -ge 50 ]; do
+  sleep 0.1
+  tries=$((tries + 1))
+done

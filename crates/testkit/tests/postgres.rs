@@ -1,0 +1,209 @@
+//! The throwaway server itself: it starts, stops, crashes, hangs, and leaves nothing behind.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "what the tests share fails a test as they do")]
+
+use std::io::{BufRead, BufReader, Lines};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use icp_testkit::postgres::{Server, ServerOptions, shared};
+use tokio_postgres::{Client, NoTls};
+
+const CHILD: &str = "ICP_TESTKIT_CHILD";
+
+async fn connect(url: &str) -> Result<Client, tokio_postgres::Error> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+    tokio::spawn(connection);
+    Ok(client)
+}
+
+async fn ask(url: &str, question: &str) -> String {
+    connect(url).await.unwrap().query_one(question, &[]).await.unwrap().get(0)
+}
+
+/// Whether it comes true before long.
+fn soon(mut comes_true: impl FnMut() -> bool) -> bool {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(20) {
+        if comes_true() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    false
+}
+
+fn refuses_connections(port: u16) -> bool {
+    std::net::TcpStream::connect(("127.0.0.1", port)).is_err()
+}
+
+#[tokio::test]
+async fn a_server_keeps_its_data_and_port_when_it_is_stopped_killed_and_restarted() {
+    let server = Server::start().unwrap();
+    let database = server.database().unwrap();
+    let client = connect(database.url()).await.unwrap();
+    client.batch_execute("CREATE TABLE kept (id int)").await.unwrap();
+    let first = server.pid();
+
+    server.stop().unwrap();
+    assert_eq!(server.pid(), None);
+    assert!(refuses_connections(server.port()));
+    server.start_again().unwrap();
+    assert_ne!(server.pid(), first);
+
+    let client = connect(database.url()).await.unwrap();
+    client.batch_execute("INSERT INTO kept VALUES (1)").await.unwrap();
+    server.kill().unwrap();
+    assert!(client.simple_query("SELECT 1").await.is_err());
+    assert!(refuses_connections(server.port()));
+    server.start_again().unwrap();
+    assert!(server.log().contains("automatic recovery in progress"), "{}", server.log());
+
+    server.restart().unwrap();
+    assert_eq!(ask(database.url(), "SELECT count(*)::text FROM kept").await, "1");
+}
+
+#[tokio::test]
+async fn a_server_is_as_its_options_say() {
+    let durable = Server::start_with(ServerOptions { durable: true }).unwrap();
+    assert_eq!(ask(&durable.url("postgres"), "SHOW fsync").await, "on");
+
+    let server = Server::start().unwrap();
+    let url = server.url("postgres");
+    assert_eq!(ask(&url, "SHOW fsync").await, "off");
+    assert_eq!(ask(&url, "SHOW synchronous_commit").await, "on");
+    assert_eq!(ask(&url, "SHOW max_connections").await, "200");
+    assert_eq!(ask(&url, "SHOW server_encoding").await, "UTF8");
+    assert!(server.folder().join(format!(".s.PGSQL.{}", server.port())).exists());
+}
+
+#[tokio::test]
+async fn a_paused_server_answers_when_it_is_resumed() {
+    let server = Server::start().unwrap();
+    let client = connect(&server.url("postgres")).await.unwrap();
+    server.pause().unwrap();
+    let mut answer = Box::pin(client.simple_query("SELECT 1"));
+    assert!(tokio::time::timeout(Duration::from_millis(300), &mut answer).await.is_err());
+    server.resume().unwrap();
+    tokio::time::timeout(Duration::from_secs(10), answer).await.unwrap().unwrap();
+}
+
+#[test]
+fn what_does_not_suit_the_servers_state_is_an_error() {
+    let server = Server::start().unwrap();
+    assert!(server.start_again().is_err());
+    server.stop().unwrap();
+    assert!(server.stop().is_err());
+    assert!(server.kill().is_err());
+    assert!(server.pause().is_err());
+    assert!(server.database().is_err());
+}
+
+#[test]
+fn a_server_is_gone_with_its_folder_when_it_is_dropped() {
+    for leave in
+        [|_: &Server| {}, |server: &Server| server.kill().unwrap(), |server: &Server| server.pause().unwrap()]
+    {
+        let server = Server::start().unwrap();
+        let (folder, port) = (server.folder().to_owned(), server.port());
+        leave(&server);
+        drop(server);
+        assert!(!folder.exists());
+        assert!(nothing_is_left(port, &folder));
+    }
+}
+
+#[tokio::test]
+async fn databases_are_apart_empty_and_dropped() {
+    let (one, other) = (shared().database(), shared().database());
+    assert_ne!(one.name(), other.name());
+    let client = connect(one.url()).await.unwrap();
+    client.batch_execute("CREATE TABLE mine (id int)").await.unwrap();
+    let tables = "SELECT count(*)::text FROM pg_tables WHERE tablename = 'mine'";
+    assert_eq!(ask(one.url(), tables).await, "1");
+    assert_eq!(ask(other.url(), tables).await, "0");
+
+    let name = one.name().to_owned();
+    drop(one);
+    let left = format!("SELECT count(*)::text FROM pg_database WHERE datname = '{name}'");
+    assert_eq!(ask(shared().admin_url(), &left).await, "0");
+}
+
+/// Another run of this test binary, which holds a server in one of the ways that never drop it.
+struct Holder {
+    process: Child,
+    output: Lines<BufReader<ChildStdout>>,
+}
+
+impl Holder {
+    fn start(way: &str) -> Self {
+        let mut process = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "holds_a_server_for_its_parent", "--ignored", "--nocapture"])
+            .env(CHILD, way)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(process.stdout.take().unwrap()).lines();
+        Self { process, output }
+    }
+
+    /// The server's port and folder.
+    fn holds(&mut self) -> (u16, PathBuf) {
+        let mut lines = self.output.by_ref().map(Result::unwrap);
+        let told = lines.find_map(|line| Some(line.split_once("holding ")?.1.to_owned()));
+        let told = told.expect("the child says what it holds");
+        let (port, folder) = told.split_once(' ').unwrap();
+        (port.parse().unwrap(), PathBuf::from(folder))
+    }
+}
+
+/// Whether a process of the server is left; all of them work in its data folder. Only Linux lets us ask.
+fn is_worked_in(folder: &Path) -> bool {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mut workplaces = entries.filter_map(|entry| std::fs::read_link(entry.path().join("cwd")).ok());
+    workplaces.any(|workplace| workplace.starts_with(folder))
+}
+
+fn nothing_is_left(port: u16, folder: &Path) -> bool {
+    soon(|| !folder.exists() && !is_worked_in(folder)) && refuses_connections(port)
+}
+
+#[test]
+#[ignore = "run by the tests below, as the process that they kill"]
+fn holds_a_server_for_its_parent() {
+    static HELD: std::sync::OnceLock<Server> = std::sync::OnceLock::new();
+    let Ok(way) = std::env::var(CHILD) else { return };
+    let server = HELD.get_or_init(|| Server::start().unwrap());
+    if way == "paused" {
+        server.pause().unwrap();
+    }
+    println!("holding {} {}", server.port(), server.folder().display());
+    assert_ne!(way, "panicking");
+    if way != "exiting" {
+        std::thread::sleep(Duration::from_mins(2));
+    }
+}
+
+#[test]
+fn a_process_that_ends_leaves_no_server_and_no_folder() {
+    for way in ["exiting", "panicking"] {
+        let mut holder = Holder::start(way);
+        let (port, folder) = holder.holds();
+        holder.process.wait().unwrap();
+        assert!(nothing_is_left(port, &folder), "{way}");
+    }
+}
+
+#[test]
+fn a_killed_process_leaves_no_server_and_no_folder() {
+    for way in ["running", "paused"] {
+        let mut holder = Holder::start(way);
+        let (port, folder) = holder.holds();
+        assert!(folder.exists() && !refuses_connections(port));
+        holder.process.kill().unwrap();
+        holder.process.wait().unwrap();
+        assert!(nothing_is_left(port, &folder), "{way}");
+    }
+}

@@ -1,0 +1,2 @@
+DROP TABLE icp_members;
+DROP TABLE icps;

@@ -5,6 +5,7 @@ pidfile=$folder/data/postmaster.pid
 while read -r _; do :; done
 
 # What a test froze takes no other signal.
+[ -e "$folder/frozen" ] && kill -s CONT $(cat "$folder/frozen")
 
 if [ -s "$pidfile" ] && read -r postmaster <"$pidfile"; then
   # The first steps of a new cluster stand there with a minus, which `kill` would take for a process group.

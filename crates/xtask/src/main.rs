@@ -1,0 +1,54 @@
+//! The project's own chores: `cargo xtask --help`.
+
+mod check;
+mod install;
+mod layers;
+mod project;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's own chores", disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Run every test, PostgreSQL's included, on a server that is installed if need be and thrown away after
+    Test {
+        /// What to hand to `cargo test`, such as `-- -p icp-domain`; every crate is tested when it names none
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// Check what needs no running: format, lints, documentation, layers
+    Check,
+    /// Check that no crate reaches into a layer that it must not know
+    Layers,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().chore {
+        Chore::Test { arguments } => test::run(&arguments),
+        Chore::Check => check::run(),
+        Chore::Layers => layers::run(),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("xtask: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// What a chore says before each step.
+fn say(step: &str) {
+    println!("xtask: {step}");
+}
+
+/// The exit code of a chore that consists of checks.
+fn verdict(passed: bool) -> ExitCode {
+    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,124 @@
+//! The service as a whole: built from settings, run until it is stopped.
+
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+
+use anyhow::{Context as _, bail};
+use icp_ports::MigrationReport;
+
+use crate::composition::{self, Storage};
+use crate::http::{Api, HttpServer};
+use crate::samples;
+use crate::settings::{DatabaseLocation, Settings, SettingsError, SignIn};
+
+/// The service, listening and ready to run.
+#[derive(Debug)]
+pub struct Application {
+    server: HttpServer,
+}
+
+impl Application {
+    /// Opens the database, brings its schema up to date, sets up the sign-in, and listens. Must be called within actix's
+    /// runtime.
+    ///
+    /// # Errors
+    ///
+    /// What is in the way, and what to do about it.
+    pub async fn build(settings: &Settings) -> anyhow::Result<Self> {
+        settings.check_for_serving()?;
+        let storage = composition::storage(&settings.database).await?;
+        prepare(settings, &storage).await?;
+        warn_of_open_doors(settings);
+        let api = Api {
+            repository: storage.repository,
+            authenticator: composition::authenticator(&settings.auth)?,
+        };
+        let server = HttpServer::bind(&settings.server, api).map_err(|error| {
+            let address = format!("{}:{}", settings.server.host, settings.server.port);
+            match error.kind() {
+                ErrorKind::AddrInUse => {
+                    SettingsError::of("server.port", format!("{address} is in use already"))
+                }
+                _ => SettingsError::of("server.host", format!("cannot listen on {address}: {error}")),
+            }
+        })?;
+        Ok(Self { server })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// Serves until a signal ends it. Requests in flight are finished, unless a second signal comes.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot serve any longer.
+    pub async fn run_until_stopped(self) -> anyhow::Result<()> {
+        let handle = self.server.handle();
+        let waiting = actix_web::rt::spawn(async move {
+            stop_signal().await;
+            tracing::info!("stopping: requests in flight are finished");
+            let graceful = handle.stop(true);
+            let impatient = async {
+                stop_signal().await;
+                handle.stop(false).await;
+            };
+            futures_util::future::select(Box::pin(graceful), Box::pin(impatient)).await;
+        });
+        let served = self.server.run().await;
+        waiting.abort();
+        tracing::info!("stopped");
+        Ok(served?)
+    }
+}
+
+/// Brings the database into the shape that the service needs.
+async fn prepare(settings: &Settings, storage: &Storage) -> anyhow::Result<()> {
+    if settings.database.migrate {
+        let report = migrate(settings, storage).await?;
+        if !report.applied.is_empty() {
+            tracing::info!(migrations = ?report.applied, "migrated the database");
+        }
+        return Ok(());
+    }
+    let pending = storage.schema.pending().await.context("the database's schema cannot be read")?;
+    if !pending.is_empty() {
+        bail!("the database lacks the migrations {}; apply them with `icp migrate`", pending.join(", "));
+    }
+    Ok(())
+}
+
+/// Applies what is pending. A new embedded database gets the sample ICPs under the development sign-in.
+pub(crate) async fn migrate(settings: &Settings, storage: &Storage) -> anyhow::Result<MigrationReport> {
+    let report = storage.schema.migrate().await.context("the database cannot be migrated")?;
+    let embedded = matches!(settings.database.location, DatabaseLocation::Sqlite(_));
+    if report.created && embedded && matches!(settings.auth.sign_in, SignIn::Development) {
+        samples::store(storage.transfer.as_ref()).await.context("the sample ICPs cannot be stored")?;
+    }
+    Ok(report)
+}
+
+fn warn_of_open_doors(settings: &Settings) {
+    if matches!(settings.auth.sign_in, SignIn::Clerk(_)) && settings.auth.authorized_parties.is_empty() {
+        tracing::warn!(
+            "no authorized parties are set (ICP__AUTH__AUTHORIZED_PARTIES): session tokens that were made for any \
+             origin of this Clerk instance count"
+        );
+    }
+}
+
+/// Ctrl-C, or what a service manager sends.
+async fn stop_signal() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            futures_util::future::select(Box::pin(interrupt), Box::pin(terminate.recv())).await;
+            return;
+        }
+    }
+    let _ = interrupt.await;
+}

@@ -1,0 +1,50 @@
+use std::fmt;
+
+use icp_domain::Faults;
+
+/// Faulty lines that are shown; the others are counted.
+const SHOWN: usize = 1_000;
+
+/// Everything that is wrong with a file, for people: a line for each fault.
+#[derive(Debug, Default)]
+pub(super) struct FileFaults {
+    lines: Vec<String>,
+    count: usize,
+}
+
+impl FileFaults {
+    pub(super) fn of_record(&mut self, line: u64, faults: &Faults) {
+        for fault in faults.all() {
+            let pointer = fault.pointer.as_str();
+            let separator = if pointer.is_empty() { "" } else { " " };
+            self.add(format_args!("line {line}{separator}{pointer}: {} ({})", fault.detail, fault.code));
+        }
+    }
+
+    pub(super) fn add(&mut self, fault: impl fmt::Display) {
+        self.count += 1;
+        if self.lines.len() < SHOWN {
+            self.lines.push(fault.to_string());
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+}
+
+impl fmt::Display for FileFaults {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.count == 1 { "fault" } else { "faults" };
+        write!(formatter, "nothing was imported, because of {} {plural}:", self.count)?;
+        for line in &self.lines {
+            write!(formatter, "\n  {line}")?;
+        }
+        match self.count - self.lines.len() {
+            0 => Ok(()),
+            more => write!(formatter, "\n  and {more} more"),
+        }
+    }
+}
+
+impl std::error::Error for FileFaults {}

@@ -1,0 +1,116 @@
+//! A file as the source of an import.
+
+use std::io::BufRead;
+use std::thread;
+
+use async_trait::async_trait;
+use icp_domain::{Icp, IcpDocument, Rules};
+use icp_ports::{BoxError, ImportSource};
+use tokio::sync::mpsc;
+
+use super::faults::FileFaults;
+use super::records::{Record, RecordError, Records};
+
+/// A batch is full at so many documents or bytes, whichever comes first.
+const BATCH_DOCUMENTS: usize = 2_000;
+const BATCH_BYTES: usize = 2 * 1024 * 1024;
+
+/// Hears how far the reading is.
+pub(crate) type Progress = Box<dyn Fn(Read) + Send>;
+
+/// What has been read of a file.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Read {
+    pub(crate) records: u64,
+    pub(crate) bytes: u64,
+}
+
+/// Reads and checks on a thread of its own, a few batches ahead of the storage.
+pub(crate) struct FileSource(mpsc::Receiver<Result<Vec<IcpDocument>, BoxError>>);
+
+impl FileSource {
+    pub(crate) fn start(input: impl BufRead + Send + 'static, rules: Rules, progress: Progress) -> Self {
+        let (sender, receiver) = mpsc::channel(2);
+        thread::spawn(move || {
+            let reader =
+                Reader { records: Records::new(input), rules, progress, faults: FileFaults::default() };
+            if let Err(error) = reader.run(&sender) {
+                // Nobody listens any more when the storage has failed, which then says why.
+                let _ = sender.blocking_send(Err(error));
+            }
+        });
+        Self(receiver)
+    }
+}
+
+#[async_trait]
+impl ImportSource for FileSource {
+    async fn next_batch(&mut self) -> Result<Option<Vec<IcpDocument>>, BoxError> {
+        self.0.recv().await.transpose()
+    }
+}
+
+struct Reader<R> {
+    records: Records<R>,
+    rules: Rules,
+    progress: Progress,
+    faults: FileFaults,
+}
+
+impl<R: BufRead> Reader<R> {
+    fn run(mut self, sender: &mpsc::Sender<Result<Vec<IcpDocument>, BoxError>>) -> Result<(), BoxError> {
+        let mut read = Read::default();
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        while let Some(record) = self.next_record()? {
+            read.records += 1;
+            read.bytes += record.bytes.len() as u64;
+            if let Some(document) = self.document(&record) {
+                bytes += document.json().len();
+                batch.push(document);
+            }
+            if batch.len() >= BATCH_DOCUMENTS || bytes >= BATCH_BYTES {
+                (self.progress)(read);
+                let full = std::mem::take(&mut batch);
+                bytes = 0;
+                // After a fault nothing will be stored; the rest is read for its faults.
+                if self.faults.is_empty() && sender.blocking_send(Ok(full)).is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        (self.progress)(read);
+        if !self.faults.is_empty() {
+            return Err(self.faults.into());
+        }
+        if !batch.is_empty() {
+            let _ = sender.blocking_send(Ok(batch));
+        }
+        Ok(())
+    }
+
+    /// The next record; `None` at the end, also at one that comes too early, which is a fault.
+    fn next_record(&mut self) -> Result<Option<Record>, BoxError> {
+        match self.records.next() {
+            Ok(record) => Ok(record),
+            Err(RecordError::Io(error)) => Err(format!("the file cannot be read: {error}").into()),
+            Err(damage @ RecordError::Damaged { .. }) => {
+                self.faults.add(damage);
+                Ok(None)
+            }
+        }
+    }
+
+    fn document(&mut self, record: &Record) -> Option<IcpDocument> {
+        let Ok(text) = std::str::from_utf8(&record.bytes) else {
+            self.faults.add(format_args!("line {}: must be UTF-8 (malformed)", record.line));
+            return None;
+        };
+        match Icp::from_json(text, self.rules) {
+            Ok(icp) => Some(icp.into()),
+            Err(faults) => {
+                self.faults.of_record(record.line, &faults);
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+use crate::composition;
+use crate::settings::Settings;
+
+pub(super) fn run(settings: &Settings) -> anyhow::Result<()> {
+    settings.check_for_serving()?;
+    composition::check(&settings.auth, &settings.database)?;
+    print!("{settings}");
+    Ok(())
+}

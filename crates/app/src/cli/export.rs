@@ -1,0 +1,29 @@
+use std::io::{self, BufWriter, ErrorKind, Write as _, stdout};
+
+use icp_ports::TransferError;
+
+use crate::bulk::LineSink;
+use crate::composition;
+use crate::settings::Settings;
+
+const BUFFER_BYTES: usize = 256 * 1024;
+
+pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
+    let storage = composition::storage(&settings.database).await?;
+    let mut sink = LineSink(BufWriter::with_capacity(BUFFER_BYTES, stdout()));
+    let exported = storage.transfer.export(&mut sink).await;
+    let flushed = sink.0.flush();
+    match exported {
+        // `icp export | head` has what it wants.
+        Err(TransferError::Source(error)) if error.downcast_ref().is_some_and(is_broken_pipe) => Ok(()),
+        Err(error) => Err(anyhow::Error::new(error).context("the export failed")),
+        Ok(_) => match flushed {
+            Err(error) if !is_broken_pipe(&error) => Err(error.into()),
+            _ => Ok(()),
+        },
+    }
+}
+
+fn is_broken_pipe(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::BrokenPipe
+}

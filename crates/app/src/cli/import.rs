@@ -1,0 +1,109 @@
+use std::fs::File;
+use std::io::{BufRead, BufReader, stdin};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use icp_domain::Rules;
+use icp_ports::{ImportSummary, OnConflict};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::bulk::{FileSource, Progress};
+use crate::composition;
+use crate::settings::Settings;
+
+const BUFFER_BYTES: usize = 256 * 1024;
+
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// The file to read; standard input when there is none, or `-`
+    file: Option<PathBuf>,
+    /// What happens to an id that is there already
+    #[arg(long, value_enum, default_value_t)]
+    on_conflict: Conflict,
+    /// Takes whatever has the shape of an ICP, and keeps it as it is
+    #[arg(long)]
+    lenient: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Conflict {
+    /// The import fails
+    #[default]
+    Fail,
+    /// What is there stays
+    Skip,
+    /// What comes takes its place
+    Replace,
+}
+
+impl From<Conflict> for OnConflict {
+    fn from(conflict: Conflict) -> Self {
+        match conflict {
+            Conflict::Fail => Self::Fail,
+            Conflict::Skip => Self::Skip,
+            Conflict::Replace => Self::Replace,
+        }
+    }
+}
+
+pub(super) async fn run(settings: &Settings, options: Options) -> anyhow::Result<()> {
+    let (input, size) = open(options.file)?;
+    let storage = composition::storage(&settings.database).await?;
+    if settings.database.migrate {
+        storage.schema.migrate().await.context("the database cannot be migrated")?;
+    }
+    let bar = progress_bar(size);
+    let rules = if options.lenient { Rules::Storable } else { Rules::Strict };
+    let mut source = FileSource::start(input, rules, report_to(bar.clone(), size));
+    let started = Instant::now();
+    let imported = storage.transfer.import(&mut source, options.on_conflict.into()).await;
+    bar.finish_and_clear();
+    let summary = imported.context("the import failed")?;
+    eprintln!("{}", sentence(summary, started.elapsed()));
+    Ok(())
+}
+
+/// The input, and its size where that is known.
+fn open(file: Option<PathBuf>) -> anyhow::Result<(Box<dyn BufRead + Send>, Option<u64>)> {
+    let Some(path) = file.filter(|path| path.as_os_str() != "-") else {
+        return Ok((Box::new(BufReader::with_capacity(BUFFER_BYTES, stdin())), None));
+    };
+    let file = File::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
+    let metadata = file.metadata().with_context(|| format!("cannot open {}", path.display()))?;
+    let size = metadata.is_file().then_some(metadata.len());
+    Ok((Box::new(BufReader::with_capacity(BUFFER_BYTES, file)), size))
+}
+
+/// Shown on a terminal only.
+fn progress_bar(size: Option<u64>) -> ProgressBar {
+    match size {
+        Some(bytes) => {
+            ProgressBar::new(bytes).with_style(style("{bar:40} {bytes}/{total_bytes} {msg} {eta} left"))
+        }
+        None => ProgressBar::new_spinner().with_style(style("{spinner} {msg}")),
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+fn report_to(bar: ProgressBar, size: Option<u64>) -> Progress {
+    Box::new(move |read| {
+        bar.set_message(format!("{} ICPs", read.records));
+        match size {
+            Some(_) => bar.set_position(read.bytes),
+            None => bar.tick(),
+        }
+    })
+}
+
+fn sentence(summary: ImportSummary, elapsed: Duration) -> String {
+    let ImportSummary { inserted, replaced, skipped } = summary;
+    format!(
+        "imported {inserted} ICPs, replaced {replaced}, skipped {skipped} in {:.1} s",
+        elapsed.as_secs_f64()
+    )
+}

@@ -1,0 +1,131 @@
+//! The composition root: the one place that names adapters, and chooses among them by the settings.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use icp_clerk::{
+    AdminRule, ClaimPointer, ClerkAuthenticator, ClerkSettings, KeySetSettings, KeySetUrl, KeySource, PemKey,
+    PublishableKey, SessionCookie,
+};
+use icp_ports::{Authenticator, IcpRepository, IcpTransfer, Schema, SystemClock};
+use icp_postgres::{PostgresDatabase, PostgresSettings};
+use icp_sqlite::{SqliteDatabase, SqliteSettings};
+use secrecy::ExposeSecret as _;
+
+use crate::development::{self, DevelopmentKey};
+use crate::settings::{AuthSettings, ClerkKeys, DatabaseLocation, DatabaseSettings, SettingsError, SignIn};
+
+/// The ports of one database.
+pub(crate) struct Storage {
+    pub(crate) repository: Arc<dyn IcpRepository>,
+    pub(crate) transfer: Arc<dyn IcpTransfer>,
+    pub(crate) schema: Arc<dyn Schema>,
+}
+
+impl Storage {
+    fn of<D: IcpRepository + IcpTransfer + Schema + 'static>(database: D) -> Self {
+        let database = Arc::new(database);
+        Self { repository: database.clone(), transfer: database.clone(), schema: database }
+    }
+}
+
+/// The database that the settings name.
+pub(crate) async fn storage(settings: &DatabaseSettings) -> anyhow::Result<Storage> {
+    let max_connections = settings.max_connections;
+    match &settings.location {
+        DatabaseLocation::Sqlite(path) => {
+            let settings = SqliteSettings { path: path.clone(), max_connections };
+            Ok(Storage::of(SqliteDatabase::open(settings).await?))
+        }
+        DatabaseLocation::Postgres(url) => {
+            let settings = PostgresSettings { url: url.expose_secret().to_owned(), max_connections };
+            let database = PostgresDatabase::new(&settings);
+            Ok(Storage::of(database.map_err(|error| SettingsError::of("database.url", error))?))
+        }
+    }
+}
+
+/// Whoever decides who is signed in. Must be called within a runtime, on which keys are fetched.
+pub(crate) fn authenticator(settings: &AuthSettings) -> anyhow::Result<Arc<dyn Authenticator>> {
+    let settings = clerk_settings(settings)?;
+    let authenticator = ClerkAuthenticator::start(settings, Arc::new(SystemClock));
+    Ok(Arc::new(authenticator.context("the sign-in cannot be set up")?))
+}
+
+/// Checks what only the adapters can read: the texts of keys, URLs and pointers.
+pub(crate) fn check(settings: &AuthSettings, database: &DatabaseSettings) -> anyhow::Result<()> {
+    if let DatabaseLocation::Postgres(url) = &database.location {
+        let settings = PostgresSettings { url: url.expose_secret().to_owned(), max_connections: 1 };
+        PostgresDatabase::new(&settings).map_err(|error| SettingsError::of("database.url", error))?;
+    }
+    match &settings.sign_in {
+        SignIn::Clerk(_) => clerk_settings(settings).map(drop),
+        // Its key would be made by looking.
+        SignIn::Development => admin_rule(settings).map(drop),
+    }
+}
+
+fn clerk_settings(settings: &AuthSettings) -> anyhow::Result<ClerkSettings> {
+    let (issuer, keys, publishable_key) = match &settings.sign_in {
+        SignIn::Clerk(keys) => {
+            let publishable_key: Option<PublishableKey> =
+                parse("auth.publishable_key", keys.publishable_key.as_deref())?;
+            let issuer = keys.issuer.clone().or_else(|| publishable_key.as_ref().map(PublishableKey::issuer));
+            let issuer = issuer.context("no issuer is set")?;
+            (issuer.clone(), key_source(keys, publishable_key.as_ref(), &issuer)?, publishable_key)
+        }
+        SignIn::Development => {
+            let key = DevelopmentKey::load_or_make()?;
+            (development::ISSUER.to_owned(), KeySource::Pem(key.public_pem().parse()?), None)
+        }
+    };
+    Ok(ClerkSettings {
+        issuer,
+        keys,
+        authorized_parties: settings.authorized_parties.clone(),
+        audience: settings.audience.clone(),
+        admin: admin_rule(settings)?,
+        session_cookie: match (settings.session_cookie, publishable_key) {
+            (false, _) => SessionCookie::Ignored,
+            (true, None) => SessionCookie::Plain,
+            (true, Some(key)) => SessionCookie::OfInstance(key),
+        },
+    })
+}
+
+/// A PEM key goes before a key set, and a URL before what the publishable key or the issuer implies.
+fn key_source(
+    keys: &ClerkKeys,
+    publishable_key: Option<&PublishableKey>,
+    issuer: &str,
+) -> Result<KeySource, SettingsError> {
+    if let Some(pem) = parse::<PemKey>("auth.jwt_key", keys.jwt_key.as_deref())? {
+        return Ok(KeySource::Pem(pem));
+    }
+    let url = match (parse::<KeySetUrl>("auth.jwks_url", keys.jwks_url.as_deref())?, publishable_key) {
+        (Some(url), _) => url,
+        (None, Some(key)) => key.key_set_url(),
+        (None, None) => {
+            let url = format!("{}/.well-known/jwks.json", issuer.trim_end_matches('/'));
+            url.parse().map_err(|error| SettingsError::of("auth.issuer", error))?
+        }
+    };
+    Ok(KeySource::KeySet(KeySetSettings { url, lifetime: keys.jwks_lifetime, cooldown: keys.jwks_cooldown }))
+}
+
+fn admin_rule(settings: &AuthSettings) -> anyhow::Result<AdminRule> {
+    let default = match settings.sign_in {
+        SignIn::Clerk(_) => None,
+        SignIn::Development => Some(development::ADMIN_CLAIM),
+    };
+    let claim: Option<ClaimPointer> = parse("auth.admin_claim", settings.admin_claim.as_deref().or(default))?;
+    Ok(AdminRule { user_ids: settings.admin_user_ids.clone(), claim })
+}
+
+fn parse<T: FromStr<Err: std::fmt::Display>>(
+    key: &str,
+    text: Option<&str>,
+) -> Result<Option<T>, SettingsError> {
+    text.map(|text| text.parse().map_err(|error: T::Err| SettingsError::of(key, error))).transpose()
+}

@@ -1,0 +1,145 @@
+//! The development sign-in: a key pair of this machine's own, whose tokens go through the very same verifier as Clerk's.
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use aws_lc_rs::signature::KeyPair as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use icp_domain::{Caller, Timestamp};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
+
+use crate::settings::AuthSettings;
+
+/// The issuer of development tokens. The top-level domain can belong to nobody (RFC 6761).
+pub(crate) const ISSUER: &str = "https://development.icp.invalid";
+/// Where `admin` makes an admin, when nothing else is set.
+pub(crate) const ADMIN_CLAIM: &str = "/metadata/role";
+/// The user of the printed `curl` line, whom the sample ICPs name.
+pub(crate) const SAMPLE_USER: &str = "user_abc123";
+
+/// The list of the API's reference page.
+pub(crate) const SAMPLE_ICPS: &str = include_str!("../../../docs/contract/example-list-icps.json");
+
+const PRIVATE_KEY: &str = "PRIVATE KEY";
+/// Clerk's mark of a session token.
+const SESSION_CATEGORY: &str = "cl_B7d4PD111AAA";
+
+/// The key that signs development tokens.
+pub(crate) struct DevelopmentKey {
+    private: SecretString,
+    public: String,
+}
+
+impl DevelopmentKey {
+    /// The key in the working directory, made when it is not there.
+    pub(crate) fn load_or_make() -> anyhow::Result<Self> {
+        Self::at(Path::new("data/development-key.pem"))
+    }
+
+    fn at(path: &Path) -> anyhow::Result<Self> {
+        let read = || std::fs::read_to_string(path);
+        let pem = match read() {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                make(path).with_context(|| format!("cannot make the development key {}", path.display()))?;
+                read()
+            }
+            result => result,
+        };
+        let pem = pem.with_context(|| format!("cannot read the development key {}", path.display()))?;
+        Self::parse(pem).with_context(|| {
+            format!("{} is no RSA key in PKCS#8; remove it, and a new one is made", path.display())
+        })
+    }
+
+    fn parse(pem: String) -> anyhow::Result<Self> {
+        let base64: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+        let pair = KeyPair::from_pkcs8(&STANDARD.decode(base64)?)?;
+        let public = to_pem("RSA PUBLIC KEY", pair.public_key().as_ref());
+        Ok(Self { private: pem.into(), public })
+    }
+
+    /// The public half, for the verifier.
+    pub(crate) fn public_pem(&self) -> &str {
+        &self.public
+    }
+
+    /// A session token as Clerk would make it.
+    pub(crate) fn token(
+        &self,
+        caller: &Caller,
+        lifetime: Duration,
+        now: Timestamp,
+        settings: &AuthSettings,
+    ) -> anyhow::Result<String> {
+        let seconds = now.unix_millis() / 1_000;
+        let lifetime = i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX);
+        let mut claims = json!({
+            "iss": ISSUER, "sub": caller.user_id(), "sid": "sess_development", "sts": "active", "v": 2,
+            "iat": seconds, "nbf": seconds, "exp": seconds.saturating_add(lifetime),
+        });
+        if let Some(party) = settings.authorized_parties.first() {
+            set(&mut claims, "/azp", party.as_str().into());
+        }
+        if let Some(audience) = settings.audience.first() {
+            set(&mut claims, "/aud", audience.as_str().into());
+        }
+        if caller.is_admin() {
+            set(&mut claims, settings.admin_claim.as_deref().unwrap_or(ADMIN_CLAIM), "admin".into());
+        }
+        let mut header = Header::new(Algorithm::RS256);
+        header.kid = Some("development".to_owned());
+        header.extras.insert("cat".to_owned(), Value::from(SESSION_CATEGORY));
+        let key = EncodingKey::from_rsa_pem(self.private.expose_secret().as_bytes())?;
+        Ok(jsonwebtoken::encode(&header, &claims, &key)?)
+    }
+}
+
+/// Sets the member that a JSON Pointer names, making the objects on the way.
+fn set(claims: &mut Value, pointer: &str, value: Value) {
+    let mut place = claims;
+    for name in pointer.split('/').skip(1) {
+        let name = name.replace("~1", "/").replace("~0", "~");
+        if !place.is_object() {
+            *place = json!({});
+        }
+        let Value::Object(members) = place else { return };
+        place = members.entry(name).or_insert(Value::Null);
+    }
+    *place = value;
+}
+
+/// Writes a new key, unless another process has been faster. It is complete before it has its name, and nobody else may
+/// read it at any moment.
+fn make(path: &Path) -> anyhow::Result<()> {
+    let pair = KeyPair::generate(KeySize::Rsa2048)?;
+    let der: Pkcs8V1Der<'_> = pair.as_der()?;
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let draft = PathBuf::from(format!("{}.{}", path.display(), std::process::id()));
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(&draft)?.write_all(to_pem(PRIVATE_KEY, der.as_ref()).as_bytes())?;
+    let linked = std::fs::hard_link(&draft, path);
+    std::fs::remove_file(&draft)?;
+    match linked {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+fn to_pem(label: &str, der: &[u8]) -> String {
+    let base64 = STANDARD.encode(der);
+    let lines: Vec<_> = base64.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+}

@@ -1,0 +1,81 @@
+//! What surrounds every request: its id, the shape of its errors, its line in the log.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+use actix_web::body::{BoxBody, EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpResponse};
+use futures_util::FutureExt as _;
+
+use super::problem::ApiError;
+use super::request_id::{self, RequestId};
+
+/// The outermost layer.
+pub(super) async fn surround<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
+    let started = Instant::now();
+    let id = RequestId::of(request.headers());
+    // A bug in one request must cost that request alone, and answer it.
+    let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().await;
+    let mut response = match outcome {
+        Ok(Ok(response)) => in_shape(response, &id),
+        Ok(Err(error)) => return Err(without_request(respond(&error, &id), id)),
+        Err(_panic) => {
+            let panicked = ApiError::Internal("a handler panicked".into());
+            return Err(without_request(respond_with(&panicked, &id), id));
+        }
+    };
+    log(&response, &id, started);
+    response.headers_mut().insert(request_id::HEADER, id.into_header());
+    Ok(response)
+}
+
+/// The answer when the request is gone, which actix takes as an error only.
+fn without_request(mut response: HttpResponse, id: RequestId) -> Error {
+    response.headers_mut().insert(request_id::HEADER, id.into_header());
+    InternalError::from_response("", response).into()
+}
+
+/// Errors of handlers, extractors and of actix itself all get the contract's shape.
+fn in_shape<B>(response: ServiceResponse<B>, id: &RequestId) -> ServiceResponse<EitherBody<B, BoxBody>> {
+    let Some(answered) = response.response().error().map(|error| respond(error, id)) else {
+        return response.map_into_left_body();
+    };
+    ServiceResponse::new(response.into_parts().0, answered).map_into_right_body()
+}
+
+fn respond(error: &Error, id: &RequestId) -> HttpResponse {
+    match error.as_error::<ApiError>() {
+        Some(error) => respond_with(error, id),
+        None => respond_with(&ApiError::from_status(error.as_response_error().status_code(), error), id),
+    }
+}
+
+fn respond_with(error: &ApiError, id: &RequestId) -> HttpResponse {
+    if let ApiError::Internal(source) = error {
+        let causes: Vec<_> =
+            std::iter::successors(source.source(), |cause| cause.source()).map(ToString::to_string).collect();
+        tracing::error!(request_id = id.as_str(), error = %source, ?causes, "a request failed");
+    }
+    error.respond(id)
+}
+
+fn log<B>(response: &ServiceResponse<B>, id: &RequestId, started: Instant) {
+    let request = response.request();
+    let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    tracing::info!(
+        target: "icp_app::access",
+        request_id = id.as_str(),
+        method = %request.method(),
+        // The route and not the address: a query may hold what nobody should log.
+        route = request.match_pattern().unwrap_or_else(|| "(none)".to_owned()),
+        status = response.status().as_u16(),
+        micros,
+        "answered"
+    );
+}

@@ -1,0 +1,50 @@
+//! Who is asking, as an extractor: a handler that needs to know cannot be called without.
+
+use actix_web::dev::Payload;
+use actix_web::http::Method;
+use actix_web::http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, ORIGIN};
+use actix_web::{FromRequest, HttpRequest, web};
+use futures_util::future::LocalBoxFuture;
+use icp_domain::Caller;
+use icp_ports::{AuthenticationError, Credentials};
+
+use super::Api;
+use super::problem::ApiError;
+
+/// The signed-in user.
+pub(super) struct CurrentUser(pub(super) Caller);
+
+impl FromRequest for CurrentUser {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { authenticate(&request).await.map(Self) })
+    }
+}
+
+async fn authenticate(request: &HttpRequest) -> Result<Caller, ApiError> {
+    let Some(api) = request.app_data::<web::Data<Api>>() else {
+        return Err(ApiError::Internal("the application has no state".into()));
+    };
+    let headers = request.headers();
+    let (authorization, cookie, origin) =
+        (lines(headers, AUTHORIZATION), lines(headers, COOKIE), lines(headers, ORIGIN));
+    let credentials = Credentials {
+        authorization: &authorization,
+        cookie: &cookie,
+        origin: &origin,
+        changes_state: ![Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method()),
+    };
+    api.authenticator.authenticate(credentials).await.map_err(|error| {
+        if let AuthenticationError::Unauthenticated(reason) = &error {
+            tracing::debug!(reason, "not signed in");
+        }
+        ApiError::of_sign_in(error, !authorization.is_empty())
+    })
+}
+
+fn lines(headers: &HeaderMap, name: HeaderName) -> Vec<&[u8]> {
+    headers.get_all(name).map(actix_web::http::header::HeaderValue::as_bytes).collect()
+}

@@ -1,0 +1,54 @@
+//! The HTTP API. Handlers know the ports and nothing behind them.
+
+mod context;
+mod current_user;
+mod health;
+mod list_icps;
+mod problem;
+mod request_id;
+mod server;
+
+use std::sync::Arc;
+
+use actix_web::{Resource, web};
+use icp_ports::{Authenticator, IcpRepository};
+
+pub(crate) use server::HttpServer;
+
+use problem::ApiError;
+
+/// What handlers work with.
+#[derive(Clone)]
+pub(crate) struct Api {
+    /// The ICPs.
+    pub(crate) repository: Arc<dyn IcpRepository>,
+    /// Who is signed in.
+    pub(crate) authenticator: Arc<dyn Authenticator>,
+}
+
+impl std::fmt::Debug for Api {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Api").finish_non_exhaustive()
+    }
+}
+
+/// Every route.
+fn routes(config: &mut web::ServiceConfig) {
+    config
+        .service(
+            web::resource(["/api/v1/entities/icps", "/api/v1/entities/icps/"])
+                .route(web::get().to(list_icps::handle))
+                .default_service(web::to(async || method_not_allowed("GET"))),
+        )
+        .service(probe("/health/live").route(web::get().to(health::live)))
+        .service(probe("/health/ready").route(web::get().to(health::ready)))
+        .default_service(web::to(async || Err::<String, _>(ApiError::NoSuchRoute)));
+}
+
+fn probe(path: &str) -> Resource {
+    web::resource(path).default_service(web::to(async || method_not_allowed("GET")))
+}
+
+fn method_not_allowed(allow: &'static str) -> Result<String, ApiError> {
+    Err(ApiError::MethodNotAllowed { allow })
+}

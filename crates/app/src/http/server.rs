@@ -1,0 +1,87 @@
+//! The server around the API: sockets, time limits, the end.
+
+use std::any::Any;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use actix_web::middleware::from_fn;
+use actix_web::rt::net::TcpStream;
+use actix_web::{App, dev, web};
+use socket2::SockRef;
+
+use super::{Api, context, routes};
+use crate::settings::ServerSettings;
+
+/// For the head of a request, from its first byte. Slower clients are cut off.
+const REQUEST_HEAD_LIMIT: Duration = Duration::from_secs(5);
+/// How long an idle connection is kept: longer than most balancers keep theirs would delay every shutdown.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// For a client that takes no byte of its answer.
+const STALLED_READER_LIMIT: Duration = Duration::from_secs(30);
+
+/// A server that listens, and serves once it runs.
+pub(crate) struct HttpServer {
+    server: dev::Server,
+    address: SocketAddr,
+}
+
+impl HttpServer {
+    /// Listens. Must be called within actix's runtime.
+    ///
+    /// # Errors
+    ///
+    /// Why the address cannot be listened on.
+    pub(crate) fn bind(settings: &ServerSettings, api: Api) -> io::Result<Self> {
+        let api = web::Data::new(api);
+        let app = move || App::new().app_data(api.clone()).wrap(from_fn(context::surround)).configure(routes);
+        let mut server = actix_web::HttpServer::new(app)
+            .client_request_timeout(REQUEST_HEAD_LIMIT)
+            .keep_alive(KEEP_ALIVE)
+            .shutdown_timeout(settings.shutdown_limit().as_secs())
+            .on_connect(|connection, _| tune(connection))
+            .disable_signals();
+        if let Some(workers) = settings.workers {
+            server = server.workers(workers);
+        }
+        let server = server.bind((settings.host.trim_matches(['[', ']']), settings.port))?;
+        let address = server.addrs().first().copied().ok_or(io::ErrorKind::AddrNotAvailable)?;
+        Ok(Self { server: server.run(), address })
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A handle to stop it with.
+    pub(crate) fn handle(&self) -> dev::ServerHandle {
+        self.server.handle()
+    }
+
+    /// Serves until it is stopped.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot serve any longer.
+    pub(crate) async fn run(self) -> io::Result<()> {
+        self.server.await
+    }
+}
+
+impl std::fmt::Debug for HttpServer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("HttpServer").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// What cannot be set on the server is set on each of its connections.
+fn tune(connection: &dyn Any) {
+    let Some(stream) = connection.downcast_ref::<TcpStream>() else { return };
+    let socket = SockRef::from(stream);
+    // Neither may fail a connection: they make it better, and it works without.
+    let _ = socket.set_tcp_nodelay(true);
+    // actix waits for slow readers without end; the kernel gives up on one that takes nothing.
+    #[cfg(target_os = "linux")]
+    let _ = socket.set_tcp_user_timeout(Some(STALLED_READER_LIMIT));
+}

@@ -1,0 +1,13 @@
+#![doc = include_str!("../README.md")]
+
+mod application;
+mod bulk;
+pub mod cli;
+mod composition;
+mod development;
+mod http;
+mod samples;
+pub mod settings;
+mod telemetry;
+
+pub use application::Application;

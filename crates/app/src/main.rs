@@ -1,0 +1,7 @@
+//! The `icp` binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    icp_app::cli::main()
+}

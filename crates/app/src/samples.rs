@@ -1,0 +1,28 @@
+//! The sample ICPs of a new development database: those of the API's reference page.
+
+use async_trait::async_trait;
+use icp_domain::{Icp, IcpDocument};
+use icp_ports::{BoxError, IcpTransfer, ImportSource, OnConflict, TransferError};
+
+use crate::development::SAMPLE_ICPS;
+
+pub(crate) async fn store(transfer: &dyn IcpTransfer) -> Result<(), TransferError> {
+    transfer.import(&mut Samples::default(), OnConflict::Skip).await.map(drop)
+}
+
+/// One batch, once.
+#[derive(Default)]
+struct Samples {
+    given: bool,
+}
+
+#[async_trait]
+impl ImportSource for Samples {
+    async fn next_batch(&mut self) -> Result<Option<Vec<IcpDocument>>, BoxError> {
+        if std::mem::replace(&mut self.given, true) {
+            return Ok(None);
+        }
+        let icps: Vec<Icp> = serde_json::from_str(SAMPLE_ICPS)?;
+        Ok(Some(icps.into_iter().map(IcpDocument::from).collect()))
+    }
+}

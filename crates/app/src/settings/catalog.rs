@@ -1,0 +1,113 @@
+//! Every setting, once: its key, where else it may come from, its default, and what its value must be.
+
+use tracing_subscriber::EnvFilter;
+
+/// One setting.
+#[derive(Debug)]
+pub(super) struct Setting {
+    /// Its place in a settings file: `section.key`.
+    pub(super) key: &'static str,
+    /// A variable that people's platforms set; it counts below the setting's own.
+    pub(super) platform_variable: Option<&'static str>,
+    pub(super) default: Option<&'static str>,
+    pub(super) kind: Kind,
+}
+
+/// What the value must be.
+#[derive(Debug)]
+pub(super) enum Kind {
+    Text,
+    /// A URL that may hold a password.
+    SecretUrl,
+    Flag,
+    Number {
+        least: u64,
+        most: u64,
+    },
+    List,
+    OneOf(&'static [&'static str]),
+    LogFilter,
+}
+
+impl Setting {
+    /// `ICP__SECTION__KEY`.
+    pub(super) fn variable(&self) -> String {
+        variable(self.key)
+    }
+
+    /// What is wrong with a value, if anything.
+    pub(super) fn objection(&self, value: &config::Value) -> Option<String> {
+        let value = value.clone();
+        let right = match &self.kind {
+            Kind::Text | Kind::SecretUrl => value.into_string().is_ok(),
+            Kind::List => value.into_array().is_ok(),
+            Kind::Flag => value.into_bool().is_ok(),
+            Kind::Number { least, most } => {
+                value.into_uint().is_ok_and(|number| (*least..=*most).contains(&number))
+            }
+            Kind::OneOf(choices) => value.into_string().is_ok_and(|text| choices.contains(&text.as_str())),
+            Kind::LogFilter => value.into_string().is_ok_and(|text| text.parse::<EnvFilter>().is_ok()),
+        };
+        (!right).then(|| self.expected())
+    }
+
+    fn expected(&self) -> String {
+        match &self.kind {
+            Kind::Text | Kind::SecretUrl => "must be a text".to_owned(),
+            Kind::List => "must be a list".to_owned(),
+            Kind::Flag => "must be true or false".to_owned(),
+            Kind::Number { least, most } => format!("must be a whole number from {least} to {most}"),
+            Kind::OneOf(choices) => format!("must be {}", choices.join(" or ")),
+            Kind::LogFilter => "must be a level (error, warn, info, debug, trace) or a filter such as \
+                                info,icp_app=debug"
+                .to_owned(),
+        }
+    }
+}
+
+/// The variable of a key.
+pub(super) fn variable(key: &str) -> String {
+    format!("ICP__{}", key.to_uppercase().replace('.', "__"))
+}
+
+const fn setting(key: &'static str, kind: Kind) -> Setting {
+    Setting { key, platform_variable: None, default: None, kind }
+}
+
+impl Setting {
+    const fn or(self, default: &'static str) -> Self {
+        Self { default: Some(default), ..self }
+    }
+
+    const fn also(self, platform_variable: &'static str) -> Self {
+        Self { platform_variable: Some(platform_variable), ..self }
+    }
+}
+
+const fn from(least: u64, most: u64) -> Kind {
+    Kind::Number { least, most }
+}
+
+/// All of them, in the order of the documentation.
+pub(super) const SETTINGS: &[Setting] = &[
+    setting("server.host", Kind::Text).or("127.0.0.1"),
+    setting("server.port", from(0, 65_535)).or("8080").also("PORT"),
+    setting("server.workers", from(1, 1_024)),
+    setting("server.shutdown_seconds", from(0, 3_600)).or("30"),
+    setting("database.url", Kind::SecretUrl).or("sqlite://data/icp.sqlite3").also("DATABASE_URL"),
+    setting("database.max_connections", from(1, 1_000)).or("4"),
+    setting("database.migrate", Kind::Flag).or("true"),
+    setting("auth.issuer", Kind::Text),
+    setting("auth.jwks_url", Kind::Text),
+    setting("auth.jwt_key", Kind::Text).also("CLERK_JWT_KEY"),
+    setting("auth.publishable_key", Kind::Text).also("CLERK_PUBLISHABLE_KEY"),
+    setting("auth.authorized_parties", Kind::List),
+    setting("auth.audience", Kind::List),
+    setting("auth.session_cookie", Kind::Flag).or("false"),
+    setting("auth.jwks_lifetime_seconds", from(1, 86_400)).or("300"),
+    setting("auth.jwks_cooldown_seconds", from(1, 3_600)).or("10"),
+    setting("auth.admin_user_ids", Kind::List),
+    setting("auth.admin_claim", Kind::Text),
+    setting("log.level", Kind::LogFilter).or("info").also("RUST_LOG"),
+    setting("log.format", Kind::OneOf(&["pretty", "json"])).or("pretty"),
+];

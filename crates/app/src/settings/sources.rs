@@ -1,0 +1,137 @@
+//! Where settings come from: defaults, files, the platform's variables, the service's own variables.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
+
+use super::catalog::{Kind, SETTINGS, Setting};
+use super::error::SettingsError;
+
+/// The file that is read when it is there.
+const DEFAULT_FILE: &str = "config/default.toml";
+
+/// What the process was started with.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// The environment's variables.
+    pub variables: HashMap<String, OsString>,
+    /// The working directory; relative files are looked for here.
+    pub directory: PathBuf,
+    /// The file that the command line names.
+    pub file: Option<PathBuf>,
+}
+
+impl Surroundings {
+    /// Those of this process.
+    pub fn of_process(file: Option<PathBuf>) -> Self {
+        let variables =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect();
+        Self { variables, directory: PathBuf::new(), file }
+    }
+
+    /// A variable's value; one that is empty counts as not set, as compose files and charts leave them.
+    fn variable(&self, name: &str) -> Result<Option<String>, SettingsError> {
+        match self.variables.get(name).filter(|value| !value.is_empty()) {
+            None => Ok(None),
+            Some(value) => match value.to_str() {
+                Some(text) => Ok(Some(text.to_owned())),
+                None => Err(SettingsError::new(format!("{name}: must be Unicode text"))),
+            },
+        }
+    }
+}
+
+/// Reads all sources, later ones before earlier ones.
+pub(super) fn collect(surroundings: &Surroundings) -> Result<Map<String, Value>, SettingsError> {
+    refuse_unknown_variables(surroundings)?;
+    let mut builder = Config::builder().add_source(defaults());
+    let default_file = surroundings.directory.join(DEFAULT_FILE);
+    if default_file.exists() {
+        builder = builder.add_source(file(&default_file));
+    }
+    if let Some(named) = named_file(surroundings)? {
+        if !named.exists() {
+            let message = format!("the settings file {} does not exist", named.display());
+            return Err(SettingsError::new(message));
+        }
+        builder = builder.add_source(file(&named));
+    }
+    let platform = variables(surroundings, |setting| setting.platform_variable.map(str::to_owned))?;
+    let own = variables(surroundings, |setting| Some(setting.variable()))?;
+    let config = builder.add_source(platform).add_source(own).build()?;
+    Ok(config.collect()?)
+}
+
+fn named_file(surroundings: &Surroundings) -> Result<Option<PathBuf>, SettingsError> {
+    let named = match &surroundings.file {
+        Some(file) => Some(file.clone()),
+        None => surroundings.variable("ICP_CONFIG")?.map(PathBuf::from),
+    };
+    Ok(named.map(|file| surroundings.directory.join(file)))
+}
+
+fn file(path: &Path) -> impl Source + Send + Sync + use<> {
+    File::from(path).format(FileFormat::Toml)
+}
+
+/// A typing error in a variable's name would otherwise leave the default in force without a word.
+fn refuse_unknown_variables(surroundings: &Surroundings) -> Result<(), SettingsError> {
+    let known = |name: &str| SETTINGS.iter().any(|setting| setting.variable() == name);
+    let mut unknown: Vec<_> =
+        surroundings.variables.keys().filter(|name| name.starts_with("ICP__") && !known(name)).collect();
+    unknown.sort();
+    match unknown.first() {
+        None => Ok(()),
+        Some(name) => Err(SettingsError::new(format!(
+            "{name}: no such setting; `icp config` lists those that there are"
+        ))),
+    }
+}
+
+/// Values of one kind of origin.
+#[derive(Clone, Debug)]
+struct Values(Map<String, Value>);
+
+impl Source for Values {
+    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
+        Ok(self.0.clone())
+    }
+}
+
+fn defaults() -> Values {
+    let values = SETTINGS.iter().filter_map(|setting| Some((setting, setting.default?)));
+    Values(values.map(|(setting, text)| (setting.key.to_owned(), value(setting, "default", text))).collect())
+}
+
+fn variables(
+    surroundings: &Surroundings,
+    name_of: impl Fn(&Setting) -> Option<String>,
+) -> Result<Values, SettingsError> {
+    let mut values = Map::new();
+    for setting in SETTINGS {
+        let Some(name) = name_of(setting) else { continue };
+        if let Some(text) = surroundings.variable(&name)? {
+            let origin = format!("the variable {name}");
+            values.insert(setting.key.to_owned(), value(setting, &origin, &text));
+        }
+    }
+    Ok(Values(values))
+}
+
+fn value(setting: &Setting, origin: &str, text: &str) -> Value {
+    let origin = origin.to_owned();
+    let kind = match setting.kind {
+        Kind::List => {
+            let elements = text.split(',').map(str::trim).filter(|element| !element.is_empty());
+            ValueKind::Array(elements.map(|element| Value::new(Some(&origin), element)).collect())
+        }
+        _ => ValueKind::from(text),
+    };
+    Value::new(Some(&origin), kind)
+}

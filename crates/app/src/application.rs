@@ -26,6 +26,7 @@ impl Application {
     /// What is in the way, and what to do about it.
     pub async fn build(settings: &Settings) -> anyhow::Result<Self> {
         settings.check_for_serving()?;
+        composition::check(settings)?;
         let storage = composition::storage(&settings.database).await?;
         prepare(settings, &storage).await?;
         warn_of_open_doors(settings);

@@ -14,7 +14,9 @@ use icp_sqlite::{SqliteDatabase, SqliteSettings};
 use secrecy::ExposeSecret as _;
 
 use crate::development::{self, DevelopmentKey};
-use crate::settings::{AuthSettings, ClerkKeys, DatabaseLocation, DatabaseSettings, SettingsError, SignIn};
+use crate::settings::{
+    AuthSettings, ClerkKeys, DatabaseLocation, DatabaseSettings, Settings, SettingsError, SignIn,
+};
 
 /// The ports of one database.
 pub(crate) struct Storage {
@@ -54,15 +56,15 @@ pub(crate) fn authenticator(settings: &AuthSettings) -> anyhow::Result<Arc<dyn A
 }
 
 /// Checks what only the adapters can read: the texts of keys, URLs and pointers.
-pub(crate) fn check(settings: &AuthSettings, database: &DatabaseSettings) -> anyhow::Result<()> {
-    if let DatabaseLocation::Postgres(url) = &database.location {
+pub(crate) fn check(settings: &Settings) -> anyhow::Result<()> {
+    if let DatabaseLocation::Postgres(url) = &settings.database.location {
         let settings = PostgresSettings { url: url.expose_secret().to_owned(), max_connections: 1 };
         PostgresDatabase::new(&settings).map_err(|error| SettingsError::of("database.url", error))?;
     }
-    match &settings.sign_in {
-        SignIn::Clerk(_) => clerk_settings(settings).map(drop),
+    match &settings.auth.sign_in {
+        SignIn::Clerk(_) => clerk_settings(&settings.auth).map(drop),
         // Its key would be made by looking.
-        SignIn::Development => admin_rule(settings).map(drop),
+        SignIn::Development => admin_rule(&settings.auth).map(drop),
     }
 }
 

@@ -1,5 +1,7 @@
 //! The in-memory adapter passes the suite that the others pass.
 
+#![cfg(test)]
+
 use std::process::ExitCode;
 
 use icp_testkit::contract::{self, Subject};

@@ -104,7 +104,10 @@ impl Connections {
 
     fn next_lane(&self) -> &Lane {
         let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.lanes.len();
-        #[expect(clippy::indexing_slicing, reason = "there is at least one lane, and the remainder is below their number")]
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "there is at least one lane, and the remainder is below their number"
+        )]
         &self.lanes[turn]
     }
 }

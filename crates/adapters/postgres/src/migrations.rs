@@ -1,8 +1,8 @@
 use async_trait::async_trait;
+use diesel::Connection as _;
 use diesel::connection::SimpleConnection as _;
 use diesel::migration::{Migration, MigrationSource as _};
 use diesel::pg::Pg;
-use diesel::Connection as _;
 use diesel_async::AsyncPgConnection;
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
@@ -69,7 +69,9 @@ type Migrations = Vec<Box<dyn Migration<Pg>>>;
 fn examine(connection: &mut SyncConnection) -> Result<(bool, Migrations), SchemaError> {
     let applied = connection.applied_migrations().map_err(backend)?;
     let mut pending: Migrations = MIGRATIONS.migrations().map_err(backend)?;
-    if let Some(newer) = applied.iter().find(|version| !pending.iter().any(|known| known.name().version() == **version)) {
+    if let Some(newer) =
+        applied.iter().find(|version| !pending.iter().any(|known| known.name().version() == **version))
+    {
         return Err(SchemaError::Newer(newer.to_string()));
     }
     pending.retain(|migration| !applied.contains(&migration.name().version()));

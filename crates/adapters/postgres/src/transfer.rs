@@ -134,11 +134,19 @@ async fn replace(transaction: &Transaction<'_>, documents: &[&IcpDocument]) -> R
     let statement = transaction.prepare(REPLACE).await?;
     let updates = documents.iter().map(async |document| {
         let active_until = document.active_until().map(Timestamp::as_datetime);
-        let (created_at, updated_at) = (document.created_at().as_datetime(), document.updated_at().as_datetime());
+        let (created_at, updated_at) =
+            (document.created_at().as_datetime(), document.updated_at().as_datetime());
         transaction
             .execute(
                 &statement,
-                &[&document.id().as_uuid(), &document.name(), &created_at, &updated_at, &active_until, &document.json()],
+                &[
+                    &document.id().as_uuid(),
+                    &document.name(),
+                    &created_at,
+                    &updated_at,
+                    &active_until,
+                    &document.json(),
+                ],
             )
             .await
     });

@@ -1,5 +1,7 @@
 //! The contract of a repository, on a real PostgreSQL.
 
+#![cfg(test)]
+
 use std::process::ExitCode;
 
 use icp_postgres::{PostgresDatabase, PostgresSettings};

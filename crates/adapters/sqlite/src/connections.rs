@@ -15,7 +15,8 @@ const BUSY_TIMEOUT_MS: u32 = 5_000;
 
 /// Opens the file, making it when it is not there.
 pub(crate) fn open(path: &Path) -> Result<SqliteConnection, ConnectionError> {
-    let path = path.to_str().ok_or_else(|| ConnectionError::BadConnection("its path is not Unicode".into()))?;
+    let path =
+        path.to_str().ok_or_else(|| ConnectionError::BadConnection("its path is not Unicode".into()))?;
     let mut connection = SqliteConnection::establish(path)?;
     // FULL: in WAL mode NORMAL may lose acknowledged writes when the power fails.
     let pragmas = format!(
@@ -39,11 +40,7 @@ pub(crate) struct Readers {
 
 impl Readers {
     pub(crate) fn new(path: Arc<Path>, first: SqliteConnection, max: usize) -> Self {
-        Self {
-            free: Arc::new(Mutex::new(vec![first])),
-            permits: Arc::new(Semaphore::new(max.max(1))),
-            path,
-        }
+        Self { free: Arc::new(Mutex::new(vec![first])), permits: Arc::new(Semaphore::new(max.max(1))), path }
     }
 
     /// Runs `read` on a blocking thread.

@@ -48,7 +48,8 @@ impl SqliteDatabase {
         let path = self.path.clone();
         let task = move || {
             let unavailable = |error| RepositoryError::Unavailable(Box::new(error));
-            let mut connection = connections::open(&path).map_err(|error| SchemaError::from(unavailable(error)))?;
+            let mut connection =
+                connections::open(&path).map_err(|error| SchemaError::from(unavailable(error)))?;
             work(&mut connection)
         };
         tokio::task::spawn_blocking(task).await.map_err(|error| SchemaError::from(task_failed(error)))?
@@ -61,7 +62,9 @@ type Migrations = Vec<Box<dyn Migration<Sqlite>>>;
 fn examine(connection: &mut SqliteConnection) -> Result<(bool, Migrations), SchemaError> {
     let applied = connection.applied_migrations().map_err(backend)?;
     let mut pending: Migrations = MIGRATIONS.migrations().map_err(backend)?;
-    if let Some(newer) = applied.iter().find(|version| !pending.iter().any(|known| known.name().version() == **version)) {
+    if let Some(newer) =
+        applied.iter().find(|version| !pending.iter().any(|known| known.name().version() == **version))
+    {
         return Err(SchemaError::Newer(newer.to_string()));
     }
     pending.retain(|migration| !applied.contains(&migration.name().version()));

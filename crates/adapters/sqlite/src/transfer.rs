@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use diesel::{
-    ExpressionMethods as _, OptionalExtension as _, QueryDsl as _,
-    QueryResult, RunQueryDsl as _, SqliteConnection,
+    ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, QueryResult, RunQueryDsl as _,
+    SqliteConnection,
 };
 use icp_domain::{IcpDocument, Timestamp};
 use icp_ports::{
@@ -127,7 +127,8 @@ fn write(
         OnConflict::Skip => summary.skipped += 1,
         OnConflict::Replace => {
             let number = update(connection, document)?;
-            diesel::delete(icp_members::table.filter(icp_members::icp_number.eq(number))).execute(connection)?;
+            diesel::delete(icp_members::table.filter(icp_members::icp_number.eq(number)))
+                .execute(connection)?;
             insert_members(connection, number, document)?;
             summary.replaced += 1;
         }

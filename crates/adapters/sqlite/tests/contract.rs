@@ -1,5 +1,7 @@
 //! The contract of a repository, on SQLite.
 
+#![cfg(test)]
+
 use std::process::ExitCode;
 
 use icp_sqlite::{SqliteDatabase, SqliteSettings};

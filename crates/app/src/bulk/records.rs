@@ -204,26 +204,25 @@ mod tests {
         Ok(all)
     }
 
-    fn owned(records: &[(u64, &str)]) -> Result<Vec<(u64, String)>, String> {
-        Ok(records.iter().map(|(line, text)| (*line, (*text).to_owned())).collect())
+    #[track_caller]
+    fn assert_records(text: &str, expected: &[(u64, &str)]) {
+        let expected: Vec<_> = expected.iter().map(|(line, text)| (*line, (*text).to_owned())).collect();
+        assert_eq!(records(text), Ok(expected), "{text}");
     }
 
     #[test]
     fn reads_lines_with_their_numbers() {
-        assert_eq!(
-            records("{\"a\":1}\r\n\n  {\"b\":2}\n7"),
-            owned(&[(1, "{\"a\":1}"), (3, "{\"b\":2}"), (4, "7")])
-        );
-        assert_eq!(records("\u{feff}\n{}\n"), owned(&[(2, "{}")]));
-        assert_eq!(records(""), owned(&[]));
-        assert_eq!(records(" \n \n"), owned(&[]));
+        assert_records("{\"a\":1}\r\n\n  {\"b\":2}\n7", &[(1, "{\"a\":1}"), (3, "{\"b\":2}"), (4, "7")]);
+        assert_records("\u{feff}\n{}\n", &[(2, "{}")]);
+        assert_records("", &[]);
+        assert_records(" \n \n", &[]);
     }
 
     #[test]
     fn reads_arrays_over_many_lines() {
         let text = "\n[\n  {\"a\": [1, {\"b\": \"],}\\\"\"}]},\n\n  {},7\n]\n";
-        assert_eq!(records(text), owned(&[(3, "{\"a\": [1, {\"b\": \"],}\\\"\"}]}"), (5, "{}"), (5, "7")]));
-        assert_eq!(records("[]"), owned(&[]));
+        assert_records(text, &[(3, "{\"a\": [1, {\"b\": \"],}\\\"\"}]}"), (5, "{}"), (5, "7")]);
+        assert_records("[]", &[]);
     }
 
     #[test]
@@ -237,7 +236,7 @@ mod tests {
             assert_eq!(records(text), Err(message.to_owned()), "{text}");
         }
         // What is no element is for the JSON reader to refuse.
-        assert_eq!(records("[{} {},,1]"), owned(&[(1, "{} {}"), (1, ""), (1, "1")]));
+        assert_records("[{} {},,1]", &[(1, "{} {}"), (1, ""), (1, "1")]);
     }
 
     #[test]

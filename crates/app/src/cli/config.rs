@@ -3,7 +3,7 @@ use crate::settings::Settings;
 
 pub(super) fn run(settings: &Settings) -> anyhow::Result<()> {
     settings.check_for_serving()?;
-    composition::check(&settings.auth, &settings.database)?;
+    composition::check(settings)?;
     print!("{settings}");
     Ok(())
 }

@@ -54,8 +54,8 @@ mod tests {
     #[test]
     fn reads_times() {
         assert_eq!(lifetime("90s"), Ok(Duration::from_secs(90)));
-        assert_eq!(lifetime("1h"), Ok(Duration::from_secs(3_600)));
-        assert_eq!(lifetime("7d"), Ok(Duration::from_secs(604_800)));
+        assert_eq!(lifetime("1h"), Ok(Duration::from_hours(1)));
+        assert_eq!(lifetime("7d"), Ok(Duration::from_hours(7 * 24)));
         for wrong in ["", "h", "1", "-1h", "1.5h", "1w", "9999999999s", "1µ", "ä"] {
             assert!(lifetime(wrong).is_err(), "{wrong}");
         }

@@ -63,7 +63,7 @@ pub(super) async fn replaces_what_is_there_and_who_may_see_it(subject: Subject) 
 
 pub(super) async fn replaces_with_the_last_of_several(subject: Subject) {
     let versions = (1..=20).map(|version| icp(1).with("name", format!("version {version}")).document());
-    let last = versions.clone().last().expect("there are some");
+    let last = versions.clone().next_back().expect("there are some");
     let summary = subject.import(versions, OnConflict::Replace).await;
     assert_eq!(summary.expect("it imports"), ImportSummary { inserted: 1, replaced: 19, skipped: 0 });
     assert_eq!(subject.export().await, [last.json()]);

@@ -1,0 +1,69 @@
+//! Every error, of every route, has one shape.
+
+use reqwest::Method;
+
+use crate::support::{Answer, LIST, Setup, client};
+
+#[tokio::test]
+async fn whoever_is_not_signed_in_gets_a_401() {
+    let service = Setup::new().start();
+    let without = service.get(LIST, None).await;
+    without.assert_problem(401, "UNAUTHORIZED");
+    assert_eq!(without.header("www-authenticate"), "Bearer");
+
+    let with = service.get(LIST, Some("e30.e30.e30")).await;
+    with.assert_problem(401, "UNAUTHORIZED");
+    assert_eq!(with.header("www-authenticate"), r#"Bearer error="invalid_token""#);
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_a_404() {
+    let service = Setup::new().start();
+    for path in [
+        "/",
+        "/api",
+        "/api/v1/entities",
+        "/api/v1/entities/icpss",
+        "/health",
+        "/%00",
+        "/%ff/../%2e",
+        "/?a=%zz",
+    ] {
+        service.get(path, None).await.assert_problem(404, "NOT_FOUND");
+    }
+}
+
+#[tokio::test]
+async fn other_methods_are_a_405_that_names_the_right_ones() {
+    let service = Setup::new().start();
+    for (path, allow) in [(LIST, "GET"), ("/health/live", "GET"), ("/health/ready", "GET")] {
+        for method in [Method::DELETE, Method::PUT, Method::TRACE] {
+            let request = client().request(method.clone(), format!("{}{path}", service.address));
+            let answer = Answer::of(request).await;
+            answer.assert_problem(405, "METHOD_NOT_ALLOWED");
+            assert_eq!(answer.header("allow"), allow, "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_request_id_is_taken_over_when_it_is_fit_for_a_log() {
+    let service = Setup::new().start();
+    let ask = |id: Vec<u8>| {
+        let request = client().get(format!("{}/nowhere", service.address));
+        Answer::of(
+            request.header("x-request-id", reqwest::header::HeaderValue::from_bytes(&id).expect("a header")),
+        )
+    };
+    let taken = "7c0f6a4e:checkout/42.a_b-c+d=e@f";
+    let answer = ask(taken.into()).await;
+    assert_eq!(answer.header("x-request-id"), taken);
+    answer.assert_problem(404, "NOT_FOUND");
+
+    for unfit in
+        [b"".to_vec(), vec![b'x'; 129], b"two words".to_vec(), b"<script>".to_vec(), b"\xff".to_vec()]
+    {
+        let answer = ask(unfit).await;
+        assert_eq!(answer.header("x-request-id").len(), 36, "a new one: {answer:?}");
+    }
+}

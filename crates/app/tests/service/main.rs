@@ -1,0 +1,16 @@
+//! The service as its users meet it: the real binary, real databases, real sockets.
+
+#![cfg(test)]
+
+mod support;
+
+mod errors;
+mod first_start;
+mod hostile_clients;
+mod lists;
+mod logs;
+mod outages;
+mod settings;
+mod shutdown;
+mod sign_in;
+mod transfers;

@@ -1,0 +1,107 @@
+//! Settings: where they come from, and what is said of bad ones.
+
+use crate::support::{Setup, refusal, stdout};
+
+fn config(setup: &Setup) -> String {
+    let output = setup.icp(&["config"]);
+    assert!(output.status.success(), "{output:?}");
+    stdout(&output)
+}
+
+#[test]
+fn later_sources_go_before_earlier_ones_and_each_is_named() {
+    let setup = Setup::new()
+        .with("PORT", "1001")
+        .with("DATABASE_URL", "sqlite://platform.sqlite3")
+        .with("ICP_CONFIG", "named.toml")
+        .with("ICP__AUTH__AUTHORIZED_PARTIES", "https://a.example, https://b.example,")
+        .with("ICP__AUTH__ISSUER", "");
+    std::fs::create_dir(setup.path().join("config")).expect("a folder");
+    let default_file =
+        "[server]\nworkers = 3\nport = 1002\n[log]\nlevel = \"warn\"\n[database]\nmax_connections = 7\n";
+    std::fs::write(setup.path().join("config/default.toml"), default_file).expect("a file");
+    std::fs::write(setup.path().join("named.toml"), "[server]\nworkers = 5\n").expect("a file");
+    let config = config(&setup);
+    for line in [
+        "server.host = \"127.0.0.1\" # default",
+        "server.port = 0 # the variable ICP__SERVER__PORT",
+        "database.url = \"sqlite://platform.sqlite3\" # the variable DATABASE_URL",
+        "auth.authorized_parties = [\"https://a.example\", \"https://b.example\"] # the variable ICP__AUTH__AUTHORIZED_PARTIES",
+        "# auth.issuer is not set (ICP__AUTH__ISSUER)",
+    ] {
+        assert!(config.lines().any(|found| found == line), "{line}\nis not in\n{config}");
+    }
+    let origin_of =
+        |key: &str| config.lines().find(|line| line.starts_with(key)).unwrap_or_default().to_owned();
+    assert!(origin_of("server.workers").starts_with("server.workers = 5 # "), "{config}");
+    assert!(origin_of("server.workers").ends_with("named.toml"), "{config}");
+    assert!(origin_of("log.level").ends_with("config/default.toml"), "{config}");
+}
+
+#[test]
+fn passwords_are_hidden() {
+    for url in
+        ["postgres://icp:hunter2@db.example/icp", "postgres://db.example/icp?user=icp&password=hunter2"]
+    {
+        let config = config(&Setup::new().with("ICP__DATABASE__URL", url));
+        assert!(config.contains("db.example") && !config.contains("hunter2"), "{config}");
+    }
+}
+
+#[test]
+fn a_bad_value_is_named_with_its_variable_and_origin() {
+    for (variable, value, key, expected) in [
+        ("ICP__SERVER__PORT", "http", "server.port", "from 0 to 65535"),
+        ("PORT", "70000", "server.port", "from 0 to 65535"),
+        ("ICP__SERVER__WORKERS", "0", "server.workers", "from 1"),
+        ("ICP__SERVER__SHUTDOWN_SECONDS", "-1", "server.shutdown_seconds", "from 0"),
+        ("ICP__DATABASE__URL", "mysql://localhost/icp", "database.url", "postgres:// or sqlite://"),
+        ("ICP__DATABASE__URL", "sqlite://", "database.url", "must name a file"),
+        ("ICP__DATABASE__URL", "postgres://[", "database.url", "not a PostgreSQL URL"),
+        ("ICP__DATABASE__MIGRATE", "perhaps", "database.migrate", "true or false"),
+        ("ICP__LOG__LEVEL", "loud=1=2", "log.level", "a level"),
+        ("ICP__LOG__FORMAT", "xml", "log.format", "pretty or json"),
+        ("CLERK_PUBLISHABLE_KEY", "pk_live_!", "auth.publishable_key", ""),
+        ("ICP__AUTH__JWKS_URL", "https://x.example/", "auth.issuer", "must be set"),
+        ("ICP__AUTH__ADMIN_CLAIM", "metadata.role", "auth.admin_claim", ""),
+        ("ICP__AUTH__JWKS_COOLDOWN_SECONDS", "301", "auth.jwks_cooldown_seconds", "not be longer"),
+    ] {
+        // The port that every setup picks would hide the platform's.
+        let setup = Setup::new().with("ICP__SERVER__PORT", "").with(variable, value);
+        let said = refusal(&setup, &["config"]);
+        let own = format!("ICP__{}", key.to_uppercase().replace('.', "__"));
+        assert!(
+            said.contains(key) && said.contains(&own) && said.contains(expected),
+            "{variable}={value}: {said}"
+        );
+    }
+}
+
+#[test]
+fn clerks_own_texts_are_read_before_the_start() {
+    let issuer = Setup::new().with("ICP__AUTH__ISSUER", "https://clerk.example.com");
+    let said = refusal(&issuer.with("CLERK_JWT_KEY", "-----BEGIN PUBLIC KEY-----\\nnonsense"), &["serve"]);
+    assert!(said.contains("auth.jwt_key (ICP__AUTH__JWT_KEY)"), "{said}");
+    let issuer = Setup::new().with("ICP__AUTH__ISSUER", "https://clerk.example.com");
+    let said = refusal(&issuer.with("ICP__AUTH__JWKS_URL", "http://clerk.example.com/jwks"), &["serve"]);
+    assert!(said.contains("auth.jwks_url (ICP__AUTH__JWKS_URL)"), "{said}");
+}
+
+#[test]
+fn what_nobody_knows_is_refused() {
+    let said = refusal(&Setup::new().with("ICP__SERVER__PROT", "80"), &["config"]);
+    assert!(said.contains("ICP__SERVER__PROT: no such setting"), "{said}");
+
+    let setup = Setup::new();
+    std::fs::write(setup.path().join("icp.toml"), "[server]\nprot = 80\n").expect("a file");
+    let said = refusal(&setup, &["--config", "icp.toml", "config"]);
+    assert!(said.contains("server.prot") && said.contains("icp.toml"), "{said}");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let setup = Setup::new();
+    assert!(refusal(&setup, &["--config", "nowhere.toml", "config"]).contains("nowhere.toml does not exist"));
+    std::fs::write(setup.path().join("broken.toml"), "[server\n").expect("a file");
+    assert!(refusal(&setup, &["--config", "broken.toml", "config"]).contains("broken.toml"));
+}

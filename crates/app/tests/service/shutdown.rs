@@ -1,0 +1,52 @@
+//! The end of the service.
+
+use std::time::{Duration, Instant};
+
+use crate::support::{LIST, Setup};
+
+#[tokio::test]
+async fn stops_when_it_is_told_to() {
+    for signal in ["TERM", "INT"] {
+        let mut service = Setup::new().start();
+        assert_eq!(service.list("user_abc123").await.status, 200);
+        service.signal(signal);
+        let status = service.ended_within(Duration::from_secs(10)).expect("it ends");
+        assert!(status.success(), "{signal}: {status}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn finishes_what_is_in_flight() {
+    // A database that hangs keeps the request in flight for as long as it is wanted.
+    let server = icp_testkit::postgres::Server::start().expect("PostgreSQL starts");
+    let database = server.database().expect("a database");
+    let mut service = Setup::new().with("ICP__DATABASE__URL", database.url()).start();
+    let token = service.setup.token(&["--user", "user_ada"]);
+    assert_eq!(service.get(LIST, Some(&token)).await.status, 200);
+    server.pause().expect("it freezes");
+    let request = crate::support::client().get(format!("{}{LIST}", service.address)).bearer_auth(&token);
+    let in_flight = tokio::spawn(crate::support::Answer::of(request));
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    service.signal("TERM");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let refused = std::net::TcpStream::connect(service.socket());
+    assert!(refused.is_err(), "nobody new is let in");
+    server.resume().expect("it goes on");
+    let answer = in_flight.await.expect("it is answered");
+    assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, "[]"));
+    assert!(service.ended_within(Duration::from_secs(20)).expect("it ends").success());
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once() {
+    let mut service = Setup::new().start();
+    // Half a request, which would be waited for.
+    let mut socket = std::net::TcpStream::connect(service.socket()).expect("it connects");
+    std::io::Write::write_all(&mut socket, b"GET / HTTP/1.1\r\nhost: x\r\n").expect("it takes it");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let started = Instant::now();
+    service.signal("TERM");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    service.signal("TERM");
+    assert!(service.ended_within(Duration::from_secs(3)).is_some(), "after {:?}", started.elapsed());
+}

@@ -1,0 +1,236 @@
+//! A service to test: the binary, started in a folder of its own.
+
+use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A folder to run `icp` in, and the variables it runs with.
+pub(crate) struct Setup {
+    pub(crate) folder: TempDir,
+    variables: HashMap<String, String>,
+}
+
+impl Setup {
+    /// Nothing is set but that a free port is picked.
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self { folder, variables: HashMap::new() }.with("ICP__SERVER__PORT", "0")
+    }
+
+    pub(crate) fn with(mut self, variable: &str, value: &str) -> Self {
+        self.variables.insert(variable.to_owned(), value.to_owned());
+        self
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_icp"));
+        command.args(arguments).current_dir(self.path()).env_clear().envs(&self.variables);
+        command
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn icp(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).stdin(Stdio::null()).output().expect("icp runs")
+    }
+
+    /// Runs a command to its end with something on its standard input.
+    pub(crate) fn icp_with_input(&self, arguments: &[&str], input: &[u8]) -> Output {
+        let mut command = self.command(arguments);
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("icp runs");
+        // An import that fails early closes its input.
+        let _ = child.stdin.take().expect("it is piped").write_all(input);
+        child.wait_with_output().expect("icp ends")
+    }
+
+    /// Starts a command and leaves it running.
+    pub(crate) fn spawn(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("icp runs")
+    }
+
+    /// A token of the development sign-in.
+    pub(crate) fn token(&self, arguments: &[&str]) -> String {
+        let output = self.icp(&[&["token"], arguments].concat());
+        assert!(output.status.success(), "{}", stderr(&output));
+        stdout(&output).trim().to_owned()
+    }
+
+    /// Starts the service and waits until it listens.
+    pub(crate) fn start(self) -> Service {
+        let mut command = self.command(&["serve"]);
+        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("icp runs");
+        let log = Arc::new(Mutex::new(String::new()));
+        let lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
+        let kept = Arc::clone(&log);
+        std::thread::spawn(move || {
+            lines.map_while(Result::ok).for_each(|line| *kept.lock().expect("no panic") += &(line + "\n"));
+        });
+        let mut greeting = BufReader::new(child.stdout.take().expect("it is piped"));
+        let mut first = String::new();
+        greeting.read_line(&mut first).expect("it greets");
+        let Some(address) = first.trim().strip_prefix("icp listens on ").map(str::to_owned) else {
+            std::thread::sleep(Duration::from_millis(200));
+            panic!("it did not start: {first}{}", log.lock().expect("no panic"));
+        };
+        Service { setup: self, child, address, greeting: Some(greeting), log }
+    }
+}
+
+/// A running service. It ends with the value.
+pub(crate) struct Service {
+    pub(crate) setup: Setup,
+    pub(crate) child: Child,
+    /// Such as `http://127.0.0.1:8080`.
+    pub(crate) address: String,
+    greeting: Option<BufReader<std::process::ChildStdout>>,
+    log: Arc<Mutex<String>>,
+}
+
+pub(crate) const LIST: &str = "/api/v1/entities/icps";
+
+impl Service {
+    pub(crate) async fn get(&self, path: &str, token: Option<&str>) -> Answer {
+        let mut request = client().get(format!("{}{path}", self.address));
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        Answer::of(request).await
+    }
+
+    /// The list of a user of the development sign-in.
+    pub(crate) async fn list(&self, user: &str) -> Answer {
+        self.get(LIST, Some(&self.setup.token(&["--user", user]))).await
+    }
+
+    /// Host and port, for raw sockets.
+    pub(crate) fn socket(&self) -> &str {
+        self.address.trim_start_matches("http://")
+    }
+
+    /// The rest of what it said when it started. It is said before the first request is answered.
+    pub(crate) fn greeting(&mut self) -> String {
+        self.signal("TERM");
+        let mut rest = String::new();
+        self.greeting.take().expect("asked once").read_to_string(&mut rest).expect("it is text");
+        rest
+    }
+
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().expect("no panic").clone()
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
+    /// Waits for its end.
+    pub(crate) fn ended_within(&mut self, limit: Duration) -> Option<std::process::ExitStatus> {
+        let deadline = Instant::now() + limit;
+        loop {
+            match self.child.try_wait().expect("it can be asked") {
+                Some(status) => return Some(status),
+                None if Instant::now() > deadline => return None,
+                None => std::thread::sleep(Duration::from_millis(20)),
+            }
+        }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What the service answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) async fn of(request: reqwest::RequestBuilder) -> Self {
+        let response = request.send().await.expect("it answers");
+        let (status, headers) = (response.status(), response.headers().clone());
+        Self { status, headers, body: response.text().await.expect("it answers in full") }
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().expect("it is text"))
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("it is JSON: {self:?}"))
+    }
+
+    /// Checks that this is an error in the contract's shape.
+    #[track_caller]
+    pub(crate) fn assert_problem(&self, status: u16, code: &str) {
+        assert_eq!(self.status.as_u16(), status, "{self:?}");
+        assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
+        let problem = self.json();
+        assert_eq!(problem["status"], status, "{problem}");
+        assert_eq!(problem["code"], code, "{problem}");
+        for member in ["type", "title", "detail"] {
+            assert!(problem[member].is_string(), "{member} in {problem}");
+        }
+        assert_eq!(problem["requestId"], self.header("x-request-id"), "{problem}");
+        assert!(!self.header("x-request-id").is_empty());
+    }
+}
+
+pub(crate) fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().expect("a client")
+}
+
+pub(crate) fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Runs a command that must fail, and gives what it said.
+#[track_caller]
+pub(crate) fn refusal(setup: &Setup, arguments: &[&str]) -> String {
+    let output = setup.icp(arguments);
+    assert!(!output.status.success(), "icp {arguments:?} should have failed: {}", stdout(&output));
+    let said = stderr(&output);
+    assert!(said.lines().any(|line| line.starts_with("error: ")), "it says so in a word: {said}");
+    assert!(!said.contains("panicked"), "{said}");
+    said
+}
+
+/// Tries again until it is true, or the time is over.
+pub(crate) async fn eventually<F: Future<Output = bool>>(
+    limit: Duration,
+    mut check: impl FnMut() -> F,
+) -> bool {
+    let deadline = Instant::now() + limit;
+    while Instant::now() < deadline {
+        if check().await {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    false
+}

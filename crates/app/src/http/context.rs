@@ -12,14 +12,16 @@ use futures_util::FutureExt as _;
 
 use super::problem::ApiError;
 use super::request_id::{self, RequestId};
+use super::unread_body::{self, AnswerBeforeBody};
 
 /// The outermost layer.
-pub(super) async fn surround<B: MessageBody>(
-    request: ServiceRequest,
+pub(super) async fn surround<B: MessageBody + 'static>(
+    mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
     let started = Instant::now();
     let id = RequestId::of(request.headers());
+    let unread = unread_body::take(&mut request);
     // A bug in one request must cost that request alone, and answer it.
     let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().await;
     let mut response = match outcome {
@@ -32,7 +34,11 @@ pub(super) async fn surround<B: MessageBody>(
     };
     log(&response, &id, started);
     response.headers_mut().insert(request_id::HEADER, id.into_header());
-    Ok(response)
+    Ok(match unread {
+        Some(unread) => response
+            .map_body(|_, answer| EitherBody::right(AnswerBeforeBody::boxed(BoxBody::new(answer), unread))),
+        None => response,
+    })
 }
 
 /// The answer when the request is gone, which actix takes as an error only.

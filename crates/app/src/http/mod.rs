@@ -7,6 +7,7 @@ mod list_icps;
 mod problem;
 mod request_id;
 mod server;
+mod unread_body;
 
 use std::sync::Arc;
 

@@ -111,3 +111,25 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("log.level", Kind::LogFilter).or("info").also("RUST_LOG"),
     setting("log.format", Kind::OneOf(&["pretty", "json"])).or("pretty"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_has_every_setting_with_its_default() {
+        let documentation = include_str!("../../../../docs/configuration.md");
+        for setting in SETTINGS {
+            let row = documentation.lines().find(|line| line.starts_with(&format!("| `{}` |", setting.key)));
+            let row = row.unwrap_or_else(|| panic!("{} is not documented", setting.key));
+            assert!(row.contains(&format!("`{}`", setting.variable())), "{row}");
+            assert!(setting.platform_variable.is_none_or(|name| row.contains(&format!("`{name}`"))), "{row}");
+            assert!(setting.default.is_none_or(|default| row.contains(&format!("| `{default}` |"))), "{row}");
+        }
+        let rows = documentation
+            .lines()
+            .filter(|line| line.contains("`ICP__"))
+            .filter(|line| line.starts_with("| `"));
+        assert_eq!(rows.count(), SETTINGS.len(), "the documentation has a setting that there is not");
+    }
+}

@@ -81,6 +81,17 @@ async fn a_body_that_nobody_asked_for_is_no_way_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn half_a_body_does_not_hold_the_connection() {
+    let service = Setup::new().start();
+    for half in ["content-length: 1000000\r\n\r\nx", "transfer-encoding: chunked\r\n\r\n5\r\nhe"] {
+        let started = Instant::now();
+        let answer = exchange(&service, format!("GET {LIST} HTTP/1.1\r\nhost: x\r\n{half}").as_bytes());
+        assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+        assert!(started.elapsed() < Duration::from_secs(10), "closed after {:?}", started.elapsed());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_strange_tokens_never_give_a_5xx() {
     let service = Setup::new().start();
     let valid = service.setup.token(&["--user", "user_abc123"]);

@@ -6,12 +6,12 @@ use crate::extra::ExtraMembers;
 use crate::fault::Faults;
 use crate::json::Json;
 use crate::part::Part;
-use crate::{IcpId, Timestamp, UserId, limits};
+use crate::{IcpId, Timestamp, UserId, members};
 
 /// An Ideal Customer Profile: the criteria by which sales leads are found, filtered and drawn from a CRM.
 ///
 /// It serializes to the wire form of the contract: every field, in this order, defaults stated, and after them what
-/// this version does not know. With serde it is read as leniently as from storage ([`Rules::Stored`]).
+/// this version does not know. With serde it is read as leniently as from storage ([`Rules::Stored`]), from JSON only.
 ///
 /// `Part` and the `Unknown` variants of its enumerations are what makes reading lossless; see [`Part`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -61,7 +61,8 @@ impl Icp {
     /// # Errors
     ///
     /// Every fault at once. Under [`Rules::Stored`] and [`Rules::Storable`], `id`, `name`, `createdAt`, `updatedAt`,
-    /// `leadProviderCriteria` and `userIds` must be there and all members of the ICP itself be of their type.
+    /// `leadProviderCriteria` and `userIds` must be there, and each member of the ICP itself be of its type, stand once
+    /// and be Unicode text.
     pub fn from_json(text: &str, rules: Rules) -> Result<Self, Faults> {
         decode::document(text, rules)
     }
@@ -88,36 +89,19 @@ impl Decode for Icp {
     fn decode(decoder: &mut Decoder, json: Json<'_>) -> Option<Self> {
         let fields = &mut decoder.object(json)?;
         let id = decoder.required(fields, "id", Decoder::icp_id);
-        let name = decoder.required(fields, "name", |decoder, json| decoder.filled_text(json, limits::NAME));
-        let description = decoder.or_else(fields, "description", || None, description);
+        let name = decoder.required(fields, "name", members::name);
+        let description = decoder.or_else(fields, "description", || None, members::description);
         let created_at = decoder.required(fields, "createdAt", Decoder::timestamp);
         let updated_at = decoder.required(fields, "updatedAt", Decoder::timestamp);
-        let lead_provider_criteria = decoder.required(fields, "leadProviderCriteria", |decoder, json| {
-            decoder.parts(json, limits::LEAD_PROVIDER_CRITERIA)
-        });
+        let lead_provider_criteria =
+            decoder.required(fields, "leadProviderCriteria", members::lead_provider_criteria);
         let custom_filter_criteria =
-            decoder.or_else(fields, "customFilterCriteria", Vec::new, |decoder, json| {
-                decoder.parts(json, limits::CUSTOM_FILTERS)
-            });
-        let crm_filters = decoder.or_else(
-            fields,
-            "crmFilters",
-            || None,
-            |decoder, json| decoder.nullable(json, Decoder::part),
-        );
+            decoder.or_else(fields, "customFilterCriteria", Vec::new, members::custom_filters);
+        let crm_filters = decoder.or_else(fields, "crmFilters", || None, members::crm_filters);
         let user_ids = decoder.required(fields, "userIds", Decoder::user_ids);
-        let leads_per_list = decoder.or_else(
-            fields,
-            "leadsPerList",
-            || Self::DEFAULT_LEADS_PER_LIST,
-            |decoder, json| decoder.integer(json, &limits::LEADS_PER_LIST),
-        );
-        let active_until = decoder.or_else(
-            fields,
-            "activeUntil",
-            || None,
-            |decoder, json| decoder.nullable(json, Decoder::timestamp),
-        );
+        let leads_per_list =
+            decoder.or_else(fields, "leadsPerList", || Self::DEFAULT_LEADS_PER_LIST, members::leads_per_list);
+        let active_until = decoder.or_else(fields, "activeUntil", || None, members::active_until);
         let extra = decoder.extra(fields);
         Some(Self {
             id: id?,
@@ -134,9 +118,4 @@ impl Decode for Icp {
             extra,
         })
     }
-}
-
-#[expect(clippy::option_option, reason = "could it be read, and is it null")]
-fn description(decoder: &mut Decoder, json: Json<'_>) -> Option<Option<String>> {
-    decoder.nullable(json, |decoder, json| decoder.text(json, limits::DESCRIPTION))
 }

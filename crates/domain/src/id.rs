@@ -1,12 +1,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 /// The identifier of an ICP: a UUID, written in lower case with hyphens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IcpId(Uuid);
 
 impl IcpId {
@@ -29,7 +29,7 @@ impl FromStr for IcpId {
     fn from_str(text: &str) -> Result<Self, InvalidIcpId> {
         // `Uuid` also reads braces, URNs and bare digits; one id has one spelling here.
         match Uuid::try_parse(text) {
-            Ok(uuid) if text.len() == uuid::fmt::Hyphenated::LENGTH => Ok(Self(uuid)),
+            Ok(uuid) if text.len() == Hyphenated::LENGTH => Ok(Self(uuid)),
             _ => Err(InvalidIcpId),
         }
     }
@@ -38,6 +38,18 @@ impl FromStr for IcpId {
 impl fmt::Display for IcpId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.hyphenated().fmt(formatter)
+    }
+}
+
+impl Serialize for IcpId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.hyphenated().encode_lower(&mut [0; Hyphenated::LENGTH]))
+    }
+}
+
+impl<'de> Deserialize<'de> for IcpId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -37,7 +37,8 @@ pub const LONG_TEXT: usize = 20_000;
 pub const SEARCH_STRINGS: usize = 1_000;
 /// One search string.
 pub const SEARCH_STRING: usize = 1_000;
-/// A regular expression.
+/// A regular expression. The engine that judges it also refuses groups nested deeper than 256; with both, none takes more
+/// than milliseconds or a few mebibytes.
 pub const REGEX: usize = 1_000;
 
 /// `maxPeoplePerCompany`.
@@ -49,5 +50,6 @@ pub const DAYS_UNTIL_REUSE: RangeInclusive<i64> = 0..=2_147_483_647;
 
 /// Faults reported for one body; what comes after them is found when these are mended.
 pub const FAULTS: usize = 1_000;
-/// The bytes of all pointers reported for one body, so that a small body cannot ask for a huge answer.
+/// The bytes of all pointers reported for one body, so that a small body cannot ask for a huge answer. A single pointer
+/// that is longer is cut to the nearest value around the fault.
 pub const FAULT_POINTER_BYTES: usize = 262_144;

@@ -44,6 +44,12 @@ impl Timestamp {
         self.0.timestamp_millis()
     }
 
+    /// A millisecond later; the last time has none after it.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self::from_unix_millis(self.unix_millis() + 1).unwrap_or(Self::MAX)
+    }
+
     /// The same time as chrono writes it.
     pub fn as_datetime(self) -> DateTime<Utc> {
         self.0
@@ -64,6 +70,10 @@ impl FromStr for Timestamp {
     type Err = InvalidTimestamp;
 
     fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
+        // chrono also takes U+2212 for the minus of an offset, which RFC 3339 does not.
+        if !text.is_ascii() {
+            return Err(InvalidTimestamp);
+        }
         DateTime::parse_from_rfc3339(text).map_err(|_| InvalidTimestamp)?.to_utc().try_into()
     }
 }

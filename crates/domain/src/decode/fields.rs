@@ -14,12 +14,14 @@ impl Decoder {
         if json.kind() != Kind::Object {
             return self.fault(FaultCode::InvalidType, "must be an object");
         }
-        let members: Vec<_> = json.members().collect();
-        if members.iter().all(|member| member.name_is_unicode) {
-            Some(Fields(members))
-        } else {
-            self.fault(FaultCode::Malformed, "must have names that are Unicode text")
+        let mut members: Vec<_> = json.members().collect();
+        if self.is_strict() {
+            // The audit of the whole document has noted the others.
+            members.retain(|member| member.name_is_unicode);
+        } else if !members.iter().all(|member| member.name_is_unicode) {
+            return self.fault(FaultCode::Malformed, "must have names that are Unicode text");
         }
+        Some(Fields(members))
     }
 
     /// A member that must be there.
@@ -51,6 +53,7 @@ impl Decoder {
         let Some(value) = fields.take(name) else { return Some(None) };
         // What comes last wins in most readers, and first in some: a name that stands twice has no value.
         if fields.take(name).is_some() {
+            fields.0.retain(|member| member.name != name);
             return self.within_member(name, Self::repeated);
         }
         self.within_member(name, |decoder| read(decoder, value)).map(Some)

@@ -79,8 +79,9 @@ impl Decoder {
 
     /// Notes a fault of the value that the reading stands at. `None`, since there is no value then.
     pub(crate) fn fault<T>(&mut self, code: FaultCode, detail: impl Into<Cow<'static, str>>) -> Option<T> {
-        let fault = Fault { pointer: self.at.clone(), code, detail: detail.into() };
-        self.note(fault);
+        if self.has_room(&self.at) {
+            self.note(Fault { pointer: self.at.clone(), code, detail: detail.into() });
+        }
         None
     }
 
@@ -94,12 +95,13 @@ impl Decoder {
 
     /// Decodes a part of an ICP. What is stored and cannot be understood in full is kept as it is.
     pub(crate) fn part<T: Decode>(&mut self, json: Json<'_>) -> Option<Part<T>> {
-        let before = self.faults.len();
+        let before = (self.faults.len(), self.pointer_bytes);
         match T::decode(self, json) {
             Some(known) => Some(Part::Known(known)),
             None if self.is_strict() => None,
             None => {
-                self.faults.truncate(before);
+                self.faults.truncate(before.0);
+                self.pointer_bytes = before.1;
                 Some(Part::Unknown(json.to_owned()))
             }
         }
@@ -113,14 +115,17 @@ impl Decoder {
         result
     }
 
-    fn note(&mut self, fault: Fault) {
-        let pointer_bytes = self.pointer_bytes + fault.pointer.as_str().len();
-        // The first is always kept: without it the document would count as right.
-        let room = self.faults.len() < limits::FAULTS && pointer_bytes <= limits::FAULT_POINTER_BYTES;
-        if room || self.faults.is_empty() {
-            self.pointer_bytes = pointer_bytes;
-            self.faults.push(fault);
-        }
+    /// Whether one more fault may be reported. The first always may: without it the document would count as right.
+    fn has_room(&self, pointer: &Pointer) -> bool {
+        let pointer_bytes = self.pointer_bytes + pointer.as_str().len();
+        self.faults.is_empty()
+            || (self.faults.len() < limits::FAULTS && pointer_bytes <= limits::FAULT_POINTER_BYTES)
+    }
+
+    fn note(&mut self, mut fault: Fault) {
+        fault.pointer.shorten(limits::FAULT_POINTER_BYTES);
+        self.pointer_bytes += fault.pointer.as_str().len();
+        self.faults.push(fault);
     }
 
     /// What is wrong with the JSON itself, wherever it is.
@@ -130,7 +135,11 @@ impl Decoder {
             Rules::Storable => (usize::MAX, |kind| kind == FlawKind::Nul),
             Rules::Strict => (limits::NESTING, |_| true),
         };
-        for flaw in Audit::new(json, max_depth).filter(|flaw| counts(flaw.kind)).take(limits::FAULTS) {
+        for flaw in Audit::new(json, max_depth).counting(counts) {
+            // To look further would cost time, and nobody would hear of it.
+            if !self.has_room(&flaw.pointer) {
+                break;
+            }
             self.note(flaw.into());
         }
     }

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::{Decode, Decoder};
 use crate::fault::FaultCode;
-use crate::json::{Json, Kind};
+use crate::json::{Json, Kind, NoInteger};
 use crate::open_enum::OpenEnum;
 use crate::part::Part;
 use crate::{IcpId, Timestamp, UserId, limits};
@@ -64,13 +64,15 @@ impl Decoder {
     /// An integer, however it is written; within `range` when written.
     pub(crate) fn integer(&mut self, json: Json<'_>, range: &RangeInclusive<i64>) -> Option<i64> {
         let (least, most) = (range.start(), range.end());
-        if json.kind() != Kind::Number {
-            return self.fault(FaultCode::InvalidType, "must be an integer");
-        }
-        let Some(integer) = json.integer() else {
-            let whole = json.number().is_some_and(|number| number.fract() == 0.0 || number.is_infinite());
-            let code = if whole { FaultCode::OutOfRange } else { FaultCode::InvalidType };
-            return self.fault(code, format!("must be an integer from {least} to {most}"));
+        let integer = match json.whole_number() {
+            Some(Ok(integer)) => integer,
+            Some(Err(NoInteger::TooLarge)) => {
+                return self.fault(FaultCode::OutOfRange, format!("must be from {least} to {most}"));
+            }
+            Some(Err(NoInteger::Fraction)) | None => {
+                return self
+                    .fault(FaultCode::InvalidType, format!("must be an integer from {least} to {most}"));
+            }
         };
         if self.is_strict() && !range.contains(&integer) {
             return self.fault(FaultCode::OutOfRange, format!("must be from {least} to {most}"));

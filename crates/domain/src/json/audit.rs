@@ -1,5 +1,5 @@
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 
 use super::borrowed::{Json, decode_string};
 use super::pointer::Pointer;
@@ -44,6 +44,8 @@ pub struct Audit<'a> {
     tokens: Scanner<'a>,
     open: Vec<Container<'a>>,
     max_depth: usize,
+    counts: fn(FlawKind) -> bool,
+    found: VecDeque<Flaw>,
 }
 
 #[derive(Debug)]
@@ -55,7 +57,20 @@ enum Container<'a> {
 impl<'a> Audit<'a> {
     /// An audit that allows `max_depth` objects and arrays within one another: `[]` has depth 1.
     pub fn new(json: Json<'a>, max_depth: usize) -> Self {
-        Self { tokens: Scanner::new(json.text()), open: Vec::new(), max_depth }
+        Self {
+            tokens: Scanner::new(json.text()),
+            open: Vec::new(),
+            max_depth,
+            counts: |_| true,
+            found: VecDeque::new(),
+        }
+    }
+
+    /// Passes over the kinds that do not count, and makes no pointers for them: to make one for each of many flaws
+    /// within a long name would take time that is quadratic in the length of the text.
+    pub(crate) fn counting(mut self, counts: fn(FlawKind) -> bool) -> Self {
+        self.counts = counts;
+        self
     }
 
     fn pointer(&self) -> Pointer {
@@ -74,41 +89,66 @@ impl<'a> Audit<'a> {
         Flaw { pointer: self.pointer(), kind }
     }
 
-    fn open(&mut self, bracket: &str) -> Option<Flaw> {
+    fn open(&mut self, bracket: &str) {
         if self.open.len() >= self.max_depth {
             self.tokens = Scanner::new("");
-            return Some(self.flaw(FlawKind::TooDeep));
+            self.found.push_back(self.flaw(FlawKind::TooDeep));
+            return;
         }
         self.open.push(match bracket {
             "{" => Container::Object { names: HashSet::new(), current: None },
             _ => Container::Array { index: 0 },
         });
-        None
     }
 
-    fn string(&mut self, token: &'a str) -> Option<Flaw> {
-        let (text, mut kind) = match decode_string(token) {
-            Some(text) if text.contains('\0') => (text, Some(FlawKind::Nul)),
-            Some(text) => (text, None),
-            None => (Cow::Borrowed(token), Some(FlawKind::NotUnicode)),
+    fn string(&mut self, token: &'a str) {
+        let decoded = decode_string(token);
+        let is_unicode = decoded.is_some();
+        // Without an escape there is no U+0000: JSON does not allow it to stand in a string as it is.
+        let nul = match &decoded {
+            Some(Cow::Borrowed(_)) => false,
+            Some(Cow::Owned(text)) => text.contains('\0'),
+            None => escapes_nul(token),
         };
-        if let Some(Container::Object { names, current: current @ None }) = self.open.last_mut() {
-            if !names.insert(text.clone()) {
-                kind = kind.or(Some(FlawKind::DuplicateName));
-            }
-            *current = Some(text);
+        let is_repeated = self.enter_name(decoded.unwrap_or(Cow::Borrowed(token)));
+        let kinds = [
+            (nul, FlawKind::Nul),
+            (!is_unicode, FlawKind::NotUnicode),
+            (is_repeated, FlawKind::DuplicateName),
+        ];
+        for (_, kind) in kinds.into_iter().filter(|(is_there, kind)| *is_there && (self.counts)(*kind)) {
+            self.found.push_back(self.flaw(kind));
         }
-        kind.map(|kind| self.flaw(kind))
     }
 
-    fn comma(&mut self) -> Option<Flaw> {
+    /// Enters the member that the string names, if it is a name. Whether its object has that name already.
+    fn enter_name(&mut self, text: Cow<'a, str>) -> bool {
+        let Some(Container::Object { names, current: current @ None }) = self.open.last_mut() else {
+            return false;
+        };
+        *current = Some(text.clone());
+        !names.insert(text)
+    }
+
+    fn comma(&mut self) {
         match self.open.last_mut() {
             Some(Container::Object { current, .. }) => *current = None,
             Some(Container::Array { index }) => *index += 1,
             None => {}
         }
-        None
     }
+}
+
+/// Whether a string token that cannot be decoded holds the escape of U+0000.
+fn escapes_nul(token: &str) -> bool {
+    let mut rest = token;
+    while let Some((_, escape)) = rest.split_once('\\') {
+        if escape.starts_with("u0000") {
+            return true;
+        }
+        rest = escape.get(1..).unwrap_or_default();
+    }
+    false
 }
 
 impl Iterator for Audit<'_> {
@@ -116,15 +156,15 @@ impl Iterator for Audit<'_> {
 
     fn next(&mut self) -> Option<Flaw> {
         loop {
-            let flaw = match self.tokens.next()? {
+            if let Some(flaw) = self.found.pop_front() {
+                return Some(flaw);
+            }
+            match self.tokens.next()? {
                 Token::Open(bracket) => self.open(bracket),
-                Token::Close(_) => self.open.pop().and(None),
+                Token::Close(_) => drop(self.open.pop()),
                 Token::String(token) => self.string(token),
                 Token::Comma => self.comma(),
-                Token::Colon | Token::Scalar(_) => None,
-            };
-            if flaw.is_some() {
-                return flaw;
+                Token::Colon | Token::Scalar(_) => {}
             }
         }
     }

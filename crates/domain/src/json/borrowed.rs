@@ -2,6 +2,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
+use super::integer::{self, NoInteger};
 use super::owned::JsonText;
 use super::scan::{Scanner, Token};
 
@@ -11,7 +12,7 @@ use super::scan::{Scanner, Token};
 pub struct Malformed {
     /// The line of the first fault, from 1.
     pub line: usize,
-    /// Its column, from 1, in bytes.
+    /// Its column, from 1, in bytes; 0 where the text ends before the line begins.
     pub column: usize,
 }
 
@@ -104,17 +105,12 @@ impl<'a> Json<'a> {
     /// The integer that this value is. `10`, `10.0` and `1e1` are the same integer; a fraction is none, and
     /// neither is what does not fit into 64 bits.
     pub fn integer(self) -> Option<i64> {
-        if self.kind() != Kind::Number {
-            return None;
-        }
-        if let Ok(integer) = self.0.parse() {
-            return Some(integer);
-        }
-        let number: f64 = self.0.parse().ok()?;
-        // Below 2^53 every integer is a double of its own; above, a double would be somebody else's number.
-        let exact = number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0;
-        #[expect(clippy::cast_possible_truncation, reason = "an integer below 2^53 fits")]
-        exact.then_some(number as i64)
+        self.whole_number()?.ok()
+    }
+
+    /// The integer that this value is, or why it is none; `None` for other kinds.
+    pub(crate) fn whole_number(self) -> Option<Result<i64, NoInteger>> {
+        (self.kind() == Kind::Number).then(|| integer::read(self.0))
     }
 
     /// The members of an object in their order, names that stand twice included; none for other kinds.

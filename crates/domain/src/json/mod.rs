@@ -7,11 +7,13 @@
 
 mod audit;
 mod borrowed;
+mod integer;
 mod owned;
 mod pointer;
 mod scan;
 
 pub use audit::{Audit, Flaw, FlawKind};
 pub use borrowed::{Elements, Json, Kind, Malformed, Member, Members};
+pub(crate) use integer::NoInteger;
 pub use owned::JsonText;
 pub use pointer::Pointer;

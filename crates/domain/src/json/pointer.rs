@@ -49,6 +49,13 @@ impl Pointer {
         let _ = write!(self.0, "/{index}");
     }
 
+    /// Points to the nearest value around this one whose pointer has at most `max` bytes.
+    pub(crate) fn shorten(&mut self, max: usize) {
+        while self.0.len() > max {
+            self.0.truncate(self.0.rfind('/').unwrap_or_default());
+        }
+    }
+
     /// The length to go back to with [`Self::leave_to`].
     pub(crate) fn depth_mark(&self) -> usize {
         self.0.len()

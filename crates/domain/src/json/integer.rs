@@ -1,0 +1,99 @@
+//! Integers, however JSON writes them.
+
+/// Why a JSON number is not an `i64`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoInteger {
+    /// It has a fraction.
+    Fraction,
+    /// It is whole and does not fit.
+    TooLarge,
+}
+
+/// Reads a JSON number to the last digit. By way of a double, `1e-400` would be 0 and `1.00000000000000000001` be 1.
+pub(super) fn read(number: &str) -> Result<i64, NoInteger> {
+    if let Ok(integer) = number.parse() {
+        return Ok(integer);
+    }
+    let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    let (sign, digits) = match digits.strip_prefix('-') {
+        Some(digits) => (-1, digits.trim_start_matches('0')),
+        None => (1, digits.trim_start_matches('0')),
+    };
+    let significant = digits.trim_end_matches('0');
+    if significant.is_empty() {
+        return Ok(0);
+    }
+    let zeros = length(digits) - length(significant);
+    let zeros = power(exponent).saturating_sub(length(fraction)).saturating_add(zeros);
+    if zeros < 0 {
+        return Err(NoInteger::Fraction);
+    }
+    // No i64 has more than 19 digits, and an i128 holds any 19.
+    if length(significant).saturating_add(zeros) > 19 {
+        return Err(NoInteger::TooLarge);
+    }
+    let scale = u32::try_from(zeros).ok().and_then(|zeros| 10_i128.checked_pow(zeros));
+    let magnitude =
+        significant.parse::<i128>().ok().zip(scale).and_then(|(digits, scale)| digits.checked_mul(scale));
+    magnitude.and_then(|magnitude| i64::try_from(sign * magnitude).ok()).ok_or(NoInteger::TooLarge)
+}
+
+fn length(text: &str) -> i64 {
+    i64::try_from(text.len()).unwrap_or(i64::MAX)
+}
+
+/// An exponent; those beyond 64 bits end where no mantissa reaches.
+fn power(exponent: &str) -> i64 {
+    let end = if exponent.starts_with('-') { i64::MIN } else { i64::MAX };
+    exponent.parse().unwrap_or(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{NoInteger::*, read};
+
+    #[test]
+    fn an_integer_is_the_same_however_it_is_written() {
+        for text in ["10", "10.0", "1e1", "1E+1", "100e-1", "0.01e3", "10.000e0", "1000000e-5", "0.1e0002"] {
+            assert_eq!(read(text), Ok(10), "{text}");
+        }
+        for text in ["0", "-0", "0.0", "-0e5", "0e99999999999999999999", "0.000e-99999999999999999999"] {
+            assert_eq!(read(text), Ok(0), "{text}");
+        }
+        assert_eq!(read("-25e-1"), Err(Fraction));
+        assert_eq!(read("-250e-1"), Ok(-25));
+    }
+
+    #[test]
+    fn no_digit_is_lost_on_the_way() {
+        assert_eq!(read("9007199254740993.0"), Ok(9_007_199_254_740_993));
+        assert_eq!(read("9223372036854775807.0"), Ok(i64::MAX));
+        assert_eq!(read("-9223372036854775808.0"), Ok(i64::MIN));
+        assert_eq!(read("9.223372036854775807e18"), Ok(i64::MAX));
+    }
+
+    #[test]
+    fn a_fraction_is_no_integer_however_small() {
+        for text in [
+            "1.5",
+            "1e-400",
+            "1.00000000000000000001",
+            "-0.1",
+            "9007199254740991.4",
+            "1e-99999999999999999999",
+        ] {
+            assert_eq!(read(text), Err(Fraction), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_integer_beyond_64_bits_is_too_large() {
+        for text in
+            ["9223372036854775808", "-9223372036854775809", "1e19", "1e400", "-1e99999999999999999999"]
+        {
+            assert_eq!(read(text), Err(TooLarge), "{text}");
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The audit finds what a plain recursion finds, in the same order.
+
+use icp_domain::json::{Audit, FlawKind, Json, Pointer};
+use proptest::prelude::*;
+
+use super::generate::{Tree, blanks, tree};
+use super::support::cases;
+
+struct Reference {
+    max_depth: usize,
+    flaws: Vec<(Pointer, FlawKind)>,
+}
+
+impl Reference {
+    /// Whether to go on: what is too deep ends the audit.
+    fn visit(&mut self, tree: &Tree, at: &Pointer, depth: usize) -> bool {
+        if !matches!(tree, Tree::Scalar(_)) && depth == self.max_depth {
+            self.flaws.push((at.clone(), FlawKind::TooDeep));
+            return false;
+        }
+        match tree {
+            Tree::Scalar(token) => {
+                if token.starts_with('"') {
+                    self.string(token, at);
+                }
+                true
+            }
+            Tree::Array(elements) => elements
+                .iter()
+                .enumerate()
+                .all(|(index, element)| self.visit(element, &at.element(index), depth + 1)),
+            Tree::Object(members) => self.object(members, at, depth),
+        }
+    }
+
+    fn object(&mut self, members: &[(String, Tree)], at: &Pointer, depth: usize) -> bool {
+        let mut names: Vec<String> = Vec::new();
+        for (token, value) in members {
+            let name = serde_json::from_str(token).unwrap_or_else(|_| token.clone());
+            let at = at.member(&name);
+            self.string(token, &at);
+            if names.contains(&name) {
+                self.flaws.push((at.clone(), FlawKind::DuplicateName));
+            }
+            names.push(name);
+            if !self.visit(value, &at, depth + 1) {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn string(&mut self, token: &str, at: &Pointer) {
+        if token.replace(r"\\", "").contains(r"\u0000") {
+            self.flaws.push((at.clone(), FlawKind::Nul));
+        }
+        if serde_json::from_str::<String>(token).is_err() {
+            self.flaws.push((at.clone(), FlawKind::NotUnicode));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(1_000))]
+
+    #[test]
+    fn the_audit_finds_what_a_plain_recursion_finds(tree in tree(), blanks in blanks(), max_depth in 0_usize..6) {
+        let mut reference = Reference { max_depth, flaws: Vec::new() };
+        reference.visit(&tree, &Pointer::default(), 0);
+        let text = tree.spaced(&mut blanks.iter().copied().cycle());
+        let found: Vec<_> = Audit::new(Json::parse(&text).unwrap(), max_depth).map(|flaw| (flaw.pointer, flaw.kind)).collect();
+        prop_assert_eq!(found, reference.flaws, "{}", text);
+    }
+}
+
+#[test]
+fn a_depth_of_one_is_an_array_or_object_of_scalars() {
+    let flaws = |text: &str, max_depth| Audit::new(Json::parse(text).unwrap(), max_depth).count();
+    assert_eq!(
+        [flaws("1", 0), flaws("[]", 0), flaws("[]", 1), flaws("{}", 1), flaws("[[]]", 1), flaws("[[]]", 2)],
+        [0, 1, 0, 0, 1, 0]
+    );
+}

@@ -1,0 +1,145 @@
+//! The bodies of requests that create and change an ICP.
+
+use icp_domain::{Caller, FaultCode, Faults, Icp, IcpPatch, NewIcp, Rules, Timestamp, UserId};
+use serde_json::{Value, json};
+
+fn user(text: &str) -> UserId {
+    text.parse().unwrap()
+}
+
+fn time(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn stored() -> Icp {
+    let text = json!({
+        "id": "550e8400-e29b-41d4-a716-446655440000", "name": "Before", "description": "It was",
+        "createdAt": "2024-01-15T10:30:00.000Z", "updatedAt": "2024-01-20T14:22:00.000Z",
+        "leadProviderCriteria": [], "customFilterCriteria": [{"type": "ofNextYear", "x": 1}],
+        "crmFilters": {"provider": "bullhorn", "filters": []},
+        "userIds": ["user_ada"], "leadsPerList": 25, "activeUntil": "2024-12-31T23:59:59.000Z", "colour": "red",
+    });
+    Icp::from_json(&text.to_string(), Rules::Stored).unwrap()
+}
+
+fn patch(body: &Value) -> Result<Option<Icp>, Faults> {
+    let patch = IcpPatch::from_json(&body.to_string())?;
+    patch.apply(&stored(), &Caller::user(user("user_ada")), time("2025-01-01T00:00:00Z"))
+}
+
+#[track_caller]
+fn assert_faults(outcome: Result<impl std::fmt::Debug, Faults>, expected: &[(&str, FaultCode)]) {
+    let faults = outcome.expect_err("it is at fault");
+    let found: Vec<_> = faults.all().iter().map(|fault| (fault.pointer.as_str(), fault.code)).collect();
+    assert_eq!(found, expected, "{faults}");
+}
+
+#[test]
+fn a_new_icp_has_the_defaults_and_its_creator() {
+    let new = NewIcp::from_json(r#"{"name": "SMB", "leadProviderCriteria": []}"#).unwrap();
+    let icp = new.create(uuid::Uuid::nil().into(), &user("user_ada"), time("2025-01-01T00:00:00Z"));
+    let expected = json!({
+        "id": "00000000-0000-0000-0000-000000000000", "name": "SMB", "description": null,
+        "createdAt": "2025-01-01T00:00:00.000Z", "updatedAt": "2025-01-01T00:00:00.000Z",
+        "leadProviderCriteria": [], "customFilterCriteria": [], "crmFilters": null,
+        "userIds": ["user_ada"], "leadsPerList": 10, "activeUntil": null,
+    });
+    assert_eq!(serde_json::to_value(&icp).unwrap(), expected);
+    icp.validate().unwrap();
+}
+
+#[test]
+fn the_creator_is_listed_once_whatever_the_body_lists() {
+    for (listed, expected) in [
+        (json!([]), vec!["user_ada"]),
+        (json!(["user_ada"]), vec!["user_ada"]),
+        (json!(["user_bob"]), vec!["user_bob", "user_ada"]),
+        (json!(["user_ada", "user_bob"]), vec!["user_ada", "user_bob"]),
+    ] {
+        let body = json!({"name": "SMB", "leadProviderCriteria": [], "userIds": listed});
+        let new = NewIcp::from_json(&body.to_string()).unwrap();
+        let icp = new.create(uuid::Uuid::nil().into(), &user("user_ada"), Timestamp::UNIX_EPOCH);
+        assert_eq!(icp.user_ids, expected.into_iter().map(user).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_new_icp_reports_all_its_faults() {
+    use FaultCode::{ReadOnly, Required, UnknownField};
+    assert_faults(NewIcp::from_json("{}"), &[("/name", Required), ("/leadProviderCriteria", Required)]);
+    let body = json!({
+        "name": "SMB", "leadProviderCriteria": [], "colour": 1,
+        "id": "550e8400-e29b-41d4-a716-446655440000", "createdAt": null, "updatedAt": 7,
+    });
+    let expected =
+        [("/id", ReadOnly), ("/createdAt", ReadOnly), ("/updatedAt", ReadOnly), ("/colour", UnknownField)];
+    assert_faults(NewIcp::from_json(&body.to_string()), &expected);
+    assert_faults(NewIcp::from_json("[]"), &[("", FaultCode::InvalidType)]);
+}
+
+#[test]
+fn a_patch_changes_what_it_names_and_keeps_the_rest() {
+    let patched = patch(&json!({"name": "After", "leadsPerList": 5.0})).unwrap().unwrap();
+    let expected = Icp {
+        name: "After".to_owned(),
+        leads_per_list: 5,
+        updated_at: time("2025-01-01T00:00:00Z"),
+        ..stored()
+    };
+    assert_eq!(patched, expected, "what is not understood is kept, too");
+}
+
+#[test]
+fn null_clears_what_can_be_cleared() {
+    let body = json!({"description": null, "crmFilters": null, "activeUntil": null});
+    let patched = patch(&body).unwrap().unwrap();
+    assert_eq!((patched.description, patched.crm_filters, patched.active_until), (None, None, None));
+    for member in ["name", "leadProviderCriteria", "customFilterCriteria", "userIds", "leadsPerList"] {
+        let pointer = format!("/{member}");
+        assert_faults(patch(&json!({member: null})), &[(pointer.as_str(), FaultCode::InvalidType)]);
+    }
+}
+
+#[test]
+fn what_changes_nothing_changes_nothing() {
+    assert_eq!(patch(&json!({})).unwrap(), None);
+    assert_eq!(patch(&json!({"name": "Before", "userIds": ["user_ada"]})).unwrap(), None);
+    let read_only = json!({
+        "id": "550E8400-e29b-41d4-a716-446655440000",
+        "createdAt": "2024-01-15T11:30:00+01:00", "updatedAt": "2024-01-20T14:22:00Z",
+    });
+    assert_eq!(patch(&read_only).unwrap(), None);
+}
+
+#[test]
+fn what_is_read_only_cannot_be_changed() {
+    let body = json!({
+        "id": "550e8400-e29b-41d4-a716-446655440001",
+        "createdAt": "2024-01-15T10:30:00.001Z", "updatedAt": "2024-01-20T14:22:00.001Z", "name": "After",
+    });
+    let expected = ["/id", "/createdAt", "/updatedAt"].map(|pointer| (pointer, FaultCode::ReadOnly));
+    assert_faults(patch(&body), &expected);
+}
+
+#[test]
+fn only_an_admin_leaves_an_icp_to_nobody() {
+    assert_faults(patch(&json!({"userIds": []})), &[("/userIds", FaultCode::InvalidValue)]);
+    assert_eq!(patch(&json!({"userIds": ["user_bob"]})).unwrap().unwrap().user_ids, [user("user_bob")]);
+    let patch = IcpPatch::from_json(r#"{"userIds": []}"#).unwrap();
+    let patched = patch.apply(&stored(), &Caller::admin(user("user_root")), Timestamp::UNIX_EPOCH);
+    assert!(patched.unwrap().unwrap().user_ids.is_empty());
+}
+
+#[test]
+fn updated_at_always_moves_on_and_never_back() {
+    let patch = IcpPatch::from_json(r#"{"name": "After"}"#).unwrap();
+    let ada = Caller::user(user("user_ada"));
+    for (now, expected) in [
+        ("2024-01-20T14:22:00.000Z", "2024-01-20T14:22:00.001Z"),
+        ("2020-01-01T00:00:00.000Z", "2024-01-20T14:22:00.001Z"),
+        ("2024-01-20T14:22:05.000Z", "2024-01-20T14:22:05.000Z"),
+    ] {
+        let patched = patch.apply(&stored(), &ada, time(now)).unwrap().unwrap();
+        assert_eq!(patched.updated_at, time(expected), "at {now}");
+    }
+}

@@ -1,0 +1,135 @@
+//! Bodies that are made to cost: each is answered soon, on a small stack, with a report of bounded size.
+
+use std::time::{Duration, Instant};
+
+use icp_domain::{Faults, Icp, Rules, limits};
+
+use super::support::{FULL, patched, with_provider_filters};
+
+const MEBIBYTE: usize = 1 << 20;
+
+/// Runs on the stack that threads have by default.
+pub(crate) fn in_a_small_thread(run: impl FnOnce() + Send + 'static) {
+    let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(run).unwrap();
+    if let Err(panic) = thread.join() {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+fn assert_bounded(faults: &Faults) {
+    assert!(faults.all().len() <= limits::FAULTS);
+    let bytes: usize = faults.all().iter().map(|fault| fault.pointer.as_str().len()).sum();
+    assert!(bytes <= limits::FAULT_POINTER_BYTES, "{bytes} bytes of pointers");
+}
+
+/// Whatever the rules: what is stored may be hostile too.
+fn is_handled_soon(text: &str) {
+    for rules in [Rules::Strict, Rules::Storable, Rules::Stored] {
+        is_read_soon(text.to_owned(), rules);
+    }
+}
+
+fn is_refused_soon(text: String) {
+    is_read_soon(text, Rules::Strict);
+}
+
+/// The generous bound is for a debug build on a busy machine: what is quadratic takes minutes.
+fn is_read_soon(text: String, rules: Rules) {
+    in_a_small_thread(move || {
+        let start = Instant::now();
+        let result = Icp::from_json(&text, rules);
+        assert!(start.elapsed() < Duration::from_secs(10), "{:?} under {rules:?}", start.elapsed());
+        assert!(rules != Rules::Strict || result.is_err());
+        if let Err(faults) = result {
+            assert_bounded(&faults);
+        }
+    });
+}
+
+#[test]
+fn deep_nesting_that_never_ends_is_refused_soon() {
+    for opening in ["[", r#"{"a":"#, r#"[{"a":"#, "[[1],"] {
+        let text = opening.repeat(MEBIBYTE / opening.len());
+        is_refused_soon(with_provider_filters(&text));
+        is_refused_soon(text);
+    }
+}
+
+#[test]
+fn deep_nesting_that_ends_is_refused_soon() {
+    for (open, close) in [("[", "]"), (r#"{"a":"#, "}"), (r#"{"a":1,"a":"#, "}"), (r#"["\u0000","#, "]")] {
+        let times = MEBIBYTE / (open.len() + close.len());
+        let text = format!("{}1{}", open.repeat(times), close.repeat(times));
+        is_handled_soon(&with_provider_filters(&format!(r#"{{"a":{text}}}"#)));
+        is_refused_soon(text);
+    }
+}
+
+#[test]
+fn a_hundred_thousand_duplicate_names_are_refused_soon() {
+    for name in ["a", "name"] {
+        let members = vec![format!("\"{name}\":1"); 100_000].join(",");
+        is_refused_soon(format!("{{{members}}}"));
+        is_handled_soon(&with_provider_filters(&format!("{{{members}}}")));
+    }
+}
+
+#[test]
+fn a_hundred_thousand_names_are_refused_soon() {
+    let members = (0..100_000).map(|n| format!("\"a{n}\":1")).collect::<Vec<_>>().join(",");
+    is_refused_soon(format!("{{{members}}}"));
+    is_handled_soon(&patched(r#""query":"old""#, &format!(r#""query":"old",{members}"#)));
+}
+
+#[test]
+fn a_mebibyte_of_faults_makes_a_small_report() {
+    for element in [r#""\u0000""#, r#""\ud800""#, "7", "{}", r#"{"type":"x"}"#, r#""""#] {
+        let list = vec![element; MEBIBYTE / (element.len() + 1)].join(",");
+        is_refused_soon(patched(r#""user_abc123","user_xyz789""#, &list));
+        is_refused_soon(patched(r#"{"type":"maxPeoplePerCompany","value":2}"#, &list));
+        is_refused_soon(with_provider_filters(&format!(r#"{{"a":[{list}]}}"#)).replace("Full", ""));
+    }
+    is_handled_soon(&with_provider_filters(&format!(r#"{{"a":[{}1]}}"#, r#""\u0000","#.repeat(100_000))));
+    is_handled_soon(&patched(r#""user_abc123","user_xyz789""#, &vec![r#""""#; 100_000].join(",")));
+}
+
+#[test]
+fn faults_within_a_huge_name_make_a_small_report() {
+    let half = MEBIBYTE / 2;
+    for name in ["x".repeat(half), "/".repeat(half), r"\u0000".repeat(half / 6), "é".repeat(half / 2)] {
+        let many = vec![r#""a":1"#; half / 6].join(",");
+        is_handled_soon(&with_provider_filters(&format!(r#"{{"{name}":{{{many}}}}}"#)));
+        is_refused_soon(patched(r#""query":"old""#, &format!(r#""query":"old","{name}":1"#)));
+        is_refused_soon(format!(r#"{{"{name}":{{{many}}},{many}}}"#));
+    }
+}
+
+#[test]
+fn a_pointer_that_is_too_long_is_cut_to_the_nearest_value_around() {
+    let name = "x".repeat(limits::FAULT_POINTER_BYTES);
+    let text = patched(r#""min":1.0"#, &format!(r#""min":{{"{name}":1,"{name}":2}}"#));
+    let faults = Icp::from_json(&text, Rules::Strict).unwrap_err();
+    assert_eq!(faults.all()[0].pointer.as_str(), "/leadProviderCriteria/0/filters/size/min");
+}
+
+#[test]
+fn a_large_icp_that_is_right_is_read_soon() {
+    in_a_small_thread(|| {
+        let users = (0..limits::USERS).map(|n| format!("\"user_{n}\"")).collect::<Vec<_>>().join(",");
+        let text = patched(r#""user_abc123","user_xyz789""#, &users);
+        let text = text.replace(r#"["CTO"]"#, &format!("[{}]", vec![r#""CTO""#; 100_000].join(",")));
+        let start = Instant::now();
+        let icp = Icp::from_json(&text, Rules::Strict).unwrap();
+        assert_eq!(icp.to_json(), text);
+        assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    });
+}
+
+#[test]
+fn no_cut_of_a_valid_body_is_accepted() {
+    for end in FULL.char_indices().map(|(at, _)| at) {
+        for rules in [Rules::Strict, Rules::Storable, Rules::Stored] {
+            assert!(Icp::from_json(&FULL[..end], rules).is_err(), "cut at {end}");
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Whatever stands in the parts of others comes back as it was.
+
+use icp_domain::{Icp, Rules};
+use proptest::prelude::*;
+
+use super::generate::{blanks, object, tree};
+use super::support::{canonical, cases, patched, stored, with_provider_filters};
+
+/// What is put in, with blanks, comes out in the same place, without.
+fn survives(
+    from: &str,
+    before: &str,
+    tree: &super::generate::Tree,
+    blanks: &[&str],
+) -> Result<(), TestCaseError> {
+    let spaced = tree.spaced(&mut blanks.iter().copied().cycle());
+    let expected = patched(from, &format!("{before}{}", tree.compact()));
+    prop_assert_eq!(canonical(&patched(from, &format!("{before}{spaced}"))), expected.as_str());
+    prop_assert_eq!(canonical(&expected), expected.as_str(), "reading is idempotent");
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(cases(256))]
+
+    #[test]
+    fn filters_of_a_provider_survive(object in object(), blanks in blanks()) {
+        survives(r#"{"titles":["CTO"],"size":{"min":1.0}}"#, "", &object, &blanks)?;
+    }
+
+    #[test]
+    fn the_value_of_a_condition_survives(tree in tree(), blanks in blanks()) {
+        survives(r#"["Active",1e2]"#, "", &tree, &blanks)?;
+    }
+
+    #[test]
+    fn a_custom_filter_that_nobody_knows_survives(tree in tree(), blanks in blanks()) {
+        survives(r#"{"type":"maxPeoplePerCompany","value":2}"#, "", &tree, &blanks)?;
+    }
+
+    #[test]
+    fn extra_members_survive(tree in tree(), blanks in blanks()) {
+        survives(r#""query":"old""#, r#""query":"old","extra":"#, &tree, &blanks)?;
+        survives(r#""value":50"#, r#""value":50,"extra":"#, &tree, &blanks)?;
+        let last = r#""activeUntil":"2024-12-31T23:59:59.000Z""#;
+        survives(last, &format!(r#"{last},"extra":"#), &tree, &blanks)?;
+    }
+
+    #[test]
+    fn a_criterion_of_any_kind_reads_back_what_it_wrote(tree in tree()) {
+        let whole = r#"{"provider":"baseProvider","type":"company","filters":{"titles":["CTO"],"size":{"min":1.0}}}"#;
+        let once = canonical(&patched(whole, &tree.compact()));
+        prop_assert_eq!(canonical(&once), once);
+    }
+
+    #[test]
+    fn what_is_written_strictly_is_read_leniently_as_the_same(object in object()) {
+        let text = with_provider_filters(&object.compact());
+        if let Ok(icp) = Icp::from_json(&text, Rules::Strict) {
+            prop_assert_eq!(&icp, &stored(&text));
+            prop_assert_eq!(icp.to_json(), text);
+        }
+    }
+}

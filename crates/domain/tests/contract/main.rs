@@ -1,0 +1,23 @@
+//! What the contract promises, of the crate as others use it.
+
+#![cfg(test)]
+
+mod audit_properties;
+mod bodies;
+mod boundaries;
+mod documents;
+mod generate;
+mod hostile;
+mod lenient;
+mod lenient_properties;
+mod mutation_properties;
+mod regexes;
+mod scanner_properties;
+mod storable;
+mod strict_combinations;
+mod strict_shape;
+mod strict_values;
+mod support;
+mod timestamps;
+mod values;
+mod wire_form;

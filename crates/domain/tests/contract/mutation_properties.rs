@@ -1,0 +1,85 @@
+//! Documents that are nearly right: nothing panics, and the three rules agree where they must.
+
+use icp_domain::json::Json;
+use icp_domain::{Icp, IcpDocument, Part, Rules};
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use super::generate::{Tree, mutated, mutations};
+use super::support::{FULL, cases, resolve};
+
+fn full() -> Tree {
+    Tree::of(Json::parse(FULL).unwrap())
+}
+
+fn points_into(text: &str, pointer: &str, code: &str) -> bool {
+    let Ok(json) = Json::parse(text) else { return pointer.is_empty() };
+    let around = pointer.rsplit_once('/').map_or("", |(around, _)| around);
+    let place = if code == "required" { around } else { pointer };
+    !resolve(json, place).is_empty()
+}
+
+proptest! {
+    #![proptest_config(cases(1_500))]
+
+    #[test]
+    fn reading_what_was_read_changes_nothing(mutations in mutations()) {
+        let text = mutated(full(), mutations).compact();
+        if let Ok(icp) = Icp::from_json(&text, Rules::Stored) {
+            let once = icp.to_json();
+            let again = Icp::from_json(&once, Rules::Stored).unwrap();
+            prop_assert_eq!(&again.to_json(), &once);
+            prop_assert_eq!(&again, &icp);
+            prop_assert_eq!(&serde_json::from_str::<Icp>(&text).unwrap(), &icp, "with serde");
+            prop_assert_eq!(IcpDocument::from(icp.clone()).to_icp().unwrap(), icp);
+        } else {
+            prop_assert!(serde_json::from_str::<Icp>(&text).is_err());
+        }
+    }
+
+    #[test]
+    fn what_strict_rules_accept_the_others_read_the_same(mutations in mutations()) {
+        let text = mutated(full(), mutations).compact();
+        let [strict, storable, stored] = [Rules::Strict, Rules::Storable, Rules::Stored].map(|rules| Icp::from_json(&text, rules));
+        if let Ok(strict) = strict {
+            prop_assert_eq!(Ok(&strict), storable.as_ref());
+            prop_assert!(strict.extra.is_empty());
+            prop_assert!(strict.custom_filter_criteria.iter().all(|part| matches!(part, Part::Known(_))));
+            prop_assert!(strict.lead_provider_criteria.iter().all(|part| matches!(part, Part::Known(_))));
+            prop_assert_eq!(strict.validate(), Ok(()), "what is written passes when it is written again");
+        }
+        if let Ok(storable) = storable {
+            prop_assert_eq!(Ok(storable), stored);
+        }
+    }
+
+    #[test]
+    fn every_fault_points_into_the_document(mutations in mutations()) {
+        let text = mutated(full(), mutations).compact();
+        if let Err(faults) = Icp::from_json(&text, Rules::Strict) {
+            prop_assert!(!faults.all().is_empty());
+            for fault in faults.all() {
+                let (pointer, code) = (fault.pointer.as_str(), fault.code.as_str());
+                prop_assert!(points_into(&text, pointer, code), "{} {} of {}", pointer, code, text);
+            }
+        }
+    }
+
+    #[test]
+    fn no_spoilt_text_makes_reading_panic(at in any::<Index>(), length in 0_usize..9, piece in "[\\]\\[{}\",:\\\\0-9a-z\u{0}-\u{20}é😀]{0,4}") {
+        let start = at.index(FULL.len());
+        let end = (start + length).min(FULL.len());
+        let text = format!("{}{piece}{}", &FULL[..start], &FULL[end..]);
+        for rules in [Rules::Strict, Rules::Storable, Rules::Stored] {
+            let _ = Icp::from_json(&text, rules);
+        }
+    }
+
+    #[test]
+    fn no_text_at_all_makes_reading_panic(text in any::<String>()) {
+        for rules in [Rules::Strict, Rules::Storable, Rules::Stored] {
+            let refused = Icp::from_json(&text, rules).is_err();
+            prop_assert!(refused);
+        }
+    }
+}

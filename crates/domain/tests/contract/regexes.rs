@@ -1,0 +1,238 @@
+//! Regular expressions: those of ECMAScript are taken, and none costs more than it is worth.
+
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
+use super::hostile::in_a_small_thread;
+use super::support::{cases, patched, strict_faults};
+
+fn is_accepted(regex: &str) -> bool {
+    let regex = serde_json::to_string(regex).unwrap();
+    let found = strict_faults(&patched(r#""^(?!Test)(?<initial>[A-Z])""#, &regex));
+    let expected = ("/customFilterCriteria/6/regex".to_owned(), "invalid_value");
+    assert!(found.is_empty() || found.iter().all(|fault| *fault == expected), "{regex}: {found:?}");
+    found.is_empty()
+}
+
+const OF_ECMASCRIPT: &[&str] = &[
+    "",
+    "a",
+    "^(CTO|CEO)$",
+    "(?=a)b",
+    "(?!a)b",
+    "(?<=a)b",
+    "(?<!a)b",
+    r"(?<year>\d{4})-\k<year>",
+    "(?<n>a)|(?<n>b)",
+    "(?:a)",
+    "a+?",
+    "a{2}",
+    "a{2,}",
+    "a{2,3}?",
+    r"\bx\B",
+    r"[\w-]+@[^\s.]",
+    r"\u00e9\x41\cA\0",
+    "[^]",
+    "[]",
+    "é😀+",
+    r"(a)\1",
+    "a]",
+    "}",
+    r"\/",
+    "(?i:a)",
+    r"\d{1,3}(?:,\d{3})*",
+    "(?:)",
+];
+
+#[test]
+fn regular_expressions_of_ecmascript_are_accepted() {
+    for regex in OF_ECMASCRIPT {
+        assert!(is_accepted(regex), "{regex}");
+    }
+}
+
+#[test]
+fn other_regular_expressions_are_refused() {
+    for regex in [
+        "(",
+        ")",
+        "[",
+        "[b-a]",
+        "*",
+        "+a",
+        "a**",
+        "a++",
+        "a{2,1}",
+        "{1}",
+        "(?<n>a)(?<n>b)",
+        r"(?<n>a)\k<m>",
+        "(?P<n>a)",
+        "(?>a)",
+        "(?#c)",
+        "\\",
+        "(?<a",
+        "(?<1>a)",
+        "(?<=a)*",
+        "(?",
+        "[a",
+        "(?<>a)",
+    ] {
+        assert!(!is_accepted(regex), "{regex}");
+    }
+}
+
+/// Time and memory for a regular expression are bounded, whatever it is.
+fn ends_soon(regex: String) {
+    in_a_small_thread(move || {
+        let start = Instant::now();
+        is_accepted(&regex);
+        assert!(start.elapsed() < Duration::from_secs(1), "{:?} for {regex}", start.elapsed());
+    });
+}
+
+const NESTINGS: &[(&str, &str)] = &[
+    ("(", ")"),
+    ("(?:", ")"),
+    ("(?=", ")"),
+    ("(?!", ")"),
+    ("(?<=", ")"),
+    ("(?<!", ")"),
+    ("(?:", ")*"),
+    ("(", ")*?"),
+    ("(?:", "){2}"),
+    ("(?:", "){5}"),
+    ("(", "){5}"),
+    ("(?:a|", ")"),
+    ("(?:", "|a)"),
+    ("(?i:", ")"),
+    ("(?<=", "b){5}"),
+    ("(?:[a-z]b", "c){5}"),
+    ("[", "]"),
+    ("(", ""),
+    ("", ")"),
+    ("[", ""),
+    ("(?<=(?:", "){5})"),
+];
+
+#[test]
+fn a_regular_expression_that_nests_as_deep_as_it_can_is_judged_soon() {
+    for (open, close) in NESTINGS {
+        for depth in [10, 100, 140, 200, 255, 256, 257, 300, 499] {
+            let regex = format!("{}a{}", open.repeat(depth), close.repeat(depth));
+            if regex.len() <= 1_000 {
+                ends_soon(regex);
+            }
+        }
+    }
+}
+
+const GREEDY: &[&str] = &[
+    "a{0,1000000000}",
+    "a{1000000000}",
+    "((a{1000}){1000}){1000}",
+    "(?:(?:(?:a{5}){5}){5}){5}",
+    "(?<=(a+)+)+b",
+    "(?<=(?:a{1000}){1000})b",
+    "(?<!(?:.*)*)*",
+    "(a*)*b",
+    "(?:a?){1000}a{1000}",
+    "[a-z]{4294967295}{2}",
+    "x{99999999999999999999}",
+    "[[[[[[",
+    "[^[^[^",
+    "[a-[b-[c",
+];
+
+#[test]
+fn a_regular_expression_that_asks_for_much_is_judged_soon() {
+    for regex in GREEDY {
+        ends_soon((*regex).to_owned());
+        ends_soon(regex.repeat(1_000 / regex.len()));
+        ends_soon(format!("({regex})").repeat(1_000 / (regex.len() + 2)));
+        ends_soon(vec![*regex; 1_000 / (regex.len() + 1)].join("|"));
+    }
+    for piece in [
+        "a|",
+        "(a)",
+        "(?<=a)",
+        r"\1",
+        r"\w\W",
+        "[^a]",
+        "[\u{1}-\u{10ffff}]",
+        "(?i:[\u{1}-\u{10ffff}])",
+        "a{5}",
+        "😀",
+        r"\b",
+    ] {
+        ends_soon(piece.repeat(1_000 / piece.chars().count()));
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(1_500))]
+
+    #[test]
+    fn anything_that_looks_like_a_regular_expression_is_judged_soon(
+        pieces in prop::collection::vec(piece(), 0..120),
+    ) {
+        let regex: String = pieces.concat().chars().take(1_000).collect();
+        let start = Instant::now();
+        is_accepted(&regex);
+        prop_assert!(start.elapsed() < Duration::from_secs(1), "{regex}");
+    }
+}
+
+const PIECES: &[&str] = &[
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    "(?:",
+    "(?=",
+    "(?!",
+    "(?<=",
+    "(?<!",
+    "(?<n>",
+    "(?i:",
+    "(?-s:",
+    "|",
+    "*",
+    "+",
+    "?",
+    "*?",
+    "{2}",
+    "{0,}",
+    "{3,5}",
+    "{1000}",
+    "^",
+    "$",
+    ".",
+    "\\",
+    r"\b",
+    r"\d",
+    r"\1",
+    r"\k<n>",
+    r"\u{1F600}",
+    r"\u00e9",
+    r"\x4",
+    r"\c",
+    "-",
+    "a-z",
+    "^",
+    "é",
+    "😀",
+    r"\p{L}",
+    "\u{10ffff}",
+    "0",
+    "9999999999",
+    ",",
+    "&&",
+    "--",
+];
+
+fn piece() -> impl Strategy<Value = String> {
+    prop_oneof![8 => prop::sample::select(PIECES.to_vec()).prop_map(str::to_owned), 1 => any::<char>().prop_map(String::from)]
+}

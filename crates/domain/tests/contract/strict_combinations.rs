@@ -1,0 +1,125 @@
+//! All faults at once, each with a place, a code and a sentence.
+
+use icp_domain::{Icp, Rules};
+
+use super::support::strict_faults;
+
+#[test]
+fn all_faults_are_reported_at_once() {
+    let text = r#"{
+        "id": "no-uuid", "name": "", "description": 7, "createdAt": "yesterday", "colour": "red",
+        "leadProviderCriteria": [{"provider": "x", "filters": [], "y": 1}, {"type": "person"}, 7],
+        "customFilterCriteria": [
+            {"type": "maxPercentFromCRM", "value": 101}, {"type": "ofNextYear"}, {},
+            {"type": "matchFieldWithRegex", "field": "", "regex": "["}
+        ],
+        "crmFilters": {"provider": "x", "textSearch": 1, "filters": [{"path": "", "mode": 2, "exclude": "no"}], "query": []},
+        "userIds": ["a", "", "b b", "a", 7], "leadsPerList": 0, "activeUntil": "never",
+        "name": "again \u0000"
+    }"#;
+    let mut expected = vec![
+        ("/id", "invalid_value"),
+        ("/name", "duplicate"),
+        ("/name", "invalid_value"),
+        ("/description", "invalid_type"),
+        ("/createdAt", "invalid_value"),
+        ("/updatedAt", "required"),
+        ("/colour", "unknown_field"),
+        ("/leadProviderCriteria/0/provider", "invalid_value"),
+        ("/leadProviderCriteria/0/filters", "invalid_type"),
+        ("/leadProviderCriteria/0/y", "unknown_field"),
+        ("/leadProviderCriteria/1/provider", "required"),
+        ("/leadProviderCriteria/1/filters", "required"),
+        ("/leadProviderCriteria/2", "invalid_type"),
+        ("/customFilterCriteria/0/value", "out_of_range"),
+        ("/customFilterCriteria/1/type", "invalid_value"),
+        ("/customFilterCriteria/2/type", "required"),
+        ("/customFilterCriteria/3/field", "invalid_value"),
+        ("/customFilterCriteria/3/regex", "invalid_value"),
+        ("/crmFilters/provider", "invalid_value"),
+        ("/crmFilters/textSearch", "invalid_type"),
+        ("/crmFilters/filters/0/path", "invalid_value"),
+        ("/crmFilters/filters/0/mode", "invalid_type"),
+        ("/crmFilters/filters/0/exclude", "invalid_type"),
+        ("/crmFilters/query", "invalid_type"),
+        ("/userIds/1", "invalid_value"),
+        ("/userIds/2", "invalid_value"),
+        ("/userIds/3", "duplicate"),
+        ("/userIds/4", "invalid_type"),
+        ("/leadsPerList", "out_of_range"),
+        ("/activeUntil", "invalid_value"),
+    ];
+    expected.sort_unstable();
+    let mut found = strict_faults(text);
+    found.sort_unstable();
+    let found: Vec<_> = found.iter().map(|(pointer, code)| (pointer.as_str(), *code)).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn an_empty_object_lacks_every_required_member_and_no_other() {
+    let faults = strict_faults("{}");
+    let required = ["/id", "/name", "/createdAt", "/updatedAt", "/leadProviderCriteria", "/userIds"];
+    assert_eq!(faults, required.map(|pointer| (pointer.to_owned(), "required")));
+}
+
+#[test]
+fn a_string_with_several_faults_has_them_all_reported() {
+    let text = r#"{"\ud800\u0000": 1, "b\u0000": 1, "b\u0000": 2, "n": "\udfff\u0000", "n": 1}"#;
+    let found = strict_faults(text);
+    for expected in [
+        (r#"/"\ud800\u0000""#, "invalid_value"),
+        (r#"/"\ud800\u0000""#, "malformed"),
+        ("/b\0", "invalid_value"),
+        ("/b\0", "duplicate"),
+        ("/n", "invalid_value"),
+        ("/n", "malformed"),
+        ("/n", "duplicate"),
+        ("/id", "required"),
+    ] {
+        assert!(found.contains(&(expected.0.to_owned(), expected.1)), "{expected:?} of {found:?}");
+    }
+}
+
+#[test]
+fn a_known_name_that_stands_three_times_is_a_duplicate_and_not_unknown() {
+    let found = strict_faults(r#"{"name": "a", "name": "b", "name": "c"}"#);
+    let of_name: Vec<_> =
+        found.iter().filter(|(pointer, _)| pointer == "/name").map(|(_, code)| *code).collect();
+    assert_eq!(of_name, ["duplicate", "duplicate"]);
+}
+
+#[test]
+fn text_that_is_no_json_has_one_fault_that_says_where() {
+    for (text, place) in [
+        ("", "line 1"),
+        ("{", "line 1"),
+        ("{}\n}", "line 2, column 1"),
+        ("\u{feff}{}", "line 1"),
+        ("{'a':1}", "line 1, column 2"),
+    ] {
+        let faults = Icp::from_json(text, Rules::Strict).unwrap_err();
+        let [fault] = faults.all() else { panic!("{faults}") };
+        assert_eq!((fault.pointer.as_str(), fault.code.as_str()), ("", "malformed"));
+        assert!(fault.detail.contains(place), "{text:?}: {}", fault.detail);
+    }
+}
+
+#[test]
+fn every_fault_says_in_a_sentence_what_would_be_right() {
+    let text = r#"{"id": 1, "name": "", "createdAt": "x", "x": 1, "leadProviderCriteria": {},
+        "userIds": ["a", "a"], "leadsPerList": 0}"#;
+    let faults = Icp::from_json(text, Rules::Strict).unwrap_err();
+    for fault in faults.all() {
+        assert!(fault.detail.starts_with("must "), "{}", fault.detail);
+    }
+    let shown = faults.to_string();
+    assert!(shown.contains("/leadsPerList: must be from 1 to 10000 (out_of_range)"), "{shown}");
+}
+
+#[test]
+fn a_fault_is_written_as_the_contract_says() {
+    let faults = Icp::from_json("[]", Rules::Strict).unwrap_err();
+    let written = serde_json::to_string(faults.all()).unwrap();
+    assert_eq!(written, r#"[{"pointer":"","code":"invalid_type","detail":"must be an object"}]"#);
+}

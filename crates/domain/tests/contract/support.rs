@@ -1,0 +1,87 @@
+//! A valid ICP with everything in it, and ways to spoil it.
+
+use icp_domain::json::Json;
+use icp_domain::{Icp, Rules};
+use proptest::test_runner::Config;
+
+/// Valid, canonical, and with one of everything.
+pub(crate) const FULL: &str = concat!(
+    r#"{"id":"550e8400-e29b-41d4-a716-446655440000","name":"Full","description":"All of it","#,
+    r#""createdAt":"2024-01-15T10:30:00.000Z","updatedAt":"2024-01-20T14:22:00.000Z","#,
+    r#""leadProviderCriteria":[{"provider":"baseProvider","type":"company","filters":{"titles":["CTO"],"size":{"min":1.0}}}],"#,
+    r#""customFilterCriteria":["#,
+    r#"{"type":"website","provider":"browserUse","prompt":"Do they hire?"},"#,
+    r#"{"type":"webscraping","provider":"firecrawl","extractionPrompt":"Products","pageFindingPrompt":"Shop","#,
+    r#""includeSearchStrings":["shop","store"],"excludeSearchStrings":["jobs"]},"#,
+    r#"{"type":"ai","entityType":"person","prompt":"Is it a buyer?"},"#,
+    r#"{"type":"maxPeoplePerCompany","value":2},"#,
+    r#"{"type":"maxPercentFromCRM","value":50},"#,
+    r#"{"type":"minDaysUntilReuse","value":180},"#,
+    r#"{"type":"matchFieldWithRegex","field":"firstName","regex":"^(?!Test)(?<initial>[A-Z])"}],"#,
+    r#""crmFilters":{"provider":"bullhorn","textSearch":"Head OR Leit*","#,
+    r#""filters":[{"path":"status","mode":"equals","value":["Active",1e2],"exclude":false}],"query":"old"},"#,
+    r#""userIds":["user_abc123","user_xyz789"],"leadsPerList":25,"activeUntil":"2024-12-31T23:59:59.000Z"}"#,
+);
+
+/// [`FULL`] with one fragment replaced.
+pub(crate) fn patched(from: &str, to: &str) -> String {
+    assert_eq!(FULL.matches(from).count(), 1, "the patch must have one place: {from}");
+    FULL.replacen(from, to, 1)
+}
+
+/// [`FULL`] with the text of its `leadProviderCriteria[0].filters` replaced.
+pub(crate) fn with_provider_filters(filters: &str) -> String {
+    patched(r#"{"titles":["CTO"],"size":{"min":1.0}}"#, filters)
+}
+
+/// Every fault of strict writing: pointer and code.
+pub(crate) fn strict_faults(text: &str) -> Vec<(String, &'static str)> {
+    faults(text, Rules::Strict)
+}
+
+/// What is broken, the fragment, what replaces it, the pointer, the code.
+pub(crate) type Row = (&'static str, &'static str, &'static str, &'static str, &'static str);
+
+/// Each row makes one fault, and no other.
+pub(crate) fn check_rows(rows: &[Row]) {
+    for (rule, from, to, pointer, code) in rows {
+        let found = strict_faults(&patched(from, to));
+        assert_eq!(found, [((*pointer).to_owned(), *code)], "{rule}");
+    }
+}
+
+pub(crate) fn faults(text: &str, rules: Rules) -> Vec<(String, &'static str)> {
+    let Err(faults) = Icp::from_json(text, rules) else { return Vec::new() };
+    faults.all().iter().map(|fault| (fault.pointer.to_string(), fault.code.as_str())).collect()
+}
+
+pub(crate) fn stored(text: &str) -> Icp {
+    Icp::from_json(text, Rules::Stored).unwrap_or_else(|faults| panic!("{faults}\n{text}"))
+}
+
+/// The canonical text of what is read leniently.
+pub(crate) fn canonical(text: &str) -> String {
+    stored(text).to_json()
+}
+
+/// The value at a pointer of names and indices, the first where a name stands twice.
+pub(crate) fn at<'a>(json: Json<'a>, pointer: &str) -> Json<'a> {
+    resolve(json, pointer)
+        .first()
+        .copied()
+        .unwrap_or_else(|| panic!("nothing at {pointer} of {}", json.text()))
+}
+
+/// Every value that a JSON Pointer can mean: more than one where names stand twice.
+pub(crate) fn resolve<'a>(json: Json<'a>, pointer: &str) -> Vec<Json<'a>> {
+    let steps = pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~"));
+    steps.fold(vec![json], |values, step| {
+        let members = values.iter().flat_map(|value| value.members()).filter(|member| member.name == step);
+        let elements = values.iter().filter_map(|value| value.elements().nth(step.parse().ok()?));
+        members.map(|member| member.value).chain(elements).collect()
+    })
+}
+
+pub(crate) fn cases(cases: u32) -> Config {
+    Config { cases, failure_persistence: None, ..Config::default() }
+}

@@ -1,0 +1,95 @@
+//! Ids, the access rule and pointers.
+
+use icp_domain::json::Pointer;
+use icp_domain::{Caller, IcpId, UserId};
+use proptest::prelude::*;
+
+use super::support::cases;
+
+const ID: &str = "550e8400-e29b-41d4-a716-44665544abcd";
+
+#[test]
+fn an_icp_id_has_one_spelling() {
+    let id: IcpId = ID.parse().unwrap();
+    assert_eq!(id.to_string(), ID);
+    assert_eq!(ID.to_uppercase().parse::<IcpId>().unwrap(), id, "any case in, lower case out");
+    assert_eq!(IcpId::from(id.as_uuid()), id);
+    assert_eq!(serde_json::to_string(&id).unwrap(), format!("\"{ID}\""));
+    for wrong in [
+        ID.replace('-', ""),
+        format!("{{{ID}}}"),
+        format!("urn:uuid:{ID}"),
+        format!(" {ID}"),
+        ID.replacen('5', "g", 1),
+        "550e-8400e29b-41d4-a716-44665544abcd".to_owned(),
+        ID[1..].to_owned(),
+        String::new(),
+    ] {
+        assert!(wrong.parse::<IcpId>().is_err(), "{wrong}");
+        assert!(serde_json::from_str::<IcpId>(&format!("\"{wrong}\"")).is_err(), "{wrong}, with serde");
+    }
+}
+
+#[test]
+fn a_user_id_is_any_text_but_the_empty_one() {
+    assert!("".parse::<UserId>().is_err());
+    assert!(serde_json::from_str::<UserId>(r#""""#).is_err());
+    for text in [" ", "user_2abc", "é", "\0", "a b"] {
+        let id: UserId = text.parse().unwrap();
+        assert_eq!((id.as_str(), id.to_string().as_str()), (text, text));
+        assert_eq!(serde_json::from_str::<UserId>(&serde_json::to_string(&id).unwrap()).unwrap(), id);
+    }
+    let [upper, lower] = ["User", "user"].map(|text| text.parse::<UserId>().unwrap());
+    assert_ne!(upper, lower, "compared byte for byte");
+}
+
+#[test]
+fn a_pointer_escapes_what_it_is_made_of() {
+    let pointer = Pointer::default().member("~1/").member("").element(0).member("é");
+    assert_eq!(pointer.as_str(), "/~01~1//0/é");
+    assert_eq!(pointer.to_string(), pointer.as_str());
+    assert_eq!(serde_json::to_string(&pointer).unwrap(), r#""/~01~1//0/é""#);
+}
+
+#[test]
+fn nobody_but_an_admin_may_access_an_icp_without_users() {
+    let ada: UserId = "ada".parse().unwrap();
+    assert!(!Caller::user(ada.clone()).may_access(&[]));
+    assert!(Caller::admin(ada.clone()).may_access(&[]));
+    assert!(!Caller::admin(ada).list_scope().includes(&[]));
+}
+
+fn user() -> impl Strategy<Value = UserId> {
+    "[ab]{1,2}".prop_map(|text| text.try_into().unwrap())
+}
+
+proptest! {
+    #![proptest_config(cases(256))]
+
+    #[test]
+    fn access_is_for_admins_and_for_the_users_of_the_icp(user in user(), users in prop::collection::vec(user(), 0..4)) {
+        let named = users.contains(&user);
+        let caller = Caller::user(user.clone());
+        let admin = Caller::admin(user.clone());
+        prop_assert_eq!(caller.may_access(&users), named);
+        prop_assert!(admin.may_access(&users));
+        prop_assert!(admin.is_admin() && !caller.is_admin());
+        prop_assert_eq!(caller.user_id(), &user);
+    }
+
+    #[test]
+    fn a_list_ignores_whether_the_caller_is_an_admin(user in user(), users in prop::collection::vec(user(), 0..4)) {
+        let scope = Caller::user(user.clone()).list_scope();
+        prop_assert_eq!(&scope, &Caller::admin(user.clone()).list_scope());
+        prop_assert_eq!(scope.includes(&users), users.contains(&user));
+        prop_assert_eq!(scope.member(), &user);
+    }
+
+    #[test]
+    fn an_icp_id_reads_back_what_it_wrote(bits in any::<u128>(), upper in any::<bool>()) {
+        let id = IcpId::from(uuid::Uuid::from_u128(bits));
+        let text = if upper { id.to_string().to_uppercase() } else { id.to_string() };
+        prop_assert_eq!(text.parse::<IcpId>().unwrap(), id);
+        prop_assert_eq!(id.to_string(), id.to_string().to_lowercase());
+    }
+}

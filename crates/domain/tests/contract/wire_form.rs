@@ -1,0 +1,96 @@
+//! The form in which an ICP is written.
+
+use icp_domain::criteria::CustomFilter;
+use icp_domain::json::Json;
+use icp_domain::{Icp, Part, Rules};
+
+use super::support::{FULL, at, patched, stored};
+
+const EXAMPLE: &str = include_str!("../../../../docs/contract/example-list-icps.json");
+
+#[test]
+fn the_example_of_the_contract_reads_strictly_and_comes_back_equal() {
+    let mut count = 0;
+    for element in Json::parse(EXAMPLE).unwrap().elements() {
+        let icp = Icp::from_json(element.text(), Rules::Strict).unwrap();
+        assert_eq!(icp.to_json(), element.to_owned().as_str());
+        let back: serde_json::Value = serde_json::from_str(&icp.to_json()).unwrap();
+        assert_eq!(back, serde_json::from_str::<serde_json::Value>(element.text()).unwrap());
+        count += 1;
+    }
+    assert_eq!(count, 2);
+}
+
+#[test]
+fn the_example_also_reads_as_a_list_with_serde() {
+    let list: Vec<Icp> = serde_json::from_str(EXAMPLE).unwrap();
+    let written = serde_json::to_string(&list).unwrap();
+    assert_eq!(written, Json::parse(EXAMPLE).unwrap().to_owned().as_str());
+}
+
+#[test]
+fn every_field_is_written_in_the_order_of_the_contract() {
+    let minimal = r#"{"userIds":[],"updatedAt":"2024-01-20T14:22:00Z","name":"n","leadProviderCriteria":[],
+        "createdAt":"2024-01-15T10:30:00Z","id":"550E8400-E29B-41D4-A716-446655440000"}"#;
+    let written = Icp::from_json(minimal, Rules::Strict).unwrap().to_json();
+    assert_eq!(
+        written,
+        concat!(
+            r#"{"id":"550e8400-e29b-41d4-a716-446655440000","name":"n","description":null,"#,
+            r#""createdAt":"2024-01-15T10:30:00.000Z","updatedAt":"2024-01-20T14:22:00.000Z","#,
+            r#""leadProviderCriteria":[],"customFilterCriteria":[],"crmFilters":null,"userIds":[],"#,
+            r#""leadsPerList":10,"activeUntil":null}"#,
+        )
+    );
+}
+
+#[test]
+fn an_icp_with_everything_in_it_round_trips_byte_for_byte() {
+    let icp = Icp::from_json(FULL, Rules::Strict).unwrap();
+    assert_eq!(icp.to_json(), FULL);
+    assert_eq!(icp.validate(), Ok(()));
+}
+
+#[test]
+fn each_type_of_custom_filter_is_known_and_round_trips() {
+    let icp = Icp::from_json(FULL, Rules::Strict).unwrap();
+    let known: Vec<&CustomFilter> = icp.custom_filter_criteria.iter().filter_map(Part::known).collect();
+    let names: Vec<&str> = known.iter().map(|filter| filter.type_name()).collect();
+    assert_eq!(names, CustomFilter::TYPE_NAMES, "the example has one of each");
+
+    let json = Json::parse(FULL).unwrap();
+    for (index, filter) in known.into_iter().enumerate() {
+        let text = at(json, &format!("/customFilterCriteria/{index}")).text();
+        assert_eq!(serde_json::to_string(filter).unwrap(), text);
+        assert_eq!(&serde_json::from_str::<CustomFilter>(text).unwrap(), filter);
+    }
+}
+
+#[test]
+fn members_may_stand_in_any_order_and_be_spaced_at_will() {
+    let value: serde_json::Value = serde_json::from_str(FULL).unwrap();
+    let pretty = serde_json::to_string_pretty(&value).unwrap();
+    let read = Icp::from_json(&pretty, Rules::Strict).unwrap();
+    assert_eq!(serde_json::to_value(&read).unwrap(), value);
+}
+
+#[test]
+fn characters_of_every_script_come_back_as_they_are() {
+    let name = "😀 e\u{301} \u{202e}שלום\u{2028}\u{feff}\u{7f} 𝒜";
+    let icp = stored(&patched(r#""name":"Full""#, &format!(r#""name":"{name}""#)));
+    assert_eq!(icp.name, name);
+    assert!(icp.to_json().contains(name));
+    assert_eq!(icp.validate(), Ok(()));
+}
+
+#[test]
+fn an_icp_put_together_by_hand_is_checked_as_one_that_is_sent() {
+    let mut icp = stored(FULL);
+    icp.leads_per_list = 0;
+    icp.name = "with \0".into();
+    icp.custom_filter_criteria.push(Part::Unknown(r#"{"type":"ofNextYear"}"#.parse().unwrap()));
+    let faults = icp.validate().unwrap_err();
+    let mut pointers: Vec<_> = faults.all().iter().map(|fault| fault.pointer.as_str()).collect();
+    pointers.sort_unstable();
+    assert_eq!(pointers, ["/customFilterCriteria/7/type", "/leadsPerList", "/name"]);
+}

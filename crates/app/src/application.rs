@@ -2,8 +2,10 @@
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::pin::pin;
 
 use anyhow::{Context as _, bail};
+use futures_util::future::{self, Either};
 use icp_ports::MigrationReport;
 
 use crate::composition::{self, Storage};
@@ -33,6 +35,7 @@ impl Application {
         let api = Api {
             repository: storage.repository,
             authenticator: composition::authenticator(&settings.auth)?,
+            session_cookie: settings.auth.session_cookie,
         };
         let server = HttpServer::bind(&settings.server, api).map_err(|error| {
             let address = format!("{}:{}", settings.server.host, settings.server.port);
@@ -58,17 +61,20 @@ impl Application {
     /// Why it cannot serve any longer.
     pub async fn run_until_stopped(self) -> anyhow::Result<()> {
         let handle = self.server.handle();
+        let (impatient, impatience) = tokio::sync::oneshot::channel();
         let waiting = actix_web::rt::spawn(async move {
             stop_signal().await;
             tracing::info!("stopping: requests in flight are finished");
-            let graceful = handle.stop(true);
-            let impatient = async {
-                stop_signal().await;
-                handle.stop(false).await;
-            };
-            futures_util::future::select(Box::pin(graceful), Box::pin(impatient)).await;
+            let graceful = actix_web::rt::spawn(handle.stop(true));
+            stop_signal().await;
+            // actix keeps to the first of two stops; to end the process is what ends it at once.
+            graceful.abort();
+            let _ = impatient.send(());
         });
-        let served = self.server.run().await;
+        let served = match future::select(pin!(self.server.run()), impatience).await {
+            Either::Left((served, _)) => served,
+            Either::Right(_) => Ok(()),
+        };
         waiting.abort();
         tracing::info!("stopped");
         Ok(served?)
@@ -84,6 +90,11 @@ async fn prepare(settings: &Settings, storage: &Storage) -> anyhow::Result<()> {
         }
         return Ok(());
     }
+    require_migrated(storage).await
+}
+
+/// Fails when the database has not the shape that the service needs.
+pub(crate) async fn require_migrated(storage: &Storage) -> anyhow::Result<()> {
     let pending = storage.schema.pending().await.context("the database's schema cannot be read")?;
     if !pending.is_empty() {
         bail!("the database lacks the migrations {}; apply them with `icp migrate`", pending.join(", "));
@@ -117,7 +128,7 @@ async fn stop_signal() {
     {
         use tokio::signal::unix::{SignalKind, signal};
         if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            futures_util::future::select(Box::pin(interrupt), Box::pin(terminate.recv())).await;
+            future::select(pin!(interrupt), pin!(terminate.recv())).await;
             return;
         }
     }

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use icp_clerk::{
     AdminRule, ClaimPointer, ClerkAuthenticator, ClerkSettings, KeySetSettings, KeySetUrl, KeySource, PemKey,
     PublishableKey, SessionCookie,
@@ -46,6 +46,15 @@ pub(crate) async fn storage(settings: &DatabaseSettings) -> anyhow::Result<Stora
             Ok(Storage::of(database.map_err(|error| SettingsError::of("database.url", error))?))
         }
     }
+}
+
+/// The same, for what only looks: an embedded database that is not there is not made.
+pub(crate) async fn existing_storage(settings: &DatabaseSettings) -> anyhow::Result<Storage> {
+    if let DatabaseLocation::Sqlite(path) = &settings.location {
+        let exists = path.try_exists().with_context(|| format!("cannot look for {}", path.display()))?;
+        ensure!(exists, "there is no database at {}", path.display());
+    }
+    storage(settings).await
 }
 
 /// Whoever decides who is signed in. Must be called within a runtime, on which keys are fetched.

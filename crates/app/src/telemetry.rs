@@ -23,6 +23,9 @@ pub(crate) fn start(settings: &LogSettings) {
 
 /// Libraries may say what they like at their lower levels, headers and tokens included; only what this service says of
 /// itself is known to hold no secret.
+///
+/// actix-http calls whatever a stranger sends that is no HTTP an error; it is none of the service's.
 fn is_discreet(metadata: &Metadata<'_>) -> bool {
-    metadata.target().starts_with("icp_") || *metadata.level() <= Level::INFO
+    let target = metadata.target();
+    target.starts_with("icp_") || (*metadata.level() <= Level::INFO && !target.starts_with("actix_http::"))
 }

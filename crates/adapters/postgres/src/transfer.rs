@@ -23,6 +23,7 @@ const EXPORT_BATCH: usize = 500;
 /// Held by an import that looks before it writes, so that two of them do not take one another's ids for free. The number
 /// is this project's own: the letters `icp-import`, cut to 8 bytes.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7593173187244322159)";
+const SHARED_LOCK: &str = "SELECT pg_advisory_xact_lock_shared(7593173187244322159)";
 
 const EXISTING: &str = "SELECT id FROM icps WHERE id = ANY($1) FOR UPDATE";
 
@@ -41,9 +42,9 @@ impl IcpTransfer for PostgresDatabase {
         // A connection of its own: whatever ends this function early closes it, and so rolls back.
         let mut client = self.client().await?;
         let transaction = client.transaction().await.map_err(driver_failed)?;
-        if on_conflict != OnConflict::Fail {
-            transaction.batch_execute(LOCK).await.map_err(driver_failed)?;
-        }
+        // One that lets the constraint decide may run beside others of its kind.
+        let lock = if on_conflict == OnConflict::Fail { SHARED_LOCK } else { LOCK };
+        transaction.batch_execute(lock).await.map_err(driver_failed)?;
         let mut summary = ImportSummary::default();
         while let Some(batch) = source.next_batch().await.map_err(TransferError::Source)? {
             write_batch(&transaction, &batch, on_conflict, &mut summary).await.map_err(write_failed)?;

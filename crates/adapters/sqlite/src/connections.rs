@@ -2,16 +2,21 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, ConnectionError, SqliteConnection};
 use icp_ports::RepositoryError;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use crate::error::{query_failed, task_failed};
 
 /// How long a statement waits for another process that holds the file.
 const BUSY_TIMEOUT_MS: u32 = 5_000;
+
+/// For a read, the wait for a free connection included.
+const READ_LIMIT: Duration = Duration::from_secs(4);
 
 /// Opens the file, making it when it is not there.
 pub(crate) fn open(path: &Path) -> Result<SqliteConnection, ConnectionError> {
@@ -45,6 +50,16 @@ impl Readers {
 
     /// Runs `read` on a blocking thread.
     pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&mut SqliteConnection) -> Result<T, diesel::result::Error> + Send + 'static,
+    ) -> Result<T, RepositoryError> {
+        let reading = timeout(READ_LIMIT, self.read(read)).await;
+        reading.unwrap_or_else(|_| {
+            Err(RepositoryError::Unavailable("the database did not answer in time".into()))
+        })
+    }
+
+    async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&mut SqliteConnection) -> Result<T, diesel::result::Error> + Send + 'static,
     ) -> Result<T, RepositoryError> {

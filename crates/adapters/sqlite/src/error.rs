@@ -10,7 +10,9 @@ pub(crate) fn query_failed(error: DieselError) -> RepositoryError {
         DieselError::DatabaseError(DatabaseErrorKind::Unknown, information)
             if information.message().contains("locked") =>
         {
-            RepositoryError::Unavailable(error.into())
+            RepositoryError::Unavailable(
+                "another process is writing to the database, such as an import".into(),
+            )
         }
         _ => RepositoryError::Backend(error.into()),
     }

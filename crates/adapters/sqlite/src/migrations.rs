@@ -14,20 +14,15 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../../migrations/sq
 #[async_trait]
 impl Schema for SqliteDatabase {
     async fn pending(&self) -> Result<Vec<String>, SchemaError> {
-        self.with_schema(|connection| {
-            // Asking makes diesel's own table; rolled back, the question leaves no trace.
-            let mut pending = Ok(Vec::new());
-            connection.test_transaction::<_, BoxError, _>(|connection| {
-                pending = examine(connection).map(|(_, pending)| names(&pending));
-                Ok(())
-            });
-            pending
-        })
-        .await
+        self.with_schema(look).await
     }
 
     async fn migrate(&self) -> Result<MigrationReport, SchemaError> {
         self.with_schema(|connection| {
+            // Looking needs no lock, and so works while another process writes.
+            if look(connection)?.is_empty() {
+                return Ok(MigrationReport::default());
+            }
             // Immediate: of several processes one migrates, and the others wait and find it done.
             connection.immediate_transaction(|connection| {
                 let (created, pending) = examine(connection)?;
@@ -54,6 +49,16 @@ impl SqliteDatabase {
         };
         tokio::task::spawn_blocking(task).await.map_err(|error| SchemaError::from(task_failed(error)))?
     }
+}
+
+/// The names of what is pending. Asking makes diesel's own table; rolled back, the question leaves no trace.
+fn look(connection: &mut SqliteConnection) -> Result<Vec<String>, SchemaError> {
+    let mut pending = Ok(Vec::new());
+    connection.test_transaction::<_, BoxError, _>(|connection| {
+        pending = examine(connection).map(|(_, pending)| names(&pending));
+        Ok(())
+    });
+    pending
 }
 
 type Migrations = Vec<Box<dyn Migration<Sqlite>>>;

@@ -4,6 +4,8 @@ use icp_domain::Faults;
 
 /// Faulty lines that are shown; the others are counted.
 const SHOWN: usize = 1_000;
+/// Of each, so that a name of megabytes is not shown whole.
+const SHOWN_CHARACTERS: usize = 300;
 
 /// Everything that is wrong with a file, for people: a line for each fault.
 #[derive(Debug, Default)]
@@ -24,7 +26,9 @@ impl FileFaults {
     pub(super) fn add(&mut self, fault: impl fmt::Display) {
         self.count += 1;
         if self.lines.len() < SHOWN {
-            self.lines.push(fault.to_string());
+            let text = fault.to_string();
+            let shown = text.char_indices().nth(SHOWN_CHARACTERS).and_then(|(end, _)| text.get(..end));
+            self.lines.push(shown.map_or_else(|| text.clone(), |start| format!("{start}…")));
         }
     }
 

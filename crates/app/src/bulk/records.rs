@@ -136,14 +136,17 @@ impl<R: BufRead> Records<R> {
 
     /// Everything up to the byte at which `ends` says so, which is not taken, or to the end.
     fn take_until(&mut self, mut ends: impl FnMut(u8) -> bool) -> Result<Vec<u8>, RecordError> {
-        let mut bytes = Vec::new();
+        let (mut bytes, first_line) = (Vec::new(), self.line);
         loop {
             let buffer = self.input.fill_buf()?;
             let end = buffer.iter().position(|&byte| ends(byte));
             let part = buffer.get(..end.unwrap_or(buffer.len())).unwrap_or_default();
             let (length, at_end) = (part.len(), end.is_some() || buffer.is_empty());
             if bytes.len() + length > MAX_RECORD_BYTES {
-                return self.damaged("a record is longer than 16 MiB");
+                return Err(RecordError::Damaged {
+                    line: first_line,
+                    message: "a record is longer than 16 MiB",
+                });
             }
             self.line += line_breaks(part);
             bytes.extend_from_slice(part);

@@ -4,6 +4,7 @@ use std::io::BufRead;
 use std::thread;
 
 use async_trait::async_trait;
+use icp_domain::json::Json;
 use icp_domain::{Icp, IcpDocument, Rules};
 use icp_ports::{BoxError, ImportSource};
 use tokio::sync::mpsc;
@@ -26,7 +27,14 @@ pub(crate) struct Read {
 }
 
 /// Reads and checks on a thread of its own, a few batches ahead of the storage.
-pub(crate) struct FileSource(mpsc::Receiver<Result<Vec<IcpDocument>, BoxError>>);
+pub(crate) struct FileSource(mpsc::Receiver<Message>);
+
+/// What the reading thread says. The end is said, too: a thread that ended in any other way has not read everything.
+enum Message {
+    Batch(Vec<IcpDocument>),
+    End,
+    Failed(BoxError),
+}
 
 impl FileSource {
     pub(crate) fn start(input: impl BufRead + Send + 'static, rules: Rules, progress: Progress) -> Self {
@@ -34,10 +42,12 @@ impl FileSource {
         thread::spawn(move || {
             let reader =
                 Reader { records: Records::new(input), rules, progress, faults: FileFaults::default() };
-            if let Err(error) = reader.run(&sender) {
-                // Nobody listens any more when the storage has failed, which then says why.
-                let _ = sender.blocking_send(Err(error));
-            }
+            let last = match reader.run(&sender) {
+                Ok(()) => Message::End,
+                Err(error) => Message::Failed(error),
+            };
+            // Nobody listens any more when the storage has failed, which then says why.
+            let _ = sender.blocking_send(last);
         });
         Self(receiver)
     }
@@ -46,7 +56,12 @@ impl FileSource {
 #[async_trait]
 impl ImportSource for FileSource {
     async fn next_batch(&mut self) -> Result<Option<Vec<IcpDocument>>, BoxError> {
-        self.0.recv().await.transpose()
+        match self.0.recv().await {
+            Some(Message::Batch(batch)) => Ok(Some(batch)),
+            Some(Message::End) => Ok(None),
+            Some(Message::Failed(error)) => Err(error),
+            None => Err("the file was not read to its end".into()),
+        }
     }
 }
 
@@ -58,7 +73,7 @@ struct Reader<R> {
 }
 
 impl<R: BufRead> Reader<R> {
-    fn run(mut self, sender: &mpsc::Sender<Result<Vec<IcpDocument>, BoxError>>) -> Result<(), BoxError> {
+    fn run(mut self, sender: &mpsc::Sender<Message>) -> Result<(), BoxError> {
         let mut read = Read::default();
         let (mut batch, mut bytes) = (Vec::new(), 0);
         while let Some(record) = self.next_record()? {
@@ -73,7 +88,7 @@ impl<R: BufRead> Reader<R> {
                 let full = std::mem::take(&mut batch);
                 bytes = 0;
                 // After a fault nothing will be stored; the rest is read for its faults.
-                if self.faults.is_empty() && sender.blocking_send(Ok(full)).is_err() {
+                if self.faults.is_empty() && sender.blocking_send(Message::Batch(full)).is_err() {
                     return Ok(());
                 }
             }
@@ -83,7 +98,7 @@ impl<R: BufRead> Reader<R> {
             return Err(self.faults.into());
         }
         if !batch.is_empty() {
-            let _ = sender.blocking_send(Ok(batch));
+            let _ = sender.blocking_send(Message::Batch(batch));
         }
         Ok(())
     }
@@ -106,11 +121,39 @@ impl<R: BufRead> Reader<R> {
             return None;
         };
         match Icp::from_json(text, self.rules) {
-            Ok(icp) => Some(icp.into()),
-            Err(faults) => {
-                self.faults.of_record(record.line, &faults);
-                None
-            }
+            Ok(icp) => return Some(icp.into()),
+            Err(faults) => match Json::parse(text) {
+                Ok(_) => self.faults.of_record(record.line, &faults),
+                // Its line is counted from the record's first.
+                Err(place) => {
+                    let line = record.line + (place.line as u64).saturating_sub(1);
+                    self.faults.add(format_args!("line {line}: must be JSON (malformed)"));
+                }
+            },
         }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufReader, Read as _, Result, empty};
+
+    use super::*;
+
+    struct Panics;
+
+    impl std::io::Read for Panics {
+        fn read(&mut self, _: &mut [u8]) -> Result<usize> {
+            panic!("a bug");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_ends_early_is_no_end_of_the_file() {
+        let mut source =
+            FileSource::start(BufReader::new(Panics.chain(empty())), Rules::Strict, Box::new(|_| ()));
+        let error = source.next_batch().await.expect_err("it was not read");
+        assert_eq!(error.to_string(), "the file was not read to its end");
     }
 }

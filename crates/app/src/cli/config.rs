@@ -1,9 +1,9 @@
+use super::output;
 use crate::composition;
 use crate::settings::Settings;
 
 pub(super) fn run(settings: &Settings) -> anyhow::Result<()> {
     settings.check_for_serving()?;
     composition::check(settings)?;
-    print!("{settings}");
-    Ok(())
+    Ok(output::print(settings)?)
 }

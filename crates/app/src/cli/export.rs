@@ -3,13 +3,14 @@ use std::io::{self, BufWriter, ErrorKind, Write as _, stdout};
 use icp_ports::TransferError;
 
 use crate::bulk::LineSink;
-use crate::composition;
 use crate::settings::Settings;
+use crate::{application, composition};
 
 const BUFFER_BYTES: usize = 256 * 1024;
 
 pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
-    let storage = composition::storage(&settings.database).await?;
+    let storage = composition::existing_storage(&settings.database).await?;
+    application::require_migrated(&storage).await?;
     let mut sink = LineSink(BufWriter::with_capacity(BUFFER_BYTES, stdout()));
     let exported = storage.transfer.export(&mut sink).await;
     let flushed = sink.0.flush();

@@ -9,9 +9,10 @@ use icp_domain::Rules;
 use icp_ports::{ImportSummary, OnConflict};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::output;
 use crate::bulk::{FileSource, Progress};
-use crate::composition;
 use crate::settings::Settings;
+use crate::{application, composition};
 
 const BUFFER_BYTES: usize = 256 * 1024;
 
@@ -53,6 +54,8 @@ pub(super) async fn run(settings: &Settings, options: Options) -> anyhow::Result
     let storage = composition::storage(&settings.database).await?;
     if settings.database.migrate {
         storage.schema.migrate().await.context("the database cannot be migrated")?;
+    } else {
+        application::require_migrated(&storage).await?;
     }
     let bar = progress_bar(size);
     let rules = if options.lenient { Rules::Storable } else { Rules::Strict };
@@ -61,7 +64,7 @@ pub(super) async fn run(settings: &Settings, options: Options) -> anyhow::Result
     let imported = storage.transfer.import(&mut source, options.on_conflict.into()).await;
     bar.finish_and_clear();
     let summary = imported.context("the import failed")?;
-    eprintln!("{}", sentence(summary, started.elapsed()));
+    output::say(sentence(summary, started.elapsed()));
     Ok(())
 }
 

@@ -1,8 +1,11 @@
 use anyhow::{Context as _, bail};
 use clap::Args;
 
+use super::output;
 use crate::settings::Settings;
 use crate::{application, composition};
+
+const UP_TO_DATE: &str = "the database is up to date\n";
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
@@ -12,21 +15,21 @@ pub(super) struct Options {
 }
 
 pub(super) async fn run(settings: &Settings, options: Options) -> anyhow::Result<()> {
-    let storage = composition::storage(&settings.database).await?;
     if options.check {
+        let storage = composition::existing_storage(&settings.database).await?;
         let pending = storage.schema.pending().await.context("the database's schema cannot be read")?;
         if !pending.is_empty() {
             bail!("pending: {}; apply them with `icp migrate`", pending.join(", "));
         }
-        println!("the database is up to date");
-        return Ok(());
+        return Ok(output::print(UP_TO_DATE)?);
     }
+    let storage = composition::storage(&settings.database).await?;
     let report = application::migrate(settings, &storage).await?;
     for migration in &report.applied {
-        println!("applied {migration}");
+        output::print(format_args!("applied {migration}\n"))?;
     }
     if report.applied.is_empty() {
-        println!("the database is up to date");
+        output::print(UP_TO_DATE)?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ mod config;
 mod export;
 mod import;
 mod migrate;
+mod output;
 mod serve;
 mod token;
 
@@ -48,7 +49,7 @@ pub fn main() -> ExitCode {
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            output::say(format_args!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -5,6 +5,7 @@ use clap::Args;
 use icp_domain::{Caller, UserId};
 use icp_ports::{Clock as _, SystemClock};
 
+use super::output;
 use crate::development::DevelopmentKey;
 use crate::settings::{Settings, SignIn};
 
@@ -29,8 +30,8 @@ pub(super) fn run(settings: &Settings, options: Options) -> anyhow::Result<()> {
     }
     let caller = if options.admin { Caller::admin(options.user) } else { Caller::user(options.user) };
     let key = DevelopmentKey::load_or_make()?;
-    println!("{}", key.token(&caller, options.ttl, SystemClock.now(), &settings.auth)?);
-    Ok(())
+    let token = key.token(&caller, options.ttl, SystemClock.now(), &settings.auth)?;
+    Ok(output::print(format_args!("{token}\n"))?)
 }
 
 fn lifetime(text: &str) -> Result<Duration, &'static str> {

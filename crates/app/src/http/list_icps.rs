@@ -12,10 +12,15 @@ pub(super) async fn handle(
     api: web::Data<Api>,
     CurrentUser(caller): CurrentUser,
 ) -> Result<HttpResponse, ApiError> {
+    let vary = if api.session_cookie {
+        "Authorization, Cookie, Accept-Encoding"
+    } else {
+        "Authorization, Accept-Encoding"
+    };
     let icps = api.repository.list(&caller.list_scope()).await?;
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "private, no-cache"))
-        .insert_header((VARY, "Authorization, Cookie, Accept-Encoding"))
+        .insert_header((VARY, vary))
         .content_type("application/json")
         .body(icps.into_json()))
 }

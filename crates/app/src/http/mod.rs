@@ -25,6 +25,8 @@ pub(crate) struct Api {
     pub(crate) repository: Arc<dyn IcpRepository>,
     /// Who is signed in.
     pub(crate) authenticator: Arc<dyn Authenticator>,
+    /// Whether a cookie may say who is signed in, and so decide what is answered.
+    pub(crate) session_cookie: bool,
 }
 
 impl std::fmt::Debug for Api {
@@ -39,15 +41,18 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(
             web::resource(["/api/v1/entities/icps", "/api/v1/entities/icps/"])
                 .route(web::get().to(list_icps::handle))
-                .default_service(web::to(async || method_not_allowed("GET"))),
+                .route(web::head().to(list_icps::handle))
+                .default_service(web::to(async || method_not_allowed("GET, HEAD"))),
         )
-        .service(probe("/health/live").route(web::get().to(health::live)))
-        .service(probe("/health/ready").route(web::get().to(health::ready)))
+        .service(probe("/health/live").route(web::get().to(health::live)).route(web::head().to(health::live)))
+        .service(
+            probe("/health/ready").route(web::get().to(health::ready)).route(web::head().to(health::ready)),
+        )
         .default_service(web::to(async || Err::<String, _>(ApiError::NoSuchRoute)));
 }
 
 fn probe(path: &str) -> Resource {
-    web::resource(path).default_service(web::to(async || method_not_allowed("GET")))
+    web::resource(path).default_service(web::to(async || method_not_allowed("GET, HEAD")))
 }
 
 fn method_not_allowed(allow: &'static str) -> Result<String, ApiError> {

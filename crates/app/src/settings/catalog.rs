@@ -1,5 +1,7 @@
 //! Every setting, once: its key, where else it may come from, its default, and what its value must be.
 
+use config::ValueKind;
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
 /// One setting.
@@ -37,16 +39,20 @@ impl Setting {
 
     /// What is wrong with a value, if anything.
     pub(super) fn objection(&self, value: &config::Value) -> Option<String> {
-        let value = value.clone();
-        let right = match &self.kind {
-            Kind::Text | Kind::SecretUrl => value.into_string().is_ok(),
-            Kind::List => value.into_array().is_ok(),
-            Kind::Flag => value.into_bool().is_ok(),
-            Kind::Number { least, most } => {
-                value.into_uint().is_ok_and(|number| (*least..=*most).contains(&number))
+        let right = match (&self.kind, &value.kind) {
+            (Kind::List, ValueKind::Array(elements)) => {
+                elements.iter().all(|element| matches!(element.kind, ValueKind::String(_)))
             }
-            Kind::OneOf(choices) => value.into_string().is_ok_and(|text| choices.contains(&text.as_str())),
-            Kind::LogFilter => value.into_string().is_ok_and(|text| text.parse::<EnvFilter>().is_ok()),
+            (Kind::Text | Kind::SecretUrl, ValueKind::String(_)) | (Kind::Flag, ValueKind::Boolean(_)) => {
+                true
+            }
+            (Kind::Flag, ValueKind::String(text)) => ["true", "false"].contains(&text.as_str()),
+            (Kind::Number { least, most }, ValueKind::I64(_) | ValueKind::String(_)) => {
+                value.clone().into_uint().is_ok_and(|number| (*least..=*most).contains(&number))
+            }
+            (Kind::OneOf(choices), ValueKind::String(text)) => choices.contains(&text.as_str()),
+            (Kind::LogFilter, ValueKind::String(text)) => is_log_filter(text),
+            _ => false,
         };
         (!right).then(|| self.expected())
     }
@@ -63,6 +69,14 @@ impl Setting {
                 .to_owned(),
         }
     }
+}
+
+/// The filter's own parser takes a misspelt level for the name of a target, and then logs nothing.
+fn is_log_filter(text: &str) -> bool {
+    let is_level = |word: &str| word.parse::<LevelFilter>().is_ok();
+    let directives = text.split(',').map(str::trim).filter(|directive| !directive.is_empty());
+    let are_right = directives.clone().all(|directive| directive.contains('=') || is_level(directive));
+    are_right && directives.count() > 0 && text.parse::<EnvFilter>().is_ok()
 }
 
 /// The variable of a key.
@@ -86,6 +100,16 @@ impl Setting {
 
 const fn from(least: u64, most: u64) -> Kind {
     Kind::Number { least, most }
+}
+
+/// The variables of a key, for people: its own, and the platform's.
+pub(super) fn variables(key: &str) -> String {
+    let platform =
+        SETTINGS.iter().find(|setting| setting.key == key).and_then(|setting| setting.platform_variable);
+    match platform {
+        Some(platform) => format!("{} or {platform}", variable(key)),
+        None => variable(key),
+    }
 }
 
 /// All of them, in the order of the documentation.

@@ -48,6 +48,11 @@ fn location(url: String) -> Result<DatabaseLocation, SettingsError> {
     match url.split_once("://") {
         Some(("postgres" | "postgresql", _)) => Ok(DatabaseLocation::Postgres(url.into())),
         Some(("sqlite", "")) => wrong("must name a file, such as sqlite://data/icp.sqlite3"),
+        Some(("sqlite", path))
+            if path.starts_with(':') || path.starts_with("file:") || path.contains('?') =>
+        {
+            wrong("must name a file by its path alone; a database in memory would be empty at each start")
+        }
         Some(("sqlite", path)) => Ok(DatabaseLocation::Sqlite(path.into())),
         _ => wrong("must begin with postgres:// or sqlite://"),
     }

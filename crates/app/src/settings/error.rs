@@ -1,3 +1,7 @@
+use std::fmt::Display;
+use std::io;
+use std::path::Path;
+
 /// Settings with which the service cannot start. The message names the setting and its variable.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -9,8 +13,23 @@ impl SettingsError {
     }
 
     /// An error of one setting.
-    pub(crate) fn of(key: &str, message: impl std::fmt::Display) -> Self {
-        Self(format!("{key} ({}): {message}", super::catalog::variable(key)))
+    pub(crate) fn of(key: &str, message: impl Display) -> Self {
+        Self(format!("{key} ({}): {message}", super::catalog::variables(key)))
+    }
+
+    /// A file that cannot be read.
+    pub(super) fn of_file(path: &Path, error: &io::Error) -> Self {
+        Self(format!("the settings file {} cannot be read: {error}", path.display()))
+    }
+
+    /// A file that is no TOML. Of what the parser says, the line that it quotes is left out: it may hold a password.
+    pub(super) fn of_toml(path: &Path, error: &config::ConfigError) -> Self {
+        let said = error.to_string();
+        let (first, last) =
+            (said.lines().next().unwrap_or_default(), said.lines().last().unwrap_or_default());
+        let place = first.find("line ").and_then(|at| first.get(at..)).unwrap_or("an unknown line");
+        let reason = if last == first || last.contains('|') { "a syntax error" } else { last };
+        Self(format!("the settings file {} is no TOML at {place}: {reason}", path.display()))
     }
 }
 

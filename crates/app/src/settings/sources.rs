@@ -48,15 +48,12 @@ pub(super) fn collect(surroundings: &Surroundings) -> Result<Map<String, Value>,
     refuse_unknown_variables(surroundings)?;
     let mut builder = Config::builder().add_source(defaults());
     let default_file = surroundings.directory.join(DEFAULT_FILE);
-    if default_file.exists() {
-        builder = builder.add_source(file(&default_file));
+    let exists = default_file.try_exists().map_err(|error| SettingsError::of_file(&default_file, &error))?;
+    if exists {
+        builder = builder.add_source(file(&default_file)?);
     }
     if let Some(named) = named_file(surroundings)? {
-        if !named.exists() {
-            let message = format!("the settings file {} does not exist", named.display());
-            return Err(SettingsError::new(message));
-        }
-        builder = builder.add_source(file(&named));
+        builder = builder.add_source(file(&named)?);
     }
     let platform = variables(surroundings, |setting| setting.platform_variable.map(str::to_owned))?;
     let own = variables(surroundings, |setting| Some(setting.variable()))?;
@@ -72,8 +69,26 @@ fn named_file(surroundings: &Surroundings) -> Result<Option<PathBuf>, SettingsEr
     Ok(named.map(|file| surroundings.directory.join(file)))
 }
 
-fn file(path: &Path) -> impl Source + Send + Sync + use<> {
-    File::from(path).format(FileFormat::Toml)
+/// A file's values, read here rather than later, where nobody knows which file was at fault.
+fn file(path: &Path) -> Result<Values, SettingsError> {
+    let text = std::fs::read_to_string(path).map_err(|error| SettingsError::of_file(path, &error))?;
+    let values = File::from_str(&text, FileFormat::Toml).collect();
+    let mut values = values.map_err(|error| SettingsError::of_toml(path, &error))?;
+    let origin = path.display().to_string();
+    for value in values.values_mut() {
+        stamp(value, &origin);
+    }
+    Ok(Values(values))
+}
+
+/// Says of a value and all within it where it comes from.
+fn stamp(value: &mut Value, origin: &str) {
+    if let ValueKind::Table(members) = &mut value.kind {
+        for member in members.values_mut() {
+            stamp(member, origin);
+        }
+    }
+    *value = Value::new(Some(&origin.to_owned()), value.kind.clone());
 }
 
 /// A typing error in a variable's name would otherwise leave the default in force without a word.

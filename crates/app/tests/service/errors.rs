@@ -36,12 +36,12 @@ async fn what_is_not_there_is_a_404() {
 #[tokio::test]
 async fn other_methods_are_a_405_that_names_the_right_ones() {
     let service = Setup::new().start();
-    for (path, allow) in [(LIST, "GET"), ("/health/live", "GET"), ("/health/ready", "GET")] {
+    for path in [LIST, "/health/live", "/health/ready"] {
         for method in [Method::DELETE, Method::PUT, Method::TRACE] {
             let request = client().request(method.clone(), format!("{}{path}", service.address));
             let answer = Answer::of(request).await;
             answer.assert_problem(405, "METHOD_NOT_ALLOWED");
-            assert_eq!(answer.header("allow"), allow, "{method} {path}");
+            assert_eq!(answer.header("allow"), "GET, HEAD", "{method} {path}");
         }
     }
 }

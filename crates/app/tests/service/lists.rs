@@ -6,7 +6,7 @@ use icp_testkit::fixtures::{EXAMPLE_LIST, icp};
 use icp_testkit::postgres;
 use serde_json::{Value, json};
 
-use crate::support::{LIST, Service, Setup, stderr};
+use crate::support::{Answer, LIST, Service, Setup, client, stderr};
 
 /// The same file in a service on SQLite and in one on PostgreSQL.
 struct Both {
@@ -91,11 +91,26 @@ async fn parameters_and_bodies_change_nothing() {
 }
 
 #[tokio::test]
+async fn head_answers_as_get_does_without_the_body() {
+    let service = Setup::new().start();
+    let token = service.setup.token(&["--user", "user_abc123"]);
+    let get = service.get(LIST, Some(&token)).await;
+    let head = client().head(format!("{}{LIST}", service.address)).bearer_auth(&token);
+    let head = Answer::of(head).await;
+    assert_eq!((head.status, head.body.as_str()), (get.status, ""));
+    assert_eq!(head.header("content-length"), get.body.len().to_string());
+    assert_eq!(head.header("content-type"), "application/json");
+}
+
+#[tokio::test]
 async fn an_answer_is_private_and_says_what_it_varies_with() {
     let service = Setup::new().start();
     let list = service.list("user_abc123").await;
     assert_eq!(list.header("content-type"), "application/json");
     assert_eq!(list.header("cache-control"), "private, no-cache");
-    assert_eq!(list.header("vary"), "Authorization, Cookie, Accept-Encoding");
+    assert_eq!(list.header("vary"), "Authorization, Accept-Encoding");
+    let with_cookie = Setup::new().with("ICP__AUTH__SESSION_COOKIE", "true").start();
+    let varies = with_cookie.list("user_abc123").await;
+    assert_eq!(varies.header("vary"), "Authorization, Cookie, Accept-Encoding");
     assert!(!list.header("x-request-id").is_empty());
 }

@@ -58,8 +58,12 @@ fn a_bad_value_is_named_with_its_variable_and_origin() {
         ("ICP__DATABASE__URL", "mysql://localhost/icp", "database.url", "postgres:// or sqlite://"),
         ("ICP__DATABASE__URL", "sqlite://", "database.url", "must name a file"),
         ("ICP__DATABASE__URL", "postgres://[", "database.url", "not a PostgreSQL URL"),
+        ("ICP__DATABASE__URL", "sqlite://:memory:", "database.url", "by its path alone"),
+        ("ICP__DATABASE__URL", "sqlite://icp.db?mode=ro", "database.url", "by its path alone"),
         ("ICP__DATABASE__MIGRATE", "perhaps", "database.migrate", "true or false"),
+        ("ICP__DATABASE__MIGRATE", "yes", "database.migrate", "true or false"),
         ("ICP__LOG__LEVEL", "loud=1=2", "log.level", "a level"),
+        ("ICP__LOG__LEVEL", "inof", "log.level", "a level"),
         ("ICP__LOG__FORMAT", "xml", "log.format", "pretty or json"),
         ("CLERK_PUBLISHABLE_KEY", "pk_live_!", "auth.publishable_key", ""),
         ("ICP__AUTH__JWKS_URL", "https://x.example/", "auth.issuer", "must be set"),
@@ -81,7 +85,7 @@ fn a_bad_value_is_named_with_its_variable_and_origin() {
 fn clerks_own_texts_are_read_before_the_start() {
     let issuer = Setup::new().with("ICP__AUTH__ISSUER", "https://clerk.example.com");
     let said = refusal(&issuer.with("CLERK_JWT_KEY", "-----BEGIN PUBLIC KEY-----\\nnonsense"), &["serve"]);
-    assert!(said.contains("auth.jwt_key (ICP__AUTH__JWT_KEY)"), "{said}");
+    assert!(said.contains("auth.jwt_key (ICP__AUTH__JWT_KEY or CLERK_JWT_KEY)"), "{said}");
     let issuer = Setup::new().with("ICP__AUTH__ISSUER", "https://clerk.example.com");
     let said = refusal(&issuer.with("ICP__AUTH__JWKS_URL", "http://clerk.example.com/jwks"), &["serve"]);
     assert!(said.contains("auth.jwks_url (ICP__AUTH__JWKS_URL)"), "{said}");
@@ -101,7 +105,30 @@ fn what_nobody_knows_is_refused() {
 #[test]
 fn a_file_that_cannot_be_read_is_named() {
     let setup = Setup::new();
-    assert!(refusal(&setup, &["--config", "nowhere.toml", "config"]).contains("nowhere.toml does not exist"));
-    std::fs::write(setup.path().join("broken.toml"), "[server\n").expect("a file");
-    assert!(refusal(&setup, &["--config", "broken.toml", "config"]).contains("broken.toml"));
+    let said = refusal(&setup, &["--config", "nowhere.toml", "config"]);
+    assert!(said.contains("nowhere.toml cannot be read"), "{said}");
+    let said = refusal(&setup, &["--config", ".", "config"]);
+    assert!(said.contains("the settings file . cannot be read"), "{said}");
+    // Without the line itself, which may hold a password.
+    let broken = "[database]\nurl = \"postgres://icp:hunter2@db.example/icp\nmigrate = true\n";
+    std::fs::write(setup.path().join("broken.toml"), broken).expect("a file");
+    let said = refusal(&setup, &["--config", "broken.toml", "config"]);
+    assert!(said.contains("broken.toml is no TOML at line 2") && !said.contains("hunter2"), "{said}");
+}
+
+#[test]
+fn a_value_of_another_type_in_a_file_is_refused() {
+    for (line, key) in [
+        ("server.port = 8080.5", "server.port"),
+        ("server.host = 1", "server.host"),
+        ("database.migrate = 1", "database.migrate"),
+        ("auth.authorized_parties = [1, 2]", "auth.authorized_parties"),
+        ("auth.authorized_parties = \"https://a.example\"", "auth.authorized_parties"),
+    ] {
+        // The port that every setup picks would hide the file's.
+        let setup = Setup::new().with("ICP__SERVER__PORT", "");
+        std::fs::write(setup.path().join("icp.toml"), line).expect("a file");
+        let said = refusal(&setup, &["--config", "icp.toml", "config"]);
+        assert!(said.contains(key) && said.contains("icp.toml"), "{line}: {said}");
+    }
 }

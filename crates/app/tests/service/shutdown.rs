@@ -1,5 +1,6 @@
 //! The end of the service.
 
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use crate::support::{LIST, Setup};
@@ -37,16 +38,22 @@ async fn finishes_what_is_in_flight() {
     assert!(service.ended_within(Duration::from_secs(20)).expect("it ends").success());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_second_signal_ends_it_at_once() {
-    let mut service = Setup::new().start();
-    // Half a request, which would be waited for.
+    let server = icp_testkit::postgres::Server::start().expect("PostgreSQL starts");
+    let database = server.database().expect("a database");
+    let mut service = Setup::new().with("ICP__DATABASE__URL", database.url()).start();
+    let token = service.setup.token(&["--user", "user_ada"]);
+    assert_eq!(service.get(LIST, Some(&token)).await.status, 200);
+    // A request that one signal alone would wait for.
+    server.pause().expect("it freezes");
     let mut socket = std::net::TcpStream::connect(service.socket()).expect("it connects");
-    std::io::Write::write_all(&mut socket, b"GET / HTTP/1.1\r\nhost: x\r\n").expect("it takes it");
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    let request = format!("GET {LIST} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
+    socket.write_all(request.as_bytes()).expect("it takes it");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    service.signal("TERM");
+    assert!(service.ended_within(Duration::from_millis(500)).is_none(), "it waits");
     let started = Instant::now();
     service.signal("TERM");
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    service.signal("TERM");
-    assert!(service.ended_within(Duration::from_secs(3)).is_some(), "after {:?}", started.elapsed());
+    assert!(service.ended_within(Duration::from_secs(2)).is_some(), "after {:?}", started.elapsed());
 }

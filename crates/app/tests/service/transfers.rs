@@ -56,7 +56,7 @@ fn every_fault_is_reported_with_its_line_and_nothing_is_imported() {
         for line in [
             "line 2 /name: must not be empty (invalid_value)",
             "line 2 /leadsPerList: must be from 1 to 10000 (out_of_range)",
-            "line 3: must be JSON",
+            "line 3: must be JSON (malformed)",
             "line 5 /customFilterCriteria/0/type: must be one of",
         ] {
             assert!(said.contains(line), "{line}\nis not in\n{said}");
@@ -136,10 +136,55 @@ fn an_export_may_be_cut_off() {
 }
 
 #[test]
-fn migrate_checks_and_applies() {
+fn a_full_disk_is_an_error_and_no_panic() {
+    let setup = Setup::new();
+    assert!(setup.icp_with_input(&["import"], EXAMPLE_LIST.as_bytes()).status.success());
+    for command in ["config", "token --user user_ada", "migrate", "migrate --check", "export"] {
+        let script = format!("{} {command} > /dev/full", env!("CARGO_BIN_EXE_icp"));
+        let shell = std::process::Command::new("sh").args(["-c", &script]).current_dir(setup.path()).output();
+        let shell = shell.expect("a shell");
+        assert_eq!(shell.status.code(), Some(1), "{command}: {}", stderr(&shell));
+        assert!(stderr(&shell).starts_with("error: "), "{command}: {}", stderr(&shell));
+    }
+}
+
+#[test]
+fn what_only_looks_makes_no_database() {
+    let setup = Setup::new();
+    for command in [&["export"][..], &["migrate", "--check"]] {
+        assert!(refusal(&setup, command).contains("there is no database at data/icp.sqlite3"));
+    }
+    assert!(!setup.path().join("data").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_service_starts_and_serves_while_an_import_runs() {
     for (setup, _database) in both() {
-        assert!(refusal(&setup, &["migrate", "--check"]).contains("create_icps"));
-        assert!(refusal(&setup, &["migrate", "--check"]).contains("create_icps"), "checking changes nothing");
+        assert!(setup.icp_with_input(&["import"], EXAMPLE_LIST.as_bytes()).status.success());
+        let mut import = setup.spawn(&["import"]);
+        let mut input = import.stdin.take().expect("it is piped");
+        for number in 1_000..10_000 {
+            writeln!(input, "{}", icp(number).json()).expect("it reads");
+        }
+        input.flush().expect("it reads");
+        let service = setup.start();
+        assert_eq!(service.list("user_abc123").await.json().as_array().map(Vec::len), Some(2));
+        drop(input);
+        assert!(import.wait().expect("it ends").success());
+        assert_eq!(service.list("user_ada").await.json().as_array().map(Vec::len), Some(9_000));
+    }
+}
+
+#[test]
+fn migrate_checks_and_applies() {
+    for (setup, database) in both() {
+        if database.is_some() {
+            assert!(refusal(&setup, &["migrate", "--check"]).contains("create_icps"));
+            assert!(
+                refusal(&setup, &["migrate", "--check"]).contains("create_icps"),
+                "checking changes nothing"
+            );
+        }
         assert!(stdout(&setup.icp(&["migrate"])).contains("applied"));
         assert!(stdout(&setup.icp(&["migrate"])).contains("up to date"));
         assert!(setup.icp(&["migrate", "--check"]).status.success());

@@ -3,33 +3,21 @@
 use icp_testkit::fixtures::EXAMPLE_LIST;
 use serde_json::Value;
 
-use crate::support::{Setup, stdout};
+use crate::support::{Answer, LIST, Setup, client, stdout};
 
 #[tokio::test]
 async fn the_printed_curl_line_gives_the_sample_icps() {
     let mut service = Setup::new().start();
-    // Through a copy of the line that was printed, since the service has to run while the line is tried.
-    let list = service.list("user_abc123").await;
-    assert_eq!(list.status, 200);
+    let line = service.printed_line("curl ");
+    // curl itself is not on every machine; this is what it makes of the line.
+    let (header, url) = line
+        .strip_prefix("curl --header 'Authorization: ")
+        .and_then(|rest| rest.split_once("' "))
+        .unwrap_or_else(|| panic!("a line to paste: {line}"));
+    assert_eq!(url, format!("{}{LIST}", service.address));
+    let pasted = Answer::of(client().get(url).header("authorization", header)).await;
     let example: Value = serde_json::from_str(EXAMPLE_LIST).expect("it is JSON");
-    assert_eq!(list.json(), example);
-
-    let greeting = service.greeting();
-    let line = greeting.lines().find(|line| line.starts_with("curl ")).expect("a line to paste");
-    service.ended_within(std::time::Duration::from_secs(10));
-    let port = service.address.rsplit(':').next().expect("a port").to_owned();
-    let folder = service.setup.folder.path().to_owned();
-    assert!(line.ends_with(&format!("http://127.0.0.1:{port}/api/v1/entities/icps")), "{line}");
-
-    // The same service again, on the same port, so that the line can be pasted.
-    let again = Setup::new().with("ICP__SERVER__PORT", &port);
-    let copied =
-        std::process::Command::new("cp").arg("-r").arg(folder.join("data")).arg(again.path()).status();
-    assert!(copied.expect("cp runs").success());
-    let _service = again.start();
-    let pasted = std::process::Command::new("sh").args(["-c", line]).output().expect("a shell");
-    let pasted: Value = serde_json::from_str(&stdout(&pasted)).expect("curl prints JSON");
-    assert_eq!(pasted, example);
+    assert_eq!(pasted.json(), example);
 }
 
 #[tokio::test]

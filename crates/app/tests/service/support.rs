@@ -86,7 +86,7 @@ impl Setup {
             std::thread::sleep(Duration::from_millis(200));
             panic!("it did not start: {first}{}", log.lock().expect("no panic"));
         };
-        Service { setup: self, child, address, greeting: Some(greeting), log }
+        Service { setup: self, child, address, greeting, log }
     }
 }
 
@@ -96,7 +96,7 @@ pub(crate) struct Service {
     pub(crate) child: Child,
     /// Such as `http://127.0.0.1:8080`.
     pub(crate) address: String,
-    greeting: Option<BufReader<std::process::ChildStdout>>,
+    greeting: BufReader<std::process::ChildStdout>,
     log: Arc<Mutex<String>>,
 }
 
@@ -121,12 +121,10 @@ impl Service {
         self.address.trim_start_matches("http://")
     }
 
-    /// The rest of what it said when it started. It is said before the first request is answered.
-    pub(crate) fn greeting(&mut self) -> String {
-        self.signal("TERM");
-        let mut rest = String::new();
-        self.greeting.take().expect("asked once").read_to_string(&mut rest).expect("it is text");
-        rest
+    /// A line of what it printed when it started.
+    pub(crate) fn printed_line(&mut self, start: &str) -> String {
+        let lines = self.greeting.by_ref().lines().map_while(Result::ok);
+        lines.into_iter().find(|line| line.starts_with(start)).expect("it is printed")
     }
 
     pub(crate) fn log(&self) -> String {

@@ -10,16 +10,18 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse};
 use futures_util::FutureExt as _;
 
+use super::connections::{Answer, InFlight};
 use super::problem::ApiError;
 use super::request_id::{self, RequestId};
 use super::unread_body::{self, AnswerBeforeBody};
 
 /// The outermost layer.
-pub(super) async fn surround<B: MessageBody + 'static>(
+pub(super) async fn surround<B: MessageBody + Unpin + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
+) -> Result<ServiceResponse<Answer<EitherBody<B, BoxBody>>>, Error> {
     let started = Instant::now();
+    let in_flight = InFlight::begin(&request);
     let id = RequestId::of(request.headers());
     let unread = unread_body::take(&mut request);
     // A bug in one request must cost that request alone, and answer it.
@@ -34,11 +36,13 @@ pub(super) async fn surround<B: MessageBody + 'static>(
     };
     log(&response, &id, started);
     response.headers_mut().insert(request_id::HEADER, id.into_header());
-    Ok(match unread {
-        Some(unread) => response
-            .map_body(|_, answer| EitherBody::right(AnswerBeforeBody::boxed(BoxBody::new(answer), unread))),
-        None => response,
-    })
+    Ok(response.map_body(|_, answer| {
+        let answer = match unread {
+            Some(unread) => EitherBody::right(AnswerBeforeBody::boxed(BoxBody::new(answer), unread)),
+            None => answer,
+        };
+        Answer::new(answer, in_flight)
+    }))
 }
 
 /// The answer when the request is gone, which actix takes as an error only.

@@ -1,5 +1,6 @@
 //! The HTTP API. Handlers know the ports and nothing behind them.
 
+mod connections;
 mod context;
 mod current_user;
 mod health;

@@ -10,10 +10,11 @@ use actix_web::rt::net::TcpStream;
 use actix_web::{App, dev, web};
 use socket2::SockRef;
 
-use super::{Api, context, routes};
+use super::{Api, connections, context, routes};
 use crate::settings::ServerSettings;
 
-/// For the head of a request, from its first byte. Slower clients are cut off.
+/// For the head of a request, from its first byte. Slower clients are cut off, on a later request with what is left of
+/// the keep-alive time added.
 const REQUEST_HEAD_LIMIT: Duration = Duration::from_secs(5);
 /// How long an idle connection is kept: longer than most balancers keep theirs would delay every shutdown.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -39,7 +40,7 @@ impl HttpServer {
             .client_request_timeout(REQUEST_HEAD_LIMIT)
             .keep_alive(KEEP_ALIVE)
             .shutdown_timeout(settings.shutdown_limit().as_secs())
-            .on_connect(|connection, _| tune(connection))
+            .on_connect(tune)
             .disable_signals();
         if let Some(workers) = settings.workers {
             server = server.workers(workers);
@@ -76,7 +77,7 @@ impl std::fmt::Debug for HttpServer {
 }
 
 /// What cannot be set on the server is set on each of its connections.
-fn tune(connection: &dyn Any) {
+fn tune(connection: &dyn Any, data: &mut dev::Extensions) {
     let Some(stream) = connection.downcast_ref::<TcpStream>() else { return };
     let socket = SockRef::from(stream);
     // Neither may fail a connection: they make it better, and it works without.
@@ -84,4 +85,5 @@ fn tune(connection: &dyn Any) {
     // actix waits for slow readers without end; the kernel gives up on one that takes nothing.
     #[cfg(target_os = "linux")]
     let _ = socket.set_tcp_user_timeout(Some(STALLED_READER_LIMIT));
+    connections::watch(&socket, data, KEEP_ALIVE + REQUEST_HEAD_LIMIT);
 }

@@ -1,6 +1,6 @@
 //! Clients that are slow, broken or ill-meaning get a clear end, and others are served meanwhile.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -36,6 +36,48 @@ async fn a_head_that_never_ends_is_cut_off_while_others_are_served() {
         let _ = socket.read_to_end(&mut answer);
     }
     assert!(started.elapsed() < Duration::from_secs(15), "cut off after {:?}", started.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_later_head_that_never_ends_is_cut_off_while_others_are_served() {
+    const REQUEST: &[u8] = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n";
+    let service = Setup::new().start();
+    let [mut slow, mut patient] = [connect(&service), connect(&service)];
+    for socket in [&mut slow, &mut patient] {
+        socket.write_all(REQUEST).expect("it is taken");
+        assert_eq!(read_answer(socket), 200);
+    }
+    slow.set_read_timeout(Some(Duration::from_secs(1))).expect("it can be set");
+    slow.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nx-a: ").expect("it is taken");
+    let started = Instant::now();
+    let mut seconds = 0;
+    loop {
+        match slow.read(&mut [0; 64]) {
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(_) | Ok(0) => break,
+            Ok(length) => panic!("{length} bytes of an answer"),
+        }
+        assert!(started.elapsed() < Duration::from_secs(30), "still open after {:?}", started.elapsed());
+        let _ = slow.write_all(b"x");
+        seconds += 1;
+        if seconds % 9 == 0 {
+            // One that is idle for a while between whole requests stays, however old it gets.
+            patient.write_all(REQUEST).expect("it is taken");
+            assert_eq!(read_answer(&mut patient), 200);
+        }
+    }
+    assert!(seconds >= 18, "cut off after {seconds} seconds, when an idle connection may still be used");
+    patient.write_all(REQUEST).expect("it is taken");
+    assert_eq!(read_answer(&mut patient), 200);
+    assert_eq!(service.list("user_abc123").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_sent_at_once_are_all_answered() {
+    let service = Setup::new().start();
+    let one = "GET /health/live HTTP/1.1\r\nhost: x\r\n";
+    let answers = exchange(&service, format!("{one}\r\n{one}\r\n{one}connection: close\r\n\r\n").as_bytes());
+    assert_eq!(answers.matches("HTTP/1.1 200").count(), 3, "{answers}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

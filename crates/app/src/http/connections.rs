@@ -1,0 +1,121 @@
+//! Connections that wait too long for a request.
+//!
+//! actix limits the time for the head of a connection's first request only. The first byte of a later one ends the wait
+//! for it, and the rest may then trickle in for as long as its sender likes.
+
+use std::cell::{Cell, RefCell};
+use std::net::Shutdown;
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::dev::{Extensions, ServiceRequest};
+use actix_web::rt;
+use actix_web::web::Bytes;
+use socket2::{SockRef, Socket};
+
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+
+thread_local! {
+    /// Those of this worker: a connection never leaves its thread. They are swept as long as there are any.
+    static WATCHED: RefCell<Vec<Weak<Connection>>> = const { RefCell::new(Vec::new()) };
+}
+
+struct Connection {
+    /// A handle of its own, since actix does not give away its. The connection is open for as long as it is.
+    socket: Socket,
+    requests: Cell<usize>,
+    last_change: Cell<Instant>,
+}
+
+impl Connection {
+    fn count(&self, requests: usize) {
+        self.requests.set(requests);
+        self.last_change.set(Instant::now());
+    }
+}
+
+/// Ends a connection once it has had no request for longer than the limit. Only its data may own what is watched.
+pub(super) fn watch(socket: &SockRef<'_>, data: &mut Extensions, limit: Duration) {
+    // Out of file descriptors: this connection is better served unwatched than not at all.
+    let Ok(socket) = socket.try_clone() else { return };
+    let connection =
+        Rc::new(Connection { socket, requests: Cell::new(0), last_change: Cell::new(Instant::now()) });
+    WATCHED.with_borrow_mut(|watched| {
+        if watched.is_empty() {
+            rt::spawn(sweep(limit));
+        }
+        watched.push(Rc::downgrade(&connection));
+    });
+    data.insert(connection);
+}
+
+async fn sweep(limit: Duration) {
+    loop {
+        rt::time::sleep(SWEEP_INTERVAL).await;
+        let done = WATCHED.with_borrow_mut(|watched| {
+            watched.retain(|connection| {
+                let Some(connection) = connection.upgrade() else { return false };
+                if connection.requests.get() == 0 && connection.last_change.get().elapsed() > limit {
+                    // For reading alone: actix takes it for the client's end, and still sends what it has left to send.
+                    let _ = connection.socket.shutdown(Shutdown::Read);
+                }
+                true
+            });
+            watched.is_empty()
+        });
+        if done {
+            return;
+        }
+    }
+}
+
+/// While it is held, its connection has a request.
+pub(super) struct InFlight(Option<Rc<Connection>>);
+
+impl InFlight {
+    pub(super) fn begin(request: &ServiceRequest) -> Self {
+        let connection = request.conn_data::<Rc<Connection>>().cloned();
+        if let Some(connection) = &connection {
+            connection.count(connection.requests.get() + 1);
+        }
+        Self(connection)
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        if let Some(connection) = &self.0 {
+            connection.count(connection.requests.get().saturating_sub(1));
+        }
+    }
+}
+
+/// An answer whose request ends with its body, however slowly that is read.
+pub(super) struct Answer<B> {
+    body: B,
+    _in_flight: InFlight,
+}
+
+impl<B> Answer<B> {
+    pub(super) fn new(body: B, in_flight: InFlight) -> Self {
+        Self { body, _in_flight: in_flight }
+    }
+}
+
+impl<B: MessageBody + Unpin> MessageBody for Answer<B> {
+    type Error = B::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.body).poll_next(context)
+    }
+}

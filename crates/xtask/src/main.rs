@@ -1,4 +1,4 @@
-//! The project's own chores: `cargo xtask --help`.
+#![doc = include_str!("../README.md")]
 
 mod check;
 mod install;

@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_postgres::Config;
+use tokio_postgres::config::SslMode;
 
 use crate::connections::{CONNECT_LIMIT, Connections};
 
@@ -26,9 +27,12 @@ impl PostgresDatabase {
     ///
     /// # Errors
     ///
-    /// [`InvalidUrl`] when the URL cannot be read.
+    /// [`InvalidUrl`] when the URL cannot be read, or asks for what is not there.
     pub fn new(settings: &PostgresSettings) -> Result<Self, InvalidUrl> {
         let mut config: Config = settings.url.parse()?;
+        if config.get_ssl_mode() == SslMode::Require {
+            return Err(InvalidUrl::Encrypted);
+        }
         config.connect_timeout(CONNECT_LIMIT);
         // A peer that vanished without a word is noticed after half a minute, not after two hours.
         config.keepalives_idle(Duration::from_secs(15));
@@ -63,7 +67,13 @@ impl std::fmt::Debug for PostgresSettings {
     }
 }
 
-/// The URL is none that names a PostgreSQL database.
+/// The URL is none that names a PostgreSQL database which can be used.
 #[derive(Debug, thiserror::Error)]
-#[error("not a PostgreSQL URL such as postgres://user:password@host:5432/database: {0}")]
-pub struct InvalidUrl(#[from] tokio_postgres::Error);
+pub enum InvalidUrl {
+    /// It cannot be read.
+    #[error("not a PostgreSQL URL such as postgres://user:password@host:5432/database: {0}")]
+    Unreadable(#[from] tokio_postgres::Error),
+    /// It asks for an encrypted connection.
+    #[error("connections to PostgreSQL cannot be encrypted yet, which sslmode=require asks for")]
+    Encrypted,
+}

@@ -58,6 +58,12 @@ fn a_bad_value_is_named_with_its_variable_and_origin() {
         ("ICP__DATABASE__URL", "mysql://localhost/icp", "database.url", "postgres:// or sqlite://"),
         ("ICP__DATABASE__URL", "sqlite://", "database.url", "must name a file"),
         ("ICP__DATABASE__URL", "postgres://[", "database.url", "not a PostgreSQL URL"),
+        (
+            "ICP__DATABASE__URL",
+            "postgres://db.example/icp?sslmode=require",
+            "database.url",
+            "cannot be encrypted yet",
+        ),
         ("ICP__DATABASE__URL", "sqlite://:memory:", "database.url", "by its path alone"),
         ("ICP__DATABASE__URL", "sqlite://icp.db?mode=ro", "database.url", "by its path alone"),
         ("ICP__DATABASE__MIGRATE", "perhaps", "database.migrate", "true or false"),

@@ -50,7 +50,7 @@ async fn a_later_head_that_never_ends_is_cut_off_while_others_are_served() {
     slow.set_read_timeout(Some(Duration::from_secs(1))).expect("it can be set");
     slow.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nx-a: ").expect("it is taken");
     let started = Instant::now();
-    let mut seconds = 0;
+    let mut rounds = 0;
     loop {
         match slow.read(&mut [0; 64]) {
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
@@ -59,14 +59,15 @@ async fn a_later_head_that_never_ends_is_cut_off_while_others_are_served() {
         }
         assert!(started.elapsed() < Duration::from_secs(30), "still open after {:?}", started.elapsed());
         let _ = slow.write_all(b"x");
-        seconds += 1;
-        if seconds % 9 == 0 {
+        rounds += 1;
+        if rounds % 9 == 0 {
             // One that is idle for a while between whole requests stays, however old it gets.
             patient.write_all(REQUEST).expect("it is taken");
             assert_eq!(read_answer(&mut patient), 200);
         }
     }
-    assert!(seconds >= 18, "cut off after {seconds} seconds, when an idle connection may still be used");
+    let kept = started.elapsed();
+    assert!(kept > Duration::from_secs(15), "cut off after {kept:?}, when a head may still be on time");
     patient.write_all(REQUEST).expect("it is taken");
     assert_eq!(read_answer(&mut patient), 200);
     assert_eq!(service.list("user_abc123").await.status, 200);

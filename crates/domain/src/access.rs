@@ -6,7 +6,7 @@ use crate::UserId;
 ///
 /// The access rule has two halves, and every path of the service goes through one of them:
 ///
-/// - **One ICP** ([`Caller::may_access`]): a caller may read, change and delete it when its `userIds` contains
+/// - **One ICP** ([`Caller::access_scope`]): a caller may read, change and delete it when its `userIds` contains
 ///   them, or when they are an admin.
 /// - **The list** ([`Caller::list_scope`]): it holds the ICPs whose `userIds` contains the caller, and no other.
 ///   Being an admin adds nothing to it.
@@ -53,12 +53,34 @@ impl Caller {
 
     /// Whether this caller may read, change and delete the ICP with these `userIds`.
     pub fn may_access(&self, user_ids: &[UserId]) -> bool {
-        self.admin || user_ids.contains(&self.user_id)
+        self.access_scope().includes(user_ids)
+    }
+
+    /// Which ICPs this caller may read, change and delete.
+    pub fn access_scope(&self) -> AccessScope {
+        AccessScope((!self.admin).then(|| self.user_id.clone()))
     }
 
     /// Which ICPs this caller's list holds.
     pub fn list_scope(&self) -> ListScope {
         ListScope(self.user_id.clone())
+    }
+}
+
+/// Which ICPs a caller may read, change and delete: those that name one user, or all. Only the access rule makes it, so
+/// that a repository cannot be asked for an ICP on which the rule has not decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessScope(Option<UserId>);
+
+impl AccessScope {
+    /// The user whom an ICP must name; `None` when it need not name anybody.
+    pub fn member(&self) -> Option<&UserId> {
+        self.0.as_ref()
+    }
+
+    /// Whether the ICP with these `userIds` is within. What a repository does with an index must come to the same.
+    pub fn includes(&self, user_ids: &[UserId]) -> bool {
+        self.member().is_none_or(|member| user_ids.contains(member))
     }
 }
 

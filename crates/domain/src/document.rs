@@ -65,6 +65,11 @@ impl IcpDocument {
         &self.json
     }
 
+    /// The canonical text alone.
+    pub fn into_json(self) -> String {
+        self.json
+    }
+
     /// The place in the order of every list: oldest first, then by id.
     pub fn position(&self) -> (Timestamp, IcpId) {
         (self.created_at, self.id)

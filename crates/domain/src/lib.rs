@@ -2,6 +2,7 @@
 #![warn(missing_docs)]
 
 mod access;
+mod change;
 pub mod criteria;
 mod decode;
 mod document;
@@ -19,7 +20,8 @@ mod part;
 mod timestamp;
 mod user_id;
 
-pub use access::{Caller, ListScope};
+pub use access::{AccessScope, Caller, ListScope};
+pub use change::IcpChange;
 pub use decode::Rules;
 pub use document::{IcpDocument, WireList};
 pub use extra::ExtraMembers;

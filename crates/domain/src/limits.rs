@@ -5,6 +5,8 @@
 
 use std::ops::RangeInclusive;
 
+/// The body of a request, in **bytes**.
+pub const BODY_BYTES: usize = 1_048_576;
 /// Objects and arrays within one another in a request body; the body's own object counts as one.
 pub const NESTING: usize = 64;
 

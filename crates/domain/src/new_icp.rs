@@ -1,10 +1,12 @@
+use std::borrow::Cow;
+
 use crate::criteria::{CrmFilters, CustomFilter, LeadProviderCriterion};
 use crate::decode::{self, Decode, Decoder, Rules};
 use crate::extra::ExtraMembers;
-use crate::fault::{FaultCode, Faults};
-use crate::json::Json;
+use crate::fault::{Fault, FaultCode, Faults};
+use crate::json::{Json, Pointer};
 use crate::part::Part;
-use crate::{Icp, IcpId, Timestamp, UserId, members};
+use crate::{Icp, IcpId, Timestamp, UserId, limits, members};
 
 /// What a user writes to create an ICP: the body of the request.
 ///
@@ -13,7 +15,7 @@ use crate::{Icp, IcpId, Timestamp, UserId, members};
 ///
 /// let ada: UserId = "user_ada".parse()?;
 /// let new = NewIcp::from_json(r#"{"name": "SMB", "leadProviderCriteria": [], "userIds": ["user_bob"]}"#)?;
-/// let icp = new.create(uuid::Uuid::nil().into(), &ada, Timestamp::UNIX_EPOCH);
+/// let icp = new.create(uuid::Uuid::nil().into(), &ada, Timestamp::UNIX_EPOCH)?;
 /// assert_eq!(icp.user_ids, ["user_bob".parse()?, ada]);
 /// assert_eq!(icp.created_at, icp.updated_at);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -41,12 +43,20 @@ impl NewIcp {
     }
 
     /// The ICP. Its creator is among its users, last unless the body lists them.
-    pub fn create(self, id: IcpId, creator: &UserId, now: Timestamp) -> Icp {
+    ///
+    /// # Errors
+    ///
+    /// When there is no room for the creator beside the users that the body lists, or the creator's id is none that may be
+    /// written.
+    pub fn create(self, id: IcpId, creator: &UserId, now: Timestamp) -> Result<Icp, Faults> {
         let mut user_ids = self.user_ids;
         if !user_ids.contains(creator) {
+            if let Some((code, detail)) = objection(&user_ids, creator) {
+                return Err(Fault { pointer: Pointer::default().member("userIds"), code, detail }.into());
+            }
             user_ids.push(creator.clone());
         }
-        Icp {
+        Ok(Icp {
             id,
             name: self.name,
             description: self.description,
@@ -59,8 +69,18 @@ impl NewIcp {
             leads_per_list: self.leads_per_list,
             active_until: self.active_until,
             extra: ExtraMembers::default(),
-        }
+        })
     }
+}
+
+/// What speaks against adding the creator to the users.
+fn objection(listed: &[UserId], creator: &UserId) -> Option<(FaultCode, Cow<'static, str>)> {
+    if listed.len() >= limits::USERS {
+        let detail = format!("must leave room for its creator: {} users are the most", limits::USERS);
+        return Some((FaultCode::TooLong, detail.into()));
+    }
+    let (code, detail) = creator.objection()?;
+    Some((code, format!("takes its creator in, whose id {detail}").into()))
 }
 
 impl Decode for NewIcp {

@@ -2,6 +2,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::{FaultCode, limits};
+
 /// The id that Clerk gives a user, such as `user_2abc`. Any text but the empty one, compared byte for byte:
 /// ids outlive the rules by which they were made. What may be *written* is narrower, see [`crate::limits`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -12,6 +14,17 @@ impl UserId {
     /// The id's text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// What speaks against writing this id anew.
+    pub(crate) fn objection(&self) -> Option<(FaultCode, String)> {
+        if self.0.chars().count() > limits::USER_ID {
+            return Some((FaultCode::TooLong, format!("must have at most {} characters", limits::USER_ID)));
+        }
+        let unfit = |character: char| character.is_whitespace() || character == '\0';
+        self.0
+            .contains(unfit)
+            .then(|| (FaultCode::InvalidValue, "must not hold white space or U+0000".to_owned()))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The bodies of requests that create and change an ICP.
 
-use icp_domain::{Caller, FaultCode, Faults, Icp, IcpPatch, NewIcp, Rules, Timestamp, UserId};
+use icp_domain::{Caller, FaultCode, Faults, Icp, IcpChange, IcpPatch, NewIcp, Rules, Timestamp, UserId};
 use serde_json::{Value, json};
 
 fn user(text: &str) -> UserId {
@@ -37,7 +37,7 @@ fn assert_faults(outcome: Result<impl std::fmt::Debug, Faults>, expected: &[(&st
 #[test]
 fn a_new_icp_has_the_defaults_and_its_creator() {
     let new = NewIcp::from_json(r#"{"name": "SMB", "leadProviderCriteria": []}"#).unwrap();
-    let icp = new.create(uuid::Uuid::nil().into(), &user("user_ada"), time("2025-01-01T00:00:00Z"));
+    let icp = new.create(uuid::Uuid::nil().into(), &user("user_ada"), time("2025-01-01T00:00:00Z")).unwrap();
     let expected = json!({
         "id": "00000000-0000-0000-0000-000000000000", "name": "SMB", "description": null,
         "createdAt": "2025-01-01T00:00:00.000Z", "updatedAt": "2025-01-01T00:00:00.000Z",
@@ -58,9 +58,53 @@ fn the_creator_is_listed_once_whatever_the_body_lists() {
     ] {
         let body = json!({"name": "SMB", "leadProviderCriteria": [], "userIds": listed});
         let new = NewIcp::from_json(&body.to_string()).unwrap();
-        let icp = new.create(uuid::Uuid::nil().into(), &user("user_ada"), Timestamp::UNIX_EPOCH);
+        let icp = new.create(uuid::Uuid::nil().into(), &user("user_ada"), Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!(icp.user_ids, expected.into_iter().map(user).collect::<Vec<_>>());
     }
+}
+
+#[test]
+fn there_must_be_room_for_the_creator() {
+    let users = |count: usize| (0..count).map(|number| format!("user_{number}")).collect::<Vec<_>>();
+    for (listed, creator, fits) in
+        [(9_999, "user_ada", true), (10_000, "user_ada", false), (10_000, "user_7", true)]
+    {
+        let body = json!({"name": "SMB", "leadProviderCriteria": [], "userIds": users(listed)});
+        let new = NewIcp::from_json(&body.to_string()).unwrap();
+        let created = new.create(uuid::Uuid::nil().into(), &user(creator), Timestamp::UNIX_EPOCH);
+        if fits {
+            created.unwrap().validate().unwrap();
+        } else {
+            assert_faults(created, &[("/userIds", FaultCode::TooLong)]);
+        }
+    }
+}
+
+#[test]
+fn a_creator_whose_id_cannot_be_written_creates_nothing() {
+    for (creator, code) in [
+        ("user ada", FaultCode::InvalidValue),
+        ("user\0", FaultCode::InvalidValue),
+        (&"u".repeat(256), FaultCode::TooLong),
+    ] {
+        let new = NewIcp::from_json(r#"{"name": "SMB", "leadProviderCriteria": []}"#).unwrap();
+        let created = new.create(uuid::Uuid::nil().into(), &user(creator), Timestamp::UNIX_EPOCH);
+        assert_faults(created, &[("/userIds", code)]);
+    }
+}
+
+#[test]
+fn a_change_knows_who_joined_and_who_left() {
+    let mut before = stored();
+    before.user_ids = ["user_c", "user_a", "user_c", "user_b"].map(user).to_vec();
+    let mut after = before.clone();
+    after.user_ids = ["user_z", "user_b", "user_d", "user_d"].map(user).to_vec();
+    let change = IcpChange::between(&before, after.clone());
+    assert_eq!(change.joined(), ["user_d", "user_z"].map(user));
+    assert_eq!(change.left(), ["user_a", "user_c"].map(user));
+    assert_eq!(change.document(), &after.into());
+    let nobody = IcpChange::between(&before, before.clone());
+    assert!(nobody.joined().is_empty() && nobody.left().is_empty());
 }
 
 #[test]

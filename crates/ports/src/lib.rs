@@ -4,13 +4,17 @@
 mod authentication;
 mod clock;
 mod health;
+mod idempotency;
 mod repository;
 mod schema;
+mod stored;
 mod transfer;
 
 pub use authentication::{AuthenticationError, Authenticator, Credentials, Rejection};
 pub use clock::{Clock, SystemClock};
 pub use health::{Health, HealthCheck};
+pub use idempotency::{Creation, IdempotencyKey};
 pub use repository::{BoxError, IcpRepository, RepositoryError};
 pub use schema::{MigrationReport, Schema, SchemaError};
+pub use stored::{Lookup, StoredIcp, Version};
 pub use transfer::{ExportSink, IcpTransfer, ImportSource, ImportSummary, OnConflict, TransferError};

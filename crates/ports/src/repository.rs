@@ -2,9 +2,9 @@ use std::error::Error;
 use std::fmt;
 
 use async_trait::async_trait;
-use icp_domain::{ListScope, WireList};
+use icp_domain::{AccessScope, IcpChange, IcpDocument, IcpId, ListScope, Timestamp, WireList};
 
-use crate::HealthCheck;
+use crate::{Creation, HealthCheck, IdempotencyKey, Lookup, StoredIcp, Version};
 
 /// An error of an adapter's own, kept as the source of a port's error.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -16,7 +16,14 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 ///
 /// An implementation MUST answer within 5 seconds when its storage is out of reach or hangs, MUST recover by itself
 /// when the storage comes back, and MUST repeat a read that failed because a connection was lost, as long as that
-/// is within the time.
+/// is within the time. It MUST NOT repeat a write that may have been done: whether one whose connection broke was done
+/// is not known, and the error says only that there was no answer.
+///
+/// # Writing
+///
+/// A change is a compare-and-swap: it names the version that it was made from, and does nothing when the ICP is not at
+/// that version any more. Whoever finds that reads again, and decides anew. An access that was looked up together
+/// with a version therefore still holds when a change to that version succeeds.
 #[async_trait]
 pub trait IcpRepository: HealthCheck {
     /// The ICPs in `scope`, in wire form exactly as they were stored, oldest first (`createdAt`, then `id`).
@@ -28,6 +35,68 @@ pub trait IcpRepository: HealthCheck {
     ///
     /// [`RepositoryError`] when the storage cannot be read. Never because of what a document says.
     async fn list(&self, scope: &ListScope) -> Result<WireList, RepositoryError>;
+
+    /// One ICP, as it was stored, if it is within `scope`.
+    ///
+    /// # Errors
+    ///
+    /// As [`IcpRepository::list`].
+    async fn get(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<StoredIcp>, RepositoryError>;
+
+    /// The version of one ICP, if it is within `scope`. It SHOULD cost less than [`IcpRepository::get`]: no document is
+    /// wanted.
+    ///
+    /// # Errors
+    ///
+    /// As [`IcpRepository::list`].
+    async fn version(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<Version>, RepositoryError>;
+
+    /// Stores a new ICP, and gives its first version.
+    ///
+    /// # Errors
+    ///
+    /// [`RepositoryError::Backend`] when its id is there already: then nothing is changed.
+    async fn create(&self, document: &IcpDocument) -> Result<Version, RepositoryError>;
+
+    /// Stores a new ICP unless `key` says that this was done, together with the key, or neither of them.
+    ///
+    /// What time it is says the document's `createdAt`. A key whose time is over
+    /// ([`IdempotencyKey::oldest_that_counts`]) is taken over. Of several creates with one key at the same time exactly one stores its
+    /// document.
+    ///
+    /// # Errors
+    ///
+    /// As [`IcpRepository::create`].
+    async fn create_once(
+        &self,
+        document: &IcpDocument,
+        key: &IdempotencyKey,
+    ) -> Result<Creation, RepositoryError>;
+
+    /// Makes a change to the ICP at the version `expected`, and gives its new version; `None`, and nothing is changed,
+    /// when the ICP is not at that version.
+    ///
+    /// # Errors
+    ///
+    /// When the storage cannot be written.
+    async fn update(&self, change: &IcpChange, expected: Version)
+    -> Result<Option<Version>, RepositoryError>;
+
+    /// Deletes the ICP at the version `expected` for good; `false`, and nothing is changed, when the ICP is not at that
+    /// version.
+    ///
+    /// # Errors
+    ///
+    /// When the storage cannot be written.
+    async fn delete(&self, id: IcpId, expected: Version) -> Result<bool, RepositoryError>;
+
+    /// Removes keys whose time is over at `now`, and says how many. It MAY leave some for the next call, and then says a
+    /// number above zero.
+    ///
+    /// # Errors
+    ///
+    /// When the storage cannot be written.
+    async fn remove_expired_keys(&self, now: Timestamp) -> Result<u64, RepositoryError>;
 }
 
 /// The storage could not do what it was asked.

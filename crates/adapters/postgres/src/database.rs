@@ -4,14 +4,16 @@ use std::time::Duration;
 use tokio_postgres::Config;
 use tokio_postgres::config::SslMode;
 
-use crate::connections::{CONNECT_LIMIT, Connections};
+use crate::connection::CONNECT_LIMIT;
+use crate::connections::Connections;
 
 /// Which database, and how it is used.
 #[derive(Clone)]
 pub struct PostgresSettings {
     /// `postgres://user:password@host:port/database`, with the parameters that libpq knows.
     pub url: String,
-    /// How many connections reads share, at least one. Imports, exports and migrations use one more while they run.
+    /// How many connections reads share, at least one, and how many more writes. Imports, exports and migrations use one
+    /// more while they run.
     pub max_connections: usize,
 }
 
@@ -41,7 +43,7 @@ impl PostgresDatabase {
         if config.get_application_name().is_none() {
             config.application_name("icp");
         }
-        let connections = Arc::new(Connections::new(config.clone(), settings.max_connections));
+        let connections = Arc::new(Connections::new(&config, settings.max_connections));
         Ok(Self { config, connections })
     }
 }

@@ -1,13 +1,17 @@
 #![doc = include_str!("../README.md")]
 #![warn(missing_docs)]
 
+mod connection;
 mod connections;
 mod copy;
 mod database;
 mod error;
+mod lanes;
 mod migrations;
 mod repository;
 mod schema;
+mod statements;
 mod transfer;
+mod used_keys;
 
 pub use database::{InvalidUrl, PostgresDatabase, PostgresSettings};

@@ -8,7 +8,7 @@ use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use icp_ports::{BoxError, MigrationReport, RepositoryError, Schema, SchemaError};
 
-use crate::connections::connect;
+use crate::connection::Connection;
 use crate::database::PostgresDatabase;
 use crate::error::query_failed;
 
@@ -57,7 +57,7 @@ impl PostgresDatabase {
         &self,
         work: impl FnOnce(&mut SyncConnection) -> Result<T, SchemaError> + Send + 'static,
     ) -> Result<T, SchemaError> {
-        let mut connection = SyncConnection::from(connect(&self.config).await?);
+        let mut connection = SyncConnection::from(Connection::open(&self.config).await?.into_diesel());
         let working = tokio::task::spawn_blocking(move || work(&mut connection));
         working.await.map_err(|error| RepositoryError::Backend(error.into()))?
     }

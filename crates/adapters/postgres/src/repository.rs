@@ -2,20 +2,79 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use diesel::{ExpressionMethods as _, QueryDsl as _, QueryResult};
-use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
+use diesel::dsl::exists;
+use diesel::sql_types::Bool;
+use diesel::{
+    BoolExpressionMethods as _, ExpressionMethods as _, IntoSql as _, OptionalExtension as _, QueryDsl as _,
+    QueryResult,
+};
+use diesel_async::RunQueryDsl as _;
 use futures_util::TryStreamExt as _;
-use icp_domain::{ListScope, WireList};
-use icp_ports::{Health, HealthCheck, IcpRepository, RepositoryError};
+use icp_domain::{AccessScope, IcpChange, IcpDocument, IcpId, ListScope, Timestamp, UserId, WireList};
+use icp_ports::{
+    Creation, Health, HealthCheck, IcpRepository, IdempotencyKey, Lookup, RepositoryError, StoredIcp, Version,
+};
 
+use crate::connection::Connection;
 use crate::database::PostgresDatabase;
 use crate::schema::{icp_members, icps};
+use crate::statements::{Create, CreateOnce, Update};
+use crate::used_keys;
 
 #[async_trait]
 impl IcpRepository for PostgresDatabase {
     async fn list(&self, scope: &ListScope) -> Result<WireList, RepositoryError> {
         let member = scope.member().as_str();
         self.connections.read(|connection| list(connection, member)).await
+    }
+
+    async fn get(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<StoredIcp>, RepositoryError> {
+        self.connections.read(|connection| get(connection, id, scope)).await
+    }
+
+    async fn version(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<Version>, RepositoryError> {
+        self.connections.read(|connection| version(connection, id, scope)).await
+    }
+
+    async fn create(&self, document: &IcpDocument) -> Result<Version, RepositoryError> {
+        let creating = async |connection: Arc<Connection>| {
+            Create::of(document).get_result::<i64>(&mut &**connection).await.map(Version::from)
+        };
+        self.connections.write(creating).await
+    }
+
+    async fn create_once(
+        &self,
+        document: &IcpDocument,
+        key: &IdempotencyKey,
+    ) -> Result<Creation, RepositoryError> {
+        let creating = async |connection: Arc<Connection>| {
+            CreateOnce::of(document, key).get_result::<(bool, Option<i64>)>(&mut &**connection).await
+        };
+        match self.connections.write(creating).await? {
+            (true, Some(version)) => Ok(Creation::Created(version.into())),
+            (true, None) => self.connections.read(|connection| used_keys::look_up(connection, key)).await,
+            (false, _) => Ok(Creation::InProgress),
+        }
+    }
+
+    async fn update(
+        &self,
+        change: &IcpChange,
+        expected: Version,
+    ) -> Result<Option<Version>, RepositoryError> {
+        let updating = async |connection: Arc<Connection>| {
+            Update::of(change, expected).get_result::<i64>(&mut &**connection).await.optional()
+        };
+        Ok(self.connections.write(updating).await?.map(Version::from))
+    }
+
+    async fn delete(&self, id: IcpId, expected: Version) -> Result<bool, RepositoryError> {
+        self.connections.write(|connection| delete(connection, id, expected)).await
+    }
+
+    async fn remove_expired_keys(&self, now: Timestamp) -> Result<u64, RepositoryError> {
+        self.connections.write(|connection| used_keys::remove_expired(connection, now)).await
     }
 }
 
@@ -40,8 +99,8 @@ fn documents_of<'a>(member: &'a str) -> _ {
         .select(icps::document)
 }
 
-async fn list(connection: Arc<AsyncPgConnection>, member: &str) -> QueryResult<WireList> {
-    let documents = documents_of(member).load_stream::<String>(&mut &*connection).await?;
+async fn list(connection: Arc<Connection>, member: &str) -> QueryResult<WireList> {
+    let documents = documents_of(member).load_stream::<String>(&mut &**connection).await?;
     documents
         .try_fold(WireList::default(), async |mut list, document| {
             list.push(&document);
@@ -50,9 +109,59 @@ async fn list(connection: Arc<AsyncPgConnection>, member: &str) -> QueryResult<W
         .await
 }
 
-async fn probe(connection: Arc<AsyncPgConnection>) -> QueryResult<()> {
+/// Whether the ICP is within a scope: one look-up in the primary key of `icp_members`.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn is_within<'a>(scope: &'a AccessScope) -> _ {
+    let everything: bool = scope.member().is_none();
+    let member: &'a str = scope.member().map_or("", UserId::as_str);
+    let membership = icp_members::table
+        .filter(icp_members::user_id.eq(member))
+        .filter(icp_members::created_at.eq(icps::created_at))
+        .filter(icp_members::icp_id.eq(icps::id));
+    everything.into_sql::<Bool>().or(exists(membership))
+}
+
+async fn get(connection: Arc<Connection>, id: IcpId, scope: &AccessScope) -> QueryResult<Lookup<StoredIcp>> {
+    let found = icps::table
+        .find(id.as_uuid())
+        .select((is_within(scope), icps::version, icps::document))
+        .get_result::<(bool, i64, String)>(&mut &**connection)
+        .await
+        .optional()?;
+    Ok(match found {
+        Some((true, version, json)) => Lookup::Found(StoredIcp { id, version: version.into(), json }),
+        Some((false, ..)) => Lookup::Forbidden,
+        None => Lookup::Absent,
+    })
+}
+
+async fn version(
+    connection: Arc<Connection>,
+    id: IcpId,
+    scope: &AccessScope,
+) -> QueryResult<Lookup<Version>> {
+    let found = icps::table
+        .find(id.as_uuid())
+        .select((is_within(scope), icps::version))
+        .get_result::<(bool, i64)>(&mut &**connection)
+        .await
+        .optional()?;
+    Ok(match found {
+        Some((true, version)) => Lookup::Found(version.into()),
+        Some((false, _)) => Lookup::Forbidden,
+        None => Lookup::Absent,
+    })
+}
+
+/// Its members go with it.
+async fn delete(connection: Arc<Connection>, id: IcpId, expected: Version) -> QueryResult<bool> {
+    let at = icps::table.find(id.as_uuid()).filter(icps::version.eq(expected.number()));
+    diesel::delete(at).execute(&mut &**connection).await.map(|deleted| deleted > 0)
+}
+
+async fn probe(connection: Arc<Connection>) -> QueryResult<()> {
     diesel::select(diesel::dsl::sql::<diesel::sql_types::Integer>("1"))
-        .get_result::<i32>(&mut &*connection)
+        .get_result::<i32>(&mut &**connection)
         .await
         .map(drop)
 }

@@ -20,5 +20,17 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    idempotency_keys (user_id, key) {
+        user_id -> Text,
+        key -> Text,
+        fingerprint -> Bytea,
+        created_at -> Timestamptz,
+        icp_id -> Uuid,
+        version -> BigInt,
+        document -> Text,
+    }
+}
+
 diesel::joinable!(icp_members -> icps (icp_id));
 diesel::allow_tables_to_appear_in_same_query!(icps, icp_members);

@@ -12,7 +12,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error, NoTls, Transaction};
 use uuid::Uuid;
 
-use crate::connections::CONNECT_LIMIT;
+use crate::connection::CONNECT_LIMIT;
 use crate::copy;
 use crate::database::PostgresDatabase;
 use crate::error::{driver_failed, timed_out};

@@ -1,77 +1,123 @@
-//! Connections to the file: how one is opened, and the few that readers share.
+//! Connections to the file: how one is opened, and the few that requests share.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection as _;
-use diesel::{Connection as _, ConnectionError, SqliteConnection};
+use diesel::{Connection as _, ConnectionError, QueryResult, SqliteConnection};
 use icp_ports::RepositoryError;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::error::{query_failed, task_failed};
 
 /// How long a statement waits for another process that holds the file.
-const BUSY_TIMEOUT_MS: u32 = 5_000;
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// For a read, the wait for a free connection included.
 const READ_LIMIT: Duration = Duration::from_secs(4);
 
+/// For the turn to write, and then for another process that writes. Once it writes, nothing stops it: whoever is told that
+/// a write failed may rely on it.
+const TURN_LIMIT: Duration = Duration::from_millis(2_500);
+const WRITE_BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Opens the file, making it when it is not there.
 pub(crate) fn open(path: &Path) -> Result<SqliteConnection, ConnectionError> {
+    open_with(path, BUSY_TIMEOUT)
+}
+
+fn open_with(path: &Path, busy_timeout: Duration) -> Result<SqliteConnection, ConnectionError> {
     let path =
         path.to_str().ok_or_else(|| ConnectionError::BadConnection("its path is not Unicode".into()))?;
     let mut connection = SqliteConnection::establish(path)?;
     // FULL: in WAL mode NORMAL may lose acknowledged writes when the power fails.
     let pragmas = format!(
-        "PRAGMA busy_timeout = {BUSY_TIMEOUT_MS};
+        "PRAGMA busy_timeout = {};
          PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = ON;
-         PRAGMA trusted_schema = OFF;"
+         PRAGMA trusted_schema = OFF;",
+        busy_timeout.as_millis()
     );
     connection.batch_execute(&pragmas).map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)
 }
 
-/// A few connections for reading. Whoever finds none free waits without holding a thread.
+/// The connections that requests share: a few for reading, and one for writing, since SQLite has one writer at a time.
+/// Whoever finds none free waits without holding a thread.
 #[derive(Clone)]
-pub(crate) struct Readers {
-    free: Arc<Mutex<Vec<SqliteConnection>>>,
-    permits: Arc<Semaphore>,
-    path: Arc<Path>,
+pub(crate) struct Connections {
+    readers: Pool,
+    writer: Pool,
 }
 
-impl Readers {
-    pub(crate) fn new(path: Arc<Path>, first: SqliteConnection, max: usize) -> Self {
-        Self { free: Arc::new(Mutex::new(vec![first])), permits: Arc::new(Semaphore::new(max.max(1))), path }
+impl Connections {
+    pub(crate) fn new(path: &Arc<Path>, first: SqliteConnection, max_readers: usize) -> Self {
+        let readers = Pool::new(path, max_readers.max(1), BUSY_TIMEOUT);
+        readers.give_back(first);
+        Self { readers, writer: Pool::new(path, 1, WRITE_BUSY_TIMEOUT) }
     }
 
     /// Runs `read` on a blocking thread.
-    pub(crate) async fn run<T: Send + 'static>(
+    pub(crate) async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&mut SqliteConnection) -> Result<T, diesel::result::Error> + Send + 'static,
+        read: impl FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, RepositoryError> {
-        let reading = timeout(READ_LIMIT, self.read(read)).await;
-        reading.unwrap_or_else(|_| {
-            Err(RepositoryError::Unavailable("the database did not answer in time".into()))
-        })
+        let reading = async {
+            let permit = self.readers.permit().await?;
+            self.readers.run(permit, read).await
+        };
+        timeout(READ_LIMIT, reading).await.unwrap_or_else(|_| Err(too_late()))
     }
 
-    async fn read<T: Send + 'static>(
+    /// Runs `write` in a transaction on a blocking thread. Also when nobody waits for it any more, it comes to its end.
+    pub(crate) async fn write<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&mut SqliteConnection) -> Result<T, diesel::result::Error> + Send + 'static,
+        write: impl FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, RepositoryError> {
+        let turn = timeout(TURN_LIMIT, self.writer.permit()).await.unwrap_or_else(|_| Err(too_late()))?;
+        // Immediate: a transaction that began by reading could not wait for another process.
+        self.writer.run(turn, |connection| connection.immediate_transaction(write)).await
+    }
+}
+
+fn too_late() -> RepositoryError {
+    RepositoryError::Unavailable("the database did not answer in time".into())
+}
+
+#[derive(Clone)]
+struct Pool {
+    free: Arc<Mutex<Vec<SqliteConnection>>>,
+    permits: Arc<Semaphore>,
+    path: Arc<Path>,
+    busy_timeout: Duration,
+}
+
+impl Pool {
+    fn new(path: &Arc<Path>, max: usize, busy_timeout: Duration) -> Self {
+        let permits = Arc::new(Semaphore::new(max));
+        Self { free: Arc::default(), permits, path: Arc::clone(path), busy_timeout }
+    }
+
+    async fn permit(&self) -> Result<OwnedSemaphorePermit, RepositoryError> {
         let permit = Arc::clone(&self.permits).acquire_owned().await;
-        let permit = permit.map_err(|closed| RepositoryError::Unavailable(closed.into()))?;
-        let readers = self.clone();
+        permit.map_err(|closed| RepositoryError::Unavailable(closed.into()))
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        permit: OwnedSemaphorePermit,
+        work: impl FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send + 'static,
+    ) -> Result<T, RepositoryError> {
+        let pool = self.clone();
         let task = move || {
             // Held until the connection is back.
             let _permit = permit;
-            let mut connection = readers.take()?;
-            let result = read(&mut connection).map_err(query_failed);
-            readers.give_back(connection);
+            let mut connection = pool.take()?;
+            let result = work(&mut connection).map_err(query_failed);
+            pool.give_back(connection);
             result
         };
         tokio::task::spawn_blocking(task).await.map_err(task_failed)?
@@ -81,7 +127,8 @@ impl Readers {
         let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
         match free {
             Some(connection) => Ok(connection),
-            None => open(&self.path).map_err(|error| RepositoryError::Unavailable(error.into())),
+            None => open_with(&self.path, self.busy_timeout)
+                .map_err(|error| RepositoryError::Unavailable(error.into())),
         }
     }
 

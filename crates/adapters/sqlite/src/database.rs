@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use diesel::{ConnectionError, RunQueryDsl as _};
 
-use crate::connections::{self, Readers};
+use crate::connections::{self, Connections};
 
 /// Which file, and how it is used.
 #[derive(Clone, Debug)]
 pub struct SqliteSettings {
     /// The database file. It is made when it is not there, with the folders it lies in.
     pub path: PathBuf,
-    /// How many connections read at once, at least one.
+    /// How many connections read at once, at least one. One more writes.
     pub max_connections: usize,
 }
 
@@ -19,7 +19,7 @@ pub struct SqliteSettings {
 #[derive(Clone)]
 pub struct SqliteDatabase {
     pub(crate) path: Arc<Path>,
-    pub(crate) readers: Readers,
+    pub(crate) connections: Connections,
 }
 
 impl SqliteDatabase {
@@ -33,7 +33,7 @@ impl SqliteDatabase {
         let open = move || {
             let first = open_file(&path).map_err(|reason| OpenError { path: path.clone(), reason })?;
             let path: Arc<Path> = path.into();
-            Ok(Self { readers: Readers::new(Arc::clone(&path), first, max_connections), path })
+            Ok(Self { connections: Connections::new(&path, first, max_connections), path })
         };
         match tokio::task::spawn_blocking(open).await {
             Ok(opened) => opened,

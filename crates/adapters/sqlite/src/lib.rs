@@ -6,7 +6,9 @@ mod database;
 mod error;
 mod migrations;
 mod repository;
+mod rows;
 mod schema;
 mod transfer;
+mod used_keys;
 
 pub use database::{OpenError, SqliteDatabase, SqliteSettings};

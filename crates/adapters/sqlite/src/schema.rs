@@ -22,5 +22,17 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    idempotency_keys (user_id, key) {
+        user_id -> Text,
+        key -> Text,
+        fingerprint -> Binary,
+        created_at -> BigInt,
+        icp_id -> Binary,
+        version -> BigInt,
+        document -> Text,
+    }
+}
+
 diesel::joinable!(icp_members -> icps (icp_number));
 diesel::allow_tables_to_appear_in_same_query!(icps, icp_members);

@@ -1,9 +1,6 @@
 use async_trait::async_trait;
-use diesel::{
-    ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, QueryResult, RunQueryDsl as _,
-    SqliteConnection,
-};
-use icp_domain::{IcpDocument, Timestamp};
+use diesel::{QueryDsl as _, QueryResult, RunQueryDsl as _, SqliteConnection};
+use icp_domain::IcpDocument;
 use icp_ports::{
     ExportSink, IcpTransfer, ImportSource, ImportSummary, OnConflict, RepositoryError, TransferError,
 };
@@ -12,7 +9,8 @@ use tokio::sync::mpsc;
 use crate::connections;
 use crate::database::SqliteDatabase;
 use crate::error::{query_failed, task_failed};
-use crate::schema::{icp_members, icps};
+use crate::rows;
+use crate::schema::icps;
 
 /// Documents of an export that are read at once.
 const EXPORT_BATCH: usize = 500;
@@ -118,66 +116,19 @@ fn write(
     on_conflict: OnConflict,
     summary: &mut ImportSummary,
 ) -> Result<(), Failure> {
-    if let Some(number) = insert(connection, document)? {
+    if rows::insert(connection, document)?.is_some() {
         summary.inserted += 1;
-        return Ok(insert_members(connection, number, document)?);
+        return Ok(());
     }
     match on_conflict {
         OnConflict::Fail => return Err(Failure::Conflict(document.id())),
         OnConflict::Skip => summary.skipped += 1,
         OnConflict::Replace => {
-            let number = update(connection, document)?;
-            diesel::delete(icp_members::table.filter(icp_members::icp_number.eq(number)))
-                .execute(connection)?;
-            insert_members(connection, number, document)?;
+            let row = rows::replace(connection, document)?;
+            rows::delete_all_members(connection, row.number)?;
+            rows::insert_members(connection, row.number, document, document.members())?;
             summary.replaced += 1;
         }
-    }
-    Ok(())
-}
-
-/// The number of the new row; `None` when the id is there already.
-fn insert(connection: &mut SqliteConnection, document: &IcpDocument) -> QueryResult<Option<i64>> {
-    diesel::insert_into(icps::table)
-        .values((
-            icps::id.eq(document.id().as_uuid().as_bytes().as_slice()),
-            icps::name.eq(document.name()),
-            icps::created_at.eq(document.created_at().unix_millis()),
-            icps::updated_at.eq(document.updated_at().unix_millis()),
-            icps::active_until.eq(document.active_until().map(Timestamp::unix_millis)),
-            icps::document.eq(document.json()),
-        ))
-        .on_conflict(icps::id)
-        .do_nothing()
-        .returning(icps::number)
-        .get_result(connection)
-        .optional()
-}
-
-fn update(connection: &mut SqliteConnection, document: &IcpDocument) -> QueryResult<i64> {
-    diesel::update(icps::table.filter(icps::id.eq(document.id().as_uuid().as_bytes().as_slice())))
-        .set((
-            icps::version.eq(icps::version + 1),
-            icps::name.eq(document.name()),
-            icps::created_at.eq(document.created_at().unix_millis()),
-            icps::updated_at.eq(document.updated_at().unix_millis()),
-            icps::active_until.eq(document.active_until().map(Timestamp::unix_millis)),
-            icps::document.eq(document.json()),
-        ))
-        .returning(icps::number)
-        .get_result(connection)
-}
-
-fn insert_members(connection: &mut SqliteConnection, number: i64, document: &IcpDocument) -> QueryResult<()> {
-    for member in document.members() {
-        diesel::insert_into(icp_members::table)
-            .values((
-                icp_members::user_id.eq(member.as_str()),
-                icp_members::created_at.eq(document.created_at().unix_millis()),
-                icp_members::icp_id.eq(document.id().as_uuid().as_bytes().as_slice()),
-                icp_members::icp_number.eq(number),
-            ))
-            .execute(connection)?;
     }
     Ok(())
 }

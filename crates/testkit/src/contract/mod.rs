@@ -1,7 +1,10 @@
 //! The contract suites.
 
 mod authenticator;
+mod concurrency;
 mod lists;
+mod records;
+mod repeats;
 mod support;
 mod transfers;
 
@@ -77,6 +80,30 @@ where
         lists::takes_user_ids_that_look_like_sql,
         lists::holds_thousands,
         lists::serves_many_at_once,
+        records::is_found_by_its_members_and_by_admins,
+        records::tells_what_is_forbidden_from_what_is_absent,
+        records::without_users_is_for_admins_alone,
+        records::serves_the_text_that_was_stored,
+        records::is_listed_once_created,
+        records::is_not_created_twice,
+        records::changes_at_the_version_that_was_read,
+        records::does_not_change_at_another_version,
+        records::is_gone_once_deleted,
+        records::takes_another_version_with_every_import,
+        records::goes_on_above_its_old_versions_when_it_comes_back,
+        records::takes_thousands_of_users_in_and_out,
+        repeats::a_repeated_create_has_the_first_outcome,
+        repeats::a_repeated_create_has_it_also_when_the_icp_is_changed_or_gone,
+        repeats::another_request_with_the_same_key_is_told_so,
+        repeats::keys_are_each_users_own_and_compared_byte_for_byte,
+        repeats::a_key_counts_for_a_day,
+        repeats::a_create_that_fails_uses_no_key,
+        repeats::old_keys_are_removed_and_others_stay,
+        repeats::of_many_with_one_key_at_once_one_creates,
+        concurrency::no_change_of_64_tasks_is_lost,
+        concurrency::of_64_changes_to_one_version_one_succeeds,
+        concurrency::of_64_deletes_one_succeeds,
+        concurrency::a_reader_sees_whole_states_only,
         transfers::an_import_is_all_or_nothing,
         transfers::fails_on_an_id_that_is_there,
         transfers::fails_on_an_id_that_comes_twice,

@@ -1,12 +1,15 @@
 //! What the cases share.
 
 use async_trait::async_trait;
-use icp_domain::{Caller, IcpDocument};
-use icp_ports::{BoxError, ExportSink, ImportSource, ImportSummary, OnConflict, TransferError};
+use icp_domain::{AccessScope, Caller, IcpChange, IcpDocument};
+use icp_ports::{
+    BoxError, Creation, ExportSink, IdempotencyKey, ImportSource, ImportSummary, Lookup, OnConflict,
+    StoredIcp, TransferError, Version,
+};
 use libtest_mimic::Trial;
 
 use super::Subject;
-use crate::fixtures::user;
+use crate::fixtures::{id, user};
 
 /// One case as a trial, on a runtime of its own.
 pub(super) fn trial<S, Made, Ran>(
@@ -52,6 +55,44 @@ impl Subject {
         self.transfer.import(&mut source, on_conflict).await
     }
 
+    pub(super) async fn create(&self, document: &IcpDocument) -> Version {
+        self.repository.create(document).await.expect("it creates")
+    }
+
+    pub(super) async fn create_once(&self, document: &IcpDocument, key: &IdempotencyKey) -> Creation {
+        self.repository.create_once(document, key).await.expect("it creates")
+    }
+
+    pub(super) async fn update(
+        &self,
+        before: &IcpDocument,
+        after: &IcpDocument,
+        expected: Version,
+    ) -> Option<Version> {
+        self.repository.update(&change(before, after), expected).await.expect("it writes")
+    }
+
+    pub(super) async fn delete(&self, number: u128, expected: Version) -> bool {
+        self.repository.delete(id(number), expected).await.expect("it writes")
+    }
+
+    pub(super) async fn look_up(&self, number: u128, scope: &AccessScope) -> Lookup<StoredIcp> {
+        self.repository.get(id(number), scope).await.expect("it reads")
+    }
+
+    pub(super) async fn version_of(&self, number: u128, scope: &AccessScope) -> Lookup<Version> {
+        self.repository.version(id(number), scope).await.expect("it reads")
+    }
+
+    /// What is there, whoever may see it.
+    pub(super) async fn found(&self, number: u128) -> StoredIcp {
+        let everything = Caller::admin(user("user_root")).access_scope();
+        match self.look_up(number, &everything).await {
+            Lookup::Found(stored) => stored,
+            other => panic!("ICP {number} should be there: {other:?}"),
+        }
+    }
+
     /// The whole storage.
     pub(super) async fn export(&self) -> Vec<String> {
         let mut sink = Collected::default();
@@ -59,6 +100,16 @@ impl Subject {
         assert_eq!(count, sink.0.len() as u64, "an export says how many it gave");
         sink.0
     }
+}
+
+/// What a user may access.
+pub(super) fn scope(user_id: &str) -> AccessScope {
+    Caller::user(user(user_id)).access_scope()
+}
+
+pub(super) fn change(before: &IcpDocument, after: &IcpDocument) -> IcpChange {
+    let [before, after] = [before, after].map(|document| document.to_icp().expect("a fixture is an ICP"));
+    IcpChange::between(&before, after)
 }
 
 /// The array of these documents, as a list answers it.

@@ -1,0 +1,148 @@
+//! Connections with several statements in flight on each.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+use diesel::QueryResult;
+use diesel_async::SimpleAsyncConnection as _;
+use icp_ports::RepositoryError;
+use tokio::runtime::Handle;
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+use tokio_postgres::Config;
+
+use crate::connection::Connection;
+use crate::error::{connection_is_suspect, query_failed};
+
+/// A connection on which a statement has waited for so long in vain is replaced: it costs little.
+const PATIENCE: Duration = Duration::from_millis(1_500);
+/// How long a statement that was given up may still be under way.
+const FENCE_LIMIT: Duration = Duration::from_secs(4);
+/// Limits on the server's side, so that it does not go on with what nobody waits for. Whoever waits for a lock holds up those
+/// behind it, and so does not do it for long.
+const LIMITS: &str = "SET statement_timeout = '4s'; SET lock_timeout = '2s'";
+
+/// A fixed number of lanes, each of one connection on which several statements are in flight, one behind the other.
+///
+/// This is no pool: nobody waits for a connection that another request has taken. With one pool connection a request, four
+/// times as many connections serve fewer requests.
+pub(crate) struct Lanes {
+    config: Config,
+    all: Box<[Lane]>,
+    next: AtomicUsize,
+}
+
+struct Lane {
+    current: ArcSwapOption<Connection>,
+    /// Held while connecting, so that many requests make one connection.
+    connecting: Mutex<()>,
+    /// Room for statements.
+    room: Arc<Semaphore>,
+}
+
+impl Lanes {
+    pub(crate) fn new(config: Config, lanes: usize, statements_per_lane: usize) -> Self {
+        let all = (0..lanes.max(1)).map(|_| Lane::new(statements_per_lane)).collect();
+        Self { config, all, next: AtomicUsize::new(0) }
+    }
+
+    /// Waits for room on the freest lane.
+    pub(crate) async fn turn(&self) -> Turn<'_> {
+        let lane = self.freest();
+        let room = Arc::clone(&lane.room).acquire_owned().await;
+        Turn { config: &self.config, lane, under_way: None, room: room.ok() }
+    }
+
+    /// The lane with the most room; of equals, each in its turn.
+    fn freest(&self) -> &Lane {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.all.len();
+        let (before, from) = self.all.split_at(turn);
+        let in_turn = from.iter().chain(before);
+        #[expect(clippy::expect_used, reason = "there is at least one lane")]
+        in_turn.rev().max_by_key(|lane| lane.room.available_permits()).expect("a lane")
+    }
+}
+
+impl Lane {
+    fn new(statements: usize) -> Self {
+        let room = Arc::new(Semaphore::new(statements));
+        Self { current: ArcSwapOption::empty(), connecting: Mutex::new(()), room }
+    }
+
+    async fn connection(&self, config: &Config) -> Result<Arc<Connection>, RepositoryError> {
+        if let Some(connection) = self.live() {
+            return Ok(connection);
+        }
+        let _connecting = self.connecting.lock().await;
+        if let Some(connection) = self.live() {
+            return Ok(connection);
+        }
+        let connection = Connection::open(config).await?;
+        (&mut &*connection).batch_execute(LIMITS).await.map_err(query_failed)?;
+        let connection = Arc::new(connection);
+        self.current.store(Some(Arc::clone(&connection)));
+        Ok(connection)
+    }
+
+    fn live(&self) -> Option<Arc<Connection>> {
+        self.current.load_full().filter(|connection| !connection.has_ended())
+    }
+
+    /// Takes a broken connection out, unless somebody has done so and put a new one there.
+    fn discard(&self, broken: &Arc<Connection>) {
+        let current = self.current.load();
+        if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, broken)) {
+            self.current.compare_and_swap(&*current, None);
+        }
+    }
+}
+
+/// Room on a lane, and the connection on which a statement is under way.
+pub(crate) struct Turn<'a> {
+    config: &'a Config,
+    lane: &'a Lane,
+    under_way: Option<(Arc<Connection>, Instant)>,
+    room: Option<OwnedSemaphorePermit>,
+}
+
+impl Turn<'_> {
+    /// Runs a statement.
+    pub(crate) async fn run<T, F: Future<Output = QueryResult<T>>>(
+        &mut self,
+        query: &impl Fn(Arc<Connection>) -> F,
+    ) -> Result<T, RepositoryError> {
+        let connection = self.lane.connection(self.config).await?;
+        self.under_way = Some((Arc::clone(&connection), Instant::now()));
+        let result = query(Arc::clone(&connection)).await;
+        self.under_way = None;
+        result.map_err(|error| {
+            if connection_is_suspect(&error) {
+                self.lane.discard(&connection);
+            }
+            query_failed(error)
+        })
+    }
+}
+
+/// A statement that is given up in the middle, because its client has gone or its time is over, is still on its way
+/// through the connection. It keeps its room until it is through: otherwise those who hang up could fill the lane unseen.
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let (Some((connection, since)), Some(room)) = (self.under_way.take(), self.room.take()) else {
+            return;
+        };
+        if since.elapsed() >= PATIENCE {
+            // It may hang, and so would the next one on it.
+            self.lane.discard(&connection);
+        }
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move {
+                // What is asked now is answered after what was asked before.
+                let _ = timeout(FENCE_LIMIT, (&mut &**connection).batch_execute("")).await;
+                drop(room);
+            });
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Statements that write several tables at once, which diesel cannot put together.
+//!
+//! Each is one statement and so one transaction, done whole or not at all whenever the connection or the server dies.
+//! Diesel runs them as it runs its own: their values are typed, and they are prepared once a connection.
+
+use chrono::{DateTime, Utc};
+use diesel::pg::Pg;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{Array, BigInt, Bool, Bytea, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::{QueryResult, RunQueryDsl};
+use icp_domain::{IcpChange, IcpDocument, Timestamp, UserId};
+use icp_ports::{IdempotencyKey, Version};
+use uuid::Uuid;
+
+/// Declares a statement: its values, which it finds as the columns of its first table `input`, its result and its text.
+macro_rules! statement {
+    ($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty as $sql_type:ty),+ $(,)? } -> $result:ty, $text:literal) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub(crate) struct $name<'a> { $($field: $type),+ }
+
+        impl QueryId for $name<'_> {
+            type QueryId = $name<'static>;
+            const HAS_STATIC_QUERY_ID: bool = true;
+        }
+
+        impl Query for $name<'_> {
+            type SqlType = $result;
+        }
+
+        impl<C> RunQueryDsl<C> for $name<'_> {}
+
+        impl QueryFragment<Pg> for $name<'_> {
+            fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+                let mut separator = "WITH input AS (SELECT ";
+                $(
+                    out.push_sql(separator);
+                    out.push_bind_param::<$sql_type, _>(&self.$field)?;
+                    out.push_sql(concat!(" AS ", stringify!($field)));
+                    #[allow(unused_assignments, reason = "the last one has none after it")]
+                    { separator = ", "; }
+                )+
+                out.push_sql("), ");
+                out.push_sql($text);
+                Ok(())
+            }
+        }
+    };
+}
+
+statement! {
+    /// Stores an ICP with its members. Its version.
+    Create {
+        id: Uuid as SqlUuid,
+        name: &'a str as Text,
+        created_at: DateTime<Utc> as Timestamptz,
+        updated_at: DateTime<Utc> as Timestamptz,
+        active_until: Option<DateTime<Utc>> as Nullable<Timestamptz>,
+        document: &'a str as Text,
+        members: Vec<&'a str> as Array<Text>,
+    } -> BigInt,
+    "created AS (
+        INSERT INTO icps (id, name, created_at, updated_at, active_until, document)
+        SELECT id, name, created_at, updated_at, active_until, document FROM input
+        RETURNING version
+    ), joined AS (
+        INSERT INTO icp_members (user_id, created_at, icp_id)
+        SELECT unnest(members), created_at, id FROM input
+    )
+    SELECT version FROM created"
+}
+
+statement! {
+    /// Stores an ICP with its members and the key that makes it safe to repeat. Whether no other create with this key was at
+    /// work, and the version, unless the key is in use.
+    ///
+    /// Whoever finds another at work does not wait for it: it would keep a connection from others. (The lock is not what
+    /// keeps a key from being used twice. That is its table's primary key.)
+    CreateOnce {
+        id: Uuid as SqlUuid,
+        name: &'a str as Text,
+        created_at: DateTime<Utc> as Timestamptz,
+        updated_at: DateTime<Utc> as Timestamptz,
+        active_until: Option<DateTime<Utc>> as Nullable<Timestamptz>,
+        document: &'a str as Text,
+        members: Vec<&'a str> as Array<Text>,
+        user_id: &'a str as Text,
+        key: &'a str as Text,
+        fingerprint: &'a [u8] as Bytea,
+        oldest_key: DateTime<Utc> as Timestamptz,
+    } -> (Bool, Nullable<BigInt>),
+    "turn AS MATERIALIZED (
+        SELECT pg_try_advisory_xact_lock(hashtextextended(key, hashtextextended(user_id, 0))) AS mine FROM input
+    ), claimed AS (
+        INSERT INTO idempotency_keys AS used (user_id, key, fingerprint, created_at, icp_id, version, document)
+        SELECT user_id, key, fingerprint, created_at, id,
+            (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, document
+        FROM input, turn WHERE mine
+        ON CONFLICT (user_id, key) DO UPDATE SET (fingerprint, created_at, icp_id, version, document) =
+            (excluded.fingerprint, excluded.created_at, excluded.icp_id, excluded.version, excluded.document)
+            WHERE used.created_at < (SELECT oldest_key FROM input)
+        RETURNING used.version
+    ), created AS (
+        INSERT INTO icps (id, version, name, created_at, updated_at, active_until, document)
+        SELECT id, version, name, created_at, updated_at, active_until, document FROM input, claimed
+    ), joined AS (
+        INSERT INTO icp_members (user_id, created_at, icp_id)
+        SELECT unnest(members), created_at, id FROM input, claimed
+    )
+    SELECT mine, version FROM turn LEFT JOIN claimed ON true"
+}
+
+statement! {
+    /// Puts a document in the place of the one at the expected version. Its new version, unless it is at another. Who waits here
+    /// for another change of the same ICP sees that change's version, and does nothing.
+    Update {
+        id: Uuid as SqlUuid,
+        expected: i64 as BigInt,
+        name: &'a str as Text,
+        updated_at: DateTime<Utc> as Timestamptz,
+        active_until: Option<DateTime<Utc>> as Nullable<Timestamptz>,
+        document: &'a str as Text,
+        joined: Vec<&'a str> as Array<Text>,
+        gone: Vec<&'a str> as Array<Text>,
+    } -> BigInt,
+    "changed AS (
+        UPDATE icps SET version = version + 1, name = input.name, updated_at = input.updated_at,
+            active_until = input.active_until, document = input.document
+        FROM input WHERE icps.id = input.id AND icps.version = input.expected
+        RETURNING icps.id, icps.version, icps.created_at
+    ), gone AS (
+        DELETE FROM icp_members USING input, changed
+        WHERE icp_members.user_id = ANY (input.gone) AND icp_members.created_at = changed.created_at
+            AND icp_members.icp_id = changed.id
+    ), joined AS (
+        INSERT INTO icp_members (user_id, created_at, icp_id)
+        SELECT unnest(input.joined), changed.created_at, changed.id FROM input, changed
+    )
+    SELECT version FROM changed"
+}
+
+impl<'a> Create<'a> {
+    pub(crate) fn of(document: &'a IcpDocument) -> Self {
+        Self {
+            id: document.id().as_uuid(),
+            name: document.name(),
+            created_at: document.created_at().as_datetime(),
+            updated_at: document.updated_at().as_datetime(),
+            active_until: document.active_until().map(Timestamp::as_datetime),
+            document: document.json(),
+            members: texts(document.members()),
+        }
+    }
+}
+
+impl<'a> CreateOnce<'a> {
+    pub(crate) fn of(document: &'a IcpDocument, key: &'a IdempotencyKey) -> Self {
+        let Create { id, name, created_at, updated_at, active_until, document: json, members } =
+            Create::of(document);
+        Self {
+            id,
+            name,
+            created_at,
+            updated_at,
+            active_until,
+            document: json,
+            members,
+            user_id: key.user_id.as_str(),
+            key: &key.key,
+            fingerprint: &key.fingerprint,
+            oldest_key: IdempotencyKey::oldest_that_counts(document.created_at()).as_datetime(),
+        }
+    }
+}
+
+impl<'a> Update<'a> {
+    pub(crate) fn of(change: &'a IcpChange, expected: Version) -> Self {
+        let document = change.document();
+        Self {
+            id: document.id().as_uuid(),
+            expected: expected.number(),
+            name: document.name(),
+            updated_at: document.updated_at().as_datetime(),
+            active_until: document.active_until().map(Timestamp::as_datetime),
+            document: document.json(),
+            joined: texts(change.joined()),
+            gone: texts(change.left()),
+        }
+    }
+}
+
+fn texts(users: &[UserId]) -> Vec<&str> {
+    users.iter().map(UserId::as_str).collect()
+}

@@ -1,0 +1,2 @@
+DROP TABLE idempotency_keys;
+ALTER TABLE icps ALTER COLUMN version SET DEFAULT 1;

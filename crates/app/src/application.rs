@@ -3,13 +3,16 @@
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use futures_util::future::{self, Either};
-use icp_ports::MigrationReport;
+use icp_ports::{MigrationReport, SystemClock};
 
 use crate::composition::{self, Storage};
+use crate::housekeeping;
 use crate::http::{Api, HttpServer};
+use crate::icps::{IcpService, random_id};
 use crate::samples;
 use crate::settings::{DatabaseLocation, Settings, SettingsError, SignIn};
 
@@ -17,6 +20,7 @@ use crate::settings::{DatabaseLocation, Settings, SettingsError, SignIn};
 #[derive(Debug)]
 pub struct Application {
     server: HttpServer,
+    icps: IcpService,
 }
 
 impl Application {
@@ -32,8 +36,10 @@ impl Application {
         let storage = composition::storage(&settings.database).await?;
         prepare(settings, &storage).await?;
         warn_of_open_doors(settings);
+        let icps = IcpService::new(Arc::clone(&storage.repository), Arc::new(SystemClock), random_id);
         let api = Api {
-            repository: storage.repository,
+            icps: icps.clone(),
+            storage: storage.repository,
             authenticator: composition::authenticator(&settings.auth)?,
             session_cookie: settings.auth.session_cookie,
         };
@@ -46,7 +52,7 @@ impl Application {
                 _ => SettingsError::of("server.host", format!("cannot listen on {address}: {error}")),
             }
         })?;
-        Ok(Self { server })
+        Ok(Self { server, icps })
     }
 
     /// Where it listens.
@@ -71,11 +77,13 @@ impl Application {
             graceful.abort();
             let _ = impatient.send(());
         });
+        let housekeeping = actix_web::rt::spawn(housekeeping::run(self.icps));
         let served = match future::select(pin!(self.server.run()), impatience).await {
             Either::Left((served, _)) => served,
             Either::Right(_) => Ok(()),
         };
         waiting.abort();
+        housekeeping.abort();
         tracing::info!("stopped");
         Ok(served?)
     }

@@ -12,8 +12,8 @@ use futures_util::FutureExt as _;
 
 use super::connections::{Answer, InFlight};
 use super::problem::ApiError;
+use super::request_body::{AnswerBeforeBody, RequestBody};
 use super::request_id::{self, RequestId};
-use super::unread_body::{self, AnswerBeforeBody};
 
 /// The outermost layer.
 pub(super) async fn surround<B: MessageBody + Unpin + 'static>(
@@ -23,7 +23,7 @@ pub(super) async fn surround<B: MessageBody + Unpin + 'static>(
     let started = Instant::now();
     let in_flight = InFlight::begin(&request);
     let id = RequestId::of(request.headers());
-    let unread = unread_body::take(&mut request);
+    let body = RequestBody::take(&mut request);
     // A bug in one request must cost that request alone, and answer it.
     let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().await;
     let mut response = match outcome {
@@ -37,7 +37,7 @@ pub(super) async fn surround<B: MessageBody + Unpin + 'static>(
     log(&response, &id, started);
     response.headers_mut().insert(request_id::HEADER, id.into_header());
     Ok(response.map_body(|_, answer| {
-        let answer = match unread {
+        let answer = match body.and_then(|body| body.payload()) {
             Some(unread) => EitherBody::right(AnswerBeforeBody::boxed(BoxBody::new(answer), unread)),
             None => answer,
         };

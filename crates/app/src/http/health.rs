@@ -14,8 +14,7 @@ pub(super) async fn live() -> HttpResponse {
 
 /// The service can do its work: the database answers, and there are keys to check tokens with.
 pub(super) async fn ready(api: web::Data<Api>) -> HttpResponse {
-    let (database, keys) =
-        futures_util::future::join(api.repository.health(), api.authenticator.health()).await;
+    let (database, keys) = futures_util::future::join(api.storage.health(), api.authenticator.health()).await;
     let is_ready = [database, keys].into_iter().all(|health| health != Health::Unavailable);
     let mut response = if is_ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
     let status = if is_ready { "ready" } else { "not ready" };

@@ -3,12 +3,15 @@
 mod connections;
 mod context;
 mod current_user;
+mod etag;
 mod health;
-mod list_icps;
+mod icps;
+mod idempotency_key;
+mod json_body;
 mod problem;
+mod request_body;
 mod request_id;
 mod server;
-mod unread_body;
 
 use std::sync::Arc;
 
@@ -17,13 +20,16 @@ use icp_ports::{Authenticator, IcpRepository};
 
 pub(crate) use server::HttpServer;
 
+use crate::icps::IcpService;
 use problem::ApiError;
 
 /// What handlers work with.
 #[derive(Clone)]
 pub(crate) struct Api {
-    /// The ICPs.
-    pub(crate) repository: Arc<dyn IcpRepository>,
+    /// What is done with ICPs.
+    pub(crate) icps: IcpService,
+    /// Where they are stored, for asking after its health.
+    pub(crate) storage: Arc<dyn IcpRepository>,
     /// Who is signed in.
     pub(crate) authenticator: Arc<dyn Authenticator>,
     /// Whether a cookie may say who is signed in, and so decide what is answered.
@@ -39,12 +45,7 @@ impl std::fmt::Debug for Api {
 /// Every route.
 fn routes(config: &mut web::ServiceConfig) {
     config
-        .service(
-            web::resource(["/api/v1/entities/icps", "/api/v1/entities/icps/"])
-                .route(web::get().to(list_icps::handle))
-                .route(web::head().to(list_icps::handle))
-                .default_service(web::to(async || method_not_allowed("GET, HEAD"))),
-        )
+        .configure(icps::routes)
         .service(probe("/health/live").route(web::get().to(health::live)).route(web::head().to(health::live)))
         .service(
             probe("/health/ready").route(web::get().to(health::ready)).route(web::head().to(health::ready)),

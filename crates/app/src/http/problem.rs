@@ -1,12 +1,15 @@
 //! Errors as clients see them: RFC 9457 problem details with a stable `code`.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder};
+use icp_domain::{Fault, FaultCode, Faults, limits};
 use icp_ports::{AuthenticationError, BoxError, RepositoryError};
 use serde::Serialize;
 
+use super::json_body::MediaTypes;
 use super::request_id::RequestId;
+use crate::icps::Refusal;
 
 /// Why a request gets no other answer. [`ApiError::kind`] is the one place that says what each means to a client.
 #[derive(Debug, thiserror::Error)]
@@ -25,8 +28,45 @@ pub(crate) enum ApiError {
     },
     #[error("the request cannot be read")]
     BadRequest,
+    #[error("the body is at fault")]
+    InvalidBody(Faults),
+    #[error("a parameter is at fault")]
+    InvalidParameter(ParameterFault),
+    #[error("the body is too large")]
+    PayloadTooLarge,
+    #[error("the body is of another type")]
+    UnsupportedMediaType {
+        /// The types that the route takes.
+        accepted: MediaTypes,
+    },
+    #[error("no access")]
+    Forbidden,
+    #[error("no such ICP")]
+    NoSuchIcp,
+    #[error("another version")]
+    PreconditionFailed,
+    #[error("the idempotency key came with another body")]
+    KeyReused,
+    #[error("a request with the same idempotency key is at work")]
+    KeyInUse,
+    #[error("others keep changing the ICP")]
+    Contended,
     #[error(transparent)]
     Internal(BoxError),
+}
+
+/// What is wrong with a parameter of a request's path, query or head.
+#[derive(Debug, Serialize)]
+pub(crate) struct ParameterFault {
+    parameter: &'static str,
+    code: FaultCode,
+    detail: &'static str,
+}
+
+impl ParameterFault {
+    pub(super) fn invalid(parameter: &'static str, detail: &'static str) -> Self {
+        Self { parameter, code: FaultCode::InvalidValue, detail }
+    }
 }
 
 /// What a client is told.
@@ -38,39 +78,80 @@ struct Kind {
 
 impl ApiError {
     fn kind(&self) -> Kind {
+        let (status, code, detail) = match self {
+            Self::Unauthorized { .. } => (
+                StatusCode::UNAUTHORIZED,
+                "UNAUTHORIZED",
+                "User is not authenticated. Ensure a valid session exists.",
+            ),
+            Self::NoSuchRoute => (StatusCode::NOT_FOUND, "NOT_FOUND", "There is nothing at this address."),
+            Self::MethodNotAllowed { .. } => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "METHOD_NOT_ALLOWED",
+                "The method is not allowed here; the Allow header names those that are.",
+            ),
+            Self::BadRequest => (StatusCode::BAD_REQUEST, "BAD_REQUEST", "The request cannot be read."),
+            Self::InvalidBody(_) => (
+                StatusCode::BAD_REQUEST,
+                "BAD_REQUEST",
+                "The body is not what this request takes; `errors` says where and why.",
+            ),
+            Self::InvalidParameter(_) => (
+                StatusCode::BAD_REQUEST,
+                "BAD_REQUEST",
+                "A parameter is not what this request takes; `errors` says which and why.",
+            ),
+            Self::PayloadTooLarge => {
+                const { assert!(limits::BODY_BYTES == 1_048_576, "the sentence below names the limit") };
+                (StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", "A body may have at most 1 MiB.")
+            }
+            Self::UnsupportedMediaType { .. } => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "UNSUPPORTED_MEDIA_TYPE",
+                "The body must be JSON in UTF-8, not compressed, and its Content-Type must say so.",
+            ),
+            Self::Forbidden => {
+                (StatusCode::FORBIDDEN, "FORBIDDEN", "This ICP exists, and you have no access to it.")
+            }
+            Self::NoSuchIcp => (StatusCode::NOT_FOUND, "NOT_FOUND", "There is no ICP with this id."),
+            Self::PreconditionFailed => (
+                StatusCode::PRECONDITION_FAILED,
+                "PRECONDITION_FAILED",
+                "The ICP is not at the version that If-Match names: it has changed. Read it again.",
+            ),
+            Self::KeyReused => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "IDEMPOTENCY_KEY_REUSED",
+                "This Idempotency-Key came with another body before. A new request needs a new key.",
+            ),
+            Self::KeyInUse => (
+                StatusCode::CONFLICT,
+                "CONFLICT",
+                "A request with this Idempotency-Key is still at work. Try again later.",
+            ),
+            Self::Contended => (
+                StatusCode::CONFLICT,
+                "CONFLICT",
+                "Others keep changing this ICP. Nothing was done; try again.",
+            ),
+            Self::Internal(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "An unexpected server error occurred.")
+            }
+        };
+        Kind { status, code, detail }
+    }
+
+    /// What is wrong with what was sent.
+    fn errors(&self) -> Option<Errors<'_>> {
         match self {
-            Self::Unauthorized { .. } => Kind {
-                status: StatusCode::UNAUTHORIZED,
-                code: "UNAUTHORIZED",
-                detail: "User is not authenticated. Ensure a valid session exists.",
-            },
-            Self::NoSuchRoute => Kind {
-                status: StatusCode::NOT_FOUND,
-                code: "NOT_FOUND",
-                detail: "There is nothing at this address.",
-            },
-            Self::MethodNotAllowed { .. } => Kind {
-                status: StatusCode::METHOD_NOT_ALLOWED,
-                code: "METHOD_NOT_ALLOWED",
-                detail: "The method is not allowed here; the Allow header names those that are.",
-            },
-            Self::BadRequest => Kind {
-                status: StatusCode::BAD_REQUEST,
-                code: "BAD_REQUEST",
-                detail: "The request cannot be read.",
-            },
-            Self::Internal(_) => Kind {
-                status: StatusCode::INTERNAL_SERVER_ERROR,
-                code: "INTERNAL_ERROR",
-                detail: "An unexpected server error occurred.",
-            },
+            Self::InvalidBody(faults) => Some(Errors::InBody(faults.all())),
+            Self::InvalidParameter(fault) => Some(Errors::InParameter([fault])),
+            _ => None,
         }
     }
 
-    /// The answer.
-    pub(super) fn respond(&self, request_id: &RequestId) -> HttpResponse {
-        let Kind { status, code, detail } = self.kind();
-        let mut response = HttpResponseBuilder::new(status);
+    /// Headers that say what would be right.
+    fn insert_headers(&self, response: &mut HttpResponseBuilder) {
         match self {
             Self::Unauthorized { tried: false } => {
                 response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
@@ -81,8 +162,21 @@ impl ApiError {
             Self::MethodNotAllowed { allow } => {
                 response.insert_header((header::ALLOW, *allow));
             }
-            Self::NoSuchRoute | Self::BadRequest | Self::Internal(_) => {}
+            Self::UnsupportedMediaType { accepted } => {
+                // RFC 9110, section 15.5.16, and RFC 5789, section 2.2, where patches are among them.
+                let name =
+                    if accepted.len() > 1 { HeaderName::from_static("accept-patch") } else { header::ACCEPT };
+                response.insert_header((name, accepted.join(", ")));
+            }
+            _ => {}
         }
+    }
+
+    /// The answer.
+    pub(super) fn respond(&self, request_id: &RequestId) -> HttpResponse {
+        let Kind { status, code, detail } = self.kind();
+        let mut response = HttpResponseBuilder::new(status);
+        self.insert_headers(&mut response);
         let title = status.canonical_reason().unwrap_or_default();
         let problem = Problem {
             // RFC 9457, section 4.2.1: the title says all that the type would.
@@ -92,6 +186,7 @@ impl ApiError {
             detail,
             code,
             request_id: request_id.as_str(),
+            errors: self.errors(),
         };
         let body = serde_json::to_string(&problem).unwrap_or_default();
         let content_type = HeaderValue::from_static("application/problem+json");
@@ -113,6 +208,15 @@ struct Problem<'a> {
     detail: &'static str,
     code: &'static str,
     request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<Errors<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Errors<'a> {
+    InBody(&'a [Fault]),
+    InParameter([&'a ParameterFault; 1]),
 }
 
 /// The body is made where the request's id is known, see [`super::context`].
@@ -125,6 +229,21 @@ impl actix_web::ResponseError for ApiError {
 impl From<RepositoryError> for ApiError {
     fn from(error: RepositoryError) -> Self {
         Self::Internal(error.into())
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NotFound => Self::NoSuchIcp,
+            Refusal::Forbidden => Self::Forbidden,
+            Refusal::OtherVersion => Self::PreconditionFailed,
+            Refusal::Invalid(faults) => Self::InvalidBody(faults),
+            Refusal::KeyReused => Self::KeyReused,
+            Refusal::KeyInUse => Self::KeyInUse,
+            Refusal::Contended => Self::Contended,
+            Refusal::Unreadable(_) | Refusal::Storage(_) => Self::Internal(refusal.into()),
+        }
     }
 }
 

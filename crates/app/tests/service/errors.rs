@@ -36,12 +36,19 @@ async fn what_is_not_there_is_a_404() {
 #[tokio::test]
 async fn other_methods_are_a_405_that_names_the_right_ones() {
     let service = Setup::new().start();
-    for path in [LIST, "/health/live", "/health/ready"] {
-        for method in [Method::DELETE, Method::PUT, Method::TRACE] {
+    let icp = format!("{LIST}/550e8400-e29b-41d4-a716-446655440000");
+    for (path, allowed) in [
+        (LIST, "GET, HEAD, POST"),
+        (&icp, "GET, HEAD, PATCH, DELETE"),
+        ("/health/live", "GET, HEAD"),
+        ("/health/ready", "GET, HEAD"),
+    ] {
+        let others = [Method::PUT, Method::TRACE, Method::OPTIONS, Method::DELETE, Method::POST];
+        for method in others.into_iter().filter(|method| !allowed.contains(method.as_str())) {
             let request = client().request(method.clone(), format!("{}{path}", service.address));
             let answer = Answer::of(request).await;
             answer.assert_problem(405, "METHOD_NOT_ALLOWED");
-            assert_eq!(answer.header("allow"), "GET, HEAD", "{method} {path}");
+            assert_eq!(answer.header("allow"), allowed, "{method} {path}");
         }
     }
 }

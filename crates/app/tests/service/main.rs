@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+#[path = "../support/mod.rs"]
 mod support;
 
 mod errors;

@@ -1,5 +1,7 @@
 //! A service to test: the binary, started in a folder of its own.
 
+#![allow(dead_code, reason = "each test target uses some of it")]
+
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
@@ -7,8 +9,9 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use reqwest::StatusCode;
+use icp_testkit::postgres;
 use reqwest::header::HeaderMap;
+use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -90,6 +93,20 @@ impl Setup {
     }
 }
 
+/// Runs a test on a service over SQLite, and then on one over PostgreSQL.
+pub(crate) async fn on_both(test: impl AsyncFn(&Service)) {
+    on_both_with(|setup| setup, test).await;
+}
+
+/// The same, with settings of the test's own.
+pub(crate) async fn on_both_with(set: impl Fn(Setup) -> Setup, test: impl AsyncFn(&Service)) {
+    eprintln!("on SQLite");
+    test(&set(Setup::new()).start()).await;
+    eprintln!("on PostgreSQL");
+    let database = postgres::shared().database();
+    test(&set(Setup::new().with("ICP__DATABASE__URL", database.url())).start()).await;
+}
+
 /// A running service. It ends with the value.
 pub(crate) struct Service {
     pub(crate) setup: Setup,
@@ -103,6 +120,38 @@ pub(crate) struct Service {
 pub(crate) const LIST: &str = "/api/v1/entities/icps";
 
 impl Service {
+    /// A request to be filled in and sent with [`Answer::of`].
+    pub(crate) fn request(&self, method: Method, path: &str, token: &str) -> reqwest::RequestBuilder {
+        client().request(method, format!("{}{path}", self.address)).bearer_auth(token)
+    }
+
+    /// Sends a body of JSON.
+    pub(crate) async fn send(&self, method: Method, path: &str, token: &str, body: &Value) -> Answer {
+        let request = self.request(method, path, token).header("content-type", "application/json");
+        Answer::of(request.body(body.to_string())).await
+    }
+
+    /// A token of the development sign-in.
+    pub(crate) fn token(&self, user: &str) -> String {
+        self.setup.token(&["--user", user, "--ttl", "1d"])
+    }
+
+    /// A token of an admin.
+    pub(crate) fn admin_token(&self, user: &str) -> String {
+        self.setup.token(&["--user", user, "--ttl", "1d", "--admin"])
+    }
+
+    /// Creates an ICP, which must succeed.
+    #[track_caller]
+    pub(crate) fn create(&self, token: &str, body: &Value) -> impl Future<Output = Answer> {
+        let location = std::panic::Location::caller();
+        async move {
+            let answer = self.send(Method::POST, LIST, token, body).await;
+            assert_eq!(answer.status, 201, "{location}: {answer:?}");
+            answer
+        }
+    }
+
     pub(crate) async fn get(&self, path: &str, token: Option<&str>) -> Answer {
         let mut request = client().get(format!("{}{path}", self.address));
         if let Some(token) = token {
@@ -173,6 +222,11 @@ impl Answer {
 
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().expect("it is text"))
+    }
+
+    /// The address of the ICP that the answer holds.
+    pub(crate) fn icp_path(&self) -> String {
+        format!("{LIST}/{}", self.json()["id"].as_str().expect("it has an id"))
     }
 
     pub(crate) fn json(&self) -> Value {

@@ -1,0 +1,29 @@
+use icp_domain::{Caller, IcpId};
+use tokio::time::Instant;
+
+use super::{IcpService, PATIENCE, Refusal, Versions, found};
+
+impl IcpService {
+    /// Deletes an ICP for good, at whatever version it is, or at those alone that are named.
+    pub(crate) async fn delete(
+        &self,
+        caller: &Caller,
+        id: IcpId,
+        only: Option<&Versions>,
+    ) -> Result<(), Refusal> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let version = found(self.repository.version(id, &caller.access_scope()).await?)?;
+            if only.is_some_and(|only| !only.contain(version)) {
+                return Err(Refusal::OtherVersion);
+            }
+            // Access was looked up with this version, and so holds when it is this version that goes.
+            if self.repository.delete(id, version).await? {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                return Err(Refusal::Contended);
+            }
+        }
+    }
+}

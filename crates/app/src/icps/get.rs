@@ -1,0 +1,32 @@
+use icp_domain::{Caller, IcpId};
+use icp_ports::{StoredIcp, Version};
+
+use super::{IcpService, Refusal, Versions, found};
+
+/// What a client gets to see of an ICP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Fetched {
+    /// All of it.
+    Icp(StoredIcp),
+    /// That it is still at a version which the client knows.
+    Unchanged(Version),
+}
+
+impl IcpService {
+    /// One ICP, unless it is at one of the versions that the client knows: then no document is read.
+    pub(crate) async fn get(
+        &self,
+        caller: &Caller,
+        id: IcpId,
+        known: Option<&Versions>,
+    ) -> Result<Fetched, Refusal> {
+        let scope = caller.access_scope();
+        if let Some(known) = known {
+            let version = found(self.repository.version(id, &scope).await?)?;
+            if known.contain(version) {
+                return Ok(Fetched::Unchanged(version));
+            }
+        }
+        found(self.repository.get(id, &scope).await?).map(Fetched::Icp)
+    }
+}

@@ -1,0 +1,68 @@
+//! What the service does with ICPs: the rules of the endpoints, without HTTP and without a database.
+
+mod create;
+mod delete;
+mod get;
+mod refusal;
+mod update;
+mod versions;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use icp_domain::{Caller, IcpId, WireList};
+use icp_ports::{Clock, IcpRepository, Lookup, RepositoryError};
+
+pub(crate) use get::Fetched;
+pub(crate) use refusal::Refusal;
+pub(crate) use versions::Versions;
+
+/// How long a request goes on trying where others keep coming in between.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The use cases. Access is decided here and nowhere else: by asking the repository within what the caller's rule allows.
+#[derive(Clone)]
+pub(crate) struct IcpService {
+    repository: Arc<dyn IcpRepository>,
+    clock: Arc<dyn Clock>,
+    new_id: fn() -> IcpId,
+}
+
+impl std::fmt::Debug for IcpService {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("IcpService").finish_non_exhaustive()
+    }
+}
+
+impl IcpService {
+    pub(crate) fn new(
+        repository: Arc<dyn IcpRepository>,
+        clock: Arc<dyn Clock>,
+        new_id: fn() -> IcpId,
+    ) -> Self {
+        Self { repository, clock, new_id }
+    }
+
+    /// The ICPs that name the caller.
+    pub(crate) async fn list(&self, caller: &Caller) -> Result<WireList, RepositoryError> {
+        self.repository.list(&caller.list_scope()).await
+    }
+}
+
+/// An id that nobody can guess.
+#[expect(clippy::disallowed_methods, reason = "the one place that makes ids")]
+pub(crate) fn random_id() -> IcpId {
+    uuid::Uuid::new_v4().into()
+}
+
+/// Only what was found can be worked with.
+fn found<T>(lookup: Lookup<T>) -> Result<T, Refusal> {
+    match lookup {
+        Lookup::Found(found) => Ok(found),
+        Lookup::Forbidden => Err(Refusal::Forbidden),
+        Lookup::Absent => Err(Refusal::NotFound),
+    }
+}

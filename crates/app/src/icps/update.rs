@@ -1,0 +1,39 @@
+use icp_domain::{Caller, Icp, IcpChange, IcpId, IcpPatch, Rules};
+use icp_ports::StoredIcp;
+use tokio::time::Instant;
+
+use super::{IcpService, PATIENCE, Refusal, Versions, found};
+
+impl IcpService {
+    /// Changes an ICP as it stands at this moment, and gives it as it stands then. A patch that changes nothing leaves it as
+    /// it is.
+    ///
+    /// Somebody who comes in between is no reason to fail: the patch is made anew on what they left, so that both
+    /// changes are kept. Whoever wants to change what they have read, and nothing else, names its version.
+    pub(crate) async fn update(
+        &self,
+        caller: &Caller,
+        id: IcpId,
+        patch: &IcpPatch,
+        only: Option<&Versions>,
+    ) -> Result<StoredIcp, Refusal> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let stored = found(self.repository.get(id, &caller.access_scope()).await?)?;
+            if only.is_some_and(|only| !only.contain(stored.version)) {
+                return Err(Refusal::OtherVersion);
+            }
+            let before = Icp::from_json(&stored.json, Rules::Stored).map_err(Refusal::Unreadable)?;
+            let Some(after) = patch.apply(&before, caller, self.clock.now())? else {
+                return Ok(stored);
+            };
+            let change = IcpChange::between(&before, after);
+            if let Some(version) = self.repository.update(&change, stored.version).await? {
+                return Ok(StoredIcp { id, version, json: change.into_document().into_json() });
+            }
+            if Instant::now() >= deadline {
+                return Err(Refusal::Contended);
+            }
+        }
+    }
+}

@@ -15,16 +15,17 @@ use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A folder to run `icp` in, and the variables it runs with.
+/// A folder to run `icp` in, and the variables it runs with. Clones share the folder.
+#[derive(Clone)]
 pub(crate) struct Setup {
-    pub(crate) folder: TempDir,
+    pub(crate) folder: Arc<TempDir>,
     variables: HashMap<String, String>,
 }
 
 impl Setup {
     /// Nothing is set but that a free port is picked.
     pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
         Self { folder, variables: HashMap::new() }.with("ICP__SERVER__PORT", "0")
     }
 

@@ -5,6 +5,7 @@
 mod audit_properties;
 mod bodies;
 mod boundaries;
+mod documented_limits;
 mod documents;
 mod generate;
 mod hostile;

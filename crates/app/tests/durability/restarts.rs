@@ -1,0 +1,48 @@
+//! Clients go on writing while PostgreSQL restarts.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use icp_testkit::postgres::{Server, ServerOptions};
+use serde_json::Value;
+use tokio::time::sleep;
+
+use crate::ledger::{Writer, assert_no_errors_before, settle, write_during};
+use crate::support::Setup;
+
+/// What "a little after" the outage means.
+const A_LITTLE: Duration = Duration::from_secs(3);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writers_see_errors_only_during_the_outage_and_all_in_the_contracts_shape() {
+    let server = Arc::new(Server::start_with(ServerOptions { durable: true }).expect("PostgreSQL starts"));
+    let database = server.database().expect("a database");
+    let setup = Setup::new().with("ICP__DATABASE__URL", database.url());
+    let service = setup.clone().start();
+    let mut writers: Vec<_> = (0..8).map(|number| Writer::new(&setup, number)).collect();
+
+    let (began, ended) = write_during(&mut writers, &service.address, async {
+        sleep(Duration::from_secs(1)).await;
+        let began = Instant::now();
+        // On a thread of its own, since clients go on meanwhile.
+        let restarting = Arc::clone(&server);
+        let restarted = tokio::task::spawn_blocking(move || restarting.restart()).await;
+        restarted.expect("it ends").expect("it restarts");
+        let ended = Instant::now();
+        sleep(A_LITTLE + Duration::from_secs(2)).await;
+        (began, ended)
+    })
+    .await;
+
+    assert_no_errors_before(&writers, began);
+    let errors: Vec<_> = writers.iter().flat_map(|writer| &writer.errors).collect();
+    for (at, error) in &errors {
+        assert!(*at <= ended + A_LITTLE, "{:?} after the outage: {error}", at.duration_since(ended));
+        let problem = error.split_once('{').map(|(_, rest)| format!("{{{rest}"));
+        let problem: Value = problem.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        assert_eq!(problem["code"], "INTERNAL_ERROR", "{error}");
+    }
+    assert!(!errors.is_empty(), "there was an outage");
+    assert!(writers.iter().all(|writer| writer.acknowledged > 10), "everybody has written");
+    settle(&mut writers, &service).await;
+}

@@ -1,0 +1,54 @@
+//! The limits in the code and in the documentation are the same.
+
+use icp_domain::limits;
+
+const DOCUMENTATION: &str = include_str!("../../../../docs/api.md");
+
+/// A number as people write it: 10,000.
+fn written(number: impl TryInto<u64>) -> String {
+    let digits = number.try_into().ok().unwrap().to_string();
+    let groups: Vec<_> =
+        digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap()).collect();
+    groups.join(",")
+}
+
+fn range(range: &std::ops::RangeInclusive<i64>) -> String {
+    format!("{} to {}", written(*range.start()), written(*range.end()))
+}
+
+#[test]
+fn every_limit_is_documented_as_it_is() {
+    let rows = [
+        ("a body", format!("{} bytes", written(limits::BODY_BYTES))),
+        ("objects and arrays within one another", written(limits::NESTING)),
+        ("`name`", format!("1 to {}", written(limits::NAME))),
+        ("`description`", written(limits::DESCRIPTION)),
+        (
+            "`userIds`",
+            format!("{} users with the creator, each 1 to {}", written(limits::USERS), limits::USER_ID),
+        ),
+        ("`leadsPerList`", range(&limits::LEADS_PER_LIST)),
+        ("`leadProviderCriteria`", format!("{} elements", limits::LEAD_PROVIDER_CRITERIA)),
+        ("`customFilterCriteria`", format!("{} elements", limits::CUSTOM_FILTERS)),
+        ("`crmFilters.filters`", format!("{} conditions", written(limits::CRM_CONDITIONS))),
+        (
+            "a custom filter's `provider` and `field`; a condition's `path` and `mode`",
+            written(limits::SHORT_TEXT),
+        ),
+        ("prompts, `textSearch`, `query`", written(limits::LONG_TEXT)),
+        (
+            "`includeSearchStrings`, `excludeSearchStrings`",
+            format!("{} each, of {} each", written(limits::SEARCH_STRINGS), written(limits::SEARCH_STRING)),
+        ),
+        ("`regex`", written(limits::REGEX)),
+        ("`maxPeoplePerCompany`", range(&limits::PEOPLE_PER_COMPANY)),
+        ("`maxPercentFromCRM`", range(&limits::PERCENT_FROM_CRM)),
+        ("`minDaysUntilReuse`", range(&limits::DAYS_UNTIL_REUSE)),
+    ];
+    for (what, limit) in rows {
+        let row = format!("| {what} | {limit}");
+        let found = DOCUMENTATION.lines().find(|line| line.starts_with(&row));
+        let rest = found.and_then(|line| line.strip_prefix(&row));
+        assert!(rest.is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_digit())), "{row}");
+    }
+}

@@ -6,6 +6,8 @@ mod connections;
 mod copy;
 mod database;
 mod error;
+#[cfg(test)]
+mod explain;
 mod lanes;
 mod migrations;
 mod repository;

@@ -15,6 +15,8 @@ use icp_ports::{
     Creation, Health, HealthCheck, IcpRepository, IdempotencyKey, Lookup, RepositoryError, StoredIcp, Version,
 };
 
+use uuid::Uuid;
+
 use crate::connection::Connection;
 use crate::database::PostgresDatabase;
 use crate::schema::{icp_members, icps};
@@ -110,21 +112,28 @@ async fn list(connection: Arc<Connection>, member: &str) -> QueryResult<WireList
 }
 
 /// Whether the ICP is within a scope: one look-up in the primary key of `icp_members`.
-#[diesel::dsl::auto_type(no_type_alias)]
+///
+/// `BETWEEN` is `=` here, and keeps PostgreSQL from walking over all users of the ICP: it plans for one that has as many as
+/// usual.
+#[diesel::dsl::auto_type]
 fn is_within<'a>(scope: &'a AccessScope) -> _ {
     let everything: bool = scope.member().is_none();
     let member: &'a str = scope.member().map_or("", UserId::as_str);
     let membership = icp_members::table
         .filter(icp_members::user_id.eq(member))
         .filter(icp_members::created_at.eq(icps::created_at))
-        .filter(icp_members::icp_id.eq(icps::id));
+        .filter(icp_members::icp_id.between(icps::id, icps::id));
     everything.into_sql::<Bool>().or(exists(membership))
 }
 
+#[diesel::dsl::auto_type(no_type_alias)]
+fn document_of<'a>(id: Uuid, scope: &'a AccessScope) -> _ {
+    let within: is_within<'a> = is_within(scope);
+    icps::table.find(id).select((within, icps::version, icps::document))
+}
+
 async fn get(connection: Arc<Connection>, id: IcpId, scope: &AccessScope) -> QueryResult<Lookup<StoredIcp>> {
-    let found = icps::table
-        .find(id.as_uuid())
-        .select((is_within(scope), icps::version, icps::document))
+    let found = document_of(id.as_uuid(), scope)
         .get_result::<(bool, i64, String)>(&mut &**connection)
         .await
         .optional()?;
@@ -168,13 +177,13 @@ async fn probe(connection: Arc<Connection>) -> QueryResult<()> {
 
 #[cfg(test)]
 mod tests {
-    use diesel::pg::Pg;
-    use icp_ports::Schema as _;
+    use icp_domain::Caller;
+    use icp_testkit::fixtures::{id, user};
     use icp_testkit::postgres;
-    use tokio_postgres::{Client, NoTls};
+    use tokio_postgres::Client;
 
-    use super::{PostgresDatabase, documents_of};
-    use crate::PostgresSettings;
+    use super::{document_of, documents_of};
+    use crate::explain::{migrated, plan};
 
     /// Everybody has five ICPs, of which each names one other user.
     const FILL: &str = "
@@ -187,40 +196,40 @@ mod tests {
         UNION SELECT 'other_' || (row_number() OVER (ORDER BY id) / 5), created_at, id FROM icps;";
 
     async fn filled(icps: i32) -> (Client, postgres::Database) {
-        let database = postgres::shared().database();
-        let settings = PostgresSettings { url: database.url().to_owned(), max_connections: 1 };
-        PostgresDatabase::new(&settings).expect("a URL").migrate().await.expect("it migrates");
-        let (client, connection) = tokio_postgres::connect(database.url(), NoTls).await.expect("it connects");
-        tokio::spawn(connection);
+        let (client, database) = migrated().await;
         client.execute(FILL, &[&icps]).await.expect("it fills");
         client.execute(MEMBERS, &[]).await.expect("it fills");
-        client.batch_execute("ANALYZE icps").await.expect("it analyzes");
-        client.batch_execute("ANALYZE icp_members").await.expect("it analyzes");
+        client.batch_execute("ANALYZE icps; ANALYZE icp_members").await.expect("it analyzes");
         (client, database)
-    }
-
-    /// The plan of a user's list, and how many pages it reads.
-    async fn plan(client: &Client) -> (String, u32) {
-        let query = documents_of("user_17");
-        let debugged = diesel::debug_query::<Pg, _>(&query).to_string();
-        let (sql, _binds) = debugged.split_once(" -- binds").expect("diesel shows binds");
-        let explain = format!("EXPLAIN (ANALYZE, BUFFERS, TIMING OFF) {}", sql.replace("$1", "'user_17'"));
-        let rows = client.query(&explain, &[]).await.expect("it explains");
-        let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-        let buffers = plan.iter().find_map(|line| line.trim().strip_prefix("Buffers: shared hit="));
-        let pages = buffers.and_then(|text| text.split(' ').next()?.parse().ok()).expect("pages");
-        (plan.join("\n"), pages)
     }
 
     #[tokio::test]
     async fn a_list_costs_what_the_users_own_icps_cost_however_many_there_are() {
         let (small, _kept) = filled(1_000).await;
         let (large, _kept_too) = filled(50_000).await;
-        let ((_, few), (plan, many)) = (plan(&small).await, plan(&large).await);
+        let list = documents_of("user_17");
+        let (_, few) = plan(&small, &list, "text", "'user_17'").await;
+        let (plan, many) = plan(&large, &list, "text", "'user_17'").await;
         assert!(plan.contains("using icp_members_pkey"), "{plan}");
         assert!(plan.contains("using icps_pkey"), "{plan}");
         assert!(!plan.contains("Sort") && !plan.contains("Seq Scan"), "the index has the order:\n{plan}");
         // A tree of fifty times as many entries is a level higher, and no more.
         assert!(many <= few + few / 2, "{few} pages have become {many}:\n{plan}");
+    }
+
+    #[tokio::test]
+    async fn an_icp_costs_the_same_however_many_users_it_has() {
+        let (client, _kept) = filled(50_000).await;
+        let crowd = "
+            INSERT INTO icps SELECT lpad('1', 32, '0')::uuid, 1, 'x', now(), now(), NULL, 'crowded';
+            INSERT INTO icp_members SELECT 'crowd_' || number, icps.created_at, icps.id
+            FROM icps, generate_series(1, 10000) number WHERE icps.document = 'crowded'";
+        client.batch_execute(crowd).await.expect("it fills");
+        let scope = Caller::user(user("crowd_9999")).access_scope();
+        let one = document_of(id(1).as_uuid(), &scope);
+        let values = format!("false, 'crowd_9999', '{}'", id(1));
+        let (plan, pages) = plan(&client, &one, "bool, text, uuid", &values).await;
+        assert!(plan.contains("using icp_members_pkey"), "{plan}");
+        assert!(pages <= 12, "{pages} pages:\n{plan}");
     }
 }

@@ -1,0 +1,50 @@
+//! What PostgreSQL does for a query, for tests.
+
+use diesel::pg::Pg;
+use diesel::query_builder::QueryFragment;
+use icp_ports::Schema as _;
+use icp_testkit::postgres;
+use tokio_postgres::{Client, NoTls};
+
+use crate::{PostgresDatabase, PostgresSettings};
+
+/// A database with the tables.
+pub(crate) async fn migrated() -> (Client, postgres::Database) {
+    let database = postgres::shared().database();
+    let settings = PostgresSettings { url: database.url().to_owned(), max_connections: 1 };
+    PostgresDatabase::new(&settings).expect("a URL").migrate().await.expect("it migrates");
+    let (client, connection) = tokio_postgres::connect(database.url(), NoTls).await.expect("it connects");
+    tokio::spawn(connection);
+    (client, database)
+}
+
+/// The plan of a query and how many pages it reads, as a connection runs it that has prepared it and run it a few times:
+/// planned without knowing the values.
+pub(crate) async fn plan(
+    client: &Client,
+    query: &impl QueryFragment<Pg>,
+    types: &str,
+    values: &str,
+) -> (String, u32) {
+    let debugged = diesel::debug_query::<Pg, _>(query).to_string();
+    let (sql, _binds) = debugged.split_once(" -- binds").expect("diesel shows binds");
+    let prepare =
+        format!("SET plan_cache_mode = force_generic_plan; DEALLOCATE ALL; PREPARE query ({types}) AS {sql}");
+    client.batch_execute(&prepare).await.expect("it prepares");
+    let explain = format!("EXPLAIN (ANALYZE, BUFFERS, TIMING OFF) EXECUTE query ({values})");
+    let rows = client.query(&explain, &[]).await.expect("it explains");
+    let lines: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    // Each of its tables counts for itself.
+    let running = lines.iter().take_while(|line| !line.starts_with("Planning"));
+    let pages = running.filter_map(|line| Some(pages(line.trim().strip_prefix("Buffers: shared ")?))).max();
+    (lines.join("\n"), pages.expect("it reads pages"))
+}
+
+/// The pages in `hit=16 read=3 dirtied=1`: those that were looked at, wherever they were.
+fn pages(buffers: &str) -> u32 {
+    let counts = buffers.split(' ').filter_map(|part| part.split_once('='));
+    counts
+        .filter(|(kind, _)| ["hit", "read"].contains(kind))
+        .filter_map(|(_, count)| count.parse::<u32>().ok())
+        .sum()
+}

@@ -8,6 +8,13 @@ use tokio_postgres::{Client, NoTls};
 
 use crate::{PostgresDatabase, PostgresSettings};
 
+/// Fills a database with many ICPs of one user each, as planning goes by what is usual.
+pub(crate) const ICPS_OF_ONE_USER: &str = "
+    INSERT INTO icps (id, name, created_at, updated_at, document)
+    SELECT gen_random_uuid(), 'x', now(), now(), 'x' FROM generate_series(1, 50000);
+    INSERT INTO icp_members SELECT 'user_' || row_number() OVER (), created_at, id FROM icps;
+    ANALYZE icps; ANALYZE icp_members;";
+
 /// A database with the tables.
 pub(crate) async fn migrated() -> (Client, postgres::Database) {
     let database = postgres::shared().database();

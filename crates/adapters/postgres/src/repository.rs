@@ -183,7 +183,7 @@ mod tests {
     use tokio_postgres::Client;
 
     use super::{document_of, documents_of};
-    use crate::explain::{migrated, plan};
+    use crate::explain::{ICPS_OF_ONE_USER, migrated, plan};
 
     /// Everybody has five ICPs, of which each names one other user.
     const FILL: &str = "
@@ -219,7 +219,8 @@ mod tests {
 
     #[tokio::test]
     async fn an_icp_costs_the_same_however_many_users_it_has() {
-        let (client, _kept) = filled(50_000).await;
+        let (client, _kept) = migrated().await;
+        client.batch_execute(ICPS_OF_ONE_USER).await.expect("it fills");
         let crowd = "
             INSERT INTO icps SELECT lpad('1', 32, '0')::uuid, 1, 'x', now(), now(), NULL, 'crowded';
             INSERT INTO icp_members SELECT 'crowd_' || number, icps.created_at, icps.id

@@ -203,14 +203,7 @@ mod tests {
     use tokio_postgres::Client;
 
     use super::{Update, texts};
-    use crate::explain::{migrated, plan};
-
-    /// Many ICPs of one user each, as planning goes by what is usual.
-    const FILL: &str = "
-        INSERT INTO icps (id, name, created_at, updated_at, document)
-        SELECT gen_random_uuid(), 'x', now(), now(), 'x' FROM generate_series(1, 50000);
-        INSERT INTO icp_members SELECT 'user_' || row_number() OVER (), created_at, id FROM icps;
-        ANALYZE icps; ANALYZE icp_members;";
+    use crate::explain::{ICPS_OF_ONE_USER, migrated, plan};
 
     const TYPES: &str = "uuid, bigint, text, timestamptz, timestamptz, text, text[], text[]";
 
@@ -232,7 +225,7 @@ mod tests {
     #[tokio::test]
     async fn a_change_does_not_look_at_the_users_who_stay() {
         let (client, _database) = migrated().await;
-        client.batch_execute(FILL).await.expect("it fills");
+        client.batch_execute(ICPS_OF_ONE_USER).await.expect("it fills");
         let few = pages_of_a_change(&client, 1, 2).await;
         let many = pages_of_a_change(&client, 2, 10_000).await;
         assert!(many <= few + 5, "{few} pages have become {many}");

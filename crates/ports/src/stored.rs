@@ -49,3 +49,14 @@ pub enum Lookup<T> {
     /// It is not there.
     Absent,
 }
+
+impl<T> Lookup<T> {
+    /// From what a storage found, if anything, and whether that is within the scope.
+    pub fn of(found: Option<(bool, T)>) -> Self {
+        match found {
+            Some((true, found)) => Self::Found(found),
+            Some((false, _)) => Self::Forbidden,
+            None => Self::Absent,
+        }
+    }
+}

@@ -137,11 +137,8 @@ async fn get(connection: Arc<Connection>, id: IcpId, scope: &AccessScope) -> Que
         .get_result::<(bool, i64, String)>(&mut &**connection)
         .await
         .optional()?;
-    Ok(match found {
-        Some((true, version, json)) => Lookup::Found(StoredIcp { id, version: version.into(), json }),
-        Some((false, ..)) => Lookup::Forbidden,
-        None => Lookup::Absent,
-    })
+    let stored = |version: i64, json| StoredIcp { id, version: version.into(), json };
+    Ok(Lookup::of(found.map(|(within, version, json)| (within, stored(version, json)))))
 }
 
 async fn version(
@@ -155,11 +152,7 @@ async fn version(
         .get_result::<(bool, i64)>(&mut &**connection)
         .await
         .optional()?;
-    Ok(match found {
-        Some((true, version)) => Lookup::Found(version.into()),
-        Some((false, _)) => Lookup::Forbidden,
-        None => Lookup::Absent,
-    })
+    Ok(Lookup::of(found.map(|(within, version)| (within, version.into()))))
 }
 
 /// Its members go with it.

@@ -115,11 +115,8 @@ fn get(connection: &mut SqliteConnection, id: IcpId, scope: &AccessScope) -> Que
         .select((is_within(scope), icps::version, icps::document))
         .get_result::<(bool, i64, String)>(connection)
         .optional()?;
-    Ok(match found {
-        Some((true, version, json)) => Lookup::Found(StoredIcp { id, version: version.into(), json }),
-        Some((false, ..)) => Lookup::Forbidden,
-        None => Lookup::Absent,
-    })
+    let stored = |version: i64, json| StoredIcp { id, version: version.into(), json };
+    Ok(Lookup::of(found.map(|(within, version, json)| (within, stored(version, json)))))
 }
 
 fn version(
@@ -132,11 +129,7 @@ fn version(
         .select((is_within(scope), icps::version))
         .get_result::<(bool, i64)>(connection)
         .optional()?;
-    Ok(match found {
-        Some((true, version)) => Lookup::Found(version.into()),
-        Some((false, _)) => Lookup::Forbidden,
-        None => Lookup::Absent,
-    })
+    Ok(Lookup::of(found.map(|(within, version)| (within, version.into()))))
 }
 
 fn create(connection: &mut SqliteConnection, document: &IcpDocument) -> QueryResult<Version> {

@@ -77,11 +77,10 @@ impl State {
         scope: &AccessScope,
         found: impl FnOnce(&IcpDocument, Version) -> T,
     ) -> Lookup<T> {
-        match self.icps.get(&id) {
-            None => Lookup::Absent,
-            Some((document, _)) if !scope.includes(document.members()) => Lookup::Forbidden,
-            Some((document, version)) => Lookup::Found(found(document, *version)),
-        }
+        let icp = self.icps.get(&id);
+        Lookup::of(
+            icp.map(|(document, version)| (scope.includes(document.members()), found(document, *version))),
+        )
     }
 
     fn create(&mut self, document: &IcpDocument) -> Result<Version, RepositoryError> {

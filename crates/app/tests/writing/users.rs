@@ -1,0 +1,147 @@
+//! Signed-in users, what they send and how they take the answers.
+
+use reqwest::{Client, Method, RequestBuilder};
+use serde_json::Value;
+
+use crate::support::{Answer, LIST, Service, client};
+
+/// The least that a create takes.
+pub(crate) const SMB: &str = r#"{"name":"SMB","leadProviderCriteria":[]}"#;
+
+/// Every code that a fault may have.
+const CODES: [&str; 9] = [
+    "required",
+    "unknown_field",
+    "invalid_type",
+    "invalid_value",
+    "out_of_range",
+    "too_long",
+    "duplicate",
+    "read_only",
+    "malformed",
+];
+
+/// A user who is signed in to a service.
+pub(crate) struct User<'a> {
+    service: &'a Service,
+    client: Client,
+    pub(crate) token: String,
+}
+
+impl<'a> User<'a> {
+    pub(crate) fn new(service: &'a Service, token: String) -> Self {
+        Self { service, client: client(), token }
+    }
+}
+
+impl User<'_> {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.service.address)).bearer_auth(&self.token)
+    }
+
+    pub(crate) fn getting(&self, path: &str) -> RequestBuilder {
+        self.request(Method::GET, path)
+    }
+
+    pub(crate) fn posting(&self, body: &(impl ToString + ?Sized)) -> RequestBuilder {
+        let request = self.request(Method::POST, LIST).header("content-type", "application/json");
+        request.body(body.to_string())
+    }
+
+    pub(crate) fn patching(&self, path: &str, body: &(impl ToString + ?Sized)) -> RequestBuilder {
+        let request = self.request(Method::PATCH, path).header("content-type", "application/json");
+        request.body(body.to_string())
+    }
+
+    pub(crate) fn deleting(&self, path: &str) -> RequestBuilder {
+        self.request(Method::DELETE, path)
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.getting(path)).await
+    }
+
+    pub(crate) async fn post(&self, body: impl ToString) -> Answer {
+        Answer::of(self.posting(&body)).await
+    }
+
+    pub(crate) async fn patch(&self, path: &str, body: impl ToString) -> Answer {
+        Answer::of(self.patching(path, &body)).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        Answer::of(self.deleting(path)).await
+    }
+
+    /// Creates an ICP, which must succeed.
+    #[track_caller]
+    pub(crate) fn create(&self, body: impl ToString) -> impl Future<Output = Answer> {
+        let (location, sending) = (std::panic::Location::caller(), self.post(body));
+        async move {
+            let answer = sending.await;
+            assert_eq!(answer.status, 201, "{location}: {answer:?}");
+            answer
+        }
+    }
+
+    /// The user's list as it was answered.
+    pub(crate) async fn list(&self) -> String {
+        let answer = self.get(LIST).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.body
+    }
+
+    /// The names of the ICPs in the user's list.
+    pub(crate) async fn listed(&self) -> Vec<String> {
+        let list: Vec<Value> = serde_json::from_str(&self.list().await).expect("it is a list");
+        list.iter().map(|icp| icp["name"].as_str().expect("it has a name").to_owned()).collect()
+    }
+}
+
+impl Answer {
+    #[track_caller]
+    pub(crate) fn ok(self) -> Self {
+        assert_eq!(self.status, 200, "{self:?}");
+        self
+    }
+
+    pub(crate) fn etag(&self) -> &str {
+        self.header("etag")
+    }
+
+    /// The faults of a refused body as `pointer code`, sorted. Each must be in the contract's shape.
+    #[track_caller]
+    pub(crate) fn faults(&self) -> Vec<String> {
+        self.assert_problem(400, "BAD_REQUEST");
+        let problem = self.json();
+        let faults = problem["errors"].as_array().unwrap_or_else(|| panic!("it has errors: {problem}"));
+        let mut faults: Vec<String> = faults.iter().map(pointer_and_code).collect();
+        faults.sort();
+        faults
+    }
+
+    /// Checks that this refuses a parameter.
+    #[track_caller]
+    pub(crate) fn assert_parameter_fault(&self, parameter: &str) {
+        self.assert_problem(400, "BAD_REQUEST");
+        let errors = &self.json()["errors"];
+        assert_eq!(errors.as_array().map(Vec::len), Some(1), "{self:?}");
+        assert_eq!(errors[0]["parameter"], parameter, "{self:?}");
+        assert_eq!(errors[0]["code"], "invalid_value", "{self:?}");
+        assert!(is_sentence(&errors[0]["detail"]), "{self:?}");
+    }
+}
+
+#[track_caller]
+fn pointer_and_code(fault: &Value) -> String {
+    let members: Vec<&String> = fault.as_object().expect("a fault is an object").keys().collect();
+    assert_eq!(members.len(), 3, "{fault}");
+    let [pointer, code] = ["pointer", "code"].map(|member| fault[member].as_str().expect("it is a string"));
+    assert!(CODES.contains(&code), "{fault}");
+    assert!(is_sentence(&fault["detail"]), "{fault}");
+    format!("{pointer} {code}")
+}
+
+fn is_sentence(detail: &Value) -> bool {
+    detail.as_str().is_some_and(|text| text.trim() == text && text.split(' ').count() > 1)
+}

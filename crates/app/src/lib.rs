@@ -8,6 +8,7 @@ mod development;
 mod housekeeping;
 mod http;
 mod icps;
+mod offload;
 mod samples;
 pub mod settings;
 mod telemetry;

@@ -1,5 +1,7 @@
 //! Bodies of JSON.
 
+use std::sync::Arc;
+
 use actix_web::HttpRequest;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use icp_domain::json::Pointer;
@@ -7,6 +9,7 @@ use icp_domain::{Fault, FaultCode, Faults, limits};
 
 use super::problem::ApiError;
 use super::request_body::{READ_LIMIT, RequestBody, Unread};
+use crate::offload;
 
 /// The media types that a route takes.
 pub(super) type MediaTypes = &'static [&'static str];
@@ -15,11 +18,8 @@ pub(super) const JSON: MediaTypes = &["application/json"];
 /// RFC 7396: its rules for the members of an object are those of this API for the top level.
 pub(super) const JSON_OR_MERGE_PATCH: MediaTypes = &["application/json", "application/merge-patch+json"];
 
-/// A larger body is parsed on a thread of its own: a worker has others to serve.
-const LARGE: usize = 32 * 1024;
-
 /// The text of a body that says it is JSON.
-pub(super) struct JsonBody(String);
+pub(super) struct JsonBody(Arc<str>);
 
 impl JsonBody {
     /// Reads the body.
@@ -33,7 +33,7 @@ impl JsonBody {
             Unread::Broken => malformed("must arrive in full".to_owned()),
         })?;
         let text = String::from_utf8(bytes.into()).map_err(|_| malformed("must be UTF-8".to_owned()))?;
-        Ok(Self(text))
+        Ok(Self(text.into()))
     }
 
     /// Reads something from the text.
@@ -41,12 +41,9 @@ impl JsonBody {
         &self,
         read: fn(&str) -> Result<T, Faults>,
     ) -> Result<T, ApiError> {
-        if self.0.len() <= LARGE {
-            return read(&self.0).map_err(ApiError::InvalidBody);
-        }
-        let text = self.0.clone();
-        let reading = tokio::task::spawn_blocking(move || read(&text)).await;
-        reading.map_err(|error| ApiError::Internal(error.into()))?.map_err(ApiError::InvalidBody)
+        let text = Arc::clone(&self.0);
+        let reading = offload::for_text(text.len(), move || read(&text)).await;
+        reading.map_err(ApiError::Internal)?.map_err(ApiError::InvalidBody)
     }
 
     /// By which the same body is known again.

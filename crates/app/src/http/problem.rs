@@ -242,6 +242,7 @@ impl From<Refusal> for ApiError {
             Refusal::KeyReused => Self::KeyReused,
             Refusal::KeyInUse => Self::KeyInUse,
             Refusal::Contended => Self::Contended,
+            Refusal::Internal(source) => Self::Internal(source),
             Refusal::Unreadable(_) | Refusal::Storage(_) => Self::Internal(refusal.into()),
         }
     }

@@ -1,5 +1,5 @@
 use icp_domain::Faults;
-use icp_ports::RepositoryError;
+use icp_ports::{BoxError, RepositoryError};
 
 /// Why a use case was not done. Whatever it says, nothing was changed; only after [`Refusal::Storage`] that is not known.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +20,8 @@ pub(crate) enum Refusal {
     Contended,
     #[error("what is stored is no ICP: {0}")]
     Unreadable(Faults),
+    #[error(transparent)]
+    Internal(BoxError),
     #[error(transparent)]
     Storage(#[from] RepositoryError),
 }

@@ -96,7 +96,7 @@ async fn a_stranger_does_nothing_at_all() {
     let eve = Caller::user(user("user_eve"));
     for known in [None, Some(&Versions::Any)] {
         assert!(matches!(fixture.icps.get(&eve, id, known).await, Err(Refusal::Forbidden)));
-        let patched = fixture.icps.update(&eve, id, &patch(r#"{"name": "mine"}"#), known).await;
+        let patched = fixture.icps.update(&eve, id, patch(r#"{"name": "mine"}"#), known).await;
         assert!(matches!(patched, Err(Refusal::Forbidden)), "{patched:?}");
         assert!(matches!(fixture.icps.delete(&eve, id, known).await, Err(Refusal::Forbidden)));
     }
@@ -109,7 +109,7 @@ async fn a_patch_that_changes_nothing_leaves_the_version() {
     let fixture = fixture();
     let created = fixture.created().await;
     fixture.clock.advance_millis(5_000);
-    let patched = fixture.icps.update(&ada(), created.id, &patch(r#"{"name": "SMB"}"#), None).await;
+    let patched = fixture.icps.update(&ada(), created.id, patch(r#"{"name": "SMB"}"#), None).await;
     assert_eq!(patched.expect("it is fine"), created);
 }
 
@@ -119,7 +119,7 @@ async fn updated_at_moves_on_within_a_millisecond_and_when_the_clock_goes_back()
     let mut last = fixture.created().await;
     for round in 0..5 {
         let body = format!(r#"{{"name": "round {round}"}}"#);
-        let patched = fixture.icps.update(&ada(), last.id, &patch(&body), None).await.expect("it patches");
+        let patched = fixture.icps.update(&ada(), last.id, patch(&body), None).await.expect("it patches");
         assert!(icp(&patched).updated_at > icp(&last).updated_at, "round {round}");
         assert!(patched.version > last.version);
         fixture.clock.advance_millis(-1_000 * i64::from(round));
@@ -132,7 +132,7 @@ async fn only_the_versions_that_are_named_are_changed() {
     let fixture = fixture();
     let created = fixture.created().await;
     let old = Versions::Of(vec![created.version]);
-    let update = async |body: &str| fixture.icps.update(&ada(), created.id, &patch(body), Some(&old)).await;
+    let update = async |body: &str| fixture.icps.update(&ada(), created.id, patch(body), Some(&old)).await;
     update(r#"{"name": "first"}"#).await.expect("it is at that version");
     for body in [r#"{"name": "second"}"#, r#"{"name": "first"}"#, "{}"] {
         let late = update(body).await;
@@ -233,7 +233,7 @@ fn busy(times: u32) -> Fixture {
 async fn a_patch_is_made_anew_on_what_came_in_between() {
     let fixture = busy(3);
     let id = fixture.created().await.id;
-    let patched = fixture.icps.update(&ada(), id, &patch(r#"{"name": "after"}"#), None).await;
+    let patched = fixture.icps.update(&ada(), id, patch(r#"{"name": "after"}"#), None).await;
     let patched = icp(&patched.expect("it is tried again"));
     assert_eq!((patched.name.as_str(), patched.description.as_deref()), ("after", Some("0 to come")));
 }
@@ -243,7 +243,7 @@ async fn a_patch_of_a_named_version_is_not_made_on_another() {
     let fixture = busy(1);
     let created = fixture.created().await;
     let only = Versions::Of(vec![created.version]);
-    let patched = fixture.icps.update(&ada(), created.id, &patch(r#"{"name": "after"}"#), Some(&only)).await;
+    let patched = fixture.icps.update(&ada(), created.id, patch(r#"{"name": "after"}"#), Some(&only)).await;
     assert!(matches!(patched, Err(Refusal::OtherVersion)), "{patched:?}");
     assert_eq!(icp(&fixture.read(created.id).await).name, "SMB");
 }
@@ -262,7 +262,7 @@ async fn a_delete_is_tried_again_and_one_of_a_named_version_is_not() {
 async fn who_never_comes_through_is_told_so() {
     let fixture = busy(u32::MAX);
     let id = fixture.created().await.id;
-    let patched = fixture.icps.update(&ada(), id, &patch(r#"{"name": "after"}"#), None).await;
+    let patched = fixture.icps.update(&ada(), id, patch(r#"{"name": "after"}"#), None).await;
     assert!(matches!(patched, Err(Refusal::Contended)), "{patched:?}");
 
     let key = IdempotencyKey { user_id: user("user_ada"), key: "k".to_owned(), fingerprint: [1; 32] };

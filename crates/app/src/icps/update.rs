@@ -1,8 +1,11 @@
-use icp_domain::{Caller, Icp, IcpChange, IcpId, IcpPatch, Rules};
+use std::sync::Arc;
+
+use icp_domain::{Caller, Icp, IcpChange, IcpId, IcpPatch, Rules, Timestamp};
 use icp_ports::StoredIcp;
 use tokio::time::Instant;
 
 use super::{IcpService, PATIENCE, Refusal, Versions, found};
+use crate::offload;
 
 impl IcpService {
     /// Changes an ICP as it stands at this moment, and gives it as it stands then. A patch that changes nothing leaves it as
@@ -14,20 +17,25 @@ impl IcpService {
         &self,
         caller: &Caller,
         id: IcpId,
-        patch: &IcpPatch,
+        patch: IcpPatch,
         only: Option<&Versions>,
     ) -> Result<StoredIcp, Refusal> {
+        let patch = Arc::new(patch);
         let deadline = Instant::now() + PATIENCE;
         loop {
             let stored = found(self.repository.get(id, &caller.access_scope()).await?)?;
             if only.is_some_and(|only| !only.contain(stored.version)) {
                 return Err(Refusal::OtherVersion);
             }
-            let before = Icp::from_json(&stored.json, Rules::Stored).map_err(Refusal::Unreadable)?;
-            let Some(after) = patch.apply(&before, caller, self.clock.now())? else {
-                return Ok(stored);
+            let stored = Arc::new(stored);
+            let revision = {
+                let (patch, stored, caller) = (Arc::clone(&patch), Arc::clone(&stored), caller.clone());
+                let now = self.clock.now();
+                offload::for_text(stored.json.len(), move || revise(&stored, &patch, &caller, now)).await
             };
-            let change = IcpChange::between(&before, after);
+            let Some(change) = revision.map_err(Refusal::Internal)?? else {
+                return Ok(Arc::unwrap_or_clone(stored));
+            };
             if let Some(version) = self.repository.update(&change, stored.version).await? {
                 return Ok(StoredIcp { id, version, json: change.into_document().into_json() });
             }
@@ -36,4 +44,16 @@ impl IcpService {
             }
         }
     }
+}
+
+/// What a patch makes of what is stored; `None` when that is nothing new.
+fn revise(
+    stored: &StoredIcp,
+    patch: &IcpPatch,
+    caller: &Caller,
+    now: Timestamp,
+) -> Result<Option<IcpChange>, Refusal> {
+    let before = Icp::from_json(&stored.json, Rules::Stored).map_err(Refusal::Unreadable)?;
+    let after = patch.apply(&before, caller, now)?;
+    Ok(after.map(|after| IcpChange::between(&before, after)))
 }

@@ -14,13 +14,25 @@ use crate::support::{LIST, Service, Setup};
 /// What a writer writes: a description, and by it who else is a user. A half write would have one of them only.
 type Revision = u32;
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    At(Revision),
+    Gone,
+}
+
 /// One ICP as its writer knows it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Entry {
-    /// The last state that was acknowledged; `None` when it is gone.
-    acknowledged: Option<Revision>,
+    /// The last state that was acknowledged.
+    acknowledged: State,
     /// A state that was asked for, and not acknowledged.
-    unanswered: Option<Option<Revision>>,
+    unanswered: Option<State>,
+}
+
+impl Entry {
+    fn acknowledged(state: State) -> Self {
+        Self { acknowledged: state, unanswered: None }
+    }
 }
 
 /// A writer, with a user and ICPs of its own.
@@ -62,8 +74,11 @@ impl Writer {
     pub(crate) async fn write(&mut self, address: &str, stop: &AtomicBool) {
         while !stop.load(Ordering::Relaxed) {
             self.next += 1;
-            let settled = self.entries.iter().filter(|(_, entry)| entry.unanswered.is_none());
-            let there = settled.filter_map(|(id, entry)| Some((id.clone(), entry.acknowledged?)));
+            let there =
+                self.entries.iter().filter_map(|(id, entry)| match (entry.acknowledged, entry.unanswered) {
+                    (State::At(revision), None) => Some((id.clone(), revision)),
+                    _ => None,
+                });
             let there: Vec<_> = there.collect();
             let chosen = there.get(self.next as usize * 7 % there.len().max(1)).cloned();
             match (self.next % 6, chosen) {
@@ -90,7 +105,7 @@ impl Writer {
         match self.answer(request, StatusCode::CREATED).await {
             Some(icp) => {
                 let id = icp["id"].as_str().expect("it has an id").to_owned();
-                self.entries.insert(id, Entry { acknowledged: Some(0), unanswered: None });
+                self.entries.insert(id, Entry::acknowledged(State::At(0)));
             }
             None => drop(self.unanswered_creates.insert(name)),
         }
@@ -101,16 +116,16 @@ impl Writer {
         let body = json!({"description": revision.to_string(), "userIds": users});
         let request = self.request(Method::PATCH, format!("{address}{LIST}/{id}"), Some(&body));
         let answer = self.answer(request, StatusCode::OK).await;
-        self.note(id, Some(revision), answer.is_some());
+        self.note(id, State::At(revision), answer.is_some());
     }
 
     async fn delete(&mut self, address: &str, id: &str) {
         let request = self.request(Method::DELETE, format!("{address}{LIST}/{id}"), None);
         let answer = self.answer(request, StatusCode::NO_CONTENT).await;
-        self.note(id, None, answer.is_some());
+        self.note(id, State::Gone, answer.is_some());
     }
 
-    fn note(&mut self, id: &str, state: Option<Revision>, is_acknowledged: bool) {
+    fn note(&mut self, id: &str, state: State, is_acknowledged: bool) {
         let entry = self.entries.get_mut(id).expect("it is in the book");
         if is_acknowledged {
             entry.acknowledged = state;
@@ -152,17 +167,17 @@ impl Writer {
         self.errors.clear();
         let stored = list(service, &self.user).await;
         for (id, entry) in &mut self.entries {
-            let found = stored.get(id).map(revision);
+            let found = stored.get(id).map_or(State::Gone, |icp| State::At(revision(icp)));
             let is_acknowledged = found == entry.acknowledged;
             let is_unanswered = entry.unanswered == Some(found);
             assert!(is_acknowledged || is_unanswered, "{id} should be at {entry:?}, and is at {found:?}");
-            *entry = Entry { acknowledged: found, unanswered: None };
+            *entry = Entry::acknowledged(found);
         }
         for (id, icp) in &stored {
             if !self.entries.contains_key(id) {
                 assert!(self.unanswered_creates.remove(&icp.name), "nobody asked for {icp:?}");
                 assert_eq!(revision(icp), 0);
-                self.entries.insert(id.clone(), Entry { acknowledged: Some(0), unanswered: None });
+                self.entries.insert(id.clone(), Entry::acknowledged(State::At(0)));
             }
         }
         // Who may see what agrees with what the documents say.

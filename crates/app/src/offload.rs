@@ -1,0 +1,22 @@
+//! Work that would keep a worker from its other requests.
+
+use icp_ports::BoxError;
+
+/// Texts that are longer are worked on in a thread of their own: a worker takes milliseconds for them, and more where they
+/// are hostile.
+const LARGE: usize = 32 * 1024;
+
+/// Does what takes time in proportion to a text of so many bytes.
+///
+/// # Errors
+///
+/// When the thread panicked, or the service is ending.
+pub(crate) async fn for_text<T: Send + 'static>(
+    bytes: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, BoxError> {
+    if bytes <= LARGE {
+        return Ok(work());
+    }
+    tokio::task::spawn_blocking(work).await.map_err(Into::into)
+}

@@ -5,5 +5,7 @@
 pub mod contract;
 pub mod fakes;
 pub mod fixtures;
+#[cfg(feature = "generate")]
+pub mod generate;
 pub mod memory;
 pub mod postgres;

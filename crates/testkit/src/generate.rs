@@ -1,0 +1,247 @@
+//! JSON as text by chance: with odd numbers, escapes, names that stand twice, and blanks; and changes of it.
+//!
+//! ```
+//! use icp_testkit::generate::proptest::strategy::{Strategy as _, ValueTree as _};
+//! use icp_testkit::generate::proptest::test_runner::TestRunner;
+//! use icp_testkit::generate::{Tree, mutated, mutations, name, tree};
+//!
+//! let before = Tree::Object(vec![(r#""a""#.to_owned(), Tree::Scalar("1.0".to_owned()))]);
+//! assert_eq!(before.compact(), r#"{"a":1.0}"#);
+//!
+//! let changes = mutations(1..4, tree(), name()).new_tree(&mut TestRunner::deterministic());
+//! let after = mutated(before, changes?.current()).compact();
+//! assert!(icp_domain::json::Json::parse(&after).is_ok());
+//! # Ok::<(), icp_testkit::generate::proptest::test_runner::Reason>(())
+//! ```
+
+use std::ops::Range;
+
+use icp_domain::json::{Json, Kind, Member};
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use serde_json::Value as JsonValue;
+
+/// For whoever combines these strategies with others.
+pub use proptest;
+
+/// One JSON value; scalars and names are kept as they are written.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Tree {
+    /// The text of a number, string, `true`, `false` or `null`; or any other that stands for one value.
+    Scalar(String),
+    /// The elements of an array.
+    Array(Vec<Tree>),
+    /// The members of an object, each with its name as a string token.
+    Object(Vec<(String, Tree)>),
+}
+
+impl Tree {
+    /// The tree of a text.
+    pub fn of(json: Json<'_>) -> Self {
+        let member = |member: Member<'_>| {
+            (JsonValue::String(member.name.into_owned()).to_string(), Self::of(member.value))
+        };
+        match json.kind() {
+            Kind::Array => Self::Array(json.elements().map(Self::of).collect()),
+            Kind::Object => Self::Object(json.members().map(member).collect()),
+            _ => Self::Scalar(json.text().to_owned()),
+        }
+    }
+
+    /// The text without blanks.
+    pub fn compact(&self) -> String {
+        self.spaced(&mut std::iter::repeat(""))
+    }
+
+    /// The text with blanks between its tokens.
+    pub fn spaced<'b>(&self, blanks: &mut impl Iterator<Item = &'b str>) -> String {
+        let mut blank = || blanks.next().unwrap_or_default();
+        let (before, after) = (blank(), blank());
+        let inner = match self {
+            Self::Scalar(text) => text.clone(),
+            Self::Array(elements) => {
+                let elements: Vec<String> = elements.iter().map(|element| element.spaced(blanks)).collect();
+                format!("[{before}{}]", elements.join(","))
+            }
+            Self::Object(members) => {
+                let member = |(name, value): &(String, Self)| {
+                    format!("{after}{name}{before}:{}", value.spaced(blanks))
+                };
+                let members: Vec<String> = members.iter().map(member).collect();
+                format!("{{{before}{}}}", members.join(","))
+            }
+        };
+        format!("{before}{inner}{after}")
+    }
+
+    /// Every value within, this one first.
+    fn count(&self) -> usize {
+        1 + match self {
+            Self::Scalar(_) => 0,
+            Self::Array(elements) => elements.iter().map(Self::count).sum(),
+            Self::Object(members) => members.iter().map(|(_, value)| value.count()).sum::<usize>(),
+        }
+    }
+
+    /// The value with this number, in the order of [`Self::count`].
+    fn nth(&mut self, number: &mut usize) -> Option<&mut Self> {
+        if *number == 0 {
+            return Some(self);
+        }
+        *number -= 1;
+        match self {
+            Self::Scalar(_) => None,
+            Self::Array(elements) => elements.iter_mut().find_map(|element| element.nth(number)),
+            Self::Object(members) => members.iter_mut().find_map(|(_, value)| value.nth(number)),
+        }
+    }
+}
+
+/// Blanks for [`Tree::spaced`].
+pub fn blanks() -> impl Strategy<Value = Vec<&'static str>> {
+    prop::collection::vec(select(vec!["", "", " ", "\n", "\t ", "\r\n"]), 1..12)
+}
+
+const ODD_NUMBERS: &[&str] = &[
+    "0",
+    "-0",
+    "-0.0",
+    "1.0",
+    "1e2",
+    "1E400",
+    "1e-400",
+    "9007199254740993",
+    "18446744073709551616",
+    "10",
+    "0.10",
+];
+
+fn number() -> impl Strategy<Value = String> {
+    prop_oneof![
+        select(ODD_NUMBERS).prop_map(str::to_owned),
+        "-?(0|[1-9][0-9]{0,24})(\\.[0-9]{1,10})?([eE][+-]?[0-9]{1,4})?",
+    ]
+}
+
+/// What strings are put together from, as it is written in JSON.
+const PIECES: &[&str] = &[
+    "a", "b", " ", "é", "😀", "\u{2028}", "{", "}", "[", "]", ",", ":", r"\n", r"\/", "/", "~", r#"\""#,
+    r"\\", r"\u0041", r"\u00e9", r"\ud83d", r"\ude00", r"\ud800", r"\udc00", r"\u0000", r"\\u0000", "u0000",
+];
+
+/// A string token.
+pub fn string() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        24 => select(PIECES).prop_map(str::to_owned),
+        1 => Just(r"\ud83d\ude00".to_owned()),
+        2 => "[^\"\\\\\\x00-\\x1f]{1,4}",
+    ];
+    prop::collection::vec(piece, 0..5).prop_map(|pieces| format!("\"{}\"", pieces.concat()))
+}
+
+const NAMES: &[&str] = &[
+    "a", r"\u0061", "b", "", "a/b~", "0", "type", "value", "filters", "provider", r"n\u0000", r"\ud800", "é",
+];
+
+/// A member's name as a string token: of few enough that some stand twice, also by way of escapes.
+pub fn name() -> impl Strategy<Value = String> {
+    prop_oneof![9 => select(NAMES).prop_map(|name| format!("\"{name}\"")), 1 => string()]
+}
+
+/// Any value, a few levels deep.
+pub fn tree() -> impl Strategy<Value = Tree> {
+    let words = select(vec!["true", "false", "null"]).prop_map(str::to_owned);
+    let scalar = prop_oneof![number(), string(), words].prop_map(Tree::Scalar);
+    scalar.prop_recursive(4, 32, 5, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(Tree::Array),
+            prop::collection::vec((name(), inner), 0..5).prop_map(Tree::Object),
+        ]
+    })
+}
+
+/// An object of any values.
+pub fn object() -> impl Strategy<Value = Tree> {
+    prop::collection::vec((name(), tree()), 0..5).prop_map(Tree::Object)
+}
+
+/// One change of one value. One that does not apply to it, such as a rename of a number, changes nothing.
+#[derive(Clone, Debug)]
+pub enum Mutation {
+    /// Puts another value in its place.
+    Replace(Tree),
+    /// Removes an element or member.
+    Remove(Index),
+    /// Has an element or member stand twice.
+    Repeat(Index),
+    /// Adds an element or member.
+    Insert(String, Tree),
+    /// Gives a member another name.
+    Rename(Index, String),
+    /// Swaps two elements, or the values of two members.
+    Swap(Index, Index),
+}
+
+/// So many changes for [`mutated`], each with its place. New values and names are the caller's.
+pub fn mutations(
+    count: Range<usize>,
+    values: impl Strategy<Value = Tree>,
+    names: impl Strategy<Value = String> + 'static,
+) -> impl Strategy<Value = Vec<(Index, Mutation)>> {
+    let (at, names) = (any::<Index>, names.boxed());
+    let mutation = prop_oneof![
+        4 => values.prop_map(Mutation::Replace),
+        2 => at().prop_map(Mutation::Remove),
+        1 => at().prop_map(Mutation::Repeat),
+        1 => (names.clone(), tree()).prop_map(|(name, value)| Mutation::Insert(name, value)),
+        1 => (at(), names).prop_map(|(at, name)| Mutation::Rename(at, name)),
+        1 => (at(), at()).prop_map(|(one, other)| Mutation::Swap(one, other)),
+    ];
+    prop::collection::vec((at(), mutation), count)
+}
+
+/// The tree after these changes, one by one.
+#[must_use]
+pub fn mutated(mut tree: Tree, mutations: Vec<(Index, Mutation)>) -> Tree {
+    for (place, mutation) in mutations {
+        let mut number = place.index(tree.count());
+        if let Some(value) = tree.nth(&mut number) {
+            mutate(value, mutation);
+        }
+    }
+    tree
+}
+
+fn mutate(value: &mut Tree, mutation: Mutation) {
+    match (mutation, value) {
+        (Mutation::Replace(with), value) => *value = with,
+        (Mutation::Insert(_, value), Tree::Array(elements)) => elements.push(value),
+        (Mutation::Insert(name, value), Tree::Object(members)) => members.push((name, value)),
+        (mutation, Tree::Array(elements)) if !elements.is_empty() => {
+            if let Mutation::Swap(one, other) = mutation {
+                let (one, other) = (one.index(elements.len()), other.index(elements.len()));
+                elements.swap(one, other);
+            } else {
+                remove_or_repeat(elements, &mutation);
+            }
+        }
+        (mutation, Tree::Object(members)) if !members.is_empty() => match mutation {
+            Mutation::Rename(at, name) => at.get_mut(members).0 = name,
+            Mutation::Swap(one, other) => {
+                let value = one.get(members).1.clone();
+                let value = std::mem::replace(&mut other.get_mut(members).1, value);
+                one.get_mut(members).1 = value;
+            }
+            mutation => remove_or_repeat(members, &mutation),
+        },
+        _ => {}
+    }
+}
+
+fn remove_or_repeat<T: Clone>(parts: &mut Vec<T>, mutation: &Mutation) {
+    match mutation {
+        Mutation::Remove(at) => drop(parts.remove(at.index(parts.len()))),
+        Mutation::Repeat(at) => parts.push(at.get(parts).clone()),
+        _ => {}
+    }
+}

@@ -33,6 +33,6 @@ pub enum Creation {
     Repeated(StoredIcp),
     /// Something else was asked with the same key.
     KeyReused,
-    /// The first is still at work, and it cannot be told yet.
+    /// The first is still at work, or has failed a moment ago, and it cannot be told yet: ask again a little later.
     InProgress,
 }

@@ -1,5 +1,7 @@
 //! What the cases share.
 
+use std::time::{Duration, Instant};
+
 use async_trait::async_trait;
 use icp_domain::{AccessScope, Caller, IcpChange, IcpDocument};
 use icp_ports::{
@@ -7,6 +9,7 @@ use icp_ports::{
     StoredIcp, TransferError, Version,
 };
 use libtest_mimic::Trial;
+use tokio::time::sleep;
 
 use super::Subject;
 use crate::fixtures::{id, user};
@@ -59,8 +62,15 @@ impl Subject {
         self.repository.create(document).await.expect("it creates")
     }
 
+    /// Waits, as a caller does, for another with the same key to be through: also for one that has failed a moment ago.
     pub(super) async fn create_once(&self, document: &IcpDocument, key: &IdempotencyKey) -> Creation {
-        self.repository.create_once(document, key).await.expect("it creates")
+        let deadline = Instant::now() + Duration::from_secs(5);
+        loop {
+            match self.repository.create_once(document, key).await.expect("it creates") {
+                Creation::InProgress if Instant::now() < deadline => sleep(Duration::from_millis(1)).await,
+                outcome => return outcome,
+            }
+        }
     }
 
     pub(super) async fn update(

@@ -1,7 +1,7 @@
 use crate::decode::Rules;
 use crate::fault::Faults;
 use crate::json::Malformed;
-use crate::{Icp, IcpId, Timestamp, UserId};
+use crate::{Icp, IcpId, ProviderList, Timestamp, UserId};
 
 /// One ICP as it is stored: its canonical text, and beside it what is filtered, sorted and decided by.
 ///
@@ -22,6 +22,8 @@ use crate::{Icp, IcpId, Timestamp, UserId};
 pub struct IcpDocument {
     id: IcpId,
     name: String,
+    folded_name: String,
+    providers: ProviderList,
     created_at: Timestamp,
     updated_at: Timestamp,
     active_until: Option<Timestamp>,
@@ -38,6 +40,16 @@ impl IcpDocument {
     /// The display name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The display name in lower case, by which names are searched and sorted.
+    pub fn folded_name(&self) -> &str {
+        &self.folded_name
+    }
+
+    /// The providers that it names, see [`Icp::providers`].
+    pub fn providers(&self) -> &ProviderList {
+        &self.providers
     }
 
     /// When it was created.
@@ -88,12 +100,15 @@ impl IcpDocument {
 impl From<Icp> for IcpDocument {
     fn from(icp: Icp) -> Self {
         let json = icp.to_json();
+        let providers = ProviderList::of(&icp.providers());
         let mut members = icp.user_ids;
         members.sort_unstable();
         members.dedup();
         Self {
             id: icp.id,
+            folded_name: icp.name.to_lowercase(),
             name: icp.name,
+            providers,
             created_at: icp.created_at,
             updated_at: icp.updated_at,
             active_until: icp.active_until,

@@ -17,6 +17,7 @@ mod members;
 mod new_icp;
 mod open_enum;
 mod part;
+mod providers;
 mod timestamp;
 mod user_id;
 
@@ -31,5 +32,6 @@ pub use icp_patch::IcpPatch;
 pub use id::{IcpId, InvalidIcpId};
 pub use new_icp::NewIcp;
 pub use part::Part;
+pub use providers::ProviderList;
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use user_id::{EmptyUserId, UserId};

@@ -5,6 +5,7 @@ mod authentication;
 mod clock;
 mod health;
 mod idempotency;
+mod list;
 mod repository;
 mod schema;
 mod stored;
@@ -14,6 +15,10 @@ pub use authentication::{AuthenticationError, Authenticator, Credentials, Reject
 pub use clock::{Clock, SystemClock};
 pub use health::{Health, HealthCheck};
 pub use idempotency::{Creation, IdempotencyKey};
+pub use list::{
+    Activity, Direction, IcpList, ListFilter, ListQuery, ListVersion, ListVersionBuilder, Place, PlaceKey,
+    Sort,
+};
 pub use repository::{BoxError, IcpRepository, RepositoryError};
 pub use schema::{MigrationReport, Schema, SchemaError};
 pub use stored::{Lookup, StoredIcp, Version};

@@ -2,9 +2,11 @@ use std::error::Error;
 use std::fmt;
 
 use async_trait::async_trait;
-use icp_domain::{AccessScope, IcpChange, IcpDocument, IcpId, ListScope, Timestamp, WireList};
+use icp_domain::{AccessScope, IcpChange, IcpDocument, IcpId, Timestamp};
 
-use crate::{Creation, HealthCheck, IdempotencyKey, Lookup, StoredIcp, Version};
+use crate::{
+    Creation, HealthCheck, IcpList, IdempotencyKey, ListQuery, ListVersion, Lookup, StoredIcp, Version,
+};
 
 /// An error of an adapter's own, kept as the source of a port's error.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -26,15 +28,23 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// with a version therefore still holds when a change to that version succeeds.
 #[async_trait]
 pub trait IcpRepository: HealthCheck {
-    /// The ICPs in `scope`, in wire form exactly as they were stored, oldest first (`createdAt`, then `id`).
+    /// The ICPs that `query` asks for, in wire form exactly as they were stored.
     ///
-    /// It MUST hold the documents for which [`ListScope::includes`] is true, and no other. User ids are compared
-    /// byte for byte. Its cost MUST depend on the ICPs in scope, not on how many there are in all.
+    /// It MUST hold the documents for which [`icp_domain::ListScope::includes`] and the query's filter are true, and no
+    /// other. User ids are compared byte for byte. Its cost MUST depend on the ICPs in scope, not on how many there are
+    /// in all; sorted by `createdAt` and with a limit, on the limit.
     ///
     /// # Errors
     ///
     /// [`RepositoryError`] when the storage cannot be read. Never because of what a document says.
-    async fn list(&self, scope: &ListScope) -> Result<WireList, RepositoryError>;
+    async fn list(&self, query: &ListQuery) -> Result<IcpList, RepositoryError>;
+
+    /// The version that [`IcpRepository::list`] would give. It SHOULD cost less: no document is wanted.
+    ///
+    /// # Errors
+    ///
+    /// As [`IcpRepository::list`].
+    async fn list_version(&self, query: &ListQuery) -> Result<ListVersion, RepositoryError>;
 
     /// One ICP, as it was stored, if it is within `scope`.
     ///

@@ -7,13 +7,20 @@ use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Error, Transaction};
 
-const ICPS: &str =
-    "COPY icps (id, name, created_at, updated_at, active_until, document) FROM STDIN (FORMAT binary)";
+const ICPS: &str = "COPY icps (id, name, created_at, updated_at, active_until, document, name_folded, providers) FROM STDIN (FORMAT binary)";
 const MEMBERS: &str = "COPY icp_members (user_id, created_at, icp_id) FROM STDIN (FORMAT binary)";
 
 pub(crate) async fn icps(transaction: &Transaction<'_>, documents: &[&IcpDocument]) -> Result<(), Error> {
-    const TYPES: [Type; 6] =
-        [Type::UUID, Type::TEXT, Type::TIMESTAMPTZ, Type::TIMESTAMPTZ, Type::TIMESTAMPTZ, Type::TEXT];
+    const TYPES: [Type; 8] = [
+        Type::UUID,
+        Type::TEXT,
+        Type::TIMESTAMPTZ,
+        Type::TIMESTAMPTZ,
+        Type::TIMESTAMPTZ,
+        Type::TEXT,
+        Type::TEXT,
+        Type::TEXT,
+    ];
     let mut writer = pin!(BinaryCopyInWriter::new(transaction.copy_in(ICPS).await?, &TYPES));
     for document in documents {
         writer
@@ -25,6 +32,8 @@ pub(crate) async fn icps(transaction: &Transaction<'_>, documents: &[&IcpDocumen
                 &document.updated_at().as_datetime(),
                 &document.active_until().map(Timestamp::as_datetime),
                 &document.json(),
+                &document.folded_name(),
+                &document.providers().as_str(),
             ])
             .await?;
     }

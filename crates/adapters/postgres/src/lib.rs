@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![warn(missing_docs)]
 
+mod backfill;
 mod connection;
 mod connections;
 mod copy;
@@ -9,6 +10,7 @@ mod error;
 #[cfg(test)]
 mod explain;
 mod lanes;
+mod list;
 mod migrations;
 mod repository;
 mod schema;

@@ -8,6 +8,7 @@ use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use icp_ports::{BoxError, MigrationReport, RepositoryError, Schema, SchemaError};
 
+use crate::backfill;
 use crate::connection::Connection;
 use crate::database::PostgresDatabase;
 use crate::error::query_failed;
@@ -17,7 +18,7 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../../migrations/po
 /// Held by whoever migrates. The number is this project's own: the letters `icp-schema`, cut to 8 bytes.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7593173187410322276)";
 
-type SyncConnection = AsyncConnectionWrapper<AsyncPgConnection>;
+pub(crate) type SyncConnection = AsyncConnectionWrapper<AsyncPgConnection>;
 
 #[async_trait]
 impl Schema for PostgresDatabase {
@@ -42,6 +43,9 @@ impl Schema for PostgresDatabase {
                 connection.batch_execute(LOCK)?;
                 let (created, pending) = examine(connection)?;
                 connection.run_migrations(&pending).map_err(backend)?;
+                if !pending.is_empty() {
+                    backfill::search_columns(connection)?;
+                }
                 Ok(MigrationReport { applied: names(&pending), created })
             });
             migrated.map_err(|Failure(error)| error)

@@ -9,25 +9,29 @@ use diesel::{
     QueryResult,
 };
 use diesel_async::RunQueryDsl as _;
-use futures_util::TryStreamExt as _;
-use icp_domain::{AccessScope, IcpChange, IcpDocument, IcpId, ListScope, Timestamp, UserId, WireList};
+use icp_domain::{AccessScope, IcpChange, IcpDocument, IcpId, Timestamp, UserId};
 use icp_ports::{
-    Creation, Health, HealthCheck, IcpRepository, IdempotencyKey, Lookup, RepositoryError, StoredIcp, Version,
+    Creation, Health, HealthCheck, IcpList, IcpRepository, IdempotencyKey, ListQuery, ListVersion, Lookup,
+    RepositoryError, StoredIcp, Version,
 };
 
 use uuid::Uuid;
 
 use crate::connection::Connection;
 use crate::database::PostgresDatabase;
+use crate::list;
 use crate::schema::{icp_members, icps};
 use crate::statements::{Create, CreateOnce, Update};
 use crate::used_keys;
 
 #[async_trait]
 impl IcpRepository for PostgresDatabase {
-    async fn list(&self, scope: &ListScope) -> Result<WireList, RepositoryError> {
-        let member = scope.member().as_str();
-        self.connections.read(|connection| list(connection, member)).await
+    async fn list(&self, query: &ListQuery) -> Result<IcpList, RepositoryError> {
+        self.connections.read(|connection| list::list(connection, query)).await
+    }
+
+    async fn list_version(&self, query: &ListQuery) -> Result<ListVersion, RepositoryError> {
+        self.connections.read(|connection| list::version(connection, query)).await
     }
 
     async fn get(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<StoredIcp>, RepositoryError> {
@@ -91,26 +95,6 @@ impl HealthCheck for PostgresDatabase {
     }
 }
 
-/// One walk along the primary key of `icp_members`, which is the order of the list, and a look-up by id for each.
-#[diesel::dsl::auto_type(no_type_alias)]
-fn documents_of<'a>(member: &'a str) -> _ {
-    icp_members::table
-        .inner_join(icps::table)
-        .filter(icp_members::user_id.eq(member))
-        .order((icp_members::created_at, icp_members::icp_id))
-        .select(icps::document)
-}
-
-async fn list(connection: Arc<Connection>, member: &str) -> QueryResult<WireList> {
-    let documents = documents_of(member).load_stream::<String>(&mut &**connection).await?;
-    documents
-        .try_fold(WireList::default(), async |mut list, document| {
-            list.push(&document);
-            Ok(list)
-        })
-        .await
-}
-
 /// Whether the ICP is within a scope: one look-up in the primary key of `icp_members`.
 ///
 /// `BETWEEN` is `=` here, and keeps PostgreSQL from walking over all users of the ICP: it plans for one that has as many as
@@ -172,43 +156,9 @@ async fn probe(connection: Arc<Connection>) -> QueryResult<()> {
 mod tests {
     use icp_domain::Caller;
     use icp_testkit::fixtures::{id, user};
-    use icp_testkit::postgres;
-    use tokio_postgres::Client;
 
-    use super::{document_of, documents_of};
+    use super::document_of;
     use crate::explain::{ICPS_OF_ONE_USER, migrated, plan};
-
-    /// Everybody has five ICPs, of which each names one other user.
-    const FILL: &str = "
-        INSERT INTO icps (id, name, created_at, updated_at, document)
-        SELECT gen_random_uuid(), 'x', '2024-01-01'::timestamptz + number * interval '1 minute', now(), repeat('x', 1000)
-        FROM generate_series(1, $1::int) number;";
-    const MEMBERS: &str = "
-        INSERT INTO icp_members (user_id, created_at, icp_id)
-        SELECT 'user_' || (row_number() OVER (ORDER BY id) / 5), created_at, id FROM icps
-        UNION SELECT 'other_' || (row_number() OVER (ORDER BY id) / 5), created_at, id FROM icps;";
-
-    async fn filled(icps: i32) -> (Client, postgres::Database) {
-        let (client, database) = migrated().await;
-        client.execute(FILL, &[&icps]).await.expect("it fills");
-        client.execute(MEMBERS, &[]).await.expect("it fills");
-        client.batch_execute("ANALYZE icps; ANALYZE icp_members").await.expect("it analyzes");
-        (client, database)
-    }
-
-    #[tokio::test]
-    async fn a_list_costs_what_the_users_own_icps_cost_however_many_there_are() {
-        let (small, _kept) = filled(1_000).await;
-        let (large, _kept_too) = filled(50_000).await;
-        let list = documents_of("user_17");
-        let (_, few) = plan(&small, &list, "text", "'user_17'").await;
-        let (plan, many) = plan(&large, &list, "text", "'user_17'").await;
-        assert!(plan.contains("using icp_members_pkey"), "{plan}");
-        assert!(plan.contains("using icps_pkey"), "{plan}");
-        assert!(!plan.contains("Sort") && !plan.contains("Seq Scan"), "the index has the order:\n{plan}");
-        // A tree of fifty times as many entries is a level higher, and no more.
-        assert!(many <= few + few / 2, "{few} pages have become {many}:\n{plan}");
-    }
 
     #[tokio::test]
     async fn an_icp_costs_the_same_however_many_users_it_has() {

@@ -9,6 +9,8 @@ diesel::table! {
         updated_at -> Timestamptz,
         active_until -> Nullable<Timestamptz>,
         document -> Text,
+        name_folded -> Nullable<Text>,
+        providers -> Nullable<Text>,
     }
 }
 

@@ -57,11 +57,13 @@ statement! {
         updated_at: DateTime<Utc> as Timestamptz,
         active_until: Option<DateTime<Utc>> as Nullable<Timestamptz>,
         document: &'a str as Text,
+        name_folded: &'a str as Text,
+        providers: &'a str as Text,
         members: Vec<&'a str> as Array<Text>,
     } -> BigInt,
     "created AS (
-        INSERT INTO icps (id, name, created_at, updated_at, active_until, document)
-        SELECT id, name, created_at, updated_at, active_until, document FROM input
+        INSERT INTO icps (id, name, created_at, updated_at, active_until, document, name_folded, providers)
+        SELECT id, name, created_at, updated_at, active_until, document, name_folded, providers FROM input
         RETURNING version
     ), joined AS (
         INSERT INTO icp_members (user_id, created_at, icp_id)
@@ -83,6 +85,8 @@ statement! {
         updated_at: DateTime<Utc> as Timestamptz,
         active_until: Option<DateTime<Utc>> as Nullable<Timestamptz>,
         document: &'a str as Text,
+        name_folded: &'a str as Text,
+        providers: &'a str as Text,
         members: Vec<&'a str> as Array<Text>,
         user_id: &'a str as Text,
         key: &'a str as Text,
@@ -101,8 +105,9 @@ statement! {
             WHERE used.created_at < (SELECT oldest_key FROM input)
         RETURNING used.version
     ), created AS (
-        INSERT INTO icps (id, version, name, created_at, updated_at, active_until, document)
-        SELECT id, version, name, created_at, updated_at, active_until, document FROM input, claimed
+        INSERT INTO icps (id, version, name, created_at, updated_at, active_until, document, name_folded, providers)
+        SELECT id, version, name, created_at, updated_at, active_until, document, name_folded, providers
+        FROM input, claimed
     ), joined AS (
         INSERT INTO icp_members (user_id, created_at, icp_id)
         SELECT unnest(members), created_at, id FROM input, claimed
@@ -123,12 +128,15 @@ statement! {
         updated_at: DateTime<Utc> as Timestamptz,
         active_until: Option<DateTime<Utc>> as Nullable<Timestamptz>,
         document: &'a str as Text,
+        name_folded: &'a str as Text,
+        providers: &'a str as Text,
         joined: Vec<&'a str> as Array<Text>,
         gone: Vec<&'a str> as Array<Text>,
     } -> BigInt,
     "changed AS (
         UPDATE icps SET version = version + 1, name = input.name, updated_at = input.updated_at,
-            active_until = input.active_until, document = input.document
+            active_until = input.active_until, document = input.document, name_folded = input.name_folded,
+            providers = input.providers
         FROM input WHERE icps.id = input.id AND icps.version = input.expected
         RETURNING icps.id, icps.version, icps.created_at
     ), gone AS (
@@ -151,6 +159,8 @@ impl<'a> Create<'a> {
             updated_at: document.updated_at().as_datetime(),
             active_until: document.active_until().map(Timestamp::as_datetime),
             document: document.json(),
+            name_folded: document.folded_name(),
+            providers: document.providers().as_str(),
             members: texts(document.members()),
         }
     }
@@ -158,16 +168,17 @@ impl<'a> Create<'a> {
 
 impl<'a> CreateOnce<'a> {
     pub(crate) fn of(document: &'a IcpDocument, key: &'a IdempotencyKey) -> Self {
-        let Create { id, name, created_at, updated_at, active_until, document: json, members } =
-            Create::of(document);
+        let create = Create::of(document);
         Self {
-            id,
-            name,
-            created_at,
-            updated_at,
-            active_until,
-            document: json,
-            members,
+            id: create.id,
+            name: create.name,
+            created_at: create.created_at,
+            updated_at: create.updated_at,
+            active_until: create.active_until,
+            document: create.document,
+            name_folded: create.name_folded,
+            providers: create.providers,
+            members: create.members,
             user_id: key.user_id.as_str(),
             key: &key.key,
             fingerprint: &key.fingerprint,
@@ -186,6 +197,8 @@ impl<'a> Update<'a> {
             updated_at: document.updated_at().as_datetime(),
             active_until: document.active_until().map(Timestamp::as_datetime),
             document: document.json(),
+            name_folded: document.folded_name(),
+            providers: document.providers().as_str(),
             joined: texts(change.joined()),
             gone: texts(change.left()),
         }
@@ -205,7 +218,7 @@ mod tests {
     use super::{Update, texts};
     use crate::explain::{ICPS_OF_ONE_USER, migrated, plan};
 
-    const TYPES: &str = "uuid, bigint, text, timestamptz, timestamptz, text, text[], text[]";
+    const TYPES: &str = "uuid, bigint, text, timestamptz, timestamptz, text, text, text, text[], text[]";
 
     /// How many pages it reads to rename an ICP that has so many users.
     async fn pages_of_a_change(client: &Client, number: u128, users: usize) -> u32 {
@@ -218,7 +231,7 @@ mod tests {
         client.execute(store, &[&id, &created_at, &texts(document.members())]).await.expect("it is stored");
         let after = Icp { name: "after".to_owned(), ..before.clone() };
         let change = IcpChange::between(&before, after);
-        let values = format!("'{id}', 1, 'after', now(), NULL, 'after', '{{}}', '{{}}'");
+        let values = format!("'{id}', 1, 'after', now(), NULL, 'after', 'after', ',', '{{}}', '{{}}'");
         plan(client, &Update::of(&change, 1.into()), TYPES, &values).await.1
     }
 

@@ -28,7 +28,7 @@ const SHARED_LOCK: &str = "SELECT pg_advisory_xact_lock_shared(75931731872443221
 const EXISTING: &str = "SELECT id FROM icps WHERE id = ANY($1) FOR UPDATE";
 
 const REPLACE: &str = "UPDATE icps SET version = version + 1, name = $2, created_at = $3, updated_at = $4, \
-     active_until = $5, document = $6 WHERE id = $1";
+     active_until = $5, document = $6, name_folded = $7, providers = $8 WHERE id = $1";
 
 const FORGET_MEMBERS: &str = "DELETE FROM icp_members WHERE icp_id = ANY($1)";
 
@@ -147,6 +147,8 @@ async fn replace(transaction: &Transaction<'_>, documents: &[&IcpDocument]) -> R
                     &updated_at,
                     &active_until,
                     &document.json(),
+                    &document.folded_name(),
+                    &document.providers().as_str(),
                 ],
             )
             .await

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use icp_domain::{Caller, ListScope};
-use icp_ports::{IcpRepository as _, RepositoryError, Schema as _};
+use icp_domain::Caller;
+use icp_ports::{IcpRepository as _, ListQuery, RepositoryError, Schema as _};
 use icp_postgres::{PostgresDatabase, PostgresSettings};
 use icp_testkit::fixtures::user;
 use icp_testkit::postgres::{self, Database};
@@ -24,8 +24,8 @@ async fn migrated() -> (Arc<PostgresDatabase>, Client, Database) {
     (Arc::new(adapter), client, database)
 }
 
-fn list_of(name: &str) -> ListScope {
-    Caller::user(user(name)).list_scope()
+fn list_of(name: &str) -> ListQuery {
+    ListQuery::everything(Caller::user(user(name)).list_scope())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -76,6 +76,6 @@ async fn reads_that_are_given_up_do_not_starve_others() {
         let _ = read.await.unwrap();
     }
     for _ in 0..20 {
-        assert_eq!(adapter.list(&list_of("user_ada")).await.unwrap().len(), 0, "others are served");
+        assert_eq!(adapter.list(&list_of("user_ada")).await.unwrap().icps.len(), 0, "others are served");
     }
 }

@@ -1,9 +1,11 @@
 #![doc = include_str!("../README.md")]
 #![warn(missing_docs)]
 
+mod backfill;
 mod connections;
 mod database;
 mod error;
+mod list;
 mod migrations;
 mod repository;
 mod rows;

@@ -5,6 +5,7 @@ use diesel::{Connection as _, SqliteConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use icp_ports::{BoxError, MigrationReport, RepositoryError, Schema, SchemaError};
 
+use crate::backfill;
 use crate::connections;
 use crate::database::SqliteDatabase;
 use crate::error::{query_failed, task_failed};
@@ -27,6 +28,9 @@ impl Schema for SqliteDatabase {
             connection.immediate_transaction(|connection| {
                 let (created, pending) = examine(connection)?;
                 connection.run_migrations(&pending).map_err(backend)?;
+                if !pending.is_empty() {
+                    backfill::search_columns(connection)?;
+                }
                 Ok(MigrationReport { applied: names(&pending), created })
             })
         })

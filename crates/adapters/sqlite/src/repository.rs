@@ -5,21 +5,28 @@ use diesel::{
     BoolExpressionMethods as _, ExpressionMethods as _, IntoSql as _, OptionalExtension as _, QueryDsl as _,
     QueryResult, RunQueryDsl as _, SqliteConnection,
 };
-use icp_domain::{AccessScope, IcpChange, IcpDocument, IcpId, ListScope, Timestamp, UserId, WireList};
+use icp_domain::{AccessScope, IcpChange, IcpDocument, IcpId, Timestamp, UserId};
 use icp_ports::{
-    Creation, Health, HealthCheck, IcpRepository, IdempotencyKey, Lookup, RepositoryError, StoredIcp, Version,
+    Creation, Health, HealthCheck, IcpList, IcpRepository, IdempotencyKey, ListQuery, ListVersion, Lookup,
+    RepositoryError, StoredIcp, Version,
 };
 
 use crate::database::SqliteDatabase;
+use crate::list;
 use crate::rows::{self, id_bytes};
 use crate::schema::{icp_members, icps};
 use crate::used_keys;
 
 #[async_trait]
 impl IcpRepository for SqliteDatabase {
-    async fn list(&self, scope: &ListScope) -> Result<WireList, RepositoryError> {
-        let member = scope.member().clone();
-        self.connections.read(move |connection| list(connection, member.as_str())).await
+    async fn list(&self, query: &ListQuery) -> Result<IcpList, RepositoryError> {
+        let query = query.clone();
+        self.connections.read(move |connection| list::list(connection, &query)).await
+    }
+
+    async fn list_version(&self, query: &ListQuery) -> Result<ListVersion, RepositoryError> {
+        let query = query.clone();
+        self.connections.read(move |connection| list::version(connection, &query)).await
     }
 
     async fn get(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<StoredIcp>, RepositoryError> {
@@ -85,16 +92,6 @@ impl HealthCheck for SqliteDatabase {
             _ => Health::Unavailable,
         }
     }
-}
-
-fn list(connection: &mut SqliteConnection, member: &str) -> QueryResult<WireList> {
-    icp_members::table
-        .inner_join(icps::table)
-        .filter(icp_members::user_id.eq(member))
-        .order((icp_members::created_at, icp_members::icp_id))
-        .select(icps::document)
-        .load_iter::<String, _>(connection)?
-        .collect()
 }
 
 /// Whether the ICP is within a scope: one look-up in the primary key of `icp_members`.

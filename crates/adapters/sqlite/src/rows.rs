@@ -31,6 +31,8 @@ pub(crate) fn insert(connection: &mut SqliteConnection, document: &IcpDocument) 
             icps::updated_at.eq(document.updated_at().unix_millis()),
             icps::active_until.eq(document.active_until().map(Timestamp::unix_millis)),
             icps::document.eq(document.json()),
+            icps::name_folded.eq(document.folded_name()),
+            icps::providers.eq(document.providers().as_str()),
         ))
         .on_conflict(icps::id)
         .do_nothing()
@@ -62,6 +64,8 @@ pub(crate) fn replace(connection: &mut SqliteConnection, document: &IcpDocument)
             icps::updated_at.eq(document.updated_at().unix_millis()),
             icps::active_until.eq(document.active_until().map(Timestamp::unix_millis)),
             icps::document.eq(document.json()),
+            icps::name_folded.eq(document.folded_name()),
+            icps::providers.eq(document.providers().as_str()),
         ))
         .returning((icps::number, icps::version))
         .get_result(connection)?;

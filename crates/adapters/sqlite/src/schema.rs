@@ -10,6 +10,8 @@ diesel::table! {
         updated_at -> BigInt,
         active_until -> Nullable<BigInt>,
         document -> Text,
+        name_folded -> Nullable<Text>,
+        providers -> Nullable<Text>,
     }
 }
 

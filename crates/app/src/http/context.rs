@@ -3,9 +3,10 @@
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
-use actix_web::body::{BoxBody, EitherBody, MessageBody};
+use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
+use actix_web::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderName, VARY};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse};
 use futures_util::FutureExt as _;
@@ -14,15 +15,19 @@ use super::connections::{Answer, InFlight};
 use super::problem::ApiError;
 use super::request_body::{AnswerBeforeBody, RequestBody};
 use super::request_id::{self, RequestId};
+use super::{compression, etag};
 
 /// The outermost layer.
-pub(super) async fn surround<B: MessageBody + Unpin + 'static>(
+pub(super) async fn surround<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
-) -> Result<ServiceResponse<Answer<EitherBody<B, BoxBody>>>, Error> {
+) -> Result<ServiceResponse<Answer<BoxBody>>, Error> {
     let started = Instant::now();
     let in_flight = InFlight::begin(&request);
     let id = RequestId::of(request.headers());
+    if !compression::is_possible(&request) {
+        request.headers_mut().remove(ACCEPT_ENCODING);
+    }
     let body = RequestBody::take(&mut request);
     // A bug in one request must cost that request alone, and answer it.
     let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().await;
@@ -35,10 +40,14 @@ pub(super) async fn surround<B: MessageBody + Unpin + 'static>(
         }
     };
     log(&response, &id, started);
-    response.headers_mut().insert(request_id::HEADER, id.into_header());
+    let headers = response.headers_mut();
+    headers.insert(request_id::HEADER, id.into_header());
+    let coding = headers.get(CONTENT_ENCODING).and_then(|coding| coding.to_str().ok()).map(str::to_owned);
+    etag::mark_coding(headers, coding.as_deref());
+    compression::merge_vary(headers);
     Ok(response.map_body(|_, answer| {
         let answer = match body.and_then(|body| body.payload()) {
-            Some(unread) => EitherBody::right(AnswerBeforeBody::boxed(BoxBody::new(answer), unread)),
+            Some(unread) => AnswerBeforeBody::boxed(answer, unread),
             None => answer,
         };
         Answer::new(answer, in_flight)
@@ -52,11 +61,19 @@ fn without_request(mut response: HttpResponse, id: RequestId) -> Error {
 }
 
 /// Errors of handlers, extractors and of actix itself all get the contract's shape.
-fn in_shape<B>(response: ServiceResponse<B>, id: &RequestId) -> ServiceResponse<EitherBody<B, BoxBody>> {
-    let Some(answered) = response.response().error().map(|error| respond(error, id)) else {
-        return response.map_into_left_body();
+fn in_shape<B: MessageBody + 'static>(
+    response: ServiceResponse<B>,
+    id: &RequestId,
+) -> ServiceResponse<BoxBody> {
+    let Some(mut answered) = response.response().error().map(|error| respond(error, id)) else {
+        return response.map_into_boxed_body();
     };
-    ServiceResponse::new(response.into_parts().0, answered).map_into_right_body()
+    // A page of another origin may read errors, too.
+    let kept = |name: &HeaderName| *name == VARY || name.as_str().starts_with("access-control-");
+    for (name, value) in response.headers().iter().filter(|(name, _)| kept(name)) {
+        answered.headers_mut().append(name.clone(), value.clone());
+    }
+    ServiceResponse::new(response.into_parts().0, answered)
 }
 
 fn respond(error: &Error, id: &RequestId) -> HttpResponse {

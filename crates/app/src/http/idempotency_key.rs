@@ -45,7 +45,7 @@ fn read(line: &str) -> Option<String> {
 }
 
 fn invalid(detail: &'static str) -> ApiError {
-    ApiError::InvalidParameter(ParameterFault::invalid(NAME, detail))
+    ParameterFault::alone(NAME, detail)
 }
 
 #[cfg(test)]

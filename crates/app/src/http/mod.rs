@@ -1,7 +1,9 @@
 //! The HTTP API. Handlers know the ports and nothing behind them.
 
+mod compression;
 mod connections;
 mod context;
+mod cors;
 mod current_user;
 mod etag;
 mod health;
@@ -13,9 +15,12 @@ mod request_body;
 mod request_id;
 mod server;
 
+use std::future::ready;
 use std::sync::Arc;
 
-use actix_web::{Resource, web};
+use actix_web::http::Method;
+use actix_web::http::header::ALLOW;
+use actix_web::{HttpRequest, HttpResponse, Resource, Route, web};
 use icp_ports::{Authenticator, IcpRepository};
 
 pub(crate) use server::HttpServer;
@@ -54,9 +59,17 @@ fn routes(config: &mut web::ServiceConfig) {
 }
 
 fn probe(path: &str) -> Resource {
-    web::resource(path).default_service(web::to(async || method_not_allowed("GET, HEAD")))
+    web::resource(path).default_service(other_methods("GET, HEAD, OPTIONS"))
 }
 
-fn method_not_allowed(allow: &'static str) -> Result<String, ApiError> {
-    Err(ApiError::MethodNotAllowed { allow })
+/// What answers the methods that a resource has not: to `OPTIONS`, which it has, and to others that they are not there.
+fn other_methods(allow: &'static str) -> Route {
+    web::to(move |request: HttpRequest| {
+        let is_question = request.method() == Method::OPTIONS;
+        ready(if is_question {
+            Ok(HttpResponse::NoContent().insert_header((ALLOW, allow)).finish())
+        } else {
+            Err(ApiError::MethodNotAllowed { allow })
+        })
+    })
 }

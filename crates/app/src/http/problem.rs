@@ -1,5 +1,7 @@
 //! Errors as clients see them: RFC 9457 problem details with a stable `code`.
 
+use std::borrow::Cow;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder};
@@ -31,7 +33,7 @@ pub(crate) enum ApiError {
     #[error("the body is at fault")]
     InvalidBody(Faults),
     #[error("a parameter is at fault")]
-    InvalidParameter(ParameterFault),
+    InvalidParameters(Vec<ParameterFault>),
     #[error("the body is too large")]
     PayloadTooLarge,
     #[error("the body is of another type")]
@@ -58,14 +60,23 @@ pub(crate) enum ApiError {
 /// What is wrong with a parameter of a request's path, query or head.
 #[derive(Debug, Serialize)]
 pub(crate) struct ParameterFault {
-    parameter: &'static str,
-    code: FaultCode,
-    detail: &'static str,
+    pub(super) parameter: &'static str,
+    pub(super) code: FaultCode,
+    detail: Cow<'static, str>,
 }
 
 impl ParameterFault {
-    pub(super) fn invalid(parameter: &'static str, detail: &'static str) -> Self {
-        Self { parameter, code: FaultCode::InvalidValue, detail }
+    pub(super) fn new(
+        parameter: &'static str,
+        code: FaultCode,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { parameter, code, detail: detail.into() }
+    }
+
+    /// The error of a request that has this fault alone.
+    pub(super) fn alone(parameter: &'static str, detail: &'static str) -> ApiError {
+        ApiError::InvalidParameters(vec![Self::new(parameter, FaultCode::InvalidValue, detail)])
     }
 }
 
@@ -96,7 +107,7 @@ impl ApiError {
                 "BAD_REQUEST",
                 "The body is not what this request takes; `errors` says where and why.",
             ),
-            Self::InvalidParameter(_) => (
+            Self::InvalidParameters(_) => (
                 StatusCode::BAD_REQUEST,
                 "BAD_REQUEST",
                 "A parameter is not what this request takes; `errors` says which and why.",
@@ -145,7 +156,7 @@ impl ApiError {
     fn errors(&self) -> Option<Errors<'_>> {
         match self {
             Self::InvalidBody(faults) => Some(Errors::InBody(faults.all())),
-            Self::InvalidParameter(fault) => Some(Errors::InParameter([fault])),
+            Self::InvalidParameters(faults) => Some(Errors::InParameters(faults)),
             _ => None,
         }
     }
@@ -216,7 +227,7 @@ struct Problem<'a> {
 #[serde(untagged)]
 enum Errors<'a> {
     InBody(&'a [Fault]),
-    InParameter([&'a ParameterFault; 1]),
+    InParameters(&'a [ParameterFault]),
 }
 
 /// The body is made where the request's id is known, see [`super::context`].
@@ -239,6 +250,10 @@ impl From<Refusal> for ApiError {
             Refusal::Forbidden => Self::Forbidden,
             Refusal::OtherVersion => Self::PreconditionFailed,
             Refusal::Invalid(faults) => Self::InvalidBody(faults),
+            Refusal::ForeignCursor => ParameterFault::alone(
+                "cursor",
+                "must be one that this list gave, to the same user, with the same filters and order",
+            ),
             Refusal::KeyReused => Self::KeyReused,
             Refusal::KeyInUse => Self::KeyInUse,
             Refusal::Contended => Self::Contended,

@@ -5,12 +5,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use actix_web::middleware::from_fn;
+use actix_web::middleware::{Compress, Condition, from_fn};
 use actix_web::rt::net::TcpStream;
 use actix_web::{App, dev, web};
 use socket2::SockRef;
 
-use super::{Api, connections, context, routes};
+use super::{Api, connections, context, cors, routes};
 use crate::settings::ServerSettings;
 
 /// For the head of a request, from its first byte. Slower clients are cut off, on a later request with what is left of
@@ -34,8 +34,18 @@ impl HttpServer {
     ///
     /// Why the address cannot be listened on.
     pub(crate) fn bind(settings: &ServerSettings, api: Api) -> io::Result<Self> {
+        let session_cookie = api.session_cookie;
         let api = web::Data::new(api);
-        let app = move || App::new().app_data(api.clone()).wrap(from_fn(context::surround)).configure(routes);
+        let (origins, with_cookies) = (settings.cors_origins.clone(), session_cookie);
+        let app = move || {
+            // The last is the outermost.
+            App::new()
+                .app_data(api.clone())
+                .wrap(Compress::default())
+                .wrap(Condition::new(!origins.is_empty(), cors::allowing(&origins, with_cookies)))
+                .wrap(from_fn(context::surround))
+                .configure(routes)
+        };
         let mut server = actix_web::HttpServer::new(app)
             .client_request_timeout(REQUEST_HEAD_LIMIT)
             .keep_alive(KEEP_ALIVE)

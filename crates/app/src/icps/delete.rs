@@ -1,7 +1,8 @@
 use icp_domain::{Caller, IcpId};
+use icp_ports::Version;
 use tokio::time::Instant;
 
-use super::{IcpService, PATIENCE, Refusal, Versions, found};
+use super::{IcpService, Known, PATIENCE, Refusal, found};
 
 impl IcpService {
     /// Deletes an ICP for good, at whatever version it is, or at those alone that are named.
@@ -9,12 +10,12 @@ impl IcpService {
         &self,
         caller: &Caller,
         id: IcpId,
-        only: Option<&Versions>,
+        only: Option<&Known<Version>>,
     ) -> Result<(), Refusal> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let version = found(self.repository.version(id, &caller.access_scope()).await?)?;
-            if only.is_some_and(|only| !only.contain(version)) {
+            if only.is_some_and(|only| !only.contains(&version)) {
                 return Err(Refusal::OtherVersion);
             }
             // Access was looked up with this version, and so holds when it is this version that goes.

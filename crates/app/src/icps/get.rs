@@ -1,7 +1,7 @@
 use icp_domain::{Caller, IcpId};
 use icp_ports::{StoredIcp, Version};
 
-use super::{IcpService, Refusal, Versions, found};
+use super::{IcpService, Known, Refusal, found};
 
 /// What a client gets to see of an ICP.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,12 +18,12 @@ impl IcpService {
         &self,
         caller: &Caller,
         id: IcpId,
-        known: Option<&Versions>,
+        known: Option<&Known<Version>>,
     ) -> Result<Fetched, Refusal> {
         let scope = caller.access_scope();
         if let Some(known) = known {
             let version = found(self.repository.version(id, &scope).await?)?;
-            if known.contain(version) {
+            if known.contains(&version) {
                 return Ok(Fetched::Unchanged(version));
             }
         }

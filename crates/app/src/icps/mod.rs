@@ -1,11 +1,13 @@
 //! What the service does with ICPs: the rules of the endpoints, without HTTP and without a database.
 
 mod create;
+mod cursor;
 mod delete;
 mod get;
+mod known;
+mod list;
 mod refusal;
 mod update;
-mod versions;
 
 #[cfg(test)]
 mod tests;
@@ -13,12 +15,13 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use icp_domain::{Caller, IcpId, WireList};
-use icp_ports::{Clock, IcpRepository, Lookup, RepositoryError};
+use icp_domain::IcpId;
+use icp_ports::{Clock, IcpRepository, Lookup};
 
 pub(crate) use get::Fetched;
+pub(crate) use known::Known;
+pub(crate) use list::{ListRequest, Listed};
 pub(crate) use refusal::Refusal;
-pub(crate) use versions::Versions;
 
 /// How long a request goes on trying where others keep coming in between.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -44,11 +47,6 @@ impl IcpService {
         new_id: fn() -> IcpId,
     ) -> Self {
         Self { repository, clock, new_id }
-    }
-
-    /// The ICPs that name the caller.
-    pub(crate) async fn list(&self, caller: &Caller) -> Result<WireList, RepositoryError> {
-        self.repository.list(&caller.list_scope()).await
     }
 }
 

@@ -12,6 +12,8 @@ pub(crate) enum Refusal {
     OtherVersion,
     #[error("the body is at fault: {0}")]
     Invalid(#[from] Faults),
+    #[error("the cursor is not of this list")]
+    ForeignCursor,
     #[error("the idempotency key came with another body")]
     KeyReused,
     #[error("a request with the same idempotency key is at work")]

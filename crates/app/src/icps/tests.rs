@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use icp_domain::{
-    AccessScope, Caller, Icp, IcpChange, IcpDocument, IcpId, IcpPatch, ListScope, NewIcp, Rules, Timestamp,
-    WireList,
+    AccessScope, Caller, Icp, IcpChange, IcpDocument, IcpId, IcpPatch, NewIcp, Rules, Timestamp,
 };
 use icp_ports::{
-    Creation, Health, HealthCheck, IcpRepository, IdempotencyKey, Lookup, RepositoryError, StoredIcp, Version,
+    Creation, Health, HealthCheck, IcpList, IcpRepository, IdempotencyKey, ListQuery, ListVersion, Lookup,
+    RepositoryError, StoredIcp, Version,
 };
 use icp_testkit::fakes::FakeClock;
 use icp_testkit::fixtures::{id, user};
 use icp_testkit::memory::InMemoryDatabase;
 
-use super::{Fetched, IcpService, Refusal, Versions};
+use super::{Fetched, IcpService, Known, ListRequest, Listed, Refusal};
 
 struct Fixture {
     icps: IcpService,
@@ -61,6 +61,13 @@ impl Fixture {
         self.icps.create(&ada(), new(SMB)).await.expect("it creates")
     }
 
+    async fn listed(&self, caller: &Caller) -> String {
+        match self.icps.list(caller, &ListRequest::default(), None).await.expect("it lists") {
+            Listed::Icps { icps, .. } => icps.into_json(),
+            Listed::Unchanged(_) => panic!("the client knows nothing"),
+        }
+    }
+
     async fn read(&self, id: IcpId) -> StoredIcp {
         match self.icps.get(&ada(), id, None).await.expect("it reads") {
             Fetched::Icp(icp) => icp,
@@ -83,9 +90,9 @@ async fn a_known_version_is_not_sent_again() {
     let fixture = fixture();
     let created = fixture.created().await;
     let get = async |known| fixture.icps.get(&ada(), created.id, Some(&known)).await.expect("it reads");
-    assert_eq!(get(Versions::Any).await, Fetched::Unchanged(created.version));
-    assert_eq!(get(Versions::Of(vec![created.version])).await, Fetched::Unchanged(created.version));
-    assert_eq!(get(Versions::Of(vec![])).await, Fetched::Icp(created.clone()));
+    assert_eq!(get(Known::Any).await, Fetched::Unchanged(created.version));
+    assert_eq!(get(Known::Of(vec![created.version])).await, Fetched::Unchanged(created.version));
+    assert_eq!(get(Known::Of(vec![])).await, Fetched::Icp(created.clone()));
 }
 
 #[tokio::test]
@@ -94,14 +101,14 @@ async fn a_stranger_does_nothing_at_all() {
     let id = fixture.created().await.id;
     let before = fixture.read(id).await;
     let eve = Caller::user(user("user_eve"));
-    for known in [None, Some(&Versions::Any)] {
+    for known in [None, Some(&Known::Any)] {
         assert!(matches!(fixture.icps.get(&eve, id, known).await, Err(Refusal::Forbidden)));
         let patched = fixture.icps.update(&eve, id, patch(r#"{"name": "mine"}"#), known).await;
         assert!(matches!(patched, Err(Refusal::Forbidden)), "{patched:?}");
         assert!(matches!(fixture.icps.delete(&eve, id, known).await, Err(Refusal::Forbidden)));
     }
     assert_eq!(fixture.read(id).await, before);
-    assert_eq!(fixture.icps.list(&eve).await.expect("it lists").into_json(), "[]");
+    assert_eq!(fixture.listed(&eve).await, "[]");
 }
 
 #[tokio::test]
@@ -131,7 +138,7 @@ async fn updated_at_moves_on_within_a_millisecond_and_when_the_clock_goes_back()
 async fn only_the_versions_that_are_named_are_changed() {
     let fixture = fixture();
     let created = fixture.created().await;
-    let old = Versions::Of(vec![created.version]);
+    let old = Known::Of(vec![created.version]);
     let update = async |body: &str| fixture.icps.update(&ada(), created.id, patch(body), Some(&old)).await;
     update(r#"{"name": "first"}"#).await.expect("it is at that version");
     for body in [r#"{"name": "second"}"#, r#"{"name": "first"}"#, "{}"] {
@@ -140,7 +147,7 @@ async fn only_the_versions_that_are_named_are_changed() {
     }
     let deleted = fixture.icps.delete(&ada(), created.id, Some(&old)).await;
     assert!(matches!(deleted, Err(Refusal::OtherVersion)), "{deleted:?}");
-    fixture.icps.delete(&ada(), created.id, Some(&Versions::Any)).await.expect("it is at some version");
+    fixture.icps.delete(&ada(), created.id, Some(&Known::Any)).await.expect("it is at some version");
     assert!(matches!(fixture.icps.get(&ada(), created.id, None).await, Err(Refusal::NotFound)));
 }
 
@@ -179,8 +186,12 @@ impl Busy {
 
 #[async_trait]
 impl IcpRepository for Busy {
-    async fn list(&self, scope: &ListScope) -> Result<WireList, RepositoryError> {
-        self.database.list(scope).await
+    async fn list(&self, query: &ListQuery) -> Result<IcpList, RepositoryError> {
+        self.database.list(query).await
+    }
+
+    async fn list_version(&self, query: &ListQuery) -> Result<ListVersion, RepositoryError> {
+        self.database.list_version(query).await
     }
 
     async fn get(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<StoredIcp>, RepositoryError> {
@@ -242,7 +253,7 @@ async fn a_patch_is_made_anew_on_what_came_in_between() {
 async fn a_patch_of_a_named_version_is_not_made_on_another() {
     let fixture = busy(1);
     let created = fixture.created().await;
-    let only = Versions::Of(vec![created.version]);
+    let only = Known::Of(vec![created.version]);
     let patched = fixture.icps.update(&ada(), created.id, patch(r#"{"name": "after"}"#), Some(&only)).await;
     assert!(matches!(patched, Err(Refusal::OtherVersion)), "{patched:?}");
     assert_eq!(icp(&fixture.read(created.id).await).name, "SMB");
@@ -252,7 +263,7 @@ async fn a_patch_of_a_named_version_is_not_made_on_another() {
 async fn a_delete_is_tried_again_and_one_of_a_named_version_is_not() {
     let fixture = busy(2);
     let created = fixture.created().await;
-    let only = Versions::Of(vec![created.version]);
+    let only = Known::Of(vec![created.version]);
     let deleted = fixture.icps.delete(&ada(), created.id, Some(&only)).await;
     assert!(matches!(deleted, Err(Refusal::OtherVersion)), "{deleted:?}");
     fixture.icps.delete(&ada(), created.id, None).await.expect("it is tried again");

@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
 use icp_domain::{Caller, Icp, IcpChange, IcpId, IcpPatch, Rules, Timestamp};
-use icp_ports::StoredIcp;
+use icp_ports::{StoredIcp, Version};
 use tokio::time::Instant;
 
-use super::{IcpService, PATIENCE, Refusal, Versions, found};
+use super::{IcpService, Known, PATIENCE, Refusal, found};
 use crate::offload;
 
 impl IcpService {
@@ -18,13 +18,13 @@ impl IcpService {
         caller: &Caller,
         id: IcpId,
         patch: IcpPatch,
-        only: Option<&Versions>,
+        only: Option<&Known<Version>>,
     ) -> Result<StoredIcp, Refusal> {
         let patch = Arc::new(patch);
         let deadline = Instant::now() + PATIENCE;
         loop {
             let stored = found(self.repository.get(id, &caller.access_scope()).await?)?;
-            if only.is_some_and(|only| !only.contain(stored.version)) {
+            if only.is_some_and(|only| !only.contains(&stored.version)) {
                 return Err(Refusal::OtherVersion);
             }
             let stored = Arc::new(stored);

@@ -27,6 +27,8 @@ pub(super) enum Kind {
         most: u64,
     },
     List,
+    /// Web origins, such as `https://app.example.com`.
+    Origins,
     OneOf(&'static [&'static str]),
     LogFilter,
 }
@@ -43,6 +45,9 @@ impl Setting {
             (Kind::List, ValueKind::Array(elements)) => {
                 elements.iter().all(|element| matches!(element.kind, ValueKind::String(_)))
             }
+            (Kind::Origins, ValueKind::Array(elements)) => elements
+                .iter()
+                .all(|element| element.clone().into_string().is_ok_and(|text| is_origin(&text))),
             (Kind::Text | Kind::SecretUrl, ValueKind::String(_)) | (Kind::Flag, ValueKind::Boolean(_)) => {
                 true
             }
@@ -61,6 +66,9 @@ impl Setting {
         match &self.kind {
             Kind::Text | Kind::SecretUrl => "must be a text".to_owned(),
             Kind::List => "must be a list".to_owned(),
+            Kind::Origins => {
+                "must be a list of origins as browsers write them, such as https://app.example.com".to_owned()
+            }
             Kind::Flag => "must be true or false".to_owned(),
             Kind::Number { least, most } => format!("must be a whole number from {least} to {most}"),
             Kind::OneOf(choices) => format!("must be {}", choices.join(" or ")),
@@ -69,6 +77,14 @@ impl Setting {
                 .to_owned(),
         }
     }
+}
+
+/// Scheme, host and, where it is not the scheme's own, port.
+fn is_origin(text: &str) -> bool {
+    let url = text.parse::<url::Url>();
+    url.is_ok_and(|url| {
+        ["http", "https"].contains(&url.scheme()) && url.origin().ascii_serialization() == text
+    })
 }
 
 /// The filter's own parser takes a misspelt level for the name of a target, and then logs nothing.
@@ -118,6 +134,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("server.port", from(0, 65_535)).or("8080").also("PORT"),
     setting("server.workers", from(1, 1_024)),
     setting("server.shutdown_seconds", from(0, 3_600)).or("30"),
+    setting("server.cors_origins", Kind::Origins),
     setting("database.url", Kind::SecretUrl).or("sqlite://data/icp.sqlite3").also("DATABASE_URL"),
     setting("database.max_connections", from(1, 1_000)).or("4"),
     setting("database.migrate", Kind::Flag).or("true"),

@@ -44,6 +44,9 @@ pub struct ServerSettings {
     pub port: u16,
     /// Threads that serve requests; as many as there are cores when it is not set.
     pub workers: Option<usize>,
+    /// Origins whose pages may call the API from a browser.
+    #[serde(default)]
+    pub cors_origins: Vec<String>,
     shutdown_seconds: u64,
 }
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use icp_domain::{Caller, IcpDocument};
 use serde_json::json;
 
+use icp_ports::ListQuery;
+
 use super::Subject;
 use super::support::array;
 use crate::fixtures::{document, icp, user};
@@ -38,8 +40,9 @@ pub(super) async fn agrees_with_the_access_rule_on_many_users(subject: Subject) 
         for caller in [Caller::user(user(name)), Caller::admin(user(name))] {
             let scope = caller.list_scope();
             let expected = all.iter().filter(|document| scope.includes(document.members()));
-            let listed = subject.repository.list(&scope).await.expect("it lists");
-            assert_eq!(listed.into_json(), array(expected), "the list of {caller:?}");
+            let listed =
+                subject.repository.list(&ListQuery::everything(scope.clone())).await.expect("it lists");
+            assert_eq!(listed.icps.into_json(), array(expected), "the list of {caller:?}");
         }
     }
 }

@@ -3,6 +3,7 @@
 mod authenticator;
 mod concurrency;
 mod lists;
+mod pages;
 mod records;
 mod repeats;
 mod support;
@@ -80,6 +81,12 @@ where
         lists::takes_user_ids_that_look_like_sql,
         lists::holds_thousands,
         lists::serves_many_at_once,
+        pages::every_filter_in_every_order_holds_what_it_should,
+        pages::pages_come_to_the_whole_in_every_order,
+        pages::a_page_starts_after_its_place_also_when_that_icp_is_gone,
+        pages::a_list_has_another_version_after_every_change,
+        pages::the_version_of_a_page_tells_whether_there_are_more,
+        pages::what_stands_untouched_is_seen_once_while_others_write,
         records::is_found_by_its_members_and_by_admins,
         records::tells_what_is_forbidden_from_what_is_absent,
         records::without_users_is_for_admins_alone,

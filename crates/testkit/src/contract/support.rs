@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use icp_domain::{AccessScope, Caller, IcpChange, IcpDocument};
 use icp_ports::{
-    BoxError, Creation, ExportSink, IdempotencyKey, ImportSource, ImportSummary, Lookup, OnConflict,
-    StoredIcp, TransferError, Version,
+    BoxError, Creation, ExportSink, IdempotencyKey, ImportSource, ImportSummary, ListQuery, Lookup,
+    OnConflict, StoredIcp, TransferError, Version,
 };
 use libtest_mimic::Trial;
 use tokio::time::sleep;
@@ -39,8 +39,8 @@ pub(super) async fn migrated(subject: Subject) -> Subject {
 impl Subject {
     /// What the list of a user says, as JSON.
     pub(super) async fn list(&self, user_id: &str) -> String {
-        let scope = Caller::user(user(user_id)).list_scope();
-        self.repository.list(&scope).await.expect("it lists").into_json()
+        let query = ListQuery::everything(Caller::user(user(user_id)).list_scope());
+        self.repository.list(&query).await.expect("it lists").icps.into_json()
     }
 
     /// Imports into the storage what the case needs there.

@@ -1,5 +1,6 @@
 //! A database in memory.
 
+mod list;
 mod repository;
 mod transfer;
 

@@ -1,20 +1,22 @@
 use std::collections::hash_map::Entry;
 
 use async_trait::async_trait;
-use icp_domain::{AccessScope, IcpChange, IcpDocument, IcpId, ListScope, Timestamp, WireList};
-use icp_ports::{Creation, IcpRepository, IdempotencyKey, Lookup, RepositoryError, StoredIcp, Version};
+use icp_domain::{AccessScope, IcpChange, IcpDocument, IcpId, Timestamp};
+use icp_ports::{
+    Creation, IcpList, IcpRepository, IdempotencyKey, ListQuery, ListVersion, Lookup, RepositoryError,
+    StoredIcp, Version,
+};
 
 use super::{InMemoryDatabase, State, UsedKey};
 
 #[async_trait]
 impl IcpRepository for InMemoryDatabase {
-    async fn list(&self, scope: &ListScope) -> Result<WireList, RepositoryError> {
-        Ok(self.read(|state| {
-            let icps = state.icps.values().map(|(document, _)| document);
-            let mut visible: Vec<_> = icps.filter(|icp| scope.includes(icp.members())).collect();
-            visible.sort_by_key(|icp| icp.position());
-            visible.into_iter().map(IcpDocument::json).collect()
-        }))
+    async fn list(&self, query: &ListQuery) -> Result<IcpList, RepositoryError> {
+        Ok(self.read(|state| state.list(query)))
+    }
+
+    async fn list_version(&self, query: &ListQuery) -> Result<ListVersion, RepositoryError> {
+        Ok(self.read(|state| state.list(query).version))
     }
 
     async fn get(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<StoredIcp>, RepositoryError> {

@@ -3,7 +3,7 @@
 use actix_web::http::header::IF_NONE_MATCH;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::{entity_tag, icp_id, insert_headers, respond};
+use super::{icp_id, respond, respond_unchanged};
 use crate::http::current_user::CurrentUser;
 use crate::http::problem::ApiError;
 use crate::http::{Api, etag};
@@ -18,10 +18,6 @@ pub(super) async fn handle(
     let known = etag::known_to_client(request.headers(), &IF_NONE_MATCH);
     match api.icps.get(&caller, icp_id(&request)?, known.as_ref()).await? {
         Fetched::Icp(icp) => Ok(respond(HttpResponse::Ok(), &api, icp)),
-        Fetched::Unchanged(version) => {
-            let mut response = HttpResponse::NotModified();
-            insert_headers(&mut response, &api);
-            Ok(response.insert_header(entity_tag(version)).finish())
-        }
+        Fetched::Unchanged(version) => Ok(respond_unchanged(&request, &api, &version)),
     }
 }

@@ -1,19 +1,35 @@
 //! `GET /api/v1/entities/icps`
 
-use actix_web::{HttpResponse, web};
+use actix_web::http::header::{IF_NONE_MATCH, LINK};
+use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::insert_headers;
-use crate::http::Api;
+use super::list_parameters::ListParameters;
+use super::{insert_headers, respond_unchanged};
 use crate::http::current_user::CurrentUser;
 use crate::http::problem::ApiError;
+use crate::http::{Api, etag};
+use crate::icps::Listed;
 
-/// The ICPs that the caller may see, as they are stored.
+/// The ICPs that name the caller, as they are stored, or that the client has them already.
 pub(super) async fn handle(
+    request: HttpRequest,
     api: web::Data<Api>,
     CurrentUser(caller): CurrentUser,
 ) -> Result<HttpResponse, ApiError> {
-    let icps = api.icps.list(&caller).await?;
-    let mut response = HttpResponse::Ok();
-    insert_headers(&mut response, &api);
-    Ok(response.content_type("application/json").body(icps.into_json()))
+    let parameters = ListParameters::of(request.query_string())?;
+    let known = etag::known_to_client(request.headers(), &IF_NONE_MATCH);
+    match api.icps.list(&caller, &parameters.request, known.as_ref()).await? {
+        Listed::Icps { icps, version, cursor } => {
+            let mut response = HttpResponse::Ok();
+            insert_headers(&mut response, &api);
+            if let Some(cursor) = cursor {
+                // RFC 8288. A reference without a host is one to where the request went.
+                let link = format!("<{}?{}>; rel=\"next\"", super::PATH, parameters.with_cursor(&cursor));
+                response.insert_header((LINK, link));
+            }
+            let response = response.insert_header(etag::header(&version)).content_type("application/json");
+            Ok(response.body(icps.into_json()))
+        }
+        Listed::Unchanged(version) => Ok(respond_unchanged(&request, &api, &version)),
+    }
 }

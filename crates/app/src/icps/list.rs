@@ -1,0 +1,83 @@
+use icp_domain::{Caller, Timestamp, WireList};
+use icp_ports::{Activity, Direction, ListFilter, ListQuery, ListVersion, Sort};
+
+use super::cursor::Cursor;
+use super::{IcpService, Known, Refusal};
+
+/// What a client asks of the list. By default all of it, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ListRequest {
+    pub(crate) active: Option<bool>,
+    pub(crate) updated_since: Option<Timestamp>,
+    /// In lower case.
+    pub(crate) name: Option<String>,
+    pub(crate) provider: Option<String>,
+    pub(crate) sort: Sort,
+    pub(crate) direction: Direction,
+    pub(crate) limit: Option<usize>,
+    /// What an answer before this one gave as the way to the next page.
+    pub(crate) cursor: Option<String>,
+}
+
+/// What a client gets of the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Listed {
+    Icps {
+        icps: WireList,
+        version: ListVersion,
+        /// The way to the next page, where there is one.
+        cursor: Option<String>,
+    },
+    /// It is still in a state that the client knows.
+    Unchanged(ListVersion),
+}
+
+impl IcpService {
+    /// The ICPs that name the caller, unless the list is in one of the states that the client knows: then no document is
+    /// read.
+    pub(crate) async fn list(
+        &self,
+        caller: &Caller,
+        request: &ListRequest,
+        known: Option<&Known<ListVersion>>,
+    ) -> Result<Listed, Refusal> {
+        let query = self.query(caller, request)?;
+        if let Some(known) = known {
+            let version = self.repository.list_version(&query).await?;
+            if known.contains(&version) {
+                return Ok(Listed::Unchanged(version));
+            }
+        }
+        let list = self.repository.list(&query).await?;
+        let cursor = list.next.map(|place| Cursor::new(caller, request).at(&place));
+        Ok(Listed::Icps { icps: list.icps, version: list.version, cursor })
+    }
+
+    fn query(&self, caller: &Caller, request: &ListRequest) -> Result<ListQuery, Refusal> {
+        let after = match &request.cursor {
+            Some(cursor) => {
+                let place = Cursor::new(caller, request).read(cursor);
+                Some(place.ok_or(Refusal::ForeignCursor)?)
+            }
+            None => None,
+        };
+        let now = request.active.map(|active| (active, self.clock.now()));
+        Ok(ListQuery {
+            scope: caller.list_scope(),
+            filter: ListFilter {
+                activity: now.map(
+                    |(active, now)| {
+                        if active { Activity::ActiveAt(now) } else { Activity::ExpiredAt(now) }
+                    },
+                ),
+                updated_since: request.updated_since,
+                name: request.name.clone(),
+                provider: request.provider.clone(),
+            },
+            sort: request.sort,
+            direction: request.direction,
+            limit: request.limit,
+            after,
+        })
+    }
+}

@@ -1,0 +1,1 @@
+ALTER TABLE icps DROP COLUMN name_folded, DROP COLUMN providers;

@@ -1,0 +1,3 @@
+-- What lists are searched and sorted by. The service fills them for what is stored already, by the same function that
+-- writes them: no SQL makes lower case as it does.
+ALTER TABLE icps ADD COLUMN name_folded text COLLATE "C", ADD COLUMN providers text;

@@ -1,0 +1,2 @@
+ALTER TABLE icps DROP COLUMN name_folded;
+ALTER TABLE icps DROP COLUMN providers;

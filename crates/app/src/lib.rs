@@ -9,6 +9,7 @@ mod housekeeping;
 mod http;
 mod icps;
 mod offload;
+pub mod openapi;
 mod samples;
 pub mod settings;
 mod telemetry;

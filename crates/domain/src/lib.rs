@@ -18,6 +18,8 @@ mod new_icp;
 mod open_enum;
 mod part;
 mod providers;
+#[cfg(feature = "openapi")]
+pub mod schema;
 mod timestamp;
 mod user_id;
 

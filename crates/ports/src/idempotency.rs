@@ -9,7 +9,7 @@ use crate::{StoredIcp, Version};
 pub struct IdempotencyKey {
     /// Whose key it is: the same text is another key for another user.
     pub user_id: UserId,
-    /// What the client calls it.
+    /// What the client calls it: 1 to 255 visible ASCII characters and blanks.
     pub key: String,
     /// A digest of what was asked: the same key with another digest is a mistake of the client.
     pub fingerprint: [u8; 32],

@@ -71,7 +71,7 @@ pub trait IcpRepository: HealthCheck {
     /// Stores a new ICP unless `key` says that this was done, together with the key, or neither of them.
     ///
     /// What time it is says the document's `createdAt`. A key whose time is over
-    /// ([`IdempotencyKey::oldest_that_counts`]) is taken over. Of several creates with one key at the same time exactly one stores its
+    /// ([`IdempotencyKey::oldest_that_counts`]) is taken over. Of several creates with one key at the same time exactly one MUST store its
     /// document.
     ///
     /// # Errors
@@ -84,7 +84,7 @@ pub trait IcpRepository: HealthCheck {
     ) -> Result<Creation, RepositoryError>;
 
     /// Makes a change to the ICP at the version `expected`, and gives its new version; `None`, and nothing is changed,
-    /// when the ICP is not at that version.
+    /// when the ICP is not at that version, or somebody else is writing it at this moment.
     ///
     /// # Errors
     ///
@@ -93,7 +93,7 @@ pub trait IcpRepository: HealthCheck {
     -> Result<Option<Version>, RepositoryError>;
 
     /// Deletes the ICP at the version `expected` for good; `false`, and nothing is changed, when the ICP is not at that
-    /// version.
+    /// version, or somebody else is writing it at this moment.
     ///
     /// # Errors
     ///

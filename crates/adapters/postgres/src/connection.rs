@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use diesel_async::AsyncPgConnection;
 use icp_ports::RepositoryError;
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_postgres::{Config, NoTls};
 
@@ -22,20 +23,24 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) async fn open(config: &Config) -> Result<Self, RepositoryError> {
-        timeout(CONNECT_LIMIT, Self::connect(config)).await.unwrap_or_else(|_| Err(timed_out(CONNECT_LIMIT)))
-    }
-
-    async fn connect(config: &Config) -> Result<Self, RepositoryError> {
-        let (client, connection) = config.connect(NoTls).await.map_err(driver_failed)?;
+    /// Opens a connection, which is driven by `runtime`: it must outlive whoever happens to need the connection first.
+    pub(crate) async fn open(config: &Config, runtime: &Handle) -> Result<Self, RepositoryError> {
+        let config = config.clone();
         let ended = Arc::new(AtomicBool::new(false));
-        let end = Arc::clone(&ended);
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection to PostgreSQL broke");
-            }
-            end.store(true, Ordering::Release);
+        let end = End(Arc::clone(&ended));
+        // Its socket belongs to the runtime in which it is made.
+        let connecting = runtime.spawn(async move {
+            let (client, connection) = config.connect(NoTls).await.map_err(driver_failed)?;
+            tokio::spawn(async move {
+                let _end = end;
+                if let Err(error) = connection.await {
+                    tracing::debug!(%error, "a connection to PostgreSQL broke");
+                }
+            });
+            Ok(client)
         });
+        let connected = timeout(CONNECT_LIMIT, connecting).await.map_err(|_| timed_out(CONNECT_LIMIT))?;
+        let client = connected.map_err(|error| RepositoryError::Unavailable(error.into()))??;
         let diesel = AsyncPgConnection::try_from(client).await;
         Ok(Self { diesel: diesel.map_err(|error| RepositoryError::Unavailable(error.into()))?, ended })
     }
@@ -48,6 +53,15 @@ impl Connection {
     /// Diesel's connection alone.
     pub(crate) fn into_diesel(self) -> AsyncPgConnection {
         self.diesel
+    }
+}
+
+/// Says that a connection has ended, however its task did.
+struct End(Arc<AtomicBool>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
     }
 }
 

@@ -13,11 +13,14 @@ pub(crate) fn query_failed(error: DieselError) -> RepositoryError {
     }
 }
 
-/// Whether the connection may be the reason. Diesel keeps no SQLSTATE, so a server that is shutting down (57P01) looks
+/// Whether the connection may be the reason, or its server: one that has become a standby takes no writes. Diesel keeps no SQLSTATE, so a server that is shutting down (57P01) looks
 /// like anything else that has no kind of its own; a new connection then costs little.
 pub(crate) fn connection_is_suspect(error: &DieselError) -> bool {
-    use DatabaseErrorKind::{ClosedConnection, UnableToSendCommand, Unknown};
-    matches!(error, DieselError::DatabaseError(ClosedConnection | UnableToSendCommand | Unknown, _))
+    use DatabaseErrorKind::{ClosedConnection, ReadOnlyTransaction, UnableToSendCommand, Unknown};
+    matches!(
+        error,
+        DieselError::DatabaseError(ClosedConnection | ReadOnlyTransaction | UnableToSendCommand | Unknown, _)
+    )
 }
 
 /// A statement, or the connection, failed in the driver below diesel.

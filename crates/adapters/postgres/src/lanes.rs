@@ -21,8 +21,9 @@ const PATIENCE: Duration = Duration::from_millis(1_500);
 /// How long a statement that was given up may still be under way.
 const FENCE_LIMIT: Duration = Duration::from_secs(4);
 /// Limits on the server's side, so that it does not go on with what nobody waits for. Whoever waits for a lock holds up those
-/// behind it, and so does not do it for long.
-const LIMITS: &str = "SET statement_timeout = '4s'; SET lock_timeout = '2s'";
+/// behind it, and so does not do it for long. The isolation is the one that writes are made for.
+const SESSION: &str = "SET statement_timeout = '4s'; SET lock_timeout = '2s'; \
+     SET default_transaction_isolation = 'read committed'";
 
 /// A fixed number of lanes, each of one connection on which several statements are in flight, one behind the other.
 ///
@@ -30,6 +31,8 @@ const LIMITS: &str = "SET statement_timeout = '4s'; SET lock_timeout = '2s'";
 /// times as many connections serve fewer requests.
 pub(crate) struct Lanes {
     config: Config,
+    /// Where connections live; where they are first needed, if it is not known.
+    runtime: Option<Handle>,
     all: Box<[Lane]>,
     next: AtomicUsize,
 }
@@ -44,15 +47,16 @@ struct Lane {
 
 impl Lanes {
     pub(crate) fn new(config: Config, lanes: usize, statements_per_lane: usize) -> Self {
+        let runtime = Handle::try_current().ok();
         let all = (0..lanes.max(1)).map(|_| Lane::new(statements_per_lane)).collect();
-        Self { config, all, next: AtomicUsize::new(0) }
+        Self { config, runtime, all, next: AtomicUsize::new(0) }
     }
 
     /// Waits for room on the freest lane.
     pub(crate) async fn turn(&self) -> Turn<'_> {
         let lane = self.freest();
         let room = Arc::clone(&lane.room).acquire_owned().await;
-        Turn { config: &self.config, lane, under_way: None, room: room.ok() }
+        Turn { lanes: self, lane, under_way: None, room: room.ok() }
     }
 
     /// The lane with the most room; of equals, each in its turn.
@@ -71,7 +75,7 @@ impl Lane {
         Self { current: ArcSwapOption::empty(), connecting: Mutex::new(()), room }
     }
 
-    async fn connection(&self, config: &Config) -> Result<Arc<Connection>, RepositoryError> {
+    async fn connection(&self, lanes: &Lanes) -> Result<Arc<Connection>, RepositoryError> {
         if let Some(connection) = self.live() {
             return Ok(connection);
         }
@@ -79,8 +83,9 @@ impl Lane {
         if let Some(connection) = self.live() {
             return Ok(connection);
         }
-        let connection = Connection::open(config).await?;
-        (&mut &*connection).batch_execute(LIMITS).await.map_err(query_failed)?;
+        let runtime = lanes.runtime.clone().unwrap_or_else(Handle::current);
+        let connection = Connection::open(&lanes.config, &runtime).await?;
+        (&mut &*connection).batch_execute(SESSION).await.map_err(query_failed)?;
         let connection = Arc::new(connection);
         self.current.store(Some(Arc::clone(&connection)));
         Ok(connection)
@@ -101,7 +106,7 @@ impl Lane {
 
 /// Room on a lane, and the connection on which a statement is under way.
 pub(crate) struct Turn<'a> {
-    config: &'a Config,
+    lanes: &'a Lanes,
     lane: &'a Lane,
     under_way: Option<(Arc<Connection>, Instant)>,
     room: Option<OwnedSemaphorePermit>,
@@ -113,7 +118,7 @@ impl Turn<'_> {
         &mut self,
         query: &impl Fn(Arc<Connection>) -> F,
     ) -> Result<T, RepositoryError> {
-        let connection = self.lane.connection(self.config).await?;
+        let connection = self.lane.connection(self.lanes).await?;
         self.under_way = Some((Arc::clone(&connection), Instant::now()));
         let result = query(Arc::clone(&connection)).await;
         self.under_way = None;

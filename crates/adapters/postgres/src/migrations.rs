@@ -7,6 +7,7 @@ use diesel_async::AsyncPgConnection;
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use icp_ports::{BoxError, MigrationReport, RepositoryError, Schema, SchemaError};
+use tokio::runtime::Handle;
 
 use crate::backfill;
 use crate::connection::Connection;
@@ -43,12 +44,12 @@ impl Schema for PostgresDatabase {
                 connection.batch_execute(LOCK)?;
                 let (created, pending) = examine(connection)?;
                 connection.run_migrations(&pending).map_err(backend)?;
-                if !pending.is_empty() {
-                    backfill::search_columns(connection)?;
-                }
                 Ok(MigrationReport { applied: names(&pending), created })
             });
-            migrated.map_err(|Failure(error)| error)
+            let report = migrated.map_err(|Failure(error)| error)?;
+            // In transactions of its own, since it may take long, and others go on meanwhile.
+            backfill::search_columns(connection).map_err(query_failed)?;
+            Ok(report)
         })
         .await
     }
@@ -61,7 +62,8 @@ impl PostgresDatabase {
         &self,
         work: impl FnOnce(&mut SyncConnection) -> Result<T, SchemaError> + Send + 'static,
     ) -> Result<T, SchemaError> {
-        let mut connection = SyncConnection::from(Connection::open(&self.config).await?.into_diesel());
+        let mut connection =
+            SyncConnection::from(Connection::open(&self.config, &Handle::current()).await?.into_diesel());
         let working = tokio::task::spawn_blocking(move || work(&mut connection));
         working.await.map_err(|error| RepositoryError::Backend(error.into()))?
     }

@@ -21,7 +21,7 @@ use crate::connection::Connection;
 use crate::database::PostgresDatabase;
 use crate::list;
 use crate::schema::{icp_members, icps};
-use crate::statements::{Create, CreateOnce, Update};
+use crate::statements::{Create, CreateOnce, Delete, Update};
 use crate::used_keys;
 
 #[async_trait]
@@ -76,7 +76,10 @@ impl IcpRepository for PostgresDatabase {
     }
 
     async fn delete(&self, id: IcpId, expected: Version) -> Result<bool, RepositoryError> {
-        self.connections.write(|connection| delete(connection, id, expected)).await
+        let deleting = async |connection: Arc<Connection>| {
+            Delete::of(id, expected).get_result::<Uuid>(&mut &**connection).await.optional()
+        };
+        Ok(self.connections.write(deleting).await?.is_some())
     }
 
     async fn remove_expired_keys(&self, now: Timestamp) -> Result<u64, RepositoryError> {
@@ -137,12 +140,6 @@ async fn version(
         .await
         .optional()?;
     Ok(Lookup::of(found.map(|(within, version)| (within, version.into()))))
-}
-
-/// Its members go with it.
-async fn delete(connection: Arc<Connection>, id: IcpId, expected: Version) -> QueryResult<bool> {
-    let at = icps::table.find(id.as_uuid()).filter(icps::version.eq(expected.number()));
-    diesel::delete(at).execute(&mut &**connection).await.map(|deleted| deleted > 0)
 }
 
 async fn probe(connection: Arc<Connection>) -> QueryResult<()> {

@@ -3,12 +3,14 @@
 //! Each is one statement and so one transaction, done whole or not at all whenever the connection or the server dies.
 //! Diesel runs them as it runs its own: their values are typed, and they are prepared once a connection.
 
+use std::marker::PhantomData;
+
 use chrono::{DateTime, Utc};
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Bool, Bytea, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel::{QueryResult, RunQueryDsl};
-use icp_domain::{IcpChange, IcpDocument, Timestamp, UserId};
+use icp_domain::{IcpChange, IcpDocument, IcpId, Timestamp, UserId};
 use icp_ports::{IdempotencyKey, Version};
 use uuid::Uuid;
 
@@ -17,7 +19,7 @@ macro_rules! statement {
     ($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty as $sql_type:ty),+ $(,)? } -> $result:ty, $text:literal) => {
         $(#[$doc])*
         #[derive(Debug)]
-        pub(crate) struct $name<'a> { $($field: $type),+ }
+        pub(crate) struct $name<'a> { $($field: $type,)+ lifetime: PhantomData<&'a ()> }
 
         impl QueryId for $name<'_> {
             type QueryId = $name<'static>;
@@ -116,8 +118,8 @@ statement! {
 }
 
 statement! {
-    /// Puts a document in the place of the one at the expected version. Its new version, unless it is at another. Who waits here
-    /// for another change of the same ICP sees that change's version, and does nothing.
+    /// Puts a document in the place of the one at the expected version. Its new version, unless it is at another, or somebody
+    /// else is writing it: who waited for them would hold up others on the same connection, and then do nothing.
     ///
     /// (`BETWEEN` is `=` here, and keeps PostgreSQL from finding those who are gone by walking over all users of the ICP: it
     /// plans for an ICP that has as many as usual.)
@@ -133,11 +135,14 @@ statement! {
         joined: Vec<&'a str> as Array<Text>,
         gone: Vec<&'a str> as Array<Text>,
     } -> BigInt,
-    "changed AS (
-        UPDATE icps SET version = version + 1, name = input.name, updated_at = input.updated_at,
-            active_until = input.active_until, document = input.document, name_folded = input.name_folded,
-            providers = input.providers
-        FROM input WHERE icps.id = input.id AND icps.version = input.expected
+    "target AS (
+        SELECT icps.id FROM icps, input WHERE icps.id = input.id AND icps.version = input.expected
+        FOR NO KEY UPDATE OF icps SKIP LOCKED
+    ), changed AS (
+        UPDATE icps SET version = greatest(version + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint),
+            name = input.name, updated_at = input.updated_at, active_until = input.active_until,
+            document = input.document, name_folded = input.name_folded, providers = input.providers
+        FROM input, target WHERE icps.id = target.id
         RETURNING icps.id, icps.version, icps.created_at
     ), gone AS (
         DELETE FROM icp_members USING input, changed, unnest(input.gone) AS leaver
@@ -148,6 +153,28 @@ statement! {
         SELECT unnest(input.joined), changed.created_at, changed.id FROM input, changed
     )
     SELECT version FROM changed"
+}
+
+statement! {
+    /// Deletes an ICP at the expected version, and its members with it. Its id, unless it is at another version or somebody
+    /// else is writing it.
+    Delete {
+        id: Uuid as SqlUuid,
+        expected: i64 as BigInt,
+    } -> SqlUuid,
+    "target AS (
+        SELECT icps.id FROM icps, input WHERE icps.id = input.id AND icps.version = input.expected
+        FOR UPDATE OF icps SKIP LOCKED
+    ), deleted AS (
+        DELETE FROM icps USING target WHERE icps.id = target.id RETURNING icps.id
+    )
+    SELECT id FROM deleted"
+}
+
+impl Delete<'_> {
+    pub(crate) fn of(id: IcpId, expected: Version) -> Self {
+        Self { id: id.as_uuid(), expected: expected.number(), lifetime: PhantomData }
+    }
 }
 
 impl<'a> Create<'a> {
@@ -162,6 +189,7 @@ impl<'a> Create<'a> {
             name_folded: document.folded_name(),
             providers: document.providers().as_str(),
             members: texts(document.members()),
+            lifetime: PhantomData,
         }
     }
 }
@@ -183,6 +211,7 @@ impl<'a> CreateOnce<'a> {
             key: &key.key,
             fingerprint: &key.fingerprint,
             oldest_key: IdempotencyKey::oldest_that_counts(document.created_at()).as_datetime(),
+            lifetime: PhantomData,
         }
     }
 }
@@ -201,6 +230,7 @@ impl<'a> Update<'a> {
             providers: document.providers().as_str(),
             joined: texts(change.joined()),
             gone: texts(change.left()),
+            lifetime: PhantomData,
         }
     }
 }

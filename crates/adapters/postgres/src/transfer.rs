@@ -25,9 +25,11 @@ const EXPORT_BATCH: usize = 500;
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7593173187244322159)";
 const SHARED_LOCK: &str = "SELECT pg_advisory_xact_lock_shared(7593173187244322159)";
 
-const EXISTING: &str = "SELECT id FROM icps WHERE id = ANY($1) FOR UPDATE";
+/// What is to be replaced is locked; what is skipped must only not go away.
+const TO_REPLACE: &str = "SELECT id FROM icps WHERE id = ANY($1) FOR UPDATE";
+const TO_SKIP: &str = "SELECT id FROM icps WHERE id = ANY($1) FOR KEY SHARE";
 
-const REPLACE: &str = "UPDATE icps SET version = version + 1, name = $2, created_at = $3, updated_at = $4, \
+const REPLACE: &str = "UPDATE icps SET version = greatest(version + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint), name = $2, created_at = $3, updated_at = $4, \
      active_until = $5, document = $6, name_folded = $7, providers = $8 WHERE id = $1";
 
 const FORGET_MEMBERS: &str = "DELETE FROM icp_members WHERE icp_id = ANY($1)";
@@ -90,11 +92,11 @@ async fn write_batch(
         // The constraint decides.
         OnConflict::Fail => (batch.iter().collect(), Vec::new()),
         OnConflict::Skip => {
-            let existing = existing(transaction, batch).await?;
+            let existing = existing(transaction, TO_SKIP, batch).await?;
             (first_of_each(batch, &existing), Vec::new())
         }
         OnConflict::Replace => {
-            let existing = existing(transaction, batch).await?;
+            let existing = existing(transaction, TO_REPLACE, batch).await?;
             last_of_each(batch).into_iter().partition(|document| !existing.contains(&document.id()))
         }
     };
@@ -110,9 +112,13 @@ async fn write_batch(
     Ok(())
 }
 
-async fn existing(transaction: &Transaction<'_>, batch: &[IcpDocument]) -> Result<HashSet<IcpId>, Error> {
+async fn existing(
+    transaction: &Transaction<'_>,
+    query: &str,
+    batch: &[IcpDocument],
+) -> Result<HashSet<IcpId>, Error> {
     let ids: Vec<Uuid> = batch.iter().map(|document| document.id().as_uuid()).collect();
-    let rows = transaction.query(EXISTING, &[&ids]).await?;
+    let rows = transaction.query(query, &[&ids]).await?;
     rows.iter().map(|row| row.try_get::<_, Uuid>(0).map(IcpId::from)).collect()
 }
 

@@ -29,11 +29,11 @@ pub(crate) async fn look_up(connection: Arc<Connection>, key: &IdempotencyKey) -
     })
 }
 
-/// A thousand at most, so that it takes no longer than other statements.
+/// A few, since each may be a mebibyte long, and none that another instance is removing or a create is taking over.
 pub(crate) async fn remove_expired(connection: Arc<Connection>, now: Timestamp) -> QueryResult<u64> {
     let oldest = IdempotencyKey::oldest_that_counts(now).as_datetime();
     let statement = "DELETE FROM idempotency_keys WHERE (user_id, key) IN \
-                     (SELECT user_id, key FROM idempotency_keys WHERE created_at < $1 LIMIT 1000) AND created_at < $1";
+                     (SELECT user_id, key FROM idempotency_keys WHERE created_at < $1 LIMIT 20 FOR UPDATE SKIP LOCKED)";
     diesel::sql_query(statement)
         .bind::<diesel::sql_types::Timestamptz, _>(oldest)
         .execute(&mut &**connection)

@@ -8,30 +8,33 @@ use crate::schema::icps;
 /// Documents that are read at once.
 const BATCH: i64 = 500;
 
-/// Fills what lists are searched and sorted by.
+/// Fills what lists are searched and sorted by, a batch at a time. Instances of an older version that are still at work may
+/// leave more behind, which the next start fills.
 pub(crate) fn search_columns(connection: &mut SqliteConnection) -> QueryResult<()> {
-    let mut last = i64::MIN;
     loop {
         let rows: Vec<(i64, String)> = icps::table
             .filter(icps::name_folded.is_null())
-            .filter(icps::number.ge(last))
-            .order(icps::number)
             .limit(BATCH)
             .select((icps::number, icps::document))
             .load(connection)?;
-        for (number, text) in &rows {
-            let document = Icp::from_json(text, Rules::Stored).map(IcpDocument::from).ok();
-            let (name, providers) = match &document {
-                Some(document) => (document.folded_name(), document.providers().as_str()),
-                None => ("", ""),
-            };
-            diesel::update(icps::table.find(number))
-                .set((icps::name_folded.eq(name), icps::providers.eq(providers)))
-                .execute(connection)?;
+        if rows.is_empty() {
+            return Ok(());
         }
-        match rows.last() {
-            Some((number, _)) => last = *number,
-            None => return Ok(()),
-        }
+        connection.immediate_transaction(|connection| {
+            rows.iter().try_for_each(|(key, text)| fill(connection, *key, text))
+        })?;
     }
+}
+
+fn fill(connection: &mut SqliteConnection, key: i64, text: &str) -> QueryResult<()> {
+    let document = Icp::from_json(text, Rules::Stored).map(IcpDocument::from).ok();
+    let (name, providers) = match &document {
+        Some(document) => (document.folded_name(), document.providers().as_str()),
+        None => ("", ""),
+    };
+    // Unless somebody has written it meanwhile, and filled them.
+    diesel::update(icps::table.find(key).filter(icps::name_folded.is_null()))
+        .set((icps::name_folded.eq(name), icps::providers.eq(providers)))
+        .execute(connection)
+        .map(drop)
 }

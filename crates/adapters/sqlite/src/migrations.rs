@@ -21,18 +21,18 @@ impl Schema for SqliteDatabase {
     async fn migrate(&self) -> Result<MigrationReport, SchemaError> {
         self.with_schema(|connection| {
             // Looking needs no lock, and so works while another process writes.
-            if look(connection)?.is_empty() {
-                return Ok(MigrationReport::default());
-            }
-            // Immediate: of several processes one migrates, and the others wait and find it done.
-            connection.immediate_transaction(|connection| {
-                let (created, pending) = examine(connection)?;
-                connection.run_migrations(&pending).map_err(backend)?;
-                if !pending.is_empty() {
-                    backfill::search_columns(connection)?;
-                }
-                Ok(MigrationReport { applied: names(&pending), created })
-            })
+            let report = if look(connection)?.is_empty() {
+                MigrationReport::default()
+            } else {
+                // Immediate: of several processes one migrates, and the others wait and find it done.
+                connection.immediate_transaction::<_, Failure, _>(|connection| {
+                    let (created, pending) = examine(connection)?;
+                    connection.run_migrations(&pending).map_err(backend)?;
+                    Ok(MigrationReport { applied: names(&pending), created })
+                })?
+            };
+            backfill::search_columns(connection)?;
+            Ok::<_, Failure>(report)
         })
         .await
         .map_err(|Failure(error)| error)

@@ -25,7 +25,7 @@ pub(crate) fn insert(connection: &mut SqliteConnection, document: &IcpDocument) 
     let row = diesel::insert_into(icps::table)
         .values((
             icps::id.eq(id_bytes(document.id())),
-            icps::version.eq(first_version()),
+            icps::version.eq(now()),
             icps::name.eq(document.name()),
             icps::created_at.eq(document.created_at().unix_millis()),
             icps::updated_at.eq(document.updated_at().unix_millis()),
@@ -44,12 +44,19 @@ pub(crate) fn insert(connection: &mut SqliteConnection, document: &IcpDocument) 
     Ok(Some(Row { number, version }))
 }
 
-/// Versions start from the time, so that an ICP which is deleted and comes back goes on above what it had.
+diesel::define_sql_function! {
+    /// The greater of two numbers.
+    #[sql_name = "max"]
+    fn greatest(one: diesel::sql_types::BigInt, other: diesel::sql_types::BigInt) -> diesel::sql_types::BigInt;
+}
+
+/// Versions follow the time, in microseconds: an ICP that comes back after it was deleted, or after a database was restored
+/// from a backup, goes on above what it had.
 #[expect(
     clippy::disallowed_methods,
     reason = "the storage's own clock, which SQLite has in milliseconds only"
 )]
-fn first_version() -> i64 {
+fn now() -> i64 {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX).max(1)
 }
@@ -58,7 +65,7 @@ fn first_version() -> i64 {
 pub(crate) fn replace(connection: &mut SqliteConnection, document: &IcpDocument) -> QueryResult<Row> {
     let (number, version) = diesel::update(icps::table.filter(icps::id.eq(id_bytes(document.id()))))
         .set((
-            icps::version.eq(icps::version + 1),
+            icps::version.eq(greatest(icps::version + 1, now())),
             icps::name.eq(document.name()),
             icps::created_at.eq(document.created_at().unix_millis()),
             icps::updated_at.eq(document.updated_at().unix_millis()),

@@ -53,11 +53,11 @@ pub(crate) fn store(
         .map(drop)
 }
 
-/// A thousand at most: nobody else writes meanwhile.
+/// A few, since each may be a mebibyte long, and nobody else writes meanwhile.
 pub(crate) fn remove_expired(connection: &mut SqliteConnection, now: Timestamp) -> QueryResult<u64> {
     diesel::sql_query(
         "DELETE FROM idempotency_keys WHERE rowid IN \
-         (SELECT rowid FROM idempotency_keys WHERE created_at < ? LIMIT 1000)",
+         (SELECT rowid FROM idempotency_keys WHERE created_at < ? LIMIT 20)",
     )
     .bind::<diesel::sql_types::BigInt, _>(IdempotencyKey::oldest_that_counts(now).unix_millis())
     .execute(connection)

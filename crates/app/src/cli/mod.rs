@@ -4,6 +4,7 @@ mod config;
 mod export;
 mod import;
 mod migrate;
+mod openapi;
 mod output;
 mod serve;
 mod token;
@@ -39,6 +40,8 @@ enum Command {
     Export,
     /// Prints a token of the development sign-in
     Token(token::Options),
+    /// Prints the API's description (OpenAPI 3.1)
+    Openapi,
     /// Prints the settings in force and where each comes from
     Config,
 }
@@ -56,6 +59,10 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> anyhow::Result<()> {
+    if let Some(Command::Openapi) = cli.command {
+        // It is the same whatever the settings.
+        return openapi::run();
+    }
     let settings = Settings::load(&Surroundings::of_process(cli.config))?;
     telemetry::start(&settings.log);
     match cli.command.unwrap_or(Command::Serve) {
@@ -66,6 +73,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Export => block_on(export::run(&settings)),
         Command::Token(options) => token::run(&settings, options),
         Command::Config => config::run(&settings),
+        Command::Openapi => openapi::run(),
     }
 }
 

@@ -15,7 +15,7 @@ use super::connections::{Answer, InFlight};
 use super::problem::ApiError;
 use super::request_body::{AnswerBeforeBody, RequestBody};
 use super::request_id::{self, RequestId};
-use super::{compression, etag};
+use super::{compression, cors, etag};
 
 /// The outermost layer.
 pub(super) async fn surround<B: MessageBody + 'static>(
@@ -45,6 +45,7 @@ pub(super) async fn surround<B: MessageBody + 'static>(
     let coding = headers.get(CONTENT_ENCODING).and_then(|coding| coding.to_str().ok()).map(str::to_owned);
     etag::mark_coding(headers, coding.as_deref());
     compression::merge_vary(headers);
+    cors::say_nothing_to_others(headers);
     Ok(response.map_body(|_, answer| {
         let answer = match body.and_then(|body| body.payload()) {
             Some(unread) => AnswerBeforeBody::boxed(answer, unread),

@@ -3,10 +3,22 @@
 use actix_cors::Cors;
 use actix_web::http::Method;
 use actix_web::http::header::{
-    AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH, LINK, LOCATION,
+    ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, IF_MATCH,
+    IF_NONE_MATCH, LINK, LOCATION,
 };
 
 use super::request_id;
+
+/// An origin that is not allowed hears nothing about what others may do.
+pub(super) fn say_nothing_to_others(headers: &mut HeaderMap) {
+    if headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
+        return;
+    }
+    let names = headers.keys().filter(|name| name.as_str().starts_with("access-control-"));
+    for name in names.cloned().collect::<Vec<_>>() {
+        headers.remove(name);
+    }
+}
 
 /// How long a browser may remember an answer about this.
 const MAX_AGE_SECONDS: usize = 3_600;

@@ -10,6 +10,7 @@ mod health;
 mod icps;
 mod idempotency_key;
 mod json_body;
+mod openapi;
 mod problem;
 mod request_body;
 mod request_id;
@@ -51,6 +52,11 @@ impl std::fmt::Debug for Api {
 fn routes(config: &mut web::ServiceConfig) {
     config
         .configure(icps::routes)
+        .service(
+            probe("/api/v1/openapi.json")
+                .route(web::get().to(openapi::handle))
+                .route(web::head().to(openapi::handle)),
+        )
         .service(probe("/health/live").route(web::get().to(health::live)).route(web::head().to(health::live)))
         .service(
             probe("/health/ready").route(web::get().to(health::ready)).route(web::head().to(health::ready)),

@@ -14,7 +14,7 @@ use actix_web::{HttpMessage as _, HttpRequest};
 use futures_util::StreamExt as _;
 use tokio::time::timeout;
 
-/// For a body, from its request's head to its last byte.
+/// For a body, from when it is known who sends it to its last byte.
 pub(super) const READ_LIMIT: Duration = Duration::from_secs(15);
 
 /// The body of a request, for as long as nobody has read it.

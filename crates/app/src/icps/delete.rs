@@ -1,8 +1,8 @@
 use icp_domain::{Caller, IcpId};
 use icp_ports::Version;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
-use super::{IcpService, Known, PATIENCE, Refusal, found};
+use super::{IcpService, Known, PATIENCE, Refusal, TRY_AGAIN, found};
 
 impl IcpService {
     /// Deletes an ICP for good, at whatever version it is, or at those alone that are named.
@@ -25,6 +25,7 @@ impl IcpService {
             if Instant::now() >= deadline {
                 return Err(Refusal::Contended);
             }
+            sleep(TRY_AGAIN).await;
         }
     }
 }

@@ -26,6 +26,9 @@ pub(crate) use refusal::Refusal;
 /// How long a request goes on trying where others keep coming in between.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// How soon it tries again: a write of somebody else takes about that long.
+const TRY_AGAIN: Duration = Duration::from_millis(2);
+
 /// The use cases. Access is decided here and nowhere else: by asking the repository within what the caller's rule allows.
 #[derive(Clone)]
 pub(crate) struct IcpService {

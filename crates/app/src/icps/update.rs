@@ -2,9 +2,9 @@ use std::sync::Arc;
 
 use icp_domain::{Caller, Icp, IcpChange, IcpId, IcpPatch, Rules, Timestamp};
 use icp_ports::{StoredIcp, Version};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
-use super::{IcpService, Known, PATIENCE, Refusal, found};
+use super::{IcpService, Known, PATIENCE, Refusal, TRY_AGAIN, found};
 use crate::offload;
 
 impl IcpService {
@@ -42,6 +42,7 @@ impl IcpService {
             if Instant::now() >= deadline {
                 return Err(Refusal::Contended);
             }
+            sleep(TRY_AGAIN).await;
         }
     }
 }

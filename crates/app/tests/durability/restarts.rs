@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use icp_testkit::postgres::{Server, ServerOptions};
+use icp_testkit::postgres::{self, Server, ServerOptions};
 use serde_json::Value;
 use tokio::time::sleep;
 
@@ -12,6 +12,30 @@ use crate::support::Setup;
 
 /// What "a little after" the outage means.
 const A_LITTLE: Duration = Duration::from_secs(3);
+
+/// The workers of a service that stops end one after the other, and share their connections until the last.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_is_stopped_finishes_the_writes_in_flight() {
+    for round in 0..3 {
+        let database = postgres::shared().database();
+        let setup = Setup::new().with("ICP__DATABASE__URL", database.url()).with("ICP__SERVER__WORKERS", "4");
+        let mut service = setup.clone().start();
+        let mut writers: Vec<_> = (0..8).map(|number| Writer::new(&setup, number)).collect();
+        let address = service.address.clone();
+        write_during(&mut writers, &address, async {
+            sleep(Duration::from_millis(500 + 40 * round)).await;
+            service.signal("TERM");
+            sleep(Duration::from_millis(300)).await;
+        })
+        .await;
+        assert!(service.ended_within(Duration::from_secs(10)).is_some_and(|status| status.success()));
+        // Whoever came too late found the door closed, and nobody was sent away once inside.
+        for (_, error) in writers.iter().flat_map(|writer| &writer.errors) {
+            assert!(!error.starts_with("500"), "{error}");
+        }
+        settle(&mut writers, &setup.start()).await;
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn writers_see_errors_only_during_the_outage_and_all_in_the_contracts_shape() {

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test target uses some of it")]
 
+mod conformity;
+
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
@@ -215,10 +217,16 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// What is answered to a request: it must be what the API's description says.
     pub(crate) async fn of(request: reqwest::RequestBuilder) -> Self {
-        let response = request.send().await.expect("it answers");
+        let (client, request) = request.build_split();
+        let request = request.expect("a request");
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let response = client.execute(request).await.expect("it answers");
         let (status, headers) = (response.status(), response.headers().clone());
-        Self { status, headers, body: response.text().await.expect("it answers in full") }
+        let answer = Self { status, headers, body: response.text().await.expect("it answers in full") };
+        conformity::check(&method, &path, &answer);
+        answer
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {

@@ -32,7 +32,7 @@ fn strong_forms(tag: &str) -> Vec<String> {
 fn no_forms(tag: &str) -> Vec<String> {
     let bare = tag.trim_matches('"');
     let forms = ["", "x", "\"\"", "\"*\"", OTHER, "\"1-gzip\"", "W/\"1\"", "w/", "**", "\"x\", \"y\""];
-    let near = [bare.to_owned(), format!("\"{bare}"), format!("\"{bare}-deflate\""), format!("\"0{bare}\"")];
+    let near = [bare.to_owned(), format!("\"{bare}"), format!("\"{bare}-compress\""), format!("\"0{bare}\"")];
     forms.map(str::to_owned).into_iter().chain(near).collect()
 }
 

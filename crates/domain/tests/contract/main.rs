@@ -14,6 +14,7 @@ mod lenient_properties;
 mod mutation_properties;
 mod regexes;
 mod scanner_properties;
+mod schemas;
 mod storable;
 mod strict_combinations;
 mod strict_shape;

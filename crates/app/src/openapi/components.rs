@@ -1,0 +1,229 @@
+//! What operations share: schemas, parameters, headers and the answers of errors.
+
+use icp_domain::{FaultCode, schema};
+use serde_json::{Map, Value, json};
+
+/// Every error: its name among the components, its status and code, and when it comes.
+const ERRORS: [(&str, u16, &str, &str); 12] = [
+    (
+        "BadRequest",
+        400,
+        "BAD_REQUEST",
+        "What was sent is not what the request takes. `errors` lists all faults at once.",
+    ),
+    ("Unauthorized", 401, "UNAUTHORIZED", "Nobody is signed in: there is no valid session token."),
+    ("Forbidden", 403, "FORBIDDEN", "The ICP exists, and the caller has no access to it."),
+    ("NotFound", 404, "NOT_FOUND", "There is no such ICP."),
+    (
+        "Conflict",
+        409,
+        "CONFLICT",
+        "Another request is in the way: one with the same `Idempotency-Key` that is still at work, or \
+      others that keep changing the ICP. Try again a little later.",
+    ),
+    (
+        "PreconditionFailed",
+        412,
+        "PRECONDITION_FAILED",
+        "The ICP is not at the version that `If-Match` names: it has changed. \
+      Nothing was done.",
+    ),
+    ("PayloadTooLarge", 413, "PAYLOAD_TOO_LARGE", "The body has more than 1 MiB."),
+    (
+        "UnsupportedMediaType",
+        415,
+        "UNSUPPORTED_MEDIA_TYPE",
+        "The body is not JSON in UTF-8, or does not say so.",
+    ),
+    ("KeyReused", 422, "IDEMPOTENCY_KEY_REUSED", "The `Idempotency-Key` came with another body before."),
+    (
+        "MethodNotAllowed",
+        405,
+        "METHOD_NOT_ALLOWED",
+        "There is no such method here. `Allow` names those that there are.",
+    ),
+    (
+        "Internal",
+        500,
+        "INTERNAL_ERROR",
+        "An unexpected error on the server's side. After a write it is not known whether it was \
+      done.",
+    ),
+    ("Unavailable", 503, "SERVICE_UNAVAILABLE", "The service takes no more for the moment."),
+];
+
+/// Those that an operation may answer, by their names here.
+pub(super) fn errors(names: &[&str]) -> Map<String, Value> {
+    let wanted = ERRORS.iter().filter(|(name, ..)| names.contains(name));
+    wanted.map(|(name, status, ..)| (status.to_string(), reference("responses", name))).collect()
+}
+
+pub(super) fn reference(kind: &str, name: &str) -> Value {
+    json!({"$ref": format!("#/components/{kind}/{name}")})
+}
+
+pub(super) fn components() -> Value {
+    let mut schemas = schema::components();
+    schemas.extend(own_schemas());
+    json!({
+        "schemas": schemas,
+        "responses": responses(),
+        "parameters": parameters(),
+        "headers": headers(),
+        "securitySchemes": {
+            "session": {
+                "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+                "description": "A Clerk session token. Under the development sign-in, `icp token --user ID` makes one.",
+            },
+        },
+    })
+}
+
+fn own_schemas() -> Map<String, Value> {
+    let codes: Vec<_> = ERRORS.iter().map(|(_, _, code, _)| code).collect();
+    let fault_codes = [
+        FaultCode::Required,
+        FaultCode::UnknownField,
+        FaultCode::InvalidType,
+        FaultCode::InvalidValue,
+        FaultCode::OutOfRange,
+        FaultCode::TooLong,
+        FaultCode::Duplicate,
+        FaultCode::ReadOnly,
+        FaultCode::Malformed,
+    ]
+    .map(FaultCode::as_str);
+    let schemas = json!({
+        "IcpList": {"type": "array", "items": reference("schemas", "Icp"), "description": "ICPs in the order that was asked for."},
+        "Problem": {
+            "type": "object", "description": "An error (RFC 9457).",
+            "required": ["type", "title", "status", "detail", "code", "requestId"],
+            "properties": {
+                "type": {"type": "string", "description": "Always `about:blank`: the title says all that it would."},
+                "title": {"type": "string", "description": "The name of the status."},
+                "status": {"type": "integer", "minimum": 400, "maximum": 599, "description": "The status of the answer."},
+                "detail": {"type": "string", "description": "What is wrong, in a sentence for people."},
+                "code": {"type": "string", "enum": codes, "description": "What is wrong, for programs. The codes are stable."},
+                "requestId": {"type": "string", "description": "By which the service's log knows the request; also the header \
+                    `x-request-id`."},
+                "errors": {
+                    "type": "array", "minItems": 1, "items": reference("schemas", "Fault"),
+                    "description": "With a 400 for what was sent: every fault of it.",
+                },
+            },
+            "additionalProperties": false,
+        },
+        "Fault": {
+            "type": "object",
+            "description": "One thing that is wrong with what was sent: with the body, at `pointer`, or with a `parameter` of the \
+                path, the query or the head.",
+            "required": ["code", "detail"],
+            "properties": {
+                "pointer": {"type": "string", "format": "json-pointer", "description": "Where in the body (RFC 6901).",
+                    "examples": ["/customFilterCriteria/0/value"]},
+                "parameter": {"type": "string", "description": "Which parameter.", "examples": ["limit"]},
+                "code": {"type": "string", "enum": fault_codes, "description": "What kind of fault. The codes are stable."},
+                "detail": {"type": "string", "description": "What would be right, in a sentence for people."},
+            },
+            "oneOf": [{"required": ["pointer"]}, {"required": ["parameter"]}],
+            "additionalProperties": false,
+        },
+        "Liveness": {
+            "type": "object", "description": "The process works.", "required": ["status"],
+            "properties": {"status": {"type": "string", "const": "live"}},
+        },
+        "Readiness": {
+            "type": "object", "description": "Whether the service can do its work.", "required": ["status", "checks"],
+            "properties": {
+                "status": {"type": "string", "enum": ["ready", "not ready"]},
+                "checks": {
+                    "type": "object", "required": ["database", "keys"],
+                    "properties": {"database": check("The database."), "keys": check("The keys that tokens are checked with.")},
+                },
+            },
+        },
+    });
+    match schemas {
+        Value::Object(schemas) => schemas,
+        _ => Map::new(),
+    }
+}
+
+fn check(description: &str) -> Value {
+    json!({"type": "string", "enum": ["ok", "stale", "unavailable"], "description": description})
+}
+
+fn responses() -> Map<String, Value> {
+    ERRORS
+        .iter()
+        .map(|(name, status, code, when)| ((*name).to_owned(), response(*status, code, when)))
+        .collect()
+}
+
+fn response(status: u16, code: &str, when: &str) -> Value {
+    let example = json!({
+        "type": "about:blank", "title": title(status), "status": status, "detail": when, "code": code,
+        "requestId": "3d511764-c5b6-475a-b7ee-c11850e0bda6",
+    });
+    let mut headers = json!({"x-request-id": reference("headers", "RequestId")});
+    if let Some(name) = match status {
+        401 => Some("WWW-Authenticate"),
+        405 => Some("Allow"),
+        _ => None,
+    } && let Value::Object(headers) = &mut headers
+    {
+        headers.insert(name.to_owned(), reference("headers", &name.replace('-', "")));
+    }
+    json!({
+        "description": when,
+        "headers": headers,
+        "content": {"application/problem+json": {"schema": reference("schemas", "Problem"), "example": example}},
+    })
+}
+
+fn title(status: u16) -> &'static str {
+    actix_web::http::StatusCode::from_u16(status)
+        .ok()
+        .and_then(|status| status.canonical_reason())
+        .unwrap_or_default()
+}
+
+fn parameters() -> Value {
+    json!({
+        "Id": {
+            "name": "id", "in": "path", "required": true, "schema": {"type": "string", "format": "uuid"},
+            "description": "Which ICP.", "example": "550e8400-e29b-41d4-a716-446655440000",
+        },
+        "IfMatch": {
+            "name": "If-Match", "in": "header", "schema": {"type": "string"}, "example": "\"1795490684102427\"",
+            "description": "Do it only if the ICP is at the version with this `ETag`, or one of several; `*` for any. (RFC 9110)",
+        },
+        "IfNoneMatch": {
+            "name": "If-None-Match", "in": "header", "schema": {"type": "string"}, "example": "\"1795490684102427\"",
+            "description": "The `ETag`s of what the client has: 304 without a body if one of them still holds. (RFC 9110)",
+        },
+        "IdempotencyKey": {
+            "name": "Idempotency-Key", "in": "header",
+            "schema": {"type": "string", "minLength": 1}, "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
+            "description": "Makes a create safe to repeat: the same key with the same body, byte for byte, gives the first answer \
+                again for 24 hours. 1 to 255 visible ASCII characters, in quotes or bare. \
+                (draft-ietf-httpapi-idempotency-key-header)",
+        },
+    })
+}
+
+fn headers() -> Value {
+    let header = |description: &str, example: &str| json!({"description": description, "required": true, "schema": {"type": "string"}, "example": example});
+    json!({
+        "ETag": header("The version, for `If-None-Match` and `If-Match`.", "\"1795490684102427\""),
+        "Location": header("Where the ICP is.", "/api/v1/entities/icps/550e8400-e29b-41d4-a716-446655440000"),
+        "RequestId": header("By which the service's log knows the request: the client's own, or a new one.",
+            "3d511764-c5b6-475a-b7ee-c11850e0bda6"),
+        "WWWAuthenticate": header("How to sign in. (RFC 6750)", "Bearer"),
+        "Allow": header("The methods that there are.", "GET, HEAD, OPTIONS"),
+        "Link": {
+            "description": "The way to the next page, where there is one. (RFC 8288)", "schema": {"type": "string"},
+            "example": "</api/v1/entities/icps?limit=100&cursor=AbP2>; rel=\"next\"",
+        },
+    })
+}

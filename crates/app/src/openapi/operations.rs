@@ -1,0 +1,177 @@
+//! What can be asked, and what is answered.
+
+use serde_json::{Map, Value, json};
+
+use super::components::{errors, reference};
+
+const JSON: &str = "application/json";
+
+pub(super) fn paths() -> Value {
+    json!({
+        "/api/v1/entities/icps": {"get": list_icps(), "post": create_icp()},
+        "/api/v1/entities/icps/{id}": {"get": get_icp(), "patch": update_icp(), "delete": delete_icp()},
+        "/health/live": {"get": live()},
+        "/health/ready": {"get": ready()},
+        "/api/v1/openapi.json": {"get": description()},
+    })
+}
+
+fn list_icps() -> Value {
+    let query = |name: &str, schema: Value, description: &str| json!({"name": name, "in": "query", "schema": schema, "description": description});
+    let text = || json!({"type": "string", "minLength": 1, "maxLength": 255});
+    json!({
+        "operationId": "listIcps", "tags": ["ICPs"], "summary": "List ICPs",
+        "description": "Every ICP that names the caller, oldest first, expired ones included. Parameters narrow it down; with \
+            `limit`, an answer that is not the last has a `Link` to the next page.",
+        "parameters": [
+            query("active", json!({"type": "boolean"}), "ICPs that have not reached their `activeUntil`, or those that have."),
+            query("updatedSince", json!({"type": "string", "format": "date-time"}), "ICPs that were changed then or later."),
+            query("name", text(), "ICPs whose name holds this, in whatever case."),
+            query("provider", text(), "ICPs that name this provider, in their lead provider criteria, custom filters or CRM \
+                filters."),
+            query("sort", json!({"type": "string", "enum": ["createdAt", "updatedAt", "name"], "default": "createdAt"}),
+                "What the list is sorted by; those that are alike, by their ids."),
+            query("order", json!({"type": "string", "enum": ["asc", "desc"], "default": "asc"}), "In which direction."),
+            query("limit", json!({"type": "integer", "minimum": 1, "maximum": 1000}), "How many at once; all without it."),
+            query("cursor", json!({"type": "string"}), "Where the page before this one ended: take it from its `Link`."),
+            reference("parameters", "IfNoneMatch"),
+        ],
+        "responses": with_errors(
+            json!({
+                "200": answer("The ICPs.", "IcpList", &["ETag", "Link"]),
+                "304": empty("The list is as the client has it.", &["ETag"]),
+            }),
+            &["BadRequest", "Unauthorized", "Internal"],
+        ),
+    })
+}
+
+fn create_icp() -> Value {
+    json!({
+        "operationId": "createIcp", "tags": ["ICPs"], "summary": "Create an ICP",
+        "description": "The caller is among its users, whether the body lists them or not.",
+        "parameters": [reference("parameters", "IdempotencyKey")],
+        "requestBody": body(&[JSON], "NewIcp", &json!({
+            "name": "Enterprise Tech Buyers",
+            "leadProviderCriteria": [
+                {"provider": "baseProvider", "type": "person", "filters": {"job_title": ["CTO"], "location": ["Germany"]}},
+            ],
+            "customFilterCriteria": [
+                {"type": "website", "provider": "browserUse", "prompt": "Does the company sell to enterprises?"},
+                {"type": "webscraping", "provider": "firecrawl", "extractionPrompt": "The tools that they use",
+                    "pageFindingPrompt": "Pages about technology", "includeSearchStrings": ["cloud"], "excludeSearchStrings": []},
+                {"type": "ai", "entityType": "company", "prompt": "Is this a software company?"},
+                {"type": "maxPeoplePerCompany", "value": 3},
+                {"type": "maxPercentFromCRM", "value": 50},
+                {"type": "minDaysUntilReuse", "value": 90},
+                {"type": "matchFieldWithRegex", "field": "company.headcount", "regex": "^[0-9]{3,}$"},
+            ],
+            "leadsPerList": 25,
+        })),
+        "responses": with_errors(
+            json!({"201": answer("The ICP.", "Icp", &["ETag", "Location"])}),
+            &["BadRequest", "Unauthorized", "Conflict", "PayloadTooLarge", "UnsupportedMediaType", "KeyReused", "Internal"],
+        ),
+    })
+}
+
+fn get_icp() -> Value {
+    json!({
+        "operationId": "getIcp", "tags": ["ICPs"], "summary": "Get an ICP",
+        "description": "For its users and for admins.",
+        "parameters": [reference("parameters", "Id"), reference("parameters", "IfNoneMatch")],
+        "responses": with_errors(
+            json!({
+                "200": answer("The ICP.", "Icp", &["ETag"]),
+                "304": empty("The ICP is as the client has it.", &["ETag"]),
+            }),
+            &["BadRequest", "Unauthorized", "Forbidden", "NotFound", "Internal"],
+        ),
+    })
+}
+
+fn update_icp() -> Value {
+    json!({
+        "operationId": "updateIcp", "tags": ["ICPs"], "summary": "Change an ICP",
+        "description": "The members of the body replace those that are there. Two who change different members at the same moment \
+            both keep their change.",
+        "parameters": [reference("parameters", "Id"), reference("parameters", "IfMatch")],
+        "requestBody": body(
+            &["application/merge-patch+json", JSON], "IcpPatch", &json!({"leadsPerList": 50, "activeUntil": null}),
+        ),
+        "responses": with_errors(
+            json!({"200": answer("The whole ICP as it is now.", "Icp", &["ETag"])}),
+            &["BadRequest", "Unauthorized", "Forbidden", "NotFound", "Conflict", "PreconditionFailed", "PayloadTooLarge",
+                "UnsupportedMediaType", "Internal"],
+        ),
+    })
+}
+
+fn delete_icp() -> Value {
+    json!({
+        "operationId": "deleteIcp", "tags": ["ICPs"], "summary": "Delete an ICP",
+        "description": "For good.",
+        "parameters": [reference("parameters", "Id"), reference("parameters", "IfMatch")],
+        "responses": with_errors(
+            json!({"204": empty("It is gone.", &[])}),
+            &["BadRequest", "Unauthorized", "Forbidden", "NotFound", "Conflict", "PreconditionFailed", "Internal"],
+        ),
+    })
+}
+
+fn live() -> Value {
+    service("isLive", "Whether the process works", &json!({"200": answer("It does.", "Liveness", &[])}))
+}
+
+fn ready() -> Value {
+    let responses = json!({
+        "200": answer("It can.", "Readiness", &[]),
+        "503": answer("It cannot, and `checks` says why.", "Readiness", &[]),
+    });
+    service("isReady", "Whether the service can do its work", &responses)
+}
+
+fn description() -> Value {
+    let document = json!({
+        "description": "This document.", "headers": headers(&[]), "content": {JSON: {"schema": {"type": "object"}}},
+    });
+    service("getDescription", "The description of this API", &json!({"200": document}))
+}
+
+fn service(operation: &str, summary: &str, responses: &Value) -> Value {
+    json!({
+        "operationId": operation, "tags": ["Service"], "summary": summary, "description": "No sign-in is needed.",
+        "security": [], "responses": responses,
+    })
+}
+
+fn with_errors(mut responses: Value, names: &[&str]) -> Value {
+    if let Value::Object(responses) = &mut responses {
+        responses.extend(errors(names));
+    }
+    responses
+}
+
+fn answer(description: &str, schema: &str, headers_of: &[&str]) -> Value {
+    json!({
+        "description": description,
+        "headers": headers(headers_of),
+        "content": {JSON: {"schema": reference("schemas", schema)}},
+    })
+}
+
+fn empty(description: &str, headers_of: &[&str]) -> Value {
+    json!({"description": description, "headers": headers(headers_of)})
+}
+
+fn headers(names: &[&str]) -> Map<String, Value> {
+    let request_id = ("x-request-id".to_owned(), reference("headers", "RequestId"));
+    names.iter().map(|name| ((*name).to_owned(), reference("headers", name))).chain([request_id]).collect()
+}
+
+fn body(media_types: &[&str], schema: &str, example: &Value) -> Value {
+    let content = |_| json!({"schema": reference("schemas", schema), "example": example});
+    let content: Map<String, Value> =
+        media_types.iter().map(|media_type| ((*media_type).to_owned(), content(media_type))).collect();
+    json!({"required": true, "content": content})
+}

@@ -1,0 +1,109 @@
+//! Whether answers are what the API's description says, for every answer that a test gets.
+
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex};
+
+use icp_domain::criteria::CustomFilter;
+use jsonschema::Validator;
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+
+use super::Answer;
+
+static DOCUMENT: LazyLock<Value> = LazyLock::new(icp_app::openapi::document);
+static VALIDATORS: LazyLock<Mutex<HashMap<String, Validator>>> = LazyLock::new(Mutex::default);
+
+/// Fails when an answer to a described operation is not what the description says. What nobody described (other
+/// methods, unknown addresses) has to be an error in the usual shape, and is checked where it is tested.
+#[track_caller]
+pub(super) fn check(method: &Method, path: &str, answer: &Answer) {
+    let Some(operation) = operation(method, path) else { return };
+    let status = answer.status.as_str();
+    let response = resolve(&operation["responses"][status]);
+    assert!(response.is_object(), "{method} {path} is not described to answer {status}: {answer:?}");
+    for (name, header) in response["headers"].as_object().into_iter().flatten() {
+        let is_required = resolve(header)["required"] == json!(true);
+        assert!(
+            !is_required || answer.headers.contains_key(name),
+            "{method} {path} lacks {name}: {answer:?}"
+        );
+    }
+    let media_type = answer.header("content-type");
+    match response["content"].as_object() {
+        None => assert_eq!(answer.body, "", "{method} {path}: {answer:?}"),
+        Some(_) if method == Method::HEAD => {}
+        Some(content) => {
+            let schema =
+                &content.get(media_type).unwrap_or_else(|| panic!("{method} {path}: {answer:?}"))["schema"];
+            check_body(schema, answer);
+        }
+    }
+}
+
+#[track_caller]
+fn check_body(schema: &Value, answer: &Answer) {
+    // A compressed body is decoded by its test, and numbers beyond a double are no fault.
+    if answer.headers.contains_key("content-encoding") {
+        return;
+    }
+    let Ok(mut body) = serde_json::from_str(&answer.body) else { return };
+    ignore_what_is_not_known(&mut body);
+    let mut validators = VALIDATORS.lock().expect("no panic");
+    let validator = validators.entry(schema.to_string()).or_insert_with(|| validator(schema));
+    let fault = validator.iter_errors(&body).next();
+    let fault = fault.map(|fault| format!("{fault} at {}", fault.instance_path()));
+    drop(validators);
+    assert_eq!(fault, None, "{answer:?}");
+}
+
+/// As the description asks of clients.
+fn ignore_what_is_not_known(value: &mut Value) {
+    match value {
+        Value::Array(elements) => elements.iter_mut().for_each(ignore_what_is_not_known),
+        Value::Object(members) => {
+            let is_known = |filter: &Value| {
+                filter["type"].as_str().is_some_and(|name| CustomFilter::TYPE_NAMES.contains(&name))
+            };
+            if let Some(filters) = members.get_mut("customFilterCriteria").and_then(Value::as_array_mut) {
+                filters.retain(is_known);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn validator(schema: &Value) -> Validator {
+    let mut root = schema.as_object().cloned().unwrap_or_default();
+    root.insert("components".to_owned(), json!({"schemas": DOCUMENT["components"]["schemas"]}));
+    let options = jsonschema::options().should_validate_formats(true);
+    options.build(&Value::Object(root)).expect("the description holds schemas")
+}
+
+fn operation(method: &Method, path: &str) -> Option<&'static Value> {
+    // Names of methods are told apart by case.
+    let method = match method.as_str() {
+        "GET" | "HEAD" => "get",
+        "POST" => "post",
+        "PATCH" => "patch",
+        "DELETE" => "delete",
+        _ => return None,
+    };
+    let paths = DOCUMENT["paths"].as_object().map(Map::iter)?;
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let described = paths.into_iter().find(|(described, _)| matches(described, path))?.1;
+    described.get(method)
+}
+
+fn matches(described: &str, path: &str) -> bool {
+    let mut segments = path.split('/');
+    let fits =
+        |segment: &str| segments.next().is_some_and(|given| segment.starts_with('{') || segment == given);
+    described.split('/').all(fits) && segments.next().is_none()
+}
+
+fn resolve(value: &'static Value) -> &'static Value {
+    match value["$ref"].as_str() {
+        Some(reference) => DOCUMENT.pointer(reference.trim_start_matches('#')).unwrap_or(&Value::Null),
+        None => value,
+    }
+}

@@ -1,0 +1,119 @@
+//! The schemas say what the code does.
+
+use icp_domain::{Icp, IcpPatch, NewIcp, Rules, schema};
+use icp_testkit::fixtures::EXAMPLE_LIST;
+use jsonschema::Validator;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::generate::{Tree, mutated, mutations};
+use super::support::{FULL, cases};
+
+fn validator(name: &str) -> Validator {
+    let schema = schema::json_schema(name).unwrap();
+    jsonschema::options().should_validate_formats(true).build(&schema).unwrap()
+}
+
+/// A body that creates what `FULL` is.
+fn body() -> Value {
+    let mut body: Value = serde_json::from_str(FULL).unwrap();
+    for name in ["id", "createdAt", "updatedAt"] {
+        body.as_object_mut().unwrap().remove(name);
+    }
+    body
+}
+
+#[test]
+fn every_schema_is_one_and_refers_to_what_is_there() {
+    for name in schema::components().keys() {
+        let schema =
+            schema::json_schema(name).unwrap_or_else(|| panic!("{name} refers to what is not there"));
+        jsonschema::draft202012::meta::validate(&schema).unwrap_or_else(|error| panic!("{name}: {error}"));
+        validator(name);
+    }
+    assert!(schema::json_schema("Nothing").is_none());
+}
+
+#[test]
+fn the_examples_of_the_contract_are_icps() {
+    let list: Value = serde_json::from_str(EXAMPLE_LIST).unwrap();
+    for icp in list.as_array().unwrap() {
+        validator("Icp").validate(icp).unwrap();
+    }
+    let full: Icp = serde_json::from_str(FULL).unwrap();
+    validator("Icp").validate(&serde_json::to_value(&full).unwrap()).unwrap();
+}
+
+#[test]
+fn an_answer_states_every_member() {
+    let full = serde_json::to_value(serde_json::from_str::<Icp>(FULL).unwrap()).unwrap();
+    for name in full.as_object().unwrap().keys() {
+        let mut without = full.clone();
+        without.as_object_mut().unwrap().remove(name);
+        assert!(!validator("Icp").is_valid(&without), "without {name}");
+    }
+    let mut newer = full;
+    newer["colour"] = json!("red");
+    assert!(validator("Icp").is_valid(&newer), "a newer version may say more");
+}
+
+#[test]
+fn a_create_and_a_patch_are_described_as_they_are_read() {
+    let right =
+        [json!({}), json!({"name": "x"}), body(), json!({"leadsPerList": 10.0}), json!({"crmFilters": null})];
+    for members in right {
+        validator("IcpPatch").validate(&members).unwrap();
+        IcpPatch::from_json(&members.to_string()).unwrap();
+    }
+    for (member, value) in [
+        ("colour", json!(1)),
+        ("name", json!("")),
+        ("name", json!("x".repeat(256))),
+        ("name", Value::Null),
+        ("leadsPerList", json!(0)),
+        ("leadsPerList", json!(10.5)),
+        ("userIds", json!(["a b"])),
+        ("userIds", json!(["a", "a"])),
+        ("activeUntil", json!("tomorrow")),
+        ("leadProviderCriteria", json!([{"provider": "other", "filters": {}}])),
+        ("customFilterCriteria", json!([{"type": "ofNextYear"}])),
+        ("customFilterCriteria", json!([{"type": "maxPercentFromCRM", "value": 101}])),
+        ("customFilterCriteria", json!([{"type": "ai", "entityType": "dog", "prompt": ""}])),
+        ("crmFilters", json!({"provider": "bullhorn"})),
+        ("crmFilters", json!({"provider": "bullhorn", "filters": [{"path": "", "mode": "x"}]})),
+    ] {
+        let patch = json!({member: value});
+        assert!(!validator("IcpPatch").is_valid(&patch), "{patch}");
+        assert!(IcpPatch::from_json(&patch.to_string()).is_err(), "{patch}");
+        let mut new = body();
+        new[member] = patch[member].clone();
+        assert!(!validator("NewIcp").is_valid(&new), "{patch}");
+        assert!(NewIcp::from_json(&new.to_string()).is_err(), "{patch}");
+    }
+    for name in ["id", "createdAt", "updatedAt"] {
+        let mut new = body();
+        new[name] = json!("2024-01-15T10:30:00.000Z");
+        assert!(!validator("NewIcp").is_valid(&new), "{name}");
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(1_000))]
+
+    #[test]
+    fn what_is_accepted_is_described(mutations in mutations()) {
+        let tree = Tree::of(icp_domain::json::Json::parse(FULL).unwrap());
+        let text = mutated(tree, mutations).compact();
+        // A value keeps the last of two members of one name, and no number beyond a double: strict rules refuse the one,
+        // and the other says nothing about the schema.
+        let Ok(value) = serde_json::from_str::<Value>(&text) else { return Ok(()) };
+        if let Ok(icp) = Icp::from_json(&text, Rules::Strict) {
+            let answer = serde_json::from_str::<Value>(&icp.to_json()).unwrap();
+            prop_assert!(validator("Icp").is_valid(&answer), "{}", answer);
+            prop_assert!(validator("IcpPatch").is_valid(&value), "{}", value);
+        }
+        if let Ok(patch) = IcpPatch::from_json(&text) {
+            prop_assert!(validator("IcpPatch").is_valid(&value), "{} {:?}", value, patch);
+        }
+    }
+}

@@ -43,6 +43,8 @@ pub(crate) struct Writer {
     entries: BTreeMap<String, Entry>,
     /// Creates that were not acknowledged, by the name that was asked for.
     unanswered_creates: BTreeSet<String>,
+    /// Those of them that may be sent again.
+    repeatable_creates: BTreeSet<String>,
     next: u32,
     pub(crate) acknowledged: usize,
     /// When an error came, and what it was.
@@ -64,6 +66,7 @@ impl Writer {
             user,
             entries: BTreeMap::new(),
             unanswered_creates: BTreeSet::new(),
+            repeatable_creates: BTreeSet::new(),
             next: 0,
             acknowledged: 0,
             errors: Vec::new(),
@@ -94,21 +97,29 @@ impl Writer {
 
     async fn create(&mut self, address: &str) {
         let name = format!("{} {}", self.user, self.next);
+        let is_repeatable = self.next.is_multiple_of(2);
+        if !self.ask_to_create(address, &name, is_repeatable).await {
+            if is_repeatable {
+                self.repeatable_creates.insert(name);
+            } else {
+                self.unanswered_creates.insert(name);
+            }
+        }
+    }
+
+    async fn ask_to_create(&mut self, address: &str, name: &str, is_repeatable: bool) -> bool {
         let body = json!({
             "name": name, "description": "0", "leadProviderCriteria": [],
             "userIds": [other(&self.user, 0), self.user],
         });
         let mut request = self.request(Method::POST, format!("{address}{LIST}"), Some(&body));
-        if self.next.is_multiple_of(2) {
+        if is_repeatable {
             request = request.header("idempotency-key", format!("\"{name}\""));
         }
-        match self.answer(request, StatusCode::CREATED).await {
-            Some(icp) => {
-                let id = icp["id"].as_str().expect("it has an id").to_owned();
-                self.entries.insert(id, Entry::acknowledged(State::At(0)));
-            }
-            None => drop(self.unanswered_creates.insert(name)),
-        }
+        let Some(icp) = self.answer(request, StatusCode::CREATED).await else { return false };
+        let id = icp["id"].as_str().expect("it has an id").to_owned();
+        self.entries.insert(id, Entry::acknowledged(State::At(0)));
+        true
     }
 
     async fn patch(&mut self, address: &str, id: &str, revision: Revision) {
@@ -165,6 +176,10 @@ impl Writer {
     /// Compares the book with what is stored, and goes on from there.
     async fn settle(&mut self, service: &Service) {
         self.errors.clear();
+        // Whether they were done or not, sent again they are there once.
+        for name in std::mem::take(&mut self.repeatable_creates) {
+            assert!(self.ask_to_create(&service.address, &name, true).await, "{name}: {:?}", self.errors);
+        }
         let stored = list(service, &self.user).await;
         for (id, entry) in &mut self.entries {
             let found = stored.get(id).map_or(State::Gone, |icp| State::At(revision(icp)));
@@ -173,6 +188,8 @@ impl Writer {
             assert!(is_acknowledged || is_unanswered, "{id} should be at {entry:?}, and is at {found:?}");
             *entry = Entry::acknowledged(found);
         }
+        let names: BTreeSet<_> = stored.values().map(|icp| &icp.name).collect();
+        assert_eq!(names.len(), stored.len(), "nothing is there twice");
         for (id, icp) in &stored {
             if !self.entries.contains_key(id) {
                 assert!(self.unanswered_creates.remove(&icp.name), "nobody asked for {icp:?}");

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use icp_domain::IcpDocument;
-use icp_ports::{Lookup, StoredIcp, Version};
+use icp_domain::{Caller, IcpDocument};
+use icp_ports::{Lookup, OnConflict, StoredIcp, Version};
 
 use super::Subject;
 use super::support::{array, scope};
-use crate::fixtures::{document, icp};
+use crate::fixtures::{document, icp, user};
 
 const TASKS: u32 = 64;
 
@@ -121,4 +121,52 @@ pub(super) async fn a_reader_sees_whole_states_only(subject: Subject) {
         }
     }
     writer.await.expect("it writes");
+}
+
+pub(super) async fn changes_deletes_and_imports_of_one_icp_leave_it_whole(subject: Subject) {
+    let subject = Arc::new(subject);
+    let state = |number: u32| {
+        let member = format!("user_{number}");
+        icp(1).with("name", member.as_str()).users([member.as_str()]).document()
+    };
+    subject.store([state(0)]).await;
+    let tasks: Vec<_> = (1..=48)
+        .map(|number| {
+            let subject = Arc::clone(&subject);
+            tokio::spawn(async move {
+                let after = state(number);
+                if number % 8 == 0 {
+                    subject.import([after], OnConflict::Replace).await.expect("it imports");
+                    return;
+                }
+                let Some((before, version)) = subject.seen().await else { return };
+                if number % 7 == 0 {
+                    subject.delete(1, version).await;
+                } else {
+                    subject.update(&before, &after, version).await;
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.expect("it ends");
+    }
+    let stored = subject.seen().await.map(|(document, _)| document);
+    for number in 0..=48 {
+        let member = format!("user_{number}");
+        let is_theirs = stored.as_ref().filter(|document| document.name() == member);
+        let expected = is_theirs.map_or_else(|| "[]".to_owned(), |document| array([document]));
+        assert_eq!(subject.list(&member).await, expected, "the list of {member}");
+    }
+}
+
+impl Subject {
+    /// The ICP and its version, if it is there.
+    async fn seen(&self) -> Option<(IcpDocument, Version)> {
+        let everything = Caller::admin(user("user_root")).access_scope();
+        match self.look_up(1, &everything).await {
+            Lookup::Found(stored) => Some((document(&stored.json), stored.version)),
+            Lookup::Forbidden | Lookup::Absent => None,
+        }
+    }
 }

@@ -107,6 +107,8 @@ where
         repeats::a_create_that_fails_uses_no_key,
         repeats::old_keys_are_removed_and_others_stay,
         repeats::of_many_with_one_key_at_once_one_creates,
+        repeats::of_many_with_an_expired_key_at_once_one_creates,
+        concurrency::changes_deletes_and_imports_of_one_icp_leave_it_whole,
         concurrency::no_change_of_64_tasks_is_lost,
         concurrency::of_64_changes_to_one_version_one_succeeds,
         concurrency::of_64_deletes_one_succeeds,

@@ -142,3 +142,32 @@ pub(super) async fn of_many_with_one_key_at_once_one_creates(subject: Subject) {
     let stored = subject.export().await;
     assert_eq!(subject.list("user_ada").await.len(), array([]).len() + stored.join(",").len());
 }
+
+pub(super) async fn of_many_with_an_expired_key_at_once_one_creates(subject: Subject) {
+    let subject = Arc::new(subject);
+    subject.create_once(&created(1, 0), &key("user_ada", "k", 1)).await;
+    let late = DAY_MILLIS + 1;
+    let remover = {
+        let (subject, now) = (Arc::clone(&subject), created(99, late).created_at());
+        tokio::spawn(async move { subject.repository.remove_expired_keys(now).await.expect("it removes") })
+    };
+    let creates: Vec<_> = (2..18_u128)
+        .map(|number| {
+            let (subject, key) = (Arc::clone(&subject), key("user_ada", "k", 2));
+            tokio::spawn(async move { subject.create_once(&created(number, late), &key).await })
+        })
+        .collect();
+    let mut first = 0;
+    for create in creates {
+        match create.await.expect("it ends") {
+            Creation::Created(_) => first += 1,
+            Creation::Repeated(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(remover.await.expect("it ends") <= 1, "only the old one is removed");
+    assert_eq!(first, 1);
+    assert_eq!(subject.export().await.len(), 2);
+    let again = subject.create_once(&created(50, late), &key("user_ada", "k", 2)).await;
+    assert!(matches!(again, Creation::Repeated(_)), "the new one counts: {again:?}");
+}

@@ -43,7 +43,7 @@ impl Application {
             authenticator: composition::authenticator(&settings.auth)?,
             session_cookie: settings.auth.session_cookie,
         };
-        let server = HttpServer::bind(&settings.server, api).map_err(|error| {
+        let server = HttpServer::bind(&settings.server, &settings.mcp, api).map_err(|error| {
             let address = format!("{}:{}", settings.server.host, settings.server.port);
             match error.kind() {
                 ErrorKind::AddrInUse => {

@@ -24,7 +24,7 @@ pub(super) async fn surround<B: MessageBody + 'static>(
 ) -> Result<ServiceResponse<Answer<BoxBody>>, Error> {
     let started = Instant::now();
     let in_flight = InFlight::begin(&request);
-    let id = RequestId::of(request.headers());
+    let id = RequestId::settle(request.headers_mut());
     if !compression::is_possible(&request) {
         request.headers_mut().remove(ACCEPT_ENCODING);
     }
@@ -85,12 +85,17 @@ fn respond(error: &Error, id: &RequestId) -> HttpResponse {
 }
 
 fn respond_with(error: &ApiError, id: &RequestId) -> HttpResponse {
+    report(error, id);
+    error.respond(id)
+}
+
+/// Writes down what the client is not told.
+pub(super) fn report(error: &ApiError, id: &RequestId) {
     if let ApiError::Internal(source) = error {
         let causes: Vec<_> =
             std::iter::successors(source.source(), |cause| cause.source()).map(ToString::to_string).collect();
         tracing::error!(request_id = id.as_str(), error = %source, ?causes, "a request failed");
     }
-    error.respond(id)
 }
 
 fn log<B>(response: &ServiceResponse<B>, id: &RequestId, started: Instant) {

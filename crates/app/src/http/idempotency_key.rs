@@ -18,9 +18,14 @@ pub(super) fn of(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
         return Err(invalid("must be sent once"));
     }
     let key = line.to_str().ok().and_then(read);
-    let key = key.filter(|key| (1..=MAX_LENGTH).contains(&key.len()));
-    key.map(Some)
+    key.filter(|key| is_fit(key))
+        .map(Some)
         .ok_or_else(|| invalid("must have from 1 to 255 visible ASCII characters, in quotes or bare"))
+}
+
+/// Whether a key has the right length and the right characters.
+pub(super) fn is_fit(key: &str) -> bool {
+    (1..=MAX_LENGTH).contains(&key.len()) && key.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
 
 /// What is meant by a header's text.

@@ -27,13 +27,23 @@ impl JsonBody {
         if !is_accepted(request.headers(), accepted) {
             return Err(ApiError::UnsupportedMediaType { accepted });
         }
-        let bytes = RequestBody::read(request, limits::BODY_BYTES).await.map_err(|unread| match unread {
+        Self::read_up_to(request, limits::BODY_BYTES).await
+    }
+
+    /// Reads the body of a route that looks after its type and size itself.
+    pub(super) async fn read_up_to(request: &HttpRequest, max: usize) -> Result<Self, ApiError> {
+        let bytes = RequestBody::read(request, max).await.map_err(|unread| match unread {
             Unread::TooLarge => ApiError::PayloadTooLarge,
             Unread::TooSlow => malformed(format!("must arrive within {} seconds", READ_LIMIT.as_secs())),
             Unread::Broken => malformed("must arrive in full".to_owned()),
         })?;
         let text = String::from_utf8(bytes.into()).map_err(|_| malformed("must be UTF-8".to_owned()))?;
         Ok(Self(text.into()))
+    }
+
+    /// The text.
+    pub(super) fn text(&self) -> &str {
+        &self.0
     }
 
     /// Reads something from the text.
@@ -50,6 +60,12 @@ impl JsonBody {
     pub(super) fn digest(&self) -> [u8; 32] {
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, self.0.as_bytes());
         digest.as_ref().try_into().unwrap_or_default()
+    }
+}
+
+impl From<&str> for JsonBody {
+    fn from(text: &str) -> Self {
+        Self(text.into())
     }
 }
 

@@ -10,6 +10,7 @@ mod health;
 mod icps;
 mod idempotency_key;
 mod json_body;
+mod mcp;
 mod openapi;
 mod problem;
 mod request_body;

@@ -43,6 +43,8 @@ pub(crate) enum ApiError {
     },
     #[error("no access")]
     Forbidden,
+    #[error("a page of an origin that may not call")]
+    ForeignOrigin,
     #[error("no such ICP")]
     NoSuchIcp,
     #[error("another version")]
@@ -124,6 +126,11 @@ impl ApiError {
             Self::Forbidden => {
                 (StatusCode::FORBIDDEN, "FORBIDDEN", "This ICP exists, and you have no access to it.")
             }
+            Self::ForeignOrigin => (
+                StatusCode::FORBIDDEN,
+                "FORBIDDEN",
+                "Pages of this origin may not call the service; ICP__SERVER__CORS_ORIGINS names those that may.",
+            ),
             Self::NoSuchIcp => (StatusCode::NOT_FOUND, "NOT_FOUND", "There is no ICP with this id."),
             Self::PreconditionFailed => (
                 StatusCode::PRECONDITION_FAILED,
@@ -185,9 +192,18 @@ impl ApiError {
 
     /// The answer.
     pub(super) fn respond(&self, request_id: &RequestId) -> HttpResponse {
-        let Kind { status, code, detail } = self.kind();
-        let mut response = HttpResponseBuilder::new(status);
+        let mut response = HttpResponseBuilder::new(self.kind().status);
         self.insert_headers(&mut response);
+        let content_type = HeaderValue::from_static("application/problem+json");
+        response
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            .content_type(content_type)
+            .body(self.document(request_id))
+    }
+
+    /// The problem document, as JSON.
+    pub(super) fn document(&self, request_id: &RequestId) -> String {
+        let Kind { status, code, detail } = self.kind();
         let title = status.canonical_reason().unwrap_or_default();
         let problem = Problem {
             // RFC 9457, section 4.2.1: the title says all that the type would.
@@ -199,9 +215,7 @@ impl ApiError {
             request_id: request_id.as_str(),
             errors: self.errors(),
         };
-        let body = serde_json::to_string(&problem).unwrap_or_default();
-        let content_type = HeaderValue::from_static("application/problem+json");
-        response.insert_header((header::CACHE_CONTROL, "no-store")).content_type(content_type).body(body)
+        serde_json::to_string(&problem).unwrap_or_default()
     }
 
     /// The error that actix meant, which has no more than a status.

@@ -1,5 +1,6 @@
 //! The id by which a request is found again in logs: the client's own, or a new one.
 
+use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
 
@@ -12,12 +13,22 @@ const MAX_LENGTH: usize = 128;
 pub(crate) struct RequestId(HeaderValue);
 
 impl RequestId {
-    /// The one that the client sent, when it is fit for a log line and a header; otherwise a new one.
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    /// The one that the client sent, when it is fit for a log line and a header; otherwise a new one, which is then the
+    /// request's.
+    pub(super) fn settle(headers: &mut HeaderMap) -> Self {
         match headers.get(HEADER) {
             Some(value) if is_fit(value.as_bytes()) => Self(value.clone()),
-            _ => Self::random(),
+            _ => {
+                let id = Self::random();
+                headers.insert(HEADER, id.0.clone());
+                id
+            }
         }
+    }
+
+    /// The one that was settled on when the request came in.
+    pub(super) fn of(request: &HttpRequest) -> Self {
+        request.headers().get(HEADER).map_or_else(Self::random, |value| Self(value.clone()))
     }
 
     #[expect(clippy::disallowed_methods, reason = "it names a log line, and no test needs to foresee it")]

@@ -10,8 +10,9 @@ use actix_web::rt::net::TcpStream;
 use actix_web::{App, dev, web};
 use socket2::SockRef;
 
+use super::mcp::Mcp;
 use super::{Api, connections, context, cors, routes};
-use crate::settings::ServerSettings;
+use crate::settings::{McpSettings, ServerSettings};
 
 /// For the head of a request, from its first byte. Slower clients are cut off, on a later request with what is left of
 /// the keep-alive time added.
@@ -33,8 +34,9 @@ impl HttpServer {
     /// # Errors
     ///
     /// Why the address cannot be listened on.
-    pub(crate) fn bind(settings: &ServerSettings, api: Api) -> io::Result<Self> {
+    pub(crate) fn bind(settings: &ServerSettings, mcp: &McpSettings, api: Api) -> io::Result<Self> {
         let session_cookie = api.session_cookie;
+        let mcp = mcp.enabled.then(|| Mcp::new(&api, &settings.cors_origins));
         let api = web::Data::new(api);
         let (origins, with_cookies) = (settings.cors_origins.clone(), session_cookie);
         let app = move || {
@@ -45,6 +47,7 @@ impl HttpServer {
                 .wrap(Condition::new(!origins.is_empty(), cors::allowing(&origins, with_cookies)))
                 .wrap(from_fn(context::surround))
                 .configure(routes)
+                .configure(|config| mcp.iter().cloned().for_each(|mcp| mcp.routes()(config)))
         };
         let mut server = actix_web::HttpServer::new(app)
             .client_request_timeout(REQUEST_HEAD_LIMIT)

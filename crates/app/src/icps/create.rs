@@ -39,6 +39,11 @@ impl IcpService {
         }
     }
 
+    /// Whether an ICP could be created, without creating it.
+    pub(crate) fn check(&self, caller: &Caller, new: NewIcp) -> Result<(), Refusal> {
+        self.document(caller, new).map(drop)
+    }
+
     /// Removes the keys that count no longer.
     pub(crate) async fn remove_expired_keys(&self) -> Result<u64, Refusal> {
         let mut removed = 0;

@@ -149,6 +149,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("auth.jwks_cooldown_seconds", from(1, 3_600)).or("10"),
     setting("auth.admin_user_ids", Kind::List),
     setting("auth.admin_claim", Kind::Text),
+    setting("mcp.enabled", Kind::Flag).or("false"),
     setting("log.level", Kind::LogFilter).or("info").also("RUST_LOG"),
     setting("log.format", Kind::OneOf(&["pretty", "json"])).or("pretty"),
 ];

@@ -29,6 +29,8 @@ pub struct Settings {
     pub database: DatabaseSettings,
     /// Who is signed in.
     pub auth: AuthSettings,
+    /// The endpoint for AI assistants.
+    pub mcp: McpSettings,
     /// What is logged.
     pub log: LogSettings,
     values: Map<String, Value>,
@@ -48,6 +50,14 @@ pub struct ServerSettings {
     #[serde(default)]
     pub cors_origins: Vec<String>,
     shutdown_seconds: u64,
+}
+
+/// The endpoint for AI assistants.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct McpSettings {
+    /// Whether it is there.
+    pub enabled: bool,
 }
 
 /// What is logged.
@@ -82,8 +92,9 @@ impl Settings {
         let server = section(&values, "server")?;
         let database = DatabaseSettings::try_from(section::<database::Raw>(&values, "database")?)?;
         let auth = AuthSettings::try_from(section::<auth::Raw>(&values, "auth")?)?;
+        let mcp = section(&values, "mcp")?;
         let log = section(&values, "log")?;
-        Ok(Self { server, database, auth, log, values })
+        Ok(Self { server, database, auth, mcp, log, values })
     }
 
     /// Refuses to serve the development sign-in to anybody but this machine: whoever reaches it could become anyone.

@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod assistants;
 mod description;
 mod errors;
 mod first_start;

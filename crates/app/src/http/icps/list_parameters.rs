@@ -15,8 +15,8 @@ const LIMIT: RangeInclusive<usize> = 1..=1_000;
 
 /// What the list is asked for, and how.
 #[derive(Debug)]
-pub(super) struct ListParameters {
-    pub(super) request: ListRequest,
+pub(in crate::http) struct ListParameters {
+    pub(in crate::http) request: ListRequest,
     /// As they were sent, without the cursor.
     sent: Vec<(&'static str, String)>,
 }
@@ -24,8 +24,15 @@ pub(super) struct ListParameters {
 impl ListParameters {
     /// Reads a query. What it does not know changes nothing; what it knows must make sense.
     pub(super) fn of(query: &str) -> Result<Self, ApiError> {
+        Self::of_pairs(form_urlencoded::parse(query.as_bytes()))
+    }
+
+    /// The same, when it has been taken apart.
+    pub(in crate::http) fn of_pairs<'a>(
+        pairs: impl IntoIterator<Item = (Cow<'a, str>, Cow<'a, str>)>,
+    ) -> Result<Self, ApiError> {
         let mut reader = Reader::default();
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        for (name, value) in pairs {
             reader.read(&name, value);
         }
         if reader.faults.is_empty() {
@@ -42,6 +49,10 @@ impl ListParameters {
     }
 }
 
+/// What the list knows.
+pub(in crate::http) const NAMES: [&str; 8] =
+    ["active", "updatedSince", "name", "provider", "sort", "order", "limit", "cursor"];
+
 #[derive(Default)]
 struct Reader {
     request: ListRequest,
@@ -52,8 +63,6 @@ struct Reader {
 
 impl Reader {
     fn read(&mut self, name: &str, value: Cow<'_, str>) {
-        const NAMES: [&str; 8] =
-            ["active", "updatedSince", "name", "provider", "sort", "order", "limit", "cursor"];
         let Some(name) = NAMES.into_iter().find(|known| *known == name) else { return };
         if !self.seen.insert(name) {
             return self.fault(name, FaultCode::Duplicate, "must be sent once");

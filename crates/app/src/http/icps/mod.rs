@@ -4,7 +4,7 @@ mod create;
 mod delete;
 mod get;
 mod list;
-mod list_parameters;
+pub(super) mod list_parameters;
 mod update;
 
 use actix_web::http::header::{CACHE_CONTROL, VARY};
@@ -39,7 +39,10 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
 
 /// Which ICP a request is about.
 fn icp_id(request: &HttpRequest) -> Result<IcpId, ApiError> {
-    let id = request.match_info().get("id").unwrap_or_default();
+    parse_id(request.match_info().get("id").unwrap_or_default())
+}
+
+pub(super) fn parse_id(id: &str) -> Result<IcpId, ApiError> {
     let detail = "must be a UUID such as 550e8400-e29b-41d4-a716-446655440000";
     id.parse().map_err(|_| ParameterFault::alone("id", detail))
 }

@@ -1,0 +1,54 @@
+//! Between actix and the protocol's side, which have different types for the same things.
+
+use actix_web::{HttpRequest, HttpResponseBuilder};
+use http_body_util::Full;
+use http_body_util::combinators::BoxBody;
+use url::Url;
+
+use super::Call;
+use crate::http::problem::ApiError;
+use actix_web::web::Bytes;
+
+type Answer = http::Response<BoxBody<Bytes, std::convert::Infallible>>;
+
+/// The request as the protocol's side takes it, with what only this side knows.
+pub(super) fn to_protocol(
+    request: &HttpRequest,
+    message: &str,
+    call: Call,
+) -> Result<http::Request<Full<Bytes>>, ApiError> {
+    let mut copy = http::Request::post(request.path());
+    for (name, value) in request.headers() {
+        copy = copy.header(name.as_str(), value.as_bytes());
+    }
+    let body = Full::new(Bytes::copy_from_slice(message.as_bytes()));
+    let mut copy = copy.body(body).map_err(|_| ApiError::BadRequest)?;
+    copy.extensions_mut().insert(call);
+    Ok(copy)
+}
+
+/// Whether an answer is a message, or that there is none to give; anything else is words for people.
+pub(super) fn is_of_protocol(answer: &Answer) -> bool {
+    let media_type = answer.headers().get(http::header::CONTENT_TYPE);
+    let is_message =
+        media_type.is_some_and(|media_type| media_type.as_bytes().starts_with(b"application/json"));
+    is_message || answer.status().is_success()
+}
+
+pub(super) fn copy_headers(answer: &Answer, response: &mut HttpResponseBuilder) {
+    for (name, value) in answer.headers() {
+        response.insert_header((name.as_str(), value.as_bytes()));
+    }
+}
+
+/// An origin without a port is taken for all its ports.
+pub(super) fn with_port(origin: &str) -> String {
+    let port = Url::parse(origin)
+        .ok()
+        .filter(|url| url.port().is_none())
+        .and_then(|url| url.port_or_known_default());
+    match port {
+        Some(port) => format!("{origin}:{port}"),
+        None => origin.to_owned(),
+    }
+}

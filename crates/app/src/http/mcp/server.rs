@@ -1,0 +1,78 @@
+//! The protocol's side: what the server is, and what it can do.
+
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorData, Implementation,
+    ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
+};
+use rmcp::service::RequestContext;
+use rmcp::{RoleServer, ServerHandler};
+
+use super::{Call, calls, tools};
+use crate::http::context;
+use crate::icps::IcpService;
+
+const INSTRUCTIONS: &str = "\
+Ideal Customer Profiles (ICPs): the criteria by which sales leads are found, filtered and drawn from a CRM. The tools see and \
+change what the signed-in user may see and change. An error is a problem document: `code` says what is wrong, and `errors` \
+lists every fault with a JSON Pointer into the ICP. To change what you have read and nothing newer, give the version that you \
+read as `ifMatch`.";
+
+#[derive(Clone)]
+pub(super) struct IcpServer {
+    icps: IcpService,
+}
+
+impl IcpServer {
+    pub(super) fn new(icps: IcpService) -> Self {
+        Self { icps }
+    }
+}
+
+impl ServerHandler for IcpServer {
+    fn get_info(&self) -> ServerConfig {
+        let mut about = Implementation::from_build_env();
+        "icp".clone_into(&mut about.name);
+        env!("CARGO_PKG_VERSION").clone_into(&mut about.version);
+        about.title = Some("ICP service".to_owned());
+        let capabilities = ServerCapabilities::builder().enable_tools().build();
+        ServerConfig::new(capabilities).with_server_info(about).with_instructions(INSTRUCTIONS)
+    }
+
+    async fn list_tools(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        Ok(ListToolsResult::with_all_items(tools::all().to_vec()))
+    }
+
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        tools::all().iter().find(|tool| tool.name == name).cloned()
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let parts = context.extensions.get::<http::request::Parts>();
+        let Some(call) = parts.and_then(|parts| parts.extensions.get::<Call>()) else {
+            return Err(ErrorData::internal_error("An unexpected server error occurred.", None));
+        };
+        let Some(tool) = calls::find(&request.name) else {
+            return Err(ErrorData::invalid_params(
+                "there is no such tool; tools/list names those that there are",
+                None,
+            ));
+        };
+        // Assistants read the text of a result, and not the error of a protocol.
+        let result = match calls::run(tool, &self.icps, call).await {
+            Ok(text) => CallToolResult::success(vec![ContentBlock::text(text)]),
+            Err(error) => {
+                context::report(&error, &call.request_id);
+                CallToolResult::error(vec![ContentBlock::text(error.document(&call.request_id))])
+            }
+        };
+        Ok(result.into())
+    }
+}

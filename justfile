@@ -12,6 +12,10 @@ check:
 test *arguments:
     cargo xtask test -- {{ arguments }}
 
+# Every test, and those that need Node, Python or a browser
+test-all:
+    cargo xtask test --all
+
 # Serves on an embedded database; `just run migrate` for the other commands
 run *arguments:
     cargo run -- {{ arguments }}

@@ -5,6 +5,7 @@ mod install;
 mod layers;
 mod project;
 mod test;
+mod tools;
 
 use std::process::ExitCode;
 
@@ -21,7 +22,16 @@ struct Arguments {
 enum Chore {
     /// Run every test, PostgreSQL's included, on a server that is installed if need be and thrown away after
     Test {
+        /// After them those that need Node, Python or a browser, which are installed where they are missing
+        #[arg(long, conflicts_with = "arguments")]
+        all: bool,
         /// What to hand to `cargo test`, such as `-- -p icp-domain`; every crate is tested when it names none
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// Run the tests that need Node, Python or a browser alone
+    Clients {
+        /// What to hand to the tests, such as `-- typescript`
         #[arg(last = true)]
         arguments: Vec<String>,
     },
@@ -33,7 +43,9 @@ enum Chore {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().chore {
-        Chore::Test { arguments } => test::run(&arguments),
+        Chore::Test { all: true, .. } => test::all(),
+        Chore::Test { arguments, .. } => test::run(&arguments),
+        Chore::Clients { arguments } => test::clients(&arguments),
         Chore::Check => check::run(),
         Chore::Layers => layers::run(),
     };

@@ -3,19 +3,43 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use icp_testkit::postgres::{Binaries, DATABASE_URL_VARIABLE, Server};
 
+use crate::tools::{self, Variable};
 use crate::{install, project, say};
 
-/// Ends as cargo does. The server goes with its `Drop`, or with its guard should we be killed.
+const CLIENTS: [&str; 7] = ["test", "-p", "icp-app", "--test", "clients", "--", "--ignored"];
+
+/// Ends as cargo does.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
+    on_a_server(|server| cargo(&cargo_arguments(arguments), server))
+}
+
+/// Those that need Node, Python or a browser.
+pub(crate) fn clients(arguments: &[String]) -> Result<ExitCode> {
+    let tools = tools::prepare()?;
+    on_a_server(|server| cargo_clients(arguments, &[server, &tools].concat()))
+}
+
+/// All of both; what is missing is missed at once, not after half an hour.
+pub(crate) fn all() -> Result<ExitCode> {
+    let tools = tools::prepare()?;
+    on_a_server(|server| {
+        let code = cargo(&cargo_arguments(&[]), server)?;
+        let clients = cargo_clients(&[], &[server, &tools].concat())?;
+        Ok(if code == ExitCode::SUCCESS { clients } else { code })
+    })
+}
+
+/// The server goes with its `Drop`, or with its guard should we be killed.
+fn on_a_server(test: impl FnOnce(&[Variable]) -> Result<ExitCode>) -> Result<ExitCode> {
     if std::env::var(DATABASE_URL_VARIABLE).is_ok_and(|url| !url.is_empty()) {
         say(&format!("using the PostgreSQL server that {DATABASE_URL_VARIABLE} names"));
-        return cargo_test(arguments, None);
+        return test(&[]);
     }
     let binaries = server_binaries()?;
     say(&format!("using the PostgreSQL programs in {}", binaries.folder().display()));
     let server = Server::start()?;
     say(&format!("started a throwaway server on port {} in {}", server.port(), server.folder().display()));
-    let code = cargo_test(arguments, Some(&server.url("postgres")));
+    let code = test(&[(DATABASE_URL_VARIABLE, server.url("postgres").into())]);
     drop(server);
     say("removed the throwaway server");
     code
@@ -25,16 +49,19 @@ fn server_binaries() -> Result<Binaries> {
     if let Ok(found) = Binaries::find() {
         return Ok(found);
     }
-    say("found no PostgreSQL server, installing one");
-    install::postgres()?;
+    install::install(&install::POSTGRES)?;
     Ok(Binaries::find()?)
 }
 
-fn cargo_test(arguments: &[String], server: Option<&str>) -> Result<ExitCode> {
-    let arguments = cargo_arguments(arguments);
+fn cargo_clients(arguments: &[String], variables: &[Variable]) -> Result<ExitCode> {
+    let arguments = CLIENTS.into_iter().chain(arguments.iter().map(String::as_str));
+    cargo(&arguments.collect::<Vec<_>>(), variables)
+}
+
+fn cargo(arguments: &[&str], variables: &[Variable]) -> Result<ExitCode> {
     say(&format!("cargo {}", arguments.join(" ")));
     let mut command = project::cargo()?;
-    command.args(&arguments).envs(server.map(|url| (DATABASE_URL_VARIABLE, url)));
+    command.args(arguments).envs(variables.iter().map(|(name, value)| (name, value)));
     let status = command.status().context("running cargo test")?;
     // A cargo that a signal ended has no code.
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))

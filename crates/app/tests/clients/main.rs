@@ -1,0 +1,10 @@
+//! The service as other people's programs meet it: clients generated from its description, assistants, browsers, and the
+//! tools that check descriptions. `cargo xtask test --all` installs them and runs these tests; they are ignored otherwise.
+
+#![cfg(test)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod conformance;
+mod tools;

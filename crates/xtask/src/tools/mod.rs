@@ -1,0 +1,31 @@
+//! What the tests of the target `clients` need beyond Rust: found or installed, and told to them in environment variables.
+
+mod browser;
+mod node;
+mod packages;
+mod python;
+
+use std::ffi::OsString;
+
+use anyhow::{Context, Result};
+
+use crate::install::{self, Software};
+
+/// A variable that tests read, and its value.
+pub(crate) type Variable = (&'static str, OsString);
+
+/// Everything that they need.
+pub(crate) fn prepare() -> Result<Vec<Variable>> {
+    Ok([node::prepare()?, python::prepare()?, browser::prepare()?].concat())
+}
+
+/// What `find` finds, if need be once it has been installed.
+fn found_or_installed<T>(software: &Software, find: impl Fn() -> Option<T>) -> Result<T> {
+    if let Some(found) = find() {
+        return Ok(found);
+    }
+    install::install(software)?;
+    find().with_context(|| {
+        format!("installed {}, and it still will not do: {}", software.name, software.advice)
+    })
+}

@@ -37,6 +37,7 @@ impl Application {
         prepare(settings, &storage).await?;
         warn_of_open_doors(settings);
         let icps = IcpService::new(Arc::clone(&storage.repository), Arc::new(SystemClock), random_id);
+        let icps = icps.reading_from(storage.copy);
         let api = Api {
             icps: icps.clone(),
             storage: storage.repository,

@@ -9,18 +9,22 @@ use icp_clerk::{
     PublishableKey, SessionCookie,
 };
 use icp_ports::{Authenticator, IcpRepository, IcpTransfer, Schema, SystemClock};
-use icp_postgres::{PostgresDatabase, PostgresSettings};
+use icp_postgres::{Limits, PostgresDatabase, PostgresReplica, PostgresSettings};
 use icp_sqlite::{SqliteDatabase, SqliteSettings};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::development::{self, DevelopmentKey};
+use crate::icps::ReadCopy;
 use crate::settings::{
-    AuthSettings, ClerkKeys, DatabaseLocation, DatabaseSettings, Settings, SettingsError, SignIn,
+    AuthSettings, ClerkKeys, DatabaseCopy, DatabaseLocation, DatabaseSettings, ServedDatabase, Settings,
+    SettingsError, SignIn,
 };
 
 /// The ports of one database.
 pub(crate) struct Storage {
     pub(crate) repository: Arc<dyn IcpRepository>,
+    /// What reads come from, where it is not the repository.
+    pub(crate) copy: Option<ReadCopy>,
     pub(crate) transfer: Arc<dyn IcpTransfer>,
     pub(crate) schema: Arc<dyn Schema>,
 }
@@ -28,7 +32,7 @@ pub(crate) struct Storage {
 impl Storage {
     fn of<D: IcpRepository + IcpTransfer + Schema + 'static>(database: D) -> Self {
         let database = Arc::new(database);
-        Self { repository: database.clone(), transfer: database.clone(), schema: database }
+        Self { repository: database.clone(), copy: None, transfer: database.clone(), schema: database }
     }
 }
 
@@ -40,11 +44,57 @@ pub(crate) async fn storage(settings: &DatabaseSettings) -> anyhow::Result<Stora
             let settings = SqliteSettings { path: path.clone(), max_connections };
             Ok(Storage::of(SqliteDatabase::open(settings).await?))
         }
-        DatabaseLocation::Postgres(url) => {
-            let settings = PostgresSettings { url: url.expose_secret().to_owned(), max_connections };
-            let database = PostgresDatabase::new(&settings);
-            Ok(Storage::of(database.map_err(|error| SettingsError::of("database.url", error))?))
+        DatabaseLocation::Postgres(settings) => {
+            let database = postgres(settings, max_connections)?;
+            let copy =
+                settings.copy.as_ref().map(|copy| read_copy(settings, copy, max_connections, &database));
+            Ok(Storage { copy: copy.transpose()?, ..Storage::of(database) })
         }
+    }
+}
+
+fn postgres(settings: &ServedDatabase, max_connections: usize) -> Result<PostgresDatabase, SettingsError> {
+    let database = PostgresDatabase::new(&postgres_settings(settings, &settings.url, max_connections));
+    database.map_err(|error| SettingsError::of("database.url", error))
+}
+
+fn postgres_copy(
+    settings: &ServedDatabase,
+    copy: &DatabaseCopy,
+    max_connections: usize,
+) -> Result<PostgresDatabase, SettingsError> {
+    let database = PostgresDatabase::new(&postgres_settings(settings, &copy.url, max_connections));
+    database.map_err(|error| SettingsError::of("database.read_url", error))
+}
+
+/// A copy that is watched. Must be called within a runtime.
+fn read_copy(
+    settings: &ServedDatabase,
+    copy: &DatabaseCopy,
+    max_connections: usize,
+    database: &PostgresDatabase,
+) -> Result<ReadCopy, SettingsError> {
+    let standby = postgres_copy(settings, copy, max_connections)?;
+    let reader = PostgresReplica::start(database.clone(), standby, copy.max_lag);
+    Ok(ReadCopy::new(Arc::new(reader), copy.own_writes))
+}
+
+fn postgres_settings(
+    settings: &ServedDatabase,
+    url: &SecretString,
+    max_connections: usize,
+) -> PostgresSettings {
+    PostgresSettings {
+        url: url.expose_secret().to_owned(),
+        password_file: settings.password_file.clone(),
+        max_connections,
+        prepared_statements: settings.prepared_statements,
+        limits: Limits {
+            connect: settings.connect_timeout,
+            statement: settings.statement_timeout,
+            acquire: settings.acquire_timeout,
+            connection_lifetime: settings.connection_lifetime,
+        },
     }
 }
 
@@ -66,9 +116,9 @@ pub(crate) fn authenticator(settings: &AuthSettings) -> anyhow::Result<Arc<dyn A
 
 /// Checks what only the adapters can read: the texts of keys, URLs and pointers.
 pub(crate) fn check(settings: &Settings) -> anyhow::Result<()> {
-    if let DatabaseLocation::Postgres(url) = &settings.database.location {
-        let settings = PostgresSettings { url: url.expose_secret().to_owned(), max_connections: 1 };
-        PostgresDatabase::new(&settings).map_err(|error| SettingsError::of("database.url", error))?;
+    if let DatabaseLocation::Postgres(database) = &settings.database.location {
+        postgres(database, 1)?;
+        database.copy.as_ref().map(|copy| postgres_copy(database, copy, 1)).transpose()?;
     }
     match &settings.auth.sign_in {
         SignIn::Clerk(_) => clerk_settings(&settings.auth).map(drop),

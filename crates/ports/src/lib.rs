@@ -19,7 +19,7 @@ pub use list::{
     Activity, Direction, IcpList, ListFilter, ListQuery, ListVersion, ListVersionBuilder, Place, PlaceKey,
     Sort,
 };
-pub use repository::{BoxError, IcpRepository, RepositoryError};
+pub use repository::{BoxError, IcpReader, IcpRepository, RepositoryError};
 pub use schema::{MigrationReport, Schema, SchemaError};
 pub use stored::{Lookup, StoredIcp, Version};
 pub use transfer::{ExportSink, IcpTransfer, ImportSource, ImportSummary, OnConflict, TransferError};

@@ -11,23 +11,17 @@ use crate::{
 /// An error of an adapter's own, kept as the source of a port's error.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// The ICPs that are there.
+/// Reading the ICPs that are there.
 ///
 /// Every method is atomic, and reads what the storage holds at that moment: an implementation MUST not answer from a
-/// cache, since a revoked access is gone with the next request.
+/// cache, since a revoked access is gone with the next request. (One that reads from a copy of the storage is as far behind
+/// as it says, and is used where that is allowed.)
 ///
 /// An implementation MUST answer within 5 seconds when its storage is out of reach or hangs, MUST recover by itself
 /// when the storage comes back, and MUST repeat a read that failed because a connection was lost, as long as that
-/// is within the time. It MUST NOT repeat a write that may have been done: whether one whose connection broke was done
-/// is not known, and the error says only that there was no answer.
-///
-/// # Writing
-///
-/// A change is a compare-and-swap: it names the version that it was made from, and does nothing when the ICP is not at
-/// that version any more. Whoever finds that reads again, and decides anew. An access that was looked up together
-/// with a version therefore still holds when a change to that version succeeds.
+/// is within the time.
 #[async_trait]
-pub trait IcpRepository: HealthCheck {
+pub trait IcpReader: Send + Sync {
     /// The ICPs that `query` asks for, in wire form exactly as they were stored.
     ///
     /// It MUST hold the documents for which [`icp_domain::ListScope::includes`] and the query's filter are true, and no
@@ -39,28 +33,42 @@ pub trait IcpRepository: HealthCheck {
     /// [`RepositoryError`] when the storage cannot be read. Never because of what a document says.
     async fn list(&self, query: &ListQuery) -> Result<IcpList, RepositoryError>;
 
-    /// The version that [`IcpRepository::list`] would give. It SHOULD cost less: no document is wanted.
+    /// The version that [`IcpReader::list`] would give. It SHOULD cost less: no document is wanted.
     ///
     /// # Errors
     ///
-    /// As [`IcpRepository::list`].
+    /// As [`IcpReader::list`].
     async fn list_version(&self, query: &ListQuery) -> Result<ListVersion, RepositoryError>;
 
     /// One ICP, as it was stored, if it is within `scope`.
     ///
     /// # Errors
     ///
-    /// As [`IcpRepository::list`].
+    /// As [`IcpReader::list`].
     async fn get(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<StoredIcp>, RepositoryError>;
 
-    /// The version of one ICP, if it is within `scope`. It SHOULD cost less than [`IcpRepository::get`]: no document is
+    /// The version of one ICP, if it is within `scope`. It SHOULD cost less than [`IcpReader::get`]: no document is
     /// wanted.
     ///
     /// # Errors
     ///
-    /// As [`IcpRepository::list`].
+    /// As [`IcpReader::list`].
     async fn version(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<Version>, RepositoryError>;
+}
 
+/// The ICPs that are there, to read and to write.
+///
+/// Every write is atomic. An implementation MUST answer within the time of [`IcpReader`], and MUST NOT repeat a write that
+/// may have been done: whether one whose connection broke was done is not known, and the error says only that there was no
+/// answer.
+///
+/// # Writing
+///
+/// A change is a compare-and-swap: it names the version that it was made from, and does nothing when the ICP is not at
+/// that version any more. Whoever finds that reads again, and decides anew. An access that was looked up together
+/// with a version therefore still holds when a change to that version succeeds.
+#[async_trait]
+pub trait IcpRepository: IcpReader + HealthCheck {
     /// Stores a new ICP, and gives its first version.
     ///
     /// # Errors
@@ -114,6 +122,8 @@ pub trait IcpRepository: HealthCheck {
 pub enum RepositoryError {
     /// It is out of reach, or did not answer in time. Trying again later may help.
     Unavailable(BoxError),
+    /// It has as much to do as it may take on at once. Nothing was done, and trying again a little later may help.
+    Overloaded,
     /// It answered with an error, or with something that makes no sense.
     Backend(BoxError),
 }
@@ -122,6 +132,7 @@ impl fmt::Display for RepositoryError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Unavailable(_) => "the storage cannot be reached",
+            Self::Overloaded => "the storage has too much to do",
             Self::Backend(_) => "the storage failed",
         })
     }
@@ -131,6 +142,7 @@ impl Error for RepositoryError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Unavailable(source) | Self::Backend(source) => Some(source.as_ref()),
+            Self::Overloaded => None,
         }
     }
 }

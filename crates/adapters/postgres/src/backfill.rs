@@ -14,16 +14,19 @@ const BATCH: i64 = 500;
 /// leave more behind, which the next start fills.
 pub(crate) fn search_columns(connection: &mut SyncConnection) -> QueryResult<()> {
     loop {
-        let rows: Vec<(Uuid, String)> = icps::table
-            .filter(icps::name_folded.is_null())
-            .limit(BATCH)
-            .select((icps::id, icps::document))
-            .load(connection)?;
-        if rows.is_empty() {
+        // All within a transaction: behind a pooler, statements outlive nothing else.
+        let filled = connection.transaction::<_, diesel::result::Error, _>(|connection| {
+            let rows: Vec<(Uuid, String)> = icps::table
+                .filter(icps::name_folded.is_null())
+                .limit(BATCH)
+                .select((icps::id, icps::document))
+                .load(connection)?;
+            rows.iter().try_for_each(|(key, text)| fill(connection, *key, text))?;
+            Ok(rows.len())
+        })?;
+        if filled == 0 {
             return Ok(());
         }
-        connection
-            .transaction(|connection| rows.iter().try_for_each(|(key, text)| fill(connection, *key, text)))?;
     }
 }
 

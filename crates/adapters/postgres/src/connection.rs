@@ -1,48 +1,53 @@
-//! One connection for diesel.
+//! One connection, on which several queries may be under way.
 
-use std::ops::Deref;
-use std::sync::Arc;
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use diesel_async::AsyncPgConnection;
+use diesel::pg::{Pg, PgQueryBuilder};
+use diesel::query_builder::{QueryBuilder as _, QueryFragment, QueryId};
+use futures_util::TryStreamExt as _;
 use icp_ports::RepositoryError;
 use tokio::runtime::Handle;
-use tokio::time::timeout;
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::{Client, Row, RowStream, Statement};
 
-use crate::error::{driver_failed, timed_out};
-
-/// For connecting, until the server has taken the session.
-pub(crate) const CONNECT_LIMIT: Duration = Duration::from_secs(2);
+use crate::binds::Binds;
+use crate::connector::Connector;
+use crate::error::QueryError;
 
 /// A connection that knows when it has ended.
 pub(crate) struct Connection {
-    diesel: AsyncPgConnection,
+    client: Client,
+    /// What has been prepared, by the type of the query; `None` where nothing may be.
+    prepared: Option<Mutex<HashMap<TypeId, Statement>>>,
     ended: Arc<AtomicBool>,
+    opened: Instant,
 }
 
 impl Connection {
     /// Opens a connection, which is driven by `runtime`: it must outlive whoever happens to need the connection first.
-    pub(crate) async fn open(config: &Config, runtime: &Handle) -> Result<Self, RepositoryError> {
-        let config = config.clone();
+    pub(crate) async fn open(connector: &Connector, runtime: &Handle) -> Result<Self, RepositoryError> {
         let ended = Arc::new(AtomicBool::new(false));
         let end = End(Arc::clone(&ended));
+        let connector = connector.clone();
+        let prepared = connector.prepares().then(Mutex::default);
         // Its socket belongs to the runtime in which it is made.
         let connecting = runtime.spawn(async move {
-            let (client, connection) = config.connect(NoTls).await.map_err(driver_failed)?;
+            let (client, driver) = connector.connect().await?;
             tokio::spawn(async move {
                 let _end = end;
-                if let Err(error) = connection.await {
+                if let Err(error) = driver.await {
                     tracing::debug!(%error, "a connection to PostgreSQL broke");
                 }
             });
-            Ok(client)
+            connector.set_up(&client).await?;
+            Ok::<_, RepositoryError>(client)
         });
-        let connected = timeout(CONNECT_LIMIT, connecting).await.map_err(|_| timed_out(CONNECT_LIMIT))?;
-        let client = connected.map_err(|error| RepositoryError::Unavailable(error.into()))??;
-        let diesel = AsyncPgConnection::try_from(client).await;
-        Ok(Self { diesel: diesel.map_err(|error| RepositoryError::Unavailable(error.into()))?, ended })
+        let client = connecting.await.map_err(|error| RepositoryError::Unavailable(error.into()))??;
+        Ok(Self { client, prepared, ended, opened: Instant::now() })
     }
 
     /// Whether the other side has closed it: nothing that is sent now would arrive.
@@ -50,10 +55,83 @@ impl Connection {
         self.ended.load(Ordering::Acquire)
     }
 
-    /// Diesel's connection alone.
-    pub(crate) fn into_diesel(self) -> AsyncPgConnection {
-        self.diesel
+    pub(crate) fn age(&self) -> Duration {
+        self.opened.elapsed()
     }
+
+    /// Waits until everything that was asked before has been answered.
+    pub(crate) async fn fence(&self) {
+        let _ = self.client.batch_execute("").await;
+    }
+
+    /// Runs a query, and gives its rows as they arrive.
+    ///
+    /// The query is read at once, and not kept: some cannot be shared between threads.
+    pub(crate) fn rows<Q: QueryFragment<Pg> + QueryId>(
+        &self,
+        query: &Q,
+    ) -> impl Future<Output = Result<RowStream, QueryError>> + use<'_, Q> {
+        let asked = Binds::of(query).and_then(|binds| Ok((binds, self.form(query)?)));
+        async move {
+            let (binds, form) = asked?;
+            let statement = match form {
+                Form::Unprepared(sql) => {
+                    return Ok(self.client.query_typed_raw(&sql, binds.into_typed()).await?);
+                }
+                Form::Prepared(statement) => statement,
+                Form::ToPrepare(id, sql) => {
+                    // Several may do so at once when a connection is new; one of their statements is kept.
+                    let statement = self.client.prepare_typed(&sql, binds.types()).await?;
+                    self.keep(id, &statement);
+                    statement
+                }
+            };
+            Ok(self.client.query_raw(&statement, binds.into_values()).await?)
+        }
+    }
+
+    /// The first row, if there is one.
+    pub(crate) fn first<Q: QueryFragment<Pg> + QueryId>(
+        &self,
+        query: &Q,
+    ) -> impl Future<Output = Result<Option<Row>, QueryError>> + use<'_, Q> {
+        let rows = self.rows(query);
+        async move {
+            let mut rows = pin!(rows.await?);
+            let first = rows.try_next().await?;
+            // To the end, where an error may wait; past it, the driver takes the connection for closed.
+            while first.is_some() && rows.try_next().await?.is_some() {}
+            Ok(first)
+        }
+    }
+
+    /// Queries of one type have one text, if diesel says so. Others have too many forms to keep them all.
+    fn form<Q: QueryFragment<Pg> + QueryId>(&self, query: &Q) -> Result<Form, QueryError> {
+        let (Some(prepared), Some(id)) = (&self.prepared, Q::query_id()) else {
+            return Ok(Form::Unprepared(sql(query)?));
+        };
+        let known = prepared.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
+        known.map_or_else(|| Ok(Form::ToPrepare(id, sql(query)?)), |statement| Ok(Form::Prepared(statement)))
+    }
+
+    fn keep(&self, id: TypeId, statement: &Statement) {
+        if let Some(prepared) = &self.prepared {
+            prepared.lock().unwrap_or_else(PoisonError::into_inner).insert(id, statement.clone());
+        }
+    }
+}
+
+/// How a query is sent.
+enum Form {
+    Prepared(Statement),
+    ToPrepare(TypeId, String),
+    Unprepared(String),
+}
+
+fn sql(query: &impl QueryFragment<Pg>) -> Result<String, QueryError> {
+    let mut builder = PgQueryBuilder::default();
+    query.to_sql(&mut builder, &Pg)?;
+    Ok(builder.finish())
 }
 
 /// Says that a connection has ended, however its task did.
@@ -62,13 +140,5 @@ struct End(Arc<AtomicBool>);
 impl Drop for End {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Release);
-    }
-}
-
-impl Deref for Connection {
-    type Target = AsyncPgConnection;
-
-    fn deref(&self) -> &AsyncPgConnection {
-        &self.diesel
     }
 }

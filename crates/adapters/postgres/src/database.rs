@@ -1,26 +1,45 @@
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::AtomicUsize;
 
-use tokio_postgres::Config;
-use tokio_postgres::config::SslMode;
-
-use crate::connection::CONNECT_LIMIT;
 use crate::connections::Connections;
+use crate::connector::{Connector, Inner};
+use crate::limits::Limits;
+use crate::url::{self, InvalidUrl};
 
 /// Which database, and how it is used.
 #[derive(Clone)]
 pub struct PostgresSettings {
-    /// `postgres://user:password@host:port/database`, with the parameters that libpq knows.
+    /// `postgres://user:password@host:port/database`, with the parameters that libpq knows, and several hosts if need be.
     pub url: String,
+    /// A file with the password, which counts before the URL's. It is read for each new connection.
+    pub password_file: Option<PathBuf>,
     /// How many connections reads share, at least one, and how many more writes. Imports, exports and migrations use one
     /// more while they run.
     pub max_connections: usize,
+    /// Whether statements are prepared once a connection. Not so where a pooler gives each transaction another session.
+    pub prepared_statements: bool,
+    /// Time limits.
+    pub limits: Limits,
+}
+
+impl PostgresSettings {
+    /// A database, used as most are.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            password_file: None,
+            max_connections: 4,
+            prepared_statements: true,
+            limits: Limits::default(),
+        }
+    }
 }
 
 /// The ICPs in one PostgreSQL database.
 #[derive(Clone)]
 pub struct PostgresDatabase {
-    pub(crate) config: Config,
+    pub(crate) connector: Connector,
     pub(crate) connections: Arc<Connections>,
 }
 
@@ -31,30 +50,28 @@ impl PostgresDatabase {
     ///
     /// [`InvalidUrl`] when the URL cannot be read, or asks for what is not there.
     pub fn new(settings: &PostgresSettings) -> Result<Self, InvalidUrl> {
-        let mut config: Config = settings.url.parse()?;
-        if config.get_ssl_mode() == SslMode::Require {
-            return Err(InvalidUrl::Encrypted);
-        }
-        config.connect_timeout(CONNECT_LIMIT);
-        // A peer that vanished without a word is noticed after half a minute, not after two hours.
-        config.keepalives_idle(Duration::from_secs(15));
-        config.keepalives_interval(Duration::from_secs(5));
-        config.keepalives_retries(3);
-        if config.get_application_name().is_none() {
-            config.application_name("icp");
-        }
-        let connections = Arc::new(Connections::new(&config, settings.max_connections));
-        Ok(Self { config, connections })
+        let (hosts, tls) = url::parse(&settings.url, &settings.limits)?;
+        let connector = Connector::new(Inner {
+            hosts,
+            last: AtomicUsize::new(0),
+            tls: tls.connector()?,
+            password_file: settings.password_file.clone(),
+            prepared_statements: settings.prepared_statements,
+            limits: settings.limits,
+        });
+        let connections = Arc::new(Connections::new(&connector, settings.max_connections));
+        Ok(Self { connector, connections })
     }
 }
 
 /// Hosts and database only: the password stays out of every log.
 impl std::fmt::Debug for PostgresDatabase {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let hosts = self.connector.hosts();
         formatter
             .debug_struct("PostgresDatabase")
-            .field("hosts", &self.config.get_hosts())
-            .field("database", &self.config.get_dbname())
+            .field("hosts", &hosts.iter().flat_map(tokio_postgres::Config::get_hosts).collect::<Vec<_>>())
+            .field("database", &hosts.first().and_then(tokio_postgres::Config::get_dbname))
             .finish_non_exhaustive()
     }
 }
@@ -65,17 +82,8 @@ impl std::fmt::Debug for PostgresSettings {
         formatter
             .debug_struct("PostgresSettings")
             .field("max_connections", &self.max_connections)
+            .field("prepared_statements", &self.prepared_statements)
+            .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
-}
-
-/// The URL is none that names a PostgreSQL database which can be used.
-#[derive(Debug, thiserror::Error)]
-pub enum InvalidUrl {
-    /// It cannot be read.
-    #[error("not a PostgreSQL URL such as postgres://user:password@host:5432/database: {0}")]
-    Unreadable(#[from] tokio_postgres::Error),
-    /// It asks for an encrypted connection.
-    #[error("connections to PostgreSQL cannot be encrypted yet, which sslmode=require asks for")]
-    Encrypted,
 }

@@ -18,7 +18,7 @@ pub(crate) const ICPS_OF_ONE_USER: &str = "
 /// A database with the tables.
 pub(crate) async fn migrated() -> (Client, postgres::Database) {
     let database = postgres::shared().database();
-    let settings = PostgresSettings { url: database.url().to_owned(), max_connections: 1 };
+    let settings = PostgresSettings::new(database.url());
     PostgresDatabase::new(&settings).expect("a URL").migrate().await.expect("it migrates");
     let (client, connection) = tokio_postgres::connect(database.url(), NoTls).await.expect("it connects");
     tokio::spawn(connection);

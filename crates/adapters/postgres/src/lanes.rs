@@ -5,33 +5,27 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
-use diesel::QueryResult;
-use diesel_async::SimpleAsyncConnection as _;
 use icp_ports::RepositoryError;
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
-use tokio_postgres::Config;
 
 use crate::connection::Connection;
-use crate::error::{connection_is_suspect, query_failed};
+use crate::connector::Connector;
+use crate::error::QueryError;
 
 /// A connection on which a statement has waited for so long in vain is replaced: it costs little.
 const PATIENCE: Duration = Duration::from_millis(1_500);
 /// How long a statement that was given up may still be under way.
 const FENCE_LIMIT: Duration = Duration::from_secs(4);
-/// Limits on the server's side, so that it does not go on with what nobody waits for. Whoever waits for a lock holds up those
-/// behind it, and so does not do it for long. The isolation is the one that writes are made for.
-const SESSION: &str = "SET statement_timeout = '4s'; SET lock_timeout = '2s'; \
-     SET default_transaction_isolation = 'read committed'";
 
 /// A fixed number of lanes, each of one connection on which several statements are in flight, one behind the other.
 ///
 /// This is no pool: nobody waits for a connection that another request has taken. With one pool connection a request, four
 /// times as many connections serve fewer requests.
 pub(crate) struct Lanes {
-    config: Config,
-    /// Where connections live; where they are first needed, if it is not known.
+    connector: Connector,
+    /// Where connections live; where they are first needed when `None`.
     runtime: Option<Handle>,
     all: Box<[Lane]>,
     next: AtomicUsize,
@@ -46,17 +40,27 @@ struct Lane {
 }
 
 impl Lanes {
-    pub(crate) fn new(config: Config, lanes: usize, statements_per_lane: usize) -> Self {
-        let runtime = Handle::try_current().ok();
+    pub(crate) fn new(
+        connector: Connector,
+        runtime: Option<Handle>,
+        lanes: usize,
+        statements_per_lane: usize,
+    ) -> Self {
         let all = (0..lanes.max(1)).map(|_| Lane::new(statements_per_lane)).collect();
-        Self { config, runtime, all, next: AtomicUsize::new(0) }
+        Self { connector, runtime, all, next: AtomicUsize::new(0) }
     }
 
-    /// Waits for room on the freest lane.
-    pub(crate) async fn turn(&self) -> Turn<'_> {
+    /// Waits for room on the freest lane, and not for long: where there is none, more than the database can do is asked
+    /// of it, and who waited longer would only keep others waiting.
+    pub(crate) async fn turn(&self) -> Result<Turn<'_>, RepositoryError> {
         let lane = self.freest();
-        let room = Arc::clone(&lane.room).acquire_owned().await;
-        Turn { lanes: self, lane, under_way: None, room: room.ok() }
+        let room = if let Ok(room) = Arc::clone(&lane.room).try_acquire_owned() {
+            room
+        } else {
+            let waiting = timeout(self.connector.limits().acquire, Arc::clone(&lane.room).acquire_owned());
+            waiting.await.ok().and_then(Result::ok).ok_or(RepositoryError::Overloaded)?
+        };
+        Ok(Turn { lanes: self, lane, under_way: None, room: Some(room) })
     }
 
     /// The lane with the most room; of equals, each in its turn.
@@ -77,16 +81,23 @@ impl Lane {
 
     async fn connection(&self, lanes: &Lanes) -> Result<Arc<Connection>, RepositoryError> {
         if let Some(connection) = self.live() {
-            return Ok(connection);
+            if connection.age() < lanes.connector.limits().connection_lifetime {
+                return Ok(connection);
+            }
+            // It has become old. One request makes the next one, and the others go on with this one.
+            let Ok(_connecting) = self.connecting.try_lock() else { return Ok(connection) };
+            return self.open(lanes).await.or(Ok(connection));
         }
         let _connecting = self.connecting.lock().await;
-        if let Some(connection) = self.live() {
-            return Ok(connection);
+        match self.live() {
+            Some(connection) => Ok(connection),
+            None => self.open(lanes).await,
         }
+    }
+
+    async fn open(&self, lanes: &Lanes) -> Result<Arc<Connection>, RepositoryError> {
         let runtime = lanes.runtime.clone().unwrap_or_else(Handle::current);
-        let connection = Connection::open(&lanes.config, &runtime).await?;
-        (&mut &*connection).batch_execute(SESSION).await.map_err(query_failed)?;
-        let connection = Arc::new(connection);
+        let connection = Arc::new(Connection::open(&lanes.connector, &runtime).await?);
         self.current.store(Some(Arc::clone(&connection)));
         Ok(connection)
     }
@@ -114,7 +125,7 @@ pub(crate) struct Turn<'a> {
 
 impl Turn<'_> {
     /// Runs a statement.
-    pub(crate) async fn run<T, F: Future<Output = QueryResult<T>>>(
+    pub(crate) async fn run<T, F: Future<Output = Result<T, QueryError>>>(
         &mut self,
         query: &impl Fn(Arc<Connection>) -> F,
     ) -> Result<T, RepositoryError> {
@@ -123,10 +134,10 @@ impl Turn<'_> {
         let result = query(Arc::clone(&connection)).await;
         self.under_way = None;
         result.map_err(|error| {
-            if connection_is_suspect(&error) {
+            if error.suspects_connection() {
                 self.lane.discard(&connection);
             }
-            query_failed(error)
+            error.into()
         })
     }
 }
@@ -145,7 +156,7 @@ impl Drop for Turn<'_> {
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move {
                 // What is asked now is answered after what was asked before.
-                let _ = timeout(FENCE_LIMIT, (&mut &**connection).batch_execute("")).await;
+                let _ = timeout(FENCE_LIMIT, connection.fence()).await;
                 drop(room);
             });
         }

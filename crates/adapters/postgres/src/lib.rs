@@ -2,20 +2,30 @@
 #![warn(missing_docs)]
 
 mod backfill;
+mod binds;
 mod connection;
 mod connections;
+mod connector;
 mod copy;
 mod database;
 mod error;
 #[cfg(test)]
 mod explain;
 mod lanes;
+mod limits;
 mod list;
 mod migrations;
+mod replica;
 mod repository;
 mod schema;
 mod statements;
+mod tls;
 mod transfer;
+mod url;
 mod used_keys;
 
-pub use database::{InvalidUrl, PostgresDatabase, PostgresSettings};
+pub use database::{PostgresDatabase, PostgresSettings};
+pub use limits::Limits;
+pub use replica::PostgresReplica;
+pub use tls::InvalidTls;
+pub use url::InvalidUrl;

@@ -1,25 +1,23 @@
 //! Lists: which ICPs a user has, in which order.
 
+use std::pin::pin;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use diesel::dsl::{InnerJoin, IntoBoxed};
 use diesel::pg::Pg;
-use diesel::{BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, QueryResult};
-use diesel_async::RunQueryDsl as _;
+use diesel::{BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _};
 use futures_util::TryStreamExt as _;
-use icp_domain::{ProviderList, Timestamp};
+use icp_domain::{IcpId, ProviderList, Timestamp};
 use icp_ports::{
-    Activity, Direction, IcpList, ListQuery, ListVersion, ListVersionBuilder, Place, PlaceKey, Sort,
+    Activity, Direction, IcpList, ListQuery, ListVersion, ListVersionBuilder, Place, PlaceKey, Sort, Version,
 };
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::connection::Connection;
+use crate::error::QueryError;
 use crate::schema::{icp_members, icps};
-
-/// What of a row is needed beside its document.
-type State = (Uuid, i64);
-/// What a row may be sorted by.
-type Keys = (chrono::DateTime<chrono::Utc>, chrono::DateTime<chrono::Utc>, Option<String>);
 
 diesel::define_sql_function! {
     /// Where a text holds another, from 1; 0 when it does not.
@@ -27,7 +25,7 @@ diesel::define_sql_function! {
         -> diesel::sql_types::Nullable<diesel::sql_types::Integer>;
 }
 
-pub(crate) async fn list(connection: Arc<Connection>, query: &ListQuery) -> QueryResult<IcpList> {
+pub(crate) async fn list(connection: Arc<Connection>, query: &ListQuery) -> Result<IcpList, QueryError> {
     if query.is_for_everything() {
         everything(connection, query.scope.member().as_str()).await
     } else {
@@ -42,65 +40,97 @@ fn rows_of<'a>(member: &'a str) -> _ {
         .inner_join(icps::table)
         .filter(icp_members::user_id.eq(member))
         .order((icp_members::created_at, icp_members::icp_id))
-        .select(((icp_members::icp_id, icps::version), icps::document))
+        .select((icp_members::icp_id, icps::version, icps::document))
 }
 
-async fn everything(connection: Arc<Connection>, member: &str) -> QueryResult<IcpList> {
-    let rows = rows_of(member).load_stream::<(State, String)>(&mut &**connection).await?;
-    let start = (IcpList::default(), ListVersionBuilder::default());
-    let (mut list, version) = rows
-        .try_fold(start, async |(mut list, mut version), ((id, state), document)| {
-            list.icps.push(&document);
-            version.push(id.into(), state.into());
-            Ok((list, version))
-        })
-        .await?;
+/// The same without the documents.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn states_of<'a>(member: &'a str) -> _ {
+    icp_members::table
+        .inner_join(icps::table)
+        .filter(icp_members::user_id.eq(member))
+        .order((icp_members::created_at, icp_members::icp_id))
+        .select((icp_members::icp_id, icps::version))
+}
+
+async fn everything(connection: Arc<Connection>, member: &str) -> Result<IcpList, QueryError> {
+    let mut rows = pin!(connection.rows(&rows_of(member)).await?);
+    let (mut list, mut version) = (IcpList::default(), ListVersionBuilder::default());
+    while let Some(row) = rows.try_next().await? {
+        push_state(&mut version, &row)?;
+        list.icps.push(row.try_get(2)?);
+    }
     list.version = version.finish(false);
     Ok(list)
 }
 
-async fn some(connection: Arc<Connection>, query: &ListQuery) -> QueryResult<IcpList> {
+async fn some(connection: Arc<Connection>, query: &ListQuery) -> Result<IcpList, QueryError> {
     let columns = (
-        (icp_members::icp_id, icps::version),
-        (icps::created_at, icps::updated_at, icps::name_folded),
+        icp_members::icp_id,
+        icps::version,
         icps::document,
+        icps::created_at,
+        icps::updated_at,
+        icps::name_folded,
     );
-    let rows = wanted(query).select(columns).load::<(State, Keys, String)>(&mut &**connection).await?;
+    let mut rows = pin!(connection.rows(&wanted(query).select(columns)).await?);
     let limit = query.limit.unwrap_or(usize::MAX);
-    let has_more = rows.len() > limit;
-    let mut list = IcpList::default();
-    let mut version = ListVersionBuilder::default();
-    for ((id, state), keys, document) in rows.into_iter().take(limit) {
-        list.icps.push(&document);
-        version.push(id.into(), state.into());
-        list.next = if has_more { place(query.sort, id, keys) } else { None };
+    let (mut list, mut version) = (IcpList::default(), ListVersionBuilder::default());
+    let (mut end, mut has_more) = (None, false);
+    while let Some(row) = rows.try_next().await? {
+        if list.icps.len() == limit {
+            has_more = true;
+            continue;
+        }
+        push_state(&mut version, &row)?;
+        list.icps.push(row.try_get(2)?);
+        end = Some(row);
+    }
+    if has_more && let Some(row) = end {
+        list.next = place(query.sort, &row)?;
     }
     list.version = version.finish(has_more);
     Ok(list)
 }
 
-pub(crate) async fn version(connection: Arc<Connection>, query: &ListQuery) -> QueryResult<ListVersion> {
-    let columns = (icp_members::icp_id, icps::version);
-    let rows = wanted(query).select(columns).load_stream::<State>(&mut &**connection).await?;
+pub(crate) async fn version(
+    connection: Arc<Connection>,
+    query: &ListQuery,
+) -> Result<ListVersion, QueryError> {
+    let rows = if query.is_for_everything() {
+        connection.rows(&states_of(query.scope.member().as_str())).await?
+    } else {
+        connection.rows(&wanted(query).select((icp_members::icp_id, icps::version))).await?
+    };
+    let mut rows = pin!(rows);
     let limit = query.limit.unwrap_or(usize::MAX);
-    let (version, count) = rows
-        .try_fold((ListVersionBuilder::default(), 0), async |(mut version, count), (id, state)| {
-            if count < limit {
-                version.push(id.into(), state.into());
-            }
-            Ok((version, count + 1))
-        })
-        .await?;
+    let (mut version, mut count) = (ListVersionBuilder::default(), 0);
+    while let Some(row) = rows.try_next().await? {
+        if count < limit {
+            push_state(&mut version, &row)?;
+        }
+        count += 1;
+    }
     Ok(version.finish(count > limit))
 }
 
-fn place(sort: Sort, id: Uuid, (created_at, updated_at, name): Keys) -> Option<Place> {
+/// The first two columns of every row.
+fn push_state(version: &mut ListVersionBuilder, row: &Row) -> Result<(), QueryError> {
+    let (id, state) = (IcpId::from(row.try_get::<_, Uuid>(0)?), Version::from(row.try_get::<_, i64>(1)?));
+    version.push(id, state);
+    Ok(())
+}
+
+fn place(sort: Sort, row: &Row) -> Result<Option<Place>, QueryError> {
+    let time =
+        |column| Ok::<_, QueryError>(Timestamp::try_from(row.try_get::<_, DateTime<Utc>>(column)?).ok());
     let key = match sort {
-        Sort::CreatedAt => PlaceKey::Time(Timestamp::try_from(created_at).ok()?),
-        Sort::UpdatedAt => PlaceKey::Time(Timestamp::try_from(updated_at).ok()?),
-        Sort::Name => PlaceKey::Name(name.unwrap_or_default()),
+        Sort::CreatedAt => time(3)?.map(PlaceKey::Time),
+        Sort::UpdatedAt => time(4)?.map(PlaceKey::Time),
+        Sort::Name => Some(PlaceKey::Name(row.try_get::<_, Option<String>>(5)?.unwrap_or_default())),
     };
-    Some(Place { key, id: id.into() })
+    let id = row.try_get::<_, Uuid>(0)?.into();
+    Ok(key.map(|key| Place { key, id }))
 }
 
 type Wanted<'a> = IntoBoxed<'a, InnerJoin<icp_members::table, icps::table>, Pg>;

@@ -1,18 +1,16 @@
 use async_trait::async_trait;
 use diesel::Connection as _;
-use diesel::connection::SimpleConnection as _;
+use diesel::connection::{CacheSize, SimpleConnection as _};
 use diesel::migration::{Migration, MigrationSource as _};
 use diesel::pg::Pg;
 use diesel_async::AsyncPgConnection;
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use icp_ports::{BoxError, MigrationReport, RepositoryError, Schema, SchemaError};
-use tokio::runtime::Handle;
 
 use crate::backfill;
-use crate::connection::Connection;
 use crate::database::PostgresDatabase;
-use crate::error::query_failed;
+use crate::error::diesel_failed;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../../migrations/postgres");
 
@@ -48,7 +46,7 @@ impl Schema for PostgresDatabase {
             });
             let report = migrated.map_err(|Failure(error)| error)?;
             // In transactions of its own, since it may take long, and others go on meanwhile.
-            backfill::search_columns(connection).map_err(query_failed)?;
+            backfill::search_columns(connection).map_err(diesel_failed)?;
             Ok(report)
         })
         .await
@@ -62,10 +60,20 @@ impl PostgresDatabase {
         &self,
         work: impl FnOnce(&mut SyncConnection) -> Result<T, SchemaError> + Send + 'static,
     ) -> Result<T, SchemaError> {
-        let mut connection =
-            SyncConnection::from(Connection::open(&self.config, &Handle::current()).await?.into_diesel());
+        let mut connection = SyncConnection::from(self.connect_diesel().await?);
+        // Behind a pooler a prepared statement is lost after its transaction, and here nothing is asked twice.
+        connection.set_prepared_statement_cache_size(CacheSize::Disabled);
         let working = tokio::task::spawn_blocking(move || work(&mut connection));
         working.await.map_err(|error| RepositoryError::Backend(error.into()))?
+    }
+}
+
+impl PostgresDatabase {
+    async fn connect_diesel(&self) -> Result<AsyncPgConnection, RepositoryError> {
+        let (client, driver) = self.connector.connect().await?;
+        tokio::spawn(driver);
+        let connection = AsyncPgConnection::try_from(client).await;
+        connection.map_err(|error| RepositoryError::Unavailable(error.into()))
     }
 }
 
@@ -97,7 +105,7 @@ struct Failure(SchemaError);
 
 impl From<diesel::result::Error> for Failure {
     fn from(error: diesel::result::Error) -> Self {
-        Self(query_failed(error).into())
+        Self(diesel_failed(error).into())
     }
 }
 

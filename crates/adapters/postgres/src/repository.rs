@@ -3,29 +3,26 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use diesel::dsl::exists;
-use diesel::sql_types::Bool;
-use diesel::{
-    BoolExpressionMethods as _, ExpressionMethods as _, IntoSql as _, OptionalExtension as _, QueryDsl as _,
-    QueryResult,
-};
-use diesel_async::RunQueryDsl as _;
+use diesel::sql_types::{Bool, Integer};
+use diesel::{BoolExpressionMethods as _, ExpressionMethods as _, IntoSql as _, QueryDsl as _};
 use icp_domain::{AccessScope, IcpChange, IcpDocument, IcpId, Timestamp, UserId};
 use icp_ports::{
-    Creation, Health, HealthCheck, IcpList, IcpRepository, IdempotencyKey, ListQuery, ListVersion, Lookup,
-    RepositoryError, StoredIcp, Version,
+    Creation, Health, HealthCheck, IcpList, IcpReader, IcpRepository, IdempotencyKey, ListQuery, ListVersion,
+    Lookup, RepositoryError, StoredIcp, Version,
 };
 
 use uuid::Uuid;
 
 use crate::connection::Connection;
 use crate::database::PostgresDatabase;
+use crate::error::QueryError;
 use crate::list;
 use crate::schema::{icp_members, icps};
 use crate::statements::{Create, CreateOnce, Delete, Update};
 use crate::used_keys;
 
 #[async_trait]
-impl IcpRepository for PostgresDatabase {
+impl IcpReader for PostgresDatabase {
     async fn list(&self, query: &ListQuery) -> Result<IcpList, RepositoryError> {
         self.connections.read(|connection| list::list(connection, query)).await
     }
@@ -41,12 +38,17 @@ impl IcpRepository for PostgresDatabase {
     async fn version(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<Version>, RepositoryError> {
         self.connections.read(|connection| version(connection, id, scope)).await
     }
+}
 
+#[async_trait]
+impl IcpRepository for PostgresDatabase {
     async fn create(&self, document: &IcpDocument) -> Result<Version, RepositoryError> {
         let creating = async |connection: Arc<Connection>| {
-            Create::of(document).get_result::<i64>(&mut &**connection).await.map(Version::from)
+            let created = connection.first(&Create::of(document)).await?;
+            created.map(|row| row.try_get::<_, i64>(0)).transpose().map_err(QueryError::from)
         };
-        self.connections.write(creating).await
+        let version = self.connections.write(creating).await?;
+        version.map(Version::from).ok_or_else(|| RepositoryError::Backend("a create gave no version".into()))
     }
 
     async fn create_once(
@@ -55,9 +57,10 @@ impl IcpRepository for PostgresDatabase {
         key: &IdempotencyKey,
     ) -> Result<Creation, RepositoryError> {
         let creating = async |connection: Arc<Connection>| {
-            CreateOnce::of(document, key).get_result::<(bool, Option<i64>)>(&mut &**connection).await
+            let created = connection.first(&CreateOnce::of(document, key)).await?;
+            created.map(|row| Ok((row.try_get(0)?, row.try_get::<_, Option<i64>>(1)?))).transpose()
         };
-        match self.connections.write(creating).await? {
+        match self.connections.write(creating).await?.unwrap_or((false, None)) {
             (true, Some(version)) => Ok(Creation::Created(version.into())),
             (true, None) => self.connections.read(|connection| used_keys::look_up(connection, key)).await,
             (false, _) => Ok(Creation::InProgress),
@@ -70,15 +73,14 @@ impl IcpRepository for PostgresDatabase {
         expected: Version,
     ) -> Result<Option<Version>, RepositoryError> {
         let updating = async |connection: Arc<Connection>| {
-            Update::of(change, expected).get_result::<i64>(&mut &**connection).await.optional()
+            let updated = connection.first(&Update::of(change, expected)).await?;
+            updated.map(|row| row.try_get::<_, i64>(0)).transpose().map_err(QueryError::from)
         };
         Ok(self.connections.write(updating).await?.map(Version::from))
     }
 
     async fn delete(&self, id: IcpId, expected: Version) -> Result<bool, RepositoryError> {
-        let deleting = async |connection: Arc<Connection>| {
-            Delete::of(id, expected).get_result::<Uuid>(&mut &**connection).await.optional()
-        };
+        let deleting = async |connection: Arc<Connection>| connection.first(&Delete::of(id, expected)).await;
         Ok(self.connections.write(deleting).await?.is_some())
     }
 
@@ -119,34 +121,41 @@ fn document_of<'a>(id: Uuid, scope: &'a AccessScope) -> _ {
     icps::table.find(id).select((within, icps::version, icps::document))
 }
 
-async fn get(connection: Arc<Connection>, id: IcpId, scope: &AccessScope) -> QueryResult<Lookup<StoredIcp>> {
-    let found = document_of(id.as_uuid(), scope)
-        .get_result::<(bool, i64, String)>(&mut &**connection)
-        .await
-        .optional()?;
-    let stored = |version: i64, json| StoredIcp { id, version: version.into(), json };
-    Ok(Lookup::of(found.map(|(within, version, json)| (within, stored(version, json)))))
+#[diesel::dsl::auto_type(no_type_alias)]
+fn version_of<'a>(id: Uuid, scope: &'a AccessScope) -> _ {
+    let within: is_within<'a> = is_within(scope);
+    icps::table.find(id).select((within, icps::version))
+}
+
+async fn get(
+    connection: Arc<Connection>,
+    id: IcpId,
+    scope: &AccessScope,
+) -> Result<Lookup<StoredIcp>, QueryError> {
+    let found = match connection.first(&document_of(id.as_uuid(), scope)).await? {
+        Some(row) => {
+            let version: i64 = row.try_get(1)?;
+            Some((row.try_get(0)?, StoredIcp { id, version: version.into(), json: row.try_get(2)? }))
+        }
+        None => None,
+    };
+    Ok(Lookup::of(found))
 }
 
 async fn version(
     connection: Arc<Connection>,
     id: IcpId,
     scope: &AccessScope,
-) -> QueryResult<Lookup<Version>> {
-    let found = icps::table
-        .find(id.as_uuid())
-        .select((is_within(scope), icps::version))
-        .get_result::<(bool, i64)>(&mut &**connection)
-        .await
-        .optional()?;
-    Ok(Lookup::of(found.map(|(within, version)| (within, version.into()))))
+) -> Result<Lookup<Version>, QueryError> {
+    let found = match connection.first(&version_of(id.as_uuid(), scope)).await? {
+        Some(row) => Some((row.try_get(0)?, Version::from(row.try_get::<_, i64>(1)?))),
+        None => None,
+    };
+    Ok(Lookup::of(found))
 }
 
-async fn probe(connection: Arc<Connection>) -> QueryResult<()> {
-    diesel::select(diesel::dsl::sql::<diesel::sql_types::Integer>("1"))
-        .get_result::<i32>(&mut &**connection)
-        .await
-        .map(drop)
+async fn probe(connection: Arc<Connection>) -> Result<(), QueryError> {
+    connection.first(&diesel::select(1.into_sql::<Integer>())).await.map(drop)
 }
 
 #[cfg(test)]

@@ -1,15 +1,15 @@
 //! Statements that write several tables at once, which diesel cannot put together.
 //!
 //! Each is one statement and so one transaction, done whole or not at all whenever the connection or the server dies.
-//! Diesel runs them as it runs its own: their values are typed, and they are prepared once a connection.
+//! They are diesel's as far as it goes: their values are typed, and they are prepared once a connection.
 
 use std::marker::PhantomData;
 
 use chrono::{DateTime, Utc};
+use diesel::QueryResult;
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Bool, Bytea, Nullable, Text, Timestamptz, Uuid as SqlUuid};
-use diesel::{QueryResult, RunQueryDsl};
 use icp_domain::{IcpChange, IcpDocument, IcpId, Timestamp, UserId};
 use icp_ports::{IdempotencyKey, Version};
 use uuid::Uuid;
@@ -29,8 +29,6 @@ macro_rules! statement {
         impl Query for $name<'_> {
             type SqlType = $result;
         }
-
-        impl<C> RunQueryDsl<C> for $name<'_> {}
 
         impl QueryFragment<Pg> for $name<'_> {
             fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {

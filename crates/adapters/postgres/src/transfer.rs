@@ -7,15 +7,13 @@ use icp_domain::{IcpDocument, IcpId, Timestamp};
 use icp_ports::{
     ExportSink, IcpTransfer, ImportSource, ImportSummary, OnConflict, RepositoryError, TransferError,
 };
-use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Error, NoTls, Transaction};
+use tokio_postgres::{Client, Error, Transaction};
 use uuid::Uuid;
 
-use crate::connection::CONNECT_LIMIT;
 use crate::copy;
 use crate::database::PostgresDatabase;
-use crate::error::{driver_failed, timed_out};
+use crate::error::driver_failed;
 
 /// Documents of an export that are given on at once.
 const EXPORT_BATCH: usize = 500;
@@ -73,11 +71,9 @@ impl IcpTransfer for PostgresDatabase {
 
 impl PostgresDatabase {
     async fn client(&self) -> Result<Client, RepositoryError> {
-        let connecting = timeout(CONNECT_LIMIT, self.config.connect(NoTls)).await;
-        let connected = connecting.map_err(|_| timed_out(CONNECT_LIMIT))?;
-        let (client, connection) = connected.map_err(driver_failed)?;
+        let (client, driver) = self.connector.connect().await?;
         // It ends with the client, and its error is the error of whatever the client does.
-        tokio::spawn(connection);
+        tokio::spawn(driver);
         Ok(client)
     }
 }

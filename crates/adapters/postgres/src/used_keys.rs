@@ -2,41 +2,44 @@
 
 use std::sync::Arc;
 
-use diesel::{OptionalExtension as _, QueryDsl as _, QueryResult};
-use diesel_async::RunQueryDsl as _;
+use diesel::QueryDsl as _;
+use diesel::sql_types::Timestamptz;
 use icp_domain::Timestamp;
 use icp_ports::{Creation, IdempotencyKey, StoredIcp};
-use uuid::Uuid;
 
 use crate::connection::Connection;
+use crate::error::QueryError;
 use crate::schema::idempotency_keys as keys;
 
 /// What a key that is in use says of a create.
-pub(crate) async fn look_up(connection: Arc<Connection>, key: &IdempotencyKey) -> QueryResult<Creation> {
-    let used = keys::table
-        .find((key.user_id.as_str(), key.key.as_str()))
-        .select((keys::fingerprint, keys::icp_id, keys::version, keys::document))
-        .get_result::<(Vec<u8>, Uuid, i64, String)>(&mut &**connection)
-        .await
-        .optional()?;
-    Ok(match used {
-        Some((fingerprint, id, version, json)) if fingerprint == key.fingerprint => {
-            Creation::Repeated(StoredIcp { id: id.into(), version: version.into(), json })
-        }
-        Some(_) => Creation::KeyReused,
+pub(crate) async fn look_up(
+    connection: Arc<Connection>,
+    key: &IdempotencyKey,
+) -> Result<Creation, QueryError> {
+    let used = keys::table.find((key.user_id.as_str(), key.key.as_str())).select((
+        keys::fingerprint,
+        keys::icp_id,
+        keys::version,
+        keys::document,
+    ));
+    let Some(row) = connection.first(&used).await? else {
         // It has been removed a moment ago.
-        None => Creation::InProgress,
-    })
+        return Ok(Creation::InProgress);
+    };
+    if row.try_get::<_, &[u8]>(0)? != key.fingerprint {
+        return Ok(Creation::KeyReused);
+    }
+    let (id, version) = (row.try_get::<_, uuid::Uuid>(1)?, row.try_get::<_, i64>(2)?);
+    Ok(Creation::Repeated(StoredIcp { id: id.into(), version: version.into(), json: row.try_get(3)? }))
 }
 
 /// A few, since each may be a mebibyte long, and none that another instance is removing or a create is taking over.
-pub(crate) async fn remove_expired(connection: Arc<Connection>, now: Timestamp) -> QueryResult<u64> {
+pub(crate) async fn remove_expired(connection: Arc<Connection>, now: Timestamp) -> Result<u64, QueryError> {
     let oldest = IdempotencyKey::oldest_that_counts(now).as_datetime();
-    let statement = "DELETE FROM idempotency_keys WHERE (user_id, key) IN \
-                     (SELECT user_id, key FROM idempotency_keys WHERE created_at < $1 LIMIT 20 FOR UPDATE SKIP LOCKED)";
-    diesel::sql_query(statement)
-        .bind::<diesel::sql_types::Timestamptz, _>(oldest)
-        .execute(&mut &**connection)
-        .await
-        .map(|removed| removed as u64)
+    let statement = "WITH gone AS (DELETE FROM idempotency_keys WHERE (user_id, key) IN \
+                     (SELECT user_id, key FROM idempotency_keys WHERE created_at < $1 LIMIT 20 FOR UPDATE SKIP LOCKED) \
+                     RETURNING 1) SELECT count(*) FROM gone";
+    let removed = connection.first(&diesel::sql_query(statement).bind::<Timestamptz, _>(oldest)).await?;
+    let removed = removed.map(|row| row.try_get::<_, i64>(0)).transpose()?;
+    Ok(removed.and_then(|removed| u64::try_from(removed).ok()).unwrap_or_default())
 }

@@ -1,4 +1,4 @@
-//! The contract of a repository, on a real PostgreSQL.
+//! The contract of a repository, on a real PostgreSQL: as it comes, and with what a pooler leaves of it.
 
 #![cfg(test)]
 
@@ -8,10 +8,15 @@ use icp_postgres::{PostgresDatabase, PostgresSettings};
 use icp_testkit::contract::{self, Subject};
 use icp_testkit::postgres;
 
+fn subject(prepared_statements: bool) -> Subject {
+    let database = postgres::shared().database();
+    let settings =
+        PostgresSettings { max_connections: 2, prepared_statements, ..PostgresSettings::new(database.url()) };
+    Subject::new(PostgresDatabase::new(&settings).expect("its URL is valid")).keeping(database)
+}
+
 fn main() -> ExitCode {
-    contract::run(contract::repository("postgres", async || {
-        let database = postgres::shared().database();
-        let settings = PostgresSettings { url: database.url().to_owned(), max_connections: 2 };
-        Subject::new(PostgresDatabase::new(&settings).expect("its URL is valid")).keeping(database)
-    }))
+    let mut trials = contract::repository("postgres", async || subject(true));
+    trials.extend(contract::repository("postgres_unprepared", async || subject(false)));
+    contract::run(trials)
 }

@@ -7,8 +7,8 @@ use diesel::{
 };
 use icp_domain::{AccessScope, IcpChange, IcpDocument, IcpId, Timestamp, UserId};
 use icp_ports::{
-    Creation, Health, HealthCheck, IcpList, IcpRepository, IdempotencyKey, ListQuery, ListVersion, Lookup,
-    RepositoryError, StoredIcp, Version,
+    Creation, Health, HealthCheck, IcpList, IcpReader, IcpRepository, IdempotencyKey, ListQuery, ListVersion,
+    Lookup, RepositoryError, StoredIcp, Version,
 };
 
 use crate::database::SqliteDatabase;
@@ -18,7 +18,7 @@ use crate::schema::{icp_members, icps};
 use crate::used_keys;
 
 #[async_trait]
-impl IcpRepository for SqliteDatabase {
+impl IcpReader for SqliteDatabase {
     async fn list(&self, query: &ListQuery) -> Result<IcpList, RepositoryError> {
         let query = query.clone();
         self.connections.read(move |connection| list::list(connection, &query)).await
@@ -38,7 +38,10 @@ impl IcpRepository for SqliteDatabase {
         let scope = scope.clone();
         self.connections.read(move |connection| version(connection, id, &scope)).await
     }
+}
 
+#[async_trait]
+impl IcpRepository for SqliteDatabase {
     async fn create(&self, document: &IcpDocument) -> Result<Version, RepositoryError> {
         let document = document.clone();
         self.connections.write(move |connection| create(connection, &document)).await

@@ -13,6 +13,9 @@ use super::json_body::MediaTypes;
 use super::request_id::RequestId;
 use crate::icps::Refusal;
 
+/// After which a client that was turned away may come back.
+const RETRY_AFTER_SECONDS: &str = "1";
+
 /// Why a request gets no other answer. [`ApiError::kind`] is the one place that says what each means to a client.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
@@ -55,6 +58,8 @@ pub(crate) enum ApiError {
     KeyInUse,
     #[error("others keep changing the ICP")]
     Contended,
+    #[error("too much to do")]
+    Overloaded,
     #[error(transparent)]
     Internal(BoxError),
 }
@@ -152,6 +157,11 @@ impl ApiError {
                 "CONFLICT",
                 "Others keep changing this ICP. Nothing was done; try again.",
             ),
+            Self::Overloaded => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "SERVICE_UNAVAILABLE",
+                "The service has more to do than it can. Nothing was done; try again in a moment.",
+            ),
             Self::Internal(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "An unexpected server error occurred.")
             }
@@ -185,6 +195,9 @@ impl ApiError {
                 let name =
                     if accepted.len() > 1 { HeaderName::from_static("accept-patch") } else { header::ACCEPT };
                 response.insert_header((name, accepted.join(", ")));
+            }
+            Self::Overloaded => {
+                response.insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS));
             }
             _ => {}
         }
@@ -253,7 +266,10 @@ impl actix_web::ResponseError for ApiError {
 
 impl From<RepositoryError> for ApiError {
     fn from(error: RepositoryError) -> Self {
-        Self::Internal(error.into())
+        match error {
+            RepositoryError::Overloaded => Self::Overloaded,
+            RepositoryError::Unavailable(_) | RepositoryError::Backend(_) => Self::Internal(error.into()),
+        }
     }
 }
 
@@ -272,7 +288,8 @@ impl From<Refusal> for ApiError {
             Refusal::KeyInUse => Self::KeyInUse,
             Refusal::Contended => Self::Contended,
             Refusal::Internal(source) => Self::Internal(source),
-            Refusal::Unreadable(_) | Refusal::Storage(_) => Self::Internal(refusal.into()),
+            Refusal::Storage(error) => error.into(),
+            Refusal::Unreadable(_) => Self::Internal(refusal.into()),
         }
     }
 }

@@ -21,12 +21,13 @@ impl IcpService {
         known: Option<&Known<Version>>,
     ) -> Result<Fetched, Refusal> {
         let scope = caller.access_scope();
+        let reader = self.reader_for(caller);
         if let Some(known) = known {
-            let version = found(self.repository.version(id, &scope).await?)?;
+            let version = found(reader.version(id, &scope).await?)?;
             if known.contains(&version) {
                 return Ok(Fetched::Unchanged(version));
             }
         }
-        found(self.repository.get(id, &scope).await?).map(Fetched::Icp)
+        found(reader.get(id, &scope).await?).map(Fetched::Icp)
     }
 }

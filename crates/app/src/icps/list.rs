@@ -42,13 +42,14 @@ impl IcpService {
         known: Option<&Known<ListVersion>>,
     ) -> Result<Listed, Refusal> {
         let query = self.query(caller, request)?;
+        let reader = self.reader_for(caller);
         if let Some(known) = known {
-            let version = self.repository.list_version(&query).await?;
+            let version = reader.list_version(&query).await?;
             if known.contains(&version) {
                 return Ok(Listed::Unchanged(version));
             }
         }
-        let list = self.repository.list(&query).await?;
+        let list = reader.list(&query).await?;
         let cursor = list.next.map(|place| Cursor::new(caller, request).at(&place));
         Ok(Listed::Icps { icps: list.icps, version: list.version, cursor })
     }

@@ -6,6 +6,7 @@ mod delete;
 mod get;
 mod known;
 mod list;
+mod read_copy;
 mod refusal;
 mod update;
 
@@ -15,12 +16,13 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use icp_domain::IcpId;
-use icp_ports::{Clock, IcpRepository, Lookup};
+use icp_domain::{Caller, IcpId};
+use icp_ports::{Clock, IcpReader, IcpRepository, Lookup};
 
 pub(crate) use get::Fetched;
 pub(crate) use known::Known;
 pub(crate) use list::{ListRequest, Listed};
+pub(crate) use read_copy::ReadCopy;
 pub(crate) use refusal::Refusal;
 
 /// How long a request goes on trying where others keep coming in between.
@@ -33,6 +35,7 @@ const TRY_AGAIN: Duration = Duration::from_millis(2);
 #[derive(Clone)]
 pub(crate) struct IcpService {
     repository: Arc<dyn IcpRepository>,
+    copy: Option<ReadCopy>,
     clock: Arc<dyn Clock>,
     new_id: fn() -> IcpId,
 }
@@ -49,7 +52,24 @@ impl IcpService {
         clock: Arc<dyn Clock>,
         new_id: fn() -> IcpId,
     ) -> Self {
-        Self { repository, clock, new_id }
+        Self { repository, copy: None, clock, new_id }
+    }
+
+    /// Lets reads come from a copy. What a write goes by is read from the repository all the same.
+    pub(crate) fn reading_from(self, copy: Option<ReadCopy>) -> Self {
+        Self { copy, ..self }
+    }
+
+    fn reader_for(&self, caller: &Caller) -> &dyn IcpReader {
+        let copy = self.copy.as_ref().and_then(|copy| copy.reader_for(caller));
+        copy.unwrap_or(self.repository.as_ref())
+    }
+
+    /// Must be called before a write, so that no read after it finds less.
+    fn note_writer(&self, caller: &Caller) {
+        if let Some(copy) = &self.copy {
+            copy.note_writer(caller);
+        }
     }
 }
 

@@ -9,8 +9,8 @@ use icp_domain::{
     AccessScope, Caller, Icp, IcpChange, IcpDocument, IcpId, IcpPatch, NewIcp, Rules, Timestamp,
 };
 use icp_ports::{
-    Creation, Health, HealthCheck, IcpList, IcpRepository, IdempotencyKey, ListQuery, ListVersion, Lookup,
-    RepositoryError, StoredIcp, Version,
+    Creation, Health, HealthCheck, IcpList, IcpReader, IcpRepository, IdempotencyKey, ListQuery, ListVersion,
+    Lookup, RepositoryError, StoredIcp, Version,
 };
 use icp_testkit::fakes::FakeClock;
 use icp_testkit::fixtures::{id, user};
@@ -185,7 +185,7 @@ impl Busy {
 }
 
 #[async_trait]
-impl IcpRepository for Busy {
+impl IcpReader for Busy {
     async fn list(&self, query: &ListQuery) -> Result<IcpList, RepositoryError> {
         self.database.list(query).await
     }
@@ -201,7 +201,10 @@ impl IcpRepository for Busy {
     async fn version(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<Version>, RepositoryError> {
         self.database.version(id, scope).await
     }
+}
 
+#[async_trait]
+impl IcpRepository for Busy {
     async fn create(&self, document: &IcpDocument) -> Result<Version, RepositoryError> {
         self.database.create(document).await
     }
@@ -279,4 +282,52 @@ async fn who_never_comes_through_is_told_so() {
     let key = IdempotencyKey { user_id: user("user_ada"), key: "k".to_owned(), fingerprint: [1; 32] };
     let created = fixture.icps.create_once(&ada(), new(SMB), &key).await;
     assert!(matches!(created, Err(Refusal::KeyInUse)), "{created:?}");
+}
+
+mod reading_from_a_copy {
+    use super::*;
+    use crate::icps::ReadCopy;
+
+    const WHILE: Duration = Duration::from_secs(10);
+
+    /// A copy that receives nothing.
+    fn with_stale_copy() -> Fixture {
+        let fixture = fixture();
+        let copy = ReadCopy::new(Arc::new(InMemoryDatabase::default()), WHILE);
+        Fixture { icps: fixture.icps.reading_from(Some(copy)), clock: fixture.clock }
+    }
+
+    async fn count(fixture: &Fixture, caller: &Caller) -> usize {
+        match fixture.icps.list(caller, &ListRequest::default(), None).await.expect("it lists") {
+            Listed::Icps { icps, .. } => icps.len(),
+            Listed::Unchanged(_) => panic!("nothing was known"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_written_finds_it_and_others_read_the_copy() {
+        let fixture = with_stale_copy();
+        let body = r#"{"name": "A", "leadProviderCriteria": [], "userIds": ["user_eve"]}"#;
+        let created = fixture.icps.create(&ada(), new(body)).await.expect("it is created");
+        assert!(matches!(fixture.icps.get(&ada(), created.id, None).await, Ok(Fetched::Icp(_))));
+        assert_eq!(count(&fixture, &ada()).await, 1);
+        assert_eq!(count(&fixture, &Caller::user(user("user_eve"))).await, 0);
+
+        tokio::time::advance(WHILE).await;
+        assert_eq!(count(&fixture, &ada()).await, 0, "by now the copy should have it");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_change_goes_by_is_never_the_copy() {
+        let fixture = with_stale_copy();
+        let created = fixture.icps.create(&ada(), new(SMB)).await.expect("it is created");
+        tokio::time::advance(WHILE).await;
+        let change = patch(r#"{"name": "B"}"#);
+        let changed = fixture.icps.update(&ada(), created.id, change, None).await.expect("it is there");
+        assert_eq!(icp(&changed).name, "B");
+        assert_eq!(count(&fixture, &ada()).await, 1, "a change makes a writer, too");
+        tokio::time::advance(WHILE).await;
+        fixture.icps.delete(&ada(), created.id, None).await.expect("it is there");
+        assert!(matches!(fixture.icps.get(&ada(), created.id, None).await, Err(Refusal::NotFound)));
+    }
 }

@@ -14,7 +14,7 @@ use config::{Map, Value, ValueKind};
 use serde::Deserialize;
 
 pub use auth::{AuthSettings, ClerkKeys, SignIn};
-pub use database::{DatabaseLocation, DatabaseSettings};
+pub use database::{DatabaseCopy, DatabaseLocation, DatabaseSettings, ServedDatabase};
 pub use error::SettingsError;
 pub use sources::Surroundings;
 

@@ -3,14 +3,14 @@ use std::collections::hash_map::Entry;
 use async_trait::async_trait;
 use icp_domain::{AccessScope, IcpChange, IcpDocument, IcpId, Timestamp};
 use icp_ports::{
-    Creation, IcpList, IcpRepository, IdempotencyKey, ListQuery, ListVersion, Lookup, RepositoryError,
-    StoredIcp, Version,
+    Creation, IcpList, IcpReader, IcpRepository, IdempotencyKey, ListQuery, ListVersion, Lookup,
+    RepositoryError, StoredIcp, Version,
 };
 
 use super::{InMemoryDatabase, State, UsedKey};
 
 #[async_trait]
-impl IcpRepository for InMemoryDatabase {
+impl IcpReader for InMemoryDatabase {
     async fn list(&self, query: &ListQuery) -> Result<IcpList, RepositoryError> {
         Ok(self.read(|state| state.list(query)))
     }
@@ -32,7 +32,10 @@ impl IcpRepository for InMemoryDatabase {
     async fn version(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<Version>, RepositoryError> {
         Ok(self.read(|state| state.look_up(id, scope, |_, version| version)))
     }
+}
 
+#[async_trait]
+impl IcpRepository for InMemoryDatabase {
     async fn create(&self, document: &IcpDocument) -> Result<Version, RepositoryError> {
         self.write(|state| state.create(document))
     }

@@ -44,8 +44,15 @@ impl Binaries {
 
     fn among(candidates: Vec<PathBuf>) -> Option<Self> {
         let whole = |folder: &PathBuf| ["initdb", "postgres"].iter().all(|name| folder.join(name).is_file());
-        candidates.into_iter().find(whole).map(|folder| Self { folder })
+        candidates.into_iter().find(whole).map(|folder| Self { folder: behind_links(folder) })
     }
+}
+
+/// A folder on `PATH` may hold links to some of the programs only; the others are where the links lead.
+fn behind_links(folder: PathBuf) -> PathBuf {
+    let target = folder.join("postgres").canonicalize();
+    let all = target.ok().and_then(|target| target.parent().map(Path::to_path_buf));
+    all.filter(|all| all.join("pg_basebackup").is_file()).unwrap_or(folder)
 }
 
 fn missing() -> Error {

@@ -1,5 +1,6 @@
 use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -28,13 +29,40 @@ pub(super) struct Cluster {
 impl Cluster {
     /// Watched from before there is anything to clean up.
     pub(super) fn create(options: ServerOptions) -> Result<(Self, Guard), Error> {
+        let (cluster, guard) = Self::prepare(options)?;
+        cluster.initialize()?;
+        Ok((cluster, guard))
+    }
+
+    /// One with the data of a running server, whose standby it is from its start.
+    pub(super) fn copy(primary_port: u16, options: ServerOptions) -> Result<(Self, Guard), Error> {
+        let (cluster, guard) = Self::prepare(options)?;
+        let port = primary_port.to_string();
+        let command = [
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &port,
+            "-U",
+            USER,
+            "-R",
+            "-X",
+            "stream",
+            "-c",
+            "fast",
+            "--no-sync",
+            "-D",
+        ];
+        cluster.run("pg_basebackup", &command)?;
+        Ok((cluster, guard))
+    }
+
+    fn prepare(options: ServerOptions) -> Result<(Self, Guard), Error> {
         let binaries = Binaries::find()?;
         let account = Account::choose()?;
         let folder = new_folder(account)?;
         let guard = Guard::watch(&folder)?;
-        let cluster = Self { binaries, account, folder, options };
-        cluster.initialize()?;
-        Ok((cluster, guard))
+        Ok((Self { binaries, account, folder, options }, guard))
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -61,17 +89,31 @@ impl Cluster {
 
     /// The locale is the one that every system has.
     fn initialize(&self) -> Result<(), Error> {
-        let output = self
-            .account
-            .command(&self.binaries.program("initdb"))
-            .args(["--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--username", USER, "-D"])
-            .arg(self.data())
-            .output()
-            .map_err(Error::during("running initdb"))?;
+        self.run(
+            "initdb",
+            &["--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--username", USER, "-D"],
+        )
+    }
+
+    /// Runs a program that makes the data folder, which is its last argument.
+    fn run(&self, program: &str, arguments: &[&str]) -> Result<(), Error> {
+        let mut command = self.account.command(&self.binaries.program(program));
+        let output = command.args(arguments).arg(self.data()).output();
+        let output = output.map_err(Error::during(format_args!("running {program}")))?;
         if output.status.success() {
             return Ok(());
         }
-        Err(Error::new(format!("initdb failed: {}", String::from_utf8_lossy(&output.stderr).trim())))
+        Err(Error::new(format!("{program} failed: {}", String::from_utf8_lossy(&output.stderr).trim())))
+    }
+
+    /// Puts a file beside the data that only the server may read.
+    pub(super) fn write(&self, name: &str, content: &str) -> Result<PathBuf, Error> {
+        let path = self.folder.join(name);
+        let owner_only = fs::Permissions::from_mode(0o600);
+        let written = fs::write(&path, content).and_then(|()| fs::set_permissions(&path, owner_only));
+        written.map_err(Error::during(format_args!("writing {name}")))?;
+        self.account.own(&path)?;
+        Ok(path)
     }
 
     /// Returns when the server takes connections.

@@ -65,7 +65,7 @@ pub(super) fn with_database(admin: &str, name: &str) -> Result<String, Error> {
 }
 
 /// In a thread and runtime of its own, so that it works inside and outside async code.
-fn execute(url: &str, statement: String, limit: Duration) -> Result<(), Error> {
+pub(super) fn execute(url: &str, statement: String, limit: Duration) -> Result<(), Error> {
     let url = url.to_owned();
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

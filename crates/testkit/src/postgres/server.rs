@@ -4,12 +4,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::cluster::{Cluster, USER};
-use super::database::Database;
+use super::database::{self, Database};
 use super::guard::Guard;
 use super::postmaster::Postmaster;
 use super::{Error, port, processes};
 
 const STOP: Duration = Duration::from_secs(30);
+/// For a statement, and for becoming a primary.
+const STATEMENT: Duration = Duration::from_mins(2);
 const ATTEMPTS: usize = 10;
 
 /// How a [`Server`] is to be.
@@ -43,6 +45,56 @@ impl Server {
         let (cluster, guard) = Cluster::create(options)?;
         let (port, postmaster) = start_on_free_port(&cluster)?;
         Ok(Self { cluster, port, postmaster: Mutex::new(Some(postmaster)), guard })
+    }
+
+    /// Starts a standby of this server, which follows it as a stream.
+    pub fn standby(&self) -> Result<Self, Error> {
+        let (cluster, guard) = Cluster::copy(self.port, ServerOptions::default())?;
+        let (port, postmaster) = start_on_free_port(&cluster)?;
+        Ok(Self { cluster, port, postmaster: Mutex::new(Some(postmaster)), guard })
+    }
+
+    /// Makes a standby a primary; returns when it takes writes.
+    pub fn promote(&self) -> Result<(), Error> {
+        self.execute("SELECT pg_promote(true, 60)")
+    }
+
+    /// Changes a setting that needs no restart.
+    pub fn set(&self, setting: &str, value: &str) -> Result<(), Error> {
+        self.execute(&format!("ALTER SYSTEM SET {setting} = '{value}'"))?;
+        self.execute("SELECT pg_reload_conf()")
+    }
+
+    /// Lets clients encrypt connections to this server, which shows them a certificate; both are PEM.
+    pub fn encrypt(&self, certificate: &str, key: &str) -> Result<(), Error> {
+        for (setting, name, content) in
+            [("ssl_cert_file", "server.crt", certificate), ("ssl_key_file", "server.key", key)]
+        {
+            let path = self.cluster.write(name, content)?;
+            self.execute(&format!("ALTER SYSTEM SET {setting} = '{}'", path.display()))?;
+        }
+        self.set("ssl", "on")
+    }
+
+    /// Asks everybody but the role that may do everything for a password.
+    pub fn require_passwords(&self) -> Result<(), Error> {
+        self.admit(&format!("host all {USER} all trust\nhost all all all scram-sha-256\n"))
+    }
+
+    /// Keeps standbys from following this server; those that do have to be cut off.
+    pub fn refuse_standbys(&self) -> Result<(), Error> {
+        self.admit("host replication all all reject\nhost all all all trust\n")
+    }
+
+    /// Replaces the rules of who may connect (`pg_hba.conf`).
+    fn admit(&self, rules: &str) -> Result<(), Error> {
+        self.cluster.write("data/pg_hba.conf", rules)?;
+        self.execute("SELECT pg_reload_conf()")
+    }
+
+    /// Runs a statement as the role that may do everything.
+    pub fn execute(&self, statement: &str) -> Result<(), Error> {
+        database::execute(&self.url("postgres"), statement.to_owned(), STATEMENT)
     }
 
     /// The URL of a database on this server. The role may do everything, and needs no password.

@@ -1,0 +1,126 @@
+//! `sslmode`, with a server that shows one certificate after another.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use icp_ports::RepositoryError;
+use icp_testkit::postgres::Server;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
+
+use crate::support::{client, count, database, migrated, told};
+
+/// Who signs certificates, and the file that says so.
+struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    file: PathBuf,
+    _folder: Arc<tempfile::TempDir>,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let mut parameters = CertificateParams::new([]).expect("parameters");
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer = CertifiedIssuer::self_signed(parameters, KeyPair::generate().expect("a key"));
+        let issuer = issuer.expect("a certificate");
+        let folder = Arc::new(tempfile::tempdir().expect("a folder"));
+        let file = folder.path().join("root certificates.pem");
+        std::fs::write(&file, issuer.pem()).expect("it is written");
+        Self { issuer, file, _folder: folder }
+    }
+
+    /// Has the server show a certificate for a name.
+    fn certify(&self, server: &Server, name: &str, last_year: i32) {
+        let key = KeyPair::generate().expect("a key");
+        let mut parameters = CertificateParams::new([name.to_owned()]).expect("a name");
+        parameters.not_before = date_time_ymd(2020, 1, 1);
+        parameters.not_after = date_time_ymd(last_year, 1, 1);
+        let certificate = parameters.signed_by(&key, &self.issuer).expect("it is signed");
+        server.encrypt(&certificate.pem(), &key.serialize_pem()).expect("it is taken");
+    }
+}
+
+fn url(server: &Server, mode: &str, authority: &Authority) -> String {
+    let file = authority.file.display().to_string().replace(' ', "%20");
+    format!("{}?sslmode={mode}&sslrootcert={file}", server.url("postgres").replace("127.0.0.1", "localhost"))
+}
+
+/// The server reloads its settings in its own time, so that each certificate has a server of its own.
+async fn server() -> Server {
+    let server = Server::start().expect("it starts");
+    migrated(&server.url("postgres")).await;
+    server
+}
+
+async fn refusal(url: &str) -> String {
+    match count(&database(url), "user_ada").await {
+        Err(error @ RepositoryError::Unavailable(_)) => told(&error),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Until the certificate is shown.
+async fn works(url: &str) {
+    crate::support::eventually("it connects", async || count(&database(url), "user_ada").await.is_ok()).await;
+}
+
+#[tokio::test]
+async fn a_right_certificate_is_taken_and_the_connection_encrypted() {
+    let (server, authority) = (server().await, Authority::new());
+    authority.certify(&server, "localhost", 2100);
+    works(&url(&server, "verify-full", &authority)).await;
+    works(&url(&server, "verify-ca", &authority)).await;
+    let plain = server.url("postgres");
+    for (query, encrypted) in [("", true), ("?sslmode=require", true), ("?sslmode=disable", false)] {
+        let database = database(&format!("{plain}{query}"));
+        count(&database, "user_ada").await.expect("it reads");
+        let question = "SELECT bool_or(ssl.ssl) FROM pg_stat_ssl ssl JOIN pg_stat_activity USING (pid)
+            WHERE application_name = 'icp'";
+        let found: bool = client(&plain).await.query_one(question, &[]).await.expect("it answers").get(0);
+        assert_eq!(found, encrypted, "{query}");
+        drop(database);
+        let gone = "SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'icp'";
+        crate::support::eventually("its connections end", async || {
+            client(&plain).await.query_one(gone, &[]).await.expect("it answers").get(0)
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_of_somebody_else_is_refused() {
+    let (server, authority) = (server().await, Authority::new());
+    Authority::new().certify(&server, "localhost", 2100);
+    works(&format!("{}?sslmode=require", server.url("postgres"))).await;
+    for mode in ["verify-full", "verify-ca", "require"] {
+        let told = refusal(&url(&server, mode, &authority)).await;
+        assert!(told.contains("invalid peer certificate"), "{mode}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_for_another_name_is_refused_where_names_count() {
+    let (server, authority) = (server().await, Authority::new());
+    authority.certify(&server, "db.example.com", 2100);
+    works(&url(&server, "verify-ca", &authority)).await;
+    let told = refusal(&url(&server, "verify-full", &authority)).await;
+    assert!(told.contains("not valid for name \"localhost\""), "{told}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_has_expired_is_refused() {
+    let (server, authority) = (server().await, Authority::new());
+    authority.certify(&server, "localhost", 2021);
+    works(&format!("{}?sslmode=require", server.url("postgres"))).await;
+    for mode in ["verify-full", "verify-ca"] {
+        let told = refusal(&url(&server, mode, &authority)).await;
+        assert!(told.contains("certificate expired"), "{mode}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_encrypt_is_refused_where_it_must() {
+    let server = server().await;
+    works(&format!("{}?sslmode=prefer", server.url("postgres"))).await;
+    let told = refusal(&format!("{}?sslmode=require", server.url("postgres"))).await;
+    assert!(told.contains("TLS"), "{told}");
+}

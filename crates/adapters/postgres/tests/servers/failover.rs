@@ -1,0 +1,62 @@
+//! Several hosts in one URL, and a standby that takes over.
+
+use std::time::{Duration, Instant};
+
+use icp_testkit::postgres::Server;
+
+use crate::support::{count, database, eventually, migrated, store};
+
+fn both(primary: &Server, standby: &Server) -> String {
+    format!("postgres://icp@127.0.0.1:{},127.0.0.1:{}/postgres", standby.port(), primary.port())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writes_go_on_at_the_standby_that_was_promoted() {
+    let primary = Server::start().expect("it starts");
+    migrated(&primary.url("postgres")).await;
+    let standby = primary.standby().expect("it follows");
+    primary.set("synchronous_standby_names", "*").expect("it is set");
+    let database = database(&both(&primary, &standby));
+    store(&database, 1, "user_ada").await.expect("the standby is passed over, though it comes first");
+    assert_eq!(count(&database, "user_ada").await.expect("it reads"), 1);
+
+    primary.kill().expect("it is killed");
+    assert!(store(&database, 2, "user_ada").await.is_err(), "nobody takes writes");
+    standby.promote().expect("it takes over");
+    eventually("it writes again", async || store(&database, 3, "user_ada").await.is_ok()).await;
+    let count = count(&database, "user_ada").await.expect("it reads");
+    assert_eq!(count, 2, "what was acknowledged is there");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_has_become_a_standby_is_left() {
+    let primary = Server::start().expect("it starts");
+    migrated(&primary.url("postgres")).await;
+    let other = primary.standby().expect("it follows");
+    let database = database(&both(&primary, &other));
+    store(&database, 1, "user_ada").await.expect("it writes");
+    eventually("it follows", async || {
+        let reading = crate::support::database(&other.url("postgres"));
+        count(&reading, "user_ada").await.is_ok_and(|count| count == 1)
+    })
+    .await;
+    // Connections stay, and take no writes any more.
+    primary.set("default_transaction_read_only", "on").expect("it is set");
+    other.promote().expect("it takes over");
+    eventually("it writes elsewhere", async || store(&database, 2, "user_ada").await.is_ok()).await;
+    assert_eq!(
+        count(&crate::support::database(&other.url("postgres")), "user_ada").await.expect("it reads"),
+        2
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_does_not_answer_leaves_time_for_the_next() {
+    let (frozen, primary) = (Server::start().expect("it starts"), Server::start().expect("it starts"));
+    migrated(&primary.url("postgres")).await;
+    frozen.pause().expect("it hangs");
+    let url = format!("postgres://icp@127.0.0.1:{},127.0.0.1:{}/postgres", frozen.port(), primary.port());
+    let start = Instant::now();
+    assert_eq!(count(&database(&url), "user_ada").await.expect("the other answers"), 0);
+    assert!(start.elapsed() < Duration::from_secs(4), "within the limit of a read");
+}

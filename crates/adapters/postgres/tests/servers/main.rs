@@ -1,0 +1,10 @@
+//! Servers as people have them: locked, slow, encrypted, several, failing over.
+
+#![cfg(test)]
+
+mod encryption;
+mod failover;
+mod overload;
+mod passwords;
+mod replica;
+mod support;

@@ -1,0 +1,38 @@
+//! A password from a file, which changes while the service runs.
+
+use std::time::Duration;
+
+use icp_postgres::{Limits, PostgresDatabase, PostgresSettings};
+use icp_testkit::postgres::Server;
+
+use crate::support::{count, eventually, migrated, told};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_is_read_from_its_file_for_each_connection() {
+    let server = Server::start().expect("it starts");
+    migrated(&server.url("postgres")).await;
+    server.execute("CREATE ROLE guest LOGIN PASSWORD 'first one'").expect("it is made");
+    server.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO guest").expect("it is granted");
+    server.require_passwords().expect("it asks for them");
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("password");
+    std::fs::write(&file, "first one\n").expect("it is written");
+    let limits = Limits { connection_lifetime: Duration::from_millis(50), ..Limits::default() };
+    let url = server.url("postgres").replace("icp@", "guest@");
+    let settings =
+        PostgresSettings { password_file: Some(file.clone()), limits, ..PostgresSettings::new(url) };
+    let database = PostgresDatabase::new(&settings).expect("a URL");
+    eventually("it signs in", async || count(&database, "user_ada").await.is_ok()).await;
+
+    server.execute("ALTER ROLE guest PASSWORD 'second one'").expect("it is changed");
+    std::fs::write(&file, "second one").expect("it is written");
+    let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'guest'";
+    server.execute(others).expect("they are ended");
+    assert_eq!(count(&database, "user_ada").await.expect("the new one counts"), 0);
+
+    std::fs::remove_file(&file).expect("it is removed");
+    server.execute(others).expect("they are ended");
+    let error = told(&count(&database, "user_ada").await.expect_err("there is no password"));
+    assert!(error.contains("password file") && !error.contains("second one"), "{error}");
+}

@@ -1,0 +1,55 @@
+use std::time::{Duration, Instant};
+
+use icp_domain::{Caller, ListScope};
+use icp_ports::{IcpReader, IcpRepository as _, ListQuery, RepositoryError, Schema as _};
+use icp_postgres::{PostgresDatabase, PostgresSettings};
+use icp_testkit::fixtures::{icp, user};
+use tokio_postgres::{Client, NoTls};
+
+pub(crate) fn database(url: &str) -> PostgresDatabase {
+    PostgresDatabase::new(&PostgresSettings::new(url)).expect("a URL")
+}
+
+/// A database with the tables.
+pub(crate) async fn migrated(url: &str) -> PostgresDatabase {
+    let database = database(url);
+    database.migrate().await.expect("it migrates");
+    database
+}
+
+pub(crate) async fn client(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("it connects");
+    tokio::spawn(connection);
+    client
+}
+
+pub(crate) fn scope(name: &str) -> ListScope {
+    Caller::user(user(name)).list_scope()
+}
+
+pub(crate) async fn count(reader: &impl IcpReader, name: &str) -> Result<usize, RepositoryError> {
+    Ok(reader.list(&ListQuery::everything(scope(name))).await?.icps.len())
+}
+
+pub(crate) async fn store(
+    database: &PostgresDatabase,
+    number: u128,
+    name: &str,
+) -> Result<(), RepositoryError> {
+    database.create(&icp(number).with("userIds", [name]).document()).await.map(drop)
+}
+
+/// Waits for what comes about by itself.
+pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut check: impl FnMut() -> F) {
+    let start = Instant::now();
+    while !check().await {
+        assert!(start.elapsed() < Duration::from_secs(30), "never: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// An error with all its causes.
+pub(crate) fn told(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

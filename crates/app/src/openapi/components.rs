@@ -49,8 +49,16 @@ const ERRORS: [(&str, u16, &str, &str); 12] = [
         "An unexpected error on the server's side. After a write it is not known whether it was \
       done.",
     ),
-    ("Unavailable", 503, "SERVICE_UNAVAILABLE", "The service takes no more for the moment."),
+    (
+        "Unavailable",
+        503,
+        "SERVICE_UNAVAILABLE",
+        "The service has more to do than it can. Nothing was done: try again after `Retry-After`.",
+    ),
 ];
+
+/// A key, bare or in quotes, with a backslash before a quote and before a backslash.
+const IDEMPOTENCY_KEY: &str = r#"^([!#-\[\]-~]{1,255}|"([ !#-\[\]-~]|\\["\\]){1,255}")$"#;
 
 /// Those that an operation may answer, by their names here.
 pub(super) fn errors(names: &[&str]) -> Map<String, Value> {
@@ -103,7 +111,7 @@ fn own_schemas() -> Map<String, Value> {
                 "title": {"type": "string", "description": "The name of the status."},
                 "status": {"type": "integer", "minimum": 400, "maximum": 599, "description": "The status of the answer."},
                 "detail": {"type": "string", "description": "What is wrong, in a sentence for people."},
-                "code": {"type": "string", "enum": codes, "description": "What is wrong, for programs. The codes are stable."},
+                "code": reference("schemas", "ProblemCode"),
                 "requestId": {"type": "string", "description": "By which the service's log knows the request; also the header \
                     `x-request-id`."},
                 "errors": {
@@ -113,21 +121,19 @@ fn own_schemas() -> Map<String, Value> {
             },
             "additionalProperties": false,
         },
+        "ProblemCode": {"type": "string", "enum": codes, "description": "What is wrong, for programs. The codes are stable."},
         "Fault": {
-            "type": "object",
-            "description": "One thing that is wrong with what was sent: with the body, at `pointer`, or with a `parameter` of the \
-                path, the query or the head.",
-            "required": ["code", "detail"],
-            "properties": {
-                "pointer": {"type": "string", "format": "json-pointer", "description": "Where in the body (RFC 6901).",
-                    "examples": ["/customFilterCriteria/0/value"]},
-                "parameter": {"type": "string", "description": "Which parameter.", "examples": ["limit"]},
-                "code": {"type": "string", "enum": fault_codes, "description": "What kind of fault. The codes are stable."},
-                "detail": {"type": "string", "description": "What would be right, in a sentence for people."},
-            },
-            "oneOf": [{"required": ["pointer"]}, {"required": ["parameter"]}],
-            "additionalProperties": false,
+            "description": "One thing that is wrong with what was sent.",
+            "oneOf": [reference("schemas", "BodyFault"), reference("schemas", "ParameterFault")],
         },
+        "BodyFault": fault("pointer", "One thing that is wrong with the body.", &json!({
+            "type": "string", "format": "json-pointer", "description": "Where in the body (RFC 6901).",
+            "examples": ["/customFilterCriteria/0/value"],
+        })),
+        "ParameterFault": fault("parameter", "One thing that is wrong with the path, the query or the head.", &json!({
+            "type": "string", "description": "Which parameter.", "examples": ["limit"],
+        })),
+        "FaultCode": {"type": "string", "enum": fault_codes, "description": "What kind of fault. The codes are stable."},
         "Liveness": {
             "type": "object", "description": "The process works.", "required": ["status"],
             "properties": {"status": {"type": "string", "const": "live"}},
@@ -147,6 +153,18 @@ fn own_schemas() -> Map<String, Value> {
         Value::Object(schemas) => schemas,
         _ => Map::new(),
     }
+}
+
+fn fault(place: &str, description: &str, schema: &Value) -> Value {
+    json!({
+        "type": "object", "description": description, "required": [place, "code", "detail"],
+        "properties": {
+            place: schema,
+            "code": reference("schemas", "FaultCode"),
+            "detail": {"type": "string", "description": "What would be right, in a sentence for people."},
+        },
+        "additionalProperties": false,
+    })
 }
 
 fn check(description: &str) -> Value {
@@ -169,6 +187,7 @@ fn response(status: u16, code: &str, when: &str) -> Value {
     if let Some(name) = match status {
         401 => Some("WWW-Authenticate"),
         405 => Some("Allow"),
+        503 => Some("Retry-After"),
         _ => None,
     } && let Value::Object(headers) = &mut headers
     {
@@ -204,7 +223,7 @@ fn parameters() -> Value {
         },
         "IdempotencyKey": {
             "name": "Idempotency-Key", "in": "header",
-            "schema": {"type": "string", "minLength": 1}, "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
+            "schema": {"type": "string", "pattern": IDEMPOTENCY_KEY}, "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
             "description": "Makes a create safe to repeat: the same key with the same body, byte for byte, gives the first answer \
                 again for 24 hours. 1 to 255 visible ASCII characters, in quotes or bare. \
                 (draft-ietf-httpapi-idempotency-key-header)",
@@ -220,6 +239,7 @@ fn headers() -> Value {
         "RequestId": header("By which the service's log knows the request: the client's own, or a new one.",
             "3d511764-c5b6-475a-b7ee-c11850e0bda6"),
         "WWWAuthenticate": header("How to sign in. (RFC 6750)", "Bearer"),
+        "RetryAfter": header("After how many seconds to try again. (RFC 9110)", "1"),
         "Allow": header("The methods that there are.", "GET, HEAD, OPTIONS"),
         "Link": {
             "description": "The way to the next page, where there is one. (RFC 8288)", "schema": {"type": "string"},

@@ -33,8 +33,8 @@ pub fn document() -> Value {
         },
         "servers": [{"url": "/", "description": "This service"}],
         "tags": [
-            {"name": "ICPs", "description": "Ideal Customer Profiles."},
-            {"name": "Service", "description": "The service itself. No sign-in is needed."},
+            {"name": "icps", "description": "Ideal Customer Profiles."},
+            {"name": "service", "description": "The service itself. No sign-in is needed."},
         ],
         "security": [{"session": []}],
         "paths": operations::paths(),

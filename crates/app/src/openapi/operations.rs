@@ -20,7 +20,7 @@ fn list_icps() -> Value {
     let query = |name: &str, schema: Value, description: &str| json!({"name": name, "in": "query", "schema": schema, "description": description});
     let text = || json!({"type": "string", "minLength": 1, "maxLength": 255});
     json!({
-        "operationId": "listIcps", "tags": ["ICPs"], "summary": "List ICPs",
+        "operationId": "listIcps", "tags": ["icps"], "summary": "List ICPs",
         "description": "Every ICP that names the caller, oldest first, expired ones included. Parameters narrow it down; with \
             `limit`, an answer that is not the last has a `Link` to the next page.",
         "parameters": [
@@ -41,14 +41,14 @@ fn list_icps() -> Value {
                 "200": answer("The ICPs.", "IcpList", &["ETag", "Link"]),
                 "304": empty("The list is as the client has it.", &["ETag"]),
             }),
-            &["BadRequest", "Unauthorized", "Internal"],
+            &["BadRequest", "Unauthorized", "Internal", "Unavailable"],
         ),
     })
 }
 
 fn create_icp() -> Value {
     json!({
-        "operationId": "createIcp", "tags": ["ICPs"], "summary": "Create an ICP",
+        "operationId": "createIcp", "tags": ["icps"], "summary": "Create an ICP",
         "description": "The caller is among its users, whether the body lists them or not.",
         "parameters": [reference("parameters", "IdempotencyKey")],
         "requestBody": body(&[JSON], "NewIcp", &json!({
@@ -70,14 +70,14 @@ fn create_icp() -> Value {
         })),
         "responses": with_errors(
             json!({"201": answer("The ICP.", "Icp", &["ETag", "Location"])}),
-            &["BadRequest", "Unauthorized", "Conflict", "PayloadTooLarge", "UnsupportedMediaType", "KeyReused", "Internal"],
+            &["BadRequest", "Unauthorized", "Conflict", "PayloadTooLarge", "UnsupportedMediaType", "KeyReused", "Internal", "Unavailable"],
         ),
     })
 }
 
 fn get_icp() -> Value {
     json!({
-        "operationId": "getIcp", "tags": ["ICPs"], "summary": "Get an ICP",
+        "operationId": "getIcp", "tags": ["icps"], "summary": "Get an ICP",
         "description": "For its users and for admins.",
         "parameters": [reference("parameters", "Id"), reference("parameters", "IfNoneMatch")],
         "responses": with_errors(
@@ -85,14 +85,14 @@ fn get_icp() -> Value {
                 "200": answer("The ICP.", "Icp", &["ETag"]),
                 "304": empty("The ICP is as the client has it.", &["ETag"]),
             }),
-            &["BadRequest", "Unauthorized", "Forbidden", "NotFound", "Internal"],
+            &["BadRequest", "Unauthorized", "Forbidden", "NotFound", "Internal", "Unavailable"],
         ),
     })
 }
 
 fn update_icp() -> Value {
     json!({
-        "operationId": "updateIcp", "tags": ["ICPs"], "summary": "Change an ICP",
+        "operationId": "updateIcp", "tags": ["icps"], "summary": "Change an ICP",
         "description": "The members of the body replace those that are there. Two who change different members at the same moment \
             both keep their change.",
         "parameters": [reference("parameters", "Id"), reference("parameters", "IfMatch")],
@@ -102,19 +102,19 @@ fn update_icp() -> Value {
         "responses": with_errors(
             json!({"200": answer("The whole ICP as it is now.", "Icp", &["ETag"])}),
             &["BadRequest", "Unauthorized", "Forbidden", "NotFound", "Conflict", "PreconditionFailed", "PayloadTooLarge",
-                "UnsupportedMediaType", "Internal"],
+                "UnsupportedMediaType", "Internal", "Unavailable"],
         ),
     })
 }
 
 fn delete_icp() -> Value {
     json!({
-        "operationId": "deleteIcp", "tags": ["ICPs"], "summary": "Delete an ICP",
+        "operationId": "deleteIcp", "tags": ["icps"], "summary": "Delete an ICP",
         "description": "For good.",
         "parameters": [reference("parameters", "Id"), reference("parameters", "IfMatch")],
         "responses": with_errors(
             json!({"204": empty("It is gone.", &[])}),
-            &["BadRequest", "Unauthorized", "Forbidden", "NotFound", "Conflict", "PreconditionFailed", "Internal"],
+            &["BadRequest", "Unauthorized", "Forbidden", "NotFound", "Conflict", "PreconditionFailed", "Internal", "Unavailable"],
         ),
     })
 }
@@ -140,7 +140,7 @@ fn description() -> Value {
 
 fn service(operation: &str, summary: &str, responses: &Value) -> Value {
     json!({
-        "operationId": operation, "tags": ["Service"], "summary": summary, "description": "No sign-in is needed.",
+        "operationId": operation, "tags": ["service"], "summary": summary, "description": "No sign-in is needed.",
         "security": [], "responses": responses,
     })
 }

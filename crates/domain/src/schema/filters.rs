@@ -7,9 +7,13 @@ use crate::criteria::{CustomFilter, MaxPeoplePerCompany, MaxPercentFromCrm, MinD
 use crate::limits;
 
 pub(super) fn add(components: &mut Map<String, Value>, side: Side) {
+    components.insert("LeadProviderFilters".to_owned(), lead_provider_filters());
     components.insert(side.name("LeadProviderCriterion"), lead_provider_criterion(side));
     let kinds = custom_filters(side);
     components.insert(side.name("CustomFilter"), custom_filter(side, &kinds));
+    if side == Side::Answer {
+        components.insert("UnknownFilter".to_owned(), unknown_filter());
+    }
     components.extend(kinds.into_iter().map(|kind| (side.name(kind.component), kind.schema)));
     components.insert(side.name("CrmFilters"), crm_filters(side));
     components.insert(side.name("CrmCondition"), crm_condition(side));
@@ -23,13 +27,18 @@ fn lead_provider_criterion(side: Side) -> Value {
     let members = json!({
         "provider": side.open_enum(&["baseProvider"], "Where leads are searched."),
         "type": search_type,
-        "filters": {
-            "type": "object",
-            "description": "The search itself. It belongs to the provider: any JSON may stand in it, and comes back as it was sent.",
-            "examples": [{"job_title": ["CTO", "VP of Engineering"], "location": ["Germany"]}],
-        },
+        "filters": {"$ref": format!("{COMPONENTS}LeadProviderFilters")},
     });
     side.object("One search to run at a lead provider.", &members, &["type"])
+}
+
+/// The same on both sides: nobody looks into it.
+fn lead_provider_filters() -> Value {
+    json!({
+        "type": "object", "additionalProperties": true,
+        "description": "The search itself. It belongs to the provider: any JSON may stand in it, and comes back as it was sent.",
+        "examples": [{"job_title": ["CTO", "VP of Engineering"], "location": ["Germany"]}],
+    })
 }
 
 struct Kind {
@@ -46,6 +55,25 @@ fn custom_filter(side: Side, kinds: &[Kind]) -> Value {
         "description": "A filter that is applied after the provider's search, told from others by `type`.",
         "oneOf": kinds.iter().map(|kind| json!({"$ref": reference(kind)})).collect::<Vec<_>>(),
         "discriminator": {"propertyName": "type", "mapping": mapping},
+    })
+}
+
+/// What a list of filters holds. The types that are known stand under a name of their own, which leaves programs a union
+/// to tell apart by `type`.
+pub(super) fn filters_of_list(side: Side) -> Value {
+    let known = side.reference("CustomFilter");
+    match side {
+        Side::Answer => json!({"oneOf": [known, {"$ref": format!("{COMPONENTS}UnknownFilter")}]}),
+        Side::Request => known,
+    }
+}
+
+/// Without it, a generated client would fail to read a whole list for one filter of a newer version.
+fn unknown_filter() -> Value {
+    json!({
+        "type": "object", "required": ["type"], "additionalProperties": true,
+        "description": "A filter of a type that is not described here: a newer version wrote it. Ignore it.",
+        "properties": {"type": {"type": "string", "not": {"enum": CustomFilter::TYPE_NAMES}}},
     })
 }
 

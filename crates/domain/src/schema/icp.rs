@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Side, integer, nullable, text};
+use super::{Side, filters, integer, nullable, text};
 use crate::{Icp, limits};
 
 const NEW: &str = "What creates an ICP. Its creator is among its users, whether they are listed or not.";
@@ -56,7 +56,7 @@ fn all(side: Side) -> Value {
             "items": side.reference("LeadProviderCriterion"), "description": "Searches to run at lead providers.",
         },
         "customFilterCriteria": {
-            "type": "array", "maxItems": limits::CUSTOM_FILTERS, "items": side.reference("CustomFilter"), "default": [],
+            "type": "array", "maxItems": limits::CUSTOM_FILTERS, "items": filters::filters_of_list(side), "default": [],
             "description": "Filters that are applied after the provider's search.",
         },
         "crmFilters": nullable(side.reference("CrmFilters")),

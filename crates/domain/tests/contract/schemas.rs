@@ -58,6 +58,20 @@ fn an_answer_states_every_member() {
 }
 
 #[test]
+fn an_answer_may_hold_a_filter_of_a_type_to_come_and_no_broken_one() {
+    let mut icp = serde_json::to_value(serde_json::from_str::<Icp>(FULL).unwrap()).unwrap();
+    for (filter, is_valid) in [
+        (json!({"type": "ofNextYear", "anything": [1]}), true),
+        (json!({"type": "ai", "entityType": "dog", "prompt": "x"}), true),
+        (json!({"type": "ai"}), false),
+        (json!({"prompt": "x"}), false),
+    ] {
+        icp["customFilterCriteria"] = json!([filter]);
+        assert_eq!(validator("Icp").is_valid(&icp), is_valid, "{filter}");
+    }
+}
+
+#[test]
 fn a_create_and_a_patch_are_described_as_they_are_read() {
     let right =
         [json!({}), json!({"name": "x"}), body(), json!({"leadsPerList": 10.0}), json!({"crmFilters": null})];

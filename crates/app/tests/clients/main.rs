@@ -7,4 +7,9 @@
 mod support;
 
 mod conformance;
+mod guide;
+mod python;
+mod stage;
 mod tools;
+mod typescript;
+mod unreliable;

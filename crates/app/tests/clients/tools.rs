@@ -47,7 +47,7 @@ pub(crate) fn run(command: &mut Command) -> impl Future<Output = String> {
     let shown = format!("{:?}", command.as_std());
     let output = command.stdin(Stdio::null()).kill_on_drop(true).output();
     async move {
-        let output = tokio::time::timeout(Duration::from_secs(600), output).await;
+        let output = tokio::time::timeout(Duration::from_mins(10), output).await;
         let output = output.unwrap_or_else(|_| panic!("{caller}: {shown} takes too long"));
         let output = output.unwrap_or_else(|error| panic!("{caller}: {shown}: {error}"));
         let (printed, complaints) =

@@ -52,6 +52,15 @@ pub(crate) const PYTHON: Software = Software {
     around_apt: None,
 };
 
+pub(crate) const CURL: Software = Software {
+    name: "curl",
+    advice: "install curl 7.76 or newer",
+    apt: &["curl"],
+    dnf: &["curl"],
+    brew: &["curl"],
+    around_apt: None,
+};
+
 /// The two have to be of the same version, which is why they are installed together.
 pub(crate) const BROWSER: Software = Software {
     name: "Chromium",

@@ -9,14 +9,16 @@ use std::ffi::OsString;
 
 use anyhow::{Context, Result};
 
-use crate::install::{self, Software};
+use crate::install::{self, CURL, Software};
 
 /// A variable that tests read, and its value.
 pub(crate) type Variable = (&'static str, OsString);
 
 /// Everything that they need.
 pub(crate) fn prepare() -> Result<Vec<Variable>> {
-    Ok([node::prepare()?, python::prepare()?, browser::prepare()?].concat())
+    let curl = found_or_installed(&CURL, || install::find("curl"))?;
+    let curl = vec![("ICP_TEST_CURL", curl.into())];
+    Ok([node::prepare()?, python::prepare()?, curl, browser::prepare()?].concat())
 }
 
 /// What `find` finds, if need be once it has been installed.

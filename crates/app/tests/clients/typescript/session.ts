@@ -1,0 +1,66 @@
+// What a program needs once: a client that signs in, repeats what may be repeated, and throws problems.
+import createClient from "openapi-fetch";
+import type { components, operations, paths } from "./icp.js";
+
+export type Icp = components["schemas"]["Icp"];
+export type Problem = components["schemas"]["Problem"];
+type Query = NonNullable<operations["listIcps"]["parameters"]["query"]>;
+
+export type Client = ReturnType<typeof createClient<paths>>;
+
+export function connect(baseUrl: string, getToken: () => Promise<string | null>): Client {
+  const client = createClient<paths>({ baseUrl, fetch: repeating });
+  client.use({
+    async onRequest({ request }) {
+      request.headers.set("Authorization", `Bearer ${await getToken()}`);
+      return request;
+    },
+  });
+  return client;
+}
+
+export class IcpError extends Error {
+  constructor(readonly problem: Problem) {
+    super(`${problem.code}: ${problem.detail} (request ${problem.requestId})`);
+  }
+}
+
+type Result<Data> = { data?: Data; error?: Problem; response: Response };
+
+// The data of a good answer; throws that of a bad one.
+export function ok<Data>({ data, error, response }: Result<Data>): Data {
+  if (response.ok) return data as Data;
+  // What stands in front of the service may answer in its own words.
+  if (error?.code === undefined) throw new Error(`answered ${response.status}`);
+  throw new IcpError(error);
+}
+
+export async function* pages(client: Client, query: Query): AsyncGenerator<Icp[]> {
+  for (let cursor: string | null | undefined; cursor !== null; ) {
+    const result = await client.GET("/api/v1/entities/icps", {
+      params: { query: cursor ? { ...query, cursor } : query },
+    });
+    yield ok(result);
+    const next = result.response.headers.get("Link")?.match(/<([^>]+)>; rel="next"/)?.[1];
+    cursor = next ? new URL(next, result.response.url).searchParams.get("cursor") : null;
+  }
+}
+
+const ATTEMPTS = 5;
+
+// Nothing was done after a 409, a 429 or a 503. After a 500, or when no answer comes, a write may have been done or not.
+export async function repeating(request: Request): Promise<Response> {
+  const repeatable = ["GET", "DELETE"].includes(request.method) || request.headers.has("Idempotency-Key");
+  for (let attempt = 1; ; attempt++) {
+    let wait = Math.random() * 200 * 2 ** attempt;
+    try {
+      const response = await fetch(request.clone(), { signal: AbortSignal.timeout(30_000) });
+      const again = [409, 429, 503].includes(response.status) || (response.status >= 500 && repeatable);
+      if (!again || attempt === ATTEMPTS) return response;
+      wait += 1000 * Number(response.headers.get("Retry-After") ?? 0);
+    } catch (error) {
+      if (!repeatable || attempt === ATTEMPTS) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, wait));
+  }
+}

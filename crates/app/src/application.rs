@@ -5,14 +5,18 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 
+use actix_web::web;
 use anyhow::{Context as _, bail};
 use futures_util::future::{self, Either};
-use icp_ports::{MigrationReport, SystemClock};
+use icp_ports::{HealthCheck, MigrationReport, SystemClock};
 
 use crate::composition::{self, Storage};
 use crate::housekeeping;
-use crate::http::{Api, HttpServer};
-use crate::icps::{IcpService, random_id};
+use crate::http::{Additions, Api, HttpServer, Load, RateLimit};
+use crate::icps::{IcpService, ReadCopy, random_id};
+use crate::measured::Measured;
+use crate::metrics::Metrics;
+use crate::sample_sign_in::SampleSignIn;
 use crate::samples;
 use crate::settings::{DatabaseLocation, Settings, SettingsError, SignIn};
 
@@ -20,7 +24,10 @@ use crate::settings::{DatabaseLocation, Settings, SettingsError, SignIn};
 #[derive(Debug)]
 pub struct Application {
     server: HttpServer,
+    operators: Option<HttpServer>,
     icps: IcpService,
+    rate_limit: Option<RateLimit>,
+    sample_sign_in: Option<Arc<SampleSignIn>>,
 }
 
 impl Application {
@@ -36,29 +43,49 @@ impl Application {
         let storage = composition::storage(&settings.database).await?;
         prepare(settings, &storage).await?;
         warn_of_open_doors(settings);
-        let icps = IcpService::new(Arc::clone(&storage.repository), Arc::new(SystemClock), random_id);
-        let icps = icps.reading_from(storage.copy);
-        let api = Api {
+        let authenticator = composition::authenticator(&settings.auth)?;
+        let mut watched: Vec<Arc<dyn HealthCheck>> = vec![storage.repository.clone(), authenticator.clone()];
+        watched.extend(storage.copy.as_ref().map(|copy| Arc::clone(&copy.health)));
+        let metrics = Metrics::new(watched);
+        let repository = Arc::new(Measured::new(storage.repository, &metrics));
+        let copy = storage.copy.map(|copy| {
+            ReadCopy::new(Arc::new(Measured::new(copy.reader, &metrics)), copy.own_writes)
+        });
+        let icps = IcpService::new(repository.clone(), Arc::new(SystemClock), random_id).reading_from(copy);
+        let rate_limit = settings.server.requests_per_minute.map(RateLimit::new);
+        let sample_sign_in = SampleSignIn::new(&settings.auth)?.map(Arc::new);
+        let api = web::Data::new(Api {
             icps: icps.clone(),
-            storage: storage.repository,
-            authenticator: composition::authenticator(&settings.auth)?,
+            storage: repository,
+            authenticator: Arc::new(Measured::new(authenticator, &metrics)),
+            load: Load::new(settings.server.max_in_flight, &metrics),
+            rate_limit: rate_limit.clone(),
+            metrics,
             session_cookie: settings.auth.session_cookie,
+            sample_sign_in: sample_sign_in.clone(),
+        });
+        let operators = listen_for_operators(settings, &api)?;
+        let additions = Additions {
+            mcp: settings.mcp.enabled,
+            metrics: settings.metrics.enabled && settings.metrics.port.is_none(),
         };
-        let server = HttpServer::bind(&settings.server, &settings.mcp, api).map_err(|error| {
-            let address = format!("{}:{}", settings.server.host, settings.server.port);
-            match error.kind() {
-                ErrorKind::AddrInUse => {
-                    SettingsError::of("server.port", format!("{address} is in use already"))
-                }
-                _ => SettingsError::of("server.host", format!("cannot listen on {address}: {error}")),
-            }
-        })?;
-        Ok(Self { server, icps })
+        let (host, port) = (&settings.server.host, settings.server.port);
+        let server = HttpServer::bind(&settings.server, additions, api);
+        let server = server.map_err(|error| cannot_listen("server", host, port, &error))?;
+        if let Some(operators) = &operators {
+            tracing::info!("operators find it at {}", operators.address());
+        }
+        Ok(Self { server, operators, icps, rate_limit, sample_sign_in })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.server.address()
+    }
+
+    /// Signs in whoever tries things out, under the development sign-in.
+    pub(crate) fn sample_sign_in(&self) -> Option<&SampleSignIn> {
+        self.sample_sign_in.as_deref()
     }
 
     /// Serves until a signal ends it. Requests in flight are finished, unless a second signal comes.
@@ -78,15 +105,35 @@ impl Application {
             graceful.abort();
             let _ = impatient.send(());
         });
-        let housekeeping = actix_web::rt::spawn(housekeeping::run(self.icps));
+        let housekeeping = actix_web::rt::spawn(housekeeping::run(self.icps, self.rate_limit));
+        // They look until the last request has been answered.
+        let operators = self.operators.map(|operators| actix_web::rt::spawn(operators.run()));
         let served = match future::select(pin!(self.server.run()), impatience).await {
             Either::Left((served, _)) => served,
             Either::Right(_) => Ok(()),
         };
         waiting.abort();
         housekeeping.abort();
+        operators.inspect(tokio::task::JoinHandle::abort);
         tracing::info!("stopped");
         Ok(served?)
+    }
+}
+
+fn listen_for_operators(settings: &Settings, api: &web::Data<Api>) -> anyhow::Result<Option<HttpServer>> {
+    let Some(port) = settings.metrics.port.filter(|_| settings.metrics.enabled) else { return Ok(None) };
+    let host = settings.metrics.host.as_ref().unwrap_or(&settings.server.host);
+    let server = HttpServer::bind_for_operators((host, port), api.clone());
+    Ok(Some(server.map_err(|error| cannot_listen("metrics", host, port, &error))?))
+}
+
+fn cannot_listen(section: &str, host: &str, port: u16, error: &std::io::Error) -> SettingsError {
+    let address = format!("{host}:{port}");
+    match error.kind() {
+        ErrorKind::AddrInUse => {
+            SettingsError::of(&format!("{section}.port"), format!("{address} is in use already"))
+        }
+        _ => SettingsError::of(&format!("{section}.host"), format!("cannot listen on {address}: {error}")),
     }
 }
 

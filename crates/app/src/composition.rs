@@ -2,19 +2,19 @@
 
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use icp_clerk::{
     AdminRule, ClaimPointer, ClerkAuthenticator, ClerkSettings, KeySetSettings, KeySetUrl, KeySource, PemKey,
     PublishableKey, SessionCookie,
 };
-use icp_ports::{Authenticator, IcpRepository, IcpTransfer, Schema, SystemClock};
+use icp_ports::{Authenticator, HealthCheck, IcpReader, IcpRepository, IcpTransfer, Schema, SystemClock};
 use icp_postgres::{Limits, PostgresDatabase, PostgresReplica, PostgresSettings};
 use icp_sqlite::{SqliteDatabase, SqliteSettings};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::development::{self, DevelopmentKey};
-use crate::icps::ReadCopy;
 use crate::settings::{
     AuthSettings, ClerkKeys, DatabaseCopy, DatabaseLocation, DatabaseSettings, ServedDatabase, Settings,
     SettingsError, SignIn,
@@ -24,9 +24,17 @@ use crate::settings::{
 pub(crate) struct Storage {
     pub(crate) repository: Arc<dyn IcpRepository>,
     /// What reads come from, where it is not the repository.
-    pub(crate) copy: Option<ReadCopy>,
+    pub(crate) copy: Option<StorageCopy>,
     pub(crate) transfer: Arc<dyn IcpTransfer>,
     pub(crate) schema: Arc<dyn Schema>,
+}
+
+/// A copy to read from, and how it is doing.
+pub(crate) struct StorageCopy {
+    pub(crate) reader: Arc<dyn IcpReader>,
+    pub(crate) health: Arc<dyn HealthCheck>,
+    /// For how long those who have written read from the original.
+    pub(crate) own_writes: Duration,
 }
 
 impl Storage {
@@ -73,10 +81,10 @@ fn read_copy(
     copy: &DatabaseCopy,
     max_connections: usize,
     database: &PostgresDatabase,
-) -> Result<ReadCopy, SettingsError> {
+) -> Result<StorageCopy, SettingsError> {
     let standby = postgres_copy(settings, copy, max_connections)?;
-    let reader = PostgresReplica::start(database.clone(), standby, copy.max_lag);
-    Ok(ReadCopy::new(Arc::new(reader), copy.own_writes))
+    let replica = Arc::new(PostgresReplica::start(database.clone(), standby, copy.max_lag));
+    Ok(StorageCopy { reader: replica.clone(), health: replica, own_writes: copy.own_writes })
 }
 
 fn postgres_settings(

@@ -13,7 +13,7 @@ mod transfer;
 
 pub use authentication::{AuthenticationError, Authenticator, Credentials, Rejection};
 pub use clock::{Clock, SystemClock};
-pub use health::{Health, HealthCheck};
+pub use health::{Health, HealthCheck, Measured, Measurement};
 pub use idempotency::{Creation, IdempotencyKey};
 pub use list::{
     Activity, Direction, IcpList, ListFilter, ListQuery, ListVersion, ListVersionBuilder, Place, PlaceKey,

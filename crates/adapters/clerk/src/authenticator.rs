@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use icp_domain::Caller;
-use icp_ports::{AuthenticationError, Authenticator, Clock, Credentials, Health, HealthCheck};
+use icp_ports::{AuthenticationError, Authenticator, Clock, Credentials, Health, HealthCheck, Measurement};
 
 use crate::claims::Claims;
 use crate::credentials::{self, Found};
@@ -119,6 +119,10 @@ impl Authenticator for ClerkAuthenticator {
 impl HealthCheck for ClerkAuthenticator {
     async fn health(&self) -> Health {
         self.keys.health()
+    }
+
+    fn measurements(&self) -> Vec<Measurement> {
+        self.keys.measurements()
     }
 }
 

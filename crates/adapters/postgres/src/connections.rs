@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use icp_ports::RepositoryError;
+use icp_ports::{Measured, Measurement, RepositoryError};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
@@ -16,6 +16,9 @@ use crate::lanes::Lanes;
 const READS_PER_LANE: usize = 16;
 /// Writes in flight on one connection: each waits for those before it to be on the disk.
 const WRITES_PER_LANE: usize = 4;
+
+const READS: &[(&str, &str)] = &[("use", "reads")];
+const WRITES: &[(&str, &str)] = &[("use", "writes")];
 
 /// Reads and writes have connections of their own, so that no read waits until a write is on the disk.
 pub(crate) struct Connections {
@@ -36,6 +39,20 @@ impl Connections {
             writes: Lanes::new(connector.clone(), Handle::try_current().ok(), lanes, WRITES_PER_LANE),
             limit: connector.limits().statement,
         }
+    }
+
+    pub(crate) fn measurements(&self) -> Vec<Measurement> {
+        [(READS, &self.reads), (WRITES, &self.writes)]
+            .into_iter()
+            .flat_map(|(labels, lanes)| {
+                let gauge = |name, help, value| Measurement { name, help, labels, value: Measured::Gauge(value) };
+                [
+                    gauge("database_connections", "Connections to the database that are open", lanes.open()),
+                    gauge("database_statements_in_flight", "Statements that are under way", lanes.in_flight()),
+                    gauge("database_statements_most", "Statements that may be under way", lanes.most()),
+                ]
+            })
+            .collect()
     }
 
     /// Runs a read, and once more when a connection broke on the way. That is safe for whatever changes nothing.

@@ -37,6 +37,8 @@ struct Lane {
     connecting: Mutex<()>,
     /// Room for statements.
     room: Arc<Semaphore>,
+    /// How many there is room for.
+    statements: usize,
 }
 
 impl Lanes {
@@ -48,6 +50,27 @@ impl Lanes {
     ) -> Self {
         let all = (0..lanes.max(1)).map(|_| Lane::new(statements_per_lane)).collect();
         Self { connector, runtime, all, next: AtomicUsize::new(0) }
+    }
+
+    /// How many connections are open.
+    #[expect(clippy::cast_precision_loss, reason = "there are a few")]
+    pub(crate) fn open(&self) -> f64 {
+        self.all.iter().filter(|lane| lane.live().is_some()).count() as f64
+    }
+
+    /// How many statements are under way.
+    pub(crate) fn in_flight(&self) -> f64 {
+        self.most() - self.sum(|lane| lane.room.available_permits())
+    }
+
+    /// How many may be.
+    pub(crate) fn most(&self) -> f64 {
+        self.sum(|lane| lane.statements)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "there are a few")]
+    fn sum(&self, of_lane: impl Fn(&Lane) -> usize) -> f64 {
+        self.all.iter().map(of_lane).sum::<usize>() as f64
     }
 
     /// Waits for room on the freest lane, and not for long: where there is none, more than the database can do is asked
@@ -76,7 +99,7 @@ impl Lanes {
 impl Lane {
     fn new(statements: usize) -> Self {
         let room = Arc::new(Semaphore::new(statements));
-        Self { current: ArcSwapOption::empty(), connecting: Mutex::new(()), room }
+        Self { current: ArcSwapOption::empty(), connecting: Mutex::new(()), room, statements }
     }
 
     async fn connection(&self, lanes: &Lanes) -> Result<Arc<Connection>, RepositoryError> {

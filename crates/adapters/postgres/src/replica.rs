@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use icp_domain::{AccessScope, IcpId};
-use icp_ports::{IcpList, IcpReader, ListQuery, ListVersion, Lookup, RepositoryError, StoredIcp, Version};
+use icp_ports::{
+    Health, HealthCheck, IcpList, IcpReader, ListQuery, ListVersion, Lookup, Measured, Measurement, RepositoryError, StoredIcp, Version,
+};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -90,6 +92,23 @@ impl IcpReader for PostgresReplica {
 
     async fn version(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<Version>, RepositoryError> {
         self.read(|database| database.version(id, scope)).await
+    }
+}
+
+#[async_trait]
+impl HealthCheck for PostgresReplica {
+    /// That it is not used at the moment needs attention, and no more: the primary serves.
+    async fn health(&self) -> Health {
+        if self.is_used() { Health::Ok } else { Health::Stale }
+    }
+
+    fn measurements(&self) -> Vec<Measurement> {
+        vec![Measurement {
+            name: "read_copy_used",
+            help: "Whether reads go to the standby",
+            labels: &[],
+            value: Measured::Gauge(if self.is_used() { 1.0 } else { 0.0 }),
+        }]
     }
 }
 

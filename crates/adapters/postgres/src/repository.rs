@@ -7,7 +7,7 @@ use diesel::sql_types::{Bool, Integer};
 use diesel::{BoolExpressionMethods as _, ExpressionMethods as _, IntoSql as _, QueryDsl as _};
 use icp_domain::{AccessScope, IcpChange, IcpDocument, IcpId, Timestamp, UserId};
 use icp_ports::{
-    Creation, Health, HealthCheck, IcpList, IcpReader, IcpRepository, IdempotencyKey, ListQuery, ListVersion,
+    Creation, Health, Measurement, HealthCheck, IcpList, IcpReader, IcpRepository, IdempotencyKey, ListQuery, ListVersion,
     Lookup, RepositoryError, StoredIcp, Version,
 };
 
@@ -97,6 +97,10 @@ impl HealthCheck for PostgresDatabase {
             Ok(Ok(())) => Health::Ok,
             _ => Health::Unavailable,
         }
+    }
+
+    fn measurements(&self) -> Vec<Measurement> {
+        self.connections.measurements()
     }
 }
 

@@ -13,7 +13,7 @@ use crate::tls::{Encryption, InvalidTls, TlsOptions, Trust};
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidUrl {
     /// It cannot be read.
-    #[error("it is no URL of PostgreSQL: {0}")]
+    #[error("not a PostgreSQL URL such as postgres://user:password@host:5432/database: {0}")]
     Malformed(#[from] tokio_postgres::Error),
     /// What it says about encryption makes no sense.
     #[error(transparent)]

@@ -64,7 +64,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         return openapi::run();
     }
     let settings = Settings::load(&Surroundings::of_process(cli.config))?;
-    telemetry::start(&settings.log);
+    let _telemetry = telemetry::start(&settings)?;
     match cli.command.unwrap_or(Command::Serve) {
         // Requests are served by actix's own runtimes, one a thread.
         Command::Serve => actix_web::rt::System::new().block_on(serve::run(&settings)),

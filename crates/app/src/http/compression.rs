@@ -15,6 +15,14 @@ pub(super) fn of_answer(request: &impl HttpMessage) -> Option<&'static str> {
     }
 }
 
+/// Whether gzip will do, for an answer that is there in it already.
+pub(super) fn takes_gzip(request: &impl HttpMessage) -> bool {
+    let either = [Encoding::identity(), Encoding::gzip()];
+    request
+        .get_header::<AcceptEncoding>()
+        .is_some_and(|accepted| accepted.negotiate(either.iter()) == Some(Encoding::gzip()))
+}
+
 /// Whether a request takes any coding that there is, no coding included. One that takes none gets an answer all the same
 /// (RFC 9110, section 12.5.3, leaves that to the server).
 pub(super) fn is_possible(request: &impl HttpMessage) -> bool {

@@ -3,13 +3,14 @@
 use actix_web::dev::Payload;
 use actix_web::http::Method;
 use actix_web::http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, ORIGIN};
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 use icp_domain::Caller;
 use icp_ports::{AuthenticationError, Credentials};
 
 use super::Api;
 use super::problem::ApiError;
+use crate::metrics::Refused;
 
 /// The signed-in user.
 pub(super) struct CurrentUser(pub(super) Caller);
@@ -20,14 +21,19 @@ impl FromRequest for CurrentUser {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
-        Box::pin(async move { authenticate(&request).await.map(Self) })
+        Box::pin(async move {
+            let Some(api) = request.app_data::<web::Data<Api>>() else {
+                return Err(ApiError::Internal("the application has no state".into()));
+            };
+            api.load.admit(&request)?;
+            let caller = authenticate(api, &request).await?;
+            count(api, &request, &caller)?;
+            Ok(Self(caller))
+        })
     }
 }
 
-async fn authenticate(request: &HttpRequest) -> Result<Caller, ApiError> {
-    let Some(api) = request.app_data::<web::Data<Api>>() else {
-        return Err(ApiError::Internal("the application has no state".into()));
-    };
+async fn authenticate(api: &Api, request: &HttpRequest) -> Result<Caller, ApiError> {
     let headers = request.headers();
     let (authorization, cookie, origin) =
         (lines(headers, AUTHORIZATION), lines(headers, COOKIE), lines(headers, ORIGIN));
@@ -43,6 +49,14 @@ async fn authenticate(request: &HttpRequest) -> Result<Caller, ApiError> {
         }
         ApiError::of_sign_in(error, !authorization.is_empty())
     })
+}
+
+/// Counts the request among its user's.
+fn count(api: &Api, request: &HttpRequest, caller: &Caller) -> Result<(), ApiError> {
+    let Some(limit) = &api.rate_limit else { return Ok(()) };
+    let allowance = limit.count(caller).inspect_err(|_| api.metrics.refused(Refused::RateLimit))?;
+    request.extensions_mut().insert(allowance);
+    Ok(())
 }
 
 fn lines(headers: &HeaderMap, name: HeaderName) -> Vec<&[u8]> {

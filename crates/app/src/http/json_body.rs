@@ -7,6 +7,7 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use icp_domain::json::Pointer;
 use icp_domain::{Fault, FaultCode, Faults, limits};
 
+use super::load::Load;
 use super::problem::ApiError;
 use super::request_body::{READ_LIMIT, RequestBody, Unread};
 use crate::offload;
@@ -32,7 +33,7 @@ impl JsonBody {
 
     /// Reads the body of a route that looks after its type and size itself.
     pub(super) async fn read_up_to(request: &HttpRequest, max: usize) -> Result<Self, ApiError> {
-        let bytes = RequestBody::read(request, max).await.map_err(|unread| match unread {
+        let bytes = Load::pause(request, RequestBody::read(request, max)).await.map_err(|unread| match unread {
             Unread::TooLarge => ApiError::PayloadTooLarge,
             Unread::TooSlow => malformed(format!("must arrive within {} seconds", READ_LIMIT.as_secs())),
             Unread::Broken => malformed("must arrive in full".to_owned()),

@@ -10,9 +10,13 @@ mod health;
 mod icps;
 mod idempotency_key;
 mod json_body;
+mod load;
 mod mcp;
+mod metrics;
 mod openapi;
+mod pages;
 mod problem;
+mod rate_limit;
 mod request_body;
 mod request_id;
 mod server;
@@ -25,9 +29,13 @@ use actix_web::http::header::ALLOW;
 use actix_web::{HttpRequest, HttpResponse, Resource, Route, web};
 use icp_ports::{Authenticator, IcpRepository};
 
-pub(crate) use server::HttpServer;
+pub(crate) use load::Load;
+pub(crate) use rate_limit::RateLimit;
+pub(crate) use server::{Additions, HttpServer};
 
 use crate::icps::IcpService;
+use crate::metrics::Metrics;
+use crate::sample_sign_in::SampleSignIn;
 use problem::ApiError;
 
 /// What handlers work with.
@@ -39,8 +47,16 @@ pub(crate) struct Api {
     pub(crate) storage: Arc<dyn IcpRepository>,
     /// Who is signed in.
     pub(crate) authenticator: Arc<dyn Authenticator>,
+    /// How much is taken on at once.
+    pub(crate) load: Load,
+    /// How much one user may ask, where that is limited.
+    pub(crate) rate_limit: Option<RateLimit>,
+    /// What is counted.
+    pub(crate) metrics: Metrics,
     /// Whether a cookie may say who is signed in, and so decide what is answered.
     pub(crate) session_cookie: bool,
+    /// Signs in whoever tries things out, where that may be done.
+    pub(crate) sample_sign_in: Option<Arc<SampleSignIn>>,
 }
 
 impl std::fmt::Debug for Api {
@@ -53,15 +69,33 @@ impl std::fmt::Debug for Api {
 fn routes(config: &mut web::ServiceConfig) {
     config
         .configure(icps::routes)
+        .configure(pages::routes)
         .service(
             probe("/api/v1/openapi.json")
                 .route(web::get().to(openapi::handle))
                 .route(web::head().to(openapi::handle)),
         )
+        .configure(health_routes)
+        .default_service(web::to(async || Err::<String, _>(ApiError::NoSuchRoute)));
+}
+
+fn health_routes(config: &mut web::ServiceConfig) {
+    config
         .service(probe("/health/live").route(web::get().to(health::live)).route(web::head().to(health::live)))
         .service(
             probe("/health/ready").route(web::get().to(health::ready)).route(web::head().to(health::ready)),
-        )
+        );
+}
+
+fn metrics_route(config: &mut web::ServiceConfig) {
+    config.service(probe("/metrics").route(web::get().to(metrics::handle)).route(web::head().to(metrics::handle)));
+}
+
+/// What there is on the port for looking.
+fn operator_routes(config: &mut web::ServiceConfig) {
+    config
+        .configure(health_routes)
+        .configure(metrics_route)
         .default_service(web::to(async || Err::<String, _>(ApiError::NoSuchRoute)));
 }
 

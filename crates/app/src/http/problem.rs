@@ -10,6 +10,7 @@ use icp_ports::{AuthenticationError, BoxError, RepositoryError};
 use serde::Serialize;
 
 use super::json_body::MediaTypes;
+use super::rate_limit::Allowance;
 use super::request_id::RequestId;
 use crate::icps::Refusal;
 
@@ -58,6 +59,8 @@ pub(crate) enum ApiError {
     KeyInUse,
     #[error("others keep changing the ICP")]
     Contended,
+    #[error("the user has asked too much")]
+    TooManyRequests(Allowance),
     #[error("too much to do")]
     Overloaded,
     #[error(transparent)]
@@ -157,6 +160,11 @@ impl ApiError {
                 "CONFLICT",
                 "Others keep changing this ICP. Nothing was done; try again.",
             ),
+            Self::TooManyRequests(_) => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "TOO_MANY_REQUESTS",
+                "You have sent more requests than you may; RateLimit says when there will be more.",
+            ),
             Self::Overloaded => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "SERVICE_UNAVAILABLE",
@@ -199,6 +207,9 @@ impl ApiError {
             Self::Overloaded => {
                 response.insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS));
             }
+            Self::TooManyRequests(allowance) => {
+                response.insert_header((header::RETRY_AFTER, allowance.wait_seconds()));
+            }
             _ => {}
         }
     }
@@ -208,10 +219,14 @@ impl ApiError {
         let mut response = HttpResponseBuilder::new(self.kind().status);
         self.insert_headers(&mut response);
         let content_type = HeaderValue::from_static("application/problem+json");
-        response
+        let mut response = response
             .insert_header((header::CACHE_CONTROL, "no-store"))
             .content_type(content_type)
-            .body(self.document(request_id))
+            .body(self.document(request_id));
+        if let Self::TooManyRequests(allowance) = self {
+            allowance.insert_headers(response.headers_mut());
+        }
+        response
     }
 
     /// The problem document, as JSON.

@@ -11,8 +11,8 @@ use actix_web::{App, dev, web};
 use socket2::SockRef;
 
 use super::mcp::Mcp;
-use super::{Api, connections, context, cors, routes};
-use crate::settings::{McpSettings, ServerSettings};
+use super::{Api, connections, context, cors, metrics_route, operator_routes, routes};
+use crate::settings::ServerSettings;
 
 /// For the head of a request, from its first byte. Slower clients are cut off, on a later request with what is left of
 /// the keep-alive time added.
@@ -21,6 +21,15 @@ const REQUEST_HEAD_LIMIT: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// For a client that takes no byte of its answer.
 const STALLED_READER_LIMIT: Duration = Duration::from_secs(30);
+
+/// What is served beside the API, where it is switched on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Additions {
+    /// The endpoint for AI assistants.
+    pub(crate) mcp: bool,
+    /// What is measured, for whoever asks.
+    pub(crate) metrics: bool,
+}
 
 /// A server that listens, and serves once it runs.
 pub(crate) struct HttpServer {
@@ -34,10 +43,9 @@ impl HttpServer {
     /// # Errors
     ///
     /// Why the address cannot be listened on.
-    pub(crate) fn bind(settings: &ServerSettings, mcp: &McpSettings, api: Api) -> io::Result<Self> {
+    pub(crate) fn bind(settings: &ServerSettings, additions: Additions, api: web::Data<Api>) -> io::Result<Self> {
         let session_cookie = api.session_cookie;
-        let mcp = mcp.enabled.then(|| Mcp::new(&api, &settings.cors_origins));
-        let api = web::Data::new(api);
+        let mcp = additions.mcp.then(|| Mcp::new(&api, &settings.cors_origins));
         let (origins, with_cookies) = (settings.cors_origins.clone(), session_cookie);
         let app = move || {
             // The last is the outermost.
@@ -48,6 +56,7 @@ impl HttpServer {
                 .wrap(from_fn(context::surround))
                 .configure(routes)
                 .configure(|config| mcp.iter().cloned().for_each(|mcp| mcp.routes()(config)))
+                .configure(|config| if additions.metrics { metrics_route(config) })
         };
         let mut server = actix_web::HttpServer::new(app)
             .client_request_timeout(REQUEST_HEAD_LIMIT)
@@ -58,9 +67,30 @@ impl HttpServer {
         if let Some(workers) = settings.workers {
             server = server.workers(workers);
         }
-        let server = server.bind((settings.host.trim_matches(['[', ']']), settings.port))?;
-        let address = server.addrs().first().copied().ok_or(io::ErrorKind::AddrNotAvailable)?;
-        Ok(Self { server: server.run(), address })
+        let server = server.bind((host(&settings.host), settings.port))?;
+        Self::listening(&server.addrs(), server.run())
+    }
+
+    /// Listens for those who look after the service, on a port of their own and with a thread of its own.
+    ///
+    /// # Errors
+    ///
+    /// Why the address cannot be listened on.
+    pub(crate) fn bind_for_operators(address: (&str, u16), api: web::Data<Api>) -> io::Result<Self> {
+        let app = move || App::new().app_data(api.clone()).wrap(from_fn(context::surround)).configure(operator_routes);
+        let server = actix_web::HttpServer::new(app)
+            .client_request_timeout(REQUEST_HEAD_LIMIT)
+            .keep_alive(KEEP_ALIVE)
+            .workers(1)
+            .on_connect(tune)
+            .disable_signals();
+        let server = server.bind((host(address.0), address.1))?;
+        Self::listening(&server.addrs(), server.run())
+    }
+
+    fn listening(addresses: &[SocketAddr], server: dev::Server) -> io::Result<Self> {
+        let address = addresses.first().copied().ok_or(io::ErrorKind::AddrNotAvailable)?;
+        Ok(Self { server, address })
     }
 
     /// Where it listens.
@@ -87,6 +117,11 @@ impl std::fmt::Debug for HttpServer {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("HttpServer").field("address", &self.address).finish_non_exhaustive()
     }
+}
+
+/// An address as the system takes it: an IPv6 one without its brackets.
+fn host(host: &str) -> &str {
+    host.trim_matches(['[', ']'])
 }
 
 /// What cannot be set on the server is set on each of its connections.

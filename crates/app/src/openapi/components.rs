@@ -4,7 +4,7 @@ use icp_domain::{FaultCode, schema};
 use serde_json::{Map, Value, json};
 
 /// Every error: its name among the components, its status and code, and when it comes.
-const ERRORS: [(&str, u16, &str, &str); 12] = [
+const ERRORS: [(&str, u16, &str, &str); 13] = [
     (
         "BadRequest",
         400,
@@ -41,6 +41,12 @@ const ERRORS: [(&str, u16, &str, &str); 12] = [
         405,
         "METHOD_NOT_ALLOWED",
         "There is no such method here. `Allow` names those that there are.",
+    ),
+    (
+        "TooManyRequests",
+        429,
+        "TOO_MANY_REQUESTS",
+        "The user has sent more requests than the service's owner lets them. Nothing was done: try again after `Retry-After`.",
     ),
     (
         "Internal",
@@ -187,7 +193,7 @@ fn response(status: u16, code: &str, when: &str) -> Value {
     if let Some(name) = match status {
         401 => Some("WWW-Authenticate"),
         405 => Some("Allow"),
-        503 => Some("Retry-After"),
+        429 | 503 => Some("Retry-After"),
         _ => None,
     } && let Value::Object(headers) = &mut headers
     {

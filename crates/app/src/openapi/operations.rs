@@ -147,7 +147,8 @@ fn service(operation: &str, summary: &str, responses: &Value) -> Value {
 
 fn with_errors(mut responses: Value, names: &[&str]) -> Value {
     if let Value::Object(responses) = &mut responses {
-        responses.extend(errors(names));
+        // Whatever is asked may be more than there is time for.
+        responses.extend(errors(&[names, &["TooManyRequests", "Unavailable"]].concat()));
     }
     responses
 }

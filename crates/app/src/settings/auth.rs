@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::SettingsError;
 
 /// Who is signed in, and who is an admin.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct AuthSettings {
     /// Who decides.
     pub sign_in: SignIn,
@@ -23,7 +23,7 @@ pub struct AuthSettings {
 }
 
 /// Who decides who is signed in.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum SignIn {
     /// Clerk.
     Clerk(ClerkKeys),
@@ -33,7 +33,7 @@ pub enum SignIn {
 
 /// Where Clerk's keys come from. What is explicit goes before what a publishable key implies; the texts have not been read
 /// yet.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ClerkKeys {
     /// The issuer, when it is set.
     pub issuer: Option<String>,

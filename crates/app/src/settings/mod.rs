@@ -8,6 +8,7 @@ mod report;
 mod sources;
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use config::{Map, Value, ValueKind};
@@ -31,6 +32,10 @@ pub struct Settings {
     pub auth: AuthSettings,
     /// The endpoint for AI assistants.
     pub mcp: McpSettings,
+    /// What is measured.
+    pub metrics: MetricsSettings,
+    /// Where traces go.
+    pub telemetry: TelemetrySettings,
     /// What is logged.
     pub log: LogSettings,
     values: Map<String, Value>,
@@ -49,6 +54,10 @@ pub struct ServerSettings {
     /// Origins whose pages may call the API from a browser.
     #[serde(default)]
     pub cors_origins: Vec<String>,
+    /// How many requests may be at work; more are turned away.
+    pub max_in_flight: usize,
+    /// How many requests each user may send; as many as they like when it is not set.
+    pub requests_per_minute: Option<NonZeroU32>,
     shutdown_seconds: u64,
 }
 
@@ -58,6 +67,26 @@ pub struct ServerSettings {
 pub struct McpSettings {
     /// Whether it is there.
     pub enabled: bool,
+}
+
+/// What is measured, and who can look.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricsSettings {
+    /// Whether anybody can.
+    pub enabled: bool,
+    /// The address for looking, where it has a port of its own; the server's when it is not set.
+    pub host: Option<String>,
+    /// A port of its own; the server's when it is not set.
+    pub port: Option<u16>,
+}
+
+/// Where traces go.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TelemetrySettings {
+    /// A collector that takes OTLP over HTTP.
+    pub otlp_endpoint: Option<String>,
 }
 
 /// What is logged.
@@ -93,8 +122,10 @@ impl Settings {
         let database = DatabaseSettings::try_from(section::<database::Raw>(&values, "database")?)?;
         let auth = AuthSettings::try_from(section::<auth::Raw>(&values, "auth")?)?;
         let mcp = section(&values, "mcp")?;
+        let metrics = section(&values, "metrics")?;
+        let telemetry = section(&values, "telemetry")?;
         let log = section(&values, "log")?;
-        Ok(Self { server, database, auth, mcp, log, values })
+        Ok(Self { server, database, auth, mcp, metrics, telemetry, log, values })
     }
 
     /// Refuses to serve the development sign-in to anybody but this machine: whoever reaches it could become anyone.

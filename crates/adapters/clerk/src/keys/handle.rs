@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use icp_ports::Health;
+use icp_ports::{Health, Measurement};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
@@ -99,6 +99,10 @@ impl KeySetHandle {
 
     pub(crate) fn health(&self) -> Health {
         self.store.health()
+    }
+
+    pub(crate) fn measurements(&self) -> Vec<Measurement> {
+        self.store.measurements()
     }
 }
 

@@ -18,7 +18,7 @@ mod url;
 
 use std::sync::Arc;
 
-use icp_ports::Health;
+use icp_ports::{Health, Measurement};
 
 pub use handle::KeySetSettings;
 pub(crate) use handle::{KeySetHandle, StartKeySetError};
@@ -83,6 +83,13 @@ impl Keys {
         match self {
             Self::Pem(_) => Health::Ok,
             Self::Set(set) => set.health(),
+        }
+    }
+
+    pub(crate) fn measurements(&self) -> Vec<Measurement> {
+        match self {
+            Self::Pem(_) => Vec::new(),
+            Self::Set(set) => set.measurements(),
         }
     }
 }

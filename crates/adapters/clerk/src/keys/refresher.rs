@@ -96,6 +96,7 @@ impl<F: Fetch> Refresher<F> {
             Ok(keys) => tracing::debug!(keys, "fetched the key set again"),
             Err(error) => tracing::warn!(%error, "could not fetch the key set"),
         }
+        self.store.count_fetch(outcome.is_ok());
         self.failing = outcome.is_err();
     }
 }

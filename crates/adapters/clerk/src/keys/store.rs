@@ -1,8 +1,9 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use icp_ports::Health;
+use icp_ports::{Health, Measured, Measurement};
 use tokio::time::Instant;
 
 use super::NoKey;
@@ -16,6 +17,8 @@ const LAST_RESORT: Duration = Duration::from_hours(24);
 pub(super) struct Store {
     current: ArcSwapOption<Fetched>,
     lifetime: Duration,
+    succeeded: AtomicU64,
+    failed: AtomicU64,
 }
 
 struct Fetched {
@@ -31,12 +34,38 @@ impl Fetched {
 
 impl Store {
     pub(super) fn new(lifetime: Duration) -> Self {
-        Self { current: ArcSwapOption::empty(), lifetime }
+        Self { current: ArcSwapOption::empty(), lifetime, succeeded: AtomicU64::new(0), failed: AtomicU64::new(0) }
     }
 
     /// The new set replaces the old one whole: a key that is not in it is gone.
     pub(super) fn replace(&self, keys: KeysByName, since: Instant) {
         self.current.store(Some(Arc::new(Fetched { keys, since })));
+    }
+
+    /// Counts a fetch.
+    pub(super) fn count_fetch(&self, has_succeeded: bool) {
+        let counter = if has_succeeded { &self.succeeded } else { &self.failed };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn measurements(&self) -> Vec<Measurement> {
+        let fetches = |labels, counter: &AtomicU64| Measurement {
+            name: "key_set_fetches",
+            help: "Fetches of the key set",
+            labels,
+            value: Measured::Counter(counter.load(Ordering::Relaxed)),
+        };
+        let mut measurements = vec![
+            fetches(&[("outcome", "ok")], &self.succeeded),
+            fetches(&[("outcome", "failed")], &self.failed),
+        ];
+        measurements.extend(self.current.load().as_ref().map(|fetched| Measurement {
+            name: "key_set_age_seconds",
+            help: "Since the key set in use was fetched",
+            labels: &[],
+            value: Measured::Gauge(fetched.since.elapsed().as_secs_f64()),
+        }));
+        measurements
     }
 
     pub(super) fn keys(&self) -> KeysByName {

@@ -13,8 +13,7 @@ use crate::http::problem::ApiError;
 pub(super) struct Trial {
     pub(super) token: String,
     pub(super) user: String,
-    /// Where the visitor finds the service.
-    pub(super) url: String,
+    pub(super) host: String,
 }
 
 impl Trial {
@@ -24,8 +23,7 @@ impl Trial {
             return Ok(None);
         };
         let token = sign_in.token().map_err(|error| ApiError::Internal(error.into()))?;
-        let scheme = if request.app_config().secure() { "https" } else { "http" };
-        Ok(Some(Self { token, user: sign_in.user().to_owned(), url: format!("{scheme}://{host}") }))
+        Ok(Some(Self { token, user: sign_in.user().to_owned(), host: host.to_string() }))
     }
 }
 

@@ -64,7 +64,9 @@ ATTEMPTS = 5
 
 
 class Repeating(httpx.BaseTransport):
-    """Nothing was done after a 409, a 429 or a 503. After a 500, or when no answer comes, a write may have been done or not."""
+    """
+    Nothing was done after a 409, a 429 or a 503. After a 500, or when no answer comes, a write may have been done or not.
+    """
 
     def __init__(self, transport: httpx.BaseTransport) -> None:
         self.transport = transport
@@ -79,7 +81,8 @@ class Repeating(httpx.BaseTransport):
                 if not again or attempt == ATTEMPTS:
                     return response
                 response.close()
-                wait += float(response.headers.get("Retry-After", 0))
+                seconds = response.headers.get("Retry-After", "")
+                wait += int(seconds) if seconds.isdigit() else 0
             except httpx.TransportError:
                 if not repeatable or attempt == ATTEMPTS:
                     raise

@@ -57,7 +57,7 @@ export async function repeating(request: Request): Promise<Response> {
       const response = await fetch(request.clone(), { signal: AbortSignal.timeout(30_000) });
       const again = [409, 429, 503].includes(response.status) || (response.status >= 500 && repeatable);
       if (!again || attempt === ATTEMPTS) return response;
-      wait += 1000 * Number(response.headers.get("Retry-After") ?? 0);
+      wait += 1000 * (Number(response.headers.get("Retry-After")) || 0);
     } catch (error) {
       if (!repeatable || attempt === ATTEMPTS) throw error;
     }

@@ -1,0 +1,83 @@
+use super::chromium::{Browser, with_browser};
+use crate::support::{Service, Setup};
+
+const SAMPLES: [&str; 2] = ["Enterprise Tech Buyers", "SMB Marketing Leaders"];
+/// The box of the operation that lists ICPs.
+const LIST: &str = ".opblock[id$='-listIcps']";
+
+/// Runs the list from the page, and gives what the page then shows as the answer.
+async fn try_the_list_out(browser: &Browser) -> String {
+    browser.click(&format!("{LIST} .opblock-summary-control")).await;
+    browser.click(&format!("{LIST} .try-out__btn")).await;
+    browser.click(&format!("{LIST} .execute")).await;
+    browser.element(&format!("{LIST} .live-responses-table")).await.text().await.expect("it has a text")
+}
+
+#[tokio::test]
+#[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
+async fn the_list_is_tried_out_with_the_token_that_is_filled_in() {
+    let service = Setup::new().start();
+    with_browser(async |browser| {
+        browser.goto(format!("{}/docs", service.address)).await.expect("it loads");
+        let answer = try_the_list_out(browser).await;
+        for name in SAMPLES {
+            assert!(answer.contains(name), "{name}: {answer}");
+        }
+        assert!(answer.starts_with("Code") && answer.contains("200"), "{answer}");
+        assert_eq!(browser.complaints().await, [""; 0]);
+
+        // Where the token might be found by others.
+        assert_eq!(
+            browser.evaluate("document.getElementById('viewer').dataset.token ?? null").await,
+            serde_json::Value::Null
+        );
+        assert_eq!(browser.evaluate("localStorage.length + sessionStorage.length").await, 0);
+        assert_eq!(browser.evaluate("document.cookie").await, "");
+        assert!(!browser.current_url().await.expect("an address").as_str().contains("eyJ"));
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
+async fn a_token_is_pasted_where_none_is_filled_in() {
+    let service = Setup::new().start();
+    with_browser(async |browser| {
+        let port = service.address.rsplit(':').next().expect("a port");
+        browser.goto(format!("http://evil.example:{port}/docs")).await.expect("it loads");
+        let refused = try_the_list_out(browser).await;
+        assert!(refused.contains("UNAUTHORIZED"), "no token came with the page: {refused}");
+
+        browser.click(".auth-wrapper .authorize").await;
+        let field = browser.element(".auth-container input").await;
+        field.send_keys(service.token("user_abc123")).await.expect("it is typed");
+        browser.click(".auth-container .authorize").await;
+        browser.click(".auth-container .btn-done").await;
+        browser.click(&format!("{LIST} .execute")).await;
+        for name in SAMPLES {
+            let shown = format!("//*[contains(@class, 'live-responses-table')][contains(., '{name}')]");
+            browser.element_by_xpath(&shown).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
+async fn the_browser_would_say_what_is_wrong() {
+    let service: Service = Setup::new().start();
+    with_browser(async |browser| {
+        browser.goto(format!("{}/docs", service.address)).await.expect("it loads");
+        browser.element(LIST).await;
+        assert_eq!(browser.complaints().await, [""; 0]);
+        for (wrong, complaint) in [
+            ("document.body.setAttribute('style', 'color: red')", "Content Security Policy"),
+            ("fetch('https://elsewhere.example/').catch(() => null)", "Content Security Policy"),
+            ("fetch('nothing')", "404"),
+        ] {
+            browser.evaluate(&format!("({wrong}, null)")).await;
+            browser.complains(complaint).await;
+        }
+    })
+    .await;
+}

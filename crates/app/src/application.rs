@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::web;
 use anyhow::{Context as _, bail};
@@ -12,13 +13,14 @@ use icp_ports::{HealthCheck, MigrationReport, SystemClock};
 
 use crate::composition::{self, Storage};
 use crate::housekeeping;
-use crate::http::{Additions, Api, HttpServer, Load, RateLimit};
+use crate::http::{Additions, Api, Certificate, HttpServer, Load, RateLimit};
 use crate::icps::{IcpService, ReadCopy, random_id};
 use crate::measured::Measured;
 use crate::metrics::Metrics;
 use crate::sample_sign_in::SampleSignIn;
 use crate::samples;
-use crate::settings::{DatabaseLocation, Settings, SettingsError, SignIn};
+use crate::settings::{DatabaseLocation, Settings, SettingsError, SignIn, TlsFiles};
+use crate::shutdown::{self, Draining};
 
 /// The service, listening and ready to run.
 #[derive(Debug)]
@@ -27,6 +29,9 @@ pub struct Application {
     operators: Option<HttpServer>,
     icps: IcpService,
     rate_limit: Option<RateLimit>,
+    certificate: Option<Certificate>,
+    draining: Draining,
+    drain: Duration,
     sample_sign_in: Option<Arc<SampleSignIn>>,
 }
 
@@ -54,10 +59,12 @@ impl Application {
         let icps = IcpService::new(repository.clone(), Arc::new(SystemClock), random_id).reading_from(copy);
         let rate_limit = settings.server.requests_per_minute.map(RateLimit::new);
         let sample_sign_in = SampleSignIn::new(&settings.auth)?.map(Arc::new);
+        let draining = Draining::default();
         let api = web::Data::new(Api {
             icps: icps.clone(),
             storage: repository,
             authenticator: Arc::new(Measured::new(authenticator, &metrics)),
+            draining: draining.clone(),
             load: Load::new(settings.server.max_in_flight, &metrics),
             rate_limit: rate_limit.clone(),
             metrics,
@@ -65,7 +72,9 @@ impl Application {
             sample_sign_in: sample_sign_in.clone(),
         });
         let operators = listen_for_operators(settings, &api)?;
+        let certificate = settings.server.tls.as_ref().map(read_certificate).transpose()?;
         let additions = Additions {
+            tls: certificate.as_ref().map(Certificate::server_config).transpose()?,
             mcp: settings.mcp.enabled,
             metrics: settings.metrics.enabled && settings.metrics.port.is_none(),
         };
@@ -75,7 +84,22 @@ impl Application {
         if let Some(operators) = &operators {
             tracing::info!("operators find it at {}", operators.address());
         }
-        Ok(Self { server, operators, icps, rate_limit, sample_sign_in })
+        Ok(Self {
+            server,
+            operators,
+            icps,
+            rate_limit,
+            certificate,
+            draining,
+            drain: settings.server.drain,
+            sample_sign_in,
+        })
+    }
+
+    /// How it is reached: `http://` or `https://`, and where it listens.
+    pub fn url(&self) -> String {
+        let scheme = if self.certificate.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address())
     }
 
     /// Where it listens.
@@ -94,17 +118,10 @@ impl Application {
     ///
     /// Why it cannot serve any longer.
     pub async fn run_until_stopped(self) -> anyhow::Result<()> {
-        let handle = self.server.handle();
         let (impatient, impatience) = tokio::sync::oneshot::channel();
-        let waiting = actix_web::rt::spawn(async move {
-            stop_signal().await;
-            tracing::info!("stopping: requests in flight are finished");
-            let graceful = actix_web::rt::spawn(handle.stop(true));
-            stop_signal().await;
-            // actix keeps to the first of two stops; to end the process is what ends it at once.
-            graceful.abort();
-            let _ = impatient.send(());
-        });
+        let waiting = shutdown::on_signal(self.server.handle(), self.draining, self.drain, impatient);
+        let waiting = actix_web::rt::spawn(waiting);
+        let following = self.certificate.map(|certificate| actix_web::rt::spawn(certificate.follow()));
         let housekeeping = actix_web::rt::spawn(housekeeping::run(self.icps, self.rate_limit));
         // They look until the last request has been answered.
         let operators = self.operators.map(|operators| actix_web::rt::spawn(operators.run()));
@@ -114,7 +131,8 @@ impl Application {
         };
         waiting.abort();
         housekeeping.abort();
-        operators.inspect(tokio::task::JoinHandle::abort);
+        operators.into_iter().for_each(|operators| operators.abort());
+        following.into_iter().for_each(|following| following.abort());
         tracing::info!("stopped");
         Ok(served?)
     }
@@ -125,6 +143,10 @@ fn listen_for_operators(settings: &Settings, api: &web::Data<Api>) -> anyhow::Re
     let host = settings.metrics.host.as_ref().unwrap_or(&settings.server.host);
     let server = HttpServer::bind_for_operators((host, port), api.clone());
     Ok(Some(server.map_err(|error| cannot_listen("metrics", host, port, &error))?))
+}
+
+fn read_certificate(files: &TlsFiles) -> anyhow::Result<Certificate> {
+    Certificate::read(files).map_err(|error| SettingsError::of("server.tls_certificate", format!("{error:#}")).into())
 }
 
 fn cannot_listen(section: &str, host: &str, port: u16, error: &std::io::Error) -> SettingsError {
@@ -175,18 +197,4 @@ fn warn_of_open_doors(settings: &Settings) {
              origin of this Clerk instance count"
         );
     }
-}
-
-/// Ctrl-C, or what a service manager sends.
-async fn stop_signal() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            future::select(pin!(interrupt), pin!(terminate.recv())).await;
-            return;
-        }
-    }
-    let _ = interrupt.await;
 }

@@ -15,6 +15,7 @@ pub mod openapi;
 mod sample_sign_in;
 mod samples;
 pub mod settings;
+mod shutdown;
 mod telemetry;
 
 pub use application::Application;

@@ -42,8 +42,8 @@ impl SampleSignIn {
     }
 
     /// A line to paste into a shell, which lists the sample ICPs.
-    pub(crate) fn curl_line(token: &str, host: impl std::fmt::Display) -> String {
-        format!("curl --header 'Authorization: Bearer {token}' http://{host}/api/v1/entities/icps")
+    pub(crate) fn curl_line(token: &str, url: &str) -> String {
+        format!("curl --header 'Authorization: Bearer {token}' {url}/api/v1/entities/icps")
     }
 }
 

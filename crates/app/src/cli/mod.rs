@@ -2,6 +2,7 @@
 
 mod config;
 mod export;
+mod health;
 mod import;
 mod migrate;
 mod openapi;
@@ -42,6 +43,8 @@ enum Command {
     Token(token::Options),
     /// Prints the API's description (OpenAPI 3.1)
     Openapi,
+    /// Asks the running service how it is, as a container's health check does
+    Health(health::Options),
     /// Prints the settings in force and where each comes from
     Config,
 }
@@ -72,6 +75,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Import(options) => block_on(import::run(&settings, options)),
         Command::Export => block_on(export::run(&settings)),
         Command::Token(options) => token::run(&settings, options),
+        Command::Health(options) => health::run(&settings, &options),
         Command::Config => config::run(&settings),
         Command::Openapi => openapi::run(),
     }

@@ -7,13 +7,13 @@ use crate::settings::Settings;
 
 pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
     let application = Application::build(settings).await?;
-    let address = application.address();
-    let mut greeting = format!("icp listens on http://{address}\n");
+    let url = application.url();
+    let mut greeting = format!("icp listens on {url}\n");
     if let Some(sign_in) = application.sample_sign_in() {
-        let line = SampleSignIn::curl_line(&sign_in.token()?, address);
+        let line = SampleSignIn::curl_line(&sign_in.token()?, &url);
         write!(
             greeting,
-            "development sign-in, on this machine only; open http://{address}/docs, or try:\n\n{line}\n\n"
+            "development sign-in, on this machine only; open {url}/docs, or try:\n\n{line}\n\n"
         )?;
     }
     // Whoever started the service may have closed its output, which is no reason not to serve.

@@ -6,6 +6,7 @@ use std::time::Instant;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
+use actix_web::http::ConnectionType;
 use actix_web::http::header::{
     ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue, VARY, X_CONTENT_TYPE_OPTIONS,
 };
@@ -47,6 +48,10 @@ pub(super) async fn surround<B: MessageBody + 'static>(
         }
     };
     asked.answered(response.request().match_pattern(), response.status(), &id);
+    if asked.api.as_ref().is_some_and(|api| api.draining.has_begun()) {
+        // The next request had better go to another instance.
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
     let allowance = response.request().extensions().get::<Allowance>().copied();
     let headers = response.headers_mut();
     mark(headers, id);

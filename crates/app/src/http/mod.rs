@@ -1,5 +1,6 @@
 //! The HTTP API. Handlers know the ports and nothing behind them.
 
+mod certificate;
 mod compression;
 mod connections;
 mod context;
@@ -29,12 +30,14 @@ use actix_web::http::header::ALLOW;
 use actix_web::{HttpRequest, HttpResponse, Resource, Route, web};
 use icp_ports::{Authenticator, IcpRepository};
 
+pub(crate) use certificate::Certificate;
 pub(crate) use load::Load;
 pub(crate) use rate_limit::RateLimit;
 pub(crate) use server::{Additions, HttpServer};
 
 use crate::icps::IcpService;
 use crate::metrics::Metrics;
+use crate::shutdown::Draining;
 use crate::sample_sign_in::SampleSignIn;
 use problem::ApiError;
 
@@ -47,6 +50,8 @@ pub(crate) struct Api {
     pub(crate) storage: Arc<dyn IcpRepository>,
     /// Who is signed in.
     pub(crate) authenticator: Arc<dyn Authenticator>,
+    /// Whether the service is on its way out.
+    pub(crate) draining: Draining,
     /// How much is taken on at once.
     pub(crate) load: Load,
     /// How much one user may ask, where that is limited.

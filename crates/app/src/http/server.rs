@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use actix_web::middleware::{Compress, Condition, from_fn};
+use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::rt::net::TcpStream;
 use actix_web::{App, dev, web};
 use socket2::SockRef;
@@ -22,9 +23,11 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// For a client that takes no byte of its answer.
 const STALLED_READER_LIMIT: Duration = Duration::from_secs(30);
 
-/// What is served beside the API, where it is switched on.
-#[derive(Clone, Copy, Debug)]
+/// What there is beside the API, where it is switched on.
+#[derive(Debug)]
 pub(crate) struct Additions {
+    /// What connections are encrypted with.
+    pub(crate) tls: Option<rustls::ServerConfig>,
     /// The endpoint for AI assistants.
     pub(crate) mcp: bool,
     /// What is measured, for whoever asks.
@@ -45,6 +48,7 @@ impl HttpServer {
     /// Why the address cannot be listened on.
     pub(crate) fn bind(settings: &ServerSettings, additions: Additions, api: web::Data<Api>) -> io::Result<Self> {
         let session_cookie = api.session_cookie;
+        let has_metrics = additions.metrics;
         let mcp = additions.mcp.then(|| Mcp::new(&api, &settings.cors_origins));
         let (origins, with_cookies) = (settings.cors_origins.clone(), session_cookie);
         let app = move || {
@@ -56,18 +60,22 @@ impl HttpServer {
                 .wrap(from_fn(context::surround))
                 .configure(routes)
                 .configure(|config| mcp.iter().cloned().for_each(|mcp| mcp.routes()(config)))
-                .configure(|config| if additions.metrics { metrics_route(config) })
+                .configure(|config| if has_metrics { metrics_route(config) })
         };
         let mut server = actix_web::HttpServer::new(app)
             .client_request_timeout(REQUEST_HEAD_LIMIT)
             .keep_alive(KEEP_ALIVE)
-            .shutdown_timeout(settings.shutdown_limit().as_secs())
+            .shutdown_timeout(settings.shutdown_limit.as_secs())
             .on_connect(tune)
             .disable_signals();
         if let Some(workers) = settings.workers {
             server = server.workers(workers);
         }
-        let server = server.bind((host(&settings.host), settings.port))?;
+        let address = (host(&settings.host), settings.port);
+        let server = match additions.tls {
+            Some(tls) => server.tls_handshake_timeout(REQUEST_HEAD_LIMIT).bind_rustls_0_23(address, tls)?,
+            None => server.bind(address)?,
+        };
         Self::listening(&server.addrs(), server.run())
     }
 
@@ -126,7 +134,8 @@ fn host(host: &str) -> &str {
 
 /// What cannot be set on the server is set on each of its connections.
 fn tune(connection: &dyn Any, data: &mut dev::Extensions) {
-    let Some(stream) = connection.downcast_ref::<TcpStream>() else { return };
+    let encrypted = || Some(connection.downcast_ref::<TlsStream<TcpStream>>()?.get_ref().0);
+    let Some(stream) = connection.downcast_ref::<TcpStream>().or_else(encrypted) else { return };
     let socket = SockRef::from(stream);
     // Neither may fail a connection: they make it better, and it works without.
     let _ = socket.set_tcp_nodelay(true);

@@ -150,7 +150,8 @@ fn own_schemas() -> Map<String, Value> {
                 "status": {"type": "string", "enum": ["ready", "not ready"]},
                 "checks": {
                     "type": "object", "required": ["database", "keys"],
-                    "properties": {"database": check("The database."), "keys": check("The keys that tokens are checked with.")},
+                    "properties": {"database": check("The database."), "keys": check("The keys that tokens are checked with."),
+                        "service": {"type": "string", "enum": ["stopping"], "description": "There while the service is about to stop."}},
                 },
             },
         },

@@ -5,11 +5,8 @@ mod catalog;
 mod database;
 mod error;
 mod report;
+mod server;
 mod sources;
-
-use std::net::IpAddr;
-use std::num::NonZeroU32;
-use std::time::Duration;
 
 use config::{Map, Value, ValueKind};
 use serde::Deserialize;
@@ -17,6 +14,7 @@ use serde::Deserialize;
 pub use auth::{AuthSettings, ClerkKeys, SignIn};
 pub use database::{DatabaseCopy, DatabaseLocation, DatabaseSettings, ServedDatabase};
 pub use error::SettingsError;
+pub use server::{ServerSettings, TlsFiles};
 pub use sources::Surroundings;
 
 use catalog::SETTINGS;
@@ -39,26 +37,6 @@ pub struct Settings {
     /// What is logged.
     pub log: LogSettings,
     values: Map<String, Value>,
-}
-
-/// The HTTP server.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ServerSettings {
-    /// The address to listen on, or a name for it.
-    pub host: String,
-    /// The port; 0 picks a free one.
-    pub port: u16,
-    /// Threads that serve requests; as many as there are cores when it is not set.
-    pub workers: Option<usize>,
-    /// Origins whose pages may call the API from a browser.
-    #[serde(default)]
-    pub cors_origins: Vec<String>,
-    /// How many requests may be at work; more are turned away.
-    pub max_in_flight: usize,
-    /// How many requests each user may send; as many as they like when it is not set.
-    pub requests_per_minute: Option<NonZeroU32>,
-    shutdown_seconds: u64,
 }
 
 /// The endpoint for AI assistants.
@@ -118,7 +96,7 @@ impl Settings {
     pub fn load(surroundings: &Surroundings) -> Result<Self, SettingsError> {
         let values = flatten(sources::collect(surroundings)?);
         check(&values)?;
-        let server = section(&values, "server")?;
+        let server = ServerSettings::try_from(section::<server::Raw>(&values, "server")?)?;
         let database = DatabaseSettings::try_from(section::<database::Raw>(&values, "database")?)?;
         let auth = AuthSettings::try_from(section::<auth::Raw>(&values, "auth")?)?;
         let mcp = section(&values, "mcp")?;
@@ -145,18 +123,6 @@ impl Settings {
                 self.server.host
             ),
         ))
-    }
-}
-
-impl ServerSettings {
-    /// How long requests in flight have to finish when the service stops.
-    pub fn shutdown_limit(&self) -> Duration {
-        Duration::from_secs(self.shutdown_seconds)
-    }
-
-    fn is_loopback(&self) -> bool {
-        let address = self.host.trim_start_matches('[').trim_end_matches(']');
-        self.host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 }
 

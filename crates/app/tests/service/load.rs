@@ -36,7 +36,8 @@ async fn beyond_its_bound_requests_are_turned_away_at_once_and_operators_served(
 
     database.resume().expect("it goes on");
     let limit = Duration::from_secs(20);
-    let heals = crate::support::eventually(limit, async || service.get(LIST, Some(&token)).await.status == 200);
+    let heals =
+        crate::support::eventually(limit, async || service.get(LIST, Some(&token)).await.status == 200);
     assert!(heals.await, "those who hung have left");
 }
 

@@ -7,6 +7,7 @@ mod support;
 
 mod assistants;
 mod description;
+mod encryption;
 mod errors;
 mod first_start;
 mod hostile_clients;

@@ -21,7 +21,9 @@ async fn what_happens_is_counted() {
     let service = Setup::new().with("ICP__DATABASE__URL", database.url()).start();
     service.list("user_ada").await;
     service.get(LIST, Some("e30.e30.e30")).await;
-    service.get("/api/v1/entities/icps/660e9500-f39c-52e5-b827-557766551111", Some(&service.token("user_ada"))).await;
+    service
+        .get("/api/v1/entities/icps/660e9500-f39c-52e5-b827-557766551111", Some(&service.token("user_ada")))
+        .await;
     service.get("/no/such/address", None).await;
     let metrics = metrics(&service).await;
     for line in [
@@ -90,7 +92,9 @@ async fn dashboards_and_alerts_name_what_there_is() {
         let text = std::fs::read_to_string(folder.join(file)).expect("it is there");
         let words = text.split(|character: char| !character.is_ascii_alphanumeric() && character != '_');
         for name in words.filter(|word| word.starts_with("icp_")) {
-            let family = ["_bucket", "_count", "_sum", "_total", "_info"].iter().find_map(|end| name.strip_suffix(end));
+            let family = ["_bucket", "_count", "_sum", "_total", "_info"]
+                .iter()
+                .find_map(|end| name.strip_suffix(end));
             let family = family.unwrap_or(name);
             // These appear when they are first needed.
             let later = ["icp_key_set_age_seconds", "icp_read_copy_used"];

@@ -10,10 +10,33 @@ async fn stops_when_it_is_told_to() {
     for signal in ["TERM", "INT"] {
         let mut service = Setup::new().start();
         assert_eq!(service.list("user_abc123").await.status, 200);
+        let started = Instant::now();
         service.signal(signal);
-        let status = service.ended_within(Duration::from_secs(10)).expect("it ends");
+        let status = service.ended_within(Duration::from_secs(20)).expect("it ends");
         assert!(status.success(), "{signal}: {status}");
+        assert!(signal == "TERM" || started.elapsed() < Duration::from_secs(4), "who presses Ctrl-C waits");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn is_not_ready_before_it_is_deaf() {
+    let mut service = Setup::new().with("ICP__SERVER__DRAIN_SECONDS", "3").start();
+    let token = service.token("user_abc123");
+    let client = crate::support::client();
+    let list = || client.get(format!("{}{LIST}", service.address)).bearer_auth(&token).send();
+    assert_eq!(list().await.expect("it answers").headers().get("connection"), None);
+    service.signal("TERM");
+    let limit = Duration::from_secs(2);
+    let is_not_ready = async || service.get("/health/ready", None).await.status == 503;
+    assert!(crate::support::eventually(limit, is_not_ready).await, "it says so");
+    let ready = service.get("/health/ready", None).await.json();
+    assert_eq!((&ready["status"], &ready["checks"]["service"]), (&"not ready".into(), &"stopping".into()));
+    // Others are still sent here, for a while.
+    let answer = list().await.expect("it answers");
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.headers().get("connection").expect("a header"), "close");
+    assert_eq!(service.get("/health/live", None).await.status, 200);
+    assert!(service.ended_within(Duration::from_secs(20)).expect("it ends").success());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -21,7 +44,10 @@ async fn finishes_what_is_in_flight() {
     // A database that hangs keeps the request in flight for as long as it is wanted.
     let server = icp_testkit::postgres::Server::start().expect("PostgreSQL starts");
     let database = server.database().expect("a database");
-    let mut service = Setup::new().with("ICP__DATABASE__URL", database.url()).start();
+    let mut service = Setup::new()
+        .with("ICP__SERVER__DRAIN_SECONDS", "0")
+        .with("ICP__DATABASE__URL", database.url())
+        .start();
     let token = service.setup.token(&["--user", "user_ada"]);
     assert_eq!(service.get(LIST, Some(&token)).await.status, 200);
     server.pause().expect("it freezes");
@@ -42,7 +68,10 @@ async fn finishes_what_is_in_flight() {
 async fn a_second_signal_ends_it_at_once() {
     let server = icp_testkit::postgres::Server::start().expect("PostgreSQL starts");
     let database = server.database().expect("a database");
-    let mut service = Setup::new().with("ICP__DATABASE__URL", database.url()).start();
+    let mut service = Setup::new()
+        .with("ICP__SERVER__DRAIN_SECONDS", "0")
+        .with("ICP__DATABASE__URL", database.url())
+        .start();
     let token = service.setup.token(&["--user", "user_ada"]);
     assert_eq!(service.get(LIST, Some(&token)).await.status, 200);
     // A request that one signal alone would wait for.

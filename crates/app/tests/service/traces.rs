@@ -35,7 +35,8 @@ impl Collector {
                     while let Some((path, body)) = read_request(&mut reader) {
                         assert_eq!(path, "/v1/traces");
                         let request = ExportTraceServiceRequest::decode(body.as_slice()).expect("it is OTLP");
-                        let scopes = request.resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
+                        let scopes =
+                            request.resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
                         kept.lock().expect("no panic").extend(scopes.flat_map(|scope| scope.spans));
                         let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\n\r\n";
                         reader.get_mut().write_all(answer.as_bytes()).expect("it is sent");
@@ -62,7 +63,9 @@ fn read_request(reader: &mut BufReader<std::net::TcpStream>) -> Option<(String, 
         if line.trim().is_empty() {
             break;
         }
-        if let Some((_, value)) = line.split_once(':').filter(|(name, _)| name.eq_ignore_ascii_case("content-length")) {
+        if let Some((_, value)) =
+            line.split_once(':').filter(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        {
             length = value.trim().parse().ok()?;
         }
     }
@@ -103,7 +106,9 @@ async fn the_spans_of_a_request_belong_to_the_trace_of_its_caller() {
     let spans = collector.spans();
     let find = |name: &str| {
         let mine = spans.iter().find(|span| span.name == name && hex(&span.trace_id) == TRACE);
-        mine.unwrap_or_else(|| panic!("{name} among {:?}", spans.iter().map(|span| &span.name).collect::<Vec<_>>()))
+        mine.unwrap_or_else(|| {
+            panic!("{name} among {:?}", spans.iter().map(|span| &span.name).collect::<Vec<_>>())
+        })
     };
     let request = find("GET /api/v1/entities/icps");
     assert_eq!(hex(&request.parent_span_id), PARENT);
@@ -137,6 +142,7 @@ async fn the_log_names_the_callers_trace_when_nobody_collects() {
         Answer::of(request).await;
     }
     let log = service.log();
-    let named: Vec<_> = log.lines().filter(|line| line.contains("answered")).map(|line| line.contains(TRACE)).collect();
+    let named: Vec<_> =
+        log.lines().filter(|line| line.contains("answered")).map(|line| line.contains(TRACE)).collect();
     assert_eq!(named, [true, false]);
 }

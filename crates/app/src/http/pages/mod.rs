@@ -21,11 +21,17 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .service(probe("/").route(web::get().to(start::handle)).route(web::head().to(start::handle)))
         .service(probe("/docs").route(web::get().to(docs::handle)).route(web::head().to(docs::handle)))
         .service(probe("/docs/").route(web::get().to(without_slash)).route(web::head().to(without_slash)))
+        .service(probe("/favicon.ico").route(web::get().to(icon)).route(web::head().to(icon)))
         .service(
             probe("/assets/{digest}/{name}")
                 .route(web::get().to(asset::handle))
                 .route(web::head().to(asset::handle)),
         );
+}
+
+/// Browsers ask here for the icon of what is no page, such as the OpenAPI document.
+async fn icon() -> HttpResponse {
+    HttpResponse::TemporaryRedirect().insert_header((LOCATION, assets::ICON.address())).finish()
 }
 
 /// Relative links lead elsewhere from an address that ends with a slash.

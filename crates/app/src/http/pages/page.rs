@@ -13,7 +13,8 @@ use crate::http::problem::ApiError;
 pub(super) struct Trial {
     pub(super) token: String,
     pub(super) user: String,
-    pub(super) host: String,
+    /// Where the visitor finds the service.
+    pub(super) url: String,
 }
 
 impl Trial {
@@ -23,7 +24,8 @@ impl Trial {
             return Ok(None);
         };
         let token = sign_in.token().map_err(|error| ApiError::Internal(error.into()))?;
-        Ok(Some(Self { token, user: sign_in.user().to_owned(), host: host.to_string() }))
+        let scheme = if request.app_config().secure() { "https" } else { "http" };
+        Ok(Some(Self { token, user: sign_in.user().to_owned(), url: format!("{scheme}://{host}") }))
     }
 }
 

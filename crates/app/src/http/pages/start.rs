@@ -46,12 +46,12 @@ pub(super) async fn handle(request: HttpRequest, api: web::Data<Api>) -> Result<
 
 fn signing_in(trial: Option<&Trial>, is_development: bool) -> Markup {
     html! {
-        @if let Some(Trial { token, user, host }) = trial {
+        @if let Some(Trial { token, user, url }) = trial {
             p {
                 "The development sign-in is on, for this machine only. This line lists the sample ICPs, as " code { (user) } "; \
                 its token counts for 12 hours:"
             }
-            pre.command { code { (SampleSignIn::curl_line(token, host)) } }
+            pre.command { code { (SampleSignIn::curl_line(token, url)) } }
             p { "For another user, " code { "icp token --user ID" } " makes a token." }
         } @else if is_development {
             p {

@@ -60,9 +60,11 @@ async fn pages_are_read_and_not_written() {
 }
 
 #[tokio::test]
-async fn the_documentation_is_found_with_a_slash_too() {
+async fn the_documentation_is_found_with_a_slash_too_and_the_icon_where_browsers_look() {
     let service = Setup::new().start();
     let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().expect("a client");
+    let icon = Answer::of(client.get(format!("{}/favicon.ico", service.address))).await;
+    assert!(icon.status == 307 && icon.header("location").ends_with("/icon.svg"), "{icon:?}");
     let told = Answer::of(client.get(format!("{}/docs/", service.address))).await;
     assert_eq!((told.status.as_u16(), told.header("location")), (308, "../docs"));
 }

@@ -1,0 +1,114 @@
+//! The certificate that the service shows, read again when it changes.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context as _, ensure};
+use arc_swap::ArcSwap;
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+
+use crate::settings::TlsFiles;
+
+/// How often the files are looked at; a signal (`SIGHUP`) has them read at once.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// A certificate and its key, as they were last read. Clones share them.
+#[derive(Clone)]
+pub(crate) struct Certificate(Arc<Inner>);
+
+struct Inner {
+    files: TlsFiles,
+    current: ArcSwap<CertifiedKey>,
+}
+
+impl Certificate {
+    /// Reads the files.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with them.
+    pub(crate) fn read(files: &TlsFiles) -> anyhow::Result<Self> {
+        let current = ArcSwap::from_pointee(certified_key(files)?);
+        Ok(Self(Arc::new(Inner { files: files.clone(), current })))
+    }
+
+    /// For a server: TLS 1.2 and 1.3, with the certificate that is there when a client connects.
+    pub(crate) fn server_config(&self) -> anyhow::Result<ServerConfig> {
+        let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+        let builder = builder.with_safe_default_protocol_versions().context("TLS cannot be set up")?;
+        Ok(builder.with_no_client_auth().with_cert_resolver(Arc::new(self.clone())))
+    }
+
+    /// Reads the files whenever they change, or a signal asks for it, for as long as it runs. What cannot be read leaves the
+    /// certificate as it is.
+    pub(crate) async fn follow(self) {
+        let mut seen = self.0.files.modified();
+        loop {
+            let is_asked = tokio::time::timeout(LOOK, hang_up()).await.is_ok();
+            let there = self.0.files.modified();
+            if is_asked || there != seen {
+                seen = there;
+                self.read_again();
+            }
+        }
+    }
+
+    fn read_again(&self) {
+        match certified_key(&self.0.files) {
+            Ok(key) => {
+                self.0.current.store(Arc::new(key));
+                tracing::info!("read the certificate again");
+            }
+            Err(error) => tracing::error!(error = format!("{error:#}"), "the old certificate stays"),
+        }
+    }
+}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Certificate").field("files", &self.0.files).finish_non_exhaustive()
+    }
+}
+
+impl ResolvesServerCert for Certificate {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.current.load_full())
+    }
+}
+
+impl TlsFiles {
+    fn modified(&self) -> [Option<SystemTime>; 2] {
+        let modified = |path: &PathBuf| std::fs::metadata(path).and_then(|file| file.modified()).ok();
+        [modified(&self.certificate), modified(&self.key)]
+    }
+}
+
+fn certified_key(files: &TlsFiles) -> anyhow::Result<CertifiedKey> {
+    let place = |path: &Path| format!("{} cannot be read", path.display());
+    let chain = CertificateDer::pem_file_iter(&files.certificate).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let chain = chain.with_context(|| place(&files.certificate))?;
+    ensure!(!chain.is_empty(), "{} holds no certificate in PEM", files.certificate.display());
+    let key = PrivateKeyDer::from_pem_file(&files.key).with_context(|| place(&files.key))?;
+    let key = CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider());
+    key.with_context(|| format!("{} and {} do not go together", files.certificate.display(), files.key.display()))
+}
+
+/// `SIGHUP`, where there are signals.
+async fn hang_up() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut signals) = signal(SignalKind::hangup()) {
+            signals.recv().await;
+            return;
+        }
+    }
+    std::future::pending::<()>().await;
+}

@@ -31,9 +31,11 @@ pub(super) fn trusted_host(request: &HttpRequest) -> Option<Authority> {
     if PROXIES.iter().any(|name| headers.contains_key(name)) || !is_of_no_other_page(headers) {
         return None;
     }
-    let mut hosts = headers.get_all(HOST);
-    let host: Authority = hosts.next()?.to_str().ok()?.parse().ok()?;
-    (hosts.next().is_none() && is_this_machine(&host)).then_some(host)
+    // A client may name it in the address, too, as HTTP/2 does instead. Each name that is there has to be right.
+    let in_address = request.uri().authority().cloned().map(Some);
+    let in_headers = headers.get_all(HOST).map(|host| host.to_str().ok()?.parse().ok());
+    let hosts: Vec<Authority> = in_address.into_iter().chain(in_headers).collect::<Option<_>>()?;
+    hosts.iter().all(is_this_machine).then(|| hosts.into_iter().next())?
 }
 
 fn is_this_machine(host: &Authority) -> bool {
@@ -88,7 +90,23 @@ mod tests {
             assert!(!is_trusted(&[("host", host)]), "{host}");
         }
         assert!(!is_trusted(&[]));
-        assert!(!is_trusted(&[("host", "localhost"), ("host", "localhost")]));
+        assert!(!is_trusted(&[("host", "localhost"), ("host", "evil.example")]));
+        assert!(!is_trusted(&[("host", "evil.example"), ("host", "localhost")]));
+    }
+
+    #[test]
+    fn the_address_may_name_the_host() {
+        let trusts = |uri, hosts: &[&str]| {
+            let request = hosts
+                .iter()
+                .fold(TestRequest::get().uri(uri), |request, host| request.append_header(("host", *host)));
+            trusted_host(&request.to_http_request()).is_some()
+        };
+        assert!(trusts("https://localhost:8443/docs", &[]));
+        assert!(trusts("https://localhost:8443/docs", &["localhost:8443"]));
+        assert!(!trusts("https://evil.example:8443/docs", &[]));
+        assert!(!trusts("https://evil.example:8443/docs", &["localhost:8443"]));
+        assert!(!trusts("https://localhost:8443/docs", &["evil.example:8443"]));
     }
 
     #[test]

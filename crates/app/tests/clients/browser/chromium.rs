@@ -13,7 +13,7 @@ use thirtyfour::{ChromiumLikeCapabilities, LoggingPrefsLogLevel};
 
 use crate::tools::tool;
 
-const ARGUMENTS: [&str; 11] = [
+const ARGUMENTS: [&str; 12] = [
     "--headless=new",
     // It refuses to run as root with one.
     "--no-sandbox",
@@ -25,6 +25,8 @@ const ARGUMENTS: [&str; 11] = [
     "--disable-sync",
     "--disable-dev-shm-usage",
     "--window-size=1280,1000",
+    // Tests sign their own.
+    "--ignore-certificate-errors",
     // A name of somebody else's that has come to lead here.
     "--host-resolver-rules=MAP evil.example 127.0.0.1",
 ];
@@ -75,7 +77,7 @@ impl Browser {
         query.first().await.unwrap_or_else(|error| panic!("{css}: {error}"))
     }
 
-    /// The same, by an XPath expression.
+    /// The same, by an `XPath` expression.
     pub(crate) async fn element_by_xpath(&self, expression: &str) -> WebElement {
         let query = self.0.query(By::XPath(expression)).wait(PATIENCE, Duration::from_millis(100));
         query.first().await.unwrap_or_else(|error| panic!("{expression}: {error}"))

@@ -1,9 +1,22 @@
+use std::path::Path;
+
 use super::chromium::{Browser, with_browser};
-use crate::support::{Service, Setup};
+use crate::support::Setup;
 
 const SAMPLES: [&str; 2] = ["Enterprise Tech Buyers", "SMB Marketing Leaders"];
 /// The box of the operation that lists ICPs.
 const LIST: &str = ".opblock[id$='-listIcps']";
+
+/// A service with a certificate of its own.
+fn encrypted(folder: &Path) -> Setup {
+    let identity = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
+    let files = [("CERTIFICATE", identity.cert.pem()), ("KEY", identity.signing_key.serialize_pem())];
+    files.iter().fold(Setup::new(), |setup, (name, text)| {
+        let file = folder.join(name);
+        std::fs::write(&file, text).expect("it is written");
+        setup.with(&format!("ICP__SERVER__TLS_{name}"), file.to_str().expect("text"))
+    })
+}
 
 /// Runs the list from the page, and gives what the page then shows as the answer.
 async fn try_the_list_out(browser: &Browser) -> String {
@@ -40,6 +53,23 @@ async fn the_list_is_tried_out_with_the_token_that_is_filled_in() {
 
 #[tokio::test]
 #[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
+async fn the_same_holds_over_https() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let service = encrypted(folder.path()).start();
+    with_browser(async |browser| {
+        browser.goto(format!("{}/docs", service.address)).await.expect("it loads");
+        let protocol =
+            browser.evaluate("performance.getEntriesByType('navigation')[0].nextHopProtocol").await;
+        assert_eq!(protocol, "h2");
+        let answer = try_the_list_out(browser).await;
+        assert!(SAMPLES.iter().all(|name| answer.contains(name)), "{answer}");
+        assert_eq!(browser.complaints().await, [""; 0]);
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
 async fn a_token_is_pasted_where_none_is_filled_in() {
     let service = Setup::new().start();
     with_browser(async |browser| {
@@ -65,7 +95,7 @@ async fn a_token_is_pasted_where_none_is_filled_in() {
 #[tokio::test]
 #[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
 async fn the_browser_would_say_what_is_wrong() {
-    let service: Service = Setup::new().start();
+    let service = Setup::new().start();
     with_browser(async |browser| {
         browser.goto(format!("{}/docs", service.address)).await.expect("it loads");
         browser.element(LIST).await;

@@ -6,6 +6,28 @@ const { description, token } = viewer.dataset;
 // Nothing else that looks at the page needs to find it.
 delete viewer.dataset.token;
 
+// Swagger UI fills examples in and sends them: every change would ask for a version that no ICP is at. What may be left
+// out is left out, and its example moves into the text.
+function withoutOptionalExamples(document) {
+  for (const parameter of Object.values(document.components?.parameters ?? {})) {
+    if (!parameter.required && parameter.example !== undefined) {
+      parameter.description += `\n\nExample: \`${parameter.example}\``;
+      delete parameter.example;
+    }
+  }
+  return document;
+}
+
+const examples = () => ({
+  statePlugins: {
+    spec: {
+      wrapActions: {
+        updateJsonSpec: (update) => (document) => update(withoutOptionalExamples(document)),
+      },
+    },
+  },
+});
+
 const swagger = SwaggerUIBundle({
   domNode: viewer,
   url: new URL(description, document.baseURI).href,
@@ -14,6 +36,7 @@ const swagger = SwaggerUIBundle({
   defaultModelsExpandDepth: 0,
   // By default, descriptions are sent to a service that judges them.
   validatorUrl: "none",
+  plugins: [examples],
   onComplete() {
     if (token) {
       swagger.preauthorizeApiKey("session", token);

@@ -53,9 +53,9 @@ impl Application {
         watched.extend(storage.copy.as_ref().map(|copy| Arc::clone(&copy.health)));
         let metrics = Metrics::new(watched);
         let repository = Arc::new(Measured::new(storage.repository, &metrics));
-        let copy = storage.copy.map(|copy| {
-            ReadCopy::new(Arc::new(Measured::new(copy.reader, &metrics)), copy.own_writes)
-        });
+        let copy = storage
+            .copy
+            .map(|copy| ReadCopy::new(Arc::new(Measured::new(copy.reader, &metrics)), copy.own_writes));
         let icps = IcpService::new(repository.clone(), Arc::new(SystemClock), random_id).reading_from(copy);
         let rate_limit = settings.server.requests_per_minute.map(RateLimit::new);
         let sample_sign_in = SampleSignIn::new(&settings.auth)?.map(Arc::new);
@@ -131,8 +131,13 @@ impl Application {
         };
         waiting.abort();
         housekeeping.abort();
-        operators.into_iter().for_each(|operators| operators.abort());
-        following.into_iter().for_each(|following| following.abort());
+        for beside in operators
+            .map(|task| task.abort_handle())
+            .into_iter()
+            .chain(following.map(|task| task.abort_handle()))
+        {
+            beside.abort();
+        }
         tracing::info!("stopped");
         Ok(served?)
     }
@@ -146,7 +151,8 @@ fn listen_for_operators(settings: &Settings, api: &web::Data<Api>) -> anyhow::Re
 }
 
 fn read_certificate(files: &TlsFiles) -> anyhow::Result<Certificate> {
-    Certificate::read(files).map_err(|error| SettingsError::of("server.tls_certificate", format!("{error:#}")).into())
+    Certificate::read(files)
+        .map_err(|error| SettingsError::of("server.tls_certificate", format!("{error:#}")).into())
 }
 
 fn cannot_listen(section: &str, host: &str, port: u16, error: &std::io::Error) -> SettingsError {

@@ -6,8 +6,9 @@ use std::time::Instant;
 use async_trait::async_trait;
 use icp_domain::{AccessScope, Caller, IcpChange, IcpDocument, IcpId, Timestamp};
 use icp_ports::{
-    AuthenticationError, Authenticator, Creation, Credentials, Health, HealthCheck, IcpList, IcpReader, IcpRepository,
-    IdempotencyKey, ListQuery, ListVersion, Lookup, Measurement, RepositoryError, StoredIcp, Version,
+    AuthenticationError, Authenticator, Creation, Credentials, Health, HealthCheck, IcpList, IcpReader,
+    IcpRepository, IdempotencyKey, ListQuery, ListVersion, Lookup, Measurement, RepositoryError, StoredIcp,
+    Version,
 };
 use tracing::Instrument as _;
 
@@ -68,11 +69,19 @@ impl<P: IcpRepository + ?Sized> IcpRepository for Measured<P> {
         self.operate("create", self.port.create(document)).await
     }
 
-    async fn create_once(&self, document: &IcpDocument, key: &IdempotencyKey) -> Result<Creation, RepositoryError> {
+    async fn create_once(
+        &self,
+        document: &IcpDocument,
+        key: &IdempotencyKey,
+    ) -> Result<Creation, RepositoryError> {
         self.operate("create_once", self.port.create_once(document, key)).await
     }
 
-    async fn update(&self, change: &IcpChange, expected: Version) -> Result<Option<Version>, RepositoryError> {
+    async fn update(
+        &self,
+        change: &IcpChange,
+        expected: Version,
+    ) -> Result<Option<Version>, RepositoryError> {
         self.operate("update", self.port.update(change, expected)).await
     }
 

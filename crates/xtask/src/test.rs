@@ -6,14 +6,15 @@ use icp_testkit::postgres::{Binaries, DATABASE_URL_VARIABLE, Server};
 use crate::tools::{self, Variable};
 use crate::{install, project, say};
 
-const CLIENTS: [&str; 7] = ["test", "-p", "icp-app", "--test", "clients", "--", "--ignored"];
+const BEYOND_RUST: [&str; 9] =
+    ["test", "-p", "icp-app", "--test", "clients", "--test", "production", "--", "--ignored"];
 
 /// Ends as cargo does.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {
     on_a_server(|server| cargo(&cargo_arguments(arguments), server))
 }
 
-/// Those that need Node, Python or a browser.
+/// Those that need Node, Python, a browser or a pooler.
 pub(crate) fn clients(arguments: &[String]) -> Result<ExitCode> {
     let tools = tools::prepare()?;
     on_a_server(|server| cargo_clients(arguments, &[server, &tools].concat()))
@@ -54,7 +55,7 @@ fn server_binaries() -> Result<Binaries> {
 }
 
 fn cargo_clients(arguments: &[String], variables: &[Variable]) -> Result<ExitCode> {
-    let arguments = CLIENTS.into_iter().chain(arguments.iter().map(String::as_str));
+    let arguments = BEYOND_RUST.into_iter().chain(arguments.iter().map(String::as_str));
     cargo(&arguments.collect::<Vec<_>>(), variables)
 }
 

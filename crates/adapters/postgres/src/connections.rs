@@ -45,10 +45,15 @@ impl Connections {
         [(READS, &self.reads), (WRITES, &self.writes)]
             .into_iter()
             .flat_map(|(labels, lanes)| {
-                let gauge = |name, help, value| Measurement { name, help, labels, value: Measured::Gauge(value) };
+                let gauge =
+                    |name, help, value| Measurement { name, help, labels, value: Measured::Gauge(value) };
                 [
                     gauge("database_connections", "Connections to the database that are open", lanes.open()),
-                    gauge("database_statements_in_flight", "Statements that are under way", lanes.in_flight()),
+                    gauge(
+                        "database_statements_in_flight",
+                        "Statements that are under way",
+                        lanes.in_flight(),
+                    ),
                     gauge("database_statements_most", "Statements that may be under way", lanes.most()),
                 ]
             })

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use crate::connection::Connection;
 use crate::connector::Connector;
 use crate::error::QueryError;
+use crate::pace::Pace;
 
 /// A connection on which a statement has waited for so long in vain is replaced: it costs little.
 const PATIENCE: Duration = Duration::from_millis(1_500);
@@ -39,6 +40,7 @@ struct Lane {
     room: Arc<Semaphore>,
     /// How many there is room for.
     statements: usize,
+    pace: Arc<Pace>,
 }
 
 impl Lanes {
@@ -73,33 +75,44 @@ impl Lanes {
         self.all.iter().map(of_lane).sum::<usize>() as f64
     }
 
-    /// Waits for room on the freest lane, and not for long: where there is none, more than the database can do is asked
-    /// of it, and who waited longer would only keep others waiting.
+    /// Waits for room on the freest lane. Who would wait too long for those before them is turned away at once: more than the
+    /// database can do is asked of it, and they would only keep others waiting.
     pub(crate) async fn turn(&self) -> Result<Turn<'_>, RepositoryError> {
         let lane = self.freest();
+        let limit = self.connector.limits().acquire;
+        let (wait, asked) = Asked::on(&lane.pace);
+        if wait > limit {
+            return Err(RepositoryError::Overloaded);
+        }
         let room = if let Ok(room) = Arc::clone(&lane.room).try_acquire_owned() {
             room
         } else {
-            let waiting = timeout(self.connector.limits().acquire, Arc::clone(&lane.room).acquire_owned());
+            let waiting = timeout(limit, Arc::clone(&lane.room).acquire_owned());
             waiting.await.ok().and_then(Result::ok).ok_or(RepositoryError::Overloaded)?
         };
-        Ok(Turn { lanes: self, lane, under_way: None, room: Some(room) })
+        Ok(Turn { lanes: self, lane, under_way: None, place: Some((room, asked)) })
     }
 
-    /// The lane with the most room; of equals, each in its turn.
+    /// The lane on which the fewest wait; of equals, each in its turn.
     fn freest(&self) -> &Lane {
         let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.all.len();
         let (before, from) = self.all.split_at(turn);
         let in_turn = from.iter().chain(before);
         #[expect(clippy::expect_used, reason = "there is at least one lane")]
-        in_turn.rev().max_by_key(|lane| lane.room.available_permits()).expect("a lane")
+        in_turn.min_by_key(|lane| lane.pace.asked()).expect("a lane")
     }
 }
 
 impl Lane {
     fn new(statements: usize) -> Self {
         let room = Arc::new(Semaphore::new(statements));
-        Self { current: ArcSwapOption::empty(), connecting: Mutex::new(()), room, statements }
+        Self {
+            current: ArcSwapOption::empty(),
+            connecting: Mutex::new(()),
+            room,
+            statements,
+            pace: Arc::new(Pace::new()),
+        }
     }
 
     async fn connection(&self, lanes: &Lanes) -> Result<Arc<Connection>, RepositoryError> {
@@ -143,7 +156,23 @@ pub(crate) struct Turn<'a> {
     lanes: &'a Lanes,
     lane: &'a Lane,
     under_way: Option<(Arc<Connection>, Instant)>,
-    room: Option<OwnedSemaphorePermit>,
+    place: Option<(OwnedSemaphorePermit, Asked)>,
+}
+
+/// A statement that waits or is under way, for as long as this is held.
+struct Asked(Arc<Pace>);
+
+impl Asked {
+    /// And how long it will wait.
+    fn on(pace: &Arc<Pace>) -> (Duration, Self) {
+        (pace.ask(), Self(Arc::clone(pace)))
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
 }
 
 impl Turn<'_> {
@@ -153,9 +182,13 @@ impl Turn<'_> {
         query: &impl Fn(Arc<Connection>) -> F,
     ) -> Result<T, RepositoryError> {
         let connection = self.lane.connection(self.lanes).await?;
-        self.under_way = Some((Arc::clone(&connection), Instant::now()));
+        let sent = Instant::now();
+        self.under_way = Some((Arc::clone(&connection), sent));
         let result = query(Arc::clone(&connection)).await;
         self.under_way = None;
+        if result.is_ok() {
+            self.lane.pace.answered(sent);
+        }
         result.map_err(|error| {
             if error.suspects_connection() {
                 self.lane.discard(&connection);
@@ -169,7 +202,7 @@ impl Turn<'_> {
 /// through the connection. It keeps its room until it is through: otherwise those who hang up could fill the lane unseen.
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        let (Some((connection, since)), Some(room)) = (self.under_way.take(), self.room.take()) else {
+        let (Some((connection, since)), Some(place)) = (self.under_way.take(), self.place.take()) else {
             return;
         };
         if since.elapsed() >= PATIENCE {
@@ -180,7 +213,7 @@ impl Drop for Turn<'_> {
             runtime.spawn(async move {
                 // What is asked now is answered after what was asked before.
                 let _ = timeout(FENCE_LIMIT, connection.fence()).await;
-                drop(room);
+                drop(place);
             });
         }
     }

@@ -15,6 +15,7 @@ mod lanes;
 mod limits;
 mod list;
 mod migrations;
+mod pace;
 mod replica;
 mod repository;
 mod schema;

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use icp_domain::{AccessScope, IcpId};
 use icp_ports::{
-    Health, HealthCheck, IcpList, IcpReader, ListQuery, ListVersion, Lookup, Measured, Measurement, RepositoryError, StoredIcp, Version,
+    Health, HealthCheck, IcpList, IcpReader, ListQuery, ListVersion, Lookup, Measured, Measurement,
+    RepositoryError, StoredIcp, Version,
 };
 use tokio::task::JoinHandle;
 use tokio::time::timeout;

@@ -7,8 +7,8 @@ use diesel::sql_types::{Bool, Integer};
 use diesel::{BoolExpressionMethods as _, ExpressionMethods as _, IntoSql as _, QueryDsl as _};
 use icp_domain::{AccessScope, IcpChange, IcpDocument, IcpId, Timestamp, UserId};
 use icp_ports::{
-    Creation, Health, Measurement, HealthCheck, IcpList, IcpReader, IcpRepository, IdempotencyKey, ListQuery, ListVersion,
-    Lookup, RepositoryError, StoredIcp, Version,
+    Creation, Health, HealthCheck, IcpList, IcpReader, IcpRepository, IdempotencyKey, ListQuery, ListVersion,
+    Lookup, Measurement, RepositoryError, StoredIcp, Version,
 };
 
 use uuid::Uuid;

@@ -20,7 +20,8 @@ pub(super) fn run(settings: &Settings, options: &Options) -> anyhow::Result<()> 
     let path = if options.ready { "ready" } else { "live" };
     let url = format!("{}/health/{path}", address(settings));
     // It is this very machine, whatever name its certificate has.
-    let client = reqwest::blocking::Client::builder().tls_danger_accept_invalid_certs(true).no_proxy().timeout(LIMIT);
+    let client =
+        reqwest::blocking::Client::builder().tls_danger_accept_invalid_certs(true).no_proxy().timeout(LIMIT);
     let answer = client.build()?.get(&url).send().with_context(|| format!("no answer from {url}"))?;
     let status = answer.status();
     let body = answer.text().unwrap_or_default();
@@ -34,13 +35,12 @@ pub(super) fn run(settings: &Settings, options: &Options) -> anyhow::Result<()> 
 /// The operators' port, where there is one.
 fn address(settings: &Settings) -> String {
     let (server, metrics) = (&settings.server, &settings.metrics);
-    match metrics.port.filter(|_| metrics.enabled) {
-        Some(port) => format!("http://{}:{port}", reachable(metrics.host.as_ref().unwrap_or(&server.host))),
-        None => {
-            let scheme = if server.tls.is_some() { "https" } else { "http" };
-            format!("{scheme}://{}:{}", reachable(&server.host), server.port)
-        }
+    if let Some(port) = metrics.port.filter(|_| metrics.enabled) {
+        let host = metrics.host.as_ref().unwrap_or(&server.host);
+        return format!("http://{}:{port}", reachable(host));
     }
+    let scheme = if server.tls.is_some() { "https" } else { "http" };
+    format!("{scheme}://{}:{}", reachable(&server.host), server.port)
 }
 
 /// Who listens on all addresses is reached on loopback.
@@ -59,9 +59,13 @@ mod tests {
 
     #[test]
     fn who_listens_everywhere_is_reached_here() {
-        for (host, expected) in
-            [("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("[::]", "[::1]"), ("10.0.0.7", "10.0.0.7"), ("localhost", "localhost")]
-        {
+        for (host, expected) in [
+            ("0.0.0.0", "127.0.0.1"),
+            ("::", "[::1]"),
+            ("[::]", "[::1]"),
+            ("10.0.0.7", "10.0.0.7"),
+            ("localhost", "localhost"),
+        ] {
             assert_eq!(reachable(host), expected);
         }
     }

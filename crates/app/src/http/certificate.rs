@@ -92,12 +92,15 @@ impl TlsFiles {
 
 fn certified_key(files: &TlsFiles) -> anyhow::Result<CertifiedKey> {
     let place = |path: &Path| format!("{} cannot be read", path.display());
-    let chain = CertificateDer::pem_file_iter(&files.certificate).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let chain =
+        CertificateDer::pem_file_iter(&files.certificate).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let chain = chain.with_context(|| place(&files.certificate))?;
     ensure!(!chain.is_empty(), "{} holds no certificate in PEM", files.certificate.display());
     let key = PrivateKeyDer::from_pem_file(&files.key).with_context(|| place(&files.key))?;
     let key = CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider());
-    key.with_context(|| format!("{} and {} do not go together", files.certificate.display(), files.key.display()))
+    key.with_context(|| {
+        format!("{} and {} do not go together", files.certificate.display(), files.key.display())
+    })
 }
 
 /// `SIGHUP`, where there are signals.

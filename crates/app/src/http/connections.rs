@@ -4,7 +4,7 @@
 //! for it, and the rest may then trickle in for as long as its sender likes.
 
 use std::cell::{Cell, RefCell};
-use std::net::Shutdown;
+use std::os::fd::{AsRawFd as _, RawFd};
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll};
@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{Extensions, ServiceRequest};
 use actix_web::rt;
+use actix_web::rt::net::TcpStream;
 use actix_web::web::Bytes;
-use socket2::{SockRef, Socket};
+use nix::sys::socket::{Shutdown, SockaddrStorage, getpeername, shutdown};
 
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -24,13 +25,23 @@ thread_local! {
 }
 
 struct Connection {
-    /// A handle of its own, since actix does not give away its. The connection is open for as long as it is.
-    socket: Socket,
+    /// By its number: a handle of its own would be a second file descriptor for each of ten thousand idle clients. As long as
+    /// this value is there, its connection is, and its number is nobody else's: actix drops the two together, on this
+    /// thread. Who is at its other end is compared all the same.
+    socket: RawFd,
+    peer: Option<SockaddrStorage>,
     requests: Cell<usize>,
     last_change: Cell<Instant>,
 }
 
 impl Connection {
+    /// For reading alone: actix takes it for the client's end, and still sends what it has left to send.
+    fn end(&self) {
+        if self.peer.is_some() && getpeername(self.socket).ok() == self.peer {
+            let _ = shutdown(self.socket, Shutdown::Read);
+        }
+    }
+
     fn count(&self, requests: usize) {
         self.requests.set(requests);
         self.last_change.set(Instant::now());
@@ -38,11 +49,14 @@ impl Connection {
 }
 
 /// Ends a connection once it has had no request for longer than the limit. Only its data may own what is watched.
-pub(super) fn watch(socket: &SockRef<'_>, data: &mut Extensions, limit: Duration) {
-    // Out of file descriptors: this connection is better served unwatched than not at all.
-    let Ok(socket) = socket.try_clone() else { return };
-    let connection =
-        Rc::new(Connection { socket, requests: Cell::new(0), last_change: Cell::new(Instant::now()) });
+pub(super) fn watch(stream: &TcpStream, data: &mut Extensions, limit: Duration) {
+    let socket = stream.as_raw_fd();
+    let connection = Rc::new(Connection {
+        socket,
+        peer: getpeername(socket).ok(),
+        requests: Cell::new(0),
+        last_change: Cell::new(Instant::now()),
+    });
     WATCHED.with_borrow_mut(|watched| {
         if watched.is_empty() {
             rt::spawn(sweep(limit));
@@ -59,8 +73,7 @@ async fn sweep(limit: Duration) {
             watched.retain(|connection| {
                 let Some(connection) = connection.upgrade() else { return false };
                 if connection.requests.get() == 0 && connection.last_change.get().elapsed() > limit {
-                    // For reading alone: actix takes it for the client's end, and still sends what it has left to send.
-                    let _ = connection.socket.shutdown(Shutdown::Read);
+                    connection.end();
                 }
                 true
             });

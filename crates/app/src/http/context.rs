@@ -10,8 +10,8 @@ use actix_web::http::ConnectionType;
 use actix_web::http::header::{
     ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue, VARY, X_CONTENT_TYPE_OPTIONS,
 };
-use actix_web::middleware::Next;
 use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, HttpResponse, web};
 use futures_util::FutureExt as _;
 use tracing::{Instrument as _, Span};

@@ -39,7 +39,15 @@ pub(super) fn allowing(origins: &[String], with_cookies: bool) -> Cors {
             IDEMPOTENCY_KEY,
             request_id::HEADER,
         ])
-        .expose_headers([ETAG, LINK, LOCATION, RETRY_AFTER, RATE_LIMIT, RATE_LIMIT_POLICY, request_id::HEADER])
+        .expose_headers([
+            ETAG,
+            LINK,
+            LOCATION,
+            RETRY_AFTER,
+            RATE_LIMIT,
+            RATE_LIMIT_POLICY,
+            request_id::HEADER,
+        ])
         .max_age(MAX_AGE_SECONDS);
     let cors = origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin));
     if with_cookies { cors.supports_credentials() } else { cors }

@@ -37,8 +37,8 @@ pub(crate) use server::{Additions, HttpServer};
 
 use crate::icps::IcpService;
 use crate::metrics::Metrics;
-use crate::shutdown::Draining;
 use crate::sample_sign_in::SampleSignIn;
+use crate::shutdown::Draining;
 use problem::ApiError;
 
 /// What handlers work with.
@@ -93,7 +93,9 @@ fn health_routes(config: &mut web::ServiceConfig) {
 }
 
 fn metrics_route(config: &mut web::ServiceConfig) {
-    config.service(probe("/metrics").route(web::get().to(metrics::handle)).route(web::head().to(metrics::handle)));
+    config.service(
+        probe("/metrics").route(web::get().to(metrics::handle)).route(web::head().to(metrics::handle)),
+    );
 }
 
 /// What there is on the port for looking.

@@ -15,8 +15,7 @@ use super::problem::ApiError;
 
 const WINDOW: Duration = Duration::from_mins(1);
 
-type Limiter =
-    RateLimiter<UserId, DefaultKeyedStateStore<UserId>, DefaultClock, StateInformationMiddleware>;
+type Limiter = RateLimiter<UserId, DefaultKeyedStateStore<UserId>, DefaultClock, StateInformationMiddleware>;
 
 /// So many requests a minute for each user, all at once if they like. Each instance counts for itself.
 #[derive(Clone)]

@@ -5,8 +5,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use actix_web::middleware::{Compress, Condition, from_fn};
 use actix_tls::accept::rustls_0_23::TlsStream;
+use actix_web::middleware::{Compress, Condition, from_fn};
 use actix_web::rt::net::TcpStream;
 use actix_web::{App, dev, web};
 use socket2::SockRef;
@@ -46,7 +46,11 @@ impl HttpServer {
     /// # Errors
     ///
     /// Why the address cannot be listened on.
-    pub(crate) fn bind(settings: &ServerSettings, additions: Additions, api: web::Data<Api>) -> io::Result<Self> {
+    pub(crate) fn bind(
+        settings: &ServerSettings,
+        additions: Additions,
+        api: web::Data<Api>,
+    ) -> io::Result<Self> {
         let session_cookie = api.session_cookie;
         let has_metrics = additions.metrics;
         let mcp = additions.mcp.then(|| Mcp::new(&api, &settings.cors_origins));
@@ -60,7 +64,11 @@ impl HttpServer {
                 .wrap(from_fn(context::surround))
                 .configure(routes)
                 .configure(|config| mcp.iter().cloned().for_each(|mcp| mcp.routes()(config)))
-                .configure(|config| if has_metrics { metrics_route(config) })
+                .configure(|config| {
+                    if has_metrics {
+                        metrics_route(config);
+                    }
+                })
         };
         let mut server = actix_web::HttpServer::new(app)
             .client_request_timeout(REQUEST_HEAD_LIMIT)
@@ -85,7 +93,9 @@ impl HttpServer {
     ///
     /// Why the address cannot be listened on.
     pub(crate) fn bind_for_operators(address: (&str, u16), api: web::Data<Api>) -> io::Result<Self> {
-        let app = move || App::new().app_data(api.clone()).wrap(from_fn(context::surround)).configure(operator_routes);
+        let app = move || {
+            App::new().app_data(api.clone()).wrap(from_fn(context::surround)).configure(operator_routes)
+        };
         let server = actix_web::HttpServer::new(app)
             .client_request_timeout(REQUEST_HEAD_LIMIT)
             .keep_alive(KEEP_ALIVE)
@@ -142,5 +152,5 @@ fn tune(connection: &dyn Any, data: &mut dev::Extensions) {
     // actix waits for slow readers without end; the kernel gives up on one that takes nothing.
     #[cfg(target_os = "linux")]
     let _ = socket.set_tcp_user_timeout(Some(STALLED_READER_LIMIT));
-    connections::watch(&socket, data, KEEP_ALIVE + REQUEST_HEAD_LIMIT);
+    connections::watch(stream, data, KEEP_ALIVE + REQUEST_HEAD_LIMIT);
 }

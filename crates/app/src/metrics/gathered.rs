@@ -35,8 +35,12 @@ impl Collector for Gathered {
             for measurement in &measurements {
                 let labels = measurement.labels;
                 match measurement.value {
-                    Measured::Gauge(value) => ConstGauge::new(value).encode(family.encode_family(&labels)?)?,
-                    Measured::Counter(value) => ConstCounter::new(value).encode(family.encode_family(&labels)?)?,
+                    Measured::Gauge(value) => {
+                        ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
+                    }
+                    Measured::Counter(value) => {
+                        ConstCounter::new(value).encode(family.encode_family(&labels)?)?;
+                    }
                 }
             }
         }

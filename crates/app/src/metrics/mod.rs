@@ -1,4 +1,4 @@
-//! What the service counts and measures, for Prometheus (in the text format of `OpenMetrics`).
+//! What the service counts and measures, for Prometheus (in the text format of OpenMetrics).
 
 mod gathered;
 mod labels;

@@ -69,8 +69,12 @@ impl TryFrom<Raw> for ServerSettings {
         let tls = match (raw.tls_certificate, raw.tls_key) {
             (None, None) => None,
             (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
-            (None, Some(_)) => return Err(SettingsError::of("server.tls_certificate", "is missing beside server.tls_key")),
-            (Some(_), None) => return Err(SettingsError::of("server.tls_key", "is missing beside server.tls_certificate")),
+            (None, Some(_)) => {
+                return Err(SettingsError::of("server.tls_certificate", "is missing beside server.tls_key"));
+            }
+            (Some(_), None) => {
+                return Err(SettingsError::of("server.tls_key", "is missing beside server.tls_certificate"));
+            }
         };
         Ok(Self {
             host: raw.host,

@@ -37,8 +37,10 @@ impl Traces {
         if std::env::var_os("OTEL_SERVICE_NAME").is_none() {
             resource = resource.with_service_name("icp");
         }
-        let provider =
-            SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource.build()).build();
+        let provider = SdkTracerProvider::builder()
+            .with_batch_exporter(exporter)
+            .with_resource(resource.build())
+            .build();
         IS_COLLECTED.store(true, Ordering::Relaxed);
         Ok(Self(provider))
     }
@@ -47,7 +49,10 @@ impl Traces {
     where
         S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
     {
-        tracing_opentelemetry::layer().with_tracer(self.0.tracer("icp")).with_location(false).with_threads(false)
+        tracing_opentelemetry::layer()
+            .with_tracer(self.0.tracer("icp"))
+            .with_location(false)
+            .with_threads(false)
     }
 }
 

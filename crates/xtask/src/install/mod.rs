@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-pub(crate) use self::software::{BROWSER, CURL, NODE, POSTGRES, PYTHON, Software};
+pub(crate) use self::software::{BROWSER, CURL, NODE, POOLER, POSTGRES, PYTHON, Software};
 use crate::{project, say};
 
 type Step = &'static [&'static str];
@@ -102,7 +102,9 @@ fn run(prefix: Step, step: &[&str]) -> Result<()> {
 /// A program on the `PATH`.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|program| program.is_file())
+    // Debian keeps servers where not everybody looks.
+    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
+    folders.map(|folder| folder.join(program)).find(|program| program.is_file())
 }
 
 fn is_root() -> bool {

@@ -70,3 +70,12 @@ pub(crate) const BROWSER: Software = Software {
     brew: &["google-chrome", "chromedriver"],
     around_apt: None,
 };
+
+pub(crate) const POOLER: Software = Software {
+    name: "PgBouncer",
+    advice: "install PgBouncer",
+    apt: &["pgbouncer"],
+    dnf: &["pgbouncer"],
+    brew: &["pgbouncer"],
+    around_apt: None,
+};

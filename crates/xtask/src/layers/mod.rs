@@ -1,5 +1,6 @@
 //! What the architecture promises of the layers, checked against what cargo resolves and what the sources say.
 
+mod features;
 mod graph;
 mod rules;
 mod sources;
@@ -19,7 +20,8 @@ pub(crate) fn run() -> Result<ExitCode> {
 pub(crate) fn hold() -> Result<bool> {
     let dependencies = dependencies()?;
     let sources = report("only the composition root names adapters", &sources::faults()?);
-    Ok(dependencies & sources & wasm::builds()?)
+    let features = report("nothing changes how JSON is read", &features::faults()?);
+    Ok(dependencies & sources & features & wasm::builds()?)
 }
 
 fn dependencies() -> Result<bool> {

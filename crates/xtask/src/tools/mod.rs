@@ -1,8 +1,9 @@
-//! What the tests of the target `clients` need beyond Rust: found or installed, and told to them in environment variables.
+//! What the tests of the targets `clients` and `production` need beyond Rust: found or installed, and told to them in environment variables.
 
 mod browser;
 mod node;
 mod packages;
+mod pooler;
 mod python;
 
 use std::ffi::OsString;
@@ -18,7 +19,7 @@ pub(crate) type Variable = (&'static str, OsString);
 pub(crate) fn prepare() -> Result<Vec<Variable>> {
     let curl = found_or_installed(&CURL, || install::find("curl"))?;
     let curl = vec![("ICP_TEST_CURL", curl.into())];
-    Ok([node::prepare()?, python::prepare()?, curl, browser::prepare()?].concat())
+    Ok([node::prepare()?, python::prepare()?, curl, browser::prepare()?, pooler::prepare()?].concat())
 }
 
 /// What `find` finds, if need be once it has been installed.

@@ -34,7 +34,12 @@ impl Fetched {
 
 impl Store {
     pub(super) fn new(lifetime: Duration) -> Self {
-        Self { current: ArcSwapOption::empty(), lifetime, succeeded: AtomicU64::new(0), failed: AtomicU64::new(0) }
+        Self {
+            current: ArcSwapOption::empty(),
+            lifetime,
+            succeeded: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+        }
     }
 
     /// The new set replaces the old one whole: a key that is not in it is gone.

@@ -1,0 +1,95 @@
+//! How fast a connection gets through what is asked on it.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// A new time counts for an eighth of what is expected.
+const INERTIA: u64 = 8;
+
+/// Knows how long the next statement would wait for those before it.
+pub(crate) struct Pace {
+    start: Instant,
+    /// Statements that wait or are under way.
+    asked: AtomicUsize,
+    /// What one takes, in nanoseconds.
+    expected: AtomicU64,
+    /// When the last one was through, in nanoseconds from the start.
+    last: AtomicU64,
+}
+
+impl Pace {
+    pub(crate) fn new() -> Self {
+        Self {
+            start: Instant::now(),
+            asked: AtomicUsize::new(0),
+            expected: AtomicU64::new(0),
+            last: AtomicU64::new(0),
+        }
+    }
+
+    /// How many wait or are under way.
+    pub(crate) fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    /// One more is asked. How long those before it will take.
+    pub(crate) fn ask(&self) -> Duration {
+        let ahead = self.asked.fetch_add(1, Ordering::Relaxed) as u64;
+        Duration::from_nanos(self.expected.load(Ordering::Relaxed).saturating_mul(ahead))
+    }
+
+    /// One has come to its end, whatever that was.
+    pub(crate) fn leave(&self) {
+        self.asked.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// One that was sent at `sent` was answered. As they are answered one after the other, it took the time from when the one
+    /// before it was through, if that was later.
+    pub(crate) fn answered(&self, sent: Instant) {
+        let nanos = |time: Instant| {
+            u64::try_from(time.saturating_duration_since(self.start).as_nanos()).unwrap_or(u64::MAX)
+        };
+        let now = nanos(Instant::now());
+        let began = self.last.swap(now, Ordering::Relaxed).max(nanos(sent));
+        let took = now.saturating_sub(began);
+        let expected = self.expected.load(Ordering::Relaxed);
+        self.expected.store(expected - expected / INERTIA + took / INERTIA, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::Pace;
+
+    #[test]
+    fn who_comes_later_waits_longer() {
+        let pace = Pace::new();
+        assert_eq!(pace.ask(), Duration::ZERO);
+        for _ in 0..50 {
+            let sent = Instant::now();
+            std::thread::sleep(Duration::from_millis(2));
+            pace.answered(sent);
+        }
+        let one = pace.ask();
+        assert!((Duration::from_millis(1)..Duration::from_millis(20)).contains(&one), "{one:?}");
+        assert!(pace.ask() > one);
+        pace.leave();
+        pace.leave();
+        pace.leave();
+        assert_eq!(pace.ask(), Duration::ZERO, "nobody is before it");
+    }
+
+    #[test]
+    fn those_that_were_under_way_together_do_not_each_count_the_whole_time() {
+        let pace = Pace::new();
+        let sent = Instant::now();
+        std::thread::sleep(Duration::from_millis(80));
+        for _ in 0..16 {
+            pace.answered(sent);
+        }
+        pace.ask();
+        assert!(pace.ask() < Duration::from_millis(10), "the first took the time, the others came with it");
+    }
+}

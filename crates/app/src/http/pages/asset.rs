@@ -5,8 +5,9 @@
 use std::io::Read as _;
 use std::sync::OnceLock;
 
+use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING, IF_NONE_MATCH, VARY};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use aws_lc_rs::digest::{SHA256, digest};
 use flate2::read::GzDecoder;
 
@@ -61,39 +62,47 @@ impl Asset {
 
     fn respond(&self, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
         let known = etag::known_to_client(request.headers(), &IF_NONE_MATCH);
-        let is_known = known.is_some_and(|known| known.contains(&self.digest()));
-        let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+        if known.is_some_and(|known| known.contains(&self.digest())) {
+            let mut response = self.head(StatusCode::NOT_MODIFIED).finish();
+            etag::mark_coding(response.headers_mut(), self.coding(request));
+            return Ok(response);
+        }
+        let mut response = self.head(StatusCode::OK);
+        response.content_type(self.media_type);
+        Ok(match self.content {
+            Content::Gzip(content) if compression::takes_gzip(request) => {
+                response.insert_header((CONTENT_ENCODING, "gzip")).body(content)
+            }
+            // actix compresses these, in whichever coding the client takes.
+            Content::Gzip(content) => response.body(inflate(content)?),
+            Content::Plain(content) => response.body(content),
+        })
+    }
+
+    fn head(&self, status: StatusCode) -> HttpResponseBuilder {
+        let mut response = HttpResponse::build(status);
         response
             .insert_header(etag::header(&self.digest()))
             .insert_header((CACHE_CONTROL, "public, max-age=31536000, immutable"))
             .insert_header((VARY, "Accept-Encoding"))
             .insert_header(security::SAME_ORIGIN_RESOURCE);
-        let (coding, body) = match self.content {
-            Content::Gzip(content) if compression::takes_gzip(request) => {
-                (Some("gzip"), web::Bytes::from_static(content))
-            }
-            // actix compresses these, in whichever coding the client takes.
-            Content::Gzip(content) => (None, inflate(content)?),
-            Content::Plain(content) => (None, web::Bytes::from_static(content)),
-        };
-        if is_known {
-            let mut response = response.finish();
-            let coding = coding.or_else(|| compression::of_answer(request));
-            etag::mark_coding(response.headers_mut(), coding);
-            return Ok(response);
+        response
+    }
+
+    /// The coding that an answer with a body has.
+    fn coding(&self, request: &HttpRequest) -> Option<&'static str> {
+        match self.content {
+            Content::Gzip(_) if compression::takes_gzip(request) => Some("gzip"),
+            _ => compression::of_answer(request),
         }
-        if let Some(coding) = coding {
-            response.insert_header((CONTENT_ENCODING, coding));
-        }
-        Ok(response.content_type(self.media_type).body(body))
     }
 }
 
-fn inflate(content: &[u8]) -> Result<web::Bytes, ApiError> {
+fn inflate(content: &[u8]) -> Result<Vec<u8>, ApiError> {
     let mut plain = Vec::new();
     let read = GzDecoder::new(content).read_to_end(&mut plain);
     read.map_err(|error| ApiError::Internal(error.into()))?;
-    Ok(plain.into())
+    Ok(plain)
 }
 
 /// What tells versions of a file apart.

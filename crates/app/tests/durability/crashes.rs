@@ -32,7 +32,7 @@ async fn survives_being_killed(setup: Setup) {
         let mut service = setup.clone().start();
         settle(&mut writers, &service).await;
         let address = service.address.clone();
-        let killed = write_during(&mut writers, &address, async {
+        let killed = write_during(&mut writers, &|| address.clone(), async {
             sleep(moment(round)).await;
             let killed = Instant::now();
             service.child.kill().expect("it dies");
@@ -67,7 +67,7 @@ async fn nothing_is_lost_or_half_when_postgresql_is_killed() {
     let mut writers = writers(&setup);
     for round in 0..ROUNDS {
         let before = acknowledged(&writers);
-        let killed = write_during(&mut writers, &service.address, async {
+        let killed = write_during(&mut writers, &|| service.address.clone(), async {
             sleep(moment(round)).await;
             let killed = Instant::now();
             let dying = Arc::clone(&server);

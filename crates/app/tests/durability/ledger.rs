@@ -35,6 +35,17 @@ impl Entry {
     }
 }
 
+/// What was not answered as it should have been.
+#[derive(Clone, Debug)]
+#[allow(dead_code, reason = "each test target looks at some of it")]
+pub(crate) struct Failure {
+    pub(crate) at: Instant,
+    /// Whom was asked.
+    pub(crate) url: String,
+    /// What was answered, or why nothing was.
+    pub(crate) error: String,
+}
+
 /// A writer, with a user and ICPs of its own.
 pub(crate) struct Writer {
     client: Client,
@@ -47,8 +58,7 @@ pub(crate) struct Writer {
     repeatable_creates: BTreeSet<String>,
     next: u32,
     pub(crate) acknowledged: usize,
-    /// When an error came, and what it was.
-    pub(crate) errors: Vec<(Instant, String)>,
+    pub(crate) failures: Vec<Failure>,
 }
 
 /// Whom an ICP names beside its writer, from revision to revision.
@@ -69,14 +79,15 @@ impl Writer {
             repeatable_creates: BTreeSet::new(),
             next: 0,
             acknowledged: 0,
-            errors: Vec::new(),
+            failures: Vec::new(),
         }
     }
 
-    /// Writes until it is told to stop.
-    pub(crate) async fn write(&mut self, address: &str, stop: &AtomicBool) {
+    /// Writes until it is told to stop, wherever it is sent.
+    pub(crate) async fn write(&mut self, address: &impl Fn() -> String, stop: &AtomicBool) {
         while !stop.load(Ordering::Relaxed) {
             self.next += 1;
+            let address = &address();
             let there =
                 self.entries.iter().filter_map(|(id, entry)| match (entry.acknowledged, entry.unanswered) {
                     (State::At(revision), None) => Some((id.clone(), revision)),
@@ -89,7 +100,7 @@ impl Writer {
                 (2..=4, Some((id, revision))) => self.patch(address, &id, revision + 1).await,
                 (_, Some((id, _))) => self.delete(address, &id).await,
             }
-            if self.errors.last().is_some_and(|(at, _)| at.elapsed() < Duration::from_millis(50)) {
+            if self.failures.last().is_some_and(|failure| failure.at.elapsed() < Duration::from_millis(50)) {
                 tokio::time::sleep(Duration::from_millis(25)).await;
             }
         }
@@ -155,7 +166,10 @@ impl Writer {
 
     /// What was answered, if it is what it should be.
     async fn answer(&mut self, request: RequestBuilder, expected: StatusCode) -> Option<Value> {
-        let error = match request.send().await {
+        let (client, request) = request.build_split();
+        let request = request.expect("a request");
+        let url = request.url().to_string();
+        let error = match client.execute(request).await {
             Ok(response) => {
                 let status = response.status();
                 match response.text().await {
@@ -169,16 +183,16 @@ impl Writer {
             }
             Err(error) => format!("{error:?}"),
         };
-        self.errors.push((Instant::now(), error));
+        self.failures.push(Failure { at: Instant::now(), url, error });
         None
     }
 
     /// Compares the book with what is stored, and goes on from there.
     async fn settle(&mut self, service: &Service) {
-        self.errors.clear();
+        self.failures.clear();
         // Whether they were done or not, sent again they are there once.
         for name in std::mem::take(&mut self.repeatable_creates) {
-            assert!(self.ask_to_create(&service.address, &name, true).await, "{name}: {:?}", self.errors);
+            assert!(self.ask_to_create(&service.address, &name, true).await, "{name}: {:?}", self.failures);
         }
         let stored = list(service, &self.user).await;
         for (id, entry) in &mut self.entries {
@@ -231,7 +245,7 @@ async fn list(service: &Service, user: &str) -> BTreeMap<String, Icp> {
 /// Has all writers write until something is done, and gives what that gives.
 pub(crate) async fn write_during<T>(
     writers: &mut [Writer],
-    address: &str,
+    address: &(impl Fn() -> String + Sync),
     something: impl Future<Output = T>,
 ) -> T {
     let stop = Arc::new(AtomicBool::new(false));
@@ -247,8 +261,8 @@ pub(crate) async fn write_during<T>(
 
 /// Nobody may have had an error before something was done to the service or its database.
 pub(crate) fn assert_no_errors_before(writers: &[Writer], time: Instant) {
-    for (at, error) in writers.iter().flat_map(|writer| &writer.errors) {
-        assert!(*at >= time, "{:?} too early: {error}", time.duration_since(*at));
+    for failure in writers.iter().flat_map(|writer| &writer.failures) {
+        assert!(failure.at >= time, "{:?} too early: {failure:?}", time.duration_since(failure.at));
     }
 }
 

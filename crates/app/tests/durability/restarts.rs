@@ -7,7 +7,7 @@ use icp_testkit::postgres::{self, Server, ServerOptions};
 use serde_json::Value;
 use tokio::time::sleep;
 
-use crate::ledger::{Writer, assert_no_errors_before, settle, write_during};
+use crate::ledger::{Failure, Writer, assert_no_errors_before, settle, write_during};
 use crate::support::Setup;
 
 /// What "a little after" the outage means.
@@ -22,7 +22,7 @@ async fn a_service_that_is_stopped_finishes_the_writes_in_flight() {
         let mut service = setup.clone().start();
         let mut writers: Vec<_> = (0..8).map(|number| Writer::new(&setup, number)).collect();
         let address = service.address.clone();
-        write_during(&mut writers, &address, async {
+        write_during(&mut writers, &|| address.clone(), async {
             sleep(Duration::from_millis(500 + 40 * round)).await;
             service.signal("TERM");
             sleep(Duration::from_millis(300)).await;
@@ -30,7 +30,7 @@ async fn a_service_that_is_stopped_finishes_the_writes_in_flight() {
         .await;
         assert!(service.ended_within(Duration::from_secs(10)).is_some_and(|status| status.success()));
         // Whoever came too late found the door closed, and nobody was sent away once inside.
-        for (_, error) in writers.iter().flat_map(|writer| &writer.errors) {
+        for Failure { error, .. } in writers.iter().flat_map(|writer| &writer.failures) {
             assert!(!error.starts_with("500"), "{error}");
         }
         settle(&mut writers, &setup.start()).await;
@@ -45,7 +45,7 @@ async fn writers_see_errors_only_during_the_outage_and_all_in_the_contracts_shap
     let service = setup.clone().start();
     let mut writers: Vec<_> = (0..8).map(|number| Writer::new(&setup, number)).collect();
 
-    let (began, ended) = write_during(&mut writers, &service.address, async {
+    let (began, ended) = write_during(&mut writers, &|| service.address.clone(), async {
         sleep(Duration::from_secs(1)).await;
         let began = Instant::now();
         // On a thread of its own, since clients go on meanwhile.
@@ -59,14 +59,14 @@ async fn writers_see_errors_only_during_the_outage_and_all_in_the_contracts_shap
     .await;
 
     assert_no_errors_before(&writers, began);
-    let errors: Vec<_> = writers.iter().flat_map(|writer| &writer.errors).collect();
-    for (at, error) in &errors {
+    let failures: Vec<_> = writers.iter().flat_map(|writer| &writer.failures).collect();
+    for Failure { at, error, .. } in &failures {
         assert!(*at <= ended + A_LITTLE, "{:?} after the outage: {error}", at.duration_since(ended));
         let problem = error.split_once('{').map(|(_, rest)| format!("{{{rest}"));
         let problem: Value = problem.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
         assert_eq!(problem["code"], "INTERNAL_ERROR", "{error}");
     }
-    assert!(!errors.is_empty(), "there was an outage");
+    assert!(!failures.is_empty(), "there was an outage");
     assert!(writers.iter().all(|writer| writer.acknowledged > 10), "everybody has written");
     settle(&mut writers, &service).await;
 }

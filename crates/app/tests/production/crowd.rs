@@ -52,7 +52,7 @@ async fn ten_thousand_idle_connections_keep_nobody_out_and_are_closed_in_time() 
         line.parse::<u32>().expect("a number")
     };
     assert!(
-        eventually(Duration::from_secs(60), async || files().await < 200).await,
+        eventually(Duration::from_mins(1), async || files().await < 200).await,
         "{} are open",
         files().await
     );

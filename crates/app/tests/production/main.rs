@@ -7,9 +7,16 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod balancer;
 mod crowd;
+mod faults;
+mod keys;
+#[path = "../durability/ledger.rs"]
+#[allow(dead_code, reason = "each test target uses some of it")]
+mod ledger;
 mod overload;
 mod pooled;
+mod readers;
 
 use std::path::PathBuf;
 

@@ -1,0 +1,60 @@
+//! A balancer, as far as it matters: it asks instances whether they are ready, and sends nobody to those that are not.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use crate::support::client;
+
+const LOOK: Duration = Duration::from_millis(200);
+
+pub(crate) struct Balancer {
+    instances: Arc<Vec<Instance>>,
+    next: AtomicUsize,
+    looking: JoinHandle<()>,
+}
+
+struct Instance {
+    address: String,
+    is_ready: AtomicBool,
+}
+
+impl Balancer {
+    pub(crate) fn new(addresses: &[&str]) -> Self {
+        let instance =
+            |address: &&str| Instance { address: (*address).to_owned(), is_ready: AtomicBool::new(true) };
+        let instances: Arc<Vec<_>> = Arc::new(addresses.iter().map(instance).collect());
+        let looking = tokio::spawn(look(Arc::clone(&instances)));
+        Self { instances, next: AtomicUsize::new(0), looking }
+    }
+
+    /// An instance that is ready, each in its turn; where none is, any.
+    pub(crate) fn address(&self) -> String {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        let count = self.instances.len();
+        let in_turn = || (turn..turn + count).map(|index| &self.instances[index % count]);
+        let ready = in_turn().find(|instance| instance.is_ready.load(Ordering::Relaxed));
+        ready.or_else(|| in_turn().next()).expect("an instance").address.clone()
+    }
+}
+
+impl Drop for Balancer {
+    fn drop(&mut self) {
+        self.looking.abort();
+    }
+}
+
+async fn look(instances: Arc<Vec<Instance>>) {
+    let client = client();
+    loop {
+        for instance in instances.iter() {
+            let asking =
+                client.get(format!("{}/health/ready", instance.address)).timeout(Duration::from_secs(2));
+            let is_ready = asking.send().await.is_ok_and(|answer| answer.status() == 200);
+            instance.is_ready.store(is_ready, Ordering::Relaxed);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}

@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod assistant;
 mod browser;
 mod conformance;
 mod guide;

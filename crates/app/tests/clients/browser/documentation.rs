@@ -1,6 +1,7 @@
 use std::path::Path;
 
-use super::chromium::{Browser, with_browser};
+use super::chromium::with_browser;
+use super::webdriver::{Browser, css, xpath};
 use crate::support::Setup;
 
 const SAMPLES: [&str; 2] = ["Enterprise Tech Buyers", "SMB Marketing Leaders"];
@@ -21,11 +22,10 @@ fn encrypted(folder: &Path) -> Setup {
 
 /// Runs an operation from the page with what is filled in, and gives what the page then shows as the answer.
 async fn try_out(browser: &Browser, operation: &str) -> String {
-    browser.click(&format!("{operation} .opblock-summary-control")).await;
-    browser.click(&format!("{operation} .try-out__btn")).await;
-    browser.click(&format!("{operation} .execute")).await;
-    let answer = browser.element(&format!("{operation} .live-responses-table .response")).await;
-    answer.text().await.expect("it has a text")
+    browser.click(css(&format!("{operation} .opblock-summary-control"))).await;
+    browser.click(css(&format!("{operation} .try-out__btn"))).await;
+    browser.click(css(&format!("{operation} .execute"))).await;
+    browser.text(css(&format!("{operation} .live-responses-table .response"))).await
 }
 
 #[tokio::test]
@@ -33,7 +33,7 @@ async fn try_out(browser: &Browser, operation: &str) -> String {
 async fn the_list_is_tried_out_with_the_token_that_is_filled_in() {
     let service = Setup::new().start();
     with_browser(async |browser| {
-        browser.goto(format!("{}/docs", service.address)).await.expect("it loads");
+        browser.open(&format!("{}/docs", service.address)).await;
         let answer = try_out(browser, LIST).await;
         for name in SAMPLES {
             assert!(answer.contains(name), "{name}: {answer}");
@@ -48,7 +48,7 @@ async fn the_list_is_tried_out_with_the_token_that_is_filled_in() {
         );
         assert_eq!(browser.evaluate("localStorage.length + sessionStorage.length").await, 0);
         assert_eq!(browser.evaluate("document.cookie").await, "");
-        assert!(!browser.current_url().await.expect("an address").as_str().contains("eyJ"));
+        assert!(!browser.address().await.contains("eyJ"));
     })
     .await;
 }
@@ -59,7 +59,7 @@ async fn the_list_is_tried_out_with_the_token_that_is_filled_in() {
 async fn a_sample_is_deleted_with_what_is_filled_in() {
     let service = Setup::new().start();
     with_browser(async |browser| {
-        browser.goto(format!("{}/docs", service.address)).await.expect("it loads");
+        browser.open(&format!("{}/docs", service.address)).await;
         let answer = try_out(browser, DELETE).await;
         assert!(answer.starts_with("204"), "{answer}");
         assert_eq!(browser.complaints().await, [""; 0]);
@@ -73,7 +73,7 @@ async fn the_same_holds_over_https() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let service = encrypted(folder.path()).start();
     with_browser(async |browser| {
-        browser.goto(format!("{}/docs", service.address)).await.expect("it loads");
+        browser.open(&format!("{}/docs", service.address)).await;
         let answer = try_out(browser, LIST).await;
         assert!(SAMPLES.iter().all(|name| answer.contains(name)), "{answer}");
         assert_eq!(browser.complaints().await, [""; 0]);
@@ -87,19 +87,18 @@ async fn a_token_is_pasted_where_none_is_filled_in() {
     let service = Setup::new().start();
     with_browser(async |browser| {
         let port = service.address.rsplit(':').next().expect("a port");
-        browser.goto(format!("http://evil.example:{port}/docs")).await.expect("it loads");
+        browser.open(&format!("http://evil.example:{port}/docs")).await;
         let refused = try_out(browser, LIST).await;
         assert!(refused.contains("UNAUTHORIZED"), "no token came with the page: {refused}");
 
-        browser.click(".auth-wrapper .authorize").await;
-        let field = browser.element(".auth-container input").await;
-        field.send_keys(service.token("user_abc123")).await.expect("it is typed");
-        browser.click(".auth-container .authorize").await;
-        browser.click(".auth-container .btn-done").await;
-        browser.click(&format!("{LIST} .execute")).await;
+        browser.click(css(".auth-wrapper .authorize")).await;
+        browser.fill_in(css(".auth-container input"), &service.token("user_abc123")).await;
+        browser.click(css(".auth-container .authorize")).await;
+        browser.click(css(".auth-container .btn-done")).await;
+        browser.click(css(&format!("{LIST} .execute"))).await;
         for name in SAMPLES {
             let shown = format!("//*[contains(@class, 'live-responses-table')][contains(., '{name}')]");
-            browser.element_by_xpath(&shown).await;
+            browser.wait_for(xpath(&shown)).await;
         }
     })
     .await;
@@ -110,8 +109,8 @@ async fn a_token_is_pasted_where_none_is_filled_in() {
 async fn the_browser_would_say_what_is_wrong() {
     let service = Setup::new().start();
     with_browser(async |browser| {
-        browser.goto(format!("{}/docs", service.address)).await.expect("it loads");
-        browser.element(LIST).await;
+        browser.open(&format!("{}/docs", service.address)).await;
+        browser.wait_for(css(LIST)).await;
         assert_eq!(browser.complaints().await, [""; 0]);
         for (wrong, complaint) in [
             ("document.body.setAttribute('style', 'color: red')", "Content Security Policy"),

@@ -3,3 +3,4 @@
 mod chromium;
 mod documentation;
 mod start;
+mod webdriver;

@@ -1,6 +1,5 @@
-use thirtyfour::prelude::*;
-
 use super::chromium::with_browser;
+use super::webdriver::{css, link, xpath};
 use crate::support::{LIST, Setup};
 
 #[tokio::test]
@@ -14,15 +13,13 @@ async fn the_links_of_the_start_page_lead_where_they_say() {
             ("Liveness", "live"),
             ("Readiness", "ready"),
         ] {
-            browser.goto(&service.address).await.expect("it loads");
-            let command = browser.element(".command").await.text().await.expect("it has a text");
+            browser.open(&service.address).await;
+            let command = browser.text(css(".command")).await;
             assert!(command.starts_with("curl ") && command.ends_with(LIST), "{command}");
             assert_eq!(browser.complaints().await, [""; 0]);
-            let link =
-                browser.find(By::LinkText(name)).await.unwrap_or_else(|error| panic!("{name}: {error}"));
-            link.click().await.expect("it leads somewhere");
+            browser.click(link(name)).await;
             let found = format!("//body[contains(., '{expected}') or .//*[contains(@id, '{expected}')]]");
-            browser.element_by_xpath(&found).await;
+            browser.wait_for(xpath(&found)).await;
             assert_eq!(browser.complaints().await, [""; 0], "{name}");
         }
     })
@@ -35,7 +32,7 @@ async fn the_links_of_the_start_page_lead_where_they_say() {
 async fn the_start_page_has_its_looks() {
     let service = Setup::new().start();
     with_browser(async |browser| {
-        browser.goto(&service.address).await.expect("it loads");
+        browser.open(&service.address).await;
         let list = "getComputedStyle(document.querySelector('.links')).listStyleType";
         assert_eq!(browser.evaluate(list).await, "none");
     })

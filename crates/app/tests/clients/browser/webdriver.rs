@@ -1,0 +1,146 @@
+//! The part of the W3C's WebDriver protocol that these tests need. Of the libraries for it, `thirtyfour` switches
+//! serde_json's `preserve_order` on for the whole workspace, and `fantoccini` brings two dozen crates and does not read the log.
+
+use std::time::{Duration, Instant};
+
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+
+/// How long a browser may take for what a page does by itself.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// What the protocol calls the id of an element.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// A way to find an element: the protocol's name for it, and the expression.
+pub(crate) type Locator<'a> = (&'static str, &'a str);
+
+pub(crate) fn css(selector: &str) -> Locator<'_> {
+    ("css selector", selector)
+}
+
+pub(crate) fn xpath(expression: &str) -> Locator<'_> {
+    ("xpath", expression)
+}
+
+pub(crate) fn link(text: &str) -> Locator<'_> {
+    ("link text", text)
+}
+
+/// A browser that is driven.
+pub(crate) struct Browser {
+    client: Client,
+    /// Where it takes commands.
+    address: String,
+}
+
+impl Browser {
+    /// Starts one, by way of the driver at an address.
+    pub(crate) async fn start(driver: &str, mut capabilities: Value) -> Self {
+        let client = Client::builder().no_proxy().timeout(2 * PATIENCE).build().expect("a client");
+        let mut browser = Self { client, address: format!("{driver}/session") };
+        // Then looking for an element waits for it.
+        capabilities["timeouts"] = json!({"implicit": PATIENCE.as_millis() as u64});
+        let asked = json!({"capabilities": {"alwaysMatch": capabilities}});
+        let started = browser.command(Method::POST, "", asked).await.expect("it starts");
+        let id = started["sessionId"].as_str().expect("a session");
+        browser.address = format!("{driver}/session/{id}");
+        browser
+    }
+
+    pub(crate) async fn quit(&self) {
+        self.command(Method::DELETE, "", Value::Null).await.expect("it ends");
+    }
+
+    pub(crate) async fn open(&self, address: &str) {
+        let opened = self.command(Method::POST, "/url", json!({"url": address})).await;
+        opened.unwrap_or_else(|error| panic!("{address}: {error}"));
+    }
+
+    pub(crate) async fn address(&self) -> String {
+        let address = self.command(Method::GET, "/url", Value::Null).await.expect("it is somewhere");
+        address.as_str().expect("text").to_owned()
+    }
+
+    /// What an element shows, once it is there.
+    pub(crate) async fn text(&self, locator: Locator<'_>) -> String {
+        let text = self.on(locator, Method::GET, "text", Value::Null).await;
+        text.as_str().expect("text").to_owned()
+    }
+
+    pub(crate) async fn click(&self, locator: Locator<'_>) {
+        self.on(locator, Method::POST, "click", json!({})).await;
+    }
+
+    pub(crate) async fn fill_in(&self, locator: Locator<'_>, text: &str) {
+        self.on(locator, Method::POST, "value", json!({"text": text})).await;
+    }
+
+    /// Waits until an element is there.
+    pub(crate) async fn wait_for(&self, locator: Locator<'_>) {
+        self.element(locator).await.unwrap_or_else(|error| panic!("{locator:?}: {error}"));
+    }
+
+    /// What an expression of JavaScript gives.
+    pub(crate) async fn evaluate(&self, expression: &str) -> Value {
+        let script = json!({"script": format!("return {expression};"), "args": []});
+        let value = self.command(Method::POST, "/execute/sync", script).await;
+        value.unwrap_or_else(|error| panic!("{expression}: {error}"))
+    }
+
+    /// What pages have done wrong since this was last asked: errors of scripts, files that are missing, violations of the
+    /// content security policy.
+    pub(crate) async fn complaints(&self) -> Vec<String> {
+        let log = self.command(Method::POST, "/se/log", json!({"type": "browser"})).await.expect("a log");
+        let entries = log.as_array().expect("entries").iter();
+        entries.filter(|entry| entry["level"] == "SEVERE").map(|entry| entry["message"].to_string()).collect()
+    }
+
+    /// Waits until a page has done something wrong of which the browser says this.
+    pub(crate) async fn complains(&self, expected: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        let mut complaints = Vec::new();
+        while !complaints.iter().any(|complaint: &String| complaint.contains(expected)) {
+            assert!(Instant::now() < deadline, "{expected} is not in {complaints:?}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            complaints.extend(self.complaints().await);
+        }
+    }
+
+    /// Does something with an element, as soon as that can be done: it may be replaced by another at any moment, or be
+    /// covered for a while.
+    async fn on(&self, locator: Locator<'_>, method: Method, action: &str, body: Value) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let done = match self.element(locator).await {
+                Ok(id) => {
+                    let path = format!("/element/{id}/{action}");
+                    self.command(method.clone(), &path, body.clone()).await
+                }
+                Err(error) => Err(error),
+            };
+            match done {
+                Ok(value) => return value,
+                Err(error) => assert!(Instant::now() < deadline, "{action} of {locator:?}: {error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    async fn element(&self, (using, value): Locator<'_>) -> Result<String, Value> {
+        let found = self.command(Method::POST, "/element", json!({"using": using, "value": value})).await?;
+        Ok(found[ELEMENT].as_str().expect("an id").to_owned())
+    }
+
+    /// The value of the answer, or the error that it says.
+    async fn command(&self, method: Method, path: &str, body: Value) -> Result<Value, Value> {
+        let mut request = self.client.request(method, format!("{}{path}", self.address));
+        if !body.is_null() {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        let response = request.send().await.expect("the driver answers");
+        let is_done = response.status().is_success();
+        let text = response.text().await.expect("it answers in full");
+        let mut value = serde_json::from_str::<Value>(&text).expect("JSON")["value"].take();
+        if is_done { Ok(value) } else { Err(value["message"].take()) }
+    }
+}

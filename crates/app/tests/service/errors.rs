@@ -19,7 +19,9 @@ async fn whoever_is_not_signed_in_gets_a_401() {
 #[tokio::test]
 async fn what_is_not_there_is_a_404() {
     let service = Setup::new().start();
-    for path in ["/api", "/api/v1/entities", "/api/v1/entities/icpss", "/health", "/%00", "/%ff", "/..%2fdocs"] {
+    for path in
+        ["/api", "/api/v1/entities", "/api/v1/entities/icpss", "/health", "/%00", "/%ff", "/..%2fdocs"]
+    {
         service.get(path, None).await.assert_problem(404, "NOT_FOUND");
     }
 }

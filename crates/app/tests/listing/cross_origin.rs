@@ -52,7 +52,7 @@ fn assert_open(answer: &Answer, origin: &str) {
     assert_eq!(answer.headers.get_all("access-control-allow-origin").iter().count(), 1);
     assert_eq!(
         listed(answer, "access-control-expose-headers"),
-        ["etag", "link", "location", "x-request-id"],
+        ["etag", "link", "location", "ratelimit", "ratelimit-policy", "retry-after", "x-request-id"],
         "{answer:?}"
     );
     assert!(!answer.headers.contains_key("access-control-allow-credentials"), "{answer:?}");

@@ -6,8 +6,18 @@ use icp_testkit::postgres::{Binaries, DATABASE_URL_VARIABLE, Server};
 use crate::tools::{self, Variable};
 use crate::{install, project, say};
 
-const BEYOND_RUST: [&str; 10] =
-    ["test", "--no-fail-fast", "-p", "icp-app", "--test", "clients", "--test", "production", "--", "--ignored"];
+const BEYOND_RUST: [&str; 10] = [
+    "test",
+    "--no-fail-fast",
+    "-p",
+    "icp-app",
+    "--test",
+    "clients",
+    "--test",
+    "production",
+    "--",
+    "--ignored",
+];
 
 /// Ends as cargo does.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {

@@ -3,7 +3,7 @@
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,9 @@ pub(crate) struct Connection {
     /// What has been prepared, by the type of the query; `None` where nothing may be.
     prepared: Option<Mutex<HashMap<TypeId, Statement>>>,
     ended: Arc<AtomicBool>,
-    opened: Instant,
+    /// When it was opened, or could not be replaced; in milliseconds from `epoch`.
+    since: AtomicU64,
+    epoch: Instant,
 }
 
 impl Connection {
@@ -47,7 +49,7 @@ impl Connection {
             Ok::<_, RepositoryError>(client)
         });
         let client = connecting.await.map_err(|error| RepositoryError::Unavailable(error.into()))??;
-        Ok(Self { client, prepared, ended, opened: Instant::now() })
+        Ok(Self { client, prepared, ended, since: AtomicU64::new(0), epoch: Instant::now() })
     }
 
     /// Whether the other side has closed it: nothing that is sent now would arrive.
@@ -56,7 +58,13 @@ impl Connection {
     }
 
     pub(crate) fn age(&self) -> Duration {
-        self.opened.elapsed()
+        self.epoch.elapsed().saturating_sub(Duration::from_millis(self.since.load(Ordering::Relaxed)))
+    }
+
+    /// Counts its age from now.
+    pub(crate) fn is_young_again(&self) {
+        let millis = u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.since.store(millis, Ordering::Relaxed);
     }
 
     /// Waits until everything that was asked before has been answered.

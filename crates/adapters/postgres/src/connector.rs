@@ -109,6 +109,8 @@ impl Connector {
             "SET statement_timeout = {statement}; SET lock_timeout = {lock}; \
              SET default_transaction_isolation = 'read committed'"
         );
-        client.batch_execute(&settings).await.map_err(driver_failed)
+        let limit = self.0.limits.connect;
+        let setting = timeout(limit, client.batch_execute(&settings)).await;
+        setting.map_err(|_| timed_out(limit))?.map_err(driver_failed)
     }
 }

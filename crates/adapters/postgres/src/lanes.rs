@@ -122,12 +122,23 @@ impl Lane {
             }
             // It has become old. One request makes the next one, and the others go on with this one.
             let Ok(_connecting) = self.connecting.try_lock() else { return Ok(connection) };
-            return self.open(lanes).await.or(Ok(connection));
+            return Ok(self.renewed(lanes, connection).await);
         }
         let _connecting = self.connecting.lock().await;
         match self.live() {
             Some(connection) => Ok(connection),
             None => self.open(lanes).await,
+        }
+    }
+
+    /// A new connection; where there is none to be had, the old one, for a while.
+    async fn renewed(&self, lanes: &Lanes, old: Arc<Connection>) -> Arc<Connection> {
+        match timeout(PATIENCE, self.open(lanes)).await {
+            Ok(Ok(new)) => new,
+            _ => {
+                old.is_young_again();
+                old
+            }
         }
     }
 

@@ -86,6 +86,11 @@ impl Server {
         self.admit("host replication all all reject\nhost all all all trust\n")
     }
 
+    /// Lets nobody in any more; those who are in stay.
+    pub fn refuse_everybody(&self) -> Result<(), Error> {
+        self.admit("host all all all reject\n")
+    }
+
     /// Replaces the rules of who may connect (`pg_hba.conf`).
     fn admit(&self, rules: &str) -> Result<(), Error> {
         self.cluster.write("data/pg_hba.conf", rules)?;

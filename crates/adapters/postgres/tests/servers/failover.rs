@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use icp_postgres::{Limits, PostgresDatabase, PostgresSettings};
 use icp_testkit::postgres::Server;
 
 use crate::support::{count, database, eventually, migrated, store};
@@ -59,4 +60,30 @@ async fn a_host_that_does_not_answer_leaves_time_for_the_next() {
     let start = Instant::now();
     assert_eq!(count(&database(&url), "user_ada").await.expect("the other answers"), 0);
     assert!(start.elapsed() < Duration::from_secs(4), "within the limit of a read");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_connection_serves_on_where_there_is_no_new_one() {
+    let server = Server::start().expect("it starts");
+    migrated(&server.url("postgres")).await;
+    let limits = Limits { connection_lifetime: Duration::from_millis(200), ..Limits::default() };
+    let settings =
+        PostgresSettings { max_connections: 1, limits, ..PostgresSettings::new(server.url("postgres")) };
+    let database = PostgresDatabase::new(&settings).expect("a URL");
+    count(&database, "user_ada").await.expect("it reads");
+    let session = async || {
+        let question = "SELECT max(pid) FROM pg_stat_activity WHERE application_name = 'icp'";
+        let row = crate::support::client(&server.url("postgres")).await.query_one(question, &[]).await;
+        row.expect("it answers").get::<_, i32>(0)
+    };
+    let first = session().await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    count(&database, "user_ada").await.expect("it reads");
+    assert_ne!(session().await, first, "it was old, and there is a new one");
+
+    server.refuse_everybody().expect("nobody new is let in");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    for _ in 0..3 {
+        count(&database, "user_ada").await.expect("the one that there is serves on");
+    }
 }

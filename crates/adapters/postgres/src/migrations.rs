@@ -1,8 +1,10 @@
 use async_trait::async_trait;
-use diesel::Connection as _;
 use diesel::connection::{CacheSize, SimpleConnection as _};
-use diesel::migration::{Migration, MigrationSource as _};
+use diesel::dsl::sql;
+use diesel::migration::{Migration, MigrationSource as _, MigrationVersion};
 use diesel::pg::Pg;
+use diesel::sql_types::Bool;
+use diesel::{Connection as _, QueryDsl as _, QueryResult, RunQueryDsl as _};
 use diesel_async::AsyncPgConnection;
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
@@ -11,6 +13,7 @@ use icp_ports::{BoxError, MigrationReport, RepositoryError, Schema, SchemaError}
 use crate::backfill;
 use crate::database::PostgresDatabase;
 use crate::error::diesel_failed;
+use crate::schema::__diesel_schema_migrations;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../../migrations/postgres");
 
@@ -23,13 +26,8 @@ pub(crate) type SyncConnection = AsyncConnectionWrapper<AsyncPgConnection>;
 impl Schema for PostgresDatabase {
     async fn pending(&self) -> Result<Vec<String>, SchemaError> {
         self.with_schema(|connection| {
-            // Asking makes diesel's own table; rolled back, the question leaves no trace.
-            let mut pending = Ok(Vec::new());
-            connection.test_transaction::<_, BoxError, _>(|connection| {
-                pending = examine(connection).map(|(_, pending)| names(&pending));
-                Ok(())
-            });
-            pending
+            let applied = applied(connection).map_err(diesel_failed)?;
+            Ok(names(&examine(&applied)?))
         })
         .await
     }
@@ -40,9 +38,11 @@ impl Schema for PostgresDatabase {
             // and find it done. A session's lock would not survive a pooler that shares sessions.
             let migrated = connection.transaction::<_, Failure, _>(|connection| {
                 connection.batch_execute(LOCK)?;
-                let (created, pending) = examine(connection)?;
+                // This makes diesel's own table.
+                let applied = connection.applied_migrations().map_err(backend)?;
+                let pending = examine(&applied)?;
                 connection.run_migrations(&pending).map_err(backend)?;
-                Ok(MigrationReport { applied: names(&pending), created })
+                Ok(MigrationReport { applied: names(&pending), created: applied.is_empty() })
             });
             let report = migrated.map_err(|Failure(error)| error)?;
             // In transactions of its own, since it may take long, and others go on meanwhile.
@@ -79,9 +79,17 @@ impl PostgresDatabase {
 
 type Migrations = Vec<Box<dyn Migration<Pg>>>;
 
-/// Whether no migration was ever applied, and which are pending.
-fn examine(connection: &mut SyncConnection) -> Result<(bool, Migrations), SchemaError> {
-    let applied = connection.applied_migrations().map_err(backend)?;
+/// What was applied, without making diesel's table: who serves and does not migrate may have a role that makes none.
+fn applied(connection: &mut SyncConnection) -> QueryResult<Vec<MigrationVersion<'static>>> {
+    let is_there = sql::<Bool>("SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL");
+    if !is_there.get_result::<bool>(connection)? {
+        return Ok(Vec::new());
+    }
+    __diesel_schema_migrations::table.select(__diesel_schema_migrations::version).load(connection)
+}
+
+/// Which are pending.
+fn examine(applied: &[MigrationVersion<'_>]) -> Result<Migrations, SchemaError> {
     let mut pending: Migrations = MIGRATIONS.migrations().map_err(backend)?;
     if let Some(newer) =
         applied.iter().find(|version| !pending.iter().any(|known| known.name().version() == **version))
@@ -89,7 +97,7 @@ fn examine(connection: &mut SyncConnection) -> Result<(bool, Migrations), Schema
         return Err(SchemaError::Newer(newer.to_string()));
     }
     pending.retain(|migration| !applied.contains(&migration.name().version()));
-    Ok((applied.is_empty(), pending))
+    Ok(pending)
 }
 
 fn names(migrations: &Migrations) -> Vec<String> {

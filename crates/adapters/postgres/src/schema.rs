@@ -34,5 +34,12 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    /// Diesel's own, as far as it is read here.
+    __diesel_schema_migrations (version) {
+        version -> Text,
+    }
+}
+
 diesel::joinable!(icp_members -> icps (icp_id));
 diesel::allow_tables_to_appear_in_same_query!(icps, icp_members);

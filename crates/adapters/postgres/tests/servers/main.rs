@@ -7,4 +7,5 @@ mod failover;
 mod overload;
 mod passwords;
 mod replica;
+mod roles;
 mod support;

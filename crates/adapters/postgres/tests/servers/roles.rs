@@ -1,0 +1,26 @@
+//! A role that may read and write, and no more, beside one that migrates.
+
+use icp_ports::Schema as _;
+use icp_testkit::postgres::Server;
+
+use crate::support::{count, database, migrated, store};
+
+const GRANTS: &str = "
+    REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+    GRANT SELECT, INSERT, UPDATE, DELETE ON icps, icp_members, idempotency_keys TO guest;
+    GRANT SELECT ON __diesel_schema_migrations TO guest;";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_serves_needs_not_be_allowed_to_make_tables() {
+    let server = Server::start().expect("it starts");
+    server.execute("CREATE ROLE guest LOGIN").expect("it is made");
+    let guest = database(&server.url("postgres").replace("icp@", "guest@"));
+    assert!(!guest.pending().await.expect("it looks").is_empty(), "nothing is there");
+
+    migrated(&server.url("postgres")).await;
+    server.execute(GRANTS).expect("they are granted");
+    assert!(guest.pending().await.expect("it looks").is_empty(), "everything is there");
+    store(&guest, 1, "user_ada").await.expect("it writes");
+    assert_eq!(count(&guest, "user_ada").await.expect("it reads"), 1);
+    guest.migrate().await.expect_err("that is another's");
+}

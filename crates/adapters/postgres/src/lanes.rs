@@ -133,13 +133,11 @@ impl Lane {
 
     /// A new connection; where there is none to be had, the old one, for a while.
     async fn renewed(&self, lanes: &Lanes, old: Arc<Connection>) -> Arc<Connection> {
-        match timeout(PATIENCE, self.open(lanes)).await {
-            Ok(Ok(new)) => new,
-            _ => {
-                old.is_young_again();
-                old
-            }
+        if let Ok(Ok(new)) = timeout(PATIENCE, self.open(lanes)).await {
+            return new;
         }
+        old.is_young_again();
+        old
     }
 
     async fn open(&self, lanes: &Lanes) -> Result<Arc<Connection>, RepositoryError> {

@@ -101,9 +101,9 @@ impl Stage {
             let setup = setup.with("ICP__DATABASE__MIGRATE", "false").with("ICP__LOG__LEVEL", "warn");
             keys.trusted_by(setup.with("ICP__SERVER__DRAIN_SECONDS", "3"))
         };
-        let pooled = common(pooler.port()).with("ICP__DATABASE__PREPARED_STATEMENTS", "false");
+        let behind = common(pooler.port()).with("ICP__DATABASE__PREPARED_STATEMENTS", "false");
         let direct = common(primary.port()).with("ICP__DATABASE__READ_URL", &standby.url("postgres"));
-        Self { primary, standby, pooler, keys, signer, setups: [pooled, direct] }
+        Self { primary, standby, pooler, keys, signer, setups: [behind, direct] }
     }
 }
 

@@ -1,5 +1,5 @@
-//! The part of the W3C's WebDriver protocol that these tests need. Of the libraries for it, `thirtyfour` switches
-//! serde_json's `preserve_order` on for the whole workspace, and `fantoccini` brings two dozen crates and does not read the log.
+//! The part of the W3C's `WebDriver` protocol that these tests need. Of the libraries for it, `thirtyfour` switches
+//! `serde_json`'s `preserve_order` on for the whole workspace, and `fantoccini` brings two dozen crates and does not read the log.
 
 use std::time::{Duration, Instant};
 
@@ -39,7 +39,8 @@ impl Browser {
         let client = Client::builder().no_proxy().timeout(2 * PATIENCE).build().expect("a client");
         let mut browser = Self { client, address: format!("{driver}/session") };
         // Then looking for an element waits for it.
-        capabilities["timeouts"] = json!({"implicit": PATIENCE.as_millis() as u64});
+        capabilities["timeouts"] =
+            json!({"implicit": u64::try_from(PATIENCE.as_millis()).expect("it is short")});
         let asked = json!({"capabilities": {"alwaysMatch": capabilities}});
         let started = browser.command(Method::POST, "", asked).await.expect("it starts");
         let id = started["sessionId"].as_str().expect("a session");

@@ -149,7 +149,7 @@ async fn hang_up_in_the_middle(service: &Service, token: &str) {
 }
 
 /// On a thread of its own, since clients go on meanwhile.
-async fn meanwhile<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+fn meanwhile<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     tokio::task::block_in_place(work)
 }
 
@@ -170,7 +170,7 @@ async fn nothing_acknowledged_is_lost_and_nobody_sees_what_is_anothers_whatever_
     let script = async {
         let (start, whole) = (Instant::now(), duration());
         let until = async |part: f64| {
-            sleep((start + whole.mul_f64(part)).saturating_duration_since(Instant::now())).await
+            sleep((start + whole.mul_f64(part)).saturating_duration_since(Instant::now())).await;
         };
         let mut windows = Vec::new();
         until(0.08).await;
@@ -186,16 +186,16 @@ async fn nothing_acknowledged_is_lost_and_nobody_sees_what_is_anothers_whatever_
         }
         let from = Instant::now();
         let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'icp'";
-        meanwhile(|| stage.primary.execute(cut)).await.expect("they are cut");
+        meanwhile(|| stage.primary.execute(cut)).expect("they are cut");
         windows.push(Window::of("connections to the database are cut", from));
         until(0.28).await;
         stage.keys.be_down(false);
 
         until(0.32).await;
         let from = Instant::now();
-        meanwhile(|| stage.pooler.kill()).await;
+        meanwhile(|| stage.pooler.kill());
         sleep(Duration::from_secs(1)).await;
-        meanwhile(|| stage.pooler.start_again()).await.expect("it starts");
+        meanwhile(|| stage.pooler.start_again()).expect("it starts");
         windows.push(Window::of("the pooler restarts", from));
 
         until(0.48).await;
@@ -203,14 +203,14 @@ async fn nothing_acknowledged_is_lost_and_nobody_sees_what_is_anothers_whatever_
         let address = direct.address.clone();
         drop(direct);
         sleep(Duration::from_secs(1)).await;
-        let direct = meanwhile(|| stage.setups[1].clone().start()).await;
+        let direct = meanwhile(|| stage.setups[1].clone().start());
         windows.push(Window { breaks: Some(address), ..Window::of("an instance is killed", from) });
 
         until(0.62).await;
         let from = Instant::now();
-        meanwhile(|| stage.primary.kill()).await.expect("it is killed");
+        meanwhile(|| stage.primary.kill()).expect("it is killed");
         sleep(Duration::from_secs(1)).await;
-        meanwhile(|| stage.standby.promote()).await.expect("it takes over");
+        meanwhile(|| stage.standby.promote()).expect("it takes over");
         windows.push(Window::of("the standby takes over", from));
 
         until(0.82).await;
@@ -218,10 +218,10 @@ async fn nothing_acknowledged_is_lost_and_nobody_sees_what_is_anothers_whatever_
         let drained = Instant::now();
         let drained_address = pooled.address.clone();
         pooled.signal("TERM");
-        let ended = meanwhile(|| pooled.ended_within(Duration::from_secs(30))).await;
+        let ended = meanwhile(|| pooled.ended_within(Duration::from_secs(30)));
         assert!(ended.is_some_and(|status| status.success()), "it ends well: {ended:?}");
         let drained = (drained_address, drained, Instant::now());
-        pooled = meanwhile(|| stage.setups[0].clone().start()).await;
+        pooled = meanwhile(|| stage.setups[0].clone().start());
 
         until(1.0).await;
         stop.store(true, Ordering::Relaxed);
@@ -242,7 +242,11 @@ async fn nothing_acknowledged_is_lost_and_nobody_sees_what_is_anothers_whatever_
     println!("{written} writes and {read} reads were answered, {} were not", failures.len());
     for window in &windows {
         let count = failures.iter().filter(|failure| window.excuses(failure)).count();
-        println!("  {} for {:?}: {count}", window.what, window.to - window.from - A_LITTLE);
+        println!(
+            "  {} for {:?}: {count}",
+            window.what,
+            window.to.duration_since(window.from).saturating_sub(A_LITTLE)
+        );
     }
     for failure in &failures {
         assert!(windows.iter().any(|window| window.excuses(failure)), "outside of every fault: {failure:?}");

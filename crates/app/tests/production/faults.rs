@@ -153,6 +153,34 @@ fn meanwhile<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     tokio::task::block_in_place(work)
 }
 
+/// Every failure belongs to a fault, and none to the instance that was drained.
+fn judge(writers: &[Writer], readers: &[Reader], windows: &[Window], drained: &(String, Instant, Instant)) {
+    let written: usize = writers.iter().map(|writer| writer.acknowledged).sum();
+    let read: usize = readers.iter().map(|reader| reader.answered).sum();
+    let failures: Vec<_> = writers
+        .iter()
+        .flat_map(|writer| &writer.failures)
+        .chain(readers.iter().flat_map(|reader| &reader.failures))
+        .collect();
+    println!("{written} writes and {read} reads were answered, {} were not", failures.len());
+    for window in windows {
+        let count = failures.iter().filter(|failure| window.excuses(failure)).count();
+        println!(
+            "  {} for {:?}: {count}",
+            window.what,
+            window.to.duration_since(window.from).saturating_sub(A_LITTLE)
+        );
+    }
+    for failure in &failures {
+        assert!(windows.iter().any(|window| window.excuses(failure)), "outside of every fault: {failure:?}");
+    }
+    let (address, from, to) = drained;
+    let of_drained =
+        |failure: &&&Failure| failure.url.starts_with(&address) && (from..=to).contains(&failure.at);
+    assert_eq!(failures.iter().filter(of_drained).count(), 0, "the drained instance failed a request");
+    assert!(written > 500 && read > 500, "there was a load");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 #[ignore = "takes a minute and PgBouncer: cargo xtask test --all"]
 async fn nothing_acknowledged_is_lost_and_nobody_sees_what_is_anothers_whatever_fails() {
@@ -232,30 +260,7 @@ async fn nothing_acknowledged_is_lost_and_nobody_sees_what_is_anothers_whatever_
     let (done, _, _) = tokio::join!(script, writing, reading);
     let (pooled, direct, windows, drained, before, connected) = done;
 
-    let written: usize = writers.iter().map(|writer| writer.acknowledged).sum();
-    let read: usize = readers.iter().map(|reader| reader.answered).sum();
-    let failures: Vec<_> = writers
-        .iter()
-        .flat_map(|writer| &writer.failures)
-        .chain(readers.iter().flat_map(|reader| &reader.failures))
-        .collect();
-    println!("{written} writes and {read} reads were answered, {} were not", failures.len());
-    for window in &windows {
-        let count = failures.iter().filter(|failure| window.excuses(failure)).count();
-        println!(
-            "  {} for {:?}: {count}",
-            window.what,
-            window.to.duration_since(window.from).saturating_sub(A_LITTLE)
-        );
-    }
-    for failure in &failures {
-        assert!(windows.iter().any(|window| window.excuses(failure)), "outside of every fault: {failure:?}");
-    }
-    let (address, from, to) = drained;
-    let of_drained =
-        |failure: &&&Failure| failure.url.starts_with(&address) && (from..=to).contains(&failure.at);
-    assert_eq!(failures.iter().filter(of_drained).count(), 0, "the drained instance failed a request");
-    assert!(written > 500 && read > 500, "there was a load");
+    judge(&writers, &readers, &windows, &drained);
 
     drop(balancer);
     sleep(Duration::from_secs(3)).await;

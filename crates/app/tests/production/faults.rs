@@ -176,7 +176,7 @@ fn judge(writers: &[Writer], readers: &[Reader], windows: &[Window], drained: &(
     }
     let (address, from, to) = drained;
     let of_drained =
-        |failure: &&&Failure| failure.url.starts_with(&address) && (from..=to).contains(&failure.at);
+        |failure: &&&Failure| failure.url.starts_with(address) && (*from..=*to).contains(&failure.at);
     assert_eq!(failures.iter().filter(of_drained).count(), 0, "the drained instance failed a request");
     assert!(written > 500 && read > 500, "there was a load");
 }

@@ -2,7 +2,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::{layers, project, say, verdict};
+use crate::{layers, project, say, supply, verdict};
 
 const CLIPPY: &[&str] = &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
 const DOC: &[&str] = &["doc", "--workspace", "--no-deps", "--locked"];
@@ -16,6 +16,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         passed &= project::succeeds(command.args(arguments).env("RUSTDOCFLAGS", "-D warnings"))?;
     }
     passed &= layers::hold()?;
+    passed &= supply::is_allowed()?;
     say(if passed { "all checks passed" } else { "some checks failed, see above" });
     Ok(verdict(passed))
 }

@@ -4,6 +4,7 @@ mod check;
 mod install;
 mod layers;
 mod project;
+mod supply;
 mod test;
 mod tools;
 
@@ -35,8 +36,10 @@ enum Chore {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
-    /// Check what needs no running: format, lints, documentation, layers
+    /// Check what needs no running: format, lints, documentation, layers; licences too, where cargo-deny is installed
     Check,
+    /// Write what the program is made of to `target/icp-sbom.json`, as a bill of materials; needs cargo-cyclonedx
+    Sbom,
     /// Check that no crate reaches into a layer that it must not know
     Layers,
 }
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Chore::Test { arguments, .. } => test::run(&arguments),
         Chore::Clients { arguments } => test::clients(&arguments),
         Chore::Check => check::run(),
+        Chore::Sbom => supply::list(),
         Chore::Layers => layers::run(),
     };
     outcome.unwrap_or_else(|error| {

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod check;
+#[cfg(test)]
+mod docs;
 mod install;
 mod layers;
 mod project;

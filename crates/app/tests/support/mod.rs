@@ -179,8 +179,18 @@ impl Service {
         lines.into_iter().find(|line| line.starts_with(start)).expect("it is printed")
     }
 
+    /// What it has logged. A line comes a moment after the answer that it is about.
     pub(crate) fn log(&self) -> String {
-        self.log.lock().expect("no panic").clone()
+        let now = || self.log.lock().expect("no panic").clone();
+        let mut log = now();
+        loop {
+            std::thread::sleep(Duration::from_millis(100));
+            let later = now();
+            if later.len() == log.len() {
+                return log;
+            }
+            log = later;
+        }
     }
 
     pub(crate) fn signal(&self, name: &str) {

@@ -124,7 +124,14 @@ impl Application {
         let following = self.certificate.map(|certificate| actix_web::rt::spawn(certificate.follow()));
         let housekeeping = actix_web::rt::spawn(housekeeping::run(self.icps, self.rate_limit));
         // They look until the last request has been answered.
-        let operators = self.operators.map(|operators| actix_web::rt::spawn(operators.run()));
+        let operators = self.operators.map(|operators| {
+            let serving = operators.run();
+            actix_web::rt::spawn(async move {
+                if let Err(error) = serving.await {
+                    tracing::error!(%error, "operators are not served any longer");
+                }
+            })
+        });
         let served = match future::select(pin!(self.server.run()), impatience).await {
             Either::Left((served, _)) => served,
             Either::Right(_) => Ok(()),

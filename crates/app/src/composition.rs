@@ -72,7 +72,12 @@ fn postgres_copy(
     max_connections: usize,
 ) -> Result<PostgresDatabase, SettingsError> {
     let database = PostgresDatabase::new(&postgres_settings(settings, &copy.url, max_connections));
-    database.map_err(|error| SettingsError::of("database.read_url", error))
+    let database = database.map_err(|error| SettingsError::of("database.read_url", error))?;
+    if database.hosts() > 1 {
+        // How far each is behind would have to be known.
+        return Err(SettingsError::of("database.read_url", "must name one host"));
+    }
+    Ok(database)
 }
 
 /// A copy that is watched. Must be called within a runtime.

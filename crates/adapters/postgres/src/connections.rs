@@ -9,11 +9,13 @@ use tokio::time::timeout;
 
 use crate::connection::Connection;
 use crate::connector::Connector;
-use crate::error::{QueryError, timed_out};
+use crate::error::{QueryError, takes_no_writes, timed_out};
 use crate::lanes::Lanes;
 
 /// Reads in flight on one connection. More would gain nothing, and leave more undone work behind where clients go away.
 const READS_PER_LANE: usize = 16;
+/// The readiness probe, and whoever watches a standby.
+const LOOKS: usize = 4;
 /// Writes in flight on one connection: each waits for those before it to be on the disk.
 const WRITES_PER_LANE: usize = 4;
 
@@ -24,6 +26,9 @@ const WRITES: &[(&str, &str)] = &[("use", "writes")];
 pub(crate) struct Connections {
     reads: Lanes,
     writes: Lanes,
+    /// For looking how the database is: it must not wait behind users, nor they behind it, and it must not have their
+    /// connections live where it looks from.
+    looks: Lanes,
     limit: Duration,
 }
 
@@ -37,6 +42,7 @@ impl Connections {
         Self {
             reads: Lanes::new(connector.clone(), None, lanes, READS_PER_LANE),
             writes: Lanes::new(connector.clone(), Handle::try_current().ok(), lanes, WRITES_PER_LANE),
+            looks: Lanes::new(connector.clone(), Handle::try_current().ok(), 1, LOOKS),
             limit: connector.limits().statement,
         }
     }
@@ -65,8 +71,24 @@ impl Connections {
         &self,
         query: impl Fn(Arc<Connection>) -> F,
     ) -> Result<T, RepositoryError> {
+        self.read_on(&self.reads, query).await
+    }
+
+    /// The same for what no user waits for.
+    pub(crate) async fn look<T, F: Future<Output = Result<T, QueryError>>>(
+        &self,
+        query: impl Fn(Arc<Connection>) -> F,
+    ) -> Result<T, RepositoryError> {
+        self.read_on(&self.looks, query).await
+    }
+
+    async fn read_on<T, F: Future<Output = Result<T, QueryError>>>(
+        &self,
+        lanes: &Lanes,
+        query: impl Fn(Arc<Connection>) -> F,
+    ) -> Result<T, RepositoryError> {
         let reading = async {
-            let mut turn = self.reads.turn().await?;
+            let mut turn = lanes.turn().await?;
             match turn.run(&query).await {
                 Err(RepositoryError::Unavailable(error)) => {
                     tracing::debug!(error = %error, "reading again on a new connection");
@@ -84,6 +106,12 @@ impl Connections {
         query: impl Fn(Arc<Connection>) -> F,
     ) -> Result<T, RepositoryError> {
         let writing = async { self.writes.turn().await?.run(&query).await };
-        timeout(self.limit, writing).await.unwrap_or_else(|_| Err(timed_out(self.limit)))
+        let result = timeout(self.limit, writing).await.unwrap_or_else(|_| Err(timed_out(self.limit)));
+        if result.as_ref().is_err_and(takes_no_writes) {
+            // It has become a standby. What a pooler still holds open leads to it, too.
+            self.reads.discard_all();
+            self.writes.discard_all();
+        }
+        result
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicUsize;
 use crate::connections::Connections;
 use crate::connector::{Connector, Inner};
 use crate::limits::Limits;
+use crate::probing::Probing;
 use crate::url::{self, InvalidUrl};
 
 /// Which database, and how it is used.
@@ -41,6 +42,7 @@ impl PostgresSettings {
 pub struct PostgresDatabase {
     pub(crate) connector: Connector,
     pub(crate) connections: Arc<Connections>,
+    pub(crate) probing: Arc<Probing>,
 }
 
 impl PostgresDatabase {
@@ -60,7 +62,12 @@ impl PostgresDatabase {
             limits: settings.limits,
         });
         let connections = Arc::new(Connections::new(&connector, settings.max_connections));
-        Ok(Self { connector, connections })
+        Ok(Self { connector, connections, probing: Arc::default() })
+    }
+
+    /// How many hosts the URL names.
+    pub fn hosts(&self) -> usize {
+        self.connector.hosts().len()
     }
 }
 

@@ -37,6 +37,13 @@ impl From<QueryError> for RepositoryError {
     }
 }
 
+/// Whether the server has become one that takes no writes.
+pub(crate) fn takes_no_writes(error: &RepositoryError) -> bool {
+    let RepositoryError::Unavailable(source) = error else { return false };
+    let driver = source.downcast_ref::<tokio_postgres::Error>();
+    driver.and_then(tokio_postgres::Error::code) == Some(&SqlState::READ_ONLY_SQL_TRANSACTION)
+}
+
 /// Diesel failed, or something below it. It keeps no SQLSTATE.
 pub(crate) fn diesel_failed(error: DieselError) -> RepositoryError {
     use diesel::result::DatabaseErrorKind::{
@@ -73,9 +80,11 @@ fn takes_too_long(code: &SqlState) -> bool {
     [SqlState::LOCK_NOT_AVAILABLE, SqlState::QUERY_CANCELED].contains(code)
 }
 
-/// Whether a statement was prepared and is not there, or is there and was not prepared.
+/// Whether a statement was prepared and is not there, is there and was not prepared, or is another than the one that was
+/// meant, and so takes other values.
 fn loses_statements(code: &SqlState) -> bool {
-    [SqlState::INVALID_SQL_STATEMENT_NAME, SqlState::DUPLICATE_PSTATEMENT].contains(code)
+    [SqlState::INVALID_SQL_STATEMENT_NAME, SqlState::DUPLICATE_PSTATEMENT, SqlState::PROTOCOL_VIOLATION]
+        .contains(code)
 }
 
 /// Statements do not stay where they were prepared.

@@ -34,8 +34,8 @@ pub(crate) struct Lanes {
 
 struct Lane {
     current: ArcSwapOption<Connection>,
-    /// Held while connecting, so that many requests make one connection.
-    connecting: Mutex<()>,
+    /// Held while connecting, so that many requests make one connection; when an attempt failed last.
+    connecting: Mutex<Option<Instant>>,
     /// Room for statements.
     room: Arc<Semaphore>,
     /// How many there is room for.
@@ -75,6 +75,13 @@ impl Lanes {
         self.all.iter().map(of_lane).sum::<usize>() as f64
     }
 
+    /// Has every connection replaced.
+    pub(crate) fn discard_all(&self) {
+        for lane in &self.all {
+            lane.current.store(None);
+        }
+    }
+
     /// Waits for room on the freest lane. Who would wait too long for those before them is turned away at once: more than the
     /// database can do is asked of it, and they would only keep others waiting.
     pub(crate) async fn turn(&self) -> Result<Turn<'_>, RepositoryError> {
@@ -88,7 +95,7 @@ impl Lanes {
             room
         } else {
             let waiting = timeout(limit, Arc::clone(&lane.room).acquire_owned());
-            waiting.await.ok().and_then(Result::ok).ok_or(RepositoryError::Overloaded)?
+            waiting.await.ok().and_then(Result::ok).ok_or_else(|| lane.refusal())?
         };
         Ok(Turn { lanes: self, lane, under_way: None, place: Some((room, asked)) })
     }
@@ -108,10 +115,20 @@ impl Lane {
         let room = Arc::new(Semaphore::new(statements));
         Self {
             current: ArcSwapOption::empty(),
-            connecting: Mutex::new(()),
+            connecting: Mutex::new(None),
             room,
             statements,
             pace: Arc::new(Pace::new()),
+        }
+    }
+
+    /// Why there is no room. That it is busy shows in its going on: where nothing is connected, or nothing is answered, the
+    /// database is out of reach.
+    fn refusal(&self) -> RepositoryError {
+        if self.live().is_none() || self.pace.silence() > PATIENCE {
+            RepositoryError::Unavailable("the database does not answer those who came before".into())
+        } else {
+            RepositoryError::Overloaded
         }
     }
 
@@ -124,11 +141,18 @@ impl Lane {
             let Ok(_connecting) = self.connecting.try_lock() else { return Ok(connection) };
             return Ok(self.renewed(lanes, connection).await);
         }
-        let _connecting = self.connecting.lock().await;
-        match self.live() {
-            Some(connection) => Ok(connection),
-            None => self.open(lanes).await,
+        let asked = Instant::now();
+        let mut connecting = self.connecting.lock().await;
+        if let Some(connection) = self.live() {
+            return Ok(connection);
         }
+        if connecting.is_some_and(|failed| failed >= asked) {
+            // Whoever waited for an attempt shares its failure.
+            return Err(RepositoryError::Unavailable("an attempt to connect has just failed".into()));
+        }
+        let opened = self.open(lanes).await;
+        *connecting = opened.is_err().then(Instant::now);
+        opened
     }
 
     /// A new connection; where there is none to be had, the old one, for a while.

@@ -16,6 +16,7 @@ mod limits;
 mod list;
 mod migrations;
 mod pace;
+mod probing;
 mod replica;
 mod repository;
 mod schema;

@@ -38,6 +38,11 @@ impl Pace {
         Duration::from_nanos(self.expected.load(Ordering::Relaxed).saturating_mul(ahead))
     }
 
+    /// For how long none has been answered.
+    pub(crate) fn silence(&self) -> Duration {
+        self.start.elapsed().saturating_sub(Duration::from_nanos(self.last.load(Ordering::Relaxed)))
+    }
+
     /// One has come to its end, whatever that was.
     pub(crate) fn leave(&self) {
         self.asked.fetch_sub(1, Ordering::Relaxed);

@@ -1,5 +1,4 @@
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use diesel::dsl::exists;
@@ -92,11 +91,7 @@ impl IcpRepository for PostgresDatabase {
 #[async_trait]
 impl HealthCheck for PostgresDatabase {
     async fn health(&self) -> Health {
-        let probe = self.connections.read(probe);
-        match tokio::time::timeout(Duration::from_secs(2), probe).await {
-            Ok(Ok(())) => Health::Ok,
-            _ => Health::Unavailable,
-        }
+        self.probing.health(self.connections.look(probe)).await
     }
 
     fn measurements(&self) -> Vec<Measurement> {

@@ -17,6 +17,9 @@ pub enum InvalidTls {
     /// There is no such mode.
     #[error("sslmode must be disable, prefer, require, verify-ca or verify-full")]
     Mode,
+    /// Nothing would be known of the server.
+    #[error("sslrootcert=system goes with sslmode=verify-full only")]
+    WeakMode,
     /// The file of certificates is of no use.
     #[error("sslrootcert: {} {reason}", path.display())]
     Roots {
@@ -71,10 +74,16 @@ impl TlsOptions {
     pub(crate) fn new(mode: Option<&str>, trust: Option<Trust>) -> Result<Self, InvalidTls> {
         let encryption = match (mode, &trust) {
             (Some("disable"), _) => Encryption::Off,
+            // As in libpq: those whom a machine trusts sign for anybody, so that without the name nothing would be known.
+            (Some("verify-full"), _) | (None, Some(Trust::System)) => {
+                Encryption::Required(Verification::ChainAndName)
+            }
+            (Some("prefer" | "require" | "verify-ca"), Some(Trust::System)) => {
+                return Err(InvalidTls::WeakMode);
+            }
             (None | Some("prefer"), _) => Encryption::Preferred,
             (Some("require"), None) => Encryption::Required(Verification::None),
             (Some("require" | "verify-ca"), _) => Encryption::Required(Verification::Chain),
-            (Some("verify-full"), _) => Encryption::Required(Verification::ChainAndName),
             (Some(_), _) => return Err(InvalidTls::Mode),
         };
         Ok(Self { encryption, trust })

@@ -66,9 +66,13 @@ fn configure(
 
 /// Takes `sslmode` and `sslrootcert` out of a URL's query.
 fn without_encryption(url: &str) -> Result<(String, TlsOptions), InvalidTls> {
-    let Some((address, query)) = url.split_once('?') else {
+    // A password may hold a question mark.
+    let credentials = url.rfind('@').map_or(0, |at| at + 1);
+    let Some(question) = url.get(credentials..).and_then(|rest| rest.find('?')) else {
         return Ok((url.to_owned(), TlsOptions::new(None, None)?));
     };
+    let (address, query) = url.split_at(credentials + question);
+    let query = query.strip_prefix('?').unwrap_or(query);
     let (mut mode, mut roots, mut others) = (None, None, Vec::new());
     for parameter in query.split('&') {
         match parameter.split_once('=') {
@@ -133,8 +137,18 @@ mod tests {
         let (_, tls) =
             read("postgres://db/icp?sslrootcert=/a%20b%2Fca.pem&sslmode=verify-ca&application_name=x");
         assert_eq!(tls.trust, Some(Trust::File("/a b/ca.pem".into())));
-        let (_, tls) = read("postgres://db/icp?sslmode=verify-full&sslrootcert=system");
-        assert_eq!(tls.trust, Some(Trust::System));
+        for query in ["sslmode=verify-full&sslrootcert=system", "sslrootcert=system"] {
+            let (_, tls) = read(&format!("postgres://db/icp?{query}"));
+            assert_eq!(
+                (tls.trust, tls.encryption),
+                (Some(Trust::System), file(Verification::ChainAndName)),
+                "{query}"
+            );
+        }
+        let weak = parse("postgres://db/icp?sslmode=require&sslrootcert=system", &Limits::default());
+        assert!(weak.expect_err("it would say nothing").to_string().contains("verify-full"));
+        let (config, _) = read("postgres://icp:se?cret@db/icp?sslmode=require");
+        assert_eq!((config.get_ssl_mode(), config.get_password()), (SslMode::Require, Some(&b"se?cret"[..])));
     }
 
     #[test]

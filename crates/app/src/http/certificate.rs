@@ -25,6 +25,8 @@ pub(crate) struct Certificate(Arc<Inner>);
 
 struct Inner {
     files: TlsFiles,
+    /// When they had last been changed when they were read first.
+    first_seen: [Option<SystemTime>; 2],
     current: ArcSwap<CertifiedKey>,
 }
 
@@ -35,8 +37,9 @@ impl Certificate {
     ///
     /// What is wrong with them.
     pub(crate) fn read(files: &TlsFiles) -> anyhow::Result<Self> {
+        let first_seen = files.modified();
         let current = ArcSwap::from_pointee(certified_key(files)?);
-        Ok(Self(Arc::new(Inner { files: files.clone(), current })))
+        Ok(Self(Arc::new(Inner { files: files.clone(), first_seen, current })))
     }
 
     /// For a server: TLS 1.2 and 1.3, with the certificate that is there when a client connects.
@@ -49,24 +52,28 @@ impl Certificate {
     /// Reads the files whenever they change, or a signal asks for it, for as long as it runs. What cannot be read leaves the
     /// certificate as it is.
     pub(crate) async fn follow(self) {
-        let mut seen = self.0.files.modified();
+        let mut seen = self.0.first_seen;
         loop {
             let is_asked = tokio::time::timeout(LOOK, hang_up()).await.is_ok();
             let there = self.0.files.modified();
-            if is_asked || there != seen {
+            // One that cannot be read yet is tried again: it may be on its way.
+            if (is_asked || there != seen) && self.read_again() {
                 seen = there;
-                self.read_again();
             }
         }
     }
 
-    fn read_again(&self) {
+    fn read_again(&self) -> bool {
         match certified_key(&self.0.files) {
             Ok(key) => {
                 self.0.current.store(Arc::new(key));
                 tracing::info!("read the certificate again");
+                true
             }
-            Err(error) => tracing::error!(error = format!("{error:#}"), "the old certificate stays"),
+            Err(error) => {
+                tracing::error!(error = format!("{error:#}"), "the old certificate stays");
+                false
+            }
         }
     }
 }

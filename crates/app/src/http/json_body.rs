@@ -34,7 +34,7 @@ impl JsonBody {
     /// Reads the body of a route that looks after its type and size itself.
     pub(super) async fn read_up_to(request: &HttpRequest, max: usize) -> Result<Self, ApiError> {
         let bytes =
-            Load::pause(request, RequestBody::read(request, max)).await.map_err(|unread| match unread {
+            Load::pause(request, RequestBody::read(request, max)).await?.map_err(|unread| match unread {
                 Unread::TooLarge => ApiError::PayloadTooLarge,
                 Unread::TooSlow => malformed(format!("must arrive within {} seconds", READ_LIMIT.as_secs())),
                 Unread::Broken => malformed("must arrive in full".to_owned()),

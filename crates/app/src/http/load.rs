@@ -9,6 +9,9 @@ use super::Api;
 use super::problem::ApiError;
 use crate::metrics::{Metrics, Refused};
 
+/// How many may wait for their clients, as a multiple of those at work. What they have sent so far is kept.
+const WAITING: usize = 4;
+
 /// A bound on requests at work. Beyond it they are turned away at once: who waited would be served too late, and keep
 /// others waiting.
 ///
@@ -16,35 +19,60 @@ use crate::metrics::{Metrics, Refused};
 #[derive(Clone)]
 pub(crate) struct Load {
     at_work: Arc<AtomicUsize>,
+    waiting: Arc<AtomicUsize>,
     most: usize,
     metrics: Metrics,
 }
 
 impl Load {
     pub(crate) fn new(most: usize, metrics: &Metrics) -> Self {
-        Self { at_work: Arc::default(), most, metrics: metrics.clone() }
+        Self { at_work: Arc::default(), waiting: Arc::default(), most, metrics: metrics.clone() }
     }
 
     /// Lets a request in until it has been answered, if there is room.
     pub(super) fn admit(&self, request: &HttpRequest) -> Result<(), ApiError> {
         let admitted = Admitted::begin(self);
         if admitted.number > self.most {
-            self.metrics.refused(Refused::Overload);
-            return Err(ApiError::Overloaded);
+            return Err(self.refuse());
         }
-        request.extensions_mut().insert(admitted);
+        request.extensions_mut().insert(Arc::new(admitted));
         Ok(())
     }
 
-    /// Waits for the client: so long, its request is not at work.
-    pub(super) async fn pause<T>(request: &HttpRequest, waiting: impl Future<Output = T>) -> T {
-        let _pause = request.app_data::<web::Data<Api>>().map(|api| Pause::begin(&api.load));
-        waiting.await
+    /// The place of a request, for work that goes on when its client has gone.
+    pub(super) fn place(request: &HttpRequest) -> Option<Arc<Admitted>> {
+        request.extensions().get::<Arc<Admitted>>().cloned()
+    }
+
+    /// Waits for the client: so long, its request is not at work. It is turned away if there is no room when it comes back,
+    /// or if too many wait already.
+    pub(super) async fn pause<T>(
+        request: &HttpRequest,
+        waiting: impl Future<Output = T>,
+    ) -> Result<T, ApiError> {
+        let Some(load) = request.app_data::<web::Data<Api>>().map(|api| &api.load) else {
+            return Ok(waiting.await);
+        };
+        let pause = Pause::begin(load);
+        if pause.number > load.most.saturating_mul(WAITING) {
+            return Err(load.refuse());
+        }
+        let result = waiting.await;
+        if load.at_work.load(Ordering::Relaxed) >= load.most {
+            return Err(load.refuse());
+        }
+        drop(pause);
+        Ok(result)
+    }
+
+    fn refuse(&self) -> ApiError {
+        self.metrics.refused(Refused::Overload);
+        ApiError::Overloaded
     }
 }
 
 /// A request at work, for as long as this is held.
-struct Admitted {
+pub(super) struct Admitted {
     load: Load,
     number: usize,
 }
@@ -63,18 +91,22 @@ impl Drop for Admitted {
     }
 }
 
-/// The time that a request at work spends waiting, however it ends.
-struct Pause(Arc<AtomicUsize>);
+/// The time that a request spends waiting for its client, however it ends.
+struct Pause {
+    load: Load,
+    number: usize,
+}
 
 impl Pause {
     fn begin(load: &Load) -> Self {
         load.at_work.fetch_sub(1, Ordering::Relaxed);
-        Self(Arc::clone(&load.at_work))
+        Self { load: load.clone(), number: load.waiting.fetch_add(1, Ordering::Relaxed) + 1 }
     }
 }
 
 impl Drop for Pause {
     fn drop(&mut self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.load.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.load.at_work.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -13,7 +13,7 @@ impl IcpService {
     /// Creates an ICP, whose creator is among its users.
     pub(crate) async fn create(&self, caller: &Caller, new: NewIcp) -> Result<StoredIcp, Refusal> {
         let document = self.document(caller, new)?;
-        self.note_writer(caller);
+        let _writing = self.writing(caller);
         let version = self.repository.create(&document).await?;
         Ok(StoredIcp { id: document.id(), version, json: document.into_json() })
     }
@@ -26,7 +26,7 @@ impl IcpService {
         key: &IdempotencyKey,
     ) -> Result<StoredIcp, Refusal> {
         let document = self.document(caller, new)?;
-        self.note_writer(caller);
+        let _writing = self.writing(caller);
         let deadline = Instant::now() + PATIENCE;
         loop {
             match self.repository.create_once(&document, key).await? {

@@ -12,7 +12,7 @@ impl IcpService {
         id: IcpId,
         only: Option<&Known<Version>>,
     ) -> Result<(), Refusal> {
-        self.note_writer(caller);
+        let _writing = self.writing(caller);
         let deadline = Instant::now() + PATIENCE;
         loop {
             let version = found(self.repository.version(id, &caller.access_scope()).await?)?;

@@ -23,6 +23,7 @@ pub(crate) use get::Fetched;
 pub(crate) use known::Known;
 pub(crate) use list::{ListRequest, Listed};
 pub(crate) use read_copy::ReadCopy;
+use read_copy::Writing;
 pub(crate) use refusal::Refusal;
 
 /// How long a request goes on trying where others keep coming in between.
@@ -65,11 +66,9 @@ impl IcpService {
         copy.unwrap_or(self.repository.as_ref())
     }
 
-    /// Must be called before a write, so that no read after it finds less.
-    fn note_writer(&self, caller: &Caller) {
-        if let Some(copy) = &self.copy {
-            copy.note_writer(caller);
-        }
+    /// To be held during a write, so that no read of the writer's finds less, from its beginning until a while after its end.
+    fn writing<'a>(&'a self, caller: &'a Caller) -> Option<Writing<'a>> {
+        self.copy.as_ref().map(|copy| copy.writing(caller))
     }
 }
 

@@ -35,8 +35,13 @@ impl ReadCopy {
         (!has_written).then_some(self.reader.as_ref())
     }
 
-    /// Notes that somebody writes, or may have written.
-    pub(super) fn note_writer(&self, caller: &Caller) {
+    /// Somebody writes, for as long as this is held.
+    pub(super) fn writing<'a>(&'a self, caller: &'a Caller) -> Writing<'a> {
+        self.note_writer(caller);
+        Writing { copy: self, caller }
+    }
+
+    fn note_writer(&self, caller: &Caller) {
         let now = Instant::now();
         let mut writers = self.writers.lock().unwrap_or_else(PoisonError::into_inner);
         writers.until.insert(caller.user_id().clone(), now + self.own_writes);
@@ -44,5 +49,17 @@ impl ReadCopy {
             writers.until.retain(|_, until| *until > now);
             writers.room = (2 * writers.until.len()).max(1_000);
         }
+    }
+}
+
+/// A write, whose time counts from its end, however it ends.
+pub(super) struct Writing<'a> {
+    copy: &'a ReadCopy,
+    caller: &'a Caller,
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        self.copy.note_writer(self.caller);
     }
 }

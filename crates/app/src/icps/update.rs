@@ -21,7 +21,7 @@ impl IcpService {
         only: Option<&Known<Version>>,
     ) -> Result<StoredIcp, Refusal> {
         let patch = Arc::new(patch);
-        self.note_writer(caller);
+        let _writing = self.writing(caller);
         let deadline = Instant::now() + PATIENCE;
         loop {
             let stored = found(self.repository.get(id, &caller.access_scope()).await?)?;

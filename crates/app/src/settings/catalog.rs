@@ -167,7 +167,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("metrics.enabled", Kind::Flag).or("true"),
     setting("metrics.host", Kind::Text),
     setting("metrics.port", from(0, 65_535)),
-    setting("telemetry.otlp_endpoint", Kind::Text).also("OTEL_EXPORTER_OTLP_ENDPOINT"),
+    setting("telemetry.otlp_endpoint", Kind::SecretUrl).also("OTEL_EXPORTER_OTLP_ENDPOINT"),
     setting("log.level", Kind::LogFilter).or("info").also("RUST_LOG"),
     setting("log.format", Kind::OneOf(&["pretty", "json"])).or("pretty"),
 ];

@@ -105,6 +105,10 @@ impl TryFrom<Raw> for ServedDatabase {
         let copy = match raw.read_url {
             None => None,
             Some(url) => match Scheme::of("database.read_url", &url)? {
+                Scheme::Postgres if raw.read_own_writes_seconds < raw.read_max_lag_seconds => {
+                    let message = "must not be less than database.read_max_lag_seconds: writers would miss what they wrote";
+                    return Err(SettingsError::of("database.read_own_writes_seconds", message));
+                }
                 Scheme::Postgres => Some(DatabaseCopy {
                     url: url.into(),
                     max_lag: Duration::from_secs(raw.read_max_lag_seconds),

@@ -59,6 +59,18 @@ pub struct MetricsSettings {
     pub port: Option<u16>,
 }
 
+impl MetricsSettings {
+    fn check(&self) -> Result<(), SettingsError> {
+        if !self.enabled && self.port.is_some() {
+            return Err(SettingsError::of("metrics.port", "is of no use where metrics.enabled is false"));
+        }
+        if self.host.is_some() && self.port.is_none() {
+            return Err(SettingsError::of("metrics.host", "is of no use without metrics.port"));
+        }
+        Ok(())
+    }
+}
+
 /// Where traces go.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -100,7 +112,8 @@ impl Settings {
         let database = DatabaseSettings::try_from(section::<database::Raw>(&values, "database")?)?;
         let auth = AuthSettings::try_from(section::<auth::Raw>(&values, "auth")?)?;
         let mcp = section(&values, "mcp")?;
-        let metrics = section(&values, "metrics")?;
+        let metrics: MetricsSettings = section(&values, "metrics")?;
+        metrics.check()?;
         let telemetry = section(&values, "telemetry")?;
         let log = section(&values, "log")?;
         Ok(Self { server, database, auth, mcp, metrics, telemetry, log, values })

@@ -41,11 +41,13 @@ pub(crate) fn start(settings: &Settings) -> anyhow::Result<Telemetry> {
 /// Libraries may say what they like at their lower levels, headers and tokens included; only what this service says of
 /// itself is known to hold no secret.
 ///
-/// actix-http calls whatever a stranger sends that is no HTTP an error; it is none of the service's. Spans are for traces.
+/// actix-http calls whatever a stranger sends that is no HTTP an error; it is none of the service's. rmcp writes down what
+/// clients say of themselves. Spans are for traces.
 fn is_discreet(metadata: &Metadata<'_>) -> bool {
     let target = metadata.target();
     if target == traces::TARGET {
         return false;
     }
-    target.starts_with("icp_") || (*metadata.level() <= Level::INFO && !target.starts_with("actix_http::"))
+    let repeats_strangers = ["actix_http::", "rmcp::"].iter().any(|library| target.starts_with(library));
+    target.starts_with("icp_") || (*metadata.level() <= Level::INFO && !repeats_strangers)
 }

@@ -90,7 +90,16 @@ async fn as_much_is_served_as_can_be_in_time_and_the_rest_turned_away_at_once() 
     let unloaded = offer(&service, &token, CAPACITY / 5, SECONDS).await;
     assert_eq!(count(&unloaded, 200), CAPACITY / 5 * SECONDS, "all are served");
     let doubled = offer(&service, &token, CAPACITY * 2, SECONDS).await;
-    let loaded = offer(&service, &token, CAPACITY * 10, SECONDS).await;
+    let probing = async {
+        let mut ready = Vec::new();
+        for _ in 0..SECONDS {
+            sleep(Duration::from_secs(1)).await;
+            ready.push(service.get("/health/ready", None).await.status.as_u16());
+        }
+        ready
+    };
+    let (loaded, ready) = tokio::join!(offer(&service, &token, CAPACITY * 10, SECONDS), probing);
+    assert!(ready.iter().all(|status| *status == 200), "a balancer would send nobody: {ready:?}");
 
     let (usual, late) = (percentile(&unloaded, 200, 0.99), percentile(&loaded, 200, 0.99));
     let refused = percentile(&loaded, 503, 0.99);

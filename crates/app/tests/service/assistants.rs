@@ -270,3 +270,16 @@ async fn what_is_no_message_is_refused_in_the_usual_shape() {
     let notification = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
     assert_eq!(Answer::of(assistant.message(notification.to_string())).await.status, 202);
 }
+
+#[tokio::test]
+async fn what_clients_say_of_themselves_is_not_in_the_log() {
+    let service = service();
+    let assistant = Assistant::of(&service, "user_ada");
+    let hello = json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "marker-1", "version": "1"}});
+    assistant.ask("initialize", hello).await;
+    let unknown = r#"{"jsonrpc":"2.0","id":"marker-2","method":"tools/call","params":{"name":"marker-3"}}"#;
+    Answer::of(assistant.message(unknown)).await;
+    let log = service.log();
+    assert!(log.contains(r#"route="/mcp""#), "{log}");
+    assert!(!log.contains("marker"), "{log}");
+}

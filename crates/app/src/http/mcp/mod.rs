@@ -9,6 +9,7 @@ mod server;
 mod tools;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -17,13 +18,18 @@ use icp_domain::{Caller, limits};
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use serde_json::value::RawValue;
+use tokio::time::timeout;
 
 use super::current_user::CurrentUser;
 use super::json_body::JsonBody;
+use super::load::{Admitted, Load};
 use super::problem::ApiError;
 use super::request_id::RequestId;
 use super::{Api, other_methods};
 use server::IcpServer;
+
+/// For a message to be answered: longer than any use case takes.
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// For a message: the largest ICP, and what stands around it.
 const MESSAGE_BYTES: usize = limits::BODY_BYTES + 64 * 1024;
@@ -37,6 +43,8 @@ pub(super) struct Mcp(StreamableHttpService<IcpServer, NeverSessionManager>);
 struct Call {
     caller: Caller,
     request_id: RequestId,
+    /// A tool goes on when its client has gone, and is at work until it is done.
+    _place: Option<Arc<Admitted>>,
     /// As they were sent: the protocol's own reading would lose what JSON can say and a parsed number cannot.
     arguments: Option<Arc<RawValue>>,
 }
@@ -73,8 +81,11 @@ async fn handle(
 ) -> Result<HttpResponse, ApiError> {
     let message = JsonBody::read_up_to(&request, MESSAGE_BYTES).await?;
     let arguments = arguments::of_message(message.text());
-    let call = Call { caller, request_id: RequestId::of(&request), arguments };
-    let answer = mcp.0.handle(messages::to_protocol(&request, message.text(), call)?).await;
+    let place = Load::place(&request);
+    let call = Call { caller, request_id: RequestId::of(&request), _place: place, arguments };
+    let handling = mcp.0.handle(messages::to_protocol(&request, message.text(), call)?);
+    let answer =
+        timeout(LIMIT, handling).await.map_err(|_| ApiError::Internal("a tool does not end".into()))?;
     let status = StatusCode::from_u16(answer.status().as_u16()).unwrap_or_default();
     if !messages::is_of_protocol(&answer) {
         return Err(refusal(status));

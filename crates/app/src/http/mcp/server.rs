@@ -1,5 +1,8 @@
 //! The protocol's side: what the server is, and what it can do.
 
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt as _;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorData, Implementation,
     ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
@@ -9,6 +12,7 @@ use rmcp::{RoleServer, ServerHandler};
 
 use super::{Call, calls, tools};
 use crate::http::context;
+use crate::http::problem::ApiError;
 use crate::icps::IcpService;
 
 const INSTRUCTIONS: &str = "\
@@ -66,7 +70,10 @@ impl ServerHandler for IcpServer {
             ));
         };
         // Assistants read the text of a result, and not the error of a protocol.
-        let result = match calls::run(tool, &self.icps, call).await {
+        // The SDK runs this in a task of its own, where nobody else would catch a panic, and the client would wait for ever.
+        let running = AssertUnwindSafe(calls::run(tool, &self.icps, call)).catch_unwind().await;
+        let outcome = running.unwrap_or_else(|_| Err(ApiError::Internal("a tool panicked".into())));
+        let result = match outcome {
             Ok(text) => CallToolResult::success(vec![ContentBlock::text(text)]),
             Err(error) => {
                 context::report(&error, &call.request_id);

@@ -12,7 +12,7 @@ use icp_ports::{
 };
 use tracing::Instrument as _;
 
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Refused};
 use crate::telemetry;
 
 /// A port that is measured.
@@ -40,6 +40,9 @@ impl<P: ?Sized> Measured<P> {
             Err(RepositoryError::Backend(_)) => "failed",
         };
         self.metrics.operated(operation, outcome, start.elapsed());
+        if matches!(result, Err(RepositoryError::Overloaded)) {
+            self.metrics.refused(Refused::Overload);
+        }
         result
     }
 }

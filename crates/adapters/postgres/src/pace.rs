@@ -5,6 +5,10 @@ use std::time::{Duration, Instant};
 
 /// A new time counts for an eighth of what is expected.
 const INERTIA: u64 = 8;
+/// As how many times what was expected a time counts at the most, above a millisecond: a stall is over when it is noticed,
+/// while a database that has become slow is slow again and again.
+const SURPRISE: u64 = 16;
+const MILLISECOND: u64 = 1_000_000;
 
 /// Knows how long the next statement would wait for those before it.
 pub(crate) struct Pace {
@@ -56,8 +60,9 @@ impl Pace {
         };
         let now = nanos(Instant::now());
         let began = self.last.swap(now, Ordering::Relaxed).max(nanos(sent));
-        let took = now.saturating_sub(began);
         let expected = self.expected.load(Ordering::Relaxed);
+        let most = expected.saturating_mul(SURPRISE).saturating_add(MILLISECOND);
+        let took = now.saturating_sub(began).min(most);
         self.expected.store(expected - expected / INERTIA + took / INERTIA, Ordering::Relaxed);
     }
 }
@@ -84,6 +89,16 @@ mod tests {
         pace.leave();
         pace.leave();
         assert_eq!(pace.ask(), Duration::ZERO, "nobody is before it");
+    }
+
+    #[test]
+    fn a_stall_turns_nobody_away() {
+        let pace = Pace::new();
+        let sent = Instant::now();
+        std::thread::sleep(Duration::from_millis(300));
+        pace.answered(sent);
+        let waits = (0..16).map(|_| pace.ask());
+        assert!(waits.max() < Some(Duration::from_millis(20)), "one does not make a habit");
     }
 
     #[test]

@@ -1,0 +1,108 @@
+//! What an ICP costs that is read, checked, changed, written and listed: `cargo bench -p icp-domain`.
+
+#![expect(clippy::unwrap_used, reason = "a bench whose data is wrong must fail")]
+
+use divan::counter::BytesCount;
+use divan::{Bencher, black_box};
+use icp_domain::{Caller, Icp, IcpChange, IcpDocument, IcpPatch, NewIcp, Rules, Timestamp, UserId, WireList};
+
+/// An ICP of usual size, in its canonical form.
+const ICP: &str = include_str!("icp.json");
+
+const PATCH: &str = r#"{"name": "Manufacturing Leaders", "activeUntil": null, "leadsPerList": 50}"#;
+
+fn main() {
+    assert_eq!(icp().to_json(), ICP, "the text is canonical");
+    divan::main();
+}
+
+fn icp() -> Icp {
+    Icp::from_json(ICP, Rules::Strict).unwrap()
+}
+
+fn user() -> UserId {
+    icp().user_ids.into_iter().next().unwrap()
+}
+
+/// The body of a request that creates the same ICP.
+fn create_body() -> String {
+    let (start, rest) = ICP.split_once(r#""id":"#).unwrap();
+    let (_, rest) = rest.split_once(',').unwrap();
+    let (middle, rest) = rest.split_once(r#""createdAt":"#).unwrap();
+    let (_, rest) = rest.split_once(r#""leadProviderCriteria":"#).unwrap();
+    let body = format!(r#"{start}{middle}"leadProviderCriteria":{rest}"#);
+    NewIcp::from_json(&body).unwrap();
+    body
+}
+
+/// As stored texts are read.
+#[divan::bench]
+fn read_leniently(bencher: Bencher<'_, '_>) {
+    bencher.counter(BytesCount::of_str(ICP)).bench(|| Icp::from_json(black_box(ICP), Rules::Stored).unwrap());
+}
+
+/// As texts are read that somebody writes.
+#[divan::bench]
+fn read_strictly(bencher: Bencher<'_, '_>) {
+    bencher.counter(BytesCount::of_str(ICP)).bench(|| Icp::from_json(black_box(ICP), Rules::Strict).unwrap());
+}
+
+/// The limit of both: no more than whether it is JSON.
+#[divan::bench]
+fn parse_as_json_alone(bencher: Bencher<'_, '_>) {
+    let parse = || serde_json::from_str::<serde::de::IgnoredAny>(black_box(ICP)).unwrap();
+    bencher.counter(BytesCount::of_str(ICP)).bench(parse);
+}
+
+#[divan::bench]
+fn validate_a_create(bencher: Bencher<'_, '_>) {
+    let body = create_body();
+    bencher.counter(BytesCount::of_str(&body)).bench(|| NewIcp::from_json(black_box(&body)).unwrap());
+}
+
+#[divan::bench]
+fn make_the_canonical_text(bencher: Bencher<'_, '_>) {
+    let icp = icp();
+    bencher.counter(BytesCount::of_str(ICP)).bench(|| black_box(&icp).to_json());
+}
+
+/// The text, and what stands in columns beside it.
+#[divan::bench]
+fn make_the_document(bencher: Bencher<'_, '_>) {
+    bencher.with_inputs(icp).bench_values(IcpDocument::from);
+}
+
+/// From the body to what is stored, without the storage.
+#[divan::bench]
+fn change(bencher: Bencher<'_, '_>) {
+    let (by, now) = (Caller::user(user()), Timestamp::UNIX_EPOCH);
+    bencher.bench(|| {
+        let patch = IcpPatch::from_json(black_box(PATCH)).unwrap();
+        let before = Icp::from_json(black_box(ICP), Rules::Stored).unwrap();
+        let after = patch.apply(&before, &by, now).unwrap().unwrap();
+        IcpChange::between(&before, after)
+    });
+}
+
+/// The change alone, of an ICP that has been read.
+#[divan::bench]
+fn apply_a_patch(bencher: Bencher<'_, '_>) {
+    let (patch, before) = (IcpPatch::from_json(PATCH).unwrap(), icp());
+    let (by, now) = (Caller::user(user()), Timestamp::UNIX_EPOCH);
+    bencher.bench(|| patch.apply(black_box(&before), &by, now).unwrap());
+}
+
+/// One record of a file: read, checked, and made what is stored.
+#[divan::bench]
+fn import_a_record(bencher: Bencher<'_, '_>) {
+    let import = || IcpDocument::from(Icp::from_json(black_box(ICP), Rules::Strict).unwrap());
+    bencher.counter(BytesCount::of_str(ICP)).bench(import);
+}
+
+/// The body of a list, from the stored texts.
+#[divan::bench(args = [5, 1_000])]
+fn list(bencher: Bencher<'_, '_>, icps: usize) {
+    let texts = vec![ICP; icps];
+    let list = || black_box(&texts).iter().collect::<WireList>().into_json();
+    bencher.counter(BytesCount::new(ICP.len() * icps)).bench(list);
+}

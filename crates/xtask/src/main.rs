@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod bench;
 mod check;
 #[cfg(test)]
 mod docs;
@@ -38,6 +39,8 @@ enum Chore {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
+    /// Measure the service beside what the same work costs without it; takes under five minutes
+    Bench(bench::Options),
     /// Check what needs no running: format, lints, documentation, layers; licences too, where cargo-deny is installed
     Check,
     /// Write what the program is made of to `target/icp-sbom.json`, as a bill of materials; needs cargo-cyclonedx
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Chore::Test { all: true, .. } => test::all(),
         Chore::Test { arguments, .. } => test::run(&arguments),
         Chore::Clients { arguments } => test::clients(&arguments),
+        Chore::Bench(options) => bench::run(&options),
         Chore::Check => check::run(),
         Chore::Sbom => supply::list(),
         Chore::Layers => layers::run(),

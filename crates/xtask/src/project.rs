@@ -10,6 +10,12 @@ pub(crate) fn root() -> Result<PathBuf> {
     root.canonicalize().with_context(|| format!("looking for {}", root.display()))
 }
 
+/// Where cargo puts what it builds.
+pub(crate) fn target() -> Result<PathBuf> {
+    let root = root()?;
+    Ok(std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |folder| root.join(folder)))
+}
+
 /// The cargo that runs us, in the workspace's folder.
 pub(crate) fn cargo() -> Result<Command> {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

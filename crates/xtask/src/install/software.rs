@@ -79,3 +79,12 @@ pub(crate) const POOLER: Software = Software {
     brew: &["pgbouncer"],
     around_apt: None,
 };
+
+pub(crate) const WRK: Software = Software {
+    name: "wrk",
+    advice: "install wrk 4",
+    apt: &["wrk"],
+    dnf: &["wrk"],
+    brew: &["wrk"],
+    around_apt: None,
+};

@@ -10,7 +10,7 @@ use std::ffi::OsString;
 
 use anyhow::{Context, Result};
 
-use crate::install::{self, CURL, Software};
+use crate::install::{self, CURL, Software, WRK};
 
 /// A variable that tests read, and its value.
 pub(crate) type Variable = (&'static str, OsString);
@@ -20,6 +20,11 @@ pub(crate) fn prepare() -> Result<Vec<Variable>> {
     let curl = found_or_installed(&CURL, || install::find("curl"))?;
     let curl = vec![("ICP_TEST_CURL", curl.into())];
     Ok([node::prepare()?, python::prepare()?, curl, browser::prepare()?, pooler::prepare()?].concat())
+}
+
+/// What `cargo xtask bench` sends requests with.
+pub(crate) fn load_generator() -> Result<()> {
+    found_or_installed(&WRK, || install::find("wrk")).map(drop)
 }
 
 /// What `find` finds, if need be once it has been installed.

@@ -1,0 +1,97 @@
+//! A server that is measured: a process of ours, which ends with the value.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::project;
+
+/// The programs, as cargo has built them.
+#[derive(Clone, Debug)]
+pub(super) struct Programs {
+    folder: PathBuf,
+    pub(super) profile: &'static str,
+}
+
+impl Programs {
+    /// The service, and the server that answers from memory. One command builds both, so that they share their crates.
+    pub(super) fn build(release: bool) -> Result<Self> {
+        let profile = if release { "release" } else { "dev" };
+        let mut command = project::cargo()?;
+        command.args([
+            "build",
+            "--locked",
+            "-p",
+            "icp-app",
+            "--bins",
+            "--features",
+            "bench",
+            "--profile",
+            profile,
+        ]);
+        if !project::succeeds(&mut command)? {
+            bail!("the service does not build");
+        }
+        let folder = project::target()?.join(if release { "release" } else { "debug" });
+        Ok(Self { folder, profile })
+    }
+
+    /// `icp` in a folder, with no settings but these.
+    pub(super) fn icp(&self, folder: &Path, settings: &[(&str, &str)]) -> Command {
+        let mut command = Command::new(self.folder.join("icp"));
+        command.current_dir(folder).env_clear().envs(settings.iter().copied().collect::<HashMap<_, _>>());
+        command
+    }
+
+    pub(super) fn memory(&self, bodies: &Path) -> Command {
+        let mut command = Command::new(self.folder.join("from-memory"));
+        command.arg(bodies);
+        command
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Service {
+    child: Child,
+    /// Host and port.
+    address: String,
+    /// Kept open: it may have more to say.
+    _greeting: BufReader<ChildStdout>,
+}
+
+impl Service {
+    /// Returns when it listens. What it logs goes to a file.
+    pub(super) fn start(mut command: Command, log: &Path) -> Result<Self> {
+        let file = File::create(log).with_context(|| format!("making {}", log.display()))?;
+        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(file);
+        let mut child = command.spawn().with_context(|| format!("running {command:?}"))?;
+        let mut greeting = BufReader::new(child.stdout.take().context("its output is piped")?);
+        let mut line = String::new();
+        greeting.read_line(&mut line).context("reading where it listens")?;
+        let address = line.trim().split_once(" listens on http://").map(|(_, address)| address.to_owned());
+        let service = Self { child, address: address.clone().unwrap_or_default(), _greeting: greeting };
+        if address.is_none() {
+            bail!("{command:?} does not listen: {}", std::fs::read_to_string(log).unwrap_or_default());
+        }
+        Ok(service)
+    }
+
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,187 @@
+//! Everything that is measured, at work and checked.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+
+use super::data::Data;
+use super::http::{Request, send};
+use super::pgbench::{self, Pgbench, Sample, Script};
+use super::postgres::{FILLED, LIMITS, Postgres, SERVED};
+use super::processes::Meter;
+use super::requests::{self, Tokens, What};
+use super::scenarios::{On, Scenario, Work};
+use super::service::{Programs, Service};
+use super::statements::{self, Statement};
+use super::wrk::Requests;
+use crate::{project, say};
+
+const SQLITE: &str = "sqlite://data/bench.sqlite3";
+const FILE: &str = "icps.jsonl";
+
+pub(super) struct Stage {
+    pub(super) meter: Meter,
+    pub(super) requests: HashMap<(On, What), Requests>,
+    pub(super) scripts: HashMap<Script, PathBuf>,
+    pub(super) pgbench: Pgbench,
+    pub(super) rows: u64,
+    services: HashMap<On, Service>,
+    programs: Programs,
+    // The processes above go before what they work on.
+    pub(super) postgres: Postgres,
+    folder: TempDir,
+}
+
+impl Stage {
+    pub(super) fn set(programs: Programs, data: &Data, scenarios: &[Scenario]) -> Result<Self> {
+        let meter = Meter::new()?;
+        let folder = tempfile::tempdir().context("making a temporary folder")?;
+        fs::write(folder.path().join(FILE), data.lines()).context("writing what is imported")?;
+        say("filling databases");
+        let postgres = Postgres::start()?;
+        fill(&programs, folder.path(), &postgres)?;
+        let services = serve(&programs, folder.path(), &postgres, data)?;
+        let pgbench = Pgbench {
+            program: postgres.pgbench.clone(),
+            url: postgres.url(LIMITS),
+            document: data.of(&Data::big_user()).first().map(|icp| icp.json.clone()).unwrap_or_default(),
+        };
+        let (requests, scripts, rows) = (HashMap::new(), HashMap::new(), data.size().icps);
+        let mut stage =
+            Self { meter, requests, scripts, pgbench, rows, services, programs, postgres, folder };
+        say("making tokens");
+        let tokens = stage.tokens(data)?;
+        say("checking the answer to each request");
+        stage.check(data, &tokens, scenarios)?;
+        stage.script(data, &tokens)?;
+        Ok(stage)
+    }
+
+    pub(super) fn service(&self, on: On) -> Result<&Service> {
+        self.services.get(&on).with_context(|| format!("nothing runs on {on:?}"))
+    }
+
+    /// The command that fills [`FILLED`].
+    pub(super) fn import(&self) -> Command {
+        import(&self.programs, self.folder.path(), &self.postgres.url(FILLED))
+    }
+
+    /// From the development sign-in, whose key lies in the folder that the services run in.
+    fn tokens(&self, data: &Data) -> Result<Tokens> {
+        let users = [data.readers(), data.writers(), vec![Data::big_user()]].concat();
+        let token = |user: String| {
+            let mut command = self.programs.icp(self.folder.path(), &[]);
+            let token = project::output(command.args(["token", "--ttl", "1d", "--user", &user]))?;
+            Ok((user, token.trim().to_owned()))
+        };
+        users.into_iter().map(token).collect()
+    }
+
+    fn check(&mut self, data: &Data, tokens: &Tokens, scenarios: &[Scenario]) -> Result<()> {
+        for scenario in scenarios {
+            let Work::Requests { on, what, .. } = scenario.work else { continue };
+            let address = self.service(on)?.address();
+            let expected = requests::of(what, data, tokens, address)?;
+            let bytes = requests::check(address, &expected)
+                .with_context(|| format!("{}: a wrong answer", scenario.name))?;
+            let all: Vec<Request> = expected.into_iter().map(|one| one.request).collect();
+            let written = Requests::write(self.folder.path(), &format!("{on:?}-{what:?}"), &all, bytes)?;
+            self.requests.insert((on, what), written);
+        }
+        Ok(())
+    }
+
+    /// The queries are those that the service sends, as the server logs them.
+    fn script(&mut self, data: &Data, tokens: &Tokens) -> Result<()> {
+        let readers = data.readers();
+        let user = readers.first().context("there are readers")?;
+        let icp = data.of(user).first().map(|icp| icp.id.clone()).context("they have ICPs")?;
+        let address = self.service(On::Postgres)?.address().to_owned();
+        self.postgres.server.set("log_statement", "all")?;
+        let mut scripts = vec![
+            (Script::Create, pgbench::create(data.size())),
+            (Script::Patch, pgbench::patch(data.size())),
+        ];
+        for (script, what, id) in [
+            (Script::Small, What::Small, None),
+            (Script::Conditional, What::Conditional, None),
+            (Script::Get, What::Get, Some(icp.as_str())),
+        ] {
+            let all = requests::of(what, data, tokens, &address)?;
+            let request = &all.first().context("there are requests")?.request;
+            let statement = self.logged(&address, request)?;
+            scripts.push((script, pgbench::query(&Sample { statement, user, id }, data.size())?));
+        }
+        self.postgres.server.set("log_statement", "none")?;
+        for (script, text) in scripts {
+            self.scripts.insert(script, pgbench::write(self.folder.path(), script, &text)?);
+        }
+        Ok(())
+    }
+
+    /// The query that comes of a request. It takes a moment until the server logs.
+    fn logged(&self, address: &str, request: &Request) -> Result<Statement> {
+        for _ in 0..100 {
+            let before = self.postgres.server.log().len();
+            send(address, request)?;
+            sleep(Duration::from_millis(50));
+            let log = self.postgres.server.log();
+            if let Ok(statement) = statements::first_query(log.get(before..).unwrap_or_default()) {
+                return Ok(statement);
+            }
+        }
+        bail!("PostgreSQL logs no query for {} {}", request.method, request.path)
+    }
+}
+
+fn fill(programs: &Programs, folder: &Path, postgres: &Postgres) -> Result<()> {
+    postgres.create(SERVED)?;
+    for url in [&postgres.url(SERVED), SQLITE] {
+        project::output(&mut import(programs, folder, url))?;
+    }
+    postgres.settle(SERVED)?;
+    postgres.copy(SERVED, LIMITS)?;
+    postgres.copy(SERVED, FILLED)?;
+    postgres.settle(LIMITS)?;
+    postgres.copy_out(FILLED)
+}
+
+fn import(programs: &Programs, folder: &Path, url: &str) -> Command {
+    let mut command = programs.icp(folder, &[("ICP__DATABASE__URL", url)]);
+    command.args(["import", FILE]);
+    command
+}
+
+fn serve(
+    programs: &Programs,
+    folder: &Path,
+    postgres: &Postgres,
+    data: &Data,
+) -> Result<HashMap<On, Service>> {
+    let mut services = HashMap::new();
+    let served = postgres.url(SERVED);
+    for (on, url) in [
+        (On::Postgres, served.as_str()),
+        (On::PostgresBig, &served),
+        (On::Sqlite, SQLITE),
+        (On::SqliteBig, SQLITE),
+    ] {
+        let settings = [("ICP__SERVER__PORT", "0"), ("ICP__LOG__LEVEL", "warn"), ("ICP__DATABASE__URL", url)];
+        let mut command = programs.icp(folder, &settings);
+        command.arg("serve");
+        services.insert(on, Service::start(command, &folder.join(format!("{on:?}.log")))?);
+    }
+    let bodies = folder.join("bodies");
+    fs::create_dir(&bodies).context("making a folder")?;
+    for name in ["small", "big"] {
+        fs::write(bodies.join(name), requests::body_from_memory(data, name)).context("writing a body")?;
+    }
+    services.insert(On::Memory, Service::start(programs.memory(&bodies), &folder.join("memory.log"))?);
+    Ok(services)
+}

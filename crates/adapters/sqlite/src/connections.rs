@@ -1,16 +1,17 @@
 //! Connections to the file: how one is opened, and the few that requests share.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, ConnectionError, QueryResult, SqliteConnection};
 use icp_ports::RepositoryError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use crate::error::{query_failed, task_failed};
+use crate::error::{not_opened, query_failed, task_failed};
+use crate::readers::Readers;
 
 /// How long a statement waits for another process that holds the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -49,27 +50,23 @@ fn open_with(path: &Path, busy_timeout: Duration) -> Result<SqliteConnection, Co
 /// Whoever finds none free waits without holding a thread.
 #[derive(Clone)]
 pub(crate) struct Connections {
-    readers: Pool,
-    writer: Pool,
+    readers: Readers,
+    writer: Arc<Mutex<Option<SqliteConnection>>>,
+    path: Arc<Path>,
 }
 
 impl Connections {
     pub(crate) fn new(path: &Arc<Path>, first: SqliteConnection, max_readers: usize) -> Self {
-        let readers = Pool::new(path, max_readers.max(1), BUSY_TIMEOUT);
-        readers.give_back(first);
-        Self { readers, writer: Pool::new(path, 1, WRITE_BUSY_TIMEOUT) }
+        let readers = Readers::new(path, first, max_readers);
+        Self { readers, writer: Arc::default(), path: Arc::clone(path) }
     }
 
-    /// Runs `read` on a blocking thread.
+    /// Runs `read` on one of the threads that read.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, RepositoryError> {
-        let reading = async {
-            let permit = self.readers.permit().await?;
-            self.readers.run(permit, read).await
-        };
-        timeout(READ_LIMIT, reading).await.unwrap_or_else(|_| Err(too_late()))
+        timeout(READ_LIMIT, self.readers.run(read)).await.unwrap_or_else(|_| Err(too_late()))
     }
 
     /// Runs `write` in a transaction on a blocking thread. Also when nobody waits for it any more, it comes to its end.
@@ -77,62 +74,24 @@ impl Connections {
         &self,
         write: impl FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, RepositoryError> {
-        let turn = timeout(TURN_LIMIT, self.writer.permit()).await.unwrap_or_else(|_| Err(too_late()))?;
-        // Immediate: a transaction that began by reading could not wait for another process.
-        self.writer.run(turn, |connection| connection.immediate_transaction(write)).await
+        let turn = timeout(TURN_LIMIT, Arc::clone(&self.writer).lock_owned());
+        let mut turn = turn.await.map_err(|_| too_late())?;
+        let path = Arc::clone(&self.path);
+        let task = move || {
+            let mut connection = match turn.take() {
+                Some(connection) => connection,
+                None => open_with(&path, WRITE_BUSY_TIMEOUT).map_err(not_opened)?,
+            };
+            // Immediate: a transaction that began by reading could not wait for another process.
+            let result = connection.immediate_transaction(write).map_err(query_failed);
+            // Not after a panic: who knows what it was at.
+            *turn = Some(connection);
+            result
+        };
+        tokio::task::spawn_blocking(task).await.map_err(task_failed)?
     }
 }
 
 fn too_late() -> RepositoryError {
     RepositoryError::Unavailable("the database did not answer in time".into())
-}
-
-#[derive(Clone)]
-struct Pool {
-    free: Arc<Mutex<Vec<SqliteConnection>>>,
-    permits: Arc<Semaphore>,
-    path: Arc<Path>,
-    busy_timeout: Duration,
-}
-
-impl Pool {
-    fn new(path: &Arc<Path>, max: usize, busy_timeout: Duration) -> Self {
-        let permits = Arc::new(Semaphore::new(max));
-        Self { free: Arc::default(), permits, path: Arc::clone(path), busy_timeout }
-    }
-
-    async fn permit(&self) -> Result<OwnedSemaphorePermit, RepositoryError> {
-        let permit = Arc::clone(&self.permits).acquire_owned().await;
-        permit.map_err(|closed| RepositoryError::Unavailable(closed.into()))
-    }
-
-    async fn run<T: Send + 'static>(
-        &self,
-        permit: OwnedSemaphorePermit,
-        work: impl FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send + 'static,
-    ) -> Result<T, RepositoryError> {
-        let pool = self.clone();
-        let task = move || {
-            // Held until the connection is back.
-            let _permit = permit;
-            let mut connection = pool.take()?;
-            let result = work(&mut connection).map_err(query_failed);
-            pool.give_back(connection);
-            result
-        };
-        tokio::task::spawn_blocking(task).await.map_err(task_failed)?
-    }
-
-    fn take(&self) -> Result<SqliteConnection, RepositoryError> {
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        match free {
-            Some(connection) => Ok(connection),
-            None => open_with(&self.path, self.busy_timeout)
-                .map_err(|error| RepositoryError::Unavailable(error.into())),
-        }
-    }
-
-    fn give_back(&self, connection: SqliteConnection) {
-        self.free.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
-    }
 }

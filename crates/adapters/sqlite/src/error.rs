@@ -18,6 +18,16 @@ pub(crate) fn query_failed(error: DieselError) -> RepositoryError {
     }
 }
 
+/// The file could not be opened.
+pub(crate) fn not_opened(error: diesel::ConnectionError) -> RepositoryError {
+    RepositoryError::Unavailable(error.into())
+}
+
+/// A read did not come to its end: it panicked, or no thread could be started for it.
+pub(crate) fn read_ended(dropped: tokio::sync::oneshot::error::RecvError) -> RepositoryError {
+    RepositoryError::Backend(dropped.into())
+}
+
 /// A blocking task did not come to its end: it panicked, or the runtime is shutting down.
 pub(crate) fn task_failed(error: tokio::task::JoinError) -> RepositoryError {
     RepositoryError::Backend(error.into())

@@ -7,6 +7,7 @@ mod database;
 mod error;
 mod list;
 mod migrations;
+mod readers;
 mod repository;
 mod rows;
 mod schema;

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::connections;
 use crate::database::SqliteDatabase;
-use crate::error::{query_failed, task_failed};
+use crate::error::{not_opened, query_failed, task_failed};
 use crate::rows;
 use crate::schema::icps;
 
@@ -25,7 +25,7 @@ impl IcpTransfer for SqliteDatabase {
         let (sender, receiver) = mpsc::channel(1);
         let path = self.path.clone();
         let writing = tokio::task::spawn_blocking(move || {
-            let mut connection = connections::open(&path).map_err(unavailable)?;
+            let mut connection = connections::open(&path).map_err(not_opened)?;
             connection.immediate_transaction(|connection| write_batches(connection, receiver, on_conflict))
         });
         // Whatever ends this function early drops the sender, and so rolls back.
@@ -42,7 +42,7 @@ impl IcpTransfer for SqliteDatabase {
         let (sender, mut receiver) = mpsc::channel(1);
         let path = self.path.clone();
         let reading = tokio::task::spawn_blocking(move || {
-            let mut connection = connections::open(&path).map_err(unavailable)?;
+            let mut connection = connections::open(&path).map_err(not_opened)?;
             read_batches(&mut connection, &sender).map_err(query_failed)
         });
         let mut count = 0;
@@ -85,10 +85,6 @@ impl From<RepositoryError> for Failure {
     fn from(error: RepositoryError) -> Self {
         Self::Repository(error)
     }
-}
-
-fn unavailable(error: diesel::ConnectionError) -> RepositoryError {
-    RepositoryError::Unavailable(error.into())
 }
 
 fn write_batches(

@@ -1,0 +1,171 @@
+//! The threads that read, each with a connection of its own, and the queue that they take reads from.
+//!
+//! A read on tokio's blocking threads costs two switches between threads. Here whoever is awake goes on with the next read
+//! that waits, so that the more there is to do, the fewer are the switches.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use diesel::{QueryResult, SqliteConnection};
+use icp_ports::RepositoryError;
+use tokio::sync::oneshot;
+
+use crate::connections;
+use crate::error::{not_opened, query_failed, read_ended};
+
+/// A read and whoever waits for it.
+type Read = Box<dyn FnOnce(Result<&mut SqliteConnection, RepositoryError>) + Send>;
+
+/// A few threads at most, started when there is need of them.
+#[derive(Clone)]
+pub(crate) struct Readers(Arc<Handle>);
+
+impl Readers {
+    pub(crate) fn new(path: &Arc<Path>, first: SqliteConnection, max: usize) -> Self {
+        let state = State { max: max.max(1), spare: Some(first), ..State::default() };
+        let queue = Queue { state: Mutex::new(state), changed: Condvar::new(), path: Arc::clone(path) };
+        Self(Arc::new(Handle(Arc::new(queue))))
+    }
+
+    /// Runs `read` once a thread is free, unless nobody waits for it by then.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send + 'static,
+    ) -> Result<T, RepositoryError> {
+        let (answer, answered) = oneshot::channel();
+        self.0.0.push(Box::new(move |connection| {
+            if !answer.is_closed() {
+                let result = connection.and_then(|connection| read(connection).map_err(query_failed));
+                let _ = answer.send(result);
+            }
+        }));
+        answered.await.unwrap_or_else(|dropped| Err(read_ended(dropped)))
+    }
+}
+
+/// With the last of it the threads end.
+struct Handle(Arc<Queue>);
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.lock().closed = true;
+        self.0.changed.notify_all();
+    }
+}
+
+struct Queue {
+    state: Mutex<State>,
+    changed: Condvar,
+    path: Arc<Path>,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Read>,
+    max: usize,
+    threads: usize,
+    /// Of the threads, those that sleep and have not been woken.
+    asleep: usize,
+    /// Whether one has been woken, or started, and is not at work yet: then no other is until it is, and finds that there is
+    /// more to do.
+    rousing: bool,
+    spare: Option<SqliteConnection>,
+    closed: bool,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(self: &Arc<Self>, read: Read) {
+        let mut state = self.lock();
+        state.waiting.push_back(read);
+        self.rouse(state);
+    }
+
+    /// Sees to it that a thread comes, when some read waits and one more is allowed.
+    fn rouse(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+        if state.rousing || state.waiting.is_empty() {
+            return;
+        }
+        if state.asleep > 0 {
+            state.rousing = true;
+            drop(state);
+            self.changed.notify_one();
+        } else if state.threads < state.max {
+            (state.threads, state.rousing) = (state.threads + 1, true);
+            drop(state);
+            self.start();
+        }
+    }
+
+    /// When the system gives no thread, those that are there must do.
+    fn start(self: &Arc<Self>) {
+        let thread = Thread(Arc::clone(self));
+        let started =
+            std::thread::Builder::new().name("sqlite-reader".to_owned()).spawn(move || thread.work());
+        if let Err(error) = started {
+            tracing::error!(%error, "a thread to read the database with could not be started");
+        }
+    }
+
+    /// The next read; waits for it. `None` when there will be none.
+    fn next(self: &Arc<Self>) -> Option<Read> {
+        let mut state = self.lock();
+        loop {
+            if let Some(read) = state.waiting.pop_front() {
+                self.rouse(state);
+                return Some(read);
+            }
+            if state.closed {
+                return None;
+            }
+            state.asleep += 1;
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.asleep -= 1;
+            state.rousing = false;
+        }
+    }
+}
+
+/// A thread that counts among those of the queue for as long as this lives.
+struct Thread(Arc<Queue>);
+
+impl Thread {
+    fn work(self) {
+        let mut connection = {
+            let mut state = self.0.lock();
+            state.rousing = false;
+            state.spare.take()
+        };
+        while let Some(read) = self.0.next() {
+            let opened = match connection.take() {
+                Some(opened) => Ok(opened),
+                None => connections::open(&self.0.path).map_err(not_opened),
+            };
+            match opened {
+                Ok(opened) => read(Ok(connection.insert(opened))),
+                Err(error) => read(Err(error)),
+            }
+        }
+    }
+}
+
+impl Drop for Thread {
+    /// Also when a read panicked, or the thread could not be started.
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.threads -= 1;
+        state.rousing = false;
+        if std::thread::panicking() {
+            self.0.rouse(state);
+        } else if state.threads == 0 {
+            // Whoever waits for them is told.
+            let waiting = std::mem::take(&mut state.waiting);
+            drop(state);
+            drop(waiting);
+        }
+    }
+}

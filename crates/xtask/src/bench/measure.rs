@@ -23,6 +23,8 @@ pub(super) struct Measured {
     /// CPU of PostgreSQL with all its processes, in microseconds an operation.
     pub(super) database_us: Option<f64>,
     pub(super) peak_mb: Option<f64>,
+    /// Requests that broke, came late, or were answered with an error: any of them spoils the run.
+    pub(super) failed: u64,
     /// What neither the measured nor the measuring used, in CPUs: much of it spoils a round.
     pub(super) other_cpus: f64,
 }
@@ -55,6 +57,7 @@ pub(super) fn measure(stage: &Stage, scenario: &Scenario, seconds: u64, number: 
                 service_us: Some(each(costs.service, count)),
                 database_us: on_postgres.then(|| each(costs.database, count)),
                 peak_mb: Some(peak_megabytes(service.id())?),
+                failed: outcome.failures(),
                 other_cpus: costs.other(),
             })
         }

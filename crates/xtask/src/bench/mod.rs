@@ -34,7 +34,7 @@ use self::results::Results;
 use self::scenarios::{Scenario, Work};
 use self::service::Programs;
 use self::stage::Stage;
-use crate::{project, say, tools};
+use crate::{project, say, tools, verdict};
 
 const RESULT: &str = "bench/results.json";
 
@@ -49,6 +49,9 @@ pub(crate) struct Options {
     /// Measure nothing but what has one of these words in its name, and its limits
     #[arg(long, value_name = "WORD")]
     only: Vec<String>,
+    /// Take `icp` and `from-memory` from there and build nothing, to measure an older version
+    #[arg(long, value_name = "FOLDER")]
+    programs: Option<PathBuf>,
     /// Draw the results as SVG, into a file such as `docs/bench.svg`
     #[arg(long, value_name = "FILE")]
     chart: Option<PathBuf>,
@@ -59,20 +62,23 @@ pub(crate) struct Options {
 
 impl Options {
     pub(crate) fn quick() -> Self {
-        Self { rounds: 1, seconds: 1, only: Vec::new(), chart: None, quick: true }
+        Self { rounds: 1, seconds: 1, only: Vec::new(), programs: None, chart: None, quick: true }
     }
 }
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let options = if options.quick {
-        Options { only: options.only.clone(), ..Options::quick() }
+        Options { only: options.only.clone(), programs: options.programs.clone(), ..Options::quick() }
     } else {
         options.clone()
     };
     let scenarios = scenarios::chosen(&options.only);
     anyhow::ensure!(!scenarios.is_empty(), "nothing has such a word in its name");
     tools::load_generator()?;
-    let programs = Programs::build(!options.quick)?;
+    let programs = match &options.programs {
+        Some(folder) => Programs::given(folder)?,
+        None => Programs::build(!options.quick)?,
+    };
     let profile = programs.profile;
     let data = Data::generate(if options.quick { Size::QUICK } else { Size::FULL });
     let stage = Stage::set(programs, &data, &scenarios)?;
@@ -83,12 +89,14 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     results.write(&file)?;
     println!("\n{}", table::table(&results));
     say(&format!("wrote {}", file.display()));
-    if let Some(file) = &options.chart {
+    if !results.are_sound() {
+        say("some requests failed, and so has this run");
+    } else if let Some(file) = &options.chart {
         let file = project::root()?.join(file);
         fs::write(&file, chart::chart(&results)).with_context(|| format!("writing {}", file.display()))?;
         say(&format!("wrote {}", file.display()));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(verdict(results.are_sound()))
 }
 
 /// What is measured of each scenario in each round. Every round begins with another scenario, so that none always follows
@@ -107,7 +115,13 @@ fn all_rounds(stage: &Stage, scenarios: &[Scenario], options: &Options) -> Resul
         let measured =
             measure(stage, scenario, seconds, number).with_context(|| format!("measuring {}", scenario.name));
         bar.inc(1);
-        measured
+        let measured = measured?;
+        if measured.failed > 0 {
+            bar.suspend(|| {
+                say(&format!("{}: {} failed {}", scenario.name, measured.failed, stage.failures(scenario)));
+            });
+        }
+        Ok::<_, anyhow::Error>(measured)
     };
     if !options.quick {
         for scenario in

@@ -24,7 +24,7 @@ pub(super) struct Results {
     pub(super) scenarios: Vec<Summary>,
 }
 
-/// Medians of the rounds.
+/// Medians of the rounds, and all that failed.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Summary {
     pub(super) name: &'static str,
@@ -55,6 +55,11 @@ impl Results {
             icps,
             scenarios: summaries(scenarios, rounds),
         }
+    }
+
+    /// Whether every request had the answer that it must have.
+    pub(super) fn are_sound(&self) -> bool {
+        self.scenarios.iter().all(|summary| summary.median.failed == 0)
     }
 
     pub(super) fn write(&self, file: &Path) -> Result<()> {
@@ -98,6 +103,7 @@ fn medians(rounds: &[Measured]) -> Measured {
         service_us: of(|measured| measured.service_us),
         database_us: of(|measured| measured.database_us),
         peak_mb: of(|measured| measured.peak_mb),
+        failed: rounds.iter().map(|measured| measured.failed).sum(),
         other_cpus: of(|measured| Some(measured.other_cpus)).unwrap_or_default(),
     }
 }

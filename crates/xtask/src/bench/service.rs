@@ -1,13 +1,14 @@
 //! A server that is measured: a process of ours, which ends with the value.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use super::http::{Request, send};
 use crate::project;
 
 /// The programs, as cargo has built them.
@@ -38,6 +39,12 @@ impl Programs {
         }
         let folder = project::target()?.join(if release { "release" } else { "debug" });
         Ok(Self { folder, profile })
+    }
+
+    /// Those that were built before and put there.
+    pub(super) fn given(folder: &Path) -> Result<Self> {
+        let folder = folder.canonicalize().with_context(|| format!("looking for {}", folder.display()))?;
+        Ok(Self { folder, profile: "given" })
     }
 
     /// `icp` in a folder, with no settings but these.
@@ -75,13 +82,24 @@ impl Service {
         let address = line.trim().split_once(" listens on http://").map(|(_, address)| address.to_owned());
         let service = Self { child, address: address.clone().unwrap_or_default(), _greeting: greeting };
         if address.is_none() {
-            bail!("{command:?} does not listen: {}", std::fs::read_to_string(log).unwrap_or_default());
+            bail!("{command:?} does not listen: {}", fs::read_to_string(log).unwrap_or_default());
         }
         Ok(service)
     }
 
     pub(super) fn address(&self) -> &str {
         &self.address
+    }
+
+    /// What it counts of requests that it failed or turned away, for whoever wonders why.
+    pub(super) fn failures(&self) -> String {
+        let metrics =
+            send(&self.address, &Request::get("/metrics")).map(|answer| answer.body).unwrap_or_default();
+        let told = |line: &&str| {
+            let failed = line.contains("_count{") && line.contains("status=\"5");
+            failed || line.starts_with("icp_http_requests_refused")
+        };
+        metrics.lines().filter(told).collect::<Vec<_>>().join("\n")
     }
 
     pub(super) fn id(&self) -> u32 {

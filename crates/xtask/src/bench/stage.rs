@@ -67,6 +67,12 @@ impl Stage {
         self.services.get(&on).with_context(|| format!("nothing runs on {on:?}"))
     }
 
+    /// What the scenario's service says of its failures so far.
+    pub(super) fn failures(&self, scenario: &Scenario) -> String {
+        let Work::Requests { on, .. } = scenario.work else { return String::new() };
+        self.services.get(&on).map(Service::failures).unwrap_or_default()
+    }
+
     /// The command that fills [`FILLED`].
     pub(super) fn import(&self) -> Command {
         import(&self.programs, self.folder.path(), &self.postgres.url(FILLED))

@@ -34,7 +34,7 @@ fn row(summary: &Summary) -> [String; 9] {
         decimal(median.service_us),
         decimal(median.database_us),
         decimal(median.peak_mb),
-        of.join(", "),
+        if median.failed > 0 { format!("{} FAILED", median.failed) } else { of.join(", ") },
     ]
 }
 
@@ -70,5 +70,12 @@ mod tests {
     fn a_row_has_what_is_known() {
         let row = row(&example()[0]);
         assert_eq!(row, ["import", "50", "20%", "", "", "", "", "", "50% of COPY"]);
+    }
+
+    #[test]
+    fn what_failed_has_no_good_looks() {
+        let mut failed = example()[0].clone();
+        failed.median.failed = 3;
+        assert_eq!(row(&failed)[8], "3 FAILED");
     }
 }

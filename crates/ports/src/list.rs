@@ -19,6 +19,8 @@ pub struct ListQuery {
     pub limit: Option<usize>,
     /// Those that come after this place. It is of the kind that `sort` has.
     pub after: Option<Place>,
+    /// How long the documents may be together, in bytes: the list ends with the one that reaches it. No limit when `None`.
+    pub max_bytes: Option<usize>,
 }
 
 impl ListQuery {
@@ -31,12 +33,16 @@ impl ListQuery {
             direction: Direction::default(),
             limit: None,
             after: None,
+            max_bytes: None,
         }
     }
 
-    /// Whether it asks for everything, oldest first.
+    /// Whether it asks for everything, oldest first, however much of it at once.
     pub fn is_for_everything(&self) -> bool {
-        *self == Self::everything(self.scope.clone())
+        let Self { scope: _, filter, sort, direction, limit, after, max_bytes: _ } = self;
+        *filter == ListFilter::default()
+            && (*sort, *direction) == (Sort::default(), Direction::default())
+            && (limit, after) == (&None, &None)
     }
 }
 
@@ -119,7 +125,8 @@ pub struct IcpList {
     pub icps: WireList,
     /// Which state of the list this is.
     pub version: ListVersion,
-    /// The place of the last one, when there are more after it.
+    /// The place of the last one, when there are more after it; where [`ListQuery::max_bytes`] ended the list, when there may
+    /// be.
     pub next: Option<Place>,
 }
 

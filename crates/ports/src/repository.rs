@@ -33,7 +33,8 @@ pub trait IcpReader: Send + Sync {
     /// [`RepositoryError`] when the storage cannot be read. Never because of what a document says.
     async fn list(&self, query: &ListQuery) -> Result<IcpList, RepositoryError>;
 
-    /// The version that [`IcpReader::list`] would give. It SHOULD cost less: no document is wanted.
+    /// The version that [`IcpReader::list`] would give if the query had no `max_bytes`. It SHOULD cost less: no document is
+    /// wanted.
     ///
     /// # Errors
     ///

@@ -79,6 +79,7 @@ impl IcpService {
             direction: request.direction,
             limit: request.limit,
             after,
+            max_bytes: None,
         })
     }
 }

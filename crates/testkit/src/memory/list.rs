@@ -25,8 +25,9 @@ impl State {
                 Direction::Descending => place < after,
             });
         }
-        let has_more = query.limit.is_some_and(|limit| wanted.len() > limit);
-        wanted.truncate(query.limit.unwrap_or(usize::MAX));
+        let most = query.limit.unwrap_or(usize::MAX).min(how_many_fit(&wanted, query.max_bytes));
+        let has_more = wanted.len() > most;
+        wanted.truncate(most);
         let mut version = ListVersionBuilder::default();
         for (_, document, state) in &wanted {
             version.push(document.id(), *state);
@@ -37,6 +38,14 @@ impl State {
             next: wanted.pop().filter(|_| has_more).map(|(place, ..)| place),
         }
     }
+}
+
+/// As many as it takes to reach so many bytes.
+fn how_many_fit(wanted: &[(Place, &IcpDocument, Version)], max_bytes: Option<usize>) -> usize {
+    let Some(max_bytes) = max_bytes else { return usize::MAX };
+    let lengths = wanted.iter().map(|(_, document, _)| document.json().len());
+    let before = lengths.scan(0, |sum, length| Some(std::mem::replace(sum, *sum + length)));
+    before.take_while(|before| *before < max_bytes).count()
 }
 
 fn is_wanted(document: &IcpDocument, filter: &ListFilter) -> bool {

@@ -16,7 +16,8 @@ impl IcpReader for InMemoryDatabase {
     }
 
     async fn list_version(&self, query: &ListQuery) -> Result<ListVersion, RepositoryError> {
-        Ok(self.read(|state| state.list(query).version))
+        let whole = ListQuery { max_bytes: None, ..query.clone() };
+        Ok(self.read(|state| state.list(&whole).version))
     }
 
     async fn get(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<StoredIcp>, RepositoryError> {

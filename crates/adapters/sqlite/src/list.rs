@@ -1,10 +1,13 @@
 //! Lists: which ICPs a user has, in which order.
 
+use diesel::connection::LoadConnection;
 use diesel::dsl::{InnerJoin, IntoBoxed};
-use diesel::sqlite::Sqlite;
+use diesel::query_builder::{Query, QueryFragment, QueryId};
+use diesel::result::UnexpectedNullError;
+use diesel::row::{Field as _, Row};
+use diesel::sqlite::{Sqlite, SqliteValue};
 use diesel::{
-    BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, QueryResult, RunQueryDsl as _,
-    SqliteConnection,
+    BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, QueryResult, SqliteConnection,
 };
 use icp_domain::{IcpId, ProviderList, Timestamp};
 use icp_ports::{
@@ -15,67 +18,155 @@ use uuid::Uuid;
 use crate::rows::id_bytes;
 use crate::schema::{icp_members, icps};
 
-/// What of a row is needed beside its document.
-type State = (Vec<u8>, i64);
-/// What a row may be sorted by.
-type Keys = (i64, i64, Option<String>);
-
 diesel::define_sql_function! {
     /// Where a text holds another, from 1; 0 when it does not.
     fn instr(text: diesel::sql_types::Nullable<diesel::sql_types::Text>, sought: diesel::sql_types::Text)
         -> diesel::sql_types::Nullable<diesel::sql_types::Integer>;
 }
 
+/// One walk along the primary key of `icp_members`, which is the order of the list, and a look-up for each. Of a type that
+/// is known to diesel, which therefore prepares it once a connection.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn rows_of<'a>(member: &'a str) -> _ {
+    icp_members::table
+        .inner_join(icps::table)
+        .filter(icp_members::user_id.eq(member))
+        .order((icp_members::created_at, icp_members::icp_id))
+        .select((icp_members::icp_id, icps::version, icp_members::created_at, icps::document))
+}
+
+/// The same without the documents.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn states_of<'a>(member: &'a str) -> _ {
+    icp_members::table
+        .inner_join(icps::table)
+        .filter(icp_members::user_id.eq(member))
+        .order((icp_members::created_at, icp_members::icp_id))
+        .select((icp_members::icp_id, icps::version))
+}
+
 pub(crate) fn list(connection: &mut SqliteConnection, query: &ListQuery) -> QueryResult<IcpList> {
-    let columns = (
-        (icp_members::icp_id, icps::version),
-        (icps::created_at, icps::updated_at, icps::name_folded),
-        icps::document,
-    );
-    let rows = wanted(query).select(columns).load_iter::<(State, Keys, String), _>(connection)?;
-    let limit = query.limit.unwrap_or(usize::MAX);
+    if query.is_for_everything() {
+        return collect(rows(connection, rows_of(query.scope.member().as_str()))?, query);
+    }
+    let (id, version, document) = (icp_members::icp_id, icps::version, icps::document);
+    let wanted = wanted(query);
+    match query.sort {
+        Sort::CreatedAt => {
+            collect(rows(connection, wanted.select((id, version, icp_members::created_at, document)))?, query)
+        }
+        Sort::UpdatedAt => {
+            collect(rows(connection, wanted.select((id, version, icps::updated_at, document)))?, query)
+        }
+        Sort::Name => {
+            collect(rows(connection, wanted.select((id, version, icps::name_folded, document)))?, query)
+        }
+    }
+}
+
+/// Of rows of id, version, what the list is sorted by, and document.
+fn collect<'a>(
+    rows: impl Iterator<Item = QueryResult<impl Row<'a, Sqlite>>>,
+    query: &ListQuery,
+) -> QueryResult<IcpList> {
+    let (limit, max_bytes) = (query.limit.unwrap_or(usize::MAX), query.max_bytes.unwrap_or(usize::MAX));
     let (mut list, mut version) = (IcpList::default(), ListVersionBuilder::default());
-    let mut end = None;
-    let mut has_more = false;
+    let (mut end, mut bytes, mut has_more) = (None, 0, false);
     for row in rows {
-        let ((id, state), keys, document) = row?;
-        if list.icps.len() == limit {
+        let row = row?;
+        if list.icps.len() == limit || bytes >= max_bytes {
             has_more = true;
             break;
         }
-        let id = icp_id(&id)?;
-        list.icps.push(&document);
-        version.push(id, state.into());
-        end = Some((id, keys));
+        let id = push_state(&mut version, &row)?;
+        bytes += column(&row, 3, |mut value| {
+            let document = value.read_text();
+            list.icps.push(document);
+            document.len()
+        })?;
+        if query.limit.is_some() || query.max_bytes.is_some() {
+            end = place(query.sort, id, &row)?;
+        }
     }
-    list.next = end.filter(|_| has_more).and_then(|(id, keys)| place(query.sort, id, keys));
+    list.next = end.filter(|_| has_more);
     list.version = version.finish(has_more);
     Ok(list)
 }
 
 pub(crate) fn version(connection: &mut SqliteConnection, query: &ListQuery) -> QueryResult<ListVersion> {
-    let columns = (icp_members::icp_id, icps::version);
-    let rows = wanted(query).select(columns).load::<State>(connection)?;
-    let limit = query.limit.unwrap_or(usize::MAX);
-    let mut version = ListVersionBuilder::default();
-    for (id, state) in rows.iter().take(limit) {
-        version.push(icp_id(id)?, (*state).into());
+    if query.is_for_everything() {
+        collect_version(rows(connection, states_of(query.scope.member().as_str()))?, query)
+    } else {
+        let states = wanted(query).select((icp_members::icp_id, icps::version));
+        collect_version(rows(connection, states)?, query)
     }
-    Ok(version.finish(rows.len() > limit))
 }
 
-fn icp_id(bytes: &[u8]) -> QueryResult<IcpId> {
-    let uuid = Uuid::from_slice(bytes);
-    uuid.map(IcpId::from).map_err(|error| diesel::result::Error::DeserializationError(error.into()))
+fn collect_version<'a>(
+    rows: impl Iterator<Item = QueryResult<impl Row<'a, Sqlite>>>,
+    query: &ListQuery,
+) -> QueryResult<ListVersion> {
+    let limit = query.limit.unwrap_or(usize::MAX);
+    let (mut version, mut count) = (ListVersionBuilder::default(), 0);
+    for row in rows {
+        if count == limit {
+            return Ok(version.finish(true));
+        }
+        push_state(&mut version, &row?)?;
+        count += 1;
+    }
+    Ok(version.finish(false))
 }
 
-fn place(sort: Sort, id: IcpId, (created_at, updated_at, name): Keys) -> Option<Place> {
+/// The rows as they lie in SQLite's memory: a `Queryable` would have to copy each text once more.
+fn rows<'a, Q>(
+    connection: &'a mut SqliteConnection,
+    query: Q,
+) -> QueryResult<impl Iterator<Item = QueryResult<impl Row<'a, Sqlite>>>>
+where
+    Q: Query + QueryFragment<Sqlite> + QueryId + 'a,
+    Sqlite: diesel::expression::QueryMetadata<Q::SqlType>,
+{
+    // SQLite starts a statement again that is asked for more after its end.
+    LoadConnection::load(connection, query).map(Iterator::fuse)
+}
+
+fn column<'a, T>(
+    row: &impl Row<'a, Sqlite>,
+    index: usize,
+    read: impl FnOnce(SqliteValue<'_, '_, '_>) -> T,
+) -> QueryResult<T> {
+    nullable(row, index, read)
+        .ok_or_else(|| diesel::result::Error::DeserializationError(Box::new(UnexpectedNullError)))
+}
+
+fn nullable<'a, T>(
+    row: &impl Row<'a, Sqlite>,
+    index: usize,
+    read: impl FnOnce(SqliteValue<'_, '_, '_>) -> T,
+) -> Option<T> {
+    let field = row.get(index)?;
+    field.value().map(read)
+}
+
+/// The first two columns of every row.
+fn push_state<'a>(version: &mut ListVersionBuilder, row: &impl Row<'a, Sqlite>) -> QueryResult<IcpId> {
+    let id = column(row, 0, |mut value| Uuid::from_slice(value.read_blob()))?;
+    let id = IcpId::from(id.map_err(|error| diesel::result::Error::DeserializationError(error.into()))?);
+    version.push(id, column(row, 1, |mut value| value.read_long())?.into());
+    Ok(id)
+}
+
+fn place<'a>(sort: Sort, id: IcpId, row: &impl Row<'a, Sqlite>) -> QueryResult<Option<Place>> {
     let key = match sort {
-        Sort::CreatedAt => PlaceKey::Time(Timestamp::from_unix_millis(created_at)?),
-        Sort::UpdatedAt => PlaceKey::Time(Timestamp::from_unix_millis(updated_at)?),
-        Sort::Name => PlaceKey::Name(name.unwrap_or_default()),
+        Sort::CreatedAt | Sort::UpdatedAt => {
+            Timestamp::from_unix_millis(column(row, 2, |mut value| value.read_long())?).map(PlaceKey::Time)
+        }
+        Sort::Name => Some(PlaceKey::Name(
+            nullable(row, 2, |mut value| value.read_text().to_owned()).unwrap_or_default(),
+        )),
     };
-    Some(Place { key, id })
+    Ok(key.map(|key| Place { key, id }))
 }
 
 type Wanted<'a> = IntoBoxed<'a, InnerJoin<icp_members::table, icps::table>, Sqlite>;

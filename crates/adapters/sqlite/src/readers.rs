@@ -169,3 +169,100 @@ impl Drop for Thread {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::{Arc, mpsc};
+
+    use diesel::{RunQueryDsl as _, SqliteConnection};
+    use icp_ports::RepositoryError;
+    use tempfile::TempDir;
+    use tokio::sync::oneshot;
+
+    use super::Readers;
+    use crate::connections;
+
+    fn readers(max: usize) -> (Readers, TempDir) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file");
+        let first = connections::open(&path).expect("it opens");
+        (Readers::new(&path.into(), first, max), folder)
+    }
+
+    fn one(connection: &mut SqliteConnection) -> diesel::QueryResult<usize> {
+        diesel::sql_query("SELECT 1").execute(connection).map(|_| 1)
+    }
+
+    /// Occupies a thread until the sender that it gives is used or dropped.
+    async fn occupy(readers: &Readers) -> mpsc::Sender<()> {
+        let (release, released) = mpsc::channel();
+        let (begin, begun) = oneshot::channel();
+        let readers = readers.clone();
+        tokio::spawn(async move {
+            let wait = move |_: &mut SqliteConnection| {
+                let _ = begin.send(());
+                let _ = released.recv();
+                Ok(())
+            };
+            readers.run(wait).await
+        });
+        begun.await.expect("it begins");
+        release
+    }
+
+    #[tokio::test]
+    async fn a_read_that_hangs_holds_up_no_other_while_threads_are_allowed() {
+        let (readers, _folder) = readers(2);
+        let _release = occupy(&readers).await;
+        for _ in 0..100 {
+            let (one, other) = tokio::join!(readers.run(one), readers.run(one));
+            assert_eq!((one.expect("an answer"), other.expect("an answer")), (1, 1));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_read_that_nobody_waits_for_is_not_made_and_those_behind_it_are() {
+        let (readers, _folder) = readers(1);
+        let release = occupy(&readers).await;
+        let made = Arc::new(AtomicBool::new(false));
+        let noted = Arc::clone(&made);
+        let note = move |_: &mut SqliteConnection| {
+            noted.store(true, Ordering::SeqCst);
+            Ok(())
+        };
+        tokio::select! {
+            biased;
+            _ = readers.run(note) => panic!("the only thread is occupied"),
+            () = std::future::ready(()) => {} // It is in the queue, since it has been polled.
+        }
+        let behind = readers.run(one);
+        drop(release);
+        assert_eq!(behind.await.expect("an answer"), 1);
+        assert!(!made.load(Ordering::SeqCst));
+    }
+
+    #[tokio::test]
+    async fn a_read_that_panics_fails_alone() {
+        let (readers, _folder) = readers(1);
+        let release = occupy(&readers).await;
+        let panics = |_: &mut SqliteConnection| -> diesel::QueryResult<()> { panic!("on purpose") };
+        let (failed, behind, ()) =
+            tokio::join!(readers.run(panics), readers.run(one), async { drop(release) });
+        assert!(matches!(failed, Err(RepositoryError::Backend(_))), "{failed:?}");
+        assert_eq!(behind.expect("an answer"), 1);
+        assert_eq!(readers.run(one).await.expect("an answer"), 1);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_cannot_be_opened_is_unavailable_until_it_can() {
+        let (readers, folder) = readers(2);
+        let _release = occupy(&readers).await;
+        let away = folder.path().with_extension("away");
+        std::fs::rename(folder.path(), &away).expect("it moves");
+        let refused = readers.run(one).await;
+        std::fs::rename(&away, folder.path()).expect("it moves back");
+        assert!(matches!(refused, Err(RepositoryError::Unavailable(_))), "{refused:?}");
+        assert_eq!(readers.run(one).await.expect("an answer"), 1);
+    }
+}

@@ -49,7 +49,8 @@ pub(super) fn measure(stage: &Stage, scenario: &Scenario, seconds: u64, number: 
             let (outcome, costs) = costs_of(stage, Some(service.id()), || {
                 wrk::run(service.address(), requests, connections, seconds, number)
             })?;
-            let (on_postgres, count) = (matches!(on, On::Postgres | On::PostgresBig), outcome.requests);
+            let (on_postgres, count) =
+                (matches!(on, On::Postgres | On::PostgresBig | On::PostgresWritten), outcome.requests);
             Ok(Measured {
                 per_second: outcome.per_second(),
                 p50_ms: Some(outcome.p50_ms()),
@@ -62,8 +63,9 @@ pub(super) fn measure(stage: &Stage, scenario: &Scenario, seconds: u64, number: 
             })
         }
         Work::Pgbench { script, clients } => {
-            let script = stage.scripts.get(&script).context("its script was not written")?;
-            let (outcome, costs) = costs_of(stage, None, || stage.pgbench.run(script, clients, seconds))?;
+            let file = stage.scripts.get(&script).context("its script was not written")?;
+            let (outcome, costs) =
+                costs_of(stage, None, || stage.pgbench.run(script, file, clients, seconds))?;
             Ok(Measured {
                 per_second: outcome.per_second,
                 database_us: Some(each(costs.database, outcome.transactions)),

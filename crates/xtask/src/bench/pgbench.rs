@@ -34,13 +34,16 @@ pub(super) struct Sample<'a> {
 pub(super) fn query(sample: &Sample<'_>, size: Size) -> Result<String> {
     let mut own = vec![(sample.user, USER)];
     own.extend(sample.id.map(|id| (id, ID)));
-    let chosen =
-        if sample.id.is_some() { any_icp(size.readers * ICPS_OF_THREE_TEAMS / 3) } else { any_user(size) };
+    let chosen = if sample.id.is_some() {
+        any_icp(size.readers * ICPS_OF_THREE_TEAMS / 3)
+    } else {
+        any_user(0, size.readers)
+    };
     Ok(format!("{chosen}{};\n", sample.statement.with(&own)?))
 }
 
 pub(super) fn create(size: Size) -> String {
-    any_user(size) + include_str!("create.sql")
+    any_user(size.readers, size.writers) + include_str!("create.sql")
 }
 
 /// Among all of usual users, so that two hardly ever change the same ICP at once.
@@ -48,8 +51,10 @@ pub(super) fn patch(size: Size) -> String {
     any_icp(usual(size)) + include_str!("patch.sql")
 }
 
-fn any_user(size: Size) -> String {
-    format!("\\set user random({FIRST_USER}, {})\n", FIRST_USER + size.readers - 1)
+/// Of so many, after the first ones.
+fn any_user(first: u64, count: u64) -> String {
+    let first = FIRST_USER + first;
+    format!("\\set user random({first}, {})\n", first + count - 1)
 }
 
 /// See `data.rs`: which team has an ICP follows from its number.
@@ -74,13 +79,17 @@ pub(super) struct Outcome {
 #[derive(Debug)]
 pub(super) struct Pgbench {
     pub(super) program: PathBuf,
-    pub(super) url: String,
+    /// The database that is read.
+    pub(super) read: String,
+    /// The one that is written.
+    pub(super) written: String,
     /// An ICP's text, which writes write.
     pub(super) document: String,
 }
 
 impl Pgbench {
-    pub(super) fn run(&self, script: &Path, clients: u16, seconds: u64) -> Result<Outcome> {
+    pub(super) fn run(&self, script: Script, file: &Path, clients: u16, seconds: u64) -> Result<Outcome> {
+        let url = if matches!(script, Script::Create | Script::Patch) { &self.written } else { &self.read };
         let mut command = Command::new(&self.program);
         command.args([
             "-n",
@@ -93,7 +102,7 @@ impl Pgbench {
             "-T",
             &seconds.to_string(),
         ]);
-        command.arg("-D").arg(format!("document={}", self.document)).arg("-f").arg(script).arg(&self.url);
+        command.arg("-D").arg(format!("document={}", self.document)).arg("-f").arg(file).arg(url);
         parse(&project::output(&mut command)?)
     }
 }
@@ -143,8 +152,8 @@ tps = 11946.123456 (without initial connection time)
     }
 
     #[test]
-    fn a_script_chooses_among_the_readers() {
-        assert_eq!(any_user(Size::QUICK), "\\set user random(1000000, 1000029)\n");
+    fn a_script_chooses_among_some() {
+        assert_eq!(any_user(30, 15), "\\set user random(1000030, 1000044)\n");
         assert!(any_icp(150).starts_with("\\set number random(0, 149)\n"));
     }
 }

@@ -11,7 +11,9 @@ use crate::project;
 
 /// What the service serves.
 pub(super) const SERVED: &str = "served";
-/// What pgbench works on.
+/// What the service writes into.
+pub(super) const WRITTEN: &str = "written";
+/// What pgbench writes into; it reads what is served.
 pub(super) const LIMITS: &str = "limits";
 /// What is filled again and again.
 pub(super) const FILLED: &str = "filled";

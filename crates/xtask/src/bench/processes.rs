@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::fs;
 use std::process::Command;
+use std::thread::sleep;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
@@ -40,8 +42,7 @@ impl Meter {
 
     /// Seconds of a process and all that come of it, of which some have ended.
     pub(super) fn tree(self, root: u32) -> Result<f64> {
-        let stats = all()?;
-        let of_ended = stats.get(&root).map_or(0, |stat| stat.of_children);
+        let (of_ended, stats) = still(root)?;
         let alive: u64 =
             family(root, &stats).iter().filter_map(|id| stats.get(id)).map(|stat| stat.own).sum();
         Ok(self.seconds(alive + of_ended))
@@ -80,6 +81,20 @@ fn all() -> Result<HashMap<u32, Stat>> {
     let entries = fs::read_dir("/proc").context("reading /proc")?.flatten();
     let ids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     Ok(ids.filter_map(|id| Some((id, stat(id)?))).collect())
+}
+
+/// What a process has from those that have ended, and all processes, between which none of its own has ended: its time
+/// would be missed, or count twice.
+fn still(root: u32) -> Result<(u64, HashMap<u32, Stat>)> {
+    for _ in 0..100 {
+        let before = stat(root).with_context(|| format!("process {root} has ended"))?;
+        let stats = all()?;
+        if stat(root).is_some_and(|after| after.of_children == before.of_children) {
+            return Ok((before.of_children, stats));
+        }
+        sleep(Duration::from_millis(10));
+    }
+    bail!("processes of {root} end all the time")
 }
 
 fn stat(id: u32) -> Option<Stat> {

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use super::data::Data;
 use super::http::{Request, send};
 use super::pgbench::{self, Pgbench, Sample, Script};
-use super::postgres::{FILLED, LIMITS, Postgres, SERVED};
+use super::postgres::{FILLED, LIMITS, Postgres, SERVED, WRITTEN};
 use super::processes::Meter;
 use super::requests::{self, Tokens, What};
 use super::scenarios::{On, Scenario, Work};
@@ -49,7 +49,8 @@ impl Stage {
         let services = serve(&programs, folder.path(), &postgres, data)?;
         let pgbench = Pgbench {
             program: postgres.pgbench.clone(),
-            url: postgres.url(LIMITS),
+            read: postgres.url(SERVED),
+            written: postgres.url(LIMITS),
             document: data.of(&Data::big_user()).first().map(|icp| icp.json.clone()).unwrap_or_default(),
         };
         let (requests, scripts, rows) = (HashMap::new(), HashMap::new(), data.size().icps);
@@ -152,9 +153,9 @@ fn fill(programs: &Programs, folder: &Path, postgres: &Postgres) -> Result<()> {
         project::output(&mut import(programs, folder, url))?;
     }
     postgres.settle(SERVED)?;
-    postgres.copy(SERVED, LIMITS)?;
-    postgres.copy(SERVED, FILLED)?;
-    postgres.settle(LIMITS)?;
+    for copy in [WRITTEN, LIMITS, FILLED] {
+        postgres.copy(SERVED, copy)?;
+    }
     postgres.copy_out(FILLED)
 }
 
@@ -171,10 +172,11 @@ fn serve(
     data: &Data,
 ) -> Result<HashMap<On, Service>> {
     let mut services = HashMap::new();
-    let served = postgres.url(SERVED);
+    let (served, written) = (postgres.url(SERVED), postgres.url(WRITTEN));
     for (on, url) in [
         (On::Postgres, served.as_str()),
         (On::PostgresBig, &served),
+        (On::PostgresWritten, &written),
         (On::Sqlite, SQLITE),
         (On::SqliteBig, SQLITE),
     ] {

@@ -197,7 +197,7 @@ mod tests {
     /// Occupies a thread until the sender that it gives is used or dropped.
     async fn occupy(readers: &Readers) -> mpsc::Sender<()> {
         let (release, released) = mpsc::channel();
-        let (begin, begun) = oneshot::channel();
+        let (begin, started) = oneshot::channel();
         let readers = readers.clone();
         tokio::spawn(async move {
             let wait = move |_: &mut SqliteConnection| {
@@ -207,7 +207,7 @@ mod tests {
             };
             readers.run(wait).await
         });
-        begun.await.expect("it begins");
+        started.await.expect("it begins");
         release
     }
 
@@ -219,6 +219,29 @@ mod tests {
             let (one, other) = tokio::join!(readers.run(one), readers.run(one));
             assert_eq!((one.expect("an answer"), other.expect("an answer")), (1, 1));
         }
+    }
+
+    #[tokio::test]
+    async fn whoever_takes_a_read_sees_to_it_that_those_behind_it_are_taken() {
+        let (readers, _folder) = readers(2);
+        // As if somebody were on the way: so that both reads wait, and none has roused a thread.
+        readers.0.0.lock().rousing = true;
+        let (release, released) = mpsc::channel::<()>();
+        let hanging = readers.run(move |_| {
+            let _ = released.recv();
+            Ok(())
+        });
+        let rousing = async {
+            readers.0.0.lock().rousing = false;
+            readers.0.0.rouse(readers.0.0.lock());
+        };
+        let behind = async {
+            let answer = readers.run(one).await;
+            drop(release);
+            answer
+        };
+        let (_, answer, ()) = tokio::join!(biased; hanging, behind, rousing);
+        assert_eq!(answer.expect("an answer"), 1);
     }
 
     #[tokio::test]

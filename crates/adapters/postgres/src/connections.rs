@@ -20,15 +20,19 @@ const LOOKS: usize = 4;
 const WRITES_PER_LANE: usize = 4;
 
 const READS: &[(&str, &str)] = &[("use", "reads")];
+const LONG_READS: &[(&str, &str)] = &[("use", "long reads")];
 const WRITES: &[(&str, &str)] = &[("use", "writes")];
 
 /// Reads and writes have connections of their own, so that no read waits until a write is on the disk.
 pub(crate) struct Connections {
     reads: Lanes,
     writes: Lanes,
+    /// For long answers: those behind one would wait until it is through.
+    long_reads: Lanes,
     /// For looking how the database is: it must not wait behind users, nor they behind it, and it must not have their
     /// connections live where it looks from.
     looks: Lanes,
+    acquire_limit: Duration,
     limit: Duration,
 }
 
@@ -40,15 +44,17 @@ impl Connections {
     /// repeated on another.
     pub(crate) fn new(connector: &Connector, lanes: usize) -> Self {
         Self {
-            reads: Lanes::new(connector.clone(), None, lanes, READS_PER_LANE),
+            reads: Lanes::new(connector.planning_once(), None, lanes, READS_PER_LANE),
             writes: Lanes::new(connector.clone(), Handle::try_current().ok(), lanes, WRITES_PER_LANE),
+            long_reads: Lanes::new(connector.planning_once(), None, lanes, READS_PER_LANE),
             looks: Lanes::new(connector.clone(), Handle::try_current().ok(), 1, LOOKS),
+            acquire_limit: connector.limits().acquire,
             limit: connector.limits().statement,
         }
     }
 
     pub(crate) fn measurements(&self) -> Vec<Measurement> {
-        [(READS, &self.reads), (WRITES, &self.writes)]
+        [(READS, &self.reads), (LONG_READS, &self.long_reads), (WRITES, &self.writes)]
             .into_iter()
             .flat_map(|(labels, lanes)| {
                 let gauge =
@@ -66,12 +72,30 @@ impl Connections {
             .collect()
     }
 
+    /// For a read with its repetitions.
+    pub(crate) fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    /// For a turn.
+    pub(crate) fn acquire_limit(&self) -> Duration {
+        self.acquire_limit
+    }
+
     /// Runs a read, and once more when a connection broke on the way. That is safe for whatever changes nothing.
     pub(crate) async fn read<T, F: Future<Output = Result<T, QueryError>>>(
         &self,
         query: impl Fn(Arc<Connection>) -> F,
     ) -> Result<T, RepositoryError> {
         self.read_on(&self.reads, query).await
+    }
+
+    /// The same for one whose answer may be long.
+    pub(crate) async fn read_long<T, F: Future<Output = Result<T, QueryError>>>(
+        &self,
+        query: impl Fn(Arc<Connection>) -> F,
+    ) -> Result<T, RepositoryError> {
+        self.read_on(&self.long_reads, query).await
     }
 
     /// The same for what no user waits for.
@@ -110,6 +134,7 @@ impl Connections {
         if result.as_ref().is_err_and(takes_no_writes) {
             // It has become a standby. What a pooler still holds open leads to it, too.
             self.reads.discard_all();
+            self.long_reads.discard_all();
             self.writes.discard_all();
         }
         result

@@ -18,7 +18,10 @@ pub(crate) type Driver = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>
 
 /// Everything it takes to connect. Clones share it.
 #[derive(Clone)]
-pub(crate) struct Connector(Arc<Inner>);
+pub(crate) struct Connector {
+    inner: Arc<Inner>,
+    plans_once: bool,
+}
 
 pub(crate) struct Inner {
     /// One for each host.
@@ -36,32 +39,37 @@ pub(crate) struct Inner {
 
 impl Connector {
     pub(crate) fn new(inner: Inner) -> Self {
-        Self(Arc::new(inner))
+        Self { inner: Arc::new(inner), plans_once: false }
+    }
+
+    /// For connections whose every statement has one good plan, whatever its values: it is planned once.
+    pub(crate) fn planning_once(&self) -> Self {
+        Self { plans_once: true, ..self.clone() }
     }
 
     pub(crate) fn hosts(&self) -> &[Config] {
-        &self.0.hosts
+        &self.inner.hosts
     }
 
     pub(crate) fn limits(&self) -> &Limits {
-        &self.0.limits
+        &self.inner.limits
     }
 
     pub(crate) fn prepares(&self) -> bool {
-        self.0.prepared_statements
+        self.inner.prepared_statements
     }
 
     /// Connects to the first of several hosts that will do, beginning with the one that did last.
     pub(crate) async fn connect(&self) -> Result<(Client, Driver), RepositoryError> {
-        let count = self.0.hosts.len();
-        let last = self.0.last.load(Ordering::Relaxed);
+        let count = self.inner.hosts.len();
+        let last = self.inner.last.load(Ordering::Relaxed);
         let mut failure = RepositoryError::Unavailable("the URL names no host".into());
         for index in (last..last + count).map(|index| index % count) {
-            let Some(host) = self.0.hosts.get(index) else { continue };
-            let limit = self.0.limits.connect;
+            let Some(host) = self.inner.hosts.get(index) else { continue };
+            let limit = self.inner.limits.connect;
             match timeout(limit, self.connect_to(host.clone())).await {
                 Ok(Ok(connected)) => {
-                    self.0.last.store(index, Ordering::Relaxed);
+                    self.inner.last.store(index, Ordering::Relaxed);
                     return Ok(connected);
                 }
                 Ok(Err(error)) => failure = error,
@@ -72,7 +80,7 @@ impl Connector {
     }
 
     async fn connect_to(&self, mut config: Config) -> Result<(Client, Driver), RepositoryError> {
-        if let Some(file) = &self.0.password_file {
+        if let Some(file) = &self.inner.password_file {
             let password = tokio::fs::read_to_string(file).await;
             let password = password.map_err(|error| {
                 let place = file.display();
@@ -83,7 +91,7 @@ impl Connector {
             // Files end with a line break, and no password does.
             config.password(password.trim_end_matches(['\r', '\n']));
         }
-        match &self.0.tls {
+        match &self.inner.tls {
             None => {
                 let (client, connection) = config.connect(NoTls).await.map_err(driver_failed)?;
                 Ok((client, Box::pin(connection)))
@@ -100,16 +108,18 @@ impl Connector {
     ///
     /// Behind a pooler they would be set for whoever gets the session next.
     pub(crate) async fn set_up(&self, client: &Client) -> Result<(), RepositoryError> {
-        if !self.0.prepared_statements {
+        if !self.inner.prepared_statements {
             return Ok(());
         }
-        let statement = self.0.limits.statement.as_millis();
+        let statement = self.inner.limits.statement.as_millis();
         let lock = statement / 2;
+        let plans = if self.plans_once { "force_generic_plan" } else { "auto" };
         let settings = format!(
             "SET statement_timeout = {statement}; SET lock_timeout = {lock}; \
-             SET default_transaction_isolation = 'read committed'"
+             SET default_transaction_isolation = 'read committed'; \
+             SET plan_cache_mode = {plans}; SET jit = off"
         );
-        let limit = self.0.limits.connect;
+        let limit = self.inner.limits.connect;
         let setting = timeout(limit, client.batch_execute(&settings)).await;
         setting.map_err(|_| timed_out(limit))?.map_err(driver_failed)
     }

@@ -4,6 +4,8 @@ use std::sync::atomic::AtomicUsize;
 
 use crate::connections::Connections;
 use crate::connector::{Connector, Inner};
+use crate::gathered::{Lists, Versions};
+use crate::gathering::Gathering;
 use crate::limits::Limits;
 use crate::probing::Probing;
 use crate::url::{self, InvalidUrl};
@@ -42,6 +44,8 @@ impl PostgresSettings {
 pub struct PostgresDatabase {
     pub(crate) connector: Connector,
     pub(crate) connections: Arc<Connections>,
+    pub(crate) lists: Arc<Gathering<Lists>>,
+    pub(crate) versions: Arc<Gathering<Versions>>,
     pub(crate) probing: Arc<Probing>,
 }
 
@@ -62,7 +66,15 @@ impl PostgresDatabase {
             limits: settings.limits,
         });
         let connections = Arc::new(Connections::new(&connector, settings.max_connections));
-        Ok(Self { connector, connections, probing: Arc::default() })
+        let (lists, versions) =
+            (Gathering::new(settings.max_connections), Gathering::new(settings.max_connections));
+        Ok(Self {
+            connector,
+            connections,
+            lists: Arc::new(lists),
+            versions: Arc::new(versions),
+            probing: Arc::default(),
+        })
     }
 
     /// How many hosts the URL names.

@@ -13,10 +13,13 @@ use tokio::time::timeout;
 use crate::connection::Connection;
 use crate::connector::Connector;
 use crate::error::QueryError;
-use crate::pace::Pace;
+use crate::gathering::thread_number;
+use crate::pace::{Asked, PATIENCE, Pace};
 
-/// A connection on which a statement has waited for so long in vain is replaced: it costs little.
-const PATIENCE: Duration = Duration::from_millis(1_500);
+/// A lane that is driven by another thread is taken when those of this one have so many more to do.
+const ELSEWHERE: usize = 4;
+/// No thread has this number.
+const ANYWHERE: usize = usize::MAX;
 /// How long a statement that was given up may still be under way.
 const FENCE_LIMIT: Duration = Duration::from_secs(4);
 
@@ -29,11 +32,12 @@ pub(crate) struct Lanes {
     /// Where connections live; where they are first needed when `None`.
     runtime: Option<Handle>,
     all: Box<[Lane]>,
-    next: AtomicUsize,
 }
 
 struct Lane {
     current: ArcSwapOption<Connection>,
+    /// The thread that drives it, and [`ANYWHERE`] if that is none of those that ask.
+    home: AtomicUsize,
     /// Held while connecting, so that many requests make one connection; when an attempt failed last.
     connecting: Mutex<Option<Instant>>,
     /// Room for statements.
@@ -51,7 +55,7 @@ impl Lanes {
         statements_per_lane: usize,
     ) -> Self {
         let all = (0..lanes.max(1)).map(|_| Lane::new(statements_per_lane)).collect();
-        Self { connector, runtime, all, next: AtomicUsize::new(0) }
+        Self { connector, runtime, all }
     }
 
     /// How many connections are open.
@@ -100,13 +104,14 @@ impl Lanes {
         Ok(Turn { lanes: self, lane, under_way: None, place: Some((room, asked)) })
     }
 
-    /// The lane on which the fewest wait; of equals, each in its turn.
+    /// The lane on which the fewest wait. What comes by a connection that another thread drives has to wake two threads, and
+    /// so such a lane counts for a few more.
     fn freest(&self) -> &Lane {
-        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.all.len();
-        let (before, from) = self.all.split_at(turn);
-        let in_turn = from.iter().chain(before);
+        let thread = thread_number();
+        let (before, from) = self.all.split_at(thread % self.all.len());
+        let lanes = from.iter().chain(before);
         #[expect(clippy::expect_used, reason = "there is at least one lane")]
-        in_turn.min_by_key(|lane| lane.pace.asked()).expect("a lane")
+        lanes.min_by_key(|lane| lane.pace.asked() + lane.distance(thread)).expect("a lane")
     }
 }
 
@@ -115,6 +120,7 @@ impl Lane {
         let room = Arc::new(Semaphore::new(statements));
         Self {
             current: ArcSwapOption::empty(),
+            home: AtomicUsize::new(ANYWHERE),
             connecting: Mutex::new(None),
             room,
             statements,
@@ -122,13 +128,18 @@ impl Lane {
         }
     }
 
-    /// Why there is no room. That it is busy shows in its going on: where nothing is connected, or nothing is answered, the
-    /// database is out of reach.
+    /// By how many waiting statements a lane counts as further away than it is long.
+    fn distance(&self, thread: usize) -> usize {
+        let home = self.home.load(Ordering::Relaxed);
+        if home == thread || home == ANYWHERE { 0 } else { ELSEWHERE }
+    }
+
+    /// Why there is no room: where nothing is connected, the database is out of reach.
     fn refusal(&self) -> RepositoryError {
-        if self.live().is_none() || self.pace.silence() > PATIENCE {
-            RepositoryError::Unavailable("the database does not answer those who came before".into())
+        if self.live().is_none() {
+            RepositoryError::Unavailable("there is no connection to the database".into())
         } else {
-            RepositoryError::Overloaded
+            self.pace.refusal()
         }
     }
 
@@ -167,6 +178,9 @@ impl Lane {
     async fn open(&self, lanes: &Lanes) -> Result<Arc<Connection>, RepositoryError> {
         let runtime = lanes.runtime.clone().unwrap_or_else(Handle::current);
         let connection = Arc::new(Connection::open(&lanes.connector, &runtime).await?);
+        if lanes.runtime.is_none() {
+            self.home.store(thread_number(), Ordering::Relaxed);
+        }
         self.current.store(Some(Arc::clone(&connection)));
         Ok(connection)
     }
@@ -190,22 +204,6 @@ pub(crate) struct Turn<'a> {
     lane: &'a Lane,
     under_way: Option<(Arc<Connection>, Instant)>,
     place: Option<(OwnedSemaphorePermit, Asked)>,
-}
-
-/// A statement that waits or is under way, for as long as this is held.
-struct Asked(Arc<Pace>);
-
-impl Asked {
-    /// And how long it will wait.
-    fn on(pace: &Arc<Pace>) -> (Duration, Self) {
-        (pace.ask(), Self(Arc::clone(pace)))
-    }
-}
-
-impl Drop for Asked {
-    fn drop(&mut self) {
-        self.0.leave();
-    }
 }
 
 impl Turn<'_> {

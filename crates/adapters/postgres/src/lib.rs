@@ -11,6 +11,8 @@ mod database;
 mod error;
 #[cfg(test)]
 mod explain;
+mod gathered;
+mod gathering;
 mod lanes;
 mod limits;
 mod list;

@@ -26,7 +26,7 @@ diesel::define_sql_function! {
 }
 
 pub(crate) async fn list(connection: Arc<Connection>, query: &ListQuery) -> Result<IcpList, QueryError> {
-    if query.is_for_everything() {
+    if query.is_for_everything() && query.max_bytes.is_none() {
         everything(connection, query.scope.member().as_str()).await
     } else {
         some(connection, query).await
@@ -76,14 +76,17 @@ async fn some(connection: Arc<Connection>, query: &ListQuery) -> Result<IcpList,
     let mut rows = pin!(connection.rows(&wanted(query).select(columns)).await?);
     let limit = query.limit.unwrap_or(usize::MAX);
     let (mut list, mut version) = (IcpList::default(), ListVersionBuilder::default());
-    let (mut end, mut has_more) = (None, false);
+    let max_bytes = query.max_bytes.unwrap_or(usize::MAX);
+    let (mut end, mut bytes, mut has_more) = (None, 0, false);
     while let Some(row) = rows.try_next().await? {
-        if list.icps.len() == limit {
+        if list.icps.len() == limit || bytes >= max_bytes {
             has_more = true;
             continue;
         }
         push_state(&mut version, &row)?;
-        list.icps.push(row.try_get(2)?);
+        let document: &str = row.try_get(2)?;
+        bytes += document.len();
+        list.icps.push(document);
         end = Some(row);
     }
     if has_more && let Some(row) = end {

@@ -1,7 +1,10 @@
 //! How fast a connection gets through what is asked on it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+use icp_ports::RepositoryError;
 
 /// A new time counts for an eighth of what is expected.
 const INERTIA: u64 = 8;
@@ -9,6 +12,9 @@ const INERTIA: u64 = 8;
 /// while a database that has become slow is slow again and again.
 const SURPRISE: u64 = 16;
 const MILLISECOND: u64 = 1_000_000;
+
+/// A connection on which a statement has waited for so long in vain is taken for broken.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(1_500);
 
 /// Knows how long the next statement would wait for those before it.
 pub(crate) struct Pace {
@@ -55,6 +61,11 @@ impl Pace {
     /// One that was sent at `sent` was answered. As they are answered one after the other, it took the time from when the one
     /// before it was through, if that was later.
     pub(crate) fn answered(&self, sent: Instant) {
+        self.answered_many(sent, 1);
+    }
+
+    /// So many that were sent together at `sent` were answered together.
+    pub(crate) fn answered_many(&self, sent: Instant, count: usize) {
         let nanos = |time: Instant| {
             u64::try_from(time.saturating_duration_since(self.start).as_nanos()).unwrap_or(u64::MAX)
         };
@@ -62,8 +73,33 @@ impl Pace {
         let began = self.last.swap(now, Ordering::Relaxed).max(nanos(sent));
         let expected = self.expected.load(Ordering::Relaxed);
         let most = expected.saturating_mul(SURPRISE).saturating_add(MILLISECOND);
-        let took = now.saturating_sub(began).min(most);
+        let took = (now.saturating_sub(began) / count.max(1) as u64).min(most);
         self.expected.store(expected - expected / INERTIA + took / INERTIA, Ordering::Relaxed);
+    }
+
+    /// Why there is no turn. That the database is busy shows in its going on: where nothing is answered, it is out of reach.
+    pub(crate) fn refusal(&self) -> RepositoryError {
+        if self.silence() > PATIENCE {
+            RepositoryError::Unavailable("the database does not answer those who came before".into())
+        } else {
+            RepositoryError::Overloaded
+        }
+    }
+}
+
+/// One that waits or is under way, for as long as this is held.
+pub(crate) struct Asked(Arc<Pace>);
+
+impl Asked {
+    /// And how long it will wait.
+    pub(crate) fn on(pace: &Arc<Pace>) -> (Duration, Self) {
+        (pace.ask(), Self(Arc::clone(pace)))
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.0.leave();
     }
 }
 

@@ -132,6 +132,66 @@ pub(super) async fn pages_come_to_the_whole_in_every_order(subject: Subject) {
     }
 }
 
+pub(super) async fn a_list_ends_with_the_icp_that_reaches_its_bytes(subject: Subject) {
+    let documents: Vec<_> = (1..=9).map(|number| icp(number).document()).collect();
+    subject.store(documents.clone()).await;
+    let two = documents.iter().take(2).map(|document| document.json().len()).sum();
+    for (max_bytes, expected) in [(1, 1), (two, 2), (two + 1, 3), (usize::MAX, 9)] {
+        let mut query = ListQuery { max_bytes: Some(max_bytes), ..query() };
+        let list = subject.repository.list(&query).await.expect("it lists");
+        assert_eq!(list.icps.len(), expected, "within {max_bytes} bytes");
+        assert_eq!(list.next.is_some(), expected < documents.len());
+        query.after = list.next;
+        if expected < documents.len() {
+            let rest = subject.repository.list(&query).await.expect("it lists");
+            let first = documents.iter().skip(expected).take(rest.icps.len());
+            assert_eq!(rest.icps.into_json(), array(first), "it goes on where the last one ended");
+        }
+        let whole = ListQuery { max_bytes: None, after: None, ..query.clone() };
+        let whole = subject.repository.list_version(&whole).await.expect("it lists");
+        query.after = None;
+        assert_eq!(subject.repository.list_version(&query).await.expect("it lists"), whole);
+    }
+}
+
+pub(super) async fn lists_of_every_length_are_whole(subject: Subject) {
+    // Around what adapters may take for short.
+    let mut stored = 0;
+    for length in [0, 1, 63, 64, 65, 66, 130] {
+        let more: Vec<_> = (stored + 1..=length).map(|number| icp(number).document()).collect();
+        subject.store(more).await;
+        stored = length;
+        let documents: Vec<_> = (1..=length).map(|number| icp(number).document()).collect();
+        let list = subject.repository.list(&query()).await.expect("it lists");
+        assert_eq!(list.icps.into_json(), array(&documents), "{length} ICPs");
+        assert_eq!(subject.repository.list_version(&query()).await.expect("it lists"), list.version);
+    }
+}
+
+pub(super) async fn many_who_ask_at_once_each_get_their_own(subject: Subject) {
+    let document = |number: u128| icp(number).with("userIds", [format!("user_{}", number % 7)]).document();
+    subject.store((1..=40).map(document)).await;
+    let repository = Arc::clone(&subject.repository);
+    let asking: Vec<_> = (0..300_u128)
+        .map(|asked| {
+            let repository = Arc::clone(&repository);
+            tokio::spawn(async move {
+                // One of eight has none.
+                let name = format!("user_{}", asked % 8);
+                let query = ListQuery::everything(Caller::user(user(&name)).list_scope());
+                let (list, version) = (repository.list(&query).await, repository.list_version(&query).await);
+                (asked % 8, list.expect("it lists"), version.expect("it lists"))
+            })
+        })
+        .collect();
+    for asked in asking {
+        let (whose, list, version) = asked.await.expect("it ends");
+        let own: Vec<_> = (1..=40).filter(|number| number % 7 == whose).map(document).collect();
+        assert_eq!(list.version, version);
+        assert_eq!(list.icps.into_json(), array(&own), "user_{whose}");
+    }
+}
+
 pub(super) async fn a_page_starts_after_its_place_also_when_that_icp_is_gone(subject: Subject) {
     subject.store((1..=9).map(|number| icp(number).document())).await;
     let mut query = ListQuery { limit: Some(3), ..query() };

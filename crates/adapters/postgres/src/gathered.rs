@@ -1,0 +1,113 @@
+//! The lists of several users in one statement.
+
+use std::marker::PhantomData;
+use std::pin::pin;
+use std::sync::Arc;
+
+use diesel::QueryResult;
+use diesel::pg::Pg;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{Array, BigInt, Text, Uuid as SqlUuid};
+use futures_util::TryStreamExt as _;
+use icp_domain::IcpId;
+use icp_ports::{IcpList, ListVersion, ListVersionBuilder};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use crate::connection::Connection;
+use crate::error::QueryError;
+use crate::gathering::Gathered;
+
+/// Who has more ICPs than this has a statement to themselves, so that nobody waits for the lists of others for long. It
+/// stands in the statements once more, with one added.
+const MOST: usize = 64;
+
+/// The whole list of each user, oldest first; `None` where it is longer than [`MOST`].
+pub(crate) struct Lists;
+
+/// The state of each user's list; `None` where it is longer.
+pub(crate) struct Versions;
+
+/// Declares a statement that looks something up for each of several users: a walk along the primary key of `icp_members`,
+/// which is the order of the list, and a look-up by id for each.
+macro_rules! for_each_member {
+    ($name:ident -> $result:ty, $columns:literal) => {
+        #[derive(Debug)]
+        struct $name<'a>(&'a [&'a str], PhantomData<$result>);
+
+        impl QueryId for $name<'_> {
+            type QueryId = $name<'static>;
+            const HAS_STATIC_QUERY_ID: bool = true;
+        }
+
+        impl Query for $name<'_> {
+            type SqlType = $result;
+        }
+
+        impl QueryFragment<Pg> for $name<'_> {
+            fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+                out.push_sql("SELECT asked.place, list.* FROM unnest(");
+                out.push_bind_param::<Array<Text>, _>(&self.0)?;
+                out.push_sql(concat!(
+                    ") WITH ORDINALITY AS asked (member, place) CROSS JOIN LATERAL (SELECT ",
+                    $columns,
+                    " FROM icp_members INNER JOIN icps ON icps.id = icp_members.icp_id \
+                     WHERE icp_members.user_id = asked.member \
+                     ORDER BY icp_members.created_at, icp_members.icp_id LIMIT 65) AS list"
+                ));
+                Ok(())
+            }
+        }
+    };
+}
+
+for_each_member!(ListsOf -> (BigInt, SqlUuid, BigInt, Text), "icp_members.icp_id, icps.version, icps.document");
+for_each_member!(VersionsOf -> (BigInt, SqlUuid, BigInt), "icp_members.icp_id, icps.version");
+
+impl Gathered for Lists {
+    type Answer = Option<IcpList>;
+
+    async fn ask(connection: Arc<Connection>, members: &[&str]) -> Result<Vec<Self::Answer>, QueryError> {
+        let mut lists = Vec::new();
+        lists.resize_with(members.len(), || (IcpList::default(), ListVersionBuilder::default()));
+        let mut rows = pin!(connection.rows(&ListsOf(members, PhantomData)).await?);
+        while let Some(row) = rows.try_next().await? {
+            let Some((list, version)) = of_row(&mut lists, &row)? else { continue };
+            push_state(version, &row)?;
+            list.icps.push(row.try_get(3)?);
+        }
+        let finish = |(mut list, version): (IcpList, ListVersionBuilder)| {
+            list.version = version.finish(false);
+            (list.icps.len() <= MOST).then_some(list)
+        };
+        Ok(lists.into_iter().map(finish).collect())
+    }
+}
+
+impl Gathered for Versions {
+    type Answer = Option<ListVersion>;
+
+    async fn ask(connection: Arc<Connection>, members: &[&str]) -> Result<Vec<Self::Answer>, QueryError> {
+        let mut versions = vec![(0, ListVersionBuilder::default()); members.len()];
+        let mut rows = pin!(connection.rows(&VersionsOf(members, PhantomData)).await?);
+        while let Some(row) = rows.try_next().await? {
+            let Some((count, version)) = of_row(&mut versions, &row)? else { continue };
+            push_state(version, &row)?;
+            *count += 1;
+        }
+        let finish =
+            |(count, version): (usize, ListVersionBuilder)| (count <= MOST).then(|| version.finish(false));
+        Ok(versions.into_iter().map(finish).collect())
+    }
+}
+
+/// What a row belongs to: its first column counts from 1.
+fn of_row<'a, T>(answers: &'a mut [T], row: &Row) -> Result<Option<&'a mut T>, QueryError> {
+    let place = usize::try_from(row.try_get::<_, i64>(0)?).unwrap_or_default();
+    Ok(place.checked_sub(1).and_then(|index| answers.get_mut(index)))
+}
+
+fn push_state(version: &mut ListVersionBuilder, row: &Row) -> Result<(), QueryError> {
+    version.push(IcpId::from(row.try_get::<_, Uuid>(1)?), row.try_get::<_, i64>(2)?.into());
+    Ok(())
+}

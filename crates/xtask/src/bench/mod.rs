@@ -41,7 +41,7 @@ const RESULT: &str = "bench/results.json";
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Options {
     /// How often everything is measured
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
     /// How long each measurement takes
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=30))]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::thread::sleep;
+use std::thread::{self, sleep};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -87,7 +87,17 @@ impl Stage {
             let token = project::output(command.args(["token", "--ttl", "1d", "--user", &user]))?;
             Ok((user, token.trim().to_owned()))
         };
-        users.into_iter().map(token).collect()
+        // Each takes a process, and there are hundreds.
+        let share = users.len().div_ceil(thread::available_parallelism().map_or(1, usize::from));
+        thread::scope(|scope| {
+            let makers: Vec<_> = users
+                .chunks(share)
+                .map(|users| scope.spawn(|| users.iter().cloned().map(token).collect::<Result<Vec<_>>>()))
+                .collect();
+            let made =
+                makers.into_iter().map(|maker| maker.join().unwrap_or_else(|_| bail!("a thread panicked")));
+            Ok(made.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+        })
     }
 
     fn check(&mut self, data: &Data, tokens: &Tokens, scenarios: &[Scenario]) -> Result<()> {

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use icp_testkit::postgres::{Binaries, DATABASE_URL_VARIABLE, Server};
 
 use crate::tools::{self, Variable};
-use crate::{bench, install, project, say};
+use crate::{install, project, say};
 
 const BEYOND_RUST: [&str; 10] = [
     "test",
@@ -33,24 +33,11 @@ pub(crate) fn clients(arguments: &[String]) -> Result<ExitCode> {
 /// All of both; what is missing is missed at once, not after half an hour.
 pub(crate) fn all() -> Result<ExitCode> {
     let tools = tools::prepare()?;
-    tools::load_generator()?;
-    let tests = on_a_server(|server| {
+    on_a_server(|server| {
         let code = cargo(&cargo_arguments(&[]), server)?;
         let clients = cargo_clients(&[], &[server, &tools].concat())?;
         Ok(if code == ExitCode::SUCCESS { clients } else { code })
-    })?;
-    let bench = bench_that_works()?;
-    Ok(if tests == ExitCode::SUCCESS { bench } else { tests })
-}
-
-/// Not how fast anything is, but that it can be measured, and that every answer is right.
-fn bench_that_works() -> Result<ExitCode> {
-    if !cfg!(target_os = "linux") {
-        say("skipped: the bench reads what requests cost from /proc, which only Linux has");
-        return Ok(ExitCode::SUCCESS);
-    }
-    say("cargo xtask bench --quick");
-    bench::run(&bench::Options::quick())
+    })
 }
 
 /// The server goes with its `Drop`, or with its guard should we be killed.

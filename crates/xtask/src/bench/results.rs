@@ -13,6 +13,9 @@ use super::measure::Measured;
 use super::scenarios::Scenario;
 use super::statistics::{median, ratio, spread};
 
+/// The kernel's own work for nobody in particular is about a tenth of it.
+const MUCH_ELSE: f64 = 0.2;
+
 #[derive(Debug, Serialize)]
 pub(super) struct Results {
     pub(super) date: String,
@@ -60,6 +63,12 @@ impl Results {
     /// Whether every request had the answer that it must have.
     pub(super) fn are_sound(&self) -> bool {
         self.scenarios.iter().all(|summary| summary.median.failed == 0)
+    }
+
+    /// The CPUs that something else used, where that is enough to spoil the figures.
+    pub(super) fn much_else(&self) -> Option<f64> {
+        let others: Vec<_> = self.scenarios.iter().map(|summary| summary.median.other_cpus).collect();
+        median(&others).filter(|others| *others > MUCH_ELSE)
     }
 
     pub(super) fn write(&self, file: &Path) -> Result<()> {

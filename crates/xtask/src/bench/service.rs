@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
@@ -61,9 +62,14 @@ impl Programs {
     }
 }
 
+/// Waits until nobody holds the other end of its input, and then ends a process.
+const GUARD: &str = "cat >/dev/null; kill -s KILL \"$1\"";
+
 #[derive(Debug)]
 pub(super) struct Service {
     child: Child,
+    /// Ends it should we be killed: there is no `Drop` then.
+    guard: Child,
     /// Host and port.
     address: String,
     /// Kept open: it may have more to say.
@@ -76,11 +82,17 @@ impl Service {
         let file = File::create(log).with_context(|| format!("making {}", log.display()))?;
         let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(file);
         let mut child = command.spawn().with_context(|| format!("running {command:?}"))?;
+        let guard = guard(child.id());
+        if guard.is_err() {
+            let _ = child.kill();
+        }
+        let guard = guard?;
         let mut greeting = BufReader::new(child.stdout.take().context("its output is piped")?);
         let mut line = String::new();
         greeting.read_line(&mut line).context("reading where it listens")?;
         let address = line.trim().split_once(" listens on http://").map(|(_, address)| address.to_owned());
-        let service = Self { child, address: address.clone().unwrap_or_default(), _greeting: greeting };
+        let service =
+            Self { child, guard, address: address.clone().unwrap_or_default(), _greeting: greeting };
         if address.is_none() {
             bail!("{command:?} does not listen: {}", fs::read_to_string(log).unwrap_or_default());
         }
@@ -107,8 +119,19 @@ impl Service {
     }
 }
 
+/// In a process group of its own, so that Ctrl-C does not reach it.
+fn guard(process: u32) -> Result<Child> {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", GUARD, "icp-bench-guard", &process.to_string()]).process_group(0);
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().context("starting the process that cleans up")
+}
+
+/// The guard goes first: the number of a process that has been waited for may be another's soon.
 impl Drop for Service {
     fn drop(&mut self) {
+        let _ = self.guard.kill();
+        let _ = self.guard.wait();
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

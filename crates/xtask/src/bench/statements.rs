@@ -65,15 +65,24 @@ impl Statement {
         let mut text = self.text.clone();
         // From the last on: `$1` begins `$10`.
         for (number, literal) in self.values.iter().enumerate().rev() {
-            let value = literal.trim_matches('\'');
-            let put = own.iter().find(|(from, _)| *from == value).map_or(literal.as_str(), |(_, to)| to);
-            text = text.replace(&format!("${}", number + 1), put);
+            let put =
+                own.iter().find_map(|(from, to)| put(literal, from, to)).unwrap_or_else(|| literal.clone());
+            text = text.replace(&format!("${}", number + 1), &put);
         }
         let missing = own.iter().find(|(_, to)| !text.contains(to));
         missing
             .map_or(Ok(()), |(from, _)| Err(from))
             .map_err(|from| anyhow::anyhow!("{from} is no value of {text}"))?;
         Some(text).filter(|text| !text.contains('$')).with_context(|| format!("values are missing: {self:?}"))
+    }
+}
+
+/// What goes in the place of a value, or of an array that holds nothing else.
+fn put(literal: &str, from: &str, to: &str) -> Option<String> {
+    let value = literal.trim_matches('\'');
+    match value.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+        Some(only) if only == from => Some(format!("ARRAY[{to}]::text[]")),
+        _ => (value == from).then(|| to.to_owned()),
     }
 }
 
@@ -102,6 +111,8 @@ mod tests {
         let statement = Statement { text: "SELECT $1, $2, $1".to_owned(), values };
         assert_eq!(statement.with(&[("7", ":user")]).expect("it has it"), "SELECT :user, 'f', :user");
         assert!(statement.with(&[("8", ":user")]).is_err(), "no value of the query");
+        let array = Statement { text: "SELECT unnest($1)".to_owned(), values: vec!["'{7}'".to_owned()] };
+        assert_eq!(array.with(&[("7", ":user")]).expect("it has it"), "SELECT unnest(ARRAY[:user]::text[])");
         let statement = Statement { text: "SELECT $1, $2".to_owned(), values: vec!["'7'".to_owned()] };
         assert!(statement.with(&[("7", ":user")]).is_err(), "a value is missing");
     }

@@ -1,7 +1,7 @@
 //! The few connections that all requests share.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use icp_ports::{Measured, Measurement, RepositoryError};
 use tokio::runtime::Handle;
@@ -23,11 +23,11 @@ const READS: &[(&str, &str)] = &[("use", "reads")];
 const LONG_READS: &[(&str, &str)] = &[("use", "long reads")];
 const WRITES: &[(&str, &str)] = &[("use", "writes")];
 
-/// Reads and writes have connections of their own, so that no read waits until a write is on the disk.
+/// Reads and writes have connections of their own, so that no read waits until a write is on the disk; and so have long reads,
+/// so that no short one waits until a long one is through.
 pub(crate) struct Connections {
     reads: Lanes,
     writes: Lanes,
-    /// For long answers: those behind one would wait until it is through.
     long_reads: Lanes,
     /// For looking how the database is: it must not wait behind users, nor they behind it, and it must not have their
     /// connections live where it looks from.
@@ -37,7 +37,7 @@ pub(crate) struct Connections {
 }
 
 impl Connections {
-    /// So many connections for reads, and as many for writes.
+    /// So many connections for short reads, as many for long ones, and as many for writes.
     ///
     /// Those for writes live on the present runtime, which is the process's own. Those for reads live where they are first
     /// needed, which is a worker's: that costs a third less CPU a read, and a read whose connection ends with its worker is
@@ -87,15 +87,16 @@ impl Connections {
         &self,
         query: impl Fn(Arc<Connection>) -> F,
     ) -> Result<T, RepositoryError> {
-        self.read_on(&self.reads, query).await
+        self.read_on(&self.reads, self.limit, query).await
     }
 
-    /// The same for one whose answer may be long.
+    /// The same for one whose answer may be long, within the time of a read that began then.
     pub(crate) async fn read_long<T, F: Future<Output = Result<T, QueryError>>>(
         &self,
+        began: Instant,
         query: impl Fn(Arc<Connection>) -> F,
     ) -> Result<T, RepositoryError> {
-        self.read_on(&self.long_reads, query).await
+        self.read_on(&self.long_reads, self.limit.saturating_sub(began.elapsed()), query).await
     }
 
     /// The same for what no user waits for.
@@ -103,12 +104,13 @@ impl Connections {
         &self,
         query: impl Fn(Arc<Connection>) -> F,
     ) -> Result<T, RepositoryError> {
-        self.read_on(&self.looks, query).await
+        self.read_on(&self.looks, self.limit, query).await
     }
 
     async fn read_on<T, F: Future<Output = Result<T, QueryError>>>(
         &self,
         lanes: &Lanes,
+        limit: Duration,
         query: impl Fn(Arc<Connection>) -> F,
     ) -> Result<T, RepositoryError> {
         let reading = async {
@@ -121,7 +123,7 @@ impl Connections {
                 result => result,
             }
         };
-        timeout(self.limit, reading).await.unwrap_or_else(|_| Err(timed_out(self.limit)))
+        timeout(limit, reading).await.unwrap_or_else(|_| Err(timed_out(self.limit)))
     }
 
     /// Runs a write once: of one whose connection breaks nobody knows whether it was done.

@@ -17,8 +17,8 @@ pub struct PostgresSettings {
     pub url: String,
     /// A file with the password, which counts before the URL's. It is read for each new connection.
     pub password_file: Option<PathBuf>,
-    /// How many connections reads share, at least one, and how many more writes. Imports, exports and migrations use one
-    /// more while they run.
+    /// How many connections short reads share, at least one, and how many more long reads and writes each. Imports, exports
+    /// and migrations use one more while they run.
     pub max_connections: usize,
     /// Whether statements are prepared once a connection. Not so where a pooler gives each transaction another session.
     pub prepared_statements: bool,

@@ -1,12 +1,11 @@
 //! The lists of several users in one statement.
 
-use std::marker::PhantomData;
 use std::pin::pin;
 use std::sync::Arc;
 
 use diesel::QueryResult;
 use diesel::pg::Pg;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{Array, BigInt, Text, Uuid as SqlUuid};
 use futures_util::TryStreamExt as _;
 use icp_domain::IcpId;
@@ -17,6 +16,7 @@ use uuid::Uuid;
 use crate::connection::Connection;
 use crate::error::QueryError;
 use crate::gathering::Gathered;
+use crate::statements::prepared_once;
 
 /// Who has more ICPs than this has a statement to themselves, so that nobody waits for the lists of others for long. It
 /// stands in the statements once more, with one added.
@@ -33,16 +33,9 @@ pub(crate) struct Versions;
 macro_rules! for_each_member {
     ($name:ident -> $result:ty, $columns:literal) => {
         #[derive(Debug)]
-        struct $name<'a>(&'a [&'a str], PhantomData<$result>);
+        struct $name<'a>(&'a [&'a str]);
 
-        impl QueryId for $name<'_> {
-            type QueryId = $name<'static>;
-            const HAS_STATIC_QUERY_ID: bool = true;
-        }
-
-        impl Query for $name<'_> {
-            type SqlType = $result;
-        }
+        prepared_once!($name -> $result);
 
         impl QueryFragment<Pg> for $name<'_> {
             fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
@@ -70,7 +63,7 @@ impl Gathered for Lists {
     async fn ask(connection: Arc<Connection>, members: &[&str]) -> Result<Vec<Self::Answer>, QueryError> {
         let mut lists = Vec::new();
         lists.resize_with(members.len(), || (IcpList::default(), ListVersionBuilder::default()));
-        let mut rows = pin!(connection.rows(&ListsOf(members, PhantomData)).await?);
+        let mut rows = pin!(connection.rows(&ListsOf(members)).await?);
         while let Some(row) = rows.try_next().await? {
             let Some((list, version)) = of_row(&mut lists, &row)? else { continue };
             push_state(version, &row)?;
@@ -89,7 +82,7 @@ impl Gathered for Versions {
 
     async fn ask(connection: Arc<Connection>, members: &[&str]) -> Result<Vec<Self::Answer>, QueryError> {
         let mut versions = vec![(0, ListVersionBuilder::default()); members.len()];
-        let mut rows = pin!(connection.rows(&VersionsOf(members, PhantomData)).await?);
+        let mut rows = pin!(connection.rows(&VersionsOf(members)).await?);
         while let Some(row) = rows.try_next().await? {
             let Some((count, version)) = of_row(&mut versions, &row)? else { continue };
             push_state(version, &row)?;
@@ -110,4 +103,31 @@ fn of_row<'a, T>(answers: &'a mut [T], row: &Row) -> Result<Option<&'a mut T>, Q
 fn push_state(version: &mut ListVersionBuilder, row: &Row) -> Result<(), QueryError> {
     version.push(IcpId::from(row.try_get::<_, Uuid>(1)?), row.try_get::<_, i64>(2)?.into());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ListsOf, VersionsOf};
+    use crate::explain::plan;
+    use crate::list::tests::filled;
+
+    /// All that there is is asked for once for each of a few users.
+    #[tokio::test]
+    async fn what_users_ask_together_costs_what_their_own_icps_cost_however_many_there_are() {
+        let (small, _kept) = filled(1_000).await;
+        let (large, _kept_too) = filled(50_000).await;
+        let values = "'{user_17,user_3,user_170,nobody}'";
+        let (lists, versions) = (ListsOf(&[]), VersionsOf(&[]));
+        let few = plan(&small, &lists, "text[]", values).await.1;
+        let few_versions = plan(&small, &versions, "text[]", values).await.1;
+        for (few, (plan, many)) in [
+            (few, plan(&large, &lists, "text[]", values).await),
+            (few_versions, plan(&large, &versions, "text[]", values).await),
+        ] {
+            assert!(plan.contains("using icp_members_pkey"), "{plan}");
+            assert!(plan.contains("using icps_pkey"), "{plan}");
+            assert!(!plan.contains("Sort") && !plan.contains("Seq Scan"), "the index has the order:\n{plan}");
+            assert!(many <= few + few / 2, "{few} pages have become {many}:\n{plan}");
+        }
+    }
 }

@@ -61,6 +61,14 @@ struct Waiting<A> {
     reply: oneshot::Sender<Result<A, RepositoryError>>,
 }
 
+/// A place in a queue.
+struct Place<G: Gathered> {
+    number: u64,
+    answer: oneshot::Receiver<Result<G::Answer, RepositoryError>>,
+    /// What has to be started for it, when nothing is under way.
+    to_start: Option<UnderWay<G>>,
+}
+
 impl<G: Gathered> Gathering<G> {
     pub(crate) fn new(threads: usize) -> Self {
         Self((0..threads.max(1)).map(|_| Arc::new(Queue::new())).collect())
@@ -72,21 +80,39 @@ impl<G: Gathered> Gathering<G> {
         connections: &Arc<Connections>,
         member: &str,
     ) -> Result<G::Answer, RepositoryError> {
-        #[expect(clippy::expect_used, reason = "there is at least one queue")]
-        let queue = self.0.get(thread_number() % self.0.len()).expect("a queue");
+        match self.ask_once(connections, member).await {
+            Some(answer) => answer,
+            None => self.ask_once(connections, member).await.unwrap_or_else(|| {
+                Err(RepositoryError::Unavailable("the threads that asked have ended".into()))
+            }),
+        }
+    }
+
+    /// `None` when the thread that asked ended before the answer came.
+    async fn ask_once(
+        &self,
+        connections: &Arc<Connections>,
+        member: &str,
+    ) -> Option<Result<G::Answer, RepositoryError>> {
+        let queue = self.0.get(thread_number() % self.0.len())?;
         let (limit, acquire) = (connections.limit(), connections.acquire_limit());
         let (wait, _asked) = Asked::on(&queue.pace);
         if wait > acquire {
-            return Err(RepositoryError::Overloaded);
+            return Some(Err(RepositoryError::Overloaded));
         }
-        let (number, mut answer) = queue.join(connections, member);
-        let answered = match timeout(acquire, &mut answer).await {
-            Ok(answered) => answered,
-            Err(_) if queue.is_waiting(number) => return Err(queue.pace.refusal()),
-            Err(_) => timeout(limit, answer).await.map_err(|_| timed_out(limit))?,
-        };
-        answered
-            .unwrap_or_else(|_| Err(RepositoryError::Unavailable("the thread that asked has ended".into())))
+        let Place { number, mut answer, to_start } = queue.join(member);
+        if let Some(under_way) = to_start {
+            // A task of its own: whoever asked first may hang up.
+            tokio::spawn(under_way.serve(Arc::clone(connections)));
+        }
+        match timeout(acquire, &mut answer).await {
+            Ok(answered) => answered.ok(),
+            Err(_) if queue.is_waiting(number) => Some(Err(queue.pace.refusal())),
+            Err(_) => match timeout(limit.saturating_sub(acquire), answer).await {
+                Ok(answered) => answered.ok(),
+                Err(_) => Some(Err(timed_out(limit))),
+            },
+        }
     }
 }
 
@@ -100,29 +126,24 @@ impl<G: Gathered> Queue<G> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The number of the place in the queue, and where the answer will come.
-    fn join(
-        self: &Arc<Self>,
-        connections: &Arc<Connections>,
-        member: &str,
-    ) -> (u64, oneshot::Receiver<Result<G::Answer, RepositoryError>>) {
+    fn join(self: &Arc<Self>, member: &str) -> Place<G> {
         let (reply, answer) = oneshot::channel();
         let mut state = self.state();
         let number = state.taken + state.waiting.len() as u64;
         state.waiting.push_back(Waiting { member: member.to_owned(), reply });
-        if state.statements < STATEMENTS {
+        let to_start = (state.statements < STATEMENTS).then(|| {
             state.statements += 1;
-            // A task of its own: whoever asked first may hang up.
-            tokio::spawn(UnderWay(Arc::clone(self)).serve(Arc::clone(connections)));
-        }
-        (number, answer)
+            UnderWay { queue: Arc::clone(self), done: false }
+        });
+        Place { number, answer, to_start }
     }
 
     fn is_waiting(&self, number: u64) -> bool {
         number >= self.state().taken
     }
 
-    /// The next ones, without those who have hung up. When there are none, nothing is under way any more.
+    /// The next ones, without those who have hung up. When there are none, nothing is under way any more: that is settled
+    /// before anybody else can join, who would wait for it.
     fn next(&self) -> Option<Vec<Waiting<G::Answer>>> {
         let mut state = self.state();
         let mut company = Vec::with_capacity(state.waiting.len().min(COMPANY));
@@ -134,18 +155,26 @@ impl<G: Gathered> Queue<G> {
                 company.push(waiting);
             }
         }
-        (!company.is_empty()).then_some(company)
+        if company.is_empty() {
+            state.statements -= 1;
+            return None;
+        }
+        Some(company)
     }
 }
 
 /// Asks for those who wait, for as long as there are any.
-struct UnderWay<G: Gathered>(Arc<Queue<G>>);
+struct UnderWay<G: Gathered> {
+    queue: Arc<Queue<G>>,
+    done: bool,
+}
 
 impl<G: Gathered> UnderWay<G> {
-    async fn serve(self, connections: Arc<Connections>) {
-        while let Some(company) = self.0.next() {
+    async fn serve(mut self, connections: Arc<Connections>) {
+        while let Some(company) = self.queue.next() {
             self.answer(&connections, company).await;
         }
+        self.done = true;
     }
 
     async fn answer(&self, connections: &Connections, company: Vec<Waiting<G::Answer>>) {
@@ -153,7 +182,7 @@ impl<G: Gathered> UnderWay<G> {
         let asked = Instant::now();
         match connections.read(|connection| G::ask(connection, &members)).await {
             Ok(answers) => {
-                self.0.pace.answered_many(asked, company.len());
+                self.queue.pace.answered_many(asked, company.len());
                 for (waiting, answer) in company.into_iter().zip(answers) {
                     // Whoever has hung up meanwhile needs none.
                     let _ = waiting.reply.send(Ok(answer));
@@ -178,10 +207,13 @@ impl<G: Gathered> UnderWay<G> {
     }
 }
 
-/// However it ends, also with its thread: nobody must wait for it then.
+/// It may be cut short, by the end of its thread: nobody must wait for it then.
 impl<G: Gathered> Drop for UnderWay<G> {
     fn drop(&mut self) {
-        let mut state = self.0.state();
+        if self.done {
+            return;
+        }
+        let mut state = self.queue.state();
         state.statements -= 1;
         if state.statements == 0 {
             state.taken += state.waiting.len() as u64;
@@ -238,4 +270,96 @@ pub(crate) fn thread_number() -> usize {
         NUMBER.set(Some(number));
         number
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use icp_ports::RepositoryError;
+    use tokio::sync::oneshot::error::TryRecvError;
+
+    use super::{COMPANY, Gathered, Place, Queue};
+    use crate::connection::Connection;
+    use crate::error::QueryError;
+    use crate::gathered::Versions;
+    use crate::{PostgresDatabase, PostgresSettings};
+
+    fn queue() -> Arc<Queue<Versions>> {
+        Arc::new(Queue::new())
+    }
+
+    #[test]
+    fn who_comes_meanwhile_goes_with_the_next() {
+        let queue = queue();
+        let first = queue.join("user_ada");
+        assert_eq!(queue.next().map(|company| company.len()), Some(1), "it waits for no company");
+        let others: Vec<_> = (0..=COMPANY).map(|_| queue.join("user_bob")).collect();
+        assert!(first.to_start.is_some() && others.iter().all(|place| place.to_start.is_none()));
+        assert!(!queue.is_waiting(first.number) && others.iter().all(|place| queue.is_waiting(place.number)));
+        let lengths = [(); 2].map(|()| queue.next().map(|company| company.len()));
+        assert_eq!(lengths, [Some(COMPANY), Some(1)]);
+    }
+
+    #[test]
+    fn who_comes_when_the_last_has_just_been_answered_is_asked_anew() {
+        let queue = queue();
+        let first = queue.join("user_ada");
+        drop(queue.next());
+        assert!(queue.next().is_none());
+        // What was under way is still held, as when another thread comes at that moment.
+        let next = queue.join("user_bob");
+        assert!(next.to_start.is_some());
+        let under_way = first.to_start.map(|mut under_way| {
+            under_way.done = true;
+            under_way
+        });
+        drop(under_way);
+        assert!(queue.is_waiting(next.number), "it was not thrown out");
+    }
+
+    /// Counts who is asked for together, and fails for one of them.
+    struct Fussy;
+
+    impl Gathered for Fussy {
+        type Answer = usize;
+
+        async fn ask(_: Arc<Connection>, members: &[&str]) -> Result<Vec<usize>, QueryError> {
+            if members.contains(&"user_broken") {
+                return Err(diesel::result::Error::NotFound.into());
+            }
+            Ok(vec![members.len(); members.len()])
+        }
+    }
+
+    #[tokio::test]
+    async fn what_one_has_does_not_fail_the_others() {
+        let server = icp_testkit::postgres::shared().database();
+        let database = PostgresDatabase::new(&PostgresSettings::new(server.url())).expect("a URL");
+        let queue = Arc::new(Queue::<Fussy>::new());
+        let [ada, broken, bob] = ["user_ada", "user_broken", "user_bob"].map(|member| queue.join(member));
+        ada.to_start.expect("nothing is under way").serve(Arc::clone(&database.connections)).await;
+        assert_eq!(ada.answer.await.expect("an answer").ok(), Some(1));
+        assert!(matches!(broken.answer.await, Ok(Err(RepositoryError::Backend(_)))));
+        assert_eq!(bob.answer.await.expect("an answer").ok(), Some(1));
+    }
+
+    #[test]
+    fn who_has_hung_up_is_not_asked_for() {
+        let queue = queue();
+        let kept = queue.join("user_ada");
+        drop(queue.join("user_bob").answer);
+        let members = queue.next().map(|company| company.into_iter().map(|waiting| waiting.member).collect());
+        assert_eq!(members, Some(vec!["user_ada".to_owned()]));
+        assert!(kept.to_start.is_some());
+    }
+
+    #[test]
+    fn nobody_waits_for_what_was_cut_short() {
+        let queue = queue();
+        let Place { mut answer, to_start, .. } = queue.join("user_ada");
+        drop(to_start);
+        assert_eq!(answer.try_recv().err(), Some(TryRecvError::Closed));
+        assert!(queue.join("user_ada").to_start.is_some(), "and who comes next is asked for");
+    }
 }

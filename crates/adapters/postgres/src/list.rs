@@ -204,7 +204,7 @@ fn in_order<'a>(mut wanted: Wanted<'a>, query: &'a ListQuery) -> Wanted<'a> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use icp_testkit::postgres;
     use tokio_postgres::Client;
 
@@ -221,7 +221,7 @@ mod tests {
         SELECT 'user_' || (row_number() OVER (ORDER BY id) / 5), created_at, id FROM icps
         UNION SELECT 'other_' || (row_number() OVER (ORDER BY id) / 5), created_at, id FROM icps;";
 
-    async fn filled(icps: i32) -> (Client, postgres::Database) {
+    pub(crate) async fn filled(icps: i32) -> (Client, postgres::Database) {
         let (client, database) = migrated().await;
         client.execute(FILL, &[&icps]).await.expect("it fills");
         client.execute(MEMBERS, &[]).await.expect("it fills");

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use diesel::dsl::exists;
@@ -27,13 +28,14 @@ impl IcpReader for PostgresDatabase {
         if is_nobodys(member) {
             return Ok(IcpList { version: nothing(), ..IcpList::default() });
         }
+        let began = Instant::now();
         if query.is_for_everything()
             && query.max_bytes.is_none()
             && let Some(list) = self.lists.ask(&self.connections, member).await?
         {
             return Ok(list);
         }
-        self.connections.read_long(|connection| list::list(connection, query)).await
+        self.connections.read_long(began, |connection| list::list(connection, query)).await
     }
 
     async fn list_version(&self, query: &ListQuery) -> Result<ListVersion, RepositoryError> {
@@ -41,12 +43,13 @@ impl IcpReader for PostgresDatabase {
         if is_nobodys(member) {
             return Ok(nothing());
         }
+        let began = Instant::now();
         if query.is_for_everything()
             && let Some(version) = self.versions.ask(&self.connections, member).await?
         {
             return Ok(version);
         }
-        self.connections.read_long(|connection| list::version(connection, query)).await
+        self.connections.read_long(began, |connection| list::version(connection, query)).await
     }
 
     async fn get(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<StoredIcp>, RepositoryError> {

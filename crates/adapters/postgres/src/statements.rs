@@ -8,11 +8,26 @@ use std::marker::PhantomData;
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 use diesel::pg::Pg;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{Array, BigInt, Bool, Bytea, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use icp_domain::{IcpChange, IcpDocument, IcpId, Timestamp, UserId};
 use icp_ports::{IdempotencyKey, Version};
 use uuid::Uuid;
+
+/// Makes a type a query whose text is always the same, so that a connection prepares it once.
+macro_rules! prepared_once {
+    ($name:ident -> $result:ty) => {
+        impl diesel::query_builder::QueryId for $name<'_> {
+            type QueryId = $name<'static>;
+            const HAS_STATIC_QUERY_ID: bool = true;
+        }
+
+        impl diesel::query_builder::Query for $name<'_> {
+            type SqlType = $result;
+        }
+    };
+}
+pub(crate) use prepared_once;
 
 /// Declares a statement: its values, which it finds as the columns of its first table `input`, its result and its text.
 macro_rules! statement {
@@ -21,14 +36,7 @@ macro_rules! statement {
         #[derive(Debug)]
         pub(crate) struct $name<'a> { $($field: $type,)+ lifetime: PhantomData<&'a ()> }
 
-        impl QueryId for $name<'_> {
-            type QueryId = $name<'static>;
-            const HAS_STATIC_QUERY_ID: bool = true;
-        }
-
-        impl Query for $name<'_> {
-            type SqlType = $result;
-        }
+        prepared_once!($name -> $result);
 
         impl QueryFragment<Pg> for $name<'_> {
             fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {

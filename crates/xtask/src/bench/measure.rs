@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::postgres::{FILLED, WRITTEN};
 use super::processes::{forget_peak, peak_megabytes};
+use super::requests::What;
 use super::scenarios::{On, Scenario, Work};
 use super::stage::Stage;
 use super::wrk;
@@ -42,30 +43,7 @@ struct Costs {
 
 pub(super) fn measure(stage: &Stage, scenario: &Scenario, seconds: u64, number: u64) -> Result<Measured> {
     match scenario.work {
-        Work::Requests { on, what, connections } => {
-            let (service, requests) = (stage.service(on)?, stage.requests.get(&(on, what)));
-            let requests = requests.context("its requests were not checked")?;
-            if on == On::PostgresWritten {
-                // Plans follow what is there now, not when the server gets round to looking.
-                stage.postgres.run(WRITTEN, &["ANALYZE"])?;
-            }
-            forget_peak(service.id());
-            let (outcome, costs) = costs_of(stage, Some(service.id()), || {
-                wrk::run(service.address(), requests, connections, seconds, number)
-            })?;
-            let (on_postgres, count) =
-                (matches!(on, On::Postgres | On::PostgresBig | On::PostgresWritten), outcome.requests);
-            Ok(Measured {
-                per_second: outcome.per_second(),
-                p50_ms: Some(outcome.p50_ms()),
-                p99_ms: Some(outcome.p99_ms()),
-                service_us: Some(each(costs.service, count)),
-                database_us: on_postgres.then(|| each(costs.database, count)),
-                peak_mb: Some(peak_megabytes(service.id())?),
-                failed: outcome.failures(),
-                other_cpus: costs.other(),
-            })
-        }
+        Work::Requests { on, what, connections } => requests(stage, (on, what), connections, seconds, number),
         Work::Pgbench { script, clients } => {
             let file = stage.scripts.get(&script).context("its script was not written")?;
             let (outcome, costs) =
@@ -85,6 +63,36 @@ pub(super) fn measure(stage: &Stage, scenario: &Scenario, seconds: u64, number: 
         }
         Work::Copy => Ok(filling(stage, || stage.postgres.copy_in(FILLED))?.0),
     }
+}
+
+fn requests(
+    stage: &Stage,
+    (on, what): (On, What),
+    connections: u16,
+    seconds: u64,
+    number: u64,
+) -> Result<Measured> {
+    let service = stage.service(on)?;
+    let requests = stage.requests.get(&(on, what)).context("its requests were not checked")?;
+    if on == On::PostgresWritten {
+        // Plans follow what is there now, not when the server gets round to looking.
+        stage.postgres.run(WRITTEN, &["ANALYZE"])?;
+    }
+    forget_peak(service.id());
+    let (outcome, costs) = costs_of(stage, Some(service.id()), || {
+        wrk::run(service.address(), requests, connections, seconds, number)
+    })?;
+    let on_postgres = matches!(on, On::Postgres | On::PostgresBig | On::PostgresWritten);
+    Ok(Measured {
+        per_second: outcome.per_second(),
+        p50_ms: Some(outcome.p50_ms()),
+        p99_ms: Some(outcome.p99_ms()),
+        service_us: Some(each(costs.service, outcome.requests)),
+        database_us: on_postgres.then(|| each(costs.database, outcome.requests)),
+        peak_mb: Some(peak_megabytes(service.id())?),
+        failed: outcome.failures(),
+        other_cpus: costs.other(),
+    })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "rows are far fewer than 2^52")]

@@ -41,6 +41,8 @@ enum Chore {
     },
     /// Measure the service beside what the same work costs without it; takes under five minutes
     Bench(bench::Options),
+    /// Measure what an operation costs as there are more ICPs, as a user has more, and as an ICP has more users
+    Growth(bench::growth::Options),
     /// Check what needs no running: format, lints, documentation, layers; licences too, where cargo-deny is installed
     Check,
     /// Write what the program is made of to `target/icp-sbom.json`, as a bill of materials; needs cargo-cyclonedx
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         Chore::Test { arguments, .. } => test::run(&arguments),
         Chore::Clients { arguments } => test::clients(&arguments),
         Chore::Bench(options) => bench::run(&options),
+        Chore::Growth(options) => bench::growth::run(&options),
         Chore::Check => check::run(),
         Chore::Sbom => supply::list(),
         Chore::Layers => layers::run(),

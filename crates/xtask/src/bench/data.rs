@@ -35,7 +35,8 @@ pub(super) const ICPS_OF_THREE_TEAMS: u64 = 15;
 pub(super) struct Icp {
     pub(super) id: String,
     pub(super) user: String,
-    created_at: String,
+    pub(super) name: String,
+    pub(super) created_at: String,
     /// In the canonical form, so that what comes back is the same to the byte.
     pub(super) json: String,
 }
@@ -109,12 +110,17 @@ fn team(number: u64) -> u64 {
 }
 
 fn icp(number: u64, size: Size, random: &mut Random) -> Icp {
-    let (user, colleague) = if number < usual(size) {
-        (FIRST_USER + team(number), FIRST_COLLEAGUE + team(number))
+    let users = if number < usual(size) {
+        [FIRST_USER + team(number), FIRST_COLLEAGUE + team(number)]
     } else {
-        (BIG_USER, BIG_USER + 1)
+        [BIG_USER, BIG_USER + 1]
     };
-    let (id, user, colleague) = (id(number), user.to_string(), colleague.to_string());
+    written(number, &users.map(|user| user.to_string()), random)
+}
+
+/// The ICP of a number that these may see. Its user is the first of them.
+pub(super) fn written(number: u64, users: &[String], random: &mut Random) -> Icp {
+    let (id, user) = (id(number), users.first().cloned().unwrap_or_default());
     let created_at = format!(
         "2024-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
         1 + random.below(12),
@@ -125,10 +131,11 @@ fn icp(number: u64, size: Size, random: &mut Random) -> Icp {
         random.below(1_000),
     );
     let Content { name, description, searches, filters } = content(random);
+    let users = users.join("\",\"");
     let json = format!(
-        r#"{{"id":"{id}","name":"{name}","description":"{description}","createdAt":"{created_at}","updatedAt":"{created_at}","leadProviderCriteria":{searches},"customFilterCriteria":{filters},"crmFilters":{CRM},"userIds":["{user}","{colleague}"],"leadsPerList":10,"activeUntil":null}}"#
+        r#"{{"id":"{id}","name":"{name}","description":"{description}","createdAt":"{created_at}","updatedAt":"{created_at}","leadProviderCriteria":{searches},"customFilterCriteria":{filters},"crmFilters":{CRM},"userIds":["{users}"],"leadsPerList":10,"activeUntil":null}}"#
     );
-    Icp { id, user, created_at, json }
+    Icp { id, user, name, created_at, json }
 }
 
 const TITLES: &[&str] = &["CTO", "VP Engineering", "Head of Sales", "Plant Manager", "Procurement Lead"];

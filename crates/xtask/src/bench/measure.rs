@@ -1,16 +1,15 @@
 //! One measurement.
 
-use std::time::Instant;
-
 use anyhow::{Context, Result};
 use serde::Serialize;
 
+use super::costs::{Costs, Watched, each};
 use super::postgres::{FILLED, WRITTEN};
 use super::processes::{forget_peak, peak_megabytes};
 use super::requests::What;
 use super::scenarios::{On, Scenario, Work};
 use super::stage::Stage;
-use super::wrk;
+use super::wrk::{self, Outcome};
 use crate::project;
 
 /// What is known of a scenario in one round. An operation is a request, a transaction, or an ICP that is imported.
@@ -30,24 +29,15 @@ pub(super) struct Measured {
     pub(super) other_cpus: f64,
 }
 
-/// CPU seconds, and those of the clock.
-#[derive(Clone, Copy, Debug)]
-struct Costs {
-    service: f64,
-    database: f64,
-    /// The programs that this one has run.
-    programs: f64,
-    machine: f64,
-    elapsed: f64,
-}
-
 pub(super) fn measure(stage: &Stage, scenario: &Scenario, seconds: u64, number: u64) -> Result<Measured> {
     match scenario.work {
-        Work::Requests { on, what, connections } => requests(stage, (on, what), connections, seconds, number),
+        Work::Requests { on, what, connections } => {
+            of_requests(stage, (on, what), connections, seconds, number)
+        }
         Work::Pgbench { script, clients } => {
             let file = stage.scripts.get(&script).context("its script was not written")?;
             let (outcome, costs) =
-                costs_of(stage, None, || stage.pgbench.run(script, file, clients, seconds))?;
+                watched(stage, None)?.costs_of(|| stage.pgbench.run(script, file, clients, seconds))?;
             Ok(Measured {
                 per_second: outcome.per_second,
                 database_us: Some(each(costs.database, outcome.transactions)),
@@ -65,7 +55,7 @@ pub(super) fn measure(stage: &Stage, scenario: &Scenario, seconds: u64, number: 
     }
 }
 
-fn requests(
+fn of_requests(
     stage: &Stage,
     (on, what): (On, What),
     connections: u16,
@@ -78,27 +68,38 @@ fn requests(
         // Plans follow what is there now, not when the server gets round to looking.
         stage.postgres.run(WRITTEN, &["ANALYZE"])?;
     }
-    forget_peak(service.id());
-    let (outcome, costs) = costs_of(stage, Some(service.id()), || {
+    let measured = served(&watched(stage, Some(service.id()))?, || {
         wrk::run(service.address(), requests, connections, seconds, number)
     })?;
     let on_postgres = matches!(on, On::Postgres | On::PostgresBig | On::PostgresWritten);
+    Ok(Measured { database_us: measured.database_us.filter(|_| on_postgres), ..measured })
+}
+
+/// What requests to the service that is watched have cost.
+pub(super) fn served(watched: &Watched, send: impl FnOnce() -> Result<Outcome>) -> Result<Measured> {
+    let service = watched.service.context("no service is watched")?;
+    forget_peak(service);
+    let (outcome, costs) = watched.costs_of(send)?;
     Ok(Measured {
         per_second: outcome.per_second(),
         p50_ms: Some(outcome.p50_ms()),
         p99_ms: Some(outcome.p99_ms()),
         service_us: Some(each(costs.service, outcome.requests)),
-        database_us: on_postgres.then(|| each(costs.database, outcome.requests)),
-        peak_mb: Some(peak_megabytes(service.id())?),
+        database_us: watched.database.map(|_| each(costs.database, outcome.requests)),
+        peak_mb: Some(peak_megabytes(service)?),
         failed: outcome.failures(),
         other_cpus: costs.other(),
     })
 }
 
+fn watched(stage: &Stage, service: Option<u32>) -> Result<Watched> {
+    Ok(Watched { meter: stage.meter, service, database: Some(stage.postgres.id()?) })
+}
+
 #[expect(clippy::cast_precision_loss, reason = "rows are far fewer than 2^52")]
 fn filling(stage: &Stage, fill: impl FnOnce() -> Result<()>) -> Result<(Measured, Costs)> {
     stage.postgres.empty(FILLED)?;
-    let ((), costs) = costs_of(stage, None, fill)?;
+    let ((), costs) = watched(stage, None)?.costs_of(fill)?;
     let measured = Measured {
         per_second: stage.rows as f64 / costs.elapsed,
         database_us: Some(each(costs.database, stage.rows)),
@@ -106,41 +107,4 @@ fn filling(stage: &Stage, fill: impl FnOnce() -> Result<()>) -> Result<(Measured
         ..Measured::default()
     };
     Ok((measured, costs))
-}
-
-fn costs_of<T>(stage: &Stage, service: Option<u32>, work: impl FnOnce() -> Result<T>) -> Result<(T, Costs)> {
-    let (start, before) = (Instant::now(), Costs::so_far(stage, service)?);
-    let outcome = work()?;
-    let elapsed = start.elapsed().as_secs_f64();
-    let after = Costs::so_far(stage, service)?;
-    let costs = Costs {
-        service: after.service - before.service,
-        database: after.database - before.database,
-        programs: after.programs - before.programs,
-        machine: after.machine - before.machine,
-        elapsed,
-    };
-    Ok((outcome, costs))
-}
-
-impl Costs {
-    fn so_far(stage: &Stage, service: Option<u32>) -> Result<Self> {
-        let meter = stage.meter;
-        Ok(Self {
-            service: service.map_or(Ok(0.0), |id| meter.process(id))?,
-            database: meter.tree(stage.postgres.id()?)?,
-            programs: meter.own_children()?,
-            machine: meter.machine()?,
-            elapsed: 0.0,
-        })
-    }
-
-    fn other(&self) -> f64 {
-        ((self.machine - self.service - self.database - self.programs) / self.elapsed).max(0.0)
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts are far fewer than 2^52")]
-fn each(seconds: f64, operations: u64) -> f64 {
-    seconds * 1e6 / operations as f64
 }

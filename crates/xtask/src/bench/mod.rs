@@ -1,7 +1,9 @@
 //! How fast the service is, beside what the same work costs without it. `docs/performance.md` says how to read it.
 
 mod chart;
+mod costs;
 mod data;
+pub(crate) mod growth;
 mod http;
 mod machine;
 mod measure;
@@ -17,6 +19,7 @@ mod stage;
 mod statements;
 mod statistics;
 mod table;
+mod tokens;
 mod wrk;
 
 use std::fs;
@@ -86,7 +89,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let versions = Versions::of(profile, stage.postgres.version()?);
     let results = Results::new(&scenarios, &rounds, versions, options.seconds.into(), data.size().icps);
     let file = project::target()?.join(RESULT);
-    results.write(&file)?;
+    results::write(&results, &file)?;
     println!("\n{}", table::table(&results));
     say(&format!("wrote {}", file.display()));
     if let Some(others) = results.much_else() {

@@ -1,14 +1,13 @@
 //! What is asked, and what has to come of it.
 
-use std::collections::HashMap;
-
 use anyhow::{Context, Result, bail};
 
 use super::data::{Data, Icp};
 use super::http::{Answer, Request, send};
+use super::tokens::Tokens;
 use super::wrk::MARK;
 
-const LIST: &str = "/api/v1/entities/icps";
+pub(super) const LIST: &str = "/api/v1/entities/icps";
 
 /// The kinds of requests that are measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,18 +30,15 @@ pub(super) enum What {
 #[derive(Clone, Debug)]
 pub(super) struct Expected {
     pub(super) request: Request,
-    status: u16,
-    body: Body,
+    pub(super) status: u16,
+    pub(super) body: Body,
 }
 
 #[derive(Clone, Debug)]
-enum Body {
+pub(super) enum Body {
     Is(String),
     Holds(&'static str),
 }
-
-/// What a user shows to be let in, by user.
-pub(super) type Tokens = HashMap<String, String>;
 
 /// The requests of a kind. `address` is where lists have their `ETag`s from.
 pub(super) fn of(what: What, data: &Data, tokens: &Tokens, address: &str) -> Result<Vec<Expected>> {
@@ -56,20 +52,11 @@ pub(super) fn of(what: What, data: &Data, tokens: &Tokens, address: &str) -> Res
         What::Conditional => {
             data.readers().iter().map(|user| unchanged(list(data, tokens, user)?, address)).collect()
         }
-        What::Get => each_icp(data, tokens, &data.readers(), |icp, request| {
-            let request = Request { path: format!("{LIST}/{}", icp.id), ..request };
-            Expected { request, status: 200, body: Body::Is(icp.json.clone()) }
-        }),
+        What::Get => each_icp(data, tokens, &data.readers(), Expected::get),
         What::Create => each_icp(data, tokens, &data.writers(), |icp, request| {
-            let request = Request { method: "POST", body: Some(create_body(&icp.json)), ..request };
-            Expected { request, status: 201, body: Body::Holds(r#""description":"Number "#) }
+            Expected::create(create_body(&icp.json), request)
         }),
-        What::Patch => each_icp(data, tokens, &data.writers(), |icp, request| {
-            let (path, body) =
-                (format!("{LIST}/{}", icp.id), format!(r#"{{"description":"Change {MARK}"}}"#));
-            let request = Request { method: "PATCH", path, body: Some(body), ..request };
-            Expected { request, status: 200, body: Body::Holds(r#""description":"Change "#) }
-        }),
+        What::Patch => each_icp(data, tokens, &data.writers(), Expected::patch),
         What::SmallBytes => Ok(vec![bytes(data, "small")]),
         What::BigBytes => Ok(vec![bytes(data, "big")]),
     }
@@ -119,7 +106,7 @@ fn each_icp(
 }
 
 /// What creates an ICP like this one; its name stays, its description is another each time.
-fn create_body(json: &str) -> String {
+pub(super) fn create_body(json: &str) -> String {
     let cut = |start: &str, end: &str| {
         let (_, rest) = json.split_once(start).unwrap_or_default();
         rest.split_once(end).map_or("", |(part, _)| part)
@@ -144,7 +131,24 @@ pub(super) fn check(address: &str, all: &[Expected]) -> Result<f64> {
 }
 
 impl Expected {
-    fn check(&self, answer: &Answer) -> Result<()> {
+    /// Each from a request that is signed in.
+    pub(super) fn get(icp: &Icp, request: Request) -> Self {
+        let request = Request { path: format!("{LIST}/{}", icp.id), ..request };
+        Self { request, status: 200, body: Body::Is(icp.json.clone()) }
+    }
+
+    pub(super) fn create(body: String, request: Request) -> Self {
+        let request = Request { method: "POST", body: Some(body), ..request };
+        Self { request, status: 201, body: Body::Holds(r#""description":"Number "#) }
+    }
+
+    pub(super) fn patch(icp: &Icp, request: Request) -> Self {
+        let (path, body) = (format!("{LIST}/{}", icp.id), format!(r#"{{"description":"Change {MARK}"}}"#));
+        let request = Request { method: "PATCH", path, body: Some(body), ..request };
+        Self { request, status: 200, body: Body::Holds(r#""description":"Change "#) }
+    }
+
+    pub(super) fn check(&self, answer: &Answer) -> Result<()> {
         let right = match &self.body {
             Body::Is(body) => answer.body == *body,
             Body::Holds(part) => answer.body.contains(part),

@@ -65,19 +65,24 @@ impl Results {
         self.scenarios.iter().all(|summary| summary.median.failed == 0)
     }
 
-    /// The CPUs that something else used, where that is enough to spoil the figures.
     pub(super) fn much_else(&self) -> Option<f64> {
-        let others: Vec<_> = self.scenarios.iter().map(|summary| summary.median.other_cpus).collect();
-        median(&others).filter(|others| *others > MUCH_ELSE)
+        much_else(self.scenarios.iter().map(|summary| &summary.median))
     }
+}
 
-    pub(super) fn write(&self, file: &Path) -> Result<()> {
-        let json = serde_json::to_string_pretty(self)?;
-        if let Some(folder) = file.parent() {
-            fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
-        }
-        fs::write(file, json + "\n").with_context(|| format!("writing {}", file.display()))
+/// The CPUs that something else used, where that is enough to spoil the figures.
+pub(super) fn much_else<'a>(all: impl Iterator<Item = &'a Measured>) -> Option<f64> {
+    let others: Vec<_> = all.map(|measured| measured.other_cpus).collect();
+    median(&others).filter(|others| *others > MUCH_ELSE)
+}
+
+/// As JSON.
+pub(super) fn write(results: &impl Serialize, file: &Path) -> Result<()> {
+    let json = serde_json::to_string_pretty(results)?;
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
     }
+    fs::write(file, json + "\n").with_context(|| format!("writing {}", file.display()))
 }
 
 fn summaries(scenarios: &[Scenario], rounds: &[Vec<Measured>]) -> Vec<Summary> {
@@ -103,7 +108,7 @@ fn values(rounds: &[Measured], value: impl Fn(&Measured) -> Option<f64>) -> Vec<
     rounds.iter().filter_map(value).collect()
 }
 
-fn medians(rounds: &[Measured]) -> Measured {
+pub(super) fn medians(rounds: &[Measured]) -> Measured {
     let of = |value: fn(&Measured) -> Option<f64>| median(&values(rounds, value));
     Measured {
         per_second: of(|measured| Some(measured.per_second)).unwrap_or_default(),

@@ -55,6 +55,15 @@ impl Programs {
         command
     }
 
+    /// The service on a database. It logs warnings, to a file of that name; its other settings are the defaults.
+    pub(super) fn serve(&self, folder: &Path, database: &str, log: &str) -> Result<Service> {
+        let settings =
+            [("ICP__SERVER__PORT", "0"), ("ICP__LOG__LEVEL", "warn"), ("ICP__DATABASE__URL", database)];
+        let mut command = self.icp(folder, &settings);
+        command.arg("serve");
+        Service::start(command, &folder.join(log))
+    }
+
     pub(super) fn memory(&self, bodies: &Path) -> Command {
         let mut command = Command::new(self.folder.join("from-memory"));
         command.arg(bodies);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::thread::{self, sleep};
+use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -15,10 +15,11 @@ use super::http::{Request, send};
 use super::pgbench::{self, Pgbench, Sample, Script};
 use super::postgres::{FILLED, LIMITS, Postgres, SERVED, WRITTEN};
 use super::processes::Meter;
-use super::requests::{self, Tokens, What};
+use super::requests::{self, What};
 use super::scenarios::{On, Scenario, Work};
 use super::service::{Programs, Service};
 use super::statements::{self, Statement};
+use super::tokens::{self, Tokens};
 use super::wrk::Requests;
 use crate::{project, say};
 
@@ -57,7 +58,8 @@ impl Stage {
         let mut stage =
             Self { meter, requests, scripts, pgbench, rows, services, programs, postgres, folder };
         say("making tokens");
-        let tokens = stage.tokens(data)?;
+        let users = [data.readers(), data.writers(), vec![Data::big_user()]].concat();
+        let tokens = tokens::make(&stage.programs, stage.folder.path(), &users)?;
         say("checking the answer to each request");
         stage.check(data, &tokens, scenarios)?;
         stage.script(data, &tokens)?;
@@ -77,27 +79,6 @@ impl Stage {
     /// The command that fills [`FILLED`].
     pub(super) fn import(&self) -> Command {
         import(&self.programs, self.folder.path(), &self.postgres.url(FILLED))
-    }
-
-    /// From the development sign-in, whose key lies in the folder that the services run in.
-    fn tokens(&self, data: &Data) -> Result<Tokens> {
-        let users = [data.readers(), data.writers(), vec![Data::big_user()]].concat();
-        let token = |user: String| {
-            let mut command = self.programs.icp(self.folder.path(), &[]);
-            let token = project::output(command.args(["token", "--ttl", "1d", "--user", &user]))?;
-            Ok((user, token.trim().to_owned()))
-        };
-        // Each takes a process, and there are hundreds.
-        let share = users.len().div_ceil(thread::available_parallelism().map_or(1, usize::from));
-        thread::scope(|scope| {
-            let makers: Vec<_> = users
-                .chunks(share)
-                .map(|users| scope.spawn(|| users.iter().cloned().map(token).collect::<Result<Vec<_>>>()))
-                .collect();
-            let made =
-                makers.into_iter().map(|maker| maker.join().unwrap_or_else(|_| bail!("a thread panicked")));
-            Ok(made.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
-        })
     }
 
     fn check(&mut self, data: &Data, tokens: &Tokens, scenarios: &[Scenario]) -> Result<()> {
@@ -190,10 +171,7 @@ fn serve(
         (On::Sqlite, SQLITE),
         (On::SqliteBig, SQLITE),
     ] {
-        let settings = [("ICP__SERVER__PORT", "0"), ("ICP__LOG__LEVEL", "warn"), ("ICP__DATABASE__URL", url)];
-        let mut command = programs.icp(folder, &settings);
-        command.arg("serve");
-        services.insert(on, Service::start(command, &folder.join(format!("{on:?}.log")))?);
+        services.insert(on, programs.serve(folder, url, &format!("{on:?}.log"))?);
     }
     let bodies = folder.join("bodies");
     fs::create_dir(&bodies).context("making a folder")?;

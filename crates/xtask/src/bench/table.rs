@@ -8,12 +8,21 @@ const HEAD: [&str; 9] =
 pub(super) fn table(results: &Results) -> String {
     let rows: Vec<_> =
         [HEAD.map(str::to_owned)].into_iter().chain(results.scenarios.iter().map(row)).collect();
+    lines(&rows)
+}
+
+/// The first and the last column begin at the same place in every row, the others end there.
+pub(super) fn lines<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
     let width =
         |column: usize| rows.iter().filter_map(|row| row.get(column)).map(String::len).max().unwrap_or(0);
-    let line = |row: &[String; 9]| {
-        let cells = row.iter().enumerate().map(|(column, cell)| match column {
-            0 | 8 => format!("{cell:<width$}", width = width(column)),
-            _ => format!("{cell:>width$}", width = width(column)),
+    let line = |row: &[String; COLUMNS]| {
+        let cells = row.iter().enumerate().map(|(column, cell)| {
+            let width = width(column);
+            if column == 0 || column + 1 == COLUMNS {
+                format!("{cell:<width$}")
+            } else {
+                format!("{cell:>width$}")
+            }
         });
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
     };
@@ -22,7 +31,6 @@ pub(super) fn table(results: &Results) -> String {
 
 fn row(summary: &Summary) -> [String; 9] {
     let median = &summary.median;
-    let decimal = |value: Option<f64>| value.map(|value| format!("{value:.1}")).unwrap_or_default();
     let of: Vec<_> =
         summary.of.iter().map(|(name, ratio)| format!("{} of {name}", percent(*ratio))).collect();
     [
@@ -38,16 +46,28 @@ fn row(summary: &Summary) -> [String; 9] {
     ]
 }
 
+pub(super) fn decimal(value: Option<f64>) -> String {
+    value.map(|value| format!("{value:.1}")).unwrap_or_default()
+}
+
 pub(super) fn percent(ratio: f64) -> String {
     format!("{:.0}%", ratio * 100.0)
 }
 
 /// `12345.6` as `12,346`.
 pub(super) fn thousands(number: f64) -> String {
-    let digits = format!("{number:.0}");
+    grouped(&format!("{number:.0}"))
+}
+
+/// `12345` as `12,345`.
+pub(super) fn count(number: u64) -> String {
+    grouped(&number.to_string())
+}
+
+fn grouped(digits: &str) -> String {
     let mut grouped = String::new();
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(digit);

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
@@ -75,6 +76,19 @@ fn parse(output: &str) -> Result<Outcome> {
 }
 
 impl Outcome {
+    /// Of requests that somebody else has sent; `failed` of them had another answer than they should.
+    pub(super) fn of(mut times: Vec<Duration>, failed: u64, elapsed: Duration) -> Self {
+        times.sort_unstable();
+        let microseconds = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let at = |percent: usize| {
+            let place = (times.len() * percent).div_ceil(100).saturating_sub(1);
+            times.get(place).copied().map_or(0, microseconds)
+        };
+        let (requests, p50, p99) = (times.len() as u64, at(50), at(99));
+        let microseconds = microseconds(elapsed);
+        Self { requests, microseconds, bytes: 0, refused: 0, broken: 0, late: 0, failed, p50, p99 }
+    }
+
     #[expect(clippy::cast_precision_loss, reason = "counts are far fewer than 2^52")]
     pub(super) fn per_second(&self) -> f64 {
         self.requests as f64 * 1e6 / self.microseconds as f64
@@ -135,6 +149,14 @@ mod tests {
         assert!(outcome.check(20.0).is_err(), "a list in the place of a 304");
         assert!(Outcome { failed: 1, ..outcome }.check(5_000.0).is_ok(), "failures are counted elsewhere");
         assert!(Outcome { requests: 0, ..outcome }.check(100.0).is_err(), "no answer at all");
+    }
+
+    #[test]
+    fn what_others_sent_counts_as_well() {
+        let times = [40, 10, 30, 20].map(Duration::from_millis).to_vec();
+        let outcome = Outcome::of(times, 1, Duration::from_secs(2));
+        assert_eq!((outcome.per_second(), outcome.p50_ms(), outcome.p99_ms()), (2.0, 20.0, 40.0));
+        assert_eq!(outcome.failures(), 1);
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! How fast a connection gets through what is asked on it.
 
-use std::sync::Arc;
+use std::mem;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use icp_ports::RepositoryError;
 
-/// A new time counts for an eighth of what is expected.
-const INERTIA: u64 = 8;
+/// Over how much time, in nanoseconds, what is expected is measured: what comes in bursts counts for what it takes on the
+/// average.
+const WINDOW: u64 = 100_000_000;
 /// As how many times what was expected a time counts at the most, above a millisecond: a stall is over when it is noticed,
 /// while a database that has become slow is slow again and again.
 const SURPRISE: u64 = 16;
@@ -25,6 +27,16 @@ pub(crate) struct Pace {
     expected: AtomicU64,
     /// When the last one was through, in nanoseconds from the start.
     last: AtomicU64,
+    present: Mutex<Window>,
+}
+
+/// What is being measured: so many took so long together, in nanoseconds.
+#[derive(Default)]
+struct Window {
+    count: u64,
+    took: u64,
+    /// As how much that counts.
+    counted: u64,
 }
 
 impl Pace {
@@ -34,6 +46,7 @@ impl Pace {
             asked: AtomicUsize::new(0),
             expected: AtomicU64::new(0),
             last: AtomicU64::new(0),
+            present: Mutex::default(),
         }
     }
 
@@ -72,9 +85,20 @@ impl Pace {
         let now = nanos(Instant::now());
         let began = self.last.swap(now, Ordering::Relaxed).max(nanos(sent));
         let expected = self.expected.load(Ordering::Relaxed);
-        let most = expected.saturating_mul(SURPRISE).saturating_add(MILLISECOND);
-        let took = (now.saturating_sub(began) / count.max(1) as u64).min(most);
-        self.expected.store(expected - expected / INERTIA + took / INERTIA, Ordering::Relaxed);
+        let count = count.max(1) as u64;
+        let most = expected.saturating_mul(SURPRISE).saturating_add(MILLISECOND).saturating_mul(count);
+        let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+        present.count += count;
+        let took = now.saturating_sub(began);
+        present.took += took;
+        present.counted += took.min(most);
+        if present.took >= WINDOW || expected == 0 {
+            let Window { count, counted, .. } = mem::take(&mut *present);
+            let measured = (counted / count).max(1);
+            // The first is all that is known.
+            let expected = if expected == 0 { measured } else { expected.midpoint(measured) };
+            self.expected.store(expected, Ordering::Relaxed);
+        }
     }
 
     /// Why there is no turn. That the database is busy shows in its going on: where nothing is answered, it is out of reach.
@@ -113,7 +137,7 @@ mod tests {
     fn who_comes_later_waits_longer() {
         let pace = Pace::new();
         assert_eq!(pace.ask(), Duration::ZERO);
-        for _ in 0..50 {
+        for _ in 0..200 {
             let sent = Instant::now();
             std::thread::sleep(Duration::from_millis(2));
             pace.answered(sent);
@@ -135,6 +159,38 @@ mod tests {
         pace.answered(sent);
         let waits = (0..16).map(|_| pace.ask());
         assert!(waits.max() < Some(Duration::from_millis(20)), "one does not make a habit");
+    }
+
+    #[test]
+    fn stalls_among_quick_answers_turn_nobody_away() {
+        let pace = Pace::new();
+        for _ in 0..20 {
+            for _ in 0..50 {
+                let sent = Instant::now();
+                std::thread::sleep(Duration::from_micros(100));
+                pace.answered(sent);
+            }
+            let sent = Instant::now();
+            std::thread::sleep(Duration::from_millis(30));
+            pace.answered(sent);
+            let waits = (0..64).map(|_| pace.ask());
+            assert!(waits.max() < Some(Duration::from_millis(400)), "it is a millisecond on the average");
+            (0..64).for_each(|_| pace.leave());
+        }
+    }
+
+    #[test]
+    fn a_database_that_has_become_slow_is_known_soon() {
+        let pace = Pace::new();
+        let answered_after = |time| {
+            let sent = Instant::now();
+            std::thread::sleep(time);
+            pace.answered(sent);
+        };
+        (0..100).for_each(|_| answered_after(Duration::from_micros(500)));
+        (0..12).for_each(|_| answered_after(Duration::from_millis(80)));
+        pace.ask();
+        assert!(pace.ask() > Duration::from_millis(40));
     }
 
     #[test]

@@ -103,6 +103,6 @@ fn import_a_record(bencher: Bencher<'_, '_>) {
 #[divan::bench(args = [5, 1_000])]
 fn list(bencher: Bencher<'_, '_>, icps: usize) {
     let texts = vec![ICP; icps];
-    let list = || black_box(&texts).iter().collect::<WireList>().into_json();
+    let list = || black_box(&texts).iter().collect::<WireList>().into_pieces();
     bencher.counter(BytesCount::new(ICP.len() * icps)).bench(list);
 }

@@ -1,6 +1,5 @@
 use crate::decode::Rules;
 use crate::fault::Faults;
-use crate::json::Malformed;
 use crate::{Icp, IcpId, ProviderList, Timestamp, UserId};
 
 /// One ICP as it is stored: its canonical text, and beside it what is filtered, sorted and decided by.
@@ -115,77 +114,5 @@ impl From<Icp> for IcpDocument {
             members,
             json,
         }
-    }
-}
-
-/// A list in wire form, put together from stored texts as they are read: one buffer, which is the answer's body.
-///
-/// ```
-/// let mut list = icp_domain::WireList::default();
-/// list.push("{}");
-/// list.push("{}");
-/// assert_eq!(list.into_json(), "[{},{}]");
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WireList {
-    json: String,
-    len: usize,
-}
-
-impl WireList {
-    /// Appends the canonical text of an ICP.
-    pub fn push(&mut self, document: &str) {
-        if self.len > 0 {
-            self.json.push(',');
-        }
-        self.json.push_str(document);
-        self.len += 1;
-    }
-
-    /// Makes room for so many bytes of documents.
-    pub fn reserve(&mut self, bytes: usize) {
-        self.json.reserve(bytes);
-    }
-
-    /// How many ICPs it holds.
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Whether it holds none.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// The JSON array.
-    pub fn into_json(mut self) -> String {
-        self.json.push(']');
-        self.json
-    }
-
-    /// The typed ICPs.
-    ///
-    /// # Errors
-    ///
-    /// The faults of the first text that is not an ICP.
-    pub fn to_icps(&self) -> Result<Vec<Icp>, Faults> {
-        let json = self.clone().into_json();
-        let malformed = |malformed: Malformed| crate::decode::malformed(&malformed);
-        let list = crate::json::Json::parse(&json).map_err(malformed)?;
-        list.elements().map(|element| Icp::from_json(element.text(), Rules::Stored)).collect()
-    }
-}
-
-impl Default for WireList {
-    fn default() -> Self {
-        Self { json: String::from("["), len: 0 }
-    }
-}
-
-impl<D: AsRef<str>> FromIterator<D> for WireList {
-    fn from_iter<I: IntoIterator<Item = D>>(documents: I) -> Self {
-        let mut list = Self::default();
-        documents.into_iter().for_each(|document| list.push(document.as_ref()));
-        list
     }
 }

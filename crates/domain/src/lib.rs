@@ -22,11 +22,12 @@ mod providers;
 pub mod schema;
 mod timestamp;
 mod user_id;
+mod wire_list;
 
 pub use access::{AccessScope, Caller, ListScope};
 pub use change::IcpChange;
 pub use decode::Rules;
-pub use document::{IcpDocument, WireList};
+pub use document::IcpDocument;
 pub use extra::ExtraMembers;
 pub use fault::{Fault, FaultCode, Faults};
 pub use icp::Icp;
@@ -37,3 +38,4 @@ pub use part::Part;
 pub use providers::ProviderList;
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use user_id::{EmptyUserId, UserId};
+pub use wire_list::{WireList, WireListBuilder};

@@ -19,7 +19,8 @@ pub struct ListQuery {
     pub limit: Option<usize>,
     /// Those that come after this place. It is of the kind that `sort` has.
     pub after: Option<Place>,
-    /// How long the documents may be together, in bytes: the list ends with the one that reaches it. No limit when `None`.
+    /// How long the documents may be together, in bytes: the list ends with the one that reaches it, or before, but never
+    /// without any. No limit when `None`.
     pub max_bytes: Option<usize>,
 }
 

@@ -26,7 +26,8 @@ pub trait IcpReader: Send + Sync {
     ///
     /// It MUST hold the documents for which [`icp_domain::ListScope::includes`] and the query's filter are true, and no
     /// other. User ids are compared byte for byte. Its cost MUST depend on the ICPs in scope, not on how many there are
-    /// in all; sorted by `createdAt` and with a limit, on the limit.
+    /// in all; sorted by `createdAt` and with a limit, on the limit. The memory that it takes MUST depend on
+    /// [`ListQuery::max_bytes`] where there is one.
     ///
     /// # Errors
     ///

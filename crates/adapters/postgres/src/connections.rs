@@ -1,7 +1,7 @@
 //! The few connections that all requests share.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use icp_ports::{Measured, Measurement, RepositoryError};
 use tokio::runtime::Handle;
@@ -87,16 +87,15 @@ impl Connections {
         &self,
         query: impl Fn(Arc<Connection>) -> F,
     ) -> Result<T, RepositoryError> {
-        self.read_on(&self.reads, self.limit, query).await
+        self.read_on(&self.reads, query).await
     }
 
-    /// The same for one whose answer may be long, within the time of a read that began then.
+    /// The same for one whose answer may be long.
     pub(crate) async fn read_long<T, F: Future<Output = Result<T, QueryError>>>(
         &self,
-        began: Instant,
         query: impl Fn(Arc<Connection>) -> F,
     ) -> Result<T, RepositoryError> {
-        self.read_on(&self.long_reads, self.limit.saturating_sub(began.elapsed()), query).await
+        self.read_on(&self.long_reads, query).await
     }
 
     /// The same for what no user waits for.
@@ -104,13 +103,12 @@ impl Connections {
         &self,
         query: impl Fn(Arc<Connection>) -> F,
     ) -> Result<T, RepositoryError> {
-        self.read_on(&self.looks, self.limit, query).await
+        self.read_on(&self.looks, query).await
     }
 
     async fn read_on<T, F: Future<Output = Result<T, QueryError>>>(
         &self,
         lanes: &Lanes,
-        limit: Duration,
         query: impl Fn(Arc<Connection>) -> F,
     ) -> Result<T, RepositoryError> {
         let reading = async {
@@ -123,7 +121,7 @@ impl Connections {
                 result => result,
             }
         };
-        timeout(limit, reading).await.unwrap_or_else(|_| Err(timed_out(self.limit)))
+        timeout(self.limit, reading).await.unwrap_or_else(|_| Err(timed_out(self.limit)))
     }
 
     /// Runs a write once: of one whose connection breaks nobody knows whether it was done.

@@ -7,6 +7,7 @@ use crate::connector::{Connector, Inner};
 use crate::gathered::{Lists, Versions};
 use crate::gathering::Gathering;
 use crate::limits::Limits;
+use crate::long_lists::{LongLists, LongOnes, LongVersions};
 use crate::probing::Probing;
 use crate::url::{self, InvalidUrl};
 
@@ -44,9 +45,17 @@ impl PostgresSettings {
 pub struct PostgresDatabase {
     pub(crate) connector: Connector,
     pub(crate) connections: Arc<Connections>,
-    pub(crate) lists: Arc<Gathering<Lists>>,
-    pub(crate) versions: Arc<Gathering<Versions>>,
+    pub(crate) gatherings: Arc<Gatherings>,
     pub(crate) probing: Arc<Probing>,
+}
+
+/// The reads that are gathered.
+pub(crate) struct Gatherings {
+    pub(crate) lists: Gathering<Lists>,
+    pub(crate) versions: Gathering<Versions>,
+    pub(crate) long_lists: Gathering<LongLists>,
+    pub(crate) long_versions: Gathering<LongVersions>,
+    pub(crate) long_ones: LongOnes,
 }
 
 impl PostgresDatabase {
@@ -65,14 +74,18 @@ impl PostgresDatabase {
             prepared_statements: settings.prepared_statements,
             limits: settings.limits,
         });
-        let connections = Arc::new(Connections::new(&connector, settings.max_connections));
-        let (lists, versions) =
-            (Gathering::new(settings.max_connections), Gathering::new(settings.max_connections));
+        let most = settings.max_connections;
+        let gatherings = Gatherings {
+            lists: Gathering::on_each_thread(most),
+            versions: Gathering::on_each_thread(most),
+            long_lists: Gathering::with_statements(most),
+            long_versions: Gathering::with_statements(most),
+            long_ones: LongOnes::default(),
+        };
         Ok(Self {
+            connections: Arc::new(Connections::new(&connector, most)),
             connector,
-            connections,
-            lists: Arc::new(lists),
-            versions: Arc::new(versions),
+            gatherings: Arc::new(gatherings),
             probing: Arc::default(),
         })
     }

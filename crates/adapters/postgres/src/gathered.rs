@@ -1,4 +1,4 @@
-//! The lists of several users in one statement.
+//! The short lists of several users in one statement.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -8,21 +8,28 @@ use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{Array, BigInt, Text, Uuid as SqlUuid};
 use futures_util::TryStreamExt as _;
-use icp_domain::IcpId;
-use icp_ports::{IcpList, ListVersion, ListVersionBuilder};
+use icp_domain::{IcpId, UserId, WireListBuilder};
+use icp_ports::{IcpList, ListVersion, ListVersionBuilder, RepositoryError};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::connection::Connection;
+use crate::connections::Connections;
 use crate::error::QueryError;
 use crate::gathering::Gathered;
 use crate::statements::prepared_once;
+
+/// How many users a statement asks for.
+const COMPANY: usize = 32;
 
 /// Who has more ICPs than this has a statement to themselves, so that nobody waits for the lists of others for long. It
 /// stands in the statements once more, with one added.
 const MOST: usize = 64;
 
-/// The whole list of each user, oldest first; `None` where it is longer than [`MOST`].
+/// And so has whose ICPs are longer together, in bytes.
+pub(crate) const SHORT: usize = 256 * 1024;
+
+/// The whole list of each user, oldest first; `None` where it is longer than [`MOST`] or [`SHORT`].
 pub(crate) struct Lists;
 
 /// The state of each user's list; `None` where it is longer.
@@ -58,40 +65,90 @@ for_each_member!(ListsOf -> (BigInt, SqlUuid, BigInt, Text), "icp_members.icp_id
 for_each_member!(VersionsOf -> (BigInt, SqlUuid, BigInt), "icp_members.icp_id, icps.version");
 
 impl Gathered for Lists {
+    type Question = UserId;
     type Answer = Option<IcpList>;
+    const COMPANY: usize = COMPANY;
 
-    async fn ask(connection: Arc<Connection>, members: &[&str]) -> Result<Vec<Self::Answer>, QueryError> {
-        let mut lists = Vec::new();
-        lists.resize_with(members.len(), || (IcpList::default(), ListVersionBuilder::default()));
-        let mut rows = pin!(connection.rows(&ListsOf(members)).await?);
-        while let Some(row) = rows.try_next().await? {
-            let Some((list, version)) = of_row(&mut lists, &row)? else { continue };
-            push_state(version, &row)?;
-            list.icps.push(row.try_get(3)?);
-        }
-        let finish = |(mut list, version): (IcpList, ListVersionBuilder)| {
-            list.version = version.finish(false);
-            (list.icps.len() <= MOST).then_some(list)
-        };
-        Ok(lists.into_iter().map(finish).collect())
+    async fn ask(
+        connections: &Connections,
+        members: &[&UserId],
+    ) -> Result<Vec<Self::Answer>, RepositoryError> {
+        let members: Vec<&str> = members.iter().map(|member| member.as_str()).collect();
+        connections.read(|connection| lists(connection, &members)).await
     }
 }
 
 impl Gathered for Versions {
+    type Question = UserId;
     type Answer = Option<ListVersion>;
+    const COMPANY: usize = COMPANY;
 
-    async fn ask(connection: Arc<Connection>, members: &[&str]) -> Result<Vec<Self::Answer>, QueryError> {
-        let mut versions = vec![(0, ListVersionBuilder::default()); members.len()];
-        let mut rows = pin!(connection.rows(&VersionsOf(members)).await?);
-        while let Some(row) = rows.try_next().await? {
-            let Some((count, version)) = of_row(&mut versions, &row)? else { continue };
-            push_state(version, &row)?;
-            *count += 1;
-        }
-        let finish =
-            |(count, version): (usize, ListVersionBuilder)| (count <= MOST).then(|| version.finish(false));
-        Ok(versions.into_iter().map(finish).collect())
+    async fn ask(
+        connections: &Connections,
+        members: &[&UserId],
+    ) -> Result<Vec<Self::Answer>, RepositoryError> {
+        let members: Vec<&str> = members.iter().map(|member| member.as_str()).collect();
+        connections.read(|connection| versions(connection, &members)).await
     }
+}
+
+async fn lists(connection: Arc<Connection>, members: &[&str]) -> Result<Vec<Option<IcpList>>, QueryError> {
+    let mut lists = Vec::new();
+    lists.resize_with(members.len(), Short::default);
+    let mut rows = pin!(connection.rows(&ListsOf(members)).await?);
+    while let Some(row) = rows.try_next().await? {
+        let Some(list) = of_row(&mut lists, &row)? else { continue };
+        push_state(&mut list.version, &row)?;
+        list.push(row.try_get(3)?);
+    }
+    Ok(lists.into_iter().map(Short::finish).collect())
+}
+
+async fn versions(
+    connection: Arc<Connection>,
+    members: &[&str],
+) -> Result<Vec<Option<ListVersion>>, QueryError> {
+    let mut versions = vec![(0, ListVersionBuilder::default()); members.len()];
+    let mut rows = pin!(connection.rows(&VersionsOf(members)).await?);
+    while let Some(row) = rows.try_next().await? {
+        let Some((count, version)) = of_row(&mut versions, &row)? else { continue };
+        push_state(version, &row)?;
+        *count += 1;
+    }
+    let finish =
+        |(count, version): (usize, ListVersionBuilder)| (count <= MOST).then(|| version.finish(false));
+    Ok(versions.into_iter().map(finish).collect())
+}
+
+/// A list that is being read, for as long as it is short.
+#[derive(Default)]
+struct Short {
+    icps: WireListBuilder,
+    version: ListVersionBuilder,
+    bytes: usize,
+}
+
+impl Short {
+    fn push(&mut self, document: &str) {
+        self.bytes += document.len();
+        if self.bytes <= SHORT {
+            self.icps.push(document);
+        }
+    }
+
+    fn finish(self) -> Option<IcpList> {
+        let is_short = self.icps.len() <= MOST && self.bytes <= SHORT;
+        is_short.then(|| IcpList {
+            icps: self.icps.finish(),
+            version: self.version.finish(false),
+            next: None,
+        })
+    }
+}
+
+/// Whether a list could have been gathered.
+pub(crate) fn is_short(list: &IcpList) -> bool {
+    list.next.is_none() && list.icps.len() <= MOST && list.icps.bytes() <= SHORT
 }
 
 /// What a row belongs to: its first column counts from 1.

@@ -16,6 +16,7 @@ mod gathering;
 mod lanes;
 mod limits;
 mod list;
+mod long_lists;
 mod migrations;
 mod pace;
 mod probing;
@@ -27,6 +28,7 @@ mod tls;
 mod transfer;
 mod url;
 mod used_keys;
+mod within;
 
 pub use database::{PostgresDatabase, PostgresSettings};
 pub use limits::Limits;

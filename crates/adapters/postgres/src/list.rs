@@ -8,16 +8,17 @@ use diesel::dsl::{InnerJoin, IntoBoxed};
 use diesel::pg::Pg;
 use diesel::{BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _};
 use futures_util::TryStreamExt as _;
-use icp_domain::{IcpId, ProviderList, Timestamp};
+use icp_domain::{IcpId, ProviderList, Timestamp, UserId, WireListBuilder};
 use icp_ports::{
     Activity, Direction, IcpList, ListQuery, ListVersion, ListVersionBuilder, Place, PlaceKey, Sort, Version,
 };
-use tokio_postgres::Row;
+use tokio_postgres::{Row, RowStream};
 use uuid::Uuid;
 
 use crate::connection::Connection;
 use crate::error::QueryError;
 use crate::schema::{icp_members, icps};
+use crate::within::Within;
 
 diesel::define_sql_function! {
     /// Where a text holds another, from 1; 0 when it does not.
@@ -25,22 +26,23 @@ diesel::define_sql_function! {
         -> diesel::sql_types::Nullable<diesel::sql_types::Integer>;
 }
 
-pub(crate) async fn list(connection: Arc<Connection>, query: &ListQuery) -> Result<IcpList, QueryError> {
-    if query.is_for_everything() && query.max_bytes.is_none() {
-        everything(connection, query.scope.member().as_str()).await
-    } else {
-        some(connection, query).await
-    }
+/// Of documents of this length as many are asked for as a list may have bytes: where they are shorter, it ends earlier.
+const SHORT_DOCUMENT: usize = 1024;
+
+/// How many rows are enough for a list.
+fn enough(max_bytes: Option<usize>) -> usize {
+    max_bytes.map_or(usize::MAX - 1, |bytes| (bytes / SHORT_DOCUMENT).max(64))
 }
 
 /// One walk along the primary key of `icp_members`, which is the order of the list, and a look-up by id for each.
 #[diesel::dsl::auto_type(no_type_alias)]
-fn rows_of<'a>(member: &'a str) -> _ {
+fn rows_of<'a>(member: &'a str, most: i64) -> _ {
     icp_members::table
         .inner_join(icps::table)
         .filter(icp_members::user_id.eq(member))
         .order((icp_members::created_at, icp_members::icp_id))
-        .select((icp_members::icp_id, icps::version, icps::document))
+        .limit(most)
+        .select((icp_members::icp_id, icps::version, icps::document, icp_members::created_at))
 }
 
 /// The same without the documents.
@@ -53,18 +55,19 @@ fn states_of<'a>(member: &'a str) -> _ {
         .select((icp_members::icp_id, icps::version))
 }
 
-async fn everything(connection: Arc<Connection>, member: &str) -> Result<IcpList, QueryError> {
-    let mut rows = pin!(connection.rows(&rows_of(member)).await?);
-    let (mut list, mut version) = (IcpList::default(), ListVersionBuilder::default());
-    while let Some(row) = rows.try_next().await? {
-        push_state(&mut version, &row)?;
-        list.icps.push(row.try_get(2)?);
-    }
-    list.version = version.finish(false);
-    Ok(list)
+/// The list of one user, oldest first.
+pub(crate) async fn everything(
+    connection: Arc<Connection>,
+    member: &UserId,
+    max_bytes: Option<usize>,
+) -> Result<IcpList, QueryError> {
+    let enough = enough(max_bytes);
+    let rows = connection.rows(&rows_of(member.as_str(), one_more(enough))).await?;
+    collect(rows, enough, max_bytes, |row| place(Sort::CreatedAt, row)).await
 }
 
-async fn some(connection: Arc<Connection>, query: &ListQuery) -> Result<IcpList, QueryError> {
+/// What is asked for, whatever it is.
+pub(crate) async fn some(connection: Arc<Connection>, query: &ListQuery) -> Result<IcpList, QueryError> {
     let columns = (
         icp_members::icp_id,
         icps::version,
@@ -73,40 +76,69 @@ async fn some(connection: Arc<Connection>, query: &ListQuery) -> Result<IcpList,
         icps::updated_at,
         icps::name_folded,
     );
-    let mut rows = pin!(connection.rows(&wanted(query).select(columns)).await?);
-    let limit = query.limit.unwrap_or(usize::MAX);
-    let (mut list, mut version) = (IcpList::default(), ListVersionBuilder::default());
-    let max_bytes = query.max_bytes.unwrap_or(usize::MAX);
-    let (mut end, mut bytes, mut has_more) = (None, 0, false);
+    let enough = enough(query.max_bytes).min(query.limit.unwrap_or(usize::MAX));
+    let wanted = wanted(query).limit(one_more(enough)).select(columns);
+    let rows = match query.max_bytes {
+        // One part of a list after the other: what is not wanted any more must not be sent each time.
+        Some(max_bytes) if query.limit.is_none() => connection.rows(&Within::new(wanted, max_bytes)).await?,
+        _ => connection.rows(&wanted).await?,
+    };
+    collect(rows, enough, query.max_bytes, |row| place(query.sort, row)).await
+}
+
+/// Of rows of id, version and document.
+async fn collect(
+    rows: RowStream,
+    enough: usize,
+    max_bytes: Option<usize>,
+    place: impl Fn(&Row) -> Result<Option<Place>, QueryError>,
+) -> Result<IcpList, QueryError> {
+    let mut rows = pin!(rows);
+    let (mut icps, mut version) = (WireListBuilder::default(), ListVersionBuilder::default());
+    let max_bytes = max_bytes.unwrap_or(usize::MAX);
+    let (mut last, mut bytes, mut has_more) = (None, 0, false);
     while let Some(row) = rows.try_next().await? {
-        if list.icps.len() == limit || bytes >= max_bytes {
-            has_more = true;
+        has_more = icps.len() == enough || bytes >= max_bytes;
+        if has_more {
             continue;
         }
         push_state(&mut version, &row)?;
         let document: &str = row.try_get(2)?;
         bytes += document.len();
-        list.icps.push(document);
-        end = Some(row);
+        icps.push(document);
+        last = Some(row);
     }
-    if has_more && let Some(row) = end {
-        list.next = place(query.sort, &row)?;
-    }
-    list.version = version.finish(has_more);
-    Ok(list)
+    // Rows beyond these bytes may have been left out.
+    has_more |= bytes >= max_bytes;
+    let next = match last {
+        Some(last) if has_more => place(&last)?,
+        _ => None,
+    };
+    Ok(IcpList { icps: icps.finish(), version: version.finish(has_more), next })
 }
 
-pub(crate) async fn version(
+/// The state of the list of one user.
+pub(crate) async fn version_of_everything(
+    connection: Arc<Connection>,
+    member: &UserId,
+) -> Result<ListVersion, QueryError> {
+    collect_version(connection.rows(&states_of(member.as_str())).await?, usize::MAX).await
+}
+
+/// The state of what is asked for.
+pub(crate) async fn version_of_some(
     connection: Arc<Connection>,
     query: &ListQuery,
 ) -> Result<ListVersion, QueryError> {
-    let rows = if query.is_for_everything() {
-        connection.rows(&states_of(query.scope.member().as_str())).await?
-    } else {
-        connection.rows(&wanted(query).select((icp_members::icp_id, icps::version))).await?
-    };
+    let wanted = wanted(query).select((icp_members::icp_id, icps::version));
+    match query.limit {
+        Some(limit) => collect_version(connection.rows(&wanted.limit(one_more(limit))).await?, limit).await,
+        None => collect_version(connection.rows(&wanted).await?, usize::MAX).await,
+    }
+}
+
+async fn collect_version(rows: RowStream, limit: usize) -> Result<ListVersion, QueryError> {
     let mut rows = pin!(rows);
-    let limit = query.limit.unwrap_or(usize::MAX);
     let (mut version, mut count) = (ListVersionBuilder::default(), 0);
     while let Some(row) = rows.try_next().await? {
         if count < limit {
@@ -138,7 +170,7 @@ fn place(sort: Sort, row: &Row) -> Result<Option<Place>, QueryError> {
 
 type Wanted<'a> = IntoBoxed<'a, InnerJoin<icp_members::table, icps::table>, Pg>;
 
-/// What a query asks for, and one row more than its limit, by which it is known whether there are more.
+/// What a query asks for, in its order.
 fn wanted(query: &ListQuery) -> Wanted<'_> {
     let all = icp_members::table.inner_join(icps::table).into_boxed();
     let mut wanted = all.filter(icp_members::user_id.eq(query.scope.member().as_str()));
@@ -158,11 +190,12 @@ fn wanted(query: &ListQuery) -> Wanted<'_> {
     if let Some(provider) = &query.filter.provider {
         wanted = wanted.filter(strpos(icps::providers, ProviderList::sought(provider)).gt(0));
     }
-    wanted = in_order(wanted, query);
-    match query.limit {
-        Some(limit) => wanted.limit(i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1)),
-        None => wanted,
-    }
+    in_order(wanted, query)
+}
+
+/// By the row beyond a limit it is known whether there are more.
+fn one_more(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1)
 }
 
 /// Sorts by a column and then by id, from a place on.
@@ -233,9 +266,9 @@ pub(crate) mod tests {
     async fn a_list_costs_what_the_users_own_icps_cost_however_many_there_are() {
         let (small, _kept) = filled(1_000).await;
         let (large, _kept_too) = filled(50_000).await;
-        let list = rows_of("user_17");
-        let (_, few) = plan(&small, &list, "text", "'user_17'").await;
-        let (plan, many) = plan(&large, &list, "text", "'user_17'").await;
+        let list = rows_of("user_17", 4_097);
+        let (_, few) = plan(&small, &list, "text, bigint", "'user_17', 4097").await;
+        let (plan, many) = plan(&large, &list, "text, bigint", "'user_17', 4097").await;
         assert!(plan.contains("using icp_members_pkey"), "{plan}");
         assert!(plan.contains("using icps_pkey"), "{plan}");
         assert!(!plan.contains("Sort") && !plan.contains("Seq Scan"), "the index has the order:\n{plan}");

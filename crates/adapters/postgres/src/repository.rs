@@ -16,7 +16,9 @@ use uuid::Uuid;
 use crate::connection::Connection;
 use crate::database::PostgresDatabase;
 use crate::error::QueryError;
+use crate::gathered::{SHORT, is_short};
 use crate::list;
+use crate::long_lists::LongList;
 use crate::schema::{icp_members, icps};
 use crate::statements::{Create, CreateOnce, Delete, Update};
 use crate::used_keys;
@@ -24,32 +26,25 @@ use crate::used_keys;
 #[async_trait]
 impl IcpReader for PostgresDatabase {
     async fn list(&self, query: &ListQuery) -> Result<IcpList, RepositoryError> {
-        let member = query.scope.member().as_str();
-        if is_nobodys(member) {
+        let member = query.scope.member();
+        if is_nobodys(member.as_str()) {
             return Ok(IcpList { version: nothing(), ..IcpList::default() });
         }
-        let began = Instant::now();
-        if query.is_for_everything()
-            && query.max_bytes.is_none()
-            && let Some(list) = self.lists.ask(&self.connections, member).await?
-        {
-            return Ok(list);
+        if query.is_for_everything() {
+            return self.everything(member, query.max_bytes).await;
         }
-        self.connections.read_long(began, |connection| list::list(connection, query)).await
+        self.connections.read_long(|connection| list::some(connection, query)).await
     }
 
     async fn list_version(&self, query: &ListQuery) -> Result<ListVersion, RepositoryError> {
-        let member = query.scope.member().as_str();
-        if is_nobodys(member) {
+        let member = query.scope.member();
+        if is_nobodys(member.as_str()) {
             return Ok(nothing());
         }
-        let began = Instant::now();
-        if query.is_for_everything()
-            && let Some(version) = self.versions.ask(&self.connections, member).await?
-        {
-            return Ok(version);
+        if query.is_for_everything() {
+            return self.version_of_everything(member).await;
         }
-        self.connections.read_long(began, |connection| list::version(connection, query)).await
+        self.connections.read_long(|connection| list::version_of_some(connection, query)).await
     }
 
     async fn get(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<StoredIcp>, RepositoryError> {
@@ -118,6 +113,36 @@ impl HealthCheck for PostgresDatabase {
 
     fn measurements(&self) -> Vec<Measurement> {
         self.connections.measurements()
+    }
+}
+
+impl PostgresDatabase {
+    /// The whole list of a user: in company where it is short.
+    async fn everything(
+        &self,
+        member: &UserId,
+        max_bytes: Option<usize>,
+    ) -> Result<IcpList, RepositoryError> {
+        let (began, gatherings) = (Instant::now(), &self.gatherings);
+        let may_be_short =
+            max_bytes.is_none_or(|most| most >= SHORT) && !gatherings.long_ones.contains(member);
+        if may_be_short && let Some(list) = gatherings.lists.ask(&self.connections, began, member).await? {
+            return Ok(list);
+        }
+        let question = LongList { member: member.clone(), max_bytes };
+        let list = gatherings.long_lists.ask(&self.connections, began, &question).await?;
+        gatherings.long_ones.note(member, !is_short(&list));
+        Ok(list)
+    }
+
+    async fn version_of_everything(&self, member: &UserId) -> Result<ListVersion, RepositoryError> {
+        let (began, gatherings) = (Instant::now(), &self.gatherings);
+        if !gatherings.long_ones.contains(member)
+            && let Some(version) = gatherings.versions.ask(&self.connections, began, member).await?
+        {
+            return Ok(version);
+        }
+        gatherings.long_versions.ask(&self.connections, began, member).await
     }
 }
 

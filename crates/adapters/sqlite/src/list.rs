@@ -9,7 +9,7 @@ use diesel::sqlite::{Sqlite, SqliteValue};
 use diesel::{
     BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _, QueryResult, SqliteConnection,
 };
-use icp_domain::{IcpId, ProviderList, Timestamp};
+use icp_domain::{IcpId, ProviderList, Timestamp, WireListBuilder};
 use icp_ports::{
     Activity, Direction, IcpList, ListQuery, ListVersion, ListVersionBuilder, Place, PlaceKey, Sort,
 };
@@ -70,27 +70,26 @@ fn collect<'a>(
     query: &ListQuery,
 ) -> QueryResult<IcpList> {
     let (limit, max_bytes) = (query.limit.unwrap_or(usize::MAX), query.max_bytes.unwrap_or(usize::MAX));
-    let (mut list, mut version) = (IcpList::default(), ListVersionBuilder::default());
+    let (mut icps, mut version) = (WireListBuilder::default(), ListVersionBuilder::default());
     let (mut end, mut bytes, mut has_more) = (None, 0, false);
     for row in rows {
         let row = row?;
-        if list.icps.len() == limit || bytes >= max_bytes {
+        if icps.len() == limit || bytes >= max_bytes {
             has_more = true;
             break;
         }
         let id = push_state(&mut version, &row)?;
         bytes += column(&row, 3, |mut value| {
             let document = value.read_text();
-            list.icps.push(document);
+            icps.push(document);
             document.len()
         })?;
         if query.limit.is_some() || query.max_bytes.is_some() {
             end = place(query.sort, id, &row)?;
         }
     }
-    list.next = end.filter(|_| has_more);
-    list.version = version.finish(has_more);
-    Ok(list)
+    let next = end.filter(|_| has_more);
+    Ok(IcpList { icps: icps.finish(), version: version.finish(has_more), next })
 }
 
 pub(crate) fn version(connection: &mut SqliteConnection, query: &ListQuery) -> QueryResult<ListVersion> {

@@ -1,7 +1,10 @@
+use std::sync::Arc;
+
 use icp_domain::{Caller, Timestamp, WireList};
 use icp_ports::{Activity, Direction, ListFilter, ListQuery, ListVersion, Sort};
 
 use super::cursor::Cursor;
+use super::rest::Rest;
 use super::{IcpService, Known, Refusal};
 
 /// What a client asks of the list. By default all of it, oldest first.
@@ -20,7 +23,7 @@ pub(crate) struct ListRequest {
 }
 
 /// What a client gets of the list.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Listed {
     Icps {
         icps: WireList,
@@ -28,6 +31,8 @@ pub(crate) enum Listed {
         /// The way to the next page, where there is one.
         cursor: Option<String>,
     },
+    /// One that is too long to be held at once.
+    Parts { first: WireList, version: ListVersion, rest: Rest },
     /// It is still in a state that the client knows.
     Unchanged(ListVersion),
 }
@@ -50,8 +55,25 @@ impl IcpService {
             }
         }
         let list = reader.list(&query).await?;
+        if list.next.is_some() && request.limit.is_none() {
+            return self.in_parts(query).await;
+        }
         let cursor = list.next.map(|place| Cursor::new(caller, request).at(&place));
         Ok(Listed::Icps { icps: list.icps, version: list.version, cursor })
+    }
+
+    /// The list, one part after the other, each of which is what the repository holds when it is read.
+    ///
+    /// Its version is that of the whole before any of it was read, from where it is read: whatever changes meanwhile, whoever
+    /// has the answer and asks again finds that it is no longer in this state.
+    async fn in_parts(&self, query: ListQuery) -> Result<Listed, Refusal> {
+        let version = self.repository.list_version(&query).await?;
+        let list = self.repository.list(&query).await?;
+        let Some(place) = list.next else {
+            return Ok(Listed::Icps { icps: list.icps, version: list.version, cursor: None });
+        };
+        let rest = Rest::new(Arc::clone(&self.repository), query, place);
+        Ok(Listed::Parts { first: list.icps, version, rest })
     }
 
     fn query(&self, caller: &Caller, request: &ListRequest) -> Result<ListQuery, Refusal> {
@@ -79,7 +101,7 @@ impl IcpService {
             direction: request.direction,
             limit: request.limit,
             after,
-            max_bytes: None,
+            max_bytes: Some(self.max_bytes),
         })
     }
 }

@@ -8,6 +8,7 @@ mod known;
 mod list;
 mod read_copy;
 mod refusal;
+mod rest;
 mod update;
 
 #[cfg(test)]
@@ -25,6 +26,7 @@ pub(crate) use list::{ListRequest, Listed};
 pub(crate) use read_copy::ReadCopy;
 use read_copy::Writing;
 pub(crate) use refusal::Refusal;
+pub(crate) use rest::Rest;
 
 /// How long a request goes on trying where others keep coming in between.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -39,7 +41,12 @@ pub(crate) struct IcpService {
     copy: Option<ReadCopy>,
     clock: Arc<dyn Clock>,
     new_id: fn() -> IcpId,
+    /// How much of a list is held at once.
+    max_bytes: usize,
 }
+
+/// How much of a list is held at once, unless it is set.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 impl std::fmt::Debug for IcpService {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -53,12 +60,17 @@ impl IcpService {
         clock: Arc<dyn Clock>,
         new_id: fn() -> IcpId,
     ) -> Self {
-        Self { repository, copy: None, clock, new_id }
+        Self { repository, copy: None, clock, new_id, max_bytes: MAX_BYTES }
     }
 
     /// Lets reads come from a copy. What a write goes by is read from the repository all the same.
     pub(crate) fn reading_from(self, copy: Option<ReadCopy>) -> Self {
         Self { copy, ..self }
+    }
+
+    /// Holds no more of a list at once than so many bytes, and one ICP.
+    pub(crate) fn holding_at_once(self, max_bytes: usize) -> Self {
+        Self { max_bytes, ..self }
     }
 
     fn reader_for(&self, caller: &Caller) -> &dyn IcpReader {

@@ -63,7 +63,8 @@ impl Fixture {
 
     async fn listed(&self, caller: &Caller) -> String {
         match self.icps.list(caller, &ListRequest::default(), None).await.expect("it lists") {
-            Listed::Icps { icps, .. } => icps.into_json(),
+            Listed::Icps { icps, .. } => icps.to_json(),
+            Listed::Parts { .. } => panic!("a short list came in parts"),
             Listed::Unchanged(_) => panic!("the client knows nothing"),
         }
     }
@@ -300,6 +301,7 @@ mod reading_from_a_copy {
     async fn count(fixture: &Fixture, caller: &Caller) -> usize {
         match fixture.icps.list(caller, &ListRequest::default(), None).await.expect("it lists") {
             Listed::Icps { icps, .. } => icps.len(),
+            Listed::Parts { .. } => panic!("a short list came in parts"),
             Listed::Unchanged(_) => panic!("nothing was known"),
         }
     }

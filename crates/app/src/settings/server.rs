@@ -26,6 +26,8 @@ pub struct ServerSettings {
     pub cors_origins: Vec<String>,
     /// How many requests may be at work; more are turned away.
     pub max_in_flight: usize,
+    /// How much of an answer is held at once, in bytes.
+    pub answer_buffer: usize,
     /// How many requests each user may send; as many as they like when it is not set.
     pub requests_per_minute: Option<NonZeroU32>,
 }
@@ -59,6 +61,7 @@ pub(super) struct Raw {
     #[serde(default)]
     cors_origins: Vec<String>,
     max_in_flight: usize,
+    answer_buffer_kilobytes: usize,
     requests_per_minute: Option<NonZeroU32>,
 }
 
@@ -85,6 +88,7 @@ impl TryFrom<Raw> for ServerSettings {
             tls,
             cors_origins: raw.cors_origins,
             max_in_flight: raw.max_in_flight,
+            answer_buffer: raw.answer_buffer_kilobytes * 1024,
             requests_per_minute: raw.requests_per_minute,
         })
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use icp_domain::{IcpDocument, Timestamp, UserId, WireList};
+use icp_domain::{IcpDocument, Timestamp, UserId, WireList, WireListBuilder};
 use proptest::prelude::*;
 
 use super::support::{FULL, cases, patched, stored};
@@ -38,15 +38,15 @@ fn a_wire_list_joins_the_texts_that_are_pushed() {
     let empty = WireList::default();
     assert!(empty.is_empty());
     assert_eq!((empty.len(), empty.to_icps().unwrap()), (0, vec![]));
-    assert_eq!(empty.into_json(), "[]");
+    assert_eq!((empty.to_json(), empty.bytes()), ("[]".to_owned(), 2));
+    assert_eq!(empty, WireListBuilder::default().finish());
+    assert_eq!(empty.into_elements(), Vec::<bytes::Bytes>::new());
 
     let other = patched(r#""name":"Full""#, r#""name":"Other""#);
-    let mut list: WireList = [FULL].into_iter().collect();
-    list.reserve(other.len());
-    list.push(&other);
+    let list: WireList = [FULL, &other].into_iter().collect();
     assert_eq!((list.len(), list.is_empty()), (2, false));
     assert_eq!(list.to_icps().unwrap(), [stored(FULL), stored(&other)]);
-    assert_eq!(list.into_json(), format!("[{FULL},{other}]"));
+    assert_eq!(list.to_json(), format!("[{FULL},{other}]"));
 }
 
 #[test]
@@ -72,9 +72,13 @@ proptest! {
     }
 
     #[test]
-    fn a_wire_list_is_the_array_of_its_texts(texts in prop::collection::vec("\\{\"a\":[0-9]{1,3}\\}", 0..6)) {
+    fn a_wire_list_is_the_array_of_its_texts(texts in prop::collection::vec("\\{\"a\":[0-9]{1,3}\\}", 0..6), times in 1_usize..30_000) {
+        let texts: Vec<&String> = texts.iter().collect::<Vec<_>>().repeat(times);
         let list: WireList = texts.iter().collect();
-        prop_assert_eq!(list.len(), texts.len());
-        prop_assert_eq!(list.into_json(), format!("[{}]", texts.join(",")));
+        let elements = texts.iter().map(|text| text.as_str()).collect::<Vec<_>>().join(",");
+        prop_assert_eq!((list.len(), list.bytes()), (texts.len(), elements.len() + 2));
+        prop_assert_eq!(list.to_json(), format!("[{elements}]"));
+        prop_assert_eq!(list.clone().into_pieces().concat(), format!("[{elements}]").into_bytes());
+        prop_assert_eq!(list.into_elements().concat(), elements.into_bytes());
     }
 }

@@ -49,7 +49,7 @@ pub(super) async fn agrees_with_the_access_rule_on_many_users(subject: Subject) 
             let expected = all.iter().filter(|document| scope.includes(document.members()));
             let listed =
                 subject.repository.list(&ListQuery::everything(scope.clone())).await.expect("it lists");
-            assert_eq!(listed.icps.into_json(), array(expected), "the list of {caller:?}");
+            assert_eq!(listed.icps.to_json(), array(expected), "the list of {caller:?}");
         }
     }
 }

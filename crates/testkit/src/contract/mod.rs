@@ -84,6 +84,7 @@ where
         pages::every_filter_in_every_order_holds_what_it_should,
         pages::pages_come_to_the_whole_in_every_order,
         pages::a_list_ends_with_the_icp_that_reaches_its_bytes,
+        pages::a_long_list_comes_to_the_whole_in_parts,
         pages::lists_of_every_length_are_whole,
         pages::many_who_ask_at_once_each_get_their_own,
         pages::a_page_starts_after_its_place_also_when_that_icp_is_gone,

@@ -40,7 +40,7 @@ impl Subject {
     /// What the list of a user says, as JSON.
     pub(super) async fn list(&self, user_id: &str) -> String {
         let query = ListQuery::everything(Caller::user(user(user_id)).list_scope());
-        self.repository.list(&query).await.expect("it lists").icps.into_json()
+        self.repository.list(&query).await.expect("it lists").icps.to_json()
     }
 
     /// Imports into the storage what the case needs there.

@@ -4,6 +4,7 @@ mod create;
 mod delete;
 mod get;
 mod list;
+mod list_body;
 pub(super) mod list_parameters;
 mod update;
 

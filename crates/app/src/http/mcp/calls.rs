@@ -57,10 +57,11 @@ pub(super) async fn run(tool: ToolName, icps: &IcpService, call: &Call) -> Resul
 async fn list(icps: &IcpService, call: &Call) -> Result<String, ApiError> {
     let request = arguments::list_request(call)?;
     match icps.list(&call.caller, &request, None).await? {
-        Listed::Icps { icps, cursor: None, .. } => Ok(format!(r#"{{"icps":{}}}"#, icps.into_json())),
+        Listed::Icps { icps, cursor: None, .. } => Ok(format!(r#"{{"icps":{}}}"#, icps.to_json())),
         Listed::Icps { icps, cursor: Some(cursor), .. } => {
-            Ok(format!(r#"{{"icps":{},"nextCursor":"{cursor}"}}"#, icps.into_json()))
+            Ok(format!(r#"{{"icps":{},"nextCursor":"{cursor}"}}"#, icps.to_json()))
         }
+        Listed::Parts { .. } => Err(ApiError::Internal("a page came in parts".into())),
         Listed::Unchanged(_) => Err(ApiError::Internal("nothing was known, and yet unchanged".into())),
     }
 }

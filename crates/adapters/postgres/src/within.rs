@@ -1,0 +1,43 @@
+//! A part of a list that ends after so many bytes.
+
+use diesel::QueryResult;
+use diesel::pg::Pg;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::sql_types::BigInt;
+
+/// The first rows of a query in its order, up to the one whose `document` reaches so many bytes with those before it.
+///
+/// The lengths are known without the documents, of which only those that are wanted are read and sent. To know them costs a
+/// quarter of what reading the documents does.
+#[derive(Debug)]
+pub(crate) struct Within<Q> {
+    rows: Q,
+    max_bytes: i64,
+}
+
+impl<Q> Within<Q> {
+    pub(crate) fn new(rows: Q, max_bytes: usize) -> Self {
+        Self { rows, max_bytes: i64::try_from(max_bytes).unwrap_or(i64::MAX) }
+    }
+}
+
+/// Its text depends on the query's.
+impl<Q> QueryId for Within<Q> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<Q: QueryFragment<Pg>> QueryFragment<Pg> for Within<Q> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.unsafe_to_cache_prepared();
+        // Neither the window nor the filter changes the order that the rows have.
+        out.push_sql(
+            "SELECT * FROM (SELECT wanted.*, sum(octet_length(wanted.document)) \
+             OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM (",
+        );
+        self.rows.walk_ast(out.reborrow())?;
+        out.push_sql(") AS wanted) AS measured WHERE coalesce(before, 0) < ");
+        out.push_bind_param::<BigInt, _>(&self.max_bytes)?;
+        Ok(())
+    }
+}

@@ -68,6 +68,12 @@ async fn write(ada: User<'_>, writer: u64, is_over: &AtomicBool, done: &AtomicUs
     }
 }
 
+/// Of the ICPs in an answer those that nobody touches.
+fn untouched(mut numbers: Vec<u64>) -> Vec<u64> {
+    numbers.retain(|number| *number <= UNTOUCHED + TOUCHED && !is_touched(*number));
+    numbers
+}
+
 /// Reads all pages, and gives the ICPs that nobody touches in the order in which they came.
 async fn read(ada: &User<'_>, query: &str) -> Vec<u64> {
     let mut page = ada.ask(query).await.ok();
@@ -75,8 +81,7 @@ async fn read(ada: &User<'_>, query: &str) -> Vec<u64> {
     loop {
         let numbers = numbers(&page);
         assert!((1..=1_000).contains(&numbers.len()), "{} ICPs", numbers.len());
-        let known = numbers.into_iter().filter(|number| *number <= UNTOUCHED + TOUCHED);
-        seen.extend(known.filter(|number| !is_touched(*number)));
+        seen.extend(untouched(numbers));
         let Some(next) = page.next_page() else { break };
         page = ada.get(&next).await.ok();
         count += 1;
@@ -92,6 +97,11 @@ async fn read_while_others_write(service: &Service) {
         let mut expected: Vec<u64> =
             (1..=UNTOUCHED + TOUCHED).filter(|number| !is_touched(*number)).collect();
         assert_eq!(expected.len() as u64, UNTOUCHED);
+        // In one answer, which is sent as it is read.
+        let before = done.load(Ordering::Relaxed);
+        let whole = untouched(numbers(&ada.get(LIST).await.ok()));
+        assert!(whole == expected, "{} of {} ICPs", whole.len(), expected.len());
+        assert!(done.load(Ordering::Relaxed) > before, "others write meanwhile");
         for query in ["limit=1000", "limit=1000&sort=name"] {
             let (started, before) = (Instant::now(), done.load(Ordering::Relaxed));
             let seen = read(&ada, query).await;

@@ -24,3 +24,4 @@ mod large;
 mod manners;
 mod pages;
 mod parameters;
+mod parts;

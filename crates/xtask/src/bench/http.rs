@@ -4,8 +4,9 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
+const END_OF_HEAD: &[u8] = b"\r\n\r\n";
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What is sent; written to a file, it is what `wrk.lua` reads.
@@ -86,23 +87,43 @@ pub(super) fn send(address: &str, request: &Request) -> Result<Answer> {
         .with_context(|| format!("{} {}: no answer that we understand", request.method, request.path))
 }
 
-fn exchange(address: &str, request: &Request) -> Result<String> {
+fn exchange(address: &str, request: &Request) -> Result<Vec<u8>> {
     let mut stream = TcpStream::connect(address).with_context(|| format!("connecting to {address}"))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(request.text(address).as_bytes())?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
     Ok(answer)
 }
 
-fn parse(text: &str) -> Result<Answer> {
-    let (head, body) = text.split_once("\r\n\r\n").context("it has no end of its head")?;
+fn parse(bytes: &[u8]) -> Result<Answer> {
+    let end = bytes.windows(END_OF_HEAD.len()).position(|window| window == END_OF_HEAD);
+    let (head, body) = bytes
+        .split_at_checked(end.context("it has no end of its head")? + END_OF_HEAD.len())
+        .context("a position is within")?;
+    let head = String::from_utf8(head.to_vec())?;
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).context("it has no status")?;
-    let answer = Answer { status, head: head.to_owned() + "\r\n\r\n", body: body.to_owned() };
-    if answer.header("transfer-encoding").is_some() {
-        bail!("it comes in chunks");
-    }
+    let mut answer = Answer { status, head, body: String::new() };
+    let coding = answer.header("transfer-encoding");
+    let body = if coding == Some("chunked") { of_chunks(body)? } else { body.to_vec() };
+    answer.body = String::from_utf8(body)?;
     Ok(answer)
+}
+
+/// Without the last chunk, which is empty, it broke off.
+fn of_chunks(mut bytes: &[u8]) -> Result<Vec<u8>> {
+    let mut body = Vec::with_capacity(bytes.len());
+    loop {
+        let end = bytes.iter().position(|byte| *byte == b'\n').context("it breaks off before a chunk")?;
+        let (line, rest) = bytes.split_at_checked(end + 1).context("a position is within")?;
+        let length = usize::from_str_radix(std::str::from_utf8(line)?.trim_end(), 16)?;
+        if length == 0 {
+            return Ok(body);
+        }
+        let (chunk, rest) = rest.split_at_checked(length).context("it breaks off in a chunk")?;
+        body.extend_from_slice(chunk);
+        bytes = rest.strip_prefix(b"\r\n").context("a chunk has no end")?;
+    }
 }
 
 #[cfg(test)]
@@ -111,12 +132,23 @@ mod tests {
 
     #[test]
     fn an_answer_has_a_status_headers_and_a_body() {
-        let answer = parse("HTTP/1.1 200 OK\r\nETag: \"a:b\"\r\n\r\n[]\r\n\r\n").expect("it is one");
+        let answer = parse(b"HTTP/1.1 200 OK\r\nETag: \"a:b\"\r\n\r\n[]\r\n\r\n").expect("it is one");
         assert_eq!((answer.status, answer.body.as_str()), (200, "[]\r\n\r\n"));
         assert_eq!(answer.header("etag"), Some("\"a:b\""));
         assert_eq!(answer.bytes(), 38);
-        assert!(parse("HTTP/1.1 200 OK\r\n").is_err());
-        assert!(parse("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n").is_err());
+        assert!(parse(b"HTTP/1.1 200 OK\r\n").is_err());
+    }
+
+    #[test]
+    fn an_answer_may_come_in_chunks_and_must_not_break_off() {
+        let parse = |body: &str| {
+            parse(format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{body}").as_bytes())
+        };
+        let answer = parse("A\r\n[\"aaaaaaa\"\r\n3\r\n,1]\r\n0\r\n\r\n").expect("it is whole");
+        assert_eq!(answer.body, "[\"aaaaaaa\",1]");
+        for broken in ["", "A\r\n", "A\r\n[1", "3\r\n[1]", "3\r\n[1]\r\n"] {
+            assert!(parse(broken).is_err(), "{broken:?}");
+        }
     }
 
     #[test]

@@ -9,11 +9,12 @@ use super::super::http::send;
 use super::super::requests::Expected;
 use super::super::wrk::Outcome;
 
+const CLIENTS: u16 = 2;
 /// Of each client.
 const REQUESTS: u16 = 2;
 
 /// So many clients at once, each of whom asks again when it has been answered.
-pub(super) fn run(address: &str, all: &[Expected], clients: u16) -> Result<Outcome> {
+pub(super) fn run(address: &str, all: &[Expected]) -> Result<Outcome> {
     let start = Instant::now();
     let client = |number: u16| {
         let mut answers = Vec::new();
@@ -25,7 +26,7 @@ pub(super) fn run(address: &str, all: &[Expected], clients: u16) -> Result<Outco
         answers
     };
     let answers: Vec<(Duration, bool)> = thread::scope(|scope| {
-        let clients: Vec<_> = (0..clients).map(|number| scope.spawn(move || client(number))).collect();
+        let clients: Vec<_> = (0..CLIENTS).map(|number| scope.spawn(move || client(number))).collect();
         let answers = clients.into_iter().map(|client| client.join().or_else(|_| bail!("a thread panicked")));
         Ok::<_, anyhow::Error>(answers.collect::<Result<Vec<_>>>()?.concat())
     })?;

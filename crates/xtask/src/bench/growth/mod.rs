@@ -189,13 +189,13 @@ impl Growth {
         let bytes = check(address, &all)?;
         let requests: Vec<Request> = all.iter().map(|one| one.request.clone()).collect();
         let requests = Requests::write(self.ground.folder.path(), "growth", &requests, bytes)?;
+        let long = operation.is_long(teams.kind, self.scale);
         let connections = operation.connections(teams.kind, self.scale);
-        let few = operation == Operation::List && teams.kind.icps >= self.scale.long;
         let watched = base.watched(Some(service.id()))?;
         let round = |round: u16, seconds: u16| {
             served(&watched, || {
-                if few {
-                    return self::few::run(address, &all, connections);
+                if long {
+                    return few::run(address, &all);
                 }
                 wrk::run(
                     address,
@@ -206,7 +206,7 @@ impl Growth {
                 )
             })
         };
-        let early = if self.options.quick || few { 0 } else { round(0, 1)?.failed };
+        let early = if self.options.quick || long { 0 } else { round(0, 1)?.failed };
         let rounds = (1..=self.options.rounds).map(|number| round(number, self.options.seconds));
         let mut measured = medians(&rounds.collect::<Result<Vec<_>>>()?);
         measured.failed += early;

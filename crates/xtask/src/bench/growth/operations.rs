@@ -57,9 +57,14 @@ impl Operation {
         matches!(self, Self::Patch | Self::Create)
     }
 
-    /// How many ask at once. A long list is as much work as thousands of others.
+    /// They keep the processors of a small machine busy, and wait little for one another.
     pub(super) fn connections(self, kind: Kind, scale: Scale) -> u16 {
-        if kind.icps >= scale.long && matches!(self, Self::List | Self::PageByName) { 2 } else { 8 }
+        if kind.icps >= scale.large && self == Self::List { 2 } else { 8 }
+    }
+
+    /// Whether all of a long list is read for each: as much work as thousands of others.
+    pub(super) fn is_long(self, kind: Kind, scale: Scale) -> bool {
+        kind.icps >= scale.long && matches!(self, Self::List | Self::PageByName)
     }
 
     /// The requests, with the answers that they must have.

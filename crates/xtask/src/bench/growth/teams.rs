@@ -22,7 +22,9 @@ pub(super) struct Scale {
     shared: &'static [(u64, u64)],
     /// Of the usual teams, those who ask. They have more than a database keeps at hand without being told to.
     askers: u64,
-    /// From so many ICPs on, a list is asked for by few.
+    /// From so many ICPs on, the list is work enough for two connections.
+    pub(super) large: u64,
+    /// From so many ICPs on, a whole list is asked for a few times only.
     pub(super) long: u64,
     least: u64,
     /// Beyond it, only what shows whether the number of all ICPs counts; and not on SQLite.
@@ -34,12 +36,20 @@ impl Scale {
         icps: &[5, 1_000, 100_000],
         shared: &[(1, 200), (10, 200), (1_000, 10)],
         askers: 2_000,
+        large: 1_000,
         long: 10_000,
         least: 10_000,
         all_of_it: 1_000_000,
     };
-    pub(super) const QUICK: Self =
-        Self { icps: &[5, 300], shared: &[(50, 3)], askers: 30, long: 300, least: 1_500, all_of_it: 1_500 };
+    pub(super) const QUICK: Self = Self {
+        icps: &[5, 300],
+        shared: &[(50, 3)],
+        askers: 30,
+        large: 300,
+        long: 300,
+        least: 1_500,
+        all_of_it: 1_500,
+    };
 
     /// Every kind that any number of ICPs has.
     pub(super) fn kinds(self) -> Vec<Kind> {
@@ -128,7 +138,8 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Users with many have a fifth of all at the most; where there are too few ICPs for one, there is none.
+    /// All with so many have two fifths of the ICPs at the most; where that is too little for one of them, there is none. Where
+    /// there are enough, they are so many that no two requests at once ask for the same list, which would be read once.
     pub(super) fn of(scale: Scale, icps: u64) -> Result<Self> {
         ensure!(icps >= scale.least, "{icps} ICPs are too few: take {} or more", scale.least);
         let (mut end, mut teams, mut usual) = (0, Vec::new(), None);
@@ -140,7 +151,7 @@ impl Layout {
                     usual = Some(kind);
                     continue;
                 }
-                None => (icps / 5 / kind.icps).min(if kind.icps < scale.long { 4 } else { 1 }),
+                None => (icps * 2 / 5 / kind.icps).min(if kind.icps < scale.long { 16 } else { 2 }),
             };
             if count > 0 {
                 let slots = end..end + count * kind.icps;

@@ -13,7 +13,7 @@ pub(crate) const MAX_BYTES: usize = 16 * 1024;
 /// The three parts of a token (RFC 7515, 7.1), decoded but not yet read.
 pub(crate) struct Parts<'a> {
     signed: &'a str,
-    signature: &'a str,
+    signature: Vec<u8>,
     header: String,
     payload: String,
 }
@@ -27,14 +27,13 @@ impl<'a> Parts<'a> {
         let (signed, signature) = token.rsplit_once('.').ok_or(Reason::MalformedToken)?;
         let (header, payload) = signed.split_once('.').ok_or(Reason::MalformedToken)?;
         // A third dot is caught here: it is in no base64 alphabet.
-        let parts = Self { signed, signature, header: text(header)?, payload: text(payload)? };
-        bytes(signature).map(|_| parts)
+        Ok(Self { signed, header: text(header)?, payload: text(payload)?, signature: bytes(signature)? })
     }
 
     pub(crate) fn read(&self) -> Result<Token<'_>, Reason> {
         Ok(Token {
             signed: self.signed,
-            signature: self.signature,
+            signature: &self.signature,
             header: object(&self.header)?,
             payload: object(&self.payload)?,
         })
@@ -45,7 +44,7 @@ impl<'a> Parts<'a> {
 pub(crate) struct Token<'a> {
     /// What the signature is over: header, dot and payload as they came.
     pub(crate) signed: &'a str,
-    pub(crate) signature: &'a str,
+    pub(crate) signature: &'a [u8],
     pub(crate) header: Json<'a>,
     pub(crate) payload: Json<'a>,
 }

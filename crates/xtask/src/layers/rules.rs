@@ -55,7 +55,7 @@ pub(super) const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "icp-clerk",
-        reaches: &["icp-ports", "jsonwebtoken"],
+        reaches: &["aws-lc-rs", "icp-ports"],
         never: &["actix-web", "diesel"],
         workspace: CORE,
         direct: None,

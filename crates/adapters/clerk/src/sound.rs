@@ -40,6 +40,9 @@ fn is_name(after: &str) -> bool {
 
 /// A name as it is meant; as it is written where that is no Unicode text (RFC 8259, section 8.2).
 fn decoded(name: &str) -> Cow<'_, str> {
+    if !name.contains('\\') {
+        return Cow::Borrowed(name.trim_matches('"'));
+    }
     Json::parse(name).ok().and_then(Json::string).unwrap_or(Cow::Borrowed(name))
 }
 

@@ -10,20 +10,24 @@ use std::collections::HashSet;
 use icp_domain::json::Json;
 
 const MAX_DEPTH: usize = 128;
+/// More than a session token has in its claims.
+const USUAL_NAMES: usize = 28;
 
 /// Whether no value is too deep and no name stands twice in its object.
 pub(crate) fn is_sound(json: Json<'_>) -> bool {
-    // The names of each object that is open; those of an array stay none.
-    let mut open: Vec<HashSet<Cow<'_, str>>> = Vec::new();
+    // One set for all objects, so that there is one to make room for: each name with where its object begins.
+    let mut names: HashSet<(usize, Cow<'_, str>)> = HashSet::with_capacity(USUAL_NAMES);
+    // Where each object or array that is open begins, from the end of the text.
+    let mut open: Vec<usize> = Vec::new();
     let mut rest = json.text();
     while let Some(byte) = rest.bytes().next() {
         let length = if byte == b'"' { string_length(rest) } else { unquoted_length(rest) };
         let (token, after) = rest.split_at_checked(length).unwrap_or((rest, ""));
         match byte {
             b'{' | b'[' if open.len() == MAX_DEPTH => return false,
-            b'{' | b'[' => open.push(HashSet::new()),
+            b'{' | b'[' => open.push(rest.len()),
             b'}' | b']' => drop(open.pop()),
-            b'"' if is_name(after) && !open.last_mut().is_some_and(|names| names.insert(decoded(token))) => {
+            b'"' if is_name(after) && !open.last().is_some_and(|of| names.insert((*of, decoded(token)))) => {
                 return false;
             }
             _ => {}

@@ -40,7 +40,7 @@ fn signature_alone(bencher: Bencher<'_, '_>) {
     bencher.bench(|| key.verify_sig(black_box(signed.as_bytes()), &signature).unwrap());
 }
 
-/// The same with a key that is read each time, as jsonwebtoken does.
+/// The same with a key that is read each time, which is what jsonwebtoken would do.
 #[divan::bench(sample_count = SAMPLES, sample_size = CALLS)]
 fn signature_and_key(bencher: Bencher<'_, '_>) {
     let der = KEY.spki();

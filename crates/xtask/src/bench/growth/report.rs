@@ -85,7 +85,9 @@ fn line(row: &Row, first: Option<&Row>) -> [String; 9] {
     let measured = &row.measured;
     let mut notes = Vec::new();
     notes.extend((measured.failed > 0).then(|| format!("{} FAILED", measured.failed)));
-    notes.extend(first.map(|first| format!("{:.2} times", row.cpu() / first.cpu())));
+    // What took less than a tick of the clock is compared with nothing.
+    let first_cpu = first.map(Row::cpu).filter(|cpu| *cpu > 0.0);
+    notes.extend(first_cpu.map(|first| format!("{:.2} times", row.cpu() / first)));
     notes.extend(row.disk_mb.map(|disk| format!("{} MB on disk", thousands(disk))));
     [
         if first.is_none() { row.what.name() } else { String::new() },
@@ -120,6 +122,7 @@ mod tests {
             (row(Operation::Get, 10, 5.0), row(Operation::List, 1_000, 30.0), row(Operation::List, 10, 20.0));
         more.measured.failed = 2;
         assert_eq!(line(&more, Some(&list))[8], "2 FAILED, 1.50 times");
+        assert_eq!(line(&more, Some(&row(Operation::List, 10, 0.0)))[8], "2 FAILED");
         assert_eq!(line(&list, None), ["SQLite list", "10", "9.5", "", "", "20.0", "", "", ""]);
         assert!(list.what < get.what, "in the order of the operations, not of the measuring");
     }

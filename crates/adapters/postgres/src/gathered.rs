@@ -1,12 +1,13 @@
 //! The short lists of several users in one statement.
 
+use std::marker::PhantomData;
 use std::pin::pin;
 use std::sync::Arc;
 
 use diesel::QueryResult;
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, QueryFragment};
-use diesel::sql_types::{Array, BigInt, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Nullable, Text, Uuid as SqlUuid};
 use futures_util::TryStreamExt as _;
 use icp_domain::{IcpId, UserId, WireListBuilder};
 use icp_ports::{IcpList, ListVersion, ListVersionBuilder, RepositoryError};
@@ -38,31 +39,67 @@ pub(crate) struct Versions;
 /// Declares a statement that looks something up for each of several users: a walk along the primary key of `icp_members`,
 /// which is the order of the list, and a look-up by id for each.
 macro_rules! for_each_member {
-    ($name:ident -> $result:ty, $columns:literal) => {
-        #[derive(Debug)]
-        struct $name<'a>(&'a [&'a str]);
-
-        prepared_once!($name -> $result);
-
-        impl QueryFragment<Pg> for $name<'_> {
-            fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-                out.push_sql("SELECT asked.place, list.* FROM unnest(");
-                out.push_bind_param::<Array<Text>, _>(&self.0)?;
-                out.push_sql(concat!(
-                    ") WITH ORDINALITY AS asked (member, place) CROSS JOIN LATERAL (SELECT ",
-                    $columns,
-                    " FROM icp_members INNER JOIN icps ON icps.id = icp_members.icp_id \
-                     WHERE icp_members.user_id = asked.member \
-                     ORDER BY icp_members.created_at, icp_members.icp_id LIMIT 65) AS list"
-                ));
-                Ok(())
-            }
-        }
+    ($columns:literal) => {
+        concat!(
+            ") WITH ORDINALITY AS asked (member, place) CROSS JOIN LATERAL (SELECT ",
+            $columns,
+            " FROM icp_members INNER JOIN icps ON icps.id = icp_members.icp_id \
+             WHERE icp_members.user_id = asked.member \
+             ORDER BY icp_members.created_at, icp_members.icp_id LIMIT 65) AS list"
+        )
     };
 }
 
-for_each_member!(ListsOf -> (BigInt, SqlUuid, BigInt, Text), "icp_members.icp_id, icps.version, icps.document");
-for_each_member!(VersionsOf -> (BigInt, SqlUuid, BigInt), "icp_members.icp_id, icps.version");
+/// The lists of these users.
+#[derive(Debug)]
+struct ListsOf<'a>(&'a [&'a str]);
+
+prepared_once!(ListsOf -> (BigInt, SqlUuid, BigInt, Text));
+
+impl QueryFragment<Pg> for ListsOf<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("SELECT asked.place, list.* FROM unnest(");
+        out.push_bind_param::<Array<Text>, _>(&self.0)?;
+        out.push_sql(for_each_member!("icp_members.icp_id, icps.version, icps.document"));
+        Ok(())
+    }
+}
+
+/// The snapshot of a statement. On a standby, where it does not say all, there is none.
+macro_rules! snapshot {
+    () => {
+        "SELECT CASE WHEN pg_is_in_recovery() THEN NULL ELSE pg_current_snapshot()::text END"
+    };
+}
+
+/// The snapshot alone.
+#[derive(Debug, Default)]
+struct Snapshot<'a>(PhantomData<&'a ()>);
+
+prepared_once!(Snapshot -> Nullable<Text>);
+
+impl QueryFragment<Pg> for Snapshot<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(snapshot!());
+        Ok(())
+    }
+}
+
+/// The states of the lists of these users, and the snapshot in which they were seen.
+#[derive(Debug)]
+struct VersionsOf<'a>(&'a [&'a str]);
+
+prepared_once!(VersionsOf -> (BigInt, Nullable<SqlUuid>, Nullable<BigInt>, Nullable<Text>));
+
+impl QueryFragment<Pg> for VersionsOf<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(concat!("SELECT 0::bigint, NULL::uuid, NULL::bigint, (", snapshot!(), ")"));
+        out.push_sql(" UNION ALL SELECT asked.place, list.*, NULL FROM unnest(");
+        out.push_bind_param::<Array<Text>, _>(&self.0)?;
+        out.push_sql(for_each_member!("icp_members.icp_id, icps.version"));
+        Ok(())
+    }
+}
 
 impl Gathered for Lists {
     type Question = UserId;
@@ -87,8 +124,7 @@ impl Gathered for Versions {
         connections: &Connections,
         members: &[&UserId],
     ) -> Result<Vec<Self::Answer>, RepositoryError> {
-        let members: Vec<&str> = members.iter().map(|member| member.as_str()).collect();
-        connections.read(|connection| versions(connection, &members)).await
+        connections.read(|connection| versions(connection, members)).await
     }
 }
 
@@ -104,20 +140,39 @@ async fn lists(connection: Arc<Connection>, members: &[&str]) -> Result<Vec<Opti
     Ok(lists.into_iter().map(Short::finish).collect())
 }
 
+async fn snapshot_of(connection: &Connection) -> Result<Option<String>, QueryError> {
+    let row = connection.first(&Snapshot::default()).await?;
+    Ok(row.map(|row| row.try_get::<_, Option<String>>(0)).transpose()?.flatten())
+}
+
 async fn versions(
     connection: Arc<Connection>,
-    members: &[&str],
+    members: &[&UserId],
 ) -> Result<Vec<Option<ListVersion>>, QueryError> {
-    let mut versions = vec![(0, ListVersionBuilder::default()); members.len()];
-    let mut rows = pin!(connection.rows(&VersionsOf(members)).await?);
+    if let Some((snapshot, versions)) = connection.known_versions().and_then(|known| known.of(members))
+        && snapshot_of(&connection).await?.as_ref() == Some(&snapshot)
+    {
+        return Ok(versions);
+    }
+    let names: Vec<&str> = members.iter().map(|member| member.as_str()).collect();
+    let (mut found, mut snapshot) = (vec![(0, ListVersionBuilder::default()); members.len()], None);
+    let mut rows = pin!(connection.rows(&VersionsOf(&names)).await?);
     while let Some(row) = rows.try_next().await? {
-        let Some((count, version)) = of_row(&mut versions, &row)? else { continue };
-        push_state(version, &row)?;
-        *count += 1;
+        match of_row(&mut found, &row)? {
+            Some((count, version)) => {
+                push_state(version, &row)?;
+                *count += 1;
+            }
+            None => snapshot = row.try_get::<_, Option<String>>(3)?,
+        }
     }
     let finish =
         |(count, version): (usize, ListVersionBuilder)| (count <= MOST).then(|| version.finish(false));
-    Ok(versions.into_iter().map(finish).collect())
+    let versions: Vec<_> = found.into_iter().map(finish).collect();
+    if let (Some(known), Some(snapshot)) = (connection.known_versions(), snapshot) {
+        known.note(&snapshot, members.iter().copied().zip(versions.iter().copied()));
+    }
+    Ok(versions)
 }
 
 /// A list that is being read, for as long as it is short.
@@ -174,7 +229,8 @@ mod tests {
         let (small, _kept) = filled(1_000).await;
         let (large, _kept_too) = filled(50_000).await;
         let values = "'{user_17,user_3,user_170,nobody}'";
-        let (lists, versions) = (ListsOf(&[]), VersionsOf(&[]));
+        let lists = ListsOf(&[]);
+        let versions = VersionsOf(&[]);
         let few = plan(&small, &lists, "text[]", values).await.1;
         let few_versions = plan(&small, &versions, "text[]", values).await.1;
         for (few, (plan, many)) in [

@@ -13,6 +13,7 @@ mod error;
 mod explain;
 mod gathered;
 mod gathering;
+mod known_versions;
 mod lanes;
 mod limits;
 mod list;

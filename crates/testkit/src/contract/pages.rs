@@ -158,7 +158,7 @@ pub(super) async fn a_list_ends_with_the_icp_that_reaches_its_bytes(subject: Sub
 
 pub(super) async fn a_long_list_comes_to_the_whole_in_parts(subject: Subject) {
     // Of lengths that lie far apart, so that no part has as many as the one before it.
-    let long = |number: u128| "x".repeat(if number % 7 == 0 { 4_000 } else { 10 });
+    let long = |number: u128| "x".repeat(if number.is_multiple_of(7) { 4_000 } else { 10 });
     let document = |number| icp(number).with("description", long(number)).document();
     let documents: Vec<_> = (1..=300).map(document).collect();
     subject.store(documents.clone()).await;

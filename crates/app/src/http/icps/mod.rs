@@ -20,22 +20,24 @@ use super::{Api, compression, etag, other_methods};
 const PATH: &str = "/api/v1/entities/icps";
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
-    config
-        .service(
-            web::resource([PATH, "/api/v1/entities/icps/"])
+    // Each for itself: paths without parameters are compared as texts, and several together by a regular expression.
+    for path in [PATH, "/api/v1/entities/icps/"] {
+        config.service(
+            web::resource(path)
                 .route(web::get().to(list::handle))
                 .route(web::head().to(list::handle))
                 .route(web::post().to(create::handle))
                 .default_service(other_methods("GET, HEAD, POST, OPTIONS")),
-        )
-        .service(
-            web::resource("/api/v1/entities/icps/{id}")
-                .route(web::get().to(get::handle))
-                .route(web::head().to(get::handle))
-                .route(web::patch().to(update::handle))
-                .route(web::delete().to(delete::handle))
-                .default_service(other_methods("GET, HEAD, PATCH, DELETE, OPTIONS")),
         );
+    }
+    config.service(
+        web::resource("/api/v1/entities/icps/{id}")
+            .route(web::get().to(get::handle))
+            .route(web::head().to(get::handle))
+            .route(web::patch().to(update::handle))
+            .route(web::delete().to(delete::handle))
+            .default_service(other_methods("GET, HEAD, PATCH, DELETE, OPTIONS")),
+    );
 }
 
 /// Which ICP a request is about.

@@ -10,7 +10,8 @@ use diesel::{BoolExpressionMethods as _, ExpressionMethods as _, QueryDsl as _};
 use futures_util::TryStreamExt as _;
 use icp_domain::{IcpId, ProviderList, Timestamp, UserId, WireListBuilder};
 use icp_ports::{
-    Activity, Direction, IcpList, ListQuery, ListVersion, ListVersionBuilder, Place, PlaceKey, Sort, Version,
+    Activity, Direction, IcpList, ListFilter, ListQuery, ListVersion, ListVersionBuilder, Place, PlaceKey,
+    Sort, Version,
 };
 use tokio_postgres::{Row, RowStream};
 use uuid::Uuid;
@@ -24,6 +25,11 @@ diesel::define_sql_function! {
     /// Where a text holds another, from 1; 0 when it does not.
     fn strpos(text: diesel::sql_types::Nullable<diesel::sql_types::Text>, sought: diesel::sql_types::Text)
         -> diesel::sql_types::Nullable<diesel::sql_types::Integer>;
+}
+
+diesel::define_sql_function! {
+    /// How many bytes a text has, which is known without it.
+    fn octet_length(text: diesel::sql_types::Text) -> diesel::sql_types::Integer;
 }
 
 /// Of documents of this length as many are asked for as a list may have bytes: where they are shorter, it ends earlier.
@@ -40,6 +46,21 @@ fn rows_of<'a>(member: &'a str, most: i64) -> _ {
     icp_members::table
         .inner_join(icps::table)
         .filter(icp_members::user_id.eq(member))
+        .order((icp_members::created_at, icp_members::icp_id))
+        .limit(most)
+        .select((icp_members::icp_id, icps::version, icps::document, icp_members::created_at))
+}
+
+/// The same after a place, which is where a page begins.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn rows_after<'a>(member: &'a str, time: DateTime<Utc>, id: Uuid, most: i64) -> _ {
+    // The first condition is what the index is good for.
+    let later = icp_members::created_at.gt(time).or(icp_members::icp_id.gt(id));
+    icp_members::table
+        .inner_join(icps::table)
+        .filter(icp_members::user_id.eq(member))
+        .filter(icp_members::created_at.ge(time))
+        .filter(later)
         .order((icp_members::created_at, icp_members::icp_id))
         .limit(most)
         .select((icp_members::icp_id, icps::version, icps::document, icp_members::created_at))
@@ -63,42 +84,68 @@ pub(crate) async fn everything(
 ) -> Result<IcpList, QueryError> {
     let enough = enough(max_bytes);
     let rows = connection.rows(&rows_of(member.as_str(), one_more(enough))).await?;
-    collect(rows, enough, max_bytes, |row| place(Sort::CreatedAt, row)).await
+    let end = End { enough, max_bytes, is_cut: false };
+    collect(rows, end, |row| place(Sort::CreatedAt, row)).await
 }
 
 /// What is asked for, whatever it is.
 pub(crate) async fn some(connection: Arc<Connection>, query: &ListQuery) -> Result<IcpList, QueryError> {
-    let columns = (
-        icp_members::icp_id,
-        icps::version,
-        icps::document,
-        icps::created_at,
-        icps::updated_at,
-        icps::name_folded,
-    );
     let enough = enough(query.max_bytes).min(query.limit.unwrap_or(usize::MAX));
-    let wanted = wanted(query).limit(one_more(enough)).select(columns);
+    let (id, version) = (icp_members::icp_id, icps::version);
+    let keys = (icps::created_at, icps::updated_at, icps::name_folded);
+    let mut end = End { enough, max_bytes: query.max_bytes, is_cut: false };
     let rows = match query.max_bytes {
         // One part of a list after the other: what is not wanted any more must not be sent each time.
-        Some(max_bytes) if query.limit.is_none() => connection.rows(&Within::new(wanted, max_bytes)).await?,
-        _ => connection.rows(&wanted).await?,
+        Some(max_bytes) if query.limit.is_none() => {
+            end.is_cut = true;
+            let wanted = wanted(query).limit(one_more(enough));
+            let wanted = wanted.select((id, version, octet_length(icps::document), keys));
+            connection.rows(&Within::new(wanted, max_bytes)).await?
+        }
+        _ => {
+            let member = query.scope.member().as_str();
+            match (is_oldest_first(query), &query.after) {
+                (true, None) => connection.rows(&rows_of(member, one_more(enough))).await?,
+                (true, Some(Place { key: PlaceKey::Time(time), id })) => {
+                    let (time, id) = (time.as_datetime(), id.as_uuid());
+                    connection.rows(&rows_after(member, time, id, one_more(enough))).await?
+                }
+                _ => {
+                    let wanted = wanted(query).limit(one_more(enough));
+                    connection.rows(&wanted.select((id, version, icps::document, keys))).await?
+                }
+            }
+        }
     };
-    collect(rows, enough, query.max_bytes, |row| place(query.sort, row)).await
+    collect(rows, end, |row| place(query.sort, row)).await
+}
+
+/// Whether nothing is left out, and the order is that of the index: this is asked so often that it is worth preparing.
+fn is_oldest_first(query: &ListQuery) -> bool {
+    query.filter == ListFilter::default()
+        && (query.sort, query.direction) == (Sort::CreatedAt, Direction::Ascending)
+}
+
+/// Where a list ends.
+struct End {
+    enough: usize,
+    max_bytes: Option<usize>,
+    /// Whether the rows beyond these bytes were left out.
+    is_cut: bool,
 }
 
 /// Of rows of id, version and document.
 async fn collect(
     rows: RowStream,
-    enough: usize,
-    max_bytes: Option<usize>,
+    end: End,
     place: impl Fn(&Row) -> Result<Option<Place>, QueryError>,
 ) -> Result<IcpList, QueryError> {
     let mut rows = pin!(rows);
     let (mut icps, mut version) = (WireListBuilder::default(), ListVersionBuilder::default());
-    let max_bytes = max_bytes.unwrap_or(usize::MAX);
+    let max_bytes = end.max_bytes.unwrap_or(usize::MAX);
     let (mut last, mut bytes, mut has_more) = (None, 0, false);
     while let Some(row) = rows.try_next().await? {
-        has_more = icps.len() == enough || bytes >= max_bytes;
+        has_more = icps.len() == end.enough || bytes >= max_bytes;
         if has_more {
             continue;
         }
@@ -108,8 +155,7 @@ async fn collect(
         icps.push(document);
         last = Some(row);
     }
-    // Rows beyond these bytes may have been left out.
-    has_more |= bytes >= max_bytes;
+    has_more |= end.is_cut && bytes >= max_bytes;
     let next = match last {
         Some(last) if has_more => place(&last)?,
         _ => None,

@@ -32,7 +32,7 @@ fn list_icps() -> Value {
             query("sort", json!({"type": "string", "enum": ["createdAt", "updatedAt", "name"], "default": "createdAt"}),
                 "What the list is sorted by; those that are alike, by their ids."),
             query("order", json!({"type": "string", "enum": ["asc", "desc"], "default": "asc"}), "In which direction."),
-            query("limit", json!({"type": "integer", "minimum": 1, "maximum": 1000}), "How many at once; all without it."),
+            query("limit", json!({"type": "integer", "minimum": 1, "maximum": 1000}), "How many at once, at most; all without it. Whether there are more, the `Link` says."),
             query("cursor", json!({"type": "string"}), "Where the page before this one ended: take it from its `Link`."),
             reference("parameters", "IfNoneMatch"),
         ],

@@ -44,7 +44,7 @@ impl Connections {
     /// repeated on another.
     pub(crate) fn new(connector: &Connector, lanes: usize) -> Self {
         Self {
-            reads: Lanes::new(connector.planning_once(), None, lanes, READS_PER_LANE),
+            reads: Lanes::new(connector.planning_once(), None, lanes, READS_PER_LANE).staying_at_home(),
             writes: Lanes::new(connector.clone(), Handle::try_current().ok(), lanes, WRITES_PER_LANE),
             long_reads: Lanes::new(connector.planning_once(), None, lanes, READS_PER_LANE),
             looks: Lanes::new(connector.clone(), Handle::try_current().ok(), 1, LOOKS),

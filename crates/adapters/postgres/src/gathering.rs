@@ -109,7 +109,7 @@ impl<G: Gathered> Gathering<G> {
         let queue = self.0.get(thread_number() % self.0.len())?;
         let limit = connections.limit().saturating_sub(began.elapsed());
         let acquire = connections.acquire_limit().min(limit);
-        let (wait, _asked) = Asked::on(&queue.pace);
+        let (wait, _asked) = Asked::on(&queue.pace, queue.most);
         if wait > acquire {
             return Some(Err(RepositoryError::Overloaded));
         }

@@ -16,8 +16,6 @@ use crate::error::QueryError;
 use crate::gathering::thread_number;
 use crate::pace::{Asked, PATIENCE, Pace};
 
-/// A lane that is driven by another thread is taken when those of this one have so many more to do.
-const ELSEWHERE: usize = 4;
 /// No thread has this number.
 const ANYWHERE: usize = usize::MAX;
 /// How long a statement that was given up may still be under way.
@@ -31,6 +29,8 @@ pub(crate) struct Lanes {
     connector: Connector,
     /// Where connections live; where they are first needed when `None`.
     runtime: Option<Handle>,
+    /// A lane that is driven by another thread is taken when those of this one have so many more to do.
+    elsewhere: usize,
     all: Box<[Lane]>,
 }
 
@@ -55,7 +55,12 @@ impl Lanes {
         statements_per_lane: usize,
     ) -> Self {
         let all = (0..lanes.max(1)).map(|_| Lane::new(statements_per_lane)).collect();
-        Self { connector, runtime, all }
+        Self { connector, runtime, elsewhere: 0, all }
+    }
+
+    /// For statements that are soon through, so that to wake another thread costs as much as a few of them.
+    pub(crate) fn staying_at_home(self) -> Self {
+        Self { elsewhere: 4, ..self }
     }
 
     /// How many connections are open.
@@ -91,7 +96,7 @@ impl Lanes {
     pub(crate) async fn turn(&self) -> Result<Turn<'_>, RepositoryError> {
         let lane = self.freest();
         let limit = self.connector.limits().acquire;
-        let (wait, asked) = Asked::on(&lane.pace);
+        let (wait, asked) = Asked::on(&lane.pace, 1);
         if wait > limit {
             return Err(RepositoryError::Overloaded);
         }
@@ -104,14 +109,19 @@ impl Lanes {
         Ok(Turn { lanes: self, lane, under_way: None, place: Some((room, asked)) })
     }
 
-    /// The lane on which the fewest wait. What comes by a connection that another thread drives has to wake two threads, and
-    /// so such a lane counts for a few more.
+    /// The lane on which the fewest wait. What comes by a connection that another thread drives has to wake two threads: where
+    /// that counts, such a lane is as if there were a few more on it, and otherwise the last to be chosen among equals.
     fn freest(&self) -> &Lane {
         let thread = thread_number();
         let (before, from) = self.all.split_at(thread % self.all.len());
         let lanes = from.iter().chain(before);
         #[expect(clippy::expect_used, reason = "there is at least one lane")]
-        lanes.min_by_key(|lane| lane.pace.asked() + lane.distance(thread)).expect("a lane")
+        lanes
+            .min_by_key(|lane| {
+                let away = usize::from(lane.is_away_from(thread));
+                (lane.pace.asked() + away * self.elsewhere, away)
+            })
+            .expect("a lane")
     }
 }
 
@@ -128,10 +138,9 @@ impl Lane {
         }
     }
 
-    /// By how many waiting statements a lane counts as further away than it is long.
-    fn distance(&self, thread: usize) -> usize {
+    fn is_away_from(&self, thread: usize) -> bool {
         let home = self.home.load(Ordering::Relaxed);
-        if home == thread || home == ANYWHERE { 0 } else { ELSEWHERE }
+        home != thread && home != ANYWHERE
     }
 
     /// Why there is no room: where nothing is connected, the database is out of reach.

@@ -55,9 +55,11 @@ impl Pace {
         self.asked.load(Ordering::Relaxed)
     }
 
-    /// One more is asked. How long those before it will take.
-    pub(crate) fn ask(&self) -> Duration {
-        let ahead = self.asked.fetch_add(1, Ordering::Relaxed) as u64;
+    /// One more is asked, where so many are under way at once. How long it will wait for those before it.
+    pub(crate) fn ask(&self, at_once: usize) -> Duration {
+        let before = self.asked.fetch_add(1, Ordering::Relaxed);
+        // How many of them must be through, so that there is room.
+        let ahead = (before + 1).saturating_sub(at_once) as u64;
         Duration::from_nanos(self.expected.load(Ordering::Relaxed).saturating_mul(ahead))
     }
 
@@ -116,8 +118,8 @@ pub(crate) struct Asked(Arc<Pace>);
 
 impl Asked {
     /// And how long it will wait.
-    pub(crate) fn on(pace: &Arc<Pace>) -> (Duration, Self) {
-        (pace.ask(), Self(Arc::clone(pace)))
+    pub(crate) fn on(pace: &Arc<Pace>, at_once: usize) -> (Duration, Self) {
+        (pace.ask(at_once), Self(Arc::clone(pace)))
     }
 }
 
@@ -136,19 +138,32 @@ mod tests {
     #[test]
     fn who_comes_later_waits_longer() {
         let pace = Pace::new();
-        assert_eq!(pace.ask(), Duration::ZERO);
+        assert_eq!(pace.ask(1), Duration::ZERO);
         for _ in 0..200 {
             let sent = Instant::now();
             std::thread::sleep(Duration::from_millis(2));
             pace.answered(sent);
         }
-        let one = pace.ask();
+        let one = pace.ask(1);
         assert!((Duration::from_millis(1)..Duration::from_millis(20)).contains(&one), "{one:?}");
-        assert!(pace.ask() > one);
+        assert!(pace.ask(1) > one);
         pace.leave();
         pace.leave();
         pace.leave();
-        assert_eq!(pace.ask(), Duration::ZERO, "nobody is before it");
+        assert_eq!(pace.ask(1), Duration::ZERO, "nobody is before it");
+    }
+
+    #[test]
+    fn where_there_is_room_nobody_waits() {
+        let pace = Pace::new();
+        for _ in 0..3 {
+            let sent = Instant::now();
+            std::thread::sleep(Duration::from_millis(60));
+            pace.answered(sent);
+        }
+        let waits: Vec<_> = (0..6).map(|_| pace.ask(4)).collect();
+        assert_eq!(waits[..4], [Duration::ZERO; 4]);
+        assert!(Duration::ZERO < waits[4] && waits[4] < waits[5], "{waits:?}");
     }
 
     #[test]
@@ -157,7 +172,7 @@ mod tests {
         let sent = Instant::now();
         std::thread::sleep(Duration::from_millis(300));
         pace.answered(sent);
-        let waits = (0..16).map(|_| pace.ask());
+        let waits = (0..16).map(|_| pace.ask(1));
         assert!(waits.max() < Some(Duration::from_millis(20)), "one does not make a habit");
     }
 
@@ -173,7 +188,7 @@ mod tests {
             let sent = Instant::now();
             std::thread::sleep(Duration::from_millis(30));
             pace.answered(sent);
-            let waits = (0..64).map(|_| pace.ask());
+            let waits = (0..64).map(|_| pace.ask(1));
             assert!(waits.max() < Some(Duration::from_millis(400)), "it is a millisecond on the average");
             (0..64).for_each(|_| pace.leave());
         }
@@ -189,8 +204,8 @@ mod tests {
         };
         (0..100).for_each(|_| answered_after(Duration::from_micros(500)));
         (0..12).for_each(|_| answered_after(Duration::from_millis(80)));
-        pace.ask();
-        assert!(pace.ask() > Duration::from_millis(40));
+        pace.ask(1);
+        assert!(pace.ask(1) > Duration::from_millis(40));
     }
 
     #[test]
@@ -201,7 +216,7 @@ mod tests {
         for _ in 0..16 {
             pace.answered(sent);
         }
-        pace.ask();
-        assert!(pace.ask() < Duration::from_millis(10), "the first took the time, the others came with it");
+        pace.ask(1);
+        assert!(pace.ask(1) < Duration::from_millis(10), "the first took the time, the others came with it");
     }
 }

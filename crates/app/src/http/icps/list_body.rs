@@ -11,6 +11,7 @@ use actix_web::web::Bytes;
 use futures_util::stream;
 use icp_domain::WireList;
 use icp_ports::RepositoryError;
+use tracing::{Instrument as _, Span};
 
 use crate::icps::Rest;
 
@@ -50,11 +51,16 @@ impl MessageBody for Pieces {
 pub(super) fn in_parts(first: WireList, rest: Rest) -> impl MessageBody<Error: std::fmt::Debug> {
     let pieces = [Bytes::from_static(b"[")].into_iter().chain(first.into_elements()).collect();
     let sending = Sending { pieces, rest: Some(rest) };
-    BodyStream::new(stream::try_unfold(sending, |mut sending| async {
-        let piece = sending.next().await.inspect_err(|error| {
-            tracing::warn!(%error, source = error.source(), "a list broke off");
-        })?;
-        Ok::<_, RepositoryError>(piece.map(|piece| (piece, sending)))
+    // What is read later is of the same request.
+    let span = Span::current();
+    BodyStream::new(stream::try_unfold(sending, move |mut sending| {
+        let reading = async {
+            let piece = sending.next().await.inspect_err(|error| {
+                tracing::warn!(%error, source = error.source(), "a list broke off");
+            })?;
+            Ok::<_, RepositoryError>(piece.map(|piece| (piece, sending)))
+        };
+        reading.instrument(span.clone())
     }))
 }
 

@@ -86,7 +86,9 @@ impl Default for WireList {
 impl<D: AsRef<str>> FromIterator<D> for WireList {
     fn from_iter<I: IntoIterator<Item = D>>(documents: I) -> Self {
         let mut list = WireListBuilder::default();
-        documents.into_iter().for_each(|document| list.push(document.as_ref()));
+        for document in documents {
+            list.push(document.as_ref());
+        }
         list.finish()
     }
 }

@@ -222,7 +222,9 @@ impl<G: Gathered> UnderWay<G> {
             }
             Err(error) => {
                 let shared = Arc::new(error);
-                company.into_iter().for_each(|waiting| waiting.fail(copy(&shared)));
+                for waiting in company {
+                    waiting.fail(copy(&shared));
+                }
             }
         }
     }
@@ -231,12 +233,16 @@ impl<G: Gathered> UnderWay<G> {
 impl<G: Gathered> Waiting<G> {
     /// Whoever has hung up meanwhile needs none.
     fn answer(self, answer: &G::Answer) {
-        self.replies.into_iter().for_each(|reply| drop(reply.send(Ok(answer.clone()))));
+        for reply in self.replies {
+            let _ = reply.send(Ok(answer.clone()));
+        }
     }
 
     fn fail(self, error: RepositoryError) {
         let shared = Arc::new(error);
-        self.replies.into_iter().for_each(|reply| drop(reply.send(Err(copy(&shared)))));
+        for reply in self.replies {
+            let _ = reply.send(Err(copy(&shared)));
+        }
     }
 }
 

@@ -190,7 +190,9 @@ mod tests {
             pace.answered(sent);
             let waits = (0..64).map(|_| pace.ask(1));
             assert!(waits.max() < Some(Duration::from_millis(400)), "it is a millisecond on the average");
-            (0..64).for_each(|_| pace.leave());
+            for _ in 0..64 {
+                pace.leave();
+            }
         }
     }
 
@@ -202,8 +204,12 @@ mod tests {
             std::thread::sleep(time);
             pace.answered(sent);
         };
-        (0..100).for_each(|_| answered_after(Duration::from_micros(500)));
-        (0..12).for_each(|_| answered_after(Duration::from_millis(80)));
+        for _ in 0..100 {
+            answered_after(Duration::from_micros(500));
+        }
+        for _ in 0..12 {
+            answered_after(Duration::from_millis(80));
+        }
         pace.ask(1);
         assert!(pace.ask(1) > Duration::from_millis(40));
     }

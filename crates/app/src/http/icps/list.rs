@@ -27,7 +27,7 @@ pub(super) async fn handle(
     let known = etag::known_to_client(request.headers(), &IF_NONE_MATCH);
     match api.icps.list(&caller, &parameters.request, known.as_ref()).await? {
         Listed::Icps { icps, version, cursor } => {
-            let mut response = respond(&api, &version);
+            let mut response = respond(&api, version);
             if let Some(cursor) = cursor {
                 // RFC 8288. A reference without a host is one to where the request went.
                 let link = format!("<{}?{}>; rel=\"next\"", super::PATH, parameters.with_cursor(&cursor));
@@ -37,18 +37,18 @@ pub(super) async fn handle(
         }
         Listed::Parts { version, .. } if request.method() == Method::HEAD => {
             // Its length is not known, and actix would read all of it.
-            Ok(respond(&api, &version).streaming(stream::empty::<Result<Bytes, Infallible>>()))
+            Ok(respond(&api, version).streaming(stream::empty::<Result<Bytes, Infallible>>()))
         }
         Listed::Parts { first, version, rest } => {
-            Ok(respond(&api, &version).body(list_body::in_parts(first, rest)))
+            Ok(respond(&api, version).body(list_body::in_parts(first, rest)))
         }
         Listed::Unchanged(version) => Ok(respond_unchanged(&request, &api, &version)),
     }
 }
 
-fn respond(api: &Api, version: &ListVersion) -> HttpResponseBuilder {
+fn respond(api: &Api, version: ListVersion) -> HttpResponseBuilder {
     let mut response = HttpResponse::Ok();
     insert_headers(&mut response, api);
-    response.insert_header(etag::header(version)).content_type("application/json");
+    response.insert_header(etag::header(&version)).content_type("application/json");
     response
 }

@@ -8,8 +8,6 @@
 
 use std::cell::Cell;
 use std::collections::VecDeque;
-use std::error::Error;
-use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -21,6 +19,7 @@ use tokio::time::timeout;
 use crate::connections::Connections;
 use crate::error::timed_out;
 use crate::pace::{Asked, Pace};
+use crate::shared_error::copy;
 
 /// Something that is looked up for several who ask at the same time.
 pub(crate) trait Gathered: Send + Sync + 'static {
@@ -265,38 +264,6 @@ fn no_answer() -> RepositoryError {
     RepositoryError::Backend("a statement gave no answer".into())
 }
 
-/// One error for several who asked.
-fn copy(error: &Arc<RepositoryError>) -> RepositoryError {
-    match error.as_ref() {
-        RepositoryError::Overloaded => RepositoryError::Overloaded,
-        RepositoryError::Unavailable(_) => RepositoryError::Unavailable(Shared(Arc::clone(error)).into()),
-        RepositoryError::Backend(_) => RepositoryError::Backend(Shared(Arc::clone(error)).into()),
-    }
-}
-
-/// The error of a statement, as each of those who asked is told it.
-#[derive(Debug)]
-struct Shared(Arc<RepositoryError>);
-
-impl Shared {
-    /// What the storage said.
-    fn reason(&self) -> &dyn Error {
-        self.0.source().unwrap_or(&*self.0)
-    }
-}
-
-impl fmt::Display for Shared {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}", self.reason())
-    }
-}
-
-impl Error for Shared {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.source().and_then(Error::source)
-    }
-}
-
 thread_local! {
     static NUMBER: Cell<Option<usize>> = const { Cell::new(None) };
 }
@@ -391,18 +358,18 @@ mod tests {
         let server = icp_testkit::postgres::shared().database();
         let database = PostgresDatabase::new(&PostgresSettings::new(server.url())).expect("a URL");
         let queue = queue();
-        let [first, _gone, second] = ["user_ada"; 3].map(|member| queue.join(&member));
+        let [first, other, last] = ["user_ada"; 3].map(|member| queue.join(&member));
         let bob = queue.join(&"user_bob");
         let company = queue.next().expect("somebody waits");
         assert_eq!(company.iter().map(|waiting| waiting.replies.len()).collect::<Vec<_>>(), [3, 1]);
         let late = queue.join(&"user_ada");
         assert!(
-            queue.is_waiting(late.number) && !queue.is_waiting(second.number),
+            queue.is_waiting(late.number) && !queue.is_waiting(last.number),
             "what it asked for is under way"
         );
         let under_way = first.to_start.expect("nothing is under way");
         under_way.answer(&database.connections, company).await;
-        for answer in [first.answer, second.answer, bob.answer] {
+        for answer in [first.answer, other.answer, last.answer, bob.answer] {
             assert_eq!(
                 answer.await.expect("an answer").ok(),
                 Some(2),

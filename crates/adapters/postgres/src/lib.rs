@@ -24,6 +24,7 @@ mod probing;
 mod replica;
 mod repository;
 mod schema;
+mod shared_error;
 mod statements;
 mod tls;
 mod transfer;

@@ -58,7 +58,8 @@ impl Application {
             .map(|copy| ReadCopy::new(Arc::new(Measured::new(copy.reader, &metrics)), copy.own_writes));
         let icps = IcpService::new(repository.clone(), Arc::new(SystemClock), random_id)
             .reading_from(copy)
-            .holding_at_once(settings.server.answer_buffer);
+            .holding_at_once(settings.server.answer_buffer)
+            .remembering_lists(settings.server.list_memory);
         let rate_limit = settings.server.requests_per_minute.map(RateLimit::new);
         let sample_sign_in = SampleSignIn::new(&settings.auth)?.map(Arc::new);
         let draining = Draining::default();

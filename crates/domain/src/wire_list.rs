@@ -130,6 +130,8 @@ impl WireListBuilder {
     /// The list.
     pub fn finish(mut self) -> WireList {
         self.piece.push(b']');
+        // It may be kept for long.
+        self.piece.shrink_to_fit();
         self.pieces.push(self.piece.into());
         WireList { pieces: self.pieces, len: self.len }
     }

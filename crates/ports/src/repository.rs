@@ -13,8 +13,9 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Reading the ICPs that are there.
 ///
-/// Every method is atomic, and reads what the storage holds at that moment: an implementation MUST not answer from a
-/// cache, since a revoked access is gone with the next request. (One that reads from a copy of the storage is as far behind
+/// Every method is atomic, and reads what the storage holds at that moment, since a revoked access is gone with the next
+/// request: an implementation MUST not answer with what it has kept, unless the storage says in the same call that this is
+/// what it still holds. (One that reads from a copy of the storage is as far behind
 /// as it says, and is used where that is allowed.)
 ///
 /// An implementation MUST answer within 5 seconds when its storage is out of reach or hangs, MUST recover by itself
@@ -36,6 +37,8 @@ pub trait IcpReader: Send + Sync {
 
     /// The version that [`IcpReader::list`] would give if the query had no `max_bytes`. It SHOULD cost less: no document is
     /// wanted.
+    ///
+    /// Whoever has a list of this version, whole, has what [`IcpReader::list`] would give, and need not ask for it.
     ///
     /// # Errors
     ///

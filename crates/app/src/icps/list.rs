@@ -38,8 +38,9 @@ pub(crate) enum Listed {
 }
 
 impl IcpService {
-    /// The ICPs that name the caller, unless the list is in one of the states that the client knows: then no document is
-    /// read.
+    /// The ICPs that name the caller, unless the list is in one of the states that the client knows.
+    ///
+    /// Which state it is in says the repository, each time. Documents are read when that is one that nobody here knows.
     pub(crate) async fn list(
         &self,
         caller: &Caller,
@@ -48,13 +49,18 @@ impl IcpService {
     ) -> Result<Listed, Refusal> {
         let query = self.query(caller, request)?;
         let reader = self.reader_for(caller);
-        if let Some(known) = known {
+        let remembered = self.list_memory.recall(&query);
+        if known.is_some() || remembered.is_some() {
             let version = reader.list_version(&query).await?;
-            if known.contains(&version) {
+            if known.is_some_and(|known| known.contains(&version)) {
                 return Ok(Listed::Unchanged(version));
+            }
+            if let Some(list) = remembered.filter(|list| list.version == version) {
+                return Ok(Listed::Icps { icps: list.icps, version, cursor: None });
             }
         }
         let list = reader.list(&query).await?;
+        self.list_memory.remember(&query, &list);
         if list.next.is_some() && request.limit.is_none() {
             return self.in_parts(query).await;
         }

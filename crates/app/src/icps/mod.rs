@@ -6,6 +6,7 @@ mod delete;
 mod get;
 mod known;
 mod list;
+mod list_memory;
 mod read_copy;
 mod refusal;
 mod rest;
@@ -23,6 +24,7 @@ use icp_ports::{Clock, IcpReader, IcpRepository, Lookup};
 pub(crate) use get::Fetched;
 pub(crate) use known::Known;
 pub(crate) use list::{ListRequest, Listed};
+use list_memory::ListMemory;
 pub(crate) use read_copy::ReadCopy;
 use read_copy::Writing;
 pub(crate) use refusal::Refusal;
@@ -43,6 +45,7 @@ pub(crate) struct IcpService {
     new_id: fn() -> IcpId,
     /// How much of a list is held at once.
     max_bytes: usize,
+    list_memory: ListMemory,
 }
 
 /// How much of a list is held at once, unless it is set.
@@ -60,7 +63,7 @@ impl IcpService {
         clock: Arc<dyn Clock>,
         new_id: fn() -> IcpId,
     ) -> Self {
-        Self { repository, copy: None, clock, new_id, max_bytes: MAX_BYTES }
+        Self { repository, copy: None, clock, new_id, max_bytes: MAX_BYTES, list_memory: ListMemory::new(0) }
     }
 
     /// Lets reads come from a copy. What a write goes by is read from the repository all the same.
@@ -73,6 +76,11 @@ impl IcpService {
         Self { max_bytes, ..self }
     }
 
+    /// Keeps lists that were read before, in so many bytes at most, and reads them again when they have changed.
+    pub(crate) fn remembering_lists(self, max_bytes: usize) -> Self {
+        Self { list_memory: ListMemory::new(max_bytes), ..self }
+    }
+
     fn reader_for(&self, caller: &Caller) -> &dyn IcpReader {
         let copy = self.copy.as_ref().and_then(|copy| copy.reader_for(caller));
         copy.unwrap_or(self.repository.as_ref())
@@ -80,6 +88,7 @@ impl IcpService {
 
     /// To be held during a write, so that no read of the writer's finds less, from its beginning until a while after its end.
     fn writing<'a>(&'a self, caller: &'a Caller) -> Option<Writing<'a>> {
+        self.list_memory.forget(caller.user_id());
         self.copy.as_ref().map(|copy| copy.writing(caller))
     }
 }

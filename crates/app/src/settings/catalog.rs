@@ -140,6 +140,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("server.cors_origins", Kind::Origins),
     setting("server.max_in_flight", from(1, 100_000)).or("256"),
     setting("server.answer_buffer_kilobytes", from(1, 1_000_000)).or("4096"),
+    setting("server.list_memory_kilobytes", from(0, 100_000_000)).or("8192"),
     setting("server.requests_per_minute", from(1, 1_000_000)),
     setting("database.url", Kind::SecretUrl).or("sqlite://data/icp.sqlite3").also("DATABASE_URL"),
     setting("database.password_file", Kind::Text),

@@ -28,6 +28,8 @@ pub struct ServerSettings {
     pub max_in_flight: usize,
     /// How much of an answer is held at once, in bytes.
     pub answer_buffer: usize,
+    /// How much is kept of lists that were read, in bytes.
+    pub list_memory: usize,
     /// How many requests each user may send; as many as they like when it is not set.
     pub requests_per_minute: Option<NonZeroU32>,
 }
@@ -62,6 +64,7 @@ pub(super) struct Raw {
     cors_origins: Vec<String>,
     max_in_flight: usize,
     answer_buffer_kilobytes: usize,
+    list_memory_kilobytes: usize,
     requests_per_minute: Option<NonZeroU32>,
 }
 
@@ -89,6 +92,7 @@ impl TryFrom<Raw> for ServerSettings {
             cors_origins: raw.cors_origins,
             max_in_flight: raw.max_in_flight,
             answer_buffer: raw.answer_buffer_kilobytes * 1024,
+            list_memory: raw.list_memory_kilobytes * 1024,
             requests_per_minute: raw.requests_per_minute,
         })
     }

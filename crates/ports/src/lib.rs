@@ -5,6 +5,7 @@ mod authentication;
 mod clock;
 mod health;
 mod idempotency;
+mod known_versions;
 mod list;
 mod repository;
 mod schema;
@@ -15,6 +16,7 @@ pub use authentication::{AuthenticationError, Authenticator, Credentials, Reject
 pub use clock::{Clock, SystemClock};
 pub use health::{Health, HealthCheck, Measured, Measurement};
 pub use idempotency::{Creation, IdempotencyKey};
+pub use known_versions::KnownVersions;
 pub use list::{
     Activity, Direction, IcpList, ListFilter, ListQuery, ListVersion, ListVersionBuilder, Place, PlaceKey,
     Sort,

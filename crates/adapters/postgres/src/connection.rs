@@ -17,13 +17,13 @@ use tokio_postgres::{Client, Row, RowStream, Statement};
 use crate::binds::Binds;
 use crate::connector::Connector;
 use crate::error::QueryError;
-use crate::known_versions::KnownVersions;
+use crate::snapshots::Seen;
 
 /// A connection that knows when it has ended.
 pub(crate) struct Connection {
     client: Client,
     /// Of use where the session is ours, and so leads to one server.
-    known_versions: Option<KnownVersions>,
+    seen: Option<Seen>,
     /// What has been prepared, by the type of the query; `None` where nothing may be.
     prepared: Option<Mutex<HashMap<TypeId, Statement>>>,
     ended: Arc<AtomicBool>,
@@ -39,7 +39,7 @@ impl Connection {
         let end = End(Arc::clone(&ended));
         let connector = connector.clone();
         let prepared = connector.prepares().then(Mutex::default);
-        let known_versions = connector.prepares().then(KnownVersions::default);
+        let seen = connector.prepares().then(Seen::default);
         // Its socket belongs to the runtime in which it is made.
         let connecting = runtime.spawn(async move {
             let (client, driver) = connector.connect().await?;
@@ -53,7 +53,7 @@ impl Connection {
             Ok::<_, RepositoryError>(client)
         });
         let client = connecting.await.map_err(|error| RepositoryError::Unavailable(error.into()))??;
-        Ok(Self { client, known_versions, prepared, ended, since: AtomicU64::new(0), epoch: Instant::now() })
+        Ok(Self { client, seen, prepared, ended, since: AtomicU64::new(0), epoch: Instant::now() })
     }
 
     /// Whether the other side has closed it: nothing that is sent now would arrive.
@@ -62,8 +62,8 @@ impl Connection {
     }
 
     /// What is known of the server, if there is a way to know it.
-    pub(crate) fn known_versions(&self) -> Option<&KnownVersions> {
-        self.known_versions.as_ref()
+    pub(crate) fn seen(&self) -> Option<&Seen> {
+        self.seen.as_ref()
     }
 
     pub(crate) fn age(&self) -> Duration {

@@ -1,6 +1,5 @@
 //! The short lists of several users in one statement.
 
-use std::marker::PhantomData;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -18,6 +17,7 @@ use crate::connection::Connection;
 use crate::connections::Connections;
 use crate::error::QueryError;
 use crate::gathering::Gathered;
+use crate::snapshots::{snapshot, snapshot_of};
 use crate::statements::prepared_once;
 
 /// How many users a statement asks for.
@@ -61,26 +61,6 @@ impl QueryFragment<Pg> for ListsOf<'_> {
         out.push_sql("SELECT asked.place, list.* FROM unnest(");
         out.push_bind_param::<Array<Text>, _>(&self.0)?;
         out.push_sql(for_each_member!("icp_members.icp_id, icps.version, icps.document"));
-        Ok(())
-    }
-}
-
-/// The snapshot of a statement. On a standby, where it does not say all, there is none.
-macro_rules! snapshot {
-    () => {
-        "SELECT CASE WHEN pg_is_in_recovery() THEN NULL ELSE pg_current_snapshot()::text END"
-    };
-}
-
-/// The snapshot alone.
-#[derive(Debug, Default)]
-struct Snapshot<'a>(PhantomData<&'a ()>);
-
-prepared_once!(Snapshot -> Nullable<Text>);
-
-impl QueryFragment<Pg> for Snapshot<'_> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql(snapshot!());
         Ok(())
     }
 }
@@ -140,19 +120,15 @@ async fn lists(connection: Arc<Connection>, members: &[&str]) -> Result<Vec<Opti
     Ok(lists.into_iter().map(Short::finish).collect())
 }
 
-async fn snapshot_of(connection: &Connection) -> Result<Option<String>, QueryError> {
-    let row = connection.first(&Snapshot::default()).await?;
-    Ok(row.map(|row| row.try_get::<_, Option<String>>(0)).transpose()?.flatten())
-}
-
 async fn versions(
     connection: Arc<Connection>,
     members: &[&UserId],
 ) -> Result<Vec<Option<ListVersion>>, QueryError> {
-    if let Some((snapshot, versions)) = connection.known_versions().and_then(|known| known.of(members))
+    let seen = connection.seen();
+    if let Some((snapshot, versions)) = seen.and_then(|seen| seen.of(members))
         && snapshot_of(&connection).await?.as_ref() == Some(&snapshot)
     {
-        return Ok(versions);
+        return Ok(versions.into_iter().map(Some).collect());
     }
     let names: Vec<&str> = members.iter().map(|member| member.as_str()).collect();
     let (mut found, mut snapshot) = (vec![(0, ListVersionBuilder::default()); members.len()], None);
@@ -169,8 +145,9 @@ async fn versions(
     let finish =
         |(count, version): (usize, ListVersionBuilder)| (count <= MOST).then(|| version.finish(false));
     let versions: Vec<_> = found.into_iter().map(finish).collect();
-    if let (Some(known), Some(snapshot)) = (connection.known_versions(), snapshot) {
-        known.note(&snapshot, members.iter().copied().zip(versions.iter().copied()));
+    if let (Some(seen), Some(snapshot)) = (seen, snapshot) {
+        let versions = members.iter().copied().zip(&versions);
+        seen.note(&snapshot, versions.filter_map(|(member, version)| Some((member, (*version)?))));
     }
     Ok(versions)
 }

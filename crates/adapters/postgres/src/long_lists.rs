@@ -1,14 +1,18 @@
 //! Lists that are too long to be gathered: each has a statement to itself, which all who ask for the same list share.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use icp_domain::UserId;
 use icp_ports::{IcpList, ListVersion, RepositoryError};
 
+use crate::connection::Connection;
 use crate::connections::Connections;
+use crate::error::QueryError;
 use crate::gathering::Gathered;
 use crate::list;
+use crate::snapshots::snapshot_of;
 
 /// The whole list of a user, oldest first.
 pub(crate) struct LongLists;
@@ -45,9 +49,24 @@ impl Gathered for LongVersions {
         members: &[&UserId],
     ) -> Result<Vec<ListVersion>, RepositoryError> {
         let Some(member) = members.first() else { return Ok(Vec::new()) };
-        let version = connections.read_long(|connection| list::version_of_everything(connection, member));
+        let version = connections.read_long(|connection| version(connection, member));
         Ok(vec![version.await?])
     }
+}
+
+async fn version(connection: Arc<Connection>, member: &UserId) -> Result<ListVersion, QueryError> {
+    let Some(seen) = connection.seen() else {
+        return list::version_of_everything(Arc::clone(&connection), member).await;
+    };
+    let snapshot = snapshot_of(&connection).await?;
+    if let Some(version) = snapshot.as_ref().and_then(|snapshot| seen.in_snapshot(snapshot, member)) {
+        return Ok(version);
+    }
+    let version = list::version_of_everything(Arc::clone(&connection), member).await?;
+    if let Some(snapshot) = &snapshot {
+        seen.note(snapshot, [(member, version)]);
+    }
+    Ok(version)
 }
 
 /// Which users had long lists when they were last asked for, more or less: users share places. It is only about which way is

@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::error::{not_opened, query_failed, task_failed};
-use crate::readers::Readers;
+use crate::readers::{Reader, Readers};
 
 /// How long a statement waits for another process that holds the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -65,6 +65,14 @@ impl Connections {
     pub(crate) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send + 'static,
+    ) -> Result<T, RepositoryError> {
+        self.read_knowing(move |reader| read(&mut reader.connection)).await
+    }
+
+    /// The same, with what is known to the reader.
+    pub(crate) async fn read_knowing<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&mut Reader) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, RepositoryError> {
         timeout(READ_LIMIT, self.readers.run(read)).await.unwrap_or_else(|_| Err(too_late()))
     }

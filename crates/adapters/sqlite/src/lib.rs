@@ -3,6 +3,7 @@
 
 mod backfill;
 mod connections;
+mod data_version;
 mod database;
 mod error;
 mod list;

@@ -15,6 +15,8 @@ use icp_ports::{
 };
 use uuid::Uuid;
 
+use crate::data_version::data_version;
+use crate::readers::Reader;
 use crate::rows::id_bytes;
 use crate::schema::{icp_members, icps};
 
@@ -92,13 +94,22 @@ fn collect<'a>(
     Ok(IcpList { icps: icps.finish(), version: version.finish(has_more), next })
 }
 
-pub(crate) fn version(connection: &mut SqliteConnection, query: &ListQuery) -> QueryResult<ListVersion> {
-    if query.is_for_everything() {
-        collect_version(rows(connection, states_of(query.scope.member().as_str()))?, query)
-    } else {
+pub(crate) fn version(reader: &mut Reader, query: &ListQuery) -> QueryResult<ListVersion> {
+    let Reader { connection, known_versions } = reader;
+    if !query.is_for_everything() {
         let states = wanted(query).select((icp_members::icp_id, icps::version));
-        collect_version(rows(connection, states)?, query)
+        return collect_version(rows(connection, states)?, query);
     }
+    let (member, state) = (query.scope.member(), data_version(connection)?);
+    if known_versions.state() == Some(&state)
+        && let Some(version) = known_versions.of(member)
+    {
+        return Ok(version);
+    }
+    let version = collect_version(rows(connection, states_of(member.as_str()))?, query)?;
+    // What was committed since the state was asked for is in the version, and in another state.
+    known_versions.note(&state, member, version);
+    Ok(version)
 }
 
 fn collect_version<'a>(

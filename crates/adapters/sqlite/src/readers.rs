@@ -8,14 +8,27 @@ use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use diesel::{QueryResult, SqliteConnection};
-use icp_ports::RepositoryError;
+use icp_ports::{KnownVersions, RepositoryError};
 use tokio::sync::oneshot;
 
 use crate::connections;
 use crate::error::{not_opened, query_failed, read_ended};
 
 /// A read and whoever waits for it.
-type Read = Box<dyn FnOnce(Result<&mut SqliteConnection, RepositoryError>) + Send>;
+type Read = Box<dyn FnOnce(Result<&mut Reader, RepositoryError>) + Send>;
+
+/// A connection that reads, and nothing else.
+pub(crate) struct Reader {
+    pub(crate) connection: SqliteConnection,
+    /// In a state as [`crate::data_version`] tells it.
+    pub(crate) known_versions: KnownVersions<i64>,
+}
+
+impl Reader {
+    fn on(connection: SqliteConnection) -> Self {
+        Self { connection, known_versions: KnownVersions::default() }
+    }
+}
 
 /// A few threads at most, started when there is need of them.
 #[derive(Clone)]
@@ -31,12 +44,12 @@ impl Readers {
     /// Runs `read` once a thread is free, unless nobody waits for it by then.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send + 'static,
+        read: impl FnOnce(&mut Reader) -> QueryResult<T> + Send + 'static,
     ) -> Result<T, RepositoryError> {
         let (answer, answered) = oneshot::channel();
-        self.0.0.push(Box::new(move |connection| {
+        self.0.0.push(Box::new(move |reader| {
             if !answer.is_closed() {
-                let result = connection.and_then(|connection| read(connection).map_err(query_failed));
+                let result = reader.and_then(|reader| read(reader).map_err(query_failed));
                 let _ = answer.send(result);
             }
         }));
@@ -135,18 +148,18 @@ struct Thread(Arc<Queue>);
 
 impl Thread {
     fn work(self) {
-        let mut connection = {
+        let mut reader = {
             let mut state = self.0.lock();
             state.rousing = false;
-            state.spare.take()
+            state.spare.take().map(Reader::on)
         };
         while let Some(read) = self.0.next() {
-            let opened = match connection.take() {
+            let opened = match reader.take() {
                 Some(opened) => Ok(opened),
-                None => connections::open(&self.0.path).map_err(not_opened),
+                None => connections::open(&self.0.path).map(Reader::on).map_err(not_opened),
             };
             match opened {
-                Ok(opened) => read(Ok(connection.insert(opened))),
+                Ok(opened) => read(Ok(reader.insert(opened))),
                 Err(error) => read(Err(error)),
             }
         }
@@ -175,12 +188,12 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::{Arc, mpsc};
 
-    use diesel::{RunQueryDsl as _, SqliteConnection};
+    use diesel::RunQueryDsl as _;
     use icp_ports::RepositoryError;
     use tempfile::TempDir;
     use tokio::sync::oneshot;
 
-    use super::Readers;
+    use super::{Reader, Readers};
     use crate::connections;
 
     fn readers(max: usize) -> (Readers, TempDir) {
@@ -190,8 +203,8 @@ mod tests {
         (Readers::new(&path.into(), first, max), folder)
     }
 
-    fn one(connection: &mut SqliteConnection) -> diesel::QueryResult<usize> {
-        diesel::sql_query("SELECT 1").execute(connection).map(|_| 1)
+    fn one(reader: &mut Reader) -> diesel::QueryResult<usize> {
+        diesel::sql_query("SELECT 1").execute(&mut reader.connection).map(|_| 1)
     }
 
     /// Occupies a thread until the sender that it gives is used or dropped.
@@ -200,7 +213,7 @@ mod tests {
         let (begin, started) = oneshot::channel();
         let readers = readers.clone();
         tokio::spawn(async move {
-            let wait = move |_: &mut SqliteConnection| {
+            let wait = move |_: &mut Reader| {
                 let _ = begin.send(());
                 let _ = released.recv();
                 Ok(())
@@ -250,7 +263,7 @@ mod tests {
         let release = occupy(&readers).await;
         let made = Arc::new(AtomicBool::new(false));
         let noted = Arc::clone(&made);
-        let note = move |_: &mut SqliteConnection| {
+        let note = move |_: &mut Reader| {
             noted.store(true, Ordering::SeqCst);
             Ok(())
         };
@@ -269,7 +282,7 @@ mod tests {
     async fn a_read_that_panics_fails_alone() {
         let (readers, _folder) = readers(1);
         let release = occupy(&readers).await;
-        let panics = |_: &mut SqliteConnection| -> diesel::QueryResult<()> { panic!("on purpose") };
+        let panics = |_: &mut Reader| -> diesel::QueryResult<()> { panic!("on purpose") };
         let (failed, behind, ()) =
             tokio::join!(readers.run(panics), readers.run(one), async { drop(release) });
         assert!(matches!(failed, Err(RepositoryError::Backend(_))), "{failed:?}");

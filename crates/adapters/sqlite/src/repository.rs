@@ -26,7 +26,7 @@ impl IcpReader for SqliteDatabase {
 
     async fn list_version(&self, query: &ListQuery) -> Result<ListVersion, RepositoryError> {
         let query = query.clone();
-        self.connections.read(move |connection| list::version(connection, &query)).await
+        self.connections.read_knowing(move |reader| list::version(reader, &query)).await
     }
 
     async fn get(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<StoredIcp>, RepositoryError> {

@@ -1,9 +1,12 @@
 //! One measurement.
 
-use anyhow::{Context, Result};
+use std::thread;
+
+use anyhow::{Context, Result, anyhow};
 use serde::Serialize;
 
 use super::costs::{Costs, Watched, each};
+use super::pgbench::Script;
 use super::postgres::{FILLED, WRITTEN};
 use super::processes::{forget_peak, peak_megabytes};
 use super::requests::What;
@@ -31,9 +34,9 @@ pub(super) struct Measured {
 
 pub(super) fn measure(stage: &Stage, scenario: &Scenario, seconds: u64, number: u64) -> Result<Measured> {
     match scenario.work {
-        Work::Requests { on, what, connections } => {
+        Work::Requests { on, what, connections } => beside_writes(stage, scenario.writes, seconds, || {
             of_requests(stage, (on, what), connections, seconds, number)
-        }
+        }),
         Work::Pgbench { script, clients } => {
             let file = stage.scripts.get(&script).context("its script was not written")?;
             let (outcome, costs) =
@@ -55,6 +58,25 @@ pub(super) fn measure(stage: &Stage, scenario: &Scenario, seconds: u64, number: 
     }
 }
 
+/// Measures while somebody else writes: what that costs is told with it.
+fn beside_writes(
+    stage: &Stage,
+    a_second: u16,
+    seconds: u64,
+    measure: impl FnOnce() -> Result<Measured>,
+) -> Result<Measured> {
+    if a_second == 0 {
+        return measure();
+    }
+    let file = stage.scripts.get(&Script::Patch).context("its script was not written")?;
+    thread::scope(|scope| {
+        let writing = scope.spawn(|| stage.pgbench.run_slowly(Script::Patch, file, a_second, seconds));
+        let measured = measure();
+        writing.join().map_err(|_| anyhow!("the writing panicked"))??;
+        measured
+    })
+}
+
 fn of_requests(
     stage: &Stage,
     (on, what): (On, What),
@@ -71,7 +93,7 @@ fn of_requests(
     let measured = served(&watched(stage, Some(service.id()))?, || {
         wrk::run(service.address(), requests, connections, seconds, number)
     })?;
-    let on_postgres = matches!(on, On::Postgres | On::PostgresBig | On::PostgresWritten);
+    let on_postgres = !matches!(on, On::Sqlite | On::SqliteBig | On::Memory);
     Ok(Measured { database_us: measured.database_us.filter(|_| on_postgres), ..measured })
 }
 

@@ -88,20 +88,26 @@ pub(super) struct Pgbench {
 }
 
 impl Pgbench {
+    /// As fast as so many clients can.
     pub(super) fn run(&self, script: Script, file: &Path, clients: u16, seconds: u64) -> Result<Outcome> {
+        self.measure(script, file, &format!("-c{clients}"), seconds)
+    }
+
+    /// One client, so many a second.
+    pub(super) fn run_slowly(
+        &self,
+        script: Script,
+        file: &Path,
+        a_second: u16,
+        seconds: u64,
+    ) -> Result<Outcome> {
+        self.measure(script, file, &format!("-R{a_second}"), seconds)
+    }
+
+    fn measure(&self, script: Script, file: &Path, load: &str, seconds: u64) -> Result<Outcome> {
         let url = if matches!(script, Script::Create | Script::Patch) { &self.written } else { &self.read };
         let mut command = Command::new(&self.program);
-        command.args([
-            "-n",
-            "-M",
-            "prepared",
-            "-j",
-            "1",
-            "-c",
-            &clients.to_string(),
-            "-T",
-            &seconds.to_string(),
-        ]);
+        command.args(["-n", "-M", "prepared", "-j", "1", load, "-T", &seconds.to_string()]);
         command.arg("-D").arg(format!("document={}", self.document)).arg("-f").arg(file).arg(url);
         parse(&project::output(&mut command)?)
     }

@@ -8,6 +8,8 @@ use super::requests::What;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum On {
     Postgres,
+    /// One that keeps no list.
+    PostgresForgetful,
     PostgresBig,
     PostgresWritten,
     Sqlite,
@@ -29,6 +31,18 @@ pub(super) struct Scenario {
     pub(super) work: Work,
     /// The names of those that it is compared with. Those that are compared with none are limits.
     pub(super) limits: &'static [&'static str],
+    /// How many ICPs somebody else changes meanwhile, a second.
+    pub(super) writes: u16,
+}
+
+impl Scenario {
+    const fn beside(self, writes: u16) -> Self {
+        Self { writes, ..self }
+    }
+}
+
+const fn scenario(name: &'static str, work: Work, limits: &'static [&'static str]) -> Scenario {
+    Scenario { name, work, limits, writes: 0 }
 }
 
 const fn requests(
@@ -38,17 +52,27 @@ const fn requests(
     connections: u16,
     limits: &'static [&'static str],
 ) -> Scenario {
-    Scenario { name, work: Work::Requests { on, what, connections }, limits }
+    scenario(name, Work::Requests { on, what, connections }, limits)
 }
 
 /// Reads are fastest with some clients, and writes with many, for they wait for the disk together.
 const fn pgbench(name: &'static str, script: Script, clients: u16) -> Scenario {
-    Scenario { name, work: Work::Pgbench { script, clients }, limits: &[] }
+    scenario(name, Work::Pgbench { script, clients }, &[])
 }
 
-pub(super) const SCENARIOS: [Scenario; 20] = [
+pub(super) const SCENARIOS: [Scenario; 22] = [
     requests("small", On::Postgres, What::Small, 64, &["pgbench small", "memory small"]),
     requests("small, 8 connections", On::Postgres, What::Small, 8, &["pgbench small", "memory small"]),
+    // What is kept of lists and their versions is of use for as long as nobody writes.
+    requests("small, beside writes", On::Postgres, What::Small, 64, &["pgbench small", "memory small"])
+        .beside(100),
+    requests(
+        "small, nothing kept",
+        On::PostgresForgetful,
+        What::Small,
+        64,
+        &["pgbench small", "memory small"],
+    ),
     requests("big", On::PostgresBig, What::Big, 64, &["memory big"]),
     requests("small with 2% big", On::PostgresBig, What::Mixed, 64, &[]),
     requests("conditional", On::Postgres, What::Conditional, 64, &["pgbench conditional"]),
@@ -59,7 +83,7 @@ pub(super) const SCENARIOS: [Scenario; 20] = [
     requests("small, after writes", On::PostgresWritten, What::Small, 64, &["pgbench small"]),
     requests("SQLite small", On::Sqlite, What::Small, 64, &["memory small"]),
     requests("SQLite big", On::SqliteBig, What::Big, 64, &["memory big"]),
-    Scenario { name: "import", work: Work::Import, limits: &["COPY"] },
+    scenario("import", Work::Import, &["COPY"]),
     requests("memory small", On::Memory, What::SmallBytes, 64, &[]),
     requests("memory big", On::Memory, What::BigBytes, 64, &[]),
     pgbench("pgbench small", Script::Small, 16),
@@ -67,7 +91,7 @@ pub(super) const SCENARIOS: [Scenario; 20] = [
     pgbench("pgbench get", Script::Get, 16),
     pgbench("pgbench create", Script::Create, 64),
     pgbench("pgbench patch", Script::Patch, 64),
-    Scenario { name: "COPY", work: Work::Copy, limits: &[] },
+    scenario("COPY", Work::Copy, &[]),
 ];
 
 /// Those whose names hold one of the words, with what they are compared with; all where there are no words.

@@ -57,9 +57,20 @@ impl Programs {
 
     /// The service on a database. It logs warnings, to a file of that name; its other settings are the defaults.
     pub(super) fn serve(&self, folder: &Path, database: &str, log: &str) -> Result<Service> {
+        self.serve_with(folder, database, log, &[])
+    }
+
+    /// The same with a few settings more.
+    pub(super) fn serve_with(
+        &self,
+        folder: &Path,
+        database: &str,
+        log: &str,
+        more: &[(&str, &str)],
+    ) -> Result<Service> {
         let settings =
             [("ICP__SERVER__PORT", "0"), ("ICP__LOG__LEVEL", "warn"), ("ICP__DATABASE__URL", database)];
-        let mut command = self.icp(folder, &settings);
+        let mut command = self.icp(folder, &[&settings, more].concat());
         command.arg("serve");
         Service::start(command, &folder.join(log))
     }

@@ -100,17 +100,17 @@ impl Stage {
         let readers = data.readers();
         let user = readers.first().context("there are readers")?;
         let icp = data.of(user).first().map(|icp| icp.id.clone()).context("they have ICPs")?;
-        let address = self.service(On::Postgres)?.address().to_owned();
         self.postgres.server.set("log_statement", "all")?;
         let mut scripts = vec![
             (Script::Create, pgbench::create(data.size())),
             (Script::Patch, pgbench::patch(data.size())),
         ];
-        for (script, what, id) in [
-            (Script::Small, What::Small, None),
-            (Script::Conditional, What::Conditional, None),
-            (Script::Get, What::Get, Some(icp.as_str())),
+        for (script, what, on, id) in [
+            (Script::Small, What::Small, On::PostgresForgetful, None),
+            (Script::Conditional, What::Conditional, On::Postgres, None),
+            (Script::Get, What::Get, On::Postgres, Some(icp.as_str())),
         ] {
+            let address = self.service(on)?.address().to_owned();
             let all = requests::of(what, data, tokens, &address)?;
             let request = &all.first().context("there are requests")?.request;
             let statement = self.logged(&address, request)?;
@@ -173,6 +173,11 @@ fn serve(
     ] {
         services.insert(on, programs.serve(folder, url, &format!("{on:?}.log"))?);
     }
+    let forgetful = [("ICP__SERVER__LIST_MEMORY_KILOBYTES", "0")];
+    services.insert(
+        On::PostgresForgetful,
+        programs.serve_with(folder, &served, "PostgresForgetful.log", &forgetful)?,
+    );
     let bodies = folder.join("bodies");
     fs::create_dir(&bodies).context("making a folder")?;
     for name in ["small", "big"] {

@@ -22,7 +22,7 @@ use crate::snapshots::Seen;
 /// A connection that knows when it has ended.
 pub(crate) struct Connection {
     client: Client,
-    /// Of use where the session is ours, and so leads to one server.
+    /// Where the session is ours, and so leads to one server, whose snapshots say all.
     seen: Option<Seen>,
     /// What has been prepared, by the type of the query; `None` where nothing may be.
     prepared: Option<Mutex<HashMap<TypeId, Statement>>>,
@@ -39,7 +39,6 @@ impl Connection {
         let end = End(Arc::clone(&ended));
         let connector = connector.clone();
         let prepared = connector.prepares().then(Mutex::default);
-        let seen = connector.prepares().then(Seen::default);
         // Its socket belongs to the runtime in which it is made.
         let connecting = runtime.spawn(async move {
             let (client, driver) = connector.connect().await?;
@@ -49,10 +48,11 @@ impl Connection {
                     tracing::debug!(%error, "a connection to PostgreSQL broke");
                 }
             });
-            connector.set_up(&client).await?;
-            Ok::<_, RepositoryError>(client)
+            let remembers = connector.set_up(&client).await?;
+            Ok::<_, RepositoryError>((client, remembers.then(Seen::default)))
         });
-        let client = connecting.await.map_err(|error| RepositoryError::Unavailable(error.into()))??;
+        let (client, seen) =
+            connecting.await.map_err(|error| RepositoryError::Unavailable(error.into()))??;
         Ok(Self { client, seen, prepared, ended, since: AtomicU64::new(0), epoch: Instant::now() })
     }
 
@@ -61,7 +61,7 @@ impl Connection {
         self.ended.load(Ordering::Acquire)
     }
 
-    /// What is known of the server, if there is a way to know it.
+    /// What is known of the server, where it may be remembered.
     pub(crate) fn seen(&self) -> Option<&Seen> {
         self.seen.as_ref()
     }

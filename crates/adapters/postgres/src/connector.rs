@@ -12,6 +12,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::{driver_failed, timed_out};
 use crate::limits::Limits;
+use crate::snapshots;
 
 /// Reads and writes the socket of a connection until it ends.
 pub(crate) type Driver = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
@@ -107,9 +108,11 @@ impl Connector {
     /// those behind it, and so does not do it for long. The isolation is the one that writes are made for.
     ///
     /// Behind a pooler they would be set for whoever gets the session next.
-    pub(crate) async fn set_up(&self, client: &Client) -> Result<(), RepositoryError> {
+    ///
+    /// Whether what is seen in a snapshot may be remembered.
+    pub(crate) async fn set_up(&self, client: &Client) -> Result<bool, RepositoryError> {
         if !self.inner.prepared_statements {
-            return Ok(());
+            return Ok(false);
         }
         let statement = self.inner.limits.statement.as_millis();
         let lock = statement / 2;
@@ -120,7 +123,11 @@ impl Connector {
              SET plan_cache_mode = {plans}; SET jit = off"
         );
         let limit = self.inner.limits.connect;
-        let setting = timeout(limit, client.batch_execute(&settings)).await;
+        let setting = async {
+            client.batch_execute(&settings).await?;
+            Ok(snapshots::say_all(client).await)
+        };
+        let setting = timeout(limit, setting).await;
         setting.map_err(|_| timed_out(limit))?.map_err(driver_failed)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use diesel::QueryResult;
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, QueryFragment};
-use diesel::sql_types::{Array, BigInt, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Text, Uuid as SqlUuid};
 use futures_util::TryStreamExt as _;
 use icp_domain::{IcpId, UserId, WireListBuilder};
 use icp_ports::{IcpList, ListVersion, ListVersionBuilder, RepositoryError};
@@ -17,7 +17,7 @@ use crate::connection::Connection;
 use crate::connections::Connections;
 use crate::error::QueryError;
 use crate::gathering::Gathered;
-use crate::snapshots::{snapshot, snapshot_of};
+use crate::snapshots::known_or_read;
 use crate::statements::prepared_once;
 
 /// How many users a statement asks for.
@@ -65,16 +65,15 @@ impl QueryFragment<Pg> for ListsOf<'_> {
     }
 }
 
-/// The states of the lists of these users, and the snapshot in which they were seen.
+/// The states of the lists of these users.
 #[derive(Debug)]
 struct VersionsOf<'a>(&'a [&'a str]);
 
-prepared_once!(VersionsOf -> (BigInt, Nullable<SqlUuid>, Nullable<BigInt>, Nullable<Text>));
+prepared_once!(VersionsOf -> (BigInt, SqlUuid, BigInt));
 
 impl QueryFragment<Pg> for VersionsOf<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql(concat!("SELECT 0::bigint, NULL::uuid, NULL::bigint, (", snapshot!(), ")"));
-        out.push_sql(" UNION ALL SELECT asked.place, list.*, NULL FROM unnest(");
+        out.push_sql("SELECT asked.place, list.* FROM unnest(");
         out.push_bind_param::<Array<Text>, _>(&self.0)?;
         out.push_sql(for_each_member!("icp_members.icp_id, icps.version"));
         Ok(())
@@ -104,7 +103,10 @@ impl Gathered for Versions {
         connections: &Connections,
         members: &[&UserId],
     ) -> Result<Vec<Self::Answer>, RepositoryError> {
-        connections.read(|connection| versions(connection, members)).await
+        let reading = async |connection: Arc<Connection>| {
+            known_or_read(&connection, members, versions(Arc::clone(&connection), members)).await
+        };
+        connections.read(reading).await
     }
 }
 
@@ -124,32 +126,17 @@ async fn versions(
     connection: Arc<Connection>,
     members: &[&UserId],
 ) -> Result<Vec<Option<ListVersion>>, QueryError> {
-    let seen = connection.seen();
-    if let Some((snapshot, versions)) = seen.and_then(|seen| seen.of(members))
-        && snapshot_of(&connection).await?.as_ref() == Some(&snapshot)
-    {
-        return Ok(versions.into_iter().map(Some).collect());
-    }
     let names: Vec<&str> = members.iter().map(|member| member.as_str()).collect();
-    let (mut found, mut snapshot) = (vec![(0, ListVersionBuilder::default()); members.len()], None);
+    let mut found = vec![(0, ListVersionBuilder::default()); members.len()];
     let mut rows = pin!(connection.rows(&VersionsOf(&names)).await?);
     while let Some(row) = rows.try_next().await? {
-        match of_row(&mut found, &row)? {
-            Some((count, version)) => {
-                push_state(version, &row)?;
-                *count += 1;
-            }
-            None => snapshot = row.try_get::<_, Option<String>>(3)?,
-        }
+        let Some((count, version)) = of_row(&mut found, &row)? else { continue };
+        push_state(version, &row)?;
+        *count += 1;
     }
     let finish =
         |(count, version): (usize, ListVersionBuilder)| (count <= MOST).then(|| version.finish(false));
-    let versions: Vec<_> = found.into_iter().map(finish).collect();
-    if let (Some(seen), Some(snapshot)) = (seen, snapshot) {
-        let versions = members.iter().copied().zip(&versions);
-        seen.note(&snapshot, versions.filter_map(|(member, version)| Some((member, (*version)?))));
-    }
-    Ok(versions)
+    Ok(found.into_iter().map(finish).collect())
 }
 
 /// A list that is being read, for as long as it is short.

@@ -9,10 +9,9 @@ use icp_ports::{IcpList, ListVersion, RepositoryError};
 
 use crate::connection::Connection;
 use crate::connections::Connections;
-use crate::error::QueryError;
 use crate::gathering::Gathered;
 use crate::list;
-use crate::snapshots::snapshot_of;
+use crate::snapshots::known_or_read;
 
 /// The whole list of a user, oldest first.
 pub(crate) struct LongLists;
@@ -49,24 +48,15 @@ impl Gathered for LongVersions {
         members: &[&UserId],
     ) -> Result<Vec<ListVersion>, RepositoryError> {
         let Some(member) = members.first() else { return Ok(Vec::new()) };
-        let version = connections.read_long(|connection| version(connection, member));
-        Ok(vec![version.await?])
+        let reading = async |connection: Arc<Connection>| {
+            let read = async {
+                let version = list::version_of_everything(Arc::clone(&connection), member).await?;
+                Ok(vec![Some(version)])
+            };
+            known_or_read(&connection, members, read).await
+        };
+        Ok(connections.read_long(reading).await?.into_iter().flatten().collect())
     }
-}
-
-async fn version(connection: Arc<Connection>, member: &UserId) -> Result<ListVersion, QueryError> {
-    let Some(seen) = connection.seen() else {
-        return list::version_of_everything(Arc::clone(&connection), member).await;
-    };
-    let snapshot = snapshot_of(&connection).await?;
-    if let Some(version) = snapshot.as_ref().and_then(|snapshot| seen.in_snapshot(snapshot, member)) {
-        return Ok(version);
-    }
-    let version = list::version_of_everything(Arc::clone(&connection), member).await?;
-    if let Some(snapshot) = &snapshot {
-        seen.note(snapshot, [(member, version)]);
-    }
-    Ok(version)
 }
 
 /// Which users had long lists when they were last asked for, more or less: users share places. It is only about which way is

@@ -20,6 +20,7 @@ mod compression;
 mod conditions;
 mod cross_origin;
 mod filters;
+mod kept;
 mod large;
 mod manners;
 mod pages;

@@ -60,14 +60,12 @@ impl Programs {
         self.serve_with(folder, database, log, &[])
     }
 
-    /// The same with a few settings more.
-    pub(super) fn serve_with(
-        &self,
-        folder: &Path,
-        database: &str,
-        log: &str,
-        more: &[(&str, &str)],
-    ) -> Result<Service> {
+    /// The same that keeps no list: each is read.
+    pub(super) fn serve_forgetful(&self, folder: &Path, database: &str, log: &str) -> Result<Service> {
+        self.serve_with(folder, database, log, &[("ICP__SERVER__LIST_MEMORY_KILOBYTES", "0")])
+    }
+
+    fn serve_with(&self, folder: &Path, database: &str, log: &str, more: &[(&str, &str)]) -> Result<Service> {
         let settings =
             [("ICP__SERVER__PORT", "0"), ("ICP__LOG__LEVEL", "warn"), ("ICP__DATABASE__URL", database)];
         let mut command = self.icp(folder, &[&settings, more].concat());

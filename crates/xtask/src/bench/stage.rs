@@ -173,11 +173,8 @@ fn serve(
     ] {
         services.insert(on, programs.serve(folder, url, &format!("{on:?}.log"))?);
     }
-    let forgetful = [("ICP__SERVER__LIST_MEMORY_KILOBYTES", "0")];
-    services.insert(
-        On::PostgresForgetful,
-        programs.serve_with(folder, &served, "PostgresForgetful.log", &forgetful)?,
-    );
+    let forgetful = programs.serve_forgetful(folder, &served, "PostgresForgetful.log")?;
+    services.insert(On::PostgresForgetful, forgetful);
     let bodies = folder.join("bodies");
     fs::create_dir(&bodies).context("making a folder")?;
     for name in ["small", "big"] {

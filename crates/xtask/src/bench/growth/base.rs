@@ -113,8 +113,9 @@ impl<'a> Base<'a> {
         self.postgres.map_or(Ok(()), |postgres| postgres.run(NAME, &["ANALYZE"]).map(drop))
     }
 
+    /// A service that reads each list: one that is kept costs the same however many ICPs there are.
     pub(super) fn serve(&self) -> Result<Service> {
-        self.ground.programs.serve(self.ground.folder.path(), &self.url, "growth.log")
+        self.ground.programs.serve_forgetful(self.ground.folder.path(), &self.url, "growth.log")
     }
 
     pub(super) fn watched(&self, service: Option<u32>) -> Result<Watched> {

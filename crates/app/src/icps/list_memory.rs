@@ -143,12 +143,17 @@ mod tests {
             }
         }
 
-        /// How often a list was read, documents and all.
-        fn reads(&self) -> u32 {
+        /// How often a list was read, documents and all, and how often its version was asked for.
+        fn reads_and_questions(&self) -> (u32, u32) {
             let text = self.metrics.text().expect("it is text");
-            let line = r#"icp_database_operation_duration_seconds_count{operation="list",outcome="ok"} "#;
-            let count = text.lines().find_map(|found| found.strip_prefix(line));
-            count.map_or(0, |count| count.parse().expect("a number"))
+            let count = |operation: &str| {
+                let line = format!(
+                    "icp_database_operation_duration_seconds_count{{operation=\"{operation}\",outcome=\"ok\"}} "
+                );
+                let count = text.lines().find_map(|found| found.strip_prefix(&line));
+                count.map_or(0, |count| count.parse().expect("a number"))
+            };
+            (count("list"), count("list_version"))
         }
 
         async fn create(&self, member: &str, body: &str) -> IcpId {
@@ -172,10 +177,20 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(fixture.list("user_bob").await, first);
         }
-        assert_eq!(fixture.reads(), 1);
+        assert_eq!(fixture.reads_and_questions(), (1, 3));
         fixture.create("user_ada", r#"{"name": "hers", "leadProviderCriteria": []}"#).await;
         assert_eq!(fixture.list("user_bob").await, first);
-        assert_eq!(fixture.reads(), 1, "what others have is nothing to him");
+        assert_eq!(fixture.reads_and_questions(), (1, 4), "what others have is nothing to him");
+    }
+
+    #[tokio::test]
+    async fn whoever_writes_has_another_list_and_nothing_is_asked_about_the_one_that_was_kept() {
+        let fixture = Fixture::new();
+        let id = fixture.create("user_ada", SHARED).await;
+        fixture.list("user_ada").await;
+        fixture.patch("user_ada", id, r#"{"name": "renamed"}"#).await;
+        assert!(fixture.list("user_ada").await.contains(r#""name":"renamed""#));
+        assert_eq!(fixture.reads_and_questions(), (2, 0));
     }
 
     #[tokio::test]

@@ -87,6 +87,8 @@ impl IcpService {
     }
 
     /// To be held during a write, so that no read of the writer's finds less, from its beginning until a while after its end.
+    ///
+    /// What is kept of the writer's list is out of date then, and need not be asked about.
     fn writing<'a>(&'a self, caller: &'a Caller) -> Option<Writing<'a>> {
         self.list_memory.forget(caller.user_id());
         self.copy.as_ref().map(|copy| copy.writing(caller))

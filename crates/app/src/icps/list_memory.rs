@@ -110,6 +110,19 @@ mod tests {
     }
 
     #[test]
+    fn many_who_come_once_do_not_drive_out_who_comes_often() {
+        let memory = ListMemory::new(100_000);
+        let often = everything_of(user("user_ada"));
+        memory.remember(&often, &list_of(1_000));
+        for number in 0..1_000 {
+            memory.remember(&everything_of(user(&format!("user_{number}"))), &list_of(1_000));
+            if number % 20 == 0 {
+                assert!(memory.recall(&often).is_some(), "after {number}");
+            }
+        }
+    }
+
+    #[test]
     fn only_whole_lists_of_everything_are_kept() {
         let memory = ListMemory::new(100_000);
         let ada = everything_of(user("user_ada"));

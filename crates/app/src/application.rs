@@ -9,12 +9,12 @@ use std::time::Duration;
 use actix_web::web;
 use anyhow::{Context as _, bail};
 use futures_util::future::{self, Either};
-use icp_ports::{HealthCheck, MigrationReport, SystemClock};
+use icp_ports::{IcpReader, MigrationReport, SystemClock};
 
-use crate::composition::{self, Storage};
+use crate::composition::{self, Storage, WorkerStorage};
 use crate::housekeeping;
 use crate::http::{Additions, Api, Certificate, HttpServer, Load, RateLimit};
-use crate::icps::{IcpService, ReadCopy, random_id};
+use crate::icps::{IcpService, Replica, random_id};
 use crate::measured::Measured;
 use crate::metrics::Metrics;
 use crate::sample_sign_in::SampleSignIn;
@@ -45,21 +45,16 @@ impl Application {
     pub async fn build(settings: &Settings) -> anyhow::Result<Self> {
         settings.check_for_serving()?;
         composition::check(settings)?;
-        let storage = composition::storage(&settings.database).await?;
+        let workers = settings.server.workers();
+        let storage = composition::storage(&settings.database, workers).await?;
         prepare(settings, &storage).await?;
         warn_of_open_doors(settings);
-        let authenticator = composition::authenticator(&settings.auth)?;
-        let mut watched: Vec<Arc<dyn HealthCheck>> = vec![storage.repository.clone(), authenticator.clone()];
-        watched.extend(storage.copy.as_ref().map(|copy| Arc::clone(&copy.health)));
-        let metrics = Metrics::new(watched);
+        let (authenticator, key_readings) = composition::authenticator(&settings.auth)?;
+        let metrics = Metrics::new(vec![Arc::clone(&storage.readings), key_readings]);
         let repository = Arc::new(Measured::new(storage.repository, &metrics));
-        let copy = storage
-            .copy
-            .map(|copy| ReadCopy::new(Arc::new(Measured::new(copy.reader, &metrics)), copy.own_writes));
         let icps = IcpService::new(repository.clone(), Arc::new(SystemClock), random_id)
-            .reading_from(copy)
-            .holding_at_once(settings.server.answer_buffer)
-            .remembering_lists(settings.server.list_memory);
+            .buffering(settings.server.response_buffer)
+            .caching_lists(settings.server.list_cache);
         let rate_limit = settings.server.requests_per_minute.map(RateLimit::new);
         let sample_sign_in = SampleSignIn::new(&settings.auth)?.map(Arc::new);
         let draining = Draining::default();
@@ -74,6 +69,7 @@ impl Application {
             session_cookie: settings.auth.session_cookie,
             sample_sign_in: sample_sign_in.clone(),
         });
+        let apis = apis_of_workers(&api, storage.workers, storage.own_writes);
         let operators = listen_for_operators(settings, &api)?;
         let certificate = settings.server.tls.as_ref().map(read_certificate).transpose()?;
         let additions = Additions {
@@ -82,7 +78,7 @@ impl Application {
             metrics: settings.metrics.enabled && settings.metrics.port.is_none(),
         };
         let (host, port) = (&settings.server.host, settings.server.port);
-        let server = HttpServer::bind(&settings.server, additions, api);
+        let server = HttpServer::bind(&settings.server, additions, apis);
         let server = server.map_err(|error| cannot_listen("server", host, port, &error))?;
         if let Some(operators) = &operators {
             tracing::info!("operators find it at {}", operators.address());
@@ -153,6 +149,25 @@ impl Application {
     }
 }
 
+/// Returns what the handlers of each worker work with: the same, on the worker's own connections.
+fn apis_of_workers(
+    api: &web::Data<Api>,
+    workers: Vec<WorkerStorage>,
+    own_writes: Duration,
+) -> Vec<web::Data<Api>> {
+    let mut common: Option<Replica> = None;
+    let mut replica = |reader: Arc<dyn IcpReader>| {
+        let reader: Arc<dyn IcpReader> = Arc::new(Measured::new(reader, &api.metrics));
+        common.get_or_insert_with(|| Replica::new(Arc::clone(&reader), own_writes)).for_worker(reader)
+    };
+    let workers = workers.into_iter().map(|WorkerStorage { repository, replica: reader }| {
+        let storage = Arc::new(Measured::new(repository, &api.metrics));
+        let icps = api.icps.for_worker(storage.clone(), reader.map(&mut replica));
+        web::Data::new(Api { icps, storage, ..Api::clone(api) })
+    });
+    workers.collect()
+}
+
 fn listen_for_operators(settings: &Settings, api: &web::Data<Api>) -> anyhow::Result<Option<HttpServer>> {
     let Some(port) = settings.metrics.port.filter(|_| settings.metrics.enabled) else { return Ok(None) };
     let host = settings.metrics.host.as_ref().unwrap_or(&settings.server.host);
@@ -189,7 +204,7 @@ async fn prepare(settings: &Settings, storage: &Storage) -> anyhow::Result<()> {
 
 /// Fails when the database has not the shape that the service needs.
 pub(crate) async fn require_migrated(storage: &Storage) -> anyhow::Result<()> {
-    let pending = storage.schema.pending().await.context("the database's schema cannot be read")?;
+    let pending = storage.migrator.pending().await.context("the database's schema cannot be read")?;
     if !pending.is_empty() {
         bail!("the database lacks the migrations {}; apply them with `icp migrate`", pending.join(", "));
     }
@@ -198,10 +213,10 @@ pub(crate) async fn require_migrated(storage: &Storage) -> anyhow::Result<()> {
 
 /// Applies what is pending. A new embedded database gets the sample ICPs under the development sign-in.
 pub(crate) async fn migrate(settings: &Settings, storage: &Storage) -> anyhow::Result<MigrationReport> {
-    let report = storage.schema.migrate().await.context("the database cannot be migrated")?;
+    let report = storage.migrator.migrate().await.context("the database cannot be migrated")?;
     let embedded = matches!(settings.database.location, DatabaseLocation::Sqlite(_));
     if report.created && embedded && matches!(settings.auth.sign_in, SignIn::Development) {
-        samples::store(storage.transfer.as_ref()).await.context("the sample ICPs cannot be stored")?;
+        samples::store(storage.import_export.as_ref()).await.context("the sample ICPs cannot be stored")?;
     }
     Ok(report)
 }

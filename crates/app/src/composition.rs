@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use icp_clerk::{
-    AdminRule, ClaimPointer, ClerkAuthenticator, ClerkSettings, KeySetSettings, KeySetUrl, KeySource, PemKey,
-    PublishableKey, SessionCookie,
+    AdminRule, ClaimPointer, ClerkAuthenticator, ClerkSettings, KeySetSettings, KeySetStatus, KeySetUrl,
+    KeySource, PemKey, PublishableKey, SessionCookie,
 };
-use icp_ports::{Authenticator, HealthCheck, IcpReader, IcpRepository, IcpTransfer, Schema, SystemClock};
-use icp_postgres::{Limits, PostgresDatabase, PostgresReplica, PostgresSettings};
+use icp_ports::{Authenticator, IcpReader, IcpRepository, ImportExport, Migrator, SystemClock};
+use icp_postgres::{Limits, PoolStatus, PostgresDatabase, PostgresReplica, PostgresSettings};
 use icp_sqlite::{SqliteDatabase, SqliteSettings};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::development::{self, DevelopmentKey};
+use crate::metrics::{Reading, Source, Value};
 use crate::settings::{
     AuthSettings, ClerkKeys, DatabaseCopy, DatabaseLocation, DatabaseSettings, ServedDatabase, Settings,
     SettingsError, SignIn,
@@ -22,74 +23,145 @@ use crate::settings::{
 
 /// The ports of one database.
 pub(crate) struct Storage {
+    /// What each worker reads from and writes to, on its own connections. There can be fewer of them than workers, which
+    /// then share them.
+    pub(crate) workers: Vec<WorkerStorage>,
+    /// The repository for everything else: chores, and the port for operators.
     pub(crate) repository: Arc<dyn IcpRepository>,
-    /// What reads come from, where it is not the repository.
-    pub(crate) copy: Option<StorageCopy>,
-    pub(crate) transfer: Arc<dyn IcpTransfer>,
-    pub(crate) schema: Arc<dyn Schema>,
-}
-
-/// A copy to read from, and how it is doing.
-pub(crate) struct StorageCopy {
-    pub(crate) reader: Arc<dyn IcpReader>,
-    pub(crate) health: Arc<dyn HealthCheck>,
-    /// For how long those who have written read from the original.
+    /// How long a user who has written reads from the primary.
     pub(crate) own_writes: Duration,
+    pub(crate) import_export: Arc<dyn ImportExport>,
+    pub(crate) migrator: Arc<dyn Migrator>,
+    pub(crate) readings: Source,
 }
 
-impl Storage {
-    fn of<D: IcpRepository + IcpTransfer + Schema + 'static>(database: D) -> Self {
-        let database = Arc::new(database);
-        Self { repository: database.clone(), copy: None, transfer: database.clone(), schema: database }
-    }
+/// The ports of one worker.
+pub(crate) struct WorkerStorage {
+    pub(crate) repository: Arc<dyn IcpRepository>,
+    /// A replica to read from, if there is one.
+    pub(crate) replica: Option<Arc<dyn IcpReader>>,
 }
 
-/// The database that the settings name.
-pub(crate) async fn storage(settings: &DatabaseSettings) -> anyhow::Result<Storage> {
-    let max_connections = settings.max_connections;
+/// Opens the database that the settings name, for a number of workers. Must be called within a runtime.
+pub(crate) async fn storage(settings: &DatabaseSettings, workers: usize) -> anyhow::Result<Storage> {
     match &settings.location {
         DatabaseLocation::Sqlite(path) => {
-            let settings = SqliteSettings { path: path.clone(), max_connections };
-            Ok(Storage::of(SqliteDatabase::open(settings).await?))
+            let settings = SqliteSettings { path: path.clone(), max_connections: settings.max_connections };
+            let database = Arc::new(SqliteDatabase::open(settings).await?);
+            Ok(Storage {
+                workers: vec![WorkerStorage { repository: database.clone(), replica: None }],
+                repository: database.clone(),
+                own_writes: Duration::ZERO,
+                import_export: database.clone(),
+                migrator: database,
+                readings: Arc::new(Vec::new),
+            })
         }
-        DatabaseLocation::Postgres(settings) => {
-            let database = postgres(settings, max_connections)?;
-            let copy =
-                settings.copy.as_ref().map(|copy| read_copy(settings, copy, max_connections, &database));
-            Ok(Storage { copy: copy.transpose()?, ..Storage::of(database) })
+        DatabaseLocation::Postgres(served) => {
+            Ok(postgres_storage(served, settings.max_connections, workers)?)
         }
     }
 }
 
-fn postgres(settings: &ServedDatabase, max_connections: usize) -> Result<PostgresDatabase, SettingsError> {
-    let database = PostgresDatabase::new(&postgres_settings(settings, &settings.url, max_connections));
-    database.map_err(|error| SettingsError::of("database.url", error))
+fn postgres_storage(
+    settings: &ServedDatabase,
+    max_connections: usize,
+    workers: usize,
+) -> Result<Storage, SettingsError> {
+    let (databases, other) = postgres(settings, max_connections, workers)?;
+    let replicas = match &settings.copy {
+        None => Vec::new(),
+        Some(copy) => replicas(settings, copy, max_connections, &databases)?,
+    };
+    let own_writes = settings.copy.as_ref().map_or(Duration::ZERO, |copy| copy.own_writes);
+    let readings = postgres_readings(other.clone(), replicas.first().cloned());
+    let mut replicas = replicas.into_iter();
+    let workers = databases.into_iter().map(|database| WorkerStorage {
+        repository: Arc::new(database),
+        replica: replicas.next().map(|replica| Arc::new(replica) as Arc<dyn IcpReader>),
+    });
+    let other = Arc::new(other);
+    Ok(Storage {
+        workers: workers.collect(),
+        repository: other.clone(),
+        own_writes,
+        import_export: other.clone(),
+        migrator: other,
+        readings,
+    })
+}
+
+/// A handle for each worker, and one for everything else.
+fn postgres(
+    settings: &ServedDatabase,
+    max_connections: usize,
+    workers: usize,
+) -> Result<(Vec<PostgresDatabase>, PostgresDatabase), SettingsError> {
+    let settings = postgres_settings(settings, &settings.url, max_connections);
+    PostgresDatabase::for_workers(&settings, workers)
+        .map_err(|error| SettingsError::of("database.url", error))
 }
 
 fn postgres_copy(
     settings: &ServedDatabase,
     copy: &DatabaseCopy,
     max_connections: usize,
-) -> Result<PostgresDatabase, SettingsError> {
-    let database = PostgresDatabase::new(&postgres_settings(settings, &copy.url, max_connections));
-    let database = database.map_err(|error| SettingsError::of("database.read_url", error))?;
-    if database.hosts() > 1 {
-        // How far each is behind would have to be known.
+    workers: usize,
+) -> Result<Vec<PostgresDatabase>, SettingsError> {
+    let settings = postgres_settings(settings, &copy.url, max_connections);
+    let databases = PostgresDatabase::for_workers(&settings, workers);
+    let (databases, other) = databases.map_err(|error| SettingsError::of("database.read_url", error))?;
+    if other.hosts() > 1 {
+        // The lag of each would have to be known.
         return Err(SettingsError::of("database.read_url", "must name one host"));
     }
-    Ok(database)
+    Ok(databases)
 }
 
-/// A copy that is watched. Must be called within a runtime.
-fn read_copy(
+/// A replica for each worker, watched by one monitor.
+fn replicas(
     settings: &ServedDatabase,
     copy: &DatabaseCopy,
     max_connections: usize,
-    database: &PostgresDatabase,
-) -> Result<StorageCopy, SettingsError> {
-    let standby = postgres_copy(settings, copy, max_connections)?;
-    let replica = Arc::new(PostgresReplica::start(database.clone(), standby, copy.max_lag));
-    Ok(StorageCopy { reader: replica.clone(), health: replica, own_writes: copy.own_writes })
+    primaries: &[PostgresDatabase],
+) -> Result<Vec<PostgresReplica>, SettingsError> {
+    let standbys = postgres_copy(settings, copy, max_connections, primaries.len())?;
+    let mut replicas: Vec<PostgresReplica> = Vec::new();
+    for (primary, standby) in primaries.iter().cloned().zip(standbys.into_iter().cycle()) {
+        replicas.push(match replicas.first() {
+            None => PostgresReplica::start(primary, standby, copy.max_lag),
+            Some(first) => first.for_worker(primary, standby),
+        });
+    }
+    Ok(replicas)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "there are a few connections")]
+fn postgres_readings(database: PostgresDatabase, replica: Option<PostgresReplica>) -> Source {
+    let gauge = |name, help, labels, value| Reading { name, help, labels, value: Value::Gauge(value) };
+    Arc::new(move || {
+        let PoolStatus { open, in_use, max } = database.pool_status();
+        let mut readings = vec![
+            gauge(
+                "database_connections",
+                "Connections to the database",
+                &[("state", "open")] as &[_],
+                open as f64,
+            ),
+            gauge(
+                "database_connections",
+                "Connections to the database",
+                &[("state", "in_use")],
+                in_use as f64,
+            ),
+            gauge("database_connections", "Connections to the database", &[("state", "max")], max as f64),
+        ];
+        readings.extend(replica.as_ref().map(|replica| {
+            let is_used = if replica.is_used() { 1.0 } else { 0.0 };
+            gauge("replica_used", "Whether reads go to the replica", &[], is_used)
+        }));
+        readings
+    })
 }
 
 fn postgres_settings(
@@ -101,7 +173,6 @@ fn postgres_settings(
         url: url.expose_secret().to_owned(),
         password_file: settings.password_file.clone(),
         max_connections,
-        prepared_statements: settings.prepared_statements,
         limits: Limits {
             connect: settings.connect_timeout,
             statement: settings.statement_timeout,
@@ -111,27 +182,50 @@ fn postgres_settings(
     }
 }
 
-/// The same, for what only looks: an embedded database that is not there is not made.
+/// The same for commands, and for those that only read: an embedded database that does not exist is not created.
 pub(crate) async fn existing_storage(settings: &DatabaseSettings) -> anyhow::Result<Storage> {
     if let DatabaseLocation::Sqlite(path) = &settings.location {
         let exists = path.try_exists().with_context(|| format!("cannot look for {}", path.display()))?;
         ensure!(exists, "there is no database at {}", path.display());
     }
-    storage(settings).await
+    storage(settings, 1).await
 }
 
-/// Whoever decides who is signed in. Must be called within a runtime, on which keys are fetched.
-pub(crate) fn authenticator(settings: &AuthSettings) -> anyhow::Result<Arc<dyn Authenticator>> {
+/// Creates the authenticator, and returns it with its readings. Must be called within a runtime, on which keys are fetched.
+pub(crate) fn authenticator(settings: &AuthSettings) -> anyhow::Result<(Arc<dyn Authenticator>, Source)> {
     let settings = clerk_settings(settings)?;
     let authenticator = ClerkAuthenticator::start(settings, Arc::new(SystemClock));
-    Ok(Arc::new(authenticator.context("the sign-in cannot be set up")?))
+    let authenticator = Arc::new(authenticator.context("the sign-in cannot be set up")?);
+    let readings = {
+        let authenticator = Arc::clone(&authenticator);
+        Arc::new(move || authenticator.key_set_status().map_or_else(Vec::new, key_set_readings))
+    };
+    Ok((authenticator, readings))
+}
+
+fn key_set_readings(status: KeySetStatus) -> Vec<Reading> {
+    let fetches = |labels, count| Reading {
+        name: "key_set_fetches",
+        help: "Fetches of the key set",
+        labels,
+        value: Value::Counter(count),
+    };
+    let mut readings =
+        vec![fetches(&[("outcome", "ok")], status.fetched), fetches(&[("outcome", "failed")], status.failed)];
+    readings.extend(status.age.map(|age| Reading {
+        name: "key_set_age_seconds",
+        help: "Age of the key set in use",
+        labels: &[],
+        value: Value::Gauge(age.as_secs_f64()),
+    }));
+    readings
 }
 
 /// Checks what only the adapters can read: the texts of keys, URLs and pointers.
 pub(crate) fn check(settings: &Settings) -> anyhow::Result<()> {
     if let DatabaseLocation::Postgres(database) = &settings.database.location {
-        postgres(database, 1)?;
-        database.copy.as_ref().map(|copy| postgres_copy(database, copy, 1)).transpose()?;
+        postgres(database, 1, 1)?;
+        database.copy.as_ref().map(|copy| postgres_copy(database, copy, 1, 1)).transpose()?;
     }
     match &settings.auth.sign_in {
         SignIn::Clerk(_) => clerk_settings(&settings.auth).map(drop),

@@ -1,4 +1,4 @@
-//! The ports with a clock beside them: every operation is measured, and has its span in a trace.
+//! Instrumented ports: every operation has its metric, and its span in a trace.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -6,16 +6,16 @@ use std::time::Instant;
 use async_trait::async_trait;
 use icp_domain::{AccessScope, Caller, IcpChange, IcpDocument, IcpId, Timestamp};
 use icp_ports::{
-    AuthenticationError, Authenticator, Creation, Credentials, Health, HealthCheck, IcpList, IcpReader,
-    IcpRepository, IdempotencyKey, ListQuery, ListVersion, Lookup, Measurement, RepositoryError, StoredIcp,
-    Version,
+    AuthenticationError, Authenticator, Conditional, Creation, Credentials, Health, HealthCheck, IcpList,
+    IcpReader, IcpRepository, IdempotencyKey, ListPart, ListQuery, ListVersion, Lookup, RepositoryError,
+    StoredIcp, Version,
 };
 use tracing::Instrument as _;
 
 use crate::metrics::{Metrics, Refused};
 use crate::telemetry;
 
-/// A port that is measured.
+/// An instrumented port.
 pub(crate) struct Measured<P: ?Sized> {
     port: Arc<P>,
     metrics: Metrics,
@@ -31,10 +31,20 @@ impl<P: ?Sized> Measured<P> {
         operation: &'static str,
         work: impl Future<Output = Result<T, RepositoryError>>,
     ) -> Result<T, RepositoryError> {
+        self.observe(operation, |_| "ok", work).await
+    }
+
+    async fn observe<T>(
+        &self,
+        operation: &'static str,
+        outcome: impl Fn(&T) -> &'static str,
+        work: impl Future<Output = Result<T, RepositoryError>>,
+    ) -> Result<T, RepositoryError> {
         let start = Instant::now();
         let result = work.instrument(telemetry::operation_span(operation)).await;
         let outcome = match &result {
-            Ok(_) => "ok",
+            Ok(value) => outcome(value),
+            Err(RepositoryError::AlreadyExists(_)) => "exists",
             Err(RepositoryError::Unavailable(_)) => "unavailable",
             Err(RepositoryError::Overloaded) => "overloaded",
             Err(RepositoryError::Backend(_)) => "failed",
@@ -47,45 +57,65 @@ impl<P: ?Sized> Measured<P> {
     }
 }
 
+fn conditional<T, V>(answer: &Conditional<T, V>) -> &'static str {
+    match answer {
+        Conditional::Changed(_) => "ok",
+        Conditional::Unchanged(_) => "unchanged",
+    }
+}
+
 #[async_trait]
 impl<P: IcpReader + ?Sized> IcpReader for Measured<P> {
     async fn list(&self, query: &ListQuery) -> Result<IcpList, RepositoryError> {
         self.operate("list", self.port.list(query)).await
     }
 
-    async fn list_version(&self, query: &ListQuery) -> Result<ListVersion, RepositoryError> {
-        self.operate("list_version", self.port.list_version(query)).await
-    }
-
     async fn get(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<StoredIcp>, RepositoryError> {
         self.operate("get", self.port.get(id, scope)).await
     }
 
-    async fn version(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<Version>, RepositoryError> {
-        self.operate("version", self.port.version(id, scope)).await
+    async fn list_if_changed(
+        &self,
+        query: &ListQuery,
+        known: &[ListVersion],
+    ) -> Result<Conditional<IcpList, ListVersion>, RepositoryError> {
+        self.observe("list", conditional, self.port.list_if_changed(query, known)).await
+    }
+
+    async fn list_part(&self, query: &ListQuery) -> Result<ListPart, RepositoryError> {
+        self.operate("list_part", self.port.list_part(query)).await
+    }
+
+    async fn get_if_changed(
+        &self,
+        id: IcpId,
+        scope: &AccessScope,
+        known: &[Version],
+    ) -> Result<Lookup<Conditional<StoredIcp, Version>>, RepositoryError> {
+        let outcome = |found: &Lookup<_>| match found {
+            Lookup::Found(answer) => conditional(answer),
+            Lookup::Forbidden | Lookup::Absent => "ok",
+        };
+        self.observe("get", outcome, self.port.get_if_changed(id, scope, known)).await
     }
 }
 
 #[async_trait]
 impl<P: IcpRepository + ?Sized> IcpRepository for Measured<P> {
-    async fn create(&self, document: &IcpDocument) -> Result<Version, RepositoryError> {
-        self.operate("create", self.port.create(document)).await
-    }
-
-    async fn create_once(
+    async fn insert(
         &self,
         document: &IcpDocument,
-        key: &IdempotencyKey,
+        key: Option<&IdempotencyKey>,
     ) -> Result<Creation, RepositoryError> {
-        self.operate("create_once", self.port.create_once(document, key)).await
+        self.operate("insert", self.port.insert(document, key)).await
     }
 
-    async fn update(
+    async fn replace(
         &self,
         change: &IcpChange,
         expected: Version,
     ) -> Result<Option<Version>, RepositoryError> {
-        self.operate("update", self.port.update(change, expected)).await
+        self.operate("replace", self.port.replace(change, expected)).await
     }
 
     async fn delete(&self, id: IcpId, expected: Version) -> Result<bool, RepositoryError> {
@@ -102,15 +132,11 @@ impl<P: HealthCheck + ?Sized> HealthCheck for Measured<P> {
     async fn health(&self) -> Health {
         self.port.health().await
     }
-
-    fn measurements(&self) -> Vec<Measurement> {
-        self.port.measurements()
-    }
 }
 
 #[async_trait]
 impl<P: Authenticator + ?Sized> Authenticator for Measured<P> {
-    async fn authenticate(&self, credentials: Credentials<'_>) -> Result<Caller, AuthenticationError> {
+    async fn authenticate(&self, credentials: &dyn Credentials) -> Result<Caller, AuthenticationError> {
         let result = self.port.authenticate(credentials).instrument(telemetry::sign_in_span()).await;
         self.metrics.signed_in(match &result {
             Ok(_) => "accepted",

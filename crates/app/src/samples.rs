@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 use icp_domain::{Icp, IcpDocument};
-use icp_ports::{BoxError, IcpTransfer, ImportSource, OnConflict, TransferError};
+use icp_ports::{BoxError, ImportExport, ImportExportError, ImportSource, OnConflict};
 
 use crate::development::SAMPLE_ICPS;
 
-pub(crate) async fn store(transfer: &dyn IcpTransfer) -> Result<(), TransferError> {
-    transfer.import(&mut Samples::default(), OnConflict::Skip).await.map(drop)
+pub(crate) async fn store(storage: &dyn ImportExport) -> Result<(), ImportExportError> {
+    storage.import(&mut Samples::default(), OnConflict::Skip).await.map(drop)
 }
 
 /// One batch, once.

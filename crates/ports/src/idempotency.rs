@@ -2,37 +2,35 @@ use icp_domain::{Timestamp, UserId};
 
 use crate::{StoredIcp, Version};
 
-/// What makes a create safe to repeat: the client's name for it.
-///
-/// The rules are those of draft-ietf-httpapi-idempotency-key-header.
+/// A client's name for one create, which makes it safe to repeat (draft-ietf-httpapi-idempotency-key-header).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey {
-    /// Whose key it is: the same text is another key for another user.
+    /// The user who sent it. The same text is another key for another user.
     pub user_id: UserId,
-    /// What the client calls it: 1 to 255 visible ASCII characters and blanks.
+    /// The client's text: 1 to 255 visible ASCII characters and spaces.
     pub key: String,
-    /// A digest of what was asked: the same key with another digest is a mistake of the client.
+    /// A digest of the request. The same key with another digest is a mistake of the client.
     pub fingerprint: [u8; 32],
 }
 
 impl IdempotencyKey {
     const LIFETIME_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 
-    /// A key counts for 24 hours: at `now`, those that first came before this time count no longer.
-    pub fn oldest_that_counts(now: Timestamp) -> Timestamp {
+    /// Returns the earliest time at which a key that is still valid at `now` was first used: 24 hours ago.
+    pub fn oldest_valid(now: Timestamp) -> Timestamp {
         Timestamp::from_unix_millis(now.unix_millis() - Self::LIFETIME_MILLIS).unwrap_or(Timestamp::MIN)
     }
 }
 
-/// What became of a create with an [`IdempotencyKey`].
+/// The outcome of [`crate::IcpRepository::insert`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Creation {
-    /// It was the first: the ICP is there now.
+    /// The ICP is stored, at this version.
     Created(Version),
-    /// The same was asked before, and this came of it then. The ICP may have changed since, or be gone.
+    /// The same key and fingerprint were used before. This is what was created then; the ICP may have changed since.
     Repeated(StoredIcp),
-    /// Something else was asked with the same key.
+    /// The same key was used with another fingerprint.
     KeyReused,
-    /// The first is still at work, or has failed a moment ago, and it cannot be told yet: ask again a little later.
+    /// Another create with this key is in progress, or failed a moment ago. Try again a little later.
     InProgress,
 }

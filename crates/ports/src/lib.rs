@@ -5,23 +5,23 @@ mod authentication;
 mod clock;
 mod health;
 mod idempotency;
-mod known_versions;
+mod import_export;
 mod list;
+mod migrations;
 mod repository;
-mod schema;
 mod stored;
-mod transfer;
 
-pub use authentication::{AuthenticationError, Authenticator, Credentials, Rejection};
+pub use authentication::{AuthenticationError, Authenticator, Credentials, RejectReason};
 pub use clock::{Clock, SystemClock};
-pub use health::{Health, HealthCheck, Measured, Measurement};
+pub use health::{Health, HealthCheck};
 pub use idempotency::{Creation, IdempotencyKey};
-pub use known_versions::KnownVersions;
-pub use list::{
-    Activity, Direction, IcpList, ListFilter, ListQuery, ListVersion, ListVersionBuilder, Place, PlaceKey,
-    Sort,
+pub use import_export::{
+    ExportSink, ImportExport, ImportExportError, ImportSource, ImportSummary, OnConflict,
 };
+pub use list::{
+    Activity, Direction, IcpList, ListCursor, ListFilter, ListPart, ListQuery, ListStart, ListVersion, Sort,
+    SortKey,
+};
+pub use migrations::{MigrationError, MigrationReport, Migrator};
 pub use repository::{BoxError, IcpReader, IcpRepository, RepositoryError};
-pub use schema::{MigrationReport, Schema, SchemaError};
-pub use stored::{Lookup, StoredIcp, Version};
-pub use transfer::{ExportSink, IcpTransfer, ImportSource, ImportSummary, OnConflict, TransferError};
+pub use stored::{Conditional, Lookup, StoredIcp, Version};

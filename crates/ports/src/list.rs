@@ -1,77 +1,89 @@
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::num::NonZeroUsize;
 
 use icp_domain::{IcpId, ListScope, Timestamp, WireList};
 
-use crate::Version;
-
-/// Which of the ICPs in a scope are wanted, and in which order.
+/// Which ICPs a list contains, in which order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListQuery {
-    /// Whose ICPs.
+    /// The user whose ICPs are listed.
     pub scope: ListScope,
-    /// Which of them.
+    /// What must be true of them.
     pub filter: ListFilter,
-    /// By what they are sorted; those that are alike in it, by their ids.
-    pub sort: Sort,
-    /// In which direction, ids included.
+    /// The sort key, and where in that order the list starts.
+    pub start: ListStart,
+    /// The direction of the order, IDs included.
     pub direction: Direction,
-    /// How many, at least one; all when `None`.
-    pub limit: Option<usize>,
-    /// Those that come after this place. It is of the kind that `sort` has.
-    pub after: Option<Place>,
-    /// How long the documents may be together, in bytes: the list ends with the one that reaches it, or before, but never
-    /// without any. No limit when `None`.
-    pub max_bytes: Option<usize>,
+    /// The largest number of ICPs. `None`: no limit.
+    pub limit: Option<NonZeroUsize>,
+    /// The length of the documents, in bytes, at which the list ends: with the document that reaches it, and so never
+    /// without any. `None`: no limit.
+    pub max_bytes: Option<NonZeroUsize>,
 }
 
 impl ListQuery {
-    /// Everything in a scope, oldest first.
+    /// Every ICP in a scope, oldest first.
     pub fn everything(scope: ListScope) -> Self {
         Self {
             scope,
             filter: ListFilter::default(),
-            sort: Sort::default(),
+            start: ListStart::Beginning(Sort::default()),
             direction: Direction::default(),
             limit: None,
-            after: None,
             max_bytes: None,
         }
     }
 
-    /// Whether it asks for everything, oldest first, however much of it at once.
-    pub fn is_for_everything(&self) -> bool {
-        let Self { scope: _, filter, sort, direction, limit, after, max_bytes: _ } = self;
+    /// Returns true if the query is for every ICP in scope, oldest first, whatever its `max_bytes`.
+    pub fn is_everything(&self) -> bool {
+        let Self { scope: _, filter, start, direction, limit, max_bytes: _ } = self;
         *filter == ListFilter::default()
-            && (*sort, *direction) == (Sort::default(), Direction::default())
-            && (limit, after) == (&None, &None)
+            && *start == ListStart::Beginning(Sort::CreatedAt)
+            && *direction == Direction::Ascending
+            && limit.is_none()
+    }
+
+    /// What the list is sorted by.
+    pub fn sort(&self) -> Sort {
+        match &self.start {
+            ListStart::Beginning(sort) => *sort,
+            ListStart::After(cursor) => cursor.key.sort(),
+        }
+    }
+
+    /// The cursor after which the list starts, if it does not start at the beginning.
+    pub fn cursor(&self) -> Option<&ListCursor> {
+        match &self.start {
+            ListStart::Beginning(_) => None,
+            ListStart::After(cursor) => Some(cursor),
+        }
     }
 }
 
 /// What must be true of the ICPs in a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListFilter {
-    /// Whether they are in force.
+    /// Whether they have expired.
     pub activity: Option<Activity>,
-    /// When they were last changed: then or later.
+    /// They were changed at or after this time.
     pub updated_since: Option<Timestamp>,
-    /// What their names hold, both in lower case (`IcpDocument::folded_name`).
+    /// Their folded name contains this text, which is folded too (`IcpDocument::folded_name`).
     pub name: Option<String>,
-    /// Which provider they name (`IcpDocument::providers`).
+    /// They name this provider (`IcpDocument::providers`).
     pub provider: Option<String>,
 }
 
-/// Whether an ICP is in force at a time: until its `activeUntil`, and for good without one.
+/// Whether an ICP has expired at a given time: when its `activeUntil` is reached, and never without one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activity {
-    /// It is.
+    /// It has not.
     ActiveAt(Timestamp),
-    /// It is no longer.
+    /// It has.
     ExpiredAt(Timestamp),
 }
 
 impl Activity {
-    /// Whether this is true of an ICP with this `activeUntil`.
-    pub fn is_true_of(self, active_until: Option<Timestamp>) -> bool {
+    /// Returns true if an ICP with this `activeUntil` matches.
+    pub fn matches(self, active_until: Option<Timestamp>) -> bool {
         match self {
             Self::ActiveAt(now) => active_until.is_none_or(|end| end > now),
             Self::ExpiredAt(now) => active_until.is_some_and(|end| end <= now),
@@ -79,7 +91,7 @@ impl Activity {
     }
 }
 
-/// What a list is sorted by.
+/// The sort key of a list. ICPs with equal keys are sorted by ID.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Sort {
     /// `createdAt`
@@ -87,11 +99,11 @@ pub enum Sort {
     CreatedAt,
     /// `updatedAt`
     UpdatedAt,
-    /// The name in lower case, compared byte for byte.
+    /// The folded name, compared byte by byte.
     Name,
 }
 
-/// In which direction a list is sorted.
+/// The direction in which a list is sorted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// The least first.
@@ -101,40 +113,75 @@ pub enum Direction {
     Descending,
 }
 
-/// Where an ICP stands in a sorted list.
+/// Where a list starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListStart {
+    /// With the first ICP in this order.
+    Beginning(Sort),
+    /// With the first ICP after this position, whether or not its ICP still exists.
+    After(ListCursor),
+}
+
+/// A position in a sorted list.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// What the list is sorted by.
-    pub key: PlaceKey,
-    /// Tells those apart that are alike in it.
+pub struct ListCursor {
+    /// The value of the sort key.
+    pub key: SortKey,
+    /// The ID, which orders ICPs with equal keys.
     pub id: IcpId,
 }
 
-/// What a list is sorted by, of one ICP.
+/// The value of a sort key, of one ICP.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum PlaceKey {
-    /// For [`Sort::CreatedAt`] and [`Sort::UpdatedAt`].
-    Time(Timestamp),
+pub enum SortKey {
+    /// For [`Sort::CreatedAt`].
+    CreatedAt(Timestamp),
+    /// For [`Sort::UpdatedAt`].
+    UpdatedAt(Timestamp),
     /// For [`Sort::Name`].
     Name(String),
 }
 
-/// What a repository answers to a [`ListQuery`].
+impl SortKey {
+    /// The sort key that this is a value of.
+    pub fn sort(&self) -> Sort {
+        match self {
+            Self::CreatedAt(_) => Sort::CreatedAt,
+            Self::UpdatedAt(_) => Sort::UpdatedAt,
+            Self::Name(_) => Sort::Name,
+        }
+    }
+}
+
+/// The answer to a [`ListQuery`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IcpList {
     /// The ICPs.
     pub icps: WireList,
-    /// Which state of the list this is.
+    /// The version of everything that matches the query, including what [`ListQuery::max_bytes`] left out.
     pub version: ListVersion,
-    /// The place of the last one, when there are more after it; where [`ListQuery::max_bytes`] ended the list, when there may
-    /// be.
-    pub next: Option<Place>,
+    /// The position of the last ICP, if more match the query after it.
+    pub next: Option<ListCursor>,
 }
 
-/// Which state of a list: another one whenever an ICP in it changes, comes or goes, or another one stands first.
+/// A part of a long list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListPart {
+    /// The ICPs.
+    pub icps: WireList,
+    /// The position of the last ICP, if more may match the query after it.
+    pub next: Option<ListCursor>,
+}
+
+impl From<IcpList> for ListPart {
+    fn from(list: IcpList) -> Self {
+        Self { icps: list.icps, next: list.next }
+    }
+}
+
+/// The version of a list: it differs after any change to the ICPs in the list, their number or their order.
 ///
-/// It is a digest of the ids and versions, and so needs no document. Made of the same ICPs it is the same whatever the
-/// storage; what it is may change with a version of this crate or of the compiler.
+/// For a query with a limit it also differs when ICPs follow that did not before, and the reverse.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ListVersion(u64);
 
@@ -148,22 +195,5 @@ impl ListVersion {
 impl From<u64> for ListVersion {
     fn from(number: u64) -> Self {
         Self(number)
-    }
-}
-
-/// Puts a [`ListVersion`] together, one ICP after the other.
-#[derive(Clone, Debug, Default)]
-pub struct ListVersionBuilder(DefaultHasher);
-
-impl ListVersionBuilder {
-    /// Adds the next ICP of the list.
-    pub fn push(&mut self, id: IcpId, version: Version) {
-        (id, version).hash(&mut self.0);
-    }
-
-    /// The version of a list with these ICPs, and with more after them or not.
-    pub fn finish(mut self, has_more: bool) -> ListVersion {
-        self.0.write_u8(has_more.into());
-        ListVersion(self.0.finish())
     }
 }

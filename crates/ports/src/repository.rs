@@ -1,153 +1,160 @@
 use std::error::Error;
-use std::fmt;
 
 use async_trait::async_trait;
 use icp_domain::{AccessScope, IcpChange, IcpDocument, IcpId, Timestamp};
 
 use crate::{
-    Creation, HealthCheck, IcpList, IdempotencyKey, ListQuery, ListVersion, Lookup, StoredIcp, Version,
+    Conditional, Creation, HealthCheck, IcpList, IdempotencyKey, ListPart, ListQuery, ListVersion, Lookup,
+    StoredIcp, Version,
 };
 
-/// An error of an adapter's own, kept as the source of a port's error.
+/// The error of an adapter's own, as the source of a port's error.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Reading the ICPs that are there.
+/// Reads ICPs. `list` and `get` are required; the other methods exist for speed and have default implementations.
 ///
-/// Every method is atomic, and reads what the storage holds at that moment, since a revoked access is gone with the next
-/// request: an implementation MUST not answer with what it has kept, unless the storage says in the same call that this is
-/// what it still holds. (One that reads from a copy of the storage is as far behind
-/// as it says, and is used where that is allowed.)
+/// Every method is atomic and returns the state of the storage at a moment after the call: a revoked access is gone with
+/// the next request. An implementation MUST NOT answer from memory unless the storage has confirmed, during the call,
+/// that the answer is still current. (A replica's reader is as far behind as it says, and is used only where that is
+/// allowed.)
 ///
-/// An implementation MUST answer within 5 seconds when its storage is out of reach or hangs, MUST recover by itself
-/// when the storage comes back, and MUST repeat a read that failed because a connection was lost, as long as that
-/// is within the time.
+/// An implementation MUST answer within 5 seconds when its storage cannot be reached or hangs, MUST recover without a
+/// restart when the storage is back, and MUST repeat a read that failed because a connection was lost, if time allows.
 #[async_trait]
 pub trait IcpReader: Send + Sync {
-    /// The ICPs that `query` asks for, in wire form exactly as they were stored.
+    /// Returns the ICPs that match `query`, in stored wire form and in the query's order.
     ///
-    /// It MUST hold the documents for which [`icp_domain::ListScope::includes`] and the query's filter are true, and no
-    /// other. User ids are compared byte for byte. Its cost MUST depend on the ICPs in scope, not on how many there are
-    /// in all; sorted by `createdAt` and with a limit, on the limit. The memory that it takes MUST depend on
-    /// [`ListQuery::max_bytes`] where there is one.
+    /// The list MUST contain exactly the ICPs for which [`icp_domain::ListScope::includes`] and the query's filter are
+    /// true. User IDs are compared byte by byte. The cost MUST depend on the number of ICPs in scope, not on the number of
+    /// all ICPs; sorted by `createdAt` and with a limit, on the limit. Memory MUST be bounded by
+    /// [`ListQuery::max_bytes`].
     ///
     /// # Errors
     ///
-    /// [`RepositoryError`] when the storage cannot be read. Never because of what a document says.
+    /// [`RepositoryError`] if the storage cannot be read; never because of the content of a document.
     async fn list(&self, query: &ListQuery) -> Result<IcpList, RepositoryError>;
 
-    /// The version that [`IcpReader::list`] would give if the query had no `max_bytes`. It SHOULD cost less: no document is
-    /// wanted.
-    ///
-    /// Whoever has a list of this version, whole, has what [`IcpReader::list`] would give, and need not ask for it.
-    ///
-    /// # Errors
-    ///
-    /// As [`IcpReader::list`].
-    async fn list_version(&self, query: &ListQuery) -> Result<ListVersion, RepositoryError>;
-
-    /// One ICP, as it was stored, if it is within `scope`.
+    /// Returns the ICP as it is stored, if it is in `scope`.
     ///
     /// # Errors
     ///
     /// As [`IcpReader::list`].
     async fn get(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<StoredIcp>, RepositoryError>;
 
-    /// The version of one ICP, if it is within `scope`. It SHOULD cost less than [`IcpReader::get`]: no document is
-    /// wanted.
+    /// Returns the list, unless its version is one of `known`. An implementation SHOULD NOT read documents then.
     ///
     /// # Errors
     ///
     /// As [`IcpReader::list`].
-    async fn version(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<Version>, RepositoryError>;
+    async fn list_if_changed(
+        &self,
+        query: &ListQuery,
+        known: &[ListVersion],
+    ) -> Result<Conditional<IcpList, ListVersion>, RepositoryError> {
+        let list = self.list(query).await?;
+        let version = list.version;
+        Ok(Conditional::of(list, version, known))
+    }
+
+    /// Returns a part of a long list. It is [`IcpReader::list`] without the version, which for the parts after the first
+    /// is not needed and can cost as much as the documents.
+    ///
+    /// # Errors
+    ///
+    /// As [`IcpReader::list`].
+    async fn list_part(&self, query: &ListQuery) -> Result<ListPart, RepositoryError> {
+        self.list(query).await.map(ListPart::from)
+    }
+
+    /// Returns the ICP, unless its version is one of `known`. An implementation SHOULD NOT read the document then.
+    ///
+    /// # Errors
+    ///
+    /// As [`IcpReader::list`].
+    async fn get_if_changed(
+        &self,
+        id: IcpId,
+        scope: &AccessScope,
+        known: &[Version],
+    ) -> Result<Lookup<Conditional<StoredIcp, Version>>, RepositoryError> {
+        let found = self.get(id, scope).await?;
+        Ok(found.map(|icp| {
+            let version = icp.version;
+            Conditional::of(icp, version, known)
+        }))
+    }
 }
 
-/// The ICPs that are there, to read and to write.
+/// Reads and writes ICPs.
 ///
-/// Every write is atomic. An implementation MUST answer within the time of [`IcpReader`], and MUST NOT repeat a write that
-/// may have been done: whether one whose connection broke was done is not known, and the error says only that there was no
-/// answer.
+/// Every write is atomic. An implementation MUST answer within the time of [`IcpReader`], and MUST NOT repeat a write whose
+/// connection broke: it may have been done.
 ///
-/// # Writing
-///
-/// A change is a compare-and-swap: it names the version that it was made from, and does nothing when the ICP is not at
-/// that version any more. Whoever finds that reads again, and decides anew. An access that was looked up together
-/// with a version therefore still holds when a change to that version succeeds.
+/// A change is a compare-and-swap: it names the version from which it was made, and does nothing when the ICP is at another
+/// version. The caller then reads again and decides again. An access that was read together with a version therefore still
+/// holds when a change to that version succeeds.
 #[async_trait]
 pub trait IcpRepository: IcpReader + HealthCheck {
-    /// Stores a new ICP, and gives its first version.
+    /// Stores a new ICP and, in the same transaction, the idempotency key.
+    ///
+    /// The time of the request is the document's `createdAt`. A key older than [`IdempotencyKey::oldest_valid`] is
+    /// replaced. Of several concurrent calls with one key, exactly one MUST store its document. A call that fails MUST
+    /// NOT use up the key.
     ///
     /// # Errors
     ///
-    /// [`RepositoryError::Backend`] when its id is there already: then nothing is changed.
-    async fn create(&self, document: &IcpDocument) -> Result<Version, RepositoryError>;
-
-    /// Stores a new ICP unless `key` says that this was done, together with the key, or neither of them.
-    ///
-    /// What time it is says the document's `createdAt`. A key whose time is over
-    /// ([`IdempotencyKey::oldest_that_counts`]) is taken over. Of several creates with one key at the same time exactly one MUST store its
-    /// document.
-    ///
-    /// # Errors
-    ///
-    /// As [`IcpRepository::create`].
-    async fn create_once(
+    /// [`RepositoryError::AlreadyExists`] if an ICP has this ID.
+    async fn insert(
         &self,
         document: &IcpDocument,
-        key: &IdempotencyKey,
+        key: Option<&IdempotencyKey>,
     ) -> Result<Creation, RepositoryError>;
 
-    /// Makes a change to the ICP at the version `expected`, and gives its new version; `None`, and nothing is changed,
-    /// when the ICP is not at that version, or somebody else is writing it at this moment.
+    /// Changes the ICP at the version `expected` and returns its new version. Returns `None`, and changes nothing, if the
+    /// ICP is at another version or is being written by another caller.
     ///
     /// # Errors
     ///
-    /// When the storage cannot be written.
-    async fn update(&self, change: &IcpChange, expected: Version)
-    -> Result<Option<Version>, RepositoryError>;
+    /// [`RepositoryError`] if the storage cannot be written.
+    async fn replace(
+        &self,
+        change: &IcpChange,
+        expected: Version,
+    ) -> Result<Option<Version>, RepositoryError>;
 
-    /// Deletes the ICP at the version `expected` for good; `false`, and nothing is changed, when the ICP is not at that
-    /// version, or somebody else is writing it at this moment.
+    /// Deletes the ICP at the version `expected`. Returns false, and changes nothing, if the ICP is at another version or
+    /// is being written by another caller.
     ///
     /// # Errors
     ///
-    /// When the storage cannot be written.
+    /// [`RepositoryError`] if the storage cannot be written.
     async fn delete(&self, id: IcpId, expected: Version) -> Result<bool, RepositoryError>;
 
-    /// Removes keys whose time is over at `now`, and says how many. It MAY leave some for the next call, and then says a
-    /// number above zero.
+    /// Removes some idempotency keys that are no longer valid at `now`, and returns how many. The caller calls again until
+    /// it returns 0. The default is for storages that expire keys themselves.
     ///
     /// # Errors
     ///
-    /// When the storage cannot be written.
-    async fn remove_expired_keys(&self, now: Timestamp) -> Result<u64, RepositoryError>;
+    /// [`RepositoryError`] if the storage cannot be written.
+    async fn remove_expired_keys(&self, now: Timestamp) -> Result<u64, RepositoryError> {
+        let _ = now;
+        Ok(0)
+    }
 }
 
 /// The storage could not do what it was asked.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum RepositoryError {
-    /// It is out of reach, or did not answer in time. Trying again later may help.
-    Unavailable(BoxError),
-    /// It has as much to do as it may take on at once. Nothing was done, and trying again a little later may help.
+    /// An ICP with this ID is stored already. Nothing was changed.
+    #[error("an ICP with the ID {0} already exists")]
+    AlreadyExists(IcpId),
+    /// The storage cannot be reached, or did not answer in time. Trying again later may help.
+    #[error("the storage cannot be reached")]
+    Unavailable(#[source] BoxError),
+    /// The storage has as many requests as it may. Nothing was done, and trying again a little later may help.
+    #[error("the storage has too many requests")]
     Overloaded,
-    /// It answered with an error, or with something that makes no sense.
-    Backend(BoxError),
-}
-
-impl fmt::Display for RepositoryError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Unavailable(_) => "the storage cannot be reached",
-            Self::Overloaded => "the storage has too much to do",
-            Self::Backend(_) => "the storage failed",
-        })
-    }
-}
-
-impl Error for RepositoryError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Unavailable(source) | Self::Backend(source) => Some(source.as_ref()),
-            Self::Overloaded => None,
-        }
-    }
+    /// The storage answered with an error, or with something that makes no sense.
+    #[error("the storage failed")]
+    Backend(#[source] BoxError),
 }

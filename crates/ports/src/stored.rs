@@ -2,21 +2,20 @@ use std::fmt;
 
 use icp_domain::IcpId;
 
-/// One ICP as it stands in the storage.
+/// One ICP as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredIcp {
-    /// The identifier.
+    /// The ID.
     pub id: IcpId,
-    /// Which of its states this is.
+    /// The version of this state.
     pub version: Version,
     /// The canonical text: the wire form on one line.
     pub json: String,
 }
 
-/// Which state of an ICP: another one after each change.
+/// The version of an ICP. It grows with each change.
 ///
-/// Versions of one ICP grow. An ICP that comes back under an id that was deleted goes on above what it had, so that no
-/// two states ever shown under one id have the same version.
+/// An ICP that is created again under the ID of a deleted one gets a version above every version that the ID had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(i64);
 
@@ -39,24 +38,49 @@ impl fmt::Display for Version {
     }
 }
 
-/// What is found under an id by somebody who may not see everything.
+/// The result of a look-up within an access scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lookup<T> {
-    /// It is there and within the scope.
+    /// It exists and is in the scope.
     Found(T),
-    /// It is there and not within the scope.
+    /// It exists and is not in the scope.
     Forbidden,
-    /// It is not there.
+    /// It does not exist.
     Absent,
 }
 
 impl<T> Lookup<T> {
-    /// From what a storage found, if anything, and whether that is within the scope.
+    /// Converts what a storage found, if anything, and whether that is in the scope.
     pub fn of(found: Option<(bool, T)>) -> Self {
         match found {
             Some((true, found)) => Self::Found(found),
             Some((false, _)) => Self::Forbidden,
             None => Self::Absent,
         }
+    }
+
+    /// Applies a function to what was found.
+    pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> Lookup<U> {
+        match self {
+            Self::Found(found) => Lookup::Found(convert(found)),
+            Self::Forbidden => Lookup::Forbidden,
+            Self::Absent => Lookup::Absent,
+        }
+    }
+}
+
+/// The answer to a conditional read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conditional<T, V> {
+    /// It is still at this version, which the caller has.
+    Unchanged(V),
+    /// It is at a version that the caller does not have.
+    Changed(T),
+}
+
+impl<T, V: PartialEq> Conditional<T, V> {
+    /// Compares the version of what was read with the versions that the caller has.
+    pub fn of(read: T, version: V, known: &[V]) -> Self {
+        if known.contains(&version) { Self::Unchanged(version) } else { Self::Changed(read) }
     }
 }

@@ -1,4 +1,4 @@
-//! Stand-ins for ports, for tests of what stands on them.
+//! Fake implementations of ports, for tests of their callers.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -6,7 +6,17 @@ use async_trait::async_trait;
 use icp_domain::{Caller, Timestamp, UserId};
 use icp_ports::{AuthenticationError, Authenticator, Clock, Credentials, Health, HealthCheck};
 
-/// A clock that moves when it is told to.
+/// A clock that shows the time that a test sets.
+///
+/// ```
+/// use icp_domain::Timestamp;
+/// use icp_ports::Clock as _;
+/// use icp_testkit::fakes::FakeClock;
+///
+/// let clock = FakeClock::at(Timestamp::UNIX_EPOCH);
+/// clock.advance_millis(1_500);
+/// assert_eq!(clock.now().to_string(), "1970-01-01T00:00:01.500Z");
+/// ```
 #[derive(Debug)]
 pub struct FakeClock(AtomicI64);
 
@@ -16,9 +26,13 @@ impl FakeClock {
         Self(AtomicI64::new(time.unix_millis()))
     }
 
-    /// Moves it, backwards when negative.
+    /// Advances the clock; a negative number sets it back. It stops at the first and at the last [`Timestamp`].
     pub fn advance_millis(&self, milliseconds: i64) {
-        self.0.fetch_add(milliseconds, Ordering::SeqCst);
+        let advance = |time: i64| {
+            let [first, last] = [Timestamp::MIN, Timestamp::MAX].map(Timestamp::unix_millis);
+            time.saturating_add(milliseconds).clamp(first, last)
+        };
+        let _ = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |time| Some(advance(time)));
     }
 }
 
@@ -28,14 +42,57 @@ impl Clock for FakeClock {
     }
 }
 
-/// Believes every `Bearer` token: it is the id of the user, and `admin:` before it makes an admin.
+/// The credentials of a request, from a list of header lines.
+///
+/// ```
+/// use icp_ports::Credentials as _;
+/// use icp_testkit::fakes::FakeCredentials;
+///
+/// let credentials = FakeCredentials::default().with_header("authorization", "Bearer user_ada");
+/// assert_eq!(credentials.header("authorization"), [b"Bearer user_ada"]);
+/// assert!(!credentials.changes_state());
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct FakeCredentials {
+    lines: Vec<(String, Vec<u8>)>,
+    changes_state: bool,
+}
+
+impl FakeCredentials {
+    /// Adds a header line. The name is in lower case.
+    #[must_use]
+    pub fn with_header(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
+        self.lines.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Makes them the credentials of a request that changes state, such as a POST.
+    #[must_use]
+    pub fn changing_state(self) -> Self {
+        Self { changes_state: true, ..self }
+    }
+}
+
+impl Credentials for FakeCredentials {
+    fn header(&self, name: &str) -> Vec<&[u8]> {
+        let lines = self.lines.iter().filter(|(line, _)| line == name);
+        lines.map(|(_, value)| value.as_slice()).collect()
+    }
+
+    fn changes_state(&self) -> bool {
+        self.changes_state
+    }
+}
+
+/// An authenticator without a check: the `Bearer` token is the user ID, with the prefix `admin:` for an admin.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct CredulousAuthenticator;
+pub struct FakeAuthenticator;
 
 #[async_trait]
-impl Authenticator for CredulousAuthenticator {
-    async fn authenticate(&self, credentials: Credentials<'_>) -> Result<Caller, AuthenticationError> {
-        let [line] = credentials.authorization else {
+impl Authenticator for FakeAuthenticator {
+    async fn authenticate(&self, credentials: &dyn Credentials) -> Result<Caller, AuthenticationError> {
+        let lines = credentials.header("authorization");
+        let [line] = lines.as_slice() else {
             return Err(AuthenticationError::Unauthenticated("no_token"));
         };
         let token = line.strip_prefix(b"Bearer ").and_then(|token| std::str::from_utf8(token).ok());
@@ -49,8 +106,24 @@ impl Authenticator for CredulousAuthenticator {
 }
 
 #[async_trait]
-impl HealthCheck for CredulousAuthenticator {
+impl HealthCheck for FakeAuthenticator {
     async fn health(&self) -> Health {
         Health::Ok
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clock_stops_at_first_and_last_time() {
+        let clock = FakeClock::at(Timestamp::UNIX_EPOCH);
+        clock.advance_millis(i64::MIN);
+        assert_eq!(clock.now(), Timestamp::MIN);
+        clock.advance_millis(1);
+        assert_eq!(clock.now(), Timestamp::MIN.next());
+        clock.advance_millis(i64::MAX);
+        assert_eq!(clock.now(), Timestamp::MAX);
     }
 }

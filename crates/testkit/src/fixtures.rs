@@ -4,29 +4,29 @@ use icp_domain::{Icp, IcpDocument, IcpId, Rules, UserId};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// The list that the API's reference shows, as it is written there.
-pub const EXAMPLE_LIST: &str = include_str!("../../../docs/contract/example-list-icps.json");
+/// The example list of the API's reference. A test of `icp-domain` compares it with the reference.
+pub const EXAMPLE_LIST: &str = include_str!("../fixtures/example-list-icps.json");
 
-/// An id that says its number.
+/// The ID with this number.
 pub fn id(number: u128) -> IcpId {
     Uuid::from_u128(number).into()
 }
 
-/// A user id.
+/// A user ID.
 ///
 /// # Panics
 ///
-/// When it is empty.
-#[expect(clippy::expect_used, reason = "a fixture that is none is a bug in the test")]
+/// If it is empty.
+#[expect(clippy::expect_used, reason = "an invalid fixture is a bug in the test")]
 pub fn user(text: &str) -> UserId {
-    text.try_into().expect("a fixture's user id is not empty")
+    text.try_into().expect("a fixture's user ID must not be empty")
 }
 
-/// An ICP in the making: whatever is not set has some valid value.
+/// Builds an ICP. Properties that are not set have valid values.
 #[derive(Clone, Debug)]
 pub struct IcpBuilder(Value);
 
-/// An ICP of the user `user_ada`, with the given number as its id.
+/// An ICP of the user `user_ada`, with the given number as its ID.
 pub fn icp(number: u128) -> IcpBuilder {
     IcpBuilder(json!({
         "id": id(number),
@@ -39,44 +39,44 @@ pub fn icp(number: u128) -> IcpBuilder {
 }
 
 impl IcpBuilder {
-    /// Sets a member by its name on the wire.
+    /// Sets a property of the wire form.
     #[must_use]
-    pub fn with(mut self, member: &str, value: impl Into<Value>) -> Self {
-        if let Value::Object(members) = &mut self.0 {
-            members.insert(member.to_owned(), value.into());
+    pub fn with(mut self, property: &str, value: impl Into<Value>) -> Self {
+        if let Value::Object(properties) = &mut self.0 {
+            properties.insert(property.to_owned(), value.into());
         }
         self
     }
 
-    /// Sets who may see it.
+    /// Sets `userIds`.
     #[must_use]
     pub fn users<const N: usize>(self, users: [&str; N]) -> Self {
         self.with("userIds", users.to_vec())
     }
 
-    /// Sets when it was created.
+    /// Sets `createdAt`.
     #[must_use]
     pub fn created_at(self, time: &str) -> Self {
         self.with("createdAt", time)
     }
 
-    /// The ICP's JSON, not canonical.
+    /// Returns the JSON, which is not in canonical form.
     pub fn json(&self) -> String {
         self.0.to_string()
     }
 
-    /// The ICP as it is stored.
+    /// Returns the document that is stored for this ICP.
     pub fn document(&self) -> IcpDocument {
         document(&self.json())
     }
 }
 
-/// An ICP as it is stored, read leniently from its JSON.
+/// Returns the document that is stored for the ICP in `json`, by the rules for imports.
 ///
 /// # Panics
 ///
-/// When it is none.
-#[expect(clippy::expect_used, reason = "a fixture that is none is a bug in the test")]
+/// If `json` is not an ICP.
+#[expect(clippy::expect_used, reason = "an invalid fixture is a bug in the test")]
 pub fn document(json: &str) -> IcpDocument {
-    Icp::from_json(json, Rules::Storable).expect("a fixture is an ICP").into()
+    Icp::from_json(json, Rules::Storable).expect("a fixture must be an ICP").into()
 }

@@ -1,4 +1,4 @@
-//! JSON as text by chance: with odd numbers, escapes, names that stand twice, and blanks; and changes of it.
+//! Random JSON texts, with odd numbers, escapes, repeated names and white space; and random changes of them.
 //!
 //! ```
 //! use icp_testkit::generate::proptest::strategy::{Strategy as _, ValueTree as _};
@@ -21,22 +21,22 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::Value as JsonValue;
 
-/// For whoever combines these strategies with others.
+/// For tests that combine these strategies with others.
 pub use proptest;
 
-/// One JSON value; scalars and names are kept as they are written.
+/// A JSON value. Scalars and names keep their spelling.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Tree {
-    /// The text of a number, string, `true`, `false` or `null`; or any other that stands for one value.
+    /// The text of a number, string, `true`, `false` or `null`, or any other text of one value.
     Scalar(String),
     /// The elements of an array.
     Array(Vec<Tree>),
-    /// The members of an object, each with its name as a string token.
+    /// The properties of an object. Each name is a string token.
     Object(Vec<(String, Tree)>),
 }
 
 impl Tree {
-    /// The tree of a text.
+    /// Returns the tree of a text.
     pub fn of(json: Json<'_>) -> Self {
         let member = |member: Member<'_>| {
             (JsonValue::String(member.name.into_owned()).to_string(), Self::of(member.value))
@@ -48,12 +48,12 @@ impl Tree {
         }
     }
 
-    /// The text without blanks.
+    /// Returns the text without white space.
     pub fn compact(&self) -> String {
         self.spaced(&mut std::iter::repeat(""))
     }
 
-    /// The text with blanks between its tokens.
+    /// Returns the text with white space between its tokens.
     pub fn spaced<'b>(&self, blanks: &mut impl Iterator<Item = &'b str>) -> String {
         let mut blank = || blanks.next().unwrap_or_default();
         let (before, after) = (blank(), blank());
@@ -74,7 +74,7 @@ impl Tree {
         format!("{before}{inner}{after}")
     }
 
-    /// Every value within, this one first.
+    /// Counts this value and every value within it.
     fn count(&self) -> usize {
         1 + match self {
             Self::Scalar(_) => 0,
@@ -83,7 +83,7 @@ impl Tree {
         }
     }
 
-    /// The value with this number, in the order of [`Self::count`].
+    /// Returns the value with this number. Number 0 is this value.
     fn nth(&mut self, number: &mut usize) -> Option<&mut Self> {
         if *number == 0 {
             return Some(self);
@@ -97,7 +97,7 @@ impl Tree {
     }
 }
 
-/// Blanks for [`Tree::spaced`].
+/// White space for [`Tree::spaced`].
 pub fn blanks() -> impl Strategy<Value = Vec<&'static str>> {
     prop::collection::vec(select(vec!["", "", " ", "\n", "\t ", "\r\n"]), 1..12)
 }
@@ -123,7 +123,7 @@ fn number() -> impl Strategy<Value = String> {
     ]
 }
 
-/// What strings are put together from, as it is written in JSON.
+/// Parts of strings, as they are written in JSON.
 const PIECES: &[&str] = &[
     "a", "b", " ", "é", "😀", "\u{2028}", "{", "}", "[", "]", ",", ":", r"\n", r"\/", "/", "~", r#"\""#,
     r"\\", r"\u0041", r"\u00e9", r"\ud83d", r"\ude00", r"\ud800", r"\udc00", r"\u0000", r"\\u0000", "u0000",
@@ -143,12 +143,12 @@ const NAMES: &[&str] = &[
     "a", r"\u0061", "b", "", "a/b~", "0", "type", "value", "filters", "provider", r"n\u0000", r"\ud800", "é",
 ];
 
-/// A member's name as a string token: of few enough that some stand twice, also by way of escapes.
+/// The name of a property as a string token. There are few, so that some are repeated, also with other escapes.
 pub fn name() -> impl Strategy<Value = String> {
     prop_oneof![9 => select(NAMES).prop_map(|name| format!("\"{name}\"")), 1 => string()]
 }
 
-/// Any value, a few levels deep.
+/// A value, up to four levels deep.
 pub fn tree() -> impl Strategy<Value = Tree> {
     let words = select(vec!["true", "false", "null"]).prop_map(str::to_owned);
     let scalar = prop_oneof![number(), string(), words].prop_map(Tree::Scalar);
@@ -160,29 +160,29 @@ pub fn tree() -> impl Strategy<Value = Tree> {
     })
 }
 
-/// An object of any values.
+/// An object of such values.
 pub fn object() -> impl Strategy<Value = Tree> {
     prop::collection::vec((name(), tree()), 0..5).prop_map(Tree::Object)
 }
 
-/// One change of one value. One that does not apply to it, such as a rename of a number, changes nothing.
+/// A change of one value. A change that does not apply, such as a rename in a number, does nothing.
 #[derive(Clone, Debug)]
 pub enum Mutation {
-    /// Puts another value in its place.
+    /// Replaces the value.
     Replace(Tree),
-    /// Removes an element or member.
+    /// Removes an element or property.
     Remove(Index),
-    /// Has an element or member stand twice.
+    /// Repeats an element or property.
     Repeat(Index),
-    /// Adds an element or member.
+    /// Adds an element or property.
     Insert(String, Tree),
-    /// Gives a member another name.
+    /// Renames a property.
     Rename(Index, String),
-    /// Swaps two elements, or the values of two members.
+    /// Swaps two elements, or the values of two properties.
     Swap(Index, Index),
 }
 
-/// So many changes for [`mutated`], each with its place. New values and names are the caller's.
+/// Changes for [`mutated`], each with the position of its value. New values and names come from the given strategies.
 pub fn mutations(
     count: Range<usize>,
     values: impl Strategy<Value = Tree>,
@@ -200,7 +200,7 @@ pub fn mutations(
     prop::collection::vec((at(), mutation), count)
 }
 
-/// The tree after these changes, one by one.
+/// Returns the tree after these changes, made one after the other.
 #[must_use]
 pub fn mutated(mut tree: Tree, mutations: Vec<(Index, Mutation)>) -> Tree {
     for (place, mutation) in mutations {

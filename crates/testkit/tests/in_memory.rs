@@ -1,12 +1,24 @@
-//! The in-memory adapter passes the suite that the others pass.
+//! The in-memory adapter passes the suites of its ports.
 
 #![cfg(test)]
 
 use std::process::ExitCode;
 
 use icp_testkit::contract::{self, Subject};
+use icp_testkit::faults::FaultyRepository;
 use icp_testkit::memory::InMemoryDatabase;
 
 fn main() -> ExitCode {
-    contract::run(contract::repository("in-memory", async || Subject::new(InMemoryDatabase::default())))
+    let mut trials = contract::repository("in_memory", async || Subject::new(InMemoryDatabase::default()));
+    trials.extend(contract::repository("in_memory_twice", async || {
+        let database = InMemoryDatabase::default();
+        Subject::new(database.clone()).with_second_instance(database)
+    }));
+    trials.extend(contract::import_export("in_memory", async || Subject::new(InMemoryDatabase::default())));
+    trials.extend(contract::resilience("in_memory", async || {
+        let repository = FaultyRepository::new(InMemoryDatabase::default());
+        let network = repository.network();
+        (Subject::new(repository), network)
+    }));
+    contract::run(trials)
 }

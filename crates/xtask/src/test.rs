@@ -1,20 +1,24 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use icp_testkit::postgres::{Binaries, DATABASE_URL_VARIABLE, Server};
+use icp_test_postgres::{Binaries, DATABASE_URL_VARIABLE, Server};
 
 use crate::tools::{self, Variable};
 use crate::{install, project, say};
 
-const BEYOND_RUST: [&str; 10] = [
+const BEYOND_RUST: [&str; 14] = [
     "test",
     "--no-fail-fast",
     "-p",
     "icp-app",
+    "-p",
+    "icp-test-postgres",
     "--test",
     "clients",
     "--test",
     "production",
+    "--test",
+    "it",
     "--",
     "--ignored",
 ];

@@ -97,11 +97,22 @@ fn signed_and_signature(token: &str) -> (String, Vec<u8>) {
     (signed.to_owned(), URL_SAFE_NO_PAD.decode(signature).unwrap())
 }
 
+struct Bearer<'a>(&'a [u8]);
+
+impl Credentials for Bearer<'_> {
+    fn header(&self, name: &str) -> Vec<&[u8]> {
+        if name == "authorization" { vec![self.0] } else { Vec::new() }
+    }
+
+    fn changes_state(&self) -> bool {
+        false
+    }
+}
+
 /// With a key at hand nothing is waited for, and so no runtime is measured.
 fn sign_in(authenticator: &ClerkAuthenticator, line: &[u8]) -> Caller {
-    let lines = [line];
-    let credentials = Credentials { authorization: &lines, ..Credentials::default() };
-    let mut answer = pin!(authenticator.authenticate(credentials));
+    let headers = Bearer(line);
+    let mut answer = pin!(authenticator.authenticate(&headers));
     match answer.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(caller) => caller.unwrap(),
         Poll::Pending => unreachable!("a key is at hand"),

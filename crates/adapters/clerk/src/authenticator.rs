@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use icp_domain::Caller;
-use icp_ports::{AuthenticationError, Authenticator, Clock, Credentials, Health, HealthCheck, Measurement};
+use icp_ports::{AuthenticationError, Authenticator, Clock, Credentials, Health, HealthCheck};
 
 use crate::claims::Claims;
 use crate::credentials::{self, Found};
 use crate::header::{self, KeyId};
-use crate::keys::{Keys, NoKey, StartKeySetError};
+use crate::keys::{KeySetStatus, Keys, NoKey, StartKeySetError};
 use crate::memory::{Memory, Remembered, TokenDigest};
 use crate::reason::Reason;
 use crate::settings::ClerkSettings;
@@ -42,9 +42,14 @@ impl ClerkAuthenticator {
         Ok(Self { settings, keys, memory: Memory::new(), clock })
     }
 
-    async fn caller(&self, credentials: Credentials<'_>) -> Result<Caller, Refusal> {
+    /// Returns the state of the key set, if there is one.
+    pub fn key_set_status(&self) -> Option<KeySetStatus> {
+        self.keys.status()
+    }
+
+    async fn caller(&self, credentials: &dyn Credentials) -> Result<Caller, Refusal> {
         let settings = &self.settings;
-        let found = credentials::find(&credentials, &settings.session_cookie, &settings.authorized_parties)?;
+        let found = credentials::find(credentials, &settings.session_cookie, &settings.authorized_parties)?;
         let session = self.session(found.token).await?;
         check_client_uat(&found, &session)?;
         Ok(session.caller.clone())
@@ -110,7 +115,7 @@ fn check_client_uat(found: &Found<'_>, session: &Remembered) -> Result<(), Reaso
 
 #[async_trait]
 impl Authenticator for ClerkAuthenticator {
-    async fn authenticate(&self, credentials: Credentials<'_>) -> Result<Caller, AuthenticationError> {
+    async fn authenticate(&self, credentials: &dyn Credentials) -> Result<Caller, AuthenticationError> {
         self.caller(credentials).await.map_err(AuthenticationError::from)
     }
 }
@@ -119,10 +124,6 @@ impl Authenticator for ClerkAuthenticator {
 impl HealthCheck for ClerkAuthenticator {
     async fn health(&self) -> Health {
         self.keys.health()
-    }
-
-    fn measurements(&self) -> Vec<Measurement> {
-        self.keys.measurements()
     }
 }
 

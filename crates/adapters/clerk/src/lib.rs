@@ -17,6 +17,6 @@ mod token;
 
 pub use admin::{AdminRule, ClaimPointer, InvalidClaimPointer};
 pub use authenticator::{ClerkAuthenticator, StartError};
-pub use keys::{InvalidKeySetUrl, InvalidPemKey, KeySetSettings, KeySetUrl, KeySource, PemKey};
+pub use keys::{InvalidKeySetUrl, InvalidPemKey, KeySetSettings, KeySetStatus, KeySetUrl, KeySource, PemKey};
 pub use publishable_key::{InvalidPublishableKey, PublishableKey};
 pub use settings::{ClerkSettings, SessionCookie};

@@ -1,4 +1,4 @@
-use icp_ports::{AuthenticationError, Rejection};
+use icp_ports::{AuthenticationError, RejectReason};
 
 /// Why a request signs nobody in. For logs and metrics; a client is never told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub(crate) enum Reason {
 }
 
 impl Reason {
-    pub(crate) const fn as_str(self) -> Rejection {
+    pub(crate) const fn as_str(self) -> RejectReason {
         match self {
             Self::NoCredentials => "no_credentials",
             Self::MalformedAuthorization => "malformed_authorization",

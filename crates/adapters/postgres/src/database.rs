@@ -1,41 +1,55 @@
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use crate::connections::Connections;
-use crate::connector::{Connector, Inner};
-use crate::gathered::{Lists, Versions};
-use crate::gathering::Gathering;
-use crate::limits::Limits;
-use crate::long_lists::{LongLists, LongOnes, LongVersions};
-use crate::probing::Probing;
-use crate::url::{self, InvalidUrl};
+use icp_storage::VersionCache;
+
+use crate::batch::Batcher;
+use crate::connect::Connector;
+use crate::pool::{Pool, PoolStatus};
+use crate::server_state::ServerState;
+use crate::url::InvalidUrl;
 
 /// Which database, and how it is used.
 #[derive(Clone)]
 pub struct PostgresSettings {
-    /// `postgres://user:password@host:port/database`, with the parameters that libpq knows, and several hosts if need be.
+    /// `postgres://user:password@host:port/database`, with the parameters of libpq, and several hosts if need be.
     pub url: String,
-    /// A file with the password, which counts before the URL's. It is read for each new connection.
+    /// A file with the password, which overrides the URL's. It is read for each new connection.
     pub password_file: Option<PathBuf>,
-    /// How many connections short reads share, at least one, and how many more long reads and writes each. Imports, exports
-    /// and migrations use one more while they run.
+    /// The largest number of connections, at least one. Imports, exports and migrations use one more while they run.
     pub max_connections: usize,
-    /// Whether statements are prepared once a connection. Not so where a pooler gives each transaction another session.
-    pub prepared_statements: bool,
     /// Time limits.
     pub limits: Limits,
 }
 
 impl PostgresSettings {
-    /// A database, used as most are.
+    /// A database with the default settings.
     pub fn new(url: impl Into<String>) -> Self {
+        Self { url: url.into(), password_file: None, max_connections: 8, limits: Limits::default() }
+    }
+}
+
+/// Time limits. The default keeps the promises of the ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// For connecting to one address, until the server accepts the session.
+    pub connect: Duration,
+    /// For a read with its repetition, and for a write.
+    pub statement: Duration,
+    /// For getting a connection. A request that gets none in time is rejected.
+    pub acquire: Duration,
+    /// The age at which a connection is replaced. A new one finds what has changed: addresses, passwords, certificates.
+    pub connection_lifetime: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
         Self {
-            url: url.into(),
-            password_file: None,
-            max_connections: 4,
-            prepared_statements: true,
-            limits: Limits::default(),
+            connect: Duration::from_secs(2),
+            statement: Duration::from_secs(4),
+            acquire: Duration::from_millis(500),
+            connection_lifetime: Duration::from_mins(30),
         }
     }
 }
@@ -43,68 +57,53 @@ impl PostgresSettings {
 /// The ICPs in one PostgreSQL database.
 #[derive(Clone)]
 pub struct PostgresDatabase {
-    pub(crate) connector: Connector,
-    pub(crate) connections: Arc<Connections>,
-    pub(crate) gatherings: Arc<Gatherings>,
-    pub(crate) probing: Arc<Probing>,
-}
-
-/// The reads that are gathered.
-pub(crate) struct Gatherings {
-    pub(crate) lists: Gathering<Lists>,
-    pub(crate) versions: Gathering<Versions>,
-    pub(crate) long_lists: Gathering<LongLists>,
-    pub(crate) long_versions: Gathering<LongVersions>,
-    pub(crate) long_ones: LongOnes,
+    pub(crate) pool: Pool,
+    pub(crate) batcher: Batcher,
+    pub(crate) versions: Arc<Mutex<VersionCache<ServerState>>>,
 }
 
 impl PostgresDatabase {
-    /// Prepares the use of a database, and connects to nothing yet.
+    /// Prepares the use of a database. Connections are opened when they are needed.
     ///
     /// # Errors
     ///
-    /// [`InvalidUrl`] when the URL cannot be read, or asks for what is not there.
+    /// [`InvalidUrl`] if the URL cannot be read or its certificates cannot be loaded.
     pub fn new(settings: &PostgresSettings) -> Result<Self, InvalidUrl> {
-        let (hosts, tls) = url::parse(&settings.url, &settings.limits)?;
-        let connector = Connector::new(Inner {
-            hosts,
-            last: AtomicUsize::new(0),
-            tls: tls.connector()?,
-            password_file: settings.password_file.clone(),
-            prepared_statements: settings.prepared_statements,
-            limits: settings.limits,
-        });
-        let most = settings.max_connections;
-        let gatherings = Gatherings {
-            lists: Gathering::on_each_thread(most),
-            versions: Gathering::on_each_thread(most),
-            long_lists: Gathering::with_statements(most),
-            long_versions: Gathering::with_statements(most),
-            long_ones: LongOnes::default(),
-        };
-        Ok(Self {
-            connections: Arc::new(Connections::new(&connector, most)),
-            connector,
-            gatherings: Arc::new(gatherings),
-            probing: Arc::default(),
-        })
+        Ok(Self::of(Pool::single(Connector::new(settings)?, settings.max_connections), Arc::default()))
     }
 
-    /// How many hosts the URL names.
+    /// The same, once for each worker thread and once for everything else. Each worker opens and drives connections of its own:
+    /// a statement then wakes no other thread. If there are more workers than connections, fewer are returned.
+    ///
+    /// # Errors
+    ///
+    /// As [`PostgresDatabase::new`].
+    pub fn for_workers(settings: &PostgresSettings, workers: usize) -> Result<(Vec<Self>, Self), InvalidUrl> {
+        let pool = Pool::new(Connector::new(settings)?, settings.max_connections, workers);
+        let versions = Arc::<Mutex<_>>::default();
+        let of = |pool| Self::of(pool, Arc::clone(&versions));
+        Ok((pool.of_each_worker().map(of).collect(), of(pool)))
+    }
+
+    fn of(pool: Pool, versions: Arc<Mutex<VersionCache<ServerState>>>) -> Self {
+        Self { batcher: Batcher::new(&pool, &versions), pool, versions }
+    }
+
+    /// Returns the number of hosts in the URL.
     pub fn hosts(&self) -> usize {
-        self.connector.hosts().len()
+        self.pool.connector().hosts()
+    }
+
+    /// Returns the connections of all workers.
+    pub fn pool_status(&self) -> PoolStatus {
+        self.pool.status()
     }
 }
 
 /// Hosts and database only: the password stays out of every log.
 impl std::fmt::Debug for PostgresDatabase {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let hosts = self.connector.hosts();
-        formatter
-            .debug_struct("PostgresDatabase")
-            .field("hosts", &hosts.iter().flat_map(tokio_postgres::Config::get_hosts).collect::<Vec<_>>())
-            .field("database", &hosts.first().and_then(tokio_postgres::Config::get_dbname))
-            .finish_non_exhaustive()
+        formatter.debug_struct("PostgresDatabase").field("at", &self.pool.connector()).finish_non_exhaustive()
     }
 }
 
@@ -114,7 +113,6 @@ impl std::fmt::Debug for PostgresSettings {
         formatter
             .debug_struct("PostgresSettings")
             .field("max_connections", &self.max_connections)
-            .field("prepared_statements", &self.prepared_statements)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }

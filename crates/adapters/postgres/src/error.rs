@@ -1,105 +1,79 @@
-//! From the drivers' errors to the port's.
+//! Converts the errors of the drivers to the port's.
 
+use std::time::Duration;
+
+use diesel::result::DatabaseErrorKind::{
+    ClosedConnection, ReadOnlyTransaction, SerializationFailure, UnableToSendCommand, UniqueViolation,
+    Unknown,
+};
 use diesel::result::Error as DieselError;
+use icp_domain::IcpId;
 use icp_ports::RepositoryError;
-use tokio_postgres::error::SqlState;
 
-/// A query was not answered.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum QueryError {
-    /// Diesel could not put it together.
-    #[error(transparent)]
-    Diesel(#[from] DieselError),
-    /// The driver or the server failed.
-    #[error(transparent)]
-    Driver(#[from] tokio_postgres::Error),
-}
-
-impl QueryError {
-    /// Whether the connection may be the reason, or its server: one that has become a standby takes no writes.
-    pub(crate) fn suspects_connection(&self) -> bool {
-        match self {
-            Self::Diesel(_) => false,
-            Self::Driver(error) => {
-                let code = error.code();
-                code.is_none_or(|code| is_outage(code) && !takes_too_long(code) || loses_statements(code))
-            }
+/// Converts the error of a statement. Diesel keeps eight kinds of errors apart; `Unknown` is every other SQLSTATE, among
+/// them those of a server that shuts down or has no resources left.
+pub(crate) fn query_failed(error: DieselError) -> RepositoryError {
+    match &error {
+        DieselError::DatabaseError(_, message) if message.message().contains("prepared statement") => {
+            RepositoryError::Unavailable(LostStatement(error).into())
         }
-    }
-}
-
-impl From<QueryError> for RepositoryError {
-    fn from(error: QueryError) -> Self {
-        match error {
-            QueryError::Diesel(error) => diesel_failed(error),
-            QueryError::Driver(error) => driver_failed(error),
-        }
-    }
-}
-
-/// Whether the server has become one that takes no writes.
-pub(crate) fn takes_no_writes(error: &RepositoryError) -> bool {
-    let RepositoryError::Unavailable(source) = error else { return false };
-    let driver = source.downcast_ref::<tokio_postgres::Error>();
-    driver.and_then(tokio_postgres::Error::code) == Some(&SqlState::READ_ONLY_SQL_TRANSACTION)
-}
-
-/// Diesel failed, or something below it. It keeps no SQLSTATE.
-pub(crate) fn diesel_failed(error: DieselError) -> RepositoryError {
-    use diesel::result::DatabaseErrorKind::{
-        ClosedConnection, ReadOnlyTransaction, UnableToSendCommand, Unknown,
-    };
-    match error {
-        DieselError::DatabaseError(
-            ClosedConnection | ReadOnlyTransaction | UnableToSendCommand | Unknown,
-            _,
-        ) => RepositoryError::Unavailable(error.into()),
+        _ if suspects_connection(&error) => RepositoryError::Unavailable(error.into()),
         _ => RepositoryError::Backend(error.into()),
     }
 }
 
-/// The driver failed, or the server.
-pub(crate) fn driver_failed(error: tokio_postgres::Error) -> RepositoryError {
-    match error.code() {
-        Some(code) if loses_statements(code) => RepositoryError::Unavailable(LostStatement(error).into()),
-        Some(code) if !is_outage(code) => RepositoryError::Backend(error.into()),
-        _ => RepositoryError::Unavailable(error.into()),
-    }
+/// Returns true if the reason can be the connection, or the server that it leads to.
+pub(crate) fn suspects_connection(error: &DieselError) -> bool {
+    use DieselError::{BrokenTransactionManager, DatabaseError};
+    matches!(
+        error,
+        DatabaseError(
+            ClosedConnection | ReadOnlyTransaction | SerializationFailure | UnableToSendCommand | Unknown,
+            _
+        ) | BrokenTransactionManager
+    )
 }
 
-/// Connection exceptions (08), insufficient resources (53), operator intervention (57), a server that takes no writes, and
-/// what takes too long: PostgreSQL's appendix A.
-fn is_outage(code: &SqlState) -> bool {
-    *code == SqlState::READ_ONLY_SQL_TRANSACTION
-        || takes_too_long(code)
-        || ["08", "53", "57"].iter().any(|class| code.code().starts_with(class))
+/// Returns true if the server has become one that takes no writes.
+pub(crate) fn is_read_only(error: &DieselError) -> bool {
+    matches!(error, DieselError::DatabaseError(ReadOnlyTransaction, _))
 }
 
-/// Whether a time limit of the session has ended a statement, after which the connection is as good as before.
-fn takes_too_long(code: &SqlState) -> bool {
-    [SqlState::LOCK_NOT_AVAILABLE, SqlState::QUERY_CANCELED].contains(code)
+/// Converts the error of a statement that stores ICPs. PostgreSQL names the ID in the detail of a unique violation:
+/// `Key (id)=(…) already exists.`, in any language.
+pub(crate) fn insert_failed(error: DieselError) -> RepositoryError {
+    let existing = match &error {
+        DieselError::DatabaseError(UniqueViolation, detail)
+            if detail.constraint_name() == Some("icps_pkey") =>
+        {
+            detail.details().and_then(|detail| detail.split(['(', ')']).find_map(|part| part.parse().ok()))
+        }
+        _ => None,
+    };
+    existing.map_or_else(|| query_failed(error), |id: IcpId| RepositoryError::AlreadyExists(id))
 }
 
-/// Whether a statement was prepared and is not there, is there and was not prepared, or is another than the one that was
-/// meant, and so takes other values.
-fn loses_statements(code: &SqlState) -> bool {
-    [SqlState::INVALID_SQL_STATEMENT_NAME, SqlState::DUPLICATE_PSTATEMENT, SqlState::PROTOCOL_VIOLATION]
-        .contains(code)
+/// A connection could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot connect to PostgreSQL at {host}: {reason}")]
+pub(crate) struct CannotConnect {
+    pub(crate) host: String,
+    pub(crate) reason: String,
 }
 
-/// Statements do not stay where they were prepared.
+/// A pooler lost a prepared statement.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "a prepared statement went astray: a pooler that gives each transaction another session stands in between; do without \
-     prepared statements (ICP__DATABASE__PREPARED_STATEMENTS=false)"
+    "the database does not know a prepared statement: a pooler that gives each transaction another session is between. \
+     Use its session mode, or PgBouncer 1.21 or newer with max_prepared_statements"
 )]
-struct LostStatement(#[source] tokio_postgres::Error);
+struct LostStatement(#[source] DieselError);
 
 /// A time limit was reached.
 #[derive(Debug, thiserror::Error)]
 #[error("no answer from PostgreSQL within {0:?}")]
-pub(crate) struct TimedOut(std::time::Duration);
+struct TimedOut(Duration);
 
-pub(crate) fn timed_out(limit: std::time::Duration) -> RepositoryError {
+pub(crate) fn timed_out(limit: Duration) -> RepositoryError {
     RepositoryError::Unavailable(TimedOut(limit).into())
 }

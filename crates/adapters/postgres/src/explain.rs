@@ -1,21 +1,21 @@
-//! What PostgreSQL does for a query, for tests.
+//! How PostgreSQL executes a query, for tests.
 
 use diesel::pg::Pg;
 use diesel::query_builder::QueryFragment;
-use icp_ports::Schema as _;
-use icp_testkit::postgres;
+use icp_ports::Migrator as _;
+use icp_test_postgres as postgres;
 use tokio_postgres::{Client, NoTls};
 
 use crate::{PostgresDatabase, PostgresSettings};
 
-/// Fills a database with many ICPs of one user each, as planning goes by what is usual.
+/// Fills a database with many ICPs of one user each, as plans go by what is usual.
 pub(crate) const ICPS_OF_ONE_USER: &str = "
-    INSERT INTO icps (id, name, created_at, updated_at, document)
-    SELECT gen_random_uuid(), 'x', now(), now(), 'x' FROM generate_series(1, 50000);
+    INSERT INTO icps (id, name, created_at, updated_at, document, name_folded, providers)
+    SELECT gen_random_uuid(), 'x', now(), now(), 'x', 'x', ',' FROM generate_series(1, 50000);
     INSERT INTO icp_members SELECT 'user_' || row_number() OVER (), created_at, id FROM icps;
     ANALYZE icps; ANALYZE icp_members;";
 
-/// A database with the tables.
+/// Creates a database with the tables.
 pub(crate) async fn migrated() -> (Client, postgres::Database) {
     let database = postgres::shared().database();
     let settings = PostgresSettings::new(database.url());
@@ -25,8 +25,8 @@ pub(crate) async fn migrated() -> (Client, postgres::Database) {
     (client, database)
 }
 
-/// The plan of a query and how many pages it reads, as a connection runs it that has prepared it and run it a few times:
-/// planned without knowing the values.
+/// Returns the plan of a query and the number of pages that it reads, planned without knowing the values: as on a connection
+/// that has run it a few times.
 pub(crate) async fn plan(
     client: &Client,
     query: &impl QueryFragment<Pg>,
@@ -41,13 +41,13 @@ pub(crate) async fn plan(
     let explain = format!("EXPLAIN (ANALYZE, BUFFERS, TIMING OFF) EXECUTE query ({values})");
     let rows = client.query(&explain, &[]).await.expect("it explains");
     let lines: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-    // Each of its tables counts for itself.
+    // Each table has its own line, which counts for those below it.
     let running = lines.iter().take_while(|line| !line.starts_with("Planning"));
     let pages = running.filter_map(|line| Some(pages(line.trim().strip_prefix("Buffers: shared ")?))).max();
     (lines.join("\n"), pages.expect("it reads pages"))
 }
 
-/// The pages in `hit=16 read=3 dirtied=1`: those that were looked at, wherever they were.
+/// Returns the number of pages in `hit=16 read=3 dirtied=1`, wherever they were.
 fn pages(buffers: &str) -> u32 {
     let counts = buffers.split(' ').filter_map(|part| part.split_once('='));
     counts

@@ -1,39 +1,31 @@
 #![doc = include_str!("../README.md")]
 #![warn(missing_docs)]
 
-mod backfill;
-mod binds;
-mod connection;
-mod connections;
-mod connector;
-mod copy;
+mod batch;
+mod connect;
 mod database;
 mod error;
 #[cfg(test)]
 mod explain;
-mod gathered;
-mod gathering;
-mod lanes;
-mod limits;
+mod get;
+mod idempotency;
+mod import_export;
 mod list;
-mod long_lists;
 mod migrations;
-mod pace;
-mod probing;
+mod pool;
+mod reader;
 mod replica;
 mod repository;
+mod row;
 mod schema;
-mod shared_error;
-mod snapshots;
-mod statements;
+mod server_state;
+mod short_list;
 mod tls;
-mod transfer;
 mod url;
-mod used_keys;
-mod within;
+mod write;
 
-pub use database::{PostgresDatabase, PostgresSettings};
-pub use limits::Limits;
+pub use database::{Limits, PostgresDatabase, PostgresSettings};
+pub use pool::PoolStatus;
 pub use replica::PostgresReplica;
 pub use tls::InvalidTls;
 pub use url::InvalidUrl;

@@ -8,33 +8,32 @@ use diesel::{Connection as _, QueryDsl as _, QueryResult, RunQueryDsl as _};
 use diesel_async::AsyncPgConnection;
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
-use icp_ports::{BoxError, MigrationReport, RepositoryError, Schema, SchemaError};
+use icp_ports::{BoxError, MigrationError, MigrationReport, Migrator, RepositoryError};
 
-use crate::backfill;
 use crate::database::PostgresDatabase;
-use crate::error::diesel_failed;
+use crate::error::query_failed;
 use crate::schema::__diesel_schema_migrations;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../../migrations/postgres");
 
-/// Held by whoever migrates. The number is this project's own: the letters `icp-schema`, cut to 8 bytes.
+/// Held during a migration. The number is the letters `icp-schema`, cut to 8 bytes.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7593173187410322276)";
 
-pub(crate) type SyncConnection = AsyncConnectionWrapper<AsyncPgConnection>;
+type SyncConnection = AsyncConnectionWrapper<AsyncPgConnection>;
 
 #[async_trait]
-impl Schema for PostgresDatabase {
-    async fn pending(&self) -> Result<Vec<String>, SchemaError> {
+impl Migrator for PostgresDatabase {
+    async fn pending(&self) -> Result<Vec<String>, MigrationError> {
         self.with_schema(|connection| {
-            let applied = applied(connection).map_err(diesel_failed)?;
+            let applied = applied(connection).map_err(query_failed)?;
             Ok(names(&examine(&applied)?))
         })
         .await
     }
 
-    async fn migrate(&self) -> Result<MigrationReport, SchemaError> {
+    async fn migrate(&self) -> Result<MigrationReport, MigrationError> {
         self.with_schema(|connection| {
-            // One transaction for all, with a lock that ends with it: of several processes one migrates, the others wait
+            // One transaction for all, with a lock that ends with it: of several processes one migrates, and the others wait
             // and find it done. A session's lock would not survive a pooler that shares sessions.
             let migrated = connection.transaction::<_, Failure, _>(|connection| {
                 connection.batch_execute(LOCK)?;
@@ -44,10 +43,7 @@ impl Schema for PostgresDatabase {
                 connection.run_migrations(&pending).map_err(backend)?;
                 Ok(MigrationReport { applied: names(&pending), created: applied.is_empty() })
             });
-            let report = migrated.map_err(|Failure(error)| error)?;
-            // In transactions of its own, since it may take long, and others go on meanwhile.
-            backfill::search_columns(connection).map_err(diesel_failed)?;
-            Ok(report)
+            migrated.map_err(|Failure(error)| error)
         })
         .await
     }
@@ -58,28 +54,19 @@ impl PostgresDatabase {
     /// runtime.
     async fn with_schema<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut SyncConnection) -> Result<T, SchemaError> + Send + 'static,
-    ) -> Result<T, SchemaError> {
-        let mut connection = SyncConnection::from(self.connect_diesel().await?);
-        // Behind a pooler a prepared statement is lost after its transaction, and here nothing is asked twice.
+        work: impl FnOnce(&mut SyncConnection) -> Result<T, MigrationError> + Send + 'static,
+    ) -> Result<T, MigrationError> {
+        let mut connection = SyncConnection::from(self.pool.connector().connect().await?.into_inner());
+        // A pooler can forget a prepared statement after its transaction, and here none is used twice.
         connection.set_prepared_statement_cache_size(CacheSize::Disabled);
         let working = tokio::task::spawn_blocking(move || work(&mut connection));
         working.await.map_err(|error| RepositoryError::Backend(error.into()))?
     }
 }
 
-impl PostgresDatabase {
-    async fn connect_diesel(&self) -> Result<AsyncPgConnection, RepositoryError> {
-        let (client, driver) = self.connector.connect().await?;
-        tokio::spawn(driver);
-        let connection = AsyncPgConnection::try_from(client).await;
-        connection.map_err(|error| RepositoryError::Unavailable(error.into()))
-    }
-}
-
 type Migrations = Vec<Box<dyn Migration<Pg>>>;
 
-/// What was applied, without making diesel's table: who serves and does not migrate may have a role that makes none.
+/// Returns what was applied, without creating diesel's table: a role that serves and does not migrate may create none.
 fn applied(connection: &mut SyncConnection) -> QueryResult<Vec<MigrationVersion<'static>>> {
     let is_there = sql::<Bool>("SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL");
     if !is_there.get_result::<bool>(connection)? {
@@ -88,13 +75,13 @@ fn applied(connection: &mut SyncConnection) -> QueryResult<Vec<MigrationVersion<
     __diesel_schema_migrations::table.select(__diesel_schema_migrations::version).load(connection)
 }
 
-/// Which are pending.
-fn examine(applied: &[MigrationVersion<'_>]) -> Result<Migrations, SchemaError> {
+/// Returns the pending migrations.
+fn examine(applied: &[MigrationVersion<'_>]) -> Result<Migrations, MigrationError> {
     let mut pending: Migrations = MIGRATIONS.migrations().map_err(backend)?;
     if let Some(newer) =
         applied.iter().find(|version| !pending.iter().any(|known| known.name().version() == **version))
     {
-        return Err(SchemaError::Newer(newer.to_string()));
+        return Err(MigrationError::Unknown(newer.to_string()));
     }
     pending.retain(|migration| !applied.contains(&migration.name().version()));
     Ok(pending)
@@ -104,21 +91,21 @@ fn names(migrations: &Migrations) -> Vec<String> {
     migrations.iter().map(|migration| migration.name().to_string()).collect()
 }
 
-fn backend(error: BoxError) -> SchemaError {
+fn backend(error: BoxError) -> MigrationError {
     RepositoryError::Backend(error).into()
 }
 
-/// Diesel's transactions need an error that theirs turns into.
-struct Failure(SchemaError);
+/// Diesel's transactions need an error that is made from theirs.
+struct Failure(MigrationError);
 
 impl From<diesel::result::Error> for Failure {
     fn from(error: diesel::result::Error) -> Self {
-        Self(diesel_failed(error).into())
+        Self(query_failed(error).into())
     }
 }
 
-impl From<SchemaError> for Failure {
-    fn from(error: SchemaError) -> Self {
+impl From<MigrationError> for Failure {
+    fn from(error: MigrationError) -> Self {
         Self(error)
     }
 }

@@ -1,4 +1,4 @@
-//! The tables, as the migrations make them.
+//! The tables, as the migration creates them.
 
 diesel::table! {
     icps (id) {
@@ -9,8 +9,8 @@ diesel::table! {
         updated_at -> Timestamptz,
         active_until -> Nullable<Timestamptz>,
         document -> Text,
-        name_folded -> Nullable<Text>,
-        providers -> Nullable<Text>,
+        name_folded -> Text,
+        providers -> Text,
     }
 }
 
@@ -35,7 +35,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    /// Diesel's own, as far as it is read here.
+    /// Diesel's own table.
     __diesel_schema_migrations (version) {
         version -> Text,
     }

@@ -3,24 +3,25 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// Why connections cannot be encrypted as asked.
+/// The parameters about encryption cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidTls {
-    /// There is no such mode.
+    /// The mode is unknown.
     #[error("sslmode must be disable, prefer, require, verify-ca or verify-full")]
     Mode,
-    /// Nothing would be known of the server.
-    #[error("sslrootcert=system goes with sslmode=verify-full only")]
+    /// Without a check of the name, nothing would be known of the server.
+    #[error("sslrootcert=system requires sslmode=verify-full")]
     WeakMode,
-    /// The file of certificates is of no use.
+    /// The file of certificates cannot be used.
     #[error("sslrootcert: {} {reason}", path.display())]
     Roots {
         /// The file.
@@ -28,15 +29,15 @@ pub enum InvalidTls {
         /// What is wrong with it.
         reason: String,
     },
-    /// This machine trusts nobody.
-    #[error("this machine has no certificates to trust; name some with sslrootcert")]
+    /// This machine trusts no certificate.
+    #[error("this machine has no trusted certificates; name a file with sslrootcert")]
     NoRoots,
-    /// The library refuses.
+    /// The library refuses the configuration.
     #[error("encryption cannot be set up: {0}")]
     Library(String),
 }
 
-/// What a URL says about encryption.
+/// The parameters of a URL about encryption.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TlsOptions {
     pub(crate) encryption: Encryption,
@@ -46,7 +47,7 @@ pub(crate) struct TlsOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Encryption {
     Off,
-    /// Where the server offers it, with whoever it is.
+    /// If the server offers it, with any certificate.
     Preferred,
     Required(Verification),
 }
@@ -55,16 +56,16 @@ pub(crate) enum Encryption {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verification {
     None,
-    /// That somebody who is trusted has signed it.
+    /// That a trusted certificate has signed it.
     Chain,
-    /// And that it is for the host that was asked for.
+    /// And that it is for the host in the URL.
     ChainAndName,
 }
 
-/// Whose signatures count.
+/// Which certificates are trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Trust {
-    /// Those that this machine trusts.
+    /// Those of this machine.
     System,
     /// Those in a file of PEM certificates.
     File(PathBuf),
@@ -74,7 +75,7 @@ impl TlsOptions {
     pub(crate) fn new(mode: Option<&str>, trust: Option<Trust>) -> Result<Self, InvalidTls> {
         let encryption = match (mode, &trust) {
             (Some("disable"), _) => Encryption::Off,
-            // As in libpq: those whom a machine trusts sign for anybody, so that without the name nothing would be known.
+            // As in libpq: public authorities sign for everyone, so that without the name nothing would be known.
             (Some("verify-full"), _) | (None, Some(Trust::System)) => {
                 Encryption::Required(Verification::ChainAndName)
             }
@@ -89,7 +90,7 @@ impl TlsOptions {
         Ok(Self { encryption, trust })
     }
 
-    /// What makes encrypted connections; `None` when they are not to be.
+    /// Returns what opens encrypted connections, or `None` if they are not encrypted.
     pub(crate) fn connector(&self) -> Result<Option<MakeRustlsConnect>, InvalidTls> {
         let verification = match self.encryption {
             Encryption::Off => return Ok(None),
@@ -98,14 +99,15 @@ impl TlsOptions {
         };
         let library = |error: Error| InvalidTls::Library(error.to_string());
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let verifier = Verifier {
-            chain: match verification {
-                Verification::None => None,
-                Verification::Chain | Verification::ChainAndName => Some(self.chain_verifier(&provider)?),
-            },
-            checks_name: verification == Verification::ChainAndName,
-            provider: Arc::clone(&provider),
+        let (chain, trusted) = match verification {
+            Verification::None => (None, Vec::new()),
+            Verification::Chain | Verification::ChainAndName => {
+                let (chain, trusted) = self.chain_verifier(&provider)?;
+                (Some(chain), trusted)
+            }
         };
+        let checks_name = verification == Verification::ChainAndName;
+        let verifier = Verifier { chain, trusted, checks_name, provider: Arc::clone(&provider) };
         let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
         let config =
             config.map_err(library)?.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
@@ -115,8 +117,8 @@ impl TlsOptions {
     fn chain_verifier(
         &self,
         provider: &Arc<CryptoProvider>,
-    ) -> Result<Arc<WebPkiServerVerifier>, InvalidTls> {
-        let mut roots = RootCertStore::empty();
+    ) -> Result<(Arc<WebPkiServerVerifier>, Vec<CertificateDer<'static>>), InvalidTls> {
+        let (mut roots, mut trusted) = (RootCertStore::empty(), Vec::new());
         match &self.trust {
             None | Some(Trust::System) => {
                 roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -129,28 +131,43 @@ impl TlsOptions {
                 let certificates =
                     CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
                 let certificates = certificates.map_err(|error| wrong(format!("cannot be read: {error}")))?;
-                for certificate in certificates {
-                    roots
-                        .add(certificate)
-                        .map_err(|error| wrong(format!("holds no certificate to trust: {error}")))?;
+                for certificate in &certificates {
+                    let added = roots.add(certificate.clone());
+                    added.map_err(|error| {
+                        wrong(format!("contains a certificate that cannot be used: {error}"))
+                    })?;
                 }
+                trusted = certificates;
                 if roots.is_empty() {
-                    return Err(wrong("holds no certificate in PEM".to_owned()));
+                    return Err(wrong("contains no certificate in PEM".to_owned()));
                 }
             }
         }
-        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
-            .build()
-            .map_err(|error| InvalidTls::Library(error.to_string()))
+        let verifier =
+            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)).build();
+        Ok((verifier.map_err(|error| InvalidTls::Library(error.to_string()))?, trusted))
     }
 }
 
-/// Checks as much of a certificate as the mode asks for. That the server holds its key is checked in every mode.
+/// Checks as much of a certificate as the mode asks for.
 #[derive(Debug)]
 struct Verifier {
+    /// `None` if nothing is checked.
     chain: Option<Arc<WebPkiServerVerifier>>,
+    /// The trusted certificates as they are. A server may show one of them itself, as PostgreSQL's manual suggests.
+    trusted: Vec<CertificateDer<'static>>,
     checks_name: bool,
     provider: Arc<CryptoProvider>,
+}
+
+impl Verifier {
+    /// Returns true if the only objection to a trusted certificate is that it may sign others, too. Its time and signature
+    /// are checked before that.
+    fn is_trusted_itself(&self, certificate: &CertificateDer<'_>, error: &Error) -> bool {
+        let Error::InvalidCertificate(CertificateError::Other(other)) = error else { return false };
+        other.to_string().contains("CaUsedAsEndEntity")
+            && self.trusted.iter().any(|trusted| trusted == certificate)
+    }
 }
 
 impl ServerCertVerifier for Verifier {
@@ -164,11 +181,17 @@ impl ServerCertVerifier for Verifier {
     ) -> Result<ServerCertVerified, Error> {
         let Some(chain) = &self.chain else { return Ok(ServerCertVerified::assertion()) };
         match chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
-            // The name is looked at last, when all else is well.
+            // The name is checked last.
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) if !self.checks_name => Ok(ServerCertVerified::assertion()),
-            verdict => verdict,
+            Err(error) if self.is_trusted_itself(end_entity, &error) => {
+                if self.checks_name {
+                    verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+                }
+                Ok(ServerCertVerified::assertion())
+            }
+            verified => verified,
         }
     }
 
@@ -178,6 +201,10 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
+        // Without a certificate to trust, a signature proves nothing; and webpki reads no certificate of version 1.
+        if self.chain.is_none() {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
         let algorithms = &self.provider.signature_verification_algorithms;
         rustls::crypto::verify_tls12_signature(message, certificate, signature, algorithms)
     }
@@ -188,6 +215,9 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
+        if self.chain.is_none() {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
         let algorithms = &self.provider.signature_verification_algorithms;
         rustls::crypto::verify_tls13_signature(message, certificate, signature, algorithms)
     }

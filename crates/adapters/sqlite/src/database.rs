@@ -1,65 +1,79 @@
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use diesel::{ConnectionError, RunQueryDsl as _};
+use diesel::SqliteConnection;
+use icp_ports::{BoxError, RepositoryError};
+use tokio::task::spawn_blocking;
 
-use crate::connections::{self, Connections};
+use crate::connect::{Access, DatabaseFile};
+use crate::error::{Failure, backend};
+use crate::pool::Pool;
 
-/// Which file, and how it is used.
+/// Time limit of a read, including its time in the queue.
+pub(crate) const READ_TIME_LIMIT: Duration = Duration::from_secs(4);
+
+/// Time limit of a write: 2 s in the queue, 2 s for the write lock, and the rest for the write itself.
+pub(crate) const WRITE_TIME_LIMIT: Duration = Duration::from_millis(4_500);
+
+/// The location and use of a database file.
 #[derive(Clone, Debug)]
 pub struct SqliteSettings {
-    /// The database file. It is made when it is not there, with the folders it lies in.
+    /// The database file. It is created if it does not exist, with its folders.
     pub path: PathBuf,
-    /// How many connections read at once, at least one. One more writes.
+    /// Number of connections for reading, at least one. There is one more for writing.
     pub max_connections: usize,
 }
 
-/// The ICPs in one SQLite file.
-#[derive(Clone)]
+/// A repository in one SQLite file. Clones share its connections.
+#[derive(Clone, Debug)]
 pub struct SqliteDatabase {
-    pub(crate) path: Arc<Path>,
-    pub(crate) connections: Connections,
+    pub(crate) file: Arc<DatabaseFile>,
+    pub(crate) readers: Pool,
+    writer: Pool,
 }
 
 impl SqliteDatabase {
-    /// Opens the file. It gets its tables by `Schema::migrate`.
+    /// Opens the file. Its tables are created by [`Migrator::migrate`](icp_ports::Migrator::migrate).
     ///
     /// # Errors
     ///
-    /// [`OpenError`] when the file cannot be opened or made, or is no SQLite database.
+    /// [`OpenError`] if the file cannot be opened or created, or is not a SQLite database.
     pub async fn open(settings: SqliteSettings) -> Result<Self, OpenError> {
-        let SqliteSettings { path, max_connections } = settings;
-        let open = move || {
-            let first = open_file(&path).map_err(|reason| OpenError { path: path.clone(), reason })?;
-            let path: Arc<Path> = path.into();
-            Ok(Self { connections: Connections::new(&path, first, max_connections), path })
+        let path = settings.path.clone();
+        let open = move || -> Result<Self, BoxError> {
+            let file = Arc::new(DatabaseFile::open(&settings.path)?);
+            let readers = Pool::start(&file, Access::Read, settings.max_connections, READ_TIME_LIMIT)?;
+            let writer = Pool::start(&file, Access::Write, 1, WRITE_TIME_LIMIT)?;
+            Ok(Self { file, readers, writer })
         };
-        match tokio::task::spawn_blocking(open).await {
-            Ok(opened) => opened,
-            Err(error) => Err(OpenError { path: PathBuf::new(), reason: Reason::Io(error.into()) }),
-        }
+        let opened = spawn_blocking(open).await.unwrap_or_else(|panicked| Err(panicked.into()));
+        opened.map_err(|reason| OpenError { path, reason })
+    }
+
+    /// Runs `write` in a transaction, which is rolled back if the file is no longer there.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&mut SqliteConnection) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, RepositoryError> {
+        let file = Arc::clone(&self.file);
+        let transaction = self.writer.run(move |job| {
+            // Immediate: a transaction that starts with a read fails if another process writes before it does.
+            job.session.connection.immediate_transaction(|connection| {
+                let written = write(connection)?;
+                file.check()?;
+                Ok(written)
+            })
+        });
+        transaction.await
     }
 }
 
-impl std::fmt::Debug for SqliteDatabase {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("SqliteDatabase").field("path", &self.path).finish_non_exhaustive()
-    }
-}
-
-fn open_file(path: &Path) -> Result<diesel::SqliteConnection, Reason> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder)?;
-    }
-    // SQLite only says that it is unable to open the file; the system says why.
-    std::fs::OpenOptions::new().read(true).append(true).create(true).open(path)?;
-    let mut connection = connections::open(path)?;
-    // SQLite opens anything; what is no database shows when it is first read.
-    diesel::sql_query("SELECT count(*) FROM sqlite_schema")
-        .execute(&mut connection)
-        .map_err(ConnectionError::CouldntSetupConfiguration)?;
-    Ok(connection)
+/// Runs work without a time limit, such as an import.
+pub(crate) async fn blocking<T: Send + 'static, E: From<RepositoryError> + Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure<E>> + Send + 'static,
+) -> Result<T, E> {
+    spawn_blocking(work).await.map_err(backend)?.map_err(|Failure(error)| error)
 }
 
 /// The database file cannot be used.
@@ -67,13 +81,5 @@ fn open_file(path: &Path) -> Result<diesel::SqliteConnection, Reason> {
 #[error("the SQLite database {} cannot be used: {reason}", path.display())]
 pub struct OpenError {
     path: PathBuf,
-    reason: Reason,
-}
-
-#[derive(Debug, thiserror::Error)]
-enum Reason {
-    #[error("{0}")]
-    Io(#[from] io::Error),
-    #[error("{0}")]
-    Connection(#[from] ConnectionError),
+    reason: BoxError,
 }

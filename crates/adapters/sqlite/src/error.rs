@@ -1,34 +1,41 @@
-//! From the driver's errors to the port's.
+//! Conversion of the driver's errors to the port's.
 
-use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use icp_ports::RepositoryError;
+use diesel::result::Error as DieselError;
+use icp_ports::{BoxError, RepositoryError};
 
-/// A statement failed.
-pub(crate) fn query_failed(error: DieselError) -> RepositoryError {
-    match &error {
-        // Another process holds the file for longer than the busy timeout.
-        DieselError::DatabaseError(DatabaseErrorKind::Unknown, information)
-            if information.message().contains("locked") =>
-        {
-            RepositoryError::Unavailable(
-                "another process is writing to the database, such as an import".into(),
-            )
-        }
-        _ => RepositoryError::Backend(error.into()),
+/// The messages of `SQLITE_BUSY` and `SQLITE_LOCKED`. Diesel does not report the codes.
+const BUSY_MESSAGES: [&str; 2] = ["database is locked", "database table is locked"];
+
+/// A port's error, with the conversion from diesel's error that diesel's transactions require.
+#[derive(Debug)]
+pub(crate) struct Failure<E = RepositoryError>(pub(crate) E);
+
+impl<E: From<RepositoryError>> From<RepositoryError> for Failure<E> {
+    fn from(error: RepositoryError) -> Self {
+        Self(error.into())
     }
 }
 
-/// The file could not be opened.
-pub(crate) fn not_opened(error: diesel::ConnectionError) -> RepositoryError {
-    RepositoryError::Unavailable(error.into())
+impl<E: From<RepositoryError>> From<DieselError> for Failure<E> {
+    fn from(error: DieselError) -> Self {
+        match &error {
+            DieselError::DatabaseError(_, busy) if BUSY_MESSAGES.contains(&busy.message()) => {
+                unavailable("another process is writing to the database, such as an import").into()
+            }
+            _ => backend(error).into(),
+        }
+    }
 }
 
-/// A read did not come to its end: it panicked, or no thread could be started for it.
-pub(crate) fn read_ended(dropped: tokio::sync::oneshot::error::RecvError) -> RepositoryError {
-    RepositoryError::Backend(dropped.into())
+pub(crate) fn unavailable(reason: impl Into<BoxError>) -> RepositoryError {
+    RepositoryError::Unavailable(reason.into())
 }
 
-/// A blocking task did not come to its end: it panicked, or the runtime is shutting down.
-pub(crate) fn task_failed(error: tokio::task::JoinError) -> RepositoryError {
-    RepositoryError::Backend(error.into())
+pub(crate) fn backend(reason: impl Into<BoxError>) -> RepositoryError {
+    RepositoryError::Backend(reason.into())
+}
+
+/// The error of a stored value that its column should not contain.
+pub(crate) fn bad_value(column: &str, row: impl std::fmt::Display) -> RepositoryError {
+    backend(format!("the database has a bad value in {column} of {row}"))
 }

@@ -1,18 +1,20 @@
 #![doc = include_str!("../README.md")]
 #![warn(missing_docs)]
 
-mod backfill;
-mod connections;
-mod data_version;
+mod connect;
 mod database;
 mod error;
+mod idempotency;
+mod import_export;
 mod list;
+mod list_query;
 mod migrations;
-mod readers;
+mod pool;
+mod reader;
 mod repository;
-mod rows;
 mod schema;
-mod transfer;
-mod used_keys;
+#[cfg(test)]
+mod tests;
+mod write;
 
 pub use database::{OpenError, SqliteDatabase, SqliteSettings};

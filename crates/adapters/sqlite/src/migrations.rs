@@ -1,104 +1,54 @@
 use async_trait::async_trait;
-use diesel::migration::{Migration, MigrationSource as _};
+use diesel::migration::{Migration, MigrationSource};
+use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
-use diesel::{Connection as _, SqliteConnection};
-use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
-use icp_ports::{BoxError, MigrationReport, RepositoryError, Schema, SchemaError};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
+use icp_ports::{MigrationError, MigrationReport, Migrator};
 
-use crate::backfill;
-use crate::connections;
-use crate::database::SqliteDatabase;
-use crate::error::{query_failed, task_failed};
+use crate::connect::Access;
+use crate::database::{SqliteDatabase, blocking};
+use crate::error::{Failure, backend};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../../migrations/sqlite");
 
 #[async_trait]
-impl Schema for SqliteDatabase {
-    async fn pending(&self) -> Result<Vec<String>, SchemaError> {
-        self.with_schema(look).await
+impl Migrator for SqliteDatabase {
+    async fn pending(&self) -> Result<Vec<String>, MigrationError> {
+        let file = self.file.clone();
+        blocking(move || Ok(examine(&mut file.connect(Access::Write)?)?.0.applied)).await
     }
 
-    async fn migrate(&self) -> Result<MigrationReport, SchemaError> {
-        self.with_schema(|connection| {
-            // Looking needs no lock, and so works while another process writes.
-            let report = if look(connection)?.is_empty() {
-                MigrationReport::default()
-            } else {
-                // Immediate: of several processes one migrates, and the others wait and find it done.
-                connection.immediate_transaction::<_, Failure, _>(|connection| {
-                    let (created, pending) = examine(connection)?;
-                    connection.run_migrations(&pending).map_err(backend)?;
-                    Ok(MigrationReport { applied: names(&pending), created })
-                })?
-            };
-            backfill::search_columns(connection)?;
-            Ok::<_, Failure>(report)
-        })
-        .await
-        .map_err(|Failure(error)| error)
-    }
-}
-
-impl SqliteDatabase {
-    async fn with_schema<T: Send + 'static, E: From<SchemaError> + Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut SqliteConnection) -> Result<T, E> + Send + 'static,
-    ) -> Result<T, E> {
-        let path = self.path.clone();
-        let task = move || {
-            let unavailable = |error| RepositoryError::Unavailable(Box::new(error));
-            let mut connection =
-                connections::open(&path).map_err(|error| SchemaError::from(unavailable(error)))?;
-            work(&mut connection)
-        };
-        tokio::task::spawn_blocking(task).await.map_err(|error| SchemaError::from(task_failed(error)))?
+    async fn migrate(&self) -> Result<MigrationReport, MigrationError> {
+        let file = self.file.clone();
+        let migrated = blocking(move || {
+            let mut connection = file.connect(Access::Write)?;
+            // Without a pending migration, this needs no lock, and so works while another process writes.
+            let (report, pending) = examine(&mut connection)?;
+            if pending.is_empty() {
+                return Ok(report);
+            }
+            // Immediate: one process migrates, and the others wait until it has done so.
+            connection.immediate_transaction(|connection| {
+                let (report, pending) = examine(connection)?;
+                connection.run_migrations(&pending).map_err(backend)?;
+                Ok(report)
+            })
+        });
+        migrated.await
     }
 }
 
-/// The names of what is pending. Asking makes diesel's own table; rolled back, the question leaves no trace.
-fn look(connection: &mut SqliteConnection) -> Result<Vec<String>, SchemaError> {
-    let mut pending = Ok(Vec::new());
-    connection.test_transaction::<_, BoxError, _>(|connection| {
-        pending = examine(connection).map(|(_, pending)| names(&pending));
-        Ok(())
-    });
-    pending
-}
+/// The pending migrations, and the report after they have been applied.
+type Examined = (MigrationReport, Vec<Box<dyn Migration<Sqlite>>>);
 
-type Migrations = Vec<Box<dyn Migration<Sqlite>>>;
-
-/// Whether no migration was ever applied, and which are pending.
-fn examine(connection: &mut SqliteConnection) -> Result<(bool, Migrations), SchemaError> {
+fn examine(connection: &mut SqliteConnection) -> Result<Examined, Failure<MigrationError>> {
     let applied = connection.applied_migrations().map_err(backend)?;
-    let mut pending: Migrations = MIGRATIONS.migrations().map_err(backend)?;
-    if let Some(newer) =
-        applied.iter().find(|version| !pending.iter().any(|known| known.name().version() == **version))
-    {
-        return Err(SchemaError::Newer(newer.to_string()));
+    let mut pending = MigrationSource::<Sqlite>::migrations(&MIGRATIONS).map_err(backend)?;
+    let known: Vec<_> = pending.iter().map(|migration| migration.name().version()).collect();
+    if let Some(unknown) = applied.iter().find(|version| !known.contains(version)) {
+        return Err(Failure(MigrationError::Unknown(unknown.to_string())));
     }
     pending.retain(|migration| !applied.contains(&migration.name().version()));
-    Ok((applied.is_empty(), pending))
-}
-
-fn names(migrations: &Migrations) -> Vec<String> {
-    migrations.iter().map(|migration| migration.name().to_string()).collect()
-}
-
-fn backend(error: BoxError) -> SchemaError {
-    RepositoryError::Backend(error).into()
-}
-
-/// Diesel's transactions need an error that theirs turns into.
-struct Failure(SchemaError);
-
-impl From<diesel::result::Error> for Failure {
-    fn from(error: diesel::result::Error) -> Self {
-        Self(query_failed(error).into())
-    }
-}
-
-impl From<SchemaError> for Failure {
-    fn from(error: SchemaError) -> Self {
-        Self(error)
-    }
+    let names = pending.iter().map(|migration| migration.name().to_string()).collect();
+    Ok((MigrationReport { applied: names, created: applied.is_empty() }, pending))
 }

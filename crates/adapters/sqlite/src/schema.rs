@@ -1,4 +1,4 @@
-//! The tables, as the migrations make them.
+//! The tables that the migrations create.
 
 diesel::table! {
     icps (number) {
@@ -9,9 +9,9 @@ diesel::table! {
         created_at -> BigInt,
         updated_at -> BigInt,
         active_until -> Nullable<BigInt>,
+        name_folded -> Text,
+        providers -> Text,
         document -> Text,
-        name_folded -> Nullable<Text>,
-        providers -> Nullable<Text>,
     }
 }
 

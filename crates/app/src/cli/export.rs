@@ -1,6 +1,6 @@
 use std::io::{self, BufWriter, ErrorKind, Write as _, stdout};
 
-use icp_ports::TransferError;
+use icp_ports::ImportExportError;
 
 use crate::bulk::LineSink;
 use crate::settings::Settings;
@@ -12,11 +12,11 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
     let storage = composition::existing_storage(&settings.database).await?;
     application::require_migrated(&storage).await?;
     let mut sink = LineSink(BufWriter::with_capacity(BUFFER_BYTES, stdout()));
-    let exported = storage.transfer.export(&mut sink).await;
+    let exported = storage.import_export.export(&mut sink).await;
     let flushed = sink.0.flush();
     match exported {
         // `icp export | head` has what it wants.
-        Err(TransferError::Source(error)) if error.downcast_ref().is_some_and(is_broken_pipe) => Ok(()),
+        Err(ImportExportError::Stream(error)) if error.downcast_ref().is_some_and(is_broken_pipe) => Ok(()),
         Err(error) => Err(anyhow::Error::new(error).context("the export failed")),
         Ok(_) => match flushed {
             Err(error) if !is_broken_pipe(&error) => Err(error.into()),

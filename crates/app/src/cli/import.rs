@@ -51,9 +51,9 @@ impl From<Conflict> for OnConflict {
 
 pub(super) async fn run(settings: &Settings, options: Options) -> anyhow::Result<()> {
     let (input, size) = open(options.file)?;
-    let storage = composition::storage(&settings.database).await?;
+    let storage = composition::storage(&settings.database, 1).await?;
     if settings.database.migrate {
-        storage.schema.migrate().await.context("the database cannot be migrated")?;
+        storage.migrator.migrate().await.context("the database cannot be migrated")?;
     } else {
         application::require_migrated(&storage).await?;
     }
@@ -61,7 +61,7 @@ pub(super) async fn run(settings: &Settings, options: Options) -> anyhow::Result
     let rules = if options.lenient { Rules::Storable } else { Rules::Strict };
     let mut source = FileSource::start(input, rules, report_to(bar.clone(), size));
     let started = Instant::now();
-    let imported = storage.transfer.import(&mut source, options.on_conflict.into()).await;
+    let imported = storage.import_export.import(&mut source, options.on_conflict.into()).await;
     bar.finish_and_clear();
     let summary = imported.context("the import failed")?;
     output::say(sentence(summary, started.elapsed()));

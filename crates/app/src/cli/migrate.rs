@@ -17,13 +17,13 @@ pub(super) struct Options {
 pub(super) async fn run(settings: &Settings, options: Options) -> anyhow::Result<()> {
     if options.check {
         let storage = composition::existing_storage(&settings.database).await?;
-        let pending = storage.schema.pending().await.context("the database's schema cannot be read")?;
+        let pending = storage.migrator.pending().await.context("the database's schema cannot be read")?;
         if !pending.is_empty() {
             bail!("pending: {}; apply them with `icp migrate`", pending.join(", "));
         }
         return Ok(output::print(UP_TO_DATE)?);
     }
-    let storage = composition::storage(&settings.database).await?;
+    let storage = composition::storage(&settings.database, 1).await?;
     let report = application::migrate(settings, &storage).await?;
     for migration in &report.applied {
         output::print(format_args!("applied {migration}\n"))?;

@@ -2,7 +2,7 @@
 
 use actix_web::dev::Payload;
 use actix_web::http::Method;
-use actix_web::http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, ORIGIN};
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 use icp_domain::Caller;
@@ -34,21 +34,31 @@ impl FromRequest for CurrentUser {
 }
 
 async fn authenticate(api: &Api, request: &HttpRequest) -> Result<Caller, ApiError> {
-    let headers = request.headers();
-    let (authorization, cookie, origin) =
-        (lines(headers, AUTHORIZATION), lines(headers, COOKIE), lines(headers, ORIGIN));
-    let credentials = Credentials {
-        authorization: &authorization,
-        cookie: &cookie,
-        origin: &origin,
+    let headers = RequestHeaders {
+        headers: request.headers(),
         changes_state: ![Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method()),
     };
-    api.authenticator.authenticate(credentials).await.map_err(|error| {
+    api.authenticator.authenticate(&headers).await.map_err(|error| {
         if let AuthenticationError::Unauthenticated(reason) = &error {
             tracing::debug!(reason, "not signed in");
         }
-        ApiError::of_sign_in(error, !authorization.is_empty())
+        ApiError::of_sign_in(error, headers.headers.contains_key(AUTHORIZATION))
     })
+}
+
+struct RequestHeaders<'a> {
+    headers: &'a HeaderMap,
+    changes_state: bool,
+}
+
+impl Credentials for RequestHeaders<'_> {
+    fn header(&self, name: &str) -> Vec<&[u8]> {
+        self.headers.get_all(name).map(HeaderValue::as_bytes).collect()
+    }
+
+    fn changes_state(&self) -> bool {
+        self.changes_state
+    }
 }
 
 /// Counts the request among its user's.
@@ -57,8 +67,4 @@ fn count(api: &Api, request: &HttpRequest, caller: &Caller) -> Result<(), ApiErr
     let allowance = limit.count(caller).inspect_err(|_| api.metrics.refused(Refused::RateLimit))?;
     request.extensions_mut().insert(allowance);
     Ok(())
-}
-
-fn lines(headers: &HeaderMap, name: HeaderName) -> Vec<&[u8]> {
-    headers.get_all(name).map(actix_web::http::header::HeaderValue::as_bytes).collect()
 }

@@ -283,7 +283,9 @@ impl From<RepositoryError> for ApiError {
     fn from(error: RepositoryError) -> Self {
         match error {
             RepositoryError::Overloaded => Self::Overloaded,
-            RepositoryError::Unavailable(_) | RepositoryError::Backend(_) => Self::Internal(error.into()),
+            RepositoryError::AlreadyExists(_)
+            | RepositoryError::Unavailable(_)
+            | RepositoryError::Backend(_) => Self::Internal(error.into()),
         }
     }
 }

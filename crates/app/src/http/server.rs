@@ -3,6 +3,8 @@
 use std::any::Any;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use actix_tls::accept::rustls_0_23::TlsStream;
@@ -49,13 +51,15 @@ impl HttpServer {
     pub(crate) fn bind(
         settings: &ServerSettings,
         additions: Additions,
-        api: web::Data<Api>,
+        apis: Vec<web::Data<Api>>,
     ) -> io::Result<Self> {
-        let session_cookie = api.session_cookie;
-        let has_metrics = additions.metrics;
-        let mcp = additions.mcp.then(|| Mcp::new(&api, &settings.cors_origins));
-        let (origins, with_cookies) = (settings.cors_origins.clone(), session_cookie);
+        let (has_metrics, has_mcp) = (additions.metrics, additions.mcp);
+        let origins = settings.cors_origins.clone();
+        let apis = Arc::new(PerWorker::new(apis));
         let app = move || {
+            let api = apis.get();
+            let with_cookies = api.session_cookie;
+            let mcp = has_mcp.then(|| Mcp::new(&api, &origins));
             // The last is the outermost.
             App::new()
                 .app_data(api.clone())
@@ -70,15 +74,13 @@ impl HttpServer {
                     }
                 })
         };
-        let mut server = actix_web::HttpServer::new(app)
+        let server = actix_web::HttpServer::new(app)
+            .workers(settings.workers())
             .client_request_timeout(REQUEST_HEAD_LIMIT)
             .keep_alive(KEEP_ALIVE)
             .shutdown_timeout(settings.shutdown_limit.as_secs())
             .on_connect(tune)
             .disable_signals();
-        if let Some(workers) = settings.workers {
-            server = server.workers(workers);
-        }
         let address = (host(&settings.host), settings.port);
         let server = match additions.tls {
             Some(tls) => server.tls_handshake_timeout(REQUEST_HEAD_LIMIT).bind_rustls_0_23(address, tls)?,
@@ -128,6 +130,29 @@ impl HttpServer {
     /// Why it cannot serve any longer.
     pub(crate) async fn run(self) -> io::Result<()> {
         self.server.await
+    }
+}
+
+/// Gives each worker thread a value of its own, and the same one whenever it asks again: for each address that it serves.
+struct PerWorker<T> {
+    values: Vec<T>,
+    threads: Mutex<Vec<ThreadId>>,
+}
+
+impl<T: Clone> PerWorker<T> {
+    fn new(values: Vec<T>) -> Self {
+        Self { values, threads: Mutex::default() }
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "there is at least one value")]
+    fn get(&self) -> T {
+        let thread = thread::current().id();
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = threads.iter().position(|known| *known == thread).unwrap_or_else(|| {
+            threads.push(thread);
+            threads.len() - 1
+        });
+        self.values[index % self.values.len()].clone()
     }
 }
 

@@ -14,8 +14,12 @@ impl IcpService {
     pub(crate) async fn create(&self, caller: &Caller, new: NewIcp) -> Result<StoredIcp, Refusal> {
         let document = self.document(caller, new)?;
         let _writing = self.writing(caller);
-        let version = self.repository.create(&document).await?;
-        Ok(StoredIcp { id: document.id(), version, json: document.into_json() })
+        match self.repository.insert(&document, None).await? {
+            Creation::Created(version) => {
+                Ok(StoredIcp { id: document.id(), version, json: document.into_json() })
+            }
+            other => Err(Refusal::Internal(format!("a create without a key ended as {other:?}").into())),
+        }
     }
 
     /// The same, unless it was done before with the same key: then what came of it is given again.
@@ -29,7 +33,7 @@ impl IcpService {
         let _writing = self.writing(caller);
         let deadline = Instant::now() + PATIENCE;
         loop {
-            match self.repository.create_once(&document, key).await? {
+            match self.repository.insert(&document, Some(key)).await? {
                 Creation::Created(version) => {
                     return Ok(StoredIcp { id: document.id(), version, json: document.into_json() });
                 }

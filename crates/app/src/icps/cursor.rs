@@ -2,7 +2,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use icp_domain::{Caller, IcpId, Timestamp};
-use icp_ports::{Place, PlaceKey, Sort};
+use icp_ports::{ListCursor, Sort, SortKey};
 use uuid::Uuid;
 
 use super::ListRequest;
@@ -11,7 +11,7 @@ use super::ListRequest;
 const FORM: u8 = 1;
 const SEAL: usize = 8;
 
-/// Writes and reads the places in one list of one caller. For clients a cursor is opaque.
+/// Encodes and decodes the positions in one list of one caller. For clients a cursor is opaque.
 ///
 /// It is sealed with what it belongs to: in another list, or in another user's hands, it is of no use. That is a guard
 /// against mistakes. Whoever made up a cursor would see nothing but their own list.
@@ -33,19 +33,22 @@ impl Cursor {
         Self { seal, sort: *sort }
     }
 
-    pub(super) fn at(&self, place: &Place) -> String {
+    /// Encodes a position in the list.
+    pub(super) fn encode(&self, position: &ListCursor) -> String {
         let mut bytes = vec![FORM];
         bytes.extend(self.seal);
-        bytes.extend(place.id.as_uuid().as_bytes());
-        match &place.key {
-            PlaceKey::Time(time) => bytes.extend(time.unix_millis().to_be_bytes()),
-            PlaceKey::Name(name) => bytes.extend(name.as_bytes()),
+        bytes.extend(position.id.as_uuid().as_bytes());
+        match &position.key {
+            SortKey::CreatedAt(time) | SortKey::UpdatedAt(time) => {
+                bytes.extend(time.unix_millis().to_be_bytes())
+            }
+            SortKey::Name(name) => bytes.extend(name.as_bytes()),
         }
         BASE64_URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// The place, if this is a cursor of this list.
-    pub(super) fn read(&self, cursor: &str) -> Option<Place> {
+    /// Decodes a cursor, if it is one of this list.
+    pub(super) fn decode(&self, cursor: &str) -> Option<ListCursor> {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?;
         let (&form, bytes) = bytes.split_first()?;
         let (seal, bytes) = bytes.split_first_chunk::<SEAL>()?;
@@ -54,31 +57,35 @@ impl Cursor {
         }
         let (id, key) = bytes.split_first_chunk::<16>()?;
         let key = match self.sort {
-            Sort::CreatedAt | Sort::UpdatedAt => {
-                let millis = i64::from_be_bytes(key.try_into().ok()?);
-                PlaceKey::Time(Timestamp::from_unix_millis(millis)?)
-            }
-            Sort::Name => PlaceKey::Name(std::str::from_utf8(key).ok()?.to_owned()),
+            Sort::CreatedAt => SortKey::CreatedAt(time(key)?),
+            Sort::UpdatedAt => SortKey::UpdatedAt(time(key)?),
+            Sort::Name => SortKey::Name(std::str::from_utf8(key).ok()?.to_owned()),
         };
-        Some(Place { key, id: IcpId::from(Uuid::from_bytes(*id)) })
+        Some(ListCursor { key, id: IcpId::from(Uuid::from_bytes(*id)) })
     }
+}
+
+fn time(bytes: &[u8]) -> Option<Timestamp> {
+    Timestamp::from_unix_millis(i64::from_be_bytes(bytes.try_into().ok()?))
 }
 
 #[cfg(test)]
 mod tests {
     use icp_domain::Caller;
-    use icp_ports::{Direction, Place, PlaceKey, Sort};
+    use std::num::NonZeroUsize;
+
+    use icp_ports::{Direction, ListCursor, Sort, SortKey};
     use icp_testkit::fixtures::{id, user};
 
     use super::Cursor;
     use crate::icps::ListRequest;
 
-    fn places() -> [(Sort, Place); 3] {
+    fn positions() -> [(Sort, ListCursor); 3] {
         let time = "2024-01-15T10:30:00.123Z".parse().expect("a time");
         [
-            (Sort::CreatedAt, Place { key: PlaceKey::Time(time), id: id(7) }),
-            (Sort::UpdatedAt, Place { key: PlaceKey::Time(time), id: id(8) }),
-            (Sort::Name, Place { key: PlaceKey::Name("ömega 🦀".to_owned()), id: id(9) }),
+            (Sort::CreatedAt, ListCursor { key: SortKey::CreatedAt(time), id: id(7) }),
+            (Sort::UpdatedAt, ListCursor { key: SortKey::UpdatedAt(time), id: id(8) }),
+            (Sort::Name, ListCursor { key: SortKey::Name("ömega 🦀".to_owned()), id: id(9) }),
         ]
     }
 
@@ -87,21 +94,21 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_leads_back_to_its_place() {
-        for (sort, place) in places() {
+    fn cursor_decodes_to_its_position() {
+        for (sort, position) in positions() {
             let cursor = cursor("user_ada", &ListRequest { sort, ..ListRequest::default() });
-            let text = cursor.at(&place);
+            let text = cursor.encode(&position);
             assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{text}");
-            assert_eq!(cursor.read(&text), Some(place));
+            assert_eq!(cursor.decode(&text), Some(position));
         }
     }
 
     #[test]
-    fn another_users_cursor_or_another_lists_is_of_no_use() {
-        for (sort, place) in places() {
+    fn cursor_of_another_list_is_refused() {
+        for (sort, position) in positions() {
             let request = ListRequest { sort, ..ListRequest::default() };
-            let text = cursor("user_ada", &request).at(&place);
-            assert_eq!(cursor("user_eve", &request).read(&text), None);
+            let text = cursor("user_ada", &request).encode(&position);
+            assert_eq!(cursor("user_eve", &request).decode(&text), None);
             let others = [
                 ListRequest { active: Some(true), ..request.clone() },
                 ListRequest { name: Some("a".to_owned()), ..request.clone() },
@@ -110,23 +117,23 @@ mod tests {
                 ListRequest { direction: Direction::Descending, ..request.clone() },
             ];
             for other in others {
-                assert_eq!(cursor("user_ada", &other).read(&text), None, "{other:?}");
+                assert_eq!(cursor("user_ada", &other).decode(&text), None, "{other:?}");
             }
-            let by_another_limit = ListRequest { limit: Some(3), ..request };
-            assert_eq!(cursor("user_ada", &by_another_limit).read(&text), Some(place));
+            let by_another_limit = ListRequest { limit: NonZeroUsize::new(3), ..request };
+            assert_eq!(cursor("user_ada", &by_another_limit).decode(&text), Some(position));
         }
     }
 
     #[test]
-    fn a_damaged_cursor_leads_nowhere() {
-        let [(_, place), ..] = places();
+    fn damaged_cursor_is_refused() {
+        let [(_, position), ..] = positions();
         let cursor = cursor("user_ada", &ListRequest::default());
-        let text = cursor.at(&place);
+        let text = cursor.encode(&position);
         for end in 0..text.len() {
-            assert_eq!(text.get(..end).and_then(|start| cursor.read(start)), None);
+            assert_eq!(text.get(..end).and_then(|start| cursor.decode(start)), None);
         }
         for damaged in [format!("{text}A"), format!("{text}="), text.replacen('A', "B", 1), "é".to_owned()] {
-            assert_eq!(cursor.read(&damaged), None, "{damaged}");
+            assert_eq!(cursor.decode(&damaged), None, "{damaged}");
         }
     }
 }

@@ -1,8 +1,8 @@
 use icp_domain::{Caller, IcpId};
 use icp_ports::Version;
-use tokio::time::{Instant, sleep};
 
-use super::{IcpService, Known, PATIENCE, Refusal, TRY_AGAIN, found};
+use super::contention::Contention;
+use super::{IcpService, Known, Refusal, found};
 
 impl IcpService {
     /// Deletes an ICP for good, at whatever version it is, or at those alone that are named.
@@ -13,9 +13,9 @@ impl IcpService {
         only: Option<&Known<Version>>,
     ) -> Result<(), Refusal> {
         let _writing = self.writing(caller);
-        let deadline = Instant::now() + PATIENCE;
+        let mut contention = Contention::new();
         loop {
-            let version = found(self.repository.version(id, &caller.access_scope()).await?)?;
+            let version = found(self.repository.get(id, &caller.access_scope()).await?)?.version;
             if only.is_some_and(|only| !only.contains(&version)) {
                 return Err(Refusal::OtherVersion);
             }
@@ -23,10 +23,7 @@ impl IcpService {
             if self.repository.delete(id, version).await? {
                 return Ok(());
             }
-            if Instant::now() >= deadline {
-                return Err(Refusal::Contended);
-            }
-            sleep(TRY_AGAIN).await;
+            contention.wait().await?;
         }
     }
 }

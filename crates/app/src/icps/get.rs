@@ -1,5 +1,5 @@
 use icp_domain::{Caller, IcpId};
-use icp_ports::{StoredIcp, Version};
+use icp_ports::{Conditional, StoredIcp, Version};
 
 use super::{IcpService, Known, Refusal, found};
 
@@ -22,12 +22,14 @@ impl IcpService {
     ) -> Result<Fetched, Refusal> {
         let scope = caller.access_scope();
         let reader = self.reader_for(caller);
-        if let Some(known) = known {
-            let version = found(reader.version(id, &scope).await?)?;
-            if known.contains(&version) {
-                return Ok(Fetched::Unchanged(version));
-            }
+        let versions = match known {
+            Some(Known::Of(versions)) => versions.as_slice(),
+            Some(Known::Any) | None => &[],
+        };
+        match found(reader.get_if_changed(id, &scope, versions).await?)? {
+            Conditional::Unchanged(version) => Ok(Fetched::Unchanged(version)),
+            Conditional::Changed(icp) if known == Some(&Known::Any) => Ok(Fetched::Unchanged(icp.version)),
+            Conditional::Changed(icp) => Ok(Fetched::Icp(icp)),
         }
-        found(reader.get(id, &scope).await?).map(Fetched::Icp)
     }
 }

@@ -1,7 +1,9 @@
-use std::sync::Arc;
+use std::num::NonZeroUsize;
 
 use icp_domain::{Caller, Timestamp, WireList};
-use icp_ports::{Activity, Direction, ListFilter, ListQuery, ListVersion, Sort};
+use icp_ports::{
+    Activity, Conditional, Direction, IcpList, ListFilter, ListQuery, ListStart, ListVersion, Sort,
+};
 
 use super::cursor::Cursor;
 use super::rest::Rest;
@@ -17,7 +19,7 @@ pub(crate) struct ListRequest {
     pub(crate) provider: Option<String>,
     pub(crate) sort: Sort,
     pub(crate) direction: Direction,
-    pub(crate) limit: Option<usize>,
+    pub(crate) limit: Option<NonZeroUsize>,
     /// What an answer before this one gave as the way to the next page.
     pub(crate) cursor: Option<String>,
 }
@@ -38,9 +40,10 @@ pub(crate) enum Listed {
 }
 
 impl IcpService {
-    /// The ICPs that name the caller, unless the list is in one of the states that the client knows.
+    /// Returns the ICPs that name the caller, unless the list is at one of the versions that the client has.
     ///
-    /// Which state it is in says the repository, each time. Documents are read when that is one that nobody here knows.
+    /// The repository confirms the version of every answer. It reads documents only if neither the client nor the cache has
+    /// that version.
     pub(crate) async fn list(
         &self,
         caller: &Caller,
@@ -49,46 +52,42 @@ impl IcpService {
     ) -> Result<Listed, Refusal> {
         let query = self.query(caller, request)?;
         let reader = self.reader_for(caller);
-        let remembered = self.list_memory.recall(&query);
-        if known.is_some() || remembered.is_some() {
-            let version = reader.list_version(&query).await?;
-            if known.is_some_and(|known| known.contains(&version)) {
-                return Ok(Listed::Unchanged(version));
-            }
-            if let Some(list) = remembered.filter(|list| list.version == version) {
-                return Ok(Listed::Icps { icps: list.icps, version, cursor: None });
-            }
-        }
-        let list = reader.list(&query).await?;
-        self.list_memory.remember(&query, &list);
-        if list.next.is_some() && request.limit.is_none() {
-            return self.in_parts(query).await;
-        }
-        let cursor = list.next.map(|place| Cursor::new(caller, request).at(&place));
-        Ok(Listed::Icps { icps: list.icps, version: list.version, cursor })
-    }
-
-    /// The list, one part after the other, each of which is what the repository holds when it is read.
-    ///
-    /// Its version is that of the whole before any of it was read, from where it is read: whatever changes meanwhile, whoever
-    /// has the answer and asks again finds that it is no longer in this state.
-    async fn in_parts(&self, query: ListQuery) -> Result<Listed, Refusal> {
-        let version = self.repository.list_version(&query).await?;
-        let list = self.repository.list(&query).await?;
-        let Some(place) = list.next else {
-            return Ok(Listed::Icps { icps: list.icps, version: list.version, cursor: None });
+        let cached = self.list_cache.get(&query);
+        let mut versions = match known {
+            Some(Known::Of(versions)) => versions.clone(),
+            Some(Known::Any) | None => Vec::new(),
         };
-        let rest = Rest::new(Arc::clone(&self.repository), query, place);
-        Ok(Listed::Parts { first: list.icps, version, rest })
+        versions.extend(cached.as_ref().map(|list| list.version));
+        let list = match (reader.list_if_changed(&query, &versions).await?, cached) {
+            (Conditional::Changed(list), _) => {
+                self.list_cache.insert(&query, &list);
+                list
+            }
+            (Conditional::Unchanged(version), Some(list)) if list.version == version => list,
+            (Conditional::Unchanged(version), _) => return Ok(Listed::Unchanged(version)),
+        };
+        if known.is_some_and(|known| known.contains(&list.version)) {
+            return Ok(Listed::Unchanged(list.version));
+        }
+        let IcpList { icps, version, next } = list;
+        Ok(match next {
+            Some(cursor) if request.limit.is_none() => {
+                Listed::Parts { first: icps, version, rest: Rest::new(reader, query, cursor) }
+            }
+            next => {
+                let cursor = next.map(|cursor| Cursor::new(caller, request).encode(&cursor));
+                Listed::Icps { icps, version, cursor }
+            }
+        })
     }
 
     fn query(&self, caller: &Caller, request: &ListRequest) -> Result<ListQuery, Refusal> {
-        let after = match &request.cursor {
+        let start = match &request.cursor {
             Some(cursor) => {
-                let place = Cursor::new(caller, request).read(cursor);
-                Some(place.ok_or(Refusal::ForeignCursor)?)
+                let cursor = Cursor::new(caller, request).decode(cursor);
+                ListStart::After(cursor.ok_or(Refusal::ForeignCursor)?)
             }
-            None => None,
+            None => ListStart::Beginning(request.sort),
         };
         let now = request.active.map(|active| (active, self.clock.now()));
         Ok(ListQuery {
@@ -103,10 +102,9 @@ impl IcpService {
                 name: request.name.clone(),
                 provider: request.provider.clone(),
             },
-            sort: request.sort,
+            start,
             direction: request.direction,
             limit: request.limit,
-            after,
             max_bytes: Some(self.max_bytes),
         })
     }

@@ -1,20 +1,22 @@
 //! What the service does with ICPs: the rules of the endpoints, without HTTP and without a database.
 
+mod contention;
 mod create;
 mod cursor;
 mod delete;
 mod get;
 mod known;
 mod list;
-mod list_memory;
-mod read_copy;
+mod list_cache;
 mod refusal;
+mod replica;
 mod rest;
 mod update;
 
 #[cfg(test)]
 mod tests;
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,32 +26,29 @@ use icp_ports::{Clock, IcpReader, IcpRepository, Lookup};
 pub(crate) use get::Fetched;
 pub(crate) use known::Known;
 pub(crate) use list::{ListRequest, Listed};
-use list_memory::ListMemory;
-pub(crate) use read_copy::ReadCopy;
-use read_copy::Writing;
+use list_cache::ListCache;
 pub(crate) use refusal::Refusal;
+pub(crate) use replica::Replica;
+use replica::Writing;
 pub(crate) use rest::Rest;
 
 /// How long a request goes on trying where others keep coming in between.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// How soon it tries again: a write of somebody else takes about that long.
-const TRY_AGAIN: Duration = Duration::from_millis(2);
-
-/// The use cases. Access is decided here and nowhere else: by asking the repository within what the caller's rule allows.
+/// The use cases. Access is decided here and nowhere else: by asking the repository within the caller's scope.
 #[derive(Clone)]
 pub(crate) struct IcpService {
     repository: Arc<dyn IcpRepository>,
-    copy: Option<ReadCopy>,
+    replica: Option<Replica>,
     clock: Arc<dyn Clock>,
     new_id: fn() -> IcpId,
-    /// How much of a list is held at once.
-    max_bytes: usize,
-    list_memory: ListMemory,
+    /// How much of a list is buffered, in bytes.
+    max_bytes: NonZeroUsize,
+    list_cache: ListCache,
 }
 
-/// How much of a list is held at once, unless it is set.
-const MAX_BYTES: usize = 4 * 1024 * 1024;
+/// How much of a list is buffered unless it is set, in bytes.
+const MAX_BYTES: NonZeroUsize = NonZeroUsize::new(4 * 1024 * 1024).unwrap();
 
 impl std::fmt::Debug for IcpService {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -63,35 +62,37 @@ impl IcpService {
         clock: Arc<dyn Clock>,
         new_id: fn() -> IcpId,
     ) -> Self {
-        Self { repository, copy: None, clock, new_id, max_bytes: MAX_BYTES, list_memory: ListMemory::new(0) }
+        let list_cache = ListCache::new(0);
+        Self { repository, replica: None, clock, new_id, max_bytes: MAX_BYTES, list_cache }
     }
 
-    /// Lets reads come from a copy. What a write goes by is read from the repository all the same.
-    pub(crate) fn reading_from(self, copy: Option<ReadCopy>) -> Self {
-        Self { copy, ..self }
-    }
-
-    /// Holds no more of a list at once than so many bytes, and one ICP.
-    pub(crate) fn holding_at_once(self, max_bytes: usize) -> Self {
+    /// Buffers at most `max_bytes` of a list, and one ICP.
+    pub(crate) fn buffering(self, max_bytes: NonZeroUsize) -> Self {
         Self { max_bytes, ..self }
     }
 
-    /// Keeps lists that were read before, in so many bytes at most, and reads them again when they have changed.
-    pub(crate) fn remembering_lists(self, max_bytes: usize) -> Self {
-        Self { list_memory: ListMemory::new(max_bytes), ..self }
+    /// Caches lists in at most `max_bytes`.
+    pub(crate) fn caching_lists(self, max_bytes: usize) -> Self {
+        Self { list_cache: ListCache::new(max_bytes), ..self }
     }
 
-    fn reader_for(&self, caller: &Caller) -> &dyn IcpReader {
-        let copy = self.copy.as_ref().and_then(|copy| copy.reader_for(caller));
-        copy.unwrap_or(self.repository.as_ref())
+    /// Returns the same service on the connections of one worker.
+    pub(crate) fn for_worker(&self, repository: Arc<dyn IcpRepository>, replica: Option<Replica>) -> Self {
+        Self { repository, replica, ..self.clone() }
     }
 
-    /// To be held during a write, so that no read of the writer's finds less, from its beginning until a while after its end.
+    /// Reads come from a replica if there is one. What a write depends on is read from the repository all the same.
+    fn reader_for(&self, caller: &Caller) -> Arc<dyn IcpReader> {
+        let replica = self.replica.as_ref().and_then(|replica| replica.reader_for(caller));
+        replica.unwrap_or_else(|| self.repository.clone())
+    }
+
+    /// To be held during a write, so that no read of the writer returns less, from its start until a while after its end.
     ///
-    /// What is kept of the writer's list is out of date then, and need not be asked about.
+    /// The cached list of the writer is invalidated: it will not be confirmed again.
     fn writing<'a>(&'a self, caller: &'a Caller) -> Option<Writing<'a>> {
-        self.list_memory.forget(caller.user_id());
-        self.copy.as_ref().map(|copy| copy.writing(caller))
+        self.list_cache.invalidate(caller.user_id());
+        self.replica.as_ref().map(|replica| replica.writing(caller))
     }
 }
 

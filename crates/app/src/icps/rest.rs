@@ -1,34 +1,32 @@
 use std::sync::Arc;
 
 use icp_domain::WireList;
-use icp_ports::{IcpRepository, ListQuery, Place, RepositoryError};
+use icp_ports::{IcpReader, ListCursor, ListPart, ListQuery, ListStart, RepositoryError};
 
-/// What is left of a long list: read part by part, each when the one before it has been sent. Nothing is held meanwhile, no
-/// connection and no transaction, however slowly somebody reads.
+/// The rest of a long list. Each part is read when the one before it has been sent, so that a slow client holds neither a
+/// connection nor a transaction.
 ///
-/// What nobody changes is in the list once. An ICP that changes, comes or goes while the list is sent is in it as it was, as it
-/// is, or not at all; one that is moved on in the order, by a change, may be in it twice.
+/// An ICP that does not change while the list is sent is in it once. One that changes, is created or deleted is in it as it
+/// was, as it is, or not at all; one that a change moves on in the order may be in it twice.
 pub(crate) struct Rest {
-    repository: Arc<dyn IcpRepository>,
+    reader: Arc<dyn IcpReader>,
     query: ListQuery,
-    /// Whether there may be more.
-    goes_on: bool,
+    /// Where the next part starts, if there may be one.
+    next: Option<ListCursor>,
 }
 
 impl Rest {
-    pub(super) fn new(repository: Arc<dyn IcpRepository>, query: ListQuery, after: Place) -> Self {
-        Self { repository, query: ListQuery { after: Some(after), ..query }, goes_on: true }
+    pub(super) fn new(reader: Arc<dyn IcpReader>, query: ListQuery, next: ListCursor) -> Self {
+        Self { reader, query, next: Some(next) }
     }
 
-    /// The next part; `None` after the last one.
+    /// Returns the next part, or `None` after the last one.
     pub(crate) async fn next(&mut self) -> Result<Option<WireList>, RepositoryError> {
-        if !self.goes_on {
-            return Ok(None);
-        }
-        let list = self.repository.list(&self.query).await?;
-        self.goes_on = list.next.is_some();
-        self.query.after = list.next;
-        Ok(Some(list.icps))
+        let Some(next) = self.next.take() else { return Ok(None) };
+        self.query.start = ListStart::After(next);
+        let ListPart { icps, next } = self.reader.list_part(&self.query).await?;
+        self.next = next;
+        Ok(Some(icps))
     }
 }
 

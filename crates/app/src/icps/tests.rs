@@ -5,12 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use icp_domain::{
-    AccessScope, Caller, Icp, IcpChange, IcpDocument, IcpId, IcpPatch, NewIcp, Rules, Timestamp,
-};
+use icp_domain::{AccessScope, Caller, Icp, IcpChange, IcpDocument, IcpId, IcpPatch, NewIcp, Rules};
 use icp_ports::{
-    Creation, Health, HealthCheck, IcpList, IcpReader, IcpRepository, IdempotencyKey, ListQuery, ListVersion,
-    Lookup, RepositoryError, StoredIcp, Version,
+    Creation, Health, HealthCheck, IcpList, IcpReader, IcpRepository, IdempotencyKey, ListQuery, Lookup,
+    RepositoryError, StoredIcp, Version,
 };
 use icp_testkit::fakes::FakeClock;
 use icp_testkit::fixtures::{id, user};
@@ -181,7 +179,7 @@ impl Busy {
         let Ok(Lookup::Found(stored)) = self.database.get(id, &root).await else { return };
         let before = icp(&stored);
         let after = Icp { description: Some(format!("{left} to come")), ..before.clone() };
-        self.database.update(&IcpChange::between(&before, after), stored.version).await.expect("it writes");
+        self.database.replace(&IcpChange::between(&before, after), stored.version).await.expect("it writes");
     }
 }
 
@@ -191,45 +189,36 @@ impl IcpReader for Busy {
         self.database.list(query).await
     }
 
-    async fn list_version(&self, query: &ListQuery) -> Result<ListVersion, RepositoryError> {
-        self.database.list_version(query).await
-    }
-
     async fn get(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<StoredIcp>, RepositoryError> {
         self.database.get(id, scope).await
-    }
-
-    async fn version(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<Version>, RepositoryError> {
-        self.database.version(id, scope).await
     }
 }
 
 #[async_trait]
 impl IcpRepository for Busy {
-    async fn create(&self, document: &IcpDocument) -> Result<Version, RepositoryError> {
-        self.database.create(document).await
+    async fn insert(
+        &self,
+        document: &IcpDocument,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Creation, RepositoryError> {
+        match key {
+            Some(_) => Ok(Creation::InProgress),
+            None => self.database.insert(document, None).await,
+        }
     }
 
-    async fn create_once(&self, _: &IcpDocument, _: &IdempotencyKey) -> Result<Creation, RepositoryError> {
-        Ok(Creation::InProgress)
-    }
-
-    async fn update(
+    async fn replace(
         &self,
         change: &IcpChange,
         expected: Version,
     ) -> Result<Option<Version>, RepositoryError> {
         self.interfere(change.id()).await;
-        self.database.update(change, expected).await
+        self.database.replace(change, expected).await
     }
 
     async fn delete(&self, id: IcpId, expected: Version) -> Result<bool, RepositoryError> {
         self.interfere(id).await;
         self.database.delete(id, expected).await
-    }
-
-    async fn remove_expired_keys(&self, now: Timestamp) -> Result<u64, RepositoryError> {
-        self.database.remove_expired_keys(now).await
     }
 }
 
@@ -245,7 +234,7 @@ fn busy(times: u32) -> Fixture {
 }
 
 #[tokio::test]
-async fn a_patch_is_made_anew_on_what_came_in_between() {
+async fn patch_is_repeated_on_newer_version() {
     let fixture = busy(3);
     let id = fixture.created().await.id;
     let patched = fixture.icps.update(&ada(), id, patch(r#"{"name": "after"}"#), None).await;
@@ -274,7 +263,7 @@ async fn a_delete_is_tried_again_and_one_of_a_named_version_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_never_comes_through_is_told_so() {
+async fn endless_contention_is_reported() {
     let fixture = busy(u32::MAX);
     let id = fixture.created().await.id;
     let patched = fixture.icps.update(&ada(), id, patch(r#"{"name": "after"}"#), None).await;
@@ -285,17 +274,18 @@ async fn who_never_comes_through_is_told_so() {
     assert!(matches!(created, Err(Refusal::KeyInUse)), "{created:?}");
 }
 
-mod reading_from_a_copy {
+mod replica {
     use super::*;
-    use crate::icps::ReadCopy;
+    use crate::icps::Replica;
 
     const WHILE: Duration = Duration::from_secs(10);
 
-    /// A copy that receives nothing.
-    fn with_stale_copy() -> Fixture {
+    /// A replica that receives nothing.
+    fn with_stale_replica() -> Fixture {
         let fixture = fixture();
-        let copy = ReadCopy::new(Arc::new(InMemoryDatabase::default()), WHILE);
-        Fixture { icps: fixture.icps.reading_from(Some(copy)), clock: fixture.clock }
+        let replica = Replica::new(Arc::new(InMemoryDatabase::default()), WHILE);
+        let primary = fixture.icps.repository.clone();
+        Fixture { icps: fixture.icps.for_worker(primary, Some(replica)), clock: fixture.clock }
     }
 
     async fn count(fixture: &Fixture, caller: &Caller) -> usize {
@@ -307,8 +297,8 @@ mod reading_from_a_copy {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_has_written_finds_it_and_others_read_the_copy() {
-        let fixture = with_stale_copy();
+    async fn writer_reads_primary_and_others_replica() {
+        let fixture = with_stale_replica();
         let body = r#"{"name": "A", "leadProviderCriteria": [], "userIds": ["user_eve"]}"#;
         let created = fixture.icps.create(&ada(), new(body)).await.expect("it is created");
         assert!(matches!(fixture.icps.get(&ada(), created.id, None).await, Ok(Fetched::Icp(_))));
@@ -316,12 +306,12 @@ mod reading_from_a_copy {
         assert_eq!(count(&fixture, &Caller::user(user("user_eve"))).await, 0);
 
         tokio::time::advance(WHILE).await;
-        assert_eq!(count(&fixture, &ada()).await, 0, "by now the copy should have it");
+        assert_eq!(count(&fixture, &ada()).await, 0, "by now the replica should have it");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_a_change_goes_by_is_never_the_copy() {
-        let fixture = with_stale_copy();
+    async fn change_never_depends_on_replica() {
+        let fixture = with_stale_replica();
         let created = fixture.icps.create(&ada(), new(SMB)).await.expect("it is created");
         tokio::time::advance(WHILE).await;
         let change = patch(r#"{"name": "B"}"#);

@@ -2,9 +2,9 @@ use std::sync::Arc;
 
 use icp_domain::{Caller, Icp, IcpChange, IcpId, IcpPatch, Rules, Timestamp};
 use icp_ports::{StoredIcp, Version};
-use tokio::time::{Instant, sleep};
 
-use super::{IcpService, Known, PATIENCE, Refusal, TRY_AGAIN, found};
+use super::contention::Contention;
+use super::{IcpService, Known, Refusal, found};
 use crate::offload;
 
 impl IcpService {
@@ -22,7 +22,7 @@ impl IcpService {
     ) -> Result<StoredIcp, Refusal> {
         let patch = Arc::new(patch);
         let _writing = self.writing(caller);
-        let deadline = Instant::now() + PATIENCE;
+        let mut contention = Contention::new();
         loop {
             let stored = found(self.repository.get(id, &caller.access_scope()).await?)?;
             if only.is_some_and(|only| !only.contains(&stored.version)) {
@@ -37,13 +37,10 @@ impl IcpService {
             let Some(change) = revision.map_err(Refusal::Internal)?? else {
                 return Ok(Arc::unwrap_or_clone(stored));
             };
-            if let Some(version) = self.repository.update(&change, stored.version).await? {
+            if let Some(version) = self.repository.replace(&change, stored.version).await? {
                 return Ok(StoredIcp { id, version, json: change.into_document().into_json() });
             }
-            if Instant::now() >= deadline {
-                return Err(Refusal::Contended);
-            }
-            sleep(TRY_AGAIN).await;
+            contention.wait().await?;
         }
     }
 }

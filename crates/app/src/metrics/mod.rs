@@ -1,13 +1,12 @@
 //! What the service counts and measures, for Prometheus (in the text format of OpenMetrics).
 
-mod gathered;
 mod labels;
 mod process;
+mod readings;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use icp_ports::HealthCheck;
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -16,8 +15,9 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-use gathered::Gathered;
 use labels::{OperationLabels, RefusalLabels, RequestLabels, VerdictLabels};
+use readings::Readings;
+pub(crate) use readings::{Reading, Source, Value};
 
 /// From 0.2 milliseconds to 10 seconds.
 const BUCKETS: [f64; 15] =
@@ -52,8 +52,8 @@ impl std::fmt::Debug for Metrics {
 }
 
 impl Metrics {
-    /// Nothing counted yet. What `sources` say of themselves is asked for whenever somebody looks.
-    pub(crate) fn new(sources: Vec<Arc<dyn HealthCheck>>) -> Self {
+    /// Creates the metrics. The readings of `sources` are taken for each scrape.
+    pub(crate) fn new(sources: Vec<Source>) -> Self {
         let requests = Family::new_with_constructor((|| Histogram::new(BUCKETS)) as fn() -> Histogram);
         let operations = Family::new_with_constructor((|| Histogram::new(BUCKETS)) as fn() -> Histogram);
         let (in_flight, sign_ins) = (Gauge::default(), Family::default());
@@ -73,12 +73,12 @@ impl Metrics {
         registry.register("sign_ins", "Whether requests were signed in, and why not", sign_ins.clone());
         registry.register(
             "database_operation_duration_seconds",
-            "Operations of the database, the wait for a turn included",
+            "Operations of the database, the wait for a connection included",
             operations.clone(),
         );
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "Which version this is", build);
-        registry.register_collector(Box::new(Gathered(sources)));
+        registry.register_collector(Box::new(Readings(sources)));
         process::register(registry.sub_registry_with_prefix("process"));
         Self(Arc::new(Inner { registry, requests, in_flight, refused, sign_ins, operations }))
     }

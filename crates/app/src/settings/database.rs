@@ -33,8 +33,6 @@ pub struct ServedDatabase {
     pub url: SecretString,
     /// A file with the password.
     pub password_file: Option<PathBuf>,
-    /// Whether statements are prepared.
-    pub prepared_statements: bool,
     /// For connecting to one host.
     pub connect_timeout: Duration,
     /// For a read or a write.
@@ -65,7 +63,6 @@ pub(super) struct Raw {
     password_file: Option<PathBuf>,
     max_connections: usize,
     migrate: bool,
-    prepared_statements: bool,
     connect_timeout_seconds: u64,
     statement_timeout_seconds: u64,
     acquire_timeout_milliseconds: u64,
@@ -122,7 +119,6 @@ impl TryFrom<Raw> for ServedDatabase {
         Ok(Self {
             url: raw.url.into(),
             password_file: raw.password_file,
-            prepared_statements: raw.prepared_statements,
             connect_timeout: Duration::from_secs(raw.connect_timeout_seconds),
             statement_timeout: Duration::from_secs(raw.statement_timeout_seconds),
             acquire_timeout: Duration::from_millis(raw.acquire_timeout_milliseconds),

@@ -1,11 +1,13 @@
 use std::net::IpAddr;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::SettingsError;
+
+const KILOBYTE: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
 
 /// The HTTP server.
 #[derive(Debug)]
@@ -26,10 +28,10 @@ pub struct ServerSettings {
     pub cors_origins: Vec<String>,
     /// How many requests may be at work; more are turned away.
     pub max_in_flight: usize,
-    /// How much of an answer is held at once, in bytes.
-    pub answer_buffer: usize,
-    /// How much is kept of lists that were read, in bytes.
-    pub list_memory: usize,
+    /// How much of a response is buffered, in bytes.
+    pub response_buffer: NonZeroUsize,
+    /// The size of the list cache, in bytes. 0 turns it off.
+    pub list_cache: usize,
     /// How many requests each user may send; as many as they like when it is not set.
     pub requests_per_minute: Option<NonZeroU32>,
 }
@@ -44,6 +46,12 @@ pub struct TlsFiles {
 }
 
 impl ServerSettings {
+    /// Returns the number of workers: as many as there are cores, unless it is set.
+    pub fn workers(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        self.workers.unwrap_or_else(cores)
+    }
+
     pub(super) fn is_loopback(&self) -> bool {
         let address = self.host.trim_start_matches('[').trim_end_matches(']');
         self.host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
@@ -63,8 +71,8 @@ pub(super) struct Raw {
     #[serde(default)]
     cors_origins: Vec<String>,
     max_in_flight: usize,
-    answer_buffer_kilobytes: usize,
-    list_memory_kilobytes: usize,
+    response_buffer_kilobytes: NonZeroUsize,
+    list_cache_kilobytes: usize,
     requests_per_minute: Option<NonZeroU32>,
 }
 
@@ -91,8 +99,8 @@ impl TryFrom<Raw> for ServerSettings {
             tls,
             cors_origins: raw.cors_origins,
             max_in_flight: raw.max_in_flight,
-            answer_buffer: raw.answer_buffer_kilobytes * 1024,
-            list_memory: raw.list_memory_kilobytes * 1024,
+            response_buffer: raw.response_buffer_kilobytes.saturating_mul(KILOBYTE),
+            list_cache: raw.list_cache_kilobytes * 1024,
             requests_per_minute: raw.requests_per_minute,
         })
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use icp_testkit::postgres::{Server, ServerOptions};
+use icp_test_postgres::{Server, ServerOptions};
 use tokio::time::sleep;
 
 use crate::ledger::{Writer, assert_no_errors_before, settle, write_during};
@@ -54,7 +54,7 @@ async fn nothing_is_lost_or_half_when_the_service_is_killed_over_sqlite() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_or_half_when_the_service_is_killed_over_postgresql() {
-    let database = icp_testkit::postgres::shared().database();
+    let database = icp_test_postgres::shared().database();
     survives_being_killed(Setup::new().with("ICP__DATABASE__URL", database.url())).await;
 }
 

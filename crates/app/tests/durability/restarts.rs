@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use icp_testkit::postgres::{self, Server, ServerOptions};
+use icp_test_postgres::{self as postgres, Server, ServerOptions};
 use serde_json::Value;
 use tokio::time::sleep;
 

@@ -4,8 +4,8 @@ use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
 use flate2::read::GzDecoder;
+use icp_test_postgres::Server;
 use icp_testkit::fixtures::{IcpBuilder, icp, id};
-use icp_testkit::postgres::Server;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ fn array(records: impl Iterator<Item = IcpBuilder>) -> String {
 }
 
 fn in_parts(setup: Setup) -> Setup {
-    with_shared_key(setup).with("ICP__SERVER__ANSWER_BUFFER_KILOBYTES", "32")
+    with_shared_key(setup).with("ICP__SERVER__RESPONSE_BUFFER_KILOBYTES", "32")
 }
 
 #[tokio::test]
@@ -113,7 +113,7 @@ async fn measured(service: &Service, name: &str) -> f64 {
 }
 
 const MEMORY: &str = "icp_process_resident_memory_bytes";
-const UNDER_WAY: &str = r#"icp_database_statements_in_flight{use="long reads"}"#;
+const IN_USE: &str = r#"icp_database_connections{state="in_use"}"#;
 
 /// As many as have this many bytes together, of 10 kB each.
 fn records_of(bytes: u128) -> impl Iterator<Item = IcpBuilder> {
@@ -149,19 +149,19 @@ async fn read_slowly(service: &Service, bytes: u128) {
 }
 
 #[tokio::test]
-async fn who_reads_slowly_holds_neither_memory_nor_connection() {
+async fn slow_client_holds_neither_memory_nor_connection() {
     on_both(async |service| read_slowly(service, 80_000_000).await).await;
-    let database = icp_testkit::postgres::shared().database();
+    let database = icp_test_postgres::shared().database();
     let service = with_shared_key(Setup::new().with("ICP__DATABASE__URL", database.url())).start();
     service.hold(records_of(40_000_000));
     let mut answer = service.user("user_ada").getting(LIST).send().await.expect("it answers");
     answer.chunk().await.expect("it goes on").expect("it begins");
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert!(measured(&service, UNDER_WAY).await < 1.0, "no statement waits for the reader");
+    assert!(measured(&service, IN_USE).await < 1.0, "no statement waits for the reader");
 }
 
 #[tokio::test]
-async fn a_list_whose_database_goes_breaks_off_and_does_not_seem_whole() {
+async fn list_breaks_off_when_database_fails() {
     let database = Server::start().expect("it starts");
     let url = database.url("postgres");
     let service = with_shared_key(Setup::new().with("ICP__DATABASE__URL", &url)).start();
@@ -182,19 +182,20 @@ async fn a_list_whose_database_goes_breaks_off_and_does_not_seem_whole() {
 }
 
 #[tokio::test]
-async fn who_hangs_up_in_the_middle_of_a_list_leaves_nothing_behind() {
+async fn abandoned_long_lists_leave_nothing_behind() {
     on_both(async |service| {
         service.hold(records_of(40_000_000));
         let ada = service.user("user_ada");
         let before = measured(service, "icp_process_open_fds").await;
-        for _ in 0..20 {
+        for _ in 0..100 {
             let mut socket = service.connect();
             let head =
                 format!("GET {LIST} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\r\n", ada.token);
             socket.write_all(head.as_bytes()).expect("it is sent");
             socket.read_exact(&mut [0; 1_000]).expect("it begins");
         }
-        let gone = async || measured(service, "icp_process_open_fds").await < before + 10.0;
+        // Connections to the database open their own, and stay.
+        let gone = async || measured(service, "icp_process_open_fds").await < before + 50.0;
         assert!(crate::support::eventually(Duration::from_secs(20), gone).await);
         ada.ask("limit=10").await.ok();
     })

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use icp_testkit::postgres::Server;
+use icp_test_postgres::Server;
 use tokio::time::sleep;
 
 use crate::support::{LIST, Service, Setup, client};

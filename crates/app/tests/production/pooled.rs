@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use icp_test_postgres::{Pooler, Server};
 use icp_testkit::fixtures::EXAMPLE_LIST;
-use icp_testkit::postgres::{Pooler, Server};
 use reqwest::Method;
 use serde_json::json;
 

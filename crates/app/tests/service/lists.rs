@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
+use icp_test_postgres as postgres;
 use icp_testkit::fixtures::{EXAMPLE_LIST, icp};
-use icp_testkit::postgres;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, LIST, Service, Setup, client, stderr};

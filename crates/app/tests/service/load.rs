@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use icp_testkit::postgres::Server;
+use icp_test_postgres::Server;
 
 use crate::support::{LIST, Setup};
 

@@ -1,6 +1,6 @@
 //! No secret reaches the log, at any level.
 
-use icp_testkit::postgres;
+use icp_test_postgres as postgres;
 
 use crate::support::{Answer, LIST, Setup, client};
 

@@ -1,6 +1,6 @@
 //! `GET /metrics`.
 
-use icp_testkit::postgres;
+use icp_test_postgres as postgres;
 
 use crate::support::{LIST, Service, Setup, refusal};
 
@@ -35,8 +35,9 @@ async fn what_happens_is_counted() {
         r#"icp_sign_ins_total{verdict="wrong_algorithm"} 1"#,
         r#"icp_database_operation_duration_seconds_count{operation="list",outcome="ok"} 1"#,
         r#"icp_database_operation_duration_seconds_count{operation="get",outcome="ok"} 1"#,
-        r#"icp_database_connections{use="reads"} "#,
-        r#"icp_database_statements_in_flight{use="writes"} 0"#,
+        r#"icp_database_connections{state="open"} "#,
+        r#"icp_database_connections{state="in_use"} 0"#,
+        r#"icp_database_connections{state="max"} 8"#,
         r#"icp_build_info{version=""#,
         "icp_process_resident_memory_bytes ",
         "icp_process_open_fds ",
@@ -97,7 +98,7 @@ async fn dashboards_and_alerts_name_what_there_is() {
                 .find_map(|end| name.strip_suffix(end));
             let family = family.unwrap_or(name);
             // These appear when they are first needed.
-            let later = ["icp_key_set_age_seconds", "icp_read_copy_used"];
+            let later = ["icp_key_set_age_seconds", "icp_replica_used"];
             let is_there = there.contains(&format!("# TYPE {family} ")) || later.contains(&family);
             assert!(is_there, "{file} names {name}, which there is not:\n{there}");
             named += 1;

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use icp_test_postgres::{Database, Server};
 use icp_testkit::fixtures::EXAMPLE_LIST;
-use icp_testkit::postgres::{Database, Server};
 
 use crate::support::{LIST, Service, Setup, eventually};
 

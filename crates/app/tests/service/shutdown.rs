@@ -42,7 +42,7 @@ async fn is_not_ready_before_it_is_deaf() {
 #[tokio::test(flavor = "multi_thread")]
 async fn finishes_what_is_in_flight() {
     // A database that hangs keeps the request in flight for as long as it is wanted.
-    let server = icp_testkit::postgres::Server::start().expect("PostgreSQL starts");
+    let server = icp_test_postgres::Server::start().expect("PostgreSQL starts");
     let database = server.database().expect("a database");
     let mut service = Setup::new()
         .with("ICP__SERVER__DRAIN_SECONDS", "0")
@@ -66,7 +66,7 @@ async fn finishes_what_is_in_flight() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_signal_ends_it_at_once() {
-    let server = icp_testkit::postgres::Server::start().expect("PostgreSQL starts");
+    let server = icp_test_postgres::Server::start().expect("PostgreSQL starts");
     let database = server.database().expect("a database");
     let mut service = Setup::new()
         .with("ICP__SERVER__DRAIN_SECONDS", "0")

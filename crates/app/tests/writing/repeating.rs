@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use icp_testkit::postgres;
+use icp_test_postgres as postgres;
 use reqwest::Method;
 use reqwest::header::HeaderValue;
 use serde_json::json;

@@ -9,6 +9,11 @@ use super::support::{FULL, at, patched, stored};
 const EXAMPLE: &str = include_str!("../../../../docs/contract/example-list-icps.json");
 
 #[test]
+fn fixture_is_example_of_reference() {
+    assert_eq!(icp_testkit::fixtures::EXAMPLE_LIST, EXAMPLE);
+}
+
+#[test]
 fn the_example_of_the_contract_reads_strictly_and_comes_back_equal() {
     let mut count = 0;
     for element in Json::parse(EXAMPLE).unwrap().elements() {

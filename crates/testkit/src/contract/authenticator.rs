@@ -1,15 +1,20 @@
-//! What every authenticator must do.
+//! The contract of [`Authenticator`].
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use icp_domain::Caller;
-use icp_ports::{AuthenticationError, Authenticator, Credentials, Health};
+use icp_ports::{AuthenticationError, Authenticator, Health};
 use libtest_mimic::Trial;
 
-use super::support::trial;
+use super::trial::trials;
+use crate::fakes::FakeCredentials;
 use crate::fixtures::user;
 
-/// What the authenticator suite tests: an authenticator, and a way to sign somebody in at it.
+const LIMIT: Duration = Duration::from_secs(5);
+const HEALTH_LIMIT: Duration = Duration::from_secs(3);
+
+/// The authenticator that a suite tests, and a way to sign users in.
 pub struct SignIn {
     authenticator: Arc<dyn Authenticator>,
     authorization: AuthorizationOf,
@@ -18,7 +23,7 @@ pub struct SignIn {
 type AuthorizationOf = Box<dyn Fn(&Caller) -> Vec<u8> + Send + Sync>;
 
 impl SignIn {
-    /// `authorization` gives the value of the `Authorization` header with which a caller is signed in.
+    /// A subject. `authorization` returns the value of the `Authorization` header that signs a caller in.
     pub fn new(
         authenticator: impl Authenticator + 'static,
         authorization: impl Fn(&Caller) -> Vec<u8> + Send + Sync + 'static,
@@ -26,12 +31,28 @@ impl SignIn {
         Self { authenticator: Arc::new(authenticator), authorization: Box::new(authorization) }
     }
 
-    async fn ask(&self, lines: &[&[u8]]) -> Result<Caller, AuthenticationError> {
-        self.authenticator.authenticate(Credentials { authorization: lines, ..Credentials::default() }).await
+    /// Authenticates a request with these `Authorization` lines.
+    async fn authenticate(&self, lines: &[&[u8]]) -> Result<Caller, AuthenticationError> {
+        let credentials = lines.iter().fold(FakeCredentials::default(), |credentials, line| {
+            credentials.with_header("authorization", *line)
+        });
+        self.authenticate_with(&credentials).await
+    }
+
+    async fn authenticate_with(&self, credentials: &FakeCredentials) -> Result<Caller, AuthenticationError> {
+        let start = Instant::now();
+        let result = self.authenticator.authenticate(credentials).await;
+        assert!(start.elapsed() < LIMIT, "authenticate took {:?}", start.elapsed());
+        result
     }
 
     fn line(&self, caller: &Caller) -> Vec<u8> {
         (self.authorization)(caller)
+    }
+
+    async fn assert_unauthenticated(&self, lines: &[&[u8]]) {
+        let result = self.authenticate(lines).await;
+        assert!(matches!(result, Err(AuthenticationError::Unauthenticated(_))), "{lines:?} gave {result:?}");
     }
 }
 
@@ -41,71 +62,83 @@ impl std::fmt::Debug for SignIn {
     }
 }
 
-/// The suite of `Authenticator`: a trial for each case, and a fresh subject from `make` for each trial.
-pub fn authenticator<F>(name: &str, make: impl Fn() -> F + Clone + Send + 'static) -> Vec<Trial>
-where
-    F: Future<Output = SignIn> + Send,
-{
-    macro_rules! trials {
-        ($($case:ident),+ $(,)?) => {
-            vec![$(trial(format!("{name}::{}", stringify!($case)), make.clone(), $case)),+]
-        };
-    }
+/// The suite of [`Authenticator`]. `make` returns an authenticator that has everything that it needs.
+pub fn authenticator(name: &str, make: impl AsyncFn() -> SignIn + Clone + Send + 'static) -> Vec<Trial> {
     trials![
-        tells_who_is_signed_in,
-        tells_it_again,
-        tells_admins_apart,
-        nobody_is_signed_in_without_credentials,
-        nobody_is_signed_in_by_two_header_lines,
-        any_changed_byte_is_refused_or_changes_nothing,
-        any_bytes_are_refused,
-        tells_many_apart_at_once,
-        is_healthy,
+        name, make, |subject| subject;
+        returns_signed_in_user,
+        returns_user_again_for_repeated_token,
+        distinguishes_admins_from_users,
+        accepts_tokens_of_reads_and_writes,
+        request_without_credentials_is_unauthenticated,
+        two_authorization_lines_are_unauthenticated,
+        changed_byte_does_not_change_user,
+        odd_bytes_are_unauthenticated_without_panic,
+        odd_bytes_in_other_headers_do_not_panic,
+        concurrent_requests_get_their_own_user,
+        health_is_ok,
     ]
+}
+
+/// The suite of an [`Authenticator`] that cannot reach something that it needs, such as its key server, and never could.
+///
+/// `make` returns such an authenticator. An authenticator that needs nothing does not run this suite.
+pub fn authenticator_outage(
+    name: &str,
+    make: impl AsyncFn() -> SignIn + Clone + Send + 'static,
+) -> Vec<Trial> {
+    trials![name, make, |subject| subject; good_token_is_unavailable_during_outage, health_is_unavailable_during_outage]
 }
 
 fn ada() -> Caller {
     Caller::user(user("user_ada"))
 }
 
-async fn tells_who_is_signed_in(subject: SignIn) {
-    assert_eq!(subject.ask(&[&subject.line(&ada())]).await.expect("signed in"), ada());
+async fn returns_signed_in_user(subject: SignIn) {
+    assert_eq!(subject.authenticate(&[&subject.line(&ada())]).await.expect("must be signed in"), ada());
 }
 
-async fn tells_it_again(subject: SignIn) {
+async fn returns_user_again_for_repeated_token(subject: SignIn) {
     let line = subject.line(&ada());
     for _ in 0..3 {
-        assert_eq!(subject.ask(&[&line]).await.expect("signed in"), ada());
+        assert_eq!(subject.authenticate(&[&line]).await.expect("must be signed in"), ada());
     }
 }
 
-async fn tells_admins_apart(subject: SignIn) {
+async fn distinguishes_admins_from_users(subject: SignIn) {
     let admin = Caller::admin(user("user_root"));
-    assert_eq!(subject.ask(&[&subject.line(&admin)]).await.expect("signed in"), admin);
-    assert_eq!(subject.ask(&[&subject.line(&ada())]).await.expect("signed in"), ada());
+    assert_eq!(subject.authenticate(&[&subject.line(&admin)]).await.expect("must be signed in"), admin);
+    assert_eq!(subject.authenticate(&[&subject.line(&ada())]).await.expect("must be signed in"), ada());
 }
 
-async fn nobody_is_signed_in_without_credentials(subject: SignIn) {
-    refused(&subject, &[]).await;
-    refused(&subject, &[b""]).await;
+async fn accepts_tokens_of_reads_and_writes(subject: SignIn) {
+    let read = FakeCredentials::default().with_header("authorization", subject.line(&ada()));
+    for credentials in [read.clone(), read.changing_state()] {
+        assert_eq!(subject.authenticate_with(&credentials).await.expect("must be signed in"), ada());
+    }
 }
 
-async fn nobody_is_signed_in_by_two_header_lines(subject: SignIn) {
+async fn request_without_credentials_is_unauthenticated(subject: SignIn) {
+    subject.assert_unauthenticated(&[]).await;
+    subject.assert_unauthenticated(&[b""]).await;
+}
+
+async fn two_authorization_lines_are_unauthenticated(subject: SignIn) {
     let line = subject.line(&ada());
-    refused(&subject, &[&line, &line]).await;
-    refused(&subject, &[&line, b"Basic dTpw"]).await;
+    subject.assert_unauthenticated(&[&line, &line]).await;
+    subject.assert_unauthenticated(&[&line, b"Basic dTpw"]).await;
 }
 
-async fn any_changed_byte_is_refused_or_changes_nothing(subject: SignIn) {
+async fn changed_byte_does_not_change_user(subject: SignIn) {
     let line = subject.line(&ada());
-    subject.ask(&[&line]).await.expect("signed in");
+    subject.authenticate(&[&line]).await.expect("must be signed in");
     for at in 0..line.len() {
         let mut changed = line.clone();
         if let Some(byte) = changed.get_mut(at) {
             *byte ^= 1;
         }
-        // The scheme's case may change; nobody else may be signed in by a change.
-        match subject.ask(&[&changed]).await {
+        // The scheme is case-insensitive, so a changed byte can be valid.
+        match subject.authenticate(&[&changed]).await {
             Ok(caller) => assert_eq!(caller, ada(), "after a change of byte {at}"),
             Err(AuthenticationError::Unauthenticated(_)) => {}
             Err(AuthenticationError::Unavailable(error)) => panic!("byte {at}: {error}"),
@@ -113,9 +146,8 @@ async fn any_changed_byte_is_refused_or_changes_nothing(subject: SignIn) {
     }
 }
 
-async fn any_bytes_are_refused(subject: SignIn) {
-    let long = vec![b'x'; 100_000];
-    let garbage: [&[u8]; 12] = [
+fn odd_values() -> Vec<Vec<u8>> {
+    let odd: [&[u8]; 11] = [
         b"Bearer",
         b"Bearer ",
         b"Bearer  x",
@@ -127,37 +159,59 @@ async fn any_bytes_are_refused(subject: SignIn) {
         b"\0\0\0",
         b"Bearer \0",
         b"\xf0\x9f\xa6\x80",
-        &long,
     ];
-    for line in garbage {
-        refused(&subject, &[line]).await;
+    odd.into_iter().map(<[u8]>::to_vec).chain([vec![b'x'; 100_000]]).collect()
+}
+
+async fn odd_bytes_are_unauthenticated_without_panic(subject: SignIn) {
+    for value in odd_values() {
+        subject.assert_unauthenticated(&[&value]).await;
     }
 }
 
-async fn tells_many_apart_at_once(subject: SignIn) {
+async fn odd_bytes_in_other_headers_do_not_panic(subject: SignIn) {
+    for name in ["cookie", "origin", "host", "x-forwarded-for"] {
+        for value in odd_values() {
+            let credentials = FakeCredentials::default().with_header(name, value).changing_state();
+            let result = subject.authenticate_with(&credentials).await;
+            assert!(matches!(result, Err(AuthenticationError::Unauthenticated(_))), "{name} gave {result:?}");
+        }
+    }
+}
+
+async fn concurrent_requests_get_their_own_user(subject: SignIn) {
     let subject = Arc::new(subject);
-    let requests: Vec<_> = (0..40)
+    let tasks: Vec<_> = (0..40)
         .map(|number| {
             let subject = Arc::clone(&subject);
             tokio::spawn(async move {
                 let caller = Caller::user(user(&format!("user_{number}")));
                 let line = subject.line(&caller);
                 for _ in 0..5 {
-                    assert_eq!(subject.ask(&[&line]).await.expect("signed in"), caller);
+                    assert_eq!(subject.authenticate(&[&line]).await.expect("must be signed in"), caller);
                 }
             })
         })
         .collect();
-    for request in requests {
-        request.await.expect("each is who they are");
+    for task in tasks {
+        task.await.expect("a task panicked");
     }
 }
 
-async fn is_healthy(subject: SignIn) {
+async fn health_is_ok(subject: SignIn) {
     assert_eq!(subject.authenticator.health().await, Health::Ok);
 }
 
-async fn refused(subject: &SignIn, lines: &[&[u8]]) {
-    let result = subject.ask(lines).await;
-    assert!(matches!(result, Err(AuthenticationError::Unauthenticated(_))), "{lines:?} gave {result:?}");
+async fn good_token_is_unavailable_during_outage(subject: SignIn) {
+    let line = subject.line(&ada());
+    for _ in 0..2 {
+        let result = subject.authenticate(&[&line]).await;
+        assert!(matches!(result, Err(AuthenticationError::Unavailable(_))), "{result:?}");
+    }
+}
+
+async fn health_is_unavailable_during_outage(subject: SignIn) {
+    let start = Instant::now();
+    assert_eq!(subject.authenticator.health().await, Health::Unavailable);
+    assert!(start.elapsed() < HEALTH_LIMIT, "health took {:?}", start.elapsed());
 }

@@ -1,17 +1,17 @@
-//! A database in memory.
+//! An in-memory adapter of the repository port.
 
+mod import_export;
 mod list;
 mod repository;
-mod transfer;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use icp_domain::{IcpDocument, IcpId, Timestamp, UserId};
-use icp_ports::{Health, HealthCheck, MigrationReport, Schema, SchemaError, StoredIcp, Version};
+use icp_ports::{Health, HealthCheck, StoredIcp, Version};
 
-/// All ports of a storage, in memory. Clones share what they hold.
+/// An in-memory database. Clones share their data.
 #[derive(Clone, Debug, Default)]
 pub struct InMemoryDatabase(Arc<RwLock<State>>);
 
@@ -19,11 +19,11 @@ pub struct InMemoryDatabase(Arc<RwLock<State>>);
 struct State {
     icps: BTreeMap<IcpId, (IcpDocument, Version)>,
     keys: HashMap<(UserId, String), UsedKey>,
-    /// The version that was given last, to whatever ICP.
+    /// The last version that any ICP got.
     last_version: i64,
 }
 
-/// An idempotency key, and what came of the create that it first came with.
+/// An idempotency key and the outcome of its first request.
 #[derive(Clone, Debug)]
 struct UsedKey {
     fingerprint: [u8; 32],
@@ -42,12 +42,16 @@ impl InMemoryDatabase {
 }
 
 impl State {
-    /// Stores a document in place of whatever has its id.
+    /// Stores a document under a new version, and replaces the document that has its ID.
     fn put(&mut self, document: IcpDocument) -> Version {
         self.last_version += 1;
         let version = Version::from(self.last_version);
         self.icps.insert(document.id(), (document, version));
         version
+    }
+
+    fn is_at(&self, id: IcpId, expected: Version) -> bool {
+        self.icps.get(&id).is_some_and(|(_, version)| *version == expected)
     }
 }
 
@@ -55,16 +59,5 @@ impl State {
 impl HealthCheck for InMemoryDatabase {
     async fn health(&self) -> Health {
         Health::Ok
-    }
-}
-
-#[async_trait]
-impl Schema for InMemoryDatabase {
-    async fn pending(&self) -> Result<Vec<String>, SchemaError> {
-        Ok(Vec::new())
-    }
-
-    async fn migrate(&self) -> Result<MigrationReport, SchemaError> {
-        Ok(MigrationReport::default())
     }
 }

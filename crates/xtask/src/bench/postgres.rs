@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use icp_testkit::postgres::{Binaries, Server, ServerOptions};
+use icp_test_postgres::{Binaries, Server, ServerOptions};
 
 use crate::install::{self, POSTGRES};
 use crate::project;

@@ -62,7 +62,7 @@ impl Programs {
 
     /// The same that keeps no list: each is read.
     pub(super) fn serve_forgetful(&self, folder: &Path, database: &str, log: &str) -> Result<Service> {
-        self.serve_with(folder, database, log, &[("ICP__SERVER__LIST_MEMORY_KILOBYTES", "0")])
+        self.serve_with(folder, database, log, &[("ICP__SERVER__LIST_CACHE_KILOBYTES", "0")])
     }
 
     fn serve_with(&self, folder: &Path, database: &str, log: &str, more: &[(&str, &str)]) -> Result<Service> {

@@ -1,20 +1,24 @@
 use super::graph::{Dependencies, Names};
 
-/// What a crate may know. A name that is misspelt in a ban bans nothing, so each layer also names what it does
-/// reach, and `icp-app` reaches whatever is banned elsewhere.
+/// What a crate may depend on.
+///
+/// A misspelt name in `never` bans nothing. So every name there must be in `reaches` of `icp-app`, which is checked.
 #[derive(Debug)]
 pub(super) struct Layer {
     pub(super) name: &'static str,
+    /// The dependencies, direct or not, that it must have.
     reaches: &'static [&'static str],
+    /// The dependencies, direct or not, that it must not have.
     never: &'static [&'static str],
-    /// The crates of the workspace that it may reach.
+    /// The crates of the workspace that it may depend on, directly or not.
     workspace: &'static [&'static str],
-    /// All that its manifest may name, where that is fixed.
+    /// The direct dependencies that it may have, if they are fixed.
     direct: Option<&'static [&'static str]>,
 }
 
 const ADAPTERS: &[&str] = &["icp-clerk", "icp-postgres", "icp-sqlite"];
 const CORE: &[&str] = &["icp-domain", "icp-ports"];
+const STORAGE: &[&str] = &["icp-domain", "icp-ports", "icp-storage"];
 const COMPOSER: &str = "icp-app";
 
 pub(super) const LAYERS: &[Layer] = &[
@@ -30,27 +34,41 @@ pub(super) const LAYERS: &[Layer] = &[
         reaches: &["async-trait", "icp-domain"],
         never: &["actix-web", "diesel", "jsonwebtoken", "reqwest", "tokio"],
         workspace: &["icp-domain"],
-        direct: Some(&["async-trait", "icp-domain"]),
+        direct: Some(&["async-trait", "icp-domain", "thiserror"]),
+    },
+    Layer {
+        name: "icp-storage",
+        reaches: &["icp-ports"],
+        never: &["actix-web", "diesel", "jsonwebtoken", "reqwest", "tokio"],
+        workspace: CORE,
+        direct: None,
     },
     Layer {
         name: "icp-testkit",
-        reaches: &["icp-ports", "libtest-mimic"],
+        reaches: &["icp-ports", "icp-storage", "libtest-mimic"],
+        never: &["actix-web", "diesel", "tokio-postgres"],
+        workspace: STORAGE,
+        direct: None,
+    },
+    Layer {
+        name: "icp-test-postgres",
+        reaches: &["tokio-postgres"],
         never: &["actix-web", "diesel"],
-        workspace: CORE,
+        workspace: &[],
         direct: None,
     },
     Layer {
         name: "icp-postgres",
         reaches: &["diesel-async", "icp-ports"],
         never: &["actix-web", "jsonwebtoken"],
-        workspace: CORE,
+        workspace: STORAGE,
         direct: None,
     },
     Layer {
         name: "icp-sqlite",
         reaches: &["diesel", "icp-ports"],
         never: &["actix-web", "jsonwebtoken"],
-        workspace: CORE,
+        workspace: STORAGE,
         direct: None,
     },
     Layer {
@@ -72,27 +90,28 @@ pub(super) const LAYERS: &[Layer] = &[
             "jsonwebtoken",
             "reqwest",
             "tokio",
+            "tokio-postgres",
         ],
         never: &[],
-        workspace: &["icp-clerk", "icp-domain", "icp-ports", "icp-postgres", "icp-sqlite"],
+        workspace: &["icp-clerk", "icp-domain", "icp-ports", "icp-postgres", "icp-sqlite", "icp-storage"],
         direct: None,
     },
     Layer {
         name: "xtask",
-        reaches: &["icp-testkit"],
+        reaches: &["icp-test-postgres"],
         never: &["actix-web", "diesel"],
-        workspace: &["icp-domain", "icp-ports", "icp-testkit"],
+        workspace: &["icp-domain", "icp-ports", "icp-test-postgres"],
         direct: None,
     },
 ];
 
-/// Crates of the workspace that no rule speaks of.
+/// Returns a fault for each crate of the workspace that has no rule.
 pub(super) fn unknown(members: &Names) -> Vec<String> {
     let without_layer = members.iter().filter(|name| LAYERS.iter().all(|layer| layer.name != *name));
-    without_layer.map(|name| format!("{name} has no rule: give it one")).collect()
+    without_layer.map(|name| format!("{name} has no rule: add one to LAYERS")).collect()
 }
 
-/// What a crate does that its layer does not let it do.
+/// Returns the rules of its layer that a crate breaks.
 pub(super) fn faults(layer: &Layer, found: &Dependencies, members: &Names) -> Vec<String> {
     let Layer { name, reaches, never, workspace, direct } = layer;
     let allowed = |names: &[&str], one: &str| names.contains(&one);
@@ -103,15 +122,15 @@ pub(super) fn faults(layer: &Layer, found: &Dependencies, members: &Names) -> Ve
     let missing = reaches.iter().filter(|one| !found.reached.contains(**one));
     let banned = never.iter().filter(|one| found.reached.contains(**one));
     missing
-        .map(|one| format!("{name} does not reach {one}: is it still called that?"))
+        .map(|one| format!("{name} does not reach {one}: is it renamed?"))
         .chain(
             banned.map(|one| format!("{name} reaches {one}: see `cargo tree -p {name} -e normal -i {one}`")),
         )
-        .chain(
-            inside.map(|one| format!("{name} reaches {one}, a crate of the workspace that it must not know")),
-        )
-        .chain(extra.map(|one| format!("{name} depends on {one}, which is not among what it may name")))
-        .chain(adapters.map(|one| format!("{name} names the adapter {one}: only {COMPOSER} may")))
+        .chain(inside.map(|one| format!("{name} reaches {one}, which its rule does not allow")))
+        .chain(extra.map(|one| {
+            format!("{name} depends on {one}, which its rule does not allow as a direct dependency")
+        }))
+        .chain(adapters.map(|one| format!("{name} names the adapter {one}, which only {COMPOSER} may do")))
         .collect()
 }
 
@@ -142,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crate_that_keeps_to_its_layer_has_no_faults() {
+    fn crate_within_its_rules_has_no_faults() {
         assert_eq!(found(&["domain", "serde"], &["domain"], &["domain", "proptest"]), [""; 0]);
     }
 
@@ -150,7 +169,7 @@ mod tests {
     fn each_broken_rule_is_reported() {
         one_fault(&found(&[], &[], &[]), "does not reach domain");
         one_fault(&found(&["domain", "tokio"], &["domain"], &[]), "reaches tokio");
-        one_fault(&found(&["domain", "icp-sqlite"], &["domain"], &[]), "must not know");
+        one_fault(&found(&["domain", "icp-sqlite"], &["domain"], &[]), "reaches icp-sqlite");
         one_fault(&found(&["domain", "serde"], &["domain", "serde"], &[]), "depends on serde");
         one_fault(
             &found(&["domain"], &["domain"], &["domain", "icp-sqlite"]),
@@ -159,12 +178,12 @@ mod tests {
     }
 
     #[test]
-    fn a_crate_without_a_rule_is_reported() {
+    fn crate_without_rule_is_reported() {
         one_fault(&unknown(&names(&["icp-domain", "icp-new"])), "icp-new");
     }
 
     #[test]
-    fn whatever_is_banned_is_spelt_as_it_is_in_the_composer() {
+    fn composer_reaches_every_banned_crate() {
         let composer = LAYERS.iter().find(|layer| layer.name == COMPOSER).unwrap();
         for name in LAYERS.iter().flat_map(|layer| layer.never).chain(ADAPTERS) {
             assert!(composer.reaches.contains(name), "{name}");

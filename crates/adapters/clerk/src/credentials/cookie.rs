@@ -18,11 +18,12 @@ const SESSION: &str = "__session";
 const CLIENT_UAT: &str = "__client_uat";
 
 pub(super) fn find<'a>(
-    credentials: &Credentials<'a>,
+    credentials: &'a dyn Credentials,
     rule: &SessionCookie,
     authorized_parties: &[String],
 ) -> Result<Found<'a>, Reason> {
-    let jar = Jar(credentials.cookie);
+    let lines = credentials.header("cookie");
+    let jar = Jar(&lines);
     let pair = match rule {
         SessionCookie::Ignored => return Err(Reason::NoCredentials),
         SessionCookie::Plain => Pair::plain(jar),
@@ -30,7 +31,7 @@ pub(super) fn find<'a>(
     };
     let token = pair.session.ok_or(Reason::NoCredentials)?;
     let client_uat = pair.client_uat.and_then(positive_integer).ok_or(Reason::ClientUat)?;
-    if credentials.changes_state && !is_authorized(credentials.origin, authorized_parties) {
+    if credentials.changes_state() && !is_authorized(&credentials.header("origin"), authorized_parties) {
         return Err(Reason::CookieOrigin);
     }
     Ok(Found { token, client_uat: Some(client_uat) })
@@ -52,18 +53,18 @@ struct Pair<'a> {
 }
 
 impl<'a> Pair<'a> {
-    fn plain(jar: Jar<'a>) -> Self {
+    fn plain(jar: Jar<'_, 'a>) -> Self {
         Self { session: jar.get(SESSION), client_uat: jar.get(CLIENT_UAT) }
     }
 
-    fn suffixed(jar: Jar<'a>, suffix: &str) -> Self {
+    fn suffixed(jar: Jar<'_, 'a>, suffix: &str) -> Self {
         Self {
             session: jar.get(&format!("{SESSION}_{suffix}")),
             client_uat: jar.get(&format!("{CLIENT_UAT}_{suffix}")),
         }
     }
 
-    fn of_instance(jar: Jar<'a>, key: &PublishableKey) -> Self {
+    fn of_instance(jar: Jar<'_, 'a>, key: &PublishableKey) -> Self {
         let plain = Self::plain(jar);
         let suffixed = Self::suffixed(jar, key.cookie_suffix());
         if uses_suffixed(plain, suffixed, key.host()) { suffixed } else { plain }

@@ -3,9 +3,9 @@
 /// Bytes, not text: what stands in somebody else's cookie must not cost ours. Values are taken as they are,
 /// as RFC 6265, section 5.4, sends them: quotes are part of them, and nothing is unescaped.
 #[derive(Clone, Copy)]
-pub(super) struct Jar<'a>(pub(super) &'a [&'a [u8]]);
+pub(super) struct Jar<'lines, 'a>(pub(super) &'lines [&'a [u8]]);
 
-impl<'a> Jar<'a> {
+impl<'a> Jar<'_, 'a> {
     /// The first cookie of that name; an empty one is none.
     pub(super) fn get(self, name: &str) -> Option<&'a [u8]> {
         let mut pairs = self.0.iter().flat_map(|line| line.split(|byte| *byte == b';'));

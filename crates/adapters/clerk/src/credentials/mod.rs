@@ -21,11 +21,11 @@ pub(crate) struct Found<'a> {
 
 /// The one token that decides. Query, body and other headers never carry any.
 pub(crate) fn find<'a>(
-    credentials: &Credentials<'a>,
+    credentials: &'a dyn Credentials,
     rule: &SessionCookie,
     authorized_parties: &[String],
 ) -> Result<Found<'a>, Reason> {
-    match authorization::read(credentials.authorization)? {
+    match authorization::read(&credentials.header("authorization"))? {
         // It decides alone: whoever sends a bad one is not signed in by a cookie that came along.
         Authorization::Bearer(token) => Ok(Found { token, client_uat: None }),
         Authorization::NotBearer => cookie::find(credentials, rule, authorized_parties),

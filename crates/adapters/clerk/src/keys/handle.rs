@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use icp_ports::{Health, Measurement};
+use icp_ports::Health;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
@@ -12,7 +12,7 @@ use super::NoKey;
 use super::fetch::{Fetch, HttpFetch};
 use super::refresher::{Asker, Refresher};
 use super::rsa::RsaKey;
-use super::store::Store;
+use super::store::{KeySetStatus, Store};
 use super::url::KeySetUrl;
 
 /// Longer than a fetch can take, and shorter than the 5 s within which a caller is promised an answer.
@@ -101,8 +101,8 @@ impl KeySetHandle {
         self.store.health()
     }
 
-    pub(crate) fn measurements(&self) -> Vec<Measurement> {
-        self.store.measurements()
+    pub(crate) fn status(&self) -> KeySetStatus {
+        self.store.status()
     }
 }
 

@@ -18,12 +18,13 @@ mod url;
 
 use std::sync::Arc;
 
-use icp_ports::{Health, Measurement};
+use icp_ports::Health;
 
 pub use handle::KeySetSettings;
 pub(crate) use handle::{KeySetHandle, StartKeySetError};
 pub use pem::{InvalidPemKey, PemKey};
 pub(crate) use rsa::RsaKey;
+pub use store::KeySetStatus;
 pub use url::{InvalidKeySetUrl, KeySetUrl};
 
 /// Where the keys come from.
@@ -86,10 +87,10 @@ impl Keys {
         }
     }
 
-    pub(crate) fn measurements(&self) -> Vec<Measurement> {
+    pub(crate) fn status(&self) -> Option<KeySetStatus> {
         match self {
-            Self::Pem(_) => Vec::new(),
-            Self::Set(set) => set.measurements(),
+            Self::Pem(_) => None,
+            Self::Set(set) => Some(set.status()),
         }
     }
 }

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use icp_ports::{Health, Measured, Measurement};
+use icp_ports::Health;
 use tokio::time::Instant;
 
 use super::NoKey;
@@ -19,6 +19,17 @@ pub(super) struct Store {
     lifetime: Duration,
     succeeded: AtomicU64,
     failed: AtomicU64,
+}
+
+/// The state of a key set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeySetStatus {
+    /// Fetches that succeeded.
+    pub fetched: u64,
+    /// Fetches that failed.
+    pub failed: u64,
+    /// The age of the set in use, if there is one.
+    pub age: Option<Duration>,
 }
 
 struct Fetched {
@@ -53,24 +64,12 @@ impl Store {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn measurements(&self) -> Vec<Measurement> {
-        let fetches = |labels, counter: &AtomicU64| Measurement {
-            name: "key_set_fetches",
-            help: "Fetches of the key set",
-            labels,
-            value: Measured::Counter(counter.load(Ordering::Relaxed)),
-        };
-        let mut measurements = vec![
-            fetches(&[("outcome", "ok")], &self.succeeded),
-            fetches(&[("outcome", "failed")], &self.failed),
-        ];
-        measurements.extend(self.current.load().as_ref().map(|fetched| Measurement {
-            name: "key_set_age_seconds",
-            help: "Since the key set in use was fetched",
-            labels: &[],
-            value: Measured::Gauge(fetched.since.elapsed().as_secs_f64()),
-        }));
-        measurements
+    pub(super) fn status(&self) -> KeySetStatus {
+        KeySetStatus {
+            fetched: self.succeeded.load(Ordering::Relaxed),
+            failed: self.failed.load(Ordering::Relaxed),
+            age: self.current.load().as_ref().map(|fetched| fetched.since.elapsed()),
+        }
     }
 
     pub(super) fn keys(&self) -> KeysByName {

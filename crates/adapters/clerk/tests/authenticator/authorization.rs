@@ -1,12 +1,12 @@
 //! Where a request may carry its token.
 
-use icp_ports::{Authenticator as _, Credentials};
+use icp_ports::Authenticator as _;
 
-use crate::support::{KEY, Verdict, accepted, claims, header, settings, start, token, verdict};
+use crate::support::{Headers, KEY, Verdict, accepted, claims, header, settings, start, token, verdict};
 
 async fn judge(authorization: &[&[u8]], cookie: &[&[u8]], origin: &[&[u8]]) -> Verdict {
-    let credentials = Credentials { authorization, cookie, origin, changes_state: false };
-    verdict(start(settings()).authenticate(credentials).await)
+    let credentials = Headers { authorization, cookie, origin, changes_state: false };
+    verdict(start(settings()).authenticate(&credentials).await)
 }
 
 fn good() -> String {

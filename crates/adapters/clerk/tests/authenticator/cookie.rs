@@ -1,9 +1,11 @@
 //! The session cookie, where it is switched on.
 
 use icp_clerk::{ClerkSettings, SessionCookie};
-use icp_ports::{Authenticator as _, Credentials};
+use icp_ports::Authenticator as _;
 
-use crate::support::{KEY, NOW, Verdict, claims, header, settings, signed_in, start, token, verdict};
+use crate::support::{
+    Headers, KEY, NOW, Verdict, claims, header, settings, signed_in, start, token, verdict,
+};
 
 /// Of clerk.example.com, which is the issuer of the tokens here.
 const PUBLISHABLE_KEY: &str = "pk_test_Y2xlcmsuZXhhbXBsZS5jb20k";
@@ -30,8 +32,8 @@ fn foreign_session() -> String {
 
 async fn judge(settings: ClerkSettings, lines: &[&str]) -> Verdict {
     let lines: Vec<_> = lines.iter().map(|line| line.as_bytes()).collect();
-    let credentials = Credentials { cookie: &lines, ..Credentials::default() };
-    verdict(start(settings).authenticate(credentials).await)
+    let credentials = Headers { cookie: &lines, ..Headers::default() };
+    verdict(start(settings).authenticate(&credentials).await)
 }
 
 /// The four cookies; an empty value leaves one out.
@@ -219,8 +221,8 @@ async fn the_client_time_is_judged_for_a_remembered_token_too() {
     let session = session("plain", NOW - 10);
     let judge = async |uat: &str| {
         let line = format!("__session={session}; __client_uat={uat}");
-        let credentials = Credentials { cookie: &[line.as_bytes()], ..Credentials::default() };
-        verdict(authenticator.authenticate(credentials).await)
+        let credentials = Headers { cookie: &[line.as_bytes()], ..Headers::default() };
+        verdict(authenticator.authenticate(&credentials).await)
     };
     assert_eq!(judge(UAT).await, signed_in("plain"));
     assert_eq!(judge("1700000000").await, Err("client_uat"), "the user has signed in anew since");
@@ -242,8 +244,8 @@ async fn what_else_is_in_the_jar_costs_nothing() {
     let session = session("plain", NOW - 10);
     let odd = b"a=\xff\xfe; \xc3=\x80; =; ;; b=\"; c; d=%; ".to_vec();
     let line = [&odd[..], format!("__session={session} ;__client_uat={UAT}").as_bytes()].concat();
-    let credentials = Credentials { cookie: &[&odd, &line], ..Credentials::default() };
-    assert_eq!(verdict(start(plain_only()).authenticate(credentials).await), signed_in("plain"));
+    let credentials = Headers { cookie: &[&odd, &line], ..Headers::default() };
+    assert_eq!(verdict(start(plain_only()).authenticate(&credentials).await), signed_in("plain"));
 }
 
 #[tokio::test]
@@ -265,8 +267,8 @@ async fn a_bearer_header_decides_alone() {
     let line = format!("__session={}; __client_uat={UAT}", session("plain", NOW - 10));
     let authenticator = start(plain_only());
     let judge = async |authorization: &[&[u8]]| {
-        let credentials = Credentials { authorization, cookie: &[line.as_bytes()], ..Credentials::default() };
-        verdict(authenticator.authenticate(credentials).await)
+        let credentials = Headers { authorization, cookie: &[line.as_bytes()], ..Headers::default() };
+        verdict(authenticator.authenticate(&credentials).await)
     };
     let good = format!("Bearer {}", session("bearer", NOW - 10));
     assert_eq!(judge(&[good.as_bytes()]).await, signed_in("bearer"));
@@ -280,8 +282,8 @@ async fn a_bearer_header_decides_alone() {
 async fn change(settings: ClerkSettings, origin: &[&[u8]]) -> Verdict {
     let line = format!("__session={}; __client_uat={UAT}", session("plain", NOW - 10));
     let cookie = [line.as_bytes()];
-    let credentials = Credentials { authorization: &[], cookie: &cookie, origin, changes_state: true };
-    verdict(start(settings).authenticate(credentials).await)
+    let credentials = Headers { authorization: &[], cookie: &cookie, origin, changes_state: true };
+    verdict(start(settings).authenticate(&credentials).await)
 }
 
 #[tokio::test]
@@ -312,7 +314,7 @@ async fn reading_by_cookie_and_changing_by_header_need_no_origin() {
     let header = format!("Bearer {}", session("bearer", NOW - 10));
     let lines = [header.as_bytes()];
     for origin in [&[][..], &[&b"https://evil.example.com"[..]]] {
-        let credentials = Credentials { authorization: &lines, cookie: &[], origin, changes_state: true };
-        assert_eq!(verdict(start(plain_only()).authenticate(credentials).await), signed_in("bearer"));
+        let credentials = Headers { authorization: &lines, cookie: &[], origin, changes_state: true };
+        assert_eq!(verdict(start(plain_only()).authenticate(&credentials).await), signed_in("bearer"));
     }
 }

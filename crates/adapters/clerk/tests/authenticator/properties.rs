@@ -3,13 +3,13 @@
 use std::sync::LazyLock;
 
 use icp_clerk::{ClerkAuthenticator, ClerkSettings, SessionCookie};
-use icp_ports::{Authenticator as _, Credentials};
+use icp_ports::Authenticator as _;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::support::{
-    KEY, UNAVAILABLE, Verdict, accepted, claims, header, seal, settings, start, token, verdict,
+    Headers, KEY, UNAVAILABLE, Verdict, accepted, claims, header, seal, settings, start, token, verdict,
 };
 
 static RUNTIME: LazyLock<Runtime> =
@@ -27,13 +27,13 @@ fn admin_by_claim() -> icp_clerk::AdminRule {
     icp_clerk::AdminRule { user_ids: Vec::new(), claim: Some("/metadata/role".parse().unwrap()) }
 }
 
-fn judge(credentials: Credentials<'_>) -> Verdict {
-    verdict(RUNTIME.block_on(AUTHENTICATOR.authenticate(credentials)))
+fn judge(credentials: Headers<'_>) -> Verdict {
+    verdict(RUNTIME.block_on(AUTHENTICATOR.authenticate(&credentials)))
 }
 
 fn judge_bearer(token: &[u8]) -> Verdict {
     let line = [b"Bearer ", token].concat();
-    judge(Credentials { authorization: &[&line], ..Credentials::default() })
+    judge(Headers { authorization: &[&line], ..Headers::default() })
 }
 
 fn is_refused(verdict: &Verdict) -> bool {
@@ -107,7 +107,7 @@ proptest! {
         }
         let (authorization, cookie, origin) = (lines(&authorization), lines(&cookie), lines(&origin));
         let credentials =
-            Credentials { authorization: &authorization, cookie: &cookie, origin: &origin, changes_state };
+            Headers { authorization: &authorization, cookie: &cookie, origin: &origin, changes_state };
         prop_assert!(is_refused(&judge(credentials)));
     }
 
@@ -121,7 +121,7 @@ proptest! {
             b"__session=", &plain[..], b"; __client_uat=", uats.0.as_bytes(),
             b"; __session_l2OS3d9k=", &suffixed, b"; __client_uat_l2OS3d9k=", uats.1.as_bytes(),
         ].concat();
-        let verdict = judge(Credentials { cookie: &[&line], ..Credentials::default() });
+        let verdict = judge(Headers { cookie: &[&line], ..Headers::default() });
         prop_assert!(is_refused(&verdict));
     }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use icp_ports::RepositoryError;
-use icp_testkit::postgres::Server;
+use icp_test_postgres::Server;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 
 use crate::support::{client, count, database, migrated, told};
@@ -64,7 +64,7 @@ async fn works(url: &str) {
 }
 
 #[tokio::test]
-async fn a_right_certificate_is_taken_and_the_connection_encrypted() {
+async fn valid_certificate_is_accepted() {
     let (server, authority) = (server().await, Authority::new());
     authority.certify(&server, "localhost", 2100);
     works(&url(&server, "verify-full", &authority)).await;
@@ -87,7 +87,7 @@ async fn a_right_certificate_is_taken_and_the_connection_encrypted() {
 }
 
 #[tokio::test]
-async fn a_certificate_of_somebody_else_is_refused() {
+async fn certificate_of_other_authority_is_refused() {
     let (server, authority) = (server().await, Authority::new());
     Authority::new().certify(&server, "localhost", 2100);
     works(&format!("{}?sslmode=require", server.url("postgres"))).await;
@@ -98,7 +98,7 @@ async fn a_certificate_of_somebody_else_is_refused() {
 }
 
 #[tokio::test]
-async fn a_certificate_for_another_name_is_refused_where_names_count() {
+async fn certificate_for_other_name_is_refused_by_verify_full() {
     let (server, authority) = (server().await, Authority::new());
     authority.certify(&server, "db.example.com", 2100);
     works(&url(&server, "verify-ca", &authority)).await;
@@ -107,7 +107,7 @@ async fn a_certificate_for_another_name_is_refused_where_names_count() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_has_expired_is_refused() {
+async fn expired_certificate_is_refused() {
     let (server, authority) = (server().await, Authority::new());
     authority.certify(&server, "localhost", 2021);
     works(&format!("{}?sslmode=require", server.url("postgres"))).await;
@@ -118,9 +118,59 @@ async fn a_certificate_that_has_expired_is_refused() {
 }
 
 #[tokio::test]
-async fn a_server_that_cannot_encrypt_is_refused_where_it_must() {
+async fn unencrypted_server_is_refused_by_require() {
     let server = server().await;
     works(&format!("{}?sslmode=prefer", server.url("postgres"))).await;
     let told = refusal(&format!("{}?sslmode=require", server.url("postgres"))).await;
     assert!(told.contains("TLS"), "{told}");
+}
+
+/// As PostgreSQL's manual makes one with OpenSSL 3.0: of version 1, for `localhost`, of an authority that is not trusted.
+#[tokio::test]
+async fn version_1_certificate_is_accepted_where_nothing_is_checked() {
+    let server = server().await;
+    server.encrypt(include_str!("version-1.crt"), include_str!("version-1.key")).expect("it is taken");
+    works(&format!("{}?sslmode=require", server.url("postgres"))).await;
+    works(&server.url("postgres")).await;
+    let question = "SELECT bool_and(ssl.ssl) FROM pg_stat_ssl ssl JOIN pg_stat_activity USING (pid)
+        WHERE application_name = 'icp'";
+    let database = database(&server.url("postgres"));
+    count(&database, "user_ada").await.expect("it reads");
+    let encrypted: Option<bool> =
+        client(&server.url("postgres")).await.query_one(question, &[]).await.expect("it answers").get(0);
+    assert_eq!(encrypted, Some(true));
+}
+
+#[tokio::test]
+async fn self_signed_certificate_is_its_own_root() {
+    let server = server().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().join("root.crt");
+    let certify = |name: &str, last_year: i32| {
+        let key = KeyPair::generate().expect("a key");
+        let mut parameters = CertificateParams::new([name.to_owned()]).expect("a name");
+        // As `openssl req -x509` makes one.
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        parameters.not_before = date_time_ymd(2020, 1, 1);
+        parameters.not_after = date_time_ymd(last_year, 1, 1);
+        let certificate = parameters.self_signed(&key).expect("it is signed");
+        std::fs::write(&root, certificate.pem()).expect("it is written");
+        server.encrypt(&certificate.pem(), &key.serialize_pem()).expect("it is taken");
+    };
+    let url = |mode: &str| {
+        let url = server.url("postgres").replace("127.0.0.1", "localhost");
+        format!("{url}?sslmode={mode}&sslrootcert={}", root.display())
+    };
+    certify("localhost", 2100);
+    works(&url("verify-ca")).await;
+    works(&url("verify-full")).await;
+    certify("db.example.com", 2100);
+    works(&url("verify-ca")).await;
+    assert!(refusal(&url("verify-full")).await.contains("not valid for name"));
+    certify("localhost", 2021);
+    crate::support::eventually("it has expired", async || {
+        count(&database(&url("verify-ca")), "user_ada").await.is_err()
+    })
+    .await;
+    assert!(refusal(&url("verify-ca")).await.contains("expired"));
 }

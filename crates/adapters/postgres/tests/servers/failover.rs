@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use icp_postgres::{Limits, PostgresDatabase, PostgresSettings};
-use icp_testkit::postgres::Server;
+use icp_test_postgres::Server;
 
 use crate::support::{count, database, eventually, migrated, store};
 
@@ -12,7 +12,7 @@ fn both(primary: &Server, standby: &Server) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn writes_go_on_at_the_standby_that_was_promoted() {
+async fn writes_continue_on_promoted_standby() {
     let primary = Server::start().expect("it starts");
     migrated(&primary.url("postgres")).await;
     let standby = primary.standby().expect("it follows");
@@ -30,7 +30,7 @@ async fn writes_go_on_at_the_standby_that_was_promoted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_has_become_a_standby_is_left() {
+async fn server_that_takes_no_writes_is_left() {
     let primary = Server::start().expect("it starts");
     migrated(&primary.url("postgres")).await;
     let other = primary.standby().expect("it follows");
@@ -52,7 +52,7 @@ async fn a_server_that_has_become_a_standby_is_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_host_that_does_not_answer_leaves_time_for_the_next() {
+async fn silent_host_leaves_time_for_next() {
     let (frozen, primary) = (Server::start().expect("it starts"), Server::start().expect("it starts"));
     migrated(&primary.url("postgres")).await;
     frozen.pause().expect("it hangs");
@@ -63,7 +63,7 @@ async fn a_host_that_does_not_answer_leaves_time_for_the_next() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_old_connection_serves_on_where_there_is_no_new_one() {
+async fn old_connection_serves_until_replaced() {
     let server = Server::start().expect("it starts");
     migrated(&server.url("postgres")).await;
     let limits = Limits { connection_lifetime: Duration::from_millis(200), ..Limits::default() };
@@ -86,4 +86,15 @@ async fn an_old_connection_serves_on_where_there_is_no_new_one() {
     for _ in 0..3 {
         count(&database, "user_ada").await.expect("the one that there is serves on");
     }
+}
+
+/// `localhost` is `::1` first, where something accepts connections and says nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_address_of_host_is_tried() {
+    let server = Server::start().expect("it starts");
+    migrated(&server.url("postgres")).await;
+    let silent = std::net::TcpListener::bind(("::1", server.port())).expect("it listens");
+    let database = database(&server.url("postgres").replace("127.0.0.1", "localhost"));
+    eventually("it connects", async || count(&database, "user_ada").await.is_ok()).await;
+    drop(silent);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use icp_postgres::{Limits, PostgresDatabase, PostgresSettings};
-use icp_testkit::postgres::Server;
+use icp_test_postgres::Server;
 
 use crate::support::{count, eventually, migrated, told};
 

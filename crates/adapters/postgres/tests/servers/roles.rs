@@ -1,7 +1,7 @@
 //! A role that may read and write, and no more, beside one that migrates.
 
-use icp_ports::Schema as _;
-use icp_testkit::postgres::Server;
+use icp_ports::Migrator as _;
+use icp_test_postgres::Server;
 
 use crate::support::{count, database, migrated, store};
 

@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 use icp_domain::{Caller, ListScope};
-use icp_ports::{IcpReader, IcpRepository as _, ListQuery, RepositoryError, Schema as _};
+use icp_ports::{IcpReader, IcpRepository as _, ListQuery, Migrator as _, RepositoryError};
 use icp_postgres::{PostgresDatabase, PostgresSettings};
 use icp_testkit::fixtures::{icp, user};
 use tokio_postgres::{Client, NoTls};
@@ -36,7 +36,7 @@ pub(crate) async fn store(
     number: u128,
     name: &str,
 ) -> Result<(), RepositoryError> {
-    database.create(&icp(number).with("userIds", [name]).document()).await.map(drop)
+    database.insert(&icp(number).with("userIds", [name]).document(), None).await.map(drop)
 }
 
 /// Waits for what comes about by itself.

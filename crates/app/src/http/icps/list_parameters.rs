@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 
 use icp_domain::{FaultCode, Timestamp, limits};
@@ -11,7 +12,7 @@ use url::form_urlencoded;
 use crate::http::problem::{ApiError, ParameterFault};
 use crate::icps::ListRequest;
 
-const LIMIT: RangeInclusive<usize> = 1..=1_000;
+const LIMIT: RangeInclusive<NonZeroUsize> = NonZeroUsize::MIN..=NonZeroUsize::new(1_000).unwrap();
 
 /// What the list is asked for, and how.
 #[derive(Debug)]
@@ -125,7 +126,7 @@ impl Reader {
         None
     }
 
-    fn limit(&mut self, name: &'static str, value: &str) -> Option<usize> {
+    fn limit(&mut self, name: &'static str, value: &str) -> Option<NonZeroUsize> {
         let detail = || format!("must be an integer from {} to {}", LIMIT.start(), LIMIT.end());
         let digits = value.strip_prefix('-').unwrap_or(value);
         if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -142,6 +143,8 @@ impl Reader {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
+
     use icp_domain::FaultCode::{Duplicate, InvalidType, InvalidValue, OutOfRange, TooLong};
     use icp_ports::{Direction, Sort};
 
@@ -171,7 +174,7 @@ mod tests {
             provider: Some("bullhorn".to_owned()),
             sort: Sort::UpdatedAt,
             direction: Direction::Descending,
-            limit: Some(1_000),
+            limit: NonZeroUsize::new(1_000),
             cursor: Some("abc".to_owned()),
         };
         assert_eq!(request(query), expected);

@@ -1,6 +1,7 @@
 //! What tools are called with.
 
 use std::borrow::Cow;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use icp_domain::{FaultCode, IcpId, limits};
@@ -18,7 +19,7 @@ use crate::http::problem::{ApiError, ParameterFault};
 use crate::icps::{Known, ListRequest};
 
 /// How many ICPs an assistant gets at once when it does not say.
-pub(super) const DEFAULT_LIMIT: usize = 50;
+pub(super) const DEFAULT_LIMIT: NonZeroUsize = NonZeroUsize::new(50).unwrap();
 
 #[derive(Deserialize)]
 struct Message<'a> {

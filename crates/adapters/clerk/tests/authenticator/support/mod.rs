@@ -78,6 +78,31 @@ pub(crate) fn accepted() -> Verdict {
     signed_in(USER)
 }
 
+/// The headers of a request.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Headers<'a> {
+    pub(crate) authorization: &'a [&'a [u8]],
+    pub(crate) cookie: &'a [&'a [u8]],
+    pub(crate) origin: &'a [&'a [u8]],
+    pub(crate) changes_state: bool,
+}
+
+impl Credentials for Headers<'_> {
+    fn header(&self, name: &str) -> Vec<&[u8]> {
+        let lines = match name {
+            "authorization" => self.authorization,
+            "cookie" => self.cookie,
+            "origin" => self.origin,
+            _ => &[],
+        };
+        lines.to_vec()
+    }
+
+    fn changes_state(&self) -> bool {
+        self.changes_state
+    }
+}
+
 pub(crate) fn verdict(outcome: Result<Caller, AuthenticationError>) -> Verdict {
     match outcome {
         Ok(caller) => Ok(caller.user_id().to_string()),
@@ -91,8 +116,8 @@ pub(crate) async fn caller(
     token: &str,
 ) -> Result<Caller, AuthenticationError> {
     let line = format!("Bearer {token}");
-    let credentials = Credentials { authorization: &[line.as_bytes()], ..Credentials::default() };
-    authenticator.authenticate(credentials).await
+    let credentials = Headers { authorization: &[line.as_bytes()], ..Headers::default() };
+    authenticator.authenticate(&credentials).await
 }
 
 /// What becomes of a token in an `Authorization` header.

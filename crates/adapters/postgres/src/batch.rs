@@ -1,0 +1,194 @@
+//! Short lists and single ICPs, for everyone who is waiting at the same time in one statement each.
+//!
+//! A short list costs less for its rows than for the statement around them: sending it, waking PostgreSQL, starting and
+//! ending it, and waking up for the answer. A batch never includes a request that arrives after its statement was sent,
+//! so each answer is a state of the database after the request.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use diesel::QueryResult;
+use diesel_async::AsyncPgConnection;
+use icp_domain::{AccessScope, IcpId, UserId};
+use icp_ports::{Conditional, IcpList, ListVersion, Lookup};
+use icp_storage::VersionCache;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+use crate::get::{Found, get};
+use crate::pool::Pool;
+use crate::server_state::{ServerState, server_state};
+use crate::short_list::{self, short_lists};
+
+/// The largest number of requests in a batch.
+const MAX_BATCH_SIZE: usize = 32;
+/// The largest number of requests that wait for the next batch.
+const MAX_QUEUED: usize = 1_024;
+/// Requests wait for no batch that takes longer. They run alone.
+const MAX_WAIT: Duration = Duration::from_millis(20);
+
+/// Batches the requests of one worker: a task that runs one batch after the other.
+///
+/// No answer (`None`) means that a request must run alone: because the answer is not short, the batch failed or took too
+/// long, or too many requests were waiting. The request then succeeds, fails or is rejected by itself.
+#[derive(Clone)]
+pub(crate) struct Batcher(Arc<Inner>);
+
+struct Inner {
+    pool: Pool,
+    versions: Arc<Mutex<VersionCache<ServerState>>>,
+    /// The task starts with the first request, on the worker that sends it.
+    sender: OnceLock<mpsc::Sender<Request>>,
+}
+
+enum Request {
+    List(ListRequest),
+    Get(GetRequest),
+}
+
+struct ListRequest {
+    user_id: UserId,
+    known: Vec<ListVersion>,
+    reply: oneshot::Sender<Conditional<IcpList, ListVersion>>,
+}
+
+struct GetRequest {
+    id: IcpId,
+    user_id: Option<UserId>,
+    reply: oneshot::Sender<Lookup<Found>>,
+}
+
+impl Batcher {
+    pub(crate) fn new(pool: &Pool, versions: &Arc<Mutex<VersionCache<ServerState>>>) -> Self {
+        let (pool, versions) = (pool.clone(), Arc::clone(versions));
+        Self(Arc::new(Inner { pool, versions, sender: OnceLock::new() }))
+    }
+
+    /// Returns the whole list of a user, oldest first, unless its version is one of `known`.
+    pub(crate) async fn list(
+        &self,
+        user_id: &UserId,
+        known: &[ListVersion],
+    ) -> Option<Conditional<IcpList, ListVersion>> {
+        let (reply, answer) = oneshot::channel();
+        let request = ListRequest { user_id: user_id.clone(), known: known.to_vec(), reply };
+        self.sender().try_send(Request::List(request)).ok()?;
+        answer.await.ok()
+    }
+
+    /// Returns one ICP, if it is in `scope` and its document is short.
+    pub(crate) async fn get(&self, id: IcpId, scope: &AccessScope) -> Option<Lookup<Found>> {
+        let (reply, answer) = oneshot::channel();
+        let request = GetRequest { id, user_id: scope.member().cloned(), reply };
+        self.sender().try_send(Request::Get(request)).ok()?;
+        answer.await.ok()
+    }
+
+    fn sender(&self) -> &mpsc::Sender<Request> {
+        self.0.sender.get_or_init(|| {
+            let (sender, requests) = mpsc::channel(MAX_QUEUED);
+            tokio::spawn(serve(requests, self.0.pool.clone(), Arc::clone(&self.0.versions)));
+            sender
+        })
+    }
+}
+
+/// Runs one batch after the other. Dropping a request has it run alone.
+async fn serve(
+    mut requests: mpsc::Receiver<Request>,
+    pool: Pool,
+    versions: Arc<Mutex<VersionCache<ServerState>>>,
+) {
+    let mut batch = Vec::with_capacity(MAX_BATCH_SIZE);
+    while requests.recv_many(&mut batch, MAX_BATCH_SIZE).await > 0 {
+        let mut answering = std::pin::pin!(answer(&pool, &versions, std::mem::take(&mut batch)));
+        if timeout(MAX_WAIT, &mut answering).await.is_ok() {
+            continue;
+        }
+        loop {
+            tokio::select! {
+                () = &mut answering => break,
+                Some(request) = requests.recv() => drop(request),
+            }
+        }
+    }
+}
+
+async fn answer(pool: &Pool, versions: &Arc<Mutex<VersionCache<ServerState>>>, batch: Vec<Request>) {
+    let (mut lists, mut gets) = (Vec::new(), Vec::new());
+    for request in batch {
+        match request {
+            Request::List(list) if !list.reply.is_closed() => lists.push(list),
+            Request::Get(get) if !get.reply.is_closed() => gets.push(get),
+            Request::List(_) | Request::Get(_) => {}
+        }
+    }
+    if lists.is_empty() && gets.is_empty() {
+        return;
+    }
+    let deadline = pool.deadline();
+    let Ok(lease) = pool.acquire(deadline).await else { return };
+    let versions = Arc::clone(versions);
+    let answering = lease.run(deadline, move |connection| {
+        Box::pin(async move {
+            let connection: &AsyncPgConnection = connection;
+            tokio::try_join!(answer_lists(connection, &versions, lists), answer_gets(connection, gets))
+        })
+    });
+    if let Err(error) = answering.await {
+        tracing::debug!(?error, "a batch failed; its requests run alone");
+    }
+}
+
+async fn answer_lists(
+    connection: &AsyncPgConnection,
+    versions: &Mutex<VersionCache<ServerState>>,
+    mut requests: Vec<ListRequest>,
+) -> QueryResult<()> {
+    let cache = || versions.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_conditional = requests.iter().any(|request| !request.known.is_empty());
+    let state = if is_conditional { server_state(connection).await? } else { None };
+    if let Some(state) = &state {
+        let mut cache = cache();
+        cache.enter(state.clone());
+        let is_unchanged = |request: &mut ListRequest| {
+            cache.get(&request.user_id).is_some_and(|version| request.known.contains(&version))
+        };
+        let unchanged: Vec<_> = requests.extract_if(.., is_unchanged).collect();
+        for request in unchanged {
+            if let Some(version) = cache.get(&request.user_id) {
+                let _ = request.reply.send(Conditional::Unchanged(version));
+            }
+        }
+    }
+    if requests.is_empty() {
+        return Ok(());
+    }
+    let users: Vec<&str> = requests.iter().map(|request| request.user_id.as_str()).collect();
+    let lists = short_lists(connection, &users).await?;
+    for (ListRequest { user_id, known, reply }, list) in requests.into_iter().zip(lists) {
+        let Some(list) = list else { continue };
+        let version = list.version;
+        if let Some(state) = &state {
+            cache().insert(state, &user_id, version);
+        }
+        let _ = reply.send(Conditional::of(list, version, &known));
+    }
+    Ok(())
+}
+
+async fn answer_gets(connection: &AsyncPgConnection, requests: Vec<GetRequest>) -> QueryResult<()> {
+    if requests.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<_> = requests.iter().map(|request| request.id.as_uuid()).collect();
+    let users: Vec<_> = requests.iter().map(|request| request.user_id.as_ref().map(UserId::as_str)).collect();
+    let found = get(connection, &ids, &users, short_list::MAX_DOCUMENT).await?;
+    for (request, found) in requests.into_iter().zip(found) {
+        // A document that is missing is read alone.
+        if !matches!(found, Lookup::Found((_, None))) {
+            let _ = request.reply.send(found);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! Single ICPs, several in one statement.
+
+use std::pin::pin;
+
+use diesel::QueryResult;
+use diesel::pg::Pg;
+use diesel::query_builder::{AstPass, QueryFragment};
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Uuid as SqlUuid};
+use diesel_async::{AsyncConnectionCore, AsyncPgConnection};
+use futures_util::TryStreamExt as _;
+use icp_ports::{Lookup, Version};
+use uuid::Uuid;
+
+use crate::row::{column, text};
+use crate::write::prepared_once;
+
+/// An ICP that was looked up: its version and, if it is not too long, its document.
+pub(crate) type Found = (Version, Option<String>);
+
+/// Looks ICPs up, each for the user who must be among its users, or for `None` for an admin. Documents of more than
+/// `max_document` bytes are left out.
+pub(crate) async fn get(
+    mut connection: &AsyncPgConnection,
+    ids: &[Uuid],
+    users: &[Option<&str>],
+    max_document: i32,
+) -> QueryResult<Vec<Lookup<Found>>> {
+    let mut found: Vec<_> = ids.iter().map(|_| Lookup::Absent).collect();
+    let users: Vec<_> = users.iter().map(|user| user.map(storable)).collect();
+    let query = Gets { ids, users: &users, max_document };
+    let mut rows = pin!(AsyncConnectionCore::load(&mut connection, query).await?);
+    while let Some(row) = rows.try_next().await? {
+        // The ordinal counts from 1.
+        let ordinal = usize::try_from(column::<BigInt, i64>(&row, 0)?).unwrap_or_default();
+        let Some(found) = ordinal.checked_sub(1).and_then(|index| found.get_mut(index)) else { continue };
+        let version: i64 = column::<BigInt, _>(&row, 2)?;
+        let document = text(&row, 3, |document| document.map(str::to_owned))?;
+        *found = Lookup::of(Some((column::<Bool, bool>(&row, 1)?, (version.into(), document))));
+    }
+    Ok(found)
+}
+
+/// No text of PostgreSQL contains U+0000, and no ICP names the empty user.
+fn storable(user_id: &str) -> &str {
+    if user_id.contains('\0') { "" } else { user_id }
+}
+
+/// Two look-ups in primary keys for each ICP.
+///
+/// `BETWEEN` is `=` here. It keeps PostgreSQL from walking over all users of the ICP: it plans for an ICP with the usual
+/// number of users.
+#[derive(Debug)]
+pub(crate) struct Gets<'a> {
+    pub(crate) ids: &'a [Uuid],
+    pub(crate) users: &'a [Option<&'a str>],
+    pub(crate) max_document: i32,
+}
+
+prepared_once!(Gets -> (BigInt, Bool, BigInt, Text));
+
+impl QueryFragment<Pg> for Gets<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(
+            "SELECT asked.ordinal, asked.user_id IS NULL OR EXISTS (\
+             SELECT FROM icp_members WHERE icp_members.user_id = asked.user_id \
+             AND icp_members.created_at = icps.created_at AND icp_members.icp_id BETWEEN icps.id AND icps.id), \
+             icps.version, CASE WHEN octet_length(icps.document) <= ",
+        );
+        out.push_bind_param::<Integer, _>(&self.max_document)?;
+        out.push_sql(" THEN icps.document END FROM unnest(");
+        out.push_bind_param::<Array<SqlUuid>, _>(&self.ids)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<Text>>, _>(&self.users)?;
+        out.push_sql(
+            ") WITH ORDINALITY AS asked (id, user_id, ordinal) INNER JOIN icps ON icps.id = asked.id",
+        );
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Gets, Uuid};
+    use crate::explain::{ICPS_OF_ONE_USER, migrated, plan};
+
+    #[tokio::test]
+    async fn get_costs_the_same_for_many_users() {
+        let (client, _database) = migrated().await;
+        client.batch_execute(ICPS_OF_ONE_USER).await.expect("it fills");
+        let crowd = "
+            INSERT INTO icps (id, name, created_at, updated_at, document, name_folded, providers)
+            SELECT lpad('1', 32, '0')::uuid, 'x', now(), now(), 'crowded', 'x', ',';
+            INSERT INTO icp_members SELECT 'crowd_' || number, icps.created_at, icps.id
+            FROM icps, generate_series(1, 10000) number WHERE icps.document = 'crowded'";
+        client.batch_execute(crowd).await.expect("it fills");
+        let id = Uuid::from_u128(1);
+        let query = Gets { ids: &[id], users: &[Some("crowd_9999")], max_document: 1_000 };
+        let values = format!("1000, ARRAY['{id}'::uuid], ARRAY['crowd_9999']");
+        let (plan, pages) = plan(&client, &query, "int, uuid[], text[]", &values).await;
+        assert!(plan.contains("using icp_members_pkey"), "{plan}");
+        assert!(pages <= 12, "{pages} pages:\n{plan}");
+    }
+}

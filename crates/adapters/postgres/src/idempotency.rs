@@ -1,0 +1,39 @@
+//! Idempotency keys, and what came of the creates that they were first used with.
+
+use diesel::sql_types::Timestamptz;
+use diesel::{OptionalExtension as _, QueryDsl as _, QueryResult};
+use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
+use icp_domain::Timestamp;
+use icp_ports::{Creation, IdempotencyKey, StoredIcp};
+use uuid::Uuid;
+
+use crate::schema::idempotency_keys as keys;
+
+/// Returns what a key that is in use means for a create.
+pub(crate) async fn look_up(
+    connection: &mut AsyncPgConnection,
+    key: &IdempotencyKey,
+) -> QueryResult<Creation> {
+    let used = keys::table
+        .find((key.user_id.as_str(), key.key.as_str()))
+        .select((keys::fingerprint, keys::icp_id, keys::version, keys::document))
+        .first::<(Vec<u8>, Uuid, i64, String)>(connection)
+        .await
+        .optional()?;
+    Ok(match used {
+        // It was removed a moment ago.
+        None => Creation::InProgress,
+        Some((fingerprint, ..)) if fingerprint != key.fingerprint => Creation::KeyReused,
+        Some((_, id, version, json)) => {
+            Creation::Repeated(StoredIcp { id: id.into(), version: version.into(), json })
+        }
+    })
+}
+
+/// Removes a few, since each may be a mebibyte long, and none that is in use by another transaction.
+pub(crate) async fn remove_expired(connection: &mut AsyncPgConnection, now: Timestamp) -> QueryResult<usize> {
+    let statement = "DELETE FROM idempotency_keys WHERE (user_id, key) IN \
+                     (SELECT user_id, key FROM idempotency_keys WHERE created_at < $1 LIMIT 20 FOR UPDATE SKIP LOCKED)";
+    let oldest = IdempotencyKey::oldest_valid(now).as_datetime();
+    diesel::sql_query(statement).bind::<Timestamptz, _>(oldest).execute(connection).await
+}

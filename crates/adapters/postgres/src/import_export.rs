@@ -1,0 +1,168 @@
+use std::collections::{HashMap, HashSet};
+use std::pin::pin;
+
+use async_trait::async_trait;
+use diesel::sql_types::{Array, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::{QueryDsl as _, QueryResult, sql_query};
+use diesel_async::{AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
+use futures_util::TryStreamExt as _;
+use icp_domain::{IcpDocument, IcpId, Timestamp, UserId};
+use icp_ports::{ExportSink, ImportExport, ImportExportError, ImportSource, ImportSummary, OnConflict};
+use uuid::Uuid;
+
+use crate::database::PostgresDatabase;
+use crate::error::{insert_failed, query_failed};
+use crate::schema::icps;
+
+/// Documents of an export that are written at once.
+const EXPORT_BATCH: usize = 500;
+
+/// Of two imports that replace, the second waits: in another order they could lock each other out. The number is the
+/// letters `icp-import`, cut to 8 bytes.
+const LOCK: &str = "SELECT pg_advisory_xact_lock(7593173187244322159)";
+
+#[async_trait]
+impl ImportExport for PostgresDatabase {
+    async fn import(
+        &self,
+        source: &mut dyn ImportSource,
+        on_conflict: OnConflict,
+    ) -> Result<ImportSummary, ImportExportError> {
+        // A connection of its own: whatever ends this function early closes it, and so rolls back.
+        let connection = &mut self.pool.connector().connect().await?.into_inner();
+        connection.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED").await.map_err(query_failed)?;
+        if on_conflict == OnConflict::Replace {
+            connection.batch_execute(LOCK).await.map_err(query_failed)?;
+        }
+        let mut summary = ImportSummary::default();
+        while let Some(batch) = source.next_batch().await.map_err(ImportExportError::Stream)? {
+            write_batch(connection, &batch, on_conflict, &mut summary).await.map_err(insert_failed)?;
+        }
+        connection.batch_execute("COMMIT").await.map_err(query_failed)?;
+        Ok(summary)
+    }
+
+    async fn export(&self, sink: &mut dyn ExportSink) -> Result<u64, ImportExportError> {
+        let connection = &mut self.pool.connector().connect().await?.into_inner();
+        // One statement, and so one snapshot. Rows are read as fast as the sink takes them.
+        let rows = icps::table.order(icps::id).select(icps::document).load_stream::<String>(connection);
+        let mut batches = pin!(rows.await.map_err(query_failed)?.try_chunks(EXPORT_BATCH));
+        let mut count = 0;
+        while let Some(documents) = batches.try_next().await.map_err(|error| query_failed(error.1))? {
+            count += documents.len() as u64;
+            sink.write_batch(documents).await.map_err(ImportExportError::Stream)?;
+        }
+        Ok(count)
+    }
+}
+
+async fn write_batch(
+    connection: &mut AsyncPgConnection,
+    batch: &[IcpDocument],
+    on_conflict: OnConflict,
+    summary: &mut ImportSummary,
+) -> QueryResult<()> {
+    let documents = match on_conflict {
+        OnConflict::Fail => batch.iter().collect(),
+        OnConflict::Skip => one_of_each(batch.iter().rev()),
+        OnConflict::Replace => one_of_each(batch.iter()),
+    };
+    let stored = store(connection, &documents, on_conflict).await?;
+    let inserted = stored.iter().filter(|stored| stored.is_new).count() as u64;
+    let replaced: Vec<Uuid> = stored.iter().filter(|stored| !stored.is_new).map(|stored| stored.id).collect();
+    if !replaced.is_empty() {
+        let delete = sql_query("DELETE FROM icp_members WHERE icp_id = ANY($1)");
+        delete.bind::<Array<SqlUuid>, _>(&replaced).execute(connection).await?;
+    }
+    let ids: HashSet<Uuid> = stored.iter().map(|stored| stored.id).collect();
+    store_members(
+        connection,
+        documents.into_iter().filter(|document| ids.contains(&document.id().as_uuid())),
+    )
+    .await?;
+    summary.inserted += inserted;
+    match on_conflict {
+        OnConflict::Replace => summary.replaced += batch.len() as u64 - inserted,
+        OnConflict::Skip | OnConflict::Fail => summary.skipped += batch.len() as u64 - inserted,
+    }
+    Ok(())
+}
+
+/// Returns the last document of each ID.
+fn one_of_each<'a>(documents: impl Iterator<Item = &'a IcpDocument>) -> Vec<&'a IcpDocument> {
+    documents.map(|document| (document.id(), document)).collect::<HashMap<IcpId, _>>().into_values().collect()
+}
+
+#[derive(diesel::QueryableByName)]
+struct Stored {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+    #[diesel(sql_type = Bool)]
+    is_new: bool,
+}
+
+/// Stores the rows of `icps`, and returns those that were stored.
+async fn store(
+    connection: &mut AsyncPgConnection,
+    documents: &[&IcpDocument],
+    on_conflict: OnConflict,
+) -> QueryResult<Vec<Stored>> {
+    let conflict = match on_conflict {
+        OnConflict::Fail => "",
+        OnConflict::Skip => "ON CONFLICT (id) DO NOTHING",
+        OnConflict::Replace => {
+            "ON CONFLICT (id) DO UPDATE SET
+                version = greatest(icps.version + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint),
+                name = excluded.name, created_at = excluded.created_at, updated_at = excluded.updated_at,
+                active_until = excluded.active_until, document = excluded.document,
+                name_folded = excluded.name_folded, providers = excluded.providers"
+        }
+    };
+    // A row that was inserted, and not updated, was never locked by a transaction.
+    let insert = sql_query(format!(
+        "INSERT INTO icps (id, name, created_at, updated_at, active_until, document, name_folded, providers)
+         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) {conflict} RETURNING id, xmax = 0 AS is_new"
+    ));
+    let each = |column: fn(&IcpDocument) -> &str| {
+        documents.iter().map(|document| column(document)).collect::<Vec<_>>()
+    };
+    let times = |column: fn(&IcpDocument) -> Timestamp| {
+        documents.iter().map(|document| column(document).as_datetime()).collect::<Vec<_>>()
+    };
+    let active_until = documents.iter().map(|document| document.active_until().map(Timestamp::as_datetime));
+    insert
+        .bind::<Array<SqlUuid>, _>(
+            documents.iter().map(|document| document.id().as_uuid()).collect::<Vec<_>>(),
+        )
+        .bind::<Array<Text>, _>(each(IcpDocument::name))
+        .bind::<Array<Timestamptz>, _>(times(IcpDocument::created_at))
+        .bind::<Array<Timestamptz>, _>(times(IcpDocument::updated_at))
+        .bind::<Array<Nullable<Timestamptz>>, _>(active_until.collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(each(IcpDocument::json))
+        .bind::<Array<Text>, _>(each(IcpDocument::folded_name))
+        .bind::<Array<Text>, _>(each(|document| document.providers().as_str()))
+        .get_results(connection)
+        .await
+}
+
+/// Stores the users of ICPs that have none yet.
+async fn store_members<'a>(
+    connection: &mut AsyncPgConnection,
+    documents: impl Iterator<Item = &'a IcpDocument>,
+) -> QueryResult<()> {
+    let (mut users, mut times, mut ids) = (Vec::new(), Vec::new(), Vec::new());
+    for document in documents {
+        let members = document.members();
+        users.extend(members.iter().map(UserId::as_str));
+        times.extend(members.iter().map(|_| document.created_at().as_datetime()));
+        ids.extend(members.iter().map(|_| document.id().as_uuid()));
+    }
+    let insert = "INSERT INTO icp_members (user_id, created_at, icp_id) SELECT * FROM unnest($1, $2, $3)";
+    sql_query(insert)
+        .bind::<Array<Text>, _>(users)
+        .bind::<Array<Timestamptz>, _>(times)
+        .bind::<Array<SqlUuid>, _>(ids)
+        .execute(connection)
+        .await
+        .map(drop)
+}

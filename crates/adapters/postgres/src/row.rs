@@ -1,0 +1,43 @@
+//! Columns of rows, read where they lie: a `Queryable` would copy each document once more.
+
+use chrono::{DateTime, Utc};
+use diesel::QueryResult;
+use diesel::deserialize::FromSql;
+use diesel::pg::Pg;
+use diesel::result::Error;
+use diesel::row::{Field as _, Row};
+use diesel::sql_types::{BigInt, Timestamptz, Uuid as SqlUuid};
+use icp_domain::{IcpId, Timestamp};
+use icp_ports::Version;
+use uuid::Uuid;
+
+/// Returns column `index` of type `S` in SQL.
+pub(crate) fn column<'a, S, T: FromSql<S, Pg>>(row: &impl Row<'a, Pg>, index: usize) -> QueryResult<T> {
+    let field = row.get(index).ok_or(Error::NotFound)?;
+    T::from_nullable_sql(field.value()).map_err(Error::DeserializationError)
+}
+
+/// Passes the text in column `index` to `read`, or `None` for NULL.
+pub(crate) fn text<'a, T>(
+    row: &impl Row<'a, Pg>,
+    index: usize,
+    read: impl FnOnce(Option<&str>) -> T,
+) -> QueryResult<T> {
+    let field = row.get(index).ok_or(Error::NotFound)?;
+    let Some(value) = field.value() else { return Ok(read(None)) };
+    let text = std::str::from_utf8(value.as_bytes());
+    text.map(|text| read(Some(text))).map_err(|error| Error::DeserializationError(error.into()))
+}
+
+/// Returns the ID and the version of an ICP, which are in two adjacent columns.
+pub(crate) fn id_and_version<'a>(row: &impl Row<'a, Pg>, index: usize) -> QueryResult<(IcpId, Version)> {
+    let id: Uuid = column::<SqlUuid, _>(row, index)?;
+    let version: i64 = column::<BigInt, _>(row, index + 1)?;
+    Ok((id.into(), version.into()))
+}
+
+/// Returns the time in column `index`.
+pub(crate) fn time<'a>(row: &impl Row<'a, Pg>, index: usize) -> QueryResult<Timestamp> {
+    let time: DateTime<Utc> = column::<Timestamptz, _>(row, index)?;
+    Timestamp::try_from(time).map_err(|error| Error::DeserializationError(error.into()))
+}

@@ -1,0 +1,59 @@
+//! Idempotency keys, and the results of the creates that used them.
+
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+use icp_domain::{IcpDocument, Timestamp};
+use icp_ports::{Creation, IdempotencyKey, StoredIcp, Version};
+use uuid::Uuid;
+
+use crate::error::{Failure, bad_value};
+use crate::schema::idempotency_keys as keys;
+
+/// Returns the result of the create that used the key, unless the key has expired.
+pub(crate) fn look_up(
+    connection: &mut SqliteConnection,
+    key: &IdempotencyKey,
+    now: Timestamp,
+) -> Result<Option<Creation>, Failure> {
+    let used = keys::table
+        .find((key.user_id.as_str(), key.key.as_str()))
+        .filter(keys::created_at.ge(IdempotencyKey::oldest_valid(now).unix_millis()))
+        .select((keys::fingerprint, keys::icp_id, keys::version, keys::document))
+        .get_result::<(Vec<u8>, Vec<u8>, i64, String)>(connection)
+        .optional()?;
+    let Some((fingerprint, id, version, json)) = used else { return Ok(None) };
+    if fingerprint != key.fingerprint {
+        return Ok(Some(Creation::KeyReused));
+    }
+    let id = Uuid::from_slice(&id).map_err(|_| bad_value("idempotency_keys.icp_id", &key.user_id))?;
+    Ok(Some(Creation::Repeated(StoredIcp { id: id.into(), version: version.into(), json })))
+}
+
+/// Stores the key with the result of its create. Replaces an expired key.
+pub(crate) fn store(
+    connection: &mut SqliteConnection,
+    key: &IdempotencyKey,
+    document: &IcpDocument,
+    version: Version,
+) -> QueryResult<()> {
+    let row = (
+        keys::user_id.eq(key.user_id.as_str()),
+        keys::key.eq(key.key.as_str()),
+        keys::fingerprint.eq(key.fingerprint),
+        keys::created_at.eq(document.created_at().unix_millis()),
+        keys::icp_id.eq(document.id().as_uuid().into_bytes()),
+        keys::version.eq(version.number()),
+        keys::document.eq(document.json()),
+    );
+    diesel::replace_into(keys::table).values(row).execute(connection).map(drop)
+}
+
+/// Removes at most 20 expired keys, each with up to a mebibyte, since other writers wait. Returns their number.
+pub(crate) fn remove_expired(connection: &mut SqliteConnection, now: Timestamp) -> QueryResult<u64> {
+    let delete = diesel::sql_query(
+        "DELETE FROM idempotency_keys WHERE rowid IN \
+         (SELECT rowid FROM idempotency_keys WHERE created_at < ? LIMIT 20)",
+    );
+    let oldest_valid = IdempotencyKey::oldest_valid(now).unix_millis();
+    delete.bind::<BigInt, _>(oldest_valid).execute(connection).map(|removed| removed as u64)
+}

@@ -1,0 +1,68 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use icp_domain::IcpDocument;
+use icp_ports::{
+    BoxError, IcpReader as _, IcpRepository as _, ImportExport as _, ImportExportError, ImportSource,
+    ImportSummary, OnConflict, RepositoryError,
+};
+use tokio::sync::Notify;
+
+use super::{Fixture, Ready, everything, icp, id};
+
+/// A source that waits before its second batch.
+struct Slow {
+    batches: Ready,
+    is_waiting: Arc<Notify>,
+    resume: Arc<Notify>,
+}
+
+#[async_trait]
+impl ImportSource for Slow {
+    async fn next_batch(&mut self) -> Result<Option<Vec<IcpDocument>>, BoxError> {
+        if self.batches.0.len() == 1 {
+            self.is_waiting.notify_one();
+            self.resume.notified().await;
+        }
+        self.batches.next_batch().await
+    }
+}
+
+#[tokio::test]
+async fn slow_source_does_not_block_writers() {
+    let fixture = Fixture::new().await;
+    let (is_waiting, resume) = <(Arc<Notify>, Arc<Notify>)>::default();
+    let mut source = Slow {
+        batches: Ready(vec![vec![icp(3)], vec![icp(2)]]),
+        is_waiting: Arc::clone(&is_waiting),
+        resume: Arc::clone(&resume),
+    };
+    let write = async {
+        is_waiting.notified().await;
+        let written = fixture.database.insert(&icp(1), None).await;
+        resume.notify_one();
+        written
+    };
+    let (imported, written) = tokio::join!(fixture.database.import(&mut source, OnConflict::Fail), write);
+    written.expect("it inserts while the source is slow");
+    assert_eq!(imported.expect("it imports"), ImportSummary { inserted: 2, replaced: 0, skipped: 0 });
+    assert_eq!(fixture.database.list(&everything("user_ada")).await.expect("a list").icps.len(), 3);
+}
+
+#[tokio::test]
+async fn failed_import_leaves_nothing_behind() {
+    let fixture = Fixture::new().await;
+    let mut source = Ready(vec![vec![icp(2), icp(1), icp(2)]]);
+    let error = fixture.database.import(&mut source, OnConflict::Fail).await.expect_err("an ID comes twice");
+    let ImportExportError::Repository(RepositoryError::AlreadyExists(duplicate)) = error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(duplicate, id(2));
+    assert!(fixture.database.list(&everything("user_ada")).await.expect("a list").icps.is_empty());
+    let mut names: Vec<_> = std::fs::read_dir(&fixture.folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name())
+        .collect();
+    names.sort_unstable();
+    assert_eq!(names, ["icp.sqlite3", "icp.sqlite3-shm", "icp.sqlite3-wal"]);
+}

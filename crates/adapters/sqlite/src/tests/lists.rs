@@ -1,0 +1,207 @@
+use std::cell::Cell;
+use std::num::NonZeroUsize;
+
+use diesel::RunQueryDsl as _;
+use diesel::connection::SimpleConnection as _;
+use icp_domain::Timestamp;
+use icp_ports::{
+    Conditional, Direction, IcpReader as _, IcpRepository as _, ImportExport as _, ListCursor, ListFilter,
+    ListQuery, ListStart, OnConflict, Sort, SortKey,
+};
+
+use super::{Fixture, Ready, everything, icp, id, padded_icp};
+use crate::connect::Access;
+use crate::error::Failure;
+use crate::list::{self, Extent};
+use crate::list_query;
+use crate::pool::{Job, Session};
+
+fn sorted(sort: Sort) -> ListQuery {
+    ListQuery { start: ListStart::Beginning(sort), ..everything("user_ada") }
+}
+
+/// Damages every page that contains nothing but the padding, so that a document with it cannot be read.
+fn damage(fixture: &Fixture, padding: u8) {
+    fixture.connect().batch_execute("PRAGMA wal_checkpoint(TRUNCATE)").expect("it writes");
+    let mut bytes = std::fs::read(fixture.path()).expect("a file");
+    let mut damaged = 0;
+    for page in bytes.chunks_mut(4_096) {
+        let (next_page, content) = page.split_at_mut(4);
+        if content.iter().all(|byte| *byte == padding) {
+            next_page.fill(0xff);
+            damaged += 1;
+        }
+    }
+    assert!(damaged > 0, "no page has only padding");
+    std::fs::write(fixture.path(), bytes).expect("it writes");
+}
+
+#[tokio::test]
+async fn full_list_reads_no_more_documents() {
+    let fixture = Fixture::new().await;
+    let documents = [padded_icp(1, &"a".repeat(30_000)), padded_icp(2, &"b".repeat(30_000)), icp(3)];
+    for document in &documents {
+        fixture.database.insert(document, None).await.expect("it inserts");
+    }
+    let complete = fixture.database.list(&everything("user_ada")).await.expect("a list");
+    damage(&fixture, b'b');
+    let database = fixture.reopened().await;
+    for sort in [Sort::CreatedAt, Sort::UpdatedAt, Sort::Name] {
+        let all = sorted(sort);
+        database.list(&all).await.expect_err("it reads the damaged document");
+        let short = ListQuery { max_bytes: NonZeroUsize::new(1), ..all.clone() };
+        let list = database.list(&short).await.expect("it does not read the damaged document");
+        assert_eq!((list.icps.len(), list.next.map(|cursor| cursor.id)), (1, Some(id(1))));
+        assert_eq!(list.version, complete.version);
+        let part = database.list_part(&short).await.expect("it does not read the damaged document");
+        assert_eq!((part.icps.len(), part.next.map(|cursor| cursor.id)), (1, Some(id(1))));
+        let unchanged = database.list_if_changed(&all, &[complete.version]).await.expect("a version");
+        assert_eq!(unchanged, Conditional::Unchanged(complete.version));
+    }
+}
+
+/// Reads with a caller that is gone after ten rows. Returns the number of rows.
+fn abandon<T>(session: &mut Session, read: impl FnOnce(&mut Job<'_>) -> Result<T, Failure>) -> usize {
+    let rows = Cell::new(0);
+    let is_abandoned = || rows.replace(rows.get() + 1) == 10;
+    assert!(read(&mut Job { session, is_abandoned: &is_abandoned }).is_err());
+    rows.get() - 1
+}
+
+#[tokio::test]
+async fn abandoned_list_stops() {
+    let fixture = Fixture::new().await;
+    let documents = (1..=100).map(icp).collect();
+    fixture.database.import(&mut Ready(vec![documents]), OnConflict::Fail).await.expect("it imports");
+    let mut session = Session::open(&fixture.database.file, Access::Read).expect("it opens");
+    for query in [everything("user_ada"), sorted(Sort::Name)] {
+        for extent in [Extent::List, Extent::Part, Extent::Version] {
+            assert_eq!(abandon(&mut session, |job| list::read(job, &query, extent)), 10);
+        }
+    }
+}
+
+#[tokio::test]
+async fn version_of_abandoned_list_is_not_cached() {
+    let fixture = Fixture::new().await;
+    let documents = (1..=100).map(icp).collect();
+    fixture.database.import(&mut Ready(vec![documents]), OnConflict::Fail).await.expect("it imports");
+    let query = everything("user_ada");
+    let complete = fixture.database.list(&query).await.expect("a list").version;
+    let mut session = Session::open(&fixture.database.file, Access::Read).expect("it opens");
+    abandon(&mut session, |job| list::version(job, &query));
+    let version = list::version(&mut Job { session: &mut session, is_abandoned: &|| false }, &query);
+    assert_eq!(version.expect("a version"), complete);
+}
+
+#[tokio::test]
+async fn text_with_nul_matches_nothing() {
+    let fixture = Fixture::new().await;
+    fixture.database.insert(&icp(1), None).await.expect("it inserts");
+    for user_id in ["\0", "user_ada\0", "user\0_ada"] {
+        let list = fixture.database.list(&everything(user_id)).await.expect("a list");
+        assert!(list.icps.is_empty(), "{user_id:?}");
+    }
+    for text in ["\0", "icp\0", "icp 1\0"].map(str::to_owned) {
+        let filters = [
+            ListFilter { name: Some(text.clone()), ..ListFilter::default() },
+            ListFilter { provider: Some(text.clone()), ..ListFilter::default() },
+        ];
+        for filter in filters {
+            let query = ListQuery { filter, ..everything("user_ada") };
+            assert!(fixture.database.list(&query).await.expect("a list").icps.is_empty(), "{text:?}");
+        }
+    }
+    let cursor = ListCursor { key: SortKey::Name("icp 1\0".to_owned()), id: id(1) };
+    let query = ListQuery {
+        start: ListStart::After(cursor),
+        direction: Direction::Descending,
+        ..everything("user_ada")
+    };
+    assert_eq!(fixture.database.list(&query).await.expect("a list").icps.len(), 1);
+}
+
+#[tokio::test]
+async fn cached_version_changes_with_every_write() {
+    let fixture = Fixture::with_readers(1).await;
+    let query = everything("user_ada");
+    let mut version = fixture.database.list(&query).await.expect("a list").version;
+    for number in 1..=3 {
+        for _ in 0..2 {
+            let unchanged = fixture.database.list_if_changed(&query, &[version]).await.expect("a version");
+            assert_eq!(unchanged, Conditional::Unchanged(version));
+        }
+        fixture.database.insert(&icp(number), None).await.expect("it inserts");
+        let changed = fixture.database.list_if_changed(&query, &[version]).await.expect("a list");
+        let Conditional::Changed(list) = changed else { panic!("{changed:?}") };
+        assert_eq!(list.icps.len() as u128, number);
+        version = list.version;
+    }
+}
+
+#[tokio::test]
+async fn cached_version_changes_with_writes_of_other_processes() {
+    let fixture = Fixture::with_readers(1).await;
+    let (database, query) = (&fixture.database, everything("user_ada"));
+    database.insert(&icp(1), None).await.expect("it inserts");
+    let version = database.list(&query).await.expect("a list").version;
+    let mut other = fixture.connect();
+    for statement in ["BEGIN IMMEDIATE", "UPDATE icps SET version = version + 1"] {
+        other.batch_execute(statement).expect("it writes");
+        let unchanged = database.list_if_changed(&query, &[version]).await.expect("a version");
+        assert_eq!(unchanged, Conditional::Unchanged(version), "{statement} is not committed");
+    }
+    other.batch_execute("COMMIT").expect("it commits");
+    let changed = database.list_if_changed(&query, &[version]).await.expect("a list");
+    assert!(matches!(changed, Conditional::Changed(_)));
+}
+
+#[tokio::test]
+async fn only_version_of_everything_is_cached() {
+    let fixture = Fixture::new().await;
+    let mut session = Session::open(&fixture.database.file, Access::Read).expect("it opens");
+    let first = ListQuery { limit: NonZeroUsize::new(1), ..everything("user_ada") };
+    let mut job = Job { session: &mut session, is_abandoned: &|| false };
+    list::version(&mut job, &first).expect("a version");
+    assert_eq!(job.session.versions.get(first.scope.member()), None);
+    list::version(&mut job, &everything("user_ada")).expect("a version");
+    assert!(job.session.versions.get(first.scope.member()).is_some());
+}
+
+/// Returns the plan for a query: the steps by which SQLite answers it.
+fn plan(fixture: &Fixture, query: &ListQuery) -> String {
+    #[derive(diesel::QueryableByName)]
+    struct Step {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        detail: String,
+    }
+    let sql = diesel::debug_query::<diesel::sqlite::Sqlite, _>(&list_query::matching(query)).to_string();
+    let sql = sql.split(" -- binds").next().expect("SQL");
+    let mut session = Session::open(&fixture.database.file, Access::Read).expect("it opens");
+    let steps = diesel::sql_query(format!("EXPLAIN QUERY PLAN {sql}"));
+    let steps: Vec<Step> = steps.load(&mut session.connection).expect("a plan");
+    steps.into_iter().map(|step| step.detail + "\n").collect()
+}
+
+#[tokio::test]
+async fn page_starts_in_index_and_sorts_nothing() {
+    let fixture = Fixture::new().await;
+    let cursor = ListCursor { key: SortKey::CreatedAt(Timestamp::UNIX_EPOCH), id: id(1) };
+    for direction in [Direction::Ascending, Direction::Descending] {
+        let start = ListStart::After(cursor.clone());
+        let plan = plan(&fixture, &ListQuery { start, direction, ..everything("user_ada") });
+        assert!(plan.contains("PRIMARY KEY (user_id=? AND (created_at,icp_id)"), "{plan}");
+        assert!(!plan.contains("TEMP B-TREE") && !plan.contains("MATERIALIZE"), "{plan}");
+    }
+}
+
+#[tokio::test]
+async fn documents_are_added_to_sorted_rows() {
+    let fixture = Fixture::new().await;
+    for sort in [Sort::UpdatedAt, Sort::Name] {
+        let plan = plan(&fixture, &sorted(sort));
+        let (rows, documents) = plan.split_once("SCAN found").expect("a scan of the sorted rows");
+        assert!(rows.starts_with("MATERIALIZE found") && rows.contains("TEMP B-TREE"), "{plan}");
+        assert!(documents.contains("SEARCH icps USING INTEGER PRIMARY KEY"), "{plan}");
+    }
+}

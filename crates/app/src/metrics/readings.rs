@@ -1,0 +1,67 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+
+/// A number that an adapter keeps, as a metric.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Reading {
+    /// The name without the prefix, with the unit at its end. Readings that differ in their labels alone share it.
+    pub(crate) name: &'static str,
+    /// The description, without a full stop.
+    pub(crate) help: &'static str,
+    pub(crate) labels: &'static [(&'static str, &'static str)],
+    pub(crate) value: Value,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Value {
+    /// Goes up and down.
+    Gauge(f64),
+    /// Only grows, from 0 at the start of the process.
+    Counter(u64),
+}
+
+/// Returns the current readings of an adapter.
+pub(crate) type Source = Arc<dyn Fn() -> Vec<Reading> + Send + Sync>;
+
+/// The readings of all adapters.
+pub(super) struct Readings(pub(super) Vec<Source>);
+
+impl fmt::Debug for Readings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Readings").finish_non_exhaustive()
+    }
+}
+
+impl Collector for Readings {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let mut by_name: BTreeMap<_, Vec<Reading>> = BTreeMap::new();
+        for reading in self.0.iter().flat_map(|source| source()) {
+            by_name.entry(reading.name).or_default().push(reading);
+        }
+        for (name, readings) in by_name {
+            let Some(first) = readings.first() else { continue };
+            let kind = match first.value {
+                Value::Gauge(_) => MetricType::Gauge,
+                Value::Counter(_) => MetricType::Counter,
+            };
+            let mut family = encoder.encode_descriptor(name, first.help, None, kind)?;
+            for reading in &readings {
+                let labels = reading.labels;
+                match reading.value {
+                    Value::Gauge(value) => ConstGauge::new(value).encode(family.encode_family(&labels)?)?,
+                    Value::Counter(value) => {
+                        ConstCounter::new(value).encode(family.encode_family(&labels)?)?
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,48 @@
+use async_trait::async_trait;
+
+use crate::RepositoryError;
+
+/// Brings the schema of a storage up to date. A storage without a schema needs none.
+#[async_trait]
+pub trait Migrator: Send + Sync {
+    /// Returns the names of the migrations that have not been applied, in order.
+    ///
+    /// # Errors
+    ///
+    /// - [`MigrationError::Unknown`] if the storage has a migration that this version does not know.
+    /// - [`MigrationError::Repository`] if the storage cannot be read.
+    async fn pending(&self) -> Result<Vec<String>, MigrationError>;
+
+    /// Applies the pending migrations.
+    ///
+    /// An implementation MUST apply all of them or none, and MUST be safe to call from several processes at once: one
+    /// applies the migrations, and every call returns when they have been applied.
+    ///
+    /// # Errors
+    ///
+    /// As [`Migrator::pending`]. A storage with an unknown migration is left unchanged.
+    async fn migrate(&self) -> Result<MigrationReport, MigrationError>;
+}
+
+/// What [`Migrator::migrate`] did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MigrationReport {
+    /// The names of the migrations that were applied, in order.
+    pub applied: Vec<String>,
+    /// Whether the storage was new: it had no migrations before.
+    pub created: bool,
+}
+
+/// The schema could not be read or brought up to date.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrationError {
+    /// The storage has a migration of this name, which this version does not know.
+    #[error(
+        "the database has the migration {0}, which this version does not know: another version made it. Use that \
+         version, or export the ICPs with it and import them into an empty database"
+    )]
+    Unknown(String),
+    /// The storage failed.
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
+}

@@ -1,0 +1,143 @@
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::num::NonZeroUsize;
+
+use icp_domain::{IcpId, WireListBuilder};
+use icp_ports::{IcpList, ListCursor, ListPart, ListQuery, Version};
+
+/// Builds the answer to a [`ListQuery`] from the rows that match it, in the query's order.
+///
+/// ```
+/// use icp_domain::Caller;
+/// use icp_ports::ListQuery;
+/// use icp_storage::ListBuilder;
+///
+/// let query = ListQuery::everything(Caller::user("user_ada".parse()?).list_scope());
+/// let mut list = ListBuilder::for_query(&query);
+/// for number in 1..=2 {
+///     list.push(uuid::Uuid::from_u128(number).into(), 1.into(), Some("{}"));
+/// }
+/// let list = list.finish(None);
+/// assert_eq!((list.icps.to_json().as_str(), list.next), ("[{},{}]", None));
+/// # Ok::<(), icp_domain::EmptyUserId>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ListBuilder {
+    limit: usize,
+    max_bytes: usize,
+    icps: WireListBuilder,
+    bytes: usize,
+    /// The rows so far, with and without their documents.
+    rows: usize,
+    version: DefaultHasher,
+}
+
+impl ListBuilder {
+    /// Starts a list that ends where the query says.
+    pub fn for_query(query: &ListQuery) -> Self {
+        Self::new(query.limit, query.max_bytes)
+    }
+
+    /// Starts a list that ends after `limit` ICPs, or with the document that reaches `max_bytes`.
+    pub fn new(limit: Option<NonZeroUsize>, max_bytes: Option<NonZeroUsize>) -> Self {
+        Self {
+            limit: limit.map_or(usize::MAX, NonZeroUsize::get),
+            max_bytes: max_bytes.map_or(usize::MAX, NonZeroUsize::get),
+            icps: WireListBuilder::default(),
+            bytes: 0,
+            rows: 0,
+            version: DefaultHasher::new(),
+        }
+    }
+
+    /// Returns true if the list takes no more documents. Further rows still count for its version, up to the limit and the
+    /// row after it.
+    pub fn is_full(&self) -> bool {
+        self.rows >= self.limit || self.bytes >= self.max_bytes || self.icps.len() < self.rows
+    }
+
+    /// Adds the next row, and its document if the list takes it. Returns true if it did.
+    ///
+    /// Without a document, which a storage need not read once the list is full, the list ends before this row.
+    pub fn push(&mut self, id: IcpId, version: Version, document: Option<&str>) -> bool {
+        let is_full = self.is_full();
+        if self.rows < self.limit {
+            (id, version).hash(&mut self.version);
+        }
+        self.rows += 1;
+        let Some(document) = document.filter(|_| !is_full) else { return false };
+        self.bytes += document.len();
+        self.icps.push(document);
+        true
+    }
+
+    /// Returns the list. `last` is the position of the last row of which [`ListBuilder::push`] took the document.
+    pub fn finish(mut self, last: Option<ListCursor>) -> IcpList {
+        self.version.write_u8((self.rows > self.limit).into());
+        let version = self.version.finish().into();
+        let ListPart { icps, next } = self.finish_part(last);
+        IcpList { icps, version, next }
+    }
+
+    /// Returns the list without its version.
+    pub fn finish_part(self, last: Option<ListCursor>) -> ListPart {
+        let is_cut = self.icps.len() < self.rows;
+        ListPart { icps: self.icps.finish(), next: last.filter(|_| is_cut) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use icp_domain::{IcpId, Timestamp};
+    use icp_ports::{IcpList, ListCursor, SortKey};
+
+    use super::ListBuilder;
+
+    fn id(number: u128) -> IcpId {
+        uuid::Uuid::from_u128(number).into()
+    }
+
+    /// The list of `rows` documents of ten bytes each.
+    fn list(limit: Option<usize>, max_bytes: Option<usize>, rows: u128) -> IcpList {
+        let nonzero = |number: Option<usize>| number.and_then(NonZeroUsize::new);
+        let mut list = ListBuilder::new(nonzero(limit), nonzero(max_bytes));
+        let mut last = None;
+        for number in 1..=rows {
+            let document = (!list.is_full()).then_some("\"12345678\"");
+            if list.push(id(number), 1.into(), document) {
+                let key = SortKey::CreatedAt(Timestamp::UNIX_EPOCH);
+                last = Some(ListCursor { key, id: id(number) });
+            }
+        }
+        list.finish(last)
+    }
+
+    fn ends(list: &IcpList) -> (usize, Option<IcpId>) {
+        (list.icps.len(), list.next.as_ref().map(|cursor| cursor.id))
+    }
+
+    #[test]
+    fn list_ends_at_limit_or_bytes() {
+        assert_eq!(ends(&list(None, None, 3)), (3, None));
+        assert_eq!(ends(&list(Some(3), None, 3)), (3, None));
+        assert_eq!(ends(&list(Some(2), None, 3)), (2, Some(id(2))));
+        assert_eq!(ends(&list(None, Some(1), 3)), (1, Some(id(1))), "one document is always there");
+        assert_eq!(ends(&list(None, Some(11), 3)), (2, Some(id(2))));
+        assert_eq!(ends(&list(None, Some(30), 3)), (3, None));
+        assert_eq!(ends(&list(Some(2), Some(10), 3)), (1, Some(id(1))));
+        assert_eq!(ends(&list(Some(2), Some(10), 0)), (0, None));
+    }
+
+    #[test]
+    fn version_ignores_bytes() {
+        assert_eq!(list(None, Some(1), 3).version, list(None, None, 3).version);
+        assert_eq!(list(Some(2), Some(1), 3).version, list(Some(2), None, 3).version);
+    }
+
+    #[test]
+    fn version_tells_whether_more_follow() {
+        assert_ne!(list(Some(2), None, 3).version, list(Some(2), None, 2).version);
+        assert_eq!(list(Some(2), None, 3).version, list(Some(2), None, 4).version);
+    }
+}

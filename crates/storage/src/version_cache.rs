@@ -1,0 +1,102 @@
+use std::collections::HashMap;
+
+use icp_domain::UserId;
+use icp_ports::ListVersion;
+
+/// About a megabyte.
+const MAX_USERS: usize = 10_000;
+
+/// The versions of lists in one state of the storage.
+///
+/// A state `S` is a value that the storage reports of itself and that differs after every write, whoever wrote. An adapter
+/// asks for the state first and reads versions after that: a version that was read later than its state is either of that
+/// state, or of one that will be reported the next time.
+///
+/// ```
+/// use icp_storage::VersionCache;
+///
+/// let ada = "user_ada".parse()?;
+/// let mut cache = VersionCache::default();
+/// cache.enter(7);
+/// cache.insert(&7, &ada, 1.into());
+/// assert_eq!(cache.get(&ada), Some(1.into()));
+/// cache.enter(8);
+/// assert_eq!(cache.get(&ada), None);
+/// # Ok::<(), icp_domain::EmptyUserId>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct VersionCache<S> {
+    state: Option<S>,
+    versions: HashMap<UserId, ListVersion>,
+}
+
+impl<S: PartialEq> VersionCache<S> {
+    /// Records the state that the storage has just reported. If it is another one, the cache is emptied.
+    pub fn enter(&mut self, state: S) {
+        if self.state.as_ref() != Some(&state) {
+            self.state = Some(state);
+            self.versions.clear();
+        }
+    }
+
+    /// Empties the cache.
+    pub fn clear(&mut self) {
+        self.state = None;
+        self.versions.clear();
+    }
+
+    /// Returns the version of a user's list in the recorded state, if it is cached.
+    pub fn get(&self, user_id: &UserId) -> Option<ListVersion> {
+        self.versions.get(user_id).copied()
+    }
+
+    /// Caches a version that was read after `state` was reported. Does nothing if another state has been recorded since,
+    /// or if the cache is full.
+    pub fn insert(&mut self, state: &S, user_id: &UserId, version: ListVersion) {
+        if self.state.as_ref() == Some(state) && self.versions.len() < MAX_USERS {
+            self.versions.insert(user_id.clone(), version);
+        }
+    }
+}
+
+impl<S> Default for VersionCache<S> {
+    fn default() -> Self {
+        Self { state: None, versions: HashMap::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use icp_domain::UserId;
+
+    use super::{MAX_USERS, VersionCache};
+
+    fn user(id: &str) -> UserId {
+        id.parse().expect("a user ID")
+    }
+
+    #[test]
+    fn version_is_cached_in_its_state_only() {
+        let mut cache = VersionCache::default();
+        let ada = user("user_ada");
+        cache.insert(&"5:5:", &ada, 1.into());
+        assert_eq!(cache.get(&ada), None, "no state was reported");
+        cache.enter("5:5:");
+        cache.insert(&"5:5:", &ada, 1.into());
+        cache.enter("5:5:");
+        assert_eq!(cache.get(&ada), Some(1.into()));
+        cache.enter("5:6:");
+        cache.insert(&"5:5:", &ada, 1.into());
+        assert_eq!(cache.get(&ada), None, "it was read in an earlier state");
+    }
+
+    #[test]
+    fn cache_is_bounded() {
+        let mut cache = VersionCache::default();
+        cache.enter(());
+        for number in 0..=MAX_USERS {
+            cache.insert(&(), &user(&format!("user_{number}")), 1.into());
+        }
+        assert_eq!(cache.versions.len(), MAX_USERS);
+    }
+}

@@ -1,0 +1,232 @@
+use std::collections::HashMap;
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use super::cluster::USER;
+use super::{Error, port};
+
+const BUFFER: usize = 64 * 1024;
+
+/// A TCP proxy that injects faults between clients and a server.
+///
+/// It listens on a free port of 127.0.0.1 and forwards every connection to the server. It runs in threads of its own, so
+/// its clients can run in any runtime. When it is dropped, it closes every connection.
+///
+/// ```no_run
+/// use icp_test_postgres::{Proxy, Server};
+///
+/// let server = Server::start()?;
+/// let proxy = Proxy::start(server.port())?;
+/// println!("{}", proxy.url("postgres"));
+/// proxy.freeze(); // Clients wait for answers,
+/// proxy.thaw(); // and now get them.
+/// # Ok::<(), icp_test_postgres::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Proxy {
+    port: u16,
+    link: Arc<Link>,
+    /// The thread that accepts connections.
+    acceptor: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sender {
+    Client,
+    Server,
+}
+
+#[derive(Debug)]
+struct Link {
+    server_port: u16,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    refuses: bool,
+    frozen: bool,
+    /// The next answer to lose is the next one that contains these bytes.
+    lost_answer: Option<Vec<u8>>,
+    received_bytes: u64,
+    /// The client's and the server's side of each connection.
+    connections: HashMap<u64, [TcpStream; 2]>,
+    last_connection: u64,
+}
+
+impl Proxy {
+    /// Starts a proxy to the server on `server_port` of 127.0.0.1. Returns when it accepts connections.
+    pub fn start(server_port: u16) -> Result<Self, Error> {
+        let state = Mutex::new(State { refuses: true, ..State::default() });
+        let link = Arc::new(Link { server_port, state, changed: Condvar::new() });
+        let proxy = Self { port: port::free()?, link, acceptor: Mutex::new(None) };
+        proxy.accept_connections()?;
+        Ok(proxy)
+    }
+
+    /// Returns the URL of a database behind the proxy.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://{USER}@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// The port on which it listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Closes every connection. New connections work.
+    pub fn cut(&self) {
+        for (_, streams) in self.link.state().connections.drain() {
+            close(&streams);
+        }
+    }
+
+    /// Forwards nothing, in either direction, until [`Proxy::thaw`]. Accepts connections.
+    pub fn freeze(&self) {
+        self.link.change(|state| state.frozen = true);
+    }
+
+    /// Ends [`Proxy::freeze`], and forwards what was held back.
+    pub fn thaw(&self) {
+        self.link.change(|state| state.frozen = false);
+    }
+
+    /// Refuses new connections until [`Proxy::accept_connections`]. Open connections stay open.
+    pub fn refuse_connections(&self) {
+        let Some(acceptor) = self.acceptor().take() else { return };
+        self.link.change(|state| state.refuses = true);
+        // Wakes the thread, which then closes the listening socket.
+        let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
+        let _ = acceptor.join();
+    }
+
+    /// Accepts connections again, on the same port.
+    pub fn accept_connections(&self) -> Result<(), Error> {
+        let mut acceptor = self.acceptor();
+        if acceptor.is_none() {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port));
+            let listener =
+                listener.map_err(Error::during(format_args!("listening on port {}", self.port)))?;
+            self.link.change(|state| state.refuses = false);
+            let link = Arc::clone(&self.link);
+            *acceptor = Some(thread::spawn(move || link.accept_from(&listener)));
+        }
+        Ok(())
+    }
+
+    /// Loses the server's next answer: forwards what clients send, and when the server sends the next bytes on any
+    /// connection, drops them and closes that connection. The server has then executed the statement.
+    pub fn lose_next_answer(&self) {
+        self.lose_answer_with(b"");
+    }
+
+    /// Loses the server's next answer that contains `bytes`, as [`Proxy::lose_next_answer`] does. For a transaction of
+    /// several statements, `b"COMMIT\0"` is the answer to the last one.
+    pub fn lose_answer_with(&self, bytes: &[u8]) {
+        self.link.change(|state| state.lost_answer = Some(bytes.to_vec()));
+    }
+
+    /// Returns how many bytes it has forwarded from the server to clients.
+    pub fn received_bytes(&self) -> u64 {
+        self.link.state().received_bytes
+    }
+
+    fn acceptor(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {
+        self.acceptor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.refuse_connections();
+        self.cut();
+        self.thaw();
+    }
+}
+
+impl Link {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.state());
+        self.changed.notify_all();
+    }
+
+    fn accept_from(self: &Arc<Self>, listener: &TcpListener) {
+        while let Ok((client, _)) = listener.accept() {
+            if self.state().refuses {
+                return;
+            }
+            // A server that is down closes the connection that the proxy has accepted.
+            let _ = self.connect(client);
+        }
+    }
+
+    /// Connects a client to the server, and forwards in both directions.
+    fn connect(self: &Arc<Self>, client: TcpStream) -> io::Result<()> {
+        let server = TcpStream::connect((Ipv4Addr::LOCALHOST, self.server_port))?;
+        client.set_nodelay(true)?;
+        server.set_nodelay(true)?;
+        let connection = {
+            let mut state = self.state();
+            state.last_connection += 1;
+            let connection = state.last_connection;
+            state.connections.insert(connection, [client.try_clone()?, server.try_clone()?]);
+            connection
+        };
+        let directions =
+            [(Sender::Client, client.try_clone()?, server.try_clone()?), (Sender::Server, server, client)];
+        for (from, mut source, mut target) in directions {
+            let link = Arc::clone(self);
+            thread::spawn(move || {
+                let _ = link.forward(from, &mut source, &mut target);
+                close(&[source, target]);
+                link.state().connections.remove(&connection);
+            });
+        }
+        Ok(())
+    }
+
+    /// Forwards until either side closes the connection, or an answer is lost.
+    fn forward(&self, from: Sender, source: &mut TcpStream, target: &mut TcpStream) -> io::Result<()> {
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            let length = source.read(&mut buffer)?;
+            let bytes = buffer.get(..length).unwrap_or_default();
+            if bytes.is_empty() || !self.lets_through(from, bytes) {
+                return Ok(());
+            }
+            target.write_all(bytes)?;
+        }
+    }
+
+    /// Waits while the proxy is frozen. Returns false if the bytes are to be lost.
+    fn lets_through(&self, from: Sender, bytes: &[u8]) -> bool {
+        let state = self.changed.wait_while(self.state(), |state| state.frozen);
+        let mut state = state.unwrap_or_else(PoisonError::into_inner);
+        if from == Sender::Client {
+            return true;
+        }
+        if state.lost_answer.as_ref().is_some_and(|lost| contains(bytes, lost)) {
+            state.lost_answer = None;
+            return false;
+        }
+        state.received_bytes += bytes.len() as u64;
+        true
+    }
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    part.is_empty() || bytes.windows(part.len()).any(|window| window == part)
+}
+
+fn close(streams: &[TcpStream; 2]) {
+    for stream in streams {
+        let _ = stream.shutdown(Shutdown::Both);
+    }
+}

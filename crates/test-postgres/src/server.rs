@@ -1,0 +1,246 @@
+use std::fs;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::cluster::{Cluster, USER};
+use super::database::{self, Database};
+use super::guard::Guard;
+use super::postmaster::Postmaster;
+use super::{Error, port, processes};
+
+const STOP: Duration = Duration::from_secs(30);
+/// Timeout of a statement, and of a promotion to primary.
+const STATEMENT: Duration = Duration::from_mins(2);
+const ATTEMPTS: usize = 10;
+
+/// The options of a [`Server`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ServerOptions {
+    /// Turns `fsync` on, as in production. It is slower, and off by default. Commits survive [`Server::kill`] in both cases.
+    pub durable: bool,
+}
+
+/// A PostgreSQL server in a temporary folder, on a free port of 127.0.0.1 and a Unix socket.
+///
+/// The server ends and its folder is removed when this value is dropped. Another process does the same when this process
+/// is killed, and for a value in a `static`.
+#[derive(Debug)]
+pub struct Server {
+    cluster: Cluster,
+    port: u16,
+    postmaster: Mutex<Option<Postmaster>>,
+    guard: Guard,
+}
+
+impl Server {
+    /// Starts a server with the default options.
+    pub fn start() -> Result<Self, Error> {
+        Self::start_with(ServerOptions::default())
+    }
+
+    /// Starts a server. Returns when it accepts connections.
+    pub fn start_with(options: ServerOptions) -> Result<Self, Error> {
+        let (cluster, guard) = Cluster::create(options)?;
+        let (port, postmaster) = start_on_free_port(&cluster)?;
+        Ok(Self { cluster, port, postmaster: Mutex::new(Some(postmaster)), guard })
+    }
+
+    /// Starts a standby of this server, with streaming replication.
+    pub fn standby(&self) -> Result<Self, Error> {
+        let (cluster, guard) = Cluster::copy(self.port, ServerOptions::default())?;
+        let (port, postmaster) = start_on_free_port(&cluster)?;
+        Ok(Self { cluster, port, postmaster: Mutex::new(Some(postmaster)), guard })
+    }
+
+    /// Promotes a standby to primary. Returns when it accepts writes.
+    pub fn promote(&self) -> Result<(), Error> {
+        self.execute("SELECT pg_promote(true, 60)")
+    }
+
+    /// Changes a setting that takes effect without a restart.
+    pub fn set(&self, setting: &str, value: &str) -> Result<(), Error> {
+        self.execute(&format!("ALTER SYSTEM SET {setting} = '{value}'"))?;
+        self.execute("SELECT pg_reload_conf()")
+    }
+
+    /// Turns TLS on, with this certificate and key, both in PEM.
+    pub fn encrypt(&self, certificate: &str, key: &str) -> Result<(), Error> {
+        for (setting, name, content) in
+            [("ssl_cert_file", "server.crt", certificate), ("ssl_key_file", "server.key", key)]
+        {
+            let path = self.cluster.write(name, content)?;
+            self.execute(&format!("ALTER SYSTEM SET {setting} = '{}'", path.display()))?;
+        }
+        self.set("ssl", "on")
+    }
+
+    /// Requires a password from every role except the superuser of [`Server::url`].
+    pub fn require_passwords(&self) -> Result<(), Error> {
+        self.admit(&format!("host all {USER} all trust\nhost all all all scram-sha-256\n"))
+    }
+
+    /// Refuses new replication connections. Open ones stay open.
+    pub fn refuse_standbys(&self) -> Result<(), Error> {
+        self.admit("host replication all all reject\nhost all all all trust\n")
+    }
+
+    /// Refuses new connections. Open ones stay open.
+    pub fn refuse_everybody(&self) -> Result<(), Error> {
+        self.admit("host all all all reject\n")
+    }
+
+    /// Replaces the rules for connections (`pg_hba.conf`).
+    fn admit(&self, rules: &str) -> Result<(), Error> {
+        self.cluster.write("data/pg_hba.conf", rules)?;
+        self.execute("SELECT pg_reload_conf()")
+    }
+
+    /// Runs a statement as the superuser.
+    pub fn execute(&self, statement: &str) -> Result<(), Error> {
+        database::execute(&self.url("postgres"), statement.to_owned(), STATEMENT)
+    }
+
+    /// Returns the URL of a database on this server. The role is a superuser, and needs no password.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://{USER}@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Creates an empty database. It is dropped with the returned value.
+    pub fn database(&self) -> Result<Database, Error> {
+        Database::create(&self.url("postgres"))
+    }
+
+    /// The port, the same after every start.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The folder of the server, which also contains its Unix socket.
+    pub fn folder(&self) -> &Path {
+        self.cluster.folder()
+    }
+
+    /// Returns the log of the server.
+    pub fn log(&self) -> String {
+        self.cluster.log()
+    }
+
+    /// The process ID of the postmaster, while the server runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.running().as_ref().map(Postmaster::id)
+    }
+
+    /// Shuts the server down in an orderly way, which ends its connections.
+    pub fn stop(&self) -> Result<(), Error> {
+        self.resume()?;
+        let mut running = self.running();
+        let postmaster = running.as_mut().ok_or_else(not_running)?;
+        processes::signal("INT", &[postmaster.id()]);
+        if !postmaster.exits_within(STOP) {
+            return Err(Error::new("the PostgreSQL server does not stop"));
+        }
+        *running = None;
+        Ok(())
+    }
+
+    /// Kills all processes of the server, as a crash would. Returns when they have ended.
+    pub fn kill(&self) -> Result<(), Error> {
+        let mut running = self.running();
+        running.as_mut().ok_or_else(not_running)?.kill()?;
+        *running = None;
+        self.forget_frozen();
+        Ok(())
+    }
+
+    /// Starts a server that was stopped or killed, with the same port and data.
+    pub fn start_again(&self) -> Result<(), Error> {
+        let mut running = self.running();
+        if running.is_some() {
+            return Err(Error::new("the PostgreSQL server is running already"));
+        }
+        *running = Some(self.cluster.start(self.port)?);
+        Ok(())
+    }
+
+    /// Stops the server and starts it again.
+    pub fn restart(&self) -> Result<(), Error> {
+        self.stop()?;
+        self.start_again()
+    }
+
+    /// Freezes the server: connections stay open, the system accepts new ones, and nothing is answered.
+    pub fn pause(&self) -> Result<(), Error> {
+        let running = self.running();
+        let family = running.as_ref().ok_or_else(not_running)?.freeze();
+        let ids: Vec<String> = family.iter().map(u32::to_string).collect();
+        // For the guard, if this process ends before `resume`.
+        fs::write(self.frozen_file(), ids.join(" "))
+            .map_err(Error::during("writing the list of frozen processes"))
+    }
+
+    /// Ends a [`pause`](Self::pause), if there is one.
+    pub fn resume(&self) -> Result<(), Error> {
+        let running = self.running();
+        let Some(postmaster) = running.as_ref() else { return Err(not_running()) };
+        if self.frozen_file().exists() {
+            processes::signal("CONT", &processes::children(postmaster.id()));
+            processes::signal("CONT", &[postmaster.id()]);
+            self.forget_frozen();
+        }
+        Ok(())
+    }
+
+    fn frozen_file(&self) -> std::path::PathBuf {
+        self.cluster.folder().join("frozen")
+    }
+
+    fn forget_frozen(&self) {
+        let _ = fs::remove_file(self.frozen_file());
+    }
+
+    /// The postmaster, or `None` if it has exited.
+    fn running(&self) -> MutexGuard<'_, Option<Postmaster>> {
+        let mut postmaster = self.postmaster.lock().unwrap_or_else(PoisonError::into_inner);
+        if postmaster.as_mut().is_some_and(Postmaster::exited) {
+            *postmaster = None;
+        }
+        postmaster
+    }
+}
+
+/// The guard cleans up here too, so that there is one way to clean up, and every test uses it.
+impl Drop for Server {
+    fn drop(&mut self) {
+        let running = self.running().take();
+        if running.is_none() {
+            // A killed server leaves its file behind. Another process can have that ID now.
+            let _ = fs::remove_file(self.cluster.pid_file());
+        }
+        self.guard.release();
+        if let Some(mut postmaster) = running {
+            postmaster.exits_within(STOP);
+        }
+        self.guard.finish();
+    }
+}
+
+fn not_running() -> Error {
+    Error::new("the PostgreSQL server is not running")
+}
+
+/// Starts the server on a free port. Another process can take the port first, so it tries several.
+fn start_on_free_port(cluster: &Cluster) -> Result<(u16, Postmaster), Error> {
+    for _ in 1..ATTEMPTS {
+        let port = port::free()?;
+        match cluster.start(port) {
+            Ok(postmaster) => return Ok((port, postmaster)),
+            Err(_) if cluster.log().contains("Address already in use") => {
+                let _ = fs::remove_file(cluster.log_file());
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let port = port::free()?;
+    Ok((port, cluster.start(port)?))
+}

@@ -1,0 +1,83 @@
+//! The contract of [`ImportExport`].
+
+mod exports;
+mod imports;
+mod streams;
+
+use std::sync::Arc;
+
+use icp_domain::IcpDocument;
+use icp_ports::{IcpRepository, ImportExport, ImportExportError, ImportSummary, OnConflict};
+use libtest_mimic::Trial;
+
+use super::Subject;
+use super::repository::support::TestRepository;
+use super::trial::trials;
+use streams::{Batches, Collected};
+
+/// The suite of [`ImportExport`]. It seeds the storage with [`ImportExport::import`].
+///
+/// `make` returns a fresh, empty storage that is ready for use: its migrations, if it has any, are applied.
+pub fn import_export<R: IcpRepository + ImportExport + 'static>(
+    name: &str,
+    make: impl AsyncFn() -> Subject<R> + Clone + Send + 'static,
+) -> Vec<Trial> {
+    trials![
+        name, make, |subject| TestStorage::from(subject);
+        imports::failed_source_imports_nothing,
+        imports::dropped_import_leaves_nothing_behind,
+        imports::existing_id_fails_import,
+        imports::repeated_id_in_source_fails_import,
+        imports::skip_keeps_stored_icps,
+        imports::replace_changes_documents_and_access,
+        imports::replace_stores_last_of_repeated_ids,
+        imports::every_import_gives_new_version,
+        imports::version_grows_after_delete_and_import,
+        imports::makes_known_list_version_stale,
+        imports::empty_source_imports_nothing,
+        imports::documents_of_all_sizes_are_imported_and_exported,
+        imports::concurrent_changes_and_imports_leave_icp_whole,
+        exports::writes_imported_texts_in_order_of_ids,
+        exports::writes_inserted_and_changed_icps,
+        exports::failed_sink_fails_export,
+        exports::shows_storage_as_of_one_moment,
+    ]
+}
+
+/// The ports of a subject. Clones share them.
+#[derive(Clone)]
+struct TestStorage {
+    // Dropped before the repository, which holds the storage.
+    first: Arc<dyn ImportExport>,
+    repository: TestRepository,
+}
+
+impl<R: IcpRepository + ImportExport + 'static> From<Subject<R>> for TestStorage {
+    fn from(subject: Subject<R>) -> Self {
+        let first = subject.first.clone();
+        Self { first, repository: subject.into() }
+    }
+}
+
+impl TestStorage {
+    async fn import(
+        &self,
+        documents: impl IntoIterator<Item = IcpDocument>,
+        on_conflict: OnConflict,
+    ) -> Result<ImportSummary, ImportExportError> {
+        self.first.import(&mut Batches::of(documents), on_conflict).await
+    }
+
+    /// Imports documents whose IDs are new.
+    async fn seed(&self, documents: impl IntoIterator<Item = IcpDocument>) {
+        self.import(documents, OnConflict::Fail).await.expect("import failed");
+    }
+
+    /// Exports every ICP.
+    async fn export(&self) -> Vec<String> {
+        let mut sink = Collected::default();
+        let count = self.first.export(&mut sink).await.expect("export failed");
+        assert_eq!(count, sink.0.len() as u64, "export returns the number of ICPs");
+        sink.0
+    }
+}

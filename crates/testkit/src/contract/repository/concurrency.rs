@@ -1,0 +1,163 @@
+//! Concurrent calls for one ICP.
+
+use std::collections::BTreeSet;
+
+use icp_domain::IcpDocument;
+use icp_ports::{Creation, Lookup, RepositoryError, StoredIcp, Version};
+
+use super::support::{TestRepository, array, concurrently, patiently, scope};
+use crate::fixtures::{document, icp};
+
+const TASKS: u32 = 64;
+
+/// An ICP that belongs to one user, who is also in its name.
+fn owned_by(number: u32) -> IcpDocument {
+    let user = format!("user_{number}");
+    icp(1).with("name", user.as_str()).users([user.as_str()]).document()
+}
+
+/// The instance that a task uses.
+fn instance(repository: &TestRepository, task: u32) -> TestRepository {
+    if task.is_multiple_of(2) { repository.clone() } else { repository.second() }
+}
+
+/// Adds one to `leadsPerList`, as often as it takes until no other writer comes first.
+async fn increment(repository: &TestRepository) -> Version {
+    loop {
+        let StoredIcp { version, json, .. } = repository.found(1).await;
+        let before = document(&json);
+        let mut after = before.to_icp().expect("a document is an ICP");
+        after.leads_per_list += 1;
+        if let Some(version) = repository.change(&before, &IcpDocument::from(after), version).await {
+            return version;
+        }
+    }
+}
+
+pub(super) async fn compare_and_swap_loses_no_change(repository: TestRepository) {
+    repository.insert_one(&icp(1).with("leadsPerList", 0).document()).await;
+    let versions = concurrently(TASKS, |task| {
+        let repository = instance(&repository, task);
+        async move { increment(&repository).await }
+    })
+    .await;
+    let versions: BTreeSet<_> = versions.into_iter().collect();
+    assert_eq!(versions.len(), 64, "each change has its own version");
+    let stored = repository.found(1).await;
+    let icp = document(&stored.json).to_icp().expect("a document is an ICP");
+    assert_eq!(icp.leads_per_list, i64::from(TASKS));
+    assert_eq!(versions.last(), Some(&stored.version));
+}
+
+pub(super) async fn one_of_64_changes_succeeds(repository: TestRepository) {
+    let before = icp(1).document();
+    let version = repository.insert_one(&before).await;
+    let winners: Vec<_> = concurrently(TASKS, |task| {
+        let (repository, before) = (instance(&repository, task), before.clone());
+        async move {
+            let after = owned_by(task);
+            repository.change(&before, &after, version).await.map(|_| after)
+        }
+    })
+    .await
+    .into_iter()
+    .flatten()
+    .collect();
+    let [winner] = winners.as_slice() else { panic!("{} changes succeeded", winners.len()) };
+    assert_eq!(repository.found(1).await.json, winner.json());
+    for number in 0..TASKS {
+        let user = format!("user_{number}");
+        let expected = if winner.name() == user { array([winner]) } else { "[]".to_owned() };
+        assert_eq!(repository.list_json(&user).await, expected, "the list of {user}");
+    }
+}
+
+pub(super) async fn one_of_64_deletes_succeeds(repository: TestRepository) {
+    let version = repository.insert_one(&icp(1).document()).await;
+    let deleted = concurrently(TASKS, |task| {
+        let repository = instance(&repository, task);
+        async move { repository.remove(1, version).await }
+    })
+    .await;
+    assert_eq!(deleted.into_iter().filter(|deleted| *deleted).count(), 1);
+    assert_eq!(repository.look_up(1, &scope("user_ada")).await, Lookup::Absent);
+}
+
+pub(super) async fn one_of_16_inserts_of_id_succeeds(repository: TestRepository) {
+    let results = concurrently(16, |task| {
+        let (repository, document) = (instance(&repository, task), owned_by(task));
+        async move { patiently(|| repository.insert(&document, None)).await }
+    })
+    .await;
+    let mut winners = Vec::new();
+    for (task, result) in (0..).zip(results) {
+        match result {
+            Ok(Creation::Created(_)) => winners.push(task),
+            Err(RepositoryError::AlreadyExists(_)) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    let [winner] = winners.as_slice() else { panic!("{} inserts succeeded", winners.len()) };
+    assert_eq!(repository.found(1).await.json, owned_by(*winner).json());
+}
+
+pub(super) async fn readers_see_whole_states_only(repository: TestRepository) {
+    // In each state, the name is the ID of the second user.
+    let state = |number: u32| {
+        let second = format!("user_{}", number % 2);
+        icp(1).with("name", second.as_str()).users(["user_ada", second.as_str()]).document()
+    };
+    let version = repository.insert_one(&state(0)).await;
+    let writer = {
+        let repository = repository.second();
+        tokio::spawn(async move {
+            let mut version = version;
+            for number in 0..100 {
+                let next = repository.change(&state(number), &state(number + 1), version).await;
+                version = next.expect("there is one writer");
+            }
+        })
+    };
+    let mut newest = version;
+    while !writer.is_finished() {
+        let stored = repository.found(1).await;
+        assert!(stored.version >= newest, "versions do not go back");
+        newest = stored.version;
+        for user in ["user_0", "user_1"] {
+            let list = repository.list_json(user).await;
+            assert!(list == "[]" || list.contains(&format!(r#""name":"{user}""#)), "{user} sees {list}");
+            if let Lookup::Found(seen) = repository.look_up(1, &scope(user)).await {
+                assert!(seen.json.contains(&format!(r#""name":"{user}""#)), "{user} sees {}", seen.json);
+            }
+        }
+    }
+    writer.await.expect("the writer panicked");
+}
+
+pub(super) async fn concurrent_writes_leave_icp_whole(repository: TestRepository) {
+    repository.insert_one(&owned_by(0)).await;
+    concurrently(49, |task| {
+        let repository = instance(&repository, task);
+        async move {
+            let after = owned_by(task);
+            let Some(stored) = repository.find(1).await else {
+                let inserted = patiently(|| repository.insert(&after, None)).await;
+                assert!(matches!(inserted, Ok(_) | Err(RepositoryError::AlreadyExists(_))), "{inserted:?}");
+                return;
+            };
+            if task % 7 == 0 {
+                repository.remove(1, stored.version).await;
+            } else {
+                repository.change(&document(&stored.json), &after, stored.version).await;
+            }
+        }
+    })
+    .await;
+    let stored = repository.find(1).await.map(|stored| document(&stored.json));
+    for number in 0..49 {
+        let user = format!("user_{number}");
+        let own = stored.as_ref().filter(|document| document.name() == user);
+        let expected = own.map_or_else(|| "[]".to_owned(), |document| array([document]));
+        assert_eq!(repository.list_json(&user).await, expected, "the list of {user}");
+    }
+}

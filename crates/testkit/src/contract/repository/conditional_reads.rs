@@ -1,0 +1,276 @@
+//! Reads by callers that know versions.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use icp_domain::IcpDocument;
+use icp_ports::{Conditional, IcpList, ListQuery, ListVersion, Lookup, StoredIcp, Version};
+
+use super::filters::{filters, orders, varied};
+use super::support::{TestRepository, admin, concurrently, everything, patiently, scope};
+use crate::fixtures::{document, icp, id};
+
+/// Changes that a writer makes while readers read.
+const CHANGES: i64 = 60;
+/// Versions that a client sends at once, at most.
+const KNOWN: usize = 8;
+
+impl TestRepository {
+    async fn list_unless(
+        &self,
+        query: &ListQuery,
+        known: &[ListVersion],
+    ) -> Conditional<IcpList, ListVersion> {
+        let list = patiently(|| self.list_if_changed(query, known)).await;
+        list.expect("list_if_changed failed")
+    }
+
+    async fn get_unless(
+        &self,
+        number: u128,
+        user_id: &str,
+        known: &[Version],
+    ) -> Lookup<Conditional<StoredIcp, Version>> {
+        let scope = scope(user_id);
+        let stored = patiently(|| self.get_if_changed(id(number), &scope, known)).await;
+        stored.expect("get_if_changed failed")
+    }
+}
+
+/// A version that no list has, but for a chance of one in 2^64.
+fn other(version: ListVersion) -> ListVersion {
+    version.number().wrapping_add(1).into()
+}
+
+pub(super) async fn list_if_changed_agrees_with_list(repository: TestRepository) {
+    repository.insert_all(varied()).await;
+    let nonzero = NonZeroUsize::new;
+    let cuts = [(None, None), (nonzero(7), None), (None, nonzero(5_000)), (nonzero(7), nonzero(1_000))];
+    let queries = filters().into_iter().flat_map(|filter| {
+        orders().map(move |order| ListQuery { filter: filter.clone(), ..order }).collect::<Vec<_>>()
+    });
+    let nobody = everything("user_nobody");
+    let with_u0000 = everything("user_ada\0");
+    for (query, (limit, max_bytes)) in queries.chain([nobody, with_u0000]).zip(cuts.into_iter().cycle()) {
+        let query = ListQuery { limit, max_bytes, ..query };
+        let list = repository.read_list(&query).await;
+        let version = list.version;
+        for known in [vec![version], vec![other(version), version]] {
+            let answer = repository.list_unless(&query, &known).await;
+            assert_eq!(answer, Conditional::Unchanged(version), "{query:?}");
+        }
+        for known in [vec![], vec![other(version)]] {
+            let answer = repository.list_unless(&query, &known).await;
+            assert_eq!(answer, Conditional::Changed(list.clone()), "{query:?}");
+        }
+    }
+}
+
+pub(super) async fn get_if_changed_agrees_with_get(repository: TestRepository) {
+    let version = repository.insert_one(&icp(1).document()).await;
+    let stored = repository.found(1).await;
+    let later = Version::from(version.number() + 1);
+    for known in [vec![version], vec![later, version]] {
+        let answer = repository.get_unless(1, "user_ada", &known).await;
+        assert_eq!(answer, Lookup::Found(Conditional::Unchanged(version)));
+    }
+    for known in [vec![], vec![later]] {
+        let answer = repository.get_unless(1, "user_ada", &known).await;
+        assert_eq!(answer, Lookup::Found(Conditional::Changed(stored.clone())));
+        assert_eq!(repository.get_unless(2, "user_ada", &known).await, Lookup::Absent);
+    }
+    for stranger in ["user_bob", "user_ada\0"] {
+        assert_eq!(repository.get_unless(1, stranger, &[version]).await, Lookup::Forbidden, "{stranger:?}");
+        assert_eq!(repository.get_unless(2, stranger, &[version]).await, Lookup::Absent, "{stranger:?}");
+    }
+    let root = repository.get_if_changed(id(1), &admin(), &[version]).await.expect("get_if_changed failed");
+    assert_eq!(root, Lookup::Found(Conditional::Unchanged(version)), "an admin");
+}
+
+/// Every kind of change to the list of `user_ada`, through both instances of the adapter. Calls `check` after each.
+async fn every_change(repository: &TestRepository, mut check: impl AsyncFnMut(&str)) {
+    let one = icp(1).document();
+    let renamed = icp(1).with("name", "renamed").document();
+    let shared = icp(1).users(["user_ada", "user_bob"]).document();
+    let revoked = icp(1).users(["user_bob"]).document();
+    let writers = [repository.clone(), repository.second()];
+    for writer in &writers {
+        let mut version = writer.insert_one(&one).await;
+        check("insert").await;
+        let states = [&one, &renamed, &shared, &revoked, &one];
+        for (before, after) in states.iter().zip(states.iter().skip(1)) {
+            let changed = writer.change(before, after, version).await;
+            version = changed.expect("it is at that version");
+            check("replace").await;
+        }
+        assert!(writer.remove(1, version).await);
+        check("delete").await;
+    }
+}
+
+pub(super) async fn every_change_makes_known_list_version_stale(repository: TestRepository) {
+    repository.insert_one(&icp(2).document()).await;
+    for cut in [None, NonZeroUsize::new(1)] {
+        let query = ListQuery { max_bytes: cut, ..everything("user_ada") };
+        let mut known = vec![repository.read_list(&query).await.version];
+        every_change(&repository, async |change| {
+            let before = known.last().copied().expect("there is one");
+            for reader in [repository.clone(), repository.second()] {
+                let answer = reader.list_unless(&query, &[before]).await;
+                let list = reader.read_list(&query).await;
+                // The list is the same after a revocation and after the deletion that follows.
+                let expected = Conditional::of(list.clone(), list.version, &[before]);
+                assert_eq!(answer, expected, "after {change}");
+                let again = reader.list_unless(&query, &[list.version]).await;
+                assert_eq!(again, Conditional::Unchanged(list.version), "after {change}");
+            }
+            known.push(repository.read_list(&query).await.version);
+        })
+        .await;
+        let distinct =
+            known.iter().enumerate().filter(|(at, one)| !known.iter().take(*at).any(|a| a == *one));
+        // The first list, and those of each writer after its insert and three of its changes.
+        assert!(distinct.count() >= 9, "{known:?}");
+    }
+}
+
+pub(super) async fn every_change_makes_known_version_stale(repository: TestRepository) {
+    let mut known: Vec<Version> = Vec::new();
+    every_change(&repository, async |change| {
+        for reader in [repository.clone(), repository.second()] {
+            let answer = reader.get_unless(1, "user_ada", &known).await;
+            let expected = match reader.find(1).await {
+                None => Lookup::Absent,
+                Some(stored) if !stored.json.contains("user_ada") => Lookup::Forbidden,
+                Some(stored) => {
+                    let version = stored.version;
+                    Lookup::Found(Conditional::of(stored, version, &known))
+                }
+            };
+            assert_eq!(answer, expected, "after {change}");
+        }
+        if let Some(stored) = repository.find(1).await {
+            assert!(!known.contains(&stored.version), "{} was given before: {known:?}", stored.version);
+            known.push(stored.version);
+        }
+    })
+    .await;
+}
+
+pub(super) async fn revoked_access_is_gone_from_next_read(repository: TestRepository) {
+    let before = icp(1).users(["user_ada", "user_bob"]).document();
+    let after = icp(1).users(["user_bob"]).document();
+    let version = repository.insert_one(&before).await;
+    let query = everything("user_ada");
+    let known = repository.read_list(&query).await.version;
+    assert_eq!(repository.list_unless(&query, &[known]).await, Conditional::Unchanged(known));
+    let changed = repository.second().change(&before, &after, version).await.expect("at that version");
+    match repository.list_unless(&query, &[known]).await {
+        Conditional::Changed(list) => assert!(list.icps.is_empty(), "{}", list.icps.to_json()),
+        Conditional::Unchanged(_) => panic!("the revoked access is still in the list"),
+    }
+    assert_eq!(repository.list_json("user_ada").await, "[]");
+    assert_eq!(repository.read_part(&query).await.icps.to_json(), "[]");
+    for known in [version, changed] {
+        assert_eq!(repository.get_unless(1, "user_ada", &[known]).await, Lookup::Forbidden);
+    }
+    assert_eq!(repository.look_up(1, &scope("user_ada")).await, Lookup::Forbidden);
+}
+
+fn numbered(number: i64) -> IcpDocument {
+    icp(1).with("leadsPerList", number).document()
+}
+
+/// Returns the number in the only ICP of a list, or in a document.
+fn number_in(json: &str) -> i64 {
+    let json = json.trim_start_matches('[').trim_end_matches(']');
+    document(json).to_icp().expect("a document is an ICP").leads_per_list
+}
+
+/// Changes the ICP to state 1, 2 and so on, and stores in `done` the last state whose write has ended.
+async fn write_states(repository: TestRepository, mut version: Version, done: Arc<AtomicI64>) {
+    let writers = [repository.second(), repository];
+    for (number, writer) in (1..=CHANGES).zip(writers.iter().cycle()) {
+        let changed = writer.change(&numbered(number - 1), &numbered(number), version).await;
+        version = changed.expect("there is one writer");
+        done.store(number, Ordering::SeqCst);
+    }
+}
+
+/// The versions that a reader has seen last, with the states that they had.
+fn remember<V: Copy + PartialEq>(seen: &mut Vec<(V, i64)>, version: V, number: i64) {
+    if let Some((_, before)) = seen.iter().find(|(one, _)| *one == version) {
+        assert_eq!(*before, number, "one version for two states");
+        return;
+    }
+    seen.push((version, number));
+    if seen.len() > KNOWN {
+        seen.remove(0);
+    }
+}
+
+pub(super) async fn known_list_version_is_never_stale(repository: TestRepository) {
+    let version = repository.insert_one(&numbered(0)).await;
+    let done = Arc::new(AtomicI64::new(0));
+    let writer = tokio::spawn(write_states(repository.clone(), version, Arc::clone(&done)));
+    concurrently(4, |reader| {
+        let repository = if reader % 2 == 0 { repository.clone() } else { repository.second() };
+        let done = Arc::clone(&done);
+        async move {
+            let (query, mut seen) = (everything("user_ada"), Vec::new());
+            let mut newest = 0;
+            while newest < CHANGES {
+                let least = done.load(Ordering::SeqCst);
+                let known: Vec<_> = seen.iter().map(|(version, _)| *version).collect();
+                newest = match repository.list_unless(&query, &known).await {
+                    Conditional::Changed(list) => {
+                        let number = number_in(&list.icps.to_json());
+                        remember(&mut seen, list.version, number);
+                        number
+                    }
+                    Conditional::Unchanged(version) => {
+                        let known = seen.iter().find(|(one, _)| *one == version);
+                        known.expect("an unchanged version is one of those known").1
+                    }
+                };
+                assert!(newest >= least, "read state {newest} after the write of state {least} ended");
+            }
+        }
+    })
+    .await;
+    writer.await.expect("the writer panicked");
+}
+
+pub(super) async fn known_version_is_never_stale(repository: TestRepository) {
+    let version = repository.insert_one(&numbered(0)).await;
+    let done = Arc::new(AtomicI64::new(0));
+    let writer = tokio::spawn(write_states(repository.clone(), version, Arc::clone(&done)));
+    concurrently(4, |reader| {
+        let repository = if reader % 2 == 0 { repository.clone() } else { repository.second() };
+        let done = Arc::clone(&done);
+        async move {
+            let mut seen = Vec::new();
+            let mut newest = 0;
+            while newest < CHANGES {
+                let least = done.load(Ordering::SeqCst);
+                let known: Vec<_> = seen.iter().map(|(version, _)| *version).collect();
+                newest = match repository.get_unless(1, "user_ada", &known).await {
+                    Lookup::Found(Conditional::Changed(stored)) => {
+                        let number = number_in(&stored.json);
+                        remember(&mut seen, stored.version, number);
+                        number
+                    }
+                    Lookup::Found(Conditional::Unchanged(version)) => {
+                        let known = seen.iter().find(|(one, _)| *one == version);
+                        known.expect("an unchanged version is one of those known").1
+                    }
+                    other => panic!("the ICP exists and is in scope: {other:?}"),
+                };
+                assert!(newest >= least, "read state {newest} after the write of state {least} ended");
+            }
+        }
+    })
+    .await;
+    writer.await.expect("the writer panicked");
+}

@@ -1,0 +1,143 @@
+//! One ICP: read, inserted, changed and deleted.
+
+use icp_domain::Caller;
+use icp_ports::{Lookup, RepositoryError, StoredIcp, Version};
+
+use super::support::{TestRepository, admin, array, change, scope};
+use crate::fixtures::{icp, id, user};
+
+pub(super) async fn is_found_by_its_users_and_admins(repository: TestRepository) {
+    let document = icp(1).users(["user_ada", "user_bob"]).document();
+    let version = repository.insert_one(&document).await;
+    let found = Lookup::Found(StoredIcp { id: id(1), version, json: document.json().to_owned() });
+    for caller in
+        [Caller::user(user("user_ada")), Caller::user(user("user_bob")), Caller::admin(user("user_root"))]
+    {
+        assert_eq!(repository.look_up(1, &caller.access_scope()).await, found, "as {caller:?}");
+    }
+}
+
+pub(super) async fn forbidden_differs_from_absent(repository: TestRepository) {
+    repository.insert_one(&icp(1).users(["user_ada"]).document()).await;
+    let strangers =
+        ["user_bob", "user_ad", "user_adaa", "USER_ADA", "user_ada ", "user_ada\0", "' OR '1'='1", "%"];
+    for stranger in strangers {
+        assert_eq!(repository.look_up(1, &scope(stranger)).await, Lookup::Forbidden, "as {stranger:?}");
+        assert_eq!(repository.look_up(2, &scope(stranger)).await, Lookup::Absent, "as {stranger:?}");
+    }
+    assert_eq!(repository.look_up(2, &admin()).await, Lookup::Absent);
+}
+
+pub(super) async fn without_user_ids_is_for_admins_only(repository: TestRepository) {
+    repository.insert_all([icp(1).users([]).document()]).await;
+    assert_eq!(repository.look_up(1, &scope("user_ada")).await, Lookup::Forbidden);
+    assert!(matches!(repository.look_up(1, &admin()).await, Lookup::Found(_)));
+}
+
+pub(super) async fn returns_stored_text(repository: TestRepository) {
+    let odd = icp(1).with("colour", "red").with("name", "Ä 🦀 שלום e\u{301} \u{2028}").document();
+    repository.insert_all([odd.clone()]).await;
+    assert_eq!(repository.found(1).await.json, odd.json());
+}
+
+pub(super) async fn is_listed_after_insert(repository: TestRepository) {
+    let document = icp(1).users(["user_ada", "user_bob"]).document();
+    repository.insert_one(&document).await;
+    for reader in [repository.clone(), repository.second()] {
+        for user in ["user_ada", "user_bob"] {
+            assert_eq!(reader.list_json(user).await, array([&document]));
+        }
+        assert_eq!(reader.found(1).await.json, document.json());
+    }
+}
+
+pub(super) async fn second_insert_of_id_already_exists(repository: TestRepository) {
+    let first = icp(1).document();
+    let version = repository.insert_one(&first).await;
+    let second = icp(1).with("name", "second").users(["user_bob"]).document();
+    let result = repository.insert(&second, None).await;
+    assert!(
+        matches!(result, Err(RepositoryError::AlreadyExists(existing)) if existing == id(1)),
+        "{result:?}"
+    );
+    let stored = StoredIcp { id: id(1), version, json: first.json().to_owned() };
+    assert_eq!(repository.found(1).await, stored);
+    assert_eq!(repository.list_json("user_bob").await, "[]");
+}
+
+pub(super) async fn changes_at_expected_version(repository: TestRepository) {
+    let before = icp(1).users(["user_ada", "user_bob", "user_cleo"]).document();
+    let first = repository.insert_one(&before).await;
+    let after = icp(1).with("name", "after").users(["user_bob", "user_dan", "user_ada"]).document();
+    let second = repository.change(&before, &after, first).await.expect("it is at that version");
+    assert!(second > first, "versions grow: {first} {second}");
+    let stored = StoredIcp { id: id(1), version: second, json: after.json().to_owned() };
+    assert_eq!(repository.found(1).await, stored);
+    for user in ["user_ada", "user_bob", "user_dan"] {
+        assert_eq!(repository.list_json(user).await, array([&after]), "the list of {user}");
+    }
+    assert_eq!(repository.list_json("user_cleo").await, "[]", "the access was revoked");
+    assert_eq!(repository.look_up(1, &scope("user_cleo")).await, Lookup::Forbidden);
+}
+
+pub(super) async fn does_not_change_at_other_version(repository: TestRepository) {
+    let before = icp(1).document();
+    let first = repository.insert_one(&before).await;
+    let after = icp(1).with("name", "after").users(["user_ada", "user_bob"]).document();
+    let second = repository.change(&before, &after, first).await.expect("it is at that version");
+    let late = icp(1).with("name", "late").users(["user_eve"]).document();
+    for stale in [first, Version::from(second.number() + 1), Version::from(0), Version::from(i64::MAX)] {
+        assert_eq!(repository.change(&before, &late, stale).await, None, "at {stale}");
+        assert!(!repository.remove(1, stale).await, "at {stale}");
+    }
+    let stored = StoredIcp { id: id(1), version: second, json: after.json().to_owned() };
+    assert_eq!(repository.found(1).await, stored);
+    assert_eq!(repository.list_json("user_eve").await, "[]");
+    assert_eq!(repository.list_json("user_bob").await, array([&after]));
+}
+
+pub(super) async fn is_gone_after_delete(repository: TestRepository) {
+    let kept = icp(2).document();
+    let version = repository.insert_one(&icp(1).users(["user_ada", "user_bob"]).document()).await;
+    repository.insert_one(&kept).await;
+    assert!(repository.remove(1, version).await);
+    for reader in [repository.clone(), repository.second()] {
+        assert_eq!(reader.look_up(1, &scope("user_ada")).await, Lookup::Absent);
+        assert_eq!(reader.list_json("user_ada").await, array([&kept]));
+        assert_eq!(reader.list_json("user_bob").await, "[]");
+    }
+    assert!(!repository.remove(1, version).await, "it is gone");
+    let change = change(&icp(1).document(), &icp(1).with("name", "after").document());
+    assert_eq!(repository.replace(&change, version).await.expect("replace failed"), None, "it is gone");
+    assert_eq!(repository.stored(1..=2).await, [kept.json()]);
+}
+
+pub(super) async fn version_grows_after_delete_and_insert(repository: TestRepository) {
+    let (one, other) = (icp(1).document(), icp(1).with("name", "other").document());
+    let mut last = repository.insert_one(&one).await;
+    for _ in 0..20 {
+        let changed = repository.change(&one, &other, last).await.expect("it is at that version");
+        assert!(changed > last, "a change: {last} {changed}");
+        assert!(repository.remove(1, changed).await);
+        last = repository.second().insert_one(&one).await;
+        assert!(last > changed, "another insert: {changed} {last}");
+    }
+}
+
+pub(super) async fn changes_ten_thousand_user_ids(repository: TestRepository) {
+    const USERS: usize = icp_domain::limits::USERS;
+    let users =
+        |range: std::ops::Range<usize>| range.map(|number| format!("user_{number}")).collect::<Vec<_>>();
+    let (few, many) = (icp(1).document(), icp(1).with("userIds", users(0..USERS)).document());
+    let others = icp(1).with("userIds", users(USERS - 1_000..2 * USERS - 1_000)).document();
+    let in_both = format!("user_{}", USERS - 500);
+    let mut version = repository.insert_one(&few).await;
+    for (before, after) in [(&few, &many), (&many, &others), (&others, &few)] {
+        version = repository.change(before, after, version).await.expect("it is at that version");
+        for name in ["user_0", &in_both, "user_ada"] {
+            let is_member = after.members().contains(&user(name));
+            let expected = if is_member { array([after]) } else { "[]".to_owned() };
+            assert!(repository.list_json(name).await == expected, "the list of {name}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The contract of [`IcpRepository`], and of [`icp_ports::IcpReader`], which it includes.
+
+mod concurrency;
+mod conditional_reads;
+mod filters;
+mod icps;
+mod idempotency;
+mod list_versions;
+mod lists;
+mod pages;
+mod parts;
+pub(super) mod support;
+
+use icp_ports::{Health, IcpRepository};
+use libtest_mimic::Trial;
+
+use super::Subject;
+use super::trial::trials;
+use support::TestRepository;
+
+/// The suite of [`IcpRepository`]. It seeds the storage with [`IcpRepository::insert`].
+///
+/// `make` returns a fresh, empty storage that is ready for use: its migrations, if it has any, are applied.
+pub fn repository<R: IcpRepository + 'static>(
+    name: &str,
+    make: impl AsyncFn() -> Subject<R> + Clone + Send + 'static,
+) -> Vec<Trial> {
+    trials![
+        name, make, |subject| TestRepository::from(subject);
+        lists::unknown_user_has_empty_list,
+        lists::contains_exactly_icps_with_user_id,
+        lists::agrees_with_access_rule,
+        lists::is_ordered_by_creation_then_id,
+        lists::orders_first_and_last_times,
+        lists::contains_expired_icps,
+        lists::returns_stored_text,
+        lists::keeps_unknown_fields,
+        lists::compares_user_ids_byte_by_byte,
+        lists::contains_icp_once_despite_repeated_user_id,
+        lists::icp_without_user_ids_is_in_no_list,
+        lists::accepts_user_ids_that_look_like_sql,
+        lists::contains_thousands,
+        lists::is_whole_at_every_length,
+        lists::concurrent_lists_belong_to_their_users,
+        filters::every_filter_matches_exactly_in_every_order,
+        filters::text_with_u0000_matches_nothing,
+        pages::pages_add_up_to_whole_list,
+        pages::page_after_deleted_icp_starts_at_its_position,
+        pages::writes_do_not_move_other_icps_between_pages,
+        parts::list_ends_with_document_that_reaches_max_bytes,
+        parts::max_bytes_bounds_list_and_part,
+        parts::part_agrees_with_list,
+        parts::parts_add_up_to_whole_list,
+        parts::documents_of_all_sizes_are_whole,
+        list_versions::changes_with_every_change_in_list,
+        list_versions::ignores_other_users_icps,
+        list_versions::ignores_max_bytes,
+        list_versions::of_page_tells_whether_icps_follow,
+        conditional_reads::list_if_changed_agrees_with_list,
+        conditional_reads::get_if_changed_agrees_with_get,
+        conditional_reads::every_change_makes_known_list_version_stale,
+        conditional_reads::every_change_makes_known_version_stale,
+        conditional_reads::revoked_access_is_gone_from_next_read,
+        conditional_reads::known_list_version_is_never_stale,
+        conditional_reads::known_version_is_never_stale,
+        icps::is_found_by_its_users_and_admins,
+        icps::forbidden_differs_from_absent,
+        icps::without_user_ids_is_for_admins_only,
+        icps::returns_stored_text,
+        icps::is_listed_after_insert,
+        icps::second_insert_of_id_already_exists,
+        icps::changes_at_expected_version,
+        icps::does_not_change_at_other_version,
+        icps::is_gone_after_delete,
+        icps::version_grows_after_delete_and_insert,
+        icps::changes_ten_thousand_user_ids,
+        idempotency::repeated_insert_returns_first_outcome,
+        idempotency::repeated_insert_ignores_later_changes,
+        idempotency::reused_key_with_other_fingerprint_is_reported,
+        idempotency::keys_belong_to_users_byte_by_byte,
+        idempotency::keys_have_up_to_255_characters,
+        idempotency::key_is_valid_for_24_hours,
+        idempotency::existing_id_is_reported_with_key,
+        idempotency::failed_insert_does_not_use_up_key,
+        idempotency::expired_keys_are_free_and_others_valid,
+        idempotency::concurrent_inserts_with_one_key_create_once,
+        idempotency::concurrent_inserts_with_expired_key_create_once,
+        concurrency::concurrent_writes_leave_icp_whole,
+        concurrency::compare_and_swap_loses_no_change,
+        concurrency::one_of_64_changes_succeeds,
+        concurrency::one_of_64_deletes_succeeds,
+        concurrency::one_of_16_inserts_of_id_succeeds,
+        concurrency::readers_see_whole_states_only,
+        health_is_ok,
+    ]
+}
+
+async fn health_is_ok(repository: TestRepository) {
+    assert_eq!(repository.health().await, Health::Ok);
+}

@@ -1,0 +1,130 @@
+//! Lists that end at a number of bytes, and lists in parts.
+
+use std::num::NonZeroUsize;
+
+use icp_domain::{Icp, IcpDocument, WireList};
+use icp_ports::ListQuery;
+
+use super::filters::{filters, orders, varied};
+use super::pages::{after, pages};
+use super::support::{TestRepository, array, everything};
+use crate::fixtures::icp;
+
+fn max_bytes(number: usize) -> Option<NonZeroUsize> {
+    NonZeroUsize::new(number)
+}
+
+/// Reads a list to its end by `list_part`.
+async fn parts(repository: &TestRepository, query: &ListQuery) -> Vec<WireList> {
+    let mut parts = Vec::new();
+    let mut next = None;
+    loop {
+        let query = next.map_or_else(|| query.clone(), |cursor| after(query, cursor));
+        let part = repository.read_part(&query).await;
+        assert!(!part.icps.is_empty() || part.next.is_none(), "an empty part is the last");
+        parts.push(part.icps);
+        let Some(cursor) = part.next else { return parts };
+        next = Some(cursor);
+    }
+}
+
+fn icps(lists: &[WireList]) -> Vec<Icp> {
+    lists.iter().flat_map(|list| list.to_icps().expect("a list contains ICPs")).collect()
+}
+
+/// An ICP whose document has exactly `length` bytes.
+fn sized(number: u128, length: usize) -> IcpDocument {
+    let filled = |bytes: usize| icp(number).with("description", "x".repeat(bytes)).document();
+    filled(length - filled(0).json().len())
+}
+
+pub(super) async fn list_ends_with_document_that_reaches_max_bytes(repository: TestRepository) {
+    let documents: Vec<_> = (1..=9).map(|number| icp(number).document()).collect();
+    repository.insert_all(documents.clone()).await;
+    let two = documents.iter().take(2).map(|document| document.json().len()).sum();
+    for (bytes, expected) in [(1, 1), (two, 2), (two + 1, 3), (usize::MAX, 9)] {
+        for order in orders() {
+            let query = ListQuery { max_bytes: max_bytes(bytes), ..order.clone() };
+            let pages = pages(&repository, &query).await;
+            let lengths: Vec<_> = pages.iter().map(|page| page.icps.len()).collect();
+            assert_eq!(lengths.first(), Some(&expected), "{query:?}: {lengths:?}");
+            assert_eq!(lengths.iter().sum::<usize>(), 9, "{query:?}: {lengths:?}");
+            let lists: Vec<_> = pages.into_iter().map(|page| page.icps).collect();
+            assert_eq!(icps(&lists), icps(&[repository.read_list(&order).await.icps]), "{query:?}");
+        }
+    }
+    let both = ListQuery { max_bytes: max_bytes(two + 1), limit: max_bytes(2), ..everything("user_ada") };
+    assert_eq!(repository.read_list(&both).await.icps.len(), 2, "the limit ends the list first");
+}
+
+pub(super) async fn max_bytes_bounds_list_and_part(repository: TestRepository) {
+    const LARGEST: usize = 40_000;
+    let documents = (1..=60).map(|number| sized(number, if number % 9 == 0 { LARGEST } else { 1_000 }));
+    repository.insert_all(documents).await;
+    for bytes in [1, 999, 10_000, 100_000] {
+        let query = ListQuery { max_bytes: max_bytes(bytes), ..everything("user_ada") };
+        let lists = pages(&repository, &query).await.into_iter().map(|page| page.icps);
+        for list in lists.chain(parts(&repository, &query).await) {
+            // A comma per document, and the brackets.
+            let length = list.bytes() - list.len() - 1;
+            assert!(length < bytes + LARGEST, "{length} bytes with max_bytes {bytes}");
+        }
+    }
+}
+
+pub(super) async fn part_agrees_with_list(repository: TestRepository) {
+    repository.insert_all(varied()).await;
+    for (filter, order) in filters().into_iter().zip(orders().cycle()) {
+        for limit in [None, NonZeroUsize::new(5)] {
+            let query = ListQuery { filter: filter.clone(), limit, ..order.clone() };
+            let list = repository.read_list(&query).await;
+            let part = repository.read_part(&query).await;
+            assert_eq!(part.icps, list.icps, "{query:?}");
+            match part.next {
+                // A part can have a next one although no ICP follows, which is then empty.
+                Some(next) if list.next.is_none() => {
+                    assert!(repository.read_part(&after(&query, next)).await.icps.is_empty(), "{query:?}");
+                }
+                next => assert_eq!(next, list.next, "{query:?}"),
+            }
+        }
+    }
+}
+
+pub(super) async fn parts_add_up_to_whole_list(repository: TestRepository) {
+    // Documents of very different lengths, so that the parts have very different numbers of ICPs.
+    let documents: Vec<_> =
+        (1..=300).map(|number| sized(number, if number % 7 == 0 { 5_000 } else { 500 })).collect();
+    repository.insert_all(documents).await;
+    for order in orders() {
+        let query = ListQuery { max_bytes: max_bytes(20_000), ..order.clone() };
+        let parts = parts(&repository, &query).await;
+        assert!(parts.len() > 10, "{} parts", parts.len());
+        assert!(icps(&parts) == icps(&[repository.read_list(&order).await.icps]), "{query:?}");
+    }
+}
+
+pub(super) async fn documents_of_all_sizes_are_whole(repository: TestRepository) {
+    let sizes = [8, 16, 64, 256, 1_024].map(|kilobytes| kilobytes * 1_024);
+    let lengths = sizes.into_iter().rev().flat_map(|size| [size - 1, size, size + 1, 500]);
+    let documents: Vec<_> = (1..).zip(lengths).map(|(number, length)| sized(number, length)).collect();
+    for document in &documents {
+        repository.insert_one(document).await;
+    }
+    let query = everything("user_ada");
+    let whole = array(&documents);
+    assert!(repository.list_json("user_ada").await == whole, "the whole list");
+    assert!(repository.read_part(&query).await.icps.to_json() == whole, "the list as one part");
+    for bytes in [1, 8_192, 65_536, 1_048_576] {
+        let query = ListQuery { max_bytes: max_bytes(bytes), ..query.clone() };
+        assert!(icps(&parts(&repository, &query).await).len() == documents.len(), "parts of {bytes} bytes");
+        let lists: Vec<_> = pages(&repository, &query).await.into_iter().map(|page| page.icps).collect();
+        let texts: Vec<_> = lists.iter().map(WireList::to_json).collect();
+        let texts: Vec<_> =
+            texts.iter().filter_map(|text| text.strip_prefix('[')?.strip_suffix(']')).collect();
+        assert!(format!("[{}]", texts.join(",")) == whole, "lists of {bytes} bytes");
+    }
+    for (document, number) in documents.iter().zip(1..) {
+        assert!(repository.found(number).await.json == document.json(), "ICP {number}");
+    }
+}

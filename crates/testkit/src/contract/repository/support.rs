@@ -1,0 +1,194 @@
+//! What the cases share.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use icp_domain::{AccessScope, Caller, IcpChange, IcpDocument};
+use icp_ports::{
+    Creation, IcpList, IcpRepository, IdempotencyKey, ListPart, ListQuery, Lookup, RepositoryError,
+    StoredIcp, Version,
+};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use crate::contract::Subject;
+use crate::fixtures::{id, user};
+
+/// Tasks that insert at once.
+const WRITERS: usize = 16;
+/// How long a case tries again when the adapter is overloaded or a key is in progress.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The repository of a subject. Clones share it. Every helper fails the case on an error, and tries again while the
+/// repository is overloaded.
+#[derive(Clone)]
+pub(in crate::contract) struct TestRepository {
+    first: Arc<dyn IcpRepository>,
+    second: Arc<dyn IcpRepository>,
+    _kept: Arc<dyn Send + Sync>,
+}
+
+impl<R: IcpRepository + 'static> From<Subject<R>> for TestRepository {
+    fn from(subject: Subject<R>) -> Self {
+        Self { first: subject.first, second: subject.second, _kept: subject.kept }
+    }
+}
+
+impl Deref for TestRepository {
+    type Target = dyn IcpRepository;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.first
+    }
+}
+
+impl TestRepository {
+    /// The same storage by way of another instance of the adapter, if the subject has one.
+    pub(in crate::contract) fn second(&self) -> Self {
+        Self { first: Arc::clone(&self.second), second: Arc::clone(&self.first), ..self.clone() }
+    }
+
+    /// Inserts documents without a key, in any order.
+    pub(in crate::contract) async fn insert_all(&self, documents: impl IntoIterator<Item = IcpDocument>) {
+        let mut tasks = JoinSet::new();
+        for document in documents {
+            if tasks.len() >= WRITERS {
+                tasks.join_next().await.expect("there are tasks").expect("an insert panicked");
+            }
+            let repository = self.clone();
+            tasks.spawn(async move { repository.insert_one(&document).await });
+        }
+        tasks.join_all().await;
+    }
+
+    pub(in crate::contract) async fn insert_one(&self, document: &IcpDocument) -> Version {
+        let inserted = patiently(|| self.insert(document, None)).await;
+        match inserted.expect("insert failed") {
+            Creation::Created(version) => version,
+            other => panic!("an insert without a key must create the ICP: {other:?}"),
+        }
+    }
+
+    /// Inserts with a key. Tries again while another insert with this key is in progress.
+    pub(in crate::contract) async fn insert_once(
+        &self,
+        document: &IcpDocument,
+        key: &IdempotencyKey,
+    ) -> Creation {
+        let start = Instant::now();
+        loop {
+            let inserted = patiently(|| self.insert(document, Some(key))).await;
+            match inserted.expect("insert failed") {
+                Creation::InProgress if start.elapsed() < PATIENCE => sleep(Duration::from_millis(1)).await,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    pub(in crate::contract) async fn change(
+        &self,
+        before: &IcpDocument,
+        after: &IcpDocument,
+        expected: Version,
+    ) -> Option<Version> {
+        let change = change(before, after);
+        patiently(|| self.replace(&change, expected)).await.expect("replace failed")
+    }
+
+    pub(in crate::contract) async fn remove(&self, number: u128, expected: Version) -> bool {
+        patiently(|| self.delete(id(number), expected)).await.expect("delete failed")
+    }
+
+    pub(in crate::contract) async fn look_up(&self, number: u128, scope: &AccessScope) -> Lookup<StoredIcp> {
+        patiently(|| self.get(id(number), scope)).await.expect("get failed")
+    }
+
+    pub(in crate::contract) async fn find(&self, number: u128) -> Option<StoredIcp> {
+        match self.look_up(number, &admin()).await {
+            Lookup::Found(stored) => Some(stored),
+            Lookup::Absent => None,
+            Lookup::Forbidden => panic!("an admin may access every ICP"),
+        }
+    }
+
+    pub(in crate::contract) async fn found(&self, number: u128) -> StoredIcp {
+        self.find(number).await.unwrap_or_else(|| panic!("ICP {number} must exist"))
+    }
+
+    /// Returns the texts of those ICPs that exist, in the order of `numbers`.
+    pub(in crate::contract) async fn stored(&self, numbers: impl IntoIterator<Item = u128>) -> Vec<String> {
+        let mut stored = Vec::new();
+        for number in numbers {
+            stored.extend(self.find(number).await.map(|icp| icp.json));
+        }
+        stored
+    }
+
+    pub(in crate::contract) async fn read_list(&self, query: &ListQuery) -> IcpList {
+        patiently(|| self.list(query)).await.expect("list failed")
+    }
+
+    pub(in crate::contract) async fn read_part(&self, query: &ListQuery) -> ListPart {
+        patiently(|| self.list_part(query)).await.expect("list_part failed")
+    }
+
+    /// Returns a user's list as JSON.
+    pub(in crate::contract) async fn list_json(&self, user_id: &str) -> String {
+        self.read_list(&everything(user_id)).await.icps.to_json()
+    }
+}
+
+/// Calls again while the repository is overloaded.
+pub(in crate::contract) async fn patiently<T, F>(call: impl Fn() -> F) -> Result<T, RepositoryError>
+where
+    F: Future<Output = Result<T, RepositoryError>>,
+{
+    let start = Instant::now();
+    loop {
+        match call().await {
+            Err(RepositoryError::Overloaded) if start.elapsed() < PATIENCE => {
+                sleep(Duration::from_millis(2)).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Runs `count` tasks at once and returns their results, in order of their numbers.
+pub(in crate::contract) async fn concurrently<T, F>(count: u32, task: impl Fn(u32) -> F) -> Vec<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let tasks: Vec<_> = (0..count).map(|number| tokio::spawn(task(number))).collect();
+    let mut results = Vec::new();
+    for task in tasks {
+        results.push(task.await.expect("a task panicked"));
+    }
+    results
+}
+
+/// The query for every ICP of a user.
+pub(in crate::contract) fn everything(user_id: &str) -> ListQuery {
+    ListQuery::everything(Caller::user(user(user_id)).list_scope())
+}
+
+pub(in crate::contract) fn scope(user_id: &str) -> AccessScope {
+    Caller::user(user(user_id)).access_scope()
+}
+
+pub(in crate::contract) fn admin() -> AccessScope {
+    Caller::admin(user("user_root")).access_scope()
+}
+
+pub(in crate::contract) fn change(before: &IcpDocument, after: &IcpDocument) -> IcpChange {
+    let [before, after] = [before, after].map(|document| document.to_icp().expect("a fixture is an ICP"));
+    IcpChange::between(&before, after)
+}
+
+/// Returns the JSON array of these documents.
+pub(in crate::contract) fn array<'a>(documents: impl IntoIterator<Item = &'a IcpDocument>) -> String {
+    let texts: Vec<_> = documents.into_iter().map(IcpDocument::json).collect();
+    format!("[{}]", texts.join(","))
+}

@@ -1,0 +1,36 @@
+use std::fmt;
+use std::sync::Arc;
+
+/// The adapter that a suite tests, on a fresh, empty storage that is ready for use.
+pub struct Subject<T> {
+    pub(super) first: Arc<T>,
+    pub(super) second: Arc<T>,
+    pub(super) kept: Arc<dyn Send + Sync>,
+}
+
+impl<T> Subject<T> {
+    /// A subject made from an adapter.
+    pub fn new(adapter: T) -> Self {
+        let adapter = Arc::new(adapter);
+        Self { second: Arc::clone(&adapter), first: adapter, kept: Arc::new(()) }
+    }
+
+    /// Adds a second instance of the adapter on the same storage, as another process would have. The suite then sends a
+    /// part of the writes through it. Without one, it sends all of them through the first instance.
+    #[must_use]
+    pub fn with_second_instance(self, adapter: T) -> Self {
+        Self { second: Arc::new(adapter), ..self }
+    }
+
+    /// Keeps a value alive until the case ends, such as the folder that holds the storage.
+    #[must_use]
+    pub fn keeping(self, value: impl Send + Sync + 'static) -> Self {
+        Self { kept: Arc::new((self.kept, value)), ..self }
+    }
+}
+
+impl<T> fmt::Debug for Subject<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Subject").finish_non_exhaustive()
+    }
+}

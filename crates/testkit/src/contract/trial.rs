@@ -1,0 +1,84 @@
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use libtest_mimic::{Failed, Trial};
+use tokio::runtime::Builder;
+
+/// Timeout of one trial, including the factory.
+const TIME_LIMIT: Duration = Duration::from_mins(1);
+
+/// Makes a trial for each case of a suite, each on a subject of its own.
+///
+/// A case is private and is named only here, so the compiler reports a forgotten one as dead code.
+macro_rules! trials {
+    ($name:ident, $make:ident, |$subject:ident| $convert:expr; $($case:path),+ $(,)?) => {{
+        let make = $make;
+        vec![$({
+            let make = make.clone();
+            let make = async move || {
+                let $subject = make().await;
+                $convert
+            };
+            $crate::contract::trial::trial(format!("{}::{}", $name, stringify!($case)), make, $case)
+        }),+]
+    }};
+}
+
+pub(super) use trials;
+
+/// Makes a trial that runs one case in a thread and runtime of its own.
+pub(super) fn trial<S>(
+    name: String,
+    make: impl AsyncFnOnce() -> S + Send + 'static,
+    case: impl AsyncFnOnce(S) + Send + 'static,
+) -> Trial {
+    let thread_name = name.clone();
+    Trial::test(name, move || {
+        in_time(thread_name, TIME_LIMIT, move || {
+            let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
+            let runtime = runtime.expect("the runtime must start");
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                runtime.block_on(async { case(make().await).await });
+            }));
+            // Dropping the runtime would wait for blocking calls that hang.
+            runtime.shutdown_background();
+            result
+        })
+    })
+}
+
+/// Fails if `run` does not end in time. Its thread then keeps running until the program ends.
+fn in_time(
+    name: String,
+    limit: Duration,
+    run: impl FnOnce() -> Result<(), Box<dyn Any + Send>> + Send + 'static,
+) -> Result<(), Failed> {
+    let (sender, receiver) = mpsc::channel();
+    thread::Builder::new().name(name).spawn(move || sender.send(run()))?;
+    match receiver.recv_timeout(limit) {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(panic)) => resume_unwind(panic),
+        Err(RecvTimeoutError::Timeout) => {
+            Err(format!("timeout: the case did not end within {} seconds", limit.as_secs_f64()).into())
+        }
+        Err(RecvTimeoutError::Disconnected) => Err("the case ended without a result".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hanging_case_fails_with_message() {
+        let hang = || {
+            thread::sleep(Duration::from_mins(1));
+            Ok(())
+        };
+        let failed = in_time("hangs".to_owned(), Duration::from_millis(50), hang).unwrap_err();
+        assert_eq!(failed.message(), Some("timeout: the case did not end within 0.05 seconds"));
+    }
+}

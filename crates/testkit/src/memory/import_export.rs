@@ -1,0 +1,64 @@
+use std::sync::PoisonError;
+
+use async_trait::async_trait;
+use icp_domain::IcpDocument;
+use icp_ports::{
+    ExportSink, ImportExport, ImportExportError, ImportSource, ImportSummary, OnConflict, RepositoryError,
+};
+
+use super::{InMemoryDatabase, State};
+
+/// Documents that an export writes at once.
+const BATCH: usize = 500;
+
+#[async_trait]
+impl ImportExport for InMemoryDatabase {
+    async fn import(
+        &self,
+        source: &mut dyn ImportSource,
+        on_conflict: OnConflict,
+    ) -> Result<ImportSummary, ImportExportError> {
+        let mut documents = Vec::new();
+        while let Some(batch) = source.next_batch().await.map_err(ImportExportError::Stream)? {
+            documents.extend(batch);
+        }
+        let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut imported = state.clone();
+        let summary = imported.import(documents, on_conflict)?;
+        *state = imported;
+        Ok(summary)
+    }
+
+    async fn export(&self, sink: &mut dyn ExportSink) -> Result<u64, ImportExportError> {
+        let documents: Vec<_> =
+            self.read(|state| state.icps.values().map(|(document, _)| document.json().to_owned()).collect());
+        for batch in documents.chunks(BATCH) {
+            sink.write_batch(batch.to_vec()).await.map_err(ImportExportError::Stream)?;
+        }
+        Ok(documents.len() as u64)
+    }
+}
+
+impl State {
+    fn import(
+        &mut self,
+        documents: Vec<IcpDocument>,
+        on_conflict: OnConflict,
+    ) -> Result<ImportSummary, RepositoryError> {
+        let mut summary = ImportSummary::default();
+        for document in documents {
+            let id = document.id();
+            match (self.icps.contains_key(&id), on_conflict) {
+                (false, _) => summary.inserted += 1,
+                (true, OnConflict::Replace) => summary.replaced += 1,
+                (true, OnConflict::Fail) => return Err(RepositoryError::AlreadyExists(id)),
+                (true, OnConflict::Skip) => {
+                    summary.skipped += 1;
+                    continue;
+                }
+            }
+            self.put(document);
+        }
+        Ok(summary)
+    }
+}

@@ -1,0 +1,101 @@
+//! The suite of `ImportExport` finds an import in several transactions.
+
+use async_trait::async_trait;
+use icp_domain::{AccessScope, IcpChange, IcpDocument, IcpId};
+use icp_ports::{
+    BoxError, Creation, ExportSink, Health, HealthCheck, IcpList, IcpReader, IcpRepository, IdempotencyKey,
+    ImportExport, ImportExportError, ImportSource, ImportSummary, ListQuery, Lookup, OnConflict,
+    RepositoryError, StoredIcp, Version,
+};
+use icp_testkit::contract::{self, Subject};
+use icp_testkit::memory::InMemoryDatabase;
+
+use crate::trials::assert_fail;
+
+#[derive(Default)]
+struct ImportsInBatches(InMemoryDatabase);
+
+/// A source of one batch.
+struct Once(Option<Vec<IcpDocument>>);
+
+#[async_trait]
+impl ImportSource for Once {
+    async fn next_batch(&mut self) -> Result<Option<Vec<IcpDocument>>, BoxError> {
+        Ok(self.0.take())
+    }
+}
+
+#[async_trait]
+impl ImportExport for ImportsInBatches {
+    async fn import(
+        &self,
+        source: &mut dyn ImportSource,
+        on_conflict: OnConflict,
+    ) -> Result<ImportSummary, ImportExportError> {
+        let mut sum = ImportSummary::default();
+        while let Some(batch) = source.next_batch().await.map_err(ImportExportError::Stream)? {
+            let summary = self.0.import(&mut Once(Some(batch)), on_conflict).await?;
+            sum.inserted += summary.inserted;
+            sum.replaced += summary.replaced;
+            sum.skipped += summary.skipped;
+        }
+        Ok(sum)
+    }
+
+    async fn export(&self, sink: &mut dyn ExportSink) -> Result<u64, ImportExportError> {
+        self.0.export(sink).await
+    }
+}
+
+#[async_trait]
+impl IcpReader for ImportsInBatches {
+    async fn list(&self, query: &ListQuery) -> Result<IcpList, RepositoryError> {
+        self.0.list(query).await
+    }
+
+    async fn get(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<StoredIcp>, RepositoryError> {
+        self.0.get(id, scope).await
+    }
+}
+
+#[async_trait]
+impl IcpRepository for ImportsInBatches {
+    async fn insert(
+        &self,
+        document: &IcpDocument,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Creation, RepositoryError> {
+        self.0.insert(document, key).await
+    }
+
+    async fn replace(
+        &self,
+        change: &IcpChange,
+        expected: Version,
+    ) -> Result<Option<Version>, RepositoryError> {
+        self.0.replace(change, expected).await
+    }
+
+    async fn delete(&self, id: IcpId, expected: Version) -> Result<bool, RepositoryError> {
+        self.0.delete(id, expected).await
+    }
+}
+
+#[async_trait]
+impl HealthCheck for ImportsInBatches {
+    async fn health(&self) -> Health {
+        self.0.health().await
+    }
+}
+
+#[test]
+fn finds_partial_import() {
+    let trials = contract::import_export("defect", async || Subject::new(ImportsInBatches::default()));
+    let cases = [
+        "imports::failed_source_imports_nothing",
+        "imports::dropped_import_leaves_nothing_behind",
+        "imports::existing_id_fails_import",
+        "imports::repeated_id_in_source_fails_import",
+    ];
+    assert_fail(trials, &cases);
+}

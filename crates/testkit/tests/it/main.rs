@@ -1,0 +1,11 @@
+//! The suites find violations of the ports' contracts.
+
+#![cfg(test)]
+
+mod authenticators;
+mod defects;
+mod importers;
+mod migrators;
+mod repositories;
+mod resilience;
+mod trials;

@@ -1,2 +1,0 @@
-DROP TABLE icp_members;
-DROP TABLE icps;

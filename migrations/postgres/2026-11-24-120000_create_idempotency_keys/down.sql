@@ -1,2 +1,0 @@
-DROP TABLE idempotency_keys;
-ALTER TABLE icps ALTER COLUMN version SET DEFAULT 1;

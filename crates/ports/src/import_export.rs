@@ -16,8 +16,7 @@ pub trait ImportExport: Send + Sync {
     ///
     /// # Errors
     ///
-    /// - [`ImportExportError::Stream`] with the error of `source`.
-    /// - [`RepositoryError::AlreadyExists`] for an ID that is stored already, with [`OnConflict::Fail`].
+    /// Those of `source` and of the storage: [`RepositoryError::AlreadyExists`] with [`OnConflict::Fail`].
     async fn import(
         &self,
         source: &mut dyn ImportSource,
@@ -25,10 +24,6 @@ pub trait ImportExport: Send + Sync {
     ) -> Result<ImportSummary, ImportExportError>;
 
     /// Writes the text of every ICP to `sink`, in order of their IDs, as of one moment. Returns their number.
-    ///
-    /// # Errors
-    ///
-    /// [`ImportExportError::Stream`] with the error of `sink`.
     async fn export(&self, sink: &mut dyn ExportSink) -> Result<u64, ImportExportError>;
 }
 

@@ -11,17 +11,12 @@ mod migrations;
 mod repository;
 mod stored;
 
-pub use authentication::{AuthenticationError, Authenticator, Credentials, RejectReason};
-pub use clock::{Clock, SystemClock};
-pub use health::{Health, HealthCheck};
-pub use idempotency::{Creation, IdempotencyKey};
-pub use import_export::{
-    ExportSink, ImportExport, ImportExportError, ImportSource, ImportSummary, OnConflict,
-};
-pub use list::{
-    Activity, Direction, IcpList, ListCursor, ListFilter, ListPart, ListQuery, ListStart, ListVersion, Sort,
-    SortKey,
-};
-pub use migrations::{MigrationError, MigrationReport, Migrator};
-pub use repository::{BoxError, IcpReader, IcpRepository, RepositoryError};
-pub use stored::{Conditional, Lookup, StoredIcp, Version};
+pub use authentication::*;
+pub use clock::*;
+pub use health::*;
+pub use idempotency::*;
+pub use import_export::*;
+pub use list::*;
+pub use migrations::*;
+pub use repository::*;
+pub use stored::*;

@@ -35,27 +35,22 @@ impl ListQuery {
 
     /// Returns true if the query is for every ICP in scope, oldest first, whatever its `max_bytes`.
     pub fn is_everything(&self) -> bool {
-        let Self { scope: _, filter, start, direction, limit, max_bytes: _ } = self;
-        *filter == ListFilter::default()
-            && *start == ListStart::Beginning(Sort::CreatedAt)
-            && *direction == Direction::Ascending
-            && limit.is_none()
+        *self == Self { max_bytes: self.max_bytes, ..Self::everything(self.scope.clone()) }
     }
 
     /// What the list is sorted by.
     pub fn sort(&self) -> Sort {
         match &self.start {
             ListStart::Beginning(sort) => *sort,
-            ListStart::After(cursor) => cursor.key.sort(),
+            ListStart::After(ListCursor { key: SortKey::CreatedAt(_), .. }) => Sort::CreatedAt,
+            ListStart::After(ListCursor { key: SortKey::UpdatedAt(_), .. }) => Sort::UpdatedAt,
+            ListStart::After(ListCursor { key: SortKey::Name(_), .. }) => Sort::Name,
         }
     }
 
     /// The cursor after which the list starts, if it does not start at the beginning.
     pub fn cursor(&self) -> Option<&ListCursor> {
-        match &self.start {
-            ListStart::Beginning(_) => None,
-            ListStart::After(cursor) => Some(cursor),
-        }
+        if let ListStart::After(cursor) = &self.start { Some(cursor) } else { None }
     }
 }
 
@@ -142,17 +137,6 @@ pub enum SortKey {
     Name(String),
 }
 
-impl SortKey {
-    /// The sort key that this is a value of.
-    pub fn sort(&self) -> Sort {
-        match self {
-            Self::CreatedAt(_) => Sort::CreatedAt,
-            Self::UpdatedAt(_) => Sort::UpdatedAt,
-            Self::Name(_) => Sort::Name,
-        }
-    }
-}
-
 /// The answer to a [`ListQuery`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IcpList {
@@ -173,24 +157,14 @@ pub struct ListPart {
     pub next: Option<ListCursor>,
 }
 
-impl From<IcpList> for ListPart {
-    fn from(list: IcpList) -> Self {
-        Self { icps: list.icps, next: list.next }
-    }
-}
-
 /// The version of a list: it differs after any change to the ICPs in the list, their number or their order.
 ///
 /// For a query with a limit it also differs when ICPs follow that did not before, and the reverse.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ListVersion(u64);
-
-impl ListVersion {
-    /// The number.
-    pub fn number(self) -> u64 {
-        self.0
-    }
-}
+pub struct ListVersion(
+    /// Any number.
+    pub u64,
+);
 
 impl From<u64> for ListVersion {
     fn from(number: u64) -> Self {

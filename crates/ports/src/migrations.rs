@@ -2,25 +2,17 @@ use async_trait::async_trait;
 
 use crate::RepositoryError;
 
-/// Brings the schema of a storage up to date. A storage without a schema needs none.
+/// Brings the schema of a storage up to date. A storage without a schema needs none. Both methods fail, and change nothing, if
+/// the storage has a migration that this version does not know.
 #[async_trait]
 pub trait Migrator: Send + Sync {
     /// Returns the names of the migrations that have not been applied, in order.
-    ///
-    /// # Errors
-    ///
-    /// - [`MigrationError::Unknown`] if the storage has a migration that this version does not know.
-    /// - [`MigrationError::Repository`] if the storage cannot be read.
     async fn pending(&self) -> Result<Vec<String>, MigrationError>;
 
     /// Applies the pending migrations.
     ///
     /// An implementation MUST apply all of them or none, and MUST be safe to call from several processes at once: one
     /// applies the migrations, and every call returns when they have been applied.
-    ///
-    /// # Errors
-    ///
-    /// As [`Migrator::pending`]. A storage with an unknown migration is left unchanged.
     async fn migrate(&self) -> Result<MigrationReport, MigrationError>;
 }
 

@@ -11,41 +11,32 @@ use crate::{
 /// The error of an adapter's own, as the source of a port's error.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Reads ICPs. `list` and `get` are required; the other methods exist for speed and have default implementations.
+/// Reads ICPs. `list` and `get` are required; the other methods exist for speed.
 ///
 /// Every method is atomic and returns the state of the storage at a moment after the call: a revoked access is gone with
-/// the next request. An implementation MUST NOT answer from memory unless the storage has confirmed, during the call,
-/// that the answer is still current. (A replica's reader is as far behind as it says, and is used only where that is
-/// allowed.)
+/// the next request. An implementation MUST NOT answer from memory unless the storage has confirmed during the call that
+/// the answer is current. (A replica's reader is as far behind as it says, and is used only where that is allowed.)
 ///
 /// An implementation MUST answer within 5 seconds when its storage cannot be reached or hangs, MUST recover without a
 /// restart when the storage is back, and MUST repeat a read that failed because a connection was lost, if time allows.
+///
+/// # Errors
+///
+/// Every method fails if the storage cannot be read: [`RepositoryError::Unavailable`], [`RepositoryError::Overloaded`] or
+/// [`RepositoryError::Backend`]. It MUST NOT fail because of the content of a document, an ID or a filter.
 #[async_trait]
 pub trait IcpReader: Send + Sync {
     /// Returns the ICPs that match `query`, in stored wire form and in the query's order.
     ///
     /// The list MUST contain exactly the ICPs for which [`icp_domain::ListScope::includes`] and the query's filter are
     /// true. User IDs are compared byte by byte. The cost MUST depend on the number of ICPs in scope, not on the number of
-    /// all ICPs; sorted by `createdAt` and with a limit, on the limit. Memory MUST be bounded by
-    /// [`ListQuery::max_bytes`].
-    ///
-    /// # Errors
-    ///
-    /// [`RepositoryError`] if the storage cannot be read; never because of the content of a document.
+    /// all ICPs; sorted by `createdAt` and with a limit, on the limit. Memory MUST be bounded by [`ListQuery::max_bytes`].
     async fn list(&self, query: &ListQuery) -> Result<IcpList, RepositoryError>;
 
     /// Returns the ICP as it is stored, if it is in `scope`.
-    ///
-    /// # Errors
-    ///
-    /// As [`IcpReader::list`].
     async fn get(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<StoredIcp>, RepositoryError>;
 
     /// Returns the list, unless its version is one of `known`. An implementation SHOULD NOT read documents then.
-    ///
-    /// # Errors
-    ///
-    /// As [`IcpReader::list`].
     async fn list_if_changed(
         &self,
         query: &ListQuery,
@@ -56,21 +47,13 @@ pub trait IcpReader: Send + Sync {
         Ok(Conditional::of(list, version, known))
     }
 
-    /// Returns a part of a long list. It is [`IcpReader::list`] without the version, which for the parts after the first
-    /// is not needed and can cost as much as the documents.
-    ///
-    /// # Errors
-    ///
-    /// As [`IcpReader::list`].
+    /// Returns a part of a long list: [`IcpReader::list`] without the version, which for the parts after the first can cost
+    /// as much as the documents. A part can end before `max_bytes`, and the last one can be empty.
     async fn list_part(&self, query: &ListQuery) -> Result<ListPart, RepositoryError> {
-        self.list(query).await.map(ListPart::from)
+        self.list(query).await.map(|IcpList { icps, next, .. }| ListPart { icps, next })
     }
 
     /// Returns the ICP, unless its version is one of `known`. An implementation SHOULD NOT read the document then.
-    ///
-    /// # Errors
-    ///
-    /// As [`IcpReader::list`].
     async fn get_if_changed(
         &self,
         id: IcpId,
@@ -93,17 +76,18 @@ pub trait IcpReader: Send + Sync {
 /// A change is a compare-and-swap: it names the version from which it was made, and does nothing when the ICP is at another
 /// version. The caller then reads again and decides again. An access that was read together with a version therefore still
 /// holds when a change to that version succeeds.
+///
+/// # Errors
+///
+/// Every method fails if the storage cannot be written, as in [`IcpReader`].
 #[async_trait]
 pub trait IcpRepository: IcpReader + HealthCheck {
-    /// Stores a new ICP and, in the same transaction, the idempotency key.
+    /// Stores a new ICP and, in the same transaction, the idempotency key. [`RepositoryError::AlreadyExists`] if an ICP has
+    /// this ID.
     ///
     /// The time of the request is the document's `createdAt`. A key older than [`IdempotencyKey::oldest_valid`] is
     /// replaced. Of several concurrent calls with one key, exactly one MUST store its document. A call that fails MUST
     /// NOT use up the key.
-    ///
-    /// # Errors
-    ///
-    /// [`RepositoryError::AlreadyExists`] if an ICP has this ID.
     async fn insert(
         &self,
         document: &IcpDocument,
@@ -112,10 +96,6 @@ pub trait IcpRepository: IcpReader + HealthCheck {
 
     /// Changes the ICP at the version `expected` and returns its new version. Returns `None`, and changes nothing, if the
     /// ICP is at another version or is being written by another caller.
-    ///
-    /// # Errors
-    ///
-    /// [`RepositoryError`] if the storage cannot be written.
     async fn replace(
         &self,
         change: &IcpChange,
@@ -124,20 +104,11 @@ pub trait IcpRepository: IcpReader + HealthCheck {
 
     /// Deletes the ICP at the version `expected`. Returns false, and changes nothing, if the ICP is at another version or
     /// is being written by another caller.
-    ///
-    /// # Errors
-    ///
-    /// [`RepositoryError`] if the storage cannot be written.
     async fn delete(&self, id: IcpId, expected: Version) -> Result<bool, RepositoryError>;
 
     /// Removes some idempotency keys that are no longer valid at `now`, and returns how many. The caller calls again until
     /// it returns 0. The default is for storages that expire keys themselves.
-    ///
-    /// # Errors
-    ///
-    /// [`RepositoryError`] if the storage cannot be written.
-    async fn remove_expired_keys(&self, now: Timestamp) -> Result<u64, RepositoryError> {
-        let _ = now;
+    async fn remove_expired_keys(&self, _now: Timestamp) -> Result<u64, RepositoryError> {
         Ok(0)
     }
 }

@@ -17,14 +17,10 @@ pub struct StoredIcp {
 ///
 /// An ICP that is created again under the ID of a deleted one gets a version above every version that the ID had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Version(i64);
-
-impl Version {
-    /// The number.
-    pub fn number(self) -> i64 {
-        self.0
-    }
-}
+pub struct Version(
+    /// Any number.
+    pub i64,
+);
 
 impl From<i64> for Version {
     fn from(number: i64) -> Self {

@@ -2,13 +2,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use icp_postgres_connection::InvalidUrl;
 use icp_storage::VersionCache;
 
 use crate::batch::Batcher;
-use crate::connect::Connector;
+use crate::connect::Opener;
 use crate::pool::{Pool, PoolStatus};
 use crate::server_state::ServerState;
-use crate::url::InvalidUrl;
 
 /// Which database, and how it is used.
 #[derive(Clone)]
@@ -69,7 +69,8 @@ impl PostgresDatabase {
     ///
     /// [`InvalidUrl`] if the URL cannot be read or its certificates cannot be loaded.
     pub fn new(settings: &PostgresSettings) -> Result<Self, InvalidUrl> {
-        Ok(Self::of(Pool::single(Connector::new(settings)?, settings.max_connections), Arc::default()))
+        let pool = Pool::new(&Opener::new(settings)?, settings.max_connections, 0);
+        Ok(Self::of(pool, Arc::default()))
     }
 
     /// The same, once for each worker thread and once for everything else. Each worker opens and drives connections of its own:
@@ -79,7 +80,7 @@ impl PostgresDatabase {
     ///
     /// As [`PostgresDatabase::new`].
     pub fn for_workers(settings: &PostgresSettings, workers: usize) -> Result<(Vec<Self>, Self), InvalidUrl> {
-        let pool = Pool::new(Connector::new(settings)?, settings.max_connections, workers);
+        let pool = Pool::new(&Opener::new(settings)?, settings.max_connections, workers);
         let versions = Arc::<Mutex<_>>::default();
         let of = |pool| Self::of(pool, Arc::clone(&versions));
         Ok((pool.of_each_worker().map(of).collect(), of(pool)))
@@ -91,7 +92,7 @@ impl PostgresDatabase {
 
     /// Returns the number of hosts in the URL.
     pub fn hosts(&self) -> usize {
-        self.pool.connector().hosts()
+        self.pool.opener().hosts()
     }
 
     /// Returns the connections of all workers.
@@ -100,20 +101,15 @@ impl PostgresDatabase {
     }
 }
 
-/// Hosts and database only: the password stays out of every log.
 impl std::fmt::Debug for PostgresDatabase {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("PostgresDatabase").field("at", &self.pool.connector()).finish_non_exhaustive()
+        formatter.debug_struct("PostgresDatabase").finish_non_exhaustive()
     }
 }
 
-/// As for [`PostgresDatabase`].
+/// The URL, which can hold a password, stays out of every log.
 impl std::fmt::Debug for PostgresSettings {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("PostgresSettings")
-            .field("max_connections", &self.max_connections)
-            .field("limits", &self.limits)
-            .finish_non_exhaustive()
+        formatter.debug_struct("PostgresSettings").field("limits", &self.limits).finish_non_exhaustive()
     }
 }

@@ -7,7 +7,6 @@ use diesel::result::DatabaseErrorKind::{
     Unknown,
 };
 use diesel::result::Error as DieselError;
-use icp_domain::IcpId;
 use icp_ports::RepositoryError;
 
 /// Converts the error of a statement. Diesel keeps eight kinds of errors apart; `Unknown` is every other SQLSTATE, among
@@ -39,26 +38,17 @@ pub(crate) fn is_read_only(error: &DieselError) -> bool {
     matches!(error, DieselError::DatabaseError(ReadOnlyTransaction, _))
 }
 
+/// Returns true if a value that must be unique exists already.
+pub(crate) fn is_unique_violation(error: &DieselError) -> bool {
+    matches!(error, DieselError::DatabaseError(UniqueViolation, _))
+}
+
 /// Converts the error of a statement that stores ICPs. PostgreSQL names the ID in the detail of a unique violation:
 /// `Key (id)=(…) already exists.`, in any language.
 pub(crate) fn insert_failed(error: DieselError) -> RepositoryError {
-    let existing = match &error {
-        DieselError::DatabaseError(UniqueViolation, detail)
-            if detail.constraint_name() == Some("icps_pkey") =>
-        {
-            detail.details().and_then(|detail| detail.split(['(', ')']).find_map(|part| part.parse().ok()))
-        }
-        _ => None,
-    };
-    existing.map_or_else(|| query_failed(error), |id: IcpId| RepositoryError::AlreadyExists(id))
-}
-
-/// A connection could not be opened.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot connect to PostgreSQL at {host}: {reason}")]
-pub(crate) struct CannotConnect {
-    pub(crate) host: String,
-    pub(crate) reason: String,
+    let DieselError::DatabaseError(UniqueViolation, detail) = &error else { return query_failed(error) };
+    let id = detail.details().and_then(|detail| detail.split(['(', ')']).find_map(|part| part.parse().ok()));
+    id.map_or_else(|| query_failed(error), RepositoryError::AlreadyExists)
 }
 
 /// A pooler lost a prepared statement.

@@ -29,7 +29,7 @@ impl ImportExport for PostgresDatabase {
         on_conflict: OnConflict,
     ) -> Result<ImportSummary, ImportExportError> {
         // A connection of its own: whatever ends this function early closes it, and so rolls back.
-        let connection = &mut self.pool.connector().connect().await?.into_inner();
+        let connection = &mut self.pool.opener().open().await?.diesel;
         connection.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED").await.map_err(query_failed)?;
         if on_conflict == OnConflict::Replace {
             connection.batch_execute(LOCK).await.map_err(query_failed)?;
@@ -43,7 +43,7 @@ impl ImportExport for PostgresDatabase {
     }
 
     async fn export(&self, sink: &mut dyn ExportSink) -> Result<u64, ImportExportError> {
-        let connection = &mut self.pool.connector().connect().await?.into_inner();
+        let connection = &mut self.pool.opener().open().await?.diesel;
         // One statement, and so one snapshot. Rows are read as fast as the sink takes them.
         let rows = icps::table.order(icps::id).select(icps::document).load_stream::<String>(connection);
         let mut batches = pin!(rows.await.map_err(query_failed)?.try_chunks(EXPORT_BATCH));

@@ -5,8 +5,6 @@ mod batch;
 mod connect;
 mod database;
 mod error;
-#[cfg(test)]
-mod explain;
 mod get;
 mod idempotency;
 mod import_export;
@@ -20,12 +18,11 @@ mod row;
 mod schema;
 mod server_state;
 mod short_list;
-mod tls;
-mod url;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use database::{Limits, PostgresDatabase, PostgresSettings};
+pub use icp_postgres_connection::{InvalidTls, InvalidUrl};
 pub use pool::PoolStatus;
 pub use replica::PostgresReplica;
-pub use tls::InvalidTls;
-pub use url::InvalidUrl;

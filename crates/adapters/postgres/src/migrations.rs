@@ -56,7 +56,7 @@ impl PostgresDatabase {
         &self,
         work: impl FnOnce(&mut SyncConnection) -> Result<T, MigrationError> + Send + 'static,
     ) -> Result<T, MigrationError> {
-        let mut connection = SyncConnection::from(self.pool.connector().connect().await?.into_inner());
+        let mut connection = SyncConnection::from(self.pool.opener().open().await?.diesel);
         // A pooler can forget a prepared statement after its transaction, and here none is used twice.
         connection.set_prepared_statement_cache_size(CacheSize::Disabled);
         let working = tokio::task::spawn_blocking(move || work(&mut connection));

@@ -1,7 +1,6 @@
 //! The connections: each has one owner at a time.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use deadpool::managed::{self, Object, PoolError};
@@ -12,13 +11,11 @@ use icp_ports::RepositoryError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::connect::Connector;
-use crate::database::Limits;
+use crate::connect::Opener;
 use crate::error::{is_read_only, query_failed, suspects_connection, timed_out};
 
-/// How long the pool waits before it tries to open a connection that could not be opened.
+/// How long the pool waits before it tries again to open a connection.
 const GROWTH_PAUSE: Duration = Duration::from_secs(5);
-
 /// How long a request waits for the connection that another one opens.
 const RETRY_PAUSE: Duration = Duration::from_millis(5);
 
@@ -29,7 +26,7 @@ pub(crate) struct Pool {
     home: usize,
 }
 
-/// The number of connections of a pool.
+/// The connections of a database.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PoolStatus {
     /// Open connections.
@@ -50,52 +47,44 @@ pub(crate) struct Deadline {
 }
 
 impl Pool {
-    /// One share of all connections. Opens nothing yet.
-    pub(crate) fn single(connector: Connector, max_connections: usize) -> Self {
-        Self { home: 0, shares: [Share::new(connector, max_connections.max(1))].into() }
+    /// Divides `max` connections among `workers`, and leaves one for everything else; all for no workers. Opens nothing yet.
+    pub(crate) fn new(opener: &Opener, max: usize, workers: usize) -> Self {
+        let max = max.max(1);
+        let workers = workers.min(max - 1);
+        let size = |index| (max - 1) / workers + usize::from(index < (max - 1) % workers);
+        let sizes = (0..workers).map(size).chain([if workers == 0 { max } else { 1 }]);
+        Self { shares: sizes.map(|size| Share::new(opener.clone(), size)).collect(), home: workers }
     }
 
-    /// Divides `max_connections` among `workers`, and leaves one for everything else, if there are enough. Opens nothing yet.
-    pub(crate) fn new(connector: Connector, max_connections: usize, workers: usize) -> Self {
-        let max = max_connections.saturating_sub(1).max(1);
-        let count = workers.clamp(1, max);
-        let sizes = (0..count).map(|index| max / count + usize::from(index < max % count));
-        // The last share is the one for everything else.
-        let shares: Vec<_> = sizes.chain([1]).map(|size| Share::new(connector.clone(), size)).collect();
-        Self { home: shares.len() - 1, shares: shares.into() }
-    }
-
-    /// Returns the same pool as each of the workers sees it.
+    /// Returns the pool as each of the workers sees it; if it has no share for workers, as a single one does.
     pub(crate) fn of_each_worker(&self) -> impl Iterator<Item = Self> + use<> {
         let shares = Arc::clone(&self.shares);
-        (0..shares.len() - 1).map(move |home| Self { shares: Arc::clone(&shares), home })
+        (0..self.home.max(1)).map(move |home| Self { shares: Arc::clone(&shares), home })
     }
 
-    #[expect(clippy::indexing_slicing, reason = "the pool is made with a share for each home")]
+    #[expect(clippy::indexing_slicing, reason = "there is a share for each home")]
     fn home(&self) -> &Share {
         &self.shares[self.home]
     }
 
-    pub(crate) fn connector(&self) -> &Connector {
+    pub(crate) fn opener(&self) -> &Opener {
         self.home().connections.manager()
-    }
-
-    pub(crate) fn limits(&self) -> &Limits {
-        self.connector().limits()
     }
 
     /// Returns the deadline of a request that begins now.
     pub(crate) fn deadline(&self) -> Deadline {
-        let now = Instant::now();
-        Deadline { acquire: now + self.limits().acquire, answer: now + self.limits().statement }
+        let (now, limits) = (Instant::now(), self.opener().limits());
+        Deadline { acquire: now + limits.acquire, answer: now + limits.statement }
     }
 
     pub(crate) fn status(&self) -> PoolStatus {
-        self.shares.iter().map(Share::status).fold(PoolStatus::default(), |sum, share| PoolStatus {
-            open: sum.open + share.open,
-            in_use: sum.in_use + share.in_use,
-            max: sum.max + share.max,
-        })
+        let mut sum = PoolStatus::default();
+        for managed::Status { size, available, max_size, .. } in self.shares.iter().map(Share::status) {
+            sum.open += size;
+            sum.in_use += size.saturating_sub(available);
+            sum.max += max_size;
+        }
+        sum
     }
 
     /// Waits for a connection: one of this worker or, if it has none and gets none, one of another worker.
@@ -104,18 +93,18 @@ impl Pool {
             loop {
                 let home = self.home().acquire(deadline).await;
                 let Err(RepositoryError::Unavailable(_)) = home else { return home };
-                if let Some(other) = self.shares.iter().find(|share| share.connections.status().size > 0) {
+                if let Some(other) = self.shares.iter().find(|share| share.status().size > 0) {
                     return other.acquire(deadline).await;
                 }
                 // Another worker can be about to get the last connection that the server allows.
-                if !self.connector().is_connecting() || Instant::now() >= deadline.acquire {
+                if !self.opener().is_connecting() || Instant::now() >= deadline.acquire {
                     return home;
                 }
                 sleep(RETRY_PAUSE).await;
             }
         };
         let acquired = timeout_at(deadline.answer, acquiring).await;
-        acquired.unwrap_or_else(|_| Err(timed_out(self.limits().statement)))
+        acquired.unwrap_or_else(|_| Err(timed_out(self.opener().limits().statement)))
     }
 
     /// Runs a statement once, for writes: after a lost connection it is not known whether a write was done.
@@ -128,10 +117,10 @@ impl Pool {
         statement: impl for<'c> FnOnce(&'c mut AsyncPgConnection) -> BoxFuture<'c, QueryResult<T>>
         + Send
         + 'static,
-    ) -> Result<T, Failed> {
-        let lease = self.acquire(deadline).await.map_err(Failed::Acquire)?;
+    ) -> Result<T, RepositoryError> {
+        let lease = self.acquire(deadline).await?;
         let running = tokio::spawn(lease.run(deadline, statement));
-        running.await.unwrap_or_else(|error| Err(Failed::Acquire(RepositoryError::Unavailable(error.into()))))
+        running.await.unwrap_or_else(|error| Err(RepositoryError::Unavailable(error.into())))
     }
 
     /// Runs a statement that changes nothing, and once more if its connection was lost.
@@ -144,29 +133,11 @@ impl Pool {
         + 'static,
     ) -> Result<T, RepositoryError> {
         match self.run(deadline, statement.clone()).await {
-            Err(Failed::Statement(error)) if suspects_connection(&error) => {
-                tracing::debug!(%error, "reading again on another connection");
-                Ok(self.run(deadline, statement).await?)
+            Err(RepositoryError::Unavailable(error)) if Instant::now() < deadline.answer => {
+                tracing::debug!(error, "reading again on another connection");
+                self.run(deadline, statement).await
             }
-            result => Ok(result?),
-        }
-    }
-}
-
-/// Why a statement was not answered.
-#[derive(Debug)]
-pub(crate) enum Failed {
-    /// No connection was available, or the time was over.
-    Acquire(RepositoryError),
-    /// The statement failed.
-    Statement(diesel::result::Error),
-}
-
-impl From<Failed> for RepositoryError {
-    fn from(failed: Failed) -> Self {
-        match failed {
-            Failed::Acquire(error) => error,
-            Failed::Statement(error) => query_failed(error),
+            result => result,
         }
     }
 }
@@ -174,51 +145,23 @@ impl From<Failed> for RepositoryError {
 /// The connections that one worker opens.
 #[derive(Clone)]
 struct Share {
-    connections: managed::Pool<Connector>,
+    connections: managed::Pool<Opener>,
     /// One for each connection that is open or may be opened. deadpool fails a request when it cannot open a connection;
     /// here the request waits for one that is open, and the permit of the missing one is taken out for a while.
     permits: Arc<Semaphore>,
-    answers: Arc<Answers>,
-}
-
-/// When the database answered last.
-struct Answers {
-    epoch: Instant,
-    last_millis: AtomicU64,
-    /// Whether it was logged that a connection cannot be opened.
-    growth_failed: AtomicBool,
-}
-
-impl Answers {
-    fn note(&self) {
-        let millis = u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.last_millis.store(millis, Ordering::Relaxed);
-    }
-
-    fn silence(&self) -> Duration {
-        self.epoch.elapsed().saturating_sub(Duration::from_millis(self.last_millis.load(Ordering::Relaxed)))
-    }
+    last_answer: Arc<Mutex<Instant>>,
 }
 
 impl Share {
-    #[expect(
-        clippy::expect_used,
-        reason = "building fails only for timeouts without a runtime, and there are none"
-    )]
-    fn new(connector: Connector, size: usize) -> Self {
-        let connections =
-            managed::Pool::builder(connector).max_size(size).build().expect("a pool without timeouts");
-        let answers = Answers {
-            epoch: Instant::now(),
-            last_millis: AtomicU64::new(0),
-            growth_failed: AtomicBool::new(false),
-        };
-        Self { connections, permits: Arc::new(Semaphore::new(size)), answers: Arc::new(answers) }
+    #[expect(clippy::expect_used, reason = "only timeouts need a runtime, and there are none")]
+    fn new(opener: Opener, size: usize) -> Self {
+        let connections = managed::Pool::builder(opener).max_size(size).build().expect("a pool");
+        let last_answer = Arc::new(Mutex::new(Instant::now()));
+        Self { connections, permits: Arc::new(Semaphore::new(size)), last_answer }
     }
 
-    fn status(&self) -> PoolStatus {
-        let managed::Status { max_size, size, available, .. } = self.connections.status();
-        PoolStatus { open: size, in_use: size - available.min(size), max: max_size }
+    fn status(&self) -> managed::Status {
+        self.connections.status()
     }
 
     async fn acquire(&self, deadline: Deadline) -> Result<Lease, RepositoryError> {
@@ -227,10 +170,8 @@ impl Share {
             let permit = timeout_at(deadline.acquire, Arc::clone(&self.permits).acquire_owned()).await;
             let Ok(Ok(permit)) = permit else { return Err(self.rejection(waiting_since)) };
             match self.connections.get().await {
-                Ok(connection) => return Ok(Lease { connection, share: self.clone(), _permit: permit }),
-                Err(PoolError::Backend(error)) if self.connections.status().size > 0 => {
-                    self.pause_growth(permit, &error);
-                }
+                Ok(pooled) => return Ok(Lease { pooled, share: self.clone(), _permit: permit }),
+                Err(PoolError::Backend(error)) if self.status().size > 0 => self.pause_growth(permit, &error),
                 Err(PoolError::Backend(error)) => return Err(error),
                 Err(error) => return Err(RepositoryError::Backend(error.into())),
             }
@@ -239,7 +180,8 @@ impl Share {
 
     /// A busy database has answered others while this request waited. One that has not is unreachable.
     fn rejection(&self, waiting_since: Instant) -> RepositoryError {
-        if self.connections.status().size == 0 || self.answers.silence() >= waiting_since.elapsed() {
+        let last_answer = *self.last_answer.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.status().size == 0 || last_answer < waiting_since {
             RepositoryError::Unavailable("the database does not answer".into())
         } else {
             RepositoryError::Overloaded
@@ -248,13 +190,9 @@ impl Share {
 
     /// Takes the permit of a connection that could not be opened out for a while.
     fn pause_growth(&self, permit: OwnedSemaphorePermit, error: &RepositoryError) {
-        if !self.answers.growth_failed.swap(true, Ordering::Relaxed) {
-            let error = std::error::Error::source(error).unwrap_or(error);
-            let open = self.connections.status().size;
-            tracing::warn!(error, open, "no further connection can be opened; requests share the open ones");
-        }
-        let permits = Arc::clone(permit.semaphore());
+        self.connections.manager().log_once(error);
         permit.forget();
+        let permits = Arc::clone(&self.permits);
         tokio::spawn(async move {
             sleep(GROWTH_PAUSE).await;
             permits.add_permits(1);
@@ -264,7 +202,7 @@ impl Share {
 
 /// A connection that is in use.
 pub(crate) struct Lease {
-    connection: Object<Connector>,
+    pooled: Object<Opener>,
     share: Share,
     _permit: OwnedSemaphorePermit,
 }
@@ -275,27 +213,28 @@ impl Lease {
         mut self,
         deadline: Deadline,
         statement: impl for<'c> FnOnce(&'c mut AsyncPgConnection) -> BoxFuture<'c, QueryResult<T>>,
-    ) -> Result<T, Failed> {
-        match timeout_at(deadline.answer, statement(&mut self.connection)).await {
+    ) -> Result<T, RepositoryError> {
+        let opener = self.share.connections.manager();
+        match timeout_at(deadline.answer, statement(&mut self.pooled.connection.diesel)).await {
             Ok(Ok(value)) => {
-                self.share.answers.note();
+                *self.share.last_answer.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
                 Ok(value)
             }
             Ok(Err(error)) => {
                 if is_read_only(&error) {
                     // It has become a standby. Every other connection leads to it, too.
-                    self.share.connections.manager().replace_all();
+                    opener.replace_all();
                 }
                 if suspects_connection(&error) {
-                    drop(Object::take(self.connection));
+                    drop(Object::take(self.pooled));
                 }
-                Err(Failed::Statement(error))
+                Err(query_failed(error))
             }
             Err(_) => {
-                let connector = self.share.connections.manager().clone();
-                let connection = Object::take(self.connection);
-                tokio::spawn(async move { connector.cancel(&connection).await });
-                Err(Failed::Acquire(timed_out(self.share.connections.manager().limits().statement)))
+                let (opener, limit) = (opener.clone(), opener.limits().statement);
+                let pooled = Object::take(self.pooled);
+                tokio::spawn(async move { opener.cancel(&pooled.connection).await });
+                Err(timed_out(limit))
             }
         }
     }

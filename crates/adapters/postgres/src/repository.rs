@@ -9,9 +9,9 @@ use icp_ports::{Creation, Health, HealthCheck, IcpRepository, IdempotencyKey, Re
 use tokio::time::Instant;
 
 use crate::database::PostgresDatabase;
-use crate::error::insert_failed;
+use crate::error::{insert_failed, is_unique_violation};
 use crate::idempotency;
-use crate::pool::{Deadline, Failed};
+use crate::pool::Deadline;
 use crate::write::{Delete, Insert, Replace};
 
 /// The time limit of a health check, the wait for a connection included.
@@ -29,10 +29,13 @@ impl IcpRepository for PostgresDatabase {
         let inserting = self.pool.run(deadline, move |connection| {
             Box::pin(async move {
                 let insert = Insert::of(&document, used_key.as_ref());
-                insert.get_result::<(bool, Option<i64>)>(connection).await
+                match insert.get_result::<(bool, Option<i64>)>(connection).await {
+                    Err(error) if is_unique_violation(&error) => Ok(Err(insert_failed(error))),
+                    result => result.map(Ok),
+                }
             })
         });
-        match (inserting.await.map_err(not_inserted)?, key.cloned()) {
+        match (inserting.await??, key.cloned()) {
             ((true, Some(version)), _) => Ok(Creation::Created(version.into())),
             ((true, None), Some(key)) => {
                 let looking_up = self.pool.read(deadline, move |connection| {
@@ -54,7 +57,7 @@ impl IcpRepository for PostgresDatabase {
         let replacing = self.pool.run(self.pool.deadline(), move |connection| {
             Box::pin(async move { Replace::of(&change, expected).get_results::<i64>(connection).await })
         });
-        Ok(replacing.await?.pop().map(Version::from))
+        Ok(replacing.await?.pop().map(Version))
     }
 
     async fn delete(&self, id: IcpId, expected: Version) -> Result<bool, RepositoryError> {
@@ -69,13 +72,6 @@ impl IcpRepository for PostgresDatabase {
             Box::pin(async move { idempotency::remove_expired(connection, now).await })
         });
         Ok(removing.await? as u64)
-    }
-}
-
-fn not_inserted(failed: Failed) -> RepositoryError {
-    match failed {
-        Failed::Acquire(error) => error,
-        Failed::Statement(error) => insert_failed(error),
     }
 }
 

@@ -30,12 +30,21 @@ macro_rules! prepared_once {
 }
 pub(crate) use prepared_once;
 
-/// Declares a statement: its values, which are the columns of its first table `input`, its result and its text.
+/// Declares a statement: what it is made of, its values, which are the columns of its first table `input`, its result and its
+/// text.
 macro_rules! statement {
-    ($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty as $sql_type:ty),+ $(,)? } -> $result:ty, $text:literal) => {
+    ($(#[$doc:meta])* $name:ident($($of:ident: $of_type:ty),+) {
+        $($field:ident: $type:ty as $sql_type:ty = $value:expr),+ $(,)?
+    } -> $result:ty, $text:literal) => {
         $(#[$doc])*
         #[derive(Debug)]
         pub(crate) struct $name<'a> { $($field: $type,)+ lifetime: PhantomData<&'a ()> }
+
+        impl<'a> $name<'a> {
+            pub(crate) fn of($($of: $of_type),+) -> Self {
+                Self { $($field: $value,)+ lifetime: PhantomData }
+            }
+        }
 
         prepared_once!($name -> $result);
 
@@ -65,20 +74,20 @@ statement! {
     ///
     /// A create does not wait for another with the same key: that would keep a connection from other requests. (The lock
     /// is not what keeps a key from being used twice. That is the primary key of its table.)
-    Insert {
-        id: Uuid as SqlUuid,
-        name: &'a str as Text,
-        created_at: DateTime<Utc> as Timestamptz,
-        updated_at: DateTime<Utc> as Timestamptz,
-        active_until: Option<DateTime<Utc>> as Nullable<Timestamptz>,
-        document: &'a str as Text,
-        name_folded: &'a str as Text,
-        providers: &'a str as Text,
-        members: Vec<&'a str> as Array<Text>,
-        user_id: Option<&'a str> as Nullable<Text>,
-        key: Option<&'a str> as Nullable<Text>,
-        fingerprint: Option<&'a [u8]> as Nullable<Bytea>,
-        oldest_key: DateTime<Utc> as Timestamptz,
+    Insert(document: &'a IcpDocument, key: Option<&'a IdempotencyKey>) {
+        id: Uuid as SqlUuid = document.id().as_uuid(),
+        name: &'a str as Text = document.name(),
+        created_at: DateTime<Utc> as Timestamptz = document.created_at().as_datetime(),
+        updated_at: DateTime<Utc> as Timestamptz = document.updated_at().as_datetime(),
+        active_until: Option<DateTime<Utc>> as Nullable<Timestamptz> = document.active_until().map(Timestamp::as_datetime),
+        document: &'a str as Text = document.json(),
+        name_folded: &'a str as Text = document.folded_name(),
+        providers: &'a str as Text = document.providers().as_str(),
+        members: Vec<&'a str> as Array<Text> = texts(document.members()),
+        user_id: Option<&'a str> as Nullable<Text> = key.map(|key| key.user_id.as_str()),
+        key: Option<&'a str> as Nullable<Text> = key.map(|key| key.key.as_str()),
+        fingerprint: Option<&'a [u8]> as Nullable<Bytea> = key.map(|key| key.fingerprint.as_slice()),
+        oldest_key: DateTime<Utc> as Timestamptz = IdempotencyKey::oldest_valid(document.created_at()).as_datetime(),
     } -> (Bool, Nullable<BigInt>),
     "lock AS MATERIALIZED (
         SELECT coalesce(pg_try_advisory_xact_lock(hashtextextended(key, hashtextextended(user_id, 0))), true) AS acquired,
@@ -111,17 +120,17 @@ statement! {
     ///
     /// `BETWEEN` is `=` here. It keeps PostgreSQL from walking over all users of the ICP: it plans for an ICP with the usual
     /// number of users.
-    Replace {
-        id: Uuid as SqlUuid,
-        expected: i64 as BigInt,
-        name: &'a str as Text,
-        updated_at: DateTime<Utc> as Timestamptz,
-        active_until: Option<DateTime<Utc>> as Nullable<Timestamptz>,
-        document: &'a str as Text,
-        name_folded: &'a str as Text,
-        providers: &'a str as Text,
-        joined: Vec<&'a str> as Array<Text>,
-        left_users: Vec<&'a str> as Array<Text>,
+    Replace(change: &'a IcpChange, expected: Version) {
+        id: Uuid as SqlUuid = change.document().id().as_uuid(),
+        expected: i64 as BigInt = expected.0,
+        name: &'a str as Text = change.document().name(),
+        updated_at: DateTime<Utc> as Timestamptz = change.document().updated_at().as_datetime(),
+        active_until: Option<DateTime<Utc>> as Nullable<Timestamptz> = change.document().active_until().map(Timestamp::as_datetime),
+        document: &'a str as Text = change.document().json(),
+        name_folded: &'a str as Text = change.document().folded_name(),
+        providers: &'a str as Text = change.document().providers().as_str(),
+        joined: Vec<&'a str> as Array<Text> = texts(change.joined()),
+        left_users: Vec<&'a str> as Array<Text> = texts(change.left()),
     } -> BigInt,
     "target AS (
         SELECT icps.id FROM icps, input WHERE icps.id = input.id AND icps.version = input.expected
@@ -146,9 +155,9 @@ statement! {
 statement! {
     /// Deletes the ICP at the expected version and its members. Returns its ID, or nothing if it is at another version or is
     /// being written.
-    Delete {
-        id: Uuid as SqlUuid,
-        expected: i64 as BigInt,
+    Delete(id: IcpId, expected: Version) {
+        id: Uuid as SqlUuid = id.as_uuid(),
+        expected: i64 as BigInt = expected.0,
     } -> SqlUuid,
     "target AS (
         SELECT icps.id FROM icps, input WHERE icps.id = input.id AND icps.version = input.expected
@@ -159,88 +168,6 @@ statement! {
     SELECT id FROM deleted"
 }
 
-impl Delete<'_> {
-    pub(crate) fn of(id: IcpId, expected: Version) -> Self {
-        Self { id: id.as_uuid(), expected: expected.number(), lifetime: PhantomData }
-    }
-}
-
-impl<'a> Insert<'a> {
-    pub(crate) fn of(document: &'a IcpDocument, key: Option<&'a IdempotencyKey>) -> Self {
-        Self {
-            id: document.id().as_uuid(),
-            name: document.name(),
-            created_at: document.created_at().as_datetime(),
-            updated_at: document.updated_at().as_datetime(),
-            active_until: document.active_until().map(Timestamp::as_datetime),
-            document: document.json(),
-            name_folded: document.folded_name(),
-            providers: document.providers().as_str(),
-            members: texts(document.members()),
-            user_id: key.map(|key| key.user_id.as_str()),
-            key: key.map(|key| key.key.as_str()),
-            fingerprint: key.map(|key| key.fingerprint.as_slice()),
-            oldest_key: IdempotencyKey::oldest_valid(document.created_at()).as_datetime(),
-            lifetime: PhantomData,
-        }
-    }
-}
-
-impl<'a> Replace<'a> {
-    pub(crate) fn of(change: &'a IcpChange, expected: Version) -> Self {
-        let document = change.document();
-        Self {
-            id: document.id().as_uuid(),
-            expected: expected.number(),
-            name: document.name(),
-            updated_at: document.updated_at().as_datetime(),
-            active_until: document.active_until().map(Timestamp::as_datetime),
-            document: document.json(),
-            name_folded: document.folded_name(),
-            providers: document.providers().as_str(),
-            joined: texts(change.joined()),
-            left_users: texts(change.left()),
-            lifetime: PhantomData,
-        }
-    }
-}
-
-fn texts(users: &[UserId]) -> Vec<&str> {
+pub(crate) fn texts(users: &[UserId]) -> Vec<&str> {
     users.iter().map(UserId::as_str).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use icp_domain::{Icp, IcpChange};
-    use icp_testkit::fixtures::icp;
-    use tokio_postgres::Client;
-
-    use super::{Replace, texts};
-    use crate::explain::{ICPS_OF_ONE_USER, migrated, plan};
-
-    const TYPES: &str = "uuid, bigint, text, timestamptz, timestamptz, text, text, text, text[], text[]";
-
-    /// Returns the pages that PostgreSQL reads to rename an ICP with this number of users.
-    async fn pages_of_a_change(client: &Client, number: u128, users: usize) -> u32 {
-        let users: Vec<_> = (0..users).map(|user| format!("user_{user}")).collect();
-        let document = icp(number).with("userIds", users).document();
-        let before = document.to_icp().expect("it is whole");
-        let (id, created_at) = (document.id().as_uuid(), document.created_at().as_datetime());
-        let store = "WITH stored AS (INSERT INTO icps VALUES ($1, 1, 'x', $2, $2, NULL, 'x', 'x', ','))
-             INSERT INTO icp_members SELECT unnest($3::text[]), $2, $1";
-        client.execute(store, &[&id, &created_at, &texts(document.members())]).await.expect("it is stored");
-        let after = Icp { name: "after".to_owned(), ..before.clone() };
-        let change = IcpChange::between(&before, after);
-        let values = format!("'{id}', 1, 'after', now(), NULL, 'after', 'after', ',', '{{}}', '{{}}'");
-        plan(client, &Replace::of(&change, 1.into()), TYPES, &values).await.1
-    }
-
-    #[tokio::test]
-    async fn change_does_not_read_users_who_stay() {
-        let (client, _database) = migrated().await;
-        client.batch_execute(ICPS_OF_ONE_USER).await.expect("it fills");
-        let few = pages_of_a_change(&client, 1, 2).await;
-        let many = pages_of_a_change(&client, 2, 10_000).await;
-        assert!(many <= few + 5, "{few} pages have become {many}");
-    }
 }

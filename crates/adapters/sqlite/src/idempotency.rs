@@ -42,7 +42,7 @@ pub(crate) fn store(
         keys::fingerprint.eq(key.fingerprint),
         keys::created_at.eq(document.created_at().unix_millis()),
         keys::icp_id.eq(document.id().as_uuid().into_bytes()),
-        keys::version.eq(version.number()),
+        keys::version.eq(version.0),
         keys::document.eq(document.json()),
     );
     diesel::replace_into(keys::table).values(row).execute(connection).map(drop)

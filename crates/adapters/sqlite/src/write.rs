@@ -46,7 +46,7 @@ pub(crate) fn insert(
 /// Deletes an ICP, which must exist, with its rows in `icp_members`. Returns its version.
 pub(crate) fn remove(connection: &mut SqliteConnection, id: IcpId) -> QueryResult<Version> {
     let stored = icps::table.filter(icps::id.eq(id.as_uuid().into_bytes()));
-    diesel::delete(stored).returning(icps::version).get_result::<i64>(connection).map(Version::from)
+    diesel::delete(stored).returning(icps::version).get_result::<i64>(connection).map(Version)
 }
 
 /// Changes the ICP at a version, and returns its new version. Returns `None`, and changes nothing, if there is none.
@@ -57,7 +57,7 @@ pub(crate) fn change(
 ) -> QueryResult<Option<Version>> {
     let (document, id) = (change.document(), change.id().as_uuid().into_bytes());
     let (created_at, version) = (document.created_at().unix_millis(), version_after(Some(expected)));
-    let stored = icps::table.filter(icps::id.eq(&id)).filter(icps::version.eq(expected.number()));
+    let stored = icps::table.filter(icps::id.eq(&id)).filter(icps::version.eq(expected.0));
     let update = diesel::update(stored).set((icps::version.eq(version), columns(document)));
     let number = update.returning(icps::number).get_result::<i64>(connection).optional()?;
     let Some(number) = number else { return Ok(None) };
@@ -73,7 +73,7 @@ pub(crate) fn change(
 pub(crate) fn delete(connection: &mut SqliteConnection, id: IcpId, expected: Version) -> QueryResult<bool> {
     let stored = icps::table
         .filter(icps::id.eq(id.as_uuid().into_bytes()))
-        .filter(icps::version.eq(expected.number()));
+        .filter(icps::version.eq(expected.0));
     diesel::delete(stored).execute(connection).map(|deleted| deleted > 0)
 }
 
@@ -101,6 +101,6 @@ fn insert_members(
 #[expect(clippy::disallowed_methods, reason = "the storage's clock: that of SQLite has milliseconds only")]
 fn version_after(version: Option<Version>) -> i64 {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let next = version.map_or(1, |version| version.number().saturating_add(1));
+    let next = version.map_or(1, |version| version.0.saturating_add(1));
     i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX).max(next)
 }

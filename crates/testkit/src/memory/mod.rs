@@ -45,7 +45,7 @@ impl State {
     /// Stores a document under a new version, and replaces the document that has its ID.
     fn put(&mut self, document: IcpDocument) -> Version {
         self.last_version += 1;
-        let version = Version::from(self.last_version);
+        let version = Version(self.last_version);
         self.icps.insert(document.id(), (document, version));
         version
     }

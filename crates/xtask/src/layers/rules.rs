@@ -58,10 +58,17 @@ pub(super) const LAYERS: &[Layer] = &[
         direct: None,
     },
     Layer {
+        name: "icp-postgres-connection",
+        reaches: &["diesel-async", "tokio-postgres"],
+        never: &["actix-web", "jsonwebtoken"],
+        workspace: &[],
+        direct: None,
+    },
+    Layer {
         name: "icp-postgres",
         reaches: &["diesel-async", "icp-ports"],
         never: &["actix-web", "jsonwebtoken"],
-        workspace: STORAGE,
+        workspace: &["icp-domain", "icp-ports", "icp-postgres-connection", "icp-storage"],
         direct: None,
     },
     Layer {
@@ -93,7 +100,7 @@ pub(super) const LAYERS: &[Layer] = &[
             "tokio-postgres",
         ],
         never: &[],
-        workspace: &["icp-clerk", "icp-domain", "icp-ports", "icp-postgres", "icp-sqlite", "icp-storage"],
+        workspace: &["icp-clerk", "icp-domain", "icp-ports", "icp-postgres", "icp-postgres-connection", "icp-sqlite", "icp-storage"],
         direct: None,
     },
     Layer {

@@ -40,7 +40,7 @@ impl TestRepository {
 
 /// A version that no list has, but for a chance of one in 2^64.
 fn other(version: ListVersion) -> ListVersion {
-    version.number().wrapping_add(1).into()
+    version.0.wrapping_add(1).into()
 }
 
 pub(super) async fn list_if_changed_agrees_with_list(repository: TestRepository) {
@@ -70,7 +70,7 @@ pub(super) async fn list_if_changed_agrees_with_list(repository: TestRepository)
 pub(super) async fn get_if_changed_agrees_with_get(repository: TestRepository) {
     let version = repository.insert_one(&icp(1).document()).await;
     let stored = repository.found(1).await;
-    let later = Version::from(version.number() + 1);
+    let later = Version(version.0 + 1);
     for known in [vec![version], vec![later, version]] {
         let answer = repository.get_unless(1, "user_ada", &known).await;
         assert_eq!(answer, Lookup::Found(Conditional::Unchanged(version)));

@@ -86,7 +86,7 @@ pub(super) async fn does_not_change_at_other_version(repository: TestRepository)
     let after = icp(1).with("name", "after").users(["user_ada", "user_bob"]).document();
     let second = repository.change(&before, &after, first).await.expect("it is at that version");
     let late = icp(1).with("name", "late").users(["user_eve"]).document();
-    for stale in [first, Version::from(second.number() + 1), Version::from(0), Version::from(i64::MAX)] {
+    for stale in [first, Version(second.0 + 1), Version(0), Version(i64::MAX)] {
         assert_eq!(repository.change(&before, &late, stale).await, None, "at {stale}");
         assert!(!repository.remove(1, stale).await, "at {stale}");
     }

@@ -3,13 +3,13 @@
 //! The parts are separated here, and their values are the driver's to read. The driver itself searches `@` in the whole
 //! URL, and knows half of the values of `sslmode`.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use tokio_postgres::Config;
 use tokio_postgres::config::{SslMode, TargetSessionAttrs};
 
-use crate::database::Limits;
-use crate::tls::{Encryption, InvalidTls, TlsOptions, Trust};
+use crate::tls::{InvalidTls, Mode, TlsOptions, Trust};
 
 /// A URL cannot be used. The messages quote neither user, password nor host.
 #[derive(Debug, thiserror::Error)]
@@ -18,13 +18,8 @@ pub enum InvalidUrl {
     #[error("not a PostgreSQL URL such as postgres://user:password@host:5432/database: {0}")]
     Malformed(&'static str),
     /// A parameter is not known.
-    #[error("unknown parameter `{name}` in the URL: {remedy}")]
-    UnknownParameter {
-        /// The name of the parameter.
-        name: String,
-        /// What to do.
-        remedy: &'static str,
-    },
+    #[error("unknown parameter `{0}` in the URL: {1}")]
+    UnknownParameter(String, &'static str),
     /// The driver refuses a value.
     #[error("the URL has a bad value: {0}")]
     Value(#[from] tokio_postgres::Error),
@@ -34,37 +29,20 @@ pub enum InvalidUrl {
 }
 
 /// The parameters that the driver reads.
-const PARAMETERS: &[&str] = &[
-    "application_name",
-    "channel_binding",
-    "connect_timeout",
-    "dbname",
-    "hostaddr",
-    "keepalives",
-    "keepalives_idle",
-    "keepalives_interval",
-    "keepalives_retries",
-    "options",
-    "password",
-    "port",
-    "sslnegotiation",
-    "target_session_attrs",
-    "tcp_user_timeout",
-    "user",
-];
+const PARAMETERS: &str = "application_name channel_binding connect_timeout dbname hostaddr keepalives keepalives_idle \
+    keepalives_interval keepalives_retries options password sslnegotiation target_session_attrs tcp_user_timeout user";
 
 /// Returns a configuration for each host, in the order of the URL, and how connections are encrypted.
-pub(crate) fn parse(url: &str, limits: &Limits) -> Result<(Vec<Config>, TlsOptions), InvalidUrl> {
-    let parts = Parts::of(url)?;
-    let (mut mode, mut trust) = (None, None);
+pub(crate) fn parse(url: &str, limit: Duration) -> Result<(Vec<Config>, TlsOptions), InvalidUrl> {
+    let (credentials, address, query) = split(url)?;
+    let (hosts, database) = address.split_once('/').unwrap_or((address, ""));
+    let (user, password) = credentials.split_once(':').unwrap_or((credentials, ""));
     let mut common = String::new();
-    for (name, value) in [("user", parts.user), ("password", parts.password), ("dbname", parts.database)] {
-        if let Some(value) = value {
-            push(&mut common, name, &decoded(value)?);
-        }
+    for (name, value) in [("user", user), ("password", password), ("dbname", database)] {
+        push(&mut common, name, &decoded(value)?);
     }
-    let (mut hosts, mut ports) = (parts.hosts.to_owned(), None);
-    for parameter in parts.query.split('&').filter(|parameter| !parameter.is_empty()) {
+    let (mut mode, mut trust, mut hosts, mut port) = (None, None, hosts.to_owned(), String::new());
+    for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
         let (name, value) =
             parameter.split_once('=').ok_or(InvalidUrl::Malformed("a parameter has no `=`"))?;
         let value = decoded(value)?;
@@ -73,15 +51,15 @@ pub(crate) fn parse(url: &str, limits: &Limits) -> Result<(Vec<Config>, TlsOptio
             "sslrootcert" if value == "system" => trust = Some(Trust::System),
             "sslrootcert" => trust = Some(Trust::File(value.into())),
             "host" if hosts.is_empty() => hosts = value,
-            "port" => ports = Some(value),
-            _ if PARAMETERS.contains(&name) => push(&mut common, name, &value),
-            _ => return Err(InvalidUrl::UnknownParameter { name: name.to_owned(), remedy: remedy(name) }),
+            "port" => port = value,
+            _ if PARAMETERS.split(' ').any(|known| known == name) => push(&mut common, name, &value),
+            _ => return Err(InvalidUrl::UnknownParameter(name.to_owned(), remedy(name))),
         }
     }
     let tls = TlsOptions::new(mode.as_deref(), trust)?;
-    let hosts: Vec<&str> = hosts.split(',').collect();
+    let is_one_of_several = hosts.contains(',');
     let configs =
-        hosts.iter().map(|host| configure(&common, host, ports.as_deref(), hosts.len() > 1, &tls, limits));
+        hosts.split(',').map(|host| configure(&common, host, &port, is_one_of_several, &tls, limit));
     Ok((configs.collect::<Result<_, _>>()?, tls))
 }
 
@@ -103,84 +81,53 @@ fn remedy(name: &str) -> &'static str {
     }
 }
 
-/// The parts of a URL, still encoded.
-struct Parts<'a> {
-    user: Option<&'a str>,
-    password: Option<&'a str>,
-    /// Separated by commas.
-    hosts: &'a str,
-    database: Option<&'a str>,
-    query: &'a str,
-}
-
-impl<'a> Parts<'a> {
-    fn of(url: &'a str) -> Result<Self, InvalidUrl> {
-        let scheme = url.strip_prefix("postgres://").or_else(|| url.strip_prefix("postgresql://"));
-        let rest = scheme.ok_or(InvalidUrl::Malformed("it does not begin with postgres://"))?;
-        // The first `@` ends the credentials, if it comes before the path. A password may contain `?`.
-        let path = rest.find('/').unwrap_or(rest.len());
-        let at = rest.find('@').filter(|at| *at < path);
-        let (credentials, rest) = match at {
-            Some(at) => (rest.get(..at), rest.get(at + 1..).unwrap_or_default()),
-            None => (None, rest),
-        };
-        let (user, password) = match credentials.map(|text| text.split_once(':').unwrap_or((text, ""))) {
-            Some((user, _)) if user.contains('?') => {
-                return Err(InvalidUrl::Malformed(
-                    "write `?` in a user name as %3F, and `@` in a parameter as %40",
-                ));
-            }
-            Some((user, password)) => {
-                (Some(user), credentials.filter(|text| text.contains(':')).map(|_| password))
-            }
-            None => (None, None),
-        };
-        let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let (hosts, database) = match address.split_once('/') {
-            Some((hosts, database)) => (hosts, Some(database).filter(|database| !database.is_empty())),
-            None => (address, None),
-        };
-        if hosts.contains('@') {
-            return Err(InvalidUrl::Malformed("write `@` in a user name or password as %40"));
-        }
-        Ok(Self { user: user.filter(|user| !user.is_empty()), password, hosts, database, query })
+/// Separates credentials, hosts with the path, and query, still encoded.
+fn split(url: &str) -> Result<(&str, &str, &str), InvalidUrl> {
+    let rest = url.strip_prefix("postgres://").or_else(|| url.strip_prefix("postgresql://"));
+    let rest = rest.ok_or(InvalidUrl::Malformed("it does not begin with postgres://"))?;
+    // The first `@` ends the credentials, if it comes before the path. A password may contain `?`.
+    let path = rest.find('/').unwrap_or(rest.len());
+    let (credentials, rest) =
+        rest.split_once('@').filter(|(start, _)| start.len() < path).unwrap_or(("", rest));
+    let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
+    if credentials.split(':').next().is_some_and(|user| user.contains('?')) {
+        return Err(InvalidUrl::Malformed("write `?` in a user name as %3F, and `@` in a parameter as %40"));
     }
+    if address.contains('@') {
+        return Err(InvalidUrl::Malformed("write `@` in a user name or password as %40"));
+    }
+    Ok((credentials, address, query))
 }
 
 /// The driver takes several hosts, but then waits without end for the first that accepts a connection and says nothing.
 fn configure(
     common: &str,
     host: &str,
-    ports: Option<&str>,
+    default_port: &str,
     is_one_of_several: bool,
     tls: &TlsOptions,
-    limits: &Limits,
+    limit: Duration,
 ) -> Result<Config, InvalidUrl> {
     let mut text = common.to_owned();
     // `[::1]:5432`
     let (name, port) = match host.strip_prefix('[') {
-        Some(host) => {
-            let (name, port) = host.split_once(']').ok_or(InvalidUrl::Malformed("`[` has no `]`"))?;
-            (name, port.strip_prefix(':'))
-        }
-        None => host.split_once(':').map_or((host, None), |(name, port)| (name, Some(port))),
+        Some(host) => host.split_once(']').ok_or(InvalidUrl::Malformed("`[` has no `]`"))?,
+        None => host.split_at(host.find(':').unwrap_or(host.len())),
     };
-    let name = if name.is_empty() { "localhost".to_owned() } else { decoded(name)? };
-    push(&mut text, "host", &name);
-    if let Some(port) = port.or(ports).filter(|port| !port.is_empty()) {
-        push(&mut text, "port", port);
-    }
+    push(&mut text, "host", &decoded(if name.is_empty() { "localhost" } else { name })?);
+    let port = port.strip_prefix(':').filter(|port| !port.is_empty()).unwrap_or(default_port);
+    push(&mut text, "port", port);
     let mut config: Config = text.parse()?;
-    config.ssl_mode(match tls.encryption {
-        Encryption::Off => SslMode::Disable,
-        Encryption::Preferred => SslMode::Prefer,
-        Encryption::Required(_) => SslMode::Require,
+    config.ssl_mode(match tls.mode {
+        Mode::Disable => SslMode::Disable,
+        Mode::Prefer => SslMode::Prefer,
+        Mode::Require | Mode::VerifyCa | Mode::VerifyFull => SslMode::Require,
     });
     // Of several hosts, the one that takes writes is wanted, which can be another tomorrow.
-    if is_one_of_several && !common.contains("target_session_attrs") {
+    if is_one_of_several && !common.contains("target_session_attrs=") {
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
     }
-    config.connect_timeout(limits.connect);
+    config.connect_timeout(limit);
     // A peer that vanished is noticed after half a minute, not after two hours.
     config.keepalives_idle(Duration::from_secs(15));
     config.keepalives_interval(Duration::from_secs(5));
@@ -191,41 +138,41 @@ fn configure(
     Ok(config)
 }
 
-/// Appends `name='value'` in the driver's own form.
+/// Appends `name='value'` in the driver's own form, if there is a value.
 fn push(text: &mut String, name: &str, value: &str) {
-    let value = value.replace('\\', "\\\\").replace('\'', "\\'");
-    text.push_str(&format!("{name}='{value}' "));
+    if !value.is_empty() {
+        let value = value.replace('\\', "\\\\").replace('\'', "\\'");
+        let _ = write!(text, "{name}='{value}' ");
+    }
 }
 
 /// Decodes `%2F`.
 fn decoded(value: &str) -> Result<String, InvalidUrl> {
-    let mut bytes = Vec::with_capacity(value.len());
-    let mut rest = value.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        (bytes, rest) = if byte == b'%' {
-            let digits = after.first_chunk::<2>().and_then(|digits| std::str::from_utf8(digits).ok());
-            let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-            bytes.push(byte.ok_or(InvalidUrl::Malformed("write `%` as %25"))?);
-            (bytes, after.get(2..).unwrap_or_default())
-        } else {
-            bytes.push(byte);
-            (bytes, after)
-        };
+    let mut parts = value.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2).ok_or(InvalidUrl::Malformed("write `%` as %25"))?;
+        let byte = u8::from_str_radix(digits, 16).map_err(|_| InvalidUrl::Malformed("write `%` as %25"))?;
+        bytes.push(byte);
+        bytes.extend(rest.as_bytes());
     }
     String::from_utf8(bytes).map_err(|_| InvalidUrl::Malformed("it is not UTF-8"))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tokio_postgres::Config;
     use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
     use super::{InvalidUrl, parse};
-    use crate::database::Limits;
-    use crate::tls::{Encryption, TlsOptions, Trust, Verification};
+    use crate::tls::{Mode, TlsOptions, Trust};
+
+    const LIMIT: Duration = Duration::from_secs(2);
 
     fn read_all(url: &str) -> (Vec<Config>, TlsOptions) {
-        parse(url, &Limits::default()).unwrap_or_else(|error| panic!("{url}: {error}"))
+        parse(url, LIMIT).unwrap_or_else(|error| panic!("{url}: {error}"))
     }
 
     fn read(url: &str) -> (Config, TlsOptions) {
@@ -234,32 +181,30 @@ mod tests {
     }
 
     fn refusal(url: &str) -> String {
-        parse(url, &Limits::default()).expect_err(url).to_string()
+        parse(url, LIMIT).expect_err(url).to_string()
     }
 
     #[test]
     fn modes_mean_what_they_mean_to_libpq() {
-        let required = Encryption::Required;
-        for (query, encryption, mode) in [
-            ("", Encryption::Preferred, SslMode::Prefer),
-            ("?sslmode=disable", Encryption::Off, SslMode::Disable),
-            ("?sslmode=prefer", Encryption::Preferred, SslMode::Prefer),
-            ("?sslmode=require", required(Verification::None), SslMode::Require),
+        for (query, mode, ssl_mode) in [
+            ("", Mode::Prefer, SslMode::Prefer),
+            ("?sslmode=disable", Mode::Disable, SslMode::Disable),
+            ("?sslmode=prefer", Mode::Prefer, SslMode::Prefer),
+            ("?sslmode=require", Mode::Require, SslMode::Require),
             // As in libpq: certificates to trust are there to be checked.
-            ("?sslmode=require&sslrootcert=/ca.pem", required(Verification::Chain), SslMode::Require),
-            ("?sslmode=verify-ca&sslrootcert=/ca.pem", required(Verification::Chain), SslMode::Require),
-            ("?sslmode=verify-full", required(Verification::ChainAndName), SslMode::Require),
+            ("?sslmode=require&sslrootcert=/ca.pem", Mode::VerifyCa, SslMode::Require),
+            ("?sslmode=verify-ca&sslrootcert=/ca.pem", Mode::VerifyCa, SslMode::Require),
+            ("?sslmode=verify-full", Mode::VerifyFull, SslMode::Require),
         ] {
             let (config, tls) = read(&format!("postgres://icp@db.example.com/icp{query}"));
-            assert_eq!((tls.encryption, config.get_ssl_mode()), (encryption, mode), "{query}");
+            assert_eq!((tls.mode, config.get_ssl_mode()), (mode, ssl_mode), "{query}");
         }
         let (_, tls) =
             read("postgres://db/icp?sslrootcert=/a%20b%2Fca.pem&sslmode=verify-ca&application_name=x");
         assert_eq!(tls.trust, Some(Trust::File("/a b/ca.pem".into())));
         for query in ["sslmode=verify-full&sslrootcert=system", "sslrootcert=system"] {
             let (_, tls) = read(&format!("postgres://db/icp?{query}"));
-            let expected = (Some(Trust::System), required(Verification::ChainAndName));
-            assert_eq!((tls.trust, tls.encryption), expected, "{query}");
+            assert_eq!((tls.trust, tls.mode), (Some(Trust::System), Mode::VerifyFull), "{query}");
         }
         assert!(refusal("postgres://db/icp?sslmode=require&sslrootcert=system").contains("verify-full"));
         assert!(refusal("postgres://db/icp?sslmode=verify").contains("verify-full"));
@@ -350,8 +295,7 @@ mod tests {
             assert!(message.contains(&format!("`{name}`")) && message.contains(remedy), "{message}");
             assert!(!message.contains("secret"), "{message}");
         }
-        let error =
-            parse("postgres://db/icp?connect_timeout=soon", &Limits::default()).expect_err("no number");
+        let error = parse("postgres://db/icp?connect_timeout=soon", LIMIT).expect_err("no number");
         assert!(matches!(error, InvalidUrl::Value(_)), "{error}");
     }
 

@@ -18,7 +18,7 @@ pub enum InvalidTls {
     /// The mode is unknown.
     #[error("sslmode must be disable, prefer, require, verify-ca or verify-full")]
     Mode,
-    /// Without a check of the name, nothing would be known of the server.
+    /// Public authorities sign for everyone: without a check of the name, nothing would be known of the server.
     #[error("sslrootcert=system requires sslmode=verify-full")]
     WeakMode,
     /// The file of certificates cannot be used.
@@ -34,32 +34,27 @@ pub enum InvalidTls {
     NoRoots,
     /// The library refuses the configuration.
     #[error("encryption cannot be set up: {0}")]
-    Library(String),
+    Library(#[from] Error),
 }
 
 /// The parameters of a URL about encryption.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TlsOptions {
-    pub(crate) encryption: Encryption,
+    pub(crate) mode: Mode,
     pub(crate) trust: Option<Trust>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Encryption {
-    Off,
-    /// If the server offers it, with any certificate.
-    Preferred,
-    Required(Verification),
-}
-
-/// What is checked of a server's certificate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verification {
-    None,
-    /// That a trusted certificate has signed it.
-    Chain,
-    /// And that it is for the host in the URL.
-    ChainAndName,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Mode {
+    Disable,
+    /// Encrypted if the server offers it, with any certificate.
+    Prefer,
+    /// Encrypted, with any certificate.
+    Require,
+    /// A trusted certificate has signed the server's.
+    VerifyCa,
+    /// And it is for the host in the URL.
+    VerifyFull,
 }
 
 /// Which certificates are trusted.
@@ -73,80 +68,71 @@ pub(crate) enum Trust {
 
 impl TlsOptions {
     pub(crate) fn new(mode: Option<&str>, trust: Option<Trust>) -> Result<Self, InvalidTls> {
-        let encryption = match (mode, &trust) {
-            (Some("disable"), _) => Encryption::Off,
-            // As in libpq: public authorities sign for everyone, so that without the name nothing would be known.
-            (Some("verify-full"), _) | (None, Some(Trust::System)) => {
-                Encryption::Required(Verification::ChainAndName)
-            }
+        let mode = match (mode, &trust) {
+            (Some("disable"), _) => Mode::Disable,
+            (Some("verify-full"), _) | (None, Some(Trust::System)) => Mode::VerifyFull,
             (Some("prefer" | "require" | "verify-ca"), Some(Trust::System)) => {
                 return Err(InvalidTls::WeakMode);
             }
-            (None | Some("prefer"), _) => Encryption::Preferred,
-            (Some("require"), None) => Encryption::Required(Verification::None),
-            (Some("require" | "verify-ca"), _) => Encryption::Required(Verification::Chain),
+            (None | Some("prefer"), _) => Mode::Prefer,
+            (Some("require"), None) => Mode::Require,
+            (Some("require" | "verify-ca"), _) => Mode::VerifyCa,
             (Some(_), _) => return Err(InvalidTls::Mode),
         };
-        Ok(Self { encryption, trust })
+        Ok(Self { mode, trust })
     }
 
     /// Returns what opens encrypted connections, or `None` if they are not encrypted.
     pub(crate) fn connector(&self) -> Result<Option<MakeRustlsConnect>, InvalidTls> {
-        let verification = match self.encryption {
-            Encryption::Off => return Ok(None),
-            Encryption::Preferred => Verification::None,
-            Encryption::Required(verification) => verification,
-        };
-        let library = |error: Error| InvalidTls::Library(error.to_string());
+        if self.mode == Mode::Disable {
+            return Ok(None);
+        }
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let (chain, trusted) = match verification {
-            Verification::None => (None, Vec::new()),
-            Verification::Chain | Verification::ChainAndName => {
-                let (chain, trusted) = self.chain_verifier(&provider)?;
-                (Some(chain), trusted)
-            }
+        let trusted = if self.mode < Mode::VerifyCa { Vec::new() } else { self.trusted()? };
+        let chain = match trusted.as_slice() {
+            [] => None,
+            trusted => Some(chain_verifier(trusted, &provider)?),
         };
-        let checks_name = verification == Verification::ChainAndName;
+        let checks_name = self.mode == Mode::VerifyFull;
         let verifier = Verifier { chain, trusted, checks_name, provider: Arc::clone(&provider) };
-        let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let config =
-            config.map_err(library)?.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier));
         Ok(Some(MakeRustlsConnect::new(config.with_no_client_auth())))
     }
 
-    fn chain_verifier(
-        &self,
-        provider: &Arc<CryptoProvider>,
-    ) -> Result<(Arc<WebPkiServerVerifier>, Vec<CertificateDer<'static>>), InvalidTls> {
-        let (mut roots, mut trusted) = (RootCertStore::empty(), Vec::new());
-        match &self.trust {
-            None | Some(Trust::System) => {
-                roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-                if roots.is_empty() {
-                    return Err(InvalidTls::NoRoots);
-                }
-            }
-            Some(Trust::File(path)) => {
-                let wrong = |reason: String| InvalidTls::Roots { path: path.clone(), reason };
-                let certificates =
-                    CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-                let certificates = certificates.map_err(|error| wrong(format!("cannot be read: {error}")))?;
-                for certificate in &certificates {
-                    let added = roots.add(certificate.clone());
-                    added.map_err(|error| {
-                        wrong(format!("contains a certificate that cannot be used: {error}"))
-                    })?;
-                }
-                trusted = certificates;
-                if roots.is_empty() {
-                    return Err(wrong("contains no certificate in PEM".to_owned()));
-                }
-            }
+    /// Returns the trusted certificates, at least one.
+    fn trusted(&self) -> Result<Vec<CertificateDer<'static>>, InvalidTls> {
+        let Some(Trust::File(path)) = &self.trust else {
+            let certificates = rustls_native_certs::load_native_certs().certs;
+            return if certificates.is_empty() { Err(InvalidTls::NoRoots) } else { Ok(certificates) };
+        };
+        let wrong = |reason: String| InvalidTls::Roots { path: path.clone(), reason };
+        let certificates =
+            CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let certificates = certificates.map_err(|error| wrong(format!("cannot be read: {error}")))?;
+        if certificates.is_empty() {
+            return Err(wrong("contains no certificate in PEM".to_owned()));
         }
-        let verifier =
-            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)).build();
-        Ok((verifier.map_err(|error| InvalidTls::Library(error.to_string()))?, trusted))
+        for certificate in &certificates {
+            RootCertStore::empty()
+                .add(certificate.clone())
+                .map_err(|error| wrong(format!("contains a certificate that cannot be used: {error}")))?;
+        }
+        Ok(certificates)
     }
+}
+
+fn chain_verifier(
+    trusted: &[CertificateDer<'static>],
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<WebPkiServerVerifier>, InvalidTls> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(trusted.iter().cloned());
+    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+        .build()
+        .map_err(|error| Error::General(error.to_string()).into())
 }
 
 /// Checks as much of a certificate as the mode asks for.

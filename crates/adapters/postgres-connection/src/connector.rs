@@ -1,0 +1,229 @@
+use std::error::Error;
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use diesel_async::AsyncPgConnection;
+use tokio::net::lookup_host;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_postgres::config::Host;
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{Config, NoTls, Socket};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::url::{self, InvalidUrl};
+
+/// How long the cancellation of a statement may take.
+const CANCEL_LIMIT: Duration = Duration::from_secs(2);
+
+/// Everything that it takes to connect. Clones share it.
+#[derive(Clone)]
+pub struct Connector(Arc<Inner>);
+
+struct Inner {
+    /// One for each host in the URL.
+    hosts: Vec<Config>,
+    /// `None` if connections are not encrypted.
+    tls: Option<MakeRustlsConnect>,
+    password_file: Option<PathBuf>,
+    limit: Duration,
+    /// The address to begin with, among those of all hosts: the one that was reached last, or the one after those that
+    /// were not.
+    first: AtomicUsize,
+}
+
+/// An open connection.
+pub struct Connection {
+    /// The connection, for diesel.
+    pub diesel: AsyncPgConnection,
+    /// The task that reads and writes its socket, which ends with it.
+    driver: JoinHandle<()>,
+}
+
+impl Connection {
+    /// Returns true if the other side has closed it.
+    pub fn is_closed(&self) -> bool {
+        self.driver.is_finished()
+    }
+}
+
+/// A connection could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The server cannot be reached, or does not accept the session.
+    #[error("cannot connect to PostgreSQL at {host}: {reason}")]
+    Server {
+        /// The host and the port, with the address that was tried.
+        host: String,
+        /// The driver's message with its causes.
+        reason: String,
+    },
+    /// The file with the password cannot be read.
+    #[error("the password file {} cannot be read: {error}", path.display())]
+    PasswordFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The URL names no host.
+    #[error("the URL names no host")]
+    NoHost,
+}
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+impl Connector {
+    /// Prepares connections to the hosts in `url`. The password file, if there is one, overrides the URL's password and is
+    /// read for each connection. `limit` is the time for each address, until the server accepts the session.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidUrl`] if the URL cannot be read or its certificates cannot be loaded.
+    pub fn new(url: &str, password_file: Option<PathBuf>, limit: Duration) -> Result<Self, InvalidUrl> {
+        let (hosts, tls) = url::parse(url, limit)?;
+        let (tls, first) = (tls.connector()?, AtomicUsize::new(0));
+        Ok(Self(Arc::new(Inner { hosts, tls, password_file, limit, first })))
+    }
+
+    /// Returns the number of hosts in the URL.
+    pub fn hosts(&self) -> usize {
+        self.0.hosts.len()
+    }
+
+    /// Connects to the first address that accepts the session. Each has the whole time limit for itself.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`] with the reason of the address that was tried last.
+    pub async fn connect(&self) -> Result<Connection, ConnectError> {
+        let addresses = self.addresses().await?;
+        let (first, limit) = (self.0.first.load(Ordering::Relaxed), self.0.limit);
+        let mut failure = ConnectError::NoHost;
+        for index in (0..addresses.len()).map(|offset| (first + offset) % addresses.len()) {
+            let Some(address) = addresses.get(index) else { continue };
+            failure = match timeout(limit, self.open(address)).await {
+                Ok(Ok(connection)) => {
+                    self.0.first.store(index, Ordering::Relaxed);
+                    return Ok(connection);
+                }
+                Ok(Err(error)) => cannot_connect(address, &with_causes(error.as_ref())),
+                Err(_) => cannot_connect(address, &format!("no answer within {limit:?}")),
+            };
+            // A request that is given up now leaves the next one to begin with the next address.
+            self.0.first.store((index + 1) % addresses.len(), Ordering::Relaxed);
+        }
+        Err(failure)
+    }
+
+    /// Resolves the hosts. One that cannot be resolved is left out while there is another.
+    async fn addresses(&self) -> Result<Vec<Config>, ConnectError> {
+        let password = match &self.0.password_file {
+            // It is read each time, so that a new password needs no restart.
+            Some(path) => Some(
+                tokio::fs::read_to_string(path)
+                    .await
+                    .map_err(|error| ConnectError::PasswordFile { path: path.clone(), error })?,
+            ),
+            None => None,
+        };
+        let (mut addresses, mut failure) = (Vec::new(), None);
+        for host in &self.0.hosts {
+            let mut config = host.clone();
+            if let Some(password) = &password {
+                // Files end with a line break, and no password does.
+                config.password(password.trim_end_matches(['\r', '\n']));
+            }
+            match resolve(&config).await {
+                Ok(found) if found.is_empty() => addresses.push(config),
+                Ok(found) => addresses.extend(found.into_iter().map(|address| {
+                    let mut config = config.clone();
+                    config.hostaddr(address.ip());
+                    config
+                })),
+                Err(error) => failure = Some(cannot_connect(&config, &error)),
+            }
+        }
+        failure.filter(|_| addresses.is_empty()).map_or(Ok(addresses), Err)
+    }
+
+    async fn open(&self, config: &Config) -> Result<Connection, BoxError> {
+        match &self.0.tls {
+            None => self.open_with(config, NoTls).await,
+            Some(tls) => self.open_with(config, tls.clone()).await,
+        }
+    }
+
+    async fn open_with<T>(&self, config: &Config, tls: T) -> Result<Connection, BoxError>
+    where
+        T: MakeTlsConnect<Socket, Stream: Send + 'static>,
+    {
+        let (client, driver) = config.connect(tls).await?;
+        let driver = tokio::spawn(async move {
+            if let Err(error) = driver.await {
+                tracing::debug!(%error, "a connection to PostgreSQL broke");
+            }
+        });
+        let diesel = AsyncPgConnection::try_from(client).await?;
+        Ok(Connection { diesel, driver })
+    }
+
+    /// Asks the server to end the statement that runs on a connection.
+    pub async fn cancel(&self, connection: &Connection) {
+        let token = connection.diesel.cancel_token();
+        let cancelling = async {
+            match &self.0.tls {
+                None => token.cancel_query(NoTls).await,
+                Some(tls) => token.cancel_query(tls.clone()).await,
+            }
+        };
+        if let Ok(Err(error)) = timeout(CANCEL_LIMIT, cancelling).await {
+            tracing::debug!(%error, "a statement could not be cancelled");
+        }
+    }
+}
+
+/// Returns the addresses of a host that has a name; none for a socket, or with `hostaddr`.
+async fn resolve(config: &Config) -> Result<Vec<SocketAddr>, std::io::Error> {
+    match config.get_hosts().first() {
+        Some(Host::Tcp(name)) if config.get_hostaddrs().is_empty() => {
+            Ok(lookup_host((name.as_str(), 0)).await?.collect())
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// Returns the message of an error and those of its causes.
+fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+fn cannot_connect(config: &Config, reason: &dyn Display) -> ConnectError {
+    let name = match config.get_hosts().first() {
+        Some(Host::Tcp(name)) => name.clone(),
+        Some(Host::Unix(path)) => path.display().to_string(),
+        None => String::new(),
+    };
+    let port = config.get_ports().first().copied().unwrap_or(5432);
+    let address = config.get_hostaddrs().first().map(ToString::to_string).filter(|address| *address != name);
+    let address = address.map(|address| format!(" ({address})")).unwrap_or_default();
+    let host = format!("{name}:{port}{address}");
+    ConnectError::Server { host, reason: reason.to_string() }
+}
+
+impl std::fmt::Debug for Connector {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Connector").finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Connection").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,37 @@
+//! Server states: when they differ.
+
+use diesel_async::AsyncPgConnection;
+use icp_test_postgres::Server;
+use tokio_postgres::NoTls;
+
+use crate::server_state::{ServerState, server_state};
+
+async fn state_of(server: &Server) -> Option<ServerState> {
+    let (client, driver) =
+        tokio_postgres::connect(&server.url("postgres"), NoTls).await.expect("it connects");
+    tokio::spawn(driver);
+    let connection = AsyncPgConnection::try_from(client).await.expect("a connection");
+    server_state(&connection).await.expect("it answers")
+}
+
+#[tokio::test]
+async fn state_changes_with_every_write() {
+    let server = Server::start().expect("it starts");
+    let before = state_of(&server).await;
+    assert!(before.is_some());
+    assert_eq!(state_of(&server).await, before, "nothing was written");
+    server.execute("CREATE TABLE other ()").expect("it writes");
+    assert_ne!(state_of(&server).await, before);
+}
+
+/// A standby that is promoted continues with the transaction numbers of its primary.
+#[tokio::test]
+async fn state_of_another_server_differs() {
+    let primary = Server::start().expect("it starts");
+    let standby = primary.standby().expect("it follows");
+    assert_eq!(state_of(&standby).await, None, "a standby's snapshot does not tell all");
+    standby.promote().expect("it is promoted");
+    let [old, new] = [state_of(&primary).await, state_of(&standby).await];
+    assert!(old.is_some() && new.is_some());
+    assert_ne!(old, new);
+}

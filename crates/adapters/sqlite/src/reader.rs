@@ -74,7 +74,7 @@ impl SqliteDatabase {
     ) -> Result<Lookup<(Version, Option<String>)>, RepositoryError> {
         let (scope, known) = (scope.clone(), known.to_vec());
         let read = self.readers.run(move |job| {
-            let is_new = icps::version.ne_all(known.into_iter().map(Version::number));
+            let is_new = icps::version.ne_all(known.into_iter().map(|version| version.0));
             let document = case_when(is_new, icps::document);
             let icp = icps::table.filter(icps::id.eq(id.as_uuid().into_bytes()));
             let columns = icp.select((is_in_scope(&scope), (icps::version, document)));

@@ -159,7 +159,8 @@ impl<R: IcpRepository> IcpReader for Defective<R> {
     }
 
     async fn list_part(&self, query: &ListQuery) -> Result<ListPart, RepositoryError> {
-        let mut part = ListPart::from(self.list(query).await?);
+        let IcpList { icps, next, .. } = self.list(query).await?;
+        let mut part = ListPart { icps, next };
         if let Some(next) = part.next.as_mut().filter(|_| self.is(Defect::PartsSkipAnIcp)) {
             next.id = uuid::Uuid::from_u128(next.id.as_uuid().as_u128() + 1).into();
         }

@@ -2,6 +2,7 @@
 #![warn(missing_docs)]
 
 mod access;
+mod activity;
 mod change;
 pub mod criteria;
 mod decode;
@@ -25,6 +26,7 @@ mod user_id;
 mod wire_list;
 
 pub use access::{AccessScope, Caller, ListScope};
+pub use activity::Activity;
 pub use change::IcpChange;
 pub use decode::Rules;
 pub use document::IcpDocument;

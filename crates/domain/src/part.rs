@@ -1,7 +1,6 @@
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Serialize;
 
-use crate::decode::{Decode, Decoder};
-use crate::json::{Json, JsonText};
+use crate::json::JsonText;
 
 /// A part of an ICP that this version understands in full, or keeps exactly as it was stored.
 ///
@@ -29,17 +28,5 @@ impl<T> Part<T> {
 impl<T> From<T> for Part<T> {
     fn from(known: T) -> Self {
         Self::Known(known)
-    }
-}
-
-impl<T: Decode> Decode for Part<T> {
-    fn decode(decoder: &mut Decoder, json: Json<'_>) -> Option<Self> {
-        decoder.part(json)
-    }
-}
-
-impl<'de, T: Decode> Deserialize<'de> for Part<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        crate::decode::deserialize(deserializer)
     }
 }

@@ -3,9 +3,7 @@ use icp_domain::Caller;
 
 use crate::{BoxError, HealthCheck};
 
-/// The parts of a request by which its sender can be authenticated.
-///
-/// Which headers count, and how, is the [`Authenticator`]'s business.
+/// The parts of a request by which its sender can be authenticated. Which headers count is the [`Authenticator`]'s business.
 pub trait Credentials: Send + Sync {
     /// Returns the value of every line of the header `name` (in lower case), in order.
     fn header(&self, name: &str) -> Vec<&[u8]>;

@@ -16,9 +16,7 @@ impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
     fn now(&self) -> Timestamp {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        i64::try_from(since_epoch.as_millis())
-            .ok()
-            .and_then(Timestamp::from_unix_millis)
-            .unwrap_or(Timestamp::MAX)
+        let millis = i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX);
+        Timestamp::from_unix_millis(millis).unwrap_or(Timestamp::MAX)
     }
 }

@@ -3,16 +3,13 @@ use icp_domain::IcpDocument;
 
 use crate::{BoxError, RepositoryError};
 
-/// Imports and exports every ICP of a storage. Optional: only the commands that import and export need it.
-///
-/// The memory that an implementation uses MUST NOT grow with the number of ICPs.
+/// Imports and exports every ICP of a storage: for the commands that do so. Memory MUST NOT grow with the number of ICPs.
 #[async_trait]
 pub trait ImportExport: Send + Sync {
     /// Stores every document of `source`, or none after any error.
     ///
-    /// An implementation MUST leave nothing behind when the process ends in the middle, and MUST treat a document whose
-    /// ID came earlier from the same source like one that was stored before. While the source is slow, it SHOULD NOT
-    /// keep other writers waiting.
+    /// It MUST leave nothing behind when the process ends in the middle, and MUST treat a document whose ID came earlier from
+    /// the same source like one that was stored before. While the source is slow, it SHOULD NOT keep other writers waiting.
     ///
     /// # Errors
     ///

@@ -1,6 +1,6 @@
 use std::num::NonZeroUsize;
 
-use icp_domain::{IcpId, ListScope, Timestamp, WireList};
+use icp_domain::{Activity, IcpId, ListScope, Timestamp, WireList};
 
 /// Which ICPs a list contains, in which order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,8 +15,7 @@ pub struct ListQuery {
     pub direction: Direction,
     /// The largest number of ICPs. `None`: no limit.
     pub limit: Option<NonZeroUsize>,
-    /// The length of the documents, in bytes, at which the list ends: with the document that reaches it, and so never
-    /// without any. `None`: no limit.
+    /// The list ends with the document that reaches this length of all, in bytes: never without any. `None`: no limit.
     pub max_bytes: Option<NonZeroUsize>,
 }
 
@@ -65,25 +64,6 @@ pub struct ListFilter {
     pub name: Option<String>,
     /// They name this provider (`IcpDocument::providers`).
     pub provider: Option<String>,
-}
-
-/// Whether an ICP has expired at a given time: when its `activeUntil` is reached, and never without one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Activity {
-    /// It has not.
-    ActiveAt(Timestamp),
-    /// It has.
-    ExpiredAt(Timestamp),
-}
-
-impl Activity {
-    /// Returns true if an ICP with this `activeUntil` matches.
-    pub fn matches(self, active_until: Option<Timestamp>) -> bool {
-        match self {
-            Self::ActiveAt(now) => active_until.is_none_or(|end| end > now),
-            Self::ExpiredAt(now) => active_until.is_some_and(|end| end <= now),
-        }
-    }
 }
 
 /// The sort key of a list. ICPs with equal keys are sorted by ID.
@@ -157,17 +137,7 @@ pub struct ListPart {
     pub next: Option<ListCursor>,
 }
 
-/// The version of a list: it differs after any change to the ICPs in the list, their number or their order.
-///
-/// For a query with a limit it also differs when ICPs follow that did not before, and the reverse.
+/// The version of a list: it differs after any change to the ICPs in the list, their number or their order. For a query with
+/// a limit it also differs when ICPs follow that did not before, and the reverse.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ListVersion(
-    /// Any number.
-    pub u64,
-);
-
-impl From<u64> for ListVersion {
-    fn from(number: u64) -> Self {
-        Self(number)
-    }
-}
+pub struct ListVersion(pub u64);

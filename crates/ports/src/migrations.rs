@@ -29,10 +29,7 @@ pub struct MigrationReport {
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {
     /// The storage has a migration of this name, which this version does not know.
-    #[error(
-        "the database has the migration {0}, which this version does not know: another version made it. Use that \
-         version, or export the ICPs with it and import them into an empty database"
-    )]
+    #[error("the database has migration {0}, which this version does not know: use the one that made it")]
     Unknown(String),
     /// The storage failed.
     #[error(transparent)]

@@ -13,12 +13,11 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Reads ICPs. `list` and `get` are required; the other methods exist for speed.
 ///
-/// Every method is atomic and returns the state of the storage at a moment after the call: a revoked access is gone with
-/// the next request. An implementation MUST NOT answer from memory unless the storage has confirmed during the call that
-/// the answer is current. (A replica's reader is as far behind as it says, and is used only where that is allowed.)
-///
-/// An implementation MUST answer within 5 seconds when its storage cannot be reached or hangs, MUST recover without a
-/// restart when the storage is back, and MUST repeat a read that failed because a connection was lost, if time allows.
+/// Every method is atomic and returns a state of the storage after the call: a revoked access is gone with the next
+/// request. An implementation MUST NOT answer from memory unless the storage confirmed during the call that the answer is
+/// current. (A replica's reader is as far behind as it says, and is used only where that is allowed.) It MUST answer within
+/// 5 seconds when its storage cannot be reached or hangs, MUST recover without a restart when the storage is back, and MUST
+/// repeat a read whose connection was lost, if time allows.
 ///
 /// # Errors
 ///
@@ -47,8 +46,8 @@ pub trait IcpReader: Send + Sync {
         Ok(Conditional::of(list, version, known))
     }
 
-    /// Returns a part of a long list: [`IcpReader::list`] without the version, which for the parts after the first can cost
-    /// as much as the documents. A part can end before `max_bytes`, and the last one can be empty.
+    /// Returns a part of a long list: [`IcpReader::list`] without the version, which can cost as much as the documents. A
+    /// part can end before `max_bytes`, and the last one can be empty.
     async fn list_part(&self, query: &ListQuery) -> Result<ListPart, RepositoryError> {
         self.list(query).await.map(|IcpList { icps, next, .. }| ListPart { icps, next })
     }
@@ -71,23 +70,20 @@ pub trait IcpReader: Send + Sync {
 /// Reads and writes ICPs.
 ///
 /// Every write is atomic. An implementation MUST answer within the time of [`IcpReader`], and MUST NOT repeat a write whose
-/// connection broke: it may have been done.
-///
-/// A change is a compare-and-swap: it names the version from which it was made, and does nothing when the ICP is at another
-/// version. The caller then reads again and decides again. An access that was read together with a version therefore still
-/// holds when a change to that version succeeds.
+/// connection broke: it may have been done. A change is a compare-and-swap: it names the version from which it was made, and
+/// does nothing when the ICP is at another one. The caller then reads and decides again. An access that was read together
+/// with a version therefore still holds when a change to that version succeeds.
 ///
 /// # Errors
 ///
-/// Every method fails if the storage cannot be written, as in [`IcpReader`].
+/// As in [`IcpReader`].
 #[async_trait]
 pub trait IcpRepository: IcpReader + HealthCheck {
     /// Stores a new ICP and, in the same transaction, the idempotency key. [`RepositoryError::AlreadyExists`] if an ICP has
     /// this ID.
     ///
-    /// The time of the request is the document's `createdAt`. A key older than [`IdempotencyKey::oldest_valid`] is
-    /// replaced. Of several concurrent calls with one key, exactly one MUST store its document. A call that fails MUST
-    /// NOT use up the key.
+    /// The time of the request is the document's `createdAt`. A key older than [`IdempotencyKey::oldest_valid`] is replaced.
+    /// Of several concurrent calls with one key, exactly one MUST store its document. A failing call MUST NOT use up the key.
     async fn insert(
         &self,
         document: &IcpDocument,

@@ -13,20 +13,9 @@ pub struct StoredIcp {
     pub json: String,
 }
 
-/// The version of an ICP. It grows with each change.
-///
-/// An ICP that is created again under the ID of a deleted one gets a version above every version that the ID had.
+/// The version of an ICP. It grows with each change, and goes on growing when the ID of a deleted ICP is used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Version(
-    /// Any number.
-    pub i64,
-);
-
-impl From<i64> for Version {
-    fn from(number: i64) -> Self {
-        Self(number)
-    }
-}
+pub struct Version(pub i64);
 
 impl fmt::Display for Version {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

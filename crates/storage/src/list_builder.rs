@@ -2,19 +2,19 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::num::NonZeroUsize;
 
 use icp_domain::{IcpId, WireListBuilder};
-use icp_ports::{IcpList, ListCursor, ListPart, ListQuery, Version};
+use icp_ports::{IcpList, ListCursor, ListPart, ListQuery, ListVersion, Version};
 
 /// Builds the answer to a [`ListQuery`] from the rows that match it, in the query's order.
 ///
 /// ```
 /// use icp_domain::Caller;
-/// use icp_ports::ListQuery;
+/// use icp_ports::{ListQuery, Version};
 /// use icp_storage::ListBuilder;
 ///
 /// let query = ListQuery::everything(Caller::user("user_ada".parse()?).list_scope());
 /// let mut list = ListBuilder::for_query(&query);
 /// for number in 1..=2 {
-///     list.push(uuid::Uuid::from_u128(number).into(), 1.into(), Some("{}"));
+///     list.push(uuid::Uuid::from_u128(number).into(), Version(1), Some("{}"));
 /// }
 /// let list = list.finish(None);
 /// assert_eq!((list.icps.to_json().as_str(), list.next), ("[{},{}]", None));
@@ -70,10 +70,18 @@ impl ListBuilder {
         true
     }
 
+    /// Adds rows with their documents, which are joined by commas, to a list without a limit.
+    pub fn push_joined(&mut self, rows: impl ExactSizeIterator<Item = (IcpId, Version)>, documents: &str) {
+        self.icps.push_joined(documents, rows.len());
+        self.bytes += documents.len();
+        self.rows += rows.len();
+        rows.for_each(|row| row.hash(&mut self.version));
+    }
+
     /// Returns the list. `last` is the position of the last row of which [`ListBuilder::push`] took the document.
     pub fn finish(mut self, last: Option<ListCursor>) -> IcpList {
         self.version.write_u8((self.rows > self.limit).into());
-        let version = self.version.finish().into();
+        let version = ListVersion(self.version.finish());
         let ListPart { icps, next } = self.finish_part(last);
         IcpList { icps, version, next }
     }
@@ -90,7 +98,7 @@ mod tests {
     use std::num::NonZeroUsize;
 
     use icp_domain::{IcpId, Timestamp};
-    use icp_ports::{IcpList, ListCursor, SortKey};
+    use icp_ports::{IcpList, ListCursor, SortKey, Version};
 
     use super::ListBuilder;
 
@@ -102,15 +110,15 @@ mod tests {
     fn list(limit: Option<usize>, max_bytes: Option<usize>, rows: u128) -> IcpList {
         let nonzero = |number: Option<usize>| number.and_then(NonZeroUsize::new);
         let mut list = ListBuilder::new(nonzero(limit), nonzero(max_bytes));
-        let mut last = None;
+        let mut end = None;
         for number in 1..=rows {
             let document = (!list.is_full()).then_some("\"12345678\"");
-            if list.push(id(number), 1.into(), document) {
+            if list.push(id(number), Version(1), document) {
                 let key = SortKey::CreatedAt(Timestamp::UNIX_EPOCH);
-                last = Some(ListCursor { key, id: id(number) });
+                end = Some(ListCursor { key, id: id(number) });
             }
         }
-        list.finish(last)
+        list.finish(end)
     }
 
     fn ends(list: &IcpList) -> (usize, Option<IcpId>) {
@@ -127,6 +135,19 @@ mod tests {
         assert_eq!(ends(&list(None, Some(30), 3)), (3, None));
         assert_eq!(ends(&list(Some(2), Some(10), 3)), (1, Some(id(1))));
         assert_eq!(ends(&list(Some(2), Some(10), 0)), (0, None));
+    }
+
+    #[test]
+    fn joined_documents_are_the_same_list() {
+        for count in [0, 1, 2, 20_000] {
+            let document = "\"12345678\"";
+            let mut joined = ListBuilder::new(None, None);
+            let rows = (1..=count).map(|number| (id(number as u128), Version(1)));
+            joined.push_joined(rows.collect::<Vec<_>>().into_iter(), &vec![document; count].join(","));
+            let (joined, single) = (joined.finish(None), list(None, None, count as u128));
+            assert_eq!((joined.icps.len(), joined.version), (count, single.version));
+            assert_eq!(joined.icps.to_json(), single.icps.to_json());
+        }
     }
 
     #[test]

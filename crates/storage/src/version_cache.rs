@@ -13,13 +13,14 @@ const MAX_USERS: usize = 10_000;
 /// state, or of one that will be reported the next time.
 ///
 /// ```
+/// use icp_ports::ListVersion;
 /// use icp_storage::VersionCache;
 ///
 /// let ada = "user_ada".parse()?;
 /// let mut cache = VersionCache::default();
 /// cache.enter(7);
-/// cache.insert(&7, &ada, 1.into());
-/// assert_eq!(cache.get(&ada), Some(1.into()));
+/// cache.insert(&7, &ada, ListVersion(1));
+/// assert_eq!(cache.get(&ada), Some(ListVersion(1)));
 /// cache.enter(8);
 /// assert_eq!(cache.get(&ada), None);
 /// # Ok::<(), icp_domain::EmptyUserId>(())
@@ -68,6 +69,7 @@ impl<S> Default for VersionCache<S> {
 #[cfg(test)]
 mod tests {
     use icp_domain::UserId;
+    use icp_ports::ListVersion;
 
     use super::{MAX_USERS, VersionCache};
 
@@ -79,14 +81,14 @@ mod tests {
     fn version_is_cached_in_its_state_only() {
         let mut cache = VersionCache::default();
         let ada = user("user_ada");
-        cache.insert(&"5:5:", &ada, 1.into());
+        cache.insert(&"5:5:", &ada, ListVersion(1));
         assert_eq!(cache.get(&ada), None, "no state was reported");
         cache.enter("5:5:");
-        cache.insert(&"5:5:", &ada, 1.into());
+        cache.insert(&"5:5:", &ada, ListVersion(1));
         cache.enter("5:5:");
-        assert_eq!(cache.get(&ada), Some(1.into()));
+        assert_eq!(cache.get(&ada), Some(ListVersion(1)));
         cache.enter("5:6:");
-        cache.insert(&"5:5:", &ada, 1.into());
+        cache.insert(&"5:5:", &ada, ListVersion(1));
         assert_eq!(cache.get(&ada), None, "it was read in an earlier state");
     }
 
@@ -95,7 +97,7 @@ mod tests {
         let mut cache = VersionCache::default();
         cache.enter(());
         for number in 0..=MAX_USERS {
-            cache.insert(&(), &user(&format!("user_{number}")), 1.into());
+            cache.insert(&(), &user(&format!("user_{number}")), ListVersion(1));
         }
         assert_eq!(cache.versions.len(), MAX_USERS);
     }

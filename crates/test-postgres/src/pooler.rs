@@ -66,8 +66,11 @@ impl Pooler {
         let account = Account::choose()?;
         let folder = tempfile::Builder::new().prefix("icp-pooler-").tempdir_in("/tmp");
         let folder = folder.map_err(Error::during("creating a folder"))?;
+        // The account may not be able to reach where the program is.
+        let own_program = folder.path().join("pgbouncer");
+        std::fs::copy(program, &own_program).map_err(Error::during("copying PgBouncer"))?;
         let port = port::free()?;
-        let pooler = Self { program: program.to_owned(), account, folder, port, running: Mutex::new(None) };
+        let pooler = Self { program: own_program, account, folder, port, running: Mutex::new(None) };
         pooler.configure(server_port, connections, mode, supported)?;
         pooler.start_again()?;
         Ok(pooler)

@@ -4,7 +4,7 @@
 //! ending it, and waking up for the answer. A batch never includes a request that arrives after its statement was sent,
 //! so each answer is a state of the database after the request.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use diesel::QueryResult;
@@ -17,8 +17,8 @@ use tokio::time::timeout;
 
 use crate::get::{Found, get};
 use crate::pool::Pool;
-use crate::server_state::{ServerState, server_state};
-use crate::short_list::{self, short_lists};
+use crate::server_state::{ListVersions, ServerState};
+use crate::short_list::{MAX_DOCUMENT, short_lists};
 
 /// The largest number of requests in a batch.
 const MAX_BATCH_SIZE: usize = 32;
@@ -36,7 +36,7 @@ pub(crate) struct Batcher(Arc<Inner>);
 
 struct Inner {
     pool: Pool,
-    versions: Arc<Mutex<VersionCache<ServerState>>>,
+    versions: Arc<ListVersions>,
     /// The task starts with the first request, on the worker that sends it.
     sender: OnceLock<mpsc::Sender<Request>>,
 }
@@ -59,7 +59,7 @@ struct GetRequest {
 }
 
 impl Batcher {
-    pub(crate) fn new(pool: &Pool, versions: &Arc<Mutex<VersionCache<ServerState>>>) -> Self {
+    pub(crate) fn new(pool: &Pool, versions: &Arc<ListVersions>) -> Self {
         let (pool, versions) = (pool.clone(), Arc::clone(versions));
         Self(Arc::new(Inner { pool, versions, sender: OnceLock::new() }))
     }
@@ -94,11 +94,7 @@ impl Batcher {
 }
 
 /// Runs one batch after the other. Dropping a request has it run alone.
-async fn serve(
-    mut requests: mpsc::Receiver<Request>,
-    pool: Pool,
-    versions: Arc<Mutex<VersionCache<ServerState>>>,
-) {
+async fn serve(mut requests: mpsc::Receiver<Request>, pool: Pool, versions: Arc<ListVersions>) {
     let mut batch = Vec::with_capacity(MAX_BATCH_SIZE);
     while requests.recv_many(&mut batch, MAX_BATCH_SIZE).await > 0 {
         let mut answering = std::pin::pin!(answer(&pool, &versions, std::mem::take(&mut batch)));
@@ -114,7 +110,7 @@ async fn serve(
     }
 }
 
-async fn answer(pool: &Pool, versions: &Arc<Mutex<VersionCache<ServerState>>>, batch: Vec<Request>) {
+async fn answer(pool: &Pool, versions: &Arc<ListVersions>, batch: Vec<Request>) {
     let (mut lists, mut gets) = (Vec::new(), Vec::new());
     for request in batch {
         match request {
@@ -142,25 +138,15 @@ async fn answer(pool: &Pool, versions: &Arc<Mutex<VersionCache<ServerState>>>, b
 
 async fn answer_lists(
     connection: &AsyncPgConnection,
-    versions: &Mutex<VersionCache<ServerState>>,
-    mut requests: Vec<ListRequest>,
+    versions: &ListVersions,
+    requests: Vec<ListRequest>,
 ) -> QueryResult<()> {
-    let cache = || versions.lock().unwrap_or_else(PoisonError::into_inner);
     let is_conditional = requests.iter().any(|request| !request.known.is_empty());
-    let state = if is_conditional { server_state(connection).await? } else { None };
-    if let Some(state) = &state {
-        let mut cache = cache();
-        cache.enter(state.clone());
-        let is_unchanged = |request: &mut ListRequest| {
-            cache.get(&request.user_id).is_some_and(|version| request.known.contains(&version))
-        };
-        let unchanged: Vec<_> = requests.extract_if(.., is_unchanged).collect();
-        for request in unchanged {
-            if let Some(version) = cache.get(&request.user_id) {
-                let _ = request.reply.send(Conditional::Unchanged(version));
-            }
-        }
-    }
+    let state = if is_conditional { versions.server_state(connection).await? } else { None };
+    let requests = match &state {
+        Some(state) => answer_unchanged(&mut versions.lock(), state, requests),
+        None => requests,
+    };
     if requests.is_empty() {
         return Ok(());
     }
@@ -170,11 +156,30 @@ async fn answer_lists(
         let Some(list) = list else { continue };
         let version = list.version;
         if let Some(state) = &state {
-            cache().insert(state, &user_id, version);
+            versions.lock().insert(state, &user_id, version);
         }
         let _ = reply.send(Conditional::of(list, version, &known));
     }
     Ok(())
+}
+
+/// Answers the requests whose list is unchanged according to the cache, and returns the others.
+fn answer_unchanged(
+    cache: &mut VersionCache<ServerState>,
+    state: &ServerState,
+    requests: Vec<ListRequest>,
+) -> Vec<ListRequest> {
+    cache.enter(state.clone());
+    let mut others = Vec::with_capacity(requests.len());
+    for request in requests {
+        match cache.get(&request.user_id) {
+            Some(version) if request.known.contains(&version) => {
+                let _ = request.reply.send(Conditional::Unchanged(version));
+            }
+            _ => others.push(request),
+        }
+    }
+    others
 }
 
 async fn answer_gets(connection: &AsyncPgConnection, requests: Vec<GetRequest>) -> QueryResult<()> {
@@ -183,7 +188,7 @@ async fn answer_gets(connection: &AsyncPgConnection, requests: Vec<GetRequest>) 
     }
     let ids: Vec<_> = requests.iter().map(|request| request.id.as_uuid()).collect();
     let users: Vec<_> = requests.iter().map(|request| request.user_id.as_ref().map(UserId::as_str)).collect();
-    let found = get(connection, &ids, &users, short_list::MAX_DOCUMENT).await?;
+    let found = get(connection, &ids, &users, MAX_DOCUMENT).await?;
     for (request, found) in requests.into_iter().zip(found) {
         // A document that is missing is read alone.
         if !matches!(found, Lookup::Found((_, None))) {

@@ -1,9 +1,8 @@
 //! How the pool opens, checks and renews connections.
 
 use std::error::Error as _;
-use std::ops::Deref;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
@@ -11,7 +10,7 @@ use icp_ports::RepositoryError;
 use icp_postgres_connection::{Connection, Connector, InvalidUrl};
 use tokio::time::timeout;
 
-use crate::database::{Limits, PostgresSettings};
+use crate::settings::{Limits, PostgresSettings};
 
 /// How long a request waits for the successor of a connection that has reached its age.
 const RENEWAL_LIMIT: Duration = Duration::from_millis(1_500);
@@ -27,8 +26,8 @@ struct Inner {
     generation: AtomicU64,
     /// One for each attempt to connect that is in progress.
     attempts: Arc<()>,
-    /// Whether it was logged that no further connection can be opened.
-    is_logged: AtomicBool,
+    /// Logs that no further connection can be opened.
+    log: Once,
 }
 
 /// A connection of the pool.
@@ -46,8 +45,12 @@ impl Opener {
             limits,
             generation: AtomicU64::new(0),
             attempts: Arc::default(),
-            is_logged: AtomicBool::new(false),
+            log: Once::new(),
         })))
+    }
+
+    pub(crate) fn connector(&self) -> &Connector {
+        &self.0.connector
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -57,7 +60,7 @@ impl Opener {
     /// Opens a connection outside of the pool.
     pub(crate) async fn open(&self) -> Result<Connection, RepositoryError> {
         let _attempt = Arc::clone(&self.0.attempts);
-        self.connect().await.map_err(|error| RepositoryError::Unavailable(error.into()))
+        self.connector().connect().await.map_err(|error| RepositoryError::Unavailable(error.into()))
     }
 
     /// Returns true while an attempt to connect is in progress.
@@ -72,18 +75,10 @@ impl Opener {
 
     /// Logs why no further connection can be opened.
     pub(crate) fn log_once(&self, error: &RepositoryError) {
-        if !self.0.is_logged.swap(true, Ordering::Relaxed) {
+        self.0.log.call_once(|| {
             let error = error.source().unwrap_or(error);
             tracing::warn!(error, "no further connection can be opened; requests share the open ones");
-        }
-    }
-}
-
-impl Deref for Opener {
-    type Target = Connector;
-
-    fn deref(&self) -> &Connector {
-        &self.0.connector
+        });
     }
 }
 

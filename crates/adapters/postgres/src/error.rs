@@ -33,16 +33,6 @@ pub(crate) fn suspects_connection(error: &DieselError) -> bool {
     )
 }
 
-/// Returns true if the server has become one that takes no writes.
-pub(crate) fn is_read_only(error: &DieselError) -> bool {
-    matches!(error, DieselError::DatabaseError(ReadOnlyTransaction, _))
-}
-
-/// Returns true if a value that must be unique exists already.
-pub(crate) fn is_unique_violation(error: &DieselError) -> bool {
-    matches!(error, DieselError::DatabaseError(UniqueViolation, _))
-}
-
 /// Converts the error of a statement that stores ICPs. PostgreSQL names the ID in the detail of a unique violation:
 /// `Key (id)=(…) already exists.`, in any language.
 pub(crate) fn insert_failed(error: DieselError) -> RepositoryError {

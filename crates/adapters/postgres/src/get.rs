@@ -35,7 +35,7 @@ pub(crate) async fn get(
         let Some(found) = ordinal.checked_sub(1).and_then(|index| found.get_mut(index)) else { continue };
         let version: i64 = column::<BigInt, _>(&row, 2)?;
         let document = text(&row, 3, |document| document.map(str::to_owned))?;
-        *found = Lookup::of(Some((column::<Bool, bool>(&row, 1)?, (version.into(), document))));
+        *found = Lookup::of(Some((column::<Bool, bool>(&row, 1)?, (Version(version), document))));
     }
     Ok(found)
 }

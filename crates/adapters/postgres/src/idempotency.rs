@@ -4,7 +4,7 @@ use diesel::sql_types::Timestamptz;
 use diesel::{OptionalExtension as _, QueryDsl as _, QueryResult};
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
 use icp_domain::Timestamp;
-use icp_ports::{Creation, IdempotencyKey, StoredIcp};
+use icp_ports::{Creation, IdempotencyKey, StoredIcp, Version};
 use uuid::Uuid;
 
 use crate::schema::idempotency_keys as keys;
@@ -25,7 +25,7 @@ pub(crate) async fn look_up(
         None => Creation::InProgress,
         Some((fingerprint, ..)) if fingerprint != key.fingerprint => Creation::KeyReused,
         Some((_, id, version, json)) => {
-            Creation::Repeated(StoredIcp { id: id.into(), version: version.into(), json })
+            Creation::Repeated(StoredIcp { id: id.into(), version: Version(version), json })
         }
     })
 }

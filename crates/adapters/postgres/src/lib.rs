@@ -17,12 +17,14 @@ mod repository;
 mod row;
 mod schema;
 mod server_state;
+mod settings;
 mod short_list;
 #[cfg(test)]
 mod tests;
 mod write;
 
-pub use database::{Limits, PostgresDatabase, PostgresSettings};
+pub use database::PostgresDatabase;
 pub use icp_postgres_connection::{InvalidTls, InvalidUrl};
 pub use pool::PoolStatus;
 pub use replica::PostgresReplica;
+pub use settings::{Limits, PostgresSettings};

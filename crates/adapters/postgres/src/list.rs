@@ -11,11 +11,11 @@ use diesel::pg::Pg;
 use diesel::pg::data_types::PgTimestamp;
 use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::row::Row;
-use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncConnectionCore, AsyncPgConnection};
 use futures_util::TryStreamExt as _;
-use icp_domain::{ProviderList, Timestamp};
-use icp_ports::{Activity, Direction, ListCursor, ListFilter, ListQuery, Sort, SortKey};
+use icp_domain::{Activity, ProviderList, Timestamp, UserId};
+use icp_ports::{Direction, IcpList, ListCursor, ListFilter, ListQuery, Sort, SortKey};
 use icp_storage::ListBuilder;
 use uuid::Uuid;
 
@@ -55,6 +55,50 @@ pub(crate) async fn read(
     Ok((list, end))
 }
 
+/// Reads a whole list, oldest first, if it is within [`BOUNDED_BYTES`]: `None` if it has too many ICPs or too long a document.
+///
+/// It costs two thirds of [`read`], which has PostgreSQL add the lengths up.
+pub(crate) async fn read_bounded(
+    mut connection: &AsyncPgConnection,
+    user_id: &UserId,
+) -> QueryResult<Option<IcpList>> {
+    let mut list = ListBuilder::new(None, None);
+    let (mut is_bounded, mut count) = (true, 0);
+    let mut rows = pin!(AsyncConnectionCore::load(&mut connection, BoundedRows(user_id.as_str())).await?);
+    while let Some(row) = rows.try_next().await? {
+        let (id, version) = id_and_version(&row, 0)?;
+        is_bounded &= text(&row, 2, |document| list.push(id, version, document))?;
+        count += 1;
+    }
+    Ok((is_bounded && count <= BOUNDED_ICPS).then(|| list.finish(None)))
+}
+
+const BOUNDED_ICPS: i64 = 1_024;
+const BOUNDED_DOCUMENT: i32 = 3 * 1024;
+/// Less than the largest list that [`read_bounded`] reads is not worth the attempt, in bytes.
+pub(crate) const BOUNDED_BYTES: usize = 4 * 1024 * 1024;
+
+/// The rows of a list with its documents, as long as they are short.
+#[derive(Debug)]
+struct BoundedRows<'a>(&'a str);
+
+prepared_once!(BoundedRows -> (SqlUuid, BigInt, Nullable<Text>));
+
+impl QueryFragment<Pg> for BoundedRows<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("SELECT icp_members.icp_id, icps.version, CASE WHEN octet_length(icps.document) <= ");
+        out.push_bind_param::<Integer, _>(&BOUNDED_DOCUMENT)?;
+        out.push_sql(
+            " THEN icps.document END FROM icp_members INNER JOIN icps ON icps.id = icp_members.icp_id \
+             WHERE icp_members.user_id = ",
+        );
+        out.push_bind_param::<Text, _>(self.0)?;
+        out.push_sql(" ORDER BY icp_members.created_at, icp_members.icp_id LIMIT 1 + ");
+        out.push_bind_param::<BigInt, _>(&BOUNDED_ICPS)?;
+        Ok(())
+    }
+}
+
 /// Returns the largest number of ICPs in the answer.
 fn limit(query: &ListQuery, extent: Extent) -> Option<NonZeroUsize> {
     let max_bytes = query.max_bytes.filter(|_| extent == Extent::Part);
@@ -80,9 +124,11 @@ fn cursor<'a>(sort: Sort, row: &impl Row<'a, Pg>) -> QueryResult<ListCursor> {
 pub(crate) struct Rows<'a> {
     user_id: &'a str,
     conditions: Vec<Condition>,
+    /// The position after which the list starts: the sort key and the ID.
+    after: Option<(Value, Uuid)>,
     sort: Sort,
     direction: Direction,
-    rows: i64,
+    row_limit: i64,
     max_bytes: i64,
 }
 
@@ -93,7 +139,15 @@ type Condition = (&'static str, Value, &'static str);
 enum Value {
     Time(PgTimestamp),
     Text(String),
-    Id(Uuid),
+}
+
+impl QueryFragment<Pg> for Value {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        match self {
+            Self::Time(time) => out.push_bind_param::<Timestamptz, _>(time),
+            Self::Text(text) => out.push_bind_param::<Text, _>(text),
+        }
+    }
 }
 
 impl From<Timestamp> for Value {
@@ -109,13 +163,14 @@ impl<'a> Rows<'a> {
         let mut rows = Self {
             user_id: query.scope.member().as_str(),
             conditions: filter(&query.filter),
+            after: None,
             sort: query.sort(),
             direction: query.direction,
             // By the row after the limit it is known whether there are more.
-            rows: limit(query, extent).map_or(i64::MAX, |limit| bigint(limit).saturating_add(1)),
+            row_limit: limit(query, extent).map_or(i64::MAX, |limit| bigint(limit).saturating_add(1)),
             max_bytes: if extent == Extent::Version { 0 } else { query.max_bytes.map_or(i64::MAX, bigint) },
         };
-        let position = match query.cursor() {
+        rows.after = match query.cursor() {
             Some(ListCursor { key: SortKey::Name(name), id }) => Some(match name.split_once('\0') {
                 // No stored name contains U+0000, so none lies between the text before it and the whole.
                 Some((before, _)) => (Value::Text(before.to_owned()), Uuid::max()),
@@ -128,27 +183,12 @@ impl<'a> Rows<'a> {
             None if rows.is_in_index_order() => Some((Value::Time(PgTimestamp(i64::MIN)), Uuid::nil())),
             None => None,
         };
-        if let Some((key, id)) = position {
-            let before = match (rows.sort, rows.direction) {
-                (Sort::CreatedAt, Direction::Ascending) => "(icp_members.created_at, icp_members.icp_id) > (",
-                (Sort::CreatedAt, Direction::Descending) => {
-                    "(icp_members.created_at, icp_members.icp_id) < ("
-                }
-                (Sort::UpdatedAt, Direction::Ascending) => "(icps.updated_at, icp_members.icp_id) > (",
-                (Sort::UpdatedAt, Direction::Descending) => "(icps.updated_at, icp_members.icp_id) < (",
-                (Sort::Name, Direction::Ascending) => "(icps.name_folded, icp_members.icp_id) > (",
-                (Sort::Name, Direction::Descending) => "(icps.name_folded, icp_members.icp_id) < (",
-            };
-            rows.conditions.extend([(before, key, ", "), ("", Value::Id(id), ")")]);
-        }
         rows
     }
 
     /// Returns true for the usual order, without a filter. Its text is always the same.
     fn is_in_index_order(&self) -> bool {
-        let is_position = |(before, ..): &Condition| before.is_empty() || before.starts_with("(icp_members.");
-        (self.sort, self.direction) == (Sort::CreatedAt, Direction::Ascending)
-            && self.conditions.iter().all(is_position)
+        (self.sort, self.direction) == (Sort::CreatedAt, Direction::Ascending) && self.conditions.is_empty()
     }
 }
 
@@ -200,29 +240,36 @@ impl QueryFragment<Pg> for Rows<'_> {
         );
         out.push_bind_param::<Text, _>(self.user_id)?;
         for (before, value, after) in &self.conditions {
-            out.push_sql(if before.is_empty() { "" } else { " AND " });
+            out.push_sql(" AND ");
             out.push_sql(before);
-            match value {
-                Value::Time(time) => out.push_bind_param::<Timestamptz, _>(time)?,
-                Value::Text(text) => out.push_bind_param::<Text, _>(text)?,
-                Value::Id(id) => out.push_bind_param::<SqlUuid, _>(id)?,
-            }
+            value.walk_ast(out.reborrow())?;
             out.push_sql(after);
         }
-        let direction = match self.direction {
-            Direction::Ascending => " ASC",
-            Direction::Descending => " DESC",
+        let (direction, follows) = match self.direction {
+            Direction::Ascending => (" ASC", ", icp_members.icp_id) > ("),
+            Direction::Descending => (" DESC", ", icp_members.icp_id) < ("),
         };
-        out.push_sql(match self.sort {
-            Sort::CreatedAt => " ORDER BY icp_members.created_at",
-            Sort::UpdatedAt => " ORDER BY icps.updated_at",
-            Sort::Name => " ORDER BY icps.name_folded",
-        });
+        let key = match self.sort {
+            Sort::CreatedAt => "icp_members.created_at",
+            Sort::UpdatedAt => "icps.updated_at",
+            Sort::Name => "icps.name_folded",
+        };
+        if let Some((value, id)) = &self.after {
+            out.push_sql(" AND (");
+            out.push_sql(key);
+            out.push_sql(follows);
+            value.walk_ast(out.reborrow())?;
+            out.push_sql(", ");
+            out.push_bind_param::<SqlUuid, _>(id)?;
+            out.push_sql(")");
+        }
+        out.push_sql(" ORDER BY ");
+        out.push_sql(key);
         out.push_sql(direction);
         out.push_sql(", icp_members.icp_id");
         out.push_sql(direction);
         out.push_sql(" LIMIT ");
-        out.push_bind_param::<BigInt, _>(&self.rows)?;
+        out.push_bind_param::<BigInt, _>(&self.row_limit)?;
         out.push_sql(") AS listed) AS measured");
         Ok(())
     }

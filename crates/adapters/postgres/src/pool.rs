@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use deadpool::managed::{self, Object, PoolError};
 use diesel::QueryResult;
+use diesel::result::DatabaseErrorKind::ReadOnlyTransaction;
+use diesel::result::Error::DatabaseError;
 use diesel_async::AsyncPgConnection;
 use futures_util::future::BoxFuture;
 use icp_ports::RepositoryError;
@@ -12,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::connect::Opener;
-use crate::error::{is_read_only, query_failed, suspects_connection, timed_out};
+use crate::error::{query_failed, suspects_connection, timed_out};
 
 /// How long the pool waits before it tries again to open a connection.
 const GROWTH_PAUSE: Duration = Duration::from_secs(5);
@@ -44,6 +46,14 @@ pub(crate) struct Deadline {
     pub(crate) acquire: Instant,
     /// For the answer.
     pub(crate) answer: Instant,
+}
+
+impl Deadline {
+    /// A connection and the answer, both within this time.
+    pub(crate) fn within(time: Duration) -> Self {
+        let until = Instant::now() + time;
+        Self { acquire: until, answer: until }
+    }
 }
 
 impl Pool {
@@ -124,18 +134,24 @@ impl Pool {
     }
 
     /// Runs a statement that changes nothing, and once more if its connection was lost.
-    pub(crate) async fn read<T: Send + 'static>(
+    pub(crate) async fn read<Q: Send + Sync + 'static, T: Send + 'static>(
         &self,
         deadline: Deadline,
-        statement: impl for<'c> Fn(&'c mut AsyncPgConnection) -> BoxFuture<'c, QueryResult<T>>
-        + Clone
+        query: Q,
+        statement: impl for<'c> Fn(&'c mut AsyncPgConnection, &'c Q) -> BoxFuture<'c, QueryResult<T>>
+        + Copy
         + Send
         + 'static,
     ) -> Result<T, RepositoryError> {
-        match self.run(deadline, statement.clone()).await {
+        let query = Arc::new(query);
+        let run = || {
+            let query = Arc::clone(&query);
+            self.run(deadline, move |connection| Box::pin(async move { statement(connection, &query).await }))
+        };
+        match run().await {
             Err(RepositoryError::Unavailable(error)) if Instant::now() < deadline.answer => {
                 tracing::debug!(error, "reading again on another connection");
-                self.run(deadline, statement).await
+                run().await
             }
             result => result,
         }
@@ -221,7 +237,7 @@ impl Lease {
                 Ok(value)
             }
             Ok(Err(error)) => {
-                if is_read_only(&error) {
+                if matches!(error, DatabaseError(ReadOnlyTransaction, _)) {
                     // It has become a standby. Every other connection leads to it, too.
                     opener.replace_all();
                 }
@@ -233,7 +249,7 @@ impl Lease {
             Err(_) => {
                 let (opener, limit) = (opener.clone(), opener.limits().statement);
                 let pooled = Object::take(self.pooled);
-                tokio::spawn(async move { opener.cancel(&pooled.connection).await });
+                tokio::spawn(async move { opener.connector().cancel(&pooled.connection).await });
                 Err(timed_out(limit))
             }
         }

@@ -1,5 +1,4 @@
-use std::num::NonZeroUsize;
-use std::sync::PoisonError;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use icp_domain::{AccessScope, IcpId, UserId};
@@ -13,7 +12,6 @@ use crate::database::PostgresDatabase;
 use crate::get::{Found, get};
 use crate::list::{self, Extent};
 use crate::pool::Deadline;
-use crate::server_state::server_state;
 use crate::short_list;
 
 #[async_trait]
@@ -34,7 +32,7 @@ impl IcpReader for PostgresDatabase {
             return Ok(if_changed(ListBuilder::for_query(query).finish(None), known));
         }
         let deadline = self.pool.deadline();
-        if may_be_short(query)
+        if may_be_within(query, short_list::MAX_BYTES)
             && let Some(answer) = self.batcher.list(query.scope.member(), known).await
         {
             return Ok(answer);
@@ -43,6 +41,15 @@ impl IcpReader for PostgresDatabase {
             let version = self.read_version(deadline, query).await?;
             if known.contains(&version) {
                 return Ok(Conditional::Unchanged(version));
+            }
+        }
+        if may_be_within(query, list::BOUNDED_BYTES) {
+            let user_id = query.scope.member().clone();
+            let read = self.pool.read(deadline, user_id, |connection, user_id| {
+                Box::pin(list::read_bounded(connection, user_id))
+            });
+            if let Some(list) = read.await? {
+                return Ok(if_changed(list, known));
             }
         }
         let (list, end) = self.read_list(deadline, query, Extent::Whole).await?;
@@ -105,12 +112,10 @@ impl PostgresDatabase {
         query: &ListQuery,
         extent: Extent,
     ) -> Result<(ListBuilder, Option<ListCursor>), RepositoryError> {
-        let query = query.clone();
-        let reading = self.pool.read(deadline, move |connection| {
-            let query = query.clone();
-            Box::pin(async move { list::read(connection, &query, extent).await })
+        let read = self.pool.read(deadline, query.clone(), move |connection, query| {
+            Box::pin(list::read(connection, query, extent))
         });
-        reading.await
+        read.await
     }
 
     /// Reads the version of a list that is not short, and caches it if it is the version of everything.
@@ -119,19 +124,18 @@ impl PostgresDatabase {
         deadline: Deadline,
         query: &ListQuery,
     ) -> Result<ListVersion, RepositoryError> {
-        let asked = query.clone();
-        let reading = self.pool.read(deadline, move |connection| {
-            let query = asked.clone();
+        let asked = (query.clone(), Arc::clone(&self.versions));
+        let read = self.pool.read(deadline, asked, |connection, (query, versions)| {
             Box::pin(async move {
-                let state = if query.is_everything() { server_state(connection).await? } else { None };
-                let (list, _) = list::read(connection, &query, Extent::Version).await?;
+                let state =
+                    if query.is_everything() { versions.server_state(connection).await? } else { None };
+                let (list, _) = list::read(connection, query, Extent::Version).await?;
                 Ok((state, list.finish(None).version))
             })
         });
-        let (state, version) = reading.await?;
+        let (state, version) = read.await?;
         if let Some(state) = state {
-            let mut cache = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
-            cache.insert(&state, query.scope.member(), version);
+            self.versions.lock().insert(&state, query.scope.member(), version);
         }
         Ok(version)
     }
@@ -143,24 +147,19 @@ impl PostgresDatabase {
         scope: &AccessScope,
         max_document: i32,
     ) -> Result<Lookup<Found>, RepositoryError> {
-        let scope = scope.clone();
-        let reading = self.pool.read(deadline, move |connection| {
-            let scope = scope.clone();
+        let read = self.pool.read(deadline, scope.member().cloned(), move |connection, user_id| {
             Box::pin(async move {
-                let user = scope.member().map(UserId::as_str);
-                get(connection, &[id.as_uuid()], &[user], max_document).await
+                get(connection, &[id.as_uuid()], &[user_id.as_ref().map(UserId::as_str)], max_document).await
             })
         });
-        Ok(reading.await?.pop().unwrap_or(Lookup::Absent))
+        Ok(read.await?.pop().unwrap_or(Lookup::Absent))
     }
 }
 
-/// Returns true if the list can be answered in a batch.
-fn may_be_short(query: &ListQuery) -> bool {
-    query.is_everything() && query.max_bytes.is_none_or(|bytes| bytes >= SHORT)
+/// Returns true if the query is for a whole list, which can be as long as `max_bytes`.
+fn may_be_within(query: &ListQuery, max_bytes: usize) -> bool {
+    query.is_everything() && query.max_bytes.is_none_or(|bytes| bytes.get() >= max_bytes)
 }
-
-const SHORT: NonZeroUsize = NonZeroUsize::new(short_list::MAX_BYTES).unwrap();
 
 /// Returns true if no ICP can match: no text of PostgreSQL contains U+0000.
 fn cannot_match(query: &ListQuery) -> bool {

@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use diesel::OptionalExtension as _;
+use diesel::dsl::sql;
 use diesel::sql_types::{BigInt, Nullable};
+use diesel::{OptionalExtension as _, select};
 use diesel_async::RunQueryDsl as _;
 use icp_domain::{AccessScope, IcpId};
 use icp_ports::{
@@ -22,10 +23,9 @@ use crate::pool::Deadline;
 const STANDBY_LIMIT: Duration = Duration::from_secs(1);
 
 /// How far the primary has written.
-const WRITTEN: &str = "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint AS position";
+const WRITTEN: &str = "pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint";
 /// How far a standby has replayed; no row if it is a standby no more.
-const REPLAYED: &str = "SELECT pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::bigint AS position \
-                        WHERE pg_is_in_recovery()";
+const REPLAYED: &str = "pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::bigint WHERE pg_is_in_recovery()";
 
 /// Reads from a standby that is at most `max_lag` behind, and from the primary if it is further behind, does not answer, or
 /// its lag is unknown.
@@ -162,21 +162,13 @@ async fn watch(primary: PostgresDatabase, standby: PostgresDatabase, lag: Weak<L
     }
 }
 
-#[derive(diesel::QueryableByName)]
-struct Position {
-    #[diesel(sql_type = Nullable<BigInt>)]
-    position: Option<i64>,
-}
-
 async fn position(
     database: &PostgresDatabase,
     question: &'static str,
 ) -> Result<Option<i64>, RepositoryError> {
-    let until = Instant::now() + STANDBY_LIMIT;
-    let asking = database.pool.read(Deadline { acquire: until, answer: until }, move |connection| {
-        Box::pin(
-            async move { diesel::sql_query(question).get_result::<Position>(connection).await.optional() },
-        )
+    let read = database.pool.read(Deadline::within(STANDBY_LIMIT), question, |connection, question| {
+        let position = select(sql::<Nullable<BigInt>>(question));
+        Box::pin(async { position.get_result(connection).await.optional() })
     });
-    Ok(asking.await?.and_then(|found| found.position))
+    Ok(read.await?.flatten())
 }

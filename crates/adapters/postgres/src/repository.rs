@@ -2,14 +2,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use diesel::IntoSql as _;
+use diesel::result::DatabaseErrorKind::UniqueViolation;
+use diesel::result::Error::DatabaseError;
 use diesel::sql_types::Integer;
 use diesel_async::RunQueryDsl as _;
 use icp_domain::{IcpChange, IcpDocument, IcpId, Timestamp};
 use icp_ports::{Creation, Health, HealthCheck, IcpRepository, IdempotencyKey, RepositoryError, Version};
-use tokio::time::Instant;
 
 use crate::database::PostgresDatabase;
-use crate::error::{insert_failed, is_unique_violation};
+use crate::error::insert_failed;
 use crate::idempotency;
 use crate::pool::Deadline;
 use crate::write::{Delete, Insert, Replace};
@@ -30,19 +31,18 @@ impl IcpRepository for PostgresDatabase {
             Box::pin(async move {
                 let insert = Insert::of(&document, used_key.as_ref());
                 match insert.get_result::<(bool, Option<i64>)>(connection).await {
-                    Err(error) if is_unique_violation(&error) => Ok(Err(insert_failed(error))),
+                    Err(error @ DatabaseError(UniqueViolation, _)) => Ok(Err(insert_failed(error))),
                     result => result.map(Ok),
                 }
             })
         });
         match (inserting.await??, key.cloned()) {
-            ((true, Some(version)), _) => Ok(Creation::Created(version.into())),
+            ((true, Some(version)), _) => Ok(Creation::Created(Version(version))),
             ((true, None), Some(key)) => {
-                let looking_up = self.pool.read(deadline, move |connection| {
-                    let key = key.clone();
-                    Box::pin(async move { idempotency::look_up(connection, &key).await })
-                });
-                looking_up.await
+                let look_up = self
+                    .pool
+                    .read(deadline, key, |connection, key| Box::pin(idempotency::look_up(connection, key)));
+                look_up.await
             }
             ((false, _), _) | ((true, None), None) => Ok(Creation::InProgress),
         }
@@ -79,8 +79,7 @@ impl IcpRepository for PostgresDatabase {
 impl HealthCheck for PostgresDatabase {
     async fn health(&self) -> Health {
         // It waits for a connection as long as it may: that of a busy database comes.
-        let until = Instant::now() + HEALTH_LIMIT;
-        let probing = self.pool.read(Deadline { acquire: until, answer: until }, |connection| {
+        let probing = self.pool.read(Deadline::within(HEALTH_LIMIT), (), |connection, ()| {
             Box::pin(diesel::select(1.into_sql::<Integer>()).get_result::<i32>(connection))
         });
         match probing.await {

@@ -31,9 +31,7 @@ pub(crate) fn text<'a, T>(
 
 /// Returns the ID and the version of an ICP, which are in two adjacent columns.
 pub(crate) fn id_and_version<'a>(row: &impl Row<'a, Pg>, index: usize) -> QueryResult<(IcpId, Version)> {
-    let id: Uuid = column::<SqlUuid, _>(row, index)?;
-    let version: i64 = column::<BigInt, _>(row, index + 1)?;
-    Ok((id.into(), version.into()))
+    Ok((column::<SqlUuid, Uuid>(row, index)?.into(), Version(column::<BigInt, _>(row, index + 1)?)))
 }
 
 /// Returns the time in column `index`.

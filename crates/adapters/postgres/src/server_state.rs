@@ -1,11 +1,18 @@
 //! What a server says of its state: it differs after every write.
 
-use diesel::QueryResult;
+use std::marker::PhantomData;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use diesel::dsl::sql;
 use diesel::pg::Pg;
+use diesel::pg::data_types::PgTimestamp;
 use diesel::query_builder::{AstPass, QueryFragment};
-use diesel::sql_types::{BigInt, Text};
-use diesel_async::{AsyncConnectionCore, AsyncPgConnection};
+use diesel::sql_types::{Bool, Text, Timestamptz};
+use diesel::{QueryResult, select};
+use diesel_async::{AsyncConnectionCore, AsyncPgConnection, RunQueryDsl as _};
 use futures_util::TryStreamExt as _;
+use icp_storage::VersionCache;
+use tokio::sync::OnceCell;
 
 use crate::row::{column, text};
 use crate::write::prepared_once;
@@ -21,26 +28,49 @@ pub(crate) struct ServerState {
     started: i64,
 }
 
-/// Asks for the state. `None` if it does not tell all: a standby's snapshot does not list every transaction.
-pub(crate) async fn server_state(mut connection: &AsyncPgConnection) -> QueryResult<Option<ServerState>> {
-    let mut rows = AsyncConnectionCore::load(&mut connection, Question::default()).await?;
-    let Some(row) = rows.try_next().await? else { return Ok(None) };
-    let snapshot = text(&row, 0, |text| text.unwrap_or_default().to_owned())?;
-    Ok(Some(ServerState { snapshot, started: column::<BigInt, _>(&row, 1)? }))
+/// The versions of lists, common to all workers.
+#[derive(Default)]
+pub(crate) struct ListVersions {
+    cache: Mutex<VersionCache<ServerState>>,
+    /// Whether the database is one server, whose snapshots list every transaction.
+    is_one_server: OnceCell<bool>,
+}
+
+/// What is made of PostgreSQL and has its data on several servers names itself: `YugabyteDB` in the number of the version.
+const IS_ONE_SERVER: &str = "version() ~ '^PostgreSQL [0-9.]+(beta|rc|devel)?[0-9]* ' \
+    AND version() !~ 'Greenplum' AND NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')";
+
+impl ListVersions {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, VersionCache<ServerState>> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks the server for its state. `None` if it does not tell all: a standby's snapshot does not list every transaction.
+    pub(crate) async fn server_state(
+        &self,
+        mut connection: &AsyncPgConnection,
+    ) -> QueryResult<Option<ServerState>> {
+        let ask = || async move { select(sql::<Bool>(IS_ONE_SERVER)).get_result(&mut connection).await };
+        if !*self.is_one_server.get_or_try_init(ask).await? {
+            return Ok(None);
+        }
+        let mut rows = AsyncConnectionCore::load(&mut connection, Question::default()).await?;
+        let Some(row) = rows.try_next().await? else { return Ok(None) };
+        let snapshot = text(&row, 0, |text| text.unwrap_or_default().to_owned())?;
+        let PgTimestamp(started) = column::<Timestamptz, _>(&row, 1)?;
+        Ok(Some(ServerState { snapshot, started }))
+    }
 }
 
 #[derive(Debug, Default)]
-struct Question<'a>(std::marker::PhantomData<&'a ()>);
+struct Question<'a>(PhantomData<&'a ()>);
 
-prepared_once!(Question -> (Text, BigInt));
+prepared_once!(Question -> (Text, Timestamptz));
 
 impl QueryFragment<Pg> for Question<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        // What is made of PostgreSQL and has its data on several servers names itself: YugabyteDB in the number.
         out.push_sql(
-            "SELECT pg_current_snapshot()::text, (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint \
-             WHERE NOT pg_is_in_recovery() AND version() ~ '^PostgreSQL [0-9.]+(beta|rc|devel)?[0-9]* ' \
-             AND version() !~ 'Greenplum' AND NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')",
+            "SELECT pg_current_snapshot()::text, pg_postmaster_start_time() WHERE NOT pg_is_in_recovery()",
         );
         Ok(())
     }

@@ -5,68 +5,60 @@ use std::pin::pin;
 use diesel::QueryResult;
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, QueryFragment};
-use diesel::sql_types::{Array, BigInt, Integer, Text, Uuid as SqlUuid};
+use diesel::row::Row;
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncConnectionCore, AsyncPgConnection};
 use futures_util::TryStreamExt as _;
-use icp_ports::IcpList;
+use icp_ports::{IcpList, Version};
 use icp_storage::ListBuilder;
+use uuid::Uuid;
 
-use crate::row::{column, id_and_version, text};
+use crate::row::{column, text};
 use crate::write::prepared_once;
 
-/// A list with more ICPs is read alone. The statement reads one more, to tell.
+/// A list with more ICPs is not short.
 const MAX_ICPS: i64 = 64;
-/// A list with a longer document is read alone, in bytes. With [`MAX_ICPS`] it bounds what a statement reads in vain.
-pub(crate) const MAX_DOCUMENT: i32 = 16 * 1024;
-/// A list that is longer in all is read alone, in bytes, so that others do not wait for it.
-pub(crate) const MAX_BYTES: usize = 256 * 1024;
+/// A list with a longer document is not short, in bytes.
+pub(crate) const MAX_DOCUMENT: i32 = 8 * 1024;
+/// The longest short list, in bytes. It bounds what a statement reads in vain, and how long others wait.
+pub(crate) const MAX_BYTES: usize = 512 * 1024;
 
 /// Reads the whole list of each user, oldest first. `None` for a list that is not short.
 pub(crate) async fn short_lists(
     mut connection: &AsyncPgConnection,
-    users: &[&str],
+    user_ids: &[&str],
 ) -> QueryResult<Vec<Option<IcpList>>> {
-    let mut lists = Vec::new();
-    lists.resize_with(users.len(), ShortList::default);
-    let mut rows = pin!(AsyncConnectionCore::load(&mut connection, ShortLists(users)).await?);
+    let mut lists = vec![None; user_ids.len()];
+    let mut rows = pin!(AsyncConnectionCore::load(&mut connection, ShortLists(user_ids)).await?);
     while let Some(row) = rows.try_next().await? {
         // The ordinal counts from 1.
         let ordinal = usize::try_from(column::<BigInt, i64>(&row, 0)?).unwrap_or_default();
-        let Some(list) = ordinal.checked_sub(1).and_then(|index| lists.get_mut(index)) else { continue };
-        let (id, version) = id_and_version(&row, 1)?;
-        text(&row, 3, |document| {
-            list.bytes += document.map_or(MAX_BYTES, str::len);
-            list.icps.push(id, version, document);
-        })?;
-        list.rows += 1;
+        if let Some(list) = ordinal.checked_sub(1).and_then(|index| lists.get_mut(index)) {
+            *list = short_list(&row)?;
+        }
     }
-    Ok(lists.into_iter().map(ShortList::finish).collect())
+    Ok(lists)
 }
 
-struct ShortList {
-    icps: ListBuilder,
-    rows: i64,
-    bytes: usize,
-}
-
-impl Default for ShortList {
-    fn default() -> Self {
-        Self { icps: ListBuilder::new(None, None), rows: 0, bytes: 0 }
+fn short_list<'a>(row: &impl Row<'a, Pg>) -> QueryResult<Option<IcpList>> {
+    if !column::<Bool, bool>(row, 1)? {
+        return Ok(None);
     }
-}
-
-impl ShortList {
-    fn finish(self) -> Option<IcpList> {
-        (self.rows <= MAX_ICPS && self.bytes < MAX_BYTES).then(|| self.icps.finish(None))
-    }
+    let ids: Option<Vec<Uuid>> = column::<Nullable<Array<SqlUuid>>, _>(row, 2)?;
+    let versions: Option<Vec<i64>> = column::<Nullable<Array<BigInt>>, _>(row, 3)?;
+    let rows = ids.unwrap_or_default().into_iter().zip(versions.unwrap_or_default());
+    let rows = rows.map(|(id, version)| (id.into(), Version(version)));
+    let mut list = ListBuilder::new(None, None);
+    text(row, 4, |documents| list.push_joined(rows, documents.unwrap_or_default()))?;
+    Ok(Some(list.finish(None)))
 }
 
 /// For each user a walk along the primary key of `icp_members`, which is the order of the list, and a look-up by ID for each
-/// ICP.
+/// ICP. A list is one row, which costs less than a row for each ICP; for long lists it costs more.
 #[derive(Debug)]
 pub(crate) struct ShortLists<'a>(pub(crate) &'a [&'a str]);
 
-prepared_once!(ShortLists -> (BigInt, SqlUuid, BigInt, Text));
+prepared_once!(ShortLists -> (BigInt, Bool, Nullable<Array<SqlUuid>>, Nullable<Array<BigInt>>, Nullable<Text>));
 
 impl QueryFragment<Pg> for ShortLists<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
@@ -74,14 +66,22 @@ impl QueryFragment<Pg> for ShortLists<'_> {
         out.push_bind_param::<Array<Text>, _>(&self.0)?;
         out.push_sql(
             ") WITH ORDINALITY AS asked (user_id, ordinal) CROSS JOIN LATERAL (\
+             SELECT count(*) = count(document) AND count(*) <= ",
+        );
+        out.push_bind_param::<BigInt, _>(&MAX_ICPS)?;
+        out.push_sql(
+            ", array_agg(icp_id), array_agg(version), string_agg(document, ',') FROM (\
              SELECT icp_members.icp_id, icps.version, CASE WHEN octet_length(icps.document) <= ",
         );
         out.push_bind_param::<Integer, _>(&MAX_DOCUMENT)?;
         out.push_sql(
-            " THEN icps.document END FROM icp_members INNER JOIN icps ON icps.id = icp_members.icp_id \
+            " THEN icps.document END AS document \
+             FROM icp_members INNER JOIN icps ON icps.id = icp_members.icp_id \
              WHERE icp_members.user_id = asked.user_id \
-             ORDER BY icp_members.created_at, icp_members.icp_id LIMIT 65) AS list",
+             ORDER BY icp_members.created_at, icp_members.icp_id LIMIT 1 + ",
         );
+        out.push_bind_param::<BigInt, _>(&MAX_ICPS)?;
+        out.push_sql(") AS icp) AS list");
         Ok(())
     }
 }

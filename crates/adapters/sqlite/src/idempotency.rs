@@ -26,7 +26,7 @@ pub(crate) fn look_up(
         return Ok(Some(Creation::KeyReused));
     }
     let id = Uuid::from_slice(&id).map_err(|_| bad_value("idempotency_keys.icp_id", &key.user_id))?;
-    Ok(Some(Creation::Repeated(StoredIcp { id: id.into(), version: version.into(), json })))
+    Ok(Some(Creation::Repeated(StoredIcp { id: id.into(), version: Version(version), json })))
 }
 
 /// Stores the key with the result of its create. Replaces an expired key.

@@ -7,7 +7,7 @@ use diesel::row::{Field as _, Row};
 use diesel::sql_types::BigInt;
 use diesel::sqlite::{Sqlite, SqliteValue};
 use icp_domain::{IcpId, Timestamp};
-use icp_ports::{ListCursor, ListQuery, ListVersion, Sort, SortKey};
+use icp_ports::{ListCursor, ListQuery, ListVersion, Sort, SortKey, Version};
 use icp_storage::ListBuilder;
 use uuid::Uuid;
 
@@ -59,7 +59,7 @@ pub(crate) fn read(job: &mut Job<'_>, query: &ListQuery, extent: Extent) -> Resu
         let id = column(&row, 0, |mut value| Uuid::from_slice(value.read_blob()).ok()).flatten();
         let id = IcpId::from(id.ok_or_else(|| bad_value("icp_members.icp_id", query.scope.member()))?);
         let version = column(&row, 1, |mut value| value.read_long());
-        let version = version.ok_or_else(|| bad_value("icps.version", id))?.into();
+        let version = version.ok_or_else(|| bad_value("icps.version", id)).map(Version)?;
         let is_taken = column(&row, 3, |mut value| list.push(id, version, Some(value.read_text())))
             .unwrap_or_else(|| list.push(id, version, None));
         if is_taken && list.is_full() {

@@ -6,8 +6,8 @@ use diesel::prelude::*;
 use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
 use diesel::sql_types::{BigInt, Binary, Text};
 use diesel::sqlite::Sqlite;
-use icp_domain::ProviderList;
-use icp_ports::{Activity, Direction, ListCursor, ListQuery, Sort, SortKey};
+use icp_domain::{Activity, ProviderList};
+use icp_ports::{Direction, ListCursor, ListQuery, Sort, SortKey};
 
 use crate::pool::wants_document;
 use crate::schema::{icp_members, icps};

@@ -79,7 +79,7 @@ impl SqliteDatabase {
             let icp = icps::table.filter(icps::id.eq(id.as_uuid().into_bytes()));
             let columns = icp.select((is_in_scope(&scope), (icps::version, document)));
             let found = columns.get_result::<(bool, (i64, Option<String>))>(&mut job.session.connection);
-            Ok(Lookup::of(found.optional()?).map(|(version, json)| (version.into(), json)))
+            Ok(Lookup::of(found.optional()?).map(|(version, json)| (Version(version), json)))
         });
         read.await
     }

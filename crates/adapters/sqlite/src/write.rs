@@ -40,7 +40,7 @@ pub(crate) fn insert(
     let number = insert.returning(icps::number).get_result::<i64>(connection).optional()?;
     let Some(number) = number else { return Ok(None) };
     insert_members(connection, number, document, document.members())?;
-    Ok(Some(version.into()))
+    Ok(Some(Version(version)))
 }
 
 /// Deletes an ICP, which must exist, with its rows in `icp_members`. Returns its version.
@@ -66,14 +66,13 @@ pub(crate) fn change(
         diesel::delete(member).execute(connection)?;
     }
     insert_members(connection, number, document, change.joined())?;
-    Ok(Some(version.into()))
+    Ok(Some(Version(version)))
 }
 
 /// Deletes the ICP at a version, and its rows in `icp_members`. Returns false if there is none.
 pub(crate) fn delete(connection: &mut SqliteConnection, id: IcpId, expected: Version) -> QueryResult<bool> {
-    let stored = icps::table
-        .filter(icps::id.eq(id.as_uuid().into_bytes()))
-        .filter(icps::version.eq(expected.0));
+    let stored =
+        icps::table.filter(icps::id.eq(id.as_uuid().into_bytes())).filter(icps::version.eq(expected.0));
     diesel::delete(stored).execute(connection).map(|deleted| deleted > 0)
 }
 

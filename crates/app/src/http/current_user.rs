@@ -64,7 +64,8 @@ impl Credentials for RequestHeaders<'_> {
 /// Counts the request among its user's.
 fn count(api: &Api, request: &HttpRequest, caller: &Caller) -> Result<(), ApiError> {
     let Some(limit) = &api.rate_limit else { return Ok(()) };
-    let allowance = limit.count(caller).inspect_err(|_| api.metrics.refused(Refused::RateLimit))?;
+    let counted = limit.count(caller).inspect_err(|_| api.metrics.refused(Refused::RateLimit));
+    let allowance = counted.map_err(ApiError::TooManyRequests)?;
     request.extensions_mut().insert(allowance);
     Ok(())
 }

@@ -18,11 +18,11 @@ pub(super) trait Tagged: Sized {
 
 impl Tagged for Version {
     fn tag(&self) -> String {
-        self.to_string()
+        self.0.to_string()
     }
 
     fn of_tag(tag: &str) -> Option<Self> {
-        let version = Self::from(tag.parse::<i64>().ok()?);
+        let version = Self(tag.parse().ok()?);
         // One version has one tag: no sign, no zeros before it.
         (version.tag() == tag).then_some(version)
     }
@@ -34,7 +34,7 @@ impl Tagged for ListVersion {
     }
 
     fn of_tag(tag: &str) -> Option<Self> {
-        let version = Self::from(u64::from_str_radix(tag, 16).ok()?);
+        let version = Self(u64::from_str_radix(tag, 16).ok()?);
         (version.tag() == tag).then_some(version)
     }
 }
@@ -104,7 +104,7 @@ mod tests {
     }
 
     fn numbers(numbers: &[i64]) -> Known<Version> {
-        Known::Of(numbers.iter().copied().map(Into::into).collect())
+        Known::Of(numbers.iter().copied().map(Version).collect())
     }
 
     #[test]

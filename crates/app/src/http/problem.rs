@@ -9,7 +9,6 @@ use icp_domain::{Fault, FaultCode, Faults, limits};
 use icp_ports::{AuthenticationError, BoxError, RepositoryError};
 use serde::Serialize;
 
-use super::json_body::MediaTypes;
 use super::rate_limit::Allowance;
 use super::request_id::RequestId;
 use crate::icps::Refusal;
@@ -43,7 +42,7 @@ pub(crate) enum ApiError {
     #[error("the body is of another type")]
     UnsupportedMediaType {
         /// The types that the route takes.
-        accepted: MediaTypes,
+        accepted: &'static [&'static str],
     },
     #[error("no access")]
     Forbidden,

@@ -11,8 +11,6 @@ use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
 use icp_domain::{Caller, UserId};
 
-use super::problem::ApiError;
-
 const WINDOW: Duration = Duration::from_mins(1);
 
 type Limiter = RateLimiter<UserId, DefaultKeyedStateStore<UserId>, DefaultClock, StateInformationMiddleware>;
@@ -45,8 +43,8 @@ impl RateLimit {
         Self { limiter: Arc::new(limiter.with_middleware()), quota: requests_per_minute }
     }
 
-    /// Counts a request.
-    pub(super) fn count(&self, caller: &Caller) -> Result<Allowance, ApiError> {
+    /// Counts a request. The error is the allowance of a user who has sent too many.
+    pub(super) fn count(&self, caller: &Caller) -> Result<Allowance, Allowance> {
         let quota = self.quota.get();
         match self.limiter.check_key(caller.user_id()) {
             Ok(state) => {
@@ -56,7 +54,7 @@ impl RateLimit {
             }
             Err(not_until) => {
                 let wait = not_until.wait_time_from(DefaultClock::default().now());
-                Err(ApiError::TooManyRequests(Allowance { quota, remaining: 0, wait }))
+                Err(Allowance { quota, remaining: 0, wait })
             }
         }
     }

@@ -40,7 +40,7 @@ impl Cursor {
         bytes.extend(position.id.as_uuid().as_bytes());
         match &position.key {
             SortKey::CreatedAt(time) | SortKey::UpdatedAt(time) => {
-                bytes.extend(time.unix_millis().to_be_bytes())
+                bytes.extend(time.unix_millis().to_be_bytes());
             }
             SortKey::Name(name) => bytes.extend(name.as_bytes()),
         }

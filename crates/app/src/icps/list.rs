@@ -1,9 +1,7 @@
 use std::num::NonZeroUsize;
 
-use icp_domain::{Caller, Timestamp, WireList};
-use icp_ports::{
-    Activity, Conditional, Direction, IcpList, ListFilter, ListQuery, ListStart, ListVersion, Sort,
-};
+use icp_domain::{Activity, Caller, Timestamp, WireList};
+use icp_ports::{Conditional, Direction, IcpList, ListFilter, ListQuery, ListStart, ListVersion, Sort};
 
 use super::cursor::Cursor;
 use super::rest::Rest;

@@ -57,7 +57,7 @@ impl Collector for Readings {
                 match reading.value {
                     Value::Gauge(value) => ConstGauge::new(value).encode(family.encode_family(&labels)?)?,
                     Value::Counter(value) => {
-                        ConstCounter::new(value).encode(family.encode_family(&labels)?)?
+                        ConstCounter::new(value).encode(family.encode_family(&labels)?)?;
                     }
                 }
             }

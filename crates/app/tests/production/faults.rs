@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use icp_test_postgres::{Pooler, Server};
+use icp_test_postgres::{PoolMode, Pooler, Server};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::sleep;
@@ -90,7 +90,8 @@ impl Stage {
         signer.token(&["--user", BIG]);
         let standby = primary.standby().expect("it follows");
         primary.set("synchronous_standby_names", "*").expect("it waits for the standby");
-        let pooler = Pooler::start(&crate::pgbouncer(), primary.port(), 10).expect("it starts");
+        let pooler = Pooler::start_with(&crate::pgbouncer(), primary.port(), 10, PoolMode::Transaction);
+        let pooler = pooler.expect("it starts");
         let keys = KeyServer::start(signer.path());
         let common = |first: u16| {
             let url = format!("postgres://icp@127.0.0.1:{first},127.0.0.1:{}/postgres", standby.port());
@@ -101,7 +102,7 @@ impl Stage {
             let setup = setup.with("ICP__DATABASE__MIGRATE", "false").with("ICP__LOG__LEVEL", "warn");
             keys.trusted_by(setup.with("ICP__SERVER__DRAIN_SECONDS", "3"))
         };
-        let behind = common(pooler.port()).with("ICP__DATABASE__PREPARED_STATEMENTS", "false");
+        let behind = common(pooler.port());
         let direct = common(primary.port()).with("ICP__DATABASE__READ_URL", &standby.url("postgres"));
         Self { primary, standby, pooler, keys, signer, setups: [behind, direct] }
     }

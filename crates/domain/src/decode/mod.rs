@@ -145,6 +145,18 @@ impl Decoder {
     }
 }
 
+impl<T: Decode> Decode for Part<T> {
+    fn decode(decoder: &mut Decoder, json: Json<'_>) -> Option<Self> {
+        decoder.part(json)
+    }
+}
+
+impl<'de, T: Decode> serde::Deserialize<'de> for Part<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserialize(deserializer)
+    }
+}
+
 impl From<Flaw> for Fault {
     fn from(flaw: Flaw) -> Self {
         let (code, detail) = match flaw.kind {

@@ -3,7 +3,6 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::integer::{self, NoInteger};
-use super::owned::JsonText;
 use super::scan::{Scanner, Token};
 
 /// The text is not JSON, or not only JSON.
@@ -121,11 +120,6 @@ impl<'a> Json<'a> {
     /// The elements of an array; none for other kinds.
     pub fn elements(self) -> Elements<'a> {
         Elements(inside(self, Kind::Array))
-    }
-
-    /// A copy without the blanks between tokens, and otherwise as it was written.
-    pub fn to_owned(self) -> JsonText {
-        JsonText::compact(self)
     }
 }
 

@@ -18,6 +18,13 @@ use super::scan::Scanner;
 #[derive(Clone, Debug)]
 pub struct JsonText(Box<RawValue>);
 
+impl Json<'_> {
+    /// A copy without the blanks between tokens, and otherwise as it was written.
+    pub fn to_owned(self) -> JsonText {
+        JsonText::compact(self)
+    }
+}
+
 impl JsonText {
     pub(super) fn compact(json: Json<'_>) -> Self {
         let mut text = String::with_capacity(json.text().len());

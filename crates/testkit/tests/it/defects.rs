@@ -131,7 +131,7 @@ impl<R: IcpRepository> IcpReader for Defective<R> {
         let query = if self.is(Defect::IgnoresMaxBytes) { &whole } else { query };
         let mut list = self.spoil(self.inner.list(query).await).await?;
         if self.is(Defect::CutChangesVersion) && query.max_bytes.is_some() && list.next.is_some() {
-            list.version = (list.version.0 ^ 1).into();
+            list.version = ListVersion(list.version.0 ^ 1);
         }
         *self.list_version.lock().unwrap() = Some(list.version);
         Ok(list)

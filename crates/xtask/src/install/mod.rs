@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-pub(crate) use self::software::{BROWSER, CURL, NODE, POOLER, POSTGRES, PYTHON, Software, WRK};
+pub(crate) use self::software::{BROWSER, CURL, NODE, POOLER, POOLER_BUILD, POSTGRES, PYTHON, Software, WRK};
 use crate::{project, say};
 
 type Step = &'static [&'static str];
@@ -128,7 +128,7 @@ mod tests {
     fn every_manager_knows_what_to_install() {
         for manager in &MANAGERS {
             assert!(manager.install.contains(&manager.program) && manager.install.contains(&"install"));
-            for software in [&POSTGRES, &NODE, &PYTHON, &CURL, &BROWSER, &POOLER, &WRK] {
+            for software in [&POSTGRES, &NODE, &PYTHON, &CURL, &BROWSER, &POOLER, &POOLER_BUILD, &WRK] {
                 assert!(!(manager.packages)(software).is_empty(), "{}: {}", manager.program, software.name);
             }
         }

@@ -73,10 +73,20 @@ pub(crate) const BROWSER: Software = Software {
 
 pub(crate) const POOLER: Software = Software {
     name: "PgBouncer",
-    advice: "install PgBouncer",
+    advice: "install PgBouncer 1.21 or newer",
     apt: &["pgbouncer"],
     dnf: &["pgbouncer"],
     brew: &["pgbouncer"],
+    around_apt: None,
+};
+
+/// What Debian's source package of PgBouncer needs.
+pub(crate) const POOLER_BUILD: Software = Software {
+    name: "what PgBouncer is built with",
+    advice: "install PgBouncer 1.21 or newer",
+    apt: &["gcc", "make", "dpkg-dev", "pkg-config", "libevent-dev"],
+    dnf: &["gcc", "make", "pkgconf", "libevent-devel"],
+    brew: &["pkgconf", "libevent"],
     around_apt: None,
 };
 

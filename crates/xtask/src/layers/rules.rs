@@ -100,7 +100,15 @@ pub(super) const LAYERS: &[Layer] = &[
             "tokio-postgres",
         ],
         never: &[],
-        workspace: &["icp-clerk", "icp-domain", "icp-ports", "icp-postgres", "icp-postgres-connection", "icp-sqlite", "icp-storage"],
+        workspace: &[
+            "icp-clerk",
+            "icp-domain",
+            "icp-ports",
+            "icp-postgres",
+            "icp-postgres-connection",
+            "icp-sqlite",
+            "icp-storage",
+        ],
         direct: None,
     },
     Layer {

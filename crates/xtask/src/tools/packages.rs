@@ -25,6 +25,11 @@ impl Packages {
         Ok(Self { folder, wanted: format!("{version}\n{}", texts.concat()) })
     }
 
+    /// What a script builds.
+    pub(super) fn of_script(name: &str, script: &str) -> Result<Self> {
+        Ok(Self { folder: project::root()?.join("target/clients").join(name), wanted: script.to_owned() })
+    }
+
     /// Calls `install` with an empty folder, unless they are there.
     pub(super) fn install(&self, install: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
         let stamp = self.folder.join("installed");

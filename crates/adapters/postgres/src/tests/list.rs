@@ -40,7 +40,8 @@ async fn list_costs_what_its_own_icps_cost() {
         "1000000, 'user_17', '-infinity', '00000000-0000-0000-0000-000000000000', 4097",
     );
     let batch = ShortLists(&[]);
-    let (batch_types, batch_values) = ("text[], int", "'{user_17,user_3,user_170,unknown}', 16384");
+    let (batch_types, batch_values) =
+        ("text[], bigint, int, bigint", "'{user_17,user_3,user_170,unknown}', 64, 8192, 64");
     let few = [
         plan(&small, &list, list_types, list_values).await.1,
         plan(&small, &batch, batch_types, batch_values).await.1,

@@ -4,14 +4,14 @@ use diesel_async::AsyncPgConnection;
 use icp_test_postgres::Server;
 use tokio_postgres::NoTls;
 
-use crate::server_state::{ServerState, server_state};
+use crate::server_state::{ListVersions, ServerState};
 
 async fn state_of(server: &Server) -> Option<ServerState> {
     let (client, driver) =
         tokio_postgres::connect(&server.url("postgres"), NoTls).await.expect("it connects");
     tokio::spawn(driver);
     let connection = AsyncPgConnection::try_from(client).await.expect("a connection");
-    server_state(&connection).await.expect("it answers")
+    ListVersions::default().server_state(&connection).await.expect("it answers")
 }
 
 #[tokio::test]

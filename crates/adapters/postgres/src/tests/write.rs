@@ -1,6 +1,7 @@
 //! The plan of changes.
 
 use icp_domain::{Icp, IcpChange};
+use icp_ports::Version;
 use icp_testkit::fixtures::icp;
 use tokio_postgres::Client;
 
@@ -21,7 +22,7 @@ async fn pages_of_a_change(client: &Client, number: u128, users: usize) -> u32 {
     let after = Icp { name: "after".to_owned(), ..before.clone() };
     let change = IcpChange::between(&before, after);
     let values = format!("'{id}', 1, 'after', now(), NULL, 'after', 'after', ',', '{{}}', '{{}}'");
-    plan(client, &Replace::of(&change, 1.into()), TYPES, &values).await.1
+    plan(client, &Replace::of(&change, Version(1)), TYPES, &values).await.1
 }
 
 #[tokio::test]

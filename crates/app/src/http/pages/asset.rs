@@ -1,34 +1,22 @@
-//! `GET /assets/{digest}/{name}`: a file that pages name.
-//!
-//! The digest of a file stands in its address, and so a browser may keep it for good.
+//! How a file of the pages is served. Its address has its digest, so browsers may keep it for good.
 
 use std::io::Read as _;
 use std::sync::OnceLock;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING, IF_NONE_MATCH, VARY};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use aws_lc_rs::digest::{SHA256, digest};
 use flate2::read::GzDecoder;
 
-use super::assets::ALL;
 use super::security;
 use crate::http::compression;
 use crate::http::etag::{self, Tagged};
 use crate::http::problem::ApiError;
 
-pub(super) async fn handle(
-    request: HttpRequest,
-    path: web::Path<(String, String)>,
-) -> Result<HttpResponse, ApiError> {
-    let (digest, name) = path.into_inner();
-    let asset = ALL.into_iter().find(|asset| asset.name == name && asset.digest().tag() == digest);
-    asset.ok_or(ApiError::NoSuchRoute)?.respond(&request)
-}
-
 /// A file, and how it is served.
 pub(super) struct Asset {
-    name: &'static str,
+    pub(super) name: &'static str,
     media_type: &'static str,
     content: Content,
     digest: OnceLock<Digest>,
@@ -55,12 +43,12 @@ impl Asset {
         format!("assets/{}/{}", self.digest().tag(), self.name)
     }
 
-    fn digest(&self) -> Digest {
+    pub(super) fn digest(&self) -> Digest {
         let (Content::Plain(bytes) | Content::Gzip(bytes)) = self.content;
         *self.digest.get_or_init(|| Digest::of(bytes))
     }
 
-    fn respond(&self, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
+    pub(super) fn respond(&self, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
         let known = etag::known_to_client(request.headers(), &IF_NONE_MATCH);
         if known.is_some_and(|known| known.contains(&self.digest())) {
             let mut response = self.head(StatusCode::NOT_MODIFIED).finish();
@@ -107,7 +95,7 @@ fn inflate(content: &[u8]) -> Result<Vec<u8>, ApiError> {
 
 /// What tells versions of a file apart.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Digest(u64);
+pub(super) struct Digest(u64);
 
 impl Digest {
     fn of(content: &[u8]) -> Self {

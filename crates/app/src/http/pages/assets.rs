@@ -1,6 +1,10 @@
 //! The files of the pages, compiled into the program.
 
+use actix_web::{HttpRequest, HttpResponse, web};
+
 use super::asset::Asset;
+use crate::http::etag::Tagged as _;
+use crate::http::problem::ApiError;
 
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
@@ -25,3 +29,13 @@ pub(super) static VIEWER_LICENSE: Asset =
     Asset::gzip("swagger-ui-license.txt", "text/plain; charset=utf-8", viewer!("LICENSE"));
 
 pub(super) static ALL: [&Asset; 6] = [&ICON, &STYLE, &SCRIPT, &VIEWER, &VIEWER_STYLE, &VIEWER_LICENSE];
+
+/// `GET /assets/{digest}/{name}`
+pub(super) async fn handle(
+    request: HttpRequest,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, ApiError> {
+    let (digest, name) = path.into_inner();
+    let asset = ALL.into_iter().find(|asset| asset.name == name && asset.digest().tag() == digest);
+    asset.ok_or(ApiError::NoSuchRoute)?.respond(&request)
+}

@@ -24,8 +24,8 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .service(probe("/favicon.ico").route(web::get().to(icon)).route(web::head().to(icon)))
         .service(
             probe("/assets/{digest}/{name}")
-                .route(web::get().to(asset::handle))
-                .route(web::head().to(asset::handle)),
+                .route(web::get().to(assets::handle))
+                .route(web::head().to(assets::handle)),
         );
 }
 

@@ -40,7 +40,7 @@ impl TestRepository {
 
 /// A version that no list has, but for a chance of one in 2^64.
 fn other(version: ListVersion) -> ListVersion {
-    version.0.wrapping_add(1).into()
+    ListVersion(version.0.wrapping_add(1))
 }
 
 pub(super) async fn list_if_changed_agrees_with_list(repository: TestRepository) {

@@ -1,7 +1,7 @@
 //! Filters, in every order.
 
-use icp_domain::{IcpDocument, Timestamp};
-use icp_ports::{Activity, Direction, IcpList, ListCursor, ListFilter, ListQuery, ListStart, Sort, SortKey};
+use icp_domain::{Activity, IcpDocument, Timestamp};
+use icp_ports::{Direction, IcpList, ListCursor, ListFilter, ListQuery, ListStart, Sort, SortKey};
 
 use super::support::{TestRepository, array, everything};
 use crate::fixtures::{icp, id};

@@ -21,7 +21,7 @@ pub(super) enum Script {
 
 /// Put in the place of an id: pgbench has numbers alone.
 const ID: &str = "(lpad(to_hex(:scattered::bigint), 8, '0') || '-0000-4000-8000-000000000000')::uuid";
-const USER: &str = ":user";
+const USER: &str = "(:user)::text";
 
 /// A query of the service, as it was sent for a user, and the id that was asked for.
 pub(super) struct Sample<'a> {

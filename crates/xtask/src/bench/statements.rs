@@ -81,7 +81,7 @@ impl Statement {
 fn put(literal: &str, from: &str, to: &str) -> Option<String> {
     let value = literal.trim_matches('\'');
     match value.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
-        Some(only) if only == from => Some(format!("ARRAY[{to}]::text[]")),
+        Some(only) if only == from => Some(format!("ARRAY[{to}]")),
         _ => (value == from).then(|| to.to_owned()),
     }
 }
@@ -112,7 +112,7 @@ mod tests {
         assert_eq!(statement.with(&[("7", ":user")]).expect("it has it"), "SELECT :user, 'f', :user");
         assert!(statement.with(&[("8", ":user")]).is_err(), "no value of the query");
         let array = Statement { text: "SELECT unnest($1)".to_owned(), values: vec!["'{7}'".to_owned()] };
-        assert_eq!(array.with(&[("7", ":user")]).expect("it has it"), "SELECT unnest(ARRAY[:user]::text[])");
+        assert_eq!(array.with(&[("7", ":user")]).expect("it has it"), "SELECT unnest(ARRAY[:user])");
         let statement = Statement { text: "SELECT $1, $2".to_owned(), values: vec!["'7'".to_owned()] };
         assert!(statement.with(&[("7", ":user")]).is_err(), "a value is missing");
     }

@@ -13,7 +13,7 @@ use icp_ports::{IcpReader, MigrationReport, SystemClock};
 
 use crate::composition::{self, Storage, WorkerStorage};
 use crate::housekeeping;
-use crate::http::{Additions, Api, Certificate, HttpServer, Load, RateLimit};
+use crate::http::{Additions, Api, Certificate, HttpServer, Load, ProtectedResource, RateLimit};
 use crate::icps::{IcpService, Replica, random_id};
 use crate::measured::Measured;
 use crate::metrics::Metrics;
@@ -49,8 +49,8 @@ impl Application {
         let storage = composition::storage(&settings.database, workers).await?;
         prepare(settings, &storage).await?;
         warn_of_open_doors(settings);
-        let (authenticator, key_readings) = composition::authenticator(&settings.auth)?;
-        let metrics = Metrics::new(vec![Arc::clone(&storage.readings), key_readings]);
+        let sign_in = composition::authenticators(&settings.auth, &settings.mcp)?;
+        let metrics = Metrics::new(vec![Arc::clone(&storage.readings), sign_in.readings]);
         let repository = Arc::new(Measured::new(storage.repository, &metrics));
         let icps = IcpService::new(repository.clone(), Arc::new(SystemClock), random_id)
             .buffering(settings.server.response_buffer)
@@ -61,7 +61,8 @@ impl Application {
         let api = web::Data::new(Api {
             icps: icps.clone(),
             storage: repository,
-            authenticator: Arc::new(Measured::new(authenticator, &metrics)),
+            authenticator: Arc::new(Measured::new(sign_in.api, &metrics)),
+            mcp_authenticator: Arc::new(Measured::new(sign_in.mcp, &metrics)),
             draining: draining.clone(),
             load: Load::new(settings.server.max_in_flight, &metrics),
             rate_limit: rate_limit.clone(),
@@ -75,6 +76,7 @@ impl Application {
         let additions = Additions {
             tls: certificate.as_ref().map(Certificate::server_config).transpose()?,
             mcp: settings.mcp.enabled,
+            protected_resource: protected_resource(settings, &sign_in.issuer)?,
             metrics: settings.metrics.enabled && settings.metrics.port.is_none(),
         };
         let (host, port) = (&settings.server.host, settings.server.port);
@@ -173,6 +175,13 @@ fn listen_for_operators(settings: &Settings, api: &web::Data<Api>) -> anyhow::Re
     let host = settings.metrics.host.as_ref().unwrap_or(&settings.server.host);
     let server = HttpServer::bind_for_operators((host, port), api.clone());
     Ok(Some(server.map_err(|error| cannot_listen("metrics", host, port, &error))?))
+}
+
+fn protected_resource(settings: &Settings, issuer: &str) -> Result<Option<ProtectedResource>, SettingsError> {
+    let scopes = &settings.mcp.required_scopes;
+    let resource =
+        settings.mcp.resource.as_ref().map(|resource| ProtectedResource::new(resource, issuer, scopes));
+    resource.transpose().map_err(|error| SettingsError::of("mcp.resource", error))
 }
 
 fn read_certificate(files: &TlsFiles) -> anyhow::Result<Certificate> {

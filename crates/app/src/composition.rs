@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use icp_clerk::{
     AdminRule, ClaimPointer, ClerkAuthenticator, ClerkSettings, KeySetSettings, KeySetStatus, KeySetUrl,
-    KeySource, PemKey, PublishableKey, SessionCookie,
+    KeySource, OAuthResource, PublicKey, PublishableKey, SessionCookie,
 };
 use icp_ports::{Authenticator, IcpReader, IcpRepository, ImportExport, Migrator, SystemClock};
 use icp_postgres::{Limits, PoolStatus, PostgresDatabase, PostgresReplica, PostgresSettings};
@@ -17,8 +17,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::development::{self, DevelopmentKey};
 use crate::metrics::{Reading, Source, Value};
 use crate::settings::{
-    AuthSettings, ClerkKeys, DatabaseCopy, DatabaseLocation, DatabaseSettings, ServedDatabase, Settings,
-    SettingsError, SignIn,
+    AuthSettings, ClerkKeys, DatabaseCopy, DatabaseLocation, DatabaseSettings, McpSettings, ServedDatabase,
+    Settings, SettingsError, SignIn,
 };
 
 /// The ports of one database.
@@ -191,16 +191,36 @@ pub(crate) async fn existing_storage(settings: &DatabaseSettings) -> anyhow::Res
     storage(settings, 1).await
 }
 
-/// Creates the authenticator, and returns it with its readings. Must be called within a runtime, on which keys are fetched.
-pub(crate) fn authenticator(settings: &AuthSettings) -> anyhow::Result<(Arc<dyn Authenticator>, Source)> {
+/// The authenticators, and what belongs to them.
+pub(crate) struct Authenticators {
+    /// Accepts session tokens.
+    pub(crate) api: Arc<dyn Authenticator>,
+    /// Accepts OAuth access tokens as well, if the endpoint for assistants is a protected resource.
+    pub(crate) mcp: Arc<dyn Authenticator>,
+    /// The issuer of the tokens.
+    pub(crate) issuer: String,
+    pub(crate) readings: Source,
+}
+
+/// Creates the authenticators. Must be called within a runtime, on which keys are fetched.
+pub(crate) fn authenticators(settings: &AuthSettings, mcp: &McpSettings) -> anyhow::Result<Authenticators> {
     let settings = clerk_settings(settings)?;
-    let authenticator = ClerkAuthenticator::start(settings, Arc::new(SystemClock));
-    let authenticator = Arc::new(authenticator.context("the sign-in cannot be set up")?);
-    let readings = {
-        let authenticator = Arc::clone(&authenticator);
-        Arc::new(move || authenticator.key_set_status().map_or_else(Vec::new, key_set_readings))
+    let issuer = settings.issuer.clone();
+    let api = ClerkAuthenticator::start(settings, Arc::new(SystemClock));
+    let api = Arc::new(api.context("the sign-in cannot be set up")?);
+    let mcp: Arc<dyn Authenticator> = match &mcp.resource {
+        None => api.clone(),
+        Some(url) => Arc::new(api.for_resource(OAuthResource {
+            url: url.clone(),
+            client_ids: mcp.oauth_client_ids.clone(),
+            required_scopes: mcp.required_scopes.clone(),
+        })),
     };
-    Ok((authenticator, readings))
+    let readings = {
+        let api = Arc::clone(&api);
+        Arc::new(move || api.key_set_status().map_or_else(Vec::new, key_set_readings))
+    };
+    Ok(Authenticators { api, mcp, issuer, readings })
 }
 
 fn key_set_readings(status: KeySetStatus) -> Vec<Reading> {
@@ -239,7 +259,8 @@ fn clerk_settings(settings: &AuthSettings) -> anyhow::Result<ClerkSettings> {
         SignIn::Clerk(keys) => {
             let publishable_key: Option<PublishableKey> =
                 parse("auth.publishable_key", keys.publishable_key.as_deref())?;
-            let issuer = keys.issuer.clone().or_else(|| publishable_key.as_ref().map(PublishableKey::issuer));
+            let implied = || Some(publishable_key.as_ref()?.issuer().to_owned());
+            let issuer = keys.issuer.clone().or_else(implied);
             let issuer = issuer.context("no issuer is set")?;
             (issuer.clone(), key_source(keys, publishable_key.as_ref(), &issuer)?, publishable_key)
         }
@@ -259,6 +280,7 @@ fn clerk_settings(settings: &AuthSettings) -> anyhow::Result<ClerkSettings> {
             (true, None) => SessionCookie::Plain,
             (true, Some(key)) => SessionCookie::OfInstance(key),
         },
+        token_cache_size: settings.token_cache_size,
     })
 }
 
@@ -268,12 +290,12 @@ fn key_source(
     publishable_key: Option<&PublishableKey>,
     issuer: &str,
 ) -> Result<KeySource, SettingsError> {
-    if let Some(pem) = parse::<PemKey>("auth.jwt_key", keys.jwt_key.as_deref())? {
+    if let Some(pem) = parse::<PublicKey>("auth.jwt_key", keys.jwt_key.as_deref())? {
         return Ok(KeySource::Pem(pem));
     }
     let url = match (parse::<KeySetUrl>("auth.jwks_url", keys.jwks_url.as_deref())?, publishable_key) {
         (Some(url), _) => url,
-        (None, Some(key)) => key.key_set_url(),
+        (None, Some(key)) => key.key_set_url().clone(),
         (None, None) => {
             let url = format!("{}/.well-known/jwks.json", issuer.trim_end_matches('/'));
             url.parse().map_err(|error| SettingsError::of("auth.issuer", error))?

@@ -28,6 +28,8 @@ pub(crate) const SAMPLE_USER: &str = "user_abc123";
 /// The list of the API's reference page.
 pub(crate) const SAMPLE_ICPS: &str = include_str!("../../../docs/contract/example-list-icps.json");
 
+/// The file of the key, in the working directory.
+const PATH: &str = "data/development-key.pem";
 const PRIVATE_KEY: &str = "PRIVATE KEY";
 /// Clerk's mark of a session token.
 const SESSION_CATEGORY: &str = "cl_B7d4PD111AAA";
@@ -39,23 +41,24 @@ pub(crate) struct DevelopmentKey {
 }
 
 impl DevelopmentKey {
-    /// The key in the working directory, made when it is not there.
+    /// Returns the key in the working directory. It is created if there is none.
     pub(crate) fn load_or_make() -> anyhow::Result<Self> {
-        Self::at(Path::new("data/development-key.pem"))
+        let path = Path::new(PATH);
+        if !path.exists() {
+            make(path).with_context(|| format!("cannot create the development key {PATH}"))?;
+        }
+        Self::load()
     }
 
-    fn at(path: &Path) -> anyhow::Result<Self> {
-        let read = || std::fs::read_to_string(path);
-        let pem = match read() {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                make(path).with_context(|| format!("cannot make the development key {}", path.display()))?;
-                read()
-            }
-            result => result,
-        };
-        let pem = pem.with_context(|| format!("cannot read the development key {}", path.display()))?;
+    /// Returns the key in the working directory. A key that this created would verify no token of any service.
+    pub(crate) fn load() -> anyhow::Result<Self> {
+        let pem = std::fs::read_to_string(PATH).with_context(|| {
+            let folder = std::env::current_dir().unwrap_or_default();
+            let folder = folder.display();
+            format!("cannot read the development key {PATH} in {folder}; `icp serve` creates it where the service runs")
+        })?;
         Self::parse(pem).with_context(|| {
-            format!("{} is no RSA key in PKCS#8; remove it, and a new one is made", path.display())
+            format!("{PATH} is not an RSA key in PKCS#8; remove it, and restart the service")
         })
     }
 

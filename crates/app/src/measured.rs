@@ -141,6 +141,7 @@ impl<P: Authenticator + ?Sized> Authenticator for Measured<P> {
         self.metrics.signed_in(match &result {
             Ok(_) => "accepted",
             Err(AuthenticationError::Unauthenticated(reason)) => reason,
+            Err(AuthenticationError::InsufficientScope) => "insufficient_scope",
             Err(AuthenticationError::Unavailable(_)) => "unavailable",
         });
         result

@@ -2,7 +2,7 @@
 
 use crate::UserId;
 
-/// Whoever is asking: a signed-in user, and whether they are an admin.
+/// A signed-in user, whether they are an admin, and who acts in their name.
 ///
 /// The access rule has two halves, and every path of the service goes through one of them:
 ///
@@ -28,17 +28,34 @@ use crate::UserId;
 pub struct Caller {
     user_id: UserId,
     admin: bool,
+    actor: Option<UserId>,
 }
 
 impl Caller {
     /// A user without special rights.
     pub fn user(user_id: UserId) -> Self {
-        Self { user_id, admin: false }
+        Self { user_id, admin: false, actor: None }
     }
 
     /// A user who may access every ICP.
     pub fn admin(user_id: UserId) -> Self {
-        Self { user_id, admin: true }
+        Self { user_id, admin: true, actor: None }
+    }
+
+    /// A user in whose name `actor` works: a support engineer who impersonates them, for example. An impersonated user
+    /// is never an admin.
+    ///
+    /// ```
+    /// use icp_domain::Caller;
+    ///
+    /// let caller = Caller::impersonated("user_ada".parse()?, "user_support".parse()?);
+    /// assert_eq!(caller.user_id().as_str(), "user_ada");
+    /// assert_eq!(caller.actor().map(|actor| actor.as_str()), Some("user_support"));
+    /// assert!(!caller.is_admin());
+    /// # Ok::<(), icp_domain::EmptyUserId>(())
+    /// ```
+    pub fn impersonated(user_id: UserId, actor: UserId) -> Self {
+        Self { user_id, admin: false, actor: Some(actor) }
     }
 
     /// Who it is.
@@ -49,6 +66,11 @@ impl Caller {
     /// Whether they are an admin.
     pub fn is_admin(&self) -> bool {
         self.admin
+    }
+
+    /// The person who acts in the user's name, if it is not the user.
+    pub fn actor(&self) -> Option<&UserId> {
+        self.actor.as_ref()
     }
 
     /// Whether this caller may read, change and delete the ICP with these `userIds`.

@@ -22,6 +22,7 @@ pub trait Authenticator: HealthCheck {
     /// # Errors
     ///
     /// - [`AuthenticationError::Unauthenticated`] if there are no credentials, or bad ones.
+    /// - [`AuthenticationError::InsufficientScope`] if the credentials are good, but were granted too little.
     /// - [`AuthenticationError::Unavailable`] if the implementation cannot tell, because something that it needs
     ///   cannot be reached. It MUST NOT report this as unauthenticated: clients sign their user out.
     async fn authenticate(&self, credentials: &dyn Credentials) -> Result<Caller, AuthenticationError>;
@@ -37,6 +38,9 @@ pub enum AuthenticationError {
     /// No user is signed in.
     #[error("not signed in: {0}")]
     Unauthenticated(RejectReason),
+    /// A user is signed in, but the credential was not granted a scope that the service requires.
+    #[error("the credential lacks a required scope")]
+    InsufficientScope,
     /// The authenticator could not tell.
     #[error("cannot tell who is signed in")]
     Unavailable(#[source] BoxError),

@@ -1,105 +1,135 @@
-use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use icp_domain::Caller;
 use icp_ports::{AuthenticationError, Authenticator, Clock, Credentials, Health, HealthCheck};
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, Validation};
+use quick_cache::sync::Cache;
+use serde_json::value::RawValue;
 
-use crate::claims::Claims;
-use crate::credentials::{self, Found};
-use crate::header::{self, KeyId};
-use crate::keys::{KeySetStatus, Keys, NoKey, StartKeySetError};
-use crate::memory::{Memory, Remembered, TokenDigest};
-use crate::reason::Reason;
-use crate::settings::ClerkSettings;
-use crate::token::{self, Parts};
+use crate::claims::{Claims, Times};
+use crate::credentials;
+use crate::error::StartError;
+use crate::header::{Field, Header};
+use crate::keys::{KeySetStatus, Keys, PublicKey};
+use crate::rejection::{MALFORMED_TOKEN, Rejection, RejectionLog, require};
+use crate::settings::{ClerkSettings, OAuthResource};
 
-/// Tells who sends a request by Clerk's session tokens.
-///
-/// It may be used from any number of threads and runtimes at once.
+/// Clerk's tokens are in a cookie, and so stay below 4 KB.
+const MAX_TOKEN_BYTES: usize = 16 * 1024;
+
+/// The library verifies the signature alone: it knows neither our clock nor our rules.
+static SIGNATURE_ONLY: LazyLock<Validation> = LazyLock::new(|| {
+    let mut validation = Validation::new(Algorithm::RS256);
+    validation.required_spec_claims.clear();
+    validation.validate_exp = false;
+    validation.validate_aud = false;
+    validation
+});
+
+/// Authenticates requests by Clerk's tokens, for any number of threads and runtimes at once.
 pub struct ClerkAuthenticator {
+    shared: Arc<Shared>,
+    resource: Option<OAuthResource>,
+}
+
+struct Shared {
     settings: ClerkSettings,
     keys: Keys,
-    memory: Memory,
+    /// The session tokens that were verified last, by their SHA-256: the cache holds nothing that would sign a user in. A
+    /// browser sends the same token again for up to a minute.
+    cache: Cache<Vec<u8>, Arc<Verified>>,
+    rejections: RejectionLog,
     clock: Arc<dyn Clock>,
 }
 
+/// A token whose signature and claims were accepted. Its times and its key are checked again at each use.
+struct Verified {
+    caller: Caller,
+    times: Times,
+    kid: String,
+    key: Arc<PublicKey>,
+}
+
 impl ClerkAuthenticator {
-    /// An authenticator at work. With a key set it starts a task on the present runtime, which fetches the
-    /// set at once and keeps it fresh for as long as the authenticator lives. A key set that is out of reach
-    /// is no error: it is tried again.
-    ///
-    /// # Errors
-    ///
-    /// [`StartError`], when the settings cannot work, or when a key set is configured and there is no tokio
-    /// runtime to fetch it on.
+    /// Returns an authenticator that accepts session tokens. With a key set it starts a task on the current runtime,
+    /// which fetches the set at once and keeps it fresh for as long as the authenticator lives. A key set that cannot
+    /// be reached is not an error: the task tries again.
+    /// Fails if a key set is configured and there is no tokio runtime.
     pub fn start(settings: ClerkSettings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
-        if settings.issuer.is_empty() {
-            return Err(StartError::NoIssuer);
-        }
         let keys = Keys::start(settings.keys.clone())?;
-        Ok(Self { settings, keys, memory: Memory::new(), clock })
+        let cache = Cache::new(settings.token_cache_size);
+        let shared = Shared { settings, keys, cache, rejections: RejectionLog::default(), clock };
+        Ok(Self { shared: Arc::new(shared), resource: None })
+    }
+
+    /// Returns an authenticator for one endpoint, which accepts OAuth access tokens for `resource` as well. It shares
+    /// keys and cache with this one.
+    #[must_use]
+    pub fn for_resource(&self, resource: OAuthResource) -> Self {
+        Self { shared: Arc::clone(&self.shared), resource: Some(resource) }
     }
 
     /// Returns the state of the key set, if there is one.
     pub fn key_set_status(&self) -> Option<KeySetStatus> {
-        self.keys.status()
+        self.shared.keys.set().map(|set| set.status())
     }
 
-    async fn caller(&self, credentials: &dyn Credentials) -> Result<Caller, Refusal> {
-        let settings = &self.settings;
-        let found = credentials::find(credentials, &settings.session_cookie, &settings.authorized_parties)?;
-        let session = self.session(found.token).await?;
-        check_client_uat(&found, &session)?;
-        Ok(session.caller.clone())
+    async fn caller(&self, credentials: &dyn Credentials) -> Result<Caller, Rejection> {
+        let found = credentials::find(credentials, &self.shared.settings)?;
+        // A cookie never carries an access token.
+        let resource = self.resource.as_ref().filter(|_| found.client_uat.is_none());
+        let verified = self.shared.verified(&found.token, resource).await?;
+        let is_current = |client_uat| verified.times.issued.is_some_and(|issued| client_uat <= issued);
+        require(found.client_uat.is_none_or(is_current), "client_uat")?;
+        Ok(verified.caller.clone())
     }
+}
 
-    async fn session(&self, token: &[u8]) -> Result<Arc<Remembered>, Refusal> {
-        if token.len() > token::MAX_BYTES {
-            return Err(Reason::MalformedToken.into());
+impl Shared {
+    async fn verified(
+        &self,
+        token: &[u8],
+        oauth: Option<&OAuthResource>,
+    ) -> Result<Arc<Verified>, Rejection> {
+        require(token.len() <= MAX_TOKEN_BYTES, "malformed_token")?;
+        let digest = digest(&SHA256, token).as_ref().to_vec();
+        let is_in_use = |it: &Arc<Verified>| self.keys.set().is_none_or(|set| set.contains(&it.kid, &it.key));
+        if let Some(cached) = self.cache.get(&digest).filter(is_in_use) {
+            return cached.times.check(self.now_ms()).map(|()| cached);
         }
-        let digest = TokenDigest::of(token);
-        if let Some(session) = self.memory.recall(&digest, &self.keys) {
-            return match session.times.check(self.now_ms()) {
-                Ok(()) => Ok(session),
-                Err(reason) => {
-                    self.memory.forget(&digest);
-                    Err(reason.into())
-                }
-            };
-        }
-        let session = Arc::new(self.verify(token).await?);
-        self.memory.remember(digest, Arc::clone(&session));
-        Ok(session)
-    }
-
-    /// The rules in their order: all that can be judged without a key comes before the search for one.
-    async fn verify(&self, token: &[u8]) -> Result<Remembered, Refusal> {
-        let parts = Parts::decode(token)?;
-        let token = parts.read()?;
-        let kid = header::check(token.header)?;
-        let claims = Claims::read(token.payload);
-        if claims.name_a_machine() {
-            return Err(Reason::MachineToken.into());
-        }
-        let key = self.keys.find(self.key_id(&kid)?).await?;
-        if !key.verifies(token.signed, token.signature) {
-            return Err(Reason::BadSignature.into());
-        }
-        let caller = claims.caller(token.payload, &self.settings)?;
+        let header = Header::of(token)?;
+        let is_access_token = header.is_of_access_token()?;
+        let oauth = oauth.filter(|_| is_access_token);
+        require(oauth.is_some() || !is_access_token, "access_token")?;
+        let (kid, key) = self.key(&header.kid, token).await?;
+        let payload = verify_signature(token, &key)?;
+        let claims = Claims::parse(payload.get())?;
         let times = claims.times()?;
         times.check(self.now_ms())?;
-        claims.check_status()?;
-        Ok(Remembered { caller, times, key })
+        let caller = match oauth {
+            Some(resource) => claims.access_caller(&self.settings.issuer, resource)?,
+            None => claims.session_caller(payload.get(), &self.settings)?,
+        };
+        let verified = Arc::new(Verified { caller, times, kid, key });
+        // An access token is accepted by one endpoint, and the cache is shared by all.
+        if !is_access_token {
+            self.cache.insert(digest, Arc::clone(&verified));
+        }
+        Ok(verified)
     }
 
-    fn key_id<'a>(&self, kid: &'a KeyId<'_>) -> Result<&'a str, Reason> {
-        match kid {
-            KeyId::Named(name) => Ok(name),
-            KeyId::Absent if !self.keys.have_names() => Ok(""),
-            KeyId::Absent | KeyId::NotText => Err(Reason::NoKeyId),
-        }
+    async fn key(&self, kid: &Field, token: &[u8]) -> Result<(String, Arc<PublicKey>), Rejection> {
+        let is_optional = kid.is_absent() && self.keys.set().is_none();
+        let kid = kid.text().or(is_optional.then(String::new)).ok_or(Rejection::of("no_key_id"))?;
+        let key = self.keys.find(&kid).await;
+        let key = key.map_err(|rejection| if is_well_formed(token) { rejection } else { MALFORMED_TOKEN })?;
+        Ok((kid, key))
     }
 
     fn now_ms(&self) -> i64 {
@@ -107,86 +137,41 @@ impl ClerkAuthenticator {
     }
 }
 
-/// A token that was made before its user last signed in or out belongs to a session that is over.
-fn check_client_uat(found: &Found<'_>, session: &Remembered) -> Result<(), Reason> {
-    let current = |client_uat| session.times.issued.is_some_and(|issued| client_uat <= issued);
-    if found.client_uat.is_none_or(current) { Ok(()) } else { Err(Reason::ClientUat) }
+/// Verifies the signature, and returns the payload.
+fn verify_signature(token: &[u8], key: &PublicKey) -> Result<Box<RawValue>, Rejection> {
+    let decoded = jsonwebtoken::decode(token, &key.0, &SIGNATURE_ONLY);
+    decoded.map(|token| token.claims).map_err(|error| match error.kind() {
+        ErrorKind::InvalidSignature => Rejection::of("bad_signature"),
+        _ => MALFORMED_TOKEN,
+    })
+}
+
+/// Returns true if the token is well-formed. Its signature is not verified.
+fn is_well_formed(token: &[u8]) -> bool {
+    let signature = token.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
+    let payload = jsonwebtoken::dangerous::insecure_decode::<Box<RawValue>>(token);
+    URL_SAFE_NO_PAD.decode(signature).is_ok()
+        && payload.is_ok_and(|token| Claims::parse(token.claims.get()).is_ok())
 }
 
 #[async_trait]
 impl Authenticator for ClerkAuthenticator {
     async fn authenticate(&self, credentials: &dyn Credentials) -> Result<Caller, AuthenticationError> {
-        self.caller(credentials).await.map_err(AuthenticationError::from)
+        let result = self.caller(credentials).await;
+        self.shared.rejections.record(result.as_ref().err(), self.shared.now_ms());
+        result.map_err(AuthenticationError::from)
     }
 }
 
 #[async_trait]
 impl HealthCheck for ClerkAuthenticator {
     async fn health(&self) -> Health {
-        self.keys.health()
+        self.shared.keys.set().map_or(Health::Ok, |set| set.health())
     }
 }
 
 impl fmt::Debug for ClerkAuthenticator {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("ClerkAuthenticator").field("settings", &self.settings).finish_non_exhaustive()
-    }
-}
-
-/// Why nobody can be named.
-enum Refusal {
-    Rejected(Reason),
-    KeysUnavailable,
-}
-
-impl From<Reason> for Refusal {
-    fn from(reason: Reason) -> Self {
-        Self::Rejected(reason)
-    }
-}
-
-impl From<NoKey> for Refusal {
-    fn from(no_key: NoKey) -> Self {
-        match no_key {
-            NoKey::Unknown => Self::Rejected(Reason::UnknownKey),
-            NoKey::Unavailable => Self::KeysUnavailable,
-        }
-    }
-}
-
-impl From<Refusal> for AuthenticationError {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Rejected(reason) => reason.into(),
-            Refusal::KeysUnavailable => Self::Unavailable(Box::new(KeysUnavailable)),
-        }
-    }
-}
-
-/// No key set has been fetched, or none for too long.
-#[derive(Debug, thiserror::Error)]
-#[error("there is no key to check tokens with: the key set is out of reach")]
-struct KeysUnavailable;
-
-/// The authenticator could not be started.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// No token could ever come from it.
-    #[error("the issuer is empty")]
-    NoIssuer,
-    /// A key set has to be fetched by a task.
-    #[error("a key set needs a tokio runtime")]
-    NoRuntime,
-    /// The HTTP client could not be made: most often the system has no certificates to check servers with.
-    #[error("the HTTP client for the key set could not be made")]
-    Client(#[source] Box<dyn Error + Send + Sync>),
-}
-
-impl From<StartKeySetError> for StartError {
-    fn from(error: StartKeySetError) -> Self {
-        match error {
-            StartKeySetError::NoRuntime => Self::NoRuntime,
-            StartKeySetError::Client(source) => Self::Client(source.into()),
-        }
+        formatter.debug_struct("ClerkAuthenticator").field("resource", &self.resource).finish_non_exhaustive()
     }
 }

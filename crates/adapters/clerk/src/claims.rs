@@ -1,118 +1,171 @@
-//! What a token claims, and whether that counts (docs/contract/clerk-tokens.md, section 2).
+//! The claims of a token whose signature is verified (docs/contract/clerk-tokens.md, sections 2 and 3).
 
-use std::borrow::Cow;
-
-use icp_domain::json::{Json, Kind};
 use icp_domain::{Caller, UserId};
+use serde::Deserialize;
 
-use crate::reason::Reason;
-use crate::settings::ClerkSettings;
-use crate::times::Times;
+use crate::header::Field;
+use crate::rejection::{MALFORMED_TOKEN, Rejection, require};
+use crate::settings::{ClerkSettings, OAuthResource};
 
-/// The claims that count, present or not, each as whatever it is. All others are left alone.
-#[derive(Default)]
-pub(crate) struct Claims<'a> {
-    sub: Option<Json<'a>>,
-    sid: Option<Json<'a>>,
-    iss: Option<Json<'a>>,
-    azp: Option<Json<'a>>,
-    aud: Option<Json<'a>>,
-    exp: Option<Json<'a>>,
-    nbf: Option<Json<'a>>,
-    iat: Option<Json<'a>>,
-    sts: Option<Json<'a>>,
+/// The difference between two clocks that is allowed. Session tokens live for 60 s: more would double that.
+const SKEW_MS: i64 = 5_000;
+/// The last second of an ECMAScript date (in either direction), which Clerk's verifier accepts.
+const MAX_SECONDS: f64 = 8.64e12;
+
+/// The claims that a rule uses. All others are ignored.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Claims {
+    sub: Field,
+    sid: Field,
+    iss: Field,
+    azp: Field,
+    aud: Field,
+    exp: Field,
+    nbf: Field,
+    iat: Field,
+    sts: Field,
+    act: Field,
+    client_id: Field,
+    scope: Field,
 }
 
-impl<'a> Claims<'a> {
-    pub(crate) fn read(payload: Json<'a>) -> Self {
-        let mut claims = Self::default();
-        for member in payload.members() {
-            let claim = match member.name.as_ref() {
-                "sub" => &mut claims.sub,
-                "sid" => &mut claims.sid,
-                "iss" => &mut claims.iss,
-                "azp" => &mut claims.azp,
-                "aud" => &mut claims.aud,
-                "exp" => &mut claims.exp,
-                "nbf" => &mut claims.nbf,
-                "iat" => &mut claims.iat,
-                "sts" => &mut claims.sts,
-                _ => continue,
-            };
-            *claim = Some(member.value);
-        }
-        claims
+impl Claims {
+    /// Reads a payload: a JSON object in which no claim that is used appears twice.
+    pub(crate) fn parse(payload: &str) -> Result<Self, Rejection> {
+        // serde reads a struct from an array, too.
+        let is_object = payload.starts_with('{');
+        is_object.then(|| serde_json::from_str(payload).ok()).flatten().ok_or(MALFORMED_TOKEN)
     }
 
-    /// Whether the token is a machine's, which Clerk signs with the same keys.
-    pub(crate) fn name_a_machine(&self) -> bool {
-        text(self.sub).is_some_and(|sub| sub.starts_with("mch_"))
-    }
-
-    /// Whom the claims sign in, times aside. The signature is proved.
-    pub(crate) fn caller(&self, payload: Json<'_>, settings: &ClerkSettings) -> Result<Caller, Reason> {
-        let user_id = identifier(self.sub).ok_or(Reason::NoSubject)?;
-        let user_id = UserId::try_from(user_id.into_owned()).map_err(|_| Reason::NoSubject)?;
-        identifier(self.sid).ok_or(Reason::NoSession)?;
+    /// Returns the user of a session token. `json` is what was parsed.
+    pub(crate) fn session_caller(&self, json: &str, settings: &ClerkSettings) -> Result<Caller, Rejection> {
+        let user_id = self.user_id()?;
+        require(identifier(&self.sid).is_some(), "no_session")?;
         self.check_issuer(&settings.issuer)?;
         self.check_party(&settings.authorized_parties)?;
         self.check_audience(&settings.audience)?;
-        let admin = settings.admin.applies(&user_id, payload);
-        Ok(if admin { Caller::admin(user_id) } else { Caller::user(user_id) })
+        // A session is pending until its user has chosen an organization, for example.
+        require(self.sts.is_absent() || self.sts.text().as_deref() == Some("active"), "inactive_session")?;
+        let is_admin = settings.admin.is_admin(&user_id, json)?;
+        self.caller(user_id, is_admin)
     }
 
-    pub(crate) fn times(&self) -> Result<Times, Reason> {
-        Times::read(self.exp, self.nbf, self.iat)
-    }
-
-    fn check_issuer(&self, issuer: &str) -> Result<(), Reason> {
-        if text(self.iss).is_some_and(|iss| iss == issuer) { Ok(()) } else { Err(Reason::WrongIssuer) }
-    }
-
-    /// Tokens of one instance are good for every application of it; `azp` says which one asked for it.
-    fn check_party(&self, parties: &[String]) -> Result<(), Reason> {
-        let authorized = || text(self.azp).is_some_and(|azp| !azp.is_empty() && contains(parties, &azp));
-        if parties.is_empty() || authorized() { Ok(()) } else { Err(Reason::WrongParty) }
-    }
-
-    /// A service that does not find itself in a present `aud` must reject the token (RFC 7519, section
-    /// 4.1.3), and one without a name never does.
-    fn check_audience(&self, audience: &[String]) -> Result<(), Reason> {
-        let matches = match self.aud {
-            None => audience.is_empty(),
-            Some(aud) => names_one_of(aud, audience),
-        };
-        if matches { Ok(()) } else { Err(Reason::WrongAudience) }
-    }
-
-    /// A session whose user has something left to do, such as choosing an organization, is not signed in yet.
-    pub(crate) fn check_status(&self) -> Result<(), Reason> {
-        let active = self.sts.is_none() || text(self.sts).is_some_and(|sts| sts == "active");
-        if active { Ok(()) } else { Err(Reason::InactiveSession) }
-    }
-}
-
-fn text(claim: Option<Json<'_>>) -> Option<Cow<'_, str>> {
-    claim.and_then(Json::string)
-}
-
-/// A non-empty string. With U+0000 it could name nobody: no ICP can be stored for such a user.
-fn identifier(claim: Option<Json<'_>>) -> Option<Cow<'_, str>> {
-    text(claim).filter(|text| !text.is_empty() && !text.contains('\0'))
-}
-
-/// `aud` is a string or an array of strings.
-fn names_one_of(aud: Json<'_>, audience: &[String]) -> bool {
-    match aud.kind() {
-        Kind::String => text(Some(aud)).is_some_and(|aud| contains(audience, &aud)),
-        Kind::Array => {
-            aud.elements().all(|element| element.string().is_some())
-                && aud.elements().filter_map(Json::string).any(|element| contains(audience, &element))
+    /// Returns the user of an OAuth access token, who is never an admin.
+    pub(crate) fn access_caller(&self, issuer: &str, resource: &OAuthResource) -> Result<Caller, Rejection> {
+        let user_id = self.user_id()?;
+        let client_id = identifier(&self.client_id).ok_or(Rejection::of("no_client"))?;
+        self.check_issuer(issuer)?;
+        if !resource.client_ids.contains(&client_id) && !self.audience().contains(&resource.url) {
+            return Err(Rejection::Refused("wrong_resource", Some(client_id)));
         }
-        _ => false,
+        let caller = self.caller(user_id, false)?;
+        let scope = if self.scope.is_absent() { Some(String::new()) } else { self.scope.text() };
+        let scope = scope.ok_or(Rejection::of("malformed_scope"))?;
+        let is_granted = |required: &String| scope.split(' ').any(|granted| granted == required);
+        let is_sufficient = resource.required_scopes.iter().all(is_granted);
+        if is_sufficient { Ok(caller) } else { Err(Rejection::InsufficientScope) }
+    }
+
+    /// Returns the user. Clerk signs the tokens of machines with the same keys.
+    fn user_id(&self) -> Result<UserId, Rejection> {
+        let sub = identifier(&self.sub).ok_or(Rejection::of("no_subject"))?;
+        require(!sub.starts_with("mch_"), "machine_token")?;
+        UserId::try_from(sub).map_err(|_| Rejection::of("no_subject"))
+    }
+
+    /// Returns the caller. A user who is impersonated is never an admin.
+    fn caller(&self, user_id: UserId, is_admin: bool) -> Result<Caller, Rejection> {
+        if self.act.is_absent() {
+            return Ok(if is_admin { Caller::admin(user_id) } else { Caller::user(user_id) });
+        }
+        let act = self.act.json().and_then(|act| Self::parse(act).ok());
+        let actor = act.and_then(|act| UserId::try_from(identifier(&act.sub)?).ok());
+        actor.map(|actor| Caller::impersonated(user_id, actor)).ok_or(Rejection::of("malformed_actor"))
+    }
+
+    fn check_issuer(&self, issuer: &str) -> Result<(), Rejection> {
+        match self.iss.text() {
+            Some(iss) if iss == issuer => Ok(()),
+            iss => Err(Rejection::Refused("wrong_issuer", iss)),
+        }
+    }
+
+    /// All applications of a Clerk instance share its tokens. `azp` names the one that asked for the token.
+    fn check_party(&self, parties: &[String]) -> Result<(), Rejection> {
+        match self.azp.text().filter(|azp| !azp.is_empty()) {
+            _ if parties.is_empty() => Ok(()),
+            None => Err(Rejection::of("missing_party")),
+            Some(azp) if parties.contains(&azp) => Ok(()),
+            Some(azp) => Err(Rejection::Refused("wrong_party", Some(azp))),
+        }
+    }
+
+    /// A service that does not find itself in a present `aud` must refuse the token (RFC 7519, section 4.1.3). A service
+    /// without a name never finds itself.
+    fn check_audience(&self, audience: &[String]) -> Result<(), Rejection> {
+        let is_named = self.audience().iter().any(|named| audience.contains(named));
+        require(is_named || (self.aud.is_absent() && audience.is_empty()), "wrong_audience")
+    }
+
+    /// Returns the names in `aud`, which is a string or an array of strings.
+    fn audience(&self) -> Vec<String> {
+        let one = || Some(vec![self.aud.text()?]);
+        self.aud.read().or_else(one).unwrap_or_default()
+    }
+
+    pub(crate) fn times(&self) -> Result<Times, Rejection> {
+        let optional = |claim: &Field| match seconds(claim) {
+            None if !claim.is_absent() => Err(Rejection::of("malformed_time")),
+            seconds => Ok(seconds),
+        };
+        Ok(Times {
+            expires: seconds(&self.exp).ok_or(Rejection::of("malformed_time"))?,
+            not_before: optional(&self.nbf)?,
+            issued: optional(&self.iat)?,
+        })
     }
 }
 
-fn contains(texts: &[String], text: &str) -> bool {
-    texts.iter().any(|candidate| candidate == text)
+/// Returns a non-empty string without U+0000, which cannot be stored.
+fn identifier(claim: &Field) -> Option<String> {
+    claim.text().filter(|text| !text.is_empty() && !text.contains('\0'))
+}
+
+/// Returns whole seconds. The bound keeps every product with 1000 far inside 64 bits.
+fn seconds(claim: &Field) -> Option<i64> {
+    let seconds = claim.read::<f64>()?.trunc();
+    #[expect(clippy::cast_possible_truncation, reason = "a whole number below 2^53 fits")]
+    (seconds.abs() <= MAX_SECONDS).then_some(seconds as i64)
+}
+
+/// The times of a token, in seconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Times {
+    pub(crate) expires: i64,
+    pub(crate) not_before: Option<i64>,
+    pub(crate) issued: Option<i64>,
+}
+
+impl Times {
+    /// Checks the times. A cached token may have expired since it was verified.
+    pub(crate) fn check(&self, now_ms: i64) -> Result<(), Rejection> {
+        let is_future = |seconds: i64| seconds * 1000 > now_ms.saturating_add(SKEW_MS);
+        require(self.expires * 1000 > now_ms.saturating_sub(SKEW_MS), "expired")?;
+        require(!self.not_before.is_some_and(is_future), "not_yet_valid")?;
+        require(!self.issued.is_some_and(is_future), "issued_in_future")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_of_time_do_not_overflow() {
+        let edge = 8_640_000_000_000;
+        for now in [i64::MIN, 0, i64::MAX] {
+            let _ = Times { expires: edge, not_before: Some(-edge), issued: Some(edge) }.check(now);
+        }
+    }
 }

@@ -1,91 +1,82 @@
-//! What a token's header may say (docs/contract/clerk-tokens.md, 2.2 to 2.4).
+//! The header of a token (docs/contract/clerk-tokens.md, 2.2 to 2.4 and 3.1).
 
-use std::borrow::Cow;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
-use icp_domain::json::Json;
+use crate::rejection::{MALFORMED_TOKEN, Rejection, require};
 
-use crate::reason::Reason;
+/// Clerk's categories of session tokens: one by name, and one for "omitted".
+const SESSION: [&str; 2] = ["cl_B7d4PD111AAA", "cl_I7d4PD111III"];
+/// The types of OAuth access tokens (RFC 9068, section 2.1), in any case.
+const ACCESS: [&str; 2] = ["at+jwt", "application/at+jwt"];
 
-/// Clerk's category of session tokens.
-const SESSION: &str = "cl_B7d4PD111AAA";
-/// Its category of tokens that leave the category open.
-const OMITTED: &str = "cl_I7d4PD111III";
+/// A header field or claim. Only the rule that uses it decides which type it must have. `null` is not absent.
+#[derive(Default)]
+pub(crate) struct Field(Option<Box<RawValue>>);
 
-/// The one thing that a header is asked: which key.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum KeyId<'a> {
-    Absent,
-    Named(Cow<'a, str>),
-    NotText,
+impl Field {
+    pub(crate) fn json(&self) -> Option<&str> {
+        self.0.as_deref().map(RawValue::get)
+    }
+
+    pub(crate) fn is_absent(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Returns the value, or `None` if the field is absent or of another type.
+    pub(crate) fn read<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_str(self.json()?).ok()
+    }
+
+    /// Returns the value if it is a string.
+    pub(crate) fn text(&self) -> Option<String> {
+        self.read()
+    }
 }
 
-/// Checks a header. Members that would bring a key along (`jku`, `jwk`, `x5u`, `x5c`) are nobody's business
-/// here: keys come from where the settings say.
-pub(crate) fn check(header: Json<'_>) -> Result<KeyId<'_>, Reason> {
-    let mut kid = KeyId::Absent;
-    let mut algorithm = false;
-    for member in header.members() {
-        let is =
-            |expected: &[&str]| member.value.string().is_some_and(|text| expected.contains(&text.as_ref()));
-        match member.name.as_ref() {
-            "alg" => algorithm = is(&["RS256"]),
-            "typ" if !is(&["JWT"]) => return Err(Reason::WrongType),
-            // RFC 7515, section 4.1.11, and RFC 7797: an extension that is not understood must be refused.
-            "crit" | "b64" => return Err(Reason::CriticalHeader),
-            "cat" if !is(&[SESSION, OMITTED]) => return Err(Reason::WrongCategory),
-            "kid" => kid = member.value.string().map_or(KeyId::NotText, KeyId::Named),
-            _ => {}
-        }
+impl<'de> Deserialize<'de> for Field {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Deserialize::deserialize(deserializer).map(|value| Self(Some(value)))
     }
-    // Never what the token would like, or one could be forged with the public key as an HMAC secret.
-    if algorithm { Ok(kid) } else { Err(Reason::WrongAlgorithm) }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The fields of a header that are used. Fields that bring a key along (`jku`, `jwk`, `x5u`, `x5c`) are not.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Header {
+    alg: Field,
+    typ: Field,
+    cat: Field,
+    crit: Field,
+    b64: Field,
+    pub(crate) kid: Field,
+}
 
-    fn checked(header: &str) -> Result<KeyId<'_>, Reason> {
-        check(Json::parse(header).unwrap())
+impl Header {
+    /// Reads the header. `jsonwebtoken` reads it again with the signature, but takes `null` for absent.
+    pub(crate) fn of(token: &[u8]) -> Result<Self, Rejection> {
+        let encoded = token.split(|byte| *byte == b'.').next().unwrap_or_default();
+        let json = URL_SAFE_NO_PAD.decode(encoded).map_err(|_| MALFORMED_TOKEN)?;
+        serde_json::from_slice(&json).map_err(|_| MALFORMED_TOKEN)
     }
 
-    #[test]
-    fn what_a_session_token_says() {
-        let header = r#"{"alg":"RS256","cat":"cl_B7d4PD111AAA","kid":"k1","typ":"JWT"}"#;
-        assert_eq!(checked(header), Ok(KeyId::Named("k1".into())));
-        assert_eq!(checked(r#"{"alg":"RS256"}"#), Ok(KeyId::Absent));
-        assert_eq!(checked(r#"{"alg":"RS256","cat":"cl_I7d4PD111III"}"#), Ok(KeyId::Absent));
-        let header = r#"{"alg":"RS256","jku":"https://evil","jwk":{},"x5u":1,"x5c":[],"Crit":1,"zip":"DEF"}"#;
-        assert_eq!(checked(header), Ok(KeyId::Absent));
-    }
-
-    #[test]
-    fn a_key_id_is_text() {
-        for kid in ["1", "null", "true", "[]", "{}", "\"\\ud800\""] {
-            assert_eq!(checked(&format!(r#"{{"alg":"RS256","kid":{kid}}}"#)), Ok(KeyId::NotText), "{kid}");
+    /// Checks the header, and returns true if it is that of an OAuth access token.
+    pub(crate) fn is_of_access_token(&self) -> Result<bool, Rejection> {
+        // Never the token's choice, or a token could be forged with the public key as an HMAC secret.
+        require(self.alg.text().as_deref() == Some("RS256"), "wrong_algorithm")?;
+        // RFC 7515, section 4.1.11, and RFC 7797: an extension that is not understood must be refused.
+        require(self.crit.is_absent() && self.b64.is_absent(), "critical_header")?;
+        let typ = self.typ.text();
+        let is_access = |typ: &String| ACCESS.iter().any(|access| typ.eq_ignore_ascii_case(access));
+        if typ.as_ref().is_some_and(is_access) {
+            return Ok(true);
         }
-    }
-
-    #[test]
-    fn what_is_refused() {
-        for (header, reason) in [
-            ("{}", Reason::WrongAlgorithm),
-            (r#"{"alg":"rs256"}"#, Reason::WrongAlgorithm),
-            (r#"{"alg":"RS512"}"#, Reason::WrongAlgorithm),
-            (r#"{"alg":"none"}"#, Reason::WrongAlgorithm),
-            (r#"{"alg":["RS256"]}"#, Reason::WrongAlgorithm),
-            (r#"{"alg":null}"#, Reason::WrongAlgorithm),
-            (r#"{"alg":"RS256","typ":"jwt"}"#, Reason::WrongType),
-            (r#"{"alg":"RS256","typ":"at+jwt"}"#, Reason::WrongType),
-            (r#"{"alg":"RS256","typ":null}"#, Reason::WrongType),
-            (r#"{"alg":"RS256","crit":[]}"#, Reason::CriticalHeader),
-            (r#"{"alg":"RS256","crit":null}"#, Reason::CriticalHeader),
-            (r#"{"alg":"RS256","b64":true}"#, Reason::CriticalHeader),
-            (r#"{"alg":"RS256","cat":""}"#, Reason::WrongCategory),
-            (r#"{"alg":"RS256","cat":null}"#, Reason::WrongCategory),
-            (r#"{"alg":"RS256","cat":"cl_B7d4PD222AAA"}"#, Reason::WrongCategory),
-        ] {
-            assert_eq!(checked(header), Err(reason), "{header}");
-        }
+        require(self.typ.is_absent() || typ.as_deref() == Some("JWT"), "wrong_type")?;
+        let cat = self.cat.text();
+        let is_session = cat.is_some_and(|cat| SESSION.contains(&cat.as_str()));
+        require(self.cat.is_absent() || is_session, "wrong_category").map(|()| false)
     }
 }

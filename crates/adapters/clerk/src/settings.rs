@@ -2,32 +2,43 @@ use crate::admin::AdminRule;
 use crate::keys::KeySource;
 use crate::publishable_key::PublishableKey;
 
-/// Which tokens count, and where they may stand.
+/// Which session tokens are accepted, and where a request may carry them.
 #[derive(Clone, Debug)]
 pub struct ClerkSettings {
-    /// Who must have issued a token, byte for byte: `https://clerk.example.com`.
+    /// The issuer that a token must have, byte for byte: `https://clerk.example.com`.
     pub issuer: String,
-    /// Where the keys come from.
+    /// The source of the public keys.
     pub keys: KeySource,
-    /// The origins a token may have been made for (`azp`). None: not checked, which whoever starts the
-    /// service should hear about.
+    /// The origins of which a session token must name one (`azp`). If it is empty, `azp` is not checked.
     pub authorized_parties: Vec<String>,
-    /// The audiences of which a token must name one (`aud`). None: a token must not name any.
+    /// The audiences of which a session token must name one (`aud`). If it is empty, a token must not name any.
     pub audience: Vec<String>,
-    /// Who is an admin.
+    /// The users who are admins.
     pub admin: AdminRule,
-    /// Whether Clerk's session cookie counts.
+    /// Whether Clerk's session cookie is accepted.
     pub session_cookie: SessionCookie,
+    /// The number of verified tokens that are cached. 0 turns the cache off.
+    pub token_cache_size: usize,
 }
 
-/// Whether Clerk's session cookie counts. A service on an origin of its own has no use for it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Whether Clerk's session cookie is accepted. A service on an origin of its own has no use for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SessionCookie {
-    /// It does not.
-    #[default]
+    /// Cookies are ignored.
     Ignored,
-    /// It does, under its plain name only: `__session`.
+    /// The cookie is accepted under its plain name only: `__session`.
     Plain,
-    /// It does, also under the name that belongs to the instance with this key alone.
+    /// The cookie is accepted under its plain name and under the name of the instance with this key.
     OfInstance(PublishableKey),
+}
+
+/// An endpoint that accepts OAuth access tokens (RFC 9068), and which of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OAuthResource {
+    /// The public URL of the endpoint, which a token names in `aud`: `https://icp.example.com/mcp`.
+    pub url: String,
+    /// OAuth clients whose tokens are accepted with any `aud`, or none.
+    pub client_ids: Vec<String>,
+    /// The scopes that a token must all have.
+    pub required_scopes: Vec<String>,
 }

@@ -29,7 +29,7 @@ pub(super) fn run(settings: &Settings, options: Options) -> anyhow::Result<()> {
         );
     }
     let caller = if options.admin { Caller::admin(options.user) } else { Caller::user(options.user) };
-    let key = DevelopmentKey::load_or_make()?;
+    let key = DevelopmentKey::load()?;
     let token = key.token(&caller, options.ttl, SystemClock.now(), &settings.auth)?;
     Ok(output::print(format_args!("{token}\n"))?)
 }

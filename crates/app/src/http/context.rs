@@ -17,6 +17,7 @@ use futures_util::FutureExt as _;
 use tracing::{Instrument as _, Span};
 
 use super::connections::{Answer, InFlight};
+use super::current_user::Actor;
 use super::problem::ApiError;
 use super::rate_limit::Allowance;
 use super::request_body::{AnswerBeforeBody, RequestBody};
@@ -47,7 +48,8 @@ pub(super) async fn surround<B: MessageBody + 'static>(
             return Err(without_request(respond_with(&panicked, &id), &asked, id));
         }
     };
-    asked.answered(response.request().match_pattern(), response.status(), &id);
+    let actor = response.request().extensions().get::<Actor>().map(|Actor(actor)| actor.to_string());
+    asked.answered(response.request().match_pattern(), response.status(), &id, actor.as_deref());
     if asked.api.as_ref().is_some_and(|api| api.draining.has_begun()) {
         // The next request had better go to another instance.
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
@@ -80,7 +82,7 @@ fn mark(headers: &mut HeaderMap, id: RequestId) {
 
 /// The answer when the request is gone, which actix takes as an error only.
 fn without_request(mut response: HttpResponse, asked: &Asked, id: RequestId) -> Error {
-    asked.answered(None, response.status(), &id);
+    asked.answered(None, response.status(), &id, None);
     mark(response.headers_mut(), id);
     InternalError::from_response("", response).into()
 }
@@ -144,14 +146,15 @@ impl Asked {
         }
     }
 
-    /// Counts the request, ends its span and writes its line.
-    fn answered(&self, route: Option<String>, status: StatusCode, id: &RequestId) {
+    /// Counts the request, ends its span and writes its line. `actor` is the person who impersonated the user.
+    fn answered(&self, route: Option<String>, status: StatusCode, id: &RequestId, actor: Option<&str>) {
         let (took, method) = (self.started.elapsed(), self.method.as_str());
         telemetry::end_request(&self.span, method, route.as_deref(), status.as_u16());
         tracing::info!(
             target: "icp_app::access",
             request_id = id.as_str(),
             trace_id = self.trace_id,
+            actor,
             method,
             // The route and not the address: a query may hold what nobody should log.
             route = route.as_deref().unwrap_or("(none)"),

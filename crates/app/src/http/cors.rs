@@ -2,12 +2,9 @@
 
 use actix_cors::Cors;
 use actix_web::http::Method;
-use actix_web::http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, IF_MATCH,
-    IF_NONE_MATCH, LINK, LOCATION, RETRY_AFTER,
-};
+use actix_web::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, HeaderMap};
 
-use super::request_id;
+use super::protected_resource;
 
 /// An origin that is not allowed hears nothing about what others may do.
 pub(super) fn say_nothing_to_others(headers: &mut HeaderMap) {
@@ -20,34 +17,48 @@ pub(super) fn say_nothing_to_others(headers: &mut HeaderMap) {
     }
 }
 
-/// How long a browser may remember an answer about this.
+/// How long a browser may cache a preflight response.
 const MAX_AGE_SECONDS: usize = 3_600;
 
-const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
-const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// The request headers that clients send: for the API, for MCP, and for traces, which instrumented pages add
+/// to every request.
+const ALLOWED_HEADERS: [&str; 12] = [
+    "authorization",
+    "content-type",
+    "if-match",
+    "if-none-match",
+    "idempotency-key",
+    "x-request-id",
+    "mcp-protocol-version",
+    "mcp-session-id",
+    "last-event-id",
+    "traceparent",
+    "tracestate",
+    "baggage",
+];
 
-/// Lets pages of these origins call the API and read its answers; with their cookies only where a cookie counts.
+/// The response headers that clients read.
+const EXPOSED_HEADERS: [&str; 10] = [
+    "etag",
+    "link",
+    "location",
+    "retry-after",
+    "ratelimit",
+    "ratelimit-policy",
+    "x-request-id",
+    "idempotency-replayed",
+    "mcp-session-id",
+    "www-authenticate",
+];
+
+/// Lets pages of these origins call the API and read its responses; with their cookies only if a cookie is accepted. Pages
+/// of every origin may read the OAuth metadata.
 pub(super) fn allowing(origins: &[String], with_cookies: bool) -> Cors {
     let cors = Cors::default()
         .allowed_methods([Method::GET, Method::HEAD, Method::POST, Method::PATCH, Method::DELETE])
-        .allowed_headers([
-            AUTHORIZATION,
-            CONTENT_TYPE,
-            IF_MATCH,
-            IF_NONE_MATCH,
-            IDEMPOTENCY_KEY,
-            request_id::HEADER,
-        ])
-        .expose_headers([
-            ETAG,
-            LINK,
-            LOCATION,
-            RETRY_AFTER,
-            RATE_LIMIT,
-            RATE_LIMIT_POLICY,
-            request_id::HEADER,
-        ])
+        .allowed_headers(ALLOWED_HEADERS)
+        .expose_headers(EXPOSED_HEADERS)
+        .allowed_origin_fn(|_, request| protected_resource::is_metadata(request.uri.path()))
         .max_age(MAX_AGE_SECONDS);
     let cors = origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin));
     if with_cookies { cors.supports_credentials() } else { cors }

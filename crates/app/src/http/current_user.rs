@@ -1,15 +1,19 @@
-//! Who is asking, as an extractor: a handler that needs to know cannot be called without.
+//! The signed-in user, as an extractor: a handler that needs one cannot be called without.
+
+use std::pin::pin;
+use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::Method;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
-use futures_util::future::LocalBoxFuture;
-use icp_domain::Caller;
-use icp_ports::{AuthenticationError, Credentials};
+use futures_util::future::{LocalBoxFuture, poll_immediate};
+use icp_domain::{Caller, UserId};
+use icp_ports::{AuthenticationError, Authenticator, Credentials};
 
-use super::Api;
+use super::load::Load;
 use super::problem::ApiError;
+use super::{Api, ProtectedResource};
 use crate::metrics::Refused;
 
 /// The signed-in user.
@@ -27,22 +31,45 @@ impl FromRequest for CurrentUser {
             };
             api.load.admit(&request)?;
             let caller = authenticate(api, &request).await?;
+            if let Some(actor) = caller.actor() {
+                request.extensions_mut().insert(Actor(actor.clone()));
+            }
             count(api, &request, &caller)?;
             Ok(Self(caller))
         })
     }
 }
 
+/// How an endpoint authenticates its requests, as its data, where that differs from the API.
+pub(super) struct SignIn {
+    pub(super) authenticator: Arc<dyn Authenticator>,
+    /// The endpoint as an OAuth resource, if it accepts access tokens.
+    pub(super) resource: Option<ProtectedResource>,
+}
+
+/// The person who impersonates the user, for the log.
+pub(super) struct Actor(pub(super) UserId);
+
 async fn authenticate(api: &Api, request: &HttpRequest) -> Result<Caller, ApiError> {
+    let (authenticator, resource) = match request.app_data::<web::Data<SignIn>>() {
+        Some(sign_in) => (&sign_in.authenticator, sign_in.resource.as_ref()),
+        None => (&api.authenticator, None),
+    };
     let headers = RequestHeaders {
         headers: request.headers(),
         changes_state: ![Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method()),
     };
-    api.authenticator.authenticate(&headers).await.map_err(|error| {
+    let mut authenticating = pin!(authenticator.authenticate(&headers));
+    let authenticated = match poll_immediate(authenticating.as_mut()).await {
+        Some(authenticated) => authenticated,
+        // A request that waits for a key is not in flight: others get its permit.
+        None => Load::pause(request, authenticating).await?,
+    };
+    authenticated.map_err(|error| {
         if let AuthenticationError::Unauthenticated(reason) = &error {
             tracing::debug!(reason, "not signed in");
         }
-        ApiError::of_sign_in(error, headers.headers.contains_key(AUTHORIZATION))
+        ApiError::of_sign_in(error, headers.headers.contains_key(AUTHORIZATION), resource)
     })
 }
 

@@ -17,6 +17,7 @@ mod metrics;
 mod openapi;
 mod pages;
 mod problem;
+mod protected_resource;
 mod rate_limit;
 mod request_body;
 mod request_id;
@@ -32,6 +33,7 @@ use icp_ports::{Authenticator, IcpRepository};
 
 pub(crate) use certificate::Certificate;
 pub(crate) use load::Load;
+pub(crate) use protected_resource::ProtectedResource;
 pub(crate) use rate_limit::RateLimit;
 pub(crate) use server::{Additions, HttpServer};
 
@@ -48,8 +50,10 @@ pub(crate) struct Api {
     pub(crate) icps: IcpService,
     /// Where they are stored, for asking after its health.
     pub(crate) storage: Arc<dyn IcpRepository>,
-    /// Who is signed in.
+    /// Authenticates requests.
     pub(crate) authenticator: Arc<dyn Authenticator>,
+    /// Authenticates requests to the endpoint for assistants.
+    pub(crate) mcp_authenticator: Arc<dyn Authenticator>,
     /// Whether the service is on its way out.
     pub(crate) draining: Draining,
     /// How much is taken on at once.

@@ -9,6 +9,7 @@ use icp_domain::{Fault, FaultCode, Faults, limits};
 use icp_ports::{AuthenticationError, BoxError, RepositoryError};
 use serde::Serialize;
 
+use super::protected_resource::ProtectedResource;
 use super::rate_limit::Allowance;
 use super::request_id::RequestId;
 use crate::icps::Refusal;
@@ -23,6 +24,15 @@ pub(crate) enum ApiError {
     Unauthorized {
         /// Whether the request tried: RFC 6750, section 3.1, gives an error code only then.
         tried: bool,
+        /// The URL of the endpoint's OAuth metadata, if it has any (RFC 9728, section 5.1).
+        resource_metadata: Option<String>,
+    },
+    #[error("the access token lacks a scope")]
+    InsufficientScope {
+        /// The scopes that the endpoint requires, separated by spaces.
+        scope: String,
+        /// The URL of the endpoint's OAuth metadata.
+        resource_metadata: Option<String>,
     },
     #[error("no such route")]
     NoSuchRoute,
@@ -103,6 +113,11 @@ impl ApiError {
                 StatusCode::UNAUTHORIZED,
                 "UNAUTHORIZED",
                 "User is not authenticated. Ensure a valid session exists.",
+            ),
+            Self::InsufficientScope { .. } => (
+                StatusCode::FORBIDDEN,
+                "FORBIDDEN",
+                "The access token lacks a scope that this endpoint requires; WWW-Authenticate names them.",
             ),
             Self::NoSuchRoute => (StatusCode::NOT_FOUND, "NOT_FOUND", "There is nothing at this address."),
             Self::MethodNotAllowed { .. } => (
@@ -188,11 +203,20 @@ impl ApiError {
     /// Headers that say what would be right.
     fn insert_headers(&self, response: &mut HttpResponseBuilder) {
         match self {
-            Self::Unauthorized { tried: false } => {
-                response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+            Self::Unauthorized { tried, resource_metadata } => {
+                let error = tried.then_some("invalid_token");
+                response.insert_header((
+                    header::WWW_AUTHENTICATE,
+                    challenge(&[("resource_metadata", resource_metadata.as_deref()), ("error", error)]),
+                ));
             }
-            Self::Unauthorized { tried: true } => {
-                response.insert_header((header::WWW_AUTHENTICATE, r#"Bearer error="invalid_token""#));
+            Self::InsufficientScope { scope, resource_metadata } => {
+                let parameters = [
+                    ("error", Some("insufficient_scope")),
+                    ("scope", Some(scope.as_str())),
+                    ("resource_metadata", resource_metadata.as_deref()),
+                ];
+                response.insert_header((header::WWW_AUTHENTICATE, challenge(&parameters)));
             }
             Self::MethodNotAllowed { allow } => {
                 response.insert_header((header::ALLOW, *allow));
@@ -249,6 +273,13 @@ impl ApiError {
     pub(super) fn from_status(status: StatusCode, error: impl std::fmt::Display) -> Self {
         if status.is_client_error() { Self::BadRequest } else { Self::Internal(error.to_string().into()) }
     }
+}
+
+/// Returns a challenge of the scheme `Bearer` (RFC 6750, section 3) with the parameters that have a value.
+fn challenge(parameters: &[(&str, Option<&str>)]) -> String {
+    let parameters = parameters.iter().filter_map(|(name, value)| Some(format!(r#"{name}="{}""#, (*value)?)));
+    let parameters: Vec<_> = parameters.collect();
+    format!("Bearer {}", parameters.join(", ")).trim_end().to_owned()
 }
 
 #[derive(Serialize)]
@@ -311,11 +342,20 @@ impl From<Refusal> for ApiError {
 }
 
 impl ApiError {
-    /// What a failed sign-in means to the client. That a key server cannot be reached is the service's fault: a client
-    /// that is told 401 signs its user out.
-    pub(super) fn of_sign_in(error: AuthenticationError, tried: bool) -> Self {
+    /// Returns what a failed sign-in means to the client. A key server that cannot be reached is the service's fault: a
+    /// client that gets a 401 signs its user out.
+    pub(super) fn of_sign_in(
+        error: AuthenticationError,
+        tried: bool,
+        resource: Option<&ProtectedResource>,
+    ) -> Self {
+        let resource_metadata = resource.map(|resource| resource.metadata_url().to_owned());
         match error {
-            AuthenticationError::Unauthenticated(_) => Self::Unauthorized { tried },
+            AuthenticationError::Unauthenticated(_) => Self::Unauthorized { tried, resource_metadata },
+            AuthenticationError::InsufficientScope => {
+                let scope = resource.map(ProtectedResource::scope).unwrap_or_default();
+                Self::InsufficientScope { scope, resource_metadata }
+            }
             AuthenticationError::Unavailable(_) => Self::Internal(error.into()),
         }
     }

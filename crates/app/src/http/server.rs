@@ -14,7 +14,7 @@ use actix_web::{App, dev, web};
 use socket2::SockRef;
 
 use super::mcp::Mcp;
-use super::{Api, connections, context, cors, metrics_route, operator_routes, routes};
+use super::{Api, ProtectedResource, connections, context, cors, metrics_route, operator_routes, routes};
 use crate::settings::ServerSettings;
 
 /// For the head of a request, from its first byte. Slower clients are cut off, on a later request with what is left of
@@ -32,6 +32,8 @@ pub(crate) struct Additions {
     pub(crate) tls: Option<rustls::ServerConfig>,
     /// The endpoint for AI assistants.
     pub(crate) mcp: bool,
+    /// That endpoint as an OAuth resource.
+    pub(crate) protected_resource: Option<ProtectedResource>,
     /// What is measured, for whoever asks.
     pub(crate) metrics: bool,
 }
@@ -54,20 +56,23 @@ impl HttpServer {
         apis: Vec<web::Data<Api>>,
     ) -> io::Result<Self> {
         let (has_metrics, has_mcp) = (additions.metrics, additions.mcp);
+        let protected_resource = additions.protected_resource;
         let origins = settings.cors_origins.clone();
         let apis = Arc::new(PerWorker::new(apis));
         let app = move || {
             let api = apis.get();
             let with_cookies = api.session_cookie;
-            let mcp = has_mcp.then(|| Mcp::new(&api, &origins));
+            let mcp = has_mcp.then(|| Mcp::new(&api, &origins, protected_resource.clone()));
+            let has_cors = !origins.is_empty() || protected_resource.is_some();
             // The last is the outermost.
             App::new()
                 .app_data(api.clone())
                 .wrap(Compress::default())
-                .wrap(Condition::new(!origins.is_empty(), cors::allowing(&origins, with_cookies)))
+                .wrap(Condition::new(has_cors, cors::allowing(&origins, with_cookies)))
                 .wrap(from_fn(context::surround))
                 .configure(routes)
                 .configure(|config| mcp.iter().cloned().for_each(|mcp| mcp.routes()(config)))
+                .configure(|config| protected_resource.iter().for_each(|resource| resource.routes(config)))
                 .configure(|config| {
                     if has_metrics {
                         metrics_route(config);

@@ -20,6 +20,8 @@ pub struct AuthSettings {
     pub admin_user_ids: Vec<UserId>,
     /// Where in a token's claims `"admin"` makes an admin: a JSON Pointer.
     pub admin_claim: Option<String>,
+    /// The number of verified tokens that are cached. 0 turns the cache off.
+    pub token_cache_size: usize,
 }
 
 /// Who decides who is signed in.
@@ -66,6 +68,7 @@ pub(super) struct Raw {
     #[serde(default)]
     admin_user_ids: Vec<String>,
     admin_claim: Option<String>,
+    token_cache_size: usize,
 }
 
 impl TryFrom<Raw> for AuthSettings {
@@ -105,6 +108,7 @@ impl TryFrom<Raw> for AuthSettings {
             session_cookie: raw.session_cookie,
             admin_user_ids,
             admin_claim: raw.admin_claim,
+            token_cache_size: raw.token_cache_size,
         })
     }
 }

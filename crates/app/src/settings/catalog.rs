@@ -4,6 +4,8 @@ use config::ValueKind;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
+use super::exact::{self, Exact};
+
 /// One setting.
 #[derive(Debug)]
 pub(super) struct Setting {
@@ -26,9 +28,10 @@ pub(super) enum Kind {
         least: u64,
         most: u64,
     },
-    List,
-    /// Web origins, such as `https://app.example.com`.
-    Origins,
+    /// A value that is compared byte for byte.
+    Exact(Exact),
+    /// A list of such values.
+    ExactList(Exact),
     OneOf(&'static [&'static str]),
     LogFilter,
 }
@@ -42,12 +45,13 @@ impl Setting {
     /// What is wrong with a value, if anything.
     pub(super) fn objection(&self, value: &config::Value) -> Option<String> {
         let right = match (&self.kind, &value.kind) {
-            (Kind::List, ValueKind::Array(elements)) => {
-                elements.iter().all(|element| matches!(element.kind, ValueKind::String(_)))
+            (Kind::Exact(rule), ValueKind::String(text)) => return rule.objection(text),
+            (Kind::ExactList(rule), ValueKind::Array(elements)) => {
+                return elements.iter().find_map(|element| match &element.kind {
+                    ValueKind::String(text) => rule.objection(text),
+                    _ => Some(self.expected()),
+                });
             }
-            (Kind::Origins, ValueKind::Array(elements)) => elements
-                .iter()
-                .all(|element| element.clone().into_string().is_ok_and(|text| is_origin(&text))),
             (Kind::Text | Kind::SecretUrl, ValueKind::String(_)) | (Kind::Flag, ValueKind::Boolean(_)) => {
                 true
             }
@@ -65,10 +69,8 @@ impl Setting {
     fn expected(&self) -> String {
         match &self.kind {
             Kind::Text | Kind::SecretUrl => "must be a text".to_owned(),
-            Kind::List => "must be a list".to_owned(),
-            Kind::Origins => {
-                "must be a list of origins as browsers write them, such as https://app.example.com".to_owned()
-            }
+            Kind::Exact(rule) => format!("must be {}", rule.expected),
+            Kind::ExactList(rule) => format!("must be a list, each of its elements {}", rule.expected),
             Kind::Flag => "must be true or false".to_owned(),
             Kind::Number { least, most } => format!("must be a whole number from {least} to {most}"),
             Kind::OneOf(choices) => format!("must be {}", choices.join(" or ")),
@@ -77,14 +79,6 @@ impl Setting {
                 .to_owned(),
         }
     }
-}
-
-/// Scheme, host and, where it is not the scheme's own, port.
-fn is_origin(text: &str) -> bool {
-    let url = text.parse::<url::Url>();
-    url.is_ok_and(|url| {
-        ["http", "https"].contains(&url.scheme()) && url.origin().ascii_serialization() == text
-    })
 }
 
 /// The filter's own parser takes a misspelt level for the name of a target, and then logs nothing.
@@ -137,7 +131,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("server.drain_seconds", from(0, 3_600)).or("5"),
     setting("server.tls_certificate", Kind::Text),
     setting("server.tls_key", Kind::Text),
-    setting("server.cors_origins", Kind::Origins),
+    setting("server.cors_origins", Kind::ExactList(exact::ORIGIN)),
     setting("server.max_in_flight", from(1, 100_000)).or("256"),
     setting("server.response_buffer_kilobytes", from(1, 1_000_000)).or("4096"),
     setting("server.list_cache_kilobytes", from(0, 100_000_000)).or("8192"),
@@ -153,18 +147,22 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("database.read_url", Kind::SecretUrl),
     setting("database.read_max_lag_seconds", from(1, 3_600)).or("5"),
     setting("database.read_own_writes_seconds", from(0, 3_600)).or("10"),
-    setting("auth.issuer", Kind::Text),
+    setting("auth.issuer", Kind::Exact(exact::ISSUER)),
     setting("auth.jwks_url", Kind::Text),
     setting("auth.jwt_key", Kind::Text).also("CLERK_JWT_KEY"),
     setting("auth.publishable_key", Kind::Text).also("CLERK_PUBLISHABLE_KEY"),
-    setting("auth.authorized_parties", Kind::List),
-    setting("auth.audience", Kind::List),
+    setting("auth.authorized_parties", Kind::ExactList(exact::PARTY)),
+    setting("auth.audience", Kind::ExactList(exact::WORD)),
     setting("auth.session_cookie", Kind::Flag).or("false"),
     setting("auth.jwks_lifetime_seconds", from(1, 86_400)).or("300"),
     setting("auth.jwks_cooldown_seconds", from(1, 3_600)).or("10"),
-    setting("auth.admin_user_ids", Kind::List),
+    setting("auth.admin_user_ids", Kind::ExactList(exact::WORD)),
     setting("auth.admin_claim", Kind::Text),
+    setting("auth.token_cache_size", from(0, 10_000_000)).or("20000"),
     setting("mcp.enabled", Kind::Flag).or("false"),
+    setting("mcp.resource", Kind::Exact(exact::RESOURCE)),
+    setting("mcp.oauth_client_ids", Kind::ExactList(exact::WORD)),
+    setting("mcp.required_scopes", Kind::ExactList(exact::WORD)),
     setting("metrics.enabled", Kind::Flag).or("true"),
     setting("metrics.host", Kind::Text),
     setting("metrics.port", from(0, 65_535)),

@@ -4,6 +4,8 @@ mod auth;
 mod catalog;
 mod database;
 mod error;
+mod exact;
+mod mcp;
 mod report;
 mod server;
 mod sources;
@@ -14,6 +16,7 @@ use serde::Deserialize;
 pub use auth::{AuthSettings, ClerkKeys, SignIn};
 pub use database::{DatabaseCopy, DatabaseLocation, DatabaseSettings, ServedDatabase};
 pub use error::SettingsError;
+pub use mcp::McpSettings;
 pub use server::{ServerSettings, TlsFiles};
 pub use sources::Surroundings;
 
@@ -37,14 +40,6 @@ pub struct Settings {
     /// What is logged.
     pub log: LogSettings,
     values: Map<String, Value>,
-}
-
-/// The endpoint for AI assistants.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct McpSettings {
-    /// Whether it is there.
-    pub enabled: bool,
 }
 
 /// What is measured, and who can look.
@@ -111,7 +106,8 @@ impl Settings {
         let server = ServerSettings::try_from(section::<server::Raw>(&values, "server")?)?;
         let database = DatabaseSettings::try_from(section::<database::Raw>(&values, "database")?)?;
         let auth = AuthSettings::try_from(section::<auth::Raw>(&values, "auth")?)?;
-        let mcp = section(&values, "mcp")?;
+        let mcp: McpSettings = section(&values, "mcp")?;
+        mcp.check(&auth)?;
         let metrics: MetricsSettings = section(&values, "metrics")?;
         metrics.check()?;
         let telemetry = section(&values, "telemetry")?;

@@ -142,7 +142,7 @@ fn variables(
 fn value(setting: &Setting, origin: &str, text: &str) -> Value {
     let origin = origin.to_owned();
     let kind = match setting.kind {
-        Kind::List | Kind::Origins => {
+        Kind::ExactList(_) => {
             let elements = text.split(',').map(str::trim).filter(|element| !element.is_empty());
             ValueKind::Array(elements.map(|element| Value::new(Some(&origin), element)).collect())
         }

@@ -7,9 +7,11 @@
 mod support;
 
 mod assistant;
+mod authorization_server;
 mod browser;
 mod conformance;
 mod guide;
+mod oauth;
 mod python;
 mod stage;
 mod tools;

@@ -52,7 +52,18 @@ fn assert_open(answer: &Answer, origin: &str) {
     assert_eq!(answer.headers.get_all("access-control-allow-origin").iter().count(), 1);
     assert_eq!(
         listed(answer, "access-control-expose-headers"),
-        ["etag", "link", "location", "ratelimit", "ratelimit-policy", "retry-after", "x-request-id"],
+        [
+            "etag",
+            "idempotency-replayed",
+            "link",
+            "location",
+            "mcp-session-id",
+            "ratelimit",
+            "ratelimit-policy",
+            "retry-after",
+            "www-authenticate",
+            "x-request-id"
+        ],
         "{answer:?}"
     );
     assert!(!answer.headers.contains_key("access-control-allow-credentials"), "{answer:?}");
@@ -116,7 +127,8 @@ async fn a_preflight_says_what_is_allowed() {
     let service = service();
     for origin in ORIGINS {
         for method in ["GET", "HEAD", "POST", "PATCH", "DELETE"] {
-            let headers = "authorization,content-type,idempotency-key,if-match,if-none-match";
+            let headers = "authorization,content-type,idempotency-key,if-match,if-none-match,x-request-id,\
+                           traceparent,tracestate,baggage,mcp-protocol-version,mcp-session-id,last-event-id";
             let told = Answer::of(preflight(&service, origin, method, headers)).await;
             assert!(told.status.is_success(), "{told:?}");
             assert_eq!(told.body, "");

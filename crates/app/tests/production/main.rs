@@ -17,6 +17,7 @@ mod ledger;
 mod overload;
 mod pooled;
 mod readers;
+mod unknown_keys;
 
 use std::path::PathBuf;
 

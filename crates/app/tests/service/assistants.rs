@@ -238,6 +238,52 @@ async fn what_is_wrong_with_arguments_is_told() {
 }
 
 #[tokio::test]
+async fn every_accept_header_is_served() {
+    let service = service();
+    let assistant = Assistant::of(&service, "user_ada");
+    for accept in [
+        "application/json, text/event-stream",
+        "application/json",
+        "text/event-stream",
+        "application/*",
+        "*/*",
+        "application/json;q=0.5, text/html",
+        "",
+    ] {
+        let request = service.request(Method::POST, "/mcp", &assistant.token);
+        let request = request.header("content-type", "application/json").header("accept", accept);
+        let answer = Answer::of(request.body(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#)).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("content-type")),
+            (200, "application/json"),
+            "{accept}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn arguments_may_be_null_or_missing() {
+    let service = service();
+    let assistant = Assistant::of(&service, "user_abc123");
+    for params in [
+        r#"{"name":"list_icps"}"#,
+        r#"{"name":"list_icps","arguments":null}"#,
+        r#"{"name":"list_icps","arguments":{}}"#,
+        r#"{"_meta":{"progressToken":1},"arguments":null,"name":"list_icps"}"#,
+    ] {
+        let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{params}}}"#);
+        let answer = Answer::of(assistant.message(body)).await.json();
+        let text =
+            answer["result"]["content"][0]["text"].as_str().unwrap_or_else(|| panic!("{params}: {answer}"));
+        assert!(
+            answer["result"]["isError"] != true && text.contains("Enterprise Tech Buyers"),
+            "{params}: {text}"
+        );
+    }
+    assert_eq!(assistant.fail("get_icp", "null").await.0, "BAD_REQUEST");
+}
+
+#[tokio::test]
 async fn what_is_no_message_is_refused_in_the_usual_shape() {
     let service = service();
     let assistant = Assistant::of(&service, "user_ada");

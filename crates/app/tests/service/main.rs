@@ -15,6 +15,7 @@ mod lists;
 mod load;
 mod logs;
 mod metrics;
+mod oauth;
 mod outages;
 mod pages;
 mod settings;

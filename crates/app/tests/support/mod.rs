@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test target uses some of it")]
 
+pub(crate) mod clerk;
 mod conformity;
 
 use std::collections::HashMap;
@@ -11,6 +12,10 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use icp_test_postgres as postgres;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
@@ -67,8 +72,25 @@ impl Setup {
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("icp runs")
     }
 
+    /// Creates the development key, as a service does at its first start.
+    fn create_key(&self) {
+        let path = self.path().join("data/development-key.pem");
+        if path.exists() {
+            return;
+        }
+        let pair = KeyPair::generate(KeySize::Rsa2048).expect("a key");
+        let der: Pkcs8V1Der<'_> = pair.as_der().expect("a key");
+        let pem = format!(
+            "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+            BASE64_STANDARD.encode(der.as_ref())
+        );
+        std::fs::create_dir_all(self.path().join("data")).expect("a folder");
+        std::fs::write(path, pem).expect("it is written");
+    }
+
     /// A token of the development sign-in.
     pub(crate) fn token(&self, arguments: &[&str]) -> String {
+        self.create_key();
         let output = self.icp(&[&["token"], arguments].concat());
         assert!(output.status.success(), "{}", stderr(&output));
         stdout(&output).trim().to_owned()

@@ -13,6 +13,10 @@ use crate::project;
 pub(super) type Tokens = HashMap<String, String>;
 
 pub(super) fn make(programs: &Programs, folder: &Path, users: &[String]) -> Result<Tokens> {
+    if !folder.join("data/development-key.pem").exists() {
+        // The service creates the key at its first start.
+        drop(programs.serve(folder, "sqlite://data/first.sqlite3", "first.log")?);
+    }
     let token = |user: String| {
         let mut command = programs.icp(folder, &[]);
         let token = project::output(command.args(["token", "--ttl", "1d", "--user", &user]))?;

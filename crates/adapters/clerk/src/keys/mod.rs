@@ -1,96 +1,60 @@
-//! Where the keys come from, and which one a token is to be checked with (docs/contract/clerk-tokens.md,
-//! section 3).
+//! The public keys (docs/contract/clerk-tokens.md, section 4).
 
-mod document;
-mod fetch;
-mod handle;
-mod pem;
-mod refresher;
+mod key_set;
 mod rsa;
 #[cfg(test)]
 #[path = "../../tests/authenticator/support/rsa.rs"]
 #[expect(dead_code, reason = "the tests of the whole use the rest")]
 pub(crate) mod rsa_for_tests;
-mod store;
 #[cfg(test)]
 mod tests;
 mod url;
 
 use std::sync::Arc;
 
-use icp_ports::Health;
+use crate::error::StartError;
+use crate::rejection::Rejection;
+pub(crate) use key_set::KeySet;
+pub use key_set::{KeySetSettings, KeySetStatus};
+pub use rsa::PublicKey;
+pub use url::KeySetUrl;
 
-pub use handle::KeySetSettings;
-pub(crate) use handle::{KeySetHandle, StartKeySetError};
-pub use pem::{InvalidPemKey, PemKey};
-pub(crate) use rsa::RsaKey;
-pub use store::KeySetStatus;
-pub use url::{InvalidKeySetUrl, KeySetUrl};
-
-/// Where the keys come from.
+/// The source of the public keys.
 #[derive(Clone, Debug)]
 pub enum KeySource {
-    /// One key that was given, for as long as the process runs.
-    Pem(PemKey),
-    /// The set that the instance publishes, fetched and kept fresh.
+    /// One key, for as long as the process runs.
+    Pem(PublicKey),
+    /// The key set that the instance publishes.
     KeySet(KeySetSettings),
 }
 
-/// The keys in force.
+/// The keys in use.
 pub(crate) enum Keys {
-    Pem(Arc<RsaKey>),
-    Set(KeySetHandle),
-}
-
-/// Why there is no key for a token.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum NoKey {
-    /// A set is there, and does not hold it.
-    Unknown,
-    /// No set is there to say.
-    Unavailable,
+    Pem(Arc<PublicKey>),
+    Set(Arc<KeySet>),
 }
 
 impl Keys {
-    pub(crate) fn start(source: KeySource) -> Result<Self, StartKeySetError> {
+    pub(crate) fn start(source: KeySource) -> Result<Self, StartError> {
         match source {
-            KeySource::Pem(key) => Ok(Self::Pem(Arc::new(key.into_key()))),
-            KeySource::KeySet(settings) => KeySetHandle::start(settings).map(Self::Set),
+            KeySource::Pem(key) => Ok(Self::Pem(Arc::new(key))),
+            KeySource::KeySet(settings) => KeySet::start(settings).map(Self::Set),
         }
     }
 
-    /// Whether a token has to name its key: one that was given needs no name.
-    pub(crate) fn have_names(&self) -> bool {
-        matches!(self, Self::Set(_))
+    /// Returns the key set. A PEM key has no name, and never changes.
+    pub(crate) fn set(&self) -> Option<&Arc<KeySet>> {
+        match self {
+            Self::Pem(_) => None,
+            Self::Set(set) => Some(set),
+        }
     }
 
-    /// The key of that name. Waits, but only where the name is unknown.
-    pub(crate) async fn find(&self, kid: &str) -> Result<Arc<RsaKey>, NoKey> {
+    /// Returns the key with that name. If it is unknown, this may wait for a fetch.
+    pub(crate) async fn find(&self, kid: &str) -> Result<Arc<PublicKey>, Rejection> {
         match self {
             Self::Pem(key) => Ok(Arc::clone(key)),
             Self::Set(set) => set.find(kid).await,
-        }
-    }
-
-    /// Whether that very key is still in force.
-    pub(crate) fn hold(&self, key: &Arc<RsaKey>) -> bool {
-        match self {
-            Self::Pem(_) => true,
-            Self::Set(set) => set.holds(key),
-        }
-    }
-
-    pub(crate) fn health(&self) -> Health {
-        match self {
-            Self::Pem(_) => Health::Ok,
-            Self::Set(set) => set.health(),
-        }
-    }
-
-    pub(crate) fn status(&self) -> Option<KeySetStatus> {
-        match self {
-            Self::Pem(_) => None,
-            Self::Set(set) => Some(set.status()),
         }
     }
 }

@@ -1,72 +1,78 @@
-use std::fmt;
+use std::str::FromStr;
 
 use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
-use aws_lc_rs::rsa::PublicKey;
-use aws_lc_rs::signature::{
-    ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaParameters, RsaPublicKeyComponents,
-};
+use aws_lc_rs::rsa::PublicKey as RsaPublicKey;
+use aws_lc_rs::signature::{RsaParameters, RsaPublicKeyComponents};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use jsonwebtoken::DecodingKey;
+use jsonwebtoken::jwk::RSAKeyParameters;
 
-/// RFC 7518, section 3.3, asks for at least 2048 bits; the cryptographic library takes no more than 8192.
-const BITS: std::ops::RangeInclusive<u32> = 2048..=8192;
+use crate::error::InvalidSetting;
 
-/// A public key whose numbers have been checked, for RSASSA-PKCS1-v1_5 with SHA-256.
+const NOT_PEM: InvalidSetting =
+    InvalidSetting("not one PEM block that begins with -----BEGIN PUBLIC KEY-----");
+const PRIVATE: InvalidSetting = InvalidSetting("a private key: give the public one, and replace this one");
+const OTHER_LABEL: InvalidSetting = InvalidSetting("a PEM block that is not a PUBLIC KEY or RSA PUBLIC KEY");
+const NOT_RSA: InvalidSetting = InvalidSetting("not an RSA public key");
+const SIZE: InvalidSetting = InvalidSetting("an RSA key must have from 2048 to 8192 bits");
+
+/// An RSA public key that verifies tokens.
 ///
-/// It is parsed once, since that would add a fifth to what each signature takes. The bytes it was parsed from
-/// are PKCS#1, which is the canonical form to compare keys by.
-#[derive(Clone)]
-pub(crate) struct RsaKey(ParsedPublicKey);
+/// It is read from PEM: PKCS#8 (`BEGIN PUBLIC KEY`) or PKCS#1 (`BEGIN RSA PUBLIC KEY`). The two characters `\n` count
+/// as a line break, since many platforms keep a variable on one line.
+#[derive(Clone, Debug)]
+pub struct PublicKey(pub(crate) DecodingKey);
 
-/// Why something is not a usable key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum UnusableKey {
-    NotRsa,
-    Size(u32),
-}
-
-impl RsaKey {
-    /// From PKCS#1 or SPKI.
-    pub(crate) fn from_der(der: &[u8]) -> Result<Self, UnusableKey> {
-        let key = PublicKey::from_der(der).map_err(|_| UnusableKey::NotRsa)?;
+impl PublicKey {
+    /// Reads PKCS#1 or SPKI. `DecodingKey` would read private keys and certificates as well.
+    fn from_der(der: &[u8]) -> Result<Self, InvalidSetting> {
+        let key = RsaPublicKey::from_der(der).map_err(|_| NOT_RSA)?;
         let pkcs1 = key.as_ref();
-        let bits = RsaParameters::public_modulus_len(pkcs1).map_err(|_| UnusableKey::NotRsa)?;
-        if !BITS.contains(&bits) {
-            return Err(UnusableKey::Size(bits));
-        }
-        // The algorithm is ours to say, never the token's (RFC 8725, section 3.1).
-        let parsed = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, pkcs1);
-        parsed.map(Self).map_err(|_| UnusableKey::NotRsa)
+        let bits = RsaParameters::public_modulus_len(pkcs1).map_err(|_| NOT_RSA)?;
+        // RFC 7518, section 3.3, demands 2048 bits. The cryptographic library verifies with at most 8192.
+        if (2048..=8192).contains(&bits) { Ok(Self(DecodingKey::from_rsa_der(pkcs1))) } else { Err(SIZE) }
     }
 
-    /// From modulus and exponent, big-endian.
-    pub(crate) fn from_components(n: &[u8], e: &[u8]) -> Result<Self, UnusableKey> {
-        // RFC 7518, section 2, knows no leading zeros; issuers that write a sign byte are known all the same.
-        let components = RsaPublicKeyComponents { n: without_zeros(n), e: without_zeros(e) };
-        let der: PublicKeyX509Der<'_> = components.as_der().map_err(|_| UnusableKey::NotRsa)?;
-        Self::from_der(der.as_ref())
-    }
-
-    /// Whether `signature` is this key's over `signed`.
-    pub(crate) fn verifies(&self, signed: &str, signature: &[u8]) -> bool {
-        self.0.verify_sig(signed.as_bytes(), signature).is_ok()
+    /// Reads the modulus and exponent of a key set's entry.
+    pub(super) fn from_parameters(RSAKeyParameters { n, e, .. }: &RSAKeyParameters) -> Option<Self> {
+        let number = |text: &str| {
+            let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+            // Some issuers write a leading zero, which RFC 7518, section 2, does not allow.
+            Some(bytes.into_iter().skip_while(|byte| *byte == 0).collect::<Vec<_>>())
+        };
+        let der: PublicKeyX509Der<'_> =
+            RsaPublicKeyComponents { n: number(n)?, e: number(e)? }.as_der().ok()?;
+        Self::from_der(der.as_ref()).ok()
     }
 }
 
-/// The same key, whatever name it goes by.
-impl PartialEq for RsaKey {
+/// Compares PKCS#1, which is a canonical form.
+impl PartialEq for PublicKey {
     fn eq(&self, other: &Self) -> bool {
-        self.0.as_ref() == other.0.as_ref()
+        self.0.try_get_as_bytes().ok() == other.0.try_get_as_bytes().ok()
     }
 }
 
-impl Eq for RsaKey {}
+impl FromStr for PublicKey {
+    type Err = InvalidSetting;
 
-impl fmt::Debug for RsaKey {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("RsaKey").finish_non_exhaustive()
+    fn from_str(text: &str) -> Result<Self, InvalidSetting> {
+        let text = text.replace("\\r", "\r").replace("\\n", "\n");
+        let (label, body) = block(text.trim()).ok_or(NOT_PEM)?;
+        match label {
+            "PUBLIC KEY" | "RSA PUBLIC KEY" => {}
+            _ if label.ends_with("PRIVATE KEY") => return Err(PRIVATE),
+            _ => return Err(OTHER_LABEL),
+        }
+        let body: String = body.split_ascii_whitespace().collect();
+        Self::from_der(&STANDARD.decode(body).map_err(|_| NOT_PEM)?)
     }
 }
 
-fn without_zeros(number: &[u8]) -> &[u8] {
-    let zeros = number.iter().take_while(|byte| **byte == 0).count();
-    number.get(zeros..).unwrap_or_default()
+/// Returns the label and the body of the only block in the text (RFC 7468, section 3).
+fn block(text: &str) -> Option<(&str, &str)> {
+    let (label, rest) = text.strip_prefix("-----BEGIN ")?.split_once("-----")?;
+    let (body, end) = rest.split_once("-----END ")?;
+    (end.strip_suffix("-----")? == label).then_some((label, body))
 }

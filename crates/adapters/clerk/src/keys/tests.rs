@@ -1,78 +1,90 @@
-//! What depends on time, with a clock that only moves when all else has come to rest.
+//! What depends on time, with a clock that only moves when nothing else does; and which entries of a set are used.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use icp_ports::Health;
 use tokio::runtime::Handle;
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::{Instant, advance, sleep};
 
-use super::NoKey;
-use super::fetch::{Fetch, FetchError};
-use super::handle::KeySetHandle;
+use super::key_set::{Fetch, KeySet, KeySetSettings, MAX_WAITING, usable_keys};
 use super::rsa_for_tests::{KEY, OTHER, key_set};
+use crate::rejection::Rejection;
 
 const LIFETIME: Duration = Duration::from_mins(5);
 const COOLDOWN: Duration = Duration::from_secs(10);
-/// As fine as tokio's timers are.
-const INSTANT: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_hours(1);
+const INSTANT: Duration = Duration::from_millis(1);
 
-/// An endpoint that answers as it is told.
+type Found = Result<(), &'static str>;
+const UNKNOWN: Found = Err("unknown_key");
+const UNAVAILABLE: Found = Err("unavailable");
+
+/// An endpoint that answers as a test says.
 #[derive(Clone)]
 struct Endpoint(Arc<Mutex<State>>);
 
 struct State {
-    document: Result<String, u16>,
+    /// An empty one is an outage.
+    document: String,
     delay: Duration,
     fetches: Vec<Instant>,
 }
 
 impl Endpoint {
-    fn new(document: Result<String, u16>) -> Self {
+    fn new(document: String) -> Self {
         Self(Arc::new(Mutex::new(State { document, delay: Duration::ZERO, fetches: Vec::new() })))
     }
 
-    fn good() -> Self {
-        Self::new(Ok(one_key()))
+    /// An endpoint that has answered once, a cooldown ago, and from now on takes some time.
+    async fn that_has_answered(delay: Duration) -> (Self, Arc<KeySet>) {
+        let endpoint = Self::new(one_key());
+        let set = endpoint.start(LIFETIME, COOLDOWN);
+        assert_eq!(found(&set, "key_1").await, Ok(()));
+        advance(COOLDOWN).await;
+        endpoint.state().delay = delay;
+        (endpoint, set)
     }
 
-    fn answer(&self, document: Result<String, u16>) {
-        self.0.lock().unwrap().document = document;
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
     }
 
-    fn delay(&self, delay: Duration) {
-        self.0.lock().unwrap().delay = delay;
+    fn answer(&self, document: String) {
+        self.state().document = document;
     }
 
     fn fetches(&self) -> usize {
-        self.0.lock().unwrap().fetches.len()
+        self.state().fetches.len()
     }
 
     /// The pauses between one fetch and the next.
     fn pauses(&self) -> Vec<Duration> {
-        self.0.lock().unwrap().fetches.windows(2).map(|pair| pair[1] - pair[0]).collect()
+        self.state().fetches.windows(2).map(|pair| pair[1] - pair[0]).collect()
     }
 
-    fn start(&self) -> Arc<KeySetHandle> {
-        self.start_with(LIFETIME, COOLDOWN)
-    }
-
-    fn start_with(&self, lifetime: Duration, cooldown: Duration) -> Arc<KeySetHandle> {
-        Arc::new(KeySetHandle::start_with(self.clone(), &Handle::current(), lifetime, cooldown))
+    fn start(&self, lifetime: Duration, cooldown: Duration) -> Arc<KeySet> {
+        let url = "https://clerk.example.com/.well-known/jwks.json".parse().unwrap();
+        let settings = KeySetSettings { url, lifetime, cooldown };
+        KeySet::start_with(settings, Box::new(self.clone()), Handle::current())
     }
 }
 
+#[async_trait]
 impl Fetch for Endpoint {
-    async fn fetch(&mut self) -> Result<Vec<u8>, FetchError> {
+    async fn fetch(&self) -> Result<Vec<u8>, String> {
         let (document, delay) = {
-            let mut state = self.0.lock().unwrap();
+            let mut state = self.state();
             state.fetches.push(Instant::now());
             (state.document.clone(), state.delay)
         };
         sleep(delay).await;
-        document.map(String::into_bytes).map_err(FetchError::Status)
+        Ok(document.into_bytes())
     }
 }
 
@@ -84,227 +96,225 @@ fn two_keys() -> String {
     key_set(&[&KEY.jwk("key_1"), &OTHER.jwk("key_2")])
 }
 
-async fn found(set: &KeySetHandle, kid: &str) -> Result<(), NoKey> {
-    set.find(kid).await.map(drop)
+async fn found(set: &Arc<KeySet>, kid: &str) -> Found {
+    set.find(kid).await.map(drop).map_err(|rejection| match rejection {
+        Rejection::Refused(reason, _) => reason,
+        _ => "unavailable",
+    })
 }
 
-/// So many tokens with one key at once.
-fn storm(set: &Arc<KeySetHandle>, count: usize, kid: &'static str) -> JoinSet<Result<(), NoKey>> {
-    let one = |set: Arc<KeySetHandle>| async move { found(&set, kid).await };
-    (0..count).map(|_| one(Arc::clone(set))).collect()
+/// Starts this number of requests for a key, and lets them run until they wait.
+async fn storm(set: &Arc<KeySet>, count: usize, kid: &'static str) -> JoinSet<Found> {
+    let one = |set: Arc<KeySet>| async move { found(&set, kid).await };
+    let requests = (0..count).map(|_| one(Arc::clone(set))).collect();
+    for _ in 0..3 {
+        yield_now().await;
+    }
+    requests
 }
 
-async fn all(tokens: JoinSet<Result<(), NoKey>>, expected: Result<(), NoKey>) {
-    assert!(tokens.join_all().await.iter().all(|verdict| *verdict == expected));
+async fn all(requests: JoinSet<Found>, expected: Found) {
+    assert!(requests.join_all().await.iter().all(|answer| *answer == expected));
+}
+
+/// Checks that a few requests waited, and that all others got the other answer.
+async fn few(requests: JoinSet<Found>, expected: Found, others: Found) {
+    let (count, answers) = (requests.len(), requests.join_all().await);
+    let number_of = |expected: Found| answers.iter().filter(|answer| **answer == expected).count();
+    assert_eq!((number_of(expected), number_of(others)), (MAX_WAITING, count - MAX_WAITING));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_under_load_is_one_fetch() {
-    let endpoint = Endpoint::good();
-    endpoint.delay(Duration::from_secs(2));
-    let set = endpoint.start();
-    let (known, unknown) = (storm(&set, 1_000, "key_1"), storm(&set, 1_000, "key_x"));
-    all(known, Ok(())).await;
-    all(unknown, Err(NoKey::Unknown)).await;
+async fn start_under_load_is_one_fetch() {
+    let endpoint = Endpoint::new(one_key());
+    endpoint.state().delay = 2 * SECOND;
+    let set = endpoint.start(LIFETIME, COOLDOWN);
+    let known = storm(&set, 1_000, "key_1").await;
+    let (unknown, start) = (storm(&set, 1_000, "key_x").await, Instant::now());
+    all(unknown, UNAVAILABLE).await;
+    assert_eq!(start.elapsed(), Duration::ZERO, "others wait already");
+    few(known, Ok(()), UNAVAILABLE).await;
+    all(storm(&set, 1_000, "key_1").await, Ok(())).await;
+    all(storm(&set, 1_000, "key_x").await, UNKNOWN).await;
     assert_eq!(endpoint.fetches(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_storm_of_unknown_keys_is_one_fetch() {
-    let endpoint = Endpoint::good();
-    let set = endpoint.start();
-    assert_eq!(found(&set, "key_1").await, Ok(()));
-    advance(COOLDOWN).await;
-    endpoint.delay(Duration::from_secs(1));
-    all(storm(&set, 1_000, "key_x"), Err(NoKey::Unknown)).await;
-    all(storm(&set, 1_000, "key_y"), Err(NoKey::Unknown)).await;
+async fn few_requests_wait_and_others_are_refused_at_once() {
+    let (endpoint, set) = Endpoint::that_has_answered(SECOND).await;
+    endpoint.answer(two_keys());
+    let (new, start) = (storm(&set, 1_000, "key_2").await, Instant::now());
+    all(storm(&set, 1_000, "key_2").await, UNKNOWN).await;
+    all(storm(&set, 1_000, "key_1").await, Ok(())).await;
+    assert_eq!(start.elapsed(), Duration::ZERO, "a known key does not wait");
+    few(new, Ok(()), UNKNOWN).await;
     assert_eq!(endpoint.fetches(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_storm_is_one_fetch_though_that_takes_longer_than_the_cooldown() {
-    let endpoint = Endpoint::good();
-    endpoint.delay(Duration::from_secs(2));
-    let set = endpoint.start_with(LIFETIME, Duration::ZERO);
-    all(storm(&set, 1_000, "key_x"), Err(NoKey::Unknown)).await;
+async fn fetch_longer_than_cooldown_is_one_fetch() {
+    let endpoint = Endpoint::new(one_key());
+    endpoint.state().delay = 2 * SECOND;
+    let set = endpoint.start(LIFETIME, Duration::ZERO);
+    few(storm(&set, 1_000, "key_x").await, UNKNOWN, UNAVAILABLE).await;
     assert_eq!(endpoint.fetches(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unknown_key_fetches_once_in_the_cooldown() {
-    let endpoint = Endpoint::good();
-    let set = endpoint.start();
-    assert_eq!(found(&set, "key_1").await, Ok(()));
-    advance(COOLDOWN.saturating_sub(INSTANT)).await;
-    endpoint.answer(Ok(two_keys()));
-    assert_eq!(found(&set, "key_2").await, Err(NoKey::Unknown));
-    assert_eq!(endpoint.fetches(), 1);
-    advance(INSTANT).await;
+async fn clients_that_hang_up_neither_end_fetch_nor_queue_more() {
+    let (endpoint, set) = Endpoint::that_has_answered(SECOND).await;
+    endpoint.answer(two_keys());
+    drop(storm(&set, MAX_WAITING, "key_2").await);
+    all(storm(&set, 100, "key_2").await, UNKNOWN).await;
+    sleep(2 * SECOND).await;
     assert_eq!(found(&set, "key_2").await, Ok(()));
-    assert_eq!(found(&set, "key_3").await, Err(NoKey::Unknown));
     assert_eq!(endpoint.fetches(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn failures_count_for_the_cooldown() {
-    let endpoint = Endpoint::good();
-    let set = endpoint.start();
-    assert_eq!(found(&set, "key_1").await, Ok(()));
-    endpoint.answer(Err(500));
+async fn unknown_key_fetches_once_in_cooldown() {
+    let (endpoint, set) = Endpoint::that_has_answered(Duration::ZERO).await;
+    assert_eq!(found(&set, "key_2").await, UNKNOWN);
+    endpoint.answer(two_keys());
+    advance(COOLDOWN.saturating_sub(INSTANT)).await;
+    assert_eq!((found(&set, "key_2").await, endpoint.fetches()), (UNKNOWN, 2));
+    advance(INSTANT).await;
+    assert_eq!((found(&set, "key_2").await, endpoint.fetches()), (Ok(()), 3));
+    assert_eq!((found(&set, "key_3").await, endpoint.fetches()), (UNKNOWN, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_count_for_cooldown_and_remove_nothing() {
+    let (endpoint, set) = Endpoint::that_has_answered(Duration::ZERO).await;
+    endpoint.answer(String::new());
     for _ in 0..50 {
-        advance(Duration::from_secs(1)).await;
-        assert_eq!(found(&set, "key_x").await, Err(NoKey::Unknown));
-        assert_eq!(found(&set, "key_1").await, Ok(()), "a failure wipes nothing");
+        assert_eq!(found(&set, "key_x").await, UNKNOWN);
+        assert_eq!(found(&set, "key_1").await, Ok(()));
+        advance(SECOND).await;
     }
     assert_eq!(endpoint.fetches(), 6);
     assert!(endpoint.pauses().iter().all(|pause| *pause >= COOLDOWN));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fetch_in_progress_holds_up_no_known_key() {
-    let endpoint = Endpoint::good();
-    let set = endpoint.start();
-    assert_eq!(found(&set, "key_1").await, Ok(()));
-    advance(COOLDOWN).await;
-    endpoint.delay(HOUR);
-    let unknown = storm(&set, 1, "key_x");
-    yield_now().await;
-    yield_now().await;
-    assert_eq!(endpoint.fetches(), 2, "it is in progress");
-    let begun = Instant::now();
-    all(storm(&set, 100, "key_1"), Ok(())).await;
-    assert_eq!(begun.elapsed(), Duration::ZERO);
-    all(unknown, Err(NoKey::Unknown)).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_fetch_ends_after_three_seconds() {
-    let endpoint = Endpoint::good();
-    endpoint.delay(HOUR);
-    let set = endpoint.start();
-    let begun = Instant::now();
-    assert_eq!(found(&set, "key_1").await, Err(NoKey::Unavailable));
-    assert_eq!(begun.elapsed().as_secs(), 3);
-    assert_eq!(set.health(), Health::Unavailable);
-}
-
-#[tokio::test(start_paused = true)]
-async fn whoever_waits_is_answered_though_the_fetcher_has_died() {
-    let set = Endpoint::good().start();
-    assert_eq!(found(&set, "key_1").await, Ok(()));
-    set.stop();
-    yield_now().await;
-    assert_eq!(found(&set, "key_1").await, Ok(()));
-    assert_eq!(found(&set, "key_x").await, Err(NoKey::Unknown));
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_set_is_refreshed_before_it_ends() {
-    let endpoint = Endpoint::good();
-    let set = endpoint.start();
-    assert_eq!(found(&set, "key_1").await, Ok(()));
+async fn set_is_refreshed_before_it_is_stale() {
+    let endpoint = Endpoint::new(two_keys());
+    let set = endpoint.start(LIFETIME, COOLDOWN);
+    let (key, removed) = (set.find("key_1").await.unwrap(), set.find("key_2").await.unwrap());
+    endpoint.answer(one_key());
+    sleep(LIFETIME).await;
+    assert!(!set.contains("key_2", &removed) && set.contains("key_1", &key));
+    assert_eq!(found(&set, "key_2").await, UNKNOWN);
     for second in 0..3_600 {
         assert_eq!(set.health(), Health::Ok, "after {second} s");
-        sleep(Duration::from_secs(1)).await;
+        sleep(SECOND).await;
     }
-    assert!((12..=16).contains(&endpoint.fetches()), "{}", endpoint.fetches());
+    assert!((12..=18).contains(&endpoint.fetches()), "{}", endpoint.fetches());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_removed_key_is_gone_within_the_lifetime() {
-    let endpoint = Endpoint::new(Ok(two_keys()));
-    let set = endpoint.start();
+async fn last_good_set_is_used_for_24_hours() {
+    let endpoint = Endpoint::new(one_key());
+    let set = endpoint.start(LIFETIME, COOLDOWN);
     let key = set.find("key_1").await.unwrap();
-    let removed = set.find("key_2").await.unwrap();
-    endpoint.answer(Ok(one_key()));
-    sleep(LIFETIME).await;
-    assert!(!set.holds(&removed));
-    assert!(set.holds(&key), "the one that stays is the same object");
-    assert_eq!(found(&set, "key_2").await, Err(NoKey::Unknown));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_name_that_goes_to_another_key_is_another_key() {
-    let endpoint = Endpoint::good();
-    let set = endpoint.start();
-    let old = set.find("key_1").await.unwrap();
-    endpoint.answer(Ok(key_set(&[&OTHER.jwk("key_1"), &KEY.jwk("key_2")])));
-    sleep(LIFETIME).await;
-    assert!(!set.holds(&old));
-    assert!(set.holds(&set.find("key_1").await.unwrap()));
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_last_good_set_serves_for_24_hours_and_no_longer() {
-    let endpoint = Endpoint::good();
-    let set = endpoint.start();
-    let key = set.find("key_1").await.unwrap();
-    endpoint.answer(Ok("{}".to_owned()));
+    endpoint.answer(String::new());
     sleep(LIFETIME).await;
     assert_eq!(set.health(), Health::Ok);
     sleep(INSTANT).await;
     assert_eq!(set.health(), Health::Stale);
     sleep((24 * HOUR).saturating_sub(LIFETIME + 2 * INSTANT)).await;
-    assert_eq!(set.health(), Health::Stale);
-    assert_eq!(found(&set, "key_1").await, Ok(()));
-    assert_eq!(found(&set, "key_x").await, Err(NoKey::Unknown));
-    assert!(set.holds(&key));
+    assert_eq!((set.health(), found(&set, "key_1").await), (Health::Stale, Ok(())));
+    assert_eq!(found(&set, "key_x").await, UNKNOWN);
     sleep(2 * INSTANT).await;
-    assert_eq!(set.health(), Health::Unavailable);
-    assert_eq!(found(&set, "key_1").await, Err(NoKey::Unavailable));
-    assert_eq!(found(&set, "key_x").await, Err(NoKey::Unavailable));
-    assert!(!set.holds(&key), "what it verified is forgotten with it");
+    assert_eq!((set.health(), found(&set, "key_1").await), (Health::Unavailable, UNAVAILABLE));
+    assert!(!set.contains("key_1", &key), "its tokens leave the cache");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_is_tried_each_cooldown_and_heals() {
-    let endpoint = Endpoint::new(Err(503));
-    let set = endpoint.start();
-    sleep(5 * COOLDOWN + INSTANT).await;
-    assert_eq!(set.health(), Health::Unavailable);
-    assert_eq!(endpoint.pauses().len(), 5);
-    endpoint.answer(Ok(one_key()));
+async fn first_fetch_is_retried_with_backoff() {
+    let endpoint = Endpoint::new(String::new());
+    let set = endpoint.start(LIFETIME, COOLDOWN);
+    sleep(Duration::from_mins(1)).await;
+    let pauses: Vec<_> = endpoint.pauses().iter().map(Duration::as_millis).collect();
+    assert_eq!(pauses, [250, 500, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000, 10_000, 10_000]);
+    all(storm(&set, 100, "key_1").await, UNAVAILABLE).await;
+    assert_eq!(endpoint.fetches(), 11);
+    sleep(2 * HOUR).await;
+    endpoint.answer(one_key());
     sleep(COOLDOWN).await;
-    assert_eq!(set.health(), Health::Ok);
-    assert_eq!(found(&set, "key_1").await, Ok(()));
-    assert!(endpoint.pauses().iter().all(|pause| *pause >= COOLDOWN));
+    assert_eq!((set.health(), found(&set, "key_1").await), (Health::Ok, Ok(())));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_background_fetch_counts_for_the_cooldown() {
-    let endpoint = Endpoint::good();
-    let set = endpoint.start();
-    sleep(LIFETIME).await;
-    let before = endpoint.fetches();
-    assert_eq!(before, 2);
-    // The last one was at four fifths of the lifetime, a minute ago; then the next comes by itself.
-    sleep(LIFETIME / 5 * 3 + Duration::from_secs(1)).await;
-    assert_eq!(endpoint.fetches(), 3);
-    assert_eq!(found(&set, "key_x").await, Err(NoKey::Unknown));
-    assert_eq!(endpoint.fetches(), 3);
-}
-
-#[tokio::test(start_paused = true)]
-async fn settings_of_zero_or_beyond_measure_do_no_harm() {
-    let hasty = Endpoint::good();
-    let set = hasty.start_with(Duration::ZERO, Duration::ZERO);
-    sleep(Duration::from_secs(1)).await;
+async fn extreme_settings_do_no_harm() {
+    let hasty = Endpoint::new(one_key());
+    let set = hasty.start(Duration::ZERO, Duration::ZERO);
+    sleep(SECOND).await;
     assert!(hasty.fetches() <= 11, "{}", hasty.fetches());
     drop(set);
-    let patient = Endpoint::good();
-    let set = patient.start_with(Duration::MAX, Duration::MAX);
+    assert_eq!(Arc::strong_count(&hasty.0), 1);
+    let patient = Endpoint::new(one_key());
+    let set = patient.start(Duration::MAX, Duration::MAX);
     sleep(25 * HOUR).await;
     assert_eq!(set.health(), Health::Ok);
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_task_ends_with_its_handle() {
-    let endpoint = Endpoint::good();
-    endpoint.delay(HOUR);
-    let set = endpoint.start();
-    yield_now().await;
-    assert_eq!(Arc::strong_count(&endpoint.0), 2, "it is in the middle of a fetch");
-    drop(set);
-    yield_now().await;
-    assert_eq!(Arc::strong_count(&endpoint.0), 1);
+/// The names of the keys that are used.
+fn used(document: &str) -> Vec<String> {
+    usable_keys(document.as_bytes()).into_keys().collect()
+}
+
+/// The same for a good key and one that has `to` in place of `from`.
+fn used_with(from: &str, to: &str) -> Vec<String> {
+    let odd = OTHER.jwk("odd");
+    assert!(odd.contains(from), "{from}");
+    used(&key_set(&[&odd.replace(from, to), &KEY.jwk("good")]))
+}
+
+#[test]
+fn every_usable_key_is_used() {
+    assert_eq!(used(&key_set(&[&KEY.jwk("a"), &OTHER.jwk("b")])), ["a", "b"]);
+    let (n, _) = OTHER.components();
+    let with_zero = URL_SAFE_NO_PAD.encode([&[0], &URL_SAFE_NO_PAD.decode(&n).unwrap()[..]].concat());
+    let x5c = r#""x5c":["x"],"x":{},"kty""#;
+    for (from, to) in
+        [(r#","alg":"RS256""#, ""), (r#""use":"sig","#, ""), (r#""kty""#, x5c), (&n, &with_zero)]
+    {
+        assert_eq!(used_with(from, to), ["good", "odd"], "{from} -> {to}");
+    }
+    let first = usable_keys(key_set(&[r#"{"kid":"a"}"#, &KEY.jwk("a"), &OTHER.jwk("a")]).as_bytes());
+    assert_eq!(first, usable_keys(key_set(&[&KEY.jwk("a")]).as_bytes()), "of one name, the first");
+}
+
+#[test]
+fn other_entries_are_skipped() {
+    let n = OTHER.components().0;
+    let (padded, odd, long) = (format!("{n}=="), format!("{n}!"), n.repeat(5));
+    for (from, to) in [
+        (r#""RSA""#, [r#""rsa""#, r#""EC""#, "null"].as_slice()),
+        (r#""kty":"RSA","#, &[""]),
+        (r#""RS256""#, &[r#""RS512""#, "1"]),
+        (r#""sig""#, &[r#""enc""#, "1"]),
+        (r#","kid":"odd""#, &[""]),
+        (r#""odd""#, &["null", "1"]),
+        (r#""AQAB""#, &[r#""""#, "65537", r#""AQAA""#, r#""AQ""#, r#""AQAB==""#]),
+        (r#","e":"AQAB""#, &[""]),
+        // The third has 1032 bits.
+        (&n, &["", "AQAB", &n[..172], &padded, &odd, &long]),
+    ] {
+        for to in to {
+            assert_eq!(used_with(from, to), ["good"], "{from} -> {to}");
+        }
+    }
+    let deep = format!(r#"{{"x":{}{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
+    let other = format!("[{}]", OTHER.jwk("b"));
+    let entries = ["null", "[]", "1", r#""x""#, "{}", &deep, &KEY.jwk("good"), &other];
+    assert_eq!(used(&key_set(&entries)), ["good"]);
+    let good = KEY.jwk("a");
+    for document in
+        ["", "x", "[]", r#"{"keys":null}"#, &good, &format!("[{good}]"), &format!(r#"{{"keys":{good}}}"#)]
+    {
+        assert!(used(document).is_empty(), "{document}");
+    }
+    assert!(usable_keys(b"\xff").is_empty());
 }

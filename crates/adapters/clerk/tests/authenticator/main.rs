@@ -1,14 +1,16 @@
-//! When a request signs somebody in (docs/contract/clerk-tokens.md), seen from outside.
+//! The rules of docs/contract/clerk-tokens.md, from outside.
 
 #![cfg(test)]
 
+mod access_token;
 mod algorithms;
 mod authorization;
 mod claims;
 mod cookie;
 mod key_set;
-mod memory;
+
 mod pem;
 mod properties;
 mod structure;
 mod support;
+mod token_cache;

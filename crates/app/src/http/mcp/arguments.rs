@@ -29,14 +29,15 @@ struct Message<'a> {
 
 #[derive(Deserialize)]
 struct Parameters<'a> {
-    #[serde(borrow)]
-    arguments: &'a RawValue,
+    /// Clients send `null`, or nothing, for none.
+    #[serde(borrow, default)]
+    arguments: Option<&'a RawValue>,
 }
 
-/// The arguments in a message that calls a tool, to the letter.
+/// Returns the arguments in a message that calls a tool, exactly as they were sent.
 pub(super) fn of_message(message: &str) -> Option<Arc<RawValue>> {
     let message: Message<'_> = serde_json::from_str(message).ok()?;
-    Some(message.params.arguments.to_owned().into())
+    Some(message.params.arguments?.to_owned().into())
 }
 
 /// An ICP, by its id.

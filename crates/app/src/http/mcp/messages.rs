@@ -11,14 +11,18 @@ use actix_web::web::Bytes;
 
 type Answer = http::Response<BoxBody<Bytes, std::convert::Infallible>>;
 
-/// The request as the protocol's side takes it, with what only this side knows.
+/// What the protocol's side wants a client to accept. It only ever sends JSON, so a client that accepts less is served.
+const ACCEPTED: &str = "application/json, text/event-stream";
+
+/// Returns the request as the protocol's side takes it, with what only this side knows.
 pub(super) fn to_protocol(
     request: &HttpRequest,
     message: &str,
     call: Call,
 ) -> Result<http::Request<Full<Bytes>>, ApiError> {
     let mut copy = http::Request::post(request.path());
-    for (name, value) in request.headers() {
+    copy = copy.header(http::header::ACCEPT, ACCEPTED);
+    for (name, value) in request.headers().iter().filter(|(name, _)| name.as_str() != "accept") {
         copy = copy.header(name.as_str(), value.as_bytes());
     }
     let body = Full::new(Bytes::copy_from_slice(message.as_bytes()));

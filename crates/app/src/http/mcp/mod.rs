@@ -20,12 +20,12 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use serde_json::value::RawValue;
 use tokio::time::timeout;
 
-use super::current_user::CurrentUser;
+use super::current_user::{CurrentUser, SignIn};
 use super::json_body::JsonBody;
 use super::load::{Admitted, Load};
 use super::problem::ApiError;
 use super::request_id::RequestId;
-use super::{Api, other_methods};
+use super::{Api, ProtectedResource, other_methods};
 use server::IcpServer;
 
 /// For a message to be answered: longer than any use case takes.
@@ -36,7 +36,10 @@ const MESSAGE_BYTES: usize = limits::BODY_BYTES + 64 * 1024;
 
 /// The protocol's side of the endpoint.
 #[derive(Clone)]
-pub(super) struct Mcp(StreamableHttpService<IcpServer, NeverSessionManager>);
+pub(super) struct Mcp {
+    service: StreamableHttpService<IcpServer, NeverSessionManager>,
+    sign_in: web::Data<SignIn>,
+}
 
 /// What a tool has to know of the request that calls it.
 #[derive(Clone)]
@@ -51,7 +54,7 @@ struct Call {
 
 impl Mcp {
     /// Pages of these origins, and what is no page, may call.
-    pub(super) fn new(api: &Api, origins: &[String]) -> Self {
+    pub(super) fn new(api: &Api, origins: &[String], protected_resource: Option<ProtectedResource>) -> Self {
         let config = StreamableHttpServerConfig::default()
             .with_legacy_session_mode(false)
             .with_json_response(true)
@@ -61,12 +64,15 @@ impl Mcp {
             .with_allowed_origins(origins.iter().map(|origin| messages::with_port(origin)))
             .enforce_origin_validation();
         let server = IcpServer::new(api.icps.clone());
-        Self(StreamableHttpService::new(move || Ok(server.clone()), Arc::default(), config))
+        let service = StreamableHttpService::new(move || Ok(server.clone()), Arc::default(), config);
+        let authenticator = Arc::clone(&api.mcp_authenticator);
+        Self { service, sign_in: web::Data::new(SignIn { authenticator, resource: protected_resource }) }
     }
 
     pub(super) fn routes(self) -> impl FnOnce(&mut web::ServiceConfig) {
         move |config| {
-            let resource = web::resource("/mcp").app_data(web::Data::new(self));
+            let resource =
+                web::resource("/mcp").app_data(self.sign_in.clone()).app_data(web::Data::new(self));
             config.service(
                 resource.route(web::post().to(handle)).default_service(other_methods("POST, OPTIONS")),
             );
@@ -83,7 +89,7 @@ async fn handle(
     let arguments = arguments::of_message(message.text());
     let place = Load::place(&request);
     let call = Call { caller, request_id: RequestId::of(&request), _place: place, arguments };
-    let handling = mcp.0.handle(messages::to_protocol(&request, message.text(), call)?);
+    let handling = mcp.service.handle(messages::to_protocol(&request, message.text(), call)?);
     let answer =
         timeout(LIMIT, handling).await.map_err(|_| ApiError::Internal("a tool does not end".into()))?;
     let status = StatusCode::from_u16(answer.status().as_u16()).unwrap_or_default();

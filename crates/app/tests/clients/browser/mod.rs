@@ -4,3 +4,5 @@ mod chromium;
 mod documentation;
 mod start;
 mod webdriver;
+
+pub(crate) use chromium::with_browser;

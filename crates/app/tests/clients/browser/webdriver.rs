@@ -88,6 +88,17 @@ impl Browser {
         value.unwrap_or_else(|error| panic!("{expression}: {error}"))
     }
 
+    /// What an asynchronous expression of JavaScript gives; an error is given as `error`.
+    pub(crate) async fn evaluate_async(&self, expression: &str) -> Value {
+        let script = format!(
+            "const done = arguments[0]; (async () => eval({}))().then(done, (error) => done({{ error: String(error) }}));",
+            Value::from(expression)
+        );
+        let script = json!({"script": script, "args": []});
+        let value = self.command(Method::POST, "/execute/async", script).await;
+        value.unwrap_or_else(|error| panic!("{expression}: {error}"))
+    }
+
     /// What pages have done wrong since this was last asked: errors of scripts, files that are missing, violations of the
     /// content security policy.
     pub(crate) async fn complaints(&self) -> Vec<String> {

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import uuid
 from typing import Any
 
 import httpx2
@@ -49,8 +50,9 @@ async def use(session: ClientSession) -> None:
     problem = await assistant.fail("validate_icp", icp={**icp, "leadsPerList": 0})
     assert [fault["pointer"] for fault in problem["errors"]] == ["/leadsPerList"], problem
 
-    created = await assistant.call("create_icp", icp=icp, idempotencyKey="once")
-    assert await assistant.call("create_icp", icp=icp, idempotencyKey="once") == created
+    key = str(uuid.uuid4())
+    created = await assistant.call("create_icp", icp=icp, idempotencyKey=key)
+    assert await assistant.call("create_icp", icp=icp, idempotencyKey=key) == created
     of_this = {"id": created["icp"]["id"]}
     assert await assistant.call("get_icp", **of_this) == created
     changed = await assistant.call("update_icp", **of_this, changes={"leadsPerList": 50}, ifMatch=created["version"])
@@ -73,4 +75,5 @@ async def main() -> None:
     print("done")
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// What a path is answered with.
+/// The answer to requests for one path.
 #[derive(Clone, Debug)]
 pub(crate) enum Reply {
     /// These bytes, head and all, and then the end of the connection.
@@ -25,55 +25,49 @@ pub(crate) enum Reply {
 
 impl Reply {
     pub(crate) fn set(document: &str) -> Self {
-        Self::Raw(ok(document))
+        Self::status_with(200, document)
     }
 
     pub(crate) fn late(delay: Duration, document: &str) -> Self {
-        Self::Late(delay, ok(document))
+        Self::Late(delay, answer("200 OK", &format!("Content-Length: {}", document.len()), document))
     }
 
     pub(crate) fn status(status: u16) -> Self {
-        Self::Raw(format!("HTTP/1.1 {status} Oh\r\nContent-Length: 2\r\n\r\n{{}}").into_bytes())
+        Self::status_with(status, "{}")
     }
 
-    /// A status with a good body all the same.
     pub(crate) fn status_with(status: u16, document: &str) -> Self {
-        let length = document.len();
-        Self::Raw(format!("HTTP/1.1 {status} Oh\r\nContent-Length: {length}\r\n\r\n{document}").into_bytes())
+        let length = format!("Content-Length: {}\r\nConnection: close", document.len());
+        Self::Raw(answer(&format!("{status} Oh"), &length, document))
     }
 
     pub(crate) fn redirect(location: &str) -> Self {
-        let head = format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n");
-        Self::Raw(head.into_bytes())
+        Self::Raw(answer("302 Found", &format!("Location: {location}\r\nContent-Length: 0"), ""))
     }
 
     /// A body of another length than announced.
     pub(crate) fn lying(length: usize, document: &str) -> Self {
-        Self::Raw(format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{document}").into_bytes())
+        Self::Raw(answer("200 OK", &format!("Content-Length: {length}"), document))
     }
 
     /// A body without an announced length, ended by the connection.
     pub(crate) fn unannounced(document: &str) -> Self {
-        Self::Raw(format!("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{document}").into_bytes())
+        Self::Raw(answer("200 OK", "Connection: close", document))
     }
 }
 
-fn ok(document: &str) -> Vec<u8> {
-    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{document}", document.len())
-        .into_bytes()
+fn answer(status: &str, headers: &str, body: &str) -> Vec<u8> {
+    format!("HTTP/1.1 {status}\r\n{headers}\r\n\r\n{body}").into_bytes()
 }
 
-#[derive(Debug, Default)]
-struct State {
-    replies: HashMap<String, Reply>,
-    requests: HashMap<String, usize>,
-}
+/// The reply of each path, and how often it was requested.
+type Paths = Arc<Mutex<HashMap<String, (Reply, usize)>>>;
 
 /// The server. It ends when it is dropped.
 #[derive(Debug)]
 pub(crate) struct KeyServer {
-    port: u16,
-    state: Arc<Mutex<State>>,
+    url: String,
+    paths: Paths,
     task: JoinHandle<()>,
 }
 
@@ -82,38 +76,34 @@ const PATH: &str = "/jwks";
 impl KeyServer {
     pub(crate) async fn start(reply: Reply) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let state = Arc::new(Mutex::new(State::default()));
-        let task = tokio::spawn(serve(listener, Arc::clone(&state)));
-        let server = Self { port, state, task };
+        let url = format!("http://{}{PATH}", listener.local_addr().unwrap());
+        let paths = Paths::default();
+        let server = Self { url, task: tokio::spawn(serve(listener, Arc::clone(&paths))), paths };
         server.reply(reply);
         server
     }
 
-    pub(crate) fn port(&self) -> u16 {
-        self.port
-    }
-
     pub(crate) fn url(&self) -> String {
-        format!("http://127.0.0.1:{}{PATH}", self.port)
+        self.url.clone()
     }
 
-    /// What the key set is answered with from now on.
+    /// Sets the reply to requests for the key set.
     pub(crate) fn reply(&self, reply: Reply) {
         self.reply_at(PATH, reply);
     }
 
     pub(crate) fn reply_at(&self, path: &str, reply: Reply) {
-        self.state.lock().unwrap().replies.insert(path.to_owned(), reply);
+        let requests = self.fetches_at(path);
+        self.paths.lock().unwrap().insert(path.to_owned(), (reply, requests));
     }
 
-    /// How often the key set was asked for.
+    /// Returns how often the key set was requested.
     pub(crate) fn fetches(&self) -> usize {
         self.fetches_at(PATH)
     }
 
     pub(crate) fn fetches_at(&self, path: &str) -> usize {
-        self.state.lock().unwrap().requests.get(path).copied().unwrap_or_default()
+        self.paths.lock().unwrap().get(path).map_or(0, |(_, requests)| *requests)
     }
 }
 
@@ -123,47 +113,41 @@ impl Drop for KeyServer {
     }
 }
 
-async fn serve(listener: TcpListener, state: Arc<Mutex<State>>) {
+async fn serve(listener: TcpListener, paths: Paths) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
-        tokio::spawn(answer(stream, Arc::clone(&state)));
+        tokio::spawn(serve_one(stream, Arc::clone(&paths)));
     }
 }
 
-async fn answer(mut stream: TcpStream, state: Arc<Mutex<State>>) {
+/// The other side may hang up at any time, which some tests are about.
+async fn serve_one(mut stream: TcpStream, paths: Paths) -> Option<()> {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
-        match stream.read_u8().await {
-            Ok(byte) => request.push(byte),
-            Err(_) => return,
-        }
+        request.push(stream.read_u8().await.ok()?);
     }
-    let request = String::from_utf8(request).unwrap();
-    let path = request.split(' ').nth(1).unwrap().to_owned();
+    let path = String::from_utf8(request).unwrap().split(' ').nth(1)?.to_owned();
     let reply = {
-        let mut state = state.lock().unwrap();
-        *state.requests.entry(path.clone()).or_default() += 1;
-        state.replies.get(&path).cloned().unwrap_or(Reply::status(404))
+        let mut paths = paths.lock().unwrap();
+        let (reply, requests) = paths.get_mut(&path)?;
+        *requests += 1;
+        reply.clone()
     };
-    send(&mut stream, reply).await;
-}
-
-/// The other side may hang up at any time, which is what some tests are about.
-async fn send(stream: &mut TcpStream, reply: Reply) {
     match reply {
-        Reply::Raw(bytes) => drop(stream.write_all(&bytes).await),
+        Reply::Raw(bytes) => stream.write_all(&bytes).await.ok()?,
         Reply::Late(delay, bytes) => {
             tokio::time::sleep(delay).await;
-            drop(stream.write_all(&bytes).await);
+            stream.write_all(&bytes).await.ok()?;
         }
         Reply::Hang => std::future::pending().await,
         Reply::Stall(bytes) => {
-            drop(stream.write_all(&bytes).await);
+            stream.write_all(&bytes).await.ok()?;
             std::future::pending::<()>().await;
         }
         Reply::Endless => {
-            drop(stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await);
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.ok()?;
             while stream.write_all(&[b' '; 8_192]).await.is_ok() {}
         }
     }
+    Some(())
 }

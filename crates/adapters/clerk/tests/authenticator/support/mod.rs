@@ -14,11 +14,11 @@ pub(crate) use key_server::{KeyServer, Reply};
 pub(crate) use rsa::{KEY, OTHER, TestKey, key_set};
 pub(crate) use token::{ISSUER, NOW, Object, USER, claims, header, seal, token, unsigned};
 
-/// What a request that could not be judged comes to.
+/// The verdicts that are not reasons.
 pub(crate) const UNAVAILABLE: &str = "(unavailable)";
+pub(crate) const INSUFFICIENT_SCOPE: &str = "(insufficient scope)";
 
-/// A clock that shows what it is told, in milliseconds.
-#[derive(Debug)]
+/// A clock that shows the time that a test sets, in milliseconds.
 pub(crate) struct TestClock(AtomicI64);
 
 impl TestClock {
@@ -46,6 +46,7 @@ pub(crate) fn settings() -> ClerkSettings {
         audience: Vec::new(),
         admin: AdminRule::default(),
         session_cookie: SessionCookie::Ignored,
+        token_cache_size: 1_000,
     }
 }
 
@@ -53,20 +54,18 @@ pub(crate) fn start(settings: ClerkSettings) -> ClerkAuthenticator {
     ClerkAuthenticator::start(settings, TestClock::new()).unwrap()
 }
 
-/// An authenticator whose keys come from a server.
-pub(crate) fn start_with_server(
-    server: &KeyServer,
-    lifetime: Duration,
-    cooldown: Duration,
-) -> ClerkAuthenticator {
-    start(ClerkSettings { keys: server_keys(server, lifetime, cooldown), ..settings() })
+/// Settings with the keys of a server.
+pub(crate) fn of_server(server: &KeyServer, lifetime: Duration, cooldown: Duration) -> ClerkSettings {
+    let url = server.url().parse().unwrap();
+    ClerkSettings { keys: KeySource::KeySet(KeySetSettings { url, lifetime, cooldown }), ..settings() }
 }
 
-pub(crate) fn server_keys(server: &KeyServer, lifetime: Duration, cooldown: Duration) -> KeySource {
-    KeySource::KeySet(KeySetSettings { url: server.url().parse().unwrap(), lifetime, cooldown })
+/// The values of a table, which are separated by `;`.
+pub(crate) fn each(table: &str) -> impl Iterator<Item = &str> {
+    table.split(';').map(str::trim)
 }
 
-/// The user's id, or why there is none.
+/// The user's ID, or why there is none.
 pub(crate) type Verdict = Result<String, &'static str>;
 
 #[expect(clippy::unnecessary_wraps, reason = "it is compared with verdicts")]
@@ -89,13 +88,12 @@ pub(crate) struct Headers<'a> {
 
 impl Credentials for Headers<'_> {
     fn header(&self, name: &str) -> Vec<&[u8]> {
-        let lines = match name {
-            "authorization" => self.authorization,
-            "cookie" => self.cookie,
-            "origin" => self.origin,
-            _ => &[],
-        };
-        lines.to_vec()
+        match name {
+            "authorization" => self.authorization.to_vec(),
+            "cookie" => self.cookie.to_vec(),
+            "origin" => self.origin.to_vec(),
+            _ => Vec::new(),
+        }
     }
 
     fn changes_state(&self) -> bool {
@@ -107,6 +105,7 @@ pub(crate) fn verdict(outcome: Result<Caller, AuthenticationError>) -> Verdict {
     match outcome {
         Ok(caller) => Ok(caller.user_id().to_string()),
         Err(AuthenticationError::Unauthenticated(reason)) => Err(reason),
+        Err(AuthenticationError::InsufficientScope) => Err(INSUFFICIENT_SCOPE),
         Err(AuthenticationError::Unavailable(_)) => Err(UNAVAILABLE),
     }
 }
@@ -116,11 +115,10 @@ pub(crate) async fn caller(
     token: &str,
 ) -> Result<Caller, AuthenticationError> {
     let line = format!("Bearer {token}");
-    let credentials = Headers { authorization: &[line.as_bytes()], ..Headers::default() };
-    authenticator.authenticate(&credentials).await
+    authenticator.authenticate(&Headers { authorization: &[line.as_bytes()], ..Headers::default() }).await
 }
 
-/// What becomes of a token in an `Authorization` header.
+/// The verdict on a token in an `Authorization` header.
 pub(crate) async fn bearer(authenticator: &ClerkAuthenticator, token: &str) -> Verdict {
     verdict(caller(authenticator, token).await)
 }

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 /// The instance's key.
 pub(crate) static KEY: LazyLock<TestKey> = LazyLock::new(TestKey::generate);
-/// Another key: the next one of the instance, or somebody else's.
+/// Another key: the next one of the instance, or that of another.
 pub(crate) static OTHER: LazyLock<TestKey> = LazyLock::new(TestKey::generate);
 
 /// A key pair.

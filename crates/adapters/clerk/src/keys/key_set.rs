@@ -1,0 +1,282 @@
+//! The key set that an instance publishes. Requests come from any number of runtimes, and read the current set without a
+//! lock. It is fetched on the runtime on which it was started.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use async_trait::async_trait;
+use icp_ports::Health;
+use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, KeyAlgorithm, PublicKeyUse};
+use reqwest::{Client, StatusCode, redirect};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::runtime::Handle;
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::{KeySetUrl, PublicKey};
+use crate::error::StartError;
+use crate::rejection::Rejection;
+
+/// The time limit of a fetch, from the connection's first packet to the last byte of the body.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(3);
+const MAX_BODY_BYTES: usize = 1024 * 1024;
+/// The number of requests that may wait for a fetch. The others are refused at once.
+pub(super) const MAX_WAITING: usize = 16;
+/// The time for which the last good set is used while fetches fail.
+const MAX_AGE: Duration = Duration::from_hours(24);
+/// The pause after the first failure while there is no set. It doubles up to the cooldown.
+const FIRST_RETRY: Duration = Duration::from_millis(250);
+/// Bounds of the pause between two fetches, for settings of zero and beyond all measure.
+const MIN_PAUSE: Duration = Duration::from_millis(100);
+const MAX_PAUSE: Duration = Duration::from_hours(24);
+
+/// A published key set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeySetSettings {
+    /// Where it is published.
+    pub url: KeySetUrl,
+    /// The time after which a set is stale. It is fetched again before, so a removed key is gone within this time.
+    pub lifetime: Duration,
+    /// The time after a fetch in which an unknown key causes no other fetch.
+    pub cooldown: Duration,
+}
+
+/// The state of a key set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeySetStatus {
+    /// The number of fetches that succeeded.
+    pub fetched: u64,
+    /// The number of fetches that failed.
+    pub failed: u64,
+    /// The age of the set in use, if there is one.
+    pub age: Option<Duration>,
+}
+
+pub(super) type KeysByName = BTreeMap<String, Arc<PublicKey>>;
+
+/// A key set.
+pub(crate) struct KeySet {
+    settings: KeySetSettings,
+    source: Box<dyn Fetch>,
+    runtime: Handle,
+    current: ArcSwapOption<Fetched>,
+    /// Locked during a fetch, so that there is one at a time.
+    schedule: Mutex<Schedule>,
+    waiting: Arc<Semaphore>,
+    fetched: AtomicU64,
+    failed: AtomicU64,
+}
+
+struct Schedule {
+    /// When the set is fetched in the background.
+    due: Instant,
+    /// Until then, an unknown key causes no fetch.
+    cooldown_end: Instant,
+    retry: Duration,
+}
+
+impl Schedule {
+    fn cools_down(&self) -> bool {
+        Instant::now() < self.cooldown_end
+    }
+}
+
+struct Fetched {
+    keys: KeysByName,
+    since: Instant,
+}
+
+impl KeySet {
+    pub(crate) fn start(settings: KeySetSettings) -> Result<Arc<Self>, StartError> {
+        let runtime = Handle::try_current().map_err(|error| StartError(error.to_string()))?;
+        let builder = Client::builder()
+            .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+            // A redirect to another host would let that host choose the keys.
+            .redirect(redirect::Policy::none())
+            // The server closes an idle connection long before the next fetch.
+            .pool_max_idle_per_host(0);
+        // A loopback URL needs no proxy, and none of the system's certificates.
+        let is_local = settings.url.0.scheme() == "http";
+        let builder = if is_local { builder.no_proxy().tls_certs_only([]) } else { builder };
+        let client = builder.build().map_err(|error| StartError(with_causes(error)))?;
+        let source = Server(client, settings.url.clone());
+        Ok(Self::start_with(settings, Box::new(source), runtime))
+    }
+
+    pub(super) fn start_with(settings: KeySetSettings, source: Box<dyn Fetch>, runtime: Handle) -> Arc<Self> {
+        let now = Instant::now();
+        let set = Arc::new(Self {
+            settings,
+            source,
+            runtime,
+            current: ArcSwapOption::empty(),
+            schedule: Mutex::new(Schedule { due: now, cooldown_end: now, retry: FIRST_RETRY }),
+            fetched: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            waiting: Arc::new(Semaphore::new(MAX_WAITING)),
+        });
+        set.runtime.spawn(keep_fresh(Arc::downgrade(&set)));
+        set
+    }
+
+    /// Returns the key with that name, if need be after a fetch.
+    pub(crate) async fn find(self: &Arc<Self>, kid: &str) -> Result<Arc<PublicKey>, Rejection> {
+        let find = || {
+            let current = self.usable().ok_or(Rejection::KeysUnavailable)?;
+            let key = current.keys.get(kid).cloned();
+            key.ok_or_else(|| Rejection::Refused("unknown_key", Some(kid.to_owned())))
+        };
+        let found = find();
+        let cools_down = || self.schedule.try_lock().is_ok_and(|schedule| schedule.cools_down());
+        if found.is_ok() || cools_down() {
+            return found;
+        }
+        let Ok(permit) = Arc::clone(&self.waiting).try_acquire_owned() else { return found };
+        // In a task of its own, which a client that hangs up does not end.
+        let _ = self.runtime.spawn(Arc::clone(self).fetch_on_demand(self.fetches(), permit)).await;
+        find()
+    }
+
+    pub(crate) fn contains(&self, kid: &str, key: &PublicKey) -> bool {
+        self.usable().is_some_and(|current| current.keys.get(kid).is_some_and(|held| **held == *key))
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        match self.usable() {
+            None => Health::Unavailable,
+            Some(current) if current.since.elapsed() > self.settings.lifetime => Health::Stale,
+            Some(_) => Health::Ok,
+        }
+    }
+
+    pub(crate) fn status(&self) -> KeySetStatus {
+        KeySetStatus {
+            fetched: self.fetched.load(Ordering::Relaxed),
+            failed: self.failed.load(Ordering::Relaxed),
+            age: self.current.load().as_ref().map(|current| current.since.elapsed()),
+        }
+    }
+
+    fn usable(&self) -> Option<Arc<Fetched>> {
+        self.current.load_full().filter(|current| current.since.elapsed() < MAX_AGE)
+    }
+
+    fn fetches(&self) -> u64 {
+        self.fetched.load(Ordering::SeqCst) + self.failed.load(Ordering::SeqCst)
+    }
+
+    /// Fetches the set, unless another fetch has ended since there were `fetches`.
+    async fn fetch_on_demand(self: Arc<Self>, fetches: u64, _permit: OwnedSemaphorePermit) {
+        let mut schedule = self.schedule.lock().await;
+        if self.fetches() == fetches && !schedule.cools_down() {
+            self.fetch(&mut schedule).await;
+        }
+    }
+
+    async fn fetch(&self, schedule: &mut Schedule) {
+        let start = Instant::now();
+        let fetch = timeout(FETCH_TIMEOUT, self.source.fetch()).await;
+        let outcome = fetch.unwrap_or_else(|_| Err(format!("no complete answer within {FETCH_TIMEOUT:?}")));
+        let outcome = outcome.and_then(|document| self.replace(&document, start));
+        let KeySetSettings { url, lifetime, cooldown } = &self.settings;
+        let (mut cooldown, mut pause) = (*cooldown, *lifetime / 5 * 4);
+        if let Err(error) = &outcome {
+            tracing::warn!(url = url.0.as_str(), error, "cannot fetch the key set");
+            if self.usable().is_none() {
+                cooldown = cooldown.min(schedule.retry);
+                schedule.retry = (schedule.retry * 2).min(MAX_PAUSE);
+            }
+            pause = cooldown;
+        }
+        let counter = if outcome.is_ok() { &self.fetched } else { &self.failed };
+        counter.fetch_add(1, Ordering::SeqCst);
+        schedule.cooldown_end = start + cooldown.min(MAX_PAUSE);
+        schedule.due = start + pause.clamp(MIN_PAUSE, MAX_PAUSE);
+    }
+
+    /// The new set replaces the old one as a whole: a key that it does not contain is gone.
+    fn replace(&self, document: &[u8], since: Instant) -> Result<(), String> {
+        let old = self.current.load_full();
+        let keys = usable_keys(document);
+        if keys.is_empty() {
+            return Err("the answer has no usable RSA key".to_owned());
+        }
+        if old.is_none_or(|old| !old.keys.keys().eq(keys.keys())) {
+            let kids: Vec<_> = keys.keys().collect();
+            tracing::info!(url = self.settings.url.0.as_str(), ?kids, "fetched the key set");
+        }
+        self.current.store(Some(Arc::new(Fetched { keys, since })));
+        Ok(())
+    }
+}
+
+/// Fetches the set whenever it is due, for as long as it is in use.
+async fn keep_fresh(set: Weak<KeySet>) {
+    while let Some(set) = set.upgrade() {
+        let mut schedule = set.schedule.lock().await;
+        if schedule.due <= Instant::now() {
+            set.fetch(&mut schedule).await;
+        }
+        let due = schedule.due;
+        drop(schedule);
+        drop(set);
+        sleep_until(due).await;
+    }
+}
+
+#[derive(Deserialize)]
+struct Document {
+    keys: Vec<Box<RawValue>>,
+}
+
+/// Returns the usable keys of a document. Other entries are skipped, since a set may contain keys for other purposes.
+pub(super) fn usable_keys(document: &[u8]) -> KeysByName {
+    let entries = serde_json::from_slice(document).map_or_else(|_| Vec::new(), |Document { keys }| keys);
+    // Of two keys with one name, the first is used.
+    entries.into_iter().rev().filter_map(|entry| usable_key(&entry)).collect()
+}
+
+fn usable_key(entry: &RawValue) -> Option<(String, Arc<PublicKey>)> {
+    let Jwk { common, algorithm } = serde_json::from_str(entry.get()).ok()?;
+    let AlgorithmParameters::RSA(parameters) = algorithm else { return None };
+    let is_usable = common.key_algorithm.is_none_or(|algorithm| algorithm == KeyAlgorithm::RS256)
+        && common.public_key_use.is_none_or(|usage| usage == PublicKeyUse::Signature);
+    is_usable.then(|| Some((common.key_id?, Arc::new(PublicKey::from_parameters(&parameters)?)))).flatten()
+}
+
+/// Gets the document of a key set, without a time limit. An error is a text for the log.
+#[async_trait]
+pub(super) trait Fetch: Send + Sync {
+    async fn fetch(&self) -> Result<Vec<u8>, String>;
+}
+
+struct Server(Client, KeySetUrl);
+
+#[async_trait]
+impl Fetch for Server {
+    async fn fetch(&self) -> Result<Vec<u8>, String> {
+        let mut response = self.0.get(self.1.0.clone()).send().await.map_err(with_causes)?;
+        if response.status() != StatusCode::OK {
+            return Err(format!("status {}", response.status()));
+        }
+        let mut body = Vec::new();
+        // The announced length may be missing or wrong.
+        while let Some(chunk) = response.chunk().await.map_err(with_causes)? {
+            if body.len() + chunk.len() > MAX_BODY_BYTES {
+                return Err(format!("more than {MAX_BODY_BYTES} bytes"));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn with_causes(error: reqwest::Error) -> String {
+    let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

@@ -1,0 +1,139 @@
+//! Why a request was not authenticated, and the lines of the log that say so.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use icp_ports::{AuthenticationError, RejectReason};
+
+/// The time between two lines of one reason, in milliseconds.
+const LOG_INTERVAL_MS: i64 = 60_000;
+/// The length of an example in the log. No whole token fits.
+const MAX_EXAMPLE_LENGTH: usize = 80;
+
+/// Why a request has no caller.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Rejection {
+    /// The credentials are refused. The text is what the token has instead of what is expected: a `kid`, an issuer.
+    Refused(RejectReason, Option<String>),
+    InsufficientScope,
+    KeysUnavailable,
+}
+
+pub(crate) const MALFORMED_TOKEN: Rejection = Rejection::of("malformed_token");
+
+impl Rejection {
+    pub(crate) const fn of(reason: RejectReason) -> Self {
+        Self::Refused(reason, None)
+    }
+}
+
+/// Refuses the credentials for that reason if a condition is not met.
+pub(crate) fn require(is_met: bool, reason: RejectReason) -> Result<(), Rejection> {
+    if is_met { Ok(()) } else { Err(Rejection::of(reason)) }
+}
+
+impl From<Rejection> for AuthenticationError {
+    fn from(rejection: Rejection) -> Self {
+        match rejection {
+            Rejection::Refused(reason, _) => Self::Unauthenticated(reason),
+            Rejection::InsufficientScope => Self::InsufficientScope,
+            Rejection::KeysUnavailable => Self::Unavailable("no key set to verify the token with".into()),
+        }
+    }
+}
+
+/// Logs refused credentials: at most one line per reason and minute, so that operators see why users are refused, and
+/// strangers cannot flood the log. The first one is logged at once, the count of later ones after a minute.
+#[derive(Default)]
+pub(crate) struct RejectionLog {
+    reasons: Mutex<HashMap<RejectReason, Line>>,
+    next_line_ms: AtomicI64,
+}
+
+/// The next line of a reason.
+#[derive(Default)]
+struct Line {
+    due_ms: i64,
+    count: u64,
+    example: Option<String>,
+}
+
+impl RejectionLog {
+    /// Counts a rejection, if there is one, and writes the lines that are due.
+    pub(crate) fn record(&self, rejection: Option<&Rejection>, now_ms: i64) {
+        if rejection.is_some() || self.next_line_ms.load(Ordering::Relaxed) <= now_ms {
+            for (reason, Line { count, example, .. }) in self.due_lines(rejection, now_ms) {
+                tracing::info!(reason, count, example, "refused sign-ins");
+            }
+        }
+    }
+
+    fn due_lines(&self, rejection: Option<&Rejection>, now_ms: i64) -> Vec<(RejectReason, Line)> {
+        let mut reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Rejection::Refused(reason, example)) = rejection {
+            let line = reasons.entry(reason).or_default();
+            line.count += 1;
+            line.example = example.as_deref().map(clean).or(line.example.take());
+        }
+        let (mut lines, mut next_line_ms) = (Vec::new(), i64::MAX);
+        for (reason, line) in reasons.iter_mut().filter(|(_, line)| line.count > 0) {
+            // A time far ahead was set before the clock was set back.
+            if line.due_ms <= now_ms || line.due_ms > now_ms + LOG_INTERVAL_MS {
+                let next = Line { due_ms: now_ms + LOG_INTERVAL_MS, ..Line::default() };
+                lines.push((*reason, std::mem::replace(line, next)));
+            } else {
+                next_line_ms = next_line_ms.min(line.due_ms);
+            }
+        }
+        self.next_line_ms.store(next_line_ms, Ordering::Relaxed);
+        lines
+    }
+}
+
+/// Returns the text as one line of printable ASCII, cut to a safe length.
+fn clean(text: &str) -> String {
+    let clean = |character: char| if (' '..='~').contains(&character) { character } else { '?' };
+    text.chars().take(MAX_EXAMPLE_LENGTH).map(clean).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(log: &RejectionLog, reason: Option<RejectReason>, now_ms: i64) -> Vec<(RejectReason, u64)> {
+        let rejection = reason.map(Rejection::of);
+        let mut lines: Vec<_> = log
+            .due_lines(rejection.as_ref(), now_ms)
+            .into_iter()
+            .map(|(reason, line)| (reason, line.count))
+            .collect();
+        lines.sort_unstable();
+        lines
+    }
+
+    #[test]
+    fn one_line_per_reason_and_minute() {
+        let log = RejectionLog::default();
+        let (expired, unknown_key) = (Some("expired"), Some("unknown_key"));
+        assert_eq!(counts(&log, expired, 0), [("expired", 1)]);
+        assert_eq!(counts(&log, unknown_key, 1), [("unknown_key", 1)]);
+        for now in 2..100 {
+            assert_eq!(counts(&log, expired, now), []);
+        }
+        assert_eq!(log.next_line_ms.load(Ordering::Relaxed), 60_000);
+        assert_eq!(counts(&log, expired, 59_999), []);
+        assert_eq!(counts(&log, None, 60_000), [("expired", 99)]);
+        assert_eq!(log.next_line_ms.load(Ordering::Relaxed), i64::MAX);
+        assert_eq!(counts(&log, unknown_key, 60_001), [("unknown_key", 1)]);
+        assert_eq!(counts(&log, expired, 60_001), []);
+        assert_eq!(counts(&log, expired, 5), [("expired", 2)], "the clock was set back");
+    }
+
+    #[test]
+    fn example_is_clean_and_short() {
+        assert_eq!(clean("ins_1 of 2"), "ins_1 of 2");
+        assert_eq!(clean("a\nb\u{1b}[31m\u{202e}\"é"), "a?b?[31m?\"?");
+        assert_eq!(clean(&"é".repeat(1_000)), "?".repeat(MAX_EXAMPLE_LENGTH));
+    }
+}

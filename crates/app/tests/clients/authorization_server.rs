@@ -1,0 +1,128 @@
+//! A small OAuth authorization server, as Clerk is one: RFC 8414 discovery, registration of clients, authorization code with
+//! PKCE, JWT access tokens (RFC 9068). Its user agrees to everything.
+
+use std::collections::HashMap;
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use actix_cors::Cors;
+use actix_web::{App, HttpResponse, HttpServer, web};
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use crate::support::clerk::Clerk;
+
+/// A client that was registered by hand.
+pub(crate) const KNOWN_CLIENT: &str = "client_known";
+/// The user who agrees.
+pub(crate) const USER: &str = "user_abc123";
+
+type Fields = HashMap<String, String>;
+
+/// The server. It runs until the test process ends.
+pub(crate) struct AuthorizationServer {
+    pub(crate) issuer: String,
+    state: Arc<State>,
+}
+
+struct State {
+    clerk: Clerk,
+    codes: Mutex<HashMap<String, Fields>>,
+    /// What clients asked for when they exchanged their codes.
+    exchanges: Mutex<Vec<Fields>>,
+}
+
+impl AuthorizationServer {
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("it listens");
+        let issuer = format!("http://{}", listener.local_addr().expect("an address"));
+        let state = Arc::new(State {
+            clerk: Clerk::with_issuer(&issuer),
+            codes: Mutex::default(),
+            exchanges: Mutex::default(),
+        });
+        let data = web::Data::from(Arc::clone(&state));
+        std::thread::spawn(move || {
+            let app = move || {
+                App::new()
+                    .app_data(data.clone())
+                    .wrap(Cors::permissive())
+                    .route("/.well-known/oauth-authorization-server", web::get().to(metadata))
+                    .route("/.well-known/jwks.json", web::get().to(key_set))
+                    .route("/register", web::post().to(register))
+                    .route("/authorize", web::get().to(authorize))
+                    .route("/token", web::post().to(token))
+            };
+            let server =
+                HttpServer::new(app).workers(1).disable_signals().listen(listener).expect("it listens");
+            actix_web::rt::System::new().block_on(server.run())
+        });
+        Self { issuer, state }
+    }
+
+    /// Returns what clients asked for when they exchanged their codes.
+    pub(crate) fn exchanges(&self) -> Vec<Fields> {
+        self.state.exchanges.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+async fn metadata(state: web::Data<State>) -> HttpResponse {
+    let issuer = &state.clerk.issuer;
+    HttpResponse::Ok().json(json!({
+        "issuer": issuer,
+        "authorization_endpoint": format!("{issuer}/authorize"),
+        "token_endpoint": format!("{issuer}/token"),
+        "registration_endpoint": format!("{issuer}/register"),
+        "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
+        "response_types_supported": ["code"],
+        "grant_types_supported": ["authorization_code"],
+        "code_challenge_methods_supported": ["S256"],
+        "token_endpoint_auth_methods_supported": ["none"],
+        "scopes_supported": ["profile", "email"],
+    }))
+}
+
+async fn key_set(state: web::Data<State>) -> HttpResponse {
+    HttpResponse::Ok().json(state.clerk.key_set())
+}
+
+async fn register(mut client: web::Json<Value>) -> HttpResponse {
+    client["client_id"] = "client_registered".into();
+    client["token_endpoint_auth_method"] = "none".into();
+    HttpResponse::Created().json(client.into_inner())
+}
+
+/// Sends the browser back with a code, as if its user had signed in and agreed.
+async fn authorize(state: web::Data<State>, query: web::Query<Fields>) -> HttpResponse {
+    let query = query.into_inner();
+    if query.get("code_challenge_method").is_none_or(|method| method != "S256") {
+        return HttpResponse::BadRequest().body("PKCE is required");
+    }
+    let code = format!("code_{}", state.codes.lock().expect("no panic").len());
+    let mut back: reqwest::Url = query["redirect_uri"].parse().expect("a URL");
+    back.query_pairs_mut().append_pair("code", &code).append_pair("state", &query["state"]);
+    state.codes.lock().expect("no panic").insert(code, query);
+    HttpResponse::Found().insert_header(("location", back.as_str())).finish()
+}
+
+async fn token(state: web::Data<State>, form: web::Form<Fields>) -> HttpResponse {
+    let form = form.into_inner();
+    let Some(authorized) = state.codes.lock().expect("no panic").get(&form["code"]).cloned() else {
+        return HttpResponse::BadRequest().json(json!({"error": "invalid_grant"}));
+    };
+    let challenge = BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, form["code_verifier"].as_bytes()));
+    let is_same = |name: &str| authorized.get(name) == form.get(name);
+    let agrees = ["client_id", "redirect_uri", "resource"].into_iter().all(is_same);
+    if authorized["code_challenge"] != challenge || !agrees {
+        return HttpResponse::BadRequest().json(json!({"error": "invalid_grant"}));
+    }
+    state.exchanges.lock().expect("no panic").push(form.clone());
+    let scope = authorized.get("scope").map_or("profile", String::as_str);
+    let claims = json!({"client_id": form["client_id"], "aud": form.get("resource"), "scope": scope});
+    let access_token = state.clerk.access_token(USER, claims);
+    HttpResponse::Ok().json(
+        json!({"access_token": access_token, "token_type": "Bearer", "expires_in": 3_600, "scope": scope}),
+    )
+}

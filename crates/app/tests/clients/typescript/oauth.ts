@@ -1,0 +1,92 @@
+// An assistant that knows nothing but the URL of the endpoint: the official client finds out how to sign in, and does.
+import { strict as assert } from "node:assert";
+import { UnauthorizedError, type OAuthClientProvider } from "@modelcontextprotocol/sdk/client/auth.js";
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import type { OAuthClientInformationMixed, OAuthTokens } from "@modelcontextprotocol/sdk/shared/auth.js";
+import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
+
+const url = new URL(`${process.env["ICP_URL"]}/mcp`);
+// Of a client that was registered by hand; such a client does not name the resource here.
+const clientId = process.env["ICP_CLIENT_ID"];
+
+class Provider implements OAuthClientProvider {
+  redirectUrl = "http://127.0.0.1:9/callback";
+  clientMetadata = { client_name: "test", redirect_uris: [this.redirectUrl], token_endpoint_auth_method: "none" };
+  code = "";
+  #client: OAuthClientInformationMixed | undefined = clientId ? { client_id: clientId } : undefined;
+  #tokens: OAuthTokens | undefined;
+  #verifier = "";
+  validateResourceURL?: (serverUrl: string | URL, resource?: string) => Promise<URL | undefined>;
+
+  constructor() {
+    if (clientId) this.validateResourceURL = async () => undefined;
+  }
+  state() {
+    return "state_1";
+  }
+  clientInformation() {
+    return this.#client;
+  }
+  saveClientInformation(client: OAuthClientInformationMixed) {
+    this.#client = client;
+  }
+  tokens() {
+    return this.#tokens;
+  }
+  saveTokens(tokens: OAuthTokens) {
+    this.#tokens = tokens;
+  }
+  codeVerifier() {
+    return this.#verifier;
+  }
+  saveCodeVerifier(verifier: string) {
+    this.#verifier = verifier;
+  }
+  // The page of the authorization server, whose user agrees, sends the browser back with a code.
+  async redirectToAuthorization(page: URL) {
+    const answer = await fetch(page, { redirect: "manual" });
+    const back = new URL(answer.headers.get("location") ?? "");
+    assert.equal(back.searchParams.get("state"), this.state());
+    this.code = back.searchParams.get("code") ?? "";
+  }
+}
+
+const provider = new Provider();
+const connect = async () => {
+  const client = new Client({ name: "test", version: "1" });
+  const transport = new StreamableHTTPClientTransport(url, { authProvider: provider });
+  try {
+    await client.connect(transport as Transport);
+  } catch (error) {
+    if (!(error instanceof UnauthorizedError)) throw error;
+    await transport.finishAuth(provider.code);
+    return undefined;
+  }
+  return client;
+};
+const client = (await connect()) ?? (await connect());
+assert(client !== undefined);
+
+const text = async (name: string, args: Record<string, unknown>, isError = false) => {
+  const result = await client.callTool({ name, arguments: args });
+  assert.equal(result.isError ?? false, isError, JSON.stringify(result));
+  const [content] = result.content as { type: string; text: string }[];
+  return JSON.parse(content?.text ?? "");
+};
+
+const tools = (await client.listTools()).tools.map((tool) => tool.name);
+assert.deepEqual(tools, ["list_icps", "get_icp", "create_icp", "update_icp", "delete_icp", "validate_icp"]);
+const { icps } = await text("list_icps", { sort: "name" });
+assert.deepEqual(icps.map((icp: { name: string }) => icp.name), ["Enterprise Tech Buyers", "SMB Marketing Leaders"]);
+const icp = { name: "From an assistant", leadProviderCriteria: [] };
+assert.deepEqual(await text("validate_icp", { icp }), { valid: true });
+const created = await text("create_icp", { icp });
+const id = created.icp.id;
+assert.deepEqual(await text("get_icp", { id }), created);
+const changed = await text("update_icp", { id, changes: { leadsPerList: 50 }, ifMatch: created.version });
+assert.equal(changed.icp.leadsPerList, 50);
+await text("delete_icp", { id, ifMatch: changed.version });
+assert.equal((await text("get_icp", { id }, true)).code, "NOT_FOUND");
+await client.close();
+console.log("done");

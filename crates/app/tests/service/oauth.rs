@@ -1,0 +1,187 @@
+//! OAuth access tokens on `/mcp`, and how clients find out about them.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::clerk::{Clerk, RESOURCE};
+use crate::support::{Answer, LIST, Service, Setup, client};
+
+const METADATA: [&str; 2] =
+    ["/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-protected-resource"];
+const CHALLENGE: &str =
+    r#"Bearer resource_metadata="https://icp.example.com/.well-known/oauth-protected-resource/mcp""#;
+
+async fn list_tools(service: &Service, token: &str) -> Answer {
+    let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"});
+    service.send(Method::POST, "/mcp", token, &body).await
+}
+
+fn with_scopes(clerk: &Clerk) -> Service {
+    clerk.with_mcp(Setup::new(), RESOURCE).with("ICP__MCP__REQUIRED_SCOPES", "profile,icp:write").start()
+}
+
+#[tokio::test]
+async fn metadata_says_how_to_sign_in() {
+    let clerk = Clerk::new();
+    for (service, scopes) in [
+        (clerk.with_mcp(Setup::new(), RESOURCE).start(), None),
+        (with_scopes(&clerk), Some(["profile", "icp:write"])),
+    ] {
+        let mut expected = json!({
+            "resource": RESOURCE,
+            "authorization_servers": ["https://clerk.example.com"],
+            "bearer_methods_supported": ["header"],
+        });
+        if let Some(scopes) = scopes {
+            expected["scopes_supported"] = json!(scopes);
+        }
+        for path in METADATA {
+            let answer = service.get(path, None).await;
+            assert_eq!((answer.status.as_u16(), answer.json()), (200, expected.clone()));
+            assert_eq!(answer.header("content-type"), "application/json");
+            assert_eq!(answer.header("access-control-allow-origin"), "*");
+            let post = client().post(format!("{}{path}", service.address));
+            Answer::of(post).await.assert_problem(405, "METHOD_NOT_ALLOWED");
+        }
+    }
+}
+
+#[tokio::test]
+async fn metadata_is_below_public_path() {
+    let service = Clerk::new().with_mcp(Setup::new(), "https://example.com/icp/mcp").start();
+    let answer = service.get("/.well-known/oauth-protected-resource/icp/mcp", None).await;
+    assert_eq!(answer.json()["resource"], "https://example.com/icp/mcp");
+    let expected =
+        r#"Bearer resource_metadata="https://example.com/.well-known/oauth-protected-resource/icp/mcp""#;
+    let request = client().post(format!("{}/mcp", service.address));
+    assert_eq!(Answer::of(request).await.header("www-authenticate"), expected);
+}
+
+#[tokio::test]
+async fn challenge_names_metadata_on_mcp_alone() {
+    let clerk = Clerk::new();
+    let service = clerk.with_mcp(Setup::new(), RESOURCE).start();
+    let answer = Answer::of(client().post(format!("{}/mcp", service.address))).await;
+    answer.assert_problem(401, "UNAUTHORIZED");
+    assert_eq!(answer.header("www-authenticate"), CHALLENGE);
+    let answer = list_tools(&service, "oat_opaque").await;
+    answer.assert_problem(401, "UNAUTHORIZED");
+    assert_eq!(answer.header("www-authenticate"), format!(r#"{CHALLENGE}, error="invalid_token""#));
+    assert_eq!(service.get(LIST, None).await.header("www-authenticate"), "Bearer");
+}
+
+#[tokio::test]
+async fn access_token_is_accepted_on_mcp_alone() {
+    let clerk = Clerk::new();
+    let service =
+        clerk.with_mcp(Setup::new(), RESOURCE).with("ICP__MCP__OAUTH_CLIENT_IDS", "client_2").start();
+    let access = clerk.access_token("user_ada", json!({}));
+    for _ in 0..2 {
+        assert_eq!(list_tools(&service, &access).await.status, 200);
+        service.get(LIST, Some(&access)).await.assert_problem(401, "UNAUTHORIZED");
+        let session = clerk.session("user_ada", json!({}));
+        assert_eq!(list_tools(&service, &session).await.status, 200);
+        assert_eq!(service.get(LIST, Some(&session)).await.status, 200);
+    }
+    for (claims, status) in [
+        (json!({"aud": null}), 401),
+        (json!({"aud": "client_2"}), 401),
+        (json!({"aud": null, "client_id": "client_2"}), 200),
+        (json!({"aud": ["other", RESOURCE]}), 200),
+        (json!({"aud": "https://icp.example.com/mcp/"}), 401),
+        (json!({"exp": 1}), 401),
+        (json!({"sub": "mch_1"}), 401),
+    ] {
+        let answer = list_tools(&service, &clerk.access_token("user_ada", claims.clone())).await;
+        assert_eq!(answer.status, status, "{claims}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn without_resource_session_tokens_alone_are_accepted() {
+    let clerk = Clerk::new();
+    let service = clerk.trusted_by(Setup::new()).with("ICP__MCP__ENABLED", "true").start();
+    for path in METADATA {
+        service.get(path, None).await.assert_problem(404, "NOT_FOUND");
+    }
+    let answer = list_tools(&service, &clerk.access_token("user_ada", json!({}))).await;
+    answer.assert_problem(401, "UNAUTHORIZED");
+    assert_eq!(answer.header("www-authenticate"), r#"Bearer error="invalid_token""#);
+    assert_eq!(list_tools(&service, &clerk.session("user_ada", json!({}))).await.status, 200);
+}
+
+#[tokio::test]
+async fn missing_scope_is_a_403_that_names_scopes() {
+    let clerk = Clerk::new();
+    let service = with_scopes(&clerk);
+    let answer = list_tools(&service, &clerk.access_token("user_ada", json!({}))).await;
+    answer.assert_problem(403, "FORBIDDEN");
+    let metadata = "https://icp.example.com/.well-known/oauth-protected-resource/mcp";
+    let expected = format!(
+        r#"Bearer error="insufficient_scope", scope="profile icp:write", resource_metadata="{metadata}""#
+    );
+    assert_eq!(answer.header("www-authenticate"), expected);
+    let granted = clerk.access_token("user_ada", json!({"scope": "icp:write email profile"}));
+    assert_eq!(list_tools(&service, &granted).await.status, 200);
+}
+
+#[tokio::test]
+async fn assistant_of_admin_is_no_admin() {
+    let clerk = Clerk::new();
+    let service =
+        clerk.with_mcp(Setup::new(), RESOURCE).with("ICP__AUTH__ADMIN_USER_IDS", "user_root").start();
+    let session = |user: &str| clerk.session(user, json!({}));
+    let body = json!({"name": "A", "leadProviderCriteria": []});
+    let path = service.create(&session("user_ada"), &body).await.icp_path();
+    assert_eq!(service.get(&path, Some(&session("user_root"))).await.status, 200);
+    let id = path.rsplit('/').next().expect("an ID");
+    let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "get_icp", "arguments": {"id": id}}});
+    let call = async |token: &str| {
+        let answer = service.send(Method::POST, "/mcp", token, &body).await.json();
+        let text = answer["result"]["content"][0]["text"].as_str().expect("a text").to_owned();
+        (answer["result"]["isError"] == true, serde_json::from_str::<Value>(&text).expect("JSON"))
+    };
+    let (is_error, problem) = call(&clerk.access_token("user_root", json!({}))).await;
+    assert!(is_error && problem["code"] == "FORBIDDEN", "{problem}");
+    assert!(!call(&clerk.access_token("user_ada", json!({}))).await.0);
+}
+
+#[tokio::test]
+async fn browser_clients_read_metadata_challenge_and_answers() {
+    let clerk = Clerk::new();
+    let service = clerk.with_mcp(Setup::new(), RESOURCE);
+    let service = service.with("ICP__SERVER__CORS_ORIGINS", "https://app.example.com").start();
+    let preflight = |path: &str, origin: &str, headers: &str| {
+        let request = client().request(Method::OPTIONS, format!("{}{path}", service.address));
+        let method = if path == "/mcp" { "POST" } else { "GET" };
+        let request = request.header("origin", origin).header("access-control-request-method", method);
+        request.header("access-control-request-headers", headers)
+    };
+    for (path, origin, allowed) in [
+        ("/mcp", "https://app.example.com", true),
+        ("/mcp", "https://evil.example.com", false),
+        (METADATA[0], "https://app.example.com", true),
+        (METADATA[0], "https://inspector.example.com", true),
+        (METADATA[1], "null", true),
+    ] {
+        let headers = "authorization,content-type,mcp-protocol-version,mcp-session-id,last-event-id";
+        let answer = Answer::of(preflight(path, origin, headers)).await;
+        let expected = if allowed { origin } else { "" };
+        assert_eq!(answer.header("access-control-allow-origin"), expected, "{path} {origin}: {answer:?}");
+        assert_eq!(answer.status.is_success(), allowed, "{path} {origin}: {answer:?}");
+    }
+    let from = |path: &str, origin: &str| {
+        client().get(format!("{}{path}", service.address)).header("origin", origin)
+    };
+    for origin in ["https://app.example.com", "https://inspector.example.com"] {
+        let answer = Answer::of(from(METADATA[0], origin)).await;
+        assert!([origin, "*"].contains(&answer.header("access-control-allow-origin")), "{answer:?}");
+    }
+    let request =
+        client().post(format!("{}/mcp", service.address)).header("origin", "https://app.example.com");
+    let answer = Answer::of(request).await;
+    assert_eq!((answer.status.as_u16(), answer.header("www-authenticate")), (401, CHALLENGE));
+    assert_eq!(answer.header("access-control-allow-origin"), "https://app.example.com");
+    let exposed = answer.header("access-control-expose-headers").to_lowercase();
+    assert!(["www-authenticate", "mcp-session-id"].iter().all(|name| exposed.contains(name)), "{exposed}");
+}

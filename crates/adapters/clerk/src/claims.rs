@@ -3,8 +3,8 @@
 use icp_domain::{Caller, UserId};
 use serde::Deserialize;
 
-use crate::header::Field;
-use crate::rejection::{MALFORMED_TOKEN, Rejection, require};
+use crate::header::{Field, object};
+use crate::rejection::{Rejection, require};
 use crate::settings::{ClerkSettings, OAuthResource};
 
 /// The difference between two clocks that is allowed. Session tokens live for 60 s: more would double that.
@@ -33,9 +33,7 @@ pub(crate) struct Claims {
 impl Claims {
     /// Reads a payload: a JSON object in which no claim that is used appears twice.
     pub(crate) fn parse(payload: &str) -> Result<Self, Rejection> {
-        // serde reads a struct from an array, too.
-        let is_object = payload.starts_with('{');
-        is_object.then(|| serde_json::from_str(payload).ok()).flatten().ok_or(MALFORMED_TOKEN)
+        object(payload.as_bytes())
     }
 
     /// Returns the user of a session token. `json` is what was parsed.

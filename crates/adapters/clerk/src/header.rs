@@ -56,11 +56,11 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// Reads the header. `jsonwebtoken` reads it again with the signature, but takes `null` for absent.
+    /// Reads the header.
     pub(crate) fn of(token: &[u8]) -> Result<Self, Rejection> {
         let encoded = token.split(|byte| *byte == b'.').next().unwrap_or_default();
         let json = URL_SAFE_NO_PAD.decode(encoded).map_err(|_| MALFORMED_TOKEN)?;
-        serde_json::from_slice(&json).map_err(|_| MALFORMED_TOKEN)
+        object(&json)
     }
 
     /// Checks the header, and returns true if it is that of an OAuth access token.
@@ -79,4 +79,10 @@ impl Header {
         let is_session = cat.is_some_and(|cat| SESSION.contains(&cat.as_str()));
         require(self.cat.is_absent() || is_session, "wrong_category").map(|()| false)
     }
+}
+
+/// Reads an object. serde alone would read a struct from an array, too.
+pub(crate) fn object<T: DeserializeOwned>(json: &[u8]) -> Result<T, Rejection> {
+    let is_object = json.trim_ascii_start().starts_with(b"{");
+    is_object.then(|| serde_json::from_slice(json).ok()).flatten().ok_or(MALFORMED_TOKEN)
 }

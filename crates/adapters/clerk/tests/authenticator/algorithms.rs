@@ -69,3 +69,14 @@ async fn a_foreign_key_is_refused_even_when_the_token_brings_it_along() {
     assert_eq!(bearer(&authenticator, &token(&OTHER, &embedded, &claims())).await, Err("bad_signature"));
     assert_eq!(bearer(&authenticator, &token(&KEY, &embedded, &claims())).await, accepted());
 }
+
+#[tokio::test]
+async fn ignored_header_fields_are_ignored_whatever_their_type() {
+    let authenticator = start(settings());
+    for (name, value) in
+        [("jku", "1"), ("jwk", "1"), ("x5u", "{}"), ("x5c", "null"), ("x5t", "[]"), ("cty", "true")]
+    {
+        let header = header().set(name, value);
+        assert_eq!(bearer(&authenticator, &token(&KEY, &header, &claims())).await, accepted(), "{name}");
+    }
+}

@@ -12,7 +12,7 @@ use icp_ports::{
 };
 use tracing::Instrument as _;
 
-use crate::metrics::{Metrics, Refused};
+use crate::metrics::{Metrics, RejectReason};
 use crate::telemetry;
 
 /// An instrumented port.
@@ -51,7 +51,7 @@ impl<P: ?Sized> Measured<P> {
         };
         self.metrics.operated(operation, outcome, start.elapsed());
         if matches!(result, Err(RepositoryError::Overloaded)) {
-            self.metrics.refused(Refused::Overload);
+            self.metrics.rejected(RejectReason::Overload);
         }
         result
     }

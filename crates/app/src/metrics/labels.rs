@@ -1,6 +1,6 @@
 use prometheus_client::encoding::EncodeLabelSet;
 
-use super::Refused;
+use super::RejectReason;
 
 #[derive(Clone, Debug, EncodeLabelSet, Hash, PartialEq, Eq)]
 pub(super) struct RequestLabels {
@@ -23,11 +23,11 @@ pub(super) struct RefusalLabels {
     reason: &'static str,
 }
 
-impl From<Refused> for RefusalLabels {
-    fn from(why: Refused) -> Self {
-        let reason = match why {
-            Refused::Overload => "overload",
-            Refused::RateLimit => "rate_limit",
+impl From<RejectReason> for RefusalLabels {
+    fn from(reason: RejectReason) -> Self {
+        let reason = match reason {
+            RejectReason::Overload => "overload",
+            RejectReason::RateLimit => "rate_limit",
         };
         Self { reason }
     }

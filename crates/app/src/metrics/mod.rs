@@ -1,4 +1,4 @@
-//! What the service counts and measures, for Prometheus (in the text format of OpenMetrics).
+//! The metrics of the service, for Prometheus.
 
 mod labels;
 mod process;
@@ -19,16 +19,18 @@ use labels::{OperationLabels, RefusalLabels, RequestLabels, VerdictLabels};
 use readings::Readings;
 pub(crate) use readings::{Reading, Source, Value};
 
+use crate::telemetry;
+
 /// From 0.2 milliseconds to 10 seconds.
 const BUCKETS: [f64; 15] =
     [0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
 
-/// Why a request is turned away that could have been served.
+/// The reason why a valid request is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refused {
-    /// There are too many at once.
+pub(crate) enum RejectReason {
+    /// Too many requests are in flight.
     Overload,
-    /// Its user has sent too many.
+    /// The user has used up their quota.
     RateLimit,
 }
 
@@ -58,9 +60,9 @@ impl Metrics {
         let operations = Family::new_with_constructor((|| Histogram::new(BUCKETS)) as fn() -> Histogram);
         let (in_flight, sign_ins) = (Gauge::default(), Family::default());
         let refused = Family::<RefusalLabels, Counter>::default();
-        for why in [Refused::Overload, Refused::RateLimit] {
+        for reason in [RejectReason::Overload, RejectReason::RateLimit] {
             // From zero, so that the first one is seen to be one more.
-            let _ = refused.get_or_create(&RefusalLabels::from(why));
+            let _ = refused.get_or_create(&RefusalLabels::from(reason));
         }
         let mut registry = Registry::with_prefix("icp");
         registry.register(
@@ -78,7 +80,12 @@ impl Metrics {
         );
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "Which version this is", build);
-        registry.register_collector(Box::new(Readings(sources)));
+        let log: Source = Arc::new(|| {
+            let value = Value::Counter(telemetry::dropped_log_lines());
+            let help = "Log lines that were dropped because standard error was not read";
+            vec![Reading { name: "log_lines_dropped", help, labels: &[], value }]
+        });
+        registry.register_collector(Box::new(Readings(sources.into_iter().chain([log]).collect())));
         process::register(registry.sub_registry_with_prefix("process"));
         Self(Arc::new(Inner { registry, requests, in_flight, refused, sign_ins, operations }))
     }
@@ -94,9 +101,9 @@ impl Metrics {
         &self.0.in_flight
     }
 
-    /// A request was turned away.
-    pub(crate) fn refused(&self, why: Refused) {
-        self.0.refused.get_or_create(&RefusalLabels::from(why)).inc();
+    /// Counts a rejected request.
+    pub(crate) fn rejected(&self, reason: RejectReason) {
+        self.0.refused.get_or_create(&RefusalLabels::from(reason)).inc();
     }
 
     /// It was found whether a request is signed in: `accepted`, or why not.
@@ -110,7 +117,7 @@ impl Metrics {
         self.0.operations.get_or_create(&labels).observe(took.as_secs_f64());
     }
 
-    /// All of it.
+    /// Returns all metrics in the format OpenMetrics.
     pub(crate) fn text(&self) -> Result<String, std::fmt::Error> {
         let mut text = String::new();
         text::encode(&mut text, &self.0.registry)?;
@@ -118,18 +125,45 @@ impl Metrics {
     }
 }
 
+/// Converts OpenMetrics to the older text format of Prometheus, in which a type belongs to the name of the sample, and which
+/// has neither units nor an end.
+pub(crate) fn to_prometheus_text(open_metrics: &str) -> String {
+    let mut text = String::with_capacity(open_metrics.len());
+    for line in open_metrics.lines().filter(|line| !line.starts_with("# UNIT") && *line != "# EOF") {
+        let converted = match line.split_once(" counter").or_else(|| line.split_once(" info")) {
+            Some((start, "")) if start.starts_with("# TYPE ") && line.ends_with(" counter") => {
+                format!("{start}_total counter")
+            }
+            Some((start, "")) if start.starts_with("# TYPE ") => format!("{start}_info gauge"),
+            _ => line.to_owned(),
+        };
+        text.push_str(&converted);
+        text.push('\n');
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::{Metrics, Refused};
+    use super::{Metrics, RejectReason, to_prometheus_text};
+
+    #[test]
+    fn prometheus_text_has_types_of_samples() {
+        let text = "# HELP a_b A.\n# TYPE a_b counter\na_b_total 1\n# TYPE c info\nc_info{v=\"1\"} 1\n\
+                    # TYPE d_seconds histogram\n# UNIT d_seconds seconds\nd_seconds_sum 1\n# EOF\n";
+        let expected = "# HELP a_b A.\n# TYPE a_b_total counter\na_b_total 1\n# TYPE c_info gauge\nc_info{v=\"1\"} 1\n\
+                        # TYPE d_seconds histogram\nd_seconds_sum 1\n";
+        assert_eq!(to_prometheus_text(text), expected);
+    }
 
     #[test]
     fn what_was_counted_is_told() {
         let metrics = Metrics::new(Vec::new());
         metrics.answered("GET", Some("/a/{id}".to_owned()), 200, Duration::from_micros(300));
         metrics.answered("BREW", None, 405, Duration::from_millis(1));
-        metrics.refused(Refused::Overload);
+        metrics.rejected(RejectReason::Overload);
         metrics.signed_in("expired");
         metrics.operated("list", "ok", Duration::from_millis(3));
         metrics.in_flight().inc();

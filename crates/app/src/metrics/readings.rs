@@ -3,7 +3,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, MetricEncoder};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
@@ -25,6 +25,15 @@ pub(crate) enum Value {
     Gauge(f64),
     /// Only grows, from 0 at the start of the process.
     Counter(u64),
+}
+
+impl Value {
+    fn encode(self, encoder: MetricEncoder<'_>) -> Result<(), fmt::Error> {
+        match self {
+            Self::Gauge(value) => ConstGauge::new(value).encode(encoder),
+            Self::Counter(value) => ConstCounter::new(value).encode(encoder),
+        }
+    }
 }
 
 /// Returns the current readings of an adapter.
@@ -52,14 +61,13 @@ impl Collector for Readings {
                 Value::Counter(_) => MetricType::Counter,
             };
             let mut family = encoder.encode_descriptor(name, first.help, None, kind)?;
+            // A family encodes braces even around no labels.
+            if first.labels.is_empty() {
+                first.value.encode(family)?;
+                continue;
+            }
             for reading in &readings {
-                let labels = reading.labels;
-                match reading.value {
-                    Value::Gauge(value) => ConstGauge::new(value).encode(family.encode_family(&labels)?)?,
-                    Value::Counter(value) => {
-                        ConstCounter::new(value).encode(family.encode_family(&labels)?)?;
-                    }
-                }
+                reading.value.encode(family.encode_family(&reading.labels)?)?;
             }
         }
         Ok(())

@@ -1,10 +1,12 @@
-//! What the service says of itself: its log, and its traces.
+//! The log and the traces of the service.
 
 mod traces;
 
 use std::io::IsTerminal as _;
+use std::sync::OnceLock;
 
 use tracing::{Level, Metadata};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, filter};
@@ -14,35 +16,52 @@ pub(crate) use traces::{end_request, operation_span, request_span, sign_in_span,
 use crate::settings::{LogFormat, Settings};
 use traces::Traces;
 
-/// While it is held, traces are sent.
+/// The longest queue of log lines that are not yet written.
+const MAX_QUEUED_LINES: usize = 10_000;
+
+/// Sends traces and writes log lines while it is held.
 #[derive(Debug)]
 pub(crate) struct Telemetry {
     _traces: Option<Traces>,
+    _log: WorkerGuard,
 }
 
-/// Writes the log to standard error from here on, and sends traces where somebody collects them. A second call changes
-/// nothing.
+/// The number of log lines that could not be written.
+static DROPPED_LINES: OnceLock<ErrorCounter> = OnceLock::new();
+
+/// Returns the number of log lines that were dropped because standard error was not read.
+pub(crate) fn dropped_log_lines() -> u64 {
+    DROPPED_LINES.get().map_or(0, |counter| counter.dropped_lines() as u64)
+}
+
+/// Starts the log on standard error, and traces if a collector is set. A second call changes nothing.
+///
+/// A thread writes the lines. If standard error is not read, lines are dropped and counted: the log never stops the service.
 pub(crate) fn start(settings: &Settings) -> anyhow::Result<Telemetry> {
     let level = settings.log.level.parse::<EnvFilter>().unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let queue = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(MAX_QUEUED_LINES);
+    let (writer, log) = queue.thread_name("log").finish(std::io::stderr());
+    let _ = DROPPED_LINES.set(writer.error_counter());
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
     let lines: Box<dyn Layer<_> + Send + Sync> = match settings.log.format {
         LogFormat::Pretty => lines.with_ansi(std::io::stderr().is_terminal()).compact().boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).boxed(),
     };
     let lines = lines.with_filter(level).with_filter(filter::filter_fn(is_discreet));
-    let traces = settings.telemetry.otlp_endpoint.as_deref().map(Traces::start).transpose()?;
+    let endpoint = settings.telemetry.otlp_endpoint.as_deref().filter(|_| !traces::is_disabled());
+    let traces = endpoint.map(Traces::start).transpose()?;
     let spans = traces.as_ref().map(|traces| {
         traces.layer().with_filter(filter::filter_fn(|metadata| metadata.target() == traces::TARGET))
     });
     let _ = tracing_subscriber::registry().with(lines).with(spans).try_init();
-    Ok(Telemetry { _traces: traces })
+    Ok(Telemetry { _traces: traces, _log: log })
 }
 
-/// Libraries may say what they like at their lower levels, headers and tokens included; only what this service says of
-/// itself is known to hold no secret.
+/// Returns true for events that may be logged. Only the events of this project are known to contain no secret: libraries may
+/// log headers and tokens at their lower levels.
 ///
-/// actix-http calls whatever a stranger sends that is no HTTP an error; it is none of the service's. rmcp writes down what
-/// clients say of themselves. Spans are for traces.
+/// actix-http logs an error for every request that is not HTTP, which is no error of the service. rmcp logs what clients say
+/// of themselves. Spans are for traces.
 fn is_discreet(metadata: &Metadata<'_>) -> bool {
     let target = metadata.target();
     if target == traces::TARGET {

@@ -66,6 +66,12 @@ impl Drop for Traces {
     }
 }
 
+/// Returns true if the standard variables of OpenTelemetry turn traces off.
+pub(super) fn is_disabled() -> bool {
+    let is = |name: &str, value: &str| std::env::var(name).is_ok_and(|set| set.eq_ignore_ascii_case(value));
+    is("OTEL_SDK_DISABLED", "true") || is("OTEL_TRACES_EXPORTER", "none")
+}
+
 fn is_collected() -> bool {
     IS_COLLECTED.load(Ordering::Relaxed)
 }

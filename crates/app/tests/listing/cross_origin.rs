@@ -58,6 +58,7 @@ fn assert_open(answer: &Answer, origin: &str) {
             "link",
             "location",
             "mcp-session-id",
+            "preference-applied",
             "ratelimit",
             "ratelimit-policy",
             "retry-after",

@@ -196,3 +196,48 @@ async fn a_damaged_cursor_is_refused() {
     })
     .await;
 }
+
+/// RFC 7240: a client that wants to know of misspelt parameters.
+#[tokio::test]
+async fn strict_handling_refuses_unknown_parameters() {
+    on_both(async |service| {
+        let ada = service.user("user_ada");
+        let created = ada.create(SMB).await;
+        let applied = "handling=strict";
+        for path in [LIST.to_owned(), format!("{LIST}/"), created.icp_path()] {
+            let strict = |query: &str| ada.getting(&format!("{path}{query}")).header("prefer", applied);
+            let answer = Answer::of(strict("")).await.ok();
+            assert_eq!(answer.header("preference-applied"), applied, "{path}");
+            let refused = Answer::of(strict("?userId=user_eve&limits=3")).await;
+            refused.assert_problem(400, "BAD_REQUEST");
+            assert_eq!(refused.header("preference-applied"), applied, "{path}");
+            let errors = refused.json()["errors"].clone();
+            assert_eq!(errors[0]["parameter"], "userId", "{refused:?}");
+            assert_eq!(errors[1]["parameter"], "limits", "{refused:?}");
+            assert_eq!(errors[0]["code"], "unknown_field", "{refused:?}");
+        }
+        let path = format!("{LIST}?limits=3");
+        for (preference, status) in [
+            ("handling=lenient", 200),
+            ("respond-async", 200),
+            ("handling=lenient, handling=strict", 200),
+            ("respond-async, Handling=\"Strict\"; x=y", 400),
+        ] {
+            let answer = Answer::of(ada.getting(&path).header("prefer", preference)).await;
+            assert_eq!(answer.status, status, "{preference}: {answer:?}");
+        }
+        let plain = ada.get(&path).await.ok();
+        assert!(!plain.headers.contains_key("preference-applied"), "{plain:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn text_that_is_not_utf8_is_malformed() {
+    on_both(async |service| {
+        let refused = service.user("user_ada").get(&format!("{LIST}?name=%FF")).await;
+        refused.assert_problem(400, "BAD_REQUEST");
+        assert_eq!(refused.json()["errors"][0]["code"], "malformed", "{refused:?}");
+    })
+    .await;
+}

@@ -219,7 +219,7 @@ async fn what_is_wrong_with_arguments_is_told() {
         ("get_icp", r#"{"id":"seven"}"#, vec!["id invalid_value"]),
         ("get_icp", r#"{"id":7}"#, vec!["arguments malformed"]),
         ("list_icps", r#"{"limit":0,"sort":"id"}"#, vec!["limit out_of_range", "sort invalid_value"]),
-        ("list_icps", r#"{"userId":"user_eve"}"#, vec!["arguments unknown_field"]),
+        ("list_icps", r#"{"userId":"user_eve"}"#, vec!["userId unknown_field"]),
         ("list_icps", r#"{"name":["a"]}"#, vec!["name invalid_type"]),
         ("list_icps", r#"{"cursor":"AbP2"}"#, vec!["cursor invalid_value"]),
     ] {

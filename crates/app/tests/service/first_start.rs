@@ -20,6 +20,23 @@ async fn the_printed_curl_line_gives_the_sample_icps() {
     assert_eq!(pasted.json(), example);
 }
 
+/// The fragment of the printed address is the token; the page itself has none.
+#[tokio::test]
+async fn printed_page_is_signed_in() {
+    let mut service = Setup::new().start();
+    let line = service.printed_line("documentation: ");
+    let (page, token) = line
+        .strip_prefix("documentation: ")
+        .and_then(|address| address.split_once("#token="))
+        .unwrap_or_else(|| panic!("an address: {line}"));
+    assert_eq!(page, format!("{}/docs", service.address));
+    let list = service.get(LIST, Some(token)).await;
+    assert_eq!(list.json().as_array().map(Vec::len), Some(2), "{list:?}");
+    for path in ["/", "/docs"] {
+        assert!(!service.get(path, None).await.body.contains("eyJ"), "{path} contains a token");
+    }
+}
+
 #[tokio::test]
 async fn a_new_development_database_gets_its_samples_once() {
     let first = Setup::new().start();

@@ -41,7 +41,7 @@ async fn a_head_that_never_ends_is_cut_off_while_others_are_served() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_later_head_that_never_ends_is_cut_off_while_others_are_served() {
     const REQUEST: &[u8] = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n";
-    let service = Setup::new().start();
+    let service = Setup::new().with("ICP__SERVER__KEEP_ALIVE_SECONDS", "15").start();
     let [mut slow, mut patient] = [connect(&service), connect(&service)];
     for socket in [&mut slow, &mut patient] {
         socket.write_all(REQUEST).expect("it is taken");

@@ -45,3 +45,15 @@ async fn a_line_of_json_names_the_request() {
         (&"GET".into(), &LIST.into(), &401.into())
     );
 }
+
+/// Standard error is a pipe that nothing reads: the service must not wait for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn unread_log_does_not_stop_service() {
+    let (_log, service) = Setup::new().start_with_unread_log();
+    for _ in 0..3_000 {
+        assert_eq!(service.get("/health/live", None).await.status, 200);
+    }
+    let metrics = service.get("/metrics", None).await.body;
+    let dropped = metrics.lines().find_map(|line| line.strip_prefix("icp_log_lines_dropped_total "));
+    assert!(dropped.is_some(), "{metrics}");
+}

@@ -6,6 +6,7 @@
 mod support;
 
 mod assistants;
+mod connections;
 mod description;
 mod encryption;
 mod errors;

@@ -2,10 +2,12 @@
 
 use icp_test_postgres as postgres;
 
-use crate::support::{LIST, Service, Setup, refusal};
+use crate::support::{Answer, LIST, Service, Setup, client, refusal};
 
 async fn metrics(service: &Service) -> String {
-    let answer = service.get("/metrics", None).await;
+    let request = client().get(format!("{}/metrics", service.address));
+    let answer =
+        Answer::of(request.header("accept", "application/openmetrics-text;version=1.0.0, text/plain")).await;
     assert_eq!(answer.status, 200);
     assert!(answer.header("content-type").starts_with("application/openmetrics-text"), "{answer:?}");
     answer.body
@@ -52,9 +54,9 @@ async fn they_have_a_port_of_their_own_where_it_is_set() {
     let service = Setup::new().with("ICP__METRICS__PORT", "0").start();
     service.get("/metrics", None).await.assert_problem(404, "NOT_FOUND");
     let log = service.log();
-    let address = log.split("operators find it at ").nth(1).and_then(|rest| rest.split_whitespace().next());
+    let address = log.split("health and metrics on ").nth(1).and_then(|rest| rest.split_whitespace().next());
     let address = address.unwrap_or_else(|| panic!("it says where: {log}"));
-    let client = crate::support::client();
+    let client = client();
     for (path, status) in [("/metrics", 200), ("/health/live", 200), ("/health/ready", 200), (LIST, 404)] {
         let answer = client.get(format!("http://{address}{path}")).send().await.expect("it answers");
         assert_eq!(answer.status(), status, "{path}");
@@ -62,9 +64,24 @@ async fn they_have_a_port_of_their_own_where_it_is_set() {
 }
 
 #[tokio::test]
-async fn they_can_be_switched_off() {
-    let service = Setup::new().with("ICP__METRICS__ENABLED", "false").start();
+async fn metrics_are_served_nowhere_by_default() {
+    let service = Setup::new().without("ICP__METRICS__ENABLED").start();
     service.get("/metrics", None).await.assert_problem(404, "NOT_FOUND");
+}
+
+#[tokio::test]
+async fn metrics_have_format_that_client_accepts() {
+    let service = Setup::new().start();
+    service.get(LIST, None).await;
+    for accept in ["*/*", "text/plain", "text/html, */*;q=0.1"] {
+        let request = client().get(format!("{}/metrics", service.address)).header("accept", accept);
+        let answer = Answer::of(request).await;
+        assert_eq!(answer.header("content-type"), "text/plain; version=0.0.4; charset=utf-8", "{accept}");
+        assert_has(&answer.body, "# TYPE icp_http_requests_refused_total counter");
+        assert_has(&answer.body, "# TYPE icp_build_info gauge");
+        assert!(!answer.body.contains("# EOF"), "{accept}");
+    }
+    assert!(metrics(&service).await.ends_with("# EOF\n"));
 }
 
 #[tokio::test]

@@ -30,10 +30,16 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    /// Nothing is set but that a free port is picked.
+    /// A free port, with metrics on it.
     pub(crate) fn new() -> Self {
         let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
-        Self { folder, variables: HashMap::new() }.with("ICP__SERVER__PORT", "0")
+        let setup = Self { folder, variables: HashMap::new() };
+        setup.with("ICP__SERVER__PORT", "0").with("ICP__METRICS__ENABLED", "true")
+    }
+
+    pub(crate) fn without(mut self, variable: &str) -> Self {
+        self.variables.remove(variable);
+        self
     }
 
     pub(crate) fn with(mut self, variable: &str, value: &str) -> Self {
@@ -96,25 +102,29 @@ impl Setup {
         stdout(&output).trim().to_owned()
     }
 
+    /// Starts the service with a log that nothing reads, and waits until it listens.
+    pub(crate) fn start_with_unread_log(self) -> (std::process::ChildStderr, Service) {
+        let mut service = self.launch();
+        (service.child.stderr.take().expect("it is piped"), service.listening())
+    }
+
     /// Starts the service and waits until it listens.
     pub(crate) fn start(self) -> Service {
-        let mut command = self.command(&["serve"]);
-        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("icp runs");
-        let log = Arc::new(Mutex::new(String::new()));
-        let lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
-        let kept = Arc::clone(&log);
+        let mut service = self.launch();
+        let lines = BufReader::new(service.child.stderr.take().expect("it is piped")).lines();
+        let kept = Arc::clone(&service.log);
         std::thread::spawn(move || {
             lines.map_while(Result::ok).for_each(|line| *kept.lock().expect("no panic") += &(line + "\n"));
         });
-        let mut greeting = BufReader::new(child.stdout.take().expect("it is piped"));
-        let mut first = String::new();
-        greeting.read_line(&mut first).expect("it greets");
-        let Some(address) = first.trim().strip_prefix("icp listens on ").map(str::to_owned) else {
-            std::thread::sleep(Duration::from_millis(200));
-            panic!("it did not start: {first}{}", log.lock().expect("no panic"));
-        };
-        Service { setup: self, child, address, greeting, log }
+        service.listening()
+    }
+
+    fn launch(self) -> Service {
+        let mut command = self.command(&["serve"]);
+        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("icp runs");
+        let greeting = BufReader::new(child.stdout.take().expect("it is piped"));
+        Service { setup: self, child, address: String::new(), greeting, log: Arc::default() }
     }
 }
 
@@ -145,6 +155,17 @@ pub(crate) struct Service {
 pub(crate) const LIST: &str = "/api/v1/entities/icps";
 
 impl Service {
+    fn listening(mut self) -> Self {
+        let mut first = String::new();
+        self.greeting.read_line(&mut first).expect("it greets");
+        let Some(address) = first.trim().strip_prefix("icp listens on ") else {
+            std::thread::sleep(Duration::from_millis(200));
+            panic!("it did not start: {first}{}", self.log.lock().expect("no panic"));
+        };
+        address.clone_into(&mut self.address);
+        self
+    }
+
     /// A request to be filled in and sent with [`Answer::of`].
     pub(crate) fn request(&self, method: Method, path: &str, token: &str) -> reqwest::RequestBuilder {
         client().request(method, format!("{}{path}", self.address)).bearer_auth(token)

@@ -6,7 +6,7 @@ use reqwest::header::HeaderValue;
 use serde_json::json;
 
 use crate::services::on_both;
-use crate::support::Answer;
+use crate::support::{Answer, LIST};
 use crate::users::{SMB, User};
 
 const NOBODYS: &str = "/api/v1/entities/icps/550e8400-e29b-41d4-a716-000000000000";
@@ -237,6 +237,46 @@ async fn an_old_tag_names_nothing_when_the_icp_comes_again() {
         }
         let head = ada.request(Method::HEAD, &path).header("if-none-match", replaced.etag());
         assert_eq!(Answer::of(head).await.status, 304);
+    })
+    .await;
+}
+
+/// RFC 9110, section 13.1: both headers count for every method.
+#[tokio::test]
+async fn preconditions_count_for_every_method() {
+    on_both(async |service| {
+        let ada = service.user("user_ada");
+        let created = ada.create(SMB).await;
+        let (path, tag) = (created.icp_path(), created.etag());
+        let list = ada.get(LIST).await.ok();
+        let failing = [
+            ada.getting(&path).header("if-match", "\"7\""),
+            ada.getting(&path).header("if-match", "\"7\"").header("if-none-match", tag),
+            ada.getting(LIST).header("if-match", "\"0000000000000007\""),
+            ada.patching(&path, r#"{"name":"x"}"#).header("if-none-match", "*"),
+            ada.patching(&path, r#"{"name":"x"}"#).header("if-none-match", tag),
+            ada.patching(&path, "{}").header("if-none-match", format!("W/{tag}")),
+            ada.deleting(&path).header("if-none-match", "*"),
+            ada.deleting(&path).header("if-none-match", tag),
+            ada.posting(SMB).header("if-none-match", "*"),
+            ada.posting(SMB).header("if-none-match", list.etag()),
+            ada.posting(SMB).header("if-match", "\"0000000000000007\""),
+        ];
+        for request in failing {
+            Answer::of(request).await.assert_problem(412, "PRECONDITION_FAILED");
+        }
+        assert_eq!(ada.list().await, list.body, "nothing was changed");
+        for request in [
+            ada.getting(&path).header("if-match", tag),
+            ada.getting(LIST).header("if-match", list.etag()),
+            ada.getting(LIST).header("if-match", "*"),
+            ada.patching(&path, "{}").header("if-none-match", "\"7\""),
+        ] {
+            Answer::of(request).await.ok();
+        }
+        let known = ada.getting(&path).header("if-match", tag).header("if-none-match", tag);
+        assert_eq!(Answer::of(known).await.status, 304);
+        assert_eq!(Answer::of(ada.posting(SMB).header("if-match", list.etag())).await.status, 201);
     })
     .await;
 }

@@ -9,6 +9,7 @@ mod conditions;
 mod contending;
 mod creating;
 mod deleting;
+mod dry_run;
 mod faults;
 mod limits;
 mod malformed;

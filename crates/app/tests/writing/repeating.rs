@@ -35,7 +35,10 @@ async fn the_same_request_gets_the_first_answer_again() {
         let ada = service.user("user_ada");
         let first = post_once(&ada, KEY, SMB).await;
         assert_eq!(first.status, 201, "{first:?}");
-        assert_same(&post_once(&ada, KEY, SMB).await, &first);
+        assert_eq!(first.header("idempotency-replayed"), "");
+        let second = post_once(&ada, KEY, SMB).await;
+        assert_same(&second, &first);
+        assert_eq!(second.header("idempotency-replayed"), "true");
         assert_eq!(ada.list().await, format!("[{}]", first.body));
 
         let patched = ada.patch(&first.icp_path(), r#"{"name":"new","userIds":["user_bob"]}"#).await.ok();

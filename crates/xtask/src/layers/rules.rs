@@ -37,6 +37,13 @@ pub(super) const LAYERS: &[Layer] = &[
         direct: Some(&["async-trait", "icp-domain", "thiserror"]),
     },
     Layer {
+        name: "icp-application",
+        reaches: &["icp-ports", "tokio"],
+        never: &["actix-web", "diesel", "jsonwebtoken", "prometheus-client", "reqwest"],
+        workspace: CORE,
+        direct: None,
+    },
+    Layer {
         name: "icp-storage",
         reaches: &["icp-ports"],
         never: &["actix-web", "diesel", "jsonwebtoken", "reqwest", "tokio"],
@@ -101,6 +108,7 @@ pub(super) const LAYERS: &[Layer] = &[
         ],
         never: &[],
         workspace: &[
+            "icp-application",
             "icp-clerk",
             "icp-domain",
             "icp-ports",

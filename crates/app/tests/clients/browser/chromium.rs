@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::webdriver::Browser;
 use crate::tools::tool;
 
-const ARGUMENTS: [&str; 12] = [
+const ARGUMENTS: [&str; 11] = [
     "--headless=new",
     // It refuses to run as root with one.
     "--no-sandbox",
@@ -26,7 +26,6 @@ const ARGUMENTS: [&str; 12] = [
     // Tests sign their own.
     "--ignore-certificate-errors",
     // A name of somebody else's that has come to lead here.
-    "--host-resolver-rules=MAP evil.example 127.0.0.1",
 ];
 
 /// Runs a test with a browser that has a profile of its own, and ends the browser however the test ends.

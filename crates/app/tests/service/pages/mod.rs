@@ -3,7 +3,6 @@
 
 mod assets;
 mod headers;
-mod tokens;
 
 use reqwest::{Method, RequestBuilder};
 

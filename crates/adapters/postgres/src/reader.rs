@@ -10,7 +10,8 @@ use icp_storage::ListBuilder;
 
 use crate::database::PostgresDatabase;
 use crate::get::{Found, get};
-use crate::list::{self, Extent};
+use crate::list;
+use crate::list_query::Extent;
 use crate::pool::Deadline;
 use crate::short_list;
 

@@ -46,11 +46,6 @@ impl ListQuery {
             ListStart::After(ListCursor { key: SortKey::Name(_), .. }) => Sort::Name,
         }
     }
-
-    /// The cursor after which the list starts, if it does not start at the beginning.
-    pub fn cursor(&self) -> Option<&ListCursor> {
-        if let ListStart::After(cursor) = &self.start { Some(cursor) } else { None }
-    }
 }
 
 /// What must be true of the ICPs in a list.

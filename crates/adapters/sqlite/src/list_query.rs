@@ -4,10 +4,10 @@ use diesel::connection::LoadConnection;
 use diesel::dsl::case_when;
 use diesel::prelude::*;
 use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
-use diesel::sql_types::{BigInt, Binary, Text};
+use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 use diesel::sqlite::Sqlite;
-use icp_domain::{Activity, ProviderList};
-use icp_ports::{Direction, ListCursor, ListQuery, Sort, SortKey};
+use icp_domain::{Activity, ProviderList, Timestamp};
+use icp_ports::{Direction, ListCursor, ListFilter, ListQuery, ListStart, Sort, SortKey};
 
 use crate::pool::wants_document;
 use crate::schema::{icp_members, icps};
@@ -44,29 +44,27 @@ pub(crate) fn matching(query: &ListQuery) -> BoxedSqlQuery<'_, Sqlite, SqlQuery>
         Direction::Ascending => ("ASC", ">"),
         Direction::Descending => ("DESC", "<"),
     };
+    let ListFilter { activity, updated_since, name, provider } = &query.filter;
+    let (active_at, expired_at) = match *activity {
+        Some(Activity::ActiveAt(now)) => (Some(now), None),
+        Some(Activity::ExpiredAt(now)) => (None, Some(now)),
+        None => (None, None),
+    };
     let mut sql = diesel::sql_query(format!(
         "WITH found AS {materialized} (SELECT icp_id, version, {sort_key} AS sort_key, number \
-         FROM icp_members JOIN icps ON number = icp_number WHERE user_id = ?"
+         FROM icp_members JOIN icps ON number = icp_number WHERE user_id = ?1 \
+         AND (?2 IS NULL OR active_until IS NULL OR active_until > ?2) AND (?3 IS NULL OR active_until <= ?3) \
+         AND (?4 IS NULL OR updated_at >= ?4) \
+         AND (?5 IS NULL OR instr(name_folded, ?5)) AND (?6 IS NULL OR instr(providers, ?6))"
     ))
     .into_boxed()
     .bind::<Text, _>(query.scope.member().as_str());
-    if let Some(activity) = query.filter.activity {
-        let (condition, now) = match activity {
-            Activity::ActiveAt(now) => (" AND (active_until IS NULL OR active_until > ?)", now),
-            Activity::ExpiredAt(now) => (" AND active_until <= ?", now),
-        };
-        sql = sql.sql(condition).bind::<BigInt, _>(now.unix_millis());
+    for time in [active_at, expired_at, *updated_since] {
+        sql = sql.bind::<Nullable<BigInt>, _>(time.map(Timestamp::unix_millis));
     }
-    if let Some(since) = query.filter.updated_since {
-        sql = sql.sql(" AND updated_at >= ?").bind::<BigInt, _>(since.unix_millis());
-    }
-    if let Some(name) = &query.filter.name {
-        sql = sql.sql(" AND instr(name_folded, ?)").bind::<Text, _>(name);
-    }
-    if let Some(provider) = &query.filter.provider {
-        sql = sql.sql(" AND instr(providers, ?)").bind::<Text, _>(ProviderList::sought(provider));
-    }
-    if let Some(ListCursor { key, id }) = query.cursor() {
+    sql = sql.bind::<Nullable<Text>, _>(name.as_deref());
+    sql = sql.bind::<Nullable<Text>, _>(provider.as_deref().map(ProviderList::sought));
+    if let ListStart::After(ListCursor { key, id }) = &query.start {
         sql = sql.sql(format!(" AND ({sort_key}, icp_id) {is_after} (?, ?)"));
         sql = match key {
             SortKey::CreatedAt(time) | SortKey::UpdatedAt(time) => sql.bind::<BigInt, _>(time.unix_millis()),

@@ -1,5 +1,7 @@
+use std::cmp::Ordering;
+
 use icp_domain::{IcpDocument, ProviderList};
-use icp_ports::{Direction, IcpList, ListCursor, ListFilter, ListQuery, Sort, SortKey, Version};
+use icp_ports::{Direction, IcpList, ListCursor, ListFilter, ListQuery, ListStart, Sort, SortKey, Version};
 use icp_storage::ListBuilder;
 
 use super::State;
@@ -24,12 +26,12 @@ impl State {
             .filter(|(document, _)| query.scope.includes(document.members()))
             .filter(|(document, _)| matches_filter(document, &query.filter))
             .map(|(document, version)| (cursor(document, query.sort()), document, *version))
-            .filter(|(cursor, ..)| follows(cursor, query))
+            .filter(|(cursor, ..)| match &query.start {
+                ListStart::Beginning(_) => true,
+                ListStart::After(start) => compare(cursor, start, query.direction).is_gt(),
+            })
             .collect();
-        matches.sort_by(|(one, ..), (other, ..)| one.cmp(other));
-        if query.direction == Direction::Descending {
-            matches.reverse();
-        }
+        matches.sort_by(|(one, ..), (other, ..)| compare(one, other, query.direction));
         matches
     }
 }
@@ -52,9 +54,9 @@ fn cursor(document: &IcpDocument, sort: Sort) -> ListCursor {
     ListCursor { key, id: document.id() }
 }
 
-fn follows(cursor: &ListCursor, query: &ListQuery) -> bool {
-    query.cursor().is_none_or(|start| match query.direction {
-        Direction::Ascending => cursor > start,
-        Direction::Descending => cursor < start,
-    })
+fn compare(one: &ListCursor, other: &ListCursor, direction: Direction) -> Ordering {
+    match direction {
+        Direction::Ascending => one.cmp(other),
+        Direction::Descending => other.cmp(one),
+    }
 }

@@ -55,6 +55,10 @@ pub struct ListFilter {
     pub activity: Option<Activity>,
     /// They were changed at or after this time.
     pub updated_since: Option<Timestamp>,
+    /// They have an `activeUntil`, at or after this time.
+    pub expires_from: Option<Timestamp>,
+    /// They have an `activeUntil`, before this time.
+    pub expires_before: Option<Timestamp>,
     /// Their folded name contains this text, which is folded too (`IcpDocument::folded_name`).
     pub name: Option<String>,
     /// They name this provider (`IcpDocument::providers`).

@@ -145,7 +145,7 @@ fn sort_key(sort: Sort) -> &'static str {
 }
 
 fn conditions(filter: &ListFilter) -> Vec<Condition> {
-    let ListFilter { activity, updated_since, name, provider } = filter;
+    let ListFilter { activity, updated_since, expires_from, expires_before, name, provider } = filter;
     let (is_active, now) = match *activity {
         Some(Activity::ActiveAt(now)) => ("coalesce(icps.active_until, 'infinity') > ", Some(now)),
         Some(Activity::ExpiredAt(now)) => ("icps.active_until <= ", Some(now)),
@@ -154,6 +154,8 @@ fn conditions(filter: &ListFilter) -> Vec<Condition> {
     let conditions = [
         (is_active, now.map(time), ""),
         ("icps.updated_at >= ", updated_since.map(time), ""),
+        ("icps.active_until >= ", expires_from.map(time), ""),
+        ("icps.active_until < ", expires_before.map(time), ""),
         ("strpos(icps.name_folded, ", name.clone().map(text), ") > 0"),
         ("strpos(icps.providers, ", provider.as_deref().map(ProviderList::sought).map(text), ") > 0"),
     ];

@@ -44,7 +44,7 @@ pub(crate) fn matching(query: &ListQuery) -> BoxedSqlQuery<'_, Sqlite, SqlQuery>
         Direction::Ascending => ("ASC", ">"),
         Direction::Descending => ("DESC", "<"),
     };
-    let ListFilter { activity, updated_since, name, provider } = &query.filter;
+    let ListFilter { activity, updated_since, expires_from, expires_before, name, provider } = &query.filter;
     let (active_at, expired_at) = match *activity {
         Some(Activity::ActiveAt(now)) => (Some(now), None),
         Some(Activity::ExpiredAt(now)) => (None, Some(now)),
@@ -54,12 +54,13 @@ pub(crate) fn matching(query: &ListQuery) -> BoxedSqlQuery<'_, Sqlite, SqlQuery>
         "WITH found AS {materialized} (SELECT icp_id, version, {sort_key} AS sort_key, number \
          FROM icp_members JOIN icps ON number = icp_number WHERE user_id = ?1 \
          AND (?2 IS NULL OR active_until IS NULL OR active_until > ?2) AND (?3 IS NULL OR active_until <= ?3) \
-         AND (?4 IS NULL OR updated_at >= ?4) \
-         AND (?5 IS NULL OR instr(name_folded, ?5)) AND (?6 IS NULL OR instr(providers, ?6))"
+         AND (?4 IS NULL OR updated_at >= ?4) AND (?5 IS NULL OR active_until >= ?5) \
+         AND (?6 IS NULL OR active_until < ?6) \
+         AND (?7 IS NULL OR instr(name_folded, ?7)) AND (?8 IS NULL OR instr(providers, ?8))"
     ))
     .into_boxed()
     .bind::<Text, _>(query.scope.member().as_str());
-    for time in [active_at, expired_at, *updated_since] {
+    for time in [active_at, expired_at, *updated_since, *expires_from, *expires_before] {
         sql = sql.bind::<Nullable<BigInt>, _>(time.map(Timestamp::unix_millis));
     }
     sql = sql.bind::<Nullable<Text>, _>(name.as_deref());

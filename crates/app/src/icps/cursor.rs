@@ -22,13 +22,27 @@ pub(super) struct Cursor {
 
 impl Cursor {
     pub(super) fn new(caller: &Caller, request: &ListRequest) -> Self {
-        let ListRequest { active, updated_since, name, provider, sort, direction, limit: _, cursor: _ } =
-            request;
+        let ListRequest {
+            active,
+            updated_since,
+            expires_from,
+            expires_before,
+            name,
+            provider,
+            sort,
+            direction,
+            limit: _,
+            cursor: _,
+        } = request;
         let list = format!("{active:?} {updated_since:?} {name:?} {provider:?} {sort:?} {direction:?}");
+        // Only if they are used, so that cursors from before there were these filters stay valid.
+        let is_used = expires_from.or(*expires_before).is_some();
+        let expiry = if is_used { format!(" {expires_from:?} {expires_before:?}") } else { String::new() };
         let mut digest = Context::new(&SHA256);
         digest.update(caller.user_id().as_str().as_bytes());
         digest.update(&[0]);
         digest.update(list.as_bytes());
+        digest.update(expiry.as_bytes());
         let seal = digest.finish().as_ref().first_chunk().copied().unwrap_or_default();
         Self { seal, sort: *sort }
     }
@@ -114,6 +128,8 @@ mod tests {
                 ListRequest { name: Some("a".to_owned()), ..request.clone() },
                 ListRequest { provider: Some("a".to_owned()), ..request.clone() },
                 ListRequest { updated_since: "2024-01-15T10:30:00Z".parse().ok(), ..request.clone() },
+                ListRequest { expires_from: "2024-01-15T10:30:00Z".parse().ok(), ..request.clone() },
+                ListRequest { expires_before: "2024-01-15T10:30:00Z".parse().ok(), ..request.clone() },
                 ListRequest { direction: Direction::Descending, ..request.clone() },
             ];
             for other in others {

@@ -12,6 +12,8 @@ use super::{IcpService, Known, Refusal};
 pub(crate) struct ListRequest {
     pub(crate) active: Option<bool>,
     pub(crate) updated_since: Option<Timestamp>,
+    pub(crate) expires_from: Option<Timestamp>,
+    pub(crate) expires_before: Option<Timestamp>,
     /// In lower case.
     pub(crate) name: Option<String>,
     pub(crate) provider: Option<String>,
@@ -97,6 +99,8 @@ impl IcpService {
                     },
                 ),
                 updated_since: request.updated_since,
+                expires_from: request.expires_from,
+                expires_before: request.expires_before,
                 name: request.name.clone(),
                 provider: request.provider.clone(),
             },

@@ -10,14 +10,14 @@ use icp_ports::{IcpReader, ListCursor, ListPart, ListQuery, ListStart, Repositor
 /// was, as it is, or not at all; one that a change moves on in the order may be in it twice.
 pub(crate) struct Rest {
     reader: Arc<dyn IcpReader>,
-    query: ListQuery,
+    query: Box<ListQuery>,
     /// Where the next part starts, if there may be one.
     next: Option<ListCursor>,
 }
 
 impl Rest {
     pub(super) fn new(reader: Arc<dyn IcpReader>, query: ListQuery, next: ListCursor) -> Self {
-        Self { reader, query, next: Some(next) }
+        Self { reader, query: Box::new(query), next: Some(next) }
     }
 
     /// Returns the next part, or `None` after the last one.

@@ -37,10 +37,13 @@ impl State {
 }
 
 fn matches_filter(document: &IcpDocument, filter: &ListFilter) -> bool {
-    let ListFilter { activity, updated_since, name, provider } = filter;
+    let ListFilter { activity, updated_since, expires_from, expires_before, name, provider } = filter;
+    let active_until = document.active_until();
     let provider = provider.as_deref().map(ProviderList::sought);
-    activity.is_none_or(|activity| activity.matches(document.active_until()))
+    activity.is_none_or(|activity| activity.matches(active_until))
         && updated_since.is_none_or(|since| document.updated_at() >= since)
+        && expires_from.is_none_or(|from| active_until.is_some_and(|end| end >= from))
+        && expires_before.is_none_or(|before| active_until.is_some_and(|end| end < before))
         && name.as_ref().is_none_or(|name| document.folded_name().contains(name))
         && provider.is_none_or(|provider| document.providers().as_str().contains(&provider))
 }

@@ -176,6 +176,7 @@ mod tests {
             direction: Direction::Descending,
             limit: NonZeroUsize::new(1_000),
             cursor: Some("abc".to_owned()),
+            ..ListRequest::default()
         };
         assert_eq!(request(query), expected);
         assert_eq!(request("updatedSince=2024-01-15T11:30:00+01:00").updated_since, expected.updated_since);

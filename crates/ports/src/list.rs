@@ -44,6 +44,7 @@ impl ListQuery {
             ListStart::After(ListCursor { key: SortKey::CreatedAt(_), .. }) => Sort::CreatedAt,
             ListStart::After(ListCursor { key: SortKey::UpdatedAt(_), .. }) => Sort::UpdatedAt,
             ListStart::After(ListCursor { key: SortKey::Name(_), .. }) => Sort::Name,
+            ListStart::After(ListCursor { key: SortKey::ActiveUntil(_), .. }) => Sort::ActiveUntil,
         }
     }
 }
@@ -75,6 +76,8 @@ pub enum Sort {
     UpdatedAt,
     /// The folded name, compared byte by byte.
     Name,
+    /// `activeUntil`. ICPs without it are last in both directions.
+    ActiveUntil,
 }
 
 /// The direction in which a list is sorted.
@@ -114,6 +117,8 @@ pub enum SortKey {
     UpdatedAt(Timestamp),
     /// For [`Sort::Name`].
     Name(String),
+    /// For [`Sort::ActiveUntil`].
+    ActiveUntil(Option<Timestamp>),
 }
 
 /// The answer to a [`ListQuery`].

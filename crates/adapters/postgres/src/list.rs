@@ -7,8 +7,9 @@ use std::pin::pin;
 
 use diesel::QueryResult;
 use diesel::pg::Pg;
+use diesel::pg::data_types::PgTimestamp;
 use diesel::row::Row;
-use diesel::sql_types::{BigInt, Integer, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncConnectionCore, AsyncPgConnection};
 use futures_util::TryStreamExt as _;
 use icp_domain::UserId;
@@ -81,6 +82,10 @@ fn cursor<'a>(sort: Sort, row: &impl Row<'a, Pg>) -> QueryResult<ListCursor> {
         Sort::CreatedAt => SortKey::CreatedAt(time(row, 3)?),
         Sort::UpdatedAt => SortKey::UpdatedAt(time(row, 3)?),
         Sort::Name => SortKey::Name(text(row, 3, |name| name.unwrap_or_default().to_owned())?),
+        Sort::ActiveUntil => SortKey::ActiveUntil(match column::<Timestamptz, PgTimestamp>(row, 3)?.0 {
+            i64::MIN | i64::MAX => None,
+            _ => Some(time(row, 3)?),
+        }),
     };
     Ok(ListCursor { key, id: column::<SqlUuid, Uuid>(row, 0)?.into() })
 }

@@ -67,7 +67,7 @@ impl<'a> Rows<'a> {
         let order = (query.sort(), query.direction);
         let is_in_index_order = order == (Sort::CreatedAt, Direction::Ascending) && conditions.is_empty();
         let after = match &query.start {
-            ListStart::After(cursor) => Some(position(cursor)),
+            ListStart::After(cursor) => Some(position(cursor, query.direction)),
             // Before every time: `-infinity`. So the usual list and its pages are one statement.
             ListStart::Beginning(_) => is_in_index_order.then(|| (infinite_time(i64::MIN), Uuid::nil())),
         };
@@ -75,7 +75,7 @@ impl<'a> Rows<'a> {
             user_id: query.scope.member().as_str(),
             conditions,
             after,
-            sort_key: sort_key(query.sort()),
+            sort_key: sort_key(query),
             direction: query.direction,
             is_in_index_order,
             // By the row after the limit it is known whether there are more.
@@ -136,11 +136,13 @@ impl QueryFragment<Pg> for Rows<'_> {
     }
 }
 
-fn sort_key(sort: Sort) -> &'static str {
-    match sort {
-        Sort::CreatedAt => "icp_members.created_at",
-        Sort::UpdatedAt => "icps.updated_at",
-        Sort::Name => "icps.name_folded",
+fn sort_key(query: &ListQuery) -> &'static str {
+    match (query.sort(), query.direction) {
+        (Sort::CreatedAt, _) => "icp_members.created_at",
+        (Sort::UpdatedAt, _) => "icps.updated_at",
+        (Sort::Name, _) => "icps.name_folded",
+        (Sort::ActiveUntil, Direction::Ascending) => "coalesce(icps.active_until, 'infinity')",
+        (Sort::ActiveUntil, Direction::Descending) => "coalesce(icps.active_until, '-infinity')",
     }
 }
 
@@ -163,10 +165,14 @@ fn conditions(filter: &ListFilter) -> Vec<Condition> {
 }
 
 /// Returns the sort key and the ID after which a list starts.
-fn position(cursor: &ListCursor) -> (Value, Uuid) {
+fn position(cursor: &ListCursor, direction: Direction) -> (Value, Uuid) {
     let id = cursor.id.as_uuid();
     match &cursor.key {
-        SortKey::CreatedAt(key) | SortKey::UpdatedAt(key) => (time(*key), id),
+        SortKey::CreatedAt(at) | SortKey::UpdatedAt(at) | SortKey::ActiveUntil(Some(at)) => (time(*at), id),
+        SortKey::ActiveUntil(None) => match direction {
+            Direction::Ascending => (infinite_time(i64::MAX), id),
+            Direction::Descending => (infinite_time(i64::MIN), id),
+        },
         SortKey::Name(name) => match name.split_once('\0') {
             // No stored name contains U+0000, so none lies between the text before it and the whole.
             Some((before, _)) => (text(before.to_owned()), Uuid::max()),

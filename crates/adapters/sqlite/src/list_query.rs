@@ -35,14 +35,16 @@ pub(crate) fn rows<'a>(connection: &'a mut SqliteConnection, query: &'a ListQuer
 
 /// Sorts the rows before it adds the documents: SQLite would otherwise read all documents before it returned the first row.
 pub(crate) fn matching(query: &ListQuery) -> BoxedSqlQuery<'_, Sqlite, SqlQuery> {
+    let (direction, is_after, last) = match query.direction {
+        Direction::Ascending => ("ASC", ">", i64::MAX),
+        Direction::Descending => ("DESC", "<", i64::MIN),
+    };
+    let active_until = format!("ifnull(active_until, {last})");
     let (sort_key, materialized) = match query.sort() {
         Sort::CreatedAt => ("icp_members.created_at", "NOT MATERIALIZED"), // It is the order of the index.
         Sort::UpdatedAt => ("updated_at", "MATERIALIZED"),
         Sort::Name => ("name_folded", "MATERIALIZED"),
-    };
-    let (direction, is_after) = match query.direction {
-        Direction::Ascending => ("ASC", ">"),
-        Direction::Descending => ("DESC", "<"),
+        Sort::ActiveUntil => (active_until.as_str(), "MATERIALIZED"),
     };
     let ListFilter { activity, updated_since, expires_from, expires_before, name, provider } = &query.filter;
     let (active_at, expired_at) = match *activity {
@@ -70,6 +72,7 @@ pub(crate) fn matching(query: &ListQuery) -> BoxedSqlQuery<'_, Sqlite, SqlQuery>
         sql = match key {
             SortKey::CreatedAt(time) | SortKey::UpdatedAt(time) => sql.bind::<BigInt, _>(time.unix_millis()),
             SortKey::Name(name) => sql.bind::<Text, _>(name),
+            SortKey::ActiveUntil(end) => sql.bind::<BigInt, _>(end.map_or(last, Timestamp::unix_millis)),
         };
         sql = sql.bind::<Binary, _>(id.as_uuid().into_bytes());
     }

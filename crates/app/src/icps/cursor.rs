@@ -53,10 +53,11 @@ impl Cursor {
         bytes.extend(self.seal);
         bytes.extend(position.id.as_uuid().as_bytes());
         match &position.key {
-            SortKey::CreatedAt(time) | SortKey::UpdatedAt(time) => {
+            SortKey::CreatedAt(time) | SortKey::UpdatedAt(time) | SortKey::ActiveUntil(Some(time)) => {
                 bytes.extend(time.unix_millis().to_be_bytes());
             }
             SortKey::Name(name) => bytes.extend(name.as_bytes()),
+            SortKey::ActiveUntil(None) => {}
         }
         BASE64_URL_SAFE_NO_PAD.encode(bytes)
     }
@@ -74,6 +75,8 @@ impl Cursor {
             Sort::CreatedAt => SortKey::CreatedAt(time(key)?),
             Sort::UpdatedAt => SortKey::UpdatedAt(time(key)?),
             Sort::Name => SortKey::Name(std::str::from_utf8(key).ok()?.to_owned()),
+            Sort::ActiveUntil if key.is_empty() => SortKey::ActiveUntil(None),
+            Sort::ActiveUntil => SortKey::ActiveUntil(Some(time(key)?)),
         };
         Some(ListCursor { key, id: IcpId::from(Uuid::from_bytes(*id)) })
     }
@@ -94,12 +97,14 @@ mod tests {
     use super::Cursor;
     use crate::icps::ListRequest;
 
-    fn positions() -> [(Sort, ListCursor); 3] {
+    fn positions() -> [(Sort, ListCursor); 5] {
         let time = "2024-01-15T10:30:00.123Z".parse().expect("a time");
         [
             (Sort::CreatedAt, ListCursor { key: SortKey::CreatedAt(time), id: id(7) }),
             (Sort::UpdatedAt, ListCursor { key: SortKey::UpdatedAt(time), id: id(8) }),
             (Sort::Name, ListCursor { key: SortKey::Name("ömega 🦀".to_owned()), id: id(9) }),
+            (Sort::ActiveUntil, ListCursor { key: SortKey::ActiveUntil(Some(time)), id: id(10) }),
+            (Sort::ActiveUntil, ListCursor { key: SortKey::ActiveUntil(None), id: id(11) }),
         ]
     }
 
@@ -137,6 +142,20 @@ mod tests {
             }
             let by_another_limit = ListRequest { limit: NonZeroUsize::new(3), ..request };
             assert_eq!(cursor("user_ada", &by_another_limit).decode(&text), Some(position));
+        }
+    }
+
+    #[test]
+    fn cursor_of_earlier_version_is_valid() {
+        // From before lists could be filtered and sorted by `activeUntil`.
+        let earlier = [
+            "AS2WfASkFHMQAAAAAAAAAAAAAAAAAAAABwAAAY0Mq8S7",
+            "AYbNWRCT6H_wAAAAAAAAAAAAAAAAAAAACAAAAY0Mq8S7",
+            "ARoPY8SuTN7CAAAAAAAAAAAAAAAAAAAACcO2bWVnYSDwn6aA",
+        ];
+        for ((sort, position), text) in positions().into_iter().zip(earlier) {
+            let cursor = cursor("user_ada", &ListRequest { sort, ..ListRequest::default() });
+            assert_eq!(cursor.decode(text), Some(position));
         }
     }
 

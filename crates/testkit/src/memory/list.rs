@@ -53,13 +53,15 @@ fn cursor(document: &IcpDocument, sort: Sort) -> ListCursor {
         Sort::CreatedAt => SortKey::CreatedAt(document.created_at()),
         Sort::UpdatedAt => SortKey::UpdatedAt(document.updated_at()),
         Sort::Name => SortKey::Name(document.folded_name().to_owned()),
+        Sort::ActiveUntil => SortKey::ActiveUntil(document.active_until()),
     };
     ListCursor { key, id: document.id() }
 }
 
 fn compare(one: &ListCursor, other: &ListCursor, direction: Direction) -> Ordering {
-    match direction {
+    let is_last = |cursor: &ListCursor| cursor.key == SortKey::ActiveUntil(None);
+    is_last(one).cmp(&is_last(other)).then(match direction {
         Direction::Ascending => one.cmp(other),
         Direction::Descending => other.cmp(one),
-    }
+    })
 }

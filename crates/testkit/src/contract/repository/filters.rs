@@ -6,7 +6,7 @@ use icp_ports::{Direction, IcpList, ListCursor, ListFilter, ListQuery, ListStart
 use super::support::{TestRepository, array, everything};
 use crate::fixtures::{icp, id};
 
-const SORTS: [Sort; 3] = [Sort::CreatedAt, Sort::UpdatedAt, Sort::Name];
+const SORTS: [Sort; 4] = [Sort::CreatedAt, Sort::UpdatedAt, Sort::Name, Sort::ActiveUntil];
 const DIRECTIONS: [Direction; 2] = [Direction::Ascending, Direction::Descending];
 
 /// The queries for every ICP of `user_ada`, in every order.
@@ -75,11 +75,16 @@ pub(super) fn expected<'a>(documents: &'a [IcpDocument], query: &ListQuery) -> V
             Sort::CreatedAt => one.created_at().cmp(&other.created_at()),
             Sort::UpdatedAt => one.updated_at().cmp(&other.updated_at()),
             Sort::Name => one.folded_name().cmp(other.folded_name()),
+            Sort::ActiveUntil => one.active_until().cmp(&other.active_until()),
         };
         by_key.then(one.id().cmp(&other.id()))
     });
     if query.direction == Direction::Descending {
         matching.reverse();
+    }
+    if query.sort() == Sort::ActiveUntil {
+        // Stable: the rest of the order stays.
+        matching.sort_by_key(|document| document.active_until().is_none());
     }
     matching
 }

@@ -23,15 +23,14 @@ pub(crate) struct CursorCodec {
 
 impl CursorCodec {
     pub(crate) fn new(caller: &Caller, request: &ListRequest) -> Self {
-        let ListRequest { active, updated_since, name, provider, sort, direction, limit: _, cursor: _ } =
-            request;
-        let list = format!("{active:?} {updated_since:?} {name:?} {provider:?} {sort:?} {direction:?}");
+        // Everything that decides which ICPs the list has, and their order.
+        let list = ListRequest { limit: None, cursor: None, ..request.clone() };
         let mut digest = Context::new(&SHA256);
         digest.update(caller.user_id().as_str().as_bytes());
         digest.update(&[0]);
-        digest.update(list.as_bytes());
+        digest.update(format!("{list:?}").as_bytes());
         let seal = digest.finish().as_ref().first_chunk().copied().unwrap_or_default();
-        Self { seal, sort: *sort }
+        Self { seal, sort: request.sort }
     }
 
     /// Encodes a position in the list.
@@ -40,10 +39,11 @@ impl CursorCodec {
         bytes.extend(self.seal);
         bytes.extend(position.id.as_uuid().as_bytes());
         match &position.key {
-            SortKey::CreatedAt(time) | SortKey::UpdatedAt(time) => {
+            SortKey::CreatedAt(time) | SortKey::UpdatedAt(time) | SortKey::ActiveUntil(Some(time)) => {
                 bytes.extend(time.unix_millis().to_be_bytes());
             }
             SortKey::Name(name) => bytes.extend(name.as_bytes()),
+            SortKey::ActiveUntil(None) => {}
         }
         BASE64_URL_SAFE_NO_PAD.encode(bytes)
     }
@@ -61,6 +61,8 @@ impl CursorCodec {
             Sort::CreatedAt => SortKey::CreatedAt(time(key)?),
             Sort::UpdatedAt => SortKey::UpdatedAt(time(key)?),
             Sort::Name => SortKey::Name(std::str::from_utf8(key).ok()?.to_owned()),
+            Sort::ActiveUntil if key.is_empty() => SortKey::ActiveUntil(None),
+            Sort::ActiveUntil => SortKey::ActiveUntil(Some(time(key)?)),
         };
         Some(ListCursor { key, id: IcpId::from(Uuid::from_bytes(*id)) })
     }
@@ -81,12 +83,14 @@ mod tests {
     use super::CursorCodec;
     use crate::ListRequest;
 
-    fn positions() -> [(Sort, ListCursor); 3] {
+    fn positions() -> [(Sort, ListCursor); 5] {
         let time = "2024-01-15T10:30:00.123Z".parse().expect("a time");
         [
             (Sort::CreatedAt, ListCursor { key: SortKey::CreatedAt(time), id: id(7) }),
             (Sort::UpdatedAt, ListCursor { key: SortKey::UpdatedAt(time), id: id(8) }),
             (Sort::Name, ListCursor { key: SortKey::Name("ömega 🦀".to_owned()), id: id(9) }),
+            (Sort::ActiveUntil, ListCursor { key: SortKey::ActiveUntil(Some(time)), id: id(10) }),
+            (Sort::ActiveUntil, ListCursor { key: SortKey::ActiveUntil(None), id: id(11) }),
         ]
     }
 
@@ -115,6 +119,8 @@ mod tests {
                 ListRequest { name: Some("a".to_owned()), ..request.clone() },
                 ListRequest { provider: Some("a".to_owned()), ..request.clone() },
                 ListRequest { updated_since: "2024-01-15T10:30:00Z".parse().ok(), ..request.clone() },
+                ListRequest { expires_from: "2024-01-15T10:30:00Z".parse().ok(), ..request.clone() },
+                ListRequest { expires_before: "2024-01-15T10:30:00Z".parse().ok(), ..request.clone() },
                 ListRequest { direction: Direction::Descending, ..request.clone() },
             ];
             for other in others {

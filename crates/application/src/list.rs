@@ -13,6 +13,10 @@ pub struct ListRequest {
     pub active: Option<bool>,
     /// Only ICPs that were changed at or after this time.
     pub updated_since: Option<Timestamp>,
+    /// Only ICPs that expire at or after this time.
+    pub expires_from: Option<Timestamp>,
+    /// Only ICPs that expire before this time.
+    pub expires_before: Option<Timestamp>,
     /// Only ICPs whose folded name contains this text, which is folded too.
     pub name: Option<String>,
     /// Only ICPs that name this provider.
@@ -129,6 +133,8 @@ impl IcpService {
             filter: ListFilter {
                 activity,
                 updated_since: request.updated_since,
+                expires_from: request.expires_from,
+                expires_before: request.expires_before,
                 name: request.name.clone(),
                 provider: request.provider.clone(),
             },

@@ -11,14 +11,14 @@ use icp_ports::{IcpReader, ListCursor, ListPart, ListQuery, ListStart, Repositor
 /// it in either state or not at all, and twice if the change moves it on in the order.
 pub struct LongList {
     reader: Arc<dyn IcpReader>,
-    query: ListQuery,
+    query: Box<ListQuery>,
     /// Where the next part starts, if there may be one.
     next: Option<ListCursor>,
 }
 
 impl LongList {
     pub(crate) fn new(reader: Arc<dyn IcpReader>, query: ListQuery, next: ListCursor) -> Self {
-        Self { reader, query, next: Some(next) }
+        Self { reader, query: Box::new(query), next: Some(next) }
     }
 
     /// Reads the next part. Returns `None` after the last one.

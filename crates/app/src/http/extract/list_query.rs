@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use icp_application::ListRequest;
-use icp_domain::limits;
+use icp_domain::{Timestamp, limits};
 use icp_ports::{Direction, Sort};
 
 use super::parameters::{Kind, Parameter, Table, Value};
@@ -11,7 +11,7 @@ use super::parameters::{Kind, Parameter, Table, Value};
 /// The largest page.
 const MAX_LIMIT: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
 
-const SORTS: [Sort; 3] = [Sort::CreatedAt, Sort::UpdatedAt, Sort::Name];
+const SORTS: [Sort; 4] = [Sort::CreatedAt, Sort::UpdatedAt, Sort::Name, Sort::ActiveUntil];
 const DIRECTIONS: [Direction; 2] = [Direction::Ascending, Direction::Descending];
 
 impl Table for ListRequest {
@@ -21,6 +21,10 @@ impl Table for ListRequest {
 impl Value {
     fn text(self) -> Option<String> {
         if let Self::Text(text) = self { Some(text) } else { None }
+    }
+
+    fn time(self) -> Option<Timestamp> {
+        if let Self::Time(time) = self { Some(time) } else { None }
     }
 
     /// Returns the chosen element of a list that is parallel to the choices.
@@ -45,9 +49,19 @@ pub(crate) const LIST_PARAMETERS: &[Parameter<ListRequest>] = &[
         name: "updatedSince",
         kind: Kind::Time,
         description: "ICPs that were changed at or after this time.",
-        set: |request, value| {
-            request.updated_since = if let Value::Time(time) = value { Some(time) } else { None }
-        },
+        set: |request, value| request.updated_since = value.time(),
+    },
+    Parameter {
+        name: "expiresFrom",
+        kind: Kind::Time,
+        description: "ICPs whose `activeUntil` is at or after this time. ICPs without `activeUntil` do not match.",
+        set: |request, value| request.expires_from = value.time(),
+    },
+    Parameter {
+        name: "expiresBefore",
+        kind: Kind::Time,
+        description: "ICPs whose `activeUntil` is before this time. ICPs without `activeUntil` do not match.",
+        set: |request, value| request.expires_before = value.time(),
     },
     Parameter {
         name: "name",
@@ -63,8 +77,8 @@ pub(crate) const LIST_PARAMETERS: &[Parameter<ListRequest>] = &[
     },
     Parameter {
         name: "sort",
-        kind: Kind::Choice(&["createdAt", "updatedAt", "name"]),
-        description: "The sort key. ICPs with equal keys are sorted by ID.",
+        kind: Kind::Choice(&["createdAt", "updatedAt", "name", "activeUntil"]),
+        description: "The sort key. ICPs with equal keys are sorted by ID. ICPs without `activeUntil` sort last in both orders.",
         set: |request, value| request.sort = value.chosen(&SORTS),
     },
     Parameter {
@@ -144,11 +158,14 @@ mod tests {
 
     #[test]
     fn every_parameter_is_read() {
-        let query = "active=false&updatedSince=2024-01-15T11:30:00%2B01:00&name=%C3%96M%20a&provider=bullhorn\
+        let query = "active=false&updatedSince=2024-01-15T11:30:00%2B01:00&expiresFrom=2024-01-15T11:30:00%2B01:00\
+                     &expiresBefore=2024-01-15T11:30:00%2B01:00&name=%C3%96M%20a&provider=bullhorn\
                      &sort=updatedAt&order=desc&limit=1000&cursor=abc";
         let expected = ListRequest {
             active: Some(false),
             updated_since: "2024-01-15T10:30:00Z".parse().ok(),
+            expires_from: "2024-01-15T10:30:00Z".parse().ok(),
+            expires_before: "2024-01-15T10:30:00Z".parse().ok(),
             name: Some("öm a".to_owned()),
             provider: Some("bullhorn".to_owned()),
             sort: Sort::UpdatedAt,

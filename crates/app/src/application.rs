@@ -15,12 +15,12 @@ use icp_ports::{IcpReader, MigrationReport, SystemClock};
 use crate::composition::{self, Storage, WorkerStorage};
 use crate::housekeeping;
 use crate::http::{Certificate, Concurrency, HttpServer, Mcp, Options, ProtectedResource, RateLimit, State};
-use crate::measured::Measured;
-use crate::metrics::Metrics;
 use crate::sample_sign_in::SampleSignIn;
 use crate::samples;
 use crate::settings::{DatabaseKind, Settings, SettingsError, TlsFiles};
 use crate::shutdown::{self, Draining};
+use icp_observability::Instrumented;
+use icp_observability::Metrics;
 
 /// The service, listening and ready to run.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl Application {
         warn_of_open_doors(settings);
         let sign_in = composition::authenticators(&settings.auth, &settings.mcp)?;
         let metrics = Metrics::new(vec![Arc::clone(&storage.readings), sign_in.readings]);
-        let repository = Arc::new(Measured::new(storage.repository, &metrics));
+        let repository = Arc::new(Instrumented::new(storage.repository, &metrics));
         let icps = IcpService::new(repository, Arc::new(SystemClock), random_id)
             .with_response_buffer(settings.server.response_buffer)
             .with_list_cache(settings.server.list_cache_kilobytes * 1024);
@@ -60,10 +60,10 @@ impl Application {
         let draining = Draining::default();
         let (max_in_flight, response_buffer) =
             (settings.server.max_in_flight, settings.server.response_buffer);
-        let mcp_authenticator = Arc::new(Measured::new(sign_in.mcp, &metrics));
+        let mcp_authenticator = Arc::new(Instrumented::new(sign_in.mcp, &metrics));
         let state = web::Data::new(State {
             icps: icps.clone(),
-            authenticator: Arc::new(Measured::new(sign_in.api, &metrics)),
+            authenticator: Arc::new(Instrumented::new(sign_in.api, &metrics)),
             draining: draining.clone(),
             concurrency: Concurrency::new(max_in_flight, response_buffer, &metrics),
             rate_limit: rate_limit.clone(),
@@ -163,11 +163,11 @@ fn states_of_workers(
 ) -> Vec<web::Data<State>> {
     let mut common: Option<Replica> = None;
     let mut replica = |reader: Arc<dyn IcpReader>| {
-        let reader: Arc<dyn IcpReader> = Arc::new(Measured::new(reader, &state.metrics));
+        let reader: Arc<dyn IcpReader> = Arc::new(Instrumented::new(reader, &state.metrics));
         common.get_or_insert_with(|| Replica::new(Arc::clone(&reader), own_writes)).for_worker(reader)
     };
     let workers = workers.into_iter().map(|WorkerStorage { repository, replica: reader }| {
-        let repository = Arc::new(Measured::new(repository, &state.metrics));
+        let repository = Arc::new(Instrumented::new(repository, &state.metrics));
         let icps = state.icps.for_worker(repository, reader.map(&mut replica));
         web::Data::new(State { icps, ..State::clone(state) })
     });

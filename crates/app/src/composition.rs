@@ -15,8 +15,8 @@ use icp_sqlite::{SqliteDatabase, SqliteSettings};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::development::{self, DevelopmentKey};
-use crate::metrics::{Reading, Source, Value};
 use crate::settings::{AuthSettings, DatabaseKind, DatabaseSettings, McpSettings, Settings, SettingsError};
+use icp_observability::{Reading, Source, Value};
 
 /// The ports of one database.
 pub(crate) struct Storage {

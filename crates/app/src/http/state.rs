@@ -5,8 +5,8 @@ use icp_application::IcpService;
 use icp_ports::Authenticator;
 
 use super::limits::{Concurrency, RateLimit};
-use crate::metrics::Metrics;
 use crate::shutdown::Draining;
+use icp_observability::Metrics;
 
 /// What handlers and middleware work with, as their application data.
 #[derive(Clone)]

@@ -71,7 +71,7 @@ async fn metrics(request: HttpRequest, state: Data<State>) -> Result<HttpRespons
     let (content_type, text) = if is_open_metrics {
         ("application/openmetrics-text; version=1.0.0; charset=utf-8", text)
     } else {
-        ("text/plain; version=0.0.4; charset=utf-8", crate::metrics::to_prometheus_text(&text))
+        ("text/plain; version=0.0.4; charset=utf-8", icp_observability::to_prometheus_text(&text))
     };
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).content_type(content_type).body(text))
 }

@@ -4,10 +4,12 @@ use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use icp_observability::LogOptions;
 use secrecy::ExposeSecret as _;
 
 use super::{
-    AuthSettings, DatabaseSettings, McpSettings, MetricsSettings, ServerSettings, Settings, SettingsError,
+    AuthSettings, DatabaseSettings, LogFormat, McpSettings, MetricsSettings, ServerSettings, Settings,
+    SettingsError,
 };
 
 type Checked = Result<(), SettingsError>;
@@ -170,6 +172,16 @@ impl MetricsSettings {
 }
 
 impl Settings {
+    /// Returns what is logged, and where traces are sent.
+    pub fn log_options(&self) -> LogOptions<'_> {
+        let format = match self.log.format {
+            LogFormat::Pretty => icp_observability::LogFormat::Pretty,
+            LogFormat::Json => icp_observability::LogFormat::Json,
+        };
+        let otlp_endpoint = self.telemetry.otlp_endpoint.as_deref();
+        LogOptions { level: &self.log.level, format, otlp_endpoint }
+    }
+
     pub(super) fn check(&self) -> Checked {
         self.server.check()?;
         self.database.check()?;

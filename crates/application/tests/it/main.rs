@@ -1,5 +1,7 @@
 //! The use cases over a repository in memory, and over repositories that count or interfere.
 
+#![cfg(test)]
+
 mod list_cache;
 mod preconditions;
 mod replica;

@@ -12,7 +12,7 @@ use futures_util::future::poll_immediate;
 use crate::http::body::Guarded;
 use crate::http::error::ApiError;
 use crate::http::state::State;
-use crate::metrics::{Metrics, RejectReason};
+use icp_observability::{Metrics, RejectReason};
 
 /// How many requests may wait for their clients, as a multiple of those in flight. Their bodies are kept in memory.
 const WAITING_FACTOR: usize = 4;

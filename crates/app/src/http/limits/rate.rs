@@ -15,7 +15,7 @@ use icp_domain::{Caller, UserId};
 
 use crate::http::error::ApiError;
 use crate::http::state::State;
-use crate::metrics::RejectReason;
+use icp_observability::RejectReason;
 
 const WINDOW: Duration = Duration::from_mins(1);
 

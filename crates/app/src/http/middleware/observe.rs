@@ -10,7 +10,6 @@ use tracing::Instrument as _;
 
 use super::request_id::{self, RequestId};
 use crate::http::state::State;
-use crate::telemetry;
 
 /// Middleware: gives each request its ID, its span, its line in the log and its place in the metrics.
 pub(in crate::http) async fn observe<B: MessageBody>(
@@ -20,15 +19,16 @@ pub(in crate::http) async fn observe<B: MessageBody>(
 ) -> Result<ServiceResponse<B>, Error> {
     let started = Instant::now();
     let id = RequestId::assign(request.headers_mut());
-    let span = telemetry::request_span(request.method().as_str(), request.headers());
-    let trace_id = telemetry::trace_id(&span, request.headers());
+    let header = |name: &str| request.headers().get(name)?.to_str().ok();
+    let span = icp_observability::request_span(request.method().as_str(), &header);
+    let trace_id = icp_observability::trace_id(&span, &header);
     let mut response = next.call(request).instrument(span.clone()).await?;
 
     let duration = started.elapsed();
     let status = response.status().as_u16();
     let request = response.request();
     let (method, route) = (request.method().as_str(), request.match_pattern());
-    telemetry::end_request(&span, method, route.as_deref(), status);
+    icp_observability::end_request(&span, method, route.as_deref(), status);
     tracing::info!(
         target: "icp_app::access",
         request_id = id.as_str(),

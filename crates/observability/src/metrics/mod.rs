@@ -17,9 +17,9 @@ use prometheus_client::registry::Registry;
 
 use labels::{OperationLabels, RefusalLabels, RequestLabels, VerdictLabels};
 use readings::Readings;
-pub(crate) use readings::{Reading, Source, Value};
+pub use readings::{Reading, Source, Value};
 
-use crate::telemetry;
+use crate::dropped_log_lines;
 
 /// From 0.2 milliseconds to 10 seconds.
 const BUCKETS: [f64; 15] =
@@ -27,7 +27,7 @@ const BUCKETS: [f64; 15] =
 
 /// The reason why a valid request is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RejectReason {
+pub enum RejectReason {
     /// Too many requests are in flight.
     Overload,
     /// The user has used up their quota.
@@ -36,7 +36,7 @@ pub(crate) enum RejectReason {
 
 /// Everything that is counted. Clones count together.
 #[derive(Clone)]
-pub(crate) struct Metrics(Arc<Inner>);
+pub struct Metrics(Arc<Inner>);
 
 struct Inner {
     registry: Registry,
@@ -55,7 +55,7 @@ impl std::fmt::Debug for Metrics {
 
 impl Metrics {
     /// Creates the metrics. The readings of `sources` are taken for each scrape.
-    pub(crate) fn new(sources: Vec<Source>) -> Self {
+    pub fn new(sources: Vec<Source>) -> Self {
         let requests = Family::new_with_constructor((|| Histogram::new(BUCKETS)) as fn() -> Histogram);
         let operations = Family::new_with_constructor((|| Histogram::new(BUCKETS)) as fn() -> Histogram);
         let (in_flight, sign_ins) = (Gauge::default(), Family::default());
@@ -81,7 +81,7 @@ impl Metrics {
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "Which version this is", build);
         let log: Source = Arc::new(|| {
-            let value = Value::Counter(telemetry::dropped_log_lines());
+            let value = Value::Counter(dropped_log_lines());
             let help = "Log lines that were dropped because standard error was not read";
             vec![Reading { name: "log_lines_dropped", help, labels: &[], value }]
         });
@@ -91,34 +91,34 @@ impl Metrics {
     }
 
     /// A request was answered.
-    pub(crate) fn answered(&self, method: &str, route: Option<String>, status: u16, took: Duration) {
+    pub fn answered(&self, method: &str, route: Option<String>, status: u16, took: Duration) {
         let labels = RequestLabels::new(method, route, status);
         self.0.requests.get_or_create(&labels).observe(took.as_secs_f64());
     }
 
     /// How many requests are at work.
-    pub(crate) fn in_flight(&self) -> &Gauge {
+    pub fn in_flight(&self) -> &Gauge {
         &self.0.in_flight
     }
 
     /// Counts a rejected request.
-    pub(crate) fn rejected(&self, reason: RejectReason) {
+    pub fn rejected(&self, reason: RejectReason) {
         self.0.refused.get_or_create(&RefusalLabels::from(reason)).inc();
     }
 
     /// It was found whether a request is signed in: `accepted`, or why not.
-    pub(crate) fn signed_in(&self, verdict: &'static str) {
+    pub fn signed_in(&self, verdict: &'static str) {
         self.0.sign_ins.get_or_create(&VerdictLabels { verdict }).inc();
     }
 
     /// The database did something, or did not.
-    pub(crate) fn operated(&self, operation: &'static str, outcome: &'static str, took: Duration) {
+    pub fn operated(&self, operation: &'static str, outcome: &'static str, took: Duration) {
         let labels = OperationLabels { operation, outcome };
         self.0.operations.get_or_create(&labels).observe(took.as_secs_f64());
     }
 
     /// Returns all metrics in the format OpenMetrics.
-    pub(crate) fn text(&self) -> Result<String, std::fmt::Error> {
+    pub fn text(&self) -> Result<String, std::fmt::Error> {
         let mut text = String::new();
         text::encode(&mut text, &self.0.registry)?;
         Ok(text)
@@ -127,7 +127,7 @@ impl Metrics {
 
 /// Converts OpenMetrics to the older text format of Prometheus, in which a type belongs to the name of the sample, and which
 /// has neither units nor an end.
-pub(crate) fn to_prometheus_text(open_metrics: &str) -> String {
+pub fn to_prometheus_text(open_metrics: &str) -> String {
     let mut text = String::with_capacity(open_metrics.len());
     for line in open_metrics.lines().filter(|line| !line.starts_with("# UNIT") && *line != "# EOF") {
         let converted = match line.split_once(" counter").or_else(|| line.split_once(" info")) {

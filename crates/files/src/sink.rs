@@ -3,8 +3,9 @@ use std::io::Write;
 use async_trait::async_trait;
 use icp_ports::{BoxError, ExportSink};
 
-/// Writes JSON Lines.
-pub(crate) struct LineSink<W>(pub(crate) W);
+/// Writes ICPs as JSON Lines.
+#[derive(Debug)]
+pub struct LineSink<W>(pub W);
 
 #[async_trait]
 impl<W: Write + Send> ExportSink for LineSink<W> {

@@ -12,24 +12,28 @@ use tokio::sync::mpsc;
 use super::faults::FileFaults;
 use super::records::{Record, RecordError, Records};
 
-/// A batch is full at so many documents or bytes, whichever comes first.
+/// The limits of a batch, in documents and bytes.
 const BATCH_DOCUMENTS: usize = 2_000;
 const BATCH_BYTES: usize = 2 * 1024 * 1024;
 
-/// Hears how far the reading is.
-pub(crate) type Progress = Box<dyn Fn(Read) + Send>;
+/// Called as the file is read.
+pub type Progress = Box<dyn Fn(Read) + Send>;
 
-/// What has been read of a file.
+/// How much of a file has been read.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Read {
-    pub(crate) records: u64,
-    pub(crate) bytes: u64,
+pub struct Read {
+    /// The number of records.
+    pub records: u64,
+    /// The length of the records, in bytes.
+    pub bytes: u64,
 }
 
-/// Reads and checks on a thread of its own, a few batches ahead of the storage.
-pub(crate) struct FileSource(mpsc::Receiver<Message>);
+/// Reads and validates ICPs on a thread of its own, a few batches ahead of the storage.
+#[derive(Debug)]
+pub struct FileSource(mpsc::Receiver<Message>);
 
-/// What the reading thread says. The end is said, too: a thread that ended in any other way has not read everything.
+/// A message of the reading thread. The end is a message too: a thread that ends otherwise has not read everything.
+#[derive(Debug)]
 enum Message {
     Batch(Vec<IcpDocument>),
     End,
@@ -37,7 +41,8 @@ enum Message {
 }
 
 impl FileSource {
-    pub(crate) fn start(input: impl BufRead + Send + 'static, rules: Rules, progress: Progress) -> Self {
+    /// Starts to read.
+    pub fn start(input: impl BufRead + Send + 'static, rules: Rules, progress: Progress) -> Self {
         let (sender, receiver) = mpsc::channel(2);
         thread::spawn(move || {
             let reader =
@@ -46,7 +51,7 @@ impl FileSource {
                 Ok(()) => Message::End,
                 Err(error) => Message::Failed(error),
             };
-            // Nobody listens any more when the storage has failed, which then says why.
+            // The receiver is gone if the storage has failed.
             let _ = sender.blocking_send(last);
         });
         Self(receiver)
@@ -103,7 +108,7 @@ impl<R: BufRead> Reader<R> {
         Ok(())
     }
 
-    /// The next record; `None` at the end, also at one that comes too early, which is a fault.
+    /// Returns the next record, or `None` at the end of the file or at damage, which is reported.
     fn next_record(&mut self) -> Result<Option<Record>, BoxError> {
         match self.records.next() {
             Ok(record) => Ok(record),

@@ -10,17 +10,20 @@ use prometheus_client::metrics::gauge::ConstGauge;
 
 /// A number that an adapter keeps, as a metric.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Reading {
+pub struct Reading {
     /// The name without the prefix, with the unit at its end. Readings that differ in their labels alone share it.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// The description, without a full stop.
-    pub(crate) help: &'static str,
-    pub(crate) labels: &'static [(&'static str, &'static str)],
-    pub(crate) value: Value,
+    pub help: &'static str,
+    /// Names and values of its labels.
+    pub labels: &'static [(&'static str, &'static str)],
+    /// The value.
+    pub value: Value,
 }
 
+/// A value of a metric.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Value {
+pub enum Value {
     /// Goes up and down.
     Gauge(f64),
     /// Only grows, from 0 at the start of the process.
@@ -37,7 +40,7 @@ impl Value {
 }
 
 /// Returns the current readings of an adapter.
-pub(crate) type Source = Arc<dyn Fn() -> Vec<Reading> + Send + Sync>;
+pub type Source = Arc<dyn Fn() -> Vec<Reading> + Send + Sync>;
 
 /// The readings of all adapters.
 pub(super) struct Readings(pub(super) Vec<Source>);

@@ -1,5 +1,4 @@
-//! Instrumented ports: every operation has its metric, and its span in a trace.
-
+use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,16 +12,17 @@ use icp_ports::{
 use tracing::Instrument as _;
 
 use crate::metrics::{Metrics, RejectReason};
-use crate::telemetry;
+use crate::traces::{operation_span, sign_in_span};
 
-/// An instrumented port.
-pub(crate) struct Measured<P: ?Sized> {
+/// A port whose operations have a metric and a span.
+pub struct Instrumented<P: ?Sized> {
     port: Arc<P>,
     metrics: Metrics,
 }
 
-impl<P: ?Sized> Measured<P> {
-    pub(crate) fn new(port: Arc<P>, metrics: &Metrics) -> Self {
+impl<P: ?Sized> Instrumented<P> {
+    /// Instruments a port.
+    pub fn new(port: Arc<P>, metrics: &Metrics) -> Self {
         Self { port, metrics: metrics.clone() }
     }
 
@@ -41,7 +41,7 @@ impl<P: ?Sized> Measured<P> {
         work: impl Future<Output = Result<T, RepositoryError>>,
     ) -> Result<T, RepositoryError> {
         let start = Instant::now();
-        let result = work.instrument(telemetry::operation_span(operation)).await;
+        let result = work.instrument(operation_span(operation)).await;
         let outcome = match &result {
             Ok(value) => outcome(value),
             Err(RepositoryError::AlreadyExists(_)) => "exists",
@@ -65,7 +65,7 @@ fn conditional<T, V>(answer: &Conditional<T, V>) -> &'static str {
 }
 
 #[async_trait]
-impl<P: IcpReader + ?Sized> IcpReader for Measured<P> {
+impl<P: IcpReader + ?Sized> IcpReader for Instrumented<P> {
     async fn list(&self, query: &ListQuery) -> Result<IcpList, RepositoryError> {
         self.operate("list", self.port.list(query)).await
     }
@@ -101,7 +101,7 @@ impl<P: IcpReader + ?Sized> IcpReader for Measured<P> {
 }
 
 #[async_trait]
-impl<P: IcpRepository + ?Sized> IcpRepository for Measured<P> {
+impl<P: IcpRepository + ?Sized> IcpRepository for Instrumented<P> {
     async fn insert(
         &self,
         document: &IcpDocument,
@@ -128,16 +128,16 @@ impl<P: IcpRepository + ?Sized> IcpRepository for Measured<P> {
 }
 
 #[async_trait]
-impl<P: HealthCheck + ?Sized> HealthCheck for Measured<P> {
+impl<P: HealthCheck + ?Sized> HealthCheck for Instrumented<P> {
     async fn health(&self) -> Health {
         self.port.health().await
     }
 }
 
 #[async_trait]
-impl<P: Authenticator + ?Sized> Authenticator for Measured<P> {
+impl<P: Authenticator + ?Sized> Authenticator for Instrumented<P> {
     async fn authenticate(&self, credentials: &dyn Credentials) -> Result<Caller, AuthenticationError> {
-        let result = self.port.authenticate(credentials).instrument(telemetry::sign_in_span()).await;
+        let result = self.port.authenticate(credentials).instrument(sign_in_span()).await;
         self.metrics.signed_in(match &result {
             Ok(_) => "accepted",
             Err(AuthenticationError::Unauthenticated(reason)) => reason,
@@ -145,5 +145,11 @@ impl<P: Authenticator + ?Sized> Authenticator for Measured<P> {
             Err(AuthenticationError::Unavailable(_)) => "unavailable",
         });
         result
+    }
+}
+
+impl<P: ?Sized> fmt::Debug for Instrumented<P> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Instrumented").finish_non_exhaustive()
     }
 }

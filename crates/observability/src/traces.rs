@@ -1,8 +1,5 @@
-//! Traces by OpenTelemetry, where somebody collects them; otherwise there are no spans, and they cost nothing.
-
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use actix_web::http::header::HeaderMap;
 use anyhow::Context as _;
 use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
 use opentelemetry::trace::{TraceContextExt as _, TracerProvider as _};
@@ -14,19 +11,19 @@ use tracing::Span;
 use tracing::field::Empty;
 use tracing_opentelemetry::{OpenTelemetryLayer, OpenTelemetrySpanExt as _};
 
-/// Of all spans, so that a filter can tell them from the log.
-pub(super) const TARGET: &str = "icp_app::trace";
+/// The target of all spans, by which filters tell them from the log.
+pub(crate) const TARGET: &str = "icp_app::trace";
 
 static IS_COLLECTED: AtomicBool = AtomicBool::new(false);
 
-/// Sends spans to a collector until it is dropped, and then what is left of them.
+/// Sends spans to a collector. Sends the last ones when it is dropped.
 #[derive(Debug)]
-pub(super) struct Traces(SdkTracerProvider);
+pub(crate) struct Traces(SdkTracerProvider);
 
 impl Traces {
     /// To a collector that takes OTLP over HTTP. What else there is to say the SDK reads from its own variables
     /// (`OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_TRACES_SAMPLER`, `OTEL_EXPORTER_OTLP_HEADERS`).
-    pub(super) fn start(endpoint: &str) -> anyhow::Result<Self> {
+    pub(crate) fn start(endpoint: &str) -> anyhow::Result<Self> {
         let exporter = SpanExporter::builder()
             .with_http()
             .with_protocol(Protocol::HttpBinary)
@@ -47,7 +44,7 @@ impl Traces {
         Ok(Self(provider))
     }
 
-    pub(super) fn layer<S>(&self) -> OpenTelemetryLayer<S, SdkTracer>
+    pub(crate) fn layer<S>(&self) -> OpenTelemetryLayer<S, SdkTracer>
     where
         S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
     {
@@ -67,7 +64,7 @@ impl Drop for Traces {
 }
 
 /// Returns true if the standard variables of OpenTelemetry turn traces off.
-pub(super) fn is_disabled() -> bool {
+pub(crate) fn is_disabled() -> bool {
     let is = |name: &str, value: &str| std::env::var(name).is_ok_and(|set| set.eq_ignore_ascii_case(value));
     is("OTEL_SDK_DISABLED", "true") || is("OTEL_TRACES_EXPORTER", "none")
 }
@@ -76,8 +73,8 @@ fn is_collected() -> bool {
     IS_COLLECTED.load(Ordering::Relaxed)
 }
 
-/// The span of a request, within the trace of its sender if it names one (W3C Trace Context).
-pub(crate) fn request_span(method: &str, headers: &HeaderMap) -> Span {
+/// Returns the span of a request, in the trace that its client names, if any (W3C Trace Context).
+pub fn request_span(method: &str, header: Header<'_>) -> Span {
     if !is_collected() {
         return Span::none();
     }
@@ -85,14 +82,14 @@ pub(crate) fn request_span(method: &str, headers: &HeaderMap) -> Span {
         target: TARGET, "request", otel.name = method, otel.kind = "server", otel.status_code = Empty,
         http.request.method = method, http.route = Empty, http.response.status_code = Empty,
     );
-    let parent = TraceContextPropagator::new().extract(&Headers(headers));
-    // Refused only where nobody collects.
+    let parent = TraceContextPropagator::new().extract(&Headers(header));
+    // It fails only without a collector.
     let _ = span.set_parent(parent);
     span
 }
 
-/// Says how a request ended.
-pub(crate) fn end_request(span: &Span, method: &str, route: Option<&str>, status: u16) {
+/// Records the outcome of a request.
+pub fn end_request(span: &Span, method: &str, route: Option<&str>, status: u16) {
     if span.is_none() {
         return;
     }
@@ -106,12 +103,12 @@ pub(crate) fn end_request(span: &Span, method: &str, route: Option<&str>, status
     }
 }
 
-/// The trace that a request belongs to: its span's, or else the one that its sender names.
-pub(crate) fn trace_id(span: &Span, headers: &HeaderMap) -> Option<String> {
+/// Returns the trace of a request: that of its span, or the one that its client names.
+pub fn trace_id(span: &Span, header: Header<'_>) -> Option<String> {
     let context = if span.is_none() {
         // Most requests name none.
-        headers.get("traceparent")?;
-        TraceContextPropagator::new().extract(&Headers(headers))
+        header("traceparent")?;
+        TraceContextPropagator::new().extract(&Headers(header))
     } else {
         span.context()
     };
@@ -119,12 +116,12 @@ pub(crate) fn trace_id(span: &Span, headers: &HeaderMap) -> Option<String> {
     span.is_valid().then(|| span.trace_id().to_string())
 }
 
-/// The span of finding out who asks.
+/// Returns the span of an authentication.
 pub(crate) fn sign_in_span() -> Span {
     if is_collected() { tracing::info_span!(target: TARGET, "sign in") } else { Span::none() }
 }
 
-/// The span of an operation of the database.
+/// Returns the span of an operation of the database.
 pub(crate) fn operation_span(operation: &'static str) -> Span {
     if !is_collected() {
         return Span::none();
@@ -134,14 +131,18 @@ pub(crate) fn operation_span(operation: &'static str) -> Span {
     )
 }
 
-struct Headers<'a>(&'a HeaderMap);
+/// Returns a header of a request, if it is text.
+pub type Header<'a> = &'a dyn Fn(&str) -> Option<&'a str>;
+
+struct Headers<'a>(Header<'a>);
 
 impl Extractor for Headers<'_> {
     fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key)?.to_str().ok()
+        (self.0)(key)
     }
 
+    /// The propagator asks for the headers that it knows.
     fn keys(&self) -> Vec<&str> {
-        self.0.keys().map(actix_web::http::header::HeaderName::as_str).collect()
+        Vec::new()
     }
 }

@@ -1,12 +1,11 @@
-//! The records of a JSON array or of JSON Lines, one by one, each with its line.
+//! Splits a JSON array or JSON Lines into records, each with its line.
 
 use std::io::{self, BufRead};
 
-/// The most bytes of one record. Nothing that the service writes comes near it; without it, one missing line break would
-/// take all memory.
+/// The longest record, in bytes. Without the limit, one missing line break would take all memory.
 pub(super) const MAX_RECORD_BYTES: usize = 16 * 1024 * 1024;
 
-/// One record as it stands in the file. Whether it is JSON has not been looked at.
+/// One record. It may be no JSON.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Record {
     /// The line of its first byte, from 1.
@@ -14,7 +13,7 @@ pub(super) struct Record {
     pub(super) bytes: Vec<u8>,
 }
 
-/// Why there is no next record.
+/// The reason why there is no next record.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RecordError {
     #[error("cannot be read: {0}")]

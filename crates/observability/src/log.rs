@@ -1,7 +1,3 @@
-//! The log and the traces of the service.
-
-mod traces;
-
 use std::io::IsTerminal as _;
 use std::sync::OnceLock;
 
@@ -11,17 +7,34 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, filter};
 
-pub(crate) use traces::{end_request, operation_span, request_span, sign_in_span, trace_id};
+use crate::traces::{self, Traces};
 
-use crate::settings::{LogFormat, Settings};
-use traces::Traces;
+/// The form of a line of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// For programs.
+    Json,
+}
+
+/// What is logged, and where traces are sent.
+#[derive(Clone, Debug)]
+pub struct LogOptions<'a> {
+    /// A level, or a filter by target.
+    pub level: &'a str,
+    /// The form of a line.
+    pub format: LogFormat,
+    /// A collector that accepts OTLP over HTTP.
+    pub otlp_endpoint: Option<&'a str>,
+}
 
 /// The longest queue of log lines that are not yet written.
 const MAX_QUEUED_LINES: usize = 10_000;
 
 /// Sends traces and writes log lines while it is held.
 #[derive(Debug)]
-pub(crate) struct Telemetry {
+pub struct Telemetry {
     _traces: Option<Traces>,
     _log: WorkerGuard,
 }
@@ -30,25 +43,29 @@ pub(crate) struct Telemetry {
 static DROPPED_LINES: OnceLock<ErrorCounter> = OnceLock::new();
 
 /// Returns the number of log lines that were dropped because standard error was not read.
-pub(crate) fn dropped_log_lines() -> u64 {
+pub fn dropped_log_lines() -> u64 {
     DROPPED_LINES.get().map_or(0, |counter| counter.dropped_lines() as u64)
 }
 
 /// Starts the log on standard error, and traces if a collector is set. A second call changes nothing.
 ///
+/// # Errors
+///
+/// If traces cannot be sent.
+///
 /// A thread writes the lines. If standard error is not read, lines are dropped and counted: the log never stops the service.
-pub(crate) fn start(settings: &Settings) -> anyhow::Result<Telemetry> {
-    let level = settings.log.level.parse::<EnvFilter>().unwrap_or_else(|_| EnvFilter::new("info"));
+pub fn start(options: &LogOptions<'_>) -> anyhow::Result<Telemetry> {
+    let level = options.level.parse::<EnvFilter>().unwrap_or_else(|_| EnvFilter::new("info"));
     let queue = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(MAX_QUEUED_LINES);
     let (writer, log) = queue.thread_name("log").finish(std::io::stderr());
     let _ = DROPPED_LINES.set(writer.error_counter());
     let lines = tracing_subscriber::fmt::layer().with_writer(writer);
-    let lines: Box<dyn Layer<_> + Send + Sync> = match settings.log.format {
+    let lines: Box<dyn Layer<_> + Send + Sync> = match options.format {
         LogFormat::Pretty => lines.with_ansi(std::io::stderr().is_terminal()).compact().boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).boxed(),
     };
     let lines = lines.with_filter(level).with_filter(filter::filter_fn(is_discreet));
-    let endpoint = settings.telemetry.otlp_endpoint.as_deref().filter(|_| !traces::is_disabled());
+    let endpoint = options.otlp_endpoint.filter(|_| !traces::is_disabled());
     let traces = endpoint.map(Traces::start).transpose()?;
     let spans = traces.as_ref().map(|traces| {
         traces.layer().with_filter(filter::filter_fn(|metadata| metadata.target() == traces::TARGET))

@@ -37,7 +37,7 @@ async fn assert_none(service: &Service, path: &str, headers: &[(&str, &str)]) {
 }
 
 #[tokio::test]
-async fn each_load_of_a_page_has_a_new_token_that_lists_the_samples() {
+async fn each_page_load_has_new_working_token() {
     let service = Setup::new().start();
     for path in PAGES {
         let first = page(&service, path).await;

@@ -10,7 +10,8 @@ use crate::bodies::generator::{Action, Request, requests};
 use crate::bodies::judge::CODES;
 use crate::bodies::requests::{Outcome, Sender, TARGETS};
 use crate::bodies::stored;
-use crate::support::on_both;
+use crate::support::Service;
+use crate::support::services::on_both;
 
 const IN_FLIGHT: usize = 16;
 
@@ -18,29 +19,26 @@ fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|number| number.parse().expect("it is a number"))
 }
 
-#[tokio::test]
-async fn no_generated_body_gives_a_5xx_or_half_a_write() {
+on_both!(generated_bodies_cause_no_5xx_or_partial_write);
+async fn generated_bodies_cause_no_5xx_or_partial_write(service: &Service) {
     let _alone = super::ALONE.lock().await;
     let seed = variable("BODIES_SEED").unwrap_or(1);
     let count = variable("BODIES_COUNT").map_or(10_000, |count| count.try_into().expect("it fits"));
-    on_both(async |service| {
-        let sender = &Sender::new(service).await;
-        let before = stored::export(service);
-        let started = Instant::now();
-        let requests = stream::iter(requests(seed, count, TARGETS));
-        let outcomes = requests.map(async |request| send(sender, &request).await);
-        let outcomes: Vec<Outcome> = outcomes.buffer_unordered(IN_FLIGHT).collect().await;
-        eprintln!("sent in {:.1?}", started.elapsed());
-        check_shares(&outcomes);
+    let sender = &Sender::new(service).await;
+    let before = stored::export(service);
+    let started = Instant::now();
+    let requests = stream::iter(requests(seed, count, TARGETS));
+    let outcomes = requests.map(async |request| send(sender, &request).await);
+    let outcomes: Vec<Outcome> = outcomes.buffer_unordered(IN_FLIGHT).collect().await;
+    eprintln!("sent in {:.1?}", started.elapsed());
+    check_shares(&outcomes);
 
-        let started = Instant::now();
-        let stored = stored::export(service);
-        stored::check_documents(&stored, &before, &outcomes);
-        stored::check_targets(service, &stored, sender).await;
-        let users = stored::check_lists(service, &stored, &outcomes).await;
-        eprintln!("{} ICPs and {users} lists checked in {:.1?}", stored.len(), started.elapsed());
-    })
-    .await;
+    let started = Instant::now();
+    let stored = stored::export(service);
+    stored::check_documents(&stored, &before, &outcomes);
+    stored::check_targets(service, &stored, sender).await;
+    let users = stored::check_lists(service, &stored, &outcomes).await;
+    eprintln!("{} ICPs and {users} lists checked in {:.1?}", stored.len(), started.elapsed());
 }
 
 /// Sends it, and prints it when a check fails.

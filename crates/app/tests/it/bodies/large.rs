@@ -8,7 +8,8 @@ use icp_domain::limits;
 use reqwest::{Client, Method};
 
 use super::{ALONE, worst};
-use crate::support::{Answer, LIST, Service, Setup, on_both_with};
+use crate::support::services::on_both;
+use crate::support::{Answer, LIST, Service, Setup};
 
 const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
 const OTHERS_WITHIN: Duration = Duration::from_secs(1);
@@ -18,11 +19,6 @@ const DESCRIBED: &str = r#"{"description":"large"}"#;
 /// With one worker, what holds that one up holds up everybody.
 fn one_worker(setup: Setup) -> Setup {
     setup.with("ICP__SERVER__WORKERS", "1")
-}
-
-/// Runs a test on both databases.
-async fn on_one_worker(test: impl AsyncFn(&User<'_>)) {
-    on_both_with(one_worker, async |service| test(&User::new(service)).await).await;
 }
 
 struct User<'a> {
@@ -101,7 +97,7 @@ impl<'a> User<'a> {
 
 /// No database is asked.
 #[tokio::test]
-async fn the_worst_wrong_bodies_are_refused_within_seconds_while_others_are_served() {
+async fn worst_invalid_bodies_are_refused_without_delaying_others() {
     let _alone = ALONE.lock().await;
     let service = one_worker(Setup::new()).start();
     let user = User::new(&service);
@@ -111,57 +107,49 @@ async fn the_worst_wrong_bodies_are_refused_within_seconds_while_others_are_serv
     assert_eq!(service.list("user_ada").await.body, "[]");
 }
 
-#[tokio::test]
-async fn the_worst_right_bodies_are_taken_within_seconds_while_others_are_served() {
+on_both!(worst_valid_bodies_are_stored_without_delaying_others, with one_worker);
+async fn worst_valid_bodies_are_stored_without_delaying_others(service: &Service) {
     let _alone = ALONE.lock().await;
-    on_one_worker(async |user| {
-        for (what, body) in worst::right() {
-            user.create(what, &body).await;
-        }
-    })
-    .await;
+    let user = User::new(service);
+    for (what, body) in worst::right() {
+        user.create(what, &body).await;
+    }
 }
 
+on_both!(medium_bodies_delay_no_other_request, with one_worker);
 /// Up to some length a body is judged where others are served.
-#[tokio::test]
-async fn bodies_that_are_not_large_hold_nobody_up_either() {
+async fn medium_bodies_delay_no_other_request(service: &Service) {
     let _alone = ALONE.lock().await;
-    on_one_worker(async |user| {
-        for (what, body) in worst::right_regexes(30) {
-            user.create(what, &body).await;
-        }
-        for (what, body) in worst::wrong_regexes(30) {
-            user.refused(what, &body).await;
-        }
-    })
-    .await;
+    let user = User::new(service);
+    for (what, body) in worst::right_regexes(30) {
+        user.create(what, &body).await;
+    }
+    for (what, body) in worst::wrong_regexes(30) {
+        user.refused(what, &body).await;
+    }
 }
 
-#[tokio::test]
-async fn a_large_icp_is_patched_within_seconds_while_others_are_served() {
+on_both!(large_icp_is_patched_without_delaying_others, with one_worker);
+async fn large_icp_is_patched_without_delaying_others(service: &Service) {
     let _alone = ALONE.lock().await;
-    on_one_worker(async |user| {
-        for (what, body) in [("many users", worst::many_users("a")), ("pages of JSON", worst::pages())] {
-            let path = user.create(what, &body).await;
-            user.patch("... described", &path, DESCRIBED).await;
-            user.patch("... left as it is", &path, "{}").await;
-            user.patch("... given other users", &path, &worst::many_users("b")).await;
-            user.patch("... given back", &path, &body).await;
-            let deleted = user.send("... deleted", Method::DELETE, &path, "").await;
-            assert_eq!(deleted.status, 204, "{deleted:?}");
-        }
-    })
-    .await;
-}
-
-/// An ICP may become larger than any body, patch by patch.
-#[tokio::test]
-async fn an_icp_of_several_bodies_is_patched_within_seconds_while_others_are_served() {
-    let _alone = ALONE.lock().await;
-    on_one_worker(async |user| {
-        let path = user.create("pages of JSON", &worst::pages()).await;
-        user.patch("... given a CRM", &path, &worst::crm_pages()).await;
+    let user = User::new(service);
+    for (what, body) in [("many users", worst::many_users("a")), ("pages of JSON", worst::pages())] {
+        let path = user.create(what, &body).await;
         user.patch("... described", &path, DESCRIBED).await;
-    })
-    .await;
+        user.patch("... left as it is", &path, "{}").await;
+        user.patch("... given other users", &path, &worst::many_users("b")).await;
+        user.patch("... given back", &path, &body).await;
+        let deleted = user.send("... deleted", Method::DELETE, &path, "").await;
+        assert_eq!(deleted.status, 204, "{deleted:?}");
+    }
+}
+
+on_both!(icp_larger_than_body_limit_is_patched_quickly, with one_worker);
+/// An ICP may become larger than any body, patch by patch.
+async fn icp_larger_than_body_limit_is_patched_quickly(service: &Service) {
+    let _alone = ALONE.lock().await;
+    let user = User::new(service);
+    let path = user.create("pages of JSON", &worst::pages()).await;
+    user.patch("... given a CRM", &path, &worst::crm_pages()).await;
+    user.patch("... described", &path, DESCRIBED).await;
 }

@@ -10,5 +10,5 @@ mod spoilt;
 mod stored;
 mod worst;
 
-/// Held by a test while it runs: times mean something only when others leave the machine alone.
+/// Held by a test while it runs: it measures times, which another of these tests would change.
 static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());

@@ -6,7 +6,8 @@ use futures_util::future::join_all;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, LIST, Service, on_both, stderr};
+use crate::support::services::on_both;
+use crate::support::{Answer, LIST, Service, stderr};
 
 const CLIENTS: usize = 64;
 
@@ -24,71 +25,65 @@ async fn send(client: &Client, method: Method, url: &str, token: &str, body: &Va
     Answer::of(request.body(body.to_string())).await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn of_64_clients_that_add_themselves_to_one_icp_none_is_lost() {
-    on_both(async |service| {
-        let admin = &service.admin_token("user_root");
-        let icp = service.create(admin, &json!({"name": "shared", "leadProviderCriteria": []})).await;
-        let url = &format!("{}{}", service.address, icp.icp_path());
-        let adding = clients(service, CLIENTS).into_iter().map(async |(_, user, client)| {
-            loop {
-                let read = Answer::of(client.get(url).bearer_auth(admin)).await;
-                let mut users = read.json()["userIds"].as_array().expect("users").clone();
-                users.push(user.clone().into());
-                let patch = client.patch(url).bearer_auth(admin).header("if-match", read.header("etag"));
-                let patch = patch.header("content-type", "application/merge-patch+json");
-                let answer = Answer::of(patch.body(json!({"userIds": users}).to_string())).await;
-                match answer.status {
-                    StatusCode::OK => return,
-                    StatusCode::PRECONDITION_FAILED => {}
-                    _ => panic!("{answer:?}"),
-                }
+on_both!(concurrent_joins_of_64_users_lose_none);
+async fn concurrent_joins_of_64_users_lose_none(service: &Service) {
+    let admin = &service.admin_token("user_root");
+    let icp = service.create(admin, &json!({"name": "shared", "leadProviderCriteria": []})).await;
+    let url = &format!("{}{}", service.address, icp.icp_path());
+    let adding = clients(service, CLIENTS).into_iter().map(async |(_, user, client)| {
+        loop {
+            let read = Answer::of(client.get(url).bearer_auth(admin)).await;
+            let mut users = read.json()["userIds"].as_array().expect("users").clone();
+            users.push(user.clone().into());
+            let patch = client.patch(url).bearer_auth(admin).header("if-match", read.header("etag"));
+            let patch = patch.header("content-type", "application/merge-patch+json");
+            let answer = Answer::of(patch.body(json!({"userIds": users}).to_string())).await;
+            match answer.status {
+                StatusCode::OK => return,
+                StatusCode::PRECONDITION_FAILED => {}
+                _ => panic!("{answer:?}"),
             }
-        });
-        join_all(adding).await;
-        let stored = service.get(&icp.icp_path(), Some(admin)).await.json();
-        let users = stored["userIds"].as_array().expect("users").iter();
-        let users: BTreeSet<_> = users.map(Value::to_string).collect();
-        assert_eq!(users.len(), CLIENTS + 1, "with their creator");
-    })
-    .await;
+        }
+    });
+    join_all(adding).await;
+    let stored = service.get(&icp.icp_path(), Some(admin)).await.json();
+    let users = stored["userIds"].as_array().expect("users").iter();
+    let users: BTreeSet<_> = users.map(Value::to_string).collect();
+    assert_eq!(users.len(), CLIENTS + 1, "with their creator");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn clients_who_patch_different_members_all_keep_their_change() {
+on_both!(concurrent_patches_of_different_fields_all_stay);
+async fn concurrent_patches_of_different_fields_all_stay(service: &Service) {
     const ROUNDS: u32 = 12;
-    on_both(async |service| {
-        let token = &service.token("user_ada");
-        let icp = service.create(token, &json!({"name": "shared", "leadProviderCriteria": []})).await;
-        let url = &format!("{}{}", service.address, icp.icp_path());
-        let value = |member: &str, round: u32| match member {
-            "leadsPerList" => json!(round + 1),
-            "customFilterCriteria" => json!([{"type": "minDaysUntilReuse", "value": round}]),
-            "activeUntil" => json!(format!("2030-01-01T00:00:{round:02}.000Z")),
-            _ => json!(format!("{member} {round}")),
-        };
-        let members = ["name", "description", "leadsPerList", "customFilterCriteria", "activeUntil"];
-        let patching =
-            members.into_iter().zip(clients(service, members.len())).map(async |(member, (_, _, client))| {
-                for round in 0..ROUNDS {
-                    let body = json!({member: value(member, round)});
-                    let answer = send(&client, Method::PATCH, url, token, &body).await;
-                    assert_eq!(answer.status, 200, "{answer:?}");
-                    assert_eq!(answer.json()[member], body[member], "who is told so has their change");
-                }
-            });
-        join_all(patching).await;
-        let stored = service.get(&icp.icp_path(), Some(token)).await.json();
-        for member in members {
-            assert_eq!(stored[member], value(member, ROUNDS - 1), "{member}");
-        }
-    })
-    .await;
+    let token = &service.token("user_ada");
+    let icp = service.create(token, &json!({"name": "shared", "leadProviderCriteria": []})).await;
+    let url = &format!("{}{}", service.address, icp.icp_path());
+    let value = |member: &str, round: u32| match member {
+        "leadsPerList" => json!(round + 1),
+        "customFilterCriteria" => json!([{"type": "minDaysUntilReuse", "value": round}]),
+        "activeUntil" => json!(format!("2030-01-01T00:00:{round:02}.000Z")),
+        _ => json!(format!("{member} {round}")),
+    };
+    let members = ["name", "description", "leadsPerList", "customFilterCriteria", "activeUntil"];
+    let patching =
+        members.into_iter().zip(clients(service, members.len())).map(async |(member, (_, _, client))| {
+            for round in 0..ROUNDS {
+                let body = json!({member: value(member, round)});
+                let answer = send(&client, Method::PATCH, url, token, &body).await;
+                assert_eq!(answer.status, 200, "{answer:?}");
+                assert_eq!(answer.json()[member], body[member], "who is told so has their change");
+            }
+        });
+    join_all(patching).await;
+    let stored = service.get(&icp.icp_path(), Some(token)).await.json();
+    for member in members {
+        assert_eq!(stored[member], value(member, ROUNDS - 1), "{member}");
+    }
 }
 
 /// SQLite takes one writer at a time, and 16 clients, two readers and an import at once.
 #[tokio::test(flavor = "multi_thread")]
-async fn sixteen_writers_meet_no_locked_database() {
+async fn concurrent_writers_never_find_sqlite_locked() {
     const WRITES: usize = 30;
     let service = crate::support::Setup::new().start();
     let list = &format!("{}{LIST}", service.address);

@@ -48,18 +48,18 @@ async fn survives_being_killed(setup: Setup) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_lost_or_half_when_the_service_is_killed_over_sqlite() {
+async fn killed_service_loses_nothing_on_sqlite() {
     survives_being_killed(Setup::new()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_lost_or_half_when_the_service_is_killed_over_postgresql() {
+async fn killed_service_loses_nothing_on_postgres() {
     let database = icp_test_postgres::shared().database();
     survives_being_killed(Setup::new().with("ICP__DATABASE__URL", database.url())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_lost_or_half_when_postgresql_is_killed() {
+async fn killed_postgres_loses_nothing() {
     let server = Arc::new(Server::start_with(ServerOptions { durable: true }).expect("PostgreSQL starts"));
     let database = server.database().expect("a database");
     let setup = Setup::new().with("ICP__DATABASE__URL", database.url());

@@ -15,7 +15,7 @@ const A_LITTLE: Duration = Duration::from_secs(3);
 
 /// The workers of a service that stops end one after the other, and share their connections until the last.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_that_is_stopped_finishes_the_writes_in_flight() {
+async fn stopped_service_finishes_writes_in_flight() {
     for round in 0..3 {
         let database = postgres::shared().database();
         let setup = Setup::new().with("ICP__DATABASE__URL", database.url()).with("ICP__SERVER__WORKERS", "4");
@@ -38,7 +38,7 @@ async fn a_service_that_is_stopped_finishes_the_writes_in_flight() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn writers_see_errors_only_during_the_outage_and_all_in_the_contracts_shape() {
+async fn writers_see_problems_during_outage_only() {
     let server = Arc::new(Server::start_with(ServerOptions { durable: true }).expect("PostgreSQL starts"));
     let database = server.database().expect("a database");
     let setup = Setup::new().with("ICP__DATABASE__URL", database.url());

@@ -160,7 +160,7 @@ async fn checked(user: &User<'_>, path: &str, accepted: &[&str], plain: &Answer)
 }
 
 #[tokio::test]
-async fn an_answer_is_in_the_coding_that_the_client_likes_best_and_is_the_same_answer() {
+async fn response_uses_preferred_coding() {
     let service = service();
     let ada = service.user("user_ada");
     for path in [LIST.to_owned(), format!("{LIST}?limit=100&sort=name&order=desc")] {
@@ -174,21 +174,18 @@ async fn an_answer_is_in_the_coding_that_the_client_likes_best_and_is_the_same_a
     }
 }
 
-#[tokio::test]
-async fn both_databases_answer_in_every_coding() {
-    on_both(async |service| {
-        service.hold((1..=300).map(icp));
-        let ada = service.user("user_ada");
-        let plain = ada.get(LIST).await.ok();
-        for coding in ["gzip", "br", "zstd"] {
-            assert_eq!(checked(&ada, LIST, &[coding], &plain).await, coding);
-        }
-    })
-    .await;
+on_both!(list_is_available_in_every_coding);
+async fn list_is_available_in_every_coding(service: &Service) {
+    service.hold((1..=300).map(icp));
+    let ada = service.user("user_ada");
+    let plain = ada.get(LIST).await.ok();
+    for coding in ["gzip", "br", "zstd"] {
+        assert_eq!(checked(&ada, LIST, &[coding], &plain).await, coding);
+    }
 }
 
 #[tokio::test]
-async fn a_small_answer_too_is_what_it_says_it_is() {
+async fn small_response_has_its_stated_coding() {
     let service = with_shared_key(Setup::new()).start();
     let ada = service.user("user_ada");
     let created = ada.create(SMB).await;
@@ -204,7 +201,7 @@ async fn a_small_answer_too_is_what_it_says_it_is() {
 }
 
 #[tokio::test]
-async fn an_error_keeps_its_shape_and_status_in_every_coding() {
+async fn compressed_error_keeps_shape_and_status() {
     let service = with_shared_key(Setup::new()).start();
     let ada = service.user("user_ada");
     let nobodys = format!("{LIST}/550e8400-e29b-41d4-a716-000000000000");

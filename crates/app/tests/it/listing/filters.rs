@@ -3,9 +3,9 @@
 use icp_testkit::fixtures::{IcpBuilder, icp};
 use serde_json::json;
 
-use crate::support::LIST;
 use crate::support::services::on_both;
 use crate::support::users::SMB;
+use crate::support::{LIST, Service};
 
 const PAST: &str = "2020-01-01T00:00:00.000Z";
 const FUTURE: &str = "2999-01-01T00:00:00.000Z";
@@ -90,112 +90,94 @@ const FINDINGS: &[(&str, &[u64])] = &[
     ("active=false&limit=1&order=desc", &[4]),
 ];
 
-#[tokio::test]
-async fn a_query_finds_what_it_says_in_the_order_it_says_and_only_of_the_callers() {
-    on_both(async |service| {
-        service.hold(records());
-        let ada = service.user("user_ada");
-        for (query, numbers) in FINDINGS {
-            assert_eq!(ada.find(query).await, *numbers, "{query}");
-        }
-        let root = service.admin("user_root");
-        for (query, _) in FINDINGS {
-            assert_eq!(root.ask(query).await.ok().body, "[]", "an admin's list is their own: {query}");
-        }
-        assert_eq!(service.user("user_eve").find("name=%C3%96M&sort=updatedAt").await, [7, 8]);
-    })
-    .await;
+on_both!(query_finds_matching_icps_of_caller_in_order);
+async fn query_finds_matching_icps_of_caller_in_order(service: &Service) {
+    service.hold(records());
+    let ada = service.user("user_ada");
+    for (query, numbers) in FINDINGS {
+        assert_eq!(ada.find(query).await, *numbers, "{query}");
+    }
+    let root = service.admin("user_root");
+    for (query, _) in FINDINGS {
+        assert_eq!(root.ask(query).await.ok().body, "[]", "an admin's list is their own: {query}");
+    }
+    assert_eq!(service.user("user_eve").find("name=%C3%96M&sort=updatedAt").await, [7, 8]);
 }
 
-#[tokio::test]
-async fn without_parameters_or_with_unknown_ones_the_list_is_what_it_was() {
-    on_both(async |service| {
-        service.hold(records());
-        let ada = service.user("user_ada");
-        let list = ada.get(LIST).await.ok();
-        assert_eq!(list.numbers(), [1, 2, 3, 4, 5, 6]);
-        assert_eq!(list.next_page(), None);
-        let eve = "userId=user_eve&userIds=user_eve&user=*&all=true&admin=true";
-        let odd = [
-            "",
-            "x",
-            "page=2&per_page=1",
-            "Limit=1",
-            "LIMIT=x",
-            "name%00=x",
-            "%00",
-            "a=%zz&&&=",
-            "offset=3",
-            eve,
-        ];
-        let defaults = [
-            "sort=createdAt",
-            "order=asc",
-            "sort=createdAt&order=asc",
-            "limit=1000",
-            "limit=6",
-            "limit=0006",
-        ];
-        for query in odd.iter().chain(&defaults) {
-            let same = ada.ask(query).await.ok();
-            assert_eq!(same.body, list.body, "{query}");
-            assert_eq!(same.next_page(), None, "{query}");
-        }
-        for query in odd {
-            assert_eq!(ada.ask(query).await.etag(), list.etag(), "{query}");
-        }
-        assert_eq!(ada.get(&format!("{LIST}/")).await.ok().body, list.body, "with a slash");
-    })
-    .await;
+on_both!(unknown_and_default_parameters_change_nothing);
+async fn unknown_and_default_parameters_change_nothing(service: &Service) {
+    service.hold(records());
+    let ada = service.user("user_ada");
+    let list = ada.get(LIST).await.ok();
+    assert_eq!(list.numbers(), [1, 2, 3, 4, 5, 6]);
+    assert_eq!(list.next_page(), None);
+    let eve = "userId=user_eve&userIds=user_eve&user=*&all=true&admin=true";
+    let odd = [
+        "",
+        "x",
+        "page=2&per_page=1",
+        "Limit=1",
+        "LIMIT=x",
+        "name%00=x",
+        "%00",
+        "a=%zz&&&=",
+        "offset=3",
+        eve,
+    ];
+    let defaults =
+        ["sort=createdAt", "order=asc", "sort=createdAt&order=asc", "limit=1000", "limit=6", "limit=0006"];
+    for query in odd.iter().chain(&defaults) {
+        let same = ada.ask(query).await.ok();
+        assert_eq!(same.body, list.body, "{query}");
+        assert_eq!(same.next_page(), None, "{query}");
+    }
+    for query in odd {
+        assert_eq!(ada.ask(query).await.etag(), list.etag(), "{query}");
+    }
+    assert_eq!(ada.get(&format!("{LIST}/")).await.ok().body, list.body, "with a slash");
 }
 
-#[tokio::test]
-async fn what_is_found_is_what_was_written_last() {
-    on_both(async |service| {
-        let ada = service.user("user_ada");
-        let created = ada.create(SMB).await;
-        let path = created.icp_path();
-        let whole = |body: &str| format!("[{body}]");
-        assert_eq!(ada.ask("name=smb").await.body, whole(&created.body));
-        let changes = json!({
-            "name": "ΩMEGA",
-            "activeUntil": PAST,
-            "crmFilters": {"provider": "bullhorn", "filters": []},
-            "customFilterCriteria": [{"type": "website", "provider": "of our own, \"new\"", "prompt": "p"}]
-        });
-        for query in ["active=false", "name=%CF%89", "provider=bullhorn", "provider=of+our+own,+%22new%22"] {
-            assert_eq!(ada.ask(query).await.ok().body, "[]", "{query}");
-        }
-        let patched = ada.patch(&path, changes).await.ok();
-        for query in ["active=false", "name=%CF%89", "provider=bullhorn", "provider=of+our+own,+%22new%22"] {
-            assert_eq!(ada.ask(query).await.ok().body, whole(&patched.body), "{query}");
-        }
-        for query in ["name=smb", "active=true"] {
-            assert_eq!(ada.ask(query).await.ok().body, "[]", "{query}");
-        }
-        let updated = patched.json()["updatedAt"].as_str().expect("a time").to_owned();
-        assert_eq!(ada.ask(&format!("updatedSince={updated}")).await.ok().body, whole(&patched.body));
-        ada.patch(&path, r#"{"crmFilters":null,"activeUntil":null}"#).await.ok();
-        assert_eq!(ada.ask("provider=bullhorn").await.ok().body, "[]");
-        assert_eq!(ada.ask("active=false").await.ok().body, "[]");
-    })
-    .await;
+on_both!(filters_use_latest_state);
+async fn filters_use_latest_state(service: &Service) {
+    let ada = service.user("user_ada");
+    let created = ada.create(SMB).await;
+    let path = created.icp_path();
+    let whole = |body: &str| format!("[{body}]");
+    assert_eq!(ada.ask("name=smb").await.body, whole(&created.body));
+    let changes = json!({
+        "name": "ΩMEGA",
+        "activeUntil": PAST,
+        "crmFilters": {"provider": "bullhorn", "filters": []},
+        "customFilterCriteria": [{"type": "website", "provider": "of our own, \"new\"", "prompt": "p"}]
+    });
+    for query in ["active=false", "name=%CF%89", "provider=bullhorn", "provider=of+our+own,+%22new%22"] {
+        assert_eq!(ada.ask(query).await.ok().body, "[]", "{query}");
+    }
+    let patched = ada.patch(&path, changes).await.ok();
+    for query in ["active=false", "name=%CF%89", "provider=bullhorn", "provider=of+our+own,+%22new%22"] {
+        assert_eq!(ada.ask(query).await.ok().body, whole(&patched.body), "{query}");
+    }
+    for query in ["name=smb", "active=true"] {
+        assert_eq!(ada.ask(query).await.ok().body, "[]", "{query}");
+    }
+    let updated = patched.json()["updatedAt"].as_str().expect("a time").to_owned();
+    assert_eq!(ada.ask(&format!("updatedSince={updated}")).await.ok().body, whole(&patched.body));
+    ada.patch(&path, r#"{"crmFilters":null,"activeUntil":null}"#).await.ok();
+    assert_eq!(ada.ask("provider=bullhorn").await.ok().body, "[]");
+    assert_eq!(ada.ask("active=false").await.ok().body, "[]");
 }
 
-#[tokio::test]
-async fn names_are_sorted_in_lower_case_by_their_bytes_and_then_by_id() {
+on_both!(names_sort_by_lower_case_bytes_then_id);
+async fn names_sort_by_lower_case_bytes_then_id(service: &Service) {
     const NAMES: [&str; 14] =
         ["b", "A", "a", "B", "_", "Z", "é", "z", "a b", "A-b", "🦀", "\u{fffd}", "Éa", "10"];
-    on_both(async |service| {
-        service.hold((1_u128..).zip(NAMES).map(|(number, name)| icp(number).with("name", name)));
-        let mut expected: Vec<(String, u64)> =
-            (1..).zip(NAMES).map(|(number, name)| (name.to_lowercase(), number)).collect();
-        expected.sort();
-        let mut numbers: Vec<u64> = expected.into_iter().map(|(_, number)| number).collect();
-        let ada = service.user("user_ada");
-        assert_eq!(ada.find("sort=name").await, numbers);
-        numbers.reverse();
-        assert_eq!(ada.find("sort=name&order=desc").await, numbers);
-    })
-    .await;
+    service.hold((1_u128..).zip(NAMES).map(|(number, name)| icp(number).with("name", name)));
+    let mut expected: Vec<(String, u64)> =
+        (1..).zip(NAMES).map(|(number, name)| (name.to_lowercase(), number)).collect();
+    expected.sort();
+    let mut numbers: Vec<u64> = expected.into_iter().map(|(_, number)| number).collect();
+    let ada = service.user("user_ada");
+    assert_eq!(ada.find("sort=name").await, numbers);
+    numbers.reverse();
+    assert_eq!(ada.find("sort=name&order=desc").await, numbers);
 }

@@ -25,7 +25,7 @@ async fn answer_to(service: &Service, request: &[u8]) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes a minute: cargo xtask test --all"]
-async fn ten_thousand_idle_connections_keep_nobody_out_and_are_closed_in_time() {
+async fn ten_thousand_idle_connections_block_no_request() {
     let service = Setup::new().with("ICP__LOG__LEVEL", "warn").start();
     let token = service.token("user_abc123");
     let mut idle = Vec::with_capacity(IDLE);
@@ -60,7 +60,7 @@ async fn ten_thousand_idle_connections_keep_nobody_out_and_are_closed_in_time() 
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes half a minute: cargo xtask test --all"]
-async fn what_is_sent_to_confuse_is_refused_and_others_are_served_meanwhile() {
+async fn malicious_requests_are_refused_while_others_are_served() {
     let service = Setup::new().with("ICP__LOG__LEVEL", "warn").start();
     let token = service.token("user_abc123");
     let post = format!(

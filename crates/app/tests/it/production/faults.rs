@@ -184,7 +184,7 @@ fn judge(writers: &[Writer], readers: &[Reader], windows: &[Window], drained: &(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 #[ignore = "takes a minute and PgBouncer: cargo xtask test --all"]
-async fn nothing_acknowledged_is_lost_and_nobody_sees_what_is_anothers_whatever_fails() {
+async fn faults_lose_no_write_and_leak_no_icp() {
     let stage = Stage::build();
     let [mut pooled, direct] = stage.setups.clone().map(Setup::start);
     let balancer = Balancer::new(&[&pooled.address, &direct.address]);

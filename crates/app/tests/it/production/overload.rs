@@ -73,7 +73,7 @@ fn count(outcomes: &[Outcome], status: u16) -> u32 {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes half a minute: cargo xtask test --all"]
-async fn as_much_is_served_as_can_be_in_time_and_the_rest_is_rejected() {
+async fn overload_is_rejected_and_rest_served_in_time() {
     const SECONDS: u32 = 5;
     let server = Server::start().expect("it starts");
     let setup = Setup::new()

@@ -62,14 +62,14 @@ async fn assert_everything_works(pooler: &Pooler, setup: Setup) {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PgBouncer: cargo xtask test --all"]
-async fn everything_works_in_transaction_mode_with_prepared_statements() {
+async fn transaction_pooling_works_with_prepared_statements() {
     let (_server, pooler, setup) = start(PoolMode::Transaction, SHARED_SESSIONS);
     assert_everything_works(&pooler, setup).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PgBouncer: cargo xtask test --all"]
-async fn everything_works_in_session_mode() {
+async fn session_pooling_works() {
     let (_server, pooler, setup) = start(PoolMode::Session, OWN_SESSIONS);
     assert_everything_works(&pooler, setup).await;
 }
@@ -77,7 +77,7 @@ async fn everything_works_in_session_mode() {
 /// What the service sets for a session would be set for whoever gets the session next.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PgBouncer: cargo xtask test --all"]
-async fn another_client_of_the_pool_sees_its_own_session_settings() {
+async fn pooled_clients_keep_their_session_settings() {
     let (server, pooler, setup) = start(PoolMode::Transaction, SHARED_SESSIONS);
     let service = setup.start();
     let own = settings(&server.url("postgres")).await;
@@ -108,7 +108,7 @@ async fn settings(url: &str) -> Vec<(String, String)> {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PgBouncer: cargo xtask test --all"]
-async fn a_pooler_that_forgets_prepared_statements_is_named_in_the_log() {
+async fn log_names_pooler_that_forgets_prepared_statements() {
     let (_server, _pooler, setup) = start(PoolMode::TransactionUnprepared, SHARED_SESSIONS);
     let service = setup.start();
     let mut failed = 0;

@@ -3,7 +3,8 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, LIST, Service, Setup, on_both_with};
+use crate::support::services::on_both;
+use crate::support::{Answer, LIST, Service, Setup};
 
 const ICP: &str = r#"{"name":"A","leadProviderCriteria":[{"provider":"baseProvider","filters":{"z":1e2,"a":12345678901234567890123}}]}"#;
 
@@ -122,38 +123,34 @@ async fn it_says_what_it_is_and_what_its_tools_take() {
     assert!(!create.is_valid(&json!({"icp": {"name": ""}})));
 }
 
-#[tokio::test]
-async fn the_life_of_an_icp_under_the_rules_of_the_api() {
-    on_both_with(switched_on, async |service| {
-        let (ada, eve) = (Assistant::of(service, "user_ada"), Assistant::of(service, "user_eve"));
-        let created = ada.call("create_icp", &format!(r#"{{"icp":{ICP}}}"#)).await;
-        let (id, version) = (created["icp"]["id"].clone(), created["version"].clone());
-        assert_eq!(created["icp"]["userIds"], json!(["user_ada"]));
+on_both!(tools_follow_rules_of_api, with switched_on);
+async fn tools_follow_rules_of_api(service: &Service) {
+    let (ada, eve) = (Assistant::of(service, "user_ada"), Assistant::of(service, "user_eve"));
+    let created = ada.call("create_icp", &format!(r#"{{"icp":{ICP}}}"#)).await;
+    let (id, version) = (created["icp"]["id"].clone(), created["version"].clone());
+    assert_eq!(created["icp"]["userIds"], json!(["user_ada"]));
 
-        let over_http =
-            service.get(&format!("{LIST}/{}", id.as_str().expect("an id")), Some(&ada.token)).await;
-        let (text, _) = ada.call_with("get_icp", &json!({"id": id}).to_string()).await;
-        assert_eq!(text, format!(r#"{{"version":{version},"icp":{}}}"#, over_http.body));
-        assert!(text.contains(r#""filters":{"z":1e2,"a":12345678901234567890123}"#), "to the letter: {text}");
-        assert_eq!(eve.fail("get_icp", &json!({"id": id}).to_string()).await.0, "FORBIDDEN");
+    let over_http = service.get(&format!("{LIST}/{}", id.as_str().expect("an id")), Some(&ada.token)).await;
+    let (text, _) = ada.call_with("get_icp", &json!({"id": id}).to_string()).await;
+    assert_eq!(text, format!(r#"{{"version":{version},"icp":{}}}"#, over_http.body));
+    assert!(text.contains(r#""filters":{"z":1e2,"a":12345678901234567890123}"#), "to the letter: {text}");
+    assert_eq!(eve.fail("get_icp", &json!({"id": id}).to_string()).await.0, "FORBIDDEN");
 
-        let change = json!({"id": id, "changes": {"leadsPerList": 50}, "ifMatch": version}).to_string();
-        let changed = ada.call("update_icp", &change).await;
-        assert_eq!(changed["icp"]["leadsPerList"], 50);
-        assert_eq!(ada.fail("update_icp", &change).await.0, "PRECONDITION_FAILED");
-        assert_eq!(eve.fail("update_icp", &change).await.0, "FORBIDDEN");
-        let read_only = json!({"id": id, "changes": {"createdAt": "2020-01-01T00:00:00Z"}}).to_string();
-        let fault = ("BAD_REQUEST".to_owned(), vec!["/createdAt read_only".to_owned()]);
-        assert_eq!(ada.fail("update_icp", &read_only).await, fault);
+    let change = json!({"id": id, "changes": {"leadsPerList": 50}, "ifMatch": version}).to_string();
+    let changed = ada.call("update_icp", &change).await;
+    assert_eq!(changed["icp"]["leadsPerList"], 50);
+    assert_eq!(ada.fail("update_icp", &change).await.0, "PRECONDITION_FAILED");
+    assert_eq!(eve.fail("update_icp", &change).await.0, "FORBIDDEN");
+    let read_only = json!({"id": id, "changes": {"createdAt": "2020-01-01T00:00:00Z"}}).to_string();
+    let fault = ("BAD_REQUEST".to_owned(), vec!["/createdAt read_only".to_owned()]);
+    assert_eq!(ada.fail("update_icp", &read_only).await, fault);
 
-        let delete = |version: &Value| json!({"id": id, "ifMatch": version}).to_string();
-        assert_eq!(ada.fail("delete_icp", &delete(&version)).await.0, "PRECONDITION_FAILED");
-        assert_eq!(ada.fail("delete_icp", &delete(&json!("what I made up"))).await.0, "PRECONDITION_FAILED");
-        assert_eq!(eve.fail("delete_icp", &delete(&changed["version"])).await.0, "FORBIDDEN");
-        ada.call("delete_icp", &delete(&changed["version"])).await;
-        assert_eq!(ada.fail("get_icp", &json!({"id": id}).to_string()).await.0, "NOT_FOUND");
-    })
-    .await;
+    let delete = |version: &Value| json!({"id": id, "ifMatch": version}).to_string();
+    assert_eq!(ada.fail("delete_icp", &delete(&version)).await.0, "PRECONDITION_FAILED");
+    assert_eq!(ada.fail("delete_icp", &delete(&json!("what I made up"))).await.0, "PRECONDITION_FAILED");
+    assert_eq!(eve.fail("delete_icp", &delete(&changed["version"])).await.0, "FORBIDDEN");
+    ada.call("delete_icp", &delete(&changed["version"])).await;
+    assert_eq!(ada.fail("get_icp", &json!({"id": id}).to_string()).await.0, "NOT_FOUND");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use crate::support::{Answer, Setup, client, stdout};
 const CHECKED_IN: &str = include_str!("../../../../../docs/openapi.json");
 
 #[tokio::test]
-async fn the_service_the_command_and_the_file_give_the_same_description() {
+async fn service_command_and_file_have_same_description() {
     let setup = Setup::new();
     let printed = stdout(&setup.icp(&["openapi"]));
     assert_eq!(printed, CHECKED_IN, "docs/openapi.json is stale: cargo run -- openapi > docs/openapi.json");
@@ -21,7 +21,7 @@ async fn the_service_the_command_and_the_file_give_the_same_description() {
 }
 
 #[test]
-fn every_operation_says_what_it_is_and_has_a_name_of_its_own() {
+fn every_operation_has_summary_and_unique_id() {
     let document = icp_app::openapi::document();
     let mut names = BTreeSet::new();
     for (path, item) in document["paths"].as_object().expect("paths") {

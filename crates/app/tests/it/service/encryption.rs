@@ -41,7 +41,7 @@ impl Identity {
 }
 
 #[tokio::test]
-async fn connections_are_encrypted_and_the_certificate_changes_without_a_restart() {
+async fn certificate_changes_without_restart() {
     let folder = tempfile::tempdir().expect("a folder");
     let first = Identity::write(folder.path());
     let service = first.setup().start();

@@ -23,7 +23,7 @@ fn exchange(service: &Service, bytes: &[u8]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_head_that_never_ends_is_cut_off_while_others_are_served() {
+async fn endless_head_is_cut_off() {
     let service = Setup::new().start();
     let mut slow: Vec<_> = (0..200).map(|_| connect(&service)).collect();
     let started = Instant::now();
@@ -39,7 +39,7 @@ async fn a_head_that_never_ends_is_cut_off_while_others_are_served() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_later_head_that_never_ends_is_cut_off_while_others_are_served() {
+async fn endless_later_head_is_cut_off() {
     const REQUEST: &[u8] = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n";
     let service = Setup::new().with("ICP__SERVER__KEEP_ALIVE_SECONDS", "15").start();
     let [mut slow, mut patient] = [connect(&service), connect(&service)];

@@ -37,7 +37,7 @@ impl Both {
 }
 
 #[tokio::test]
-async fn the_example_comes_back_from_both_databases() {
+async fn example_is_returned_by_both_databases() {
     let both = Both::with(EXAMPLE_LIST, &[]);
     let list: Value = serde_json::from_str(&both.list("user_abc123").await).expect("it is JSON");
     assert_eq!(list, serde_json::from_str::<Value>(EXAMPLE_LIST).expect("it is JSON"));
@@ -47,7 +47,7 @@ async fn the_example_comes_back_from_both_databases() {
 }
 
 #[tokio::test]
-async fn the_same_import_gives_the_same_bytes_on_both_databases() {
+async fn same_import_lists_same_bytes_on_both_databases() {
     let mut file = String::new();
     for number in 1..=200_u128 {
         let created = format!("20{:02}-01-01T00:00:00.{:03}Z", number % 40, number % 7);

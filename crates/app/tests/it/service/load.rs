@@ -7,7 +7,7 @@ use icp_test_postgres::Server;
 use crate::support::{LIST, Setup};
 
 #[tokio::test]
-async fn beyond_its_bound_requests_are_turned_away_at_once_and_operators_served() {
+async fn overload_is_rejected_at_once_except_for_operators() {
     let database = Server::start().expect("it starts");
     let service = Setup::new()
         .with("ICP__DATABASE__URL", &database.url("postgres"))

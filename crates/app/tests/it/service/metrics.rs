@@ -50,7 +50,7 @@ async fn what_happens_is_counted() {
 }
 
 #[tokio::test]
-async fn they_have_a_port_of_their_own_where_it_is_set() {
+async fn metrics_can_have_their_own_port() {
     let service = Setup::new().with("ICP__METRICS__PORT", "0").start();
     service.get("/metrics", None).await.assert_problem(404, "NOT_FOUND");
     let log = service.log();

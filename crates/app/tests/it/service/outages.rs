@@ -87,7 +87,7 @@ async fn heals_after_postgresql_hung() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_does_not_notice_that_all_connections_were_cut() {
+async fn cut_database_connections_are_not_noticed() {
     let fragile = Fragile::start();
     for _ in 0..5 {
         // Enough requests to have every connection in use.

@@ -49,7 +49,7 @@ fn passwords_are_hidden() {
 }
 
 #[test]
-fn a_bad_value_is_named_with_its_variable_and_origin() {
+fn error_names_variable_and_origin_of_bad_value() {
     for (variable, value, key, expected) in [
         ("ICP__SERVER__PORT", "http", "server.port", "from 0 to 65535"),
         ("PORT", "70000", "server.port", "from 0 to 65535"),

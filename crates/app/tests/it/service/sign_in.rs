@@ -9,7 +9,7 @@ use crate::support::{LIST, Setup, refusal};
 const NOWHERE: &str = "http://127.0.0.1:9/jwks.json";
 
 #[tokio::test]
-async fn a_key_server_out_of_reach_is_a_500_and_signs_nobody_out() {
+async fn unreachable_key_server_is_500() {
     let token = Setup::new().token(&["--user", "user_ada"]);
     let service = Setup::new()
         .with("ICP__AUTH__ISSUER", "https://clerk.example.com")

@@ -88,7 +88,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 #[tokio::test]
-async fn the_spans_of_a_request_belong_to_the_trace_of_its_caller() {
+async fn spans_belong_to_trace_of_caller() {
     let collector = Collector::start();
     let mut service = Setup::new()
         .with("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.address)
@@ -135,7 +135,7 @@ async fn a_collector_that_is_not_there_disturbs_nobody() {
 }
 
 #[tokio::test]
-async fn the_log_names_the_callers_trace_when_nobody_collects() {
+async fn log_names_trace_without_collector() {
     let service = Setup::new().with("ICP__LOG__FORMAT", "json").start();
     for header in [format!("00-{TRACE}-{PARENT}-00"), "00-zz".to_owned()] {
         let request = client().get(format!("{}{LIST}", service.address)).header("traceparent", header);

@@ -39,7 +39,7 @@ fn what_is_exported_can_be_imported() {
 }
 
 #[test]
-fn every_fault_is_reported_with_its_line_and_nothing_is_imported() {
+fn import_reports_every_bad_line_and_stores_nothing() {
     let good = icp(1).json();
     let file = [
         good.clone(),
@@ -189,7 +189,7 @@ fn migrate_checks_and_applies() {
 }
 
 #[test]
-fn does_not_start_on_a_schema_that_is_not_migrated_when_told_not_to_migrate() {
+fn service_told_not_to_migrate_refuses_old_schema() {
     for (setup, _database) in both() {
         let setup = setup.with("ICP__DATABASE__MIGRATE", "false");
         assert!(refusal(&setup, &["serve"]).contains("icp migrate"));

@@ -17,7 +17,7 @@ use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use icp_test_postgres as postgres;
+use icp_test_postgres::Database;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
@@ -125,22 +125,8 @@ impl Setup {
         let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("icp runs");
         let greeting = BufReader::new(child.stdout.take().expect("it is piped"));
-        Service { setup: self, child, address: String::new(), greeting, log: Arc::default() }
+        Service { setup: self, child, address: String::new(), greeting, log: Arc::default(), database: None }
     }
-}
-
-/// Runs a test on a service over SQLite, and then on one over PostgreSQL.
-pub(crate) async fn on_both(test: impl AsyncFn(&Service)) {
-    on_both_with(|setup| setup, test).await;
-}
-
-/// The same, with settings of the test's own.
-pub(crate) async fn on_both_with(set: impl Fn(Setup) -> Setup, test: impl AsyncFn(&Service)) {
-    eprintln!("on SQLite");
-    test(&set(Setup::new()).start()).await;
-    eprintln!("on PostgreSQL");
-    let database = postgres::shared().database();
-    test(&set(Setup::new().with("ICP__DATABASE__URL", database.url())).start()).await;
 }
 
 /// A running service. It ends with the value.
@@ -151,6 +137,8 @@ pub(crate) struct Service {
     pub(crate) address: String,
     greeting: BufReader<std::process::ChildStdout>,
     log: Arc<Mutex<String>>,
+    /// Dropped after the service has ended.
+    database: Option<Database>,
 }
 
 pub(crate) const LIST: &str = "/api/v1/entities/icps";

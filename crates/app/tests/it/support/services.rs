@@ -7,7 +7,7 @@ use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
 use crate::support::users::User;
-use crate::support::{self, Service, Setup, stderr};
+use crate::support::{Service, Setup, stderr};
 
 const KEY_FILE: &str = "data/development-key.pem";
 
@@ -27,15 +27,42 @@ pub(crate) fn with_shared_key(setup: Setup) -> Setup {
     setup
 }
 
-/// Runs a test on a service over SQLite, and then on one over PostgreSQL.
-pub(crate) async fn on_both(test: impl AsyncFn(&Service)) {
-    support::on_both_with(with_shared_key, test).await;
+/// Declares the tests `$test::sqlite` and `$test::postgres`: they call the function `$test` with a service on that database,
+/// which has the settings of the function `$settings`.
+macro_rules! on_both {
+    ($test:ident) => {
+        on_both!(@ $test, Setup::new());
+    };
+    ($test:ident, with $settings:ident) => {
+        on_both!(@ $test, super::$settings(Setup::new()));
+    };
+    (@ $test:ident, $setup:expr) => {
+        mod $test {
+            use crate::support::{Setup, services};
+
+            #[tokio::test]
+            async fn sqlite() {
+                super::$test(&services::on_sqlite($setup)).await;
+            }
+
+            #[tokio::test]
+            async fn postgres() {
+                super::$test(&services::on_postgres($setup)).await;
+            }
+        }
+    };
+}
+pub(crate) use on_both;
+
+pub(crate) fn on_sqlite(setup: Setup) -> Service {
+    with_shared_key(setup).start()
 }
 
-/// The same, where these users are admins.
-pub(crate) async fn on_both_with_admins(admins: &str, test: impl AsyncFn(&Service)) {
-    let set = |setup| with_shared_key(setup).with("ICP__AUTH__ADMIN_USER_IDS", admins);
-    support::on_both_with(set, test).await;
+pub(crate) fn on_postgres(setup: Setup) -> Service {
+    let database = icp_test_postgres::shared().database();
+    let mut service = with_shared_key(setup).with("ICP__DATABASE__URL", database.url()).start();
+    service.database = Some(database);
+    service
 }
 
 impl Service {

@@ -1,5 +1,6 @@
 //! What strict writing refuses, and where it points: the members of an ICP and of its parts.
 
+use crate::support::Service;
 use crate::support::services::on_both;
 use crate::writing::target::Target;
 
@@ -15,25 +16,23 @@ const CONDITION: Place =
     Place(r#""crmFilters":{"provider":"bullhorn","filters":[{"#, "}]}", "/crmFilters/filters/0");
 
 /// Faults are given as `pointer code`, with the pointer from the place on.
-async fn refused(place: Place, cases: &[(&str, &[&str])]) {
-    on_both(async |service| {
-        let Place(before, after, pointer) = place;
-        let target = Target::of(service).await;
-        for (members, faults) in cases {
-            let faults: Vec<String> = faults.iter().map(|fault| format!("{pointer}{fault}")).collect();
-            target.refuses(&format!("{before}{members}{after}"), &faults).await;
-        }
-    })
-    .await;
+async fn assert_refused(service: &Service, place: Place, cases: &[(&str, &[&str])]) {
+    let Place(before, after, pointer) = place;
+    let target = Target::of(service).await;
+    for (members, faults) in cases {
+        let faults: Vec<String> = faults.iter().map(|fault| format!("{pointer}{fault}")).collect();
+        target.refuses(&format!("{before}{members}{after}"), &faults).await;
+    }
 }
 
-#[tokio::test]
-async fn members_of_an_icp_have_their_limits() {
+on_both!(icp_fields_have_limits);
+async fn icp_fields_have_limits(service: &Service) {
     let long_name = format!(r#""name":"{}""#, "x".repeat(256));
     let long_name_of_two_bytes_each = format!(r#""name":"{}""#, "é".repeat(256));
     let long_description = format!(r#""description":"{}""#, "x".repeat(10_001));
     let long_user = format!(r#""userIds":["{}"]"#, "x".repeat(256));
-    refused(
+    assert_refused(
+        service,
         ICP,
         &[
             (r#""name":"""#, &["/name invalid_value"]),
@@ -64,9 +63,10 @@ async fn members_of_an_icp_have_their_limits() {
     .await;
 }
 
-#[tokio::test]
-async fn a_lead_provider_criterion_has_a_known_provider_and_type() {
-    refused(
+on_both!(lead_provider_criterion_needs_known_provider_and_type);
+async fn lead_provider_criterion_needs_known_provider_and_type(service: &Service) {
+    assert_refused(
+        service,
         CRITERION,
         &[
             ("", &["/filters required", "/provider required"]),
@@ -90,9 +90,10 @@ async fn a_lead_provider_criterion_has_a_known_provider_and_type() {
     .await;
 }
 
-#[tokio::test]
-async fn a_custom_filter_is_of_a_known_type_with_its_own_fields() {
-    refused(
+on_both!(custom_filter_needs_known_type_and_its_fields);
+async fn custom_filter_needs_known_type_and_its_fields(service: &Service) {
+    assert_refused(
+        service,
         CUSTOM,
         &[
             (r#""ofNextYear","x":1"#, &["/type invalid_value"]),
@@ -131,9 +132,10 @@ async fn a_custom_filter_is_of_a_known_type_with_its_own_fields() {
     .await;
 }
 
-#[tokio::test]
-async fn crm_filters_have_a_known_provider_and_conditions_of_their_shape() {
-    refused(
+on_both!(crm_filters_need_known_provider_and_valid_conditions);
+async fn crm_filters_need_known_provider_and_valid_conditions(service: &Service) {
+    assert_refused(
+        service,
         CRM,
         &[
             ("", &["/filters required", "/provider required"]),
@@ -146,7 +148,8 @@ async fn crm_filters_have_a_known_provider_and_conditions_of_their_shape() {
         ],
     )
     .await;
-    refused(
+    assert_refused(
+        service,
         CONDITION,
         &[
             (r#""path":"","mode":"""#, &["/mode invalid_value", "/path invalid_value"]),
@@ -157,29 +160,26 @@ async fn crm_filters_have_a_known_provider_and_conditions_of_their_shape() {
     .await;
 }
 
-#[tokio::test]
-async fn a_create_needs_two_members_and_sets_none_of_the_services_own() {
-    on_both(async |service| {
-        let target = Target::of(service).await;
-        for (body, faults) in [
-            ("{}", ["/leadProviderCriteria required", "/name required"].as_slice()),
-            (r#"{"name":"SMB"}"#, &["/leadProviderCriteria required"]),
-            (r#"{"leadProviderCriteria":[]}"#, &["/name required"]),
-            (
-                r#"{"name":"SMB","leadProviderCriteria":[],"id":"550e8400-e29b-41d4-a716-446655440000",
-                    "createdAt":"2024-01-15T10:30:00.000Z","updatedAt":7}"#,
-                &["/createdAt read_only", "/id read_only", "/updatedAt read_only"],
-            ),
-        ] {
-            assert_eq!(target.user.post(body).await.faults(), faults, "{body}");
-            target.is_untouched().await;
-        }
-    })
-    .await;
+on_both!(create_needs_two_fields_and_no_server_owned);
+async fn create_needs_two_fields_and_no_server_owned(service: &Service) {
+    let target = Target::of(service).await;
+    for (body, faults) in [
+        ("{}", ["/leadProviderCriteria required", "/name required"].as_slice()),
+        (r#"{"name":"SMB"}"#, &["/leadProviderCriteria required"]),
+        (r#"{"leadProviderCriteria":[]}"#, &["/name required"]),
+        (
+            r#"{"name":"SMB","leadProviderCriteria":[],"id":"550e8400-e29b-41d4-a716-446655440000",
+                "createdAt":"2024-01-15T10:30:00.000Z","updatedAt":7}"#,
+            &["/createdAt read_only", "/id read_only", "/updatedAt read_only"],
+        ),
+    ] {
+        assert_eq!(target.user.post(body).await.faults(), faults, "{body}");
+        target.is_untouched().await;
+    }
 }
 
-#[tokio::test]
-async fn all_faults_come_at_once() {
+on_both!(all_violations_are_reported_together);
+async fn all_violations_are_reported_together(service: &Service) {
     let members = r#""name":"","description":7,"leadsPerList":0,"activeUntil":"soon","colour":"red",
         "userIds":["a b","user_ada","user_ada"],
         "leadProviderCriteria":[{"provider":"baseProvider","filters":{"a":1,"a":"\u0000"}},{"type":"robot"}],
@@ -205,5 +205,5 @@ async fn all_faults_come_at_once() {
         "/crmFilters/textSearch invalid_type",
         "/crmFilters/filters/0/or unknown_field",
     ];
-    refused(ICP, &[(members, &faults)]).await;
+    assert_refused(service, ICP, &[(members, &faults)]).await;
 }

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::support::Service;
 use crate::support::services::on_both;
 use crate::writing::target::{Target, create_with};
 
@@ -10,8 +11,8 @@ fn texts(count: usize, text: impl Fn(usize) -> String) -> String {
     json!((0..count).map(text).collect::<Vec<_>>()).to_string()
 }
 
-#[tokio::test]
-async fn what_is_just_within_a_limit_is_taken() {
+on_both!(values_at_limits_are_accepted);
+async fn values_at_limits_are_accepted(service: &Service) {
     let text = |length| "🦀".repeat(length);
     let members = [
         r#""name":"x""#.to_owned(),
@@ -34,20 +35,17 @@ async fn what_is_just_within_a_limit_is_taken() {
             "x".repeat(1_000)
         ),
     ];
-    on_both(async |service| {
-        let target = Target::of(service).await;
-        for members in &members {
-            let created = target.user.create(create_with(members)).await;
-            assert_eq!(target.user.get(&created.icp_path()).await.ok().body, created.body);
-            let patched = target.user.patch(&target.path, format!("{{{members}}}")).await.ok();
-            assert_eq!(target.user.get(&target.path).await.ok().body, patched.body);
-        }
-    })
-    .await;
+    let target = Target::of(service).await;
+    for members in &members {
+        let created = target.user.create(create_with(members)).await;
+        assert_eq!(target.user.get(&created.icp_path()).await.ok().body, created.body);
+        let patched = target.user.patch(&target.path, format!("{{{members}}}")).await.ok();
+        assert_eq!(target.user.get(&target.path).await.ok().body, patched.body);
+    }
 }
 
-#[tokio::test]
-async fn what_is_just_beyond_a_limit_is_refused() {
+on_both!(values_beyond_limits_are_refused);
+async fn values_beyond_limits_are_refused(service: &Service) {
     let element = |element: &str, count: usize| vec![element; count].join(",");
     let cases = [
         (
@@ -98,33 +96,27 @@ async fn what_is_just_beyond_a_limit_is_refused() {
         ),
         (format!(r#""userIds":{}"#, texts(10_001, |number| format!("u{number}"))), "/userIds too_long"),
     ];
-    on_both(async |service| {
-        let target = Target::of(service).await;
-        for (members, fault) in &cases {
-            target.refuses(members, &[(*fault).to_owned()]).await;
-        }
-    })
-    .await;
+    let target = Target::of(service).await;
+    for (members, fault) in &cases {
+        target.refuses(members, &[(*fault).to_owned()]).await;
+    }
 }
 
-#[tokio::test]
-async fn ten_thousand_users_are_the_most_with_the_creator_among_them() {
-    on_both(async |service| {
-        let target = Target::of(service).await;
-        let others = |count| format!(r#""userIds":{}"#, texts(count, |number| format!("user_{number}")));
-        let refused = target.user.post(create_with(&others(10_000))).await;
-        assert_eq!(refused.faults(), ["/userIds too_long"]);
-        target.is_untouched().await;
-        let created = target.user.create(create_with(&others(9_999))).await;
-        let users = created.json()["userIds"].as_array().map(Vec::len);
-        assert_eq!(users, Some(10_000));
-        assert_eq!(service.user("user_9998").list().await, format!("[{}]", created.body));
-        let new = format!(r#"{{"userIds":{}}}"#, texts(10_000, |number| format!("user_{}", number + 9_998)));
-        let patched = target.user.patch(&created.icp_path(), new).await.ok();
-        assert_eq!(service.user("user_9997").list().await, "[]");
-        for member in ["user_9998", "user_19997"] {
-            assert_eq!(service.user(member).list().await, format!("[{}]", patched.body));
-        }
-    })
-    .await;
+on_both!(creator_counts_towards_ten_thousand_users);
+async fn creator_counts_towards_ten_thousand_users(service: &Service) {
+    let target = Target::of(service).await;
+    let others = |count| format!(r#""userIds":{}"#, texts(count, |number| format!("user_{number}")));
+    let refused = target.user.post(create_with(&others(10_000))).await;
+    assert_eq!(refused.faults(), ["/userIds too_long"]);
+    target.is_untouched().await;
+    let created = target.user.create(create_with(&others(9_999))).await;
+    let users = created.json()["userIds"].as_array().map(Vec::len);
+    assert_eq!(users, Some(10_000));
+    assert_eq!(service.user("user_9998").list().await, format!("[{}]", created.body));
+    let new = format!(r#"{{"userIds":{}}}"#, texts(10_000, |number| format!("user_{}", number + 9_998)));
+    let patched = target.user.patch(&created.icp_path(), new).await.ok();
+    assert_eq!(service.user("user_9997").list().await, "[]");
+    for member in ["user_9998", "user_19997"] {
+        assert_eq!(service.user(member).list().await, format!("[{}]", patched.body));
+    }
 }

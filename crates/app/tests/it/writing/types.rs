@@ -1,5 +1,6 @@
 //! The JSON type of each member.
 
+use crate::support::Service;
 use crate::support::services::on_both;
 use crate::writing::target::Target;
 
@@ -99,17 +100,14 @@ const TYPES: [(&str, &str, &str); 28] = [
     ),
 ];
 
-#[tokio::test]
-async fn a_value_of_another_type_is_a_fault_at_its_place() {
-    on_both(async |service| {
-        let target = Target::of(service).await;
-        for (members, pointer, allowed) in TYPES {
-            let wrong =
-                SAMPLES.into_iter().filter(|(kind, _)| !allowed.split(' ').any(|allowed| allowed == *kind));
-            for (_, sample) in wrong {
-                target.refuses(&members.replace('?', sample), &[format!("{pointer} invalid_type")]).await;
-            }
+on_both!(wrong_type_is_reported_with_pointer);
+async fn wrong_type_is_reported_with_pointer(service: &Service) {
+    let target = Target::of(service).await;
+    for (members, pointer, allowed) in TYPES {
+        let wrong =
+            SAMPLES.into_iter().filter(|(kind, _)| !allowed.split(' ').any(|allowed| allowed == *kind));
+        for (_, sample) in wrong {
+            target.refuses(&members.replace('?', sample), &[format!("{pointer} invalid_type")]).await;
         }
-    })
-    .await;
+    }
 }

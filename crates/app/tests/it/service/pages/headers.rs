@@ -60,7 +60,7 @@ async fn pages_are_read_and_not_written() {
 }
 
 #[tokio::test]
-async fn the_documentation_is_found_with_a_slash_too_and_the_icon_where_browsers_look() {
+async fn documentation_and_icon_are_found() {
     let service = Setup::new().start();
     let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().expect("a client");
     let icon = Answer::of(client.get(format!("{}/favicon.ico", service.address))).await;

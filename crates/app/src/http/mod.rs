@@ -16,6 +16,8 @@ mod routing;
 mod server;
 mod state;
 mod system;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use certificate::Certificate;
 pub(crate) use limits::{Concurrency, RateLimit};

@@ -116,6 +116,7 @@ pub(super) const LAYERS: &[Layer] = &[
             "icp-postgres",
             "icp-sqlite",
             "jsonwebtoken",
+            "prometheus-client",
             "reqwest",
             "tokio",
             "tokio-postgres",

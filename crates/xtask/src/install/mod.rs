@@ -7,7 +7,9 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-pub(crate) use self::software::{BROWSER, CURL, NODE, POOLER, POOLER_BUILD, POSTGRES, PYTHON, Software, WRK};
+pub(crate) use self::software::{
+    BROWSER, CURL, NODE, POOLER, POOLER_BUILD, POSTGRES, PROXIES, PYTHON, Software, WRK,
+};
 use crate::{project, say};
 
 type Step = &'static [&'static str];

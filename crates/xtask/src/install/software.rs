@@ -90,6 +90,21 @@ pub(crate) const POOLER_BUILD: Software = Software {
     around_apt: None,
 };
 
+/// Their packages would start them; the tests start their own.
+pub(crate) const PROXIES: Software = Software {
+    name: "nginx and HAProxy",
+    advice: "install nginx and HAProxy",
+    apt: &["nginx-light", "haproxy"],
+    dnf: &["nginx", "haproxy"],
+    brew: &["nginx", "haproxy"],
+    around_apt: Some((&["sh", "-c", FORBID_START], &["sh", "-c", ALLOW_START])),
+};
+
+/// Debian asks this program whether a package may start its service. A machine may have one of its own.
+const FORBID_START: &str = "test -e /usr/sbin/policy-rc.d || { printf '#!/bin/sh\\n# icp\\nexit 101\\n' \
+                            >/usr/sbin/policy-rc.d && chmod +x /usr/sbin/policy-rc.d; }";
+const ALLOW_START: &str = "! grep -q '^# icp$' /usr/sbin/policy-rc.d || rm /usr/sbin/policy-rc.d";
+
 pub(crate) const WRK: Software = Software {
     name: "wrk",
     advice: "install wrk 4",

@@ -10,7 +10,7 @@ use std::ffi::OsString;
 
 use anyhow::{Context, Result};
 
-use crate::install::{self, CURL, Software, WRK};
+use crate::install::{self, CURL, PROXIES, Software, WRK};
 
 /// A variable that tests read, and its value.
 pub(crate) type Variable = (&'static str, OsString);
@@ -18,6 +18,7 @@ pub(crate) type Variable = (&'static str, OsString);
 /// Everything that they need.
 pub(crate) fn prepare() -> Result<Vec<Variable>> {
     let curl = found_or_installed(&CURL, || install::find("curl"))?;
+    found_or_installed(&PROXIES, || install::find("nginx").and(install::find("haproxy")))?;
     let curl = vec![("ICP_TEST_CURL", curl.into())];
     Ok([node::prepare()?, python::prepare()?, curl, browser::prepare()?, pooler::prepare()?].concat())
 }

@@ -26,7 +26,8 @@ async fn answer_to(service: &Service, request: &[u8]) -> String {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes a minute: cargo xtask test --all"]
 async fn ten_thousand_idle_connections_block_no_request() {
-    let service = Setup::new().with("ICP__LOG__LEVEL", "warn").start();
+    let setup = Setup::new().with("ICP__SERVER__KEEP_ALIVE_SECONDS", "15");
+    let service = setup.with("ICP__LOG__LEVEL", "warn").start();
     let token = service.token("user_abc123");
     let mut idle = Vec::with_capacity(IDLE);
     for number in 0..IDLE {

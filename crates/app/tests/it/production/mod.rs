@@ -9,7 +9,9 @@ mod faults;
 mod keys;
 mod overload;
 mod pooled;
+mod proxies;
 mod readers;
+mod slow_readers;
 mod unknown_keys;
 
 use std::path::PathBuf;

@@ -1,0 +1,116 @@
+//! A thousand clients that read a long list slowly.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use icp_test_postgres as postgres;
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpSocket;
+use tokio::time::{Instant, sleep};
+
+use crate::support::{LIST, Service, Setup};
+
+const READERS: usize = 1_000;
+const MAX_IN_FLIGHT: u64 = 256;
+const DURATION: Duration = Duration::from_secs(20);
+/// What the service may need beyond an idle one, in bytes.
+const MEMORY: u64 = 60_000_000;
+
+/// 8 MiB in 1,024 ICPs.
+fn long_list() -> String {
+    let icp = |number: usize| {
+        json!({
+            "id": format!("00000000-0000-4000-8000-{number:012}"), "name": format!("ICP {number}"),
+            "createdAt": "2024-01-15T10:30:00.000Z", "updatedAt": "2024-01-15T10:30:00.000Z", "userIds": ["user_big"],
+            "leadProviderCriteria": [{"provider": "baseProvider", "filters": {"text": "x".repeat(8_000)}}],
+        })
+    };
+    (0..1_024).map(|number| icp(number).to_string() + "\n").collect()
+}
+
+async fn metric(service: &Service, name: &str) -> u64 {
+    let metrics = service.get("/metrics", None).await.body;
+    let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
+    value.unwrap_or_else(|| panic!("no {name} in\n{metrics}"))
+}
+
+/// Reads 10 kB a second. Returns the status.
+async fn read_slowly(address: std::net::SocketAddr, token: &str, until: Instant) -> std::io::Result<u16> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_recv_buffer_size(8 * 1024)?;
+    let mut stream = socket.connect(address).await?;
+    let request = format!("GET {LIST} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut bytes = [0; 1_000];
+    let length = stream.read(&mut bytes).await?;
+    let head = String::from_utf8_lossy(bytes.get(..length).unwrap_or_default()).into_owned();
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
+    if status == 500 {
+        eprintln!("{head}");
+    }
+    // The connection of a rejected client would be kept.
+    while status == 200 && Instant::now() < until && stream.read(&mut bytes).await? > 0 {
+        sleep(Duration::from_millis(100)).await;
+    }
+    Ok(status)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes half a minute: cargo xtask test --all"]
+async fn slow_readers_of_long_list_leave_room_for_others() {
+    let database = postgres::shared().database();
+    let setup = Setup::new().with("ICP__DATABASE__URL", database.url()).with("ICP__LOG__LEVEL", "warn");
+    assert!(setup.icp_with_input(&["import"], long_list().as_bytes()).status.success());
+    let service = setup.start();
+    let (slow, other) = (service.token("user_big"), service.token("user_other"));
+    for _ in 0..20 {
+        assert_eq!(service.get(LIST, Some(&other)).await.status, 200);
+    }
+    let idle = metric(&service, "icp_process_resident_memory_bytes").await;
+    let address = service.socket().parse().expect("an address");
+    let until = Instant::now() + DURATION;
+    let (served, rejected, broken) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+    let counts = Arc::new([served, rejected, broken]);
+    let readers: Vec<_> = (0..READERS)
+        .map(|_| {
+            let (token, counts) = (slow.clone(), Arc::clone(&counts));
+            tokio::spawn(async move {
+                let kind = match read_slowly(address, &token, until).await {
+                    Ok(200) => 0,
+                    Ok(503) => 1,
+                    other => {
+                        eprintln!("{other:?}");
+                        2
+                    }
+                };
+                counts[kind].fetch_add(1, Ordering::Relaxed);
+            })
+        })
+        .collect();
+    let (mut memory, mut in_flight, mut others) = (0, 0, 0);
+    sleep(Duration::from_secs(3)).await;
+    while Instant::now() < until {
+        let answer = service.get(LIST, Some(&other)).await;
+        assert_eq!(answer.status, 200, "others are served: {answer:?}");
+        others += 1;
+        memory = memory.max(metric(&service, "icp_process_resident_memory_bytes").await.saturating_sub(idle));
+        in_flight = in_flight.max(metric(&service, "icp_http_requests_in_flight").await);
+        sleep(Duration::from_millis(100)).await;
+    }
+    for reader in readers {
+        reader.await.expect("no panic");
+    }
+    let [served, rejected, broken] = [0, 1, 2].map(|kind| counts[kind].load(Ordering::Relaxed));
+    println!(
+        "{served} served slowly, {rejected} rejected, {broken} broken; {others} others; {in_flight} in flight; {memory} bytes"
+    );
+    assert!(
+        served > 0 && rejected > 0 && broken == 0,
+        "{served} served, {rejected} rejected, {broken} broken"
+    );
+    assert!(in_flight <= MAX_IN_FLIGHT, "{in_flight} in flight");
+    assert!(in_flight >= served as u64, "responses that are being sent are in flight: {in_flight}");
+    assert!(memory < MEMORY, "{memory} bytes beyond idle");
+}

@@ -136,6 +136,7 @@ impl QueryFragment<Pg> for Rows<'_> {
     }
 }
 
+/// Returns the SQL of the sort key. Without `activeUntil` it is an infinite time, which no ICP has, so that the ICP is last.
 fn sort_key(query: &ListQuery) -> &'static str {
     match (query.sort(), query.direction) {
         (Sort::CreatedAt, _) => "icp_members.created_at",

@@ -39,7 +39,7 @@ pub(crate) fn matching(query: &ListQuery) -> BoxedSqlQuery<'_, Sqlite, SqlQuery>
         Direction::Ascending => ("ASC", ">", i64::MAX),
         Direction::Descending => ("DESC", "<", i64::MIN),
     };
-    let active_until = format!("ifnull(active_until, {last})");
+    let active_until = format!("ifnull(active_until, {last})"); // No ICP has this time.
     let (sort_key, materialized) = match query.sort() {
         Sort::CreatedAt => ("icp_members.created_at", "NOT MATERIALIZED"), // It is the order of the index.
         Sort::UpdatedAt => ("updated_at", "MATERIALIZED"),

@@ -1,4 +1,4 @@
-//! What the tests of the targets `clients` and `production` need beyond Rust: found or installed, and told to them in environment variables.
+//! What the tests in `clients` and `production` need beyond Rust: found or installed, and told to them in environment variables.
 
 mod browser;
 mod node;

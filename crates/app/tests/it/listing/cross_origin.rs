@@ -124,7 +124,7 @@ async fn a_page_of_an_allowed_origin_reads_errors() {
 }
 
 #[tokio::test]
-async fn a_preflight_says_what_is_allowed() {
+async fn preflight_lists_allowed_methods_and_headers() {
     let service = service();
     for origin in ORIGINS {
         for method in ["GET", "HEAD", "POST", "PATCH", "DELETE"] {
@@ -152,7 +152,7 @@ async fn a_preflight_says_what_is_allowed() {
 }
 
 #[tokio::test]
-async fn a_preflight_does_not_allow_what_is_not_there() {
+async fn preflight_allows_existing_methods_only() {
     let service = service();
     for (method, headers) in
         [("PUT", ""), ("TRACE", ""), ("PATCH", "x-own"), ("GET", "authorization, cookie")]
@@ -191,7 +191,7 @@ async fn other_origins_are_told_nothing() {
 }
 
 #[tokio::test]
-async fn an_options_that_is_no_preflight_is_answered_as_ever() {
+async fn plain_options_is_answered_as_usual() {
     let service = service();
     let asking = || client().request(Method::OPTIONS, format!("{}{LIST}", service.address));
     for (request, origin) in [(asking(), None), (asking().header("origin", ORIGINS[0]), Some(ORIGINS[0]))] {

@@ -72,14 +72,14 @@ impl<'a> Assistant<'a> {
 }
 
 #[tokio::test]
-async fn it_is_not_there_unless_it_is_switched_on() {
+async fn mcp_is_off_by_default() {
     let service = Setup::new().start();
     let assistant = Assistant::of(&service, "user_ada");
     Answer::of(assistant.message("{}")).await.assert_problem(404, "NOT_FOUND");
 }
 
 #[tokio::test]
-async fn it_takes_the_same_sign_in() {
+async fn mcp_uses_sign_in_of_api() {
     let service = service();
     let nobody = Assistant { service: &service, token: "e30.e30.e30".to_owned() };
     let answer = Answer::of(nobody.message("{}")).await;
@@ -99,7 +99,7 @@ async fn pages_of_other_origins_may_not_call() {
 }
 
 #[tokio::test]
-async fn it_says_what_it_is_and_what_its_tools_take() {
+async fn mcp_describes_server_and_tools() {
     let service = service();
     let assistant = Assistant::of(&service, "user_ada");
     let hello = json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}});
@@ -188,7 +188,7 @@ async fn a_create_is_repeated_by_its_key() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_arguments_is_told() {
+async fn bad_arguments_are_reported() {
     let service = service();
     let assistant = Assistant::of(&service, "user_ada");
     let deep =
@@ -281,7 +281,7 @@ async fn arguments_may_be_null_or_missing() {
 }
 
 #[tokio::test]
-async fn what_is_no_message_is_refused_in_the_usual_shape() {
+async fn malformed_message_is_refused_with_problem() {
     let service = service();
     let assistant = Assistant::of(&service, "user_ada");
     let bodies = [
@@ -315,7 +315,7 @@ async fn what_is_no_message_is_refused_in_the_usual_shape() {
 }
 
 #[tokio::test]
-async fn what_clients_say_of_themselves_is_not_in_the_log() {
+async fn client_information_is_not_logged() {
     let service = service();
     let assistant = Assistant::of(&service, "user_ada");
     let hello = json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "marker-1", "version": "1"}});

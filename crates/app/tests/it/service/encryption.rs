@@ -69,7 +69,7 @@ async fn certificate_changes_without_restart() {
 }
 
 #[test]
-fn a_certificate_that_cannot_be_used_stops_the_start() {
+fn unusable_certificate_stops_start() {
     let folder = tempfile::tempdir().expect("a folder");
     let identity = Identity::write(folder.path());
     let one = Setup::new().with("ICP__SERVER__TLS_KEY", "key.pem");
@@ -86,7 +86,7 @@ fn a_certificate_that_cannot_be_used_stops_the_start() {
 }
 
 #[test]
-fn icp_health_asks_the_service_that_runs_with_its_settings() {
+fn health_command_uses_settings_of_service() {
     let folder = tempfile::tempdir().expect("a folder");
     for setup in [Setup::new(), Identity::write(folder.path()).setup()] {
         let service = setup.start();

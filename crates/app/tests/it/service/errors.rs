@@ -5,7 +5,7 @@ use reqwest::Method;
 use crate::support::{Answer, LIST, Setup, client};
 
 #[tokio::test]
-async fn whoever_is_not_signed_in_gets_a_401() {
+async fn missing_sign_in_is_401() {
     let service = Setup::new().start();
     let without = service.get(LIST, None).await;
     without.assert_problem(401, "UNAUTHORIZED");
@@ -17,7 +17,7 @@ async fn whoever_is_not_signed_in_gets_a_401() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_a_404() {
+async fn unknown_path_is_404() {
     let service = Setup::new().start();
     for path in
         ["/api", "/api/v1/entities", "/api/v1/entities/icpss", "/health", "/%00", "/%ff", "/..%2fdocs"]
@@ -27,7 +27,7 @@ async fn what_is_not_there_is_a_404() {
 }
 
 #[tokio::test]
-async fn other_methods_are_a_405_that_names_the_right_ones() {
+async fn unsupported_method_is_405_with_allow() {
     let service = Setup::new().start();
     let icp = format!("{LIST}/550e8400-e29b-41d4-a716-446655440000");
     for (path, allowed) in [

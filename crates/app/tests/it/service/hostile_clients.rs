@@ -111,7 +111,7 @@ async fn what_is_no_http_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_nobody_asked_for_is_no_way_in() {
+async fn unread_body_is_not_parsed_as_request() {
     let service = Setup::new().start();
     let smuggled = format!(
         "GET {LIST} HTTP/1.1\r\nhost: x\r\ncontent-length: 44\r\n\r\nGET /smuggled HTTP/1.1\r\nhost: smuggled\r\n\r\n\

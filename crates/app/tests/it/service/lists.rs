@@ -103,7 +103,7 @@ async fn head_answers_as_get_does_without_the_body() {
 }
 
 #[tokio::test]
-async fn an_answer_is_private_and_says_what_it_varies_with() {
+async fn list_response_is_private_and_states_vary() {
     let service = Setup::new().start();
     let list = service.list("user_abc123").await;
     assert_eq!(list.header("content-type"), "application/json");

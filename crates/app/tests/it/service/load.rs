@@ -42,7 +42,7 @@ async fn overload_is_rejected_at_once_except_for_operators() {
 }
 
 #[tokio::test]
-async fn who_sends_a_body_slowly_takes_nobodys_place() {
+async fn slow_body_takes_no_permit() {
     use tokio::io::AsyncWriteExt as _;
     let service = Setup::new().with("ICP__SERVER__MAX_IN_FLIGHT", "1").start();
     let token = service.token("user_abc123");
@@ -61,7 +61,7 @@ async fn who_sends_a_body_slowly_takes_nobodys_place() {
 }
 
 #[tokio::test]
-async fn each_user_has_an_allowance_where_there_is_one() {
+async fn rate_limit_is_per_user() {
     let service = Setup::new().with("ICP__SERVER__REQUESTS_PER_MINUTE", "3").start();
     let (ada, eve) = (service.token("user_ada"), service.token("user_eve"));
     for left in [2, 1, 0] {
@@ -82,7 +82,7 @@ async fn each_user_has_an_allowance_where_there_is_one() {
 }
 
 #[tokio::test]
-async fn without_a_limit_nothing_is_said_of_one() {
+async fn no_rate_limit_headers_without_rate_limit() {
     let answer = Setup::new().start().list("user_ada").await;
     assert_eq!((answer.header("ratelimit"), answer.header("ratelimit-policy")), ("", ""));
 }

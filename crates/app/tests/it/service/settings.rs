@@ -9,7 +9,7 @@ fn config(setup: &Setup) -> String {
 }
 
 #[test]
-fn later_sources_go_before_earlier_ones_and_each_is_named() {
+fn later_sources_take_precedence_and_are_named() {
     let setup = Setup::new()
         .with("PORT", "1001")
         .with("DATABASE_URL", "sqlite://platform.sqlite3")
@@ -169,7 +169,7 @@ fn a_file_that_cannot_be_read_is_named() {
 }
 
 #[test]
-fn a_value_of_another_type_in_a_file_is_refused() {
+fn wrong_type_in_settings_file_is_refused() {
     for (line, key) in [
         ("server.port = 8080.5", "server.port"),
         ("server.host = 1", "server.host"),

@@ -25,14 +25,14 @@ async fn unreachable_key_server_is_500() {
 }
 
 #[tokio::test]
-async fn a_development_token_of_another_machine_does_not_count() {
+async fn development_token_of_other_machine_is_refused() {
     let elsewhere = Setup::new().token(&["--user", "user_abc123"]);
     let service = Setup::new().start();
     service.get(LIST, Some(&elsewhere)).await.assert_problem(401, "UNAUTHORIZED");
 }
 
 #[tokio::test]
-async fn a_development_token_lives_as_long_as_it_says() {
+async fn development_token_expires_after_its_ttl() {
     let service = Setup::new().start();
     // The skew that is allowed for is 5 s; this one has expired all the same.
     let token = service.setup.token(&["--user", "user_abc123", "--ttl", "0s"]);
@@ -128,7 +128,7 @@ async fn impersonation_is_logged_and_makes_no_admin() {
 }
 
 #[tokio::test]
-async fn requests_that_wait_for_a_key_hold_no_permit() {
+async fn requests_waiting_for_key_hold_no_permit() {
     // It takes connections, and never answers.
     let hanging = std::net::TcpListener::bind("127.0.0.1:0").expect("it listens");
     let url = format!("http://{}/jwks.json", hanging.local_addr().expect("an address"));

@@ -67,7 +67,7 @@ fn import_reports_every_bad_line_and_stores_nothing() {
 }
 
 #[test]
-fn lenient_takes_what_has_the_shape_of_an_icp() {
+fn lenient_import_accepts_icp_shape() {
     let strange =
         icp(1).with("customFilterCriteria", json!([{"type": "ofNextYear"}])).with("colour", "red").json();
     for (setup, _database) in both() {
@@ -136,7 +136,7 @@ fn an_export_may_be_cut_off() {
 }
 
 #[test]
-fn a_full_disk_is_an_error_and_no_panic() {
+fn full_disk_is_reported_without_panic() {
     let setup = Setup::new();
     assert!(setup.icp_with_input(&["import"], EXAMPLE_LIST.as_bytes()).status.success());
     for command in ["config", "token --user user_ada", "migrate", "migrate --check", "export"] {
@@ -158,7 +158,7 @@ fn what_only_looks_makes_no_database() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_service_starts_and_serves_while_an_import_runs() {
+async fn service_starts_during_import() {
     for (setup, _database) in both() {
         assert!(setup.icp_with_input(&["import"], EXAMPLE_LIST.as_bytes()).status.success());
         let mut import = setup.spawn(&["import"]);
@@ -239,7 +239,7 @@ fn execute_on_sqlite(file: &Path, statement: &str) {
 }
 
 #[test]
-fn a_file_that_is_no_database_is_named_and_left_alone() {
+fn file_that_is_no_database_stays_unchanged() {
     let setup = Setup::new().with("ICP__DATABASE__URL", "sqlite://notes.txt");
     let text = "Dear diary, ".repeat(1_000);
     std::fs::write(setup.path().join("notes.txt"), &text).expect("a file");
@@ -265,7 +265,7 @@ fn a_port_in_use_is_named() {
 }
 
 #[test]
-fn a_database_out_of_reach_is_said_at_the_start() {
+fn unreachable_database_is_reported_at_start() {
     let setup = Setup::new().with("ICP__DATABASE__URL", "postgres://icp:hunter2@127.0.0.1:9/icp");
     let said = refusal(&setup, &["serve"]);
     assert!(said.contains("cannot be reached") && !said.contains("hunter2"), "{said}");

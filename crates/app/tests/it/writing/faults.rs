@@ -132,8 +132,8 @@ async fn custom_filter_needs_known_type_and_its_fields(service: &Service) {
     .await;
 }
 
-on_both!(crm_filters_need_known_provider_and_valid_conditions);
-async fn crm_filters_need_known_provider_and_valid_conditions(service: &Service) {
+on_both!(crm_filters_need_known_provider_and_conditions);
+async fn crm_filters_need_known_provider_and_conditions(service: &Service) {
     assert_refused(
         service,
         CRM,
@@ -148,6 +148,10 @@ async fn crm_filters_need_known_provider_and_valid_conditions(service: &Service)
         ],
     )
     .await;
+}
+
+on_both!(crm_condition_needs_path_and_mode);
+async fn crm_condition_needs_path_and_mode(service: &Service) {
     assert_refused(
         service,
         CONDITION,

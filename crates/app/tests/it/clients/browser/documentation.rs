@@ -35,7 +35,7 @@ async fn try_out(browser: &Browser, operation: &str) -> String {
 
 #[tokio::test]
 #[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
-async fn the_list_is_tried_out_with_the_token_that_is_filled_in() {
+async fn documentation_lists_with_filled_in_token() {
     let service = Setup::new().start();
     with_browser(async |browser| {
         browser.open(&signed_in(&service)).await;
@@ -57,7 +57,7 @@ async fn the_list_is_tried_out_with_the_token_that_is_filled_in() {
 /// Every example that is filled in has to be one that works.
 #[tokio::test]
 #[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
-async fn a_sample_is_deleted_with_what_is_filled_in() {
+async fn documentation_deletes_sample_with_filled_in_token() {
     let service = Setup::new().start();
     with_browser(async |browser| {
         browser.open(&signed_in(&service)).await;
@@ -70,7 +70,7 @@ async fn a_sample_is_deleted_with_what_is_filled_in() {
 
 #[tokio::test]
 #[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
-async fn the_same_holds_over_https() {
+async fn documentation_works_over_https() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let service = encrypted(folder.path()).start();
     with_browser(async |browser| {
@@ -84,7 +84,7 @@ async fn the_same_holds_over_https() {
 
 #[tokio::test]
 #[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
-async fn a_token_is_pasted_where_none_is_filled_in() {
+async fn documentation_accepts_pasted_token() {
     let service = Setup::new().start();
     with_browser(async |browser| {
         browser.open(&format!("{}/docs", service.address)).await;
@@ -106,7 +106,7 @@ async fn a_token_is_pasted_where_none_is_filled_in() {
 
 #[tokio::test]
 #[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
-async fn the_browser_would_say_what_is_wrong() {
+async fn browser_reports_violations_and_missing_files() {
     let service = Setup::new().start();
     with_browser(async |browser| {
         browser.open(&format!("{}/docs", service.address)).await;

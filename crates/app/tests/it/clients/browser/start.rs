@@ -4,7 +4,7 @@ use crate::support::Setup;
 
 #[tokio::test]
 #[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
-async fn the_links_of_the_start_page_lead_where_they_say() {
+async fn links_of_start_page_work() {
     let service = Setup::new().start();
     with_browser(async |browser| {
         for (name, expected) in [
@@ -27,7 +27,7 @@ async fn the_links_of_the_start_page_lead_where_they_say() {
 /// Its style sheet may be blocked by its own policy without a word in the page.
 #[tokio::test]
 #[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
-async fn the_start_page_has_its_looks() {
+async fn start_page_is_styled() {
     let service = Setup::new().start();
     with_browser(async |browser| {
         browser.open(&service.address).await;

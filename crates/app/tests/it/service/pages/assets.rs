@@ -17,7 +17,7 @@ async fn assets(service: &Service) -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn whatever_the_pages_name_is_there_and_on_this_host() {
+async fn pages_reference_existing_local_assets_only() {
     let service = Setup::new().start();
     for path in PAGES {
         let page = page(&service, path).await;
@@ -33,7 +33,7 @@ async fn whatever_the_pages_name_is_there_and_on_this_host() {
 }
 
 #[tokio::test]
-async fn files_are_kept_for_good_and_asked_for_again_cheaply() {
+async fn assets_are_immutable_and_have_etags() {
     let service = Setup::new().start();
     let mut types = BTreeSet::new();
     for path in assets(&service).await {
@@ -64,7 +64,7 @@ async fn files_are_kept_for_good_and_asked_for_again_cheaply() {
 }
 
 #[tokio::test]
-async fn the_viewer_comes_compressed_and_is_the_same_without() {
+async fn compressed_viewer_equals_uncompressed_viewer() {
     let service = Setup::new().start();
     let viewer: Vec<String> =
         assets(&service).await.into_iter().filter(|path| path.contains("/swagger-ui")).collect();

@@ -70,7 +70,7 @@ async fn documentation_and_icon_are_found() {
 }
 
 #[tokio::test]
-async fn no_answer_is_to_be_taken_for_something_else() {
+async fn every_response_has_nosniff() {
     let service = Setup::new().start();
     let token = service.token("user_abc123");
     let described = "/api/v1/openapi.json";

@@ -12,7 +12,6 @@ mod fault;
 mod icp;
 mod icp_patch;
 mod id;
-pub mod json;
 pub mod limits;
 mod members;
 mod new_icp;
@@ -24,6 +23,8 @@ pub mod schema;
 mod timestamp;
 mod user_id;
 mod wire_list;
+
+pub use icp_json as json;
 
 pub use access::{AccessScope, Caller, ListScope};
 pub use activity::Activity;

@@ -86,11 +86,11 @@ impl Decoder {
     }
 
     pub(crate) fn within_member<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> T) -> T {
-        self.within(|pointer| pointer.enter_member(name), read)
+        self.within(|pointer| pointer.push_member(name), read)
     }
 
     pub(crate) fn within_element<T>(&mut self, index: usize, read: impl FnOnce(&mut Self) -> T) -> T {
-        self.within(|pointer| pointer.enter_element(index), read)
+        self.within(|pointer| pointer.push_element(index), read)
     }
 
     /// Decodes a part of an ICP. What is stored and cannot be understood in full is kept as it is.
@@ -108,10 +108,10 @@ impl Decoder {
     }
 
     fn within<T>(&mut self, enter: impl FnOnce(&mut Pointer), read: impl FnOnce(&mut Self) -> T) -> T {
-        let mark = self.at.depth_mark();
+        let mark = self.at.as_str().len();
         enter(&mut self.at);
         let result = read(self);
-        self.at.leave_to(mark);
+        self.at.truncate(mark);
         result
     }
 
@@ -123,7 +123,7 @@ impl Decoder {
     }
 
     fn note(&mut self, mut fault: Fault) {
-        fault.pointer.shorten(limits::FAULT_POINTER_BYTES);
+        fault.pointer.truncate(limits::FAULT_POINTER_BYTES);
         self.pointer_bytes += fault.pointer.as_str().len();
         self.faults.push(fault);
     }

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::{Decode, Decoder};
 use crate::fault::FaultCode;
-use crate::json::{Json, Kind, NoInteger};
+use crate::json::{Json, Kind, NotInteger};
 use crate::open_enum::OpenEnum;
 use crate::part::Part;
 use crate::{IcpId, Timestamp, UserId, limits};
@@ -64,12 +64,12 @@ impl Decoder {
     /// An integer, however it is written; within `range` when written.
     pub(crate) fn integer(&mut self, json: Json<'_>, range: &RangeInclusive<i64>) -> Option<i64> {
         let (least, most) = (range.start(), range.end());
-        let integer = match json.whole_number() {
-            Some(Ok(integer)) => integer,
-            Some(Err(NoInteger::TooLarge)) => {
+        let integer = match json.integer() {
+            Ok(integer) => integer,
+            Err(NotInteger::TooLarge) => {
                 return self.fault(FaultCode::OutOfRange, format!("must be from {least} to {most}"));
             }
-            Some(Err(NoInteger::Fraction)) | None => {
+            Err(NotInteger::Fraction | NotInteger::OtherKind) => {
                 return self
                     .fault(FaultCode::InvalidType, format!("must be an integer from {least} to {most}"));
             }

@@ -2,7 +2,6 @@
 
 #![cfg(test)]
 
-mod audit_properties;
 mod bodies;
 mod boundaries;
 mod documented_limits;
@@ -13,7 +12,6 @@ mod lenient;
 mod lenient_properties;
 mod mutation_properties;
 mod regexes;
-mod scanner_properties;
 mod schemas;
 mod storable;
 mod strict_combinations;

@@ -1,6 +1,5 @@
 //! Ids, the access rule and pointers.
 
-use icp_domain::json::Pointer;
 use icp_domain::{Caller, IcpId, UserId};
 use proptest::prelude::*;
 
@@ -41,14 +40,6 @@ fn a_user_id_is_any_text_but_the_empty_one() {
     }
     let [upper, lower] = ["User", "user"].map(|text| text.parse::<UserId>().unwrap());
     assert_ne!(upper, lower, "compared byte for byte");
-}
-
-#[test]
-fn a_pointer_escapes_what_it_is_made_of() {
-    let pointer = Pointer::default().member("~1/").member("").element(0).member("é");
-    assert_eq!(pointer.as_str(), "/~01~1//0/é");
-    assert_eq!(pointer.to_string(), pointer.as_str());
-    assert_eq!(serde_json::to_string(&pointer).unwrap(), r#""/~01~1//0/é""#);
 }
 
 #[test]

@@ -17,23 +17,30 @@ pub(super) struct Layer {
 }
 
 const ADAPTERS: &[&str] = &["icp-clerk", "icp-postgres", "icp-sqlite"];
-const CORE: &[&str] = &["icp-domain", "icp-ports"];
-const STORAGE: &[&str] = &["icp-domain", "icp-ports", "icp-storage"];
+const CORE: &[&str] = &["icp-domain", "icp-json", "icp-ports"];
+const STORAGE: &[&str] = &["icp-domain", "icp-json", "icp-ports", "icp-storage"];
 const COMPOSER: &str = "icp-app";
 
 pub(super) const LAYERS: &[Layer] = &[
     Layer {
-        name: "icp-domain",
+        name: "icp-json",
         reaches: &["serde"],
         never: &["actix-web", "async-trait", "diesel", "jsonwebtoken", "reqwest", "tokio"],
         workspace: &[],
+        direct: Some(&["serde", "serde_json", "thiserror"]),
+    },
+    Layer {
+        name: "icp-domain",
+        reaches: &["icp-json", "serde"],
+        never: &["actix-web", "async-trait", "diesel", "jsonwebtoken", "reqwest", "tokio"],
+        workspace: &["icp-json"],
         direct: None,
     },
     Layer {
         name: "icp-ports",
         reaches: &["async-trait", "icp-domain"],
         never: &["actix-web", "diesel", "jsonwebtoken", "reqwest", "tokio"],
-        workspace: &["icp-domain"],
+        workspace: &["icp-domain", "icp-json"],
         direct: Some(&["async-trait", "icp-domain", "thiserror"]),
     },
     Layer {
@@ -68,7 +75,7 @@ pub(super) const LAYERS: &[Layer] = &[
         name: "icp-postgres",
         reaches: &["diesel-async", "icp-ports"],
         never: &["actix-web", "jsonwebtoken"],
-        workspace: &["icp-domain", "icp-ports", "icp-postgres-connection", "icp-storage"],
+        workspace: &["icp-domain", "icp-json", "icp-ports", "icp-postgres-connection", "icp-storage"],
         direct: None,
     },
     Layer {
@@ -103,6 +110,7 @@ pub(super) const LAYERS: &[Layer] = &[
         workspace: &[
             "icp-clerk",
             "icp-domain",
+            "icp-json",
             "icp-ports",
             "icp-postgres",
             "icp-postgres-connection",
@@ -115,7 +123,7 @@ pub(super) const LAYERS: &[Layer] = &[
         name: "xtask",
         reaches: &["icp-test-postgres"],
         never: &["actix-web", "diesel"],
-        workspace: &["icp-domain", "icp-ports", "icp-test-postgres"],
+        workspace: &["icp-domain", "icp-json", "icp-ports", "icp-test-postgres"],
         direct: None,
     },
 ];

@@ -51,7 +51,7 @@ impl JsonBody {
     /// Reads something from the text.
     pub(super) async fn parse<T: Send + 'static>(
         &self,
-        read: fn(&str) -> Result<T, Faults>,
+        read: impl FnOnce(&str) -> Result<T, Faults> + Send + 'static,
     ) -> Result<T, ApiError> {
         let text = Arc::clone(&self.0);
         let reading = offload::for_text(text.len(), move || read(&text)).await;

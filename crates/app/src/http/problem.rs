@@ -157,7 +157,7 @@ impl ApiError {
             Self::PreconditionFailed => (
                 StatusCode::PRECONDITION_FAILED,
                 "PRECONDITION_FAILED",
-                "The ICP is not at the version that If-Match names: it has changed. Read it again.",
+                "The ICP is not at the version that If-Match or updatedAt names: it has changed. Read it again.",
             ),
             Self::KeyReused => (
                 StatusCode::UNPROCESSABLE_ENTITY,

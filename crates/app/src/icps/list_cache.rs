@@ -76,8 +76,8 @@ mod tests {
     use std::num::NonZeroUsize;
     use std::sync::Arc;
 
-    use icp_domain::{Caller, IcpId, IcpPatch, NewIcp, UserId, WireList};
-    use icp_ports::{IcpList, ListQuery, SystemClock};
+    use icp_domain::{Caller, IcpId, IcpPatch, NewIcp, UserId};
+    use icp_ports::{IcpList, ListQuery, SystemClock, WireList};
     use icp_testkit::fixtures::user;
     use icp_testkit::memory::InMemoryDatabase;
 
@@ -176,8 +176,9 @@ mod tests {
         }
 
         async fn patch(&self, member: &str, id: IcpId, body: &str) {
-            let patch = IcpPatch::from_json(body).expect("it is right");
-            self.icps.update(&Caller::user(user(member)), id, patch, None).await.expect("it patches");
+            let caller = Caller::user(user(member));
+            let patch = IcpPatch::from_json(body, &caller).expect("it is right");
+            self.icps.update(&caller, id, patch, None).await.expect("it patches");
         }
     }
 

@@ -1,4 +1,4 @@
-use icp_domain::Faults;
+use icp_domain::{Faults, PatchError};
 use icp_ports::{BoxError, RepositoryError};
 
 /// Why a use case was not done. Whatever it says, nothing was changed; only after [`Refusal::Storage`] that is not known.
@@ -26,4 +26,14 @@ pub(crate) enum Refusal {
     Internal(BoxError),
     #[error(transparent)]
     Storage(#[from] RepositoryError),
+}
+
+impl From<PatchError> for Refusal {
+    fn from(error: PatchError) -> Self {
+        match error {
+            PatchError::Forbidden => Self::Forbidden,
+            PatchError::Invalid(faults) => Self::Invalid(faults),
+            PatchError::Stale => Self::OtherVersion,
+        }
+    }
 }

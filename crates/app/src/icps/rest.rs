@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
-use icp_domain::WireList;
-use icp_ports::{IcpReader, ListCursor, ListPart, ListQuery, ListStart, RepositoryError};
+use icp_ports::{IcpReader, ListCursor, ListPart, ListQuery, ListStart, RepositoryError, WireList};
 
 /// The rest of a long list. Each part is read when the one before it has been sent, so that a slow client holds neither a
 /// connection nor a transaction.

@@ -45,7 +45,7 @@ fn new(body: &str) -> NewIcp {
 }
 
 fn patch(body: &str) -> IcpPatch {
-    IcpPatch::from_json(body).expect("it is right")
+    IcpPatch::from_json(body, &ada()).expect("it is right")
 }
 
 fn icp(stored: &StoredIcp) -> Icp {

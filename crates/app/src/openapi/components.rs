@@ -25,7 +25,7 @@ const ERRORS: [(&str, u16, &str, &str); 13] = [
         "PreconditionFailed",
         412,
         "PRECONDITION_FAILED",
-        "The ICP is not at the version that `If-Match` names: it has changed. \
+        "The ICP is not at the version that `If-Match` or `updatedAt` names: it has changed. \
       Nothing was done.",
     ),
     ("PayloadTooLarge", 413, "PAYLOAD_TOO_LARGE", "The body has more than 1 MiB."),

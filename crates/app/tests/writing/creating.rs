@@ -232,7 +232,7 @@ async fn texts_of_any_script_come_back() {
         for text in [
             "Ä 🦀 שלום e\u{301} \u{2028}",
             "'; DROP TABLE icps; --",
-            " \t\n",
+            " \t.\n",
             "\u{1}\u{1f}\u{7f}",
             "%s\\u0000",
         ] {

@@ -6,6 +6,7 @@ mod bodies;
 mod boundaries;
 mod documented_limits;
 mod documents;
+mod folding;
 mod generate;
 mod hostile;
 mod lenient;

@@ -38,6 +38,8 @@ fn a_user_id_is_any_text_but_the_empty_one() {
         assert_eq!((id.as_str(), id.to_string().as_str()), (text, text));
         assert_eq!(serde_json::from_str::<UserId>(&serde_json::to_string(&id).unwrap()).unwrap(), id);
     }
+    let ids: std::collections::HashSet<UserId> = ["a", "b"].map(|text| text.parse().unwrap()).into();
+    assert!(ids.contains("b") && !ids.contains("c"), "a set is searched by text");
     let [upper, lower] = ["User", "user"].map(|text| text.parse::<UserId>().unwrap());
     assert_ne!(upper, lower, "compared byte for byte");
 }

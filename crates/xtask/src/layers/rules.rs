@@ -41,7 +41,7 @@ pub(super) const LAYERS: &[Layer] = &[
         reaches: &["async-trait", "icp-domain"],
         never: &["actix-web", "diesel", "jsonwebtoken", "reqwest", "tokio"],
         workspace: &["icp-domain", "icp-json"],
-        direct: Some(&["async-trait", "icp-domain", "thiserror"]),
+        direct: Some(&["async-trait", "bytes", "icp-domain", "thiserror"]),
     },
     Layer {
         name: "icp-storage",

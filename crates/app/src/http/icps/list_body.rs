@@ -9,8 +9,7 @@ use std::task::{Context, Poll};
 use actix_web::body::{BodySize, BodyStream, MessageBody};
 use actix_web::web::Bytes;
 use futures_util::stream;
-use icp_domain::WireList;
-use icp_ports::RepositoryError;
+use icp_ports::{RepositoryError, WireList};
 use tracing::{Instrument as _, Span};
 
 use crate::icps::Rest;

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 
-use icp_domain::{FaultCode, Timestamp, limits};
+use icp_domain::{FaultCode, Timestamp, fold_name, limits};
 use icp_ports::{Direction, Sort};
 use url::form_urlencoded;
 
@@ -73,7 +73,7 @@ impl Reader {
             "updatedSince" => self.request.updated_since = self.time(name, &value),
             "name" => {
                 let name = self.text(name, &value, limits::NAME);
-                self.request.name = name.map(|text| text.to_lowercase());
+                self.request.name = name.map(|text| fold_name(&text));
             }
             "provider" => self.request.provider = self.text(name, &value, limits::SHORT_TEXT),
             "sort" => {

@@ -19,7 +19,8 @@ pub(super) async fn handle(
     let id = icp_id(&request)?;
     let only = etag::named_by_client(request.headers(), &IF_MATCH);
     let body = JsonBody::read(&request, JSON_OR_MERGE_PATCH).await?;
-    let patch = body.parse(IcpPatch::from_json).await?;
+    let by = caller.clone();
+    let patch = body.parse(move |text| IcpPatch::from_json(text, &by)).await?;
     let icp = api.icps.update(&caller, id, patch, only.as_ref()).await?;
     Ok(respond(HttpResponse::Ok(), &api, icp))
 }

@@ -95,7 +95,8 @@ async fn create(icps: &IcpService, call: &Call) -> Result<String, ApiError> {
 
 async fn update(icps: &IcpService, call: &Call) -> Result<String, ApiError> {
     let given: OfUpdate<'_> = arguments::read(call)?;
-    let patch = given.changes()?.parse(IcpPatch::from_json).await?;
+    let by = call.caller.clone();
+    let patch = given.changes()?.parse(move |text| IcpPatch::from_json(text, &by)).await?;
     Ok(described(&icps.update(&call.caller, given.id()?, patch, given.only().as_ref()).await?))
 }
 

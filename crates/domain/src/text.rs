@@ -13,7 +13,7 @@
 /// assert_eq!(fold_name("Straße"), "straße", "full case folding would be `strasse`");
 /// ```
 pub fn fold_name(name: &str) -> String {
-    name.chars().map(fold).collect()
+    if name.is_ascii() { name.to_ascii_lowercase() } else { name.chars().map(fold).collect() }
 }
 
 fn fold(character: char) -> char {

@@ -41,6 +41,9 @@ impl Pointer {
     /// Appends the name of a member.
     pub fn push_member(&mut self, name: &str) {
         self.0.push('/');
+        if !name.bytes().any(|byte| matches!(byte, b'~' | b'/')) {
+            return self.0.push_str(name);
+        }
         for character in name.chars() {
             match character {
                 '~' => self.0.push_str("~0"),
@@ -58,9 +61,12 @@ impl Pointer {
 
     /// Shortens the pointer to the nearest enclosing value whose pointer has at most `max` bytes.
     pub fn truncate(&mut self, max: usize) {
-        while self.0.len() > max {
-            self.0.truncate(self.0.rfind('/').unwrap_or_default());
+        let mut end = max;
+        while end > 0 && self.0.as_bytes().get(end).is_some_and(|byte| *byte != b'/') {
+            end -= 1;
         }
+        // Either the pointer is short enough, or a slash begins at `end`.
+        self.0.truncate(end);
     }
 }
 

@@ -65,11 +65,11 @@ impl Decoder {
         let Ok(user_id) = UserId::try_from(text) else {
             return self.fault(FaultCode::InvalidValue, "must not be empty");
         };
-        if self.has_limits() && user_id.as_str().contains('\0') {
-            return None; // The audit has recorded it.
-        }
-        if let Some((code, detail)) = user_id.fault().filter(|_| self.has_limits()) {
-            return self.fault(code, detail);
+        if self.has_limits()
+            && let Some((code, detail)) = user_id.fault()
+        {
+            // The audit has recorded U+0000.
+            return if user_id.as_str().contains('\0') { None } else { self.fault(code, detail) };
         }
         if self.rules != Rules::Stored && user_id.as_str().len() > limits::USER_ID_BYTES {
             return self.too_long(limits::USER_ID_BYTES, "bytes");

@@ -179,6 +179,7 @@ mod tests {
         };
         assert_eq!(request(query), expected);
         assert_eq!(request("updatedSince=2024-01-15T11:30:00+01:00").updated_since, expected.updated_since);
+        assert_eq!(request("name=ΟΔΟΣ+Straße").name.as_deref(), Some("οδοσ straße"));
     }
 
     #[test]

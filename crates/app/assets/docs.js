@@ -1,13 +1,19 @@
-// Starts Swagger UI on the API's description.
+// Starts Swagger UI on the OpenAPI document.
 "use strict";
 
 const viewer = document.getElementById("viewer");
-const { description, token } = viewer.dataset;
-// Nothing else that looks at the page needs to find it.
-delete viewer.dataset.token;
+const { description } = viewer.dataset;
 
-// Swagger UI fills examples in and sends them: every change would ask for a version that no ICP is at. What may be left
-// out is left out, and its example moves into the text.
+// `/docs#token=...`: the token is read and removed, from the address and from the history.
+const token = new URLSearchParams(location.hash.slice(1)).get("token");
+if (token) {
+  history.replaceState(null, "", location.pathname + location.search);
+  document.getElementById("sign-in").textContent =
+    "You are signed in by the development sign-in, for 12 hours or until you reload the page.";
+}
+
+// Swagger UI fills examples in and sends them: every change would name a version that no ICP has. Examples of optional
+// parameters move into the description.
 function withoutOptionalExamples(document) {
   for (const parameter of Object.values(document.components?.parameters ?? {})) {
     if (!parameter.required && parameter.example !== undefined) {
@@ -34,7 +40,7 @@ const swagger = SwaggerUIBundle({
   deepLinking: true,
   displayRequestDuration: true,
   defaultModelsExpandDepth: 0,
-  // By default, descriptions are sent to a service that judges them.
+  // By default, Swagger UI sends the document to a validation service.
   validatorUrl: "none",
   plugins: [examples],
   onComplete() {
@@ -44,7 +50,7 @@ const swagger = SwaggerUIBundle({
   },
 });
 
-// Swagger UI has dark colours, and leaves it to the page when to use them.
+// Swagger UI has dark colours; the page decides when to use them.
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
 dark.addEventListener("change", follow);

@@ -9,18 +9,18 @@ use std::time::Duration;
 use actix_web::web;
 use anyhow::{Context as _, bail};
 use futures_util::future::{self, Either};
+use icp_application::{IcpService, Replica, random_id};
 use icp_ports::{IcpReader, MigrationReport, SystemClock};
 
 use crate::composition::{self, Storage, WorkerStorage};
 use crate::housekeeping;
-use crate::http::{Additions, Api, Certificate, HttpServer, Load, ProtectedResource, RateLimit};
-use crate::icps::{IcpService, Replica, random_id};
-use crate::measured::Measured;
-use crate::metrics::Metrics;
+use crate::http::{Certificate, Concurrency, HttpServer, Mcp, Options, ProtectedResource, RateLimit, State};
 use crate::sample_sign_in::SampleSignIn;
 use crate::samples;
-use crate::settings::{DatabaseLocation, Settings, SettingsError, SignIn, TlsFiles};
+use crate::settings::{DatabaseKind, Settings, SettingsError, TlsFiles};
 use crate::shutdown::{self, Draining};
+use icp_observability::Instrumented;
+use icp_observability::Metrics;
 
 /// The service, listening and ready to run.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub struct Application {
     certificate: Option<Certificate>,
     draining: Draining,
     drain: Duration,
-    sample_sign_in: Option<Arc<SampleSignIn>>,
+    sample_sign_in: Option<SampleSignIn>,
 }
 
 impl Application {
@@ -51,39 +51,43 @@ impl Application {
         warn_of_open_doors(settings);
         let sign_in = composition::authenticators(&settings.auth, &settings.mcp)?;
         let metrics = Metrics::new(vec![Arc::clone(&storage.readings), sign_in.readings]);
-        let repository = Arc::new(Measured::new(storage.repository, &metrics));
-        let icps = IcpService::new(repository.clone(), Arc::new(SystemClock), random_id)
-            .buffering(settings.server.response_buffer)
-            .caching_lists(settings.server.list_cache);
+        let repository = Arc::new(Instrumented::new(storage.repository, &metrics));
+        let icps = IcpService::new(repository, Arc::new(SystemClock), random_id)
+            .with_response_buffer(settings.server.response_buffer)
+            .with_list_cache(settings.server.list_cache_kilobytes * 1024);
         let rate_limit = settings.server.requests_per_minute.map(RateLimit::new);
-        let sample_sign_in = SampleSignIn::new(&settings.auth)?.map(Arc::new);
+        let sample_sign_in = SampleSignIn::new(&settings.auth)?;
         let draining = Draining::default();
-        let api = web::Data::new(Api {
+        let (max_in_flight, response_buffer) =
+            (settings.server.max_in_flight, settings.server.response_buffer);
+        let mcp_authenticator = Arc::new(Instrumented::new(sign_in.mcp, &metrics));
+        let state = web::Data::new(State {
             icps: icps.clone(),
-            storage: repository,
-            authenticator: Arc::new(Measured::new(sign_in.api, &metrics)),
-            mcp_authenticator: Arc::new(Measured::new(sign_in.mcp, &metrics)),
+            authenticator: Arc::new(Instrumented::new(sign_in.api, &metrics)),
             draining: draining.clone(),
-            load: Load::new(settings.server.max_in_flight, &metrics),
+            concurrency: Concurrency::new(max_in_flight, response_buffer, &metrics),
             rate_limit: rate_limit.clone(),
             metrics,
             session_cookie: settings.auth.session_cookie,
-            sample_sign_in: sample_sign_in.clone(),
+            is_development: sample_sign_in.is_some(),
         });
-        let apis = apis_of_workers(&api, storage.workers, storage.own_writes);
-        let operators = listen_for_operators(settings, &api)?;
-        let certificate = settings.server.tls.as_ref().map(read_certificate).transpose()?;
-        let additions = Additions {
+        let states = states_of_workers(&state, storage.workers, storage.own_writes);
+        let operators = listen_for_operators(settings, &state)?;
+        let certificate = settings.server.tls().as_ref().map(read_certificate).transpose()?;
+        let resource = protected_resource(settings, &sign_in.issuer)?;
+        let options = Options {
             tls: certificate.as_ref().map(Certificate::server_config).transpose()?,
-            mcp: settings.mcp.enabled,
-            protected_resource: protected_resource(settings, &sign_in.issuer)?,
-            metrics: settings.metrics.enabled && settings.metrics.port.is_none(),
+            mcp: settings
+                .mcp
+                .enabled
+                .then(|| Mcp::new(mcp_authenticator, &settings.server.cors_origins, resource)),
+            metrics: settings.metrics.is_on_api_port(),
         };
         let (host, port) = (&settings.server.host, settings.server.port);
-        let server = HttpServer::bind(&settings.server, additions, apis);
+        let server = HttpServer::bind(&settings.server, options, states);
         let server = server.map_err(|error| cannot_listen("server", host, port, &error))?;
         if let Some(operators) = &operators {
-            tracing::info!("operators find it at {}", operators.address());
+            tracing::info!("health and metrics on {}", operators.address());
         }
         Ok(Self {
             server,
@@ -108,9 +112,9 @@ impl Application {
         self.server.address()
     }
 
-    /// Signs in whoever tries things out, under the development sign-in.
+    /// Returns the sample user of the development sign-in.
     pub(crate) fn sample_sign_in(&self) -> Option<&SampleSignIn> {
-        self.sample_sign_in.as_deref()
+        self.sample_sign_in.as_ref()
     }
 
     /// Serves until a signal ends it. Requests in flight are finished, unless a second signal comes.
@@ -151,29 +155,29 @@ impl Application {
     }
 }
 
-/// Returns what the handlers of each worker work with: the same, on the worker's own connections.
-fn apis_of_workers(
-    api: &web::Data<Api>,
+/// Returns the state of each worker, on the worker's own connections.
+fn states_of_workers(
+    state: &web::Data<State>,
     workers: Vec<WorkerStorage>,
     own_writes: Duration,
-) -> Vec<web::Data<Api>> {
+) -> Vec<web::Data<State>> {
     let mut common: Option<Replica> = None;
     let mut replica = |reader: Arc<dyn IcpReader>| {
-        let reader: Arc<dyn IcpReader> = Arc::new(Measured::new(reader, &api.metrics));
+        let reader: Arc<dyn IcpReader> = Arc::new(Instrumented::new(reader, &state.metrics));
         common.get_or_insert_with(|| Replica::new(Arc::clone(&reader), own_writes)).for_worker(reader)
     };
     let workers = workers.into_iter().map(|WorkerStorage { repository, replica: reader }| {
-        let storage = Arc::new(Measured::new(repository, &api.metrics));
-        let icps = api.icps.for_worker(storage.clone(), reader.map(&mut replica));
-        web::Data::new(Api { icps, storage, ..Api::clone(api) })
+        let repository = Arc::new(Instrumented::new(repository, &state.metrics));
+        let icps = state.icps.for_worker(repository, reader.map(&mut replica));
+        web::Data::new(State { icps, ..State::clone(state) })
     });
     workers.collect()
 }
 
-fn listen_for_operators(settings: &Settings, api: &web::Data<Api>) -> anyhow::Result<Option<HttpServer>> {
-    let Some(port) = settings.metrics.port.filter(|_| settings.metrics.enabled) else { return Ok(None) };
+fn listen_for_operators(settings: &Settings, state: &web::Data<State>) -> anyhow::Result<Option<HttpServer>> {
+    let Some(port) = settings.metrics.port else { return Ok(None) };
     let host = settings.metrics.host.as_ref().unwrap_or(&settings.server.host);
-    let server = HttpServer::bind_for_operators((host, port), api.clone());
+    let server = HttpServer::bind_for_operators(&settings.server, (host, port), state.clone());
     Ok(Some(server.map_err(|error| cannot_listen("metrics", host, port, &error))?))
 }
 
@@ -223,15 +227,15 @@ pub(crate) async fn require_migrated(storage: &Storage) -> anyhow::Result<()> {
 /// Applies what is pending. A new embedded database gets the sample ICPs under the development sign-in.
 pub(crate) async fn migrate(settings: &Settings, storage: &Storage) -> anyhow::Result<MigrationReport> {
     let report = storage.migrator.migrate().await.context("the database cannot be migrated")?;
-    let embedded = matches!(settings.database.location, DatabaseLocation::Sqlite(_));
-    if report.created && embedded && matches!(settings.auth.sign_in, SignIn::Development) {
+    let is_embedded = settings.database.kind()? != DatabaseKind::Postgres;
+    if report.created && is_embedded && !settings.auth.is_clerk() {
         samples::store(storage.import_export.as_ref()).await.context("the sample ICPs cannot be stored")?;
     }
     Ok(report)
 }
 
 fn warn_of_open_doors(settings: &Settings) {
-    if matches!(settings.auth.sign_in, SignIn::Clerk(_)) && settings.auth.authorized_parties.is_empty() {
+    if settings.auth.is_clerk() && settings.auth.authorized_parties.is_empty() {
         tracing::warn!(
             "no authorized parties are set (ICP__AUTH__AUTHORIZED_PARTIES): session tokens that were made for any \
              origin of this Clerk instance count"

@@ -1,4 +1,4 @@
-//! The composition root: the one place that names adapters, and chooses among them by the settings.
+//! The composition root: the only place that names adapters. The settings choose among them.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -15,18 +15,14 @@ use icp_sqlite::{SqliteDatabase, SqliteSettings};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::development::{self, DevelopmentKey};
-use crate::metrics::{Reading, Source, Value};
-use crate::settings::{
-    AuthSettings, ClerkKeys, DatabaseCopy, DatabaseLocation, DatabaseSettings, McpSettings, ServedDatabase,
-    Settings, SettingsError, SignIn,
-};
+use crate::settings::{AuthSettings, DatabaseKind, DatabaseSettings, McpSettings, Settings, SettingsError};
+use icp_observability::{Reading, Source, Value};
 
 /// The ports of one database.
 pub(crate) struct Storage {
-    /// What each worker reads from and writes to, on its own connections. There can be fewer of them than workers, which
-    /// then share them.
+    /// The ports of each worker, on its own connections. If there are fewer of them than workers, workers share them.
     pub(crate) workers: Vec<WorkerStorage>,
-    /// The repository for everything else: chores, and the port for operators.
+    /// The repository for everything else: periodic work, and the port for operators.
     pub(crate) repository: Arc<dyn IcpRepository>,
     /// How long a user who has written reads from the primary.
     pub(crate) own_writes: Duration,
@@ -38,15 +34,15 @@ pub(crate) struct Storage {
 /// The ports of one worker.
 pub(crate) struct WorkerStorage {
     pub(crate) repository: Arc<dyn IcpRepository>,
-    /// A replica to read from, if there is one.
+    /// The replica to read from, if there is one.
     pub(crate) replica: Option<Arc<dyn IcpReader>>,
 }
 
 /// Opens the database that the settings name, for a number of workers. Must be called within a runtime.
 pub(crate) async fn storage(settings: &DatabaseSettings, workers: usize) -> anyhow::Result<Storage> {
-    match &settings.location {
-        DatabaseLocation::Sqlite(path) => {
-            let settings = SqliteSettings { path: path.clone(), max_connections: settings.max_connections };
+    match settings.kind()? {
+        DatabaseKind::Sqlite(path) => {
+            let settings = SqliteSettings { path, max_connections: settings.max_connections };
             let database = Arc::new(SqliteDatabase::open(settings).await?);
             Ok(Storage {
                 workers: vec![WorkerStorage { repository: database.clone(), replica: None }],
@@ -57,26 +53,19 @@ pub(crate) async fn storage(settings: &DatabaseSettings, workers: usize) -> anyh
                 readings: Arc::new(Vec::new),
             })
         }
-        DatabaseLocation::Postgres(served) => {
-            Ok(postgres_storage(served, settings.max_connections, workers)?)
-        }
+        DatabaseKind::Postgres => Ok(postgres_storage(settings, workers)?),
     }
 }
 
-fn postgres_storage(
-    settings: &ServedDatabase,
-    max_connections: usize,
-    workers: usize,
-) -> Result<Storage, SettingsError> {
-    let (databases, other) = postgres(settings, max_connections, workers)?;
-    let replicas = match &settings.copy {
+fn postgres_storage(settings: &DatabaseSettings, workers: usize) -> Result<Storage, SettingsError> {
+    let (primaries, other) = primaries(settings, workers)?;
+    let replicas = match &settings.read_url {
         None => Vec::new(),
-        Some(copy) => replicas(settings, copy, max_connections, &databases)?,
+        Some(url) => replicas(settings, url, &primaries)?,
     };
-    let own_writes = settings.copy.as_ref().map_or(Duration::ZERO, |copy| copy.own_writes);
     let readings = postgres_readings(other.clone(), replicas.first().cloned());
     let mut replicas = replicas.into_iter();
-    let workers = databases.into_iter().map(|database| WorkerStorage {
+    let workers = primaries.into_iter().map(|database| WorkerStorage {
         repository: Arc::new(database),
         replica: replicas.next().map(|replica| Arc::new(replica) as Arc<dyn IcpReader>),
     });
@@ -84,32 +73,28 @@ fn postgres_storage(
     Ok(Storage {
         workers: workers.collect(),
         repository: other.clone(),
-        own_writes,
+        own_writes: settings.read_own_writes,
         import_export: other.clone(),
         migrator: other,
         readings,
     })
 }
 
-/// A handle for each worker, and one for everything else.
-fn postgres(
-    settings: &ServedDatabase,
-    max_connections: usize,
+/// Returns a handle for each worker, and one for everything else.
+fn primaries(
+    settings: &DatabaseSettings,
     workers: usize,
 ) -> Result<(Vec<PostgresDatabase>, PostgresDatabase), SettingsError> {
-    let settings = postgres_settings(settings, &settings.url, max_connections);
-    PostgresDatabase::for_workers(&settings, workers)
+    PostgresDatabase::for_workers(&postgres_settings(settings, &settings.url), workers)
         .map_err(|error| SettingsError::of("database.url", error))
 }
 
-fn postgres_copy(
-    settings: &ServedDatabase,
-    copy: &DatabaseCopy,
-    max_connections: usize,
+fn standbys(
+    settings: &DatabaseSettings,
+    url: &SecretString,
     workers: usize,
 ) -> Result<Vec<PostgresDatabase>, SettingsError> {
-    let settings = postgres_settings(settings, &copy.url, max_connections);
-    let databases = PostgresDatabase::for_workers(&settings, workers);
+    let databases = PostgresDatabase::for_workers(&postgres_settings(settings, url), workers);
     let (databases, other) = databases.map_err(|error| SettingsError::of("database.read_url", error))?;
     if other.hosts() > 1 {
         // The lag of each would have to be known.
@@ -118,18 +103,17 @@ fn postgres_copy(
     Ok(databases)
 }
 
-/// A replica for each worker, watched by one monitor.
+/// Returns a replica for each worker. One monitor watches them.
 fn replicas(
-    settings: &ServedDatabase,
-    copy: &DatabaseCopy,
-    max_connections: usize,
+    settings: &DatabaseSettings,
+    url: &SecretString,
     primaries: &[PostgresDatabase],
 ) -> Result<Vec<PostgresReplica>, SettingsError> {
-    let standbys = postgres_copy(settings, copy, max_connections, primaries.len())?;
+    let standbys = standbys(settings, url, primaries.len())?;
     let mut replicas: Vec<PostgresReplica> = Vec::new();
     for (primary, standby) in primaries.iter().cloned().zip(standbys.into_iter().cycle()) {
         replicas.push(match replicas.first() {
-            None => PostgresReplica::start(primary, standby, copy.max_lag),
+            None => PostgresReplica::start(primary, standby, settings.read_max_lag),
             Some(first) => first.for_worker(primary, standby),
         });
     }
@@ -164,15 +148,11 @@ fn postgres_readings(database: PostgresDatabase, replica: Option<PostgresReplica
     })
 }
 
-fn postgres_settings(
-    settings: &ServedDatabase,
-    url: &SecretString,
-    max_connections: usize,
-) -> PostgresSettings {
+fn postgres_settings(settings: &DatabaseSettings, url: &SecretString) -> PostgresSettings {
     PostgresSettings {
         url: url.expose_secret().to_owned(),
         password_file: settings.password_file.clone(),
-        max_connections,
+        max_connections: settings.max_connections,
         limits: Limits {
             connect: settings.connect_timeout,
             statement: settings.statement_timeout,
@@ -182,9 +162,9 @@ fn postgres_settings(
     }
 }
 
-/// The same for commands, and for those that only read: an embedded database that does not exist is not created.
+/// Opens a database that exists, for commands that only read: the embedded database is not created.
 pub(crate) async fn existing_storage(settings: &DatabaseSettings) -> anyhow::Result<Storage> {
-    if let DatabaseLocation::Sqlite(path) = &settings.location {
+    if let DatabaseKind::Sqlite(path) = settings.kind()? {
         let exists = path.try_exists().with_context(|| format!("cannot look for {}", path.display()))?;
         ensure!(exists, "there is no database at {}", path.display());
     }
@@ -241,33 +221,32 @@ fn key_set_readings(status: KeySetStatus) -> Vec<Reading> {
     readings
 }
 
-/// Checks what only the adapters can read: the texts of keys, URLs and pointers.
+/// Checks the settings that only the adapters can parse: keys, URLs and pointers.
 pub(crate) fn check(settings: &Settings) -> anyhow::Result<()> {
-    if let DatabaseLocation::Postgres(database) = &settings.database.location {
-        postgres(database, 1, 1)?;
-        database.copy.as_ref().map(|copy| postgres_copy(database, copy, 1, 1)).transpose()?;
+    let database = &settings.database;
+    if database.kind()? == DatabaseKind::Postgres {
+        primaries(database, 1)?;
+        database.read_url.as_ref().map(|url| standbys(database, url, 1)).transpose()?;
     }
-    match &settings.auth.sign_in {
-        SignIn::Clerk(_) => clerk_settings(&settings.auth).map(drop),
-        // Its key would be made by looking.
-        SignIn::Development => admin_rule(&settings.auth).map(drop),
+    if settings.auth.is_clerk() {
+        clerk_settings(&settings.auth).map(drop)
+    } else {
+        // The development key would be created.
+        admin_rule(&settings.auth).map(drop)
     }
 }
 
 fn clerk_settings(settings: &AuthSettings) -> anyhow::Result<ClerkSettings> {
-    let (issuer, keys, publishable_key) = match &settings.sign_in {
-        SignIn::Clerk(keys) => {
-            let publishable_key: Option<PublishableKey> =
-                parse("auth.publishable_key", keys.publishable_key.as_deref())?;
-            let implied = || Some(publishable_key.as_ref()?.issuer().to_owned());
-            let issuer = keys.issuer.clone().or_else(implied);
-            let issuer = issuer.context("no issuer is set")?;
-            (issuer.clone(), key_source(keys, publishable_key.as_ref(), &issuer)?, publishable_key)
-        }
-        SignIn::Development => {
-            let key = DevelopmentKey::load_or_make()?;
-            (development::ISSUER.to_owned(), KeySource::Pem(key.public_pem().parse()?), None)
-        }
+    let publishable_key: Option<PublishableKey> =
+        parse("auth.publishable_key", settings.publishable_key.as_deref())?;
+    let (issuer, keys) = if settings.is_clerk() {
+        let implied = || Some(publishable_key.as_ref()?.issuer().to_owned());
+        let issuer = settings.issuer.clone().or_else(implied).context("no issuer is set")?;
+        let keys = key_source(settings, publishable_key.as_ref(), &issuer)?;
+        (issuer, keys)
+    } else {
+        let key = DevelopmentKey::load_or_make()?;
+        (development::ISSUER.to_owned(), KeySource::Pem(key.public_pem().parse()?))
     };
     Ok(ClerkSettings {
         issuer,
@@ -284,16 +263,16 @@ fn clerk_settings(settings: &AuthSettings) -> anyhow::Result<ClerkSettings> {
     })
 }
 
-/// A PEM key goes before a key set, and a URL before what the publishable key or the issuer implies.
+/// A PEM key takes precedence over a key set, and a URL over what the publishable key or the issuer implies.
 fn key_source(
-    keys: &ClerkKeys,
+    settings: &AuthSettings,
     publishable_key: Option<&PublishableKey>,
     issuer: &str,
 ) -> Result<KeySource, SettingsError> {
-    if let Some(pem) = parse::<PublicKey>("auth.jwt_key", keys.jwt_key.as_deref())? {
+    if let Some(pem) = parse::<PublicKey>("auth.jwt_key", settings.jwt_key.as_deref())? {
         return Ok(KeySource::Pem(pem));
     }
-    let url = match (parse::<KeySetUrl>("auth.jwks_url", keys.jwks_url.as_deref())?, publishable_key) {
+    let url = match (parse::<KeySetUrl>("auth.jwks_url", settings.jwks_url.as_deref())?, publishable_key) {
         (Some(url), _) => url,
         (None, Some(key)) => key.key_set_url().clone(),
         (None, None) => {
@@ -301,14 +280,15 @@ fn key_source(
             url.parse().map_err(|error| SettingsError::of("auth.issuer", error))?
         }
     };
-    Ok(KeySource::KeySet(KeySetSettings { url, lifetime: keys.jwks_lifetime, cooldown: keys.jwks_cooldown }))
+    Ok(KeySource::KeySet(KeySetSettings {
+        url,
+        lifetime: settings.jwks_lifetime,
+        cooldown: settings.jwks_cooldown,
+    }))
 }
 
 fn admin_rule(settings: &AuthSettings) -> anyhow::Result<AdminRule> {
-    let default = match settings.sign_in {
-        SignIn::Clerk(_) => None,
-        SignIn::Development => Some(development::ADMIN_CLAIM),
-    };
+    let default = (!settings.is_clerk()).then_some(development::ADMIN_CLAIM);
     let claim: Option<ClaimPointer> = parse("auth.admin_claim", settings.admin_claim.as_deref().or(default))?;
     Ok(AdminRule { user_ids: settings.admin_user_ids.clone(), claim })
 }

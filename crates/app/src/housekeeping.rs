@@ -1,21 +1,20 @@
-//! What is done now and then, without being asked.
+//! Periodic work.
 
 use std::time::Duration;
 
+use icp_application::IcpService;
 use tokio::time::interval;
 
 use crate::http::RateLimit;
-use crate::icps::IcpService;
 
 const INTERVAL: Duration = Duration::from_hours(1);
 
-/// Removes old idempotency keys, and forgets who has not asked for long: at once, and then every hour. What fails is made up
-/// for by the next round.
+/// Removes expired idempotency keys and idle quotas, at the start and then every hour. The next round repeats what fails.
 pub(crate) async fn run(icps: IcpService, rate_limit: Option<RateLimit>) {
     let mut rounds = interval(INTERVAL);
     loop {
         rounds.tick().await;
-        rate_limit.iter().for_each(RateLimit::forget_idle);
+        rate_limit.iter().for_each(RateLimit::remove_idle);
         match icps.remove_expired_keys().await {
             Ok(0) => {}
             Ok(removed) => tracing::debug!(removed, "removed old idempotency keys"),

@@ -1,4 +1,4 @@
-//! The development sign-in of the user whom the sample ICPs name, for whoever wants to try the API out.
+//! The development sign-in of the user whom the sample ICPs name.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use icp_domain::Caller;
 use icp_ports::{Clock as _, SystemClock};
 
 use crate::development::{DevelopmentKey, SAMPLE_USER};
-use crate::settings::{AuthSettings, SignIn};
+use crate::settings::AuthSettings;
 
-/// A working day, and not to be kept.
+/// Lifetime of its tokens: a working day.
 const TOKEN_LIFETIME: Duration = Duration::from_hours(12);
 
-/// Makes tokens for the printed `curl` line and for the pages.
+/// Makes tokens for the greeting.
 pub(crate) struct SampleSignIn {
     key: DevelopmentKey,
     caller: Caller,
@@ -19,31 +19,29 @@ pub(crate) struct SampleSignIn {
 }
 
 impl SampleSignIn {
-    /// `None` where Clerk decides who is signed in.
+    /// Returns `None` if Clerk is configured.
     pub(crate) fn new(settings: &AuthSettings) -> anyhow::Result<Option<Self>> {
-        match settings.sign_in {
-            SignIn::Clerk(_) => Ok(None),
-            SignIn::Development => Ok(Some(Self {
-                key: DevelopmentKey::load_or_make()?,
-                caller: Caller::user(SAMPLE_USER.try_into()?),
-                settings: settings.clone(),
-            })),
+        if settings.is_clerk() {
+            return Ok(None);
         }
+        let (key, caller) = (DevelopmentKey::load_or_make()?, Caller::user(SAMPLE_USER.try_into()?));
+        Ok(Some(Self { key, caller, settings: settings.clone() }))
     }
 
-    /// Who is signed in.
-    pub(crate) fn user(&self) -> &str {
-        self.caller.user_id().as_str()
-    }
-
-    /// A new token.
-    pub(crate) fn token(&self) -> anyhow::Result<String> {
+    fn token(&self) -> anyhow::Result<String> {
         self.key.token(&self.caller, TOKEN_LIFETIME, SystemClock.now(), &self.settings)
     }
 
-    /// A line to paste into a shell, which lists the sample ICPs.
-    pub(crate) fn curl_line(token: &str, url: &str) -> String {
-        format!("curl --header 'Authorization: Bearer {token}' {url}/api/v1/entities/icps")
+    /// Returns what the service at `url` prints when it starts: a command that lists the sample ICPs, and a signed-in
+    /// documentation page. A browser sends the fragment of an address to no server.
+    pub(crate) fn greeting(&self, url: &str) -> anyhow::Result<String> {
+        let token = self.token()?;
+        Ok(format!(
+            "development sign-in as {}, on this machine only\n\n\
+             documentation: {url}/docs#token={token}\n\n\
+             curl --header 'Authorization: Bearer {token}' {url}/api/v1/entities/icps\n\n",
+            self.caller.user_id().as_str()
+        ))
     }
 }
 

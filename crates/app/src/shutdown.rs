@@ -1,4 +1,4 @@
-//! How the service ends: not ready first, then deaf, then done.
+//! Graceful shutdown: the service first says that it is not ready, then stops accepting, then finishes requests in flight.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -9,30 +9,46 @@ use actix_web::dev::ServerHandle;
 use futures_util::future::{self, Either};
 use tokio::sync::oneshot;
 
-/// Whether the service is on its way out. Clones tell the same.
+/// The progress of the shutdown. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Draining(Arc<AtomicBool>);
+pub(crate) struct Draining(Arc<Progress>);
+
+#[derive(Debug, Default)]
+struct Progress {
+    has_begun: AtomicBool,
+    is_over: AtomicBool,
+}
 
 impl Draining {
     fn begin(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.has_begun.store(true, Ordering::Relaxed);
     }
 
+    fn end(&self) {
+        self.0.is_over.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns true when the service is about to stop: it still serves, and is not ready.
     pub(crate) fn has_begun(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.has_begun.load(Ordering::Relaxed)
+    }
+
+    /// Returns true when the service accepts no more connections.
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.is_over.load(Ordering::Relaxed)
     }
 }
 
-/// What ends the service.
+/// A signal that ends the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Signal {
-    /// Ctrl-C: somebody is waiting.
+    /// Ctrl-C: a person is waiting.
     Interrupt,
-    /// From a service manager, whose balancer needs a while to notice that the service is not ready.
+    /// From a service manager, whose load balancer needs time to notice that the service is not ready.
     Terminate,
 }
 
-/// Waits for a signal, and ends the server in an orderly way. A second signal ends it at once, which `impatient` tells.
+/// Waits for a signal, and stops the server gracefully. A second signal stops it at once, through `impatient`.
 pub(crate) async fn on_signal(
     server: ServerHandle,
     draining: Draining,
@@ -43,7 +59,7 @@ pub(crate) async fn on_signal(
     draining.begin();
     let second = pin!(next_signal());
     let second = if first == Signal::Terminate && !drain.is_zero() {
-        tracing::info!(seconds = drain.as_secs(), "not ready any more; stopping in a while");
+        tracing::info!(seconds = drain.as_secs(), "not ready; the service stops after the drain time");
         match future::select(pin!(tokio::time::sleep(drain)), second).await {
             Either::Left(((), second)) => second,
             Either::Right(_) => {
@@ -54,10 +70,11 @@ pub(crate) async fn on_signal(
     } else {
         second
     };
+    draining.end();
     tracing::info!("stopping: requests in flight are finished");
     let graceful = actix_web::rt::spawn(server.stop(true));
     second.await;
-    // actix keeps to the first of two stops; to end the process is what ends it at once.
+    // actix ignores a second stop; the end of the process is immediate.
     graceful.abort();
     let _ = impatient.send(());
 }

@@ -46,12 +46,8 @@ impl ListQuery {
             ListStart::After(ListCursor { key: SortKey::CreatedAt(_), .. }) => Sort::CreatedAt,
             ListStart::After(ListCursor { key: SortKey::UpdatedAt(_), .. }) => Sort::UpdatedAt,
             ListStart::After(ListCursor { key: SortKey::Name(_), .. }) => Sort::Name,
+            ListStart::After(ListCursor { key: SortKey::ActiveUntil(_), .. }) => Sort::ActiveUntil,
         }
-    }
-
-    /// The cursor after which the list starts, if it does not start at the beginning.
-    pub fn cursor(&self) -> Option<&ListCursor> {
-        if let ListStart::After(cursor) = &self.start { Some(cursor) } else { None }
     }
 }
 
@@ -62,6 +58,10 @@ pub struct ListFilter {
     pub activity: Option<Activity>,
     /// They were changed at or after this time.
     pub updated_since: Option<Timestamp>,
+    /// They have an `activeUntil`, at or after this time.
+    pub expires_from: Option<Timestamp>,
+    /// They have an `activeUntil`, before this time.
+    pub expires_before: Option<Timestamp>,
     /// Their folded name contains this text, which is folded too (`IcpDocument::folded_name`).
     pub name: Option<String>,
     /// They name this provider (`IcpDocument::providers`).
@@ -78,6 +78,8 @@ pub enum Sort {
     UpdatedAt,
     /// The folded name, compared byte by byte.
     Name,
+    /// `activeUntil`. ICPs without it are last in both directions.
+    ActiveUntil,
 }
 
 /// The direction in which a list is sorted.
@@ -117,6 +119,8 @@ pub enum SortKey {
     UpdatedAt(Timestamp),
     /// For [`Sort::Name`].
     Name(String),
+    /// For [`Sort::ActiveUntil`].
+    ActiveUntil(Option<Timestamp>),
 }
 
 /// The answer to a [`ListQuery`].

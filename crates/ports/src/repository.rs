@@ -42,8 +42,7 @@ pub trait IcpReader: Send + Sync {
         known: &[ListVersion],
     ) -> Result<Conditional<IcpList, ListVersion>, RepositoryError> {
         let list = self.list(query).await?;
-        let version = list.version;
-        Ok(Conditional::of(list, version, known))
+        Ok(Conditional::of(list.version, list, known))
     }
 
     /// Returns a part of a long list: [`IcpReader::list`] without the version, which can cost as much as the documents. A
@@ -60,10 +59,7 @@ pub trait IcpReader: Send + Sync {
         known: &[Version],
     ) -> Result<Lookup<Conditional<StoredIcp, Version>>, RepositoryError> {
         let found = self.get(id, scope).await?;
-        Ok(found.map(|icp| {
-            let version = icp.version;
-            Conditional::of(icp, version, known)
-        }))
+        Ok(found.map(|icp| Conditional::of(icp.version, icp, known)))
     }
 }
 

@@ -65,7 +65,7 @@ pub enum Conditional<T, V> {
 
 impl<T, V: PartialEq> Conditional<T, V> {
     /// Compares the version of what was read with the versions that the caller has.
-    pub fn of(read: T, version: V, known: &[V]) -> Self {
+    pub fn of(version: V, read: T, known: &[V]) -> Self {
         if known.contains(&version) { Self::Unchanged(version) } else { Self::Changed(read) }
     }
 }

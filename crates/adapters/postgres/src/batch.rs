@@ -154,11 +154,10 @@ async fn answer_lists(
     let lists = short_lists(connection, &users).await?;
     for (ListRequest { user_id, known, reply }, list) in requests.into_iter().zip(lists) {
         let Some(list) = list else { continue };
-        let version = list.version;
         if let Some(state) = &state {
-            versions.lock().insert(state, &user_id, version);
+            versions.lock().insert(state, &user_id, list.version);
         }
-        let _ = reply.send(Conditional::of(list, version, &known));
+        let _ = reply.send(Conditional::of(list.version, list, &known));
     }
     Ok(())
 }

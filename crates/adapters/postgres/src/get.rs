@@ -3,16 +3,14 @@
 use std::pin::pin;
 
 use diesel::QueryResult;
-use diesel::pg::Pg;
-use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncConnectionCore, AsyncPgConnection};
 use futures_util::TryStreamExt as _;
 use icp_ports::{Lookup, Version};
 use uuid::Uuid;
 
+use crate::prepared::prepared_query;
 use crate::row::{column, text};
-use crate::write::prepared_once;
 
 /// An ICP that was looked up: its version and, if it is not too long, its document.
 pub(crate) type Found = (Version, Option<String>);
@@ -56,24 +54,14 @@ pub(crate) struct Gets<'a> {
     pub(crate) max_document: i32,
 }
 
-prepared_once!(Gets -> (BigInt, Bool, BigInt, Text));
-
-impl QueryFragment<Pg> for Gets<'_> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql(
-            "SELECT asked.ordinal, asked.user_id IS NULL OR EXISTS (\
-             SELECT FROM icp_members WHERE icp_members.user_id = asked.user_id \
-             AND icp_members.created_at = icps.created_at AND icp_members.icp_id BETWEEN icps.id AND icps.id), \
-             icps.version, CASE WHEN octet_length(icps.document) <= ",
-        );
-        out.push_bind_param::<Integer, _>(&self.max_document)?;
-        out.push_sql(" THEN icps.document END FROM unnest(");
-        out.push_bind_param::<Array<SqlUuid>, _>(&self.ids)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Nullable<Text>>, _>(&self.users)?;
-        out.push_sql(
-            ") WITH ORDINALITY AS asked (id, user_id, ordinal) INNER JOIN icps ON icps.id = asked.id",
-        );
-        Ok(())
-    }
+prepared_query! {
+    Gets(gets) -> (BigInt, Bool, BigInt, Text),
+    "SELECT asked.ordinal, asked.user_id IS NULL OR EXISTS (\
+     SELECT FROM icp_members WHERE icp_members.user_id = asked.user_id \
+     AND icp_members.created_at = icps.created_at AND icp_members.icp_id BETWEEN icps.id AND icps.id), \
+     icps.version, CASE WHEN octet_length(icps.document) <= ",
+    Integer = &gets.max_document;
+    " THEN icps.document END FROM unnest(", Array<SqlUuid> = &gets.ids;
+    ", ", Array<Nullable<Text>> = &gets.users;
+    ") WITH ORDINALITY AS asked (id, user_id, ordinal) INNER JOIN icps ON icps.id = asked.id";
 }

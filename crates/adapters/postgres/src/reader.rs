@@ -10,7 +10,8 @@ use icp_storage::ListBuilder;
 
 use crate::database::PostgresDatabase;
 use crate::get::{Found, get};
-use crate::list::{self, Extent};
+use crate::list;
+use crate::list_query::Extent;
 use crate::pool::Deadline;
 use crate::short_list;
 
@@ -29,7 +30,8 @@ impl IcpReader for PostgresDatabase {
         known: &[ListVersion],
     ) -> Result<Conditional<IcpList, ListVersion>, RepositoryError> {
         if cannot_match(query) {
-            return Ok(if_changed(ListBuilder::for_query(query).finish(None), known));
+            let list = ListBuilder::for_query(query).finish(None);
+            return Ok(Conditional::of(list.version, list, known));
         }
         let deadline = self.pool.deadline();
         if may_be_within(query, short_list::MAX_BYTES)
@@ -49,11 +51,12 @@ impl IcpReader for PostgresDatabase {
                 Box::pin(list::read_bounded(connection, user_id))
             });
             if let Some(list) = read.await? {
-                return Ok(if_changed(list, known));
+                return Ok(Conditional::of(list.version, list, known));
             }
         }
         let (list, end) = self.read_list(deadline, query, Extent::Whole).await?;
-        Ok(if_changed(list.finish(end), known))
+        let list = list.finish(end);
+        Ok(Conditional::of(list.version, list, known))
     }
 
     async fn list_part(&self, query: &ListQuery) -> Result<ListPart, RepositoryError> {
@@ -89,16 +92,8 @@ impl IcpReader for PostgresDatabase {
                 found => found,
             },
         };
-        Ok(found.map(|found| {
-            let version = found.0;
-            Conditional::of(stored(id, found), version, known)
-        }))
+        Ok(found.map(|found| Conditional::of(found.0, stored(id, found), known)))
     }
-}
-
-fn if_changed(list: IcpList, known: &[ListVersion]) -> Conditional<IcpList, ListVersion> {
-    let version = list.version;
-    Conditional::of(list, version, known)
 }
 
 fn stored(id: IcpId, (version, json): Found) -> StoredIcp {

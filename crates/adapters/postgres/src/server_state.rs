@@ -4,9 +4,7 @@ use std::marker::PhantomData;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use diesel::dsl::sql;
-use diesel::pg::Pg;
 use diesel::pg::data_types::PgTimestamp;
-use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{Bool, Text, Timestamptz};
 use diesel::{QueryResult, select};
 use diesel_async::{AsyncConnectionCore, AsyncPgConnection, RunQueryDsl as _};
@@ -14,8 +12,8 @@ use futures_util::TryStreamExt as _;
 use icp_storage::VersionCache;
 use tokio::sync::OnceCell;
 
+use crate::prepared::prepared_query;
 use crate::row::{column, text};
-use crate::write::prepared_once;
 
 /// The snapshot of a statement, and the server that it belongs to.
 ///
@@ -65,13 +63,7 @@ impl ListVersions {
 #[derive(Debug, Default)]
 struct Question<'a>(PhantomData<&'a ()>);
 
-prepared_once!(Question -> (Text, Timestamptz));
-
-impl QueryFragment<Pg> for Question<'_> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql(
-            "SELECT pg_current_snapshot()::text, pg_postmaster_start_time() WHERE NOT pg_is_in_recovery()",
-        );
-        Ok(())
-    }
+prepared_query! {
+    Question(_) -> (Text, Timestamptz),
+    "SELECT pg_current_snapshot()::text, pg_postmaster_start_time() WHERE NOT pg_is_in_recovery()";
 }

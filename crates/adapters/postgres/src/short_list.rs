@@ -4,7 +4,6 @@ use std::pin::pin;
 
 use diesel::QueryResult;
 use diesel::pg::Pg;
-use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::row::Row;
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncConnectionCore, AsyncPgConnection};
@@ -13,8 +12,8 @@ use icp_ports::{IcpList, Version};
 use icp_storage::ListBuilder;
 use uuid::Uuid;
 
+use crate::prepared::prepared_query;
 use crate::row::{column, text};
-use crate::write::prepared_once;
 
 /// A list with more ICPs is not short.
 const MAX_ICPS: i64 = 64;
@@ -58,30 +57,18 @@ fn short_list<'a>(row: &impl Row<'a, Pg>) -> QueryResult<Option<IcpList>> {
 #[derive(Debug)]
 pub(crate) struct ShortLists<'a>(pub(crate) &'a [&'a str]);
 
-prepared_once!(ShortLists -> (BigInt, Bool, Nullable<Array<SqlUuid>>, Nullable<Array<BigInt>>, Nullable<Text>));
-
-impl QueryFragment<Pg> for ShortLists<'_> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("SELECT asked.ordinal, list.* FROM unnest(");
-        out.push_bind_param::<Array<Text>, _>(&self.0)?;
-        out.push_sql(
-            ") WITH ORDINALITY AS asked (user_id, ordinal) CROSS JOIN LATERAL (\
-             SELECT count(*) = count(document) AND count(*) <= ",
-        );
-        out.push_bind_param::<BigInt, _>(&MAX_ICPS)?;
-        out.push_sql(
-            ", array_agg(icp_id), array_agg(version), string_agg(document, ',') FROM (\
-             SELECT icp_members.icp_id, icps.version, CASE WHEN octet_length(icps.document) <= ",
-        );
-        out.push_bind_param::<Integer, _>(&MAX_DOCUMENT)?;
-        out.push_sql(
-            " THEN icps.document END AS document \
-             FROM icp_members INNER JOIN icps ON icps.id = icp_members.icp_id \
-             WHERE icp_members.user_id = asked.user_id \
-             ORDER BY icp_members.created_at, icp_members.icp_id LIMIT 1 + ",
-        );
-        out.push_bind_param::<BigInt, _>(&MAX_ICPS)?;
-        out.push_sql(") AS icp) AS list");
-        Ok(())
-    }
+prepared_query! {
+    ShortLists(lists) -> (BigInt, Bool, Nullable<Array<SqlUuid>>, Nullable<Array<BigInt>>, Nullable<Text>),
+    "SELECT asked.ordinal, list.* FROM unnest(", Array<Text> = &lists.0;
+    ") WITH ORDINALITY AS asked (user_id, ordinal) CROSS JOIN LATERAL (\
+     SELECT count(*) = count(document) AND count(*) <= ",
+    BigInt = &MAX_ICPS;
+    ", array_agg(icp_id), array_agg(version), string_agg(document, ',') FROM (\
+     SELECT icp_members.icp_id, icps.version, CASE WHEN octet_length(icps.document) <= ",
+    Integer = &MAX_DOCUMENT;
+    " THEN icps.document END AS document \
+     FROM icp_members INNER JOIN icps ON icps.id = icp_members.icp_id \
+     WHERE icp_members.user_id = asked.user_id \
+     ORDER BY icp_members.created_at, icp_members.icp_id LIMIT 1 + ", BigInt = &MAX_ICPS;
+    ") AS icp) AS list";
 }

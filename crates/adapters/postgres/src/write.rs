@@ -15,20 +15,7 @@ use icp_domain::{IcpChange, IcpDocument, IcpId, Timestamp, UserId};
 use icp_ports::{IdempotencyKey, Version};
 use uuid::Uuid;
 
-/// Declares that the text of a query is always the same, so that each connection prepares it once.
-macro_rules! prepared_once {
-    ($name:ident -> $result:ty) => {
-        impl diesel::query_builder::QueryId for $name<'_> {
-            type QueryId = $name<'static>;
-            const HAS_STATIC_QUERY_ID: bool = true;
-        }
-
-        impl diesel::query_builder::Query for $name<'_> {
-            type SqlType = $result;
-        }
-    };
-}
-pub(crate) use prepared_once;
+use crate::prepared::prepared_once;
 
 /// Declares a statement: what it is made of, its values, which are the columns of its first table `input`, its result and its
 /// text.

@@ -80,6 +80,7 @@ fn sort_key<'a>(sort: Sort, row: &impl Row<'a, Sqlite>) -> Option<SortKey> {
         Sort::CreatedAt => time().map(SortKey::CreatedAt),
         Sort::UpdatedAt => time().map(SortKey::UpdatedAt),
         Sort::Name => column(row, 2, |mut value| SortKey::Name(value.read_text().to_owned())),
+        Sort::ActiveUntil => Some(SortKey::ActiveUntil(time())), // The key of those without is no time.
     }
 }
 

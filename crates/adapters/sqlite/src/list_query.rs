@@ -4,10 +4,10 @@ use diesel::connection::LoadConnection;
 use diesel::dsl::case_when;
 use diesel::prelude::*;
 use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
-use diesel::sql_types::{BigInt, Binary, Text};
+use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 use diesel::sqlite::Sqlite;
-use icp_domain::{Activity, ProviderList};
-use icp_ports::{Direction, ListCursor, ListQuery, Sort, SortKey};
+use icp_domain::{Activity, ProviderList, Timestamp};
+use icp_ports::{Direction, ListCursor, ListFilter, ListQuery, ListStart, Sort, SortKey};
 
 use crate::pool::wants_document;
 use crate::schema::{icp_members, icps};
@@ -35,42 +35,44 @@ pub(crate) fn rows<'a>(connection: &'a mut SqliteConnection, query: &'a ListQuer
 
 /// Sorts the rows before it adds the documents: SQLite would otherwise read all documents before it returned the first row.
 pub(crate) fn matching(query: &ListQuery) -> BoxedSqlQuery<'_, Sqlite, SqlQuery> {
+    let (direction, is_after, last) = match query.direction {
+        Direction::Ascending => ("ASC", ">", i64::MAX),
+        Direction::Descending => ("DESC", "<", i64::MIN),
+    };
+    let active_until = format!("ifnull(active_until, {last})");
     let (sort_key, materialized) = match query.sort() {
         Sort::CreatedAt => ("icp_members.created_at", "NOT MATERIALIZED"), // It is the order of the index.
         Sort::UpdatedAt => ("updated_at", "MATERIALIZED"),
         Sort::Name => ("name_folded", "MATERIALIZED"),
+        Sort::ActiveUntil => (active_until.as_str(), "MATERIALIZED"),
     };
-    let (direction, is_after) = match query.direction {
-        Direction::Ascending => ("ASC", ">"),
-        Direction::Descending => ("DESC", "<"),
+    let ListFilter { activity, updated_since, expires_from, expires_before, name, provider } = &query.filter;
+    let (active_at, expired_at) = match *activity {
+        Some(Activity::ActiveAt(now)) => (Some(now), None),
+        Some(Activity::ExpiredAt(now)) => (None, Some(now)),
+        None => (None, None),
     };
     let mut sql = diesel::sql_query(format!(
         "WITH found AS {materialized} (SELECT icp_id, version, {sort_key} AS sort_key, number \
-         FROM icp_members JOIN icps ON number = icp_number WHERE user_id = ?"
+         FROM icp_members JOIN icps ON number = icp_number WHERE user_id = ?1 \
+         AND (?2 IS NULL OR active_until IS NULL OR active_until > ?2) AND (?3 IS NULL OR active_until <= ?3) \
+         AND (?4 IS NULL OR updated_at >= ?4) AND (?5 IS NULL OR active_until >= ?5) \
+         AND (?6 IS NULL OR active_until < ?6) \
+         AND (?7 IS NULL OR instr(name_folded, ?7)) AND (?8 IS NULL OR instr(providers, ?8))"
     ))
     .into_boxed()
     .bind::<Text, _>(query.scope.member().as_str());
-    if let Some(activity) = query.filter.activity {
-        let (condition, now) = match activity {
-            Activity::ActiveAt(now) => (" AND (active_until IS NULL OR active_until > ?)", now),
-            Activity::ExpiredAt(now) => (" AND active_until <= ?", now),
-        };
-        sql = sql.sql(condition).bind::<BigInt, _>(now.unix_millis());
+    for time in [active_at, expired_at, *updated_since, *expires_from, *expires_before] {
+        sql = sql.bind::<Nullable<BigInt>, _>(time.map(Timestamp::unix_millis));
     }
-    if let Some(since) = query.filter.updated_since {
-        sql = sql.sql(" AND updated_at >= ?").bind::<BigInt, _>(since.unix_millis());
-    }
-    if let Some(name) = &query.filter.name {
-        sql = sql.sql(" AND instr(name_folded, ?)").bind::<Text, _>(name);
-    }
-    if let Some(provider) = &query.filter.provider {
-        sql = sql.sql(" AND instr(providers, ?)").bind::<Text, _>(ProviderList::sought(provider));
-    }
-    if let Some(ListCursor { key, id }) = query.cursor() {
+    sql = sql.bind::<Nullable<Text>, _>(name.as_deref());
+    sql = sql.bind::<Nullable<Text>, _>(provider.as_deref().map(ProviderList::sought));
+    if let ListStart::After(ListCursor { key, id }) = &query.start {
         sql = sql.sql(format!(" AND ({sort_key}, icp_id) {is_after} (?, ?)"));
         sql = match key {
             SortKey::CreatedAt(time) | SortKey::UpdatedAt(time) => sql.bind::<BigInt, _>(time.unix_millis()),
             SortKey::Name(name) => sql.bind::<Text, _>(name),
+            SortKey::ActiveUntil(end) => sql.bind::<BigInt, _>(end.map_or(last, Timestamp::unix_millis)),
         };
         sql = sql.bind::<Binary, _>(id.as_uuid().into_bytes());
     }

@@ -1,8 +1,8 @@
 use std::io::{self, BufWriter, ErrorKind, Write as _, stdout};
 
+use icp_files::LineSink;
 use icp_ports::ImportExportError;
 
-use crate::bulk::LineSink;
 use crate::settings::Settings;
 use crate::{application, composition};
 

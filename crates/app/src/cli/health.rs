@@ -35,11 +35,11 @@ pub(super) fn run(settings: &Settings, options: &Options) -> anyhow::Result<()> 
 /// The operators' port, where there is one.
 fn address(settings: &Settings) -> String {
     let (server, metrics) = (&settings.server, &settings.metrics);
-    if let Some(port) = metrics.port.filter(|_| metrics.enabled) {
+    if let Some(port) = metrics.port {
         let host = metrics.host.as_ref().unwrap_or(&server.host);
         return format!("http://{}:{port}", reachable(host));
     }
-    let scheme = if server.tls.is_some() { "https" } else { "http" };
+    let scheme = if server.tls().is_some() { "https" } else { "http" };
     format!("{scheme}://{}:{}", reachable(&server.host), server.port)
 }
 

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use icp_domain::Rules;
+use icp_files::{FileSource, Progress};
 use icp_ports::{ImportSummary, OnConflict};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::output;
-use crate::bulk::{FileSource, Progress};
 use crate::settings::Settings;
 use crate::{application, composition};
 

@@ -16,7 +16,6 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::settings::{Settings, Surroundings};
-use crate::telemetry;
 
 /// Answers which Ideal Customer Profiles a signed-in user may see.
 #[derive(Debug, Parser)]
@@ -67,7 +66,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         return openapi::run();
     }
     let settings = Settings::load(&Surroundings::of_process(cli.config))?;
-    let _telemetry = telemetry::start(&settings)?;
+    let _telemetry = icp_observability::start(&settings.log_options())?;
     match cli.command.unwrap_or(Command::Serve) {
         // Requests are served by actix's own runtimes, one a thread.
         Command::Serve => actix_web::rt::System::new().block_on(serve::run(&settings)),

@@ -1,33 +1,32 @@
 //! Connections that wait too long for a request.
 //!
-//! actix limits the time for the head of a connection's first request only. The first byte of a later one ends the wait
-//! for it, and the rest may then trickle in for as long as its sender likes.
+//! actix limits the time for the head of a connection's first request only. The first byte of a later request ends the wait
+//! for it, and the rest may then arrive as slowly as its sender likes. Idle connections also delay the end of the process,
+//! and so they are closed when the service stops.
 
 use std::cell::{Cell, RefCell};
 use std::os::fd::{AsRawFd as _, RawFd};
-use std::pin::Pin;
 use std::rc::{Rc, Weak};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{Extensions, ServiceRequest};
 use actix_web::rt;
 use actix_web::rt::net::TcpStream;
-use actix_web::web::Bytes;
 use nix::sys::socket::{Shutdown, SockaddrStorage, getpeername, shutdown};
+
+use crate::shutdown::Draining;
 
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 thread_local! {
-    /// Those of this worker: a connection never leaves its thread. They are swept as long as there are any.
+    /// The connections of this worker: a connection never leaves its thread. They are swept while there are any.
     static WATCHED: RefCell<Vec<Weak<Connection>>> = const { RefCell::new(Vec::new()) };
 }
 
 struct Connection {
-    /// By its number: a handle of its own would be a second file descriptor for each of ten thousand idle clients. As long as
-    /// this value is there, its connection is, and its number is nobody else's: actix drops the two together, on this
-    /// thread. Who is at its other end is compared all the same.
+    /// By its number: a handle of its own would be a second file descriptor for each of ten thousand idle clients. The number
+    /// belongs to the connection as long as this value exists: actix drops the two together, on this thread. The address of
+    /// the peer is compared all the same.
     socket: RawFd,
     peer: Option<SockaddrStorage>,
     requests: Cell<usize>,
@@ -35,7 +34,7 @@ struct Connection {
 }
 
 impl Connection {
-    /// For reading alone: actix takes it for the client's end, and still sends what it has left to send.
+    /// Ends reading: actix takes it for the client's end, and still sends what it has to send.
     fn end(&self) {
         if self.peer.is_some() && getpeername(self.socket).ok() == self.peer {
             let _ = shutdown(self.socket, Shutdown::Read);
@@ -48,8 +47,8 @@ impl Connection {
     }
 }
 
-/// Ends a connection once it has had no request for longer than the limit. Only its data may own what is watched.
-pub(super) fn watch(stream: &TcpStream, data: &mut Extensions, limit: Duration) {
+/// Ends a connection when it has had no request for longer than `limit`, or when the service stops.
+pub(super) fn watch(stream: &TcpStream, data: &mut Extensions, limit: Duration, draining: &Draining) {
     let socket = stream.as_raw_fd();
     let connection = Rc::new(Connection {
         socket,
@@ -59,19 +58,21 @@ pub(super) fn watch(stream: &TcpStream, data: &mut Extensions, limit: Duration) 
     });
     WATCHED.with_borrow_mut(|watched| {
         if watched.is_empty() {
-            rt::spawn(sweep(limit));
+            rt::spawn(sweep(limit, draining.clone()));
         }
         watched.push(Rc::downgrade(&connection));
     });
     data.insert(connection);
 }
 
-async fn sweep(limit: Duration) {
+async fn sweep(limit: Duration, draining: Draining) {
     loop {
         rt::time::sleep(SWEEP_INTERVAL).await;
-        let done = WATCHED.with_borrow_mut(|watched| {
+        let is_done = WATCHED.with_borrow_mut(|watched| {
             watched.retain(|connection| {
                 let Some(connection) = connection.upgrade() else { return false };
+                // A client that has just connected is about to send a request.
+                let limit = if draining.is_over() { SWEEP_INTERVAL } else { limit };
                 if connection.requests.get() == 0 && connection.last_change.get().elapsed() > limit {
                     connection.end();
                 }
@@ -79,13 +80,13 @@ async fn sweep(limit: Duration) {
             });
             watched.is_empty()
         });
-        if done {
+        if is_done {
             return;
         }
     }
 }
 
-/// While it is held, its connection has a request.
+/// A request in flight on its connection, until this is dropped.
 pub(super) struct InFlight(Option<Rc<Connection>>);
 
 impl InFlight {
@@ -103,32 +104,5 @@ impl Drop for InFlight {
         if let Some(connection) = &self.0 {
             connection.count(connection.requests.get().saturating_sub(1));
         }
-    }
-}
-
-/// An answer whose request ends with its body, however slowly that is read.
-pub(super) struct Answer<B> {
-    body: B,
-    _in_flight: InFlight,
-}
-
-impl<B> Answer<B> {
-    pub(super) fn new(body: B, in_flight: InFlight) -> Self {
-        Self { body, _in_flight: in_flight }
-    }
-}
-
-impl<B: MessageBody + Unpin> MessageBody for Answer<B> {
-    type Error = B::Error;
-
-    fn size(&self) -> BodySize {
-        self.body.size()
-    }
-
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        Pin::new(&mut self.body).poll_next(context)
     }
 }

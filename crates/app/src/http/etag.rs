@@ -1,34 +1,33 @@
 //! Entity tags (RFC 9110, section 8.8.3): the version of an ICP or of a list, in quotes.
 
 use actix_web::http::header::{ETAG, HeaderMap, HeaderName, HeaderValue};
+use icp_application::VersionMatch;
 use icp_ports::{ListVersion, Version};
 
-use crate::icps::Known;
-
-/// What the tag of a compressed answer ends with.
+/// The suffixes of the tags of compressed responses.
 const CODINGS: [&str; 4] = ["-gzip", "-br", "-zstd", "-deflate"];
 
-/// What an entity tag stands for.
-pub(super) trait Tagged: Sized {
-    /// What stands between the quotes.
+/// A version with an entity tag.
+pub(super) trait EntityTag: Sized {
+    /// Returns the tag, without its quotes.
     fn tag(&self) -> String;
-    /// The version that a tag stands for; `None` when it is none that this service makes.
+    /// Returns the version with this tag, or `None` if it is not a tag of this service.
     fn of_tag(tag: &str) -> Option<Self>;
 }
 
-impl Tagged for Version {
+impl EntityTag for Version {
     fn tag(&self) -> String {
         self.0.to_string()
     }
 
     fn of_tag(tag: &str) -> Option<Self> {
         let version = Self(tag.parse().ok()?);
-        // One version has one tag: no sign, no zeros before it.
+        // A version has one tag: no sign and no leading zeros.
         (version.tag() == tag).then_some(version)
     }
 }
 
-impl Tagged for ListVersion {
+impl EntityTag for ListVersion {
     fn tag(&self) -> String {
         format!("{:016x}", self.0)
     }
@@ -39,13 +38,13 @@ impl Tagged for ListVersion {
     }
 }
 
-/// The header of an answer.
-pub(super) fn header(version: &impl Tagged) -> (HeaderName, HeaderValue) {
+/// Returns the header of a response.
+pub(super) fn header(version: &impl EntityTag) -> (HeaderName, HeaderValue) {
     let value = HeaderValue::from_str(&format!("\"{}\"", version.tag()));
     (ETAG, value.unwrap_or_else(|_| HeaderValue::from_static("\"\"")))
 }
 
-/// A compressed answer is another representation, and so has another tag: the plain one's, with the coding behind.
+/// Adds the coding to the tag: a compressed response is another representation, and so it has another tag.
 pub(super) fn mark_coding(headers: &mut HeaderMap, coding: Option<&str>) {
     let (Some(tag), Some(coding)) = (headers.get(ETAG), coding) else { return };
     let Ok(tag) = tag.to_str() else { return };
@@ -56,34 +55,32 @@ pub(super) fn mark_coding(headers: &mut HeaderMap, coding: Option<&str>) {
     }
 }
 
-/// The versions in `If-Match`; `None` without one. Weak tags name none: RFC 9110, section 13.1.1, wants the strong
-/// comparison.
-pub(super) fn named_by_client<V: Tagged>(headers: &HeaderMap, name: &HeaderName) -> Option<Known<V>> {
+/// Returns the versions in a header by strong comparison, in which weak tags match nothing (RFC 9110, section 13.1.1).
+pub(super) fn strong_tags<V: EntityTag>(headers: &HeaderMap, name: &HeaderName) -> Option<VersionMatch<V>> {
     versions(headers, name, |tag| tag)
 }
 
-/// The versions in `If-None-Match`; `None` without one. Weak tags count: RFC 9110, section 13.1.2, wants the weak
-/// comparison.
-pub(super) fn known_to_client<V: Tagged>(headers: &HeaderMap, name: &HeaderName) -> Option<Known<V>> {
+/// Returns the versions in a header by weak comparison (RFC 9110, section 13.1.2).
+pub(super) fn weak_tags<V: EntityTag>(headers: &HeaderMap, name: &HeaderName) -> Option<VersionMatch<V>> {
     versions(headers, name, |tag| tag.strip_prefix("W/").unwrap_or(tag))
 }
 
-fn versions<V: Tagged>(
+fn versions<V: EntityTag>(
     headers: &HeaderMap,
     name: &HeaderName,
     strength: fn(&str) -> &str,
-) -> Option<Known<V>> {
+) -> Option<VersionMatch<V>> {
     let mut lines = headers.get_all(name).map(|line| line.to_str().unwrap_or_default()).peekable();
     lines.peek()?;
-    // No tag of this service has a comma in it, so that what stands between commas is a tag, or none of ours.
+    // No tag of this service contains a comma, so that splitting at commas finds all of them.
     let tags: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();
     if tags == ["*"] {
-        return Some(Known::Any);
+        return Some(VersionMatch::Any);
     }
-    Some(Known::Of(tags.into_iter().filter_map(|tag| version(strength(tag))).collect()))
+    Some(VersionMatch::OneOf(tags.into_iter().filter_map(|tag| version(strength(tag))).collect()))
 }
 
-fn version<V: Tagged>(tag: &str) -> Option<V> {
+fn version<V: EntityTag>(tag: &str) -> Option<V> {
     let tag = tag.strip_prefix('"')?.strip_suffix('"')?;
     V::of_tag(CODINGS.iter().find_map(|coding| tag.strip_suffix(coding)).unwrap_or(tag))
 }
@@ -94,7 +91,9 @@ mod tests {
 
     use icp_ports::{ListVersion, Version};
 
-    use super::{Known, header, known_to_client, mark_coding, named_by_client};
+    use icp_application::VersionMatch;
+
+    use super::{header, mark_coding, strong_tags, weak_tags};
 
     fn headers(lines: &[&str]) -> HeaderMap {
         let lines = lines.iter().map(|line| (IF_MATCH, HeaderValue::from_str(line).expect("a header")));
@@ -103,33 +102,33 @@ mod tests {
         headers
     }
 
-    fn numbers(numbers: &[i64]) -> Known<Version> {
-        Known::Of(numbers.iter().copied().map(Version).collect())
+    fn numbers(numbers: &[i64]) -> VersionMatch<Version> {
+        VersionMatch::OneOf(numbers.iter().copied().map(Version).collect())
     }
 
     #[test]
-    fn a_tag_is_the_version_in_quotes() {
+    fn tag_is_version_in_quotes() {
         assert_eq!(header(&Version(42)).1, "\"42\"");
         assert_eq!(header(&ListVersion(42)).1, "\"000000000000002a\"");
     }
 
     #[test]
-    fn each_form_of_a_tag_names_its_version() {
+    fn every_form_of_tag_is_accepted() {
         for (lines, expected) in [
             (["\"42\""].as_slice(), Some(numbers(&[42]))),
             (&["\"42-gzip\", \"7-br\" ,\"8-zstd\""], Some(numbers(&[42, 7, 8]))),
             (&["\"1\"", "\"2\", \"x\""], Some(numbers(&[1, 2]))),
-            (&["*"], Some(Known::Any)),
-            (&[" * "], Some(Known::Any)),
+            (&["*"], Some(VersionMatch::Any)),
+            (&[" * "], Some(VersionMatch::Any)),
             (&[], None),
         ] {
-            assert_eq!(named_by_client(&headers(lines), &IF_MATCH), expected, "{lines:?}");
-            assert_eq!(known_to_client(&headers(lines), &IF_MATCH), expected, "{lines:?}");
+            assert_eq!(strong_tags(&headers(lines), &IF_MATCH), expected, "{lines:?}");
+            assert_eq!(weak_tags(&headers(lines), &IF_MATCH), expected, "{lines:?}");
         }
     }
 
     #[test]
-    fn what_is_no_tag_of_ours_names_nothing() {
+    fn foreign_tag_matches_nothing() {
         for line in [
             "",
             "42",
@@ -146,20 +145,20 @@ mod tests {
             "w/\"42\"",
             "\u{e9}",
         ] {
-            assert_eq!(named_by_client(&headers(&[line]), &IF_MATCH), Some(numbers(&[])), "{line:?}");
-            assert_eq!(known_to_client(&headers(&[line]), &IF_MATCH), Some(numbers(&[])), "{line:?}");
+            assert_eq!(strong_tags(&headers(&[line]), &IF_MATCH), Some(numbers(&[])), "{line:?}");
+            assert_eq!(weak_tags(&headers(&[line]), &IF_MATCH), Some(numbers(&[])), "{line:?}");
         }
     }
 
     #[test]
-    fn a_weak_tag_counts_for_reading_alone() {
+    fn weak_tag_matches_only_weakly() {
         let weak = headers(&["W/\"42\", \"7\""]);
-        assert_eq!(known_to_client(&weak, &IF_MATCH), Some(numbers(&[42, 7])));
-        assert_eq!(named_by_client(&weak, &IF_MATCH), Some(numbers(&[7])));
+        assert_eq!(weak_tags(&weak, &IF_MATCH), Some(numbers(&[42, 7])));
+        assert_eq!(strong_tags(&weak, &IF_MATCH), Some(numbers(&[7])));
     }
 
     #[test]
-    fn a_compressed_answer_has_a_tag_of_its_own_that_names_the_same_version() {
+    fn tag_of_compressed_response_has_suffix() {
         let mut headers = HeaderMap::new();
         let (name, value) = header(&ListVersion(42));
         headers.insert(name, value);
@@ -169,7 +168,7 @@ mod tests {
         let tag = headers.get(ETAG).expect("a tag").clone();
         assert_eq!(tag, "\"000000000000002a-br\"");
         headers.insert(IF_MATCH, tag);
-        let known = Known::Of(vec![ListVersion(42)]);
-        assert_eq!(known_to_client(&headers, &IF_MATCH), Some(known));
+        let known = VersionMatch::OneOf(vec![ListVersion(42)]);
+        assert_eq!(weak_tags(&headers, &IF_MATCH), Some(known));
     }
 }

@@ -1,4 +1,4 @@
-//! The server around the API: sockets, time limits, the end.
+//! The HTTP server: its routes and middleware, sockets and time limits.
 
 use std::any::Any;
 use std::io;
@@ -10,102 +10,125 @@ use std::time::Duration;
 use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::middleware::{Compress, Condition, from_fn};
 use actix_web::rt::net::TcpStream;
-use actix_web::{App, dev, web};
+use actix_web::web::{self, Data};
+use actix_web::{App, dev};
 use socket2::SockRef;
 
 use super::mcp::Mcp;
-use super::{Api, ProtectedResource, connections, context, cors, metrics_route, operator_routes, routes};
+use super::middleware::{
+    allowing, compression, follow_connection_rules, hide_cors_from_others, keep_unread_body, observe,
+    problem_responses,
+};
+use super::{State, connections, docs, icps, system};
 use crate::settings::ServerSettings;
+use crate::shutdown::Draining;
 
-/// For the head of a request, from its first byte. Slower clients are cut off, on a later request with what is left of
-/// the keep-alive time added.
+/// Time limit of a request's head, from its first byte. On a kept connection, the rest of the keep-alive time is added.
 const REQUEST_HEAD_LIMIT: Duration = Duration::from_secs(5);
-/// How long an idle connection is kept: longer than most balancers keep theirs would delay every shutdown.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// For a client that takes no byte of its answer.
+/// Time limit of a client that takes no byte of its response.
 const STALLED_READER_LIMIT: Duration = Duration::from_secs(30);
 
-/// What there is beside the API, where it is switched on.
+/// What the server offers besides the API.
 #[derive(Debug)]
-pub(crate) struct Additions {
-    /// What connections are encrypted with.
+pub(crate) struct Options {
+    /// The certificate. `None`: no encryption.
     pub(crate) tls: Option<rustls::ServerConfig>,
     /// The endpoint for AI assistants.
-    pub(crate) mcp: bool,
-    /// That endpoint as an OAuth resource.
-    pub(crate) protected_resource: Option<ProtectedResource>,
-    /// What is measured, for whoever asks.
+    pub(crate) mcp: Option<Mcp>,
+    /// Whether it has `/metrics`.
     pub(crate) metrics: bool,
 }
 
-/// A server that listens, and serves once it runs.
+/// A server that listens, and serves when it runs.
 pub(crate) struct HttpServer {
     server: dev::Server,
     address: SocketAddr,
 }
 
 impl HttpServer {
-    /// Listens. Must be called within actix's runtime.
+    /// Listens. Must be called within actix's runtime. Each worker gets one of the states.
     ///
     /// # Errors
     ///
-    /// Why the address cannot be listened on.
+    /// If the address cannot be listened on.
     pub(crate) fn bind(
         settings: &ServerSettings,
-        additions: Additions,
-        apis: Vec<web::Data<Api>>,
+        options: Options,
+        states: Vec<Data<State>>,
     ) -> io::Result<Self> {
-        let (has_metrics, has_mcp) = (additions.metrics, additions.mcp);
-        let protected_resource = additions.protected_resource;
+        let Options { tls, mcp, metrics } = options;
+        let draining = states.first().map(|state| state.draining.clone()).unwrap_or_default();
+        let states = Arc::new(PerWorker::new(states));
         let origins = settings.cors_origins.clone();
-        let apis = Arc::new(PerWorker::new(apis));
         let app = move || {
-            let api = apis.get();
-            let with_cookies = api.session_cookie;
-            let mcp = has_mcp.then(|| Mcp::new(&api, &origins, protected_resource.clone()));
-            let has_cors = !origins.is_empty() || protected_resource.is_some();
-            // The last is the outermost.
+            let state = states.get();
+            let has_cors = !origins.is_empty() || mcp.as_ref().is_some_and(Mcp::is_protected_resource);
+            let cors = allowing(&origins, state.session_cookie);
+            // The last middleware is the outermost.
             App::new()
-                .app_data(api.clone())
+                .app_data(state.clone())
                 .wrap(Compress::default())
-                .wrap(Condition::new(has_cors, cors::allowing(&origins, with_cookies)))
-                .wrap(from_fn(context::surround))
-                .configure(routes)
-                .configure(|config| mcp.iter().cloned().for_each(|mcp| mcp.routes()(config)))
-                .configure(|config| protected_resource.iter().for_each(|resource| resource.routes(config)))
+                .wrap(from_fn(compression::negotiate))
+                .wrap(Condition::new(has_cors, cors))
+                .wrap(Condition::new(has_cors, from_fn(hide_cors_from_others)))
+                .wrap(from_fn(problem_responses))
+                .wrap(from_fn(keep_unread_body))
+                .wrap(from_fn(observe))
+                .wrap(from_fn(follow_connection_rules))
+                .configure(icps::routes)
+                .configure(docs::routes)
+                .configure(system::openapi_route)
+                .configure(system::health_routes)
                 .configure(|config| {
-                    if has_metrics {
-                        metrics_route(config);
+                    if let Some(mcp) = &mcp {
+                        mcp.routes(&state, config);
+                    }
+                    if metrics {
+                        system::metrics_route(config);
                     }
                 })
+                .default_service(web::to(system::no_such_route))
         };
         let server = actix_web::HttpServer::new(app)
             .workers(settings.workers())
             .client_request_timeout(REQUEST_HEAD_LIMIT)
-            .keep_alive(KEEP_ALIVE)
+            .keep_alive(settings.keep_alive)
             .shutdown_timeout(settings.shutdown_limit.as_secs())
-            .on_connect(tune)
+            .on_connect(tune(settings.keep_alive, draining))
             .disable_signals();
         let address = (host(&settings.host), settings.port);
-        let server = match additions.tls {
+        let server = match tls {
             Some(tls) => server.tls_handshake_timeout(REQUEST_HEAD_LIMIT).bind_rustls_0_23(address, tls)?,
             None => server.bind(address)?,
         };
         Self::listening(&server.addrs(), server.run())
     }
 
-    /// Listens for those who look after the service, on a port of their own and with a thread of its own.
+    /// Listens for operators, on a port and a thread of its own: health and metrics.
     ///
     /// # Errors
     ///
-    /// Why the address cannot be listened on.
-    pub(crate) fn bind_for_operators(address: (&str, u16), api: web::Data<Api>) -> io::Result<Self> {
+    /// If the address cannot be listened on.
+    pub(crate) fn bind_for_operators(
+        settings: &ServerSettings,
+        address: (&str, u16),
+        state: Data<State>,
+    ) -> io::Result<Self> {
+        let tune = tune(settings.keep_alive, state.draining.clone());
         let app = move || {
-            App::new().app_data(api.clone()).wrap(from_fn(context::surround)).configure(operator_routes)
+            App::new()
+                .app_data(state.clone())
+                .wrap(from_fn(problem_responses))
+                .wrap(from_fn(keep_unread_body))
+                .wrap(from_fn(observe))
+                .wrap(from_fn(follow_connection_rules))
+                .configure(system::health_routes)
+                .configure(system::metrics_route)
+                .default_service(web::to(system::no_such_route))
         };
         let server = actix_web::HttpServer::new(app)
             .client_request_timeout(REQUEST_HEAD_LIMIT)
-            .keep_alive(KEEP_ALIVE)
+            .keep_alive(settings.keep_alive)
             .workers(1)
             .on_connect(tune)
             .disable_signals();
@@ -118,12 +141,12 @@ impl HttpServer {
         Ok(Self { server, address })
     }
 
-    /// Where it listens.
+    /// Returns the address that it listens on.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// A handle to stop it with.
+    /// Returns a handle to stop it with.
     pub(crate) fn handle(&self) -> dev::ServerHandle {
         self.server.handle()
     }
@@ -132,13 +155,13 @@ impl HttpServer {
     ///
     /// # Errors
     ///
-    /// Why it cannot serve any longer.
+    /// If it cannot serve any longer.
     pub(crate) async fn run(self) -> io::Result<()> {
         self.server.await
     }
 }
 
-/// Gives each worker thread a value of its own, and the same one whenever it asks again: for each address that it serves.
+/// Gives each worker thread a value of its own, and the same value when it asks again: actix asks once for each address.
 struct PerWorker<T> {
     values: Vec<T>,
     threads: Mutex<Vec<ThreadId>>,
@@ -167,20 +190,22 @@ impl std::fmt::Debug for HttpServer {
     }
 }
 
-/// An address as the system takes it: an IPv6 one without its brackets.
+/// Returns an address as the system takes it: an IPv6 address without its brackets.
 fn host(host: &str) -> &str {
     host.trim_matches(['[', ']'])
 }
 
-/// What cannot be set on the server is set on each of its connections.
-fn tune(connection: &dyn Any, data: &mut dev::Extensions) {
-    let encrypted = || Some(connection.downcast_ref::<TlsStream<TcpStream>>()?.get_ref().0);
-    let Some(stream) = connection.downcast_ref::<TcpStream>().or_else(encrypted) else { return };
-    let socket = SockRef::from(stream);
-    // Neither may fail a connection: they make it better, and it works without.
-    let _ = socket.set_tcp_nodelay(true);
-    // actix waits for slow readers without end; the kernel gives up on one that takes nothing.
-    #[cfg(target_os = "linux")]
-    let _ = socket.set_tcp_user_timeout(Some(STALLED_READER_LIMIT));
-    connections::watch(stream, data, KEEP_ALIVE + REQUEST_HEAD_LIMIT);
+/// Returns a function that sets on each connection what cannot be set on the server.
+fn tune(keep_alive: Duration, draining: Draining) -> impl Fn(&dyn Any, &mut dev::Extensions) + Clone {
+    move |connection, data| {
+        let encrypted = || Some(connection.downcast_ref::<TlsStream<TcpStream>>()?.get_ref().0);
+        let Some(stream) = connection.downcast_ref::<TcpStream>().or_else(encrypted) else { return };
+        let socket = SockRef::from(stream);
+        // A connection works without these.
+        let _ = socket.set_tcp_nodelay(true);
+        // actix waits for slow readers for ever; the kernel gives up on one that takes nothing.
+        #[cfg(target_os = "linux")]
+        let _ = socket.set_tcp_user_timeout(Some(STALLED_READER_LIMIT));
+        connections::watch(stream, data, keep_alive + REQUEST_HEAD_LIMIT, &draining);
+    }
 }

@@ -3,73 +3,16 @@
 use icp_domain::{FaultCode, schema};
 use serde_json::{Map, Value, json};
 
-/// Every error: its name among the components, its status and code, and when it comes.
-const ERRORS: [(&str, u16, &str, &str); 13] = [
-    (
-        "BadRequest",
-        400,
-        "BAD_REQUEST",
-        "What was sent is not what the request takes. `errors` lists all faults at once.",
-    ),
-    ("Unauthorized", 401, "UNAUTHORIZED", "Nobody is signed in: there is no valid session token."),
-    ("Forbidden", 403, "FORBIDDEN", "The ICP exists, and the caller has no access to it."),
-    ("NotFound", 404, "NOT_FOUND", "There is no such ICP."),
-    (
-        "Conflict",
-        409,
-        "CONFLICT",
-        "Another request is in the way: one with the same `Idempotency-Key` that is still at work, or \
-      others that keep changing the ICP. Try again a little later.",
-    ),
-    (
-        "PreconditionFailed",
-        412,
-        "PRECONDITION_FAILED",
-        "The ICP is not at the version that `If-Match` or `updatedAt` names: it has changed. \
-      Nothing was done.",
-    ),
-    ("PayloadTooLarge", 413, "PAYLOAD_TOO_LARGE", "The body has more than 1 MiB."),
-    (
-        "UnsupportedMediaType",
-        415,
-        "UNSUPPORTED_MEDIA_TYPE",
-        "The body is not JSON in UTF-8, or does not say so.",
-    ),
-    ("KeyReused", 422, "IDEMPOTENCY_KEY_REUSED", "The `Idempotency-Key` came with another body before."),
-    (
-        "MethodNotAllowed",
-        405,
-        "METHOD_NOT_ALLOWED",
-        "There is no such method here. `Allow` names those that there are.",
-    ),
-    (
-        "TooManyRequests",
-        429,
-        "TOO_MANY_REQUESTS",
-        "The user has sent more requests than the service's owner lets them. Nothing was done: try again after `Retry-After`.",
-    ),
-    (
-        "Internal",
-        500,
-        "INTERNAL_ERROR",
-        "An unexpected error on the server's side. After a write it is not known whether it was \
-      done.",
-    ),
-    (
-        "Unavailable",
-        503,
-        "SERVICE_UNAVAILABLE",
-        "The service has more to do than it can. Nothing was done: try again after `Retry-After`.",
-    ),
-];
+use crate::http::error::kinds::{ALL, ErrorKind};
 
 /// A key, bare or in quotes, with a backslash before a quote and before a backslash.
-const IDEMPOTENCY_KEY: &str = r#"^([!#-\[\]-~]{1,255}|"([ !#-\[\]-~]|\\["\\]){1,255}")$"#;
+const IDEMPOTENCY_KEY: &str =
+    r#"^([!#-\[\]-~]{1,255}|"([!#-\[\]-~]|\\["\\])([ !#-\[\]-~]|\\["\\]){0,254}")$"#;
 
-/// Those that an operation may answer, by their names here.
+/// Returns the error responses of an operation, by their component names.
 pub(super) fn errors(names: &[&str]) -> Map<String, Value> {
-    let wanted = ERRORS.iter().filter(|(name, ..)| names.contains(name));
-    wanted.map(|(name, status, ..)| (status.to_string(), reference("responses", name))).collect()
+    let wanted = ALL.iter().filter(|kind| names.contains(&kind.component));
+    wanted.map(|kind| (kind.status.to_string(), reference("responses", kind.component))).collect()
 }
 
 pub(super) fn reference(kind: &str, name: &str) -> Value {
@@ -94,7 +37,7 @@ pub(super) fn components() -> Value {
 }
 
 fn own_schemas() -> Map<String, Value> {
-    let codes: Vec<_> = ERRORS.iter().map(|(_, _, code, _)| code).collect();
+    let codes: Vec<_> = ALL.iter().map(|kind| kind.code).collect();
     let fault_codes = [
         FaultCode::Required,
         FaultCode::UnknownField,
@@ -179,15 +122,13 @@ fn check(description: &str) -> Value {
 }
 
 fn responses() -> Map<String, Value> {
-    ERRORS
-        .iter()
-        .map(|(name, status, code, when)| ((*name).to_owned(), response(*status, code, when)))
-        .collect()
+    ALL.iter().map(|kind| (kind.component.to_owned(), response(kind))).collect()
 }
 
-fn response(status: u16, code: &str, when: &str) -> Value {
+fn response(kind: &ErrorKind) -> Value {
+    let ErrorKind { status, code, description, .. } = *kind;
     let example = json!({
-        "type": "about:blank", "title": title(status), "status": status, "detail": when, "code": code,
+        "type": "about:blank", "title": title(status), "status": status, "detail": description, "code": code,
         "requestId": "3d511764-c5b6-475a-b7ee-c11850e0bda6",
     });
     let mut headers = json!({"x-request-id": reference("headers", "RequestId")});
@@ -201,7 +142,7 @@ fn response(status: u16, code: &str, when: &str) -> Value {
         headers.insert(name.to_owned(), reference("headers", &name.replace('-', "")));
     }
     json!({
-        "description": when,
+        "description": description,
         "headers": headers,
         "content": {"application/problem+json": {"schema": reference("schemas", "Problem"), "example": example}},
     })

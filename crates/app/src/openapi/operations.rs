@@ -2,6 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::http::extract::LIST_PARAMETERS;
+use crate::http::extract::parameters::{DRY_RUN, Parameter};
+
 use super::components::{errors, reference};
 
 const JSON: &str = "application/json";
@@ -17,25 +20,11 @@ pub(super) fn paths() -> Value {
 }
 
 fn list_icps() -> Value {
-    let query = |name: &str, schema: Value, description: &str| json!({"name": name, "in": "query", "schema": schema, "description": description});
-    let text = || json!({"type": "string", "minLength": 1, "maxLength": 255});
     json!({
         "operationId": "listIcps", "tags": ["icps"], "summary": "List ICPs",
         "description": "Every ICP that names the caller, oldest first, expired ones included. Parameters narrow it down; with \
             `limit`, an answer that is not the last has a `Link` to the next page.",
-        "parameters": [
-            query("active", json!({"type": "boolean"}), "ICPs that have not reached their `activeUntil`, or those that have."),
-            query("updatedSince", json!({"type": "string", "format": "date-time"}), "ICPs that were changed then or later."),
-            query("name", text(), "ICPs whose name holds this, in whatever case."),
-            query("provider", text(), "ICPs that name this provider, in their lead provider criteria, custom filters or CRM \
-                filters."),
-            query("sort", json!({"type": "string", "enum": ["createdAt", "updatedAt", "name"], "default": "createdAt"}),
-                "What the list is sorted by; those that are alike, by their ids."),
-            query("order", json!({"type": "string", "enum": ["asc", "desc"], "default": "asc"}), "In which direction."),
-            query("limit", json!({"type": "integer", "minimum": 1, "maximum": 1000}), "How many at once, at most; all without it. Whether there are more, the `Link` says."),
-            query("cursor", json!({"type": "string"}), "Where the page before this one ended: take it from its `Link`."),
-            reference("parameters", "IfNoneMatch"),
-        ],
+        "parameters": query_parameters(LIST_PARAMETERS, &["IfMatch", "IfNoneMatch"]),
         "responses": with_errors(
             json!({
                 "200": answer("The ICPs.", "IcpList", &["ETag", "Link"]),
@@ -50,7 +39,7 @@ fn create_icp() -> Value {
     json!({
         "operationId": "createIcp", "tags": ["icps"], "summary": "Create an ICP",
         "description": "The caller is among its users, whether the body lists them or not.",
-        "parameters": [reference("parameters", "IdempotencyKey")],
+        "parameters": query_parameters(&[DRY_RUN], &["IdempotencyKey"]),
         "requestBody": body(&[JSON], "NewIcp", &json!({
             "name": "Enterprise Tech Buyers",
             "leadProviderCriteria": [
@@ -79,7 +68,7 @@ fn get_icp() -> Value {
     json!({
         "operationId": "getIcp", "tags": ["icps"], "summary": "Get an ICP",
         "description": "For its users and for admins.",
-        "parameters": [reference("parameters", "Id"), reference("parameters", "IfNoneMatch")],
+        "parameters": query_parameters::<()>(&[], &["Id", "IfMatch", "IfNoneMatch"]),
         "responses": with_errors(
             json!({
                 "200": answer("The ICP.", "Icp", &["ETag"]),
@@ -95,7 +84,7 @@ fn update_icp() -> Value {
         "operationId": "updateIcp", "tags": ["icps"], "summary": "Change an ICP",
         "description": "The members of the body replace those that are there. Two who change different members at the same moment \
             both keep their change.",
-        "parameters": [reference("parameters", "Id"), reference("parameters", "IfMatch")],
+        "parameters": query_parameters(&[DRY_RUN], &["Id", "IfMatch", "IfNoneMatch"]),
         "requestBody": body(
             &["application/merge-patch+json", JSON], "IcpPatch", &json!({"leadsPerList": 50, "activeUntil": null}),
         ),
@@ -111,7 +100,7 @@ fn delete_icp() -> Value {
     json!({
         "operationId": "deleteIcp", "tags": ["icps"], "summary": "Delete an ICP",
         "description": "For good.",
-        "parameters": [reference("parameters", "Id"), reference("parameters", "IfMatch")],
+        "parameters": query_parameters::<()>(&[], &["Id", "IfMatch", "IfNoneMatch"]),
         "responses": with_errors(
             json!({"204": empty("It is gone.", &[])}),
             &["BadRequest", "Unauthorized", "Forbidden", "NotFound", "Conflict", "PreconditionFailed", "Internal", "Unavailable"],
@@ -143,6 +132,17 @@ fn service(operation: &str, summary: &str, responses: &Value) -> Value {
         "operationId": operation, "tags": ["service"], "summary": summary, "description": "No sign-in is needed.",
         "security": [], "responses": responses,
     })
+}
+
+/// Returns the parameters of a table, and parameters among the components.
+fn query_parameters<T>(table: &[Parameter<T>], components: &[&str]) -> Vec<Value> {
+    let query = table.iter().map(|parameter| {
+        json!({
+            "name": parameter.name, "in": "query", "schema": parameter.kind.schema(),
+            "description": parameter.description,
+        })
+    });
+    query.chain(components.iter().map(|name| reference("parameters", name))).collect()
 }
 
 fn with_errors(mut responses: Value, names: &[&str]) -> Value {

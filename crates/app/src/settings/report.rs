@@ -3,13 +3,14 @@ use std::fmt;
 use config::{Value, ValueKind};
 
 use super::Settings;
-use super::catalog::{Kind, SETTINGS, Setting};
+use super::catalog::{Kind, Setting};
+use super::definitions::SETTINGS;
 
-/// The settings in force as lines of TOML, with where each comes from. Passwords are hidden.
+/// Writes the settings in force as lines of TOML, each with its source. Passwords are hidden.
 impl fmt::Display for Settings {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for setting in SETTINGS {
-            match self.values.get(setting.key) {
+            match self.values.0.get(setting.key) {
                 Some(value) => {
                     let origin = value.origin().unwrap_or("unknown origin");
                     writeln!(formatter, "{} = {} # {origin}", setting.key, shown(setting, value))?;
@@ -39,7 +40,7 @@ fn quoted(text: &str) -> String {
 }
 
 fn without_password(url: &str) -> String {
-    // A password may stand before the host or among the parameters; what cannot be read is hidden whole.
+    // A password may be before the host or among the parameters. A URL that cannot be parsed is hidden whole.
     let Ok(mut parsed) = url::Url::parse(url) else { return "(hidden)".to_owned() };
     if parsed.scheme() == "sqlite" {
         return url.to_owned();

@@ -1,4 +1,4 @@
-//! Where settings come from: defaults, files, the platform's variables, the service's own variables.
+//! The sources of settings: defaults, files, the platform's variables, the service's own variables.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -6,16 +6,17 @@ use std::path::{Path, PathBuf};
 
 use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
 
-use super::catalog::{Kind, SETTINGS, Setting};
+use super::catalog::{Kind, Setting};
+use super::definitions::SETTINGS;
 use super::error::SettingsError;
 
-/// The file that is read when it is there.
+/// The file that is read if it exists.
 const DEFAULT_FILE: &str = "config/default.toml";
 
-/// What the process was started with.
+/// The environment of the process.
 #[derive(Clone, Debug, Default)]
 pub struct Surroundings {
-    /// The environment's variables.
+    /// The environment variables.
     pub variables: HashMap<String, OsString>,
     /// The working directory; relative files are looked for here.
     pub directory: PathBuf,
@@ -24,14 +25,14 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// Those of this process.
+    /// Returns those of this process.
     pub fn of_process(file: Option<PathBuf>) -> Self {
         let variables =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect();
         Self { variables, directory: PathBuf::new(), file }
     }
 
-    /// A variable's value; one that is empty counts as not set, as compose files and charts leave them.
+    /// Returns the value of a variable. An empty value counts as not set: compose files and charts leave them.
     fn variable(&self, name: &str) -> Result<Option<String>, SettingsError> {
         match self.variables.get(name).filter(|value| !value.is_empty()) {
             None => Ok(None),
@@ -43,7 +44,7 @@ impl Surroundings {
     }
 }
 
-/// Reads all sources, later ones before earlier ones.
+/// Reads all sources. Later sources override earlier ones.
 pub(super) fn collect(surroundings: &Surroundings) -> Result<Map<String, Value>, SettingsError> {
     refuse_unknown_variables(surroundings)?;
     let mut builder = Config::builder().add_source(defaults());
@@ -69,7 +70,7 @@ fn named_file(surroundings: &Surroundings) -> Result<Option<PathBuf>, SettingsEr
     Ok(named.map(|file| surroundings.directory.join(file)))
 }
 
-/// A file's values, read here rather than later, where nobody knows which file was at fault.
+/// Reads a file. Its errors name it.
 fn file(path: &Path) -> Result<Values, SettingsError> {
     let text = std::fs::read_to_string(path).map_err(|error| SettingsError::of_file(path, &error))?;
     let values = File::from_str(&text, FileFormat::Toml).collect();
@@ -81,7 +82,7 @@ fn file(path: &Path) -> Result<Values, SettingsError> {
     Ok(Values(values))
 }
 
-/// Says of a value and all within it where it comes from.
+/// Marks a value and all values in it with their source.
 fn stamp(value: &mut Value, origin: &str) {
     if let ValueKind::Table(members) = &mut value.kind {
         for member in members.values_mut() {
@@ -91,21 +92,26 @@ fn stamp(value: &mut Value, origin: &str) {
     *value = Value::new(Some(&origin.to_owned()), value.kind.clone());
 }
 
-/// A typing error in a variable's name would otherwise leave the default in force without a word.
+/// Fails if a variable looks like a setting and is none: otherwise a typing error would leave the default in force.
 fn refuse_unknown_variables(surroundings: &Surroundings) -> Result<(), SettingsError> {
-    let known = |name: &str| SETTINGS.iter().any(|setting| setting.variable() == name);
+    let is_known = |name: &str| {
+        name == "ICP_CONFIG"
+            // Variables of the project's tests.
+            || name.starts_with("ICP_TEST_")
+            || SETTINGS.iter().any(|setting| setting.variable() == name)
+    };
     let mut unknown: Vec<_> =
-        surroundings.variables.keys().filter(|name| name.starts_with("ICP__") && !known(name)).collect();
+        surroundings.variables.keys().filter(|name| name.starts_with("ICP_") && !is_known(name)).collect();
     unknown.sort();
     match unknown.first() {
         None => Ok(()),
         Some(name) => Err(SettingsError::new(format!(
-            "{name}: no such setting; `icp config` lists those that there are"
+            "{name}: unknown setting; `icp config` lists all settings and their variables"
         ))),
     }
 }
 
-/// Values of one kind of origin.
+/// Values of one source.
 #[derive(Clone, Debug)]
 struct Values(Map<String, Value>);
 

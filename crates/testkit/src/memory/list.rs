@@ -1,5 +1,7 @@
+use std::cmp::Ordering;
+
 use icp_domain::{IcpDocument, ProviderList};
-use icp_ports::{Direction, IcpList, ListCursor, ListFilter, ListQuery, Sort, SortKey, Version};
+use icp_ports::{Direction, IcpList, ListCursor, ListFilter, ListQuery, ListStart, Sort, SortKey, Version};
 use icp_storage::ListBuilder;
 
 use super::State;
@@ -24,21 +26,24 @@ impl State {
             .filter(|(document, _)| query.scope.includes(document.members()))
             .filter(|(document, _)| matches_filter(document, &query.filter))
             .map(|(document, version)| (cursor(document, query.sort()), document, *version))
-            .filter(|(cursor, ..)| follows(cursor, query))
+            .filter(|(cursor, ..)| match &query.start {
+                ListStart::Beginning(_) => true,
+                ListStart::After(start) => compare(cursor, start, query.direction).is_gt(),
+            })
             .collect();
-        matches.sort_by(|(one, ..), (other, ..)| one.cmp(other));
-        if query.direction == Direction::Descending {
-            matches.reverse();
-        }
+        matches.sort_by(|(one, ..), (other, ..)| compare(one, other, query.direction));
         matches
     }
 }
 
 fn matches_filter(document: &IcpDocument, filter: &ListFilter) -> bool {
-    let ListFilter { activity, updated_since, name, provider } = filter;
+    let ListFilter { activity, updated_since, expires_from, expires_before, name, provider } = filter;
+    let active_until = document.active_until();
     let provider = provider.as_deref().map(ProviderList::sought);
-    activity.is_none_or(|activity| activity.matches(document.active_until()))
+    activity.is_none_or(|activity| activity.matches(active_until))
         && updated_since.is_none_or(|since| document.updated_at() >= since)
+        && expires_from.is_none_or(|from| active_until.is_some_and(|end| end >= from))
+        && expires_before.is_none_or(|before| active_until.is_some_and(|end| end < before))
         && name.as_ref().is_none_or(|name| document.folded_name().contains(name))
         && provider.is_none_or(|provider| document.providers().as_str().contains(&provider))
 }
@@ -48,13 +53,15 @@ fn cursor(document: &IcpDocument, sort: Sort) -> ListCursor {
         Sort::CreatedAt => SortKey::CreatedAt(document.created_at()),
         Sort::UpdatedAt => SortKey::UpdatedAt(document.updated_at()),
         Sort::Name => SortKey::Name(document.folded_name().to_owned()),
+        Sort::ActiveUntil => SortKey::ActiveUntil(document.active_until()),
     };
     ListCursor { key, id: document.id() }
 }
 
-fn follows(cursor: &ListCursor, query: &ListQuery) -> bool {
-    query.cursor().is_none_or(|start| match query.direction {
-        Direction::Ascending => cursor > start,
-        Direction::Descending => cursor < start,
+fn compare(one: &ListCursor, other: &ListCursor, direction: Direction) -> Ordering {
+    let is_last = |cursor: &ListCursor| cursor.key == SortKey::ActiveUntil(None);
+    is_last(one).cmp(&is_last(other)).then(match direction {
+        Direction::Ascending => one.cmp(other),
+        Direction::Descending => other.cmp(one),
     })
 }

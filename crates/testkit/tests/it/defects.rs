@@ -154,8 +154,7 @@ impl<R: IcpRepository> IcpReader for Defective<R> {
             return Ok(Conditional::Unchanged(version));
         }
         let list = self.list(query).await?;
-        let version = list.version;
-        Ok(Conditional::of(list, version, known))
+        Ok(Conditional::of(list.version, list, known))
     }
 
     async fn list_part(&self, query: &ListQuery) -> Result<ListPart, RepositoryError> {

@@ -7,7 +7,7 @@ use crate::project;
 
 /// Where the sources stand whose packages are installed.
 pub(super) fn sources(language: &str) -> Result<PathBuf> {
-    Ok(project::root()?.join("crates/app/tests/clients").join(language))
+    Ok(project::root()?.join("crates/app/tests/it/clients").join(language))
 }
 
 /// Packages in a folder under `target/`, which are installed again only when what describes them has changed.

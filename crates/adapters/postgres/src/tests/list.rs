@@ -7,7 +7,7 @@ use icp_testkit::fixtures::user;
 use tokio_postgres::Client;
 
 use super::explain::{migrated, plan};
-use crate::list::{Extent, Rows};
+use crate::list_query::{Extent, Rows};
 use crate::short_list::ShortLists;
 
 /// Every user has five ICPs, of which each names one other user.

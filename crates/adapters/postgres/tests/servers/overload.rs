@@ -139,7 +139,7 @@ async fn long_list_reads_only_the_documents_that_it_returns() {
     let received = proxy.received_bytes() - before;
     assert!(list.next.is_some() && list.icps.len() == 5, "{} ICPs", list.icps.len());
     assert!(received < 8 * 1024 * 1024, "{received} bytes for 5 documents of a megabyte");
-    for sort in [icp_ports::Sort::UpdatedAt, icp_ports::Sort::Name] {
+    for sort in [icp_ports::Sort::UpdatedAt, icp_ports::Sort::Name, icp_ports::Sort::ActiveUntil] {
         let start = icp_ports::ListStart::Beginning(sort);
         let before = proxy.received_bytes();
         database.list(&ListQuery { start, ..part.clone() }).await.expect("it lists");

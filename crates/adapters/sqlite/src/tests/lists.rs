@@ -46,7 +46,7 @@ async fn full_list_reads_no_more_documents() {
     let complete = fixture.database.list(&everything("user_ada")).await.expect("a list");
     damage(&fixture, b'b');
     let database = fixture.reopened().await;
-    for sort in [Sort::CreatedAt, Sort::UpdatedAt, Sort::Name] {
+    for sort in [Sort::CreatedAt, Sort::UpdatedAt, Sort::Name, Sort::ActiveUntil] {
         let all = sorted(sort);
         database.list(&all).await.expect_err("it reads the damaged document");
         let short = ListQuery { max_bytes: NonZeroUsize::new(1), ..all.clone() };
@@ -198,7 +198,7 @@ async fn page_starts_in_index_and_sorts_nothing() {
 #[tokio::test]
 async fn documents_are_added_to_sorted_rows() {
     let fixture = Fixture::new().await;
-    for sort in [Sort::UpdatedAt, Sort::Name] {
+    for sort in [Sort::UpdatedAt, Sort::Name, Sort::ActiveUntil] {
         let plan = plan(&fixture, &sorted(sort));
         let (rows, documents) = plan.split_once("SCAN found").expect("a scan of the sorted rows");
         assert!(rows.starts_with("MATERIALIZE found") && rows.contains("TEMP B-TREE"), "{plan}");

@@ -1,9 +1,9 @@
-//! What tools are called with.
+//! The arguments of tools.
 
 use std::borrow::Cow;
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use icp_application::{ListRequest, Preconditions, VersionMatch};
 use icp_domain::{FaultCode, IcpId, limits};
 use icp_ports::Version;
 use serde::Deserialize;
@@ -11,15 +11,11 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::Call;
-use crate::http::etag::Tagged as _;
-use crate::http::icps::list_parameters::{ListParameters, NAMES};
-use crate::http::icps::parse_id;
-use crate::http::json_body::JsonBody;
-use crate::http::problem::{ApiError, ParameterFault};
-use crate::icps::{Known, ListRequest};
-
-/// How many ICPs an assistant gets at once when it does not say.
-pub(super) const DEFAULT_LIMIT: NonZeroUsize = NonZeroUsize::new(50).unwrap();
+use super::tools::DEFAULT_LIMIT;
+use crate::http::error::{ApiError, ParameterFault};
+use crate::http::etag::EntityTag as _;
+use crate::http::extract::parameters::parse;
+use crate::http::extract::{LIST_PARAMETERS, parse_id};
 
 #[derive(Deserialize)]
 struct Message<'a> {
@@ -40,7 +36,6 @@ pub(super) fn of_message(message: &str) -> Option<Arc<RawValue>> {
     Some(message.params.arguments?.to_owned().into())
 }
 
-/// An ICP, by its id.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OfOne {
@@ -78,14 +73,14 @@ pub(super) struct OfUpdate<'a> {
     if_match: Option<String>,
 }
 
-/// Reads arguments; a tool that is called without any is called with none.
+/// Parses arguments. A call without any has none.
 pub(super) fn read<'a, T: Deserialize<'a>>(call: &'a Call) -> Result<T, ApiError> {
     let text = call.arguments.as_deref().map_or("{}", RawValue::get);
     serde_json::from_str(text).map_err(|error| {
-        // Where in the message it stands is of no use to whoever made the message out of arguments.
+        // The position in the message means nothing to a client that builds messages from arguments.
         let detail = error.to_string();
         let detail = detail.split(" at line ").next().unwrap_or_default().to_owned();
-        ApiError::InvalidParameters(vec![ParameterFault::new("arguments", FaultCode::Malformed, detail)])
+        ParameterFault::new("arguments", FaultCode::Malformed, detail).into()
     })
 }
 
@@ -100,19 +95,19 @@ impl OfDelete {
         parse_id(&self.id)
     }
 
-    pub(super) fn only(&self) -> Option<Known<Version>> {
-        self.if_match.as_deref().map(named)
+    pub(super) fn preconditions(&self) -> Preconditions<Version> {
+        if_match(self.if_match.as_deref())
     }
 }
 
 impl OfValidate<'_> {
-    pub(super) fn icp(&self) -> Result<JsonBody, ApiError> {
+    pub(super) fn icp(&self) -> Result<Arc<str>, ApiError> {
         body(self.icp)
     }
 }
 
 impl OfCreate<'_> {
-    pub(super) fn icp(&self) -> Result<JsonBody, ApiError> {
+    pub(super) fn icp(&self) -> Result<Arc<str>, ApiError> {
         body(self.icp)
     }
 }
@@ -122,53 +117,51 @@ impl OfUpdate<'_> {
         parse_id(&self.id)
     }
 
-    pub(super) fn only(&self) -> Option<Known<Version>> {
-        self.if_match.as_deref().map(named)
+    pub(super) fn preconditions(&self) -> Preconditions<Version> {
+        if_match(self.if_match.as_deref())
     }
 
-    pub(super) fn changes(&self) -> Result<JsonBody, ApiError> {
+    pub(super) fn changes(&self) -> Result<Arc<str>, ApiError> {
         body(self.changes)
     }
 }
 
-/// A version as a tool gave it; one that no tool gave is no ICP's.
-fn named(version: &str) -> Known<Version> {
-    Known::Of(Version::of_tag(version).into_iter().collect())
+/// A version that no tool returned matches no ICP.
+fn if_match(version: Option<&str>) -> Preconditions<Version> {
+    let versions = version.map(|version| VersionMatch::OneOf(Version::of_tag(version).into_iter().collect()));
+    Preconditions { if_match: versions, if_none_match: None }
 }
 
-/// The limit is that of a request's body, which is what this stands for.
-fn body(text: &RawValue) -> Result<JsonBody, ApiError> {
+/// The limit is that of a request body, which the argument stands for.
+fn body(text: &RawValue) -> Result<Arc<str>, ApiError> {
     if text.get().len() > limits::BODY_BYTES {
         return Err(ApiError::PayloadTooLarge);
     }
     Ok(text.get().into())
 }
 
-/// The list's parameters, which are those of its query; the limit alone has another default.
+/// The arguments of the list are its query parameters. The limit has a default.
 pub(super) fn list_request(call: &Call) -> Result<ListRequest, ApiError> {
     let arguments: Map<String, Value> = read(call)?;
     let mut faults = Vec::new();
     let mut pairs = Vec::new();
     for (name, value) in &arguments {
-        let Some(known) = NAMES.into_iter().find(|known| known == name) else {
-            let detail = format!("must be one of {}", NAMES.join(", "));
-            faults.push(ParameterFault::new("arguments", FaultCode::UnknownField, detail));
-            continue;
-        };
-        match value {
-            Value::Null => {}
-            Value::String(text) => pairs.push((Cow::Borrowed(known), Cow::Borrowed(text.as_str()))),
-            Value::Bool(_) | Value::Number(_) => pairs.push((known.into(), value.to_string().into())),
+        let text = match value {
+            Value::Null => continue,
+            Value::String(text) => Cow::Borrowed(text.as_str()),
+            Value::Bool(_) | Value::Number(_) => value.to_string().into(),
             Value::Array(_) | Value::Object(_) => {
-                let detail = "must be a text, a number or a truth value";
-                faults.push(ParameterFault::new(known, FaultCode::InvalidType, detail));
+                let detail = "must be a string, a number or a boolean";
+                faults.push(ParameterFault::new(name.clone(), FaultCode::InvalidType, detail));
+                continue;
             }
-        }
+        };
+        pairs.push((Some(name.into()), Some(text)));
     }
     if !faults.is_empty() {
         return Err(ApiError::InvalidParameters(faults));
     }
-    let mut request = ListParameters::of_pairs(pairs)?.request;
+    let mut request = parse(LIST_PARAMETERS, pairs, true)?.value;
     request.limit = request.limit.or(Some(DEFAULT_LIMIT));
     Ok(request)
 }

@@ -1,17 +1,16 @@
-//! What the tools do: the use cases, and their outcomes as texts.
+//! The tools: the use cases, and their results as text.
 //!
-//! An ICP stands in them as it is stored. Structured content would go through a parsed value, which cannot hold every
-//! number that JSON can.
+//! The text contains an ICP as it is stored. Structured content would be a parsed value, which cannot hold every number that
+//! JSON can.
 
-use icp_domain::{IcpPatch, NewIcp};
-use icp_ports::{IdempotencyKey, StoredIcp};
+use icp_application::{IcpService, ListResponse, Preconditions, RequestKey};
+use icp_ports::{Conditional, StoredIcp};
 
 use super::Call;
 use super::arguments::{self, OfCreate, OfDelete, OfOne, OfUpdate, OfValidate};
-use crate::http::etag::Tagged as _;
-use crate::http::idempotency_key;
-use crate::http::problem::{ApiError, ParameterFault};
-use crate::icps::{Fetched, IcpService, Listed};
+use crate::http::error::ApiError;
+use crate::http::etag::EntityTag as _;
+use crate::http::extract::invalid_key;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ToolName {
@@ -56,64 +55,51 @@ pub(super) async fn run(tool: ToolName, icps: &IcpService, call: &Call) -> Resul
 
 async fn list(icps: &IcpService, call: &Call) -> Result<String, ApiError> {
     let request = arguments::list_request(call)?;
-    match icps.list(&call.caller, &request, None).await? {
-        Listed::Icps { icps, cursor: None, .. } => Ok(format!(r#"{{"icps":{}}}"#, icps.to_json())),
-        Listed::Icps { icps, cursor: Some(cursor), .. } => {
+    match icps.list(&call.caller, &request, &Preconditions::default()).await? {
+        ListResponse::Whole { icps, cursor: None, .. } => Ok(format!(r#"{{"icps":{}}}"#, icps.to_json())),
+        ListResponse::Whole { icps, cursor: Some(cursor), .. } => {
             Ok(format!(r#"{{"icps":{},"nextCursor":"{cursor}"}}"#, icps.to_json()))
         }
-        Listed::Parts { .. } => Err(ApiError::Internal("a page came in parts".into())),
-        Listed::Unchanged(_) => Err(ApiError::Internal("nothing was known, and yet unchanged".into())),
+        other => Err(ApiError::Internal(format!("a page was answered by {other:?}").into())),
     }
 }
 
 async fn get(icps: &IcpService, call: &Call) -> Result<String, ApiError> {
     let id = arguments::read::<OfOne>(call)?.id()?;
-    match icps.get(&call.caller, id, None).await? {
-        Fetched::Icp(icp) => Ok(described(&icp)),
-        Fetched::Unchanged(_) => Err(ApiError::Internal("nothing was known, and yet unchanged".into())),
+    match icps.get(&call.caller, id, &Preconditions::default()).await? {
+        Conditional::Changed(icp) => Ok(described(&icp)),
+        Conditional::Unchanged(_) => Err(ApiError::Internal("an unconditional read was not answered".into())),
     }
 }
 
 async fn create(icps: &IcpService, call: &Call) -> Result<String, ApiError> {
     let given: OfCreate<'_> = arguments::read(call)?;
     let body = given.icp()?;
-    let new = body.parse(NewIcp::from_json).await?;
-    let icp = match given.idempotency_key {
-        None => icps.create(&call.caller, new).await?,
-        Some(key) if idempotency_key::is_fit(&key) => {
-            let user_id = call.caller.user_id().clone();
-            let key = IdempotencyKey { user_id, key, fingerprint: body.digest() };
-            icps.create_once(&call.caller, new, &key).await?
-        }
-        Some(_) => {
-            let detail = "must have from 1 to 255 visible ASCII characters";
-            return Err(ParameterFault::alone("idempotencyKey", detail));
-        }
-    };
-    Ok(described(&icp))
+    let key = given.idempotency_key.map(RequestKey::try_from).transpose();
+    let key = key.map_err(|error| invalid_key("idempotencyKey", error))?;
+    let created = icps.create(&call.caller, body, key.as_ref(), &Preconditions::default()).await?;
+    Ok(described(&created.icp))
 }
 
 async fn update(icps: &IcpService, call: &Call) -> Result<String, ApiError> {
     let given: OfUpdate<'_> = arguments::read(call)?;
-    let by = call.caller.clone();
-    let patch = given.changes()?.parse(move |text| IcpPatch::from_json(text, &by)).await?;
-    Ok(described(&icps.update(&call.caller, given.id()?, patch, given.only().as_ref()).await?))
+    let (id, changes) = (given.id()?, given.changes()?);
+    Ok(described(&icps.update(&call.caller, id, changes, &given.preconditions()).await?))
 }
 
 async fn delete(icps: &IcpService, call: &Call) -> Result<String, ApiError> {
     let given: OfDelete = arguments::read(call)?;
-    icps.delete(&call.caller, given.id()?, given.only().as_ref()).await?;
+    icps.delete(&call.caller, given.id()?, &given.preconditions()).await?;
     Ok(r#"{"deleted":true}"#.to_owned())
 }
 
 async fn validate(icps: &IcpService, call: &Call) -> Result<String, ApiError> {
     let given: OfValidate<'_> = arguments::read(call)?;
-    let new = given.icp()?.parse(NewIcp::from_json).await?;
-    icps.check(&call.caller, new)?;
+    icps.preview_create(&call.caller, given.icp()?).await?;
     Ok(r#"{"valid":true}"#.to_owned())
 }
 
-/// An ICP with the version that a change or a deletion may name.
+/// Returns an ICP with its version, which a change or a deletion may name.
 fn described(icp: &StoredIcp) -> String {
     format!(r#"{{"version":"{}","icp":{}}}"#, icp.version.tag(), icp.json)
 }

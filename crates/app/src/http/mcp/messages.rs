@@ -1,4 +1,4 @@
-//! Between actix and the protocol's side, which have different types for the same things.
+//! Conversions between actix and the SDK, which have different types for the same things.
 
 use actix_web::{HttpRequest, HttpResponseBuilder};
 use http_body_util::Full;
@@ -6,16 +6,16 @@ use http_body_util::combinators::BoxBody;
 use url::Url;
 
 use super::Call;
-use crate::http::problem::ApiError;
+use crate::http::error::ApiError;
 use actix_web::web::Bytes;
 
 type Answer = http::Response<BoxBody<Bytes, std::convert::Infallible>>;
 
-/// What the protocol's side wants a client to accept. It only ever sends JSON, so a client that accepts less is served.
+/// What the SDK wants a client to accept. The service sends only JSON, and so it serves clients that accept less.
 const ACCEPTED: &str = "application/json, text/event-stream";
 
-/// Returns the request as the protocol's side takes it, with what only this side knows.
-pub(super) fn to_protocol(
+/// Converts a request to one of the SDK, with its call.
+pub(super) fn to_sdk(
     request: &HttpRequest,
     message: &str,
     call: Call,
@@ -31,7 +31,7 @@ pub(super) fn to_protocol(
     Ok(copy)
 }
 
-/// Whether an answer is a message, or that there is none to give; anything else is words for people.
+/// Returns true if the answer is a message of the protocol, or has none. Otherwise it is a text for people.
 pub(super) fn is_of_protocol(answer: &Answer) -> bool {
     let media_type = answer.headers().get(http::header::CONTENT_TYPE);
     let is_message =
@@ -45,7 +45,7 @@ pub(super) fn copy_headers(answer: &Answer, response: &mut HttpResponseBuilder) 
     }
 }
 
-/// An origin without a port is taken for all its ports.
+/// Adds the port to an origin. The SDK takes an origin without a port for all of its ports.
 pub(super) fn with_port(origin: &str) -> String {
     let port = Url::parse(origin)
         .ok()

@@ -1,100 +1,121 @@
 //! `POST /mcp`: the ICPs as tools of AI assistants, after the Model Context Protocol (streamable HTTP).
 //!
-//! Every request stands for itself, signed in like any other. There are no sessions: any instance answers any request.
+//! There are no sessions: each request is authenticated like any other, and any instance answers it.
 
 mod arguments;
 mod calls;
 mod messages;
+pub(super) mod protected_resource;
 mod server;
 mod tools;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::web::{self, Data};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use http_body_util::BodyExt as _;
 use icp_domain::{Caller, limits};
+use icp_ports::Authenticator;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use serde_json::value::RawValue;
 use tokio::time::timeout;
 
-use super::current_user::{CurrentUser, SignIn};
-use super::json_body::JsonBody;
-use super::load::{Admitted, Load};
-use super::problem::ApiError;
-use super::request_id::RequestId;
-use super::{Api, ProtectedResource, other_methods};
+use super::error::ApiError;
+use super::extract::{CurrentUser, read_text};
+use super::limits::Permit;
+use super::middleware::{RequestId, SignIn};
+use super::routing::{resource, signed_in};
+use super::state::State;
+pub(crate) use protected_resource::ProtectedResource;
 use server::IcpServer;
 
-/// For a message to be answered: longer than any use case takes.
+/// Time limit of a message: longer than any use case takes.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// For a message: the largest ICP, and what stands around it.
+/// The largest message, in bytes: the largest body, and what surrounds it.
 const MESSAGE_BYTES: usize = limits::BODY_BYTES + 64 * 1024;
 
-/// The protocol's side of the endpoint.
+type Service = StreamableHttpService<IcpServer, NeverSessionManager>;
+
+/// The endpoint.
 #[derive(Clone)]
-pub(super) struct Mcp {
-    service: StreamableHttpService<IcpServer, NeverSessionManager>,
-    sign_in: web::Data<SignIn>,
+pub(crate) struct Mcp {
+    authenticator: Arc<dyn Authenticator>,
+    /// Pages of these origins may call.
+    origins: Vec<String>,
+    resource: Option<ProtectedResource>,
 }
 
-/// What a tool has to know of the request that calls it.
+/// What a tool needs from the request that calls it.
 #[derive(Clone)]
 struct Call {
     caller: Caller,
     request_id: RequestId,
-    /// A tool goes on when its client has gone, and is at work until it is done.
-    _place: Option<Arc<Admitted>>,
-    /// As they were sent: the protocol's own reading would lose what JSON can say and a parsed number cannot.
+    /// A tool continues when its client has gone, and counts as in flight until it ends.
+    _permit: Option<Arc<Permit>>,
+    /// As they were sent: the SDK parses numbers, and loses digits.
     arguments: Option<Arc<RawValue>>,
 }
 
 impl Mcp {
-    /// Pages of these origins, and what is no page, may call.
-    pub(super) fn new(api: &Api, origins: &[String], protected_resource: Option<ProtectedResource>) -> Self {
-        let config = StreamableHttpServerConfig::default()
+    pub(crate) fn new(
+        authenticator: Arc<dyn Authenticator>,
+        origins: &[String],
+        resource: Option<ProtectedResource>,
+    ) -> Self {
+        Self { authenticator, origins: origins.to_vec(), resource }
+    }
+
+    pub(super) fn is_protected_resource(&self) -> bool {
+        self.resource.is_some()
+    }
+
+    pub(super) fn routes(&self, state: &State, config: &mut web::ServiceConfig) {
+        let settings = StreamableHttpServerConfig::default()
             .with_legacy_session_mode(false)
             .with_json_response(true)
             .with_max_request_body_bytes(MESSAGE_BYTES)
-            // That guards services without a sign-in from pages that pretend to be on their host.
+            // It guards services without authentication from DNS rebinding.
             .disable_allowed_hosts()
-            .with_allowed_origins(origins.iter().map(|origin| messages::with_port(origin)))
+            .with_allowed_origins(self.origins.iter().map(|origin| messages::with_port(origin)))
             .enforce_origin_validation();
-        let server = IcpServer::new(api.icps.clone());
-        let service = StreamableHttpService::new(move || Ok(server.clone()), Arc::default(), config);
-        let authenticator = Arc::clone(&api.mcp_authenticator);
-        Self { service, sign_in: web::Data::new(SignIn { authenticator, resource: protected_resource }) }
-    }
-
-    pub(super) fn routes(self) -> impl FnOnce(&mut web::ServiceConfig) {
-        move |config| {
-            let resource =
-                web::resource("/mcp").app_data(self.sign_in.clone()).app_data(web::Data::new(self));
-            config.service(
-                resource.route(web::post().to(handle)).default_service(other_methods("POST, OPTIONS")),
-            );
+        let server = IcpServer::new(state.icps.clone());
+        let service: Service =
+            StreamableHttpService::new(move || Ok(server.clone()), Arc::default(), settings);
+        let authenticator = Arc::clone(&self.authenticator);
+        let sign_in = Data::new(SignIn { authenticator, resource: self.resource.clone() });
+        let route = signed_in(web::post().to(handle));
+        let scope = web::scope("/mcp").app_data(sign_in).app_data(Data::new(service));
+        config.service(scope.service(resource("", "POST, OPTIONS", [route])));
+        if let Some(resource) = &self.resource {
+            resource.routes(config);
         }
     }
 }
 
 async fn handle(
     request: HttpRequest,
-    mcp: web::Data<Mcp>,
+    service: Data<Service>,
     CurrentUser(caller): CurrentUser,
 ) -> Result<HttpResponse, ApiError> {
-    let message = JsonBody::read_up_to(&request, MESSAGE_BYTES).await?;
-    let arguments = arguments::of_message(message.text());
-    let place = Load::place(&request);
-    let call = Call { caller, request_id: RequestId::of(&request), _place: place, arguments };
-    let handling = mcp.service.handle(messages::to_protocol(&request, message.text(), call)?);
+    let too_large = || ApiError::MessageTooLarge(MESSAGE_BYTES);
+    let message = read_text(&request, MESSAGE_BYTES, too_large).await?;
+    let call = Call {
+        caller,
+        request_id: RequestId::of(&request),
+        _permit: request.extensions().get::<Arc<Permit>>().cloned(),
+        arguments: arguments::of_message(&message),
+    };
+    let handling = service.handle(messages::to_sdk(&request, &message, call)?);
     let answer =
         timeout(LIMIT, handling).await.map_err(|_| ApiError::Internal("a tool does not end".into()))?;
     let status = StatusCode::from_u16(answer.status().as_u16()).unwrap_or_default();
     if !messages::is_of_protocol(&answer) {
-        return Err(refusal(status));
+        return Err(rejection(status));
     }
     let mut response = HttpResponse::build(status);
     messages::copy_headers(&answer, &mut response);
@@ -102,11 +123,17 @@ async fn handle(
     Ok(response.body(body.to_bytes()))
 }
 
-/// What the protocol's side says in words of its own is said in those of this API.
-fn refusal(status: StatusCode) -> ApiError {
+/// Converts an error that the SDK states in a text of its own.
+fn rejection(status: StatusCode) -> ApiError {
     match status {
         StatusCode::FORBIDDEN => ApiError::ForeignOrigin,
-        StatusCode::PAYLOAD_TOO_LARGE => ApiError::PayloadTooLarge,
-        other => ApiError::from_status(other, "the protocol's side failed"),
+        StatusCode::PAYLOAD_TOO_LARGE => ApiError::MessageTooLarge(MESSAGE_BYTES),
+        other => ApiError::from_status(other, "the SDK failed"),
+    }
+}
+
+impl fmt::Debug for Mcp {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Mcp").field("resource", &self.resource).finish_non_exhaustive()
     }
 }

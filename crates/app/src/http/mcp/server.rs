@@ -1,8 +1,9 @@
-//! The protocol's side: what the server is, and what it can do.
+//! The MCP server: what it is, and what it can do.
 
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt as _;
+use icp_application::IcpService;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorData, Implementation,
     ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
@@ -11,15 +12,13 @@ use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler};
 
 use super::{Call, calls, tools};
-use crate::http::context;
-use crate::http::problem::ApiError;
-use crate::icps::IcpService;
+use crate::http::error::{self, ApiError};
 
 const INSTRUCTIONS: &str = "\
 Ideal Customer Profiles (ICPs): the criteria by which sales leads are found, filtered and drawn from a CRM. The tools see and \
 change what the signed-in user may see and change. An error is a problem document: `code` says what is wrong, and `errors` \
-lists every fault with a JSON Pointer into the ICP. To change what you have read and nothing newer, give the version that you \
-read as `ifMatch`.";
+lists every violation with a JSON Pointer into the ICP. To change only the state that you have read, pass its version as \
+`ifMatch`.";
 
 #[derive(Clone)]
 pub(super) struct IcpServer {
@@ -64,19 +63,16 @@ impl ServerHandler for IcpServer {
             return Err(ErrorData::internal_error("An unexpected server error occurred.", None));
         };
         let Some(tool) = calls::find(&request.name) else {
-            return Err(ErrorData::invalid_params(
-                "there is no such tool; tools/list names those that there are",
-                None,
-            ));
+            return Err(ErrorData::invalid_params("unknown tool; tools/list lists the tools", None));
         };
-        // Assistants read the text of a result, and not the error of a protocol.
-        // The SDK runs this in a task of its own, where nobody else would catch a panic, and the client would wait for ever.
+        // The SDK runs this in a task of its own: if it panicked there, the client would wait for ever.
         let running = AssertUnwindSafe(calls::run(tool, &self.icps, call)).catch_unwind().await;
         let outcome = running.unwrap_or_else(|_| Err(ApiError::Internal("a tool panicked".into())));
         let result = match outcome {
             Ok(text) => CallToolResult::success(vec![ContentBlock::text(text)]),
+            // Assistants read the text of a result, and not the error of a protocol.
             Err(error) => {
-                context::report(&error, &call.request_id);
+                error::report(&error, &call.request_id);
                 CallToolResult::error(vec![ContentBlock::text(error.document(&call.request_id))])
             }
         };

@@ -1,13 +1,17 @@
-//! The tools as assistants see them. Their schemas are made of what the domain describes.
+//! The descriptions of the tools. Their schemas are those of the domain and of the list's parameters.
 
+use std::num::NonZeroUsize;
 use std::sync::{Arc, LazyLock};
 
-use icp_domain::{limits, schema};
+use icp_domain::schema;
 use rmcp::model::{Tool, ToolAnnotations};
 use serde_json::{Map, Value, json};
 
-use super::arguments::DEFAULT_LIMIT;
 use super::calls::ToolName;
+use crate::http::extract::LIST_PARAMETERS;
+
+/// The number of ICPs in a page when the call has no limit.
+pub(super) const DEFAULT_LIMIT: NonZeroUsize = NonZeroUsize::new(50).unwrap();
 
 static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| ToolName::ALL.into_iter().map(describe).collect());
 
@@ -21,8 +25,8 @@ fn describe(name: ToolName) -> Tool {
     let (title, description, arguments, annotations) = match name {
         ToolName::List => (
             "List ICPs",
-            "The Ideal Customer Profiles that name the signed-in user, oldest first, expired ones included. Gives `icps`, and \
-             `nextCursor` when there are more: call again with the same arguments and it as `cursor`.",
+            "Returns the Ideal Customer Profiles that name the signed-in user, oldest first, expired ones included: `icps`, and \
+             `nextCursor` if there are more. For the next page, call again with the same arguments and this `cursor`.",
             list_arguments(),
             reads,
         ),
@@ -31,27 +35,27 @@ fn describe(name: ToolName) -> Tool {
         }
         ToolName::Create => (
             "Create an ICP",
-            "Creates an ICP; the signed-in user is among its users. Gives it with its id and version. Faults name their places \
-             by JSON Pointers into `icp`.",
+            "Creates an ICP and returns it with its id and version. The signed-in user is added to its users. Violations have \
+             JSON Pointers into `icp`.",
             create_arguments(),
             writes.destructive(false).idempotent(false),
         ),
         ToolName::Update => (
             "Change an ICP",
-            "Replaces the members of an ICP that `changes` holds, whole, and leaves the others as they are. Gives the ICP as it \
-             is then. Faults name their places by JSON Pointers into `changes`.",
+            "Replaces the fields of an ICP that are in `changes`, and leaves the others as they are. Returns the whole ICP. \
+             Violations have JSON Pointers into `changes`.",
             update_arguments(),
             writes.destructive(true).idempotent(true),
         ),
         ToolName::Delete => (
             "Delete an ICP",
-            "Deletes an ICP for good.",
+            "Deletes an ICP.",
             object(&json!({"id": id(), "ifMatch": if_match()}), &["id"]),
             writes.destructive(true).idempotent(true),
         ),
         ToolName::Validate => (
             "Validate an ICP",
-            "Says whether `create_icp` would take an ICP, and writes nothing. All faults come at once.",
+            "Validates an ICP for `create_icp`, and stores nothing. Returns every violation at once.",
             with_schema("icp", "NewIcp", json!({}), &["icp"]),
             reads,
         ),
@@ -69,7 +73,7 @@ fn object(members: &Value, required: &[&str]) -> Map<String, Value> {
     }
 }
 
-/// Arguments of which one has a schema of the domain's, whose definitions go to the top: there references look for them.
+/// Returns arguments of which one has a schema of the domain. References look for its definitions at the top.
 fn with_schema(member: &str, schema: &str, mut others: Value, required: &[&str]) -> Map<String, Value> {
     let mut schema = schema::json_schema(schema).unwrap_or_default();
     let members = schema.as_object_mut();
@@ -89,8 +93,8 @@ fn create_arguments() -> Map<String, Value> {
     let key = json!({
         "idempotencyKey": {
             "type": "string", "minLength": 1, "maxLength": 255,
-            "description": "A name for this creation, such as a UUID: calling again with it and the same ICP, to the letter, \
-                gives the first result for 24 hours, and creates nothing.",
+            "description": "A name for this creation, such as a UUID. Within 24 hours, another call with the same key and the \
+                same ICP, byte for byte, returns the first result and creates nothing.",
         },
     });
     with_schema("icp", "NewIcp", key, &["icp"])
@@ -101,20 +105,20 @@ fn update_arguments() -> Map<String, Value> {
 }
 
 fn list_arguments() -> Map<String, Value> {
-    let members = json!({
-        "active": {"type": "boolean", "description": "Only ICPs that have not expired, or only those that have."},
-        "updatedSince": {"type": "string", "format": "date-time", "description": "Only ICPs that were changed then or later."},
-        "name": {"type": "string", "minLength": 1, "maxLength": limits::NAME,
-            "description": "Only ICPs whose name holds this, in whatever case."},
-        "provider": {"type": "string", "minLength": 1, "maxLength": limits::SHORT_TEXT,
-            "description": "Only ICPs that name this provider."},
-        "sort": {"type": "string", "enum": ["createdAt", "updatedAt", "name"], "default": "createdAt"},
-        "order": {"type": "string", "enum": ["asc", "desc"], "default": "asc"},
-        "limit": {"type": "integer", "minimum": 1, "maximum": 1000, "default": DEFAULT_LIMIT,
-            "description": "How many at once."},
-        "cursor": {"type": "string", "description": "The `nextCursor` of the call before."},
-    });
-    object(&members, &[])
+    let properties: Map<String, Value> = LIST_PARAMETERS
+        .iter()
+        .map(|parameter| {
+            let mut schema = parameter.kind.schema();
+            if let Value::Object(schema) = &mut schema {
+                schema.insert("description".to_owned(), parameter.description.into());
+                if parameter.name == "limit" {
+                    schema.insert("default".to_owned(), json!(DEFAULT_LIMIT));
+                }
+            }
+            (parameter.name.to_owned(), schema)
+        })
+        .collect();
+    object(&Value::Object(properties), &[])
 }
 
 fn id() -> Value {
@@ -122,5 +126,5 @@ fn id() -> Value {
 }
 
 fn if_match() -> Value {
-    json!({"type": "string", "description": "Do it only if the ICP is still at this version."})
+    json!({"type": "string", "description": "The version that the ICP must have."})
 }

@@ -120,7 +120,7 @@ pub(super) async fn every_change_makes_known_list_version_stale(repository: Test
                 let answer = reader.list_unless(&query, &[before]).await;
                 let list = reader.read_list(&query).await;
                 // The list is the same after a revocation and after the deletion that follows.
-                let expected = Conditional::of(list.clone(), list.version, &[before]);
+                let expected = Conditional::of(list.version, list.clone(), &[before]);
                 assert_eq!(answer, expected, "after {change}");
                 let again = reader.list_unless(&query, &[list.version]).await;
                 assert_eq!(again, Conditional::Unchanged(list.version), "after {change}");
@@ -143,10 +143,7 @@ pub(super) async fn every_change_makes_known_version_stale(repository: TestRepos
             let expected = match reader.find(1).await {
                 None => Lookup::Absent,
                 Some(stored) if !stored.json.contains("user_ada") => Lookup::Forbidden,
-                Some(stored) => {
-                    let version = stored.version;
-                    Lookup::Found(Conditional::of(stored, version, &known))
-                }
+                Some(stored) => Lookup::Found(Conditional::of(stored.version, stored, &known)),
             };
             assert_eq!(answer, expected, "after {change}");
         }

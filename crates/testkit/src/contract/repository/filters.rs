@@ -6,7 +6,7 @@ use icp_ports::{Direction, IcpList, ListCursor, ListFilter, ListQuery, ListStart
 use super::support::{TestRepository, array, everything};
 use crate::fixtures::{icp, id};
 
-const SORTS: [Sort; 3] = [Sort::CreatedAt, Sort::UpdatedAt, Sort::Name];
+const SORTS: [Sort; 4] = [Sort::CreatedAt, Sort::UpdatedAt, Sort::Name, Sort::ActiveUntil];
 const DIRECTIONS: [Direction; 2] = [Direction::Ascending, Direction::Descending];
 
 /// The queries for every ICP of `user_ada`, in every order.
@@ -28,10 +28,13 @@ fn folded(name: &str) -> String {
     icp(1).with("name", name).document().folded_name().to_owned()
 }
 
+const LAST_END: &str = "9999-12-31T23:59:59.999Z";
+/// Values of `activeUntil`. [`varied`] ICPs have one of them or none.
+const ENDS: [&str; 3] = ["2024-03-01T00:00:00.000Z", "2024-03-01T00:00:00.001Z", LAST_END];
+
 /// ICPs that share many values: each filter matches some of them, and each order has equal keys.
 pub(super) fn varied() -> Vec<IcpDocument> {
     let names = ["Alpha", "ALPHA", "alphabet", "Ömega", "ÖMEGA 100%", "under_score", "日本", "İstanbul"];
-    let ends = ["2024-03-01T00:00:00.000Z", "2024-03-01T00:00:00.001Z", "9999-12-31T23:59:59.999Z"];
     (0..96_u128)
         .map(|number| {
             let at = |list: &[&'static str]| {
@@ -42,7 +45,7 @@ pub(super) fn varied() -> Vec<IcpDocument> {
                 .created_at(&format!("2024-01-0{}T00:00:00.000Z", 1 + number % 5))
                 .with("updatedAt", format!("2024-02-0{}T00:00:00.000Z", 1 + number % 7))
                 .with("name", at(&names));
-            let builder = if number % 4 == 0 { builder } else { builder.with("activeUntil", at(&ends)) };
+            let builder = if number % 4 == 0 { builder } else { builder.with("activeUntil", at(&ENDS)) };
             let crm = serde_json::json!({"provider": "bullhorn", "filters": []});
             if number % 3 == 0 { builder.with("crmFilters", crm) } else { builder }.document()
         })
@@ -56,6 +59,10 @@ pub(super) fn expected<'a>(documents: &'a [IcpDocument], query: &ListQuery) -> V
         let bullhorn = document.json().contains(r#""provider":"bullhorn""#);
         filter.activity.is_none_or(|activity| activity.matches(document.active_until()))
             && filter.updated_since.is_none_or(|since| document.updated_at() >= since)
+            && filter.expires_from.is_none_or(|from| document.active_until() >= Some(from))
+            && filter.expires_before.is_none_or(|before| {
+                document.active_until().is_some_and(|active_until| active_until < before)
+            })
             && filter.name.as_ref().is_none_or(|name| document.folded_name().contains(name))
             && filter.provider.as_ref().is_none_or(|name| match name.as_str() {
                 "bullhorn" => bullhorn,
@@ -68,11 +75,16 @@ pub(super) fn expected<'a>(documents: &'a [IcpDocument], query: &ListQuery) -> V
             Sort::CreatedAt => one.created_at().cmp(&other.created_at()),
             Sort::UpdatedAt => one.updated_at().cmp(&other.updated_at()),
             Sort::Name => one.folded_name().cmp(other.folded_name()),
+            Sort::ActiveUntil => one.active_until().cmp(&other.active_until()),
         };
         by_key.then(one.id().cmp(&other.id()))
     });
     if query.direction == Direction::Descending {
         matching.reverse();
+    }
+    if query.sort() == Sort::ActiveUntil {
+        // Stable: the rest of the order stays.
+        matching.sort_by_key(|document| document.active_until().is_none());
     }
     matching
 }
@@ -86,6 +98,8 @@ pub(super) fn filters() -> Vec<ListFilter> {
     let all_at_once = ListFilter {
         activity: Some(Activity::ActiveAt(middle)),
         updated_since: Some(time("2024-02-03T00:00:00.000Z")),
+        expires_from: Some(time("2024-03-01T00:00:00.001Z")),
+        expires_before: Some(Timestamp::MAX),
         name: Some("a".to_owned()),
         provider: Some("bullhorn".to_owned()),
     };
@@ -93,6 +107,17 @@ pub(super) fn filters() -> Vec<ListFilter> {
     filters.extend([Activity::ActiveAt(middle), Activity::ExpiredAt(middle)].map(activity));
     let times = ["2024-02-04T00:00:00.000Z", "2024-02-04T00:00:00.001Z", "2025-01-01T00:00:00.000Z"];
     filters.extend(times.map(|since| ListFilter { updated_since: Some(time(since)), ..none.clone() }));
+    let expiry = |expires_from: Option<&str>, expires_before: Option<&str>| ListFilter {
+        expires_from: expires_from.map(time),
+        expires_before: expires_before.map(time),
+        ..ListFilter::default()
+    };
+    filters.extend(ENDS.map(|end| expiry(Some(end), None)));
+    filters.extend(ENDS.map(|end| expiry(None, Some(end))));
+    let [first, second, _] = ENDS;
+    let ranges = [(first, second), (first, first), (second, first), ("0000-01-01T00:00:00.000Z", second)];
+    filters.extend(ranges.map(|(from, before)| expiry(Some(from), Some(before))));
+    filters.push(ListFilter { activity: Some(Activity::ActiveAt(middle)), ..expiry(None, Some(LAST_END)) });
     filters.extend(["alpha", "Öm", "100%", "%", "_", "本", "İs", "'", "nowhere", "\\"].map(name));
     filters.extend(["baseProvider", "bullhorn", "base", "Bullhorn", "\"", ","].map(provider));
     filters

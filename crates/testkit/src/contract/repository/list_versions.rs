@@ -2,11 +2,17 @@
 
 use std::num::NonZeroUsize;
 
-use icp_ports::ListQuery;
+use icp_ports::{ListFilter, ListQuery, ListStart, ListVersion, Sort};
 
 use super::pages::after;
 use super::support::{TestRepository, everything};
 use crate::fixtures::icp;
+
+fn assert_distinct(versions: &[ListVersion]) {
+    for (index, version) in versions.iter().enumerate() {
+        assert!(!versions.iter().skip(index + 1).any(|later| later == version), "{index} of {versions:?}");
+    }
+}
 
 pub(super) async fn changes_with_every_change_in_list(repository: TestRepository) {
     let query = everything("user_ada");
@@ -23,10 +29,30 @@ pub(super) async fn changes_with_every_change_in_list(repository: TestRepository
     seen.push(version().await);
     assert!(repository.remove(1, at).await);
     seen.push(version().await);
-    for (index, version) in seen.iter().enumerate() {
-        assert!(!seen.iter().skip(index + 1).any(|later| later == version), "{index} of {seen:?}");
-    }
+    assert_distinct(&seen);
     assert_eq!(version().await, version().await, "without a change it stays");
+}
+
+pub(super) async fn follows_changes_of_active_until(repository: TestRepository) {
+    let [none, march, april] = [None, Some("2024-03-01T00:00:00.000Z"), Some("2024-04-01T00:00:00.000Z")]
+        .map(|end| icp(1).with("activeUntil", end).document());
+    repository.insert_one(&icp(2).with("activeUntil", "2024-03-15T00:00:00.000Z").document()).await;
+    let start = ListStart::Beginning(Sort::ActiveUntil);
+    let sorted = ListQuery { start, ..everything("user_ada") };
+    let filter = ListFilter { expires_before: april.active_until(), ..ListFilter::default() };
+    let filtered = ListQuery { filter, ..everything("user_ada") };
+    let mut at = repository.insert_one(&none).await;
+    let mut of_sorted = vec![repository.read_list(&sorted).await.version];
+    let mut of_filtered = vec![repository.read_list(&filtered).await.version];
+    for (before, after) in [(&none, &april), (&april, &march), (&march, &april), (&april, &none)] {
+        at = repository.change(before, after, at).await.expect("it is at that version");
+        of_sorted.push(repository.read_list(&sorted).await.version);
+        of_filtered.push(repository.read_list(&filtered).await.version);
+    }
+    assert_distinct(&of_sorted);
+    let [first, in_april, in_march, in_april_again, last] = of_filtered.try_into().expect("five versions");
+    assert_eq!([in_april, in_april_again, last], [first; 3], "the list has it in March only");
+    assert_ne!(in_march, first);
 }
 
 pub(super) async fn ignores_other_users_icps(repository: TestRepository) {

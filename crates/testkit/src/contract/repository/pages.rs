@@ -2,8 +2,8 @@
 
 use std::num::NonZeroUsize;
 
-use icp_domain::Icp;
-use icp_ports::{IcpList, ListCursor, ListQuery, ListStart};
+use icp_domain::{Icp, IcpDocument, IcpId};
+use icp_ports::{Direction, IcpList, ListCursor, ListQuery, ListStart, Sort, WireList};
 
 use super::filters::{expected, orders, varied};
 use super::support::{TestRepository, array, everything};
@@ -11,6 +11,11 @@ use crate::fixtures::{icp, id};
 
 fn limit(number: usize) -> Option<NonZeroUsize> {
     NonZeroUsize::new(number)
+}
+
+fn ids(icps: &WireList) -> Vec<IcpId> {
+    let icps: Vec<Icp> = serde_json::from_str(&icps.to_json()).expect("a list contains ICPs");
+    icps.into_iter().map(|icp| icp.id).collect()
 }
 
 /// The same query, from another start.
@@ -30,7 +35,7 @@ pub(super) async fn pages(repository: &TestRepository, query: &ListQuery) -> Vec
 pub(super) async fn pages_add_up_to_whole_list(repository: TestRepository) {
     let documents = varied();
     repository.insert_all(documents.clone()).await;
-    for size in [1, 7, 95, 96, 97] {
+    for size in [1, 2, 7, 95, 96, 97] {
         for order in orders() {
             let query = ListQuery { limit: limit(size), ..order };
             let pages = pages(&repository, &query).await;
@@ -46,13 +51,46 @@ pub(super) async fn pages_add_up_to_whole_list(repository: TestRepository) {
 }
 
 pub(super) async fn page_after_deleted_icp_starts_at_its_position(repository: TestRepository) {
-    repository.insert_all((1..=9).map(|number| icp(number).document())).await;
-    let query = ListQuery { limit: limit(3), ..everything("user_ada") };
-    let next = repository.read_list(&query).await.next.expect("six ICPs follow");
-    assert!(repository.remove(3, repository.found(3).await.version).await);
-    let page = repository.read_list(&after(&query, next)).await;
-    let documents: Vec<_> = (4..=6).map(|number| icp(number).document()).collect();
-    assert_eq!(page.icps.to_json(), array(&documents));
+    let documents: Vec<_> = varied().into_iter().take(24).collect();
+    repository.insert_all(documents.clone()).await;
+    let mut cursors = Vec::new();
+    for order in orders() {
+        let pages = pages(&repository, &ListQuery { limit: limit(1), ..order.clone() }).await;
+        cursors.extend(pages.into_iter().filter_map(|page| page.next).map(|cursor| (order.clone(), cursor)));
+    }
+    let is_deleted = |document: &IcpDocument| document.id().as_uuid().as_u128().is_multiple_of(2);
+    for document in documents.iter().filter(|document| is_deleted(document)) {
+        let number = document.id().as_uuid().as_u128();
+        assert!(repository.remove(number, repository.found(number).await.version).await);
+    }
+    for (order, cursor) in cursors {
+        let whole = expected(&documents, &order).into_iter();
+        let following = whole.skip_while(|document| document.id() != cursor.id).skip(1);
+        let following = following.filter(|document| !is_deleted(document));
+        let page = repository.read_list(&after(&order, cursor.clone())).await;
+        assert_eq!(page.icps.to_json(), array(following), "{order:?} after {cursor:?}");
+    }
+}
+
+pub(super) async fn icps_without_active_until_are_on_last_pages(repository: TestRepository) {
+    let [first, middle, last] =
+        ["0000-01-01T00:00:00.000Z", "2024-03-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z"];
+    let ends =
+        [(1, None), (2, Some(middle)), (3, Some(first)), (4, None), (5, Some(middle)), (6, Some(last))];
+    let documents = ends.map(|(number, end)| icp(number).with("activeUntil", end).document());
+    repository.insert_all(documents).await;
+    let orders = [(Direction::Ascending, [3, 2, 5, 6, 1, 4]), (Direction::Descending, [6, 5, 2, 3, 4, 1])];
+    for (direction, numbers) in orders {
+        for size in 1..=6 {
+            let start = ListStart::Beginning(Sort::ActiveUntil);
+            let query = ListQuery { start, direction, limit: limit(size), ..everything("user_ada") };
+            let pages = pages(&repository, &query).await;
+            let pages: Vec<Vec<_>> = pages.iter().map(|page| ids(&page.icps)).collect();
+            let expected: Vec<Vec<_>> =
+                numbers.chunks(size).map(|page| page.iter().copied().map(id).collect()).collect();
+            assert_eq!(pages, expected, "{direction:?}");
+        }
+    }
 }
 
 pub(super) async fn writes_do_not_move_other_icps_between_pages(repository: TestRepository) {
@@ -77,10 +115,7 @@ pub(super) async fn writes_do_not_move_other_icps_between_pages(repository: Test
     let mut rounds = 0;
     while !writer.is_finished() || rounds < 3 {
         let pages = pages(&repository, &query).await;
-        let icps = pages.iter().flat_map(|page| {
-            serde_json::from_str::<Vec<Icp>>(&page.icps.to_json()).expect("a list contains ICPs")
-        });
-        let ids: Vec<_> = icps.map(|icp| icp.id).collect();
+        let ids: Vec<_> = pages.iter().flat_map(|page| ids(&page.icps)).collect();
         for number in 1..=200_u128 {
             let times = ids.iter().filter(|listed| **listed == id(number * 10)).count();
             assert_eq!(times, 1, "ICP {} is on one page", number * 10);

@@ -1,0 +1,195 @@
+//! The statement that reads the rows of a list.
+
+use std::num::NonZeroUsize;
+
+use diesel::pg::Pg;
+use diesel::pg::data_types::PgTimestamp;
+use diesel::query_builder::{AstPass, QueryFragment};
+use diesel::sql_types::{BigInt, Text, Timestamptz, Untyped, Uuid as SqlUuid};
+use diesel::{IntoSql as _, QueryResult};
+use icp_domain::{Activity, ProviderList, Timestamp};
+use icp_ports::{Direction, ListCursor, ListFilter, ListQuery, ListStart, Sort, SortKey};
+use uuid::Uuid;
+
+use crate::prepared::prepared_once;
+
+/// A part of a list reads one row for so many bytes. Of shorter documents it has less than `max_bytes`.
+const BYTES_PER_ROW: usize = 1024;
+
+/// What a statement reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// Every row, and the documents up to `max_bytes`.
+    Whole,
+    /// The rows and documents of the first part.
+    Part,
+    /// Every row and no document, for the version alone.
+    Version,
+}
+
+impl Extent {
+    /// Returns the largest number of ICPs in the answer.
+    pub(crate) fn limit(self, query: &ListQuery) -> Option<NonZeroUsize> {
+        let max_bytes = query.max_bytes.filter(|_| self == Self::Part);
+        let part = max_bytes.and_then(|bytes| NonZeroUsize::new((bytes.get() / BYTES_PER_ROW).max(64)));
+        part.into_iter().chain(query.limit).min()
+    }
+}
+
+/// The rows of a list: ID, version, document and sort key.
+///
+/// In the usual order, which is that of the primary key of `icp_members`, it is one walk along that index and a look-up by ID
+/// for each ICP. In any other order IDs and lengths are filtered and sorted first, and documents looked up after that:
+/// PostgreSQL would keep documents for the sort, and beyond its `work_mem` on the disk.
+pub(crate) struct Rows<'a> {
+    user_id: &'a str,
+    conditions: Vec<Condition>,
+    /// The position after which the list starts: the sort key and the ID.
+    after: Option<(Value, Uuid)>,
+    sort_key: &'static str,
+    direction: Direction,
+    /// Whether the order is the usual one, without a filter. The text is then always the same.
+    is_in_index_order: bool,
+    row_limit: i64,
+    max_bytes: i64,
+}
+
+/// A value that is sent apart from the SQL.
+type Value = Box<dyn QueryFragment<Pg> + Send>;
+
+/// SQL around a value.
+type Condition = (&'static str, Value, &'static str);
+
+impl<'a> Rows<'a> {
+    pub(crate) fn of(query: &'a ListQuery, extent: Extent) -> Self {
+        let bigint = |number: NonZeroUsize| i64::try_from(number.get()).unwrap_or(i64::MAX);
+        let conditions = conditions(&query.filter);
+        let order = (query.sort(), query.direction);
+        let is_in_index_order = order == (Sort::CreatedAt, Direction::Ascending) && conditions.is_empty();
+        let after = match &query.start {
+            ListStart::After(cursor) => Some(position(cursor, query.direction)),
+            // Before every time: `-infinity`. So the usual list and its pages are one statement.
+            ListStart::Beginning(_) => is_in_index_order.then(|| (infinite_time(i64::MIN), Uuid::nil())),
+        };
+        Self {
+            user_id: query.scope.member().as_str(),
+            conditions,
+            after,
+            sort_key: sort_key(query),
+            direction: query.direction,
+            is_in_index_order,
+            // By the row after the limit it is known whether there are more.
+            row_limit: extent.limit(query).map_or(i64::MAX, |limit| bigint(limit).saturating_add(1)),
+            max_bytes: if extent == Extent::Version { 0 } else { query.max_bytes.map_or(i64::MAX, bigint) },
+        }
+    }
+
+    /// Adds the statement of the sorted rows. `document` is the SQL of their documents.
+    fn push_sorted<'b>(&'b self, document: &str, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let (sort_key, id) = (self.sort_key, "icp_members.icp_id");
+        let (direction, is_after) = match self.direction {
+            Direction::Ascending => ("ASC", ">"),
+            Direction::Descending => ("DESC", "<"),
+        };
+        out.push_sql(&format!(
+            "SELECT {id}, icps.version, octet_length(icps.document) AS bytes, {document} AS document, \
+             {sort_key} AS sort_key FROM icp_members INNER JOIN icps ON icps.id = {id} WHERE icp_members.user_id = "
+        ));
+        out.push_bind_param::<Text, _>(self.user_id)?;
+        for (before, value, after) in &self.conditions {
+            out.push_sql(&format!(" AND {before}"));
+            value.walk_ast(out.reborrow())?;
+            out.push_sql(after);
+        }
+        if let Some((value, after_id)) = &self.after {
+            out.push_sql(&format!(" AND ({sort_key}, {id}) {is_after} ("));
+            value.walk_ast(out.reborrow())?;
+            out.push_sql(", ");
+            out.push_bind_param::<SqlUuid, _>(after_id)?;
+            out.push_sql(")");
+        }
+        out.push_sql(&format!(" ORDER BY {sort_key} {direction}, {id} {direction} LIMIT "));
+        out.push_bind_param::<BigInt, _>(&self.row_limit)
+    }
+}
+
+prepared_once!(Rows -> Untyped);
+
+impl QueryFragment<Pg> for Rows<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let (sorted, selected) = if self.is_in_index_order {
+            ("icps.document", "document")
+        } else {
+            // There are too many forms to keep them all prepared.
+            out.unsafe_to_cache_prepared();
+            ("NULL", "(SELECT icps.document FROM icps WHERE icps.id = icp_id)")
+        };
+        out.push_sql("SELECT icp_id, version, CASE WHEN coalesce(bytes_before, 0) < ");
+        out.push_bind_param::<BigInt, _>(&self.max_bytes)?;
+        out.push_sql(&format!(
+            " THEN {selected} END, sort_key FROM (SELECT listed.*, \
+             sum(bytes) OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before FROM ("
+        ));
+        self.push_sorted(sorted, out.reborrow())?;
+        out.push_sql(") AS listed) AS measured");
+        Ok(())
+    }
+}
+
+fn sort_key(query: &ListQuery) -> &'static str {
+    match (query.sort(), query.direction) {
+        (Sort::CreatedAt, _) => "icp_members.created_at",
+        (Sort::UpdatedAt, _) => "icps.updated_at",
+        (Sort::Name, _) => "icps.name_folded",
+        (Sort::ActiveUntil, Direction::Ascending) => "coalesce(icps.active_until, 'infinity')",
+        (Sort::ActiveUntil, Direction::Descending) => "coalesce(icps.active_until, '-infinity')",
+    }
+}
+
+fn conditions(filter: &ListFilter) -> Vec<Condition> {
+    let ListFilter { activity, updated_since, expires_from, expires_before, name, provider } = filter;
+    let (is_active, now) = match *activity {
+        Some(Activity::ActiveAt(now)) => ("coalesce(icps.active_until, 'infinity') > ", Some(now)),
+        Some(Activity::ExpiredAt(now)) => ("icps.active_until <= ", Some(now)),
+        None => ("", None),
+    };
+    let conditions = [
+        (is_active, now.map(time), ""),
+        ("icps.updated_at >= ", updated_since.map(time), ""),
+        ("icps.active_until >= ", expires_from.map(time), ""),
+        ("icps.active_until < ", expires_before.map(time), ""),
+        ("strpos(icps.name_folded, ", name.clone().map(text), ") > 0"),
+        ("strpos(icps.providers, ", provider.as_deref().map(ProviderList::sought).map(text), ") > 0"),
+    ];
+    conditions.into_iter().filter_map(|(before, value, after)| Some((before, value?, after))).collect()
+}
+
+/// Returns the sort key and the ID after which a list starts.
+fn position(cursor: &ListCursor, direction: Direction) -> (Value, Uuid) {
+    let id = cursor.id.as_uuid();
+    match &cursor.key {
+        SortKey::CreatedAt(at) | SortKey::UpdatedAt(at) | SortKey::ActiveUntil(Some(at)) => (time(*at), id),
+        SortKey::ActiveUntil(None) => match direction {
+            Direction::Ascending => (infinite_time(i64::MAX), id),
+            Direction::Descending => (infinite_time(i64::MIN), id),
+        },
+        SortKey::Name(name) => match name.split_once('\0') {
+            // No stored name contains U+0000, so none lies between the text before it and the whole.
+            Some((before, _)) => (text(before.to_owned()), Uuid::max()),
+            None => (text(name.clone()), id),
+        },
+    }
+}
+
+fn time(time: Timestamp) -> Value {
+    Box::new(time.as_datetime().into_sql::<Timestamptz>())
+}
+
+/// Returns `infinity` for the last `i64`, and `-infinity` for the first.
+fn infinite_time(microseconds: i64) -> Value {
+    Box::new(PgTimestamp(microseconds).into_sql::<Timestamptz>())
+}
+
+fn text(text: String) -> Value {
+    Box::new(text.into_sql::<Text>())
+}

@@ -1,0 +1,36 @@
+//! Pages for people: `GET /`, what this service is, and `GET /docs`, the documentation of the API.
+//!
+//! Links are relative, so that the pages work behind a proxy that serves them below a path. The pages contain no token: under
+//! the development sign-in, the start prints the address `/docs#token=...`. A browser sends a fragment to no server.
+
+mod asset;
+mod assets;
+mod page;
+mod security;
+mod start;
+mod viewer;
+
+use actix_web::http::header::LOCATION;
+use actix_web::{HttpResponse, web};
+
+use super::routing::{read, read_only};
+pub(super) use asset::Digest;
+
+pub(super) fn routes(config: &mut web::ServiceConfig) {
+    config
+        .service(read_only("/", read().to(start::handle)))
+        .service(read_only("/docs", read().to(viewer::handle)))
+        .service(read_only("/docs/", read().to(without_slash)))
+        .service(read_only("/favicon.ico", read().to(icon)))
+        .service(read_only("/assets/{digest}/{name}", read().to(assets::handle)));
+}
+
+/// Browsers look here for the icon of a response that is not a page.
+async fn icon() -> HttpResponse {
+    HttpResponse::TemporaryRedirect().insert_header((LOCATION, assets::ICON.address())).finish()
+}
+
+/// Relative links lead elsewhere from an address that ends with a slash.
+async fn without_slash() -> HttpResponse {
+    HttpResponse::PermanentRedirect().insert_header((LOCATION, "../docs")).finish()
+}

@@ -1,0 +1,51 @@
+//! `GET /`: what the service is, and where to go.
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use maud::html;
+
+use super::page;
+use super::security::WITHOUT_SCRIPTS;
+use crate::http::state::State;
+
+/// Address, name and meaning. Addresses are relative.
+const LINKS: [(&str, &str, &str); 4] = [
+    ("docs", "Documentation", "every operation, with requests to send"),
+    ("api/v1/openapi.json", "OpenAPI document", "the same for programs (OpenAPI 3.1)"),
+    ("health/live", "Liveness", "whether the process works"),
+    ("health/ready", "Readiness", "whether it can do its job"),
+];
+
+pub(super) async fn handle(state: Data<State>) -> HttpResponse {
+    let body = html! {
+        main.start {
+            h1 { "ICP service" }
+            p.lead {
+                "Returns the Ideal Customer Profiles (ICPs) that a signed-in user may access. Users create, change and delete \
+                 their own."
+            }
+            nav aria-label="This service" {
+                ul.links {
+                    @for (address, name, meaning) in LINKS {
+                        li { a href=(address) { (name) } " " span { (meaning) } }
+                    }
+                }
+            }
+            section aria-labelledby="signing-in" {
+                h2 #signing-in { "Signing in" }
+                @if state.is_development {
+                    p {
+                        "The development sign-in is on, for this machine only. The service printed a " code { "curl" }
+                        " line and the address of a signed-in documentation page when it started; "
+                        code { "icp token --user ID" } " makes a token for any user."
+                    }
+                } @else {
+                    p { "Every request to the API carries a Clerk session token:" }
+                    pre.command { code { "Authorization: Bearer <token>" } }
+                }
+            }
+            footer { "Version " (env!("CARGO_PKG_VERSION")) }
+        }
+    };
+    page::respond(page::document("ICP service", &html! {}, &body), WITHOUT_SCRIPTS)
+}

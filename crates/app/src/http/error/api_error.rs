@@ -1,0 +1,194 @@
+use std::borrow::Cow;
+
+use actix_web::body::BoxBody;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use icp_application::ServiceError;
+use icp_domain::{FaultCode, Faults, limits};
+use icp_ports::{BoxError, RepositoryError};
+use serde::Serialize;
+
+use super::kinds::{self, ErrorKind};
+use crate::http::limits::Quota;
+
+/// The time after which a rejected client may try again.
+const RETRY_AFTER_SECONDS: &str = "1";
+
+const _: () = assert!(limits::BODY_BYTES == 1_048_576, "the message of `PayloadTooLarge` names the limit");
+
+/// An error response. The message is the `detail` that the client gets.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApiError {
+    #[error("User is not authenticated. Ensure a valid session exists.")]
+    Unauthorized {
+        /// The `WWW-Authenticate` header.
+        challenge: String,
+    },
+    #[error("The access token lacks a scope that this endpoint requires; WWW-Authenticate names the scopes.")]
+    InsufficientScope {
+        /// The `WWW-Authenticate` header.
+        challenge: String,
+    },
+    #[error("There is nothing at this address.")]
+    NoSuchRoute,
+    #[error("The resource does not have this method; the Allow header lists its methods.")]
+    MethodNotAllowed { allow: &'static str },
+    #[error("The request cannot be read.")]
+    BadRequest,
+    #[error("The body is invalid; `errors` lists every violation.")]
+    InvalidBody(Faults),
+    #[error("A parameter is invalid; `errors` lists every violation.")]
+    InvalidParameters(Vec<ParameterFault>),
+    #[error("The body is longer than 1 MiB.")]
+    PayloadTooLarge,
+    #[error("The message is longer than {0} bytes.")]
+    MessageTooLarge(usize),
+    #[error("The body must be JSON in UTF-8, not compressed, and its Content-Type must say so.")]
+    UnsupportedMediaType {
+        /// The media types that the route accepts.
+        accepted: &'static [&'static str],
+    },
+    #[error("This ICP exists, and you have no access to it.")]
+    Forbidden,
+    #[error("Pages of this origin may not call the service; ICP__SERVER__CORS_ORIGINS lists those that may.")]
+    ForeignOrigin,
+    #[error("There is no ICP with this id.")]
+    NoSuchIcp,
+    #[error(
+        "If-Match, If-None-Match or `updatedAt` names another version than the current one. Read it again."
+    )]
+    PreconditionFailed,
+    #[error("This Idempotency-Key came with another request before. A new request needs a new key.")]
+    KeyReused,
+    #[error("A request with this Idempotency-Key is still in progress. Try again later.")]
+    KeyInUse,
+    #[error("Other requests keep changing this ICP. Nothing was changed; try again.")]
+    Contended,
+    #[error("You have used up your quota of requests; RateLimit says when there will be more.")]
+    TooManyRequests(Quota),
+    #[error("The service is overloaded. Nothing was done; try again in a moment.")]
+    Overloaded,
+    #[error("An unexpected server error occurred.")]
+    Internal(#[source] BoxError),
+}
+
+/// A violation in a parameter of a request's path, query or head.
+#[derive(Debug, Serialize)]
+pub(crate) struct ParameterFault {
+    parameter: Cow<'static, str>,
+    code: FaultCode,
+    detail: Cow<'static, str>,
+}
+
+impl ParameterFault {
+    pub(crate) fn new(
+        parameter: impl Into<Cow<'static, str>>,
+        code: FaultCode,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { parameter: parameter.into(), code, detail: detail.into() }
+    }
+}
+
+impl From<ParameterFault> for ApiError {
+    fn from(fault: ParameterFault) -> Self {
+        Self::InvalidParameters(vec![fault])
+    }
+}
+
+impl ApiError {
+    pub(crate) fn kind(&self) -> &'static ErrorKind {
+        match self {
+            Self::Unauthorized { .. } => &kinds::UNAUTHORIZED,
+            Self::InsufficientScope { .. } | Self::Forbidden | Self::ForeignOrigin => &kinds::FORBIDDEN,
+            Self::NoSuchRoute | Self::NoSuchIcp => &kinds::NOT_FOUND,
+            Self::MethodNotAllowed { .. } => &kinds::METHOD_NOT_ALLOWED,
+            Self::BadRequest | Self::InvalidBody(_) | Self::InvalidParameters(_) => &kinds::BAD_REQUEST,
+            Self::PayloadTooLarge | Self::MessageTooLarge(_) => &kinds::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType { .. } => &kinds::UNSUPPORTED_MEDIA_TYPE,
+            Self::PreconditionFailed => &kinds::PRECONDITION_FAILED,
+            Self::KeyReused => &kinds::KEY_REUSED,
+            Self::KeyInUse | Self::Contended => &kinds::CONFLICT,
+            Self::TooManyRequests(_) => &kinds::TOO_MANY_REQUESTS,
+            Self::Overloaded => &kinds::SERVICE_UNAVAILABLE,
+            Self::Internal(_) => &kinds::INTERNAL_ERROR,
+        }
+    }
+
+    /// Converts an error of actix's own, of which only the status is used.
+    pub(crate) fn from_status(status: StatusCode, error: impl std::fmt::Display) -> Self {
+        if status.is_client_error() { Self::BadRequest } else { Self::Internal(error.to_string().into()) }
+    }
+
+    /// Inserts the headers that tell the client what to do.
+    fn insert_headers(&self, response: &mut HttpResponseBuilder) {
+        match self {
+            Self::Unauthorized { challenge } | Self::InsufficientScope { challenge } => {
+                response.insert_header((header::WWW_AUTHENTICATE, challenge.as_str()));
+            }
+            Self::MethodNotAllowed { allow } => {
+                response.insert_header((header::ALLOW, *allow));
+            }
+            Self::UnsupportedMediaType { accepted } => {
+                // RFC 9110, section 15.5.16; RFC 5789, section 2.2, for patches.
+                let is_patch = accepted.len() > 1;
+                let name = if is_patch { HeaderName::from_static("accept-patch") } else { header::ACCEPT };
+                response.insert_header((name, accepted.join(", ")));
+            }
+            Self::Overloaded => {
+                response.insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS));
+            }
+            Self::TooManyRequests(quota) => {
+                response.insert_header((header::RETRY_AFTER, quota.wait_seconds()));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The body is added by the middleware `problem_responses`, which knows the request's ID.
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.kind().status).unwrap_or_default()
+    }
+
+    fn error_response(&self) -> HttpResponse<BoxBody> {
+        let mut response = HttpResponse::build(self.status_code());
+        self.insert_headers(&mut response);
+        response.insert_header((header::CACHE_CONTROL, HeaderValue::from_static("no-store")));
+        response.finish()
+    }
+}
+
+impl From<RepositoryError> for ApiError {
+    fn from(error: RepositoryError) -> Self {
+        match error {
+            RepositoryError::Overloaded => Self::Overloaded,
+            RepositoryError::AlreadyExists(_)
+            | RepositoryError::Unavailable(_)
+            | RepositoryError::Backend(_) => Self::Internal(error.into()),
+        }
+    }
+}
+
+impl From<ServiceError> for ApiError {
+    fn from(error: ServiceError) -> Self {
+        match error {
+            ServiceError::NotFound => Self::NoSuchIcp,
+            ServiceError::Forbidden => Self::Forbidden,
+            ServiceError::PreconditionFailed => Self::PreconditionFailed,
+            ServiceError::Invalid(faults) => Self::InvalidBody(faults),
+            ServiceError::InvalidCursor => {
+                let detail = "must be a cursor of this list: the same user, filters and order";
+                ParameterFault::new("cursor", FaultCode::InvalidValue, detail).into()
+            }
+            ServiceError::KeyReused => Self::KeyReused,
+            ServiceError::KeyInUse => Self::KeyInUse,
+            ServiceError::Contended => Self::Contended,
+            ServiceError::Internal(source) => Self::Internal(source),
+            ServiceError::Storage(error) => error.into(),
+            other => Self::Internal(other.into()),
+        }
+    }
+}

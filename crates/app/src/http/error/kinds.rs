@@ -1,0 +1,97 @@
+//! Every kind of error, once: the responses, their descriptions in OpenAPI and the list of codes derive from this table.
+
+/// A kind of error: what clients branch on.
+#[derive(Debug)]
+pub(crate) struct ErrorKind {
+    pub(crate) status: u16,
+    /// The stable code of the contract.
+    pub(crate) code: &'static str,
+    /// The name of the response in the OpenAPI document.
+    pub(crate) component: &'static str,
+    /// The description in the OpenAPI document.
+    pub(crate) description: &'static str,
+}
+
+const fn kind(
+    status: u16,
+    code: &'static str,
+    component: &'static str,
+    description: &'static str,
+) -> ErrorKind {
+    ErrorKind { status, code, component, description }
+}
+
+pub(crate) static BAD_REQUEST: ErrorKind =
+    kind(400, "BAD_REQUEST", "BadRequest", "The request is invalid. `errors` lists every violation.");
+pub(crate) static UNAUTHORIZED: ErrorKind =
+    kind(401, "UNAUTHORIZED", "Unauthorized", "The request has no valid session token.");
+pub(crate) static FORBIDDEN: ErrorKind =
+    kind(403, "FORBIDDEN", "Forbidden", "The ICP exists, and the caller has no access to it.");
+pub(crate) static NOT_FOUND: ErrorKind = kind(404, "NOT_FOUND", "NotFound", "No ICP has this ID.");
+pub(crate) static METHOD_NOT_ALLOWED: ErrorKind = kind(
+    405,
+    "METHOD_NOT_ALLOWED",
+    "MethodNotAllowed",
+    "The resource does not have this method. `Allow` lists its methods.",
+);
+pub(crate) static CONFLICT: ErrorKind = kind(
+    409,
+    "CONFLICT",
+    "Conflict",
+    "Another request is in progress with the same `Idempotency-Key`, or other requests keep changing the ICP. Nothing was \
+     changed; try again later.",
+);
+pub(crate) static PRECONDITION_FAILED: ErrorKind = kind(
+    412,
+    "PRECONDITION_FAILED",
+    "PreconditionFailed",
+    "`If-Match`, `If-None-Match` or the `updatedAt` in the body names another version. Nothing was changed.",
+);
+pub(crate) static PAYLOAD_TOO_LARGE: ErrorKind =
+    kind(413, "PAYLOAD_TOO_LARGE", "PayloadTooLarge", "The body is longer than 1 MiB.");
+pub(crate) static UNSUPPORTED_MEDIA_TYPE: ErrorKind = kind(
+    415,
+    "UNSUPPORTED_MEDIA_TYPE",
+    "UnsupportedMediaType",
+    "The `Content-Type` is not JSON in UTF-8, or the body is compressed.",
+);
+pub(crate) static KEY_REUSED: ErrorKind = kind(
+    422,
+    "IDEMPOTENCY_KEY_REUSED",
+    "KeyReused",
+    "The user has sent this `Idempotency-Key` with another request.",
+);
+pub(crate) static TOO_MANY_REQUESTS: ErrorKind = kind(
+    429,
+    "TOO_MANY_REQUESTS",
+    "TooManyRequests",
+    "The user has used up their quota. Nothing was done; try again after `Retry-After`.",
+);
+pub(crate) static INTERNAL_ERROR: ErrorKind = kind(
+    500,
+    "INTERNAL_ERROR",
+    "Internal",
+    "An unexpected server error. After a write it is not known whether it was done.",
+);
+pub(crate) static SERVICE_UNAVAILABLE: ErrorKind = kind(
+    503,
+    "SERVICE_UNAVAILABLE",
+    "Unavailable",
+    "The service is overloaded. Nothing was done; try again after `Retry-After`.",
+);
+
+pub(crate) static ALL: [&ErrorKind; 13] = [
+    &BAD_REQUEST,
+    &UNAUTHORIZED,
+    &FORBIDDEN,
+    &NOT_FOUND,
+    &METHOD_NOT_ALLOWED,
+    &CONFLICT,
+    &PRECONDITION_FAILED,
+    &PAYLOAD_TOO_LARGE,
+    &UNSUPPORTED_MEDIA_TYPE,
+    &KEY_REUSED,
+    &TOO_MANY_REQUESTS,
+    &INTERNAL_ERROR,
+    &SERVICE_UNAVAILABLE,
+];

@@ -1,0 +1,8 @@
+//! Errors as clients see them: RFC 9457 problem details with a stable `code`.
+
+mod api_error;
+pub(crate) mod kinds;
+mod problem;
+
+pub(crate) use api_error::{ApiError, ParameterFault};
+pub(super) use problem::report;

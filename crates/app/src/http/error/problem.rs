@@ -1,0 +1,59 @@
+use actix_web::http::StatusCode;
+use icp_domain::Fault;
+use serde::Serialize;
+
+use super::{ApiError, ParameterFault};
+use crate::http::middleware::RequestId;
+
+/// The body of an error (RFC 9457).
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Problem<'a> {
+    r#type: &'static str,
+    title: &'a str,
+    status: u16,
+    detail: String,
+    code: &'static str,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<Violations<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Violations<'a> {
+    InBody(&'a [Fault]),
+    InParameters(&'a [ParameterFault]),
+}
+
+impl ApiError {
+    /// Returns the problem document, as JSON.
+    pub(crate) fn document(&self, request_id: &RequestId) -> String {
+        let kind = self.kind();
+        let status = StatusCode::from_u16(kind.status).unwrap_or_default();
+        let problem = Problem {
+            // RFC 9457, section 4.2.1: the title then says what the type would.
+            r#type: "about:blank",
+            title: status.canonical_reason().unwrap_or_default(),
+            status: kind.status,
+            detail: self.to_string(),
+            code: kind.code,
+            request_id: request_id.as_str(),
+            errors: match self {
+                Self::InvalidBody(faults) => Some(Violations::InBody(faults.all())),
+                Self::InvalidParameters(faults) => Some(Violations::InParameters(faults)),
+                _ => None,
+            },
+        };
+        serde_json::to_string(&problem).unwrap_or_default()
+    }
+}
+
+/// Logs the cause of an internal error, which the client is not told.
+pub(in crate::http) fn report(error: &ApiError, request_id: &RequestId) {
+    if let ApiError::Internal(source) = error {
+        let causes: Vec<_> =
+            std::iter::successors(source.source(), |cause| cause.source()).map(ToString::to_string).collect();
+        tracing::error!(request_id = request_id.as_str(), error = %source, ?causes, "a request failed");
+    }
+}

@@ -1,0 +1,24 @@
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
+use icp_domain::{FaultCode, IcpId};
+
+use crate::http::error::{ApiError, ParameterFault};
+
+/// The ID in the path of a request.
+pub(in crate::http) struct IdInPath(pub(in crate::http) IcpId);
+
+impl FromRequest for IdInPath {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(parse_id(request.match_info().get("id").unwrap_or_default()).map(Self))
+    }
+}
+
+pub(in crate::http) fn parse_id(id: &str) -> Result<IcpId, ApiError> {
+    let detail = "must be a UUID such as 550e8400-e29b-41d4-a716-446655440000";
+    id.parse().map_err(|_| ParameterFault::new("id", FaultCode::InvalidValue, detail).into())
+}

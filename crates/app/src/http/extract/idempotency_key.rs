@@ -1,0 +1,111 @@
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::http::header::HeaderMap;
+use actix_web::{FromRequest, HttpRequest};
+use icp_application::{InvalidRequestKey, RequestKey};
+use icp_domain::FaultCode;
+
+use crate::http::error::{ApiError, ParameterFault};
+
+const NAME: &str = "Idempotency-Key";
+
+/// The `Idempotency-Key` header (draft-ietf-httpapi-idempotency-key-header), if there is one.
+pub(in crate::http) struct IdempotencyKeyHeader(pub(in crate::http) Option<RequestKey>);
+
+impl FromRequest for IdempotencyKeyHeader {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(key(request.headers()).map(Self))
+    }
+}
+
+fn key(headers: &HeaderMap) -> Result<Option<RequestKey>, ApiError> {
+    let mut lines = headers.get_all(NAME);
+    let Some(line) = lines.next() else { return Ok(None) };
+    if lines.next().is_some() {
+        return Err(ParameterFault::new(NAME, FaultCode::InvalidValue, "must be sent once").into());
+    }
+    let text = line.to_str().ok().and_then(read).unwrap_or_default();
+    text.try_into().map(Some).map_err(|error| invalid_key(NAME, error))
+}
+
+/// Returns the error of a request with an invalid key in this parameter.
+pub(in crate::http) fn invalid_key(parameter: &'static str, error: InvalidRequestKey) -> ApiError {
+    ParameterFault::new(parameter, FaultCode::InvalidValue, error.to_string()).into()
+}
+
+/// Parses the header: a quoted string, as the draft wants it, or the bare key, as most clients send it.
+fn read(line: &str) -> Option<String> {
+    let Some(quoted) = line.strip_prefix('"') else {
+        return line
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(&byte))
+            .then(|| line.to_owned());
+    };
+    // RFC 8941, section 3.3.3: a backslash escapes a quote or a backslash, and nothing else.
+    let mut key = String::new();
+    let mut characters = quoted.strip_suffix('"')?.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => key.push(characters.next().filter(|escaped| ['"', '\\'].contains(escaped))?),
+            ' '..='~' if character != '"' => key.push(character),
+            _ => return None,
+        }
+    }
+    Some(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+    use icp_application::RequestKey;
+
+    fn key(lines: &[&str]) -> Result<Option<RequestKey>, ()> {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            let name = HeaderName::from_static("idempotency-key");
+            headers.append(name, HeaderValue::from_str(line).expect("a header"));
+        }
+        super::key(&headers).map_err(drop)
+    }
+
+    #[test]
+    fn a_key_is_read_in_quotes_or_bare() {
+        assert_eq!(key(&[]), Ok(None));
+        for (line, expected) in [
+            ("8e03978e-40d5-43dd-bc93-6894a57f9324", "8e03978e-40d5-43dd-bc93-6894a57f9324"),
+            ("\"8e03978e-40d5-43dd-bc93-6894a57f9324\"", "8e03978e-40d5-43dd-bc93-6894a57f9324"),
+            ("a", "a"),
+            ("\"two words\"", "two words"),
+            (r#""a \"b\" \\""#, r#"a "b" \"#),
+            (&"k".repeat(255), &"k".repeat(255)),
+        ] {
+            assert_eq!(key(&[line]), Ok(expected.to_owned().try_into().ok()), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused() {
+        for line in [
+            "",
+            "\"\"",
+            "\" \"",
+            "two words",
+            "\"",
+            "\"a",
+            "a\"",
+            "\"a\"b\"",
+            r#""a\b""#,
+            r#""a\""#,
+            "\u{e9}",
+            "\"\t\"",
+        ] {
+            assert_eq!(key(&[line]), Err(()), "{line:?}");
+        }
+        assert_eq!(key(&[&"k".repeat(256)]), Err(()));
+        assert_eq!(key(&["a", "a"]), Err(()), "sent twice");
+    }
+}

@@ -1,0 +1,158 @@
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
+use actix_web::{FromRequest, HttpRequest};
+use futures_util::future::LocalBoxFuture;
+use icp_domain::json::Pointer;
+use icp_domain::{Fault, FaultCode, limits};
+
+use crate::http::error::ApiError;
+use crate::http::limits::Concurrency;
+use crate::http::middleware::{READ_LIMIT, RequestBody, Unread};
+
+const JSON: &[&str] = &["application/json"];
+/// RFC 7396: its rules for an object are those of this API for the top level.
+const JSON_OR_MERGE_PATCH: &[&str] = &["application/json", "application/merge-patch+json"];
+
+/// The text of a body in JSON.
+pub(in crate::http) type JsonBody = Body<Create>;
+/// The text of a body in JSON or JSON Merge Patch.
+pub(in crate::http) type PatchBody = Body<Patch>;
+
+/// The text of a body with one of the media types of `M`.
+pub(in crate::http) struct Body<M>(pub(in crate::http) Arc<str>, PhantomData<M>);
+
+pub(in crate::http) trait MediaTypes {
+    const ACCEPTED: &'static [&'static str];
+}
+
+pub(in crate::http) struct Create;
+pub(in crate::http) struct Patch;
+
+impl MediaTypes for Create {
+    const ACCEPTED: &'static [&'static str] = JSON;
+}
+
+impl MediaTypes for Patch {
+    const ACCEPTED: &'static [&'static str] = JSON_OR_MERGE_PATCH;
+}
+
+impl<M: MediaTypes> FromRequest for Body<M> {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            if !is_accepted(request.headers(), M::ACCEPTED) {
+                return Err(ApiError::UnsupportedMediaType { accepted: M::ACCEPTED });
+            }
+            let text = read_text(&request, limits::BODY_BYTES, || ApiError::PayloadTooLarge).await?;
+            Ok(Self(text, PhantomData))
+        })
+    }
+}
+
+/// Reads the body of a request, of at most `max` bytes.
+pub(in crate::http) async fn read_text(
+    request: &HttpRequest,
+    max: usize,
+    too_large: impl FnOnce() -> ApiError,
+) -> Result<Arc<str>, ApiError> {
+    let reading = RequestBody::read(request, max);
+    let bytes = Concurrency::wait_for_client(request, reading).await?.map_err(|unread| match unread {
+        Unread::TooLarge => too_large(),
+        Unread::TooSlow => malformed(format!("must arrive within {} seconds", READ_LIMIT.as_secs())),
+        Unread::Broken => malformed("must arrive in full".to_owned()),
+    })?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| malformed("must be UTF-8".to_owned()))?;
+    Ok(text.into())
+}
+
+fn malformed(detail: String) -> ApiError {
+    let fault = Fault { pointer: Pointer::default(), code: FaultCode::Malformed, detail: detail.into() };
+    ApiError::InvalidBody(fault.into())
+}
+
+/// Returns true if the body is of one of these types, in UTF-8, and not compressed.
+fn is_accepted(headers: &HeaderMap, accepted: &[&str]) -> bool {
+    let plain = |coding: &[u8]| coding.eq_ignore_ascii_case(b"identity");
+    if !headers.get_all(CONTENT_ENCODING).all(|coding| plain(coding.as_bytes())) {
+        return false;
+    }
+    let mut lines = headers.get_all(CONTENT_TYPE);
+    let (Some(line), None) = (lines.next(), lines.next()) else { return false };
+    let mut parts = line.to_str().unwrap_or_default().split(';').map(str::trim);
+    let media_type = parts.next().unwrap_or_default();
+    accepted.iter().any(|accepted| media_type.eq_ignore_ascii_case(accepted)) && parts.all(is_harmless)
+}
+
+/// Returns false for a parameter that changes what the bytes mean, which is only another charset.
+fn is_harmless(parameter: &str) -> bool {
+    match parameter.split_once('=') {
+        Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
+            let charset = value.trim().trim_matches('"');
+            // `utf8` is a common misspelling of `utf-8`, and means the same.
+            charset.eq_ignore_ascii_case("utf-8") || charset.eq_ignore_ascii_case("utf8")
+        }
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+
+    use super::{JSON, JSON_OR_MERGE_PATCH, is_accepted};
+
+    fn headers(lines: &[(HeaderName, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, line) in lines {
+            headers.append(name.clone(), HeaderValue::from_static(line));
+        }
+        headers
+    }
+
+    #[test]
+    fn json_is_accepted_however_it_is_written() {
+        for line in [
+            "application/json",
+            "Application/JSON",
+            "application/json; charset=utf-8",
+            "application/json;charset=\"UTF-8\"",
+            "application/json; charset=utf8",
+            "application/json ; x=y",
+            "application/json;",
+        ] {
+            assert!(is_accepted(&headers(&[(CONTENT_TYPE, line)]), JSON), "{line}");
+        }
+        let merge_patch = headers(&[(CONTENT_TYPE, "application/merge-patch+json")]);
+        assert!(is_accepted(&merge_patch, JSON_OR_MERGE_PATCH) && !is_accepted(&merge_patch, JSON));
+        let plain = headers(&[(CONTENT_TYPE, "application/json"), (CONTENT_ENCODING, "identity")]);
+        assert!(is_accepted(&plain, JSON));
+    }
+
+    #[test]
+    fn other_types_charsets_and_codings_are_not() {
+        for line in [
+            "",
+            "text/plain",
+            "application/jsonx",
+            "text/json",
+            "application/json-patch+json",
+            "application/vnd.api+json",
+            "application/json, text/plain",
+            "application/json; charset=utf-16",
+            "application/x-www-form-urlencoded",
+        ] {
+            assert!(!is_accepted(&headers(&[(CONTENT_TYPE, line)]), JSON_OR_MERGE_PATCH), "{line}");
+        }
+        assert!(!is_accepted(&headers(&[]), JSON), "none");
+        let twice = headers(&[(CONTENT_TYPE, "application/json"), (CONTENT_TYPE, "application/json")]);
+        assert!(!is_accepted(&twice, JSON), "two");
+        let compressed = headers(&[(CONTENT_TYPE, "application/json"), (CONTENT_ENCODING, "gzip")]);
+        assert!(!is_accepted(&compressed, JSON), "compressed");
+    }
+}

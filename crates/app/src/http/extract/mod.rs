@@ -1,0 +1,17 @@
+//! What handlers take from a request.
+
+mod current_user;
+mod icp_id;
+mod idempotency_key;
+mod json_body;
+mod list_query;
+pub(crate) mod parameters;
+mod preconditions;
+
+pub(super) use current_user::CurrentUser;
+pub(super) use icp_id::{IdInPath, parse_id};
+pub(super) use idempotency_key::{IdempotencyKeyHeader, invalid_key};
+pub(super) use json_body::{JsonBody, PatchBody, read_text};
+pub(crate) use list_query::LIST_PARAMETERS;
+pub(super) use parameters::{NoQuery, Query, WriteQuery};
+pub(super) use preconditions::Conditions;

@@ -1,0 +1,236 @@
+//! Query parameters. Each is declared once, in a table: parsing, OpenAPI and the schemas of MCP derive from it.
+
+use std::borrow::Cow;
+use std::future::{Ready, ready};
+use std::num::NonZeroUsize;
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
+use icp_domain::{FaultCode, Timestamp};
+use percent_encoding::percent_decode;
+use serde_json::{Value as Json, json};
+use url::form_urlencoded;
+
+use crate::http::error::{ApiError, ParameterFault};
+use crate::http::middleware::StrictHandling;
+
+/// One parameter, and where its value goes in a `T`.
+pub(crate) struct Parameter<T> {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) description: &'static str,
+    pub(crate) set: fn(&mut T, Value),
+}
+
+/// The valid values of a parameter.
+pub(crate) enum Kind {
+    Flag,
+    Time,
+    /// Not empty, and at most this many characters.
+    Text(usize),
+    /// One of these. The first is the default.
+    Choice(&'static [&'static str]),
+    /// From 1 to this number.
+    Count(NonZeroUsize),
+    /// Text that only the service reads.
+    Opaque,
+}
+
+/// A valid value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Value {
+    Flag(bool),
+    Time(Timestamp),
+    Text(String),
+    /// The index among the choices.
+    Choice(usize),
+    Count(NonZeroUsize),
+}
+
+impl Kind {
+    fn parse(&self, text: &str) -> Result<Value, (FaultCode, Cow<'static, str>)> {
+        let invalid = |detail: Cow<'static, str>| (FaultCode::InvalidValue, detail);
+        match self {
+            Self::Flag => match text {
+                "true" => Ok(Value::Flag(true)),
+                "false" => Ok(Value::Flag(false)),
+                _ => Err(invalid("must be \"true\" or \"false\"".into())),
+            },
+            // In a query, a plus sign that was not escaped is a space, which no time has.
+            Self::Time => text.replace(' ', "+").parse().map(Value::Time).map_err(|_| {
+                invalid(
+                    "must be an RFC 3339 time such as 2024-01-15T10:30:00.000Z, in the years 0000 to 9999"
+                        .into(),
+                )
+            }),
+            Self::Text(_) if text.is_empty() || text.contains('\0') => {
+                Err(invalid("must not be empty or contain U+0000".into()))
+            }
+            Self::Text(max) if text.chars().count() > *max => {
+                Err((FaultCode::TooLong, format!("must have at most {max} characters").into()))
+            }
+            Self::Text(_) | Self::Opaque => Ok(Value::Text(text.to_owned())),
+            Self::Choice(choices) => {
+                let index = choices.iter().position(|choice| *choice == text);
+                index.map(Value::Choice).ok_or_else(|| {
+                    let choices: Vec<_> = choices.iter().map(|choice| format!("\"{choice}\"")).collect();
+                    invalid(format!("must be {}", choices.join(" or ")).into())
+                })
+            }
+            Self::Count(max) => {
+                let digits = text.strip_prefix('-').unwrap_or(text);
+                let is_integer = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+                let code = if is_integer { FaultCode::OutOfRange } else { FaultCode::InvalidType };
+                let count = text.parse().ok().filter(|count| is_integer && count <= max);
+                count
+                    .map(Value::Count)
+                    .ok_or_else(|| (code, format!("must be an integer from 1 to {max}").into()))
+            }
+        }
+    }
+
+    /// Returns the JSON Schema of the valid values.
+    pub(crate) fn schema(&self) -> Json {
+        match self {
+            Self::Flag => json!({"type": "boolean"}),
+            Self::Time => json!({"type": "string", "format": "date-time"}),
+            Self::Text(max) => json!({"type": "string", "minLength": 1, "maxLength": max}),
+            Self::Choice(choices) => json!({"type": "string", "enum": choices, "default": choices.first()}),
+            Self::Count(max) => json!({"type": "integer", "minimum": 1, "maximum": max}),
+            Self::Opaque => json!({"type": "string"}),
+        }
+    }
+}
+
+/// The parameters of a request, in a `T`, and their text.
+#[derive(Debug, PartialEq)]
+pub(in crate::http) struct Parsed<T> {
+    pub(in crate::http) value: T,
+    /// As they were sent.
+    pub(in crate::http) sent: Vec<(&'static str, String)>,
+}
+
+/// Parses parameters: `None` stands for text that is not UTF-8. Unknown names are ignored, or are violations if `is_strict`.
+pub(in crate::http) fn parse<'a, T: Default>(
+    table: &'static [Parameter<T>],
+    pairs: impl IntoIterator<Item = (Option<Cow<'a, str>>, Option<Cow<'a, str>>)>,
+    is_strict: bool,
+) -> Result<Parsed<T>, ApiError> {
+    let mut parsed = Parsed { value: T::default(), sent: Vec::new() };
+    let mut seen: Vec<&'static str> = Vec::new();
+    let mut faults = Vec::new();
+    for (name, text) in pairs {
+        let name = name.unwrap_or(Cow::Borrowed("\u{fffd}"));
+        let Some(parameter) = table.iter().find(|parameter| parameter.name == name) else {
+            if is_strict {
+                let known: Vec<_> = table.iter().map(|parameter| parameter.name).collect();
+                let detail = match known.as_slice() {
+                    [] => "unknown parameter; this request has none".to_owned(),
+                    known => format!("unknown parameter; known are {}", known.join(", ")),
+                };
+                faults.push(ParameterFault::new(name.into_owned(), FaultCode::UnknownField, detail));
+            }
+            continue;
+        };
+        let name = parameter.name;
+        if seen.contains(&name) {
+            faults.push(ParameterFault::new(name, FaultCode::Duplicate, "must be sent once"));
+            continue;
+        }
+        seen.push(name);
+        let Some(text) = text else {
+            faults.push(ParameterFault::new(name, FaultCode::Malformed, "must be UTF-8"));
+            continue;
+        };
+        match parameter.kind.parse(&text) {
+            Ok(value) => (parameter.set)(&mut parsed.value, value),
+            Err((code, detail)) => faults.push(ParameterFault::new(name, code, detail)),
+        }
+        parsed.sent.push((name, text.into_owned()));
+    }
+    if faults.is_empty() { Ok(parsed) } else { Err(ApiError::InvalidParameters(faults)) }
+}
+
+/// Splits a query, and decodes its names and values.
+pub(super) fn pairs(query: &str) -> impl Iterator<Item = (Option<Cow<'_, str>>, Option<Cow<'_, str>>)> {
+    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (decode(name), decode(value))
+    })
+}
+
+fn decode(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains(['+', '%']) {
+        return Some(Cow::Borrowed(text));
+    }
+    let spaced = text.replace('+', " ");
+    percent_decode(spaced.as_bytes()).decode_utf8().ok().map(|text| Cow::Owned(text.into_owned()))
+}
+
+/// Parameters that a handler takes.
+pub(in crate::http) trait Table: Default + 'static {
+    const PARAMETERS: &'static [Parameter<Self>];
+}
+
+/// The query of a request. With `Prefer: handling=strict` (RFC 7240), unknown parameters are violations.
+pub(in crate::http) struct Query<T>(pub(in crate::http) Parsed<T>);
+
+impl<T: Table> FromRequest for Query<T> {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let is_strict = prefers_strict_handling(request);
+        if is_strict {
+            request.extensions_mut().insert(StrictHandling);
+        }
+        ready(parse(T::PARAMETERS, pairs(request.query_string()), is_strict).map(Self))
+    }
+}
+
+fn prefers_strict_handling(request: &HttpRequest) -> bool {
+    let lines = request.headers().get_all("prefer").filter_map(|line| line.to_str().ok());
+    let mut preferences = lines.flat_map(|line| line.split(',')).map(|preference| {
+        let preference = preference.split(';').next().unwrap_or_default();
+        preference.split_once('=').map(|(name, value)| (name.trim(), value.trim().trim_matches('"')))
+    });
+    // RFC 7240, section 2: of several with one name, the first counts.
+    let handling = preferences.find_map(|preference| {
+        preference.filter(|(name, _)| name.eq_ignore_ascii_case("handling")).map(|(_, value)| value)
+    });
+    handling.is_some_and(|value| value.eq_ignore_ascii_case("strict"))
+}
+
+impl<T> Parsed<T> {
+    /// Returns the query of the next page.
+    pub(in crate::http) fn with_cursor(&self, cursor: &str) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        let others = self.sent.iter().filter(|(name, _)| *name != "cursor");
+        query.extend_pairs(others).append_pair("cursor", cursor).finish()
+    }
+}
+
+/// The parameters of a request that has none.
+#[derive(Debug, Default)]
+pub(in crate::http) struct NoQuery;
+
+impl Table for NoQuery {
+    const PARAMETERS: &'static [Parameter<Self>] = &[];
+}
+
+/// The parameters of requests that create or change an ICP.
+#[derive(Debug, Default)]
+pub(crate) struct WriteQuery {
+    pub(in crate::http) dry_run: bool,
+}
+
+pub(crate) const DRY_RUN: Parameter<WriteQuery> = Parameter {
+    name: "dryRun",
+    kind: Kind::Flag,
+    description: "Validates the request and answers 200 with the ICP that would be stored. Stores nothing.",
+    set: |query, value| query.dry_run = value == Value::Flag(true),
+};
+
+impl Table for WriteQuery {
+    const PARAMETERS: &'static [Parameter<Self>] = &[DRY_RUN];
+}

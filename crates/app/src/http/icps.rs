@@ -1,0 +1,176 @@
+//! `/api/v1/entities/icps`: the list, and single ICPs.
+
+use std::convert::Infallible;
+
+use actix_web::http::Method;
+use actix_web::http::header::{CACHE_CONTROL, LINK, LOCATION, VARY};
+use actix_web::web::{self, Bytes, Data};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use futures_util::stream;
+use icp_application::{Created, ListRequest, ListResponse};
+use icp_ports::{Conditional, ListVersion, StoredIcp, Version};
+
+use super::body::Guarded;
+use super::error::ApiError;
+use super::etag::{self, EntityTag};
+use super::extract::{
+    Conditions, CurrentUser, IdInPath, IdempotencyKeyHeader, JsonBody, NoQuery, PatchBody, Query, WriteQuery,
+};
+use super::list_body::{self, Pieces};
+use super::middleware::compression;
+use super::routing::{read, resource, signed_in};
+use super::state::State;
+
+const PATH: &str = "/api/v1/entities/icps";
+const IDEMPOTENCY_REPLAYED: &str = "idempotency-replayed";
+
+pub(super) fn routes(config: &mut web::ServiceConfig) {
+    // Two resources: actix compares paths without parameters as text, and several paths of one resource by a regex.
+    for path in [PATH, "/api/v1/entities/icps/"] {
+        let routes = [signed_in(read().to(list)), signed_in(web::post().to(create))];
+        config.service(resource(path, "GET, HEAD, POST, OPTIONS", routes));
+    }
+    for path in ["/api/v1/entities/icps/{id}", "/api/v1/entities/icps/{id}/"] {
+        let routes = [
+            signed_in(read().to(get)),
+            signed_in(web::patch().to(update)),
+            signed_in(web::delete().to(delete)),
+        ];
+        config.service(resource(path, "GET, HEAD, PATCH, DELETE, OPTIONS", routes));
+    }
+}
+
+/// The ICPs that name the caller.
+async fn list(
+    request: HttpRequest,
+    state: Data<State>,
+    CurrentUser(caller): CurrentUser,
+    Query(query): Query<ListRequest>,
+    Conditions(preconditions): Conditions<ListVersion>,
+) -> Result<HttpResponse, ApiError> {
+    let respond = |version: ListVersion| {
+        let mut response = HttpResponse::Ok();
+        insert_headers(&mut response, &state);
+        response.insert_header(etag::header(&version)).content_type("application/json");
+        response
+    };
+    match state.icps.list(&caller, &query.value, &preconditions).await? {
+        ListResponse::Whole { icps, version, cursor } => {
+            let mut response = respond(version);
+            if let Some(cursor) = cursor {
+                // RFC 8288: a relative reference, so that it is right behind every proxy.
+                let link = format!("<{PATH}?{}>; rel=\"next\"", query.with_cursor(&cursor));
+                response.insert_header((LINK, link));
+            }
+            Ok(response.body(Pieces::from(icps)))
+        }
+        ListResponse::Long { version, .. } if request.method() == Method::HEAD => {
+            // The length is not known, and actix would read the whole body.
+            Ok(respond(version).streaming(stream::empty::<Result<Bytes, Infallible>>()))
+        }
+        ListResponse::Long { first, version, rest } => {
+            let permit = state.concurrency.admit_long_list()?;
+            Ok(respond(version).body(Guarded::new(list_body::in_parts(first, rest), permit)))
+        }
+        ListResponse::NotModified(version) => Ok(not_modified(&request, &state, &version)),
+    }
+}
+
+/// One ICP.
+async fn get(
+    request: HttpRequest,
+    state: Data<State>,
+    CurrentUser(caller): CurrentUser,
+    IdInPath(id): IdInPath,
+    _: Query<NoQuery>,
+    Conditions(preconditions): Conditions<Version>,
+) -> Result<HttpResponse, ApiError> {
+    match state.icps.get(&caller, id, &preconditions).await? {
+        Conditional::Changed(icp) => Ok(stored(HttpResponse::Ok(), &state, icp)),
+        Conditional::Unchanged(version) => Ok(not_modified(&request, &state, &version)),
+    }
+}
+
+/// Creates an ICP, once for each `Idempotency-Key`.
+async fn create(
+    state: Data<State>,
+    CurrentUser(caller): CurrentUser,
+    Query(query): Query<WriteQuery>,
+    IdempotencyKeyHeader(key): IdempotencyKeyHeader,
+    Conditions(preconditions): Conditions<ListVersion>,
+    body: JsonBody,
+) -> Result<HttpResponse, ApiError> {
+    if query.value.dry_run {
+        return Ok(preview(&state, state.icps.preview_create(&caller, body.0).await?));
+    }
+    let Created { icp, is_replay } = state.icps.create(&caller, body.0, key.as_ref(), &preconditions).await?;
+    let mut response = HttpResponse::Created();
+    response.insert_header((LOCATION, format!("{PATH}/{}", icp.id)));
+    if is_replay {
+        response.insert_header((IDEMPOTENCY_REPLAYED, "true"));
+    }
+    Ok(stored(response, &state, icp))
+}
+
+/// Merges the fields of the body into the ICP.
+async fn update(
+    state: Data<State>,
+    CurrentUser(caller): CurrentUser,
+    IdInPath(id): IdInPath,
+    Query(query): Query<WriteQuery>,
+    Conditions(preconditions): Conditions<Version>,
+    body: PatchBody,
+) -> Result<HttpResponse, ApiError> {
+    if query.value.dry_run {
+        let json = state.icps.preview_update(&caller, id, body.0, &preconditions).await?;
+        return Ok(preview(&state, json));
+    }
+    let icp = state.icps.update(&caller, id, body.0, &preconditions).await?;
+    Ok(stored(HttpResponse::Ok(), &state, icp))
+}
+
+/// Deletes the ICP.
+async fn delete(
+    state: Data<State>,
+    CurrentUser(caller): CurrentUser,
+    IdInPath(id): IdInPath,
+    _: Query<NoQuery>,
+    Conditions(preconditions): Conditions<Version>,
+) -> Result<HttpResponse, ApiError> {
+    state.icps.delete(&caller, id, &preconditions).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Returns the response with a stored ICP.
+fn stored(mut response: HttpResponseBuilder, state: &State, icp: StoredIcp) -> HttpResponse {
+    insert_headers(&mut response, state);
+    response.insert_header(etag::header(&icp.version)).content_type("application/json").body(icp.json)
+}
+
+/// Returns the response of a dry run. It has no version: nothing was stored.
+fn preview(state: &State, json: String) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    insert_headers(&mut response, state);
+    response.content_type("application/json").body(json)
+}
+
+/// Returns the response to a client that has the current version. The tag is that of the response with a body (RFC 9110,
+/// section 15.4.5).
+fn not_modified(request: &HttpRequest, state: &State, version: &impl EntityTag) -> HttpResponse {
+    let mut response = HttpResponse::NotModified();
+    insert_headers(&mut response, state);
+    response.insert_header(etag::header(version));
+    let mut response = response.finish();
+    etag::mark_coding(response.headers_mut(), compression::of_response(request));
+    response
+}
+
+/// Inserts what every response with ICPs says: it is for this caller alone.
+fn insert_headers(response: &mut HttpResponseBuilder, state: &State) {
+    let vary = if state.session_cookie {
+        "Authorization, Cookie, Accept-Encoding"
+    } else {
+        "Authorization, Accept-Encoding"
+    };
+    response.insert_header((CACHE_CONTROL, "private, no-cache")).insert_header((VARY, vary));
+}

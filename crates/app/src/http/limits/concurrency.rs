@@ -1,0 +1,156 @@
+use std::num::NonZeroUsize;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage as _, HttpRequest, web};
+use futures_util::future::poll_immediate;
+
+use crate::http::body::Guarded;
+use crate::http::error::ApiError;
+use crate::http::state::State;
+use icp_observability::{Metrics, RejectReason};
+
+/// How many requests may wait for their clients, as a multiple of those in flight. Their bodies are kept in memory.
+const WAITING_FACTOR: usize = 4;
+
+/// The memory for parts of long lists that are being sent, in bytes. A client that reads slowly keeps a part for as long as it
+/// likes.
+const LONG_LIST_BYTES: usize = 48 * 1024 * 1024;
+
+/// A limit on the requests in flight. The service rejects more at once: if they waited, they would be served too late and
+/// keep others waiting.
+///
+/// Routes without authentication are not counted, so that operators always get an answer.
+#[derive(Clone)]
+pub(crate) struct Concurrency {
+    in_flight: Counter,
+    waiting: Counter,
+    long_lists: Counter,
+    metrics: Metrics,
+}
+
+#[derive(Clone)]
+struct Counter {
+    value: Arc<AtomicUsize>,
+    max: usize,
+}
+
+impl Counter {
+    fn new(max: usize) -> Self {
+        Self { value: Arc::default(), max }
+    }
+
+    /// Adds one. Returns true if the value is still within the limit.
+    fn add(&self) -> bool {
+        self.value.fetch_add(1, Ordering::Relaxed) < self.max
+    }
+
+    fn subtract(&self) {
+        self.value.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Concurrency {
+    /// `response_buffer` is the length of the parts in which long lists are sent, in bytes.
+    pub(crate) fn new(max_in_flight: usize, response_buffer: NonZeroUsize, metrics: &Metrics) -> Self {
+        Self {
+            in_flight: Counter::new(max_in_flight),
+            waiting: Counter::new(max_in_flight.saturating_mul(WAITING_FACTOR)),
+            long_lists: Counter::new((LONG_LIST_BYTES / response_buffer).max(1)),
+            metrics: metrics.clone(),
+        }
+    }
+
+    fn admit(&self) -> Result<Permit, ApiError> {
+        self.metrics.in_flight().inc();
+        let permit = Permit { concurrency: self.clone() };
+        if self.in_flight.add() { Ok(permit) } else { Err(self.reject()) }
+    }
+
+    /// Admits a response that is sent in parts.
+    pub(in crate::http) fn admit_long_list(&self) -> Result<LongListPermit, ApiError> {
+        let permit = LongListPermit(self.long_lists.clone());
+        if self.long_lists.add() { Ok(permit) } else { Err(self.reject()) }
+    }
+
+    /// Waits for the client of a request, which gives its permit to others meanwhile. The request is rejected if there is no
+    /// permit when it continues, or if too many are waiting.
+    pub(in crate::http) async fn wait_for_client<T>(
+        request: &HttpRequest,
+        waiting: impl Future<Output = T>,
+    ) -> Result<T, ApiError> {
+        let mut waiting = pin!(waiting);
+        // Most bodies have arrived with the head.
+        if let Some(result) = poll_immediate(waiting.as_mut()).await {
+            return Ok(result);
+        }
+        let permit = request.extensions().get::<Arc<Permit>>().cloned();
+        let Some(Permit { concurrency }) = permit.as_deref() else { return Ok(waiting.await) };
+        concurrency.in_flight.subtract();
+        let pause = Pause(concurrency);
+        if !concurrency.waiting.add() {
+            return Err(concurrency.reject());
+        }
+        let result = waiting.await;
+        if concurrency.in_flight.value.load(Ordering::Relaxed) >= concurrency.in_flight.max {
+            return Err(concurrency.reject());
+        }
+        drop(pause);
+        Ok(result)
+    }
+
+    fn reject(&self) -> ApiError {
+        self.metrics.rejected(RejectReason::Overload);
+        ApiError::Overloaded
+    }
+}
+
+/// A request in flight, until this is dropped.
+pub(in crate::http) struct Permit {
+    concurrency: Concurrency,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.concurrency.metrics.in_flight().dec();
+        self.concurrency.in_flight.subtract();
+    }
+}
+
+/// A long list that is being sent, until this is dropped.
+pub(in crate::http) struct LongListPermit(Counter);
+
+impl Drop for LongListPermit {
+    fn drop(&mut self) {
+        self.0.subtract();
+    }
+}
+
+/// A request that waits for its client, until this is dropped.
+struct Pause<'a>(&'a Concurrency);
+
+impl Drop for Pause<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.subtract();
+        self.0.in_flight.add();
+    }
+}
+
+/// Middleware: rejects requests beyond the limit. A request counts until its response has been sent.
+pub(in crate::http) async fn admit<B: MessageBody + 'static>(
+    state: web::Data<State>,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let permit = match state.concurrency.admit() {
+        Ok(permit) => Arc::new(permit),
+        Err(error) => return Ok(request.error_response(error)),
+    };
+    request.extensions_mut().insert(Arc::clone(&permit));
+    let response = next.call(request).await?;
+    Ok(response.map_body(|_, body| BoxBody::new(Guarded::new(body, permit))))
+}

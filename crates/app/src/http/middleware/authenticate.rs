@@ -1,0 +1,101 @@
+use std::pin::pin;
+use std::sync::Arc;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage as _, HttpRequest, web};
+use icp_domain::Caller;
+use icp_ports::{AuthenticationError, Authenticator, Credentials};
+
+use crate::http::error::ApiError;
+use crate::http::limits::Concurrency;
+use crate::http::mcp::ProtectedResource;
+use crate::http::state::State;
+
+/// The authentication of an endpoint, as its application data, if it differs from that of the API.
+pub(in crate::http) struct SignIn {
+    pub(in crate::http) authenticator: Arc<dyn Authenticator>,
+    /// The endpoint as an OAuth resource, if it accepts access tokens.
+    pub(in crate::http) resource: Option<ProtectedResource>,
+}
+
+/// Middleware: authenticates the request. Its caller is then an extension of the request.
+pub(in crate::http) async fn authenticate<B: MessageBody + 'static>(
+    state: web::Data<State>,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let caller = match caller(&state, request.request()).await {
+        Ok(caller) => caller,
+        Err(error) => return Ok(request.error_response(error)),
+    };
+    request.extensions_mut().insert(caller);
+    next.call(request).await.map(ServiceResponse::map_into_boxed_body)
+}
+
+async fn caller(state: &State, request: &HttpRequest) -> Result<Caller, ApiError> {
+    let (authenticator, resource) = match request.app_data::<web::Data<SignIn>>() {
+        Some(sign_in) => (&sign_in.authenticator, sign_in.resource.as_ref()),
+        None => (&state.authenticator, None),
+    };
+    let headers = RequestHeaders {
+        headers: request.headers(),
+        changes_state: ![Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method()),
+    };
+    let authenticating = pin!(authenticator.authenticate(&headers));
+    // A request that waits for a key is not in flight: others get its permit.
+    let authenticated = Concurrency::wait_for_client(request, authenticating).await?;
+    authenticated.map_err(|error| {
+        if let AuthenticationError::Unauthenticated(reason) = &error {
+            tracing::debug!(reason, "not signed in");
+        }
+        rejection(error, headers.headers.contains_key(AUTHORIZATION), resource)
+    })
+}
+
+/// Converts a failed authentication. A key server that cannot be reached is an error of the service: a client that gets a
+/// 401 signs its user out. RFC 6750, section 3.1: the error code is only for requests with credentials.
+fn rejection(
+    error: AuthenticationError,
+    has_credentials: bool,
+    resource: Option<&ProtectedResource>,
+) -> ApiError {
+    let metadata = ("resource_metadata", resource.map(ProtectedResource::metadata_url));
+    match error {
+        AuthenticationError::Unauthenticated(_) => {
+            let error = ("error", has_credentials.then_some("invalid_token"));
+            ApiError::Unauthorized { challenge: challenge(&[metadata, error]) }
+        }
+        AuthenticationError::InsufficientScope => {
+            let scope = resource.map(ProtectedResource::scope);
+            let parameters = [("error", Some("insufficient_scope")), ("scope", scope.as_deref()), metadata];
+            ApiError::InsufficientScope { challenge: challenge(&parameters) }
+        }
+        AuthenticationError::Unavailable(_) => ApiError::Internal(error.into()),
+    }
+}
+
+/// Returns a challenge of the scheme `Bearer` (RFC 6750, section 3) with the parameters that have a value.
+fn challenge(parameters: &[(&str, Option<&str>)]) -> String {
+    let parameters = parameters.iter().filter_map(|(name, value)| Some(format!(r#"{name}="{}""#, (*value)?)));
+    let parameters: Vec<_> = parameters.collect();
+    format!("Bearer {}", parameters.join(", ")).trim_end().to_owned()
+}
+
+struct RequestHeaders<'a> {
+    headers: &'a HeaderMap,
+    changes_state: bool,
+}
+
+impl Credentials for RequestHeaders<'_> {
+    fn header(&self, name: &str) -> Vec<&[u8]> {
+        self.headers.get_all(name).map(HeaderValue::as_bytes).collect()
+    }
+
+    fn changes_state(&self) -> bool {
+        self.changes_state
+    }
+}

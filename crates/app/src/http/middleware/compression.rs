@@ -1,0 +1,72 @@
+//! The coding of responses. actix compresses; this adds what it leaves out.
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Version;
+use actix_web::http::header::{
+    ACCEPT_ENCODING, AcceptEncoding, CONTENT_ENCODING, ContentEncoding, Encoding, HeaderMap, HeaderValue,
+    VARY,
+};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage};
+
+use crate::http::etag;
+
+/// Middleware around actix's `Compress`: settles the request's `Accept-Encoding`, and marks the response's `ETag` and `Vary`.
+pub(in crate::http) async fn negotiate<B: MessageBody>(
+    mut request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    // HTTP/1.0 has no chunks, in which compressed bodies are sent.
+    if request.version() < Version::HTTP_11 || !is_possible(&request) {
+        request.headers_mut().remove(ACCEPT_ENCODING);
+    }
+    let mut response = next.call(request).await?;
+    let headers = response.headers_mut();
+    let coding = headers.get(CONTENT_ENCODING).and_then(|coding| coding.to_str().ok()).map(str::to_owned);
+    etag::mark_coding(headers, coding.as_deref());
+    merge_vary(headers);
+    Ok(response)
+}
+
+/// The codings that actix can make, by its own order of preference.
+const CODINGS: [Encoding; 5] =
+    [Encoding::identity(), Encoding::brotli(), Encoding::gzip(), Encoding::deflate(), Encoding::zstd()];
+
+/// Returns the coding that the response would have if it had a body. `None`: no coding.
+pub(in crate::http) fn of_response(request: &impl HttpMessage) -> Option<&'static str> {
+    match request.get_header::<AcceptEncoding>()?.negotiate(CODINGS.iter())? {
+        Encoding::Known(ContentEncoding::Identity) | Encoding::Unknown(_) => None,
+        Encoding::Known(coding) => Some(coding.as_str()),
+    }
+}
+
+/// Returns true if the client accepts gzip, for files that are stored in it.
+pub(in crate::http) fn accepts_gzip(request: &impl HttpMessage) -> bool {
+    let either = [Encoding::identity(), Encoding::gzip()];
+    request
+        .get_header::<AcceptEncoding>()
+        .is_some_and(|accepted| accepted.negotiate(either.iter()) == Some(Encoding::gzip()))
+}
+
+/// Returns true if the client accepts some coding of these, no coding included. A client that accepts none gets an uncompressed
+/// response (RFC 9110, section 12.5.3, leaves that to the server).
+fn is_possible(request: &impl HttpMessage) -> bool {
+    request.get_header::<AcceptEncoding>().is_none_or(|accepted| accepted.negotiate(CODINGS.iter()).is_some())
+}
+
+/// Joins the lines of `Vary`, and removes repeated names.
+fn merge_vary(headers: &mut HeaderMap) {
+    if headers.get_all(VARY).nth(1).is_none() {
+        return;
+    }
+    let mut names: Vec<String> = Vec::new();
+    for name in headers.get_all(VARY).filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(',')) {
+        if !names.iter().any(|known| known.eq_ignore_ascii_case(name.trim())) {
+            names.push(name.trim().to_owned());
+        }
+    }
+    if let Ok(line) = HeaderValue::from_str(&names.join(", ")) {
+        headers.insert(VARY, line);
+    }
+}

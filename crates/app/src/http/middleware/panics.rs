@@ -1,0 +1,24 @@
+use std::panic::AssertUnwindSafe;
+
+use actix_web::Error;
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::middleware::Next;
+use futures_util::FutureExt as _;
+
+use crate::http::error::ApiError;
+
+/// Middleware: answers a request whose handler panics. A bug in one request then costs that request alone.
+///
+/// It surrounds a resource, and not the whole application: a middleware that keeps the request while actix looks for its
+/// resource would make actix panic.
+pub(in crate::http) async fn catch_panic<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let kept = request.request().clone();
+    match AssertUnwindSafe(next.call(request)).catch_unwind().await {
+        Ok(response) => response.map(ServiceResponse::map_into_boxed_body),
+        Err(_) => Ok(ServiceResponse::from_err(ApiError::Internal("a handler panicked".into()), kept)),
+    }
+}

@@ -1,0 +1,88 @@
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use actix_web::middleware::Next;
+use actix_web::web::{Bytes, BytesMut};
+use actix_web::{Error, HttpMessage as _, HttpRequest};
+use futures_util::StreamExt as _;
+use tokio::time::timeout;
+
+use crate::http::body::Guarded;
+
+/// Time limit of a request body, from the authentication of its sender to its last byte.
+pub(in crate::http) const READ_LIMIT: Duration = Duration::from_secs(15);
+
+/// The body of a request, until it is read.
+#[derive(Clone)]
+pub(in crate::http) struct RequestBody(Rc<RefCell<Option<Payload>>>);
+
+/// The reason why a body could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::http) enum Unread {
+    TooLarge,
+    TooSlow,
+    Broken,
+}
+
+impl RequestBody {
+    /// Moves the body of a request, if it has one, to where [`RequestBody::read`] finds it.
+    fn take(request: &mut ServiceRequest) -> Option<Self> {
+        let headers = request.headers();
+        let announced = headers.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
+        if !announced && !headers.contains_key(TRANSFER_ENCODING) {
+            return None;
+        }
+        let body = Self(Rc::new(RefCell::new(Some(request.take_payload()))));
+        request.extensions_mut().insert(body.clone());
+        Some(body)
+    }
+
+    /// Reads the body of a request, of at most `max` bytes.
+    pub(in crate::http) async fn read(request: &HttpRequest, max: usize) -> Result<Bytes, Unread> {
+        let length =
+            request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        if length.is_some_and(|length: usize| length > max) {
+            return Err(Unread::TooLarge);
+        }
+        let body = request.extensions().get::<Self>().cloned();
+        let taken = body.and_then(|body| body.0.take().map(|payload| (body, payload)));
+        let Some((body, mut payload)) = taken else {
+            return Ok(Bytes::new());
+        };
+        let read = timeout(READ_LIMIT, collect(&mut payload, max)).await.unwrap_or(Err(Unread::TooSlow));
+        if read.is_err() {
+            body.0.replace(Some(payload));
+        }
+        read
+    }
+}
+
+async fn collect(payload: &mut Payload, max: usize) -> Result<Bytes, Unread> {
+    let mut bytes = BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| Unread::Broken)?;
+        if bytes.len() + chunk.len() > max {
+            return Err(Unread::TooLarge);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes.freeze())
+}
+
+/// Middleware: keeps the unread body of a request until its response has been sent.
+///
+/// actix reads a chunked body to its end when it has been dropped, and so for as long as its sender likes. If the body is
+/// still held when the response is complete, actix closes the connection after a moment instead.
+pub(in crate::http) async fn keep_unread_body<B: MessageBody>(
+    mut request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<Guarded<B, Option<Payload>>>, Error> {
+    let body = RequestBody::take(&mut request);
+    let response = next.call(request).await?;
+    let unread = body.and_then(|body| body.0.take());
+    Ok(response.map_body(|_, answer| Guarded::new(answer, unread)))
+}

@@ -1,0 +1,32 @@
+use std::fmt;
+use std::sync::Arc;
+
+use icp_application::IcpService;
+use icp_ports::Authenticator;
+
+use super::limits::{Concurrency, RateLimit};
+use crate::shutdown::Draining;
+use icp_observability::Metrics;
+
+/// What handlers and middleware work with, as their application data.
+#[derive(Clone)]
+pub(crate) struct State {
+    pub(crate) icps: IcpService,
+    /// Authenticates requests to the API.
+    pub(crate) authenticator: Arc<dyn Authenticator>,
+    pub(crate) draining: Draining,
+    pub(crate) concurrency: Concurrency,
+    /// The quota of each user, if there is one.
+    pub(crate) rate_limit: Option<RateLimit>,
+    pub(crate) metrics: Metrics,
+    /// Whether the session cookie is accepted, so that answers depend on it.
+    pub(crate) session_cookie: bool,
+    /// Whether the development sign-in is in use.
+    pub(crate) is_development: bool,
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("State").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,96 @@
+//! Health, metrics and the OpenAPI document. They need no authentication.
+
+use std::sync::LazyLock;
+
+use actix_web::http::header::{ACCEPT, CACHE_CONTROL, IF_NONE_MATCH};
+use actix_web::web::{self, Data};
+use actix_web::{HttpRequest, HttpResponse};
+use icp_ports::Health;
+use serde_json::json;
+
+use super::error::ApiError;
+use super::etag;
+use super::middleware::compression;
+use super::routing::{read, read_only};
+use super::state::State;
+use crate::http::docs::Digest;
+use crate::openapi;
+
+pub(super) fn health_routes(config: &mut web::ServiceConfig) {
+    config.service(read_only("/health/live", read().to(live)));
+    config.service(read_only("/health/ready", read().to(ready)));
+}
+
+pub(super) fn metrics_route(config: &mut web::ServiceConfig) {
+    config.service(read_only("/metrics", read().to(metrics)));
+}
+
+pub(super) fn openapi_route(config: &mut web::ServiceConfig) {
+    config.service(read_only("/api/v1/openapi.json", read().to(description)));
+}
+
+pub(super) async fn no_such_route() -> Result<HttpResponse, ApiError> {
+    Err(ApiError::NoSuchRoute)
+}
+
+/// 200 while the process works.
+async fn live() -> HttpResponse {
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(json!({"status": "live"}))
+}
+
+/// 200 if the database answers, there are keys to verify tokens with, and the service is not about to stop.
+async fn ready(state: Data<State>) -> HttpResponse {
+    let (database, keys) =
+        futures_util::future::join(state.icps.health(), state.authenticator.health()).await;
+    let is_draining = state.draining.has_begun();
+    let is_ready = !is_draining && [database, keys].into_iter().all(|health| health != Health::Unavailable);
+    let mut response = if is_ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
+    let status = if is_ready { "ready" } else { "not ready" };
+    let mut checks = json!({"database": name(database), "keys": name(keys)});
+    if is_draining && let Some(checks) = checks.as_object_mut() {
+        checks.insert("service".to_owned(), json!("stopping"));
+    }
+    response.insert_header((CACHE_CONTROL, "no-store")).json(json!({"status": status, "checks": checks}))
+}
+
+fn name(health: Health) -> &'static str {
+    match health {
+        Health::Ok => "ok",
+        Health::Stale => "stale",
+        Health::Unavailable => "unavailable",
+    }
+}
+
+/// The metrics, in the format that the client accepts: OpenMetrics, or Prometheus' older text format.
+async fn metrics(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, ApiError> {
+    let accept = request.headers().get_all(ACCEPT).filter_map(|line| line.to_str().ok());
+    let is_open_metrics = accept.flat_map(|line| line.split(',')).any(|range| {
+        range.split(';').next().is_some_and(|name| name.trim() == "application/openmetrics-text")
+    });
+    let text = state.metrics.text().map_err(|error| ApiError::Internal(error.into()))?;
+    let (content_type, text) = if is_open_metrics {
+        ("application/openmetrics-text; version=1.0.0; charset=utf-8", text)
+    } else {
+        ("text/plain; version=0.0.4; charset=utf-8", icp_observability::to_prometheus_text(&text))
+    };
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).content_type(content_type).body(text))
+}
+
+/// The OpenAPI document.
+async fn description(request: HttpRequest) -> HttpResponse {
+    static DOCUMENT: LazyLock<(Digest, String)> = LazyLock::new(|| {
+        let text = openapi::text();
+        (Digest::of(text.as_bytes()), text)
+    });
+    let (version, text) = &*DOCUMENT;
+    let is_known =
+        etag::weak_tags(request.headers(), &IF_NONE_MATCH).is_some_and(|versions| versions.contains(version));
+    let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    response.insert_header((CACHE_CONTROL, "no-cache")).insert_header(etag::header(version));
+    if is_known {
+        let mut response = response.finish();
+        etag::mark_coding(response.headers_mut(), compression::of_response(&request));
+        return response;
+    }
+    response.content_type("application/json").body(text.as_str())
+}

@@ -1,0 +1,123 @@
+//! A handler and a tool that panic: a bug costs its own request alone.
+
+use std::sync::Arc;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::ServiceResponse;
+use actix_web::http::header;
+use actix_web::middleware::from_fn;
+use actix_web::test::{TestRequest, call_service, init_service, read_body};
+use actix_web::web::Data;
+use actix_web::{App, rt};
+use async_trait::async_trait;
+use icp_application::{IcpService, random_id};
+use icp_domain::{AccessScope, IcpChange, IcpDocument, IcpId};
+use icp_observability::Metrics;
+use icp_ports::{
+    Creation, Health, HealthCheck, IcpList, IcpReader, IcpRepository, IdempotencyKey, ListQuery, Lookup,
+    RepositoryError, StoredIcp, SystemClock, Version,
+};
+use icp_testkit::fakes::FakeAuthenticator;
+use serde_json::Value;
+
+use super::mcp::Mcp;
+use super::middleware::{allowing, problem_responses};
+use super::{Concurrency, State, icps};
+use crate::shutdown::Draining;
+
+const ORIGIN: &str = "https://app.example.com";
+
+/// A repository with a bug.
+struct Panicking;
+
+#[async_trait]
+impl IcpReader for Panicking {
+    async fn list(&self, _: &ListQuery) -> Result<IcpList, RepositoryError> {
+        panic!("a bug in list")
+    }
+
+    async fn get(&self, _: IcpId, _: &AccessScope) -> Result<Lookup<StoredIcp>, RepositoryError> {
+        panic!("a bug in get")
+    }
+}
+
+#[async_trait]
+impl IcpRepository for Panicking {
+    async fn insert(&self, _: &IcpDocument, _: Option<&IdempotencyKey>) -> Result<Creation, RepositoryError> {
+        panic!("a bug in insert")
+    }
+
+    async fn replace(&self, _: &IcpChange, _: Version) -> Result<Option<Version>, RepositoryError> {
+        panic!("a bug in replace")
+    }
+
+    async fn delete(&self, _: IcpId, _: Version) -> Result<bool, RepositoryError> {
+        panic!("a bug in delete")
+    }
+}
+
+#[async_trait]
+impl HealthCheck for Panicking {
+    async fn health(&self) -> Health {
+        Health::Ok
+    }
+}
+
+fn state() -> State {
+    let metrics = Metrics::new(Vec::new());
+    let four = std::num::NonZeroUsize::new(4).expect("it is not 0");
+    State {
+        icps: IcpService::new(Arc::new(Panicking), Arc::new(SystemClock), random_id),
+        authenticator: Arc::new(FakeAuthenticator),
+        draining: Draining::default(),
+        concurrency: Concurrency::new(4, four, &metrics),
+        rate_limit: None,
+        metrics,
+        session_cookie: false,
+        is_development: false,
+    }
+}
+
+async fn send(request: TestRequest) -> ServiceResponse<impl MessageBody> {
+    let state = state();
+    let mcp = Mcp::new(Arc::new(FakeAuthenticator), &[], None);
+    let app = App::new()
+        .app_data(Data::new(state.clone()))
+        .wrap(allowing(&[ORIGIN.to_owned()], false))
+        .wrap(from_fn(problem_responses))
+        .wrap(from_fn(super::middleware::keep_unread_body))
+        .configure(icps::routes)
+        .configure(|config| mcp.routes(&state, config));
+    let app = init_service(app).await;
+    let request = request.insert_header((header::AUTHORIZATION, "Bearer user_ada"));
+    call_service(&app, request.insert_header((header::ORIGIN, ORIGIN)).to_request()).await
+}
+
+#[test]
+fn panic_of_handler_is_an_internal_error() {
+    rt::System::new().block_on(async {
+        for path in ["/api/v1/entities/icps", "/api/v1/entities/icps/550e8400-e29b-41d4-a716-446655440000"] {
+            let response = send(TestRequest::get().uri(path)).await;
+            assert_eq!(response.status(), 500);
+            assert_eq!(response.headers().get("access-control-allow-origin").expect("CORS"), ORIGIN);
+            let body = read_body(response).await;
+            let problem: Value = serde_json::from_slice(&body).expect("it is JSON");
+            assert_eq!(problem["code"], "INTERNAL_ERROR", "{problem}");
+            assert!(!problem.to_string().contains("bug"), "{problem}");
+        }
+    });
+}
+
+#[test]
+fn panic_of_tool_is_an_error_for_the_assistant() {
+    rt::System::new().block_on(async {
+        let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"list_icps"}}"#;
+        let request = TestRequest::post().uri("/mcp").insert_header(("content-type", "application/json"));
+        let request = request.insert_header((header::CONTENT_LENGTH, call.len())).set_payload(call);
+        let response = send(request).await;
+        assert_eq!(response.status(), 200);
+        let answer: Value = serde_json::from_slice(&read_body(response).await).expect("it is JSON");
+        assert_eq!(answer["result"]["isError"], true, "{answer}");
+        assert!(answer.to_string().contains("INTERNAL_ERROR"), "{answer}");
+    });
+}

@@ -1,0 +1,211 @@
+//! Checks of settings against each other, and values that follow from several settings.
+
+use std::net::IpAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use icp_observability::LogOptions;
+use secrecy::ExposeSecret as _;
+
+use super::{
+    AuthSettings, DatabaseSettings, LogFormat, McpSettings, MetricsSettings, ServerSettings, Settings,
+    SettingsError,
+};
+
+type Checked = Result<(), SettingsError>;
+
+fn fail<T>(key: &str, message: impl std::fmt::Display) -> Result<T, SettingsError> {
+    Err(SettingsError::of(key, message))
+}
+
+/// The files of a certificate and its key, in PEM.
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    /// The certificate and its chain.
+    pub certificate: PathBuf,
+    /// The key.
+    pub key: PathBuf,
+}
+
+impl ServerSettings {
+    /// Returns the number of workers: as many as there are cores, unless it is set.
+    pub fn workers(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        self.workers.unwrap_or_else(cores)
+    }
+
+    /// Returns the files of the certificate, if there is one.
+    pub fn tls(&self) -> Option<TlsFiles> {
+        let (certificate, key) = (self.tls_certificate.clone()?, self.tls_key.clone()?);
+        Some(TlsFiles { certificate, key })
+    }
+
+    fn is_loopback(&self) -> bool {
+        let address = self.host.trim_start_matches('[').trim_end_matches(']');
+        self.host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+
+    fn check(&self) -> Checked {
+        match (&self.tls_certificate, &self.tls_key) {
+            (None, Some(_)) => fail("server.tls_certificate", "is required with server.tls_key"),
+            (Some(_), None) => fail("server.tls_key", "is required with server.tls_certificate"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A database, by the scheme of its URL.
+#[derive(Debug, PartialEq, Eq)]
+pub enum DatabaseKind {
+    /// The embedded database, in this file.
+    Sqlite(PathBuf),
+    /// A server.
+    Postgres,
+}
+
+impl DatabaseKind {
+    fn of(key: &str, url: &str) -> Result<Self, SettingsError> {
+        // The message must not contain the URL, which may contain a password.
+        match url.split_once("://") {
+            Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres),
+            Some(("sqlite", "")) => fail(key, "must name a file, such as sqlite://data/icp.sqlite3"),
+            Some(("sqlite", path))
+                if path.starts_with(':') || path.starts_with("file:") || path.contains('?') =>
+            {
+                fail(key, "must be the path of a file; a database in memory would be empty at each start")
+            }
+            Some(("sqlite", path)) => Ok(Self::Sqlite(path.into())),
+            _ => fail(key, "must begin with postgres:// or sqlite://"),
+        }
+    }
+}
+
+impl DatabaseSettings {
+    /// Returns the kind of the database.
+    ///
+    /// # Errors
+    ///
+    /// If the URL names none.
+    pub fn kind(&self) -> Result<DatabaseKind, SettingsError> {
+        DatabaseKind::of("database.url", self.url.expose_secret())
+    }
+
+    fn check(&self) -> Checked {
+        let kind = self.kind()?;
+        for (key, is_set) in [
+            ("database.read_url", self.read_url.is_some()),
+            ("database.password_file", self.password_file.is_some()),
+        ] {
+            if is_set && kind != DatabaseKind::Postgres {
+                return fail(key, "needs a PostgreSQL database");
+            }
+        }
+        let Some(read_url) = &self.read_url else { return Ok(()) };
+        if DatabaseKind::of("database.read_url", read_url.expose_secret())? != DatabaseKind::Postgres {
+            return fail("database.read_url", "must begin with postgres://");
+        }
+        if self.read_own_writes < self.read_max_lag {
+            let message =
+                "must not be less than database.read_max_lag_seconds: writers would miss what they wrote";
+            return fail("database.read_own_writes_seconds", message);
+        }
+        Ok(())
+    }
+}
+
+impl AuthSettings {
+    /// Returns true if Clerk authenticates. Otherwise the development sign-in does.
+    pub fn is_clerk(&self) -> bool {
+        [&self.issuer, &self.jwks_url, &self.jwt_key, &self.publishable_key].iter().any(|key| key.is_some())
+    }
+
+    fn check(&self) -> Checked {
+        if self.jwks_cooldown > self.jwks_lifetime {
+            let message =
+                "must not be longer than auth.jwks_lifetime_seconds (ICP__AUTH__JWKS_LIFETIME_SECONDS)";
+            return fail("auth.jwks_cooldown_seconds", message);
+        }
+        if self.is_clerk() && self.issuer.is_none() && self.publishable_key.is_none() {
+            let message =
+                "must be set: only tokens of this issuer are accepted. CLERK_PUBLISHABLE_KEY implies it";
+            return fail("auth.issuer", message);
+        }
+        Ok(())
+    }
+}
+
+impl McpSettings {
+    fn check(&self, auth: &AuthSettings) -> Checked {
+        for (key, list) in
+            [("mcp.oauth_client_ids", &self.oauth_client_ids), ("mcp.required_scopes", &self.required_scopes)]
+        {
+            if self.resource.is_none() && !list.is_empty() {
+                return fail(key, "has no effect without mcp.resource (ICP__MCP__RESOURCE)");
+            }
+        }
+        if self.resource.is_some() && !self.enabled {
+            return fail("mcp.resource", "has no effect unless mcp.enabled (ICP__MCP__ENABLED) is true");
+        }
+        if self.resource.is_some() && !auth.is_clerk() {
+            let why = "needs Clerk (CLERK_PUBLISHABLE_KEY): the development sign-in issues no access tokens";
+            return fail("mcp.resource", why);
+        }
+        Ok(())
+    }
+}
+
+impl MetricsSettings {
+    /// Returns true if `/metrics` is served on the API's port.
+    pub fn is_on_api_port(&self) -> bool {
+        self.enabled == Some(true) && self.port.is_none()
+    }
+
+    fn check(&self) -> Checked {
+        if self.enabled == Some(false) && self.port.is_some() {
+            return fail("metrics.port", "has no effect while metrics.enabled is false");
+        }
+        if self.host.is_some() && self.port.is_none() {
+            return fail("metrics.host", "has no effect without metrics.port");
+        }
+        Ok(())
+    }
+}
+
+impl Settings {
+    /// Returns what is logged, and where traces are sent.
+    pub fn log_options(&self) -> LogOptions<'_> {
+        let format = match self.log.format {
+            LogFormat::Pretty => icp_observability::LogFormat::Pretty,
+            LogFormat::Json => icp_observability::LogFormat::Json,
+        };
+        let otlp_endpoint = self.telemetry.otlp_endpoint.as_deref();
+        LogOptions { level: &self.log.level, format, otlp_endpoint }
+    }
+
+    pub(super) fn check(&self) -> Checked {
+        self.server.check()?;
+        self.database.check()?;
+        self.auth.check()?;
+        self.mcp.check(&self.auth)?;
+        self.metrics.check()
+    }
+
+    /// Fails if the development sign-in would serve other machines: everyone who reaches it could become anyone.
+    ///
+    /// # Errors
+    ///
+    /// A message that says what to configure.
+    pub fn check_for_serving(&self) -> Checked {
+        if self.auth.is_clerk() || self.server.is_loopback() {
+            return Ok(());
+        }
+        fail(
+            "server.host",
+            format!(
+                "the development sign-in serves on loopback only, and not on {}; to serve others, configure Clerk \
+                 (CLERK_PUBLISHABLE_KEY, or ICP__AUTH__ISSUER with ICP__AUTH__JWT_KEY or ICP__AUTH__JWKS_URL)",
+                self.server.host
+            ),
+        )
+    }
+}

@@ -1,0 +1,212 @@
+//! Every setting, once: its key, its type, its valid values, its default, and the variable of the platform that sets it too.
+
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use icp_domain::UserId;
+use secrecy::SecretString;
+use serde::{Deserialize, Deserializer};
+
+use super::catalog::{Kind, Setting, from};
+use super::exact;
+
+/// Declares the sections: for each a struct, and for each field the setting that it comes from.
+macro_rules! settings {
+    ($(
+        $(#[$meta:meta])*
+        $section:literal => $type:ident {
+            $(
+                $(#[$field_meta:meta])*
+                $key:literal => $field:ident: $field_type:ty = $kind:expr
+                    $(, default $default:literal)? $(, platform $platform:literal)?;
+            )*
+        }
+    )*) => {
+        $(
+            $(#[$meta])*
+            #[derive(Clone, Debug, Deserialize)]
+            #[serde(deny_unknown_fields)]
+            pub struct $type {
+                $($(#[$field_meta])* #[serde(rename = $key)] pub $field: $field_type,)*
+            }
+        )*
+
+        /// All settings, in the order of the documentation.
+        pub(super) const SETTINGS: &[Setting] = &[
+            $($(Setting {
+                key: concat!($section, ".", $key),
+                kind: $kind,
+                default: settings!(@option $($default)?),
+                platform_variable: settings!(@option $($platform)?),
+            },)*)*
+        ];
+    };
+    (@option) => { None };
+    (@option $value:literal) => { Some($value) };
+}
+
+settings! {
+    /// The HTTP server.
+    "server" => ServerSettings {
+        /// The address to listen on, or a name for it.
+        "host" => host: String = Kind::Text, default "127.0.0.1";
+        /// The port. 0 takes a free one.
+        "port" => port: u16 = from(0, 65_535), default "8080", platform "PORT";
+        /// The number of threads that serve requests. `None`: one for each core.
+        "workers" => workers: Option<usize> = from(1, 1_024);
+        /// Time limit of requests in flight when the service stops.
+        #[serde(deserialize_with = "seconds")]
+        "shutdown_seconds" => shutdown_limit: Duration = from(0, 3_600), default "30";
+        /// The time between the end of readiness and the end of accepting.
+        #[serde(deserialize_with = "seconds")]
+        "drain_seconds" => drain: Duration = from(0, 3_600), default "5";
+        /// How long an idle connection is kept.
+        #[serde(deserialize_with = "seconds")]
+        "keep_alive_seconds" => keep_alive: Duration = from(1, 3_600), default "75";
+        /// The certificate and its chain, a file in PEM.
+        "tls_certificate" => tls_certificate: Option<PathBuf> = Kind::Text;
+        /// The key of the certificate, a file in PEM.
+        "tls_key" => tls_key: Option<PathBuf> = Kind::Text;
+        /// The origins whose pages may call the API from a browser.
+        #[serde(default)]
+        "cors_origins" => cors_origins: Vec<String> = Kind::ExactList(exact::ORIGIN);
+        /// The largest number of requests in flight.
+        "max_in_flight" => max_in_flight: usize = from(1, 100_000), default "256";
+        /// How much of a response is buffered, in bytes.
+        #[serde(deserialize_with = "kilobytes")]
+        "response_buffer_kilobytes" => response_buffer: NonZeroUsize = from(1, 1_000_000), default "4096";
+        /// The size of the list cache, in kilobytes. 0 turns it off.
+        "list_cache_kilobytes" => list_cache_kilobytes: usize = from(0, 100_000_000), default "8192";
+        /// The quota of each user. `None`: no limit.
+        "requests_per_minute" => requests_per_minute: Option<NonZeroU32> = from(1, 1_000_000);
+    }
+
+    /// The database.
+    "database" => DatabaseSettings {
+        /// The URL, which may contain a password.
+        "url" => url: SecretString =
+            Kind::SecretUrl, default "sqlite://data/icp.sqlite3", platform "DATABASE_URL";
+        /// A file with the password.
+        "password_file" => password_file: Option<PathBuf> = Kind::Text;
+        /// The number of connections, all workers together.
+        "max_connections" => max_connections: usize = from(1, 1_000), default "8";
+        /// Whether pending migrations are applied at the start.
+        "migrate" => migrate: bool = Kind::Flag, default "true";
+        /// Time limit of a connection to one host.
+        #[serde(deserialize_with = "seconds")]
+        "connect_timeout_seconds" => connect_timeout: Duration = from(1, 60), default "2";
+        /// Time limit of a read or a write.
+        #[serde(deserialize_with = "seconds")]
+        "statement_timeout_seconds" => statement_timeout: Duration = from(1, 300), default "4";
+        /// Time limit of the wait for a connection.
+        #[serde(deserialize_with = "milliseconds")]
+        "acquire_timeout_milliseconds" => acquire_timeout: Duration = from(1, 60_000), default "500";
+        /// The age at which a connection is replaced.
+        #[serde(deserialize_with = "seconds")]
+        "connection_lifetime_seconds" => connection_lifetime: Duration = from(1, 86_400), default "1800";
+        /// The URL of a replica, which may contain a password.
+        "read_url" => read_url: Option<SecretString> = Kind::SecretUrl;
+        /// The largest lag of a replica that is read from.
+        #[serde(deserialize_with = "seconds")]
+        "read_max_lag_seconds" => read_max_lag: Duration = from(1, 3_600), default "5";
+        /// How long a user who has written reads from the primary.
+        #[serde(deserialize_with = "seconds")]
+        "read_own_writes_seconds" => read_own_writes: Duration = from(0, 3_600), default "10";
+    }
+
+    /// Authentication.
+    "auth" => AuthSettings {
+        /// The issuer of tokens.
+        "issuer" => issuer: Option<String> = Kind::Exact(exact::ISSUER);
+        /// The URL of a key set.
+        "jwks_url" => jwks_url: Option<String> = Kind::Text;
+        /// A PEM public key, which takes precedence over a key set.
+        "jwt_key" => jwt_key: Option<String> = Kind::Text, platform "CLERK_JWT_KEY";
+        /// The publishable key of the Clerk instance.
+        "publishable_key" => publishable_key: Option<String> = Kind::Text, platform "CLERK_PUBLISHABLE_KEY";
+        /// The parties of which a token must name one in `azp`. Empty: any party.
+        #[serde(default)]
+        "authorized_parties" => authorized_parties: Vec<String> = Kind::ExactList(exact::PARTY);
+        /// The audiences of which a token must name one in `aud`. Empty: a token must not name any.
+        #[serde(default)]
+        "audience" => audience: Vec<String> = Kind::ExactList(exact::WORD);
+        /// Whether the `__session` cookie is accepted.
+        "session_cookie" => session_cookie: bool = Kind::Flag, default "false";
+        /// The age at which a key set is fetched again.
+        #[serde(deserialize_with = "seconds")]
+        "jwks_lifetime_seconds" => jwks_lifetime: Duration = from(1, 86_400), default "300";
+        /// The time after a fetch during which an unknown key causes no other fetch.
+        #[serde(deserialize_with = "seconds")]
+        "jwks_cooldown_seconds" => jwks_cooldown: Duration = from(1, 3_600), default "10";
+        /// Users who are admins.
+        #[serde(default)]
+        "admin_user_ids" => admin_user_ids: Vec<UserId> = Kind::ExactList(exact::WORD);
+        /// The claim in which `"admin"` makes an admin, as a JSON Pointer.
+        "admin_claim" => admin_claim: Option<String> = Kind::Text;
+        /// The number of verified tokens that are cached. 0 turns the cache off.
+        "token_cache_size" => token_cache_size: usize = from(0, 10_000_000), default "20000";
+    }
+
+    /// The endpoint for AI assistants.
+    "mcp" => McpSettings {
+        /// Whether it is served.
+        "enabled" => enabled: bool = Kind::Flag, default "false";
+        /// The public URL of the endpoint. If it is set, the endpoint accepts OAuth access tokens.
+        "resource" => resource: Option<String> = Kind::Exact(exact::RESOURCE);
+        /// OAuth clients whose access tokens are accepted although they do not name the resource.
+        #[serde(default)]
+        "oauth_client_ids" => oauth_client_ids: Vec<String> = Kind::ExactList(exact::WORD);
+        /// The scopes that an access token must have.
+        #[serde(default)]
+        "required_scopes" => required_scopes: Vec<String> = Kind::ExactList(exact::WORD);
+    }
+
+    /// Where `/metrics` is served. It needs no authentication, and so by default it is served nowhere.
+    "metrics" => MetricsSettings {
+        /// Whether it is served. Without a port of its own, it is served on the API's port.
+        "enabled" => enabled: Option<bool> = Kind::Flag;
+        /// The address to listen on for `port`. `None`: the server's.
+        "host" => host: Option<String> = Kind::Text;
+        /// A port of its own, which turns it on.
+        "port" => port: Option<u16> = from(0, 65_535);
+    }
+
+    /// Where traces are sent.
+    "telemetry" => TelemetrySettings {
+        /// A collector that accepts OTLP over HTTP.
+        "otlp_endpoint" => otlp_endpoint: Option<String> =
+            Kind::SecretUrl, platform "OTEL_EXPORTER_OTLP_ENDPOINT";
+    }
+
+    /// The log.
+    "log" => LogSettings {
+        /// A level, or a filter by target.
+        "level" => level: String = Kind::LogFilter, default "info", platform "RUST_LOG";
+        /// The form of a line.
+        "format" => format: LogFormat = Kind::OneOf(&["pretty", "json"]), default "pretty";
+    }
+}
+
+/// The form of a line of the log.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// For programs.
+    Json,
+}
+
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    u64::deserialize(deserializer).map(Duration::from_secs)
+}
+
+fn milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    u64::deserialize(deserializer).map(Duration::from_millis)
+}
+
+fn kilobytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NonZeroUsize, D::Error> {
+    const KILOBYTE: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
+    NonZeroUsize::deserialize(deserializer).map(|kilobytes| kilobytes.saturating_mul(KILOBYTE))
+}

@@ -1,0 +1,67 @@
+//! Thousands of bodies by a generator. `BODIES_SEED` makes others, and `BODIES_COUNT` more.
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::time::Instant;
+
+use futures_util::{FutureExt as _, StreamExt as _, stream};
+
+use crate::bodies::generator::{Action, Request, requests};
+use crate::bodies::judge::CODES;
+use crate::bodies::requests::{Outcome, Sender, TARGETS};
+use crate::bodies::stored;
+use crate::support::Service;
+use crate::support::services::on_both;
+
+const IN_FLIGHT: usize = 16;
+
+fn variable(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|number| number.parse().expect("it is a number"))
+}
+
+on_both!(generated_bodies_cause_no_5xx_or_partial_write);
+async fn generated_bodies_cause_no_5xx_or_partial_write(service: &Service) {
+    let _alone = super::ALONE.lock().await;
+    let seed = variable("BODIES_SEED").unwrap_or(1);
+    let count = variable("BODIES_COUNT").map_or(10_000, |count| count.try_into().expect("it fits"));
+    let sender = &Sender::new(service).await;
+    let before = stored::export(service);
+    let started = Instant::now();
+    let requests = stream::iter(requests(seed, count, TARGETS));
+    let outcomes = requests.map(async |request| send(sender, &request).await);
+    let outcomes: Vec<Outcome> = outcomes.buffer_unordered(IN_FLIGHT).collect().await;
+    eprintln!("sent in {:.1?}", started.elapsed());
+    check_shares(&outcomes);
+
+    let started = Instant::now();
+    let stored = stored::export(service);
+    stored::check_documents(&stored, &before, &outcomes);
+    stored::check_targets(service, &stored, sender).await;
+    let users = stored::check_lists(service, &stored, &outcomes).await;
+    eprintln!("{} ICPs and {users} lists checked in {:.1?}", stored.len(), started.elapsed());
+}
+
+/// Sends it, and prints it when a check fails.
+async fn send(sender: &Sender<'_>, request: &Request) -> Outcome {
+    let outcome = AssertUnwindSafe(sender.send(request)).catch_unwind().await;
+    outcome.unwrap_or_else(|panic| {
+        eprintln!("{request:?}");
+        resume_unwind(panic)
+    })
+}
+
+/// Checks that the generator makes some of everything, and so tests something.
+fn check_shares(outcomes: &[Outcome]) {
+    for is_post in [true, false] {
+        let of_action = outcomes.iter().filter(|outcome| (outcome.action == Action::Post) == is_post);
+        let accepted: Vec<bool> = of_action.map(|outcome| outcome.icp.is_some()).collect();
+        let share = accepted.iter().filter(|accepted| **accepted).count() * 100 / accepted.len();
+        eprintln!("{share} % of {} {} accepted", accepted.len(), if is_post { "POST" } else { "PATCH" });
+        assert!((3..=90).contains(&share), "{share} % accepted");
+    }
+    let codes: BTreeSet<&str> =
+        outcomes.iter().flat_map(|outcome| &outcome.codes).map(String::as_str).collect();
+    assert_eq!(codes, BTreeSet::from(CODES), "every code is told");
+    let statuses: BTreeSet<u16> = outcomes.iter().map(|outcome| outcome.status).collect();
+    assert_eq!(statuses, BTreeSet::from([200, 201, 400, 412, 413, 415, 422]), "every answer is given");
+}

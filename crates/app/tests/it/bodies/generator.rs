@@ -1,0 +1,196 @@
+//! Requests to create and to patch whose bodies are nearly right, from a seed.
+
+use std::fmt;
+
+use icp_domain::json::Json;
+use icp_domain::limits;
+use icp_testkit::generate::proptest::prelude::*;
+use icp_testkit::generate::proptest::sample::{select, subsequence};
+use icp_testkit::generate::proptest::strategy::ValueTree as _;
+use icp_testkit::generate::proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use icp_testkit::generate::{Tree, blanks, mutated, mutations};
+
+use crate::bodies::odd;
+use crate::bodies::spoilt::{damages, spoil};
+
+/// Everything that a body may hold.
+pub(crate) const FULL: &str = concat!(
+    r#"{"name":"Full","description":"All of it","#,
+    r#""leadProviderCriteria":[{"provider":"baseProvider","type":"company","#,
+    r#""filters":{"titles":["CTO"],"size":{"min":1.0}}},{"provider":"baseProvider","filters":{}}],"#,
+    r#""customFilterCriteria":["#,
+    r#"{"type":"website","provider":"browserUse","prompt":"Do they hire?"},"#,
+    r#"{"type":"webscraping","provider":"firecrawl","extractionPrompt":"Products","#,
+    r#""pageFindingPrompt":"Shop","includeSearchStrings":["shop","store"],"excludeSearchStrings":["jobs"]},"#,
+    r#"{"type":"ai","entityType":"person","prompt":"Is it a buyer?"},"#,
+    r#"{"type":"maxPeoplePerCompany","value":2},"#,
+    r#"{"type":"maxPercentFromCRM","value":50},"#,
+    r#"{"type":"minDaysUntilReuse","value":180},"#,
+    r#"{"type":"matchFieldWithRegex","field":"firstName","regex":"^(?!Test)(?<initial>[A-Z])"}],"#,
+    r#""crmFilters":{"provider":"bullhorn","textSearch":"Head OR Leit*","#,
+    r#""filters":[{"path":"status","mode":"equals","value":["Active",1e2],"exclude":false}],"query":"old"},"#,
+    r#""userIds":["user_abc123","user_xyz789"],"leadsPerList":25,"activeUntil":"2030-12-31T23:59:59.000Z"}"#,
+);
+
+/// Who comes and goes, as string tokens.
+const USERS: &[&str] = &[
+    r#""user_creator""#,
+    r#""user_a""#,
+    r#""user_b""#,
+    r#""user_c""#,
+    r#""user_d""#,
+    r#""USER_A""#,
+    r#""\u0075ser_e""#,
+    r#""ü""#,
+    "\"u\u{308}\"",
+    r#""😀""#,
+    r#""-x""#,
+    r#""'--""#,
+    r#""{a,b}""#,
+    r#""\"\\""#,
+    r#""\u0001""#,
+];
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    Post,
+    /// Of the ICP with this number.
+    Patch(usize),
+}
+
+/// A content type, and whether it says that the body is JSON in UTF-8.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ContentType {
+    pub(crate) text: Option<&'static str>,
+    pub(crate) is_right: bool,
+}
+
+/// An `Idempotency-Key`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Key {
+    None,
+    /// No other request has it.
+    Own,
+    /// Others come with it, too.
+    Shared(u8),
+    Wrong(&'static str),
+}
+
+#[derive(Clone)]
+pub(crate) struct Request {
+    pub(crate) number: usize,
+    pub(crate) action: Action,
+    pub(crate) content_type: ContentType,
+    pub(crate) key: Key,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Request {
+    /// The value of its `Idempotency-Key`.
+    pub(crate) fn key(&self) -> Option<String> {
+        match self.key {
+            Key::None => None,
+            Key::Own => Some(format!("\"own {}\"", self.number)),
+            Key::Shared(number) => Some(format!("shared-{number}")),
+            Key::Wrong(text) => Some(text.to_owned()),
+        }
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { number, action, content_type, key, body } = self;
+        writeln!(formatter, "request {number}: {action:?}, {:?}, {key:?}", content_type.text)?;
+        write!(formatter, "b\"{}\"", body.escape_ascii())
+    }
+}
+
+/// Requests to create and to patch in turn, the same ones for the same seed.
+pub(crate) fn requests(seed: u64, count: usize, targets: usize) -> impl Iterator<Item = Request> {
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[seed.to_le_bytes(); 4].concat());
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let (posted, patched, head) = (body(base(usize::MAX)), body(base(0)), (content_type(), key()));
+    (0..count).map(move |number| {
+        let (action, strategy) = match number % 2 {
+            0 => (Action::Post, &posted),
+            _ => (Action::Patch(number / 2 % targets), &patched),
+        };
+        let made = (strategy, &head).new_tree(&mut runner).expect("no strategy refuses");
+        let (body, (content_type, key)) = made.current();
+        Request { number, action, content_type, key, body }
+    })
+}
+
+/// Some of the members of a full body, at least so many of them, for some users.
+fn base(least: usize) -> impl Strategy<Value = Tree> {
+    let Tree::Object(members) = Tree::of(Json::parse(FULL).expect("it is JSON")) else {
+        unreachable!("it is an object")
+    };
+    let count = members.len();
+    let users = subsequence(USERS, 0..5).prop_shuffle();
+    (subsequence(members, least.min(count)..=count), users).prop_map(|(mut members, users)| {
+        let users = users.into_iter().map(|user| Tree::Scalar(user.to_owned())).collect();
+        if let Some((_, value)) = members.iter_mut().find(|(name, _)| name == r#""userIds""#) {
+            *value = Tree::Array(users);
+        }
+        Tree::Object(members)
+    })
+}
+
+fn body(base: impl Strategy<Value = Tree> + 'static) -> BoxedStrategy<Vec<u8>> {
+    let base = base.boxed();
+    let changed = |count| {
+        let changes = mutations(count, odd::value(), odd::name());
+        (base.clone(), changes).prop_map(|(tree, changes)| mutated(tree, changes))
+    };
+    let sizes = select(vec![limits::BODY_BYTES, limits::BODY_BYTES + 1]);
+    prop_oneof![
+        400 => changed(1..5).prop_map(|tree| tree.compact().into_bytes()),
+        100 => (changed(1..5), blanks())
+            .prop_map(|(tree, blanks)| tree.spaced(&mut blanks.into_iter().cycle()).into_bytes()),
+        200 => (base.clone(), odd::fitting())
+            .prop_map(|(tree, fittings)| odd::fitted(tree, fittings).compact().into_bytes()),
+        400 => (changed(0..2), damages()).prop_map(|(tree, damages)| spoil(tree.compact(), damages)),
+        1 => (changed(0..2), sizes).prop_map(|(tree, size)| padded(tree.compact().into_bytes(), size)),
+    ]
+    .boxed()
+}
+
+/// With blanks after it, so that it has so many bytes.
+fn padded(mut body: Vec<u8>, size: usize) -> Vec<u8> {
+    body.resize(size.max(body.len()), b' ');
+    body
+}
+
+fn content_type() -> impl Strategy<Value = ContentType> {
+    let right = ["application/json", "application/json; charset=utf-8", "Application/JSON;charset=\"UTF-8\""];
+    let wrong = [
+        "",
+        "*/*",
+        "text/plain",
+        "text/json",
+        "application/jsonx",
+        "application/json; charset=utf-16",
+        "application/json, text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+    ];
+    let right = right.map(|text| ContentType { text: Some(text), is_right: true });
+    let wrong = wrong.map(|text| ContentType { text: Some(text), is_right: false });
+    prop_oneof![
+        70 => Just(right[0]),
+        25 => select(right.to_vec()),
+        4 => select(wrong.to_vec()),
+        1 => Just(ContentType { text: None, is_right: false }),
+    ]
+}
+
+fn key() -> impl Strategy<Value = Key> {
+    prop_oneof![
+        80 => Just(Key::None),
+        12 => Just(Key::Own),
+        4 => (0..8_u8).prop_map(Key::Shared),
+        4 => select(vec!["", "\"\"", "two words", "\"open", "a\"b", "\u{e9}"]).prop_map(Key::Wrong),
+    ]
+}

@@ -1,0 +1,135 @@
+//! What the contract says of a request, by the domain's own readers, and whether the answer says the same.
+
+use std::collections::BTreeSet;
+
+use icp_domain::{Caller, Faults, Icp, IcpPatch, NewIcp, PatchError, Timestamp, UserId, limits};
+use icp_testkit::fixtures;
+use serde_json::{Value, json};
+
+use crate::bodies::generator::{Action, Key, Request};
+use crate::support::Answer;
+
+/// Every code that a fault may have.
+pub(crate) const CODES: [&str; 9] = [
+    "required",
+    "unknown_field",
+    "invalid_type",
+    "invalid_value",
+    "out_of_range",
+    "too_long",
+    "duplicate",
+    "read_only",
+    "malformed",
+];
+
+/// A reason to refuse a request. The contract leaves it open which of several is told.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Reason {
+    Key,
+    MediaType,
+    Size,
+    /// With the faults that are to be told.
+    Body(Value),
+    /// The `updatedAt` of another version.
+    Stale,
+}
+
+/// The ICP that a right request makes, but for its id and times; or why it is not right.
+pub(crate) fn of_post(request: &Request, creator: &UserId) -> Result<Icp, Vec<Reason>> {
+    judge(request, |text| {
+        Ok(NewIcp::from_json(text)?.create(fixtures::id(0), creator, Timestamp::UNIX_EPOCH)?)
+    })
+}
+
+/// The patch that a right request asks for; or why it is not right.
+pub(crate) fn of_patch(request: &Request, by: &Caller, target: &Icp) -> Result<IcpPatch, Vec<Reason>> {
+    judge(request, |text| {
+        let patch = IcpPatch::from_json(text, by)?;
+        patch.apply(target, by, Timestamp::UNIX_EPOCH)?;
+        Ok(patch)
+    })
+}
+
+fn judge<T>(request: &Request, read: impl FnOnce(&str) -> Result<T, PatchError>) -> Result<T, Vec<Reason>> {
+    let mut reasons = Vec::new();
+    if request.action == Action::Post && matches!(request.key, Key::Wrong(_)) {
+        reasons.push(Reason::Key);
+    }
+    if !request.content_type.is_right {
+        reasons.push(Reason::MediaType);
+    }
+    if request.body.len() > limits::BODY_BYTES {
+        reasons.push(Reason::Size);
+    }
+    let read = match std::str::from_utf8(&request.body) {
+        Ok(text) => read(text).map_err(|error| match error {
+            PatchError::Invalid(faults) => Reason::Body(faults_as_told(&faults)),
+            PatchError::Stale => Reason::Stale,
+            PatchError::Forbidden => panic!("the caller has access"),
+        }),
+        Err(_) => Err(Reason::Body(json!([{"pointer": "", "code": "malformed", "detail": "must be UTF-8"}]))),
+    };
+    match read {
+        Ok(right) if reasons.is_empty() => Ok(right),
+        Ok(_) => Err(reasons),
+        Err(reason) => {
+            reasons.push(reason);
+            Err(reasons)
+        }
+    }
+}
+
+fn faults_as_told(faults: &Faults) -> Value {
+    serde_json::to_value(faults.all()).expect("faults can be told")
+}
+
+/// Checks that a refusal is in the contract's shape and for one of these reasons. The codes of its faults.
+pub(crate) fn check_refusal(answer: &Answer, reasons: &[Reason]) -> BTreeSet<String> {
+    match answer.status.as_u16() {
+        412 => {
+            answer.assert_problem(412, "PRECONDITION_FAILED");
+            assert!(reasons.contains(&Reason::Stale), "{answer:?} for {reasons:?}");
+        }
+        413 => {
+            answer.assert_problem(413, "PAYLOAD_TOO_LARGE");
+            assert!(reasons.contains(&Reason::Size), "{answer:?} for {reasons:?}");
+        }
+        415 => {
+            answer.assert_problem(415, "UNSUPPORTED_MEDIA_TYPE");
+            assert!(reasons.contains(&Reason::MediaType), "{answer:?} for {reasons:?}");
+        }
+        _ => {
+            answer.assert_problem(400, "BAD_REQUEST");
+            let errors = answer.json()["errors"].take();
+            let told = if errors[0]["parameter"] == "Idempotency-Key" {
+                Reason::Key
+            } else {
+                Reason::Body(errors.clone())
+            };
+            assert!(reasons.contains(&told), "{answer:?} for {reasons:?}");
+            return codes(&errors);
+        }
+    }
+    BTreeSet::new()
+}
+
+/// The codes of the faults, each of which must be in the contract's shape.
+fn codes(errors: &Value) -> BTreeSet<String> {
+    let errors = errors.as_array().expect("faults are an array");
+    assert!(!errors.is_empty(), "there is a fault");
+    let code = |fault: &Value| {
+        let members = fault.as_object().expect("a fault is an object").keys().map(String::as_str);
+        let members: Vec<_> = members.collect();
+        assert!(
+            ["code,detail,pointer", "code,detail,parameter"].contains(&members.join(",").as_str()),
+            "{fault}"
+        );
+        let place = fault["pointer"].as_str().or(fault["parameter"].as_str()).expect("a place is a string");
+        assert!(place.is_empty() || place.starts_with('/') || fault["parameter"].is_string(), "{fault}");
+        assert!(fault["detail"].as_str().is_some_and(|detail| !detail.trim().is_empty()), "{fault}");
+        let code = fault["code"].as_str().expect("a code is a string");
+        assert!(CODES.contains(&code), "{fault}");
+        code.to_owned()
+    };
+    errors.iter().map(code).collect()
+}

@@ -1,0 +1,14 @@
+//! Bodies that nobody means well with: generated, and as large as may be. None gives a 5xx or half a write.
+
+mod generated;
+mod generator;
+mod judge;
+mod large;
+mod odd;
+mod requests;
+mod spoilt;
+mod stored;
+mod worst;
+
+/// Held by a test while it runs: it measures times, which another of these tests would change.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());

@@ -1,0 +1,140 @@
+//! Sends generated requests, and checks each answer.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use icp_domain::{Caller, Icp, Rules, Timestamp, UserId};
+use icp_testkit::fixtures::user;
+use reqwest::{Client, Method, RequestBuilder};
+use serde_json::Value;
+
+use crate::bodies::generator::{Action, FULL, Key, Request};
+use crate::bodies::judge::{check_refusal, of_patch, of_post};
+use crate::support::{Answer, LIST, Service};
+
+/// ICPs that are there to be patched.
+pub(crate) const TARGETS: usize = 8;
+
+/// What came of a request.
+pub(crate) struct Outcome {
+    pub(crate) action: Action,
+    pub(crate) status: u16,
+    /// Of the faults that were told.
+    pub(crate) codes: BTreeSet<String>,
+    /// The ICP that was answered, and its text.
+    pub(crate) icp: Option<(Icp, String)>,
+}
+
+/// Two who are signed in: one who creates, and an admin who patches.
+pub(crate) struct Sender<'a> {
+    service: &'a Service,
+    client: Client,
+    creator: (UserId, String),
+    admin: (Caller, String),
+    pub(crate) targets: Vec<Icp>,
+}
+
+impl<'a> Sender<'a> {
+    pub(crate) async fn new(service: &'a Service) -> Self {
+        let client = Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().expect("a client");
+        let (creator, admin) = (user("user_creator"), user("user_root"));
+        let tokens = (service.token(creator.as_str()), service.admin_token(admin.as_str()));
+        let mut targets = Vec::new();
+        let full: Value = serde_json::from_str(FULL).expect("it is JSON");
+        for _ in 0..TARGETS {
+            targets.push(strict(&service.create(&tokens.0, &full).await));
+        }
+        Self {
+            service,
+            client,
+            creator: (creator, tokens.0),
+            admin: (Caller::admin(admin), tokens.1),
+            targets,
+        }
+    }
+
+    /// Sends it, and checks the answer.
+    pub(crate) async fn send(&self, request: &Request) -> Outcome {
+        let answer = Answer::of(self.filled(request)).await;
+        let status = answer.status.as_u16();
+        let (codes, icp) = match request.action {
+            Action::Post => self.check_post(request, answer).await,
+            Action::Patch(target) => self.check_patch(request, &self.targets[target], answer),
+        };
+        Outcome { action: request.action, status, codes, icp }
+    }
+
+    fn filled(&self, request: &Request) -> RequestBuilder {
+        let filled = match request.action {
+            Action::Post => self.to(Method::POST, LIST).bearer_auth(&self.creator.1),
+            Action::Patch(target) => {
+                let path = format!("{LIST}/{}", self.targets[target].id);
+                self.to(Method::PATCH, &path).bearer_auth(&self.admin.1)
+            }
+        };
+        let filled = match request.content_type.text {
+            Some(text) => filled.header("content-type", text),
+            None => filled,
+        };
+        let filled = match request.key() {
+            Some(key) => filled.header("idempotency-key", key),
+            None => filled,
+        };
+        filled.body(request.body.clone())
+    }
+
+    fn to(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.service.address))
+    }
+
+    async fn check_post(&self, request: &Request, answer: Answer) -> Checked {
+        if matches!(request.key, Key::Shared(_)) && answer.status == 422 {
+            answer.assert_problem(422, "IDEMPOTENCY_KEY_REUSED");
+            of_post(request, &self.creator.0).expect("only a right body is told that its key was reused");
+            return (BTreeSet::new(), None);
+        }
+        let expected = match of_post(request, &self.creator.0) {
+            Ok(expected) => expected,
+            Err(reasons) => return (check_refusal(&answer, &reasons), None),
+        };
+        assert_eq!(answer.status, 201, "the domain takes it, and the service does not: {answer:?}");
+        let icp = strict(&answer);
+        let (id, created_at, updated_at) = (icp.id, icp.created_at, icp.updated_at);
+        assert_eq!(icp, Icp { id, created_at, updated_at, ..expected }, "it is what was sent");
+        assert_eq!(created_at, updated_at);
+
+        let path = format!("{LIST}/{id}");
+        assert_eq!(answer.header("location"), path);
+        let read = Answer::of(self.to(Method::GET, &path).bearer_auth(&self.creator.1)).await;
+        assert_eq!((read.status.as_u16(), &read.body), (200, &answer.body), "it is read as it was answered");
+        if request.key != Key::None {
+            let again = Answer::of(self.filled(request)).await;
+            assert_eq!((again.status.as_u16(), &again.body), (201, &answer.body), "a key counts once");
+        }
+        (BTreeSet::new(), Some((icp, answer.body)))
+    }
+
+    fn check_patch(&self, request: &Request, target: &Icp, answer: Answer) -> Checked {
+        let patch = match of_patch(request, &self.admin.0, target) {
+            Ok(patch) => patch,
+            Err(reasons) => return (check_refusal(&answer, &reasons), None),
+        };
+        assert_eq!(answer.status, 200, "the domain takes it, and the service does not: {answer:?}");
+        let icp = strict(&answer);
+        assert_eq!((icp.id, icp.created_at), (target.id, target.created_at));
+        let again = patch.apply(&icp, &self.admin.0, Timestamp::UNIX_EPOCH);
+        assert_eq!(again, Ok(None), "the answer has what the patch asks for");
+        (BTreeSet::new(), Some((icp, answer.body)))
+    }
+}
+
+/// The codes of the faults, or the ICP with its text.
+type Checked = (BTreeSet<String>, Option<(Icp, String)>);
+
+/// The ICP of an answer, which must live up to the rules of writing, and be as it is always written.
+fn strict(answer: &Answer) -> Icp {
+    let icp = Icp::from_json(&answer.body, Rules::Strict);
+    let icp = icp.unwrap_or_else(|faults| panic!("{faults} in {answer:?}"));
+    assert_eq!(icp.to_json(), answer.body);
+    icp
+}

@@ -1,0 +1,74 @@
+//! What is in the database at the end: whole documents, and lists that agree with them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use icp_domain::{Icp, IcpId, Rules, UserId};
+use reqwest::Client;
+
+use crate::bodies::generator::Action;
+use crate::bodies::requests::{Outcome, Sender};
+use crate::support::{Answer, LIST, Service, stderr, stdout};
+
+/// Every ICP with its text, as it is exported.
+type Export = BTreeMap<IcpId, (Icp, String)>;
+
+/// Exports everything, each line of which must be an ICP that lives up to the rules of writing.
+pub(crate) fn export(service: &Service) -> Export {
+    let output = service.setup.icp(&["export"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let record = |line: &str| {
+        let icp = Icp::from_json(line, Rules::Strict).unwrap_or_else(|faults| panic!("{faults} in {line}"));
+        (icp.id, (icp, line.to_owned()))
+    };
+    let (text, mut records) = (stdout(&output), Export::new());
+    for (id, record) in text.lines().map(record) {
+        assert!(records.insert(id, record).is_none(), "{id} is exported once");
+    }
+    records
+}
+
+/// Checks that there is what was there before and what was answered with a 201, and nothing else.
+pub(crate) fn check_documents(stored: &Export, before: &Export, outcomes: &[Outcome]) {
+    let created = outcomes.iter().filter(|outcome| outcome.action == Action::Post);
+    let created: BTreeMap<IcpId, &String> =
+        created.filter_map(|outcome| outcome.icp.as_ref()).map(|(icp, text)| (icp.id, text)).collect();
+    let expected: BTreeSet<IcpId> = before.keys().chain(created.keys()).copied().collect();
+    assert!(stored.keys().eq(&expected), "what was refused is stored, or what was created is not");
+    for (id, text) in created {
+        assert_eq!(stored[&id].1, *text, "nobody has patched it");
+    }
+}
+
+/// Checks that everybody who was ever named has the list of the documents that name them.
+pub(crate) async fn check_lists(service: &Service, stored: &Export, outcomes: &[Outcome]) -> usize {
+    let mut expected: BTreeMap<&UserId, BTreeSet<IcpId>> = BTreeMap::new();
+    for user in outcomes.iter().filter_map(|outcome| outcome.icp.as_ref()).flat_map(|(icp, _)| &icp.user_ids)
+    {
+        expected.entry(user).or_default();
+    }
+    for (icp, _) in stored.values() {
+        for user in &icp.user_ids {
+            expected.entry(user).or_default().insert(icp.id);
+        }
+    }
+    let client = Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().expect("a client");
+    for (user, ids) in &expected {
+        let token = service.setup.token(&[&format!("--user={user}"), "--ttl=1d"]);
+        let list = Answer::of(client.get(format!("{}{LIST}", service.address)).bearer_auth(token)).await;
+        assert_eq!(list.status, 200, "the list of {user:?}: {list:?}");
+        let icps: Vec<Icp> = serde_json::from_str(&list.body).expect("it is a list of ICPs");
+        assert_eq!(icps.len(), ids.len(), "the list of {user:?}");
+        assert_eq!(icps.iter().map(|icp| icp.id).collect::<BTreeSet<_>>(), *ids, "the list of {user:?}");
+    }
+    expected.len()
+}
+
+/// Checks that the ICPs that were patched are read as they are exported.
+pub(crate) async fn check_targets(service: &Service, stored: &Export, sender: &Sender<'_>) {
+    let token = service.admin_token("user_root");
+    for target in &sender.targets {
+        let read = service.get(&format!("{LIST}/{}", target.id), Some(&token)).await;
+        assert_eq!((read.status.as_u16(), &read.body), (200, &stored[&target.id].1));
+    }
+}

@@ -1,0 +1,125 @@
+use std::path::Path;
+
+use super::chromium::with_browser;
+use super::webdriver::{Browser, css, xpath};
+use crate::support::{Service, Setup};
+
+const SAMPLES: [&str; 2] = ["Enterprise Tech Buyers", "SMB Marketing Leaders"];
+/// The box of the operation that lists ICPs.
+const LIST: &str = ".opblock[id$='-listIcps']";
+const DELETE: &str = ".opblock[id$='-deleteIcp']";
+
+/// A service with a certificate of its own.
+fn encrypted(folder: &Path) -> Setup {
+    let identity = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
+    let files = [("CERTIFICATE", identity.cert.pem()), ("KEY", identity.signing_key.serialize_pem())];
+    files.iter().fold(Setup::new(), |setup, (name, text)| {
+        let file = folder.join(name);
+        std::fs::write(&file, text).expect("it is written");
+        setup.with(&format!("ICP__SERVER__TLS_{name}"), file.to_str().expect("text"))
+    })
+}
+
+/// The address of the signed-in page, as the service prints it.
+fn signed_in(service: &Service) -> String {
+    format!("{}/docs#token={}", service.address, service.token("user_abc123"))
+}
+
+/// Runs an operation from the page with what is filled in, and gives what the page then shows as the answer.
+async fn try_out(browser: &Browser, operation: &str) -> String {
+    browser.click(css(&format!("{operation} .opblock-summary-control"))).await;
+    browser.click(css(&format!("{operation} .try-out__btn"))).await;
+    browser.click(css(&format!("{operation} .execute"))).await;
+    browser.text(css(&format!("{operation} .live-responses-table .response"))).await
+}
+
+#[tokio::test]
+#[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
+async fn the_list_is_tried_out_with_the_token_that_is_filled_in() {
+    let service = Setup::new().start();
+    with_browser(async |browser| {
+        browser.open(&signed_in(&service)).await;
+        let answer = try_out(browser, LIST).await;
+        for name in SAMPLES {
+            assert!(answer.contains(name), "{name}: {answer}");
+        }
+        assert!(answer.starts_with("200"), "{answer}");
+        assert_eq!(browser.complaints().await, [""; 0]);
+
+        // Where the token might be found by others.
+        assert_eq!(browser.evaluate("localStorage.length + sessionStorage.length").await, 0);
+        assert_eq!(browser.evaluate("document.cookie").await, "");
+        assert!(!browser.address().await.contains("eyJ"));
+    })
+    .await;
+}
+
+/// Every example that is filled in has to be one that works.
+#[tokio::test]
+#[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
+async fn a_sample_is_deleted_with_what_is_filled_in() {
+    let service = Setup::new().start();
+    with_browser(async |browser| {
+        browser.open(&signed_in(&service)).await;
+        let answer = try_out(browser, DELETE).await;
+        assert!(answer.starts_with("204"), "{answer}");
+        assert_eq!(browser.complaints().await, [""; 0]);
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
+async fn the_same_holds_over_https() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let service = encrypted(folder.path()).start();
+    with_browser(async |browser| {
+        browser.open(&signed_in(&service)).await;
+        let answer = try_out(browser, LIST).await;
+        assert!(SAMPLES.iter().all(|name| answer.contains(name)), "{answer}");
+        assert_eq!(browser.complaints().await, [""; 0]);
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
+async fn a_token_is_pasted_where_none_is_filled_in() {
+    let service = Setup::new().start();
+    with_browser(async |browser| {
+        browser.open(&format!("{}/docs", service.address)).await;
+        let refused = try_out(browser, LIST).await;
+        assert!(refused.contains("UNAUTHORIZED"), "no token came with the page: {refused}");
+
+        browser.click(css(".auth-wrapper .authorize")).await;
+        browser.fill_in(css(".auth-container input"), &service.token("user_abc123")).await;
+        browser.click(css(".auth-container .authorize")).await;
+        browser.click(css(".auth-container .btn-done")).await;
+        browser.click(css(&format!("{LIST} .execute"))).await;
+        for name in SAMPLES {
+            let shown = format!("//*[contains(@class, 'live-responses-table')][contains(., '{name}')]");
+            browser.wait_for(xpath(&shown)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
+async fn the_browser_would_say_what_is_wrong() {
+    let service = Setup::new().start();
+    with_browser(async |browser| {
+        browser.open(&format!("{}/docs", service.address)).await;
+        browser.wait_for(css(LIST)).await;
+        assert_eq!(browser.complaints().await, [""; 0]);
+        for (wrong, complaint) in [
+            ("document.body.setAttribute('style', 'color: red')", "Content Security Policy"),
+            ("fetch('https://elsewhere.example/').catch(() => null)", "Content Security Policy"),
+            ("fetch('nothing')", "404"),
+        ] {
+            browser.evaluate(&format!("({wrong}, null)")).await;
+            browser.complains(complaint).await;
+        }
+    })
+    .await;
+}

@@ -1,0 +1,71 @@
+//! `docs/clients.md` shows code that is tested.
+
+use crate::clients::stage::Stage;
+use crate::clients::tools::{run, tool};
+
+const GUIDE: &str = include_str!("../../../../../docs/clients.md");
+const TYPESCRIPT: [&str; 2] =
+    [include_str!("typescript/session.ts"), include_str!("typescript/walkthrough.ts")];
+const PYTHON: [&str; 2] = [include_str!("python/session.py"), include_str!("python/walkthrough.py")];
+
+/// The code of the guide in one language.
+fn blocks(language: &str) -> Vec<&'static str> {
+    let fence = format!("```{language}\n");
+    let blocks: Vec<_> =
+        GUIDE.split(fence.as_str()).skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(blocks.len() > 5, "{language}: {blocks:?}");
+    blocks
+}
+
+/// Without the indentation of its surroundings.
+fn lines(code: &str) -> Vec<&str> {
+    code.lines().map(str::trim).filter(|line| !line.is_empty()).collect()
+}
+
+#[test]
+fn what_it_shows_is_what_is_tested() {
+    for (language, sources) in [("ts", TYPESCRIPT), ("python", PYTHON)] {
+        for block in blocks(language) {
+            let shown = lines(block);
+            let is_in = |source: &str| lines(source).windows(shown.len()).any(|window| window == shown);
+            assert!(sources.into_iter().any(is_in), "no test has:\n{block}");
+        }
+    }
+    for generate in [
+        "openapi-typescript openapi.json --default-non-nullable=false --output icp.ts",
+        "openapi-python-client generate --path openapi.json --config generator.yaml --meta none --output-path icp_client",
+    ] {
+        assert!(GUIDE.contains(generate), "{generate}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
+async fn its_curl_lines_work() {
+    let stage = Stage::new().await;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let script = format!(
+        "set -eu\ncurl() {{ {:?} \"$@\"; }}\nICP=$ICP_URL TOKEN=$ICP_TOKEN\n{}",
+        tool("ICP_TEST_CURL"),
+        blocks("sh").into_iter().filter(|block| block.contains("curl ")).collect::<String>()
+    );
+    let mut shell = tokio::process::Command::new("sh");
+    let printed = run(stage.tell(shell.arg("-c").arg(script).current_dir(folder.path()))).await;
+    let mut rest = printed.as_str();
+    // List, page, create, read again, change, err, delete.
+    for part in [
+        "From Tomorrow",
+        "From Tomorrow",
+        r#"{"id":"#,
+        "304\n",
+        r#""leadsPerList":15"#,
+        r#""pointer":"/name""#,
+        "\n400\n",
+        "204\n",
+    ] {
+        let at = rest.find(part).unwrap_or_else(|| panic!("{part} is not in {rest}, of {printed}"));
+        rest = &rest[at + part.len()..];
+    }
+    let left = stage.service.list("user_ada").await.json();
+    assert_eq!(left.as_array().map(Vec::len), Some(1), "what was created is deleted: {left}");
+}

@@ -1,0 +1,20 @@
+//! A client in Python: generated, type-checked, and run.
+
+use crate::clients::stage::Stage;
+use crate::clients::tools::{copy, description, python, run, source};
+
+#[tokio::test]
+#[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
+async fn a_generated_client_uses_everything() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for file in ["session.py", "walkthrough.py"] {
+        copy(source("python").join(file), folder.path());
+    }
+    let generate = &mut python();
+    let generate = generate.args(["-m", "openapi_python_client", "generate", "--meta", "none"]);
+    let generate = generate.arg("--fail-on-warning").arg("--path").arg(description());
+    let generate = generate.arg("--config").arg(source("python/generator.yaml"));
+    run(generate.arg("--output-path").arg(folder.path().join("icp_client"))).await;
+    run(python().args(["-m", "mypy", "--strict", "."]).current_dir(folder.path())).await;
+    Stage::new().await.walk(python().arg("walkthrough.py").current_dir(folder.path())).await;
+}

@@ -1,0 +1,54 @@
+//! A client in TypeScript: generated, compiled, and run.
+
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use crate::clients::stage::Stage;
+use crate::clients::tools::{copy, description, node, node_modules, run, source, tool};
+
+const OPENAPI_TYPESCRIPT: &str = "openapi-typescript/bin/cli.js";
+const TSC: &str = "typescript/bin/tsc";
+
+#[tokio::test]
+#[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
+async fn a_generated_client_uses_everything() {
+    let folder = project().await;
+    run(node(TSC).arg("--project").arg(folder.path())).await;
+    let mut program = tokio::process::Command::new(tool("ICP_TEST_NODE"));
+    Stage::new().await.walk(program.arg(folder.path().join("built/walkthrough.js"))).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
+async fn the_compiler_finds_what_the_api_would_refuse() {
+    let folder = project().await;
+    let wrong = r#"
+        import type { components } from "./icp.js";
+        type NewIcp = components["schemas"]["NewIcp"];
+        export const right: NewIcp = { name: "A", leadProviderCriteria: [] };
+        // @ts-expect-error: it is required
+        export const incomplete: NewIcp = { name: "A" };
+        // @ts-expect-error: there is no such member
+        export const unknown: NewIcp = { name: "A", leadProviderCriteria: [], colour: "red" };
+        // @ts-expect-error: there is no such filter
+        export const filter: NewIcp = { name: "A", leadProviderCriteria: [], customFilterCriteria: [{ type: "ofNextYear" }] };
+        // @ts-expect-error: it may not be null
+        export const cleared: components["schemas"]["IcpPatch"] = { leadsPerList: null };
+    "#;
+    std::fs::write(folder.path().join("wrong.ts"), wrong).expect("it is written");
+    run(node(TSC).arg("--project").arg(folder.path())).await;
+}
+
+/// The sources with the generated types, where Node finds the packages.
+async fn project() -> TempDir {
+    let packages = node_modules();
+    let folder = TempDir::new_in(packages.parent().unwrap_or(Path::new("."))).expect("a temporary folder");
+    for file in ["package.json", "tsconfig.json", "session.ts", "walkthrough.ts"] {
+        copy(source("typescript").join(file), folder.path());
+    }
+    let generate = &mut node(OPENAPI_TYPESCRIPT);
+    let generate = generate.arg(description()).arg("--default-non-nullable=false").arg("--output");
+    run(generate.arg(folder.path().join("icp.ts"))).await;
+    folder
+}

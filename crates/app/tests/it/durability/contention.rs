@@ -1,0 +1,120 @@
+//! Many clients on one database, and on one ICP.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
+use reqwest::{Client, Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::support::services::on_both;
+use crate::support::{Answer, LIST, Service, stderr};
+
+const CLIENTS: usize = 64;
+
+fn clients(service: &Service, count: usize) -> Vec<(String, String, Client)> {
+    let client = |number: usize| {
+        let user = format!("user_client{number}");
+        let client = Client::builder().no_proxy().build().expect("a client");
+        (service.token(&user), user, client)
+    };
+    (0..count).map(client).collect()
+}
+
+async fn send(client: &Client, method: Method, url: &str, token: &str, body: &Value) -> Answer {
+    let request = client.request(method, url).bearer_auth(token).header("content-type", "application/json");
+    Answer::of(request.body(body.to_string())).await
+}
+
+on_both!(concurrent_joins_of_64_users_lose_none);
+async fn concurrent_joins_of_64_users_lose_none(service: &Service) {
+    let admin = &service.admin_token("user_root");
+    let icp = service.create(admin, &json!({"name": "shared", "leadProviderCriteria": []})).await;
+    let url = &format!("{}{}", service.address, icp.icp_path());
+    let adding = clients(service, CLIENTS).into_iter().map(async |(_, user, client)| {
+        loop {
+            let read = Answer::of(client.get(url).bearer_auth(admin)).await;
+            let mut users = read.json()["userIds"].as_array().expect("users").clone();
+            users.push(user.clone().into());
+            let patch = client.patch(url).bearer_auth(admin).header("if-match", read.header("etag"));
+            let patch = patch.header("content-type", "application/merge-patch+json");
+            let answer = Answer::of(patch.body(json!({"userIds": users}).to_string())).await;
+            match answer.status {
+                StatusCode::OK => return,
+                StatusCode::PRECONDITION_FAILED => {}
+                _ => panic!("{answer:?}"),
+            }
+        }
+    });
+    join_all(adding).await;
+    let stored = service.get(&icp.icp_path(), Some(admin)).await.json();
+    let users = stored["userIds"].as_array().expect("users").iter();
+    let users: BTreeSet<_> = users.map(Value::to_string).collect();
+    assert_eq!(users.len(), CLIENTS + 1, "with their creator");
+}
+
+on_both!(concurrent_patches_of_different_fields_all_stay);
+async fn concurrent_patches_of_different_fields_all_stay(service: &Service) {
+    const ROUNDS: u32 = 12;
+    let token = &service.token("user_ada");
+    let icp = service.create(token, &json!({"name": "shared", "leadProviderCriteria": []})).await;
+    let url = &format!("{}{}", service.address, icp.icp_path());
+    let value = |member: &str, round: u32| match member {
+        "leadsPerList" => json!(round + 1),
+        "customFilterCriteria" => json!([{"type": "minDaysUntilReuse", "value": round}]),
+        "activeUntil" => json!(format!("2030-01-01T00:00:{round:02}.000Z")),
+        _ => json!(format!("{member} {round}")),
+    };
+    let members = ["name", "description", "leadsPerList", "customFilterCriteria", "activeUntil"];
+    let patching =
+        members.into_iter().zip(clients(service, members.len())).map(async |(member, (_, _, client))| {
+            for round in 0..ROUNDS {
+                let body = json!({member: value(member, round)});
+                let answer = send(&client, Method::PATCH, url, token, &body).await;
+                assert_eq!(answer.status, 200, "{answer:?}");
+                assert_eq!(answer.json()[member], body[member], "who is told so has their change");
+            }
+        });
+    join_all(patching).await;
+    let stored = service.get(&icp.icp_path(), Some(token)).await.json();
+    for member in members {
+        assert_eq!(stored[member], value(member, ROUNDS - 1), "{member}");
+    }
+}
+
+/// SQLite takes one writer at a time, and 16 clients, two readers and an import at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn concurrent_writers_never_find_sqlite_locked() {
+    const WRITES: usize = 30;
+    let service = crate::support::Setup::new().start();
+    let list = &format!("{}{LIST}", service.address);
+    let writing = clients(&service, 16).into_iter().map(async |(token, user, client)| {
+        for number in 0..WRITES {
+            let new = json!({"name": format!("{user} {number}"), "leadProviderCriteria": []});
+            let created = send(&client, Method::POST, list, &token, &new).await;
+            assert_eq!(created.status, 201, "{created:?}");
+            let url = &format!("{}{}", service.address, created.icp_path());
+            let patched = send(&client, Method::PATCH, url, &token, &json!({"description": user})).await;
+            assert_eq!(patched.status, 200, "{patched:?}");
+            if number % 3 == 0 {
+                let deleted = send(&client, Method::DELETE, url, &token, &Value::Null).await;
+                assert_eq!(deleted.status, 204, "{deleted:?}");
+            }
+            assert_eq!(Answer::of(client.get(list).bearer_auth(&token)).await.status, 200);
+        }
+    });
+    let importing = async {
+        for number in 1..=20 {
+            let icp = icp_testkit::fixtures::icp(number).json();
+            let importing = service.setup.clone();
+            let import = move || importing.icp_with_input(&["import"], icp.as_bytes());
+            let imported = tokio::task::spawn_blocking(import).await.expect("it ends");
+            assert!(imported.status.success(), "{}", stderr(&imported));
+        }
+    };
+    futures_util::future::join(join_all(writing), importing).await;
+    for (token, _, client) in clients(&service, 16) {
+        let icps = Answer::of(client.get(list).bearer_auth(&token)).await.json();
+        assert_eq!(icps.as_array().map(Vec::len), Some(WRITES - WRITES / 3));
+    }
+    assert!(!service.log().contains("another process"), "{}", service.log());
+}

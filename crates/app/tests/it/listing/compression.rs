@@ -1,0 +1,226 @@
+//! Answers in the codings that a client takes.
+
+use std::io::Read as _;
+
+use actix_web::dev::Decompress;
+use actix_web::error::PayloadError;
+use actix_web::http::header::ContentEncoding;
+use actix_web::web::Bytes;
+use flate2::read::{GzDecoder, ZlibDecoder};
+use futures_util::stream::{TryStreamExt as _, once};
+use icp_testkit::fixtures::icp;
+use reqwest::Method;
+use reqwest::header::HeaderMap;
+
+use crate::support::services::{on_both, with_shared_key};
+use crate::support::users::{SMB, User};
+use crate::support::{Answer, LIST, Service, Setup};
+
+const VARY: &str = "Authorization, Accept-Encoding";
+
+/// What clients send, and the coding that they get; several lines are several headers.
+const ACCEPTED: &[(&[&str], &str)] = &[
+    (&[], ""),
+    (&[""], ""),
+    (&["identity"], ""),
+    (&["gzip"], "gzip"),
+    (&["br"], "br"),
+    (&["zstd"], "zstd"),
+    (&["deflate"], "deflate"),
+    (&["gzip;q=0"], ""),
+    (&["gzip;q=0, br"], "br"),
+    (&["br;q=0, gzip;q=0, zstd;q=0.001"], "zstd"),
+    (&["gzip;q=0.5, br;q=0.4"], "gzip"),
+    (&["gzip;q=0.2,br;q=0.8"], "br"),
+    (&["br ; q=0.1 , gzip ; q=0.2"], "gzip"),
+    (&["gzip;q=1.0, identity;q=0.5"], "gzip"),
+    (&["gzip;q=0.5, identity"], ""),
+    (&["identity;q=0, gzip"], "gzip"),
+    (&["*;q=0, zstd"], "zstd"),
+    (&["x-own, gzip"], "gzip"),
+    (&["x-own"], ""),
+    // Nothing is allowed, and something must be sent.
+    (&["identity;q=0"], ""),
+    (&["*;q=0"], ""),
+    (&["gzip;q=0, identity;q=0"], ""),
+];
+
+/// What has no single right answer, or no meaning.
+const ODD: &[&[&str]] = &[
+    &["*"],
+    &["*;q=0.5"],
+    &["*, identity;q=0"],
+    &["gzip, br, zstd, deflate"],
+    &["gzip, deflate, br, zstd"],
+    &["gzip;q=0, *"],
+    &["GZIP"],
+    &["x-gzip"],
+    &["gzip", "br"],
+    &["br;q=0", "gzip"],
+    &["gzip;q=2"],
+    &["gzip;q=x"],
+    &["gzip;q="],
+    &["gzip;q=-1, br"],
+    &[";;;,,,"],
+    &[",gzip,"],
+    &["é"],
+    &["gzip;level=9"],
+    &["gzip,gzip;q=0"],
+];
+
+/// An answer as it came over the wire.
+#[derive(Debug)]
+struct Coded {
+    status: u16,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Coded {
+    async fn of(user: &User<'_>, method: Method, path: &str, accepted: &[&str], known: &str) -> Self {
+        let mut request = user.request(method, path);
+        for line in accepted {
+            request = request.header("accept-encoding", line.as_bytes());
+        }
+        if !known.is_empty() {
+            request = request.header("if-none-match", known);
+        }
+        let response = request.send().await.expect("it answers");
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Self { status, headers, body: response.bytes().await.expect("it answers in full").to_vec() }
+    }
+
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().expect("it is text"))
+    }
+
+    fn coding(&self) -> &str {
+        self.header("content-encoding")
+    }
+
+    async fn decoded(&self) -> String {
+        let mut decoded = Vec::new();
+        match self.coding() {
+            "" => decoded.clone_from(&self.body),
+            "gzip" => _ = GzDecoder::new(&*self.body).read_to_end(&mut decoded).expect("it is gzip"),
+            "deflate" => _ = ZlibDecoder::new(&*self.body).read_to_end(&mut decoded).expect("it is deflate"),
+            "br" => decoded = decompress(&self.body, ContentEncoding::Brotli).await,
+            "zstd" => decoded = decompress(&self.body, ContentEncoding::Zstd).await,
+            other => panic!("{other} was never asked for"),
+        }
+        String::from_utf8(decoded).expect("it is text")
+    }
+}
+
+async fn decompress(body: &[u8], coding: ContentEncoding) -> Vec<u8> {
+    let body = once(std::future::ready(Ok::<_, PayloadError>(Bytes::copy_from_slice(body))));
+    let chunks: Vec<Bytes> =
+        Decompress::new(Box::pin(body), coding).try_collect().await.expect("it is in its coding");
+    chunks.concat()
+}
+
+fn service() -> Service {
+    let service = with_shared_key(Setup::new()).start();
+    service
+        .hold((1..=300).map(|number| icp(number).with("description", "Ä 🦀 ".repeat(number as usize % 50))));
+    service
+}
+
+/// Checks that the answer is the plain one in some coding, and that everything about it fits together.
+async fn checked(user: &User<'_>, path: &str, accepted: &[&str], plain: &Answer) -> String {
+    let coded = Coded::of(user, Method::GET, path, accepted, "").await;
+    assert_eq!(coded.status, 200, "{accepted:?}");
+    let coding = coded.coding().to_owned();
+    assert_eq!(coded.decoded().await, plain.body, "{accepted:?}");
+    let bare = plain.etag().trim_matches('"');
+    let tag = if coding.is_empty() { format!("\"{bare}\"") } else { format!("\"{bare}-{coding}\"") };
+    assert_eq!(coded.header("etag"), tag, "{accepted:?}");
+    assert_eq!(coded.headers.get_all("vary").iter().collect::<Vec<_>>(), [VARY], "{accepted:?}");
+    assert_eq!(coded.header("link"), plain.header("link"), "{accepted:?}");
+    assert_eq!(coded.header("content-type"), "application/json", "{accepted:?}");
+    if coding.is_empty() {
+        assert_eq!(coded.header("content-length"), plain.body.len().to_string(), "{accepted:?}");
+    } else {
+        assert!(coded.body.len() < plain.body.len() / 4, "{accepted:?}: {} bytes", coded.body.len());
+    }
+    let head = Coded::of(user, Method::HEAD, path, accepted, "").await;
+    assert_eq!(
+        (head.header("etag"), head.header("vary"), head.coding()),
+        (&*tag, VARY, &*coding),
+        "{accepted:?}"
+    );
+    for known in [&tag, plain.etag(), "*", &format!("W/\"{bare}-br\"")] {
+        let unchanged = Coded::of(user, Method::GET, path, accepted, known).await;
+        assert_eq!((unchanged.status, unchanged.body.len()), (304, 0), "{accepted:?} {known}");
+        assert_eq!(unchanged.header("etag"), tag, "of the answer that this stands for: {accepted:?} {known}");
+        assert_eq!(unchanged.headers.get_all("vary").iter().collect::<Vec<_>>(), [VARY], "{accepted:?}");
+        assert_eq!(unchanged.coding(), "", "{accepted:?}");
+    }
+    coding
+}
+
+#[tokio::test]
+async fn response_uses_preferred_coding() {
+    let service = service();
+    let ada = service.user("user_ada");
+    for path in [LIST.to_owned(), format!("{LIST}?limit=100&sort=name&order=desc")] {
+        let plain = ada.get(&path).await.ok();
+        for (accepted, coding) in ACCEPTED {
+            assert_eq!(checked(&ada, &path, accepted, &plain).await, *coding, "{accepted:?}");
+        }
+        for accepted in ODD {
+            checked(&ada, &path, accepted, &plain).await;
+        }
+    }
+}
+
+on_both!(list_is_available_in_every_coding);
+async fn list_is_available_in_every_coding(service: &Service) {
+    service.hold((1..=300).map(icp));
+    let ada = service.user("user_ada");
+    let plain = ada.get(LIST).await.ok();
+    for coding in ["gzip", "br", "zstd"] {
+        assert_eq!(checked(&ada, LIST, &[coding], &plain).await, coding);
+    }
+}
+
+#[tokio::test]
+async fn small_response_has_its_stated_coding() {
+    let service = with_shared_key(Setup::new()).start();
+    let ada = service.user("user_ada");
+    let created = ada.create(SMB).await;
+    for path in [LIST.to_owned(), created.icp_path(), format!("{LIST}?name=nothing")] {
+        let plain = ada.get(&path).await.ok();
+        for coding in ["gzip", "br", "zstd"] {
+            let coded = Coded::of(&ada, Method::GET, &path, &[coding], "").await;
+            assert_eq!(coded.decoded().await, plain.body, "{coding} of {path}");
+            let unchanged = Coded::of(&ada, Method::GET, &path, &[coding], coded.header("etag")).await;
+            assert_eq!((unchanged.status, unchanged.header("etag")), (304, coded.header("etag")), "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn compressed_error_keeps_shape_and_status() {
+    let service = with_shared_key(Setup::new()).start();
+    let ada = service.user("user_ada");
+    let nobodys = format!("{LIST}/550e8400-e29b-41d4-a716-000000000000");
+    let bad = format!("{LIST}?limit=0");
+    let errors = [
+        (Method::GET, &*bad, 400),
+        (Method::GET, &nobodys, 404),
+        (Method::PUT, LIST, 405),
+        (Method::GET, "/x", 404),
+    ];
+    for (method, path, status) in errors {
+        for accepted in ["gzip", "br", "zstd", "identity;q=0", "*"] {
+            let coded = Coded::of(&ada, method.clone(), path, &[accepted], "").await;
+            let body = coded.decoded().await;
+            let answer =
+                Answer { status: coded.status.try_into().expect("a status"), headers: coded.headers, body };
+            let code = answer.json()["code"].as_str().expect("it has a code").to_owned();
+            answer.assert_problem(status, &code);
+            assert_eq!(answer.etag(), "", "{answer:?}");
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Entity tags of lists, and `If-None-Match`.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use icp_domain::Timestamp;
+use icp_testkit::fixtures::icp;
+use reqwest::Method;
+use serde_json::json;
+
+use crate::listing::unchanged::{assert_unchanged, get_unless};
+use crate::support::services::on_both;
+use crate::support::users::{SMB, User};
+use crate::support::{Answer, LIST, Service};
+
+/// A user's list over time: a tag must stand for one body, and another body must have another tag.
+struct Watch<'a> {
+    user: &'a User<'a>,
+    bodies: HashMap<String, String>,
+    tag: String,
+}
+
+impl<'a> Watch<'a> {
+    async fn of(user: &'a User<'a>) -> Self {
+        let list = user.get(LIST).await.ok();
+        let tag = list.etag().to_owned();
+        assert!(tag.len() > 2 && tag.starts_with('"') && tag.ends_with('"'), "it is strong: {tag}");
+        Self { user, bodies: HashMap::from([(tag.clone(), list.body)]), tag }
+    }
+
+    async fn assert_changed(&mut self, by: &str) {
+        let list = get_unless(self.user, LIST, &self.tag).await.ok();
+        assert_ne!(list.etag(), self.tag, "{by}");
+        self.tag = list.etag().to_owned();
+        let known = self.bodies.entry(self.tag.clone()).or_insert_with(|| list.body.clone());
+        assert_eq!(*known, list.body, "{by}");
+        self.assert_same(by).await;
+    }
+
+    async fn assert_same(&self, by: &str) {
+        assert_eq!(self.user.get(LIST).await.ok().etag(), self.tag, "{by}");
+        assert_unchanged(&get_unless(self.user, LIST, &self.tag).await, &self.tag);
+    }
+}
+
+on_both!(etag_changes_only_with_list);
+async fn etag_changes_only_with_list(service: &Service) {
+    let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
+    let mut watch = Watch::of(&ada).await;
+    watch.assert_same("nothing").await;
+    let mine = ada.create(SMB).await.icp_path();
+    watch.assert_changed("a create").await;
+    ada.patch(&mine, r#"{"name":"new"}"#).await.ok();
+    watch.assert_changed("a patch").await;
+    ada.patch(&mine, r#"{"name":"new"}"#).await.ok();
+    watch.assert_same("a patch that changes nothing").await;
+    let bobs = bob.create(SMB).await.icp_path();
+    watch.assert_same("another's create").await;
+    bob.patch(&bobs, r#"{"userIds":["user_bob","user_ada"]}"#).await.ok();
+    watch.assert_changed("a join").await;
+    bob.patch(&bobs, r#"{"description":"ours"}"#).await.ok();
+    watch.assert_changed("a patch by another").await;
+    bob.patch(&bobs, r#"{"userIds":["user_bob"]}"#).await.ok();
+    watch.assert_changed("a leave").await;
+    bob.create(json!({"name": "b", "leadProviderCriteria": [], "userIds": ["user_ada"]})).await;
+    watch.assert_changed("a create for both").await;
+    assert_eq!(ada.delete(&mine).await.status, 204);
+    watch.assert_changed("a delete").await;
+}
+
+on_both!(changes_to_other_icps_leave_etag);
+async fn changes_to_other_icps_leave_etag(service: &Service) {
+    let [ada, bob, root] = [service.user("user_ada"), service.user("user_bob"), service.admin("user_root")];
+    ada.create(SMB).await;
+    let watch = Watch::of(&ada).await;
+    let bobs = bob.create(SMB).await.icp_path();
+    watch.assert_same("a create").await;
+    for change in
+        [r#"{"name":"Bob's"}"#, r#"{"userIds":["user_bob","user_cy"]}"#, r#"{"userIds":["user_bob"]}"#]
+    {
+        bob.patch(&bobs, change).await.ok();
+        watch.assert_same(change).await;
+    }
+    root.patch(&bobs, r#"{"name":"an admin's"}"#).await.ok();
+    watch.assert_same("an admin's patch").await;
+    assert_eq!(bob.delete(&bobs).await.status, 204);
+    watch.assert_same("a delete").await;
+}
+
+on_both!(unchanged_list_is_not_sent_again);
+async fn unchanged_list_is_not_sent_again(service: &Service) {
+    let ada = service.user("user_ada");
+    let empty = ada.get(LIST).await.ok();
+    assert_eq!(empty.body, "[]");
+    assert_unchanged(&get_unless(&ada, LIST, empty.etag()).await, empty.etag());
+    ada.create(SMB).await;
+    let list = ada.get(LIST).await.ok();
+    let (tag, bare) = (list.etag(), list.etag().trim_matches('"'));
+    let forms = [
+        tag.to_owned(),
+        format!("W/{tag}"),
+        "*".to_owned(),
+        format!("\"x\", {tag}"),
+        format!("{tag} ,W/\"1\",\"y\""),
+        format!("{}, {tag}", empty.etag()),
+        format!("\"{bare}-gzip\""),
+        format!("\"{bare}-br\""),
+        format!("W/\"{bare}-zstd\""),
+    ];
+    for form in forms {
+        assert_unchanged(&get_unless(&ada, LIST, &form).await, tag);
+    }
+    let two_lines = ada.getting(LIST).header("if-none-match", "\"x\"").header("if-none-match", tag);
+    assert_unchanged(&Answer::of(two_lines).await, tag);
+    let others =
+        ["", "x", "\"\"", "\"*\"", "W/", "\"1\"", "\"x\", \"y\"", "**", "*, *", "\"0000000000000000\""];
+    let near = [bare.to_owned(), format!("\"{bare}"), format!("\"{bare}0\""), format!("\"{bare}-x\"")];
+    for form in others.map(str::to_owned).iter().chain(&near).chain([&empty.etag().to_owned()]) {
+        let sent = get_unless(&ada, LIST, form).await.ok();
+        assert_eq!((sent.body.as_str(), sent.etag()), (list.body.as_str(), tag), "{form:?}");
+    }
+}
+
+on_both!(etag_of_other_user_never_matches);
+async fn etag_of_other_user_never_matches(service: &Service) {
+    let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
+    for user in [&ada, &bob] {
+        user.create(SMB).await;
+    }
+    let [adas, bobs] = [ada.get(LIST).await.ok(), bob.get(LIST).await.ok()];
+    assert_eq!(get_unless(&ada, LIST, bobs.etag()).await.ok().body, adas.body);
+    assert_eq!(get_unless(&bob, LIST, adas.etag()).await.ok().body, bobs.body);
+    let path = format!("{LIST}?sort=name&name=smb");
+    assert_eq!(get_unless(&bob, &path, adas.etag()).await.ok().body, bobs.body);
+    let signed_out = crate::support::client().get(format!("{}{LIST}", service.address));
+    let signed_out = signed_out.header("if-none-match", adas.etag());
+    Answer::of(signed_out).await.assert_problem(401, "UNAUTHORIZED");
+}
+
+on_both!(revoked_access_changes_etag);
+async fn revoked_access_changes_etag(service: &Service) {
+    let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
+    let kept = bob.create(SMB).await;
+    let shared = json!({"name": "ours", "leadProviderCriteria": [], "userIds": ["user_bob"]});
+    let path = ada.create(shared).await.icp_path();
+    let before = bob.get(LIST).await.ok();
+    assert_unchanged(&get_unless(&bob, LIST, before.etag()).await, before.etag());
+    ada.patch(&path, r#"{"userIds":["user_ada"]}"#).await.ok();
+    assert_eq!(get_unless(&bob, LIST, before.etag()).await.ok().body, format!("[{}]", kept.body));
+}
+
+on_both!(each_page_has_its_own_etag);
+async fn each_page_has_its_own_etag(service: &Service) {
+    let ada = service.user("user_ada");
+    service.hold((1..=6).map(icp));
+    let pages = ada.pages("limit=2").await;
+    let [first, second, third] = pages.as_slice() else { panic!("three pages: {pages:?}") };
+    let whole = ada.get(LIST).await.ok();
+    let first_path = format!("{LIST}?limit=2");
+    let [second_path, third_path] = [first, second].map(|page| page.next_page().expect("there is more"));
+    let paths = [&first_path, &second_path, &third_path, &LIST.to_owned()];
+    let answers = [first, second, third, &whole];
+    for (number, path) in paths.iter().enumerate() {
+        for (other, answer) in answers.iter().enumerate() {
+            let again = get_unless(&ada, path, answer.etag()).await;
+            if number == other {
+                assert_unchanged(&again, answer.etag());
+            } else {
+                assert_eq!(again.ok().body, answers[number].body, "{path}");
+            }
+        }
+    }
+    let last = format!("{LIST}/{}", third.icps()[1]["id"].as_str().expect("an id"));
+    ada.patch(&last, r#"{"name":"new"}"#).await.ok();
+    for (path, page) in [(&first_path, first), (&second_path, second)] {
+        assert_unchanged(&get_unless(&ada, path, page.etag()).await, page.etag());
+    }
+    assert_ne!(get_unless(&ada, &third_path, third.etag()).await.ok().body, third.body);
+    for icp in third.icps() {
+        assert_eq!(ada.delete(&format!("{LIST}/{}", icp["id"].as_str().expect("an id"))).await.status, 204);
+    }
+    let now_last = get_unless(&ada, &second_path, second.etag()).await.ok();
+    assert_eq!((now_last.next_page(), now_last.body), (None, second.body.clone()), "it has no Link any more");
+}
+
+on_both!(head_has_headers_of_get);
+async fn head_has_headers_of_get(service: &Service) {
+    let ada = service.user("user_ada");
+    service.hold((1..=3).map(icp));
+    for query in ["", "?limit=2", "?name=nothing", "?sort=name&order=desc"] {
+        let path = format!("{LIST}{query}");
+        let get = ada.get(&path).await.ok();
+        let head = Answer::of(ada.request(Method::HEAD, &path)).await.ok();
+        assert_eq!(head.body, "");
+        for name in ["etag", "content-type", "content-length", "link", "vary", "cache-control"] {
+            assert_eq!(head.header(name), get.header(name), "{name} of {path}");
+        }
+        let head = ada.request(Method::HEAD, &path).header("if-none-match", get.etag());
+        assert_unchanged(&Answer::of(head).await, get.etag());
+    }
+}
+
+on_both!(active_list_changes_when_icp_expires);
+async fn active_list_changes_when_icp_expires(service: &Service) {
+    let ada = service.user("user_ada");
+    let other = service.user("user_bob").create(SMB).await.json();
+    let now: Timestamp = other["createdAt"].as_str().and_then(|time| time.parse().ok()).expect("a time");
+    let end = Timestamp::from_unix_millis(now.unix_millis() + 3_000).expect("a time");
+    service.hold([icp(1).with("activeUntil", end.to_string())]);
+    let path = format!("{LIST}?active=true");
+    let before = ada.get(&path).await.ok();
+    assert_eq!(before.numbers(), [1]);
+    assert_unchanged(&get_unless(&ada, &path, before.etag()).await, before.etag());
+    tokio::time::sleep(Duration::from_millis(3_100)).await;
+    assert_eq!(get_unless(&ada, &path, before.etag()).await.ok().body, "[]");
+    assert_eq!(ada.find("active=false").await, [1]);
+}

@@ -1,0 +1,36 @@
+//! Lists that the service keeps: whatever is changed, and by whom, is in the next answer.
+
+use serde_json::json;
+
+use crate::support::Service;
+use crate::support::services::on_both;
+
+fn shared() -> serde_json::Value {
+    json!({"name": "shared", "leadProviderCriteria": [], "userIds": ["user_bob"]})
+}
+
+on_both!(change_by_other_instance_is_listed);
+async fn change_by_other_instance_is_listed(service: &Service) {
+    let other = service.setup.clone().start();
+    let (ada, bob) = (other.user("user_ada"), service.user("user_bob"));
+    let path = ada.create(shared()).await.icp_path();
+    assert_eq!(bob.listed().await, ["shared"]);
+    for name in ["first", "second", "third"] {
+        ada.patch(&path, json!({"name": name})).await.ok();
+        assert_eq!(bob.listed().await, [name]);
+        assert_eq!(bob.listed().await, [name]);
+    }
+    ada.patch(&path, json!({"userIds": ["user_ada"]})).await.ok();
+    assert_eq!(bob.list().await, "[]", "his access was revoked");
+}
+
+on_both!(imported_icp_is_listed);
+async fn imported_icp_is_listed(service: &Service) {
+    let (ada, bob) = (service.user("user_ada"), service.user("user_bob"));
+    let created = ada.create(shared()).await;
+    assert_eq!(bob.listed().await, ["shared"]);
+    service.import(&created.body.replace("shared", "imported"), &["--on-conflict", "replace"]);
+    assert_eq!(bob.listed().await, ["imported"]);
+    ada.delete(&created.icp_path()).await;
+    assert_eq!(bob.list().await, "[]");
+}

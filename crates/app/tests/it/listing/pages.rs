@@ -1,0 +1,148 @@
+//! The list in pages.
+
+use icp_testkit::fixtures::{IcpBuilder, icp};
+
+use crate::listing::pagination::pairs;
+use crate::support::services::on_both;
+use crate::support::users::SMB;
+use crate::support::{LIST, Service};
+
+const ORDERS: [&str; 6] = [
+    "sort=createdAt&order=asc",
+    "sort=createdAt&order=desc",
+    "sort=updatedAt&order=asc",
+    "sort=updatedAt&order=desc",
+    "sort=name&order=asc",
+    "sort=name&order=desc",
+];
+
+/// ICPs of which several are alike in whatever they may be sorted by.
+fn alike(count: u128) -> impl Iterator<Item = IcpBuilder> {
+    const NAMES: [&str; 5] = ["SMB", "smb", "Ömega & <b>", "ömega & <B>", "🦀 100%"];
+    (1..=count).map(|number| {
+        let name = NAMES.into_iter().cycle().nth(number as usize).expect("they go round");
+        let icp =
+            icp(number).with("name", name).with("updatedAt", format!("2024-03-01T00:00:{:02}Z", number % 4));
+        icp.created_at(&format!("2024-02-01T00:00:{:02}Z", number % 3)).users(["user_ada", "user_eve"])
+    })
+}
+
+on_both!(pages_add_up_in_every_order);
+async fn pages_add_up_in_every_order(service: &Service) {
+    service.hold(alike(24));
+    let ada = service.user("user_ada");
+    for order in ORDERS {
+        let whole = ada.ask(order).await.ok();
+        assert_eq!(whole.next_page(), None);
+        let whole = whole.icps();
+        assert_eq!(whole.len(), 24);
+        for limit in [1, 5, 6, 12, 23, 24, 25, 1_000] {
+            let pages = ada.pages(&format!("{order}&limit={limit}")).await;
+            assert_eq!(pages.len(), 24_usize.div_ceil(limit), "{order} by {limit}");
+            let pages: Vec<_> = pages.iter().map(crate::support::Answer::icps).collect();
+            let (last, others) = pages.split_last().expect("there is one");
+            assert!(others.iter().all(|page| page.len() == limit), "{order} by {limit}");
+            assert!(!last.is_empty(), "{order} by {limit}");
+            assert_eq!(pages.concat(), whole, "{order} by {limit}");
+        }
+    }
+}
+
+on_both!(descending_order_reverses_ascending_order);
+async fn descending_order_reverses_ascending_order(service: &Service) {
+    service.hold(alike(24));
+    let ada = service.user("user_ada");
+    for sort in ["createdAt", "updatedAt", "name"] {
+        let mut numbers = ada.find(&format!("sort={sort}")).await;
+        numbers.reverse();
+        assert_eq!(ada.find(&format!("sort={sort}&order=desc")).await, numbers);
+    }
+}
+
+on_both!(link_repeats_query_with_cursor);
+async fn link_repeats_query_with_cursor(service: &Service) {
+    service.hold(alike(24));
+    let ada = service.user("user_ada");
+    let query = "name=%C3%96MEGA+%26+%3Cb%3E&limit=2&sort=name&order=desc&active=true&x=1\
+                 &updatedSince=2020-01-01T01:00:00%2B01:00&provider=baseProvider";
+    let mut page = ada.ask(query).await.ok();
+    let asked = pairs(&format!("{LIST}?{query}"));
+    let mut seen = page.numbers();
+    while let Some(next) = page.next_page() {
+        let pairs = pairs(&next);
+        let (cursors, others): (Vec<_>, Vec<_>) = pairs.into_iter().partition(|(name, _)| name == "cursor");
+        assert_eq!(cursors.len(), 1, "{next}");
+        assert!(asked.iter().filter(|(name, _)| name != "x").all(|pair| others.contains(pair)), "{next}");
+        assert!(others.iter().all(|pair| asked.contains(pair)), "{next}");
+        page = ada.get(&next).await.ok();
+        seen.extend(page.numbers());
+    }
+    assert_eq!(seen, ada.find(&query.replace("&limit=2", "")).await);
+    assert_eq!(seen.len(), 10);
+}
+
+on_both!(page_size_can_change_between_pages);
+async fn page_size_can_change_between_pages(service: &Service) {
+    service.hold(alike(24));
+    let ada = service.user("user_ada");
+    for order in ORDERS {
+        let whole = ada.find(order).await;
+        let first = ada.ask(&format!("{order}&limit=3")).await.ok();
+        let second = ada.ask(&format!("{order}&limit=7&cursor={}", first.cursor())).await.ok();
+        let third = ada.ask(&format!("{order}&limit=1&cursor={}", second.cursor())).await.ok();
+        let rest = ada.ask(&format!("{order}&cursor={}", third.cursor())).await.ok();
+        assert_eq!(rest.next_page(), None);
+        let pages = [first, second, third, rest].map(|page| page.numbers());
+        assert_eq!(pages.each_ref().map(Vec::len), [3, 7, 1, 13]);
+        assert_eq!(pages.concat(), whole, "{order}");
+    }
+}
+
+on_both!(cursor_survives_change_and_delete_of_icp);
+async fn cursor_survives_change_and_delete_of_icp(service: &Service) {
+    service.hold(alike(24));
+    let ada = service.user("user_ada");
+    for order in ORDERS {
+        let whole = ada.find(order).await;
+        let first = ada.ask(&format!("{order}&limit=2")).await.ok();
+        let rest = ada.ask(&format!("{order}&cursor={}", first.cursor())).await.ok();
+        let [one, two] =
+            [0, 1].map(|at| format!("{LIST}/{}", first.icps()[at]["id"].as_str().expect("an id")));
+        ada.patch(&one, r#"{"userIds":["user_eve"]}"#).await.ok();
+        assert_eq!(ada.delete(&two).await.status, 204);
+        let again = ada.ask(&format!("{order}&cursor={}", first.cursor())).await.ok();
+        assert_eq!((&again.body, again.etag()), (&rest.body, rest.etag()), "{order}");
+        assert_eq!(again.numbers(), whole[2..], "{order}");
+    }
+}
+
+on_both!(next_page_has_new_icps_after_cursor_only);
+async fn next_page_has_new_icps_after_cursor_only(service: &Service) {
+    service.hold(alike(6));
+    let ada = service.user("user_ada");
+    let [oldest, newest] = ["order=asc", "order=desc"];
+    let [first, backwards] = [oldest, newest].map(|order| format!("{order}&limit=3"));
+    let [first, backwards] = [ada.ask(&first).await.ok(), ada.ask(&backwards).await.ok()];
+    let created = ada.create(SMB).await;
+    let behind = ada.ask(&format!("{oldest}&cursor={}", first.cursor())).await.ok().icps();
+    assert_eq!((behind.len(), behind.last()), (4, Some(&created.json())));
+    let behind = ada.ask(&format!("{newest}&cursor={}", backwards.cursor())).await.ok();
+    assert_eq!(behind.icps().len(), 3);
+    assert!(!behind.icps().contains(&created.json()));
+    let gone = ada.find("limit=3").await;
+    for number in ada.ask(&format!("cursor={}", first.cursor())).await.ok().icps() {
+        ada.delete(&format!("{LIST}/{}", number["id"].as_str().expect("an id"))).await;
+    }
+    assert_eq!(ada.ask(&format!("cursor={}", first.cursor())).await.ok().body, "[]", "nothing is left there");
+    assert_eq!(ada.ask("limit=3").await.ok().next_page(), None);
+    assert_eq!(ada.find("").await, gone);
+}
+
+on_both!(empty_page_has_no_link);
+async fn empty_page_has_no_link(service: &Service) {
+    let ada = service.user("user_ada");
+    for query in ["limit=1", "limit=1000&sort=name", "limit=5&order=desc&name=x"] {
+        let page = ada.ask(query).await.ok();
+        assert_eq!((page.body.as_str(), page.next_page()), ("[]", None), "{query}");
+    }
+}

@@ -1,0 +1,50 @@
+//! The way from page to page.
+
+use crate::support::users::User;
+use crate::support::{Answer, LIST};
+
+impl Answer {
+    /// Where the next page is, which must be said as RFC 8288 wants it.
+    #[track_caller]
+    pub(crate) fn next_page(&self) -> Option<String> {
+        let links: Vec<_> = self.headers.get_all("link").iter().collect();
+        let [link] = links.as_slice() else {
+            assert!(links.is_empty(), "one link at most: {links:?}");
+            return None;
+        };
+        let link = link.to_str().expect("it is text");
+        let target = link.strip_prefix('<').and_then(|rest| rest.strip_suffix(">; rel=\"next\""));
+        let target = target.unwrap_or_else(|| panic!("a link to the next page: {link}"));
+        assert!(target.starts_with(&format!("{LIST}?")), "{target}");
+        assert!(
+            target.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>\"\\^`{|}".contains(&byte)),
+            "{target}"
+        );
+        Some(target.to_owned())
+    }
+
+    /// The cursor of the next page, which there must be.
+    #[track_caller]
+    pub(crate) fn cursor(&self) -> String {
+        let (_, cursor) = pairs(&self.next_page().expect("there is more")).pop().expect("it has a query");
+        cursor
+    }
+}
+
+/// The query of an address.
+pub(crate) fn pairs(address: &str) -> Vec<(String, String)> {
+    let (_, query) = address.split_once('?').expect("it has a query");
+    url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()
+}
+
+impl User<'_> {
+    /// All pages from the one that a query asks for.
+    pub(crate) async fn pages(&self, query: &str) -> Vec<Answer> {
+        let mut pages = vec![self.ask(query).await.ok()];
+        while let Some(next) = pages.last().and_then(Answer::next_page) {
+            pages.push(self.get(&next).await.ok());
+            assert!(pages.len() <= 1_000, "it ends");
+        }
+        pages
+    }
+}

@@ -1,0 +1,226 @@
+//! Parameters that make no sense. They are refused before the database is asked, so one database is enough.
+
+use icp_testkit::fixtures::icp;
+use reqwest::Method;
+
+use crate::support::services::on_sqlite;
+use crate::support::users::SMB;
+use crate::support::{Answer, LIST, Setup};
+
+/// Queries, and what of them is at fault.
+const FAULTS: &[(&str, &[&str])] = &[
+    ("limit=0", &["limit out_of_range"]),
+    ("limit=1001", &["limit out_of_range"]),
+    ("limit=-1", &["limit out_of_range"]),
+    ("limit=99999999999999999999999", &["limit out_of_range"]),
+    ("limit=1.5", &["limit invalid_type"]),
+    ("limit=ten", &["limit invalid_type"]),
+    ("limit=", &["limit invalid_type"]),
+    ("limit", &["limit invalid_type"]),
+    ("limit=%2B5", &["limit invalid_type"]),
+    ("limit=5%00", &["limit invalid_type"]),
+    ("limit=%D9%A3", &["limit invalid_type"]),
+    ("active=yes", &["active invalid_value"]),
+    ("active=TRUE", &["active invalid_value"]),
+    ("active=", &["active invalid_value"]),
+    ("active", &["active invalid_value"]),
+    ("sort=id", &["sort invalid_value"]),
+    ("sort=created_at", &["sort invalid_value"]),
+    ("sort=", &["sort invalid_value"]),
+    ("order=up", &["order invalid_value"]),
+    ("order=ASC", &["order invalid_value"]),
+    ("updatedSince=today", &["updatedSince invalid_value"]),
+    ("updatedSince=", &["updatedSince invalid_value"]),
+    ("updatedSince=2024-02-30T00:00:00Z", &["updatedSince invalid_value"]),
+    ("updatedSince=2024-01-01", &["updatedSince invalid_value"]),
+    ("updatedSince=10000-01-01T00:00:00Z", &["updatedSince invalid_value"]),
+    ("name=", &["name invalid_value"]),
+    ("name=%00", &["name invalid_value"]),
+    ("name=a%00b", &["name invalid_value"]),
+    ("provider=", &["provider invalid_value"]),
+    ("provider=%00", &["provider invalid_value"]),
+    ("cursor=", &["cursor invalid_value"]),
+    ("cursor=garbage", &["cursor invalid_value"]),
+    ("cursor=%00", &["cursor invalid_value"]),
+    ("cursor=AQ", &["cursor invalid_value"]),
+    ("cursor=%F0%9F%A6%80", &["cursor invalid_value"]),
+    ("limit=1&limit=1", &["limit duplicate"]),
+    ("active=true&active=true", &["active duplicate"]),
+    ("name=a&name=b&name=c", &["name duplicate", "name duplicate"]),
+    ("cursor=a&cursor=b", &["cursor duplicate"]),
+    ("limit=0&limit=1", &["limit duplicate", "limit out_of_range"]),
+    (
+        "limit=0&active=yes&sort=id&order=up&updatedSince=today&name=&provider=%00",
+        &[
+            "active invalid_value",
+            "limit out_of_range",
+            "name invalid_value",
+            "order invalid_value",
+            "provider invalid_value",
+            "sort invalid_value",
+            "updatedSince invalid_value",
+        ],
+    ),
+];
+
+impl Answer {
+    /// The faults of refused parameters as `parameter code`, sorted. Each must be in the contract's shape.
+    #[track_caller]
+    fn parameter_faults(&self) -> Vec<String> {
+        self.assert_problem(400, "BAD_REQUEST");
+        let errors = self.json()["errors"].clone();
+        let mut faults = Vec::new();
+        for fault in errors.as_array().unwrap_or_else(|| panic!("it has errors: {self:?}")) {
+            let members: Vec<&String> = fault.as_object().expect("a fault is an object").keys().collect();
+            assert_eq!(members.len(), 3, "{fault}");
+            let [parameter, code, detail] = ["parameter", "code", "detail"]
+                .map(|member| fault[member].as_str().unwrap_or_else(|| panic!("{member} in {fault}")));
+            assert!(detail.split(' ').count() > 1, "{fault}");
+            faults.push(format!("{parameter} {code}"));
+        }
+        faults.sort();
+        faults
+    }
+}
+
+#[tokio::test]
+async fn every_bad_parameter_is_reported() {
+    let service = on_sqlite(Setup::new());
+    let ada = service.user("user_ada");
+    for (query, faults) in FAULTS {
+        assert_eq!(ada.ask(query).await.parameter_faults(), *faults, "{query}");
+    }
+    for parameter in ["name", "provider"] {
+        for (character, written) in [('a', "a"), ('ö', "%C3%B6"), ('🦀', "%F0%9F%A6%80")] {
+            let most = ada.ask(&format!("{parameter}={}", written.repeat(255))).await;
+            assert_eq!(most.ok().body, "[]", "255 times {character}");
+            let too_long = ada.ask(&format!("{parameter}={}", written.repeat(256))).await;
+            assert_eq!(too_long.parameter_faults(), [format!("{parameter} too_long")]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn authentication_precedes_parameter_validation() {
+    let service = on_sqlite(Setup::new());
+    let path = format!("{LIST}?limit=0");
+    for token in [None, Some("no token")] {
+        service.get(&path, token).await.assert_problem(401, "UNAUTHORIZED");
+    }
+}
+
+#[tokio::test]
+async fn bad_parameter_precedes_conditions_and_fails_head() {
+    let service = on_sqlite(Setup::new());
+    let ada = service.user("user_ada");
+    let path = format!("{LIST}?limit=0");
+    let unless = ada.getting(&path).header("if-none-match", "*");
+    assert_eq!(Answer::of(unless).await.parameter_faults(), ["limit out_of_range"]);
+    let head = Answer::of(ada.request(Method::HEAD, &path)).await;
+    assert_eq!((head.status.as_u16(), head.body.as_str()), (400, ""));
+    assert_eq!(head.header("content-type"), "application/problem+json");
+}
+
+#[tokio::test]
+async fn other_operations_ignore_list_parameters() {
+    let service = on_sqlite(Setup::new());
+    let ada = service.user("user_ada");
+    let query = "limit=0&sort=id&cursor=x";
+    let posting = ada.request(Method::POST, &format!("{LIST}?{query}"));
+    let created = Answer::of(posting.header("content-type", "application/json").body(SMB)).await;
+    assert_eq!(created.status, 201, "{created:?}");
+    let path = format!("{}?{query}", created.icp_path());
+    assert_eq!(ada.get(&path).await.ok().body, created.body);
+    assert_eq!(ada.delete(&path).await.status, 204);
+}
+
+#[tokio::test]
+async fn cursor_is_valid_for_its_list_only() {
+    let service = on_sqlite(Setup::new());
+    let [ada, eve] = ["user_ada", "user_eve"].map(|id| service.user(id));
+    service.hold((1..=4).map(|number| icp(number).users(["user_ada", "user_eve"])));
+    let lists = [
+        "",
+        "&order=desc",
+        "&sort=updatedAt",
+        "&sort=updatedAt&order=desc",
+        "&sort=name",
+        "&sort=name&order=desc",
+        "&active=true",
+        "&name=icp",
+        "&name=ic",
+        "&provider=baseProvider",
+        "&updatedSince=2020-01-01T00:00:00Z",
+        "&updatedSince=2020-01-02T00:00:00Z",
+    ];
+    for given in lists {
+        let first = ada.ask(&format!("limit=2{given}")).await.ok();
+        let cursor = first.cursor();
+        for asked in lists {
+            let answer = ada.ask(&format!("cursor={cursor}{asked}")).await;
+            if given == asked {
+                assert_eq!([first.numbers(), answer.ok().numbers()].concat().len(), 4, "{given}");
+            } else {
+                assert_eq!(answer.parameter_faults(), ["cursor invalid_value"], "{given} {asked}");
+            }
+        }
+        let eves = eve.ask(&format!("cursor={cursor}{given}")).await;
+        assert_eq!(eves.parameter_faults(), ["cursor invalid_value"], "{given}");
+    }
+}
+
+#[tokio::test]
+async fn damaged_cursor_is_refused() {
+    let service = on_sqlite(Setup::new());
+    let ada = service.user("user_ada");
+    service.hold((1..=4).map(icp));
+    let cursor = ada.ask("limit=2").await.ok().cursor();
+    let shorter = (0..cursor.len()).map(|end| cursor[..end].to_owned());
+    let longer = ["A", "=", "%3D", "%00", "+"].map(|end| format!("{cursor}{end}"));
+    for damaged in shorter.chain(longer).chain([cursor.to_uppercase(), format!("B{}", &cursor[1..])]) {
+        let answer = ada.ask(&format!("limit=2&cursor={damaged}")).await;
+        assert_eq!(answer.parameter_faults(), ["cursor invalid_value"], "{damaged}");
+    }
+    assert_eq!(ada.find(&format!("cursor={cursor}")).await, [3, 4]);
+}
+
+// RFC 7240: a client that wants to know of misspelt parameters.
+#[tokio::test]
+async fn strict_handling_refuses_unknown_parameters() {
+    let service = on_sqlite(Setup::new());
+    let ada = service.user("user_ada");
+    let created = ada.create(SMB).await;
+    let applied = "handling=strict";
+    for path in [LIST.to_owned(), format!("{LIST}/"), created.icp_path()] {
+        let strict = |query: &str| ada.getting(&format!("{path}{query}")).header("prefer", applied);
+        let answer = Answer::of(strict("")).await.ok();
+        assert_eq!(answer.header("preference-applied"), applied, "{path}");
+        let refused = Answer::of(strict("?userId=user_eve&limits=3")).await;
+        refused.assert_problem(400, "BAD_REQUEST");
+        assert_eq!(refused.header("preference-applied"), applied, "{path}");
+        let errors = refused.json()["errors"].clone();
+        assert_eq!(errors[0]["parameter"], "userId", "{refused:?}");
+        assert_eq!(errors[1]["parameter"], "limits", "{refused:?}");
+        assert_eq!(errors[0]["code"], "unknown_field", "{refused:?}");
+    }
+    let path = format!("{LIST}?limits=3");
+    for (preference, status) in [
+        ("handling=lenient", 200),
+        ("respond-async", 200),
+        ("handling=lenient, handling=strict", 200),
+        ("respond-async, Handling=\"Strict\"; x=y", 400),
+    ] {
+        let answer = Answer::of(ada.getting(&path).header("prefer", preference)).await;
+        assert_eq!(answer.status, status, "{preference}: {answer:?}");
+    }
+    let plain = ada.get(&path).await.ok();
+    assert!(!plain.headers.contains_key("preference-applied"), "{plain:?}");
+}
+
+#[tokio::test]
+async fn text_that_is_not_utf8_is_malformed() {
+    let service = on_sqlite(Setup::new());
+    let refused = service.user("user_ada").get(&format!("{LIST}?name=%FF")).await;
+    refused.assert_problem(400, "BAD_REQUEST");
+    assert_eq!(refused.json()["errors"][0]["code"], "malformed", "{refused:?}");
+}

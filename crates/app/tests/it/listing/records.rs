@@ -1,0 +1,56 @@
+//! ICPs by their numbers: how they come into a service, and which of them an answer holds.
+
+use std::fmt::Write as _;
+
+use icp_testkit::fixtures::IcpBuilder;
+use serde_json::Value;
+
+use crate::support::users::User;
+use crate::support::{Answer, LIST, Service};
+
+/// ICPs as an import takes them, one on each line.
+pub(crate) fn lines(icps: impl IntoIterator<Item = IcpBuilder>) -> String {
+    icps.into_iter().fold(String::new(), |mut lines, icp| {
+        writeln!(lines, "{}", icp.json()).expect("a string takes it");
+        lines
+    })
+}
+
+impl Service {
+    /// Takes ICPs over as they are, times included.
+    #[track_caller]
+    pub(crate) fn hold(&self, icps: impl IntoIterator<Item = IcpBuilder>) {
+        self.import(&lines(icps), &[]);
+    }
+}
+
+impl User<'_> {
+    /// Asks for a list with a query.
+    pub(crate) async fn ask(&self, query: &str) -> Answer {
+        self.get(&format!("{LIST}?{query}")).await
+    }
+
+    /// The numbers of the ICPs that a query finds, in the order of the answer.
+    pub(crate) async fn find(&self, query: &str) -> Vec<u64> {
+        self.ask(query).await.ok().numbers()
+    }
+}
+
+impl Answer {
+    /// The ICPs of a list.
+    pub(crate) fn icps(&self) -> Vec<Value> {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("it is a list: {self:?}"))
+    }
+
+    /// Their numbers, as [`icp_testkit::fixtures::id`] writes them.
+    pub(crate) fn numbers(&self) -> Vec<u64> {
+        self.icps().iter().map(|icp| number_of(icp["id"].as_str().expect("it has an id"))).collect()
+    }
+}
+
+/// The number in an id; that of a generated id is some large one.
+pub(crate) fn number_of(id: &str) -> u64 {
+    let digits: String = id.chars().filter(|character| *character != '-').collect();
+    let number = u128::from_str_radix(&digits, 16).expect("an id is hexadecimal");
+    u64::try_from(number).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,23 @@
+//! Requests for what has changed, and the answer that nothing has.
+
+use crate::support::Answer;
+use crate::support::users::User;
+
+const VARY: &str = "Authorization, Accept-Encoding";
+
+/// Asks for what the client has not yet.
+pub(crate) async fn get_unless(user: &User<'_>, path: &str, tag: &str) -> Answer {
+    Answer::of(user.getting(path).header("if-none-match", tag)).await
+}
+
+/// Checks that the client is told to use what it has.
+#[track_caller]
+pub(crate) fn assert_unchanged(answer: &Answer, tag: &str) {
+    assert_eq!((answer.status.as_u16(), answer.body.as_str()), (304, ""), "{answer:?}");
+    assert_eq!(answer.etag(), tag);
+    assert_eq!(answer.header("cache-control"), "private, no-cache");
+    assert_eq!(answer.header("vary"), VARY);
+    assert_eq!(answer.headers.get_all("vary").iter().count(), 1);
+    assert!(!answer.header("x-request-id").is_empty());
+    assert!(!answer.headers.contains_key("content-encoding"), "{answer:?}");
+}

@@ -1,0 +1,13 @@
+//! The service from outside: the real binary, real databases, real sockets.
+
+#![cfg(test)]
+
+mod support;
+
+mod bodies;
+mod clients;
+mod durability;
+mod listing;
+mod production;
+mod service;
+mod writing;

@@ -1,0 +1,104 @@
+//! Very many clients, and ill-meaning ones, at once.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::support::{Answer, LIST, Service, Setup, client, eventually};
+
+const IDLE: usize = 10_000;
+
+async fn connect(service: &Service) -> TcpStream {
+    TcpStream::connect(service.socket()).await.expect("it connects")
+}
+
+/// What comes back until the service closes, or nothing more comes.
+async fn answer_to(service: &Service, request: &[u8]) -> String {
+    let mut socket = connect(service).await;
+    let _ = socket.write_all(request).await;
+    let mut answer = Vec::new();
+    let _ = timeout(Duration::from_secs(20), socket.read_to_end(&mut answer)).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes a minute: cargo xtask test --all"]
+async fn ten_thousand_idle_connections_block_no_request() {
+    let service = Setup::new().with("ICP__LOG__LEVEL", "warn").start();
+    let token = service.token("user_abc123");
+    let mut idle = Vec::with_capacity(IDLE);
+    for number in 0..IDLE {
+        let mut socket = connect(&service).await;
+        // Half of them have been served once, and are kept for more.
+        if number % 2 == 0 {
+            socket.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("it is taken");
+        }
+        idle.push(socket);
+        if number % 500 == 0 {
+            assert_eq!(service.get(LIST, Some(&token)).await.status, 200, "with {number} idle");
+        }
+    }
+    for _ in 0..20 {
+        assert_eq!(service.get(LIST, Some(&token)).await.status, 200);
+    }
+    // The service closes them; here they are still open.
+    let files = async || {
+        let metrics = service.get("/metrics", None).await.body;
+        let line =
+            metrics.lines().find_map(|line| line.strip_prefix("icp_process_open_fds ")).expect("it is there");
+        line.parse::<u32>().expect("a number")
+    };
+    assert!(
+        eventually(Duration::from_mins(1), async || files().await < 200).await,
+        "{} are open",
+        files().await
+    );
+    drop(idle);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes half a minute: cargo xtask test --all"]
+async fn malicious_requests_are_refused_while_others_are_served() {
+    let service = Setup::new().with("ICP__LOG__LEVEL", "warn").start();
+    let token = service.token("user_abc123");
+    let post = format!(
+        "POST {LIST} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n"
+    );
+    let smuggled = "GET /metrics HTTP/1.1\r\nhost: smuggled\r\n\r\n";
+    let body = r#"{"name":"A","leadProviderCriteria":[]}"#;
+    let attacks = [
+        // RFC 9112, section 6.3: lengths that contradict each other.
+        format!("{post}content-length: 4\r\ncontent-length: 40\r\n\r\n{body}{smuggled}"),
+        format!("{post}content-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n{smuggled}"),
+        format!("{post}transfer-encoding: chunked\r\ntransfer-encoding: identity\r\n\r\n0\r\n\r\n{smuggled}"),
+        format!("{post}transfer-encoding: xchunked\r\n\r\n0\r\n\r\n{smuggled}"),
+        format!("{post}content-length: +4\r\n\r\n{body}{smuggled}"),
+        format!("{post}content-length: 4, 4\r\n\r\n{body}{smuggled}"),
+        format!("{post}content-length : 4\r\n\r\n{body}{smuggled}"),
+        format!("{post}transfer-encoding: chunked\r\n\r\nffffffffffffffff1\r\n{body}\r\n{smuggled}"),
+        format!("{post}x: {}\r\n\r\n", "a".repeat(1_000_000)),
+        format!("{post}{}\r\n", "x: a\r\n".repeat(10_000)),
+        format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "a".repeat(200_000)),
+        format!("{post}content-length: 100000000\r\n\r\n{body}"),
+        format!("{post}content-length: 1000\r\n\r\n{body}"),
+    ];
+    let attacking =
+        futures_util::future::join_all(attacks.iter().map(|attack| answer_to(&service, attack.as_bytes())));
+    let serving = async {
+        for _ in 0..50 {
+            let request = client().get(format!("{}{LIST}", service.address)).bearer_auth(&token);
+            assert_eq!(Answer::of(request).await.status, 200);
+        }
+    };
+    let (answers, ()) = tokio::join!(attacking, serving);
+    for (attack, answer) in attacks.iter().zip(&answers) {
+        let start = attack.get(post.len()..).unwrap_or_default().get(..40).unwrap_or_default();
+        assert!(!answer.contains("openmetrics"), "the second request was taken for one: {start:?}: {answer}");
+        assert!(!answer.contains("HTTP/1.1 5"), "{start:?}: {answer}");
+        assert!(!answer.contains("HTTP/1.1 201"), "{start:?}: {answer}");
+    }
+    let list = service.get(LIST, Some(&token)).await.json();
+    assert_eq!(list.as_array().map(Vec::len), Some(2), "nothing was created");
+}

@@ -1,0 +1,275 @@
+//! Everything near the service fails, one after the other, under load.
+
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use icp_test_postgres::{PoolMode, Pooler, Server};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::sleep;
+
+use crate::production::balancer::Balancer;
+use crate::production::keys::KeyServer;
+use crate::production::readers::Reader;
+use crate::support::ledger::{Failure, Writer, settle};
+use crate::support::{LIST, Service, Setup};
+
+/// What "a little after" a fault means.
+const A_LITTLE: Duration = Duration::from_secs(8);
+const WRITERS: usize = 8;
+const READERS: usize = 6;
+/// Who has so many ICPs that an answer takes a while.
+const BIG: &str = "user_big";
+
+/// How long it takes: `ICP_TEST_FAULT_SECONDS`, or a minute.
+fn duration() -> Duration {
+    let seconds = std::env::var("ICP_TEST_FAULT_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(60))
+}
+
+/// A time in which errors may occur.
+struct Window {
+    what: &'static str,
+    from: Instant,
+    to: Instant,
+    /// Whether connections may break, and not only requests fail.
+    breaks: Option<String>,
+}
+
+impl Window {
+    fn of(what: &'static str, from: Instant) -> Self {
+        Self { what, from, to: Instant::now() + A_LITTLE, breaks: None }
+    }
+
+    fn excuses(&self, failure: &Failure) -> bool {
+        let is_within = (self.from..=self.to).contains(&failure.at);
+        let broke = self.breaks.as_ref().is_some_and(|address| failure.url.starts_with(address));
+        is_within && (broke || is_in_contracts_shape(&failure.error))
+    }
+}
+
+fn is_in_contracts_shape(error: &str) -> bool {
+    let Some((status, problem)) = error.split_once(" {").or_else(|| error.split_once('{')) else {
+        return false;
+    };
+    let problem: Value = serde_json::from_str(&format!("{{{problem}")).unwrap_or_default();
+    let code = match status.get(..3) {
+        Some("500") => "INTERNAL_ERROR",
+        Some("503") => "SERVICE_UNAVAILABLE",
+        _ => return false,
+    };
+    problem["code"] == code
+}
+
+/// Two instances: one behind the pooler, with the standby as its other host; one on the servers themselves, reading from the
+/// standby.
+struct Stage {
+    primary: Server,
+    standby: Server,
+    pooler: Pooler,
+    keys: KeyServer,
+    /// Makes tokens, and settles the accounts.
+    signer: Setup,
+    setups: [Setup; 2],
+}
+
+impl Stage {
+    fn build() -> Self {
+        let primary = Server::start().expect("it starts");
+        let signer = Setup::new().with("ICP__DATABASE__URL", &primary.url("postgres"));
+        assert!(signer.icp(&["migrate"]).status.success());
+        let import = (0..2_000).map(|number| {
+            let icp = icp_testkit::fixtures::icp(number)
+                .with("userIds", [BIG])
+                .with("description", "x".repeat(500));
+            icp.document().into_json() + "\n"
+        });
+        assert!(signer.icp_with_input(&["import"], import.collect::<String>().as_bytes()).status.success());
+        signer.token(&["--user", BIG]);
+        let standby = primary.standby().expect("it follows");
+        primary.set("synchronous_standby_names", "*").expect("it waits for the standby");
+        let pooler = Pooler::start_with(&super::pgbouncer(), primary.port(), 10, PoolMode::Transaction);
+        let pooler = pooler.expect("it starts");
+        let keys = KeyServer::start(signer.path());
+        let common = |first: u16| {
+            let url = format!("postgres://icp@127.0.0.1:{first},127.0.0.1:{}/postgres", standby.port());
+            let port =
+                TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
+            let setup =
+                Setup::new().with("ICP__DATABASE__URL", &url).with("ICP__SERVER__PORT", &port.to_string());
+            let setup = setup.with("ICP__DATABASE__MIGRATE", "false").with("ICP__LOG__LEVEL", "warn");
+            keys.trusted_by(setup.with("ICP__SERVER__DRAIN_SECONDS", "3"))
+        };
+        let behind = common(pooler.port());
+        let direct = common(primary.port()).with("ICP__DATABASE__READ_URL", &standby.url("postgres"));
+        Self { primary, standby, pooler, keys, signer, setups: [behind, direct] }
+    }
+}
+
+/// What an instance holds.
+#[derive(Clone, Copy, Debug)]
+struct Holdings {
+    memory: f64,
+    files: f64,
+}
+
+async fn holdings(service: &Service) -> Holdings {
+    let metrics = service.get("/metrics", None).await.body;
+    let number = |name: &str| {
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name)).expect("it is measured");
+        line.trim().parse::<f64>().expect("a number")
+    };
+    Holdings { memory: number("icp_process_resident_memory_bytes"), files: number("icp_process_open_fds") }
+}
+
+fn assert_no_more(what: &str, before: Holdings, after: Holdings) {
+    println!("{what}: {before:?} at the beginning, {after:?} at the end");
+    assert!(after.files <= before.files + 20.0, "{what} holds files: {before:?}, {after:?}");
+    assert!(after.memory <= before.memory * 1.5 + 30e6, "{what} holds memory: {before:?}, {after:?}");
+}
+
+fn connections(server: &Server) -> usize {
+    let file = server.folder().join("connections");
+    let _ = std::fs::remove_file(&file);
+    let question = format!(
+        "COPY (SELECT count(*) FROM pg_stat_activity WHERE application_name = 'icp') TO '{}'",
+        file.display()
+    );
+    server.execute(&question).expect("it answers");
+    std::fs::read_to_string(file).expect("a number").trim().parse().expect("a number")
+}
+
+/// Asks for a large list, and goes away in the middle of the answer.
+async fn hang_up_in_the_middle(service: &Service, token: &str) {
+    let mut socket = tokio::net::TcpStream::connect(service.socket()).await.expect("it connects");
+    let request = format!("GET {LIST} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
+    socket.write_all(request.as_bytes()).await.expect("it is sent");
+    let _ = socket.read(&mut [0; 4096]).await;
+}
+
+/// On a thread of its own, since clients go on meanwhile.
+fn meanwhile<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    tokio::task::block_in_place(work)
+}
+
+/// Every failure belongs to a fault, and none to the instance that was drained.
+fn judge(writers: &[Writer], readers: &[Reader], windows: &[Window], drained: &(String, Instant, Instant)) {
+    let written: usize = writers.iter().map(|writer| writer.acknowledged).sum();
+    let read: usize = readers.iter().map(|reader| reader.answered).sum();
+    let failures: Vec<_> = writers
+        .iter()
+        .flat_map(|writer| &writer.failures)
+        .chain(readers.iter().flat_map(|reader| &reader.failures))
+        .collect();
+    println!("{written} writes and {read} reads were answered, {} were not", failures.len());
+    for window in windows {
+        let count = failures.iter().filter(|failure| window.excuses(failure)).count();
+        println!(
+            "  {} for {:?}: {count}",
+            window.what,
+            window.to.duration_since(window.from).saturating_sub(A_LITTLE)
+        );
+    }
+    for failure in &failures {
+        assert!(windows.iter().any(|window| window.excuses(failure)), "outside of every fault: {failure:?}");
+    }
+    let (address, from, to) = drained;
+    let of_drained =
+        |failure: &&&Failure| failure.url.starts_with(address) && (*from..=*to).contains(&failure.at);
+    assert_eq!(failures.iter().filter(of_drained).count(), 0, "the drained instance failed a request");
+    assert!(written > 500 && read > 500, "there was a load");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "takes a minute and PgBouncer: cargo xtask test --all"]
+async fn faults_lose_no_write_and_leak_no_icp() {
+    let stage = Stage::build();
+    let [mut pooled, direct] = stage.setups.clone().map(Setup::start);
+    let balancer = Balancer::new(&[&pooled.address, &direct.address]);
+    let mut writers: Vec<_> = (0..WRITERS).map(|number| Writer::new(&stage.signer, number)).collect();
+    let users = (0..READERS).map(|number| format!("user_writer{number}"));
+    let mut readers: Vec<_> = users.map(|user| Reader::new(&stage.signer, &user)).collect();
+    let big = stage.signer.token(&["--user", BIG, "--ttl", "1d"]);
+
+    let stop = AtomicBool::new(false);
+    let address = || balancer.address();
+    let script = async {
+        let (start, whole) = (Instant::now(), duration());
+        let until = async |part: f64| {
+            sleep((start + whole.mul_f64(part)).saturating_duration_since(Instant::now())).await;
+        };
+        let mut windows = Vec::new();
+        until(0.08).await;
+        let before = [holdings(&pooled).await, holdings(&direct).await];
+        let connected = connections(&stage.primary);
+
+        // Keys that are known serve on.
+        stage.keys.be_down(true);
+        until(0.2).await;
+        for _ in 0..20 {
+            hang_up_in_the_middle(&pooled, &big).await;
+            hang_up_in_the_middle(&direct, &big).await;
+        }
+        let from = Instant::now();
+        let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'icp'";
+        meanwhile(|| stage.primary.execute(cut)).expect("they are cut");
+        windows.push(Window::of("connections to the database are cut", from));
+        until(0.28).await;
+        stage.keys.be_down(false);
+
+        until(0.32).await;
+        let from = Instant::now();
+        meanwhile(|| stage.pooler.kill());
+        sleep(Duration::from_secs(1)).await;
+        meanwhile(|| stage.pooler.start_again()).expect("it starts");
+        windows.push(Window::of("the pooler restarts", from));
+
+        until(0.48).await;
+        let from = Instant::now();
+        let address = direct.address.clone();
+        drop(direct);
+        sleep(Duration::from_secs(1)).await;
+        let direct = meanwhile(|| stage.setups[1].clone().start());
+        windows.push(Window { breaks: Some(address), ..Window::of("an instance is killed", from) });
+
+        until(0.62).await;
+        let from = Instant::now();
+        meanwhile(|| stage.primary.kill()).expect("it is killed");
+        sleep(Duration::from_secs(1)).await;
+        meanwhile(|| stage.standby.promote()).expect("it takes over");
+        windows.push(Window::of("the standby takes over", from));
+
+        until(0.82).await;
+        assert_no_more("the pooled instance", before[0], holdings(&pooled).await);
+        let drained = Instant::now();
+        let drained_address = pooled.address.clone();
+        pooled.signal("TERM");
+        let ended = meanwhile(|| pooled.ended_within(Duration::from_secs(30)));
+        assert!(ended.is_some_and(|status| status.success()), "it ends well: {ended:?}");
+        let drained = (drained_address, drained, Instant::now());
+        pooled = meanwhile(|| stage.setups[0].clone().start());
+
+        until(1.0).await;
+        stop.store(true, Ordering::Relaxed);
+        (pooled, direct, windows, drained, before, connected)
+    };
+    let writing = join_all(writers.iter_mut().map(|writer| writer.write(&address, &stop)));
+    let reading = join_all(readers.iter_mut().map(|reader| reader.read(&address, &stop)));
+    let (done, _, _) = tokio::join!(script, writing, reading);
+    let (pooled, direct, windows, drained, before, connected) = done;
+
+    judge(&writers, &readers, &windows, &drained);
+
+    drop(balancer);
+    sleep(Duration::from_secs(3)).await;
+    assert_no_more("the direct instance", before[1], holdings(&direct).await);
+    let still = connections(&stage.standby);
+    println!("{connected} connections at the beginning, {still} at the end");
+    assert!(still <= connected + 16, "{connected} connections have become {still}");
+    let url = stage.standby.url("postgres");
+    drop((pooled, direct));
+    let service = stage.signer.clone().with("ICP__DATABASE__URL", &url).start();
+    settle(&mut writers, &service).await;
+}

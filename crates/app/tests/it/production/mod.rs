@@ -1,0 +1,26 @@
+//! The service as it is run for others: behind a pooler, overloaded, under fire, and through failures of everything near it.
+//!
+//! These tests need PgBouncer, and take minutes: `cargo xtask test --all` runs them, one at a time, since each
+//! measures what others would disturb. Otherwise they are ignored.
+
+mod balancer;
+mod crowd;
+mod faults;
+mod keys;
+mod overload;
+mod pooled;
+mod readers;
+mod unknown_keys;
+
+use std::path::PathBuf;
+
+/// Where PgBouncer is.
+fn pgbouncer() -> PathBuf {
+    let named = std::env::var_os("ICP_TEST_PGBOUNCER").map(PathBuf::from);
+    let usual = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"].into_iter().map(PathBuf::from);
+    named
+        .into_iter()
+        .chain(usual)
+        .find(|program| program.is_file())
+        .expect("PgBouncer; cargo xtask test --all installs it")
+}

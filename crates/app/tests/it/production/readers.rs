@@ -1,0 +1,67 @@
+//! Readers, who must see what is theirs and nothing else, whatever happens.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use reqwest::Client;
+use serde_json::Value;
+
+use crate::support::ledger::Failure;
+use crate::support::{LIST, Setup};
+
+pub(crate) struct Reader {
+    client: Client,
+    user: String,
+    token: String,
+    pub(crate) answered: usize,
+    pub(crate) failures: Vec<Failure>,
+}
+
+impl Reader {
+    /// Reads what a user may see.
+    pub(crate) fn new(setup: &Setup, user: &str) -> Self {
+        let client = Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().expect("a client");
+        let token = setup.token(&["--user", user, "--ttl", "1d"]);
+        Self { client, user: user.to_owned(), token, answered: 0, failures: Vec::new() }
+    }
+
+    /// Reads until it is told to stop, wherever it is sent.
+    pub(crate) async fn read(&mut self, address: &impl Fn() -> String, stop: &AtomicBool) {
+        while !stop.load(Ordering::Relaxed) {
+            let Some(list) = self.get(format!("{}{LIST}", address())).await else { continue };
+            let icps = list.as_array().expect("a list");
+            for icp in icps {
+                let users = icp["userIds"].as_array().expect("users");
+                assert!(users.iter().any(|user| *user == self.user.as_str()), "of another user: {icp}");
+            }
+            if let Some(id) = icps.first().and_then(|icp| icp["id"].as_str()) {
+                // It may have been deleted or taken away meanwhile.
+                self.get(format!("{}{LIST}/{id}", address())).await;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn get(&mut self, url: String) -> Option<Value> {
+        let answer = self.client.get(&url).bearer_auth(&self.token).send().await;
+        let read = match answer {
+            Ok(answer) => {
+                let status = answer.status().as_u16();
+                answer.text().await.map(|text| (status, text)).map_err(|error| format!("{error:?}"))
+            }
+            Err(error) => Err(format!("{error:?}")),
+        };
+        let error = match read {
+            Ok((200, text)) => {
+                self.answered += 1;
+                return Some(serde_json::from_str(&text).expect("it is whole"));
+            }
+            Ok((403 | 404, _)) => return None,
+            Ok((status, text)) => format!("{status} {text}"),
+            Err(error) => error,
+        };
+        self.failures.push(Failure { at: Instant::now(), url, error });
+        tokio::time::sleep(Duration::from_millis(25)).await;
+        None
+    }
+}

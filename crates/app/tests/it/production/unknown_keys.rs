@@ -1,0 +1,109 @@
+//! A key server that hangs, while a stranger sends tokens that name unknown keys.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::support::clerk::Clerk;
+use crate::support::{LIST, Service, Setup, client, eventually};
+
+const STRANGERS: usize = 64;
+const UNKNOWN_KEYS: usize = 512;
+const STORM: Duration = Duration::from_secs(30);
+/// What a storm may add.
+const ALLOWANCE: Duration = Duration::from_millis(100);
+
+/// Serves a key set until it is told to hang.
+fn key_server(document: String, hangs: Arc<AtomicBool>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("it listens");
+    let url = format!("http://{}/jwks.json", listener.local_addr().expect("an address"));
+    std::thread::spawn(move || {
+        let mut hung: Vec<TcpStream> = Vec::new();
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let _ = stream.read(&mut [0; 4096]);
+            if hangs.load(Ordering::Relaxed) {
+                hung.push(stream);
+                continue;
+            }
+            let length = document.len();
+            let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
+            let _ = stream.write_all((head + &document).as_bytes());
+        }
+    });
+    url
+}
+
+/// Lists again and again with known keys, every other time with a token that was never seen. Returns how long each answer
+/// took; all must be 200.
+async fn list_with_known_keys(service: &Service, clerk: &Clerk, time: Duration) -> Vec<Duration> {
+    let (client, url) = (client(), format!("{}{LIST}", service.address));
+    let old = clerk.session("user_ada", json!({}));
+    let (start, mut took) = (Instant::now(), Vec::new());
+    while start.elapsed() < time {
+        let new = clerk.session("user_ada", json!({"jti": took.len().to_string()}));
+        let token = if took.len() % 2 == 0 { &old } else { &new };
+        let sent = Instant::now();
+        let answer = client.get(&url).bearer_auth(token).send().await.expect("it answers");
+        took.push(sent.elapsed());
+        assert_eq!(answer.status(), 200);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    took.sort();
+    took
+}
+
+fn p99(sorted: &[Duration]) -> Duration {
+    sorted.get(sorted.len() * 99 / 100).copied().unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes half a minute: cargo xtask test --all"]
+async fn unknown_keys_do_not_delay_known_ones() {
+    let (clerk, hangs) = (Arc::new(Clerk::new()), Arc::new(AtomicBool::new(false)));
+    let url = key_server(clerk.key_set().to_string(), Arc::clone(&hangs));
+    let setup = Setup::new().with("ICP__AUTH__ISSUER", &clerk.issuer).with("ICP__AUTH__JWKS_URL", &url);
+    let service = setup.with("ICP__LOG__LEVEL", "warn").start();
+    let is_ready = async || service.get("/health/ready", None).await.status == 200;
+    assert!(eventually(Duration::from_secs(10), is_ready).await, "{}", service.log());
+    let idle = p99(&list_with_known_keys(&service, &clerk, Duration::from_secs(5)).await);
+
+    hangs.store(true, Ordering::Relaxed);
+    let unknown: Vec<_> =
+        (0..UNKNOWN_KEYS).map(|number| clerk.session_of_key(&format!("key_{number}"))).collect();
+    let (unknown, url, end) =
+        (Arc::new(unknown), format!("{}{LIST}", service.address), Instant::now() + STORM);
+    let strangers: Vec<_> = (0..STRANGERS)
+        .map(|first| {
+            let (unknown, url) = (Arc::clone(&unknown), url.clone());
+            tokio::spawn(async move {
+                let (client, mut statuses) = (client(), [0_u32; 600]);
+                for token in unknown.iter().cycle().skip(first * UNKNOWN_KEYS / STRANGERS) {
+                    if Instant::now() > end {
+                        break;
+                    }
+                    let answer = client.get(&url).bearer_auth(token).send().await.expect("it answers");
+                    statuses[usize::from(answer.status().as_u16())] += 1;
+                }
+                statuses
+            })
+        })
+        .collect();
+    let served = list_with_known_keys(&service, &clerk, STORM).await;
+    let mut statuses = [0_u32; 600];
+    for stranger in strangers {
+        let counted = stranger.await.expect("no panic");
+        statuses.iter_mut().zip(counted).for_each(|(sum, count)| *sum += count);
+    }
+    let (busy, most) = (p99(&served), served.last().copied().unwrap_or_default());
+    let seen: Vec<_> = statuses.iter().enumerate().filter(|(_, count)| **count > 0).collect();
+    println!(
+        "idle p99 {idle:?}; in the storm p99 {busy:?}, at most {most:?}, of {}; strangers: {seen:?}",
+        served.len()
+    );
+    assert!(busy <= idle + ALLOWANCE, "{busy:?} against {idle:?}");
+    assert!(seen.iter().all(|(status, _)| *status == 401), "{seen:?}");
+}

@@ -1,0 +1,328 @@
+//! `POST /mcp`, message by message. That official clients understand it is tested with one of them.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::services::on_both;
+use crate::support::{Answer, LIST, Service, Setup};
+
+const ICP: &str = r#"{"name":"A","leadProviderCriteria":[{"provider":"baseProvider","filters":{"z":1e2,"a":12345678901234567890123}}]}"#;
+
+fn switched_on(setup: Setup) -> Setup {
+    setup.with("ICP__MCP__ENABLED", "true").with("ICP__SERVER__CORS_ORIGINS", "https://app.example.com")
+}
+
+fn service() -> Service {
+    switched_on(Setup::new()).start()
+}
+
+struct Assistant<'a> {
+    service: &'a Service,
+    token: String,
+}
+
+impl<'a> Assistant<'a> {
+    fn of(service: &'a Service, user: &str) -> Self {
+        Self { service, token: service.token(user) }
+    }
+
+    fn message(&self, body: impl Into<String>) -> reqwest::RequestBuilder {
+        let request = self.service.request(Method::POST, "/mcp", &self.token);
+        let request = request.header("content-type", "application/json");
+        request.header("accept", "application/json, text/event-stream").body(body.into())
+    }
+
+    async fn ask(&self, method: &str, parameters: Value) -> Value {
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters});
+        let answer = Answer::of(self.message(body.to_string())).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()
+    }
+
+    /// The text that a tool gives, and whether it is an error.
+    async fn call_with(&self, tool: &str, arguments: &str) -> (String, bool) {
+        let body = format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{tool}","arguments":{arguments}}}}}"#
+        );
+        let answer = Answer::of(self.message(body)).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let result = &answer.json()["result"];
+        let text = result["content"][0]["text"].as_str().unwrap_or_else(|| panic!("a text: {answer:?}"));
+        (text.to_owned(), result["isError"] == true)
+    }
+
+    async fn call(&self, tool: &str, arguments: &str) -> Value {
+        let (text, is_error) = self.call_with(tool, arguments).await;
+        assert!(!is_error, "{tool} {arguments}: {text}");
+        serde_json::from_str(&text).expect("it is JSON")
+    }
+
+    /// The code of the problem that a tool answers, and the places and codes of its faults.
+    async fn fail(&self, tool: &str, arguments: &str) -> (String, Vec<String>) {
+        let (text, is_error) = self.call_with(tool, arguments).await;
+        assert!(is_error, "{tool} {arguments}: {text}");
+        let problem: Value = serde_json::from_str(&text).expect("it is JSON");
+        let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let faults = problem["errors"].as_array().into_iter().flatten();
+        let faults = faults.map(|fault| {
+            format!("{}{} {}", word(&fault["pointer"]), word(&fault["parameter"]), word(&fault["code"]))
+        });
+        (word(&problem["code"]), faults.collect())
+    }
+}
+
+#[tokio::test]
+async fn it_is_not_there_unless_it_is_switched_on() {
+    let service = Setup::new().start();
+    let assistant = Assistant::of(&service, "user_ada");
+    Answer::of(assistant.message("{}")).await.assert_problem(404, "NOT_FOUND");
+}
+
+#[tokio::test]
+async fn it_takes_the_same_sign_in() {
+    let service = service();
+    let nobody = Assistant { service: &service, token: "e30.e30.e30".to_owned() };
+    let answer = Answer::of(nobody.message("{}")).await;
+    answer.assert_problem(401, "UNAUTHORIZED");
+    assert_eq!(answer.header("www-authenticate"), r#"Bearer error="invalid_token""#);
+}
+
+#[tokio::test]
+async fn pages_of_other_origins_may_not_call() {
+    let service = service();
+    let assistant = Assistant::of(&service, "user_ada");
+    let hello = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+    let from = |origin: &str| assistant.message(hello).header("origin", origin);
+    Answer::of(from("https://evil.example.com")).await.assert_problem(403, "FORBIDDEN");
+    Answer::of(from("https://app.example.com:444")).await.assert_problem(403, "FORBIDDEN");
+    assert_eq!(Answer::of(from("https://app.example.com")).await.status, 200);
+}
+
+#[tokio::test]
+async fn it_says_what_it_is_and_what_its_tools_take() {
+    let service = service();
+    let assistant = Assistant::of(&service, "user_ada");
+    let hello = json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}});
+    let about = &assistant.ask("initialize", hello).await["result"];
+    assert_eq!(about["serverInfo"]["name"], "icp", "{about}");
+    assert_eq!(about["protocolVersion"], "2025-06-18");
+    assert!(about["capabilities"]["tools"].is_object());
+
+    let tools = assistant.ask("tools/list", json!({})).await;
+    let tools = tools["result"]["tools"].as_array().expect("tools").clone();
+    let names: Vec<_> = tools.iter().map(|tool| tool["name"].as_str().expect("a name")).collect();
+    assert_eq!(names, ["list_icps", "get_icp", "create_icp", "update_icp", "delete_icp", "validate_icp"]);
+    for tool in &tools {
+        let schema = &tool["inputSchema"];
+        let validator =
+            jsonschema::validator_for(schema).expect("it is a schema, and its references lead somewhere");
+        assert!(!validator.is_valid(&json!({"nobody": "knows this"})), "{tool}");
+    }
+    let create = jsonschema::validator_for(&tools[2]["inputSchema"]).expect("a schema");
+    assert!(create.is_valid(&json!({"icp": {"name": "A", "leadProviderCriteria": []}})));
+    assert!(!create.is_valid(&json!({"icp": {"name": ""}})));
+}
+
+on_both!(tools_follow_rules_of_api, with switched_on);
+async fn tools_follow_rules_of_api(service: &Service) {
+    let (ada, eve) = (Assistant::of(service, "user_ada"), Assistant::of(service, "user_eve"));
+    let created = ada.call("create_icp", &format!(r#"{{"icp":{ICP}}}"#)).await;
+    let (id, version) = (created["icp"]["id"].clone(), created["version"].clone());
+    assert_eq!(created["icp"]["userIds"], json!(["user_ada"]));
+
+    let over_http = service.get(&format!("{LIST}/{}", id.as_str().expect("an id")), Some(&ada.token)).await;
+    let (text, _) = ada.call_with("get_icp", &json!({"id": id}).to_string()).await;
+    assert_eq!(text, format!(r#"{{"version":{version},"icp":{}}}"#, over_http.body));
+    assert!(text.contains(r#""filters":{"z":1e2,"a":12345678901234567890123}"#), "to the letter: {text}");
+    assert_eq!(eve.fail("get_icp", &json!({"id": id}).to_string()).await.0, "FORBIDDEN");
+
+    let change = json!({"id": id, "changes": {"leadsPerList": 50}, "ifMatch": version}).to_string();
+    let changed = ada.call("update_icp", &change).await;
+    assert_eq!(changed["icp"]["leadsPerList"], 50);
+    assert_eq!(ada.fail("update_icp", &change).await.0, "PRECONDITION_FAILED");
+    assert_eq!(eve.fail("update_icp", &change).await.0, "FORBIDDEN");
+    let read_only = json!({"id": id, "changes": {"createdAt": "2020-01-01T00:00:00Z"}}).to_string();
+    let fault = ("BAD_REQUEST".to_owned(), vec!["/createdAt read_only".to_owned()]);
+    assert_eq!(ada.fail("update_icp", &read_only).await, fault);
+
+    let delete = |version: &Value| json!({"id": id, "ifMatch": version}).to_string();
+    assert_eq!(ada.fail("delete_icp", &delete(&version)).await.0, "PRECONDITION_FAILED");
+    assert_eq!(ada.fail("delete_icp", &delete(&json!("what I made up"))).await.0, "PRECONDITION_FAILED");
+    assert_eq!(eve.fail("delete_icp", &delete(&changed["version"])).await.0, "FORBIDDEN");
+    ada.call("delete_icp", &delete(&changed["version"])).await;
+    assert_eq!(ada.fail("get_icp", &json!({"id": id}).to_string()).await.0, "NOT_FOUND");
+}
+
+#[tokio::test]
+async fn lists_come_in_parts() {
+    let service = service();
+    let assistant = Assistant::of(&service, "user_abc123");
+    let first = assistant.call("list_icps", r#"{"limit":1,"sort":"name","order":"desc"}"#).await;
+    assert_eq!(first["icps"][0]["name"], "SMB Marketing Leaders");
+    let cursor = first["nextCursor"].as_str().expect("there is more");
+    let next = format!(r#"{{"limit":"1","sort":"name","order":"desc","cursor":"{cursor}"}}"#);
+    let last = assistant.call("list_icps", &next).await;
+    assert_eq!(last["icps"][0]["name"], "Enterprise Tech Buyers");
+    assert_eq!(last.get("nextCursor"), None);
+    let all = assistant.call("list_icps", "{}").await;
+    assert_eq!(all["icps"].as_array().map(Vec::len), Some(2));
+    assert_eq!(
+        assistant.call("list_icps", r#"{"active":true}"#).await["icps"].as_array().map(Vec::len),
+        Some(1)
+    );
+}
+
+#[tokio::test]
+async fn a_create_is_repeated_by_its_key() {
+    let service = service();
+    let assistant = Assistant::of(&service, "user_ada");
+    let arguments = format!(r#"{{"icp":{ICP},"idempotencyKey":"one"}}"#);
+    let first = assistant.call("create_icp", &arguments).await;
+    assert_eq!(assistant.call("create_icp", &arguments).await, first);
+    let other = r#"{"icp":{"name":"B","leadProviderCriteria":[]},"idempotencyKey":"one"}"#;
+    assert_eq!(assistant.fail("create_icp", other).await.0, "IDEMPOTENCY_KEY_REUSED");
+    // The key belongs to the user, whichever way the request comes.
+    let request = service.request(Method::POST, LIST, &assistant.token).header("idempotency-key", "one");
+    let over_http = Answer::of(request.header("content-type", "application/json").body(ICP)).await;
+    assert_eq!(over_http.json(), first["icp"]);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_arguments_is_told() {
+    let service = service();
+    let assistant = Assistant::of(&service, "user_ada");
+    let deep =
+        format!(r#"{{"icp":{{"name":"A","leadProviderCriteria":[{}{}]}}}}"#, "[".repeat(70), "]".repeat(70));
+    for (tool, arguments, faults) in [
+        (
+            "validate_icp",
+            r#"{"icp":{"name":"","colour":1,"leadProviderCriteria":[]}}"#,
+            vec!["/colour unknown_field", "/name invalid_value"],
+        ),
+        (
+            "create_icp",
+            r#"{"icp":{"name":"A","name":"B","leadProviderCriteria":[]}}"#,
+            vec!["/name duplicate"],
+        ),
+        ("create_icp", r#"{"icp":[]}"#, vec![" invalid_type"]),
+        ("create_icp", deep.as_str(), vec![]),
+        ("create_icp", "{}", vec!["arguments malformed"]),
+        ("create_icp", r#"{"icp":{},"ICP":{}}"#, vec!["arguments malformed"]),
+        (
+            "create_icp",
+            r#"{"icp":{"name":"A","leadProviderCriteria":[]},"idempotencyKey":""}"#,
+            vec!["idempotencyKey invalid_value"],
+        ),
+        ("get_icp", r#"{"id":"seven"}"#, vec!["id invalid_value"]),
+        ("get_icp", r#"{"id":7}"#, vec!["arguments malformed"]),
+        ("list_icps", r#"{"limit":0,"sort":"id"}"#, vec!["limit out_of_range", "sort invalid_value"]),
+        ("list_icps", r#"{"userId":"user_eve"}"#, vec!["userId unknown_field"]),
+        ("list_icps", r#"{"name":["a"]}"#, vec!["name invalid_type"]),
+        ("list_icps", r#"{"cursor":"AbP2"}"#, vec!["cursor invalid_value"]),
+    ] {
+        let (code, mut found) = assistant.fail(tool, arguments).await;
+        found.sort();
+        assert_eq!(code, "BAD_REQUEST", "{tool} {arguments}");
+        assert!(faults.is_empty() || found == faults, "{tool} {arguments}: {found:?}");
+    }
+    assert_eq!(assistant.call("list_icps", "{}").await, json!({"icps": []}), "nothing was created");
+    assert_eq!(assistant.call("validate_icp", &format!(r#"{{"icp":{ICP}}}"#)).await, json!({"valid": true}));
+    let large = format!(
+        r#"{{"icp":{{"name":"A","description":"{}","leadProviderCriteria":[]}}}}"#,
+        "x".repeat(1 << 20)
+    );
+    assert_eq!(assistant.fail("create_icp", &large).await.0, "PAYLOAD_TOO_LARGE");
+}
+
+#[tokio::test]
+async fn every_accept_header_is_served() {
+    let service = service();
+    let assistant = Assistant::of(&service, "user_ada");
+    for accept in [
+        "application/json, text/event-stream",
+        "application/json",
+        "text/event-stream",
+        "application/*",
+        "*/*",
+        "application/json;q=0.5, text/html",
+        "",
+    ] {
+        let request = service.request(Method::POST, "/mcp", &assistant.token);
+        let request = request.header("content-type", "application/json").header("accept", accept);
+        let answer = Answer::of(request.body(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#)).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("content-type")),
+            (200, "application/json"),
+            "{accept}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn arguments_may_be_null_or_missing() {
+    let service = service();
+    let assistant = Assistant::of(&service, "user_abc123");
+    for params in [
+        r#"{"name":"list_icps"}"#,
+        r#"{"name":"list_icps","arguments":null}"#,
+        r#"{"name":"list_icps","arguments":{}}"#,
+        r#"{"_meta":{"progressToken":1},"arguments":null,"name":"list_icps"}"#,
+    ] {
+        let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{params}}}"#);
+        let answer = Answer::of(assistant.message(body)).await.json();
+        let text =
+            answer["result"]["content"][0]["text"].as_str().unwrap_or_else(|| panic!("{params}: {answer}"));
+        assert!(
+            answer["result"]["isError"] != true && text.contains("Enterprise Tech Buyers"),
+            "{params}: {text}"
+        );
+    }
+    assert_eq!(assistant.fail("get_icp", "null").await.0, "BAD_REQUEST");
+}
+
+#[tokio::test]
+async fn what_is_no_message_is_refused_in_the_usual_shape() {
+    let service = service();
+    let assistant = Assistant::of(&service, "user_ada");
+    let bodies = [
+        "",
+        "{",
+        "[]",
+        "7",
+        "null",
+        "\u{feff}{}",
+        r#"{"jsonrpc":"2.0","id":1}"#,
+        r#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#,
+    ];
+    for body in bodies.map(str::to_owned).into_iter().chain(["[".repeat(100_000)]) {
+        let answer = Answer::of(assistant.message(body.clone())).await;
+        assert!(answer.status.is_client_error(), "{body:.40}: {answer:?}");
+        answer.assert_problem(400, "BAD_REQUEST");
+    }
+    Answer::of(assistant.message("x".repeat(1_200_000))).await.assert_problem(413, "PAYLOAD_TOO_LARGE");
+    let text = assistant.message("{}").header("content-type", "text/plain");
+    assert!(Answer::of(text).await.status.is_client_error());
+    let get = service.request(Method::GET, "/mcp", &assistant.token);
+    let answer = Answer::of(get).await;
+    answer.assert_problem(405, "METHOD_NOT_ALLOWED");
+    assert_eq!(answer.header("allow"), "POST, OPTIONS");
+
+    let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "drop_table"}});
+    let answer = Answer::of(assistant.message(body.to_string())).await.json();
+    assert_eq!(answer["error"]["code"], -32602, "{answer}");
+    let notification = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+    assert_eq!(Answer::of(assistant.message(notification.to_string())).await.status, 202);
+}
+
+#[tokio::test]
+async fn what_clients_say_of_themselves_is_not_in_the_log() {
+    let service = service();
+    let assistant = Assistant::of(&service, "user_ada");
+    let hello = json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "marker-1", "version": "1"}});
+    assistant.ask("initialize", hello).await;
+    let unknown = r#"{"jsonrpc":"2.0","id":"marker-2","method":"tools/call","params":{"name":"marker-3"}}"#;
+    Answer::of(assistant.message(unknown)).await;
+    let log = service.log();
+    assert!(log.contains(r#"route="/mcp""#), "{log}");
+    assert!(!log.contains("marker"), "{log}");
+}

@@ -1,0 +1,107 @@
+//! When connections are kept, and when they end.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use icp_testkit::fixtures::EXAMPLE_LIST;
+use serde_json::Value;
+
+use crate::support::{LIST, Service, Setup};
+
+fn connect(service: &Service) -> TcpStream {
+    let socket = TcpStream::connect(service.socket()).expect("it connects");
+    socket.set_read_timeout(Some(Duration::from_secs(20))).expect("it can be set");
+    socket
+}
+
+/// Sends a request for the list, and reads until the service closes. Returns the head and the body.
+fn list(service: &Service, version: &str, headers: &str) -> (String, String) {
+    let token = service.token("user_abc123");
+    let mut socket = connect(service);
+    let request =
+        format!("GET {LIST} HTTP/{version}\r\nhost: x\r\nauthorization: Bearer {token}\r\n{headers}\r\n");
+    socket.write_all(request.as_bytes()).expect("it is sent");
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).expect("it is text");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("it has a head");
+    (head.to_lowercase(), body.to_owned())
+}
+
+fn assert_is_list(body: &str) {
+    let (body, expected): (Value, Value) =
+        (serde_json::from_str(body).expect("it is JSON"), serde_json::from_str(EXAMPLE_LIST).expect("JSON"));
+    assert_eq!(body, expected);
+}
+
+/// A much-copied configuration of nginx sends this header with every request.
+#[tokio::test(flavor = "multi_thread")]
+async fn upgrade_is_ignored_and_end_announced() {
+    let service = Setup::new().start();
+    for headers in ["connection: upgrade\r\n", "connection: upgrade\r\nupgrade: websocket\r\n"] {
+        let (head, body) = list(&service, "1.1", headers);
+        assert!(head.starts_with("http/1.1 200"), "{head}");
+        assert!(head.contains("connection: close"), "{head}");
+        assert_is_list(&body);
+    }
+}
+
+/// RFC 9112, section 6.1: no chunks, and so no compression either.
+#[tokio::test(flavor = "multi_thread")]
+async fn old_client_gets_no_chunks() {
+    let service = Setup::new().start();
+    let (head, body) = list(&service, "1.0", "accept-encoding: gzip, br\r\n");
+    assert!(head.starts_with("http/1.0 200"), "{head}");
+    for name in ["transfer-encoding", "content-encoding"] {
+        assert!(!head.contains(name), "{head}");
+    }
+    assert_is_list(&body);
+}
+
+/// A long list is sent in parts, whose length is not known.
+#[tokio::test(flavor = "multi_thread")]
+async fn end_of_connection_ends_long_list_for_old_client() {
+    let service = Setup::new().with("ICP__SERVER__RESPONSE_BUFFER_KILOBYTES", "1").start();
+    let token = service.token("user_abc123");
+    for _ in 0..4 {
+        service.create(&token, &serde_json::json!({"name": "x", "leadProviderCriteria": []})).await;
+    }
+    let assert_is_whole = |body: &str| {
+        let body: Vec<Value> = serde_json::from_str(body).expect("it is JSON");
+        assert_eq!(body.len(), 6);
+    };
+    for headers in ["", "connection: keep-alive\r\n"] {
+        let (head, body) = list(&service, "1.0", headers);
+        assert!(!head.contains("transfer-encoding") && !head.contains("content-length"), "{head}");
+        assert_is_whole(&body);
+    }
+    let (head, body) = list(&service, "1.1", "connection: upgrade\r\nupgrade: websocket\r\n");
+    assert!(head.contains("connection: close") && !head.contains("transfer-encoding"), "{head}");
+    assert_is_whole(&body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_connection_does_not_delay_shutdown() {
+    let mut service = Setup::new().start();
+    let mut idle = connect(&service);
+    idle.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").expect("it is sent");
+    let mut start = [0; 12];
+    idle.read_exact(&mut start).expect("it answers");
+    assert_eq!(&start, b"HTTP/1.1 200");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let started = Instant::now();
+    service.signal("INT");
+    assert!(service.ended_within(Duration::from_secs(30)).expect("it ends").success());
+    assert!(started.elapsed() < Duration::from_secs(10), "after {:?}", started.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_connection_is_kept_as_long_as_set() {
+    let service = Setup::new().with("ICP__SERVER__KEEP_ALIVE_SECONDS", "2").start();
+    let mut idle = connect(&service);
+    idle.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").expect("it is sent");
+    let started = Instant::now();
+    let mut answer = Vec::new();
+    idle.read_to_end(&mut answer).expect("it ends");
+    assert!((1..8).contains(&started.elapsed().as_secs()), "after {:?}", started.elapsed());
+}

@@ -1,0 +1,74 @@
+//! The API's description. That every answer is what it says is checked wherever an answer is got, see
+//! `support/conformity.rs`.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::support::{Answer, Setup, client, stdout};
+
+const CHECKED_IN: &str = include_str!("../../../../../docs/openapi.json");
+
+#[tokio::test]
+async fn service_command_and_file_have_same_description() {
+    let setup = Setup::new();
+    let printed = stdout(&setup.icp(&["openapi"]));
+    assert_eq!(printed, CHECKED_IN, "docs/openapi.json is stale: cargo run -- openapi > docs/openapi.json");
+    let service = setup.start();
+    let served = service.get("/api/v1/openapi.json", None).await;
+    assert_eq!((served.status.as_u16(), served.body.as_str()), (200, CHECKED_IN));
+    assert_eq!(served.header("content-type"), "application/json");
+}
+
+#[test]
+fn every_operation_has_summary_and_unique_id() {
+    let document = icp_app::openapi::document();
+    let mut names = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in item.as_object().expect("operations") {
+            for member in ["operationId", "summary", "description"] {
+                assert!(
+                    operation[member].as_str().is_some_and(|text| !text.is_empty()),
+                    "{method} {path} {member}"
+                );
+            }
+            assert!(
+                names.insert(operation["operationId"].as_str().expect("a name").to_owned()),
+                "{method} {path}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    fn check(value: &Value, document: &Value) {
+        match value {
+            Value::Object(members) => {
+                if let Some(reference) = members.get("$ref").and_then(Value::as_str) {
+                    let pointer = reference.strip_prefix('#').expect("within the document");
+                    assert!(document.pointer(pointer).is_some(), "{reference}");
+                }
+                members.values().for_each(|member| check(member, document));
+            }
+            Value::Array(elements) => elements.iter().for_each(|element| check(element, document)),
+            _ => {}
+        }
+    }
+    let document = icp_app::openapi::document();
+    check(&document, &document);
+}
+
+#[tokio::test]
+async fn what_is_described_is_there() {
+    let service = Setup::new().start();
+    let document = icp_app::openapi::document();
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        let path = path.replace("{id}", "550e8400-e29b-41d4-a716-446655440000");
+        for method in item.as_object().expect("operations").keys() {
+            let method = method.to_uppercase().parse().expect("a method");
+            let answer = Answer::of(client().request(method, format!("{}{path}", service.address))).await;
+            assert!([200, 401].contains(&answer.status.as_u16()), "{path} {answer:?}");
+        }
+    }
+}

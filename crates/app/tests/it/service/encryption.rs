@@ -1,0 +1,105 @@
+//! HTTPS on the service's own port, and `icp health`.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use reqwest::Certificate;
+
+use crate::support::{Setup, eventually, refusal, stderr, stdout};
+
+/// A certificate for localhost that nobody signed but itself, and where it and its key are.
+struct Identity {
+    certificate: String,
+    files: [PathBuf; 2],
+}
+
+impl Identity {
+    fn write(folder: &Path) -> Self {
+        let CertifiedKey { cert, signing_key } =
+            generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()])
+                .expect("a certificate");
+        let files = [folder.join("tls.crt"), folder.join("tls.key")];
+        for (file, text) in files.iter().zip([cert.pem(), signing_key.serialize_pem()]) {
+            std::fs::write(file, text).expect("it is written");
+        }
+        Self { certificate: cert.pem(), files }
+    }
+
+    fn setup(&self) -> Setup {
+        let [certificate, key] = self.files.each_ref().map(|file| file.to_str().expect("text"));
+        Setup::new().with("ICP__SERVER__TLS_CERTIFICATE", certificate).with("ICP__SERVER__TLS_KEY", key)
+    }
+
+    /// Whether a client that trusts this certificate alone gets an answer.
+    async fn is_shown(&self, address: &str) -> bool {
+        let certificate = Certificate::from_pem(self.certificate.as_bytes()).expect("it is one");
+        let client =
+            reqwest::Client::builder().no_proxy().tls_certs_only([certificate]).build().expect("a client");
+        client.get(format!("{address}/health/live")).send().await.is_ok_and(|answer| answer.status() == 200)
+    }
+}
+
+#[tokio::test]
+async fn certificate_changes_without_restart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let first = Identity::write(folder.path());
+    let service = first.setup().start();
+    assert!(service.address.starts_with("https://"), "{}", service.address);
+    assert!(first.is_shown(&service.address).await);
+    let plain = crate::support::client().get(service.address.replacen("https", "http", 1)).send().await;
+    assert!(plain.is_err(), "nothing goes in the clear");
+
+    let second = Identity::write(folder.path());
+    assert!(!second.is_shown(&service.address).await);
+    service.signal("HUP");
+    assert!(eventually(Duration::from_secs(5), async || second.is_shown(&service.address).await).await);
+    assert!(!first.is_shown(&service.address).await);
+
+    // One that is damaged leaves the one that works.
+    std::fs::write(&second.files[1], "no key").expect("it is written");
+    service.signal("HUP");
+    let told = async || service.log().contains("the old certificate stays");
+    assert!(eventually(Duration::from_secs(5), told).await);
+    assert!(second.is_shown(&service.address).await);
+
+    // Without a signal it takes a little longer.
+    let third = Identity::write(folder.path());
+    assert!(eventually(Duration::from_secs(20), async || third.is_shown(&service.address).await).await);
+}
+
+#[test]
+fn a_certificate_that_cannot_be_used_stops_the_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let identity = Identity::write(folder.path());
+    let one = Setup::new().with("ICP__SERVER__TLS_KEY", "key.pem");
+    assert!(refusal(&one, &["config"]).contains("ICP__SERVER__TLS_CERTIFICATE"), "one alone");
+
+    let another = rcgen::KeyPair::generate().expect("a key");
+    std::fs::write(&identity.files[1], another.serialize_pem()).expect("it is written");
+    assert!(refusal(&identity.setup(), &["serve"]).contains("do not go together"));
+    std::fs::write(&identity.files[0], "").expect("it is written");
+    assert!(refusal(&identity.setup(), &["serve"]).contains("holds no certificate"));
+    std::fs::remove_file(&identity.files[0]).expect("it is removed");
+    let said = refusal(&identity.setup(), &["serve"]);
+    assert!(said.contains("tls.crt") && said.contains("ICP__SERVER__TLS_CERTIFICATE"), "{said}");
+}
+
+#[test]
+fn icp_health_asks_the_service_that_runs_with_its_settings() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for setup in [Setup::new(), Identity::write(folder.path()).setup()] {
+        let service = setup.start();
+        let port = service.address.rsplit(':').next().expect("a port").to_owned();
+        let asking =
+            service.setup.clone().with("ICP__SERVER__PORT", &port).with("ICP__SERVER__HOST", "127.0.0.1");
+        for arguments in [&["health"][..], &["health", "--ready"]] {
+            let output = asking.icp(arguments);
+            assert!(output.status.success(), "{}", stderr(&output));
+            assert!(stdout(&output).contains("status"));
+        }
+        drop(service);
+        let output = asking.icp(&["health"]);
+        assert!(!output.status.success() && stderr(&output).contains("no answer"), "{}", stderr(&output));
+    }
+}

@@ -1,0 +1,116 @@
+//! The list over HTTP, on both databases.
+
+use std::fmt::Write as _;
+
+use icp_test_postgres as postgres;
+use icp_testkit::fixtures::{EXAMPLE_LIST, icp};
+use serde_json::{Value, json};
+
+use crate::support::{Answer, LIST, Service, Setup, client, stderr};
+
+/// The same file in a service on SQLite and in one on PostgreSQL.
+struct Both {
+    services: [Service; 2],
+    _database: postgres::Database,
+}
+
+impl Both {
+    fn with(import: &str, arguments: &[&str]) -> Self {
+        let database = postgres::shared().database();
+        let setups = [Setup::new(), Setup::new().with("ICP__DATABASE__URL", database.url())];
+        let services = setups.map(|setup| {
+            let imported = setup.icp_with_input(&[&["import"], arguments].concat(), import.as_bytes());
+            assert!(imported.status.success(), "{}", stderr(&imported));
+            setup.start()
+        });
+        Self { services, _database: database }
+    }
+
+    /// The answer of both, which must be the same.
+    async fn list(&self, user: &str) -> String {
+        let [sqlite, postgres] = &self.services;
+        let (first, second) = (sqlite.list(user).await, postgres.list(user).await);
+        assert_eq!((first.status.as_u16(), second.status.as_u16()), (200, 200), "{first:?} {second:?}");
+        assert_eq!(first.body, second.body, "byte for byte");
+        first.body
+    }
+}
+
+#[tokio::test]
+async fn example_is_returned_by_both_databases() {
+    let both = Both::with(EXAMPLE_LIST, &[]);
+    let list: Value = serde_json::from_str(&both.list("user_abc123").await).expect("it is JSON");
+    assert_eq!(list, serde_json::from_str::<Value>(EXAMPLE_LIST).expect("it is JSON"));
+    let first: Value = serde_json::from_str(&both.list("user_xyz789").await).expect("it is JSON");
+    assert_eq!(first, json!([list[0]]));
+    assert_eq!(both.list("user_nobody").await, "[]");
+}
+
+#[tokio::test]
+async fn same_import_lists_same_bytes_on_both_databases() {
+    let mut file = String::new();
+    for number in 1..=200_u128 {
+        let created = format!("20{:02}-01-01T00:00:00.{:03}Z", number % 40, number % 7);
+        let icp = icp(number)
+            .created_at(&created)
+            .users([["user_a", "user_b", "user_c"][(number % 3) as usize], "user_all"])
+            .with("name", "Ä 🦀 שלום e\u{301} \u{2028}")
+            .with("colour", json!({"z": [1.5, null]}));
+        writeln!(file, "{}", icp.json()).expect("a string takes it");
+    }
+    // Text that no JSON library would write again as it is.
+    file += r#"{"id":"00000000-0000-0000-0000-00000000ffff","name":"\u00e4","createdAt":"1969-12-31T23:59:59.9999-02:00",
+        "updatedAt":"2024-01-15T10:30:00Z","userIds":["user_all"],"leadProviderCriteria":[{"provider":"p","filters":
+        {"b":1.0,"a":1E400,"b":123456789012345678901234567890}}]}"#
+        .replace('\n', " ")
+        .as_str();
+    let both = Both::with(&file, &["--lenient"]);
+    for user in ["user_a", "user_b", "user_c"] {
+        assert_ne!(both.list(user).await, "[]");
+    }
+    let all = both.list("user_all").await;
+    assert!(all.contains(r#"{"b":1.0,"a":1E400,"b":123456789012345678901234567890}"#), "as it was");
+    assert!(all.contains(r#""createdAt":"1970-01-01T01:59:59.999Z""#), "in UTC, cut to milliseconds");
+}
+
+#[tokio::test]
+async fn an_admins_list_holds_only_what_names_them() {
+    let service = Setup::new().start();
+    let admin = service.setup.token(&["--user", "user_admin", "--admin"]);
+    assert_eq!(service.get(LIST, Some(&admin)).await.body, "[]");
+}
+
+#[tokio::test]
+async fn parameters_and_bodies_change_nothing() {
+    let service = Setup::new().start();
+    let token = service.setup.token(&["--user", "user_abc123"]);
+    let plain = service.get(LIST, Some(&token)).await;
+    for query in ["?", "?x=1", "?userId=user_xyz789", "?%00", "?a=%zz&&&=", "/"] {
+        assert_eq!(service.get(&format!("{LIST}{query}"), Some(&token)).await.body, plain.body, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn head_answers_as_get_does_without_the_body() {
+    let service = Setup::new().start();
+    let token = service.setup.token(&["--user", "user_abc123"]);
+    let get = service.get(LIST, Some(&token)).await;
+    let head = client().head(format!("{}{LIST}", service.address)).bearer_auth(&token);
+    let head = Answer::of(head).await;
+    assert_eq!((head.status, head.body.as_str()), (get.status, ""));
+    assert_eq!(head.header("content-length"), get.body.len().to_string());
+    assert_eq!(head.header("content-type"), "application/json");
+}
+
+#[tokio::test]
+async fn an_answer_is_private_and_says_what_it_varies_with() {
+    let service = Setup::new().start();
+    let list = service.list("user_abc123").await;
+    assert_eq!(list.header("content-type"), "application/json");
+    assert_eq!(list.header("cache-control"), "private, no-cache");
+    assert_eq!(list.header("vary"), "Authorization, Accept-Encoding");
+    let with_cookie = Setup::new().with("ICP__AUTH__SESSION_COOKIE", "true").start();
+    let varies = with_cookie.list("user_abc123").await;
+    assert_eq!(varies.header("vary"), "Authorization, Cookie, Accept-Encoding");
+    assert!(!list.header("x-request-id").is_empty());
+}

@@ -1,0 +1,88 @@
+//! More than the service can do, and more than one user may ask.
+
+use std::time::{Duration, Instant};
+
+use icp_test_postgres::Server;
+
+use crate::support::{LIST, Setup};
+
+#[tokio::test]
+async fn overload_is_rejected_at_once_except_for_operators() {
+    let database = Server::start().expect("it starts");
+    let service = Setup::new()
+        .with("ICP__DATABASE__URL", &database.url("postgres"))
+        .with("ICP__SERVER__MAX_IN_FLIGHT", "2")
+        .start();
+    let token = service.token("user_ada");
+    assert_eq!(service.get(LIST, Some(&token)).await.status, 200);
+
+    database.pause().expect("it hangs");
+    let hanging = || service.get(LIST, Some(&token));
+    let turned_away = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let start = Instant::now();
+        let answer = service.get(LIST, Some(&token)).await;
+        answer.assert_problem(503, "SERVICE_UNAVAILABLE");
+        assert_eq!(answer.header("retry-after"), "1");
+        assert!(start.elapsed() < Duration::from_secs(1), "at once: {:?}", start.elapsed());
+        assert_eq!(service.get("/health/live", None).await.status, 200);
+        let metrics = service.get("/metrics", None).await.body;
+        assert!(metrics.contains("icp_http_requests_in_flight 2"), "{metrics}");
+        assert!(metrics.contains(r#"icp_http_requests_refused_total{reason="overload"} 1"#), "{metrics}");
+    };
+    let (one, two, ()) = tokio::join!(hanging(), hanging(), turned_away);
+    one.assert_problem(500, "INTERNAL_ERROR");
+    two.assert_problem(500, "INTERNAL_ERROR");
+
+    database.resume().expect("it goes on");
+    let limit = Duration::from_secs(20);
+    let heals =
+        crate::support::eventually(limit, async || service.get(LIST, Some(&token)).await.status == 200);
+    assert!(heals.await, "those who hung have left");
+}
+
+#[tokio::test]
+async fn who_sends_a_body_slowly_takes_nobodys_place() {
+    use tokio::io::AsyncWriteExt as _;
+    let service = Setup::new().with("ICP__SERVER__MAX_IN_FLIGHT", "1").start();
+    let token = service.token("user_abc123");
+    let mut slow = tokio::net::TcpStream::connect(service.socket()).await.expect("it connects");
+    let head = format!(
+        "POST {LIST} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n\
+         content-length: 100\r\n\r\n{{"
+    );
+    slow.write_all(head.as_bytes()).await.expect("it is sent");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    for _ in 0..3 {
+        assert_eq!(service.get(LIST, Some(&token)).await.status, 200);
+    }
+    let metrics = service.get("/metrics", None).await.body;
+    assert!(metrics.contains("icp_http_requests_in_flight 1"), "it is there: {metrics}");
+}
+
+#[tokio::test]
+async fn each_user_has_an_allowance_where_there_is_one() {
+    let service = Setup::new().with("ICP__SERVER__REQUESTS_PER_MINUTE", "3").start();
+    let (ada, eve) = (service.token("user_ada"), service.token("user_eve"));
+    for left in [2, 1, 0] {
+        let answer = service.get(LIST, Some(&ada)).await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.header("ratelimit-policy"), r#""user";q=3;w=60"#);
+        assert!(answer.header("ratelimit").starts_with(&format!(r#""user";r={left};t="#)), "{answer:?}");
+    }
+    let answer = service.get(LIST, Some(&ada)).await;
+    answer.assert_problem(429, "TOO_MANY_REQUESTS");
+    let wait: u64 = answer.header("retry-after").parse().expect("seconds");
+    assert!((1..=20).contains(&wait), "a third of a minute for each: {wait}");
+    assert_eq!(answer.header("ratelimit"), format!(r#""user";r=0;t={wait}"#));
+    assert_eq!(service.get(LIST, Some(&eve)).await.status, 200, "others have theirs");
+    assert_eq!(service.get(LIST, None).await.status, 401, "nobody has none");
+    let metrics = service.get("/metrics", None).await.body;
+    assert!(metrics.contains(r#"icp_http_requests_refused_total{reason="rate_limit"} 1"#), "{metrics}");
+}
+
+#[tokio::test]
+async fn without_a_limit_nothing_is_said_of_one() {
+    let answer = Setup::new().start().list("user_ada").await;
+    assert_eq!((answer.header("ratelimit"), answer.header("ratelimit-policy")), ("", ""));
+}

@@ -1,0 +1,59 @@
+//! No secret reaches the log, at any level.
+
+use icp_test_postgres as postgres;
+
+use crate::support::{Answer, LIST, Setup, client};
+
+#[tokio::test]
+async fn no_secret_is_in_any_line_at_any_level() {
+    for format in ["pretty", "json"] {
+        let database = postgres::shared().database();
+        let url = database.url().replacen('@', ":hunter2@", 1);
+        let service = Setup::new()
+            .with("ICP__LOG__LEVEL", "trace")
+            .with("ICP__LOG__FORMAT", format)
+            .with("ICP__DATABASE__URL", &url)
+            .start();
+        let token = service.setup.token(&["--user", "user_abc123"]);
+        let refused = format!("{token}x");
+        for path in [LIST.to_owned(), format!("{LIST}?token={token}"), format!("/nowhere/{token}")] {
+            for sent in [&token, &refused] {
+                let request = client().get(format!("{}{path}", service.address)).bearer_auth(sent);
+                Answer::of(request.header("cookie", format!("__session={token}"))).await;
+            }
+        }
+        let log = service.log();
+        assert!(log.contains("answered"), "something was logged: {log}");
+        let (start, signature) =
+            (token.get(..40).expect("long"), token.rsplit('.').next().expect("three parts"));
+        for secret in [start, signature, "hunter2", "user_abc123", "BEGIN"] {
+            assert!(!log.contains(secret), "{secret} is in {log}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_line_of_json_names_the_request() {
+    let service = Setup::new().with("ICP__LOG__FORMAT", "json").start();
+    let request = client().get(format!("{}{LIST}", service.address)).header("x-request-id", "find-me");
+    Answer::of(request).await.assert_problem(401, "UNAUTHORIZED");
+    let log = service.log();
+    let line = log.lines().find(|line| line.contains("find-me")).expect("a line");
+    let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+    assert_eq!(
+        (&line["method"], &line["route"], &line["status"]),
+        (&"GET".into(), &LIST.into(), &401.into())
+    );
+}
+
+/// Standard error is a pipe that nothing reads: the service must not wait for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn unread_log_does_not_stop_service() {
+    let (_log, service) = Setup::new().start_with_unread_log();
+    for _ in 0..3_000 {
+        assert_eq!(service.get("/health/live", None).await.status, 200);
+    }
+    let metrics = service.get("/metrics", None).await.body;
+    let dropped = metrics.lines().find_map(|line| line.strip_prefix("icp_log_lines_dropped_total "));
+    assert!(dropped.is_some(), "{metrics}");
+}

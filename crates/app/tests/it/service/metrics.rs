@@ -1,0 +1,125 @@
+//! `GET /metrics`.
+
+use icp_test_postgres as postgres;
+
+use crate::support::{Answer, LIST, Service, Setup, client, refusal};
+
+async fn metrics(service: &Service) -> String {
+    let request = client().get(format!("{}/metrics", service.address));
+    let answer =
+        Answer::of(request.header("accept", "application/openmetrics-text;version=1.0.0, text/plain")).await;
+    assert_eq!(answer.status, 200);
+    assert!(answer.header("content-type").starts_with("application/openmetrics-text"), "{answer:?}");
+    answer.body
+}
+
+fn assert_has(metrics: &str, start: &str) {
+    assert!(metrics.lines().any(|line| line.starts_with(start)), "{start} in\n{metrics}");
+}
+
+#[tokio::test]
+async fn what_happens_is_counted() {
+    let database = postgres::shared().database();
+    let service = Setup::new().with("ICP__DATABASE__URL", database.url()).start();
+    service.list("user_ada").await;
+    service.get(LIST, Some("e30.e30.e30")).await;
+    service
+        .get("/api/v1/entities/icps/660e9500-f39c-52e5-b827-557766551111", Some(&service.token("user_ada")))
+        .await;
+    service.get("/no/such/address", None).await;
+    let metrics = metrics(&service).await;
+    for line in [
+        r#"icp_http_request_duration_seconds_count{method="GET",route="/api/v1/entities/icps",status="200"} 1"#,
+        r#"icp_http_request_duration_seconds_count{method="GET",route="/api/v1/entities/icps/{id}",status="404"} 1"#,
+        r#"icp_http_request_duration_seconds_count{method="GET",route="/api/v1/entities/icps",status="401"} 1"#,
+        r#"icp_http_request_duration_seconds_count{method="GET",route="(none)",status="404"} 1"#,
+        r#"icp_sign_ins_total{verdict="accepted"} 2"#,
+        r#"icp_sign_ins_total{verdict="wrong_algorithm"} 1"#,
+        r#"icp_database_operation_duration_seconds_count{operation="list",outcome="ok"} 1"#,
+        r#"icp_database_operation_duration_seconds_count{operation="get",outcome="ok"} 1"#,
+        r#"icp_database_connections{state="open"} "#,
+        r#"icp_database_connections{state="in_use"} 0"#,
+        r#"icp_database_connections{state="max"} 8"#,
+        r#"icp_build_info{version=""#,
+        "icp_process_resident_memory_bytes ",
+        "icp_process_open_fds ",
+        "icp_http_requests_in_flight 0",
+    ] {
+        assert_has(&metrics, line);
+    }
+}
+
+#[tokio::test]
+async fn metrics_can_have_their_own_port() {
+    let service = Setup::new().with("ICP__METRICS__PORT", "0").start();
+    service.get("/metrics", None).await.assert_problem(404, "NOT_FOUND");
+    let log = service.log();
+    let address = log.split("health and metrics on ").nth(1).and_then(|rest| rest.split_whitespace().next());
+    let address = address.unwrap_or_else(|| panic!("it says where: {log}"));
+    let client = client();
+    for (path, status) in [("/metrics", 200), ("/health/live", 200), ("/health/ready", 200), (LIST, 404)] {
+        let answer = client.get(format!("http://{address}{path}")).send().await.expect("it answers");
+        assert_eq!(answer.status(), status, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn metrics_are_served_nowhere_by_default() {
+    let service = Setup::new().without("ICP__METRICS__ENABLED").start();
+    service.get("/metrics", None).await.assert_problem(404, "NOT_FOUND");
+}
+
+#[tokio::test]
+async fn metrics_have_format_that_client_accepts() {
+    let service = Setup::new().start();
+    service.get(LIST, None).await;
+    for accept in ["*/*", "text/plain", "text/html, */*;q=0.1"] {
+        let request = client().get(format!("{}/metrics", service.address)).header("accept", accept);
+        let answer = Answer::of(request).await;
+        assert_eq!(answer.header("content-type"), "text/plain; version=0.0.4; charset=utf-8", "{accept}");
+        assert_has(&answer.body, "# TYPE icp_http_requests_refused_total counter");
+        assert_has(&answer.body, "# TYPE icp_build_info gauge");
+        assert!(!answer.body.contains("# EOF"), "{accept}");
+    }
+    assert!(metrics(&service).await.ends_with("# EOF\n"));
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_told() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("it listens");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    let said = refusal(&Setup::new().with("ICP__METRICS__PORT", &port), &["serve"]);
+    assert!(said.contains("ICP__METRICS__PORT") && said.contains("in use"), "{said}");
+}
+
+/// Dashboards and alerts outlive the metrics that they were made for, and then stay empty and silent.
+#[tokio::test]
+async fn dashboards_and_alerts_name_what_there_is() {
+    let database = postgres::shared().database();
+    let jwks = "http://127.0.0.1:9/jwks";
+    let service = Setup::new()
+        .with("ICP__DATABASE__URL", database.url())
+        .with("ICP__AUTH__ISSUER", "https://clerk.example.com")
+        .with("ICP__AUTH__JWKS_URL", jwks)
+        .start();
+    service.get(LIST, None).await;
+    let there = metrics(&service).await;
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operations");
+    let mut named = 0;
+    for file in ["grafana-dashboard.json", "prometheus-alerts.yml"] {
+        let text = std::fs::read_to_string(folder.join(file)).expect("it is there");
+        let words = text.split(|character: char| !character.is_ascii_alphanumeric() && character != '_');
+        for name in words.filter(|word| word.starts_with("icp_")) {
+            let family = ["_bucket", "_count", "_sum", "_total", "_info"]
+                .iter()
+                .find_map(|end| name.strip_suffix(end));
+            let family = family.unwrap_or(name);
+            // These appear when they are first needed.
+            let later = ["icp_key_set_age_seconds", "icp_replica_used"];
+            let is_there = there.contains(&format!("# TYPE {family} ")) || later.contains(&family);
+            assert!(is_there, "{file} names {name}, which there is not:\n{there}");
+            named += 1;
+        }
+    }
+    assert!(named > 20, "they name metrics: {named}");
+}

@@ -1,0 +1,21 @@
+//! The service as its users meet it: the real binary, real databases, real sockets.
+
+mod assistants;
+mod connections;
+mod description;
+mod encryption;
+mod errors;
+mod first_start;
+mod hostile_clients;
+mod lists;
+mod load;
+mod logs;
+mod metrics;
+mod oauth;
+mod outages;
+mod pages;
+mod settings;
+mod shutdown;
+mod sign_in;
+mod traces;
+mod transfers;

@@ -1,0 +1,115 @@
+//! PostgreSQL goes away and comes back.
+
+use std::time::{Duration, Instant};
+
+use icp_test_postgres::{Database, Server};
+use icp_testkit::fixtures::EXAMPLE_LIST;
+
+use crate::support::{LIST, Service, Setup, eventually};
+
+/// A service on a server of its own, so that the server can be ill-treated.
+struct Fragile {
+    server: Server,
+    database: Database,
+    service: Service,
+    token: String,
+}
+
+impl Fragile {
+    fn start() -> Self {
+        let server = Server::start().expect("PostgreSQL starts");
+        let database = server.database().expect("a database");
+        let setup = Setup::new().with("ICP__DATABASE__URL", database.url());
+        assert!(setup.icp_with_input(&["import"], EXAMPLE_LIST.as_bytes()).status.success());
+        let token = setup.token(&["--user", "user_abc123", "--ttl", "1d"]);
+        Self { server, database, service: setup.start(), token }
+    }
+
+    async fn works(&self) -> bool {
+        self.service.get(LIST, Some(&self.token)).await.status == 200
+    }
+
+    async fn assert_outage(&self) {
+        for _ in 0..3 {
+            let started = Instant::now();
+            let list = self.service.get(LIST, Some(&self.token)).await;
+            assert!(started.elapsed() < Duration::from_secs(5), "within 5 s: {:?}", started.elapsed());
+            list.assert_problem(500, "INTERNAL_ERROR");
+            let said = list.body.to_lowercase();
+            assert!(
+                !["postgres", "connection", "sql", "127.0.0.1"].iter().any(|word| said.contains(word)),
+                "{said}"
+            );
+        }
+        let ready = self.service.get("/health/ready", None).await;
+        assert_eq!(ready.status, 503);
+        assert_eq!(ready.json()["status"], "not ready");
+        assert_eq!(ready.json()["checks"]["database"], "unavailable");
+        assert_eq!(self.service.get("/health/live", None).await.status, 200);
+        // Who is not signed in hears that, whatever the database does.
+        self.service.get(LIST, None).await.assert_problem(401, "UNAUTHORIZED");
+    }
+
+    async fn assert_healed(&self) {
+        assert!(eventually(Duration::from_secs(10), || self.works()).await, "{}", self.service.log());
+        assert_eq!(self.service.get("/health/ready", None).await.status, 200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heals_after_postgresql_was_stopped() {
+    let fragile = Fragile::start();
+    assert!(fragile.works().await);
+    fragile.server.stop().expect("it stops");
+    fragile.assert_outage().await;
+    fragile.server.start_again().expect("it starts");
+    fragile.assert_healed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heals_after_postgresql_was_killed() {
+    let fragile = Fragile::start();
+    assert!(fragile.works().await);
+    fragile.server.kill().expect("it dies");
+    fragile.assert_outage().await;
+    fragile.server.start_again().expect("it starts");
+    fragile.assert_healed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heals_after_postgresql_hung() {
+    let fragile = Fragile::start();
+    assert!(fragile.works().await);
+    fragile.server.pause().expect("it freezes");
+    fragile.assert_outage().await;
+    fragile.server.resume().expect("it goes on");
+    fragile.assert_healed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cut_database_connections_are_not_noticed() {
+    let fragile = Fragile::start();
+    for _ in 0..5 {
+        // Enough requests to have every connection in use.
+        for _ in 0..10 {
+            assert!(fragile.works().await);
+        }
+        cut_all_connections(fragile.database.url()).await;
+        for _ in 0..10 {
+            let list = fragile.service.get(LIST, Some(&fragile.token)).await;
+            assert_eq!(list.status, 200, "{list:?} {}", fragile.service.log());
+        }
+    }
+}
+
+async fn cut_all_connections(url: &str) {
+    let (client, connection) =
+        tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("it connects");
+    let driving = tokio::spawn(connection);
+    let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+               WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let cut: i64 = client.query_one(cut, &[]).await.expect("it cuts").get(0);
+    assert!(cut > 0, "there were connections");
+    drop(client);
+    driving.await.expect("it ends").expect("it ends well");
+}

@@ -1,0 +1,31 @@
+//! The start page and the documentation page, as HTTP answers. What a browser makes of them is tested in
+//! `tests/it/clients/browser`.
+
+mod assets;
+mod headers;
+
+use reqwest::{Method, RequestBuilder};
+
+use crate::support::{Answer, Service, client};
+
+const PAGES: [&str; 2] = ["/", "/docs"];
+
+fn request(service: &Service, method: Method, path: &str) -> RequestBuilder {
+    client().request(method, format!("{}{path}", service.address))
+}
+
+async fn page(service: &Service, path: &str) -> Answer {
+    let page = service.get(path, None).await;
+    assert_eq!(page.status, 200, "{page:?}");
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    page
+}
+
+/// The addresses that a page names.
+fn addresses(page: &Answer) -> Vec<&str> {
+    let named = |attribute: &str| {
+        let rest = page.body.split(attribute).skip(1);
+        rest.map(|rest| rest.split('"').next().expect("it ends")).collect::<Vec<_>>()
+    };
+    [named("href=\""), named("src=\""), named("data-description=\"")].concat()
+}

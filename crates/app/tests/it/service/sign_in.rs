@@ -1,0 +1,149 @@
+//! Who is signed in, through the whole service; the rules themselves are tested where they stand.
+
+use serde_json::json;
+
+use crate::support::clerk::Clerk;
+use crate::support::{LIST, Setup, refusal};
+
+/// Nothing listens there.
+const NOWHERE: &str = "http://127.0.0.1:9/jwks.json";
+
+#[tokio::test]
+async fn unreachable_key_server_is_500() {
+    let token = Setup::new().token(&["--user", "user_ada"]);
+    let service = Setup::new()
+        .with("ICP__AUTH__ISSUER", "https://clerk.example.com")
+        .with("ICP__AUTH__JWKS_URL", NOWHERE)
+        .start();
+    service.get(LIST, Some(&token)).await.assert_problem(500, "INTERNAL_ERROR");
+    // What could be no token whatever the keys are is refused all the same.
+    service.get(LIST, Some("garbage")).await.assert_problem(401, "UNAUTHORIZED");
+    service.get(LIST, None).await.assert_problem(401, "UNAUTHORIZED");
+    let ready = service.get("/health/ready", None).await;
+    assert_eq!((ready.status.as_u16(), &ready.json()["checks"]["keys"]), (503, &"unavailable".into()));
+    assert_eq!(service.get("/health/live", None).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_development_token_of_another_machine_does_not_count() {
+    let elsewhere = Setup::new().token(&["--user", "user_abc123"]);
+    let service = Setup::new().start();
+    service.get(LIST, Some(&elsewhere)).await.assert_problem(401, "UNAUTHORIZED");
+}
+
+#[tokio::test]
+async fn a_development_token_lives_as_long_as_it_says() {
+    let service = Setup::new().start();
+    // The skew that is allowed for is 5 s; this one has expired all the same.
+    let token = service.setup.token(&["--user", "user_abc123", "--ttl", "0s"]);
+    tokio::time::sleep(std::time::Duration::from_secs(6)).await;
+    service.get(LIST, Some(&token)).await.assert_problem(401, "UNAUTHORIZED");
+}
+
+#[test]
+fn no_token_is_made_where_clerk_is_configured() {
+    let setup = Setup::new().with("CLERK_PUBLISHABLE_KEY", "pk_test_Y2xlcmsuZXhhbXBsZS5jb20k");
+    assert!(refusal(&setup, &["token", "--user", "user_ada"]).contains("Clerk is configured"));
+}
+
+#[test]
+fn the_development_sign_in_serves_on_loopback_only() {
+    for host in ["0.0.0.0", "::", "192.0.2.1", "example.com"] {
+        let said = refusal(&Setup::new().with("ICP__SERVER__HOST", host), &["serve"]);
+        assert!(said.contains("loopback only") && said.contains("CLERK_PUBLISHABLE_KEY"), "{said}");
+    }
+}
+
+#[test]
+fn token_is_not_made_with_a_new_key() {
+    let setup = Setup::new();
+    let said = refusal(&setup, &["token", "--user", "user_ada"]);
+    assert!(said.contains("data/development-key.pem") && said.contains("icp serve"), "{said}");
+    assert!(!setup.path().join("data").exists());
+}
+
+#[tokio::test]
+async fn log_says_why_sign_ins_are_refused() {
+    let clerk = Clerk::new();
+    let service = clerk
+        .trusted_by(Setup::new())
+        .with("ICP__AUTH__AUTHORIZED_PARTIES", "https://app.example.com")
+        .start();
+    let evil = clerk.session("user_ada", json!({"azp": "https://evil.example.com"}));
+    for _ in 0..50 {
+        service.get(LIST, Some(&evil)).await.assert_problem(401, "UNAUTHORIZED");
+    }
+    let tokens = [
+        clerk.session("user_ada", json!({})),
+        Clerk::with_issuer("https://other.example.com\n").session("user_ada", json!({})),
+        clerk.session("user_ada", json!({"iss": "https://other.example.com\n\u{1b}[31m"})),
+        format!("{evil}x"),
+    ];
+    for token in &tokens {
+        service.get(LIST, Some(token)).await.assert_problem(401, "UNAUTHORIZED");
+    }
+    let log = service.log();
+    let lines: Vec<_> = log.lines().filter(|line| line.contains("refused sign-ins")).collect();
+    for (reason, example) in [
+        ("wrong_party", "https://evil.example.com"),
+        ("missing_party", ""),
+        ("bad_signature", ""),
+        ("wrong_issuer", "https://other.example.com??[31m"),
+        ("malformed_token", ""),
+    ] {
+        let of_reason: Vec<_> = lines.iter().filter(|line| line.contains(reason)).collect();
+        assert!(
+            matches!(of_reason.as_slice(), [line] if line.contains(example)),
+            "{reason}: {of_reason:?} in {log}"
+        );
+    }
+    for token in tokens.iter().chain([&evil]) {
+        assert!(!log.contains(token.rsplit('.').next().expect("three parts")), "{log}");
+    }
+    assert!(!log.contains("user_ada"), "{log}");
+}
+
+#[tokio::test]
+async fn log_names_url_and_cause_of_failed_fetch() {
+    let service = Setup::new().with("ICP__AUTH__ISSUER", "https://clerk.example.com");
+    let log = service.with("ICP__AUTH__JWKS_URL", NOWHERE).start().log();
+    let line = log.lines().find(|line| line.contains("cannot fetch the key set"));
+    let line = line.unwrap_or_else(|| panic!("{log}"));
+    assert!(line.contains(NOWHERE) && line.contains("refused"), "{line}");
+}
+
+#[tokio::test]
+async fn impersonation_is_logged_and_makes_no_admin() {
+    let clerk = Clerk::new();
+    let service = clerk.trusted_by(Setup::new()).with("ICP__AUTH__ADMIN_USER_IDS", "user_root").start();
+    let body = json!({"name": "A", "leadProviderCriteria": []});
+    let path = service.create(&clerk.session("user_ada", json!({})), &body).await.icp_path();
+    assert_eq!(service.get(&path, Some(&clerk.session("user_root", json!({})))).await.status, 200);
+    assert!(!service.log().contains("actor"), "{}", service.log());
+    let impersonated = clerk.session("user_root", json!({"act": {"sub": "user_support"}}));
+    service.get(&path, Some(&impersonated)).await.assert_problem(403, "FORBIDDEN");
+    let log = service.log();
+    let line = log.lines().find(|line| line.contains("actor")).unwrap_or_else(|| panic!("{log}"));
+    assert!(line.contains(r#"actor="user_support""#) && line.contains("status=403"), "{line}");
+}
+
+#[tokio::test]
+async fn requests_that_wait_for_a_key_hold_no_permit() {
+    // It takes connections, and never answers.
+    let hanging = std::net::TcpListener::bind("127.0.0.1:0").expect("it listens");
+    let url = format!("http://{}/jwks.json", hanging.local_addr().expect("an address"));
+    let clerk = Clerk::new();
+    let service = Setup::new()
+        .with("ICP__AUTH__ISSUER", &clerk.issuer)
+        .with("ICP__AUTH__JWKS_URL", &url)
+        .with("ICP__SERVER__MAX_IN_FLIGHT", "1")
+        .start();
+    let token = clerk.session("user_ada", json!({}));
+    let other = async {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        service.get(LIST, None).await
+    };
+    let (waited, other) = tokio::join!(service.get(LIST, Some(&token)), other);
+    other.assert_problem(401, "UNAUTHORIZED");
+    waited.assert_problem(500, "INTERNAL_ERROR");
+}

@@ -1,0 +1,148 @@
+//! Traces reach a collector, joined to those of the caller.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::trace::v1::Span;
+use prost::Message as _;
+
+use crate::support::{Answer, LIST, Setup, client};
+
+const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+const PARENT: &str = "b7ad6b7169203331";
+
+/// Takes spans, as a collector does that speaks OTLP over HTTP.
+struct Collector {
+    address: String,
+    spans: Arc<Mutex<Vec<Span>>>,
+}
+
+impl Collector {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("it listens");
+        let address = format!("http://{}", listener.local_addr().expect("an address"));
+        let spans = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&spans);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let kept = Arc::clone(&kept);
+                std::thread::spawn(move || {
+                    let mut reader = BufReader::new(stream);
+                    while let Some((path, body)) = read_request(&mut reader) {
+                        assert_eq!(path, "/v1/traces");
+                        let request = ExportTraceServiceRequest::decode(body.as_slice()).expect("it is OTLP");
+                        let scopes =
+                            request.resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
+                        kept.lock().expect("no panic").extend(scopes.flat_map(|scope| scope.spans));
+                        let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\n\r\n";
+                        reader.get_mut().write_all(answer.as_bytes()).expect("it is sent");
+                    }
+                });
+            }
+        });
+        Self { address, spans }
+    }
+
+    fn spans(&self) -> Vec<Span> {
+        self.spans.lock().expect("no panic").clone()
+    }
+}
+
+fn read_request(reader: &mut BufReader<std::net::TcpStream>) -> Option<(String, Vec<u8>)> {
+    let (mut first, mut length) = (String::new(), 0);
+    reader.read_line(&mut first).ok()?;
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        if line.trim().is_empty() {
+            break;
+        }
+        if let Some((_, value)) =
+            line.split_once(':').filter(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        {
+            length = value.trim().parse().ok()?;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some((first.split(' ').nth(1)?.to_owned(), body))
+}
+
+fn text_of(span: &Span, key: &str) -> Option<String> {
+    let attribute = span.attributes.iter().find(|attribute| attribute.key == key)?;
+    match attribute.value.as_ref()?.value.as_ref()? {
+        Value::StringValue(text) => Some(text.clone()),
+        Value::IntValue(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
+#[tokio::test]
+async fn spans_belong_to_trace_of_caller() {
+    let collector = Collector::start();
+    let mut service = Setup::new()
+        .with("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.address)
+        .with("ICP__LOG__FORMAT", "json")
+        .start();
+    let token = service.token("user_abc123");
+    let request = client().get(format!("{}{LIST}", service.address)).bearer_auth(&token);
+    let request = request.header("traceparent", format!("00-{TRACE}-{PARENT}-01"));
+    assert_eq!(Answer::of(request).await.status, 200);
+    assert_eq!(service.get(LIST, None).await.status, 401, "and one without a caller's trace");
+    // The end sends what is left.
+    service.signal("TERM");
+    assert!(service.ended_within(Duration::from_secs(20)).is_some_and(|status| status.success()));
+
+    let spans = collector.spans();
+    let find = |name: &str| {
+        let mine = spans.iter().find(|span| span.name == name && hex(&span.trace_id) == TRACE);
+        mine.unwrap_or_else(|| {
+            panic!("{name} among {:?}", spans.iter().map(|span| &span.name).collect::<Vec<_>>())
+        })
+    };
+    let request = find("GET /api/v1/entities/icps");
+    assert_eq!(hex(&request.parent_span_id), PARENT);
+    assert_eq!(text_of(request, "http.response.status_code").as_deref(), Some("200"));
+    assert_eq!(text_of(request, "http.route").as_deref(), Some(LIST));
+    for child in ["sign in", "list"] {
+        assert_eq!(find(child).parent_span_id, request.span_id, "{child}");
+    }
+    assert!(spans.iter().any(|span| hex(&span.trace_id) != TRACE), "the other has a trace of its own");
+    let whole = format!("{spans:?}");
+    assert!(!whole.contains("user_abc123") && !whole.contains(&token[..20]), "{whole}");
+
+    let log = service.log();
+    let line = log.lines().find(|line| line.contains(r#""status":200"#)).expect("a line");
+    assert!(line.contains(TRACE), "{line}");
+}
+
+#[tokio::test]
+async fn a_collector_that_is_not_there_disturbs_nobody() {
+    let mut service = Setup::new().with("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9").start();
+    assert_eq!(service.list("user_abc123").await.status, 200);
+    service.signal("TERM");
+    assert!(service.ended_within(Duration::from_secs(20)).is_some_and(|status| status.success()));
+}
+
+#[tokio::test]
+async fn log_names_trace_without_collector() {
+    let service = Setup::new().with("ICP__LOG__FORMAT", "json").start();
+    for header in [format!("00-{TRACE}-{PARENT}-00"), "00-zz".to_owned()] {
+        let request = client().get(format!("{}{LIST}", service.address)).header("traceparent", header);
+        Answer::of(request).await;
+    }
+    let log = service.log();
+    let named: Vec<_> =
+        log.lines().filter(|line| line.contains("answered")).map(|line| line.contains(TRACE)).collect();
+    assert_eq!(named, [true, false]);
+}

@@ -1,0 +1,272 @@
+//! Migrate, import and export.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, SqliteConnection};
+use icp_test_postgres as postgres;
+use icp_testkit::fixtures::{EXAMPLE_LIST, icp};
+use serde_json::json;
+
+use crate::support::{Setup, eventually, refusal, stderr, stdout};
+
+fn export(setup: &Setup) -> String {
+    let output = setup.icp(&["export"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    stdout(&output)
+}
+
+/// Both databases, empty.
+fn both() -> [(Setup, Option<postgres::Database>); 2] {
+    let database = postgres::shared().database();
+    let on_postgres = Setup::new().with("ICP__DATABASE__URL", database.url());
+    [(Setup::new(), None), (on_postgres, Some(database))]
+}
+
+#[test]
+fn what_is_exported_can_be_imported() {
+    for (setup, _database) in both() {
+        let imported = setup.icp_with_input(&["import"], EXAMPLE_LIST.as_bytes());
+        assert!(stderr(&imported).contains("imported 2 ICPs"), "{}", stderr(&imported));
+        let exported = export(&setup);
+        let other = Setup::new();
+        std::fs::write(other.path().join("icps.jsonl"), &exported).expect("a file");
+        assert!(other.icp(&["import", "icps.jsonl"]).status.success());
+        assert_eq!(export(&other), exported);
+    }
+}
+
+#[test]
+fn import_reports_every_bad_line_and_stores_nothing() {
+    let good = icp(1).json();
+    let file = [
+        good.clone(),
+        icp(2).with("name", "").with("leadsPerList", 0).json(),
+        "{\"id\": ".to_owned(),
+        String::new(),
+        icp(3).with("customFilterCriteria", json!([{"type": "ofNextYear"}])).json(),
+    ]
+    .join("\n");
+    for (setup, _database) in both() {
+        let imported = setup.icp_with_input(&["import"], file.as_bytes());
+        assert!(!imported.status.success());
+        let said = stderr(&imported);
+        for line in [
+            "line 2 /name: must not be empty (invalid_value)",
+            "line 2 /leadsPerList: must be from 1 to 10000 (out_of_range)",
+            "line 3: must be JSON (malformed)",
+            "line 5 /customFilterCriteria/0/type: must be one of",
+        ] {
+            assert!(said.contains(line), "{line}\nis not in\n{said}");
+        }
+        assert!(said.contains("nothing was imported, because of 4 faults"), "{said}");
+        assert_eq!(export(&setup), "");
+    }
+}
+
+#[test]
+fn lenient_takes_what_has_the_shape_of_an_icp() {
+    let strange =
+        icp(1).with("customFilterCriteria", json!([{"type": "ofNextYear"}])).with("colour", "red").json();
+    for (setup, _database) in both() {
+        assert!(!setup.icp_with_input(&["import"], strange.as_bytes()).status.success());
+        assert!(setup.icp_with_input(&["import", "--lenient"], strange.as_bytes()).status.success());
+        let exported = export(&setup);
+        assert!(exported.contains(r#"[{"type":"ofNextYear"}]"#) && exported.contains(r#""colour":"red""#));
+        let shapeless = icp(2).with("userIds", json!([5])).json();
+        let refused = setup.icp_with_input(&["import", "--lenient"], shapeless.as_bytes());
+        assert!(stderr(&refused).contains("line 1 /userIds/0: must be a string"), "{}", stderr(&refused));
+        let unstorable = icp(3).with("description", "a\0b").json();
+        let refused = setup.icp_with_input(&["import", "--lenient"], unstorable.as_bytes());
+        assert!(stderr(&refused).contains("line 1 /description"), "{}", stderr(&refused));
+    }
+}
+
+#[test]
+fn a_conflict_fails_is_skipped_or_replaces() {
+    for (setup, _database) in both() {
+        let (old, new) = (icp(1).with("name", "old").json(), icp(1).with("name", "new").json());
+        assert!(setup.icp_with_input(&["import"], old.as_bytes()).status.success());
+        let failed = setup.icp_with_input(&["import"], new.as_bytes());
+        assert!(
+            stderr(&failed).contains("00000000-0000-0000-0000-000000000001 already exists"),
+            "{failed:?}"
+        );
+        assert!(setup.icp_with_input(&["import", "--on-conflict", "skip"], new.as_bytes()).status.success());
+        assert!(export(&setup).contains(r#""name":"old""#));
+        assert!(
+            setup.icp_with_input(&["import", "--on-conflict", "replace"], new.as_bytes()).status.success()
+        );
+        assert!(export(&setup).contains(r#""name":"new""#));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_import_leaves_nothing_behind() {
+    for (setup, _database) in both() {
+        assert!(setup.icp_with_input(&["import"], EXAMPLE_LIST.as_bytes()).status.success());
+        let before = export(&setup);
+        let mut import = setup.spawn(&["import"]);
+        let mut input = import.stdin.take().expect("it is piped");
+        // More than is read ahead, so that much of it has reached the database.
+        for number in 1_000..31_000 {
+            writeln!(input, "{}", icp(number).json()).expect("it reads");
+        }
+        input.flush().expect("it reads");
+        import.kill().expect("it dies");
+        import.wait().expect("it is dead");
+        // The server notices the end of the connection in its own time.
+        assert!(eventually(Duration::from_secs(10), async || export(&setup) == before).await);
+        let again = setup.icp_with_input(&["import"], icp(1_000).json().as_bytes());
+        assert!(again.status.success(), "nothing is in the way: {}", stderr(&again));
+    }
+}
+
+#[test]
+fn an_export_may_be_cut_off() {
+    let setup = Setup::new();
+    let file: String = (1..2_000).map(|number| icp(number).json() + "\n").collect();
+    assert!(setup.icp_with_input(&["import"], file.as_bytes()).status.success());
+    let script = format!("{} export | head -c 1", env!("CARGO_BIN_EXE_icp"));
+    let shell = std::process::Command::new("sh").args(["-c", &script]).current_dir(setup.path()).output();
+    let shell = shell.expect("a shell");
+    assert_eq!((stdout(&shell).as_str(), stderr(&shell).as_str()), ("{", ""));
+}
+
+#[test]
+fn a_full_disk_is_an_error_and_no_panic() {
+    let setup = Setup::new();
+    assert!(setup.icp_with_input(&["import"], EXAMPLE_LIST.as_bytes()).status.success());
+    for command in ["config", "token --user user_ada", "migrate", "migrate --check", "export"] {
+        let script = format!("{} {command} > /dev/full", env!("CARGO_BIN_EXE_icp"));
+        let shell = std::process::Command::new("sh").args(["-c", &script]).current_dir(setup.path()).output();
+        let shell = shell.expect("a shell");
+        assert_eq!(shell.status.code(), Some(1), "{command}: {}", stderr(&shell));
+        assert!(stderr(&shell).starts_with("error: "), "{command}: {}", stderr(&shell));
+    }
+}
+
+#[test]
+fn what_only_looks_makes_no_database() {
+    let setup = Setup::new();
+    for command in [&["export"][..], &["migrate", "--check"]] {
+        assert!(refusal(&setup, command).contains("there is no database at data/icp.sqlite3"));
+    }
+    assert!(!setup.path().join("data").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_service_starts_and_serves_while_an_import_runs() {
+    for (setup, _database) in both() {
+        assert!(setup.icp_with_input(&["import"], EXAMPLE_LIST.as_bytes()).status.success());
+        let mut import = setup.spawn(&["import"]);
+        let mut input = import.stdin.take().expect("it is piped");
+        for number in 1_000..10_000 {
+            writeln!(input, "{}", icp(number).json()).expect("it reads");
+        }
+        input.flush().expect("it reads");
+        let service = setup.start();
+        assert_eq!(service.list("user_abc123").await.json().as_array().map(Vec::len), Some(2));
+        drop(input);
+        assert!(import.wait().expect("it ends").success());
+        assert_eq!(service.list("user_ada").await.json().as_array().map(Vec::len), Some(9_000));
+    }
+}
+
+#[test]
+fn migrate_checks_and_applies() {
+    for (setup, database) in both() {
+        if database.is_some() {
+            assert!(refusal(&setup, &["migrate", "--check"]).contains("_icps"));
+            assert!(refusal(&setup, &["migrate", "--check"]).contains("_icps"), "checking changes nothing");
+        }
+        assert!(stdout(&setup.icp(&["migrate"])).contains("applied"));
+        assert!(stdout(&setup.icp(&["migrate"])).contains("up to date"));
+        assert!(setup.icp(&["migrate", "--check"]).status.success());
+    }
+}
+
+#[test]
+fn service_told_not_to_migrate_refuses_old_schema() {
+    for (setup, _database) in both() {
+        let setup = setup.with("ICP__DATABASE__MIGRATE", "false");
+        assert!(refusal(&setup, &["serve"]).contains("icp migrate"));
+    }
+}
+
+#[test]
+fn many_may_migrate_at_once() {
+    for (setup, _database) in both() {
+        let mut children: Vec<_> = (0..8).map(|_| setup.spawn(&["migrate"])).collect();
+        for child in &mut children {
+            assert!(child.wait().expect("it ends").success());
+        }
+        assert!(setup.icp(&["migrate", "--check"]).status.success());
+    }
+}
+
+#[tokio::test]
+async fn database_of_another_version_is_left_alone() {
+    // Of a later version, and of one before the first release.
+    for migration in ["20990101000000", "20261124000000"] {
+        for (setup, database) in both() {
+            assert!(setup.icp(&["migrate"]).status.success());
+            let other = format!("INSERT INTO __diesel_schema_migrations (version) VALUES ('{migration}')");
+            match &database {
+                Some(database) => execute_on_postgres(database.url(), &other).await,
+                None => execute_on_sqlite(&setup.path().join("data/icp.sqlite3"), &other),
+            }
+            for command in ["serve", "migrate"] {
+                let said = refusal(&setup, &[command]);
+                assert!(said.contains("does not know") && said.contains(migration), "{said}");
+            }
+        }
+    }
+}
+
+async fn execute_on_postgres(url: &str, statement: &str) {
+    let (client, connection) =
+        tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("it connects");
+    tokio::spawn(connection);
+    client.batch_execute(statement).await.expect("it executes");
+}
+
+fn execute_on_sqlite(file: &Path, statement: &str) {
+    let mut connection = SqliteConnection::establish(file.to_str().expect("a name")).expect("it opens");
+    connection.batch_execute(statement).expect("it executes");
+}
+
+#[test]
+fn a_file_that_is_no_database_is_named_and_left_alone() {
+    let setup = Setup::new().with("ICP__DATABASE__URL", "sqlite://notes.txt");
+    let text = "Dear diary, ".repeat(1_000);
+    std::fs::write(setup.path().join("notes.txt"), &text).expect("a file");
+    let said = refusal(&setup, &["serve"]);
+    assert!(said.contains("notes.txt") && said.contains("not a database"), "{said}");
+    assert_eq!(std::fs::read_to_string(setup.path().join("notes.txt")).expect("it is there"), text);
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_named() {
+    // Root may write everywhere but there.
+    let setup = Setup::new().with("ICP__DATABASE__URL", "sqlite:///proc/icp/icp.sqlite3");
+    let said = refusal(&setup, &["serve"]);
+    assert!(said.contains("/proc/icp/icp.sqlite3"), "{said}");
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("it has one").port().to_string();
+    let said = refusal(&Setup::new().with("ICP__SERVER__PORT", &port), &["serve"]);
+    assert!(said.contains("ICP__SERVER__PORT") && said.contains(&port) && said.contains("in use"), "{said}");
+}
+
+#[test]
+fn a_database_out_of_reach_is_said_at_the_start() {
+    let setup = Setup::new().with("ICP__DATABASE__URL", "postgres://icp:hunter2@127.0.0.1:9/icp");
+    let said = refusal(&setup, &["serve"]);
+    assert!(said.contains("cannot be reached") && !said.contains("hunter2"), "{said}");
+}

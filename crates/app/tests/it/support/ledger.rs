@@ -1,0 +1,273 @@
+//! Writers that keep a book of what they asked for and what was acknowledged.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use icp_domain::{Icp, Rules};
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+
+use crate::support::{LIST, Service, Setup};
+
+/// What a writer writes: a description, and by it who else is a user. A half write would have one of them only.
+type Revision = u32;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    At(Revision),
+    Gone,
+}
+
+/// One ICP as its writer knows it.
+#[derive(Clone, Debug)]
+struct Entry {
+    /// The last state that was acknowledged.
+    acknowledged: State,
+    /// A state that was asked for, and not acknowledged.
+    unanswered: Option<State>,
+}
+
+impl Entry {
+    fn acknowledged(state: State) -> Self {
+        Self { acknowledged: state, unanswered: None }
+    }
+}
+
+/// What was not answered as it should have been.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) at: Instant,
+    /// Whom was asked.
+    pub(crate) url: String,
+    /// What was answered, or why nothing was.
+    pub(crate) error: String,
+}
+
+/// A writer, with a user and ICPs of its own.
+pub(crate) struct Writer {
+    client: Client,
+    user: String,
+    token: String,
+    entries: BTreeMap<String, Entry>,
+    /// Creates that were not acknowledged, by the name that was asked for.
+    unanswered_creates: BTreeSet<String>,
+    /// Those of them that may be sent again.
+    repeatable_creates: BTreeSet<String>,
+    next: u32,
+    pub(crate) acknowledged: usize,
+    pub(crate) failures: Vec<Failure>,
+}
+
+/// Whom an ICP names beside its writer, from revision to revision.
+fn other(user: &str, revision: Revision) -> String {
+    format!("{user}_{}", revision % 3)
+}
+
+impl Writer {
+    pub(crate) fn new(setup: &Setup, number: usize) -> Self {
+        let user = format!("user_writer{number}");
+        let client = Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().expect("a client");
+        Self {
+            client,
+            token: setup.token(&["--user", &user, "--ttl", "1d"]),
+            user,
+            entries: BTreeMap::new(),
+            unanswered_creates: BTreeSet::new(),
+            repeatable_creates: BTreeSet::new(),
+            next: 0,
+            acknowledged: 0,
+            failures: Vec::new(),
+        }
+    }
+
+    /// Writes until it is told to stop, wherever it is sent.
+    pub(crate) async fn write(&mut self, address: &impl Fn() -> String, stop: &AtomicBool) {
+        while !stop.load(Ordering::Relaxed) {
+            self.next += 1;
+            let address = &address();
+            let there =
+                self.entries.iter().filter_map(|(id, entry)| match (entry.acknowledged, entry.unanswered) {
+                    (State::At(revision), None) => Some((id.clone(), revision)),
+                    _ => None,
+                });
+            let there: Vec<_> = there.collect();
+            let chosen = there.get(self.next as usize * 7 % there.len().max(1)).cloned();
+            match (self.next % 6, chosen) {
+                (0 | 1, _) | (_, None) => self.create(address).await,
+                (2..=4, Some((id, revision))) => self.patch(address, &id, revision + 1).await,
+                (_, Some((id, _))) => self.delete(address, &id).await,
+            }
+            if self.failures.last().is_some_and(|failure| failure.at.elapsed() < Duration::from_millis(50)) {
+                tokio::time::sleep(Duration::from_millis(25)).await;
+            }
+        }
+    }
+
+    async fn create(&mut self, address: &str) {
+        let name = format!("{} {}", self.user, self.next);
+        let is_repeatable = self.next.is_multiple_of(2);
+        if !self.ask_to_create(address, &name, is_repeatable).await {
+            if is_repeatable {
+                self.repeatable_creates.insert(name);
+            } else {
+                self.unanswered_creates.insert(name);
+            }
+        }
+    }
+
+    async fn ask_to_create(&mut self, address: &str, name: &str, is_repeatable: bool) -> bool {
+        let body = json!({
+            "name": name, "description": "0", "leadProviderCriteria": [],
+            "userIds": [other(&self.user, 0), self.user],
+        });
+        let mut request = self.request(Method::POST, format!("{address}{LIST}"), Some(&body));
+        if is_repeatable {
+            request = request.header("idempotency-key", format!("\"{name}\""));
+        }
+        let Some(icp) = self.answer(request, StatusCode::CREATED).await else { return false };
+        let id = icp["id"].as_str().expect("it has an id").to_owned();
+        self.entries.insert(id, Entry::acknowledged(State::At(0)));
+        true
+    }
+
+    async fn patch(&mut self, address: &str, id: &str, revision: Revision) {
+        let users = [other(&self.user, revision), self.user.clone()];
+        let body = json!({"description": revision.to_string(), "userIds": users});
+        let request = self.request(Method::PATCH, format!("{address}{LIST}/{id}"), Some(&body));
+        let answer = self.answer(request, StatusCode::OK).await;
+        self.note(id, State::At(revision), answer.is_some());
+    }
+
+    async fn delete(&mut self, address: &str, id: &str) {
+        let request = self.request(Method::DELETE, format!("{address}{LIST}/{id}"), None);
+        let answer = self.answer(request, StatusCode::NO_CONTENT).await;
+        self.note(id, State::Gone, answer.is_some());
+    }
+
+    fn note(&mut self, id: &str, state: State, is_acknowledged: bool) {
+        let entry = self.entries.get_mut(id).expect("it is in the book");
+        if is_acknowledged {
+            entry.acknowledged = state;
+        } else {
+            entry.unanswered = Some(state);
+        }
+    }
+
+    fn request(&self, method: Method, url: String, body: Option<&Value>) -> RequestBuilder {
+        let request = self.client.request(method, url).bearer_auth(&self.token);
+        match body {
+            Some(body) => request.header("content-type", "application/json").body(body.to_string()),
+            None => request,
+        }
+    }
+
+    /// What was answered, if it is what it should be.
+    async fn answer(&mut self, request: RequestBuilder, expected: StatusCode) -> Option<Value> {
+        let (client, request) = request.build_split();
+        let request = request.expect("a request");
+        let url = request.url().to_string();
+        let error = match client.execute(request).await {
+            Ok(response) => {
+                let status = response.status();
+                match response.text().await {
+                    Ok(text) if status == expected => {
+                        self.acknowledged += 1;
+                        return Some(serde_json::from_str(&text).unwrap_or_default());
+                    }
+                    Ok(text) => format!("{status} {text}"),
+                    Err(error) => format!("{error:?}"),
+                }
+            }
+            Err(error) => format!("{error:?}"),
+        };
+        self.failures.push(Failure { at: Instant::now(), url, error });
+        None
+    }
+
+    /// Compares the book with what is stored, and goes on from there.
+    async fn settle(&mut self, service: &Service) {
+        self.failures.clear();
+        // Whether they were done or not, sent again they are there once.
+        for name in std::mem::take(&mut self.repeatable_creates) {
+            assert!(self.ask_to_create(&service.address, &name, true).await, "{name}: {:?}", self.failures);
+        }
+        let stored = list(service, &self.user).await;
+        for (id, entry) in &mut self.entries {
+            let found = stored.get(id).map_or(State::Gone, |icp| State::At(revision(icp)));
+            let is_acknowledged = found == entry.acknowledged;
+            let is_unanswered = entry.unanswered == Some(found);
+            assert!(is_acknowledged || is_unanswered, "{id} should be at {entry:?}, and is at {found:?}");
+            *entry = Entry::acknowledged(found);
+        }
+        let names: BTreeSet<_> = stored.values().map(|icp| &icp.name).collect();
+        assert_eq!(names.len(), stored.len(), "nothing is there twice");
+        for (id, icp) in &stored {
+            if !self.entries.contains_key(id) {
+                assert!(self.unanswered_creates.remove(&icp.name), "nobody asked for {icp:?}");
+                assert_eq!(revision(icp), 0);
+                self.entries.insert(id.clone(), Entry::acknowledged(State::At(0)));
+            }
+        }
+        // Who may see what agrees with what the documents say.
+        let mut expected: BTreeMap<String, BTreeSet<&String>> = BTreeMap::new();
+        for (id, icp) in &stored {
+            expected.entry(other(&self.user, revision(icp))).or_default().insert(id);
+        }
+        for number in 0..3 {
+            let user = other(&self.user, number);
+            let listed = list(service, &user).await;
+            assert!(listed.keys().eq(expected.remove(&user).unwrap_or_default()), "the list of {user}");
+        }
+    }
+}
+
+/// The revision of a stored ICP, which must be whole.
+fn revision(icp: &Icp) -> Revision {
+    let revision = icp.description.as_deref().and_then(|text| text.parse().ok()).expect("a revision");
+    let users: Vec<_> = icp.user_ids.iter().map(ToString::to_string).collect();
+    let user = users.last().expect("its writer");
+    assert_eq!(users, [other(user, revision), user.clone()], "its members belong to its revision");
+    revision
+}
+
+/// A user's list, of which each ICP must be whole.
+async fn list(service: &Service, user: &str) -> BTreeMap<String, Icp> {
+    let list = service.list(user).await;
+    assert_eq!(list.status, 200, "{list:?}");
+    let icps: Vec<Box<serde_json::value::RawValue>> = serde_json::from_str(&list.body).expect("it is JSON");
+    let icps = icps.iter().map(|icp| Icp::from_json(icp.get(), Rules::Strict).expect("it is whole"));
+    icps.map(|icp| (icp.id.to_string(), icp)).collect()
+}
+
+/// Has all writers write until something is done, and gives what that gives.
+pub(crate) async fn write_during<T>(
+    writers: &mut [Writer],
+    address: &(impl Fn() -> String + Sync),
+    something: impl Future<Output = T>,
+) -> T {
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopping = async {
+        let done = something.await;
+        stop.store(true, Ordering::Relaxed);
+        done
+    };
+    let writing =
+        futures_util::future::join_all(writers.iter_mut().map(|writer| writer.write(address, &stop)));
+    futures_util::future::join(stopping, writing).await.0
+}
+
+/// Nobody may have had an error before something was done to the service or its database.
+pub(crate) fn assert_no_errors_before(writers: &[Writer], time: Instant) {
+    for failure in writers.iter().flat_map(|writer| &writer.failures) {
+        assert!(failure.at >= time, "{:?} too early: {failure:?}", time.duration_since(failure.at));
+    }
+}
+
+/// Compares every writer's book with what is stored.
+pub(crate) async fn settle(writers: &mut [Writer], service: &Service) {
+    for writer in writers {
+        writer.settle(service).await;
+    }
+}

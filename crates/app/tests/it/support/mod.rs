@@ -1,0 +1,339 @@
+//! A service to test: the binary, started in a folder of its own.
+
+pub(crate) mod clerk;
+mod conformity;
+pub(crate) mod ledger;
+pub(crate) mod services;
+pub(crate) mod users;
+
+use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use icp_test_postgres::Database;
+use reqwest::header::HeaderMap;
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A folder to run `icp` in, and the variables it runs with. Clones share the folder.
+#[derive(Clone)]
+pub(crate) struct Setup {
+    pub(crate) folder: Arc<TempDir>,
+    variables: HashMap<String, String>,
+}
+
+impl Setup {
+    /// A free port, with metrics on it.
+    pub(crate) fn new() -> Self {
+        let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
+        let setup = Self { folder, variables: HashMap::new() };
+        setup.with("ICP__SERVER__PORT", "0").with("ICP__METRICS__ENABLED", "true")
+    }
+
+    pub(crate) fn without(mut self, variable: &str) -> Self {
+        self.variables.remove(variable);
+        self
+    }
+
+    pub(crate) fn with(mut self, variable: &str, value: &str) -> Self {
+        self.variables.insert(variable.to_owned(), value.to_owned());
+        self
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_icp"));
+        command.args(arguments).current_dir(self.path()).env_clear().envs(&self.variables);
+        command
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn icp(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).stdin(Stdio::null()).output().expect("icp runs")
+    }
+
+    /// Runs a command to its end with something on its standard input.
+    pub(crate) fn icp_with_input(&self, arguments: &[&str], input: &[u8]) -> Output {
+        let mut command = self.command(arguments);
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("icp runs");
+        // An import that fails early closes its input.
+        let _ = child.stdin.take().expect("it is piped").write_all(input);
+        child.wait_with_output().expect("icp ends")
+    }
+
+    /// Starts a command and leaves it running.
+    pub(crate) fn spawn(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("icp runs")
+    }
+
+    /// Creates the development key, as a service does at its first start.
+    fn create_key(&self) {
+        let path = self.path().join("data/development-key.pem");
+        if path.exists() {
+            return;
+        }
+        let pair = KeyPair::generate(KeySize::Rsa2048).expect("a key");
+        let der: Pkcs8V1Der<'_> = pair.as_der().expect("a key");
+        let pem = format!(
+            "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+            BASE64_STANDARD.encode(der.as_ref())
+        );
+        std::fs::create_dir_all(self.path().join("data")).expect("a folder");
+        std::fs::write(path, pem).expect("it is written");
+    }
+
+    /// A token of the development sign-in.
+    pub(crate) fn token(&self, arguments: &[&str]) -> String {
+        self.create_key();
+        let output = self.icp(&[&["token"], arguments].concat());
+        assert!(output.status.success(), "{}", stderr(&output));
+        stdout(&output).trim().to_owned()
+    }
+
+    /// Starts the service with a log that nothing reads, and waits until it listens.
+    pub(crate) fn start_with_unread_log(self) -> (std::process::ChildStderr, Service) {
+        let mut service = self.launch();
+        (service.child.stderr.take().expect("it is piped"), service.listening())
+    }
+
+    /// Starts the service and waits until it listens.
+    pub(crate) fn start(self) -> Service {
+        let mut service = self.launch();
+        let lines = BufReader::new(service.child.stderr.take().expect("it is piped")).lines();
+        let kept = Arc::clone(&service.log);
+        std::thread::spawn(move || {
+            lines.map_while(Result::ok).for_each(|line| *kept.lock().expect("no panic") += &(line + "\n"));
+        });
+        service.listening()
+    }
+
+    fn launch(self) -> Service {
+        let mut command = self.command(&["serve"]);
+        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("icp runs");
+        let greeting = BufReader::new(child.stdout.take().expect("it is piped"));
+        Service { setup: self, child, address: String::new(), greeting, log: Arc::default(), database: None }
+    }
+}
+
+/// A running service. It ends with the value.
+pub(crate) struct Service {
+    pub(crate) setup: Setup,
+    pub(crate) child: Child,
+    /// Such as `http://127.0.0.1:8080`.
+    pub(crate) address: String,
+    greeting: BufReader<std::process::ChildStdout>,
+    log: Arc<Mutex<String>>,
+    /// Dropped after the service has ended.
+    database: Option<Database>,
+}
+
+pub(crate) const LIST: &str = "/api/v1/entities/icps";
+
+impl Service {
+    fn listening(mut self) -> Self {
+        let mut first = String::new();
+        self.greeting.read_line(&mut first).expect("it greets");
+        let Some(address) = first.trim().strip_prefix("icp listens on ") else {
+            std::thread::sleep(Duration::from_millis(200));
+            panic!("it did not start: {first}{}", self.log.lock().expect("no panic"));
+        };
+        address.clone_into(&mut self.address);
+        self
+    }
+
+    /// A request to be filled in and sent with [`Answer::of`].
+    pub(crate) fn request(&self, method: Method, path: &str, token: &str) -> reqwest::RequestBuilder {
+        client().request(method, format!("{}{path}", self.address)).bearer_auth(token)
+    }
+
+    /// Sends a body of JSON.
+    pub(crate) async fn send(&self, method: Method, path: &str, token: &str, body: &Value) -> Answer {
+        let request = self.request(method, path, token).header("content-type", "application/json");
+        Answer::of(request.body(body.to_string())).await
+    }
+
+    /// A token of the development sign-in.
+    pub(crate) fn token(&self, user: &str) -> String {
+        self.setup.token(&["--user", user, "--ttl", "1d"])
+    }
+
+    /// A token of an admin.
+    pub(crate) fn admin_token(&self, user: &str) -> String {
+        self.setup.token(&["--user", user, "--ttl", "1d", "--admin"])
+    }
+
+    /// Creates an ICP, which must succeed.
+    #[track_caller]
+    pub(crate) fn create(&self, token: &str, body: &Value) -> impl Future<Output = Answer> {
+        let location = std::panic::Location::caller();
+        async move {
+            let answer = self.send(Method::POST, LIST, token, body).await;
+            assert_eq!(answer.status, 201, "{location}: {answer:?}");
+            answer
+        }
+    }
+
+    pub(crate) async fn get(&self, path: &str, token: Option<&str>) -> Answer {
+        let mut request = client().get(format!("{}{path}", self.address));
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        Answer::of(request).await
+    }
+
+    /// The list of a user of the development sign-in.
+    pub(crate) async fn list(&self, user: &str) -> Answer {
+        self.get(LIST, Some(&self.setup.token(&["--user", user]))).await
+    }
+
+    /// Host and port, for raw sockets.
+    pub(crate) fn socket(&self) -> &str {
+        self.address.trim_start_matches("http://")
+    }
+
+    /// A line of what it printed when it started.
+    pub(crate) fn printed_line(&mut self, start: &str) -> String {
+        let lines = self.greeting.by_ref().lines().map_while(Result::ok);
+        lines.into_iter().find(|line| line.starts_with(start)).expect("it is printed")
+    }
+
+    /// What it has logged. A line comes a moment after the answer that it is about.
+    pub(crate) fn log(&self) -> String {
+        let now = || self.log.lock().expect("no panic").clone();
+        let mut log = now();
+        loop {
+            std::thread::sleep(Duration::from_millis(100));
+            let later = now();
+            if later.len() == log.len() {
+                return log;
+            }
+            log = later;
+        }
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
+    /// Waits for its end.
+    pub(crate) fn ended_within(&mut self, limit: Duration) -> Option<std::process::ExitStatus> {
+        let deadline = Instant::now() + limit;
+        loop {
+            match self.child.try_wait().expect("it can be asked") {
+                Some(status) => return Some(status),
+                None if Instant::now() > deadline => return None,
+                None => std::thread::sleep(Duration::from_millis(20)),
+            }
+        }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What the service answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    /// What is answered to a request: it must be what the API's description says.
+    pub(crate) async fn of(request: reqwest::RequestBuilder) -> Self {
+        let (client, request) = request.build_split();
+        let request = request.expect("a request");
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let response = client.execute(request).await.expect("it answers");
+        let (status, headers) = (response.status(), response.headers().clone());
+        let answer = Self { status, headers, body: response.text().await.expect("it answers in full") };
+        conformity::check(&method, &path, &answer);
+        answer
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().expect("it is text"))
+    }
+
+    /// The address of the ICP that the answer holds.
+    pub(crate) fn icp_path(&self) -> String {
+        format!("{LIST}/{}", self.json()["id"].as_str().expect("it has an id"))
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("it is JSON: {self:?}"))
+    }
+
+    /// Checks that this is an error in the contract's shape.
+    #[track_caller]
+    pub(crate) fn assert_problem(&self, status: u16, code: &str) {
+        assert_eq!(self.status.as_u16(), status, "{self:?}");
+        assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
+        let problem = self.json();
+        assert_eq!(problem["status"], status, "{problem}");
+        assert_eq!(problem["code"], code, "{problem}");
+        for member in ["type", "title", "detail"] {
+            assert!(problem[member].is_string(), "{member} in {problem}");
+        }
+        assert_eq!(problem["requestId"], self.header("x-request-id"), "{problem}");
+        assert!(!self.header("x-request-id").is_empty());
+    }
+}
+
+pub(crate) fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().expect("a client")
+}
+
+pub(crate) fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Runs a command that must fail, and gives what it said.
+#[track_caller]
+pub(crate) fn refusal(setup: &Setup, arguments: &[&str]) -> String {
+    let output = setup.icp(arguments);
+    assert!(!output.status.success(), "icp {arguments:?} should have failed: {}", stdout(&output));
+    let said = stderr(&output);
+    assert!(said.lines().any(|line| line.starts_with("error: ")), "it says so in a word: {said}");
+    assert!(!said.contains("panicked"), "{said}");
+    said
+}
+
+/// Tries again until it is true, or the time is over.
+pub(crate) async fn eventually<F: Future<Output = bool>>(
+    limit: Duration,
+    mut check: impl FnMut() -> F,
+) -> bool {
+    let deadline = Instant::now() + limit;
+    while Instant::now() < deadline {
+        if check().await {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    false
+}

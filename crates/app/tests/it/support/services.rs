@@ -1,0 +1,108 @@
+//! Services that share one key of the development sign-in, so that a token is made once for all of them.
+
+use std::collections::HashMap;
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
+use std::sync::{LazyLock, Mutex};
+use std::time::Duration;
+
+use crate::support::users::User;
+use crate::support::{Service, Setup, stderr};
+
+const KEY_FILE: &str = "data/development-key.pem";
+
+static KEY: LazyLock<String> = LazyLock::new(|| {
+    let setup = Setup::new();
+    setup.token(&["--user", "user_first"]);
+    std::fs::read_to_string(setup.path().join(KEY_FILE)).expect("the key is there")
+});
+
+/// By the id of the user, and whether they are an admin.
+static TOKENS: LazyLock<Mutex<HashMap<(String, bool), String>>> = LazyLock::new(Mutex::default);
+
+/// Gives a setup the key that is shared.
+pub(crate) fn with_shared_key(setup: Setup) -> Setup {
+    std::fs::create_dir(setup.path().join("data")).expect("a folder");
+    std::fs::write(setup.path().join(KEY_FILE), KEY.as_str()).expect("a file");
+    setup
+}
+
+/// Declares the tests `$test::sqlite` and `$test::postgres`: they call the function `$test` with a service on that database,
+/// which has the settings of the function `$settings`.
+macro_rules! on_both {
+    ($test:ident) => {
+        on_both!(@ $test, Setup::new());
+    };
+    ($test:ident, with $settings:ident) => {
+        on_both!(@ $test, super::$settings(Setup::new()));
+    };
+    (@ $test:ident, $setup:expr) => {
+        mod $test {
+            use crate::support::{Setup, services};
+
+            #[tokio::test]
+            async fn sqlite() {
+                super::$test(&services::on_sqlite($setup)).await;
+            }
+
+            #[tokio::test]
+            async fn postgres() {
+                super::$test(&services::on_postgres($setup)).await;
+            }
+        }
+    };
+}
+pub(crate) use on_both;
+
+pub(crate) fn on_sqlite(setup: Setup) -> Service {
+    with_shared_key(setup).start()
+}
+
+pub(crate) fn on_postgres(setup: Setup) -> Service {
+    let database = icp_test_postgres::shared().database();
+    let mut service = with_shared_key(setup).with("ICP__DATABASE__URL", database.url()).start();
+    service.database = Some(database);
+    service
+}
+
+impl Service {
+    pub(crate) fn user(&self, id: &str) -> User<'_> {
+        self.signed_in(id, false)
+    }
+
+    pub(crate) fn admin(&self, id: &str) -> User<'_> {
+        self.signed_in(id, true)
+    }
+
+    fn signed_in(&self, id: &str, is_admin: bool) -> User<'_> {
+        let mut tokens = TOKENS.lock().expect("no panic");
+        let token = tokens.entry((id.to_owned(), is_admin));
+        let token = token.or_insert_with(|| if is_admin { self.admin_token(id) } else { self.token(id) });
+        User::new(self, token.clone())
+    }
+
+    /// Takes over a record, which stands on one line and may hold what this version does not know.
+    #[track_caller]
+    pub(crate) fn import(&self, record: &str, arguments: &[&str]) {
+        let arguments = [&["import", "--lenient"], arguments].concat();
+        let imported = self.setup.icp_with_input(&arguments, record.as_bytes());
+        assert!(imported.status.success(), "{}", stderr(&imported));
+    }
+
+    pub(crate) fn connect(&self) -> TcpStream {
+        let socket = TcpStream::connect(self.socket()).expect("it connects");
+        socket.set_read_timeout(Some(Duration::from_secs(20))).expect("it can be set");
+        socket
+    }
+
+    /// Sends bytes, and reads until the service closes.
+    pub(crate) fn exchange(&self, bytes: &[u8]) -> String {
+        let mut socket = self.connect();
+        // The service may close while it is being written to.
+        let _ = socket.write_all(bytes);
+        let _ = socket.shutdown(Shutdown::Write);
+        let mut answer = Vec::new();
+        let _ = socket.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+}

@@ -1,0 +1,56 @@
+//! Changes of one ICP that come at the same moment.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::support::services::on_both;
+use crate::support::users::{SMB, User};
+use crate::support::{Answer, Service};
+
+on_both!(concurrent_changes_of_different_fields_all_stay);
+async fn concurrent_changes_of_different_fields_all_stay(service: &Service) {
+    let ada = service.user("user_ada");
+    let path = ada.create(SMB).await.icp_path();
+    for round in 1..=10 {
+        let changes = [
+            ("name", json!(format!("name {round}"))),
+            ("description", json!(format!("description {round}"))),
+            (
+                "leadProviderCriteria",
+                json!([{"provider": "baseProvider", "type": "person", "filters": {"n": round}}]),
+            ),
+            ("customFilterCriteria", json!([{"type": "minDaysUntilReuse", "value": round}])),
+            ("crmFilters", json!({"provider": "bullhorn", "filters": [], "query": format!("{round}")})),
+            ("userIds", json!(["user_ada", format!("user_{round}")])),
+            ("leadsPerList", json!(10 + round)),
+            ("activeUntil", json!(format!("20{:02}-01-01T00:00:00.000Z", 30 + round))),
+        ];
+        let bodies = changes.iter().map(|(member, value)| ada.patch(&path, json!({*member: value})));
+        let answers = join_all(bodies).await;
+        let tags: BTreeSet<_> = answers.iter().map(Answer::etag).collect();
+        assert!(answers.iter().all(|answer| answer.status == 200), "{answers:?}");
+        assert_eq!(tags.len(), changes.len(), "each has a version of its own");
+        let icp = ada.get(&path).await.json();
+        for (member, value) in &changes {
+            assert_eq!(icp[member], *value, "{member} in round {round}");
+        }
+    }
+}
+
+on_both!(last_of_sixteen_concurrent_changes_stays);
+async fn last_of_sixteen_concurrent_changes_stays(service: &Service) {
+    let users: Vec<User<'_>> = (0..16).map(|number| service.user(&format!("user_{number}"))).collect();
+    let ids: Vec<String> = (0..16).map(|number| format!("user_{number}")).collect();
+    let body = json!({"name": "SMB", "leadProviderCriteria": [], "userIds": ids});
+    let path = users[0].create(body).await.icp_path();
+    let patches = users.iter().zip(&ids).map(|(user, id)| user.patch(&path, json!({"name": id})));
+    let answers = join_all(patches).await;
+    assert!(answers.iter().all(|answer| answer.status == 200), "{answers:?}");
+    for (answer, id) in answers.iter().zip(&ids) {
+        assert_eq!(answer.json()["name"], **id, "everybody is answered with their own change");
+    }
+    let last = answers.iter().max_by_key(|answer| answer.json()["updatedAt"].to_string());
+    assert_eq!(users[0].get(&path).await.body, last.expect("there are some").body);
+}

@@ -1,0 +1,48 @@
+//! `?dryRun=true`: what would be stored, and nothing is.
+
+use serde_json::json;
+
+use crate::support::services::on_both;
+use crate::support::users::SMB;
+use crate::support::{Answer, LIST, Service};
+
+const DRY: &str = "dryRun=true";
+
+on_both!(dry_create_stores_nothing);
+async fn dry_create_stores_nothing(service: &Service) {
+    let ada = service.user("user_ada");
+    let post = async |query: &str, body: &str| {
+        let request = ada.request(reqwest::Method::POST, &format!("{LIST}?{query}"));
+        Answer::of(request.header("content-type", "application/json").body(body.to_owned())).await
+    };
+    let preview = post(DRY, SMB).await.ok();
+    assert_eq!(preview.json()["userIds"], json!(["user_ada"]), "{preview:?}");
+    assert_eq!(preview.json()["leadsPerList"], 10, "{preview:?}");
+    for absent in ["location", "etag"] {
+        assert!(!preview.headers.contains_key(absent), "{preview:?}");
+    }
+    assert_eq!(preview.header("cache-control"), "private, no-cache");
+    assert_eq!(ada.list().await, "[]");
+    assert_eq!(post(DRY, "{}").await.faults(), ["/leadProviderCriteria required", "/name required"]);
+    post("dryRun=yes", SMB).await.assert_parameter_fault("dryRun");
+    assert_eq!(post("dryRun=false", SMB).await.status, 201);
+    assert_ne!(ada.list().await, "[]");
+}
+
+on_both!(dry_update_stores_nothing);
+async fn dry_update_stores_nothing(service: &Service) {
+    let ada = service.user("user_ada");
+    let created = ada.create(SMB).await;
+    let path = format!("{}?{DRY}", created.icp_path());
+    let preview = ada.patch(&path, r#"{"name":"after"}"#).await.ok();
+    assert_eq!(preview.json()["name"], "after");
+    assert_ne!(preview.json()["updatedAt"], created.json()["updatedAt"]);
+    assert!(!preview.headers.contains_key("etag"), "{preview:?}");
+    assert_eq!(ada.patch(&path, "{}").await.ok().body, created.body);
+    let old = ada.patching(&path, r#"{"name":"after"}"#).header("if-match", "\"7\"");
+    Answer::of(old).await.assert_problem(412, "PRECONDITION_FAILED");
+    assert_eq!(ada.patch(&path, r#"{"name":7}"#).await.faults(), ["/name invalid_type"]);
+    service.user("user_eve").patch(&path, "{}").await.assert_problem(403, "FORBIDDEN");
+    assert_eq!(ada.get(&created.icp_path()).await.body, created.body);
+    assert_eq!(ada.get(&created.icp_path()).await.etag(), created.etag());
+}

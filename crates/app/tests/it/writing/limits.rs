@@ -1,0 +1,122 @@
+//! What is just within a limit, and what is just beyond.
+
+use serde_json::json;
+
+use crate::support::Service;
+use crate::support::services::on_both;
+use crate::writing::target::{Target, create_with};
+
+/// A list of so many texts.
+fn texts(count: usize, text: impl Fn(usize) -> String) -> String {
+    json!((0..count).map(text).collect::<Vec<_>>()).to_string()
+}
+
+on_both!(values_at_limits_are_accepted);
+async fn values_at_limits_are_accepted(service: &Service) {
+    let text = |length| "🦀".repeat(length);
+    let members = [
+        r#""name":"x""#.to_owned(),
+        format!(r#""name":"{}""#, text(255)),
+        r#""description":"""#.to_owned(),
+        format!(r#""description":"{}""#, text(10_000)),
+        r#""leadsPerList":1"#.to_owned(),
+        r#""leadsPerList":10000"#.to_owned(),
+        r#""activeUntil":"1970-01-01T00:00:00Z""#.to_owned(),
+        r#""leadProviderCriteria":[]"#.to_owned(),
+        format!(r#""userIds":["user_ada","{}"]"#, text(255)),
+        r#""customFilterCriteria":[{"type":"website","provider":"of our own","prompt":""}]"#.to_owned(),
+        format!(r#""crmFilters":{{"provider":"bullhorn","filters":[],"query":"{}"}}"#, text(20_000)),
+        r#""customFilterCriteria":[{"type":"maxPercentFromCRM","value":0},
+            {"type":"maxPercentFromCRM","value":100},
+            {"type":"maxPeoplePerCompany","value":1},{"type":"minDaysUntilReuse","value":0}]"#
+            .to_owned(),
+        format!(
+            r#""customFilterCriteria":[{{"type":"matchFieldWithRegex","field":"f","regex":"{}"}}]"#,
+            "x".repeat(1_000)
+        ),
+    ];
+    let target = Target::of(service).await;
+    for members in &members {
+        let created = target.user.create(create_with(members)).await;
+        assert_eq!(target.user.get(&created.icp_path()).await.ok().body, created.body);
+        let patched = target.user.patch(&target.path, format!("{{{members}}}")).await.ok();
+        assert_eq!(target.user.get(&target.path).await.ok().body, patched.body);
+    }
+}
+
+on_both!(values_beyond_limits_are_refused);
+async fn values_beyond_limits_are_refused(service: &Service) {
+    let element = |element: &str, count: usize| vec![element; count].join(",");
+    let cases = [
+        (
+            format!(
+                r#""leadProviderCriteria":[{}]"#,
+                element(r#"{"provider":"baseProvider","filters":{}}"#, 101)
+            ),
+            "/leadProviderCriteria too_long",
+        ),
+        (
+            format!(r#""customFilterCriteria":[{}]"#, element(r#"{"type":"minDaysUntilReuse"}"#, 101)),
+            "/customFilterCriteria too_long",
+        ),
+        (
+            format!(
+                r#""customFilterCriteria":[{{"type":"website","provider":"p","prompt":"{}"}}]"#,
+                "x".repeat(20_001)
+            ),
+            "/customFilterCriteria/0/prompt too_long",
+        ),
+        (
+            format!(
+                r#""customFilterCriteria":[{{"type":"website","provider":"{}","prompt":"p"}}]"#,
+                "x".repeat(256)
+            ),
+            "/customFilterCriteria/0/provider too_long",
+        ),
+        (
+            format!(
+                r#""customFilterCriteria":[{{"type":"matchFieldWithRegex","field":"f","regex":"{}"}}]"#,
+                "x".repeat(1_001)
+            ),
+            "/customFilterCriteria/0/regex too_long",
+        ),
+        (
+            format!(
+                r#""crmFilters":{{"provider":"bullhorn","textSearch":"{}","filters":[]}}"#,
+                "x".repeat(20_001)
+            ),
+            "/crmFilters/textSearch too_long",
+        ),
+        (
+            format!(
+                r#""crmFilters":{{"provider":"bullhorn","filters":[{}]}}"#,
+                element(r#"{"path":"p","mode":"m"}"#, 1_001)
+            ),
+            "/crmFilters/filters too_long",
+        ),
+        (format!(r#""userIds":{}"#, texts(10_001, |number| format!("u{number}"))), "/userIds too_long"),
+    ];
+    let target = Target::of(service).await;
+    for (members, fault) in &cases {
+        target.refuses(members, &[(*fault).to_owned()]).await;
+    }
+}
+
+on_both!(creator_counts_towards_ten_thousand_users);
+async fn creator_counts_towards_ten_thousand_users(service: &Service) {
+    let target = Target::of(service).await;
+    let others = |count| format!(r#""userIds":{}"#, texts(count, |number| format!("user_{number}")));
+    let refused = target.user.post(create_with(&others(10_000))).await;
+    assert_eq!(refused.faults(), ["/userIds too_long"]);
+    target.is_untouched().await;
+    let created = target.user.create(create_with(&others(9_999))).await;
+    let users = created.json()["userIds"].as_array().map(Vec::len);
+    assert_eq!(users, Some(10_000));
+    assert_eq!(service.user("user_9998").list().await, format!("[{}]", created.body));
+    let new = format!(r#"{{"userIds":{}}}"#, texts(10_000, |number| format!("user_{}", number + 9_998)));
+    let patched = target.user.patch(&created.icp_path(), new).await.ok();
+    assert_eq!(service.user("user_9997").list().await, "[]");
+    for member in ["user_9998", "user_19997"] {
+        assert_eq!(service.user(member).list().await, format!("[{}]", patched.body));
+    }
+}

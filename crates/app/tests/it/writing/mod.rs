@@ -1,0 +1,18 @@
+//! How one ICP is created, read, changed and deleted over HTTP, on both databases.
+
+mod conditions;
+mod contending;
+mod creating;
+mod deleting;
+mod dry_run;
+mod faults;
+mod limits;
+mod malformed;
+mod patching;
+mod reading;
+mod repeating;
+mod sharing;
+mod target;
+mod texts;
+mod transport;
+mod types;

@@ -1,0 +1,212 @@
+//! `PATCH /api/v1/entities/icps/{id}`
+
+use std::collections::BTreeSet;
+
+use icp_testkit::fixtures::icp;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::services::on_both;
+use crate::support::users::SMB;
+use crate::support::{Answer, Service};
+
+const FULL: &str = r#"{"name":"SMB","description":"small","activeUntil":"2030-01-01T00:00:00Z",
+    "leadProviderCriteria":[{"provider":"baseProvider","type":"person","filters":{"a":1,"b":[2]}}],
+    "customFilterCriteria":[{"type":"maxPeoplePerCompany","value":2},
+        {"type":"ai","entityType":"person","prompt":"p"}],
+    "crmFilters":{"provider":"bullhorn","textSearch":"CTO","filters":[],"query":"q"},"leadsPerList":25}"#;
+
+/// The ICP with one member as the patch should leave it, and everything else but `updatedAt` as it was.
+#[track_caller]
+fn assert_only(before: &Answer, after: &Answer, member: &str, value: &Value) {
+    let [mut expected, after] = [before.json(), after.json()];
+    let moved_on = after["updatedAt"].as_str() > expected["updatedAt"].as_str();
+    assert!(moved_on, "updatedAt: {} after {}", after["updatedAt"], expected["updatedAt"]);
+    expected["updatedAt"] = after["updatedAt"].clone();
+    expected[member] = value.clone();
+    assert_eq!(after, expected, "{member}");
+}
+
+on_both!(patched_field_is_replaced_and_others_stay);
+async fn patched_field_is_replaced_and_others_stay(service: &Service) {
+    let ada = service.user("user_ada");
+    for (member, sent, answered) in [
+        ("name", r#""new""#, r#""new""#),
+        ("description", r#""""#, r#""""#),
+        ("description", "null", "null"),
+        ("leadProviderCriteria", "[]", "[]"),
+        (
+            "leadProviderCriteria",
+            r#"[{"provider":"baseProvider","filters":{"b":null}}]"#,
+            r#"[{"provider":"baseProvider","type":"person","filters":{"b":null}}]"#,
+        ),
+        ("customFilterCriteria", "[]", "[]"),
+        (
+            "customFilterCriteria",
+            r#"[{"type":"minDaysUntilReuse"}]"#,
+            r#"[{"type":"minDaysUntilReuse","value":365}]"#,
+        ),
+        ("crmFilters", "null", "null"),
+        ("crmFilters", r#"{"provider":"bullhorn","filters":[]}"#, r#"{"provider":"bullhorn","filters":[]}"#),
+        ("userIds", r#"["user_bob","user_ada"]"#, r#"["user_bob","user_ada"]"#),
+        ("leadsPerList", "1e1", "10"),
+        ("activeUntil", "null", "null"),
+        ("activeUntil", r#""2031-01-01T00:00:00+01:00""#, r#""2030-12-31T23:00:00.000Z""#),
+    ] {
+        let before = ada.create(FULL).await;
+        let after = ada.patch(&before.icp_path(), format!(r#"{{"{member}":{sent}}}"#)).await.ok();
+        assert_only(&before, &after, member, &serde_json::from_str(answered).expect("it is JSON"));
+        assert_ne!(after.etag(), before.etag(), "{member}");
+        let read = ada.get(&before.icp_path()).await;
+        assert_eq!((&read.body, read.etag()), (&after.body, after.etag()), "{member}");
+    }
+}
+
+on_both!(null_clears_three_fields_only);
+async fn null_clears_three_fields_only(service: &Service) {
+    let ada = service.user("user_ada");
+    let before = ada.create(FULL).await;
+    let path = before.icp_path();
+    for member in [
+        "name",
+        "leadProviderCriteria",
+        "customFilterCriteria",
+        "userIds",
+        "leadsPerList",
+        "id",
+        "createdAt",
+        "updatedAt",
+    ] {
+        let refused = ada.patch(&path, format!(r#"{{"description":"new","{member}":null}}"#)).await;
+        assert_eq!(refused.faults(), [format!("/{member} invalid_type")]);
+    }
+    assert_eq!(ada.get(&path).await.body, before.body);
+    let all = r#"{"description":null,"crmFilters":null,"activeUntil":null}"#;
+    let cleared = ada.patch(&path, all).await.ok().json();
+    for member in ["description", "crmFilters", "activeUntil"] {
+        assert_eq!(cleared[member], Value::Null);
+    }
+}
+
+on_both!(whole_icp_can_be_sent_back);
+async fn whole_icp_can_be_sent_back(service: &Service) {
+    let ada = service.user("user_ada");
+    let path = ada.create(FULL).await.icp_path();
+    for (media_type, name) in [("application/json", "new"), ("application/merge-patch+json", "newer")] {
+        let before = ada.get(&path).await;
+        let mut whole = before.json();
+        whole["name"] = name.into();
+        let request = ada.request(Method::PATCH, &path).header("content-type", media_type);
+        let after = Answer::of(request.body(whole.to_string())).await.ok();
+        assert_only(&before, &after, "name", &name.into());
+    }
+}
+
+on_both!(server_owned_fields_can_be_repeated_not_changed);
+async fn server_owned_fields_can_be_repeated_not_changed(service: &Service) {
+    let ada = service.user("user_ada");
+    let record = icp(7).with("updatedAt", "2024-01-20T14:22:00.500Z").json();
+    service.import(&record, &[]);
+    let path = format!("/api/v1/entities/icps/{}", icp_testkit::fixtures::id(7));
+    let before = ada.get(&path).await.ok();
+    for (member, same, other) in [
+        ("id", "00000000-0000-0000-0000-000000000007", "00000000-0000-0000-0000-000000000008"),
+        ("createdAt", "2024-01-15T11:30:00+01:00", "2024-01-15T10:30:00.001Z"),
+        ("updatedAt", "2024-01-20T14:22:00.5Z", "2024-01-20T14:22:00Z"),
+    ] {
+        let unchanged = ada.patch(&path, json!({member: same})).await.ok();
+        assert_eq!((&unchanged.body, unchanged.etag()), (&before.body, before.etag()));
+        let refused = ada.patch(&path, json!({member: other, "name": "new"})).await;
+        if member == "updatedAt" {
+            refused.assert_problem(412, "PRECONDITION_FAILED");
+        } else {
+            assert_eq!(refused.faults(), [format!("/{member} read_only")]);
+        }
+        let refused = ada.patch(&path, json!({member: "nonsense"})).await;
+        assert_eq!(refused.faults(), [format!("/{member} invalid_value")]);
+    }
+    let all = json!({"id": "00000000-0000-0000-0000-000000000008", "createdAt": "2024-01-16T00:00:00Z",
+        "updatedAt": "2024-01-16T00:00:00Z", "userIds": []});
+    let refused = ada.patch(&path, all).await;
+    let expected = ["/createdAt read_only", "/id read_only", "/userIds invalid_value"];
+    assert_eq!(refused.faults(), expected, "what is wrong with the body comes before another version");
+    let refused = ada.patch(&path, json!({"name": "", "userIds": []})).await;
+    assert_eq!(refused.faults(), ["/name invalid_value", "/userIds invalid_value"]);
+    assert_eq!(ada.get(&path).await.body, before.body);
+}
+
+on_both!(empty_change_leaves_version_and_time);
+async fn empty_change_leaves_version_and_time(service: &Service) {
+    let ada = service.user("user_ada");
+    let before = ada.create(FULL).await;
+    let same_in_other_words = r#"{"leadsPerList":25.0,"activeUntil":"2030-01-01T01:00:00+01:00",
+        "leadProviderCriteria":[{"filters":{"a":1, "b":[2]},"provider":"baseProvider"}]}"#;
+    for body in ["{}", FULL, &before.body, same_in_other_words] {
+        let after = ada.patch(&before.icp_path(), body).await.ok();
+        assert_eq!((&after.body, after.etag()), (&before.body, before.etag()), "{body}");
+    }
+    assert_eq!(ada.list().await, format!("[{}]", before.body));
+}
+
+on_both!(every_change_advances_version_and_time);
+async fn every_change_advances_version_and_time(service: &Service) {
+    let ada = service.user("user_ada");
+    let mut last = ada.create(SMB).await;
+    let path = last.icp_path();
+    let mut tags = BTreeSet::from([last.etag().to_owned()]);
+    for round in 0..20 {
+        let next = ada.patch(&path, json!({"name": format!("round {}", round % 2)})).await.ok();
+        assert!(next.json()["updatedAt"].as_str() > last.json()["updatedAt"].as_str(), "round {round}");
+        assert_eq!(next.json()["createdAt"], last.json()["createdAt"]);
+        assert!(tags.insert(next.etag().to_owned()), "{} is new in round {round}", next.etag());
+        last = next;
+    }
+}
+
+on_both!(unknown_stored_fields_survive_patches);
+async fn unknown_stored_fields_survive_patches(service: &Service) {
+    let strange = concat!(
+        r#"{"id":"00000000-0000-0000-0000-000000000009","name":"old","description":null,"#,
+        r#""createdAt":"2024-01-15T10:30:00.000Z","updatedAt":"2024-01-15T10:30:00.000Z","#,
+        r#""leadProviderCriteria":[{"provider":"nextProvider","type":"robot","#,
+        r#""filters":{"b":1.0,"a":1e400,"b":"\ud83e"}}],"#,
+        r#""customFilterCriteria":[{"type":"ofNextYear","z":[1E2,"\u00e4"],"a":{}},"#,
+        r#"{"type":"maxPercentFromCRM","value":1000}],"#,
+        r#""crmFilters":{"provider":"nextCRM","filters":[{"path":"","mode":7}],"depth":-0},"#,
+        r#""userIds":["user_ada","user with spaces","user_ada"],"leadsPerList":0,"activeUntil":null,"#,
+        r#""colour":{"z":12345678901234567890.50,"a":null}}"#,
+    );
+    service.import(strange, &[]);
+    let ada = service.user("user_ada");
+    let path = "/api/v1/entities/icps/00000000-0000-0000-0000-000000000009";
+    assert_eq!(ada.get(path).await.ok().body, strange);
+    let patched = ada.patch(path, r#"{"name":"new"}"#).await.ok();
+    let (_, updated_at) = patched.body.split_once(r#""updatedAt":""#).expect("it is there");
+    let expected = strange.replace(r#""name":"old""#, r#""name":"new""#).replace(
+        r#""updatedAt":"2024-01-15T10:30:00.000Z"#,
+        &format!(r#""updatedAt":"{}"#, &updated_at[..24]),
+    );
+    assert_ne!(&updated_at[..24], "2024-01-15T10:30:00.000Z");
+    assert_eq!(patched.body, expected);
+    assert_eq!(ada.list().await, format!("[{expected}]"));
+
+    // To write it anew is another thing.
+    let refused = ada.patch(path, &expected).await.faults();
+    for fault in [
+        "/colour unknown_field",
+        "/crmFilters/provider invalid_value",
+        "/customFilterCriteria/0/type invalid_value",
+        "/customFilterCriteria/1/value out_of_range",
+        "/leadProviderCriteria/0/filters/b duplicate",
+        "/leadProviderCriteria/0/filters/b malformed",
+        "/leadProviderCriteria/0/provider invalid_value",
+        "/leadProviderCriteria/0/type invalid_value",
+        "/leadsPerList out_of_range",
+        "/userIds/1 invalid_value",
+        "/userIds/2 duplicate",
+    ] {
+        assert!(refused.contains(&fault.to_owned()), "{fault} is not in {refused:?}");
+    }
+    let replaced = ada.patch(path, r#"{"customFilterCriteria":[]}"#).await.ok();
+    assert!(!replaced.body.contains("ofNextYear") && replaced.body.contains("nextProvider"));
+}

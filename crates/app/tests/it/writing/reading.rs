@@ -1,0 +1,163 @@
+//! `GET /api/v1/entities/icps/{id}`, and who may use the addresses of one ICP at all.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::services::on_both;
+use crate::support::users::{SMB, User};
+use crate::support::{Answer, LIST, Service, Setup, client};
+
+const NOBODYS: &str = "/api/v1/entities/icps/550e8400-e29b-41d4-a716-000000000000";
+
+const METHODS: [Method; 4] = [Method::GET, Method::HEAD, Method::PATCH, Method::DELETE];
+
+/// A request that would do something, if the method can.
+async fn try_out(user: &User<'_>, method: &Method, path: &str) -> Answer {
+    let request = user.request(method.clone(), path).header("content-type", "application/json");
+    Answer::of(if method == Method::PATCH { request.body(r#"{"name":"theirs"}"#) } else { request }).await
+}
+
+/// Checks status and code; an answer to HEAD has no more than the status.
+#[track_caller]
+fn assert_refused(answer: &Answer, method: &Method, status: u16, code: &str) {
+    if method == Method::HEAD {
+        assert_eq!((answer.status.as_u16(), answer.body.as_str()), (status, ""), "{answer:?}");
+    } else {
+        answer.assert_problem(status, code);
+    }
+}
+
+fn admins(setup: Setup) -> Setup {
+    setup.with("ICP__AUTH__ADMIN_USER_IDS", "user_boss, user_chief")
+}
+
+on_both!(only_users_and_admins_can_read, with admins);
+async fn only_users_and_admins_can_read(service: &Service) {
+    let [ada, bob, eve] = ["user_ada", "user_bob", "user_eve"].map(|id| service.user(id));
+    let body = json!({"name": "SMB", "leadProviderCriteria": [], "userIds": ["user_bob"]});
+    let created = ada.create(body).await;
+    let path = created.icp_path();
+    let by_list = ["user_boss", "user_chief"].map(|id| service.user(id));
+    let by_claim = service.admin("user_root");
+    for reader in [&ada, &bob, &by_claim].into_iter().chain(&by_list) {
+        let read = reader.get(&path).await.ok();
+        assert_eq!(read.body, created.body);
+        assert_eq!(read.header("content-type"), "application/json");
+        assert_eq!(read.header("cache-control"), "private, no-cache");
+        assert_eq!(read.header("vary"), "Authorization, Accept-Encoding");
+    }
+    for almost in ["user_ad", "user_ada2", "user_Ada", "user_bos"] {
+        service.user(almost).get(&path).await.assert_problem(403, "FORBIDDEN");
+    }
+    for method in METHODS {
+        assert_refused(&try_out(&eve, &method, &path).await, &method, 403, "FORBIDDEN");
+    }
+    assert_eq!(ada.list().await, format!("[{}]", created.body));
+}
+
+on_both!(unknown_id_is_404);
+async fn unknown_id_is_404(service: &Service) {
+    for user in [service.user("user_ada"), service.admin("user_root")] {
+        for method in METHODS {
+            assert_refused(&try_out(&user, &method, NOBODYS).await, &method, 404, "NOT_FOUND");
+        }
+    }
+}
+
+on_both!(malformed_id_is_400_with_parameter);
+async fn malformed_id_is_400_with_parameter(service: &Service) {
+    let ada = service.user("user_ada");
+    let path = ada.create(SMB).await.icp_path();
+    let id = path.rsplit('/').next().expect("it has an id");
+    let wrong = [
+        "1",
+        "null",
+        "%00",
+        "%ff",
+        "550e8400-e29b-41d4-a716-44665544000g",
+        "550e8400-e29b-41d4-a716-4466554400001",
+        &id.replace('-', ""),
+        &format!("%7B{id}%7D"),
+        &format!("urn:uuid:{id}"),
+        &format!("{id}%20"),
+        &format!("{id}'"),
+    ];
+    for wrong in wrong {
+        for method in METHODS {
+            let answer = try_out(&ada, &method, &format!("{LIST}/{wrong}")).await;
+            if method == Method::HEAD {
+                assert_refused(&answer, &method, 400, "BAD_REQUEST");
+            } else {
+                answer.assert_parameter_fault("id");
+            }
+        }
+    }
+    assert_eq!(ada.listed().await, ["SMB"]);
+}
+
+on_both!(signed_out_requests_change_nothing);
+async fn signed_out_requests_change_nothing(service: &Service) {
+    let ada = service.user("user_ada");
+    let created = ada.create(SMB).await;
+    let path = created.icp_path();
+    for token in [None, Some("e30.e30.e30"), Some(&ada.token[..ada.token.len() - 3])] {
+        for path in [path.as_str(), NOBODYS, "/api/v1/entities/icps/1"] {
+            for method in METHODS {
+                let answer = anonymous(service, &method, path, token, r#"{"name":"theirs"}"#).await;
+                assert_refused(&answer, &method, 401, "UNAUTHORIZED");
+                assert!(answer.header("www-authenticate").starts_with("Bearer"), "{answer:?}");
+            }
+        }
+        for body in [SMB, "{", ""] {
+            let answer = anonymous(service, &Method::POST, LIST, token, body).await;
+            answer.assert_problem(401, "UNAUTHORIZED");
+        }
+    }
+    assert_eq!(ada.list().await, format!("[{}]", created.body));
+}
+
+async fn anonymous(
+    service: &Service,
+    method: &Method,
+    path: &str,
+    token: Option<&str>,
+    body: &'static str,
+) -> Answer {
+    let request = client().request(method.clone(), format!("{}{path}", service.address));
+    let request = match token {
+        Some(token) => request.bearer_auth(token),
+        None => request,
+    };
+    let has_body = [Method::POST, Method::PATCH].contains(method);
+    Answer::of(if has_body { request.header("content-type", "application/json").body(body) } else { request })
+        .await
+}
+
+on_both!(head_has_headers_of_get);
+async fn head_has_headers_of_get(service: &Service) {
+    let ada = service.user("user_ada");
+    let path = ada.create(SMB).await.icp_path();
+    let get = ada.get(&path).await.ok();
+    let head = Answer::of(ada.request(Method::HEAD, &path)).await.ok();
+    assert_eq!(head.body, "");
+    assert_eq!(head.header("content-length"), get.body.len().to_string());
+    for header in ["content-type", "etag", "cache-control", "vary"] {
+        assert!(!get.header(header).is_empty(), "{header}");
+        assert_eq!(head.header(header), get.header(header), "{header}");
+    }
+    let known = ada.request(Method::HEAD, &path).header("if-none-match", get.etag());
+    assert_eq!(Answer::of(known).await.status, 304);
+}
+
+on_both!(id_can_be_in_upper_case);
+async fn id_can_be_in_upper_case(service: &Service) {
+    let ada = service.user("user_ada");
+    let created = ada.create(SMB).await;
+    let id = created.json()["id"].as_str().expect("it is a string").to_owned();
+    assert_eq!(id, id.to_lowercase());
+    let path = format!("{LIST}/{}", id.to_uppercase());
+    assert_eq!(ada.get(&path).await.ok().body, created.body);
+    assert_eq!(ada.patch(&path, r#"{"name":"new"}"#).await.ok().json()["id"], *id);
+    assert_eq!(ada.delete(&path).await.status, 204);
+    assert_eq!(ada.list().await, "[]");
+}

@@ -1,0 +1,46 @@
+//! What is at fault, sent in both ways of writing.
+
+use crate::support::Service;
+use crate::support::users::{SMB, User};
+
+/// A body with these members, and those that a create cannot do without.
+pub(crate) fn create_with(members: &str) -> String {
+    let required = [r#""name":"SMB""#, r#""leadProviderCriteria":[]"#].into_iter();
+    let missing = required.filter(|member| !members.contains(member.split(':').next().unwrap_or_default()));
+    let all: Vec<&str> = missing.chain([members].into_iter().filter(|text| !text.is_empty())).collect();
+    format!("{{{}}}", all.join(","))
+}
+
+/// An ICP of a user's, and both ways of writing something wrong.
+pub(crate) struct Target<'a> {
+    pub(crate) user: User<'a>,
+    pub(crate) path: String,
+    list: String,
+}
+
+impl<'a> Target<'a> {
+    pub(crate) async fn of(service: &'a Service) -> Self {
+        let user = service.user("user_ada");
+        let created = user.create(SMB).await;
+        Self { user, path: created.icp_path(), list: format!("[{}]", created.body) }
+    }
+
+    /// Checks that the members are refused when they are written, and that nothing is stored.
+    pub(crate) async fn refuses(&self, members: &str, faults: &[String]) {
+        let answers = [
+            self.user.post(create_with(members)).await,
+            self.user.patch(&self.path, format!("{{{members}}}")).await,
+        ];
+        let mut faults = faults.to_vec();
+        faults.sort();
+        for (method, answer) in ["POST", "PATCH"].into_iter().zip(&answers) {
+            assert_eq!(answer.status, 400, "{method} {members}: {answer:?}");
+            assert_eq!(answer.faults(), faults, "{method} {members}");
+        }
+        self.is_untouched().await;
+    }
+
+    pub(crate) async fn is_untouched(&self) {
+        assert_eq!(self.user.list().await, self.list);
+    }
+}

@@ -1,0 +1,156 @@
+//! How a body arrives: its size, its type, its coding.
+
+use std::fmt::Write as _;
+
+use reqwest::Method;
+
+use crate::support::services::on_both;
+use crate::support::users::{SMB, User};
+use crate::support::{Answer, LIST, Service};
+use crate::writing::target::Target;
+
+const MIB: usize = 1_048_576;
+
+/// What would be seen if it were taken.
+const OTHER: &str = r#"{"name":"other","leadProviderCriteria":[]}"#;
+
+/// A right body of so many bytes.
+fn body_of(bytes: usize) -> String {
+    let (start, end) =
+        (r#"{"name":"SMB","leadProviderCriteria":[{"provider":"baseProvider","filters":{"a":""#, r#""}}]}"#);
+    format!("{start}{}{end}", "x".repeat(bytes - start.len() - end.len()))
+}
+
+fn head(service: &Service, user: &User<'_>, target: (&Method, &str), headers: &str) -> String {
+    let ((method, path), host, token) = (target, service.socket(), &user.token);
+    format!(
+        "{method} {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\
+         content-type: application/json\r\n{headers}\r\n\r\n"
+    )
+}
+
+fn chunked(body: &str) -> String {
+    let mut chunks = String::new();
+    for chunk in body.as_bytes().chunks(50_000) {
+        let text = std::str::from_utf8(chunk).expect("it is ASCII");
+        write!(chunks, "{:x}\r\n{text}\r\n", chunk.len()).expect("a string takes it");
+    }
+    chunks + "0\r\n\r\n"
+}
+
+on_both!(body_of_one_mebibyte_is_accepted);
+async fn body_of_one_mebibyte_is_accepted(service: &Service) {
+    let ada = service.user("user_ada");
+    let body = body_of(MIB);
+    assert_eq!(body.len(), MIB);
+    let created = ada.create(&body).await;
+    let filters = &body[body.find("{\"a\"").expect("they are there")..body.len() - 3];
+    assert!(created.body.contains(filters), "it is all there");
+    ada.patch(&created.icp_path(), &body).await.ok();
+    let request = head(service, &ada, (&Method::POST, LIST), "transfer-encoding: chunked") + &chunked(&body);
+    let answer = service.exchange(request.as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 201"), "{}", &answer[..answer.len().min(1_000)]);
+    assert_eq!(ada.listed().await, ["SMB", "SMB"]);
+}
+
+on_both!(larger_body_is_413);
+async fn larger_body_is_413(service: &Service) {
+    let target = Target::of(service).await;
+    let routes = [(&Method::POST, LIST), (&Method::PATCH, target.path.as_str())];
+    for (method, path) in routes {
+        let start = |headers: &str| head(service, &target.user, (method, path), headers);
+        let over = body_of(MIB + 1);
+        let requests = [
+            start("content-length: 1048577"),
+            start("content-length: 99999999999999"),
+            start("content-length: 1048577") + &over,
+            start("transfer-encoding: chunked") + &chunked(&over),
+            start("transfer-encoding: chunked") + &chunked(&body_of(8 * MIB)),
+        ];
+        for request in requests {
+            let answer = service.exchange(request.as_bytes());
+            let problem =
+                answer.contains("application/problem+json") && answer.contains("\"PAYLOAD_TOO_LARGE\"");
+            assert!(answer.starts_with("HTTP/1.1 413") && problem, "{}: {answer}", &request[..300]);
+        }
+    }
+    let blank = " ".repeat(MIB + 1 - SMB.len());
+    target.user.post(format!("{SMB}{blank}")).await.assert_problem(413, "PAYLOAD_TOO_LARGE");
+    target.is_untouched().await;
+}
+
+on_both!(truncated_body_changes_nothing);
+async fn truncated_body_changes_nothing(service: &Service) {
+    let target = Target::of(service).await;
+    let routes = [(&Method::POST, LIST), (&Method::PATCH, target.path.as_str())];
+    for (method, path) in routes {
+        let start = |headers: &str| head(service, &target.user, (method, path), headers);
+        // What has arrived is JSON in itself.
+        for request in [
+            format!("{}{OTHER}", start(&format!("content-length: {}", OTHER.len() + 1))),
+            format!("{}{:x}\r\n{OTHER}\r\n", start("transfer-encoding: chunked"), OTHER.len()),
+            format!("{}{:x}\r\n{OTHER}", start("transfer-encoding: chunked"), OTHER.len() + 1),
+        ] {
+            let answer = service.exchange(request.as_bytes());
+            assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
+            target.is_untouched().await;
+        }
+    }
+}
+
+on_both!(other_media_types_and_codings_are_415);
+async fn other_media_types_and_codings_are_415(service: &Service) {
+    let target = Target::of(service).await;
+    let routes = [(Method::POST, LIST), (Method::PATCH, target.path.as_str())];
+    for (method, path) in routes {
+        for headers in [
+            [].as_slice(),
+            &[("content-type", "")],
+            &[("content-type", "text/plain")],
+            &[("content-type", "text/json")],
+            &[("content-type", "application/jsonx")],
+            &[("content-type", "application/*")],
+            &[("content-type", "application/json-patch+json")],
+            &[("content-type", "application/x-www-form-urlencoded")],
+            &[("content-type", "multipart/form-data; boundary=x")],
+            &[("content-type", "application/json; charset=utf-16")],
+            &[("content-type", "application/json; charset=latin1")],
+            &[("content-type", "application/json"), ("content-type", "application/json")],
+            &[("content-type", "application/json"), ("content-encoding", "gzip")],
+            &[("content-type", "application/json"), ("content-encoding", "identity, br")],
+        ] {
+            let mut request = target.user.request(method.clone(), path).body(OTHER);
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let answer = Answer::of(request).await;
+            assert_eq!(answer.status, 415, "{method} {headers:?}: {answer:?}");
+            answer.assert_problem(415, "UNSUPPORTED_MEDIA_TYPE");
+        }
+    }
+    let merge_patch = target
+        .user
+        .request(Method::POST, LIST)
+        .header("content-type", "application/merge-patch+json")
+        .body(OTHER);
+    Answer::of(merge_patch).await.assert_problem(415, "UNSUPPORTED_MEDIA_TYPE");
+    target.is_untouched().await;
+}
+
+on_both!(json_media_type_is_accepted_in_every_spelling);
+async fn json_media_type_is_accepted_in_every_spelling(service: &Service) {
+    let target = Target::of(service).await;
+    for media_type in [
+        "application/json; charset=utf-8",
+        "application/json;charset=\"UTF-8\"",
+        "Application/JSON",
+        "application/json ; version=1",
+    ] {
+        let post = target.user.request(Method::POST, LIST).header("content-type", media_type);
+        assert_eq!(Answer::of(post.body(SMB)).await.status, 201, "{media_type}");
+        let patch = target.user.request(Method::PATCH, &target.path).header("content-type", media_type);
+        assert_eq!(Answer::of(patch.body(SMB)).await.status, 200, "{media_type}");
+    }
+    let plain = target.user.posting(SMB).header("content-encoding", "identity");
+    assert_eq!(Answer::of(plain).await.status, 201);
+}

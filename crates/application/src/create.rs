@@ -1,0 +1,87 @@
+use std::sync::Arc;
+
+use icp_domain::{Caller, IcpDocument, NewIcp};
+use icp_ports::{Creation, ListVersion, StoredIcp};
+use tokio::time::{Duration, Instant, sleep};
+
+use crate::contention::RETRY_LIMIT;
+use crate::service::parse;
+use crate::{IcpService, Preconditions, RequestKey, ServiceError};
+
+/// The time between two looks at a create with the same key that is in progress.
+const KEY_POLL_INTERVAL: Duration = Duration::from_millis(25);
+
+/// An ICP that was created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Created {
+    /// The ICP as it was created.
+    pub icp: StoredIcp,
+    /// An earlier request with the same key created it.
+    pub is_replay: bool,
+}
+
+impl IcpService {
+    /// Creates the ICP in a request body. The caller is added to its users. With a key, the ICP is created once: the same
+    /// request within 24 hours returns it again.
+    ///
+    /// The preconditions apply to the caller's list, which is the resource that the request names.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::Invalid`], [`ServiceError::PreconditionFailed`], [`ServiceError::KeyReused`],
+    /// [`ServiceError::KeyInUse`], or a failure of the storage.
+    pub async fn create(
+        &self,
+        caller: &Caller,
+        body: Arc<str>,
+        key: Option<&RequestKey>,
+        preconditions: &Preconditions<ListVersion>,
+    ) -> Result<Created, ServiceError> {
+        let key = key.map(|key| key.bind(caller.user_id(), "create", &body));
+        let document = self.new_document(caller, body).await?;
+        self.check_list(caller, preconditions).await?;
+        let _guard = self.begin_write(caller);
+        let deadline = Instant::now() + RETRY_LIMIT;
+        loop {
+            match self.repository.insert(&document, key.as_ref()).await? {
+                Creation::Created(version) => {
+                    let icp = StoredIcp { id: document.id(), version, json: document.into_json() };
+                    return Ok(Created { icp, is_replay: false });
+                }
+                Creation::Repeated(icp) => return Ok(Created { icp, is_replay: true }),
+                Creation::KeyReused => return Err(ServiceError::KeyReused),
+                Creation::InProgress if Instant::now() >= deadline => return Err(ServiceError::KeyInUse),
+                Creation::InProgress => sleep(KEY_POLL_INTERVAL).await,
+            }
+        }
+    }
+
+    /// Returns the JSON that [`IcpService::create`] would store, and stores nothing. The ID is an example.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::Invalid`].
+    pub async fn preview_create(&self, caller: &Caller, body: Arc<str>) -> Result<String, ServiceError> {
+        Ok(self.new_document(caller, body).await?.into_json())
+    }
+
+    /// Removes the idempotency keys that are no longer valid, and returns how many.
+    ///
+    /// # Errors
+    ///
+    /// If the storage fails.
+    pub async fn remove_expired_keys(&self) -> Result<u64, ServiceError> {
+        let mut removed = 0;
+        loop {
+            match self.repository.remove_expired_keys(self.clock.now()).await? {
+                0 => return Ok(removed),
+                some => removed += some,
+            }
+        }
+    }
+
+    async fn new_document(&self, caller: &Caller, body: Arc<str>) -> Result<IcpDocument, ServiceError> {
+        let new = parse(body, NewIcp::from_json).await?;
+        Ok(new.create((self.new_id)(), caller.user_id(), self.clock.now())?.into())
+    }
+}

@@ -1,0 +1,146 @@
+use aws_lc_rs::digest::{Context, SHA256};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use icp_domain::{Caller, IcpId, Timestamp};
+use icp_ports::{ListCursor, Sort, SortKey};
+use uuid::Uuid;
+
+use crate::ListRequest;
+
+/// The version of the encoding. A cursor of another version is refused.
+const ENCODING: u8 = 1;
+/// The length of a seal, in bytes.
+const SEAL_LENGTH: usize = 8;
+
+/// Encodes and decodes cursors: positions in one list of one caller. They are opaque to clients.
+///
+/// A cursor carries a digest of its user and its list, and is refused elsewhere. That guards against mistakes. An invented
+/// cursor would show its sender nothing but their own list.
+pub(crate) struct CursorCodec {
+    seal: [u8; SEAL_LENGTH],
+    sort: Sort,
+}
+
+impl CursorCodec {
+    pub(crate) fn new(caller: &Caller, request: &ListRequest) -> Self {
+        // Everything that decides which ICPs the list has, and their order.
+        let list = ListRequest { limit: None, cursor: None, ..request.clone() };
+        let mut digest = Context::new(&SHA256);
+        digest.update(caller.user_id().as_str().as_bytes());
+        digest.update(&[0]);
+        digest.update(format!("{list:?}").as_bytes());
+        let seal = digest.finish().as_ref().first_chunk().copied().unwrap_or_default();
+        Self { seal, sort: request.sort }
+    }
+
+    /// Encodes a position in the list.
+    pub(crate) fn encode(&self, position: &ListCursor) -> String {
+        let mut bytes = vec![ENCODING];
+        bytes.extend(self.seal);
+        bytes.extend(position.id.as_uuid().as_bytes());
+        match &position.key {
+            SortKey::CreatedAt(time) | SortKey::UpdatedAt(time) | SortKey::ActiveUntil(Some(time)) => {
+                bytes.extend(time.unix_millis().to_be_bytes());
+            }
+            SortKey::Name(name) => bytes.extend(name.as_bytes()),
+            SortKey::ActiveUntil(None) => {}
+        }
+        BASE64_URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// Decodes a cursor, if it is one of this list.
+    pub(crate) fn decode(&self, cursor: &str) -> Option<ListCursor> {
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?;
+        let (&encoding, bytes) = bytes.split_first()?;
+        let (seal, bytes) = bytes.split_first_chunk::<SEAL_LENGTH>()?;
+        if encoding != ENCODING || *seal != self.seal {
+            return None;
+        }
+        let (id, key) = bytes.split_first_chunk::<16>()?;
+        let key = match self.sort {
+            Sort::CreatedAt => SortKey::CreatedAt(time(key)?),
+            Sort::UpdatedAt => SortKey::UpdatedAt(time(key)?),
+            Sort::Name => SortKey::Name(std::str::from_utf8(key).ok()?.to_owned()),
+            Sort::ActiveUntil if key.is_empty() => SortKey::ActiveUntil(None),
+            Sort::ActiveUntil => SortKey::ActiveUntil(Some(time(key)?)),
+        };
+        Some(ListCursor { key, id: IcpId::from(Uuid::from_bytes(*id)) })
+    }
+}
+
+fn time(bytes: &[u8]) -> Option<Timestamp> {
+    Timestamp::from_unix_millis(i64::from_be_bytes(bytes.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use icp_domain::Caller;
+    use std::num::NonZeroUsize;
+
+    use icp_ports::{Direction, ListCursor, Sort, SortKey};
+    use icp_testkit::fixtures::{id, user};
+
+    use super::CursorCodec;
+    use crate::ListRequest;
+
+    fn positions() -> [(Sort, ListCursor); 5] {
+        let time = "2024-01-15T10:30:00.123Z".parse().expect("a time");
+        [
+            (Sort::CreatedAt, ListCursor { key: SortKey::CreatedAt(time), id: id(7) }),
+            (Sort::UpdatedAt, ListCursor { key: SortKey::UpdatedAt(time), id: id(8) }),
+            (Sort::Name, ListCursor { key: SortKey::Name("ömega 🦀".to_owned()), id: id(9) }),
+            (Sort::ActiveUntil, ListCursor { key: SortKey::ActiveUntil(Some(time)), id: id(10) }),
+            (Sort::ActiveUntil, ListCursor { key: SortKey::ActiveUntil(None), id: id(11) }),
+        ]
+    }
+
+    fn cursor(user_id: &str, request: &ListRequest) -> CursorCodec {
+        CursorCodec::new(&Caller::user(user(user_id)), request)
+    }
+
+    #[test]
+    fn cursor_decodes_to_its_position() {
+        for (sort, position) in positions() {
+            let cursor = cursor("user_ada", &ListRequest { sort, ..ListRequest::default() });
+            let text = cursor.encode(&position);
+            assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{text}");
+            assert_eq!(cursor.decode(&text), Some(position));
+        }
+    }
+
+    #[test]
+    fn cursor_of_another_list_is_refused() {
+        for (sort, position) in positions() {
+            let request = ListRequest { sort, ..ListRequest::default() };
+            let text = cursor("user_ada", &request).encode(&position);
+            assert_eq!(cursor("user_eve", &request).decode(&text), None);
+            let others = [
+                ListRequest { active: Some(true), ..request.clone() },
+                ListRequest { name: Some("a".to_owned()), ..request.clone() },
+                ListRequest { provider: Some("a".to_owned()), ..request.clone() },
+                ListRequest { updated_since: "2024-01-15T10:30:00Z".parse().ok(), ..request.clone() },
+                ListRequest { expires_from: "2024-01-15T10:30:00Z".parse().ok(), ..request.clone() },
+                ListRequest { expires_before: "2024-01-15T10:30:00Z".parse().ok(), ..request.clone() },
+                ListRequest { direction: Direction::Descending, ..request.clone() },
+            ];
+            for other in others {
+                assert_eq!(cursor("user_ada", &other).decode(&text), None, "{other:?}");
+            }
+            let by_another_limit = ListRequest { limit: NonZeroUsize::new(3), ..request };
+            assert_eq!(cursor("user_ada", &by_another_limit).decode(&text), Some(position));
+        }
+    }
+
+    #[test]
+    fn damaged_cursor_is_refused() {
+        let [(_, position), ..] = positions();
+        let cursor = cursor("user_ada", &ListRequest::default());
+        let text = cursor.encode(&position);
+        for end in 0..text.len() {
+            assert_eq!(text.get(..end).and_then(|start| cursor.decode(start)), None);
+        }
+        for damaged in [format!("{text}A"), format!("{text}="), text.replacen('A', "B", 1), "é".to_owned()] {
+            assert_eq!(cursor.decode(&damaged), None, "{damaged}");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+use icp_domain::{Faults, PatchError};
+use icp_ports::{BoxError, RepositoryError};
+
+/// The reason why an operation failed. Nothing was changed, except perhaps after [`ServiceError::Storage`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServiceError {
+    /// No ICP has this ID.
+    #[error("no ICP has this ID")]
+    NotFound,
+    /// The ICP exists, and the caller has no access to it.
+    #[error("the caller has no access to the ICP")]
+    Forbidden,
+    /// A precondition is false: the client has seen another version.
+    #[error("a precondition is false")]
+    PreconditionFailed,
+    /// The body is invalid.
+    #[error("the body is invalid: {0}")]
+    Invalid(#[from] Faults),
+    /// The cursor is not one of this list and this user.
+    #[error("the cursor belongs to another list")]
+    InvalidCursor,
+    /// The user has sent the idempotency key with another request.
+    #[error("the idempotency key was used with another request")]
+    KeyReused,
+    /// A request with the same idempotency key has been in progress for too long.
+    #[error("a request with the same idempotency key is in progress")]
+    KeyInUse,
+    /// Other requests changed the ICP at every attempt.
+    #[error("other requests keep changing the ICP")]
+    Contended,
+    /// The stored document is not an ICP.
+    #[error("the stored document is not an ICP: {0}")]
+    Unreadable(Faults),
+    /// A bug.
+    #[error(transparent)]
+    Internal(BoxError),
+    /// The storage failed.
+    #[error(transparent)]
+    Storage(#[from] RepositoryError),
+}
+
+impl From<PatchError> for ServiceError {
+    fn from(error: PatchError) -> Self {
+        match error {
+            PatchError::Forbidden => Self::Forbidden,
+            PatchError::Invalid(faults) => Self::Invalid(faults),
+            PatchError::Stale => Self::PreconditionFailed,
+        }
+    }
+}

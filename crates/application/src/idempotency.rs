@@ -1,0 +1,69 @@
+use aws_lc_rs::digest::{Context, SHA256};
+use icp_domain::UserId;
+use icp_ports::IdempotencyKey;
+
+/// The client's name for a request that is safe to repeat (draft-ietf-httpapi-idempotency-key-header).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestKey(String);
+
+/// The text is not a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be 1 to 255 visible ASCII characters or spaces, and begin with a visible character")]
+pub struct InvalidRequestKey;
+
+/// In characters.
+const MAX_LENGTH: usize = 255;
+
+impl RequestKey {
+    /// Binds the key to its user and to the content of the request: the operation and its body.
+    pub(crate) fn bind(&self, user_id: &UserId, operation: &str, body: &str) -> IdempotencyKey {
+        let mut digest = Context::new(&SHA256);
+        digest.update(operation.as_bytes());
+        digest.update(&[0]);
+        digest.update(body.as_bytes());
+        let fingerprint = digest.finish().as_ref().try_into().unwrap_or_default();
+        IdempotencyKey { user_id: user_id.clone(), key: self.0.clone(), fingerprint }
+    }
+}
+
+impl TryFrom<String> for RequestKey {
+    type Error = InvalidRequestKey;
+
+    fn try_from(text: String) -> Result<Self, InvalidRequestKey> {
+        let is_valid = (1..=MAX_LENGTH).contains(&text.len())
+            && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+            && !text.starts_with(' ');
+        if is_valid { Ok(Self(text)) } else { Err(InvalidRequestKey) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use icp_testkit::fixtures::user;
+
+    use super::RequestKey;
+
+    fn key(text: &str) -> Option<RequestKey> {
+        text.to_owned().try_into().ok()
+    }
+
+    #[test]
+    fn keys_are_visible_text() {
+        for text in ["a", "two words", &"k".repeat(255), "\"\\"] {
+            assert!(key(text).is_some(), "{text:?}");
+        }
+        for text in ["", " ", " a", &"k".repeat(256), "a\tb", "\u{e9}", "a\u{7f}"] {
+            assert!(key(text).is_none(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn fingerprint_covers_operation_and_body() {
+        let (key, ada) = (key("k").expect("it is valid"), user("user_ada"));
+        let first = key.bind(&ada, "create", "{}");
+        assert_eq!(first, key.bind(&ada, "create", "{}"));
+        for other in [key.bind(&ada, "create", "{ }"), key.bind(&ada, "copy", "{}")] {
+            assert_ne!(first.fingerprint, other.fingerprint);
+        }
+    }
+}

@@ -1,0 +1,24 @@
+#![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
+
+mod contention;
+mod cpu;
+mod create;
+mod cursor;
+mod error;
+mod idempotency;
+mod list;
+mod list_cache;
+mod long_list;
+mod preconditions;
+mod replica;
+mod service;
+
+pub use create::Created;
+pub use error::ServiceError;
+pub use idempotency::{InvalidRequestKey, RequestKey};
+pub use list::{ListRequest, ListResponse};
+pub use long_list::LongList;
+pub use preconditions::{Preconditions, VersionMatch};
+pub use replica::Replica;
+pub use service::{IcpService, random_id};

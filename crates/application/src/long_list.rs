@@ -1,0 +1,41 @@
+use std::fmt;
+use std::sync::Arc;
+
+use icp_ports::{IcpReader, ListCursor, ListPart, ListQuery, ListStart, RepositoryError, WireList};
+
+/// The rest of a list that is too long to be buffered. Each part is read when the part before it has been sent, so that a
+/// slow client holds neither a connection nor a transaction.
+///
+/// An ICP that does not change while the list is sent is in it once. An ICP that changes, is created or is deleted may be in
+/// it in either state or not at all, and twice if the change moves it on in the order.
+pub struct LongList {
+    reader: Arc<dyn IcpReader>,
+    query: Box<ListQuery>,
+    /// Where the next part starts, if there may be one.
+    next: Option<ListCursor>,
+}
+
+impl LongList {
+    pub(crate) fn new(reader: Arc<dyn IcpReader>, query: ListQuery, next: ListCursor) -> Self {
+        Self { reader, query: Box::new(query), next: Some(next) }
+    }
+
+    /// Reads the next part. Returns `None` after the last one.
+    ///
+    /// # Errors
+    ///
+    /// If the storage cannot be read. The list is then incomplete.
+    pub async fn next_part(&mut self) -> Result<Option<WireList>, RepositoryError> {
+        let Some(next) = self.next.take() else { return Ok(None) };
+        self.query.start = ListStart::After(next);
+        let ListPart { icps, next } = self.reader.list_part(&self.query).await?;
+        self.next = next;
+        Ok(Some(icps))
+    }
+}
+
+impl fmt::Debug for LongList {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("LongList").field("query", &self.query).finish_non_exhaustive()
+    }
+}

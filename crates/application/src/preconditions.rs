@@ -1,0 +1,64 @@
+use crate::ServiceError;
+
+/// The versions in an `If-Match` or `If-None-Match` header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VersionMatch<V> {
+    /// `*`: every version.
+    Any,
+    /// One of these.
+    OneOf(Vec<V>),
+}
+
+impl<V: PartialEq> VersionMatch<V> {
+    /// Returns true if the version is one of these.
+    pub fn contains(&self, version: &V) -> bool {
+        match self {
+            Self::Any => true,
+            Self::OneOf(versions) => versions.contains(version),
+        }
+    }
+}
+
+/// The conditions under which a request is to be performed (RFC 9110, section 13). By default there are none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preconditions<V> {
+    /// The current version must be one of these.
+    pub if_match: Option<VersionMatch<V>>,
+    /// The current version must not be one of these.
+    pub if_none_match: Option<VersionMatch<V>>,
+}
+
+impl<V> Default for Preconditions<V> {
+    fn default() -> Self {
+        Self { if_match: None, if_none_match: None }
+    }
+}
+
+impl<V: PartialEq> Preconditions<V> {
+    /// Returns true if the request has no conditions.
+    pub fn is_empty(&self) -> bool {
+        self.if_match.is_none() && self.if_none_match.is_none()
+    }
+
+    /// Returns the versions that the client has.
+    pub(crate) fn known(&self) -> &[V] {
+        match &self.if_none_match {
+            Some(VersionMatch::OneOf(versions)) => versions,
+            Some(VersionMatch::Any) | None => &[],
+        }
+    }
+
+    /// Decides a read: returns true if the client has the current version. `If-Match` is evaluated first (RFC 9110,
+    /// section 13.2.2).
+    pub(crate) fn is_not_modified(&self, current: &V) -> Result<bool, ServiceError> {
+        if self.if_match.as_ref().is_some_and(|versions| !versions.contains(current)) {
+            return Err(ServiceError::PreconditionFailed);
+        }
+        Ok(self.if_none_match.as_ref().is_some_and(|versions| versions.contains(current)))
+    }
+
+    /// Decides a write.
+    pub(crate) fn check_write(&self, current: &V) -> Result<(), ServiceError> {
+        if self.is_not_modified(current)? { Err(ServiceError::PreconditionFailed) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,78 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use icp_domain::{Caller, UserId};
+use icp_ports::IcpReader;
+use tokio::time::Instant;
+
+/// A replica of the repository, which can be a little behind. A user who has written reads from the primary for a while, so
+/// that their reads include their writes.
+#[derive(Clone)]
+pub struct Replica {
+    reader: Arc<dyn IcpReader>,
+    own_writes: Duration,
+    writers: Arc<Mutex<Writers>>,
+}
+
+/// The time until which each writer reads from the primary.
+#[derive(Default)]
+struct Writers {
+    until: HashMap<UserId, Instant>,
+    /// The number of writers at which those whose time is over are removed.
+    capacity: usize,
+}
+
+impl Replica {
+    /// Creates a replica. A user who writes reads from the primary for the duration `own_writes`.
+    pub fn new(reader: Arc<dyn IcpReader>, own_writes: Duration) -> Self {
+        Self { reader, own_writes, writers: Arc::default() }
+    }
+
+    /// Returns the same replica on the connections of one worker. Writers are common to all.
+    #[must_use]
+    pub fn for_worker(&self, reader: Arc<dyn IcpReader>) -> Self {
+        Self { reader, ..self.clone() }
+    }
+
+    /// Returns the reader for a caller, or `None` if the caller must read from the primary.
+    pub(crate) fn reader_for(&self, caller: &Caller) -> Option<Arc<dyn IcpReader>> {
+        let writers = self.writers.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_written = writers.until.get(caller.user_id()).is_some_and(|until| *until > Instant::now());
+        (!has_written).then(|| Arc::clone(&self.reader))
+    }
+
+    /// Marks the caller as a writer while the guard is held, and for `own_writes` after that.
+    pub(crate) fn begin_write<'a>(&'a self, caller: &'a Caller) -> WriteGuard<'a> {
+        self.mark_writer(caller);
+        WriteGuard { replica: self, caller }
+    }
+
+    fn mark_writer(&self, caller: &Caller) {
+        let now = Instant::now();
+        let mut writers = self.writers.lock().unwrap_or_else(PoisonError::into_inner);
+        writers.until.insert(caller.user_id().clone(), now + self.own_writes);
+        if writers.until.len() > writers.capacity {
+            writers.until.retain(|_, until| *until > now);
+            writers.capacity = (2 * writers.until.len()).max(1_000);
+        }
+    }
+}
+
+/// A write in progress. The writer's time starts at its end, whether it succeeds or not.
+pub(crate) struct WriteGuard<'a> {
+    replica: &'a Replica,
+    caller: &'a Caller,
+}
+
+impl Drop for WriteGuard<'_> {
+    fn drop(&mut self) {
+        self.replica.mark_writer(self.caller);
+    }
+}
+
+impl std::fmt::Debug for Replica {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Replica").field("own_writes", &self.own_writes).finish_non_exhaustive()
+    }
+}

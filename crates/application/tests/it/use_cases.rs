@@ -1,0 +1,228 @@
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use icp_application::{Preconditions, RequestKey, ServiceError};
+use icp_domain::{AccessScope, Caller, Icp, IcpChange, IcpDocument, IcpId};
+use icp_ports::{
+    Creation, Health, HealthCheck, IcpList, IcpReader, IcpRepository, IdempotencyKey, ListQuery, Lookup,
+    RepositoryError, StoredIcp, Version,
+};
+use icp_testkit::fixtures::user;
+use icp_testkit::memory::InMemoryDatabase;
+
+use crate::support::{Fixture, SMB, ada, fixture, icp, if_match, over};
+
+const NONE: Preconditions<Version> = Preconditions { if_match: None, if_none_match: None };
+
+fn key() -> RequestKey {
+    "k".to_owned().try_into().expect("it is valid")
+}
+
+#[tokio::test]
+async fn created_icp_can_be_read() {
+    let fixture = fixture();
+    let created = fixture.create(&ada(), SMB).await;
+    assert_eq!(fixture.get(created.id).await, created);
+    assert_eq!(icp(&created).user_ids, [user("user_ada")]);
+    assert_eq!(icp(&created).created_at, "2024-06-01T12:00:00Z".parse().expect("a time"));
+}
+
+#[tokio::test]
+async fn stranger_can_do_nothing() {
+    let fixture = fixture();
+    let id = fixture.create(&ada(), SMB).await.id;
+    let before = fixture.get(id).await;
+    let eve = Caller::user(user("user_eve"));
+    for preconditions in [NONE, if_match(before.version), if_match(Version(7))] {
+        let got = fixture.icps.get(&eve, id, &preconditions).await;
+        assert!(matches!(got, Err(ServiceError::Forbidden)), "{got:?}");
+        let body = r#"{"name": "mine"}"#;
+        let patched = fixture.icps.update(&eve, id, body.into(), &preconditions).await;
+        assert!(matches!(patched, Err(ServiceError::Forbidden)), "{patched:?}");
+        let preview = fixture.icps.preview_update(&eve, id, body.into(), &preconditions).await;
+        assert!(matches!(preview, Err(ServiceError::Forbidden)), "{preview:?}");
+        let deleted = fixture.icps.delete(&eve, id, &preconditions).await;
+        assert!(matches!(deleted, Err(ServiceError::Forbidden)), "{deleted:?}");
+    }
+    assert_eq!(fixture.get(id).await, before);
+    assert_eq!(fixture.list(&eve).await.0, "[]");
+}
+
+#[tokio::test]
+async fn preview_stores_nothing() {
+    let fixture = fixture();
+    let preview = fixture.icps.preview_create(&ada(), SMB.into()).await.expect("it is valid");
+    assert!(preview.contains(r#""userIds":["user_ada"]"#), "{preview}");
+    assert_eq!(fixture.list(&ada()).await.0, "[]");
+    let created = fixture.create(&ada(), SMB).await;
+    let body = r#"{"name": "after"}"#;
+    let preview = fixture.icps.preview_update(&ada(), created.id, body.into(), &NONE).await;
+    assert!(preview.expect("it is valid").contains(r#""name":"after""#));
+    assert_eq!(fixture.get(created.id).await, created);
+    for invalid in ["{}", "[]", "{"] {
+        let preview = fixture.icps.preview_create(&ada(), invalid.into()).await;
+        assert!(matches!(preview, Err(ServiceError::Invalid(_))), "{preview:?}");
+    }
+}
+
+#[tokio::test]
+async fn patch_without_effect_keeps_version() {
+    let fixture = fixture();
+    let created = fixture.create(&ada(), SMB).await;
+    fixture.clock.advance_millis(5_000);
+    assert_eq!(fixture.patch(&ada(), created.id, r#"{"name": "SMB"}"#).await, created);
+}
+
+#[tokio::test]
+async fn updated_at_grows_whatever_the_clock_does() {
+    let fixture = fixture();
+    let mut last = fixture.create(&ada(), SMB).await;
+    for round in 0..5 {
+        let patched = fixture.patch(&ada(), last.id, &format!(r#"{{"name": "round {round}"}}"#)).await;
+        assert!(icp(&patched).updated_at > icp(&last).updated_at, "round {round}");
+        assert!(patched.version > last.version);
+        fixture.clock.advance_millis(-1_000 * i64::from(round));
+        last = patched;
+    }
+}
+
+#[tokio::test]
+async fn key_expires_after_a_day() {
+    let fixture = fixture();
+    let key = key();
+    let create = async || {
+        let created = fixture.icps.create(&ada(), SMB.into(), Some(&key), &Preconditions::default()).await;
+        created.expect("it creates")
+    };
+    let first = create().await;
+    assert!(!first.is_replay);
+    assert_eq!(fixture.icps.remove_expired_keys().await.expect("it removes"), 0);
+    let second = create().await;
+    assert!(second.is_replay);
+    assert_eq!(second.icp, first.icp);
+    fixture.clock.advance_millis(24 * 60 * 60 * 1_000 + 1);
+    assert_eq!(fixture.icps.remove_expired_keys().await.expect("it removes"), 1);
+    assert_ne!(create().await.icp, first.icp);
+}
+
+#[tokio::test]
+async fn key_with_another_body_is_refused() {
+    let fixture = fixture();
+    let key = key();
+    let create = async |body: &str| {
+        fixture.icps.create(&ada(), body.into(), Some(&key), &Preconditions::default()).await
+    };
+    create(SMB).await.expect("it creates");
+    let other = create(r#"{"name": "other", "leadProviderCriteria": []}"#).await;
+    assert!(matches!(other, Err(ServiceError::KeyReused)), "{other:?}");
+}
+
+/// A repository on which another writer changes the ICP before each write, and whose keys are always in use.
+struct Busy {
+    database: InMemoryDatabase,
+    /// How many times the other writer interferes.
+    times: AtomicU32,
+}
+
+impl Busy {
+    async fn interfere(&self, id: IcpId) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let left = self.times.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |times| times.checked_sub(1));
+        let Ok(left) = left.map(|times| times - 1) else { return };
+        let root = Caller::admin(user("user_root")).access_scope();
+        let Ok(Lookup::Found(stored)) = self.database.get(id, &root).await else { return };
+        let before = icp(&stored);
+        let after = Icp { description: Some(format!("{left} to come")), ..before.clone() };
+        self.database.replace(&IcpChange::between(&before, after), stored.version).await.expect("it writes");
+    }
+}
+
+#[async_trait]
+impl IcpReader for Busy {
+    async fn list(&self, query: &ListQuery) -> Result<IcpList, RepositoryError> {
+        self.database.list(query).await
+    }
+
+    async fn get(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<StoredIcp>, RepositoryError> {
+        self.database.get(id, scope).await
+    }
+}
+
+#[async_trait]
+impl IcpRepository for Busy {
+    async fn insert(
+        &self,
+        document: &IcpDocument,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Creation, RepositoryError> {
+        match key {
+            Some(_) => Ok(Creation::InProgress),
+            None => self.database.insert(document, None).await,
+        }
+    }
+
+    async fn replace(
+        &self,
+        change: &IcpChange,
+        expected: Version,
+    ) -> Result<Option<Version>, RepositoryError> {
+        self.interfere(change.id()).await;
+        self.database.replace(change, expected).await
+    }
+
+    async fn delete(&self, id: IcpId, expected: Version) -> Result<bool, RepositoryError> {
+        self.interfere(id).await;
+        self.database.delete(id, expected).await
+    }
+}
+
+#[async_trait]
+impl HealthCheck for Busy {
+    async fn health(&self) -> Health {
+        Health::Ok
+    }
+}
+
+fn busy(times: u32) -> Fixture {
+    over(Busy { database: InMemoryDatabase::default(), times: AtomicU32::new(times) })
+}
+
+#[tokio::test]
+async fn patch_is_repeated_on_newer_version() {
+    let fixture = busy(3);
+    let id = fixture.create(&ada(), SMB).await.id;
+    let patched = icp(&fixture.patch(&ada(), id, r#"{"name": "after"}"#).await);
+    assert_eq!((patched.name.as_str(), patched.description.as_deref()), ("after", Some("0 to come")));
+}
+
+#[tokio::test]
+async fn conditional_patch_is_not_repeated() {
+    let fixture = busy(1);
+    let created = fixture.create(&ada(), SMB).await;
+    let body = r#"{"name": "after"}"#;
+    let patched = fixture.icps.update(&ada(), created.id, body.into(), &if_match(created.version)).await;
+    assert!(matches!(patched, Err(ServiceError::PreconditionFailed)), "{patched:?}");
+    assert_eq!(icp(&fixture.get(created.id).await).name, "SMB");
+}
+
+#[tokio::test]
+async fn only_unconditional_delete_is_repeated() {
+    let fixture = busy(2);
+    let created = fixture.create(&ada(), SMB).await;
+    let deleted = fixture.icps.delete(&ada(), created.id, &if_match(created.version)).await;
+    assert!(matches!(deleted, Err(ServiceError::PreconditionFailed)), "{deleted:?}");
+    fixture.icps.delete(&ada(), created.id, &NONE).await.expect("it is repeated");
+}
+
+#[tokio::test(start_paused = true)]
+async fn endless_contention_is_reported() {
+    let fixture = busy(u32::MAX);
+    let id = fixture.create(&ada(), SMB).await.id;
+    let patched = fixture.icps.update(&ada(), id, r#"{"name": "after"}"#.into(), &NONE).await;
+    assert!(matches!(patched, Err(ServiceError::Contended)), "{patched:?}");
+
+    let key = key();
+    let created = fixture.icps.create(&ada(), SMB.into(), Some(&key), &Preconditions::default()).await;
+    assert!(matches!(created, Err(ServiceError::KeyInUse)), "{created:?}");
+}

@@ -1,0 +1,164 @@
+//! A file as the source of an import.
+
+use std::io::BufRead;
+use std::thread;
+
+use async_trait::async_trait;
+use icp_domain::json::Json;
+use icp_domain::{Icp, IcpDocument, Rules};
+use icp_ports::{BoxError, ImportSource};
+use tokio::sync::mpsc;
+
+use super::faults::FileFaults;
+use super::records::{Record, RecordError, Records};
+
+/// The limits of a batch, in documents and bytes.
+const BATCH_DOCUMENTS: usize = 2_000;
+const BATCH_BYTES: usize = 2 * 1024 * 1024;
+
+/// Called as the file is read.
+pub type Progress = Box<dyn Fn(Read) + Send>;
+
+/// How much of a file has been read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Read {
+    /// The number of records.
+    pub records: u64,
+    /// The length of the records, in bytes.
+    pub bytes: u64,
+}
+
+/// Reads and validates ICPs on a thread of its own, a few batches ahead of the storage.
+#[derive(Debug)]
+pub struct FileSource(mpsc::Receiver<Message>);
+
+/// A message of the reading thread. The end is a message too: a thread that ends otherwise has not read everything.
+#[derive(Debug)]
+enum Message {
+    Batch(Vec<IcpDocument>),
+    End,
+    Failed(BoxError),
+}
+
+impl FileSource {
+    /// Starts to read.
+    pub fn start(input: impl BufRead + Send + 'static, rules: Rules, progress: Progress) -> Self {
+        let (sender, receiver) = mpsc::channel(2);
+        thread::spawn(move || {
+            let reader =
+                Reader { records: Records::new(input), rules, progress, faults: FileFaults::default() };
+            let last = match reader.run(&sender) {
+                Ok(()) => Message::End,
+                Err(error) => Message::Failed(error),
+            };
+            // The receiver is gone if the storage has failed.
+            let _ = sender.blocking_send(last);
+        });
+        Self(receiver)
+    }
+}
+
+#[async_trait]
+impl ImportSource for FileSource {
+    async fn next_batch(&mut self) -> Result<Option<Vec<IcpDocument>>, BoxError> {
+        match self.0.recv().await {
+            Some(Message::Batch(batch)) => Ok(Some(batch)),
+            Some(Message::End) => Ok(None),
+            Some(Message::Failed(error)) => Err(error),
+            None => Err("the file was not read to its end".into()),
+        }
+    }
+}
+
+struct Reader<R> {
+    records: Records<R>,
+    rules: Rules,
+    progress: Progress,
+    faults: FileFaults,
+}
+
+impl<R: BufRead> Reader<R> {
+    fn run(mut self, sender: &mpsc::Sender<Message>) -> Result<(), BoxError> {
+        let mut read = Read::default();
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        while let Some(record) = self.next_record()? {
+            read.records += 1;
+            read.bytes += record.bytes.len() as u64;
+            if let Some(document) = self.document(&record) {
+                bytes += document.json().len();
+                batch.push(document);
+            }
+            if batch.len() >= BATCH_DOCUMENTS || bytes >= BATCH_BYTES {
+                (self.progress)(read);
+                let full = std::mem::take(&mut batch);
+                bytes = 0;
+                // After a fault nothing will be stored; the rest is read for its faults.
+                if self.faults.is_empty() && sender.blocking_send(Message::Batch(full)).is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        (self.progress)(read);
+        if !self.faults.is_empty() {
+            return Err(self.faults.into());
+        }
+        if !batch.is_empty() {
+            let _ = sender.blocking_send(Message::Batch(batch));
+        }
+        Ok(())
+    }
+
+    /// Returns the next record, or `None` at the end of the file or at damage, which is reported.
+    fn next_record(&mut self) -> Result<Option<Record>, BoxError> {
+        match self.records.next() {
+            Ok(record) => Ok(record),
+            Err(RecordError::Io(error)) => Err(format!("the file cannot be read: {error}").into()),
+            Err(damage @ RecordError::Damaged { .. }) => {
+                self.faults.add(damage);
+                Ok(None)
+            }
+        }
+    }
+
+    fn document(&mut self, record: &Record) -> Option<IcpDocument> {
+        let Ok(text) = std::str::from_utf8(&record.bytes) else {
+            self.faults.add(format_args!("line {}: must be UTF-8 (malformed)", record.line));
+            return None;
+        };
+        match Icp::from_json(text, self.rules) {
+            Ok(icp) => return Some(icp.into()),
+            Err(faults) => match Json::parse(text) {
+                Ok(_) => self.faults.of_record(record.line, &faults),
+                // Its line is counted from the record's first.
+                Err(place) => {
+                    let line = record.line + (place.line as u64).saturating_sub(1);
+                    self.faults.add(format_args!("line {line}: must be JSON (malformed)"));
+                }
+            },
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufReader, Read as _, Result, empty};
+
+    use super::*;
+
+    struct Panics;
+
+    impl std::io::Read for Panics {
+        fn read(&mut self, _: &mut [u8]) -> Result<usize> {
+            panic!("a bug");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_ends_early_is_no_end_of_the_file() {
+        let mut source =
+            FileSource::start(BufReader::new(Panics.chain(empty())), Rules::Strict, Box::new(|_| ()));
+        let error = source.next_batch().await.expect_err("it was not read");
+        assert_eq!(error.to_string(), "the file was not read to its end");
+    }
+}

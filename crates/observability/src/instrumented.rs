@@ -1,0 +1,155 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use icp_domain::{AccessScope, Caller, IcpChange, IcpDocument, IcpId, Timestamp};
+use icp_ports::{
+    AuthenticationError, Authenticator, Conditional, Creation, Credentials, Health, HealthCheck, IcpList,
+    IcpReader, IcpRepository, IdempotencyKey, ListPart, ListQuery, ListVersion, Lookup, RepositoryError,
+    StoredIcp, Version,
+};
+use tracing::Instrument as _;
+
+use crate::metrics::{Metrics, RejectReason};
+use crate::traces::{operation_span, sign_in_span};
+
+/// A port whose operations have a metric and a span.
+pub struct Instrumented<P: ?Sized> {
+    port: Arc<P>,
+    metrics: Metrics,
+}
+
+impl<P: ?Sized> Instrumented<P> {
+    /// Instruments a port.
+    pub fn new(port: Arc<P>, metrics: &Metrics) -> Self {
+        Self { port, metrics: metrics.clone() }
+    }
+
+    async fn operate<T>(
+        &self,
+        operation: &'static str,
+        work: impl Future<Output = Result<T, RepositoryError>>,
+    ) -> Result<T, RepositoryError> {
+        self.observe(operation, |_| "ok", work).await
+    }
+
+    async fn observe<T>(
+        &self,
+        operation: &'static str,
+        outcome: impl Fn(&T) -> &'static str,
+        work: impl Future<Output = Result<T, RepositoryError>>,
+    ) -> Result<T, RepositoryError> {
+        let start = Instant::now();
+        let result = work.instrument(operation_span(operation)).await;
+        let outcome = match &result {
+            Ok(value) => outcome(value),
+            Err(RepositoryError::AlreadyExists(_)) => "exists",
+            Err(RepositoryError::Unavailable(_)) => "unavailable",
+            Err(RepositoryError::Overloaded) => "overloaded",
+            Err(RepositoryError::Backend(_)) => "failed",
+        };
+        self.metrics.operated(operation, outcome, start.elapsed());
+        if matches!(result, Err(RepositoryError::Overloaded)) {
+            self.metrics.rejected(RejectReason::Overload);
+        }
+        result
+    }
+}
+
+fn conditional<T, V>(answer: &Conditional<T, V>) -> &'static str {
+    match answer {
+        Conditional::Changed(_) => "ok",
+        Conditional::Unchanged(_) => "unchanged",
+    }
+}
+
+#[async_trait]
+impl<P: IcpReader + ?Sized> IcpReader for Instrumented<P> {
+    async fn list(&self, query: &ListQuery) -> Result<IcpList, RepositoryError> {
+        self.operate("list", self.port.list(query)).await
+    }
+
+    async fn get(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<StoredIcp>, RepositoryError> {
+        self.operate("get", self.port.get(id, scope)).await
+    }
+
+    async fn list_if_changed(
+        &self,
+        query: &ListQuery,
+        known: &[ListVersion],
+    ) -> Result<Conditional<IcpList, ListVersion>, RepositoryError> {
+        self.observe("list", conditional, self.port.list_if_changed(query, known)).await
+    }
+
+    async fn list_part(&self, query: &ListQuery) -> Result<ListPart, RepositoryError> {
+        self.operate("list_part", self.port.list_part(query)).await
+    }
+
+    async fn get_if_changed(
+        &self,
+        id: IcpId,
+        scope: &AccessScope,
+        known: &[Version],
+    ) -> Result<Lookup<Conditional<StoredIcp, Version>>, RepositoryError> {
+        let outcome = |found: &Lookup<_>| match found {
+            Lookup::Found(answer) => conditional(answer),
+            Lookup::Forbidden | Lookup::Absent => "ok",
+        };
+        self.observe("get", outcome, self.port.get_if_changed(id, scope, known)).await
+    }
+}
+
+#[async_trait]
+impl<P: IcpRepository + ?Sized> IcpRepository for Instrumented<P> {
+    async fn insert(
+        &self,
+        document: &IcpDocument,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Creation, RepositoryError> {
+        self.operate("insert", self.port.insert(document, key)).await
+    }
+
+    async fn replace(
+        &self,
+        change: &IcpChange,
+        expected: Version,
+    ) -> Result<Option<Version>, RepositoryError> {
+        self.operate("replace", self.port.replace(change, expected)).await
+    }
+
+    async fn delete(&self, id: IcpId, expected: Version) -> Result<bool, RepositoryError> {
+        self.operate("delete", self.port.delete(id, expected)).await
+    }
+
+    async fn remove_expired_keys(&self, now: Timestamp) -> Result<u64, RepositoryError> {
+        self.operate("remove_expired_keys", self.port.remove_expired_keys(now)).await
+    }
+}
+
+#[async_trait]
+impl<P: HealthCheck + ?Sized> HealthCheck for Instrumented<P> {
+    async fn health(&self) -> Health {
+        self.port.health().await
+    }
+}
+
+#[async_trait]
+impl<P: Authenticator + ?Sized> Authenticator for Instrumented<P> {
+    async fn authenticate(&self, credentials: &dyn Credentials) -> Result<Caller, AuthenticationError> {
+        let result = self.port.authenticate(credentials).instrument(sign_in_span()).await;
+        self.metrics.signed_in(match &result {
+            Ok(_) => "accepted",
+            Err(AuthenticationError::Unauthenticated(reason)) => reason,
+            Err(AuthenticationError::InsufficientScope) => "insufficient_scope",
+            Err(AuthenticationError::Unavailable(_)) => "unavailable",
+        });
+        result
+    }
+}
+
+impl<P: ?Sized> fmt::Debug for Instrumented<P> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Instrumented").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,45 @@
+use prometheus_client::encoding::EncodeLabelSet;
+
+use super::RejectReason;
+
+#[derive(Clone, Debug, EncodeLabelSet, Hash, PartialEq, Eq)]
+pub(super) struct RequestLabels {
+    method: &'static str,
+    route: String,
+    status: u16,
+}
+
+impl RequestLabels {
+    /// Strangers choose methods and addresses, and must not choose how many series there are.
+    pub(super) fn new(method: &str, route: Option<String>, status: u16) -> Self {
+        const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"];
+        let method = METHODS.into_iter().find(|known| *known == method).unwrap_or("other");
+        Self { method, route: route.unwrap_or_else(|| "(none)".to_owned()), status }
+    }
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Hash, PartialEq, Eq)]
+pub(super) struct RefusalLabels {
+    reason: &'static str,
+}
+
+impl From<RejectReason> for RefusalLabels {
+    fn from(reason: RejectReason) -> Self {
+        let reason = match reason {
+            RejectReason::Overload => "overload",
+            RejectReason::RateLimit => "rate_limit",
+        };
+        Self { reason }
+    }
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Hash, PartialEq, Eq)]
+pub(super) struct VerdictLabels {
+    pub(super) verdict: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Hash, PartialEq, Eq)]
+pub(super) struct OperationLabels {
+    pub(super) operation: &'static str,
+    pub(super) outcome: &'static str,
+}

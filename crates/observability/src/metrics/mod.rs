@@ -1,0 +1,183 @@
+//! The metrics of the service, for Prometheus.
+
+mod labels;
+mod process;
+mod readings;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::encoding::text;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+use labels::{OperationLabels, RefusalLabels, RequestLabels, VerdictLabels};
+use readings::Readings;
+pub use readings::{Reading, Source, Value};
+
+use crate::dropped_log_lines;
+
+/// From 0.2 milliseconds to 10 seconds.
+const BUCKETS: [f64; 15] =
+    [0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
+
+/// The reason why a valid request is rejected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RejectReason {
+    /// Too many requests are in flight.
+    Overload,
+    /// The user has used up their quota.
+    RateLimit,
+}
+
+/// Everything that is counted. Clones count together.
+#[derive(Clone)]
+pub struct Metrics(Arc<Inner>);
+
+struct Inner {
+    registry: Registry,
+    requests: Family<RequestLabels, Histogram>,
+    in_flight: Gauge,
+    refused: Family<RefusalLabels, Counter>,
+    sign_ins: Family<VerdictLabels, Counter>,
+    operations: Family<OperationLabels, Histogram>,
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+impl Metrics {
+    /// Creates the metrics. The readings of `sources` are taken for each scrape.
+    pub fn new(sources: Vec<Source>) -> Self {
+        let requests = Family::new_with_constructor((|| Histogram::new(BUCKETS)) as fn() -> Histogram);
+        let operations = Family::new_with_constructor((|| Histogram::new(BUCKETS)) as fn() -> Histogram);
+        let (in_flight, sign_ins) = (Gauge::default(), Family::default());
+        let refused = Family::<RefusalLabels, Counter>::default();
+        for reason in [RejectReason::Overload, RejectReason::RateLimit] {
+            // From zero, so that the first one is seen to be one more.
+            let _ = refused.get_or_create(&RefusalLabels::from(reason));
+        }
+        let mut registry = Registry::with_prefix("icp");
+        registry.register(
+            "http_request_duration_seconds",
+            "From the head of a request to the head of its answer",
+            requests.clone(),
+        );
+        registry.register("http_requests_in_flight", "Requests that are at work", in_flight.clone());
+        registry.register("http_requests_refused", "Requests that were turned away", refused.clone());
+        registry.register("sign_ins", "Whether requests were signed in, and why not", sign_ins.clone());
+        registry.register(
+            "database_operation_duration_seconds",
+            "Operations of the database, the wait for a connection included",
+            operations.clone(),
+        );
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "Which version this is", build);
+        let log: Source = Arc::new(|| {
+            let value = Value::Counter(dropped_log_lines());
+            let help = "Log lines that were dropped because standard error was not read";
+            vec![Reading { name: "log_lines_dropped", help, labels: &[], value }]
+        });
+        registry.register_collector(Box::new(Readings(sources.into_iter().chain([log]).collect())));
+        process::register(registry.sub_registry_with_prefix("process"));
+        Self(Arc::new(Inner { registry, requests, in_flight, refused, sign_ins, operations }))
+    }
+
+    /// A request was answered.
+    pub fn answered(&self, method: &str, route: Option<String>, status: u16, took: Duration) {
+        let labels = RequestLabels::new(method, route, status);
+        self.0.requests.get_or_create(&labels).observe(took.as_secs_f64());
+    }
+
+    /// How many requests are at work.
+    pub fn in_flight(&self) -> &Gauge {
+        &self.0.in_flight
+    }
+
+    /// Counts a rejected request.
+    pub fn rejected(&self, reason: RejectReason) {
+        self.0.refused.get_or_create(&RefusalLabels::from(reason)).inc();
+    }
+
+    /// It was found whether a request is signed in: `accepted`, or why not.
+    pub fn signed_in(&self, verdict: &'static str) {
+        self.0.sign_ins.get_or_create(&VerdictLabels { verdict }).inc();
+    }
+
+    /// The database did something, or did not.
+    pub fn operated(&self, operation: &'static str, outcome: &'static str, took: Duration) {
+        let labels = OperationLabels { operation, outcome };
+        self.0.operations.get_or_create(&labels).observe(took.as_secs_f64());
+    }
+
+    /// Returns all metrics in the format OpenMetrics.
+    pub fn text(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        text::encode(&mut text, &self.0.registry)?;
+        Ok(text)
+    }
+}
+
+/// Converts OpenMetrics to the older text format of Prometheus, in which a type belongs to the name of the sample, and which
+/// has neither units nor an end.
+pub fn to_prometheus_text(open_metrics: &str) -> String {
+    let mut text = String::with_capacity(open_metrics.len());
+    for line in open_metrics.lines().filter(|line| !line.starts_with("# UNIT") && *line != "# EOF") {
+        let converted = match line.split_once(" counter").or_else(|| line.split_once(" info")) {
+            Some((start, "")) if start.starts_with("# TYPE ") && line.ends_with(" counter") => {
+                format!("{start}_total counter")
+            }
+            Some((start, "")) if start.starts_with("# TYPE ") => format!("{start}_info gauge"),
+            _ => line.to_owned(),
+        };
+        text.push_str(&converted);
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Metrics, RejectReason, to_prometheus_text};
+
+    #[test]
+    fn prometheus_text_has_types_of_samples() {
+        let text = "# HELP a_b A.\n# TYPE a_b counter\na_b_total 1\n# TYPE c info\nc_info{v=\"1\"} 1\n\
+                    # TYPE d_seconds histogram\n# UNIT d_seconds seconds\nd_seconds_sum 1\n# EOF\n";
+        let expected = "# HELP a_b A.\n# TYPE a_b_total counter\na_b_total 1\n# TYPE c_info gauge\nc_info{v=\"1\"} 1\n\
+                        # TYPE d_seconds histogram\nd_seconds_sum 1\n";
+        assert_eq!(to_prometheus_text(text), expected);
+    }
+
+    #[test]
+    fn what_was_counted_is_told() {
+        let metrics = Metrics::new(Vec::new());
+        metrics.answered("GET", Some("/a/{id}".to_owned()), 200, Duration::from_micros(300));
+        metrics.answered("BREW", None, 405, Duration::from_millis(1));
+        metrics.rejected(RejectReason::Overload);
+        metrics.signed_in("expired");
+        metrics.operated("list", "ok", Duration::from_millis(3));
+        metrics.in_flight().inc();
+        let text = metrics.text().expect("it is text");
+        for line in [
+            r#"icp_http_request_duration_seconds_bucket{le="0.0005",method="GET",route="/a/{id}",status="200"} 1"#,
+            r#"icp_http_request_duration_seconds_count{method="other",route="(none)",status="405"} 1"#,
+            r#"icp_http_requests_refused_total{reason="overload"} 1"#,
+            r#"icp_sign_ins_total{verdict="expired"} 1"#,
+            r#"icp_database_operation_duration_seconds_count{operation="list",outcome="ok"} 1"#,
+            "icp_http_requests_in_flight 1",
+        ] {
+            assert!(text.lines().any(|there| there == line), "{line} in\n{text}");
+        }
+        assert!(text.ends_with("# EOF\n"));
+    }
+}

@@ -1,0 +1,78 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, MetricEncoder};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+
+/// A number that an adapter keeps, as a metric.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reading {
+    /// The name without the prefix, with the unit at its end. Readings that differ in their labels alone share it.
+    pub name: &'static str,
+    /// The description, without a full stop.
+    pub help: &'static str,
+    /// Names and values of its labels.
+    pub labels: &'static [(&'static str, &'static str)],
+    /// The value.
+    pub value: Value,
+}
+
+/// A value of a metric.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value {
+    /// Goes up and down.
+    Gauge(f64),
+    /// Only grows, from 0 at the start of the process.
+    Counter(u64),
+}
+
+impl Value {
+    fn encode(self, encoder: MetricEncoder<'_>) -> Result<(), fmt::Error> {
+        match self {
+            Self::Gauge(value) => ConstGauge::new(value).encode(encoder),
+            Self::Counter(value) => ConstCounter::new(value).encode(encoder),
+        }
+    }
+}
+
+/// Returns the current readings of an adapter.
+pub type Source = Arc<dyn Fn() -> Vec<Reading> + Send + Sync>;
+
+/// The readings of all adapters.
+pub(super) struct Readings(pub(super) Vec<Source>);
+
+impl fmt::Debug for Readings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Readings").finish_non_exhaustive()
+    }
+}
+
+impl Collector for Readings {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let mut by_name: BTreeMap<_, Vec<Reading>> = BTreeMap::new();
+        for reading in self.0.iter().flat_map(|source| source()) {
+            by_name.entry(reading.name).or_default().push(reading);
+        }
+        for (name, readings) in by_name {
+            let Some(first) = readings.first() else { continue };
+            let kind = match first.value {
+                Value::Gauge(_) => MetricType::Gauge,
+                Value::Counter(_) => MetricType::Counter,
+            };
+            let mut family = encoder.encode_descriptor(name, first.help, None, kind)?;
+            // A family encodes braces even around no labels.
+            if first.labels.is_empty() {
+                first.value.encode(family)?;
+                continue;
+            }
+            for reading in &readings {
+                reading.value.encode(family.encode_family(&reading.labels)?)?;
+            }
+        }
+        Ok(())
+    }
+}

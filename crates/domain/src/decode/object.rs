@@ -68,8 +68,10 @@ impl Decoder {
         let mut extra = ExtraMembers::default();
         for member in fields.0.drain(..) {
             if self.is_strict() {
+                // A long name is in the pointer alone, so that a small body does not cause a huge response.
+                let shown = if member.name.len() <= 64 { &member.name } else { "..." };
                 self.within_member(&member.name, Some(member.value), |decoder| {
-                    decoder.fault::<()>(FaultCode::UnknownField, "unknown field")
+                    decoder.fault::<()>(FaultCode::UnknownField, format!("unknown field `{shown}`"))
                 });
             } else {
                 extra.push(member.name.into_owned(), member.value.to_owned());

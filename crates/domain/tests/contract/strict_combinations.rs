@@ -114,7 +114,7 @@ fn every_fault_says_in_a_sentence_what_would_be_right() {
         "must be a string",
         "must not be empty",
         "must be an RFC 3339 time such as 2024-01-15T10:30:00.000Z, in the years 0000 to 9999",
-        "unknown field",
+        "unknown field `x`",
         "must be an array",
         "duplicate user ID",
         "must be from 1 to 10000",

@@ -8,13 +8,9 @@ pub(crate) trait OpenEnum: From<String> + AsRef<str> + serde::Serialize {
 
 /// A name that this version does not know. Only parsing creates it, so it never holds a known name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct UnknownName(String);
+pub struct UnknownName(pub(crate) String);
 
 impl UnknownName {
-    pub(crate) fn new(name: String) -> Self {
-        Self(name)
-    }
-
     /// Returns the name as it was written.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -48,7 +44,7 @@ macro_rules! open_enum {
             fn from(name: String) -> Self {
                 match name.as_str() {
                     $($name => Self::$variant,)+
-                    _ => Self::Unknown($crate::criteria::UnknownName::new(name)),
+                    _ => Self::Unknown($crate::criteria::UnknownName(name)),
                 }
             }
         }

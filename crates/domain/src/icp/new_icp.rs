@@ -28,9 +28,7 @@ impl NewIcp {
     ///     .build()?;
     /// assert_eq!(NewIcp::from_json(&serde_json::to_string(&new)?)?, new);
     ///
-    /// let faults = NewIcp::builder(" ").filter(MaxPeoplePerCompany::new(0)).build().unwrap_err();
-    /// let pointers: Vec<_> = faults.all().iter().map(|fault| fault.pointer.as_str()).collect();
-    /// assert_eq!(pointers, ["/name", "/customFilterCriteria/0/value"]);
+    /// assert!(NewIcp::builder(" ").build().is_err());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn builder(name: impl Into<String>) -> BodyBuilder<Self> {

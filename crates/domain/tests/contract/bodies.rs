@@ -1,5 +1,6 @@
 //! The bodies of requests that create and change an ICP.
 
+use icp_domain::criteria::MaxPeoplePerCompany;
 use icp_domain::{Caller, FaultCode, Icp, IcpChange, IcpPatch, NewIcp, PatchError, Rules, Timestamp, UserId};
 use serde_json::{Value, json};
 
@@ -203,6 +204,24 @@ fn updated_at_always_moves_on_and_never_back() {
         let patched = patch.apply(&stored(), &ada(), time(now)).unwrap().unwrap();
         assert_eq!(patched.updated_at, time(expected), "at {now}");
     }
+}
+
+#[test]
+fn builders_validate_like_json() {
+    let new = NewIcp::builder(" ").filter(MaxPeoplePerCompany::new(0)).users([user("a b")]).build();
+    let expected = ["/name", "/customFilterCriteria/0/value", "/userIds/0"].into_iter().zip([
+        FaultCode::InvalidValue,
+        FaultCode::OutOfRange,
+        FaultCode::InvalidValue,
+    ]);
+    assert_faults(new, &expected.collect::<Vec<_>>());
+    assert_faults(IcpPatch::builder().name("").build(), &[("/name", FaultCode::InvalidValue)]);
+
+    let patch = IcpPatch::builder().filters([]).clear_crm_filters().unless_changed_since(stored().updated_at);
+    let patched = patch.build().unwrap().apply(&stored(), &ada(), Timestamp::UNIX_EPOCH).unwrap().unwrap();
+    assert_eq!((patched.custom_filter_criteria, patched.crm_filters), (vec![], None));
+    let stale = IcpPatch::builder().unless_changed_since(Timestamp::UNIX_EPOCH).build().unwrap();
+    assert_eq!(stale.apply(&stored(), &ada(), Timestamp::UNIX_EPOCH), Err(PatchError::Stale));
 }
 
 #[test]

@@ -1,8 +1,7 @@
 use crate::{Icp, IcpDocument, IcpId, UserId};
 
-/// A change of one ICP, as a repository writes it: the new document, and the users who join and leave.
-///
-/// A repository need not look at the users who stay, of whom there may be thousands.
+/// A change of one ICP, as a repository writes it: the new document, and the users who join and leave. A repository need not
+/// look at the users who stay, of whom there may be thousands.
 ///
 /// ```
 /// use icp_domain::{Caller, IcpChange, IcpPatch, NewIcp, Timestamp, UserId};

@@ -48,6 +48,5 @@ pub const DAYS_UNTIL_REUSE: RangeInclusive<i64> = 0..=2_147_483_647;
 
 /// Faults that are reported for one body.
 pub const FAULTS: usize = 1_000;
-/// Bytes of all pointers that are reported for one body, so that a small body cannot cause a huge response. A longer single
-/// pointer is cut to the nearest enclosing value.
+/// Bytes of all pointers that are reported for one body. A longer single pointer is cut to the nearest enclosing value.
 pub const FAULT_POINTER_BYTES: usize = 262_144;

@@ -28,8 +28,7 @@ pub enum Rules {
     Stored,
     /// For a record that will be stored as it is: as [`Rules::Stored`], and without anything that a database cannot store.
     Storable,
-    /// For a stored ICP that a program has changed: as [`Rules::Storable`], and what this version knows must be within its
-    /// limits.
+    /// For a stored ICP that a program has changed: as [`Rules::Storable`], and known values must be within their limits.
     Edited,
     /// For a request: only what this version knows, within its limits.
     Strict,

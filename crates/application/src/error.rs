@@ -1,4 +1,4 @@
-use icp_domain::Faults;
+use icp_domain::{Faults, PatchError};
 use icp_ports::{BoxError, RepositoryError};
 
 /// The reason why an operation failed. Nothing was changed, except perhaps after [`ServiceError::Storage`].
@@ -38,4 +38,14 @@ pub enum ServiceError {
     /// The storage failed.
     #[error(transparent)]
     Storage(#[from] RepositoryError),
+}
+
+impl From<PatchError> for ServiceError {
+    fn from(error: PatchError) -> Self {
+        match error {
+            PatchError::Forbidden => Self::Forbidden,
+            PatchError::Invalid(faults) => Self::Invalid(faults),
+            PatchError::Stale => Self::PreconditionFailed,
+        }
+    }
 }

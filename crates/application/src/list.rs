@@ -1,7 +1,9 @@
 use std::num::NonZeroUsize;
 
-use icp_domain::{Activity, Caller, Timestamp, WireList};
-use icp_ports::{Conditional, Direction, IcpList, ListFilter, ListQuery, ListStart, ListVersion, Sort};
+use icp_domain::{Activity, Caller, Timestamp};
+use icp_ports::{
+    Conditional, Direction, IcpList, ListFilter, ListQuery, ListStart, ListVersion, Sort, WireList,
+};
 
 use crate::cursor::CursorCodec;
 use crate::{IcpService, LongList, Preconditions, ServiceError};

@@ -80,8 +80,8 @@ impl Weighter<UserId, IcpList> for Weight {
 mod tests {
     use std::num::NonZeroUsize;
 
-    use icp_domain::{Caller, UserId, WireList};
-    use icp_ports::{IcpList, ListQuery};
+    use icp_domain::{Caller, UserId};
+    use icp_ports::{IcpList, ListQuery, WireList};
     use icp_testkit::fixtures::user;
 
     use super::ListCache;

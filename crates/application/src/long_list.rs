@@ -1,8 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use icp_domain::WireList;
-use icp_ports::{IcpReader, ListCursor, ListPart, ListQuery, ListStart, RepositoryError};
+use icp_ports::{IcpReader, ListCursor, ListPart, ListQuery, ListStart, RepositoryError, WireList};
 
 /// The rest of a list that is too long to be buffered. Each part is read when the part before it has been sent, so that a
 /// slow client holds neither a connection nor a transaction.

@@ -95,7 +95,8 @@ impl IcpService {
         body: Arc<str>,
         preconditions: &Preconditions<Version>,
     ) -> Result<StoredIcp, ServiceError> {
-        let patch = Arc::new(parse(body, IcpPatch::from_json).await?);
+        let by = caller.clone();
+        let patch = Arc::new(parse(body, move |text| IcpPatch::from_json(text, &by)).await?);
         let _guard = self.begin_write(caller);
         let mut contention = Contention::new();
         loop {
@@ -122,7 +123,8 @@ impl IcpService {
         body: Arc<str>,
         preconditions: &Preconditions<Version>,
     ) -> Result<String, ServiceError> {
-        let patch = Arc::new(parse(body, IcpPatch::from_json).await?);
+        let by = caller.clone();
+        let patch = Arc::new(parse(body, move |text| IcpPatch::from_json(text, &by)).await?);
         let stored = self.stored(caller, id, preconditions).await?;
         Ok(match self.revise(caller, &stored, &patch).await? {
             Some(change) => change.into_document().into_json(),
@@ -208,7 +210,7 @@ fn found_in_scope<T>(lookup: Lookup<T>) -> Result<T, ServiceError> {
 
 pub(crate) async fn parse<T: Send + 'static>(
     body: Arc<str>,
-    from_json: fn(&str) -> Result<T, Faults>,
+    from_json: impl FnOnce(&str) -> Result<T, Faults> + Send + 'static,
 ) -> Result<T, ServiceError> {
     let parsed = cpu::run_for_text(body.len(), move || from_json(&body)).await;
     Ok(parsed.map_err(ServiceError::Internal)??)

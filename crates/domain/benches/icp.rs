@@ -1,10 +1,10 @@
-//! What an ICP costs that is read, checked, changed, written and listed: `cargo bench -p icp-domain`.
+//! What an ICP costs that is read, checked, changed and written: `cargo bench -p icp-domain`.
 
 #![expect(clippy::unwrap_used, reason = "a bench whose data is wrong must fail")]
 
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
-use icp_domain::{Caller, Icp, IcpChange, IcpDocument, IcpPatch, NewIcp, Rules, Timestamp, UserId, WireList};
+use icp_domain::{Caller, Icp, IcpChange, IcpDocument, IcpPatch, NewIcp, Rules, Timestamp, UserId};
 
 /// An ICP of usual size, in its canonical form.
 const ICP: &str = include_str!("icp.json");
@@ -77,7 +77,7 @@ fn make_the_document(bencher: Bencher<'_, '_>) {
 fn change(bencher: Bencher<'_, '_>) {
     let (by, now) = (Caller::user(user()), Timestamp::UNIX_EPOCH);
     bencher.bench(|| {
-        let patch = IcpPatch::from_json(black_box(PATCH)).unwrap();
+        let patch = IcpPatch::from_json(black_box(PATCH), &by).unwrap();
         let before = Icp::from_json(black_box(ICP), Rules::Stored).unwrap();
         let after = patch.apply(&before, &by, now).unwrap().unwrap();
         IcpChange::between(&before, after)
@@ -87,8 +87,8 @@ fn change(bencher: Bencher<'_, '_>) {
 /// The change alone, of an ICP that has been read.
 #[divan::bench]
 fn apply_a_patch(bencher: Bencher<'_, '_>) {
-    let (patch, before) = (IcpPatch::from_json(PATCH).unwrap(), icp());
     let (by, now) = (Caller::user(user()), Timestamp::UNIX_EPOCH);
+    let (patch, before) = (IcpPatch::from_json(PATCH, &by).unwrap(), icp());
     bencher.bench(|| patch.apply(black_box(&before), &by, now).unwrap());
 }
 
@@ -97,12 +97,4 @@ fn apply_a_patch(bencher: Bencher<'_, '_>) {
 fn import_a_record(bencher: Bencher<'_, '_>) {
     let import = || IcpDocument::from(Icp::from_json(black_box(ICP), Rules::Strict).unwrap());
     bencher.counter(BytesCount::of_str(ICP)).bench(import);
-}
-
-/// The body of a list, from the stored texts.
-#[divan::bench(args = [5, 1_000])]
-fn list(bencher: Bencher<'_, '_>, icps: usize) {
-    let texts = vec![ICP; icps];
-    let list = || black_box(&texts).iter().collect::<WireList>().into_pieces();
-    bencher.counter(BytesCount::new(ICP.len() * icps)).bench(list);
 }

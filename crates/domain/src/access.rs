@@ -1,15 +1,16 @@
-//! Who may see what: the one place that says it.
+//! The access rule.
 
 use crate::UserId;
 
 /// A signed-in user, whether they are an admin, and who acts in their name.
 ///
-/// The access rule has two halves, and every path of the service goes through one of them:
+/// The methods of `Caller` are the access rule, and every use case asks one of them:
 ///
-/// - **One ICP** ([`Caller::access_scope`]): a caller may read, change and delete it when its `userIds` contains
-///   them, or when they are an admin.
-/// - **The list** ([`Caller::list_scope`]): it holds the ICPs whose `userIds` contains the caller, and no other.
-///   Being an admin adds nothing to it.
+/// - **One ICP** ([`Caller::access_scope`], [`Caller::may_access`]): a caller may read, change and delete an ICP if its
+///   `userIds` contains them, or if they are an admin.
+/// - **The list** ([`Caller::list_scope`]): it contains the ICPs whose `userIds` contains the caller, and no others. It is the
+///   same for an admin.
+/// - **Leaving** ([`Caller::may_leave`]): only an admin may leave an ICP without users. [`IcpPatch`](crate::IcpPatch) asks it.
 ///
 /// ```
 /// use icp_domain::{Caller, UserId};
@@ -32,93 +33,94 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// A user without special rights.
+    /// Creates a user who is not an admin.
     pub fn user(user_id: UserId) -> Self {
         Self { user_id, admin: false, actor: None }
     }
 
-    /// A user who may access every ICP.
+    /// Creates an admin, who may access every ICP.
     pub fn admin(user_id: UserId) -> Self {
         Self { user_id, admin: true, actor: None }
     }
 
-    /// A user in whose name `actor` works: a support engineer who impersonates them, for example. An impersonated user
-    /// is never an admin.
+    /// Creates a user whom `actor` impersonates: a support engineer, for example. An impersonated user is never an admin.
     ///
     /// ```
     /// use icp_domain::Caller;
     ///
     /// let caller = Caller::impersonated("user_ada".parse()?, "user_support".parse()?);
-    /// assert_eq!(caller.user_id().as_str(), "user_ada");
-    /// assert_eq!(caller.actor().map(|actor| actor.as_str()), Some("user_support"));
-    /// assert!(!caller.is_admin());
+    /// assert!(caller.actor().is_some() && !caller.is_admin());
     /// # Ok::<(), icp_domain::EmptyUserId>(())
     /// ```
     pub fn impersonated(user_id: UserId, actor: UserId) -> Self {
         Self { user_id, admin: false, actor: Some(actor) }
     }
 
-    /// Who it is.
+    /// Returns the ID of the user.
     pub fn user_id(&self) -> &UserId {
         &self.user_id
     }
 
-    /// Whether they are an admin.
+    /// Returns true if the user is an admin.
     pub fn is_admin(&self) -> bool {
         self.admin
     }
 
-    /// The person who acts in the user's name, if it is not the user.
+    /// Returns the person who impersonates the user.
     pub fn actor(&self) -> Option<&UserId> {
         self.actor.as_ref()
     }
 
-    /// Whether this caller may read, change and delete the ICP with these `userIds`.
+    /// Returns true if the caller may read, change and delete an ICP with these `userIds`.
     pub fn may_access(&self, user_ids: &[UserId]) -> bool {
         self.access_scope().includes(user_ids)
     }
 
-    /// Which ICPs this caller may read, change and delete.
+    /// Returns true if the caller may leave an ICP with these `userIds`: only an admin may leave them empty.
+    pub fn may_leave(&self, user_ids: &[UserId]) -> bool {
+        self.admin || !user_ids.is_empty()
+    }
+
+    /// Returns the ICPs that the caller may read, change and delete.
     pub fn access_scope(&self) -> AccessScope {
         AccessScope((!self.admin).then(|| self.user_id.clone()))
     }
 
-    /// Which ICPs this caller's list holds.
+    /// Returns the ICPs in the caller's list.
     pub fn list_scope(&self) -> ListScope {
         ListScope(self.user_id.clone())
     }
 }
 
-/// Which ICPs a caller may read, change and delete: those that name one user, or all. Only the access rule makes it, so
-/// that a repository cannot be asked for an ICP on which the rule has not decided.
+/// The ICPs that a caller may read, change and delete: those of one user, or all. Only [`Caller`] creates it, so that every
+/// request to a repository has passed the access rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessScope(Option<UserId>);
 
 impl AccessScope {
-    /// The user whom an ICP must name; `None` when it need not name anybody.
+    /// Returns the user whom an ICP must name. `None` means every ICP.
     pub fn member(&self) -> Option<&UserId> {
         self.0.as_ref()
     }
 
-    /// Whether the ICP with these `userIds` is within. What a repository does with an index must come to the same.
+    /// Returns true if the scope includes an ICP with these `userIds`. A repository must apply the same rule.
     pub fn includes(&self, user_ids: &[UserId]) -> bool {
         self.member().is_none_or(|member| user_ids.contains(member))
     }
 }
 
-/// Which ICPs a list holds: those that name one user. Only the access rule makes it, so that a repository
-/// cannot be asked for a list that the rule has not decided.
+/// The ICPs in a list: those of one user. Only [`Caller`] creates it, so that every request to a repository has passed the
+/// access rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListScope(UserId);
 
 impl ListScope {
-    /// The user whom the listed ICPs name.
+    /// Returns the user whom an ICP must name.
     pub fn member(&self) -> &UserId {
         &self.0
     }
 
-    /// Whether the ICP with these `userIds` belongs into the list. What a repository does with an index must
-    /// come to the same.
+    /// Returns true if the list includes an ICP with these `userIds`. A repository must apply the same rule.
     pub fn includes(&self, user_ids: &[UserId]) -> bool {
         user_ids.contains(&self.0)
     }

@@ -1,11 +1,11 @@
 use crate::Timestamp;
 
-/// Whether an ICP has expired at a given time: when its `activeUntil` is reached, and never without one.
+/// A condition on the expiry of an ICP, which expires at its `activeUntil`, and never without one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activity {
-    /// It has not.
+    /// The ICP has not expired at this time.
     ActiveAt(Timestamp),
-    /// It has.
+    /// The ICP has expired at this time.
     ExpiredAt(Timestamp),
 }
 

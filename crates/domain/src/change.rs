@@ -1,8 +1,7 @@
 use crate::{Icp, IcpDocument, IcpId, UserId};
 
-/// A change of one ICP, as a repository writes it: the document that takes the old one's place, and who comes and goes.
-///
-/// A repository need not look at the users who stay, of whom there may be thousands.
+/// A change of one ICP, as a repository writes it: the new document, and the users who join and leave. A repository need not
+/// look at the users who stay, of whom there may be thousands.
 ///
 /// ```
 /// use icp_domain::{Caller, IcpChange, IcpPatch, NewIcp, Timestamp, UserId};
@@ -10,7 +9,7 @@ use crate::{Icp, IcpDocument, IcpId, UserId};
 /// let (ada, bob): (UserId, UserId) = ("user_ada".parse()?, "user_bob".parse()?);
 /// let new = NewIcp::from_json(r#"{"name": "SMB", "leadProviderCriteria": []}"#)?;
 /// let before = new.create(uuid::Uuid::nil().into(), &ada, Timestamp::UNIX_EPOCH)?;
-/// let patch = IcpPatch::from_json(r#"{"userIds": ["user_bob"]}"#)?;
+/// let patch = IcpPatch::builder().users([bob.clone()]).build()?;
 /// if let Some(after) = patch.apply(&before, &Caller::user(ada.clone()), Timestamp::UNIX_EPOCH)? {
 ///     let change = IcpChange::between(&before, after);
 ///     assert_eq!((change.joined(), change.left()), ([bob].as_slice(), [ada].as_slice()));
@@ -25,7 +24,7 @@ pub struct IcpChange {
 }
 
 impl IcpChange {
-    /// The change from one state of an ICP to another. Its id and `createdAt` are the same in both.
+    /// Returns the change from one state of an ICP to another. Both have the same ID and `createdAt`.
     pub fn between(before: &Icp, after: Icp) -> Self {
         let mut old: Vec<&UserId> = before.user_ids.iter().collect();
         old.sort_unstable();
@@ -37,27 +36,27 @@ impl IcpChange {
         Self { document, joined, left }
     }
 
-    /// Which ICP it is.
+    /// Returns the ID of the ICP.
     pub fn id(&self) -> IcpId {
         self.document.id()
     }
 
-    /// The new document.
+    /// Returns the new document.
     pub fn document(&self) -> &IcpDocument {
         &self.document
     }
 
-    /// The users whom the new document names and the old one does not, in order of their ids.
+    /// Returns the users of the new document who are not in the old one, sorted.
     pub fn joined(&self) -> &[UserId] {
         &self.joined
     }
 
-    /// The users whom the old document names and the new one does not, in order of their ids.
+    /// Returns the users of the old document who are not in the new one, sorted.
     pub fn left(&self) -> &[UserId] {
         &self.left
     }
 
-    /// The new document alone.
+    /// Returns the new document.
     pub fn into_document(self) -> IcpDocument {
         self.document
     }

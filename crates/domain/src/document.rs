@@ -1,11 +1,10 @@
 use crate::decode::Rules;
 use crate::fault::Faults;
-use crate::{Icp, IcpId, ProviderList, Timestamp, UserId};
+use crate::{Icp, IcpId, ProviderList, Timestamp, UserId, fold_name};
 
-/// One ICP as it is stored: its canonical text, and beside it what is filtered, sorted and decided by.
+/// One ICP as it is stored: its canonical text, and the values by which lists are filtered and sorted and access is decided.
 ///
-/// Both come from the same [`Icp`], here and nowhere else, so that they cannot part. Serving what is stored needs no
-/// parsing, which is what makes a list cheap; whoever wants the types parses the text.
+/// Both derive from the same [`Icp`], only here, so that they cannot diverge. Serving a stored text needs no parsing.
 ///
 /// ```
 /// use icp_domain::{Icp, IcpDocument, Rules};
@@ -31,66 +30,61 @@ pub struct IcpDocument {
 }
 
 impl IcpDocument {
-    /// The identifier.
+    /// Returns the identifier.
     pub fn id(&self) -> IcpId {
         self.id
     }
 
-    /// The display name.
+    /// Returns the display name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The display name in lower case, by which names are searched and sorted.
+    /// Returns the name folded by [`fold_name`], by which names are searched and sorted.
     pub fn folded_name(&self) -> &str {
         &self.folded_name
     }
 
-    /// The providers that it names, see [`Icp::providers`].
+    /// Returns the providers that the ICP names, see [`Icp::providers`].
     pub fn providers(&self) -> &ProviderList {
         &self.providers
     }
 
-    /// When it was created.
+    /// Returns the time of creation.
     pub fn created_at(&self) -> Timestamp {
         self.created_at
     }
 
-    /// When it was last changed.
+    /// Returns the time of the last change.
     pub fn updated_at(&self) -> Timestamp {
         self.updated_at
     }
 
-    /// When it expires.
+    /// Returns the time of expiry.
     pub fn active_until(&self) -> Option<Timestamp> {
         self.active_until
     }
 
-    /// The users that its `userIds` name, each once, in order of their ids.
+    /// Returns the users in `userIds`, sorted and without duplicates.
     pub fn members(&self) -> &[UserId] {
         &self.members
     }
 
-    /// The canonical text: the wire form on one line.
+    /// Returns the canonical text: the wire form on one line.
     pub fn json(&self) -> &str {
         &self.json
     }
 
-    /// The canonical text alone.
+    /// Returns the canonical text.
     pub fn into_json(self) -> String {
         self.json
     }
 
-    /// The place in the order of every list: oldest first, then by id.
-    pub fn position(&self) -> (Timestamp, IcpId) {
-        (self.created_at, self.id)
-    }
-
-    /// The typed ICP.
+    /// Parses the text.
     ///
     /// # Errors
     ///
-    /// None for a document made by this version; the type leaves it open for whoever changes the text by other means.
+    /// None, unless a defect of this crate made the text.
     pub fn to_icp(&self) -> Result<Icp, Faults> {
         Icp::from_json(&self.json, Rules::Stored)
     }
@@ -105,7 +99,7 @@ impl From<Icp> for IcpDocument {
         members.dedup();
         Self {
             id: icp.id,
-            folded_name: icp.name.to_lowercase(),
+            folded_name: fold_name(&icp.name),
             name: icp.name,
             providers,
             created_at: icp.created_at,

@@ -1,19 +1,24 @@
-use serde::ser::{Serialize, SerializeMap as _, Serializer};
+use serde::ser::SerializeMap;
 
 use crate::json::JsonText;
 
-/// Members of a stored object that this version does not know, in their stored order. They are written back after
-/// the known ones.
+/// Fields of a stored object that this version does not know, in their stored order. They are written after the known
+/// fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExtraMembers(Vec<(String, JsonText)>);
 
 impl ExtraMembers {
-    /// Whether there are none, as in everything that this version writes.
+    /// Returns true if there are none, as in everything that this version creates.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Names and values.
+    /// Returns the value of the first field with this name.
+    pub fn get(&self, name: &str) -> Option<&JsonText> {
+        self.iter().find(|(other, _)| *other == name).map(|(_, value)| value)
+    }
+
+    /// Returns all names and values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &JsonText)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
@@ -21,14 +26,8 @@ impl ExtraMembers {
     pub(crate) fn push(&mut self, name: String, value: JsonText) {
         self.0.push((name, value));
     }
-}
 
-impl Serialize for ExtraMembers {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (name, value) in &self.0 {
-            map.serialize_entry(name, value)?;
-        }
-        map.end()
+    pub(crate) fn serialize_into<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        self.iter().try_for_each(|(name, value)| map.serialize_entry(name, value))
     }
 }

@@ -1,46 +1,61 @@
 use std::borrow::Cow;
 use std::fmt;
+use std::vec;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::json::Pointer;
 
-/// One thing that is wrong with a document, where it is, and what would be right.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// One rule that a document breaks.
+///
+/// It serializes to an element of `errors` in the service's error responses, and deserializes from one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
-    /// The way to the value at fault; for a missing member, to where it would be.
+    /// The value that breaks the rule; for a missing field, the place where it would be.
     pub pointer: Pointer,
-    /// What kind of fault, for programs.
+    /// The kind of rule, for programs.
     pub code: FaultCode,
-    /// A sentence for people, that says what would be right.
+    /// A sentence for people.
     pub detail: Cow<'static, str>,
 }
 
-/// The kinds of [`Fault`]. The names on the wire are stable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+impl Fault {
+    /// Creates a fault of a field of the document itself.
+    pub(crate) fn of_field(name: &str, code: FaultCode, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { pointer: Pointer::default().member(name), code, detail: detail.into() }
+    }
+}
+
+/// The kind of a [`Fault`]. The names on the wire are stable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum FaultCode {
-    /// A member that must be there is not.
+    /// A required field is missing.
     Required,
-    /// A member that nobody knows.
+    /// A field that this version does not know.
     UnknownField,
-    /// A value of another JSON type.
+    /// A value of the wrong JSON type.
     InvalidType,
-    /// A value of the right type that means nothing here.
+    /// A value of the right type that has no meaning here.
     InvalidValue,
-    /// A number or count outside its limits.
+    /// A number or depth outside its limits.
     OutOfRange,
-    /// A text or array longer than allowed.
+    /// A text or array that is too long.
     TooLong,
-    /// A name or element that is there already.
+    /// A duplicate name or element.
     Duplicate,
-    /// A member that only the service sets.
+    /// A field that only the service sets.
     ReadOnly,
-    /// Text that cannot be read at all.
+    /// Text that cannot be read.
     Malformed,
+    /// A code that this version does not know. Only reading the response of a newer service yields it.
+    #[serde(other)]
+    Unknown,
 }
 
 impl FaultCode {
-    /// The name on the wire.
+    /// Returns the name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Required => "required",
@@ -52,13 +67,8 @@ impl FaultCode {
             Self::Duplicate => "duplicate",
             Self::ReadOnly => "read_only",
             Self::Malformed => "malformed",
+            Self::Unknown => "unknown",
         }
-    }
-}
-
-impl Serialize for FaultCode {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
     }
 }
 
@@ -68,17 +78,17 @@ impl fmt::Display for FaultCode {
     }
 }
 
-/// All faults of a document, at least one.
+/// All faults of a document in document order, at least one and at most [`crate::limits::FAULTS`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Faults(Vec<Fault>);
 
 impl Faults {
-    /// Every fault found, in no particular order; at most [`crate::limits::FAULTS`].
+    /// Returns all faults.
     pub fn all(&self) -> &[Fault] {
         &self.0
     }
 
-    /// Fails when there is a fault.
+    /// Fails if there is a fault.
     pub(crate) fn check(faults: Vec<Fault>) -> Result<(), Self> {
         if faults.is_empty() { Ok(()) } else { Err(Self(faults)) }
     }
@@ -87,6 +97,15 @@ impl Faults {
 impl From<Fault> for Faults {
     fn from(fault: Fault) -> Self {
         Self(vec![fault])
+    }
+}
+
+impl IntoIterator for Faults {
+    type Item = Fault;
+    type IntoIter = vec::IntoIter<Fault>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
     }
 }
 

@@ -5,12 +5,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
-/// The identifier of an ICP: a UUID, written in lower case with hyphens.
+/// Identifier of an ICP: a UUID, written in lower case with hyphens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IcpId(Uuid);
 
 impl IcpId {
-    /// The UUID.
+    /// The nil UUID, a placeholder.
+    pub(crate) const NIL: Self = Self(Uuid::nil());
+
+    /// Returns the UUID.
     pub fn as_uuid(self) -> Uuid {
         self.0
     }
@@ -25,9 +28,9 @@ impl From<Uuid> for IcpId {
 impl FromStr for IcpId {
     type Err = InvalidIcpId;
 
-    /// Takes the form with hyphens only (RFC 9562, section 4), in either case.
+    /// Parses the form with hyphens (RFC 9562, section 4), in either case, and no other form.
     fn from_str(text: &str) -> Result<Self, InvalidIcpId> {
-        // `Uuid` also reads braces, URNs and bare digits; one id has one spelling here.
+        // `Uuid` also parses braces, URNs and bare digits. Here, one ID has one spelling.
         match Uuid::try_parse(text) {
             Ok(uuid) if text.len() == Hyphenated::LENGTH => Ok(Self(uuid)),
             _ => Err(InvalidIcpId),
@@ -53,7 +56,7 @@ impl<'de> Deserialize<'de> for IcpId {
     }
 }
 
-/// The text is not a UUID.
+/// The text is not a UUID in the form with hyphens.
 #[derive(Debug, thiserror::Error)]
 #[error("not a UUID such as 550e8400-e29b-41d4-a716-446655440000")]
 pub struct InvalidIcpId;

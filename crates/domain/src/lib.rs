@@ -10,20 +10,26 @@ mod document;
 mod extra;
 mod fault;
 mod icp;
-mod icp_patch;
 mod id;
-pub mod json;
 pub mod limits;
-mod members;
-mod new_icp;
 mod open_enum;
 mod part;
+mod pattern;
 mod providers;
 #[cfg(feature = "openapi")]
 pub mod schema;
+#[cfg(not(feature = "openapi"))]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "declarations include schemas, whether or not the module is public"
+)]
+mod schema;
+mod text;
 mod timestamp;
 mod user_id;
-mod wire_list;
+
+pub use icp_json as json;
 
 pub use access::{AccessScope, Caller, ListScope};
 pub use activity::Activity;
@@ -32,12 +38,10 @@ pub use decode::Rules;
 pub use document::IcpDocument;
 pub use extra::ExtraMembers;
 pub use fault::{Fault, FaultCode, Faults};
-pub use icp::Icp;
-pub use icp_patch::IcpPatch;
+pub use icp::{BodyBuilder, Icp, IcpPatch, NewIcp, PatchError};
 pub use id::{IcpId, InvalidIcpId};
-pub use new_icp::NewIcp;
 pub use part::Part;
 pub use providers::ProviderList;
+pub use text::fold_name;
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use user_id::{EmptyUserId, UserId};
-pub use wire_list::{WireList, WireListBuilder};

@@ -1,25 +1,21 @@
-//! Every limit of what may be written, in one place. Lengths are in characters (Unicode scalar values), not bytes,
-//! where nothing else is said.
-//!
-//! They bound strict writing alone. Reading has no limits: what an older or newer version stored comes back.
+//! The limits of writing. Lengths are in characters (Unicode scalar values), unless bytes are named. Reading has no limits.
 
 use std::ops::RangeInclusive;
 
-/// The body of a request, in **bytes**.
+/// Bytes of a request body.
 pub const BODY_BYTES: usize = 1_048_576;
-/// Objects and arrays within one another in a request body; the body's own object counts as one.
+/// Levels of objects and arrays in a request body. The body itself is one.
 pub const NESTING: usize = 64;
 
-/// An ICP's `name`; it has at least one character.
+/// Characters of an ICP's `name`. At least one must not be white space.
 pub const NAME: usize = 255;
-/// An ICP's `description`.
+/// Characters of an ICP's `description`.
 pub const DESCRIPTION: usize = 10_000;
 /// Users of one ICP.
 pub const USERS: usize = 10_000;
-/// A user id; it has at least one character and no white space.
+/// Characters of a user ID. There must be one, and no white space.
 pub const USER_ID: usize = 255;
-/// A user id in **bytes**, for records taken over leniently: an index entry of PostgreSQL holds no more than about
-/// 2,700 bytes.
+/// Bytes of a user ID in a lenient import. An index entry of PostgreSQL has at most about 2,700 bytes.
 pub const USER_ID_BYTES: usize = 1_024;
 /// Leads in each generated list.
 pub const LEADS_PER_LIST: RangeInclusive<i64> = 1..=10_000;
@@ -31,16 +27,16 @@ pub const CUSTOM_FILTERS: usize = 100;
 /// Conditions in `crmFilters.filters`.
 pub const CRM_CONDITIONS: usize = 1_000;
 
-/// A custom filter's `provider`, `field`, and a CRM condition's `path` and `mode`.
+/// Characters of a custom filter's `provider` and `field`, and of a CRM condition's `path` and `mode`.
 pub const SHORT_TEXT: usize = 255;
-/// Prompts, `textSearch` and `query`.
+/// Characters of prompts, `textSearch` and `query`.
 pub const LONG_TEXT: usize = 20_000;
 /// Elements of `includeSearchStrings` and of `excludeSearchStrings`.
 pub const SEARCH_STRINGS: usize = 1_000;
-/// One search string.
+/// Characters of a search string.
 pub const SEARCH_STRING: usize = 1_000;
-/// A regular expression. The engine that judges it also refuses groups nested deeper than 256; with both, none takes more
-/// than milliseconds or a few mebibytes.
+/// Characters of a regular expression. The engine that validates it also refuses more than 256 levels of groups. With both
+/// limits, validation takes at most milliseconds and a few mebibytes.
 pub const REGEX: usize = 1_000;
 
 /// `maxPeoplePerCompany`.
@@ -50,8 +46,7 @@ pub const PERCENT_FROM_CRM: RangeInclusive<i64> = 0..=100;
 /// `minDaysUntilReuse`.
 pub const DAYS_UNTIL_REUSE: RangeInclusive<i64> = 0..=2_147_483_647;
 
-/// Faults reported for one body; what comes after them is found when these are mended.
+/// Faults that are reported for one body.
 pub const FAULTS: usize = 1_000;
-/// The bytes of all pointers reported for one body, so that a small body cannot ask for a huge answer. A single pointer
-/// that is longer is cut to the nearest value around the fault.
+/// Bytes of all pointers that are reported for one body. A longer single pointer is cut to the nearest enclosing value.
 pub const FAULT_POINTER_BYTES: usize = 262_144;

@@ -1,31 +1,41 @@
 //! Enumerations that newer versions extend: an unknown name is kept, not refused.
 
-/// Says what strict writing needs to know of an open enumeration.
-pub(crate) trait OpenEnum: From<String> {
-    /// Whether this version knows the value.
-    fn is_known(&self) -> bool;
-    /// The names it knows, for people.
-    fn expected() -> String;
+/// An enumeration that [`open_enum!`] declares.
+pub(crate) trait OpenEnum: From<String> + AsRef<str> + serde::Serialize {
+    /// The names that this version knows.
+    const NAMES: &'static [&'static str];
 }
 
-/// Defines an enumeration of texts with a last variant, `Unknown`, for every other text.
+/// A name that this version does not know. Only parsing creates it, so it never holds a known name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct UnknownName(pub(crate) String);
+
+impl UnknownName {
+    /// Returns the name as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Declares an enumeration of names with a last variant, `Unknown`, for every other name.
 macro_rules! open_enum {
     ($(#[$meta:meta])* $type:ident { $($(#[$variant_meta:meta])* $variant:ident = $name:literal,)+ }) => {
         $(#[$meta])*
-        #[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-        #[serde(from = "String", into = "String")]
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Deserialize)]
+        #[serde(from = "String")]
+        #[non_exhaustive]
         pub enum $type {
             $($(#[$variant_meta])* $variant,)+
-            /// A name that this version does not know, as it was stored.
-            Unknown(String),
+            /// A name that this version does not know. Parsing creates it.
+            Unknown($crate::criteria::UnknownName),
         }
 
         impl $type {
-            /// The name on the wire.
+            /// Returns the name on the wire.
             pub fn as_str(&self) -> &str {
                 match self {
                     $(Self::$variant => $name,)+
-                    Self::Unknown(name) => name,
+                    Self::Unknown(name) => name.as_str(),
                 }
             }
         }
@@ -34,25 +44,45 @@ macro_rules! open_enum {
             fn from(name: String) -> Self {
                 match name.as_str() {
                     $($name => Self::$variant,)+
-                    _ => Self::Unknown(name),
+                    _ => Self::Unknown($crate::criteria::UnknownName(name)),
                 }
             }
         }
 
-        impl From<$type> for String {
-            fn from(value: $type) -> Self {
-                value.as_str().to_owned()
+        impl From<&str> for $type {
+            fn from(name: &str) -> Self {
+                name.to_owned().into()
+            }
+        }
+
+        impl std::str::FromStr for $type {
+            type Err = std::convert::Infallible;
+
+            fn from_str(name: &str) -> Result<Self, Self::Err> {
+                Ok(name.into())
+            }
+        }
+
+        impl AsRef<str> for $type {
+            fn as_ref(&self) -> &str {
+                self.as_str()
+            }
+        }
+
+        impl std::fmt::Display for $type {
+            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str(self.as_str())
+            }
+        }
+
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
             }
         }
 
         impl $crate::open_enum::OpenEnum for $type {
-            fn is_known(&self) -> bool {
-                !matches!(self, Self::Unknown(_))
-            }
-
-            fn expected() -> String {
-                [$(concat!("\"", $name, "\"")),+].join(" or ")
-            }
+            const NAMES: &'static [&'static str] = &[$($name),+];
         }
     };
 }

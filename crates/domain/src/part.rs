@@ -4,19 +4,19 @@ use crate::json::JsonText;
 
 /// A part of an ICP that this version understands in full, or keeps exactly as it was stored.
 ///
-/// Records outlive the code that wrote them: a filter type of next year is read as [`Part::Unknown`] by this year's
-/// code, and written back without a byte of meaning lost. Writing through the API makes [`Part::Known`] only.
+/// Records outlive the code that wrote them: this version reads a filter type of a newer one as [`Part::Unknown`], and writes
+/// it back unchanged. Strict reading yields only [`Part::Known`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Part<T> {
-    /// Understood.
+    /// A part that this version understands.
     Known(T),
-    /// Kept as it was stored.
+    /// A part that is kept as it was stored.
     Unknown(JsonText),
 }
 
 impl<T> Part<T> {
-    /// What is understood, if it is.
+    /// Returns the part if this version understands it.
     pub fn known(&self) -> Option<&T> {
         match self {
             Self::Known(known) => Some(known),

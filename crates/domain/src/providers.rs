@@ -1,15 +1,15 @@
-//! The providers that an ICP names, and how they are looked for.
+//! The providers that an ICP names.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::criteria::CustomFilter;
-use crate::json::{Json, JsonText};
+use crate::decode::Record;
 use crate::{Icp, Part};
 
 impl Icp {
-    /// The names of all providers that its criteria, custom filters and CRM filters name, each once, in order. Parts that
-    /// this version does not understand count, too.
+    /// Returns the providers that its searches, custom filters and CRM filters name, sorted and without duplicates. Parts that
+    /// this version does not understand are included.
     ///
     /// ```
     /// use icp_domain::{Icp, Rules};
@@ -24,43 +24,27 @@ impl Icp {
     /// # Ok::<(), icp_domain::Faults>(())
     /// ```
     pub fn providers(&self) -> Vec<String> {
-        let leads = self.lead_provider_criteria.iter().filter_map(|part| match part {
-            Part::Known(criterion) => Some(Cow::Borrowed(criterion.provider.as_str())),
-            Part::Unknown(json) => provider_in(json),
-        });
-        let filters = self.custom_filter_criteria.iter().filter_map(|part| match part {
-            Part::Known(filter) => provider_of(filter).map(Cow::Borrowed),
-            Part::Unknown(json) => provider_in(json),
-        });
-        let crm = self.crm_filters.iter().filter_map(|part| match part {
-            Part::Known(filters) => Some(Cow::Borrowed(filters.provider.as_str())),
-            Part::Unknown(json) => provider_in(json),
-        });
+        let leads = self.lead_provider_criteria.iter().filter_map(|part| named(part, Record::provider));
+        let filters =
+            self.custom_filter_criteria.iter().filter_map(|part| named(part, CustomFilter::provider));
+        let crm = self.crm_filters.iter().filter_map(|part| named(part, Record::provider));
         let all: BTreeSet<Cow<'_, str>> = leads.chain(filters).chain(crm).collect();
         all.into_iter().map(Cow::into_owned).collect()
     }
 }
 
-fn provider_of(filter: &CustomFilter) -> Option<&str> {
-    match filter {
-        CustomFilter::Website(website) => Some(&website.provider),
-        CustomFilter::Webscraping(webscraping) => Some(&webscraping.provider),
-        CustomFilter::Ai(_)
-        | CustomFilter::MaxPeoplePerCompany(_)
-        | CustomFilter::MaxPercentFromCrm(_)
-        | CustomFilter::MinDaysUntilReuse(_)
-        | CustomFilter::MatchFieldWithRegex(_) => None,
+/// Returns the name of the provider that a part names.
+fn named<T>(part: &Part<T>, provider: fn(&T) -> Option<&str>) -> Option<Cow<'_, str>> {
+    match part {
+        Part::Known(known) => provider(known).map(Cow::Borrowed),
+        Part::Unknown(json) => {
+            json.as_json().members().find(|member| member.name == "provider")?.value.string()
+        }
     }
 }
 
-fn provider_in(json: &JsonText) -> Option<Cow<'_, str>> {
-    let provider = json.as_json().members().find(|member| member.name == "provider")?;
-    Json::string(provider.value)
-}
-
-/// A set of names as one text, in which a name is found as [`ProviderList::sought`] writes it and in no other way.
-///
-/// It is for storages that have no arrays: each name is a JSON string, and a comma stands before and after each.
+/// A set of names as one text, for storages without arrays. Each name is a JSON string between commas. The set contains a
+/// name exactly if the text contains [`ProviderList::sought`] of the name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProviderList(String);
 
@@ -70,12 +54,12 @@ impl ProviderList {
         Self(quoted.fold(String::from(","), |list, name| list + &name))
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// What the text of every list holds that has this name, and no other list's.
+    /// Returns the part of the text that stands for a name.
     ///
     /// ```
     /// use icp_domain::ProviderList;
@@ -88,6 +72,5 @@ impl ProviderList {
 }
 
 fn quoted(name: &str) -> String {
-    // A string is never refused.
-    serde_json::to_string(name).unwrap_or_default()
+    crate::decode::to_json(&name)
 }

@@ -1,13 +1,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Datelike as _, Utc};
+use chrono::{DateTime, Datelike as _, Timelike as _, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A point in time, in whole milliseconds of UTC, in the years 0000 to 9999.
 ///
-/// It is written as `2024-01-15T10:30:00.000Z`: always three decimals, always `Z`. It is read from any RFC 3339
-/// text: other offsets are converted, finer fractions cut, and a leap second becomes the second after it.
+/// It is written as `2024-01-15T10:30:00.000Z`: always three decimals, always `Z`. It parses any RFC 3339 text: other offsets
+/// are converted, finer fractions truncated, and a leap second, `23:59:60` in UTC, becomes the second after it.
 ///
 /// ```
 /// use icp_domain::Timestamp;
@@ -20,9 +20,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Timestamp(DateTime<Utc>);
 
 impl Timestamp {
-    /// The first time that can be written: the start of the year 0000.
+    /// The first time: the start of the year 0000.
     pub const MIN: Self = Self::constant(-62_167_219_200_000);
-    /// The last time that can be written: the end of the year 9999.
+    /// The last time: the end of the year 9999.
     pub const MAX: Self = Self::constant(253_402_300_799_999);
     /// 1970-01-01T00:00:00.000Z.
     pub const UNIX_EPOCH: Self = Self::constant(0);
@@ -34,23 +34,23 @@ impl Timestamp {
         }
     }
 
-    /// The time so many milliseconds after 1970-01-01T00:00:00Z; `None` outside the years 0000 to 9999.
+    /// Returns the time that is this many milliseconds after 1970-01-01T00:00:00Z. `None` outside the years 0000 to 9999.
     pub fn from_unix_millis(milliseconds: i64) -> Option<Self> {
         DateTime::from_timestamp_millis(milliseconds).and_then(|time| time.try_into().ok())
     }
 
-    /// Milliseconds since 1970-01-01T00:00:00Z, negative before it.
+    /// Returns the milliseconds since 1970-01-01T00:00:00Z, negative before it.
     pub fn unix_millis(self) -> i64 {
         self.0.timestamp_millis()
     }
 
-    /// A millisecond later; the last time has none after it.
+    /// Returns the time a millisecond later. [`Timestamp::MAX`] returns itself.
     #[must_use]
     pub fn next(self) -> Self {
         Self::from_unix_millis(self.unix_millis() + 1).unwrap_or(Self::MAX)
     }
 
-    /// The same time as chrono writes it.
+    /// Returns the time as a type of chrono.
     pub fn as_datetime(self) -> DateTime<Utc> {
         self.0
     }
@@ -60,7 +60,7 @@ impl TryFrom<DateTime<Utc>> for Timestamp {
     type Error = InvalidTimestamp;
 
     fn try_from(time: DateTime<Utc>) -> Result<Self, InvalidTimestamp> {
-        // By way of milliseconds, which also turns chrono's leap seconds into the second after.
+        // The milliseconds of chrono's leap seconds are those of the second after.
         let time = DateTime::from_timestamp_millis(time.timestamp_millis()).ok_or(InvalidTimestamp)?;
         if (0..=9999).contains(&time.year()) { Ok(Self(time)) } else { Err(InvalidTimestamp) }
     }
@@ -70,11 +70,17 @@ impl FromStr for Timestamp {
     type Err = InvalidTimestamp;
 
     fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
-        // chrono also takes U+2212 for the minus of an offset, which RFC 3339 does not.
-        if !text.is_ascii() {
+        // chrono also accepts U+2212 as the minus of an offset, and white space between date and time.
+        if !text.is_ascii() || !matches!(text.as_bytes().get(10), Some(b'T' | b't')) {
             return Err(InvalidTimestamp);
         }
-        DateTime::parse_from_rfc3339(text).map_err(|_| InvalidTimestamp)?.to_utc().try_into()
+        let time = DateTime::parse_from_rfc3339(text).map_err(|_| InvalidTimestamp)?.to_utc();
+        // Leap seconds are inserted at the end of a day of UTC, and nowhere else.
+        let is_leap_second = time.timestamp_subsec_nanos() >= 1_000_000_000;
+        if is_leap_second && (time.hour(), time.minute()) != (23, 59) {
+            return Err(InvalidTimestamp);
+        }
+        time.try_into()
     }
 }
 
@@ -96,7 +102,7 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// The text is not an RFC 3339 time, or lies outside the years 0000 to 9999.
+/// The text is not an RFC 3339 time in the years 0000 to 9999.
 #[derive(Debug, thiserror::Error)]
 #[error("not an RFC 3339 time such as 2024-01-15T10:30:00.000Z, in the years 0000 to 9999")]
 pub struct InvalidTimestamp;

@@ -1,30 +1,31 @@
+use std::borrow::Borrow;
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{FaultCode, limits};
+use crate::{FaultCode, limits, text};
 
-/// The id that Clerk gives a user, such as `user_2abc`. Any text but the empty one, compared byte for byte:
-/// ids outlive the rules by which they were made. What may be *written* is narrower, see [`crate::limits`].
+/// The ID that Clerk gives a user, such as `user_2abc`. It is any text except the empty one, compared byte by byte, because
+/// IDs outlive the rules by which they were made. The rules for writing are narrower, see [`crate::limits`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct UserId(String);
 
 impl UserId {
-    /// The id's text.
+    /// Returns the text of the ID.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// What speaks against writing this id anew.
-    pub(crate) fn objection(&self) -> Option<(FaultCode, String)> {
-        if self.0.chars().count() > limits::USER_ID {
+    /// Returns why the ID may not be written.
+    pub(crate) fn fault(&self) -> Option<(FaultCode, String)> {
+        if self.0.len() > limits::USER_ID && self.0.chars().count() > limits::USER_ID {
             return Some((FaultCode::TooLong, format!("must have at most {} characters", limits::USER_ID)));
         }
-        let unfit = |character: char| character.is_whitespace() || character == '\0';
-        self.0
-            .contains(unfit)
-            .then(|| (FaultCode::InvalidValue, "must not hold white space or U+0000".to_owned()))
+        let is_unfit = |character| text::is_white_space(character) || character == '\0';
+        let detail = || (FaultCode::InvalidValue, "must not contain white space or U+0000".to_owned());
+        self.0.contains(is_unfit).then(detail)
     }
 }
 
@@ -44,7 +45,7 @@ impl TryFrom<&str> for UserId {
     }
 }
 
-impl std::str::FromStr for UserId {
+impl FromStr for UserId {
     type Err = EmptyUserId;
 
     fn from_str(text: &str) -> Result<Self, EmptyUserId> {
@@ -58,13 +59,26 @@ impl From<UserId> for String {
     }
 }
 
+impl AsRef<str> for UserId {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A set or map of IDs can be searched by text: the derived `Hash`, `Eq` and `Ord` are those of the text.
+impl Borrow<str> for UserId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Display for UserId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
     }
 }
 
-/// A user id has at least one character.
+/// The text is empty, which no user ID is.
 #[derive(Debug, thiserror::Error)]
-#[error("a user id is not empty")]
+#[error("a user ID must not be empty")]
 pub struct EmptyUserId;

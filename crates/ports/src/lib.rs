@@ -10,6 +10,7 @@ mod list;
 mod migrations;
 mod repository;
 mod stored;
+mod wire_list;
 
 pub use authentication::*;
 pub use clock::*;
@@ -20,3 +21,4 @@ pub use list::*;
 pub use migrations::*;
 pub use repository::*;
 pub use stored::*;
+pub use wire_list::*;

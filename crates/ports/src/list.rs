@@ -1,6 +1,8 @@
 use std::num::NonZeroUsize;
 
-use icp_domain::{Activity, IcpId, ListScope, Timestamp, WireList};
+use icp_domain::{Activity, IcpId, ListScope, Timestamp};
+
+use crate::WireList;
 
 /// Which ICPs a list contains, in which order.
 #[derive(Clone, Debug, PartialEq, Eq)]

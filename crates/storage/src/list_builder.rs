@@ -1,8 +1,8 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::num::NonZeroUsize;
 
-use icp_domain::{IcpId, WireListBuilder};
-use icp_ports::{IcpList, ListCursor, ListPart, ListQuery, ListVersion, Version};
+use icp_domain::IcpId;
+use icp_ports::{IcpList, ListCursor, ListPart, ListQuery, ListVersion, Version, WireListBuilder};
 
 /// Builds the answer to a [`ListQuery`] from the rows that match it, in the query's order.
 ///

@@ -10,8 +10,7 @@ use actix_web::body::{BodySize, BodyStream, MessageBody};
 use actix_web::web::Bytes;
 use futures_util::stream;
 use icp_application::LongList;
-use icp_domain::WireList;
-use icp_ports::RepositoryError;
+use icp_ports::{RepositoryError, WireList};
 use tracing::{Instrument as _, Span};
 
 /// A list in memory.

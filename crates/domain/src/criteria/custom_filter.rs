@@ -4,59 +4,76 @@ use super::filters::{
     AiFilter, MatchFieldWithRegex, MaxPeoplePerCompany, MaxPercentFromCrm, MinDaysUntilReuse,
     WebscrapingFilter, WebsiteFilter,
 };
-use crate::decode::{Decode, Decoder, Fields, impl_deserialize};
+use crate::decode::{Decode, Decoder, Fields, Record, impl_deserialize};
 use crate::fault::FaultCode;
 use crate::json::Json;
 
-/// Defines the enumeration, its names on the wire and its decoding from one list.
+/// Declares the enumeration of filters: for each its variant, its struct, and its `type` on the wire.
 macro_rules! custom_filters {
-    ($($(#[$meta:meta])* $variant:ident($filter:ident) = $name:literal,)+) => {
-        /// A filter that is applied after the provider's search, told from others by `type`.
+    ($($(#[doc = $doc:literal])+ $variant:ident($filter:ident) = $name:literal,)+) => {
+        /// A filter that is applied after the provider search. Its `type` discriminates it.
         #[derive(Clone, Debug, PartialEq, Serialize)]
         #[serde(tag = "type")]
+        #[non_exhaustive]
         pub enum CustomFilter {
-            $($(#[$meta])* #[serde(rename = $name)] $variant($filter),)+
+            $($(#[doc = $doc])+ #[serde(rename = $name)] $variant($filter),)+
         }
 
         impl CustomFilter {
-            /// The name of this filter's `type` on the wire.
-            pub fn type_name(&self) -> &'static str {
-                match self {
-                    $(Self::$variant(_) => $name,)+
-                }
-            }
-
-            /// The names of all types that this version knows.
+            /// The `type` of every filter that this version knows.
             pub const TYPE_NAMES: &'static [&'static str] = &[$($name),+];
 
-            fn decode_type(decoder: &mut Decoder, type_name: &str, fields: &mut Fields<'_>) -> Option<Self> {
+            fn decode_type(
+                decoder: &mut Decoder,
+                type_name: &str,
+                json: Json<'_>,
+                fields: &mut Fields<'_>,
+            ) -> Option<Self> {
                 match type_name {
                     $($name => $filter::decode_fields(decoder, fields).map(Self::$variant),)+
-                    _ => decoder.within_member("type", |decoder| {
+                    _ => decoder.within_member("type", Some(json), |decoder| {
                         let names = Self::TYPE_NAMES.join("\", \"");
                         decoder.fault(FaultCode::InvalidValue, format!("must be one of \"{names}\""))
                     }),
                 }
             }
+
+            /// Returns the name of the provider that the filter names.
+            pub(crate) fn provider(&self) -> Option<&str> {
+                match self {
+                    $(Self::$variant(filter) => filter.provider(),)+
+                }
+            }
+
+            /// Returns the name of each filter's schema, its `type`, and a function that describes it.
+            pub(crate) fn schemas() -> Vec<crate::schema::FilterSchema> {
+                vec![$((concat!(stringify!($variant), "Filter"), $name, $filter::describe),)+]
+            }
         }
+
+        $(impl From<$filter> for CustomFilter {
+            fn from(filter: $filter) -> Self {
+                Self::$variant(filter)
+            }
+        })+
     };
 }
 
-// To add a filter type: its struct in `filters.rs`, a line here, an example in the tests.
+// To add a filter: declare its struct in `filters.rs`, add a line here, and an example to the tests.
 custom_filters! {
     /// Judges a company by its website.
     Website(WebsiteFilter) = "website",
     /// Reads pages of a company's website.
     Webscraping(WebscrapingFilter) = "webscraping",
-    /// Has a model judge a lead.
+    /// Lets a model judge a lead.
     Ai(AiFilter) = "ai",
-    /// Bounds the leads of one company.
+    /// Limits the leads of one company.
     MaxPeoplePerCompany(MaxPeoplePerCompany) = "maxPeoplePerCompany",
-    /// Bounds the share of leads that the CRM has already.
+    /// Limits the share of leads that the CRM already has.
     MaxPercentFromCrm(MaxPercentFromCrm) = "maxPercentFromCRM",
     /// Lets a lead rest before it is used again.
     MinDaysUntilReuse(MinDaysUntilReuse) = "minDaysUntilReuse",
-    /// Keeps leads whose field matches a pattern.
+    /// Keeps leads of which a field matches a pattern.
     MatchFieldWithRegex(MatchFieldWithRegex) = "matchFieldWithRegex",
 }
 
@@ -65,7 +82,8 @@ impl_deserialize!(CustomFilter);
 impl Decode for CustomFilter {
     fn decode(decoder: &mut Decoder, json: Json<'_>) -> Option<Self> {
         let fields = &mut decoder.object(json)?;
-        let type_name = decoder.required(fields, "type", |decoder, json| decoder.text(json, usize::MAX))?;
-        Self::decode_type(decoder, &type_name, fields)
+        let read = |decoder: &mut Decoder, json| decoder.string(json).map(|name| (name, json));
+        let (type_name, json) = decoder.required_member(fields, "type", read)?;
+        Self::decode_type(decoder, &type_name, json, fields)
     }
 }

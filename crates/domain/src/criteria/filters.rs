@@ -1,43 +1,39 @@
-//! The fields of each custom filter.
+//! The custom filters: each is declared here, and listed in `custom_filter.rs`.
 
-use serde::Serialize;
-
-use crate::decode::{Decoder, Fields};
+use crate::decode::format::{filled_text, integer, list, open, regex, text};
+use crate::decode::{Field, Format, record};
 use crate::extra::ExtraMembers;
-use crate::fault::FaultCode;
-use crate::json::Json;
-use crate::limits;
+use crate::limits::{self, LONG_TEXT, SEARCH_STRING, SEARCH_STRINGS, SHORT_TEXT};
 use crate::open_enum::open_enum;
 
-/// Judges a company by its website.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct WebsiteFilter {
-    /// Who looks at the website, such as `browserUse`: any name.
-    pub provider: String,
-    /// What to judge.
-    pub prompt: String,
-    /// What this version does not know.
-    #[serde(flatten)]
-    pub extra: ExtraMembers,
+record! {
+    /// Judges a company by its website.
+    WebsiteFilter {
+        /// Service that visits the website, such as `browserUse`: any name.
+        provider: String = Field::provider_name("provider", filled_text(SHORT_TEXT));
+        /// What to judge.
+        prompt: String = Field::required("prompt", text(LONG_TEXT));
+    }
 }
 
-/// Reads pages of a company's website.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct WebscrapingFilter {
-    /// Who reads, such as `firecrawl`: any name.
-    pub provider: String,
-    /// What to extract.
-    pub extraction_prompt: String,
-    /// Which pages to look for.
-    pub page_finding_prompt: String,
-    /// Pages that hold one of these are taken.
-    pub include_search_strings: Vec<String>,
-    /// Pages that hold one of these are not.
-    pub exclude_search_strings: Vec<String>,
-    /// What this version does not know.
-    #[serde(flatten)]
-    pub extra: ExtraMembers,
+record! {
+    /// Reads pages of a company's website.
+    WebscrapingFilter {
+        /// Service that reads the pages, such as `firecrawl`: any name.
+        provider: String = Field::provider_name("provider", filled_text(SHORT_TEXT));
+        /// What to extract.
+        extraction_prompt: String = Field::required("extractionPrompt", text(LONG_TEXT));
+        /// Which pages to look for.
+        page_finding_prompt: String = Field::required("pageFindingPrompt", text(LONG_TEXT));
+        /// Pages that contain one of these are included.
+        include_search_strings: Vec<String> = Field::required("includeSearchStrings", searches());
+        /// Pages that contain one of these are excluded.
+        exclude_search_strings: Vec<String> = Field::required("excludeSearchStrings", searches());
+    }
+}
+
+fn searches() -> impl Format<Value = Vec<String>> {
+    list(text(SEARCH_STRING), SEARCH_STRINGS)
 }
 
 open_enum! {
@@ -50,139 +46,74 @@ open_enum! {
     }
 }
 
-/// Has a model judge a lead.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AiFilter {
-    /// The company or the person.
-    pub entity_type: EntityType,
-    /// What to judge.
-    pub prompt: String,
-    /// What this version does not know.
-    #[serde(flatten)]
-    pub extra: ExtraMembers,
-}
-
-/// Keeps leads whose field matches a pattern.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct MatchFieldWithRegex {
-    /// A path such as `firstName` or `company.headcount`.
-    pub field: String,
-    /// An ECMAScript regular expression.
-    pub regex: String,
-    /// What this version does not know.
-    #[serde(flatten)]
-    pub extra: ExtraMembers,
-}
-
-impl WebsiteFilter {
-    pub(super) fn decode_fields(decoder: &mut Decoder, fields: &mut Fields<'_>) -> Option<Self> {
-        let provider = decoder.required(fields, "provider", short_text);
-        let prompt = decoder.required(fields, "prompt", long_text);
-        let extra = decoder.extra(fields);
-        Some(Self { provider: provider?, prompt: prompt?, extra })
+record! {
+    /// Lets a model judge a lead.
+    AiFilter {
+        /// The company or the person.
+        entity_type: EntityType = Field::required("entityType", open::<EntityType>());
+        /// What to judge.
+        prompt: String = Field::required("prompt", text(LONG_TEXT));
     }
 }
 
-impl WebscrapingFilter {
-    pub(super) fn decode_fields(decoder: &mut Decoder, fields: &mut Fields<'_>) -> Option<Self> {
-        let provider = decoder.required(fields, "provider", short_text);
-        let extraction_prompt = decoder.required(fields, "extractionPrompt", long_text);
-        let page_finding_prompt = decoder.required(fields, "pageFindingPrompt", long_text);
-        let include = decoder.required(fields, "includeSearchStrings", search_strings);
-        let exclude = decoder.required(fields, "excludeSearchStrings", search_strings);
-        let extra = decoder.extra(fields);
-        Some(Self {
-            provider: provider?,
-            extraction_prompt: extraction_prompt?,
-            page_finding_prompt: page_finding_prompt?,
-            include_search_strings: include?,
-            exclude_search_strings: exclude?,
-            extra,
-        })
+record! {
+    /// Keeps leads of which a field matches a pattern.
+    MatchFieldWithRegex {
+        /// Path of the field, such as `firstName` or `company.headcount`.
+        field: String = Field::required("field", filled_text(SHORT_TEXT));
+        /// An ECMAScript regular expression. It has no flags: `\p{Lu}`, for example, needs the flag `u`, and without it matches
+        /// the literal text.
+        regex: String = Field::required("regex", regex());
     }
 }
 
-impl AiFilter {
-    pub(super) fn decode_fields(decoder: &mut Decoder, fields: &mut Fields<'_>) -> Option<Self> {
-        let entity_type = decoder.required(fields, "entityType", Decoder::open);
-        let prompt = decoder.required(fields, "prompt", long_text);
-        let extra = decoder.extra(fields);
-        Some(Self { entity_type: entity_type?, prompt: prompt?, extra })
+record! {
+    /// Limits the leads of one company.
+    MaxPeoplePerCompany {
+        /// Maximum number of leads.
+        value: i64 = Field::with_default("value", integer(limits::PEOPLE_PER_COMPANY), Self::DEFAULT);
     }
 }
 
-impl MatchFieldWithRegex {
-    pub(super) fn decode_fields(decoder: &mut Decoder, fields: &mut Fields<'_>) -> Option<Self> {
-        let field = decoder.required(fields, "field", short_text);
-        let regex = decoder.required(fields, "regex", regular_expression);
-        let extra = decoder.extra(fields);
-        Some(Self { field: field?, regex: regex?, extra })
+record! {
+    /// Limits the share of leads that the CRM already has.
+    MaxPercentFromCrm {
+        /// Maximum percentage of leads.
+        value: i64 = Field::with_default("value", integer(limits::PERCENT_FROM_CRM), Self::DEFAULT);
     }
 }
 
-/// Defines a filter that is one number with a default.
-macro_rules! number_filter {
-    ($(#[$meta:meta])* $filter:ident, $range:path, default $default:literal) => {
-        $(#[$meta])*
-        #[derive(Clone, Debug, PartialEq, Serialize)]
-        pub struct $filter {
-            /// The number.
-            pub value: i64,
-            /// What this version does not know.
-            #[serde(flatten)]
-            pub extra: ExtraMembers,
-        }
+record! {
+    /// Lets a lead rest before it is used again.
+    MinDaysUntilReuse {
+        /// Minimum number of days.
+        value: i64 = Field::with_default("value", integer(limits::DAYS_UNTIL_REUSE), Self::DEFAULT);
+    }
+}
 
+/// Adds what filters of one number have in common.
+macro_rules! number_filters {
+    ($($filter:ident default $default:literal,)+) => {$(
         impl $filter {
-            /// What a missing `value` means.
+            /// The meaning of a missing `value`.
             pub const DEFAULT: i64 = $default;
 
-            pub(super) fn decode_fields(decoder: &mut Decoder, fields: &mut Fields<'_>) -> Option<Self> {
-                let read = |decoder: &mut Decoder, json: Json<'_>| decoder.integer(json, &$range);
-                let value = decoder.or_else(fields, "value", || Self::DEFAULT, read);
-                let extra = decoder.extra(fields);
-                Some(Self { value: value?, extra })
+            /// Creates the filter.
+            pub fn new(value: i64) -> Self {
+                Self { value, extra: ExtraMembers::default() }
             }
         }
 
         impl Default for $filter {
             fn default() -> Self {
-                Self { value: Self::DEFAULT, extra: ExtraMembers::default() }
+                Self::new(Self::DEFAULT)
             }
         }
-    };
+    )+};
 }
 
-number_filter! {
-    /// The most leads of one company.
-    MaxPeoplePerCompany, limits::PEOPLE_PER_COMPANY, default 1
-}
-number_filter! {
-    /// The most percent of leads that come from the CRM.
-    MaxPercentFromCrm, limits::PERCENT_FROM_CRM, default 100
-}
-number_filter! {
-    /// The days before a lead may be used again.
-    MinDaysUntilReuse, limits::DAYS_UNTIL_REUSE, default 365
-}
-
-fn short_text(decoder: &mut Decoder, json: Json<'_>) -> Option<String> {
-    decoder.filled_text(json, limits::SHORT_TEXT)
-}
-
-fn long_text(decoder: &mut Decoder, json: Json<'_>) -> Option<String> {
-    decoder.text(json, limits::LONG_TEXT)
-}
-
-fn search_strings(decoder: &mut Decoder, json: Json<'_>) -> Option<Vec<String>> {
-    decoder.array(json, limits::SEARCH_STRINGS, |decoder, json| decoder.text(json, limits::SEARCH_STRING))
-}
-
-fn regular_expression(decoder: &mut Decoder, json: Json<'_>) -> Option<String> {
-    let regex = decoder.text(json, limits::REGEX)?;
-    if decoder.is_strict() && regress::Regex::new(&regex).is_err() {
-        return decoder.fault(FaultCode::InvalidValue, "must be an ECMAScript regular expression");
-    }
-    Some(regex)
+number_filters! {
+    MaxPeoplePerCompany default 1,
+    MaxPercentFromCrm default 100,
+    MinDaysUntilReuse default 365,
 }

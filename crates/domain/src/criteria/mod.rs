@@ -1,10 +1,11 @@
-//! The criteria of an ICP: where leads are searched, how they are filtered, what is drawn from a CRM.
+//! The criteria of an ICP: searches at lead providers, custom filters, CRM filters.
 
 mod crm;
 mod custom_filter;
 mod filters;
 mod lead_provider;
 
+pub use crate::open_enum::UnknownName;
 pub use crm::{CrmCondition, CrmFilters, CrmProvider};
 pub use custom_filter::CustomFilter;
 pub use filters::{

@@ -1,27 +1,36 @@
-//! From JSON to the types of this crate: one reader for lenient reading and strict writing, so that the two cannot part.
+//! Decoding of JSON into the types of this crate.
 //!
-//! A decoding function returns `None` when its value cannot be had, having noted the fault. Callers decode all
-//! their parts before they give up, which is how all faults are found at once.
+//! Lenient reading and strict writing share one decoder, so that they cannot diverge. A decoding function returns `None`
+//! after it has recorded why there is no value. Callers decode all parts before they return, so that every fault is found.
 
-mod fields;
-mod values;
+mod field;
+pub(crate) mod format;
+mod object;
+mod record;
+mod value;
 
 use std::borrow::Cow;
 
 use crate::fault::{Fault, FaultCode, Faults};
 use crate::json::{Audit, Flaw, FlawKind, Json, JsonText, Malformed, Pointer};
-use crate::{limits, part::Part};
+use crate::limits;
+use crate::part::Part;
 
-pub(crate) use fields::Fields;
+pub(crate) use field::{Field, optional};
+pub(crate) use format::Format;
+pub(crate) use object::Fields;
+pub(crate) use record::{Record, impl_deserialize, record};
 
-/// How much a document must live up to.
+/// How strictly a document is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rules {
-    /// Read what is stored: it needs the shape of an ICP, and what this version does not understand is kept.
+    /// For a stored ICP: it must have the shape of an ICP. What this version does not know is kept.
     Stored,
-    /// The same for a record that is yet to be stored: nothing in it that a database cannot hold.
+    /// For a record that will be stored as it is: as [`Rules::Stored`], and without anything that a database cannot store.
     Storable,
-    /// Write: everything known, within its limits.
+    /// For a stored ICP that a program has changed: as [`Rules::Storable`], and known values must be within their limits.
+    Edited,
+    /// For a request: only what this version knows, within its limits.
     Strict,
 }
 
@@ -31,129 +40,200 @@ pub(crate) trait Decode: Sized {
 }
 
 /// Decodes a whole document.
-pub(crate) fn document<T: Decode>(text: &str, rules: Rules) -> Result<T, Faults> {
-    let json = Json::parse(text).map_err(|fault| malformed(&fault))?;
-    let mut decoder = Decoder { rules, at: Pointer::default(), faults: Vec::new(), pointer_bytes: 0 };
+pub(crate) fn document<T>(
+    text: &str,
+    rules: Rules,
+    decode: impl FnOnce(&mut Decoder, Json<'_>) -> Option<T>,
+) -> Result<T, Faults> {
+    let json = Json::parse(text).map_err(|Malformed { line, column }| {
+        whole_document(format!("invalid JSON at line {line}, column {column}"))
+    })?;
+    let mut decoder = Decoder::new(rules);
     decoder.audit(json);
-    let value = T::decode(&mut decoder, json);
-    match (Faults::check(decoder.faults), value) {
-        (Ok(()), Some(value)) => Ok(value),
-        (Err(faults), _) => Err(faults),
-        // Without a fault there is a value; should that ever break, it is still no reason to panic.
-        (Ok(()), None) => Err(whole_document("must be readable".into())),
-    }
+    let value = decode(&mut decoder, json);
+    decoder.finish()?;
+    // Without a fault there is a value. If a defect ever breaks this, it must not be a panic.
+    value.ok_or_else(|| whole_document("the document cannot be read".to_owned()))
 }
 
-pub(crate) fn malformed(malformed: &Malformed) -> Faults {
-    whole_document(Cow::Owned(format!("must be JSON, and is {malformed}")))
+fn whole_document(detail: String) -> Faults {
+    Fault { pointer: Pointer::default(), code: FaultCode::Malformed, detail: detail.into() }.into()
 }
 
-fn whole_document(detail: Cow<'static, str>) -> Faults {
-    Fault { pointer: Pointer::default(), code: FaultCode::Malformed, detail }.into()
+/// Serializes a type of this crate.
+#[expect(clippy::expect_used, reason = "an empty text instead of the value would be stored")]
+pub(crate) fn to_json<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("all names are strings, and no value refuses to be serialized")
 }
 
-/// `serde`'s way in, for whoever reads these types as a part of their own: as leniently as what is stored.
-pub(crate) fn deserialize<'de, T: Decode, D: serde::Deserializer<'de>>(
+/// Deserializes with serde, as leniently as from storage.
+pub(crate) fn deserialize<'de, T, D: serde::Deserializer<'de>>(
     deserializer: D,
+    decode: fn(&mut Decoder, Json<'_>) -> Option<T>,
 ) -> Result<T, D::Error> {
     let text: JsonText = serde::Deserialize::deserialize(deserializer)?;
-    document(text.as_str(), Rules::Stored).map_err(serde::de::Error::custom)
+    document(text.as_str(), Rules::Stored, decode).map_err(serde::de::Error::custom)
 }
 
-/// Where the reading stands, and what it has found.
+/// The state of decoding one document.
 pub(crate) struct Decoder {
     rules: Rules,
-    at: Pointer,
-    faults: Vec<Fault>,
+    /// The value that is being decoded.
+    pointer: Pointer,
+    position: Position,
+    found: Vec<(Position, Fault)>,
+    /// The bytes of all recorded pointers.
     pointer_bytes: usize,
+    /// Bytes of patterns that may still be compiled. A document within its limits never exceeds it.
+    pattern_bytes: usize,
+}
+
+/// The address of a value's text. All values of a document are parts of one text, so their addresses are in document order.
+type Position = usize;
+
+fn position(json: Json<'_>) -> Position {
+    json.text().as_ptr().addr()
 }
 
 impl Decoder {
+    fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            pointer: Pointer::default(),
+            position: 0,
+            found: Vec::new(),
+            pointer_bytes: 0,
+            pattern_bytes: limits::CUSTOM_FILTERS * limits::REGEX * char::MAX_LEN_UTF8,
+        }
+    }
+
+    /// Returns true if unknown fields, parts and names are faults, and the audit reports every flaw.
     pub(crate) fn is_strict(&self) -> bool {
         self.rules == Rules::Strict
     }
 
-    pub(crate) fn is_to_be_stored(&self) -> bool {
-        self.rules != Rules::Stored
+    /// Returns true if the limits of writing apply.
+    pub(crate) fn has_limits(&self) -> bool {
+        matches!(self.rules, Rules::Strict | Rules::Edited)
     }
 
-    /// Notes a fault of the value that the reading stands at. `None`, since there is no value then.
+    /// Records a fault of the value that is being decoded. Returns `None`, as there is no value then.
     pub(crate) fn fault<T>(&mut self, code: FaultCode, detail: impl Into<Cow<'static, str>>) -> Option<T> {
-        if self.has_room(&self.at) {
-            self.note(Fault { pointer: self.at.clone(), code, detail: detail.into() });
+        if self.has_room(&self.pointer) {
+            let fault = Fault { pointer: self.pointer.clone(), code, detail: detail.into() };
+            self.record(self.position, fault);
         }
         None
     }
 
-    pub(crate) fn within_member<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> T) -> T {
-        self.within(|pointer| pointer.enter_member(name), read)
+    /// Returns true if a fault has been recorded.
+    pub(crate) fn has_faults(&self) -> bool {
+        !self.found.is_empty()
     }
 
-    pub(crate) fn within_element<T>(&mut self, index: usize, read: impl FnOnce(&mut Self) -> T) -> T {
-        self.within(|pointer| pointer.enter_element(index), read)
+    /// Decodes the member `name`, at the position of its value. A missing member has the position of its object.
+    pub(crate) fn within_member<T>(
+        &mut self,
+        name: &str,
+        value: Option<Json<'_>>,
+        read: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        let position = value.map_or(self.position, position);
+        self.within(position, |pointer| pointer.push_member(name), read)
     }
 
-    /// Decodes a part of an ICP. What is stored and cannot be understood in full is kept as it is.
-    pub(crate) fn part<T: Decode>(&mut self, json: Json<'_>) -> Option<Part<T>> {
-        let before = (self.faults.len(), self.pointer_bytes);
-        match T::decode(self, json) {
-            Some(known) => Some(Part::Known(known)),
-            None if self.is_strict() => None,
-            None => {
-                self.faults.truncate(before.0);
-                self.pointer_bytes = before.1;
-                Some(Part::Unknown(json.to_owned()))
-            }
-        }
+    pub(crate) fn within_element<T>(
+        &mut self,
+        index: usize,
+        value: Json<'_>,
+        read: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        self.within(position(value), |pointer| pointer.push_element(index), read)
     }
 
-    fn within<T>(&mut self, enter: impl FnOnce(&mut Pointer), read: impl FnOnce(&mut Self) -> T) -> T {
-        let mark = self.at.depth_mark();
-        enter(&mut self.at);
+    fn within<T>(
+        &mut self,
+        at: Position,
+        enter: impl FnOnce(&mut Pointer),
+        read: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        let (length, position) = (self.pointer.as_str().len(), self.position);
+        enter(&mut self.pointer);
+        self.position = at;
         let result = read(self);
-        self.at.leave_to(mark);
+        self.pointer.truncate(length);
+        self.position = position;
         result
     }
 
-    /// Whether one more fault may be reported. The first always may: without it the document would count as right.
+    /// Decodes a part of an ICP. A part that lenient reading does not understand in full is kept as it is.
+    pub(crate) fn part<T: Decode>(&mut self, json: Json<'_>) -> Option<Part<T>> {
+        let rules = self.rules;
+        if rules == Rules::Strict {
+            return T::decode(self, json).map(Part::Known);
+        }
+        let before = (self.found.len(), self.pointer_bytes);
+        self.rules = if rules == Rules::Edited { Rules::Storable } else { rules };
+        let decoded = T::decode(self, json);
+        self.rules = rules;
+        match decoded {
+            None => {
+                self.found.truncate(before.0);
+                self.pointer_bytes = before.1;
+                Some(Part::Unknown(json.to_owned()))
+            }
+            Some(_) if rules == Rules::Edited => T::decode(self, json).map(Part::Known),
+            Some(known) => Some(Part::Known(known)),
+        }
+    }
+
+    /// Returns true if the pattern may be compiled. Without this bound, an array with far too many would cost seconds.
+    pub(crate) fn takes_pattern(&mut self, pattern: &str) -> bool {
+        let left = self.pattern_bytes.checked_sub(pattern.len());
+        self.pattern_bytes = left.unwrap_or_default();
+        left.is_some()
+    }
+
+    /// Returns true if another fault may be recorded. The first one always may: without it the document would be valid.
     fn has_room(&self, pointer: &Pointer) -> bool {
         let pointer_bytes = self.pointer_bytes + pointer.as_str().len();
-        self.faults.is_empty()
-            || (self.faults.len() < limits::FAULTS && pointer_bytes <= limits::FAULT_POINTER_BYTES)
+        self.found.is_empty()
+            || (self.found.len() < limits::FAULTS && pointer_bytes <= limits::FAULT_POINTER_BYTES)
     }
 
-    fn note(&mut self, mut fault: Fault) {
-        fault.pointer.shorten(limits::FAULT_POINTER_BYTES);
+    fn record(&mut self, position: Position, mut fault: Fault) {
+        fault.pointer.truncate(limits::FAULT_POINTER_BYTES);
         self.pointer_bytes += fault.pointer.as_str().len();
-        self.faults.push(fault);
+        self.found.push((position, fault));
     }
 
-    /// What is wrong with the JSON itself, wherever it is.
+    /// Records the flaws of the JSON itself, at any depth.
     fn audit(&mut self, json: Json<'_>) {
+        self.position = position(json);
         let (max_depth, counts): (usize, fn(FlawKind) -> bool) = match self.rules {
             Rules::Stored => return,
-            Rules::Storable => (usize::MAX, |kind| kind == FlawKind::Nul),
+            Rules::Storable | Rules::Edited => (usize::MAX, |kind| kind == FlawKind::Nul),
             Rules::Strict => (limits::NESTING, |_| true),
         };
         for flaw in Audit::new(json, max_depth).counting(counts) {
-            // To look further would cost time, and nobody would hear of it.
+            // Further flaws would take time and would not be reported.
             if !self.has_room(&flaw.pointer) {
                 break;
             }
-            self.note(flaw.into());
+            self.record(self.position + flaw.offset, flaw.into());
         }
     }
-}
 
-impl<T: Decode> Decode for Part<T> {
-    fn decode(decoder: &mut Decoder, json: Json<'_>) -> Option<Self> {
-        decoder.part(json)
+    /// Fails with all faults in document order, if there are any.
+    fn finish(mut self) -> Result<(), Faults> {
+        self.found.sort_by_key(|(position, _)| *position);
+        Faults::check(self.found.into_iter().map(|(_, fault)| fault).collect())
     }
 }
 
 impl<'de, T: Decode> serde::Deserialize<'de> for Part<T> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserialize(deserializer)
+        deserialize(deserializer, Decoder::part)
     }
 }
 
@@ -164,24 +244,12 @@ impl From<Flaw> for Fault {
                 FaultCode::OutOfRange,
                 Cow::Owned(format!("must be nested at most {} levels deep", limits::NESTING)),
             ),
-            FlawKind::DuplicateName => (FaultCode::Duplicate, "must have each name once in an object".into()),
-            FlawKind::Nul => (FaultCode::InvalidValue, "must not hold the character U+0000".into()),
+            FlawKind::DuplicateName => (FaultCode::Duplicate, "duplicate name in an object".into()),
+            FlawKind::Nul => (FaultCode::InvalidValue, "must not contain the character U+0000".into()),
             FlawKind::NotUnicode => {
-                (FaultCode::Malformed, "must be Unicode text, without half a surrogate pair".into())
+                (FaultCode::Malformed, "must be Unicode text, without half of a surrogate pair".into())
             }
         };
         Self { pointer: flaw.pointer, code, detail }
     }
 }
-
-/// Implements serde's reading for types that are decoded here.
-macro_rules! impl_deserialize {
-    ($($type:ty),+ $(,)?) => {$(
-        impl<'de> serde::Deserialize<'de> for $type {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                $crate::decode::deserialize(deserializer)
-            }
-        }
-    )+};
-}
-pub(crate) use impl_deserialize;

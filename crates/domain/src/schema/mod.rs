@@ -1,7 +1,7 @@
-//! JSON Schemas (2020-12, which is what OpenAPI 3.1 uses) of the ICP and of the bodies that write it.
+//! JSON Schemas of the ICP and of the request bodies that write it, in the dialect 2020-12, which OpenAPI 3.1 uses.
 //!
-//! They are made of the same [limits](crate::limits) and names that reading and writing go by. What a schema cannot say
-//! (that a regular expression is one, that a user is listed once whatever the case may be elsewhere) its description says.
+//! They are derived from the declarations by which documents are read. The schemas of responses carry no length, range or
+//! pattern limits, because reading is lenient. Descriptions state what a schema cannot express.
 //!
 //! ```
 //! use icp_domain::schema;
@@ -11,35 +11,51 @@
 //! assert_eq!(schema["properties"]["name"]["maxLength"], 255);
 //! ```
 
-mod filters;
-mod icp;
+mod components;
+mod object;
 
 use serde_json::{Map, Value, json};
 
-/// Where schemas refer to one another in an OpenAPI document.
+pub use components::components;
+pub(crate) use components::{Component, FilterSchema};
+pub(crate) use object::{Form, ObjectSchema};
+
+/// Prefix of references between the schemas of an OpenAPI document.
 const COMPONENTS: &str = "#/components/schemas/";
 
-/// Who sends what a schema describes.
+/// The sender of what a schema describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Side {
-    /// The service: every member is there. It may hold what a newer version wrote, which clients ignore.
+pub(crate) enum Side {
+    /// The service. Every field is present. Newer versions may write fields and names that clients ignore.
     Answer,
-    /// A client: defaults may be left out, and nothing may be there that is not known.
+    /// A client. Fields with defaults may be absent, and only known fields may be present.
     Request,
 }
 
-/// All schemas by their names, as the `components/schemas` of an OpenAPI document.
-pub fn components() -> Map<String, Value> {
-    let mut components = Map::new();
-    for side in [Side::Answer, Side::Request] {
-        filters::add(&mut components, side);
+impl Side {
+    /// Returns the name of a component on this side.
+    fn name(self, name: &str) -> String {
+        match self {
+            Self::Answer => name.to_owned(),
+            Self::Request => format!("{name}Input"),
+        }
     }
-    icp::add(&mut components);
-    components
+
+    pub(crate) fn reference(self, name: &str) -> Value {
+        json!({"$ref": format!("{COMPONENTS}{}", self.name(name))})
+    }
 }
 
-/// One of the [`components`] as a JSON Schema that stands for itself, with what it refers to among its `$defs`; `None`
-/// for a name that there is not.
+/// Adds to the schema what limits requests.
+pub(crate) fn with_limits(side: Side, mut schema: Value, limits: Value) -> Value {
+    if let (Side::Request, Value::Object(schema), Value::Object(limits)) = (side, &mut schema, limits) {
+        schema.extend(limits);
+    }
+    schema
+}
+
+/// Returns one of the [`components`] as a JSON Schema of its own, with what it refers to in its `$defs`. `None` if there is
+/// no component of that name.
 pub fn json_schema(name: &str) -> Option<Value> {
     let components = components();
     let mut wanted = vec![name.to_owned()];
@@ -61,7 +77,7 @@ pub fn json_schema(name: &str) -> Option<Value> {
     Some(schema)
 }
 
-/// Turns references to components into references to `$defs`, and notes what they name.
+/// Turns references to components into references to `$defs`, and collects the names in them.
 fn localize(schema: &mut Value, wanted: &mut Vec<String>) {
     match schema {
         Value::String(text) => {
@@ -74,66 +90,4 @@ fn localize(schema: &mut Value, wanted: &mut Vec<String>) {
         Value::Object(members) => members.values_mut().for_each(|member| localize(member, wanted)),
         _ => {}
     }
-}
-
-impl Side {
-    /// The name of a component on this side.
-    fn name(self, name: &str) -> String {
-        match self {
-            Self::Answer => name.to_owned(),
-            Self::Request => format!("{name}Input"),
-        }
-    }
-
-    fn reference(self, name: &str) -> Value {
-        json!({"$ref": format!("{COMPONENTS}{}", self.name(name))})
-    }
-
-    /// An object with these members, of which `optional` may be left out of a request.
-    fn object(self, description: &str, members: &Value, optional: &[&str]) -> Value {
-        let names = members.as_object().into_iter().flat_map(Map::keys);
-        let required: Vec<_> =
-            names.filter(|name| self == Self::Answer || !optional.contains(&name.as_str())).collect();
-        let mut object = json!({
-            "type": "object", "description": description, "required": required, "properties": members,
-        });
-        if let (Self::Request, Value::Object(object)) = (self, &mut object) {
-            object.insert("additionalProperties".to_owned(), json!(false));
-        }
-        object
-    }
-
-    /// A text of which newer versions may know more.
-    fn open_enum(self, names: &[&str], description: &str) -> Value {
-        match self {
-            Self::Answer => json!({"type": "string", "examples": names, "description": description}),
-            Self::Request => json!({"type": "string", "enum": names, "description": description}),
-        }
-    }
-}
-
-fn text(description: &str, least: usize, most: usize) -> Value {
-    let mut text = json!({"type": "string", "maxLength": most, "description": description});
-    if let (1.., Value::Object(text)) = (least, &mut text) {
-        text.insert("minLength".to_owned(), json!(least));
-    }
-    text
-}
-
-fn integer(description: &str, range: &std::ops::RangeInclusive<i64>, default: i64) -> Value {
-    json!({
-        "type": "integer", "format": "int64", "minimum": range.start(), "maximum": range.end(), "default": default,
-        "description": description,
-    })
-}
-
-/// The same schema, for `null`, too.
-fn nullable(mut schema: Value) -> Value {
-    if schema.get("$ref").is_some() {
-        return json!({"oneOf": [schema, {"type": "null"}]});
-    }
-    if let Some(kind) = schema.get_mut("type") {
-        *kind = json!([kind, "null"]);
-    }
-    schema
 }

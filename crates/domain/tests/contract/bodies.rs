@@ -1,6 +1,7 @@
 //! The bodies of requests that create and change an ICP.
 
-use icp_domain::{Caller, FaultCode, Faults, Icp, IcpChange, IcpPatch, NewIcp, Rules, Timestamp, UserId};
+use icp_domain::criteria::MaxPeoplePerCompany;
+use icp_domain::{Caller, FaultCode, Icp, IcpChange, IcpPatch, NewIcp, PatchError, Rules, Timestamp, UserId};
 use serde_json::{Value, json};
 
 fn user(text: &str) -> UserId {
@@ -22,14 +23,23 @@ fn stored() -> Icp {
     Icp::from_json(&text.to_string(), Rules::Stored).unwrap()
 }
 
-fn patch(body: &Value) -> Result<Option<Icp>, Faults> {
-    let patch = IcpPatch::from_json(&body.to_string())?;
-    patch.apply(&stored(), &Caller::user(user("user_ada")), time("2025-01-01T00:00:00Z"))
+fn ada() -> Caller {
+    Caller::user(user("user_ada"))
+}
+
+fn patch(body: &Value) -> Result<Option<Icp>, PatchError> {
+    let patch = IcpPatch::from_json(&body.to_string(), &ada())?;
+    patch.apply(&stored(), &ada(), time("2025-01-01T00:00:00Z"))
 }
 
 #[track_caller]
-fn assert_faults(outcome: Result<impl std::fmt::Debug, Faults>, expected: &[(&str, FaultCode)]) {
-    let faults = outcome.expect_err("it is at fault");
+fn assert_faults(
+    outcome: Result<impl std::fmt::Debug, impl Into<PatchError>>,
+    expected: &[(&str, FaultCode)],
+) {
+    let PatchError::Invalid(faults) = outcome.expect_err("it has faults").into() else {
+        panic!("{expected:?}")
+    };
     let found: Vec<_> = faults.all().iter().map(|fault| (fault.pointer.as_str(), fault.code)).collect();
     assert_eq!(found, expected, "{faults}");
 }
@@ -116,7 +126,7 @@ fn a_new_icp_reports_all_its_faults() {
         "id": "550e8400-e29b-41d4-a716-446655440000", "createdAt": null, "updatedAt": 7,
     });
     let expected =
-        [("/id", ReadOnly), ("/createdAt", ReadOnly), ("/updatedAt", ReadOnly), ("/colour", UnknownField)];
+        [("/colour", UnknownField), ("/createdAt", ReadOnly), ("/id", ReadOnly), ("/updatedAt", ReadOnly)];
     assert_faults(NewIcp::from_json(&body.to_string()), &expected);
     assert_faults(NewIcp::from_json("[]"), &[("", FaultCode::InvalidType)]);
 }
@@ -161,29 +171,64 @@ fn what_is_read_only_cannot_be_changed() {
         "id": "550e8400-e29b-41d4-a716-446655440001",
         "createdAt": "2024-01-15T10:30:00.001Z", "updatedAt": "2024-01-20T14:22:00.001Z", "name": "After",
     });
-    let expected = ["/id", "/createdAt", "/updatedAt"].map(|pointer| (pointer, FaultCode::ReadOnly));
+    let expected = ["/id", "/createdAt"].map(|pointer| (pointer, FaultCode::ReadOnly));
     assert_faults(patch(&body), &expected);
+    let body = json!({"updatedAt": "2024-01-20T14:22:00.001Z", "name": "After"});
+    assert_eq!(patch(&body), Err(PatchError::Stale));
+    let body = json!({"updatedAt": "2024-01-20T14:22:00.001Z", "userIds": []});
+    assert_faults(patch(&body), &[("/userIds", FaultCode::InvalidValue)]);
 }
 
 #[test]
 fn only_an_admin_leaves_an_icp_to_nobody() {
     assert_faults(patch(&json!({"userIds": []})), &[("/userIds", FaultCode::InvalidValue)]);
     assert_eq!(patch(&json!({"userIds": ["user_bob"]})).unwrap().unwrap().user_ids, [user("user_bob")]);
-    let patch = IcpPatch::from_json(r#"{"userIds": []}"#).unwrap();
-    let patched = patch.apply(&stored(), &Caller::admin(user("user_root")), Timestamp::UNIX_EPOCH);
+    let both = json!({"name": "", "leadsPerList": 5, "userIds": [ ]});
+    let expected = [("/name", FaultCode::InvalidValue), ("/userIds", FaultCode::InvalidValue)];
+    assert_faults(patch(&both), &expected);
+    let root = Caller::admin(user("user_root"));
+    assert_faults(IcpPatch::from_json(&both.to_string(), &root), &[("/name", FaultCode::InvalidValue)]);
+    let patch = IcpPatch::from_json(r#"{"userIds": []}"#, &root).unwrap();
+    let patched = patch.apply(&stored(), &root, Timestamp::UNIX_EPOCH);
     assert!(patched.unwrap().unwrap().user_ids.is_empty());
 }
 
 #[test]
 fn updated_at_always_moves_on_and_never_back() {
-    let patch = IcpPatch::from_json(r#"{"name": "After"}"#).unwrap();
-    let ada = Caller::user(user("user_ada"));
+    let patch = IcpPatch::from_json(r#"{"name": "After"}"#, &ada()).unwrap();
     for (now, expected) in [
         ("2024-01-20T14:22:00.000Z", "2024-01-20T14:22:00.001Z"),
         ("2020-01-01T00:00:00.000Z", "2024-01-20T14:22:00.001Z"),
         ("2024-01-20T14:22:05.000Z", "2024-01-20T14:22:05.000Z"),
     ] {
-        let patched = patch.apply(&stored(), &ada, time(now)).unwrap().unwrap();
+        let patched = patch.apply(&stored(), &ada(), time(now)).unwrap().unwrap();
         assert_eq!(patched.updated_at, time(expected), "at {now}");
     }
+}
+
+#[test]
+fn builders_validate_like_json() {
+    let new = NewIcp::builder(" ").filter(MaxPeoplePerCompany::new(0)).users([user("a b")]).build();
+    let expected = ["/name", "/customFilterCriteria/0/value", "/userIds/0"].into_iter().zip([
+        FaultCode::InvalidValue,
+        FaultCode::OutOfRange,
+        FaultCode::InvalidValue,
+    ]);
+    assert_faults(new, &expected.collect::<Vec<_>>());
+    assert_faults(IcpPatch::builder().name("").build(), &[("/name", FaultCode::InvalidValue)]);
+
+    let patch = IcpPatch::builder().filters([]).clear_crm_filters().unless_changed_since(stored().updated_at);
+    let patched = patch.build().unwrap().apply(&stored(), &ada(), Timestamp::UNIX_EPOCH).unwrap().unwrap();
+    assert_eq!((patched.custom_filter_criteria, patched.crm_filters), (vec![], None));
+    let stale = IcpPatch::builder().unless_changed_since(Timestamp::UNIX_EPOCH).build().unwrap();
+    assert_eq!(stale.apply(&stored(), &ada(), Timestamp::UNIX_EPOCH), Err(PatchError::Stale));
+}
+
+#[test]
+fn patch_is_applied_for_callers_with_access_only() {
+    let patch = IcpPatch::builder().name("After").build().unwrap();
+    let apply = |caller: &Caller| patch.apply(&stored(), caller, Timestamp::UNIX_EPOCH);
+    assert_eq!(apply(&Caller::user(user("user_eve"))), Err(PatchError::Forbidden));
+    assert!(apply(&ada()).unwrap().is_some());
+    assert!(apply(&Caller::admin(user("user_eve"))).unwrap().is_some());
 }

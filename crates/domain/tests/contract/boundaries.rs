@@ -146,7 +146,7 @@ fn what_only_looks_like_a_fault_is_accepted() {
         ("no search strings", r#"["jobs"]"#, "[]"),
         ("nobody", r#""user_abc123","user_xyz789""#, ""),
         ("an empty search", r#"{"titles":["CTO"],"size":{"min":1.0}}"#, "{}"),
-        ("a name of one blank", r#""Full""#, r#"" ""#),
+        ("a name with blanks around it", r#""Full""#, r#"" . ""#),
         ("a user id in other letters", r#""user_xyz789""#, r#""Ünïcode-user/😀""#),
     ];
     for (what, from, to) in rows {

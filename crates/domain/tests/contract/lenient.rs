@@ -73,21 +73,31 @@ fn names_that_this_version_does_not_know_are_kept_as_unknown() {
     survives(r#""type":"company""#, r#""type":"robot""#);
     let icp = stored(&patched(r#""type":"company""#, r#""type":"robot""#));
     let known = icp.lead_provider_criteria[0].known().unwrap();
-    assert_eq!(known.search_type, SearchType::Unknown("robot".into()));
+    assert_eq!(known.search_type, SearchType::from("robot"));
+
+    assert_eq!(
+        LeadProvider::from("baseProvider"),
+        LeadProvider::BaseProvider,
+        "a known name is never unknown"
+    );
 
     survives(r#""baseProvider""#, r#""otherProvider""#);
     let icp = stored(&patched(r#""baseProvider""#, r#""otherProvider""#));
     let known = icp.lead_provider_criteria[0].known().unwrap();
-    assert_eq!(known.provider, LeadProvider::Unknown("otherProvider".into()));
+    assert_eq!(known.provider, LeadProvider::from("otherProvider"));
 
     survives(r#""bullhorn""#, r#""salesforce""#);
     let icp = stored(&patched(r#""bullhorn""#, r#""salesforce""#));
     let known = icp.crm_filters.as_ref().and_then(Part::known).unwrap();
-    assert_eq!(known.provider, CrmProvider::Unknown("salesforce".into()));
+    assert_eq!(known.provider, CrmProvider::from("salesforce"));
 
     survives(r#""entityType":"person""#, r#""entityType":"robot""#);
-    let unknown = EntityType::from("robot".to_owned());
-    assert_eq!((unknown.as_str(), unknown.clone()), ("robot", EntityType::Unknown("robot".into())));
+    let unknown: EntityType = "robot".parse().unwrap();
+    assert!(matches!(&unknown, EntityType::Unknown(name) if name.as_str() == "robot"));
+    assert_eq!(
+        (unknown.as_str(), unknown.to_string(), unknown.as_ref()),
+        ("robot", "robot".to_owned(), "robot")
+    );
 }
 
 #[test]

@@ -2,18 +2,17 @@
 
 #![cfg(test)]
 
-mod audit_properties;
 mod bodies;
 mod boundaries;
 mod documented_limits;
 mod documents;
+mod folding;
 mod generate;
 mod hostile;
 mod lenient;
 mod lenient_properties;
 mod mutation_properties;
 mod regexes;
-mod scanner_properties;
 mod schemas;
 mod storable;
 mod strict_combinations;

@@ -1,6 +1,6 @@
 //! The schemas say what the code does.
 
-use icp_domain::{Icp, IcpPatch, NewIcp, Rules, schema};
+use icp_domain::{Caller, Icp, IcpPatch, NewIcp, Rules, schema};
 use icp_testkit::fixtures::EXAMPLE_LIST;
 use jsonschema::Validator;
 use proptest::prelude::*;
@@ -12,6 +12,10 @@ use super::support::{FULL, cases};
 fn validator(name: &str) -> Validator {
     let schema = schema::json_schema(name).unwrap();
     jsonschema::options().should_validate_formats(true).build(&schema).unwrap()
+}
+
+fn caller() -> Caller {
+    Caller::admin("user_root".parse().unwrap())
 }
 
 /// A body that creates what `FULL` is.
@@ -57,6 +61,36 @@ fn an_answer_states_every_member() {
     assert!(validator("Icp").is_valid(&newer), "a newer version may say more");
 }
 
+const LIMITS: [&str; 8] =
+    ["maxLength", "minLength", "maxItems", "minimum", "maximum", "pattern", "uniqueItems", "enum"];
+
+fn limits_in(schema: &Value) -> Vec<&str> {
+    let Some(members) = schema.as_object() else {
+        return schema.as_array().into_iter().flatten().flat_map(limits_in).collect();
+    };
+    let own = members.keys().map(String::as_str).filter(|name| LIMITS.contains(name));
+    // The unknown filter is defined by the types that it does not have.
+    let inner = members.iter().filter(|(name, _)| *name != "not").flat_map(|(_, value)| limits_in(value));
+    own.chain(inner).collect()
+}
+
+#[test]
+fn answers_have_no_limits() {
+    assert_eq!(limits_in(&schema::json_schema("Icp").unwrap()), [""; 0]);
+    let requests = [schema::json_schema("NewIcp").unwrap(), schema::json_schema("IcpPatch").unwrap()];
+    let found: Vec<_> = requests.iter().flat_map(limits_in).collect();
+    assert!(LIMITS.iter().all(|limit| found.contains(limit)), "{found:?}");
+
+    let stored = FULL
+        .replace(r#""leadsPerList":25"#, r#""leadsPerList":50000"#)
+        .replace(r#""name":"Full""#, r#""name":"""#)
+        .replace(r#""value":50"#, r#""value":1000"#)
+        .replace("user_xyz789", " ")
+        .replace(r#""bullhorn""#, r#""salesforce""#);
+    let icp = Icp::from_json(&stored, Rules::Stored).unwrap();
+    validator("Icp").validate(&serde_json::to_value(&icp).unwrap()).unwrap();
+}
+
 #[test]
 fn an_answer_may_hold_a_filter_of_a_type_to_come_and_no_broken_one() {
     let mut icp = serde_json::to_value(serde_json::from_str::<Icp>(FULL).unwrap()).unwrap();
@@ -77,7 +111,7 @@ fn a_create_and_a_patch_are_described_as_they_are_read() {
         [json!({}), json!({"name": "x"}), body(), json!({"leadsPerList": 10.0}), json!({"crmFilters": null})];
     for members in right {
         validator("IcpPatch").validate(&members).unwrap();
-        IcpPatch::from_json(&members.to_string()).unwrap();
+        IcpPatch::from_json(&members.to_string(), &caller()).unwrap();
     }
     for (member, value) in [
         ("colour", json!(1)),
@@ -86,7 +120,10 @@ fn a_create_and_a_patch_are_described_as_they_are_read() {
         ("name", Value::Null),
         ("leadsPerList", json!(0)),
         ("leadsPerList", json!(10.5)),
+        ("name", json!(" \u{85}\u{feff}")),
         ("userIds", json!(["a b"])),
+        ("userIds", json!(["a\u{feff}b"])),
+        ("userIds", json!(["a\u{85}b"])),
         ("userIds", json!(["a", "a"])),
         ("activeUntil", json!("tomorrow")),
         ("leadProviderCriteria", json!([{"provider": "other", "filters": {}}])),
@@ -98,7 +135,7 @@ fn a_create_and_a_patch_are_described_as_they_are_read() {
     ] {
         let patch = json!({member: value});
         assert!(!validator("IcpPatch").is_valid(&patch), "{patch}");
-        assert!(IcpPatch::from_json(&patch.to_string()).is_err(), "{patch}");
+        assert!(IcpPatch::from_json(&patch.to_string(), &caller()).is_err(), "{patch}");
         let mut new = body();
         new[member] = patch[member].clone();
         assert!(!validator("NewIcp").is_valid(&new), "{patch}");
@@ -126,7 +163,7 @@ proptest! {
             prop_assert!(validator("Icp").is_valid(&answer), "{}", answer);
             prop_assert!(validator("IcpPatch").is_valid(&value), "{}", value);
         }
-        if let Ok(patch) = IcpPatch::from_json(&text) {
+        if let Ok(patch) = IcpPatch::from_json(&text, &caller()) {
             prop_assert!(validator("IcpPatch").is_valid(&value), "{} {:?}", value, patch);
         }
     }

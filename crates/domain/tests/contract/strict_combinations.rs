@@ -1,11 +1,11 @@
 //! All faults at once, each with a place, a code and a sentence.
 
-use icp_domain::{Icp, Rules};
+use icp_domain::{Fault, FaultCode, Icp, Rules, limits};
 
-use super::support::strict_faults;
+use super::support::{patched, strict_faults};
 
 #[test]
-fn all_faults_are_reported_at_once() {
+fn all_faults_are_reported_in_document_order() {
     let text = r#"{
         "id": "no-uuid", "name": "", "description": 7, "createdAt": "yesterday", "colour": "red",
         "leadProviderCriteria": [{"provider": "x", "filters": [], "y": 1}, {"type": "person"}, 7],
@@ -17,13 +17,11 @@ fn all_faults_are_reported_at_once() {
         "userIds": ["a", "", "b b", "a", 7], "leadsPerList": 0, "activeUntil": "never",
         "name": "again \u0000"
     }"#;
-    let mut expected = vec![
+    let expected = [
+        ("/updatedAt", "required"),
         ("/id", "invalid_value"),
-        ("/name", "duplicate"),
-        ("/name", "invalid_value"),
         ("/description", "invalid_type"),
         ("/createdAt", "invalid_value"),
-        ("/updatedAt", "required"),
         ("/colour", "unknown_field"),
         ("/leadProviderCriteria/0/provider", "invalid_value"),
         ("/leadProviderCriteria/0/filters", "invalid_type"),
@@ -48,10 +46,10 @@ fn all_faults_are_reported_at_once() {
         ("/userIds/4", "invalid_type"),
         ("/leadsPerList", "out_of_range"),
         ("/activeUntil", "invalid_value"),
+        ("/name", "duplicate"),
+        ("/name", "invalid_value"),
     ];
-    expected.sort_unstable();
-    let mut found = strict_faults(text);
-    found.sort_unstable();
+    let found = strict_faults(text);
     let found: Vec<_> = found.iter().map(|(pointer, code)| (pointer.as_str(), *code)).collect();
     assert_eq!(found, expected);
 }
@@ -110,9 +108,19 @@ fn every_fault_says_in_a_sentence_what_would_be_right() {
     let text = r#"{"id": 1, "name": "", "createdAt": "x", "x": 1, "leadProviderCriteria": {},
         "userIds": ["a", "a"], "leadsPerList": 0}"#;
     let faults = Icp::from_json(text, Rules::Strict).unwrap_err();
-    for fault in faults.all() {
-        assert!(fault.detail.starts_with("must "), "{}", fault.detail);
-    }
+    let details: Vec<_> = faults.into_iter().map(|fault| fault.detail).collect();
+    let expected = [
+        "missing required field `updatedAt`",
+        "must be a string",
+        "must not be empty",
+        "must be an RFC 3339 time such as 2024-01-15T10:30:00.000Z, in the years 0000 to 9999",
+        "unknown field `x`",
+        "must be an array",
+        "duplicate user ID",
+        "must be from 1 to 10000",
+    ];
+    assert_eq!(details, expected);
+    let faults = Icp::from_json(text, Rules::Strict).unwrap_err();
     let shown = faults.to_string();
     assert!(shown.contains("/leadsPerList: must be from 1 to 10000 (out_of_range)"), "{shown}");
 }
@@ -122,4 +130,27 @@ fn a_fault_is_written_as_the_contract_says() {
     let faults = Icp::from_json("[]", Rules::Strict).unwrap_err();
     let written = serde_json::to_string(faults.all()).unwrap();
     assert_eq!(written, r#"[{"pointer":"","code":"invalid_type","detail":"must be an object"}]"#);
+}
+
+#[test]
+fn faults_are_read_back_by_clients() {
+    let faults = Icp::from_json(r#"{"a/b": 1}"#, Rules::Strict).unwrap_err();
+    let written = serde_json::to_string(faults.all()).unwrap();
+    assert_eq!(serde_json::from_str::<Vec<Fault>>(&written).unwrap(), faults.all());
+    let newer = r#"{"pointer": "/name", "code": "of_next_year", "detail": "must not"}"#;
+    assert_eq!(serde_json::from_str::<Fault>(newer).unwrap().code, FaultCode::Unknown);
+    for code in [FaultCode::UnknownField, FaultCode::ReadOnly, FaultCode::TooLong, FaultCode::OutOfRange] {
+        assert_eq!(serde_json::to_string(&code).unwrap(), format!("\"{code}\""));
+    }
+}
+
+#[test]
+fn elements_of_an_array_that_is_too_long_are_decoded() {
+    let mut users: Vec<_> = (0..=limits::USERS).map(|number| format!("\"user_{number}\"")).collect();
+    users[3] = r#""user 3""#.to_owned();
+    users[limits::USERS] = r#""""#.to_owned();
+    let text = patched(r#""user_abc123","user_xyz789""#, &users.join(","));
+    let expected =
+        [("/userIds", "too_long"), ("/userIds/3", "invalid_value"), ("/userIds/10000", "invalid_value")];
+    assert_eq!(strict_faults(&text), expected.map(|(pointer, code)| (pointer.to_owned(), code)));
 }

@@ -1,6 +1,5 @@
 //! Ids, the access rule and pointers.
 
-use icp_domain::json::Pointer;
 use icp_domain::{Caller, IcpId, UserId};
 use proptest::prelude::*;
 
@@ -39,16 +38,10 @@ fn a_user_id_is_any_text_but_the_empty_one() {
         assert_eq!((id.as_str(), id.to_string().as_str()), (text, text));
         assert_eq!(serde_json::from_str::<UserId>(&serde_json::to_string(&id).unwrap()).unwrap(), id);
     }
+    let ids: std::collections::HashSet<UserId> = ["a", "b"].map(|text| text.parse().unwrap()).into();
+    assert!(ids.contains("b") && !ids.contains("c"), "a set is searched by text");
     let [upper, lower] = ["User", "user"].map(|text| text.parse::<UserId>().unwrap());
     assert_ne!(upper, lower, "compared byte for byte");
-}
-
-#[test]
-fn a_pointer_escapes_what_it_is_made_of() {
-    let pointer = Pointer::default().member("~1/").member("").element(0).member("é");
-    assert_eq!(pointer.as_str(), "/~01~1//0/é");
-    assert_eq!(pointer.to_string(), pointer.as_str());
-    assert_eq!(serde_json::to_string(&pointer).unwrap(), r#""/~01~1//0/é""#);
 }
 
 #[test]

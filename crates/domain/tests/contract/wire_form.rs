@@ -1,10 +1,10 @@
 //! The form in which an ICP is written.
 
-use icp_domain::criteria::CustomFilter;
-use icp_domain::json::Json;
+use icp_domain::criteria::{CustomFilter, MaxPercentFromCrm, SearchType};
+use icp_domain::json::{Json, JsonText};
 use icp_domain::{Icp, Part, Rules};
 
-use super::support::{FULL, at, patched, stored};
+use super::support::{FULL, at, canonical, patched, stored};
 
 const EXAMPLE: &str = include_str!("../../../../docs/contract/example-list-icps.json");
 
@@ -60,7 +60,8 @@ fn an_icp_with_everything_in_it_round_trips_byte_for_byte() {
 fn each_type_of_custom_filter_is_known_and_round_trips() {
     let icp = Icp::from_json(FULL, Rules::Strict).unwrap();
     let known: Vec<&CustomFilter> = icp.custom_filter_criteria.iter().filter_map(Part::known).collect();
-    let names: Vec<&str> = known.iter().map(|filter| filter.type_name()).collect();
+    let texts: Vec<_> = known.iter().map(|filter| serde_json::to_value(filter).unwrap()).collect();
+    let names: Vec<&str> = texts.iter().filter_map(|filter| filter["type"].as_str()).collect();
     assert_eq!(names, CustomFilter::TYPE_NAMES, "the example has one of each");
 
     let json = Json::parse(FULL).unwrap();
@@ -89,13 +90,43 @@ fn characters_of_every_script_come_back_as_they_are() {
 }
 
 #[test]
-fn an_icp_put_together_by_hand_is_checked_as_one_that_is_sent() {
+fn icp_from_rust_values_is_validated() {
     let mut icp = stored(FULL);
     icp.leads_per_list = 0;
     icp.name = "with \0".into();
-    icp.custom_filter_criteria.push(Part::Unknown(r#"{"type":"ofNextYear"}"#.parse().unwrap()));
+    icp.custom_filter_criteria.push(Part::Known(MaxPercentFromCrm::new(101).into()));
+    icp.user_ids.push("user ada".parse().unwrap());
     let faults = icp.validate().unwrap_err();
-    let mut pointers: Vec<_> = faults.all().iter().map(|fault| fault.pointer.as_str()).collect();
-    pointers.sort_unstable();
-    assert_eq!(pointers, ["/customFilterCriteria/7/type", "/leadsPerList", "/name"]);
+    let pointers: Vec<_> = faults.all().iter().map(|fault| fault.pointer.as_str()).collect();
+    assert_eq!(pointers, ["/name", "/customFilterCriteria/7/value", "/userIds/2", "/leadsPerList"]);
+}
+
+#[test]
+fn stored_icp_may_be_read_changed_and_validated() {
+    let text = patched(r#""value":50"#, r#""value":50,"x":1.0"#)
+        .replace(
+            r#"{"type":"maxPeoplePerCompany","value":2}"#,
+            r#"{"type":"maxPeoplePerCompany","value":1.5}"#,
+        )
+        .replace(r#""bullhorn""#, r#""salesforce""#)
+        .replace(r#"["CTO"]"#, r#"[{"a":1,"a":"\ud800"}]"#)
+        .replace(r#""leadsPerList":25"#, r#""leadsPerList":25,"colour":"red""#);
+    let mut icp = stored(&text);
+    assert_eq!(icp.extra.get("colour").map(JsonText::as_str), Some(r#""red""#));
+    assert_eq!(icp.extra.get("size"), None);
+    icp.name = "New".to_owned();
+    assert_eq!(icp.validate(), Ok(()));
+    assert_eq!(canonical(&icp.to_json()), icp.to_json());
+    icp.name = String::new();
+    assert!(icp.validate().is_err());
+}
+
+#[test]
+fn searches_and_filters_are_the_known_ones() {
+    let text =
+        patched(r#"{"type":"ai","entityType":"person","prompt":"Is it a buyer?"}"#, r#"{"type":"next"}"#);
+    let icp = stored(&text);
+    assert_eq!(icp.filters().count(), 6);
+    assert_eq!(icp.searches(&SearchType::Company).count(), 1);
+    assert_eq!(icp.searches(&SearchType::Person).count(), 0);
 }

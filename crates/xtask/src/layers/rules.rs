@@ -17,24 +17,31 @@ pub(super) struct Layer {
 }
 
 const ADAPTERS: &[&str] = &["icp-clerk", "icp-postgres", "icp-sqlite"];
-const CORE: &[&str] = &["icp-domain", "icp-ports"];
-const STORAGE: &[&str] = &["icp-domain", "icp-ports", "icp-storage"];
+const CORE: &[&str] = &["icp-domain", "icp-json", "icp-ports"];
+const STORAGE: &[&str] = &["icp-domain", "icp-json", "icp-ports", "icp-storage"];
 const COMPOSER: &str = "icp-app";
 
 pub(super) const LAYERS: &[Layer] = &[
     Layer {
-        name: "icp-domain",
+        name: "icp-json",
         reaches: &["serde"],
         never: &["actix-web", "async-trait", "diesel", "jsonwebtoken", "reqwest", "tokio"],
         workspace: &[],
+        direct: Some(&["serde", "serde_json", "thiserror"]),
+    },
+    Layer {
+        name: "icp-domain",
+        reaches: &["icp-json", "serde"],
+        never: &["actix-web", "async-trait", "diesel", "jsonwebtoken", "reqwest", "tokio"],
+        workspace: &["icp-json"],
         direct: None,
     },
     Layer {
         name: "icp-ports",
         reaches: &["async-trait", "icp-domain"],
         never: &["actix-web", "diesel", "jsonwebtoken", "reqwest", "tokio"],
-        workspace: &["icp-domain"],
-        direct: Some(&["async-trait", "icp-domain", "thiserror"]),
+        workspace: &["icp-domain", "icp-json"],
+        direct: Some(&["async-trait", "bytes", "icp-domain", "thiserror"]),
     },
     Layer {
         name: "icp-application",
@@ -89,7 +96,7 @@ pub(super) const LAYERS: &[Layer] = &[
         name: "icp-postgres",
         reaches: &["diesel-async", "icp-ports"],
         never: &["actix-web", "jsonwebtoken"],
-        workspace: &["icp-domain", "icp-ports", "icp-postgres-connection", "icp-storage"],
+        workspace: &["icp-domain", "icp-json", "icp-ports", "icp-postgres-connection", "icp-storage"],
         direct: None,
     },
     Layer {
@@ -127,6 +134,7 @@ pub(super) const LAYERS: &[Layer] = &[
             "icp-clerk",
             "icp-domain",
             "icp-files",
+            "icp-json",
             "icp-observability",
             "icp-ports",
             "icp-postgres",
@@ -140,7 +148,7 @@ pub(super) const LAYERS: &[Layer] = &[
         name: "xtask",
         reaches: &["icp-test-postgres"],
         never: &["actix-web", "diesel"],
-        workspace: &["icp-domain", "icp-ports", "icp-test-postgres"],
+        workspace: &["icp-domain", "icp-json", "icp-ports", "icp-test-postgres"],
         direct: None,
     },
 ];

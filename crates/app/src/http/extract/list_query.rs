@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use icp_application::ListRequest;
-use icp_domain::{Timestamp, limits};
+use icp_domain::{Timestamp, fold_name, limits};
 use icp_ports::{Direction, Sort};
 
 use super::parameters::{Kind, Parameter, Table, Value};
@@ -67,7 +67,7 @@ pub(crate) const LIST_PARAMETERS: &[Parameter<ListRequest>] = &[
         name: "name",
         kind: Kind::Text(limits::NAME),
         description: "ICPs whose name contains this text, ignoring case.",
-        set: |request, value| request.name = value.text().map(|text| text.to_lowercase()),
+        set: |request, value| request.name = value.text().map(|text| fold_name(&text)),
     },
     Parameter {
         name: "provider",
@@ -175,6 +175,7 @@ mod tests {
         };
         assert_eq!(request(query), expected);
         assert_eq!(request("updatedSince=2024-01-15T11:30:00+01:00").updated_since, expected.updated_since);
+        assert_eq!(request("name=ΟΔΟΣ+Straße").name.as_deref(), Some("οδοσ straße"));
     }
 
     #[test]

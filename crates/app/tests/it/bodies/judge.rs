@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use icp_domain::{Caller, Faults, Icp, IcpPatch, NewIcp, Timestamp, UserId, limits};
+use icp_domain::{Caller, Faults, Icp, IcpPatch, NewIcp, PatchError, Timestamp, UserId, limits};
 use icp_testkit::fixtures;
 use serde_json::{Value, json};
 
@@ -30,23 +30,27 @@ pub(crate) enum Reason {
     Size,
     /// With the faults that are to be told.
     Body(Value),
+    /// The `updatedAt` of another version.
+    Stale,
 }
 
 /// The ICP that a right request makes, but for its id and times; or why it is not right.
 pub(crate) fn of_post(request: &Request, creator: &UserId) -> Result<Icp, Vec<Reason>> {
-    judge(request, |text| NewIcp::from_json(text)?.create(fixtures::id(0), creator, Timestamp::UNIX_EPOCH))
+    judge(request, |text| {
+        Ok(NewIcp::from_json(text)?.create(fixtures::id(0), creator, Timestamp::UNIX_EPOCH)?)
+    })
 }
 
 /// The patch that a right request asks for; or why it is not right.
 pub(crate) fn of_patch(request: &Request, by: &Caller, target: &Icp) -> Result<IcpPatch, Vec<Reason>> {
     judge(request, |text| {
-        let patch = IcpPatch::from_json(text)?;
+        let patch = IcpPatch::from_json(text, by)?;
         patch.apply(target, by, Timestamp::UNIX_EPOCH)?;
         Ok(patch)
     })
 }
 
-fn judge<T>(request: &Request, read: impl FnOnce(&str) -> Result<T, Faults>) -> Result<T, Vec<Reason>> {
+fn judge<T>(request: &Request, read: impl FnOnce(&str) -> Result<T, PatchError>) -> Result<T, Vec<Reason>> {
     let mut reasons = Vec::new();
     if request.action == Action::Post && matches!(request.key, Key::Wrong(_)) {
         reasons.push(Reason::Key);
@@ -58,14 +62,18 @@ fn judge<T>(request: &Request, read: impl FnOnce(&str) -> Result<T, Faults>) -> 
         reasons.push(Reason::Size);
     }
     let read = match std::str::from_utf8(&request.body) {
-        Ok(text) => read(text).map_err(|faults| faults_as_told(&faults)),
-        Err(_) => Err(json!([{"pointer": "", "code": "malformed", "detail": "must be UTF-8"}])),
+        Ok(text) => read(text).map_err(|error| match error {
+            PatchError::Invalid(faults) => Reason::Body(faults_as_told(&faults)),
+            PatchError::Stale => Reason::Stale,
+            PatchError::Forbidden => panic!("the caller has access"),
+        }),
+        Err(_) => Err(Reason::Body(json!([{"pointer": "", "code": "malformed", "detail": "must be UTF-8"}]))),
     };
     match read {
         Ok(right) if reasons.is_empty() => Ok(right),
         Ok(_) => Err(reasons),
-        Err(faults) => {
-            reasons.push(Reason::Body(faults));
+        Err(reason) => {
+            reasons.push(reason);
             Err(reasons)
         }
     }
@@ -78,6 +86,10 @@ fn faults_as_told(faults: &Faults) -> Value {
 /// Checks that a refusal is in the contract's shape and for one of these reasons. The codes of its faults.
 pub(crate) fn check_refusal(answer: &Answer, reasons: &[Reason]) -> BTreeSet<String> {
     match answer.status.as_u16() {
+        412 => {
+            answer.assert_problem(412, "PRECONDITION_FAILED");
+            assert!(reasons.contains(&Reason::Stale), "{answer:?} for {reasons:?}");
+        }
         413 => {
             answer.assert_problem(413, "PAYLOAD_TOO_LARGE");
             assert!(reasons.contains(&Reason::Size), "{answer:?} for {reasons:?}");

@@ -202,7 +202,7 @@ on_both!(texts_of_any_script_are_returned);
 async fn texts_of_any_script_are_returned(service: &Service) {
     let ada = service.user("user_ada");
     for text in
-        ["Ä 🦀 שלום e\u{301} \u{2028}", "'; DROP TABLE icps; --", " \t\n", "\u{1}\u{1f}\u{7f}", "%s\\u0000"]
+        ["Ä 🦀 שלום e\u{301} \u{2028}", "'; DROP TABLE icps; --", " \t.\n", "\u{1}\u{1f}\u{7f}", "%s\\u0000"]
     {
         let body = json!({"name": text, "description": text, "leadProviderCriteria": []});
         let created = ada.create(&body).await;

@@ -111,7 +111,7 @@ async fn duplicate_property_is_refused(service: &Service) {
     for (members, fault) in [
         (r#""name":"a","name":"b""#, "/name duplicate"),
         (r#""name":"a","n\u0061me":"a""#, "/name duplicate"),
-        (r#""userIds":[],"leadsPerList":0,"leadsPerList":10"#, "/leadsPerList duplicate"),
+        (r#""userIds":["user_ada"],"leadsPerList":0,"leadsPerList":10"#, "/leadsPerList duplicate"),
         (
             r#""leadProviderCriteria":[{"provider":"baseProvider","filters":{"a":{"b":1,"c":2,"b":3}}}]"#,
             "/leadProviderCriteria/0/filters/a/b duplicate",

@@ -2,8 +2,8 @@
 
 use std::num::NonZeroUsize;
 
-use icp_domain::{Icp, IcpDocument, WireList};
-use icp_ports::ListQuery;
+use icp_domain::{Icp, IcpDocument};
+use icp_ports::{ListQuery, WireList};
 
 use super::filters::{filters, orders, varied};
 use super::pages::{after, pages};
@@ -29,7 +29,9 @@ async fn parts(repository: &TestRepository, query: &ListQuery) -> Vec<WireList> 
 }
 
 fn icps(lists: &[WireList]) -> Vec<Icp> {
-    lists.iter().flat_map(|list| list.to_icps().expect("a list contains ICPs")).collect()
+    let typed =
+        |list: &WireList| serde_json::from_str::<Vec<Icp>>(&list.to_json()).expect("a list contains ICPs");
+    lists.iter().flat_map(typed).collect()
 }
 
 /// An ICP whose document has exactly `length` bytes.

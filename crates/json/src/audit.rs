@@ -5,42 +5,43 @@ use super::borrowed::{Json, decode_string};
 use super::pointer::Pointer;
 use super::scan::{Scanner, Token};
 
-/// Something that JSON's grammar allows and a careful reader refuses.
+/// Something that the grammar of JSON allows and a strict reader refuses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flaw {
-    /// Where it is.
+    /// The value that has the flaw.
     pub pointer: Pointer,
-    /// What it is.
+    /// Position of the flaw in the audited text, in bytes.
+    pub offset: usize,
+    /// The kind of the flaw.
     pub kind: FlawKind,
 }
 
-/// The kinds of [`Flaw`].
+/// The kind of a [`Flaw`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FlawKind {
-    /// A value nested deeper than the audit allows. The audit ends here.
+    /// A value nested deeper than the audit allows. The audit ends with it.
     TooDeep,
-    /// A name that its object has already (RFC 8259, section 4, leaves the meaning open).
+    /// A name that occurred before in its object. RFC 8259, section 4, leaves its meaning open.
     DuplicateName,
-    /// A string or name with U+0000, which PostgreSQL cannot hold.
+    /// A string or name with U+0000, which PostgreSQL cannot store.
     Nul,
-    /// A string or name that escapes half of a surrogate pair, and so is no Unicode text (RFC 8259, section 8.2).
+    /// A string or name that escapes half of a surrogate pair, and so is not Unicode text (RFC 8259, section 8.2).
     NotUnicode,
 }
 
-/// Looks for flaws in one pass over a value, in the order of the text.
-///
-/// It is an iterator, so that whoever needs to know only whether there is one stops at the first.
+/// Finds the flaws of a value in one pass, in the order of the text.
 ///
 /// ```
-/// use icp_domain::json::{Audit, FlawKind, Json};
+/// use icp_json::{Audit, FlawKind, Json};
 ///
 /// let json = Json::parse(r#"{"a": {"b": 1, "b": 2}}"#)?;
 /// let flaw = Audit::new(json, 64).next().unwrap();
 /// assert_eq!((flaw.pointer.as_str(), flaw.kind), ("/a/b", FlawKind::DuplicateName));
-/// # Ok::<(), icp_domain::json::Malformed>(())
+/// # Ok::<(), icp_json::Malformed>(())
 /// ```
 #[derive(Debug)]
 pub struct Audit<'a> {
+    text: &'a str,
     tokens: Scanner<'a>,
     open: Vec<Container<'a>>,
     max_depth: usize,
@@ -55,9 +56,10 @@ enum Container<'a> {
 }
 
 impl<'a> Audit<'a> {
-    /// An audit that allows `max_depth` objects and arrays within one another: `[]` has depth 1.
+    /// Creates an audit that allows `max_depth` levels of objects and arrays. `[]` has one level.
     pub fn new(json: Json<'a>, max_depth: usize) -> Self {
         Self {
+            text: json.text(),
             tokens: Scanner::new(json.text()),
             open: Vec::new(),
             max_depth,
@@ -66,9 +68,10 @@ impl<'a> Audit<'a> {
         }
     }
 
-    /// Passes over the kinds that do not count, and makes no pointers for them: to make one for each of many flaws
-    /// within a long name would take time that is quadratic in the length of the text.
-    pub(crate) fn counting(mut self, counts: fn(FlawKind) -> bool) -> Self {
+    /// Reports only the kinds for which `counts` returns true. Ignored flaws cost no pointer: pointers to many flaws within
+    /// a long name would take time quadratic in the length of the text.
+    #[must_use]
+    pub fn counting(mut self, counts: fn(FlawKind) -> bool) -> Self {
         self.counts = counts;
         self
     }
@@ -77,22 +80,24 @@ impl<'a> Audit<'a> {
         let mut pointer = Pointer::default();
         for container in &self.open {
             match container {
-                Container::Object { current: Some(name), .. } => pointer.enter_member(name),
+                Container::Object { current: Some(name), .. } => pointer.push_member(name),
                 Container::Object { current: None, .. } => {}
-                Container::Array { index } => pointer.enter_element(*index),
+                Container::Array { index } => pointer.push_element(*index),
             }
         }
         pointer
     }
 
-    fn flaw(&self, kind: FlawKind) -> Flaw {
-        Flaw { pointer: self.pointer(), kind }
+    fn flaw(&self, kind: FlawKind, token: &str) -> Flaw {
+        // A token is a part of the text.
+        let offset = token.as_ptr().addr() - self.text.as_ptr().addr();
+        Flaw { pointer: self.pointer(), offset, kind }
     }
 
     fn open(&mut self, bracket: &str) {
         if self.open.len() >= self.max_depth {
             self.tokens = Scanner::new("");
-            self.found.push_back(self.flaw(FlawKind::TooDeep));
+            self.found.push_back(self.flaw(FlawKind::TooDeep, bracket));
             return;
         }
         self.open.push(match bracket {
@@ -104,7 +109,7 @@ impl<'a> Audit<'a> {
     fn string(&mut self, token: &'a str) {
         let decoded = decode_string(token);
         let is_unicode = decoded.is_some();
-        // Without an escape there is no U+0000: JSON does not allow it to stand in a string as it is.
+        // JSON allows U+0000 in a string only as an escape.
         let nul = match &decoded {
             Some(Cow::Borrowed(_)) => false,
             Some(Cow::Owned(text)) => text.contains('\0'),
@@ -117,11 +122,11 @@ impl<'a> Audit<'a> {
             (is_repeated, FlawKind::DuplicateName),
         ];
         for (_, kind) in kinds.into_iter().filter(|(is_there, kind)| *is_there && (self.counts)(*kind)) {
-            self.found.push_back(self.flaw(kind));
+            self.found.push_back(self.flaw(kind, token));
         }
     }
 
-    /// Enters the member that the string names, if it is a name. Whether its object has that name already.
+    /// Enters the member that the string names, if it is a name. Returns true if the name is a duplicate.
     fn enter_name(&mut self, text: Cow<'a, str>) -> bool {
         let Some(Container::Object { names, current: current @ None }) = self.open.last_mut() else {
             return false;
@@ -139,7 +144,7 @@ impl<'a> Audit<'a> {
     }
 }
 
-/// Whether a string token that cannot be decoded holds the escape of U+0000.
+/// Returns true if a string token that cannot be decoded contains the escape of U+0000.
 fn escapes_nul(token: &str) -> bool {
     let mut rest = token;
     while let Some((_, escape)) = rest.split_once('\\') {

@@ -1,11 +1,11 @@
 //! The scanner sees in a text what `serde_json` sees.
 
-use icp_domain::json::{Json, JsonText, Kind};
+use icp_json::{Json, JsonText, Kind};
+use icp_testkit::generate::{Tree, blanks, object, tree};
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::generate::{Tree, blanks, object, tree};
-use super::support::cases;
+use super::cases;
 
 /// Whether the text says what the value is, all the way down.
 fn agrees(json: Json<'_>, value: &Value) -> bool {
@@ -14,7 +14,7 @@ fn agrees(json: Json<'_>, value: &Value) -> bool {
         Value::Bool(boolean) => json.boolean() == Some(*boolean),
         Value::Number(number) => {
             json.number() == number.as_f64()
-                && number.as_i64().is_none_or(|integer| json.integer() == Some(integer))
+                && number.as_i64().is_none_or(|integer| json.integer() == Ok(integer))
         }
         Value::String(text) => json.string().as_deref() == Some(text),
         Value::Array(values) => {

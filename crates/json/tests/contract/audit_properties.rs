@@ -1,10 +1,10 @@
 //! The audit finds what a plain recursion finds, in the same order.
 
-use icp_domain::json::{Audit, FlawKind, Json, Pointer};
+use icp_json::{Audit, FlawKind, Json, Pointer};
+use icp_testkit::generate::{Tree, blanks, tree};
 use proptest::prelude::*;
 
-use super::generate::{Tree, blanks, tree};
-use super::support::cases;
+use super::cases;
 
 struct Reference {
     max_depth: usize,
@@ -68,7 +68,9 @@ proptest! {
         let mut reference = Reference { max_depth, flaws: Vec::new() };
         reference.visit(&tree, &Pointer::default(), 0);
         let text = tree.spaced(&mut blanks.iter().copied().cycle());
-        let found: Vec<_> = Audit::new(Json::parse(&text).unwrap(), max_depth).map(|flaw| (flaw.pointer, flaw.kind)).collect();
+        let found: Vec<_> = Audit::new(Json::parse(&text).unwrap(), max_depth).collect();
+        prop_assert!(found.is_sorted_by_key(|flaw| flaw.offset), "{}", text);
+        let found: Vec<_> = found.into_iter().map(|flaw| (flaw.pointer, flaw.kind)).collect();
         prop_assert_eq!(found, reference.flaws, "{}", text);
     }
 }

@@ -2,20 +2,20 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::integer::{self, NoInteger};
+use super::integer::{self, NotInteger};
 use super::scan::{Scanner, Token};
 
 /// The text is not JSON, or not only JSON.
 #[derive(Debug, thiserror::Error)]
 #[error("not JSON at line {line}, column {column}")]
 pub struct Malformed {
-    /// The line of the first fault, from 1.
+    /// Line of the first error, from 1.
     pub line: usize,
-    /// Its column, from 1, in bytes; 0 where the text ends before the line begins.
+    /// Column of the first error in bytes, from 1; 0 if the text ends before the line begins.
     pub column: usize,
 }
 
-/// What a JSON value is.
+/// The kind of a JSON value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// `null`
@@ -32,27 +32,27 @@ pub enum Kind {
     Object,
 }
 
-/// One JSON value as text that somebody else owns.
+/// A borrowed JSON value.
 ///
-/// It is valid by construction: [`Json::parse`] is the only way in, and its parts are values again.
+/// It is valid by construction: [`Json::parse`] is the only constructor, and the parts of a value are values.
 ///
 /// ```
-/// use icp_domain::json::Json;
+/// use icp_json::Json;
 ///
 /// let json = Json::parse(r#" {"size": 1.0, "size": 1e400} "#)?;
 /// let sizes: Vec<&str> = json.members().map(|member| member.value.text()).collect();
 /// assert_eq!(sizes, ["1.0", "1e400"]);
-/// # Ok::<(), icp_domain::json::Malformed>(())
+/// # Ok::<(), icp_json::Malformed>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Json<'a>(&'a str);
 
 impl<'a> Json<'a> {
-    /// Reads one JSON value, blanks around it allowed. Any depth: nothing here recurses.
+    /// Parses one JSON value of any depth. White space around it is allowed.
     ///
     /// # Errors
     ///
-    /// [`Malformed`], with the place of the first fault, when the text is not one JSON value.
+    /// [`Malformed`] with the position of the first error, if the text is not one JSON value.
     pub fn parse(text: &'a str) -> Result<Self, Malformed> {
         match serde_json::from_str::<&RawValue>(text) {
             Ok(raw) => Ok(Self(raw.get())),
@@ -64,12 +64,12 @@ impl<'a> Json<'a> {
         Self(raw.get())
     }
 
-    /// The text as it was written.
+    /// Returns the text as it was written.
     pub fn text(self) -> &'a str {
         self.0
     }
 
-    /// What this value is.
+    /// Returns the kind of the value.
     pub fn kind(self) -> Kind {
         match self.0.as_bytes().first() {
             Some(b'{') => Kind::Object,
@@ -81,13 +81,13 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// The string that this value is; `None` for other kinds, and for a string that is no Unicode text
-    /// because it escapes half of a surrogate pair.
+    /// Returns the decoded string. `None` for other kinds, and for a string that is not Unicode text because it escapes
+    /// half of a surrogate pair.
     pub fn string(self) -> Option<Cow<'a, str>> {
         (self.kind() == Kind::String).then(|| decode_string(self.0)).flatten()
     }
 
-    /// The boolean that this value is.
+    /// Returns the boolean. `None` for other kinds.
     pub fn boolean(self) -> Option<bool> {
         match self.0 {
             "true" => Some(true),
@@ -96,28 +96,26 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// The number that this value is, as close as a double comes: `1e400` is infinite.
+    /// Returns the number, rounded to a double: `1e400` is infinite. `None` for other kinds.
     pub fn number(self) -> Option<f64> {
         (self.kind() == Kind::Number).then(|| self.0.parse().ok()).flatten()
     }
 
-    /// The integer that this value is. `10`, `10.0` and `1e1` are the same integer; a fraction is none, and
-    /// neither is what does not fit into 64 bits.
-    pub fn integer(self) -> Option<i64> {
-        self.whole_number()?.ok()
+    /// Returns the integer that this value is. `10`, `10.0` and `1e1` are the same integer.
+    ///
+    /// # Errors
+    ///
+    /// [`NotInteger`] says why it is not an integer of 64 bits.
+    pub fn integer(self) -> Result<i64, NotInteger> {
+        if self.kind() == Kind::Number { integer::parse(self.0) } else { Err(NotInteger::OtherKind) }
     }
 
-    /// The integer that this value is, or why it is none; `None` for other kinds.
-    pub(crate) fn whole_number(self) -> Option<Result<i64, NoInteger>> {
-        (self.kind() == Kind::Number).then(|| integer::read(self.0))
-    }
-
-    /// The members of an object in their order, names that stand twice included; none for other kinds.
+    /// Returns the members of an object in their order, duplicate names included. Empty for other kinds.
     pub fn members(self) -> Members<'a> {
         Members(inside(self, Kind::Object))
     }
 
-    /// The elements of an array; none for other kinds.
+    /// Returns the elements of an array. Empty for other kinds.
     pub fn elements(self) -> Elements<'a> {
         Elements(inside(self, Kind::Array))
     }
@@ -129,7 +127,7 @@ fn inside(json: Json<'_>, kind: Kind) -> Scanner<'_> {
     scanner
 }
 
-/// Decodes a string token. Most have no escape, and are borrowed.
+/// Decodes a string token. Tokens without escapes are borrowed.
 pub(super) fn decode_string(token: &str) -> Option<Cow<'_, str>> {
     if token.contains('\\') {
         return serde_json::from_str(token).ok().map(Cow::Owned);
@@ -137,18 +135,18 @@ pub(super) fn decode_string(token: &str) -> Option<Cow<'_, str>> {
     token.strip_prefix('"')?.strip_suffix('"').map(Cow::Borrowed)
 }
 
-/// One member of an object.
+/// A member of an object.
 #[derive(Clone, Debug)]
 pub struct Member<'a> {
-    /// Its name, decoded; as it was written where it is no Unicode text.
+    /// The decoded name; the token as it was written if the name is not Unicode text.
     pub name: Cow<'a, str>,
-    /// Whether the name is Unicode text: it is not when it escapes half of a surrogate pair.
+    /// False if the name escapes half of a surrogate pair, and so is not Unicode text.
     pub name_is_unicode: bool,
-    /// Its value.
+    /// The value.
     pub value: Json<'a>,
 }
 
-/// See [`Json::members`].
+/// Iterator of [`Json::members`].
 #[derive(Clone, Debug)]
 pub struct Members<'a>(Scanner<'a>);
 
@@ -165,7 +163,7 @@ impl<'a> Iterator for Members<'a> {
     }
 }
 
-/// See [`Json::elements`].
+/// Iterator of [`Json::elements`].
 #[derive(Clone, Debug)]
 pub struct Elements<'a>(Scanner<'a>);
 

@@ -4,50 +4,54 @@ use serde_json::value::RawValue;
 use super::borrowed::{Json, Malformed};
 use super::scan::Scanner;
 
-/// One JSON value as text of its own, without blanks between tokens and otherwise as it was written.
+/// An owned JSON value: its text as it was written, without white space between tokens.
 ///
-/// Two texts are equal when they are written alike: `1.0` and `1` are not.
+/// Two values are equal if their texts are: `1.0` and `1` are not.
 ///
 /// ```
-/// use icp_domain::json::JsonText;
+/// use icp_json::JsonText;
 ///
 /// let text: JsonText = r#"{ "big": 12345678901234567890.50 }"#.parse()?;
 /// assert_eq!(text.as_str(), r#"{"big":12345678901234567890.50}"#);
-/// # Ok::<(), icp_domain::json::Malformed>(())
+/// # Ok::<(), icp_json::Malformed>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct JsonText(Box<RawValue>);
 
 impl Json<'_> {
-    /// A copy without the blanks between tokens, and otherwise as it was written.
+    /// Copies the value without the white space between its tokens.
     pub fn to_owned(self) -> JsonText {
         JsonText::compact(self)
     }
 }
 
 impl JsonText {
-    pub(super) fn compact(json: Json<'_>) -> Self {
+    fn compact(json: Json<'_>) -> Self {
         let mut text = String::with_capacity(json.text().len());
         text.extend(Scanner::new(json.text()).map(super::scan::Token::text));
-        // The tokens of a JSON value, put together again, are that value; this cannot fail.
-        Self(RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned()))
+        Self::from_valid(text)
     }
 
-    /// The value, borrowed.
+    #[expect(clippy::expect_used, reason = "a silent substitute would corrupt what is stored")]
+    fn from_valid(text: String) -> Self {
+        Self(RawValue::from_string(text).expect("the tokens of a JSON value are a JSON value"))
+    }
+
+    /// Returns the value, borrowed.
     pub fn as_json(&self) -> Json<'_> {
         Json::of_raw(&self.0)
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         self.0.get()
     }
 
-    /// Reads the text into a type of the caller's.
+    /// Deserializes the value.
     ///
     /// # Errors
     ///
-    /// What `serde_json` says when the text is not of that type.
+    /// The error of `serde_json` if the text is not of that type.
     pub fn read<'a, T: Deserialize<'a>>(&'a self) -> serde_json::Result<T> {
         serde_json::from_str(self.as_str())
     }
@@ -63,7 +67,7 @@ impl std::str::FromStr for JsonText {
 
 impl From<&serde_json::Value> for JsonText {
     fn from(value: &serde_json::Value) -> Self {
-        Self(RawValue::from_string(value.to_string()).unwrap_or_else(|_| RawValue::NULL.to_owned()))
+        Self::from_valid(value.to_string())
     }
 }
 

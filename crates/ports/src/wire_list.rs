@@ -2,19 +2,15 @@ use std::mem;
 
 use bytes::Bytes;
 
-use crate::fault::Faults;
-use crate::json::{Json, Malformed};
-use crate::{Icp, Rules};
-
-/// The length of the pieces of a long list, in bytes: long enough to be few, and short enough to be reused by the allocator,
-/// where each answer in one buffer of its own would cost a page fault for every 4 kB. A little less than the largest segment
-/// on a loopback interface, so that none is followed by a tiny one.
+/// Length of the pieces of a long list, in bytes. Long pieces are few. The allocator reuses short ones, whereas a single buffer
+/// would cost a page fault for every 4 kB. It is a little less than the largest segment of a loopback interface, so that no
+/// tiny segment follows a piece.
 const PIECE: usize = 60 * 1024;
 
-/// A list in wire form: a JSON array, in pieces that can be sent one after the other. Clones share them.
+/// A list in wire form: a JSON array in pieces that are sent one after the other. Clones share the pieces.
 ///
 /// ```
-/// let list: icp_domain::WireList = ["{}", "{}"].into_iter().collect();
+/// let list: icp_ports::WireList = ["{}", "{}"].into_iter().collect();
 /// assert_eq!(list.to_json(), "[{},{}]");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,27 +21,27 @@ pub struct WireList {
 }
 
 impl WireList {
-    /// How many ICPs it holds.
+    /// Returns the number of ICPs.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether it holds none.
+    /// Returns true if there are no ICPs.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// How many bytes the JSON array has.
+    /// Returns the length of the JSON array in bytes.
     pub fn bytes(&self) -> usize {
         self.pieces.iter().map(Bytes::len).sum()
     }
 
-    /// The pieces of the JSON array, in their order.
+    /// Returns the pieces of the JSON array.
     pub fn into_pieces(self) -> Vec<Bytes> {
         self.pieces
     }
 
-    /// The pieces of what stands between the brackets, so that several lists can be sent as one.
+    /// Returns the pieces between the brackets, so that several lists can be sent as one.
     pub fn into_elements(self) -> Vec<Bytes> {
         let mut pieces = self.pieces;
         if let Some(first) = pieces.first_mut() {
@@ -58,26 +54,14 @@ impl WireList {
         pieces
     }
 
-    /// The JSON array as one text.
+    /// Returns the JSON array as one text.
     pub fn to_json(&self) -> String {
-        // It was put together from texts.
+        // It consists of strings.
         String::from_utf8_lossy(&self.pieces.concat()).into_owned()
-    }
-
-    /// The typed ICPs.
-    ///
-    /// # Errors
-    ///
-    /// The faults of the first text that is not an ICP.
-    pub fn to_icps(&self) -> Result<Vec<Icp>, Faults> {
-        let json = self.to_json();
-        let malformed = |malformed: Malformed| crate::decode::malformed(&malformed);
-        let list = Json::parse(&json).map_err(malformed)?;
-        list.elements().map(|element| Icp::from_json(element.text(), Rules::Stored)).collect()
     }
 }
 
-/// The list without ICPs.
+/// The empty list.
 impl Default for WireList {
     fn default() -> Self {
         Self { pieces: vec![Bytes::from_static(b"[]")], len: 0 }
@@ -94,12 +78,12 @@ impl<D: AsRef<str>> FromIterator<D> for WireList {
     }
 }
 
-/// Puts a [`WireList`] together from stored texts, as they are read.
+/// Builds a [`WireList`] from stored texts.
 #[derive(Clone, Debug)]
 pub struct WireListBuilder {
-    /// Those that are full.
+    /// The full pieces.
     pieces: Vec<Bytes>,
-    /// The one that is being filled.
+    /// The piece that is being filled.
     piece: Vec<u8>,
     len: usize,
 }
@@ -136,20 +120,20 @@ impl WireListBuilder {
         self.len += count;
     }
 
-    /// How many ICPs it holds so far.
+    /// Returns the number of ICPs so far.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether it holds none.
+    /// Returns true if there are no ICPs.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// The list.
+    /// Returns the list.
     pub fn finish(mut self) -> WireList {
         self.piece.push(b']');
-        // It may be kept for long.
+        // A cache may hold it for a long time.
         self.piece.shrink_to_fit();
         self.pieces.push(self.piece.into());
         WireList { pieces: self.pieces, len: self.len }

@@ -1,16 +1,21 @@
-//! Integers, however JSON writes them.
+//! Integers in every notation that JSON has.
 
-/// Why a JSON number is not an `i64`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NoInteger {
+/// Why a JSON value is not an `i64`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotInteger {
+    /// It is not a number.
+    #[error("not a number")]
+    OtherKind,
     /// It has a fraction.
+    #[error("not an integer")]
     Fraction,
-    /// It is whole and does not fit.
+    /// It is an integer of more than 64 bits.
+    #[error("an integer of more than 64 bits")]
     TooLarge,
 }
 
-/// Reads a JSON number to the last digit. By way of a double, `1e-400` would be 0 and `1.00000000000000000001` be 1.
-pub(super) fn read(number: &str) -> Result<i64, NoInteger> {
+/// Parses a JSON number exactly. As a double, `1e-400` would be 0 and `1.00000000000000000001` would be 1.
+pub(super) fn parse(number: &str) -> Result<i64, NotInteger> {
     if let Ok(integer) = number.parse() {
         return Ok(integer);
     }
@@ -28,23 +33,23 @@ pub(super) fn read(number: &str) -> Result<i64, NoInteger> {
     let zeros = length(digits) - length(significant);
     let zeros = power(exponent).saturating_sub(length(fraction)).saturating_add(zeros);
     if zeros < 0 {
-        return Err(NoInteger::Fraction);
+        return Err(NotInteger::Fraction);
     }
     // No i64 has more than 19 digits, and an i128 holds any 19.
     if length(significant).saturating_add(zeros) > 19 {
-        return Err(NoInteger::TooLarge);
+        return Err(NotInteger::TooLarge);
     }
     let scale = u32::try_from(zeros).ok().and_then(|zeros| 10_i128.checked_pow(zeros));
     let magnitude =
         significant.parse::<i128>().ok().zip(scale).and_then(|(digits, scale)| digits.checked_mul(scale));
-    magnitude.and_then(|magnitude| i64::try_from(sign * magnitude).ok()).ok_or(NoInteger::TooLarge)
+    magnitude.and_then(|magnitude| i64::try_from(sign * magnitude).ok()).ok_or(NotInteger::TooLarge)
 }
 
 fn length(text: &str) -> i64 {
     i64::try_from(text.len()).unwrap_or(i64::MAX)
 }
 
-/// An exponent; those beyond 64 bits end where no mantissa reaches.
+/// Parses an exponent. Exponents of more than 64 bits saturate, which no mantissa compensates.
 fn power(exponent: &str) -> i64 {
     let end = if exponent.starts_with('-') { i64::MIN } else { i64::MAX };
     exponent.parse().unwrap_or(end)
@@ -52,26 +57,26 @@ fn power(exponent: &str) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{NoInteger::*, read};
+    use super::{NotInteger::*, parse};
 
     #[test]
     fn an_integer_is_the_same_however_it_is_written() {
         for text in ["10", "10.0", "1e1", "1E+1", "100e-1", "0.01e3", "10.000e0", "1000000e-5", "0.1e0002"] {
-            assert_eq!(read(text), Ok(10), "{text}");
+            assert_eq!(parse(text), Ok(10), "{text}");
         }
         for text in ["0", "-0", "0.0", "-0e5", "0e99999999999999999999", "0.000e-99999999999999999999"] {
-            assert_eq!(read(text), Ok(0), "{text}");
+            assert_eq!(parse(text), Ok(0), "{text}");
         }
-        assert_eq!(read("-25e-1"), Err(Fraction));
-        assert_eq!(read("-250e-1"), Ok(-25));
+        assert_eq!(parse("-25e-1"), Err(Fraction));
+        assert_eq!(parse("-250e-1"), Ok(-25));
     }
 
     #[test]
     fn no_digit_is_lost_on_the_way() {
-        assert_eq!(read("9007199254740993.0"), Ok(9_007_199_254_740_993));
-        assert_eq!(read("9223372036854775807.0"), Ok(i64::MAX));
-        assert_eq!(read("-9223372036854775808.0"), Ok(i64::MIN));
-        assert_eq!(read("9.223372036854775807e18"), Ok(i64::MAX));
+        assert_eq!(parse("9007199254740993.0"), Ok(9_007_199_254_740_993));
+        assert_eq!(parse("9223372036854775807.0"), Ok(i64::MAX));
+        assert_eq!(parse("-9223372036854775808.0"), Ok(i64::MIN));
+        assert_eq!(parse("9.223372036854775807e18"), Ok(i64::MAX));
     }
 
     #[test]
@@ -84,7 +89,7 @@ mod tests {
             "9007199254740991.4",
             "1e-99999999999999999999",
         ] {
-            assert_eq!(read(text), Err(Fraction), "{text}");
+            assert_eq!(parse(text), Err(Fraction), "{text}");
         }
     }
 
@@ -93,7 +98,7 @@ mod tests {
         for text in
             ["9223372036854775808", "-9223372036854775809", "1e19", "1e400", "-1e99999999999999999999"]
         {
-            assert_eq!(read(text), Err(TooLarge), "{text}");
+            assert_eq!(parse(text), Err(TooLarge), "{text}");
         }
     }
 }

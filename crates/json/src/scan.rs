@@ -21,8 +21,8 @@ impl<'a> Token<'a> {
     }
 }
 
-/// Walks over the tokens of valid JSON. On text that is not JSON the tokens mean nothing, but it still ends and
-/// does not panic.
+/// Iterates over the tokens of valid JSON. On other text the tokens are meaningless, but the iteration ends without a
+/// panic.
 #[derive(Clone, Debug)]
 pub(super) struct Scanner<'a> {
     rest: &'a str,
@@ -33,7 +33,7 @@ impl<'a> Scanner<'a> {
         Self { rest: json }
     }
 
-    /// The text of the next whole value, which the scanner stands at.
+    /// Returns the text of the value that begins at the next token.
     pub(super) fn value(&mut self) -> Option<&'a str> {
         self.skip_blanks();
         let start = self.rest;
@@ -51,7 +51,10 @@ impl<'a> Scanner<'a> {
     }
 
     fn skip_blanks(&mut self) {
-        self.rest = self.rest.trim_start_matches([' ', '\t', '\n', '\r']);
+        // Most tokens have no white space before them.
+        if self.rest.as_bytes().first().is_some_and(|byte| *byte <= b' ') {
+            self.rest = self.rest.trim_start_matches([' ', '\t', '\n', '\r']);
+        }
     }
 
     fn take(&mut self, bytes: usize) -> &'a str {
@@ -87,7 +90,7 @@ impl<'a> Iterator for Scanner<'a> {
     }
 }
 
-/// The bytes of the string at the start of `text`, quotes included.
+/// Returns the length in bytes of the string at the start of `text`, quotes included.
 fn string_length(text: &str) -> usize {
     let mut escaped = false;
     for (at, byte) in text.bytes().enumerate().skip(1) {

@@ -1,0 +1,33 @@
+//! Builds the bodies of requests from Rust values, and shows how faults are reported.
+//!
+//! `cargo run -p icp-domain --example build`
+
+use std::error::Error;
+
+use icp_domain::criteria::{LeadProviderCriterion, MaxPeoplePerCompany, MinDaysUntilReuse, SearchType};
+use icp_domain::{Fault, IcpPatch, NewIcp};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let search = r#"{"job_title": ["CTO", "VP of Engineering"], "location": ["Germany"]}"#.parse()?;
+    let new = NewIcp::builder("Enterprise Tech Buyers")
+        .search(LeadProviderCriterion::new(SearchType::Person, search))
+        .filter(MaxPeoplePerCompany::new(3))
+        .filter(MinDaysUntilReuse::default())
+        .users(["user_bob".parse()?])
+        .active_until("2030-01-01T00:00:00Z".parse()?)
+        .build()?;
+    println!("POST /api/v1/entities/icps\n{}\n", serde_json::to_string_pretty(&new)?);
+
+    let patch = IcpPatch::builder().name("Tech Buyers").clear_active_until().build()?;
+    println!("PATCH /api/v1/entities/icps/{{id}}\n{}\n", serde_json::to_string_pretty(&patch)?);
+
+    // The service would refuse this body with the same faults, which a client can read.
+    if let Err(faults) = NewIcp::builder(" ").leads_per_list(0).build() {
+        let response = serde_json::to_string_pretty(faults.all())?;
+        println!("400\n{response}");
+        for fault in serde_json::from_str::<Vec<Fault>>(&response)? {
+            println!("{}: {} ({})", fault.pointer, fault.detail, fault.code);
+        }
+    }
+    Ok(())
+}

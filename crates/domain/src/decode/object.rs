@@ -1,0 +1,89 @@
+//! The members of one object.
+
+use super::Decoder;
+use crate::extra::ExtraMembers;
+use crate::fault::FaultCode;
+use crate::json::{Json, Kind, Member};
+
+/// The members of an object that have not been decoded yet.
+pub(crate) struct Fields<'a>(Vec<Member<'a>>);
+
+impl Decoder {
+    /// Returns the members of the object that the value must be.
+    pub(crate) fn object<'a>(&mut self, json: Json<'a>) -> Option<Fields<'a>> {
+        if json.kind() != Kind::Object {
+            return self.fault(FaultCode::InvalidType, "must be an object");
+        }
+        let mut members: Vec<_> = json.members().collect();
+        if self.is_strict() {
+            // The audit has recorded the others.
+            members.retain(|member| member.name_is_unicode);
+        } else if !members.iter().all(|member| member.name_is_unicode) {
+            return self.fault(FaultCode::Malformed, "must have names that are Unicode text");
+        }
+        Some(Fields(members))
+    }
+
+    /// Decodes a member, which may be absent: `Some(None)` then.
+    #[expect(clippy::option_option, reason = "the outer one is whether it could be decoded")]
+    pub(crate) fn member<'a, T>(
+        &mut self,
+        fields: &mut Fields<'a>,
+        name: &'static str,
+        decode: impl FnOnce(&mut Self, Json<'a>) -> Option<T>,
+    ) -> Option<Option<T>> {
+        let Some(value) = fields.take(name) else { return Some(None) };
+        // Some readers take the first of two members with one name, and some the last: it has no value.
+        if let Some(second) = fields.take(name) {
+            fields.0.retain(|member| member.name != name);
+            if self.is_strict() {
+                return None; // The audit has recorded it.
+            }
+            return self.within_member(name, Some(second), |decoder| {
+                decoder.fault(FaultCode::Duplicate, "duplicate name in an object")
+            });
+        }
+        self.within_member(name, Some(value), |decoder| decode(decoder, value)).map(Some)
+    }
+
+    /// Decodes a member that must be present.
+    pub(crate) fn required_member<'a, T>(
+        &mut self,
+        fields: &mut Fields<'a>,
+        name: &'static str,
+        decode: impl FnOnce(&mut Self, Json<'a>) -> Option<T>,
+    ) -> Option<T> {
+        self.member(fields, name, decode)?.or_else(|| self.missing(name))
+    }
+
+    /// Records that a required member is missing.
+    pub(crate) fn missing<T>(&mut self, name: &'static str) -> Option<T> {
+        self.within_member(name, None, |decoder| {
+            decoder.fault(FaultCode::Required, format!("missing required field `{name}`"))
+        })
+    }
+
+    /// Returns the members that are left when all known ones are decoded. Under strict rules each is a fault.
+    pub(crate) fn extra(&mut self, fields: &mut Fields<'_>) -> ExtraMembers {
+        let mut extra = ExtraMembers::default();
+        for member in fields.0.drain(..) {
+            if self.is_strict() {
+                // A long name is in the pointer alone, so that a small body does not cause a huge response.
+                let shown = if member.name.len() <= 64 { &member.name } else { "..." };
+                self.within_member(&member.name, Some(member.value), |decoder| {
+                    decoder.fault::<()>(FaultCode::UnknownField, format!("unknown field `{shown}`"))
+                });
+            } else {
+                extra.push(member.name.into_owned(), member.value.to_owned());
+            }
+        }
+        extra
+    }
+}
+
+impl<'a> Fields<'a> {
+    fn take(&mut self, name: &str) -> Option<Json<'a>> {
+        let at = self.0.iter().position(|member| member.name == name)?;
+        Some(self.0.remove(at).value)
+    }
+}

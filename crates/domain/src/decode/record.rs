@@ -1,0 +1,94 @@
+//! The declaration of a struct whose fields are on the wire.
+
+use super::{Decode, Decoder, Fields};
+use crate::json::Json;
+use crate::schema::{Form, ObjectSchema};
+
+/// A struct that [`record!`] declares.
+pub(crate) trait Record: Sized {
+    /// The name of the type.
+    const NAME: &'static str;
+
+    /// Decodes the fields that have not been decoded yet. All of them belong to the record.
+    fn decode_fields(decoder: &mut Decoder, fields: &mut Fields<'_>) -> Option<Self>;
+
+    /// Returns the name of the provider that the record names.
+    fn provider(&self) -> Option<&str>;
+
+    /// Adds the fields to the schema of an object.
+    fn describe(object: &mut ObjectSchema, form: Form);
+}
+
+impl<T: Record> Decode for T {
+    fn decode(decoder: &mut Decoder, json: Json<'_>) -> Option<Self> {
+        let fields = &mut decoder.object(json)?;
+        T::decode_fields(decoder, fields)
+    }
+}
+
+/// Declares a struct by its fields: `name: Type = declaration;`, each with a doc comment. The declaration is a
+/// [`Field`](super::Field).
+///
+/// It derives decoding, serialization and the schema. The schema's descriptions are the doc comments, of the struct the
+/// first paragraph.
+macro_rules! record {
+    (
+        $(#[doc = $about:literal])+
+        $record:ident {
+            $($(#[doc = $doc:literal])+ $field:ident: $type:ty = $declaration:expr;)+
+        }
+    ) => {
+        $(#[doc = $about])+
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct $record {
+            $($(#[doc = $doc])+ pub $field: $type,)+
+            /// Fields that this version does not know.
+            pub extra: $crate::ExtraMembers,
+        }
+
+        impl $crate::decode::Record for $record {
+                    const NAME: &'static str = stringify!($record);
+
+            fn decode_fields(
+                decoder: &mut $crate::decode::Decoder,
+                fields: &mut $crate::decode::Fields<'_>,
+            ) -> Option<Self> {
+                $(let $field = $declaration.decode(decoder, fields);)+
+                let extra = decoder.extra(fields);
+                Some(Self { $($field: $field?,)+ extra })
+            }
+
+            fn provider(&self) -> Option<&str> {
+                None$(.or($declaration.provider(&self.$field)))+
+            }
+
+                    fn describe(object: &mut $crate::schema::ObjectSchema, form: $crate::schema::Form) {
+                object.describe(&[$($about),+]);
+                $(object.add($declaration, form, &[$($doc),+]);)+
+            }
+        }
+
+        impl serde::Serialize for $record {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                use serde::ser::SerializeMap as _;
+                let mut map = serializer.serialize_map(None)?;
+                $($declaration.serialize(&self.$field, &mut map)?;)+
+                self.extra.serialize_into(&mut map)?;
+                map.end()
+            }
+        }
+    };
+}
+pub(crate) use record;
+
+/// Implements `Deserialize` for types that are decoded here.
+macro_rules! impl_deserialize {
+    ($($type:ty),+ $(,)?) => {$(
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                $crate::decode::deserialize(deserializer, $crate::decode::Decode::decode)
+            }
+        }
+    )+};
+}
+pub(crate) use impl_deserialize;

@@ -1,0 +1,104 @@
+use std::marker::PhantomData;
+
+use super::{IcpPatch, NewIcp};
+use crate::criteria::{CrmFilters, CustomFilter, LeadProviderCriterion};
+use crate::decode::{self, Decode, Rules};
+use crate::fault::Faults;
+use crate::part::Part;
+use crate::{Timestamp, UserId};
+
+/// Builds the body of a request from Rust values: a [`NewIcp`] or an [`IcpPatch`]. What is not set is absent from the body.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct BodyBuilder<T>(IcpPatch, PhantomData<T>);
+
+/// Declares setters: what each does to the body.
+macro_rules! setters {
+    ($($(#[$doc:meta])+ $name:ident($($value:ident: $type:ty)?) => |$body:ident| $change:expr;)+) => {$(
+        $(#[$doc])+
+        pub fn $name(mut self$(, $value: $type)?) -> Self {
+            let $body = &mut self.0;
+            $change;
+            self
+        }
+    )+};
+}
+
+impl<T> BodyBuilder<T> {
+    pub(super) fn new() -> Self {
+        Self(IcpPatch::default(), PhantomData)
+    }
+
+    setters! {
+        /// Sets the display name.
+        name(name: impl Into<String>) => |body| body.name = Some(name.into());
+        /// Sets the description.
+        description(text: impl Into<String>) => |body| body.description = Some(Some(text.into()));
+        /// Adds searches. In a patch, the added ones replace those of the ICP.
+        searches(searches: impl IntoIterator<Item = LeadProviderCriterion>) => |body| {
+            let known = searches.into_iter().map(Part::Known);
+            body.lead_provider_criteria.get_or_insert_default().extend(known);
+        };
+        /// Adds custom filters. In a patch, the added ones replace those of the ICP.
+        filters(filters: impl IntoIterator<Item = CustomFilter>) => |body| {
+            let known = filters.into_iter().map(Part::Known);
+            body.custom_filter_criteria.get_or_insert_default().extend(known);
+        };
+        /// Sets the CRM filters.
+        crm_filters(filters: CrmFilters) => |body| body.crm_filters = Some(Some(Part::Known(filters)));
+        /// Adds users. In a patch, the added ones replace those of the ICP; only an admin may replace them by none.
+        users(user_ids: impl IntoIterator<Item = UserId>) =>
+            |body| body.user_ids.get_or_insert_default().extend(user_ids);
+        /// Sets the number of leads in each generated list.
+        leads_per_list(leads: i64) => |body| body.leads_per_list = Some(leads);
+        /// Sets the time of expiry.
+        active_until(time: Timestamp) => |body| body.active_until = Some(Some(time));
+    }
+
+    /// Adds a search, see [`Self::searches`].
+    pub fn search(self, search: LeadProviderCriterion) -> Self {
+        self.searches([search])
+    }
+
+    /// Adds a custom filter, see [`Self::filters`].
+    pub fn filter(self, filter: impl Into<CustomFilter>) -> Self {
+        self.filters([filter.into()])
+    }
+
+    fn decode<B: Decode>(&self) -> Result<B, Faults> {
+        decode::document(&decode::to_json(&self.0), Rules::Strict, B::decode)
+    }
+}
+
+impl BodyBuilder<NewIcp> {
+    /// Validates the body as strictly as one that is read from JSON.
+    ///
+    /// # Errors
+    ///
+    /// Every fault, in document order.
+    pub fn build(self) -> Result<NewIcp, Faults> {
+        self.decode()
+    }
+}
+
+impl BodyBuilder<IcpPatch> {
+    setters! {
+        /// Clears the description.
+        clear_description() => |body| body.description = Some(None);
+        /// Clears the CRM filters.
+        clear_crm_filters() => |body| body.crm_filters = Some(None);
+        /// Clears the time of expiry: the ICP never expires.
+        clear_active_until() => |body| body.active_until = Some(None);
+        /// Applies only to the version of the ICP with this `updatedAt`.
+        unless_changed_since(updated_at: Timestamp) => |body| body.updated_at = Some(updated_at);
+    }
+
+    /// Validates the body as strictly as one that is read from JSON.
+    ///
+    /// # Errors
+    ///
+    /// Every fault, in document order.
+    pub fn build(self) -> Result<IcpPatch, Faults> {
+        self.decode()
+    }
+}

@@ -1,0 +1,67 @@
+//! The fields of an ICP, each declared once: for the ICP, the body that creates it, the body that changes it, and their
+//! schemas.
+
+use super::bodies::{icp_patch, new_icp};
+use crate::criteria::{CrmFilters, CustomFilter, LeadProviderCriterion};
+use crate::decode::format::{icp_id, integer, list, nullable, part, text, time, user_ids, visible_text};
+use crate::decode::{Field, impl_deserialize, record};
+use crate::part::Part;
+use crate::{IcpId, Timestamp, UserId, limits};
+
+/// Declares all three types.
+macro_rules! icp_fields {
+    ($($fields:tt)+) => {
+        record! {
+            /// An Ideal Customer Profile: the criteria by which sales leads are found, filtered and drawn from a CRM.
+            ///
+            /// It serializes to the wire form of the contract: every field, in this order, with defaults filled in, and after
+            /// them the fields that this version does not know.
+            ///
+            /// `Deserialize` reads as leniently as from storage ([`Rules::Stored`](crate::Rules::Stored)), and only from JSON. It
+            /// keeps text as it was written by means of `serde_json::value::RawValue`, which fails inside another type's
+            /// `#[serde(flatten)]` and inside `untagged` and internally tagged enumerations.
+            ///
+            /// [`Part`] and the `Unknown` variants of enumerations make reading lossless.
+            Icp { $($fields)+ }
+        }
+        new_icp! { $($fields)+ }
+        icp_patch! { $($fields)+ }
+    };
+}
+
+icp_fields! {
+    /// Identifier.
+    id: IcpId = Field::read_only("id", icp_id(), IcpId::NIL);
+    /// Display name.
+    name: String = Field::required("name", visible_text(limits::NAME));
+    /// Description.
+    description: Option<String> =
+        Field::with_default("description", nullable(text(limits::DESCRIPTION)), None);
+    /// Time of creation.
+    created_at: Timestamp = Field::read_only("createdAt", time(), Timestamp::UNIX_EPOCH);
+    /// Time of the last change. It increases with every change.
+    updated_at: Timestamp = Field::read_only("updatedAt", time(), Timestamp::UNIX_EPOCH);
+    /// Searches to run at lead providers.
+    lead_provider_criteria: Vec<Part<LeadProviderCriterion>> = Field::required(
+        "leadProviderCriteria",
+        list(part::<LeadProviderCriterion>(), limits::LEAD_PROVIDER_CRITERIA),
+    );
+    /// Filters that are applied after the provider search.
+    custom_filter_criteria: Vec<Part<CustomFilter>> = Field::with_default(
+        "customFilterCriteria",
+        list(part::<CustomFilter>(), limits::CUSTOM_FILTERS),
+        Vec::new(),
+    );
+    /// Filters that draw leads from a CRM.
+    crm_filters: Option<Part<CrmFilters>> =
+        Field::with_default("crmFilters", nullable(part::<CrmFilters>()), None);
+    /// Clerk IDs of the users with access, in their stored order.
+    user_ids: Vec<UserId> = Field::default_in_new_icp("userIds", user_ids(), Vec::new());
+    /// Leads in each generated list.
+    leads_per_list: i64 =
+        Field::with_default("leadsPerList", integer(limits::LEADS_PER_LIST), Icp::DEFAULT_LEADS_PER_LIST);
+    /// Time of expiry; null if it never expires. An expired ICP stays visible.
+    active_until: Option<Timestamp> = Field::with_default("activeUntil", nullable(time()), None);
+}
+
+impl_deserialize!(Icp);

@@ -1,0 +1,58 @@
+mod bodies;
+mod builder;
+mod fields;
+mod new_icp;
+mod patch;
+
+use crate::criteria::{CustomFilter, LeadProviderCriterion, SearchType};
+use crate::decode::{self, Decode as _, Rules};
+use crate::fault::Faults;
+use crate::part::Part;
+
+pub use builder::BodyBuilder;
+pub use fields::{Icp, IcpPatch, NewIcp};
+pub use patch::PatchError;
+
+impl Icp {
+    /// The meaning of a missing `leadsPerList`.
+    pub const DEFAULT_LEADS_PER_LIST: i64 = 10;
+
+    /// Reads an ICP from JSON.
+    ///
+    /// # Errors
+    ///
+    /// Every fault, in document order. Under [`Rules::Stored`] and [`Rules::Storable`] only the shape counts: `id`, `name`,
+    /// `createdAt`, `updatedAt`, `leadProviderCriteria` and `userIds` must be present, and every known field of the ICP itself
+    /// must have its type, occur once and be Unicode text.
+    pub fn from_json(text: &str, rules: Rules) -> Result<Self, Faults> {
+        decode::document(text, rules, Self::decode)
+    }
+
+    /// Returns the wire form on one line.
+    pub fn to_json(&self) -> String {
+        decode::to_json(self)
+    }
+
+    /// Validates an ICP that a program has changed or created: what this version knows must be within the limits of writing.
+    ///
+    /// What this version does not know, and reading kept, is accepted. So a stored ICP can be read, changed, validated and
+    /// written. An [`IcpPatch`](crate::IcpPatch) does the same for one change, and a [`NewIcp`](crate::NewIcp) creates an ICP.
+    ///
+    /// # Errors
+    ///
+    /// Every fault, in document order.
+    pub fn validate(&self) -> Result<(), Faults> {
+        Self::from_json(&self.to_json(), Rules::Edited).map(drop)
+    }
+
+    /// Returns the searches of one type, in their order. Searches that this version does not understand are left out.
+    pub fn searches(&self, search_type: &SearchType) -> impl Iterator<Item = &LeadProviderCriterion> {
+        let known = self.lead_provider_criteria.iter().filter_map(Part::known);
+        known.filter(move |search| search.search_type == *search_type)
+    }
+
+    /// Returns the custom filters, in their order. Filters that this version does not understand are left out.
+    pub fn filters(&self) -> impl Iterator<Item = &CustomFilter> {
+        self.custom_filter_criteria.iter().filter_map(Part::known)
+    }
+}

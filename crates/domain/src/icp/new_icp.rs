@@ -1,0 +1,64 @@
+use std::borrow::Cow;
+
+use super::{BodyBuilder, Icp, NewIcp};
+use crate::decode::{self, Decode as _, Rules};
+use crate::fault::{Fault, FaultCode, Faults};
+use crate::{IcpId, Timestamp, UserId, limits};
+
+impl NewIcp {
+    /// Reads the body strictly. `name` and `leadProviderCriteria` are required.
+    ///
+    /// # Errors
+    ///
+    /// Every fault, in document order. Fields that only the service sets (`id`, `createdAt`, `updatedAt`) are
+    /// [`FaultCode::ReadOnly`].
+    pub fn from_json(text: &str) -> Result<Self, Faults> {
+        decode::document(text, Rules::Strict, Self::decode)
+    }
+
+    /// Starts building a body.
+    ///
+    /// ```
+    /// use icp_domain::NewIcp;
+    /// use icp_domain::criteria::{LeadProviderCriterion, MaxPeoplePerCompany, SearchType};
+    ///
+    /// let new = NewIcp::builder("SMB")
+    ///     .search(LeadProviderCriterion::new(SearchType::Person, r#"{"job_title": ["CTO"]}"#.parse()?))
+    ///     .filter(MaxPeoplePerCompany::new(3))
+    ///     .build()?;
+    /// assert_eq!(NewIcp::from_json(&serde_json::to_string(&new)?)?, new);
+    ///
+    /// assert!(NewIcp::builder(" ").build().is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn builder(name: impl Into<String>) -> BodyBuilder<Self> {
+        BodyBuilder::new().name(name).searches([])
+    }
+
+    /// Returns the ICP. Its creator is one of its users, the last one unless the body lists them.
+    ///
+    /// # Errors
+    ///
+    /// A fault at `/userIds` if the body lists the maximum number of users without the creator, or if the creator's ID may
+    /// not be written.
+    pub fn create(self, id: IcpId, creator: &UserId, now: Timestamp) -> Result<Icp, Faults> {
+        let mut icp = Icp { id, created_at: now, updated_at: now, ..self.0 };
+        if !icp.user_ids.contains(creator) {
+            if let Some((code, detail)) = creator_fault(&icp.user_ids, creator) {
+                return Err(Fault::of_field("userIds", code, detail).into());
+            }
+            icp.user_ids.push(creator.clone());
+        }
+        Ok(icp)
+    }
+}
+
+/// Returns why the creator cannot be added to the users.
+fn creator_fault(listed: &[UserId], creator: &UserId) -> Option<(FaultCode, Cow<'static, str>)> {
+    if listed.len() >= limits::USERS {
+        let detail = format!("must have at most {} users, of which one is the creator", limits::USERS);
+        return Some((FaultCode::TooLong, detail.into()));
+    }
+    let (code, detail) = creator.fault()?;
+    Some((code, format!("the creator's ID is added, and it {detail}").into()))
+}

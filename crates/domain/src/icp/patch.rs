@@ -1,0 +1,99 @@
+use super::{BodyBuilder, Icp, IcpPatch};
+use crate::decode::{self, Decode as _, Rules};
+use crate::fault::{Fault, FaultCode, Faults};
+use crate::json::Kind;
+use crate::{Caller, Timestamp};
+
+const READ_ONLY: &str = "read-only field: it must be absent or have its current value";
+const NO_USERS: &str = "must name a user: only an admin may leave it empty";
+
+/// Why a patch cannot be applied. Nothing has been changed.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PatchError {
+    /// The caller may not access the ICP.
+    #[error("the caller may not access the ICP")]
+    Forbidden,
+    /// The body is invalid for this ICP or this caller.
+    #[error(transparent)]
+    Invalid(#[from] Faults),
+    /// The body has the `updatedAt` of another version: the client has edited a copy that is out of date.
+    #[error("the ICP has changed since its `updatedAt` was read")]
+    Stale,
+}
+
+impl IcpPatch {
+    /// Reads the body strictly.
+    ///
+    /// # Errors
+    ///
+    /// Every fault, in document order. Empty `userIds` of a caller who may not leave them empty are reported together with
+    /// other faults; alone, [`IcpPatch::apply`] reports them.
+    pub fn from_json(text: &str, by: &Caller) -> Result<Self, Faults> {
+        decode::document(text, Rules::Strict, |decoder, json| {
+            let patch = Self::decode(decoder, json);
+            // Alone, the fault is left to `apply`, which may find others.
+            if decoder.has_faults() && !by.may_leave(&[]) {
+                let users = json.members().find(|member| member.name == "userIds").map(|member| member.value);
+                if let Some(users) =
+                    users.filter(|users| users.kind() == Kind::Array && users.elements().count() == 0)
+                {
+                    decoder.within_member("userIds", Some(users), |decoder| {
+                        decoder.fault::<()>(FaultCode::InvalidValue, NO_USERS)
+                    });
+                }
+            }
+            patch
+        })
+    }
+
+    /// Starts building a body.
+    ///
+    /// ```
+    /// use icp_domain::IcpPatch;
+    ///
+    /// let patch = IcpPatch::builder().name("SMB").clear_description().build()?;
+    /// assert_eq!(serde_json::to_string(&patch)?, r#"{"name":"SMB","description":null}"#);
+    /// assert!(IcpPatch::builder().leads_per_list(0).build().is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn builder() -> BodyBuilder<Self> {
+        BodyBuilder::new()
+    }
+
+    /// Returns the changed ICP, or `None` if the patch changes nothing.
+    ///
+    /// `updatedAt` becomes `now`, or a millisecond more than before if the clock has not advanced: it increases with every
+    /// change. What `icp` has and this version does not know stays, unless the patch replaces it.
+    ///
+    /// # Errors
+    ///
+    /// In this order: [`PatchError::Forbidden`] by the [access rule](Caller); [`PatchError::Invalid`] if `id` or `createdAt`
+    /// differs from the ICP's, or if the caller may not leave `userIds` empty; [`PatchError::Stale`] if `updatedAt` differs.
+    pub fn apply(&self, icp: &Icp, by: &Caller, now: Timestamp) -> Result<Option<Icp>, PatchError> {
+        if !by.may_access(&icp.user_ids) {
+            return Err(PatchError::Forbidden);
+        }
+        Faults::check(self.faults(icp, by))?;
+        if self.updated_at.is_some_and(|time| time != icp.updated_at) {
+            return Err(PatchError::Stale);
+        }
+        let patched = self.merged_into(icp);
+        if patched == *icp {
+            return Ok(None);
+        }
+        Ok(Some(Icp { updated_at: now.max(icp.updated_at.next()), ..patched }))
+    }
+
+    fn faults(&self, icp: &Icp, by: &Caller) -> Vec<Fault> {
+        let id = self.id.is_some_and(|id| id != icp.id);
+        let created_at = self.created_at.is_some_and(|time| time != icp.created_at);
+        let user_ids = self.user_ids.as_ref().is_some_and(|user_ids| !by.may_leave(user_ids));
+        let checks = [
+            (id, "id", FaultCode::ReadOnly, READ_ONLY),
+            (created_at, "createdAt", FaultCode::ReadOnly, READ_ONLY),
+            (user_ids, "userIds", FaultCode::InvalidValue, NO_USERS),
+        ];
+        let failed = checks.into_iter().filter(|(has_failed, ..)| *has_failed);
+        failed.map(|(_, name, code, detail)| Fault::of_field(name, code, detail)).collect()
+    }
+}

@@ -1,0 +1,105 @@
+//! The components: every schema by its name.
+
+use serde_json::{Map, Value, json};
+
+use super::object::{Form, ObjectSchema};
+use super::{COMPONENTS, Side};
+use crate::Icp;
+use crate::criteria::{CrmCondition, CrmFilters, CustomFilter, LeadProviderCriterion};
+use crate::decode::Record;
+
+const NEW: &str = "The body that creates an ICP. Its creator becomes one of its users, listed or not.";
+const PATCH: &str = "The body that changes an ICP. An absent field stays unchanged; null clears `description`, `crmFilters` \
+     and `activeUntil`; arrays and objects are replaced as a whole. `id`, `createdAt` and `updatedAt` may be sent back \
+     unchanged.";
+
+/// The name of a filter's schema, its `type`, and a function that describes its fields.
+pub(crate) type FilterSchema = (&'static str, &'static str, fn(&mut ObjectSchema, Form));
+
+/// A type that other schemas refer to.
+pub(crate) trait Component {
+    fn reference(side: Side) -> Value;
+}
+
+impl<T: Record> Component for T {
+    fn reference(side: Side) -> Value {
+        side.reference(T::NAME)
+    }
+}
+
+impl Component for CustomFilter {
+    /// Without `UnknownFilter`, a generated client would fail to read a whole list for one filter of a newer version.
+    fn reference(side: Side) -> Value {
+        let known = side.reference("CustomFilter");
+        match side {
+            Side::Answer => json!({"oneOf": [known, {"$ref": format!("{COMPONENTS}UnknownFilter")}]}),
+            Side::Request => known,
+        }
+    }
+}
+
+/// Returns all schemas by their names, as the `components/schemas` of an OpenAPI document.
+pub fn components() -> Map<String, Value> {
+    let mut components = Map::new();
+    for side in [Side::Answer, Side::Request] {
+        let mut add = |name, schema| components.insert(side.name(name), schema);
+        add(LeadProviderCriterion::NAME, object(side, Form::Record, LeadProviderCriterion::describe));
+        add(CrmFilters::NAME, object(side, Form::Record, CrmFilters::describe));
+        add(CrmCondition::NAME, object(side, Form::Record, CrmCondition::describe));
+        add_custom_filters(&mut components, side);
+    }
+    components.insert("LeadProviderFilters".to_owned(), lead_provider_filters());
+    components.insert("UnknownFilter".to_owned(), unknown_filter());
+    components.insert("Icp".to_owned(), object(Side::Answer, Form::Record, Icp::describe));
+    components.insert("NewIcp".to_owned(), body(Form::New, NEW));
+    components.insert("IcpPatch".to_owned(), body(Form::Patch, PATCH));
+    components
+}
+
+fn object(side: Side, form: Form, describe: fn(&mut ObjectSchema, Form)) -> Value {
+    let mut object = ObjectSchema::new(side);
+    describe(&mut object, form);
+    object.finish()
+}
+
+/// The body of a request, with the fields of an ICP.
+fn body(form: Form, description: &str) -> Value {
+    let mut object = ObjectSchema::new(Side::Request);
+    Icp::describe(&mut object, form);
+    object.describe(&[description]);
+    object.finish()
+}
+
+fn add_custom_filters(components: &mut Map<String, Value>, side: Side) {
+    let mut references = Vec::new();
+    let mut mapping = Map::new();
+    for (component, type_name, describe) in CustomFilter::schemas() {
+        let mut object = ObjectSchema::new(side);
+        object.add_type(type_name);
+        describe(&mut object, Form::Record);
+        components.insert(side.name(component), object.finish());
+        references.push(side.reference(component));
+        mapping.insert(type_name.to_owned(), json!(format!("{COMPONENTS}{}", side.name(component))));
+    }
+    let any = json!({
+        "description": "A filter that is applied after the provider search. Its `type` discriminates it.",
+        "oneOf": references, "discriminator": {"propertyName": "type", "mapping": mapping},
+    });
+    components.insert(side.name("CustomFilter"), any);
+}
+
+fn lead_provider_filters() -> Value {
+    json!({
+        "type": "object", "additionalProperties": true,
+        "description": "The search itself. It belongs to the provider: any JSON, returned as it was sent.",
+        "examples": [{"job_title": ["CTO", "VP of Engineering"], "location": ["Germany"]}],
+    })
+}
+
+fn unknown_filter() -> Value {
+    json!({
+        "type": "object", "required": ["type"], "additionalProperties": true,
+        "description": "A filter of a type that is not described here: a newer version wrote it. Ignore it.",
+        "properties": {"type": {"type": "string", "not": {"enum": CustomFilter::TYPE_NAMES}}},
+    })
+}

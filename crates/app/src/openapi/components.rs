@@ -180,18 +180,23 @@ fn parameters() -> Value {
 }
 
 fn headers() -> Value {
-    let header = |description: &str, example: &str| json!({"description": description, "required": true, "schema": {"type": "string"}, "example": example});
+    let optional = |description: &str, example: &str| json!({"description": description, "schema": {"type": "string"}, "example": example});
+    let header = |description: &str, example: &str| {
+        let mut header = optional(description, example);
+        header["required"] = json!(true);
+        header
+    };
     json!({
         "ETag": header("The version, for `If-None-Match` and `If-Match`.", "\"1795490684102427\""),
-        "Location": header("Where the ICP is.", "/api/v1/entities/icps/550e8400-e29b-41d4-a716-446655440000"),
-        "RequestId": header("By which the service's log knows the request: the client's own, or a new one.",
+        "OptionalETag": optional("The version, if the ICP was stored.", "\"1795490684102427\""),
+        "IdempotencyReplayed": optional("`true` if an earlier request with the same key created the ICP.", "true"),
+        "Location": header("The URL of the ICP.", "/api/v1/entities/icps/550e8400-e29b-41d4-a716-446655440000"),
+        "RequestId": header("The ID of the request in the service's log: the client's own, or a new one.",
             "3d511764-c5b6-475a-b7ee-c11850e0bda6"),
-        "WWWAuthenticate": header("How to sign in. (RFC 6750)", "Bearer"),
-        "RetryAfter": header("After how many seconds to try again. (RFC 9110)", "1"),
-        "Allow": header("The methods that there are.", "GET, HEAD, OPTIONS"),
-        "Link": {
-            "description": "The way to the next page, where there is one. (RFC 8288)", "schema": {"type": "string"},
-            "example": "</api/v1/entities/icps?limit=100&cursor=AbP2>; rel=\"next\"",
-        },
+        "WWWAuthenticate": header("How to authenticate. (RFC 6750)", "Bearer"),
+        "RetryAfter": header("The number of seconds to wait before the next try. (RFC 9110)", "1"),
+        "Allow": header("The methods of the resource.", "GET, HEAD, OPTIONS"),
+        "Link": optional("The next page, if there is one. (RFC 8288)",
+            "</api/v1/entities/icps?limit=100&cursor=AbP2>; rel=\"next\""),
     })
 }

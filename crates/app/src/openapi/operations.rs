@@ -1,4 +1,4 @@
-//! What can be asked, and what is answered.
+//! The operations.
 
 use serde_json::{Map, Value, json};
 
@@ -22,15 +22,15 @@ pub(super) fn paths() -> Value {
 fn list_icps() -> Value {
     json!({
         "operationId": "listIcps", "tags": ["icps"], "summary": "List ICPs",
-        "description": "Every ICP that names the caller, oldest first, expired ones included. Parameters narrow it down; with \
-            `limit`, an answer that is not the last has a `Link` to the next page.",
+        "description": "Returns every ICP that names the caller, oldest first, expired ones included. With `limit`, the response \
+            has a `Link` if there is another page. `Prefer: handling=strict` makes unknown parameters an error.",
         "parameters": query_parameters(LIST_PARAMETERS, &["IfMatch", "IfNoneMatch"]),
         "responses": with_errors(
             json!({
                 "200": answer("The ICPs.", "IcpList", &["ETag", "Link"]),
-                "304": empty("The list is as the client has it.", &["ETag"]),
+                "304": empty("The client has the current list.", &["ETag"]),
             }),
-            &["BadRequest", "Unauthorized", "Internal", "Unavailable"],
+            &["BadRequest", "Unauthorized", "PreconditionFailed", "Internal", "Unavailable"],
         ),
     })
 }
@@ -38,8 +38,8 @@ fn list_icps() -> Value {
 fn create_icp() -> Value {
     json!({
         "operationId": "createIcp", "tags": ["icps"], "summary": "Create an ICP",
-        "description": "The caller is among its users, whether the body lists them or not.",
-        "parameters": query_parameters(&[DRY_RUN], &["IdempotencyKey"]),
+        "description": "Adds the caller to its users.",
+        "parameters": query_parameters(&[DRY_RUN], &["IdempotencyKey", "IfMatch", "IfNoneMatch"]),
         "requestBody": body(&[JSON], "NewIcp", &json!({
             "name": "Enterprise Tech Buyers",
             "leadProviderCriteria": [
@@ -58,8 +58,11 @@ fn create_icp() -> Value {
             "leadsPerList": 25,
         })),
         "responses": with_errors(
-            json!({"201": answer("The ICP.", "Icp", &["ETag", "Location"])}),
-            &["BadRequest", "Unauthorized", "Conflict", "PayloadTooLarge", "UnsupportedMediaType", "KeyReused", "Internal", "Unavailable"],
+            json!({
+                "200": answer("The ICP that would be stored, for a dry run.", "Icp", &[]),
+                "201": answer("The ICP.", "Icp", &["ETag", "Location", "Idempotency-Replayed=IdempotencyReplayed"]),
+            }),
+            &["BadRequest", "Unauthorized", "Conflict", "PreconditionFailed", "PayloadTooLarge", "UnsupportedMediaType", "KeyReused", "Internal", "Unavailable"],
         ),
     })
 }
@@ -67,14 +70,14 @@ fn create_icp() -> Value {
 fn get_icp() -> Value {
     json!({
         "operationId": "getIcp", "tags": ["icps"], "summary": "Get an ICP",
-        "description": "For its users and for admins.",
+        "description": "For its users and admins.",
         "parameters": query_parameters::<()>(&[], &["Id", "IfMatch", "IfNoneMatch"]),
         "responses": with_errors(
             json!({
                 "200": answer("The ICP.", "Icp", &["ETag"]),
-                "304": empty("The ICP is as the client has it.", &["ETag"]),
+                "304": empty("The client has the current ICP.", &["ETag"]),
             }),
-            &["BadRequest", "Unauthorized", "Forbidden", "NotFound", "Internal", "Unavailable"],
+            &["BadRequest", "Unauthorized", "Forbidden", "NotFound", "PreconditionFailed", "Internal", "Unavailable"],
         ),
     })
 }
@@ -82,14 +85,15 @@ fn get_icp() -> Value {
 fn update_icp() -> Value {
     json!({
         "operationId": "updateIcp", "tags": ["icps"], "summary": "Change an ICP",
-        "description": "The members of the body replace those that are there. Two who change different members at the same moment \
-            both keep their change.",
+        "description": "The fields of the body replace the stored ones. Concurrent changes of different fields are both kept.",
         "parameters": query_parameters(&[DRY_RUN], &["Id", "IfMatch", "IfNoneMatch"]),
         "requestBody": body(
             &["application/merge-patch+json", JSON], "IcpPatch", &json!({"leadsPerList": 50, "activeUntil": null}),
         ),
         "responses": with_errors(
-            json!({"200": answer("The whole ICP as it is now.", "Icp", &["ETag"])}),
+            json!({
+                "200": answer("The whole ICP as it is now. For a dry run, as it would be, without an `ETag`.", "Icp", &["ETag=OptionalETag"]),
+            }),
             &["BadRequest", "Unauthorized", "Forbidden", "NotFound", "Conflict", "PreconditionFailed", "PayloadTooLarge",
                 "UnsupportedMediaType", "Internal", "Unavailable"],
         ),
@@ -99,37 +103,37 @@ fn update_icp() -> Value {
 fn delete_icp() -> Value {
     json!({
         "operationId": "deleteIcp", "tags": ["icps"], "summary": "Delete an ICP",
-        "description": "For good.",
+        "description": "Deletes the ICP.",
         "parameters": query_parameters::<()>(&[], &["Id", "IfMatch", "IfNoneMatch"]),
         "responses": with_errors(
-            json!({"204": empty("It is gone.", &[])}),
+            json!({"204": empty("It is deleted.", &[])}),
             &["BadRequest", "Unauthorized", "Forbidden", "NotFound", "Conflict", "PreconditionFailed", "Internal", "Unavailable"],
         ),
     })
 }
 
 fn live() -> Value {
-    service("isLive", "Whether the process works", &json!({"200": answer("It does.", "Liveness", &[])}))
+    service("isLive", "Check that the process works", &json!({"200": answer("It works.", "Liveness", &[])}))
 }
 
 fn ready() -> Value {
     let responses = json!({
-        "200": answer("It can.", "Readiness", &[]),
-        "503": answer("It cannot, and `checks` says why.", "Readiness", &[]),
+        "200": answer("It is ready.", "Readiness", &[]),
+        "503": answer("It is not ready. `checks` says why.", "Readiness", &[]),
     });
-    service("isReady", "Whether the service can do its work", &responses)
+    service("isReady", "Check that the service is ready", &responses)
 }
 
 fn description() -> Value {
     let document = json!({
         "description": "This document.", "headers": headers(&[]), "content": {JSON: {"schema": {"type": "object"}}},
     });
-    service("getDescription", "The description of this API", &json!({"200": document}))
+    service("getDescription", "Get this document", &json!({"200": document}))
 }
 
 fn service(operation: &str, summary: &str, responses: &Value) -> Value {
     json!({
-        "operationId": operation, "tags": ["service"], "summary": summary, "description": "No sign-in is needed.",
+        "operationId": operation, "tags": ["service"], "summary": summary, "description": "Needs no authentication.",
         "security": [], "responses": responses,
     })
 }
@@ -147,7 +151,6 @@ fn query_parameters<T>(table: &[Parameter<T>], components: &[&str]) -> Vec<Value
 
 fn with_errors(mut responses: Value, names: &[&str]) -> Value {
     if let Value::Object(responses) = &mut responses {
-        // Whatever is asked may be more than there is time for.
         responses.extend(errors(&[names, &["TooManyRequests", "Unavailable"]].concat()));
     }
     responses
@@ -165,9 +168,11 @@ fn empty(description: &str, headers_of: &[&str]) -> Value {
     json!({"description": description, "headers": headers(headers_of)})
 }
 
+/// Returns headers by their names, each with its component (`name=component` if they differ).
 fn headers(names: &[&str]) -> Map<String, Value> {
-    let request_id = ("x-request-id".to_owned(), reference("headers", "RequestId"));
-    names.iter().map(|name| ((*name).to_owned(), reference("headers", name))).chain([request_id]).collect()
+    let named = names.iter().map(|name| name.split_once('=').unwrap_or((name, name)));
+    let all = named.chain([("x-request-id", "RequestId")]);
+    all.map(|(name, component)| (name.to_owned(), reference("headers", component))).collect()
 }
 
 fn body(media_types: &[&str], schema: &str, example: &Value) -> Value {

@@ -1,4 +1,4 @@
-use icp_domain::{Faults, PatchError};
+use icp_domain::{PatchError, ValidationErrors};
 use icp_ports::{BoxError, RepositoryError};
 
 /// The reason why an operation failed. Nothing was changed, except perhaps after [`ServiceError::Storage`].
@@ -16,7 +16,7 @@ pub enum ServiceError {
     PreconditionFailed,
     /// The body is invalid.
     #[error("the body is invalid: {0}")]
-    Invalid(#[from] Faults),
+    Invalid(#[from] ValidationErrors),
     /// The cursor is not one of this list and this user.
     #[error("the cursor belongs to another list")]
     InvalidCursor,
@@ -31,7 +31,7 @@ pub enum ServiceError {
     Contended,
     /// The stored document is not an ICP.
     #[error("the stored document is not an ICP: {0}")]
-    Unreadable(Faults),
+    Unreadable(ValidationErrors),
     /// A bug.
     #[error(transparent)]
     Internal(BoxError),

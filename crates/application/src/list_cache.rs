@@ -31,14 +31,14 @@ impl ListCache {
 
     /// Returns the list that was read for this query the last time.
     pub(crate) fn get(&self, query: &ListQuery) -> Option<IcpList> {
-        self.lists_for(query)?.get(query.scope.member())
+        self.lists_for(query)?.get(query.scope.user_id())
     }
 
     /// Caches what was read for this query, if it is a whole list. Returns the cached list: of many requests that read the
     /// same list at the same time, only one keeps its copy.
     pub(crate) fn insert(&self, query: &ListQuery, list: IcpList) -> IcpList {
         let Some(lists) = self.lists_for(query).filter(|_| list.next.is_none()) else { return list };
-        let user_id = query.scope.member();
+        let user_id = query.scope.user_id();
         match lists.get(user_id) {
             Some(cached) if cached.version == list.version => cached,
             _ => {

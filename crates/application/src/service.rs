@@ -2,7 +2,7 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use icp_domain::{Caller, Faults, Icp, IcpChange, IcpId, IcpPatch, Rules, Timestamp};
+use icp_domain::{Caller, Icp, IcpChange, IcpId, IcpPatch, Rules, Timestamp, ValidationErrors};
 use icp_ports::{Clock, Conditional, Health, IcpReader, IcpRepository, Lookup, StoredIcp, Version};
 
 use crate::contention::Contention;
@@ -210,7 +210,7 @@ fn found_in_scope<T>(lookup: Lookup<T>) -> Result<T, ServiceError> {
 
 pub(crate) async fn parse<T: Send + 'static>(
     body: Arc<str>,
-    from_json: impl FnOnce(&str) -> Result<T, Faults> + Send + 'static,
+    from_json: impl FnOnce(&str) -> Result<T, ValidationErrors> + Send + 'static,
 ) -> Result<T, ServiceError> {
     let parsed = cpu::run_for_text(body.len(), move || from_json(&body)).await;
     Ok(parsed.map_err(ServiceError::Internal)??)

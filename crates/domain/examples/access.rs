@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             Ok(Some(changed)) => println!("  changes it to {:?} at {}", changed.name, changed.updated_at),
             Ok(None) => println!("  changes nothing"),
             Err(PatchError::Forbidden) => println!("  may not change it: 403"),
-            Err(PatchError::Invalid(faults)) => println!("  sent an invalid patch, 400: {faults}"),
+            Err(PatchError::Invalid(violations)) => println!("  sent an invalid patch, 400: {violations}"),
             Err(PatchError::Stale) => println!("  edited an older version: 412"),
         }
     }

@@ -1,11 +1,11 @@
-//! Builds the bodies of requests from Rust values, and shows how faults are reported.
+//! Builds the bodies of requests from Rust values, and shows how violations are reported.
 //!
 //! `cargo run -p icp-domain --example build`
 
 use std::error::Error;
 
 use icp_domain::criteria::{LeadProviderCriterion, MaxPeoplePerCompany, MinDaysUntilReuse, SearchType};
-use icp_domain::{Fault, IcpPatch, NewIcp};
+use icp_domain::{IcpPatch, NewIcp, Violation};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let search = r#"{"job_title": ["CTO", "VP of Engineering"], "location": ["Germany"]}"#.parse()?;
@@ -21,12 +21,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let patch = IcpPatch::builder().name("Tech Buyers").clear_active_until().build()?;
     println!("PATCH /api/v1/entities/icps/{{id}}\n{}\n", serde_json::to_string_pretty(&patch)?);
 
-    // The service would refuse this body with the same faults, which a client can read.
-    if let Err(faults) = NewIcp::builder(" ").leads_per_list(0).build() {
-        let response = serde_json::to_string_pretty(faults.all())?;
+    // The service would refuse this body with the same violations, which a client can read.
+    if let Err(violations) = NewIcp::builder(" ").leads_per_list(0).build() {
+        let response = serde_json::to_string_pretty(violations.all())?;
         println!("400\n{response}");
-        for fault in serde_json::from_str::<Vec<Fault>>(&response)? {
-            println!("{}: {} ({})", fault.pointer, fault.detail, fault.code);
+        for violation in serde_json::from_str::<Vec<Violation>>(&response)? {
+            println!("{}: {} ({})", violation.pointer, violation.detail, violation.code);
         }
     }
     Ok(())

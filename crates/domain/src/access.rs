@@ -99,13 +99,13 @@ pub struct AccessScope(Option<UserId>);
 
 impl AccessScope {
     /// Returns the user whom an ICP must name. `None` means every ICP.
-    pub fn member(&self) -> Option<&UserId> {
+    pub fn user_id(&self) -> Option<&UserId> {
         self.0.as_ref()
     }
 
     /// Returns true if the scope includes an ICP with these `userIds`. A repository must apply the same rule.
     pub fn includes(&self, user_ids: &[UserId]) -> bool {
-        self.member().is_none_or(|member| user_ids.contains(member))
+        self.user_id().is_none_or(|user_id| user_ids.contains(user_id))
     }
 }
 
@@ -116,7 +116,7 @@ pub struct ListScope(UserId);
 
 impl ListScope {
     /// Returns the user whom an ICP must name.
-    pub fn member(&self) -> &UserId {
+    pub fn user_id(&self) -> &UserId {
         &self.0
     }
 

@@ -30,7 +30,7 @@ impl IcpChange {
         old.sort_unstable();
         old.dedup();
         let document = IcpDocument::from(after);
-        let new = document.members();
+        let new = document.user_ids();
         let joined = new.iter().filter(|user| old.binary_search(user).is_err()).cloned().collect();
         let left = old.into_iter().filter(|user| new.binary_search(user).is_err()).cloned().collect();
         Self { document, joined, left }

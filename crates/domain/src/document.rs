@@ -1,5 +1,5 @@
 use crate::decode::Rules;
-use crate::fault::Faults;
+use crate::violation::ValidationErrors;
 use crate::{Icp, IcpId, ProviderList, Timestamp, UserId, fold_name};
 
 /// One ICP as it is stored: its canonical text, and the values by which lists are filtered and sorted and access is decided.
@@ -14,7 +14,7 @@ use crate::{Icp, IcpId, ProviderList, Timestamp, UserId, fold_name};
 /// let document = IcpDocument::from(Icp::from_json(text, Rules::Strict)?);
 /// assert!(document.json().contains(r#""createdAt":"2024-01-15T10:30:00.000Z""#), "canonical");
 /// assert!(document.json().contains(r#""leadsPerList":10"#), "defaults are stated");
-/// # Ok::<(), icp_domain::Faults>(())
+/// # Ok::<(), icp_domain::ValidationErrors>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IcpDocument {
@@ -25,7 +25,7 @@ pub struct IcpDocument {
     created_at: Timestamp,
     updated_at: Timestamp,
     active_until: Option<Timestamp>,
-    members: Vec<UserId>,
+    user_ids: Vec<UserId>,
     json: String,
 }
 
@@ -66,8 +66,8 @@ impl IcpDocument {
     }
 
     /// Returns the users in `userIds`, sorted and without duplicates.
-    pub fn members(&self) -> &[UserId] {
-        &self.members
+    pub fn user_ids(&self) -> &[UserId] {
+        &self.user_ids
     }
 
     /// Returns the canonical text: the wire form on one line.
@@ -85,7 +85,7 @@ impl IcpDocument {
     /// # Errors
     ///
     /// None, unless a defect of this crate made the text.
-    pub fn to_icp(&self) -> Result<Icp, Faults> {
+    pub fn to_icp(&self) -> Result<Icp, ValidationErrors> {
         Icp::from_json(&self.json, Rules::Stored)
     }
 }
@@ -94,9 +94,9 @@ impl From<Icp> for IcpDocument {
     fn from(icp: Icp) -> Self {
         let json = icp.to_json();
         let providers = ProviderList::of(&icp.providers());
-        let mut members = icp.user_ids;
-        members.sort_unstable();
-        members.dedup();
+        let mut user_ids = icp.user_ids;
+        user_ids.sort_unstable();
+        user_ids.dedup();
         Self {
             id: icp.id,
             folded_name: fold_name(&icp.name),
@@ -105,7 +105,7 @@ impl From<Icp> for IcpDocument {
             created_at: icp.created_at,
             updated_at: icp.updated_at,
             active_until: icp.active_until,
-            members,
+            user_ids,
             json,
         }
     }

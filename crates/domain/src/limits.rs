@@ -46,7 +46,7 @@ pub const PERCENT_FROM_CRM: RangeInclusive<i64> = 0..=100;
 /// `minDaysUntilReuse`.
 pub const DAYS_UNTIL_REUSE: RangeInclusive<i64> = 0..=2_147_483_647;
 
-/// Faults that are reported for one body.
-pub const FAULTS: usize = 1_000;
+/// Violations that are reported for one body.
+pub const VIOLATIONS: usize = 1_000;
 /// Bytes of all pointers that are reported for one body. A longer single pointer is cut to the nearest enclosing value.
-pub const FAULT_POINTER_BYTES: usize = 262_144;
+pub const VIOLATION_POINTER_BYTES: usize = 262_144;

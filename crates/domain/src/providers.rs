@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::criteria::CustomFilter;
 use crate::decode::Record;
-use crate::{Icp, Part};
+use crate::{Icp, MaybeKnown};
 
 impl Icp {
     /// Returns the providers that its searches, custom filters and CRM filters name, sorted and without duplicates. Parts that
@@ -21,7 +21,7 @@ impl Icp {
     ///     "customFilterCriteria": [{"type": "ofNextYear", "provider": "browserUse"}]
     /// }"#, Rules::Stored)?;
     /// assert_eq!(icp.providers(), ["baseProvider", "browserUse"]);
-    /// # Ok::<(), icp_domain::Faults>(())
+    /// # Ok::<(), icp_domain::ValidationErrors>(())
     /// ```
     pub fn providers(&self) -> Vec<String> {
         let leads = self.lead_provider_criteria.iter().filter_map(|part| named(part, Record::provider));
@@ -34,10 +34,10 @@ impl Icp {
 }
 
 /// Returns the name of the provider that a part names.
-fn named<T>(part: &Part<T>, provider: fn(&T) -> Option<&str>) -> Option<Cow<'_, str>> {
+fn named<T>(part: &MaybeKnown<T>, provider: fn(&T) -> Option<&str>) -> Option<Cow<'_, str>> {
     match part {
-        Part::Known(known) => provider(known).map(Cow::Borrowed),
-        Part::Unknown(json) => {
+        MaybeKnown::Known(known) => provider(known).map(Cow::Borrowed),
+        MaybeKnown::Unknown(json) => {
             json.as_json().members().find(|member| member.name == "provider")?.value.string()
         }
     }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{FaultCode, limits, text};
+use crate::{ViolationCode, limits, text};
 
 /// The ID that Clerk gives a user, such as `user_2abc`. It is any text except the empty one, compared byte by byte, because
 /// IDs outlive the rules by which they were made. The rules for writing are narrower, see [`crate::limits`].
@@ -19,12 +19,15 @@ impl UserId {
     }
 
     /// Returns why the ID may not be written.
-    pub(crate) fn fault(&self) -> Option<(FaultCode, String)> {
+    pub(crate) fn violation(&self) -> Option<(ViolationCode, String)> {
         if self.0.len() > limits::USER_ID && self.0.chars().count() > limits::USER_ID {
-            return Some((FaultCode::TooLong, format!("must have at most {} characters", limits::USER_ID)));
+            return Some((
+                ViolationCode::TooLong,
+                format!("must have at most {} characters", limits::USER_ID),
+            ));
         }
         let is_unfit = |character| text::is_white_space(character) || character == '\0';
-        let detail = || (FaultCode::InvalidValue, "must not contain white space or U+0000".to_owned());
+        let detail = || (ViolationCode::InvalidValue, "must not contain white space or U+0000".to_owned());
         self.0.contains(is_unfit).then(detail)
     }
 }

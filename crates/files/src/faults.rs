@@ -1,6 +1,6 @@
 use std::fmt;
 
-use icp_domain::Faults;
+use icp_domain::ValidationErrors;
 
 /// Faulty lines that are shown; the others are counted.
 const SHOWN: usize = 1_000;
@@ -15,7 +15,7 @@ pub(super) struct FileFaults {
 }
 
 impl FileFaults {
-    pub(super) fn of_record(&mut self, line: u64, faults: &Faults) {
+    pub(super) fn of_record(&mut self, line: u64, faults: &ValidationErrors) {
         for fault in faults.all() {
             let pointer = fault.pointer.as_str();
             let separator = if pointer.is_empty() { "" } else { " " };

@@ -79,7 +79,7 @@ impl Batcher {
     /// Returns one ICP, if it is in `scope` and its document is short.
     pub(crate) async fn get(&self, id: IcpId, scope: &AccessScope) -> Option<Lookup<Found>> {
         let (reply, answer) = oneshot::channel();
-        let request = GetRequest { id, user_id: scope.member().cloned(), reply };
+        let request = GetRequest { id, user_id: scope.user_id().cloned(), reply };
         self.sender().try_send(Request::Get(request)).ok()?;
         answer.await.ok()
     }

@@ -152,7 +152,7 @@ async fn store_members<'a>(
 ) -> QueryResult<()> {
     let (mut users, mut times, mut ids) = (Vec::new(), Vec::new(), Vec::new());
     for document in documents {
-        let members = document.members();
+        let members = document.user_ids();
         users.extend(members.iter().map(UserId::as_str));
         times.extend(members.iter().map(|_| document.created_at().as_datetime()));
         ids.extend(members.iter().map(|_| document.id().as_uuid()));

@@ -72,7 +72,7 @@ impl<'a> Rows<'a> {
             ListStart::Beginning(_) => is_in_index_order.then(|| (infinite_time(i64::MIN), Uuid::nil())),
         };
         Self {
-            user_id: query.scope.member().as_str(),
+            user_id: query.scope.user_id().as_str(),
             conditions,
             after,
             sort_key: sort_key(query),

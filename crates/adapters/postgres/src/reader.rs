@@ -35,7 +35,7 @@ impl IcpReader for PostgresDatabase {
         }
         let deadline = self.pool.deadline();
         if may_be_within(query, short_list::MAX_BYTES)
-            && let Some(answer) = self.batcher.list(query.scope.member(), known).await
+            && let Some(answer) = self.batcher.list(query.scope.user_id(), known).await
         {
             return Ok(answer);
         }
@@ -46,7 +46,7 @@ impl IcpReader for PostgresDatabase {
             }
         }
         if may_be_within(query, list::BOUNDED_BYTES) {
-            let user_id = query.scope.member().clone();
+            let user_id = query.scope.user_id().clone();
             let read = self.pool.read(deadline, user_id, |connection, user_id| {
                 Box::pin(list::read_bounded(connection, user_id))
             });
@@ -130,7 +130,7 @@ impl PostgresDatabase {
         });
         let (state, version) = read.await?;
         if let Some(state) = state {
-            self.versions.lock().insert(&state, query.scope.member(), version);
+            self.versions.lock().insert(&state, query.scope.user_id(), version);
         }
         Ok(version)
     }
@@ -142,7 +142,7 @@ impl PostgresDatabase {
         scope: &AccessScope,
         max_document: i32,
     ) -> Result<Lookup<Found>, RepositoryError> {
-        let read = self.pool.read(deadline, scope.member().cloned(), move |connection, user_id| {
+        let read = self.pool.read(deadline, scope.user_id().cloned(), move |connection, user_id| {
             Box::pin(async move {
                 get(connection, &[id.as_uuid()], &[user_id.as_ref().map(UserId::as_str)], max_document).await
             })
@@ -158,7 +158,10 @@ fn may_be_within(query: &ListQuery, max_bytes: usize) -> bool {
 
 /// Returns true if no ICP can match: no text of PostgreSQL contains U+0000.
 fn cannot_match(query: &ListQuery) -> bool {
-    let texts =
-        [Some(query.scope.member().as_str()), query.filter.name.as_deref(), query.filter.provider.as_deref()];
+    let texts = [
+        Some(query.scope.user_id().as_str()),
+        query.filter.name.as_deref(),
+        query.filter.provider.as_deref(),
+    ];
     texts.into_iter().flatten().any(|text| text.contains('\0'))
 }

@@ -70,7 +70,7 @@ statement! {
         document: &'a str as Text = document.json(),
         name_folded: &'a str as Text = document.folded_name(),
         providers: &'a str as Text = document.providers().as_str(),
-        members: Vec<&'a str> as Array<Text> = texts(document.members()),
+        members: Vec<&'a str> as Array<Text> = texts(document.user_ids()),
         user_id: Option<&'a str> as Nullable<Text> = key.map(|key| key.user_id.as_str()),
         key: Option<&'a str> as Nullable<Text> = key.map(|key| key.key.as_str()),
         fingerprint: Option<&'a [u8]> as Nullable<Bytea> = key.map(|key| key.fingerprint.as_slice()),

@@ -34,7 +34,7 @@ pub(crate) fn version(job: &mut Job<'_>, query: &ListQuery) -> Result<ListVersio
     }
     // Every commit of another connection changes it (https://sqlite.org/pragma.html#pragma_data_version).
     let data_version = diesel::dsl::sql::<BigInt>("PRAGMA data_version");
-    let (state, user_id) = (data_version.get_result(&mut job.session.connection)?, query.scope.member());
+    let (state, user_id) = (data_version.get_result(&mut job.session.connection)?, query.scope.user_id());
     job.session.versions.enter(state);
     if let Some(version) = job.session.versions.get(user_id) {
         return Ok(version);
@@ -57,7 +57,7 @@ pub(crate) fn read(job: &mut Job<'_>, query: &ListQuery, extent: Extent) -> Resu
         }
         let (row, was_full) = (row?, list.is_full());
         let id = column(&row, 0, |mut value| Uuid::from_slice(value.read_blob()).ok()).flatten();
-        let id = IcpId::from(id.ok_or_else(|| bad_value("icp_members.icp_id", query.scope.member()))?);
+        let id = IcpId::from(id.ok_or_else(|| bad_value("icp_members.icp_id", query.scope.user_id()))?);
         let version = column(&row, 1, |mut value| value.read_long());
         let version = version.ok_or_else(|| bad_value("icps.version", id)).map(Version)?;
         let is_taken = column(&row, 3, |mut value| list.push(id, version, Some(value.read_text())))

@@ -22,7 +22,7 @@ pub(crate) fn rows<'a>(connection: &'a mut SqliteConnection, query: &'a ListQuer
         let (id, created_at) = (icp_members::icp_id, icp_members::created_at);
         let everything = icp_members::table
             .inner_join(icps::table)
-            .filter(icp_members::user_id.eq(query.scope.member().as_str()))
+            .filter(icp_members::user_id.eq(query.scope.user_id().as_str()))
             .order((created_at, id))
             .select((id, icps::version, created_at, case_when(wants_document(), icps::document)));
         LoadConnection::load(connection, everything)
@@ -61,7 +61,7 @@ pub(crate) fn matching(query: &ListQuery) -> BoxedSqlQuery<'_, Sqlite, SqlQuery>
          AND (?7 IS NULL OR instr(name_folded, ?7)) AND (?8 IS NULL OR instr(providers, ?8))"
     ))
     .into_boxed()
-    .bind::<Text, _>(query.scope.member().as_str());
+    .bind::<Text, _>(query.scope.user_id().as_str());
     for time in [active_at, expired_at, *updated_since, *expires_from, *expires_before] {
         sql = sql.bind::<Nullable<BigInt>, _>(time.map(Timestamp::unix_millis));
     }

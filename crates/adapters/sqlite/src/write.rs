@@ -39,7 +39,7 @@ pub(crate) fn insert(
     let insert = diesel::insert_into(icps::table).values(row).on_conflict(icps::id).do_nothing();
     let number = insert.returning(icps::number).get_result::<i64>(connection).optional()?;
     let Some(number) = number else { return Ok(None) };
-    insert_members(connection, number, document, document.members())?;
+    insert_members(connection, number, document, document.user_ids())?;
     Ok(Some(Version(version)))
 }
 

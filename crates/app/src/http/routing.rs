@@ -9,21 +9,16 @@ use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, HttpResponse, Route, guard, web};
 
 use super::error::ApiError;
-use super::limits::{admit, rate_limit};
-use super::middleware::{acknowledge_preferences, authenticate, catch_panic};
+use super::middleware::{catch_panic, protect};
 
 /// A route for GET and HEAD. actix leaves the body of a response to HEAD out.
 pub(super) fn read() -> Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
-/// Puts a route behind authentication and limits. The last middleware is the outermost.
+/// Puts a route behind authentication and limits.
 pub(super) fn signed_in(route: Route) -> Route {
-    route
-        .wrap(from_fn(acknowledge_preferences))
-        .wrap(from_fn(rate_limit))
-        .wrap(from_fn(authenticate))
-        .wrap(from_fn(admit))
+    route.wrap(from_fn(protect))
 }
 
 /// A resource with these routes. It answers OPTIONS, and 405 for other methods.

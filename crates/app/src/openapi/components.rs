@@ -1,6 +1,6 @@
 //! What operations share: schemas, parameters, headers and the answers of errors.
 
-use icp_domain::{FaultCode, schema};
+use icp_domain::{ViolationCode, schema};
 use serde_json::{Map, Value, json};
 
 use crate::http::error::kinds::{ALL, ErrorKind};
@@ -38,18 +38,18 @@ pub(super) fn components() -> Value {
 
 fn own_schemas() -> Map<String, Value> {
     let codes: Vec<_> = ALL.iter().map(|kind| kind.code).collect();
-    let fault_codes = [
-        FaultCode::Required,
-        FaultCode::UnknownField,
-        FaultCode::InvalidType,
-        FaultCode::InvalidValue,
-        FaultCode::OutOfRange,
-        FaultCode::TooLong,
-        FaultCode::Duplicate,
-        FaultCode::ReadOnly,
-        FaultCode::Malformed,
+    let violation_codes = [
+        ViolationCode::Required,
+        ViolationCode::UnknownField,
+        ViolationCode::InvalidType,
+        ViolationCode::InvalidValue,
+        ViolationCode::OutOfRange,
+        ViolationCode::TooLong,
+        ViolationCode::Duplicate,
+        ViolationCode::ReadOnly,
+        ViolationCode::Malformed,
     ]
-    .map(FaultCode::as_str);
+    .map(ViolationCode::as_str);
     let schemas = json!({
         "IcpList": {"type": "array", "items": reference("schemas", "Icp"), "description": "ICPs in the order that was asked for."},
         "Problem": {
@@ -59,30 +59,30 @@ fn own_schemas() -> Map<String, Value> {
                 "type": {"type": "string", "description": "Always `about:blank`: the title says all that it would."},
                 "title": {"type": "string", "description": "The name of the status."},
                 "status": {"type": "integer", "minimum": 400, "maximum": 599, "description": "The status of the answer."},
-                "detail": {"type": "string", "description": "What is wrong, in a sentence for people."},
+                "detail": {"type": "string", "description": "The reason, for people."},
                 "code": reference("schemas", "ProblemCode"),
                 "requestId": {"type": "string", "description": "By which the service's log knows the request; also the header \
                     `x-request-id`."},
                 "errors": {
-                    "type": "array", "minItems": 1, "items": reference("schemas", "Fault"),
-                    "description": "With a 400 for what was sent: every fault of it.",
+                    "type": "array", "minItems": 1, "items": reference("schemas", "Violation"),
+                    "description": "For a 400: every violation in the request.",
                 },
             },
             "additionalProperties": false,
         },
-        "ProblemCode": {"type": "string", "enum": codes, "description": "What is wrong, for programs. The codes are stable."},
-        "Fault": {
-            "description": "One thing that is wrong with what was sent.",
-            "oneOf": [reference("schemas", "BodyFault"), reference("schemas", "ParameterFault")],
+        "ProblemCode": {"type": "string", "enum": codes, "description": "The kind of error, for programs. Codes are stable."},
+        "Violation": {
+            "description": "One violation in a request.",
+            "oneOf": [reference("schemas", "BodyViolation"), reference("schemas", "ParameterViolation")],
         },
-        "BodyFault": fault("pointer", "One thing that is wrong with the body.", &json!({
+        "BodyViolation": violation("pointer", "A violation in the body.", &json!({
             "type": "string", "format": "json-pointer", "description": "Where in the body (RFC 6901).",
             "examples": ["/customFilterCriteria/0/value"],
         })),
-        "ParameterFault": fault("parameter", "One thing that is wrong with the path, the query or the head.", &json!({
+        "ParameterViolation": violation("parameter", "A violation in a parameter of the path, the query or a header.", &json!({
             "type": "string", "description": "Which parameter.", "examples": ["limit"],
         })),
-        "FaultCode": {"type": "string", "enum": fault_codes, "description": "What kind of fault. The codes are stable."},
+        "ViolationCode": {"type": "string", "enum": violation_codes, "description": "The kind of violation. Codes are stable."},
         "Liveness": {
             "type": "object", "description": "The process works.", "required": ["status"],
             "properties": {"status": {"type": "string", "const": "live"}},
@@ -105,13 +105,13 @@ fn own_schemas() -> Map<String, Value> {
     }
 }
 
-fn fault(place: &str, description: &str, schema: &Value) -> Value {
+fn violation(place: &str, description: &str, schema: &Value) -> Value {
     json!({
         "type": "object", "description": description, "required": [place, "code", "detail"],
         "properties": {
             place: schema,
-            "code": reference("schemas", "FaultCode"),
-            "detail": {"type": "string", "description": "What would be right, in a sentence for people."},
+            "code": reference("schemas", "ViolationCode"),
+            "detail": {"type": "string", "description": "The violation and its remedy, for people."},
         },
         "additionalProperties": false,
     })

@@ -1,4 +1,4 @@
-use crate::Part;
+use crate::MaybeKnown;
 use crate::decode::format::{any_json, boolean, filled_text, list, nullable, open, part, text};
 use crate::decode::{Field, impl_deserialize, optional, record};
 use crate::json::JsonText;
@@ -25,7 +25,7 @@ record! {
         text_search: Option<Option<String>> =
             optional("textSearch", nullable(text(LONG_TEXT)));
         /// Conditions, all of which must be true.
-        filters: Vec<Part<CrmCondition>> = Field::required("filters", list(part::<CrmCondition>(), CRM_CONDITIONS));
+        filters: Vec<MaybeKnown<CrmCondition>> = Field::required("filters", list(part::<CrmCondition>(), CRM_CONDITIONS));
         /// The query of earlier versions, still accepted.
         query: Option<Option<String>> = optional("query", nullable(text(LONG_TEXT)));
     }

@@ -5,8 +5,8 @@ use super::filters::{
     WebscrapingFilter, WebsiteFilter,
 };
 use crate::decode::{Decode, Decoder, Fields, Record, impl_deserialize};
-use crate::fault::FaultCode;
 use crate::json::Json;
+use crate::violation::ViolationCode;
 
 /// Declares the enumeration of filters: for each its variant, its struct, and its `type` on the wire.
 macro_rules! custom_filters {
@@ -33,7 +33,7 @@ macro_rules! custom_filters {
                     $($name => $filter::decode_fields(decoder, fields).map(Self::$variant),)+
                     _ => decoder.within_member("type", Some(json), |decoder| {
                         let names = Self::TYPE_NAMES.join("\", \"");
-                        decoder.fault(FaultCode::InvalidValue, format!("must be one of \"{names}\""))
+                        decoder.violation(ViolationCode::InvalidValue, format!("must be one of \"{names}\""))
                     }),
                 }
             }

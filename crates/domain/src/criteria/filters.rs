@@ -2,9 +2,9 @@
 
 use crate::decode::format::{filled_text, integer, list, open, regex, text};
 use crate::decode::{Field, Format, record};
-use crate::extra::ExtraMembers;
 use crate::limits::{self, LONG_TEXT, SEARCH_STRING, SEARCH_STRINGS, SHORT_TEXT};
 use crate::open_enum::open_enum;
+use crate::unknown_fields::UnknownFields;
 
 record! {
     /// Judges a company by its website.
@@ -100,7 +100,7 @@ macro_rules! number_filters {
 
             /// Creates the filter.
             pub fn new(value: i64) -> Self {
-                Self { value, extra: ExtraMembers::default() }
+                Self { value, unknown_fields: UnknownFields::default() }
             }
         }
 

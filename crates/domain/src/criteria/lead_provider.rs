@@ -1,8 +1,8 @@
 use crate::decode::format::{lead_provider_filters, open};
 use crate::decode::{Field, impl_deserialize, record};
-use crate::extra::ExtraMembers;
 use crate::json::JsonText;
 use crate::open_enum::open_enum;
+use crate::unknown_fields::UnknownFields;
 
 open_enum! {
     /// A service that searches for leads.
@@ -39,6 +39,11 @@ impl_deserialize!(LeadProviderCriterion);
 impl LeadProviderCriterion {
     /// Creates a search at the base provider.
     pub fn new(search_type: SearchType, filters: JsonText) -> Self {
-        Self { provider: LeadProvider::BaseProvider, search_type, filters, extra: ExtraMembers::default() }
+        Self {
+            provider: LeadProvider::BaseProvider,
+            search_type,
+            filters,
+            unknown_fields: UnknownFields::default(),
+        }
     }
 }

@@ -2,7 +2,7 @@ use serde::ser::SerializeMap;
 
 use super::format::Present;
 use super::{Decoder, Fields, Format};
-use crate::fault::FaultCode;
+use crate::violation::ViolationCode;
 
 /// The declaration of a field: its name on the wire, the format of its value, and the meaning of its absence.
 pub(crate) struct Field<F: Format> {
@@ -57,7 +57,7 @@ impl<F: Format> Field<F> {
     pub(crate) fn decode_new(self, decoder: &mut Decoder, fields: &mut Fields<'_>) -> Option<F::Value> {
         let present = if self.is_read_only {
             decoder.member(fields, self.name, |decoder, _| {
-                decoder.fault(FaultCode::ReadOnly, "read-only field: only the service sets it")
+                decoder.violation(ViolationCode::ReadOnly, "read-only field: only the service sets it")
             })
         } else {
             self.decode_present(decoder, fields)

@@ -9,11 +9,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Decode, Decoder};
-use crate::fault::FaultCode;
 use crate::json::{Json, JsonText, Kind, NotInteger};
+use crate::maybe_known::MaybeKnown;
 use crate::open_enum::OpenEnum;
-use crate::part::Part;
 use crate::schema::{Component, Side, with_limits};
+use crate::violation::ViolationCode;
 use crate::{IcpId, Timestamp, UserId, limits, pattern, text};
 
 /// How a value is decoded, and its schema.
@@ -74,7 +74,7 @@ pub(crate) fn visible_text(max: usize) -> impl Format<Value = String> {
             let text = decoder.filled_text(json, max)?;
             if decoder.has_limits() && text.chars().all(text::is_white_space) {
                 let detail = "must contain a character that is not white space";
-                return decoder.fault(FaultCode::InvalidValue, detail);
+                return decoder.violation(ViolationCode::InvalidValue, detail);
             }
             Some(text)
         },
@@ -92,7 +92,7 @@ pub(crate) fn regex() -> impl Format<Value = String> {
             let regex = decoder.text(json, limits::REGEX)?;
             if decoder.has_limits() && decoder.takes_pattern(&regex) && !pattern::is_valid(&regex) {
                 let detail = "must be an ECMAScript regular expression without flags";
-                return decoder.fault(FaultCode::InvalidValue, detail);
+                return decoder.violation(ViolationCode::InvalidValue, detail);
             }
             Some(regex)
         },
@@ -107,7 +107,7 @@ pub(crate) fn open<T: OpenEnum>() -> impl Format<Value = T> {
             let value = T::from(decoder.string(json)?);
             if decoder.is_strict() && !T::NAMES.contains(&value.as_ref()) {
                 let names = T::NAMES.join("\" or \"");
-                return decoder.fault(FaultCode::InvalidValue, format!("must be \"{names}\""));
+                return decoder.violation(ViolationCode::InvalidValue, format!("must be \"{names}\""));
             }
             Some(value)
         },
@@ -125,11 +125,10 @@ pub(crate) fn integer(range: RangeInclusive<i64>) -> impl Format<Value = i64> {
         move |decoder, json| match json.integer() {
             Ok(integer) if !decoder.has_limits() || range.contains(&integer) => Some(integer),
             Ok(_) | Err(NotInteger::TooLarge) => {
-                decoder.fault(FaultCode::OutOfRange, format!("must be from {min} to {max}"))
+                decoder.violation(ViolationCode::OutOfRange, format!("must be from {min} to {max}"))
             }
-            Err(NotInteger::Fraction | NotInteger::OtherKind) => {
-                decoder.fault(FaultCode::InvalidType, format!("must be an integer from {min} to {max}"))
-            }
+            Err(NotInteger::Fraction | NotInteger::OtherKind) => decoder
+                .violation(ViolationCode::InvalidType, format!("must be an integer from {min} to {max}")),
         },
         move |side| {
             let schema = json!({"type": "integer", "format": "int64"});
@@ -142,7 +141,7 @@ pub(crate) fn integer(range: RangeInclusive<i64>) -> impl Format<Value = i64> {
 pub(crate) fn boolean() -> impl Format<Value = bool> {
     format(
         |decoder, json| {
-            json.boolean().or_else(|| decoder.fault(FaultCode::InvalidType, "must be true or false"))
+            json.boolean().or_else(|| decoder.violation(ViolationCode::InvalidType, "must be true or false"))
         },
         |_| json!({"type": "boolean"}),
     )
@@ -155,7 +154,7 @@ pub(crate) fn time() -> impl Format<Value = Timestamp> {
     format(
         |decoder, json| {
             let text = decoder.string(json)?;
-            text.parse().ok().or_else(|| decoder.fault(FaultCode::InvalidValue, DETAIL))
+            text.parse().ok().or_else(|| decoder.violation(ViolationCode::InvalidValue, DETAIL))
         },
         |_| json!({"type": "string", "format": "date-time", "examples": ["2024-01-15T10:30:00.000Z"]}),
     )
@@ -167,7 +166,7 @@ pub(crate) fn icp_id() -> impl Format<Value = IcpId> {
     format(
         |decoder, json| {
             let text = decoder.string(json)?;
-            text.parse().ok().or_else(|| decoder.fault(FaultCode::InvalidValue, DETAIL))
+            text.parse().ok().or_else(|| decoder.violation(ViolationCode::InvalidValue, DETAIL))
         },
         |_| json!({"type": "string", "format": "uuid"}),
     )
@@ -181,7 +180,7 @@ pub(crate) fn user_ids() -> impl Format<Value = Vec<UserId>> {
             decoder.array(json, limits::USERS, |decoder, element| {
                 let user_id = decoder.user_id(element)?;
                 if decoder.has_limits() && !seen.insert(user_id.clone()) {
-                    return decoder.fault(FaultCode::Duplicate, "duplicate user ID");
+                    return decoder.violation(ViolationCode::Duplicate, "duplicate user ID");
                 }
                 Some(user_id)
             })
@@ -206,14 +205,14 @@ pub(crate) fn lead_provider_filters() -> impl Format<Value = JsonText> {
     format(
         |decoder, json| match json.kind() {
             Kind::Object => Some(json.to_owned()),
-            _ => decoder.fault(FaultCode::InvalidType, "must be an object"),
+            _ => decoder.violation(ViolationCode::InvalidType, "must be an object"),
         },
         |_| Side::Answer.reference("LeadProviderFilters"),
     )
 }
 
-/// A part of an ICP, see [`Part`].
-pub(crate) fn part<T: Decode + Component + Serialize>() -> impl Format<Value = Part<T>> {
+/// A part of an ICP, see [`MaybeKnown`].
+pub(crate) fn part<T: Decode + Component + Serialize>() -> impl Format<Value = MaybeKnown<T>> {
     format(Decoder::part, T::reference)
 }
 

@@ -1,7 +1,7 @@
 //! Decoding of JSON into the types of this crate.
 //!
 //! Lenient reading and strict writing share one decoder, so that they cannot diverge. A decoding function returns `None`
-//! after it has recorded why there is no value. Callers decode all parts before they return, so that every fault is found.
+//! after it has recorded why there is no value. Callers decode all parts before they return, so that every violation is found.
 
 mod field;
 pub(crate) mod format;
@@ -11,10 +11,10 @@ mod value;
 
 use std::borrow::Cow;
 
-use crate::fault::{Fault, FaultCode, Faults};
 use crate::json::{Audit, Flaw, FlawKind, Json, JsonText, Malformed, Pointer};
 use crate::limits;
-use crate::part::Part;
+use crate::maybe_known::MaybeKnown;
+use crate::violation::{ValidationErrors, Violation, ViolationCode};
 
 pub(crate) use field::{Field, optional};
 pub(crate) use format::Format;
@@ -44,7 +44,7 @@ pub(crate) fn document<T>(
     text: &str,
     rules: Rules,
     decode: impl FnOnce(&mut Decoder, Json<'_>) -> Option<T>,
-) -> Result<T, Faults> {
+) -> Result<T, ValidationErrors> {
     let json = Json::parse(text).map_err(|Malformed { line, column }| {
         whole_document(format!("invalid JSON at line {line}, column {column}"))
     })?;
@@ -52,12 +52,12 @@ pub(crate) fn document<T>(
     decoder.audit(json);
     let value = decode(&mut decoder, json);
     decoder.finish()?;
-    // Without a fault there is a value. If a defect ever breaks this, it must not be a panic.
+    // Without a violation there is a value. If a defect ever breaks this, it must not be a panic.
     value.ok_or_else(|| whole_document("the document cannot be read".to_owned()))
 }
 
-fn whole_document(detail: String) -> Faults {
-    Fault { pointer: Pointer::default(), code: FaultCode::Malformed, detail: detail.into() }.into()
+fn whole_document(detail: String) -> ValidationErrors {
+    Violation { pointer: Pointer::default(), code: ViolationCode::Malformed, detail: detail.into() }.into()
 }
 
 /// Serializes a type of this crate.
@@ -81,7 +81,7 @@ pub(crate) struct Decoder {
     /// The value that is being decoded.
     pointer: Pointer,
     position: Position,
-    found: Vec<(Position, Fault)>,
+    found: Vec<(Position, Violation)>,
     /// The bytes of all recorded pointers.
     pointer_bytes: usize,
     /// Bytes of patterns that may still be compiled. A document within its limits never exceeds it.
@@ -107,7 +107,7 @@ impl Decoder {
         }
     }
 
-    /// Returns true if unknown fields, parts and names are faults, and the audit reports every flaw.
+    /// Returns true if unknown fields, parts and names are violations, and the audit reports every flaw.
     pub(crate) fn is_strict(&self) -> bool {
         self.rules == Rules::Strict
     }
@@ -117,17 +117,21 @@ impl Decoder {
         matches!(self.rules, Rules::Strict | Rules::Edited)
     }
 
-    /// Records a fault of the value that is being decoded. Returns `None`, as there is no value then.
-    pub(crate) fn fault<T>(&mut self, code: FaultCode, detail: impl Into<Cow<'static, str>>) -> Option<T> {
+    /// Records a violation of the value that is being decoded. Returns `None`, as there is no value then.
+    pub(crate) fn violation<T>(
+        &mut self,
+        code: ViolationCode,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Option<T> {
         if self.has_room(&self.pointer) {
-            let fault = Fault { pointer: self.pointer.clone(), code, detail: detail.into() };
-            self.record(self.position, fault);
+            let violation = Violation { pointer: self.pointer.clone(), code, detail: detail.into() };
+            self.record(self.position, violation);
         }
         None
     }
 
-    /// Returns true if a fault has been recorded.
-    pub(crate) fn has_faults(&self) -> bool {
+    /// Returns true if a violation has been recorded.
+    pub(crate) fn has_violations(&self) -> bool {
         !self.found.is_empty()
     }
 
@@ -167,10 +171,10 @@ impl Decoder {
     }
 
     /// Decodes a part of an ICP. A part that lenient reading does not understand in full is kept as it is.
-    pub(crate) fn part<T: Decode>(&mut self, json: Json<'_>) -> Option<Part<T>> {
+    pub(crate) fn part<T: Decode>(&mut self, json: Json<'_>) -> Option<MaybeKnown<T>> {
         let rules = self.rules;
         if rules == Rules::Strict {
-            return T::decode(self, json).map(Part::Known);
+            return T::decode(self, json).map(MaybeKnown::Known);
         }
         let before = (self.found.len(), self.pointer_bytes);
         self.rules = if rules == Rules::Edited { Rules::Storable } else { rules };
@@ -180,10 +184,10 @@ impl Decoder {
             None => {
                 self.found.truncate(before.0);
                 self.pointer_bytes = before.1;
-                Some(Part::Unknown(json.to_owned()))
+                Some(MaybeKnown::Unknown(json.to_owned()))
             }
-            Some(_) if rules == Rules::Edited => T::decode(self, json).map(Part::Known),
-            Some(known) => Some(Part::Known(known)),
+            Some(_) if rules == Rules::Edited => T::decode(self, json).map(MaybeKnown::Known),
+            Some(known) => Some(MaybeKnown::Known(known)),
         }
     }
 
@@ -194,17 +198,17 @@ impl Decoder {
         left.is_some()
     }
 
-    /// Returns true if another fault may be recorded. The first one always may: without it the document would be valid.
+    /// Returns true if another violation may be recorded. The first one always may: without it the document would be valid.
     fn has_room(&self, pointer: &Pointer) -> bool {
         let pointer_bytes = self.pointer_bytes + pointer.as_str().len();
         self.found.is_empty()
-            || (self.found.len() < limits::FAULTS && pointer_bytes <= limits::FAULT_POINTER_BYTES)
+            || (self.found.len() < limits::VIOLATIONS && pointer_bytes <= limits::VIOLATION_POINTER_BYTES)
     }
 
-    fn record(&mut self, position: Position, mut fault: Fault) {
-        fault.pointer.truncate(limits::FAULT_POINTER_BYTES);
-        self.pointer_bytes += fault.pointer.as_str().len();
-        self.found.push((position, fault));
+    fn record(&mut self, position: Position, mut violation: Violation) {
+        violation.pointer.truncate(limits::VIOLATION_POINTER_BYTES);
+        self.pointer_bytes += violation.pointer.as_str().len();
+        self.found.push((position, violation));
     }
 
     /// Records the flaws of the JSON itself, at any depth.
@@ -224,30 +228,30 @@ impl Decoder {
         }
     }
 
-    /// Fails with all faults in document order, if there are any.
-    fn finish(mut self) -> Result<(), Faults> {
+    /// Fails with all violations in document order, if there are any.
+    fn finish(mut self) -> Result<(), ValidationErrors> {
         self.found.sort_by_key(|(position, _)| *position);
-        Faults::check(self.found.into_iter().map(|(_, fault)| fault).collect())
+        ValidationErrors::check(self.found.into_iter().map(|(_, violation)| violation).collect())
     }
 }
 
-impl<'de, T: Decode> serde::Deserialize<'de> for Part<T> {
+impl<'de, T: Decode> serde::Deserialize<'de> for MaybeKnown<T> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserialize(deserializer, Decoder::part)
     }
 }
 
-impl From<Flaw> for Fault {
+impl From<Flaw> for Violation {
     fn from(flaw: Flaw) -> Self {
         let (code, detail) = match flaw.kind {
             FlawKind::TooDeep => (
-                FaultCode::OutOfRange,
+                ViolationCode::OutOfRange,
                 Cow::Owned(format!("must be nested at most {} levels deep", limits::NESTING)),
             ),
-            FlawKind::DuplicateName => (FaultCode::Duplicate, "duplicate name in an object".into()),
-            FlawKind::Nul => (FaultCode::InvalidValue, "must not contain the character U+0000".into()),
+            FlawKind::DuplicateName => (ViolationCode::Duplicate, "duplicate name in an object".into()),
+            FlawKind::Nul => (ViolationCode::InvalidValue, "must not contain the character U+0000".into()),
             FlawKind::NotUnicode => {
-                (FaultCode::Malformed, "must be Unicode text, without half of a surrogate pair".into())
+                (ViolationCode::Malformed, "must be Unicode text, without half of a surrogate pair".into())
             }
         };
         Self { pointer: flaw.pointer, code, detail }

@@ -1,9 +1,9 @@
 //! The members of one object.
 
 use super::Decoder;
-use crate::extra::ExtraMembers;
-use crate::fault::FaultCode;
 use crate::json::{Json, Kind, Member};
+use crate::unknown_fields::UnknownFields;
+use crate::violation::ViolationCode;
 
 /// The members of an object that have not been decoded yet.
 pub(crate) struct Fields<'a>(Vec<Member<'a>>);
@@ -12,14 +12,14 @@ impl Decoder {
     /// Returns the members of the object that the value must be.
     pub(crate) fn object<'a>(&mut self, json: Json<'a>) -> Option<Fields<'a>> {
         if json.kind() != Kind::Object {
-            return self.fault(FaultCode::InvalidType, "must be an object");
+            return self.violation(ViolationCode::InvalidType, "must be an object");
         }
         let mut members: Vec<_> = json.members().collect();
         if self.is_strict() {
             // The audit has recorded the others.
             members.retain(|member| member.name_is_unicode);
         } else if !members.iter().all(|member| member.name_is_unicode) {
-            return self.fault(FaultCode::Malformed, "must have names that are Unicode text");
+            return self.violation(ViolationCode::Malformed, "must have names that are Unicode text");
         }
         Some(Fields(members))
     }
@@ -40,7 +40,7 @@ impl Decoder {
                 return None; // The audit has recorded it.
             }
             return self.within_member(name, Some(second), |decoder| {
-                decoder.fault(FaultCode::Duplicate, "duplicate name in an object")
+                decoder.violation(ViolationCode::Duplicate, "duplicate name in an object")
             });
         }
         self.within_member(name, Some(value), |decoder| decode(decoder, value)).map(Some)
@@ -59,25 +59,25 @@ impl Decoder {
     /// Records that a required member is missing.
     pub(crate) fn missing<T>(&mut self, name: &'static str) -> Option<T> {
         self.within_member(name, None, |decoder| {
-            decoder.fault(FaultCode::Required, format!("missing required field `{name}`"))
+            decoder.violation(ViolationCode::Required, format!("missing required field `{name}`"))
         })
     }
 
-    /// Returns the members that are left when all known ones are decoded. Under strict rules each is a fault.
-    pub(crate) fn extra(&mut self, fields: &mut Fields<'_>) -> ExtraMembers {
-        let mut extra = ExtraMembers::default();
+    /// Returns the members that are left when all known ones are decoded. Under strict rules each is a violation.
+    pub(crate) fn unknown_fields(&mut self, fields: &mut Fields<'_>) -> UnknownFields {
+        let mut unknown = UnknownFields::default();
         for member in fields.0.drain(..) {
             if self.is_strict() {
                 // A long name is in the pointer alone, so that a small body does not cause a huge response.
                 let shown = if member.name.len() <= 64 { &member.name } else { "..." };
                 self.within_member(&member.name, Some(member.value), |decoder| {
-                    decoder.fault::<()>(FaultCode::UnknownField, format!("unknown field `{shown}`"))
+                    decoder.violation::<()>(ViolationCode::UnknownField, format!("unknown field `{shown}`"))
                 });
             } else {
-                extra.push(member.name.into_owned(), member.value.to_owned());
+                unknown.push(member.name.into_owned(), member.value.to_owned());
             }
         }
-        extra
+        unknown
     }
 }
 

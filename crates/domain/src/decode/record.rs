@@ -43,7 +43,7 @@ macro_rules! record {
         pub struct $record {
             $($(#[doc = $doc])+ pub $field: $type,)+
             /// Fields that this version does not know.
-            pub extra: $crate::ExtraMembers,
+            pub unknown_fields: $crate::UnknownFields,
         }
 
         impl $crate::decode::Record for $record {
@@ -54,8 +54,8 @@ macro_rules! record {
                 fields: &mut $crate::decode::Fields<'_>,
             ) -> Option<Self> {
                 $(let $field = $declaration.decode(decoder, fields);)+
-                let extra = decoder.extra(fields);
-                Some(Self { $($field: $field?,)+ extra })
+                let unknown_fields = decoder.unknown_fields(fields);
+                Some(Self { $($field: $field?,)+ unknown_fields })
             }
 
             fn provider(&self) -> Option<&str> {
@@ -73,7 +73,7 @@ macro_rules! record {
                 use serde::ser::SerializeMap as _;
                 let mut map = serializer.serialize_map(None)?;
                 $($declaration.serialize(&self.$field, &mut map)?;)+
-                self.extra.serialize_into(&mut map)?;
+                self.unknown_fields.serialize_into(&mut map)?;
                 map.end()
             }
         }

@@ -1,20 +1,20 @@
 //! Strings, arrays and user IDs.
 
 use super::{Decoder, Rules};
-use crate::fault::FaultCode;
 use crate::json::{Json, Kind};
+use crate::violation::ViolationCode;
 use crate::{UserId, limits};
 
 impl Decoder {
     /// Decodes any string.
     pub(crate) fn string(&mut self, json: Json<'_>) -> Option<String> {
         if json.kind() != Kind::String {
-            return self.fault(FaultCode::InvalidType, "must be a string");
+            return self.violation(ViolationCode::InvalidType, "must be a string");
         }
         match json.string() {
             Some(text) => Some(text.into_owned()),
             None if self.is_strict() => None, // The audit has recorded it.
-            None => self.fault(FaultCode::Malformed, "must be Unicode text"),
+            None => self.violation(ViolationCode::Malformed, "must be Unicode text"),
         }
     }
 
@@ -32,7 +32,7 @@ impl Decoder {
     pub(super) fn filled_text(&mut self, json: Json<'_>, max: usize) -> Option<String> {
         let text = self.text(json, max)?;
         if self.has_limits() && text.is_empty() {
-            return self.fault(FaultCode::InvalidValue, "must not be empty");
+            return self.violation(ViolationCode::InvalidValue, "must not be empty");
         }
         Some(text)
     }
@@ -45,13 +45,13 @@ impl Decoder {
         mut decode: impl FnMut(&mut Self, Json<'_>) -> Option<T>,
     ) -> Option<Vec<T>> {
         if json.kind() != Kind::Array {
-            return self.fault(FaultCode::InvalidType, "must be an array");
+            return self.violation(ViolationCode::InvalidType, "must be an array");
         }
         let is_too_long = self.has_limits() && json.elements().nth(max).is_some();
         if is_too_long {
             self.too_long::<()>(max, "elements");
         }
-        // All elements are decoded, even after a fault, so that every fault is found.
+        // All elements are decoded, even after a violation, so that every violation is found.
         let elements: Vec<Option<T>> = json
             .elements()
             .enumerate()
@@ -63,13 +63,13 @@ impl Decoder {
     pub(super) fn user_id(&mut self, json: Json<'_>) -> Option<UserId> {
         let text = self.string(json)?;
         let Ok(user_id) = UserId::try_from(text) else {
-            return self.fault(FaultCode::InvalidValue, "must not be empty");
+            return self.violation(ViolationCode::InvalidValue, "must not be empty");
         };
         if self.has_limits()
-            && let Some((code, detail)) = user_id.fault()
+            && let Some((code, detail)) = user_id.violation()
         {
             // The audit has recorded U+0000.
-            return if user_id.as_str().contains('\0') { None } else { self.fault(code, detail) };
+            return if user_id.as_str().contains('\0') { None } else { self.violation(code, detail) };
         }
         if self.rules != Rules::Stored && user_id.as_str().len() > limits::USER_ID_BYTES {
             return self.too_long(limits::USER_ID_BYTES, "bytes");
@@ -78,6 +78,6 @@ impl Decoder {
     }
 
     fn too_long<T>(&mut self, max: usize, unit: &str) -> Option<T> {
-        self.fault(FaultCode::TooLong, format!("must have at most {max} {unit}"))
+        self.violation(ViolationCode::TooLong, format!("must have at most {max} {unit}"))
     }
 }

@@ -24,8 +24,8 @@ macro_rules! new_icp {
             fn decode(decoder: &mut $crate::decode::Decoder, json: $crate::json::Json<'_>) -> Option<Self> {
                 let fields = &mut decoder.object(json)?;
                 $(let $field = $declaration.decode_new(decoder, fields);)+
-                let extra = decoder.extra(fields);
-                Some(Self(Icp { $($field: $field?,)+ extra }))
+                let unknown_fields = decoder.unknown_fields(fields);
+                Some(Self(Icp { $($field: $field?,)+ unknown_fields }))
             }
         }
 
@@ -61,7 +61,7 @@ macro_rules! icp_patch {
             pub(crate) fn merged_into(&self, icp: &Icp) -> Icp {
                 Icp {
                     $($field: self.$field.as_ref().unwrap_or(&icp.$field).clone(),)+
-                    extra: icp.extra.clone(),
+                    unknown_fields: icp.unknown_fields.clone(),
                 }
             }
         }
@@ -70,7 +70,7 @@ macro_rules! icp_patch {
             fn decode(decoder: &mut $crate::decode::Decoder, json: $crate::json::Json<'_>) -> Option<Self> {
                 let fields = &mut decoder.object(json)?;
                 $(let $field = $declaration.decode_present(decoder, fields);)+
-                decoder.extra(fields);
+                decoder.unknown_fields(fields);
                 Some(Self { $($field: $field?,)+ })
             }
         }

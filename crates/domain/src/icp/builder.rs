@@ -3,8 +3,8 @@ use std::marker::PhantomData;
 use super::{IcpPatch, NewIcp};
 use crate::criteria::{CrmFilters, CustomFilter, LeadProviderCriterion};
 use crate::decode::{self, Decode, Rules};
-use crate::fault::Faults;
-use crate::part::Part;
+use crate::maybe_known::MaybeKnown;
+use crate::violation::ValidationErrors;
 use crate::{Timestamp, UserId};
 
 /// Builds the body of a request from Rust values: a [`NewIcp`] or an [`IcpPatch`]. What is not set is absent from the body.
@@ -36,16 +36,16 @@ impl<T> BodyBuilder<T> {
         description(text: impl Into<String>) => |body| body.description = Some(Some(text.into()));
         /// Adds searches. In a patch, the added ones replace those of the ICP.
         searches(searches: impl IntoIterator<Item = LeadProviderCriterion>) => |body| {
-            let known = searches.into_iter().map(Part::Known);
+            let known = searches.into_iter().map(MaybeKnown::Known);
             body.lead_provider_criteria.get_or_insert_default().extend(known);
         };
         /// Adds custom filters. In a patch, the added ones replace those of the ICP.
         filters(filters: impl IntoIterator<Item = CustomFilter>) => |body| {
-            let known = filters.into_iter().map(Part::Known);
+            let known = filters.into_iter().map(MaybeKnown::Known);
             body.custom_filter_criteria.get_or_insert_default().extend(known);
         };
         /// Sets the CRM filters.
-        crm_filters(filters: CrmFilters) => |body| body.crm_filters = Some(Some(Part::Known(filters)));
+        crm_filters(filters: CrmFilters) => |body| body.crm_filters = Some(Some(MaybeKnown::Known(filters)));
         /// Adds users. In a patch, the added ones replace those of the ICP; only an admin may replace them by none.
         users(user_ids: impl IntoIterator<Item = UserId>) =>
             |body| body.user_ids.get_or_insert_default().extend(user_ids);
@@ -65,7 +65,7 @@ impl<T> BodyBuilder<T> {
         self.filters([filter.into()])
     }
 
-    fn decode<B: Decode>(&self) -> Result<B, Faults> {
+    fn decode<B: Decode>(&self) -> Result<B, ValidationErrors> {
         decode::document(&decode::to_json(&self.0), Rules::Strict, B::decode)
     }
 }
@@ -75,8 +75,8 @@ impl BodyBuilder<NewIcp> {
     ///
     /// # Errors
     ///
-    /// Every fault, in document order.
-    pub fn build(self) -> Result<NewIcp, Faults> {
+    /// Every violation, in document order.
+    pub fn build(self) -> Result<NewIcp, ValidationErrors> {
         self.decode()
     }
 }
@@ -97,8 +97,8 @@ impl BodyBuilder<IcpPatch> {
     ///
     /// # Errors
     ///
-    /// Every fault, in document order.
-    pub fn build(self) -> Result<IcpPatch, Faults> {
+    /// Every violation, in document order.
+    pub fn build(self) -> Result<IcpPatch, ValidationErrors> {
         self.decode()
     }
 }

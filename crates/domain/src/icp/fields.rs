@@ -5,7 +5,7 @@ use super::bodies::{icp_patch, new_icp};
 use crate::criteria::{CrmFilters, CustomFilter, LeadProviderCriterion};
 use crate::decode::format::{icp_id, integer, list, nullable, part, text, time, user_ids, visible_text};
 use crate::decode::{Field, impl_deserialize, record};
-use crate::part::Part;
+use crate::maybe_known::MaybeKnown;
 use crate::{IcpId, Timestamp, UserId, limits};
 
 /// Declares all three types.
@@ -21,7 +21,7 @@ macro_rules! icp_fields {
             /// keeps text as it was written by means of `serde_json::value::RawValue`, which fails inside another type's
             /// `#[serde(flatten)]` and inside `untagged` and internally tagged enumerations.
             ///
-            /// [`Part`] and the `Unknown` variants of enumerations make reading lossless.
+            /// [`MaybeKnown`] and the `Unknown` variants of enumerations make reading lossless.
             Icp { $($fields)+ }
         }
         new_icp! { $($fields)+ }
@@ -42,18 +42,18 @@ icp_fields! {
     /// Time of the last change. It increases with every change.
     updated_at: Timestamp = Field::read_only("updatedAt", time(), Timestamp::UNIX_EPOCH);
     /// Searches to run at lead providers.
-    lead_provider_criteria: Vec<Part<LeadProviderCriterion>> = Field::required(
+    lead_provider_criteria: Vec<MaybeKnown<LeadProviderCriterion>> = Field::required(
         "leadProviderCriteria",
         list(part::<LeadProviderCriterion>(), limits::LEAD_PROVIDER_CRITERIA),
     );
     /// Filters that are applied after the provider search.
-    custom_filter_criteria: Vec<Part<CustomFilter>> = Field::with_default(
+    custom_filter_criteria: Vec<MaybeKnown<CustomFilter>> = Field::with_default(
         "customFilterCriteria",
         list(part::<CustomFilter>(), limits::CUSTOM_FILTERS),
         Vec::new(),
     );
     /// Filters that draw leads from a CRM.
-    crm_filters: Option<Part<CrmFilters>> =
+    crm_filters: Option<MaybeKnown<CrmFilters>> =
         Field::with_default("crmFilters", nullable(part::<CrmFilters>()), None);
     /// Clerk IDs of the users with access, in their stored order.
     user_ids: Vec<UserId> = Field::default_in_new_icp("userIds", user_ids(), Vec::new());

@@ -6,8 +6,8 @@ mod patch;
 
 use crate::criteria::{CustomFilter, LeadProviderCriterion, SearchType};
 use crate::decode::{self, Decode as _, Rules};
-use crate::fault::Faults;
-use crate::part::Part;
+use crate::maybe_known::MaybeKnown;
+use crate::violation::ValidationErrors;
 
 pub use builder::BodyBuilder;
 pub use fields::{Icp, IcpPatch, NewIcp};
@@ -21,10 +21,10 @@ impl Icp {
     ///
     /// # Errors
     ///
-    /// Every fault, in document order. Under [`Rules::Stored`] and [`Rules::Storable`] only the shape counts: `id`, `name`,
+    /// Every violation, in document order. Under [`Rules::Stored`] and [`Rules::Storable`] only the shape counts: `id`, `name`,
     /// `createdAt`, `updatedAt`, `leadProviderCriteria` and `userIds` must be present, and every known field of the ICP itself
     /// must have its type, occur once and be Unicode text.
-    pub fn from_json(text: &str, rules: Rules) -> Result<Self, Faults> {
+    pub fn from_json(text: &str, rules: Rules) -> Result<Self, ValidationErrors> {
         decode::document(text, rules, Self::decode)
     }
 
@@ -40,19 +40,19 @@ impl Icp {
     ///
     /// # Errors
     ///
-    /// Every fault, in document order.
-    pub fn validate(&self) -> Result<(), Faults> {
+    /// Every violation, in document order.
+    pub fn validate(&self) -> Result<(), ValidationErrors> {
         Self::from_json(&self.to_json(), Rules::Edited).map(drop)
     }
 
     /// Returns the searches of one type, in their order. Searches that this version does not understand are left out.
     pub fn searches(&self, search_type: &SearchType) -> impl Iterator<Item = &LeadProviderCriterion> {
-        let known = self.lead_provider_criteria.iter().filter_map(Part::known);
+        let known = self.lead_provider_criteria.iter().filter_map(MaybeKnown::known);
         known.filter(move |search| search.search_type == *search_type)
     }
 
     /// Returns the custom filters, in their order. Filters that this version does not understand are left out.
     pub fn filters(&self) -> impl Iterator<Item = &CustomFilter> {
-        self.custom_filter_criteria.iter().filter_map(Part::known)
+        self.custom_filter_criteria.iter().filter_map(MaybeKnown::known)
     }
 }

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use super::{BodyBuilder, Icp, NewIcp};
 use crate::decode::{self, Decode as _, Rules};
-use crate::fault::{Fault, FaultCode, Faults};
+use crate::violation::{ValidationErrors, Violation, ViolationCode};
 use crate::{IcpId, Timestamp, UserId, limits};
 
 impl NewIcp {
@@ -10,9 +10,9 @@ impl NewIcp {
     ///
     /// # Errors
     ///
-    /// Every fault, in document order. Fields that only the service sets (`id`, `createdAt`, `updatedAt`) are
-    /// [`FaultCode::ReadOnly`].
-    pub fn from_json(text: &str) -> Result<Self, Faults> {
+    /// Every violation, in document order. Fields that only the service sets (`id`, `createdAt`, `updatedAt`) are
+    /// [`ViolationCode::ReadOnly`].
+    pub fn from_json(text: &str) -> Result<Self, ValidationErrors> {
         decode::document(text, Rules::Strict, Self::decode)
     }
 
@@ -39,13 +39,13 @@ impl NewIcp {
     ///
     /// # Errors
     ///
-    /// A fault at `/userIds` if the body lists the maximum number of users without the creator, or if the creator's ID may
+    /// A violation at `/userIds` if the body lists the maximum number of users without the creator, or if the creator's ID may
     /// not be written.
-    pub fn create(self, id: IcpId, creator: &UserId, now: Timestamp) -> Result<Icp, Faults> {
+    pub fn create(self, id: IcpId, creator: &UserId, now: Timestamp) -> Result<Icp, ValidationErrors> {
         let mut icp = Icp { id, created_at: now, updated_at: now, ..self.0 };
         if !icp.user_ids.contains(creator) {
-            if let Some((code, detail)) = creator_fault(&icp.user_ids, creator) {
-                return Err(Fault::of_field("userIds", code, detail).into());
+            if let Some((code, detail)) = creator_violation(&icp.user_ids, creator) {
+                return Err(Violation::of_field("userIds", code, detail).into());
             }
             icp.user_ids.push(creator.clone());
         }
@@ -54,11 +54,11 @@ impl NewIcp {
 }
 
 /// Returns why the creator cannot be added to the users.
-fn creator_fault(listed: &[UserId], creator: &UserId) -> Option<(FaultCode, Cow<'static, str>)> {
+fn creator_violation(listed: &[UserId], creator: &UserId) -> Option<(ViolationCode, Cow<'static, str>)> {
     if listed.len() >= limits::USERS {
         let detail = format!("must have at most {} users, of which one is the creator", limits::USERS);
-        return Some((FaultCode::TooLong, detail.into()));
+        return Some((ViolationCode::TooLong, detail.into()));
     }
-    let (code, detail) = creator.fault()?;
+    let (code, detail) = creator.violation()?;
     Some((code, format!("the creator's ID is added, and it {detail}").into()))
 }

@@ -1,7 +1,7 @@
 use super::{BodyBuilder, Icp, IcpPatch};
 use crate::decode::{self, Decode as _, Rules};
-use crate::fault::{Fault, FaultCode, Faults};
 use crate::json::Kind;
+use crate::violation::{ValidationErrors, Violation, ViolationCode};
 use crate::{Caller, Timestamp};
 
 const READ_ONLY: &str = "read-only field: it must be absent or have its current value";
@@ -15,7 +15,7 @@ pub enum PatchError {
     Forbidden,
     /// The body is invalid for this ICP or this caller.
     #[error(transparent)]
-    Invalid(#[from] Faults),
+    Invalid(#[from] ValidationErrors),
     /// The body has the `updatedAt` of another version: the client has edited a copy that is out of date.
     #[error("the ICP has changed since its `updatedAt` was read")]
     Stale,
@@ -26,19 +26,19 @@ impl IcpPatch {
     ///
     /// # Errors
     ///
-    /// Every fault, in document order. Empty `userIds` of a caller who may not leave them empty are reported together with
-    /// other faults; alone, [`IcpPatch::apply`] reports them.
-    pub fn from_json(text: &str, by: &Caller) -> Result<Self, Faults> {
+    /// Every violation, in document order. Empty `userIds` of a caller who may not leave them empty are reported together with
+    /// other violations; alone, [`IcpPatch::apply`] reports them.
+    pub fn from_json(text: &str, by: &Caller) -> Result<Self, ValidationErrors> {
         decode::document(text, Rules::Strict, |decoder, json| {
             let patch = Self::decode(decoder, json);
-            // Alone, the fault is left to `apply`, which may find others.
-            if decoder.has_faults() && !by.may_leave(&[]) {
+            // Alone, the violation is left to `apply`, which may find others.
+            if decoder.has_violations() && !by.may_leave(&[]) {
                 let users = json.members().find(|member| member.name == "userIds").map(|member| member.value);
                 if let Some(users) =
                     users.filter(|users| users.kind() == Kind::Array && users.elements().count() == 0)
                 {
                     decoder.within_member("userIds", Some(users), |decoder| {
-                        decoder.fault::<()>(FaultCode::InvalidValue, NO_USERS)
+                        decoder.violation::<()>(ViolationCode::InvalidValue, NO_USERS)
                     });
                 }
             }
@@ -73,7 +73,7 @@ impl IcpPatch {
         if !by.may_access(&icp.user_ids) {
             return Err(PatchError::Forbidden);
         }
-        Faults::check(self.faults(icp, by))?;
+        ValidationErrors::check(self.violations(icp, by))?;
         if self.updated_at.is_some_and(|time| time != icp.updated_at) {
             return Err(PatchError::Stale);
         }
@@ -84,16 +84,16 @@ impl IcpPatch {
         Ok(Some(Icp { updated_at: now.max(icp.updated_at.next()), ..patched }))
     }
 
-    fn faults(&self, icp: &Icp, by: &Caller) -> Vec<Fault> {
+    fn violations(&self, icp: &Icp, by: &Caller) -> Vec<Violation> {
         let id = self.id.is_some_and(|id| id != icp.id);
         let created_at = self.created_at.is_some_and(|time| time != icp.created_at);
         let user_ids = self.user_ids.as_ref().is_some_and(|user_ids| !by.may_leave(user_ids));
         let checks = [
-            (id, "id", FaultCode::ReadOnly, READ_ONLY),
-            (created_at, "createdAt", FaultCode::ReadOnly, READ_ONLY),
-            (user_ids, "userIds", FaultCode::InvalidValue, NO_USERS),
+            (id, "id", ViolationCode::ReadOnly, READ_ONLY),
+            (created_at, "createdAt", ViolationCode::ReadOnly, READ_ONLY),
+            (user_ids, "userIds", ViolationCode::InvalidValue, NO_USERS),
         ];
         let failed = checks.into_iter().filter(|(has_failed, ..)| *has_failed);
-        failed.map(|(_, name, code, detail)| Fault::of_field(name, code, detail)).collect()
+        failed.map(|(_, name, code, detail)| Violation::of_field(name, code, detail)).collect()
     }
 }

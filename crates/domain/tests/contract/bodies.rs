@@ -1,7 +1,9 @@
 //! The bodies of requests that create and change an ICP.
 
 use icp_domain::criteria::MaxPeoplePerCompany;
-use icp_domain::{Caller, FaultCode, Icp, IcpChange, IcpPatch, NewIcp, PatchError, Rules, Timestamp, UserId};
+use icp_domain::{
+    Caller, Icp, IcpChange, IcpPatch, NewIcp, PatchError, Rules, Timestamp, UserId, ViolationCode,
+};
 use serde_json::{Value, json};
 
 fn user(text: &str) -> UserId {
@@ -35,13 +37,14 @@ fn patch(body: &Value) -> Result<Option<Icp>, PatchError> {
 #[track_caller]
 fn assert_faults(
     outcome: Result<impl std::fmt::Debug, impl Into<PatchError>>,
-    expected: &[(&str, FaultCode)],
+    expected: &[(&str, ViolationCode)],
 ) {
-    let PatchError::Invalid(faults) = outcome.expect_err("it has faults").into() else {
+    let PatchError::Invalid(violations) = outcome.expect_err("it has violations").into() else {
         panic!("{expected:?}")
     };
-    let found: Vec<_> = faults.all().iter().map(|fault| (fault.pointer.as_str(), fault.code)).collect();
-    assert_eq!(found, expected, "{faults}");
+    let found: Vec<_> =
+        violations.all().iter().map(|violation| (violation.pointer.as_str(), violation.code)).collect();
+    assert_eq!(found, expected, "{violations}");
 }
 
 #[test]
@@ -85,7 +88,7 @@ fn there_must_be_room_for_the_creator() {
         if fits {
             created.unwrap().validate().unwrap();
         } else {
-            assert_faults(created, &[("/userIds", FaultCode::TooLong)]);
+            assert_faults(created, &[("/userIds", ViolationCode::TooLong)]);
         }
     }
 }
@@ -93,9 +96,9 @@ fn there_must_be_room_for_the_creator() {
 #[test]
 fn a_creator_whose_id_cannot_be_written_creates_nothing() {
     for (creator, code) in [
-        ("user ada", FaultCode::InvalidValue),
-        ("user\0", FaultCode::InvalidValue),
-        (&"u".repeat(256), FaultCode::TooLong),
+        ("user ada", ViolationCode::InvalidValue),
+        ("user\0", ViolationCode::InvalidValue),
+        (&"u".repeat(256), ViolationCode::TooLong),
     ] {
         let new = NewIcp::from_json(r#"{"name": "SMB", "leadProviderCriteria": []}"#).unwrap();
         let created = new.create(uuid::Uuid::nil().into(), &user(creator), Timestamp::UNIX_EPOCH);
@@ -119,7 +122,7 @@ fn a_change_knows_who_joined_and_who_left() {
 
 #[test]
 fn a_new_icp_reports_all_its_faults() {
-    use FaultCode::{ReadOnly, Required, UnknownField};
+    use ViolationCode::{ReadOnly, Required, UnknownField};
     assert_faults(NewIcp::from_json("{}"), &[("/name", Required), ("/leadProviderCriteria", Required)]);
     let body = json!({
         "name": "SMB", "leadProviderCriteria": [], "colour": 1,
@@ -128,7 +131,7 @@ fn a_new_icp_reports_all_its_faults() {
     let expected =
         [("/colour", UnknownField), ("/createdAt", ReadOnly), ("/id", ReadOnly), ("/updatedAt", ReadOnly)];
     assert_faults(NewIcp::from_json(&body.to_string()), &expected);
-    assert_faults(NewIcp::from_json("[]"), &[("", FaultCode::InvalidType)]);
+    assert_faults(NewIcp::from_json("[]"), &[("", ViolationCode::InvalidType)]);
 }
 
 #[test]
@@ -150,7 +153,7 @@ fn null_clears_what_can_be_cleared() {
     assert_eq!((patched.description, patched.crm_filters, patched.active_until), (None, None, None));
     for member in ["name", "leadProviderCriteria", "customFilterCriteria", "userIds", "leadsPerList"] {
         let pointer = format!("/{member}");
-        assert_faults(patch(&json!({member: null})), &[(pointer.as_str(), FaultCode::InvalidType)]);
+        assert_faults(patch(&json!({member: null})), &[(pointer.as_str(), ViolationCode::InvalidType)]);
     }
 }
 
@@ -171,23 +174,23 @@ fn what_is_read_only_cannot_be_changed() {
         "id": "550e8400-e29b-41d4-a716-446655440001",
         "createdAt": "2024-01-15T10:30:00.001Z", "updatedAt": "2024-01-20T14:22:00.001Z", "name": "After",
     });
-    let expected = ["/id", "/createdAt"].map(|pointer| (pointer, FaultCode::ReadOnly));
+    let expected = ["/id", "/createdAt"].map(|pointer| (pointer, ViolationCode::ReadOnly));
     assert_faults(patch(&body), &expected);
     let body = json!({"updatedAt": "2024-01-20T14:22:00.001Z", "name": "After"});
     assert_eq!(patch(&body), Err(PatchError::Stale));
     let body = json!({"updatedAt": "2024-01-20T14:22:00.001Z", "userIds": []});
-    assert_faults(patch(&body), &[("/userIds", FaultCode::InvalidValue)]);
+    assert_faults(patch(&body), &[("/userIds", ViolationCode::InvalidValue)]);
 }
 
 #[test]
 fn only_an_admin_leaves_an_icp_to_nobody() {
-    assert_faults(patch(&json!({"userIds": []})), &[("/userIds", FaultCode::InvalidValue)]);
+    assert_faults(patch(&json!({"userIds": []})), &[("/userIds", ViolationCode::InvalidValue)]);
     assert_eq!(patch(&json!({"userIds": ["user_bob"]})).unwrap().unwrap().user_ids, [user("user_bob")]);
     let both = json!({"name": "", "leadsPerList": 5, "userIds": [ ]});
-    let expected = [("/name", FaultCode::InvalidValue), ("/userIds", FaultCode::InvalidValue)];
+    let expected = [("/name", ViolationCode::InvalidValue), ("/userIds", ViolationCode::InvalidValue)];
     assert_faults(patch(&both), &expected);
     let root = Caller::admin(user("user_root"));
-    assert_faults(IcpPatch::from_json(&both.to_string(), &root), &[("/name", FaultCode::InvalidValue)]);
+    assert_faults(IcpPatch::from_json(&both.to_string(), &root), &[("/name", ViolationCode::InvalidValue)]);
     let patch = IcpPatch::from_json(r#"{"userIds": []}"#, &root).unwrap();
     let patched = patch.apply(&stored(), &root, Timestamp::UNIX_EPOCH);
     assert!(patched.unwrap().unwrap().user_ids.is_empty());
@@ -210,12 +213,12 @@ fn updated_at_always_moves_on_and_never_back() {
 fn builders_validate_like_json() {
     let new = NewIcp::builder(" ").filter(MaxPeoplePerCompany::new(0)).users([user("a b")]).build();
     let expected = ["/name", "/customFilterCriteria/0/value", "/userIds/0"].into_iter().zip([
-        FaultCode::InvalidValue,
-        FaultCode::OutOfRange,
-        FaultCode::InvalidValue,
+        ViolationCode::InvalidValue,
+        ViolationCode::OutOfRange,
+        ViolationCode::InvalidValue,
     ]);
     assert_faults(new, &expected.collect::<Vec<_>>());
-    assert_faults(IcpPatch::builder().name("").build(), &[("/name", FaultCode::InvalidValue)]);
+    assert_faults(IcpPatch::builder().name("").build(), &[("/name", ViolationCode::InvalidValue)]);
 
     let patch = IcpPatch::builder().filters([]).clear_crm_filters().unless_changed_since(stored().updated_at);
     let patched = patch.build().unwrap().apply(&stored(), &ada(), Timestamp::UNIX_EPOCH).unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! Both sides of every limit, and what looks like a fault and is none.
+//! Both sides of every limit, and what looks like a violation and is none.
 
 use icp_domain::{Icp, Rules, limits};
 

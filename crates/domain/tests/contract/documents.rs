@@ -32,7 +32,7 @@ proptest! {
         icp.user_ids.clone_from(&users);
         let document = IcpDocument::from(icp);
         let expected: Vec<UserId> = users.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
-        prop_assert_eq!(document.members(), expected);
+        prop_assert_eq!(document.user_ids(), expected);
         prop_assert_eq!(document.to_icp().unwrap().user_ids, users, "the text keeps their stored order");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use icp_domain::{Faults, Icp, Rules, limits};
+use icp_domain::{Icp, Rules, ValidationErrors, limits};
 
 use super::support::{FULL, patched, with_provider_filters};
 
@@ -16,10 +16,10 @@ pub(crate) fn in_a_small_thread(run: impl FnOnce() + Send + 'static) {
     }
 }
 
-fn assert_bounded(faults: &Faults) {
-    assert!(faults.all().len() <= limits::FAULTS);
-    let bytes: usize = faults.all().iter().map(|fault| fault.pointer.as_str().len()).sum();
-    assert!(bytes <= limits::FAULT_POINTER_BYTES, "{bytes} bytes of pointers");
+fn assert_bounded(violations: &ValidationErrors) {
+    assert!(violations.all().len() <= limits::VIOLATIONS);
+    let bytes: usize = violations.all().iter().map(|violation| violation.pointer.as_str().len()).sum();
+    assert!(bytes <= limits::VIOLATION_POINTER_BYTES, "{bytes} bytes of pointers");
 }
 
 /// Whatever the rules: what is stored may be hostile too.
@@ -40,8 +40,8 @@ fn is_read_soon(text: String, rules: Rules) {
         let result = Icp::from_json(&text, rules);
         assert!(start.elapsed() < Duration::from_secs(10), "{:?} under {rules:?}", start.elapsed());
         assert!(rules != Rules::Strict || result.is_err());
-        if let Err(faults) = result {
-            assert_bounded(&faults);
+        if let Err(violations) = result {
+            assert_bounded(&violations);
         }
     });
 }
@@ -106,10 +106,10 @@ fn faults_within_a_huge_name_make_a_small_report() {
 
 #[test]
 fn a_pointer_that_is_too_long_is_cut_to_the_nearest_value_around() {
-    let name = "x".repeat(limits::FAULT_POINTER_BYTES);
+    let name = "x".repeat(limits::VIOLATION_POINTER_BYTES);
     let text = patched(r#""min":1.0"#, &format!(r#""min":{{"{name}":1,"{name}":2}}"#));
-    let faults = Icp::from_json(&text, Rules::Strict).unwrap_err();
-    assert_eq!(faults.all()[0].pointer.as_str(), "/leadProviderCriteria/0/filters/size/min");
+    let violations = Icp::from_json(&text, Rules::Strict).unwrap_err();
+    assert_eq!(violations.all()[0].pointer.as_str(), "/leadProviderCriteria/0/filters/size/min");
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use icp_domain::criteria::{CrmProvider, EntityType, LeadProvider, SearchType};
 use icp_domain::json::Json;
-use icp_domain::{Icp, Part, Rules};
+use icp_domain::{Icp, MaybeKnown, Rules};
 
-use super::support::{FULL, at, canonical, faults, patched, stored, with_provider_filters};
+use super::support::{FULL, at, canonical, patched, stored, violations, with_provider_filters};
 
 /// The fragment that replaces another comes back as it is, and nothing else changes.
 fn survives(from: &str, to: &str) {
@@ -39,7 +39,7 @@ fn parts_that_this_version_does_not_know_survive() {
     for unknown in UNKNOWN_FILTERS {
         survives(filter, unknown);
         let icp = stored(&patched(filter, unknown));
-        assert!(matches!(icp.custom_filter_criteria[3], Part::Unknown(_)), "{unknown}");
+        assert!(matches!(icp.custom_filter_criteria[3], MaybeKnown::Unknown(_)), "{unknown}");
     }
     for unknown in [
         "7",
@@ -88,7 +88,7 @@ fn names_that_this_version_does_not_know_are_kept_as_unknown() {
 
     survives(r#""bullhorn""#, r#""salesforce""#);
     let icp = stored(&patched(r#""bullhorn""#, r#""salesforce""#));
-    let known = icp.crm_filters.as_ref().and_then(Part::known).unwrap();
+    let known = icp.crm_filters.as_ref().and_then(MaybeKnown::known).unwrap();
     assert_eq!(known.provider, CrmProvider::from("salesforce"));
 
     survives(r#""entityType":"person""#, r#""entityType":"robot""#);
@@ -213,7 +213,7 @@ fn what_has_not_the_shape_of_an_icp_is_refused_with_its_place() {
         ("2024-12-31T23:59:59.000Z", "never", "/activeUntil", "invalid_value"),
         ("550e8400-e29b-41d4-a716-446655440000", "x", "/id", "invalid_value"),
     ] {
-        assert_eq!(faults(&patched(from, to), Rules::Stored), [(pointer.to_owned(), code)], "{to}");
+        assert_eq!(violations(&patched(from, to), Rules::Stored), [(pointer.to_owned(), code)], "{to}");
     }
 }
 
@@ -224,5 +224,5 @@ fn parts_that_are_kept_do_not_use_up_the_room_for_faults() {
     let text = patched(r#"{"type":"maxPeoplePerCompany","value":2}"#, &vec![part; 3].join(","));
     let text = text.replace(r#""leadsPerList":25"#, r#""leadsPerList":"x""#).replace(r#""Full""#, "1");
     let expected = [("/name".to_owned(), "invalid_type"), ("/leadsPerList".to_owned(), "invalid_type")];
-    assert_eq!(faults(&text, Rules::Stored), expected);
+    assert_eq!(violations(&text, Rules::Stored), expected);
 }

@@ -1,7 +1,7 @@
 //! Documents that are nearly right: nothing panics, and the three rules agree where they must.
 
 use icp_domain::json::Json;
-use icp_domain::{Icp, IcpDocument, Part, Rules};
+use icp_domain::{Icp, IcpDocument, MaybeKnown, Rules};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -43,9 +43,9 @@ proptest! {
         let [strict, storable, stored] = [Rules::Strict, Rules::Storable, Rules::Stored].map(|rules| Icp::from_json(&text, rules));
         if let Ok(strict) = strict {
             prop_assert_eq!(Ok(&strict), storable.as_ref());
-            prop_assert!(strict.extra.is_empty());
-            prop_assert!(strict.custom_filter_criteria.iter().all(|part| matches!(part, Part::Known(_))));
-            prop_assert!(strict.lead_provider_criteria.iter().all(|part| matches!(part, Part::Known(_))));
+            prop_assert!(strict.unknown_fields.is_empty());
+            prop_assert!(strict.custom_filter_criteria.iter().all(|part| matches!(part, MaybeKnown::Known(_))));
+            prop_assert!(strict.lead_provider_criteria.iter().all(|part| matches!(part, MaybeKnown::Known(_))));
             prop_assert_eq!(strict.validate(), Ok(()), "what is written passes when it is written again");
         }
         if let Ok(storable) = storable {
@@ -56,10 +56,10 @@ proptest! {
     #[test]
     fn every_fault_points_into_the_document(mutations in mutations()) {
         let text = mutated(full(), mutations).compact();
-        if let Err(faults) = Icp::from_json(&text, Rules::Strict) {
-            prop_assert!(!faults.all().is_empty());
-            for fault in faults.all() {
-                let (pointer, code) = (fault.pointer.as_str(), fault.code.as_str());
+        if let Err(violations) = Icp::from_json(&text, Rules::Strict) {
+            prop_assert!(!violations.all().is_empty());
+            for violation in violations.all() {
+                let (pointer, code) = (violation.pointer.as_str(), violation.code.as_str());
                 prop_assert!(points_into(&text, pointer, code), "{} {} of {}", pointer, code, text);
             }
         }

@@ -11,7 +11,7 @@ fn is_accepted(regex: &str) -> bool {
     let regex = serde_json::to_string(regex).unwrap();
     let found = strict_faults(&patched(r#""^(?!Test)(?<initial>[A-Z])""#, &regex));
     let expected = ("/customFilterCriteria/6/regex".to_owned(), "invalid_value");
-    assert!(found.is_empty() || found.iter().all(|fault| *fault == expected), "{regex}: {found:?}");
+    assert!(found.is_empty() || found.iter().all(|violation| *violation == expected), "{regex}: {found:?}");
     found.is_empty()
 }
 

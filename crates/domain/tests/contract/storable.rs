@@ -2,7 +2,7 @@
 
 use icp_domain::{Icp, Rules, limits};
 
-use super::support::{FULL, faults, patched, stored};
+use super::support::{FULL, patched, stored, violations};
 
 #[test]
 fn what_is_merely_unknown_may_be_stored() {
@@ -18,7 +18,7 @@ fn what_is_merely_unknown_may_be_stored() {
         assert_eq!(Icp::from_json(&text, Rules::Storable).unwrap(), stored(&text), "{to}");
     }
     let deep = format!("[{}{}]", "[".repeat(1_000), "]".repeat(1_000));
-    assert_eq!(faults(&patched(r#"["CTO"]"#, &deep), Rules::Storable), []);
+    assert_eq!(violations(&patched(r#"["CTO"]"#, &deep), Rules::Storable), []);
 }
 
 #[test]
@@ -37,10 +37,10 @@ fn the_character_nul_is_refused_wherever_it_stands() {
         (r#""type":"ai""#, r#""type":"\u0000""#, "/customFilterCriteria/2/type"),
     ] {
         let text = patched(from, to);
-        assert_eq!(faults(&text, Rules::Storable), [(pointer.to_owned(), "invalid_value")], "{to}");
-        assert_eq!(faults(&text, Rules::Stored), [], "what is stored is read: {to}");
+        assert_eq!(violations(&text, Rules::Storable), [(pointer.to_owned(), "invalid_value")], "{to}");
+        assert_eq!(violations(&text, Rules::Stored), [], "what is stored is read: {to}");
     }
-    assert_eq!(faults(&patched(r#"["CTO"]"#, r#"["\ud800\\u0000"]"#), Rules::Storable), []);
+    assert_eq!(violations(&patched(r#"["CTO"]"#, r#"["\ud800\\u0000"]"#), Rules::Storable), []);
 }
 
 #[test]
@@ -53,8 +53,8 @@ fn a_user_id_must_fit_into_an_index() {
     ] {
         let text = patched(r#""user_xyz789""#, &format!("\"{id}\""));
         let expected = if fits { vec![] } else { vec![("/userIds/1".to_owned(), "too_long")] };
-        assert_eq!(faults(&text, Rules::Storable), expected);
-        assert_eq!(faults(&text, Rules::Stored), []);
+        assert_eq!(violations(&text, Rules::Storable), expected);
+        assert_eq!(violations(&text, Rules::Stored), []);
     }
 }
 
@@ -62,8 +62,8 @@ fn a_user_id_must_fit_into_an_index() {
 fn a_user_id_that_may_be_written_may_be_stored() {
     let longest = format!("\"{}\"", "😀".repeat(limits::USER_ID));
     let text = patched(r#""user_xyz789""#, &longest);
-    assert_eq!(faults(&text, Rules::Strict), []);
-    assert_eq!(faults(&text, Rules::Storable), []);
+    assert_eq!(violations(&text, Rules::Strict), []);
+    assert_eq!(violations(&text, Rules::Storable), []);
 }
 
 #[test]

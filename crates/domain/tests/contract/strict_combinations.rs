@@ -1,6 +1,6 @@
-//! All faults at once, each with a place, a code and a sentence.
+//! All violations at once, each with a place, a code and a sentence.
 
-use icp_domain::{Fault, FaultCode, Icp, Rules, limits};
+use icp_domain::{Icp, Rules, Violation, ViolationCode, limits};
 
 use super::support::{patched, strict_faults};
 
@@ -56,9 +56,9 @@ fn all_faults_are_reported_in_document_order() {
 
 #[test]
 fn an_empty_object_lacks_every_required_member_and_no_other() {
-    let faults = strict_faults("{}");
+    let violations = strict_faults("{}");
     let required = ["/id", "/name", "/createdAt", "/updatedAt", "/leadProviderCriteria", "/userIds"];
-    assert_eq!(faults, required.map(|pointer| (pointer.to_owned(), "required")));
+    assert_eq!(violations, required.map(|pointer| (pointer.to_owned(), "required")));
 }
 
 #[test]
@@ -96,10 +96,10 @@ fn text_that_is_no_json_has_one_fault_that_says_where() {
         ("\u{feff}{}", "line 1"),
         ("{'a':1}", "line 1, column 2"),
     ] {
-        let faults = Icp::from_json(text, Rules::Strict).unwrap_err();
-        let [fault] = faults.all() else { panic!("{faults}") };
-        assert_eq!((fault.pointer.as_str(), fault.code.as_str()), ("", "malformed"));
-        assert!(fault.detail.contains(place), "{text:?}: {}", fault.detail);
+        let violations = Icp::from_json(text, Rules::Strict).unwrap_err();
+        let [violation] = violations.all() else { panic!("{violations}") };
+        assert_eq!((violation.pointer.as_str(), violation.code.as_str()), ("", "malformed"));
+        assert!(violation.detail.contains(place), "{text:?}: {}", violation.detail);
     }
 }
 
@@ -107,8 +107,8 @@ fn text_that_is_no_json_has_one_fault_that_says_where() {
 fn every_fault_says_in_a_sentence_what_would_be_right() {
     let text = r#"{"id": 1, "name": "", "createdAt": "x", "x": 1, "leadProviderCriteria": {},
         "userIds": ["a", "a"], "leadsPerList": 0}"#;
-    let faults = Icp::from_json(text, Rules::Strict).unwrap_err();
-    let details: Vec<_> = faults.into_iter().map(|fault| fault.detail).collect();
+    let violations = Icp::from_json(text, Rules::Strict).unwrap_err();
+    let details: Vec<_> = violations.into_iter().map(|violation| violation.detail).collect();
     let expected = [
         "missing required field `updatedAt`",
         "must be a string",
@@ -120,26 +120,31 @@ fn every_fault_says_in_a_sentence_what_would_be_right() {
         "must be from 1 to 10000",
     ];
     assert_eq!(details, expected);
-    let faults = Icp::from_json(text, Rules::Strict).unwrap_err();
-    let shown = faults.to_string();
+    let violations = Icp::from_json(text, Rules::Strict).unwrap_err();
+    let shown = violations.to_string();
     assert!(shown.contains("/leadsPerList: must be from 1 to 10000 (out_of_range)"), "{shown}");
 }
 
 #[test]
 fn a_fault_is_written_as_the_contract_says() {
-    let faults = Icp::from_json("[]", Rules::Strict).unwrap_err();
-    let written = serde_json::to_string(faults.all()).unwrap();
+    let violations = Icp::from_json("[]", Rules::Strict).unwrap_err();
+    let written = serde_json::to_string(violations.all()).unwrap();
     assert_eq!(written, r#"[{"pointer":"","code":"invalid_type","detail":"must be an object"}]"#);
 }
 
 #[test]
 fn faults_are_read_back_by_clients() {
-    let faults = Icp::from_json(r#"{"a/b": 1}"#, Rules::Strict).unwrap_err();
-    let written = serde_json::to_string(faults.all()).unwrap();
-    assert_eq!(serde_json::from_str::<Vec<Fault>>(&written).unwrap(), faults.all());
+    let violations = Icp::from_json(r#"{"a/b": 1}"#, Rules::Strict).unwrap_err();
+    let written = serde_json::to_string(violations.all()).unwrap();
+    assert_eq!(serde_json::from_str::<Vec<Violation>>(&written).unwrap(), violations.all());
     let newer = r#"{"pointer": "/name", "code": "of_next_year", "detail": "must not"}"#;
-    assert_eq!(serde_json::from_str::<Fault>(newer).unwrap().code, FaultCode::Unknown);
-    for code in [FaultCode::UnknownField, FaultCode::ReadOnly, FaultCode::TooLong, FaultCode::OutOfRange] {
+    assert_eq!(serde_json::from_str::<Violation>(newer).unwrap().code, ViolationCode::Unknown);
+    for code in [
+        ViolationCode::UnknownField,
+        ViolationCode::ReadOnly,
+        ViolationCode::TooLong,
+        ViolationCode::OutOfRange,
+    ] {
         assert_eq!(serde_json::to_string(&code).unwrap(), format!("\"{code}\""));
     }
 }

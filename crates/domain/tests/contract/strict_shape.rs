@@ -1,4 +1,4 @@
-//! One row for each rule of strict writing that is about shape: what is replaced by what, and the one fault that
+//! One row for each rule of strict writing that is about shape: what is replaced by what, and the one violation that
 //! follows.
 
 use super::support::{Row, check_rows as check, patched, strict_faults};
@@ -236,9 +236,9 @@ const MISSING_FIELDS: &[Row] = &[
 #[test]
 fn a_missing_field_is_refused() {
     check(MISSING_FIELDS);
-    let faults = strict_faults(&patched(
+    let violations = strict_faults(&patched(
         r#""filters":[{"path":"status","mode":"equals","value":["Active",1e2],"exclude":false}],"#,
         "",
     ));
-    assert_eq!(faults, [("/crmFilters/filters".to_owned(), "required")]);
+    assert_eq!(violations, [("/crmFilters/filters".to_owned(), "required")]);
 }

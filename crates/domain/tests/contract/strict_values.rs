@@ -1,4 +1,4 @@
-//! One row for each rule of strict writing that is about values: what is replaced by what, and the one fault that
+//! One row for each rule of strict writing that is about values: what is replaced by what, and the one violation that
 //! follows.
 
 use super::support::{Row, check_rows as check, patched, strict_faults};

@@ -34,15 +34,15 @@ pub(crate) fn with_provider_filters(filters: &str) -> String {
     patched(r#"{"titles":["CTO"],"size":{"min":1.0}}"#, filters)
 }
 
-/// Every fault of strict writing: pointer and code.
+/// Every violation of strict writing: pointer and code.
 pub(crate) fn strict_faults(text: &str) -> Vec<(String, &'static str)> {
-    faults(text, Rules::Strict)
+    violations(text, Rules::Strict)
 }
 
 /// What is broken, the fragment, what replaces it, the pointer, the code.
 pub(crate) type Row = (&'static str, &'static str, &'static str, &'static str, &'static str);
 
-/// Each row makes one fault, and no other.
+/// Each row makes one violation, and no other.
 pub(crate) fn check_rows(rows: &[Row]) {
     for (rule, from, to, pointer, code) in rows {
         let found = strict_faults(&patched(from, to));
@@ -50,13 +50,17 @@ pub(crate) fn check_rows(rows: &[Row]) {
     }
 }
 
-pub(crate) fn faults(text: &str, rules: Rules) -> Vec<(String, &'static str)> {
-    let Err(faults) = Icp::from_json(text, rules) else { return Vec::new() };
-    faults.all().iter().map(|fault| (fault.pointer.to_string(), fault.code.as_str())).collect()
+pub(crate) fn violations(text: &str, rules: Rules) -> Vec<(String, &'static str)> {
+    let Err(violations) = Icp::from_json(text, rules) else { return Vec::new() };
+    violations
+        .all()
+        .iter()
+        .map(|violation| (violation.pointer.to_string(), violation.code.as_str()))
+        .collect()
 }
 
 pub(crate) fn stored(text: &str) -> Icp {
-    Icp::from_json(text, Rules::Stored).unwrap_or_else(|faults| panic!("{faults}\n{text}"))
+    Icp::from_json(text, Rules::Stored).unwrap_or_else(|violations| panic!("{violations}\n{text}"))
 }
 
 /// The canonical text of what is read leniently.

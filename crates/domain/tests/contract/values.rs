@@ -75,7 +75,7 @@ proptest! {
         let scope = Caller::user(user.clone()).list_scope();
         prop_assert_eq!(&scope, &Caller::admin(user.clone()).list_scope());
         prop_assert_eq!(scope.includes(&users), users.contains(&user));
-        prop_assert_eq!(scope.member(), &user);
+        prop_assert_eq!(scope.user_id(), &user);
     }
 
     #[test]

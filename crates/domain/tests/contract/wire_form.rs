@@ -2,7 +2,7 @@
 
 use icp_domain::criteria::{CustomFilter, MaxPercentFromCrm, SearchType};
 use icp_domain::json::{Json, JsonText};
-use icp_domain::{Icp, Part, Rules};
+use icp_domain::{Icp, MaybeKnown, Rules};
 
 use super::support::{FULL, at, canonical, patched, stored};
 
@@ -59,7 +59,7 @@ fn an_icp_with_everything_in_it_round_trips_byte_for_byte() {
 #[test]
 fn each_type_of_custom_filter_is_known_and_round_trips() {
     let icp = Icp::from_json(FULL, Rules::Strict).unwrap();
-    let known: Vec<&CustomFilter> = icp.custom_filter_criteria.iter().filter_map(Part::known).collect();
+    let known: Vec<&CustomFilter> = icp.custom_filter_criteria.iter().filter_map(MaybeKnown::known).collect();
     let texts: Vec<_> = known.iter().map(|filter| serde_json::to_value(filter).unwrap()).collect();
     let names: Vec<&str> = texts.iter().filter_map(|filter| filter["type"].as_str()).collect();
     assert_eq!(names, CustomFilter::TYPE_NAMES, "the example has one of each");
@@ -94,10 +94,10 @@ fn icp_from_rust_values_is_validated() {
     let mut icp = stored(FULL);
     icp.leads_per_list = 0;
     icp.name = "with \0".into();
-    icp.custom_filter_criteria.push(Part::Known(MaxPercentFromCrm::new(101).into()));
+    icp.custom_filter_criteria.push(MaybeKnown::Known(MaxPercentFromCrm::new(101).into()));
     icp.user_ids.push("user ada".parse().unwrap());
-    let faults = icp.validate().unwrap_err();
-    let pointers: Vec<_> = faults.all().iter().map(|fault| fault.pointer.as_str()).collect();
+    let violations = icp.validate().unwrap_err();
+    let pointers: Vec<_> = violations.all().iter().map(|violation| violation.pointer.as_str()).collect();
     assert_eq!(pointers, ["/name", "/customFilterCriteria/7/value", "/userIds/2", "/leadsPerList"]);
 }
 
@@ -112,8 +112,8 @@ fn stored_icp_may_be_read_changed_and_validated() {
         .replace(r#"["CTO"]"#, r#"[{"a":1,"a":"\ud800"}]"#)
         .replace(r#""leadsPerList":25"#, r#""leadsPerList":25,"colour":"red""#);
     let mut icp = stored(&text);
-    assert_eq!(icp.extra.get("colour").map(JsonText::as_str), Some(r#""red""#));
-    assert_eq!(icp.extra.get("size"), None);
+    assert_eq!(icp.unknown_fields.get("colour").map(JsonText::as_str), Some(r#""red""#));
+    assert_eq!(icp.unknown_fields.get("size"), None);
     icp.name = "New".to_owned();
     assert_eq!(icp.validate(), Ok(()));
     assert_eq!(canonical(&icp.to_json()), icp.to_json());

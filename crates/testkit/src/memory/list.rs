@@ -23,7 +23,7 @@ impl State {
         let mut matches: Vec<_> = self
             .icps
             .values()
-            .filter(|(document, _)| query.scope.includes(document.members()))
+            .filter(|(document, _)| query.scope.includes(document.user_ids()))
             .filter(|(document, _)| matches_filter(document, &query.filter))
             .map(|(document, version)| (cursor(document, query.sort()), document, *version))
             .filter(|(cursor, ..)| match &query.start {

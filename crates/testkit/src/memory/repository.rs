@@ -59,7 +59,7 @@ impl State {
     fn get(&self, id: IcpId, scope: &AccessScope) -> Lookup<StoredIcp> {
         Lookup::of(self.icps.get(&id).map(|(document, version)| {
             let stored = StoredIcp { id, version: *version, json: document.json().to_owned() };
-            (scope.includes(document.members()), stored)
+            (scope.includes(document.user_ids()), stored)
         }))
     }
 

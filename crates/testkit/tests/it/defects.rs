@@ -123,7 +123,7 @@ impl<F: Faults> Faults for Observed<F> {
 #[async_trait]
 impl<R: IcpRepository> IcpReader for Defective<R> {
     async fn list(&self, query: &ListQuery) -> Result<IcpList, RepositoryError> {
-        if self.is(Defect::FailsOnU0000) && query.scope.member().as_str().contains('\0') {
+        if self.is(Defect::FailsOnU0000) && query.scope.user_id().as_str().contains('\0') {
             return Err(RepositoryError::Backend("invalid byte sequence".into()));
         }
         self.fail_after_cut()?;

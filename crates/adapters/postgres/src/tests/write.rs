@@ -18,7 +18,7 @@ async fn pages_of_a_change(client: &Client, number: u128, users: usize) -> u32 {
     let (id, created_at) = (document.id().as_uuid(), document.created_at().as_datetime());
     let store = "WITH stored AS (INSERT INTO icps VALUES ($1, 1, 'x', $2, $2, NULL, 'x', 'x', ','))
          INSERT INTO icp_members SELECT unnest($3::text[]), $2, $1";
-    client.execute(store, &[&id, &created_at, &texts(document.members())]).await.expect("it is stored");
+    client.execute(store, &[&id, &created_at, &texts(document.user_ids())]).await.expect("it is stored");
     let after = Icp { name: "after".to_owned(), ..before.clone() };
     let change = IcpChange::between(&before, after);
     let values = format!("'{id}', 1, 'after', now(), NULL, 'after', 'after', ',', '{{}}', '{{}}'");

@@ -163,9 +163,9 @@ async fn only_version_of_everything_is_cached() {
     let first = ListQuery { limit: NonZeroUsize::new(1), ..everything("user_ada") };
     let mut job = Job { session: &mut session, is_abandoned: &|| false };
     list::version(&mut job, &first).expect("a version");
-    assert_eq!(job.session.versions.get(first.scope.member()), None);
+    assert_eq!(job.session.versions.get(first.scope.user_id()), None);
     list::version(&mut job, &everything("user_ada")).expect("a version");
-    assert!(job.session.versions.get(first.scope.member()).is_some());
+    assert!(job.session.versions.get(first.scope.user_id()).is_some());
 }
 
 /// Returns the plan for a query: the steps by which SQLite answers it.

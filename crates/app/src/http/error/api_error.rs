@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use icp_application::ServiceError;
-use icp_domain::{FaultCode, Faults, limits};
+use icp_domain::{ValidationErrors, ViolationCode, limits};
 use icp_ports::{BoxError, RepositoryError};
 use serde::Serialize;
 
@@ -37,9 +37,9 @@ pub(crate) enum ApiError {
     #[error("The request cannot be read.")]
     BadRequest,
     #[error("The body is invalid; `errors` lists every violation.")]
-    InvalidBody(Faults),
+    InvalidBody(ValidationErrors),
     #[error("A parameter is invalid; `errors` lists every violation.")]
-    InvalidParameters(Vec<ParameterFault>),
+    InvalidParameters(Vec<ParameterViolation>),
     #[error("The body is longer than 1 MiB.")]
     PayloadTooLarge,
     #[error("The message is longer than {0} bytes.")]
@@ -75,25 +75,25 @@ pub(crate) enum ApiError {
 
 /// A violation in a parameter of a request's path, query or head.
 #[derive(Debug, Serialize)]
-pub(crate) struct ParameterFault {
+pub(crate) struct ParameterViolation {
     parameter: Cow<'static, str>,
-    code: FaultCode,
+    code: ViolationCode,
     detail: Cow<'static, str>,
 }
 
-impl ParameterFault {
+impl ParameterViolation {
     pub(crate) fn new(
         parameter: impl Into<Cow<'static, str>>,
-        code: FaultCode,
+        code: ViolationCode,
         detail: impl Into<Cow<'static, str>>,
     ) -> Self {
         Self { parameter: parameter.into(), code, detail: detail.into() }
     }
 }
 
-impl From<ParameterFault> for ApiError {
-    fn from(fault: ParameterFault) -> Self {
-        Self::InvalidParameters(vec![fault])
+impl From<ParameterViolation> for ApiError {
+    fn from(violation: ParameterViolation) -> Self {
+        Self::InvalidParameters(vec![violation])
     }
 }
 
@@ -157,7 +157,11 @@ impl ResponseError for ApiError {
         let mut response = HttpResponse::build(self.status_code());
         self.insert_headers(&mut response);
         response.insert_header((header::CACHE_CONTROL, HeaderValue::from_static("no-store")));
-        response.finish()
+        let mut response = response.finish();
+        if let Self::TooManyRequests(quota) = self {
+            quota.insert_headers(response.headers_mut());
+        }
+        response
     }
 }
 
@@ -178,10 +182,10 @@ impl From<ServiceError> for ApiError {
             ServiceError::NotFound => Self::NoSuchIcp,
             ServiceError::Forbidden => Self::Forbidden,
             ServiceError::PreconditionFailed => Self::PreconditionFailed,
-            ServiceError::Invalid(faults) => Self::InvalidBody(faults),
+            ServiceError::Invalid(violations) => Self::InvalidBody(violations),
             ServiceError::InvalidCursor => {
                 let detail = "must be a cursor of this list: the same user, filters and order";
-                ParameterFault::new("cursor", FaultCode::InvalidValue, detail).into()
+                ParameterViolation::new("cursor", ViolationCode::InvalidValue, detail).into()
             }
             ServiceError::KeyReused => Self::KeyReused,
             ServiceError::KeyInUse => Self::KeyInUse,

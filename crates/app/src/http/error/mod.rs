@@ -4,5 +4,5 @@ mod api_error;
 pub(crate) mod kinds;
 mod problem;
 
-pub(crate) use api_error::{ApiError, ParameterFault};
+pub(crate) use api_error::{ApiError, ParameterViolation};
 pub(super) use problem::report;

@@ -1,8 +1,8 @@
 use actix_web::http::StatusCode;
-use icp_domain::Fault;
+use icp_domain::Violation;
 use serde::Serialize;
 
-use super::{ApiError, ParameterFault};
+use super::{ApiError, ParameterViolation};
 use crate::http::middleware::RequestId;
 
 /// The body of an error (RFC 9457).
@@ -22,8 +22,8 @@ struct Problem<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Violations<'a> {
-    InBody(&'a [Fault]),
-    InParameters(&'a [ParameterFault]),
+    InBody(&'a [Violation]),
+    InParameters(&'a [ParameterViolation]),
 }
 
 impl ApiError {
@@ -40,8 +40,8 @@ impl ApiError {
             code: kind.code,
             request_id: request_id.as_str(),
             errors: match self {
-                Self::InvalidBody(faults) => Some(Violations::InBody(faults.all())),
-                Self::InvalidParameters(faults) => Some(Violations::InParameters(faults)),
+                Self::InvalidBody(violations) => Some(Violations::InBody(violations.all())),
+                Self::InvalidParameters(violations) => Some(Violations::InParameters(violations)),
                 _ => None,
             },
         };

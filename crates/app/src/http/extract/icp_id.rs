@@ -2,9 +2,9 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
-use icp_domain::{FaultCode, IcpId};
+use icp_domain::{IcpId, ViolationCode};
 
-use crate::http::error::{ApiError, ParameterFault};
+use crate::http::error::{ApiError, ParameterViolation};
 
 /// The ID in the path of a request.
 pub(in crate::http) struct IdInPath(pub(in crate::http) IcpId);
@@ -20,5 +20,5 @@ impl FromRequest for IdInPath {
 
 pub(in crate::http) fn parse_id(id: &str) -> Result<IcpId, ApiError> {
     let detail = "must be a UUID such as 550e8400-e29b-41d4-a716-446655440000";
-    id.parse().map_err(|_| ParameterFault::new("id", FaultCode::InvalidValue, detail).into())
+    id.parse().map_err(|_| ParameterViolation::new("id", ViolationCode::InvalidValue, detail).into())
 }

@@ -4,9 +4,9 @@ use actix_web::dev::Payload;
 use actix_web::http::header::HeaderMap;
 use actix_web::{FromRequest, HttpRequest};
 use icp_application::{InvalidRequestKey, RequestKey};
-use icp_domain::FaultCode;
+use icp_domain::ViolationCode;
 
-use crate::http::error::{ApiError, ParameterFault};
+use crate::http::error::{ApiError, ParameterViolation};
 
 const NAME: &str = "Idempotency-Key";
 
@@ -26,7 +26,7 @@ fn key(headers: &HeaderMap) -> Result<Option<RequestKey>, ApiError> {
     let mut lines = headers.get_all(NAME);
     let Some(line) = lines.next() else { return Ok(None) };
     if lines.next().is_some() {
-        return Err(ParameterFault::new(NAME, FaultCode::InvalidValue, "must be sent once").into());
+        return Err(ParameterViolation::new(NAME, ViolationCode::InvalidValue, "must be sent once").into());
     }
     let text = line.to_str().ok().and_then(read).unwrap_or_default();
     text.try_into().map(Some).map_err(|error| invalid_key(NAME, error))
@@ -34,7 +34,7 @@ fn key(headers: &HeaderMap) -> Result<Option<RequestKey>, ApiError> {
 
 /// Returns the error of a request with an invalid key in this parameter.
 pub(in crate::http) fn invalid_key(parameter: &'static str, error: InvalidRequestKey) -> ApiError {
-    ParameterFault::new(parameter, FaultCode::InvalidValue, error.to_string()).into()
+    ParameterViolation::new(parameter, ViolationCode::InvalidValue, error.to_string()).into()
 }
 
 /// Parses the header: a quoted string, as the draft wants it, or the bare key, as most clients send it.

@@ -6,7 +6,7 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 use icp_domain::json::Pointer;
-use icp_domain::{Fault, FaultCode, limits};
+use icp_domain::{Violation, ViolationCode, limits};
 
 use crate::http::error::ApiError;
 use crate::http::limits::Concurrency;
@@ -72,8 +72,9 @@ pub(in crate::http) async fn read_text(
 }
 
 fn malformed(detail: String) -> ApiError {
-    let fault = Fault { pointer: Pointer::default(), code: FaultCode::Malformed, detail: detail.into() };
-    ApiError::InvalidBody(fault.into())
+    let violation =
+        Violation { pointer: Pointer::default(), code: ViolationCode::Malformed, detail: detail.into() };
+    ApiError::InvalidBody(violation.into())
 }
 
 /// Returns true if the body is of one of these types, in UTF-8, and not compressed.

@@ -123,14 +123,14 @@ mod tests {
     }
 
     /// Returns the violations of a query.
-    fn faults(query: &str, is_strict: bool) -> serde_json::Value {
+    fn violations(query: &str, is_strict: bool) -> serde_json::Value {
         match parse(LIST_PARAMETERS, pairs(query), is_strict) {
-            Err(ApiError::InvalidParameters(faults)) => {
-                let faults = serde_json::to_value(faults).expect("it serializes");
-                let named = |fault: &serde_json::Value| {
-                    format!("{} {}", fault["parameter"], fault["code"]).replace('"', "")
+            Err(ApiError::InvalidParameters(violations)) => {
+                let violations = serde_json::to_value(violations).expect("it serializes");
+                let named = |violation: &serde_json::Value| {
+                    format!("{} {}", violation["parameter"], violation["code"]).replace('"', "")
                 };
-                faults.as_array().into_iter().flatten().map(named).collect()
+                violations.as_array().into_iter().flatten().map(named).collect()
             }
             other => panic!("{query}: {other:?}"),
         }
@@ -143,14 +143,14 @@ mod tests {
         }
         let query = "x=1&limit=3&userId=user_eve&%00=&%ff=";
         let expected = ["x", "userId", "\0", "\u{fffd}"].map(|name| format!("{name} unknown_field"));
-        assert_eq!(faults(query, true)[0], expected[0]);
-        assert_eq!(faults(query, true).as_array().map(Vec::len), Some(expected.len()));
+        assert_eq!(violations(query, true)[0], expected[0]);
+        assert_eq!(violations(query, true).as_array().map(Vec::len), Some(expected.len()));
     }
 
     #[test]
     fn text_must_be_utf8() {
         assert_eq!(
-            faults("name=%FF&provider=%C3", false),
+            violations("name=%FF&provider=%C3", false),
             serde_json::json!(["name malformed", "provider malformed"])
         );
         assert_eq!(request("name=a+b%2Bc%zz").name.as_deref(), Some("a b+c%zz"));
@@ -201,7 +201,7 @@ mod tests {
             "limit duplicate",
             "cursor duplicate",
         ]);
-        assert_eq!(faults(&query, false), expected);
+        assert_eq!(violations(&query, false), expected);
     }
 
     #[test]
@@ -218,7 +218,7 @@ mod tests {
             ("%2B1", "invalid_type"),
         ] {
             assert_eq!(
-                faults(&format!("limit={value}"), false),
+                violations(&format!("limit={value}"), false),
                 serde_json::json!([format!("limit {code}")]),
                 "{value}"
             );

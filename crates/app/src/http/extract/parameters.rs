@@ -6,12 +6,12 @@ use std::num::NonZeroUsize;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
-use icp_domain::{FaultCode, Timestamp};
+use icp_domain::{Timestamp, ViolationCode};
 use percent_encoding::percent_decode;
 use serde_json::{Value as Json, json};
 use url::form_urlencoded;
 
-use crate::http::error::{ApiError, ParameterFault};
+use crate::http::error::{ApiError, ParameterViolation};
 use crate::http::middleware::StrictHandling;
 
 /// One parameter, and where its value goes in a `T`.
@@ -48,8 +48,8 @@ pub(crate) enum Value {
 }
 
 impl Kind {
-    fn parse(&self, text: &str) -> Result<Value, (FaultCode, Cow<'static, str>)> {
-        let invalid = |detail: Cow<'static, str>| (FaultCode::InvalidValue, detail);
+    fn parse(&self, text: &str) -> Result<Value, (ViolationCode, Cow<'static, str>)> {
+        let invalid = |detail: Cow<'static, str>| (ViolationCode::InvalidValue, detail);
         match self {
             Self::Flag => match text {
                 "true" => Ok(Value::Flag(true)),
@@ -67,7 +67,7 @@ impl Kind {
                 Err(invalid("must not be empty or contain U+0000".into()))
             }
             Self::Text(max) if text.chars().count() > *max => {
-                Err((FaultCode::TooLong, format!("must have at most {max} characters").into()))
+                Err((ViolationCode::TooLong, format!("must have at most {max} characters").into()))
             }
             Self::Text(_) | Self::Opaque => Ok(Value::Text(text.to_owned())),
             Self::Choice(choices) => {
@@ -80,7 +80,7 @@ impl Kind {
             Self::Count(max) => {
                 let digits = text.strip_prefix('-').unwrap_or(text);
                 let is_integer = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-                let code = if is_integer { FaultCode::OutOfRange } else { FaultCode::InvalidType };
+                let code = if is_integer { ViolationCode::OutOfRange } else { ViolationCode::InvalidType };
                 let count = text.parse().ok().filter(|count| is_integer && count <= max);
                 count
                     .map(Value::Count)
@@ -118,7 +118,7 @@ pub(in crate::http) fn parse<'a, T: Default>(
 ) -> Result<Parsed<T>, ApiError> {
     let mut parsed = Parsed { value: T::default(), sent: Vec::new() };
     let mut seen: Vec<&'static str> = Vec::new();
-    let mut faults = Vec::new();
+    let mut violations = Vec::new();
     for (name, text) in pairs {
         let name = name.unwrap_or(Cow::Borrowed("\u{fffd}"));
         let Some(parameter) = table.iter().find(|parameter| parameter.name == name) else {
@@ -128,27 +128,31 @@ pub(in crate::http) fn parse<'a, T: Default>(
                     [] => "unknown parameter; this request has none".to_owned(),
                     known => format!("unknown parameter; known are {}", known.join(", ")),
                 };
-                faults.push(ParameterFault::new(name.into_owned(), FaultCode::UnknownField, detail));
+                violations.push(ParameterViolation::new(
+                    name.into_owned(),
+                    ViolationCode::UnknownField,
+                    detail,
+                ));
             }
             continue;
         };
         let name = parameter.name;
         if seen.contains(&name) {
-            faults.push(ParameterFault::new(name, FaultCode::Duplicate, "must be sent once"));
+            violations.push(ParameterViolation::new(name, ViolationCode::Duplicate, "must be sent once"));
             continue;
         }
         seen.push(name);
         let Some(text) = text else {
-            faults.push(ParameterFault::new(name, FaultCode::Malformed, "must be UTF-8"));
+            violations.push(ParameterViolation::new(name, ViolationCode::Malformed, "must be UTF-8"));
             continue;
         };
         match parameter.kind.parse(&text) {
             Ok(value) => (parameter.set)(&mut parsed.value, value),
-            Err((code, detail)) => faults.push(ParameterFault::new(name, code, detail)),
+            Err((code, detail)) => violations.push(ParameterViolation::new(name, code, detail)),
         }
         parsed.sent.push((name, text.into_owned()));
     }
-    if faults.is_empty() { Ok(parsed) } else { Err(ApiError::InvalidParameters(faults)) }
+    if violations.is_empty() { Ok(parsed) } else { Err(ApiError::InvalidParameters(violations)) }
 }
 
 /// Splits a query, and decodes its names and values.

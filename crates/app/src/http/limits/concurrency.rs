@@ -3,15 +3,10 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage as _, HttpRequest, web};
+use actix_web::{HttpMessage as _, HttpRequest};
 use futures_util::future::poll_immediate;
 
-use crate::http::body::Guarded;
 use crate::http::error::ApiError;
-use crate::http::state::State;
 use icp_observability::{Metrics, RejectReason};
 
 /// How many requests may wait for their clients, as a multiple of those in flight. Their bodies are kept in memory.
@@ -65,7 +60,8 @@ impl Concurrency {
         }
     }
 
-    fn admit(&self) -> Result<Permit, ApiError> {
+    /// Admits a request.
+    pub(in crate::http) fn admit(&self) -> Result<Permit, ApiError> {
         self.metrics.in_flight().inc();
         let permit = Permit { concurrency: self.clone() };
         if self.in_flight.add() { Ok(permit) } else { Err(self.reject()) }
@@ -138,19 +134,4 @@ impl Drop for Pause<'_> {
         self.0.waiting.subtract();
         self.0.in_flight.add();
     }
-}
-
-/// Middleware: rejects requests beyond the limit. A request counts until its response has been sent.
-pub(in crate::http) async fn admit<B: MessageBody + 'static>(
-    state: web::Data<State>,
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
-    let permit = match state.concurrency.admit() {
-        Ok(permit) => Arc::new(permit),
-        Err(error) => return Ok(request.error_response(error)),
-    };
-    request.extensions_mut().insert(Arc::clone(&permit));
-    let response = next.call(request).await?;
-    Ok(response.map_body(|_, body| BoxBody::new(Guarded::new(body, permit))))
 }

@@ -4,6 +4,5 @@ mod concurrency;
 mod rate;
 
 pub(crate) use concurrency::Concurrency;
-pub(super) use concurrency::{Permit, admit};
-pub(super) use rate::rate_limit;
+pub(super) use concurrency::Permit;
 pub(crate) use rate::{Quota, RateLimit};

@@ -2,11 +2,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
-use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage as _, web};
 use governor::RateLimiter;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
@@ -14,8 +10,7 @@ use governor::state::keyed::DefaultKeyedStateStore;
 use icp_domain::{Caller, UserId};
 
 use crate::http::error::ApiError;
-use crate::http::state::State;
-use icp_observability::RejectReason;
+use icp_observability::{Metrics, RejectReason};
 
 const WINDOW: Duration = Duration::from_mins(1);
 
@@ -50,8 +45,12 @@ impl RateLimit {
         Self { limiter: Arc::new(limiter.with_middleware()), per_minute: requests_per_minute }
     }
 
-    /// Counts a request. Fails with the quota if it is used up.
-    fn count(&self, caller: &Caller) -> Result<Quota, Quota> {
+    /// Counts a request of a user.
+    ///
+    /// # Errors
+    ///
+    /// If the quota is used up.
+    pub(in crate::http) fn count(&self, caller: &Caller, metrics: &Metrics) -> Result<Quota, ApiError> {
         let per_minute = self.per_minute.get();
         match self.limiter.check_key(caller.user_id()) {
             Ok(state) => {
@@ -61,8 +60,9 @@ impl RateLimit {
                 Ok(Quota { per_minute, remaining, wait })
             }
             Err(not_until) => {
+                metrics.rejected(RejectReason::RateLimit);
                 let wait = not_until.wait_time_from(DefaultClock::default().now());
-                Err(Quota { per_minute, remaining: 0, wait })
+                Err(ApiError::TooManyRequests(Quota { per_minute, remaining: 0, wait }))
             }
         }
     }
@@ -80,7 +80,7 @@ impl Quota {
         self.wait.as_secs() + u64::from(self.wait.subsec_nanos() > 0)
     }
 
-    fn insert_headers(self, headers: &mut HeaderMap) {
+    pub(in crate::http) fn insert_headers(self, headers: &mut HeaderMap) {
         let policy = format!(r#""user";q={};w={}"#, self.per_minute, WINDOW.as_secs());
         let state = format!(r#""user";r={};t={}"#, self.remaining, self.wait_seconds());
         for (name, text) in [("ratelimit-policy", policy), ("ratelimit", state)] {
@@ -89,23 +89,4 @@ impl Quota {
             }
         }
     }
-}
-
-/// Middleware: counts the request of the caller, and says in the response what is left.
-pub(in crate::http) async fn rate_limit<B: MessageBody + 'static>(
-    state: web::Data<State>,
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
-    let count = |limit: &RateLimit| request.extensions().get::<Caller>().map(|caller| limit.count(caller));
-    let (quota, mut response) = match state.rate_limit.as_ref().and_then(count) {
-        None => return next.call(request).await.map(ServiceResponse::map_into_boxed_body),
-        Some(Ok(quota)) => (quota, next.call(request).await?.map_into_boxed_body()),
-        Some(Err(quota)) => {
-            state.metrics.rejected(RejectReason::RateLimit);
-            (quota, request.error_response(ApiError::TooManyRequests(quota)))
-        }
-    };
-    quota.insert_headers(response.headers_mut());
-    Ok(response)
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use icp_application::{ListRequest, Preconditions, VersionMatch};
-use icp_domain::{FaultCode, IcpId, limits};
+use icp_domain::{IcpId, ViolationCode, limits};
 use icp_ports::Version;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::Call;
 use super::tools::DEFAULT_LIMIT;
-use crate::http::error::{ApiError, ParameterFault};
+use crate::http::error::{ApiError, ParameterViolation};
 use crate::http::etag::EntityTag as _;
 use crate::http::extract::parameters::parse;
 use crate::http::extract::{LIST_PARAMETERS, parse_id};
@@ -80,7 +80,7 @@ pub(super) fn read<'a, T: Deserialize<'a>>(call: &'a Call) -> Result<T, ApiError
         // The position in the message means nothing to a client that builds messages from arguments.
         let detail = error.to_string();
         let detail = detail.split(" at line ").next().unwrap_or_default().to_owned();
-        ParameterFault::new("arguments", FaultCode::Malformed, detail).into()
+        ParameterViolation::new("arguments", ViolationCode::Malformed, detail).into()
     })
 }
 
@@ -143,7 +143,7 @@ fn body(text: &RawValue) -> Result<Arc<str>, ApiError> {
 /// The arguments of the list are its query parameters. The limit has a default.
 pub(super) fn list_request(call: &Call) -> Result<ListRequest, ApiError> {
     let arguments: Map<String, Value> = read(call)?;
-    let mut faults = Vec::new();
+    let mut violations = Vec::new();
     let mut pairs = Vec::new();
     for (name, value) in &arguments {
         let text = match value {
@@ -152,14 +152,14 @@ pub(super) fn list_request(call: &Call) -> Result<ListRequest, ApiError> {
             Value::Bool(_) | Value::Number(_) => value.to_string().into(),
             Value::Array(_) | Value::Object(_) => {
                 let detail = "must be a string, a number or a boolean";
-                faults.push(ParameterFault::new(name.clone(), FaultCode::InvalidType, detail));
+                violations.push(ParameterViolation::new(name.clone(), ViolationCode::InvalidType, detail));
                 continue;
             }
         };
         pairs.push((Some(name.into()), Some(text)));
     }
-    if !faults.is_empty() {
-        return Err(ApiError::InvalidParameters(faults));
+    if !violations.is_empty() {
+        return Err(ApiError::InvalidParameters(violations));
     }
     let mut request = parse(LIST_PARAMETERS, pairs, true)?.value;
     request.limit = request.limit.or(Some(DEFAULT_LIMIT));

@@ -105,7 +105,7 @@ async fn handle(
     let too_large = || ApiError::MessageTooLarge(MESSAGE_BYTES);
     let message = read_text(&request, MESSAGE_BYTES, too_large).await?;
     let call = Call {
-        caller,
+        caller: Caller::clone(&caller),
         request_id: RequestId::of(&request),
         _permit: request.extensions().get::<Arc<Permit>>().cloned(),
         arguments: arguments::of_message(&message),

@@ -1,12 +1,9 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage as _, HttpRequest, web};
+use actix_web::{HttpRequest, web};
 use icp_domain::Caller;
 use icp_ports::{AuthenticationError, Authenticator, Credentials};
 
@@ -22,21 +19,8 @@ pub(in crate::http) struct SignIn {
     pub(in crate::http) resource: Option<ProtectedResource>,
 }
 
-/// Middleware: authenticates the request. Its caller is then an extension of the request.
-pub(in crate::http) async fn authenticate<B: MessageBody + 'static>(
-    state: web::Data<State>,
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
-    let caller = match caller(&state, request.request()).await {
-        Ok(caller) => caller,
-        Err(error) => return Ok(request.error_response(error)),
-    };
-    request.extensions_mut().insert(caller);
-    next.call(request).await.map(ServiceResponse::map_into_boxed_body)
-}
-
-async fn caller(state: &State, request: &HttpRequest) -> Result<Caller, ApiError> {
+/// Authenticates a request.
+pub(super) async fn authenticate(state: &State, request: &HttpRequest) -> Result<Caller, ApiError> {
     let (authenticator, resource) = match request.app_data::<web::Data<SignIn>>() {
         Some(sign_in) => (&sign_in.authenticator, sign_in.resource.as_ref()),
         None => (&state.authenticator, None),

@@ -1,3 +1,4 @@
+use std::rc::Rc;
 use std::time::Instant;
 
 use actix_web::body::MessageBody;
@@ -34,7 +35,7 @@ pub(in crate::http) async fn observe<B: MessageBody>(
         request_id = id.as_str(),
         trace_id,
         // The person who impersonates the user.
-        actor = request.extensions().get::<Caller>().and_then(Caller::actor).map(UserId::as_str),
+        actor = request.extensions().get::<Rc<Caller>>().and_then(|caller| caller.actor()).map(UserId::as_str),
         method,
         // The route and not the URL: a query may contain secrets.
         route = route.as_deref().unwrap_or("(none)"),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use icp_domain::{Caller, Faults, Icp, IcpPatch, NewIcp, PatchError, Timestamp, UserId, limits};
+use icp_domain::{Caller, Icp, IcpPatch, NewIcp, PatchError, Timestamp, UserId, ValidationErrors, limits};
 use icp_testkit::fixtures;
 use serde_json::{Value, json};
 
@@ -79,7 +79,7 @@ fn judge<T>(request: &Request, read: impl FnOnce(&str) -> Result<T, PatchError>)
     }
 }
 
-fn faults_as_told(faults: &Faults) -> Value {
+fn faults_as_told(faults: &ValidationErrors) -> Value {
     serde_json::to_value(faults.all()).expect("faults can be told")
 }
 

@@ -77,7 +77,7 @@ impl<'a> User<'a> {
         let answer = self.send(what, Method::POST, LIST, body).await;
         answer.assert_problem(400, "BAD_REQUEST");
         let faults = answer.json()["errors"].as_array().map_or(0, Vec::len);
-        assert!((1..=limits::FAULTS).contains(&faults), "{what}: {faults} faults");
+        assert!((1..=limits::VIOLATIONS).contains(&faults), "{what}: {faults} faults");
         assert!(answer.body.len() < 2 * limits::BODY_BYTES, "{what}: {} bytes", answer.body.len());
     }
 

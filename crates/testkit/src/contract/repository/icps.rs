@@ -135,7 +135,7 @@ pub(super) async fn changes_ten_thousand_user_ids(repository: TestRepository) {
     for (before, after) in [(&few, &many), (&many, &others), (&others, &few)] {
         version = repository.change(before, after, version).await.expect("it is at that version");
         for name in ["user_0", &in_both, "user_ada"] {
-            let is_member = after.members().contains(&user(name));
+            let is_member = after.user_ids().contains(&user(name));
             let expected = if is_member { array([after]) } else { "[]".to_owned() };
             assert!(repository.list_json(name).await == expected, "the list of {name}");
         }

@@ -39,7 +39,7 @@ pub(super) async fn agrees_with_access_rule(repository: TestRepository) {
     for name in &users {
         for caller in [Caller::user(user(name)), Caller::admin(user(name))] {
             let scope = caller.list_scope();
-            let expected = all.iter().filter(|document| scope.includes(document.members()));
+            let expected = all.iter().filter(|document| scope.includes(document.user_ids()));
             let listed = repository.read_list(&ListQuery::everything(scope.clone())).await;
             assert_eq!(listed.icps.to_json(), array(expected), "the list of {caller:?}");
         }

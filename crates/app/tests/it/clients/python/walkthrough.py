@@ -18,7 +18,7 @@ from icp_client.models import (
     MaxPeoplePerCompanyFilterInput,
     MaxPercentFromCrmFilterInput,
     NewIcp,
-    ParameterFault,
+    ParameterViolation,
     Problem,
     WebscrapingFilter,
     WebsiteFilter,
@@ -120,7 +120,7 @@ def handle_errors(client: AuthenticatedClient, icp_id: UUID) -> list[str]:
         match error.problem.code:
             case "BAD_REQUEST":
                 for fault in error.problem.errors or []:
-                    place = fault.parameter if isinstance(fault, ParameterFault) else fault.pointer
+                    place = fault.parameter if isinstance(fault, ParameterViolation) else fault.pointer
                     shown.append(f"{place}: {fault.detail}")
             case "FORBIDDEN" | "NOT_FOUND":
                 shown.append("This ICP is not there for you.")

@@ -10,27 +10,27 @@ use crate::json::Pointer;
 ///
 /// It serializes to an element of `errors` in the service's error responses, and deserializes from one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fault {
+pub struct Violation {
     /// The value that breaks the rule; for a missing field, the place where it would be.
     pub pointer: Pointer,
     /// The kind of rule, for programs.
-    pub code: FaultCode,
+    pub code: ViolationCode,
     /// A sentence for people.
     pub detail: Cow<'static, str>,
 }
 
-impl Fault {
-    /// Creates a fault of a field of the document itself.
-    pub(crate) fn of_field(name: &str, code: FaultCode, detail: impl Into<Cow<'static, str>>) -> Self {
+impl Violation {
+    /// Creates a violation of a field of the document itself.
+    pub(crate) fn of_field(name: &str, code: ViolationCode, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { pointer: Pointer::default().member(name), code, detail: detail.into() }
     }
 }
 
-/// The kind of a [`Fault`]. The names on the wire are stable.
+/// The kind of a [`Violation`]. The names on the wire are stable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum FaultCode {
+pub enum ViolationCode {
     /// A required field is missing.
     Required,
     /// A field that this version does not know.
@@ -54,7 +54,7 @@ pub enum FaultCode {
     Unknown,
 }
 
-impl FaultCode {
+impl ViolationCode {
     /// Returns the name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -72,52 +72,52 @@ impl FaultCode {
     }
 }
 
-impl fmt::Display for FaultCode {
+impl fmt::Display for ViolationCode {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.as_str())
     }
 }
 
-/// All faults of a document in document order, at least one and at most [`crate::limits::FAULTS`].
+/// All violations of a document in document order, at least one and at most [`crate::limits::VIOLATIONS`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub struct Faults(Vec<Fault>);
+pub struct ValidationErrors(Vec<Violation>);
 
-impl Faults {
-    /// Returns all faults.
-    pub fn all(&self) -> &[Fault] {
+impl ValidationErrors {
+    /// Returns all violations.
+    pub fn all(&self) -> &[Violation] {
         &self.0
     }
 
-    /// Fails if there is a fault.
-    pub(crate) fn check(faults: Vec<Fault>) -> Result<(), Self> {
-        if faults.is_empty() { Ok(()) } else { Err(Self(faults)) }
+    /// Fails if there is a violation.
+    pub(crate) fn check(violations: Vec<Violation>) -> Result<(), Self> {
+        if violations.is_empty() { Ok(()) } else { Err(Self(violations)) }
     }
 }
 
-impl From<Fault> for Faults {
-    fn from(fault: Fault) -> Self {
-        Self(vec![fault])
+impl From<Violation> for ValidationErrors {
+    fn from(violation: Violation) -> Self {
+        Self(vec![violation])
     }
 }
 
-impl IntoIterator for Faults {
-    type Item = Fault;
-    type IntoIter = vec::IntoIter<Fault>;
+impl IntoIterator for ValidationErrors {
+    type Item = Violation;
+    type IntoIter = vec::IntoIter<Violation>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()
     }
 }
 
-impl fmt::Display for Faults {
+impl fmt::Display for ValidationErrors {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, fault) in self.0.iter().enumerate() {
+        for (index, violation) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { "; " };
-            let place = match fault.pointer.as_str() {
+            let place = match violation.pointer.as_str() {
                 "" => "the document",
                 pointer => pointer,
             };
-            write!(formatter, "{separator}{place}: {} ({})", fault.detail, fault.code)?;
+            write!(formatter, "{separator}{place}: {} ({})", violation.detail, violation.code)?;
         }
         Ok(())
     }

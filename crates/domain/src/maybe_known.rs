@@ -4,18 +4,18 @@ use crate::json::JsonText;
 
 /// A part of an ICP that this version understands in full, or keeps exactly as it was stored.
 ///
-/// Records outlive the code that wrote them: this version reads a filter type of a newer one as [`Part::Unknown`], and writes
-/// it back unchanged. Strict reading yields only [`Part::Known`].
+/// Records outlive the code that wrote them: this version reads a filter type of a newer one as [`MaybeKnown::Unknown`], and writes
+/// it back unchanged. Strict reading yields only [`MaybeKnown::Known`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
-pub enum Part<T> {
+pub enum MaybeKnown<T> {
     /// A part that this version understands.
     Known(T),
     /// A part that is kept as it was stored.
     Unknown(JsonText),
 }
 
-impl<T> Part<T> {
+impl<T> MaybeKnown<T> {
     /// Returns the part if this version understands it.
     pub fn known(&self) -> Option<&T> {
         match self {
@@ -25,7 +25,7 @@ impl<T> Part<T> {
     }
 }
 
-impl<T> From<T> for Part<T> {
+impl<T> From<T> for MaybeKnown<T> {
     fn from(known: T) -> Self {
         Self::Known(known)
     }

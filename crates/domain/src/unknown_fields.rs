@@ -5,9 +5,9 @@ use crate::json::JsonText;
 /// Fields of a stored object that this version does not know, in their stored order. They are written after the known
 /// fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ExtraMembers(Vec<(String, JsonText)>);
+pub struct UnknownFields(Vec<(String, JsonText)>);
 
-impl ExtraMembers {
+impl UnknownFields {
     /// Returns true if there are none, as in everything that this version creates.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -1,0 +1,42 @@
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage as _, web};
+
+use super::authenticate::authenticate;
+use super::preferences::acknowledge_preferences;
+use crate::http::body::Guarded;
+use crate::http::state::State;
+
+/// Middleware of the API's routes: the limit of requests in flight, authentication, and the quota of the user, in this order.
+/// A request is in flight until its response has been sent. Its caller and its permit are extensions of the request.
+pub(in crate::http) async fn protect<B: MessageBody + 'static>(
+    state: web::Data<State>,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let permit = match state.concurrency.admit() {
+        Ok(permit) => Arc::new(permit),
+        Err(error) => return Ok(request.error_response(error)),
+    };
+    request.extensions_mut().insert(Arc::clone(&permit));
+    let caller = match authenticate(&state, request.request()).await {
+        Ok(caller) => Rc::new(caller),
+        Err(error) => return Ok(request.error_response(error)),
+    };
+    request.extensions_mut().insert(Rc::clone(&caller));
+    let counted = state.rate_limit.as_ref().map(|limit| limit.count(&caller, &state.metrics)).transpose();
+    let quota = match counted {
+        Ok(quota) => quota,
+        Err(error) => return Ok(request.error_response(error)),
+    };
+    let mut response = next.call(request).await?;
+    acknowledge_preferences(&mut response);
+    if let Some(quota) = quota {
+        quota.insert_headers(response.headers_mut());
+    }
+    Ok(response.map_body(|_, body| BoxBody::new(Guarded::new(body, permit))))
+}

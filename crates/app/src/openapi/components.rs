@@ -181,11 +181,7 @@ fn parameters() -> Value {
 
 fn headers() -> Value {
     let optional = |description: &str, example: &str| json!({"description": description, "schema": {"type": "string"}, "example": example});
-    let header = |description: &str, example: &str| {
-        let mut header = optional(description, example);
-        header["required"] = json!(true);
-        header
-    };
+    let header = |description: &str, example: &str| json!({"description": description, "required": true, "schema": {"type": "string"}, "example": example});
     json!({
         "ETag": header("The version, for `If-None-Match` and `If-Match`.", "\"1795490684102427\""),
         "OptionalETag": optional("The version, if the ICP was stored.", "\"1795490684102427\""),

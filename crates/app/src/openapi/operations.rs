@@ -170,9 +170,10 @@ fn empty(description: &str, headers_of: &[&str]) -> Value {
 
 /// Returns headers by their names, each with its component (`name=component` if they differ).
 fn headers(names: &[&str]) -> Map<String, Value> {
-    let named = names.iter().map(|name| name.split_once('=').unwrap_or((name, name)));
-    let all = named.chain([("x-request-id", "RequestId")]);
-    all.map(|(name, component)| (name.to_owned(), reference("headers", component))).collect()
+    let own = names.iter().map(|name| name.split_once('=').unwrap_or((name, name)));
+    own.chain([("x-request-id", "RequestId")])
+        .map(|(name, component)| (name.to_owned(), reference("headers", component)))
+        .collect()
 }
 
 fn body(media_types: &[&str], schema: &str, example: &Value) -> Value {

@@ -16,7 +16,6 @@ use crate::composition::{self, Storage, WorkerStorage};
 use crate::housekeeping;
 use crate::http::{Certificate, Concurrency, HttpServer, Mcp, Options, ProtectedResource, RateLimit, State};
 use crate::sample_sign_in::SampleSignIn;
-use crate::samples;
 use crate::settings::{DatabaseKind, Settings, SettingsError, TlsFiles};
 use crate::shutdown::{self, Draining};
 use icp_observability::Instrumented;
@@ -229,7 +228,9 @@ pub(crate) async fn migrate(settings: &Settings, storage: &Storage) -> anyhow::R
     let report = storage.migrator.migrate().await.context("the database cannot be migrated")?;
     let is_embedded = settings.database.kind()? != DatabaseKind::Postgres;
     if report.created && is_embedded && !settings.auth.is_clerk() {
-        samples::store(storage.import_export.as_ref()).await.context("the sample ICPs cannot be stored")?;
+        icp_development::store_samples(storage.import_export.as_ref())
+            .await
+            .context("the sample ICPs cannot be stored")?;
     }
     Ok(report)
 }

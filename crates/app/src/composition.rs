@@ -9,12 +9,12 @@ use icp_clerk::{
     AdminRule, ClaimPointer, ClerkAuthenticator, ClerkSettings, KeySetSettings, KeySetStatus, KeySetUrl,
     KeySource, OAuthResource, PublicKey, PublishableKey, SessionCookie,
 };
+use icp_development::{self as development, DevelopmentKey};
 use icp_ports::{Authenticator, IcpReader, IcpRepository, ImportExport, Migrator, SystemClock};
 use icp_postgres::{Limits, PoolStatus, PostgresDatabase, PostgresReplica, PostgresSettings};
 use icp_sqlite::{SqliteDatabase, SqliteSettings};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::development::{self, DevelopmentKey};
 use crate::settings::{AuthSettings, DatabaseKind, DatabaseSettings, McpSettings, Settings, SettingsError};
 use icp_observability::{Reading, Source, Value};
 
@@ -125,21 +125,12 @@ fn postgres_readings(database: PostgresDatabase, replica: Option<PostgresReplica
     let gauge = |name, help, labels, value| Reading { name, help, labels, value: Value::Gauge(value) };
     Arc::new(move || {
         let PoolStatus { open, in_use, max } = database.pool_status();
-        let mut readings = vec![
-            gauge(
-                "database_connections",
-                "Connections to the database",
-                &[("state", "open")] as &[_],
-                open as f64,
-            ),
-            gauge(
-                "database_connections",
-                "Connections to the database",
-                &[("state", "in_use")],
-                in_use as f64,
-            ),
-            gauge("database_connections", "Connections to the database", &[("state", "max")], max as f64),
-        ];
+        let states: [(&'static [_], _); 3] =
+            [(&[("state", "open")], open), (&[("state", "in_use")], in_use), (&[("state", "max")], max)];
+        let connections = |(labels, count): (_, usize)| {
+            gauge("database_connections", "Connections to the database", labels, count as f64)
+        };
+        let mut readings: Vec<_> = states.into_iter().map(connections).collect();
         readings.extend(replica.as_ref().map(|replica| {
             let is_used = if replica.is_used() { 1.0 } else { 0.0 };
             gauge("replica_used", "Whether reads go to the replica", &[], is_used)

@@ -3,12 +3,10 @@
 mod application;
 pub mod cli;
 mod composition;
-mod development;
 mod housekeeping;
 mod http;
 pub mod openapi;
 mod sample_sign_in;
-mod samples;
 pub mod settings;
 mod shutdown;
 

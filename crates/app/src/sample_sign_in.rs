@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use icp_development::{DevelopmentKey, SAMPLE_USER};
 use icp_domain::Caller;
 use icp_ports::{Clock as _, SystemClock};
 
-use crate::development::{DevelopmentKey, SAMPLE_USER};
 use crate::settings::AuthSettings;
 
 /// Lifetime of its tokens: a working day.
@@ -29,7 +29,7 @@ impl SampleSignIn {
     }
 
     fn token(&self) -> anyhow::Result<String> {
-        self.key.token(&self.caller, TOKEN_LIFETIME, SystemClock.now(), &self.settings)
+        self.key.token(&self.caller, TOKEN_LIFETIME, SystemClock.now(), self.settings.token_claims())
     }
 
     /// Returns what the service at `url` prints when it starts: a command that lists the sample ICPs, and a signed-in

@@ -7,9 +7,11 @@ mod integer;
 mod owned;
 mod pointer;
 mod scan;
+mod wire_list;
 
 pub use audit::{Audit, Flaw, FlawKind};
 pub use borrowed::{Elements, Json, Kind, Malformed, Member, Members};
 pub use integer::NotInteger;
 pub use owned::JsonText;
 pub use pointer::{InvalidPointer, Pointer};
+pub use wire_list::{WireList, WireListBuilder};

@@ -10,7 +10,6 @@ mod list;
 mod migrations;
 mod repository;
 mod stored;
-mod wire_list;
 
 pub use authentication::*;
 pub use clock::*;
@@ -21,4 +20,3 @@ pub use list::*;
 pub use migrations::*;
 pub use repository::*;
 pub use stored::*;
-pub use wire_list::*;

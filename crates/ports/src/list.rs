@@ -1,8 +1,7 @@
 use std::num::NonZeroUsize;
 
+pub use icp_domain::json::{WireList, WireListBuilder};
 use icp_domain::{Activity, IcpId, ListScope, Timestamp};
-
-use crate::WireList;
 
 /// Which ICPs a list contains, in which order.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,11 +2,11 @@ use std::time::Duration;
 
 use anyhow::bail;
 use clap::Args;
+use icp_development::DevelopmentKey;
 use icp_domain::{Caller, UserId};
 use icp_ports::{Clock as _, SystemClock};
 
 use super::output;
-use crate::development::DevelopmentKey;
 use crate::settings::Settings;
 
 #[derive(Debug, Args)]
@@ -30,6 +30,6 @@ pub(super) fn run(settings: &Settings, options: Options) -> anyhow::Result<()> {
     }
     let caller = if options.admin { Caller::admin(options.user) } else { Caller::user(options.user) };
     let key = DevelopmentKey::load()?;
-    let token = key.token(&caller, options.ttl, SystemClock.now(), &settings.auth)?;
+    let token = key.token(&caller, options.ttl, SystemClock.now(), settings.auth.token_claims())?;
     Ok(output::print(format_args!("{token}\n"))?)
 }

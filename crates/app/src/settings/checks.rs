@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use icp_development::TokenClaims;
 use icp_observability::LogOptions;
 use secrecy::ExposeSecret as _;
 
@@ -114,6 +115,15 @@ impl DatabaseSettings {
 }
 
 impl AuthSettings {
+    /// Returns the claims that tokens of the development sign-in must have.
+    pub fn token_claims(&self) -> TokenClaims<'_> {
+        TokenClaims {
+            party: self.authorized_parties.first().map(String::as_str),
+            audience: self.audience.first().map(String::as_str),
+            admin: self.admin_claim.as_deref(),
+        }
+    }
+
     /// Returns true if Clerk authenticates. Otherwise the development sign-in does.
     pub fn is_clerk(&self) -> bool {
         [&self.issuer, &self.jwks_url, &self.jwt_key, &self.publishable_key].iter().any(|key| key.is_some())

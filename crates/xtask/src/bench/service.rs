@@ -29,9 +29,9 @@ impl Programs {
             "--locked",
             "-p",
             "icp-app",
+            "--package",
+            "from-memory",
             "--bins",
-            "--features",
-            "bench",
             "--profile",
             profile,
         ]);

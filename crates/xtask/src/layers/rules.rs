@@ -27,7 +27,7 @@ pub(super) const LAYERS: &[Layer] = &[
         reaches: &["serde"],
         never: &["actix-web", "async-trait", "diesel", "jsonwebtoken", "reqwest", "tokio"],
         workspace: &[],
-        direct: Some(&["serde", "serde_json", "thiserror"]),
+        direct: Some(&["bytes", "serde", "serde_json", "thiserror"]),
     },
     Layer {
         name: "icp-domain",
@@ -47,6 +47,13 @@ pub(super) const LAYERS: &[Layer] = &[
         name: "icp-application",
         reaches: &["icp-ports", "tokio"],
         never: &["actix-web", "diesel", "jsonwebtoken", "prometheus-client", "reqwest"],
+        workspace: CORE,
+        direct: None,
+    },
+    Layer {
+        name: "icp-development",
+        reaches: &["icp-ports", "jsonwebtoken"],
+        never: &["actix-web", "diesel", "reqwest"],
         workspace: CORE,
         direct: None,
     },
@@ -132,6 +139,7 @@ pub(super) const LAYERS: &[Layer] = &[
         workspace: &[
             "icp-application",
             "icp-clerk",
+            "icp-development",
             "icp-domain",
             "icp-files",
             "icp-json",
@@ -143,6 +151,13 @@ pub(super) const LAYERS: &[Layer] = &[
             "icp-storage",
         ],
         direct: None,
+    },
+    Layer {
+        name: "from-memory",
+        reaches: &["actix-web"],
+        never: &["diesel", "jsonwebtoken", "reqwest"],
+        workspace: &[],
+        direct: Some(&["actix-web"]),
     },
     Layer {
         name: "xtask",

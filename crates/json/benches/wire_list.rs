@@ -2,7 +2,7 @@
 
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
-use icp_ports::WireList;
+use icp_json::WireList;
 
 /// An ICP of usual size, in its canonical form.
 const ICP: &str = include_str!("../../domain/benches/icp.json");

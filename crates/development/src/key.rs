@@ -1,5 +1,3 @@
-//! The development sign-in: a key pair of this machine's own, whose tokens go through the very same verifier as Clerk's.
-
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
@@ -16,17 +14,12 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
-use crate::settings::AuthSettings;
-
-/// The issuer of development tokens. The top-level domain can belong to nobody (RFC 6761).
-pub(crate) const ISSUER: &str = "https://development.icp.invalid";
-/// Where `admin` makes an admin, when nothing else is set.
-pub(crate) const ADMIN_CLAIM: &str = "/metadata/role";
-/// The user of the printed `curl` line, whom the sample ICPs name.
-pub(crate) const SAMPLE_USER: &str = "user_abc123";
-
-/// The list of the API's reference page.
-pub(crate) const SAMPLE_ICPS: &str = include_str!("../../../docs/contract/example-list-icps.json");
+/// The issuer of development tokens. The top-level domain is reserved (RFC 6761).
+pub const ISSUER: &str = "https://development.icp.invalid";
+/// The JSON Pointer of the claim in which `admin` makes an admin, by default.
+pub const ADMIN_CLAIM: &str = "/metadata/role";
+/// The user whom the sample ICPs name.
+pub const SAMPLE_USER: &str = "user_abc123";
 
 /// The file of the key, in the working directory.
 const PATH: &str = "data/development-key.pem";
@@ -34,15 +27,30 @@ const PRIVATE_KEY: &str = "PRIVATE KEY";
 /// Clerk's mark of a session token.
 const SESSION_CATEGORY: &str = "cl_B7d4PD111AAA";
 
+/// The claims of a token that the service is configured to require.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TokenClaims<'a> {
+    /// The party (`azp`).
+    pub party: Option<&'a str>,
+    /// The audience (`aud`).
+    pub audience: Option<&'a str>,
+    /// The JSON Pointer of the claim that makes an admin. `None`: [`ADMIN_CLAIM`].
+    pub admin: Option<&'a str>,
+}
+
 /// The key that signs development tokens.
-pub(crate) struct DevelopmentKey {
+pub struct DevelopmentKey {
     private: SecretString,
     public: String,
 }
 
 impl DevelopmentKey {
     /// Returns the key in the working directory. It is created if there is none.
-    pub(crate) fn load_or_make() -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// If it can be neither read nor created.
+    pub fn load_or_make() -> anyhow::Result<Self> {
         let path = Path::new(PATH);
         if !path.exists() {
             make(path).with_context(|| format!("cannot create the development key {PATH}"))?;
@@ -51,7 +59,11 @@ impl DevelopmentKey {
     }
 
     /// Returns the key in the working directory. A key that this created would verify no token of any service.
-    pub(crate) fn load() -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub fn load() -> anyhow::Result<Self> {
         let pem = std::fs::read_to_string(PATH).with_context(|| {
             let folder = std::env::current_dir().unwrap_or_default();
             let folder = folder.display();
@@ -69,18 +81,22 @@ impl DevelopmentKey {
         Ok(Self { private: pem.into(), public })
     }
 
-    /// The public half, for the verifier.
-    pub(crate) fn public_pem(&self) -> &str {
+    /// Returns the public key, in PEM.
+    pub fn public_pem(&self) -> &str {
         &self.public
     }
 
-    /// A session token as Clerk would make it.
-    pub(crate) fn token(
+    /// Returns a session token in the form of Clerk's.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be signed.
+    pub fn token(
         &self,
         caller: &Caller,
         lifetime: Duration,
         now: Timestamp,
-        settings: &AuthSettings,
+        required: TokenClaims<'_>,
     ) -> anyhow::Result<String> {
         let seconds = now.unix_millis() / 1_000;
         let lifetime = i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX);
@@ -88,14 +104,13 @@ impl DevelopmentKey {
             "iss": ISSUER, "sub": caller.user_id(), "sid": "sess_development", "sts": "active", "v": 2,
             "iat": seconds, "nbf": seconds, "exp": seconds.saturating_add(lifetime),
         });
-        if let Some(party) = settings.authorized_parties.first() {
-            set(&mut claims, "/azp", party.as_str().into());
-        }
-        if let Some(audience) = settings.audience.first() {
-            set(&mut claims, "/aud", audience.as_str().into());
+        for (pointer, value) in [("/azp", required.party), ("/aud", required.audience)] {
+            if let Some(value) = value {
+                set(&mut claims, pointer, value.into());
+            }
         }
         if caller.is_admin() {
-            set(&mut claims, settings.admin_claim.as_deref().unwrap_or(ADMIN_CLAIM), "admin".into());
+            set(&mut claims, required.admin.unwrap_or(ADMIN_CLAIM), "admin".into());
         }
         let mut header = Header::new(Algorithm::RS256);
         header.kid = Some("development".to_owned());
@@ -105,7 +120,7 @@ impl DevelopmentKey {
     }
 }
 
-/// Sets the member that a JSON Pointer names, making the objects on the way.
+/// Sets the value at a JSON Pointer, and creates the objects on the way.
 fn set(claims: &mut Value, pointer: &str, value: Value) {
     let mut place = claims;
     for name in pointer.split('/').skip(1) {
@@ -119,8 +134,7 @@ fn set(claims: &mut Value, pointer: &str, value: Value) {
     *place = value;
 }
 
-/// Writes a new key, unless another process has been faster. It is complete before it has its name, and nobody else may
-/// read it at any moment.
+/// Writes a new key, unless another process has. The file is complete before it has its name, and only its owner may read it.
 fn make(path: &Path) -> anyhow::Result<()> {
     let pair = KeyPair::generate(KeySize::Rsa2048)?;
     let der: Pkcs8V1Der<'_> = pair.as_der()?;
@@ -145,4 +159,10 @@ fn to_pem(label: &str, der: &[u8]) -> String {
     let base64 = STANDARD.encode(der);
     let lines: Vec<_> = base64.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+}
+
+impl std::fmt::Debug for DevelopmentKey {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("DevelopmentKey").finish_non_exhaustive()
+    }
 }

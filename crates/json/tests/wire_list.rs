@@ -1,6 +1,6 @@
 //! Lists in wire form.
 
-use icp_ports::{WireList, WireListBuilder};
+use icp_json::{WireList, WireListBuilder};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 

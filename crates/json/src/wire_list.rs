@@ -10,7 +10,7 @@ const PIECE: usize = 60 * 1024;
 /// A list in wire form: a JSON array in pieces that are sent one after the other. Clones share the pieces.
 ///
 /// ```
-/// let list: icp_ports::WireList = ["{}", "{}"].into_iter().collect();
+/// let list: icp_json::WireList = ["{}", "{}"].into_iter().collect();
 /// assert_eq!(list.to_json(), "[{},{}]");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]

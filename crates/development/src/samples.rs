@@ -1,12 +1,16 @@
-//! The sample ICPs of a new development database: those of the API's reference page.
-
 use async_trait::async_trait;
 use icp_domain::{Icp, IcpDocument};
 use icp_ports::{BoxError, ImportExport, ImportExportError, ImportSource, OnConflict};
 
-use crate::development::SAMPLE_ICPS;
+/// The list of the API's reference page.
+const SAMPLE_ICPS: &str = include_str!("../../../docs/contract/example-list-icps.json");
 
-pub(crate) async fn store(storage: &dyn ImportExport) -> Result<(), ImportExportError> {
+/// Imports the sample ICPs.
+///
+/// # Errors
+///
+/// If the storage fails.
+pub async fn store_samples(storage: &dyn ImportExport) -> Result<(), ImportExportError> {
     storage.import(&mut Samples::default(), OnConflict::Skip).await.map(drop)
 }
 

@@ -1,5 +1,4 @@
-//! Answers with bytes that lie in memory, and does nothing else: what actix-web can do at most, to measure the service against
-//! (`cargo xtask bench`).
+//! Answers with bytes in memory: the most that actix-web can do, beside which the service is measured (`cargo xtask bench`).
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -10,11 +10,11 @@ use crate::support::{Service, Setup, stderr};
 
 const USER: &str = "user_ada";
 
-/// What a newer version has written, with a filter of a type that is not described.
+/// An ICP of a newer version: a filter of an unknown type, and numbers beyond the limits of this version.
 const FROM_TOMORROW: &str = r#"[{"id":"6f1c3f8e-0000-4000-8000-000000000001","name":"From Tomorrow","userIds":["user_ada"],
-    "createdAt":"2024-01-15T10:30:00.000Z","updatedAt":"2024-01-15T10:30:00.000Z","newMember":{"of":"tomorrow"},
+    "createdAt":"2024-01-15T10:30:00.000Z","updatedAt":"2024-01-15T10:30:00.000Z","newMember":{"of":"tomorrow"},"leadsPerList":50000,
     "leadProviderCriteria":[{"provider":"newProvider","type":"newType","filters":{"a":[1,{"b":null}]}}],
-    "customFilterCriteria":[{"type":"newFilter","level":7},{"type":"ai","entityType":"newEntity","prompt":"Is it new?"}]}]"#;
+    "customFilterCriteria":[{"type":"newFilter","level":7},{"type":"maxPercentFromCRM","value":5000},{"type":"ai","entityType":"newEntity","prompt":"Is it new?"}]}]"#;
 
 /// A service with one record, and a way to it on which answers are lost.
 pub(crate) struct Stage {

@@ -153,8 +153,8 @@ def walk() -> None:
     assert change(client, icp_id).leads_per_list == 15
     stale_changes_are_refused(client, icp_id)
     assert handle_errors(client, icp_id) == [
-        "/name: must not be empty",
         "/customFilterCriteria/0/value: must be from 0 to 100",
+        "/name: must not be empty",
     ]
 
     newer = ok(list_icps.sync_detailed(client=client, name="tomorrow"))

@@ -12,6 +12,7 @@ mod limits;
 mod list_body;
 mod mcp;
 mod middleware;
+mod protected_resource;
 mod routing;
 mod server;
 mod state;
@@ -21,6 +22,7 @@ mod tests;
 
 pub(crate) use certificate::Certificate;
 pub(crate) use limits::{Concurrency, RateLimit};
-pub(crate) use mcp::{Mcp, ProtectedResource};
+pub(crate) use mcp::Mcp;
+pub(crate) use protected_resource::ProtectedResource;
 pub(crate) use server::{HttpServer, Options};
 pub(crate) use state::State;

@@ -4,7 +4,6 @@ use config::ValueKind;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
-use super::definitions::SETTINGS;
 use super::exact::Exact;
 
 /// One setting.
@@ -97,36 +96,4 @@ pub(super) fn variable(key: &str) -> String {
 
 pub(super) const fn from(least: u64, most: u64) -> Kind {
     Kind::Number { least, most }
-}
-
-/// Returns the variables of a key for a message: its own, and the platform's.
-pub(super) fn variables(key: &str) -> String {
-    let platform =
-        SETTINGS.iter().find(|setting| setting.key == key).and_then(|setting| setting.platform_variable);
-    match platform {
-        Some(platform) => format!("{} or {platform}", variable(key)),
-        None => variable(key),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn documentation_has_every_setting() {
-        let documentation = include_str!("../../../../docs/configuration.md");
-        for setting in SETTINGS {
-            let row = documentation.lines().find(|line| line.starts_with(&format!("| `{}` |", setting.key)));
-            let row = row.unwrap_or_else(|| panic!("{} is not documented", setting.key));
-            assert!(row.contains(&format!("`{}`", setting.variable())), "{row}");
-            assert!(setting.platform_variable.is_none_or(|name| row.contains(&format!("`{name}`"))), "{row}");
-            assert!(setting.default.is_none_or(|default| row.contains(&format!("| `{default}` |"))), "{row}");
-        }
-        let rows = documentation
-            .lines()
-            .filter(|line| line.contains("`ICP__"))
-            .filter(|line| line.starts_with("| `"));
-        assert_eq!(rows.count(), SETTINGS.len(), "the documentation has a setting that there is not");
-    }
 }

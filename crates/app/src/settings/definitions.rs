@@ -8,7 +8,7 @@ use icp_domain::UserId;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 
-use super::catalog::{Kind, Setting, from};
+use super::catalog::{Kind, Setting, from, variable};
 use super::exact;
 
 /// Declares the sections: for each a struct, and for each field the setting that it comes from.
@@ -209,4 +209,36 @@ fn milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, 
 fn kilobytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NonZeroUsize, D::Error> {
     const KILOBYTE: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
     NonZeroUsize::deserialize(deserializer).map(|kilobytes| kilobytes.saturating_mul(KILOBYTE))
+}
+
+/// Returns the variables of a key for a message: its own, and the platform's.
+pub(super) fn variables(key: &str) -> String {
+    let platform =
+        SETTINGS.iter().find(|setting| setting.key == key).and_then(|setting| setting.platform_variable);
+    match platform {
+        Some(platform) => format!("{} or {platform}", variable(key)),
+        None => variable(key),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documentation_has_every_setting() {
+        let documentation = include_str!("../../../../docs/configuration.md");
+        for setting in SETTINGS {
+            let row = documentation.lines().find(|line| line.starts_with(&format!("| `{}` |", setting.key)));
+            let row = row.unwrap_or_else(|| panic!("{} is not documented", setting.key));
+            assert!(row.contains(&format!("`{}`", setting.variable())), "{row}");
+            assert!(setting.platform_variable.is_none_or(|name| row.contains(&format!("`{name}`"))), "{row}");
+            assert!(setting.default.is_none_or(|default| row.contains(&format!("| `{default}` |"))), "{row}");
+        }
+        let rows = documentation
+            .lines()
+            .filter(|line| line.contains("`ICP__"))
+            .filter(|line| line.starts_with("| `"));
+        assert_eq!(rows.count(), SETTINGS.len(), "the documentation has a setting that there is not");
+    }
 }

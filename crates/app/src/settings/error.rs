@@ -14,7 +14,7 @@ impl SettingsError {
 
     /// An error of one setting.
     pub(crate) fn of(key: &str, message: impl Display) -> Self {
-        Self(format!("{key} ({}): {message}", super::catalog::variables(key)))
+        Self(format!("{key} ({}): {message}", super::definitions::variables(key)))
     }
 
     /// A file that cannot be read.

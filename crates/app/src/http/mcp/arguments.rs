@@ -1,6 +1,7 @@
 //! The arguments of tools.
 
 use std::borrow::Cow;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use icp_application::{ListRequest, Preconditions, VersionMatch};
@@ -11,11 +12,13 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::Call;
-use super::tools::DEFAULT_LIMIT;
 use crate::http::error::{ApiError, ParameterViolation};
 use crate::http::etag::EntityTag as _;
 use crate::http::extract::parameters::parse;
 use crate::http::extract::{LIST_PARAMETERS, parse_id};
+
+/// The number of ICPs in a page when the call has no limit.
+pub(super) const DEFAULT_LIMIT: NonZeroUsize = NonZeroUsize::new(50).unwrap();
 
 #[derive(Deserialize)]
 struct Message<'a> {

@@ -5,7 +5,6 @@
 mod arguments;
 mod calls;
 mod messages;
-pub(super) mod protected_resource;
 mod server;
 mod tools;
 
@@ -28,9 +27,9 @@ use super::error::ApiError;
 use super::extract::{CurrentUser, read_text};
 use super::limits::Permit;
 use super::middleware::{RequestId, SignIn};
-use super::routing::{resource, signed_in};
+use super::protected_resource::ProtectedResource;
+use super::routing::{read, read_only, resource, signed_in};
 use super::state::State;
-pub(crate) use protected_resource::ProtectedResource;
 use server::IcpServer;
 
 /// Time limit of a message: longer than any use case takes.
@@ -92,7 +91,11 @@ impl Mcp {
         let scope = web::scope("/mcp").app_data(sign_in).app_data(Data::new(service));
         config.service(scope.service(resource("", "POST, OPTIONS", [route])));
         if let Some(resource) = &self.resource {
-            resource.routes(config);
+            for path in resource.metadata_paths() {
+                let resource = resource.clone();
+                let metadata = move || std::future::ready(resource.respond());
+                config.service(read_only(&path, read().to(metadata)));
+            }
         }
     }
 }

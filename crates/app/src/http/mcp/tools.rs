@@ -1,17 +1,14 @@
 //! The descriptions of the tools. Their schemas are those of the domain and of the list's parameters.
 
-use std::num::NonZeroUsize;
 use std::sync::{Arc, LazyLock};
 
 use icp_domain::schema;
 use rmcp::model::{Tool, ToolAnnotations};
 use serde_json::{Map, Value, json};
 
+use super::arguments::DEFAULT_LIMIT;
 use super::calls::ToolName;
 use crate::http::extract::LIST_PARAMETERS;
-
-/// The number of ICPs in a page when the call has no limit.
-pub(super) const DEFAULT_LIMIT: NonZeroUsize = NonZeroUsize::new(50).unwrap();
 
 static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| ToolName::ALL.into_iter().map(describe).collect());
 

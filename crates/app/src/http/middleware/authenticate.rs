@@ -9,7 +9,7 @@ use icp_ports::{AuthenticationError, Authenticator, Credentials};
 
 use crate::http::error::ApiError;
 use crate::http::limits::Concurrency;
-use crate::http::mcp::ProtectedResource;
+use crate::http::protected_resource::ProtectedResource;
 use crate::http::state::State;
 
 /// The authentication of an endpoint, as its application data, if it differs from that of the API.

@@ -8,7 +8,7 @@ use actix_web::http::Method;
 use actix_web::http::header::ACCESS_CONTROL_ALLOW_ORIGIN;
 use actix_web::middleware::Next;
 
-use crate::http::mcp::protected_resource;
+use crate::http::protected_resource;
 
 /// Middleware around actix's `Cors`: removes its headers from responses to origins that are not allowed.
 pub(in crate::http) async fn hide_cors_from_others<B: MessageBody>(

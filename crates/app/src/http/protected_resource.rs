@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
+use actix_web::HttpResponse;
 use actix_web::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL};
-use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use url::{ParseError, Url};
-
-use crate::http::routing::{read, read_only};
 
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
@@ -51,35 +49,32 @@ impl ProtectedResource {
     }
 
     /// Returns the public URL of the metadata.
-    pub(in crate::http) fn metadata_url(&self) -> &str {
+    pub(super) fn metadata_url(&self) -> &str {
         &self.0.metadata_url
     }
 
     /// Returns the scopes that a token must have, separated by spaces.
-    pub(in crate::http) fn scope(&self) -> String {
+    pub(super) fn scope(&self) -> String {
         self.0.document.scopes_supported.join(" ")
     }
 
-    fn respond(&self) -> HttpResponse {
+    /// Returns the metadata.
+    pub(super) fn respond(&self) -> HttpResponse {
         HttpResponse::Ok()
             .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
             .insert_header((CACHE_CONTROL, "max-age=300"))
             .json(&self.0.document)
     }
 
-    /// Registers the metadata: without a path, below the path of the endpoint, and below its public path.
-    pub(super) fn routes(&self, config: &mut web::ServiceConfig) {
+    /// Returns the paths of the metadata: without a path, below the path of the endpoint, and below its public path.
+    pub(super) fn metadata_paths(&self) -> Vec<String> {
         let mut paths = vec!["", "/mcp", &self.0.path];
         paths.dedup();
-        for path in paths {
-            let resource = self.clone();
-            let handle = move || std::future::ready(resource.respond());
-            config.service(read_only(&format!("{WELL_KNOWN}{path}"), read().to(handle)));
-        }
+        paths.into_iter().map(|path| format!("{WELL_KNOWN}{path}")).collect()
     }
 }
 
 /// Returns true for the metadata, which pages of every origin may read.
-pub(in crate::http) fn is_metadata(path: &str) -> bool {
+pub(super) fn is_metadata(path: &str) -> bool {
     path.starts_with(WELL_KNOWN)
 }

@@ -1,9 +1,12 @@
 use std::fmt;
 use std::sync::Arc;
 
+use actix_web::dev::ServiceRequest;
+use actix_web::web::Data;
 use icp_application::IcpService;
 use icp_ports::Authenticator;
 
+use super::error::ApiError;
 use super::limits::{Concurrency, RateLimit};
 use crate::shutdown::Draining;
 use icp_observability::Metrics;
@@ -23,6 +26,18 @@ pub(crate) struct State {
     pub(crate) session_cookie: bool,
     /// Whether the development sign-in is in use.
     pub(crate) is_development: bool,
+}
+
+impl State {
+    /// Returns the state of the application that serves a request. As an extractor it would cost a future for each middleware.
+    ///
+    /// # Errors
+    ///
+    /// If the application has none.
+    pub(super) fn of(request: &ServiceRequest) -> Result<Data<Self>, ApiError> {
+        let state = request.app_data::<Data<Self>>().cloned();
+        state.ok_or_else(|| ApiError::Internal("the application has no state".into()))
+    }
 }
 
 impl fmt::Debug for State {

@@ -47,7 +47,7 @@ macro_rules! record {
         }
 
         impl $crate::decode::Record for $record {
-                    const NAME: &'static str = stringify!($record);
+            const NAME: &'static str = stringify!($record);
 
             fn decode_fields(
                 decoder: &mut $crate::decode::Decoder,
@@ -62,7 +62,7 @@ macro_rules! record {
                 None$(.or($declaration.provider(&self.$field)))+
             }
 
-                    fn describe(object: &mut $crate::schema::ObjectSchema, form: $crate::schema::Form) {
+            fn describe(object: &mut $crate::schema::ObjectSchema, form: $crate::schema::Form) {
                 object.describe(&[$($about),+]);
                 $(object.add($declaration, form, &[$($doc),+]);)+
             }

@@ -1,8 +1,8 @@
+use actix_web::Error;
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{ConnectionType, Version};
 use actix_web::middleware::Next;
-use actix_web::{Error, web};
 
 use crate::http::body::Guarded;
 use crate::http::connections::InFlight;
@@ -13,10 +13,10 @@ use crate::http::state::State;
 /// actix treats `Connection: upgrade` as the end of HTTP on the connection, without telling the client. The service upgrades
 /// to nothing, and so it ignores the option (RFC 9110, section 7.8) and announces the end (RFC 9112, section 9.6).
 pub(in crate::http) async fn follow_connection_rules<B: MessageBody>(
-    state: web::Data<State>,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<Guarded<B, InFlight>>, Error> {
+    let state = State::of(&request)?;
     let in_flight = InFlight::begin(&request);
     let is_upgrade = request.head().upgrade();
     let is_old = request.version() < Version::HTTP_11;

@@ -5,7 +5,7 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage as _, web};
+use actix_web::{Error, HttpMessage as _};
 use icp_domain::{Caller, UserId};
 use tracing::Instrument as _;
 
@@ -14,10 +14,10 @@ use crate::http::state::State;
 
 /// Middleware: gives each request its ID, its span, its line in the log and its place in the metrics.
 pub(in crate::http) async fn observe<B: MessageBody>(
-    state: web::Data<State>,
     mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
+    let state = State::of(&request)?;
     let started = Instant::now();
     let id = RequestId::assign(request.headers_mut());
     let header = |name: &str| request.headers().get(name)?.to_str().ok();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage as _, web};
+use actix_web::{Error, HttpMessage as _};
 
 use super::authenticate::authenticate;
 use super::preferences::acknowledge_preferences;
@@ -14,10 +14,10 @@ use crate::http::state::State;
 /// Middleware of the API's routes: the limit of requests in flight, authentication, and the quota of the user, in this order.
 /// A request is in flight until its response has been sent. Its caller and its permit are extensions of the request.
 pub(in crate::http) async fn protect<B: MessageBody + 'static>(
-    state: web::Data<State>,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
+    let state = State::of(&request)?;
     let permit = match state.concurrency.admit() {
         Ok(permit) => Arc::new(permit),
         Err(error) => return Ok(request.error_response(error)),

@@ -6,20 +6,10 @@ use icp_test_postgres::{Binaries, DATABASE_URL_VARIABLE, Server};
 use crate::tools::{self, Variable};
 use crate::{install, project, say};
 
-/// One at a time: some of them measure what others would disturb.
-const BEYOND_RUST: [&str; 11] = [
-    "test",
-    "--no-fail-fast",
-    "-p",
-    "icp-app",
-    "-p",
-    "icp-test-postgres",
-    "--test",
-    "it",
-    "--",
-    "--ignored",
-    "--test-threads=1",
-];
+/// The ignored tests, one at a time: some of them measure what others would disturb. The whole workspace is named because cargo
+/// would build its crates again, with other features, for some of them.
+const BEYOND_RUST: [&str; 8] =
+    ["test", "--no-fail-fast", "--workspace", "--test", "it", "--", "--ignored", "--test-threads=1"];
 
 /// Ends as cargo does.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode> {

@@ -24,17 +24,13 @@ impl Programs {
     pub(super) fn build(release: bool) -> Result<Self> {
         let profile = if release { "release" } else { "dev" };
         let mut command = project::cargo()?;
-        command.args([
-            "build",
-            "--locked",
-            "-p",
-            "icp-app",
-            "--package",
-            "from-memory",
-            "--bins",
-            "--profile",
-            profile,
-        ]);
+        command.args(["build", "--locked", "--bins", "--profile", profile]);
+        if release {
+            command.args(["-p", "icp-app", "-p", "from-memory"]);
+        } else {
+            // With the features that the tests have, so that what they have built is used.
+            command.args(["--workspace", "--tests"]);
+        }
         if !project::succeeds(&mut command)? {
             bail!("the service does not build");
         }

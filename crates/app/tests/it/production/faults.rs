@@ -23,10 +23,10 @@ const READERS: usize = 6;
 /// Who has so many ICPs that an answer takes a while.
 const BIG: &str = "user_big";
 
-/// How long it takes: `ICP_TEST_FAULT_SECONDS`, or a minute.
+/// How long it takes, in seconds: `ICP_TEST_FAULT_SECONDS`, or 40.
 fn duration() -> Duration {
     let seconds = std::env::var("ICP_TEST_FAULT_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
-    Duration::from_secs(seconds.unwrap_or(60))
+    Duration::from_secs(seconds.unwrap_or(40))
 }
 
 /// A time in which errors may occur.

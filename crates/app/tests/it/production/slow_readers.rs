@@ -14,7 +14,7 @@ use crate::support::{LIST, Service, Setup};
 
 const READERS: usize = 1_000;
 const MAX_IN_FLIGHT: u64 = 256;
-const DURATION: Duration = Duration::from_secs(20);
+const DURATION: Duration = Duration::from_secs(15);
 /// What the service may need beyond an idle one, in bytes.
 const MEMORY: u64 = 60_000_000;
 

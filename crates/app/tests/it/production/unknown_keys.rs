@@ -13,7 +13,7 @@ use crate::support::{LIST, Service, Setup, client, eventually};
 
 const STRANGERS: usize = 64;
 const UNKNOWN_KEYS: usize = 512;
-const STORM: Duration = Duration::from_secs(30);
+const STORM: Duration = Duration::from_secs(15);
 /// What a storm may add.
 const ALLOWANCE: Duration = Duration::from_millis(100);
 

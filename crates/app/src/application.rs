@@ -10,6 +10,7 @@ use actix_web::web;
 use anyhow::{Context as _, bail};
 use futures_util::future::{self, Either};
 use icp_application::{IcpService, Replica, random_id};
+use icp_observability::{Instrumented, Metrics};
 use icp_ports::{IcpReader, MigrationReport, SystemClock};
 
 use crate::composition::{self, Storage, WorkerStorage};
@@ -18,8 +19,6 @@ use crate::http::{Certificate, Concurrency, HttpServer, Mcp, Options, ProtectedR
 use crate::sample_sign_in::SampleSignIn;
 use crate::settings::{DatabaseKind, Settings, SettingsError, TlsFiles};
 use crate::shutdown::{self, Draining};
-use icp_observability::Instrumented;
-use icp_observability::Metrics;
 
 /// The service, listening and ready to run.
 #[derive(Debug)]

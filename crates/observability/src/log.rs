@@ -3,9 +3,10 @@ use std::sync::OnceLock;
 
 use tracing::{Level, Metadata};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::filter::{self, LevelFilter};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Layer, filter};
+use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::traces::{self, Traces};
 
@@ -64,7 +65,11 @@ pub fn start(options: &LogOptions<'_>) -> anyhow::Result<Telemetry> {
         LogFormat::Pretty => lines.with_ansi(std::io::stderr().is_terminal()).compact().boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).boxed(),
     };
-    let lines = lines.with_filter(level).with_filter(filter::filter_fn(is_discreet));
+    let max = level.max_level_hint().unwrap_or(LevelFilter::TRACE);
+    let discreet = filter::filter_fn(move |metadata| *metadata.level() <= max && is_discreet(metadata));
+    // With the hint, events below the level cost a comparison. Without it, every filter would be asked about each of them.
+    let discreet = discreet.with_max_level_hint(max);
+    let lines = lines.with_filter(level).with_filter(discreet);
     let endpoint = options.otlp_endpoint.filter(|_| !traces::is_disabled());
     let traces = endpoint.map(Traces::start).transpose()?;
     let spans = traces.as_ref().map(|traces| {

@@ -35,7 +35,11 @@ impl ListQuery {
 
     /// Returns true if the query is for every ICP in scope, oldest first, whatever its `max_bytes`.
     pub fn is_everything(&self) -> bool {
-        *self == Self { max_bytes: self.max_bytes, ..Self::everything(self.scope.clone()) }
+        let Self { scope: _, filter, start, direction, limit, max_bytes: _ } = self;
+        *filter == ListFilter::default()
+            && *start == ListStart::Beginning(Sort::default())
+            && *direction == Direction::default()
+            && limit.is_none()
     }
 
     /// What the list is sorted by.

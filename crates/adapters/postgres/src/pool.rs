@@ -133,28 +133,32 @@ impl Pool {
         running.await.unwrap_or_else(|error| Err(RepositoryError::Unavailable(error.into())))
     }
 
-    /// Runs a statement that changes nothing, and once more if its connection was lost.
-    pub(crate) async fn read<Q: Send + Sync + 'static, T: Send + 'static>(
+    /// Runs a statement that changes nothing, and once more if its connection was lost. The future is boxed: its state is
+    /// kilobytes, which callers would copy even when a batch answers them.
+    pub(crate) fn read<Q: Send + Sync + 'static, T: Send + 'static>(
         &self,
         deadline: Deadline,
         query: Q,
         statement: impl for<'c> Fn(&'c mut AsyncPgConnection, &'c Q) -> BoxFuture<'c, QueryResult<T>>
         + Copy
         + Send
+        + Sync
         + 'static,
-    ) -> Result<T, RepositoryError> {
+    ) -> BoxFuture<'_, Result<T, RepositoryError>> {
         let query = Arc::new(query);
-        let run = || {
+        let run = move || {
             let query = Arc::clone(&query);
             self.run(deadline, move |connection| Box::pin(async move { statement(connection, &query).await }))
         };
-        match run().await {
-            Err(RepositoryError::Unavailable(error)) if Instant::now() < deadline.answer => {
-                tracing::debug!(error, "reading again on another connection");
-                run().await
+        Box::pin(async move {
+            match run().await {
+                Err(RepositoryError::Unavailable(error)) if Instant::now() < deadline.answer => {
+                    tracing::debug!(error, "reading again on another connection");
+                    run().await
+                }
+                result => result,
             }
-            result => result,
-        }
+        })
     }
 }
 

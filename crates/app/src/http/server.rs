@@ -8,7 +8,7 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use actix_tls::accept::rustls_0_23::TlsStream;
-use actix_web::middleware::{Compress, Condition, from_fn};
+use actix_web::middleware::{Compress, Condition};
 use actix_web::rt::net::TcpStream;
 use actix_web::web::{self, Data};
 use actix_web::{App, dev};
@@ -16,8 +16,8 @@ use socket2::SockRef;
 
 use super::mcp::Mcp;
 use super::middleware::{
-    allowing, compression, follow_connection_rules, hide_cors_from_others, keep_unread_body, observe,
-    problem_responses,
+    ConnectionRules, HideCorsFromOthers, KeepUnreadBody, Layer, Observe, ProblemResponses, allowing,
+    compression,
 };
 use super::{State, connections, docs, icps, system};
 use crate::settings::ServerSettings;
@@ -68,13 +68,13 @@ impl HttpServer {
             App::new()
                 .app_data(state.clone())
                 .wrap(Compress::default())
-                .wrap(from_fn(compression::negotiate))
+                .wrap(Layer(compression::NegotiateCoding))
                 .wrap(Condition::new(has_cors, cors))
-                .wrap(Condition::new(has_cors, from_fn(hide_cors_from_others)))
-                .wrap(from_fn(problem_responses))
-                .wrap(from_fn(keep_unread_body))
-                .wrap(from_fn(observe))
-                .wrap(from_fn(follow_connection_rules))
+                .wrap(Condition::new(has_cors, Layer(HideCorsFromOthers)))
+                .wrap(Layer(ProblemResponses))
+                .wrap(Layer(KeepUnreadBody))
+                .wrap(Layer(Observe))
+                .wrap(Layer(ConnectionRules))
                 .configure(icps::routes)
                 .configure(docs::routes)
                 .configure(system::openapi_route)
@@ -118,10 +118,10 @@ impl HttpServer {
         let app = move || {
             App::new()
                 .app_data(state.clone())
-                .wrap(from_fn(problem_responses))
-                .wrap(from_fn(keep_unread_body))
-                .wrap(from_fn(observe))
-                .wrap(from_fn(follow_connection_rules))
+                .wrap(Layer(ProblemResponses))
+                .wrap(Layer(KeepUnreadBody))
+                .wrap(Layer(Observe))
+                .wrap(Layer(ConnectionRules))
                 .configure(system::health_routes)
                 .configure(system::metrics_route)
                 .default_service(web::to(system::no_such_route))

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use actix_web::body::MessageBody;
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header;
-use actix_web::middleware::from_fn;
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::web::Data;
 use actix_web::{App, rt};
@@ -21,7 +20,7 @@ use icp_testkit::fakes::FakeAuthenticator;
 use serde_json::Value;
 
 use super::mcp::Mcp;
-use super::middleware::{allowing, problem_responses};
+use super::middleware::{KeepUnreadBody, Layer, ProblemResponses, allowing};
 use super::{Concurrency, State, icps};
 use crate::shutdown::Draining;
 
@@ -84,8 +83,8 @@ async fn send(request: TestRequest) -> ServiceResponse<impl MessageBody> {
     let app = App::new()
         .app_data(Data::new(state.clone()))
         .wrap(allowing(&[ORIGIN.to_owned()], false))
-        .wrap(from_fn(problem_responses))
-        .wrap(from_fn(super::middleware::keep_unread_body))
+        .wrap(Layer(ProblemResponses))
+        .wrap(Layer(KeepUnreadBody))
         .configure(icps::routes)
         .configure(|config| mcp.routes(&state, config));
     let app = init_service(app).await;

@@ -7,26 +7,33 @@ use actix_web::http::header::{
     ACCEPT_ENCODING, AcceptEncoding, CONTENT_ENCODING, ContentEncoding, Encoding, HeaderMap, HeaderValue,
     VARY,
 };
-use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage};
 
+use super::layer::Middleware;
 use crate::http::etag;
 
 /// Middleware around actix's `Compress`: settles the request's `Accept-Encoding`, and marks the response's `ETag` and `Vary`.
-pub(in crate::http) async fn negotiate<B: MessageBody>(
-    mut request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<B>, Error> {
-    // HTTP/1.0 has no chunks, in which compressed bodies are sent.
-    if request.version() < Version::HTTP_11 || !is_possible(&request) {
-        request.headers_mut().remove(ACCEPT_ENCODING);
+#[derive(Clone, Copy)]
+pub(in crate::http) struct NegotiateCoding;
+
+impl<B: MessageBody> Middleware<B> for NegotiateCoding {
+    type Known = ();
+    type Body = B;
+
+    fn before(request: &mut ServiceRequest) {
+        // HTTP/1.0 has no chunks, in which compressed bodies are sent.
+        if request.version() < Version::HTTP_11 || !is_possible(request) {
+            request.headers_mut().remove(ACCEPT_ENCODING);
+        }
     }
-    let mut response = next.call(request).await?;
-    let headers = response.headers_mut();
-    let coding = headers.get(CONTENT_ENCODING).and_then(|coding| coding.to_str().ok()).map(str::to_owned);
-    etag::mark_coding(headers, coding.as_deref());
-    merge_vary(headers);
-    Ok(response)
+
+    fn after((): (), mut response: ServiceResponse<B>) -> Result<ServiceResponse<B>, Error> {
+        let headers = response.headers_mut();
+        let coding = headers.get(CONTENT_ENCODING).and_then(|coding| coding.to_str().ok()).map(str::to_owned);
+        etag::mark_coding(headers, coding.as_deref());
+        merge_vary(headers);
+        Ok(response)
+    }
 }
 
 /// The codings that actix can make, by its own order of preference.

@@ -6,24 +6,30 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::ACCESS_CONTROL_ALLOW_ORIGIN;
-use actix_web::middleware::Next;
 
+use super::layer::Middleware;
 use crate::http::protected_resource;
 
 /// Middleware around actix's `Cors`: removes its headers from responses to origins that are not allowed.
-pub(in crate::http) async fn hide_cors_from_others<B: MessageBody>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<B>, Error> {
-    let mut response = next.call(request).await?;
-    let headers = response.headers_mut();
-    if !headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
-        let names = headers.keys().filter(|name| name.as_str().starts_with("access-control-"));
-        for name in names.cloned().collect::<Vec<_>>() {
-            headers.remove(name);
+#[derive(Clone, Copy)]
+pub(in crate::http) struct HideCorsFromOthers;
+
+impl<B: MessageBody> Middleware<B> for HideCorsFromOthers {
+    type Known = ();
+    type Body = B;
+
+    fn before(_: &mut ServiceRequest) {}
+
+    fn after((): (), mut response: ServiceResponse<B>) -> Result<ServiceResponse<B>, Error> {
+        let headers = response.headers_mut();
+        if !headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
+            let names = headers.keys().filter(|name| name.as_str().starts_with("access-control-"));
+            for name in names.cloned().collect::<Vec<_>>() {
+                headers.remove(name);
+            }
         }
+        Ok(response)
     }
-    Ok(response)
 }
 
 /// How long a browser may cache a preflight response.
@@ -66,7 +72,14 @@ const EXPOSED_HEADERS: [&str; 11] = [
 /// of every origin may read the OAuth metadata.
 pub(in crate::http) fn allowing(origins: &[String], with_cookies: bool) -> Cors {
     let cors = Cors::default()
-        .allowed_methods([Method::GET, Method::HEAD, Method::POST, Method::PATCH, Method::DELETE])
+        .allowed_methods([
+            Method::GET,
+            Method::HEAD,
+            Method::POST,
+            Method::PUT,
+            Method::PATCH,
+            Method::DELETE,
+        ])
         .allowed_headers(ALLOWED_HEADERS)
         .expose_headers(EXPOSED_HEADERS)
         .allowed_origin_fn(|_, request| protected_resource::is_metadata(request.uri.path()))

@@ -5,12 +5,12 @@ use std::time::Duration;
 use actix_web::body::MessageBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use actix_web::middleware::Next;
 use actix_web::web::{Bytes, BytesMut};
 use actix_web::{Error, HttpMessage as _, HttpRequest};
 use futures_util::StreamExt as _;
 use tokio::time::timeout;
 
+use super::layer::Middleware;
 use crate::http::body::Guarded;
 
 /// Time limit of a request body, from the authentication of its sender to its last byte.
@@ -77,12 +77,22 @@ async fn collect(payload: &mut Payload, max: usize) -> Result<Bytes, Unread> {
 ///
 /// actix reads a chunked body to its end when it has been dropped, and so for as long as its sender likes. If the body is
 /// still held when the response is complete, actix closes the connection after a moment instead.
-pub(in crate::http) async fn keep_unread_body<B: MessageBody>(
-    mut request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<Guarded<B, Option<Payload>>>, Error> {
-    let body = RequestBody::take(&mut request);
-    let response = next.call(request).await?;
-    let unread = body.and_then(|body| body.0.take());
-    Ok(response.map_body(|_, answer| Guarded::new(answer, unread)))
+#[derive(Clone, Copy)]
+pub(in crate::http) struct KeepUnreadBody;
+
+impl<B: MessageBody> Middleware<B> for KeepUnreadBody {
+    type Known = Option<RequestBody>;
+    type Body = Guarded<B, Option<Payload>>;
+
+    fn before(request: &mut ServiceRequest) -> Option<RequestBody> {
+        RequestBody::take(request)
+    }
+
+    fn after(
+        body: Option<RequestBody>,
+        response: ServiceResponse<B>,
+    ) -> Result<ServiceResponse<Self::Body>, Error> {
+        let unread = body.and_then(|body| body.0.take());
+        Ok(response.map_body(|_, answer| Guarded::new(answer, unread)))
+    }
 }

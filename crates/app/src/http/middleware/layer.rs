@@ -1,0 +1,99 @@
+use std::future::{Ready, ready};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use actix_web::Error;
+use actix_web::body::MessageBody;
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use pin_project_lite::pin_project;
+
+/// What a middleware does before and after the service that it surrounds.
+///
+/// actix's `from_fn` would box a service and a future for each request and middleware. A generic function would repeat the type
+/// of the service that it surrounds, which doubles the length of type names with each middleware.
+pub(in crate::http) trait Middleware<B> {
+    /// What it knows of the request when the response is there.
+    type Known;
+    /// The body of its responses.
+    type Body: MessageBody;
+
+    /// Before the request is served.
+    fn before(request: &mut ServiceRequest) -> Self::Known;
+
+    /// Polls the service.
+    fn within<T>(_: &Self::Known, poll: impl FnOnce() -> T) -> T {
+        poll()
+    }
+
+    /// After the request was served.
+    fn after(known: Self::Known, response: ServiceResponse<B>) -> Result<ServiceResponse<Self::Body>, Error>;
+}
+
+/// Makes a middleware fit for actix.
+#[derive(Clone, Copy)]
+pub(in crate::http) struct Layer<M>(pub(in crate::http) M);
+
+impl<S, B, M> Transform<S, ServiceRequest> for Layer<M>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    M: Middleware<B> + Copy,
+{
+    type Response = ServiceResponse<M::Body>;
+    type Error = Error;
+    type Transform = Layered<S, M>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        ready(Ok(Layered { service, _middleware: self.0 }))
+    }
+}
+
+pub(in crate::http) struct Layered<S, M> {
+    service: S,
+    _middleware: M,
+}
+
+impl<S, B, M> Service<ServiceRequest> for Layered<S, M>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    M: Middleware<B>,
+{
+    type Response = ServiceResponse<M::Body>;
+    type Error = Error;
+    type Future = Answering<S::Future, M::Known, M>;
+
+    forward_ready!(service);
+
+    fn call(&self, mut request: ServiceRequest) -> Self::Future {
+        let known = M::before(&mut request);
+        let service = M::within(&known, || self.service.call(request));
+        Answering { service, known: Some(known), _middleware: std::marker::PhantomData }
+    }
+}
+
+pin_project! {
+    pub(in crate::http) struct Answering<F, K, M> {
+        #[pin]
+        service: F,
+        known: Option<K>,
+        _middleware: std::marker::PhantomData<M>,
+    }
+}
+
+impl<F, B, M> Future for Answering<F, M::Known, M>
+where
+    F: Future<Output = Result<ServiceResponse<B>, Error>>,
+    M: Middleware<B>,
+{
+    type Output = Result<ServiceResponse<M::Body>, Error>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        // Nothing is known after the end, when no future may be polled.
+        let Some(known) = this.known.as_ref() else { return Poll::Pending };
+        let response = ready!(M::within(known, || this.service.poll(context)))?;
+        let Some(known) = this.known.take() else { return Poll::Pending };
+        Poll::Ready(M::after(known, response))
+    }
+}

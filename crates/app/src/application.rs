@@ -51,6 +51,7 @@ impl Application {
         let metrics = Metrics::new(vec![Arc::clone(&storage.readings), sign_in.readings]);
         let repository = Arc::new(Instrumented::new(storage.repository, &metrics));
         let icps = IcpService::new(repository, Arc::new(SystemClock), random_id)
+            .with_limits(settings.limits.limits())
             .with_response_buffer(settings.server.response_buffer)
             .with_list_cache(settings.server.list_cache_kilobytes * 1024);
         let rate_limit = settings.server.requests_per_minute.map(RateLimit::new);

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use icp_domain::{Caller, IcpDocument, NewIcp};
-use icp_ports::{Creation, ListVersion, StoredIcp};
+use icp_ports::{Creation, Creator, ListVersion, StoredIcp};
 use tokio::time::{Duration, Instant, sleep};
 
 use crate::contention::RETRY_LIMIT;
@@ -28,8 +28,8 @@ impl IcpService {
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Invalid`], [`ServiceError::PreconditionFailed`], [`ServiceError::KeyReused`],
-    /// [`ServiceError::KeyInUse`], or a failure of the storage.
+    /// [`ServiceError::Invalid`], [`ServiceError::PreconditionFailed`], [`ServiceError::QuotaReached`],
+    /// [`ServiceError::KeyReused`], [`ServiceError::KeyInUse`], or a failure of the storage.
     pub async fn create(
         &self,
         caller: &Caller,
@@ -41,15 +41,17 @@ impl IcpService {
         let document = self.new_document(caller, body).await?;
         self.check_list(caller, preconditions).await?;
         let _guard = self.begin_write(caller);
+        let creator = Creator { user_id: caller.user_id().clone(), quota: self.limits.quota };
         let deadline = Instant::now() + RETRY_LIMIT;
         loop {
-            match self.repository.insert(&document, key.as_ref()).await? {
+            match self.repository.insert(&document, &creator, key.as_ref()).await? {
                 Creation::Created(version) => {
                     let icp = StoredIcp { id: document.id(), version, json: document.into_json() };
                     return Ok(Created { icp, is_replay: false });
                 }
                 Creation::Repeated(icp) => return Ok(Created { icp, is_replay: true }),
                 Creation::KeyReused => return Err(ServiceError::KeyReused),
+                Creation::QuotaReached => return Err(ServiceError::QuotaReached(self.limits.quota)),
                 Creation::InProgress if Instant::now() >= deadline => return Err(ServiceError::KeyInUse),
                 Creation::InProgress => sleep(KEY_POLL_INTERVAL).await,
             }
@@ -82,6 +84,8 @@ impl IcpService {
 
     async fn new_document(&self, caller: &Caller, body: Arc<str>) -> Result<IcpDocument, ServiceError> {
         let new = parse(body, NewIcp::from_json).await?;
-        Ok(new.create((self.new_id)(), caller.user_id(), self.clock.now())?.into())
+        let document = new.create((self.new_id)(), caller.user_id(), self.clock.now())?.into();
+        self.limits.check(&document, None)?;
+        Ok(document)
     }
 }

@@ -1,5 +1,5 @@
 use icp_domain::{PatchError, ValidationErrors};
-use icp_ports::{BoxError, RepositoryError};
+use icp_ports::{BoxError, Quota, RepositoryError};
 
 /// The reason why an operation failed. Nothing was changed, except perhaps after [`ServiceError::Storage`].
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +29,12 @@ pub enum ServiceError {
     /// Other requests changed the ICP at every attempt.
     #[error("other requests keep changing the ICP")]
     Contended,
+    /// The quota of the ICP's creator is used up.
+    #[error("the quota of the creator is used up")]
+    QuotaReached(Quota),
+    /// Only an admin may remove the last user of an ICP.
+    #[error("only an admin may remove the last user")]
+    LastUser,
     /// The stored document is not an ICP.
     #[error("the stored document is not an ICP: {0}")]
     Unreadable(ValidationErrors),

@@ -4,6 +4,8 @@ use std::ops::RangeInclusive;
 
 /// Bytes of a request body.
 pub const BODY_BYTES: usize = 1_048_576;
+/// Bytes of an ICP as it is stored. Every body that is within its limits can be stored; several changes together may not.
+pub const ICP_BYTES: usize = 2 * BODY_BYTES;
 /// Levels of objects and arrays in a request body. The body itself is one.
 pub const NESTING: usize = 64;
 

@@ -19,7 +19,7 @@ impl UserId {
     }
 
     /// Returns why the ID may not be written.
-    pub(crate) fn violation(&self) -> Option<(ViolationCode, String)> {
+    pub fn violation(&self) -> Option<(ViolationCode, String)> {
         if self.0.len() > limits::USER_ID && self.0.chars().count() > limits::USER_ID {
             return Some((
                 ViolationCode::TooLong,

@@ -21,7 +21,7 @@ pub struct Violation {
 
 impl Violation {
     /// Creates a violation of a field of the document itself.
-    pub(crate) fn of_field(name: &str, code: ViolationCode, detail: impl Into<Cow<'static, str>>) -> Self {
+    pub fn of_field(name: &str, code: ViolationCode, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { pointer: Pointer::default().member(name), code, detail: detail.into() }
     }
 }
@@ -88,8 +88,12 @@ impl ValidationErrors {
         &self.0
     }
 
-    /// Fails if there is a violation.
-    pub(crate) fn check(violations: Vec<Violation>) -> Result<(), Self> {
+    /// Fails with these violations, in document order, if there are any.
+    ///
+    /// # Errors
+    ///
+    /// All of them.
+    pub fn check(violations: Vec<Violation>) -> Result<(), Self> {
         if violations.is_empty() { Ok(()) } else { Err(Self(violations)) }
     }
 }

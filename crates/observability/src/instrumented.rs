@@ -5,9 +5,9 @@ use std::time::Instant;
 use async_trait::async_trait;
 use icp_domain::{AccessScope, Caller, IcpChange, IcpDocument, IcpId, Timestamp};
 use icp_ports::{
-    AuthenticationError, Authenticator, Conditional, Creation, Credentials, Health, HealthCheck, IcpList,
-    IcpReader, IcpRepository, IdempotencyKey, ListPart, ListQuery, ListVersion, Lookup, RepositoryError,
-    StoredIcp, Version,
+    AuthenticationError, Authenticator, Conditional, Creation, Creator, Credentials, Health, HealthCheck,
+    IcpList, IcpReader, IcpRepository, IdempotencyKey, ListPart, ListQuery, ListVersion, Lookup, Quota,
+    Replacement, RepositoryError, StoredIcp, Version,
 };
 use tracing::Instrument as _;
 
@@ -105,17 +105,19 @@ impl<P: IcpRepository + ?Sized> IcpRepository for Instrumented<P> {
     async fn insert(
         &self,
         document: &IcpDocument,
+        creator: &Creator,
         key: Option<&IdempotencyKey>,
     ) -> Result<Creation, RepositoryError> {
-        self.operate("insert", self.port.insert(document, key)).await
+        self.operate("insert", self.port.insert(document, creator, key)).await
     }
 
     async fn replace(
         &self,
         change: &IcpChange,
         expected: Version,
-    ) -> Result<Option<Version>, RepositoryError> {
-        self.operate("replace", self.port.replace(change, expected)).await
+        quota: Quota,
+    ) -> Result<Replacement, RepositoryError> {
+        self.operate("replace", self.port.replace(change, expected, quota)).await
     }
 
     async fn delete(&self, id: IcpId, expected: Version) -> Result<bool, RepositoryError> {

@@ -31,6 +31,8 @@ pub enum Creation {
     Repeated(StoredIcp),
     /// The same key was used with another fingerprint.
     KeyReused,
+    /// The quota of the creator is used up. Nothing was stored.
+    QuotaReached,
     /// Another create with this key is in progress, or failed a moment ago. Try again a little later.
     InProgress,
 }

@@ -8,6 +8,7 @@ mod idempotency;
 mod import_export;
 mod list;
 mod migrations;
+mod quota;
 mod repository;
 mod stored;
 
@@ -18,5 +19,6 @@ pub use idempotency::*;
 pub use import_export::*;
 pub use list::*;
 pub use migrations::*;
+pub use quota::*;
 pub use repository::*;
 pub use stored::*;

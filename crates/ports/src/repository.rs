@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use icp_domain::{AccessScope, IcpChange, IcpDocument, IcpId, Timestamp};
 
 use crate::{
-    Conditional, Creation, HealthCheck, IcpList, IdempotencyKey, ListPart, ListQuery, ListVersion, Lookup,
-    StoredIcp, Version,
+    Conditional, Creation, Creator, HealthCheck, IcpList, IdempotencyKey, ListPart, ListQuery, ListVersion,
+    Lookup, Quota, Replacement, StoredIcp, Version,
 };
 
 /// The error of an adapter's own, as the source of a port's error.
@@ -75,24 +75,31 @@ pub trait IcpReader: Send + Sync {
 /// As in [`IcpReader`].
 #[async_trait]
 pub trait IcpRepository: IcpReader + HealthCheck {
-    /// Stores a new ICP and, in the same transaction, the idempotency key. [`RepositoryError::AlreadyExists`] if an ICP has
-    /// this ID.
+    /// Stores a new ICP with its creator and, in the same transaction, the idempotency key.
+    /// [`RepositoryError::AlreadyExists`] if an ICP has this ID.
+    ///
+    /// It MUST store nothing if the creator would then exceed their quota, unless the key was used before. Calls at the same
+    /// time MAY exceed it together.
     ///
     /// The time of the request is the document's `createdAt`. A key older than [`IdempotencyKey::oldest_valid`] is replaced.
     /// Of several concurrent calls with one key, exactly one MUST store its document. A failing call MUST NOT use up the key.
     async fn insert(
         &self,
         document: &IcpDocument,
+        creator: &Creator,
         key: Option<&IdempotencyKey>,
     ) -> Result<Creation, RepositoryError>;
 
-    /// Changes the ICP at the version `expected` and returns its new version. Returns `None`, and changes nothing, if the
-    /// ICP is at another version or is being written by another caller.
+    /// Changes the ICP at the version `expected`.
+    ///
+    /// If the new document is longer than the old one and than [`Quota::uncounted_bytes`], it MUST change nothing when the
+    /// ICP's creator would then exceed the bytes of `quota`.
     async fn replace(
         &self,
         change: &IcpChange,
         expected: Version,
-    ) -> Result<Option<Version>, RepositoryError>;
+        quota: Quota,
+    ) -> Result<Replacement, RepositoryError>;
 
     /// Deletes the ICP at the version `expected`. Returns false, and changes nothing, if the ICP is at another version or
     /// is being written by another caller.

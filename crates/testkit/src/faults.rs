@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use icp_domain::{AccessScope, IcpChange, IcpDocument, IcpId, Timestamp};
 use icp_ports::{
-    Creation, Health, HealthCheck, IcpList, IcpReader, IcpRepository, IdempotencyKey, ListQuery, Lookup,
-    RepositoryError, StoredIcp, Version,
+    Creation, Creator, Health, HealthCheck, IcpList, IcpReader, IcpRepository, IdempotencyKey, ListQuery,
+    Lookup, Quota, Replacement, RepositoryError, StoredIcp, Version,
 };
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -191,17 +191,19 @@ impl<R: IcpRepository> IcpRepository for FaultyRepository<R> {
     async fn insert(
         &self,
         document: &IcpDocument,
+        creator: &Creator,
         key: Option<&IdempotencyKey>,
     ) -> Result<Creation, RepositoryError> {
-        self.write(|| self.storage.insert(document, key)).await
+        self.write(|| self.storage.insert(document, creator, key)).await
     }
 
     async fn replace(
         &self,
         change: &IcpChange,
         expected: Version,
-    ) -> Result<Option<Version>, RepositoryError> {
-        self.write(|| self.storage.replace(change, expected)).await
+        quota: Quota,
+    ) -> Result<Replacement, RepositoryError> {
+        self.write(|| self.storage.replace(change, expected, quota)).await
     }
 
     async fn delete(&self, id: IcpId, expected: Version) -> Result<bool, RepositoryError> {

@@ -1,6 +1,9 @@
 //! ICPs to test with.
 
+use std::sync::LazyLock;
+
 use icp_domain::{Icp, IcpDocument, IcpId, Rules, UserId};
+use icp_ports::{Creator, Quota};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -20,6 +23,13 @@ pub fn id(number: u128) -> IcpId {
 #[expect(clippy::expect_used, reason = "an invalid fixture is a bug in the test")]
 pub fn user(text: &str) -> UserId {
     text.try_into().expect("a fixture's user ID must not be empty")
+}
+
+/// A creator without a quota.
+pub fn someone() -> &'static Creator {
+    static SOMEONE: LazyLock<Creator> =
+        LazyLock::new(|| Creator { user_id: user("user_ada"), quota: Quota::UNLIMITED });
+    &SOMEONE
 }
 
 /// Builds an ICP. Properties that are not set have valid values.

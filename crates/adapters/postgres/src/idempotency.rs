@@ -9,25 +9,24 @@ use uuid::Uuid;
 
 use crate::schema::idempotency_keys as keys;
 
-/// Returns what a key that is in use means for a create.
+/// Returns what a key that is in use means for a create. `None` if it is not in use.
 pub(crate) async fn look_up(
     connection: &mut AsyncPgConnection,
     key: &IdempotencyKey,
-) -> QueryResult<Creation> {
+) -> QueryResult<Option<Creation>> {
     let used = keys::table
         .find((key.user_id.as_str(), key.key.as_str()))
         .select((keys::fingerprint, keys::icp_id, keys::version, keys::document))
         .first::<(Vec<u8>, Uuid, i64, String)>(connection)
         .await
         .optional()?;
-    Ok(match used {
-        // It was removed a moment ago.
-        None => Creation::InProgress,
-        Some((fingerprint, ..)) if fingerprint != key.fingerprint => Creation::KeyReused,
-        Some((_, id, version, json)) => {
+    Ok(used.map(|(fingerprint, id, version, json)| {
+        if fingerprint == key.fingerprint {
             Creation::Repeated(StoredIcp { id: id.into(), version: Version(version), json })
+        } else {
+            Creation::KeyReused
         }
-    })
+    }))
 }
 
 /// Removes a few, since each may be a mebibyte long, and none that is in use by another transaction.

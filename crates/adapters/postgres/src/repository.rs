@@ -7,7 +7,10 @@ use diesel::result::Error::DatabaseError;
 use diesel::sql_types::Integer;
 use diesel_async::RunQueryDsl as _;
 use icp_domain::{IcpChange, IcpDocument, IcpId, Timestamp};
-use icp_ports::{Creation, Health, HealthCheck, IcpRepository, IdempotencyKey, RepositoryError, Version};
+use icp_ports::{
+    Creation, Creator, Health, HealthCheck, IcpRepository, IdempotencyKey, Quota, Replacement,
+    RepositoryError, Version,
+};
 
 use crate::database::PostgresDatabase;
 use crate::error::insert_failed;
@@ -23,41 +26,52 @@ impl IcpRepository for PostgresDatabase {
     async fn insert(
         &self,
         document: &IcpDocument,
+        creator: &Creator,
         key: Option<&IdempotencyKey>,
     ) -> Result<Creation, RepositoryError> {
         let deadline = self.pool.deadline();
-        let (document, used_key) = (document.clone(), key.cloned());
+        let (document, creator, used_key) = (document.clone(), creator.clone(), key.cloned());
         let inserting = self.pool.run(deadline, move |connection| {
             Box::pin(async move {
-                let insert = Insert::of(&document, used_key.as_ref());
-                match insert.get_result::<(bool, Option<i64>)>(connection).await {
+                let insert = Insert::of(&document, &creator, used_key.as_ref());
+                match insert.get_result::<(bool, bool, Option<i64>)>(connection).await {
                     Err(error @ DatabaseError(UniqueViolation, _)) => Ok(Err(insert_failed(error))),
                     result => result.map(Ok),
                 }
             })
         });
-        match (inserting.await??, key.cloned()) {
-            ((true, Some(version)), _) => Ok(Creation::Created(Version(version))),
-            ((true, None), Some(key)) => {
-                let look_up = self
-                    .pool
-                    .read(deadline, key, |connection, key| Box::pin(idempotency::look_up(connection, key)));
-                look_up.await
-            }
-            ((false, _), _) | ((true, None), None) => Ok(Creation::InProgress),
+        let (is_alone, is_within_quota, version) = inserting.await??;
+        if let Some(version) = version {
+            return Ok(Creation::Created(Version(version)));
         }
+        let look_up = |key| {
+            self.pool.read(deadline, key, |connection, key| Box::pin(idempotency::look_up(connection, key)))
+        };
+        let used = match key.cloned().filter(|_| is_alone) {
+            Some(key) => look_up(key).await?,
+            None => None,
+        };
+        let otherwise = if is_within_quota { Creation::InProgress } else { Creation::QuotaReached };
+        Ok(used.unwrap_or(otherwise))
     }
 
     async fn replace(
         &self,
         change: &IcpChange,
         expected: Version,
-    ) -> Result<Option<Version>, RepositoryError> {
+        quota: Quota,
+    ) -> Result<Replacement, RepositoryError> {
         let change = change.clone();
         let replacing = self.pool.run(self.pool.deadline(), move |connection| {
-            Box::pin(async move { Replace::of(&change, expected).get_results::<i64>(connection).await })
+            Box::pin(async move {
+                Replace::of(&change, expected, quota).get_results::<Option<i64>>(connection).await
+            })
         });
-        Ok(replacing.await?.pop().map(Version))
+        Ok(match replacing.await?.pop() {
+            Some(Some(version)) => Replacement::Replaced(Version(version)),
+            Some(None) => Replacement::QuotaReached,
+            None => Replacement::OtherVersion,
+        })
     }
 
     async fn delete(&self, id: IcpId, expected: Version) -> Result<bool, RepositoryError> {

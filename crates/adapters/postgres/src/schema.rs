@@ -11,6 +11,7 @@ diesel::table! {
         document -> Text,
         name_folded -> Text,
         providers -> Text,
+        creator -> Nullable<Text>,
     }
 }
 

@@ -12,7 +12,7 @@ use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{Array, BigInt, Bool, Bytea, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::AsyncPgConnection;
 use icp_domain::{IcpChange, IcpDocument, IcpId, Timestamp, UserId};
-use icp_ports::{IdempotencyKey, Version};
+use icp_ports::{Creator, IdempotencyKey, Quota, Version};
 use uuid::Uuid;
 
 use crate::prepared::prepared_once;
@@ -57,11 +57,14 @@ macro_rules! statement {
 
 statement! {
     /// Stores an ICP and its members and, if there is one, the idempotency key. Returns whether no other create with this key
-    /// is in progress, and the version, or NULL if the key is in use.
+    /// is in progress, whether the creator stays within the quota, and the version, or NULL if nothing was stored.
+    ///
+    /// The creator's ICPs and keys are counted. Counters would be a second statement of the same fact, which every write
+    /// would have to maintain, and a row for which all writes of one creator would wait.
     ///
     /// A create does not wait for another with the same key: that would keep a connection from other requests. (The lock
     /// is not what keeps a key from being used twice. That is the primary key of its table.)
-    Insert(document: &'a IcpDocument, key: Option<&'a IdempotencyKey>) {
+    Insert(document: &'a IcpDocument, creator: &'a Creator, key: Option<&'a IdempotencyKey>) {
         id: Uuid as SqlUuid = document.id().as_uuid(),
         name: &'a str as Text = document.name(),
         created_at: DateTime<Utc> as Timestamptz = document.created_at().as_datetime(),
@@ -71,43 +74,55 @@ statement! {
         name_folded: &'a str as Text = document.folded_name(),
         providers: &'a str as Text = document.providers().as_str(),
         members: Vec<&'a str> as Array<Text> = texts(document.user_ids()),
+        creator: &'a str as Text = creator.user_id.as_str(),
+        max_icps: i64 as BigInt = bigint(creator.quota.icps),
+        max_bytes: i64 as BigInt = bigint(creator.quota.bytes),
         user_id: Option<&'a str> as Nullable<Text> = key.map(|key| key.user_id.as_str()),
         key: Option<&'a str> as Nullable<Text> = key.map(|key| key.key.as_str()),
         fingerprint: Option<&'a [u8]> as Nullable<Bytea> = key.map(|key| key.fingerprint.as_slice()),
         oldest_key: DateTime<Utc> as Timestamptz = IdempotencyKey::oldest_valid(document.created_at()).as_datetime(),
-    } -> (Bool, Nullable<BigInt>),
+    } -> (Bool, Bool, Nullable<BigInt>),
     "lock AS MATERIALIZED (
         SELECT coalesce(pg_try_advisory_xact_lock(hashtextextended(key, hashtextextended(user_id, 0))), true) AS acquired,
             (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS version
         FROM input
+    ), quota AS MATERIALIZED (
+        SELECT created.icps < max_icps AND used.keys < max_icps AND created.bytes + used.bytes
+            + octet_length(document) * CASE WHEN key IS NULL THEN 1 ELSE 2 END <= max_bytes AS is_kept
+        FROM input,
+            LATERAL (SELECT count(*) AS icps, coalesce(sum(octet_length(icps.document)), 0) AS bytes
+                FROM icps WHERE icps.creator = input.creator) AS created,
+            LATERAL (SELECT count(*) AS keys, coalesce(sum(octet_length(stored.document)), 0) AS bytes
+                FROM idempotency_keys AS stored WHERE stored.user_id = input.creator) AS used
     ), claimed AS (
         INSERT INTO idempotency_keys AS used (user_id, key, fingerprint, created_at, icp_id, version, document)
         SELECT user_id, key, fingerprint, created_at, id, version, document
-        FROM input, lock WHERE acquired AND key IS NOT NULL
+        FROM input, lock, quota WHERE acquired AND is_kept AND key IS NOT NULL
         ON CONFLICT (user_id, key) DO UPDATE SET (fingerprint, created_at, icp_id, version, document) =
             (excluded.fingerprint, excluded.created_at, excluded.icp_id, excluded.version, excluded.document)
             WHERE used.created_at < (SELECT oldest_key FROM input)
         RETURNING used.version
     ), allowed AS (
-        SELECT version FROM claimed UNION ALL SELECT version FROM lock, input WHERE key IS NULL
+        SELECT version FROM claimed UNION ALL SELECT version FROM lock, quota, input WHERE is_kept AND key IS NULL
     ), inserted AS (
-        INSERT INTO icps (id, version, name, created_at, updated_at, active_until, document, name_folded, providers)
-        SELECT id, version, name, created_at, updated_at, active_until, document, name_folded, providers
+        INSERT INTO icps (id, version, name, created_at, updated_at, active_until, document, name_folded, providers, creator)
+        SELECT id, version, name, created_at, updated_at, active_until, document, name_folded, providers, creator
         FROM input, allowed
     ), joined AS (
         INSERT INTO icp_members (user_id, created_at, icp_id)
         SELECT unnest(members), created_at, id FROM input, allowed
     )
-    SELECT acquired, allowed.version FROM lock LEFT JOIN allowed ON true"
+    SELECT acquired, is_kept, allowed.version FROM lock CROSS JOIN quota LEFT JOIN allowed ON true"
 }
 
 statement! {
-    /// Replaces the document at the expected version. Returns the new version, or nothing if the ICP is at another version
-    /// or is being written: a statement that waited would keep its connection, and then do nothing.
+    /// Replaces the document at the expected version. Returns the new version, or NULL if the creator's quota is used up, or
+    /// nothing if the ICP is at another version or is being written: a statement that waited would keep its connection, and
+    /// then do nothing. The creator's ICPs are counted only for a document that is long.
     ///
     /// `BETWEEN` is `=` here. It keeps PostgreSQL from walking over all users of the ICP: it plans for an ICP with the usual
     /// number of users.
-    Replace(change: &'a IcpChange, expected: Version) {
+    Replace(change: &'a IcpChange, expected: Version, quota: Quota) {
         id: Uuid as SqlUuid = change.document().id().as_uuid(),
         expected: i64 as BigInt = expected.0,
         name: &'a str as Text = change.document().name(),
@@ -118,15 +133,22 @@ statement! {
         providers: &'a str as Text = change.document().providers().as_str(),
         joined: Vec<&'a str> as Array<Text> = texts(change.joined()),
         left_users: Vec<&'a str> as Array<Text> = texts(change.left()),
-    } -> BigInt,
+        uncounted: i64 as BigInt = bigint(quota.uncounted_bytes()),
+        max_bytes: i64 as BigInt = bigint(quota.bytes),
+    } -> Nullable<BigInt>,
     "target AS (
-        SELECT icps.id FROM icps, input WHERE icps.id = input.id AND icps.version = input.expected
+        SELECT icps.id, CASE WHEN octet_length(input.document) <= greatest(uncounted, octet_length(icps.document)) THEN true
+            ELSE octet_length(input.document) - octet_length(icps.document)
+                + (SELECT coalesce(sum(octet_length(created.document)), 0) FROM icps AS created WHERE created.creator = icps.creator)
+                + (SELECT coalesce(sum(octet_length(used.document)), 0) FROM idempotency_keys AS used WHERE used.user_id = icps.creator)
+                <= max_bytes END AS is_kept
+        FROM icps, input WHERE icps.id = input.id AND icps.version = input.expected
         FOR NO KEY UPDATE OF icps SKIP LOCKED
     ), changed AS (
         UPDATE icps SET version = greatest(version + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint),
             name = input.name, updated_at = input.updated_at, active_until = input.active_until,
             document = input.document, name_folded = input.name_folded, providers = input.providers
-        FROM input, target WHERE icps.id = target.id
+        FROM input, target WHERE icps.id = target.id AND target.is_kept
         RETURNING icps.id, icps.version, icps.created_at
     ), left_users AS (
         DELETE FROM icp_members USING input, changed, unnest(input.left_users) AS leaver
@@ -136,7 +158,7 @@ statement! {
         INSERT INTO icp_members (user_id, created_at, icp_id)
         SELECT unnest(input.joined), changed.created_at, changed.id FROM input, changed
     )
-    SELECT version FROM changed"
+    SELECT changed.version FROM target LEFT JOIN changed ON true"
 }
 
 statement! {
@@ -153,6 +175,11 @@ statement! {
         DELETE FROM icps USING target WHERE icps.id = target.id RETURNING icps.id
     )
     SELECT id FROM deleted"
+}
+
+/// Converts a limit. One that is too large is none.
+fn bigint(limit: u64) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
 pub(crate) fn texts(users: &[UserId]) -> Vec<&str> {

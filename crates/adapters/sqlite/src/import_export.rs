@@ -65,14 +65,14 @@ fn copy(spool: BufWriter<File>, file: &DatabaseFile, mode: OnConflict) -> Result
         for line in BufReader::new(spool).lines() {
             let icp = Icp::from_json(&line.map_err(backend)?, Rules::Stored).map_err(backend)?;
             let document = IcpDocument::from(icp);
-            let is_new = write::insert(connection, &document, None)?.is_some();
+            let is_new = write::insert(connection, &document, None, None)?.is_some();
             match mode {
                 _ if is_new => summary.inserted += 1,
                 OnConflict::Fail => return Err(RepositoryError::AlreadyExists(document.id()).into()),
                 OnConflict::Skip => summary.skipped += 1,
                 OnConflict::Replace => {
                     let replaced = write::remove(connection, document.id())?;
-                    write::insert(connection, &document, Some(replaced))?;
+                    write::insert(connection, &document, None, Some(replaced))?;
                     summary.replaced += 1;
                 }
             }

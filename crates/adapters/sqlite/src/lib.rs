@@ -10,6 +10,7 @@ mod list;
 mod list_query;
 mod migrations;
 mod pool;
+mod quota;
 mod reader;
 mod repository;
 mod schema;

@@ -3,28 +3,35 @@ use std::time::Duration;
 use async_trait::async_trait;
 use diesel::prelude::*;
 use icp_domain::{IcpChange, IcpDocument, IcpId, Timestamp};
-use icp_ports::{Creation, Health, HealthCheck, IcpRepository, IdempotencyKey, RepositoryError, Version};
+use icp_ports::{
+    Creation, Creator, Health, HealthCheck, IcpRepository, IdempotencyKey, Quota, Replacement,
+    RepositoryError, Version,
+};
 use tokio::time::timeout;
 
 use crate::database::SqliteDatabase;
 use crate::schema::icps;
-use crate::{idempotency, write};
+use crate::{idempotency, quota, write};
 
 #[async_trait]
 impl IcpRepository for SqliteDatabase {
     async fn insert(
         &self,
         document: &IcpDocument,
+        creator: &Creator,
         key: Option<&IdempotencyKey>,
     ) -> Result<Creation, RepositoryError> {
-        let (document, key) = (document.clone(), key.cloned());
+        let (document, creator, key) = (document.clone(), creator.clone(), key.cloned());
         let write = self.write(move |connection| {
             if let Some(key) = &key
                 && let Some(creation) = idempotency::look_up(connection, key, document.created_at())?
             {
                 return Ok(creation);
             }
-            let version = write::insert(connection, &document, None)?;
+            if !quota::allows_insert(connection, &document, &creator, key.is_some())? {
+                return Ok(Creation::QuotaReached);
+            }
+            let version = write::insert(connection, &document, Some(&creator.user_id), None)?;
             let version = version.ok_or_else(|| RepositoryError::AlreadyExists(document.id()))?;
             if let Some(key) = &key {
                 idempotency::store(connection, key, &document, version)?;
@@ -38,9 +45,17 @@ impl IcpRepository for SqliteDatabase {
         &self,
         change: &IcpChange,
         expected: Version,
-    ) -> Result<Option<Version>, RepositoryError> {
+        quota: Quota,
+    ) -> Result<Replacement, RepositoryError> {
         let change = change.clone();
-        self.write(move |connection| Ok(write::change(connection, &change, expected)?)).await
+        let replace = self.write(move |connection| {
+            if !quota::allows_change(connection, change.document(), quota)? {
+                return Ok(Replacement::QuotaReached);
+            }
+            let version = write::change(connection, &change, expected)?;
+            Ok(version.map_or(Replacement::OtherVersion, Replacement::Replaced))
+        });
+        replace.await
     }
 
     async fn delete(&self, id: IcpId, expected: Version) -> Result<bool, RepositoryError> {

@@ -11,6 +11,7 @@ diesel::table! {
         active_until -> Nullable<BigInt>,
         name_folded -> Text,
         providers -> Text,
+        creator -> Nullable<Text>,
         document -> Text,
     }
 }

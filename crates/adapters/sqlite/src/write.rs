@@ -31,11 +31,13 @@ fn columns<'a>(document: &'a IcpDocument) -> _ {
 pub(crate) fn insert(
     connection: &mut SqliteConnection,
     document: &IcpDocument,
+    creator: Option<&UserId>,
     replaced: Option<Version>,
 ) -> QueryResult<Option<Version>> {
     let version = version_after(replaced);
+    let id = icps::id.eq(document.id().as_uuid().into_bytes());
     let row =
-        (icps::id.eq(document.id().as_uuid().into_bytes()), icps::version.eq(version), columns(document));
+        (id, icps::version.eq(version), icps::creator.eq(creator.map(UserId::as_str)), columns(document));
     let insert = diesel::insert_into(icps::table).values(row).on_conflict(icps::id).do_nothing();
     let number = insert.returning(icps::number).get_result::<i64>(connection).optional()?;
     let Some(number) = number else { return Ok(None) };

@@ -11,10 +11,11 @@ use icp_application::{Created, ListRequest, ListResponse};
 use icp_ports::{Conditional, ListVersion, StoredIcp, Version};
 
 use super::body::Guarded;
-use super::error::ApiError;
+use super::error::{ApiError, ParameterViolation};
 use super::etag::{self, EntityTag};
 use super::extract::{
-    Conditions, CurrentUser, IdInPath, IdempotencyKeyHeader, JsonBody, NoQuery, PatchBody, Query, WriteQuery,
+    Conditions, CurrentUser, IdInPath, IdempotencyKeyHeader, JsonBody, NoQuery, PatchBody, Query, UserInPath,
+    WriteQuery,
 };
 use super::list_body::{self, Pieces};
 use super::middleware::compression;
@@ -37,6 +38,10 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
             signed_in(web::delete().to(delete)),
         ];
         config.service(resource(path, "GET, HEAD, PATCH, DELETE, OPTIONS", routes));
+    }
+    for path in ["/api/v1/entities/icps/{id}/users/{userId}", "/api/v1/entities/icps/{id}/users/{userId}/"] {
+        let routes = [signed_in(web::put().to(add_user)), signed_in(web::delete().to(remove_user))];
+        config.service(resource(path, "PUT, DELETE, OPTIONS", routes));
     }
 }
 
@@ -139,6 +144,35 @@ async fn delete(
 ) -> Result<HttpResponse, ApiError> {
     state.icps.delete(&caller, id, &preconditions).await?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// Adds a user to the ICP.
+async fn add_user(
+    state: Data<State>,
+    CurrentUser(caller): CurrentUser,
+    IdInPath(id): IdInPath,
+    UserInPath(user_id): UserInPath,
+    _: Query<NoQuery>,
+    Conditions(preconditions): Conditions<Version>,
+) -> Result<HttpResponse, ApiError> {
+    if let Some((code, detail)) = user_id.violation() {
+        return Err(ParameterViolation::new("userId", code, detail).into());
+    }
+    let icp = state.icps.add_user(&caller, id, user_id, &preconditions).await?;
+    Ok(stored(HttpResponse::Ok(), &state, icp))
+}
+
+/// Removes a user from the ICP.
+async fn remove_user(
+    state: Data<State>,
+    CurrentUser(caller): CurrentUser,
+    IdInPath(id): IdInPath,
+    UserInPath(user_id): UserInPath,
+    _: Query<NoQuery>,
+    Conditions(preconditions): Conditions<Version>,
+) -> Result<HttpResponse, ApiError> {
+    let icp = state.icps.remove_user(&caller, id, user_id, &preconditions).await?;
+    Ok(stored(HttpResponse::Ok(), &state, icp))
 }
 
 /// Returns the response with a stored ICP.

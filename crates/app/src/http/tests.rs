@@ -13,8 +13,8 @@ use icp_application::{IcpService, random_id};
 use icp_domain::{AccessScope, IcpChange, IcpDocument, IcpId};
 use icp_observability::Metrics;
 use icp_ports::{
-    Creation, Health, HealthCheck, IcpList, IcpReader, IcpRepository, IdempotencyKey, ListQuery, Lookup,
-    RepositoryError, StoredIcp, SystemClock, Version,
+    Creation, Creator, Health, HealthCheck, IcpList, IcpReader, IcpRepository, IdempotencyKey, ListQuery,
+    Lookup, Quota, Replacement, RepositoryError, StoredIcp, SystemClock, Version,
 };
 use icp_testkit::fakes::FakeAuthenticator;
 use serde_json::Value;
@@ -42,11 +42,16 @@ impl IcpReader for Panicking {
 
 #[async_trait]
 impl IcpRepository for Panicking {
-    async fn insert(&self, _: &IcpDocument, _: Option<&IdempotencyKey>) -> Result<Creation, RepositoryError> {
+    async fn insert(
+        &self,
+        _: &IcpDocument,
+        _: &Creator,
+        _: Option<&IdempotencyKey>,
+    ) -> Result<Creation, RepositoryError> {
         panic!("a bug in insert")
     }
 
-    async fn replace(&self, _: &IcpChange, _: Version) -> Result<Option<Version>, RepositoryError> {
+    async fn replace(&self, _: &IcpChange, _: Version, _: Quota) -> Result<Replacement, RepositoryError> {
         panic!("a bug in replace")
     }
 

@@ -1,6 +1,6 @@
 //! What operations share: schemas, parameters, headers and the answers of errors.
 
-use icp_domain::{ViolationCode, schema};
+use icp_domain::{ViolationCode, limits, schema};
 use serde_json::{Map, Value, json};
 
 use crate::http::error::kinds::{ALL, ErrorKind};
@@ -160,6 +160,11 @@ fn parameters() -> Value {
         "Id": {
             "name": "id", "in": "path", "required": true, "schema": {"type": "string", "format": "uuid"},
             "description": "Which ICP.", "example": "550e8400-e29b-41d4-a716-446655440000",
+        },
+        "UserId": {
+            "name": "userId", "in": "path", "required": true,
+            "schema": {"type": "string", "minLength": 1, "maxLength": limits::USER_ID},
+            "description": "The Clerk ID of the user.", "example": "user_2abc",
         },
         "IfMatch": {
             "name": "If-Match", "in": "header", "schema": {"type": "string"}, "example": "\"1795490684102427\"",

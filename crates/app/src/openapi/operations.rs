@@ -13,6 +13,7 @@ pub(super) fn paths() -> Value {
     json!({
         "/api/v1/entities/icps": {"get": list_icps(), "post": create_icp()},
         "/api/v1/entities/icps/{id}": {"get": get_icp(), "patch": update_icp(), "delete": delete_icp()},
+        "/api/v1/entities/icps/{id}/users/{userId}": {"put": add_user(), "delete": remove_user()},
         "/health/live": {"get": live()},
         "/health/ready": {"get": ready()},
         "/api/v1/openapi.json": {"get": description()},
@@ -62,7 +63,7 @@ fn create_icp() -> Value {
                 "200": answer("The ICP that would be stored, for a dry run.", "Icp", &[]),
                 "201": answer("The ICP.", "Icp", &["ETag", "Location", "Idempotency-Replayed=IdempotencyReplayed"]),
             }),
-            &["BadRequest", "Unauthorized", "Conflict", "PreconditionFailed", "PayloadTooLarge", "UnsupportedMediaType", "KeyReused", "Internal", "Unavailable"],
+            &["BadRequest", "Unauthorized", "Forbidden", "Conflict", "PreconditionFailed", "PayloadTooLarge", "UnsupportedMediaType", "KeyReused", "Internal", "Unavailable"],
         ),
     })
 }
@@ -107,6 +108,29 @@ fn delete_icp() -> Value {
         "parameters": query_parameters::<()>(&[], &["Id", "IfMatch", "IfNoneMatch"]),
         "responses": with_errors(
             json!({"204": empty("It is deleted.", &[])}),
+            &["BadRequest", "Unauthorized", "Forbidden", "NotFound", "Conflict", "PreconditionFailed", "Internal", "Unavailable"],
+        ),
+    })
+}
+
+fn add_user() -> Value {
+    let description =
+        "Gives one user access, without sending the list. A user who has access already changes nothing.";
+    share("addUser", "Share an ICP with a user", description)
+}
+
+fn remove_user() -> Value {
+    let description = "Takes access from one user, the caller for example. A user who has no access changes nothing. Only an \
+        admin may remove the last user.";
+    share("removeUser", "Stop sharing an ICP with a user", description)
+}
+
+fn share(operation: &str, summary: &str, description: &str) -> Value {
+    json!({
+        "operationId": operation, "tags": ["icps"], "summary": summary, "description": description,
+        "parameters": query_parameters::<()>(&[], &["Id", "UserId", "IfMatch", "IfNoneMatch"]),
+        "responses": with_errors(
+            json!({"200": answer("The whole ICP as it is now.", "Icp", &["ETag"])}),
             &["BadRequest", "Unauthorized", "Forbidden", "NotFound", "Conflict", "PreconditionFailed", "Internal", "Unavailable"],
         ),
     })

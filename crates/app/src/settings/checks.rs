@@ -4,13 +4,15 @@ use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use icp_application::Limits;
 use icp_development::TokenClaims;
 use icp_observability::LogOptions;
+use icp_ports::Quota;
 use secrecy::ExposeSecret as _;
 
 use super::{
-    AuthSettings, DatabaseSettings, LogFormat, McpSettings, MetricsSettings, ServerSettings, Settings,
-    SettingsError,
+    AuthSettings, DatabaseSettings, LimitsSettings, LogFormat, McpSettings, MetricsSettings, ServerSettings,
+    Settings, SettingsError,
 };
 
 type Checked = Result<(), SettingsError>;
@@ -111,6 +113,14 @@ impl DatabaseSettings {
             return fail("database.read_own_writes_seconds", message);
         }
         Ok(())
+    }
+}
+
+impl LimitsSettings {
+    /// Returns the limits as the use cases take them.
+    pub fn limits(&self) -> Limits {
+        let quota = Quota { icps: self.icps_per_creator, bytes: self.bytes_per_creator };
+        Limits { quota, user_ids_per_icp: self.user_ids_per_icp }
     }
 }
 

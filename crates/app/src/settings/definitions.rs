@@ -115,6 +115,16 @@ settings! {
         "read_own_writes_seconds" => read_own_writes: Duration = from(0, 3_600), default "10";
     }
 
+    /// Limits on what users write.
+    "limits" => LimitsSettings {
+        /// The largest number of ICPs that one user may have created.
+        "icps_per_creator" => icps_per_creator: u64 = from(1, 1_000_000_000), default "10000";
+        /// The bytes of the ICPs that one user may have created.
+        "bytes_per_creator" => bytes_per_creator: u64 = from(1, 1_000_000_000_000_000), default "1073741824";
+        /// The largest number of users of one ICP.
+        "user_ids_per_icp" => user_ids_per_icp: usize = from(1, 10_000), default "1000";
+    }
+
     /// Authentication.
     "auth" => AuthSettings {
         /// The issuer of tokens.

@@ -13,8 +13,8 @@ use serde::Deserialize;
 
 pub use checks::{DatabaseKind, TlsFiles};
 pub use definitions::{
-    AuthSettings, DatabaseSettings, LogFormat, LogSettings, McpSettings, MetricsSettings, ServerSettings,
-    TelemetrySettings,
+    AuthSettings, DatabaseSettings, LimitsSettings, LogFormat, LogSettings, McpSettings, MetricsSettings,
+    ServerSettings, TelemetrySettings,
 };
 pub use error::SettingsError;
 pub use sources::Surroundings;
@@ -28,6 +28,8 @@ pub struct Settings {
     pub server: ServerSettings,
     /// The database.
     pub database: DatabaseSettings,
+    /// Limits on what users write.
+    pub limits: LimitsSettings,
     /// Authentication.
     pub auth: AuthSettings,
     /// The endpoint for AI assistants.
@@ -62,6 +64,7 @@ impl Settings {
         let settings = Self {
             server: section(&values, "server")?,
             database: section(&values, "database")?,
+            limits: section(&values, "limits")?,
             auth: section(&values, "auth")?,
             mcp: section(&values, "mcp")?,
             metrics: section(&values, "metrics")?,

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use async_trait::async_trait;
 use icp_domain::{AccessScope, Caller, IcpChange, IcpDocument, IcpId};
 use icp_ports::{
-    Conditional, Creation, Health, HealthCheck, IcpList, IcpReader, IcpRepository, IdempotencyKey, ListQuery,
-    ListVersion, Lookup, RepositoryError, StoredIcp, Version,
+    Conditional, Creation, Creator, Health, HealthCheck, IcpList, IcpReader, IcpRepository, IdempotencyKey,
+    ListQuery, ListVersion, Lookup, Quota, Replacement, RepositoryError, StoredIcp, Version,
 };
 use icp_testkit::fixtures::user;
 use icp_testkit::memory::InMemoryDatabase;
@@ -57,17 +57,19 @@ impl IcpRepository for Counting {
     async fn insert(
         &self,
         document: &IcpDocument,
+        creator: &Creator,
         key: Option<&IdempotencyKey>,
     ) -> Result<Creation, RepositoryError> {
-        self.database.insert(document, key).await
+        self.database.insert(document, creator, key).await
     }
 
     async fn replace(
         &self,
         change: &IcpChange,
         expected: Version,
-    ) -> Result<Option<Version>, RepositoryError> {
-        self.database.replace(change, expected).await
+        quota: Quota,
+    ) -> Result<Replacement, RepositoryError> {
+        self.database.replace(change, expected, quota).await
     }
 
     async fn delete(&self, id: IcpId, expected: Version) -> Result<bool, RepositoryError> {

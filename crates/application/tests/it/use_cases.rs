@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -5,8 +6,8 @@ use async_trait::async_trait;
 use icp_application::{Preconditions, RequestKey, ServiceError};
 use icp_domain::{AccessScope, Caller, Icp, IcpChange, IcpDocument, IcpId};
 use icp_ports::{
-    Creation, Health, HealthCheck, IcpList, IcpReader, IcpRepository, IdempotencyKey, ListQuery, Lookup,
-    RepositoryError, StoredIcp, Version,
+    Creation, Creator, Health, HealthCheck, IcpList, IcpReader, IcpRepository, IdempotencyKey, ListQuery,
+    Lookup, Quota, Replacement, RepositoryError, StoredIcp, Version,
 };
 use icp_testkit::fixtures::user;
 use icp_testkit::memory::InMemoryDatabase;
@@ -123,6 +124,7 @@ struct Busy {
     database: InMemoryDatabase,
     /// How many times the other writer interferes.
     times: AtomicU32,
+    reads: Arc<AtomicU32>,
 }
 
 impl Busy {
@@ -134,7 +136,10 @@ impl Busy {
         let Ok(Lookup::Found(stored)) = self.database.get(id, &root).await else { return };
         let before = icp(&stored);
         let after = Icp { description: Some(format!("{left} to come")), ..before.clone() };
-        self.database.replace(&IcpChange::between(&before, after), stored.version).await.expect("it writes");
+        self.database
+            .replace(&IcpChange::between(&before, after), stored.version, Quota::UNLIMITED)
+            .await
+            .expect("it writes");
     }
 }
 
@@ -145,6 +150,8 @@ impl IcpReader for Busy {
     }
 
     async fn get(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<StoredIcp>, RepositoryError> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(1)).await;
         self.database.get(id, scope).await
     }
 }
@@ -154,11 +161,12 @@ impl IcpRepository for Busy {
     async fn insert(
         &self,
         document: &IcpDocument,
+        creator: &Creator,
         key: Option<&IdempotencyKey>,
     ) -> Result<Creation, RepositoryError> {
         match key {
             Some(_) => Ok(Creation::InProgress),
-            None => self.database.insert(document, None).await,
+            None => self.database.insert(document, creator, None).await,
         }
     }
 
@@ -166,9 +174,10 @@ impl IcpRepository for Busy {
         &self,
         change: &IcpChange,
         expected: Version,
-    ) -> Result<Option<Version>, RepositoryError> {
+        quota: Quota,
+    ) -> Result<Replacement, RepositoryError> {
         self.interfere(change.id()).await;
-        self.database.replace(change, expected).await
+        self.database.replace(change, expected, quota).await
     }
 
     async fn delete(&self, id: IcpId, expected: Version) -> Result<bool, RepositoryError> {
@@ -185,7 +194,8 @@ impl HealthCheck for Busy {
 }
 
 fn busy(times: u32) -> Fixture {
-    over(Busy { database: InMemoryDatabase::default(), times: AtomicU32::new(times) })
+    let reads = Arc::default();
+    over(Busy { database: InMemoryDatabase::default(), times: AtomicU32::new(times), reads })
 }
 
 #[tokio::test]
@@ -194,6 +204,25 @@ async fn patch_is_repeated_on_newer_version() {
     let id = fixture.create(&ada(), SMB).await.id;
     let patched = icp(&fixture.patch(&ada(), id, r#"{"name": "after"}"#).await);
     assert_eq!((patched.name.as_str(), patched.description.as_deref()), ("after", Some("0 to come")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn contended_patches_read_icp_once_each() {
+    const PATCHES: u32 = 100;
+    let reads = Arc::<AtomicU32>::default();
+    let (database, times) = (InMemoryDatabase::default(), AtomicU32::new(0));
+    let fixture = over(Busy { database, times, reads: Arc::clone(&reads) });
+    let id = fixture.create(&ada(), SMB).await.id;
+    let mut patches = tokio::task::JoinSet::new();
+    for number in 0..PATCHES {
+        let icps = fixture.icps.clone();
+        let body = format!(r#"{{"leadsPerList": {}}}"#, number + 100);
+        patches.spawn(async move { icps.update(&ada(), id, body.into(), &Preconditions::default()).await });
+    }
+    for patched in patches.join_all().await {
+        patched.expect("it waits for its turn");
+    }
+    assert_eq!(reads.load(Ordering::SeqCst), PATCHES);
 }
 
 #[tokio::test]

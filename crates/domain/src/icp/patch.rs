@@ -2,7 +2,7 @@ use super::{BodyBuilder, Icp, IcpPatch};
 use crate::decode::{self, Decode as _, Rules};
 use crate::json::Kind;
 use crate::violation::{ValidationErrors, Violation, ViolationCode};
-use crate::{Caller, Timestamp};
+use crate::{Caller, Timestamp, UserId};
 
 const READ_ONLY: &str = "read-only field: it must be absent or have its current value";
 const NO_USERS: &str = "must name a user: only an admin may leave it empty";
@@ -58,6 +58,11 @@ impl IcpPatch {
     /// ```
     pub fn builder() -> BodyBuilder<Self> {
         BodyBuilder::new()
+    }
+
+    /// Returns a patch that replaces the users, whose number and IDs are not checked: a stored ICP may be beyond the limits.
+    pub fn of_users(user_ids: Vec<UserId>) -> Self {
+        Self { user_ids: Some(user_ids), ..Self::default() }
     }
 
     /// Returns the changed ICP, or `None` if the patch changes nothing.

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use icp_domain::IcpDocument;
 use icp_ports::{
-    Conditional, Creation, Health, IcpRepository, IdempotencyKey, Lookup, RepositoryError, StoredIcp, Version,
+    Conditional, Creation, Health, IcpRepository, IdempotencyKey, Lookup, Quota, RepositoryError, StoredIcp,
+    Version,
 };
 use libtest_mimic::Trial;
 use tokio::time::sleep;
@@ -12,7 +13,7 @@ use tokio::time::sleep;
 use super::Subject;
 use super::repository::support::{TestRepository, admin, array, change, concurrently, everything, scope};
 use super::trial::trials;
-use crate::fixtures::{icp, id, user};
+use crate::fixtures::{icp, id, someone, user};
 
 /// Limit of every read and write.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -121,8 +122,8 @@ impl Breakable {
             assert_unavailable("list_part", repository.list_part(&query)),
             assert_unavailable("get", repository.get(id(1), &scope)),
             assert_unavailable("get_if_changed", repository.get_if_changed(id(1), &scope, &[])),
-            assert_unavailable("insert", repository.insert(&new, None)),
-            assert_unavailable("replace", repository.replace(&changed, *version)),
+            assert_unavailable("insert", repository.insert(&new, someone(), None)),
+            assert_unavailable("replace", repository.replace(&changed, *version, Quota::UNLIMITED)),
             assert_unavailable("delete", repository.delete(id(1), *version)),
             // A storage that expires keys by itself answers without a call.
             async {
@@ -139,7 +140,8 @@ impl Breakable {
         loop {
             let list = in_time("list", self.repository.list(&everything("user_ada"))).await;
             let get = in_time("get", self.repository.get(id(1), &admin())).await;
-            let insert = in_time("insert", self.repository.insert(&icp(number).document(), None)).await;
+            let insert =
+                in_time("insert", self.repository.insert(&icp(number).document(), someone(), None)).await;
             if list.is_ok() && get.is_ok() && insert.is_ok() {
                 return;
             }
@@ -170,7 +172,7 @@ async fn many_calls_to_hanging_storage_end_in_time(subject: Breakable) {
         async move {
             let failed = if task % 4 == 0 {
                 let document = icp(100 + u128::from(task)).document();
-                in_time("insert", repository.insert(&document, None)).await.err()
+                in_time("insert", repository.insert(&document, someone(), None)).await.err()
             } else {
                 in_time("list", repository.list(&everything("user_ada"))).await.err()
             };
@@ -194,7 +196,7 @@ async fn recovers_after_hang(subject: Breakable) {
 async fn recovers_after_outage(subject: Breakable) {
     subject.faults.stop();
     assert_unavailable("list", subject.repository.list(&everything("user_ada"))).await;
-    assert_unavailable("insert", subject.repository.insert(&icp(2).document(), None)).await;
+    assert_unavailable("insert", subject.repository.insert(&icp(2).document(), someone(), None)).await;
     subject.faults.start();
     subject.assert_recovers().await;
     assert!(subject.repository.find(2).await.is_none(), "the failed insert stored nothing");
@@ -256,7 +258,7 @@ async fn read_in_flight_survives_lost_connection(subject: Breakable) {
 async fn insert_with_lost_answer_is_not_repeated(subject: Breakable) {
     let document = icp(2).created_at("2024-02-01T00:00:00.000Z").document();
     subject.faults.lose_next_answer();
-    assert_unavailable("insert", subject.repository.insert(&document, None)).await;
+    assert_unavailable("insert", subject.repository.insert(&document, someone(), None)).await;
     subject.assert_recovers().await;
     assert_eq!(subject.repository.found(2).await.json, document.json(), "the insert was done");
     let list = subject.repository.list_json("user_ada").await;
@@ -267,7 +269,7 @@ async fn insert_with_key_and_lost_answer_is_repeatable(subject: Breakable) {
     let key = IdempotencyKey { user_id: user("user_ada"), key: "k".to_owned(), fingerprint: [1; 32] };
     let document = icp(2).document();
     subject.faults.lose_next_answer();
-    assert_unavailable("insert", subject.repository.insert(&document, Some(&key))).await;
+    assert_unavailable("insert", subject.repository.insert(&document, someone(), Some(&key))).await;
     subject.assert_recovers().await;
     let outcome = subject.repository.insert_once(&icp(3).document(), &key).await;
     assert!(matches!(&outcome, Creation::Repeated(stored) if stored.id == id(2)), "{outcome:?}");
@@ -279,7 +281,7 @@ async fn replace_with_lost_answer_is_not_repeated(subject: Breakable) {
     let after = icp(1).with("name", "after").document();
     let change = change(document, &after);
     faults.lose_next_answer();
-    assert_unavailable("replace", repository.replace(&change, *version)).await;
+    assert_unavailable("replace", repository.replace(&change, *version, Quota::UNLIMITED)).await;
     subject.assert_recovers().await;
     assert_eq!(repository.found(1).await.json, after.json(), "the change was made");
     assert_eq!(repository.change(document, &after, *version).await, None, "it is at another version");

@@ -18,6 +18,8 @@ pub struct InMemoryDatabase(Arc<RwLock<State>>);
 #[derive(Clone, Debug, Default)]
 struct State {
     icps: BTreeMap<IcpId, (IcpDocument, Version)>,
+    /// The users who created ICPs. Imported ICPs have no creator.
+    creators: BTreeMap<IcpId, UserId>,
     keys: HashMap<(UserId, String), UsedKey>,
     /// The last version that any ICP got.
     last_version: i64,

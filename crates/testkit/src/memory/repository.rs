@@ -1,8 +1,8 @@
 use async_trait::async_trait;
-use icp_domain::{AccessScope, IcpChange, IcpDocument, IcpId, Timestamp};
+use icp_domain::{AccessScope, IcpChange, IcpDocument, IcpId, Timestamp, UserId};
 use icp_ports::{
-    Creation, IcpList, IcpReader, IcpRepository, IdempotencyKey, ListQuery, Lookup, RepositoryError,
-    StoredIcp, Version,
+    Creation, Creator, IcpList, IcpReader, IcpRepository, IdempotencyKey, ListQuery, Lookup, Quota,
+    Replacement, RepositoryError, StoredIcp, Version,
 };
 
 use super::{InMemoryDatabase, State, UsedKey};
@@ -23,11 +23,12 @@ impl IcpRepository for InMemoryDatabase {
     async fn insert(
         &self,
         document: &IcpDocument,
+        creator: &Creator,
         key: Option<&IdempotencyKey>,
     ) -> Result<Creation, RepositoryError> {
         self.write(|state| match key {
-            Some(key) => state.insert_once(document, key),
-            None => state.insert(document).map(Creation::Created),
+            Some(key) => state.insert_once(document, creator, key),
+            None => state.insert(document, creator, 1),
         })
     }
 
@@ -35,15 +36,21 @@ impl IcpRepository for InMemoryDatabase {
         &self,
         change: &IcpChange,
         expected: Version,
-    ) -> Result<Option<Version>, RepositoryError> {
+        quota: Quota,
+    ) -> Result<Replacement, RepositoryError> {
         Ok(self.write(|state| {
-            let is_expected = state.is_at(change.id(), expected);
-            is_expected.then(|| state.put(change.document().clone()))
+            if !state.is_at(change.id(), expected) {
+                return Replacement::OtherVersion;
+            }
+            if state.exceeds(change.document(), quota) {
+                return Replacement::QuotaReached;
+            }
+            Replacement::Replaced(state.put(change.document().clone()))
         }))
     }
 
     async fn delete(&self, id: IcpId, expected: Version) -> Result<bool, RepositoryError> {
-        Ok(self.write(|state| state.is_at(id, expected) && state.icps.remove(&id).is_some()))
+        Ok(self.write(|state| state.is_at(id, expected) && state.remove(id)))
     }
 
     async fn remove_expired_keys(&self, now: Timestamp) -> Result<u64, RepositoryError> {
@@ -63,16 +70,60 @@ impl State {
         }))
     }
 
-    fn insert(&mut self, document: &IcpDocument) -> Result<Version, RepositoryError> {
+    /// Stores a document, of which idempotency keys keep copies: `copies` with the ICP itself.
+    fn insert(
+        &mut self,
+        document: &IcpDocument,
+        creator: &Creator,
+        copies: u64,
+    ) -> Result<Creation, RepositoryError> {
         if self.icps.contains_key(&document.id()) {
             return Err(RepositoryError::AlreadyExists(document.id()));
         }
-        Ok(self.put(document.clone()))
+        let Usage { icps, keys, bytes } = self.usage(&creator.user_id);
+        let length = document.json().len() as u64;
+        if icps.max(keys) >= creator.quota.icps || bytes + copies * length > creator.quota.bytes {
+            return Ok(Creation::QuotaReached);
+        }
+        self.creators.insert(document.id(), creator.user_id.clone());
+        Ok(Creation::Created(self.put(document.clone())))
+    }
+
+    /// Returns true if a new state of an ICP is counted and exceeds the quota of its creator.
+    fn exceeds(&self, document: &IcpDocument, quota: Quota) -> bool {
+        let length = document.json().len() as u64;
+        let before = self.icps.get(&document.id()).map_or(0, |(before, _)| before.json().len() as u64);
+        let creator = self.creators.get(&document.id());
+        length > before
+            && length > quota.uncounted_bytes()
+            && creator.is_some_and(|creator| self.usage(creator).bytes + length - before > quota.bytes)
+    }
+
+    fn remove(&mut self, id: IcpId) -> bool {
+        self.creators.remove(&id);
+        self.icps.remove(&id).is_some()
+    }
+
+    /// Returns what a user has created.
+    fn usage(&self, user_id: &UserId) -> Usage {
+        let created = self.icps.iter().filter(|(id, _)| self.creators.get(id) == Some(user_id));
+        let keys = self.keys.iter().filter(|((user, _), _)| user == user_id);
+        let mut usage = Usage::default();
+        for (_, (document, _)) in created {
+            usage.icps += 1;
+            usage.bytes += document.json().len() as u64;
+        }
+        for (_, used) in keys {
+            usage.keys += 1;
+            usage.bytes += used.outcome.json.len() as u64;
+        }
+        usage
     }
 
     fn insert_once(
         &mut self,
         document: &IcpDocument,
+        creator: &Creator,
         key: &IdempotencyKey,
     ) -> Result<Creation, RepositoryError> {
         let name = (key.user_id.clone(), key.key.clone());
@@ -81,12 +132,21 @@ impl State {
             let is_same = used.fingerprint == key.fingerprint;
             return Ok(if is_same { Creation::Repeated(used.outcome.clone()) } else { Creation::KeyReused });
         }
-        let version = self.insert(document)?;
+        let creation = self.insert(document, creator, 2)?;
+        let Creation::Created(version) = creation else { return Ok(creation) };
         let outcome = StoredIcp { id: document.id(), version, json: document.json().to_owned() };
         let created_at = document.created_at();
         self.keys.insert(name, UsedKey { fingerprint: key.fingerprint, created_at, outcome });
-        Ok(Creation::Created(version))
+        Ok(creation)
     }
+}
+
+/// What a user has created.
+#[derive(Default)]
+struct Usage {
+    icps: u64,
+    keys: u64,
+    bytes: u64,
 }
 
 impl UsedKey {

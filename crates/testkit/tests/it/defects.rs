@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use icp_domain::{AccessScope, IcpChange, IcpDocument, IcpId, Timestamp};
 use icp_ports::{
-    Conditional, Creation, Health, HealthCheck, IcpList, IcpReader, IcpRepository, IdempotencyKey, ListPart,
-    ListQuery, ListVersion, Lookup, RepositoryError, StoredIcp, Version,
+    Conditional, Creation, Creator, Health, HealthCheck, IcpList, IcpReader, IcpRepository, IdempotencyKey,
+    ListPart, ListQuery, ListVersion, Lookup, Quota, Replacement, RepositoryError, StoredIcp, Version,
 };
 use icp_testkit::contract::Faults;
 use tokio::time::sleep;
@@ -31,6 +31,7 @@ pub(crate) enum Defect {
     ReportsExistingIdAsFailure,
     IgnoresExpectedVersion,
     FailsOnU0000,
+    IgnoresQuotas,
 }
 
 /// A repository that has `defect` and otherwise passes calls on.
@@ -172,18 +173,21 @@ impl<R: IcpRepository> IcpRepository for Defective<R> {
     async fn insert(
         &self,
         document: &IcpDocument,
+        creator: &Creator,
         key: Option<&IdempotencyKey>,
     ) -> Result<Creation, RepositoryError> {
         let key = key.filter(|_| !self.is(Defect::IgnoresKeys));
-        let mut result = self.inner.insert(document, key).await;
+        let without_quota = Creator { quota: Quota::UNLIMITED, ..creator.clone() };
+        let creator = if self.is(Defect::IgnoresQuotas) { &without_quota } else { creator };
+        let mut result = self.inner.insert(document, creator, key).await;
         if self.repeats(&result) {
-            result = self.inner.insert(document, key).await;
+            result = self.inner.insert(document, creator, key).await;
         }
         if let Err(RepositoryError::AlreadyExists(id)) = result {
             if self.is(Defect::FailedInsertUsesKey) && key.is_some() {
                 let other =
                     icp_testkit::fixtures::icp(u128::MAX).created_at(&document.created_at().to_string());
-                self.inner.insert(&other.document(), key).await?;
+                self.inner.insert(&other.document(), creator, key).await?;
             }
             if self.is(Defect::ReportsExistingIdAsFailure) {
                 return Err(RepositoryError::Backend(format!("duplicate key: {id}").into()));
@@ -196,15 +200,17 @@ impl<R: IcpRepository> IcpRepository for Defective<R> {
         &self,
         change: &IcpChange,
         expected: Version,
-    ) -> Result<Option<Version>, RepositoryError> {
-        let mut result = self.inner.replace(change, expected).await;
+        quota: Quota,
+    ) -> Result<Replacement, RepositoryError> {
+        let quota = if self.is(Defect::IgnoresQuotas) { Quota::UNLIMITED } else { quota };
+        let mut result = self.inner.replace(change, expected, quota).await;
         if self.repeats(&result) {
-            result = self.inner.replace(change, expected).await;
+            result = self.inner.replace(change, expected, quota).await;
         }
-        if self.is(Defect::IgnoresExpectedVersion) && matches!(result, Ok(None)) {
+        if self.is(Defect::IgnoresExpectedVersion) && matches!(result, Ok(Replacement::OtherVersion)) {
             let root = icp_domain::Caller::admin(icp_testkit::fixtures::user("root")).access_scope();
             if let Lookup::Found(stored) = self.inner.get(change.id(), &root).await? {
-                result = self.inner.replace(change, stored.version).await;
+                result = self.inner.replace(change, stored.version, quota).await;
             }
         }
         self.spoil(result).await

@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use icp_domain::{AccessScope, IcpChange, IcpDocument, IcpId};
 use icp_ports::{
-    BoxError, Creation, ExportSink, Health, HealthCheck, IcpList, IcpReader, IcpRepository, IdempotencyKey,
-    ImportExport, ImportExportError, ImportSource, ImportSummary, ListQuery, Lookup, OnConflict,
-    RepositoryError, StoredIcp, Version,
+    BoxError, Creation, Creator, ExportSink, Health, HealthCheck, IcpList, IcpReader, IcpRepository,
+    IdempotencyKey, ImportExport, ImportExportError, ImportSource, ImportSummary, ListQuery, Lookup,
+    OnConflict, Quota, Replacement, RepositoryError, StoredIcp, Version,
 };
 use icp_testkit::contract::{self, Subject};
 use icp_testkit::memory::InMemoryDatabase;
@@ -63,17 +63,19 @@ impl IcpRepository for ImportsInBatches {
     async fn insert(
         &self,
         document: &IcpDocument,
+        creator: &Creator,
         key: Option<&IdempotencyKey>,
     ) -> Result<Creation, RepositoryError> {
-        self.0.insert(document, key).await
+        self.0.insert(document, creator, key).await
     }
 
     async fn replace(
         &self,
         change: &IcpChange,
         expected: Version,
-    ) -> Result<Option<Version>, RepositoryError> {
-        self.0.replace(change, expected).await
+        quota: Quota,
+    ) -> Result<Replacement, RepositoryError> {
+        self.0.replace(change, expected, quota).await
     }
 
     async fn delete(&self, id: IcpId, expected: Version) -> Result<bool, RepositoryError> {

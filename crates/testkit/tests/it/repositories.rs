@@ -61,6 +61,18 @@ fn finds_lost_changes() {
 }
 
 #[test]
+fn finds_ignored_quotas() {
+    let cases = [
+        "quotas::quota_counts_icps_of_their_creator",
+        "quotas::quota_counts_bytes_of_icps_and_keys",
+        "quotas::quota_counts_keys_of_deleted_icps",
+        "quotas::long_icp_grows_within_quota_of_its_creator",
+        "quotas::concurrent_inserts_reach_quota",
+    ];
+    assert_found(Defect::IgnoresQuotas, &cases);
+}
+
+#[test]
 fn finds_rejected_u0000() {
     assert_found(Defect::FailsOnU0000, &["lists::unknown_user_has_empty_list"]);
 }

@@ -1,14 +1,15 @@
 //! The plan of changes.
 
 use icp_domain::{Icp, IcpChange};
-use icp_ports::Version;
+use icp_ports::{Quota, Version};
 use icp_testkit::fixtures::icp;
 use tokio_postgres::Client;
 
 use super::explain::{ICPS_OF_ONE_USER, migrated, plan};
 use crate::write::{Replace, texts};
 
-const TYPES: &str = "uuid, bigint, text, timestamptz, timestamptz, text, text, text, text[], text[]";
+const TYPES: &str =
+    "uuid, bigint, text, timestamptz, timestamptz, text, text, text, text[], text[], bigint, bigint";
 
 /// Returns the pages that PostgreSQL reads to rename an ICP with this number of users.
 async fn pages_of_a_change(client: &Client, number: u128, users: usize) -> u32 {
@@ -16,13 +17,14 @@ async fn pages_of_a_change(client: &Client, number: u128, users: usize) -> u32 {
     let document = icp(number).with("userIds", users).document();
     let before = document.to_icp().expect("it is whole");
     let (id, created_at) = (document.id().as_uuid(), document.created_at().as_datetime());
-    let store = "WITH stored AS (INSERT INTO icps VALUES ($1, 1, 'x', $2, $2, NULL, 'x', 'x', ','))
+    let store = "WITH stored AS (INSERT INTO icps VALUES ($1, 1, 'x', $2, $2, NULL, 'x', 'x', ',', NULL))
          INSERT INTO icp_members SELECT unnest($3::text[]), $2, $1";
     client.execute(store, &[&id, &created_at, &texts(document.user_ids())]).await.expect("it is stored");
     let after = Icp { name: "after".to_owned(), ..before.clone() };
     let change = IcpChange::between(&before, after);
-    let values = format!("'{id}', 1, 'after', now(), NULL, 'after', 'after', ',', '{{}}', '{{}}'");
-    plan(client, &Replace::of(&change, Version(1)), TYPES, &values).await.1
+    let values =
+        format!("'{id}', 1, 'after', now(), NULL, 'after', 'after', ',', '{{}}', '{{}}', 100000, 1000000");
+    plan(client, &Replace::of(&change, Version(1), Quota::UNLIMITED), TYPES, &values).await.1
 }
 
 #[tokio::test]

@@ -43,9 +43,9 @@ async fn new_database_is_migrated_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let database = open(path(&folder), 1).await;
     assert_eq!(database.health().await, Health::Unavailable, "it has no tables");
-    assert_eq!(database.pending().await.expect("names"), ["2026-11-25-000000_icps"]);
+    assert_eq!(database.pending().await.expect("names"), ["2026-11-25-000001_icps"]);
     let report = database.migrate().await.expect("it migrates");
-    assert_eq!((report.applied, report.created), (vec!["2026-11-25-000000_icps".to_owned()], true));
+    assert_eq!((report.applied, report.created), (vec!["2026-11-25-000001_icps".to_owned()], true));
     assert_eq!(database.health().await, Health::Ok);
     assert!(database.pending().await.expect("names").is_empty());
 }
@@ -53,7 +53,7 @@ async fn new_database_is_migrated_once() {
 #[tokio::test]
 async fn migration_can_be_reverted() {
     let fixture = Fixture::new().await;
-    let down = include_str!("../../../../../migrations/sqlite/2026-11-25-000000_icps/down.sql");
+    let down = include_str!("../../../../../migrations/sqlite/2026-11-25-000001_icps/down.sql");
     fixture.connect().batch_execute(down).expect("it reverts");
     let tables = dump(&fixture.folder);
     assert_eq!(tables.len(), 2, "only diesel's own table and its index are left: {tables:?}");

@@ -3,6 +3,7 @@ use std::time::{Duration, Instant};
 use diesel::RunQueryDsl as _;
 use diesel::connection::SimpleConnection as _;
 use icp_ports::{Creation, IcpReader as _, IcpRepository as _, IdempotencyKey, RepositoryError};
+use icp_testkit::fixtures::someone;
 
 use super::{Fixture, everything, icp, id, user};
 use crate::error::Failure;
@@ -12,12 +13,12 @@ async fn duplicate_id_is_refused_and_uses_no_key() {
     let fixture = Fixture::new().await;
     let database = &fixture.database;
     let key = IdempotencyKey { user_id: user("user_ada"), key: "key".to_owned(), fingerprint: [1; 32] };
-    database.insert(&icp(1), None).await.expect("it inserts");
+    database.insert(&icp(1), someone(), None).await.expect("it inserts");
     for key in [None, Some(&key)] {
-        let refused = database.insert(&icp(1), key).await;
+        let refused = database.insert(&icp(1), someone(), key).await;
         assert!(matches!(refused, Err(RepositoryError::AlreadyExists(icp)) if icp == id(1)), "{refused:?}");
     }
-    let created = database.insert(&icp(2), Some(&key)).await;
+    let created = database.insert(&icp(2), someone(), Some(&key)).await;
     assert!(matches!(created, Ok(Creation::Created(_))), "{created:?}");
     assert_eq!(database.list(&everything("user_ada")).await.expect("a list").icps.len(), 2);
 }
@@ -29,7 +30,10 @@ async fn locked_database_is_unavailable_in_time() {
     other.batch_execute("BEGIN IMMEDIATE").expect("it locks");
     let start = Instant::now();
     let (one, two) = (icp(1), icp(2));
-    let writes = tokio::join!(fixture.database.insert(&one, None), fixture.database.insert(&two, None));
+    let writes = tokio::join!(
+        fixture.database.insert(&one, someone(), None),
+        fixture.database.insert(&two, someone(), None)
+    );
     assert!(start.elapsed() < Duration::from_millis(4_700), "{:?}", start.elapsed());
     for write in [writes.0, writes.1] {
         assert!(matches!(write, Err(RepositoryError::Unavailable(_))), "{write:?}");
@@ -37,7 +41,7 @@ async fn locked_database_is_unavailable_in_time() {
     other.batch_execute("ROLLBACK").expect("it unlocks");
     let list = fixture.database.list(&everything("user_ada")).await.expect("a list");
     assert!(list.icps.is_empty(), "a write that failed is not done later");
-    fixture.database.insert(&one, None).await.expect("it inserts");
+    fixture.database.insert(&one, someone(), None).await.expect("it inserts");
 }
 
 #[tokio::test]

@@ -51,6 +51,13 @@ pub(crate) enum ApiError {
     },
     #[error("This ICP exists, and you have no access to it.")]
     Forbidden,
+    #[error(
+        "The user who created this ICP has reached the quota of {} ICPs or {} bytes. Delete ICPs, or make them shorter.",
+        .0.icps, .0.bytes
+    )]
+    QuotaReached(icp_ports::Quota),
+    #[error("Only an admin may remove the last user of an ICP. Delete the ICP instead.")]
+    LastUser,
     #[error("Pages of this origin may not call the service; ICP__SERVER__CORS_ORIGINS lists those that may.")]
     ForeignOrigin,
     #[error("There is no ICP with this id.")]
@@ -101,7 +108,11 @@ impl ApiError {
     pub(crate) fn kind(&self) -> &'static ErrorKind {
         match self {
             Self::Unauthorized { .. } => &kinds::UNAUTHORIZED,
-            Self::InsufficientScope { .. } | Self::Forbidden | Self::ForeignOrigin => &kinds::FORBIDDEN,
+            Self::InsufficientScope { .. }
+            | Self::Forbidden
+            | Self::QuotaReached(_)
+            | Self::LastUser
+            | Self::ForeignOrigin => &kinds::FORBIDDEN,
             Self::NoSuchRoute | Self::NoSuchIcp => &kinds::NOT_FOUND,
             Self::MethodNotAllowed { .. } => &kinds::METHOD_NOT_ALLOWED,
             Self::BadRequest | Self::InvalidBody(_) | Self::InvalidParameters(_) => &kinds::BAD_REQUEST,
@@ -187,6 +198,8 @@ impl From<ServiceError> for ApiError {
                 let detail = "must be a cursor of this list: the same user, filters and order";
                 ParameterViolation::new("cursor", ViolationCode::InvalidValue, detail).into()
             }
+            ServiceError::QuotaReached(quota) => Self::QuotaReached(quota),
+            ServiceError::LastUser => Self::LastUser,
             ServiceError::KeyReused => Self::KeyReused,
             ServiceError::KeyInUse => Self::KeyInUse,
             ServiceError::Contended => Self::Contended,

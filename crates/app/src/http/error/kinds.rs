@@ -25,8 +25,12 @@ pub(crate) static BAD_REQUEST: ErrorKind =
     kind(400, "BAD_REQUEST", "BadRequest", "The request is invalid. `errors` lists every violation.");
 pub(crate) static UNAUTHORIZED: ErrorKind =
     kind(401, "UNAUTHORIZED", "Unauthorized", "The request has no valid session token.");
-pub(crate) static FORBIDDEN: ErrorKind =
-    kind(403, "FORBIDDEN", "Forbidden", "The ICP exists, and the caller has no access to it.");
+pub(crate) static FORBIDDEN: ErrorKind = kind(
+    403,
+    "FORBIDDEN",
+    "Forbidden",
+    "The caller has no access to the ICP, or a quota is used up. `detail` says which.",
+);
 pub(crate) static NOT_FOUND: ErrorKind = kind(404, "NOT_FOUND", "NotFound", "No ICP has this ID.");
 pub(crate) static METHOD_NOT_ALLOWED: ErrorKind = kind(
     405,

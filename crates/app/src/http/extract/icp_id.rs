@@ -2,7 +2,8 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
-use icp_domain::{IcpId, ViolationCode};
+use icp_domain::{IcpId, UserId, ViolationCode};
+use percent_encoding::percent_decode_str;
 
 use crate::http::error::{ApiError, ParameterViolation};
 
@@ -21,4 +22,21 @@ impl FromRequest for IdInPath {
 pub(in crate::http) fn parse_id(id: &str) -> Result<IcpId, ApiError> {
     let detail = "must be a UUID such as 550e8400-e29b-41d4-a716-446655440000";
     id.parse().map_err(|_| ParameterViolation::new("id", ViolationCode::InvalidValue, detail).into())
+}
+
+/// The user ID in the path of a request.
+pub(in crate::http) struct UserInPath(pub(in crate::http) UserId);
+
+impl FromRequest for UserInPath {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        // The last segment as it was sent: actix replaces what is not UTF-8, and decodes some characters only.
+        let segment = request.uri().path().trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+        let user_id = percent_decode_str(segment).decode_utf8().ok().and_then(|text| text.parse().ok());
+        let detail = "must be a user ID such as user_2abc";
+        let violation = || ParameterViolation::new("userId", ViolationCode::InvalidValue, detail).into();
+        ready(user_id.map(Self).ok_or_else(violation))
+    }
 }

@@ -9,7 +9,7 @@ pub(crate) mod parameters;
 mod preconditions;
 
 pub(super) use current_user::CurrentUser;
-pub(super) use icp_id::{IdInPath, parse_id};
+pub(super) use icp_id::{IdInPath, UserInPath, parse_id};
 pub(super) use idempotency_key::{IdempotencyKeyHeader, invalid_key};
 pub(super) use json_body::{JsonBody, PatchBody, read_text};
 pub(crate) use list_query::LIST_PARAMETERS;

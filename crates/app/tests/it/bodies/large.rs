@@ -18,7 +18,7 @@ const DESCRIBED: &str = r#"{"description":"large"}"#;
 
 /// With one worker, what holds that one up holds up everybody.
 fn one_worker(setup: Setup) -> Setup {
-    setup.with("ICP__SERVER__WORKERS", "1")
+    setup.with("ICP__SERVER__WORKERS", "1").with("ICP__LIMITS__USER_IDS_PER_ICP", "10000")
 }
 
 struct User<'a> {

@@ -73,6 +73,16 @@ impl User<'_> {
         Answer::of(self.deleting(path)).await
     }
 
+    /// Adds a user to an ICP.
+    pub(crate) async fn share(&self, path: &str, user_id: &str) -> Answer {
+        Answer::of(self.request(Method::PUT, &format!("{path}/users/{user_id}"))).await
+    }
+
+    /// Removes a user from an ICP.
+    pub(crate) async fn unshare(&self, path: &str, user_id: &str) -> Answer {
+        self.delete(&format!("{path}/users/{user_id}")).await
+    }
+
     /// Creates an ICP, which must succeed.
     #[track_caller]
     pub(crate) fn create(&self, body: impl ToString) -> impl Future<Output = Answer> {

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::support::Service;
 use crate::support::services::on_both;
+use crate::support::{Service, Setup};
 use crate::writing::target::{Target, create_with};
 
 /// A list of so many texts.
@@ -102,7 +102,11 @@ async fn values_beyond_limits_are_refused(service: &Service) {
     }
 }
 
-on_both!(creator_counts_towards_ten_thousand_users);
+fn many_users(setup: Setup) -> Setup {
+    setup.with("ICP__LIMITS__USER_IDS_PER_ICP", "10000")
+}
+
+on_both!(creator_counts_towards_ten_thousand_users, with many_users);
 async fn creator_counts_towards_ten_thousand_users(service: &Service) {
     let target = Target::of(service).await;
     let others = |count| format!(r#""userIds":{}"#, texts(count, |number| format!("user_{number}")));

@@ -9,6 +9,7 @@ mod faults;
 mod limits;
 mod malformed;
 mod patching;
+mod quotas;
 mod reading;
 mod repeating;
 mod sharing;

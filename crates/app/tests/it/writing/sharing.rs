@@ -1,10 +1,11 @@
 //! Who comes and goes when `userIds` changes, and what each of them sees then.
 
+use reqwest::Method;
 use serde_json::json;
 
-use crate::support::Service;
 use crate::support::services::on_both;
 use crate::support::users::SMB;
+use crate::support::{Answer, Service};
 
 on_both!(joining_and_leaving_change_lists_at_once);
 async fn joining_and_leaving_change_lists_at_once(service: &Service) {
@@ -51,6 +52,81 @@ async fn last_user_cannot_leave(service: &Service) {
     let refused = bob.patch(&path, json!({"userIds": []})).await;
     assert_eq!(refused.faults(), ["/userIds invalid_value"]);
     assert_eq!(bob.list().await, format!("[{}]", left.body));
+}
+
+on_both!(one_user_is_added_and_removed);
+async fn one_user_is_added_and_removed(service: &Service) {
+    let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
+    let created = ada.create(SMB).await;
+    let path = created.icp_path();
+    bob.share(&path, "user_bob").await.assert_problem(403, "FORBIDDEN");
+    let shared = ada.share(&path, "user_bob").await.ok();
+    assert_eq!(shared.json()["userIds"], json!(["user_ada", "user_bob"]));
+    assert_ne!(shared.etag(), created.etag());
+    assert_eq!(bob.list().await, format!("[{}]", shared.body));
+    let again = bob.share(&path, "user_bob").await.ok();
+    assert_eq!((&again.body, again.etag()), (&shared.body, shared.etag()), "repeating changes nothing");
+    let left = bob.unshare(&path, "user_bob").await.ok();
+    assert_eq!(left.json()["userIds"], json!(["user_ada"]));
+    bob.get(&path).await.assert_problem(403, "FORBIDDEN");
+    let again = ada.unshare(&path, "user_bob").await.ok();
+    assert_eq!((&again.body, again.etag()), (&left.body, left.etag()), "repeating changes nothing");
+}
+
+on_both!(only_admin_removes_last_user);
+async fn only_admin_removes_last_user(service: &Service) {
+    let ada = service.user("user_ada");
+    let path = ada.create(SMB).await.icp_path();
+    let refused = ada.unshare(&path, "user_ada").await;
+    refused.assert_problem(403, "FORBIDDEN");
+    assert!(
+        refused.json()["detail"].as_str().is_some_and(|detail| detail.contains("last user")),
+        "{refused:?}"
+    );
+    let admin = service.admin("user_root");
+    assert_eq!(admin.unshare(&path, "user_ada").await.ok().json()["userIds"], json!([]));
+    assert_eq!(admin.unshare(&path, "user_ada").await.ok().json()["userIds"], json!([]));
+}
+
+on_both!(shared_user_id_is_validated);
+async fn shared_user_id_is_validated(service: &Service) {
+    let ada = service.user("user_ada");
+    let path = ada.create(SMB).await.icp_path();
+    for id in ["user%20bob", "%00", "%FF", &"u".repeat(256)] {
+        let refused = ada.share(&path, id).await;
+        refused.assert_problem(400, "BAD_REQUEST");
+        assert_eq!(refused.json()["errors"][0]["parameter"], "userId", "{refused:?}");
+    }
+    for (sent, stored) in [("a%2Fb", "a/b"), ("a%25b", "a%b"), ("a+b", "a+b"), ("%F0%9F%A6%80", "\u{1f980}")]
+    {
+        let users = ada.share(&path, sent).await.ok().json()["userIds"].clone();
+        assert_eq!(users, json!(["user_ada", stored]));
+        assert_eq!(ada.unshare(&path, sent).await.ok().json()["userIds"], json!(["user_ada"]));
+    }
+    let stale =
+        Answer::of(ada.request(Method::PUT, &format!("{path}/users/user_bob")).header("if-match", "\"1\""))
+            .await;
+    stale.assert_problem(412, "PRECONDITION_FAILED");
+    ada.share("/api/v1/entities/icps/00000000-0000-0000-0000-000000000001", "user_bob")
+        .await
+        .assert_problem(404, "NOT_FOUND");
+}
+
+on_both!(users_added_at_once_are_all_kept);
+async fn users_added_at_once_are_all_kept(service: &Service) {
+    let ada = service.user("user_ada");
+    let path = ada.create(SMB).await.icp_path();
+    let ids: Vec<_> = (0..64).map(|number| format!("user_{number}")).collect();
+    let added = futures_util::future::join_all(ids.iter().map(|id| ada.share(&path, id))).await;
+    for answer in added {
+        answer.ok();
+    }
+    let mut users: Vec<String> =
+        serde_json::from_value(ada.get(&path).await.json()["userIds"].clone()).expect("texts");
+    users.sort_unstable();
+    let mut expected = [ids, vec!["user_ada".to_owned()]].concat();
+    expected.sort_unstable();
+    assert_eq!(users, expected);
 }
 
 on_both!(icp_without_users_is_for_admins_only);

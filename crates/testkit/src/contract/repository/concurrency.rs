@@ -6,7 +6,7 @@ use icp_domain::IcpDocument;
 use icp_ports::{Creation, Lookup, RepositoryError, StoredIcp, Version};
 
 use super::support::{TestRepository, array, concurrently, patiently, scope};
-use crate::fixtures::{document, icp};
+use crate::fixtures::{document, icp, someone};
 
 const TASKS: u32 = 64;
 
@@ -86,7 +86,7 @@ pub(super) async fn one_of_64_deletes_succeeds(repository: TestRepository) {
 pub(super) async fn one_of_16_inserts_of_id_succeeds(repository: TestRepository) {
     let results = concurrently(16, |task| {
         let (repository, document) = (instance(&repository, task), owned_by(task));
-        async move { patiently(|| repository.insert(&document, None)).await }
+        async move { patiently(|| repository.insert(&document, someone(), None)).await }
     })
     .await;
     let mut winners = Vec::new();
@@ -141,7 +141,7 @@ pub(super) async fn concurrent_writes_leave_icp_whole(repository: TestRepository
         async move {
             let after = owned_by(task);
             let Some(stored) = repository.find(1).await else {
-                let inserted = patiently(|| repository.insert(&after, None)).await;
+                let inserted = patiently(|| repository.insert(&after, someone(), None)).await;
                 assert!(matches!(inserted, Ok(_) | Err(RepositoryError::AlreadyExists(_))), "{inserted:?}");
                 return;
             };

@@ -1,10 +1,10 @@
 //! One ICP: read, inserted, changed and deleted.
 
 use icp_domain::Caller;
-use icp_ports::{Lookup, RepositoryError, StoredIcp, Version};
+use icp_ports::{Lookup, Quota, Replacement, RepositoryError, StoredIcp, Version};
 
 use super::support::{TestRepository, admin, array, change, scope};
-use crate::fixtures::{icp, id, user};
+use crate::fixtures::{icp, id, someone, user};
 
 pub(super) async fn is_found_by_its_users_and_admins(repository: TestRepository) {
     let document = icp(1).users(["user_ada", "user_bob"]).document();
@@ -55,7 +55,7 @@ pub(super) async fn second_insert_of_id_already_exists(repository: TestRepositor
     let first = icp(1).document();
     let version = repository.insert_one(&first).await;
     let second = icp(1).with("name", "second").users(["user_bob"]).document();
-    let result = repository.insert(&second, None).await;
+    let result = repository.insert(&second, someone(), None).await;
     assert!(
         matches!(result, Err(RepositoryError::AlreadyExists(existing)) if existing == id(1)),
         "{result:?}"
@@ -108,7 +108,11 @@ pub(super) async fn is_gone_after_delete(repository: TestRepository) {
     }
     assert!(!repository.remove(1, version).await, "it is gone");
     let change = change(&icp(1).document(), &icp(1).with("name", "after").document());
-    assert_eq!(repository.replace(&change, version).await.expect("replace failed"), None, "it is gone");
+    assert_eq!(
+        repository.replace(&change, version, Quota::UNLIMITED).await.expect("replace failed"),
+        Replacement::OtherVersion,
+        "it is gone"
+    );
     assert_eq!(repository.stored(1..=2).await, [kept.json()]);
 }
 

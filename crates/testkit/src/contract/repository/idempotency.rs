@@ -4,7 +4,7 @@ use icp_domain::{IcpDocument, Timestamp};
 use icp_ports::{Creation, IdempotencyKey, RepositoryError, StoredIcp, Version};
 
 use super::support::{TestRepository, concurrently};
-use crate::fixtures::{icp, id, user};
+use crate::fixtures::{icp, id, someone, user};
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 
@@ -110,7 +110,7 @@ pub(super) async fn key_is_valid_for_24_hours(repository: TestRepository) {
 pub(super) async fn existing_id_is_reported_with_key(repository: TestRepository) {
     let first = created(1, 0);
     repository.insert_one(&first).await;
-    let result = repository.insert(&created(1, 5), Some(&key("user_ada", "k", 1))).await;
+    let result = repository.insert(&created(1, 5), someone(), Some(&key("user_ada", "k", 1))).await;
     assert!(
         matches!(result, Err(RepositoryError::AlreadyExists(existing)) if existing == id(1)),
         "{result:?}"
@@ -122,7 +122,7 @@ pub(super) async fn failed_insert_does_not_use_up_key(repository: TestRepository
     repository.insert_one(&created(1, 0)).await;
     let key = key("user_ada", "k", 1);
     for _ in 0..2 {
-        let result = repository.insert(&created(1, 5), Some(&key)).await;
+        let result = repository.insert(&created(1, 5), someone(), Some(&key)).await;
         let in_progress = matches!(result, Ok(Creation::InProgress));
         assert!(in_progress || matches!(result, Err(RepositoryError::AlreadyExists(_))), "{result:?}");
     }

@@ -9,6 +9,7 @@ mod list_versions;
 mod lists;
 mod pages;
 mod parts;
+mod quotas;
 pub(super) mod support;
 
 use icp_ports::{Health, IcpRepository};
@@ -87,6 +88,13 @@ pub fn repository<R: IcpRepository + 'static>(
         idempotency::expired_keys_are_free_and_others_valid,
         idempotency::concurrent_inserts_with_one_key_create_once,
         idempotency::concurrent_inserts_with_expired_key_create_once,
+        quotas::quota_counts_icps_of_their_creator,
+        quotas::quota_counts_bytes_of_icps_and_keys,
+        quotas::quota_counts_keys_of_deleted_icps,
+        quotas::repeated_insert_succeeds_beyond_quota,
+        quotas::long_icp_grows_within_quota_of_its_creator,
+        quotas::short_icp_may_always_change,
+        quotas::concurrent_inserts_reach_quota,
         concurrency::concurrent_writes_leave_icp_whole,
         concurrency::compare_and_swap_loses_no_change,
         concurrency::one_of_64_changes_succeeds,

@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use icp_domain::{AccessScope, Caller, IcpChange, IcpDocument};
 use icp_ports::{
-    Creation, IcpList, IcpRepository, IdempotencyKey, ListPart, ListQuery, Lookup, RepositoryError,
-    StoredIcp, Version,
+    Creation, IcpList, IcpRepository, IdempotencyKey, ListPart, ListQuery, Lookup, Quota, Replacement,
+    RepositoryError, StoredIcp, Version,
 };
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::contract::Subject;
-use crate::fixtures::{id, user};
+use crate::fixtures::{id, someone, user};
 
 /// Tasks that insert at once.
 const WRITERS: usize = 16;
@@ -63,7 +63,7 @@ impl TestRepository {
     }
 
     pub(in crate::contract) async fn insert_one(&self, document: &IcpDocument) -> Version {
-        let inserted = patiently(|| self.insert(document, None)).await;
+        let inserted = patiently(|| self.insert(document, someone(), None)).await;
         match inserted.expect("insert failed") {
             Creation::Created(version) => version,
             other => panic!("an insert without a key must create the ICP: {other:?}"),
@@ -78,7 +78,7 @@ impl TestRepository {
     ) -> Creation {
         let start = Instant::now();
         loop {
-            let inserted = patiently(|| self.insert(document, Some(key))).await;
+            let inserted = patiently(|| self.insert(document, someone(), Some(key))).await;
             match inserted.expect("insert failed") {
                 Creation::InProgress if start.elapsed() < PATIENCE => sleep(Duration::from_millis(1)).await,
                 outcome => return outcome,
@@ -93,7 +93,12 @@ impl TestRepository {
         expected: Version,
     ) -> Option<Version> {
         let change = change(before, after);
-        patiently(|| self.replace(&change, expected)).await.expect("replace failed")
+        let replacing = || self.replace(&change, expected, Quota::UNLIMITED);
+        match patiently(replacing).await.expect("replace failed") {
+            Replacement::Replaced(version) => Some(version),
+            Replacement::OtherVersion => None,
+            Replacement::QuotaReached => panic!("there is no quota"),
+        }
     }
 
     pub(in crate::contract) async fn remove(&self, number: u128, expected: Version) -> bool {

@@ -12,8 +12,13 @@ CREATE TABLE icps (
     document     text        NOT NULL,
     -- Made by the service: no SQL folds case as it does.
     name_folded  text        COLLATE "C" NOT NULL,
-    providers    text        NOT NULL
+    providers    text        NOT NULL,
+    -- The user who created the ICP, by whom it counts; NULL if it was imported.
+    creator      text
 );
+
+-- For counting the ICPs of a creator.
+CREATE INDEX icps_by_creator ON icps (creator) WHERE creator IS NOT NULL;
 
 -- The users of each ICP. The primary key is the order of a user's list, so that the list is one walk along the index.
 CREATE TABLE icp_members (

@@ -1,0 +1,104 @@
+//! What one user may create, and how large an ICP may become.
+
+use serde_json::json;
+
+use crate::support::services::on_both;
+use crate::support::users::SMB;
+use crate::support::{Answer, Service, Setup};
+
+fn few(setup: Setup) -> Setup {
+    setup.with("ICP__LIMITS__ICPS_PER_CREATOR", "2").with("ICP__LIMITS__USER_IDS_PER_ICP", "3")
+}
+
+fn short(setup: Setup) -> Setup {
+    setup.with("ICP__LIMITS__ICPS_PER_CREATOR", "10").with("ICP__LIMITS__BYTES_PER_CREATOR", "20000")
+}
+
+on_both!(quota_of_icps_is_reached, with few);
+async fn quota_of_icps_is_reached(service: &Service) {
+    let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
+    let path = ada.create(SMB).await.icp_path();
+    let for_bob = json!({"name": "x", "leadProviderCriteria": [], "userIds": ["user_bob"]});
+    let second = ada.create(&for_bob).await.icp_path();
+    ada.patch(&second, json!({"userIds": ["user_bob"]})).await.ok();
+    let refused = ada.post(SMB).await;
+    refused.assert_problem(403, "FORBIDDEN");
+    assert!(refused.json()["detail"].as_str().is_some_and(|detail| detail.contains("2 ICPs")), "{refused:?}");
+    bob.create(SMB).await;
+    ada.delete(&path).await;
+    ada.create(SMB).await;
+}
+
+on_both!(repeated_create_is_answered_beyond_quota, with few);
+async fn repeated_create_is_answered_beyond_quota(service: &Service) {
+    let ada = service.user("user_ada");
+    let create = |key: &'static str| Answer::of(ada.posting(SMB).header("idempotency-key", key));
+    let first = create("one").await;
+    let statuses = [first.status, create("two").await.status, create("three").await.status];
+    assert_eq!(statuses.map(|status| status.as_u16()), [201, 201, 403]);
+    let again = create("one").await;
+    assert_eq!((&again.body, again.header("idempotency-replayed")), (&first.body, "true"));
+}
+
+on_both!(quota_of_bytes_counts_growth, with short);
+async fn quota_of_bytes_counts_growth(service: &Service) {
+    let ada = service.user("user_ada");
+    let create = |length| json!({"name": "x", "leadProviderCriteria": [], "description": "d".repeat(length)});
+    let path = ada.create(create(9_000)).await.icp_path();
+    ada.create(create(9_000)).await;
+    ada.post(create(9_000)).await.assert_problem(403, "FORBIDDEN");
+    let grown = ada
+        .patch(
+            &path,
+            json!({"crmFilters": {"provider": "bullhorn", "filters": [], "query": "q".repeat(9_000)}}),
+        )
+        .await;
+    grown.assert_problem(403, "FORBIDDEN");
+    ada.patch(&path, json!({"description": "short", "name": "y"})).await.ok();
+}
+
+on_both!(new_users_are_limited_by_setting, with few);
+async fn new_users_are_limited_by_setting(service: &Service) {
+    let ada = service.user("user_ada");
+    let users = |count: usize| json!((0..count).map(|number| format!("user_{number}")).collect::<Vec<_>>());
+    let create = |count| json!({"name": "x", "leadProviderCriteria": [], "userIds": users(count)});
+    assert_eq!(ada.post(create(3)).await.faults(), ["/userIds too_long"], "the creator is the fourth");
+    let path = ada.create(create(2)).await.icp_path();
+    assert_eq!(ada.patch(&path, json!({"userIds": users(4)})).await.faults(), ["/userIds too_long"]);
+    assert_eq!(ada.share(&path, "user_9").await.faults(), ["/userIds too_long"]);
+}
+
+on_both!(existing_icp_keeps_its_users, with few);
+async fn existing_icp_keeps_its_users(service: &Service) {
+    let users: Vec<_> = (0..2_000).map(|number| format!("user_{number}")).collect();
+    service.import(&icp_testkit::fixtures::icp(1).with("userIds", users.clone()).json(), &[]);
+    let path = format!("/api/v1/entities/icps/{}", icp_testkit::fixtures::id(1));
+    let first = service.user("user_1");
+    first.patch(&path, json!({"name": "new"})).await.ok();
+    assert_eq!(first.share(&path, "user_new").await.faults(), ["/userIds too_long"]);
+    let left = first.unshare(&path, "user_1").await.ok();
+    assert_eq!(left.json()["userIds"].as_array().map(Vec::len), Some(1_999));
+    first.get(&path).await.assert_problem(403, "FORBIDDEN");
+}
+
+on_both!(stored_icp_has_size_limit);
+async fn stored_icp_has_size_limit(service: &Service) {
+    let ada = service.user("user_ada");
+    let filters = |length: usize| {
+        let search = json!({"provider": "baseProvider", "filters": {"text": "x".repeat(length)}});
+        json!({"name": "x", "leadProviderCriteria": [search]})
+    };
+    let path = ada.create(filters(1_000_000)).await.icp_path();
+    let texts = |count: usize| vec!["s".repeat(1_000); count];
+    let webscraping = |count| {
+        json!({"type": "webscraping", "provider": "firecrawl", "extractionPrompt": "", "pageFindingPrompt": "",
+            "includeSearchStrings": texts(count), "excludeSearchStrings": []})
+    };
+    let custom = json!({"customFilterCriteria": [webscraping(1_000)]});
+    ada.patch(&path, &custom).await.ok();
+    let mut users: Vec<_> = (0..990).map(|number| format!("user_ada{number:0>240}")).collect();
+    users.push("user_ada".to_owned());
+    let refused = ada.patch(&path, json!({"userIds": users})).await;
+    assert_eq!(refused.faults(), [" too_long"]);
+    ada.patch(&path, json!({"customFilterCriteria": []})).await.ok();
+}

@@ -1,0 +1,42 @@
+use icp_domain::json::Pointer;
+use icp_domain::{Icp, IcpDocument, ValidationErrors, Violation, ViolationCode, limits};
+use icp_ports::{Quota, StoredIcp};
+
+/// The limits that an operator sets on what users write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How much each user may create.
+    pub quota: Quota,
+    /// The largest number of users of one ICP. An ICP that has more keeps them, and gets no others.
+    pub user_ids_per_icp: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { quota: Quota { icps: 10_000, bytes: 1 << 30 }, user_ids_per_icp: 1_000 }
+    }
+}
+
+impl Limits {
+    /// Checks the new state of an ICP. What is not worse than before is allowed.
+    pub(crate) fn check(
+        &self,
+        after: &IcpDocument,
+        before: Option<(&Icp, &StoredIcp)>,
+    ) -> Result<(), ValidationErrors> {
+        let users_before = before.map_or(0, |(icp, _)| icp.user_ids.len());
+        let bytes_before = before.map_or(0, |(_, stored)| stored.json.len());
+        let (users, bytes) = (after.user_ids().len(), after.json().len());
+        let mut violations = Vec::new();
+        if bytes > limits::ICP_BYTES.max(bytes_before) {
+            let detail = format!("the ICP must have at most {} bytes as it is stored", limits::ICP_BYTES);
+            let pointer = Pointer::default();
+            violations.push(Violation { pointer, code: ViolationCode::TooLong, detail: detail.into() });
+        }
+        if users > self.user_ids_per_icp.max(users_before) {
+            let detail = format!("must have at most {} users", self.user_ids_per_icp);
+            violations.push(Violation::of_field("userIds", ViolationCode::TooLong, detail));
+        }
+        ValidationErrors::check(violations)
+    }
+}

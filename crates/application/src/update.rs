@@ -1,0 +1,198 @@
+use std::sync::Arc;
+
+use icp_domain::{Caller, Icp, IcpChange, IcpId, IcpPatch, Rules, Timestamp, UserId};
+use icp_ports::{Replacement, StoredIcp, Version};
+
+use crate::service::{found_in_scope, parse};
+use crate::{IcpService, Limits, Preconditions, ServiceError, cpu};
+
+/// A change of an ICP that a caller asks for.
+enum Edit {
+    Patch(Box<IcpPatch>),
+    AddUser(UserId),
+    RemoveUser(UserId),
+}
+
+impl IcpService {
+    /// Merges the patch in a request body into an ICP, and returns the whole ICP. A patch that changes nothing leaves the
+    /// version as it is.
+    ///
+    /// If another request changes the ICP meanwhile, the patch is applied to the newer state, so that both changes are
+    /// kept. A client that wants to change only what it has read names the version in a precondition.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::NotFound`], [`ServiceError::Forbidden`], [`ServiceError::Invalid`],
+    /// [`ServiceError::PreconditionFailed`], [`ServiceError::QuotaReached`], [`ServiceError::Contended`], or a failure of the
+    /// storage.
+    pub async fn update(
+        &self,
+        caller: &Caller,
+        id: IcpId,
+        body: Arc<str>,
+        preconditions: &Preconditions<Version>,
+    ) -> Result<StoredIcp, ServiceError> {
+        self.edit(caller, id, parse_patch(caller, body).await?, preconditions).await
+    }
+
+    /// Adds a user to an ICP, and returns the whole ICP. A user who has access already changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`IcpService::update`].
+    pub async fn add_user(
+        &self,
+        caller: &Caller,
+        id: IcpId,
+        user_id: UserId,
+        preconditions: &Preconditions<Version>,
+    ) -> Result<StoredIcp, ServiceError> {
+        self.edit(caller, id, Edit::AddUser(user_id), preconditions).await
+    }
+
+    /// Removes a user from an ICP, and returns the whole ICP. A user who has no access changes nothing. Users may remove
+    /// themselves.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`IcpService::update`], and [`ServiceError::LastUser`].
+    pub async fn remove_user(
+        &self,
+        caller: &Caller,
+        id: IcpId,
+        user_id: UserId,
+        preconditions: &Preconditions<Version>,
+    ) -> Result<StoredIcp, ServiceError> {
+        self.edit(caller, id, Edit::RemoveUser(user_id), preconditions).await
+    }
+
+    /// Returns the JSON that [`IcpService::update`] would store, and stores nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`IcpService::update`].
+    pub async fn preview_update(
+        &self,
+        caller: &Caller,
+        id: IcpId,
+        body: Arc<str>,
+        preconditions: &Preconditions<Version>,
+    ) -> Result<String, ServiceError> {
+        let edit = Arc::new(parse_patch(caller, body).await?);
+        let stored = self.stored(caller, id, preconditions).await?;
+        Ok(match self.revise(caller, &stored, &edit).await? {
+            Some(change) => change.into_document().into_json(),
+            None => Arc::unwrap_or_clone(stored).json,
+        })
+    }
+
+    /// Deletes an ICP.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::NotFound`], [`ServiceError::Forbidden`], [`ServiceError::PreconditionFailed`],
+    /// [`ServiceError::Contended`], or a failure of the storage.
+    pub async fn delete(
+        &self,
+        caller: &Caller,
+        id: IcpId,
+        preconditions: &Preconditions<Version>,
+    ) -> Result<(), ServiceError> {
+        let _guard = self.begin_write(caller);
+        let mut turn = self.queues.wait(id).await?;
+        loop {
+            // The access was read with this version, and so it holds if this version is deleted.
+            let version = self.stored(caller, id, preconditions).await?.version;
+            if self.repository.delete(id, version).await? {
+                return Ok(());
+            }
+            turn.wait().await?;
+        }
+    }
+
+    async fn edit(
+        &self,
+        caller: &Caller,
+        id: IcpId,
+        edit: Edit,
+        preconditions: &Preconditions<Version>,
+    ) -> Result<StoredIcp, ServiceError> {
+        let edit = Arc::new(edit);
+        let _guard = self.begin_write(caller);
+        let mut turn = self.queues.wait(id).await?;
+        loop {
+            let stored = self.stored(caller, id, preconditions).await?;
+            let Some(change) = self.revise(caller, &stored, &edit).await? else {
+                return Ok(Arc::unwrap_or_clone(stored));
+            };
+            match self.repository.replace(&change, stored.version, self.limits.quota).await? {
+                Replacement::Replaced(version) => {
+                    return Ok(StoredIcp { id, version, json: change.into_document().into_json() });
+                }
+                Replacement::QuotaReached => return Err(ServiceError::QuotaReached(self.limits.quota)),
+                Replacement::OtherVersion => turn.wait().await?,
+            }
+        }
+    }
+
+    /// Reads an ICP that is to be changed, from the primary.
+    async fn stored(
+        &self,
+        caller: &Caller,
+        id: IcpId,
+        preconditions: &Preconditions<Version>,
+    ) -> Result<Arc<StoredIcp>, ServiceError> {
+        let stored = found_in_scope(self.repository.get(id, &caller.access_scope()).await?)?;
+        preconditions.check_write(&stored.version)?;
+        Ok(Arc::new(stored))
+    }
+
+    async fn revise(
+        &self,
+        caller: &Caller,
+        stored: &Arc<StoredIcp>,
+        edit: &Arc<Edit>,
+    ) -> Result<Option<IcpChange>, ServiceError> {
+        let (edit, stored, caller) = (Arc::clone(edit), Arc::clone(stored), caller.clone());
+        let (now, limits, length) = (self.clock.now(), self.limits, stored.json.len());
+        let revised = cpu::run_for_text(length, move || edit.revise(&stored, &caller, now, limits)).await;
+        revised.map_err(ServiceError::Internal)?
+    }
+}
+
+impl Edit {
+    /// Returns the change of a stored ICP, or `None` if nothing changes.
+    fn revise(
+        &self,
+        stored: &StoredIcp,
+        caller: &Caller,
+        now: Timestamp,
+        limits: Limits,
+    ) -> Result<Option<IcpChange>, ServiceError> {
+        let before = Icp::from_json(&stored.json, Rules::Stored).map_err(ServiceError::Unreadable)?;
+        let Some(after) = self.apply(&before, caller, now)? else { return Ok(None) };
+        let change = IcpChange::between(&before, after);
+        limits.check(change.document(), Some((&before, stored)))?;
+        Ok(Some(change))
+    }
+
+    fn apply(&self, icp: &Icp, caller: &Caller, now: Timestamp) -> Result<Option<Icp>, ServiceError> {
+        let mut users = icp.user_ids.clone();
+        match self {
+            Self::Patch(patch) => return Ok(patch.apply(icp, caller, now)?),
+            Self::AddUser(user_id) if users.contains(user_id) => return Ok(None),
+            Self::AddUser(user_id) => users.push(user_id.clone()),
+            Self::RemoveUser(user_id) => users.retain(|other| other != user_id),
+        }
+        if users.is_empty() && !icp.user_ids.is_empty() && !caller.may_leave(&users) {
+            return Err(ServiceError::LastUser);
+        }
+        let patch = IcpPatch::of_users(users);
+        Ok(patch.apply(icp, caller, now)?)
+    }
+}
+
+async fn parse_patch(caller: &Caller, body: Arc<str>) -> Result<Edit, ServiceError> {
+    let by = caller.clone();
+    parse(body, move |text| IcpPatch::from_json(text, &by)).await.map(|patch| Edit::Patch(Box::new(patch)))
+}

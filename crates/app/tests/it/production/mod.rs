@@ -6,6 +6,7 @@
 mod balancer;
 mod crowd;
 mod faults;
+mod flooded;
 mod keys;
 mod overload;
 mod pooled;

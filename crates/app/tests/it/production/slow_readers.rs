@@ -30,7 +30,7 @@ fn long_list() -> String {
     (0..1_024).map(|number| icp(number).to_string() + "\n").collect()
 }
 
-async fn metric(service: &Service, name: &str) -> u64 {
+pub(super) async fn metric(service: &Service, name: &str) -> u64 {
     let metrics = service.get("/metrics", None).await.body;
     let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
     value.unwrap_or_else(|| panic!("no {name} in\n{metrics}"))

@@ -1,0 +1,72 @@
+//! A user whom others have named in 2,500 ICPs of a megabyte.
+
+use std::time::Duration;
+
+use icp_test_postgres as postgres;
+use tokio_postgres::NoTls;
+
+use super::slow_readers::metric;
+use crate::support::{LIST, Setup, client};
+
+const ICPS: usize = 2_500;
+const BYTES: usize = 1_000_000;
+/// What the service may need beyond an idle one, in bytes.
+const MEMORY: u64 = 100_000_000;
+
+/// Stores ICPs that a million bytes of text make long.
+async fn flood(url: &str) {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("a connection");
+    tokio::spawn(connection);
+    let text = format!(
+        r#"{{"id":"' || id || '","name":"x","description":null,"createdAt":"2024-01-15T10:30:00.000Z","updatedAt":"2024-01-15T10:30:00.000Z","leadProviderCriteria":[{{"provider":"baseProvider","type":"person","filters":{{"text":"' || repeat('x', {BYTES}) || '"}}}}],"customFilterCriteria":[],"crmFilters":null,"userIds":["user_eve","user_ada"],"leadsPerList":10,"activeUntil":null}}"#
+    );
+    let store = format!(
+        "WITH stored AS (INSERT INTO icps (id, name, created_at, updated_at, document, name_folded, providers)
+            SELECT id, 'x', time, time, '{text}', 'x', ',' FROM
+                (SELECT gen_random_uuid() AS id, timestamptz '2024-01-15T10:30:00Z' AS time FROM generate_series(1, {ICPS}))
+                AS new
+            RETURNING id, created_at)
+        INSERT INTO icp_members SELECT unnest(ARRAY['user_eve', 'user_ada']), created_at, id FROM stored"
+    );
+    client.batch_execute(&store).await.expect("it is stored");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes half a minute: cargo xtask test --all"]
+async fn flooded_list_is_answered_whole() {
+    let database = postgres::shared().database();
+    let setup = Setup::new().with("ICP__DATABASE__URL", database.url()).with("ICP__LOG__LEVEL", "warn");
+    assert!(setup.icp(&["migrate"]).status.success());
+    flood(database.url()).await;
+    let service = setup.start();
+    let (ada, other) = (service.token("user_ada"), service.token("user_other"));
+    assert_eq!(service.get(LIST, Some(&other)).await.status, 200);
+    let idle = metric(&service, "icp_process_resident_memory_bytes").await;
+
+    let request = client()
+        .get(format!("{}{LIST}", service.address))
+        .bearer_auth(&ada)
+        .timeout(Duration::from_secs(120));
+    let mut response = request.send().await.expect("an answer");
+    assert_eq!(response.status(), 200);
+    let (mut icps, mut length, mut memory, mut last) = (0, 0, 0, Vec::new());
+    while let Some(chunk) = response.chunk().await.expect("the list is whole") {
+        icps += chunk.windows(14).filter(|bytes| bytes == br#""activeUntil":"#).count();
+        if length / 100_000_000 < (length + chunk.len()) / 100_000_000 {
+            memory = memory.max(metric(&service, "icp_process_resident_memory_bytes").await);
+        }
+        length += chunk.len();
+        last = chunk.to_vec();
+    }
+    let memory = memory.saturating_sub(idle);
+    println!("{icps} ICPs, {length} bytes, {memory} bytes of memory");
+    // One that a boundary of chunks divides is not seen.
+    assert!((ICPS - 10..=ICPS).contains(&icps), "{icps}");
+    assert!(length > ICPS * BYTES && last.ends_with(b"]"), "{length} bytes");
+    assert!(memory < MEMORY, "{memory} bytes beyond idle");
+
+    let page = service.get(&format!("{LIST}?limit=1000"), Some(&ada)).await;
+    assert!(page.status == 200 && page.body.len() < 8_000_000, "a page is as long as the buffer");
+    let sorted = service.get(&format!("{LIST}?limit=5&sort=name&order=desc"), Some(&ada)).await;
+    assert!(sorted.status == 200 && sorted.body.len() < 8_000_000, "{}", sorted.status);
+}

@@ -4,6 +4,7 @@
 //! measures what others would disturb. Otherwise they are ignored.
 
 mod balancer;
+mod costs;
 mod crowd;
 mod faults;
 mod flooded;

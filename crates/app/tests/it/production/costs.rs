@@ -1,0 +1,359 @@
+//! A search for inputs that cost much: it changes inputs at random, and goes on from those that cost the most CPU or memory.
+//!
+//! By default it takes a quarter of a minute. `ICP_TEST_COST_SECONDS=3600` searches for an hour. With a build for users
+//! (`--release`) it costs less of each.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+
+use crate::support::users::SMB;
+use crate::support::{LIST, Service, Setup};
+
+/// What one request may cost.
+const CPU: Duration = Duration::from_millis(if cfg!(debug_assertions) { 2_000 } else { 200 });
+const MEMORY: u64 = 64_000_000;
+/// The inputs that the search goes on from, for each target.
+const KEPT: usize = 24;
+/// A short input costs a little more or less each time. It counts as at least so many bytes.
+const BASE_BYTES: usize = 400;
+
+/// Where inputs are sent.
+struct Target {
+    name: &'static str,
+    max_bytes: usize,
+    seeds: &'static [&'static str],
+    words: &'static [&'static str],
+    /// Returns the request with an input in it.
+    request: fn(&[u8], &Fixture) -> Vec<u8>,
+}
+
+struct Fixture {
+    service: Service,
+    token: String,
+    path: String,
+}
+
+/// An input and what it cost.
+#[derive(Clone)]
+struct Measured {
+    input: Vec<u8>,
+    cpu: Duration,
+    memory: u64,
+}
+
+const JSON: &[&str] = &[
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    "\"",
+    "\"a\":0",
+    "null",
+    "1e308",
+    "-0.0",
+    "\\u0041",
+    "\\ud800",
+    "{\"\":0}",
+    "[[[[",
+    "true",
+    "\"name\":",
+    "\"userIds\":[\"user_1\"]",
+    "\"customFilterCriteria\":",
+    "\"regex\":\"\"",
+    "(?i:[\\\\W]",
+    "(a|b)*",
+    "[^x]{9}",
+    "\\\\p{L}",
+    "(?<a>x)",
+    "\"leadProviderCriteria\":[]",
+    "{\"type\":\"matchFieldWithRegex\",\"field\":\"f\",\"regex\":\"x\"}",
+    "\"createdAt\":\"2024-01-15T10:30:00.000Z\"",
+    "\u{1f980}",
+    "\u{0}",
+];
+const QUERY: &[&str] = &[
+    "&",
+    "=",
+    "%",
+    "%00",
+    "%F0%9F%A6%80",
+    "name",
+    "name=",
+    "cursor=",
+    "limit=1000",
+    "sort=name",
+    "order=desc",
+    "active=true",
+    "+",
+    "updatedSince=2024-01-15T10:30:00.000Z",
+    "provider=",
+    "x",
+    ";",
+    "/",
+    "?",
+];
+const TOKEN: &[&str] = &[".", "..", "eyJ", "=", "AAAA", " ", "a", "-", "_", "%", "\"", "{}", "e30"];
+
+const TARGETS: [Target; 5] = [
+    Target {
+        name: "create",
+        max_bytes: 1_048_576,
+        seeds: &[SMB, WHOLE],
+        words: JSON,
+        request: |input, fixture| post(&format!("{LIST}?dryRun=true"), "POST", input, fixture),
+    },
+    Target {
+        name: "patch",
+        max_bytes: 1_048_576,
+        seeds: &["{}", WHOLE],
+        words: JSON,
+        request: |input, fixture| post(&format!("{}?dryRun=true", fixture.path), "PATCH", input, fixture),
+    },
+    Target {
+        name: "mcp",
+        max_bytes: 1_048_576,
+        seeds: &[
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"list_icps","arguments":{}}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"validate_icp","arguments":{"icp":{}}}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"x","version":"1"}}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#,
+        ],
+        words: JSON,
+        request: |input, fixture| post("/mcp", "POST", input, fixture),
+    },
+    Target {
+        name: "query",
+        max_bytes: 60_000,
+        seeds: &["limit=10&sort=name&order=desc&name=x", "cursor=AbP2", "active=true&provider=x"],
+        words: QUERY,
+        request: |input, Fixture { token, .. }| {
+            let query: String =
+                input.iter().filter(|byte| byte.is_ascii_graphic()).map(|byte| char::from(*byte)).collect();
+            format!("GET {LIST}?{query} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n")
+                .into_bytes()
+        },
+    },
+    Target {
+        name: "token",
+        max_bytes: 60_000,
+        seeds: &["eyJhbGciOiJSUzI1NiIsImtpZCI6ImEifQ.eyJzdWIiOiJ1c2VyX2FkYSJ9.AAAA", "a.b.c"],
+        words: TOKEN,
+        request: |input, _| {
+            let token: String = input
+                .iter()
+                .filter(|byte| (b' '..=b'~').contains(byte))
+                .map(|byte| char::from(*byte))
+                .collect();
+            format!("GET {LIST} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n").into_bytes()
+        },
+    },
+];
+
+const WHOLE: &str = r#"{"name":"SMB","description":"small","activeUntil":"2030-01-01T00:00:00Z",
+    "leadProviderCriteria":[{"provider":"baseProvider","type":"person","filters":{"a":1,"b":[2]}}],
+    "customFilterCriteria":[{"type":"matchFieldWithRegex","field":"firstName","regex":"^(?:a|b)+[\\w]$"},
+        {"type":"webscraping","provider":"p","extractionPrompt":"","pageFindingPrompt":"",
+            "includeSearchStrings":["a"],"excludeSearchStrings":["b"]}],
+    "crmFilters":{"provider":"bullhorn","textSearch":"CTO","filters":[{"path":"a","mode":"b","value":1}]},
+    "userIds":["user_1","user_2"],"leadsPerList":25}"#;
+
+fn post(path: &str, method: &str, input: &[u8], Fixture { token, .. }: &Fixture) -> Vec<u8> {
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n\
+         accept: application/json, text/event-stream\r\ncontent-length: {}\r\n\r\n",
+        input.len()
+    );
+    [head.as_bytes(), input].concat()
+}
+
+impl Target {
+    /// Returns an input with a few random changes.
+    fn change(&self, parents: &[Measured], random: &mut Rng) -> Vec<u8> {
+        let mut input = random.choice(parents).expect("there are seeds").input.clone();
+        for _ in 0..random.usize(1..=4) {
+            // Openings begin elements of JSON, which can be repeated.
+            let openings: Vec<_> =
+                (0..input.len().min(20_000)).filter(|at| b"{[".contains(&input[*at])).collect();
+            let opening = random.choice(&openings).copied().filter(|_| random.bool());
+            let start = opening.unwrap_or_else(|| random.usize(0..=input.len()));
+            let end = random.usize(start..=input.len().min(start + 200));
+            let slice = input[start..end].to_vec();
+            let word = random.choice(self.words).expect("there are words").as_bytes();
+            match random.u8(0..10) {
+                0 => drop(input.splice(start..end, [])),
+                1 => drop(input.splice(start..start, word.iter().copied())),
+                2 => drop(input.splice(start..start, slice.repeat(1 << random.u32(0..12)))),
+                3 => drop(input.splice(start..start, word.repeat(1 << random.u32(0..12)))),
+                4 => {
+                    let other = &random.choice(parents).expect("there are seeds").input;
+                    let from = random.usize(0..=other.len());
+                    drop(input.splice(start..end, other[from..other.len().min(from + 400)].iter().copied()));
+                }
+                5 => input.extend(random.choice(self.seeds).expect("there are seeds").bytes()),
+                _ => {
+                    if let Some(end) = element(&input, start) {
+                        let more = [&input[start..end], b","].concat().repeat(1 << random.u32(0..12));
+                        drop(input.splice(start..start, more));
+                    }
+                }
+            }
+            input.truncate(self.max_bytes);
+        }
+        input
+    }
+
+    fn measure(&self, input: Vec<u8>, fixture: &Fixture, stream: &mut Option<TcpStream>) -> Measured {
+        let process = fixture.service.child.id();
+        let request = (self.request)(&input, fixture);
+        std::fs::write(format!("/proc/{process}/clear_refs"), "5").expect("the process runs");
+        let (cpu, memory) = (cpu(process), status(process, "VmRSS:"));
+        if stream.is_none() {
+            *stream = TcpStream::connect(fixture.service.socket()).ok();
+        }
+        let is_kept = stream.as_mut().is_some_and(|stream| exchange(stream, &request).unwrap_or(false));
+        if !is_kept {
+            *stream = None;
+        }
+        let cpu = self::cpu(process).saturating_sub(cpu);
+        Measured { input, cpu, memory: status(process, "VmHWM:").saturating_sub(memory) }
+    }
+
+    fn search(&self, fixture: &Fixture, duration: Duration, random: &mut Rng) -> Vec<Measured> {
+        let mut stream = None;
+        // The first requests cost more than others. What every request costs is left out.
+        let seeds = self.seeds.iter().cycle().take(20 * self.seeds.len());
+        let costs: Vec<_> =
+            seeds.map(|seed| self.measure(seed.as_bytes().to_vec(), fixture, &mut stream)).collect();
+        let base = costs.iter().map(|seed| seed.cpu).min().unwrap_or_default();
+        let mut pool = costs[costs.len() - self.seeds.len()..].to_vec();
+        let (until, mut count) = (Instant::now() + duration, 0);
+        while Instant::now() < until {
+            let input = self.change(&pool, random);
+            let mut measured = self.measure(input, fixture, &mut stream);
+            count += 1;
+            if pool.len() >= KEPT
+                && pool
+                    .iter()
+                    .all(|other| measured.rate(base) <= other.rate(base) && measured.cpu <= other.cpu)
+            {
+                continue;
+            }
+            // Something else may have happened at the same time.
+            let again = self.measure(measured.input.clone(), fixture, &mut stream);
+            (measured.cpu, measured.memory) =
+                (measured.cpu.min(again.cpu), measured.memory.min(again.memory));
+            pool.push(measured);
+            pool.sort_by(|one, other| other.rate(base).total_cmp(&one.rate(base)));
+            let (dearest, greediest) = (
+                pool.iter().max_by_key(|it| it.cpu).expect("there are seeds").clone(),
+                pool.iter().max_by_key(|it| it.memory).expect("there are seeds").clone(),
+            );
+            pool.truncate(KEPT - 2);
+            pool.extend([dearest, greediest]);
+            pool.dedup_by(|one, other| one.input == other.input);
+        }
+        println!("{}: {count} inputs", self.name);
+        pool
+    }
+}
+
+impl Measured {
+    /// Returns the nanoseconds for each byte.
+    fn rate(&self, base: Duration) -> f64 {
+        let bytes = u32::try_from(self.input.len() + BASE_BYTES).unwrap_or(u32::MAX);
+        self.cpu.saturating_sub(base).as_secs_f64() * 1e9 / f64::from(bytes)
+    }
+}
+
+/// Sends a request and reads the response. Returns false if the connection is at its end.
+fn exchange(stream: &mut TcpStream, request: &[u8]) -> std::io::Result<bool> {
+    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    stream.write_all(request)?;
+    let (mut answer, mut bytes) = (Vec::new(), vec![0; 64 * 1024]);
+    loop {
+        let length = stream.read(&mut bytes)?;
+        if length == 0 {
+            return Ok(false);
+        }
+        answer.extend_from_slice(&bytes[..length]);
+        let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
+        let head = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
+        assert!(!head.starts_with("http/1.1 5") || head.starts_with("http/1.1 503"), "{head}");
+        let length =
+            head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+        let is_whole = match length {
+            Some(length) => answer.len() >= end + 4 + length,
+            None => !head.contains("chunked") || answer.ends_with(b"0\r\n\r\n"),
+        };
+        if is_whole {
+            return Ok(!head.contains("connection: close"));
+        }
+    }
+}
+
+/// Returns the end of the object or array that starts there, if it is short.
+fn element(input: &[u8], start: usize) -> Option<usize> {
+    let mut depth = 0;
+    for (at, byte) in input.iter().enumerate().skip(start).take(4_000) {
+        match byte {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return Some(at + 1);
+        }
+    }
+    None
+}
+
+/// The CPU time of all threads.
+fn cpu(process: u32) -> Duration {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).expect("the process runs");
+    let times = tasks.flatten().filter_map(|task| {
+        let line = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        line.split(' ').next()?.parse::<u64>().ok()
+    });
+    Duration::from_nanos(times.sum())
+}
+
+fn status(process: u32, name: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("the process runs");
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_suffix("kB"));
+    line.and_then(|kilobytes| kilobytes.trim().parse::<u64>().ok()).expect("a number") * 1_024
+}
+
+#[tokio::test]
+#[ignore = "takes a quarter of a minute: cargo xtask test --all"]
+async fn no_input_found_costs_too_much() {
+    let seconds =
+        std::env::var("ICP_TEST_COST_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(15);
+    let setup = Setup::new().with("ICP__LOG__LEVEL", "warn").with("ICP__MCP__ENABLED", "true");
+    let service = setup.with("ICP__SERVER__WORKERS", "1").start();
+    let token = service.token("user_ada");
+    let path = service.create(&token, &serde_json::from_str(WHOLE).expect("it is JSON")).await.icp_path();
+    let fixture = Fixture { service, token, path };
+    let share = Duration::from_secs(seconds) / u32::try_from(TARGETS.len()).expect("a few");
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("costs");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let (mut random, mut failures) = (Rng::with_seed(seconds), Vec::new());
+    for target in &TARGETS {
+        let mut found = target.search(&fixture, share, &mut random);
+        found.sort_by_key(|measured| std::cmp::Reverse(measured.cpu));
+        for (number, Measured { input, cpu, memory }) in found.iter().take(5).enumerate() {
+            let line = format!("{}: {cpu:.1?}, {memory} bytes for {} bytes", target.name, input.len());
+            println!("{line}: {:.120}", String::from_utf8_lossy(input));
+            std::fs::write(folder.join(format!("{}-{number}", target.name)), input).expect("a file");
+            if *cpu > CPU || *memory > MEMORY {
+                failures.push(line);
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{}\nThe inputs are in {}", failures.join("\n"), folder.display());
+}

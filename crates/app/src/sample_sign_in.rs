@@ -39,7 +39,7 @@ impl SampleSignIn {
         Ok(format!(
             "development sign-in as {}, on this machine only\n\n\
              documentation: {url}/docs#token={token}\n\n\
-             curl --header 'Authorization: Bearer {token}' {url}/api/v1/entities/icps\n\n",
+             curl --header 'Authorization: Bearer {token}' '{url}/api/v1/entities/icps'\n\n",
             self.caller.user_id().as_str()
         ))
     }

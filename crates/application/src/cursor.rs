@@ -60,6 +60,8 @@ impl CursorCodec {
         let key = match self.sort {
             Sort::CreatedAt => SortKey::CreatedAt(time(key)?),
             Sort::UpdatedAt => SortKey::UpdatedAt(time(key)?),
+            // No name contains U+0000, and PostgreSQL refuses it.
+            Sort::Name if key.contains(&0) => return None,
             Sort::Name => SortKey::Name(std::str::from_utf8(key).ok()?.to_owned()),
             Sort::ActiveUntil if key.is_empty() => SortKey::ActiveUntil(None),
             Sort::ActiveUntil => SortKey::ActiveUntil(Some(time(key)?)),
@@ -129,6 +131,13 @@ mod tests {
             let by_another_limit = ListRequest { limit: NonZeroUsize::new(3), ..request };
             assert_eq!(cursor("user_ada", &by_another_limit).decode(&text), Some(position));
         }
+    }
+
+    #[test]
+    fn cursor_with_nul_is_refused() {
+        let cursor = cursor("user_ada", &ListRequest { sort: Sort::Name, ..ListRequest::default() });
+        let text = cursor.encode(&ListCursor { key: SortKey::Name("a\0b".to_owned()), id: id(7) });
+        assert_eq!(cursor.decode(&text), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use icp_domain::ValidationErrors;
+use icp_domain::{ValidationErrors, printable};
 
 /// Faulty lines that are shown; the others are counted.
 const SHOWN: usize = 1_000;
@@ -28,7 +28,8 @@ impl FileFaults {
         if self.lines.len() < SHOWN {
             let text = fault.to_string();
             let shown = text.char_indices().nth(SHOWN_CHARACTERS).and_then(|(end, _)| text.get(..end));
-            self.lines.push(shown.map_or_else(|| text.clone(), |start| format!("{start}…")));
+            let shown = shown.map_or_else(|| text.clone(), |start| format!("{start}…"));
+            self.lines.push(printable(&shown).into_owned());
         }
     }
 

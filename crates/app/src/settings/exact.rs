@@ -3,6 +3,8 @@
 
 use url::Url;
 
+use super::report::without_secrets;
+
 /// A rule for such values.
 #[derive(Debug)]
 pub(super) struct Exact {
@@ -15,7 +17,10 @@ impl Exact {
     /// Returns what is wrong with a value, if anything.
     pub(super) fn objection(&self, value: &str) -> Option<String> {
         let matches_nothing = !(self.accepts)(value);
-        matches_nothing.then(|| format!("{value:?} can match nothing: it must be {}", self.expected))
+        matches_nothing.then(|| {
+            let value = without_secrets(value).unwrap_or_else(|| value.to_owned());
+            format!("{value:?} can match nothing: it must be {}", self.expected)
+        })
     }
 }
 

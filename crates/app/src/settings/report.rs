@@ -24,14 +24,20 @@ impl fmt::Display for Settings {
 
 fn shown(setting: &Setting, value: &Value) -> String {
     match (&setting.kind, &value.kind) {
-        (Kind::SecretUrl, _) => quoted(&without_password(&value.to_string())),
+        // A URL that cannot be parsed is hidden whole.
+        (Kind::SecretUrl, _) => quoted(without_secrets(&value.to_string()).as_deref().unwrap_or("(hidden)")),
         (Kind::Flag | Kind::Number { .. }, _) => value.to_string(),
         (_, ValueKind::Array(elements)) => {
-            let elements: Vec<_> = elements.iter().map(|element| quoted(&element.to_string())).collect();
+            let elements: Vec<_> = elements.iter().map(|element| discreet(&element.to_string())).collect();
             format!("[{}]", elements.join(", "))
         }
-        _ => quoted(&value.to_string()),
+        _ => discreet(&value.to_string()),
     }
+}
+
+/// A text that is not secret, but may be a URL with a password.
+fn discreet(text: &str) -> String {
+    quoted(without_secrets(text).as_deref().unwrap_or(text))
 }
 
 /// TOML's basic strings and JSON's are written alike.
@@ -39,17 +45,29 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-fn without_password(url: &str) -> String {
-    // A password may be before the host or among the parameters. A URL that cannot be parsed is hidden whole.
-    let Ok(mut parsed) = url::Url::parse(url) else { return "(hidden)".to_owned() };
-    if parsed.scheme() == "sqlite" {
-        return url.to_owned();
+/// Parameters of a database's URL that contain no secret. `options` may: it can set anything.
+const SHOWN_PARAMETERS: [&str; 7] =
+    ["sslmode", "sslrootcert", "host", "port", "user", "dbname", "target_session_attrs"];
+
+/// Hides the password of a URL and, unless it is a database's, the user, which may be a token; and all parameters if one may be
+/// secret. Returns `None` for what is no URL.
+pub(super) fn without_secrets(text: &str) -> Option<String> {
+    let mut url = url::Url::parse(text).ok().filter(url::Url::has_authority)?;
+    if url.scheme() == "sqlite" {
+        return Some(text.to_owned());
     }
-    if parsed.password().is_some() && parsed.set_password(Some("hidden")).is_err() {
-        return "(hidden)".to_owned();
+    let hides_user = !url.scheme().starts_with("postgres") && !url.username().is_empty();
+    let hides_password = url.password().is_some();
+    let hides_query = url.query_pairs().any(|(name, _)| !SHOWN_PARAMETERS.contains(&&*name));
+    if hides_user {
+        url.set_username("hidden").ok()?;
     }
-    if parsed.query_pairs().any(|(name, _)| name == "password") {
-        parsed.set_query(None);
+    if hides_password {
+        url.set_password(Some("hidden")).ok()?;
     }
-    parsed.to_string()
+    if hides_query {
+        url.set_query(None);
+    }
+    let is_changed = hides_user || hides_password || hides_query;
+    Some(if is_changed { url.into() } else { text.to_owned() })
 }

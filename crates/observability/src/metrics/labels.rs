@@ -2,6 +2,13 @@ use prometheus_client::encoding::EncodeLabelSet;
 
 use super::RejectReason;
 
+/// Returns the name of a method in logs, traces and metrics. Strangers choose methods, and must choose neither how many series
+/// there are nor how long a line is.
+pub fn method_name(method: &str) -> &'static str {
+    const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"];
+    METHODS.into_iter().find(|known| *known == method).unwrap_or("other")
+}
+
 #[derive(Clone, Debug, EncodeLabelSet, Hash, PartialEq, Eq)]
 pub(super) struct RequestLabels {
     method: &'static str,
@@ -10,10 +17,7 @@ pub(super) struct RequestLabels {
 }
 
 impl RequestLabels {
-    /// Strangers choose methods and addresses, and must not choose how many series there are.
-    pub(super) fn new(method: &str, route: Option<String>, status: u16) -> Self {
-        const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"];
-        let method = METHODS.into_iter().find(|known| *known == method).unwrap_or("other");
+    pub(super) fn new(method: &'static str, route: Option<String>, status: u16) -> Self {
         Self { method, route: route.unwrap_or_else(|| "(none)".to_owned()), status }
     }
 }

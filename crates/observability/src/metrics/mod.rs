@@ -15,6 +15,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+pub use labels::method_name;
 use labels::{OperationLabels, RefusalLabels, RequestLabels, VerdictLabels};
 use readings::Readings;
 pub use readings::{Reading, Source, Value};
@@ -91,7 +92,7 @@ impl Metrics {
     }
 
     /// A request was answered.
-    pub fn answered(&self, method: &str, route: Option<String>, status: u16, took: Duration) {
+    pub fn answered(&self, method: &'static str, route: Option<String>, status: u16, took: Duration) {
         let labels = RequestLabels::new(method, route, status);
         self.0.requests.get_or_create(&labels).observe(took.as_secs_f64());
     }

@@ -1,5 +1,5 @@
 use actix_web::http::StatusCode;
-use icp_domain::Violation;
+use icp_domain::{Violation, printable};
 use serde::Serialize;
 
 use super::{ApiError, ParameterViolation};
@@ -54,6 +54,9 @@ pub(in crate::http) fn report(error: &ApiError, request_id: &RequestId) {
     if let ApiError::Internal(source) = error {
         let causes: Vec<_> =
             std::iter::successors(source.source(), |cause| cause.source()).map(ToString::to_string).collect();
-        tracing::error!(request_id = request_id.as_str(), error = %source, ?causes, "a request failed");
+        // It may quote a stored document. `Debug` escapes the causes.
+        let error = source.to_string();
+        let error = printable(&error);
+        tracing::error!(request_id = request_id.as_str(), %error, ?causes, "a request failed");
     }
 }

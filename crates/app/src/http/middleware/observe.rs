@@ -23,6 +23,7 @@ pub(in crate::http) struct Observed {
     state: Result<Data<State>, ApiError>,
     started: Instant,
     id: RequestId,
+    method: &'static str,
     span: Span,
     trace_id: Option<String>,
 }
@@ -35,9 +36,10 @@ impl<B: MessageBody> Middleware<B> for Observe {
         let (state, started) = (State::of(request), Instant::now());
         let id = RequestId::assign(request.headers_mut());
         let header = |name: &str| request.headers().get(name)?.to_str().ok();
-        let span = icp_observability::request_span(request.method().as_str(), &header);
+        let method = icp_observability::method_name(request.method().as_str());
+        let span = icp_observability::request_span(method, &header);
         let trace_id = icp_observability::trace_id(&span, &header);
-        Observed { state, started, id, span, trace_id }
+        Observed { state, started, id, method, span, trace_id }
     }
 
     fn within<T>(known: &Observed, poll: impl FnOnce() -> T) -> T {
@@ -45,11 +47,11 @@ impl<B: MessageBody> Middleware<B> for Observe {
     }
 
     fn after(known: Observed, mut response: ServiceResponse<B>) -> Result<ServiceResponse<B>, Error> {
-        let Observed { state, started, id, span, trace_id } = known;
+        let Observed { state, started, id, method, span, trace_id } = known;
         let duration = started.elapsed();
         let status = response.status().as_u16();
         let request = response.request();
-        let (method, route) = (request.method().as_str(), request.match_pattern());
+        let route = request.match_pattern();
         icp_observability::end_request(&span, method, route.as_deref(), status);
         tracing::info!(
             target: "icp_app::access",

@@ -12,7 +12,7 @@ async fn the_printed_curl_line_gives_the_sample_icps() {
     // curl itself is not on every machine; this is what it makes of the line.
     let (header, url) = line
         .strip_prefix("curl --header 'Authorization: ")
-        .and_then(|rest| rest.split_once("' "))
+        .and_then(|rest| rest.strip_suffix('\'')?.split_once("' '"))
         .unwrap_or_else(|| panic!("a line to paste: {line}"));
     assert_eq!(url, format!("{}{LIST}", service.address));
     let pasted = Answer::of(client().get(url).header("authorization", header)).await;

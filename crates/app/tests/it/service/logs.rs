@@ -57,3 +57,13 @@ async fn unread_log_does_not_stop_service() {
     let dropped = metrics.lines().find_map(|line| line.strip_prefix("icp_log_lines_dropped_total "));
     assert!(dropped.is_some(), "{metrics}");
 }
+
+#[tokio::test]
+async fn unknown_methods_are_logged_as_other() {
+    let service = Setup::new().start();
+    let method = "X".repeat(10_000);
+    let request = format!("{method} / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    assert!(service.exchange(request.as_bytes()).starts_with("HTTP/1.1 405"));
+    let log = service.log();
+    assert!(log.contains("method=\"other\"") && !log.contains("XXXX"), "{log}");
+}

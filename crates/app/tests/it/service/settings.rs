@@ -40,11 +40,26 @@ fn later_sources_take_precedence_and_are_named() {
 
 #[test]
 fn passwords_are_hidden() {
-    for url in
-        ["postgres://icp:hunter2@db.example/icp", "postgres://db.example/icp?user=icp&password=hunter2"]
-    {
-        let config = config(&Setup::new().with("ICP__DATABASE__URL", url));
+    for (variable, value) in [
+        ("ICP__DATABASE__URL", "postgres://icp:hunter2@db.example/icp"),
+        ("ICP__DATABASE__URL", "postgres://db.example/icp?user=icp&password=hunter2"),
+        ("ICP__DATABASE__URL", "postgres://db.example/icp?options=-c%20password%3Dhunter2"),
+        ("ICP__TELEMETRY__OTLP_ENDPOINT", "http://hunter2@db.example:4318"),
+    ] {
+        let config = config(&Setup::new().with(variable, value));
         assert!(config.contains("db.example") && !config.contains("hunter2"), "{config}");
+    }
+}
+
+#[test]
+fn errors_hide_passwords() {
+    for (variable, value) in [
+        ("ICP__AUTH__ISSUER", "https://icp:hunter2@clerk.example"),
+        ("ICP__SERVER__CORS_ORIGINS", "https://hunter2@app.example"),
+        ("ICP__TELEMETRY__OTLP_ENDPOINT", "http://icp:hunter2@[collector"),
+    ] {
+        let message = refusal(&Setup::new().with(variable, value), &["serve"]);
+        assert!(message.contains(variable) && !message.contains("hunter2"), "{message}");
     }
 }
 

@@ -270,3 +270,13 @@ fn unreachable_database_is_reported_at_start() {
     let said = refusal(&setup, &["serve"]);
     assert!(said.contains("cannot be reached") && !said.contains("hunter2"), "{said}");
 }
+
+#[test]
+fn imported_texts_do_not_control_terminal() {
+    let record = "{\"\u{9b}2J\u{202e}\\u001b[31m\\n\": 1}";
+    let output = Setup::new().icp_with_input(&["import"], record.as_bytes());
+    assert!(!output.status.success());
+    let said = stderr(&output);
+    assert!(said.contains(r"\u{9b}2J\u{202e}\u{1b}[31m"), "{said}");
+    assert!(!said.contains(['\u{9b}', '\u{202e}', '\u{1b}']), "{said:?}");
+}

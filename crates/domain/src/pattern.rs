@@ -1,5 +1,16 @@
 //! Validation of ECMAScript regular expressions.
 
+use crate::limits;
+
+/// Returns how much the pattern counts towards [`limits::REGEXES`]. An expression that only seems to ignore case, as in `\(?i`,
+/// counts as one that does.
+pub(crate) fn cost(pattern: &str) -> usize {
+    let ignores_case =
+        pattern.split("(?").skip(1).any(|rest| rest.trim_start_matches(['m', 's']).starts_with('i'));
+    let classes = if ignores_case { pattern.matches('[').count() } else { 0 };
+    pattern.chars().count() + classes * limits::REGEX_CLASS
+}
+
 /// Returns true if the text is an ECMAScript regular expression without flags.
 pub(crate) fn is_valid(pattern: &str) -> bool {
     regress::Regex::new(pattern).is_ok() && !quantifies_boundary(pattern)

@@ -65,7 +65,7 @@ fn own_schemas() -> Map<String, Value> {
                     `x-request-id`."},
                 "errors": {
                     "type": "array", "minItems": 1, "items": reference("schemas", "Violation"),
-                    "description": "For a 400: every violation in the request.",
+                    "description": "For a 400: every violation in the request, up to the first 100.",
                 },
             },
             "additionalProperties": false,

@@ -90,9 +90,12 @@ pub(crate) fn regex() -> impl Format<Value = String> {
     format(
         |decoder, json| {
             let regex = decoder.text(json, limits::REGEX)?;
-            if decoder.has_limits() && decoder.takes_pattern(&regex) && !pattern::is_valid(&regex) {
-                let detail = "must be an ECMAScript regular expression without flags";
-                return decoder.violation(ViolationCode::InvalidValue, detail);
+            if decoder.has_limits() {
+                decoder.take_pattern(&regex)?;
+                if !pattern::is_valid(&regex) {
+                    let detail = "must be an ECMAScript regular expression without flags";
+                    return decoder.violation(ViolationCode::InvalidValue, detail);
+                }
             }
             Some(regex)
         },

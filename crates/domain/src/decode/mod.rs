@@ -12,9 +12,9 @@ mod value;
 use std::borrow::Cow;
 
 use crate::json::{Audit, Flaw, FlawKind, Json, JsonText, Malformed, Pointer};
-use crate::limits;
 use crate::maybe_known::MaybeKnown;
 use crate::violation::{ValidationErrors, Violation, ViolationCode};
+use crate::{limits, pattern};
 
 pub(crate) use field::{Field, optional};
 pub(crate) use format::Format;
@@ -84,8 +84,8 @@ pub(crate) struct Decoder {
     found: Vec<(Position, Violation)>,
     /// The bytes of all recorded pointers.
     pointer_bytes: usize,
-    /// Bytes of patterns that may still be compiled. A document within its limits never exceeds it.
-    pattern_bytes: usize,
+    /// What is left of [`limits::REGEXES`].
+    patterns_left: usize,
 }
 
 /// The address of a value's text. All values of a document are parts of one text, so their addresses are in document order.
@@ -103,7 +103,7 @@ impl Decoder {
             position: 0,
             found: Vec::new(),
             pointer_bytes: 0,
-            pattern_bytes: limits::CUSTOM_FILTERS * limits::REGEX * char::MAX_LEN_UTF8,
+            patterns_left: limits::REGEXES,
         }
     }
 
@@ -191,11 +191,21 @@ impl Decoder {
         }
     }
 
-    /// Returns true if the pattern may be compiled. Without this bound, an array with far too many would cost seconds.
-    pub(crate) fn takes_pattern(&mut self, pattern: &str) -> bool {
-        let left = self.pattern_bytes.checked_sub(pattern.len());
-        self.pattern_bytes = left.unwrap_or_default();
-        left.is_some()
+    /// Counts a pattern before it is compiled. Without this bound, a body of many would cost seconds.
+    pub(crate) fn take_pattern(&mut self, pattern: &str) -> Option<()> {
+        match self.patterns_left.checked_sub(pattern::cost(pattern)) {
+            Some(left) => self.patterns_left = left,
+            None => {
+                let detail = format!(
+                    "the regular expressions of a body must have at most {} characters together; in one with `(?i`, each `[` \
+                     counts as {}",
+                    limits::REGEXES,
+                    limits::REGEX_CLASS
+                );
+                return self.violation(ViolationCode::TooLong, detail);
+            }
+        }
+        Some(())
     }
 
     /// Returns true if another violation may be recorded. The first one always may: without it the document would be valid.

@@ -41,10 +41,20 @@ fn every_limit_is_documented_as_it_is() {
             format!("{} each, of {} each", written(limits::SEARCH_STRINGS), written(limits::SEARCH_STRING)),
         ),
         ("`regex`", written(limits::REGEX)),
+        (
+            "all `regex` of a body together",
+            format!(
+                "{}; in an expression with `(?i`, each `[` counts as {}",
+                written(limits::REGEXES),
+                limits::REGEX_CLASS
+            ),
+        ),
         ("`maxPeoplePerCompany`", range(&limits::PEOPLE_PER_COMPANY)),
         ("`maxPercentFromCRM`", range(&limits::PERCENT_FROM_CRM)),
         ("`minDaysUntilReuse`", range(&limits::DAYS_UNTIL_REUSE)),
     ];
+    let violations = format!("up to the first {},", limits::VIOLATIONS);
+    assert!(DOCUMENTATION.contains(&violations), "{violations}");
     for (what, limit) in rows {
         let row = format!("| {what} | {limit}");
         let found = DOCUMENTATION.lines().find(|line| line.starts_with(&row));

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use icp_domain::limits;
 use proptest::prelude::*;
 
 use super::hostile::in_a_small_thread;
-use super::support::{cases, patched, strict_faults};
+use super::support::{FULL, cases, patched, strict_faults};
 
 fn is_accepted(regex: &str) -> bool {
     let regex = serde_json::to_string(regex).unwrap();
@@ -256,4 +257,28 @@ const PIECES: &[&str] = &[
 
 fn piece() -> impl Strategy<Value = String> {
     prop_oneof![8 => prop::sample::select(PIECES.to_vec()).prop_map(str::to_owned), 1 => any::<char>().prop_map(String::from)]
+}
+
+/// Returns the violations of a body with these expressions.
+fn faults_of(regexes: &[String]) -> Vec<(String, &'static str)> {
+    let filter = |regex: &String| {
+        let regex = serde_json::to_string(regex).unwrap();
+        format!(r#"{{"type":"matchFieldWithRegex","field":"firstName","regex":{regex}}}"#)
+    };
+    let filters = regexes.iter().map(filter).collect::<Vec<_>>().join(",");
+    let others = FULL.find(r#""customFilterCriteria":["#).unwrap() + r#""customFilterCriteria":["#.len();
+    let end = FULL.find(r#"],"crmFilters""#).unwrap();
+    strict_faults(&format!("{}{filters}{}", &FULL[..others], &FULL[end..]))
+}
+
+#[test]
+fn regexes_of_body_have_a_greatest_length() {
+    assert_eq!(faults_of(&vec!["a".repeat(limits::REGEX); limits::CUSTOM_FILTERS]), []);
+    // The expression counts as 1,000 and 248 times 50.
+    for (modifier, accepted) in [("(?i:", 7), ("(?smi-:", 7), ("(?ms:", 100), ("(?-i:", 100)] {
+        let regex = format!("{modifier}{})", r"[\W]".repeat(248));
+        let found = faults_of(&vec![regex; limits::CUSTOM_FILTERS]);
+        assert!(found.iter().all(|(_, code)| *code == "too_long"), "{found:?}");
+        assert_eq!(limits::CUSTOM_FILTERS - found.len(), accepted, "{modifier}");
+    }
 }

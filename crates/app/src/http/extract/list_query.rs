@@ -108,6 +108,7 @@ mod tests {
     use std::num::NonZeroUsize;
 
     use icp_application::ListRequest;
+    use icp_domain::limits;
     use icp_ports::{Direction, Sort};
 
     use super::LIST_PARAMETERS;
@@ -202,6 +203,12 @@ mod tests {
             "cursor duplicate",
         ]);
         assert_eq!(violations(&query, false), expected);
+    }
+
+    #[test]
+    fn first_hundred_violations_are_reported() {
+        let reported = violations(&"name=&".repeat(10_000), false);
+        assert_eq!(reported.as_array().map(Vec::len), Some(limits::VIOLATIONS));
     }
 
     #[test]

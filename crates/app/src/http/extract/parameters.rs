@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
-use icp_domain::{Timestamp, ViolationCode};
+use icp_domain::{Timestamp, ViolationCode, limits};
 use percent_encoding::percent_decode;
 use serde_json::{Value as Json, json};
 use url::form_urlencoded;
@@ -120,6 +120,9 @@ pub(in crate::http) fn parse<'a, T: Default>(
     let mut seen: Vec<&'static str> = Vec::new();
     let mut violations = Vec::new();
     for (name, text) in pairs {
+        if violations.len() == limits::VIOLATIONS {
+            break;
+        }
         let name = name.unwrap_or(Cow::Borrowed("\u{fffd}"));
         let Some(parameter) = table.iter().find(|parameter| parameter.name == name) else {
             if is_strict {

@@ -1,31 +1,183 @@
 //! Work that would keep a worker thread from its other requests.
 
+use std::collections::HashMap;
 use std::num::NonZero;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::thread::available_parallelism;
+use std::time::Duration;
 
-use icp_ports::BoxError;
-use tokio::sync::Semaphore;
+use icp_domain::UserId;
+use tokio::sync::{AcquireError, Semaphore};
+use tokio::time::timeout;
 
-/// Longer texts are processed in a thread of their own, in bytes. A worker thread would take milliseconds for them.
-const LARGE_TEXT: usize = 32 * 1024;
+use crate::ServiceError;
 
-/// As many at once as there are cores: more would only take threads from the database.
-static PERMITS: LazyLock<Semaphore> =
-    LazyLock::new(|| Semaphore::new(available_parallelism().map_or(1, NonZero::get)));
+/// Longer texts are parsed in a thread of their own, in bytes. A worker thread would take most of a millisecond for them.
+pub(crate) const LARGE_TEXT: usize = 8 * 1024;
 
-/// Does work whose time grows with the length of a text, in bytes.
-///
-/// # Errors
-///
-/// If the work panicked or the process is ending.
-pub(crate) async fn run_for_text<T: Send + 'static>(
-    bytes: usize,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, BoxError> {
-    if bytes <= LARGE_TEXT {
-        return Ok(work());
+/// Time limit of the wait for a thread. Clients that wait longer have often given up.
+const WAIT_LIMIT: Duration = Duration::from_secs(3);
+/// The work of all users that runs or waits. Its requests are in flight: half of the default limit is left to others.
+const MAX_QUEUED: usize = 128;
+/// The work of one user that runs or waits.
+const MAX_QUEUED_PER_USER: usize = 32;
+
+/// As many threads as there are cores: more would only take time from the database.
+pub(crate) static CPU: LazyLock<Cpu> =
+    LazyLock::new(|| Cpu::new(available_parallelism().map_or(1, NonZero::get)));
+
+type Queues = Arc<Mutex<HashMap<UserId, Queue>>>;
+
+/// Threads for expensive work. A user has one at a time, so that users with waiting work take turns.
+pub(crate) struct Cpu {
+    threads: Arc<Semaphore>,
+    queues: Queues,
+}
+
+/// The work of one user.
+struct Queue {
+    thread: Arc<Semaphore>,
+    length: usize,
+}
+
+/// Returns true if a body is expensive to parse: for its length, or for a regular expression, which is compiled. With escapes
+/// its filter may be written in many ways.
+pub(crate) fn is_expensive(body: &str) -> bool {
+    body.len() > LARGE_TEXT || body.contains("matchFieldWithRegex") || body.contains("\\u")
+}
+
+impl Cpu {
+    fn new(threads: usize) -> Self {
+        Self { threads: Arc::new(Semaphore::new(threads)), queues: Arc::default() }
     }
-    let _permit = PERMITS.acquire().await?;
-    tokio::task::spawn_blocking(work).await.map_err(Into::into)
+
+    /// Does work for a user: in a thread of its own if it is expensive.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::Overloaded`], or [`ServiceError::Internal`] if the work panicked.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        user: &UserId,
+        is_expensive: bool,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, ServiceError> {
+        if !is_expensive {
+            return Ok(work());
+        }
+        let queued = self.queue(user).ok_or(ServiceError::Overloaded)?;
+        let waiting = async {
+            let own = Arc::clone(&queued.thread).acquire_owned().await?;
+            Ok((own, Arc::clone(&self.threads).acquire_owned().await?))
+        };
+        let permits = timeout(WAIT_LIMIT, waiting).await.map_err(|_| ServiceError::Overloaded)?;
+        let permits = permits.map_err(|error: AcquireError| ServiceError::Internal(error.into()))?;
+        // The work goes on when its request has been dropped, and so it owns what it takes up.
+        let working = tokio::task::spawn_blocking(move || {
+            let _held = (permits, queued);
+            work()
+        });
+        working.await.map_err(|error| ServiceError::Internal(error.into()))
+    }
+
+    /// Returns `None` if too much is queued.
+    fn queue(&self, user: &UserId) -> Option<Queued> {
+        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        let length: usize = queues.values().map(|queue| queue.length).sum();
+        let length_of_user = queues.get(user).map_or(0, |queue| queue.length);
+        if length >= MAX_QUEUED || length_of_user >= MAX_QUEUED_PER_USER {
+            return None;
+        }
+        let new = || Queue { thread: Arc::new(Semaphore::new(1)), length: 0 };
+        let queue = queues.entry(user.clone()).or_insert_with(new);
+        queue.length += 1;
+        let thread = Arc::clone(&queue.thread);
+        Some(Queued { user: user.clone(), thread, queues: Arc::clone(&self.queues) })
+    }
+}
+
+/// Work that runs or waits, until this is dropped.
+struct Queued {
+    user: UserId,
+    thread: Arc<Semaphore>,
+    queues: Queues,
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(queue) = queues.get_mut(&self.user) {
+            queue.length -= 1;
+            if queue.length == 0 {
+                queues.remove(&self.user);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use futures_util::future::{join_all, poll_immediate};
+    use icp_testkit::fixtures::user;
+
+    use super::{Cpu, MAX_QUEUED_PER_USER, is_expensive};
+    use crate::ServiceError;
+
+    #[tokio::test]
+    async fn user_takes_one_thread_at_a_time() {
+        let cpu = Cpu::new(2);
+        let (eve, ada) = (user("user_eve"), user("user_ada"));
+        let (end, ended) = mpsc::channel::<()>();
+        let mut first = Box::pin(cpu.run(&eve, true, move || ended.recv()));
+        assert!(poll_immediate(&mut first).await.is_none());
+        let mut second = Box::pin(cpu.run(&eve, true, || ()));
+        assert!(poll_immediate(&mut second).await.is_none());
+        let other = cpu.run(&ada, true, || 1).await;
+        assert!(other.is_ok_and(|one| one == 1), "another user has the other thread");
+        assert!(poll_immediate(&mut second).await.is_none());
+        end.send(()).expect("it waits");
+        assert!(first.await.is_ok() && second.await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn work_of_dropped_request_keeps_its_thread() {
+        let cpu = Cpu::new(2);
+        let eve = user("user_eve");
+        let (end, ended) = mpsc::channel::<()>();
+        let mut first = Box::pin(cpu.run(&eve, true, move || ended.recv()));
+        assert!(poll_immediate(&mut first).await.is_none());
+        drop(first);
+        let mut second = Box::pin(cpu.run(&eve, true, || ()));
+        assert!(poll_immediate(&mut second).await.is_none());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(poll_immediate(&mut second).await.is_none());
+        end.send(()).expect("it waits");
+        assert!(second.await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn queue_of_user_is_limited() {
+        let cpu = Cpu::new(1);
+        let eve = user("user_eve");
+        let work = || std::thread::sleep(Duration::from_millis(1));
+        let outcomes = join_all((0..40).map(|_| cpu.run(&eve, true, work))).await;
+        let (done, rejected): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
+        assert_eq!((done.len(), rejected.len()), (MAX_QUEUED_PER_USER, 40 - MAX_QUEUED_PER_USER));
+        assert!(rejected.iter().all(|outcome| matches!(outcome, Err(ServiceError::Overloaded))));
+        // The last thread ends a moment after its result has been sent.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(cpu.queues.lock().expect("no panic").is_empty());
+    }
+
+    #[test]
+    fn escaped_regular_expressions_are_expensive() {
+        let filters = [r#"{"type":"matchFieldWithRegex"}"#, r#"{"type":"match\u0046ieldWithRegex"}"#];
+        for body in filters.into_iter().chain([" ".repeat(9_000).as_str()]) {
+            assert!(is_expensive(body), "{body}");
+        }
+        assert!(!is_expensive(r#"{"name":"SMB"}"#));
+    }
 }

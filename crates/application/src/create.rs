@@ -5,7 +5,7 @@ use icp_ports::{Creation, Creator, ListVersion, StoredIcp};
 use tokio::time::{Duration, Instant, sleep};
 
 use crate::contention::RETRY_LIMIT;
-use crate::service::parse;
+use crate::service::parse_for;
 use crate::{IcpService, Preconditions, RequestKey, ServiceError};
 
 /// The time between two looks at a create with the same key that is in progress.
@@ -83,7 +83,7 @@ impl IcpService {
     }
 
     async fn new_document(&self, caller: &Caller, body: Arc<str>) -> Result<IcpDocument, ServiceError> {
-        let new = parse(body, NewIcp::from_json).await?;
+        let new = parse_for(caller, body, NewIcp::from_json).await??;
         let document = new.create((self.new_id)(), caller.user_id(), self.clock.now())?.into();
         self.limits.check(&document, None)?;
         Ok(document)

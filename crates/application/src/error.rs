@@ -29,6 +29,9 @@ pub enum ServiceError {
     /// Other requests changed the ICP at every attempt.
     #[error("other requests keep changing the ICP")]
     Contended,
+    /// Too much work is queued, for this user or for all.
+    #[error("too much work is queued")]
+    Overloaded,
     /// The quota of the ICP's creator is used up.
     #[error("the quota of the creator is used up")]
     QuotaReached(Quota),

@@ -2,13 +2,14 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use icp_domain::{Caller, IcpId, ValidationErrors};
+use icp_domain::{Caller, IcpId};
 use icp_ports::{Clock, Conditional, Health, IcpReader, IcpRepository, Lookup, StoredIcp, Version};
 
 use crate::contention::Queues;
+use crate::cpu::{self, CPU};
 use crate::list_cache::ListCache;
 use crate::replica::WriteGuard;
-use crate::{Limits, Preconditions, Replica, ServiceError, cpu};
+use crate::{Limits, Preconditions, Replica, ServiceError};
 
 /// The use cases. Clones share their state.
 #[derive(Clone)]
@@ -121,12 +122,18 @@ pub(crate) fn found_in_scope<T>(lookup: Lookup<T>) -> Result<T, ServiceError> {
     }
 }
 
-pub(crate) async fn parse<T: Send + 'static>(
-    body: Arc<str>,
-    from_json: impl FnOnce(&str) -> Result<T, ValidationErrors> + Send + 'static,
+/// Parses a text that a user sent: in a thread of its own if that is expensive.
+///
+/// # Errors
+///
+/// [`ServiceError::Overloaded`], or [`ServiceError::Internal`] if the parser panicked.
+pub async fn parse_for<T: Send + 'static>(
+    caller: &Caller,
+    text: Arc<str>,
+    parse: impl FnOnce(&str) -> T + Send + 'static,
 ) -> Result<T, ServiceError> {
-    let parsed = cpu::run_for_text(body.len(), move || from_json(&body)).await;
-    Ok(parsed.map_err(ServiceError::Internal)??)
+    let is_expensive = cpu::is_expensive(&text);
+    CPU.run(caller.user_id(), is_expensive, move || parse(&text)).await
 }
 
 impl fmt::Debug for IcpService {

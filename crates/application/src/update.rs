@@ -3,8 +3,9 @@ use std::sync::Arc;
 use icp_domain::{Caller, Icp, IcpChange, IcpId, IcpPatch, Rules, Timestamp, UserId};
 use icp_ports::{Replacement, StoredIcp, Version};
 
-use crate::service::{found_in_scope, parse};
-use crate::{IcpService, Limits, Preconditions, ServiceError, cpu};
+use crate::cpu::{CPU, LARGE_TEXT};
+use crate::service::{found_in_scope, parse_for};
+use crate::{IcpService, Limits, Preconditions, ServiceError};
 
 /// A change of an ICP that a caller asks for.
 enum Edit {
@@ -153,10 +154,9 @@ impl IcpService {
         stored: &Arc<StoredIcp>,
         edit: &Arc<Edit>,
     ) -> Result<Option<IcpChange>, ServiceError> {
-        let (edit, stored, caller) = (Arc::clone(edit), Arc::clone(stored), caller.clone());
-        let (now, limits, length) = (self.clock.now(), self.limits, stored.json.len());
-        let revised = cpu::run_for_text(length, move || edit.revise(&stored, &caller, now, limits)).await;
-        revised.map_err(ServiceError::Internal)?
+        let (edit, stored, by) = (Arc::clone(edit), Arc::clone(stored), caller.clone());
+        let (now, limits, is_large) = (self.clock.now(), self.limits, stored.json.len() > LARGE_TEXT);
+        CPU.run(caller.user_id(), is_large, move || edit.revise(&stored, &by, now, limits)).await?
     }
 }
 
@@ -194,5 +194,6 @@ impl Edit {
 
 async fn parse_patch(caller: &Caller, body: Arc<str>) -> Result<Edit, ServiceError> {
     let by = caller.clone();
-    parse(body, move |text| IcpPatch::from_json(text, &by)).await.map(|patch| Edit::Patch(Box::new(patch)))
+    let patch = parse_for(caller, body, move |text| IcpPatch::from_json(text, &by)).await??;
+    Ok(Edit::Patch(Box::new(patch)))
 }

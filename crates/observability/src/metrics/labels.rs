@@ -5,7 +5,7 @@ use super::RejectReason;
 /// Returns the name of a method in logs, traces and metrics. Strangers choose methods, and must choose neither how many series
 /// there are nor how long a line is.
 pub fn method_name(method: &str) -> &'static str {
-    const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"];
+    const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
     METHODS.into_iter().find(|known| *known == method).unwrap_or("other")
 }
 

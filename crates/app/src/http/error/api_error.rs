@@ -203,6 +203,7 @@ impl From<ServiceError> for ApiError {
             ServiceError::KeyReused => Self::KeyReused,
             ServiceError::KeyInUse => Self::KeyInUse,
             ServiceError::Contended => Self::Contended,
+            ServiceError::Overloaded => Self::Overloaded,
             ServiceError::Internal(source) => Self::Internal(source),
             ServiceError::Storage(error) => error.into(),
             other => Self::Internal(other.into()),

@@ -42,7 +42,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     text.chars().flat_map(escape).collect()
 }
 
-/// Unicode's Bidi_Control, and its separators of lines and paragraphs.
+/// Unicode's `Bidi_Control`, and its separators of lines and paragraphs.
 fn is_deceptive(character: char) -> bool {
     let is_directional = matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     character.is_control() || is_directional

@@ -1,7 +1,9 @@
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use actix_web::body::{BodySize, MessageBody};
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::http::Method;
 use actix_web::web::Bytes;
 use pin_project_lite::pin_project;
 
@@ -32,5 +34,71 @@ impl<B: MessageBody, G> MessageBody for Guarded<B, G> {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
         self.project().body.poll_next(context)
+    }
+}
+
+/// Bytes that are sent in pieces. actix copies a piece into the buffer of its connection: without pieces, each client that
+/// reads slowly would have a copy of the whole. Other connections are served between two pieces.
+pub(super) struct InPieces {
+    size: u64,
+    rest: Bytes,
+    yields: bool,
+}
+
+/// As large as the buffer of actix.
+const PIECE_BYTES: usize = 32 * 1024;
+
+impl From<Bytes> for InPieces {
+    fn from(bytes: Bytes) -> Self {
+        Self { size: bytes.len() as u64, rest: bytes, yields: false }
+    }
+}
+
+impl MessageBody for InPieces {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(self.size)
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        if std::mem::replace(&mut self.yields, false) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let length = self.rest.len().min(PIECE_BYTES);
+        self.yields = length < self.rest.len();
+        Poll::Ready((length > 0).then(|| Ok(self.rest.split_to(length))))
+    }
+}
+
+/// The body of a response to HEAD: only its size is sent. actix would read a body to its end.
+struct Omitted(BodySize);
+
+impl MessageBody for Omitted {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        self.0
+    }
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Poll::Ready(None)
+    }
+}
+
+/// Returns the body of a response to a request with this method. It holds a guard until it has been sent.
+pub(super) fn guarded<B: MessageBody + 'static>(
+    method: &Method,
+    body: B,
+    guard: impl Sized + 'static,
+) -> BoxBody {
+    if method == Method::HEAD {
+        BoxBody::new(Omitted(body.size()))
+    } else {
+        BoxBody::new(Guarded::new(body, guard))
     }
 }

@@ -1,12 +1,8 @@
 //! `/api/v1/entities/icps`: the list, and single ICPs.
 
-use std::convert::Infallible;
-
-use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, LINK, LOCATION, VARY};
-use actix_web::web::{self, Bytes, Data};
+use actix_web::web::{self, Data};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
-use futures_util::stream;
 use icp_application::{Created, ListRequest, ListResponse};
 use icp_ports::{Conditional, ListVersion, StoredIcp, Version};
 
@@ -19,7 +15,7 @@ use super::extract::{
 };
 use super::list_body::{self, Pieces};
 use super::middleware::compression;
-use super::routing::{read, resource, signed_in};
+use super::routing::{protected, read};
 use super::state::State;
 
 const PATH: &str = "/api/v1/entities/icps";
@@ -28,20 +24,16 @@ const IDEMPOTENCY_REPLAYED: &str = "idempotency-replayed";
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     // Two resources: actix compares paths without parameters as text, and several paths of one resource by a regex.
     for path in [PATH, "/api/v1/entities/icps/"] {
-        let routes = [signed_in(read().to(list)), signed_in(web::post().to(create))];
-        config.service(resource(path, "GET, HEAD, POST, OPTIONS", routes));
+        let routes = [read().to(list), web::post().to(create)];
+        config.service(protected(path, "GET, HEAD, POST, OPTIONS", routes));
     }
     for path in ["/api/v1/entities/icps/{id}", "/api/v1/entities/icps/{id}/"] {
-        let routes = [
-            signed_in(read().to(get)),
-            signed_in(web::patch().to(update)),
-            signed_in(web::delete().to(delete)),
-        ];
-        config.service(resource(path, "GET, HEAD, PATCH, DELETE, OPTIONS", routes));
+        let routes = [read().to(get), web::patch().to(update), web::delete().to(delete)];
+        config.service(protected(path, "GET, HEAD, PATCH, DELETE, OPTIONS", routes));
     }
     for path in ["/api/v1/entities/icps/{id}/users/{userId}", "/api/v1/entities/icps/{id}/users/{userId}/"] {
-        let routes = [signed_in(web::put().to(add_user)), signed_in(web::delete().to(remove_user))];
-        config.service(resource(path, "PUT, DELETE, OPTIONS", routes));
+        let routes = [web::put().to(add_user), web::delete().to(remove_user)];
+        config.service(protected(path, "PUT, DELETE, OPTIONS", routes));
     }
 }
 
@@ -68,10 +60,6 @@ async fn list(
                 response.insert_header((LINK, link));
             }
             Ok(response.body(Pieces::from(icps)))
-        }
-        ListResponse::Long { version, .. } if request.method() == Method::HEAD => {
-            // The length is not known, and actix would read the whole body.
-            Ok(respond(version).streaming(stream::empty::<Result<Bytes, Infallible>>()))
         }
         ListResponse::Long { first, version, rest } => {
             let permit = state.concurrency.admit_long_list()?;

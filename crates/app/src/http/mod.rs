@@ -16,6 +16,7 @@ mod protected_resource;
 mod routing;
 mod server;
 mod state;
+mod static_file;
 mod system;
 #[cfg(test)]
 mod tests;

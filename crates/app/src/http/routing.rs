@@ -5,35 +5,50 @@ use std::future::ready;
 use actix_web::dev::HttpServiceFactory;
 use actix_web::http::Method;
 use actix_web::http::header::ALLOW;
-use actix_web::middleware::from_fn;
-use actix_web::{HttpRequest, HttpResponse, Route, guard, web};
+use actix_web::middleware::{Compress, from_fn};
+use actix_web::{HttpRequest, HttpResponse, Resource, Route, guard, web};
 
 use super::error::ApiError;
-use super::middleware::{catch_panic, protect};
+use super::middleware::{Layer, catch_panic, compression, limit_strangers, protect};
 
 /// A route for GET and HEAD. actix leaves the body of a response to HEAD out.
 pub(super) fn read() -> Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
-/// Puts a route behind authentication and limits.
-pub(super) fn signed_in(route: Route) -> Route {
-    route.wrap(from_fn(protect))
-}
-
-/// A resource with these routes. It answers OPTIONS, and 405 for other methods.
-pub(super) fn resource(
+/// A resource for signed-in users. Its responses are compressed.
+pub(super) fn protected(
     path: &str,
     allow: &'static str,
     routes: impl IntoIterator<Item = Route>,
 ) -> impl HttpServiceFactory + 'static {
-    let resource = routes.into_iter().fold(web::resource(path), actix_web::Resource::route);
-    resource.default_service(other_methods(allow)).wrap(from_fn(catch_panic))
+    let signed_in = routes.into_iter().map(|route| route.wrap(from_fn(protect)));
+    resource(path, allow, signed_in)
+        .wrap(from_fn(catch_panic))
+        .wrap(Compress::default())
+        // It changes the request, of which nothing inside may have a clone.
+        .wrap(Layer(compression::NegotiateCoding))
 }
 
-/// A resource that is only read.
+/// A resource that strangers may read. Responses to strangers are never compressed: that would be work without a limit.
 pub(super) fn read_only(path: &str, route: Route) -> impl HttpServiceFactory + 'static {
-    resource(path, "GET, HEAD, OPTIONS", [route])
+    for_operators(path, open(route))
+}
+
+/// A resource that strangers may read however many do, so that operators always get an answer.
+pub(super) fn for_operators(path: &str, route: Route) -> impl HttpServiceFactory + 'static {
+    resource(path, "GET, HEAD, OPTIONS", [route]).wrap(from_fn(catch_panic))
+}
+
+/// Opens a route to strangers, within their limit.
+pub(super) fn open(route: Route) -> Route {
+    route.wrap(from_fn(limit_strangers))
+}
+
+/// A resource with these routes. It answers OPTIONS, and 405 for other methods.
+fn resource(path: &str, allow: &'static str, routes: impl IntoIterator<Item = Route>) -> Resource {
+    let resource = routes.into_iter().fold(web::resource(path), Resource::route);
+    resource.default_service(open(other_methods(allow)))
 }
 
 fn other_methods(allow: &'static str) -> Route {

@@ -8,7 +8,7 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use actix_tls::accept::rustls_0_23::TlsStream;
-use actix_web::middleware::{Compress, Condition};
+use actix_web::middleware::Condition;
 use actix_web::rt::net::TcpStream;
 use actix_web::web::{self, Data};
 use actix_web::{App, dev};
@@ -17,14 +17,20 @@ use socket2::SockRef;
 use super::mcp::Mcp;
 use super::middleware::{
     ConnectionRules, HideCorsFromOthers, KeepUnreadBody, Layer, Observe, ProblemResponses, allowing,
-    compression,
 };
+use super::routing::open;
 use super::{State, connections, docs, icps, system};
 use crate::settings::ServerSettings;
 use crate::shutdown::Draining;
 
 /// Time limit of a request's head, from its first byte. On a kept connection, the rest of the keep-alive time is added.
 const REQUEST_HEAD_LIMIT: Duration = Duration::from_secs(5);
+/// Time limit of a TLS handshake, which takes two round trips.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(3);
+/// The largest number of TLS handshakes in progress in a worker. A worker at its limit accepts no connection, and by default 256
+/// clients that send nothing would reach it. A handshake that waits for its client costs a few kilobytes, so the limit is that
+/// of connections.
+const MAX_HANDSHAKES: usize = 25_000;
 /// Time limit of a client that takes no byte of its response.
 const STALLED_READER_LIMIT: Duration = Duration::from_secs(30);
 
@@ -57,6 +63,11 @@ impl HttpServer {
         states: Vec<Data<State>>,
     ) -> io::Result<Self> {
         let Options { tls, mcp, metrics } = options;
+        // A worker would keep its requests waiting.
+        thread::spawn(|| {
+            docs::prepare();
+            system::prepare();
+        });
         let draining = states.first().map(|state| state.draining.clone()).unwrap_or_default();
         let states = Arc::new(PerWorker::new(states));
         let origins = settings.cors_origins.clone();
@@ -67,8 +78,6 @@ impl HttpServer {
             // The last middleware is the outermost.
             App::new()
                 .app_data(state.clone())
-                .wrap(Compress::default())
-                .wrap(Layer(compression::NegotiateCoding))
                 .wrap(Condition::new(has_cors, cors))
                 .wrap(Condition::new(has_cors, Layer(HideCorsFromOthers)))
                 .wrap(Layer(ProblemResponses))
@@ -87,7 +96,7 @@ impl HttpServer {
                         system::metrics_route(config);
                     }
                 })
-                .default_service(web::to(system::no_such_route))
+                .default_service(open(web::to(system::no_such_route)))
         };
         let server = actix_web::HttpServer::new(app)
             .workers(settings.workers())
@@ -98,7 +107,10 @@ impl HttpServer {
             .disable_signals();
         let address = (host(&settings.host), settings.port);
         let server = match tls {
-            Some(tls) => server.tls_handshake_timeout(REQUEST_HEAD_LIMIT).bind_rustls_0_23(address, tls)?,
+            Some(tls) => server
+                .max_connection_rate(MAX_HANDSHAKES)
+                .tls_handshake_timeout(HANDSHAKE_LIMIT)
+                .bind_rustls_0_23(address, tls)?,
             None => server.bind(address)?,
         };
         Self::listening(&server.addrs(), server.run())
@@ -124,7 +136,7 @@ impl HttpServer {
                 .wrap(Layer(ConnectionRules))
                 .configure(system::health_routes)
                 .configure(system::metrics_route)
-                .default_service(web::to(system::no_such_route))
+                .default_service(open(web::to(system::no_such_route)))
         };
         let server = actix_web::HttpServer::new(app)
             .client_request_timeout(REQUEST_HEAD_LIMIT)

@@ -2,27 +2,25 @@
 
 use std::sync::LazyLock;
 
-use actix_web::http::header::{ACCEPT, CACHE_CONTROL, IF_NONE_MATCH};
+use actix_web::http::header::{ACCEPT, CACHE_CONTROL};
 use actix_web::web::{self, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use icp_ports::Health;
 use serde_json::json;
 
 use super::error::ApiError;
-use super::etag;
-use super::middleware::compression;
-use super::routing::{read, read_only};
+use super::routing::{for_operators, read, read_only};
 use super::state::State;
-use crate::http::docs::Digest;
+use super::static_file::StaticFile;
 use crate::openapi;
 
 pub(super) fn health_routes(config: &mut web::ServiceConfig) {
-    config.service(read_only("/health/live", read().to(live)));
-    config.service(read_only("/health/ready", read().to(ready)));
+    config.service(for_operators("/health/live", read().to(live)));
+    config.service(for_operators("/health/ready", read().to(ready)));
 }
 
 pub(super) fn metrics_route(config: &mut web::ServiceConfig) {
-    config.service(read_only("/metrics", read().to(metrics)));
+    config.service(for_operators("/metrics", read().to(metrics)));
 }
 
 pub(super) fn openapi_route(config: &mut web::ServiceConfig) {
@@ -76,21 +74,15 @@ async fn metrics(request: HttpRequest, state: Data<State>) -> Result<HttpRespons
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).content_type(content_type).body(text))
 }
 
+static DESCRIPTION: LazyLock<StaticFile> =
+    LazyLock::new(|| StaticFile::compressed("application/json", openapi::text()));
+
+/// Prepares the OpenAPI document, which takes milliseconds.
+pub(super) fn prepare() {
+    LazyLock::force(&DESCRIPTION);
+}
+
 /// The OpenAPI document.
 async fn description(request: HttpRequest) -> HttpResponse {
-    static DOCUMENT: LazyLock<(Digest, String)> = LazyLock::new(|| {
-        let text = openapi::text();
-        (Digest::of(text.as_bytes()), text)
-    });
-    let (version, text) = &*DOCUMENT;
-    let is_known =
-        etag::weak_tags(request.headers(), &IF_NONE_MATCH).is_some_and(|versions| versions.contains(version));
-    let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    response.insert_header((CACHE_CONTROL, "no-cache")).insert_header(etag::header(version));
-    if is_known {
-        let mut response = response.finish();
-        etag::mark_coding(response.headers_mut(), compression::of_response(&request));
-        return response;
-    }
-    response.content_type("application/json").body(text.as_str())
+    DESCRIPTION.respond(&request, "no-cache")
 }

@@ -193,18 +193,16 @@ impl Decoder {
 
     /// Counts a pattern before it is compiled. Without this bound, a body of many would cost seconds.
     pub(crate) fn take_pattern(&mut self, pattern: &str) -> Option<()> {
-        match self.patterns_left.checked_sub(pattern::cost(pattern)) {
-            Some(left) => self.patterns_left = left,
-            None => {
-                let detail = format!(
-                    "the regular expressions of a body must have at most {} characters together; in one with `(?i`, each `[` \
-                     counts as {}",
-                    limits::REGEXES,
-                    limits::REGEX_CLASS
-                );
-                return self.violation(ViolationCode::TooLong, detail);
-            }
-        }
+        let Some(left) = self.patterns_left.checked_sub(pattern::cost(pattern)) else {
+            let detail = format!(
+                "the regular expressions of a body must have at most {} characters together; in one with `(?i`, each `[` \
+                 counts as {}",
+                limits::REGEXES,
+                limits::REGEX_CLASS
+            );
+            return self.violation(ViolationCode::TooLong, detail);
+        };
+        self.patterns_left = left;
         Some(())
     }
 

@@ -1,34 +1,63 @@
-//! The files of the pages, compiled into the program.
+//! The files of the pages, compiled into the program. The address of a file contains its digest, so that browsers may cache it
+//! for ever.
 
+use std::sync::LazyLock;
+
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::asset::Asset;
+use super::security;
 use crate::http::error::ApiError;
 use crate::http::etag::EntityTag as _;
+use crate::http::static_file::StaticFile;
 
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 
+pub(super) struct Asset {
+    name: &'static str,
+    file: LazyLock<StaticFile>,
+}
+
+impl Asset {
+    const fn new(name: &'static str, file: fn() -> StaticFile) -> Self {
+        Self { name, file: LazyLock::new(file) }
+    }
+
+    /// Returns the address, relative to the root.
+    pub(super) fn address(&self) -> String {
+        format!("assets/{}/{}", self.file.digest().tag(), self.name)
+    }
+}
+
 pub(super) static ICON: Asset =
-    Asset::plain("icon.svg", "image/svg+xml", include_bytes!("../../../assets/icon.svg"));
-pub(super) static STYLE: Asset = Asset::plain("pages.css", CSS, include_bytes!("../../../assets/pages.css"));
+    Asset::new("icon.svg", || StaticFile::plain("image/svg+xml", include_str!("../../../assets/icon.svg")));
+pub(super) static STYLE: Asset =
+    Asset::new("pages.css", || StaticFile::plain(CSS, include_str!("../../../assets/pages.css")));
 pub(super) static SCRIPT: Asset =
-    Asset::plain("docs.js", JAVASCRIPT, include_bytes!("../../../assets/docs.js"));
+    Asset::new("docs.js", || StaticFile::plain(JAVASCRIPT, include_str!("../../../assets/docs.js")));
 
 /// Swagger UI, as the build script took it out of its archive.
 macro_rules! viewer {
-    ($file:literal) => {
-        include_bytes!(concat!(env!("OUT_DIR"), "/", $file, ".gz"))
+    ($media_type:expr, $file:literal) => {
+        || StaticFile::of_gzip($media_type, include_bytes!(concat!(env!("OUT_DIR"), "/", $file, ".gz")))
     };
 }
 
 pub(super) static VIEWER: Asset =
-    Asset::gzip("swagger-ui-bundle.js", JAVASCRIPT, viewer!("swagger-ui-bundle.js"));
-pub(super) static VIEWER_STYLE: Asset = Asset::gzip("swagger-ui.css", CSS, viewer!("swagger-ui.css"));
+    Asset::new("swagger-ui-bundle.js", viewer!(JAVASCRIPT, "swagger-ui-bundle.js"));
+pub(super) static VIEWER_STYLE: Asset = Asset::new("swagger-ui.css", viewer!(CSS, "swagger-ui.css"));
 pub(super) static VIEWER_LICENSE: Asset =
-    Asset::gzip("swagger-ui-license.txt", "text/plain; charset=utf-8", viewer!("LICENSE"));
+    Asset::new("swagger-ui-license.txt", viewer!("text/plain; charset=utf-8", "LICENSE"));
 
-pub(super) static ALL: [&Asset; 6] = [&ICON, &STYLE, &SCRIPT, &VIEWER, &VIEWER_STYLE, &VIEWER_LICENSE];
+static ALL: [&Asset; 6] = [&ICON, &STYLE, &SCRIPT, &VIEWER, &VIEWER_STYLE, &VIEWER_LICENSE];
+
+/// Prepares the files, which takes milliseconds.
+pub(in crate::http) fn prepare() {
+    for asset in ALL {
+        LazyLock::force(&asset.file);
+    }
+}
 
 /// `GET /assets/{digest}/{name}`
 pub(super) async fn handle(
@@ -36,6 +65,10 @@ pub(super) async fn handle(
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, ApiError> {
     let (digest, name) = path.into_inner();
-    let asset = ALL.into_iter().find(|asset| asset.name == name && asset.digest().tag() == digest);
-    asset.ok_or(ApiError::NoSuchRoute)?.respond(&request)
+    let asset = ALL.into_iter().find(|asset| asset.name == name && asset.file.digest().tag() == digest);
+    let file = &asset.ok_or(ApiError::NoSuchRoute)?.file;
+    let mut response = file.respond(&request, "public, max-age=31536000, immutable");
+    let (name, value) = security::SAME_ORIGIN_RESOURCE;
+    response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    Ok(response)
 }

@@ -3,7 +3,6 @@
 //! Links are relative, so that the pages work behind a proxy that serves them below a path. The pages contain no token: under
 //! the development sign-in, the start prints the address `/docs#token=...`. A browser sends a fragment to no server.
 
-mod asset;
 mod assets;
 mod page;
 mod security;
@@ -14,7 +13,7 @@ use actix_web::http::header::LOCATION;
 use actix_web::{HttpResponse, web};
 
 use super::routing::{read, read_only};
-pub(super) use asset::Digest;
+pub(super) use assets::prepare;
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config

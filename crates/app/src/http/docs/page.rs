@@ -8,8 +8,8 @@ use super::assets::{ICON, STYLE};
 use super::security;
 
 /// Returns the document around the content of a page.
-pub(super) fn document(title: &str, head: &Markup, body: &Markup) -> Markup {
-    html! {
+pub(super) fn document(title: &str, head: &Markup, body: &Markup) -> String {
+    let document = html! {
         (DOCTYPE)
         html lang="en" {
             head {
@@ -23,15 +23,13 @@ pub(super) fn document(title: &str, head: &Markup, body: &Markup) -> Markup {
             }
             body { (body) }
         }
-    }
+    };
+    document.into_string()
 }
 
 /// Returns the response.
-pub(super) fn respond(page: Markup, content_policy: &'static str) -> HttpResponse {
+pub(super) fn respond(page: &'static str, content_policy: &'static str) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     security::guard(&mut response, content_policy);
-    response
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .content_type("text/html; charset=utf-8")
-        .body(page.into_string())
+    response.insert_header((CACHE_CONTROL, "no-store")).content_type("text/html; charset=utf-8").body(page)
 }

@@ -1,5 +1,7 @@
 //! `GET /`: what the service is, and where to go.
 
+use std::sync::LazyLock;
+
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use maud::html;
@@ -17,6 +19,12 @@ const LINKS: [(&str, &str, &str); 4] = [
 ];
 
 pub(super) async fn handle(state: Data<State>) -> HttpResponse {
+    static PAGES: LazyLock<[String; 2]> = LazyLock::new(|| [page(false), page(true)]);
+    let [with_clerk, in_development] = &*PAGES;
+    page::respond(if state.is_development { in_development } else { with_clerk }, WITHOUT_SCRIPTS)
+}
+
+fn page(is_development: bool) -> String {
     let body = html! {
         main.start {
             h1 { "ICP service" }
@@ -33,7 +41,7 @@ pub(super) async fn handle(state: Data<State>) -> HttpResponse {
             }
             section aria-labelledby="signing-in" {
                 h2 #signing-in { "Signing in" }
-                @if state.is_development {
+                @if is_development {
                     p {
                         "The development sign-in is on, for this machine only. The service printed a " code { "curl" }
                         " line and the address of a signed-in documentation page when it started; "
@@ -47,5 +55,5 @@ pub(super) async fn handle(state: Data<State>) -> HttpResponse {
             footer { "Version " (env!("CARGO_PKG_VERSION")) }
         }
     };
-    page::respond(page::document("ICP service", &html! {}, &body), WITHOUT_SCRIPTS)
+    page::document("ICP service", &html! {}, &body)
 }

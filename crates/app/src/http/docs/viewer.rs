@@ -1,5 +1,7 @@
 //! `GET /docs`: the documentation of the API in Swagger UI.
 
+use std::sync::LazyLock;
+
 use actix_web::HttpResponse;
 use maud::html;
 
@@ -8,6 +10,11 @@ use super::page;
 use super::security::WITH_VIEWER;
 
 pub(super) async fn handle() -> HttpResponse {
+    static PAGE: LazyLock<String> = LazyLock::new(page);
+    page::respond(&PAGE, WITH_VIEWER)
+}
+
+fn page() -> String {
     let head = html! {
         link rel="stylesheet" href=(VIEWER_STYLE.address());
         script defer src=(VIEWER.address()) {}
@@ -26,5 +33,5 @@ pub(super) async fn handle() -> HttpResponse {
             a href=(VIEWER_LICENSE.address()) { "Apache License 2.0" } "."
         }
     };
-    page::respond(page::document("ICP service: documentation", &head, &body), WITH_VIEWER)
+    page::document("ICP service: documentation", &head, &body)
 }

@@ -16,15 +16,20 @@ const WAITING_FACTOR: usize = 4;
 /// likes.
 const LONG_LIST_BYTES: usize = 48 * 1024 * 1024;
 
+/// The largest number of strangers' requests in flight. Their answers are ready, so that a request is in flight for as long as
+/// its client reads slowly.
+const MAX_STRANGERS: usize = 64;
+
 /// A limit on the requests in flight. The service rejects more at once: if they waited, they would be served too late and
 /// keep others waiting.
 ///
-/// Routes without authentication are not counted, so that operators always get an answer.
+/// Strangers have a limit of their own. Health and metrics are not counted, so that operators always get an answer.
 #[derive(Clone)]
 pub(crate) struct Concurrency {
     in_flight: Counter,
     waiting: Counter,
     long_lists: Counter,
+    strangers: Counter,
     metrics: Metrics,
 }
 
@@ -56,6 +61,7 @@ impl Concurrency {
             in_flight: Counter::new(max_in_flight),
             waiting: Counter::new(max_in_flight.saturating_mul(WAITING_FACTOR)),
             long_lists: Counter::new((LONG_LIST_BYTES / response_buffer).max(1)),
+            strangers: Counter::new(MAX_STRANGERS),
             metrics: metrics.clone(),
         }
     }
@@ -68,9 +74,18 @@ impl Concurrency {
     }
 
     /// Admits a response that is sent in parts.
-    pub(in crate::http) fn admit_long_list(&self) -> Result<LongListPermit, ApiError> {
-        let permit = LongListPermit(self.long_lists.clone());
-        if self.long_lists.add() { Ok(permit) } else { Err(self.reject()) }
+    pub(in crate::http) fn admit_long_list(&self) -> Result<Counted, ApiError> {
+        self.count(&self.long_lists)
+    }
+
+    /// Admits a request to a route that needs no authentication.
+    pub(in crate::http) fn admit_stranger(&self) -> Result<Counted, ApiError> {
+        self.count(&self.strangers)
+    }
+
+    fn count(&self, counter: &Counter) -> Result<Counted, ApiError> {
+        let permit = Counted(counter.clone());
+        if counter.add() { Ok(permit) } else { Err(self.reject()) }
     }
 
     /// Waits for the client of a request, which gives its permit to others meanwhile. The request is rejected if there is no
@@ -117,10 +132,10 @@ impl Drop for Permit {
     }
 }
 
-/// A long list that is being sent, until this is dropped.
-pub(in crate::http) struct LongListPermit(Counter);
+/// One of what a counter counts, until this is dropped.
+pub(in crate::http) struct Counted(Counter);
 
-impl Drop for LongListPermit {
+impl Drop for Counted {
     fn drop(&mut self) {
         self.0.subtract();
     }

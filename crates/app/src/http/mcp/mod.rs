@@ -28,7 +28,7 @@ use super::extract::{CurrentUser, read_text};
 use super::limits::Permit;
 use super::middleware::{RequestId, SignIn};
 use super::protected_resource::ProtectedResource;
-use super::routing::{read, read_only, resource, signed_in};
+use super::routing::{protected, read, read_only};
 use super::state::State;
 use server::IcpServer;
 
@@ -87,9 +87,9 @@ impl Mcp {
             StreamableHttpService::new(move || Ok(server.clone()), Arc::default(), settings);
         let authenticator = Arc::clone(&self.authenticator);
         let sign_in = Data::new(SignIn { authenticator, resource: self.resource.clone() });
-        let route = signed_in(web::post().to(handle));
+        let route = web::post().to(handle);
         let scope = web::scope("/mcp").app_data(sign_in).app_data(Data::new(service));
-        config.service(scope.service(resource("", "POST, OPTIONS", [route])));
+        config.service(scope.service(protected("", "POST, OPTIONS", [route])));
         if let Some(resource) = &self.resource {
             for path in resource.metadata_paths() {
                 let resource = resource.clone();

@@ -11,6 +11,7 @@ mod preferences;
 mod problem_responses;
 mod protect;
 mod request_id;
+mod strangers;
 mod unread_body;
 
 pub(super) use authenticate::SignIn;
@@ -23,4 +24,5 @@ pub(super) use preferences::StrictHandling;
 pub(super) use problem_responses::ProblemResponses;
 pub(super) use protect::protect;
 pub(super) use request_id::RequestId;
+pub(super) use strangers::limit_strangers;
 pub(super) use unread_body::{KeepUnreadBody, READ_LIMIT, RequestBody, Unread};

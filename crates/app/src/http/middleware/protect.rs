@@ -8,7 +8,7 @@ use actix_web::{Error, HttpMessage as _};
 
 use super::authenticate::authenticate;
 use super::preferences::acknowledge_preferences;
-use crate::http::body::Guarded;
+use crate::http::body::guarded;
 use crate::http::state::State;
 
 /// Middleware of the API's routes: the limit of requests in flight, authentication, and the quota of the user, in this order.
@@ -33,10 +33,11 @@ pub(in crate::http) async fn protect<B: MessageBody + 'static>(
         Ok(quota) => quota,
         Err(error) => return Ok(request.error_response(error)),
     };
+    let method = request.method().clone();
     let mut response = next.call(request).await?;
     acknowledge_preferences(&mut response);
     if let Some(quota) = quota {
         quota.insert_headers(response.headers_mut());
     }
-    Ok(response.map_body(|_, body| BoxBody::new(Guarded::new(body, permit))))
+    Ok(response.map_body(|_, body| guarded(&method, body, permit)))
 }

@@ -8,7 +8,7 @@ mod odd;
 mod requests;
 mod spoilt;
 mod stored;
-mod worst;
+pub(crate) mod worst;
 
 /// Held by a test while it runs: it measures times, which another of these tests would change.
 static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());

@@ -3,6 +3,7 @@
 //! These tests need PgBouncer, and take minutes: `cargo xtask test --all` runs them, one at a time, since each
 //! measures what others would disturb. Otherwise they are ignored.
 
+mod abuse;
 mod balancer;
 mod costs;
 mod crowd;
@@ -11,9 +12,12 @@ mod flooded;
 mod keys;
 mod overload;
 mod pooled;
+mod probe;
 mod proxies;
 mod readers;
+mod silent;
 mod slow_readers;
+mod strangers;
 mod unknown_keys;
 
 use std::path::PathBuf;

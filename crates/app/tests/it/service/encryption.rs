@@ -9,13 +9,13 @@ use reqwest::Certificate;
 use crate::support::{Setup, eventually, refusal, stderr, stdout};
 
 /// A certificate for localhost that nobody signed but itself, and where it and its key are.
-struct Identity {
+pub(crate) struct Identity {
     certificate: String,
     files: [PathBuf; 2],
 }
 
 impl Identity {
-    fn write(folder: &Path) -> Self {
+    pub(crate) fn write(folder: &Path) -> Self {
         let CertifiedKey { cert, signing_key } =
             generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()])
                 .expect("a certificate");
@@ -26,13 +26,13 @@ impl Identity {
         Self { certificate: cert.pem(), files }
     }
 
-    fn setup(&self) -> Setup {
+    pub(crate) fn setup(&self) -> Setup {
         let [certificate, key] = self.files.each_ref().map(|file| file.to_str().expect("text"));
         Setup::new().with("ICP__SERVER__TLS_CERTIFICATE", certificate).with("ICP__SERVER__TLS_KEY", key)
     }
 
     /// Whether a client that trusts this certificate alone gets an answer.
-    async fn is_shown(&self, address: &str) -> bool {
+    pub(crate) async fn is_shown(&self, address: &str) -> bool {
         let certificate = Certificate::from_pem(self.certificate.as_bytes()).expect("it is one");
         let client =
             reqwest::Client::builder().no_proxy().tls_certs_only([certificate]).build().expect("a client");

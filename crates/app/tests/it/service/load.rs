@@ -4,7 +4,10 @@ use std::time::{Duration, Instant};
 
 use icp_test_postgres::Server;
 
-use crate::support::{LIST, Setup};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpSocket;
+
+use crate::support::{LIST, Setup, eventually};
 
 #[tokio::test]
 async fn overload_is_rejected_at_once_except_for_operators() {
@@ -85,4 +88,31 @@ async fn rate_limit_is_per_user() {
 async fn no_rate_limit_headers_without_rate_limit() {
     let answer = Setup::new().start().list("user_ada").await;
     assert_eq!((answer.header("ratelimit"), answer.header("ratelimit-policy")), ("", ""));
+}
+
+/// They read nothing of a file that is larger than the buffers of a connection.
+#[tokio::test]
+async fn strangers_beyond_limit_are_rejected() {
+    const SLOW: usize = 80;
+    let service = Setup::new().start();
+    let page = service.get("/docs", None).await.body;
+    let viewer = page.split('"').find(|text| text.ends_with("swagger-ui-bundle.js")).expect("it is named");
+    let request = format!("GET /{viewer} HTTP/1.1\r\nhost: x\r\n\r\n");
+    let mut slow = Vec::new();
+    for _ in 0..SLOW {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(4_096).expect("it can be set");
+        let mut stream =
+            socket.connect(service.socket().parse().expect("an address")).await.expect("it connects");
+        stream.write_all(request.as_bytes()).await.expect("it is taken");
+        slow.push(stream);
+    }
+    let is_full = async || service.get("/docs", None).await.status == 503;
+    assert!(eventually(Duration::from_secs(5), is_full).await);
+    service.get("/nothing", None).await.assert_problem(503, "SERVICE_UNAVAILABLE");
+    assert_eq!(service.get("/health/live", None).await.status, 200);
+    assert_eq!(service.list("user_abc123").await.status, 200);
+    drop(slow);
+    let is_free = async || service.get("/docs", None).await.status == 200;
+    assert!(eventually(Duration::from_secs(5), is_free).await);
 }

@@ -3,7 +3,7 @@
 mod assistants;
 mod connections;
 mod description;
-mod encryption;
+pub(crate) mod encryption;
 mod errors;
 mod first_start;
 mod hostile_clients;

@@ -99,3 +99,21 @@ async fn a_file_of_another_version_is_not_there() {
         service.get(nowhere, None).await.assert_problem(404, "NOT_FOUND");
     }
 }
+
+#[tokio::test]
+async fn responses_to_strangers_are_not_compressed_on_demand() {
+    let service = Setup::new().start();
+    let described = "/api/v1/openapi.json";
+    for path in ["/", "/docs", described, "/health/live", "/metrics", "/nothing", crate::support::LIST] {
+        for coding in ["br", "zstd", "deflate"] {
+            for method in [Method::GET, Method::HEAD] {
+                let answer =
+                    Answer::of(request(&service, method, path).header("accept-encoding", coding)).await;
+                assert_eq!(answer.header("content-encoding"), "", "{path} in {coding}");
+            }
+        }
+    }
+    let head = Answer::of(request(&service, Method::HEAD, described).header("accept-encoding", "gzip")).await;
+    assert_eq!(head.header("content-encoding"), "gzip");
+    assert!(!head.header("content-length").is_empty(), "{head:?}");
+}

@@ -1,0 +1,23 @@
+use actix_web::Error;
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::middleware::Next;
+
+use crate::http::body::guarded;
+use crate::http::state::State;
+
+/// Middleware of routes that strangers may use: the limit of their requests in flight. A request is in flight until its response
+/// has been sent.
+pub(in crate::http) async fn limit_strangers<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let state = State::of(&request)?;
+    let permit = match state.concurrency.admit_stranger() {
+        Ok(permit) => permit,
+        Err(error) => return Ok(request.error_response(error)),
+    };
+    let method = request.method().clone();
+    let response = next.call(request).await?;
+    Ok(response.map_body(|_, body| guarded(&method, body, permit)))
+}

@@ -1,0 +1,104 @@
+//! A signed-in user whose every request is as expensive as it can be.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::json;
+use tokio::time::sleep;
+
+use super::probe::{Probe, when_idle};
+use crate::bodies::worst;
+use crate::support::{LIST, Service, Setup, client};
+
+const CONNECTIONS: usize = 8;
+const DURATION: Duration = Duration::from_secs(2);
+/// What others wait beyond what they wait when the service is idle.
+const FACTOR: u32 = 10;
+/// A machine that is busy with other things is given this much.
+const JITTER: Duration = Duration::from_millis(100);
+/// Bytes beyond idle.
+const MEMORY: u64 = 200_000_000;
+
+/// A request, and what is bad about it.
+type Attack = (String, &'static str, String);
+
+/// Sends each of these bodies for a while, over all connections, and measures what another user notices.
+async fn check(service: &Service, attacks: Vec<Attack>) {
+    let (eve, other) = (service.token("user_eve"), service.token("user_other"));
+    let mut failures = Vec::new();
+    for _ in 0..20 {
+        assert_eq!(service.get(LIST, Some(&other)).await.status, 200);
+    }
+    let idle = when_idle(service, LIST, Some(&other));
+    for (what, path, body) in attacks {
+        let attackers: Vec<_> = (0..CONNECTIONS)
+            .map(|_| {
+                let request =
+                    client().request(Method::POST, format!("{}{path}", service.address)).bearer_auth(&eve);
+                let request = request.header("content-type", "application/json").body(body.clone());
+                tokio::spawn(async move {
+                    while let Ok(answer) = request.try_clone().expect("a body in memory").send().await {
+                        let _ = answer.bytes().await;
+                    }
+                })
+            })
+            .collect();
+        sleep(DURATION / 4).await;
+        let probe = Probe::start(service, LIST, Some(&other));
+        sleep(DURATION).await;
+        attackers.iter().for_each(tokio::task::JoinHandle::abort);
+        let noticed = tokio::task::spawn_blocking(|| probe.stop()).await.expect("no panic");
+        let memory = noticed.memory.saturating_sub(idle.memory);
+        let line = format!("{what}: p99 {:?}, idle {:?}, {memory} bytes", noticed.p99(), idle.p99());
+        println!("{line}");
+        if noticed.p99() > idle.p99() * FACTOR + JITTER || memory > MEMORY || !noticed.failures.is_empty() {
+            failures.push(format!("{line} {:?}", noticed.failures));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+fn with_regexes(count: usize) -> String {
+    let regex = format!("(?i:{})", r"[\W]".repeat(248));
+    let filter = json!({"type": "matchFieldWithRegex", "field": "firstName", "regex": regex});
+    json!({"name": "x", "leadProviderCriteria": [], "customFilterCriteria": vec![filter; count]}).to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes a quarter of a minute: cargo xtask test --all"]
+async fn expensive_bodies_do_not_delay_others() {
+    let service = Setup::new().with("ICP__LOG__LEVEL", "warn").start();
+    let mut attacks: Vec<Attack> =
+        [30, 100].map(|count| (format!("{count} regular expressions"), LIST, with_regexes(count))).into();
+    let is_worst =
+        |(what, _): &worst::Case| ["unknown names", "empty conditions", "a million commas"].contains(what);
+    attacks.extend(
+        worst::wrong().into_iter().filter(is_worst).map(|(what, body)| (what.to_owned(), LIST, body)),
+    );
+    check(&service, attacks).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes a quarter of a minute: cargo xtask test --all"]
+async fn expensive_messages_do_not_delay_others() {
+    let service = Setup::new().with("ICP__LOG__LEVEL", "warn").with("ICP__MCP__ENABLED", "true").start();
+    let tree = format!("[{}0]", r#"{"":0},"#.repeat(140_000));
+    let members: Vec<_> = (0..100_000).map(|number| format!(r#""a{number}":0"#)).collect();
+    let call = |tool: &str, arguments: &str, meta: &str| {
+        format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{tool}","arguments":{arguments},"_meta":{meta}}}}}"#
+        )
+    };
+    let attacks = vec![
+        ("a tree in an ICP".to_owned(), "/mcp", call("validate_icp", &format!(r#"{{"icp":{tree}}}"#), "{}")),
+        ("a tree elsewhere".to_owned(), "/mcp", call("list_icps", "{}", &format!(r#"{{"a":{tree}}}"#))),
+        ("a tree and nothing else".to_owned(), "/mcp", tree.clone()),
+        (
+            "unknown arguments".to_owned(),
+            "/mcp",
+            call("list_icps", &format!("{{{}}}", members.join(",")), "{}"),
+        ),
+        ("8 kB of a tree".to_owned(), "/mcp", format!("[{}0]", r#"{"":0},"#.repeat(1_100))),
+    ];
+    check(&service, attacks).await;
+}

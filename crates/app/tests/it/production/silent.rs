@@ -1,0 +1,44 @@
+//! Connections to a TLS port that send nothing, renewed when they are closed.
+
+use std::time::{Duration, Instant};
+
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
+use tokio::time::sleep;
+
+use crate::service::encryption::Identity;
+
+const CONNECTIONS: usize = 1_500;
+const DURATION: Duration = Duration::from_secs(6);
+/// The bound is for a build for tests. Without its limits, the service accepts nothing for seconds.
+const LIMIT: Duration = Duration::from_millis(500);
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes ten seconds: cargo xtask test --all"]
+async fn silent_connections_do_not_stop_new_ones() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let identity = Identity::write(folder.path());
+    let service = identity.setup().with("ICP__LOG__LEVEL", "warn").start();
+    let address = service.address.trim_start_matches("https://").to_owned();
+    let silent: Vec<_> = (0..CONNECTIONS)
+        .map(|_| {
+            let address = address.clone();
+            tokio::spawn(async move {
+                while let Ok(mut stream) = TcpStream::connect(&address).await {
+                    let _ = stream.read(&mut [0]).await;
+                }
+            })
+        })
+        .collect();
+    sleep(Duration::from_secs(1)).await;
+    let (start, mut longest) = (Instant::now(), Duration::ZERO);
+    while start.elapsed() < DURATION {
+        let asked = Instant::now();
+        assert!(identity.is_shown(&service.address).await);
+        longest = longest.max(asked.elapsed());
+        sleep(Duration::from_millis(100)).await;
+    }
+    println!("the longest handshake and answer took {longest:?}");
+    silent.iter().for_each(tokio::task::JoinHandle::abort);
+    assert!(longest < LIMIT, "{longest:?}");
+}

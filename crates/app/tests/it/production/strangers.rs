@@ -1,0 +1,94 @@
+//! A stranger with 1,500 connections, on every route. Each connection has a request a second: a build for tests serves a few
+//! thousand.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::probe::{Probe, when_idle};
+use crate::support::{LIST, Service, Setup};
+
+const CONNECTIONS: u32 = 1_500;
+const PERIOD: Duration = Duration::from_secs(1);
+const LIVE: &str = "/health/live";
+/// The bounds of the service, in time and in bytes beyond idle.
+const LIMIT: Duration = Duration::from_millis(200);
+const MEMORY: u64 = 150_000_000;
+
+/// The address of the largest file.
+async fn viewer(service: &Service) -> String {
+    let page = service.get("/docs", None).await.body;
+    let address = page.split('"').find(|text| text.ends_with("swagger-ui-bundle.js"));
+    format!("/{}", address.expect("it is named"))
+}
+
+/// Sends a request every second, `phase` after the others. Without reading, once.
+async fn attack(address: SocketAddr, request: String, reads: bool, phase: Duration) -> std::io::Result<()> {
+    let mut stream = TcpStream::connect(address).await?;
+    let mut bytes = vec![0; 64 * 1_024];
+    sleep(phase).await;
+    loop {
+        let next = Instant::now() + PERIOD;
+        stream.write_all(request.as_bytes()).await?;
+        if !reads {
+            std::future::pending::<()>().await;
+        }
+        while let Ok(length) = timeout_at(next, stream.read(&mut bytes)).await {
+            if length? == 0 {
+                return Ok(());
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes a quarter of a minute: cargo xtask test --all"]
+async fn stranger_delays_nobody_on_any_route() {
+    let service = Setup::new().with("ICP__LOG__LEVEL", "warn").start();
+    let address: SocketAddr = service.socket().parse().expect("an address");
+    let viewer = viewer(&service).await;
+    let token = service.token("user_eve");
+    let forged = format!("authorization: Bearer {token}x\r\n");
+    let br = "accept-encoding: br\r\n";
+    let attacks = [
+        ("HEAD", viewer.as_str(), br, true),
+        ("GET", &viewer, br, true),
+        ("GET", &viewer, "", false),
+        ("GET", &viewer, "accept-encoding: gzip\r\n", true),
+        ("GET", "/api/v1/openapi.json", br, true),
+        ("GET", "/docs", br, true),
+        ("GET", LIVE, br, true),
+        ("GET", "/health/ready", br, true),
+        ("GET", "/nothing", br, true),
+        ("BREW", "/docs", br, true),
+        ("GET", LIST, br, true),
+        ("GET", LIST, &forged, true),
+    ];
+    let idle = when_idle(&service, LIVE, None);
+    let mut failures = Vec::new();
+    for (method, path, headers, reads) in attacks {
+        let request = format!("{method} {path} HTTP/1.1\r\nhost: x\r\n{headers}\r\n");
+        let attackers: Vec<_> = (0..CONNECTIONS)
+            .map(|number| {
+                let phase = PERIOD * number / CONNECTIONS;
+                tokio::spawn(attack(address, request.clone(), reads, phase))
+            })
+            .collect();
+        sleep(PERIOD / 2).await;
+        let probe = Probe::start(&service, LIVE, None);
+        sleep(PERIOD).await;
+        attackers.iter().for_each(tokio::task::JoinHandle::abort);
+        let noticed = tokio::task::spawn_blocking(|| probe.stop()).await.expect("no panic");
+        let (worst, memory) = (noticed.times.last().copied(), noticed.memory.saturating_sub(idle.memory));
+        let what =
+            format!("{method} {path} {headers:.22?}: {worst:?}, p99 {:?}, {memory} bytes", noticed.p99());
+        println!("{what}");
+        if worst.is_none_or(|worst| worst > LIMIT) || memory > MEMORY || !noticed.failures.is_empty() {
+            failures.push(format!("{what}, {:?}", noticed.failures.first()));
+        }
+    }
+    assert!(failures.is_empty(), "when idle: {:?}\n{}", idle.times.last(), failures.join("\n"));
+}

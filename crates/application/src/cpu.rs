@@ -12,15 +12,16 @@ use tokio::time::timeout;
 
 use crate::ServiceError;
 
-/// Longer texts are parsed in a thread of their own, in bytes. A worker thread would take most of a millisecond for them.
-pub(crate) const LARGE_TEXT: usize = 8 * 1024;
+/// Longer texts are parsed in a thread of their own, in bytes. A worker thread would take up to a tenth of a millisecond for a
+/// kilobyte of violations.
+pub(crate) const LARGE_TEXT: usize = 2 * 1024;
 
 /// Time limit of the wait for a thread. Clients that wait longer have often given up.
 const WAIT_LIMIT: Duration = Duration::from_secs(3);
-/// The work of all users that runs or waits. Its requests are in flight: half of the default limit is left to others.
-const MAX_QUEUED: usize = 128;
+/// The work of all users that runs or waits. Its requests are in flight: a quarter of the default limit is left to others.
+const MAX_QUEUED: usize = 192;
 /// The work of one user that runs or waits.
-const MAX_QUEUED_PER_USER: usize = 32;
+const MAX_QUEUED_PER_USER: usize = 96;
 
 /// As many threads as there are cores: more would only take time from the database.
 pub(crate) static CPU: LazyLock<Cpu> =
@@ -163,9 +164,9 @@ mod tests {
         let cpu = Cpu::new(1);
         let eve = user("user_eve");
         let work = || std::thread::sleep(Duration::from_millis(1));
-        let outcomes = join_all((0..40).map(|_| cpu.run(&eve, true, work))).await;
+        let outcomes = join_all((0..120).map(|_| cpu.run(&eve, true, work))).await;
         let (done, rejected): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
-        assert_eq!((done.len(), rejected.len()), (MAX_QUEUED_PER_USER, 40 - MAX_QUEUED_PER_USER));
+        assert_eq!((done.len(), rejected.len()), (MAX_QUEUED_PER_USER, 120 - MAX_QUEUED_PER_USER));
         assert!(rejected.iter().all(|outcome| matches!(outcome, Err(ServiceError::Overloaded))));
         // The last thread ends a moment after its result has been sent.
         tokio::time::sleep(Duration::from_millis(50)).await;

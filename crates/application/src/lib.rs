@@ -24,4 +24,4 @@ pub use list::{ListRequest, ListResponse};
 pub use long_list::LongList;
 pub use preconditions::{Preconditions, VersionMatch};
 pub use replica::Replica;
-pub use service::{IcpService, random_id};
+pub use service::{IcpService, parse_for, random_id};

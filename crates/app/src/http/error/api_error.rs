@@ -42,8 +42,10 @@ pub(crate) enum ApiError {
     InvalidParameters(Vec<ParameterViolation>),
     #[error("The body is longer than 1 MiB.")]
     PayloadTooLarge,
-    #[error("The message is longer than {0} bytes.")]
-    MessageTooLarge(usize),
+    #[error(
+        "The message is longer than {max} bytes; or, without the arguments of its tool, than {rest} bytes or {values} values."
+    )]
+    MessageTooLarge { max: usize, rest: usize, values: usize },
     #[error("The body must be JSON in UTF-8, not compressed, and its Content-Type must say so.")]
     UnsupportedMediaType {
         /// The media types that the route accepts.
@@ -116,7 +118,7 @@ impl ApiError {
             Self::NoSuchRoute | Self::NoSuchIcp => &kinds::NOT_FOUND,
             Self::MethodNotAllowed { .. } => &kinds::METHOD_NOT_ALLOWED,
             Self::BadRequest | Self::InvalidBody(_) | Self::InvalidParameters(_) => &kinds::BAD_REQUEST,
-            Self::PayloadTooLarge | Self::MessageTooLarge(_) => &kinds::PAYLOAD_TOO_LARGE,
+            Self::PayloadTooLarge | Self::MessageTooLarge { .. } => &kinds::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType { .. } => &kinds::UNSUPPORTED_MEDIA_TYPE,
             Self::PreconditionFailed => &kinds::PRECONDITION_FAILED,
             Self::KeyReused => &kinds::KEY_REUSED,

@@ -16,11 +16,11 @@ use actix_web::http::StatusCode;
 use actix_web::web::{self, Data};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use http_body_util::BodyExt as _;
+use icp_application::parse_for;
 use icp_domain::{Caller, limits};
 use icp_ports::Authenticator;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
-use serde_json::value::RawValue;
 use tokio::time::timeout;
 
 use super::error::ApiError;
@@ -37,6 +37,14 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// The largest message, in bytes: the largest body, and what surrounds it.
 const MESSAGE_BYTES: usize = limits::BODY_BYTES + 64 * 1024;
+
+/// The largest message without the arguments of a tool, in bytes and in values. The SDK parses it on the worker, and makes
+/// several trees of it.
+const REST_BYTES: usize = 8 * 1024;
+const REST_VALUES: usize = 256;
+
+const TOO_LARGE: ApiError =
+    ApiError::MessageTooLarge { max: MESSAGE_BYTES, rest: REST_BYTES, values: REST_VALUES };
 
 type Service = StreamableHttpService<IcpServer, NeverSessionManager>;
 
@@ -57,7 +65,7 @@ struct Call {
     /// A tool continues when its client has gone, and counts as in flight until it ends.
     _permit: Option<Arc<Permit>>,
     /// As they were sent: the SDK parses numbers, and loses digits.
-    arguments: Option<Arc<RawValue>>,
+    arguments: Option<Arc<str>>,
 }
 
 impl Mcp {
@@ -105,13 +113,17 @@ async fn handle(
     service: Data<Service>,
     CurrentUser(caller): CurrentUser,
 ) -> Result<HttpResponse, ApiError> {
-    let too_large = || ApiError::MessageTooLarge(MESSAGE_BYTES);
-    let message = read_text(&request, MESSAGE_BYTES, too_large).await?;
+    let message = read_text(&request, MESSAGE_BYTES, || TOO_LARGE).await?;
+    let taken = parse_for(&caller, Arc::clone(&message), arguments::take).await?;
+    let (message, arguments) = taken.map_or((message, None), |(rest, arguments)| (rest, Some(arguments)));
+    if message.len() > REST_BYTES || count_values(&message) > REST_VALUES {
+        return Err(TOO_LARGE);
+    }
     let call = Call {
         caller: Caller::clone(&caller),
         request_id: RequestId::of(&request),
         _permit: request.extensions().get::<Arc<Permit>>().cloned(),
-        arguments: arguments::of_message(&message),
+        arguments,
     };
     let handling = service.handle(messages::to_sdk(&request, &message, call)?);
     let answer =
@@ -126,11 +138,16 @@ async fn handle(
     Ok(response.body(body.to_bytes()))
 }
 
+/// Returns at least the number of values in a JSON text.
+fn count_values(json: &str) -> usize {
+    1 + json.bytes().filter(|byte| b"[{,".contains(byte)).count()
+}
+
 /// Converts an error that the SDK states in a text of its own.
 fn rejection(status: StatusCode) -> ApiError {
     match status {
         StatusCode::FORBIDDEN => ApiError::ForeignOrigin,
-        StatusCode::PAYLOAD_TOO_LARGE => ApiError::MessageTooLarge(MESSAGE_BYTES),
+        StatusCode::PAYLOAD_TOO_LARGE => TOO_LARGE,
         other => ApiError::from_status(other, "the SDK failed"),
     }
 }

@@ -152,7 +152,8 @@ fn description() -> Value {
     let document = json!({
         "description": "This document.", "headers": headers(&[]), "content": {JSON: {"schema": {"type": "object"}}},
     });
-    service("getDescription", "Get this document", &json!({"200": document}))
+    let responses = json!({"200": document, "503": reference("responses", "Unavailable")});
+    service("getDescription", "Get this document", &responses)
 }
 
 fn service(operation: &str, summary: &str, responses: &Value) -> Value {

@@ -17,8 +17,8 @@ use crate::composition::{self, Storage, WorkerStorage};
 use crate::housekeeping;
 use crate::http::{Certificate, Concurrency, HttpServer, Mcp, Options, ProtectedResource, RateLimit, State};
 use crate::sample_sign_in::SampleSignIn;
-use crate::settings::{DatabaseKind, Settings, SettingsError, TlsFiles};
 use crate::shutdown::{self, Draining};
+use icp_settings::{DatabaseKind, Settings, SettingsError, TlsFiles};
 
 /// The service, listening and ready to run.
 #[derive(Debug)]

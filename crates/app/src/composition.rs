@@ -15,8 +15,8 @@ use icp_postgres::{Limits, PoolStatus, PostgresDatabase, PostgresReplica, Postgr
 use icp_sqlite::{SqliteDatabase, SqliteSettings};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::settings::{AuthSettings, DatabaseKind, DatabaseSettings, McpSettings, Settings, SettingsError};
 use icp_observability::{Reading, Source, Value};
+use icp_settings::{AuthSettings, DatabaseKind, DatabaseSettings, McpSettings, Settings, SettingsError};
 
 /// The ports of one database.
 pub(crate) struct Storage {

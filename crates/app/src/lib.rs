@@ -7,7 +7,6 @@ mod housekeeping;
 mod http;
 pub mod openapi;
 mod sample_sign_in;
-pub mod settings;
 mod shutdown;
 
 pub use application::Application;

@@ -6,7 +6,7 @@ use icp_development::{DevelopmentKey, SAMPLE_USER};
 use icp_domain::Caller;
 use icp_ports::{Clock as _, SystemClock};
 
-use crate::settings::AuthSettings;
+use icp_settings::AuthSettings;
 
 /// Lifetime of its tokens: a working day.
 const TOKEN_LIFETIME: Duration = Duration::from_hours(12);

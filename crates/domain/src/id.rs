@@ -1,12 +1,12 @@
-use std::fmt;
 use std::str::FromStr;
 
+use derive_more::{Display, From};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
 /// Identifier of an ICP: a UUID, written in lower case with hyphens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Display, From)]
 pub struct IcpId(Uuid);
 
 impl IcpId {
@@ -16,12 +16,6 @@ impl IcpId {
     /// Returns the UUID.
     pub fn as_uuid(self) -> Uuid {
         self.0
-    }
-}
-
-impl From<Uuid> for IcpId {
-    fn from(uuid: Uuid) -> Self {
-        Self(uuid)
     }
 }
 
@@ -35,12 +29,6 @@ impl FromStr for IcpId {
             Ok(uuid) if text.len() == Hyphenated::LENGTH => Ok(Self(uuid)),
             _ => Err(InvalidIcpId),
         }
-    }
-}
-
-impl fmt::Display for IcpId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.hyphenated().fmt(formatter)
     }
 }
 

@@ -40,7 +40,7 @@ pub use icp::{BodyBuilder, Icp, IcpPatch, NewIcp, PatchError};
 pub use id::{IcpId, InvalidIcpId};
 pub use maybe_known::MaybeKnown;
 pub use providers::ProviderList;
-pub use text::{fold_name, printable};
+pub use text::fold_name;
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use unknown_fields::UnknownFields;
 pub use user_id::{EmptyUserId, UserId};

@@ -21,7 +21,8 @@ impl UnknownName {
 macro_rules! open_enum {
     ($(#[$meta:meta])* $type:ident { $($(#[$variant_meta:meta])* $variant:ident = $name:literal,)+ }) => {
         $(#[$meta])*
-        #[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Deserialize, derive_more::Display)]
+        #[display("{}", self.as_str())]
         #[serde(from = "String")]
         #[non_exhaustive]
         pub enum $type {
@@ -66,12 +67,6 @@ macro_rules! open_enum {
         impl AsRef<str> for $type {
             fn as_ref(&self) -> &str {
                 self.as_str()
-            }
-        }
-
-        impl std::fmt::Display for $type {
-            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                formatter.write_str(self.as_str())
             }
         }
 

@@ -1,14 +1,17 @@
 use std::borrow::Borrow;
-use std::fmt;
 use std::str::FromStr;
 
+use derive_more::{AsRef, Display, Into};
 use serde::{Deserialize, Serialize};
 
 use crate::{ViolationCode, limits, text};
 
 /// The ID that Clerk gives a user, such as `user_2abc`. It is any text except the empty one, compared byte by byte, because
 /// IDs outlive the rules by which they were made. The rules for writing are narrower, see [`crate::limits`].
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, AsRef, Display, Into,
+)]
+#[as_ref(str)]
 #[serde(try_from = "String", into = "String")]
 pub struct UserId(String);
 
@@ -56,28 +59,10 @@ impl FromStr for UserId {
     }
 }
 
-impl From<UserId> for String {
-    fn from(id: UserId) -> Self {
-        id.0
-    }
-}
-
-impl AsRef<str> for UserId {
-    fn as_ref(&self) -> &str {
-        &self.0
-    }
-}
-
 /// A set or map of IDs can be searched by text: the derived `Hash`, `Eq` and `Ord` are those of the text.
 impl Borrow<str> for UserId {
     fn borrow(&self) -> &str {
         &self.0
-    }
-}
-
-impl fmt::Display for UserId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
     }
 }
 

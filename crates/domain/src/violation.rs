@@ -27,7 +27,8 @@ impl Violation {
 }
 
 /// The kind of a [`Violation`]. The names on the wire are stable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, derive_more::Display)]
+#[display("{}", self.as_str())]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ViolationCode {
@@ -69,12 +70,6 @@ impl ViolationCode {
             Self::Malformed => "malformed",
             Self::Unknown => "unknown",
         }
-    }
-}
-
-impl fmt::Display for ViolationCode {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
     }
 }
 

@@ -1,6 +1,8 @@
 use std::fmt;
 
-use icp_domain::{ValidationErrors, printable};
+use icp_domain::ValidationErrors;
+
+use crate::printable::printable;
 
 /// Faulty lines that are shown; the others are counted.
 const SHOWN: usize = 1_000;

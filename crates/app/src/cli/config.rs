@@ -1,6 +1,6 @@
 use super::output;
 use crate::composition;
-use crate::settings::Settings;
+use icp_settings::Settings;
 
 pub(super) fn run(settings: &Settings) -> anyhow::Result<()> {
     settings.check_for_serving()?;

@@ -3,8 +3,8 @@ use std::io::{self, BufWriter, ErrorKind, Write as _, stdout};
 use icp_files::LineSink;
 use icp_ports::ImportExportError;
 
-use crate::settings::Settings;
 use crate::{application, composition};
+use icp_settings::Settings;
 
 const BUFFER_BYTES: usize = 256 * 1024;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::Args;
 
-use crate::settings::Settings;
+use icp_settings::Settings;
 
 const LIMIT: Duration = Duration::from_secs(5);
 

@@ -11,8 +11,8 @@ use icp_ports::{ImportSummary, OnConflict};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::output;
-use crate::settings::Settings;
 use crate::{application, composition};
+use icp_settings::Settings;
 
 const BUFFER_BYTES: usize = 256 * 1024;
 

@@ -2,8 +2,8 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 
 use super::output;
-use crate::settings::Settings;
 use crate::{application, composition};
+use icp_settings::Settings;
 
 const UP_TO_DATE: &str = "the database is up to date\n";
 

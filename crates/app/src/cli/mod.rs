@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::settings::{Settings, Surroundings};
+use icp_settings::{Settings, Surroundings};
 
 /// Answers which Ideal Customer Profiles a signed-in user may see.
 #[derive(Debug, Parser)]

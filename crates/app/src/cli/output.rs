@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write as _};
 
-use icp_domain::printable;
+use icp_files::printable;
 
 /// Prints a command's result. Whoever has closed the other end has what they want; a full disk is an error.
 pub(super) fn print(text: impl Display) -> io::Result<()> {

@@ -1,7 +1,7 @@
 use std::io::Write as _;
 
 use crate::application::Application;
-use crate::settings::Settings;
+use icp_settings::Settings;
 
 pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
     let application = Application::build(settings).await?;

@@ -7,7 +7,7 @@ use icp_domain::{Caller, UserId};
 use icp_ports::{Clock as _, SystemClock};
 
 use super::output;
-use crate::settings::Settings;
+use icp_settings::Settings;
 
 #[derive(Debug, Args)]
 pub(super) struct Options {

@@ -14,7 +14,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use crate::settings::TlsFiles;
+use icp_settings::TlsFiles;
 
 /// How often the files are looked at; a signal (`SIGHUP`) has them read at once.
 const LOOK: Duration = Duration::from_secs(10);
@@ -37,7 +37,7 @@ impl Certificate {
     ///
     /// What is wrong with them.
     pub(crate) fn read(files: &TlsFiles) -> anyhow::Result<Self> {
-        let first_seen = files.modified();
+        let first_seen = modified(files);
         let current = ArcSwap::from_pointee(certified_key(files)?);
         Ok(Self(Arc::new(Inner { files: files.clone(), first_seen, current })))
     }
@@ -55,7 +55,7 @@ impl Certificate {
         let mut seen = self.0.first_seen;
         loop {
             let is_asked = tokio::time::timeout(LOOK, hang_up()).await.is_ok();
-            let there = self.0.files.modified();
+            let there = modified(&self.0.files);
             // One that cannot be read yet is tried again: it may be on its way.
             if (is_asked || there != seen) && self.read_again() {
                 seen = there;
@@ -90,11 +90,10 @@ impl ResolvesServerCert for Certificate {
     }
 }
 
-impl TlsFiles {
-    fn modified(&self) -> [Option<SystemTime>; 2] {
-        let modified = |path: &PathBuf| std::fs::metadata(path).and_then(|file| file.modified()).ok();
-        [modified(&self.certificate), modified(&self.key)]
-    }
+/// Returns when each of the files was last changed.
+fn modified(files: &TlsFiles) -> [Option<SystemTime>; 2] {
+    let modified = |path: &PathBuf| std::fs::metadata(path).and_then(|file| file.modified()).ok();
+    [modified(&files.certificate), modified(&files.key)]
 }
 
 fn certified_key(files: &TlsFiles) -> anyhow::Result<CertifiedKey> {

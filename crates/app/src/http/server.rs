@@ -20,8 +20,8 @@ use super::middleware::{
 };
 use super::routing::open;
 use super::{State, connections, docs, icps, system};
-use crate::settings::ServerSettings;
 use crate::shutdown::Draining;
+use icp_settings::ServerSettings;
 
 /// Time limit of a request's head, from its first byte. On a kept connection, the rest of the keep-alive time is added.
 const REQUEST_HEAD_LIMIT: Duration = Duration::from_secs(5);

@@ -1,5 +1,6 @@
 use actix_web::http::StatusCode;
-use icp_domain::{Violation, printable};
+use icp_domain::Violation;
+use icp_files::printable;
 use serde::Serialize;
 
 use super::{ApiError, ParameterViolation};

@@ -1,4 +1,4 @@
-//! The settings: read from all their sources and checked. Each value knows its source.
+#![doc = include_str!("../README.md")]
 
 mod catalog;
 mod checks;

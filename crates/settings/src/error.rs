@@ -8,12 +8,12 @@ use std::path::Path;
 pub struct SettingsError(String);
 
 impl SettingsError {
-    pub(crate) fn new(message: impl Into<String>) -> Self {
+    pub fn new(message: impl Into<String>) -> Self {
         Self(message.into())
     }
 
     /// An error of one setting.
-    pub(crate) fn of(key: &str, message: impl Display) -> Self {
+    pub fn of(key: &str, message: impl Display) -> Self {
         Self(format!("{key} ({}): {message}", super::definitions::variables(key)))
     }
 

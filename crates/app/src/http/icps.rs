@@ -62,7 +62,7 @@ async fn list(
             Ok(response.body(Pieces::from(icps)))
         }
         ListResponse::Long { first, version, rest } => {
-            let permit = state.concurrency.admit_long_list()?;
+            let permit = state.concurrency.admit_long_list(caller.user_id())?;
             Ok(respond(version).body(Guarded::new(list_body::in_parts(first, rest), permit)))
         }
         ListResponse::NotModified(version) => Ok(not_modified(&request, &state, &version)),

@@ -1,10 +1,12 @@
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix_web::{HttpMessage as _, HttpRequest};
 use futures_util::future::poll_immediate;
+use icp_domain::UserId;
 
 use crate::http::error::ApiError;
 use icp_observability::{Metrics, RejectReason};
@@ -15,6 +17,9 @@ const WAITING_FACTOR: usize = 4;
 /// The memory for parts of long lists that are being sent, in bytes. A client that reads slowly keeps a part for as long as it
 /// likes.
 const LONG_LIST_BYTES: usize = 48 * 1024 * 1024;
+
+/// The largest number of long lists that are sent to one user at once, so that others get theirs.
+const MAX_LONG_LISTS_PER_USER: usize = 4;
 
 /// The largest number of strangers' requests in flight. Their answers are ready, so that a request is in flight for as long as
 /// its client reads slowly.
@@ -29,6 +34,7 @@ pub(crate) struct Concurrency {
     in_flight: Counter,
     waiting: Counter,
     long_lists: Counter,
+    long_lists_of_users: UserCounters,
     strangers: Counter,
     metrics: Metrics,
 }
@@ -54,6 +60,26 @@ impl Counter {
     }
 }
 
+/// The long lists that are sent to each user.
+#[derive(Clone, Default)]
+struct UserCounters(Arc<Mutex<HashMap<UserId, usize>>>);
+
+impl UserCounters {
+    /// Adds one, unless the user has as many as they may.
+    fn add(&self, user_id: &UserId) -> Option<CountedForUser> {
+        let mut counts = self.lock();
+        let count = counts.entry(user_id.clone()).or_default();
+        (*count < MAX_LONG_LISTS_PER_USER).then(|| {
+            *count += 1;
+            CountedForUser { counters: self.clone(), user_id: user_id.clone() }
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<UserId, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Concurrency {
     /// `response_buffer` is the length of the parts in which long lists are sent, in bytes.
     pub(crate) fn new(max_in_flight: usize, response_buffer: NonZeroUsize, metrics: &Metrics) -> Self {
@@ -61,6 +87,7 @@ impl Concurrency {
             in_flight: Counter::new(max_in_flight),
             waiting: Counter::new(max_in_flight.saturating_mul(WAITING_FACTOR)),
             long_lists: Counter::new((LONG_LIST_BYTES / response_buffer).max(1)),
+            long_lists_of_users: UserCounters::default(),
             strangers: Counter::new(MAX_STRANGERS),
             metrics: metrics.clone(),
         }
@@ -73,9 +100,13 @@ impl Concurrency {
         if self.in_flight.add() { Ok(permit) } else { Err(self.reject()) }
     }
 
-    /// Admits a response that is sent in parts.
-    pub(in crate::http) fn admit_long_list(&self) -> Result<Counted, ApiError> {
-        self.count(&self.long_lists)
+    /// Admits a response to a user that is sent in parts.
+    pub(in crate::http) fn admit_long_list(
+        &self,
+        user_id: &UserId,
+    ) -> Result<(Counted, CountedForUser), ApiError> {
+        let of_user = self.long_lists_of_users.add(user_id).ok_or_else(|| self.reject())?;
+        Ok((self.count(&self.long_lists)?, of_user))
     }
 
     /// Admits a request to a route that needs no authentication.
@@ -138,6 +169,24 @@ pub(in crate::http) struct Counted(Counter);
 impl Drop for Counted {
     fn drop(&mut self) {
         self.0.subtract();
+    }
+}
+
+/// A long list that is sent to a user, until this is dropped.
+pub(in crate::http) struct CountedForUser {
+    counters: UserCounters,
+    user_id: UserId,
+}
+
+impl Drop for CountedForUser {
+    fn drop(&mut self) {
+        let mut counts = self.counters.lock();
+        if let Some(count) = counts.get_mut(&self.user_id) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.user_id);
+            }
+        }
     }
 }
 

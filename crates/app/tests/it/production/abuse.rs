@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use icp_test_postgres as postgres;
 use reqwest::Method;
 use serde_json::json;
 use tokio::time::sleep;
 
+use super::flooded::flood;
 use super::probe::{Probe, when_idle};
 use crate::bodies::worst;
 use crate::support::{LIST, Service, Setup, client};
@@ -20,9 +22,9 @@ const JITTER: Duration = Duration::from_millis(100);
 const MEMORY: u64 = 200_000_000;
 
 /// A request, and what is bad about it.
-type Attack = (String, &'static str, String);
+type Attack = (String, Method, &'static str, String);
 
-/// Sends each of these bodies for a while, over all connections, and measures what another user notices.
+/// Sends each of these requests for a while, over all connections, and measures what another user notices.
 async fn check(service: &Service, attacks: Vec<Attack>) {
     let (eve, other) = (service.token("user_eve"), service.token("user_other"));
     let mut failures = Vec::new();
@@ -30,11 +32,11 @@ async fn check(service: &Service, attacks: Vec<Attack>) {
         assert_eq!(service.get(LIST, Some(&other)).await.status, 200);
     }
     let idle = when_idle(service, LIST, Some(&other));
-    for (what, path, body) in attacks {
+    for (what, method, path, body) in attacks {
         let attackers: Vec<_> = (0..CONNECTIONS)
             .map(|_| {
                 let request =
-                    client().request(Method::POST, format!("{}{path}", service.address)).bearer_auth(&eve);
+                    client().request(method.clone(), format!("{}{path}", service.address)).bearer_auth(&eve);
                 let request = request.header("content-type", "application/json").body(body.clone());
                 tokio::spawn(async move {
                     while let Ok(answer) = request.try_clone().expect("a body in memory").send().await {
@@ -68,12 +70,16 @@ fn with_regexes(count: usize) -> String {
 #[ignore = "takes a quarter of a minute: cargo xtask test --all"]
 async fn expensive_bodies_do_not_delay_others() {
     let service = Setup::new().with("ICP__LOG__LEVEL", "warn").start();
-    let mut attacks: Vec<Attack> =
-        [30, 100].map(|count| (format!("{count} regular expressions"), LIST, with_regexes(count))).into();
+    let mut attacks: Vec<Attack> = [30, 100]
+        .map(|count| (format!("{count} regular expressions"), Method::POST, LIST, with_regexes(count)))
+        .into();
     let is_worst =
         |(what, _): &worst::Case| ["unknown names", "empty conditions", "a million commas"].contains(what);
     attacks.extend(
-        worst::wrong().into_iter().filter(is_worst).map(|(what, body)| (what.to_owned(), LIST, body)),
+        worst::wrong()
+            .into_iter()
+            .filter(is_worst)
+            .map(|(what, body)| (what.to_owned(), Method::POST, LIST, body)),
     );
     check(&service, attacks).await;
 }
@@ -89,7 +95,7 @@ async fn expensive_messages_do_not_delay_others() {
             r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{tool}","arguments":{arguments},"_meta":{meta}}}}}"#
         )
     };
-    let attacks = vec![
+    let attacks = [
         ("a tree in an ICP".to_owned(), "/mcp", call("validate_icp", &format!(r#"{{"icp":{tree}}}"#), "{}")),
         ("a tree elsewhere".to_owned(), "/mcp", call("list_icps", "{}", &format!(r#"{{"a":{tree}}}"#))),
         ("a tree and nothing else".to_owned(), "/mcp", tree.clone()),
@@ -100,5 +106,27 @@ async fn expensive_messages_do_not_delay_others() {
         ),
         ("8 kB of a tree".to_owned(), "/mcp", format!("[{}0]", r#"{"":0},"#.repeat(1_100))),
     ];
-    check(&service, attacks).await;
+    let attacks = attacks.map(|(what, path, body)| (what, Method::POST, path, body));
+    check(&service, attacks.into()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes a quarter of a minute: cargo xtask test --all"]
+async fn expensive_lists_do_not_delay_others() {
+    let database = postgres::shared().database();
+    let setup = Setup::new().with("ICP__DATABASE__URL", database.url()).with("ICP__LOG__LEVEL", "warn");
+    assert!(setup.icp(&["migrate"]).status.success());
+    flood(database.url(), 400, 1_000_000).await;
+    flood(database.url(), 10_000, 100).await;
+    let service = setup.start();
+    let attacks = [
+        "",
+        "?limit=1000",
+        "?limit=1000&sort=name&order=desc",
+        "?limit=1&sort=activeUntil",
+        "?name=y",
+        "?name=y&provider=z&sort=updatedAt&updatedSince=2000-01-01T00:00:00Z",
+    ];
+    let paths = attacks.map(|query| &*Box::leak(format!("{LIST}{query}").into_boxed_str()));
+    check(&service, paths.map(|path| (path.to_owned(), Method::GET, path, String::new())).into()).await;
 }

@@ -13,17 +13,17 @@ const BYTES: usize = 1_000_000;
 /// What the service may need beyond an idle one, in bytes.
 const MEMORY: u64 = 100_000_000;
 
-/// Stores ICPs that a million bytes of text make long.
-async fn flood(url: &str) {
+/// Stores so many ICPs of the users `user_eve` and `user_ada`, with so many bytes of text in each.
+pub(super) async fn flood(url: &str, icps: usize, bytes: usize) {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("a connection");
     tokio::spawn(connection);
     let text = format!(
-        r#"{{"id":"' || id || '","name":"x","description":null,"createdAt":"2024-01-15T10:30:00.000Z","updatedAt":"2024-01-15T10:30:00.000Z","leadProviderCriteria":[{{"provider":"baseProvider","type":"person","filters":{{"text":"' || repeat('x', {BYTES}) || '"}}}}],"customFilterCriteria":[],"crmFilters":null,"userIds":["user_eve","user_ada"],"leadsPerList":10,"activeUntil":null}}"#
+        r#"{{"id":"' || id || '","name":"x","description":null,"createdAt":"2024-01-15T10:30:00.000Z","updatedAt":"2024-01-15T10:30:00.000Z","leadProviderCriteria":[{{"provider":"baseProvider","type":"person","filters":{{"text":"' || repeat('x', {bytes}) || '"}}}}],"customFilterCriteria":[],"crmFilters":null,"userIds":["user_eve","user_ada"],"leadsPerList":10,"activeUntil":null}}"#
     );
     let store = format!(
         "WITH stored AS (INSERT INTO icps (id, name, created_at, updated_at, document, name_folded, providers)
             SELECT id, 'x', time, time, '{text}', 'x', ',' FROM
-                (SELECT gen_random_uuid() AS id, timestamptz '2024-01-15T10:30:00Z' AS time FROM generate_series(1, {ICPS}))
+                (SELECT gen_random_uuid() AS id, timestamptz '2024-01-15T10:30:00Z' AS time FROM generate_series(1, {icps}))
                 AS new
             RETURNING id, created_at)
         INSERT INTO icp_members SELECT unnest(ARRAY['user_eve', 'user_ada']), created_at, id FROM stored"
@@ -37,7 +37,7 @@ async fn flooded_list_is_answered_whole() {
     let database = postgres::shared().database();
     let setup = Setup::new().with("ICP__DATABASE__URL", database.url()).with("ICP__LOG__LEVEL", "warn");
     assert!(setup.icp(&["migrate"]).status.success());
-    flood(database.url()).await;
+    flood(database.url(), ICPS, BYTES).await;
     let service = setup.start();
     let (ada, other) = (service.token("user_ada"), service.token("user_other"));
     assert_eq!(service.get(LIST, Some(&other)).await.status, 200);

@@ -38,7 +38,7 @@ pub(crate) fn find_or_install<T>(need: &Need, find: impl Fn() -> Option<T>) -> R
 pub(crate) fn install(Need(packages, advice): &Need) -> Result<()> {
     ensure!(find("apt-get").is_some(), "a program is missing: install {advice}");
     say(&format!("installing with apt-get: {}", packages.join(" ")));
-    let root = project::output(Command::new("id").arg("-u"))?.trim() == "0";
+    let root = project::output(Command::new("id").arg("-u"))? == "0";
     let mut command = Command::new(if root { "env" } else { "sudo" });
     command.args(["sh", "-c", include_str!("install.sh"), "install"]).args(*packages);
     project::run(&mut command).with_context(|| format!("install {advice}"))

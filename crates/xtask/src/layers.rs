@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
@@ -22,32 +22,20 @@ const IO: [&str; 3] = ["libsqlite3-sys", "mio", "tokio"];
 const FOR_TESTS: [&str; 3] = ["icp-test-postgres", "icp-testkit", "libtest-mimic"];
 /// Crates that need no rule in `deny.toml`: programs, and what every crate may use.
 const FREE: [&str; 5] = ["from-memory", "icp-app", "icp-domain", "icp-ports", "xtask"];
-const ADAPTERS: [&str; 3] = ["icp_clerk", "icp_postgres", "icp_sqlite"];
 const WASM: &str = "wasm32-unknown-unknown";
 
-pub(crate) fn run() -> Result<ExitCode> {
-    Ok(project::exit_code(hold()?))
-}
-
 /// Returns whether every rule holds. Prints those that do not.
-pub(crate) fn hold() -> Result<bool> {
+pub(crate) fn run() -> Result<bool> {
     let mut deny = Command::new(tools::cargo_deny()?);
     deny.current_dir(project::root()?).args(["--locked", "check", "-D", "unused-wrapper"]);
     let denied = !project::succeeds(deny.args(["bans", "licenses", "sources"]))?;
-    let mut faults: Vec<_> =
-        denied.then(|| "deny.toml does not allow a dependency, see above".to_owned()).into_iter().collect();
-    faults.extend(crates_without_rule()?);
+    let mut faults = crates_without_rule()?;
+    faults.extend(denied.then(|| "deny.toml does not allow a dependency, see above".to_owned()));
     for (name, allowed) in PURE {
-        faults.extend(reached(name, &IO)?);
-        let direct = tree(&["--package", name, "--all-features", "--edges", "normal", "--depth", "1"])?;
-        let allowed =
-            |one: &String| one == name || allowed.is_none_or(|allowed| allowed.contains(&one.as_str()));
-        let extra = direct.iter().filter(|one| !allowed(one));
-        faults.extend(
-            extra.map(|one| format!("{name} depends on {one}: see PURE in crates/xtask/src/layers.rs")),
-        );
+        faults.extend(broken(name, "", |one| !IO.contains(&one))?);
+        faults.extend(broken(name, "--depth 1", |one| allowed.is_none_or(|all| all.contains(&one)))?);
     }
-    faults.extend(reached("icp-app", &FOR_TESTS)?);
+    faults.extend(broken("icp-app", "", |one| !FOR_TESTS.contains(&one))?);
     faults.extend(adapters()?);
     faults.extend(wasm()?);
     for fault in &faults {
@@ -59,33 +47,34 @@ pub(crate) fn hold() -> Result<bool> {
 
 fn crates_without_rule() -> Result<Vec<String>> {
     let rules = fs::read_to_string(project::root()?.join("deny.toml")).context("reading deny.toml")?;
-    let members = tree(&["--workspace", "--depth", "0"])?.into_iter();
-    let without = members.filter(|name| {
-        !FREE.contains(&name.as_str()) && !rules.contains(&format!("{{ crate = \"{name}\", wrappers"))
-    });
-    Ok(without.map(|name| format!("{name}: name the crates that may depend on it in deny.toml")).collect())
-}
-
-/// Returns a fault for each of the crates that is built into another.
-fn reached(name: &str, banned: &[&str]) -> Result<Vec<String>> {
-    let reached = tree(&["--package", name, "--all-features", "--edges", "normal"])?;
-    let found = banned.iter().filter(|banned| reached.contains(**banned));
-    Ok(found
-        .map(|one| format!("{name} reaches {one}: see `cargo tree -p {name} -e normal -i {one}`"))
+    let mut members = tree("--workspace --depth 0")?;
+    members.retain(|name| !FREE.contains(&name.as_str()));
+    members.retain(|name| !rules.contains(&format!("{{ crate = \"{name}\", wrappers")));
+    Ok(members
+        .iter()
+        .map(|name| format!("{name}: name the crates that may depend on it in deny.toml"))
         .collect())
 }
 
+/// Returns a fault for each crate that is built into another and is not allowed there.
+fn broken(name: &str, depth: &str, is_allowed: impl Fn(&str) -> bool) -> Result<Vec<String>> {
+    let found = tree(&format!("--package {name} --all-features --edges normal {depth}"))?;
+    let found = found.iter().filter(|one| *one != name && !is_allowed(one));
+    let see = format!("see crates/xtask/src/layers.rs and `cargo tree -p {name} -e normal -i");
+    Ok(found.map(|one| format!("{name} must not depend on {one}: {see} {one}`")).collect())
+}
+
 /// Names of crates, which are the first words of lines such as `serde v1.0.0 (*)`.
-fn tree(arguments: &[&str]) -> Result<BTreeSet<String>> {
-    let mut command = project::cargo(&["tree", "--locked", "--quiet", "--prefix", "none"])?;
-    let output = project::output(command.args(arguments))?;
+fn tree(arguments: &str) -> Result<BTreeSet<String>> {
+    let mut command = project::cargo(&format!("tree --locked --quiet --prefix none {}", arguments.trim()))?;
+    let output = project::output(&mut command)?;
     Ok(output.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect())
 }
 
 /// The composition root is `composition.rs`. A rule about a crate cannot tell it from the other files of `icp-app`.
 fn adapters() -> Result<Vec<String>> {
     let mut grep = Command::new("grep");
-    grep.args(["-rnE", &ADAPTERS.join("|"), "crates/app/src", "--exclude=composition.rs"]);
+    grep.args(["-rnE", "icp_(clerk|postgres|sqlite)", "crates/app/src", "--exclude=composition.rs"]);
     let found = grep.current_dir(project::root()?).output().context("running grep")?;
     let found = String::from_utf8(found.stdout)?;
     Ok(found.lines().map(|line| format!("{line}: only composition.rs names adapters")).collect())
@@ -94,12 +83,11 @@ fn adapters() -> Result<Vec<String>> {
 /// The compiler knows the target; its libraries are an extra component.
 fn wasm() -> Result<Option<String>> {
     let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
-    let folder = project::output(rustc.args(["--print", "target-libdir", "--target", WASM]))?;
-    if !Path::new(folder.trim()).exists() {
+    let libraries = project::output(rustc.args(["--print", "target-libdir", "--target", WASM]))?;
+    if !Path::new(&libraries).exists() {
         say(&format!("skipped: icp-domain for WebAssembly (`rustup target add {WASM}`)"));
         return Ok(None);
     }
-    let check = ["check", "--locked", "--package", "icp-domain", "--target", WASM];
-    let built = project::succeeds(&mut project::cargo(&check)?)?;
-    Ok((!built).then(|| "icp-domain does not build for WebAssembly, see above".to_owned()))
+    let mut check = project::cargo(&format!("check --locked --package icp-domain --target {WASM}"))?;
+    Ok((!project::succeeds(&mut check)?).then(|| "icp-domain does not build for WebAssembly".to_owned()))
 }

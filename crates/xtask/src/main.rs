@@ -6,7 +6,6 @@ mod check;
 mod install;
 mod layers;
 mod project;
-mod sbom;
 mod test;
 mod tools;
 
@@ -26,23 +25,21 @@ enum Chore {
     Check,
     /// Check dependencies: layers, licenses, sources
     Layers,
-    /// Write the components of the program to `target/icp-sbom.json` (`CycloneDX`)
-    Sbom,
 }
 
 fn main() -> ExitCode {
     let outcome = match Chore::parse() {
         Chore::Test(options) => test::run(&options),
         #[cfg(target_os = "linux")]
-        Chore::Bench(options) => bench::run(&options),
+        Chore::Bench(options) => bench::run(options),
         Chore::Check => check::run(),
         Chore::Layers => layers::run(),
-        Chore::Sbom => sbom::run(),
     };
-    outcome.unwrap_or_else(|error| {
+    let passed = outcome.unwrap_or_else(|error| {
         eprintln!("xtask: {error:#}");
-        ExitCode::FAILURE
-    })
+        false
+    });
+    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn say(step: &str) {

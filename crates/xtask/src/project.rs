@@ -1,5 +1,5 @@
 use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
@@ -16,19 +16,19 @@ pub(crate) fn target() -> Result<PathBuf> {
     Ok(std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |folder| root.join(folder)))
 }
 
-/// The cargo that runs this program, in the workspace's folder.
-pub(crate) fn cargo(arguments: &[&str]) -> Result<Command> {
+/// The cargo that runs this program, in the workspace's folder. Arguments are separated by spaces.
+pub(crate) fn cargo(arguments: &str) -> Result<Command> {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(root()?).args(arguments);
+    command.current_dir(root()?).args(arguments.split(' '));
     Ok(command)
 }
 
-/// Returns what a command prints. A command that fails is an error with its standard error.
+/// Returns what a command prints, without the last end of line. A command that fails is an error with its standard error.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let output = command.output().with_context(|| format!("running {command:?}"))?;
     let error = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{command:?} failed: {}", error.trim());
-    Ok(String::from_utf8(output.stdout)?)
+    Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
 }
 
 /// Runs a command that prints for the user, and returns whether it succeeds.
@@ -40,8 +40,4 @@ pub(crate) fn succeeds(command: &mut Command) -> Result<bool> {
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     ensure!(succeeds(command)?, "{command:?} failed");
     Ok(())
-}
-
-pub(crate) fn exit_code(passed: bool) -> ExitCode {
-    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -1,15 +1,11 @@
-use std::process::ExitCode;
-
 use anyhow::Result;
 use clap::Args;
 
-use crate::tools::Variable;
 use crate::{project, say, tools};
 
 /// One test at a time: some measure what others would disturb. The whole workspace is named because cargo would otherwise
 /// build its crates again with other features.
-const IGNORED: [&str; 8] =
-    ["test", "--no-fail-fast", "--workspace", "--test", "it", "--", "--ignored", "--test-threads=1"];
+const IGNORED: &str = "test --no-fail-fast --workspace --test it -- --ignored --test-threads=1";
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -25,23 +21,19 @@ pub(crate) struct Options {
 }
 
 /// Tests start PostgreSQL themselves. This installs it if necessary.
-pub(crate) fn run(options: &Options) -> Result<ExitCode> {
-    let given: Vec<_> = options.arguments.iter().map(String::as_str).collect();
+pub(crate) fn run(Options { all, ignored, arguments }: &Options) -> Result<bool> {
+    tools::postgres()?;
+    // At once, so that what is missing fails before the tests run.
+    let variables = (*all || *ignored).then(tools::prepare).transpose()?;
     let mut passed = true;
-    let variables = if options.all || options.ignored { tools::prepare()? } else { Vec::new() };
-    if !options.ignored {
-        tools::postgres()?;
-        let chosen = if given.is_empty() { vec!["--workspace"] } else { given.clone() };
-        passed &= cargo(&[&["test"], chosen.as_slice()].concat(), &[])?;
+    if !ignored {
+        let command = if arguments.is_empty() { "test --workspace" } else { "test" };
+        say(&format!("cargo {command} {}", arguments.join(" ")));
+        passed = project::succeeds(project::cargo(command)?.args(arguments))?;
     }
-    if options.all || options.ignored {
-        passed &= cargo(&[&IGNORED, given.as_slice()].concat(), &variables)?;
+    if let Some(variables) = variables {
+        say(&format!("cargo {IGNORED} {}", arguments.join(" ")));
+        passed &= project::succeeds(project::cargo(IGNORED)?.args(arguments).envs(variables))?;
     }
-    Ok(project::exit_code(passed))
-}
-
-fn cargo(arguments: &[&str], variables: &[Variable]) -> Result<bool> {
-    say(&format!("cargo {}", arguments.join(" ")));
-    let variables = variables.iter().map(|(name, value)| (name, value));
-    project::succeeds(project::cargo(arguments)?.envs(variables))
+    Ok(passed)
 }

@@ -14,9 +14,12 @@ const ROWS: [(&str, &str); 5] = [
     ("Create", "create"),
     ("Change", "patch"),
 ];
-/// The first word of a limit's name, which is the class of its mark, and its legend.
-const MARKS: [(&str, &str); 3] =
-    [("memory", "same bytes from memory"), ("pgbench", "bare SQL in pgbench"), ("peer", "axum and sqlx")];
+/// The first word of a limit's name, which is the class of its mark; its legend, and where that is.
+const MARKS: [(&str, &str, f64); 3] = [
+    ("memory", "same bytes from memory", 0.0),
+    ("pgbench", "bare SQL in pgbench", 200.0),
+    ("peer", "axum and sqlx", 380.0),
+];
 /// Colours are legible on white and on black. Marks differ in their dashes too.
 const STYLE: &str = include_str!("chart.css");
 const WIDTH: f64 = 860.0;
@@ -45,10 +48,9 @@ pub(super) fn svg(summaries: &[Summary], notes: &[&str]) -> Result<String> {
 <title>Requests a second</title>\n<style>\n{STYLE}</style>\n"
     );
     text(&mut svg, "title", 0.0, 20.0, "Requests a second: the service, and the same work without it")?;
-    for (number, (class, legend)) in MARKS.iter().enumerate() {
-        let x = LEFT + [0.0, 200.0, 380.0].get(number).copied().unwrap_or_default();
-        line(&mut svg, &format!("mark {class}"), x, 36.0, 60.0)?;
-        text(&mut svg, "quiet", x + 8.0, 52.0, legend)?;
+    for (class, legend, x) in MARKS {
+        line(&mut svg, &format!("mark {class}"), LEFT + x, 36.0, 60.0)?;
+        text(&mut svg, "quiet", LEFT + x + 8.0, 52.0, legend)?;
     }
     for tick in 0..=5 {
         let rate = step * f64::from(tick);
@@ -67,10 +69,9 @@ pub(super) fn svg(summaries: &[Summary], notes: &[&str]) -> Result<String> {
         }
         y += ROW;
     }
-    y += 22.0;
     for note in notes {
         y += 18.0;
-        text(&mut svg, "quiet", 0.0, y, &note.replace('&', "&amp;").replace('<', "&lt;"))?;
+        text(&mut svg, "quiet", 0.0, y + 22.0, &note.replace('&', "&amp;").replace('<', "&lt;"))?;
     }
     Ok(svg + "</svg>\n")
 }

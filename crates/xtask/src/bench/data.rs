@@ -32,7 +32,6 @@ impl Size {
 }
 
 /// A user whose requests are measured.
-#[derive(Clone, Debug)]
 pub(super) struct User {
     /// `reader`, `writer`, or `big` for the user with the big list.
     pub(super) kind: String,

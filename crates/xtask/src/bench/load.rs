@@ -12,7 +12,7 @@ use crate::project;
 const SCRIPT: &str = include_str!("wrk.lua");
 
 /// What a program counted. An operation is a request or a transaction.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Outcome {
     pub(super) operations: f64,
     pub(super) per_second: f64,

@@ -13,7 +13,7 @@ mod usage;
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -26,10 +26,7 @@ use self::stage::Stage;
 use crate::install::{WRK, find, find_or_install};
 use crate::{project, say};
 
-/// More requests than one measurement sends.
-const NUMBERS: u64 = 10_000_000;
-
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Debug)]
 pub(crate) struct Options {
     #[command(flatten)]
     size: Size,
@@ -53,8 +50,7 @@ pub(crate) struct Options {
     quick: bool,
 }
 
-pub(crate) fn run(options: &Options) -> Result<ExitCode> {
-    let mut options = options.clone();
+pub(crate) fn run(mut options: Options) -> Result<bool> {
     if options.quick {
         let size = Size { icps: 600, big: 100, users: 2 };
         options = Options { size, rounds: 1, seconds: 1, ..options };
@@ -64,31 +60,29 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     find_or_install(&WRK, || find("wrk"))?;
     // Before the build adds to it.
     let load = LoadAverage::current()?.one;
-    let programs = options.programs.as_ref().map_or_else(
-        || server::build(!options.quick),
-        |folder| folder.canonicalize().with_context(|| format!("looking for {}", folder.display())),
-    )?;
+    let programs = match &options.programs {
+        Some(folder) => folder.canonicalize().with_context(|| format!("looking for {}", folder.display()))?,
+        None => server::build(!options.quick)?,
+    };
     let scenarios = scenarios::chosen(&options.only, !options.quick && programs.join("peer").exists());
     ensure!(!scenarios.is_empty(), "no scenario has such a word in its name");
-    let mut stage = Stage::new(programs, options.size)?;
-    let import = stage.fill(&scenarios)?;
-    stage.start(&scenarios)?;
+    let (stage, import) = Stage::prepare(programs, options.size, &scenarios)?;
     let summaries = results::summaries(&scenarios, &all_rounds(&stage, &scenarios, &options)?);
     let run = format!(
         "{}: {icps} ICPs, {big} in the big list, {users} users each; {rounds} rounds of {seconds} s; load average {load:.2} before",
-        output("date", &["--utc", "+%F"]),
+        project::output(Command::new("date").args(["--utc", "+%F"]))?,
     );
-    let machine = machine(&stage.postgres.run("postgres", "SHOW server_version", &[])?);
+    let machine = machine(&stage.postgres.run("postgres", "SHOW server_version", &[])?)?;
     println!("\n{}\n\n{import}\n{run}\n{machine}\n", results::table(&summaries));
     if let Some(file) = &options.chart {
         let spread = summaries.iter().map(|summary| summary.spread).fold(0.0, f64::max);
-        let spread = format!("64 connections; rounds differ by at most {:.0}%", 100.0 * spread);
+        let spread = format!("64 connections; spread of the rounds at most {:.0}%", 100.0 * spread);
         let file = project::root()?.join(file);
         let svg = chart::svg(&summaries, &[&run, &machine, &spread])?;
         fs::write(&file, svg).with_context(|| format!("writing {}", file.display()))?;
     }
-    ensure!(results::are_sound(&summaries), "requests failed");
-    Ok(ExitCode::SUCCESS)
+    ensure!(summaries.iter().all(|summary| summary.median.failed == 0.0), "requests failed");
+    Ok(true)
 }
 
 /// Returns the measurements of each scenario. Each round begins with another one. The first round warms up.
@@ -100,7 +94,8 @@ fn all_rounds(stage: &Stage, scenarios: &[Scenario], options: &Options) -> Resul
         let mut order: Vec<_> = scenarios.iter().zip(&mut measured).collect();
         order.rotate_left(usize::from(round) * 7 % scenarios.len());
         for (scenario, results) in order {
-            number += NUMBERS;
+            // More than one measurement sends.
+            number += 10_000_000;
             let seconds = if round == 0 { 1 } else { options.seconds };
             let one = stage.measure(scenario, seconds.into(), number);
             let one = one.with_context(|| format!("measuring {}", scenario.name))?;
@@ -112,18 +107,11 @@ fn all_rounds(stage: &Stage, scenarios: &[Scenario], options: &Options) -> Resul
 }
 
 /// Hardware and versions.
-fn machine(postgres: &str) -> String {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let cpu = CpuInfo::current().ok().and_then(|cpu| cpu.model_name(0).map(str::to_owned));
-    let (cpu, linux) = (cpu.unwrap_or_else(|| "an unknown CPU".to_owned()), output("uname", &["-r"]));
-    let (wrk, commit) = (output("wrk", &["--version"]), output("git", &["describe", "--always", "--dirty"]));
-    let wrk = wrk.split(" [").next().unwrap_or_default();
+fn machine(postgres: &str) -> Result<String> {
+    let linux = project::output(Command::new("uname").arg("-r"))?;
+    let commit = project::output(Command::new("git").args(["describe", "--always", "--dirty"]));
+    let (cpu, commit) = (CpuInfo::current()?, commit.unwrap_or_default());
+    let (cores, cpu) = (cpu.num_cores(), cpu.model_name(0).unwrap_or("unknown CPU"));
     let postgres = postgres.split(' ').next().unwrap_or_default();
-    format!("{cores} cores of {cpu}, Linux {linux}, PostgreSQL {postgres}, {wrk}, commit {commit}")
-}
-
-/// What a program prints, whatever its exit code: wrk fails after it printed its version.
-fn output(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).output();
-    output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
+    Ok(format!("{cores} cores of {cpu}, Linux {linux}, PostgreSQL {postgres}, commit {commit}"))
 }

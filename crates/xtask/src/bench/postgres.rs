@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use icp_test_postgres::{Binaries, Server, ServerOptions};
 
-use crate::install::{POSTGRES, find, find_or_install};
+use crate::install::{POSTGRES, find_or_install};
 use crate::project;
 
 /// The database that everything reads.
@@ -43,20 +43,18 @@ impl Postgres {
         self.server.folder()
     }
 
-    /// Returns the command of a client program.
-    pub(super) fn client(&self, name: &str) -> Result<Command> {
-        let own = Some(self.programs.join(name)).filter(|program| program.is_file());
-        let program = own.or_else(|| find(name));
-        Ok(Command::new(program.with_context(|| format!("{name} is missing: install PostgreSQL's clients"))?))
+    /// Returns the command of a client program, which is in the same folder as the server's.
+    pub(super) fn client(&self, name: &str) -> Command {
+        Command::new(self.programs.join(name))
     }
 
     /// Runs statements with variables, and returns what they print.
     pub(super) fn run(&self, database: &str, statements: &str, variables: &[String]) -> Result<String> {
         let file = self.folder().join("statements.sql");
         fs::write(&file, statements).context("writing statements")?;
-        let mut psql = self.client("psql")?;
+        let mut psql = self.client("psql");
         psql.args(["-XAtq", "-F", "\t", "-v", "ON_ERROR_STOP=1"]);
         psql.args(variables.iter().flat_map(|variable| ["-v", variable])).arg("-f").arg(file);
-        Ok(project::output(psql.arg(self.url(database)))?.trim_end().to_owned())
+        project::output(psql.arg(self.url(database)))
     }
 }

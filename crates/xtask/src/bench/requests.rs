@@ -43,7 +43,6 @@ impl What {
 }
 
 /// A request and its answer.
-#[derive(Clone, Debug)]
 pub(super) struct Request {
     http: Http<String>,
     status: u16,
@@ -55,13 +54,10 @@ pub(super) struct Request {
 pub(super) fn requests(what: What, users: &[User], address: &str) -> Result<Vec<Request>> {
     let of = |kind: &'static str| users.iter().filter(move |user| user.kind == kind);
     let list = |user: &User| Request::get(address, LIST, user, body(&user.icps));
-    let gets = |user: &User| {
-        let gets = user
-            .icps
-            .iter()
-            .map(|(id, json)| Request::get(address, &format!("{LIST}/{id}"), user, json.clone()));
-        gets.collect::<Vec<_>>()
+    let get = |user: &User, (id, json): &(String, String)| {
+        Request::get(address, &format!("{LIST}/{id}"), user, json.clone())
     };
+    let gets = |user: &User| user.icps.iter().map(|icp| get(user, icp)).collect::<Vec<_>>();
     match what {
         What::Small => of("reader").map(list).collect(),
         What::Big => of("big").map(list).collect(),
@@ -70,13 +66,7 @@ pub(super) fn requests(what: What, users: &[User], address: &str) -> Result<Vec<
         What::Conditional => of("reader").map(|user| list(user)?.unchanged()).collect(),
         What::Get => of("reader").flat_map(gets).collect(),
         What::Create => of("writer").map(|user| list(user)?.create(user)).collect(),
-        What::Patch => {
-            let body = || format!(r#"{{"description":"Change {MARK}"}}"#);
-            of("writer")
-                .flat_map(gets)
-                .map(|get| Ok(get?.write(Method::PATCH, body(), 200, "Change ")))
-                .collect()
-        }
+        What::Patch => of("writer").flat_map(gets).map(|get| Ok(get?.patch())).collect(),
     }
 }
 
@@ -109,6 +99,11 @@ impl Request {
         fields.retain(|name, _| !["id", "createdAt", "updatedAt"].contains(&name.as_str()));
         fields.insert("description".to_owned(), format!("Number {MARK}").into());
         Ok(self.write(Method::POST, icp.to_string(), 201, "Number "))
+    }
+
+    /// Changes the ICP that the request gets.
+    fn patch(self) -> Self {
+        self.write(Method::PATCH, format!(r#"{{"description":"Change {MARK}"}}"#), 200, "Change ")
     }
 
     /// `description` is the start of the written one.

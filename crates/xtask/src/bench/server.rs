@@ -9,21 +9,17 @@ use anyhow::{Context, Result};
 
 use crate::project;
 
-const PEER: [&str; 5] = ["build", "--locked", "--release", "--manifest-path", "benches/peer/Cargo.toml"];
-const RELEASE: [&str; 8] =
-    ["build", "--locked", "--release", "--bins", "--package", "icp-app", "--package", "from-memory"];
-/// What the tests build, so that CI compiles nothing twice. There is no peer.
-const DEBUG: [&str; 5] = ["build", "--locked", "--workspace", "--bins", "--tests"];
-
 /// Builds the programs, and returns their folder.
 pub(super) fn build(release: bool) -> Result<PathBuf> {
     let target = project::target()?;
     if !release {
-        project::run(&mut project::cargo(&DEBUG)?)?;
+        // What the tests build, so that CI compiles nothing twice. There is no peer.
+        project::run(&mut project::cargo("build --locked --workspace --bins --tests")?)?;
         return Ok(target.join("debug"));
     }
-    project::run(&mut project::cargo(&RELEASE)?)?;
-    project::run(project::cargo(&PEER)?.arg("--target-dir").arg(target.join("peer")))?;
+    project::run(&mut project::cargo("build --locked --release --bins -p icp-app -p from-memory")?)?;
+    let mut peer = project::cargo("build --locked --release --manifest-path benches/peer/Cargo.toml")?;
+    project::run(peer.arg("--target-dir").arg(target.join("peer")))?;
     fs::copy(target.join("peer/release/peer"), target.join("release/peer")).context("copying the peer")?;
     Ok(target.join("release"))
 }
@@ -36,7 +32,6 @@ pub(super) fn command(programs: &Path, name: &str, folder: &Path) -> Command {
     command
 }
 
-#[derive(Debug)]
 pub(super) struct Service {
     child: Child,
     /// Host and port.
@@ -48,8 +43,7 @@ pub(super) struct Service {
 impl Service {
     /// Returns when the process prints `... listens on http://ADDRESS`.
     pub(super) fn start(command: &mut Command, log: &Path) -> Result<Self> {
-        let log = File::create(log).with_context(|| format!("creating {}", log.display()))?;
-        let child = command.stdout(Stdio::piped()).stderr(log).spawn();
+        let child = command.stdout(Stdio::piped()).stderr(File::create(log)?).spawn();
         let mut child = child.with_context(|| format!("running {command:?}"))?;
         let output = BufReader::new(child.stdout.take().context("its output is piped")?);
         let mut service = Self { child, address: String::new(), output };

@@ -22,8 +22,6 @@ use crate::{project, say};
 
 const SQLITE: &str = "sqlite://data/bench.sqlite3";
 const KEY: &str = "data/development-key.pem";
-/// Bytes of the text that pgbench writes, as many as an ICP has.
-const DOCUMENT: usize = 1_100;
 /// Processes of PostgreSQL end a moment after their connections.
 const MOMENT: Duration = Duration::from_millis(100);
 
@@ -38,15 +36,28 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    pub(super) fn new(programs: PathBuf, size: Size) -> Result<Self> {
+    /// Fills databases, starts servers, and compares the answer to each request. Returns a line about the import too.
+    pub(super) fn prepare(programs: PathBuf, size: Size, scenarios: &[Scenario]) -> Result<(Self, String)> {
         let folder = tempfile::tempdir().context("creating a temporary folder")?;
-        Ok(Self { programs, size, services: HashMap::new(), postgres: Postgres::start()?, folder })
+        let mut stage =
+            Self { programs, size, services: HashMap::new(), postgres: Postgres::start()?, folder };
+        say("filling databases");
+        let import = stage.fill(scenarios)?;
+        say("creating tokens");
+        let users = stage.users()?;
+        say("comparing the answer to each request");
+        for Scenario { name, on, what, .. } in scenarios.iter().filter(|scenario| scenario.on != On::Pgbench)
+        {
+            if !stage.services.contains_key(on) {
+                stage.services.insert(*on, stage.serve(*on)?);
+            }
+            stage.check(*on, *what, &users).with_context(|| format!("checking {name}"))?;
+        }
+        Ok((stage, import))
     }
 
-    /// Fills the databases that the scenarios need. Returns a line about the import.
     #[expect(clippy::cast_precision_loss, reason = "there are far fewer ICPs than 2^52")]
-    pub(super) fn fill(&self, scenarios: &[Scenario]) -> Result<String> {
-        say("filling databases");
+    fn fill(&self, scenarios: &[Scenario]) -> Result<String> {
         let (postgres, any) = (&self.postgres, |need: fn(&Scenario) -> bool| scenarios.iter().any(need));
         let file = postgres.folder().join("icps.jsonl").display().to_string();
         let variables = [self.size.variables(), vec![format!("file={file}")]].concat();
@@ -71,15 +82,11 @@ impl Stage {
         Ok(format!("import: {per_second} ICPs/s, {disk} on disk"))
     }
 
-    /// Starts the servers and compares the answer to each request.
-    pub(super) fn start(&mut self, scenarios: &[Scenario]) -> Result<()> {
-        say("comparing the answer to each request");
+    /// Returns the users who ask, and writes the bodies for the server `from-memory`.
+    fn users(&self) -> Result<Vec<User>> {
         // The service creates the key of the development sign-in when it first starts.
         drop(self.serve(On::Sqlite)?);
-        let token = |id: &str| {
-            let output = project::output(self.icp(SQLITE).args(["token", "--ttl", "1d", "--user", id]))?;
-            Ok(output.trim().to_owned())
-        };
+        let token = |id: &str| project::output(self.icp(SQLITE).args(["token", "--ttl", "1d", "--user", id]));
         let rows = self.postgres.run(SERVED, include_str!("sql/users.sql"), &self.size.variables())?;
         let users = rows.lines().map(|row| User::read(row, token)).collect::<Result<Vec<_>>>()?;
         let bodies = self.folder.path().join("bodies");
@@ -87,14 +94,7 @@ impl Stage {
         for user in &users {
             fs::write(bodies.join(&user.kind), body(&user.icps)).context("writing a body")?;
         }
-        for Scenario { name, on, what, .. } in scenarios.iter().filter(|scenario| scenario.on != On::Pgbench)
-        {
-            if !self.services.contains_key(on) {
-                self.services.insert(*on, self.serve(*on)?);
-            }
-            self.check(*on, *what, &users).with_context(|| format!("checking {name}"))?;
-        }
-        Ok(())
+        Ok(users)
     }
 
     fn icp(&self, url: &str) -> Command {
@@ -118,10 +118,6 @@ impl Stage {
         Service::start(command.args(arguments), &folder.join(format!("{on:?}.log")))
     }
 
-    fn requests_file(&self, on: On, what: What) -> PathBuf {
-        self.folder.path().join(format!("{on:?}-{what:?}.requests"))
-    }
-
     fn check(&self, on: On, what: What, users: &[User]) -> Result<()> {
         let Service { address, .. } = self.services.get(&on).context("it is not running")?;
         let requests = if on == On::Memory {
@@ -136,15 +132,16 @@ impl Stage {
             request.check(number, on != On::Peer)?;
         }
         let lines: String = requests.iter().map(Request::line).collect();
-        fs::write(self.requests_file(on, what), lines).context("writing requests")
+        fs::write(self.folder.path().join(format!("{on:?}-{what:?}")), lines).context("writing requests")
     }
 
     fn pgbench(&self, what: What, load: &str, seconds: u64) -> Result<Command> {
         let url = self.postgres.url(if what.writes() { WRITTEN } else { SERVED });
         let file = self.folder.path().join(format!("{what:?}.sql"));
         fs::write(&file, script(what).context("it has no script")?).context("writing a script")?;
-        let variables = [self.size.variables(), vec![format!("document={}", "x".repeat(DOCUMENT))]].concat();
-        let mut pgbench = self.postgres.client("pgbench")?;
+        // As long as an ICP.
+        let variables = [self.size.variables(), vec![format!("document={}", "x".repeat(1_100))]].concat();
+        let mut pgbench = self.postgres.client("pgbench");
         pgbench.args(["-n", "-M", "prepared", "-j", "1", load, "-T", &seconds.to_string()]);
         pgbench.args(variables.iter().flat_map(|variable| ["-D", variable])).arg("-f").arg(file).arg(url);
         Ok(pgbench)
@@ -166,15 +163,12 @@ impl Stage {
             let mut pgbench = self.pgbench(What::Patch, &format!("-R{changes}"), seconds)?;
             changing = Some(pgbench.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?);
         }
-        let outcome = match service {
-            Some(service) => {
-                wrk(&self.requests_file(on, what), &service.address, connections, seconds, number)?
-            }
-            None => pgbench_outcome(&project::output(&mut self.pgbench(
-                what,
-                &format!("-c{connections}"),
-                seconds,
-            )?)?)?,
+        let outcome = if let Some(Service { address, .. }) = service {
+            let requests = self.folder.path().join(format!("{on:?}-{what:?}"));
+            wrk(&requests, address, connections, seconds, number)?
+        } else {
+            let mut pgbench = self.pgbench(what, &format!("-c{connections}"), seconds)?;
+            pgbench_outcome(&project::output(&mut pgbench)?)?
         };
         let changed = changing.map(|mut pgbench| pgbench.wait()).transpose()?;
         ensure!(changed.is_none_or(|status| status.success()), "pgbench failed to change ICPs");

@@ -26,9 +26,9 @@ impl Usage {
     /// CPU seconds of the service, of PostgreSQL, and of processes that have nothing to do with the measurement.
     #[expect(clippy::cast_precision_loss, reason = "ticks are far below 2^52")]
     pub(super) fn since(self, before: Self) -> [f64; 3] {
-        let Self([service, database, own, machine]) = self;
-        let [service, database, own, machine] =
-            [service - before.0[0], database - before.0[1], own - before.0[2], machine - before.0[3]];
+        let Self(mut ticks) = self;
+        ticks.iter_mut().zip(before.0).for_each(|(ticks, before)| *ticks -= before);
+        let [service, database, own, machine] = ticks;
         let other = machine.saturating_sub(service + database + own);
         [service, database, other].map(|ticks| ticks as f64 / procfs::ticks_per_second() as f64)
     }

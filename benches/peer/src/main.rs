@@ -42,7 +42,8 @@ async fn main() -> anyhow::Result<()> {
     let options = PgPoolOptions::new().max_connections(CONNECTIONS).test_before_acquire(false);
     let pool = options.connect(&database).await.context("connecting to PostgreSQL")?;
     let verifier = Arc::new(Verifier::from_private_key(&std::fs::read(key)?)?);
-    let service = Router::new().route("/api/v1/entities/icps", get(list)).with_state(Service { pool, verifier });
+    let service =
+        Router::new().route("/api/v1/entities/icps", get(list)).with_state(Service { pool, verifier });
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     println!("peer listens on http://{}", listener.local_addr()?);
     let listener = listener.tap_io(|stream| {

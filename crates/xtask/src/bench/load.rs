@@ -32,7 +32,7 @@ pub(super) fn wrk(
     let script = requests.with_file_name("wrk.lua");
     fs::write(&script, SCRIPT).context("writing wrk's script")?;
     let mut wrk = Command::new("wrk");
-    wrk.args(["-t1", "--timeout", "10s", &format!("-c{connections}"), &format!("-d{seconds}s"), "-s"]);
+    wrk.args(["-t1", "--timeout", "30s", &format!("-c{connections}"), &format!("-d{seconds}s"), "-s"]);
     wrk.arg(script).arg(format!("http://{address}")).arg("--").arg(requests).arg(number.to_string());
     wrk_outcome(&project::output(&mut wrk)?)
 }

@@ -99,7 +99,7 @@ fn all_rounds(stage: &Stage, scenarios: &[Scenario], options: &Options) -> Resul
             let seconds = if round == 0 { 1 } else { options.seconds };
             let one = stage.measure(scenario, seconds.into(), number);
             let one = one.with_context(|| format!("measuring {}", scenario.name))?;
-            ensure!(round > 0 || one.failed == 0.0, "requests failed while {} warmed up", scenario.name);
+            ensure!(round > 0 || one.failed == 0.0, "{}: {} requests failed", scenario.name, one.failed);
             results.extend((round > 0).then_some(one));
         }
     }

@@ -1,39 +1,43 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 
-/// The workspace's folder, wherever `cargo xtask` was called from.
+/// The workspace's folder.
 pub(crate) fn root() -> Result<PathBuf> {
     let own = std::env::var_os("CARGO_MANIFEST_DIR").context("run this as `cargo xtask`")?;
     let root = PathBuf::from(own).join("../..");
     root.canonicalize().with_context(|| format!("looking for {}", root.display()))
 }
 
-/// Where cargo puts what it builds.
+/// Cargo's target directory.
 pub(crate) fn target() -> Result<PathBuf> {
     let root = root()?;
     Ok(std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |folder| root.join(folder)))
 }
 
-/// The cargo that runs us, in the workspace's folder.
-pub(crate) fn cargo() -> Result<Command> {
+/// The cargo that runs this program, in the workspace's folder. Arguments are separated by spaces.
+pub(crate) fn cargo(arguments: &str) -> Result<Command> {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(root()?);
+    command.current_dir(root()?).args(arguments.split(' '));
     Ok(command)
 }
 
-/// What a command prints, or an error with what it complained about.
+/// Returns what a command prints, without the last end of line. A command that fails is an error with its standard error.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let output = command.output().with_context(|| format!("running {command:?}"))?;
-    if !output.status.success() {
-        bail!("{command:?} failed: {}", String::from_utf8_lossy(&output.stderr).trim());
-    }
-    Ok(String::from_utf8(output.stdout)?)
+    let error = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{command:?} failed: {}", error.trim());
+    Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
 }
 
-/// Whether a command that talks to the user succeeds.
+/// Runs a command that prints for the user, and returns whether it succeeds.
 pub(crate) fn succeeds(command: &mut Command) -> Result<bool> {
-    let status = command.status().with_context(|| format!("running {command:?}"))?;
-    Ok(status.success())
+    Ok(command.status().with_context(|| format!("running {command:?}"))?.success())
+}
+
+/// Runs a command that prints for the user and must succeed.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    ensure!(succeeds(command)?, "{command:?} failed");
+    Ok(())
 }

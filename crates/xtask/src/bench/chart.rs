@@ -1,85 +1,94 @@
-//! The results as a picture: how much of what is possible the service does.
+//! The results as a picture: bars on an absolute axis, and marks for what they are compared with.
 
-use super::results::{Results, Summary};
-use super::table::{percent, thousands};
+use std::fmt::Write as _;
 
-const WIDTH: u32 = 840;
-const LEFT: u32 = 170;
-const BAR: u32 = 330;
-const ROW: u32 = 30;
-const TOP: u32 = 64;
+use anyhow::{Context, Result};
 
-/// Colours that can be read on white and on black, chosen by the reader's own setting.
-const STYLE: &str = "
-  text { font: 14px system-ui, sans-serif; fill: #1f2328; }
-  .title { font-size: 16px; font-weight: 600; }
-  .quiet { font-size: 12px; fill: #59636e; }
-  .limit { fill: #d1d9e0; }
-  .icp { fill: #0969da; }
-  @media (prefers-color-scheme: dark) {
-    text { fill: #f0f6fc; }
-    .quiet { fill: #9198a1; }
-    .limit { fill: #3d444d; }
-    .icp { fill: #4493f8; }
-  }
-";
+use super::results::{Summary, thousands};
 
-pub(super) fn chart(results: &Results) -> String {
-    let rows: Vec<_> = results.scenarios.iter().filter_map(row).collect();
-    let height = TOP + ROW * u32::try_from(rows.len()).unwrap_or(0) + 34;
+/// What a reader of the README asks first: a label, and the name of a scenario.
+const ROWS: [(&str, &str); 5] = [
+    ("List of 5 ICPs", "small"),
+    ("Same, cache off", "small, no cache"),
+    ("One ICP", "get"),
+    ("Create", "create"),
+    ("Change", "patch"),
+];
+/// The first word of a limit's name, which is the class of its mark; its legend, and where that is.
+const MARKS: [(&str, &str, f64); 3] = [
+    ("memory", "same bytes from memory", 0.0),
+    ("pgbench", "bare SQL in pgbench", 200.0),
+    ("peer", "axum and sqlx", 380.0),
+];
+/// Colours are legible on white and on black. Marks differ in their dashes too.
+const STYLE: &str = include_str!("chart.css");
+const WIDTH: f64 = 860.0;
+const LEFT: f64 = 140.0;
+const PLOT: f64 = 640.0;
+const TOP: f64 = 84.0;
+const ROW: f64 = 36.0;
+
+/// Fails if a row was not measured. `notes` go below the axis.
+pub(super) fn svg(summaries: &[Summary], notes: &[&str]) -> Result<String> {
+    let find = |name: &str| summaries.iter().find(|summary| summary.name == name);
+    let row = |(label, name): &(&'static str, &str)| {
+        let summary = find(name).with_context(|| format!("the chart needs the scenario {name}"))?;
+        let marks =
+            summary.ratios.iter().filter_map(|(limit, _)| Some((*limit, find(limit)?.median.per_second())));
+        Ok((*label, summary.median.per_second(), marks.collect::<Vec<_>>()))
+    };
+    let rows = ROWS.iter().map(row).collect::<Result<Vec<_>>>()?;
+    let marks = rows.iter().flat_map(|(_, _, marks)| marks.iter().map(|(_, rate)| *rate));
+    let step = step(rows.iter().map(|(_, rate, _)| *rate).chain(marks).fold(1.0, f64::max));
+    let x = |rate: f64| LEFT + PLOT * rate / (step * 5.0);
+    let bottom = rows.iter().fold(TOP, |y, _| y + ROW);
+    let height = notes.iter().fold(bottom + 30.0, |y, _| y + 18.0);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" role=\"img\">
-<title>Operations a second, beside the limit of each</title>
-<style>{STYLE}</style>
-<text class=\"title\" x=\"0\" y=\"20\">Operations a second, beside the limit of each</text>
-<text class=\"quiet\" x=\"0\" y=\"42\">Blue: the service. Grey: the same work without it, as PostgreSQL or memory alone can do it.</text>
-"
+<title>Requests a second</title>\n<style>\n{STYLE}</style>\n"
     );
-    for (number, row) in rows.iter().enumerate() {
-        let y = TOP + ROW * u32::try_from(number).unwrap_or(0);
-        svg += &row.at(y);
+    text(&mut svg, "title", 0.0, 20.0, "Requests a second: the service, and the same work without it")?;
+    for (class, legend, x) in MARKS {
+        line(&mut svg, &format!("mark {class}"), LEFT + x, 36.0, 60.0)?;
+        text(&mut svg, "quiet", LEFT + x + 8.0, 52.0, legend)?;
     }
-    let date = results.date.split('T').next().unwrap_or_default();
-    let note = format!("{date}, {}", results.machine.line());
-    let note =
-        format!("<text class=\"quiet\" x=\"0\" y=\"{}\">{}</text>\n</svg>\n", height - 10, escaped(&note));
-    svg + &note
-}
-
-struct Row {
-    name: &'static str,
-    part: f64,
-    words: String,
-}
-
-/// Of those that are compared with something.
-fn row(summary: &Summary) -> Option<Row> {
-    // The nearer limit says more.
-    let (limit, part) = summary.of.iter().max_by(|one, other| one.1.total_cmp(other.1))?;
-    let p99 = summary.median.p99_ms.map(|p99| format!(", p99 {p99:.1} ms")).unwrap_or_default();
-    let words = format!("{}/s{p99}: {} of {limit}", thousands(summary.median.per_second), percent(*part));
-    Some(Row { name: summary.name, part: *part, words })
-}
-
-impl Row {
-    /// One bar over the other. What does more than its limit, by chance, is as long as it.
-    fn at(&self, y: u32) -> String {
-        let done = f64::from(BAR) * self.part.clamp(0.0, 1.0);
-        let (text, words) = (y + 15, LEFT + BAR + 12);
-        format!(
-            "<text x=\"0\" y=\"{text}\">{}</text>
-<rect class=\"limit\" x=\"{LEFT}\" y=\"{y}\" width=\"{BAR}\" height=\"20\" rx=\"3\"/>
-<rect class=\"icp\" x=\"{LEFT}\" y=\"{y}\" width=\"{done:.0}\" height=\"20\" rx=\"3\"/>
-<text class=\"quiet\" x=\"{words}\" y=\"{text}\">{}</text>
-",
-            escaped(self.name),
-            escaped(&self.words)
-        )
+    for tick in 0..=5 {
+        let rate = step * f64::from(tick);
+        line(&mut svg, "grid", x(rate), TOP - 8.0, bottom)?;
+        text(&mut svg, "quiet middle", x(rate), bottom + 16.0, &thousands(rate))?;
     }
+    let mut y = TOP;
+    for (label, rate, marks) in &rows {
+        let width = x(*rate) - LEFT;
+        text(&mut svg, "end", LEFT - 10.0, y + 14.0, label)?;
+        writeln!(svg, "<rect class=\"bar\" x=\"{LEFT}\" y=\"{y}\" width=\"{width:.1}\" height=\"18\"/>")?;
+        text(&mut svg, "end", WIDTH, y + 14.0, &thousands(*rate))?;
+        for (limit, rate) in marks {
+            let class = limit.split(' ').next().unwrap_or_default();
+            line(&mut svg, &format!("mark {class}"), x(*rate), y - 4.0, y + 22.0)?;
+        }
+        y += ROW;
+    }
+    for note in notes {
+        y += 18.0;
+        text(&mut svg, "quiet", 0.0, y + 22.0, &note.replace('&', "&amp;").replace('<', "&lt;"))?;
+    }
+    Ok(svg + "</svg>\n")
 }
 
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+/// Returns the distance between ticks, of which five reach the rate.
+fn step(rate: f64) -> f64 {
+    let power = 10_f64.powf((rate / 5.0).log10().floor());
+    let steps = [1.0, 2.0, 2.5, 5.0].map(|factor| factor * power);
+    steps.into_iter().find(|step| step * 5.0 >= rate).unwrap_or(power * 10.0)
+}
+
+fn text(svg: &mut String, class: &str, x: f64, y: f64, text: &str) -> Result<()> {
+    Ok(writeln!(svg, "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y}\">{text}</text>")?)
+}
+
+fn line(svg: &mut String, class: &str, x: f64, from: f64, to: f64) -> Result<()> {
+    Ok(writeln!(svg, "<line class=\"{class}\" x1=\"{x:.1}\" y1=\"{from}\" x2=\"{x:.1}\" y2=\"{to}\"/>")?)
 }
 
 #[cfg(test)]
@@ -88,23 +97,21 @@ mod tests {
     use crate::bench::results::tests::example;
 
     #[test]
-    fn a_bar_is_as_long_as_its_part_of_the_limit() {
-        let rows: Vec<_> = example().iter().filter_map(row).collect();
-        assert_eq!(rows.len(), 1, "a limit has no bar of its own");
-        let svg = rows[0].at(100);
-        assert!(svg.contains(r#"<rect class="icp" x="170" y="100" width="165""#), "{svg}");
-        assert!(svg.contains(">50/s: 50% of COPY</text>"), "{svg}");
+    fn bars_and_marks_share_one_axis() {
+        let svg = svg(&example(), &["a < b"]).expect("every row was measured");
+        // 52,000 of 100,000.
+        assert!(svg.contains(r#"<rect class="bar" x="140" y="84" width="332.8" height="18"/>"#), "{svg}");
+        // 24,800 of 100,000: the mark is inside the bar.
+        assert!(
+            svg.contains(r#"<line class="mark memory" x1="298.7" y1="80" x2="298.7" y2="106"/>"#),
+            "{svg}"
+        );
+        assert!(svg.contains(">a &lt; b</text>"), "{svg}");
     }
 
     #[test]
-    fn text_is_no_markup() {
-        assert_eq!(escaped("a < b & c"), "a &lt; b &amp; c");
-    }
-
-    #[test]
-    fn nothing_reaches_beyond_the_limit() {
-        let row = Row { name: "x", part: 1.2, words: String::new() };
-        assert!(row.at(0).contains(r#"width="330" height="20" rx="3"/>"#));
-        assert!(!row.at(0).contains("396"));
+    fn ticks_are_round_numbers() {
+        let steps = [81_528.0, 100_000.0, 100_001.0, 900.0, 3.0].map(|rate| thousands(step(rate)));
+        assert_eq!(steps, ["20,000", "20,000", "25,000", "200", "1"]);
     }
 }

@@ -1,152 +1,117 @@
-//! How fast the service is, beside what the same work costs without it. `docs/performance.md` says how to read it.
+//! Measures the service next to the same work without it. `docs/performance.md` says how to read the results.
 
 mod chart;
-mod costs;
 mod data;
-pub(crate) mod growth;
-mod http;
-mod machine;
-mod measure;
-mod pgbench;
+mod load;
 mod postgres;
-mod processes;
-mod random;
 mod requests;
 mod results;
 mod scenarios;
-mod service;
+mod server;
 mod stage;
-mod statements;
-mod statistics;
-mod table;
-mod tokens;
-mod wrk;
+mod usage;
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
+use procfs::{CpuInfo, Current as _, LoadAverage};
 
-use self::data::{Data, Size};
-use self::machine::Versions;
-use self::measure::{Measured, measure};
-use self::results::Results;
-use self::scenarios::{Scenario, Work};
-use self::service::Programs;
+use self::data::Size;
+use self::results::Measured;
+use self::scenarios::Scenario;
 use self::stage::Stage;
-use crate::{project, say, tools, verdict};
+use crate::install::{WRK, find, find_or_install};
+use crate::{project, say};
 
-const RESULT: &str = "bench/results.json";
-
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Debug)]
 pub(crate) struct Options {
-    /// How often everything is measured
+    #[command(flatten)]
+    size: Size,
+    /// Measurements of each scenario
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
-    /// How long each measurement takes
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=30))]
+    /// Seconds of each measurement
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=60))]
     seconds: u16,
-    /// Measure nothing but what has one of these words in its name, and its limits
+    /// Measure only scenarios with one of these words in their name, and what they are compared with
     #[arg(long, value_name = "WORD")]
     only: Vec<String>,
-    /// Take `icp` and `from-memory` from there and build nothing, to measure an older version
+    /// Measure `icp`, `from-memory` and `peer` of this folder; build nothing
     #[arg(long, value_name = "FOLDER")]
     programs: Option<PathBuf>,
-    /// Draw the results as SVG, into a file such as `docs/bench.svg`
+    /// Draw the results as SVG
     #[arg(long, value_name = "FILE")]
     chart: Option<PathBuf>,
-    /// Show that all of this works: one round on few ICPs and a debug build, whose figures mean nothing
-    #[arg(long, conflicts_with_all = ["rounds", "seconds", "chart"])]
+    /// Check in seconds that this works: one round, few ICPs, a debug build, no peer; the figures mean nothing
+    #[arg(long, conflicts_with_all = ["icps", "big", "users", "rounds", "seconds", "programs", "chart"])]
     quick: bool,
 }
 
-impl Options {
-    pub(crate) fn quick() -> Self {
-        Self { rounds: 1, seconds: 1, only: Vec::new(), programs: None, chart: None, quick: true }
+pub(crate) fn run(mut options: Options) -> Result<bool> {
+    if options.quick {
+        let size = Size { icps: 600, big: 100, users: 2 };
+        options = Options { size, rounds: 1, seconds: 1, ..options };
     }
-}
-
-pub(crate) fn run(options: &Options) -> Result<ExitCode> {
-    let options = if options.quick {
-        Options { only: options.only.clone(), programs: options.programs.clone(), ..Options::quick() }
-    } else {
-        options.clone()
-    };
-    let scenarios = scenarios::chosen(&options.only);
-    anyhow::ensure!(!scenarios.is_empty(), "nothing has such a word in its name");
-    tools::load_generator()?;
+    let Options { size: Size { icps, big, users }, rounds, seconds, .. } = options;
+    ensure!(big + 500 <= icps, "for --big {big} take --icps {} or more", big + 500);
+    find_or_install(&WRK, || find("wrk"))?;
+    // Before the build adds to it.
+    let load = LoadAverage::current()?.one;
     let programs = match &options.programs {
-        Some(folder) => Programs::given(folder)?,
-        None => Programs::build(!options.quick)?,
+        Some(folder) => folder.canonicalize().with_context(|| format!("looking for {}", folder.display()))?,
+        None => server::build(!options.quick)?,
     };
-    let profile = programs.profile;
-    let data = Data::generate(if options.quick { Size::QUICK } else { Size::FULL });
-    let stage = Stage::set(programs, &data, &scenarios)?;
-    let rounds = all_rounds(&stage, &scenarios, &options)?;
-    let versions = Versions::of(profile, stage.postgres.version()?);
-    let results = Results::new(&scenarios, &rounds, versions, options.seconds.into(), data.size().icps);
-    let file = project::target()?.join(RESULT);
-    results::write(&results, &file)?;
-    println!("\n{}", table::table(&results));
-    say(&format!("wrote {}", file.display()));
-    if let Some(others) = results.much_else() {
-        say(&format!("something else used {others:.1} CPUs meanwhile: the service can do more than this"));
-    }
-    if !results.are_sound() {
-        say("some requests failed, and so has this run");
-    } else if let Some(file) = &options.chart {
+    let scenarios = scenarios::chosen(&options.only, !options.quick && programs.join("peer").exists());
+    ensure!(!scenarios.is_empty(), "no scenario has such a word in its name");
+    let (stage, import) = Stage::prepare(programs, options.size, &scenarios)?;
+    let summaries = results::summaries(&scenarios, &all_rounds(&stage, &scenarios, &options)?);
+    let run = format!(
+        "{}: {icps} ICPs, {big} in the big list, {users} users each; {rounds} rounds of {seconds} s; load average {load:.2} before",
+        project::output(Command::new("date").args(["--utc", "+%F"]))?,
+    );
+    let machine = machine(&stage.postgres.run("postgres", "SHOW server_version", &[])?)?;
+    println!("\n{}\n\n{import}\n{run}\n{machine}\n", results::table(&summaries).trim_fmt());
+    if let Some(file) = &options.chart {
+        let spread = summaries.iter().map(|summary| summary.spread).fold(0.0, f64::max);
+        let spread = format!("64 connections; spread of the rounds at most {:.0}%", 100.0 * spread);
         let file = project::root()?.join(file);
-        fs::write(&file, chart::chart(&results)).with_context(|| format!("writing {}", file.display()))?;
-        say(&format!("wrote {}", file.display()));
+        let svg = chart::svg(&summaries, &[&run, &machine, &spread])?;
+        fs::write(&file, svg).with_context(|| format!("writing {}", file.display()))?;
     }
-    Ok(verdict(results.are_sound()))
+    ensure!(summaries.iter().all(|summary| summary.median.failed == 0.0), "requests failed");
+    Ok(true)
 }
 
-/// What is measured of each scenario in each round; what fails while the service warms up counts in the first. Every round begins with another scenario, so that none always follows
-/// the same.
+/// Returns the measurements of each scenario. Each round begins with another one. The first round warms up.
 fn all_rounds(stage: &Stage, scenarios: &[Scenario], options: &Options) -> Result<Vec<Vec<Measured>>> {
-    let (rounds, seconds) = (usize::from(options.rounds), u64::from(options.seconds));
     let mut measured = vec![Vec::new(); scenarios.len()];
-    let steps = scenarios.len() * (rounds + usize::from(!options.quick));
-    let bar = ProgressBar::new(steps as u64)
-        .with_style(ProgressStyle::with_template("{wide_bar} {pos}/{len} {msg:25}")?);
     let mut number = 0;
-    let mut step = |scenario: &Scenario, seconds| {
-        bar.set_message(scenario.name);
-        // More than one run has requests.
-        number += 10_000_000;
-        let measured =
-            measure(stage, scenario, seconds, number).with_context(|| format!("measuring {}", scenario.name));
-        bar.inc(1);
-        let measured = measured?;
-        if measured.failed > 0 {
-            bar.suspend(|| {
-                say(&format!("{}: {} failed {}", scenario.name, measured.failed, stage.failures(scenario)));
-            });
+    for round in u16::from(options.quick)..=options.rounds {
+        say(&format!("round {round} of {}", options.rounds));
+        let mut order: Vec<_> = scenarios.iter().zip(&mut measured).collect();
+        order.rotate_left(usize::from(round) * 7 % scenarios.len());
+        for (scenario, results) in order {
+            // More than one measurement sends.
+            number += 10_000_000;
+            let seconds = if round == 0 { 1 } else { options.seconds };
+            let one = stage.measure(scenario, seconds.into(), number);
+            let one = one.with_context(|| format!("measuring {}", scenario.name))?;
+            ensure!(round > 0 || one.failed == 0.0, "{}: {} requests failed", scenario.name, one.failed);
+            results.extend((round > 0).then_some(one));
         }
-        Ok::<_, anyhow::Error>(measured)
-    };
-    let mut early = vec![0; scenarios.len()];
-    if !options.quick {
-        for (scenario, early) in scenarios.iter().zip(&mut early) {
-            if !matches!(scenario.work, Work::Import | Work::Copy) {
-                *early = step(scenario, 1)?.failed;
-            }
-        }
-    }
-    for round in 0..rounds {
-        for place in (0..scenarios.len()).map(|place| (place + round * 7) % scenarios.len()) {
-            if let (Some(scenario), Some(results)) = (scenarios.get(place), measured.get_mut(place)) {
-                results.push(step(scenario, seconds)?);
-            }
-        }
-    }
-    bar.finish_and_clear();
-    for (early, rounds) in early.into_iter().zip(&mut measured) {
-        rounds.iter_mut().take(1).for_each(|first| first.failed += early);
     }
     Ok(measured)
+}
+
+/// Hardware and versions.
+fn machine(postgres: &str) -> Result<String> {
+    let linux = project::output(Command::new("uname").arg("-r"))?;
+    let commit = project::output(Command::new("git").args(["describe", "--always", "--dirty"]));
+    let (cpu, commit) = (CpuInfo::current()?, commit.unwrap_or_default());
+    let (cores, cpu) = (cpu.num_cores(), cpu.model_name(0).unwrap_or("unknown CPU"));
+    let postgres = postgres.split(' ').next().unwrap_or_default();
+    Ok(format!("{cores} cores of {cpu}, Linux {linux}, PostgreSQL {postgres}, commit {commit}"))
 }

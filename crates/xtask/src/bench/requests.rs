@@ -1,203 +1,195 @@
-//! What is asked, and what has to come of it.
+//! The requests that are measured, and the answers that they must have.
 
-use anyhow::{Context, Result, bail};
+use std::sync::LazyLock;
+use std::time::Duration;
 
-use super::data::{Data, Icp};
-use super::http::{Answer, Request, send};
-use super::tokens::Tokens;
-use super::wrk::MARK;
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use ureq::http::{HeaderValue, Method, Request as Http, Response};
+use ureq::{Agent, Body};
 
-pub(super) const LIST: &str = "/api/v1/entities/icps";
+use super::data::{User, body};
 
-/// The kinds of requests that are measured.
+const LIST: &str = "/api/v1/entities/icps";
+const PAGE: usize = 50;
+/// `wrk.lua` replaces it with another number in each request, so that every write changes something.
+pub(super) const MARK: &str = "{...number..}";
+
+static AGENT: LazyLock<Agent> = LazyLock::new(|| {
+    let timeout = Some(Duration::from_mins(1));
+    Agent::config_builder().http_status_as_error(false).timeout_global(timeout).build().into()
+});
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum What {
+    /// A list of five ICPs.
     Small,
     Big,
     /// One big list after 49 small ones.
     Mixed,
-    /// Lists that have not changed.
+    /// The second page of the big list.
+    Page,
+    /// A small list that has not changed.
     Conditional,
     Get,
     Create,
     Patch,
-    /// From memory: bodies as long as those lists.
-    SmallBytes,
-    BigBytes,
 }
 
-/// A request with the answer that it must have.
-#[derive(Clone, Debug)]
-pub(super) struct Expected {
-    pub(super) request: Request,
-    pub(super) status: u16,
-    pub(super) body: Body,
-}
-
-#[derive(Clone, Debug)]
-pub(super) enum Body {
-    Is(String),
-    Holds(&'static str),
-}
-
-/// The requests of a kind. `address` is where lists have their `ETag`s from.
-pub(super) fn of(what: What, data: &Data, tokens: &Tokens, address: &str) -> Result<Vec<Expected>> {
-    match what {
-        What::Small => data.readers().iter().map(|user| list(data, tokens, user)).collect(),
-        What::Big => Ok(vec![list(data, tokens, &Data::big_user())?]),
-        What::Mixed => {
-            let small = data.readers().into_iter().cycle().take(49);
-            small.chain([Data::big_user()]).map(|user| list(data, tokens, &user)).collect()
-        }
-        What::Conditional => {
-            data.readers().iter().map(|user| unchanged(list(data, tokens, user)?, address)).collect()
-        }
-        What::Get => each_icp(data, tokens, &data.readers(), Expected::get),
-        What::Create => each_icp(data, tokens, &data.writers(), |icp, request| {
-            Expected::create(create_body(&icp.json), request)
-        }),
-        What::Patch => each_icp(data, tokens, &data.writers(), Expected::patch),
-        What::SmallBytes => Ok(vec![bytes(data, "small")]),
-        What::BigBytes => Ok(vec![bytes(data, "big")]),
+impl What {
+    pub(super) fn writes(self) -> bool {
+        matches!(self, Self::Create | Self::Patch)
     }
 }
 
-/// The bodies that are answered with from memory: those of a user with five ICPs, and of the one who has many.
-pub(super) fn body_from_memory(data: &Data, name: &str) -> String {
-    let readers = data.readers();
-    let five = readers.into_iter().find(|user| data.of(user).len() == 5).unwrap_or_default();
-    data.list(&if name == "big" { Data::big_user() } else { five })
+/// A request and its answer.
+pub(super) struct Request {
+    http: Http<String>,
+    status: u16,
+    /// The body of the answer; for a write, a part of it.
+    expected: String,
 }
 
-fn bytes(data: &Data, name: &'static str) -> Expected {
-    let body = Body::Is(body_from_memory(data, name));
-    Expected { request: Request::get(format!("/{name}")), status: 200, body }
-}
-
-fn list(data: &Data, tokens: &Tokens, user: &str) -> Result<Expected> {
-    let request = Request::get(LIST).signed_in(token(tokens, user)?);
-    Ok(Expected { request, status: 200, body: Body::Is(data.list(user)) })
-}
-
-fn token<'a>(tokens: &'a Tokens, user: &str) -> Result<&'a str> {
-    tokens.get(user).map(String::as_str).with_context(|| format!("user {user} has no token"))
-}
-
-/// The same list for somebody who has it already.
-fn unchanged(list: Expected, address: &str) -> Result<Expected> {
-    let answer = send(address, &list.request)?;
-    let tag = answer.header("etag").context("a list has no ETag")?.to_owned();
-    let request = Request { if_none_match: Some(tag), ..list.request };
-    Ok(Expected { request, status: 304, body: Body::Is(String::new()) })
-}
-
-fn each_icp(
-    data: &Data,
-    tokens: &Tokens,
-    users: &[String],
-    expected: impl Fn(&Icp, Request) -> Expected,
-) -> Result<Vec<Expected>> {
-    let mut all = Vec::new();
-    for user in users {
-        let request = Request::get(LIST).signed_in(token(tokens, user)?);
-        all.extend(data.of(user).into_iter().map(|icp| expected(icp, request.clone())));
-    }
-    Ok(all)
-}
-
-/// What creates an ICP like this one; its name stays, its description is another each time.
-pub(super) fn create_body(json: &str) -> String {
-    let cut = |start: &str, end: &str| {
-        let (_, rest) = json.split_once(start).unwrap_or_default();
-        rest.split_once(end).map_or("", |(part, _)| part)
+/// Makes the requests for the server at an address.
+pub(super) fn requests(what: What, users: &[User], address: &str) -> Result<Vec<Request>> {
+    let of = |kind: &'static str| users.iter().filter(move |user| user.kind == kind);
+    let list = |user: &User| Request::get(address, LIST, user, body(&user.icps));
+    let get = |user: &User, (id, json): &(String, String)| {
+        Request::get(address, &format!("{LIST}/{id}"), user, json.clone())
     };
-    let (name, criteria) =
-        (cut(r#""name":"#, r#","description""#), cut(r#""leadProviderCriteria":"#, r#","userIds""#));
-    format!(r#"{{"name":{name},"description":"Number {MARK}","leadProviderCriteria":{criteria}}}"#)
+    let gets = |user: &User| user.icps.iter().map(|icp| get(user, icp)).collect::<Vec<_>>();
+    match what {
+        What::Small => of("reader").map(list).collect(),
+        What::Big => of("big").map(list).collect(),
+        What::Mixed => of("reader").cycle().take(49).chain(of("big")).map(list).collect(),
+        What::Page => of("big").map(|user| Request::second_page(address, user)).collect(),
+        What::Conditional => of("reader").map(|user| list(user)?.unchanged()).collect(),
+        What::Get => of("reader").flat_map(gets).collect(),
+        What::Create => of("writer").map(|user| list(user)?.create(user)).collect(),
+        What::Patch => of("writer").flat_map(gets).map(|get| Ok(get?.patch())).collect(),
+    }
 }
 
-/// Sends each once. How many bytes an answer has on average, head and body.
-#[expect(clippy::cast_precision_loss, reason = "there are hundreds")]
-pub(super) fn check(address: &str, all: &[Expected]) -> Result<f64> {
-    let mut bytes = 0;
-    for (number, expected) in all.iter().enumerate() {
-        let filled = |body: String| body.replace(MARK, &format!("{number:0width$}", width = MARK.len()));
-        let request = Request { body: expected.request.body.clone().map(filled), ..expected.request.clone() };
-        let answer = send(address, &request)?;
-        expected.check(&answer)?;
-        bytes += answer.bytes();
-    }
-    Ok(bytes as f64 / all.len() as f64)
-}
-
-impl Expected {
-    /// Each from a request that is signed in.
-    pub(super) fn get(icp: &Icp, request: Request) -> Self {
-        let request = Request { path: format!("{LIST}/{}", icp.id), ..request };
-        Self { request, status: 200, body: Body::Is(icp.json.clone()) }
+impl Request {
+    pub(super) fn get(address: &str, path: &str, user: &User, expected: String) -> Result<Self> {
+        let http = Http::get(format!("http://{address}{path}"));
+        let http = http.header("authorization", format!("Bearer {}", user.token)).body(String::new())?;
+        Ok(Self { http, status: 200, expected })
     }
 
-    pub(super) fn create(body: String, request: Request) -> Self {
-        let request = Request { method: "POST", body: Some(body), ..request };
-        Self { request, status: 201, body: Body::Holds(r#""description":"Number "#) }
+    fn second_page(address: &str, user: &User) -> Result<Self> {
+        let page = body(user.icps.get(PAGE..2 * PAGE).context("the big list has no second page")?);
+        let first = Self::get(address, &format!("{LIST}?limit={PAGE}"), user, String::new())?.send(0)?;
+        let link = first.headers().get("link").context("a page has no link")?.to_str()?;
+        Self::get(address, link.split(['<', '>']).nth(1).context("a link has no address")?, user, page)
     }
 
-    pub(super) fn patch(icp: &Icp, request: Request) -> Self {
-        let (path, body) = (format!("{LIST}/{}", icp.id), format!(r#"{{"description":"Change {MARK}"}}"#));
-        let request = Request { method: "PATCH", path, body: Some(body), ..request };
-        Self { request, status: 200, body: Body::Holds(r#""description":"Change "#) }
+    fn unchanged(mut self) -> Result<Self> {
+        let answer = self.send(0)?;
+        let tag = answer.headers().get("etag").context("a list has no ETag")?;
+        self.http.headers_mut().insert("if-none-match", tag.clone());
+        Ok(Self { status: 304, expected: String::new(), ..self })
     }
 
-    pub(super) fn check(&self, answer: &Answer) -> Result<()> {
-        let right = match &self.body {
-            Body::Is(body) => answer.body == *body,
-            Body::Holds(part) => answer.body.contains(part),
+    /// Creates a copy of the user's first ICP.
+    fn create(self, user: &User) -> Result<Self> {
+        let (_, json) = user.icps.first().context("a writer has no ICPs")?;
+        let mut icp: Value = serde_json::from_str(json)?;
+        let fields = icp.as_object_mut().context("an ICP is an object")?;
+        fields.retain(|name, _| !["id", "createdAt", "updatedAt"].contains(&name.as_str()));
+        fields.insert("description".to_owned(), format!("Number {MARK}").into());
+        Ok(self.write(Method::POST, icp.to_string(), 201, "Number "))
+    }
+
+    /// Changes the ICP that the request gets.
+    fn patch(self) -> Self {
+        self.write(Method::PATCH, format!(r#"{{"description":"Change {MARK}"}}"#), 200, "Change ")
+    }
+
+    /// `description` is the start of the written one.
+    fn write(mut self, method: Method, body: String, status: u16, description: &str) -> Self {
+        *self.http.method_mut() = method;
+        *self.http.body_mut() = body;
+        self.http.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
+        Self { status, expected: format!(r#""description":"{description}"#), ..self }
+    }
+
+    /// The line of a file that `wrk.lua` reads.
+    pub(super) fn line(&self) -> String {
+        let header =
+            |name| self.http.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or("-");
+        let (method, path) =
+            (self.http.method(), self.http.uri().path_and_query().map_or("/", |path| path.as_str()));
+        let body = Some(self.http.body().as_str()).filter(|body| !body.is_empty()).unwrap_or("-");
+        format!("{method}\t{path}\t{}\t{}\t{body}\n", header("authorization"), header("if-none-match"))
+    }
+
+    /// `number` is what the body has in place of [`MARK`].
+    fn send(&self, number: usize) -> Result<Response<Body>> {
+        let http = self.http.clone();
+        let number = format!("{number:0width$}", width = MARK.len());
+        let answer = match http.body().as_str() {
+            "" => AGENT.run(http.map(drop)),
+            _ => AGENT.run(http.map(|body| body.replace(MARK, &number))),
         };
-        if answer.status == self.status && right {
-            return Ok(());
-        }
-        let (method, path) = (self.request.method, &self.request.path);
-        bail!("{method} {path} is answered {}: {:.2000}", answer.status, answer.body)
+        answer.with_context(|| format!("{} {}", self.http.method(), self.http.uri()))
     }
+
+    /// Sends the request and compares its answer, as JSON or to the byte.
+    pub(super) fn check(&self, number: usize, to_the_byte: bool) -> Result<()> {
+        let mut answer = self.send(number)?;
+        let body = answer.body_mut().with_config().limit(u64::MAX).read_to_string()?;
+        let equal = if self.http.body().is_empty() {
+            body == self.expected || (!to_the_byte && same(&body, &self.expected))
+        } else {
+            body.contains(&self.expected)
+        };
+        let (method, uri, status) = (self.http.method(), self.http.uri(), answer.status());
+        ensure!(equal && status == self.status, "wrong answer to {method} {uri}: {status} {body:.2000}");
+        Ok(())
+    }
+}
+
+/// Whether both are the same JSON. Members may be in another order.
+fn same(one: &str, other: &str) -> bool {
+    let value = serde_json::from_str::<Value>;
+    value(one).is_ok_and(|one| value(other).is_ok_and(|other| one == other))
 }
 
 #[cfg(test)]
 mod tests {
-    use icp_domain::NewIcp;
-
-    use super::super::data::Size;
     use super::*;
 
-    fn requests(what: What) -> Vec<Expected> {
-        let data = Data::generate(Size::QUICK);
-        let users = [data.readers(), data.writers(), vec![Data::big_user()]].concat();
-        let tokens = users.into_iter().map(|user| (user.clone(), format!("token of {user}"))).collect();
-        of(what, &data, &tokens, "").expect("requests")
+    fn users() -> Vec<User> {
+        let user = |kind: &str, icps: usize| User {
+            kind: kind.to_owned(),
+            token: "t".to_owned(),
+            icps: vec![("x".to_owned(), r#"{"id":"x","name":"n"}"#.to_owned()); icps],
+        };
+        vec![user("big", 100), user("reader", 5), user("reader", 5), user("writer", 5)]
     }
 
     #[test]
-    fn bodies_may_be_written() {
-        for expected in requests(What::Create) {
-            NewIcp::from_json(expected.request.body.as_deref().expect("a body")).expect("it may be written");
-        }
+    fn one_of_fifty_lists_is_big() {
+        let mixed = requests(What::Mixed, &users(), "host:1").expect("requests");
+        let big = mixed.iter().filter(|request| request.expected.len() > 1_000).count();
+        assert_eq!((mixed.len(), big), (50, 1));
     }
 
     #[test]
-    fn one_of_fifty_is_big() {
-        let mixed = requests(What::Mixed);
-        let big: Vec<_> =
-            mixed.iter().filter(|one| matches!(&one.body, Body::Is(body) if body.len() > 50_000)).collect();
-        assert_eq!((mixed.len(), big.len()), (50, 1));
+    fn requests_are_lines_for_wrk() {
+        let first = |what| requests(what, &users(), "host:1").expect("requests")[0].line();
+        assert_eq!(first(What::Get), format!("GET\t{LIST}/x\tBearer t\t-\t-\n"));
+        let patch = format!("PATCH\t{LIST}/x\tBearer t\t-\t{{\"description\":\"Change {MARK}\"}}\n");
+        assert_eq!(first(What::Patch), patch);
+        let create =
+            format!("POST\t{LIST}\tBearer t\t-\t{{\"description\":\"Number {MARK}\",\"name\":\"n\"}}\n");
+        assert_eq!(first(What::Create), create);
     }
 
     #[test]
-    fn an_answer_is_the_expected_one_or_the_run_fails() {
-        let request = Request::get("/");
-        let is = Expected { request: request.clone(), status: 200, body: Body::Is("[]".to_owned()) };
-        let holds = Expected { request, status: 201, body: Body::Holds("name") };
-        let answer = |status, body: &str| Answer::new(status, body);
-        assert!(is.check(&answer(200, "[]")).is_ok() && holds.check(&answer(201, "a name")).is_ok());
-        assert!(is.check(&answer(200, "[{}]")).is_err() && is.check(&answer(304, "[]")).is_err());
-        assert!(holds.check(&answer(201, "")).is_err() && holds.check(&answer(200, "name")).is_err());
+    fn json_is_compared_without_order() {
+        assert!(same(r#"{"a":1,"b":[2]}"#, r#"{"b":[2],"a":1}"#));
+        assert!(!same("[1,2]", "[2,1]") && !same("", ""));
     }
 }

@@ -1,146 +1,144 @@
-//! What came of all rounds.
+//! The results of all rounds.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
+use comfy_table::{CellAlignment, Table, presets};
 
-use anyhow::{Context, Result};
-use icp_ports::{Clock as _, SystemClock};
-use serde::Serialize;
-
-use super::machine::{Machine, Versions};
-use super::measure::Measured;
 use super::scenarios::Scenario;
-use super::statistics::{median, ratio, spread};
 
-/// The kernel's own work for nobody in particular is about a tenth of it.
-const MUCH_ELSE: f64 = 0.2;
+/// The figures of one measurement, in this order. `us` is CPU time for each operation.
+pub(super) const FIGURES: [&str; 7] =
+    ["per second", "p50 ms", "p99 ms", "service us", "database us", "peak MB", "other CPUs"];
 
-#[derive(Debug, Serialize)]
-pub(super) struct Results {
-    pub(super) date: String,
-    pub(super) machine: Machine,
-    pub(super) versions: Versions,
-    pub(super) rounds: usize,
-    pub(super) seconds: u64,
-    pub(super) icps: u64,
-    pub(super) scenarios: Vec<Summary>,
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Measured {
+    pub(super) figures: [Option<f64>; FIGURES.len()],
+    /// Any failure spoils the run.
+    pub(super) failed: f64,
 }
 
-/// Medians of the rounds, and all that failed.
-#[derive(Clone, Debug, Serialize)]
+/// A scenario in all rounds.
 pub(super) struct Summary {
     pub(super) name: &'static str,
-    #[serde(flatten)]
+    /// Medians, and all failures.
     pub(super) median: Measured,
-    /// Half of what lies between the slowest and the fastest round, as a part of the median.
+    /// Half the distance between the slowest and the fastest round, as a part of the median.
     pub(super) spread: f64,
-    /// How much of each limit's operations a second it does.
-    pub(super) of: BTreeMap<&'static str, f64>,
-    pub(super) rounds: Vec<Measured>,
+    /// Operations a second as a multiple of each limit's. Medians of the rounds' own ratios: a slow minute slows both.
+    pub(super) ratios: Vec<(&'static str, f64)>,
 }
 
-impl Results {
-    /// `rounds` has one list for each scenario.
-    pub(super) fn new(
-        scenarios: &[Scenario],
-        rounds: &[Vec<Measured>],
-        versions: Versions,
-        seconds: u64,
-        icps: u64,
-    ) -> Self {
-        Self {
-            date: SystemClock.now().to_string(),
-            machine: Machine::this(),
-            versions,
-            rounds: rounds.first().map_or(0, Vec::len),
-            seconds,
-            icps,
-            scenarios: summaries(scenarios, rounds),
-        }
-    }
-
-    /// Whether every request had the answer that it must have.
-    pub(super) fn are_sound(&self) -> bool {
-        self.scenarios.iter().all(|summary| summary.median.failed == 0)
-    }
-
-    pub(super) fn much_else(&self) -> Option<f64> {
-        much_else(self.scenarios.iter().map(|summary| &summary.median))
+impl Measured {
+    pub(super) fn per_second(&self) -> f64 {
+        self.figures.first().copied().flatten().unwrap_or_default()
     }
 }
 
-/// The CPUs that something else used, where that is enough to spoil the figures.
-pub(super) fn much_else<'a>(all: impl Iterator<Item = &'a Measured>) -> Option<f64> {
-    let others: Vec<_> = all.map(|measured| measured.other_cpus).collect();
-    median(&others).filter(|others| *others > MUCH_ELSE)
-}
-
-/// As JSON.
-pub(super) fn write(results: &impl Serialize, file: &Path) -> Result<()> {
-    let json = serde_json::to_string_pretty(results)?;
-    if let Some(folder) = file.parent() {
-        fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+impl Summary {
+    fn row(&self) -> Vec<String> {
+        let ratios = self.ratios.iter().map(|(limit, ratio)| format!("{ratio:.2} x {limit}"));
+        let compared = ratios.collect::<Vec<_>>().join(", ");
+        let figures = self.median.figures.iter().map(|figure| match figure {
+            Some(figure) if *figure >= 1_000.0 => thousands(*figure),
+            Some(figure) => format!("{figure:.1}"),
+            None => String::new(),
+        });
+        let mut row: Vec<_> = [self.name.to_owned()].into_iter().chain(figures).collect();
+        row.insert(2, format!("{:.0}%", self.spread * 100.0));
+        row.push(if self.median.failed > 0.0 { format!("{} FAILED", self.median.failed) } else { compared });
+        row
     }
-    fs::write(file, json + "\n").with_context(|| format!("writing {}", file.display()))
 }
 
-fn summaries(scenarios: &[Scenario], rounds: &[Vec<Measured>]) -> Vec<Summary> {
+/// `rounds` has one list for each scenario.
+pub(super) fn summaries(scenarios: &[Scenario], rounds: &[Vec<Measured>]) -> Vec<Summary> {
     let rates = |name: &str| {
         let place = scenarios.iter().position(|scenario| scenario.name == name)?;
-        Some(values(rounds.get(place)?, |measured| Some(measured.per_second)))
+        Some(rounds.get(place)?.iter().map(Measured::per_second).collect::<Vec<_>>())
     };
-    let summary = |(scenario, rounds): (&Scenario, &Vec<Measured>)| {
-        let own = values(rounds, |measured| Some(measured.per_second));
-        let of = scenario.limits.iter().filter_map(|limit| Some((*limit, ratio(&own, &rates(limit)?)?)));
+    let summary = |(Scenario { name, limits, .. }, rounds): (&Scenario, &Vec<Measured>)| {
+        let own = rates(name).unwrap_or_default();
+        let ratio = |limit: &&'static str| {
+            let ratios: Vec<_> = own.iter().zip(rates(limit)?).map(|(own, limit)| own / limit).collect();
+            Some((*limit, median(ratios)?))
+        };
+        let figure =
+            |column: usize| median(rounds.iter().filter_map(|round| *round.figures.get(column)?).collect());
+        let range = own.iter().copied().fold(0.0, f64::max) - own.iter().copied().fold(f64::MAX, f64::min);
+        let failed = rounds.iter().map(|round| round.failed).sum();
         Summary {
-            name: scenario.name,
-            median: medians(rounds),
-            spread: spread(&own).unwrap_or_default(),
-            of: of.collect(),
-            rounds: rounds.clone(),
+            name,
+            median: Measured { figures: std::array::from_fn(figure), failed },
+            spread: range / 2.0 / median(own.clone()).unwrap_or(1.0),
+            ratios: limits.iter().filter_map(ratio).collect(),
         }
     };
     scenarios.iter().zip(rounds).map(summary).collect()
 }
 
-fn values(rounds: &[Measured], value: impl Fn(&Measured) -> Option<f64>) -> Vec<f64> {
-    rounds.iter().filter_map(value).collect()
+pub(super) fn table(summaries: &[Summary]) -> Table {
+    let mut head = FIGURES.to_vec();
+    head.insert(0, "");
+    head.insert(2, "spread");
+    head.push("compared");
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(head).add_rows(summaries.iter().map(Summary::row));
+    for column in table.column_iter_mut().skip(1).take(FIGURES.len() + 1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
 }
 
-pub(super) fn medians(rounds: &[Measured]) -> Measured {
-    let of = |value: fn(&Measured) -> Option<f64>| median(&values(rounds, value));
-    Measured {
-        per_second: of(|measured| Some(measured.per_second)).unwrap_or_default(),
-        p50_ms: of(|measured| measured.p50_ms),
-        p99_ms: of(|measured| measured.p99_ms),
-        service_us: of(|measured| measured.service_us),
-        database_us: of(|measured| measured.database_us),
-        peak_mb: of(|measured| measured.peak_mb),
-        failed: rounds.iter().map(|measured| measured.failed).sum(),
-        other_cpus: of(|measured| Some(measured.other_cpus)).unwrap_or_default(),
-    }
+/// `12345.6` as `12,346`.
+pub(super) fn thousands(number: f64) -> String {
+    let digits = format!("{number:.0}");
+    let groups = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
+    groups.collect::<Vec<_>>().join(",")
+}
+
+fn median(mut numbers: Vec<f64>) -> Option<f64> {
+    numbers.sort_by(f64::total_cmp);
+    let upper = numbers.get(numbers.len() / 2)?;
+    let lower = numbers.get(numbers.len().checked_sub(1)? / 2)?;
+    Some(f64::midpoint(*lower, *upper))
 }
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::scenarios::chosen;
+    use super::super::scenarios::{ALL, chosen};
     use super::*;
 
+    fn at(per_second: f64) -> Measured {
+        let mut measured = Measured::default();
+        measured.figures[0] = Some(per_second);
+        measured
+    }
+
+    /// Every scenario, the first fastest.
     pub(in super::super) fn example() -> Vec<Summary> {
-        let scenarios = chosen(&["import".to_owned()]);
-        let rounds =
-            |rates: [f64; 3]| rates.map(|per_second| Measured { per_second, ..Measured::default() }).to_vec();
-        summaries(&scenarios, &[rounds([40.0, 50.0, 60.0]), rounds([50.0, 100.0, 120.0])])
+        let rates = std::iter::successors(Some(52_000.0), |rate| Some(rate - 1_700.0));
+        let rounds: Vec<_> = rates.take(ALL.len()).map(|rate| vec![at(rate)]).collect();
+        summaries(&ALL, &rounds)
     }
 
     #[test]
-    fn each_is_compared_with_its_limits_round_by_round() {
-        let [import, copy] = <[Summary; 2]>::try_from(example()).expect("there are two");
-        assert_eq!((import.name, copy.name), ("import", "COPY"));
-        assert_eq!((import.median.per_second, import.spread), (50.0, 0.2));
-        assert_eq!(import.of, BTreeMap::from([("COPY", 0.5)]), "the median of 0.8, 0.5 and 0.5");
-        assert_eq!(import.median.p50_ms, None);
-        assert!(copy.of.is_empty());
+    fn ratios_are_those_of_the_rounds() {
+        let scenarios = chosen(&["get".to_owned()], true);
+        // The machine was half as fast in the second round.
+        let rounds = |rates: [f64; 3]| rates.map(at).to_vec();
+        let summaries = summaries(&scenarios, &[rounds([80.0, 40.0, 90.0]), rounds([100.0, 50.0, 100.0])]);
+        let row = summaries[0].row();
+        assert_eq!(row, ["get", "80.0", "31%", "", "", "", "", "", "", "0.80 x pgbench get"]);
+        assert!(table(&summaries).to_string().contains("0.80 x pgbench get"));
+    }
+
+    #[test]
+    fn failures_are_in_the_table() {
+        let failed = Measured { failed: 3.0, ..at(1.0) };
+        let summaries = summaries(&ALL[..1], &[vec![failed]]);
+        assert_eq!(summaries[0].row()[9], "3 FAILED");
+    }
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!([0.4, 999.0, 1_000.0, 1_234_567.0].map(thousands), ["0", "999", "1,000", "1,234,567"]);
     }
 }

@@ -1,186 +1,190 @@
-//! Everything that is measured, at work and checked.
+//! Everything that is measured: filled, started, and its answers compared.
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
-use super::data::Data;
-use super::http::{Request, send};
-use super::pgbench::{self, Pgbench, Sample, Script};
-use super::postgres::{FILLED, LIMITS, Postgres, SERVED, WRITTEN};
-use super::processes::Meter;
-use super::requests::{self, What};
-use super::scenarios::{On, Scenario, Work};
-use super::service::{Programs, Service};
-use super::statements::{self, Statement};
-use super::tokens::{self, Tokens};
-use super::wrk::Requests;
+use super::data::{Size, User, body};
+use super::load::{pgbench_outcome, script, wrk};
+use super::postgres::{Postgres, SERVED, WRITTEN};
+use super::requests::{Request, What, requests};
+use super::results::{Measured, thousands};
+use super::scenarios::{On, Scenario};
+use super::server::{Service, command};
+use super::usage::{Usage, peak_megabytes, reset_peak};
 use crate::{project, say};
 
 const SQLITE: &str = "sqlite://data/bench.sqlite3";
-const FILE: &str = "icps.jsonl";
+const KEY: &str = "data/development-key.pem";
 
 pub(super) struct Stage {
-    pub(super) meter: Meter,
-    pub(super) requests: HashMap<(On, What), Requests>,
-    pub(super) scripts: HashMap<Script, PathBuf>,
-    pub(super) pgbench: Pgbench,
-    pub(super) rows: u64,
+    /// The folder of the programs.
+    programs: PathBuf,
+    size: Size,
+    // Dropped in this order: processes first, then what they use.
     services: HashMap<On, Service>,
-    programs: Programs,
-    // The processes above go before what they work on.
     pub(super) postgres: Postgres,
     folder: TempDir,
 }
 
 impl Stage {
-    pub(super) fn set(programs: Programs, data: &Data, scenarios: &[Scenario]) -> Result<Self> {
-        let meter = Meter::new()?;
-        let folder = tempfile::tempdir().context("making a temporary folder")?;
-        fs::write(folder.path().join(FILE), data.lines()).context("writing what is imported")?;
-        say("filling databases");
-        let postgres = Postgres::start()?;
-        fill(&programs, folder.path(), &postgres)?;
-        let services = serve(&programs, folder.path(), &postgres, data)?;
-        let pgbench = Pgbench {
-            program: postgres.pgbench.clone(),
-            read: postgres.url(SERVED),
-            written: postgres.url(LIMITS),
-            document: data.of(&Data::big_user()).first().map(|icp| icp.json.clone()).unwrap_or_default(),
-        };
-        let (requests, scripts, rows) = (HashMap::new(), HashMap::new(), data.size().icps);
+    /// Fills databases, starts servers, and compares the answer to each request. Returns a line about the import too.
+    pub(super) fn prepare(programs: PathBuf, size: Size, scenarios: &[Scenario]) -> Result<(Self, String)> {
+        let folder = tempfile::tempdir().context("creating a temporary folder")?;
         let mut stage =
-            Self { meter, requests, scripts, pgbench, rows, services, programs, postgres, folder };
-        say("making tokens");
-        let users = [data.readers(), data.writers(), vec![Data::big_user()]].concat();
-        let tokens = tokens::make(&stage.programs, stage.folder.path(), &users)?;
-        say("checking the answer to each request");
-        stage.check(data, &tokens, scenarios)?;
-        stage.script(data, &tokens)?;
-        Ok(stage)
-    }
-
-    pub(super) fn service(&self, on: On) -> Result<&Service> {
-        self.services.get(&on).with_context(|| format!("nothing runs on {on:?}"))
-    }
-
-    /// What the scenario's service says of its failures so far.
-    pub(super) fn failures(&self, scenario: &Scenario) -> String {
-        let Work::Requests { on, .. } = scenario.work else { return String::new() };
-        self.services.get(&on).map(Service::failures).unwrap_or_default()
-    }
-
-    /// The command that fills [`FILLED`].
-    pub(super) fn import(&self) -> Command {
-        import(&self.programs, self.folder.path(), &self.postgres.url(FILLED))
-    }
-
-    fn check(&mut self, data: &Data, tokens: &Tokens, scenarios: &[Scenario]) -> Result<()> {
-        for scenario in scenarios {
-            let Work::Requests { on, what, .. } = scenario.work else { continue };
-            let address = self.service(on)?.address();
-            let expected = requests::of(what, data, tokens, address)?;
-            let bytes = requests::check(address, &expected)
-                .with_context(|| format!("{}: a wrong answer", scenario.name))?;
-            let all: Vec<Request> = expected.into_iter().map(|one| one.request).collect();
-            let written = Requests::write(self.folder.path(), &format!("{on:?}-{what:?}"), &all, bytes)?;
-            self.requests.insert((on, what), written);
-        }
-        Ok(())
-    }
-
-    /// The queries are those that the service sends, as the server logs them.
-    fn script(&mut self, data: &Data, tokens: &Tokens) -> Result<()> {
-        let readers = data.readers();
-        let user = readers.first().context("there are readers")?;
-        let icp = data.of(user).first().map(|icp| icp.id.clone()).context("they have ICPs")?;
-        self.postgres.server.set("log_statement", "all")?;
-        let mut scripts = vec![
-            (Script::Create, pgbench::create(data.size())),
-            (Script::Patch, pgbench::patch(data.size())),
-        ];
-        for (script, what, on, id) in [
-            (Script::Small, What::Small, On::PostgresForgetful, None),
-            // A service that was asked before knows the version, and sends no query on ICPs.
-            (Script::Conditional, What::Conditional, On::PostgresForgetful, None),
-            (Script::Get, What::Get, On::Postgres, Some(icp.as_str())),
-        ] {
-            let address = self.service(on)?.address().to_owned();
-            let all = requests::of(what, data, tokens, &address)?;
-            let request = &all.first().context("there are requests")?.request;
-            let statement = self.logged(&address, request)?;
-            scripts.push((script, pgbench::query(&Sample { statement, user, id }, data.size())?));
-        }
-        self.postgres.server.set("log_statement", "none")?;
-        for (script, text) in scripts {
-            self.scripts.insert(script, pgbench::write(self.folder.path(), script, &text)?);
-        }
-        Ok(())
-    }
-
-    /// The query that comes of a request. It takes a moment until the server logs.
-    fn logged(&self, address: &str, request: &Request) -> Result<Statement> {
-        let before = self.postgres.server.log().len();
-        for _ in 0..100 {
-            send(address, request)?;
-            sleep(Duration::from_millis(50));
-            let log = self.postgres.server.log();
-            if let Ok(statement) = statements::first_query(log.get(before..).unwrap_or_default()) {
-                return Ok(statement);
+            Self { programs, size, services: HashMap::new(), postgres: Postgres::start()?, folder };
+        say("filling databases");
+        let import = stage.fill(scenarios)?;
+        let users = stage.users()?;
+        say("comparing the answer to each request");
+        for Scenario { name, on, what, .. } in scenarios.iter().filter(|one| one.on != On::Pgbench) {
+            if !stage.services.contains_key(on) {
+                stage.services.insert(*on, stage.serve(*on)?);
             }
+            stage.check(*on, *what, &users).with_context(|| format!("checking {name}"))?;
         }
-        bail!("PostgreSQL logs no query for {} {}", request.method, request.path)
+        Ok((stage, import))
     }
-}
 
-fn fill(programs: &Programs, folder: &Path, postgres: &Postgres) -> Result<()> {
-    postgres.create(SERVED)?;
-    for url in [&postgres.url(SERVED), SQLITE] {
-        project::output(&mut import(programs, folder, url))?;
+    #[expect(clippy::cast_precision_loss, reason = "there are far fewer ICPs than 2^52")]
+    fn fill(&self, scenarios: &[Scenario]) -> Result<String> {
+        let (postgres, any) = (&self.postgres, |need: fn(&Scenario) -> bool| scenarios.iter().any(need));
+        let file = postgres.folder().join("icps.jsonl").display().to_string();
+        let variables = [self.size.variables(), vec![format!("file={file}")]].concat();
+        postgres.run(SERVED, include_str!("sql/data.sql"), &variables)?;
+        let start = Instant::now();
+        project::run(self.icp(&postgres.url(SERVED)).args(["import", &file]).stdout(Stdio::null()))?;
+        let per_second = thousands(self.size.icps as f64 / start.elapsed().as_secs_f64());
+        let disk = "VACUUM ANALYZE; SELECT pg_size_pretty(pg_database_size(current_database()))";
+        let disk = postgres.run(SERVED, disk, &[])?;
+        if any(|scenario| scenario.changes > 0 || scenario.on == On::Written || scenario.what.writes()) {
+            postgres.run("postgres", &format!("CREATE DATABASE {WRITTEN} TEMPLATE {SERVED}"), &[])?;
+        }
+        if any(|scenario| scenario.on == On::Peer) {
+            let schema = fs::read_to_string(project::root()?.join("benches/peer/schema.sql"))?;
+            postgres.run(SERVED, &schema, &[])?;
+        }
+        if any(|scenario| scenario.on == On::Sqlite) {
+            project::run(self.icp(SQLITE).args(["import", &file]).stdout(Stdio::null()))?;
+        }
+        postgres.run(SERVED, "CHECKPOINT", &[])?;
+        fs::remove_file(file)?;
+        Ok(format!("import: {per_second} ICPs/s, {disk} on disk"))
     }
-    postgres.settle(SERVED)?;
-    for copy in [WRITTEN, LIMITS, FILLED] {
-        postgres.copy(SERVED, copy)?;
-    }
-    postgres.copy_out(FILLED)
-}
 
-fn import(programs: &Programs, folder: &Path, url: &str) -> Command {
-    let mut command = programs.icp(folder, &[("ICP__DATABASE__URL", url)]);
-    command.args(["import", FILE]);
-    command
-}
+    /// Returns the users who ask, and writes the bodies for the server `from-memory`.
+    fn users(&self) -> Result<Vec<User>> {
+        // The service creates the key of the development sign-in when it first starts.
+        drop(self.serve(On::Sqlite)?);
+        let token = |id: &str| project::output(self.icp(SQLITE).args(["token", "--ttl", "1d", "--user", id]));
+        let rows = self.postgres.run(SERVED, include_str!("sql/users.sql"), &self.size.variables())?;
+        let users = rows.lines().map(|row| User::read(row, token)).collect::<Result<Vec<_>>>()?;
+        let bodies = self.folder.path().join("bodies");
+        fs::create_dir(&bodies).context("creating a folder")?;
+        for user in &users {
+            fs::write(bodies.join(&user.kind), body(&user.icps)).context("writing a body")?;
+        }
+        Ok(users)
+    }
 
-fn serve(
-    programs: &Programs,
-    folder: &Path,
-    postgres: &Postgres,
-    data: &Data,
-) -> Result<HashMap<On, Service>> {
-    let mut services = HashMap::new();
-    let (served, written) = (postgres.url(SERVED), postgres.url(WRITTEN));
-    for (on, url) in [
-        (On::Postgres, served.as_str()),
-        (On::PostgresBig, &served),
-        (On::PostgresWritten, &written),
-        (On::Sqlite, SQLITE),
-        (On::SqliteBig, SQLITE),
-    ] {
-        services.insert(on, programs.serve(folder, url, &format!("{on:?}.log"))?);
+    fn icp(&self, url: &str) -> Command {
+        let mut command = command(&self.programs, "icp", self.folder.path());
+        command.envs([("ICP__SERVER__PORT", "0"), ("ICP__LOG__LEVEL", "warn"), ("ICP__DATABASE__URL", url)]);
+        command
     }
-    let forgetful = programs.serve_forgetful(folder, &served, "PostgresForgetful.log")?;
-    services.insert(On::PostgresForgetful, forgetful);
-    let bodies = folder.join("bodies");
-    fs::create_dir(&bodies).context("making a folder")?;
-    for name in ["small", "big"] {
-        fs::write(bodies.join(name), requests::body_from_memory(data, name)).context("writing a body")?;
+
+    fn serve(&self, on: On) -> Result<Service> {
+        let (folder, served) = (self.folder.path(), self.postgres.url(SERVED));
+        let (mut command, arguments) = match on {
+            On::Peer => (command(&self.programs, "peer", folder), vec![&served, KEY]),
+            On::Memory => (command(&self.programs, "from-memory", folder), vec!["bodies"]),
+            On::Sqlite => (self.icp(SQLITE), vec!["serve"]),
+            On::Written => (self.icp(&self.postgres.url(WRITTEN)), vec!["serve"]),
+            _ => (self.icp(&served), vec!["serve"]),
+        };
+        if matches!(on, On::Uncached | On::UncachedBig) {
+            command.env("ICP__SERVER__LIST_CACHE_KILOBYTES", "0");
+        }
+        Service::start(command.args(arguments), &folder.join(format!("{on:?}.log")))
     }
-    services.insert(On::Memory, Service::start(programs.memory(&bodies), &folder.join("memory.log"))?);
-    Ok(services)
+
+    fn check(&self, on: On, what: What, users: &[User]) -> Result<()> {
+        let Service { address, .. } = self.services.get(&on).context("it is not running")?;
+        let requests = if on == On::Memory {
+            // The body of a kind is that of its last user.
+            let user = users.iter().rfind(|user| (user.kind == "big") == (what == What::Big));
+            let user = user.context("there are users")?;
+            vec![Request::get(address, &format!("/{}", user.kind), user, body(&user.icps))?]
+        } else {
+            requests(what, users, address)?
+        };
+        for (number, request) in requests.iter().enumerate() {
+            request.check(number, on != On::Peer)?;
+        }
+        let lines: String = requests.iter().map(Request::line).collect();
+        fs::write(self.folder.path().join(format!("{on:?}-{what:?}")), lines).context("writing requests")
+    }
+
+    fn pgbench(&self, what: What, load: &str, seconds: u64) -> Result<Command> {
+        let url = self.postgres.url(if what.writes() { WRITTEN } else { SERVED });
+        let file = self.folder.path().join(format!("{what:?}.sql"));
+        fs::write(&file, script(what).context("it has no script")?).context("writing a script")?;
+        // As long as an ICP.
+        let variables = [self.size.variables(), vec![format!("document={}", "x".repeat(1_100))]].concat();
+        let mut pgbench = self.postgres.client("pgbench");
+        pgbench.args(["-n", "-M", "prepared", "-j", "1", load, "-T", &seconds.to_string()]);
+        pgbench.args(variables.iter().flat_map(|variable| ["-D", variable])).arg("-f").arg(file).arg(url);
+        Ok(pgbench)
+    }
+
+    /// `number` is the first that makes a write differ from the others.
+    pub(super) fn measure(&self, scenario: &Scenario, seconds: u64, number: u64) -> Result<Measured> {
+        let Scenario { on, what, mut connections, changes, .. } = *scenario;
+        // The service rejects long lists beyond a few at once.
+        if self.size.big > 1_000 && matches!(what, What::Big | What::Mixed) {
+            connections = 2;
+        }
+        if on == On::Written {
+            // Plans follow what is there now, not what autovacuum saw.
+            self.postgres.run(WRITTEN, "ANALYZE", &[])?;
+        }
+        let (service, database) = (self.services.get(&on), self.postgres.id()?);
+        let id = service.map(Service::id);
+        id.map_or(Ok(()), reset_peak)?;
+        let (start, before) = (Instant::now(), Usage::now(id, database)?);
+        let mut changing = None;
+        if changes > 0 {
+            let mut pgbench = self.pgbench(What::Patch, &format!("-R{changes}"), seconds)?;
+            changing = Some(pgbench.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?);
+        }
+        let outcome = if let Some(Service { address, .. }) = service {
+            let requests = self.folder.path().join(format!("{on:?}-{what:?}"));
+            wrk(&requests, address, connections, seconds, number)?
+        } else {
+            let mut pgbench = self.pgbench(what, &format!("-c{connections}"), seconds)?;
+            pgbench_outcome(&project::output(&mut pgbench)?)?
+        };
+        let changed = changing.map(|mut pgbench| pgbench.wait()).transpose()?;
+        ensure!(changed.is_none_or(|status| status.success()), "pgbench failed to change ICPs");
+        // Processes of PostgreSQL end a moment after their connections.
+        sleep(Duration::from_millis(100));
+        let [service_seconds, database_seconds, other] = Usage::now(id, database)?.since(before);
+        let microseconds = |seconds: f64| seconds * 1e6 / outcome.operations;
+        let figures = [
+            Some(outcome.per_second),
+            outcome.latencies_ms.map(|[p50, _]| p50),
+            outcome.latencies_ms.map(|[_, p99]| p99),
+            id.map(|_| microseconds(service_seconds)),
+            (!matches!(on, On::Sqlite | On::Memory)).then(|| microseconds(database_seconds)),
+            id.map(peak_megabytes).transpose()?,
+            Some(other / start.elapsed().as_secs_f64()),
+        ];
+        Ok(Measured { figures, failed: outcome.failed })
+    }
 }

@@ -1,17 +1,17 @@
--- Sends the requests of a file in turn, from a place of its own choice; prints what came of them as one line of JSON.
+-- Sends the requests of a file in turn. Prints one line: RESULT REQUESTS PER-SECOND FAILED P50-MS P99-MS
 --
 --   wrk ... -s wrk.lua URL -- FILE NUMBER
 --
--- A line of the file is a request: method, path, token, If-None-Match and body, parted by tabs; `-` stands for none.
--- Where a body has MARK, each request puts another number in its place, counting from NUMBER.
+-- A line of the file has method, path, Authorization, If-None-Match and body, separated by tabs; `-` stands for none.
+-- In a body, each request replaces MARK with another number, counting from NUMBER.
 
 local MARK = "{...number..}"
 local requests, count, at, number = {}, 0, 0, 0
 
-local function whole(line)
-  local method, path, token, tag, body = line:match("^([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t(.*)$")
+local function format(line)
+  local method, path, authorization, tag, body = line:match("^([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t(.*)$")
   local headers = {}
-  if token ~= "-" then headers["Authorization"] = "Bearer " .. token end
+  if authorization ~= "-" then headers["Authorization"] = authorization end
   if tag ~= "-" then headers["If-None-Match"] = tag end
   if body == "-" then return wrk.format(method, path, headers) end
   headers["Content-Type"] = "application/json"
@@ -21,7 +21,7 @@ end
 function init(arguments)
   number = tonumber(arguments[2])
   for line in io.lines(arguments[1]) do
-    local text = whole(line)
+    local text = format(line)
     local from, to = text:find(MARK, 1, true)
     count = count + 1
     requests[count] = from and { text:sub(1, from - 1), text:sub(to + 1) } or text
@@ -39,8 +39,7 @@ end
 
 function done(summary, latency)
   local errors = summary.errors
-  io.write(string.format(
-    '\nRESULT {"requests":%d,"microseconds":%d,"bytes":%d,"refused":%d,"broken":%d,"late":%d,"failed":%d,"p50":%d,"p99":%d}\n',
-    summary.requests, summary.duration, summary.bytes, errors.connect, errors.read + errors.write, errors.timeout,
-    errors.status, latency:percentile(50), latency:percentile(99)))
+  local failed = errors.connect + errors.read + errors.write + errors.timeout + errors.status
+  io.write(string.format("\nRESULT %d %f %d %f %f\n", summary.requests, summary.requests / summary.duration * 1e6, failed,
+    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3))
 end

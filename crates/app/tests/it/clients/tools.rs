@@ -10,7 +10,9 @@ use tokio::process::Command;
 /// What one of the variables says.
 pub(crate) fn tool(variable: &str) -> PathBuf {
     let value = std::env::var_os(variable).filter(|value| !value.is_empty());
-    value.unwrap_or_else(|| panic!("{variable} is not set: run this with `cargo xtask clients`")).into()
+    value
+        .unwrap_or_else(|| panic!("{variable} is not set: run this with `cargo xtask test --ignored`"))
+        .into()
 }
 
 /// Python in a virtual environment with the packages of `python/requirements.txt`.

@@ -1,0 +1,51 @@
+//! Who sends a request.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRef, FromRequestParts};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Validation};
+use serde::Deserialize;
+
+/// Verifies session tokens.
+pub struct Verifier {
+    key: DecodingKey,
+    validation: Validation,
+}
+
+impl Verifier {
+    /// Takes the public half of an RSA key in PEM.
+    pub fn from_private_key(pem: &[u8]) -> anyhow::Result<Self> {
+        let public = Jwk::from_encoding_key(&EncodingKey::from_rsa_pem(pem)?, Algorithm::RS256)?;
+        let mut validation = Validation::new(Algorithm::RS256);
+        validation.set_required_spec_claims(&["exp", "sub"]);
+        validation.validate_nbf = true;
+        validation.validate_aud = false;
+        Ok(Self { key: DecodingKey::from_jwk(&public)?, validation })
+    }
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    sub: String,
+}
+
+/// The ID of the signed-in user.
+pub struct User(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for User
+where
+    Arc<Verifier>: FromRef<S>,
+{
+    type Rejection = StatusCode;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, StatusCode> {
+        let Verifier { key, validation } = &*Arc::from_ref(state);
+        let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let token = header.and_then(|value| value.strip_prefix("Bearer ")).ok_or(StatusCode::UNAUTHORIZED)?;
+        let token = jsonwebtoken::decode::<Claims>(token, key, validation);
+        token.map(|token| Self(token.claims.sub)).map_err(|_| StatusCode::UNAUTHORIZED)
+    }
+}

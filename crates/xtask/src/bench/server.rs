@@ -1,0 +1,67 @@
+//! The servers that are measured: child processes.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use anyhow::{Context, Result};
+
+use crate::project;
+
+/// Builds the programs, and returns their folder.
+pub(super) fn build(release: bool) -> Result<PathBuf> {
+    let target = project::target()?;
+    if !release {
+        // What the tests build, so that CI compiles nothing twice. There is no peer.
+        project::run(&mut project::cargo("build --locked --workspace --bins --tests")?)?;
+        return Ok(target.join("debug"));
+    }
+    project::run(&mut project::cargo("build --locked --release --bins -p icp-app -p from-memory")?)?;
+    let mut peer = project::cargo("build --locked --release --manifest-path benches/peer/Cargo.toml")?;
+    project::run(peer.arg("--target-dir").arg(target.join("peer")))?;
+    fs::copy(target.join("peer/release/peer"), target.join("release/peer")).context("copying the peer")?;
+    Ok(target.join("release"))
+}
+
+/// Returns the command of a program. Linux ends it with this process, even if that is killed.
+pub(super) fn command(programs: &Path, name: &str, folder: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL"]).arg(programs.join(name));
+    command.current_dir(folder).env_clear().stdin(Stdio::null());
+    command
+}
+
+pub(super) struct Service {
+    child: Child,
+    /// Host and port.
+    pub(super) address: String,
+    /// Kept open: the service may print more.
+    output: BufReader<ChildStdout>,
+}
+
+impl Service {
+    /// Returns when the process prints `... listens on http://ADDRESS`.
+    pub(super) fn start(command: &mut Command, log: &Path) -> Result<Self> {
+        let child = command.stdout(Stdio::piped()).stderr(File::create(log)?).spawn();
+        let mut child = child.with_context(|| format!("running {command:?}"))?;
+        let output = BufReader::new(child.stdout.take().context("its output is piped")?);
+        let mut service = Self { child, address: String::new(), output };
+        let mut line = String::new();
+        service.output.read_line(&mut line).context("reading where it listens")?;
+        let address = line.trim().split_once(" listens on http://");
+        address.with_context(|| format!("{command:?} does not listen"))?.1.clone_into(&mut service.address);
+        Ok(service)
+    }
+
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

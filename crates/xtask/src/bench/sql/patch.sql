@@ -1,0 +1,11 @@
+-- What a change has to do, and nothing else: read within what the user may see, write if the version is unchanged.
+-- Among so many ICPs that two transactions rarely change the same one.
+\set team random(:others, :teams - 1)
+\set icp :team * 5 + random(0, 4)
+BEGIN;
+SELECT icps.version, icps.document FROM icps
+JOIN icp_members ON icp_members.icp_id = icps.id AND icp_members.created_at = icps.created_at
+WHERE icps.id = bench_icp(:icp) AND icp_members.user_id = bench_user(:team * 1024) \gset old_
+UPDATE icps SET version = version + 1, updated_at = now(), document = :document
+WHERE id = bench_icp(:icp) AND version = :old_version;
+COMMIT;

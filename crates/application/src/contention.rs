@@ -1,9 +1,7 @@
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use icp_domain::IcpId;
-use tokio::sync::OwnedMutexGuard;
+use icp_turns::{Turn, Turns};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::ServiceError;
@@ -15,44 +13,37 @@ pub(crate) const RETRY_LIMIT: Duration = Duration::from_secs(3);
 const FIRST_WAIT: Duration = Duration::from_millis(2);
 const MAX_WAIT: Duration = Duration::from_millis(128);
 
-/// The queues of requests that change the same ICP. Without them, each would read the ICP again after every change by another.
-#[derive(Clone, Default)]
-pub(crate) struct Queues(Arc<Mutex<HashMap<IcpId, Queue>>>);
+/// One request at a time changes an ICP. Without that, each would read the ICP again after every change by another.
+#[derive(Clone)]
+pub(crate) struct Writers(Turns<IcpId>);
 
-type Queue = Arc<tokio::sync::Mutex<()>>;
-
-/// One request's turn to change an ICP. The requests of other processes are not in the queue: when one of them has changed the
-/// ICP, the request waits and tries again.
-pub(crate) struct Turn {
-    queues: Queues,
-    id: IcpId,
-    lock: Option<OwnedMutexGuard<()>>,
+/// A request that may change an ICP. Other processes may change it too: then the request waits and tries again.
+pub(crate) struct Attempts {
+    _turn: Turn<IcpId>,
     deadline: Instant,
     wait: Duration,
 }
 
-impl Queues {
-    /// Waits until it is the request's turn.
+impl Default for Writers {
+    fn default() -> Self {
+        Self(Turns::new(1))
+    }
+}
+
+impl Writers {
+    /// Waits until the request may change the ICP.
     ///
     /// # Errors
     ///
     /// [`ServiceError::Contended`] after [`RETRY_LIMIT`].
-    pub(crate) async fn wait(&self, id: IcpId) -> Result<Turn, ServiceError> {
+    pub(crate) async fn wait(&self, id: IcpId) -> Result<Attempts, ServiceError> {
         let deadline = Instant::now() + RETRY_LIMIT;
-        let queue = Arc::clone(self.lock().entry(id).or_default());
-        // From here on the queue is removed when nobody is left in it, also if this request is dropped.
-        let mut turn = Turn { queues: self.clone(), id, lock: None, deadline, wait: FIRST_WAIT };
-        let lock = timeout_at(deadline, queue.lock_owned()).await;
-        turn.lock = Some(lock.map_err(|_| ServiceError::Contended)?);
-        Ok(turn)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<IcpId, Queue>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let turn = timeout_at(deadline, self.0.wait(&id)).await.map_err(|_| ServiceError::Contended)?;
+        Ok(Attempts { _turn: turn, deadline, wait: FIRST_WAIT })
     }
 }
 
-impl Turn {
+impl Attempts {
     /// Waits before the next attempt. Each wait is twice as long as the one before it: a write can take as long as an import.
     ///
     /// # Errors
@@ -68,39 +59,27 @@ impl Turn {
     }
 }
 
-impl Drop for Turn {
-    fn drop(&mut self) {
-        self.lock = None;
-        let mut queues = self.queues.lock();
-        if queues.get(&self.id).is_some_and(|queue| Arc::strong_count(queue) == 1) {
-            queues.remove(&self.id);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use icp_testkit::fixtures::id;
 
-    use super::Queues;
+    use super::Writers;
 
     #[tokio::test(start_paused = true)]
     async fn long_write_causes_few_attempts() {
-        let mut turn = Queues::default().wait(id(1)).await.expect("the queue is empty");
+        let mut writer = Writers::default().wait(id(1)).await.expect("nobody writes it");
         let mut attempts = 0;
-        while turn.wait().await.is_ok() {
+        while writer.wait().await.is_ok() {
             attempts += 1;
         }
         assert!((10..40).contains(&attempts), "{attempts} attempts in three seconds");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn queue_is_removed_when_empty() {
-        let queues = Queues::default();
-        let first = queues.wait(id(1)).await.expect("the queue is empty");
-        assert!(queues.wait(id(1)).await.is_err(), "the first one takes too long");
-        let _other = queues.wait(id(2)).await.expect("another ICP has another queue");
-        drop(first);
-        assert_eq!(queues.lock().keys().collect::<Vec<_>>(), [&id(2)]);
+    async fn writers_of_other_icps_do_not_wait() {
+        let writers = Writers::default();
+        let _first = writers.wait(id(1)).await.expect("nobody writes it");
+        assert!(writers.wait(id(1)).await.is_err(), "the first one takes too long");
+        assert!(writers.wait(id(2)).await.is_ok());
     }
 }

@@ -1,13 +1,13 @@
 //! Work that would keep a worker thread from its other requests.
 
-use std::collections::HashMap;
 use std::num::NonZero;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
 use icp_domain::UserId;
-use tokio::sync::{AcquireError, Semaphore};
+use icp_turns::Turns;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::ServiceError;
@@ -27,18 +27,13 @@ const MAX_QUEUED_PER_USER: usize = 96;
 pub(crate) static CPU: LazyLock<Cpu> =
     LazyLock::new(|| Cpu::new(available_parallelism().map_or(1, NonZero::get)));
 
-type Queues = Arc<Mutex<HashMap<UserId, Queue>>>;
-
 /// Threads for expensive work. A user has one at a time, so that users with waiting work take turns.
 pub(crate) struct Cpu {
     threads: Arc<Semaphore>,
-    queues: Queues,
-}
-
-/// The work of one user.
-struct Queue {
-    thread: Arc<Semaphore>,
-    length: usize,
+    turns: Turns<UserId>,
+    /// Work that runs or waits, of all users and of each.
+    queued: Arc<Semaphore>,
+    queued_by_user: Turns<UserId>,
 }
 
 /// Returns true if a body is expensive to parse: for its length, or for a regular expression, which is compiled. With escapes
@@ -49,7 +44,12 @@ pub(crate) fn is_expensive(body: &str) -> bool {
 
 impl Cpu {
     fn new(threads: usize) -> Self {
-        Self { threads: Arc::new(Semaphore::new(threads)), queues: Arc::default() }
+        Self {
+            threads: Arc::new(Semaphore::new(threads)),
+            turns: Turns::new(1),
+            queued: Arc::new(Semaphore::new(MAX_QUEUED)),
+            queued_by_user: Turns::new(MAX_QUEUED_PER_USER),
+        }
     }
 
     /// Does work for a user: in a thread of its own if it is expensive.
@@ -66,53 +66,17 @@ impl Cpu {
         if !is_expensive {
             return Ok(work());
         }
-        let queued = self.queue(user).ok_or(ServiceError::Overloaded)?;
-        let waiting = async {
-            let own = Arc::clone(&queued.thread).acquire_owned().await?;
-            Ok((own, Arc::clone(&self.threads).acquire_owned().await?))
-        };
+        let queued = self.queued_by_user.take(user).zip(Arc::clone(&self.queued).try_acquire_owned().ok());
+        let queued = queued.ok_or(ServiceError::Overloaded)?;
+        let waiting =
+            async { (self.turns.wait(user).await, Arc::clone(&self.threads).acquire_owned().await) };
         let permits = timeout(WAIT_LIMIT, waiting).await.map_err(|_| ServiceError::Overloaded)?;
-        let permits = permits.map_err(|error: AcquireError| ServiceError::Internal(error.into()))?;
         // The work goes on when its request has been dropped, and so it owns what it takes up.
         let working = tokio::task::spawn_blocking(move || {
             let _held = (permits, queued);
             work()
         });
         working.await.map_err(|error| ServiceError::Internal(error.into()))
-    }
-
-    /// Returns `None` if too much is queued.
-    fn queue(&self, user: &UserId) -> Option<Queued> {
-        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
-        let length: usize = queues.values().map(|queue| queue.length).sum();
-        let length_of_user = queues.get(user).map_or(0, |queue| queue.length);
-        if length >= MAX_QUEUED || length_of_user >= MAX_QUEUED_PER_USER {
-            return None;
-        }
-        let new = || Queue { thread: Arc::new(Semaphore::new(1)), length: 0 };
-        let queue = queues.entry(user.clone()).or_insert_with(new);
-        queue.length += 1;
-        let thread = Arc::clone(&queue.thread);
-        Some(Queued { user: user.clone(), thread, queues: Arc::clone(&self.queues) })
-    }
-}
-
-/// Work that runs or waits, until this is dropped.
-struct Queued {
-    user: UserId,
-    thread: Arc<Semaphore>,
-    queues: Queues,
-}
-
-impl Drop for Queued {
-    fn drop(&mut self) {
-        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(queue) = queues.get_mut(&self.user) {
-            queue.length -= 1;
-            if queue.length == 0 {
-                queues.remove(&self.user);
-            }
-        }
     }
 }
 
@@ -170,7 +134,7 @@ mod tests {
         assert!(rejected.iter().all(|outcome| matches!(outcome, Err(ServiceError::Overloaded))));
         // The last thread ends a moment after its result has been sent.
         tokio::time::sleep(Duration::from_millis(50)).await;
-        assert!(cpu.queues.lock().expect("no panic").is_empty());
+        assert_eq!(cpu.queued.available_permits(), super::MAX_QUEUED);
     }
 
     #[test]

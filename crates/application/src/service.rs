@@ -5,7 +5,7 @@ use std::sync::Arc;
 use icp_domain::{Caller, IcpId};
 use icp_ports::{Clock, Conditional, Health, IcpReader, IcpRepository, Lookup, StoredIcp, Version};
 
-use crate::contention::Queues;
+use crate::contention::Writers;
 use crate::cpu::{self, CPU};
 use crate::list_cache::ListCache;
 use crate::replica::WriteGuard;
@@ -22,7 +22,7 @@ pub struct IcpService {
     pub(crate) response_buffer: NonZeroUsize,
     pub(crate) list_cache: ListCache,
     pub(crate) limits: Limits,
-    pub(crate) queues: Queues,
+    pub(crate) writers: Writers,
 }
 
 /// How much of a list is buffered by default, in bytes.
@@ -39,7 +39,7 @@ impl IcpService {
             response_buffer: RESPONSE_BUFFER,
             list_cache: ListCache::new(0),
             limits: Limits::default(),
-            queues: Queues::default(),
+            writers: Writers::default(),
         }
     }
 

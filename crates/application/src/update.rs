@@ -100,14 +100,14 @@ impl IcpService {
         preconditions: &Preconditions<Version>,
     ) -> Result<(), ServiceError> {
         let _guard = self.begin_write(caller);
-        let mut turn = self.queues.wait(id).await?;
+        let mut attempts = self.writers.wait(id).await?;
         loop {
             // The access was read with this version, and so it holds if this version is deleted.
             let version = self.stored(caller, id, preconditions).await?.version;
             if self.repository.delete(id, version).await? {
                 return Ok(());
             }
-            turn.wait().await?;
+            attempts.wait().await?;
         }
     }
 
@@ -120,7 +120,7 @@ impl IcpService {
     ) -> Result<StoredIcp, ServiceError> {
         let edit = Arc::new(edit);
         let _guard = self.begin_write(caller);
-        let mut turn = self.queues.wait(id).await?;
+        let mut attempts = self.writers.wait(id).await?;
         loop {
             let stored = self.stored(caller, id, preconditions).await?;
             let Some(change) = self.revise(caller, &stored, &edit).await? else {
@@ -131,7 +131,7 @@ impl IcpService {
                     return Ok(StoredIcp { id, version, json: change.into_document().into_json() });
                 }
                 Replacement::QuotaReached => return Err(ServiceError::QuotaReached(self.limits.quota)),
-                Replacement::OtherVersion => turn.wait().await?,
+                Replacement::OtherVersion => attempts.wait().await?,
             }
         }
     }

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
+use icp_domain::UserId;
 use icp_postgres_connection::InvalidUrl;
+use icp_turns::Turns;
 
 use crate::batch::Batcher;
 use crate::connect::Opener;
@@ -8,12 +10,17 @@ use crate::pool::{Pool, PoolStatus};
 use crate::server_state::ListVersions;
 use crate::settings::PostgresSettings;
 
+/// The reads of lists that one user has at once, apart from short lists, which are read in batches. Further ones wait.
+const READS_PER_USER: usize = 2;
+
 /// The ICPs in one PostgreSQL database.
 #[derive(Clone)]
 pub struct PostgresDatabase {
     pub(crate) pool: Pool,
     pub(crate) batcher: Batcher,
     pub(crate) versions: Arc<ListVersions>,
+    /// Of users who read long lists. Without them, one user could take all connections.
+    pub(crate) readers: Turns<UserId>,
 }
 
 impl PostgresDatabase {
@@ -34,10 +41,10 @@ impl PostgresDatabase {
     /// As [`PostgresDatabase::new`].
     pub fn for_workers(settings: &PostgresSettings, workers: usize) -> Result<(Vec<Self>, Self), InvalidUrl> {
         let pool = Pool::new(&Opener::new(settings)?, settings.max_connections, workers);
-        let versions = Arc::default();
+        let (versions, readers) = (Arc::default(), Turns::new(READS_PER_USER));
         let of = |pool: Pool| {
             let batcher = Batcher::new(&pool, &versions);
-            Self { pool, batcher, versions: Arc::clone(&versions) }
+            Self { pool, batcher, versions: Arc::clone(&versions), readers: readers.clone() }
         };
         Ok((pool.of_each_worker().map(of).collect(), of(pool)))
     }

@@ -7,6 +7,8 @@ use icp_ports::{
     StoredIcp, Version,
 };
 use icp_storage::ListBuilder;
+use icp_turns::Turn;
+use tokio::time::timeout_at;
 
 use crate::database::PostgresDatabase;
 use crate::get::{Found, get};
@@ -47,7 +49,8 @@ impl IcpReader for PostgresDatabase {
         }
         if may_be_within(query, list::BOUNDED_BYTES) {
             let user_id = query.scope.user_id().clone();
-            let read = self.pool.read(deadline, user_id, |connection, user_id| {
+            let (turn, deadline) = self.turn(deadline, query).await?;
+            let read = self.pool.read(deadline, (user_id, turn), |connection, (user_id, _)| {
                 Box::pin(list::read_bounded(connection, user_id))
             });
             if let Some(list) = read.await? {
@@ -101,13 +104,26 @@ fn stored(id: IcpId, (version, json): Found) -> StoredIcp {
 }
 
 impl PostgresDatabase {
+    /// Waits until the user may read a list, and for a connection only then. The statement holds the turn until it has ended,
+    /// also if nobody waits for it.
+    async fn turn(
+        &self,
+        deadline: Deadline,
+        query: &ListQuery,
+    ) -> Result<(Turn<UserId>, Deadline), RepositoryError> {
+        let turn = timeout_at(deadline.answer, self.readers.wait(query.scope.user_id())).await;
+        let turn = turn.map_err(|_| RepositoryError::Overloaded)?;
+        Ok((turn, Deadline { answer: deadline.answer, ..self.pool.deadline() }))
+    }
+
     async fn read_list(
         &self,
         deadline: Deadline,
         query: &ListQuery,
         extent: Extent,
     ) -> Result<(ListBuilder, Option<ListCursor>), RepositoryError> {
-        let read = self.pool.read(deadline, query.clone(), move |connection, query| {
+        let (turn, deadline) = self.turn(deadline, query).await?;
+        let read = self.pool.read(deadline, (query.clone(), turn), move |connection, (query, _)| {
             Box::pin(list::read(connection, query, extent))
         });
         read.await
@@ -119,8 +135,9 @@ impl PostgresDatabase {
         deadline: Deadline,
         query: &ListQuery,
     ) -> Result<ListVersion, RepositoryError> {
-        let asked = (query.clone(), Arc::clone(&self.versions));
-        let read = self.pool.read(deadline, asked, |connection, (query, versions)| {
+        let (turn, deadline) = self.turn(deadline, query).await?;
+        let asked = (query.clone(), Arc::clone(&self.versions), turn);
+        let read = self.pool.read(deadline, asked, |connection, (query, versions, _)| {
             Box::pin(async move {
                 let state =
                     if query.is_everything() { versions.server_state(connection).await? } else { None };

@@ -3,12 +3,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::SqliteConnection;
+use icp_domain::UserId;
 use icp_ports::{BoxError, RepositoryError};
+use icp_turns::Turns;
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use crate::connect::{Access, DatabaseFile};
 use crate::error::{Failure, backend};
-use crate::pool::Pool;
+use crate::pool::{Job, MAX_QUEUE_TIME, Pool};
 
 /// Time limit of a read, including its time in the queue.
 pub(crate) const READ_TIME_LIMIT: Duration = Duration::from_secs(4);
@@ -31,6 +34,8 @@ pub struct SqliteDatabase {
     pub(crate) file: Arc<DatabaseFile>,
     pub(crate) readers: Pool,
     writer: Pool,
+    /// Of users who read lists. Without them, one user could take all threads.
+    turns: Turns<UserId>,
 }
 
 impl SqliteDatabase {
@@ -45,10 +50,26 @@ impl SqliteDatabase {
             let file = Arc::new(DatabaseFile::open(&settings.path)?);
             let readers = Pool::start(&file, Access::Read, settings.max_connections, READ_TIME_LIMIT)?;
             let writer = Pool::start(&file, Access::Write, 1, WRITE_TIME_LIMIT)?;
-            Ok(Self { file, readers, writer })
+            let turns = Turns::new((settings.max_connections / 2).max(1));
+            Ok(Self { file, readers, writer, turns })
         };
         let opened = spawn_blocking(open).await.unwrap_or_else(|panicked| Err(panicked.into()));
         opened.map_err(|reason| OpenError { path, reason })
+    }
+
+    /// Reads a list of a user, who has half of the threads at most.
+    pub(crate) async fn read_list<T: Send + 'static>(
+        &self,
+        user_id: &UserId,
+        read: impl FnOnce(&mut Job<'_>) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, RepositoryError> {
+        let turn = timeout(MAX_QUEUE_TIME, self.turns.wait(user_id)).await;
+        let turn = turn.map_err(|_| RepositoryError::Overloaded)?;
+        let read = self.readers.run(move |job| {
+            let _held = turn;
+            read(job)
+        });
+        read.await
     }
 
     /// Runs `write` in a transaction, which is rolled back if the file is no longer there.

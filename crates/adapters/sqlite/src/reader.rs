@@ -15,8 +15,8 @@ use crate::schema::{icp_members, icps};
 #[async_trait]
 impl IcpReader for SqliteDatabase {
     async fn list(&self, query: &ListQuery) -> Result<IcpList, RepositoryError> {
-        let query = query.clone();
-        let read = self.readers.run(move |job| list::read(job, &query, Extent::List));
+        let (user_id, query) = (query.scope.user_id(), query.clone());
+        let read = self.read_list(user_id, move |job| list::read(job, &query, Extent::List));
         read.await.map(|(list, end)| list.finish(end))
     }
 
@@ -31,8 +31,8 @@ impl IcpReader for SqliteDatabase {
         query: &ListQuery,
         known: &[ListVersion],
     ) -> Result<Conditional<IcpList, ListVersion>, RepositoryError> {
-        let (query, known) = (query.clone(), known.to_vec());
-        let read = self.readers.run(move |job| {
+        let (user_id, query, known) = (query.scope.user_id(), query.clone(), known.to_vec());
+        let read = self.read_list(user_id, move |job| {
             if !known.is_empty() {
                 let version = list::version(job, &query)?;
                 if known.contains(&version) {
@@ -46,8 +46,8 @@ impl IcpReader for SqliteDatabase {
     }
 
     async fn list_part(&self, query: &ListQuery) -> Result<ListPart, RepositoryError> {
-        let query = query.clone();
-        let read = self.readers.run(move |job| list::read(job, &query, Extent::Part));
+        let (user_id, query) = (query.scope.user_id(), query.clone());
+        let read = self.read_list(user_id, move |job| list::read(job, &query, Extent::Part));
         read.await.map(|(list, end)| list.finish_part(end))
     }
 

@@ -1,12 +1,12 @@
-use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix_web::{HttpMessage as _, HttpRequest};
 use futures_util::future::poll_immediate;
 use icp_domain::UserId;
+use icp_turns::{Turn, Turns};
 
 use crate::http::error::ApiError;
 use icp_observability::{Metrics, RejectReason};
@@ -34,7 +34,7 @@ pub(crate) struct Concurrency {
     in_flight: Counter,
     waiting: Counter,
     long_lists: Counter,
-    long_lists_of_users: UserCounters,
+    long_lists_of_users: Turns<UserId>,
     strangers: Counter,
     metrics: Metrics,
 }
@@ -60,26 +60,6 @@ impl Counter {
     }
 }
 
-/// The long lists that are sent to each user.
-#[derive(Clone, Default)]
-struct UserCounters(Arc<Mutex<HashMap<UserId, usize>>>);
-
-impl UserCounters {
-    /// Adds one, unless the user has as many as they may.
-    fn add(&self, user_id: &UserId) -> Option<CountedForUser> {
-        let mut counts = self.lock();
-        let count = counts.entry(user_id.clone()).or_default();
-        (*count < MAX_LONG_LISTS_PER_USER).then(|| {
-            *count += 1;
-            CountedForUser { counters: self.clone(), user_id: user_id.clone() }
-        })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<UserId, usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Concurrency {
     /// `response_buffer` is the length of the parts in which long lists are sent, in bytes.
     pub(crate) fn new(max_in_flight: usize, response_buffer: NonZeroUsize, metrics: &Metrics) -> Self {
@@ -87,7 +67,7 @@ impl Concurrency {
             in_flight: Counter::new(max_in_flight),
             waiting: Counter::new(max_in_flight.saturating_mul(WAITING_FACTOR)),
             long_lists: Counter::new((LONG_LIST_BYTES / response_buffer).max(1)),
-            long_lists_of_users: UserCounters::default(),
+            long_lists_of_users: Turns::new(MAX_LONG_LISTS_PER_USER),
             strangers: Counter::new(MAX_STRANGERS),
             metrics: metrics.clone(),
         }
@@ -104,8 +84,8 @@ impl Concurrency {
     pub(in crate::http) fn admit_long_list(
         &self,
         user_id: &UserId,
-    ) -> Result<(Counted, CountedForUser), ApiError> {
-        let of_user = self.long_lists_of_users.add(user_id).ok_or_else(|| self.reject())?;
+    ) -> Result<(Counted, Turn<UserId>), ApiError> {
+        let of_user = self.long_lists_of_users.take(user_id).ok_or_else(|| self.reject())?;
         Ok((self.count(&self.long_lists)?, of_user))
     }
 
@@ -169,24 +149,6 @@ pub(in crate::http) struct Counted(Counter);
 impl Drop for Counted {
     fn drop(&mut self) {
         self.0.subtract();
-    }
-}
-
-/// A long list that is sent to a user, until this is dropped.
-pub(in crate::http) struct CountedForUser {
-    counters: UserCounters,
-    user_id: UserId,
-}
-
-impl Drop for CountedForUser {
-    fn drop(&mut self) {
-        let mut counts = self.counters.lock();
-        if let Some(count) = counts.get_mut(&self.user_id) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.user_id);
-            }
-        }
     }
 }
 

@@ -5,22 +5,27 @@ use std::path::Path;
 use std::process::Command;
 
 #[test]
-fn security_page_names_existing_tests() {
+fn tables_name_existing_tests() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let page = fs::read_to_string(root.join("docs/security.md")).unwrap();
     let grep = Command::new("grep")
         .args(["-rhE", "fn .*\\(", "--include=*.rs", "crates"])
-        .current_dir(root)
+        .current_dir(&root)
         .output();
     let functions = String::from_utf8(grep.unwrap().stdout).unwrap();
-    let guards = page.split("## Guards").nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap();
-    let last_columns = guards.lines().filter_map(|row| row.trim_end_matches([' ', '|']).rsplit('|').next());
-    let named: Vec<_> = last_columns
-        .flat_map(|column| column.split('`').skip(1).step_by(2))
-        .filter(|name| !name.contains(' '))
-        .collect();
-    assert!(named.len() > 40, "only {} are found", named.len());
-    for name in named {
-        assert!(functions.contains(&format!("fn {name}(")), "there is no test {name}");
+    for (page, least, end) in
+        [("docs/security.md", 60, "## Known limits"), ("docs/limits.md", 25, "## The search")]
+    {
+        let text = fs::read_to_string(root.join(page)).unwrap();
+        let tables = text.split(end).next().unwrap();
+        let rows = tables.lines().filter(|line| line.starts_with("| "));
+        let last_columns = rows.filter_map(|row| row.trim_end_matches([' ', '|']).rsplit('|').next());
+        let named: Vec<_> = last_columns
+            .flat_map(|column| column.split('`').skip(1).step_by(2))
+            .filter(|name| name.contains('_') && !name.contains(' '))
+            .collect();
+        assert!(named.len() > least, "only {} are found in {page}", named.len());
+        for name in named {
+            assert!(functions.contains(&format!("fn {name}(")), "{page}: there is no test {name}");
+        }
     }
 }

@@ -1,25 +1,41 @@
-use std::convert::Infallible;
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{IF_MATCH, IF_NONE_MATCH};
+use actix_web::http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
 use actix_web::{FromRequest, HttpRequest};
-use icp_application::Preconditions;
+use icp_application::{Preconditions, VersionMatch};
+use icp_domain::ViolationCode;
 
+use crate::http::error::{ApiError, ParameterViolation};
 use crate::http::etag::{self, EntityTag};
+
+/// The largest number of tags in a header. Each is compared, in the database too.
+const MAX_TAGS: usize = 1_000;
 
 /// The conditional headers of a request. A tag that is not one of this service matches no version.
 pub(in crate::http) struct Conditions<V>(pub(in crate::http) Preconditions<V>);
 
 impl<V: EntityTag + 'static> FromRequest for Conditions<V> {
-    type Error = Infallible;
-    type Future = Ready<Result<Self, Infallible>>;
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let headers = request.headers();
-        ready(Ok(Self(Preconditions {
-            if_match: etag::strong_tags(headers, &IF_MATCH),
-            if_none_match: etag::weak_tags(headers, &IF_NONE_MATCH),
-        })))
+        let conditions = || {
+            let if_match = limited(&IF_MATCH, etag::strong_tags(headers, &IF_MATCH))?;
+            let if_none_match = limited(&IF_NONE_MATCH, etag::weak_tags(headers, &IF_NONE_MATCH))?;
+            Ok(Self(Preconditions { if_match, if_none_match }))
+        };
+        ready(conditions())
+    }
+}
+
+fn limited<V>(name: &HeaderName, tags: Option<VersionMatch<V>>) -> Result<Option<VersionMatch<V>>, ApiError> {
+    match &tags {
+        Some(VersionMatch::OneOf(versions)) if versions.len() > MAX_TAGS => {
+            let detail = format!("must have at most {MAX_TAGS} tags");
+            Err(ParameterViolation::new(name.to_string(), ViolationCode::TooLong, detail).into())
+        }
+        _ => Ok(tags),
     }
 }

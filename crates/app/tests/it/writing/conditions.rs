@@ -36,6 +36,19 @@ fn no_forms(tag: &str) -> Vec<String> {
     forms.map(str::to_owned).into_iter().chain(near).collect()
 }
 
+on_both!(conditions_have_at_most_thousand_tags);
+async fn conditions_have_at_most_thousand_tags(service: &Service) {
+    let ada = service.user("user_ada");
+    let path = ada.create(SMB).await.icp_path();
+    for header in ["if-match", "if-none-match"] {
+        let send = |count| Answer::of(ada.getting(&path).header(header, vec![OTHER; count].join(",")));
+        assert_eq!(send(1_000).await.status, if header == "if-match" { 412 } else { 200 });
+        let refused = send(1_001).await;
+        refused.assert_problem(400, "BAD_REQUEST");
+        assert_eq!(refused.json()["errors"][0]["parameter"], header);
+    }
+}
+
 fn weak_forms(tag: &str) -> [String; 2] {
     [format!("W/{tag}"), format!("W/\"{}-gzip\"", tag.trim_matches('"'))]
 }

@@ -71,8 +71,8 @@ fn copy(spool: BufWriter<File>, file: &DatabaseFile, mode: OnConflict) -> Result
                 OnConflict::Fail => return Err(RepositoryError::AlreadyExists(document.id()).into()),
                 OnConflict::Skip => summary.skipped += 1,
                 OnConflict::Replace => {
-                    let replaced = write::remove(connection, document.id())?;
-                    write::insert(connection, &document, None, Some(replaced))?;
+                    let (creator, replaced) = write::remove(connection, document.id())?;
+                    write::insert(connection, &document, creator.as_ref(), Some(replaced))?;
                     summary.replaced += 1;
                 }
             }

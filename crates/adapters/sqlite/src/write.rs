@@ -45,10 +45,12 @@ pub(crate) fn insert(
     Ok(Some(Version(version)))
 }
 
-/// Deletes an ICP, which must exist, with its rows in `icp_members`. Returns its version.
-pub(crate) fn remove(connection: &mut SqliteConnection, id: IcpId) -> QueryResult<Version> {
+/// Deletes an ICP, which must exist, with its rows in `icp_members`. Returns its creator and its version.
+pub(crate) fn remove(connection: &mut SqliteConnection, id: IcpId) -> QueryResult<(Option<UserId>, Version)> {
     let stored = icps::table.filter(icps::id.eq(id.as_uuid().into_bytes()));
-    diesel::delete(stored).returning(icps::version).get_result::<i64>(connection).map(Version)
+    let removed = diesel::delete(stored).returning((icps::creator, icps::version));
+    let (creator, version) = removed.get_result::<(Option<String>, i64)>(connection)?;
+    Ok((creator.and_then(|creator| creator.try_into().ok()), Version(version)))
 }
 
 /// Changes the ICP at a version, and returns its new version. Returns `None`, and changes nothing, if there is none.

@@ -29,6 +29,16 @@ async fn quota_of_icps_is_reached(service: &Service) {
     ada.create(SMB).await;
 }
 
+on_both!(replaced_icp_counts_for_its_creator, with few);
+async fn replaced_icp_counts_for_its_creator(service: &Service) {
+    let ada = service.user("user_ada");
+    for _ in 0..2 {
+        let created = ada.create(SMB).await;
+        service.import(&created.body, &["--on-conflict", "replace"]);
+    }
+    ada.post(SMB).await.assert_problem(403, "FORBIDDEN");
+}
+
 on_both!(repeated_create_is_answered_beyond_quota, with few);
 async fn repeated_create_is_answered_beyond_quota(service: &Service) {
     let ada = service.user("user_ada");

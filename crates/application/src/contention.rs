@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use icp_domain::IcpId;
-use icp_turns::{Turn, Turns};
+use icp_permits::{KeyedPermit, KeyedPermits};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::ServiceError;
@@ -15,18 +15,18 @@ const MAX_WAIT: Duration = Duration::from_millis(128);
 
 /// One request at a time changes an ICP. Without that, each would read the ICP again after every change by another.
 #[derive(Clone)]
-pub(crate) struct Writers(Turns<IcpId>);
+pub(crate) struct Writers(KeyedPermits<IcpId>);
 
 /// A request that may change an ICP. Other processes may change it too: then the request waits and tries again.
 pub(crate) struct Attempts {
-    _turn: Turn<IcpId>,
+    _permit: KeyedPermit<IcpId>,
     deadline: Instant,
     wait: Duration,
 }
 
 impl Default for Writers {
     fn default() -> Self {
-        Self(Turns::new(1))
+        Self(KeyedPermits::new(1))
     }
 }
 
@@ -38,8 +38,8 @@ impl Writers {
     /// [`ServiceError::Contended`] after [`RETRY_LIMIT`].
     pub(crate) async fn wait(&self, id: IcpId) -> Result<Attempts, ServiceError> {
         let deadline = Instant::now() + RETRY_LIMIT;
-        let turn = timeout_at(deadline, self.0.wait(&id)).await.map_err(|_| ServiceError::Contended)?;
-        Ok(Attempts { _turn: turn, deadline, wait: FIRST_WAIT })
+        let permit = timeout_at(deadline, self.0.acquire(&id)).await.map_err(|_| ServiceError::Contended)?;
+        Ok(Attempts { _permit: permit, deadline, wait: FIRST_WAIT })
     }
 }
 

@@ -6,7 +6,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use icp_domain::UserId;
-use icp_turns::Turns;
+use icp_permits::KeyedPermits;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -18,22 +18,23 @@ pub(crate) const LARGE_TEXT: usize = 2 * 1024;
 
 /// Time limit of the wait for a thread. Clients that wait longer have often given up.
 const WAIT_LIMIT: Duration = Duration::from_secs(3);
-/// The work of all users that runs or waits. Its requests are in flight: a quarter of the default limit is left to others.
+/// The work of all users that runs or waits. Each has a request in flight, and other requests need a quarter of the default
+/// limit.
 const MAX_QUEUED: usize = 192;
 /// The work of one user that runs or waits.
-const MAX_QUEUED_PER_USER: usize = 96;
+const MAX_QUEUED_PER_USER: usize = 32;
 
 /// As many threads as there are cores: more would only take time from the database.
 pub(crate) static CPU: LazyLock<Cpu> =
     LazyLock::new(|| Cpu::new(available_parallelism().map_or(1, NonZero::get)));
 
-/// Threads for expensive work. A user has one at a time, so that users with waiting work take turns.
+/// Threads for expensive work. A user has one at a time, so that the work of others does not wait for it.
 pub(crate) struct Cpu {
     threads: Arc<Semaphore>,
-    turns: Turns<UserId>,
+    of_users: KeyedPermits<UserId>,
     /// Work that runs or waits, of all users and of each.
     queued: Arc<Semaphore>,
-    queued_by_user: Turns<UserId>,
+    queued_by_user: KeyedPermits<UserId>,
 }
 
 /// Returns true if a body is expensive to parse: for its length, or for a regular expression, which is compiled. With escapes
@@ -46,9 +47,9 @@ impl Cpu {
     fn new(threads: usize) -> Self {
         Self {
             threads: Arc::new(Semaphore::new(threads)),
-            turns: Turns::new(1),
+            of_users: KeyedPermits::new(1),
             queued: Arc::new(Semaphore::new(MAX_QUEUED)),
-            queued_by_user: Turns::new(MAX_QUEUED_PER_USER),
+            queued_by_user: KeyedPermits::new(MAX_QUEUED_PER_USER),
         }
     }
 
@@ -66,10 +67,11 @@ impl Cpu {
         if !is_expensive {
             return Ok(work());
         }
-        let queued = self.queued_by_user.take(user).zip(Arc::clone(&self.queued).try_acquire_owned().ok());
+        let queued =
+            self.queued_by_user.try_acquire(user).zip(Arc::clone(&self.queued).try_acquire_owned().ok());
         let queued = queued.ok_or(ServiceError::Overloaded)?;
         let waiting =
-            async { (self.turns.wait(user).await, Arc::clone(&self.threads).acquire_owned().await) };
+            async { (self.of_users.acquire(user).await, Arc::clone(&self.threads).acquire_owned().await) };
         let permits = timeout(WAIT_LIMIT, waiting).await.map_err(|_| ServiceError::Overloaded)?;
         // The work goes on when its request has been dropped, and so it owns what it takes up.
         let working = tokio::task::spawn_blocking(move || {
@@ -128,9 +130,9 @@ mod tests {
         let cpu = Cpu::new(1);
         let eve = user("user_eve");
         let work = || std::thread::sleep(Duration::from_millis(1));
-        let outcomes = join_all((0..120).map(|_| cpu.run(&eve, true, work))).await;
+        let outcomes = join_all((0..40).map(|_| cpu.run(&eve, true, work))).await;
         let (done, rejected): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
-        assert_eq!((done.len(), rejected.len()), (MAX_QUEUED_PER_USER, 120 - MAX_QUEUED_PER_USER));
+        assert_eq!((done.len(), rejected.len()), (MAX_QUEUED_PER_USER, 40 - MAX_QUEUED_PER_USER));
         assert!(rejected.iter().all(|outcome| matches!(outcome, Err(ServiceError::Overloaded))));
         // The last thread ends a moment after its result has been sent.
         tokio::time::sleep(Duration::from_millis(50)).await;

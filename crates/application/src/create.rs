@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
-use icp_domain::{Caller, IcpDocument, NewIcp};
+use icp_domain::{Caller, IcpDocument, NewIcp, ValidationErrors};
 use icp_ports::{Creation, Creator, ListVersion, StoredIcp};
-use tokio::time::{Duration, Instant, sleep};
+use tokio::time::{Duration, Instant, sleep, timeout_at};
 
 use crate::contention::RETRY_LIMIT;
 use crate::service::parse_for;
@@ -43,6 +43,8 @@ impl IcpService {
         let _guard = self.begin_write(caller);
         let creator = Creator { user_id: caller.user_id().clone(), quota: self.limits.quota };
         let deadline = Instant::now() + RETRY_LIMIT;
+        let permit = timeout_at(deadline, self.creates.acquire(caller.user_id())).await;
+        let _permit = permit.map_err(|_| ServiceError::Overloaded)?;
         loop {
             match self.repository.insert(&document, &creator, key.as_ref()).await? {
                 Creation::Created(version) => {
@@ -83,8 +85,12 @@ impl IcpService {
     }
 
     async fn new_document(&self, caller: &Caller, body: Arc<str>) -> Result<IcpDocument, ServiceError> {
-        let new = parse_for(caller, body, NewIcp::from_json).await??;
-        let document = new.create((self.new_id)(), caller.user_id(), self.clock.now())?.into();
+        let (id, creator, now) = ((self.new_id)(), caller.user_id().clone(), self.clock.now());
+        let create = move |text: &str| {
+            let icp = NewIcp::from_json(text)?.create(id, &creator, now)?;
+            Ok::<_, ValidationErrors>(IcpDocument::from(icp))
+        };
+        let document = parse_for(caller, body, create).await??;
         self.limits.check(&document, None)?;
         Ok(document)
     }

@@ -2,7 +2,8 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use icp_domain::{Caller, IcpId};
+use icp_domain::{Caller, IcpId, UserId};
+use icp_permits::KeyedPermits;
 use icp_ports::{Clock, Conditional, Health, IcpReader, IcpRepository, Lookup, StoredIcp, Version};
 
 use crate::contention::Writers;
@@ -23,7 +24,12 @@ pub struct IcpService {
     pub(crate) list_cache: ListCache,
     pub(crate) limits: Limits,
     pub(crate) writers: Writers,
+    /// Permits to create. Each create counts what the creator has.
+    pub(crate) creates: KeyedPermits<UserId>,
 }
+
+/// The creates of one user in the storage at once. Further ones wait.
+const CREATES_PER_USER: usize = 2;
 
 /// How much of a list is buffered by default, in bytes.
 const RESPONSE_BUFFER: NonZeroUsize = NonZeroUsize::new(4 * 1024 * 1024).unwrap();
@@ -40,6 +46,7 @@ impl IcpService {
             list_cache: ListCache::new(0),
             limits: Limits::default(),
             writers: Writers::default(),
+            creates: KeyedPermits::new(CREATES_PER_USER),
         }
     }
 

@@ -9,7 +9,8 @@ use crate::{IcpService, Limits, Preconditions, ServiceError};
 
 /// A change of an ICP that a caller asks for.
 enum Edit {
-    Patch(Box<IcpPatch>),
+    /// Whether its body is large, too.
+    Patch(Box<IcpPatch>, bool),
     AddUser(UserId),
     RemoveUser(UserId),
 }
@@ -155,7 +156,8 @@ impl IcpService {
         edit: &Arc<Edit>,
     ) -> Result<Option<IcpChange>, ServiceError> {
         let (edit, stored, by) = (Arc::clone(edit), Arc::clone(stored), caller.clone());
-        let (now, limits, is_large) = (self.clock.now(), self.limits, stored.json.len() > LARGE_TEXT);
+        let (now, limits) = (self.clock.now(), self.limits);
+        let is_large = stored.json.len() > LARGE_TEXT || matches!(*edit, Edit::Patch(_, true));
         CPU.run(caller.user_id(), is_large, move || edit.revise(&stored, &by, now, limits)).await?
     }
 }
@@ -179,7 +181,7 @@ impl Edit {
     fn apply(&self, icp: &Icp, caller: &Caller, now: Timestamp) -> Result<Option<Icp>, ServiceError> {
         let mut users = icp.user_ids.clone();
         match self {
-            Self::Patch(patch) => return Ok(patch.apply(icp, caller, now)?),
+            Self::Patch(patch, _) => return Ok(patch.apply(icp, caller, now)?),
             Self::AddUser(user_id) if users.contains(user_id) => return Ok(None),
             Self::AddUser(user_id) => users.push(user_id.clone()),
             Self::RemoveUser(user_id) => users.retain(|other| other != user_id),
@@ -193,7 +195,7 @@ impl Edit {
 }
 
 async fn parse_patch(caller: &Caller, body: Arc<str>) -> Result<Edit, ServiceError> {
-    let by = caller.clone();
+    let (by, is_large) = (caller.clone(), body.len() > LARGE_TEXT);
     let patch = parse_for(caller, body, move |text| IcpPatch::from_json(text, &by)).await??;
-    Ok(Edit::Patch(Box::new(patch)))
+    Ok(Edit::Patch(Box::new(patch), is_large))
 }

@@ -7,7 +7,7 @@ use crate::limits;
 pub(crate) fn cost(pattern: &str) -> usize {
     let ignores_case =
         pattern.split("(?").skip(1).any(|rest| rest.trim_start_matches(['m', 's']).starts_with('i'));
-    let classes = if ignores_case { pattern.matches('[').count() } else { 0 };
+    let classes = if ignores_case { pattern.matches(['[', '\\']).count() } else { 0 };
     pattern.chars().count() + classes * limits::REGEX_CLASS
 }
 

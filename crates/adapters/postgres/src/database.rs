@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use icp_domain::UserId;
+use icp_permits::KeyedPermits;
 use icp_postgres_connection::InvalidUrl;
-use icp_turns::Turns;
 
 use crate::batch::Batcher;
 use crate::connect::Opener;
@@ -19,8 +19,8 @@ pub struct PostgresDatabase {
     pub(crate) pool: Pool,
     pub(crate) batcher: Batcher,
     pub(crate) versions: Arc<ListVersions>,
-    /// Of users who read long lists. Without them, one user could take all connections.
-    pub(crate) readers: Turns<UserId>,
+    /// Permits to read lists that are not short. Without them, one user could take all connections.
+    pub(crate) list_reads: KeyedPermits<UserId>,
 }
 
 impl PostgresDatabase {
@@ -41,10 +41,10 @@ impl PostgresDatabase {
     /// As [`PostgresDatabase::new`].
     pub fn for_workers(settings: &PostgresSettings, workers: usize) -> Result<(Vec<Self>, Self), InvalidUrl> {
         let pool = Pool::new(&Opener::new(settings)?, settings.max_connections, workers);
-        let (versions, readers) = (Arc::default(), Turns::new(READS_PER_USER));
+        let (versions, list_reads) = (Arc::default(), KeyedPermits::new(READS_PER_USER));
         let of = |pool: Pool| {
             let batcher = Batcher::new(&pool, &versions);
-            Self { pool, batcher, versions: Arc::clone(&versions), readers: readers.clone() }
+            Self { pool, batcher, versions: Arc::clone(&versions), list_reads: list_reads.clone() }
         };
         Ok((pool.of_each_worker().map(of).collect(), of(pool)))
     }

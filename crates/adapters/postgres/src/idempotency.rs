@@ -1,7 +1,7 @@
 //! Idempotency keys, and what came of the creates that they were first used with.
 
 use diesel::sql_types::Timestamptz;
-use diesel::{OptionalExtension as _, QueryDsl as _, QueryResult};
+use diesel::{ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, QueryResult};
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
 use icp_domain::Timestamp;
 use icp_ports::{Creation, IdempotencyKey, StoredIcp, Version};
@@ -13,9 +13,11 @@ use crate::schema::idempotency_keys as keys;
 pub(crate) async fn look_up(
     connection: &mut AsyncPgConnection,
     key: &IdempotencyKey,
+    oldest_valid: Timestamp,
 ) -> QueryResult<Option<Creation>> {
     let used = keys::table
         .find((key.user_id.as_str(), key.key.as_str()))
+        .filter(keys::created_at.ge(oldest_valid.as_datetime()))
         .select((keys::fingerprint, keys::icp_id, keys::version, keys::document))
         .first::<(Vec<u8>, Uuid, i64, String)>(connection)
         .await

@@ -186,9 +186,8 @@ impl Share {
 
     async fn acquire(&self, deadline: Deadline) -> Result<Lease, RepositoryError> {
         loop {
-            let waiting_since = Instant::now();
             let permit = timeout_at(deadline.acquire, Arc::clone(&self.permits).acquire_owned()).await;
-            let Ok(Ok(permit)) = permit else { return Err(self.rejection(waiting_since)) };
+            let Ok(Ok(permit)) = permit else { return Err(self.rejection()) };
             match self.connections.get().await {
                 Ok(pooled) => return Ok(Lease { pooled, share: self.clone(), _permit: permit }),
                 Err(PoolError::Backend(error)) if self.status().size > 0 => self.pause_growth(permit, &error),
@@ -198,10 +197,11 @@ impl Share {
         }
     }
 
-    /// A busy database has answered others while this request waited. One that has not is unreachable.
-    fn rejection(&self, waiting_since: Instant) -> RepositoryError {
+    /// A busy database has answered others a moment ago. One that has not is unreachable.
+    fn rejection(&self) -> RepositoryError {
+        let recently = self.connections.manager().limits().acquire / 2;
         let last_answer = *self.last_answer.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.status().size == 0 || last_answer < waiting_since {
+        if self.status().size == 0 || last_answer.elapsed() > recently {
             RepositoryError::Unavailable("the database does not answer".into())
         } else {
             RepositoryError::Overloaded

@@ -2,12 +2,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use icp_domain::{AccessScope, IcpId, UserId};
+use icp_permits::KeyedPermit;
 use icp_ports::{
     Conditional, IcpList, IcpReader, ListCursor, ListPart, ListQuery, ListVersion, Lookup, RepositoryError,
     StoredIcp, Version,
 };
 use icp_storage::ListBuilder;
-use icp_turns::Turn;
 use tokio::time::timeout_at;
 
 use crate::database::PostgresDatabase;
@@ -49,8 +49,8 @@ impl IcpReader for PostgresDatabase {
         }
         if may_be_within(query, list::BOUNDED_BYTES) {
             let user_id = query.scope.user_id().clone();
-            let (turn, deadline) = self.turn(deadline, query).await?;
-            let read = self.pool.read(deadline, (user_id, turn), |connection, (user_id, _)| {
+            let permit = self.permit(deadline, query).await?;
+            let read = self.pool.read(deadline, (user_id, permit), |connection, (user_id, _)| {
                 Box::pin(list::read_bounded(connection, user_id))
             });
             if let Some(list) = read.await? {
@@ -104,16 +104,14 @@ fn stored(id: IcpId, (version, json): Found) -> StoredIcp {
 }
 
 impl PostgresDatabase {
-    /// Waits until the user may read a list, and for a connection only then. The statement holds the turn until it has ended,
-    /// also if nobody waits for it.
-    async fn turn(
+    /// Waits until the user may read a list. The statement holds the permit until it has ended, also if nobody waits for it.
+    async fn permit(
         &self,
         deadline: Deadline,
         query: &ListQuery,
-    ) -> Result<(Turn<UserId>, Deadline), RepositoryError> {
-        let turn = timeout_at(deadline.answer, self.readers.wait(query.scope.user_id())).await;
-        let turn = turn.map_err(|_| RepositoryError::Overloaded)?;
-        Ok((turn, Deadline { answer: deadline.answer, ..self.pool.deadline() }))
+    ) -> Result<KeyedPermit<UserId>, RepositoryError> {
+        let permit = timeout_at(deadline.acquire, self.list_reads.acquire(query.scope.user_id())).await;
+        permit.map_err(|_| RepositoryError::Overloaded)
     }
 
     async fn read_list(
@@ -122,8 +120,8 @@ impl PostgresDatabase {
         query: &ListQuery,
         extent: Extent,
     ) -> Result<(ListBuilder, Option<ListCursor>), RepositoryError> {
-        let (turn, deadline) = self.turn(deadline, query).await?;
-        let read = self.pool.read(deadline, (query.clone(), turn), move |connection, (query, _)| {
+        let permit = self.permit(deadline, query).await?;
+        let read = self.pool.read(deadline, (query.clone(), permit), move |connection, (query, _)| {
             Box::pin(list::read(connection, query, extent))
         });
         read.await
@@ -135,8 +133,8 @@ impl PostgresDatabase {
         deadline: Deadline,
         query: &ListQuery,
     ) -> Result<ListVersion, RepositoryError> {
-        let (turn, deadline) = self.turn(deadline, query).await?;
-        let asked = (query.clone(), Arc::clone(&self.versions), turn);
+        let permit = self.permit(deadline, query).await?;
+        let asked = (query.clone(), Arc::clone(&self.versions), permit);
         let read = self.pool.read(deadline, asked, |connection, (query, versions, _)| {
             Box::pin(async move {
                 let state =

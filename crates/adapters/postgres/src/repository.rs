@@ -30,10 +30,10 @@ impl IcpRepository for PostgresDatabase {
         key: Option<&IdempotencyKey>,
     ) -> Result<Creation, RepositoryError> {
         let deadline = self.pool.deadline();
-        let (document, creator, used_key) = (document.clone(), creator.clone(), key.cloned());
+        let (inserted, creator, used_key) = (document.clone(), creator.clone(), key.cloned());
         let inserting = self.pool.run(deadline, move |connection| {
             Box::pin(async move {
-                let insert = Insert::of(&document, &creator, used_key.as_ref());
+                let insert = Insert::of(&inserted, &creator, used_key.as_ref());
                 match insert.get_result::<(bool, bool, Option<i64>)>(connection).await {
                     Err(error @ DatabaseError(UniqueViolation, _)) => Ok(Err(insert_failed(error))),
                     result => result.map(Ok),
@@ -45,13 +45,17 @@ impl IcpRepository for PostgresDatabase {
             return Ok(Creation::Created(Version(version)));
         }
         let look_up = |key| {
-            self.pool.read(deadline, key, |connection, key| Box::pin(idempotency::look_up(connection, key)))
+            let look_up = (key, IdempotencyKey::oldest_valid(document.created_at()));
+            self.pool.read(deadline, look_up, |connection, (key, oldest)| {
+                Box::pin(idempotency::look_up(connection, key, *oldest))
+            })
         };
         let used = match key.cloned().filter(|_| is_alone) {
             Some(key) => look_up(key).await?,
             None => None,
         };
-        let otherwise = if is_within_quota { Creation::InProgress } else { Creation::QuotaReached };
+        let otherwise =
+            if is_within_quota || !is_alone { Creation::InProgress } else { Creation::QuotaReached };
         Ok(used.unwrap_or(otherwise))
     }
 

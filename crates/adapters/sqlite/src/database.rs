@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use diesel::SqliteConnection;
 use icp_domain::UserId;
+use icp_permits::KeyedPermits;
 use icp_ports::{BoxError, RepositoryError};
-use icp_turns::Turns;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::connect::{Access, DatabaseFile};
-use crate::error::{Failure, backend};
-use crate::pool::{Job, MAX_QUEUE_TIME, Pool};
+use crate::error::{Failure, backend, unavailable};
+use crate::pool::{Job, Pool};
 
 /// Time limit of a read, including its time in the queue.
 pub(crate) const READ_TIME_LIMIT: Duration = Duration::from_secs(4);
@@ -34,8 +34,8 @@ pub struct SqliteDatabase {
     pub(crate) file: Arc<DatabaseFile>,
     pub(crate) readers: Pool,
     writer: Pool,
-    /// Of users who read lists. Without them, one user could take all threads.
-    turns: Turns<UserId>,
+    /// Permits to read lists. Without them, one user could take all threads.
+    list_reads: KeyedPermits<UserId>,
 }
 
 impl SqliteDatabase {
@@ -50,8 +50,8 @@ impl SqliteDatabase {
             let file = Arc::new(DatabaseFile::open(&settings.path)?);
             let readers = Pool::start(&file, Access::Read, settings.max_connections, READ_TIME_LIMIT)?;
             let writer = Pool::start(&file, Access::Write, 1, WRITE_TIME_LIMIT)?;
-            let turns = Turns::new((settings.max_connections / 2).max(1));
-            Ok(Self { file, readers, writer, turns })
+            let list_reads = KeyedPermits::new((settings.max_connections / 2).max(1));
+            Ok(Self { file, readers, writer, list_reads })
         };
         let opened = spawn_blocking(open).await.unwrap_or_else(|panicked| Err(panicked.into()));
         opened.map_err(|reason| OpenError { path, reason })
@@ -63,13 +63,16 @@ impl SqliteDatabase {
         user_id: &UserId,
         read: impl FnOnce(&mut Job<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, RepositoryError> {
-        let turn = timeout(MAX_QUEUE_TIME, self.turns.wait(user_id)).await;
-        let turn = turn.map_err(|_| RepositoryError::Overloaded)?;
-        let read = self.readers.run(move |job| {
-            let _held = turn;
-            read(job)
-        });
-        read.await
+        let reading = async {
+            let permit = self.list_reads.acquire(user_id).await;
+            let read = move |job: &mut Job<'_>| {
+                let _held = permit;
+                read(job)
+            };
+            self.readers.run(read).await
+        };
+        let in_time = timeout(READ_TIME_LIMIT, reading).await;
+        in_time.unwrap_or_else(|_| Err(unavailable("the list was not read in time")))
     }
 
     /// Runs `write` in a transaction, which is rolled back if the file is no longer there.

@@ -59,7 +59,8 @@ async fn list(
                 let link = format!("<{PATH}?{}>; rel=\"next\"", query.with_cursor(&cursor));
                 response.insert_header((LINK, link));
             }
-            Ok(response.body(Pieces::from(icps)))
+            let permit = state.concurrency.admit_list(caller.user_id(), icps.bytes())?;
+            Ok(response.body(Guarded::new(Pieces::from(icps), permit)))
         }
         ListResponse::Long { first, version, rest } => {
             let permit = state.concurrency.admit_long_list(caller.user_id())?;

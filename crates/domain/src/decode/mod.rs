@@ -195,7 +195,7 @@ impl Decoder {
     pub(crate) fn take_pattern(&mut self, pattern: &str) -> Option<()> {
         let Some(left) = self.patterns_left.checked_sub(pattern::cost(pattern)) else {
             let detail = format!(
-                "the regular expressions of a body must have at most {} characters together; in one with `(?i`, each `[` \
+                "the regular expressions of a body must have at most {} characters together; in one with `(?i`, each `[` and each `\\` \
                  counts as {}",
                 limits::REGEXES,
                 limits::REGEX_CLASS

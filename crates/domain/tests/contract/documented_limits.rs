@@ -44,7 +44,7 @@ fn every_limit_is_documented_as_it_is() {
         (
             "all `regex` of a body together",
             format!(
-                "{}; in an expression with `(?i`, each `[` counts as {}",
+                "{}; in an expression with `(?i`, each `[` and each `\\` counts as {}",
                 written(limits::REGEXES),
                 limits::REGEX_CLASS
             ),

@@ -54,7 +54,7 @@ pub(crate) enum ApiError {
     #[error("This ICP exists, and you have no access to it.")]
     Forbidden,
     #[error(
-        "The user who created this ICP has reached the quota of {} ICPs or {} bytes. Delete ICPs, or make them shorter.",
+        "The creator has reached the quota: {} ICPs or idempotency keys, or {} bytes. Delete ICPs; a key is removed after a day.",
         .0.icps, .0.bytes
     )]
     QuotaReached(icp_ports::Quota),

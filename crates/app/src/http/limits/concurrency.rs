@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use actix_web::{HttpMessage as _, HttpRequest};
 use futures_util::future::poll_immediate;
 use icp_domain::UserId;
-use icp_turns::{Turn, Turns};
+use icp_permits::{KeyedPermit, KeyedPermits};
 
 use crate::http::error::ApiError;
 use icp_observability::{Metrics, RejectReason};
@@ -17,6 +17,10 @@ const WAITING_FACTOR: usize = 4;
 /// The memory for parts of long lists that are being sent, in bytes. A client that reads slowly keeps a part for as long as it
 /// likes.
 const LONG_LIST_BYTES: usize = 48 * 1024 * 1024;
+
+/// The largest number of lists of more than [`LARGE_LIST_BYTES`] that are in memory for one user at once.
+const MAX_LARGE_LISTS_PER_USER: usize = 16;
+const LARGE_LIST_BYTES: usize = 2 * 1024 * 1024;
 
 /// The largest number of long lists that are sent to one user at once, so that others get theirs.
 const MAX_LONG_LISTS_PER_USER: usize = 4;
@@ -34,7 +38,9 @@ pub(crate) struct Concurrency {
     in_flight: Counter,
     waiting: Counter,
     long_lists: Counter,
-    long_lists_of_users: Turns<UserId>,
+    in_flight_of_users: KeyedPermits<UserId>,
+    large_lists_of_users: KeyedPermits<UserId>,
+    long_lists_of_users: KeyedPermits<UserId>,
     strangers: Counter,
     metrics: Metrics,
 }
@@ -67,7 +73,9 @@ impl Concurrency {
             in_flight: Counter::new(max_in_flight),
             waiting: Counter::new(max_in_flight.saturating_mul(WAITING_FACTOR)),
             long_lists: Counter::new((LONG_LIST_BYTES / response_buffer).max(1)),
-            long_lists_of_users: Turns::new(MAX_LONG_LISTS_PER_USER),
+            in_flight_of_users: KeyedPermits::new(max_in_flight.div_ceil(4)),
+            large_lists_of_users: KeyedPermits::new(MAX_LARGE_LISTS_PER_USER),
+            long_lists_of_users: KeyedPermits::new(MAX_LONG_LISTS_PER_USER),
             strangers: Counter::new(MAX_STRANGERS),
             metrics: metrics.clone(),
         }
@@ -80,12 +88,29 @@ impl Concurrency {
         if self.in_flight.add() { Ok(permit) } else { Err(self.reject()) }
     }
 
+    /// Admits a request of a user, who has a quarter of the permits at most: others are served while the user reads slowly.
+    pub(in crate::http) fn admit_user(&self, user_id: &UserId) -> Result<KeyedPermit<UserId>, ApiError> {
+        self.in_flight_of_users.try_acquire(user_id).ok_or_else(|| self.reject())
+    }
+
+    /// Admits a response to a user that is in memory until it has been sent. Only large ones are counted.
+    pub(in crate::http) fn admit_list(
+        &self,
+        user_id: &UserId,
+        bytes: usize,
+    ) -> Result<Option<KeyedPermit<UserId>>, ApiError> {
+        if bytes <= LARGE_LIST_BYTES {
+            return Ok(None);
+        }
+        self.large_lists_of_users.try_acquire(user_id).map(Some).ok_or_else(|| self.reject())
+    }
+
     /// Admits a response to a user that is sent in parts.
     pub(in crate::http) fn admit_long_list(
         &self,
         user_id: &UserId,
-    ) -> Result<(Counted, Turn<UserId>), ApiError> {
-        let of_user = self.long_lists_of_users.take(user_id).ok_or_else(|| self.reject())?;
+    ) -> Result<(Counted, KeyedPermit<UserId>), ApiError> {
+        let of_user = self.long_lists_of_users.try_acquire(user_id).ok_or_else(|| self.reject())?;
         Ok((self.count(&self.long_lists)?, of_user))
     }
 

@@ -33,11 +33,15 @@ pub(in crate::http) async fn protect<B: MessageBody + 'static>(
         Ok(quota) => quota,
         Err(error) => return Ok(request.error_response(error)),
     };
+    let share = match state.concurrency.admit_user(caller.user_id()) {
+        Ok(share) => share,
+        Err(error) => return Ok(request.error_response(error)),
+    };
     let method = request.method().clone();
     let mut response = next.call(request).await?;
     acknowledge_preferences(&mut response);
     if let Some(quota) = quota {
         quota.insert_headers(response.headers_mut());
     }
-    Ok(response.map_body(|_, body| guarded(&method, body, permit)))
+    Ok(response.map_body(|_, body| guarded(&method, body, (permit, share))))
 }

@@ -24,8 +24,8 @@ struct Outcome {
     took: Duration,
 }
 
-/// So many requests a second for so long, whatever becomes of them.
-async fn offer(service: &Service, token: &str, per_second: u32, seconds: u32) -> Vec<Outcome> {
+/// So many requests a second for so long, of all users in turn, whatever becomes of them.
+async fn offer(service: &Service, tokens: &[String], per_second: u32, seconds: u32) -> Vec<Outcome> {
     let (client, url) = (client(), format!("{}{LIST}?limit=1", service.address));
     let start = Instant::now();
     let mut requests = Vec::new();
@@ -34,6 +34,7 @@ async fn offer(service: &Service, token: &str, per_second: u32, seconds: u32) ->
         if let Some(early) = due.checked_sub(start.elapsed()) {
             sleep(early).await;
         }
+        let token = &tokens[number as usize % tokens.len()];
         let request = client.get(&url).bearer_auth(token);
         requests.push(tokio::spawn(async move {
             let sent = Instant::now();
@@ -84,16 +85,18 @@ async fn overload_is_rejected_and_rest_served_in_time() {
         .with("ICP__LOG__LEVEL", "warn");
     assert!(setup.icp(&["migrate"]).status.success());
     // With one ICP every plan of PostgreSQL is slow once.
-    let icp = icp_testkit::fixtures::icp(1).with("userIds", ["user_ada"]).document().into_json();
+    // Of several users: one alone may not read with all connections.
+    let users: Vec<_> = (0..8).map(|number| format!("user_{number}")).collect();
+    let icp = icp_testkit::fixtures::icp(1).with("userIds", users.clone()).document().into_json();
     assert!(setup.icp_with_input(&["import"], icp.as_bytes()).status.success());
     server.execute(SLOW).expect("it becomes slow");
     let service = setup.start();
-    let token = service.token("user_ada");
-    offer(&service, &token, 8, 2).await;
+    let tokens: Vec<_> = users.iter().map(|user| service.token(user)).collect();
+    offer(&service, &tokens, 8, 2).await;
 
-    let unloaded = offer(&service, &token, CAPACITY / 5, SECONDS).await;
+    let unloaded = offer(&service, &tokens, CAPACITY / 5, SECONDS).await;
     assert_eq!(count(&unloaded, 200), CAPACITY / 5 * SECONDS, "all are served");
-    let doubled = offer(&service, &token, CAPACITY * 2, SECONDS).await;
+    let doubled = offer(&service, &tokens, CAPACITY * 2, SECONDS).await;
     let probing = async {
         let mut ready = Vec::new();
         for _ in 0..SECONDS {
@@ -102,7 +105,7 @@ async fn overload_is_rejected_and_rest_served_in_time() {
         }
         ready
     };
-    let (loaded, ready) = tokio::join!(offer(&service, &token, CAPACITY * 10, SECONDS), probing);
+    let (loaded, ready) = tokio::join!(offer(&service, &tokens, CAPACITY * 10, SECONDS), probing);
     assert!(ready.iter().all(|status| *status == 200), "a balancer would send nobody: {ready:?}");
 
     let (usual, late) = (percentile(&unloaded, 200, 0.99), percentile(&loaded, 200, 0.99));

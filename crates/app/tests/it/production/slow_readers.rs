@@ -15,8 +15,6 @@ use crate::support::{LIST, Service, Setup};
 const READERS: usize = 1_000;
 const MAX_IN_FLIGHT: u64 = 256;
 const DURATION: Duration = Duration::from_secs(15);
-/// What the service may need beyond an idle one, in bytes.
-const MEMORY: u64 = 60_000_000;
 
 /// 8 MiB in 1,024 ICPs.
 fn long_list() -> String {
@@ -37,11 +35,16 @@ pub(super) async fn metric(service: &Service, name: &str) -> u64 {
 }
 
 /// Reads 10 kB a second. Returns the status.
-async fn read_slowly(address: std::net::SocketAddr, token: &str, until: Instant) -> std::io::Result<u16> {
+async fn read_slowly(
+    address: std::net::SocketAddr,
+    path: &str,
+    token: &str,
+    until: Instant,
+) -> std::io::Result<u16> {
     let socket = TcpSocket::new_v4()?;
     socket.set_recv_buffer_size(8 * 1024)?;
     let mut stream = socket.connect(address).await?;
-    let request = format!("GET {LIST} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut bytes = [0; 1_000];
     let length = stream.read(&mut bytes).await?;
@@ -57,6 +60,17 @@ async fn read_slowly(address: std::net::SocketAddr, token: &str, until: Instant)
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes half a minute: cargo xtask test --all"]
 async fn slow_readers_of_long_list_leave_room_for_others() {
+    check(LIST, 60_000_000).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes half a minute: cargo xtask test --all"]
+async fn slow_readers_of_pages_leave_room_for_others() {
+    check("/api/v1/entities/icps?limit=500", 200_000_000).await;
+}
+
+/// Has a thousand readers read slowly. The service may need `max_memory` bytes beyond an idle one.
+async fn check(path: &'static str, max_memory: u64) {
     let database = postgres::shared().database();
     let setup = Setup::new().with("ICP__DATABASE__URL", database.url()).with("ICP__LOG__LEVEL", "warn");
     // A build for tests reads a long list ten times as slowly. Requests that wait for a connection must not take that for an
@@ -77,7 +91,7 @@ async fn slow_readers_of_long_list_leave_room_for_others() {
         .map(|_| {
             let (token, counts) = (slow.clone(), Arc::clone(&counts));
             tokio::spawn(async move {
-                let kind = match read_slowly(address, &token, until).await {
+                let kind = match read_slowly(address, path, &token, until).await {
                     Ok(200) => 0,
                     Ok(503) => 1,
                     _ => 2,
@@ -109,5 +123,5 @@ async fn slow_readers_of_long_list_leave_room_for_others() {
     );
     assert!(in_flight <= MAX_IN_FLIGHT, "{in_flight} in flight");
     assert!(in_flight >= served as u64, "responses that are being sent are in flight: {in_flight}");
-    assert!(memory < MEMORY, "{memory} bytes beyond idle");
+    assert!(memory < max_memory, "{memory} bytes beyond idle");
 }

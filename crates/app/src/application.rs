@@ -18,7 +18,7 @@ use crate::housekeeping;
 use crate::http::{Certificate, Concurrency, HttpServer, Mcp, Options, ProtectedResource, RateLimit, State};
 use crate::sample_sign_in::SampleSignIn;
 use crate::shutdown::{self, Draining};
-use icp_settings::{DatabaseKind, Settings, SettingsError, TlsFiles};
+use icp_settings::{Settings, SettingsError, TlsFiles};
 
 /// The service, listening and ready to run.
 #[derive(Debug)]
@@ -206,28 +206,29 @@ fn cannot_listen(section: &str, host: &str, port: u16, error: &std::io::Error) -
 async fn prepare(settings: &Settings, storage: &Storage) -> anyhow::Result<()> {
     if settings.database.migrate {
         let report = migrate(settings, storage).await?;
-        if !report.applied.is_empty() {
+        // On the first start of a development machine, this is the expected.
+        let is_first_start = report.created && !settings.auth.is_clerk();
+        if !report.applied.is_empty() && !is_first_start {
             tracing::info!(migrations = ?report.applied, "migrated the database");
         }
         return Ok(());
     }
-    require_migrated(storage).await
+    require_migrated(settings, storage).await
 }
 
-/// Fails when the database has not the shape that the service needs.
-pub(crate) async fn require_migrated(storage: &Storage) -> anyhow::Result<()> {
-    let pending = storage.migrator.pending().await.context("the database's schema cannot be read")?;
+/// Fails if the database has pending migrations.
+pub(crate) async fn require_migrated(settings: &Settings, storage: &Storage) -> anyhow::Result<()> {
+    let pending = storage.migrator.pending().await.with_context(|| settings.database.failure())?;
     if !pending.is_empty() {
         bail!("the database lacks the migrations {}; apply them with `icp migrate`", pending.join(", "));
     }
     Ok(())
 }
 
-/// Applies what is pending. A new embedded database gets the sample ICPs under the development sign-in.
+/// Applies pending migrations. Under the development sign-in, a new database gets the sample ICPs.
 pub(crate) async fn migrate(settings: &Settings, storage: &Storage) -> anyhow::Result<MigrationReport> {
-    let report = storage.migrator.migrate().await.context("the database cannot be migrated")?;
-    let is_embedded = settings.database.kind()? != DatabaseKind::Postgres;
-    if report.created && is_embedded && !settings.auth.is_clerk() {
+    let report = storage.migrator.migrate().await.with_context(|| settings.database.failure())?;
+    if report.created && !settings.auth.is_clerk() {
         icp_development::store_samples(storage.import_export.as_ref())
             .await
             .context("the sample ICPs cannot be stored")?;

@@ -42,8 +42,9 @@ pub(crate) struct WorkerStorage {
 pub(crate) async fn storage(settings: &DatabaseSettings, workers: usize) -> anyhow::Result<Storage> {
     match settings.kind()? {
         DatabaseKind::Sqlite(path) => {
-            let settings = SqliteSettings { path, max_connections: settings.max_connections };
-            let database = Arc::new(SqliteDatabase::open(settings).await?);
+            let sqlite = SqliteSettings { path, max_connections: settings.max_connections };
+            let database = SqliteDatabase::open(sqlite).await.with_context(|| settings.failure())?;
+            let database = Arc::new(database);
             Ok(Storage {
                 workers: vec![WorkerStorage { repository: database.clone(), replica: None }],
                 repository: database.clone(),
@@ -157,7 +158,7 @@ fn postgres_settings(settings: &DatabaseSettings, url: &SecretString) -> Postgre
 pub(crate) async fn existing_storage(settings: &DatabaseSettings) -> anyhow::Result<Storage> {
     if let DatabaseKind::Sqlite(path) = settings.kind()? {
         let exists = path.try_exists().with_context(|| format!("cannot look for {}", path.display()))?;
-        ensure!(exists, "there is no database at {}", path.display());
+        ensure!(exists, "{}: there is no database at {}", settings.failure(), path.display());
     }
     storage(settings, 1).await
 }

@@ -19,7 +19,7 @@ fn export(setup: &Setup) -> String {
 }
 
 /// Both databases, empty.
-fn both() -> [(Setup, Option<postgres::Database>); 2] {
+pub(super) fn both() -> [(Setup, Option<postgres::Database>); 2] {
     let database = postgres::shared().database();
     let on_postgres = Setup::new().with("ICP__DATABASE__URL", database.url());
     [(Setup::new(), None), (on_postgres, Some(database))]
@@ -94,6 +94,7 @@ fn a_conflict_fails_is_skipped_or_replaces() {
             stderr(&failed).contains("00000000-0000-0000-0000-000000000001 already exists"),
             "{failed:?}"
         );
+        assert!(stderr(&failed).contains("--on-conflict replace"), "{failed:?}");
         assert!(setup.icp_with_input(&["import", "--on-conflict", "skip"], new.as_bytes()).status.success());
         assert!(export(&setup).contains(r#""name":"old""#));
         assert!(

@@ -4,6 +4,7 @@ pub(crate) mod clerk;
 mod conformity;
 pub(crate) mod ledger;
 pub(crate) mod services;
+pub(crate) mod shell;
 pub(crate) mod users;
 
 use std::collections::HashMap;

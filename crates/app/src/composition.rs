@@ -98,7 +98,7 @@ fn standbys(
     let databases = PostgresDatabase::for_workers(&postgres_settings(settings, url), workers);
     let (databases, other) = databases.map_err(|error| SettingsError::of("database.read_url", error))?;
     if other.hosts() > 1 {
-        // The lag of each would have to be known.
+        // The lag is measured for one host only.
         return Err(SettingsError::of("database.read_url", "must name one host"));
     }
     Ok(databases)
@@ -163,7 +163,7 @@ pub(crate) async fn existing_storage(settings: &DatabaseSettings) -> anyhow::Res
     storage(settings, 1).await
 }
 
-/// The authenticators, and what belongs to them.
+/// The authenticators, the issuer of their tokens, and their metrics.
 pub(crate) struct Authenticators {
     /// Accepts session tokens.
     pub(crate) api: Arc<dyn Authenticator>,
@@ -223,7 +223,7 @@ pub(crate) fn check(settings: &Settings) -> anyhow::Result<()> {
     if settings.auth.is_clerk() {
         clerk_settings(&settings.auth).map(drop)
     } else {
-        // The development key would be created.
+        // `clerk_settings` would create the development key.
         admin_rule(&settings.auth).map(drop)
     }
 }

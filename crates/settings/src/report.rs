@@ -6,19 +6,18 @@ use secrecy::ExposeSecret as _;
 
 use super::catalog::{Kind, Setting};
 use super::definitions::{SETTINGS, variables};
-use super::{AuthSettings, DatabaseSettings, Settings};
+use super::{DatabaseSettings, Settings};
 
 /// Writes the active sign-in, and the settings in force as lines of TOML, each with its source and its variable. Passwords are
 /// hidden.
 impl fmt::Display for Settings {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.auth {
-            auth if !auth.is_clerk() => writeln!(formatter, "# sign-in: development, on this machine only")?,
-            AuthSettings { issuer: Some(issuer), .. } => {
-                writeln!(formatter, "# sign-in: Clerk, issuer {issuer}")?
-            }
-            _ => writeln!(formatter, "# sign-in: Clerk, issuer of auth.publishable_key")?,
-        }
+        let sign_in = match &self.auth.issuer {
+            _ if !self.auth.is_clerk() => "development, on this machine only",
+            Some(issuer) => &format!("Clerk, issuer {issuer}"),
+            None => "Clerk, issuer of auth.publishable_key",
+        };
+        writeln!(formatter, "# sign-in: {sign_in}")?;
         for setting in SETTINGS {
             let variable = setting.variable();
             match self.values.0.get(setting.key) {

@@ -27,7 +27,7 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// Returns those of this process.
+    /// Returns the environment of this process.
     pub fn of_process(file: Option<PathBuf>, options: Vec<(&'static str, String)>) -> Self {
         let variables =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect();

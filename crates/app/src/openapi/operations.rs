@@ -188,13 +188,13 @@ fn with_errors(mut responses: Value, names: &[&str]) -> Value {
 }
 
 fn answer(description: &str, schema: &str, headers_of: &[&str]) -> Value {
-    let mut content = json!({"schema": reference("schemas", schema)});
-    let examples: Value = serde_json::from_str(EXAMPLES).unwrap_or_default();
-    match schema {
-        "IcpList" => content["example"] = examples,
-        "Icp" => content["example"] = examples.get(0).cloned().unwrap_or_default(),
-        _ => {}
-    }
+    let list: Value = serde_json::from_str(EXAMPLES).unwrap_or_default();
+    let schema_of = reference("schemas", schema);
+    let content = match schema {
+        "IcpList" => json!({"schema": schema_of, "example": list}),
+        "Icp" => json!({"schema": schema_of, "example": list.get(0)}),
+        _ => json!({"schema": schema_of}),
+    };
     json!({"description": description, "headers": headers(headers_of), "content": {JSON: content}})
 }
 

@@ -1,14 +1,19 @@
-//! Runs the shell commands of a page against a service: those of `icp` as the real program, and `curl` without curl, which is
-//! not on every machine.
+//! Runs the shell commands of a page against a service. It runs the real `icp`, and implements `curl`, which is not on every
+//! machine.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use reqwest::Method;
+use uuid::Uuid;
 
 use crate::support::{Answer, Service, Setup, client, stderr, stdout};
 
 /// The address that pages show.
 const SHOWN_ADDRESS: &str = "http://127.0.0.1:8080";
+
+/// The number of the next key of `uuidgen`.
+static KEYS: AtomicU64 = AtomicU64::new(1);
 
 /// A shell with variables, in the folder of one setup.
 pub(crate) struct Shell {
@@ -154,11 +159,11 @@ impl Shell {
                 (None, '\'' | '"') => quote = Some(next),
                 (None, '#') if current.is_empty() => return words,
                 (None, _) if next.is_whitespace() => {
-                    words.extend(word.take().filter(|word| !word.is_empty()))
+                    words.extend(word.take().filter(|word| !word.is_empty()));
                 }
                 (None | Some('"'), '$') if rest.starts_with("(uuidgen)") => {
                     rest = &rest["(uuidgen)".len()..];
-                    *current += &uuid::Uuid::new_v4().to_string();
+                    *current += &Uuid::from_u128(KEYS.fetch_add(1, Ordering::Relaxed).into()).to_string();
                 }
                 (None | Some('"'), '$') => {
                     let end = rest.find(|next: char| !is_part_of_name(next)).unwrap_or(rest.len());

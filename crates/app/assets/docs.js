@@ -24,11 +24,20 @@ function withoutOptionalExamples(document) {
   return document;
 }
 
-const examples = () => ({
+// Every error is a problem document, as the introduction says. Showing it for each status would make operations very long.
+function withShortErrors(document) {
+  for (const response of Object.values(document.components?.responses ?? {})) {
+    delete response.content;
+    delete response.headers;
+  }
+  return document;
+}
+
+const shorter = () => ({
   statePlugins: {
     spec: {
       wrapActions: {
-        updateJsonSpec: (update) => (document) => update(withoutOptionalExamples(document)),
+        updateJsonSpec: (update) => (document) => update(withShortErrors(withoutOptionalExamples(document))),
       },
     },
   },
@@ -47,7 +56,7 @@ const swagger = SwaggerUIBundle({
   operationsSorter: byMethod,
   // By default, Swagger UI sends the document to a validation service.
   validatorUrl: "none",
-  plugins: [examples],
+  plugins: [shorter],
   onComplete() {
     if (token) {
       swagger.preauthorizeApiKey("session", token);

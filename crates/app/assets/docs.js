@@ -4,16 +4,16 @@
 const viewer = document.getElementById("viewer");
 const { description } = viewer.dataset;
 
-// `/docs#token=...`: the token is read and removed, from the address and from the history.
+// `/docs#token=...`: reads the token, and removes it from the address and the history.
 const token = new URLSearchParams(location.hash.slice(1)).get("token");
 if (token) {
   history.replaceState(null, "", location.pathname + location.search);
   document.getElementById("sign-in").textContent =
-    "You are signed in by the development sign-in, for 12 hours or until you reload the page.";
+    "You are signed in until the token expires or you reload the page.";
 }
 
-// Swagger UI fills examples in and sends them: every change would name a version that no ICP has. Examples of optional
-// parameters move into the description.
+// Swagger UI fills in the examples of parameters and sends them. `If-Match` would then never match. This moves the examples of
+// optional parameters into the description.
 function withoutOptionalExamples(document) {
   for (const parameter of Object.values(document.components?.parameters ?? {})) {
     if (!parameter.required && parameter.example !== undefined) {
@@ -24,15 +24,28 @@ function withoutOptionalExamples(document) {
   return document;
 }
 
-const examples = () => ({
+// Every error is a problem document, as the introduction says. Showing it for each status would make operations very long.
+function withShortErrors(document) {
+  for (const response of Object.values(document.components?.responses ?? {})) {
+    delete response.content;
+    delete response.headers;
+  }
+  return document;
+}
+
+const shorter = () => ({
   statePlugins: {
     spec: {
       wrapActions: {
-        updateJsonSpec: (update) => (document) => update(withoutOptionalExamples(document)),
+        updateJsonSpec: (update) => (document) => update(withShortErrors(withoutOptionalExamples(document))),
       },
     },
   },
 });
+
+// Reading operations come first, and DELETE comes last. The OpenAPI document has them in alphabetical order.
+const METHODS = ["get", "post", "put", "patch", "delete"];
+const byMethod = (one, other) => METHODS.indexOf(one.get("method")) - METHODS.indexOf(other.get("method"));
 
 const swagger = SwaggerUIBundle({
   domNode: viewer,
@@ -40,9 +53,10 @@ const swagger = SwaggerUIBundle({
   deepLinking: true,
   displayRequestDuration: true,
   defaultModelsExpandDepth: 0,
+  operationsSorter: byMethod,
   // By default, Swagger UI sends the document to a validation service.
   validatorUrl: "none",
-  plugins: [examples],
+  plugins: [shorter],
   onComplete() {
     if (token) {
       swagger.preauthorizeApiKey("session", token);
@@ -50,7 +64,7 @@ const swagger = SwaggerUIBundle({
   },
 });
 
-// Swagger UI has dark colours; the page decides when to use them.
+// Swagger UI has dark colours. The page turns them on.
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
 dark.addEventListener("change", follow);

@@ -18,7 +18,7 @@ use crate::housekeeping;
 use crate::http::{Certificate, Concurrency, HttpServer, Mcp, Options, ProtectedResource, RateLimit, State};
 use crate::sample_sign_in::SampleSignIn;
 use crate::shutdown::{self, Draining};
-use icp_settings::{DatabaseKind, Settings, SettingsError, TlsFiles};
+use icp_settings::{Settings, SettingsError, TlsFiles};
 
 /// The service, listening and ready to run.
 #[derive(Debug)]
@@ -39,14 +39,14 @@ impl Application {
     ///
     /// # Errors
     ///
-    /// What is in the way, and what to do about it.
+    /// If a setting is invalid, the database cannot be used, or the address cannot be listened on. The message has the remedy.
     pub async fn build(settings: &Settings) -> anyhow::Result<Self> {
         settings.check_for_serving()?;
         composition::check(settings)?;
         let workers = settings.server.workers();
         let storage = composition::storage(&settings.database, workers).await?;
         prepare(settings, &storage).await?;
-        warn_of_open_doors(settings);
+        warn_of_missing_parties(settings);
         let sign_in = composition::authenticators(&settings.auth, &settings.mcp)?;
         let metrics = Metrics::new(vec![Arc::clone(&storage.readings), sign_in.readings]);
         let repository = Arc::new(Instrumented::new(storage.repository, &metrics));
@@ -100,13 +100,13 @@ impl Application {
         })
     }
 
-    /// How it is reached: `http://` or `https://`, and where it listens.
+    /// Returns the URL of the start page, without a path.
     pub fn url(&self) -> String {
         let scheme = if self.certificate.is_some() { "https" } else { "http" };
         format!("{scheme}://{}", self.address())
     }
 
-    /// Where it listens.
+    /// Returns the address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.server.address()
     }
@@ -120,19 +120,19 @@ impl Application {
     ///
     /// # Errors
     ///
-    /// Why it cannot serve any longer.
+    /// If the server fails.
     pub async fn run_until_stopped(self) -> anyhow::Result<()> {
         let (impatient, impatience) = tokio::sync::oneshot::channel();
         let waiting = shutdown::on_signal(self.server.handle(), self.draining, self.drain, impatient);
         let waiting = actix_web::rt::spawn(waiting);
         let following = self.certificate.map(|certificate| actix_web::rt::spawn(certificate.follow()));
         let housekeeping = actix_web::rt::spawn(housekeeping::run(self.icps, self.rate_limit));
-        // They look until the last request has been answered.
+        // Operators are served until the last request has ended.
         let operators = self.operators.map(|operators| {
             let serving = operators.run();
             actix_web::rt::spawn(async move {
                 if let Err(error) = serving.await {
-                    tracing::error!(%error, "operators are not served any longer");
+                    tracing::error!(%error, "the port for health and metrics failed");
                 }
             })
         });
@@ -202,32 +202,33 @@ fn cannot_listen(section: &str, host: &str, port: u16, error: &std::io::Error) -
     }
 }
 
-/// Brings the database into the shape that the service needs.
+/// Applies pending migrations, or fails if there are any, as the settings require.
 async fn prepare(settings: &Settings, storage: &Storage) -> anyhow::Result<()> {
     if settings.database.migrate {
         let report = migrate(settings, storage).await?;
-        if !report.applied.is_empty() {
+        // The first start of a development service prints its greeting only.
+        let is_first_start = report.created && !settings.auth.is_clerk();
+        if !report.applied.is_empty() && !is_first_start {
             tracing::info!(migrations = ?report.applied, "migrated the database");
         }
         return Ok(());
     }
-    require_migrated(storage).await
+    require_migrated(settings, storage).await
 }
 
-/// Fails when the database has not the shape that the service needs.
-pub(crate) async fn require_migrated(storage: &Storage) -> anyhow::Result<()> {
-    let pending = storage.migrator.pending().await.context("the database's schema cannot be read")?;
+/// Fails if the database has pending migrations.
+pub(crate) async fn require_migrated(settings: &Settings, storage: &Storage) -> anyhow::Result<()> {
+    let pending = storage.migrator.pending().await.with_context(|| settings.database.failure())?;
     if !pending.is_empty() {
-        bail!("the database lacks the migrations {}; apply them with `icp migrate`", pending.join(", "));
+        bail!("the database has pending migrations: {}. Apply them with `icp migrate`", pending.join(", "));
     }
     Ok(())
 }
 
-/// Applies what is pending. A new embedded database gets the sample ICPs under the development sign-in.
+/// Applies pending migrations. Under the development sign-in, a new database gets the sample ICPs.
 pub(crate) async fn migrate(settings: &Settings, storage: &Storage) -> anyhow::Result<MigrationReport> {
-    let report = storage.migrator.migrate().await.context("the database cannot be migrated")?;
-    let is_embedded = settings.database.kind()? != DatabaseKind::Postgres;
-    if report.created && is_embedded && !settings.auth.is_clerk() {
+    let report = storage.migrator.migrate().await.with_context(|| settings.database.failure())?;
+    if report.created && !settings.auth.is_clerk() {
         icp_development::store_samples(storage.import_export.as_ref())
             .await
             .context("the sample ICPs cannot be stored")?;
@@ -235,11 +236,11 @@ pub(crate) async fn migrate(settings: &Settings, storage: &Storage) -> anyhow::R
     Ok(report)
 }
 
-fn warn_of_open_doors(settings: &Settings) {
+fn warn_of_missing_parties(settings: &Settings) {
     if settings.auth.is_clerk() && settings.auth.authorized_parties.is_empty() {
         tracing::warn!(
             "no authorized parties are set (ICP__AUTH__AUTHORIZED_PARTIES): session tokens that were made for any \
-             origin of this Clerk instance count"
+             origin of this Clerk instance are accepted"
         );
     }
 }

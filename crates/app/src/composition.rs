@@ -42,8 +42,9 @@ pub(crate) struct WorkerStorage {
 pub(crate) async fn storage(settings: &DatabaseSettings, workers: usize) -> anyhow::Result<Storage> {
     match settings.kind()? {
         DatabaseKind::Sqlite(path) => {
-            let settings = SqliteSettings { path, max_connections: settings.max_connections };
-            let database = Arc::new(SqliteDatabase::open(settings).await?);
+            let sqlite = SqliteSettings { path, max_connections: settings.max_connections };
+            let database = SqliteDatabase::open(sqlite).await.with_context(|| settings.failure())?;
+            let database = Arc::new(database);
             Ok(Storage {
                 workers: vec![WorkerStorage { repository: database.clone(), replica: None }],
                 repository: database.clone(),
@@ -97,7 +98,7 @@ fn standbys(
     let databases = PostgresDatabase::for_workers(&postgres_settings(settings, url), workers);
     let (databases, other) = databases.map_err(|error| SettingsError::of("database.read_url", error))?;
     if other.hosts() > 1 {
-        // The lag of each would have to be known.
+        // The lag is measured for one host only.
         return Err(SettingsError::of("database.read_url", "must name one host"));
     }
     Ok(databases)
@@ -157,12 +158,12 @@ fn postgres_settings(settings: &DatabaseSettings, url: &SecretString) -> Postgre
 pub(crate) async fn existing_storage(settings: &DatabaseSettings) -> anyhow::Result<Storage> {
     if let DatabaseKind::Sqlite(path) = settings.kind()? {
         let exists = path.try_exists().with_context(|| format!("cannot look for {}", path.display()))?;
-        ensure!(exists, "there is no database at {}", path.display());
+        ensure!(exists, "{}: there is no database at {}", settings.failure(), path.display());
     }
     storage(settings, 1).await
 }
 
-/// The authenticators, and what belongs to them.
+/// The authenticators, the issuer of their tokens, and their metrics.
 pub(crate) struct Authenticators {
     /// Accepts session tokens.
     pub(crate) api: Arc<dyn Authenticator>,
@@ -222,7 +223,7 @@ pub(crate) fn check(settings: &Settings) -> anyhow::Result<()> {
     if settings.auth.is_clerk() {
         clerk_settings(&settings.auth).map(drop)
     } else {
-        // The development key would be created.
+        // `clerk_settings` would create the development key.
         admin_rule(&settings.auth).map(drop)
     }
 }

@@ -32,14 +32,13 @@ impl SampleSignIn {
         self.key.token(&self.caller, TOKEN_LIFETIME, SystemClock.now(), self.settings.token_claims())
     }
 
-    /// Returns what the service at `url` prints when it starts: a command that lists the sample ICPs, and a signed-in
-    /// documentation page. A browser sends the fragment of an address to no server.
+    /// Returns what the service at `url` prints when it starts: the user who is signed in, and a command that lists the sample
+    /// ICPs.
     pub(crate) fn greeting(&self, url: &str) -> anyhow::Result<String> {
         let token = self.token()?;
         Ok(format!(
-            "development sign-in as {}, on this machine only\n\n\
-             documentation: {url}/docs#token={token}\n\n\
-             curl --header 'Authorization: Bearer {token}' '{url}/api/v1/entities/icps'\n\n",
+            "signed in as {} (development sign-in, on this machine only)\n\
+             curl -H 'Authorization: Bearer {token}' {url}/api/v1/entities/icps\n",
             self.caller.user_id().as_str()
         ))
     }

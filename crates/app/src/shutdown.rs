@@ -1,4 +1,4 @@
-//! Graceful shutdown: the service first says that it is not ready, then stops accepting, then finishes requests in flight.
+//! Graceful shutdown: the service drains, then stops accepting connections, then finishes the requests in flight.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ impl Draining {
         self.0.is_over.store(true, Ordering::Relaxed);
     }
 
-    /// Returns true when the service is about to stop: it still serves, and is not ready.
+    /// Returns true during the drain and after it: the service still serves, and is not ready.
     pub(crate) fn has_begun(&self) -> bool {
         self.0.has_begun.load(Ordering::Relaxed)
     }
@@ -42,13 +42,13 @@ impl Draining {
 /// A signal that ends the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Signal {
-    /// Ctrl-C: a person is waiting.
+    /// Ctrl-C. A person waits for the end, so there is no drain.
     Interrupt,
-    /// From a service manager, whose load balancer needs time to notice that the service is not ready.
+    /// The signal of service managers. Load balancers need time to notice that the service is not ready.
     Terminate,
 }
 
-/// Waits for a signal, and stops the server gracefully. A second signal stops it at once, through `impatient`.
+/// Waits for a signal, and stops the server gracefully. A second signal stops it immediately, through `impatient`.
 pub(crate) async fn on_signal(
     server: ServerHandle,
     draining: Draining,
@@ -74,7 +74,7 @@ pub(crate) async fn on_signal(
     tracing::info!("stopping: requests in flight are finished");
     let graceful = actix_web::rt::spawn(server.stop(true));
     second.await;
-    // actix ignores a second stop; the end of the process is immediate.
+    // actix ignores a second stop, so the process ends here.
     graceful.abort();
     let _ = impatient.send(());
 }

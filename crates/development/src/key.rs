@@ -67,7 +67,10 @@ impl DevelopmentKey {
         let pem = std::fs::read_to_string(PATH).with_context(|| {
             let folder = std::env::current_dir().unwrap_or_default();
             let folder = folder.display();
-            format!("cannot read the development key {PATH} in {folder}; `icp serve` creates it where the service runs")
+            format!(
+                "cannot read the development key {PATH} in {folder}; run this command in the directory of the service: \
+                 `icp serve` creates the key when it starts"
+            )
         })?;
         Self::parse(pem).with_context(|| {
             format!("{PATH} is not an RSA key in PKCS#8; remove it, and restart the service")

@@ -45,6 +45,11 @@ impl<R: BufRead> Records<R> {
         Self { input, line: 1, form: None }
     }
 
+    /// Returns true if records end with their lines. It is known after the first record.
+    pub(super) fn is_lines(&self) -> bool {
+        self.form == Some(Form::Lines)
+    }
+
     /// The next record; `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<Record>, RecordError> {
         let form = match self.form {

@@ -16,6 +16,9 @@ use super::records::{Record, RecordError, Records};
 const BATCH_DOCUMENTS: usize = 2_000;
 const BATCH_BYTES: usize = 2 * 1024 * 1024;
 
+const NOT_LINES: &str = "line 1: the object does not end on its line. The file must be a JSON array of ICPs, or have one ICP on each \
+    line (malformed)";
+
 /// Called as the file is read.
 pub type Progress = Box<dyn Fn(Read) + Send>;
 
@@ -84,6 +87,11 @@ impl<R: BufRead> Reader<R> {
         while let Some(record) = self.next_record()? {
             read.records += 1;
             read.bytes += record.bytes.len() as u64;
+            if read.records == 1 && self.records.is_lines() && is_part_of_document(&record) {
+                // Each line of the document would be a fault.
+                self.faults.add(NOT_LINES);
+                break;
+            }
             if let Some(document) = self.document(&record) {
                 bytes += document.json().len();
                 batch.push(document);
@@ -122,7 +130,7 @@ impl<R: BufRead> Reader<R> {
 
     fn document(&mut self, record: &Record) -> Option<IcpDocument> {
         let Ok(text) = std::str::from_utf8(&record.bytes) else {
-            self.faults.add(format_args!("line {}: must be UTF-8 (malformed)", record.line));
+            self.faults.add(format_args!("line {}: invalid UTF-8 (malformed)", record.line));
             return None;
         };
         match Icp::from_json(text, self.rules) {
@@ -132,12 +140,18 @@ impl<R: BufRead> Reader<R> {
                 // Its line is counted from the record's first.
                 Err(place) => {
                     let line = record.line + (place.line as u64).saturating_sub(1);
-                    self.faults.add(format_args!("line {line}: must be JSON (malformed)"));
+                    self.faults
+                        .add(format_args!("line {line} column {}: invalid JSON (malformed)", place.column));
                 }
             },
         }
         None
     }
+}
+
+/// Returns true if a line opens an object that it does not close, as the first line of an indented JSON document does.
+fn is_part_of_document(line: &Record) -> bool {
+    matches!(line.bytes.trim_ascii(), b"{" | b"[")
 }
 
 #[cfg(test)]

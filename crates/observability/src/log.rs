@@ -83,12 +83,13 @@ pub fn start(options: &LogOptions<'_>) -> anyhow::Result<Telemetry> {
 /// log headers and tokens at their lower levels.
 ///
 /// actix-http logs an error for every request that is not HTTP, which is no error of the service. rmcp logs what clients say
-/// of themselves. Spans are for traces.
+/// of themselves. actix-server reports its workers at the start, which the service reports itself. Spans are for traces.
 fn is_discreet(metadata: &Metadata<'_>) -> bool {
     let target = metadata.target();
     if target == traces::TARGET {
         return false;
     }
     let repeats_strangers = ["actix_http::", "rmcp::"].iter().any(|library| target.starts_with(library));
-    target.starts_with("icp_") || (*metadata.level() <= Level::INFO && !repeats_strangers)
+    let max = if target.starts_with("actix_server::") { Level::WARN } else { Level::INFO };
+    target.starts_with("icp_") || (*metadata.level() <= max && !repeats_strangers)
 }

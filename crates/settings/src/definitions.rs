@@ -244,11 +244,14 @@ mod tests {
             assert!(row.contains(&format!("`{}`", setting.variable())), "{row}");
             assert!(setting.platform_variable.is_none_or(|name| row.contains(&format!("`{name}`"))), "{row}");
             assert!(setting.default.is_none_or(|default| row.contains(&format!("| `{default}` |"))), "{row}");
+            if let Kind::Number { least, most } = setting.kind {
+                assert!(row.replace(',', "").ends_with(&format!("({least} to {most}) |")), "{row}");
+            }
         }
         let rows = documentation
             .lines()
             .filter(|line| line.contains("`ICP__"))
             .filter(|line| line.starts_with("| `"));
-        assert_eq!(rows.count(), SETTINGS.len(), "the documentation has a setting that there is not");
+        assert_eq!(rows.count(), SETTINGS.len(), "the documentation has an unknown setting");
     }
 }

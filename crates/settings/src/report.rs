@@ -2,23 +2,47 @@ use std::fmt;
 
 use config::{Value, ValueKind};
 
-use super::Settings;
-use super::catalog::{Kind, Setting};
-use super::definitions::SETTINGS;
+use secrecy::ExposeSecret as _;
 
-/// Writes the settings in force as lines of TOML, each with its source. Passwords are hidden.
+use super::catalog::{Kind, Setting};
+use super::definitions::{SETTINGS, variables};
+use super::{DatabaseSettings, Settings};
+
+/// Writes the active sign-in, and the settings in force as lines of TOML, each with its source and its variable. Passwords are
+/// hidden.
 impl fmt::Display for Settings {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign_in = match &self.auth.issuer {
+            _ if !self.auth.is_clerk() => "development, on this machine only",
+            Some(issuer) => &format!("Clerk, issuer {issuer}"),
+            None => "Clerk, issuer of auth.publishable_key",
+        };
+        writeln!(formatter, "# sign-in: {sign_in}")?;
         for setting in SETTINGS {
+            let variable = setting.variable();
             match self.values.0.get(setting.key) {
                 Some(value) => {
                     let origin = value.origin().unwrap_or("unknown origin");
-                    writeln!(formatter, "{} = {} # {origin}", setting.key, shown(setting, value))?;
+                    write!(formatter, "{} = {} # {origin}", setting.key, shown(setting, value))?;
+                    if !origin.ends_with(&variable) {
+                        write!(formatter, " ({variable})")?;
+                    }
+                    writeln!(formatter)?;
                 }
-                None => writeln!(formatter, "# {} is not set ({})", setting.key, setting.variable())?,
+                None => writeln!(formatter, "# {} is not set ({variable})", setting.key)?,
             }
         }
         Ok(())
+    }
+}
+
+impl DatabaseSettings {
+    /// Returns the start of a message about a database that fails: the setting, its variables, and the URL without the
+    /// password.
+    pub fn failure(&self) -> String {
+        let url = without_secrets(self.url.expose_secret());
+        let url = url.as_deref().unwrap_or("the database");
+        format!("database.url ({}): cannot use {url}", variables("database.url"))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The sources of settings: defaults, files, the platform's variables, the service's own variables.
+//! The sources of settings: defaults, files, the platform's variables, the service's own variables, the command line.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -22,14 +22,16 @@ pub struct Surroundings {
     pub directory: PathBuf,
     /// The file that the command line names.
     pub file: Option<PathBuf>,
+    /// The settings that options of the command line set, by key.
+    pub options: Vec<(&'static str, String)>,
 }
 
 impl Surroundings {
-    /// Returns those of this process.
-    pub fn of_process(file: Option<PathBuf>) -> Self {
+    /// Returns the environment of this process.
+    pub fn of_process(file: Option<PathBuf>, options: Vec<(&'static str, String)>) -> Self {
         let variables =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect();
-        Self { variables, directory: PathBuf::new(), file }
+        Self { variables, directory: PathBuf::new(), file, options }
     }
 
     /// Returns the value of a variable. An empty value counts as not set: compose files and charts leave them.
@@ -58,7 +60,7 @@ pub(super) fn collect(surroundings: &Surroundings) -> Result<Map<String, Value>,
     }
     let platform = variables(surroundings, |setting| setting.platform_variable.map(str::to_owned))?;
     let own = variables(surroundings, |setting| Some(setting.variable()))?;
-    let config = builder.add_source(platform).add_source(own).build()?;
+    let config = builder.add_source(platform).add_source(own).add_source(options(surroundings)).build()?;
     Ok(config.collect()?)
 }
 
@@ -103,12 +105,14 @@ fn refuse_unknown_variables(surroundings: &Surroundings) -> Result<(), SettingsE
     let mut unknown: Vec<_> =
         surroundings.variables.keys().filter(|name| name.starts_with("ICP_") && !is_known(name)).collect();
     unknown.sort();
-    match unknown.first() {
-        None => Ok(()),
-        Some(name) => Err(SettingsError::new(format!(
-            "{name}: unknown setting; `icp config` lists all settings and their variables"
-        ))),
-    }
+    let Some(name) = unknown.first() else { return Ok(()) };
+    let likely =
+        SETTINGS.iter().map(Setting::variable).find(|variable| variable.replace("__", "_") == **name);
+    let remedy = likely.map_or_else(
+        || "`icp config` lists all settings and their variables".to_owned(),
+        |variable| format!("the variable is {variable}"),
+    );
+    Err(SettingsError::new(format!("{name}: unknown setting; {remedy}")))
 }
 
 /// Values of one source.
@@ -143,6 +147,15 @@ fn variables(
         }
     }
     Ok(Values(values))
+}
+
+fn options(surroundings: &Surroundings) -> Values {
+    let values = SETTINGS.iter().filter_map(|setting| {
+        let (key, text) = surroundings.options.iter().find(|(key, _)| *key == setting.key)?;
+        let name = key.rsplit('.').next().unwrap_or(key);
+        Some(((*key).to_owned(), value(setting, &format!("the option --{name}"), text)))
+    });
+    Values(values.collect())
 }
 
 fn value(setting: &Setting, origin: &str, text: &str) -> Value {

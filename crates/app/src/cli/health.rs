@@ -6,20 +6,21 @@ use clap::Args;
 
 use icp_settings::Settings;
 
+/// Time limit of the request.
 const LIMIT: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// Ask whether the service can do its work, and not only whether it lives
+    /// Request the readiness of the service instead of its liveness
     #[arg(long)]
     ready: bool,
 }
 
-/// Asks the service on this machine that runs with these settings, as a container's health check does.
+/// Requests the health of the service that runs with these settings on this machine.
 pub(super) fn run(settings: &Settings, options: &Options) -> anyhow::Result<()> {
     let path = if options.ready { "ready" } else { "live" };
     let url = format!("{}/health/{path}", address(settings));
-    // It is this very machine, whatever name its certificate has.
+    // The address is on this machine, and the certificate has another name.
     let client =
         reqwest::blocking::Client::builder().tls_danger_accept_invalid_certs(true).no_proxy().timeout(LIMIT);
     let answer = client.build()?.get(&url).send().with_context(|| format!("no answer from {url}"))?;
@@ -32,7 +33,7 @@ pub(super) fn run(settings: &Settings, options: &Options) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// The operators' port, where there is one.
+/// Returns the URL of the service: of the port for operators, if there is one.
 fn address(settings: &Settings) -> String {
     let (server, metrics) = (&settings.server, &settings.metrics);
     if let Some(port) = metrics.port {
@@ -43,7 +44,7 @@ fn address(settings: &Settings) -> String {
     format!("{scheme}://{}:{}", reachable(&server.host), server.port)
 }
 
-/// Who listens on all addresses is reached on loopback.
+/// Returns an address to connect to. A service that listens on all addresses is reached on loopback.
 fn reachable(host: &str) -> String {
     match host.trim_matches(['[', ']']).parse::<IpAddr>() {
         Ok(IpAddr::V4(address)) if address.is_unspecified() => Ipv4Addr::LOCALHOST.to_string(),
@@ -58,7 +59,7 @@ mod tests {
     use super::reachable;
 
     #[test]
-    fn who_listens_everywhere_is_reached_here() {
+    fn unspecified_address_is_reached_on_loopback() {
         for (host, expected) in [
             ("0.0.0.0", "127.0.0.1"),
             ("::", "[::1]"),

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use icp_domain::Rules;
 use icp_files::{FileSource, Progress};
-use icp_ports::{ImportSummary, OnConflict};
+use icp_ports::{ImportExportError, ImportSummary, OnConflict, RepositoryError};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::output;
@@ -16,26 +16,29 @@ use icp_settings::Settings;
 
 const BUFFER_BYTES: usize = 256 * 1024;
 
+const CONFLICT: &str =
+    "nothing was imported; use `--on-conflict skip` or `--on-conflict replace` if ICPs may exist already";
+
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// The file to read; standard input when there is none, or `-`
+    /// The file to read. Without it, or with `-`: standard input
     file: Option<PathBuf>,
-    /// What happens to an id that is there already
+    /// What to do with an ICP whose ID exists already
     #[arg(long, value_enum, default_value_t)]
     on_conflict: Conflict,
-    /// Takes whatever has the shape of an ICP, and keeps it as it is
+    /// Accepts everything that has the shape of an ICP, and stores it unchanged
     #[arg(long)]
     lenient: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 enum Conflict {
-    /// The import fails
+    /// Fail the import
     #[default]
     Fail,
-    /// What is there stays
+    /// Keep the stored ICP
     Skip,
-    /// What comes takes its place
+    /// Replace the stored ICP
     Replace,
 }
 
@@ -53,9 +56,9 @@ pub(super) async fn run(settings: &Settings, options: Options) -> anyhow::Result
     let (input, size) = open(options.file)?;
     let storage = composition::storage(&settings.database, 1).await?;
     if settings.database.migrate {
-        storage.migrator.migrate().await.context("the database cannot be migrated")?;
+        storage.migrator.migrate().await.with_context(|| settings.database.failure())?;
     } else {
-        application::require_migrated(&storage).await?;
+        application::require_migrated(settings, &storage).await?;
     }
     let bar = progress_bar(size);
     let rules = if options.lenient { Rules::Storable } else { Rules::Strict };
@@ -63,12 +66,17 @@ pub(super) async fn run(settings: &Settings, options: Options) -> anyhow::Result
     let started = Instant::now();
     let imported = storage.import_export.import(&mut source, options.on_conflict.into()).await;
     bar.finish_and_clear();
-    let summary = imported.context("the import failed")?;
+    let summary = imported.map_err(|error| {
+        let is_conflict = matches!(&error, ImportExportError::Repository(RepositoryError::AlreadyExists(_)));
+        let error = anyhow::Error::new(error);
+        let error = if is_conflict { error.context(CONFLICT) } else { error };
+        error.context("the import failed")
+    })?;
     output::say(sentence(summary, started.elapsed()));
     Ok(())
 }
 
-/// The input, and its size where that is known.
+/// Opens the input. Returns its size if that is known.
 fn open(file: Option<PathBuf>) -> anyhow::Result<(Box<dyn BufRead + Send>, Option<u64>)> {
     let Some(path) = file.filter(|path| path.as_os_str() != "-") else {
         return Ok((Box::new(BufReader::with_capacity(BUFFER_BYTES, stdin())), None));
@@ -79,7 +87,7 @@ fn open(file: Option<PathBuf>) -> anyhow::Result<(Box<dyn BufRead + Send>, Optio
     Ok((Box::new(BufReader::with_capacity(BUFFER_BYTES, file)), size))
 }
 
-/// Shown on a terminal only.
+/// Returns a progress bar, which is shown on a terminal only.
 fn progress_bar(size: Option<u64>) -> ProgressBar {
     match size {
         Some(bytes) => {
@@ -105,8 +113,9 @@ fn report_to(bar: ProgressBar, size: Option<u64>) -> Progress {
 
 fn sentence(summary: ImportSummary, elapsed: Duration) -> String {
     let ImportSummary { inserted, replaced, skipped } = summary;
+    let noun = if inserted == 1 { "ICP" } else { "ICPs" };
     format!(
-        "imported {inserted} ICPs, replaced {replaced}, skipped {skipped} in {:.1} s",
+        "imported {inserted} {noun}, replaced {replaced}, skipped {skipped} in {:.1} s",
         elapsed.as_secs_f64()
     )
 }

@@ -9,7 +9,7 @@ const UP_TO_DATE: &str = "the database is up to date\n";
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// Changes nothing, and fails when migrations are pending
+    /// Changes nothing, and fails if migrations are pending
     #[arg(long)]
     check: bool,
 }
@@ -17,7 +17,7 @@ pub(super) struct Options {
 pub(super) async fn run(settings: &Settings, options: Options) -> anyhow::Result<()> {
     if options.check {
         let storage = composition::existing_storage(&settings.database).await?;
-        let pending = storage.migrator.pending().await.context("the database's schema cannot be read")?;
+        let pending = storage.migrator.pending().await.with_context(|| settings.database.failure())?;
         if !pending.is_empty() {
             bail!("pending: {}; apply them with `icp migrate`", pending.join(", "));
         }

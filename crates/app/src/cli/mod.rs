@@ -17,11 +17,11 @@ use clap::{Parser, Subcommand};
 
 use icp_settings::{Settings, Surroundings};
 
-/// Answers which Ideal Customer Profiles a signed-in user may see.
+/// Stores Ideal Customer Profiles (ICPs) and returns those that the signed-in user may access.
 #[derive(Debug, Parser)]
 #[command(name = "icp", version, max_term_width = 100)]
 struct Cli {
-    /// A settings file (TOML); it goes before config/default.toml and below the environment
+    /// A settings file (TOML). It overrides config/default.toml, and the environment overrides it
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -30,22 +30,22 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serves the API; what happens without a command, too
-    Serve,
+    /// Runs the API server; also without a command
+    Serve(serve::Options),
     /// Applies pending migrations
     Migrate(migrate::Options),
-    /// Reads ICPs, as a JSON array or JSON Lines: all of them or none
+    /// Imports ICPs from a JSON array or JSON Lines: all of them or none
     Import(import::Options),
     /// Writes every ICP as JSON Lines to standard output
     Export,
     /// Prints a token of the development sign-in
     Token(token::Options),
-    /// Prints the API's description (OpenAPI 3.1)
+    /// Prints the OpenAPI document of the API
     Openapi,
-    /// Asks the running service how it is, as a container's health check does
+    /// Prints the health of the running service, for health checks of containers
     Health(health::Options),
-    /// Prints the settings in force and where each comes from
-    Config,
+    /// Prints the active sign-in and the settings in force, each with its source and its variable
+    Config(serve::Options),
 }
 
 /// Runs the command that the process was called with.
@@ -62,20 +62,25 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> anyhow::Result<()> {
     if let Some(Command::Openapi) = cli.command {
-        // It is the same whatever the settings.
+        // It does not depend on the settings.
         return openapi::run();
     }
-    let settings = Settings::load(&Surroundings::of_process(cli.config))?;
+    let command = cli.command.unwrap_or_else(|| Command::Serve(serve::Options::default()));
+    let options = match &command {
+        Command::Serve(options) | Command::Config(options) => options.settings(),
+        _ => Vec::new(),
+    };
+    let settings = Settings::load(&Surroundings::of_process(cli.config, options))?;
     let _telemetry = icp_observability::start(&settings.log_options())?;
-    match cli.command.unwrap_or(Command::Serve) {
-        // Requests are served by actix's own runtimes, one a thread.
-        Command::Serve => actix_web::rt::System::new().block_on(serve::run(&settings)),
+    match command {
+        // actix serves requests with its own runtimes, one for each worker thread.
+        Command::Serve(_) => actix_web::rt::System::new().block_on(serve::run(&settings)),
         Command::Migrate(options) => block_on(migrate::run(&settings, options)),
         Command::Import(options) => block_on(import::run(&settings, options)),
         Command::Export => block_on(export::run(&settings)),
         Command::Token(options) => token::run(&settings, options),
         Command::Health(options) => health::run(&settings, &options),
-        Command::Config => config::run(&settings),
+        Command::Config(_) => config::run(&settings),
         Command::Openapi => openapi::run(),
     }
 }

@@ -1,11 +1,11 @@
-//! What commands say.
+//! The output of commands.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write as _};
 
 use icp_files::printable;
 
-/// Prints a command's result. Whoever has closed the other end has what they want; a full disk is an error.
+/// Prints the result of a command to standard output. A closed pipe is not an error; a full disk is.
 pub(super) fn print(text: impl Display) -> io::Result<()> {
     let mut output = io::stdout().lock();
     match write!(output, "{text}").and_then(|()| output.flush()) {
@@ -14,8 +14,8 @@ pub(super) fn print(text: impl Display) -> io::Result<()> {
     }
 }
 
-/// Says something beside the result. Nothing depends on its being heard. It may quote the texts of others, which must not
-/// control the terminal.
+/// Prints a message to standard error, and ignores failures. Control characters are escaped, since messages may quote text of
+/// other users.
 pub(super) fn say(text: impl Display) {
     let mut output = io::stderr().lock();
     for line in text.to_string().lines() {

@@ -1,16 +1,44 @@
+use std::fmt::Write as _;
 use std::io::Write as _;
+
+use clap::Args;
 
 use crate::application::Application;
 use icp_settings::Settings;
+
+/// Short forms of settings.
+#[derive(Debug, Default, Args)]
+pub(super) struct Options {
+    /// The address to listen on; overrides the setting server.host
+    #[arg(long)]
+    host: Option<String>,
+    /// The port to listen on, 0 for a free one; overrides the setting server.port
+    #[arg(long)]
+    port: Option<u16>,
+}
+
+impl Options {
+    /// Returns the settings that are set, with their keys.
+    pub(super) fn settings(&self) -> Vec<(&'static str, String)> {
+        let (host, port) = (self.host.clone(), self.port.map(|port| port.to_string()));
+        [("server.host", host), ("server.port", port)]
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, value?)))
+            .collect()
+    }
+}
 
 pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
     let application = Application::build(settings).await?;
     let url = application.url();
     let mut greeting = format!("icp listens on {url}\n");
+    if settings.mcp.enabled {
+        writeln!(greeting, "endpoint for AI assistants (MCP): {url}/mcp")?;
+    }
     if let Some(sign_in) = application.sample_sign_in() {
         greeting += &sign_in.greeting(&url)?;
     }
-    // The output may be closed: the service serves all the same.
+    // The output may be closed, and the service must serve nevertheless.
     let mut output = std::io::stdout().lock();
     let _ = output.write_all(greeting.as_bytes()).and_then(|()| output.flush());
     drop(output);

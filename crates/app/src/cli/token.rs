@@ -11,10 +11,10 @@ use icp_settings::Settings;
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// The user who is signed in
+    /// The ID of the user whom the token signs in
     #[arg(long, value_name = "ID")]
     user: UserId,
-    /// How long it is valid, such as 90s, 30m, 1h or 7d
+    /// Lifetime of the token, such as 90s, 30m, 1h or 7d
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = humantime::parse_duration)]
     ttl: Duration,
     /// Makes the user an admin
@@ -25,7 +25,7 @@ pub(super) struct Options {
 pub(super) fn run(settings: &Settings, options: Options) -> anyhow::Result<()> {
     if settings.auth.is_clerk() {
         bail!(
-            "Clerk is configured, and only Clerk makes its tokens; `icp token` is for the development sign-in"
+            "Clerk is configured, and only Clerk issues its tokens; `icp token` is for the development sign-in"
         );
     }
     let caller = if options.admin { Caller::admin(options.user) } else { Caller::user(options.user) };

@@ -1,4 +1,4 @@
-//! The certificate that the service shows, read again when it changes.
+//! The TLS certificate, which is read again when it changes.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use rustls::sign::CertifiedKey;
 
 use icp_settings::TlsFiles;
 
-/// How often the files are looked at; a signal (`SIGHUP`) has them read at once.
+/// How often the files are checked. `SIGHUP` causes an immediate check.
 const LOOK: Duration = Duration::from_secs(10);
 
 /// A certificate and its key, as they were last read. Clones share them.
@@ -25,7 +25,7 @@ pub(crate) struct Certificate(Arc<Inner>);
 
 struct Inner {
     files: TlsFiles,
-    /// When they had last been changed when they were read first.
+    /// The times of modification of the files at the first read.
     first_seen: [Option<SystemTime>; 2],
     current: ArcSwap<CertifiedKey>,
 }
@@ -35,28 +35,28 @@ impl Certificate {
     ///
     /// # Errors
     ///
-    /// What is wrong with them.
+    /// If a file cannot be read or is invalid.
     pub(crate) fn read(files: &TlsFiles) -> anyhow::Result<Self> {
         let first_seen = modified(files);
         let current = ArcSwap::from_pointee(certified_key(files)?);
         Ok(Self(Arc::new(Inner { files: files.clone(), first_seen, current })))
     }
 
-    /// For a server: TLS 1.2 and 1.3, with the certificate that is there when a client connects.
+    /// Returns a configuration with TLS 1.2 and 1.3 that uses the current certificate for each connection.
     pub(crate) fn server_config(&self) -> anyhow::Result<ServerConfig> {
         let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
         let builder = builder.with_safe_default_protocol_versions().context("TLS cannot be set up")?;
         Ok(builder.with_no_client_auth().with_cert_resolver(Arc::new(self.clone())))
     }
 
-    /// Reads the files whenever they change, or a signal asks for it, for as long as it runs. What cannot be read leaves the
-    /// certificate as it is.
+    /// Reads the files after each change and each signal, and never returns. If a file is invalid, the certificate stays as it
+    /// is.
     pub(crate) async fn follow(self) {
         let mut seen = self.0.first_seen;
         loop {
             let is_asked = tokio::time::timeout(LOOK, hang_up()).await.is_ok();
             let there = modified(&self.0.files);
-            // One that cannot be read yet is tried again: it may be on its way.
+            // A file that is invalid now may be incomplete: the next check reads it again.
             if (is_asked || there != seen) && self.read_again() {
                 seen = there;
             }
@@ -109,7 +109,7 @@ fn certified_key(files: &TlsFiles) -> anyhow::Result<CertifiedKey> {
     })
 }
 
-/// `SIGHUP`, where there are signals.
+/// Waits for `SIGHUP`, on systems that have signals.
 async fn hang_up() {
     #[cfg(unix)]
     {

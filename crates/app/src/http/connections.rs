@@ -1,8 +1,8 @@
 //! Connections that wait too long for a request.
 //!
-//! actix limits the time for the head of a connection's first request only. The first byte of a later request ends the wait
-//! for it, and the rest may then arrive as slowly as its sender likes. Idle connections also delay the end of the process,
-//! and so they are closed when the service stops.
+//! actix limits the time for the head of the first request of a connection only. After the first byte of a later request, the
+//! rest may arrive without a time limit. Idle connections also delay the end of the process, so they are closed when the
+//! service stops.
 
 use std::cell::{Cell, RefCell};
 use std::os::fd::{AsRawFd as _, RawFd};
@@ -24,9 +24,9 @@ thread_local! {
 }
 
 struct Connection {
-    /// By its number: a handle of its own would be a second file descriptor for each of ten thousand idle clients. The number
-    /// belongs to the connection as long as this value exists: actix drops the two together, on this thread. The address of
-    /// the peer is compared all the same.
+    /// The number of the file descriptor. A duplicate would be a second file descriptor for each of ten thousand idle clients.
+    /// The number belongs to the connection while this value exists: actix drops both together, on this thread. The address
+    /// of the peer is compared for safety.
     socket: RawFd,
     peer: Option<SockaddrStorage>,
     requests: Cell<usize>,
@@ -34,7 +34,7 @@ struct Connection {
 }
 
 impl Connection {
-    /// Ends reading: actix takes it for the client's end, and still sends what it has to send.
+    /// Ends reading. actix treats it as the end of the client's side, and still sends the responses in progress.
     fn end(&self) {
         if self.peer.is_some() && getpeername(self.socket).ok() == self.peer {
             let _ = shutdown(self.socket, Shutdown::Read);

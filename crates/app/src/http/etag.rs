@@ -44,7 +44,7 @@ pub(super) fn header(version: &impl EntityTag) -> (HeaderName, HeaderValue) {
     (ETAG, value.unwrap_or_else(|_| HeaderValue::from_static("\"\"")))
 }
 
-/// Adds the coding to the tag: a compressed response is another representation, and so it has another tag.
+/// Adds the coding to the tag: a compressed response is another representation with another tag.
 pub(super) fn mark_coding(headers: &mut HeaderMap, coding: Option<&str>) {
     let (Some(tag), Some(coding)) = (headers.get(ETAG), coding) else { return };
     let Ok(tag) = tag.to_str() else { return };

@@ -1,4 +1,4 @@
-//! The bodies of lists, which are sent in pieces.
+//! The bodies of lists, which are sent in chunks.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -44,8 +44,8 @@ impl MessageBody for Pieces {
     }
 }
 
-/// Returns the body of a long list. Each part is read when the part before it has been sent. If that fails, the body breaks
-/// off, which the client notices: the end is missing.
+/// Returns the body of a long list. Each part is read when the part before it has been sent. If a read fails, the body
+/// ends early, and the client notices that the end is missing.
 pub(super) fn in_parts(first: WireList, rest: LongList) -> impl MessageBody<Error: std::fmt::Debug> {
     let pieces = [Bytes::from_static(b"[")].into_iter().chain(first.into_elements()).collect();
     let sending = Sending { pieces, rest: Some(rest) };

@@ -1,4 +1,4 @@
-//! How routes are declared.
+//! Declarations of routes.
 
 use std::future::ready;
 
@@ -35,7 +35,7 @@ pub(super) fn read_only(path: &str, route: Route) -> impl HttpServiceFactory + '
     for_operators(path, open(route))
 }
 
-/// A resource that strangers may read however many do, so that operators always get an answer.
+/// A resource that strangers may read without a limit, so that operators always get a response.
 pub(super) fn for_operators(path: &str, route: Route) -> impl HttpServiceFactory + 'static {
     resource(path, "GET, HEAD, OPTIONS", [route]).wrap(from_fn(catch_panic))
 }

@@ -31,7 +31,7 @@ const HANDSHAKE_LIMIT: Duration = Duration::from_secs(3);
 /// clients that send nothing would reach it. A handshake that waits for its client costs a few kilobytes, so the limit is that
 /// of connections.
 const MAX_HANDSHAKES: usize = 25_000;
-/// Time limit of a client that takes no byte of its response.
+/// Time limit of a client that reads no byte of its response.
 const STALLED_READER_LIMIT: Duration = Duration::from_secs(30);
 
 /// What the server offers besides the API.
@@ -63,7 +63,7 @@ impl HttpServer {
         states: Vec<Data<State>>,
     ) -> io::Result<Self> {
         let Options { tls, mcp, metrics } = options;
-        // A worker would keep its requests waiting.
+        // In a worker, this would delay requests.
         thread::spawn(|| {
             docs::prepare();
             system::prepare();
@@ -202,20 +202,20 @@ impl std::fmt::Debug for HttpServer {
     }
 }
 
-/// Returns an address as the system takes it: an IPv6 address without its brackets.
+/// Returns an address in the form of the system: an IPv6 address without brackets.
 fn host(host: &str) -> &str {
     host.trim_matches(['[', ']'])
 }
 
-/// Returns a function that sets on each connection what cannot be set on the server.
+/// Returns a function that sets the options of each connection.
 fn tune(keep_alive: Duration, draining: Draining) -> impl Fn(&dyn Any, &mut dev::Extensions) + Clone {
     move |connection, data| {
         let encrypted = || Some(connection.downcast_ref::<TlsStream<TcpStream>>()?.get_ref().0);
         let Some(stream) = connection.downcast_ref::<TcpStream>().or_else(encrypted) else { return };
         let socket = SockRef::from(stream);
-        // A connection works without these.
+        // Failures are ignored: a connection works without these options.
         let _ = socket.set_tcp_nodelay(true);
-        // actix waits for slow readers for ever; the kernel gives up on one that takes nothing.
+        // actix waits for slow readers forever. The kernel closes the connection of a client that reads nothing.
         #[cfg(target_os = "linux")]
         let _ = socket.set_tcp_user_timeout(Some(STALLED_READER_LIMIT));
         connections::watch(stream, data, keep_alive + REQUEST_HEAD_LIMIT, &draining);

@@ -1,4 +1,4 @@
-//! Files that strangers may read. Each is prepared once: a request costs no more than copying it.
+//! Files that strangers may read. Each is prepared once, so a request costs no more than a copy.
 
 use std::io::{self, Read as _, Write as _};
 
@@ -53,7 +53,7 @@ impl StaticFile {
         self.digest
     }
 
-    /// Returns the response to a request, which may know the file already.
+    /// Returns the response to a request, which may be conditional.
     pub(super) fn respond(&self, request: &HttpRequest, cache_control: &'static str) -> HttpResponse {
         let gzip = self.gzip.as_ref().filter(|_| compression::accepts_gzip(request));
         let known = etag::weak_tags(request.headers(), &IF_NONE_MATCH);

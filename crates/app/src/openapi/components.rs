@@ -1,11 +1,11 @@
-//! What operations share: schemas, parameters, headers and the answers of errors.
+//! The components of the document: schemas, parameters, headers and error responses.
 
 use icp_domain::{ViolationCode, limits, schema};
 use serde_json::{Map, Value, json};
 
 use crate::http::error::kinds::{ALL, ErrorKind};
 
-/// A key, bare or in quotes, with a backslash before a quote and before a backslash.
+/// A bare key, or a quoted one in which quotes and backslashes are escaped by a backslash.
 const IDEMPOTENCY_KEY: &str =
     r#"^([!#-\[\]-~]{1,255}|"([!#-\[\]-~]|\\["\\])([ !#-\[\]-~]|\\["\\]){0,254}")$"#;
 
@@ -30,7 +30,7 @@ pub(super) fn components() -> Value {
         "securitySchemes": {
             "session": {
                 "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
-                "description": "A Clerk session token. Under the development sign-in, `icp token --user ID` makes one.",
+                "description": "A Clerk session token. Under the development sign-in, `icp token --user ID` prints one.",
             },
         },
     })
@@ -51,17 +51,17 @@ fn own_schemas() -> Map<String, Value> {
     ]
     .map(ViolationCode::as_str);
     let schemas = json!({
-        "IcpList": {"type": "array", "items": reference("schemas", "Icp"), "description": "ICPs in the order that was asked for."},
+        "IcpList": {"type": "array", "items": reference("schemas", "Icp"), "description": "ICPs in the requested order."},
         "Problem": {
             "type": "object", "description": "An error (RFC 9457).",
             "required": ["type", "title", "status", "detail", "code", "requestId"],
             "properties": {
-                "type": {"type": "string", "description": "Always `about:blank`: the title says all that it would."},
+                "type": {"type": "string", "description": "Always `about:blank`. `code` is the kind of error."},
                 "title": {"type": "string", "description": "The name of the status."},
-                "status": {"type": "integer", "minimum": 400, "maximum": 599, "description": "The status of the answer."},
+                "status": {"type": "integer", "minimum": 400, "maximum": 599, "description": "The status of the response."},
                 "detail": {"type": "string", "description": "The reason, for people."},
                 "code": reference("schemas", "ProblemCode"),
-                "requestId": {"type": "string", "description": "By which the service's log knows the request; also the header \
+                "requestId": {"type": "string", "description": "The ID of the request in the log of the service. Equals the header \
                     `x-request-id`."},
                 "errors": {
                     "type": "array", "minItems": 1, "items": reference("schemas", "Violation"),
@@ -76,11 +76,11 @@ fn own_schemas() -> Map<String, Value> {
             "oneOf": [reference("schemas", "BodyViolation"), reference("schemas", "ParameterViolation")],
         },
         "BodyViolation": violation("pointer", "A violation in the body.", &json!({
-            "type": "string", "format": "json-pointer", "description": "Where in the body (RFC 6901).",
+            "type": "string", "format": "json-pointer", "description": "JSON Pointer into the body (RFC 6901).",
             "examples": ["/customFilterCriteria/0/value"],
         })),
         "ParameterViolation": violation("parameter", "A violation in a parameter of the path, the query or a header.", &json!({
-            "type": "string", "description": "Which parameter.", "examples": ["limit"],
+            "type": "string", "description": "The name of the parameter.", "examples": ["limit"],
         })),
         "ViolationCode": {"type": "string", "enum": violation_codes, "description": "The kind of violation. Codes are stable."},
         "Liveness": {
@@ -88,13 +88,13 @@ fn own_schemas() -> Map<String, Value> {
             "properties": {"status": {"type": "string", "const": "live"}},
         },
         "Readiness": {
-            "type": "object", "description": "Whether the service can do its work.", "required": ["status", "checks"],
+            "type": "object", "description": "The readiness of the service.", "required": ["status", "checks"],
             "properties": {
                 "status": {"type": "string", "enum": ["ready", "not ready"]},
                 "checks": {
                     "type": "object", "required": ["database", "keys"],
-                    "properties": {"database": check("The database."), "keys": check("The keys that tokens are checked with."),
-                        "service": {"type": "string", "enum": ["stopping"], "description": "There while the service is about to stop."}},
+                    "properties": {"database": check("The database."), "keys": check("The keys that verify tokens."),
+                        "service": {"type": "string", "enum": ["stopping"], "description": "Present during the shutdown."}},
                 },
             },
         },
@@ -159,7 +159,7 @@ fn parameters() -> Value {
     json!({
         "Id": {
             "name": "id", "in": "path", "required": true, "schema": {"type": "string", "format": "uuid"},
-            "description": "Which ICP.", "example": "550e8400-e29b-41d4-a716-446655440000",
+            "description": "The ID of the ICP.", "example": "550e8400-e29b-41d4-a716-446655440000",
         },
         "UserId": {
             "name": "userId", "in": "path", "required": true,
@@ -168,17 +168,17 @@ fn parameters() -> Value {
         },
         "IfMatch": {
             "name": "If-Match", "in": "header", "schema": {"type": "string"}, "example": "\"1795490684102427\"",
-            "description": "Do it only if the ICP is at the version with this `ETag`, or one of several; `*` for any. (RFC 9110)",
+            "description": "One or several `ETag`s, or `*`. The request succeeds only if one of them is current; otherwise the response is 412. (RFC 9110)",
         },
         "IfNoneMatch": {
             "name": "If-None-Match", "in": "header", "schema": {"type": "string"}, "example": "\"1795490684102427\"",
-            "description": "The `ETag`s of what the client has: 304 without a body if one of them still holds. (RFC 9110)",
+            "description": "One or several `ETag`s, or `*`. If one of them is current, the response is 304 without a body; on other methods than GET and HEAD, 412. (RFC 9110)",
         },
         "IdempotencyKey": {
             "name": "Idempotency-Key", "in": "header",
             "schema": {"type": "string", "pattern": IDEMPOTENCY_KEY}, "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
-            "description": "Makes a create safe to repeat: the same key with the same body, byte for byte, gives the first answer \
-                again for 24 hours. 1 to 255 visible ASCII characters, in quotes or bare. \
+            "description": "Makes a create safe to repeat. Within 24 hours, the same key with the same body, byte for byte, returns the \
+                first response. 1 to 255 visible ASCII characters, bare or in quotes. \
                 (draft-ietf-httpapi-idempotency-key-header)",
         },
     })

@@ -1,4 +1,4 @@
-//! The API's description: OpenAPI 3.1, made of what the code goes by.
+//! The OpenAPI 3.1 document. Schemas, parameters and errors derive from the declarations that the handlers use.
 
 mod components;
 mod operations;
@@ -6,22 +6,22 @@ mod operations;
 use serde_json::{Value, json};
 
 const ABOUT: &str = "\
-Answers which Ideal Customer Profiles (ICPs) a signed-in user may see, and lets them create, change and delete theirs.
+Stores Ideal Customer Profiles (ICPs) and returns those that the signed-in user may access.
 
-An ICP holds the criteria by which sales leads are found, filtered and drawn from a CRM. Whoever stands in its `userIds` may \
-read, change and delete it, and so may admins; a list holds only the ICPs that name its caller.
+An ICP holds the criteria by which sales leads are found at data providers, filtered, and taken from a CRM. The users in its \
+`userIds`, and admins, may read, change and delete it. A list contains only the ICPs that name the caller.
 
-**Signing in.** Every request to `/api/v1/entities` carries a Clerk session token: `Authorization: Bearer <token>`.
+**Authentication.** Every request to `/api/v1/entities` has a Clerk session token: `Authorization: Bearer <token>`.
 
-**Errors** are problem documents (RFC 9457) with a stable `code` to branch on and a `requestId` to quote.
+**Errors** are problem documents (RFC 9457) with a stable `code` for programs and a `requestId` for questions to the operator.
 
-**Versions.** Each ICP and each list has a strong `ETag`. `If-None-Match` makes a request cheap where nothing has changed, \
-`If-Match` keeps a change from overwriting what its author has not seen.
+**Versions.** Each ICP and each list has a strong `ETag`. With `If-None-Match`, an unchanged ICP or list is a 304 without a \
+body. With `If-Match`, a change applies only to the version that the client has read.
 
-**Reading is lenient.** A record that a newer version wrote may hold members, filter types and names that are not described \
-here. Ignore what you do not know.";
+**Unknown fields.** ICPs that a newer version wrote may have fields, filter types and values that are not described here. \
+Ignore them.";
 
-/// The document.
+/// Returns the document.
 pub fn document() -> Value {
     json!({
         "openapi": "3.1.0",
@@ -34,7 +34,7 @@ pub fn document() -> Value {
         "servers": [{"url": "/", "description": "This service"}],
         "tags": [
             {"name": "icps", "description": "Ideal Customer Profiles."},
-            {"name": "service", "description": "The service itself. No sign-in is needed."},
+            {"name": "service", "description": "The service itself. Needs no authentication."},
         ],
         "security": [{"session": []}],
         "paths": operations::paths(),
@@ -42,8 +42,8 @@ pub fn document() -> Value {
     })
 }
 
-/// The document as a file: indented, with a line break at its end.
+/// Returns the document as the text of a file.
 pub fn text() -> String {
-    // Its names are strings: it is never refused.
+    // The document has string keys only, and so serialization cannot fail.
     serde_json::to_string_pretty(&document()).unwrap_or_default() + "\n"
 }

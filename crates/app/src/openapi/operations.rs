@@ -9,6 +9,9 @@ use super::components::{errors, reference};
 
 const JSON: &str = "application/json";
 
+/// The list that responses have as their example.
+const EXAMPLES: &str = include_str!("../../../../docs/contract/example-list-icps.json");
+
 pub(super) fn paths() -> Value {
     json!({
         "/api/v1/entities/icps": {"get": list_icps(), "post": create_icp()},
@@ -23,8 +26,8 @@ pub(super) fn paths() -> Value {
 fn list_icps() -> Value {
     json!({
         "operationId": "listIcps", "tags": ["icps"], "summary": "List ICPs",
-        "description": "Returns every ICP that names the caller, oldest first, expired ones included. With `limit`, the response \
-            has a `Link` if there is another page. `Prefer: handling=strict` makes unknown parameters an error.",
+        "description": "Returns every ICP that names the caller, oldest first, including expired ones. With `limit`, the response \
+            has a `Link` header if there is another page. `Prefer: handling=strict` makes unknown parameters an error.",
         "parameters": query_parameters(LIST_PARAMETERS, &["IfMatch", "IfNoneMatch"]),
         "responses": with_errors(
             json!({
@@ -39,16 +42,16 @@ fn list_icps() -> Value {
 fn create_icp() -> Value {
     json!({
         "operationId": "createIcp", "tags": ["icps"], "summary": "Create an ICP",
-        "description": "Adds the caller to its users.",
+        "description": "Stores a new ICP. The caller is added to its users.",
         "parameters": query_parameters(&[DRY_RUN], &["IdempotencyKey", "IfMatch", "IfNoneMatch"]),
         "requestBody": body(&[JSON], "NewIcp", &json!({
             "name": "Enterprise Tech Buyers",
             "leadProviderCriteria": [
-                {"provider": "baseProvider", "type": "person", "filters": {"job_title": ["CTO"], "location": ["Germany"]}},
+                {"provider": "baseProvider", "type": "person", "filters": {"job_title": ["CTO"], "location": {"country": ["Germany"]}}},
             ],
             "customFilterCriteria": [
                 {"type": "website", "provider": "browserUse", "prompt": "Does the company sell to enterprises?"},
-                {"type": "webscraping", "provider": "firecrawl", "extractionPrompt": "The tools that they use",
+                {"type": "webscraping", "provider": "firecrawl", "extractionPrompt": "List the software that the company uses",
                     "pageFindingPrompt": "Pages about technology", "includeSearchStrings": ["cloud"], "excludeSearchStrings": []},
                 {"type": "ai", "entityType": "company", "prompt": "Is this a software company?"},
                 {"type": "maxPeoplePerCompany", "value": 3},
@@ -71,7 +74,7 @@ fn create_icp() -> Value {
 fn get_icp() -> Value {
     json!({
         "operationId": "getIcp", "tags": ["icps"], "summary": "Get an ICP",
-        "description": "For its users and admins.",
+        "description": "Returns an ICP to its users and to admins.",
         "parameters": query_parameters::<()>(&[], &["Id", "IfMatch", "IfNoneMatch"]),
         "responses": with_errors(
             json!({
@@ -86,14 +89,14 @@ fn get_icp() -> Value {
 fn update_icp() -> Value {
     json!({
         "operationId": "updateIcp", "tags": ["icps"], "summary": "Change an ICP",
-        "description": "The fields of the body replace the stored ones. Concurrent changes of different fields are both kept.",
+        "description": "Replaces the fields that are in the body. Concurrent changes of different fields are both kept.",
         "parameters": query_parameters(&[DRY_RUN], &["Id", "IfMatch", "IfNoneMatch"]),
         "requestBody": body(
             &["application/merge-patch+json", JSON], "IcpPatch", &json!({"leadsPerList": 50, "activeUntil": null}),
         ),
         "responses": with_errors(
             json!({
-                "200": answer("The whole ICP as it is now. For a dry run, as it would be, without an `ETag`.", "Icp", &["ETag=OptionalETag"]),
+                "200": answer("The whole ICP after the change. For a dry run, the ICP that would be stored, without an `ETag`.", "Icp", &["ETag=OptionalETag"]),
             }),
             &["BadRequest", "Unauthorized", "Forbidden", "NotFound", "Conflict", "PreconditionFailed", "PayloadTooLarge",
                 "UnsupportedMediaType", "Internal", "Unavailable"],
@@ -107,21 +110,20 @@ fn delete_icp() -> Value {
         "description": "Deletes the ICP.",
         "parameters": query_parameters::<()>(&[], &["Id", "IfMatch", "IfNoneMatch"]),
         "responses": with_errors(
-            json!({"204": empty("It is deleted.", &[])}),
+            json!({"204": empty("The ICP is deleted.", &[])}),
             &["BadRequest", "Unauthorized", "Forbidden", "NotFound", "Conflict", "PreconditionFailed", "Internal", "Unavailable"],
         ),
     })
 }
 
 fn add_user() -> Value {
-    let description =
-        "Gives one user access, without sending the list. A user who has access already changes nothing.";
+    let description = "Adds one user to `userIds`. If the user has access already, nothing changes.";
     share("addUser", "Share an ICP with a user", description)
 }
 
 fn remove_user() -> Value {
-    let description = "Takes access from one user, the caller for example. A user who has no access changes nothing. Only an \
-        admin may remove the last user.";
+    let description = "Removes one user from `userIds`, for example the caller. If the user has no access, nothing changes. Only \
+        an admin may remove the last user.";
     share("removeUser", "Stop sharing an ICP with a user", description)
 }
 
@@ -130,20 +132,24 @@ fn share(operation: &str, summary: &str, description: &str) -> Value {
         "operationId": operation, "tags": ["icps"], "summary": summary, "description": description,
         "parameters": query_parameters::<()>(&[], &["Id", "UserId", "IfMatch", "IfNoneMatch"]),
         "responses": with_errors(
-            json!({"200": answer("The whole ICP as it is now.", "Icp", &["ETag"])}),
+            json!({"200": answer("The whole ICP after the change.", "Icp", &["ETag"])}),
             &["BadRequest", "Unauthorized", "Forbidden", "NotFound", "Conflict", "PreconditionFailed", "Internal", "Unavailable"],
         ),
     })
 }
 
 fn live() -> Value {
-    service("isLive", "Check that the process works", &json!({"200": answer("It works.", "Liveness", &[])}))
+    service(
+        "isLive",
+        "Check that the process works",
+        &json!({"200": answer("The process works.", "Liveness", &[])}),
+    )
 }
 
 fn ready() -> Value {
     let responses = json!({
-        "200": answer("It is ready.", "Readiness", &[]),
-        "503": answer("It is not ready. `checks` says why.", "Readiness", &[]),
+        "200": answer("The service is ready.", "Readiness", &[]),
+        "503": answer("The service is not ready. `checks` names the reason.", "Readiness", &[]),
     });
     service("isReady", "Check that the service is ready", &responses)
 }
@@ -182,11 +188,14 @@ fn with_errors(mut responses: Value, names: &[&str]) -> Value {
 }
 
 fn answer(description: &str, schema: &str, headers_of: &[&str]) -> Value {
-    json!({
-        "description": description,
-        "headers": headers(headers_of),
-        "content": {JSON: {"schema": reference("schemas", schema)}},
-    })
+    let list: Value = serde_json::from_str(EXAMPLES).unwrap_or_default();
+    let schema_of = reference("schemas", schema);
+    let content = match schema {
+        "IcpList" => json!({"schema": schema_of, "example": list}),
+        "Icp" => json!({"schema": schema_of, "example": list.get(0)}),
+        _ => json!({"schema": schema_of}),
+    };
+    json!({"description": description, "headers": headers(headers_of), "content": {JSON: content}})
 }
 
 fn empty(description: &str, headers_of: &[&str]) -> Value {

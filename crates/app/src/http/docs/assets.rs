@@ -1,5 +1,5 @@
 //! The files of the pages, compiled into the program. The address of a file contains its digest, so that browsers may cache it
-//! for ever.
+//! forever.
 
 use std::sync::LazyLock;
 
@@ -37,7 +37,7 @@ pub(super) static STYLE: Asset =
 pub(super) static SCRIPT: Asset =
     Asset::new("docs.js", || StaticFile::plain(JAVASCRIPT, include_str!("../../../assets/docs.js")));
 
-/// Swagger UI, as the build script took it out of its archive.
+/// A file of Swagger UI, which the build script has extracted.
 macro_rules! viewer {
     ($media_type:expr, $file:literal) => {
         || StaticFile::of_gzip($media_type, include_bytes!(concat!(env!("OUT_DIR"), "/", $file, ".gz")))

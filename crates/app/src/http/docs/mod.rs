@@ -1,7 +1,7 @@
-//! Pages for people: `GET /`, what this service is, and `GET /docs`, the documentation of the API.
+//! Pages for people: `GET /`, the start page, and `GET /docs`, the documentation of the API.
 //!
-//! Links are relative, so that the pages work behind a proxy that serves them below a path. The pages contain no token: under
-//! the development sign-in, the start prints the address `/docs#token=...`. A browser sends a fragment to no server.
+//! Links are relative, so that the pages work behind a proxy that serves them below a path. The pages contain no token. A user
+//! pastes one, or opens `/docs#token=...`: browsers do not send the fragment of a URL.
 
 mod assets;
 mod page;

@@ -1,4 +1,4 @@
-//! What the pages have in common.
+//! The frame of every page.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;

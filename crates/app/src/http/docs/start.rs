@@ -1,4 +1,4 @@
-//! `GET /`: what the service is, and where to go.
+//! `GET /`: the start page, with links to the other pages.
 
 use std::sync::LazyLock;
 
@@ -12,10 +12,10 @@ use crate::http::state::State;
 
 /// Address, name and meaning. Addresses are relative.
 const LINKS: [(&str, &str, &str); 4] = [
-    ("docs", "Documentation", "every operation, with requests to send"),
-    ("api/v1/openapi.json", "OpenAPI document", "the same for programs (OpenAPI 3.1)"),
-    ("health/live", "Liveness", "whether the process works"),
-    ("health/ready", "Readiness", "whether it can do its job"),
+    ("docs", "Documentation", "every operation; sends requests"),
+    ("api/v1/openapi.json", "OpenAPI document", "the API for programs (OpenAPI 3.1)"),
+    ("health/live", "Liveness", "the process works"),
+    ("health/ready", "Readiness", "the service can serve requests"),
 ];
 
 pub(super) async fn handle(state: Data<State>) -> HttpResponse {
@@ -43,9 +43,9 @@ fn page(is_development: bool) -> String {
                 h2 #signing-in { "Signing in" }
                 @if is_development {
                     p {
-                        "The development sign-in is on, for this machine only. The service printed a " code { "curl" }
-                        " line and the address of a signed-in documentation page when it started; "
-                        code { "icp token --user ID" } " makes a token for any user."
+                        "The development sign-in is active, on this machine only. When the service started, it printed a "
+                        code { "curl" } " line with a token. In the documentation, choose “Authorize” and paste a token. "
+                        code { "icp token --user ID" } " prints a token for any user."
                     }
                 } @else {
                     p { "Every request to the API carries a Clerk session token:" }

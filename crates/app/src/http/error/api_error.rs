@@ -60,7 +60,7 @@ pub(crate) enum ApiError {
     QuotaReached(icp_ports::Quota),
     #[error("Only an admin may remove the last user of an ICP. Delete the ICP instead.")]
     LastUser,
-    #[error("Pages of this origin may not call the service; ICP__SERVER__CORS_ORIGINS lists those that may.")]
+    #[error("Pages of this origin may not call the service; ICP__SERVER__CORS_ORIGINS must contain it.")]
     ForeignOrigin,
     #[error("There is no ICP with this id.")]
     NoSuchIcp,
@@ -129,7 +129,7 @@ impl ApiError {
         }
     }
 
-    /// Converts an error of actix's own, of which only the status is used.
+    /// Converts an error of actix. Only its status is used.
     pub(crate) fn from_status(status: StatusCode, error: impl std::fmt::Display) -> Self {
         if status.is_client_error() { Self::BadRequest } else { Self::Internal(error.to_string().into()) }
     }

@@ -50,7 +50,7 @@ impl ApiError {
     }
 }
 
-/// Logs the cause of an internal error, which the client is not told.
+/// Logs the cause of an internal error, which the response does not contain.
 pub(in crate::http) fn report(error: &ApiError, request_id: &RequestId) {
     if let ApiError::Internal(source) = error {
         let causes: Vec<_> =

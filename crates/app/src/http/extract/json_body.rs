@@ -13,7 +13,7 @@ use crate::http::limits::Concurrency;
 use crate::http::middleware::{READ_LIMIT, RequestBody, Unread};
 
 const JSON: &[&str] = &["application/json"];
-/// RFC 7396: its rules for an object are those of this API for the top level.
+/// RFC 7396. This API follows its rules for the top level.
 const JSON_OR_MERGE_PATCH: &[&str] = &["application/json", "application/merge-patch+json"];
 
 /// The text of a body in JSON.
@@ -90,7 +90,7 @@ fn is_accepted(headers: &HeaderMap, accepted: &[&str]) -> bool {
     accepted.iter().any(|accepted| media_type.eq_ignore_ascii_case(accepted)) && parts.all(is_harmless)
 }
 
-/// Returns false for a parameter that changes what the bytes mean, which is only another charset.
+/// Returns false for a parameter that changes the meaning of the bytes: another charset.
 fn is_harmless(parameter: &str) -> bool {
     match parameter.split_once('=') {
         Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {

@@ -84,13 +84,13 @@ pub(crate) const LIST_PARAMETERS: &[Parameter<ListRequest>] = &[
     Parameter {
         name: "order",
         kind: Kind::Choice(&["asc", "desc"]),
-        description: "The direction of the order.",
+        description: "The direction.",
         set: |request, value| request.direction = value.chosen(&DIRECTIONS),
     },
     Parameter {
         name: "limit",
         kind: Kind::Count(MAX_LIMIT),
-        description: "The largest number of ICPs in the answer; all without it. `Link` says whether there is another page.",
+        description: "The largest number of ICPs in the response; without it, all. The `Link` header leads to the next page.",
         set: |request, value| {
             request.limit = if let Value::Count(count) = value { Some(count) } else { None }
         },
@@ -98,7 +98,7 @@ pub(crate) const LIST_PARAMETERS: &[Parameter<ListRequest>] = &[
     Parameter {
         name: "cursor",
         kind: Kind::Opaque,
-        description: "The position after which the page starts, from the `Link` of the page before it.",
+        description: "The cursor from the `Link` header of the page before.",
         set: |request, value| request.cursor = value.text(),
     },
 ];

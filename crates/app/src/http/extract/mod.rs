@@ -1,4 +1,4 @@
-//! What handlers take from a request.
+//! Extractors of handlers.
 
 mod current_user;
 mod icp_id;

@@ -32,7 +32,7 @@ pub(crate) enum Kind {
     Choice(&'static [&'static str]),
     /// From 1 to this number.
     Count(NonZeroUsize),
-    /// Text that only the service reads.
+    /// Text that only the service interprets.
     Opaque,
 }
 
@@ -56,7 +56,7 @@ impl Kind {
                 "false" => Ok(Value::Flag(false)),
                 _ => Err(invalid("must be \"true\" or \"false\"".into())),
             },
-            // In a query, a plus sign that was not escaped is a space, which no time has.
+            // In a query, an unescaped plus sign is a space, which is not part of any time.
             Self::Time => text.replace(' ', "+").parse().map(Value::Time).map_err(|_| {
                 invalid(
                     "must be an RFC 3339 time such as 2024-01-15T10:30:00.000Z, in the years 0000 to 9999"
@@ -110,7 +110,7 @@ pub(in crate::http) struct Parsed<T> {
     pub(in crate::http) sent: Vec<(&'static str, String)>,
 }
 
-/// Parses parameters: `None` stands for text that is not UTF-8. Unknown names are ignored, or are violations if `is_strict`.
+/// Parses parameters. `None` is text that is not UTF-8. Unknown names are ignored, or are violations if `is_strict`.
 pub(in crate::http) fn parse<'a, T: Default>(
     table: &'static [Parameter<T>],
     pairs: impl IntoIterator<Item = (Option<Cow<'a, str>>, Option<Cow<'a, str>>)>,
@@ -201,7 +201,7 @@ fn prefers_strict_handling(request: &HttpRequest) -> bool {
         let preference = preference.split(';').next().unwrap_or_default();
         preference.split_once('=').map(|(name, value)| (name.trim(), value.trim().trim_matches('"')))
     });
-    // RFC 7240, section 2: of several with one name, the first counts.
+    // RFC 7240, section 2: the first of several with the same name is used.
     let handling = preferences.find_map(|preference| {
         preference.filter(|(name, _)| name.eq_ignore_ascii_case("handling")).map(|(_, value)| value)
     });

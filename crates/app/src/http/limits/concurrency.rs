@@ -14,23 +14,23 @@ use icp_observability::{Metrics, RejectReason};
 /// How many requests may wait for their clients, as a multiple of those in flight. Their bodies are kept in memory.
 const WAITING_FACTOR: usize = 4;
 
-/// The memory for parts of long lists that are being sent, in bytes. A client that reads slowly keeps a part for as long as it
-/// likes.
+/// The memory for parts of long lists that are being sent, in bytes. A client that reads slowly holds a part for an
+/// unlimited time.
 const LONG_LIST_BYTES: usize = 48 * 1024 * 1024;
 
 /// The largest number of lists of more than [`LARGE_LIST_BYTES`] that are in memory for one user at once.
 const MAX_LARGE_LISTS_PER_USER: usize = 16;
 const LARGE_LIST_BYTES: usize = 2 * 1024 * 1024;
 
-/// The largest number of long lists that are sent to one user at once, so that others get theirs.
+/// The largest number of long lists in flight to one user, so that other users get theirs.
 const MAX_LONG_LISTS_PER_USER: usize = 4;
 
 /// The largest number of strangers' requests in flight. Their answers are ready, so that a request is in flight for as long as
 /// its client reads slowly.
 const MAX_STRANGERS: usize = 64;
 
-/// A limit on the requests in flight. The service rejects more at once: if they waited, they would be served too late and
-/// keep others waiting.
+/// A limit on the requests in flight. The service rejects others immediately. If it queued them, it would serve them too late
+/// and delay others.
 ///
 /// Strangers have a limit of their own. Health and metrics are not counted, so that operators always get an answer.
 #[derive(Clone)]
@@ -124,14 +124,14 @@ impl Concurrency {
         if counter.add() { Ok(permit) } else { Err(self.reject()) }
     }
 
-    /// Waits for the client of a request, which gives its permit to others meanwhile. The request is rejected if there is no
-    /// permit when it continues, or if too many are waiting.
+    /// Waits for the client of a request, and releases its permit until then. Rejects the request if too many wait, or if no
+    /// permit is free when it continues.
     pub(in crate::http) async fn wait_for_client<T>(
         request: &HttpRequest,
         waiting: impl Future<Output = T>,
     ) -> Result<T, ApiError> {
         let mut waiting = pin!(waiting);
-        // Most bodies have arrived with the head.
+        // Most bodies arrive with the head.
         if let Some(result) = poll_immediate(waiting.as_mut()).await {
             return Ok(result);
         }
@@ -168,7 +168,7 @@ impl Drop for Permit {
     }
 }
 
-/// One of what a counter counts, until this is dropped.
+/// A share in a counter, until this is dropped.
 pub(in crate::http) struct Counted(Counter);
 
 impl Drop for Counted {

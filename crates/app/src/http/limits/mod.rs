@@ -1,4 +1,4 @@
-//! How many requests are served at once, and how many each user may send.
+//! Limits on the requests in flight, and on the requests of each user.
 
 mod concurrency;
 mod rate;

@@ -30,7 +30,7 @@ pub(super) async fn authenticate(state: &State, request: &HttpRequest) -> Result
         changes_state: ![Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method()),
     };
     let authenticating = pin!(authenticator.authenticate(&headers));
-    // A request that waits for a key is not in flight: others get its permit.
+    // A request that waits for a key releases its permit.
     let authenticated = Concurrency::wait_for_client(request, authenticating).await?;
     authenticated.map_err(|error| {
         if let AuthenticationError::Unauthenticated(reason) = &error {

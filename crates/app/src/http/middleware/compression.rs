@@ -1,4 +1,4 @@
-//! The coding of responses. actix compresses; this adds what it leaves out.
+//! The coding of responses. actix compresses them; this module sets `ETag` and `Vary`.
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -12,7 +12,7 @@ use actix_web::{Error, HttpMessage};
 use super::layer::Middleware;
 use crate::http::etag;
 
-/// Middleware around actix's `Compress`: settles the request's `Accept-Encoding`, and marks the response's `ETag` and `Vary`.
+/// Middleware around actix's `Compress`: normalizes `Accept-Encoding` of the request, and sets `ETag` and `Vary` of the response.
 #[derive(Clone, Copy)]
 pub(in crate::http) struct NegotiateCoding;
 
@@ -48,7 +48,7 @@ pub(in crate::http) fn of_response(request: &impl HttpMessage) -> Option<&'stati
     }
 }
 
-/// Returns true if the client accepts gzip, for files that are stored in it.
+/// Returns true if the client accepts gzip, in which some files are stored.
 pub(in crate::http) fn accepts_gzip(request: &impl HttpMessage) -> bool {
     let either = [Encoding::identity(), Encoding::gzip()];
     request

@@ -12,12 +12,12 @@ use crate::http::state::State;
 
 /// Middleware: decides whether the connection is closed after the response, and tells the client.
 ///
-/// actix treats `Connection: upgrade` as the end of HTTP on the connection, without telling the client. The service upgrades
-/// to nothing, and so it ignores the option (RFC 9110, section 7.8) and announces the end (RFC 9112, section 9.6).
+/// actix treats `Connection: upgrade` as the end of HTTP on the connection, without telling the client. The service has no
+/// upgrades, so it ignores the option (RFC 9110, section 7.8) and announces the end (RFC 9112, section 9.6).
 #[derive(Clone, Copy)]
 pub(in crate::http) struct ConnectionRules;
 
-/// What decides about the connection of a request.
+/// The properties of a request that decide whether its connection stays open.
 pub(in crate::http) struct Connection {
     state: Result<Data<State>, ApiError>,
     in_flight: InFlight,

@@ -7,17 +7,17 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use pin_project_lite::pin_project;
 
-/// What a middleware does before and after the service that it surrounds.
+/// The work of a middleware before and after the service that it wraps.
 ///
 /// actix's `from_fn` would box a service and a future for each request and middleware. A generic function would repeat the type
 /// of the service that it surrounds, which doubles the length of type names with each middleware.
 pub(in crate::http) trait Middleware<B> {
-    /// What it knows of the request when the response is there.
+    /// Data of the request that `after` needs.
     type Known;
     /// The body of its responses.
     type Body: MessageBody;
 
-    /// Before the request is served.
+    /// Runs before the service.
     fn before(request: &mut ServiceRequest) -> Self::Known;
 
     /// Polls the service.
@@ -25,11 +25,11 @@ pub(in crate::http) trait Middleware<B> {
         poll()
     }
 
-    /// After the request was served.
+    /// Runs after the service.
     fn after(known: Self::Known, response: ServiceResponse<B>) -> Result<ServiceResponse<Self::Body>, Error>;
 }
 
-/// Makes a middleware fit for actix.
+/// Adapts a middleware to actix.
 #[derive(Clone, Copy)]
 pub(in crate::http) struct Layer<M>(pub(in crate::http) M);
 
@@ -90,7 +90,7 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        // Nothing is known after the end, when no future may be polled.
+        // `None` only after the end, when the future must not be polled.
         let Some(known) = this.known.as_ref() else { return Poll::Pending };
         let response = ready!(M::within(known, || this.service.poll(context)))?;
         let Some(known) = this.known.take() else { return Poll::Pending };

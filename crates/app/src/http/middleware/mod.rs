@@ -1,4 +1,4 @@
-//! What surrounds handlers. Each middleware has one job; the server lists them in order.
+//! Middleware. Each has one job, and the server lists them in order.
 
 mod authenticate;
 pub(super) mod compression;

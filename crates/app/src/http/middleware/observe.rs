@@ -14,11 +14,11 @@ use super::request_id::{self, RequestId};
 use crate::http::error::ApiError;
 use crate::http::state::State;
 
-/// Middleware: gives each request its ID, its span, its line in the log and its place in the metrics.
+/// Middleware: assigns the ID of each request, and records its span, its log line and its metrics.
 #[derive(Clone, Copy)]
 pub(in crate::http) struct Observe;
 
-/// What is known of a request before it is served.
+/// The data of a request that is recorded with its response.
 pub(in crate::http) struct Observed {
     state: Result<Data<State>, ApiError>,
     started: Instant,
@@ -70,7 +70,7 @@ impl<B: MessageBody> Middleware<B> for Observe {
 
         let headers = response.headers_mut();
         headers.insert(request_id::HEADER, id.into_header());
-        // Users write the texts in responses: no browser may take a response for a page or a script.
+        // Responses contain texts of users. Browsers must not interpret them as pages or scripts.
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         Ok(response)
     }

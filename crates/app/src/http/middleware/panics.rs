@@ -8,9 +8,9 @@ use futures_util::FutureExt as _;
 
 use crate::http::error::ApiError;
 
-/// Middleware: answers a request whose handler panics. A bug in one request then costs that request alone.
+/// Middleware: responds with a 500 if a handler panics, so that a bug affects one request only.
 ///
-/// It surrounds a resource, and not the whole application: a middleware that keeps the request while actix looks for its
+/// It wraps a resource, not the application: a middleware that keeps the request while actix looks for its
 /// resource would make actix panic.
 pub(in crate::http) async fn catch_panic<B: MessageBody + 'static>(
     request: ServiceRequest,

@@ -7,7 +7,7 @@ use super::RequestId;
 use super::layer::Middleware;
 use crate::http::error::{self, ApiError};
 
-/// Middleware: gives the errors of handlers, extractors and actix itself the shape of the contract.
+/// Middleware: converts the errors of handlers, extractors and actix to problem documents.
 #[derive(Clone, Copy)]
 pub(in crate::http) struct ProblemResponses;
 

@@ -12,7 +12,7 @@ const MAX_LENGTH: usize = 128;
 pub(crate) struct RequestId(HeaderValue);
 
 impl RequestId {
-    /// Returns the client's ID if it may stand in a log line and a header. Otherwise sets a new one in the request.
+    /// Returns the client's ID if it is valid in a log line and a header. Otherwise sets a new one in the request.
     pub(super) fn assign(headers: &mut HeaderMap) -> Self {
         match headers.get(HEADER) {
             Some(value) if is_valid(value.as_bytes()) => Self(value.clone()),

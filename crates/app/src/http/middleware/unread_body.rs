@@ -29,7 +29,7 @@ pub(in crate::http) enum Unread {
 }
 
 impl RequestBody {
-    /// Moves the body of a request, if it has one, to where [`RequestBody::read`] finds it.
+    /// Moves the body of a request, if it has one, to its extensions, from which [`RequestBody::read`] takes it.
     fn take(request: &mut ServiceRequest) -> Option<Self> {
         let headers = request.headers();
         let announced = headers.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
@@ -75,7 +75,7 @@ async fn collect(payload: &mut Payload, max: usize) -> Result<Bytes, Unread> {
 
 /// Middleware: keeps the unread body of a request until its response has been sent.
 ///
-/// actix reads a chunked body to its end when it has been dropped, and so for as long as its sender likes. If the body is
+/// actix reads a chunked body to its end when it has been dropped, without a time limit. If the body is
 /// still held when the response is complete, actix closes the connection after a moment instead.
 #[derive(Clone, Copy)]
 pub(in crate::http) struct KeepUnreadBody;

@@ -122,7 +122,7 @@ pub(crate) fn requests(seed: u64, count: usize, targets: usize) -> impl Iterator
     })
 }
 
-/// Some of the members of a full body, at least so many of them, for some users.
+/// Some fields of a full body, at least the given number, for some users.
 fn base(least: usize) -> impl Strategy<Value = Tree> {
     let Tree::Object(members) = Tree::of(Json::parse(FULL).expect("it is JSON")) else {
         unreachable!("it is an object")
@@ -157,7 +157,7 @@ fn body(base: impl Strategy<Value = Tree> + 'static) -> BoxedStrategy<Vec<u8>> {
     .boxed()
 }
 
-/// With blanks after it, so that it has so many bytes.
+/// Appends blanks up to a length in bytes.
 fn padded(mut body: Vec<u8>, size: usize) -> Vec<u8> {
     body.resize(size.max(body.len()), b' ');
     body

@@ -1,4 +1,4 @@
-//! Large bodies are judged within seconds, and nobody else waits for that.
+//! Large bodies are validated within seconds, and do not delay other requests.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -81,7 +81,7 @@ impl<'a> User<'a> {
         assert!(answer.body.len() < 2 * limits::BODY_BYTES, "{what}: {} bytes", answer.body.len());
     }
 
-    /// The longest that anybody else waited.
+    /// The longest wait of other requests.
     async fn others(&self, is_answered: &Cell<bool>) -> Duration {
         let mut longest = Duration::ZERO;
         while !is_answered.get() {
@@ -117,7 +117,7 @@ async fn worst_valid_bodies_are_stored_without_delaying_others(service: &Service
 }
 
 on_both!(medium_bodies_delay_no_other_request, with one_worker);
-/// Up to some length a body is judged where others are served.
+/// Up to some length, a body is validated on the worker thread.
 async fn medium_bodies_delay_no_other_request(service: &Service) {
     let _alone = ALONE.lock().await;
     let user = User::new(service);

@@ -1,4 +1,4 @@
-//! Bodies that nobody means well with: generated, and as large as may be. None gives a 5xx or half a write.
+//! Hostile bodies: generated ones, and the largest that are allowed. None causes a 5xx or a partial write.
 
 mod generated;
 mod generator;

@@ -91,7 +91,7 @@ const VALUES: &[&str] = &[
     "1//",
 ];
 
-/// The contract's names, in other places, in other spellings, and those that some languages give a meaning.
+/// Names of the contract in other positions and spellings, and names with a meaning in some languages.
 const NAMES: &[&str] = &[
     "id",
     "createdAt",

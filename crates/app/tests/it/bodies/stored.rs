@@ -36,7 +36,7 @@ pub(crate) fn check_documents(stored: &Export, before: &Export, outcomes: &[Outc
     let expected: BTreeSet<IcpId> = before.keys().chain(created.keys()).copied().collect();
     assert!(stored.keys().eq(&expected), "what was refused is stored, or what was created is not");
     for (id, text) in created {
-        assert_eq!(stored[&id].1, *text, "nobody has patched it");
+        assert_eq!(stored[&id].1, *text, "it was not patched");
     }
 }
 

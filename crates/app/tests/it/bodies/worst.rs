@@ -6,7 +6,7 @@ use serde_json::json;
 /// What is bad about it, and its text.
 pub(crate) type Case = (&'static str, String);
 
-/// What a body may hold, beside a few members more.
+/// The space in a body next to a few small fields.
 const ROOM: usize = limits::BODY_BYTES - 300;
 
 /// Bodies that are to be refused.
@@ -38,7 +38,7 @@ fn with_anything(value: &str) -> String {
     )
 }
 
-/// A text over and over, about so many bytes of it.
+/// Repeats a text up to about a length in bytes.
 fn fill(part: &str, bytes: usize) -> String {
     part.repeat(bytes / part.len())
 }
@@ -56,7 +56,7 @@ fn named(groups: usize, form: fn(usize) -> String) -> String {
     (0..groups).map(form).collect()
 }
 
-/// Each expression in so many filters.
+/// Each expression in a number of filters.
 fn in_filters(regexes: &[(&'static str, String)], count: usize) -> Vec<Case> {
     let body = |regex: &str| {
         assert!((750..=limits::REGEX).contains(&regex.len()), "{} bytes of {regex}", regex.len());

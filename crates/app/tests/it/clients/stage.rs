@@ -39,7 +39,7 @@ impl Stage {
     }
 
     /// Runs a walkthrough, which must succeed and repeat as the guide says: creates with a key, reads and deletes until they
-    /// are answered, and what was turned away; nothing else.
+    /// are answered, and what was rejected; nothing else.
     pub(crate) async fn walk(&self, walkthrough: &mut Command) {
         let printed = run(self.tell(walkthrough)).await;
         assert!(printed.contains("From Tomorrow"), "{printed}");

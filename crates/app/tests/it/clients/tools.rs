@@ -32,7 +32,7 @@ pub(crate) fn node(program: impl AsRef<Path>) -> Command {
     command
 }
 
-/// A file or folder beside these tests: `python/requirements.txt`.
+/// A file or folder next to these tests, such as `python/requirements.txt`.
 pub(crate) fn source(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/clients").join(path)
 }

@@ -15,7 +15,7 @@ pub(crate) enum Fate {
     Pass,
     /// The service does it, and the answer never comes.
     Lost,
-    /// It is turned away, to come back in a second.
+    /// It is rejected with `Retry-After: 1`.
     Busy,
 }
 
@@ -28,7 +28,7 @@ pub(crate) struct Unreliable {
 }
 
 impl Unreliable {
-    /// Gives the requests of each method their fates, one after another; those that come after them pass.
+    /// Applies one fate to each request of a method, in order. Later requests pass.
     pub(crate) async fn before(service: &str, fates: &[(Method, &'static [Fate])]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let address = format!("http://{}", listener.local_addr().expect("it has an address"));

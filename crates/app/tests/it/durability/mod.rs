@@ -1,4 +1,4 @@
-//! What was acknowledged is there, whatever is killed meanwhile; and what is there is whole.
+//! Acknowledged writes survive kills of the service and the database, and stored ICPs are complete.
 
 mod contention;
 mod crashes;

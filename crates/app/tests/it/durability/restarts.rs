@@ -29,7 +29,7 @@ async fn stopped_service_finishes_writes_in_flight() {
         })
         .await;
         assert!(service.ended_within(Duration::from_secs(10)).is_some_and(|status| status.success()));
-        // Whoever came too late found the door closed, and nobody was sent away once inside.
+        // Late clients found no listener, and no accepted request was dropped.
         for Failure { error, .. } in writers.iter().flat_map(|writer| &writer.failures) {
             assert!(!error.starts_with("500"), "{error}");
         }
@@ -48,7 +48,7 @@ async fn writers_see_problems_during_outage_only() {
     let (began, ended) = write_during(&mut writers, &|| service.address.clone(), async {
         sleep(Duration::from_secs(1)).await;
         let began = Instant::now();
-        // On a thread of its own, since clients go on meanwhile.
+        // On a thread of its own, since clients continue.
         let restarting = Arc::clone(&server);
         let restarted = tokio::task::spawn_blocking(move || restarting.restart()).await;
         restarted.expect("it ends").expect("it restarts");

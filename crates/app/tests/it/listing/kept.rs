@@ -1,4 +1,4 @@
-//! Lists that the service keeps: whatever is changed, and by whom, is in the next answer.
+//! Cached lists: every change by any user is in the next response.
 
 use serde_json::json;
 

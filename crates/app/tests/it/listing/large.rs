@@ -14,7 +14,7 @@ use crate::support::services::on_both;
 use crate::support::users::User;
 use crate::support::{Answer, LIST, Service};
 
-/// Those that nobody touches.
+/// The ICPs that do not change.
 const UNTOUCHED: u64 = 100_000;
 /// Those among them that writers change and delete.
 const TOUCHED: u64 = 800;
@@ -68,13 +68,13 @@ async fn write(ada: User<'_>, writer: u64, is_over: &AtomicBool, done: &AtomicUs
     }
 }
 
-/// Of the ICPs in an answer those that nobody touches.
+/// Returns the ICPs in a response that do not change.
 fn untouched(mut numbers: Vec<u64>) -> Vec<u64> {
     numbers.retain(|number| *number <= UNTOUCHED + TOUCHED && !is_touched(*number));
     numbers
 }
 
-/// Reads all pages, and gives the ICPs that nobody touches in the order in which they came.
+/// Reads all pages, and returns the ICPs that do not change in their order.
 async fn read(ada: &User<'_>, query: &str) -> Vec<u64> {
     let mut page = ada.ask(query).await.ok();
     let (mut seen, mut count) = (Vec::new(), 1);
@@ -101,16 +101,16 @@ async fn read_while_others_write(service: &Service) {
         let before = done.load(Ordering::Relaxed);
         let whole = untouched(numbers(&ada.get(LIST).await.ok()));
         assert!(whole == expected, "{} of {} ICPs", whole.len(), expected.len());
-        assert!(done.load(Ordering::Relaxed) > before, "others write meanwhile");
+        assert!(done.load(Ordering::Relaxed) > before, "others write");
         for query in ["limit=1000", "limit=1000&sort=name"] {
             let (started, before) = (Instant::now(), done.load(Ordering::Relaxed));
             let seen = read(&ada, query).await;
             let writes = done.load(Ordering::Relaxed) - before;
-            eprintln!("{query}: {:?}, {writes} writes meanwhile", started.elapsed());
+            eprintln!("{query}: {:?}, {writes} writes", started.elapsed());
             let distinct: HashSet<&u64> = seen.iter().collect();
             assert_eq!((seen.len(), distinct.len()), (expected.len(), expected.len()), "{query}");
             assert!(seen == expected, "{query} is in order");
-            assert!(writes > 0, "others write meanwhile");
+            assert!(writes > 0, "others write");
             // In decimal, and so by their names.
             expected.sort_by_cached_key(u64::to_string);
         }

@@ -16,7 +16,7 @@ const ORDERS: [&str; 6] = [
     "sort=name&order=desc",
 ];
 
-/// ICPs of which several are alike in whatever they may be sorted by.
+/// ICPs of which several have equal sort keys.
 fn alike(count: u128) -> impl Iterator<Item = IcpBuilder> {
     const NAMES: [&str; 5] = ["SMB", "smb", "Ömega & <b>", "ömega & <B>", "🦀 100%"];
     (1..=count).map(|number| {

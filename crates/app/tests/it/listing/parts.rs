@@ -126,7 +126,7 @@ async fn slow_client_holds_no_memory(service: &Service) {
     eprintln!("{megabytes:.1} MB more for a list of {BYTES} bytes");
     assert!(megabytes < 40.0, "{megabytes} MB more for a list of {BYTES} bytes");
 
-    // Whoever reads slowly keeps nothing from others, and finds what is there when they read it.
+    // A slow reader does not delay others, and reads the current state.
     let last = format!("{LIST}/{}", id(BYTES / 10_000));
     ada.patch(&last, json!({"userIds": ["user_bob"]})).await.ok();
     assert_eq!(ada.get(&last).await.status, StatusCode::FORBIDDEN);

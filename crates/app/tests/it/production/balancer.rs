@@ -1,4 +1,4 @@
-//! A balancer, as far as it matters: it asks instances whether they are ready, and sends nobody to those that are not.
+//! A minimal load balancer: it checks the readiness of instances, and sends requests to ready ones only.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! A search for inputs that cost much: it changes inputs at random, and goes on from those that cost the most CPU or memory.
+//! A search for inputs that cost much: it changes inputs at random, and continues with the inputs that cost the most CPU or memory.
 //!
 //! By default it takes a quarter of a minute. `ICP_TEST_COST_SECONDS=3600` searches for an hour. With a build for users
 //! (`--release`) it costs less of each.
@@ -18,7 +18,7 @@ const CPU: Duration = Duration::from_millis(if cfg!(debug_assertions) { 2_000 } 
 const MEMORY: u64 = 64_000_000;
 /// The inputs that the search goes on from, for each target.
 const KEPT: usize = 24;
-/// A short input costs a little more or less each time. It counts as at least so many bytes.
+/// A short input costs a little more or less each time. It counts as at least this number of bytes.
 const BASE_BYTES: usize = 400;
 
 /// Where inputs are sent.
@@ -226,7 +226,7 @@ impl Target {
 
     fn search(&self, fixture: &Fixture, duration: Duration, random: &mut Rng) -> Vec<Measured> {
         let mut stream = None;
-        // The first requests cost more than others. What every request costs is left out.
+        // The first requests cost more than others. The base cost of a request is not counted.
         let seeds = self.seeds.iter().cycle().take(20 * self.seeds.len());
         let costs: Vec<_> =
             seeds.map(|seed| self.measure(seed.as_bytes().to_vec(), fixture, &mut stream)).collect();

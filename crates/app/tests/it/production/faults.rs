@@ -20,7 +20,7 @@ use crate::support::{LIST, Service, Setup};
 const A_LITTLE: Duration = Duration::from_secs(8);
 const WRITERS: usize = 8;
 const READERS: usize = 6;
-/// Who has so many ICPs that an answer takes a while.
+/// A user whose list is long, so that a response takes a while.
 const BIG: &str = "user_big";
 
 /// How long it takes, in seconds: `ICP_TEST_FAULT_SECONDS`, or 40.
@@ -149,7 +149,7 @@ async fn hang_up_in_the_middle(service: &Service, token: &str) {
     let _ = socket.read(&mut [0; 4096]).await;
 }
 
-/// On a thread of its own, since clients go on meanwhile.
+/// Runs on a thread of its own, since clients continue.
 fn meanwhile<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     tokio::task::block_in_place(work)
 }

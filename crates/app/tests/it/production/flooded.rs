@@ -13,7 +13,7 @@ const BYTES: usize = 1_000_000;
 /// What the service may need beyond an idle one, in bytes.
 const MEMORY: u64 = 100_000_000;
 
-/// Stores so many ICPs of the users `user_eve` and `user_ada`, with so many bytes of text in each.
+/// Stores a number of ICPs of the users `user_eve` and `user_ada`, each with a text of a length in bytes.
 pub(super) async fn flood(url: &str, icps: usize, bytes: usize) {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("a connection");
     tokio::spawn(connection);

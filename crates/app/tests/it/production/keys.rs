@@ -1,4 +1,4 @@
-//! Clerk as the service sees it: a key set over HTTP, which may be out of reach. Tokens are those of the development
+//! A Clerk instance: a key set over HTTP, which may be unreachable. Its tokens are those of the development
 //! sign-in, whose key it publishes.
 
 use std::io::{Read as _, Write as _};

@@ -24,7 +24,7 @@ struct Outcome {
     took: Duration,
 }
 
-/// So many requests a second for so long, of all users in turn, whatever becomes of them.
+/// Sends requests of all users in turn at a fixed rate for some time, and ignores the responses.
 async fn offer(service: &Service, tokens: &[String], per_second: u32, seconds: u32) -> Vec<Outcome> {
     let (client, url) = (client(), format!("{}{LIST}?limit=1", service.address));
     let start = Instant::now();
@@ -106,7 +106,7 @@ async fn overload_is_rejected_and_rest_served_in_time() {
         ready
     };
     let (loaded, ready) = tokio::join!(offer(&service, &tokens, CAPACITY * 10, SECONDS), probing);
-    assert!(ready.iter().all(|status| *status == 200), "a balancer would send nobody: {ready:?}");
+    assert!(ready.iter().all(|status| *status == 200), "a balancer would send no requests: {ready:?}");
 
     let (usual, late) = (percentile(&unloaded, 200, 0.99), percentile(&loaded, 200, 0.99));
     let refused = percentile(&loaded, 503, 0.99);

@@ -74,7 +74,7 @@ async fn session_pooling_works() {
     assert_everything_works(&pooler, setup).await;
 }
 
-/// What the service sets for a session would be set for whoever gets the session next.
+/// A setting of a session would apply to the next client that gets the session.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PgBouncer: cargo xtask test --all"]
 async fn pooled_clients_keep_their_session_settings() {

@@ -1,4 +1,4 @@
-//! Readers, who must see what is theirs and nothing else, whatever happens.
+//! Readers, who must get their own ICPs only, also during faults.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ impl Reader {
         Self { client, user: user.to_owned(), token, answered: 0, failures: Vec::new() }
     }
 
-    /// Reads until it is told to stop, wherever it is sent.
+    /// Reads from the current address until it is stopped.
     pub(crate) async fn read(&mut self, address: &impl Fn() -> String, stop: &AtomicBool) {
         while !stop.load(Ordering::Relaxed) {
             let Some(list) = self.get(format!("{}{LIST}", address())).await else { continue };
@@ -35,7 +35,7 @@ impl Reader {
                 assert!(users.iter().any(|user| *user == self.user.as_str()), "of another user: {icp}");
             }
             if let Some(id) = icps.first().and_then(|icp| icp["id"].as_str()) {
-                // It may have been deleted or taken away meanwhile.
+                // It may have been deleted or unshared since.
                 self.get(format!("{}{LIST}/{id}", address())).await;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;

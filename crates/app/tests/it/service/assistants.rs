@@ -116,7 +116,7 @@ async fn mcp_describes_server_and_tools() {
         let schema = &tool["inputSchema"];
         let validator =
             jsonschema::validator_for(schema).expect("it is a schema, and its references lead somewhere");
-        assert!(!validator.is_valid(&json!({"nobody": "knows this"})), "{tool}");
+        assert!(!validator.is_valid(&json!({"unknown": "field"})), "{tool}");
     }
     let create = jsonschema::validator_for(&tools[2]["inputSchema"]).expect("a schema");
     assert!(create.is_valid(&json!({"icp": {"name": "A", "leadProviderCriteria": []}})));
@@ -181,7 +181,7 @@ async fn a_create_is_repeated_by_its_key() {
     assert_eq!(assistant.call("create_icp", &arguments).await, first);
     let other = r#"{"icp":{"name":"B","leadProviderCriteria":[]},"idempotencyKey":"one"}"#;
     assert_eq!(assistant.fail("create_icp", other).await.0, "IDEMPOTENCY_KEY_REUSED");
-    // The key belongs to the user, whichever way the request comes.
+    // The key belongs to the user, on both routes.
     let request = service.request(Method::POST, LIST, &assistant.token).header("idempotency-key", "one");
     let over_http = Answer::of(request.header("content-type", "application/json").body(ICP)).await;
     assert_eq!(over_http.json(), first["icp"]);

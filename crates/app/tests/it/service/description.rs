@@ -1,5 +1,4 @@
-//! The API's description. That every answer is what it says is checked wherever an answer is got, see
-//! `support/conformity.rs`.
+//! The OpenAPI document. `support/conformity.rs` checks every response of every test against it.
 
 use std::collections::BTreeSet;
 
@@ -60,7 +59,7 @@ fn every_reference_leads_somewhere() {
 }
 
 #[tokio::test]
-async fn what_is_described_is_there() {
+async fn every_described_operation_exists() {
     let service = Setup::new().start();
     let document = icp_app::openapi::document();
     for (path, item) in document["paths"].as_object().expect("paths") {

@@ -8,7 +8,7 @@ use reqwest::Certificate;
 
 use crate::support::{Setup, eventually, refusal, stderr, stdout};
 
-/// A certificate for localhost that nobody signed but itself, and where it and its key are.
+/// A self-signed certificate for localhost, and the files of it and its key.
 pub(crate) struct Identity {
     certificate: String,
     files: [PathBuf; 2],

@@ -1,37 +1,72 @@
-//! What a newcomer sees.
+//! The first start on a new machine.
 
 use icp_testkit::fixtures::EXAMPLE_LIST;
+use reqwest::Method;
 use serde_json::Value;
 
-use crate::support::{Answer, LIST, Setup, client, stdout};
+use crate::service::transfers::both;
+use crate::support::{Answer, LIST, Setup, client, refusal, stdout};
 
 #[tokio::test]
 async fn the_printed_curl_line_gives_the_sample_icps() {
-    let mut service = Setup::new().start();
-    let line = service.printed_line("curl ");
-    // curl itself is not on every machine; this is what it makes of the line.
-    let (header, url) = line
-        .strip_prefix("curl --header 'Authorization: ")
-        .and_then(|rest| rest.strip_suffix('\'')?.split_once("' '"))
-        .unwrap_or_else(|| panic!("a line to paste: {line}"));
-    assert_eq!(url, format!("{}{LIST}", service.address));
-    let pasted = Answer::of(client().get(url).header("authorization", header)).await;
-    let example: Value = serde_json::from_str(EXAMPLE_LIST).expect("it is JSON");
-    assert_eq!(pasted.json(), example);
+    for (setup, _database) in both() {
+        let mut service = setup.start();
+        let (token, url) = pasted(&service.printed_line("curl "));
+        assert_eq!(url, format!("{}{LIST}", service.address));
+        let pasted = Answer::of(client().get(url).bearer_auth(token)).await;
+        let example: Value = serde_json::from_str(EXAMPLE_LIST).expect("it is JSON");
+        assert_eq!(pasted.json(), example);
+    }
 }
 
-/// The fragment of the printed address is the token; the page itself has none.
+/// Returns the token and the URL of the printed line. curl itself is not on every machine.
+fn pasted(line: &str) -> (String, String) {
+    let parts = line.strip_prefix("curl -H 'Authorization: Bearer ").and_then(|rest| rest.split_once("' "));
+    let (token, url) = parts.unwrap_or_else(|| panic!("a line to paste: {line}"));
+    (token.to_owned(), url.to_owned())
+}
+
+#[tokio::test]
+async fn start_prints_url_user_and_curl_line_only() {
+    let mut service = Setup::new().start();
+    assert_eq!(
+        service.printed_line("signed in"),
+        "signed in as user_abc123 (development sign-in, on this machine only)"
+    );
+    assert!(service.printed_line("").starts_with("curl -H 'Authorization: Bearer eyJ"));
+    assert_eq!(service.log(), "");
+    assert_eq!(service.get("/", None).await.status, 200);
+
+    let mut with_mcp = Setup::new().with("ICP__MCP__ENABLED", "true").start();
+    let url = format!("endpoint for AI assistants (MCP): {}/mcp", with_mcp.address);
+    assert_eq!(with_mcp.printed_line("endpoint"), url);
+
+    let clerk = Setup::new().with("CLERK_PUBLISHABLE_KEY", "pk_test_Y2xlcmsuZXhhbXBsZS5pbnZhbGlkJA==");
+    let mut with_clerk = clerk.with("ICP__AUTH__AUTHORIZED_PARTIES", "https://app.example.com").start();
+    with_clerk.signal("TERM");
+    assert!(with_clerk.rest_of_greeting().is_empty(), "no user is signed in");
+}
+
+#[tokio::test]
+async fn options_override_settings() {
+    let setup = Setup::new().with("ICP__SERVER__HOST", "192.0.2.1").with("ICP__SERVER__PORT", "1");
+    let config = stdout(&setup.icp(&["config", "--host", "127.0.0.1", "--port", "0"]));
+    assert!(
+        config.contains("server.host = \"127.0.0.1\" # the option --host (ICP__SERVER__HOST)\n"),
+        "{config}"
+    );
+    assert!(config.contains("server.port = 0 # the option --port (ICP__SERVER__PORT)\n"), "{config}");
+    let service = setup.start_with(&["--host", "::1", "--port", "0"]);
+    assert!(service.address.starts_with("http://[::1]:"), "{}", service.address);
+    let said = refusal(&Setup::new(), &["serve", "--host", "0.0.0.0"]);
+    assert!(said.contains("server.host") && said.contains("loopback only"), "{said}");
+}
+
 #[tokio::test]
 async fn printed_page_is_signed_in() {
     let mut service = Setup::new().start();
-    let line = service.printed_line("documentation: ");
-    let (page, token) = line
-        .strip_prefix("documentation: ")
-        .and_then(|address| address.split_once("#token="))
-        .unwrap_or_else(|| panic!("an address: {line}"));
-    assert_eq!(page, format!("{}/docs", service.address));
-    let list = service.get(LIST, Some(token)).await;
-    assert_eq!(list.json().as_array().map(Vec::len), Some(2), "{list:?}");
+    let (token, _) = pasted(&service.printed_line("curl "));
+    assert_eq!(service.get(LIST, Some(&token)).await.status, 200);
     for path in ["/", "/docs"] {
         assert!(!service.get(path, None).await.body.contains("eyJ"), "{path} contains a token");
     }
@@ -39,16 +74,48 @@ async fn printed_page_is_signed_in() {
 
 #[tokio::test]
 async fn a_new_development_database_gets_its_samples_once() {
-    let first = Setup::new().start();
-    assert_eq!(first.list("user_xyz789").await.json().as_array().map(Vec::len), Some(1));
-    let export = first.setup.icp(&["export"]);
-    assert_eq!(stdout(&export).lines().count(), 2);
+    for (setup, _database) in both() {
+        let service = setup.start();
+        assert_eq!(service.list("user_xyz789").await.json().as_array().map(Vec::len), Some(1));
+        let samples = service.list("user_abc123").await.json();
+        let id = samples[0]["id"].as_str().expect("an ID");
+        let token = service.token("user_abc123");
+        let deleted = Answer::of(service.request(Method::DELETE, &format!("{LIST}/{id}"), &token)).await;
+        assert_eq!(deleted.status, 204);
+        let setup = service.setup.clone();
+        drop(service);
+        assert_eq!(setup.start().list("user_abc123").await.json().as_array().map(Vec::len), Some(1));
+    }
+    // A database that another command created has its own ICPs.
+    for (setup, _database) in both() {
+        assert!(setup.icp_with_input(&["import"], b"").status.success());
+        assert_eq!(setup.start().list("user_abc123").await.body, "[]");
+    }
+}
 
-    // Not into a database that somebody has made before.
-    let other = Setup::new();
-    assert!(other.icp_with_input(&["import"], b"").status.success());
-    let other = other.start();
-    assert_eq!(other.list("user_abc123").await.body, "[]");
+#[test]
+fn database_of_clerk_gets_no_samples() {
+    for (setup, _database) in both() {
+        let clerk = setup.with("CLERK_PUBLISHABLE_KEY", "pk_test_Y2xlcmsuZXhhbXBsZS5jb20k");
+        assert!(clerk.icp(&["migrate"]).status.success());
+        assert_eq!(stdout(&clerk.icp(&["export"])), "");
+    }
+}
+
+#[test]
+fn database_error_names_server_and_setting() {
+    for (url, parts) in [
+        ("postgres://icp:hunter2@127.0.0.1:9/leads", ["127.0.0.1:9", "/leads"]),
+        ("postgres://icp:hunter2@nowhere.invalid/leads", ["nowhere.invalid:5432", "/leads"]),
+        ("sqlite:///proc/icp/icp.sqlite3", ["/proc/icp/icp.sqlite3", "cannot use"]),
+    ] {
+        for command in [&["serve"][..], &["migrate"], &["migrate", "--check"], &["export"]] {
+            let said = refusal(&Setup::new().with("ICP__DATABASE__URL", url), command);
+            let setting = "database.url (ICP__DATABASE__URL or DATABASE_URL): cannot use ";
+            assert!(said.contains(setting) && !said.contains("hunter2"), "{command:?}: {said}");
+            assert!(parts.iter().all(|part| said.contains(part)), "{command:?}: {said}");
+        }
+    }
 }
 
 #[cfg(unix)]

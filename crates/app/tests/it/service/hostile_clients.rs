@@ -1,4 +1,4 @@
-//! Clients that are slow, broken or ill-meaning get a clear end, and others are served meanwhile.
+//! Slow, broken and hostile clients are disconnected, while others are served.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;

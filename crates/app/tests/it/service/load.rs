@@ -41,7 +41,7 @@ async fn overload_is_rejected_at_once_except_for_operators() {
     let limit = Duration::from_secs(20);
     let heals =
         crate::support::eventually(limit, async || service.get(LIST, Some(&token)).await.status == 200);
-    assert!(heals.await, "those who hung have left");
+    assert!(heals.await, "the hanging clients have left");
 }
 
 #[tokio::test]
@@ -79,7 +79,7 @@ async fn rate_limit_is_per_user() {
     assert!((1..=20).contains(&wait), "a third of a minute for each: {wait}");
     assert_eq!(answer.header("ratelimit"), format!(r#""user";r=0;t={wait}"#));
     assert_eq!(service.get(LIST, Some(&eve)).await.status, 200, "others have theirs");
-    assert_eq!(service.get(LIST, None).await.status, 401, "nobody has none");
+    assert_eq!(service.get(LIST, None).await.status, 401, "no user, no quota");
     let metrics = service.get("/metrics", None).await.body;
     assert!(metrics.contains(r#"icp_http_requests_refused_total{reason="rate_limit"} 1"#), "{metrics}");
 }
@@ -107,9 +107,15 @@ async fn strangers_beyond_limit_are_rejected() {
         stream.write_all(request.as_bytes()).await.expect("it is taken");
         slow.push(stream);
     }
-    let is_full = async || service.get("/docs", None).await.status == 503;
+    // A response that fits into the buffers of its connection may end at any moment.
+    let is_full = async || {
+        let answer = service.get("/nothing", None).await;
+        if answer.status == 503 {
+            answer.assert_problem(503, "SERVICE_UNAVAILABLE");
+        }
+        answer.status == 503
+    };
     assert!(eventually(Duration::from_secs(5), is_full).await);
-    service.get("/nothing", None).await.assert_problem(503, "SERVICE_UNAVAILABLE");
     assert_eq!(service.get("/health/live", None).await.status, 200);
     assert_eq!(service.list("user_abc123").await.status, 200);
     drop(slow);

@@ -24,7 +24,7 @@ async fn what_happens_is_counted() {
     service.list("user_ada").await;
     service.get(LIST, Some("e30.e30.e30")).await;
     service
-        .get("/api/v1/entities/icps/660e9500-f39c-52e5-b827-557766551111", Some(&service.token("user_ada")))
+        .get("/api/v1/entities/icps/00000000-0000-4000-8000-000000000000", Some(&service.token("user_ada")))
         .await;
     service.get("/no/such/address", None).await;
     let metrics = metrics(&service).await;

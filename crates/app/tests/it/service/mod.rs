@@ -14,6 +14,7 @@ mod metrics;
 mod oauth;
 mod outages;
 mod pages;
+mod pages_of_docs;
 mod settings;
 mod shutdown;
 mod sign_in;

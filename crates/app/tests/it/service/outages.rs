@@ -46,7 +46,7 @@ impl Fragile {
         assert_eq!(ready.json()["status"], "not ready");
         assert_eq!(ready.json()["checks"]["database"], "unavailable");
         assert_eq!(self.service.get("/health/live", None).await.status, 200);
-        // Who is not signed in hears that, whatever the database does.
+        // Requests without a token are a 401 during an outage too.
         self.service.get(LIST, None).await.assert_problem(401, "UNAUTHORIZED");
     }
 

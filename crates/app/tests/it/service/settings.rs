@@ -23,9 +23,10 @@ fn later_sources_take_precedence_and_are_named() {
     std::fs::write(setup.path().join("named.toml"), "[server]\nworkers = 5\n").expect("a file");
     let config = config(&setup);
     for line in [
-        "server.host = \"127.0.0.1\" # default",
+        "# sign-in: development, on this machine only",
+        "server.host = \"127.0.0.1\" # default (ICP__SERVER__HOST)",
         "server.port = 0 # the variable ICP__SERVER__PORT",
-        "database.url = \"sqlite://platform.sqlite3\" # the variable DATABASE_URL",
+        "database.url = \"sqlite://platform.sqlite3\" # the variable DATABASE_URL (ICP__DATABASE__URL)",
         "auth.authorized_parties = [\"https://a.example\", \"https://b.example\"] # the variable ICP__AUTH__AUTHORIZED_PARTIES",
         "# auth.issuer is not set (ICP__AUTH__ISSUER)",
     ] {
@@ -34,8 +35,8 @@ fn later_sources_take_precedence_and_are_named() {
     let origin_of =
         |key: &str| config.lines().find(|line| line.starts_with(key)).unwrap_or_default().to_owned();
     assert!(origin_of("server.workers").starts_with("server.workers = 5 # "), "{config}");
-    assert!(origin_of("server.workers").ends_with("named.toml"), "{config}");
-    assert!(origin_of("log.level").ends_with("config/default.toml"), "{config}");
+    assert!(origin_of("server.workers").ends_with("named.toml (ICP__SERVER__WORKERS)"), "{config}");
+    assert!(origin_of("log.level").ends_with("config/default.toml (ICP__LOG__LEVEL)"), "{config}");
 }
 
 #[test]
@@ -157,7 +158,9 @@ fn clerks_own_texts_are_read_before_the_start() {
 }
 
 #[test]
-fn what_nobody_knows_is_refused() {
+fn unknown_setting_is_refused() {
+    let said = refusal(&Setup::new().with("ICP_SERVER_PORT", "80"), &["config"]);
+    assert!(said.contains("the variable is ICP__SERVER__PORT"), "{said}");
     for variable in ["ICP__SERVER__PROT", "ICP_SERVER_PORT", "ICP_PORT"] {
         let said = refusal(&Setup::new().with(variable, "80"), &["config"]);
         assert!(said.contains(&format!("{variable}: unknown setting")), "{said}");

@@ -57,7 +57,7 @@ async fn finishes_what_is_in_flight() {
     service.signal("TERM");
     tokio::time::sleep(Duration::from_millis(500)).await;
     let refused = std::net::TcpStream::connect(service.socket());
-    assert!(refused.is_err(), "nobody new is let in");
+    assert!(refused.is_err(), "no new connection is accepted");
     server.resume().expect("it goes on");
     let answer = in_flight.await.expect("it is answered");
     assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, "[]"));

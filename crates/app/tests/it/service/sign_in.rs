@@ -1,4 +1,4 @@
-//! Who is signed in, through the whole service; the rules themselves are tested where they stand.
+//! Sign-in through the whole service. The tests of `icp-clerk` cover the rules for tokens.
 
 use serde_json::json;
 
@@ -16,7 +16,7 @@ async fn unreachable_key_server_is_500() {
         .with("ICP__AUTH__JWKS_URL", NOWHERE)
         .start();
     service.get(LIST, Some(&token)).await.assert_problem(500, "INTERNAL_ERROR");
-    // What could be no token whatever the keys are is refused all the same.
+    // A text that is not a token needs no keys to be refused.
     service.get(LIST, Some("garbage")).await.assert_problem(401, "UNAUTHORIZED");
     service.get(LIST, None).await.assert_problem(401, "UNAUTHORIZED");
     let ready = service.get("/health/ready", None).await;

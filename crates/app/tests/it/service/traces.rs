@@ -1,4 +1,4 @@
-//! Traces reach a collector, joined to those of the caller.
+//! Traces reach a collector, within the traces of the caller.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
@@ -127,7 +127,7 @@ async fn spans_belong_to_trace_of_caller() {
 }
 
 #[tokio::test]
-async fn a_collector_that_is_not_there_disturbs_nobody() {
+async fn unreachable_collector_does_not_affect_requests() {
     let mut service = Setup::new().with("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9").start();
     assert_eq!(service.list("user_abc123").await.status, 200);
     service.signal("TERM");

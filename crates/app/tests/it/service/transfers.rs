@@ -19,7 +19,7 @@ fn export(setup: &Setup) -> String {
 }
 
 /// Both databases, empty.
-fn both() -> [(Setup, Option<postgres::Database>); 2] {
+pub(super) fn both() -> [(Setup, Option<postgres::Database>); 2] {
     let database = postgres::shared().database();
     let on_postgres = Setup::new().with("ICP__DATABASE__URL", database.url());
     [(Setup::new(), None), (on_postgres, Some(database))]
@@ -56,7 +56,7 @@ fn import_reports_every_bad_line_and_stores_nothing() {
         for line in [
             "line 2 /name: must not be empty (invalid_value)",
             "line 2 /leadsPerList: must be from 1 to 10000 (out_of_range)",
-            "line 3: must be JSON (malformed)",
+            "line 3 column 7: invalid JSON (malformed)",
             "line 5 /customFilterCriteria/0/type: must be one of",
         ] {
             assert!(said.contains(line), "{line}\nis not in\n{said}");
@@ -64,6 +64,15 @@ fn import_reports_every_bad_line_and_stores_nothing() {
         assert!(said.contains("nothing was imported, because of 4 faults"), "{said}");
         assert_eq!(export(&setup), "");
     }
+}
+
+#[test]
+fn indented_object_is_one_error() {
+    let object = serde_json::to_string_pretty(&json!({"icps": [{"name": "a"}]})).expect("JSON");
+    let imported = Setup::new().icp_with_input(&["import"], object.as_bytes());
+    let said = stderr(&imported);
+    assert!(!imported.status.success() && said.contains("one ICP on each line"), "{said}");
+    assert!(said.contains("because of 1 fault:"), "{said}");
 }
 
 #[test]
@@ -94,6 +103,7 @@ fn a_conflict_fails_is_skipped_or_replaces() {
             stderr(&failed).contains("00000000-0000-0000-0000-000000000001 already exists"),
             "{failed:?}"
         );
+        assert!(stderr(&failed).contains("--on-conflict replace"), "{failed:?}");
         assert!(setup.icp_with_input(&["import", "--on-conflict", "skip"], new.as_bytes()).status.success());
         assert!(export(&setup).contains(r#""name":"old""#));
         assert!(

@@ -12,7 +12,7 @@ use super::Answer;
 static DOCUMENT: LazyLock<Value> = LazyLock::new(icp_app::openapi::document);
 static VALIDATORS: LazyLock<Mutex<HashMap<String, Validator>>> = LazyLock::new(Mutex::default);
 
-/// Fails when an answer to a described operation is not what the description says. What nobody described (other
+/// Fails if a response of a described operation does not match the OpenAPI document. Responses that it does not describe (other
 /// methods, unknown addresses) has to be an error in the usual shape, and is checked where it is tested.
 #[track_caller]
 pub(super) fn check(method: &Method, path: &str, answer: &Answer) {

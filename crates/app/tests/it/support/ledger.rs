@@ -53,14 +53,14 @@ pub(crate) struct Writer {
     entries: BTreeMap<String, Entry>,
     /// Creates that were not acknowledged, by the name that was asked for.
     unanswered_creates: BTreeSet<String>,
-    /// Those of them that may be sent again.
+    /// The operations that may be repeated.
     repeatable_creates: BTreeSet<String>,
     next: u32,
     pub(crate) acknowledged: usize,
     pub(crate) failures: Vec<Failure>,
 }
 
-/// Whom an ICP names beside its writer, from revision to revision.
+/// The users whom an ICP names besides its writer, from revision to revision.
 fn other(user: &str, revision: Revision) -> String {
     format!("{user}_{}", revision % 3)
 }
@@ -82,7 +82,7 @@ impl Writer {
         }
     }
 
-    /// Writes until it is told to stop, wherever it is sent.
+    /// Writes to the current address until it is stopped.
     pub(crate) async fn write(&mut self, address: &impl Fn() -> String, stop: &AtomicBool) {
         while !stop.load(Ordering::Relaxed) {
             self.next += 1;
@@ -205,7 +205,7 @@ impl Writer {
         assert_eq!(names.len(), stored.len(), "nothing is there twice");
         for (id, icp) in &stored {
             if !self.entries.contains_key(id) {
-                assert!(self.unanswered_creates.remove(&icp.name), "nobody asked for {icp:?}");
+                assert!(self.unanswered_creates.remove(&icp.name), "no writer created {icp:?}");
                 assert_eq!(revision(icp), 0);
                 self.entries.insert(id.clone(), Entry::acknowledged(State::At(0)));
             }
@@ -258,7 +258,7 @@ pub(crate) async fn write_during<T>(
     futures_util::future::join(stopping, writing).await.0
 }
 
-/// Nobody may have had an error before something was done to the service or its database.
+/// No client may get an error before the first fault.
 pub(crate) fn assert_no_errors_before(writers: &[Writer], time: Instant) {
     for failure in writers.iter().flat_map(|writer| &writer.failures) {
         assert!(failure.at >= time, "{:?} too early: {failure:?}", time.duration_since(failure.at));

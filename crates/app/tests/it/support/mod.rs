@@ -4,6 +4,7 @@ pub(crate) mod clerk;
 mod conformity;
 pub(crate) mod ledger;
 pub(crate) mod services;
+pub(crate) mod shell;
 pub(crate) mod users;
 
 use std::collections::HashMap;
@@ -105,13 +106,18 @@ impl Setup {
 
     /// Starts the service with a log that nothing reads, and waits until it listens.
     pub(crate) fn start_with_unread_log(self) -> (std::process::ChildStderr, Service) {
-        let mut service = self.launch();
+        let mut service = self.launch(&[]);
         (service.child.stderr.take().expect("it is piped"), service.listening())
     }
 
     /// Starts the service and waits until it listens.
     pub(crate) fn start(self) -> Service {
-        let mut service = self.launch();
+        self.start_with(&[])
+    }
+
+    /// Starts the service with options, and waits until it listens.
+    pub(crate) fn start_with(self, options: &[&str]) -> Service {
+        let mut service = self.launch(options);
         let lines = BufReader::new(service.child.stderr.take().expect("it is piped")).lines();
         let kept = Arc::clone(&service.log);
         std::thread::spawn(move || {
@@ -120,8 +126,8 @@ impl Setup {
         service.listening()
     }
 
-    fn launch(self) -> Service {
-        let mut command = self.command(&["serve"]);
+    fn launch(self, options: &[&str]) -> Service {
+        let mut command = self.command(&[&["serve"], options].concat());
         let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("icp runs");
         let greeting = BufReader::new(child.stdout.take().expect("it is piped"));
@@ -209,6 +215,13 @@ impl Service {
     pub(crate) fn printed_line(&mut self, start: &str) -> String {
         let lines = self.greeting.by_ref().lines().map_while(Result::ok);
         lines.into_iter().find(|line| line.starts_with(start)).expect("it is printed")
+    }
+
+    /// Returns the rest of its greeting, once it has ended.
+    pub(crate) fn rest_of_greeting(&mut self) -> String {
+        let mut rest = String::new();
+        self.greeting.read_to_string(&mut rest).expect("it greets");
+        rest
     }
 
     /// What it has logged. A line comes a moment after the answer that it is about.

@@ -14,7 +14,7 @@ const NOBODYS: &str = "/api/v1/entities/icps/550e8400-e29b-41d4-a716-00000000000
 /// A tag of another version.
 const OTHER: &str = "\"1\"";
 
-/// The forms in which a tag names its version wherever it is sent.
+/// The forms of a tag that are valid in every header.
 fn strong_forms(tag: &str) -> Vec<String> {
     let bare = tag.trim_matches('"');
     vec![
@@ -82,7 +82,7 @@ async fn etag_is_strong_and_changes_only_with_icp(service: &Service) {
         }
     }
     for reader in [service.user("user_bob"), service.admin("user_root")] {
-        assert_eq!(reader.get(&path).await.ok().etag(), tags[3], "whoever reads it");
+        assert_eq!(reader.get(&path).await.ok().etag(), tags[3], "the same tag for every reader");
     }
 }
 

@@ -4,7 +4,7 @@ use crate::support::Service;
 use crate::support::services::on_both;
 use crate::writing::target::Target;
 
-/// Where a part stands in a body: the text before and after its members, and the pointer to it.
+/// The position of a part in a body: the text before and after its fields, and the pointer to it.
 #[derive(Clone, Copy)]
 struct Place(&'static str, &'static str, &'static str);
 

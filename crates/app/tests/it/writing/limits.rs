@@ -6,7 +6,7 @@ use crate::support::services::on_both;
 use crate::support::{Service, Setup};
 use crate::writing::target::{Target, create_with};
 
-/// A list of so many texts.
+/// A list of a number of texts.
 fn texts(count: usize, text: impl Fn(usize) -> String) -> String {
     json!((0..count).map(text).collect::<Vec<_>>()).to_string()
 }

@@ -190,7 +190,7 @@ async fn unknown_stored_fields_survive_patches(service: &Service) {
     assert_eq!(patched.body, expected);
     assert_eq!(ada.list().await, format!("[{expected}]"));
 
-    // To write it anew is another thing.
+    // A new value is written differently.
     let refused = ada.patch(path, &expected).await.faults();
     for fault in [
         "/colour unknown_field",

@@ -200,7 +200,11 @@ async fn long_wait_for_key_is_409() {
     assert!((Duration::from_secs(1)..Duration::from_secs(5)).contains(&waited), "it waited for {waited:?}");
     assert_eq!(ada.list().await, "[]");
     assert_eq!(post_once(&ada, "other", SMB).await.status, 201, "other keys are free");
-    assert_eq!(post_once(&service.user("user_bob"), KEY, SMB).await.status, 201, "and those of others");
+    assert_eq!(
+        post_once(&service.user("user_bob"), KEY, SMB).await.status,
+        201,
+        "other users have their own keys"
+    );
     transaction.commit().await.expect("it ends");
     assert_eq!(post_once(&ada, KEY, SMB).await.status, 201);
     assert_eq!(ada.listed().await.len(), 2);

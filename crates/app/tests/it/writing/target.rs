@@ -3,7 +3,7 @@
 use crate::support::Service;
 use crate::support::users::{SMB, User};
 
-/// A body with these members, and those that a create cannot do without.
+/// A body with these fields and the required ones.
 pub(crate) fn create_with(members: &str) -> String {
     let required = [r#""name":"SMB""#, r#""leadProviderCriteria":[]"#].into_iter();
     let missing = required.filter(|member| !members.contains(member.split(':').next().unwrap_or_default()));

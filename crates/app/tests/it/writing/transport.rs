@@ -14,7 +14,7 @@ const MIB: usize = 1_048_576;
 /// What would be seen if it were taken.
 const OTHER: &str = r#"{"name":"other","leadProviderCriteria":[]}"#;
 
-/// A right body of so many bytes.
+/// A valid body of a length in bytes.
 fn body_of(bytes: usize) -> String {
     let (start, end) =
         (r#"{"name":"SMB","leadProviderCriteria":[{"provider":"baseProvider","filters":{"a":""#, r#""}}]}"#);

@@ -14,7 +14,7 @@ const SAMPLES: [(&str, &str); 6] = [
     ("object", "{}"),
 ];
 
-/// Members with a `?` in them, the pointer to what stands there, and the types that it may be of.
+/// Fields with a `?` for a value, the pointer to the value, and its valid types.
 const TYPES: [(&str, &str, &str); 28] = [
     (r#""name":?"#, "/name", "string"),
     (r#""description":?"#, "/description", "string null"),

@@ -25,7 +25,7 @@ const ARGUMENTS: [&str; 11] = [
     "--window-size=1280,1000",
     // Tests sign their own.
     "--ignore-certificate-errors",
-    // A name of somebody else's that has come to lead here.
+    // A host name of another site that resolves to this address.
 ];
 
 /// Runs a test with a browser that has a profile of its own, and ends the browser however the test ends.

@@ -70,6 +70,27 @@ async fn documentation_deletes_sample_with_filled_in_token() {
 
 #[tokio::test]
 #[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
+async fn open_operations_fit_on_a_phone() {
+    let service = Setup::new().start();
+    with_browser(async |browser| {
+        browser.be_a_phone().await;
+        browser.open(&signed_in(&service)).await;
+        browser.wait_for(css(LIST)).await;
+        let methods = "[...document.querySelectorAll('#operations-tag-icps ~ * .opblock-summary-method')].map((e) => e.textContent)";
+        let methods = browser.evaluate(methods).await.to_string();
+        assert!(methods.starts_with(r#"["GET","GET","POST""#) && methods.ends_with(r#""DELETE","DELETE"]"#), "{methods}");
+        for operation in [LIST, DELETE] {
+            browser.click(css(&format!("{operation} .opblock-summary-control"))).await;
+            browser.wait_for(css(&format!("{operation} .responses-table"))).await;
+            assert_eq!(browser.evaluate("document.documentElement.scrollWidth").await, 390, "{operation}");
+        }
+        assert_eq!(browser.complaints().await, [""; 0]);
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
 async fn documentation_works_over_https() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let service = encrypted(folder.path()).start();

@@ -57,6 +57,13 @@ impl Browser {
         opened.unwrap_or_else(|error| panic!("{address}: {error}"));
     }
 
+    /// Gives the page the size of a phone.
+    pub(crate) async fn be_a_phone(&self) {
+        let size = json!({"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": true});
+        let command = json!({"cmd": "Emulation.setDeviceMetricsOverride", "params": size});
+        self.command(Method::POST, "/goog/cdp/execute", command).await.expect("Chromium resizes the page");
+    }
+
     pub(crate) async fn address(&self) -> String {
         let address = self.command(Method::GET, "/url", Value::Null).await.expect("it is somewhere");
         address.as_str().expect("text").to_owned()

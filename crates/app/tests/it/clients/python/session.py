@@ -15,7 +15,7 @@ from icp_client.types import Response
 
 
 class Session(httpx.Auth):
-    """A token of its own for each request: those of Clerk live for a minute."""
+    """Requests a token for each request: a token of Clerk expires after a minute."""
 
     def __init__(self, get_token: Callable[[], str]) -> None:
         self.get_token = get_token
@@ -41,12 +41,12 @@ Data = TypeVar("Data")
 
 
 def ok(response: Response[Data | Problem]) -> Data:
-    """The data of a good answer; raises that of a bad one."""
+    """Returns the data of a successful response, and raises the problem of an error."""
     if response.status_code < 300:
         return cast(Data, response.parsed)
     if isinstance(response.parsed, Problem):
         raise IcpError(response.parsed)
-    # What stands in front of the service may answer in its own words.
+    # A proxy in front of the service may respond with its own error.
     raise RuntimeError(f"answered {response.status_code}")
 
 
@@ -65,7 +65,7 @@ ATTEMPTS = 5
 
 class Repeating(httpx.BaseTransport):
     """
-    Nothing was done after a 409, a 429 or a 503. After a 500, or when no answer comes, a write may have been done or not.
+    After a 409, a 429 or a 503, nothing was done. After a 500 or without a response, a write may have been done.
     """
 
     def __init__(self, transport: httpx.BaseTransport) -> None:

@@ -97,7 +97,7 @@ def change(client: AuthenticatedClient, icp_id: UUID) -> Icp:
             if_match=read.headers["ETag"],
             body=IcpPatch(leads_per_list=leads + 5, active_until=None),
         )
-        # Somebody else was faster: look again.
+        # Another user changed the ICP: read it again.
         if isinstance(changed.parsed, Problem) and changed.parsed.code == "PRECONDITION_FAILED":
             continue
         return ok(changed)
@@ -123,7 +123,7 @@ def handle_errors(client: AuthenticatedClient, icp_id: UUID) -> list[str]:
                     place = fault.parameter if isinstance(fault, ParameterViolation) else fault.pointer
                     shown.append(f"{place}: {fault.detail}")
             case "FORBIDDEN" | "NOT_FOUND":
-                shown.append("This ICP is not there for you.")
+                shown.append("This ICP does not exist, or you have no access.")
             case _:
                 raise
     return shown

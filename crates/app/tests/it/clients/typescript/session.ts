@@ -27,10 +27,10 @@ export class IcpError extends Error {
 
 type Result<Data> = { data?: Data; error?: Problem; response: Response };
 
-// The data of a good answer; throws that of a bad one.
+// Returns the data of a successful response, and throws the problem of an error.
 export function ok<Data>({ data, error, response }: Result<Data>): Data {
   if (response.ok) return data as Data;
-  // What stands in front of the service may answer in its own words.
+  // A proxy in front of the service may respond with its own error.
   if (error?.code === undefined) throw new Error(`answered ${response.status}`);
   throw new IcpError(error);
 }
@@ -48,7 +48,7 @@ export async function* pages(client: Client, query: Query): AsyncGenerator<Icp[]
 
 const ATTEMPTS = 5;
 
-// Nothing was done after a 409, a 429 or a 503. After a 500, or when no answer comes, a write may have been done or not.
+// After a 409, a 429 or a 503, nothing was done. After a 500 or without a response, a write may have been done.
 export async function repeating(request: Request): Promise<Response> {
   const repeatable = ["GET", "DELETE"].includes(request.method) || request.headers.has("Idempotency-Key");
   for (let attempt = 1; ; attempt++) {

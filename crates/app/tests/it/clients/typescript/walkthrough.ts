@@ -68,7 +68,7 @@ async function change(client: Client, id: string): Promise<Icp> {
       params: { path: { id }, header: { "If-Match": read.response.headers.get("ETag") ?? "" } },
       body: { leadsPerList: leadsPerList + 5, activeUntil: null },
     });
-    // Somebody else was faster: look again.
+    // Another user changed the ICP: read it again.
     if (changed.error?.code === "PRECONDITION_FAILED") continue;
     return ok(changed);
   }
@@ -100,7 +100,7 @@ async function handleErrors(client: Client, id: string): Promise<string[]> {
         break;
       case "FORBIDDEN":
       case "NOT_FOUND":
-        shown.push("This ICP is not there for you.");
+        shown.push("This ICP does not exist, or you have no access.");
         break;
       default:
         throw error;

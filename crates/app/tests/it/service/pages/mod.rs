@@ -1,5 +1,4 @@
-//! The start page and the documentation page, as HTTP answers. What a browser makes of them is tested in
-//! `tests/it/clients/browser`.
+//! The start page and the documentation page as HTTP responses. `tests/it/clients/browser` tests them in a browser.
 
 mod assets;
 mod headers;

@@ -18,6 +18,9 @@ const WAITING_FACTOR: usize = 4;
 /// unlimited time.
 const LONG_LIST_BYTES: usize = 48 * 1024 * 1024;
 
+/// A user's share of the requests in flight is at least this, so that a low limit leaves them enough.
+const MIN_IN_FLIGHT_PER_USER: usize = 16;
+
 /// The largest number of lists of more than [`LARGE_LIST_BYTES`] that are in memory for one user at once.
 const MAX_LARGE_LISTS_PER_USER: usize = 16;
 const LARGE_LIST_BYTES: usize = 2 * 1024 * 1024;
@@ -73,7 +76,7 @@ impl Concurrency {
             in_flight: Counter::new(max_in_flight),
             waiting: Counter::new(max_in_flight.saturating_mul(WAITING_FACTOR)),
             long_lists: Counter::new((LONG_LIST_BYTES / response_buffer).max(1)),
-            in_flight_of_users: KeyedPermits::new(max_in_flight.div_ceil(4)),
+            in_flight_of_users: KeyedPermits::new(max_in_flight.div_ceil(4).max(MIN_IN_FLIGHT_PER_USER)),
             large_lists_of_users: KeyedPermits::new(MAX_LARGE_LISTS_PER_USER),
             long_lists_of_users: KeyedPermits::new(MAX_LONG_LISTS_PER_USER),
             strangers: Counter::new(MAX_STRANGERS),

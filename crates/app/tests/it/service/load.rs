@@ -90,14 +90,14 @@ async fn no_rate_limit_headers_without_rate_limit() {
     assert_eq!((answer.header("ratelimit"), answer.header("ratelimit-policy")), ("", ""));
 }
 
-/// They read nothing of a file that is larger than the buffers of a connection.
+/// Each sends several requests and reads nothing: the responses are longer than the buffers of a connection.
 #[tokio::test]
 async fn strangers_beyond_limit_are_rejected() {
     const SLOW: usize = 80;
     let service = Setup::new().start();
     let page = service.get("/docs", None).await.body;
     let viewer = page.split('"').find(|text| text.ends_with("swagger-ui-bundle.js")).expect("it is named");
-    let request = format!("GET /{viewer} HTTP/1.1\r\nhost: x\r\n\r\n");
+    let request = format!("GET /{viewer} HTTP/1.1\r\nhost: x\r\n\r\n").repeat(8);
     let mut slow = Vec::new();
     for _ in 0..SLOW {
         let socket = TcpSocket::new_v4().expect("a socket");

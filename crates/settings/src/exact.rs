@@ -3,7 +3,7 @@
 
 use url::Url;
 
-use super::report::without_secrets;
+use super::secrets::without_secrets;
 
 /// A rule for such values.
 #[derive(Debug)]

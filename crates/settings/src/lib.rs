@@ -6,6 +6,7 @@ mod definitions;
 mod error;
 mod exact;
 mod report;
+mod secrets;
 mod sources;
 
 use config::{Map, Value, ValueKind};

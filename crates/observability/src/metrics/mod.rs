@@ -148,7 +148,7 @@ pub fn to_prometheus_text(open_metrics: &str) -> String {
 mod tests {
     use std::time::Duration;
 
-    use super::{Metrics, RejectReason, to_prometheus_text};
+    use super::{Metrics, RejectReason, method_name, to_prometheus_text};
 
     #[test]
     fn prometheus_text_has_types_of_samples() {
@@ -163,7 +163,7 @@ mod tests {
     fn what_was_counted_is_told() {
         let metrics = Metrics::new(Vec::new());
         metrics.answered("GET", Some("/a/{id}".to_owned()), 200, Duration::from_micros(300));
-        metrics.answered("BREW", None, 405, Duration::from_millis(1));
+        metrics.answered(method_name("BREW"), None, 405, Duration::from_millis(1));
         metrics.rejected(RejectReason::Overload);
         metrics.signed_in("expired");
         metrics.operated("list", "ok", Duration::from_millis(3));

@@ -37,8 +37,6 @@ async fn check(service: &Service, attacks: Vec<Attack>) {
             .map(|_| {
                 let request =
                     client().request(method.clone(), format!("{}{path}", service.address)).bearer_auth(&eve);
-                // Compression costs the most for long lists.
-                let request = request.header("accept-encoding", "br");
                 let request = request.header("content-type", "application/json").body(body.clone());
                 tokio::spawn(async move {
                     while let Ok(answer) = request.try_clone().expect("a body in memory").send().await {

@@ -7,7 +7,7 @@ use icp_ports::{Quota, StoredIcp};
 pub struct Limits {
     /// How much each user may create.
     pub quota: Quota,
-    /// The largest number of users of one ICP. An ICP that has more keeps them, and gets no others.
+    /// The largest number of users of one ICP. An ICP that has more may keep as many.
     pub user_ids_per_icp: usize,
 }
 

@@ -12,9 +12,10 @@ fn tables_name_existing_tests() {
         .current_dir(&root)
         .output();
     let functions = String::from_utf8(grep.unwrap().stdout).unwrap();
-    for (page, least, end) in
-        [("docs/security.md", 60, "## Known limits"), ("docs/limits.md", 25, "## The search")]
-    {
+    for (page, least, end) in [
+        ("docs/explanation/security.md", 60, "## Known limits"),
+        ("docs/reference/limits.md", 25, "## The search"),
+    ] {
         let text = fs::read_to_string(root.join(page)).unwrap();
         let tables = text.split(end).next().unwrap();
         let rows = tables.lines().filter(|line| line.starts_with("| "));

@@ -6,7 +6,7 @@ use icp_domain::{Icp, MaybeKnown, Rules};
 
 use super::support::{FULL, at, canonical, patched, stored};
 
-const EXAMPLE: &str = include_str!("../../../../docs/contract/example-list-icps.json");
+const EXAMPLE: &str = include_str!("../../../../docs/reference/contract/example-list-icps.json");
 
 #[test]
 fn fixture_is_example_of_reference() {

@@ -1,9 +1,9 @@
-//! `docs/clients.md` shows code that is tested.
+//! `docs/how-to/clients.md` shows code that is tested.
 
 use crate::clients::stage::Stage;
 use crate::clients::tools::{run, tool};
 
-const GUIDE: &str = include_str!("../../../../../docs/clients.md");
+const GUIDE: &str = include_str!("../../../../../docs/how-to/clients.md");
 const TYPESCRIPT: [&str; 2] =
     [include_str!("typescript/session.ts"), include_str!("typescript/walkthrough.ts")];
 const PYTHON: [&str; 2] = [include_str!("python/session.py"), include_str!("python/walkthrough.py")];

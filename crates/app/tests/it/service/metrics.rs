@@ -104,7 +104,7 @@ async fn dashboards_and_alerts_name_what_there_is() {
         .start();
     service.get(LIST, None).await;
     let there = metrics(&service).await;
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operations");
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy");
     let mut named = 0;
     for file in ["grafana-dashboard.json", "prometheus-alerts.yml"] {
         let text = std::fs::read_to_string(folder.join(file)).expect("it is there");

@@ -1,4 +1,4 @@
-//! Readers type the commands of the README and of `docs/api.md`, from the first to the last.
+//! Readers type the commands of the README and of `docs/reference/api.md`, from the first to the last.
 
 use icp_test_postgres as postgres;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use crate::support::Setup;
 use crate::support::shell::{Outcome, Shell, blocks, commands};
 
 const README: &str = include_str!("../../../../../README.md");
-const API: &str = include_str!("../../../../../docs/api.md");
+const API: &str = include_str!("../../../../../docs/reference/api.md");
 
 const KEY: &str = "pk_test_Y2xlcmsuZXhhbXBsZS5pbnZhbGlkJA==";
 

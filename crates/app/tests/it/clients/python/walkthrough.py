@@ -1,4 +1,4 @@
-"""Uses every operation as docs/clients.md shows it, and checks what comes of it."""
+"""Uses every operation as docs/how-to/clients.md shows it, and checks what comes of it."""
 
 import os
 from collections.abc import Callable

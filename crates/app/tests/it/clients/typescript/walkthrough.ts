@@ -1,4 +1,4 @@
-// Uses every operation as docs/clients.md shows it, and checks what comes of it.
+// Uses every operation as docs/how-to/clients.md shows it, and checks what comes of it.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { type Client, type Icp, IcpError, connect, ok, pages } from "./session.js";

@@ -1,5 +1,7 @@
 //! `GET /metrics`.
 
+use std::collections::BTreeSet;
+
 use icp_test_postgres as postgres;
 
 use crate::support::{Answer, LIST, Service, Setup, client, refusal};
@@ -122,4 +124,37 @@ async fn dashboards_and_alerts_name_what_there_is() {
         }
     }
     assert!(named > 20, "they name metrics: {named}");
+}
+
+#[tokio::test]
+async fn reference_has_every_metric() {
+    let page = include_str!("../../../../../docs/reference/metrics.md");
+    let (table, _) = page.split_once("## Sign-in verdicts").expect("the next section");
+    let documented: BTreeSet<_> = table
+        .lines()
+        .filter(|line| line.starts_with("| `icp_"))
+        .filter_map(|row| {
+            let mut columns = row.split(" | ");
+            let name = columns.next()?.trim_matches(['|', ' ', '`']);
+            let kind = columns.next()?;
+            let name = name.trim_end_matches("_total").trim_end_matches("_info");
+            Some(format!("{name} {kind}"))
+        })
+        .collect();
+    let database = postgres::shared().database();
+    let service = Setup::new()
+        .with("ICP__DATABASE__URL", database.url())
+        .with("ICP__AUTH__ISSUER", "https://clerk.example.com")
+        .with("ICP__AUTH__JWKS_URL", "http://127.0.0.1:9/jwks")
+        .start();
+    service.get(LIST, None).await;
+    let mut served: BTreeSet<_> = metrics(&service)
+        .await
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE "))
+        .map(str::to_owned)
+        .collect();
+    // These appear with a replica, and with a key set that was fetched.
+    served.extend(["icp_replica_used gauge".to_owned(), "icp_key_set_age_seconds gauge".to_owned()]);
+    assert_eq!(documented, served);
 }

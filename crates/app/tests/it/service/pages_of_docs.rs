@@ -112,7 +112,8 @@ async fn tutorial_works_with_other_clerk() {
     follow(&mut shell, last).await;
     let with_origin = serde_json::json!({"azp": "http://localhost:3000"});
     for (claims, status) in [(serde_json::json!({}), 401), (with_origin, 200)] {
-        let request = "curl -s http://127.0.0.1:8080/api/v1/entities/icps -H \"Authorization: Bearer $TOKEN\"";
+        let request =
+            "curl -s http://127.0.0.1:8080/api/v1/entities/icps -H \"Authorization: Bearer $TOKEN\"";
         shell.set("TOKEN", &instance.session(user, claims));
         assert_eq!(shell.run(request).await.answer().status, status);
     }

@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_counted_is_told() {
+    fn counted_events_are_in_text() {
         let metrics = Metrics::new(Vec::new());
         metrics.answered("GET", Some("/a/{id}".to_owned()), 200, Duration::from_micros(300));
         metrics.answered(method_name("BREW"), None, 405, Duration::from_millis(1));

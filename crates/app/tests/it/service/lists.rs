@@ -74,7 +74,7 @@ async fn same_import_lists_same_bytes_on_both_databases() {
 }
 
 #[tokio::test]
-async fn an_admins_list_holds_only_what_names_them() {
+async fn list_of_admin_has_only_own_icps() {
     let service = Setup::new().start();
     let admin = service.setup.token(&["--user", "user_admin", "--admin"]);
     assert_eq!(service.get(LIST, Some(&admin)).await.body, "[]");

@@ -20,7 +20,7 @@ fn assert_has(metrics: &str, start: &str) {
 }
 
 #[tokio::test]
-async fn what_happens_is_counted() {
+async fn requests_and_operations_are_counted() {
     let database = postgres::shared().database();
     let service = Setup::new().with("ICP__DATABASE__URL", database.url()).start();
     service.list("user_ada").await;
@@ -87,7 +87,7 @@ async fn metrics_have_format_that_client_accepts() {
 }
 
 #[tokio::test]
-async fn a_port_in_use_is_told() {
+async fn metrics_port_in_use_is_reported() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("it listens");
     let port = taken.local_addr().expect("an address").port().to_string();
     let said = refusal(&Setup::new().with("ICP__METRICS__PORT", &port), &["serve"]);

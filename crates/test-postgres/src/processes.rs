@@ -19,7 +19,7 @@ pub(super) fn children(parent: u32) -> Vec<u32> {
         .collect()
 }
 
-/// Returns those of the processes that are running.
+/// Returns the IDs of the processes that are running.
 pub(super) fn alive(ids: &[u32]) -> Vec<u32> {
     all()
         .into_iter()

@@ -144,7 +144,7 @@ fn unusual_valid_values_are_accepted() {
         ("exclude left out", r#","exclude":false"#, ""),
         ("an empty prompt", r#""Do they hire?""#, r#""""#),
         ("no search strings", r#"["jobs"]"#, "[]"),
-        ("nobody", r#""user_abc123","user_xyz789""#, ""),
+        ("no users", r#""user_abc123","user_xyz789""#, ""),
         ("an empty search", r#"{"titles":["CTO"],"size":{"min":1.0}}"#, "{}"),
         ("a name with blanks around it", r#""Full""#, r#"" . ""#),
         ("a user id in other letters", r#""user_xyz789""#, r#""Ünïcode-user/😀""#),

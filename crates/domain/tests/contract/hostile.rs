@@ -22,7 +22,7 @@ fn assert_bounded(violations: &ValidationErrors) {
     assert!(bytes <= limits::VIOLATION_POINTER_BYTES, "{bytes} bytes of pointers");
 }
 
-/// Whatever the rules: what is stored may be hostile too.
+/// With all rules: stored text may be hostile too.
 fn is_handled_soon(text: &str) {
     for rules in [Rules::Strict, Rules::Storable, Rules::Stored] {
         is_read_soon(text.to_owned(), rules);

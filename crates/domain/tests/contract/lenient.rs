@@ -1,4 +1,4 @@
-//! What is stored is read whatever wrote it, and comes back without a byte of meaning lost.
+//! Stored ICPs of any version are read, and come back with the same meaning.
 
 use icp_domain::criteria::{CrmProvider, EntityType, LeadProvider, SearchType};
 use icp_domain::json::Json;

@@ -1,4 +1,4 @@
-//! Whatever stands in the parts of others comes back as it was.
+//! Unknown parts come back unchanged.
 
 use icp_domain::{Icp, Rules};
 use proptest::prelude::*;

@@ -1,4 +1,4 @@
-//! Regular expressions: those of ECMAScript are taken, and none costs more than it is worth.
+//! Regular expressions: ECMAScript's syntax is accepted, and the cost of each is bounded.
 
 use std::time::{Duration, Instant};
 
@@ -104,7 +104,7 @@ fn other_regular_expressions_are_refused() {
     }
 }
 
-/// Time and memory for a regular expression are bounded, whatever it is.
+/// Time and memory are bounded for every regular expression.
 fn ends_soon(regex: String) {
     in_a_small_thread(move || {
         let start = Instant::now();

@@ -1,4 +1,4 @@
-//! A role that may read and write, and no more, beside one that migrates.
+//! A role that may only read and write, and another role that migrates.
 
 use icp_ports::Migrator as _;
 use icp_test_postgres::Server;

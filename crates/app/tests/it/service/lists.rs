@@ -43,7 +43,7 @@ async fn example_is_returned_by_both_databases() {
     assert_eq!(list, serde_json::from_str::<Value>(EXAMPLE_LIST).expect("it is JSON"));
     let first: Value = serde_json::from_str(&both.list("user_xyz789").await).expect("it is JSON");
     assert_eq!(first, json!([list[0]]));
-    assert_eq!(both.list("user_nobody").await, "[]");
+    assert_eq!(both.list("user_without_icps").await, "[]");
 }
 
 #[tokio::test]

@@ -147,7 +147,7 @@ async function walk() {
   assert.deepEqual(newer.flatMap(prompts), ["Is it new?"]);
 
   const path = "/api/v1/entities/icps/{id}";
-  assert.equal(await code(signedIn("nobody").GET("/api/v1/entities/icps")), "UNAUTHORIZED");
+  assert.equal(await code(signedIn("invalid").GET("/api/v1/entities/icps")), "UNAUTHORIZED");
   assert.equal(await code(other.GET(path, { params: { path: { id } } })), "FORBIDDEN");
   const deleted = await client.DELETE(path, { params: { path: { id } } });
   ok(deleted);

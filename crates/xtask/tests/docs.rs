@@ -41,7 +41,10 @@ fn anchors(page: &Path) -> BTreeSet<String> {
 fn links_lead_to_files_and_headings() {
     let mut links = 0;
     for page in pages() {
-        for link in prose(&page).split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        let text = prose(&page);
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        let images = text.split("src=\"").skip(1).filter_map(|rest| rest.split('"').next());
+        for link in links.chain(images) {
             // Links to other sites, and rustdoc links of crates.
             if link.contains(':') {
                 continue;

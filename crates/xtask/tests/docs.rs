@@ -39,7 +39,7 @@ fn anchors(page: &Path) -> BTreeSet<String> {
 
 #[test]
 fn links_lead_to_files_and_headings() {
-    let mut links = 0;
+    let mut count = 0;
     for page in pages() {
         let text = prose(&page);
         let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
@@ -53,10 +53,10 @@ fn links_lead_to_files_and_headings() {
             let target = if path.is_empty() { page.clone() } else { page.parent().unwrap().join(path) };
             assert!(target.exists(), "{}: {link}", page.display());
             assert!(anchor.is_empty() || anchors(&target).contains(anchor), "{}: {link}", page.display());
-            links += 1;
+            count += 1;
         }
     }
-    assert!(links > 200, "{links}");
+    assert!(count > 200, "{count}");
 }
 
 #[test]

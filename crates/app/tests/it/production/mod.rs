@@ -1,4 +1,4 @@
-//! The service as it is run for others: behind a pooler, overloaded, under fire, and through failures of everything near it.
+//! The service in production: behind a pooler, overloaded, attacked, and during failures of its dependencies.
 //!
 //! These tests need PgBouncer, and take minutes: `cargo xtask test --all` runs them, one at a time, since each
 //! measures what others would disturb. Otherwise they are ignored.
@@ -22,7 +22,7 @@ mod unknown_keys;
 
 use std::path::PathBuf;
 
-/// Where PgBouncer is.
+/// The path of PgBouncer.
 fn pgbouncer() -> PathBuf {
     let named = std::env::var_os("ICP_TEST_PGBOUNCER").map(PathBuf::from);
     let usual = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"].into_iter().map(PathBuf::from);

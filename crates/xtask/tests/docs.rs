@@ -145,3 +145,28 @@ fn tables_name_existing_tests() {
         }
     }
 }
+
+/// A plain scalar of YAML ends at a colon with a space.
+#[test]
+fn texts_of_alerts_are_valid_yaml() {
+    let alerts = fs::read_to_string(root().join("deploy/prometheus-alerts.yml")).unwrap();
+    let mut texts = 0;
+    for line in alerts.lines() {
+        let line = line.trim_start();
+        let text = line.strip_prefix("summary: ").or_else(|| line.strip_prefix("description: "));
+        if let Some(text) = text {
+            assert!(!text.contains(": ") && !text.contains(" #"), "{text}");
+            texts += 1;
+        }
+    }
+    assert!(texts > 5);
+}
+
+#[test]
+fn alerts_are_in_troubleshooting() {
+    let alerts = fs::read_to_string(root().join("deploy/prometheus-alerts.yml")).unwrap();
+    let page = fs::read_to_string(root().join("docs/how-to/troubleshoot.md")).unwrap();
+    for alert in alerts.lines().filter_map(|line| line.trim_start().strip_prefix("- alert: ")) {
+        assert!(page.contains(&format!("| `{alert}` |")), "{alert}");
+    }
+}

@@ -13,7 +13,7 @@ use crate::bodies::worst;
 use crate::support::{LIST, Service, Setup, client};
 
 const CONNECTIONS: usize = 8;
-const DURATION: Duration = Duration::from_secs(2);
+const DURATION: Duration = Duration::from_secs(1);
 /// What others wait beyond what they wait when the service is idle.
 const FACTOR: u32 = 10;
 /// A machine that is busy with other things is given this much.

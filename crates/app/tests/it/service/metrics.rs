@@ -1,8 +1,10 @@
 //! `GET /metrics`.
 
+use std::time::Duration;
+
 use icp_test_postgres as postgres;
 
-use crate::support::{Answer, LIST, Service, Setup, client, refusal};
+use crate::support::{Answer, LIST, Service, Setup, client, eventually, refusal};
 
 async fn metrics(service: &Service) -> String {
     let request = client().get(format!("{}/metrics", service.address));
@@ -103,6 +105,9 @@ async fn dashboards_and_alerts_name_what_there_is() {
         .with("ICP__AUTH__JWKS_URL", jwks)
         .start();
     service.get(LIST, None).await;
+    // The first operation on the database is one that the service does by itself after its start.
+    let has_operated = async || metrics(&service).await.contains("icp_database_operation_duration_seconds");
+    assert!(eventually(Duration::from_secs(5), has_operated).await);
     let there = metrics(&service).await;
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operations");
     let mut named = 0;

@@ -24,6 +24,20 @@ function withoutOptionalExamples(document) {
   return document;
 }
 
+// A DELETE must not be one click away from deleting the sample whose ID is the example: its parameters stay empty.
+function withoutDestructiveExamples(document) {
+  const shared = document.components?.parameters ?? {};
+  for (const { delete: operation } of Object.values(document.paths ?? {})) {
+    if (operation) {
+      operation.parameters = operation.parameters.map(({ $ref, ...own }) => {
+        const { example, ...parameter } = $ref ? shared[$ref.split("/").at(-1)] : own;
+        return parameter;
+      });
+    }
+  }
+  return document;
+}
+
 // Every error is a problem document, as the introduction says. Showing it for each status would make operations very long.
 function withShortErrors(document) {
   for (const response of Object.values(document.components?.responses ?? {})) {
@@ -37,7 +51,7 @@ const shorter = () => ({
   statePlugins: {
     spec: {
       wrapActions: {
-        updateJsonSpec: (update) => (document) => update(withShortErrors(withoutOptionalExamples(document))),
+        updateJsonSpec: (update) => (document) => update(withShortErrors(withoutDestructiveExamples(withoutOptionalExamples(document)))),
       },
     },
   },
@@ -63,6 +77,25 @@ const swagger = SwaggerUIBundle({
     }
   },
 });
+
+// Swagger UI leaves out what screen readers and keyboards need: levels of headings, names of fields and of tables, and a way
+// to scroll code. Its links within buttons are not reachable by keyboard anyway.
+function makeAccessible() {
+  const set = (selector, name, value) => {
+    for (const element of viewer.querySelectorAll(`${selector}:not([${name}])`)) {
+      element.setAttribute(name, typeof value === "function" ? value(element) : value);
+    }
+  };
+  set("h3.opblock-tag", "aria-level", "2");
+  set("h4", "aria-level", "3");
+  set(".highlight-code .microlight", "tabindex", "0");
+  set("tr[data-param-name] :is(select, input)", "aria-label", (field) => field.closest("tr").dataset.paramName);
+  set(".opblock-section-request-body :is(select, textarea)", "aria-label", "Request body");
+  set(".responses-wrapper select", "aria-label", "Media type");
+  set("table[role=region]", "aria-label", (table) => `${table.className} ${table.closest(".opblock").id}`);
+  viewer.querySelectorAll(".opblock-summary-control a[href]").forEach((link) => link.removeAttribute("href"));
+}
+new MutationObserver(makeAccessible).observe(viewer, { childList: true, subtree: true });
 
 // Swagger UI has dark colours. The page turns them on.
 const dark = matchMedia("(prefers-color-scheme: dark)");

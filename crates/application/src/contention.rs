@@ -67,7 +67,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn long_write_causes_few_attempts() {
-        let mut writer = Writers::default().wait(id(1)).await.expect("nobody writes it");
+        let mut writer = Writers::default().wait(id(1)).await.expect("no other writer");
         let mut attempts = 0;
         while writer.wait().await.is_ok() {
             attempts += 1;
@@ -78,7 +78,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn writers_of_other_icps_do_not_wait() {
         let writers = Writers::default();
-        let _first = writers.wait(id(1)).await.expect("nobody writes it");
+        let _first = writers.wait(id(1)).await.expect("no other writer");
         assert!(writers.wait(id(1)).await.is_err(), "the first one takes too long");
         assert!(writers.wait(id(2)).await.is_ok());
     }

@@ -18,7 +18,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Checks the new state of an ICP. What is not worse than before is allowed.
+    /// Checks the new state of an ICP. A state that exceeds a limit no further than the old one is allowed.
     pub(crate) fn check(
         &self,
         after: &IcpDocument,

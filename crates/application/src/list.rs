@@ -11,7 +11,7 @@ use crate::{IcpService, LongList, Preconditions, ServiceError};
 /// The parameters of a list. By default all ICPs, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListRequest {
-    /// Only ICPs that have not expired, or only those that have.
+    /// `true`: only ICPs that have not expired. `false`: only expired ICPs.
     pub active: Option<bool>,
     /// Only ICPs that were changed at or after this time.
     pub updated_since: Option<Timestamp>,

@@ -3,7 +3,7 @@ use icp_domain::{Icp, IcpDocument};
 use icp_ports::{BoxError, ImportExport, ImportExportError, ImportSource, OnConflict};
 
 /// The list of the API's reference page.
-const SAMPLE_ICPS: &str = include_str!("../../../docs/contract/example-list-icps.json");
+const SAMPLE_ICPS: &str = include_str!("../../../docs/reference/contract/example-list-icps.json");
 
 /// Imports the sample ICPs.
 ///

@@ -41,7 +41,7 @@ fn read_leniently(bencher: Bencher<'_, '_>) {
     bencher.counter(BytesCount::of_str(ICP)).bench(|| Icp::from_json(black_box(ICP), Rules::Stored).unwrap());
 }
 
-/// As texts are read that somebody writes.
+/// With the rules for requests.
 #[divan::bench]
 fn read_strictly(bencher: Bencher<'_, '_>) {
     bencher.counter(BytesCount::of_str(ICP)).bench(|| Icp::from_json(black_box(ICP), Rules::Strict).unwrap());
@@ -66,7 +66,7 @@ fn make_the_canonical_text(bencher: Bencher<'_, '_>) {
     bencher.counter(BytesCount::of_str(ICP)).bench(|| black_box(&icp).to_json());
 }
 
-/// The text, and what stands in columns beside it.
+/// The text and its columns.
 #[divan::bench]
 fn make_the_document(bencher: Bencher<'_, '_>) {
     bencher.with_inputs(icp).bench_values(IcpDocument::from);

@@ -9,7 +9,7 @@ use icp_domain::Icp;
 use icp_domain::criteria::{CustomFilter, SearchType};
 
 /// What the example reads if nothing is piped into it.
-const SAMPLE: &str = include_str!("../../../docs/contract/example-list-icps.json");
+const SAMPLE: &str = include_str!("../../../docs/reference/contract/example-list-icps.json");
 
 fn main() -> Result<(), Box<dyn Error>> {
     let text = if io::stdin().is_terminal() { SAMPLE.to_owned() } else { io::read_to_string(io::stdin())? };

@@ -60,7 +60,7 @@ impl TryFrom<DateTime<Utc>> for Timestamp {
     type Error = InvalidTimestamp;
 
     fn try_from(time: DateTime<Utc>) -> Result<Self, InvalidTimestamp> {
-        // The milliseconds of chrono's leap seconds are those of the second after.
+        // chrono's leap seconds have the milliseconds of the next second.
         let time = DateTime::from_timestamp_millis(time.timestamp_millis()).ok_or(InvalidTimestamp)?;
         if (0..=9999).contains(&time.year()) { Ok(Self(time)) } else { Err(InvalidTimestamp) }
     }

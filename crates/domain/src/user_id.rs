@@ -59,7 +59,7 @@ impl FromStr for UserId {
     }
 }
 
-/// A set or map of IDs can be searched by text: the derived `Hash`, `Eq` and `Ord` are those of the text.
+/// A set or map of IDs can be searched by text: the derived `Hash`, `Eq` and `Ord` agree with the text.
 impl Borrow<str> for UserId {
     fn borrow(&self) -> &str {
         &self.0

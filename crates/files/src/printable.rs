@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-/// Escapes the characters that change how a terminal shows the text around them: controls, and those that reverse the direction
+/// Escapes the characters that change how a terminal shows the text around them: control characters, and marks that reverse the direction
 /// of writing.
 ///
 /// ```

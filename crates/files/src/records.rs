@@ -166,8 +166,8 @@ fn line_breaks(bytes: &[u8]) -> u64 {
     bytes.split(|&byte| byte == b'\n').count() as u64 - 1
 }
 
-/// Finds the end of an array's element without understanding it: the comma or bracket that is in no string and no
-/// brackets of the element's own. What is wrong in between, the JSON reader finds.
+/// Finds the end of an array's element without parsing it: the comma or bracket that is outside strings and outside the
+/// element's own brackets. The JSON reader finds errors within the element.
 #[derive(Default)]
 struct Nesting {
     depth: u32,

@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reader_that_ends_early_is_no_end_of_the_file() {
+    async fn truncated_input_is_error() {
         let mut source =
             FileSource::start(BufReader::new(Panics.chain(empty())), Rules::Strict, Box::new(|_| ()));
         let error = source.next_batch().await.expect_err("it was not read");

@@ -1,4 +1,4 @@
-//! Answers with bytes in memory: the most that actix-web can do, beside which the service is measured (`cargo xtask bench`).
+//! Answers with bytes in memory: the upper limit of actix-web, with which `cargo xtask bench` compares the service.
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -60,7 +60,7 @@ mod tests {
     use super::{NotInteger::*, parse};
 
     #[test]
-    fn an_integer_is_the_same_however_it_is_written() {
+    fn integer_is_equal_in_every_notation() {
         for text in ["10", "10.0", "1e1", "1E+1", "100e-1", "0.01e3", "10.000e0", "1000000e-5", "0.1e0002"] {
             assert_eq!(parse(text), Ok(10), "{text}");
         }
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn no_digit_is_lost_on_the_way() {
+    fn digits_are_kept() {
         assert_eq!(parse("9007199254740993.0"), Ok(9_007_199_254_740_993));
         assert_eq!(parse("9223372036854775807.0"), Ok(i64::MAX));
         assert_eq!(parse("-9223372036854775808.0"), Ok(i64::MIN));
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fraction_is_no_integer_however_small() {
+    fn fraction_is_no_integer() {
         for text in [
             "1.5",
             "1e-400",
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn an_integer_beyond_64_bits_is_too_large() {
+    fn integer_beyond_64_bits_is_too_large() {
         for text in
             ["9223372036854775808", "-9223372036854775809", "1e19", "1e400", "-1e99999999999999999999"]
         {

@@ -21,7 +21,7 @@ static IS_COLLECTED: AtomicBool = AtomicBool::new(false);
 pub(crate) struct Traces(SdkTracerProvider);
 
 impl Traces {
-    /// To a collector that takes OTLP over HTTP. What else there is to say the SDK reads from its own variables
+    /// Exports to a collector that accepts OTLP over HTTP. The SDK reads its other options from its own variables
     /// (`OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_TRACES_SAMPLER`, `OTEL_EXPORTER_OTLP_HEADERS`).
     pub(crate) fn start(endpoint: &str) -> anyhow::Result<Self> {
         let exporter = SpanExporter::builder()

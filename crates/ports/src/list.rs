@@ -33,7 +33,7 @@ impl ListQuery {
         }
     }
 
-    /// Returns true if the query is for every ICP in scope, oldest first, whatever its `max_bytes`.
+    /// Returns true if the query is for every ICP in scope, oldest first. Ignores `max_bytes`.
     pub fn is_everything(&self) -> bool {
         let Self { scope: _, filter, start, direction, limit, max_bytes: _ } = self;
         *filter == ListFilter::default()

@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn documentation_has_every_setting() {
-        let documentation = include_str!("../../../docs/configuration.md");
+        let documentation = include_str!("../../../docs/reference/configuration.md");
         for setting in SETTINGS {
             let row = documentation.lines().find(|line| line.starts_with(&format!("| `{}` |", setting.key)));
             let row = row.unwrap_or_else(|| panic!("{} is not documented", setting.key));

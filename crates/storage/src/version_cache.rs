@@ -8,7 +8,7 @@ const MAX_USERS: usize = 10_000;
 
 /// The versions of lists in one state of the storage.
 ///
-/// A state `S` is a value that the storage reports of itself and that differs after every write, whoever wrote. An adapter
+/// A state `S` is a value that the storage reports of itself and that differs after every write of any program. An adapter
 /// asks for the state first and reads versions after that: a version that was read later than its state is either of that
 /// state, or of one that will be reported the next time.
 ///

@@ -7,7 +7,7 @@ use super::Error;
 /// Waits until its input is closed, then ends the server and removes the folder.
 const SCRIPT: &str = include_str!("guard.sh");
 
-/// A process that cleans up when this process ends, in whatever way.
+/// A process that cleans up when this process ends, also if it is killed.
 ///
 /// Its input is a pipe that only this process holds. The system closes it when this process ends, also after `SIGKILL`.
 /// `Drop` is not enough: it does not run after `SIGKILL`, nor for a value in a `static`.

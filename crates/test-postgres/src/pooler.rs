@@ -14,7 +14,7 @@ const START: Duration = Duration::from_secs(20);
 /// Prepared statements per connection to the server. The default of PgBouncer 1.24.
 const MAX_PREPARED_STATEMENTS: u32 = 200;
 
-/// Kills the pooler when this process ends, in whatever way: the script reads from a pipe that only this process holds.
+/// Kills the pooler when this process ends, also if it is killed: the script reads from a pipe that only this process holds.
 const SCRIPT: &str = "\"$1\" -q \"$2\" & pooler=$!; read -r _; kill -s KILL \"$pooler\"; wait \"$pooler\"";
 
 /// How a [`Pooler`] gives connections to clients.

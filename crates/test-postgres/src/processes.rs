@@ -19,7 +19,7 @@ pub(super) fn children(parent: u32) -> Vec<u32> {
         .collect()
 }
 
-/// Returns those of the processes that are running.
+/// Returns the IDs of the processes that are running.
 pub(super) fn alive(ids: &[u32]) -> Vec<u32> {
     all()
         .into_iter()
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_listings_are_parsed() {
+    fn process_listings_of_both_systems_are_parsed() {
         let expected = Some(Process { id: 12, parent: 3, zombie: false });
         assert_eq!(parse_stat("12 (a (b) c) S 3 12 12 0"), expected);
         assert_eq!(parse_ps("   12     3 Ss"), expected);

@@ -1,4 +1,4 @@
-//! The layers of the architecture. `deny.toml` has most rules; this file has those that cargo-deny cannot express.
+//! The layers of the architecture. `deny.toml` has most rules; this file has the rules that cargo-deny cannot express.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -24,7 +24,7 @@ const FOR_TESTS: [&str; 3] = ["icp-test-postgres", "icp-testkit", "libtest-mimic
 const FREE: [&str; 5] = ["from-memory", "icp-app", "icp-domain", "icp-ports", "xtask"];
 const WASM: &str = "wasm32-unknown-unknown";
 
-/// Returns whether every rule holds. Prints those that do not.
+/// Returns whether every rule holds. Prints the rules that do not hold.
 pub(crate) fn run() -> Result<bool> {
     let mut deny = Command::new(tools::cargo_deny()?);
     deny.current_dir(project::root()?).args(["--locked", "check", "-D", "unused-wrapper"]);

@@ -1,4 +1,4 @@
-//! The claims of a token whose signature is verified (docs/contract/clerk-tokens.md, sections 2 and 3).
+//! The claims of a token whose signature is verified (docs/reference/clerk-tokens.md, sections 2 and 3).
 
 use icp_domain::{Caller, UserId};
 use serde::Deserialize;

@@ -1,4 +1,4 @@
-//! Where a request carries its token (docs/contract/clerk-tokens.md, section 1).
+//! Where a request carries its token (docs/reference/clerk-tokens.md, section 1).
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! The header of a token (docs/contract/clerk-tokens.md, 2.2 to 2.4 and 3.1).
+//! The header of a token (docs/reference/clerk-tokens.md, 2.2 to 2.4 and 3.1).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -31,8 +31,8 @@ struct Inner {
     tls: Option<MakeRustlsConnect>,
     password_file: Option<PathBuf>,
     limit: Duration,
-    /// The address to begin with, among those of all hosts: the one that was reached last, or the one after those that
-    /// were not.
+    /// The index of the address to try first, among the addresses of all hosts: the last that was reached, or the next one
+    /// after a failure.
     first: AtomicUsize,
 }
 
@@ -197,7 +197,7 @@ async fn resolve(config: &Config) -> Result<Vec<SocketAddr>, std::io::Error> {
     }
 }
 
-/// Returns the message of an error and those of its causes.
+/// Returns the messages of an error and its causes.
 fn with_causes(error: &(dyn Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |&error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")

@@ -60,7 +60,7 @@ pub(crate) enum Mode {
 /// Which certificates are trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Trust {
-    /// Those of this machine.
+    /// The certificates of this machine.
     System,
     /// Those in a file of PEM certificates.
     File(PathBuf),

@@ -77,7 +77,7 @@ fn remedy(name: &str) -> &'static str {
         }
         "schema" | "search_path" | "currentSchema" => "write it as options=-csearch_path%3Dname",
         "sslcert" | "sslkey" | "sslpassword" | "sslcrl" => "client certificates are not supported",
-        _ => "remove it; docs/operations/postgresql.md lists the supported ones",
+        _ => "remove it; docs/how-to/postgresql.md lists the supported ones",
     }
 }
 

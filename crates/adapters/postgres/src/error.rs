@@ -9,8 +9,8 @@ use diesel::result::DatabaseErrorKind::{
 use diesel::result::Error as DieselError;
 use icp_ports::RepositoryError;
 
-/// Converts the error of a statement. Diesel keeps eight kinds of errors apart; `Unknown` is every other SQLSTATE, among
-/// them those of a server that shuts down or has no resources left.
+/// Converts the error of a statement. Diesel distinguishes eight kinds of errors. `Unknown` is every other SQLSTATE, for
+/// example of a server that shuts down or has no resources left.
 pub(crate) fn query_failed(error: DieselError) -> RepositoryError {
     match &error {
         DieselError::DatabaseError(_, message) if message.message().contains("prepared statement") => {

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::prepared::prepared_once;
 
-/// A part of a list reads one row for so many bytes. Of shorter documents it has less than `max_bytes`.
+/// A part of a list reads one row per this number of bytes. If documents are shorter, the part is shorter than `max_bytes`.
 const BYTES_PER_ROW: usize = 1024;
 
 /// What a statement reads.

@@ -21,7 +21,7 @@ const GROWTH_PAUSE: Duration = Duration::from_secs(5);
 /// How long a request waits for the connection that another one opens.
 const RETRY_PAUSE: Duration = Duration::from_millis(5);
 
-/// The connections of one worker, and those of the others in case that it gets none.
+/// The connections of one worker, and the connections of the others, which it uses if its own are busy.
 #[derive(Clone)]
 pub(crate) struct Pool {
     shares: Arc<[Share]>,

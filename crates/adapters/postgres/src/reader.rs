@@ -104,7 +104,7 @@ fn stored(id: IcpId, (version, json): Found) -> StoredIcp {
 }
 
 impl PostgresDatabase {
-    /// Waits until the user may read a list. The statement holds the permit until it has ended, also if nobody waits for it.
+    /// Waits until the user may read a list. The statement holds the permit until it ends, also if the request was cancelled.
     async fn permit(
         &self,
         deadline: Deadline,

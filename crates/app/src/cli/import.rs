@@ -24,7 +24,7 @@ pub(super) struct Options {
     /// The file to read. Without it, or with `-`: standard input
     file: Option<PathBuf>,
     /// What to do with an ICP whose ID exists already
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, value_name = "ACTION", default_value_t)]
     on_conflict: Conflict,
     /// Accepts everything that has the shape of an ICP, and stores it unchanged
     #[arg(long)]

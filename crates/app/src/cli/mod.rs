@@ -88,3 +88,59 @@ fn run(cli: Cli) -> anyhow::Result<()> {
 fn block_on(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(command)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::CommandFactory as _;
+
+    use super::Cli;
+
+    const REFERENCE: &str = include_str!("../../../../docs/reference/cli.md");
+
+    #[test]
+    fn reference_has_every_command_and_option() {
+        let mut cli = Cli::command();
+        cli.build();
+        let mut documented = BTreeSet::new();
+        for command in cli.get_subcommands() {
+            let name = command.get_name();
+            let heading = format!("\n## `icp {name}`\n");
+            let (_, rest) = REFERENCE.split_once(&heading).unwrap_or_else(|| panic!("{name} has no section"));
+            let section = rest.split("\n## ").next().unwrap_or(rest);
+            documented.insert(name.to_owned());
+            let mut options = 0;
+            for argument in command.get_arguments().filter(|_| name != "help") {
+                let value = argument.get_value_names().and_then(<[_]>::first).map(clap::builder::Str::as_str);
+                let shown = match (argument.get_long(), value) {
+                    (Some("help" | "version" | "config"), _) => continue,
+                    (Some(long), Some(value)) if argument.get_action().takes_values() => {
+                        format!("| `--{long} {value}` |")
+                    }
+                    (Some(long), _) => format!("| `--{long}` |"),
+                    (None, value) => format!("| `{}` |", value.unwrap_or_default()),
+                };
+                let row = section.lines().find(|line| line.starts_with(&shown));
+                let row = row.unwrap_or_else(|| panic!("icp {name}: the page lacks {shown}"));
+                let values = argument.get_possible_values();
+                let values = values.iter().map(|value| value.get_name().to_owned());
+                let defaults = argument.get_default_values().iter().map(|value| value.to_string_lossy());
+                for text in values.chain(defaults.map(String::from)).filter(|text| !is_flag(text)) {
+                    assert!(row.contains(&format!("`{text}`")), "icp {name}: {text} is not in {row}");
+                }
+                assert!(!argument.is_required_set() || row.contains("required"), "icp {name}: {row}");
+                options += 1;
+            }
+            let rows = section.lines().filter(|line| line.starts_with("| `")).count();
+            assert_eq!(rows, options, "icp {name}: the page has an unknown option");
+        }
+        let headings = REFERENCE.lines().filter_map(|line| line.strip_prefix("## `icp ")?.strip_suffix('`'));
+        assert_eq!(headings.map(str::to_owned).collect::<BTreeSet<_>>(), documented);
+    }
+
+    /// The values of an option that takes none.
+    fn is_flag(text: &str) -> bool {
+        ["true", "false"].contains(&text)
+    }
+}

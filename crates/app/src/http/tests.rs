@@ -113,7 +113,7 @@ fn panic_of_handler_is_an_internal_error() {
 }
 
 #[test]
-fn panic_of_tool_is_an_error_for_the_assistant() {
+fn panic_of_tool_is_error_result() {
     rt::System::new().block_on(async {
         let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"list_icps"}}"#;
         let request = TestRequest::post().uri("/mcp").insert_header(("content-type", "application/json"));

@@ -10,7 +10,7 @@ use super::components::{errors, reference};
 const JSON: &str = "application/json";
 
 /// The list that responses have as their example.
-const EXAMPLES: &str = include_str!("../../../../docs/contract/example-list-icps.json");
+const EXAMPLES: &str = include_str!("../../../../docs/reference/contract/example-list-icps.json");
 
 pub(super) fn paths() -> Value {
     json!({

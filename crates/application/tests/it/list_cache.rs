@@ -14,7 +14,7 @@ use icp_testkit::memory::InMemoryDatabase;
 
 use crate::support::{Fixture, over};
 
-/// The number of lists that the storage returned, and of those that it confirmed.
+/// The number of lists that the storage returned, and the number that it confirmed.
 #[derive(Default)]
 struct Counts {
     returned: AtomicU32,

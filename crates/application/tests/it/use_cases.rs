@@ -76,7 +76,7 @@ async fn patch_without_effect_keeps_version() {
 }
 
 #[tokio::test]
-async fn updated_at_grows_whatever_the_clock_does() {
+async fn updated_at_grows_if_clock_goes_back() {
     let fixture = fixture();
     let mut last = fixture.create(&ada(), SMB).await;
     for round in 0..5 {

@@ -61,13 +61,13 @@ macro_rules! custom_filters {
 
 // To add a filter: declare its struct in `filters.rs`, add a line here, and an example to the tests.
 custom_filters! {
-    /// Judges a company by its website.
+    /// Evaluates the website of a company with a prompt.
     Website(WebsiteFilter) = "website",
-    /// Reads pages of a company's website.
+    /// Extracts information from pages of a company's website.
     Webscraping(WebscrapingFilter) = "webscraping",
-    /// Lets a model judge a lead.
+    /// Lets a language model evaluate a lead.
     Ai(AiFilter) = "ai",
-    /// Limits the leads of one company.
+    /// Limits the number of leads per company.
     MaxPeoplePerCompany(MaxPeoplePerCompany) = "maxPeoplePerCompany",
     /// Limits the share of leads that the CRM already has.
     MaxPercentFromCrm(MaxPercentFromCrm) = "maxPercentFromCRM",

@@ -7,17 +7,17 @@ use crate::open_enum::open_enum;
 use crate::unknown_fields::UnknownFields;
 
 record! {
-    /// Judges a company by its website.
+    /// Evaluates the website of a company with a prompt.
     WebsiteFilter {
         /// Service that visits the website, such as `browserUse`: any name.
         provider: String = Field::provider_name("provider", filled_text(SHORT_TEXT));
-        /// What to judge.
+        /// The question, in natural language.
         prompt: String = Field::required("prompt", text(LONG_TEXT));
     }
 }
 
 record! {
-    /// Reads pages of a company's website.
+    /// Extracts information from pages of a company's website.
     WebscrapingFilter {
         /// Service that reads the pages, such as `firecrawl`: any name.
         provider: String = Field::provider_name("provider", filled_text(SHORT_TEXT));
@@ -37,7 +37,7 @@ fn searches() -> impl Format<Value = Vec<String>> {
 }
 
 open_enum! {
-    /// What a model judges.
+    /// The entity that a language model evaluates.
     EntityType {
         /// `"company"`
         Company = "company",
@@ -47,11 +47,11 @@ open_enum! {
 }
 
 record! {
-    /// Lets a model judge a lead.
+    /// Lets a language model evaluate a lead.
     AiFilter {
-        /// The company or the person.
+        /// The entity that is evaluated.
         entity_type: EntityType = Field::required("entityType", open::<EntityType>());
-        /// What to judge.
+        /// The question, in natural language.
         prompt: String = Field::required("prompt", text(LONG_TEXT));
     }
 }
@@ -68,7 +68,7 @@ record! {
 }
 
 record! {
-    /// Limits the leads of one company.
+    /// Limits the number of leads per company.
     MaxPeoplePerCompany {
         /// Maximum number of leads.
         value: i64 = Field::with_default("value", integer(limits::PEOPLE_PER_COMPANY), Self::DEFAULT);

@@ -1,6 +1,6 @@
 //! The formats of values: for each, how it is decoded and its schema.
 //!
-//! The limits are those of writing. Reading is lenient, so schemas of responses do not have them.
+//! The limits apply to writing. Reading is lenient, so schemas of responses have no limits.
 
 use std::collections::HashSet;
 use std::ops::RangeInclusive;

@@ -24,7 +24,7 @@ pub(crate) use record::{Record, impl_deserialize, record};
 /// How strictly a document is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rules {
-    /// For a stored ICP: it must have the shape of an ICP. What this version does not know is kept.
+    /// For a stored ICP: it must have the shape of an ICP. Unknown fields and values are kept.
     Stored,
     /// For a record that will be stored as it is: as [`Rules::Stored`], and without anything that a database cannot store.
     Storable,

@@ -7,7 +7,7 @@ use crate::maybe_known::MaybeKnown;
 use crate::violation::ValidationErrors;
 use crate::{Timestamp, UserId};
 
-/// Builds the body of a request from Rust values: a [`NewIcp`] or an [`IcpPatch`]. What is not set is absent from the body.
+/// Builds the body of a request from Rust values: a [`NewIcp`] or an [`IcpPatch`]. Fields that are not set are absent from the body.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct BodyBuilder<T>(IcpPatch, PhantomData<T>);
@@ -34,19 +34,19 @@ impl<T> BodyBuilder<T> {
         name(name: impl Into<String>) => |body| body.name = Some(name.into());
         /// Sets the description.
         description(text: impl Into<String>) => |body| body.description = Some(Some(text.into()));
-        /// Adds searches. In a patch, the added ones replace those of the ICP.
+        /// Adds searches. In a patch, the added ones replace the existing ones.
         searches(searches: impl IntoIterator<Item = LeadProviderCriterion>) => |body| {
             let known = searches.into_iter().map(MaybeKnown::Known);
             body.lead_provider_criteria.get_or_insert_default().extend(known);
         };
-        /// Adds custom filters. In a patch, the added ones replace those of the ICP.
+        /// Adds custom filters. In a patch, the added ones replace the existing ones.
         filters(filters: impl IntoIterator<Item = CustomFilter>) => |body| {
             let known = filters.into_iter().map(MaybeKnown::Known);
             body.custom_filter_criteria.get_or_insert_default().extend(known);
         };
         /// Sets the CRM filters.
         crm_filters(filters: CrmFilters) => |body| body.crm_filters = Some(Some(MaybeKnown::Known(filters)));
-        /// Adds users. In a patch, the added ones replace those of the ICP; only an admin may replace them by none.
+        /// Adds users. In a patch, the added ones replace the existing ones; only an admin may replace them by none.
         users(user_ids: impl IntoIterator<Item = UserId>) =>
             |body| body.user_ids.get_or_insert_default().extend(user_ids);
         /// Sets the number of leads in each generated list.

@@ -68,7 +68,7 @@ impl IcpPatch {
     /// Returns the changed ICP, or `None` if the patch changes nothing.
     ///
     /// `updatedAt` becomes `now`, or a millisecond more than before if the clock has not advanced: it increases with every
-    /// change. What `icp` has and this version does not know stays, unless the patch replaces it.
+    /// change. Unknown fields of `icp` stay, unless the patch replaces them.
     ///
     /// # Errors
     ///

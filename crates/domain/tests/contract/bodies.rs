@@ -48,7 +48,7 @@ fn assert_faults(
 }
 
 #[test]
-fn a_new_icp_has_the_defaults_and_its_creator() {
+fn new_icp_has_defaults_and_creator() {
     let new = NewIcp::from_json(r#"{"name": "SMB", "leadProviderCriteria": []}"#).unwrap();
     let icp = new.create(uuid::Uuid::nil().into(), &user("user_ada"), time("2025-01-01T00:00:00Z")).unwrap();
     let expected = json!({
@@ -62,7 +62,7 @@ fn a_new_icp_has_the_defaults_and_its_creator() {
 }
 
 #[test]
-fn the_creator_is_listed_once_whatever_the_body_lists() {
+fn creator_is_listed_once() {
     for (listed, expected) in [
         (json!([]), vec!["user_ada"]),
         (json!(["user_ada"]), vec!["user_ada"]),
@@ -94,7 +94,7 @@ fn there_must_be_room_for_the_creator() {
 }
 
 #[test]
-fn a_creator_whose_id_cannot_be_written_creates_nothing() {
+fn invalid_creator_id_is_refused() {
     for (creator, code) in [
         ("user ada", ViolationCode::InvalidValue),
         ("user\0", ViolationCode::InvalidValue),
@@ -107,7 +107,7 @@ fn a_creator_whose_id_cannot_be_written_creates_nothing() {
 }
 
 #[test]
-fn a_change_knows_who_joined_and_who_left() {
+fn change_lists_added_and_removed_users() {
     let mut before = stored();
     before.user_ids = ["user_c", "user_a", "user_c", "user_b"].map(user).to_vec();
     let mut after = before.clone();
@@ -121,7 +121,7 @@ fn a_change_knows_who_joined_and_who_left() {
 }
 
 #[test]
-fn a_new_icp_reports_all_its_faults() {
+fn new_icp_reports_all_violations() {
     use ViolationCode::{ReadOnly, Required, UnknownField};
     assert_faults(NewIcp::from_json("{}"), &[("/name", Required), ("/leadProviderCriteria", Required)]);
     let body = json!({
@@ -135,7 +135,7 @@ fn a_new_icp_reports_all_its_faults() {
 }
 
 #[test]
-fn a_patch_changes_what_it_names_and_keeps_the_rest() {
+fn patch_changes_only_named_fields() {
     let patched = patch(&json!({"name": "After", "leadsPerList": 5.0})).unwrap().unwrap();
     let expected = Icp {
         name: "After".to_owned(),
@@ -158,7 +158,7 @@ fn null_clears_what_can_be_cleared() {
 }
 
 #[test]
-fn what_changes_nothing_changes_nothing() {
+fn patch_without_effect_is_no_change() {
     assert_eq!(patch(&json!({})).unwrap(), None);
     assert_eq!(patch(&json!({"name": "Before", "userIds": ["user_ada"]})).unwrap(), None);
     let read_only = json!({
@@ -169,7 +169,7 @@ fn what_changes_nothing_changes_nothing() {
 }
 
 #[test]
-fn what_is_read_only_cannot_be_changed() {
+fn read_only_fields_cannot_be_changed() {
     let body = json!({
         "id": "550e8400-e29b-41d4-a716-446655440001",
         "createdAt": "2024-01-15T10:30:00.001Z", "updatedAt": "2024-01-20T14:22:00.001Z", "name": "After",
@@ -183,7 +183,7 @@ fn what_is_read_only_cannot_be_changed() {
 }
 
 #[test]
-fn only_an_admin_leaves_an_icp_to_nobody() {
+fn only_admin_may_remove_all_users() {
     assert_faults(patch(&json!({"userIds": []})), &[("/userIds", ViolationCode::InvalidValue)]);
     assert_eq!(patch(&json!({"userIds": ["user_bob"]})).unwrap().unwrap().user_ids, [user("user_bob")]);
     let both = json!({"name": "", "leadsPerList": 5, "userIds": [ ]});

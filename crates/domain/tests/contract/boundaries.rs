@@ -35,7 +35,7 @@ fn leads_per_list_is_from_1_to_10_000() {
 }
 
 #[test]
-fn an_integer_may_be_written_in_any_way_json_has() {
+fn integers_are_accepted_in_every_notation() {
     for number in ["10", "10.0", "1e1", "1E+1", "100e-1", "0.1e2", "10.000"] {
         let text = patched(r#""leadsPerList":25"#, &format!(r#""leadsPerList":{number}"#));
         let icp = Icp::from_json(&text, Rules::Strict).unwrap();
@@ -45,7 +45,7 @@ fn an_integer_may_be_written_in_any_way_json_has() {
 }
 
 #[test]
-fn the_numbers_of_the_custom_filters_have_their_ranges() {
+fn numbers_of_custom_filters_have_ranges() {
     let out = Some("out_of_range");
     let percent = numbers(&[("-1", out), ("0", None), ("100", None), ("100.0", None), ("101", out)]);
     check(r#""value":50"#, "/customFilterCriteria/4/value", &percent);
@@ -111,7 +111,7 @@ fn lists_have_a_greatest_length() {
 }
 
 #[test]
-fn nesting_ends_at_64_levels_the_documents_own_object_counted() {
+fn nesting_is_limited_to_64_levels() {
     // The ICP, the list, the criterion and its filters are four.
     let nested = |levels: usize| {
         let inner = levels - 4;
@@ -123,7 +123,7 @@ fn nesting_ends_at_64_levels_the_documents_own_object_counted() {
 }
 
 #[test]
-fn what_only_looks_like_a_fault_is_accepted() {
+fn unusual_valid_values_are_accepted() {
     let rows = [
         ("expired long ago", "2024-12-31T23:59:59.000Z", "1970-01-01T00:00:00Z"),
         ("before the start of Unix time", "2024-12-31T23:59:59.000Z", "0000-01-01T00:00:00Z"),
@@ -144,7 +144,7 @@ fn what_only_looks_like_a_fault_is_accepted() {
         ("exclude left out", r#","exclude":false"#, ""),
         ("an empty prompt", r#""Do they hire?""#, r#""""#),
         ("no search strings", r#"["jobs"]"#, "[]"),
-        ("nobody", r#""user_abc123","user_xyz789""#, ""),
+        ("no users", r#""user_abc123","user_xyz789""#, ""),
         ("an empty search", r#"{"titles":["CTO"],"size":{"min":1.0}}"#, "{}"),
         ("a name with blanks around it", r#""Full""#, r#"" . ""#),
         ("a user id in other letters", r#""user_xyz789""#, r#""Ünïcode-user/😀""#),

@@ -2,7 +2,7 @@
 
 use icp_domain::limits;
 
-const DOCUMENTATION: &str = include_str!("../../../../docs/api.md");
+const DOCUMENTATION: &str = include_str!("../../../../docs/reference/api.md");
 
 /// A number as people write it: 10,000.
 fn written(number: impl TryInto<u64>) -> String {

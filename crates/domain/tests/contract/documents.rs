@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::support::{FULL, cases, stored};
 
 #[test]
-fn a_document_has_beside_its_text_what_the_text_says() {
+fn document_has_columns_of_its_text() {
     let icp = stored(FULL);
     let document = IcpDocument::from(icp.clone());
     assert_eq!(document.json(), FULL);
@@ -24,7 +24,7 @@ proptest! {
     #![proptest_config(cases(128))]
 
     #[test]
-    fn the_members_of_a_document_are_its_users_sorted_and_once_each(
+    fn members_of_document_are_sorted_and_unique(
         users in prop::collection::vec("[a-cé]{1,2}", 0..12),
     ) {
         let users: Vec<UserId> = users.into_iter().map(|user| user.try_into().unwrap()).collect();

@@ -22,7 +22,7 @@ fn assert_bounded(violations: &ValidationErrors) {
     assert!(bytes <= limits::VIOLATION_POINTER_BYTES, "{bytes} bytes of pointers");
 }
 
-/// Whatever the rules: what is stored may be hostile too.
+/// With all rules: stored text may be hostile too.
 fn is_handled_soon(text: &str) {
     for rules in [Rules::Strict, Rules::Storable, Rules::Stored] {
         is_read_soon(text.to_owned(), rules);
@@ -66,7 +66,7 @@ fn deep_nesting_that_ends_is_refused_soon() {
 }
 
 #[test]
-fn a_hundred_thousand_duplicate_names_are_refused_soon() {
+fn many_duplicate_names_are_refused_quickly() {
     for name in ["a", "name"] {
         let members = vec![format!("\"{name}\":1"); 100_000].join(",");
         is_refused_soon(format!("{{{members}}}"));
@@ -75,14 +75,14 @@ fn a_hundred_thousand_duplicate_names_are_refused_soon() {
 }
 
 #[test]
-fn a_hundred_thousand_names_are_refused_soon() {
+fn many_unknown_names_are_refused_quickly() {
     let members = (0..100_000).map(|n| format!("\"a{n}\":1")).collect::<Vec<_>>().join(",");
     is_refused_soon(format!("{{{members}}}"));
     is_handled_soon(&patched(r#""query":"old""#, &format!(r#""query":"old",{members}"#)));
 }
 
 #[test]
-fn a_mebibyte_of_faults_makes_a_small_report() {
+fn report_of_many_violations_is_small() {
     for element in [r#""\u0000""#, r#""\ud800""#, "7", "{}", r#"{"type":"x"}"#, r#""""#] {
         let list = vec![element; MEBIBYTE / (element.len() + 1)].join(",");
         is_refused_soon(patched(r#""user_abc123","user_xyz789""#, &list));
@@ -94,7 +94,7 @@ fn a_mebibyte_of_faults_makes_a_small_report() {
 }
 
 #[test]
-fn faults_within_a_huge_name_make_a_small_report() {
+fn violations_within_huge_name_make_small_report() {
     let half = MEBIBYTE / 2;
     for name in ["x".repeat(half), "/".repeat(half), r"\u0000".repeat(half / 6), "é".repeat(half / 2)] {
         let many = vec![r#""a":1"#; half / 6].join(",");
@@ -105,7 +105,7 @@ fn faults_within_a_huge_name_make_a_small_report() {
 }
 
 #[test]
-fn a_pointer_that_is_too_long_is_cut_to_the_nearest_value_around() {
+fn long_pointer_is_cut_to_enclosing_value() {
     let name = "x".repeat(limits::VIOLATION_POINTER_BYTES);
     let text = patched(r#""min":1.0"#, &format!(r#""min":{{"{name}":1,"{name}":2}}"#));
     let violations = Icp::from_json(&text, Rules::Strict).unwrap_err();
@@ -113,7 +113,7 @@ fn a_pointer_that_is_too_long_is_cut_to_the_nearest_value_around() {
 }
 
 #[test]
-fn a_large_icp_that_is_right_is_read_soon() {
+fn large_valid_icp_is_read_quickly() {
     in_a_small_thread(|| {
         let users = (0..limits::USERS).map(|n| format!("\"user_{n}\"")).collect::<Vec<_>>().join(",");
         let text = patched(r#""user_abc123","user_xyz789""#, &users);
@@ -126,7 +126,7 @@ fn a_large_icp_that_is_right_is_read_soon() {
 }
 
 #[test]
-fn no_cut_of_a_valid_body_is_accepted() {
+fn truncated_bodies_are_refused() {
     for end in FULL.char_indices().map(|(at, _)| at) {
         for rules in [Rules::Strict, Rules::Storable, Rules::Stored] {
             assert!(Icp::from_json(&FULL[..end], rules).is_err(), "cut at {end}");

@@ -1,4 +1,4 @@
-//! What is stored is read whatever wrote it, and comes back without a byte of meaning lost.
+//! Stored ICPs of any version are read, and come back with the same meaning.
 
 use icp_domain::criteria::{CrmProvider, EntityType, LeadProvider, SearchType};
 use icp_domain::json::Json;
@@ -69,7 +69,7 @@ fn parts_that_this_version_does_not_know_survive() {
 }
 
 #[test]
-fn names_that_this_version_does_not_know_are_kept_as_unknown() {
+fn unknown_names_are_kept() {
     survives(r#""type":"company""#, r#""type":"robot""#);
     let icp = stored(&patched(r#""type":"company""#, r#""type":"robot""#));
     let known = icp.lead_provider_criteria[0].known().unwrap();
@@ -123,7 +123,7 @@ fn extra_fields_survive_at_every_level() {
 }
 
 #[test]
-fn what_belongs_to_providers_comes_back_to_the_byte_save_blanks() {
+fn provider_filters_keep_their_text_without_blanks() {
     for filters in [
         r#"{"n":[1.0,1e2,1E400,-0,-0.0,9007199254740993,123456789012345678901234567890.10]}"#,
         r#"{"b":1,"a":2,"b":3,"":4}"#,
@@ -201,7 +201,7 @@ fn limits_of_writing_do_not_bound_reading() {
 }
 
 #[test]
-fn what_has_not_the_shape_of_an_icp_is_refused_with_its_place() {
+fn malformed_icp_is_refused_with_pointer() {
     for (from, to, pointer, code) in [
         (r#""name":"Full","#, "", "/name", "required"),
         (r#""name":"Full""#, r#""name":null"#, "/name", "invalid_type"),
@@ -218,7 +218,7 @@ fn what_has_not_the_shape_of_an_icp_is_refused_with_its_place() {
 }
 
 #[test]
-fn parts_that_are_kept_do_not_use_up_the_room_for_faults() {
+fn unknown_fields_do_not_hide_violations() {
     let long = "x".repeat(200_000);
     let part = format!(r#"{{"type":"website","provider":1,"{long}":1}}"#);
     let text = patched(r#"{"type":"maxPeoplePerCompany","value":2}"#, &vec![part; 3].join(","));

@@ -1,4 +1,4 @@
-//! Whatever stands in the parts of others comes back as it was.
+//! Unknown parts come back unchanged.
 
 use icp_domain::{Icp, Rules};
 use proptest::prelude::*;
@@ -29,12 +29,12 @@ proptest! {
     }
 
     #[test]
-    fn the_value_of_a_condition_survives(tree in tree(), blanks in blanks()) {
+    fn value_of_condition_round_trips(tree in tree(), blanks in blanks()) {
         survives(r#"["Active",1e2]"#, "", &tree, &blanks)?;
     }
 
     #[test]
-    fn a_custom_filter_that_nobody_knows_survives(tree in tree(), blanks in blanks()) {
+    fn unknown_custom_filter_round_trips(tree in tree(), blanks in blanks()) {
         survives(r#"{"type":"maxPeoplePerCompany","value":2}"#, "", &tree, &blanks)?;
     }
 
@@ -47,14 +47,14 @@ proptest! {
     }
 
     #[test]
-    fn a_criterion_of_any_kind_reads_back_what_it_wrote(tree in tree()) {
+    fn every_criterion_round_trips(tree in tree()) {
         let whole = r#"{"provider":"baseProvider","type":"company","filters":{"titles":["CTO"],"size":{"min":1.0}}}"#;
         let once = canonical(&patched(whole, &tree.compact()));
         prop_assert_eq!(canonical(&once), once);
     }
 
     #[test]
-    fn what_is_written_strictly_is_read_leniently_as_the_same(object in object()) {
+    fn strict_and_lenient_reading_agree(object in object()) {
         let text = with_provider_filters(&object.compact());
         if let Ok(icp) = Icp::from_json(&text, Rules::Strict) {
             prop_assert_eq!(&icp, &stored(&text));

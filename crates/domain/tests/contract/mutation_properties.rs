@@ -38,7 +38,7 @@ proptest! {
     }
 
     #[test]
-    fn what_strict_rules_accept_the_others_read_the_same(mutations in mutations()) {
+    fn strict_text_reads_equally_leniently(mutations in mutations()) {
         let text = mutated(full(), mutations).compact();
         let [strict, storable, stored] = [Rules::Strict, Rules::Storable, Rules::Stored].map(|rules| Icp::from_json(&text, rules));
         if let Ok(strict) = strict {
@@ -66,7 +66,7 @@ proptest! {
     }
 
     #[test]
-    fn no_spoilt_text_makes_reading_panic(at in any::<Index>(), length in 0_usize..9, piece in "[\\]\\[{}\",:\\\\0-9a-z\u{0}-\u{20}é😀]{0,4}") {
+    fn mutated_text_causes_no_panic(at in any::<Index>(), length in 0_usize..9, piece in "[\\]\\[{}\",:\\\\0-9a-z\u{0}-\u{20}é😀]{0,4}") {
         let start = at.index(FULL.len());
         let end = (start + length).min(FULL.len());
         let text = format!("{}{piece}{}", &FULL[..start], &FULL[end..]);
@@ -76,7 +76,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_at_all_makes_reading_panic(text in any::<String>()) {
+    fn arbitrary_text_causes_no_panic(text in any::<String>()) {
         for rules in [Rules::Strict, Rules::Storable, Rules::Stored] {
             let refused = Icp::from_json(&text, rules).is_err();
             prop_assert!(refused);

@@ -28,7 +28,7 @@ fn body() -> Value {
 }
 
 #[test]
-fn every_schema_is_one_and_refers_to_what_is_there() {
+fn every_schema_is_valid() {
     for name in schema::components().keys() {
         let schema =
             schema::json_schema(name).unwrap_or_else(|| panic!("{name} refers to what is not there"));
@@ -39,7 +39,7 @@ fn every_schema_is_one_and_refers_to_what_is_there() {
 }
 
 #[test]
-fn the_examples_of_the_contract_are_icps() {
+fn examples_of_contract_match_schema() {
     let list: Value = serde_json::from_str(EXAMPLE_LIST).unwrap();
     for icp in list.as_array().unwrap() {
         validator("Icp").validate(icp).unwrap();
@@ -49,7 +49,7 @@ fn the_examples_of_the_contract_are_icps() {
 }
 
 #[test]
-fn an_answer_states_every_member() {
+fn response_schema_requires_every_field() {
     let full = serde_json::to_value(serde_json::from_str::<Icp>(FULL).unwrap()).unwrap();
     for name in full.as_object().unwrap().keys() {
         let mut without = full.clone();
@@ -92,7 +92,7 @@ fn answers_have_no_limits() {
 }
 
 #[test]
-fn an_answer_may_hold_a_filter_of_a_type_to_come_and_no_broken_one() {
+fn response_schema_allows_unknown_filter_types() {
     let mut icp = serde_json::to_value(serde_json::from_str::<Icp>(FULL).unwrap()).unwrap();
     for (filter, is_valid) in [
         (json!({"type": "ofNextYear", "anything": [1]}), true),
@@ -106,7 +106,7 @@ fn an_answer_may_hold_a_filter_of_a_type_to_come_and_no_broken_one() {
 }
 
 #[test]
-fn a_create_and_a_patch_are_described_as_they_are_read() {
+fn schemas_match_create_and_patch() {
     let right =
         [json!({}), json!({"name": "x"}), body(), json!({"leadsPerList": 10.0}), json!({"crmFilters": null})];
     for members in right {
@@ -152,7 +152,7 @@ proptest! {
     #![proptest_config(cases(1_000))]
 
     #[test]
-    fn what_is_accepted_is_described(mutations in mutations()) {
+    fn accepted_bodies_match_schema(mutations in mutations()) {
         let tree = Tree::of(icp_domain::json::Json::parse(FULL).unwrap());
         let text = mutated(tree, mutations).compact();
         // A value keeps the last of two members of one name, and no number beyond a double: strict rules refuse the one,

@@ -5,7 +5,7 @@ use icp_domain::{Icp, Rules, limits};
 use super::support::{FULL, patched, stored, violations};
 
 #[test]
-fn what_is_merely_unknown_may_be_stored() {
+fn unknown_values_can_be_stored() {
     for (from, to) in [
         (r#""bullhorn""#, r#""salesforce""#),
         (r#"{"type":"maxPeoplePerCompany","value":2}"#, r#"{"type":"ofNextYear","a":1,"a":1.0}"#),
@@ -22,7 +22,7 @@ fn what_is_merely_unknown_may_be_stored() {
 }
 
 #[test]
-fn the_character_nul_is_refused_wherever_it_stands() {
+fn nul_is_refused_everywhere() {
     for (from, to, pointer) in [
         (r#""name":"Full""#, r#""name":"\u0000""#, "/name"),
         (r#""name":"Full""#, r#""name":"Full","x\u0000":1"#, "/x\0"),
@@ -44,7 +44,7 @@ fn the_character_nul_is_refused_wherever_it_stands() {
 }
 
 #[test]
-fn a_user_id_must_fit_into_an_index() {
+fn user_id_must_fit_into_index() {
     for (id, fits) in [
         ("x".repeat(1_024), true),
         ("x".repeat(1_025), false),
@@ -59,7 +59,7 @@ fn a_user_id_must_fit_into_an_index() {
 }
 
 #[test]
-fn a_user_id_that_may_be_written_may_be_stored() {
+fn valid_user_ids_can_be_stored() {
     let longest = format!("\"{}\"", "😀".repeat(limits::USER_ID));
     let text = patched(r#""user_xyz789""#, &longest);
     assert_eq!(violations(&text, Rules::Strict), []);
@@ -67,7 +67,7 @@ fn a_user_id_that_may_be_written_may_be_stored() {
 }
 
 #[test]
-fn what_is_written_may_be_stored_and_is_read_the_same() {
+fn valid_icp_can_be_stored_and_read() {
     let strict = Icp::from_json(FULL, Rules::Strict).unwrap();
     assert_eq!(Icp::from_json(FULL, Rules::Storable).unwrap(), strict);
     assert_eq!(stored(FULL), strict);

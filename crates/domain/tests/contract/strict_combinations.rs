@@ -55,14 +55,14 @@ fn all_faults_are_reported_in_document_order() {
 }
 
 #[test]
-fn an_empty_object_lacks_every_required_member_and_no_other() {
+fn empty_object_lacks_every_required_field() {
     let violations = strict_faults("{}");
     let required = ["/id", "/name", "/createdAt", "/updatedAt", "/leadProviderCriteria", "/userIds"];
     assert_eq!(violations, required.map(|pointer| (pointer.to_owned(), "required")));
 }
 
 #[test]
-fn a_string_with_several_faults_has_them_all_reported() {
+fn all_violations_of_string_are_reported() {
     let text = r#"{"\ud800\u0000": 1, "b\u0000": 1, "b\u0000": 2, "n": "\udfff\u0000", "n": 1}"#;
     let found = strict_faults(text);
     for expected in [
@@ -80,7 +80,7 @@ fn a_string_with_several_faults_has_them_all_reported() {
 }
 
 #[test]
-fn a_known_name_that_stands_three_times_is_a_duplicate_and_not_unknown() {
+fn repeated_known_name_is_duplicate() {
     let found = strict_faults(r#"{"name": "a", "name": "b", "name": "c"}"#);
     let of_name: Vec<_> =
         found.iter().filter(|(pointer, _)| pointer == "/name").map(|(_, code)| *code).collect();
@@ -88,7 +88,7 @@ fn a_known_name_that_stands_three_times_is_a_duplicate_and_not_unknown() {
 }
 
 #[test]
-fn text_that_is_no_json_has_one_fault_that_says_where() {
+fn invalid_json_is_one_violation_with_position() {
     for (text, place) in [
         ("", "line 1"),
         ("{", "line 1"),
@@ -104,7 +104,7 @@ fn text_that_is_no_json_has_one_fault_that_says_where() {
 }
 
 #[test]
-fn every_fault_says_in_a_sentence_what_would_be_right() {
+fn details_of_violations_name_remedy() {
     let text = r#"{"id": 1, "name": "", "createdAt": "x", "x": 1, "leadProviderCriteria": {},
         "userIds": ["a", "a"], "leadsPerList": 0}"#;
     let violations = Icp::from_json(text, Rules::Strict).unwrap_err();
@@ -126,7 +126,7 @@ fn every_fault_says_in_a_sentence_what_would_be_right() {
 }
 
 #[test]
-fn a_fault_is_written_as_the_contract_says() {
+fn violation_has_form_of_contract() {
     let violations = Icp::from_json("[]", Rules::Strict).unwrap_err();
     let written = serde_json::to_string(violations.all()).unwrap();
     assert_eq!(written, r#"[{"pointer":"","code":"invalid_type","detail":"must be an object"}]"#);
@@ -150,7 +150,7 @@ fn faults_are_read_back_by_clients() {
 }
 
 #[test]
-fn elements_of_an_array_that_is_too_long_are_decoded() {
+fn elements_of_too_long_array_are_checked() {
     let mut users: Vec<_> = (0..=limits::USERS).map(|number| format!("\"user_{number}\"")).collect();
     users[3] = r#""user 3""#.to_owned();
     users[limits::USERS] = r#""""#.to_owned();

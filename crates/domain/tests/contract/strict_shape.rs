@@ -82,12 +82,12 @@ const WRONG_TYPES: &[Row] = &[
 ];
 
 #[test]
-fn a_value_of_the_wrong_type_is_refused() {
+fn value_of_wrong_type_is_refused() {
     check(WRONG_TYPES);
 }
 
 #[test]
-fn lists_and_objects_that_are_something_else_are_refused() {
+fn wrong_types_of_lists_and_objects_are_refused() {
     for (name, wrong) in
         [("leadProviderCriteria", "{}"), ("customFilterCriteria", "null"), ("crmFilters", "[]")]
     {
@@ -162,7 +162,7 @@ const UNKNOWN_FIELDS: &[Row] = &[
 ];
 
 #[test]
-fn an_unknown_field_is_refused_at_every_level() {
+fn unknown_field_is_refused_at_every_level() {
     check(UNKNOWN_FIELDS);
 }
 
@@ -234,7 +234,7 @@ const MISSING_FIELDS: &[Row] = &[
 ];
 
 #[test]
-fn a_missing_field_is_refused() {
+fn missing_field_is_refused() {
     check(MISSING_FIELDS);
     let violations = strict_faults(&patched(
         r#""filters":[{"path":"status","mode":"equals","value":["Active",1e2],"exclude":false}],"#,

@@ -43,7 +43,7 @@ fn times_before_1970_are_cut_towards_the_past() {
 }
 
 #[test]
-fn the_years_0000_to_9999_are_the_edges() {
+fn years_are_0000_to_9999() {
     assert_eq!(Timestamp::MIN.to_string(), "0000-01-01T00:00:00.000Z");
     assert_eq!(Timestamp::MAX.to_string(), "9999-12-31T23:59:59.999Z");
     assert_eq!(Timestamp::UNIX_EPOCH.to_string(), "1970-01-01T00:00:00.000Z");
@@ -106,7 +106,7 @@ const NO_TIMES: &[&str] = &[
 ];
 
 #[test]
-fn what_is_no_rfc_3339_time_is_refused() {
+fn invalid_time_is_refused() {
     for text in NO_TIMES {
         assert_eq!(read(text), None, "{text:?}");
     }
@@ -128,7 +128,7 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_times_is_the_order_of_their_texts(a in any::<i32>(), b in any::<i32>()) {
+    fn times_sort_like_their_texts(a in any::<i32>(), b in any::<i32>()) {
         let [a, b] = [a, b].map(|seconds| Timestamp::from_unix_millis(i64::from(seconds) * 20_011).unwrap());
         prop_assert_eq!(a.cmp(&b), a.to_string().cmp(&b.to_string()));
     }

@@ -8,7 +8,7 @@ use super::support::cases;
 const ID: &str = "550e8400-e29b-41d4-a716-44665544abcd";
 
 #[test]
-fn an_icp_id_has_one_spelling() {
+fn icp_id_has_one_form() {
     let id: IcpId = ID.parse().unwrap();
     assert_eq!(id.to_string(), ID);
     assert_eq!(ID.to_uppercase().parse::<IcpId>().unwrap(), id, "any case in, lower case out");
@@ -30,7 +30,7 @@ fn an_icp_id_has_one_spelling() {
 }
 
 #[test]
-fn a_user_id_is_any_text_but_the_empty_one() {
+fn user_id_is_any_text_except_empty() {
     assert!("".parse::<UserId>().is_err());
     assert!(serde_json::from_str::<UserId>(r#""""#).is_err());
     for text in [" ", "user_2abc", "é", "\0", "a b"] {
@@ -45,7 +45,7 @@ fn a_user_id_is_any_text_but_the_empty_one() {
 }
 
 #[test]
-fn nobody_but_an_admin_may_access_an_icp_without_users() {
+fn icp_without_users_is_for_admins_only() {
     let ada: UserId = "ada".parse().unwrap();
     assert!(!Caller::user(ada.clone()).may_access(&[]));
     assert!(Caller::admin(ada.clone()).may_access(&[]));
@@ -60,7 +60,7 @@ proptest! {
     #![proptest_config(cases(256))]
 
     #[test]
-    fn access_is_for_admins_and_for_the_users_of_the_icp(user in user(), users in prop::collection::vec(user(), 0..4)) {
+    fn admins_and_users_have_access(user in user(), users in prop::collection::vec(user(), 0..4)) {
         let named = users.contains(&user);
         let caller = Caller::user(user.clone());
         let admin = Caller::admin(user.clone());
@@ -71,7 +71,7 @@ proptest! {
     }
 
     #[test]
-    fn a_list_ignores_whether_the_caller_is_an_admin(user in user(), users in prop::collection::vec(user(), 0..4)) {
+    fn list_scope_ignores_admin_rights(user in user(), users in prop::collection::vec(user(), 0..4)) {
         let scope = Caller::user(user.clone()).list_scope();
         prop_assert_eq!(&scope, &Caller::admin(user.clone()).list_scope());
         prop_assert_eq!(scope.includes(&users), users.contains(&user));
@@ -79,7 +79,7 @@ proptest! {
     }
 
     #[test]
-    fn an_icp_id_reads_back_what_it_wrote(bits in any::<u128>(), upper in any::<bool>()) {
+    fn icp_id_round_trips(bits in any::<u128>(), upper in any::<bool>()) {
         let id = IcpId::from(uuid::Uuid::from_u128(bits));
         let text = if upper { id.to_string().to_uppercase() } else { id.to_string() };
         prop_assert_eq!(text.parse::<IcpId>().unwrap(), id);

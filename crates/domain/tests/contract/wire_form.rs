@@ -6,7 +6,7 @@ use icp_domain::{Icp, MaybeKnown, Rules};
 
 use super::support::{FULL, at, canonical, patched, stored};
 
-const EXAMPLE: &str = include_str!("../../../../docs/contract/example-list-icps.json");
+const EXAMPLE: &str = include_str!("../../../../docs/reference/contract/example-list-icps.json");
 
 #[test]
 fn fixture_is_example_of_reference() {
@@ -14,7 +14,7 @@ fn fixture_is_example_of_reference() {
 }
 
 #[test]
-fn the_example_of_the_contract_reads_strictly_and_comes_back_equal() {
+fn example_of_contract_round_trips() {
     let mut count = 0;
     for element in Json::parse(EXAMPLE).unwrap().elements() {
         let icp = Icp::from_json(element.text(), Rules::Strict).unwrap();
@@ -27,14 +27,14 @@ fn the_example_of_the_contract_reads_strictly_and_comes_back_equal() {
 }
 
 #[test]
-fn the_example_also_reads_as_a_list_with_serde() {
+fn example_is_read_as_list_with_serde() {
     let list: Vec<Icp> = serde_json::from_str(EXAMPLE).unwrap();
     let written = serde_json::to_string(&list).unwrap();
     assert_eq!(written, Json::parse(EXAMPLE).unwrap().to_owned().as_str());
 }
 
 #[test]
-fn every_field_is_written_in_the_order_of_the_contract() {
+fn fields_have_order_of_contract() {
     let minimal = r#"{"userIds":[],"updatedAt":"2024-01-20T14:22:00Z","name":"n","leadProviderCriteria":[],
         "createdAt":"2024-01-15T10:30:00Z","id":"550E8400-E29B-41D4-A716-446655440000"}"#;
     let written = Icp::from_json(minimal, Rules::Strict).unwrap().to_json();
@@ -50,14 +50,14 @@ fn every_field_is_written_in_the_order_of_the_contract() {
 }
 
 #[test]
-fn an_icp_with_everything_in_it_round_trips_byte_for_byte() {
+fn full_icp_round_trips_byte_for_byte() {
     let icp = Icp::from_json(FULL, Rules::Strict).unwrap();
     assert_eq!(icp.to_json(), FULL);
     assert_eq!(icp.validate(), Ok(()));
 }
 
 #[test]
-fn each_type_of_custom_filter_is_known_and_round_trips() {
+fn every_custom_filter_type_round_trips() {
     let icp = Icp::from_json(FULL, Rules::Strict).unwrap();
     let known: Vec<&CustomFilter> = icp.custom_filter_criteria.iter().filter_map(MaybeKnown::known).collect();
     let texts: Vec<_> = known.iter().map(|filter| serde_json::to_value(filter).unwrap()).collect();
@@ -73,7 +73,7 @@ fn each_type_of_custom_filter_is_known_and_round_trips() {
 }
 
 #[test]
-fn members_may_stand_in_any_order_and_be_spaced_at_will() {
+fn fields_may_have_any_order_and_spacing() {
     let value: serde_json::Value = serde_json::from_str(FULL).unwrap();
     let pretty = serde_json::to_string_pretty(&value).unwrap();
     let read = Icp::from_json(&pretty, Rules::Strict).unwrap();
@@ -81,7 +81,7 @@ fn members_may_stand_in_any_order_and_be_spaced_at_will() {
 }
 
 #[test]
-fn characters_of_every_script_come_back_as_they_are() {
+fn characters_of_every_script_round_trip() {
     let name = "😀 e\u{301} \u{202e}שלום\u{2028}\u{feff}\u{7f} 𝒜";
     let icp = stored(&patched(r#""name":"Full""#, &format!(r#""name":"{name}""#)));
     assert_eq!(icp.name, name);

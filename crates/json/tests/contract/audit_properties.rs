@@ -64,7 +64,7 @@ proptest! {
     #![proptest_config(cases(1_000))]
 
     #[test]
-    fn the_audit_finds_what_a_plain_recursion_finds(tree in tree(), blanks in blanks(), max_depth in 0_usize..6) {
+    fn audit_agrees_with_recursion(tree in tree(), blanks in blanks(), max_depth in 0_usize..6) {
         let mut reference = Reference { max_depth, flaws: Vec::new() };
         reference.visit(&tree, &Pointer::default(), 0);
         let text = tree.spaced(&mut blanks.iter().copied().cycle());
@@ -76,7 +76,7 @@ proptest! {
 }
 
 #[test]
-fn a_depth_of_one_is_an_array_or_object_of_scalars() {
+fn array_of_scalars_has_depth_one() {
     let flaws = |text: &str, max_depth| Audit::new(Json::parse(text).unwrap(), max_depth).count();
     assert_eq!(
         [flaws("1", 0), flaws("[]", 0), flaws("[]", 1), flaws("{}", 1), flaws("[[]]", 1), flaws("[[]]", 2)],

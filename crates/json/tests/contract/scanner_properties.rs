@@ -54,7 +54,7 @@ proptest! {
     #![proptest_config(cases(256))]
 
     #[test]
-    fn members_and_elements_are_those_that_serde_json_finds(value in value()) {
+    fn properties_and_elements_match_serde_json(value in value()) {
         for text in [value.to_string(), serde_json::to_string_pretty(&value).unwrap()] {
             prop_assert!(agrees(Json::parse(&text).unwrap(), &value), "{}", text);
         }
@@ -70,7 +70,7 @@ proptest! {
     }
 
     #[test]
-    fn compact_text_keeps_every_token_as_it_was_written(tree in tree(), blanks in blanks()) {
+    fn compact_text_keeps_every_token(tree in tree(), blanks in blanks()) {
         let spaced = tree.spaced(&mut blanks.iter().copied().cycle());
         let text: JsonText = spaced.parse().unwrap();
         prop_assert_eq!(text.as_str(), tree.compact());
@@ -79,7 +79,7 @@ proptest! {
     }
 
     #[test]
-    fn names_that_stand_twice_are_all_seen_in_their_order(tree in object(), blanks in blanks()) {
+    fn duplicate_names_are_seen_in_order(tree in object(), blanks in blanks()) {
         let Tree::Object(expected) = &tree else { unreachable!() };
         let spaced = tree.spaced(&mut blanks.iter().copied().cycle());
         let members: Vec<_> = Json::parse(&spaced).unwrap().members().collect();
@@ -94,7 +94,7 @@ proptest! {
     }
 
     #[test]
-    fn what_serde_json_refuses_is_refused(text in "[\\]\\[{}\",:\\\\0-9eE.+\\-a-u \n]{0,24}") {
+    fn text_that_serde_json_refuses_is_refused(text in "[\\]\\[{}\",:\\\\0-9eE.+\\-a-u \n]{0,24}") {
         prop_assert_eq!(Json::parse(&text).is_ok(), serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok());
     }
 }

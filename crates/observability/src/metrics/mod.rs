@@ -35,7 +35,7 @@ pub enum RejectReason {
     RateLimit,
 }
 
-/// Everything that is counted. Clones count together.
+/// The metrics. Clones share their values.
 #[derive(Clone)]
 pub struct Metrics(Arc<Inner>);
 
@@ -62,25 +62,29 @@ impl Metrics {
         let (in_flight, sign_ins) = (Gauge::default(), Family::default());
         let refused = Family::<RefusalLabels, Counter>::default();
         for reason in [RejectReason::Overload, RejectReason::RateLimit] {
-            // From zero, so that the first one is seen to be one more.
+            // Starts at zero, so that Prometheus sees the first increase.
             let _ = refused.get_or_create(&RefusalLabels::from(reason));
         }
         let mut registry = Registry::with_prefix("icp");
         registry.register(
             "http_request_duration_seconds",
-            "From the head of a request to the head of its answer",
+            "Time from the head of a request to the head of its response",
             requests.clone(),
         );
-        registry.register("http_requests_in_flight", "Requests that are at work", in_flight.clone());
-        registry.register("http_requests_refused", "Requests that were turned away", refused.clone());
-        registry.register("sign_ins", "Whether requests were signed in, and why not", sign_ins.clone());
+        registry.register("http_requests_in_flight", "Requests in flight", in_flight.clone());
+        registry.register(
+            "http_requests_refused",
+            "Requests that were rejected before anything was done",
+            refused.clone(),
+        );
+        registry.register("sign_ins", "Sign-ins of requests, by verdict", sign_ins.clone());
         registry.register(
             "database_operation_duration_seconds",
-            "Operations of the database, the wait for a connection included",
+            "Duration of database operations, including the wait for a connection",
             operations.clone(),
         );
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("build", "Which version this is", build);
+        registry.register("build", "Version of the program", build);
         let log: Source = Arc::new(|| {
             let value = Value::Counter(dropped_log_lines());
             let help = "Log lines that were dropped because standard error was not read";
@@ -91,13 +95,13 @@ impl Metrics {
         Self(Arc::new(Inner { registry, requests, in_flight, refused, sign_ins, operations }))
     }
 
-    /// A request was answered.
+    /// Counts a response, and its duration.
     pub fn answered(&self, method: &'static str, route: Option<String>, status: u16, took: Duration) {
         let labels = RequestLabels::new(method, route, status);
         self.0.requests.get_or_create(&labels).observe(took.as_secs_f64());
     }
 
-    /// How many requests are at work.
+    /// The number of requests in flight.
     pub fn in_flight(&self) -> &Gauge {
         &self.0.in_flight
     }
@@ -107,12 +111,12 @@ impl Metrics {
         self.0.refused.get_or_create(&RefusalLabels::from(reason)).inc();
     }
 
-    /// It was found whether a request is signed in: `accepted`, or why not.
+    /// Counts a sign-in: `accepted`, or the reason why it was refused.
     pub fn signed_in(&self, verdict: &'static str) {
         self.0.sign_ins.get_or_create(&VerdictLabels { verdict }).inc();
     }
 
-    /// The database did something, or did not.
+    /// Counts a database operation, and its duration.
     pub fn operated(&self, operation: &'static str, outcome: &'static str, took: Duration) {
         let labels = OperationLabels { operation, outcome };
         self.0.operations.get_or_create(&labels).observe(took.as_secs_f64());
@@ -160,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_counted_is_told() {
+    fn counted_events_are_in_text() {
         let metrics = Metrics::new(Vec::new());
         metrics.answered("GET", Some("/a/{id}".to_owned()), 200, Duration::from_micros(300));
         metrics.answered(method_name("BREW"), None, 405, Duration::from_millis(1));

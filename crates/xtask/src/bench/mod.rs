@@ -1,4 +1,4 @@
-//! Measures the service next to the same work without it. `docs/performance.md` says how to read the results.
+//! Measures the service next to the same work without it. `docs/explanation/performance.md` says how to read the results.
 
 mod chart;
 mod data;

@@ -120,7 +120,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn ratios_are_those_of_the_rounds() {
+    fn ratios_are_medians_of_rounds() {
         let scenarios = chosen(&["get".to_owned()], true);
         // The machine was half as fast in the second round.
         let rounds = |rates: [f64; 3]| rates.map(at).to_vec();

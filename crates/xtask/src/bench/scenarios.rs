@@ -27,7 +27,7 @@ pub(super) struct Scenario {
     pub(super) on: On,
     pub(super) what: What,
     pub(super) connections: u16,
-    /// Changes of other ICPs meanwhile, per second.
+    /// Changes of other ICPs at the same time, per second.
     pub(super) changes: u16,
     /// Names of the scenarios that it is compared with.
     pub(super) limits: &'static [&'static str],

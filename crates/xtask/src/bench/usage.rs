@@ -34,7 +34,7 @@ impl Usage {
     }
 }
 
-/// With those of children that have ended.
+/// Includes children that have ended.
 fn ticks(stat: &Stat) -> u64 {
     stat.utime + stat.stime + u64::try_from(stat.cutime + stat.cstime).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The public keys (docs/contract/clerk-tokens.md, section 4).
+//! The public keys (docs/reference/clerk-tokens.md, section 4).
 
 mod key_set;
 mod rsa;

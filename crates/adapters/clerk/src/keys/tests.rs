@@ -140,7 +140,7 @@ async fn start_under_load_is_one_fetch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn few_requests_wait_and_others_are_refused_at_once() {
+async fn few_requests_wait_for_fetch() {
     let (endpoint, set) = Endpoint::that_has_answered(SECOND).await;
     endpoint.answer(two_keys());
     let (new, start) = (storm(&set, 1_000, "key_2").await, Instant::now());
@@ -161,7 +161,7 @@ async fn fetch_longer_than_cooldown_is_one_fetch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn clients_that_hang_up_neither_end_fetch_nor_queue_more() {
+async fn disconnected_clients_do_not_affect_fetch() {
     let (endpoint, set) = Endpoint::that_has_answered(SECOND).await;
     endpoint.answer(two_keys());
     drop(storm(&set, MAX_WAITING, "key_2").await);

@@ -1,4 +1,4 @@
-//! OAuth access tokens, which one endpoint accepts (docs/contract/clerk-tokens.md, section 3).
+//! OAuth access tokens, which one endpoint accepts (docs/reference/clerk-tokens.md, section 3).
 
 use icp_clerk::{AdminRule, ClerkAuthenticator, ClerkSettings, OAuthResource, SessionCookie};
 use icp_ports::Authenticator as _;

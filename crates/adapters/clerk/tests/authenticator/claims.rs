@@ -47,7 +47,7 @@ async fn machines_are_no_users() {
 }
 
 #[tokio::test]
-async fn the_issuer_is_equal_to_the_byte() {
+async fn issuer_must_be_equal() {
     assert_eq!(auth(&claims().without("iss")).await, Err("wrong_issuer"));
     let others = r#""https://clerk.example.com/" ; "https://clerk.example.co" ; "https://CLERK.example.com" ;
         "http://clerk.example.com" ; "clerk.example.com" ; " https://clerk.example.com" ;
@@ -57,7 +57,7 @@ async fn the_issuer_is_equal_to_the_byte() {
 }
 
 #[tokio::test]
-async fn the_authorized_party_is_one_of_ours() {
+async fn authorized_party_must_be_configured() {
     let parties = || {
         let parties = ["http://localhost:3000", "https://app.example.com", ""].map(str::to_owned);
         ClerkSettings { authorized_parties: parties.into(), ..settings() }
@@ -74,12 +74,12 @@ async fn the_authorized_party_is_one_of_ours() {
 }
 
 #[tokio::test]
-async fn an_audience_is_refused_where_none_is_configured() {
+async fn audience_is_refused_if_none_is_configured() {
     check(settings, "aud", r#""icp" ; ["icp"] ; "" ; [] ; null ; 1"#, Err("wrong_audience")).await;
 }
 
 #[tokio::test]
-async fn a_configured_audience_must_be_named() {
+async fn configured_audience_is_required() {
     let audience = || ClerkSettings { audience: vec!["icp".to_owned(), "icp-2".to_owned()], ..settings() };
     check(audience, "aud", r#""icp" ; "icp-2" ; ["icp"] ; ["other","icp-2"]"#, accepted()).await;
     assert_eq!(auth_with(audience(), &claims()).await, Err("wrong_audience"));
@@ -88,7 +88,7 @@ async fn a_configured_audience_must_be_named() {
 }
 
 #[tokio::test]
-async fn a_session_is_active() {
+async fn inactive_sessions_are_refused() {
     check(settings, "sts", r#""active""#, accepted()).await;
     check(
         settings,
@@ -159,7 +159,7 @@ async fn all_other_claims_are_nobodys_business() {
 }
 
 #[tokio::test]
-async fn who_is_an_admin() {
+async fn admins_are_configured_or_have_claim() {
     let claim = || Some("/metadata/role".parse().unwrap());
     let admin_claims = || claims().set("metadata", r#"{"role":"admin"}"#);
     for (user_id, claim, claims, expected) in [

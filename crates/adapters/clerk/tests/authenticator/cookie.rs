@@ -88,7 +88,7 @@ async fn other_cookies_are_no_credentials() {
 }
 
 #[tokio::test]
-async fn client_time_is_above_0_and_not_after_token() {
+async fn client_time_is_positive_and_not_after_token() {
     let authenticator = start(plain_only());
     let auth = async |session: &str, uat: &str| {
         let line = format!("__session={session}; __client_uat={uat}");

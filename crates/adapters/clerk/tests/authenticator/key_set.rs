@@ -40,7 +40,7 @@ fn works() -> (Verdict, Health) {
 const FAILS: (Verdict, Health) = (Err(UNAVAILABLE), Health::Unavailable);
 
 #[tokio::test]
-async fn the_key_is_found_by_its_name() {
+async fn key_is_found_by_its_id() {
     let server = KeyServer::start(Reply::set(&key_set(&[&OTHER.jwk("key_2"), &KEY.jwk("key_1")]))).await;
     let authenticator = start(of_server(&server, LONG, LONG));
     for (key, kid, expected) in [
@@ -98,7 +98,7 @@ async fn redirects_are_not_followed() {
 
 /// Hanging servers side by side, since each takes three seconds.
 #[tokio::test]
-async fn a_server_that_hangs_is_given_up() {
+async fn fetch_from_hanging_server_times_out() {
     let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", good_set().len());
     let start_time = Instant::now();
     let (before_head, in_head, in_body, late) = tokio::join!(
@@ -129,7 +129,7 @@ fn malformed_tokens() -> Vec<(String, &'static str)> {
 }
 
 #[tokio::test]
-async fn an_outage_tells_bad_tokens_from_unknown_ones() {
+async fn malformed_tokens_are_401_during_outage() {
     let server = KeyServer::start(Reply::status(500)).await;
     let authenticator = start(of_server(&server, LONG, LONG));
     let expired = token(&KEY, &header(), &claims().set("exp", "1"));
@@ -160,7 +160,7 @@ async fn malformed_tokens_and_nameless_keys_never_fetch() {
 
 /// Requests come from other runtimes than the one that fetches, as actix's workers do.
 #[tokio::test]
-async fn a_storm_on_many_runtimes_is_one_fetch() {
+async fn concurrent_requests_share_one_fetch() {
     let server = KeyServer::start(Reply::late(Duration::from_millis(300), &good_set())).await;
     let authenticator = Arc::new(start(of_server(&server, LONG, LONG)));
     let storm = |count: usize, kid: &'static str| {

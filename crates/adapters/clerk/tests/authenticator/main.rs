@@ -1,4 +1,4 @@
-//! The rules of docs/contract/clerk-tokens.md, from outside.
+//! The rules of docs/reference/clerk-tokens.md, from outside.
 
 #![cfg(test)]
 

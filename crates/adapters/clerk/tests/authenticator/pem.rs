@@ -26,7 +26,7 @@ async fn auth_with(pem: &str) -> Verdict {
 }
 
 #[tokio::test]
-async fn a_key_in_every_form() {
+async fn key_is_read_in_every_form() {
     for pem in [KEY.spki_pem(), KEY.pkcs1_pem()] {
         assert_eq!(auth_with(&pem).await, accepted());
         assert_eq!(auth_with(&pem.replace('\n', "\\n")).await, accepted());
@@ -38,7 +38,7 @@ async fn a_key_in_every_form() {
 }
 
 #[test]
-fn what_is_no_key_is_refused_with_its_reason() {
+fn invalid_key_is_refused_with_reason() {
     let (good, private) = (KEY.spki_pem(), KEY.private_pem());
     let empty = "-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----".to_owned();
     let damaged =
@@ -62,7 +62,7 @@ fn what_is_no_key_is_refused_with_its_reason() {
 }
 
 #[tokio::test]
-async fn its_name_is_of_no_account_but_is_text() {
+async fn key_id_is_ignored_but_must_be_text() {
     let authenticator = start(settings());
     assert_eq!(authenticator.health().await, Health::Ok);
     assert_eq!(bearer(&authenticator, &token(&KEY, &header().without("kid"), &claims())).await, accepted());
@@ -76,6 +76,6 @@ async fn its_name_is_of_no_account_but_is_text() {
 }
 
 #[test]
-fn it_needs_no_runtime() {
+fn pem_key_needs_no_runtime() {
     assert!(ClerkAuthenticator::start(settings(), TestClock::new()).is_ok());
 }

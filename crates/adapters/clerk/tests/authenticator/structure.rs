@@ -23,7 +23,7 @@ async fn auth_header(header: impl AsRef<[u8]>) -> Verdict {
 }
 
 #[tokio::test]
-async fn a_token_has_three_parts() {
+async fn token_has_three_parts() {
     let good = token(&KEY, &header(), &claims());
     let [head, payload, signature] = good.split('.').collect::<Vec<_>>().try_into().unwrap();
     let ends =
@@ -103,7 +103,7 @@ async fn header_and_payload_are_objects() {
 }
 
 #[tokio::test]
-async fn text_is_utf_8_without_a_byte_order_mark() {
+async fn byte_order_mark_is_refused() {
     assert_eq!(auth_claims(format!("\u{feff}{}", claims().text())).await, MALFORMED);
     assert_eq!(auth_header(format!("\u{feff}{}", header().text())).await, MALFORMED);
     let good = claims().set("x", r#""????""#).text();

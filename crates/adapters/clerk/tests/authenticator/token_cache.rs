@@ -42,7 +42,7 @@ async fn refused_token_is_not_cached() {
 }
 
 #[tokio::test]
-async fn cached_token_is_dropped_when_its_key_leaves_the_set() {
+async fn cached_token_is_dropped_with_its_key() {
     let server = KeyServer::start(Reply::set(&key_set(&[&KEY.jwk("key_1"), &OTHER.jwk("key_2")]))).await;
     let authenticator = start(of_server(&server, Duration::from_mins(5), Duration::ZERO));
     let token_of = |key, kid: &str| token(key, &header().set("kid", &format!("{kid:?}")), &claims());

@@ -47,7 +47,7 @@ pub(crate) async fn plan(
     (lines.join("\n"), pages.expect("it reads pages"))
 }
 
-/// Returns the number of pages in `hit=16 read=3 dirtied=1`, wherever they were.
+/// Returns the number of pages in `hit=16 read=3 dirtied=1`, in memory or not.
 fn pages(buffers: &str) -> u32 {
     let counts = buffers.split(' ').filter_map(|part| part.split_once('='));
     counts

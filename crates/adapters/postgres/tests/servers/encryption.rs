@@ -98,7 +98,7 @@ async fn certificate_of_other_authority_is_refused() {
 }
 
 #[tokio::test]
-async fn certificate_for_other_name_is_refused_by_verify_full() {
+async fn verify_full_refuses_certificate_for_other_name() {
     let (server, authority) = (server().await, Authority::new());
     authority.certify(&server, "db.example.com", 2100);
     works(&url(&server, "verify-ca", &authority)).await;
@@ -127,7 +127,7 @@ async fn unencrypted_server_is_refused_by_require() {
 
 /// As PostgreSQL's manual makes one with OpenSSL 3.0: of version 1, for `localhost`, of an authority that is not trusted.
 #[tokio::test]
-async fn version_1_certificate_is_accepted_where_nothing_is_checked() {
+async fn version_1_certificate_is_accepted_without_verification() {
     let server = server().await;
     server.encrypt(include_str!("version-1.crt"), include_str!("version-1.key")).expect("it is taken");
     works(&format!("{}?sslmode=require", server.url("postgres"))).await;

@@ -22,7 +22,7 @@ async fn writes_continue_on_promoted_standby() {
     assert_eq!(count(&database, "user_ada").await.expect("it reads"), 1);
 
     primary.kill().expect("it is killed");
-    assert!(store(&database, 2, "user_ada").await.is_err(), "nobody takes writes");
+    assert!(store(&database, 2, "user_ada").await.is_err(), "no server accepts writes");
     standby.promote().expect("it takes over");
     eventually("it writes again", async || store(&database, 3, "user_ada").await.is_ok()).await;
     let count = count(&database, "user_ada").await.expect("it reads");
@@ -81,7 +81,7 @@ async fn old_connection_serves_until_replaced() {
     count(&database, "user_ada").await.expect("it reads");
     assert_ne!(session().await, first, "it was old, and there is a new one");
 
-    server.refuse_everybody().expect("nobody new is let in");
+    server.refuse_everybody().expect("new connections are refused");
     tokio::time::sleep(Duration::from_millis(300)).await;
     for _ in 0..3 {
         count(&database, "user_ada").await.expect("the one that there is serves on");

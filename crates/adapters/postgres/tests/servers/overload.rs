@@ -122,7 +122,7 @@ async fn connection_limit_of_role_fails_no_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn long_list_reads_only_the_documents_that_it_returns() {
+async fn long_list_reads_only_returned_documents() {
     const COUNT: u128 = 40;
     let server = Server::start().expect("it starts");
     let proxy = Proxy::start(server.port()).expect("it starts");

@@ -8,7 +8,7 @@ use icp_test_postgres::Server;
 use crate::support::{count, eventually, migrated, told};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_password_is_read_from_its_file_for_each_connection() {
+async fn password_file_is_read_for_each_connection() {
     let server = Server::start().expect("it starts");
     migrated(&server.url("postgres")).await;
     server.execute("CREATE ROLE guest LOGIN PASSWORD 'first one'").expect("it is made");

@@ -1,4 +1,4 @@
-//! A role that may read and write, and no more, beside one that migrates.
+//! A role that may only read and write, and another role that migrates.
 
 use icp_ports::Migrator as _;
 use icp_test_postgres::Server;
@@ -11,7 +11,7 @@ const GRANTS: &str = "
     GRANT SELECT ON __diesel_schema_migrations TO guest;";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_serves_needs_not_be_allowed_to_make_tables() {
+async fn serving_role_needs_no_right_to_create_tables() {
     let server = Server::start().expect("it starts");
     server.execute("CREATE ROLE guest LOGIN").expect("it is made");
     let guest = database(&server.url("postgres").replace("icp@", "guest@"));

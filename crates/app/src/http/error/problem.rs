@@ -61,3 +61,90 @@ pub(in crate::http) fn report(error: &ApiError, request_id: &RequestId) {
         tracing::error!(request_id = request_id.as_str(), %error, ?causes, "a request failed");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+    use icp_domain::{Caller, IcpPatch, ViolationCode};
+    use serde_json::Value;
+
+    use super::super::kinds::{self, ErrorKind};
+    use super::*;
+
+    const REFERENCE: &str = include_str!("../../../../../docs/reference/errors.md");
+
+    fn section(kind: &ErrorKind) -> &'static str {
+        let heading = format!("\n## {}\n", kind.code);
+        let (_, rest) = REFERENCE.split_once(&heading).unwrap_or_else(|| panic!("{} is missing", kind.code));
+        rest.split("\n## ").next().unwrap_or(rest)
+    }
+
+    fn examples(section: &str) -> Vec<Value> {
+        let blocks = section.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next());
+        blocks.map(|block| serde_json::from_str(block).unwrap()).collect()
+    }
+
+    /// One error of each kind, and further ones that the page shows.
+    fn errors() -> Vec<ApiError> {
+        let body = r#"{"customFilterCriteria": [{"type": "maxPercentFromCRM", "value": 101}], "colour": 1}"#;
+        let caller = Caller::user("user_ada".try_into().unwrap());
+        let limit = ParameterViolation::new("limit", ViolationCode::OutOfRange, "must be from 1 to 1000");
+        vec![
+            ApiError::InvalidBody(IcpPatch::from_json(body, &caller).unwrap_err()),
+            limit.into(),
+            ApiError::Unauthorized { challenge: String::new() },
+            ApiError::Forbidden,
+            ApiError::LastUser,
+            ApiError::NoSuchIcp,
+            ApiError::MethodNotAllowed { allow: "GET" },
+            ApiError::Contended,
+            ApiError::KeyInUse,
+            ApiError::PreconditionFailed,
+            ApiError::PayloadTooLarge,
+            ApiError::UnsupportedMediaType { accepted: &[] },
+            ApiError::KeyReused,
+            ApiError::Internal("a cause".into()),
+            ApiError::Overloaded,
+        ]
+    }
+
+    #[test]
+    fn reference_has_every_kind_of_error() {
+        for kind in kinds::ALL {
+            let row = format!("| {} | [`{}`](#{}) |", kind.status, kind.code, kind.code.to_lowercase());
+            assert!(REFERENCE.contains(&row), "{row}");
+            let examples = examples(section(kind));
+            assert!(!examples.is_empty(), "{} has no example", kind.code);
+            for example in examples {
+                assert_eq!((&example["status"], &example["code"]), (&kind.status.into(), &kind.code.into()));
+            }
+        }
+        let rows = REFERENCE.lines().filter(|line| line.contains("](#") && line.starts_with("| "));
+        assert_eq!(rows.count(), kinds::ALL.len());
+    }
+
+    #[test]
+    fn examples_of_reference_are_real_responses() {
+        let id = RequestId::of(&TestRequest::default().to_http_request());
+        for error in errors() {
+            let mut document: Value = serde_json::from_str(&error.document(&id)).unwrap();
+            let shown = examples(section(error.kind())).into_iter().any(|example| {
+                document["requestId"] = example["requestId"].clone();
+                document == example
+            });
+            assert!(shown, "{document}");
+        }
+    }
+
+    #[test]
+    fn reference_has_every_violation_code() {
+        let schema = crate::openapi::document()["components"]["schemas"].to_string();
+        let (_, table) = REFERENCE.split_once("| code of a violation |").unwrap();
+        let table = table.split("\n\n").next().unwrap();
+        let codes: Vec<_> = table.lines().filter_map(|row| row.split('`').nth(1)).collect();
+        for code in &codes {
+            assert!(schema.contains(&format!("\"{code}\"")), "{code}");
+        }
+        assert_eq!(codes.len(), 9);
+    }
+}

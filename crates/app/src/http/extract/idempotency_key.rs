@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_read_in_quotes_or_bare() {
+    fn key_is_accepted_with_and_without_quotes() {
         assert_eq!(key(&[]), Ok(None));
         for (line, expected) in [
             ("8e03978e-40d5-43dd-bc93-6894a57f9324", "8e03978e-40d5-43dd-bc93-6894a57f9324"),
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_refused() {
+    fn invalid_keys_are_refused() {
         for line in [
             "",
             "\"\"",

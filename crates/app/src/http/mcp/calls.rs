@@ -115,7 +115,7 @@ mod tests {
     use super::{ToolName, find};
 
     #[test]
-    fn every_tool_is_described_and_every_description_is_of_a_tool() {
+    fn tools_and_descriptions_match() {
         let described: Vec<_> = tools::all().iter().map(|tool| tool.name.to_string()).collect();
         assert_eq!(described, ToolName::ALL.map(ToolName::as_str));
         assert_eq!(find("drop_table"), None);

@@ -78,7 +78,7 @@ pub(crate) fn right_regexes(count: usize) -> Vec<Case> {
         ("looks behind for alternatives", fill("(?<=a|b*)", 1_000)),
         ("alternatives of nothing", "|".repeat(1_000)),
         ("alternatives within one another", nested("(a|", &"b".repeat(50), ")+", 190)),
-        ("whatever is there or not, and then is", "a?".repeat(333) + &"a".repeat(333)),
+        ("optional repetitions", "a?".repeat(333) + &"a".repeat(333)),
         ("classes of everything", fill(r"[\s\S\w\W\d\D\u0000-\uffff]", 1_000)),
     ];
     in_filters(&regexes, count)

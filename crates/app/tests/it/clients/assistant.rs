@@ -5,7 +5,7 @@ use crate::support::Setup;
 
 #[tokio::test]
 #[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
-async fn the_official_client_uses_every_tool() {
+async fn official_client_uses_every_tool() {
     let service = Setup::new().with("ICP__MCP__ENABLED", "true").start();
     let script = source("python/assistant.py");
     run(python().args(["-m", "mypy", "--strict"]).arg(&script).current_dir(service.setup.path())).await;

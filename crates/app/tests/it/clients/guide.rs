@@ -1,9 +1,9 @@
-//! `docs/clients.md` shows code that is tested.
+//! `docs/how-to/clients.md` shows code that is tested.
 
 use crate::clients::stage::Stage;
 use crate::clients::tools::{run, tool};
 
-const GUIDE: &str = include_str!("../../../../../docs/clients.md");
+const GUIDE: &str = include_str!("../../../../../docs/how-to/clients.md");
 const TYPESCRIPT: [&str; 2] =
     [include_str!("typescript/session.ts"), include_str!("typescript/walkthrough.ts")];
 const PYTHON: [&str; 2] = [include_str!("python/session.py"), include_str!("python/walkthrough.py")];
@@ -23,7 +23,7 @@ fn lines(code: &str) -> Vec<&str> {
 }
 
 #[test]
-fn what_it_shows_is_what_is_tested() {
+fn code_of_guide_is_tested() {
     for (language, sources) in [("ts", TYPESCRIPT), ("python", PYTHON)] {
         for block in blocks(language) {
             let shown = lines(block);
@@ -41,7 +41,7 @@ fn what_it_shows_is_what_is_tested() {
 
 #[tokio::test]
 #[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
-async fn its_curl_lines_work() {
+async fn curl_lines_of_guide_work() {
     let stage = Stage::new().await;
     let folder = tempfile::tempdir().expect("a temporary folder");
     let script = format!(

@@ -5,7 +5,7 @@ use crate::clients::tools::{copy, description, python, run, source};
 
 #[tokio::test]
 #[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
-async fn a_generated_client_uses_everything() {
+async fn generated_client_uses_every_operation() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for file in ["session.py", "walkthrough.py"] {
         copy(source("python").join(file), folder.path());

@@ -39,7 +39,7 @@ pub(crate) fn source(path: &str) -> PathBuf {
 
 /// The API's description.
 pub(crate) fn description() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/openapi.json")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/openapi.json")
 }
 
 /// Runs a program, which must succeed, and gives what it prints. It may take minutes, but not forever.

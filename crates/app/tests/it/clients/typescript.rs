@@ -12,7 +12,7 @@ const TSC: &str = "typescript/bin/tsc";
 
 #[tokio::test]
 #[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
-async fn a_generated_client_uses_everything() {
+async fn generated_client_uses_every_operation() {
     let folder = project().await;
     run(node(TSC).arg("--project").arg(folder.path())).await;
     let mut program = tokio::process::Command::new(tool("ICP_TEST_NODE"));
@@ -21,7 +21,7 @@ async fn a_generated_client_uses_everything() {
 
 #[tokio::test]
 #[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
-async fn the_compiler_finds_what_the_api_would_refuse() {
+async fn compiler_finds_invalid_requests() {
     let folder = project().await;
     let wrong = r#"
         import type { components } from "./icp.js";

@@ -78,7 +78,7 @@ fn assert_varies(answer: &Answer) {
 }
 
 #[tokio::test]
-async fn a_page_of_an_allowed_origin_reads_answers() {
+async fn allowed_origin_reads_responses() {
     let service = service();
     let ada = service.user("user_ada");
     for origin in ORIGINS {
@@ -101,7 +101,7 @@ async fn a_page_of_an_allowed_origin_reads_answers() {
 }
 
 #[tokio::test]
-async fn a_page_of_an_allowed_origin_reads_errors() {
+async fn allowed_origin_reads_errors() {
     let service = service();
     let ada = service.user("user_ada");
     let signed_out = || client().get(format!("{}{LIST}", service.address));

@@ -331,7 +331,7 @@ fn status(process: u32, name: &str) -> u64 {
 
 #[tokio::test]
 #[ignore = "takes a quarter of a minute: cargo xtask test --all"]
-async fn no_input_found_costs_too_much() {
+async fn found_inputs_stay_within_cost_limit() {
     let seconds =
         std::env::var("ICP_TEST_COST_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(15);
     let setup = Setup::new().with("ICP__LOG__LEVEL", "warn").with("ICP__MCP__ENABLED", "true");

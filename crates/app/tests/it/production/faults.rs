@@ -150,12 +150,12 @@ async fn hang_up_in_the_middle(service: &Service, token: &str) {
 }
 
 /// Runs on a thread of its own, since clients continue.
-fn meanwhile<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+fn blocking<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     tokio::task::block_in_place(work)
 }
 
 /// Every failure belongs to a fault, and none to the instance that was drained.
-fn judge(writers: &[Writer], readers: &[Reader], windows: &[Window], drained: &(String, Instant, Instant)) {
+fn check(writers: &[Writer], readers: &[Reader], windows: &[Window], drained: &(String, Instant, Instant)) {
     let written: usize = writers.iter().map(|writer| writer.acknowledged).sum();
     let read: usize = readers.iter().map(|reader| reader.answered).sum();
     let failures: Vec<_> = writers
@@ -214,16 +214,16 @@ async fn faults_lose_no_write_and_leak_no_icp() {
         }
         let from = Instant::now();
         let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'icp'";
-        meanwhile(|| stage.primary.execute(cut)).expect("they are cut");
+        blocking(|| stage.primary.execute(cut)).expect("they are cut");
         windows.push(Window::of("connections to the database are cut", from));
         until(0.28).await;
         stage.keys.be_down(false);
 
         until(0.32).await;
         let from = Instant::now();
-        meanwhile(|| stage.pooler.kill());
+        blocking(|| stage.pooler.kill());
         sleep(Duration::from_secs(1)).await;
-        meanwhile(|| stage.pooler.start_again()).expect("it starts");
+        blocking(|| stage.pooler.start_again()).expect("it starts");
         windows.push(Window::of("the pooler restarts", from));
 
         until(0.48).await;
@@ -231,14 +231,14 @@ async fn faults_lose_no_write_and_leak_no_icp() {
         let address = direct.address.clone();
         drop(direct);
         sleep(Duration::from_secs(1)).await;
-        let direct = meanwhile(|| stage.setups[1].clone().start());
+        let direct = blocking(|| stage.setups[1].clone().start());
         windows.push(Window { breaks: Some(address), ..Window::of("an instance is killed", from) });
 
         until(0.62).await;
         let from = Instant::now();
-        meanwhile(|| stage.primary.kill()).expect("it is killed");
+        blocking(|| stage.primary.kill()).expect("it is killed");
         sleep(Duration::from_secs(1)).await;
-        meanwhile(|| stage.standby.promote()).expect("it takes over");
+        blocking(|| stage.standby.promote()).expect("it takes over");
         windows.push(Window::of("the standby takes over", from));
 
         until(0.82).await;
@@ -246,10 +246,10 @@ async fn faults_lose_no_write_and_leak_no_icp() {
         let drained = Instant::now();
         let drained_address = pooled.address.clone();
         pooled.signal("TERM");
-        let ended = meanwhile(|| pooled.ended_within(Duration::from_secs(30)));
+        let ended = blocking(|| pooled.ended_within(Duration::from_secs(30)));
         assert!(ended.is_some_and(|status| status.success()), "it ends well: {ended:?}");
         let drained = (drained_address, drained, Instant::now());
-        pooled = meanwhile(|| stage.setups[0].clone().start());
+        pooled = blocking(|| stage.setups[0].clone().start());
 
         until(1.0).await;
         stop.store(true, Ordering::Relaxed);
@@ -260,7 +260,7 @@ async fn faults_lose_no_write_and_leak_no_icp() {
     let (done, _, _) = tokio::join!(script, writing, reading);
     let (pooled, direct, windows, drained, before, connected) = done;
 
-    judge(&writers, &readers, &windows, &drained);
+    check(&writers, &readers, &windows, &drained);
 
     drop(balancer);
     sleep(Duration::from_secs(3)).await;

@@ -1,5 +1,5 @@
-//! A Clerk instance: a key set over HTTP, which may be unreachable. Its tokens are those of the development
-//! sign-in, whose key it publishes.
+//! A Clerk instance: a key set over HTTP, which may be unreachable. It publishes the key of the development
+//! sign-in, which makes the tokens.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;

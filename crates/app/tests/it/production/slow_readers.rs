@@ -59,13 +59,13 @@ async fn read_slowly(
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes half a minute: cargo xtask test --all"]
-async fn slow_readers_of_long_list_leave_room_for_others() {
+async fn slow_readers_of_long_list_block_no_others() {
     check(LIST, 60_000_000).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes half a minute: cargo xtask test --all"]
-async fn slow_readers_of_pages_leave_room_for_others() {
+async fn slow_readers_of_pages_block_no_others() {
     check("/api/v1/entities/icps?limit=500", 200_000_000).await;
 }
 

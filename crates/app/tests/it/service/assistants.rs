@@ -173,7 +173,7 @@ async fn lists_come_in_parts() {
 }
 
 #[tokio::test]
-async fn a_create_is_repeated_by_its_key() {
+async fn create_with_same_key_is_replayed() {
     let service = service();
     let assistant = Assistant::of(&service, "user_ada");
     let arguments = format!(r#"{{"icp":{ICP},"idempotencyKey":"one"}}"#);
@@ -347,7 +347,7 @@ async fn messages_beyond_their_arguments_are_small() {
 }
 
 #[tokio::test]
-async fn arguments_of_list_are_small_and_reported_in_part() {
+async fn arguments_of_list_are_limited() {
     let service = service();
     let assistant = Assistant::of(&service, "user_ada");
     let many = |count: usize| {

@@ -60,7 +60,7 @@ async fn old_client_gets_no_chunks() {
 
 /// A long list is sent in parts, whose length is not known.
 #[tokio::test(flavor = "multi_thread")]
-async fn end_of_connection_ends_long_list_for_old_client() {
+async fn long_list_for_http_1_0_ends_with_connection() {
     let service = Setup::new().with("ICP__SERVER__RESPONSE_BUFFER_KILOBYTES", "1").start();
     let token = service.token("user_abc123");
     for _ in 0..4 {

@@ -6,13 +6,16 @@ use serde_json::Value;
 
 use crate::support::{Answer, Setup, client, stdout};
 
-const CHECKED_IN: &str = include_str!("../../../../../docs/openapi.json");
+const CHECKED_IN: &str = include_str!("../../../../../docs/reference/openapi.json");
 
 #[tokio::test]
 async fn service_command_and_file_have_same_description() {
     let setup = Setup::new();
     let printed = stdout(&setup.icp(&["openapi"]));
-    assert_eq!(printed, CHECKED_IN, "docs/openapi.json is stale: cargo run -- openapi > docs/openapi.json");
+    assert_eq!(
+        printed, CHECKED_IN,
+        "docs/reference/openapi.json is stale: cargo run -- openapi > docs/reference/openapi.json"
+    );
     let service = setup.start();
     let served = service.get("/api/v1/openapi.json", None).await;
     assert_eq!((served.status.as_u16(), served.body.as_str()), (200, CHECKED_IN));

@@ -47,7 +47,7 @@ async fn unsupported_method_is_405_with_allow() {
 }
 
 #[tokio::test]
-async fn a_request_id_is_taken_over_when_it_is_fit_for_a_log() {
+async fn valid_request_id_is_kept() {
     let service = Setup::new().start();
     let ask = |id: Vec<u8>| {
         let request = client().get(format!("{}/nowhere", service.address));

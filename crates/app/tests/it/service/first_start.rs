@@ -8,7 +8,7 @@ use crate::service::transfers::both;
 use crate::support::{Answer, LIST, Setup, client, refusal, stdout};
 
 #[tokio::test]
-async fn the_printed_curl_line_gives_the_sample_icps() {
+async fn printed_curl_line_returns_samples() {
     for (setup, _database) in both() {
         let mut service = setup.start();
         let (token, url) = pasted(&service.printed_line("curl "));
@@ -73,7 +73,7 @@ async fn printed_page_is_signed_in() {
 }
 
 #[tokio::test]
-async fn a_new_development_database_gets_its_samples_once() {
+async fn samples_are_stored_once() {
     for (setup, _database) in both() {
         let service = setup.start();
         assert_eq!(service.list("user_xyz789").await.json().as_array().map(Vec::len), Some(1));
@@ -120,7 +120,7 @@ fn database_error_names_server_and_setting() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn the_development_key_is_for_its_owner_alone() {
+async fn development_key_is_readable_by_owner_only() {
     use std::os::unix::fs::PermissionsExt as _;
     let service = Setup::new().start();
     let key = service.setup.path().join("data/development-key.pem");

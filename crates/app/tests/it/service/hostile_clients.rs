@@ -82,7 +82,7 @@ async fn requests_sent_at_once_are_all_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_http_is_refused() {
+async fn malformed_http_is_refused() {
     let service = Setup::new().start();
     let list = format!("GET {LIST} HTTP/1.1\r\nhost: x\r\n");
     let huge_header = format!("{list}authorization: Bearer {}\r\n\r\n", "x".repeat(1_000_000));

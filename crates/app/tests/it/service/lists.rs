@@ -43,7 +43,7 @@ async fn example_is_returned_by_both_databases() {
     assert_eq!(list, serde_json::from_str::<Value>(EXAMPLE_LIST).expect("it is JSON"));
     let first: Value = serde_json::from_str(&both.list("user_xyz789").await).expect("it is JSON");
     assert_eq!(first, json!([list[0]]));
-    assert_eq!(both.list("user_nobody").await, "[]");
+    assert_eq!(both.list("user_without_icps").await, "[]");
 }
 
 #[tokio::test]
@@ -74,7 +74,7 @@ async fn same_import_lists_same_bytes_on_both_databases() {
 }
 
 #[tokio::test]
-async fn an_admins_list_holds_only_what_names_them() {
+async fn list_of_admin_has_only_own_icps() {
     let service = Setup::new().start();
     let admin = service.setup.token(&["--user", "user_admin", "--admin"]);
     assert_eq!(service.get(LIST, Some(&admin)).await.body, "[]");

@@ -5,7 +5,7 @@ use icp_test_postgres as postgres;
 use crate::support::{Answer, LIST, Setup, client};
 
 #[tokio::test]
-async fn no_secret_is_in_any_line_at_any_level() {
+async fn log_contains_no_secret_at_any_level() {
     for format in ["pretty", "json"] {
         let database = postgres::shared().database();
         let url = database.url().replacen('@', ":hunter2@", 1);
@@ -33,7 +33,7 @@ async fn no_secret_is_in_any_line_at_any_level() {
 }
 
 #[tokio::test]
-async fn a_line_of_json_names_the_request() {
+async fn json_line_has_request_fields() {
     let service = Setup::new().with("ICP__LOG__FORMAT", "json").start();
     let request = client().get(format!("{}{LIST}", service.address)).header("x-request-id", "find-me");
     Answer::of(request).await.assert_problem(401, "UNAUTHORIZED");

@@ -1,5 +1,6 @@
 //! `GET /metrics`.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use icp_test_postgres as postgres;
@@ -20,7 +21,7 @@ fn assert_has(metrics: &str, start: &str) {
 }
 
 #[tokio::test]
-async fn what_happens_is_counted() {
+async fn requests_and_operations_are_counted() {
     let database = postgres::shared().database();
     let service = Setup::new().with("ICP__DATABASE__URL", database.url()).start();
     service.list("user_ada").await;
@@ -87,7 +88,7 @@ async fn metrics_have_format_that_client_accepts() {
 }
 
 #[tokio::test]
-async fn a_port_in_use_is_told() {
+async fn metrics_port_in_use_is_reported() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("it listens");
     let port = taken.local_addr().expect("an address").port().to_string();
     let said = refusal(&Setup::new().with("ICP__METRICS__PORT", &port), &["serve"]);
@@ -109,7 +110,7 @@ async fn dashboards_and_alerts_name_what_there_is() {
     let has_operated = async || metrics(&service).await.contains("icp_database_operation_duration_seconds");
     assert!(eventually(Duration::from_secs(5), has_operated).await);
     let there = metrics(&service).await;
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operations");
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy");
     let mut named = 0;
     for file in ["grafana-dashboard.json", "prometheus-alerts.yml"] {
         let text = std::fs::read_to_string(folder.join(file)).expect("it is there");
@@ -127,4 +128,37 @@ async fn dashboards_and_alerts_name_what_there_is() {
         }
     }
     assert!(named > 20, "they name metrics: {named}");
+}
+
+#[tokio::test]
+async fn reference_has_every_metric() {
+    let page = include_str!("../../../../../docs/reference/metrics.md");
+    let (table, _) = page.split_once("## Sign-in verdicts").expect("the next section");
+    let documented: BTreeSet<_> = table
+        .lines()
+        .filter(|line| line.starts_with("| `icp_"))
+        .filter_map(|row| {
+            let mut columns = row.split(" | ");
+            let name = columns.next()?.trim_matches(['|', ' ', '`']);
+            let kind = columns.next()?;
+            let name = name.trim_end_matches("_total").trim_end_matches("_info");
+            Some(format!("{name} {kind}"))
+        })
+        .collect();
+    let database = postgres::shared().database();
+    let service = Setup::new()
+        .with("ICP__DATABASE__URL", database.url())
+        .with("ICP__AUTH__ISSUER", "https://clerk.example.com")
+        .with("ICP__AUTH__JWKS_URL", "http://127.0.0.1:9/jwks")
+        .start();
+    service.get(LIST, None).await;
+    let mut served: BTreeSet<_> = metrics(&service)
+        .await
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE "))
+        .map(str::to_owned)
+        .collect();
+    // These appear with a replica, and with a key set that was fetched.
+    served.extend(["icp_replica_used gauge".to_owned(), "icp_key_set_age_seconds gauge".to_owned()]);
+    assert_eq!(documented, served);
 }

@@ -1,15 +1,144 @@
-//! Readers type the commands of the README and of `docs/api.md`, from the first to the last.
+//! Readers type the commands of the README and of the pages in `docs`, from the first to the last.
+
+use std::path::{Path, PathBuf};
 
 use icp_test_postgres as postgres;
 use serde_json::Value;
 
 use crate::support::Setup;
-use crate::support::shell::{Outcome, Shell, blocks, commands};
+use crate::support::clerk::Clerk;
+use crate::support::shell::{Outcome, Shell, all_blocks, assert_shows, blocks, commands};
 
 const README: &str = include_str!("../../../../../README.md");
-const API: &str = include_str!("../../../../../docs/api.md");
+const API: &str = include_str!("../../../../../docs/reference/api.md");
 
 const KEY: &str = "pk_test_Y2xlcmsuZXhhbXBsZS5pbnZhbGlkJA==";
+
+/// Pages that a reader follows on SQLite without Clerk. The second part runs before the first command of the page.
+const ON_SQLITE: [(&str, &[&str]); 7] = [
+    ("how-to/share.md", &[]),
+    ("how-to/duplicate.md", &[]),
+    ("how-to/import-and-export.md", &["icp migrate"]),
+    ("how-to/upgrade.md", &[]),
+    ("reference/cli.md", &[]),
+    ("reference/limits.md", &[]),
+    ("explanation/performance.md", &[]),
+];
+
+/// Pages with a test of their own below, and the page that `clients::guide` tests.
+const WITH_OWN_TEST: [&str; 5] = [
+    "reference/api.md",
+    "tutorials/clerk.md",
+    "how-to/sqlite-to-postgresql.md",
+    "how-to/back-up.md",
+    "how-to/clients.md",
+];
+
+fn docs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs")
+}
+
+fn page(name: &str) -> String {
+    std::fs::read_to_string(docs().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// Runs the blocks marked `sh`. A block of text or JSON that follows shows the output of the last command.
+async fn follow(shell: &mut Shell, page: &str) {
+    let mut last = None;
+    for block in all_blocks(page) {
+        match block.language {
+            "sh" => {
+                for command in commands(block.code) {
+                    let outcome = shell.run(&command).await;
+                    if let Outcome::Answered(answer) = &outcome {
+                        assert!(answer.status.is_success(), "{command}: {answer:?}");
+                        if answer.status == 201 {
+                            // The reader copies these from the response.
+                            shell.set("ID", answer.json()["id"].as_str().expect("an ID"));
+                            shell.set("ETAG", answer.header("etag"));
+                        }
+                    }
+                    last = Some(outcome);
+                }
+            }
+            "text" | "json" if block.follows => {
+                if let Some(outcome) = &last {
+                    assert_shows(block.code, outcome);
+                }
+            }
+            _ => last = None,
+        }
+    }
+}
+
+#[tokio::test]
+async fn pages_work_on_sqlite() {
+    for (name, before) in ON_SQLITE {
+        let mut shell = Shell::new(Setup::new());
+        for command in before {
+            shell.run(command).await;
+        }
+        follow(&mut shell, &page(name)).await;
+    }
+}
+
+#[test]
+fn every_page_with_commands_is_tested() {
+    let tested: Vec<_> = ON_SQLITE.iter().map(|(name, _)| *name).chain(WITH_OWN_TEST).collect();
+    let mut found = 0;
+    for folder in ["", "tutorials", "how-to", "reference", "explanation", "decisions"] {
+        for entry in std::fs::read_dir(docs().join(folder)).expect("a folder") {
+            let name = entry.expect("an entry").file_name().into_string().expect("text");
+            let name = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+            let is_page = Path::new(&name).extension().is_some_and(|end| end == "md");
+            if is_page && all_blocks(&page(&name)).iter().any(|block| block.language == "sh") {
+                assert!(tested.contains(&name.as_str()), "{name}: mark its blocks `sh no-run`, or test them");
+                found += 1;
+            }
+        }
+    }
+    assert_eq!(found, tested.len());
+}
+
+#[tokio::test]
+async fn tutorial_works_with_other_clerk() {
+    let (instance, user) = (Clerk::new(), "user_2abc");
+    let mut shell = Shell::new(instance.trusted_by(Setup::new()));
+    shell.replace("pk_test_...", KEY);
+    let text = page("tutorials/clerk.md");
+    let (first, last) = text.split_once("## 6.").expect("step 6");
+    shell.set("TOKEN", &instance.session(user, serde_json::json!({})));
+    follow(&mut shell, &first.replace("user_...", user)).await;
+    follow(&mut shell, last).await;
+    let with_origin = serde_json::json!({"azp": "http://localhost:3000"});
+    for (claims, status) in [(serde_json::json!({}), 401), (with_origin, 200)] {
+        let request =
+            "curl -s http://127.0.0.1:8080/api/v1/entities/icps -H \"Authorization: Bearer $TOKEN\"";
+        shell.set("TOKEN", &instance.session(user, claims));
+        assert_eq!(shell.run(request).await.answer().status, status);
+    }
+}
+
+#[tokio::test]
+async fn move_to_postgresql_keeps_every_icp() {
+    let database = postgres::shared().database();
+    let mut shell = Shell::new(Setup::new());
+    shell.replace("postgres://icp:secret@localhost/icp", database.url());
+    shell.run("icp serve").await;
+    shell.stop();
+    let exported = shell.run("icp export").await.text();
+    follow(&mut shell, &page("how-to/sqlite-to-postgresql.md")).await;
+    assert_eq!(shell.run("icp export").await.text(), exported);
+}
+
+#[tokio::test]
+async fn restored_backups_are_complete() {
+    let [database, restored] = [postgres::shared().database(), postgres::shared().database()];
+    let mut shell = Shell::new(Setup::new());
+    shell.replace("postgres://icp:secret@localhost/icp", database.url());
+    shell.replace("postgres://icp:secret@localhost/restored", restored.url());
+    follow(&mut shell, &page("how-to/back-up.md")).await;
+}
 
 #[tokio::test]
 async fn commands_of_readme_work_in_their_order() {
@@ -33,15 +162,9 @@ async fn commands_of_readme_work_in_their_order() {
                     let (start, _) = shown.next().and_then(|line| line.split_once("...")).expect("the token");
                     assert!(line.starts_with(start), "{line}");
                     // The reader pastes the printed line.
-                    let pasted = shell.run(&line).await.answer();
-                    assert_eq!(pasted.json().as_array().map(Vec::len), Some(2));
-                    let parts: Vec<_> =
-                        samples.split(" ... ").map(|part| part.trim_end_matches(" ...")).collect();
-                    assert!(
-                        parts.iter().all(|part| pasted.body.contains(part)),
-                        "{parts:?}: {}",
-                        pasted.body
-                    );
+                    let pasted = shell.run(&line).await;
+                    assert_shows(samples, &pasted);
+                    assert_eq!(pasted.answer().json().as_array().map(Vec::len), Some(2));
                 }
             }
             Outcome::Answered(answer) => answers.push(answer),

@@ -173,7 +173,7 @@ fn unknown_setting_is_refused() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_named() {
+fn unreadable_file_is_named() {
     let setup = Setup::new();
     let said = refusal(&setup, &["--config", "nowhere.toml", "config"]);
     assert!(said.contains("nowhere.toml cannot be read"), "{said}");

@@ -65,7 +65,7 @@ async fn finishes_what_is_in_flight() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_signal_ends_it_at_once() {
+async fn second_signal_stops_immediately() {
     let server = icp_test_postgres::Server::start().expect("PostgreSQL starts");
     let database = server.database().expect("a database");
     let mut service = Setup::new()

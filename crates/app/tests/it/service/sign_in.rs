@@ -41,13 +41,13 @@ async fn development_token_expires_after_its_ttl() {
 }
 
 #[test]
-fn no_token_is_made_where_clerk_is_configured() {
+fn token_is_refused_if_clerk_is_configured() {
     let setup = Setup::new().with("CLERK_PUBLISHABLE_KEY", "pk_test_Y2xlcmsuZXhhbXBsZS5jb20k");
     assert!(refusal(&setup, &["token", "--user", "user_ada"]).contains("Clerk is configured"));
 }
 
 #[test]
-fn the_development_sign_in_serves_on_loopback_only() {
+fn development_sign_in_serves_on_loopback_only() {
     for host in ["0.0.0.0", "::", "192.0.2.1", "example.com"] {
         let said = refusal(&Setup::new().with("ICP__SERVER__HOST", host), &["serve"]);
         assert!(said.contains("loopback only") && said.contains("CLERK_PUBLISHABLE_KEY"), "{said}");

@@ -26,7 +26,7 @@ pub(super) fn both() -> [(Setup, Option<postgres::Database>); 2] {
 }
 
 #[test]
-fn what_is_exported_can_be_imported() {
+fn export_can_be_imported() {
     for (setup, _database) in both() {
         let imported = setup.icp_with_input(&["import"], EXAMPLE_LIST.as_bytes());
         assert!(stderr(&imported).contains("imported 2 ICPs"), "{}", stderr(&imported));
@@ -94,7 +94,7 @@ fn lenient_import_accepts_icp_shape() {
 }
 
 #[test]
-fn a_conflict_fails_is_skipped_or_replaces() {
+fn conflict_fails_skips_or_replaces() {
     for (setup, _database) in both() {
         let (old, new) = (icp(1).with("name", "old").json(), icp(1).with("name", "new").json());
         assert!(setup.icp_with_input(&["import"], old.as_bytes()).status.success());
@@ -114,7 +114,7 @@ fn a_conflict_fails_is_skipped_or_replaces() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_import_leaves_nothing_behind() {
+async fn killed_import_stores_nothing() {
     for (setup, _database) in both() {
         assert!(setup.icp_with_input(&["import"], EXAMPLE_LIST.as_bytes()).status.success());
         let before = export(&setup);
@@ -135,7 +135,7 @@ async fn a_killed_import_leaves_nothing_behind() {
 }
 
 #[test]
-fn an_export_may_be_cut_off() {
+fn export_to_closed_pipe_succeeds() {
     let setup = Setup::new();
     let file: String = (1..2_000).map(|number| icp(number).json() + "\n").collect();
     assert!(setup.icp_with_input(&["import"], file.as_bytes()).status.success());
@@ -159,7 +159,7 @@ fn full_disk_is_reported_without_panic() {
 }
 
 #[test]
-fn what_only_looks_makes_no_database() {
+fn read_only_commands_create_no_database() {
     let setup = Setup::new();
     for command in [&["export"][..], &["migrate", "--check"]] {
         assert!(refusal(&setup, command).contains("there is no database at data/icp.sqlite3"));
@@ -259,7 +259,7 @@ fn file_that_is_no_database_stays_unchanged() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_is_named() {
+fn unwritable_folder_is_named() {
     // Root may write everywhere but there.
     let setup = Setup::new().with("ICP__DATABASE__URL", "sqlite:///proc/icp/icp.sqlite3");
     let said = refusal(&setup, &["serve"]);
@@ -267,7 +267,7 @@ fn a_folder_that_cannot_be_written_is_named() {
 }
 
 #[test]
-fn a_port_in_use_is_named() {
+fn port_in_use_is_reported() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("it has one").port().to_string();
     let said = refusal(&Setup::new().with("ICP__SERVER__PORT", &port), &["serve"]);

@@ -1,10 +1,16 @@
-//! Runs the shell commands of a page against a service. It runs the real `icp`, and implements `curl`, which is not on every
-//! machine.
+//! Runs the shell commands of a page against a service. It runs the real `icp` and the real programs of PostgreSQL. It implements
+//! `curl`, `jq` and `sqlite3`, which are not on every machine.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, SqliteConnection};
+use icp_test_postgres::Binaries;
 use reqwest::Method;
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::support::{Answer, Service, Setup, client, stderr, stdout};
@@ -42,6 +48,27 @@ impl Outcome {
             other => panic!("a curl line: {other:?}"),
         }
     }
+
+    /// What a reader sees, and the next command of a pipe reads.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Printed(text) => text.clone(),
+            Self::Answered(answer) => answer.body.clone(),
+            Self::Started => format!("icp listens on {SHOWN_ADDRESS}\n"),
+            Self::Nothing => String::new(),
+        }
+    }
+
+    /// What a reader sees of `curl -i`: the head, too.
+    pub(crate) fn text_with_head(&self) -> String {
+        let Self::Answered(answer) = self else { return self.text() };
+        let mut text = format!("HTTP/1.1 {}\n", answer.status);
+        for (name, value) in &answer.headers {
+            let value = value.to_str().expect("it is text");
+            writeln!(text, "{name}: {value}").expect("it is written");
+        }
+        text + "\n" + &answer.body
+    }
 }
 
 impl Shell {
@@ -57,7 +84,11 @@ impl Shell {
         self.variables.insert(name.to_owned(), value.to_owned());
     }
 
-    /// Runs one command.
+    fn file(&self, name: &str) -> PathBuf {
+        self.setup.path().join(name)
+    }
+
+    /// Runs one line: a command, a pipe of commands, or a command whose output goes to a file or a variable.
     pub(crate) async fn run(&mut self, command: &str) -> Outcome {
         let mut command = command.to_owned();
         for (shown, real) in &self.replacements {
@@ -67,42 +98,92 @@ impl Shell {
             command.split_once("=$(").and_then(|(name, rest)| Some((name, rest.strip_suffix(')')?)))
             && is_name(name)
         {
-            let printed = match self.simple(&self.words(inner)).await {
-                Outcome::Printed(text) => text,
-                other => panic!("{inner} prints something: {other:?}"),
-            };
-            self.set(name, printed.trim());
+            let words = self.words(inner);
+            let text = self.pipe(&words).await.text();
+            self.set(name, text.trim());
             return Outcome::Nothing;
         }
         let words = self.words(&command);
-        let (assignments, words) =
-            words.split_at(words.iter().take_while(|word| is_assignment(word)).count());
-        for assignment in assignments {
-            let (name, value) = assignment.split_once('=').expect("an assignment");
-            if words.is_empty() {
+        if words.iter().all(|word| is_assignment(word)) {
+            for (name, value) in words.iter().filter_map(|word| word.split_once('=')) {
                 // A reader fills in what the answer before it had.
                 self.variables.entry(name.to_owned()).or_insert_with(|| value.to_owned());
-            } else {
-                self.setup = self.setup.clone().with(name, value);
             }
+            return Outcome::Nothing;
         }
-        if words.is_empty() { Outcome::Nothing } else { self.simple(words).await }
+        self.pipe(&words).await
     }
 
-    async fn simple(&mut self, words: &[String]) -> Outcome {
+    /// Runs the commands of a pipe. Each reads the output of the one before it.
+    async fn pipe(&mut self, words: &[String]) -> Outcome {
+        let (words, target) = match words {
+            [words @ .., operator, target] if operator == ">" => (words, Some(target)),
+            words => (words, None),
+        };
+        let mut outcome = Outcome::Nothing;
+        for (index, command) in words.split(|word| word == "|").enumerate() {
+            let input = (index > 0).then(|| outcome.text());
+            let assignments = command.iter().take_while(|word| is_assignment(word)).count();
+            let (assignments, command) = command.split_at(assignments);
+            let setup = self.setup.clone();
+            for (name, value) in assignments.iter().filter_map(|word| word.split_once('=')) {
+                self.setup = self.setup.clone().with(name, value);
+            }
+            outcome = self.simple(command, input).await;
+            if !assignments.is_empty() {
+                self.setup = setup;
+            }
+        }
+        match target {
+            Some(target) => {
+                std::fs::write(self.file(target), outcome.text()).expect("it is written");
+                Outcome::Nothing
+            }
+            None => outcome,
+        }
+    }
+
+    async fn simple(&mut self, words: &[String], input: Option<String>) -> Outcome {
         let words: Vec<_> = words.iter().map(String::as_str).collect();
+        let read = |name: &str| std::fs::read_to_string(self.file(name)).expect("a file");
         match words.as_slice() {
             ["export", assignment] => {
                 let (name, value) = assignment.split_once('=').expect("an assignment");
                 self.setup = self.setup.clone().with(name, value);
                 Outcome::Nothing
             }
-            ["cargo", "run"] => self.icp(&["serve"]),
-            ["cargo", "run", "-q", "--", arguments @ ..] | ["icp" | "target/release/icp", arguments @ ..] => {
-                self.icp(arguments)
+            ["unset", name] => {
+                self.setup = self.setup.clone().without(name);
+                Outcome::Nothing
             }
-            ["curl", arguments @ ..] => Outcome::Answered(self.curl(arguments).await),
-            ["cargo", "build", "--release"] => Outcome::Nothing,
+            ["cargo", "run"] => self.icp(&["serve"], None),
+            ["cargo", "run", "-q", "--", arguments @ ..] | ["icp" | "target/release/icp", arguments @ ..] => {
+                self.icp(arguments, input)
+            }
+            ["curl", arguments @ ..] => Outcome::Answered(self.curl(arguments, input).await),
+            ["jq", filter] => Outcome::Printed(jq(filter, &input.expect("a pipe"))),
+            ["jq", filter, file] => Outcome::Printed(jq(filter, &read(file))),
+            ["cat", file] => Outcome::Printed(read(file)),
+            ["wc", "-l"] => Outcome::Printed(format!("{}\n", input.expect("a pipe").lines().count())),
+            ["wc", "-l", file] => Outcome::Printed(format!("{} {file}\n", read(file).lines().count())),
+            ["sqlite3", file, command] => {
+                self.copy_sqlite(file, command.strip_prefix(".backup ").expect("a backup"));
+                Outcome::Nothing
+            }
+            ["mv", from, to] => {
+                std::fs::rename(self.file(from), self.file(to)).expect("it is moved");
+                Outcome::Nothing
+            }
+            ["rm", "-f", files @ ..] => {
+                for file in files {
+                    let _ = std::fs::remove_file(self.file(file));
+                }
+                Outcome::Nothing
+            }
+            [program @ ("pg_dump" | "pg_restore" | "createdb"), arguments @ ..] => {
+                self.postgres(program, arguments)
+            }
+            ["cargo", "build", "--release"] | ["cargo", "bench", "-p", _] => Outcome::Nothing,
             ["cargo", "xtask", name, ..] => {
                 let chores = include_str!("../../../../xtask/README.md");
                 assert!(chores.contains(&format!("`cargo xtask {name}")), "{name}");
@@ -112,19 +193,45 @@ impl Shell {
         }
     }
 
-    fn icp(&mut self, arguments: &[&str]) -> Outcome {
+    /// Stops the service, as Ctrl-C in its terminal does.
+    pub(crate) fn stop(&mut self) {
+        self.service = None;
+    }
+
+    fn postgres(&self, program: &str, arguments: &[&str]) -> Outcome {
+        let folder = Binaries::find().expect("PostgreSQL is installed").folder().to_owned();
+        let mut command = std::process::Command::new(folder.join(program));
+        let output = command.args(arguments).current_dir(self.setup.path()).output().expect("it runs");
+        assert!(output.status.success(), "{program} {arguments:?}: {}", stderr(&output));
+        Outcome::Printed(stdout(&output))
+    }
+
+    fn copy_sqlite(&self, file: &str, copy: &str) {
+        let path = self.file(file);
+        let mut database =
+            SqliteConnection::establish(path.to_str().expect("it is text")).expect("a database");
+        database
+            .batch_execute(&format!("VACUUM INTO '{}'", self.file(copy).display()))
+            .expect("it is copied");
+    }
+
+    fn icp(&mut self, arguments: &[&str], input: Option<String>) -> Outcome {
         if let ["serve", options @ ..] = arguments {
             // One service at a time has the port.
             self.service = None;
             self.service = Some(self.setup.clone().start_with(options));
             return Outcome::Started;
         }
-        let output = self.setup.icp(arguments);
+        let output = match input {
+            Some(input) => self.setup.icp_with_input(arguments, input.as_bytes()),
+            None => self.setup.icp(arguments),
+        };
         assert!(output.status.success(), "icp {arguments:?}: {}", stderr(&output));
-        Outcome::Printed(stdout(&output))
+        // The summary of an import goes to standard error.
+        Outcome::Printed(Some(stdout(&output)).filter(|text| !text.is_empty()).unwrap_or(stderr(&output)))
     }
 
-    async fn curl(&self, arguments: &[&str]) -> Answer {
+    async fn curl(&self, arguments: &[&str], input: Option<String>) -> Answer {
         let service = self.service.as_ref().expect("the page has started the service");
         let (mut method, mut headers, mut body, mut url) = (None, Vec::new(), None, None);
         let mut arguments = arguments.iter();
@@ -133,7 +240,14 @@ impl Shell {
             match *argument {
                 "-H" => headers.push(value().split_once(": ").expect("a header")),
                 "-X" => method = Some(value()),
-                "-d" => body = Some(value()),
+                "-d" => {
+                    let value = value();
+                    body = Some(match value.strip_prefix('@') {
+                        Some("-") => input.clone().expect("a pipe"),
+                        Some(file) => std::fs::read_to_string(self.file(file)).expect("a file"),
+                        None => value.to_owned(),
+                    });
+                }
                 "-i" | "-s" | "-f" => {}
                 address => url = Some(address.replace(SHOWN_ADDRESS, &service.address)),
             }
@@ -144,7 +258,7 @@ impl Shell {
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        Answer::of(request.body(body.unwrap_or_default().to_owned())).await
+        Answer::of(request.body(body.unwrap_or_default())).await
     }
 
     /// Splits a command into words, and replaces variables.
@@ -189,6 +303,52 @@ fn is_name(text: &str) -> bool {
 
 fn is_assignment(word: &str) -> bool {
     word.split_once('=').is_some_and(|(name, _)| is_name(name))
+}
+
+/// The part of `jq` that pages use: `-r .field`, `length`, and `del(.one, .other)`.
+fn jq(filter: &str, input: &str) -> String {
+    let mut value: Value = serde_json::from_str(input).expect("it is JSON");
+    if let Some(fields) = filter.strip_prefix("del(").and_then(|rest| rest.strip_suffix(')')) {
+        let object = value.as_object_mut().expect("an object");
+        for field in fields.split(", ") {
+            object.remove(field.trim_start_matches('.')).expect("the field");
+        }
+        return value.to_string();
+    }
+    assert_eq!(filter, "length");
+    format!("{}\n", value.as_array().expect("an array").len())
+}
+
+/// A code block of a page.
+pub(crate) struct Block<'a> {
+    /// What stands after the opening fence.
+    pub(crate) language: &'a str,
+    pub(crate) code: &'a str,
+    /// Whether nothing stands between this block and the one before it.
+    pub(crate) follows: bool,
+}
+
+/// Returns all code blocks of a page.
+pub(crate) fn all_blocks(page: &str) -> Vec<Block<'_>> {
+    let mut parts = page.split("```");
+    let mut between = parts.next().unwrap_or_default();
+    let mut blocks = Vec::new();
+    while let (Some(block), Some(after)) = (parts.next(), parts.next()) {
+        let (language, code) = block.split_once('\n').expect("a fence ends its line");
+        blocks.push(Block { language, code: code.trim_end(), follows: between.trim().is_empty() });
+        between = after;
+    }
+    blocks
+}
+
+/// Checks the output that a page shows. `...` stands for any text.
+#[track_caller]
+pub(crate) fn assert_shows(shown: &str, outcome: &Outcome) {
+    let squeeze = |text: &str| text.split_whitespace().collect::<String>();
+    let (real, all) = (squeeze(&outcome.text_with_head()), outcome.text_with_head());
+    for part in shown.split("...").map(squeeze) {
+        assert!(real.contains(&part), "the page shows {part}, and the output is:\n{all}");
+    }
 }
 
 /// Returns the code blocks of a page in one language.

@@ -12,7 +12,7 @@ fn key(user_id: &str, key: &str, fingerprint: u8) -> IdempotencyKey {
     IdempotencyKey { user_id: user(user_id), key: key.to_owned(), fingerprint: [fingerprint; 32] }
 }
 
-/// The time so many milliseconds after noon of some day.
+/// The time `millis` milliseconds after noon of a fixed day.
 fn noon_and(millis: i64) -> Timestamp {
     let noon: Timestamp = "2024-06-01T12:00:00.000Z".parse().expect("a time");
     Timestamp::from_unix_millis(noon.unix_millis() + millis).expect("a time")

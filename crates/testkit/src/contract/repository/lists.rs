@@ -10,7 +10,7 @@ use crate::fixtures::{document, icp, user};
 pub(super) async fn unknown_user_has_empty_list(repository: TestRepository) {
     repository.insert_all([icp(1).document()]).await;
     // A user ID can contain U+0000, which some storages do not accept in a text.
-    for name in ["user_nobody", "user_ada\0", "\0", "user\u{10ffff}"] {
+    for name in ["user_without_icps", "user_ada\0", "\0", "user\u{10ffff}"] {
         assert_eq!(repository.list_json(name).await, "[]", "{name:?}");
         assert_eq!(repository.read_part(&everything(name)).await.icps.to_json(), "[]", "{name:?}");
     }

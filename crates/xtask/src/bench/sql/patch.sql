@@ -1,5 +1,5 @@
--- What a change has to do, and nothing else: read within what the user may see, write if the version is unchanged.
--- Among so many ICPs that two transactions rarely change the same one.
+-- The minimum of a change: a read within the scope of the user, and a write if the version is unchanged.
+-- With enough ICPs that two transactions rarely change the same one.
 \set team random(:others, :teams - 1)
 \set icp :team * 5 + random(0, 4)
 BEGIN;

@@ -2,6 +2,7 @@ use std::path::Path;
 
 use super::chromium::with_browser;
 use super::webdriver::{Browser, css, xpath};
+use crate::clients::tools::node_modules;
 use crate::support::{Service, Setup};
 
 const SAMPLES: [&str; 2] = ["Enterprise Tech Buyers", "SMB Marketing Leaders"];
@@ -25,10 +26,19 @@ fn signed_in(service: &Service) -> String {
     format!("{}/docs#token={}", service.address, service.token("user_abc123"))
 }
 
-/// Runs an operation from the page with what is filled in, and gives what the page then shows as the answer.
-async fn try_out(browser: &Browser, operation: &str) -> String {
+/// Opens the form of an operation.
+async fn open_form(browser: &Browser, operation: &str) {
     browser.click(css(&format!("{operation} .opblock-summary-control"))).await;
     browser.click(css(&format!("{operation} .try-out__btn"))).await;
+}
+
+/// Sends the request of an operation with the values that the form has, and returns the response that the page shows.
+async fn try_out(browser: &Browser, operation: &str) -> String {
+    open_form(browser, operation).await;
+    execute(browser, operation).await
+}
+
+async fn execute(browser: &Browser, operation: &str) -> String {
     browser.click(css(&format!("{operation} .execute"))).await;
     browser.text(css(&format!("{operation} .live-responses-table .response"))).await
 }
@@ -54,16 +64,46 @@ async fn documentation_lists_with_filled_in_token() {
     .await;
 }
 
-/// Every example that is filled in has to be one that works.
 #[tokio::test]
 #[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
-async fn documentation_deletes_sample_with_filled_in_token() {
+async fn documentation_fills_in_no_id_to_delete() {
     let service = Setup::new().start();
     with_browser(async |browser| {
         browser.open(&signed_in(&service)).await;
-        let answer = try_out(browser, DELETE).await;
+        open_form(browser, DELETE).await;
+        let field = format!("{DELETE} tr[data-param-name=id] input");
+        browser.wait_for(css(&field)).await;
+        assert_eq!(browser.evaluate(&format!("document.querySelector(\"{field}\").value")).await, "");
+        browser.fill_in(css(&field), "550e8400-e29b-41d4-a716-446655440000").await;
+        let answer = execute(browser, DELETE).await;
         assert!(answer.starts_with("204"), "{answer}");
         assert_eq!(browser.complaints().await, [""; 0]);
+    })
+    .await;
+}
+
+/// axe checks contrast, names of fields, headings, and use by keyboard.
+#[tokio::test]
+#[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
+async fn pages_are_accessible() {
+    let service = Setup::new().start();
+    let axe = std::fs::read_to_string(node_modules().join("axe-core/axe.min.js")).expect("it is installed");
+    with_browser(async |browser| {
+        for scheme in ["light", "dark"] {
+            browser.prefer_colors(scheme).await;
+            for path in ["/", "/docs"] {
+                browser.open(&format!("{}{path}", service.address)).await;
+                if path == "/docs" {
+                    browser.wait_for(css(LIST)).await;
+                    let open = "document.querySelectorAll('.opblock-summary-control').forEach((one) => one.click())";
+                    browser.evaluate(open).await;
+                    browser.wait_for(css(&format!("{DELETE} .responses-table"))).await;
+                }
+                browser.evaluate(&format!("(function () {{ {axe}\n }})()")).await;
+                let found = "axe.run().then(({ violations }) => violations.map(({ help, nodes }) => `${help}: ${nodes[0].target}`))";
+                assert_eq!(browser.evaluate(found).await.to_string(), "[]", "{scheme} {path}");
+            }
+        }
     })
     .await;
 }

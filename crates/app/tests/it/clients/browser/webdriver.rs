@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
-/// How long a browser may take for what a page does by itself.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Time limit of a change that a page makes by itself.
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// What the protocol calls the id of an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
@@ -36,11 +36,11 @@ pub(crate) struct Browser {
 impl Browser {
     /// Starts one, by way of the driver at an address.
     pub(crate) async fn start(driver: &str, mut capabilities: Value) -> Self {
-        let client = Client::builder().no_proxy().timeout(2 * PATIENCE).build().expect("a client");
+        let client = Client::builder().no_proxy().timeout(2 * TIMEOUT).build().expect("a client");
         let mut browser = Self { client, address: format!("{driver}/session") };
         // Then looking for an element waits for it.
         capabilities["timeouts"] =
-            json!({"implicit": u64::try_from(PATIENCE.as_millis()).expect("it is short")});
+            json!({"implicit": u64::try_from(TIMEOUT.as_millis()).expect("it is short")});
         let asked = json!({"capabilities": {"alwaysMatch": capabilities}});
         let started = browser.command(Method::POST, "", asked).await.expect("it starts");
         let id = started["sessionId"].as_str().expect("a session");
@@ -62,6 +62,13 @@ impl Browser {
         let size = json!({"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": true});
         let command = json!({"cmd": "Emulation.setDeviceMetricsOverride", "params": size});
         self.command(Method::POST, "/goog/cdp/execute", command).await.expect("Chromium resizes the page");
+    }
+
+    /// Sets the colour scheme that the user prefers: `light` or `dark`.
+    pub(crate) async fn prefer_colors(&self, scheme: &str) {
+        let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        let command = json!({"cmd": "Emulation.setEmulatedMedia", "params": features});
+        self.command(Method::POST, "/goog/cdp/execute", command).await.expect("Chromium sets the scheme");
     }
 
     pub(crate) async fn address(&self) -> String {
@@ -116,7 +123,7 @@ impl Browser {
 
     /// Waits until a page has done something wrong of which the browser says this.
     pub(crate) async fn complains(&self, expected: &str) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         let mut complaints = Vec::new();
         while !complaints.iter().any(|complaint: &String| complaint.contains(expected)) {
             assert!(Instant::now() < deadline, "{expected} is not in {complaints:?}");
@@ -128,7 +135,7 @@ impl Browser {
     /// Does something with an element, as soon as that can be done: it may be replaced by another at any moment, or be
     /// covered for a while.
     async fn on(&self, locator: Locator<'_>, method: Method, action: &str, body: Value) -> Value {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             let done = match self.element(locator).await {
                 Ok(id) => {

@@ -1,4 +1,4 @@
-"""Uses every operation as docs/clients.md shows it, and checks what comes of it."""
+"""Uses every operation as docs/how-to/clients.md shows it, and checks what comes of it."""
 
 import os
 from collections.abc import Callable
@@ -160,7 +160,7 @@ def walk() -> None:
     newer = ok(list_icps.sync_detailed(client=client, name="tomorrow"))
     assert [prompt for icp in newer for prompt in prompts(icp)] == ["Is it new?"]
 
-    assert code(list_icps.sync_detailed(client=signed_in("nobody"))) == "UNAUTHORIZED"
+    assert code(list_icps.sync_detailed(client=signed_in("invalid"))) == "UNAUTHORIZED"
     assert code(get_icp.sync_detailed(icp_id, client=other)) == "FORBIDDEN"
     assert delete_icp.sync_detailed(icp_id, client=client).status_code == 204
     assert code(get_icp.sync_detailed(icp_id, client=client)) == "NOT_FOUND"

@@ -1,4 +1,4 @@
-// Uses every operation as docs/clients.md shows it, and checks what comes of it.
+// Uses every operation as docs/how-to/clients.md shows it, and checks what comes of it.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { type Client, type Icp, IcpError, connect, ok, pages } from "./session.js";
@@ -147,7 +147,7 @@ async function walk() {
   assert.deepEqual(newer.flatMap(prompts), ["Is it new?"]);
 
   const path = "/api/v1/entities/icps/{id}";
-  assert.equal(await code(signedIn("nobody").GET("/api/v1/entities/icps")), "UNAUTHORIZED");
+  assert.equal(await code(signedIn("invalid").GET("/api/v1/entities/icps")), "UNAUTHORIZED");
   assert.equal(await code(other.GET(path, { params: { path: { id } } })), "FORBIDDEN");
   const deleted = await client.DELETE(path, { params: { path: { id } } });
   ok(deleted);

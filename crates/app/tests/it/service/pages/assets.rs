@@ -86,7 +86,7 @@ async fn compressed_viewer_equals_uncompressed_viewer() {
 }
 
 #[tokio::test]
-async fn a_file_of_another_version_is_not_there() {
+async fn asset_of_other_version_is_404() {
     let service = Setup::new().start();
     let path = assets(&service).await.into_iter().next().expect("one");
     let name = path.rsplit('/').next().expect("a name");

@@ -1,3 +1,5 @@
+use std::ffi::OsString;
+
 use anyhow::Result;
 use clap::Args;
 
@@ -26,7 +28,10 @@ pub(crate) struct Options {
 /// Tests start PostgreSQL themselves. This installs it if necessary.
 pub(crate) fn run(Options { all, ignored, arguments }: &Options) -> Result<bool> {
     tools::postgres()?;
-    let (mut commands, mut variables) = (Vec::new(), Vec::new());
+    // The tests wait more than they compute.
+    let threads = 2 * std::thread::available_parallelism()?.get();
+    let mut variables = vec![("RUST_TEST_THREADS", OsString::from(threads.to_string()))];
+    let mut commands = Vec::new();
     if !ignored {
         commands.push(if arguments.is_empty() { "test --workspace" } else { "test" });
     }
@@ -37,8 +42,8 @@ pub(crate) fn run(Options { all, ignored, arguments }: &Options) -> Result<bool>
     let mut passed = true;
     for command in commands {
         say(&format!("cargo {command} {}", arguments.join(" ")));
-        let variables = variables.iter().map(|(name, value)| (name, value));
-        passed &= project::succeeds(project::cargo(command)?.args(arguments).envs(variables))?;
+        passed &=
+            project::succeeds(project::cargo(command)?.args(arguments).envs(variables.iter().cloned()))?;
     }
     Ok(passed)
 }

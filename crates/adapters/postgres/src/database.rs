@@ -10,8 +10,9 @@ use crate::pool::{Pool, PoolStatus};
 use crate::server_state::ListVersions;
 use crate::settings::PostgresSettings;
 
-/// The reads of lists that one user has at once, apart from short lists, which are read in batches. Further ones wait.
-const READS_PER_USER: usize = 2;
+/// The lists that are read for one user at once, except short lists, which are read in batches. Other reads of the user wait:
+/// a user who reads long lists without a pause keeps one core of the database busy and no more.
+const LIST_READS_PER_USER: usize = 1;
 
 /// The ICPs in one PostgreSQL database.
 #[derive(Clone)]
@@ -41,7 +42,7 @@ impl PostgresDatabase {
     /// As [`PostgresDatabase::new`].
     pub fn for_workers(settings: &PostgresSettings, workers: usize) -> Result<(Vec<Self>, Self), InvalidUrl> {
         let pool = Pool::new(&Opener::new(settings)?, settings.max_connections, workers);
-        let (versions, list_reads) = (Arc::default(), KeyedPermits::new(READS_PER_USER));
+        let (versions, list_reads) = (Arc::default(), KeyedPermits::new(LIST_READS_PER_USER));
         let of = |pool: Pool| {
             let batcher = Batcher::new(&pool, &versions);
             Self { pool, batcher, versions: Arc::clone(&versions), list_reads: list_reads.clone() }

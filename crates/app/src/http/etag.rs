@@ -5,7 +5,7 @@ use icp_application::VersionMatch;
 use icp_ports::{ListVersion, Version};
 
 /// The suffixes of the tags of compressed responses.
-const CODINGS: [&str; 4] = ["-gzip", "-br", "-zstd", "-deflate"];
+const CODINGS: [&str; 2] = ["-gzip", "-deflate"];
 
 /// A version with an entity tag.
 pub(super) trait EntityTag: Sized {
@@ -116,7 +116,7 @@ mod tests {
     fn every_form_of_tag_is_accepted() {
         for (lines, expected) in [
             (["\"42\""].as_slice(), Some(numbers(&[42]))),
-            (&["\"42-gzip\", \"7-br\" ,\"8-zstd\""], Some(numbers(&[42, 7, 8]))),
+            (&["\"42-gzip\", \"7-deflate\" ,\"8\""], Some(numbers(&[42, 7, 8]))),
             (&["\"1\"", "\"2\", \"x\""], Some(numbers(&[1, 2]))),
             (&["*"], Some(VersionMatch::Any)),
             (&[" * "], Some(VersionMatch::Any)),
@@ -164,9 +164,9 @@ mod tests {
         headers.insert(name, value);
         mark_coding(&mut headers, None);
         assert_eq!(headers.get(ETAG).expect("a tag"), "\"000000000000002a\"");
-        mark_coding(&mut headers, Some("br"));
+        mark_coding(&mut headers, Some("gzip"));
         let tag = headers.get(ETAG).expect("a tag").clone();
-        assert_eq!(tag, "\"000000000000002a-br\"");
+        assert_eq!(tag, "\"000000000000002a-gzip\"");
         headers.insert(IF_MATCH, tag);
         let known = VersionMatch::OneOf(vec![ListVersion(42)]);
         assert_eq!(weak_tags(&headers, &IF_MATCH), Some(known));

@@ -25,6 +25,10 @@ const MIN_IN_FLIGHT_PER_USER: usize = 16;
 const MAX_LARGE_LISTS_PER_USER: usize = 16;
 const LARGE_LIST_BYTES: usize = 2 * 1024 * 1024;
 
+/// The largest number of large responses that are compressed for one user at once.
+/// actix compresses in threads that it starts as needed: many of them would delay the workers.
+const MAX_COMPRESSIONS_PER_USER: usize = 1;
+
 /// The largest number of long lists in flight to one user, so that other users get theirs.
 const MAX_LONG_LISTS_PER_USER: usize = 4;
 
@@ -44,6 +48,7 @@ pub(crate) struct Concurrency {
     in_flight_of_users: KeyedPermits<UserId>,
     large_lists_of_users: KeyedPermits<UserId>,
     long_lists_of_users: KeyedPermits<UserId>,
+    compressions_of_users: KeyedPermits<UserId>,
     strangers: Counter,
     metrics: Metrics,
 }
@@ -79,6 +84,7 @@ impl Concurrency {
             in_flight_of_users: KeyedPermits::new(max_in_flight.div_ceil(4).max(MIN_IN_FLIGHT_PER_USER)),
             large_lists_of_users: KeyedPermits::new(MAX_LARGE_LISTS_PER_USER),
             long_lists_of_users: KeyedPermits::new(MAX_LONG_LISTS_PER_USER),
+            compressions_of_users: KeyedPermits::new(MAX_COMPRESSIONS_PER_USER),
             strangers: Counter::new(MAX_STRANGERS),
             metrics: metrics.clone(),
         }
@@ -115,6 +121,11 @@ impl Concurrency {
     ) -> Result<(Counted, KeyedPermit<UserId>), ApiError> {
         let of_user = self.long_lists_of_users.try_acquire(user_id).ok_or_else(|| self.reject())?;
         Ok((self.count(&self.long_lists)?, of_user))
+    }
+
+    /// Returns the permit to compress a large response to a user. Without it, the response is sent as it is.
+    pub(in crate::http) fn admit_compression(&self, user_id: &UserId) -> Option<KeyedPermit<UserId>> {
+        self.compressions_of_users.try_acquire(user_id)
     }
 
     /// Admits a request to a route that needs no authentication.

@@ -9,6 +9,7 @@ mod server;
 mod tools;
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +38,10 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// The largest message, in bytes: the largest body, and what surrounds it.
 const MESSAGE_BYTES: usize = limits::BODY_BYTES + 64 * 1024;
+
+/// The length at which a page of `list_icps` ends, in bytes. The SDK copies and escapes results on the worker, and a longer
+/// one fills the context of an assistant.
+const PAGE_BYTES: NonZeroUsize = NonZeroUsize::new(64 * 1024).unwrap();
 
 /// The largest message without the arguments of a tool, in bytes and in values. The SDK parses it on the worker, and makes
 /// several trees of it.
@@ -90,7 +95,7 @@ impl Mcp {
             .disable_allowed_hosts()
             .with_allowed_origins(self.origins.iter().map(|origin| messages::with_port(origin)))
             .enforce_origin_validation();
-        let server = IcpServer::new(state.icps.clone());
+        let server = IcpServer::new(state.icps.clone().with_response_buffer(PAGE_BYTES));
         let service: Service =
             StreamableHttpService::new(move || Ok(server.clone()), Arc::default(), settings);
         let authenticator = Arc::clone(&self.authenticator);

@@ -1,6 +1,6 @@
 //! The coding of responses. actix compresses them; this module sets `ETag` and `Vary`.
 
-use actix_web::body::MessageBody;
+use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Version;
 use actix_web::http::header::{
@@ -8,9 +8,12 @@ use actix_web::http::header::{
     VARY,
 };
 use actix_web::{Error, HttpMessage};
+use icp_domain::UserId;
+use icp_permits::KeyedPermit;
 
 use super::layer::Middleware;
 use crate::http::etag;
+use crate::http::limits::Concurrency;
 
 /// Middleware around actix's `Compress`: normalizes `Accept-Encoding` of the request, and sets `ETag` and `Vary` of the response.
 #[derive(Clone, Copy)]
@@ -29,6 +32,9 @@ impl<B: MessageBody> Middleware<B> for NegotiateCoding {
 
     fn after((): (), mut response: ServiceResponse<B>) -> Result<ServiceResponse<B>, Error> {
         let headers = response.headers_mut();
+        if headers.get(CONTENT_ENCODING).is_some_and(|coding| coding == IDENTITY) {
+            headers.remove(CONTENT_ENCODING);
+        }
         let coding = headers.get(CONTENT_ENCODING).and_then(|coding| coding.to_str().ok()).map(str::to_owned);
         etag::mark_coding(headers, coding.as_deref());
         merge_vary(headers);
@@ -36,9 +42,30 @@ impl<B: MessageBody> Middleware<B> for NegotiateCoding {
     }
 }
 
+const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
+
+/// The size of a response that one thread compresses within a few milliseconds, in bytes.
+const SMALL_BYTES: u64 = 64 * 1024;
+
+/// Returns the permit that a large response holds while it is compressed. A response without a permit is not compressed.
+pub(super) fn limit<B: MessageBody>(
+    concurrency: &Concurrency,
+    user_id: &UserId,
+    response: &mut ServiceResponse<B>,
+) -> Option<KeyedPermit<UserId>> {
+    if matches!(response.response().body().size(), BodySize::None | BodySize::Sized(..=SMALL_BYTES)) {
+        return None;
+    }
+    let permit = concurrency.admit_compression(user_id);
+    if permit.is_none() {
+        // actix compresses no response that has a coding.
+        response.headers_mut().insert(CONTENT_ENCODING, IDENTITY);
+    }
+    permit
+}
+
 /// The codings that actix can make, by its own order of preference.
-const CODINGS: [Encoding; 5] =
-    [Encoding::identity(), Encoding::brotli(), Encoding::gzip(), Encoding::deflate(), Encoding::zstd()];
+const CODINGS: [Encoding; 3] = [Encoding::identity(), Encoding::gzip(), Encoding::deflate()];
 
 /// Returns the coding that the response would have if it had a body. `None`: no coding.
 pub(in crate::http) fn of_response(request: &impl HttpMessage) -> Option<&'static str> {
@@ -75,5 +102,38 @@ fn merge_vary(headers: &mut HeaderMap) {
     }
     if let Ok(line) = HeaderValue::from_str(&names.join(", ")) {
         headers.insert(VARY, line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use actix_web::HttpResponse;
+    use actix_web::http::header::CONTENT_ENCODING;
+    use actix_web::test::TestRequest;
+    use icp_domain::UserId;
+    use icp_observability::Metrics;
+
+    use super::limit;
+    use crate::http::limits::Concurrency;
+
+    #[test]
+    fn one_large_response_of_user_is_compressed_at_once() {
+        let concurrency = Concurrency::new(1, NonZeroUsize::MIN, &Metrics::new(Vec::new()));
+        let [ada, bob] = ["user_ada", "user_bob"].map(|id| id.parse::<UserId>().expect("an ID"));
+        let respond = |user: &UserId, bytes: usize| {
+            let response = HttpResponse::Ok().body("x".repeat(bytes));
+            let mut response = TestRequest::default().to_srv_response(response);
+            let permit = limit(&concurrency, user, &mut response);
+            (permit, !response.headers().contains_key(CONTENT_ENCODING))
+        };
+        let (first, is_compressed) = respond(&ada, 100_000);
+        assert!(first.is_some() && is_compressed);
+        assert!(!respond(&ada, 100_000).1);
+        assert!(respond(&ada, 1_000).1, "small responses are not counted");
+        assert!(respond(&bob, 100_000).1, "others have their own");
+        drop(first);
+        assert!(respond(&ada, 100_000).1);
     }
 }

@@ -7,6 +7,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _};
 
 use super::authenticate::authenticate;
+use super::compression;
 use super::preferences::acknowledge_preferences;
 use crate::http::body::guarded;
 use crate::http::state::State;
@@ -40,8 +41,9 @@ pub(in crate::http) async fn protect<B: MessageBody + 'static>(
     let method = request.method().clone();
     let mut response = next.call(request).await?;
     acknowledge_preferences(&mut response);
+    let compressed = compression::limit(&state.concurrency, caller.user_id(), &mut response);
     if let Some(quota) = quota {
         quota.insert_headers(response.headers_mut());
     }
-    Ok(response.map_body(|_, body| guarded(&method, body, (permit, share))))
+    Ok(response.map_body(|_, body| guarded(&method, body, (permit, share, compressed))))
 }

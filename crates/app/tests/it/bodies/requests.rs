@@ -36,7 +36,12 @@ pub(crate) struct Sender<'a> {
 
 impl<'a> Sender<'a> {
     pub(crate) async fn new(service: &'a Service) -> Self {
-        let client = Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().expect("a client");
+        let client = Client::builder()
+            .no_proxy()
+            .tls_certs_only([])
+            .timeout(Duration::from_secs(20))
+            .build()
+            .expect("a client");
         let (creator, admin) = (user("user_creator"), user("user_root"));
         let tokens = (service.token(creator.as_str()), service.admin_token(admin.as_str()));
         let mut targets = Vec::new();

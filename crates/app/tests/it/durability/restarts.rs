@@ -18,7 +18,10 @@ const A_LITTLE: Duration = Duration::from_secs(3);
 async fn stopped_service_finishes_writes_in_flight() {
     for round in 0..3 {
         let database = postgres::shared().database();
-        let setup = Setup::new().with("ICP__DATABASE__URL", database.url()).with("ICP__SERVER__WORKERS", "4");
+        let setup = Setup::new()
+            .with("ICP__DATABASE__URL", database.url())
+            .with("ICP__SERVER__WORKERS", "4")
+            .with("ICP__SERVER__DRAIN_SECONDS", "0");
         let mut service = setup.clone().start();
         let mut writers: Vec<_> = (0..8).map(|number| Writer::new(&setup, number)).collect();
         let address = service.address.clone();

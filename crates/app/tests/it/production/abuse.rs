@@ -13,7 +13,7 @@ use crate::bodies::worst;
 use crate::support::{LIST, Service, Setup, client};
 
 const CONNECTIONS: usize = 8;
-const DURATION: Duration = Duration::from_secs(2);
+const DURATION: Duration = Duration::from_secs(1);
 /// The additional waiting time of other users, compared with an idle service.
 const FACTOR: u32 = 10;
 /// The limit on a busy machine.
@@ -37,7 +37,10 @@ async fn check(service: &Service, attacks: Vec<Attack>) {
             .map(|_| {
                 let request =
                     client().request(method.clone(), format!("{}{path}", service.address)).bearer_auth(&eve);
-                let request = request.header("content-type", "application/json").body(body.clone());
+                let request = request
+                    .header("content-type", "application/json")
+                    .header("accept-encoding", "gzip")
+                    .body(body.clone());
                 tokio::spawn(async move {
                     while let Ok(answer) = request.try_clone().expect("a body in memory").send().await {
                         let _ = answer.bytes().await;
@@ -84,17 +87,18 @@ async fn expensive_bodies_do_not_delay_others() {
     check(&service, attacks).await;
 }
 
+fn call(tool: &str, arguments: &str, meta: &str) -> String {
+    format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{tool}","arguments":{arguments},"_meta":{meta}}}}}"#
+    )
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes a quarter of a minute: cargo xtask test --all"]
 async fn expensive_messages_do_not_delay_others() {
     let service = Setup::new().with("ICP__LOG__LEVEL", "warn").with("ICP__MCP__ENABLED", "true").start();
     let tree = format!("[{}0]", r#"{"":0},"#.repeat(140_000));
     let members: Vec<_> = (0..100_000).map(|number| format!(r#""a{number}":0"#)).collect();
-    let call = |tool: &str, arguments: &str, meta: &str| {
-        format!(
-            r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{tool}","arguments":{arguments},"_meta":{meta}}}}}"#
-        )
-    };
     let attacks = [
         ("a tree in an ICP".to_owned(), "/mcp", call("validate_icp", &format!(r#"{{"icp":{tree}}}"#), "{}")),
         ("a tree elsewhere".to_owned(), "/mcp", call("list_icps", "{}", &format!(r#"{{"a":{tree}}}"#))),
@@ -118,7 +122,7 @@ async fn expensive_lists_do_not_delay_others() {
     assert!(setup.icp(&["migrate"]).status.success());
     flood(database.url(), 400, 1_000_000).await;
     flood(database.url(), 10_000, 100).await;
-    let service = setup.start();
+    let service = setup.with("ICP__MCP__ENABLED", "true").start();
     let attacks = [
         "",
         "?limit=1000",
@@ -128,5 +132,9 @@ async fn expensive_lists_do_not_delay_others() {
         "?name=y&provider=z&sort=updatedAt&updatedSince=2000-01-01T00:00:00Z",
     ];
     let paths = attacks.map(|query| &*Box::leak(format!("{LIST}{query}").into_boxed_str()));
-    check(&service, paths.map(|path| (path.to_owned(), Method::GET, path, String::new())).into()).await;
+    let mut attacks: Vec<Attack> =
+        paths.map(|path| (path.to_owned(), Method::GET, path, String::new())).into();
+    let message = call("list_icps", r#"{"limit":1000}"#, "{}");
+    attacks.push(("list_icps, 1 MB".to_owned(), Method::POST, "/mcp", message));
+    check(&service, attacks).await;
 }

@@ -26,7 +26,7 @@ async fn answer_to(service: &Service, request: &[u8]) -> String {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes a minute: cargo xtask test --all"]
 async fn ten_thousand_idle_connections_block_no_request() {
-    let setup = Setup::new().with("ICP__SERVER__KEEP_ALIVE_SECONDS", "15");
+    let setup = Setup::new().with("ICP__SERVER__KEEP_ALIVE_SECONDS", "10");
     let service = setup.with("ICP__LOG__LEVEL", "warn").start();
     let token = service.token("user_abc123");
     let mut idle = Vec::with_capacity(IDLE);

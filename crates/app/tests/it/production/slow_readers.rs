@@ -14,7 +14,7 @@ use crate::support::{LIST, Service, Setup};
 
 const READERS: usize = 1_000;
 const MAX_IN_FLIGHT: u64 = 256;
-const DURATION: Duration = Duration::from_secs(15);
+const DURATION: Duration = Duration::from_secs(8);
 
 /// 8 MiB in 1,024 ICPs.
 fn long_list() -> String {

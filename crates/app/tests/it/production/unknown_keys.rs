@@ -13,7 +13,7 @@ use crate::support::{LIST, Service, Setup, client, eventually};
 
 const STRANGERS: usize = 64;
 const UNKNOWN_KEYS: usize = 512;
-const STORM: Duration = Duration::from_secs(15);
+const STORM: Duration = Duration::from_secs(8);
 /// The additional time that a storm may cause.
 const ALLOWANCE: Duration = Duration::from_millis(100);
 
@@ -69,7 +69,7 @@ async fn unknown_keys_do_not_delay_known_ones() {
     let service = setup.with("ICP__LOG__LEVEL", "warn").start();
     let is_ready = async || service.get("/health/ready", None).await.status == 200;
     assert!(eventually(Duration::from_secs(10), is_ready).await, "{}", service.log());
-    let idle = p99(&list_with_known_keys(&service, &clerk, Duration::from_secs(5)).await);
+    let idle = p99(&list_with_known_keys(&service, &clerk, Duration::from_secs(2)).await);
 
     hangs.store(true, Ordering::Relaxed);
     let unknown: Vec<_> =

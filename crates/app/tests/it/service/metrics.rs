@@ -1,10 +1,11 @@
 //! `GET /metrics`.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use icp_test_postgres as postgres;
 
-use crate::support::{Answer, LIST, Service, Setup, client, refusal};
+use crate::support::{Answer, LIST, Service, Setup, client, eventually, refusal};
 
 async fn metrics(service: &Service) -> String {
     let request = client().get(format!("{}/metrics", service.address));
@@ -105,6 +106,9 @@ async fn dashboards_and_alerts_name_what_there_is() {
         .with("ICP__AUTH__JWKS_URL", jwks)
         .start();
     service.get(LIST, None).await;
+    // The first operation on the database is one that the service does by itself after its start.
+    let has_operated = async || metrics(&service).await.contains("icp_database_operation_duration_seconds");
+    assert!(eventually(Duration::from_secs(5), has_operated).await);
     let there = metrics(&service).await;
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy");
     let mut named = 0;
@@ -117,7 +121,8 @@ async fn dashboards_and_alerts_name_what_there_is() {
                 .find_map(|end| name.strip_suffix(end));
             let family = family.unwrap_or(name);
             // These appear when they are first needed.
-            let later = ["icp_key_set_age_seconds", "icp_replica_used"];
+            let later =
+                ["icp_key_set_age_seconds", "icp_replica_used", "icp_database_operation_duration_seconds"];
             let is_there = there.contains(&format!("# TYPE {family} ")) || later.contains(&family);
             assert!(is_there, "{file} names {name}, which there is not:\n{there}");
             named += 1;
@@ -154,7 +159,12 @@ async fn reference_has_every_metric() {
         .filter_map(|line| line.strip_prefix("# TYPE "))
         .map(str::to_owned)
         .collect();
-    // These appear with a replica, and with a key set that was fetched.
-    served.extend(["icp_replica_used gauge".to_owned(), "icp_key_set_age_seconds gauge".to_owned()]);
+    // These appear with the first operation, with a replica, and with a key set that was fetched.
+    let later = [
+        "icp_database_operation_duration_seconds histogram",
+        "icp_replica_used gauge",
+        "icp_key_set_age_seconds gauge",
+    ];
+    served.extend(later.map(str::to_owned));
     assert_eq!(documented, served);
 }

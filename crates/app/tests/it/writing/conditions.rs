@@ -23,8 +23,8 @@ fn strong_forms(tag: &str) -> Vec<String> {
         format!("\"x\", {tag}"),
         format!("{tag} ,{OTHER}"),
         format!("\"{bare}-gzip\""),
-        format!("\"{bare}-br\""),
-        format!("{OTHER},\"{bare}-zstd\""),
+        format!("\"{bare}-gzip\""),
+        format!("{OTHER},\"{bare}-deflate\""),
     ]
 }
 

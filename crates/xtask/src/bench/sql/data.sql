@@ -22,7 +22,7 @@ COPY (
         bench_icp(number),
         (ARRAY['CTO', 'VP Engineering', 'Head of Sales', 'Plant Manager', 'Procurement Lead'])[1 + number % 5],
         (ARRAY['Germany', 'Austria', 'Switzerland', 'France', 'Netherlands', 'Poland'])[1 + number % 6],
-        to_char(timestamp '2024-01-01' + number * 48271 % 31536000 * interval '1 second', 'YYYY-MM-DD"T"HH24:MI:SS".000Z"'),
+        to_char(timestamp '2024-01-01' + number::bigint * 48271 % 31536000 * interval '1 second', 'YYYY-MM-DD"T"HH24:MI:SS".000Z"'),
         50 + number % 900,
         (SELECT string_agg(bench_user(least(number / 5, :teams) * 1024 + one), '","') FROM generate_series(0, :users - 1) AS one)
     )

@@ -1,4 +1,4 @@
-//! What an ICP costs that is read, checked, changed and written: `cargo bench -p icp-domain`.
+//! The cost of parsing, validating, changing and writing an ICP: `cargo bench -p icp-domain`.
 
 #![expect(clippy::unwrap_used, reason = "a bench whose data is wrong must fail")]
 
@@ -35,7 +35,7 @@ fn create_body() -> String {
     body
 }
 
-/// As stored texts are read.
+/// With the rules for stored texts.
 #[divan::bench]
 fn read_leniently(bencher: Bencher<'_, '_>) {
     bencher.counter(BytesCount::of_str(ICP)).bench(|| Icp::from_json(black_box(ICP), Rules::Stored).unwrap());
@@ -47,7 +47,7 @@ fn read_strictly(bencher: Bencher<'_, '_>) {
     bencher.counter(BytesCount::of_str(ICP)).bench(|| Icp::from_json(black_box(ICP), Rules::Strict).unwrap());
 }
 
-/// The limit of both: no more than whether it is JSON.
+/// The lower bound: only checks that the text is JSON.
 #[divan::bench]
 fn parse_as_json_alone(bencher: Bencher<'_, '_>) {
     let parse = || serde_json::from_str::<serde::de::IgnoredAny>(black_box(ICP)).unwrap();
@@ -72,7 +72,7 @@ fn make_the_document(bencher: Bencher<'_, '_>) {
     bencher.with_inputs(icp).bench_values(IcpDocument::from);
 }
 
-/// From the body to what is stored, without the storage.
+/// From the body to the stored document, without the storage.
 #[divan::bench]
 fn change(bencher: Bencher<'_, '_>) {
     let (by, now) = (Caller::user(user()), Timestamp::UNIX_EPOCH);
@@ -84,7 +84,7 @@ fn change(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// The change alone, of an ICP that has been read.
+/// Only the change of a parsed ICP.
 #[divan::bench]
 fn apply_a_patch(bencher: Bencher<'_, '_>) {
     let (by, now) = (Caller::user(user()), Timestamp::UNIX_EPOCH);
@@ -92,7 +92,7 @@ fn apply_a_patch(bencher: Bencher<'_, '_>) {
     bencher.bench(|| patch.apply(black_box(&before), &by, now).unwrap());
 }
 
-/// One record of a file: read, checked, and made what is stored.
+/// One record of an import: parsed, validated, and converted to a stored document.
 #[divan::bench]
 fn import_a_record(bencher: Bencher<'_, '_>) {
     let import = || IcpDocument::from(Icp::from_json(black_box(ICP), Rules::Strict).unwrap());

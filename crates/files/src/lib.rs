@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![warn(missing_docs)]
 
-mod faults;
+mod file_errors;
 mod printable;
 mod records;
 mod sink;

@@ -9,7 +9,7 @@ use icp_domain::{Icp, IcpDocument, Rules};
 use icp_ports::{BoxError, ImportSource};
 use tokio::sync::mpsc;
 
-use super::faults::FileFaults;
+use super::file_errors::FileErrors;
 use super::records::{Record, RecordError, Records};
 
 /// The limits of a batch, in documents and bytes.
@@ -49,7 +49,7 @@ impl FileSource {
         let (sender, receiver) = mpsc::channel(2);
         thread::spawn(move || {
             let reader =
-                Reader { records: Records::new(input), rules, progress, faults: FileFaults::default() };
+                Reader { records: Records::new(input), rules, progress, errors: FileErrors::default() };
             let last = match reader.run(&sender) {
                 Ok(()) => Message::End,
                 Err(error) => Message::Failed(error),
@@ -77,7 +77,7 @@ struct Reader<R> {
     records: Records<R>,
     rules: Rules,
     progress: Progress,
-    faults: FileFaults,
+    errors: FileErrors,
 }
 
 impl<R: BufRead> Reader<R> {
@@ -88,8 +88,8 @@ impl<R: BufRead> Reader<R> {
             read.records += 1;
             read.bytes += record.bytes.len() as u64;
             if read.records == 1 && self.records.is_lines() && is_part_of_document(&record) {
-                // Each line of the document would be a fault.
-                self.faults.add(NOT_LINES);
+                // Each line of the document would be an error.
+                self.errors.add(NOT_LINES);
                 break;
             }
             if let Some(document) = self.document(&record) {
@@ -100,15 +100,15 @@ impl<R: BufRead> Reader<R> {
                 (self.progress)(read);
                 let full = std::mem::take(&mut batch);
                 bytes = 0;
-                // After a fault nothing will be stored; the rest is read for its faults.
-                if self.faults.is_empty() && sender.blocking_send(Message::Batch(full)).is_err() {
+                // After an error nothing is stored, and the rest is read only to report its errors.
+                if self.errors.is_empty() && sender.blocking_send(Message::Batch(full)).is_err() {
                     return Ok(());
                 }
             }
         }
         (self.progress)(read);
-        if !self.faults.is_empty() {
-            return Err(self.faults.into());
+        if !self.errors.is_empty() {
+            return Err(self.errors.into());
         }
         if !batch.is_empty() {
             let _ = sender.blocking_send(Message::Batch(batch));
@@ -122,7 +122,7 @@ impl<R: BufRead> Reader<R> {
             Ok(record) => Ok(record),
             Err(RecordError::Io(error)) => Err(format!("the file cannot be read: {error}").into()),
             Err(damage @ RecordError::Damaged { .. }) => {
-                self.faults.add(damage);
+                self.errors.add(damage);
                 Ok(None)
             }
         }
@@ -130,17 +130,17 @@ impl<R: BufRead> Reader<R> {
 
     fn document(&mut self, record: &Record) -> Option<IcpDocument> {
         let Ok(text) = std::str::from_utf8(&record.bytes) else {
-            self.faults.add(format_args!("line {}: invalid UTF-8 (malformed)", record.line));
+            self.errors.add(format_args!("line {}: invalid UTF-8 (malformed)", record.line));
             return None;
         };
         match Icp::from_json(text, self.rules) {
             Ok(icp) => return Some(icp.into()),
-            Err(faults) => match Json::parse(text) {
-                Ok(_) => self.faults.of_record(record.line, &faults),
+            Err(errors) => match Json::parse(text) {
+                Ok(_) => self.errors.of_record(record.line, &errors),
                 // Its line is counted from the record's first.
                 Err(place) => {
                     let line = record.line + (place.line as u64).saturating_sub(1);
-                    self.faults
+                    self.errors
                         .add(format_args!("line {line} column {}: invalid JSON (malformed)", place.column));
                 }
             },

@@ -39,9 +39,12 @@ fn anchors(page: &Path) -> BTreeSet<String> {
 
 #[test]
 fn links_lead_to_files_and_headings() {
-    let mut links = 0;
+    let mut count = 0;
     for page in pages() {
-        for link in prose(&page).split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        let text = prose(&page);
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        let images = text.split("src=\"").skip(1).filter_map(|rest| rest.split('"').next());
+        for link in links.chain(images) {
             // Links to other sites, and rustdoc links of crates.
             if link.contains(':') {
                 continue;
@@ -50,10 +53,10 @@ fn links_lead_to_files_and_headings() {
             let target = if path.is_empty() { page.clone() } else { page.parent().unwrap().join(path) };
             assert!(target.exists(), "{}: {link}", page.display());
             assert!(anchor.is_empty() || anchors(&target).contains(anchor), "{}: {link}", page.display());
-            links += 1;
+            count += 1;
         }
     }
-    assert!(links > 200, "{links}");
+    assert!(count > 200, "{count}");
 }
 
 #[test]
@@ -140,5 +143,30 @@ fn tables_name_existing_tests() {
         for name in named {
             assert!(functions.contains(&format!("fn {name}(")), "{page}: there is no test {name}");
         }
+    }
+}
+
+/// A plain scalar of YAML ends at a colon with a space.
+#[test]
+fn texts_of_alerts_are_valid_yaml() {
+    let alerts = fs::read_to_string(root().join("deploy/prometheus-alerts.yml")).unwrap();
+    let mut texts = 0;
+    for line in alerts.lines() {
+        let line = line.trim_start();
+        let text = line.strip_prefix("summary: ").or_else(|| line.strip_prefix("description: "));
+        if let Some(text) = text {
+            assert!(!text.contains(": ") && !text.contains(" #"), "{text}");
+            texts += 1;
+        }
+    }
+    assert!(texts > 5);
+}
+
+#[test]
+fn alerts_are_in_troubleshooting() {
+    let alerts = fs::read_to_string(root().join("deploy/prometheus-alerts.yml")).unwrap();
+    let page = fs::read_to_string(root().join("docs/how-to/troubleshoot.md")).unwrap();
+    for alert in alerts.lines().filter_map(|line| line.trim_start().strip_prefix("- alert: ")) {
+        assert!(page.contains(&format!("| `{alert}` |")), "{alert}");
     }
 }

@@ -33,7 +33,7 @@ macro_rules! custom_filters {
                     $($name => $filter::decode_fields(decoder, fields).map(Self::$variant),)+
                     _ => decoder.within_member("type", Some(json), |decoder| {
                         let names = Self::TYPE_NAMES.join("\", \"");
-                        decoder.violation(ViolationCode::InvalidValue, format!("must be one of \"{names}\""))
+                        decoder.wrong_value(ViolationCode::InvalidValue, json, &format!("one of \"{names}\""))
                     }),
                 }
             }

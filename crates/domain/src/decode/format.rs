@@ -110,7 +110,7 @@ pub(crate) fn open<T: OpenEnum>() -> impl Format<Value = T> {
             let value = T::from(decoder.string(json)?);
             if decoder.is_strict() && !T::NAMES.contains(&value.as_ref()) {
                 let names = T::NAMES.join("\" or \"");
-                return decoder.violation(ViolationCode::InvalidValue, format!("must be \"{names}\""));
+                return decoder.wrong_value(ViolationCode::InvalidValue, json, &format!("\"{names}\""));
             }
             Some(value)
         },
@@ -128,10 +128,11 @@ pub(crate) fn integer(range: RangeInclusive<i64>) -> impl Format<Value = i64> {
         move |decoder, json| match json.integer() {
             Ok(integer) if !decoder.has_limits() || range.contains(&integer) => Some(integer),
             Ok(_) | Err(NotInteger::TooLarge) => {
-                decoder.violation(ViolationCode::OutOfRange, format!("must be from {min} to {max}"))
+                decoder.wrong_value(ViolationCode::OutOfRange, json, &format!("from {min} to {max}"))
             }
-            Err(NotInteger::Fraction | NotInteger::OtherKind) => decoder
-                .violation(ViolationCode::InvalidType, format!("must be an integer from {min} to {max}")),
+            Err(NotInteger::Fraction | NotInteger::OtherKind) => {
+                decoder.wrong_type(json, &format!("an integer from {min} to {max}"))
+            }
         },
         move |side| {
             let schema = json!({"type": "integer", "format": "int64"});
@@ -143,21 +144,18 @@ pub(crate) fn integer(range: RangeInclusive<i64>) -> impl Format<Value = i64> {
 /// A boolean.
 pub(crate) fn boolean() -> impl Format<Value = bool> {
     format(
-        |decoder, json| {
-            json.boolean().or_else(|| decoder.violation(ViolationCode::InvalidType, "must be true or false"))
-        },
+        |decoder, json| json.boolean().or_else(|| decoder.wrong_type(json, "true or false")),
         |_| json!({"type": "boolean"}),
     )
 }
 
 /// An RFC 3339 time.
 pub(crate) fn time() -> impl Format<Value = Timestamp> {
-    const DETAIL: &str =
-        "must be an RFC 3339 time such as 2024-01-15T10:30:00.000Z, in the years 0000 to 9999";
+    const EXPECTED: &str = "an RFC 3339 time such as 2024-01-15T10:30:00.000Z, in the years 0000 to 9999";
     format(
         |decoder, json| {
             let text = decoder.string(json)?;
-            text.parse().ok().or_else(|| decoder.violation(ViolationCode::InvalidValue, DETAIL))
+            text.parse().ok().or_else(|| decoder.wrong_value(ViolationCode::InvalidValue, json, EXPECTED))
         },
         |_| json!({"type": "string", "format": "date-time", "examples": ["2024-01-15T10:30:00.000Z"]}),
     )
@@ -165,11 +163,11 @@ pub(crate) fn time() -> impl Format<Value = Timestamp> {
 
 /// The ID of an ICP.
 pub(crate) fn icp_id() -> impl Format<Value = IcpId> {
-    const DETAIL: &str = "must be a UUID such as 550e8400-e29b-41d4-a716-446655440000";
+    const EXPECTED: &str = "a UUID such as 550e8400-e29b-41d4-a716-446655440000";
     format(
         |decoder, json| {
             let text = decoder.string(json)?;
-            text.parse().ok().or_else(|| decoder.violation(ViolationCode::InvalidValue, DETAIL))
+            text.parse().ok().or_else(|| decoder.wrong_value(ViolationCode::InvalidValue, json, EXPECTED))
         },
         |_| json!({"type": "string", "format": "uuid"}),
     )
@@ -208,7 +206,7 @@ pub(crate) fn lead_provider_filters() -> impl Format<Value = JsonText> {
     format(
         |decoder, json| match json.kind() {
             Kind::Object => Some(json.to_owned()),
-            _ => decoder.violation(ViolationCode::InvalidType, "must be an object"),
+            _ => decoder.wrong_type(json, "an object"),
         },
         |_| Side::Answer.reference("LeadProviderFilters"),
     )

@@ -11,7 +11,7 @@ mod value;
 
 use std::borrow::Cow;
 
-use crate::json::{Audit, Flaw, FlawKind, Json, JsonText, Malformed, Pointer};
+use crate::json::{Audit, Flaw, FlawKind, Json, JsonText, Kind, Malformed, Pointer};
 use crate::maybe_known::MaybeKnown;
 use crate::violation::{ValidationErrors, Violation, ViolationCode};
 use crate::{limits, pattern};
@@ -130,6 +130,23 @@ impl Decoder {
         None
     }
 
+    /// Records that a value has another JSON type than the expected one.
+    pub(crate) fn wrong_type<T>(&mut self, json: Json<'_>, expected: &str) -> Option<T> {
+        self.wrong_value(ViolationCode::InvalidType, json, expected)
+    }
+
+    /// Records that a value is not the expected one. The detail shows short values, so that a small body does not cause a huge
+    /// response.
+    pub(crate) fn wrong_value<T>(
+        &mut self,
+        code: ViolationCode,
+        json: Json<'_>,
+        expected: &str,
+    ) -> Option<T> {
+        let shown = if json.text().len() <= MAX_SHOWN_BYTES { json.text() } else { described(json.kind()) };
+        self.violation(code, format!("must be {expected}, not {shown}"))
+    }
+
     /// Returns true if a violation has been recorded.
     pub(crate) fn has_violations(&self) -> bool {
         !self.found.is_empty()
@@ -246,6 +263,20 @@ impl Decoder {
 impl<'de, T: Decode> serde::Deserialize<'de> for MaybeKnown<T> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserialize(deserializer, Decoder::part)
+    }
+}
+
+/// The longest name or value that the detail of a violation shows.
+const MAX_SHOWN_BYTES: usize = 64;
+
+fn described(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Null => "null",
+        Kind::Boolean => "a boolean",
+        Kind::Number => "this number",
+        Kind::String => "this string",
+        Kind::Array => "an array",
+        Kind::Object => "an object",
     }
 }
 

@@ -1,6 +1,6 @@
 //! The members of one object.
 
-use super::Decoder;
+use super::{Decoder, MAX_SHOWN_BYTES};
 use crate::json::{Json, Kind, Member};
 use crate::unknown_fields::UnknownFields;
 use crate::violation::ViolationCode;
@@ -12,7 +12,7 @@ impl Decoder {
     /// Returns the members of the object that the value must be.
     pub(crate) fn object<'a>(&mut self, json: Json<'a>) -> Option<Fields<'a>> {
         if json.kind() != Kind::Object {
-            return self.violation(ViolationCode::InvalidType, "must be an object");
+            return self.wrong_type(json, "an object");
         }
         let mut members: Vec<_> = json.members().collect();
         if self.is_strict() {
@@ -69,7 +69,7 @@ impl Decoder {
         for member in fields.0.drain(..) {
             if self.is_strict() {
                 // A long name is in the pointer alone, so that a small body does not cause a huge response.
-                let shown = if member.name.len() <= 64 { &member.name } else { "..." };
+                let shown = if member.name.len() <= MAX_SHOWN_BYTES { &member.name } else { "..." };
                 self.within_member(&member.name, Some(member.value), |decoder| {
                     decoder.violation::<()>(ViolationCode::UnknownField, format!("unknown field `{shown}`"))
                 });

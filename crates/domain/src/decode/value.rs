@@ -9,7 +9,7 @@ impl Decoder {
     /// Decodes any string.
     pub(crate) fn string(&mut self, json: Json<'_>) -> Option<String> {
         if json.kind() != Kind::String {
-            return self.violation(ViolationCode::InvalidType, "must be a string");
+            return self.wrong_type(json, "a string");
         }
         match json.string() {
             Some(text) => Some(text.into_owned()),
@@ -45,7 +45,7 @@ impl Decoder {
         mut decode: impl FnMut(&mut Self, Json<'_>) -> Option<T>,
     ) -> Option<Vec<T>> {
         if json.kind() != Kind::Array {
-            return self.violation(ViolationCode::InvalidType, "must be an array");
+            return self.wrong_type(json, "an array");
         }
         let is_too_long = self.has_limits() && json.elements().nth(max).is_some();
         if is_too_long {

@@ -1,10 +1,10 @@
-//! Both sides of every limit, and what looks like a violation and is none.
+//! Both sides of every limit, and unusual valid values.
 
 use icp_domain::{Icp, Rules, limits};
 
 use super::support::{patched, strict_faults, with_provider_filters};
 
-/// What replaces the one fragment, the pointer, and texts with the code each earns: none for what is right.
+/// A fragment, the pointer, and replacements with their codes. Valid replacements have no code.
 fn check(from: &str, pointer: &str, rows: &[(String, Option<&'static str>)]) {
     for (to, code) in rows {
         let expected: Vec<_> = code.iter().map(|code| (pointer.to_owned(), *code)).collect();

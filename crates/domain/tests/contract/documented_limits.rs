@@ -4,7 +4,7 @@ use icp_domain::limits;
 
 const DOCUMENTATION: &str = include_str!("../../../../docs/reference/api.md");
 
-/// A number as people write it: 10,000.
+/// Returns a number with separators: 10,000.
 fn written(number: impl TryInto<u64>) -> String {
     let digits = number.try_into().ok().unwrap().to_string();
     let groups: Vec<_> =

@@ -1,4 +1,4 @@
-//! What a repository stores.
+//! The documents that a repository stores.
 
 use std::collections::BTreeSet;
 

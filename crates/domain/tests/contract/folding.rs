@@ -6,7 +6,7 @@ use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
 
 use super::support::cases;
 
-/// The characters that simple case folding regards as equal, by another library.
+/// Characters that are equal by simple case folding, from another library.
 fn equal_to(character: char) -> impl Iterator<Item = char> {
     let mut class = ClassUnicode::new([ClassUnicodeRange::new(character, character)]);
     class.case_fold_simple();

@@ -1,4 +1,4 @@
-//! The testkit's JSON by chance, with changes that come near this crate's limits.
+//! The random JSON of the testkit, with changes near the limits of this crate.
 
 use icp_testkit::generate;
 use proptest::prelude::*;

@@ -1,4 +1,4 @@
-//! Bodies that are made to cost: each is answered soon, on a small stack, with a report of bounded size.
+//! Expensive bodies: each is checked quickly, on a small stack, with a report of bounded size.
 
 use std::time::{Duration, Instant};
 
@@ -33,7 +33,7 @@ fn is_refused_soon(text: String) {
     is_read_soon(text, Rules::Strict);
 }
 
-/// The generous bound is for a debug build on a busy machine: what is quadratic takes minutes.
+/// The high limit allows for a debug build on a busy machine. Quadratic work would take minutes.
 fn is_read_soon(text: String, rules: Rules) {
     in_a_small_thread(move || {
         let start = Instant::now();

@@ -6,7 +6,7 @@ use icp_domain::{Icp, MaybeKnown, Rules};
 
 use super::support::{FULL, at, canonical, patched, stored, violations, with_provider_filters};
 
-/// The fragment that replaces another comes back as it is, and nothing else changes.
+/// The replacement of a fragment comes back unchanged, and so does everything else.
 fn survives(from: &str, to: &str) {
     let text = patched(from, to);
     assert_eq!(canonical(&text), text);
@@ -118,7 +118,7 @@ fn extra_fields_survive_at_every_level() {
     ] {
         survives(&format!("{before}{after}"), &format!("{before},{odd}{after}"));
     }
-    // Their order stays, and names that stand twice do.
+    // Their order is kept, and so are duplicate names.
     survives(r#""query":"old""#, r#""query":"old","z":1,"a":2,"z":3"#);
 }
 

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::generate::{blanks, object, tree};
 use super::support::{canonical, cases, patched, stored, with_provider_filters};
 
-/// What is put in, with blanks, comes out in the same place, without.
+/// The inserted text comes back in the same position, without blanks.
 fn survives(
     from: &str,
     before: &str,

@@ -1,4 +1,4 @@
-//! What the contract promises, of the crate as others use it.
+//! The promises of the contract, tested through the public API of the crate.
 
 #![cfg(test)]
 

@@ -1,4 +1,4 @@
-//! Documents that are nearly right: nothing panics, and the three rules agree where they must.
+//! Almost valid documents: no text causes a panic, and the three sets of rules agree.
 
 use icp_domain::json::Json;
 use icp_domain::{Icp, IcpDocument, MaybeKnown, Rules};

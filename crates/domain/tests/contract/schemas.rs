@@ -1,4 +1,4 @@
-//! The schemas say what the code does.
+//! The schemas agree with the code.
 
 use icp_domain::{Caller, Icp, IcpPatch, NewIcp, Rules, schema};
 use icp_testkit::fixtures::EXAMPLE_LIST;
@@ -18,7 +18,7 @@ fn caller() -> Caller {
     Caller::admin("user_root".parse().unwrap())
 }
 
-/// A body that creates what `FULL` is.
+/// A body that creates the ICP of `FULL`.
 fn body() -> Value {
     let mut body: Value = serde_json::from_str(FULL).unwrap();
     for name in ["id", "createdAt", "updatedAt"] {
@@ -69,7 +69,7 @@ fn limits_in(schema: &Value) -> Vec<&str> {
         return schema.as_array().into_iter().flatten().flat_map(limits_in).collect();
     };
     let own = members.keys().map(String::as_str).filter(|name| LIMITS.contains(name));
-    // The unknown filter is defined by the types that it does not have.
+    // The schema of the unknown filter excludes the known types.
     let inner = members.iter().filter(|(name, _)| *name != "not").flat_map(|(_, value)| limits_in(value));
     own.chain(inner).collect()
 }
@@ -155,8 +155,8 @@ proptest! {
     fn accepted_bodies_match_schema(mutations in mutations()) {
         let tree = Tree::of(icp_domain::json::Json::parse(FULL).unwrap());
         let text = mutated(tree, mutations).compact();
-        // A value keeps the last of two members of one name, and no number beyond a double: strict rules refuse the one,
-        // and the other says nothing about the schema.
+        // A `Value` keeps the last of two equal names, and no number beyond a double. Strict rules refuse the former, and
+        // the latter is independent of the schema.
         let Ok(value) = serde_json::from_str::<Value>(&text) else { return Ok(()) };
         if let Ok(icp) = Icp::from_json(&text, Rules::Strict) {
             let answer = serde_json::from_str::<Value>(&icp.to_json()).unwrap();

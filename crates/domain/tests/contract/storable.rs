@@ -1,4 +1,4 @@
-//! Records that are taken over: as lenient as reading, save what a database cannot hold.
+//! Lenient imports: as lenient as reading, except for values that a database cannot store.
 
 use icp_domain::{Icp, Rules, limits};
 

@@ -1,4 +1,4 @@
-//! All violations at once, each with a place, a code and a sentence.
+//! Several violations at once, each with a pointer, a code and a detail.
 
 use icp_domain::{Icp, Rules, Violation, ViolationCode, limits};
 
@@ -111,25 +111,25 @@ fn details_of_violations_name_remedy() {
     let details: Vec<_> = violations.into_iter().map(|violation| violation.detail).collect();
     let expected = [
         "missing required field `updatedAt`",
-        "must be a string",
+        "must be a string, not 1",
         "must not be empty",
-        "must be an RFC 3339 time such as 2024-01-15T10:30:00.000Z, in the years 0000 to 9999",
+        r#"must be an RFC 3339 time such as 2024-01-15T10:30:00.000Z, in the years 0000 to 9999, not "x""#,
         "unknown field `x`",
-        "must be an array",
+        "must be an array, not {}",
         "duplicate user ID",
-        "must be from 1 to 10000",
+        "must be from 1 to 10000, not 0",
     ];
     assert_eq!(details, expected);
     let violations = Icp::from_json(text, Rules::Strict).unwrap_err();
     let shown = violations.to_string();
-    assert!(shown.contains("/leadsPerList: must be from 1 to 10000 (out_of_range)"), "{shown}");
+    assert!(shown.contains("/leadsPerList: must be from 1 to 10000, not 0 (out_of_range)"), "{shown}");
 }
 
 #[test]
 fn violation_has_form_of_contract() {
     let violations = Icp::from_json("[]", Rules::Strict).unwrap_err();
     let written = serde_json::to_string(violations.all()).unwrap();
-    assert_eq!(written, r#"[{"pointer":"","code":"invalid_type","detail":"must be an object"}]"#);
+    assert_eq!(written, r#"[{"pointer":"","code":"invalid_type","detail":"must be an object, not []"}]"#);
 }
 
 #[test]

@@ -1,5 +1,4 @@
-//! One row for each rule of strict writing that is about shape: what is replaced by what, and the one violation that
-//! follows.
+//! One row per strict rule about the shape: a replacement, and its only violation.
 
 use super::support::{Row, check_rows as check, patched, strict_faults};
 

@@ -1,10 +1,10 @@
-//! A valid ICP with everything in it, and ways to spoil it.
+//! A valid ICP with every field, and replacements that make it invalid.
 
 use icp_domain::json::Json;
 use icp_domain::{Icp, Rules};
 use proptest::test_runner::Config;
 
-/// Valid, canonical, and with one of everything.
+/// A valid, canonical ICP with every field and every kind of criterion.
 pub(crate) const FULL: &str = concat!(
     r#"{"id":"550e8400-e29b-41d4-a716-446655440000","name":"Full","description":"All of it","#,
     r#""createdAt":"2024-01-15T10:30:00.000Z","updatedAt":"2024-01-20T14:22:00.000Z","#,
@@ -34,15 +34,15 @@ pub(crate) fn with_provider_filters(filters: &str) -> String {
     patched(r#"{"titles":["CTO"],"size":{"min":1.0}}"#, filters)
 }
 
-/// Every violation of strict writing: pointer and code.
+/// Returns all violations under strict rules: pointer and code.
 pub(crate) fn strict_faults(text: &str) -> Vec<(String, &'static str)> {
     violations(text, Rules::Strict)
 }
 
-/// What is broken, the fragment, what replaces it, the pointer, the code.
+/// The description, the fragment, its replacement, the pointer, the code.
 pub(crate) type Row = (&'static str, &'static str, &'static str, &'static str, &'static str);
 
-/// Each row makes one violation, and no other.
+/// Checks that each row causes exactly one violation.
 pub(crate) fn check_rows(rows: &[Row]) {
     for (rule, from, to, pointer, code) in rows {
         let found = strict_faults(&patched(from, to));
@@ -63,12 +63,12 @@ pub(crate) fn stored(text: &str) -> Icp {
     Icp::from_json(text, Rules::Stored).unwrap_or_else(|violations| panic!("{violations}\n{text}"))
 }
 
-/// The canonical text of what is read leniently.
+/// Returns the canonical text after lenient reading.
 pub(crate) fn canonical(text: &str) -> String {
     stored(text).to_json()
 }
 
-/// The value at a pointer of names and indices, the first where a name stands twice.
+/// Returns the value at a pointer of names and indices; the first one if a name is duplicate.
 pub(crate) fn at<'a>(json: Json<'a>, pointer: &str) -> Json<'a> {
     resolve(json, pointer)
         .first()
@@ -76,7 +76,7 @@ pub(crate) fn at<'a>(json: Json<'a>, pointer: &str) -> Json<'a> {
         .unwrap_or_else(|| panic!("nothing at {pointer} of {}", json.text()))
 }
 
-/// Every value that a JSON Pointer can mean: more than one where names stand twice.
+/// Returns every value that a JSON Pointer can mean: several if names are duplicate.
 pub(crate) fn resolve<'a>(json: Json<'a>, pointer: &str) -> Vec<Json<'a>> {
     let steps = pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~"));
     steps.fold(vec![json], |values, step| {

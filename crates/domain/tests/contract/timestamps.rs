@@ -1,4 +1,4 @@
-//! Times: RFC 3339 in, milliseconds of UTC out.
+//! Times: parsed from RFC 3339, written in UTC with milliseconds.
 
 use icp_domain::Timestamp;
 use proptest::prelude::*;

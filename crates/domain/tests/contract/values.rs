@@ -1,4 +1,4 @@
-//! Ids, the access rule and pointers.
+//! IDs, the access rule and pointers.
 
 use icp_domain::{Caller, IcpId, UserId};
 use proptest::prelude::*;

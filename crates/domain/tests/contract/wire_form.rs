@@ -1,4 +1,4 @@
-//! The form in which an ICP is written.
+//! The wire form of an ICP.
 
 use icp_domain::criteria::{CustomFilter, MaxPercentFromCrm, SearchType};
 use icp_domain::json::{Json, JsonText};

@@ -1,4 +1,4 @@
-//! The audit finds what a plain recursion finds, in the same order.
+//! The audit agrees with a recursive implementation, in the same order.
 
 use icp_json::{Audit, FlawKind, Json, Pointer};
 use icp_testkit::generate::{Tree, blanks, tree};
@@ -12,7 +12,7 @@ struct Reference {
 }
 
 impl Reference {
-    /// Whether to go on: what is too deep ends the audit.
+    /// Returns false if the audit ends, which it does at a value that is too deep.
     fn visit(&mut self, tree: &Tree, at: &Pointer, depth: usize) -> bool {
         if !matches!(tree, Tree::Scalar(_)) && depth == self.max_depth {
             self.flaws.push((at.clone(), FlawKind::TooDeep));

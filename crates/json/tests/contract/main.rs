@@ -1,4 +1,4 @@
-//! The crate as others use it.
+//! Tests of the public API.
 
 #![cfg(test)]
 

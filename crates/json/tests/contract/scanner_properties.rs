@@ -1,4 +1,4 @@
-//! The scanner sees in a text what `serde_json` sees.
+//! The scanner agrees with `serde_json`.
 
 use icp_json::{Json, JsonText, Kind};
 use icp_testkit::generate::{Tree, blanks, object, tree};
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::cases;
 
-/// Whether the text says what the value is, all the way down.
+/// Returns true if the text and the value agree at every level.
 fn agrees(json: Json<'_>, value: &Value) -> bool {
     match value {
         Value::Null => json.kind() == Kind::Null,

@@ -2,8 +2,8 @@ use prometheus_client::encoding::EncodeLabelSet;
 
 use super::RejectReason;
 
-/// Returns the name of a method in logs, traces and metrics. Strangers choose methods, and must choose neither how many series
-/// there are nor how long a line is.
+/// Returns the name of a method in logs, traces and metrics. Strangers choose methods, and must not be able to create
+/// series or long lines.
 pub fn method_name(method: &str) -> &'static str {
     const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
     METHODS.into_iter().find(|known| *known == method).unwrap_or("other")

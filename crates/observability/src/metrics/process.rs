@@ -1,4 +1,4 @@
-//! What the system says of the process, under the names that Prometheus' own clients use. Linux only.
+//! Metrics of the process, with the names of Prometheus' own clients. Linux only.
 
 use std::fmt;
 

@@ -8,10 +8,10 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-/// A number that an adapter keeps, as a metric.
+/// A metric of an adapter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reading {
-    /// The name without the prefix, with the unit at its end. Readings that differ in their labels alone share it.
+    /// The name without the prefix, with the unit at its end. Readings that differ only in their labels share it.
     pub name: &'static str,
     /// The description, without a full stop.
     pub help: &'static str,
@@ -64,7 +64,7 @@ impl Collector for Readings {
                 Value::Counter(_) => MetricType::Counter,
             };
             let mut family = encoder.encode_descriptor(name, first.help, None, kind)?;
-            // A family encodes braces even around no labels.
+            // A family would encode empty braces.
             if first.labels.is_empty() {
                 first.value.encode(family)?;
                 continue;

@@ -1,4 +1,4 @@
-//! What depends on time, with a clock that only moves when nothing else does; and which entries of a set are used.
+//! Timing, with a paused clock; and which entries of a set are used.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -25,12 +25,12 @@ type Found = Result<(), &'static str>;
 const UNKNOWN: Found = Err("unknown_key");
 const UNAVAILABLE: Found = Err("unavailable");
 
-/// An endpoint that answers as a test says.
+/// An endpoint with a configurable response.
 #[derive(Clone)]
 struct Endpoint(Arc<Mutex<State>>);
 
 struct State {
-    /// An empty one is an outage.
+    /// An empty document is an outage.
     document: String,
     delay: Duration,
     fetches: Vec<Instant>,
@@ -41,7 +41,7 @@ impl Endpoint {
         Self(Arc::new(Mutex::new(State { document, delay: Duration::ZERO, fetches: Vec::new() })))
     }
 
-    /// An endpoint that has answered once, a cooldown ago, and from now on takes some time.
+    /// An endpoint that has responded once, a cooldown ago, and is slow from now on.
     async fn that_has_answered(delay: Duration) -> (Self, Arc<KeySet>) {
         let endpoint = Self::new(one_key());
         let set = endpoint.start(LIFETIME, COOLDOWN);
@@ -259,12 +259,12 @@ async fn extreme_settings_do_no_harm() {
     assert_eq!(set.health(), Health::Ok);
 }
 
-/// The names of the keys that are used.
+/// Returns the IDs of the usable keys.
 fn used(document: &str) -> Vec<String> {
     usable_keys(document.as_bytes()).into_keys().collect()
 }
 
-/// The same for a good key and one that has `to` in place of `from`.
+/// The same for a valid key and a key with `from` replaced by `to`.
 fn used_with(from: &str, to: &str) -> Vec<String> {
     let odd = OTHER.jwk("odd");
     assert!(odd.contains(from), "{from}");

@@ -1,4 +1,4 @@
-//! A token names an algorithm and a key, and may choose neither.
+//! A token cannot choose its algorithm or its key.
 
 use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{RSA_PKCS1_SHA512, RSA_PSS_SHA256};

@@ -1,4 +1,4 @@
-//! What a token with a good signature must claim.
+//! The required claims of a token with a valid signature.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ async fn subject_and_session_are_texts() {
     for (name, reason) in [("sub", "no_subject"), ("sid", "no_session")] {
         assert_eq!(auth(&claims().without(name)).await, Err(reason));
         for value in each(r#""" ; null ; 1 ; [] ; ["user_1"] ; {} ; true ; "a\u0000b" ; "\ud800""#) {
-            // The library stumbles over an array or object.
+            // The library fails for an array or an object.
             let reasons = [Err(reason), Err("malformed_token")];
             assert!(reasons.contains(&auth(&claims().set(name, value)).await), "{name}: {value}");
         }
@@ -68,7 +68,7 @@ async fn authorized_party_must_be_configured() {
     check(parties, "azp", others, Err("wrong_party")).await;
     assert_eq!(auth_with(parties(), &claims().without("azp")).await, Err("missing_party"));
     check(parties, "azp", r#"["https://app.example.com"] ; "" ; null ; 0 ; {}"#, Err("missing_party")).await;
-    // Without parties it is not looked at.
+    // Without parties it is ignored.
     assert_eq!(auth(&claims().without("azp")).await, accepted());
     check(settings, "azp", r#""https://evil.example.com" ; null ; [] ; 1"#, accepted()).await;
 }

@@ -1,4 +1,4 @@
-//! The session cookie, where it is enabled.
+//! The session cookie, if it is enabled.
 
 use icp_clerk::{ClerkSettings, SessionCookie};
 use icp_ports::Authenticator as _;
@@ -26,7 +26,7 @@ fn session(user: &str) -> String {
     token(&KEY, &header(), &claims().set("sub", &format!("\"{user}\"")))
 }
 
-/// A pair of cookies. An empty value leaves one out.
+/// A pair of cookies. An empty value removes a cookie.
 fn pair(suffix: &str, session: &str, uat: &str) -> String {
     let cookies =
         [("__session", session), ("__client_uat", uat)].into_iter().filter(|(_, value)| !value.is_empty());

@@ -1,4 +1,4 @@
-//! A key set that is fetched, from servers of every kind. The tests of time alone are next to the code.
+//! Fetches of key sets from many kinds of servers. Tests of timing are next to the code.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! A key that is given as text.
+//! Keys in PEM.
 
 use icp_clerk::{ClerkAuthenticator, ClerkSettings, KeySource, PublicKey};
 use icp_ports::{Health, HealthCheck as _};

@@ -1,4 +1,4 @@
-//! No bytes of a stranger sign a user in, or cause anything but a refusal.
+//! Arbitrary bytes never sign a user in, and are always refused.
 
 use std::sync::LazyLock;
 
@@ -38,7 +38,7 @@ fn is_refused(verdict: &Verdict) -> bool {
     matches!(verdict, Err(reason) if *reason != UNAVAILABLE)
 }
 
-/// Bytes that look a little like JSON.
+/// Bytes that resemble JSON.
 fn jsonish() -> impl Strategy<Value = Vec<u8>> {
     let pieces = r#"{ ; } ; [ ; ] ; : ; , ; "alg" ; "RS256" ; "typ" ; "at+jwt" ; "sub" ; "exp" ; "kid" ; 1e400 ; -0 ; null ;
         \u0000 ; "\ud800" ;  ; "x" ; " ; 9999999999999999999"#;

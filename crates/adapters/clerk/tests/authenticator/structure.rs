@@ -1,4 +1,4 @@
-//! The outer form of a token. All of these are signed by the right key.
+//! The structure of tokens. All of these are signed by the right key.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};

@@ -8,7 +8,7 @@ use tokio_postgres::{Client, NoTls};
 
 use crate::{PostgresDatabase, PostgresSettings};
 
-/// Fills a database with many ICPs of one user each, as plans go by what is usual.
+/// Fills a database with many ICPs of one user each, so that statistics are realistic.
 pub(crate) const ICPS_OF_ONE_USER: &str = "
     INSERT INTO icps (id, name, created_at, updated_at, document, name_folded, providers)
     SELECT gen_random_uuid(), 'x', now(), now(), 'x', 'x', ',' FROM generate_series(1, 50000);
@@ -41,7 +41,7 @@ pub(crate) async fn plan(
     let explain = format!("EXPLAIN (ANALYZE, BUFFERS, TIMING OFF) EXECUTE query ({values})");
     let rows = client.query(&explain, &[]).await.expect("it explains");
     let lines: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-    // Each table has its own line, which counts for those below it.
+    // Each table has a line, which applies to the lines below it.
     let running = lines.iter().take_while(|line| !line.starts_with("Planning"));
     let pages = running.filter_map(|line| Some(pages(line.trim().strip_prefix("Buffers: shared ")?))).max();
     (lines.join("\n"), pages.expect("it reads pages"))

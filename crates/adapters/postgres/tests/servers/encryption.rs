@@ -1,4 +1,4 @@
-//! `sslmode`, with a server that shows one certificate after another.
+//! `sslmode`, with several certificates of the server.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair,
 
 use crate::support::{client, count, database, migrated, told};
 
-/// Who signs certificates, and the file that says so.
+/// A certificate authority, and the file of its certificate.
 struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     file: PathBuf,
@@ -28,7 +28,7 @@ impl Authority {
         Self { issuer, file, _folder: folder }
     }
 
-    /// Has the server show a certificate for a name.
+    /// Configures the server with a certificate for a name.
     fn certify(&self, server: &Server, name: &str, last_year: i32) {
         let key = KeyPair::generate().expect("a key");
         let mut parameters = CertificateParams::new([name.to_owned()]).expect("a name");
@@ -44,7 +44,7 @@ fn url(server: &Server, mode: &str, authority: &Authority) -> String {
     format!("{}?sslmode={mode}&sslrootcert={file}", server.url("postgres").replace("127.0.0.1", "localhost"))
 }
 
-/// The server reloads its settings in its own time, so that each certificate has a server of its own.
+/// The server reloads its settings after a while, so each certificate has a server of its own.
 async fn server() -> Server {
     let server = Server::start().expect("it starts");
     migrated(&server.url("postgres")).await;
@@ -58,7 +58,7 @@ async fn refusal(url: &str) -> String {
     }
 }
 
-/// Until the certificate is shown.
+/// Waits until the server uses the certificate.
 async fn works(url: &str) {
     crate::support::eventually("it connects", async || count(&database(url), "user_ada").await.is_ok()).await;
 }

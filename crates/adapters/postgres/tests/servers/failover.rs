@@ -1,4 +1,4 @@
-//! Several hosts in one URL, and a standby that takes over.
+//! Several hosts in one URL, and a standby that is promoted.
 
 use std::time::{Duration, Instant};
 
@@ -41,7 +41,7 @@ async fn server_that_takes_no_writes_is_left() {
         count(&reading, "user_ada").await.is_ok_and(|count| count == 1)
     })
     .await;
-    // Connections stay, and take no writes any more.
+    // Connections stay open, and no longer accept writes.
     primary.set("default_transaction_read_only", "on").expect("it is set");
     other.promote().expect("it takes over");
     eventually("it writes elsewhere", async || store(&database, 2, "user_ada").await.is_ok()).await;
@@ -88,7 +88,7 @@ async fn old_connection_serves_until_replaced() {
     }
 }
 
-/// `localhost` is `::1` first, where something accepts connections and says nothing.
+/// `localhost` is `::1` first, where a server accepts connections and sends nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_address_of_host_is_tried() {
     let server = Server::start().expect("it starts");

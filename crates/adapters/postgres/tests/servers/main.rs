@@ -1,4 +1,4 @@
-//! Servers as people have them: locked, slow, encrypted, several, failing over.
+//! Servers in production: locked, slow, encrypted, several, failing over.
 
 #![cfg(test)]
 

@@ -1,4 +1,4 @@
-//! Reads that hang, reads that are given up, and a server that allows few connections.
+//! Hanging reads, cancelled reads, and a server that allows few connections.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,7 +52,7 @@ async fn hanging_reads_open_no_further_connections() {
                      WHERE datname = current_database() AND application_name = 'icp'";
         most = most.max(watcher.query_one(count, &[]).await.expect("it counts").get::<_, i64>(0));
     }
-    // A statement whose time is over is cancelled, which takes a moment, and its connection replaced.
+    // A statement at its deadline is cancelled, which takes a moment, and its connection is replaced.
     assert!(most <= 2 * i64::try_from(MAX_CONNECTIONS).expect("a few"), "{most} connections");
     for read in reads {
         match read.await.expect("it ends") {

@@ -1,4 +1,4 @@
-//! A password from a file, which changes while the service runs.
+//! A password file that changes while the service runs.
 
 use std::time::Duration;
 

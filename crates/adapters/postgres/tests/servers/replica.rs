@@ -15,7 +15,7 @@ struct Pair {
 }
 
 impl Pair {
-    /// With one ICP of `user_ada`.
+    /// A primary and a standby with one ICP of `user_ada`.
     async fn start(max_lag: Duration) -> Self {
         let primary = Server::start().expect("it starts");
         let database = migrated(&primary.url("postgres")).await;
@@ -34,7 +34,7 @@ impl Pair {
 #[tokio::test(flavor = "multi_thread")]
 async fn reads_go_to_standby() {
     let Pair { primary, standby: _standby, replica, .. } = Pair::start(Duration::from_mins(1)).await;
-    // It answers, and so it was not the primary.
+    // The primary is down, so the replica answered.
     primary.kill().expect("it is killed");
     assert_eq!(count(&replica, "user_ada").await.expect("it reads"), 1);
 }

@@ -39,7 +39,7 @@ pub(crate) async fn store(
     database.insert(&icp(number).with("userIds", [name]).document(), someone(), None).await.map(drop)
 }
 
-/// Waits for what comes about by itself.
+/// Waits for a condition.
 pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut check: impl FnMut() -> F) {
     let start = Instant::now();
     while !check().await {

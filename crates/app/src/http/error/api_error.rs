@@ -30,11 +30,11 @@ pub(crate) enum ApiError {
         /// The `WWW-Authenticate` header.
         challenge: String,
     },
-    #[error("There is nothing at this address.")]
+    #[error("This path does not exist; /docs lists all operations.")]
     NoSuchRoute,
     #[error("The resource does not have this method; the Allow header lists its methods.")]
     MethodNotAllowed { allow: &'static str },
-    #[error("The request cannot be read.")]
+    #[error("The request is malformed HTTP, or its URL is.")]
     BadRequest,
     #[error("The body is invalid; `errors` lists every violation.")]
     InvalidBody(ValidationErrors),
@@ -46,12 +46,12 @@ pub(crate) enum ApiError {
         "The message is longer than {max} bytes; or, without the arguments of its tool, than {rest} bytes or {values} values."
     )]
     MessageTooLarge { max: usize, rest: usize, values: usize },
-    #[error("The body must be JSON in UTF-8, not compressed, and its Content-Type must say so.")]
+    #[error("The body must be uncompressed JSON in UTF-8, with a JSON Content-Type.")]
     UnsupportedMediaType {
         /// The media types that the route accepts.
         accepted: &'static [&'static str],
     },
-    #[error("This ICP exists, and you have no access to it.")]
+    #[error("You have no access to this ICP. Ask one of its users, or an admin, to share it with you.")]
     Forbidden,
     #[error(
         "The creator has reached the quota: {} ICPs or idempotency keys, or {} bytes. Delete ICPs; a key is removed after a day.",
@@ -60,23 +60,25 @@ pub(crate) enum ApiError {
     QuotaReached(icp_ports::Quota),
     #[error("Only an admin may remove the last user of an ICP. Delete the ICP instead.")]
     LastUser,
-    #[error("Pages of this origin may not call the service; ICP__SERVER__CORS_ORIGINS must contain it.")]
+    #[error(
+        "Pages of this origin may not call the service. The operator can add it to ICP__SERVER__CORS_ORIGINS."
+    )]
     ForeignOrigin,
-    #[error("There is no ICP with this id.")]
+    #[error("No ICP has this ID. It may have been deleted.")]
     NoSuchIcp,
     #[error(
-        "If-Match, If-None-Match or `updatedAt` names another version than the current one. Read it again."
+        "If-Match, If-None-Match or `updatedAt` names another version than the current one. Read the ICP again."
     )]
     PreconditionFailed,
-    #[error("This Idempotency-Key came with another request before. A new request needs a new key.")]
+    #[error("You have sent this Idempotency-Key with another request. Use a new key for a new request.")]
     KeyReused,
     #[error("A request with this Idempotency-Key is still in progress. Try again later.")]
     KeyInUse,
-    #[error("Other requests keep changing this ICP. Nothing was changed; try again.")]
+    #[error("Other requests keep changing this ICP. Nothing was changed. Try again later.")]
     Contended,
-    #[error("You have used up your quota of requests; RateLimit says when there will be more.")]
+    #[error("You have sent too many requests. Try again after the seconds in Retry-After.")]
     TooManyRequests(Quota),
-    #[error("The service is overloaded. Nothing was done; try again in a moment.")]
+    #[error("The service is overloaded. Nothing was done. Try again after the seconds in Retry-After.")]
     Overloaded,
     #[error("An unexpected server error occurred.")]
     Internal(#[source] BoxError),

@@ -88,7 +88,11 @@ mod tests {
     fn errors() -> Vec<ApiError> {
         let body = r#"{"customFilterCriteria": [{"type": "maxPercentFromCRM", "value": 101}], "colour": 1}"#;
         let caller = Caller::user("user_ada".try_into().unwrap());
-        let limit = ParameterViolation::new("limit", ViolationCode::OutOfRange, "must be from 1 to 1000");
+        let limit = ParameterViolation::new(
+            "limit",
+            ViolationCode::OutOfRange,
+            r#"must be an integer from 1 to 1000, not "0""#,
+        );
         vec![
             ApiError::InvalidBody(IcpPatch::from_json(body, &caller).unwrap_err()),
             limit.into(),

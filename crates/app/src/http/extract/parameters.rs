@@ -14,6 +14,9 @@ use url::form_urlencoded;
 use crate::http::error::{ApiError, ParameterViolation};
 use crate::http::middleware::StrictHandling;
 
+/// The longest value that the detail of a violation shows.
+const MAX_SHOWN_BYTES: usize = 64;
+
 /// One parameter, and where its value goes in a `T`.
 pub(crate) struct Parameter<T> {
     pub(crate) name: &'static str,
@@ -49,22 +52,22 @@ pub(crate) enum Value {
 
 impl Kind {
     fn parse(&self, text: &str) -> Result<Value, (ViolationCode, Cow<'static, str>)> {
-        let invalid = |detail: Cow<'static, str>| (ViolationCode::InvalidValue, detail);
+        // The detail shows short values.
+        let shown = if text.len() <= MAX_SHOWN_BYTES { format!(", not \"{text}\"") } else { String::new() };
+        let invalid =
+            |expected: &str| (ViolationCode::InvalidValue, format!("must be {expected}{shown}").into());
         match self {
             Self::Flag => match text {
                 "true" => Ok(Value::Flag(true)),
                 "false" => Ok(Value::Flag(false)),
-                _ => Err(invalid("must be \"true\" or \"false\"".into())),
+                _ => Err(invalid("\"true\" or \"false\"")),
             },
             // In a query, an unescaped plus sign is a space, which is not part of any time.
             Self::Time => text.replace(' ', "+").parse().map(Value::Time).map_err(|_| {
-                invalid(
-                    "must be an RFC 3339 time such as 2024-01-15T10:30:00.000Z, in the years 0000 to 9999"
-                        .into(),
-                )
+                invalid("an RFC 3339 time such as 2024-01-15T10:30:00.000Z, in the years 0000 to 9999")
             }),
             Self::Text(_) if text.is_empty() || text.contains('\0') => {
-                Err(invalid("must not be empty or contain U+0000".into()))
+                Err((ViolationCode::InvalidValue, "must not be empty or contain U+0000".into()))
             }
             Self::Text(max) if text.chars().count() > *max => {
                 Err((ViolationCode::TooLong, format!("must have at most {max} characters").into()))
@@ -74,7 +77,7 @@ impl Kind {
                 let index = choices.iter().position(|choice| *choice == text);
                 index.map(Value::Choice).ok_or_else(|| {
                     let choices: Vec<_> = choices.iter().map(|choice| format!("\"{choice}\"")).collect();
-                    invalid(format!("must be {}", choices.join(" or ")).into())
+                    invalid(&choices.join(" or "))
                 })
             }
             Self::Count(max) => {
@@ -84,7 +87,7 @@ impl Kind {
                 let count = text.parse().ok().filter(|count| is_integer && count <= max);
                 count
                     .map(Value::Count)
-                    .ok_or_else(|| (code, format!("must be an integer from 1 to {max}").into()))
+                    .ok_or_else(|| (code, format!("must be an integer from 1 to {max}{shown}").into()))
             }
         }
     }

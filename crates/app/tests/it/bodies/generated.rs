@@ -1,4 +1,4 @@
-//! Thousands of bodies by a generator. `BODIES_SEED` makes others, and `BODIES_COUNT` more.
+//! Thousands of generated bodies. `BODIES_SEED` selects other bodies, and `BODIES_COUNT` their number.
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, resume_unwind};
@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 
+use crate::bodies::expected::CODES;
 use crate::bodies::generator::{Action, Request, requests};
-use crate::bodies::judge::CODES;
 use crate::bodies::requests::{Outcome, Sender, TARGETS};
 use crate::bodies::stored;
 use crate::support::Service;
@@ -41,7 +41,7 @@ async fn generated_bodies_cause_no_5xx_or_partial_write(service: &Service) {
     eprintln!("{} ICPs and {users} lists checked in {:.1?}", stored.len(), started.elapsed());
 }
 
-/// Sends it, and prints it when a check fails.
+/// Sends a request, and prints it if a check fails.
 async fn send(sender: &Sender<'_>, request: &Request) -> Outcome {
     let outcome = AssertUnwindSafe(sender.send(request)).catch_unwind().await;
     outcome.unwrap_or_else(|panic| {
@@ -50,7 +50,7 @@ async fn send(sender: &Sender<'_>, request: &Request) -> Outcome {
     })
 }
 
-/// Checks that the generator makes some of everything, and so tests something.
+/// Checks that the generator makes every kind of body.
 fn check_shares(outcomes: &[Outcome]) {
     for is_post in [true, false] {
         let of_action = outcomes.iter().filter(|outcome| (outcome.action == Action::Post) == is_post);

@@ -1,4 +1,4 @@
-//! Requests to create and to patch whose bodies are nearly right, from a seed.
+//! Generates creates and patches with almost valid bodies, from a seed.
 
 use std::fmt;
 
@@ -10,10 +10,10 @@ use icp_testkit::generate::proptest::strategy::ValueTree as _;
 use icp_testkit::generate::proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use icp_testkit::generate::{Tree, blanks, mutated, mutations};
 
-use crate::bodies::odd;
-use crate::bodies::spoilt::{damages, spoil};
+use crate::bodies::damage::{apply, damages};
+use crate::bodies::values;
 
-/// Everything that a body may hold.
+/// A body with every field.
 pub(crate) const FULL: &str = concat!(
     r#"{"name":"Full","description":"All of it","#,
     r#""leadProviderCriteria":[{"provider":"baseProvider","type":"company","#,
@@ -32,7 +32,7 @@ pub(crate) const FULL: &str = concat!(
     r#""userIds":["user_abc123","user_xyz789"],"leadsPerList":25,"activeUntil":"2030-12-31T23:59:59.000Z"}"#,
 );
 
-/// Who comes and goes, as string tokens.
+/// The users, as JSON strings.
 const USERS: &[&str] = &[
     r#""user_creator""#,
     r#""user_a""#,
@@ -51,11 +51,11 @@ const USERS: &[&str] = &[
     r#""\u0001""#,
 ];
 
-/// What is asked for.
+/// The operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     Post,
-    /// Of the ICP with this number.
+    /// A patch of the ICP with this number.
     Patch(usize),
 }
 
@@ -70,9 +70,9 @@ pub(crate) struct ContentType {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Key {
     None,
-    /// No other request has it.
+    /// A key of this request only.
     Own,
-    /// Others come with it, too.
+    /// A key that other requests have too.
     Shared(u8),
     Wrong(&'static str),
 }
@@ -106,7 +106,7 @@ impl fmt::Debug for Request {
     }
 }
 
-/// Requests to create and to patch in turn, the same ones for the same seed.
+/// Generates creates and patches alternately. The same seed gives the same requests.
 pub(crate) fn requests(seed: u64, count: usize, targets: usize) -> impl Iterator<Item = Request> {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[seed.to_le_bytes(); 4].concat());
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
@@ -122,7 +122,7 @@ pub(crate) fn requests(seed: u64, count: usize, targets: usize) -> impl Iterator
     })
 }
 
-/// Some fields of a full body, at least the given number, for some users.
+/// Returns some fields of a full body, at least `least`, with some users.
 fn base(least: usize) -> impl Strategy<Value = Tree> {
     let Tree::Object(members) = Tree::of(Json::parse(FULL).expect("it is JSON")) else {
         unreachable!("it is an object")
@@ -141,7 +141,7 @@ fn base(least: usize) -> impl Strategy<Value = Tree> {
 fn body(base: impl Strategy<Value = Tree> + 'static) -> BoxedStrategy<Vec<u8>> {
     let base = base.boxed();
     let changed = |count| {
-        let changes = mutations(count, odd::value(), odd::name());
+        let changes = mutations(count, values::value(), values::name());
         (base.clone(), changes).prop_map(|(tree, changes)| mutated(tree, changes))
     };
     let sizes = select(vec![limits::BODY_BYTES, limits::BODY_BYTES + 1]);
@@ -149,9 +149,9 @@ fn body(base: impl Strategy<Value = Tree> + 'static) -> BoxedStrategy<Vec<u8>> {
         400 => changed(1..5).prop_map(|tree| tree.compact().into_bytes()),
         100 => (changed(1..5), blanks())
             .prop_map(|(tree, blanks)| tree.spaced(&mut blanks.into_iter().cycle()).into_bytes()),
-        200 => (base.clone(), odd::fitting())
-            .prop_map(|(tree, fittings)| odd::fitted(tree, fittings).compact().into_bytes()),
-        400 => (changed(0..2), damages()).prop_map(|(tree, damages)| spoil(tree.compact(), damages)),
+        200 => (base.clone(), values::fitting())
+            .prop_map(|(tree, fittings)| values::fitted(tree, fittings).compact().into_bytes()),
+        400 => (changed(0..2), damages()).prop_map(|(tree, damages)| apply(tree.compact(), damages)),
         1 => (changed(0..2), sizes).prop_map(|(tree, size)| padded(tree.compact().into_bytes(), size)),
     ]
     .boxed()

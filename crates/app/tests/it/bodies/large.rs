@@ -16,7 +16,7 @@ const OTHERS_WITHIN: Duration = Duration::from_secs(1);
 
 const DESCRIBED: &str = r#"{"description":"large"}"#;
 
-/// With one worker, what holds that one up holds up everybody.
+/// One worker, so that a blocked worker blocks every request.
 fn one_worker(setup: Setup) -> Setup {
     setup.with("ICP__SERVER__WORKERS", "1").with("ICP__LIMITS__USER_IDS_PER_ICP", "10000")
 }
@@ -38,7 +38,7 @@ impl<'a> User<'a> {
         Self { service, client, token: service.token("user_ada") }
     }
 
-    /// Sends a body, and asks on another connection whether the service lives until the answer is there.
+    /// Sends a body, and requests health on another connection until the response has arrived.
     async fn send(&self, what: &str, method: Method, path: &str, body: &str) -> Answer {
         let request = self.client.request(method, format!("{}{path}", self.service.address));
         let request = request.bearer_auth(&self.token).header("content-type", "application/json");
@@ -57,7 +57,7 @@ impl<'a> User<'a> {
         answer
     }
 
-    /// Creates an ICP, which is then read as it was answered. Its path.
+    /// Creates an ICP, and checks that a read returns the same. Returns its path.
     async fn create(&self, what: &str, body: &str) -> String {
         let created = self.send(what, Method::POST, LIST, body).await;
         assert_eq!(created.status, 201, "{what}: {:.1000}", created.body);
@@ -77,7 +77,7 @@ impl<'a> User<'a> {
         assert!(read.status == 200 && read.body == expected, "{what}: {:.1000}", read.body);
     }
 
-    /// A body that must be refused.
+    /// Sends a body that must be refused.
     async fn refused(&self, what: &str, body: &str) {
         let answer = self.send(what, Method::POST, LIST, body).await;
         answer.assert_problem(400, "BAD_REQUEST");
@@ -100,7 +100,7 @@ impl<'a> User<'a> {
     }
 }
 
-/// No database is asked.
+/// Without a query of the database.
 #[tokio::test]
 async fn worst_invalid_bodies_are_refused_without_delaying_others() {
     let _alone = ALONE.lock().await;
@@ -150,7 +150,7 @@ async fn large_icp_is_patched_without_delaying_others(service: &Service) {
 }
 
 on_both!(icp_larger_than_body_limit_is_patched_quickly, with one_worker);
-/// An ICP may become larger than any body, patch by patch.
+/// Several patches can make an ICP larger than one body.
 async fn icp_larger_than_body_limit_is_patched_quickly(service: &Service) {
     let _alone = ALONE.lock().await;
     let user = User::new(service);

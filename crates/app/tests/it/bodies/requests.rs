@@ -1,4 +1,4 @@
-//! Sends generated requests, and checks each answer.
+//! Sends generated requests, and checks each response.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,24 +8,24 @@ use icp_testkit::fixtures::user;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 
+use crate::bodies::expected::{check_refusal, of_patch, of_post};
 use crate::bodies::generator::{Action, FULL, Key, Request};
-use crate::bodies::judge::{check_refusal, of_patch, of_post};
 use crate::support::{Answer, LIST, Service};
 
-/// ICPs that are there to be patched.
+/// The number of ICPs that are patched.
 pub(crate) const TARGETS: usize = 8;
 
-/// What came of a request.
+/// The result of a request.
 pub(crate) struct Outcome {
     pub(crate) action: Action,
     pub(crate) status: u16,
-    /// Of the faults that were told.
+    /// The codes of the reported violations.
     pub(crate) codes: BTreeSet<String>,
-    /// The ICP that was answered, and its text.
+    /// The ICP in the response, and its text.
     pub(crate) icp: Option<(Icp, String)>,
 }
 
-/// Two who are signed in: one who creates, and an admin who patches.
+/// Two signed-in users: one creates, and an admin patches.
 pub(crate) struct Sender<'a> {
     service: &'a Service,
     client: Client,
@@ -58,7 +58,7 @@ impl<'a> Sender<'a> {
         }
     }
 
-    /// Sends it, and checks the answer.
+    /// Sends a request, and checks the response.
     pub(crate) async fn send(&self, request: &Request) -> Outcome {
         let answer = Answer::of(self.filled(request)).await;
         let status = answer.status.as_u16();
@@ -133,10 +133,10 @@ impl<'a> Sender<'a> {
     }
 }
 
-/// The codes of the faults, or the ICP with its text.
+/// Returns the codes of the violations, or the ICP with its text.
 type Checked = (BTreeSet<String>, Option<(Icp, String)>);
 
-/// The ICP of an answer, which must live up to the rules of writing, and be as it is always written.
+/// Returns the ICP of a response, which must be valid and in wire form.
 fn strict(answer: &Answer) -> Icp {
     let icp = Icp::from_json(&answer.body, Rules::Strict);
     let icp = icp.unwrap_or_else(|faults| panic!("{faults} in {answer:?}"));

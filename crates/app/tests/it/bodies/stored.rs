@@ -1,4 +1,4 @@
-//! What is in the database at the end: whole documents, and lists that agree with them.
+//! The database after the test: complete documents, and lists that agree with them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,10 +10,10 @@ use crate::bodies::generator::Action;
 use crate::bodies::requests::{Outcome, Sender};
 use crate::support::{Answer, LIST, Service, stderr, stdout};
 
-/// Every ICP with its text, as it is exported.
+/// Every ICP with its exported text.
 type Export = BTreeMap<IcpId, (Icp, String)>;
 
-/// Exports everything, each line of which must be an ICP that lives up to the rules of writing.
+/// Exports every ICP. Each line must be a valid ICP.
 pub(crate) fn export(service: &Service) -> Export {
     let output = service.setup.icp(&["export"]);
     assert!(output.status.success(), "{}", stderr(&output));
@@ -28,7 +28,7 @@ pub(crate) fn export(service: &Service) -> Export {
     records
 }
 
-/// Checks that there is what was there before and what was answered with a 201, and nothing else.
+/// Checks that exactly the earlier ICPs and those with a 201 are stored.
 pub(crate) fn check_documents(stored: &Export, before: &Export, outcomes: &[Outcome]) {
     let created = outcomes.iter().filter(|outcome| outcome.action == Action::Post);
     let created: BTreeMap<IcpId, &String> =
@@ -40,7 +40,7 @@ pub(crate) fn check_documents(stored: &Export, before: &Export, outcomes: &[Outc
     }
 }
 
-/// Checks that everybody who was ever named has the list of the documents that name them.
+/// Checks that the list of each user contains exactly the documents that name the user.
 pub(crate) async fn check_lists(service: &Service, stored: &Export, outcomes: &[Outcome]) -> usize {
     let mut expected: BTreeMap<&UserId, BTreeSet<IcpId>> = BTreeMap::new();
     for user in outcomes.iter().filter_map(|outcome| outcome.icp.as_ref()).flat_map(|(icp, _)| &icp.user_ids)
@@ -69,7 +69,7 @@ pub(crate) async fn check_lists(service: &Service, stored: &Export, outcomes: &[
     expected.len()
 }
 
-/// Checks that the ICPs that were patched are read as they are exported.
+/// Checks that reads return patched ICPs as they are exported.
 pub(crate) async fn check_targets(service: &Service, stored: &Export, sender: &Sender<'_>) {
     let token = service.admin_token("user_root");
     for target in &sender.targets {

@@ -1,20 +1,20 @@
-//! Bodies of about 1 MiB, each made to cost its reader as much as it can.
+//! Bodies of about 1 MiB that are as expensive to parse as possible.
 
 use icp_domain::limits;
 use serde_json::json;
 
-/// What is bad about it, and its text.
+/// A description, and the text.
 pub(crate) type Case = (&'static str, String);
 
 /// The space in a body next to a few small fields.
 const ROOM: usize = limits::BODY_BYTES - 300;
 
-/// Bodies that are to be refused.
+/// Invalid bodies.
 pub(crate) fn wrong() -> Vec<Case> {
     checked([wrong_regexes(limits::CUSTOM_FILTERS), wrong_shapes(), wrong_members(), wrong_values()].concat())
 }
 
-/// Bodies that are to be taken.
+/// Valid bodies.
 pub(crate) fn right() -> Vec<Case> {
     checked([right_regexes(limits::CUSTOM_FILTERS), right_members()].concat())
 }
@@ -26,12 +26,12 @@ fn checked(bodies: Vec<Case>) -> Vec<Case> {
     bodies
 }
 
-/// A right body with one more member.
+/// Returns a valid body with one more field.
 fn with(member: &str, value: &str) -> String {
     format!(r#"{{"name":"x","leadProviderCriteria":[],"{member}":{value}}}"#)
 }
 
-/// A body in which anything may stand, in an object that belongs to a provider.
+/// Returns a body with any JSON in the filters of a provider.
 fn with_anything(value: &str) -> String {
     format!(
         r#"{{"name":"x","leadProviderCriteria":[{{"provider":"baseProvider","filters":{{"a":{value}}}}}]}}"#
@@ -43,7 +43,7 @@ fn fill(part: &str, bytes: usize) -> String {
     part.repeat(bytes / part.len())
 }
 
-/// An array of a text over and over.
+/// Returns an array that repeats a text.
 fn array(part: &str, count: usize) -> String {
     format!("[{}]", vec![part; count].join(","))
 }
@@ -94,7 +94,7 @@ pub(crate) fn wrong_regexes(count: usize) -> Vec<Case> {
     in_filters(&regexes, count)
 }
 
-/// As many users as there may be, with ids that begin like this, and their creator.
+/// Returns the largest number of users, with IDs that begin with `prefix`, and the creator.
 pub(crate) fn many_users(start: &str) -> String {
     let rest = "x".repeat(90);
     let ids = (1..limits::USERS).map(|number| format!("{start}{number:05}{rest}"));
@@ -106,18 +106,18 @@ fn page() -> String {
     array(r#"{"b":[1.0,"c"]}"#, ROOM / 16)
 }
 
-/// A search with as much JSON in it as there may be.
+/// Returns a search with the largest amount of JSON.
 pub(crate) fn pages() -> String {
     with_anything(&page())
 }
 
-/// The same in a condition on the CRM, and nothing else.
+/// Returns a CRM condition with the largest amount of JSON.
 pub(crate) fn crm_pages() -> String {
     let condition = format!(r#"{{"path":"a","mode":"b","value":{}}}"#, page());
     format!(r#"{{"crmFilters":{{"provider":"bullhorn","filters":[{condition}]}}}}"#)
 }
 
-/// Members with names of their own.
+/// Returns properties with different names.
 fn members(count: usize) -> String {
     (0..count).map(|number| format!(r#""k{number}":0"#)).collect::<Vec<_>>().join(",")
 }

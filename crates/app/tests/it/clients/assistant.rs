@@ -1,4 +1,4 @@
-//! An AI assistant's way in: the official Python client of the Model Context Protocol.
+//! The official Python client of the Model Context Protocol.
 
 use crate::clients::tools::{python, run, source};
 use crate::support::Setup;

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::support::clerk::Clerk;
 
-/// A client that was registered by hand.
+/// A client that an administrator registered.
 pub(crate) const KNOWN_CLIENT: &str = "client_known";
 /// The user who agrees.
 pub(crate) const USER: &str = "user_abc123";
@@ -30,7 +30,7 @@ pub(crate) struct AuthorizationServer {
 struct State {
     clerk: Clerk,
     codes: Mutex<HashMap<String, Fields>>,
-    /// What clients asked for when they exchanged their codes.
+    /// The token requests of clients.
     exchanges: Mutex<Vec<Fields>>,
 }
 
@@ -62,7 +62,7 @@ impl AuthorizationServer {
         Self { issuer, state }
     }
 
-    /// Returns what clients asked for when they exchanged their codes.
+    /// Returns the token requests of clients.
     pub(crate) fn exchanges(&self) -> Vec<Fields> {
         self.state.exchanges.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

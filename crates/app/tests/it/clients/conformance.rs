@@ -1,4 +1,4 @@
-//! What checkers say: of the description, and of a service that is held to it.
+//! Checks the OpenAPI document with linters, and the service against the document.
 
 use crate::clients::tools::{copy, description, node, python, run, source};
 use crate::support::Setup;
@@ -14,7 +14,7 @@ async fn openapi_document_is_valid() {
 #[tokio::test]
 #[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
 async fn openapi_document_passes_linter() {
-    // Rules are switched off for places that are named from the rules' own folder.
+    // Rules are disabled for paths relative to the folder of the rules.
     let folder = tempfile::tempdir().expect("a temporary folder");
     copy(description(), folder.path());
     copy(source("typescript/spectral.yaml"), folder.path());
@@ -24,7 +24,7 @@ async fn openapi_document_passes_linter() {
     run(spectral.current_dir(folder.path())).await;
 }
 
-/// Some three thousand requests that the description makes a fuzzer think of, and chains of them.
+/// Sends about three thousand requests that a fuzzer derives from the document, and chains of them.
 #[tokio::test]
 #[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
 async fn responses_match_openapi_document() {
@@ -35,7 +35,7 @@ async fn responses_match_openapi_document() {
         schemathesis.args(["-m", "schemathesis.cli", "run", "--no-color", "--seed", "1", "--workers", "2"]);
     let schemathesis =
         schemathesis.args(["--max-examples", "200", "--continue-on-failure", "--checks", "all"]);
-    // What a schema cannot say is refused, and what it does not want to be known may be ignored: both are tested in Rust.
+    // A schema cannot express every rule. Rust tests check the other rules.
     let schemathesis =
         schemathesis.args(["--exclude-checks", "positive_data_acceptance,negative_data_rejection"]);
     let token = format!("Authorization: Bearer {}", service.token("user_abc123"));

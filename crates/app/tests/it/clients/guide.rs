@@ -8,7 +8,7 @@ const TYPESCRIPT: [&str; 2] =
     [include_str!("typescript/session.ts"), include_str!("typescript/walkthrough.ts")];
 const PYTHON: [&str; 2] = [include_str!("python/session.py"), include_str!("python/walkthrough.py")];
 
-/// The code of the guide in one language.
+/// Returns the code of the guide in one language.
 fn blocks(language: &str) -> Vec<&'static str> {
     let fence = format!("```{language}\n");
     let blocks: Vec<_> =
@@ -17,7 +17,7 @@ fn blocks(language: &str) -> Vec<&'static str> {
     blocks
 }
 
-/// Without the indentation of its surroundings.
+/// Returns the lines without indentation.
 fn lines(code: &str) -> Vec<&str> {
     code.lines().map(str::trim).filter(|line| !line.is_empty()).collect()
 }

@@ -1,5 +1,5 @@
-//! The service as other people's programs meet it: clients generated from its description, assistants, browsers, and the
-//! tools that check descriptions. `cargo xtask test --all` installs them and runs these tests; they are ignored otherwise.
+//! Programs of others: clients generated from the OpenAPI document, assistants, browsers, and linters of OpenAPI
+//! documents. `cargo xtask test --all` installs them and runs these tests; they are ignored otherwise.
 
 mod assistant;
 mod authorization_server;

@@ -1,4 +1,4 @@
-//! Assistants that sign in with OAuth, as real ones do: they know the URL of the endpoint, and find out the rest.
+//! Assistants that sign in with OAuth: they know the URL of the endpoint, and discover everything else.
 
 use std::net::TcpListener;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What a client written in another language meets when it is tested.
+//! The environment of the clients in other languages.
 
 use reqwest::Method;
 use tokio::process::Command;
@@ -16,7 +16,7 @@ const FROM_TOMORROW: &str = r#"[{"id":"6f1c3f8e-0000-4000-8000-000000000001","na
     "leadProviderCriteria":[{"provider":"newProvider","type":"newType","filters":{"a":[1,{"b":null}]}}],
     "customFilterCriteria":[{"type":"newFilter","level":7},{"type":"maxPercentFromCRM","value":5000},{"type":"ai","entityType":"newEntity","prompt":"Is it new?"}]}]"#;
 
-/// A service with one record, and a way to it on which answers are lost.
+/// A service with one ICP, and a proxy that loses responses.
 pub(crate) struct Stage {
     pub(crate) service: Service,
     unreliable: Unreliable,
@@ -47,7 +47,7 @@ impl Stage {
         assert_eq!(methods.map(|method| self.unreliable.seen(&method)), [4, 3, 2, 2]);
     }
 
-    /// Says where everything is.
+    /// Sets the environment variables of a client.
     pub(crate) fn tell<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command
             .env("ICP_URL", &self.service.address)

@@ -1,4 +1,4 @@
-//! The programs that these tests need. `cargo xtask` installs them, and says in variables where they are.
+//! The programs that these tests need. `cargo xtask` installs them, and passes their paths in variables.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-/// What one of the variables says.
+/// Returns the value of a variable.
 pub(crate) fn tool(variable: &str) -> PathBuf {
     let value = std::env::var_os(variable).filter(|value| !value.is_empty());
     value
@@ -37,12 +37,12 @@ pub(crate) fn source(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/clients").join(path)
 }
 
-/// The API's description.
+/// The OpenAPI document.
 pub(crate) fn description() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/openapi.json")
 }
 
-/// Runs a program, which must succeed, and gives what it prints. It may take minutes, but not forever.
+/// Runs a program, which must succeed, and returns its output. Time limit: 10 minutes.
 #[track_caller]
 pub(crate) fn run(command: &mut Command) -> impl Future<Output = String> {
     let caller = std::panic::Location::caller();

@@ -1,4 +1,4 @@
-//! Something between a client and the service that loses answers and is busy at times, as networks and gateways are.
+//! A proxy that loses responses and rejects requests, as networks and gateways do.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -9,11 +9,11 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::client;
 
-/// What becomes of a request.
+/// The fate of a request.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Fate {
     Pass,
-    /// The service does it, and the answer never comes.
+    /// The service handles it, and the response is lost.
     Lost,
     /// It is rejected with `Retry-After: 1`.
     Busy,

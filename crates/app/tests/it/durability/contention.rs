@@ -81,7 +81,7 @@ async fn concurrent_patches_of_different_fields_all_stay(service: &Service) {
     }
 }
 
-/// SQLite takes one writer at a time, and 16 clients, two readers and an import at once.
+/// SQLite has one writer at a time: 16 clients, two readers and an import run concurrently.
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_writers_never_find_sqlite_locked() {
     const WRITES: usize = 30;

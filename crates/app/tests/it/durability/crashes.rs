@@ -1,4 +1,4 @@
-//! The service is killed, or its database, in the middle of writing.
+//! The service or its database is killed during writes.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ fn acknowledged(writers: &[Writer]) -> usize {
     writers.iter().map(|writer| writer.acknowledged).sum()
 }
 
-/// Long enough for some writes, and another moment in each round.
+/// A different time in each round, long enough for some writes.
 fn moment(round: usize) -> Duration {
     Duration::from_millis(300 + 73 * u64::try_from(round).expect("a small number"))
 }

@@ -1,4 +1,4 @@
-//! Clients go on writing while PostgreSQL restarts.
+//! Clients continue to write while PostgreSQL restarts.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,10 +10,10 @@ use tokio::time::sleep;
 use crate::support::Setup;
 use crate::support::ledger::{Failure, Writer, assert_no_errors_before, settle, write_during};
 
-/// What "a little after" the outage means.
+/// The time after an outage in which errors may still occur.
 const A_LITTLE: Duration = Duration::from_secs(3);
 
-/// The workers of a service that stops end one after the other, and share their connections until the last.
+/// The workers of a stopping service end one after the other, and share their connections until then.
 #[tokio::test(flavor = "multi_thread")]
 async fn stopped_service_finishes_writes_in_flight() {
     for round in 0..3 {

@@ -1,4 +1,4 @@
-//! Answers in the codings that a client takes.
+//! Responses in the codings that a client accepts.
 
 use std::io::Read as _;
 
@@ -13,7 +13,7 @@ use crate::support::{Answer, LIST, Service, Setup};
 
 const VARY: &str = "Authorization, Accept-Encoding";
 
-/// What clients send, and the coding that they get; several lines are several headers.
+/// `Accept-Encoding` headers, one per line, and the coding of the response.
 const ACCEPTED: &[(&[&str], &str)] = &[
     (&[], ""),
     (&[""], ""),
@@ -34,13 +34,13 @@ const ACCEPTED: &[(&[&str], &str)] = &[
     (&["*;q=0, deflate"], "deflate"),
     (&["x-own, gzip"], "gzip"),
     (&["x-own"], ""),
-    // Nothing is allowed, and something must be sent.
+    // No coding is acceptable, and the response needs one.
     (&["identity;q=0"], ""),
     (&["*;q=0"], ""),
     (&["gzip;q=0, identity;q=0"], ""),
 ];
 
-/// What has no single right answer, or no meaning.
+/// Headers for which several codings are correct, or without meaning.
 const ODD: &[&[&str]] = &[
     &["*"],
     &["*;q=0.5"],
@@ -63,7 +63,7 @@ const ODD: &[&[&str]] = &[
     &["gzip,gzip;q=0"],
 ];
 
-/// An answer as it came over the wire.
+/// A response as received.
 #[derive(Debug)]
 struct Coded {
     status: u16,
@@ -112,7 +112,7 @@ fn service() -> Service {
     service
 }
 
-/// Checks that the answer is the plain one in some coding, and that everything about it fits together.
+/// Checks that the response is the uncompressed one in some coding, with matching headers.
 async fn checked(user: &User<'_>, path: &str, accepted: &[&str], plain: &Answer) -> String {
     let coded = Coded::of(user, Method::GET, path, accepted, "").await;
     assert_eq!(coded.status, 200, "{accepted:?}");

@@ -13,7 +13,7 @@ use crate::support::services::on_both;
 use crate::support::users::{SMB, User};
 use crate::support::{Answer, LIST, Service};
 
-/// A user's list over time: a tag must stand for one body, and another body must have another tag.
+/// The list of a user over time: a tag must belong to one body, and another body must have another tag.
 struct Watch<'a> {
     user: &'a User<'a>,
     bodies: HashMap<String, String>,

@@ -1,4 +1,4 @@
-//! What pages of other origins may do (the Fetch standard's CORS).
+//! Requests of pages of other origins (CORS of the Fetch standard).
 
 use reqwest::{Method, RequestBuilder};
 
@@ -30,7 +30,7 @@ fn preflight(service: &Service, origin: &str, method: &str, headers: &str) -> Re
     if headers.is_empty() { request } else { request.header("access-control-request-headers", headers) }
 }
 
-/// What a header lists, in lower case and sorted.
+/// Returns the elements of a header, in lower case and sorted.
 fn listed(answer: &Answer, name: &str) -> Vec<String> {
     let names = answer.header(name).split(',').map(|name| name.trim().to_lowercase());
     let mut names: Vec<String> = names.filter(|name| !name.is_empty()).collect();
@@ -45,7 +45,7 @@ fn assert_closed(answer: &Answer) {
     assert!(headers.is_empty(), "{headers:?} in {answer:?}");
 }
 
-/// Checks that a page of an origin may read the answer.
+/// Checks that a page of an origin may read the response.
 #[track_caller]
 fn assert_open(answer: &Answer, origin: &str) {
     assert_eq!(answer.header("access-control-allow-origin"), origin, "{answer:?}");

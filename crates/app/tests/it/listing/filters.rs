@@ -1,4 +1,4 @@
-//! Which ICPs are found, and in which order.
+//! Filters and orders of lists.
 
 use icp_testkit::fixtures::{IcpBuilder, icp};
 use serde_json::json;
@@ -15,7 +15,7 @@ fn record(number: u128, name: &str, updated_in: &str) -> IcpBuilder {
     icp.with("updatedAt", format!("2024-{updated_in}-01T00:00:00.000Z"))
 }
 
-/// Six of Ada's, the last of them shared, and two that match every query and name others.
+/// Six ICPs of Ada, the last of them shared, and two ICPs of other users that match every query.
 fn records() -> Vec<IcpBuilder> {
     let none = || json!([]);
     let website = json!([{"type": "website", "provider": "browserUse", "prompt": "p"}]);
@@ -35,7 +35,7 @@ fn records() -> Vec<IcpBuilder> {
     ]
 }
 
-/// Queries, and the ICPs of Ada's that they find.
+/// Queries, and Ada's ICPs that match them.
 const FINDINGS: &[(&str, &[u64])] = &[
     ("active=true", &[1, 3, 5, 6]),
     ("active=false", &[2, 4]),

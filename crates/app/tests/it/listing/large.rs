@@ -16,14 +16,14 @@ use crate::support::{Answer, LIST, Service};
 
 /// The ICPs that do not change.
 const UNTOUCHED: u64 = 20_000;
-/// Those among them that writers change and delete.
+/// The ICPs that writers change and delete.
 const TOUCHED: u64 = 160;
 const WRITERS: u64 = 8;
 
 /// The whole list: every 126th is one to be touched.
 fn records() -> impl Iterator<Item = IcpBuilder> {
     (1..=UNTOUCHED + TOUCHED).map(|number| {
-        // Ten at a time were created at once, so that ids must tell them apart.
+        // Groups of ten have the same creation time, so IDs decide their order.
         let second = number / 10;
         let time = format!("2024-01-15T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60);
         icp(u128::from(number)).created_at(&time).with("updatedAt", time)
@@ -34,12 +34,12 @@ fn is_touched(number: u64) -> bool {
     number.is_multiple_of(126) && number / 126 <= TOUCHED
 }
 
-/// Every ICP that a list holds. Parsing all of them would take longer than all the rest.
+/// Returns the IDs in a list. Parsing twenty thousand ICPs would take longer than everything else.
 fn numbers(list: &Answer) -> Vec<u64> {
     list.body.split("{\"id\":\"").skip(1).map(|icp| number_of(&icp[..36])).collect()
 }
 
-/// What a writer does while the list is read: creates, changes and deletes, before and behind every place.
+/// The writes during the read of the list: creates, changes and deletes, before and after every position.
 async fn write(ada: User<'_>, writer: u64, is_over: &AtomicBool, done: &AtomicUsize) {
     let count = |answer: Answer, status: StatusCode| {
         assert_eq!(answer.status, status, "{answer:?}");
@@ -97,7 +97,7 @@ async fn read_while_others_write(service: &Service) {
         let mut expected: Vec<u64> =
             (1..=UNTOUCHED + TOUCHED).filter(|number| !is_touched(*number)).collect();
         assert_eq!(expected.len() as u64, UNTOUCHED);
-        // In one answer, which is sent as it is read.
+        // In one response, which is sent while the list is read.
         let before = done.load(Ordering::Relaxed);
         let whole = untouched(numbers(&ada.get(LIST).await.ok()));
         assert!(whole == expected, "{} of {} ICPs", whole.len(), expected.len());

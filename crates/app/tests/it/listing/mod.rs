@@ -1,16 +1,16 @@
-//! The list: as a whole, in part, and again.
+//! Lists: whole, in pages, and conditional.
 
 mod pagination;
 mod records;
 mod unchanged;
 
+mod cached;
 mod compression;
 mod conditions;
 mod cross_origin;
 mod filters;
-mod kept;
 mod large;
-mod manners;
+mod methods;
 mod pages;
 mod parameters;
 mod parts;

@@ -1,10 +1,10 @@
-//! The way from page to page.
+//! `Link` headers from page to page.
 
 use crate::support::users::User;
 use crate::support::{Answer, LIST};
 
 impl Answer {
-    /// Where the next page is, which must be said as RFC 8288 wants it.
+    /// Returns the URL of the next page from a `Link` header (RFC 8288).
     #[track_caller]
     pub(crate) fn next_page(&self) -> Option<String> {
         let links: Vec<_> = self.headers.get_all("link").iter().collect();
@@ -23,7 +23,7 @@ impl Answer {
         Some(target.to_owned())
     }
 
-    /// The cursor of the next page, which there must be.
+    /// Returns the cursor of the next page, which must exist.
     #[track_caller]
     pub(crate) fn cursor(&self) -> String {
         let (_, cursor) = pairs(&self.next_page().expect("there is more")).pop().expect("it has a query");
@@ -38,7 +38,7 @@ pub(crate) fn pairs(address: &str) -> Vec<(String, String)> {
 }
 
 impl User<'_> {
-    /// All pages from the one that a query asks for.
+    /// Returns all pages, starting with the page of a query.
     pub(crate) async fn pages(&self, query: &str) -> Vec<Answer> {
         let mut pages = vec![self.ask(query).await.ok()];
         while let Some(next) = pages.last().and_then(Answer::next_page) {

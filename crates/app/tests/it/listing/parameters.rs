@@ -1,4 +1,4 @@
-//! Parameters that make no sense. They are refused before the database is asked, so one database is enough.
+//! Invalid parameters. They are refused before a query of the database, so one database is enough.
 
 use icp_testkit::fixtures::icp;
 use reqwest::Method;
@@ -7,7 +7,7 @@ use crate::support::services::on_sqlite;
 use crate::support::users::SMB;
 use crate::support::{Answer, LIST, Setup};
 
-/// Queries, and what of them is at fault.
+/// Queries, and their violations.
 const FAULTS: &[(&str, &[&str])] = &[
     ("limit=0", &["limit out_of_range"]),
     ("limit=1001", &["limit out_of_range"]),
@@ -64,7 +64,7 @@ const FAULTS: &[(&str, &[&str])] = &[
 ];
 
 impl Answer {
-    /// The faults of refused parameters as `parameter code`, sorted. Each must be in the contract's shape.
+    /// Returns the violations as `parameter code`, sorted. Each must have the contract's form.
     #[track_caller]
     fn parameter_faults(&self) -> Vec<String> {
         self.assert_problem(400, "BAD_REQUEST");
@@ -184,7 +184,7 @@ async fn damaged_cursor_is_refused() {
     assert_eq!(ada.find(&format!("cursor={cursor}")).await, [3, 4]);
 }
 
-// RFC 7240: a client that wants to know of misspelt parameters.
+// RFC 7240: a client that asks for errors about unknown parameters.
 #[tokio::test]
 async fn strict_handling_refuses_unknown_parameters() {
     let service = on_sqlite(Setup::new());

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::support::services::{on_both, on_postgres, with_shared_key};
 use crate::support::{Answer, LIST, Service, Setup};
 
-/// Of 2.3 kB each, so that 32 kB hold 14 of them.
+/// ICPs of 2.3 kB, so that 32 kB hold 14 of them.
 fn records(count: u128) -> impl Iterator<Item = IcpBuilder> {
     let text = "x".repeat(2_000);
     (1..=count)
@@ -47,7 +47,7 @@ async fn list_in_parts_has_same_body_and_etag(service: &Service) {
     GzDecoder::new(&*coded).read_to_string(&mut plain).expect("it is gzip");
     assert!(plain == list.body);
 
-    // The last one of all is in the list's state, too.
+    // The last ICP is in the version of the list, too.
     ada.patch(&format!("{LIST}/{}", id(200)), json!({"name": "New"})).await.ok();
     let changed = Answer::of(ada.getting(LIST).header("if-none-match", &tag)).await.ok();
     assert_ne!(changed.etag(), tag);
@@ -96,7 +96,7 @@ async fn too_long_page_ends_early_and_links_next(service: &Service) {
     assert!(pages >= 14, "{pages}");
 }
 
-/// Of what the service says of itself.
+/// A metric of the service.
 async fn measured(service: &Service, name: &str) -> f64 {
     let metrics = service.get("/metrics", None).await.body;
     let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
@@ -106,7 +106,7 @@ async fn measured(service: &Service, name: &str) -> f64 {
 const MEMORY: &str = "icp_process_resident_memory_bytes";
 const IN_USE: &str = r#"icp_database_connections{state="in_use"}"#;
 
-/// As many as have this many bytes together, of 10 kB each.
+/// ICPs of 10 kB each, with this total size in bytes.
 fn records_of(bytes: u128) -> impl Iterator<Item = IcpBuilder> {
     let text = "x".repeat(9_700);
     (1..=bytes / 10_000).map(move |number| icp(number).with("description", &*text))

@@ -1,4 +1,4 @@
-//! ICPs by their numbers: how they come into a service, and which of them an answer holds.
+//! Numbered ICPs: imports them, and finds their numbers in responses.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::users::User;
 use crate::support::{Answer, LIST, Service};
 
-/// ICPs as an import takes them, one on each line.
+/// ICPs as JSON Lines.
 pub(crate) fn lines(icps: impl IntoIterator<Item = IcpBuilder>) -> String {
     icps.into_iter().fold(String::new(), |mut lines, icp| {
         writeln!(lines, "{}", icp.json()).expect("a string takes it");
@@ -17,7 +17,7 @@ pub(crate) fn lines(icps: impl IntoIterator<Item = IcpBuilder>) -> String {
 }
 
 impl Service {
-    /// Takes ICPs over as they are, times included.
+    /// Imports ICPs, with their times.
     #[track_caller]
     pub(crate) fn hold(&self, icps: impl IntoIterator<Item = IcpBuilder>) {
         self.import(&lines(icps), &[]);
@@ -25,12 +25,12 @@ impl Service {
 }
 
 impl User<'_> {
-    /// Asks for a list with a query.
+    /// Requests a list with a query.
     pub(crate) async fn ask(&self, query: &str) -> Answer {
         self.get(&format!("{LIST}?{query}")).await
     }
 
-    /// The numbers of the ICPs that a query finds, in the order of the answer.
+    /// Returns the numbers of the ICPs that match a query, in the order of the response.
     pub(crate) async fn find(&self, query: &str) -> Vec<u64> {
         self.ask(query).await.ok().numbers()
     }
@@ -42,13 +42,13 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("it is a list: {self:?}"))
     }
 
-    /// Their numbers, as [`icp_testkit::fixtures::id`] writes them.
+    /// Returns their numbers, as [`icp_testkit::fixtures::id`] writes them.
     pub(crate) fn numbers(&self) -> Vec<u64> {
         self.icps().iter().map(|icp| number_of(icp["id"].as_str().expect("it has an id"))).collect()
     }
 }
 
-/// The number in an id; that of a generated id is some large one.
+/// Returns the number in an ID. Generated IDs have large numbers.
 pub(crate) fn number_of(id: &str) -> u64 {
     let digits: String = id.chars().filter(|character| *character != '-').collect();
     let number = u128::from_str_radix(&digits, 16).expect("an id is hexadecimal");

@@ -1,16 +1,16 @@
-//! Requests for what has changed, and the answer that nothing has.
+//! Conditional requests, and 304.
 
 use crate::support::Answer;
 use crate::support::users::User;
 
 const VARY: &str = "Authorization, Accept-Encoding";
 
-/// Asks for what the client has not yet.
+/// Sends a request with `If-None-Match`.
 pub(crate) async fn get_unless(user: &User<'_>, path: &str, tag: &str) -> Answer {
     Answer::of(user.getting(path).header("if-none-match", tag)).await
 }
 
-/// Checks that the client is told to use what it has.
+/// Checks that the response is a 304.
 #[track_caller]
 pub(crate) fn assert_unchanged(answer: &Answer, tag: &str) {
     assert_eq!((answer.status.as_u16(), answer.body.as_str()), (304, ""), "{answer:?}");

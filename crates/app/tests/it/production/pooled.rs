@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::support::{Answer, LIST, Service, Setup, eventually, stderr, stdout};
 
-/// Fewer sessions than the service opens connections, so that they share them.
+/// Fewer sessions than connections of the service, so that connections share sessions.
 const SHARED_SESSIONS: usize = 3;
 /// One for each connection of the service and of its commands.
 const OWN_SESSIONS: usize = 16;
@@ -24,7 +24,7 @@ fn start(mode: PoolMode, sessions: usize) -> (Server, Pooler, Setup) {
     (server, pooler, setup)
 }
 
-/// What each of many users gets when they create, change and list at once.
+/// Many users create, change and list concurrently.
 async fn work(service: &Service) -> Vec<Answer> {
     let users = (0..CLIENTS).map(|number| service.token(&format!("user_{number}")));
     let all = users.collect::<Vec<_>>().into_iter().map(async |token| {

@@ -7,12 +7,15 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use reqwest::StatusCode;
 
+use crate::support::shell::blocks;
 use crate::support::{LIST, Service, Setup, eventually};
+
+const PAGE: &str = include_str!("../../../../../docs/how-to/proxy.md");
 
 const REQUESTS: usize = 1_000;
 const CONCURRENCY: usize = 8;
 
-/// A proxy, which ends with this value.
+/// A proxy. It ends when this is dropped.
 struct Proxy {
     child: Child,
     address: String,
@@ -60,12 +63,20 @@ impl Proxy {
 
     async fn nginx(service: &Service, location: &str) -> Self {
         let upstream = service.socket();
+        Self::nginx_with(&format!(
+            "upstream icp {{ server {upstream}; keepalive 4; }}\n\
+             server {{ listen 127.0.0.1:PORT; location / {{ {location} }} }}"
+        ))
+        .await
+    }
+
+    /// Starts nginx with these servers.
+    async fn nginx_with(servers: &str) -> Self {
         let configuration = format!(
             "daemon off; master_process off; pid FOLDER/pid; error_log stderr crit; events {{}}\n\
              http {{ access_log off; client_body_temp_path FOLDER/a; proxy_temp_path FOLDER/b; fastcgi_temp_path FOLDER/c;\n\
              uwsgi_temp_path FOLDER/d; scgi_temp_path FOLDER/e;\n\
-             upstream icp {{ server {upstream}; keepalive 4; }}\n\
-             server {{ listen 127.0.0.1:PORT; location / {{ {location} }} }} }}"
+             {servers} }}"
         );
         Self::start("nginx", &configuration, &["-p", "FOLDER", "-c", "FOLDER/proxy.conf"]).await
     }
@@ -135,5 +146,40 @@ async fn nginx_with_defaults_gets_no_broken_connection() {
 async fn haproxy_with_defaults_gets_no_broken_connection() {
     let service = service();
     let proxy = Proxy::haproxy(&service).await;
+    assert_creates_succeed(&service, &proxy).await;
+}
+
+/// Returns a configuration of the page, without TLS.
+fn documented(language: &str, replacements: &[(&str, &str)]) -> String {
+    let block = blocks(PAGE, language)[0];
+    let lines = block.lines().filter(|line| !line.trim_start().starts_with("ssl_"));
+    // HAProxy requires a line end at the end of the file.
+    let text = lines.collect::<Vec<_>>().join("\n") + "\n";
+    replacements.iter().fold(text, |text, (shown, real)| {
+        assert!(text.contains(shown), "{shown}");
+        text.replace(shown, real)
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs nginx: cargo xtask test --all"]
+async fn documented_nginx_gets_no_broken_connection() {
+    let service = service();
+    let replacements = [("listen 443 ssl", "listen 127.0.0.1:PORT"), ("127.0.0.1:8080", service.socket())];
+    let proxy = Proxy::nginx_with(&documented("nginx", &replacements)).await;
+    assert_creates_succeed(&service, &proxy).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs HAProxy: cargo xtask test --all"]
+async fn documented_haproxy_gets_no_broken_connection() {
+    let service = service();
+    let replacements = [
+        (":443 ssl crt /etc/haproxy/icp.pem alpn h2,http/1.1", "127.0.0.1:PORT"),
+        ("10.0.0.1:8080", service.socket()),
+        ("10.0.0.2:8080", service.socket()),
+    ];
+    let arguments = ["-db", "-q", "-f", "FOLDER/proxy.conf"];
+    let proxy = Proxy::start("haproxy", &documented("haproxy", &replacements), &arguments).await;
     assert_creates_succeed(&service, &proxy).await;
 }

@@ -1,4 +1,4 @@
-//! `POST /mcp`, message by message. That official clients understand it is tested with one of them.
+//! `POST /mcp`, message by message. `clients::assistant` tests it with an official client.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ impl<'a> Assistant<'a> {
         answer.json()
     }
 
-    /// The text that a tool gives, and whether it is an error.
+    /// Returns the text of a result, and whether it is an error.
     async fn call_with(&self, tool: &str, arguments: &str) -> (String, bool) {
         let body = format!(
             r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{tool}","arguments":{arguments}}}}}"#
@@ -57,7 +57,7 @@ impl<'a> Assistant<'a> {
         serde_json::from_str(&text).expect("it is JSON")
     }
 
-    /// The code of the problem that a tool answers, and the places and codes of its faults.
+    /// Returns the code of the problem that a tool returns, and the pointers and codes of its violations.
     async fn fail(&self, tool: &str, arguments: &str) -> (String, Vec<String>) {
         let (text, is_error) = self.call_with(tool, arguments).await;
         assert!(is_error, "{tool} {arguments}: {text}");

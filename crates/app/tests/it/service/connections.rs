@@ -1,4 +1,4 @@
-//! When connections are kept, and when they end.
+//! Open and closed connections.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -46,7 +46,7 @@ async fn upgrade_is_ignored_and_end_announced() {
     }
 }
 
-/// RFC 9112, section 6.1: no chunks, and so no compression either.
+/// RFC 9112, section 6.1: no chunks, and therefore no compression.
 #[tokio::test(flavor = "multi_thread")]
 async fn old_client_gets_no_chunks() {
     let service = Setup::new().start();

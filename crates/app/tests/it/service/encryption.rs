@@ -8,7 +8,7 @@ use reqwest::Certificate;
 
 use crate::support::{Setup, eventually, refusal, stderr, stdout};
 
-/// A self-signed certificate for localhost, and the files of it and its key.
+/// A self-signed certificate for localhost, with its files.
 pub(crate) struct Identity {
     certificate: String,
     files: [PathBuf; 2],
@@ -31,7 +31,7 @@ impl Identity {
         Setup::new().with("ICP__SERVER__TLS_CERTIFICATE", certificate).with("ICP__SERVER__TLS_KEY", key)
     }
 
-    /// Whether a client that trusts this certificate alone gets an answer.
+    /// Returns true if a client that trusts only this certificate gets a response.
     pub(crate) async fn is_shown(&self, address: &str) -> bool {
         let certificate = Certificate::from_pem(self.certificate.as_bytes()).expect("it is one");
         let client =
@@ -56,14 +56,14 @@ async fn certificate_changes_without_restart() {
     assert!(eventually(Duration::from_secs(5), async || second.is_shown(&service.address).await).await);
     assert!(!first.is_shown(&service.address).await);
 
-    // One that is damaged leaves the one that works.
+    // A damaged certificate does not replace a valid one.
     std::fs::write(&second.files[1], "no key").expect("it is written");
     service.signal("HUP");
     let told = async || service.log().contains("the old certificate stays");
     assert!(eventually(Duration::from_secs(5), told).await);
     assert!(second.is_shown(&service.address).await);
 
-    // Without a signal it takes a little longer.
+    // Without a signal, the new certificate is read later.
     let third = Identity::write(folder.path());
     assert!(eventually(Duration::from_secs(20), async || third.is_shown(&service.address).await).await);
 }

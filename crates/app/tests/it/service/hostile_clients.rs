@@ -15,7 +15,7 @@ fn connect(service: &Service) -> TcpStream {
 /// Sends bytes, and reads until the service closes.
 fn exchange(service: &Service, bytes: &[u8]) -> String {
     let mut socket = connect(service);
-    // The service may close while it is being written to.
+    // The service may close the connection during the write.
     let _ = socket.write_all(bytes);
     let mut answer = Vec::new();
     let _ = socket.read_to_end(&mut answer);
@@ -61,7 +61,7 @@ async fn endless_later_head_is_cut_off() {
         let _ = slow.write_all(b"x");
         rounds += 1;
         if rounds % 3 == 0 {
-            // One that is idle for a while between whole requests stays, however old it gets.
+            // A connection that is idle for a while between requests stays open at any age.
             patient.write_all(REQUEST).expect("it is taken");
             assert_eq!(read_answer(&mut patient), 200);
         }
@@ -167,7 +167,7 @@ async fn ten_thousand_strange_tokens_never_give_a_5xx() {
     }
 }
 
-/// Reads one answer off a connection that stays open.
+/// Reads one response from a connection that stays open.
 fn read_answer(socket: &mut TcpStream) -> u16 {
     let mut bytes = Vec::new();
     let mut buffer = [0; 4_096];

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, LIST, Service, Setup, client, stderr};
 
-/// The same file in a service on SQLite and in one on PostgreSQL.
+/// Two services with the same imported file, on SQLite and on PostgreSQL.
 struct Both {
     services: [Service; 2],
     _database: postgres::Database,
@@ -26,7 +26,7 @@ impl Both {
         Self { services, _database: database }
     }
 
-    /// The answer of both, which must be the same.
+    /// Returns the response of both, which must be the same.
     async fn list(&self, user: &str) -> String {
         let [sqlite, postgres] = &self.services;
         let (first, second) = (sqlite.list(user).await, postgres.list(user).await);
@@ -58,7 +58,7 @@ async fn same_import_lists_same_bytes_on_both_databases() {
             .with("colour", json!({"z": [1.5, null]}));
         writeln!(file, "{}", icp.json()).expect("a string takes it");
     }
-    // Text that no JSON library would write again as it is.
+    // Text that JSON libraries would rewrite.
     file += r#"{"id":"00000000-0000-0000-0000-00000000ffff","name":"\u00e4","createdAt":"1969-12-31T23:59:59.9999-02:00",
         "updatedAt":"2024-01-15T10:30:00Z","userIds":["user_all"],"leadProviderCriteria":[{"provider":"p","filters":
         {"b":1.0,"a":1E400,"b":123456789012345678901234567890}}]}"#

@@ -1,4 +1,4 @@
-//! More than the service can do, and more than one user may ask.
+//! Overload, and rate limits of users.
 
 use std::time::{Duration, Instant};
 
@@ -107,7 +107,7 @@ async fn strangers_beyond_limit_are_rejected() {
         stream.write_all(request.as_bytes()).await.expect("it is taken");
         slow.push(stream);
     }
-    // A response that fits into the buffers of its connection may end at any moment.
+    // A response that fits into the buffers of its connection may end at any time.
     let is_full = async || {
         let answer = service.get("/nothing", None).await;
         if answer.status == 503 {

@@ -46,7 +46,7 @@ async fn json_line_has_request_fields() {
     );
 }
 
-/// Standard error is a pipe that nothing reads: the service must not wait for it.
+/// Standard error is a pipe that no process reads. The service must not block on it.
 #[tokio::test(flavor = "multi_thread")]
 async fn unread_log_does_not_stop_service() {
     let (_log, service) = Setup::new().start_with_unread_log();

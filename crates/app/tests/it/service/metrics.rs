@@ -95,7 +95,7 @@ async fn metrics_port_in_use_is_reported() {
     assert!(said.contains("ICP__METRICS__PORT") && said.contains("in use"), "{said}");
 }
 
-/// Dashboards and alerts outlive the metrics that they were made for, and then stay empty and silent.
+/// Dashboards and alerts on metrics that no longer exist would stay empty.
 #[tokio::test]
 async fn dashboards_and_alerts_name_what_there_is() {
     let database = postgres::shared().database();

@@ -1,4 +1,4 @@
-//! The service as its users meet it: the real binary, real databases, real sockets.
+//! The service from outside: the real binary, real databases, real sockets.
 
 mod assistants;
 mod connections;

@@ -1,4 +1,4 @@
-//! OAuth access tokens on `/mcp`, and how clients find out about them.
+//! OAuth access tokens on `/mcp`, and the metadata that clients read.
 
 use reqwest::Method;
 use serde_json::{Value, json};

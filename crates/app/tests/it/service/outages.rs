@@ -1,4 +1,4 @@
-//! PostgreSQL goes away and comes back.
+//! Outages of PostgreSQL.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use icp_testkit::fixtures::EXAMPLE_LIST;
 
 use crate::support::{LIST, Service, Setup, eventually};
 
-/// A service on a server of its own, so that the server can be ill-treated.
+/// A service on a server of its own, which the test can stop.
 struct Fragile {
     server: Server,
     database: Database,
@@ -90,7 +90,7 @@ async fn heals_after_postgresql_hung() {
 async fn cut_database_connections_are_not_noticed() {
     let fragile = Fragile::start();
     for _ in 0..5 {
-        // Enough requests to have every connection in use.
+        // Enough requests to use every connection.
         for _ in 0..10 {
             assert!(fragile.works().await);
         }

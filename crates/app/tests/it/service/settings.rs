@@ -1,4 +1,4 @@
-//! Settings: where they come from, and what is said of bad ones.
+//! Settings: their sources, and messages about invalid ones.
 
 use crate::support::{Setup, refusal, stdout};
 
@@ -136,7 +136,7 @@ fn error_names_variable_and_origin_of_bad_value() {
         ("ICP__MCP__REQUIRED_SCOPES", "profile email", "mcp.required_scopes", r#""profile email""#),
         ("ICP__AUTH__JWKS_COOLDOWN_SECONDS", "301", "auth.jwks_cooldown_seconds", "not be longer"),
     ] {
-        // The port that every setup picks would hide the platform's.
+        // The port of every setup would override the platform's.
         let setup = Setup::new().with("ICP__SERVER__PORT", "").with(variable, value);
         let said = refusal(&setup, &["config"]);
         let own = format!("ICP__{}", key.to_uppercase().replace('.', "__"));
@@ -179,7 +179,7 @@ fn unreadable_file_is_named() {
     assert!(said.contains("nowhere.toml cannot be read"), "{said}");
     let said = refusal(&setup, &["--config", ".", "config"]);
     assert!(said.contains("the settings file . cannot be read"), "{said}");
-    // Without the line itself, which may hold a password.
+    // The message does not quote the line, which may contain a password.
     let broken = "[database]\nurl = \"postgres://icp:hunter2@db.example/icp\nmigrate = true\n";
     std::fs::write(setup.path().join("broken.toml"), broken).expect("a file");
     let said = refusal(&setup, &["--config", "broken.toml", "config"]);
@@ -195,7 +195,7 @@ fn wrong_type_in_settings_file_is_refused() {
         ("auth.authorized_parties = [1, 2]", "auth.authorized_parties"),
         ("auth.authorized_parties = \"https://a.example\"", "auth.authorized_parties"),
     ] {
-        // The port that every setup picks would hide the file's.
+        // The port of every setup would override the file's.
         let setup = Setup::new().with("ICP__SERVER__PORT", "");
         std::fs::write(setup.path().join("icp.toml"), line).expect("a file");
         let said = refusal(&setup, &["--config", "icp.toml", "config"]);

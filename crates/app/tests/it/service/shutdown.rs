@@ -1,4 +1,4 @@
-//! The end of the service.
+//! Graceful shutdown.
 
 use std::io::Write as _;
 use std::time::{Duration, Instant};
@@ -31,7 +31,7 @@ async fn is_not_ready_before_it_is_deaf() {
     assert!(crate::support::eventually(limit, is_not_ready).await, "it says so");
     let ready = service.get("/health/ready", None).await.json();
     assert_eq!((&ready["status"], &ready["checks"]["service"]), (&"not ready".into(), &"stopping".into()));
-    // Others are still sent here, for a while.
+    // Load balancers still send requests for a while.
     let answer = list().await.expect("it answers");
     assert_eq!(answer.status(), 200);
     assert_eq!(answer.headers().get("connection").expect("a header"), "close");
@@ -41,7 +41,7 @@ async fn is_not_ready_before_it_is_deaf() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn finishes_what_is_in_flight() {
-    // A database that hangs keeps the request in flight for as long as it is wanted.
+    // A hanging database keeps the request in flight.
     let server = icp_test_postgres::Server::start().expect("PostgreSQL starts");
     let database = server.database().expect("a database");
     let mut service = Setup::new()
@@ -74,7 +74,7 @@ async fn second_signal_stops_immediately() {
         .start();
     let token = service.setup.token(&["--user", "user_ada"]);
     assert_eq!(service.get(LIST, Some(&token)).await.status, 200);
-    // A request that one signal alone would wait for.
+    // A request for which the first signal waits.
     server.pause().expect("it freezes");
     let mut socket = std::net::TcpStream::connect(service.socket()).expect("it connects");
     let request = format!("GET {LIST} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");

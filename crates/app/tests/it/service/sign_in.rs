@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::clerk::Clerk;
 use crate::support::{LIST, Setup, refusal};
 
-/// Nothing listens there.
+/// An address without a server.
 const NOWHERE: &str = "http://127.0.0.1:9/jwks.json";
 
 #[tokio::test]
@@ -34,7 +34,7 @@ async fn development_token_of_other_machine_is_refused() {
 #[tokio::test]
 async fn development_token_expires_after_its_ttl() {
     let service = Setup::new().start();
-    // The skew that is allowed for is 5 s; this one has expired all the same.
+    // The allowed skew is 5 s; this token has expired before that.
     let token = service.setup.token(&["--user", "user_abc123", "--ttl", "0s"]);
     tokio::time::sleep(std::time::Duration::from_secs(6)).await;
     service.get(LIST, Some(&token)).await.assert_problem(401, "UNAUTHORIZED");
@@ -129,7 +129,7 @@ async fn impersonation_is_logged_and_makes_no_admin() {
 
 #[tokio::test]
 async fn requests_waiting_for_key_hold_no_permit() {
-    // It takes connections, and never answers.
+    // A server that accepts connections, and never responds.
     let hanging = std::net::TcpListener::bind("127.0.0.1:0").expect("it listens");
     let url = format!("http://{}/jwks.json", hanging.local_addr().expect("an address"));
     let clerk = Clerk::new();

@@ -1,4 +1,4 @@
-//! Traces reach a collector, within the traces of the caller.
+//! Traces are exported to a collector, within the traces of the caller.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
@@ -15,7 +15,7 @@ use crate::support::{Answer, LIST, Setup, client};
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "b7ad6b7169203331";
 
-/// Takes spans, as a collector does that speaks OTLP over HTTP.
+/// A collector that accepts spans by OTLP over HTTP.
 struct Collector {
     address: String,
     spans: Arc<Mutex<Vec<Span>>>,
@@ -99,7 +99,7 @@ async fn spans_belong_to_trace_of_caller() {
     let request = request.header("traceparent", format!("00-{TRACE}-{PARENT}-01"));
     assert_eq!(Answer::of(request).await.status, 200);
     assert_eq!(service.get(LIST, None).await.status, 401, "and one without a caller's trace");
-    // The end sends what is left.
+    // The shutdown sends the remaining spans.
     service.signal("TERM");
     assert!(service.ended_within(Duration::from_secs(20)).is_some_and(|status| status.success()));
 

@@ -18,7 +18,7 @@ fn export(setup: &Setup) -> String {
     stdout(&output)
 }
 
-/// Both databases, empty.
+/// Setups with both databases, empty.
 pub(super) fn both() -> [(Setup, Option<postgres::Database>); 2] {
     let database = postgres::shared().database();
     let on_postgres = Setup::new().with("ICP__DATABASE__URL", database.url());
@@ -55,13 +55,13 @@ fn import_reports_every_bad_line_and_stores_nothing() {
         let said = stderr(&imported);
         for line in [
             "line 2 /name: must not be empty (invalid_value)",
-            "line 2 /leadsPerList: must be from 1 to 10000 (out_of_range)",
+            "line 2 /leadsPerList: must be from 1 to 10000, not 0 (out_of_range)",
             "line 3 column 7: invalid JSON (malformed)",
             "line 5 /customFilterCriteria/0/type: must be one of",
         ] {
             assert!(said.contains(line), "{line}\nis not in\n{said}");
         }
-        assert!(said.contains("nothing was imported, because of 4 faults"), "{said}");
+        assert!(said.contains("nothing was imported, because of 4 errors"), "{said}");
         assert_eq!(export(&setup), "");
     }
 }
@@ -72,7 +72,7 @@ fn indented_object_is_one_error() {
     let imported = Setup::new().icp_with_input(&["import"], object.as_bytes());
     let said = stderr(&imported);
     assert!(!imported.status.success() && said.contains("one ICP on each line"), "{said}");
-    assert!(said.contains("because of 1 fault:"), "{said}");
+    assert!(said.contains("because of 1 error:"), "{said}");
 }
 
 #[test]
@@ -120,14 +120,14 @@ async fn killed_import_stores_nothing() {
         let before = export(&setup);
         let mut import = setup.spawn(&["import"]);
         let mut input = import.stdin.take().expect("it is piped");
-        // More than is read ahead, so that much of it has reached the database.
+        // More than the read-ahead, so that a part has reached the database.
         for number in 1_000..31_000 {
             writeln!(input, "{}", icp(number).json()).expect("it reads");
         }
         input.flush().expect("it reads");
         import.kill().expect("it dies");
         import.wait().expect("it is dead");
-        // The server notices the end of the connection in its own time.
+        // The server notices the end of the connection after a while.
         assert!(eventually(Duration::from_secs(10), async || export(&setup) == before).await);
         let again = setup.icp_with_input(&["import"], icp(1_000).json().as_bytes());
         assert!(again.status.success(), "nothing is in the way: {}", stderr(&again));
@@ -219,7 +219,7 @@ fn many_may_migrate_at_once() {
 
 #[tokio::test]
 async fn database_of_another_version_is_left_alone() {
-    // Of a later version, and of one before the first release.
+    // A later version, and a version before the first release.
     for migration in ["20990101000000", "20261124000000"] {
         for (setup, database) in both() {
             assert!(setup.icp(&["migrate"]).status.success());
@@ -260,7 +260,7 @@ fn file_that_is_no_database_stays_unchanged() {
 
 #[test]
 fn unwritable_folder_is_named() {
-    // Root may write everywhere but there.
+    // Root cannot write there either.
     let setup = Setup::new().with("ICP__DATABASE__URL", "sqlite:///proc/icp/icp.sqlite3");
     let said = refusal(&setup, &["serve"]);
     assert!(said.contains("/proc/icp/icp.sqlite3"), "{said}");

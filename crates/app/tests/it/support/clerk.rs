@@ -1,4 +1,4 @@
-//! Clerk as the service sees it: an issuer whose key the tests have.
+//! A fake Clerk instance: an issuer with a key of the tests.
 
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::Setup;
 
-/// The URL at which the endpoint for assistants is known to the public.
+/// The public URL of the endpoint for assistants.
 pub(crate) const RESOURCE: &str = "https://icp.example.com/mcp";
 
 const KEY_ID: &str = "ins_1";
@@ -30,7 +30,7 @@ impl Clerk {
         Self { issuer: issuer.to_owned(), key: KeyPair::generate(KeySize::Rsa2048).expect("a key") }
     }
 
-    /// A service that trusts this instance, by its PEM key.
+    /// Returns a setup that trusts this instance, by its PEM key.
     pub(crate) fn trusted_by(&self, setup: Setup) -> Setup {
         let der: PublicKeyX509Der<'_> = self.key.public_key().as_der().expect("a key");
         let pem = BASE64_STANDARD.encode(der.as_ref());
@@ -43,7 +43,7 @@ impl Clerk {
         self.trusted_by(setup).with("ICP__MCP__ENABLED", "true").with("ICP__MCP__RESOURCE", resource)
     }
 
-    /// The key set that the instance publishes.
+    /// Returns the published key set.
     pub(crate) fn key_set(&self) -> Value {
         let RsaPublicKeyComponents { n, e } = RsaPublicKeyComponents::<Vec<u8>>::from(self.key.public_key());
         let number = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
@@ -65,7 +65,7 @@ impl Clerk {
         self.token("at+jwt", KEY_ID, claims, more)
     }
 
-    /// A token with these claims; `null` leaves one out.
+    /// Returns a token with these claims. `null` removes a claim.
     fn token(&self, typ: &str, kid: &str, mut claims: Value, more: Value) -> String {
         let now = SystemClock.now().unix_millis() / 1_000;
         let claims = claims.as_object_mut().expect("an object");

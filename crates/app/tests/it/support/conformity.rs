@@ -1,4 +1,4 @@
-//! Whether answers are what the API's description says, for every answer that a test gets.
+//! Compares every response that a test gets with the OpenAPI document.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex};
@@ -12,8 +12,8 @@ use super::Answer;
 static DOCUMENT: LazyLock<Value> = LazyLock::new(icp_app::openapi::document);
 static VALIDATORS: LazyLock<Mutex<HashMap<String, Validator>>> = LazyLock::new(Mutex::default);
 
-/// Fails if a response of a described operation does not match the OpenAPI document. Responses that it does not describe (other
-/// methods, unknown addresses) has to be an error in the usual shape, and is checked where it is tested.
+/// Fails if a response of a described operation does not match the OpenAPI document. Other responses (other
+/// methods, unknown paths) are errors, which their tests check.
 #[track_caller]
 pub(super) fn check(method: &Method, path: &str, answer: &Answer) {
     let Some(operation) = operation(method, path) else { return };
@@ -41,7 +41,7 @@ pub(super) fn check(method: &Method, path: &str, answer: &Answer) {
 
 #[track_caller]
 fn check_body(schema: &Value, answer: &Answer) {
-    // A compressed body is decoded by its test, and numbers beyond a double are no fault.
+    // Tests decode compressed bodies. Numbers beyond a double are valid.
     if answer.headers.contains_key("content-encoding") {
         return;
     }
@@ -62,7 +62,7 @@ fn validator(schema: &Value) -> Validator {
 }
 
 fn operation(method: &Method, path: &str) -> Option<&'static Value> {
-    // Names of methods are told apart by case.
+    // Names of methods are case-sensitive.
     let method = match method.as_str() {
         "GET" | "HEAD" => "get",
         "POST" => "post",

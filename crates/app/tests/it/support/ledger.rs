@@ -1,4 +1,4 @@
-//! Writers that keep a book of what they asked for and what was acknowledged.
+//! Writers that record their requests, and which of them were acknowledged.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::support::{LIST, Service, Setup};
 
-/// What a writer writes: a description, and by it who else is a user. A half write would have one of them only.
+/// The revision that a writer writes: it decides the description and the other users. A partial write would have one of them only.
 type Revision = u32;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,12 +20,12 @@ enum State {
     Gone,
 }
 
-/// One ICP as its writer knows it.
+/// The state of one ICP, as its writer knows it.
 #[derive(Clone, Debug)]
 struct Entry {
-    /// The last state that was acknowledged.
+    /// The last acknowledged state.
     acknowledged: State,
-    /// A state that was asked for, and not acknowledged.
+    /// A requested state that was not acknowledged.
     unanswered: Option<State>,
 }
 
@@ -35,13 +35,13 @@ impl Entry {
     }
 }
 
-/// What was not answered as it should have been.
+/// An unexpected response.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
     pub(crate) at: Instant,
-    /// Whom was asked.
+    /// The address of the request.
     pub(crate) url: String,
-    /// What was answered, or why nothing was.
+    /// The response, or the reason why there is none.
     pub(crate) error: String,
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct Writer {
     user: String,
     token: String,
     entries: BTreeMap<String, Entry>,
-    /// Creates that were not acknowledged, by the name that was asked for.
+    /// Creates that were not acknowledged, by the requested name.
     unanswered_creates: BTreeSet<String>,
     /// The operations that may be repeated.
     repeatable_creates: BTreeSet<String>,
@@ -60,7 +60,7 @@ pub(crate) struct Writer {
     pub(crate) failures: Vec<Failure>,
 }
 
-/// The users whom an ICP names besides its writer, from revision to revision.
+/// The other users of an ICP at a revision.
 fn other(user: &str, revision: Revision) -> String {
     format!("{user}_{}", revision % 3)
 }
@@ -168,7 +168,7 @@ impl Writer {
         }
     }
 
-    /// What was answered, if it is what it should be.
+    /// Returns the response if it is an expected one.
     async fn answer(&mut self, request: RequestBuilder, expected: StatusCode) -> Option<Value> {
         let (client, request) = request.build_split();
         let request = request.expect("a request");
@@ -191,10 +191,10 @@ impl Writer {
         None
     }
 
-    /// Compares the book with what is stored, and goes on from there.
+    /// Compares the records with the stored ICPs, and continues from these.
     async fn settle(&mut self, service: &Service) {
         self.failures.clear();
-        // Whether they were done or not, sent again they are there once.
+        // Sent again, they exist once, whether the first attempt was stored or not.
         for name in std::mem::take(&mut self.repeatable_creates) {
             assert!(self.ask_to_create(&service.address, &name, true).await, "{name}: {:?}", self.failures);
         }
@@ -215,7 +215,7 @@ impl Writer {
                 self.entries.insert(id.clone(), Entry::acknowledged(State::At(0)));
             }
         }
-        // Who may see what agrees with what the documents say.
+        // The lists agree with the documents.
         let mut expected: BTreeMap<String, BTreeSet<&String>> = BTreeMap::new();
         for (id, icp) in &stored {
             expected.entry(other(&self.user, revision(icp))).or_default().insert(id);
@@ -228,7 +228,7 @@ impl Writer {
     }
 }
 
-/// The revision of a stored ICP, which must be whole.
+/// Returns the revision of a stored ICP, which must be complete.
 fn revision(icp: &Icp) -> Revision {
     let revision = icp.description.as_deref().and_then(|text| text.parse().ok()).expect("a revision");
     let users: Vec<_> = icp.user_ids.iter().map(ToString::to_string).collect();
@@ -237,7 +237,7 @@ fn revision(icp: &Icp) -> Revision {
     revision
 }
 
-/// A user's list, of which each ICP must be whole.
+/// Returns the list of a user. Each ICP must be complete.
 async fn list(service: &Service, user: &str) -> BTreeMap<String, Icp> {
     let list = service.list(user).await;
     assert_eq!(list.status, 200, "{list:?}");
@@ -246,7 +246,7 @@ async fn list(service: &Service, user: &str) -> BTreeMap<String, Icp> {
     icps.map(|icp| (icp.id.to_string(), icp)).collect()
 }
 
-/// Has all writers write until something is done, and gives what that gives.
+/// Runs all writers until `work` is done, and returns its result.
 pub(crate) async fn write_during<T>(
     writers: &mut [Writer],
     address: &(impl Fn() -> String + Sync),
@@ -270,7 +270,7 @@ pub(crate) fn assert_no_errors_before(writers: &[Writer], time: Instant) {
     }
 }
 
-/// Compares every writer's book with what is stored.
+/// Compares the records of every writer with the stored ICPs.
 pub(crate) async fn settle(writers: &mut [Writer], service: &Service) {
     for writer in writers {
         writer.settle(service).await;

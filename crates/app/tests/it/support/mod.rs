@@ -64,7 +64,7 @@ impl Setup {
         self.command(arguments).stdin(Stdio::null()).output().expect("icp runs")
     }
 
-    /// Runs a command to its end with something on its standard input.
+    /// Runs a command to its end, with standard input.
     pub(crate) fn icp_with_input(&self, arguments: &[&str], input: &[u8]) -> Output {
         let mut command = self.command(arguments);
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -135,7 +135,7 @@ impl Setup {
     }
 }
 
-/// A running service. It ends with the value.
+/// A running service. It ends when this is dropped.
 pub(crate) struct Service {
     pub(crate) setup: Setup,
     pub(crate) child: Child,
@@ -161,7 +161,7 @@ impl Service {
         self
     }
 
-    /// A request to be filled in and sent with [`Answer::of`].
+    /// Starts a request, which [`Answer::of`] sends.
     pub(crate) fn request(&self, method: Method, path: &str, token: &str) -> reqwest::RequestBuilder {
         client().request(method, format!("{}{path}", self.address)).bearer_auth(token)
     }
@@ -211,7 +211,7 @@ impl Service {
         self.address.trim_start_matches("http://")
     }
 
-    /// A line of what it printed when it started.
+    /// Returns the next line of its greeting that starts with `start`.
     pub(crate) fn printed_line(&mut self, start: &str) -> String {
         let lines = self.greeting.by_ref().lines().map_while(Result::ok);
         lines.into_iter().find(|line| line.starts_with(start)).expect("it is printed")
@@ -224,7 +224,7 @@ impl Service {
         rest
     }
 
-    /// What it has logged. A line comes a moment after the answer that it is about.
+    /// Returns the log. Its lines arrive a moment after the response.
     pub(crate) fn log(&self) -> String {
         let now = || self.log.lock().expect("no panic").clone();
         let mut log = now();
@@ -243,7 +243,7 @@ impl Service {
         assert!(sent.expect("kill runs").success());
     }
 
-    /// Waits for its end.
+    /// Waits until the process ends.
     pub(crate) fn ended_within(&mut self, limit: Duration) -> Option<std::process::ExitStatus> {
         let deadline = Instant::now() + limit;
         loop {
@@ -263,7 +263,7 @@ impl Drop for Service {
     }
 }
 
-/// What the service answered.
+/// A response of the service.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -272,7 +272,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// What is answered to a request: it must be what the API's description says.
+    /// Sends a request, and checks the response against the OpenAPI document.
     pub(crate) async fn of(request: reqwest::RequestBuilder) -> Self {
         let (client, request) = request.build_split();
         let request = request.expect("a request");
@@ -288,7 +288,7 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().expect("it is text"))
     }
 
-    /// The address of the ICP that the answer holds.
+    /// Returns the path of the ICP in the response.
     pub(crate) fn icp_path(&self) -> String {
         format!("{LIST}/{}", self.json()["id"].as_str().expect("it has an id"))
     }
@@ -297,7 +297,7 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("it is JSON: {self:?}"))
     }
 
-    /// Checks that this is an error in the contract's shape.
+    /// Checks that this is an error in the contract's form.
     #[track_caller]
     pub(crate) fn assert_problem(&self, status: u16, code: &str) {
         assert_eq!(self.status.as_u16(), status, "{self:?}");
@@ -327,7 +327,7 @@ pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Runs a command that must fail, and gives what it said.
+/// Runs a command that must fail, and returns its message.
 #[track_caller]
 pub(crate) fn refusal(setup: &Setup, arguments: &[&str]) -> String {
     let output = setup.icp(arguments);
@@ -338,7 +338,7 @@ pub(crate) fn refusal(setup: &Setup, arguments: &[&str]) -> String {
     said
 }
 
-/// Tries again until it is true, or the time is over.
+/// Repeats a check until it is true, or until the time limit.
 pub(crate) async fn eventually<F: Future<Output = bool>>(
     limit: Duration,
     mut check: impl FnMut() -> F,

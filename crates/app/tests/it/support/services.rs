@@ -1,4 +1,4 @@
-//! Services that share one key of the development sign-in, so that a token is made once for all of them.
+//! Services that share one key of the development sign-in, so that they also share tokens.
 
 use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
@@ -17,10 +17,10 @@ static KEY: LazyLock<String> = LazyLock::new(|| {
     std::fs::read_to_string(setup.path().join(KEY_FILE)).expect("the key is there")
 });
 
-/// By the id of the user, and whether they are an admin.
+/// Tokens by user ID and admin rights.
 static TOKENS: LazyLock<Mutex<HashMap<(String, bool), String>>> = LazyLock::new(Mutex::default);
 
-/// Gives a setup the key that is shared.
+/// Stores the shared key in a setup.
 pub(crate) fn with_shared_key(setup: Setup) -> Setup {
     std::fs::create_dir(setup.path().join("data")).expect("a folder");
     std::fs::write(setup.path().join(KEY_FILE), KEY.as_str()).expect("a file");
@@ -81,7 +81,7 @@ impl Service {
         User::new(self, token.clone())
     }
 
-    /// Takes over a record, which stands on one line and may hold what this version does not know.
+    /// Imports one line, which may have unknown fields.
     #[track_caller]
     pub(crate) fn import(&self, record: &str, arguments: &[&str]) {
         let arguments = [&["import", "--lenient"], arguments].concat();
@@ -98,7 +98,7 @@ impl Service {
     /// Sends bytes, and reads until the service closes.
     pub(crate) fn exchange(&self, bytes: &[u8]) -> String {
         let mut socket = self.connect();
-        // The service may close while it is being written to.
+        // The service may close the connection during the write.
         let _ = socket.write_all(bytes);
         let _ = socket.shutdown(Shutdown::Write);
         let mut answer = Vec::new();

@@ -30,13 +30,13 @@ pub(crate) struct Shell {
     replacements: Vec<(String, String)>,
 }
 
-/// What a command did.
+/// The effect of a command.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Printed(String),
     Answered(Answer),
     Started,
-    /// A variable was set, or the command is not the service's.
+    /// A variable was set, or the command prints nothing.
     Nothing,
 }
 
@@ -49,7 +49,7 @@ impl Outcome {
         }
     }
 
-    /// What a reader sees, and the next command of a pipe reads.
+    /// Returns the output, which the next command of a pipe reads.
     pub(crate) fn text(&self) -> String {
         match self {
             Self::Printed(text) => text.clone(),
@@ -59,7 +59,7 @@ impl Outcome {
         }
     }
 
-    /// What a reader sees of `curl -i`: the head, too.
+    /// Returns the output of `curl -i`: with the head.
     pub(crate) fn text_with_head(&self) -> String {
         let Self::Answered(answer) = self else { return self.text() };
         let mut text = format!("HTTP/1.1 {}\n", answer.status);
@@ -305,7 +305,7 @@ fn is_assignment(word: &str) -> bool {
     word.split_once('=').is_some_and(|(name, _)| is_name(name))
 }
 
-/// The part of `jq` that pages use: `-r .field`, `length`, and `del(.one, .other)`.
+/// The part of `jq` that pages use: `length`, and `del(.one, .other)`.
 fn jq(filter: &str, input: &str) -> String {
     let mut value: Value = serde_json::from_str(input).expect("it is JSON");
     if let Some(fields) = filter.strip_prefix("del(").and_then(|rest| rest.strip_suffix(')')) {
@@ -321,10 +321,10 @@ fn jq(filter: &str, input: &str) -> String {
 
 /// A code block of a page.
 pub(crate) struct Block<'a> {
-    /// What stands after the opening fence.
+    /// The text after the opening fence.
     pub(crate) language: &'a str,
     pub(crate) code: &'a str,
-    /// Whether nothing stands between this block and the one before it.
+    /// Whether this block directly follows the one before it.
     pub(crate) follows: bool,
 }
 

@@ -1,14 +1,14 @@
-//! Signed-in users, what they send and how they take the answers.
+//! Signed-in users, their requests, and checks of responses.
 
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 
 use crate::support::{Answer, LIST, Service, client};
 
-/// The least that a create takes.
+/// The smallest valid body of a create.
 pub(crate) const SMB: &str = r#"{"name":"SMB","leadProviderCriteria":[]}"#;
 
-/// Every code that a fault may have.
+/// Every code of a violation.
 const CODES: [&str; 9] = [
     "required",
     "unknown_field",
@@ -94,14 +94,14 @@ impl User<'_> {
         }
     }
 
-    /// The user's list as it was answered.
+    /// Returns the body of the user's list.
     pub(crate) async fn list(&self) -> String {
         let answer = self.get(LIST).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         answer.body
     }
 
-    /// The names of the ICPs in the user's list.
+    /// Returns the names of the ICPs in the user's list.
     pub(crate) async fn listed(&self) -> Vec<String> {
         let list: Vec<Value> = serde_json::from_str(&self.list().await).expect("it is a list");
         list.iter().map(|icp| icp["name"].as_str().expect("it has a name").to_owned()).collect()
@@ -119,7 +119,7 @@ impl Answer {
         self.header("etag")
     }
 
-    /// The faults of a refused body as `pointer code`, sorted. Each must be in the contract's shape.
+    /// Returns the violations of a refused body as `pointer code`, sorted. Each must have the contract's form.
     #[track_caller]
     pub(crate) fn faults(&self) -> Vec<String> {
         self.assert_problem(400, "BAD_REQUEST");
@@ -130,7 +130,7 @@ impl Answer {
         faults
     }
 
-    /// Checks that this refuses a parameter.
+    /// Checks that the response refuses a parameter.
     #[track_caller]
     pub(crate) fn assert_parameter_fault(&self, parameter: &str) {
         self.assert_problem(400, "BAD_REQUEST");

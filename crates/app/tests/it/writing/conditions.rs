@@ -1,4 +1,4 @@
-//! Entity tags, and requests that depend on them.
+//! Entity tags and conditional requests.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -28,7 +28,7 @@ fn strong_forms(tag: &str) -> Vec<String> {
     ]
 }
 
-/// What names the version neither for reading nor for writing.
+/// Tags that match no version, for reads and for writes.
 fn no_forms(tag: &str) -> Vec<String> {
     let bare = tag.trim_matches('"');
     let forms = ["", "x", "\"\"", "\"*\"", OTHER, "\"1-gzip\"", "W/\"1\"", "w/", "**", "\"x\", \"y\""];
@@ -229,7 +229,7 @@ async fn old_etag_never_matches_recreated_icp(service: &Service) {
     assert_eq!(Answer::of(head).await.status, 304);
 }
 
-// RFC 9110, section 13.1: both headers count for every method.
+// RFC 9110, section 13.1: both headers apply to every method.
 on_both!(preconditions_count_for_every_method);
 async fn preconditions_count_for_every_method(service: &Service) {
     let ada = service.user("user_ada");

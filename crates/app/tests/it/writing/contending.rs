@@ -1,4 +1,4 @@
-//! Changes of one ICP that come at the same moment.
+//! Concurrent changes of one ICP.
 
 use std::collections::BTreeSet;
 

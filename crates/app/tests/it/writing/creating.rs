@@ -8,7 +8,7 @@ use crate::support::services::on_both;
 use crate::support::users::SMB;
 use crate::support::{LIST, Service};
 
-/// One of each type of custom filter, as the reference page has them.
+/// One custom filter of each type, from the reference page.
 const EVERY_FILTER: &str = concat!(
     r#"[{"type":"website","provider":"browserUse","prompt":"Is it a shop?"},"#,
     r#"{"type":"webscraping","provider":"firecrawl","extractionPrompt":"Which ERP?","#,

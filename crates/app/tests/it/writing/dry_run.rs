@@ -1,4 +1,4 @@
-//! `?dryRun=true`: what would be stored, and nothing is.
+//! `?dryRun=true`: the response is the ICP that would be stored.
 
 use serde_json::json;
 

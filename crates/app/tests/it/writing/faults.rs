@@ -1,4 +1,4 @@
-//! What strict writing refuses, and where it points: the members of an ICP and of its parts.
+//! Violations of the fields of an ICP and of its parts, with their pointers.
 
 use crate::support::Service;
 use crate::support::services::on_both;
@@ -15,7 +15,7 @@ const CRM: Place = Place(r#""crmFilters":{"#, "}", "/crmFilters");
 const CONDITION: Place =
     Place(r#""crmFilters":{"provider":"bullhorn","filters":[{"#, "}]}", "/crmFilters/filters/0");
 
-/// Faults are given as `pointer code`, with the pointer from the place on.
+/// Violations are `pointer code`, with the pointer relative to the part.
 async fn assert_refused(service: &Service, place: Place, cases: &[(&str, &[&str])]) {
     let Place(before, after, pointer) = place;
     let target = Target::of(service).await;

@@ -1,4 +1,4 @@
-//! What is just within a limit, and what is just beyond.
+//! Values at the limit, and just beyond it.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use crate::support::services::on_both;
 use crate::support::{Service, Setup};
 use crate::writing::target::{Target, create_with};
 
-/// A list of a number of texts.
+/// Returns a list of `count` texts.
 fn texts(count: usize, text: impl Fn(usize) -> String) -> String {
     json!((0..count).map(text).collect::<Vec<_>>()).to_string()
 }

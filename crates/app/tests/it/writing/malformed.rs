@@ -1,11 +1,11 @@
-//! Bodies that are no JSON, or JSON that a careful reader refuses.
+//! Bodies that are invalid JSON, or JSON that strict parsers refuse.
 
 use crate::support::services::on_both;
 use crate::support::{Answer, Service};
 use crate::writing::target::Target;
 
 impl Target<'_> {
-    /// Checks that both ways of writing refuse this body with this one fault, and that nothing is stored.
+    /// Checks that create and patch refuse this body with this one violation, and that nothing is stored.
     async fn refuses_body(&self, body: &[u8], fault: &str) {
         let shown = String::from_utf8_lossy(&body[..body.len().min(100)]);
         for request in [self.user.posting(""), self.user.patching(&self.path, "")] {

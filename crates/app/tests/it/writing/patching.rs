@@ -16,7 +16,7 @@ const FULL: &str = r#"{"name":"SMB","description":"small","activeUntil":"2030-01
         {"type":"ai","entityType":"person","prompt":"p"}],
     "crmFilters":{"provider":"bullhorn","textSearch":"CTO","filters":[],"query":"q"},"leadsPerList":25}"#;
 
-/// The ICP with one member as the patch should leave it, and everything else but `updatedAt` as it was.
+/// Returns the ICP with one changed field and without `updatedAt`.
 #[track_caller]
 fn assert_only(before: &Answer, after: &Answer, member: &str, value: &Value) {
     let [mut expected, after] = [before.json(), after.json()];

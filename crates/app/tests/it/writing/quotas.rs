@@ -1,4 +1,4 @@
-//! What one user may create, and how large an ICP may become.
+//! Quotas of users, and the size limit of ICPs.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! `GET /api/v1/entities/icps/{id}`, and who may use the addresses of one ICP at all.
+//! `GET /api/v1/entities/icps/{id}`, and access to the routes of one ICP.
 
 use reqwest::Method;
 use serde_json::json;
@@ -11,13 +11,13 @@ const NOBODYS: &str = "/api/v1/entities/icps/550e8400-e29b-41d4-a716-00000000000
 
 const METHODS: [Method; 4] = [Method::GET, Method::HEAD, Method::PATCH, Method::DELETE];
 
-/// A request that would do something, if the method can.
+/// Sends a request that would have an effect if the caller had access.
 async fn try_out(user: &User<'_>, method: &Method, path: &str) -> Answer {
     let request = user.request(method.clone(), path).header("content-type", "application/json");
     Answer::of(if method == Method::PATCH { request.body(r#"{"name":"theirs"}"#) } else { request }).await
 }
 
-/// Checks status and code; an answer to HEAD has no more than the status.
+/// Checks status and code. A response to HEAD has a status only.
 #[track_caller]
 fn assert_refused(answer: &Answer, method: &Method, status: u16, code: &str) {
     if method == Method::HEAD {

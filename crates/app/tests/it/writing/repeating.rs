@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: a create that may be sent again.
+//! `Idempotency-Key`: creates that are safe to repeat.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -163,7 +163,7 @@ async fn create_with_lost_response_is_stored_once(service: &Service) {
         );
         let mut socket = service.connect();
         socket.write_all(request.as_bytes()).expect("it is taken");
-        // Some are lost before they are done, and some after.
+        // Some are lost before the create, and some after it.
         if number % 2 == 0 {
             let is_there = async || ada.listed().await.len() == number + 1;
             assert!(eventually(Duration::from_secs(10), is_there).await, "{number} is created");

@@ -1,4 +1,4 @@
-//! Who comes and goes when `userIds` changes, and what each of them sees then.
+//! Users who are added to or removed from `userIds`, and their lists.
 
 use reqwest::Method;
 use serde_json::json;

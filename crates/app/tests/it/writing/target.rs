@@ -1,9 +1,9 @@
-//! What is at fault, sent in both ways of writing.
+//! Invalid bodies, sent as a create and as a patch.
 
 use crate::support::Service;
 use crate::support::users::{SMB, User};
 
-/// A body with these fields and the required ones.
+/// Returns a body with these fields and the required ones.
 pub(crate) fn create_with(members: &str) -> String {
     let required = [r#""name":"SMB""#, r#""leadProviderCriteria":[]"#].into_iter();
     let missing = required.filter(|member| !members.contains(member.split(':').next().unwrap_or_default()));
@@ -11,7 +11,7 @@ pub(crate) fn create_with(members: &str) -> String {
     format!("{{{}}}", all.join(","))
 }
 
-/// An ICP of a user's, and both ways of writing something wrong.
+/// An ICP of a user, for invalid creates and patches.
 pub(crate) struct Target<'a> {
     pub(crate) user: User<'a>,
     pub(crate) path: String,
@@ -25,7 +25,7 @@ impl<'a> Target<'a> {
         Self { user, path: created.icp_path(), list: format!("[{}]", created.body) }
     }
 
-    /// Checks that the members are refused when they are written, and that nothing is stored.
+    /// Checks that creates and patches with these fields are refused, and that nothing is stored.
     pub(crate) async fn refuses(&self, members: &str, faults: &[String]) {
         let answers = [
             self.user.post(create_with(members)).await,

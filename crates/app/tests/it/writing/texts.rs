@@ -1,4 +1,4 @@
-//! Texts that mean something: times and regular expressions.
+//! Texts with a syntax: times and regular expressions.
 
 use crate::support::Service;
 use crate::support::services::on_both;

@@ -1,4 +1,4 @@
-//! How a body arrives: its size, its type, its coding.
+//! Size, type and coding of bodies.
 
 use std::fmt::Write as _;
 
@@ -11,10 +11,10 @@ use crate::writing::target::Target;
 
 const MIB: usize = 1_048_576;
 
-/// What would be seen if it were taken.
+/// The name that the list would show if the body were accepted.
 const OTHER: &str = r#"{"name":"other","leadProviderCriteria":[]}"#;
 
-/// A valid body of a length in bytes.
+/// Returns a valid body with a length in bytes.
 fn body_of(bytes: usize) -> String {
     let (start, end) =
         (r#"{"name":"SMB","leadProviderCriteria":[{"provider":"baseProvider","filters":{"a":""#, r#""}}]}"#);
@@ -85,7 +85,7 @@ async fn truncated_body_changes_nothing(service: &Service) {
     let routes = [(&Method::POST, LIST), (&Method::PATCH, target.path.as_str())];
     for (method, path) in routes {
         let start = |headers: &str| head(service, &target.user, (method, path), headers);
-        // What has arrived is JSON in itself.
+        // The part that has arrived is valid JSON.
         for request in [
             format!("{}{OTHER}", start(&format!("content-length: {}", OTHER.len() + 1))),
             format!("{}{:x}\r\n{OTHER}\r\n", start("transfer-encoding: chunked"), OTHER.len()),

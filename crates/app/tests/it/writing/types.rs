@@ -1,4 +1,4 @@
-//! The JSON type of each member.
+//! The JSON type of each field.
 
 use crate::support::Service;
 use crate::support::services::on_both;

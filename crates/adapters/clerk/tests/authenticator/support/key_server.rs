@@ -11,13 +11,13 @@ use tokio::task::JoinHandle;
 /// The answer to requests for one path.
 #[derive(Clone, Debug)]
 pub(crate) enum Reply {
-    /// These bytes, head and all, and then the end of the connection.
+    /// These bytes, including the head, and then the end of the connection.
     Raw(Vec<u8>),
-    /// The same, a little later.
+    /// The same, after a delay.
     Late(Duration, Vec<u8>),
-    /// Nothing, ever.
+    /// No response.
     Hang,
-    /// These bytes, and then nothing more, without an end.
+    /// These bytes, and then silence on an open connection.
     Stall(Vec<u8>),
     /// A body without a length and without an end.
     Endless,

@@ -65,7 +65,7 @@ pub(crate) fn each(table: &str) -> impl Iterator<Item = &str> {
     table.split(';').map(str::trim)
 }
 
-/// The user's ID, or why there is none.
+/// Returns the user's ID, or the reason of the refusal.
 pub(crate) type Verdict = Result<String, &'static str>;
 
 #[expect(clippy::unnecessary_wraps, reason = "it is compared with verdicts")]

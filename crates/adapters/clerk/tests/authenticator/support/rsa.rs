@@ -1,4 +1,4 @@
-//! RSA keys, made at run time: no private key lies in the repository.
+//! RSA keys, generated at run time: the repository contains no private key.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! Tokens, good and bad.
+//! Valid and invalid tokens.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,12 +10,12 @@ pub(crate) const NOW: i64 = 1_700_000_000;
 pub(crate) const ISSUER: &str = "https://clerk.example.com";
 pub(crate) const USER: &str = "user_abc123";
 
-/// A JSON object in the making. Values are JSON text, so that a test can write what no serializer would.
+/// Builds a JSON object. Values are JSON text, so that a test can write invalid values.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Object(Vec<(String, String)>);
 
 impl Object {
-    /// Sets a member, in place where it is there already.
+    /// Sets a property. An existing one keeps its position.
     pub(crate) fn set(mut self, name: &str, value: &str) -> Self {
         match self.0.iter_mut().find(|(existing, _)| existing == name) {
             Some((_, old)) => value.clone_into(old),
@@ -61,7 +61,7 @@ pub(crate) fn claims() -> Object {
         .set("v", "2")
 }
 
-/// A token of any bytes, signed as Clerk signs.
+/// Returns a token of any bytes with a valid signature.
 pub(crate) fn seal(key: &TestKey, header: &[u8], payload: &[u8]) -> String {
     let signed = unsigned(header, payload);
     let signature = key.sign(signed.as_bytes());

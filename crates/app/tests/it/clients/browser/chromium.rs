@@ -28,7 +28,7 @@ const ARGUMENTS: [&str; 11] = [
     // A host name of another site that resolves to this address.
 ];
 
-/// Runs a test with a browser that has a profile of its own, and ends the browser however the test ends.
+/// Runs a test with a browser that has a profile of its own, and ends the browser also if the test panics.
 pub(crate) async fn with_browser(test: impl AsyncFnOnce(&Browser)) {
     let mut chromedriver = Chromedriver::start();
     let profile = tempfile::tempdir().expect("a temporary folder");
@@ -41,7 +41,7 @@ pub(crate) async fn with_browser(test: impl AsyncFnOnce(&Browser)) {
     }
 }
 
-/// The program that drives the browser. It ends with the value.
+/// The program that drives the browser. It ends when this is dropped.
 struct Chromedriver(Child);
 
 impl Chromedriver {
@@ -52,7 +52,7 @@ impl Chromedriver {
         Self(command.spawn().expect("chromedriver runs"))
     }
 
-    /// The free port that it has picked, and says once it can be reached there.
+    /// Returns its port, once it accepts connections.
     fn port(&mut self) -> u16 {
         let lines = BufReader::new(self.0.stdout.take().expect("it is piped")).lines();
         let port =

@@ -24,7 +24,7 @@ async fn links_of_start_page_work() {
     .await;
 }
 
-/// Its style sheet may be blocked by its own policy without a word in the page.
+/// A content security policy could block the style sheet without a visible error.
 #[tokio::test]
 #[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
 async fn start_page_is_styled() {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 /// Time limit of a change that a page makes by itself.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// What the protocol calls the id of an element.
+/// The protocol's key of the ID of an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// A way to find an element: the protocol's name for it, and the expression.
@@ -29,16 +29,16 @@ pub(crate) fn link(text: &str) -> Locator<'_> {
 /// A browser that is driven.
 pub(crate) struct Browser {
     client: Client,
-    /// Where it takes commands.
+    /// The URL of the session.
     address: String,
 }
 
 impl Browser {
-    /// Starts one, by way of the driver at an address.
+    /// Starts a browser through the driver at an address.
     pub(crate) async fn start(driver: &str, mut capabilities: Value) -> Self {
         let client = Client::builder().no_proxy().timeout(2 * TIMEOUT).build().expect("a client");
         let mut browser = Self { client, address: format!("{driver}/session") };
-        // Then looking for an element waits for it.
+        // Then the search for an element waits until it exists.
         capabilities["timeouts"] =
             json!({"implicit": u64::try_from(TIMEOUT.as_millis()).expect("it is short")});
         let asked = json!({"capabilities": {"alwaysMatch": capabilities}});
@@ -76,7 +76,7 @@ impl Browser {
         address.as_str().expect("text").to_owned()
     }
 
-    /// What an element shows, once it is there.
+    /// Returns the text of an element, and waits for the element.
     pub(crate) async fn text(&self, locator: Locator<'_>) -> String {
         let text = self.on(locator, Method::GET, "text", Value::Null).await;
         text.as_str().expect("text").to_owned()
@@ -90,19 +90,19 @@ impl Browser {
         self.on(locator, Method::POST, "value", json!({"text": text})).await;
     }
 
-    /// Waits until an element is there.
+    /// Waits until an element exists.
     pub(crate) async fn wait_for(&self, locator: Locator<'_>) {
         self.element(locator).await.unwrap_or_else(|error| panic!("{locator:?}: {error}"));
     }
 
-    /// What an expression of JavaScript gives.
+    /// Returns the value of a JavaScript expression.
     pub(crate) async fn evaluate(&self, expression: &str) -> Value {
         let script = json!({"script": format!("return {expression};"), "args": []});
         let value = self.command(Method::POST, "/execute/sync", script).await;
         value.unwrap_or_else(|error| panic!("{expression}: {error}"))
     }
 
-    /// What an asynchronous expression of JavaScript gives; an error is given as `error`.
+    /// Returns the value of an asynchronous JavaScript expression, or the error as `error`.
     pub(crate) async fn evaluate_async(&self, expression: &str) -> Value {
         let script = format!(
             "const done = arguments[0]; (async () => eval({}))().then(done, (error) => done({{ error: String(error) }}));",
@@ -113,15 +113,15 @@ impl Browser {
         value.unwrap_or_else(|error| panic!("{expression}: {error}"))
     }
 
-    /// What pages have done wrong since this was last asked: errors of scripts, files that are missing, violations of the
-    /// content security policy.
+    /// Returns the errors of pages since the last call: of scripts, missing files, and violations of the content security
+    /// policy.
     pub(crate) async fn complaints(&self) -> Vec<String> {
         let log = self.command(Method::POST, "/se/log", json!({"type": "browser"})).await.expect("a log");
         let entries = log.as_array().expect("entries").iter();
         entries.filter(|entry| entry["level"] == "SEVERE").map(|entry| entry["message"].to_string()).collect()
     }
 
-    /// Waits until a page has done something wrong of which the browser says this.
+    /// Waits until the browser reports an error with this text.
     pub(crate) async fn complains(&self, expected: &str) {
         let deadline = Instant::now() + TIMEOUT;
         let mut complaints = Vec::new();
@@ -132,8 +132,7 @@ impl Browser {
         }
     }
 
-    /// Does something with an element, as soon as that can be done: it may be replaced by another at any moment, or be
-    /// covered for a while.
+    /// Sends a command for an element, and retries: the page may replace or cover the element for a while.
     async fn on(&self, locator: Locator<'_>, method: Method, action: &str, body: Value) -> Value {
         let deadline = Instant::now() + TIMEOUT;
         loop {
@@ -157,7 +156,7 @@ impl Browser {
         Ok(found[ELEMENT].as_str().expect("an id").to_owned())
     }
 
-    /// The value of the answer, or the error that it says.
+    /// Returns the value of the response, or its error.
     async fn command(&self, method: Method, path: &str, body: Value) -> Result<Value, Value> {
         let mut request = self.client.request(method, format!("{}{path}", self.address));
         if !body.is_null() {

@@ -153,7 +153,7 @@ def walk() -> None:
     assert change(client, icp_id).leads_per_list == 15
     stale_changes_are_refused(client, icp_id)
     assert handle_errors(client, icp_id) == [
-        "/customFilterCriteria/0/value: must be from 0 to 100",
+        "/customFilterCriteria/0/value: must be from 0 to 100, not 101",
         "/name: must not be empty",
     ]
 

@@ -140,7 +140,7 @@ async function walk() {
   await staleChangesAreRefused(client, id);
   assert.deepEqual(await handleErrors(client, id), [
     "/name: must not be empty",
-    "/customFilterCriteria/0/value: must be from 0 to 100",
+    "/customFilterCriteria/0/value: must be from 0 to 100, not 101",
   ]);
 
   const newer = ok(await client.GET("/api/v1/entities/icps", { params: { query: { name: "tomorrow" } } }));

@@ -1,4 +1,4 @@
-//! A signed-in user whose every request is as expensive as it can be.
+//! A signed-in user whose requests are as expensive as possible.
 
 use std::time::Duration;
 
@@ -14,17 +14,17 @@ use crate::support::{LIST, Service, Setup, client};
 
 const CONNECTIONS: usize = 8;
 const DURATION: Duration = Duration::from_secs(1);
-/// What others wait beyond what they wait when the service is idle.
+/// The additional waiting time of other users, compared with an idle service.
 const FACTOR: u32 = 10;
-/// A machine that is busy with other things is given this much.
+/// The limit on a busy machine.
 const JITTER: Duration = Duration::from_millis(100);
-/// Bytes beyond idle.
+/// Memory in bytes, in addition to an idle service.
 const MEMORY: u64 = 200_000_000;
 
-/// A request, and what is bad about it.
+/// A request, and its description.
 type Attack = (String, Method, &'static str, String);
 
-/// Sends each of these requests for a while, over all connections, and measures what another user notices.
+/// Sends each of these requests for a while over all connections, and measures the effect on another user.
 async fn check(service: &Service, attacks: Vec<Attack>) {
     let (eve, other) = (service.token("user_eve"), service.token("user_other"));
     let mut failures = Vec::new();

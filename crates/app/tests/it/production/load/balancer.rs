@@ -30,7 +30,7 @@ impl Balancer {
         Self { instances, next: AtomicUsize::new(0), looking }
     }
 
-    /// An instance that is ready, each in its turn; where none is, any.
+    /// Returns the next ready instance, or any instance if none is ready.
     pub(crate) fn address(&self) -> String {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
         let count = self.instances.len();

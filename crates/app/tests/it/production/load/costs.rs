@@ -13,7 +13,7 @@ use fastrand::Rng;
 use crate::support::users::SMB;
 use crate::support::{LIST, Service, Setup};
 
-/// What one request may cost.
+/// The limits of one request.
 const CPU: Duration = Duration::from_millis(if cfg!(debug_assertions) { 2_000 } else { 200 });
 const MEMORY: u64 = 64_000_000;
 /// The inputs that the search goes on from, for each target.

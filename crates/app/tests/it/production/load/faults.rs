@@ -1,4 +1,4 @@
-//! Everything near the service fails, one after the other, under load.
+//! The dependencies of the service fail, one after the other, under load.
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,14 +16,14 @@ use super::readers::Reader;
 use crate::support::ledger::{Failure, Writer, settle};
 use crate::support::{LIST, Service, Setup};
 
-/// What "a little after" a fault means.
+/// The time after a fault in which errors may still occur.
 const A_LITTLE: Duration = Duration::from_secs(8);
 const WRITERS: usize = 8;
 const READERS: usize = 6;
 /// A user whose list is long, so that a response takes a while.
 const BIG: &str = "user_big";
 
-/// How long it takes, in seconds: `ICP_TEST_FAULT_SECONDS`, or 40.
+/// Duration of the test in seconds: `ICP_TEST_FAULT_SECONDS`, or 40.
 fn duration() -> Duration {
     let seconds = std::env::var("ICP_TEST_FAULT_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
     Duration::from_secs(seconds.unwrap_or(40))
@@ -34,7 +34,7 @@ struct Window {
     what: &'static str,
     from: Instant,
     to: Instant,
-    /// Whether connections may break, and not only requests fail.
+    /// Whether connections may break, in addition to failed requests.
     breaks: Option<String>,
 }
 
@@ -70,7 +70,7 @@ struct Stage {
     standby: Server,
     pooler: Pooler,
     keys: KeyServer,
-    /// Makes tokens, and settles the accounts.
+    /// Makes tokens, and checks the results.
     signer: Setup,
     setups: [Setup; 2],
 }
@@ -109,7 +109,7 @@ impl Stage {
     }
 }
 
-/// What an instance holds.
+/// The resources of an instance.
 #[derive(Clone, Copy, Debug)]
 struct Holdings {
     memory: f64,
@@ -142,7 +142,7 @@ fn connections(server: &Server) -> usize {
     std::fs::read_to_string(file).expect("a number").trim().parse().expect("a number")
 }
 
-/// Asks for a large list, and goes away in the middle of the answer.
+/// Requests a large list, and disconnects during the response.
 async fn hang_up_in_the_middle(service: &Service, token: &str) {
     let mut socket = tokio::net::TcpStream::connect(service.socket()).await.expect("it connects");
     let request = format!("GET {LIST} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
@@ -206,7 +206,7 @@ async fn faults_lose_no_write_and_leak_no_icp() {
         let before = [holdings(&pooled).await, holdings(&direct).await];
         let connected = connections(&stage.primary);
 
-        // Keys that are known serve on.
+        // Known keys stay in use.
         stage.keys.be_down(true);
         until(0.2).await;
         for _ in 0..20 {

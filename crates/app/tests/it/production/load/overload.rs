@@ -1,4 +1,4 @@
-//! Ten times as much as the database can do.
+//! Ten times the load that the database can serve.
 //!
 //! The database is slow by its own clock, so the figures do not depend on the machine. A page takes it 100 ms, and is read
 //! alone, not in a batch. Of five connections four read pages, which makes 40 pages a second.

@@ -1,4 +1,4 @@
-//! What others notice of an attack: the memory of the service, and how long they wait.
+//! The effects of an attack: the memory of the service, and the waiting time of other users.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use crate::support::Service;
 
-/// What was noticed.
+/// The measured effects.
 #[derive(Debug, Default)]
 pub(crate) struct Noticed {
-    /// In order.
+    /// Waiting times, in ascending order.
     pub(crate) times: Vec<Duration>,
     /// Other statuses than 200.
     pub(crate) failures: Vec<String>,
@@ -26,7 +26,7 @@ impl Noticed {
     }
 }
 
-/// Asks for a path over and over, in a thread of its own: a busy runtime would delay it.
+/// Requests a path repeatedly, in a thread of its own, since a busy runtime would delay it.
 pub(crate) struct Probe {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<Noticed>,
@@ -63,7 +63,7 @@ impl Probe {
     }
 }
 
-/// What is noticed when nothing else happens.
+/// Measures without an attack.
 pub(crate) fn when_idle(service: &Service, path: &str, token: Option<&str>) -> Noticed {
     let probe = Probe::start(service, path, token);
     thread::sleep(Duration::from_secs(1));

@@ -17,7 +17,7 @@ const LIVE: &str = "/health/live";
 /// The bounds of the service, in time and in bytes beyond idle.
 const LIMIT: Duration = Duration::from_millis(200);
 const MEMORY: u64 = 150_000_000;
-/// A machine that is busy with other things is given this much.
+/// The limit on a busy machine.
 const JITTER: Duration = Duration::from_millis(100);
 
 /// The address of the largest file.

@@ -14,7 +14,7 @@ use crate::support::{LIST, Service, Setup, client, eventually};
 const STRANGERS: usize = 64;
 const UNKNOWN_KEYS: usize = 512;
 const STORM: Duration = Duration::from_secs(8);
-/// What a storm may add.
+/// The additional time that a storm may cause.
 const ALLOWANCE: Duration = Duration::from_millis(100);
 
 /// Serves a key set until it is told to hang.

@@ -72,7 +72,7 @@ async fn compressed_viewer_equals_uncompressed_viewer() {
     for path in viewer {
         let plain = service.get(&path, None).await;
         assert_eq!(plain.header("content-encoding"), "");
-        // As browsers ask.
+        // Headers of browsers.
         let asking =
             request(&service, Method::GET, &path).header("accept-encoding", "gzip, deflate, br, zstd");
         let response = asking.send().await.expect("it answers");

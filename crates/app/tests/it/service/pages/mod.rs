@@ -20,7 +20,7 @@ async fn page(service: &Service, path: &str) -> Answer {
     page
 }
 
-/// The addresses that a page names.
+/// Returns the addresses in a page.
 fn addresses(page: &Answer) -> Vec<&str> {
     let named = |attribute: &str| {
         let rest = page.body.split(attribute).skip(1);

@@ -1,9 +1,9 @@
-//! Bytes that are spoilt on the way: changed, lost, doubled, cut off.
+//! Damaged bytes: changed, lost, doubled, cut off.
 
 use icp_testkit::generate::proptest::prelude::*;
 use icp_testkit::generate::proptest::sample::{Index, select};
 
-/// What comes to stand somewhere in a text, or at its ends: blanks, tokens, and bytes that are no UTF-8.
+/// Insertions anywhere in a text: blanks, tokens, and bytes that are not UTF-8.
 const PIECES: &[&[u8]] = &[
     b" ",
     b"\n",
@@ -34,21 +34,21 @@ const PIECES: &[&[u8]] = &[
 
 #[derive(Clone, Debug)]
 pub(crate) enum Damage {
-    /// One bit is another.
+    /// One bit is flipped.
     Flip(Index, u8),
-    /// One byte is another.
+    /// One byte is changed.
     Change(Index, u8),
     Insert(Index, Vec<u8>),
     Remove(Index, usize),
     Truncate(Index),
-    /// Something stands before the text, such as a byte order mark.
+    /// A prefix, such as a byte order mark.
     Before(Vec<u8>),
     After(Vec<u8>),
-    /// The text comes twice.
+    /// The text twice.
     Twice,
-    /// There is none.
+    /// An empty text.
     Empty,
-    /// Two bytes a character.
+    /// UTF-16.
     Utf16,
 }
 
@@ -70,8 +70,8 @@ pub(crate) fn damages() -> impl Strategy<Value = Vec<Damage>> {
     prop::collection::vec(damage, 1..4)
 }
 
-/// The text after all of it.
-pub(crate) fn spoil(text: String, damages: Vec<Damage>) -> Vec<u8> {
+/// Returns the damaged text.
+pub(crate) fn apply(text: String, damages: Vec<Damage>) -> Vec<u8> {
     damages.into_iter().fold(text.into_bytes(), |mut bytes, damage| {
         match damage {
             Damage::Flip(at, bit) => change(&mut bytes, at, |byte| byte ^ bit),

@@ -1,4 +1,4 @@
-//! What the contract says of a request, by the domain's own readers, and whether the answer says the same.
+//! The response that the contract requires, computed with the parsers of the domain, and its comparison with the real response.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::bodies::generator::{Action, Key, Request};
 use crate::support::Answer;
 
-/// Every code that a fault may have.
+/// Every code of a violation.
 pub(crate) const CODES: [&str; 9] = [
     "required",
     "unknown_field",
@@ -22,35 +22,38 @@ pub(crate) const CODES: [&str; 9] = [
     "malformed",
 ];
 
-/// A reason to refuse a request. The contract leaves it open which of several is told.
+/// A reason to refuse a request. If there are several, the contract does not say which one is reported.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Reason {
     Key,
     MediaType,
     Size,
-    /// With the faults that are to be told.
+    /// With these violations.
     Body(Value),
     /// The `updatedAt` of another version.
     Stale,
 }
 
-/// The ICP that a right request makes, but for its id and times; or why it is not right.
+/// Returns the ICP that a valid request creates, except for its ID and times, or the reasons to refuse it.
 pub(crate) fn of_post(request: &Request, creator: &UserId) -> Result<Icp, Vec<Reason>> {
-    judge(request, |text| {
+    evaluate(request, |text| {
         Ok(NewIcp::from_json(text)?.create(fixtures::id(0), creator, Timestamp::UNIX_EPOCH)?)
     })
 }
 
-/// The patch that a right request asks for; or why it is not right.
+/// Returns the patch of a valid request, or the reasons to refuse it.
 pub(crate) fn of_patch(request: &Request, by: &Caller, target: &Icp) -> Result<IcpPatch, Vec<Reason>> {
-    judge(request, |text| {
+    evaluate(request, |text| {
         let patch = IcpPatch::from_json(text, by)?;
         patch.apply(target, by, Timestamp::UNIX_EPOCH)?;
         Ok(patch)
     })
 }
 
-fn judge<T>(request: &Request, read: impl FnOnce(&str) -> Result<T, PatchError>) -> Result<T, Vec<Reason>> {
+fn evaluate<T>(
+    request: &Request,
+    read: impl FnOnce(&str) -> Result<T, PatchError>,
+) -> Result<T, Vec<Reason>> {
     let mut reasons = Vec::new();
     if request.action == Action::Post && matches!(request.key, Key::Wrong(_)) {
         reasons.push(Reason::Key);
@@ -83,7 +86,7 @@ fn faults_as_told(faults: &ValidationErrors) -> Value {
     serde_json::to_value(faults.all()).expect("faults can be told")
 }
 
-/// Checks that a refusal is in the contract's shape and for one of these reasons. The codes of its faults.
+/// Checks that an error has the contract's form and one of these reasons. Returns the codes of its violations.
 pub(crate) fn check_refusal(answer: &Answer, reasons: &[Reason]) -> BTreeSet<String> {
     match answer.status.as_u16() {
         412 => {
@@ -113,7 +116,7 @@ pub(crate) fn check_refusal(answer: &Answer, reasons: &[Reason]) -> BTreeSet<Str
     BTreeSet::new()
 }
 
-/// The codes of the faults, each of which must be in the contract's shape.
+/// Returns the codes of the violations, each of which must have the contract's form.
 fn codes(errors: &Value) -> BTreeSet<String> {
     let errors = errors.as_array().expect("faults are an array");
     assert!(!errors.is_empty(), "there is a fault");

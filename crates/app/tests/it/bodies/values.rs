@@ -1,10 +1,10 @@
-//! Values and names that a reader may stumble over.
+//! Values and names that are difficult for parsers.
 
 use icp_testkit::generate::proptest::prelude::*;
 use icp_testkit::generate::proptest::sample::{Index, select};
 use icp_testkit::generate::{self, Tree};
 
-/// Of every type, near the limits, and right in other places than those where they come to stand.
+/// Values of every type, near the limits, and valid in other places only.
 const VALUES: &[&str] = &[
     "null",
     "true",
@@ -72,7 +72,7 @@ const VALUES: &[&str] = &[
     "\"שָׁלוֹם e\u{301}\"",
     r#""'; DROP TABLE icps; --""#,
     r#""%s%n\\u0000""#,
-    // No JSON at all.
+    // Invalid JSON.
     "",
     "NaN",
     "+1",
@@ -91,7 +91,7 @@ const VALUES: &[&str] = &[
     "1//",
 ];
 
-/// Names of the contract in other positions and spellings, and names with a meaning in some languages.
+/// Names of the contract in other positions and spellings, and names with a meaning in some programming languages.
 const NAMES: &[&str] = &[
     "id",
     "createdAt",
@@ -118,7 +118,7 @@ const NAMES: &[&str] = &[
 /// Lengths on both sides of every limit of a text.
 const LENGTHS: &[usize] = &[254, 255, 256, 1_000, 1_001, 10_000, 10_001, 20_000, 20_001];
 
-/// One value to put where another stood.
+/// Returns a replacement of a value.
 pub(crate) fn value() -> impl Strategy<Value = Tree> {
     prop_oneof![
         40 => select(VALUES).prop_map(scalar),
@@ -130,12 +130,12 @@ pub(crate) fn value() -> impl Strategy<Value = Tree> {
     ]
 }
 
-/// A name to give or to add.
+/// Returns a name of a field.
 pub(crate) fn name() -> impl Strategy<Value = String> {
     prop_oneof![select(NAMES).prop_map(|name| format!("\"{name}\"")), generate::name()]
 }
 
-/// A string for a string and a number for a number, so that the whole is more often right than not.
+/// Usually a value of the same type, so that most bodies stay valid.
 #[derive(Clone, Debug)]
 pub(crate) struct Fitting {
     at: Index,
@@ -157,7 +157,7 @@ pub(crate) fn fitting() -> impl Strategy<Value = Vec<Fitting>> {
     prop::collection::vec(fitting.prop_map(|(at, string, number)| Fitting { at, string, number }), 1..4)
 }
 
-/// The tree with these in it.
+/// Returns the tree with these names and values in it.
 pub(crate) fn fitted(mut tree: Tree, fittings: Vec<Fitting>) -> Tree {
     for Fitting { at, string, number } in fittings {
         let mut scalars = Vec::new();
@@ -185,14 +185,14 @@ fn scalar(text: &str) -> Tree {
     Tree::Scalar(text.to_owned())
 }
 
-/// A string of one character over and over: of one byte, of two, of four, or escaped.
+/// Returns a string that repeats one character: of one, two or four bytes, or escaped.
 pub(crate) fn long_text(lengths: &'static [usize]) -> impl Strategy<Value = Tree> {
     let characters = select(vec!["x", "é", "😀", r"\u00e9", r"\n"]);
     (characters, select(lengths))
         .prop_map(|(character, length)| Tree::Scalar(format!("\"{}\"", character.repeat(length))))
 }
 
-/// Arrays or objects within one another, about as deep as they may be, or far deeper.
+/// Returns nested arrays or objects, near the limit of depth or far beyond it.
 fn nested() -> impl Strategy<Value = Tree> {
     let depth = prop_oneof![4 => 56..=66_usize, 1 => select(vec![1_usize, 127, 129, 1_000, 20_000])];
     (depth, any::<bool>()).prop_map(|(depth, is_array)| {
@@ -202,7 +202,7 @@ fn nested() -> impl Strategy<Value = Tree> {
     })
 }
 
-/// A number with more digits than any type holds.
+/// Returns a number with more digits than any numeric type.
 fn digits() -> impl Strategy<Value = Tree> {
     let number = |count: usize, form| match form {
         0 => format!("1{}", "0".repeat(count)),

@@ -1,4 +1,4 @@
-//! Methods that are not there, and the question which are.
+//! Unsupported methods, and `OPTIONS`.
 
 use reqwest::{Method, RequestBuilder};
 

@@ -1,0 +1,57 @@
+use std::fmt;
+
+use icp_domain::ValidationErrors;
+
+use crate::printable::printable;
+
+/// The number of errors that are shown. The others are counted.
+const MAX_SHOWN: usize = 1_000;
+/// The longest text of one error, so that a name of megabytes is not shown whole.
+const MAX_CHARACTERS: usize = 300;
+
+/// All errors in a file, one per line, for people.
+#[derive(Debug, Default)]
+pub(super) struct FileErrors {
+    lines: Vec<String>,
+    count: usize,
+}
+
+impl FileErrors {
+    pub(super) fn of_record(&mut self, line: u64, errors: &ValidationErrors) {
+        for error in errors.all() {
+            let pointer = error.pointer.as_str();
+            let separator = if pointer.is_empty() { "" } else { " " };
+            self.add(format_args!("line {line}{separator}{pointer}: {} ({})", error.detail, error.code));
+        }
+    }
+
+    pub(super) fn add(&mut self, error: impl fmt::Display) {
+        self.count += 1;
+        if self.lines.len() < MAX_SHOWN {
+            let text = error.to_string();
+            let shown = text.char_indices().nth(MAX_CHARACTERS).and_then(|(end, _)| text.get(..end));
+            let shown = shown.map_or_else(|| text.clone(), |start| format!("{start}…"));
+            self.lines.push(printable(&shown).into_owned());
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+}
+
+impl fmt::Display for FileErrors {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.count == 1 { "error" } else { "errors" };
+        write!(formatter, "nothing was imported, because of {} {plural}:", self.count)?;
+        for line in &self.lines {
+            write!(formatter, "\n  {line}")?;
+        }
+        match self.count - self.lines.len() {
+            0 => Ok(()),
+            more => write!(formatter, "\n  and {more} more"),
+        }
+    }
+}
+
+impl std::error::Error for FileErrors {}

@@ -77,6 +77,11 @@ impl Pool {
         &self.shares[self.home]
     }
 
+    /// Returns the error of a request that waited in vain for others.
+    pub(crate) fn rejection(&self) -> RepositoryError {
+        self.home().rejection()
+    }
+
     pub(crate) fn opener(&self) -> &Opener {
         self.home().connections.manager()
     }

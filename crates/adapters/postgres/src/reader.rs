@@ -111,7 +111,7 @@ impl PostgresDatabase {
         query: &ListQuery,
     ) -> Result<KeyedPermit<UserId>, RepositoryError> {
         let permit = timeout_at(deadline.acquire, self.list_reads.acquire(query.scope.user_id())).await;
-        permit.map_err(|_| RepositoryError::Overloaded)
+        permit.map_err(|_| self.pool.rejection())
     }
 
     async fn read_list(

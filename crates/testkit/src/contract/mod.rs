@@ -11,7 +11,9 @@ mod resilience;
 mod subject;
 mod trial;
 
+use std::num::NonZero;
 use std::process::ExitCode;
+use std::thread::available_parallelism;
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -24,5 +26,9 @@ pub use subject::Subject;
 
 /// Runs trials as a test program. Call it in `main` of a test target with `harness = false`.
 pub fn run(trials: Vec<Trial>) -> ExitCode {
-    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+    let mut arguments = Arguments::from_args();
+    // Trials of time limits and outages wait more than they compute.
+    let threads = || available_parallelism().map_or(1, NonZero::get) * 4;
+    arguments.test_threads.get_or_insert_with(threads);
+    libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -10,9 +10,9 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::sleep;
 
-use crate::production::balancer::Balancer;
-use crate::production::keys::KeyServer;
-use crate::production::readers::Reader;
+use super::balancer::Balancer;
+use super::keys::KeyServer;
+use super::readers::Reader;
 use crate::support::ledger::{Failure, Writer, settle};
 use crate::support::{LIST, Service, Setup};
 
@@ -90,7 +90,8 @@ impl Stage {
         signer.token(&["--user", BIG]);
         let standby = primary.standby().expect("it follows");
         primary.set("synchronous_standby_names", "*").expect("it waits for the standby");
-        let pooler = Pooler::start_with(&super::pgbouncer(), primary.port(), 10, PoolMode::Transaction);
+        let pooler =
+            Pooler::start_with(&crate::production::pgbouncer(), primary.port(), 10, PoolMode::Transaction);
         let pooler = pooler.expect("it starts");
         let keys = KeyServer::start(signer.path());
         let common = |first: u16| {

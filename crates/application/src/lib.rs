@@ -2,10 +2,12 @@
 #![warn(missing_docs)]
 
 mod contention;
+mod copy;
 mod cpu;
 mod create;
 mod cursor;
 mod error;
+mod history;
 mod idempotency;
 mod limits;
 mod list;
@@ -18,6 +20,7 @@ mod update;
 
 pub use create::Created;
 pub use error::ServiceError;
+pub use history::{HistoryRequest, HistoryResponse, Retention};
 pub use idempotency::{InvalidRequestKey, RequestKey};
 pub use limits::Limits;
 pub use list::{ListRequest, ListResponse};

@@ -4,6 +4,7 @@
 mod authentication;
 mod clock;
 mod health;
+mod history;
 mod idempotency;
 mod import_export;
 mod list;
@@ -15,6 +16,7 @@ mod stored;
 pub use authentication::*;
 pub use clock::*;
 pub use health::*;
+pub use history::*;
 pub use idempotency::*;
 pub use import_export::*;
 pub use list::*;

@@ -6,6 +6,7 @@ mod connect;
 mod database;
 mod error;
 mod get;
+mod history;
 mod idempotency;
 mod import_export;
 mod list;

@@ -4,6 +4,7 @@
 mod connect;
 mod database;
 mod error;
+mod history;
 mod idempotency;
 mod import_export;
 mod list;
@@ -13,6 +14,7 @@ mod pool;
 mod quota;
 mod reader;
 mod repository;
+mod revision;
 mod schema;
 #[cfg(test)]
 mod tests;

@@ -64,7 +64,9 @@ pub(super) async fn run(settings: &Settings, options: Options) -> anyhow::Result
     let rules = if options.lenient { Rules::Storable } else { Rules::Strict };
     let mut source = FileSource::start(input, rules, report_to(bar.clone(), size));
     let started = Instant::now();
-    let imported = storage.import_export.import(&mut source, options.on_conflict.into()).await;
+    let keeps_replaced = settings.history.retention_days > 0;
+    let importing = storage.import_export.import(&mut source, options.on_conflict.into(), keeps_replaced);
+    let imported = importing.await;
     bar.finish_and_clear();
     let summary = imported.map_err(|error| {
         let is_conflict = matches!(&error, ImportExportError::Repository(RepositoryError::AlreadyExists(_)));

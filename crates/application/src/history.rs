@@ -48,6 +48,12 @@ impl HistoryRequest {
     pub const DEFAULT_LIMIT: NonZeroUsize = NonZeroUsize::new(100).unwrap();
 }
 
+impl Default for HistoryRequest {
+    fn default() -> Self {
+        Self { limit: Self::DEFAULT_LIMIT, cursor: None }
+    }
+}
+
 /// A page of a history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryResponse {

@@ -21,7 +21,7 @@ use serde_json::Value;
 
 use super::mcp::Mcp;
 use super::middleware::{KeepUnreadBody, Layer, ProblemResponses, allowing};
-use super::{Concurrency, State, icps};
+use super::{Concurrency, State, history, icps};
 use crate::shutdown::Draining;
 
 const ORIGIN: &str = "https://app.example.com";
@@ -98,6 +98,7 @@ async fn send(request: TestRequest) -> ServiceResponse<impl MessageBody> {
         .wrap(allowing(&[ORIGIN.to_owned()], false))
         .wrap(Layer(ProblemResponses))
         .wrap(Layer(KeepUnreadBody))
+        .configure(history::routes)
         .configure(icps::routes)
         .configure(|config| mcp.routes(&state, config));
     let app = init_service(app).await;

@@ -264,7 +264,7 @@ impl Drop for Service {
 }
 
 /// What the service answered.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,

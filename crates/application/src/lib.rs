@@ -7,6 +7,7 @@ mod cpu;
 mod create;
 mod cursor;
 mod error;
+mod forget;
 mod history;
 mod idempotency;
 mod limits;
@@ -20,6 +21,7 @@ mod update;
 
 pub use create::Created;
 pub use error::ServiceError;
+pub use forget::{forget_user, forgetting};
 pub use history::{HistoryRequest, HistoryResponse, Retention};
 pub use idempotency::{InvalidRequestKey, RequestKey};
 pub use limits::Limits;

@@ -170,7 +170,10 @@ impl<P: IcpHistory + ?Sized> IcpHistory for Instrumented<P> {
     }
 
     async fn remove_old_revisions(&self, replaced_before: Timestamp) -> Result<u64, RepositoryError> {
-        self.operate("remove_old_revisions", self.port.remove_old_revisions(replaced_before)).await
+        let removing = self.port.remove_old_revisions(replaced_before);
+        let removed = self.operate("remove_old_revisions", removing).await?;
+        self.metrics.removed_revisions(removed);
+        Ok(removed)
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod authentication;
 mod clock;
+mod forget;
 mod health;
 mod history;
 mod idempotency;
@@ -15,6 +16,7 @@ mod stored;
 
 pub use authentication::*;
 pub use clock::*;
+pub use forget::*;
 pub use health::*;
 pub use history::*;
 pub use idempotency::*;

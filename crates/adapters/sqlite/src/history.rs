@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::database::SqliteDatabase;
 use crate::error::{Failure, bad_value};
+use crate::pool::Job;
 use crate::reader::is_in_scope;
 use crate::schema::icps;
 use crate::write::Entry;
@@ -55,11 +56,15 @@ impl IcpHistory for SqliteDatabase {
         scope: &AccessScope,
         query: &HistoryQuery,
     ) -> Result<HistoryPage, RepositoryError> {
-        let (scope, query) = (scope.clone(), query.clone());
-        let read = self
-            .readers
-            .run(move |job| page(&mut job.session.connection, deleted(scope.user_id(), &query), &query));
-        read.await
+        let (user_id, query) = (scope.user_id().cloned(), query.clone());
+        let of_user = user_id.clone();
+        let read = move |job: &mut Job<'_>| {
+            page(&mut job.session.connection, deleted(user_id.as_ref(), &query), &query)
+        };
+        match &of_user {
+            Some(user_id) => self.read_list(user_id, read).await,
+            None => self.readers.run(read).await,
+        }
     }
 
     async fn undelete(

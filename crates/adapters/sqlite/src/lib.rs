@@ -4,6 +4,7 @@
 mod connect;
 mod database;
 mod error;
+mod forget;
 mod history;
 mod idempotency;
 mod import_export;

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::Icp;
 use crate::json::JsonText;
-use crate::{ChangedFields, Timestamp};
+use crate::{ChangedFields, Timestamp, UserId};
 
 impl Icp {
     /// Returns this ICP as it was in an earlier state, or `None` if that changes nothing.
@@ -29,6 +29,13 @@ impl Icp {
         let Self { id, created_at, updated_at, user_ids, .. } = self.clone();
         let restored = Self { id, created_at, updated_at, user_ids, ..earlier.clone() };
         (restored != *self).then(|| Self { updated_at: now.max(updated_at.next()), ..restored })
+    }
+
+    /// Returns this ICP without a user, or `None` if it does not name them. Nothing else changes.
+    pub fn without_user(&self, user_id: &UserId) -> Option<Self> {
+        let mut icp = self.clone();
+        icp.user_ids.retain(|other| other != user_id);
+        (icp != *self).then_some(icp)
     }
 
     /// Returns the names of the top-level fields that differ, without `updatedAt`.

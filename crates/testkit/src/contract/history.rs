@@ -4,6 +4,7 @@
 mod access;
 mod concurrency;
 mod deleted;
+mod forget;
 mod imports;
 mod quotas;
 mod retention;
@@ -11,17 +12,17 @@ mod revisions;
 mod support;
 mod undelete;
 
-use icp_ports::{IcpRepository, ImportExport};
+use icp_ports::{ForgetUser, IcpRepository, ImportExport};
 use libtest_mimic::Trial;
 
 use super::Subject;
 use super::trial::trials;
 use support::TestHistory;
 
-/// The suite of [`icp_ports::IcpHistory`]. It seeds the storage with [`IcpRepository::insert`].
+/// The suite of [`icp_ports::IcpHistory`] and [`ForgetUser`]. It seeds the storage with [`IcpRepository::insert`].
 ///
 /// `make` returns a fresh, empty storage that is ready for use: its migrations, if it has any, are applied.
-pub fn history<R: IcpRepository + ImportExport + 'static>(
+pub fn history<R: IcpRepository + ImportExport + ForgetUser + 'static>(
     name: &str,
     make: impl AsyncFn() -> Subject<R> + Clone + Send + 'static,
 ) -> Vec<Trial> {
@@ -64,6 +65,9 @@ pub fn history<R: IcpRepository + ImportExport + 'static>(
         imports::replacing_import_is_a_change,
         imports::import_without_history_leaves_no_revision,
         imports::imported_icp_is_no_longer_deleted,
+        forget::forgotten_user_is_in_no_history,
+        forget::everything_else_stays,
+        forget::every_part_is_done,
         concurrency::concurrent_changes_are_in_history_once_and_in_order,
         concurrency::one_of_16_undeletes_succeeds,
         concurrency::concurrent_deletes_and_undeletes_leave_icp_whole,

@@ -5,6 +5,7 @@ use icp_ports::{
     Version,
 };
 
+use super::forget::forget_author;
 use super::{InMemoryDatabase, State};
 
 /// A state that was replaced, or a delete.
@@ -24,6 +25,17 @@ struct Deleted {
     creator: Option<UserId>,
     /// Of its history.
     bytes: u64,
+}
+
+impl Replaced {
+    /// Removes a user.
+    pub(super) fn forget(&mut self, user_id: &UserId) {
+        forget_author(&mut self.revision, user_id);
+        if let Some(deleted) = &mut self.deleted {
+            deleted.user_ids.retain(|other| other != user_id);
+            deleted.creator.take_if(|creator| creator == user_id);
+        }
+    }
 }
 
 #[async_trait]

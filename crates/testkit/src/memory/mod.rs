@@ -1,5 +1,6 @@
 //! An in-memory adapter of the repository port.
 
+mod forget;
 mod history;
 mod import_export;
 mod list;

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use icp_domain::{AccessScope, IcpChange, IcpDocument, IcpId, Timestamp};
+use icp_domain::{AccessScope, IcpChange, IcpDocument, IcpId, Timestamp, UserId};
 use icp_ports::{
-    Conditional, Creation, Creator, ExportSink, Health, HealthCheck, HistoryPage, HistoryQuery, IcpHistory,
-    IcpList, IcpReader, IcpRepository, IdempotencyKey, ImportExport, ImportExportError, ImportSource,
-    ImportSummary, ListPart, ListQuery, ListVersion, Lookup, OnConflict, Quota, Replacement, RepositoryError,
-    Revision, Stamp, StoredIcp, Version,
+    Conditional, Creation, Creator, ExportSink, ForgetPart, ForgetUser, Health, HealthCheck, HistoryPage,
+    HistoryQuery, IcpHistory, IcpList, IcpReader, IcpRepository, IdempotencyKey, ImportExport,
+    ImportExportError, ImportSource, ImportSummary, ListPart, ListQuery, ListVersion, Lookup, OnConflict,
+    Quota, Replacement, RepositoryError, Revision, Stamp, StoredIcp, Version,
 };
 use icp_testkit::contract::Faults;
 use tokio::time::sleep;
@@ -38,6 +38,7 @@ pub(crate) enum Defect {
     ShowsHistoryToAll,
     UndeletesAnyVersion,
     RemovesNewRevisions,
+    ForgetsNobody,
 }
 
 /// A repository that has `defect` and otherwise passes calls on.
@@ -292,6 +293,21 @@ impl<R: IcpRepository> IcpHistory for Defective<R> {
 
 fn root() -> AccessScope {
     icp_domain::Caller::admin(icp_testkit::fixtures::user("root")).access_scope()
+}
+
+#[async_trait]
+impl<R: IcpRepository + ForgetUser> ForgetUser for Defective<R> {
+    async fn forget(
+        &self,
+        user_id: &UserId,
+        part: ForgetPart,
+    ) -> Result<Option<ForgetPart>, RepositoryError> {
+        if self.is(Defect::ForgetsNobody) { Ok(None) } else { self.inner.forget(user_id, part).await }
+    }
+
+    async fn count_rows(&self) -> Result<u64, RepositoryError> {
+        self.inner.count_rows().await
+    }
 }
 
 #[async_trait]

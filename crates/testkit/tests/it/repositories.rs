@@ -104,6 +104,8 @@ fn finds_faulty_histories() {
     let removed =
         ["retention::old_revisions_are_removed", "retention::removal_during_changes_removes_nothing_new"];
     assert_found(Defect::RemovesNewRevisions, &removed);
+    let traces = ["forget::forgotten_user_is_in_no_history", "forget::every_part_is_done"];
+    assert_found(Defect::ForgetsNobody, &traces);
     let unlimited = [
         "quotas::history_counts_for_creator",
         "quotas::deleted_icps_count_for_creator",

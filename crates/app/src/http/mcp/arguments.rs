@@ -249,14 +249,14 @@ fn body(text: &RawValue) -> Result<Arc<str>, ApiError> {
 
 /// The arguments of the list are its query parameters. The limit has a default.
 pub(super) async fn list_request(call: &Call) -> Result<ListRequest, ApiError> {
-    let mut request = parameters(LIST_PARAMETERS, arguments(call).await?)?;
+    let mut request = parameters(LIST_PARAMETERS, &arguments(call).await?)?;
     request.limit = request.limit.or(Some(DEFAULT_LIMIT));
     Ok(request)
 }
 
 /// The arguments of the deleted ICPs are their query parameters.
 pub(super) async fn deleted_request(call: &Call) -> Result<HistoryRequest, ApiError> {
-    parameters(HISTORY_PARAMETERS, arguments(call).await?)
+    parameters(HISTORY_PARAMETERS, &arguments(call).await?)
 }
 
 /// The arguments of a history are the ID of its ICP, and its query parameters.
@@ -264,7 +264,7 @@ pub(super) async fn history_request(call: &Call) -> Result<(IcpId, HistoryReques
     let mut arguments = arguments(call).await?;
     let id = arguments.remove("id");
     let id = parse_id(id.as_ref().and_then(Value::as_str).unwrap_or_default())?;
-    Ok((id, parameters(HISTORY_PARAMETERS, arguments)?))
+    Ok((id, parameters(HISTORY_PARAMETERS, &arguments)?))
 }
 
 async fn arguments(call: &Call) -> Result<Map<String, Value>, ApiError> {
@@ -277,11 +277,11 @@ async fn arguments(call: &Call) -> Result<Map<String, Value>, ApiError> {
 
 fn parameters<T: Default>(
     table: &'static [Parameter<T>],
-    arguments: Map<String, Value>,
+    arguments: &Map<String, Value>,
 ) -> Result<T, ApiError> {
     let mut violations = Vec::new();
     let mut pairs = Vec::new();
-    for (name, value) in &arguments {
+    for (name, value) in arguments {
         let text = match value {
             Value::Null => continue,
             Value::String(text) => Cow::Borrowed(text.as_str()),

@@ -3,6 +3,7 @@
 mod concurrency;
 mod copying;
 mod deleted;
+mod forgetting;
 mod restoring;
 mod retention;
 mod revisions;
@@ -17,14 +18,14 @@ use crate::support::{Answer, LIST};
 const DELETED: &str = "/api/v1/entities/icps/deleted";
 
 impl User<'_> {
-    fn restoring(&self, path: &str, body: impl ToString) -> RequestBuilder {
+    fn restoring(&self, path: &str, body: &(impl ToString + ?Sized)) -> RequestBuilder {
         let request = self.request(Method::POST, &format!("{path}/restore"));
         request.header("content-type", "application/json").body(body.to_string())
     }
 
     /// Restores a revision.
     async fn restore(&self, path: &str, revision: &str) -> Answer {
-        Answer::of(self.restoring(path, json!({"revision": revision}))).await
+        Answer::of(self.restoring(path, &json!({"revision": revision}))).await
     }
 
     fn copying(&self, path: &str) -> RequestBuilder {

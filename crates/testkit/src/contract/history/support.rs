@@ -4,25 +4,27 @@ use std::sync::Arc;
 
 use icp_domain::{AccessScope, IcpChange, IcpDocument, Timestamp};
 use icp_ports::{
-    HistoryPage, HistoryQuery, IcpRepository, ImportExport, Lookup, OnConflict, Quota, Replacement, Revision,
-    Stamp, Version,
+    ForgetPart, ForgetUser, HistoryPage, HistoryQuery, IcpRepository, ImportExport, Lookup, OnConflict,
+    Quota, Replacement, Revision, Stamp, Version,
 };
 
 use crate::contract::Subject;
 use crate::contract::import_export::Batches;
 use crate::contract::repository::support::{TestRepository, admin, change, patiently};
-use crate::fixtures::{id, stamp};
+use crate::fixtures::{id, stamp, user};
 
 /// The ports of a subject. Clones share them.
 #[derive(Clone)]
 pub(super) struct TestHistory {
     importer: Arc<dyn ImportExport>,
+    forget_user: Arc<dyn ForgetUser>,
     repository: TestRepository,
 }
 
-impl<R: IcpRepository + ImportExport + 'static> From<Subject<R>> for TestHistory {
+impl<R: IcpRepository + ImportExport + ForgetUser + 'static> From<Subject<R>> for TestHistory {
     fn from(subject: Subject<R>) -> Self {
-        Self { importer: subject.first.clone(), repository: subject.into() }
+        let (importer, forget_user) = (subject.first.clone(), subject.first.clone());
+        Self { importer, forget_user, repository: subject.into() }
     }
 }
 
@@ -154,6 +156,20 @@ impl TestHistory {
                 return sum;
             }
         }
+    }
+
+    /// Removes a user from all histories. Returns the number of parts.
+    pub(super) async fn forget_everywhere(&self, user_id: &str) -> usize {
+        let (user_id, mut part, mut parts) = (user(user_id), Some(ForgetPart::FIRST), 0);
+        while let Some(next) = part {
+            part = patiently(|| self.forget_user.forget(&user_id, next)).await.expect("forget failed");
+            parts += 1;
+        }
+        parts
+    }
+
+    pub(super) async fn count_rows(&self) -> u64 {
+        patiently(|| self.forget_user.count_rows()).await.expect("count_rows failed")
     }
 
     pub(super) async fn import(

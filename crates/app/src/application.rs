@@ -9,7 +9,7 @@ use std::time::Duration;
 use actix_web::web;
 use anyhow::{Context as _, bail};
 use futures_util::future::{self, Either};
-use icp_application::{IcpService, Replica, random_id};
+use icp_application::{IcpService, Replica, Retention, random_id};
 use icp_observability::{Instrumented, Metrics};
 use icp_ports::{IcpReader, MigrationReport, SystemClock};
 
@@ -52,6 +52,7 @@ impl Application {
         let repository = Arc::new(Instrumented::new(storage.repository, &metrics));
         let icps = IcpService::new(repository, Arc::new(SystemClock), random_id)
             .with_limits(settings.limits.limits())
+            .with_retention(Retention { days: settings.history.retention_days })
             .with_response_buffer(settings.server.response_buffer)
             .with_list_cache(settings.server.list_cache_kilobytes * 1024);
         let rate_limit = settings.server.requests_per_minute.map(RateLimit::new);

@@ -10,7 +10,7 @@ use icp_clerk::{
     KeySource, OAuthResource, PublicKey, PublishableKey, SessionCookie,
 };
 use icp_development::{self as development, DevelopmentKey};
-use icp_ports::{Authenticator, IcpReader, IcpRepository, ImportExport, Migrator, SystemClock};
+use icp_ports::{Authenticator, ForgetUser, IcpReader, IcpRepository, ImportExport, Migrator, SystemClock};
 use icp_postgres::{Limits, PoolStatus, PostgresDatabase, PostgresReplica, PostgresSettings};
 use icp_sqlite::{SqliteDatabase, SqliteSettings};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -27,6 +27,7 @@ pub(crate) struct Storage {
     /// How long a user who has written reads from the primary.
     pub(crate) own_writes: Duration,
     pub(crate) import_export: Arc<dyn ImportExport>,
+    pub(crate) forget_user: Arc<dyn ForgetUser>,
     pub(crate) migrator: Arc<dyn Migrator>,
     pub(crate) readings: Source,
 }
@@ -50,6 +51,7 @@ pub(crate) async fn storage(settings: &DatabaseSettings, workers: usize) -> anyh
                 repository: database.clone(),
                 own_writes: Duration::ZERO,
                 import_export: database.clone(),
+                forget_user: database.clone(),
                 migrator: database,
                 readings: Arc::new(Vec::new),
             })
@@ -76,6 +78,7 @@ fn postgres_storage(settings: &DatabaseSettings, workers: usize) -> Result<Stora
         repository: other.clone(),
         own_writes: settings.read_own_writes,
         import_export: other.clone(),
+        forget_user: other.clone(),
         migrator: other,
         readings,
     })

@@ -9,7 +9,7 @@ use crate::http::RateLimit;
 
 const INTERVAL: Duration = Duration::from_hours(1);
 
-/// Removes expired idempotency keys and idle quotas, at the start and then every hour. The next round repeats what fails.
+/// Removes expired idempotency keys, old revisions and idle quotas, at the start and then every hour. The next round repeats what fails.
 pub(crate) async fn run(icps: IcpService, rate_limit: Option<RateLimit>) {
     let mut rounds = interval(INTERVAL);
     loop {
@@ -19,6 +19,11 @@ pub(crate) async fn run(icps: IcpService, rate_limit: Option<RateLimit>) {
             Ok(0) => {}
             Ok(removed) => tracing::debug!(removed, "removed old idempotency keys"),
             Err(error) => tracing::warn!(%error, "old idempotency keys could not be removed"),
+        }
+        match icps.remove_old_revisions().await {
+            Ok(0) => {}
+            Ok(removed) => tracing::debug!(removed, "removed old revisions"),
+            Err(error) => tracing::warn!(%error, "old revisions could not be removed"),
         }
     }
 }

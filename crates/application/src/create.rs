@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
-use icp_domain::{Caller, IcpDocument, NewIcp, ValidationErrors};
-use icp_ports::{Creation, Creator, ListVersion, StoredIcp};
+use icp_domain::{Author, Caller, IcpDocument, NewIcp, ValidationErrors};
+use icp_ports::{Creation, Creator, IdempotencyKey, ListVersion, StoredIcp};
 use tokio::time::{Duration, Instant, sleep, timeout_at};
 
 use crate::contention::RETRY_LIMIT;
@@ -40,8 +40,19 @@ impl IcpService {
         let key = key.map(|key| key.bind(caller.user_id(), "create", &body));
         let document = self.new_document(caller, body).await?;
         self.check_list(caller, preconditions).await?;
+        self.insert(caller, document, key).await
+    }
+
+    /// Stores a new ICP of the caller.
+    pub(crate) async fn insert(
+        &self,
+        caller: &Caller,
+        document: IcpDocument,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Created, ServiceError> {
         let _guard = self.begin_write(caller);
-        let creator = Creator { user_id: caller.user_id().clone(), quota: self.limits.quota };
+        let Author { actor, source, .. } = caller.author();
+        let creator = Creator { user_id: caller.user_id().clone(), actor, source, quota: self.limits.quota };
         let deadline = Instant::now() + RETRY_LIMIT;
         let permit = timeout_at(deadline, self.creates.acquire(caller.user_id())).await;
         let _permit = permit.map_err(|_| ServiceError::Overloaded)?;

@@ -2,7 +2,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use icp_domain::{Caller, IcpId, Timestamp};
-use icp_ports::{ListCursor, Sort, SortKey};
+use icp_ports::{HistoryCursor, ListCursor, Sort, SortKey, Version};
 use uuid::Uuid;
 
 use crate::ListRequest;
@@ -25,12 +25,7 @@ impl CursorCodec {
     pub(crate) fn new(caller: &Caller, request: &ListRequest) -> Self {
         // Everything that decides which ICPs the list has, and their order.
         let list = ListRequest { limit: None, cursor: None, ..request.clone() };
-        let mut digest = Context::new(&SHA256);
-        digest.update(caller.user_id().as_str().as_bytes());
-        digest.update(&[0]);
-        digest.update(format!("{list:?}").as_bytes());
-        let seal = digest.finish().as_ref().first_chunk().copied().unwrap_or_default();
-        Self { seal, sort: request.sort }
+        Self { seal: seal(caller, &format!("{list:?}")), sort: request.sort }
     }
 
     /// Encodes a position in the list.
@@ -50,12 +45,7 @@ impl CursorCodec {
 
     /// Decodes a cursor, if it is one of this list.
     pub(crate) fn decode(&self, cursor: &str) -> Option<ListCursor> {
-        let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?;
-        let (&encoding, bytes) = bytes.split_first()?;
-        let (seal, bytes) = bytes.split_first_chunk::<SEAL_LENGTH>()?;
-        if encoding != ENCODING || *seal != self.seal {
-            return None;
-        }
+        let bytes = unsealed(cursor, self.seal)?;
         let (id, key) = bytes.split_first_chunk::<16>()?;
         let key = match self.sort {
             Sort::CreatedAt => SortKey::CreatedAt(time(key)?),
@@ -70,6 +60,48 @@ impl CursorCodec {
     }
 }
 
+/// Encodes and decodes positions in the history of one ICP, or among the deleted ICPs, of one caller: as [`CursorCodec`] does.
+pub(crate) struct HistoryCursorCodec([u8; SEAL_LENGTH]);
+
+impl HistoryCursorCodec {
+    /// The codec for the history of an ICP, or for the deleted ICPs.
+    pub(crate) fn new(caller: &Caller, id: Option<IcpId>) -> Self {
+        Self(seal(caller, &id.map_or_else(|| "deleted".to_owned(), |id| format!("history of {id}"))))
+    }
+
+    pub(crate) fn encode(&self, position: HistoryCursor) -> String {
+        let mut bytes = vec![ENCODING];
+        bytes.extend(self.0);
+        bytes.extend(position.id.as_uuid().as_bytes());
+        bytes.extend(position.version.0.to_be_bytes());
+        BASE64_URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    pub(crate) fn decode(&self, cursor: &str) -> Option<HistoryCursor> {
+        let bytes = unsealed(cursor, self.0)?;
+        let (id, version) = bytes.split_first_chunk::<16>()?;
+        let version = Version(i64::from_be_bytes(version.try_into().ok()?));
+        Some(HistoryCursor { version, id: IcpId::from(Uuid::from_bytes(*id)) })
+    }
+}
+
+/// Returns a digest of a user and of what they page through.
+fn seal(caller: &Caller, pages: &str) -> [u8; SEAL_LENGTH] {
+    let mut digest = Context::new(&SHA256);
+    digest.update(caller.user_id().as_str().as_bytes());
+    digest.update(&[0]);
+    digest.update(pages.as_bytes());
+    digest.finish().as_ref().first_chunk().copied().unwrap_or_default()
+}
+
+/// Returns the position in a cursor, if the cursor has this seal.
+fn unsealed(cursor: &str, expected: [u8; SEAL_LENGTH]) -> Option<Vec<u8>> {
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?;
+    let (&encoding, bytes) = bytes.split_first()?;
+    let (seal, position) = bytes.split_first_chunk::<SEAL_LENGTH>()?;
+    (encoding == ENCODING && *seal == expected).then(|| position.to_vec())
+}
+
 fn time(bytes: &[u8]) -> Option<Timestamp> {
     Timestamp::from_unix_millis(i64::from_be_bytes(bytes.try_into().ok()?))
 }
@@ -79,10 +111,10 @@ mod tests {
     use icp_domain::Caller;
     use std::num::NonZeroUsize;
 
-    use icp_ports::{Direction, ListCursor, Sort, SortKey};
+    use icp_ports::{Direction, HistoryCursor, ListCursor, Sort, SortKey, Version};
     use icp_testkit::fixtures::{id, user};
 
-    use super::CursorCodec;
+    use super::{CursorCodec, HistoryCursorCodec};
     use crate::ListRequest;
 
     fn positions() -> [(Sort, ListCursor); 5] {
@@ -130,6 +162,22 @@ mod tests {
             }
             let by_another_limit = ListRequest { limit: NonZeroUsize::new(3), ..request };
             assert_eq!(cursor("user_ada", &by_another_limit).decode(&text), Some(position));
+        }
+    }
+
+    #[test]
+    fn history_cursor_is_of_its_user_and_icp() {
+        let position = HistoryCursor { version: Version(i64::MAX - 1), id: id(7) };
+        let (ada, eve) = (Caller::user(user("user_ada")), Caller::user(user("user_eve")));
+        let codec = |caller, icp: Option<u128>| HistoryCursorCodec::new(caller, icp.map(id));
+        for icp in [None, Some(1)] {
+            let text = codec(&ada, icp).encode(position);
+            assert_eq!(codec(&ada, icp).decode(&text), Some(position));
+            assert_eq!(codec(&ada, Some(2)).decode(&text), None);
+            assert_eq!(codec(&eve, icp).decode(&text), None);
+            for end in 0..text.len() {
+                assert_eq!(text.get(..end).and_then(|start| codec(&ada, icp).decode(start)), None);
+            }
         }
     }
 

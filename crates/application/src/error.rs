@@ -8,6 +8,12 @@ pub enum ServiceError {
     /// No ICP has this ID.
     #[error("no ICP has this ID")]
     NotFound,
+    /// The ICP has no such revision.
+    #[error("the ICP has no such revision")]
+    NoRevision,
+    /// The service keeps no history.
+    #[error("the history is turned off")]
+    HistoryOff,
     /// The ICP exists, and the caller has no access to it.
     #[error("the caller has no access to the ICP")]
     Forbidden,

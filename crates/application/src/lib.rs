@@ -2,10 +2,13 @@
 #![warn(missing_docs)]
 
 mod contention;
+mod copy;
 mod cpu;
 mod create;
 mod cursor;
 mod error;
+mod forget;
+mod history;
 mod idempotency;
 mod limits;
 mod list;
@@ -18,6 +21,8 @@ mod update;
 
 pub use create::Created;
 pub use error::ServiceError;
+pub use forget::{forget_user, forgetting};
+pub use history::{HistoryRequest, HistoryResponse, Retention};
 pub use idempotency::{InvalidRequestKey, RequestKey};
 pub use limits::Limits;
 pub use list::{ListRequest, ListResponse};

@@ -57,6 +57,18 @@ impl<V: PartialEq> Preconditions<V> {
         Ok(self.if_none_match.as_ref().is_some_and(|versions| versions.contains(current)))
     }
 
+    /// Decides a read of what has no version.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::PreconditionFailed`] if `If-Match` names versions: none of them is current.
+    pub fn check_unversioned(&self) -> Result<(), ServiceError> {
+        match &self.if_match {
+            Some(VersionMatch::OneOf(_)) => Err(ServiceError::PreconditionFailed),
+            Some(VersionMatch::Any) | None => Ok(()),
+        }
+    }
+
     /// Decides a write.
     pub(crate) fn check_write(&self, current: &V) -> Result<(), ServiceError> {
         if self.is_not_modified(current)? { Err(ServiceError::PreconditionFailed) } else { Ok(()) }

@@ -10,7 +10,7 @@ use crate::contention::Writers;
 use crate::cpu::{self, CPU};
 use crate::list_cache::ListCache;
 use crate::replica::WriteGuard;
-use crate::{Limits, Preconditions, Replica, ServiceError};
+use crate::{Limits, Preconditions, Replica, Retention, ServiceError};
 
 /// The use cases. Clones share their state.
 #[derive(Clone)]
@@ -23,6 +23,7 @@ pub struct IcpService {
     pub(crate) response_buffer: NonZeroUsize,
     pub(crate) list_cache: ListCache,
     pub(crate) limits: Limits,
+    pub(crate) retention: Retention,
     pub(crate) writers: Writers,
     /// Permits to create. Each create counts what the creator has.
     pub(crate) creates: KeyedPermits<UserId>,
@@ -45,6 +46,7 @@ impl IcpService {
             response_buffer: RESPONSE_BUFFER,
             list_cache: ListCache::new(0),
             limits: Limits::default(),
+            retention: Retention::default(),
             writers: Writers::default(),
             creates: KeyedPermits::new(CREATES_PER_USER),
         }
@@ -66,6 +68,12 @@ impl IcpService {
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// Sets how long the history is kept.
+    #[must_use]
+    pub fn with_retention(self, retention: Retention) -> Self {
+        Self { retention, ..self }
     }
 
     /// Returns the same service on the connections of one worker.

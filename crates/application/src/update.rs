@@ -8,11 +8,13 @@ use crate::service::{found_in_scope, parse_for};
 use crate::{IcpService, Limits, Preconditions, ServiceError};
 
 /// A change of an ICP that a caller asks for.
-enum Edit {
+pub(crate) enum Edit {
     /// Whether its body is large, too.
     Patch(Box<IcpPatch>, bool),
     AddUser(UserId),
     RemoveUser(UserId),
+    /// The text of an earlier state.
+    Restore(Arc<str>),
 }
 
 impl IcpService {
@@ -105,14 +107,14 @@ impl IcpService {
         loop {
             // The access was read with this version, and so it holds if this version is deleted.
             let version = self.stored(caller, id, preconditions).await?.version;
-            if self.repository.delete(id, version).await? {
+            if self.repository.delete(id, version, &self.stamp(caller)).await? {
                 return Ok(());
             }
             attempts.wait().await?;
         }
     }
 
-    async fn edit(
+    pub(crate) async fn edit(
         &self,
         caller: &Caller,
         id: IcpId,
@@ -127,18 +129,19 @@ impl IcpService {
             let Some(change) = self.revise(caller, &stored, &edit).await? else {
                 return Ok(Arc::unwrap_or_clone(stored));
             };
-            match self.repository.replace(&change, stored.version, self.limits.quota).await? {
+            let (quota, stamp) = (self.limits.quota, self.stamp(caller));
+            match self.repository.replace(&change, stored.version, quota, &stamp).await? {
                 Replacement::Replaced(version) => {
                     return Ok(StoredIcp { id, version, json: change.into_document().into_json() });
                 }
-                Replacement::QuotaReached => return Err(ServiceError::QuotaReached(self.limits.quota)),
+                Replacement::QuotaReached => return Err(ServiceError::QuotaReached(quota)),
                 Replacement::OtherVersion => attempts.wait().await?,
             }
         }
     }
 
     /// Reads an ICP that is to be changed, from the primary.
-    async fn stored(
+    pub(crate) async fn stored(
         &self,
         caller: &Caller,
         id: IcpId,
@@ -157,12 +160,20 @@ impl IcpService {
     ) -> Result<Option<IcpChange>, ServiceError> {
         let (edit, stored, by) = (Arc::clone(edit), Arc::clone(stored), caller.clone());
         let (now, limits) = (self.clock.now(), self.limits);
-        let is_large = stored.json.len() > LARGE_TEXT || matches!(*edit, Edit::Patch(_, true));
+        let is_large = stored.json.len() > LARGE_TEXT || edit.is_large();
         CPU.run(caller.user_id(), is_large, move || edit.revise(&stored, &by, now, limits)).await?
     }
 }
 
 impl Edit {
+    fn is_large(&self) -> bool {
+        match self {
+            Self::Patch(_, is_large) => *is_large,
+            Self::Restore(earlier) => earlier.len() > LARGE_TEXT,
+            Self::AddUser(_) | Self::RemoveUser(_) => false,
+        }
+    }
+
     /// Returns the change of a stored ICP, or `None` if nothing changes.
     fn revise(
         &self,
@@ -172,6 +183,11 @@ impl Edit {
         limits: Limits,
     ) -> Result<Option<IcpChange>, ServiceError> {
         let before = Icp::from_json(&stored.json, Rules::Stored).map_err(ServiceError::Unreadable)?;
+        if let Self::Restore(earlier) = self {
+            // What was stored once may be stored again, whatever the limits are now.
+            let earlier = Icp::from_json(earlier, Rules::Stored).map_err(ServiceError::Unreadable)?;
+            return Ok(IcpChange::restoring(&before, &earlier, now));
+        }
         let Some(after) = self.apply(&before, caller, now)? else { return Ok(None) };
         let change = IcpChange::between(&before, after);
         limits.check(change.document(), Some((&before, stored)))?;
@@ -185,6 +201,7 @@ impl Edit {
             Self::AddUser(user_id) if users.contains(user_id) => return Ok(None),
             Self::AddUser(user_id) => users.push(user_id.clone()),
             Self::RemoveUser(user_id) => users.retain(|other| other != user_id),
+            Self::Restore(_) => return Ok(None),
         }
         if users.is_empty() && !icp.user_ids.is_empty() && !caller.may_leave(&users) {
             return Err(ServiceError::LastUser);

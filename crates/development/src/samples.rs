@@ -11,7 +11,7 @@ const SAMPLE_ICPS: &str = include_str!("../../../docs/reference/contract/example
 ///
 /// If the storage fails.
 pub async fn store_samples(storage: &dyn ImportExport) -> Result<(), ImportExportError> {
-    storage.import(&mut Samples::default(), OnConflict::Skip).await.map(drop)
+    storage.import(&mut Samples::default(), OnConflict::Skip, false).await.map(drop)
 }
 
 /// One batch, once.

@@ -1,8 +1,8 @@
 //! The access rule.
 
-use crate::UserId;
+use crate::{Author, Source, UserId};
 
-/// A signed-in user, whether they are an admin, and who acts in their name.
+/// A signed-in user, whether they are an admin, who acts in their name, and by which way they came.
 ///
 /// The methods of `Caller` are the access rule, and every use case asks one of them:
 ///
@@ -10,6 +10,12 @@ use crate::UserId;
 ///   `userIds` contains them, or if they are an admin.
 /// - **The list** ([`Caller::list_scope`]): it contains the ICPs whose `userIds` contains the caller, and no others. It is the
 ///   same for an admin.
+/// - **The history** ([`Caller::access_scope`]): a caller may read every revision of an ICP and restore one if they may access
+///   the ICP. The `userIds` of an earlier state do not matter, neither for nor against the caller. After the ICP was deleted, the
+///   `userIds` that it had then decide.
+/// - **The deleted ICPs** ([`Caller::access_scope`]): those of which the caller may read the history.
+/// - **Restoring** ([`Icp::restored`](crate::Icp::restored)): a restore leaves `userIds` as they are, and so gives access to
+///   nobody.
 /// - **Leaving** ([`Caller::may_leave`]): only an admin may leave an ICP without users. [`IcpPatch`](crate::IcpPatch) asks it.
 ///
 /// ```
@@ -30,17 +36,18 @@ pub struct Caller {
     user_id: UserId,
     admin: bool,
     actor: Option<UserId>,
+    source: Source,
 }
 
 impl Caller {
     /// Creates a user who is not an admin.
     pub fn user(user_id: UserId) -> Self {
-        Self { user_id, admin: false, actor: None }
+        Self { user_id, admin: false, actor: None, source: Source::Api }
     }
 
     /// Creates an admin, who may access every ICP.
     pub fn admin(user_id: UserId) -> Self {
-        Self { user_id, admin: true, actor: None }
+        Self { user_id, admin: true, actor: None, source: Source::Api }
     }
 
     /// Creates a user whom `actor` impersonates: a support engineer, for example. An impersonated user is never an admin.
@@ -53,7 +60,18 @@ impl Caller {
     /// # Ok::<(), icp_domain::EmptyUserId>(())
     /// ```
     pub fn impersonated(user_id: UserId, actor: UserId) -> Self {
-        Self { user_id, admin: false, actor: Some(actor) }
+        Self { user_id, admin: false, actor: Some(actor), source: Source::Api }
+    }
+
+    /// Returns the same caller, whose changes have this source. By default it is [`Source::Api`].
+    #[must_use]
+    pub fn via(self, source: Source) -> Self {
+        Self { source, ..self }
+    }
+
+    /// Returns the author of the caller's changes.
+    pub fn author(&self) -> Author {
+        Author { by: Some(self.user_id.clone()), actor: self.actor.clone(), source: self.source }
     }
 
     /// Returns the ID of the user.
@@ -81,7 +99,7 @@ impl Caller {
         self.admin || !user_ids.is_empty()
     }
 
-    /// Returns the ICPs that the caller may read, change and delete.
+    /// Returns the ICPs that the caller may read, change, delete and restore, with their histories.
     pub fn access_scope(&self) -> AccessScope {
         AccessScope((!self.admin).then(|| self.user_id.clone()))
     }
@@ -92,7 +110,7 @@ impl Caller {
     }
 }
 
-/// The ICPs that a caller may read, change and delete: those of one user, or all. Only [`Caller`] creates it, so that every
+/// The ICPs that a caller may read, change, delete and restore: those of one user, or all. Only [`Caller`] creates it, so that every
 /// request to a repository has passed the access rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessScope(Option<UserId>);

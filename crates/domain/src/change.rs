@@ -1,7 +1,7 @@
-use crate::{Icp, IcpDocument, IcpId, UserId};
+use crate::{ChangedFields, Icp, IcpDocument, IcpId, Operation, Timestamp, UserId};
 
-/// A change of one ICP, as a repository writes it: the new document, and the users who join and leave. A repository need not
-/// look at the users who stay, of whom there may be thousands.
+/// A change of one ICP, as a repository writes it: the new document, the users who join and leave, and what its history says.
+/// A repository need not look at the users who stay, of whom there may be thousands.
 ///
 /// ```
 /// use icp_domain::{Caller, IcpChange, IcpPatch, NewIcp, Timestamp, UserId};
@@ -21,11 +21,14 @@ pub struct IcpChange {
     document: IcpDocument,
     joined: Vec<UserId>,
     left: Vec<UserId>,
+    operation: Operation,
+    changed: ChangedFields,
 }
 
 impl IcpChange {
     /// Returns the change from one state of an ICP to another. Both have the same ID and `createdAt`.
     pub fn between(before: &Icp, after: Icp) -> Self {
+        let changed = before.changed_fields(&after);
         let mut old: Vec<&UserId> = before.user_ids.iter().collect();
         old.sort_unstable();
         old.dedup();
@@ -33,7 +36,21 @@ impl IcpChange {
         let new = document.user_ids();
         let joined = new.iter().filter(|user| old.binary_search(user).is_err()).cloned().collect();
         let left = old.into_iter().filter(|user| new.binary_search(user).is_err()).cloned().collect();
-        Self { document, joined, left }
+        Self { document, joined, left, operation: Operation::Update, changed }
+    }
+
+    /// Returns the change that restores an earlier state, see [`Icp::restored`]. `None` if nothing changes.
+    pub fn restoring(before: &Icp, earlier: &Icp, now: Timestamp) -> Option<Self> {
+        let after = before.restored(earlier, now)?;
+        Some(Self { operation: Operation::Restore, ..Self::between(before, after) })
+    }
+
+    /// Returns the change that brings a deleted ICP back, as it was at an earlier state, see [`Icp::restored`]. It is a change
+    /// even if nothing differs from the state that was deleted.
+    pub fn undeleting(deleted: &Icp, earlier: &Icp, now: Timestamp) -> Self {
+        let back = || Icp { updated_at: now.max(deleted.updated_at.next()), ..deleted.clone() };
+        let after = deleted.restored(earlier, now).unwrap_or_else(back);
+        Self { operation: Operation::Restore, ..Self::between(deleted, after) }
     }
 
     /// Returns the ID of the ICP.
@@ -54,6 +71,16 @@ impl IcpChange {
     /// Returns the users of the old document who are not in the new one, sorted.
     pub fn left(&self) -> &[UserId] {
         &self.left
+    }
+
+    /// Returns whether it is an update or a restore.
+    pub fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    /// Returns the names of the fields that it changes.
+    pub fn changed(&self) -> &ChangedFields {
+        &self.changed
     }
 
     /// Returns the new document.

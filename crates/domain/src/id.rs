@@ -11,7 +11,13 @@ pub struct IcpId(Uuid);
 
 impl IcpId {
     /// The nil UUID, a placeholder.
-    pub(crate) const NIL: Self = Self(Uuid::nil());
+    /// The least ID.
+    pub const NIL: Self = Self(Uuid::nil());
+
+    /// Returns the next ID in the order of IDs.
+    pub fn successor(self) -> Option<Self> {
+        self.0.as_u128().checked_add(1).map(|next| Self(Uuid::from_u128(next)))
+    }
 
     /// Returns the UUID.
     pub fn as_uuid(self) -> Uuid {

@@ -26,4 +26,4 @@ pub(crate) fn is_white_space(character: char) -> bool {
 }
 
 /// A pattern of one character that is not white space.
-pub(crate) const VISIBLE: &str = r"[^\s\u0085\ufeff]";
+pub const VISIBLE: &str = r"[^\s\u0085\ufeff]";

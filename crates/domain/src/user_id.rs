@@ -21,6 +21,11 @@ impl UserId {
         &self.0
     }
 
+    /// Returns the ID as a JSON string, as documents contain it.
+    pub fn to_json(&self) -> String {
+        serde_json::Value::from(self.as_str()).to_string()
+    }
+
     /// Returns why the ID may not be written.
     pub fn violation(&self) -> Option<(ViolationCode, String)> {
         if self.0.len() > limits::USER_ID && self.0.chars().count() > limits::USER_ID {

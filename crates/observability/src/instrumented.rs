@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use icp_domain::{AccessScope, Caller, IcpChange, IcpDocument, IcpId, Timestamp};
 use icp_ports::{
     AuthenticationError, Authenticator, Conditional, Creation, Creator, Credentials, Health, HealthCheck,
-    IcpList, IcpReader, IcpRepository, IdempotencyKey, ListPart, ListQuery, ListVersion, Lookup, Quota,
-    Replacement, RepositoryError, StoredIcp, Version,
+    HistoryPage, HistoryQuery, IcpHistory, IcpList, IcpReader, IcpRepository, IdempotencyKey, ListPart,
+    ListQuery, ListVersion, Lookup, Quota, Replacement, RepositoryError, Revision, Stamp, StoredIcp, Version,
 };
 use tracing::Instrument as _;
 
@@ -116,16 +116,64 @@ impl<P: IcpRepository + ?Sized> IcpRepository for Instrumented<P> {
         change: &IcpChange,
         expected: Version,
         quota: Quota,
+        stamp: &Stamp,
     ) -> Result<Replacement, RepositoryError> {
-        self.operate("replace", self.port.replace(change, expected, quota)).await
+        self.operate("replace", self.port.replace(change, expected, quota, stamp)).await
     }
 
-    async fn delete(&self, id: IcpId, expected: Version) -> Result<bool, RepositoryError> {
-        self.operate("delete", self.port.delete(id, expected)).await
+    async fn delete(&self, id: IcpId, expected: Version, stamp: &Stamp) -> Result<bool, RepositoryError> {
+        self.operate("delete", self.port.delete(id, expected, stamp)).await
     }
 
     async fn remove_expired_keys(&self, now: Timestamp) -> Result<u64, RepositoryError> {
         self.operate("remove_expired_keys", self.port.remove_expired_keys(now)).await
+    }
+}
+
+#[async_trait]
+impl<P: IcpHistory + ?Sized> IcpHistory for Instrumented<P> {
+    async fn revisions(
+        &self,
+        id: IcpId,
+        scope: &AccessScope,
+        query: &HistoryQuery,
+    ) -> Result<Lookup<HistoryPage>, RepositoryError> {
+        self.operate("revisions", self.port.revisions(id, scope, query)).await
+    }
+
+    async fn revision(
+        &self,
+        id: IcpId,
+        version: Version,
+        scope: &AccessScope,
+        since: Timestamp,
+    ) -> Result<Lookup<Option<Revision>>, RepositoryError> {
+        self.operate("revision", self.port.revision(id, version, scope, since)).await
+    }
+
+    async fn deleted(
+        &self,
+        scope: &AccessScope,
+        query: &HistoryQuery,
+    ) -> Result<HistoryPage, RepositoryError> {
+        self.operate("deleted", self.port.deleted(scope, query)).await
+    }
+
+    async fn undelete(
+        &self,
+        change: &IcpChange,
+        deleted: Version,
+        quota: Quota,
+        stamp: &Stamp,
+    ) -> Result<Replacement, RepositoryError> {
+        self.operate("undelete", self.port.undelete(change, deleted, quota, stamp)).await
+    }
+
+    async fn remove_old_revisions(&self, replaced_before: Timestamp) -> Result<u64, RepositoryError> {
+        let removing = self.port.remove_old_revisions(replaced_before);
+        let removed = self.operate("remove_old_revisions", removing).await?;
+        self.metrics.removed_revisions(removed);
+        Ok(removed)
     }
 }
 

@@ -11,6 +11,9 @@ pub trait ImportExport: Send + Sync {
     /// It MUST leave nothing behind when the process ends in the middle, and MUST treat a document whose ID came earlier from
     /// the same source like one that was stored before. While the source is slow, it SHOULD NOT keep other writers waiting.
     ///
+    /// A document that replaces another one is a change, whose author is [`icp_domain::Author::import`]. Its history keeps the
+    /// replaced state if `keeps_replaced` is true. States that the same source replaces MAY be left out.
+    ///
     /// # Errors
     ///
     /// Those of `source` and of the storage: [`RepositoryError::AlreadyExists`] with [`OnConflict::Fail`].
@@ -18,6 +21,7 @@ pub trait ImportExport: Send + Sync {
         &self,
         source: &mut dyn ImportSource,
         on_conflict: OnConflict,
+        keeps_replaced: bool,
     ) -> Result<ImportSummary, ImportExportError>;
 
     /// Writes the text of every ICP to `sink`, in order of their IDs, as of one moment. Returns their number.

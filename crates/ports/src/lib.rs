@@ -3,7 +3,9 @@
 
 mod authentication;
 mod clock;
+mod forget;
 mod health;
+mod history;
 mod idempotency;
 mod import_export;
 mod list;
@@ -14,7 +16,9 @@ mod stored;
 
 pub use authentication::*;
 pub use clock::*;
+pub use forget::*;
 pub use health::*;
+pub use history::*;
 pub use idempotency::*;
 pub use import_export::*;
 pub use list::*;

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use icp_domain::{AccessScope, IcpChange, IcpDocument, IcpId, Timestamp};
 
 use crate::{
-    Conditional, Creation, Creator, HealthCheck, IcpList, IdempotencyKey, ListPart, ListQuery, ListVersion,
-    Lookup, Quota, Replacement, StoredIcp, Version,
+    Conditional, Creation, Creator, HealthCheck, IcpHistory, IcpList, IdempotencyKey, ListPart, ListQuery,
+    ListVersion, Lookup, Quota, Replacement, Stamp, StoredIcp, Version,
 };
 
 /// The error of an adapter's own, as the source of a port's error.
@@ -70,11 +70,14 @@ pub trait IcpReader: Send + Sync {
 /// does nothing when the ICP is at another one. The caller then reads and decides again. An access that was read together
 /// with a version therefore still holds when a change to that version succeeds.
 ///
+/// A change or delete MUST store the state that it replaces in the history, in the same transaction and once, if
+/// [`Stamp::keeps_replaced`] says so and the storage has a history. The current state MUST NOT be stored twice.
+///
 /// # Errors
 ///
 /// As in [`IcpReader`].
 #[async_trait]
-pub trait IcpRepository: IcpReader + HealthCheck {
+pub trait IcpRepository: IcpReader + IcpHistory + HealthCheck {
     /// Stores a new ICP with its creator and, in the same transaction, the idempotency key.
     /// [`RepositoryError::AlreadyExists`] if an ICP has this ID.
     ///
@@ -92,18 +95,19 @@ pub trait IcpRepository: IcpReader + HealthCheck {
 
     /// Changes the ICP at the version `expected`.
     ///
-    /// If the new document is longer than the old one and than [`Quota::uncounted_bytes`], it MUST change nothing when the
-    /// ICP's creator would then exceed the bytes of `quota`.
+    /// If [`Quota::is_counted`] is true of the bytes of the ICP with its history before and after, it MUST change nothing when
+    /// the ICP's creator would then exceed the bytes of `quota`. An ICP without a creator is counted alone.
     async fn replace(
         &self,
         change: &IcpChange,
         expected: Version,
         quota: Quota,
+        stamp: &Stamp,
     ) -> Result<Replacement, RepositoryError>;
 
     /// Deletes the ICP at the version `expected`. Returns false, and changes nothing, if the ICP is at another version or
     /// is being written by another caller.
-    async fn delete(&self, id: IcpId, expected: Version) -> Result<bool, RepositoryError>;
+    async fn delete(&self, id: IcpId, expected: Version, stamp: &Stamp) -> Result<bool, RepositoryError>;
 
     /// Removes some idempotency keys that are no longer valid at `now`, and returns how many. The caller calls again until
     /// it returns 0. The default is for storages that expire keys themselves.

@@ -125,6 +125,12 @@ settings! {
         "user_ids_per_icp" => user_ids_per_icp: usize = from(1, 10_000), default "1000";
     }
 
+    /// The history of ICPs.
+    "history" => HistorySettings {
+        /// How long replaced states and deleted ICPs are kept, in days. 0 turns the history off.
+        "retention_days" => retention_days: u32 = from(0, 36_500), default "30";
+    }
+
     /// Authentication.
     "auth" => AuthSettings {
         /// The issuer of tokens.

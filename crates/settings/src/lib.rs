@@ -14,8 +14,8 @@ use serde::Deserialize;
 
 pub use checks::{DatabaseKind, TlsFiles};
 pub use definitions::{
-    AuthSettings, DatabaseSettings, LimitsSettings, LogFormat, LogSettings, McpSettings, MetricsSettings,
-    ServerSettings, TelemetrySettings,
+    AuthSettings, DatabaseSettings, HistorySettings, LimitsSettings, LogFormat, LogSettings, McpSettings,
+    MetricsSettings, ServerSettings, TelemetrySettings,
 };
 pub use error::SettingsError;
 pub use sources::Surroundings;
@@ -31,6 +31,8 @@ pub struct Settings {
     pub database: DatabaseSettings,
     /// Limits on what users write.
     pub limits: LimitsSettings,
+    /// The history of ICPs.
+    pub history: HistorySettings,
     /// Authentication.
     pub auth: AuthSettings,
     /// The endpoint for AI assistants.
@@ -66,6 +68,7 @@ impl Settings {
             server: section(&values, "server")?,
             database: section(&values, "database")?,
             limits: section(&values, "limits")?,
+            history: section(&values, "history")?,
             auth: section(&values, "auth")?,
             mcp: section(&values, "mcp")?,
             metrics: section(&values, "metrics")?,

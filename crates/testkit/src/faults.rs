@@ -7,8 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use icp_domain::{AccessScope, IcpChange, IcpDocument, IcpId, Timestamp};
 use icp_ports::{
-    Creation, Creator, Health, HealthCheck, IcpList, IcpReader, IcpRepository, IdempotencyKey, ListQuery,
-    Lookup, Quota, Replacement, RepositoryError, StoredIcp, Version,
+    Creation, Creator, Health, HealthCheck, HistoryPage, HistoryQuery, IcpHistory, IcpList, IcpReader,
+    IcpRepository, IdempotencyKey, ListQuery, Lookup, Quota, Replacement, RepositoryError, Revision, Stamp,
+    StoredIcp, Version,
 };
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -202,16 +203,61 @@ impl<R: IcpRepository> IcpRepository for FaultyRepository<R> {
         change: &IcpChange,
         expected: Version,
         quota: Quota,
+        stamp: &Stamp,
     ) -> Result<Replacement, RepositoryError> {
-        self.write(|| self.storage.replace(change, expected, quota)).await
+        self.write(|| self.storage.replace(change, expected, quota, stamp)).await
     }
 
-    async fn delete(&self, id: IcpId, expected: Version) -> Result<bool, RepositoryError> {
-        self.write(|| self.storage.delete(id, expected)).await
+    async fn delete(&self, id: IcpId, expected: Version, stamp: &Stamp) -> Result<bool, RepositoryError> {
+        self.write(|| self.storage.delete(id, expected, stamp)).await
     }
 
     async fn remove_expired_keys(&self, now: Timestamp) -> Result<u64, RepositoryError> {
         self.write(|| self.storage.remove_expired_keys(now)).await
+    }
+}
+
+#[async_trait]
+impl<R: IcpRepository> IcpHistory for FaultyRepository<R> {
+    async fn revisions(
+        &self,
+        id: IcpId,
+        scope: &AccessScope,
+        query: &HistoryQuery,
+    ) -> Result<Lookup<HistoryPage>, RepositoryError> {
+        self.read(|| self.storage.revisions(id, scope, query)).await
+    }
+
+    async fn revision(
+        &self,
+        id: IcpId,
+        version: Version,
+        scope: &AccessScope,
+        since: Timestamp,
+    ) -> Result<Lookup<Option<Revision>>, RepositoryError> {
+        self.read(|| self.storage.revision(id, version, scope, since)).await
+    }
+
+    async fn deleted(
+        &self,
+        scope: &AccessScope,
+        query: &HistoryQuery,
+    ) -> Result<HistoryPage, RepositoryError> {
+        self.read(|| self.storage.deleted(scope, query)).await
+    }
+
+    async fn undelete(
+        &self,
+        change: &IcpChange,
+        deleted: Version,
+        quota: Quota,
+        stamp: &Stamp,
+    ) -> Result<Replacement, RepositoryError> {
+        self.write(|| self.storage.undelete(change, deleted, quota, stamp)).await
+    }
+
+    async fn remove_old_revisions(&self, replaced_before: Timestamp) -> Result<u64, RepositoryError> {
+        self.write(|| self.storage.remove_old_revisions(replaced_before)).await
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::sync::LazyLock;
 
-use icp_domain::{Icp, IcpDocument, IcpId, Rules, UserId};
-use icp_ports::{Creator, Quota};
+use icp_domain::{Caller, Icp, IcpDocument, IcpId, Rules, Source, Timestamp, UserId};
+use icp_ports::{Creator, Quota, Stamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -27,9 +27,33 @@ pub fn user(text: &str) -> UserId {
 
 /// A creator without a quota.
 pub fn someone() -> &'static Creator {
-    static SOMEONE: LazyLock<Creator> =
-        LazyLock::new(|| Creator { user_id: user("user_ada"), quota: Quota::UNLIMITED });
+    static SOMEONE: LazyLock<Creator> = LazyLock::new(|| creator("user_ada", Quota::UNLIMITED));
     &SOMEONE
+}
+
+/// A creator by the API.
+///
+/// # Panics
+///
+/// If the user ID is empty.
+pub fn creator(user_id: &str, quota: Quota) -> Creator {
+    Creator { user_id: user(user_id), actor: None, source: Source::Api, quota }
+}
+
+/// A change by a user of the API at a time, whose replaced state is kept.
+///
+/// # Panics
+///
+/// If the user ID is empty.
+pub fn stamp(user_id: &str, at: Timestamp) -> Stamp {
+    Stamp { at, author: Caller::user(user(user_id)).author(), keeps_replaced: true }
+}
+
+/// A change by a user of the API, of which no history is kept.
+pub fn unkept() -> &'static Stamp {
+    static UNKEPT: LazyLock<Stamp> =
+        LazyLock::new(|| Stamp { keeps_replaced: false, ..stamp("user_ada", Timestamp::UNIX_EPOCH) });
+    &UNKEPT
 }
 
 /// Builds an ICP. Properties that are not set have valid values.

@@ -14,6 +14,7 @@ fn main() -> ExitCode {
         let database = InMemoryDatabase::default();
         Subject::new(database.clone()).with_second_instance(database)
     }));
+    trials.extend(contract::history("in_memory_history", async || Subject::new(InMemoryDatabase::default())));
     trials.extend(contract::import_export("in_memory", async || Subject::new(InMemoryDatabase::default())));
     trials.extend(contract::resilience("in_memory", async || {
         let repository = FaultyRepository::new(InMemoryDatabase::default());

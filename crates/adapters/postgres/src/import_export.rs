@@ -3,11 +3,13 @@ use std::pin::pin;
 
 use async_trait::async_trait;
 use diesel::sql_types::{Array, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
-use diesel::{QueryDsl as _, QueryResult, sql_query};
+use diesel::{ExpressionMethods as _, QueryDsl as _, QueryResult, sql_query};
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _, SimpleAsyncConnection as _};
 use futures_util::TryStreamExt as _;
-use icp_domain::{IcpDocument, IcpId, Timestamp, UserId};
-use icp_ports::{ExportSink, ImportExport, ImportExportError, ImportSource, ImportSummary, OnConflict};
+use icp_domain::{ChangedFields, Icp, IcpDocument, IcpId, Rules, Timestamp, UserId};
+use icp_ports::{
+    ExportSink, ImportExport, ImportExportError, ImportSource, ImportSummary, OnConflict, RepositoryError,
+};
 use uuid::Uuid;
 
 use crate::database::PostgresDatabase;
@@ -27,6 +29,7 @@ impl ImportExport for PostgresDatabase {
         &self,
         source: &mut dyn ImportSource,
         on_conflict: OnConflict,
+        keeps_replaced: bool,
     ) -> Result<ImportSummary, ImportExportError> {
         // A connection of its own: whatever ends this function early closes it, and so rolls back.
         let connection = &mut self.pool.opener().open().await?.diesel;
@@ -36,7 +39,12 @@ impl ImportExport for PostgresDatabase {
         }
         let mut summary = ImportSummary::default();
         while let Some(batch) = source.next_batch().await.map_err(ImportExportError::Stream)? {
-            write_batch(connection, &batch, on_conflict, &mut summary).await.map_err(insert_failed)?;
+            let changes = match on_conflict {
+                OnConflict::Replace => keep_replaced(connection, &batch, keeps_replaced).await?,
+                OnConflict::Skip | OnConflict::Fail => HashMap::new(),
+            };
+            let written = write_batch(connection, &batch, on_conflict, &changes, &mut summary).await;
+            written.map_err(insert_failed)?;
         }
         connection.batch_execute("COMMIT").await.map_err(query_failed)?;
         Ok(summary)
@@ -60,6 +68,7 @@ async fn write_batch(
     connection: &mut AsyncPgConnection,
     batch: &[IcpDocument],
     on_conflict: OnConflict,
+    changes: &HashMap<Uuid, ChangedFields>,
     summary: &mut ImportSummary,
 ) -> QueryResult<()> {
     let documents = match on_conflict {
@@ -67,13 +76,15 @@ async fn write_batch(
         OnConflict::Skip => one_of_each(batch.iter().rev()),
         OnConflict::Replace => one_of_each(batch.iter()),
     };
-    let stored = store(connection, &documents, on_conflict).await?;
+    let stored = store(connection, &documents, on_conflict, changes).await?;
     let inserted = stored.iter().filter(|stored| stored.is_new).count() as u64;
     let replaced: Vec<Uuid> = stored.iter().filter(|stored| !stored.is_new).map(|stored| stored.id).collect();
     if !replaced.is_empty() {
         let delete = sql_query("DELETE FROM icp_members WHERE icp_id = ANY($1)");
         delete.bind::<Array<SqlUuid>, _>(&replaced).execute(connection).await?;
     }
+    let inserted_ids = stored.iter().filter(|stored| stored.is_new).map(|stored| stored.id);
+    end_deletes(connection, &inserted_ids.collect::<Vec<_>>()).await?;
     let ids: HashSet<Uuid> = stored.iter().map(|stored| stored.id).collect();
     store_members(
         connection,
@@ -101,11 +112,56 @@ struct Stored {
     is_new: bool,
 }
 
+/// Stores the ICPs that a batch replaces as revisions. Locks them, and returns what the last document of each changes.
+async fn keep_replaced(
+    connection: &mut AsyncPgConnection,
+    batch: &[IcpDocument],
+    keeps_replaced: bool,
+) -> Result<HashMap<Uuid, ChangedFields>, RepositoryError> {
+    let last: HashMap<_, _> = batch.iter().map(|document| (document.id().as_uuid(), document)).collect();
+    let replaced = icps::table.filter(icps::id.eq_any(last.keys())).order(icps::id).for_no_key_update();
+    let replaced = replaced.select((icps::id, icps::document)).load::<(Uuid, String)>(connection).await;
+    let icp = |text: &str| {
+        Icp::from_json(text, Rules::Stored).map_err(|error| RepositoryError::Backend(error.into()))
+    };
+    let mut changes = HashMap::new();
+    for (id, before) in replaced.map_err(query_failed)? {
+        let Some(after) = last.get(&id) else { continue };
+        changes.insert(id, icp(&before)?.changed_fields(&icp(after.json())?));
+    }
+    if keeps_replaced && !changes.is_empty() {
+        let keep = "WITH kept AS (INSERT INTO icp_revisions
+                (icp_id, version, changed_at, changed_by, actor, source, operation, changed, replaced_at, document)
+            SELECT id, version, changed_at, changed_by, actor, source, operation, changed, clock_timestamp(), document
+            FROM icps WHERE id = ANY($1))
+            UPDATE icps SET history_bytes = history_bytes + octet_length(document) WHERE id = ANY($1)";
+        let keep = sql_query(keep).bind::<Array<SqlUuid>, _>(changes.keys().copied().collect::<Vec<_>>());
+        keep.execute(connection).await.map_err(query_failed)?;
+    }
+    Ok(changes)
+}
+
+/// Ends the place of new ICPs among the deleted ones. Their histories go on.
+async fn end_deletes(connection: &mut AsyncPgConnection, ids: &[Uuid]) -> QueryResult<()> {
+    let end = "WITH ended AS (UPDATE icp_revisions SET is_deleted = false, creator = NULL, bytes = 0
+            FROM icp_revisions AS before
+            WHERE icp_revisions.icp_id = ANY($1) AND icp_revisions.is_deleted
+                AND before.icp_id = icp_revisions.icp_id AND before.version = icp_revisions.version
+            RETURNING icp_revisions.icp_id, icp_revisions.version, before.bytes AS bytes
+        ), users AS (
+            DELETE FROM deleted_icp_users USING ended
+            WHERE deleted_icp_users.icp_id = ended.icp_id AND deleted_icp_users.version = ended.version
+        )
+        UPDATE icps SET history_bytes = history_bytes + ended.bytes FROM ended WHERE icps.id = ended.icp_id";
+    sql_query(end).bind::<Array<SqlUuid>, _>(ids).execute(connection).await.map(drop)
+}
+
 /// Stores the rows of `icps`, and returns those that were stored.
 async fn store(
     connection: &mut AsyncPgConnection,
     documents: &[&IcpDocument],
     on_conflict: OnConflict,
+    changes: &HashMap<Uuid, ChangedFields>,
 ) -> QueryResult<Vec<Stored>> {
     let conflict = match on_conflict {
         OnConflict::Fail => "",
@@ -115,13 +171,15 @@ async fn store(
                 version = greatest(icps.version + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint),
                 name = excluded.name, created_at = excluded.created_at, updated_at = excluded.updated_at,
                 active_until = excluded.active_until, document = excluded.document,
-                name_folded = excluded.name_folded, providers = excluded.providers"
+                name_folded = excluded.name_folded, providers = excluded.providers,
+                changed_at = clock_timestamp(), changed_by = NULL, actor = NULL, source = 'import', operation = 'update',
+                changed = excluded.changed"
         }
     };
     // A row that was inserted, and not updated, was never locked by a transaction.
     let insert = sql_query(format!(
-        "INSERT INTO icps (id, name, created_at, updated_at, active_until, document, name_folded, providers)
-         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) {conflict} RETURNING id, xmax = 0 AS is_new"
+        "INSERT INTO icps (id, name, created_at, updated_at, active_until, document, name_folded, providers, changed)
+         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) {conflict} RETURNING id, xmax = 0 AS is_new"
     ));
     let each = |column: fn(&IcpDocument) -> &str| {
         documents.iter().map(|document| column(document)).collect::<Vec<_>>()
@@ -130,6 +188,9 @@ async fn store(
         documents.iter().map(|document| column(document).as_datetime()).collect::<Vec<_>>()
     };
     let active_until = documents.iter().map(|document| document.active_until().map(Timestamp::as_datetime));
+    let names = documents
+        .iter()
+        .map(|document| changes.get(&document.id().as_uuid()).map_or("[]", ChangedFields::as_json));
     insert
         .bind::<Array<SqlUuid>, _>(
             documents.iter().map(|document| document.id().as_uuid()).collect::<Vec<_>>(),
@@ -141,6 +202,7 @@ async fn store(
         .bind::<Array<Text>, _>(each(IcpDocument::json))
         .bind::<Array<Text>, _>(each(IcpDocument::folded_name))
         .bind::<Array<Text>, _>(each(|document| document.providers().as_str()))
+        .bind::<Array<Text>, _>(names.collect::<Vec<_>>())
         .get_results(connection)
         .await
 }

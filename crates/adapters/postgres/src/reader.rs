@@ -49,7 +49,7 @@ impl IcpReader for PostgresDatabase {
         }
         if may_be_within(query, list::BOUNDED_BYTES) {
             let user_id = query.scope.user_id().clone();
-            let permit = self.permit(deadline, query).await?;
+            let permit = self.permit(deadline, query.scope.user_id()).await?;
             let read = self.pool.read(deadline, (user_id, permit), |connection, (user_id, _)| {
                 Box::pin(list::read_bounded(connection, user_id))
             });
@@ -105,12 +105,12 @@ fn stored(id: IcpId, (version, json): Found) -> StoredIcp {
 
 impl PostgresDatabase {
     /// Waits until the user may read a list. The statement holds the permit until it ends, also if the request was cancelled.
-    async fn permit(
+    pub(crate) async fn permit(
         &self,
         deadline: Deadline,
-        query: &ListQuery,
+        user_id: &UserId,
     ) -> Result<KeyedPermit<UserId>, RepositoryError> {
-        let permit = timeout_at(deadline.acquire, self.list_reads.acquire(query.scope.user_id())).await;
+        let permit = timeout_at(deadline.acquire, self.list_reads.acquire(user_id)).await;
         permit.map_err(|_| self.pool.rejection())
     }
 
@@ -120,7 +120,7 @@ impl PostgresDatabase {
         query: &ListQuery,
         extent: Extent,
     ) -> Result<(ListBuilder, Option<ListCursor>), RepositoryError> {
-        let permit = self.permit(deadline, query).await?;
+        let permit = self.permit(deadline, query.scope.user_id()).await?;
         let read = self.pool.read(deadline, (query.clone(), permit), move |connection, (query, _)| {
             Box::pin(list::read(connection, query, extent))
         });
@@ -133,7 +133,7 @@ impl PostgresDatabase {
         deadline: Deadline,
         query: &ListQuery,
     ) -> Result<ListVersion, RepositoryError> {
-        let permit = self.permit(deadline, query).await?;
+        let permit = self.permit(deadline, query.scope.user_id()).await?;
         let asked = (query.clone(), Arc::clone(&self.versions), permit);
         let read = self.pool.read(deadline, asked, |connection, (query, versions, _)| {
             Box::pin(async move {

@@ -9,7 +9,7 @@ use diesel_async::RunQueryDsl as _;
 use icp_domain::{IcpChange, IcpDocument, IcpId, Timestamp};
 use icp_ports::{
     Creation, Creator, Health, HealthCheck, IcpRepository, IdempotencyKey, Quota, Replacement,
-    RepositoryError, Version,
+    RepositoryError, Stamp, Version,
 };
 
 use crate::database::PostgresDatabase;
@@ -64,11 +64,13 @@ impl IcpRepository for PostgresDatabase {
         change: &IcpChange,
         expected: Version,
         quota: Quota,
+        stamp: &Stamp,
     ) -> Result<Replacement, RepositoryError> {
-        let change = change.clone();
+        let (change, stamp) = (change.clone(), stamp.clone());
         let replacing = self.pool.run(self.pool.deadline(), move |connection| {
             Box::pin(async move {
-                Replace::of(&change, expected, quota).get_results::<Option<i64>>(connection).await
+                let replace = Replace::of(&change, expected, quota, &stamp);
+                replace.get_results::<Option<i64>>(connection).await
             })
         });
         Ok(match replacing.await?.pop() {
@@ -78,9 +80,10 @@ impl IcpRepository for PostgresDatabase {
         })
     }
 
-    async fn delete(&self, id: IcpId, expected: Version) -> Result<bool, RepositoryError> {
+    async fn delete(&self, id: IcpId, expected: Version, stamp: &Stamp) -> Result<bool, RepositoryError> {
+        let stamp = stamp.clone();
         let deleting = self.pool.run(self.pool.deadline(), move |connection| {
-            Box::pin(async move { Delete::of(id, expected).execute(connection).await })
+            Box::pin(async move { Delete::of(id, expected, &stamp).execute(connection).await })
         });
         Ok(deleting.await? > 0)
     }

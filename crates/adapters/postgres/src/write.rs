@@ -12,7 +12,7 @@ use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{Array, BigInt, Bool, Bytea, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::AsyncPgConnection;
 use icp_domain::{IcpChange, IcpDocument, IcpId, Timestamp, UserId};
-use icp_ports::{Creator, IdempotencyKey, Quota, Version};
+use icp_ports::{Creator, IdempotencyKey, Quota, Stamp, Version};
 use uuid::Uuid;
 
 use crate::prepared::prepared_once;
@@ -59,7 +59,7 @@ statement! {
     /// Stores an ICP and its members and, if there is one, the idempotency key. Returns whether no other create with this key
     /// is in progress, whether the creator stays within the quota, and the version, or NULL if nothing was stored.
     ///
-    /// The creator's ICPs and keys are counted. Counters would be a second statement of the same fact, which every write
+    /// The creator's ICPs, keys and deleted ICPs are counted. Counters would be a second statement of the same fact, which every write
     /// would have to maintain, and a row for which all writes of one creator would wait.
     ///
     /// A create does not wait for another with the same key: that would keep a connection from other requests. (The lock
@@ -75,6 +75,8 @@ statement! {
         providers: &'a str as Text = document.providers().as_str(),
         members: Vec<&'a str> as Array<Text> = texts(document.user_ids()),
         creator: &'a str as Text = creator.user_id.as_str(),
+        actor: Option<&'a str> as Nullable<Text> = creator.actor.as_ref().map(UserId::as_str),
+        source: &'a str as Text = creator.source.as_str(),
         max_icps: i64 as BigInt = bigint(creator.quota.icps),
         max_bytes: i64 as BigInt = bigint(creator.quota.bytes),
         user_id: Option<&'a str> as Nullable<Text> = key.map(|key| key.user_id.as_str()),
@@ -87,11 +89,14 @@ statement! {
             (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS version
         FROM input
     ), quota AS MATERIALIZED (
-        SELECT created.icps < max_icps AND used.keys < max_icps AND created.bytes + used.bytes
+        SELECT created.icps < max_icps AND used.keys < max_icps AND deleted.icps < max_icps
+            AND created.bytes + used.bytes + deleted.bytes
             + octet_length(document) * CASE WHEN key IS NULL THEN 1 ELSE 2 END <= max_bytes AS is_kept
         FROM input,
-            LATERAL (SELECT count(*) AS icps, coalesce(sum(octet_length(icps.document)), 0) AS bytes
+            LATERAL (SELECT count(*) AS icps, coalesce(sum(octet_length(icps.document) + history_bytes), 0) AS bytes
                 FROM icps WHERE icps.creator = input.creator) AS created,
+            LATERAL (SELECT count(*) AS icps, coalesce(sum(bytes), 0) AS bytes
+                FROM icp_revisions WHERE icp_revisions.creator = input.creator) AS deleted,
             LATERAL (SELECT count(*) AS keys, coalesce(sum(octet_length(stored.document)), 0) AS bytes
                 FROM idempotency_keys AS stored WHERE stored.user_id = input.creator) AS used
     ), claimed AS (
@@ -105,8 +110,10 @@ statement! {
     ), allowed AS (
         SELECT version FROM claimed UNION ALL SELECT version FROM lock, quota, input WHERE is_kept AND key IS NULL
     ), inserted AS (
-        INSERT INTO icps (id, version, name, created_at, updated_at, active_until, document, name_folded, providers, creator)
-        SELECT id, version, name, created_at, updated_at, active_until, document, name_folded, providers, creator
+        INSERT INTO icps (id, version, name, created_at, updated_at, active_until, document, name_folded, providers, creator,
+            changed_at, changed_by, actor, source)
+        SELECT id, version, name, created_at, updated_at, active_until, document, name_folded, providers, creator,
+            created_at, creator, actor, source
         FROM input, allowed
     ), joined AS (
         INSERT INTO icp_members (user_id, created_at, icp_id)
@@ -116,13 +123,13 @@ statement! {
 }
 
 statement! {
-    /// Replaces the document at the expected version. Returns the new version, or NULL if the creator's quota is used up, or
-    /// nothing if the ICP is at another version or is being written: a statement that waited would keep its connection, and
-    /// then do nothing. The creator's ICPs are counted only for a document that is long.
+    /// Replaces the document at the expected version, and stores the replaced state as a revision. Returns the new version, or
+    /// NULL if the creator's quota is used up, or nothing if the ICP is at another version or is being written: a statement that
+    /// waited would keep its connection, and then do nothing. The creator's ICPs are counted only if `Quota::is_counted` is true.
     ///
     /// `BETWEEN` is `=` here. It keeps PostgreSQL from walking over all users of the ICP: it plans for an ICP with the usual
     /// number of users.
-    Replace(change: &'a IcpChange, expected: Version, quota: Quota) {
+    Replace(change: &'a IcpChange, expected: Version, quota: Quota, stamp: &'a Stamp) {
         id: Uuid as SqlUuid = change.document().id().as_uuid(),
         expected: i64 as BigInt = expected.0,
         name: &'a str as Text = change.document().name(),
@@ -135,21 +142,39 @@ statement! {
         left_users: Vec<&'a str> as Array<Text> = texts(change.left()),
         uncounted: i64 as BigInt = bigint(quota.uncounted_bytes()),
         max_bytes: i64 as BigInt = bigint(quota.bytes),
+        at: DateTime<Utc> as Timestamptz = stamp.at.as_datetime(),
+        changed_by: Option<&'a str> as Nullable<Text> = stamp.author.by.as_ref().map(UserId::as_str),
+        actor: Option<&'a str> as Nullable<Text> = stamp.author.actor.as_ref().map(UserId::as_str),
+        source: &'a str as Text = stamp.author.source.as_str(),
+        operation: &'a str as Text = change.operation().as_str(),
+        changed_fields: &'a str as Text = change.changed().as_json(),
+        keeps: bool as Bool = stamp.keeps_replaced,
     } -> Nullable<BigInt>,
     "target AS (
-        SELECT icps.id, CASE WHEN octet_length(input.document) <= greatest(uncounted, octet_length(icps.document)) THEN true
-            ELSE octet_length(input.document) - octet_length(icps.document)
-                + (SELECT coalesce(sum(octet_length(created.document)), 0) FROM icps AS created WHERE created.creator = icps.creator)
+        SELECT icps.*, bytes.kept, CASE WHEN (bytes.before + bytes.growth) / uncounted <= bytes.before / uncounted THEN true
+            ELSE bytes.growth + CASE WHEN icps.creator IS NULL THEN bytes.before ELSE
+                (SELECT coalesce(sum(octet_length(created.document) + created.history_bytes), 0) FROM icps AS created WHERE created.creator = icps.creator)
+                + (SELECT coalesce(sum(deleted.bytes), 0) FROM icp_revisions AS deleted WHERE deleted.creator = icps.creator)
                 + (SELECT coalesce(sum(octet_length(used.document)), 0) FROM idempotency_keys AS used WHERE used.user_id = icps.creator)
-                <= max_bytes END AS is_kept
-        FROM icps, input WHERE icps.id = input.id AND icps.version = input.expected
+                END <= max_bytes END AS is_kept
+        FROM icps, input,
+            LATERAL (SELECT CASE WHEN keeps THEN octet_length(icps.document) ELSE 0 END AS kept,
+                octet_length(icps.document) + icps.history_bytes AS before,
+                octet_length(input.document) - CASE WHEN keeps THEN 0 ELSE octet_length(icps.document) END AS growth) AS bytes
+        WHERE icps.id = input.id AND icps.version = input.expected
         FOR NO KEY UPDATE OF icps SKIP LOCKED
     ), changed AS (
-        UPDATE icps SET version = greatest(version + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint),
+        UPDATE icps SET version = greatest(icps.version + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint),
             name = input.name, updated_at = input.updated_at, active_until = input.active_until,
-            document = input.document, name_folded = input.name_folded, providers = input.providers
+            document = input.document, name_folded = input.name_folded, providers = input.providers,
+            changed_at = input.at, changed_by = input.changed_by, actor = input.actor, source = input.source,
+            operation = input.operation, changed = input.changed_fields, history_bytes = icps.history_bytes + target.kept
         FROM input, target WHERE icps.id = target.id AND target.is_kept
         RETURNING icps.id, icps.version, icps.created_at
+    ), kept AS (
+        INSERT INTO icp_revisions (icp_id, version, changed_at, changed_by, actor, source, operation, changed, replaced_at, document)
+        SELECT id, version, changed_at, target.changed_by, target.actor, target.source, target.operation, changed, at, target.document
+        FROM target, LATERAL (SELECT at FROM input WHERE keeps) AS input WHERE is_kept
     ), left_users AS (
         DELETE FROM icp_members USING input, changed, unnest(input.left_users) AS leaver
         WHERE icp_members.user_id = leaver AND icp_members.created_at = changed.created_at
@@ -162,19 +187,100 @@ statement! {
 }
 
 statement! {
-    /// Deletes the ICP at the expected version and its members. Returns its ID, or nothing if it is at another version or is
-    /// being written.
-    Delete(id: IcpId, expected: Version) {
+    /// Deletes the ICP at the expected version and its members, and stores its last state and the delete as revisions, with the
+    /// users who could access it. Returns its ID, or nothing if it is at another version or is being written.
+    Delete(id: IcpId, expected: Version, stamp: &'a Stamp) {
         id: Uuid as SqlUuid = id.as_uuid(),
         expected: i64 as BigInt = expected.0,
+        at: DateTime<Utc> as Timestamptz = stamp.at.as_datetime(),
+        deleted_by: Option<&'a str> as Nullable<Text> = stamp.author.by.as_ref().map(UserId::as_str),
+        deleting_actor: Option<&'a str> as Nullable<Text> = stamp.author.actor.as_ref().map(UserId::as_str),
+        deleting_source: &'a str as Text = stamp.author.source.as_str(),
+        keeps: bool as Bool = stamp.keeps_replaced,
     } -> SqlUuid,
     "target AS (
-        SELECT icps.id FROM icps, input WHERE icps.id = input.id AND icps.version = input.expected
+        SELECT icps.* FROM icps, input WHERE icps.id = input.id AND icps.version = input.expected
         FOR UPDATE OF icps SKIP LOCKED
+    ), kept AS (
+        INSERT INTO icp_revisions (icp_id, version, changed_at, changed_by, actor, source, operation, changed, replaced_at, document)
+        SELECT target.id, version, changed_at, changed_by, actor, source, operation, changed, at, document
+        FROM target, input WHERE keeps
+    ), entry AS (
+        INSERT INTO icp_revisions (icp_id, version, changed_at, changed_by, actor, source, operation, changed, replaced_at,
+            is_deleted, creator, bytes)
+        SELECT target.id, greatest(version + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint), at, deleted_by,
+            deleting_actor, deleting_source, 'delete', '[]', at, true, creator, history_bytes + octet_length(document)
+        FROM target, input WHERE keeps
+        RETURNING icp_id, version
+    ), users AS (
+        INSERT INTO deleted_icp_users (user_id, version, icp_id)
+        SELECT icp_members.user_id, entry.version, entry.icp_id
+        FROM entry, icp_members WHERE icp_members.icp_id = entry.icp_id
     ), deleted AS (
         DELETE FROM icps USING target WHERE icps.id = target.id RETURNING icps.id
     )
     SELECT id FROM deleted"
+}
+
+statement! {
+    /// Brings a deleted ICP back. Returns its version, or NULL if the creator's quota is used up, or nothing if the ICP exists,
+    /// was deleted again, or is being written.
+    Undelete(change: &'a IcpChange, deleted: Version, quota: Quota, stamp: &'a Stamp) {
+        id: Uuid as SqlUuid = change.document().id().as_uuid(),
+        expected: i64 as BigInt = deleted.0,
+        name: &'a str as Text = change.document().name(),
+        created_at: DateTime<Utc> as Timestamptz = change.document().created_at().as_datetime(),
+        updated_at: DateTime<Utc> as Timestamptz = change.document().updated_at().as_datetime(),
+        active_until: Option<DateTime<Utc>> as Nullable<Timestamptz> = change.document().active_until().map(Timestamp::as_datetime),
+        document: &'a str as Text = change.document().json(),
+        name_folded: &'a str as Text = change.document().folded_name(),
+        providers: &'a str as Text = change.document().providers().as_str(),
+        members: Vec<&'a str> as Array<Text> = texts(change.document().user_ids()),
+        max_icps: i64 as BigInt = bigint(quota.icps),
+        max_bytes: i64 as BigInt = bigint(quota.bytes),
+        at: DateTime<Utc> as Timestamptz = stamp.at.as_datetime(),
+        restored_by: Option<&'a str> as Nullable<Text> = stamp.author.by.as_ref().map(UserId::as_str),
+        restoring_actor: Option<&'a str> as Nullable<Text> = stamp.author.actor.as_ref().map(UserId::as_str),
+        restoring_source: &'a str as Text = stamp.author.source.as_str(),
+        restoring: &'a str as Text = change.operation().as_str(),
+        changed_fields: &'a str as Text = change.changed().as_json(),
+    } -> Nullable<BigInt>,
+    "target AS (
+        SELECT last.icp_id, last.version, last.creator, last.bytes FROM icp_revisions AS last, input
+        WHERE last.icp_id = input.id AND last.version = input.expected AND last.is_deleted
+            AND NOT EXISTS (SELECT FROM icps WHERE icps.id = input.id)
+            AND NOT EXISTS (SELECT FROM icp_revisions AS newer WHERE newer.icp_id = input.id AND newer.version > input.expected)
+        FOR UPDATE OF last SKIP LOCKED
+    ), allowed AS (
+        SELECT target.* FROM target, input,
+            LATERAL (SELECT count(*) AS icps, coalesce(sum(octet_length(icps.document) + history_bytes), 0) AS bytes
+                FROM icps WHERE icps.creator = target.creator) AS created,
+            LATERAL (SELECT coalesce(sum(bytes), 0) AS bytes
+                FROM icp_revisions WHERE icp_revisions.creator = target.creator) AS deleted,
+            LATERAL (SELECT coalesce(sum(octet_length(stored.document)), 0) AS bytes
+                FROM idempotency_keys AS stored WHERE stored.user_id = target.creator) AS used
+        WHERE target.creator IS NULL OR created.icps < max_icps
+            AND created.bytes + deleted.bytes + used.bytes + octet_length(document) <= max_bytes
+    ), inserted AS (
+        INSERT INTO icps (id, version, name, created_at, updated_at, active_until, document, name_folded, providers, creator,
+            changed_at, changed_by, actor, source, operation, changed, history_bytes)
+        SELECT id, greatest(version + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint), name, created_at, updated_at,
+            active_until, document, name_folded, providers, creator, at, restored_by, restoring_actor, restoring_source, restoring,
+            changed_fields, bytes
+        FROM input, allowed
+        ON CONFLICT (id) DO NOTHING RETURNING id, version
+    ), joined AS (
+        INSERT INTO icp_members (user_id, created_at, icp_id)
+        SELECT unnest(members), created_at, input.id FROM input, inserted
+    ), ended AS (
+        UPDATE icp_revisions SET is_deleted = false, creator = NULL, bytes = 0
+        FROM allowed, inserted WHERE icp_revisions.icp_id = allowed.icp_id AND icp_revisions.version = allowed.version
+    ), users AS (
+        DELETE FROM deleted_icp_users USING allowed, inserted
+        WHERE deleted_icp_users.icp_id = allowed.icp_id AND deleted_icp_users.version = allowed.version
+    )
+    SELECT inserted.version FROM target LEFT JOIN allowed ON true LEFT JOIN inserted ON true
+    WHERE allowed.icp_id IS NULL OR inserted.id IS NOT NULL"
 }
 
 /// Converts a limit. One that is too large is none.

@@ -64,6 +64,7 @@ async fn breakable() -> (Subject<PostgresDatabase>, BreakableNetwork) {
 
 fn main() -> ExitCode {
     let mut trials = contract::repository("postgres", migrated);
+    trials.extend(contract::history("postgres_history", migrated));
     trials.extend(contract::import_export("postgres", migrated));
     trials.extend(contract::migrator("postgres", async || {
         let database = postgres::shared().database();

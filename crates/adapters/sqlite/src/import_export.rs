@@ -3,17 +3,19 @@ use std::io::{BufRead as _, BufReader, BufWriter, Seek as _, Write as _};
 
 use async_trait::async_trait;
 use diesel::prelude::*;
-use icp_domain::{Icp, IcpDocument, Rules};
+use icp_domain::{Author, ChangedFields, Icp, IcpDocument, Operation, Rules};
 use icp_ports::{
-    ExportSink, ImportExport, ImportExportError, ImportSource, ImportSummary, OnConflict, RepositoryError,
+    Clock as _, ExportSink, ImportExport, ImportExportError, ImportSource, ImportSummary, OnConflict,
+    RepositoryError, Stamp, SystemClock, Version,
 };
 use tokio::sync::mpsc;
 
 use crate::connect::{Access, DatabaseFile};
 use crate::database::{SqliteDatabase, blocking};
 use crate::error::{Failure, backend};
+use crate::revision;
 use crate::schema::icps;
-use crate::write;
+use crate::write::{self, Entry, Predecessor};
 
 /// Documents in a batch of an export. Each can have a few mebibytes.
 const EXPORT_BATCH_SIZE: usize = 32;
@@ -24,6 +26,7 @@ impl ImportExport for SqliteDatabase {
         &self,
         source: &mut dyn ImportSource,
         on_conflict: OnConflict,
+        keeps_replaced: bool,
     ) -> Result<ImportSummary, ImportExportError> {
         // The write lock is taken after the source has been read, so that a slow source does not block other writers. The
         // spool is next to the database, where there is space. It has no name, and disappears with the process.
@@ -39,7 +42,8 @@ impl ImportExport for SqliteDatabase {
             spool = blocking::<_, RepositoryError>(append).await?;
         }
         let file = self.file.clone();
-        Ok(blocking(move || copy(spool, &file, on_conflict)).await?)
+        let stamp = Stamp { at: SystemClock.now(), author: Author::import(), keeps_replaced };
+        Ok(blocking(move || copy(spool, &file, on_conflict, &stamp)).await?)
     }
 
     async fn export(&self, sink: &mut dyn ExportSink) -> Result<u64, ImportExportError> {
@@ -57,7 +61,12 @@ impl ImportExport for SqliteDatabase {
 }
 
 /// Stores the documents of a spool.
-fn copy(spool: BufWriter<File>, file: &DatabaseFile, mode: OnConflict) -> Result<ImportSummary, Failure> {
+fn copy(
+    spool: BufWriter<File>,
+    file: &DatabaseFile,
+    mode: OnConflict,
+    stamp: &Stamp,
+) -> Result<ImportSummary, Failure> {
     let mut spool = spool.into_inner().map_err(|error| backend(error.into_error()))?;
     spool.rewind().map_err(backend)?;
     file.connect(Access::Write)?.immediate_transaction(|connection| {
@@ -65,14 +74,13 @@ fn copy(spool: BufWriter<File>, file: &DatabaseFile, mode: OnConflict) -> Result
         for line in BufReader::new(spool).lines() {
             let icp = Icp::from_json(&line.map_err(backend)?, Rules::Stored).map_err(backend)?;
             let document = IcpDocument::from(icp);
-            let is_new = write::insert(connection, &document, None, None)?.is_some();
+            let is_new = insert(connection, &document, stamp)?;
             match mode {
                 _ if is_new => summary.inserted += 1,
                 OnConflict::Fail => return Err(RepositoryError::AlreadyExists(document.id()).into()),
                 OnConflict::Skip => summary.skipped += 1,
                 OnConflict::Replace => {
-                    let (creator, replaced) = write::remove(connection, document.id())?;
-                    write::insert(connection, &document, creator.as_ref(), Some(replaced))?;
+                    replace(connection, &document, stamp)?;
                     summary.replaced += 1;
                 }
             }
@@ -80,6 +88,32 @@ fn copy(spool: BufWriter<File>, file: &DatabaseFile, mode: OnConflict) -> Result
         file.check()?;
         Ok(summary)
     })
+}
+
+/// Inserts an ICP. Returns false, and changes nothing, if its ID is stored already.
+fn insert(connection: &mut SqliteConnection, document: &IcpDocument, stamp: &Stamp) -> Result<bool, Failure> {
+    let entry = Entry { stamp, operation: Operation::Create, changed: &ChangedFields::default() };
+    let is_new = write::insert(connection, document, &Predecessor::default(), entry)?.is_some();
+    if is_new && let Some(bytes) = revision::end_delete(connection, document.id())? {
+        let inserted = icps::table.filter(icps::id.eq(document.id().as_uuid().into_bytes()));
+        diesel::update(inserted).set(icps::history_bytes.eq(bytes)).execute(connection)?;
+    }
+    Ok(is_new)
+}
+
+/// Replaces an ICP, which must exist.
+fn replace(connection: &mut SqliteConnection, document: &IcpDocument, stamp: &Stamp) -> Result<(), Failure> {
+    let stored = icps::table.filter(icps::id.eq(document.id().as_uuid().into_bytes()));
+    let before = stored.select(icps::document).get_result::<String>(connection)?;
+    let icp = |text: &str| Icp::from_json(text, Rules::Stored).map_err(backend);
+    let changed = icp(&before)?.changed_fields(&icp(document.json())?);
+    let version = stored.select(icps::version).get_result(connection).map(Version)?;
+    let kept_bytes = revision::keep(connection, document.id(), version, stamp)?;
+    let mut predecessor = write::remove(connection, document.id())?;
+    predecessor.history_bytes += kept_bytes;
+    let entry = Entry { stamp, operation: Operation::Update, changed: &changed };
+    write::insert(connection, document, &predecessor, entry)?;
+    Ok(())
 }
 
 /// Reads all documents with one statement, and so as of one moment.

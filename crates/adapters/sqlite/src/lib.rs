@@ -4,6 +4,8 @@
 mod connect;
 mod database;
 mod error;
+mod forget;
+mod history;
 mod idempotency;
 mod import_export;
 mod list;
@@ -13,6 +15,7 @@ mod pool;
 mod quota;
 mod reader;
 mod repository;
+mod revision;
 mod schema;
 #[cfg(test)]
 mod tests;

@@ -3,10 +3,11 @@
 use diesel::dsl::{count_star, sql};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable};
-use icp_domain::IcpDocument;
-use icp_ports::{Creator, Quota};
+use icp_domain::{IcpDocument, UserId};
+use icp_ports::{Creator, Quota, Stamp, Version};
 
-use crate::schema::{icps, idempotency_keys as keys};
+use crate::schema::{icp_revisions as revisions, icps, idempotency_keys as keys};
+use crate::write::document_bytes;
 
 /// Returns true if a new ICP, and a copy of it if there is a key, is within the quota of its creator.
 pub(crate) fn allows_insert(
@@ -17,43 +18,74 @@ pub(crate) fn allows_insert(
 ) -> QueryResult<bool> {
     let usage = Usage::of(connection, creator.user_id.as_str())?;
     let added = document.json().len() as u64 * if has_key { 2 } else { 1 };
-    Ok(usage.icps.max(usage.keys) < creator.quota.icps && usage.bytes + added <= creator.quota.bytes)
+    Ok(usage.icps.max(usage.keys).max(usage.deleted) < creator.quota.icps
+        && usage.bytes + added <= creator.quota.bytes)
 }
 
-/// Returns true if a new state of an ICP needs not be counted, or is within the quota of its creator.
+/// Returns true if a change of the ICP at a version needs not be counted, or is within the quota of its creator.
 pub(crate) fn allows_change(
     connection: &mut SqliteConnection,
     document: &IcpDocument,
+    expected: Version,
     quota: Quota,
+    stamp: &Stamp,
 ) -> QueryResult<bool> {
-    let length = document.json().len() as u64;
-    if length <= quota.uncounted_bytes() {
+    let before = icps::table.filter(icps::id.eq(document.id().as_uuid().into_bytes()));
+    let before = before.filter(icps::version.eq(expected.0));
+    let before = before.select((icps::creator, document_bytes(), icps::history_bytes));
+    let before = before.first::<(Option<String>, i64, i64)>(connection).optional()?;
+    let Some((creator, old, history)) = before else { return Ok(true) };
+    let (old, history) = (old.unsigned_abs(), history.unsigned_abs());
+    let before = history + old;
+    let after = history + document.json().len() as u64 + if stamp.keeps_replaced { old } else { 0 };
+    if !quota.is_counted(before, after) {
         return Ok(true);
     }
-    let before = icps::table.filter(icps::id.eq(document.id().as_uuid().into_bytes()));
-    let before = before.select((icps::creator, sql::<BigInt>("octet_length(document)")));
-    let before = before.first::<(Option<String>, i64)>(connection).optional()?;
-    let Some((Some(creator), before)) = before else { return Ok(true) };
-    let growth = length.saturating_sub(before.unsigned_abs());
-    Ok(growth == 0 || Usage::of(connection, &creator)?.bytes + growth <= quota.bytes)
+    let used = match creator {
+        Some(creator) => Usage::of(connection, &creator)?.bytes,
+        None => before,
+    };
+    Ok(used + after - before <= quota.bytes)
+}
+
+/// Returns true if a deleted ICP can come back within the quota of its creator. Its history is counted already.
+pub(crate) fn allows_undelete(
+    connection: &mut SqliteConnection,
+    document: &IcpDocument,
+    creator: &UserId,
+    quota: Quota,
+) -> QueryResult<bool> {
+    let usage = Usage::of(connection, creator.as_str())?;
+    Ok(usage.icps < quota.icps && usage.bytes + document.json().len() as u64 <= quota.bytes)
 }
 
 /// What a user has created.
 struct Usage {
     icps: u64,
     keys: u64,
+    /// Deleted ICPs.
+    deleted: u64,
     bytes: u64,
 }
 
 impl Usage {
     fn of(connection: &mut SqliteConnection, user_id: &str) -> QueryResult<Self> {
-        let columns = (count_star(), sql::<Nullable<BigInt>>("sum(octet_length(document))"));
+        let sum = sql::<Nullable<BigInt>>("sum(octet_length(document)) + sum(history_bytes)");
+        let columns = (count_star(), sum);
         let created = icps::table.filter(icps::creator.eq(user_id)).select(columns);
         let (icps, icp_bytes) = created.first::<(i64, Option<i64>)>(connection)?;
         let columns = (count_star(), sql::<Nullable<BigInt>>("sum(octet_length(document))"));
         let used = keys::table.filter(keys::user_id.eq(user_id)).select(columns);
         let (keys, key_bytes) = used.first::<(i64, Option<i64>)>(connection)?;
-        let bytes = icp_bytes.unwrap_or_default() + key_bytes.unwrap_or_default();
-        Ok(Self { icps: icps.unsigned_abs(), keys: keys.unsigned_abs(), bytes: bytes.unsigned_abs() })
+        let columns = (count_star(), sql::<Nullable<BigInt>>("sum(bytes)"));
+        let deleted = revisions::table.filter(revisions::creator.eq(user_id)).select(columns);
+        let (deleted, deleted_bytes) = deleted.first::<(i64, Option<i64>)>(connection)?;
+        let bytes = [icp_bytes, key_bytes, deleted_bytes].into_iter().flatten().sum::<i64>();
+        Ok(Self {
+            icps: icps.unsigned_abs(),
+            keys: keys.unsigned_abs(),
+            deleted: deleted.unsigned_abs(),
+            bytes: bytes.unsigned_abs(),
+        })
     }
 }

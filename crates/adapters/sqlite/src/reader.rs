@@ -87,7 +87,7 @@ impl SqliteDatabase {
 
 /// Whether the ICP is in a scope: one look-up in the primary key of `icp_members`.
 #[diesel::dsl::auto_type(no_type_alias)]
-fn is_in_scope<'a>(scope: &'a AccessScope) -> _ {
+pub(crate) fn is_in_scope<'a>(scope: &'a AccessScope) -> _ {
     let is_unlimited: bool = scope.user_id().is_none();
     let user_id: &'a str = scope.user_id().map_or("", UserId::as_str);
     let membership = icp_members::table

@@ -2,15 +2,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use diesel::prelude::*;
-use icp_domain::{IcpChange, IcpDocument, IcpId, Timestamp};
+use icp_domain::{ChangedFields, IcpChange, IcpDocument, IcpId, Operation, Timestamp};
 use icp_ports::{
     Creation, Creator, Health, HealthCheck, IcpRepository, IdempotencyKey, Quota, Replacement,
-    RepositoryError, Version,
+    RepositoryError, Stamp, Version,
 };
 use tokio::time::timeout;
 
 use crate::database::SqliteDatabase;
 use crate::schema::icps;
+use crate::write::{Entry, Predecessor};
 use crate::{idempotency, quota, write};
 
 #[async_trait]
@@ -31,7 +32,12 @@ impl IcpRepository for SqliteDatabase {
             if !quota::allows_insert(connection, &document, &creator, key.is_some())? {
                 return Ok(Creation::QuotaReached);
             }
-            let version = write::insert(connection, &document, Some(&creator.user_id), None)?;
+            let author = creator.author();
+            let stamp = Stamp { at: document.created_at(), author, keeps_replaced: false };
+            let (operation, changed) = (Operation::Create, &ChangedFields::default());
+            let entry = Entry { stamp: &stamp, operation, changed };
+            let predecessor = Predecessor { creator: Some(creator.user_id), ..Predecessor::default() };
+            let version = write::insert(connection, &document, &predecessor, entry)?;
             let version = version.ok_or_else(|| RepositoryError::AlreadyExists(document.id()))?;
             if let Some(key) = &key {
                 idempotency::store(connection, key, &document, version)?;
@@ -46,20 +52,22 @@ impl IcpRepository for SqliteDatabase {
         change: &IcpChange,
         expected: Version,
         quota: Quota,
+        stamp: &Stamp,
     ) -> Result<Replacement, RepositoryError> {
-        let change = change.clone();
+        let (change, stamp) = (change.clone(), stamp.clone());
         let replace = self.write(move |connection| {
-            if !quota::allows_change(connection, change.document(), quota)? {
+            if !quota::allows_change(connection, change.document(), expected, quota, &stamp)? {
                 return Ok(Replacement::QuotaReached);
             }
-            let version = write::change(connection, &change, expected)?;
+            let version = write::change(connection, &change, expected, &stamp)?;
             Ok(version.map_or(Replacement::OtherVersion, Replacement::Replaced))
         });
         replace.await
     }
 
-    async fn delete(&self, id: IcpId, expected: Version) -> Result<bool, RepositoryError> {
-        self.write(move |connection| Ok(write::delete(connection, id, expected)?)).await
+    async fn delete(&self, id: IcpId, expected: Version, stamp: &Stamp) -> Result<bool, RepositoryError> {
+        let stamp = stamp.clone();
+        self.write(move |connection| Ok(write::delete(connection, id, expected, &stamp)?)).await
     }
 
     async fn remove_expired_keys(&self, now: Timestamp) -> Result<u64, RepositoryError> {

@@ -12,7 +12,41 @@ diesel::table! {
         name_folded -> Text,
         providers -> Text,
         creator -> Nullable<Text>,
+        changed_at -> BigInt,
+        changed_by -> Nullable<Text>,
+        actor -> Nullable<Text>,
+        source -> Text,
+        operation -> Text,
+        changed -> Text,
+        history_bytes -> BigInt,
         document -> Text,
+    }
+}
+
+diesel::table! {
+    icp_revisions (number) {
+        number -> BigInt,
+        icp_id -> Binary,
+        version -> BigInt,
+        changed_at -> BigInt,
+        changed_by -> Nullable<Text>,
+        actor -> Nullable<Text>,
+        source -> Text,
+        operation -> Text,
+        changed -> Text,
+        replaced_at -> BigInt,
+        is_deleted -> Bool,
+        creator -> Nullable<Text>,
+        bytes -> BigInt,
+        document -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    deleted_icp_users (user_id, version, icp_id) {
+        user_id -> Text,
+        version -> BigInt,
+        icp_id -> Binary,
     }
 }
 

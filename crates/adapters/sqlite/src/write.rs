@@ -2,11 +2,28 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
-use icp_domain::{IcpChange, IcpDocument, IcpId, Timestamp, UserId};
-use icp_ports::Version;
+use diesel::sql_types::BigInt;
+use icp_domain::{ChangedFields, IcpChange, IcpDocument, IcpId, Operation, Timestamp, UserId};
+use icp_ports::{Stamp, Version};
 
+use crate::revision;
 use crate::schema::{icp_members, icps};
+
+/// A change, as the history shows it.
+#[derive(Clone, Copy)]
+pub(crate) struct Entry<'a> {
+    pub(crate) stamp: &'a Stamp,
+    pub(crate) operation: Operation,
+    pub(crate) changed: &'a ChangedFields,
+}
+
+impl<'a> Entry<'a> {
+    pub(crate) fn of(change: &'a IcpChange, stamp: &'a Stamp) -> Self {
+        Self { stamp, operation: change.operation(), changed: change.changed() }
+    }
+}
 
 /// The values of the columns of `icps` that depend on the document.
 #[diesel::dsl::auto_type(no_type_alias)]
@@ -27,17 +44,50 @@ fn columns<'a>(document: &'a IcpDocument) -> _ {
     )
 }
 
-/// Inserts an ICP, at a version above `replaced`. Returns `None`, and changes nothing, if its ID is stored already.
+/// The values of the columns of `icps` that depend on the change.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn entry_columns<'a>(entry: Entry<'a>) -> _ {
+    let changed_at: i64 = entry.stamp.at.unix_millis();
+    let changed_by: Option<&'a str> = entry.stamp.author.by.as_ref().map(UserId::as_str);
+    let actor: Option<&'a str> = entry.stamp.author.actor.as_ref().map(UserId::as_str);
+    let (source, operation): (&'a str, &'a str) =
+        (entry.stamp.author.source.as_str(), entry.operation.as_str());
+    let changed: &'a str = entry.changed.as_json();
+    (
+        icps::changed_at.eq(changed_at),
+        icps::changed_by.eq(changed_by),
+        icps::actor.eq(actor),
+        icps::source.eq(source),
+        icps::operation.eq(operation),
+        icps::changed.eq(changed),
+    )
+}
+
+/// What a new row of `icps` takes over from the ICP that had its ID.
+#[derive(Default)]
+pub(crate) struct Predecessor {
+    pub(crate) creator: Option<UserId>,
+    pub(crate) version: Option<Version>,
+    pub(crate) history_bytes: i64,
+}
+
+/// Inserts an ICP, at a version above that of its predecessor. Returns `None`, and changes nothing, if its ID is stored
+/// already.
 pub(crate) fn insert(
     connection: &mut SqliteConnection,
     document: &IcpDocument,
-    creator: Option<&UserId>,
-    replaced: Option<Version>,
+    predecessor: &Predecessor,
+    entry: Entry<'_>,
 ) -> QueryResult<Option<Version>> {
-    let version = version_after(replaced);
-    let id = icps::id.eq(document.id().as_uuid().into_bytes());
-    let row =
-        (id, icps::version.eq(version), icps::creator.eq(creator.map(UserId::as_str)), columns(document));
+    let version = version_after(predecessor.version);
+    let row = (
+        icps::id.eq(document.id().as_uuid().into_bytes()),
+        icps::version.eq(version),
+        icps::creator.eq(predecessor.creator.as_ref().map(UserId::as_str)),
+        icps::history_bytes.eq(predecessor.history_bytes),
+        columns(document),
+        entry_columns(entry),
+    );
     let insert = diesel::insert_into(icps::table).values(row).on_conflict(icps::id).do_nothing();
     let number = insert.returning(icps::number).get_result::<i64>(connection).optional()?;
     let Some(number) = number else { return Ok(None) };
@@ -45,12 +95,13 @@ pub(crate) fn insert(
     Ok(Some(Version(version)))
 }
 
-/// Deletes an ICP, which must exist, with its rows in `icp_members`. Returns its creator and its version.
-pub(crate) fn remove(connection: &mut SqliteConnection, id: IcpId) -> QueryResult<(Option<UserId>, Version)> {
+/// Deletes an ICP, which must exist, with its rows in `icp_members`, so that an import can insert its successor.
+pub(crate) fn remove(connection: &mut SqliteConnection, id: IcpId) -> QueryResult<Predecessor> {
     let stored = icps::table.filter(icps::id.eq(id.as_uuid().into_bytes()));
-    let removed = diesel::delete(stored).returning((icps::creator, icps::version));
-    let (creator, version) = removed.get_result::<(Option<String>, i64)>(connection)?;
-    Ok((creator.and_then(|creator| creator.try_into().ok()), Version(version)))
+    let removed = diesel::delete(stored).returning((icps::creator, icps::version, icps::history_bytes));
+    let (creator, version, history_bytes) = removed.get_result::<(Option<String>, i64, i64)>(connection)?;
+    let creator = creator.and_then(|creator| creator.try_into().ok());
+    Ok(Predecessor { creator, version: Some(Version(version)), history_bytes })
 }
 
 /// Changes the ICP at a version, and returns its new version. Returns `None`, and changes nothing, if there is none.
@@ -58,11 +109,18 @@ pub(crate) fn change(
     connection: &mut SqliteConnection,
     change: &IcpChange,
     expected: Version,
+    stamp: &Stamp,
 ) -> QueryResult<Option<Version>> {
     let (document, id) = (change.document(), change.id().as_uuid().into_bytes());
     let (created_at, version) = (document.created_at().unix_millis(), version_after(Some(expected)));
+    let kept_bytes = revision::keep(connection, change.id(), expected, stamp)?;
     let stored = icps::table.filter(icps::id.eq(&id)).filter(icps::version.eq(expected.0));
-    let update = diesel::update(stored).set((icps::version.eq(version), columns(document)));
+    let update = diesel::update(stored).set((
+        icps::version.eq(version),
+        icps::history_bytes.eq(icps::history_bytes + kept_bytes),
+        columns(document),
+        entry_columns(Entry::of(change, stamp)),
+    ));
     let number = update.returning(icps::number).get_result::<i64>(connection).optional()?;
     let Some(number) = number else { return Ok(None) };
     for user_id in change.left() {
@@ -74,10 +132,22 @@ pub(crate) fn change(
 }
 
 /// Deletes the ICP at a version, and its rows in `icp_members`. Returns false if there is none.
-pub(crate) fn delete(connection: &mut SqliteConnection, id: IcpId, expected: Version) -> QueryResult<bool> {
+pub(crate) fn delete(
+    connection: &mut SqliteConnection,
+    id: IcpId,
+    expected: Version,
+    stamp: &Stamp,
+) -> QueryResult<bool> {
+    revision::keep(connection, id, expected, stamp)?;
+    revision::store_delete(connection, id, expected, stamp, version_after(Some(expected)))?;
     let stored =
         icps::table.filter(icps::id.eq(id.as_uuid().into_bytes())).filter(icps::version.eq(expected.0));
     diesel::delete(stored).execute(connection).map(|deleted| deleted > 0)
+}
+
+/// The bytes of the document in a row of `icps`, which SQLite need not read.
+pub(crate) fn document_bytes() -> diesel::expression::SqlLiteral<BigInt> {
+    sql::<BigInt>("octet_length(document)")
 }
 
 /// Sends one statement for each user: the number of values in a statement is limited.

@@ -30,6 +30,7 @@ async fn migrated() -> Subject<SqliteDatabase> {
 
 fn main() -> ExitCode {
     let mut trials = contract::repository("sqlite", migrated);
+    trials.extend(contract::history("sqlite_history", migrated));
     trials.extend(contract::import_export("sqlite", migrated));
     trials.extend(contract::migrator("sqlite", empty));
     contract::run(trials)

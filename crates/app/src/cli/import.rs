@@ -64,7 +64,9 @@ pub(super) async fn run(settings: &Settings, options: Options) -> anyhow::Result
     let rules = if options.lenient { Rules::Storable } else { Rules::Strict };
     let mut source = FileSource::start(input, rules, report_to(bar.clone(), size));
     let started = Instant::now();
-    let imported = storage.import_export.import(&mut source, options.on_conflict.into()).await;
+    let keeps_replaced = settings.history.retention_days > 0;
+    let importing = storage.import_export.import(&mut source, options.on_conflict.into(), keeps_replaced);
+    let imported = importing.await;
     bar.finish_and_clear();
     let summary = imported.map_err(|error| {
         let is_conflict = matches!(&error, ImportExportError::Repository(RepositoryError::AlreadyExists(_)));
@@ -97,7 +99,7 @@ fn progress_bar(size: Option<u64>) -> ProgressBar {
     }
 }
 
-fn style(template: &str) -> ProgressStyle {
+pub(super) fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 

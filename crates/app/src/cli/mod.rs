@@ -2,6 +2,7 @@
 
 mod config;
 mod export;
+mod forget_user;
 mod health;
 mod import;
 mod migrate;
@@ -38,6 +39,8 @@ enum Command {
     Import(import::Options),
     /// Writes every ICP as JSON Lines to standard output
     Export,
+    /// Removes a user from all ICPs and histories. It can be repeated after an interruption
+    ForgetUser(forget_user::Options),
     /// Prints a token of the development sign-in
     Token(token::Options),
     /// Prints the OpenAPI document of the API
@@ -78,6 +81,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Migrate(options) => block_on(migrate::run(&settings, options)),
         Command::Import(options) => block_on(import::run(&settings, options)),
         Command::Export => block_on(export::run(&settings)),
+        Command::ForgetUser(options) => block_on(forget_user::run(&settings, options)),
         Command::Token(options) => token::run(&settings, options),
         Command::Health(options) => health::run(&settings, &options),
         Command::Config(_) => config::run(&settings),

@@ -18,7 +18,7 @@ use super::middleware::compression;
 use super::routing::{protected, read};
 use super::state::State;
 
-const PATH: &str = "/api/v1/entities/icps";
+pub(super) const PATH: &str = "/api/v1/entities/icps";
 const IDEMPOTENCY_REPLAYED: &str = "idempotency-replayed";
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
@@ -97,13 +97,8 @@ async fn create(
     if query.value.dry_run {
         return Ok(preview(&state, state.icps.preview_create(&caller, body.0).await?));
     }
-    let Created { icp, is_replay } = state.icps.create(&caller, body.0, key.as_ref(), &preconditions).await?;
-    let mut response = HttpResponse::Created();
-    response.insert_header((LOCATION, format!("{PATH}/{}", icp.id)));
-    if is_replay {
-        response.insert_header((IDEMPOTENCY_REPLAYED, "true"));
-    }
-    Ok(stored(response, &state, icp))
+    let created = state.icps.create(&caller, body.0, key.as_ref(), &preconditions).await?;
+    Ok(self::created(&state, created))
 }
 
 /// Merges the fields of the body into the ICP.
@@ -164,8 +159,18 @@ async fn remove_user(
     Ok(stored(HttpResponse::Ok(), &state, icp))
 }
 
+/// Returns the response with a new ICP.
+pub(super) fn created(state: &State, Created { icp, is_replay }: Created) -> HttpResponse {
+    let mut response = HttpResponse::Created();
+    response.insert_header((LOCATION, format!("{PATH}/{}", icp.id)));
+    if is_replay {
+        response.insert_header((IDEMPOTENCY_REPLAYED, "true"));
+    }
+    stored(response, state, icp)
+}
+
 /// Returns the response with a stored ICP.
-fn stored(mut response: HttpResponseBuilder, state: &State, icp: StoredIcp) -> HttpResponse {
+pub(super) fn stored(mut response: HttpResponseBuilder, state: &State, icp: StoredIcp) -> HttpResponse {
     insert_headers(&mut response, state);
     response.insert_header(etag::header(&icp.version)).content_type("application/json").body(icp.json)
 }
@@ -189,7 +194,7 @@ fn not_modified(request: &HttpRequest, state: &State, version: &impl EntityTag) 
 }
 
 /// Inserts what every response with ICPs says: it is for this caller alone.
-fn insert_headers(response: &mut HttpResponseBuilder, state: &State) {
+pub(super) fn insert_headers(response: &mut HttpResponseBuilder, state: &State) {
     let vary = if state.session_cookie {
         "Authorization, Cookie, Accept-Encoding"
     } else {

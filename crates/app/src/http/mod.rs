@@ -7,6 +7,7 @@ mod docs;
 pub(crate) mod error;
 mod etag;
 pub(crate) mod extract;
+mod history;
 mod icps;
 mod limits;
 mod list_body;

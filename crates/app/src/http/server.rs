@@ -19,7 +19,7 @@ use super::middleware::{
     ConnectionRules, HideCorsFromOthers, KeepUnreadBody, Layer, Observe, ProblemResponses, allowing,
 };
 use super::routing::open;
-use super::{State, connections, docs, icps, system};
+use super::{State, connections, docs, history, icps, system};
 use crate::shutdown::Draining;
 use icp_settings::ServerSettings;
 
@@ -84,6 +84,7 @@ impl HttpServer {
                 .wrap(Layer(KeepUnreadBody))
                 .wrap(Layer(Observe))
                 .wrap(Layer(ConnectionRules))
+                .configure(history::routes)
                 .configure(icps::routes)
                 .configure(docs::routes)
                 .configure(system::openapi_route)

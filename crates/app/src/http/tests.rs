@@ -13,15 +13,15 @@ use icp_application::{IcpService, random_id};
 use icp_domain::{AccessScope, IcpChange, IcpDocument, IcpId};
 use icp_observability::Metrics;
 use icp_ports::{
-    Creation, Creator, Health, HealthCheck, IcpList, IcpReader, IcpRepository, IdempotencyKey, ListQuery,
-    Lookup, Quota, Replacement, RepositoryError, StoredIcp, SystemClock, Version,
+    Creation, Creator, Health, HealthCheck, IcpHistory, IcpList, IcpReader, IcpRepository, IdempotencyKey,
+    ListQuery, Lookup, Quota, Replacement, RepositoryError, Stamp, StoredIcp, SystemClock, Version,
 };
 use icp_testkit::fakes::FakeAuthenticator;
 use serde_json::Value;
 
 use super::mcp::Mcp;
 use super::middleware::{KeepUnreadBody, Layer, ProblemResponses, allowing};
-use super::{Concurrency, State, icps};
+use super::{Concurrency, State, history, icps};
 use crate::shutdown::Draining;
 
 const ORIGIN: &str = "https://app.example.com";
@@ -51,14 +51,22 @@ impl IcpRepository for Panicking {
         panic!("a bug in insert")
     }
 
-    async fn replace(&self, _: &IcpChange, _: Version, _: Quota) -> Result<Replacement, RepositoryError> {
+    async fn replace(
+        &self,
+        _: &IcpChange,
+        _: Version,
+        _: Quota,
+        _: &Stamp,
+    ) -> Result<Replacement, RepositoryError> {
         panic!("a bug in replace")
     }
 
-    async fn delete(&self, _: IcpId, _: Version) -> Result<bool, RepositoryError> {
+    async fn delete(&self, _: IcpId, _: Version, _: &Stamp) -> Result<bool, RepositoryError> {
         panic!("a bug in delete")
     }
 }
+
+impl IcpHistory for Panicking {}
 
 #[async_trait]
 impl HealthCheck for Panicking {
@@ -90,6 +98,7 @@ async fn send(request: TestRequest) -> ServiceResponse<impl MessageBody> {
         .wrap(allowing(&[ORIGIN.to_owned()], false))
         .wrap(Layer(ProblemResponses))
         .wrap(Layer(KeepUnreadBody))
+        .configure(history::routes)
         .configure(icps::routes)
         .configure(|config| mcp.routes(&state, config));
     let app = init_service(app).await;

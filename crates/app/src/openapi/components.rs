@@ -3,6 +3,7 @@
 use icp_domain::{ViolationCode, limits, schema};
 use serde_json::{Map, Value, json};
 
+use super::history;
 use crate::http::error::kinds::{ALL, ErrorKind};
 
 /// A bare key, or a quoted one in which quotes and backslashes are escaped by a backslash.
@@ -22,6 +23,9 @@ pub(super) fn reference(kind: &str, name: &str) -> Value {
 pub(super) fn components() -> Value {
     let mut schemas = schema::components();
     schemas.extend(own_schemas());
+    if let Value::Object(history) = history::schemas() {
+        schemas.extend(history);
+    }
     json!({
         "schemas": schemas,
         "responses": responses(),
@@ -165,6 +169,10 @@ fn parameters() -> Value {
             "name": "userId", "in": "path", "required": true,
             "schema": {"type": "string", "minLength": 1, "maxLength": limits::USER_ID},
             "description": "The Clerk ID of the user.", "example": "user_2abc",
+        },
+        "Revision": {
+            "name": "revision", "in": "path", "required": true, "schema": {"type": "string", "minLength": 1},
+            "description": "The `revision` of an entry of the history.", "example": "1795490684102427",
         },
         "IfMatch": {
             "name": "If-Match", "in": "header", "schema": {"type": "string"}, "example": "\"1795490684102427\"",

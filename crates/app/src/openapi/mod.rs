@@ -1,6 +1,7 @@
 //! The OpenAPI 3.1 document. Schemas, parameters and errors derive from the declarations that the handlers use.
 
 mod components;
+mod history;
 mod operations;
 
 use serde_json::{Value, json};
@@ -34,6 +35,7 @@ pub fn document() -> Value {
         "servers": [{"url": "/", "description": "This service"}],
         "tags": [
             {"name": "icps", "description": "Ideal Customer Profiles."},
+            {"name": "history", "description": "Who changed an ICP and what it was before; deleted ICPs."},
             {"name": "service", "description": "The service itself. Needs no authentication."},
         ],
         "security": [{"session": []}],

@@ -6,8 +6,9 @@ use crate::http::extract::LIST_PARAMETERS;
 use crate::http::extract::parameters::{DRY_RUN, Parameter};
 
 use super::components::{errors, reference};
+use super::history;
 
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 
 /// The list that responses have as their example.
 const EXAMPLES: &str = include_str!("../../../../docs/reference/contract/example-list-icps.json");
@@ -17,6 +18,11 @@ pub(super) fn paths() -> Value {
         "/api/v1/entities/icps": {"get": list_icps(), "post": create_icp()},
         "/api/v1/entities/icps/{id}": {"get": get_icp(), "patch": update_icp(), "delete": delete_icp()},
         "/api/v1/entities/icps/{id}/users/{userId}": {"put": add_user(), "delete": remove_user()},
+        "/api/v1/entities/icps/deleted": {"get": history::list_deleted()},
+        "/api/v1/entities/icps/{id}/revisions": {"get": history::list_revisions()},
+        "/api/v1/entities/icps/{id}/revisions/{revision}": {"get": history::get_revision()},
+        "/api/v1/entities/icps/{id}/restore": {"post": history::restore_icp()},
+        "/api/v1/entities/icps/{id}/copy": {"post": history::copy_icp()},
         "/health/live": {"get": live()},
         "/health/ready": {"get": ready()},
         "/api/v1/openapi.json": {"get": description()},
@@ -170,7 +176,7 @@ fn service(operation: &str, summary: &str, responses: &Value) -> Value {
 }
 
 /// Returns the parameters of a table, and parameters among the components.
-fn query_parameters<T>(table: &[Parameter<T>], components: &[&str]) -> Vec<Value> {
+pub(super) fn query_parameters<T>(table: &[Parameter<T>], components: &[&str]) -> Vec<Value> {
     let query = table.iter().map(|parameter| {
         json!({
             "name": parameter.name, "in": "query", "schema": parameter.kind.schema(),
@@ -180,14 +186,14 @@ fn query_parameters<T>(table: &[Parameter<T>], components: &[&str]) -> Vec<Value
     query.chain(components.iter().map(|name| reference("parameters", name))).collect()
 }
 
-fn with_errors(mut responses: Value, names: &[&str]) -> Value {
+pub(super) fn with_errors(mut responses: Value, names: &[&str]) -> Value {
     if let Value::Object(responses) = &mut responses {
         responses.extend(errors(&[names, &["TooManyRequests", "Unavailable"]].concat()));
     }
     responses
 }
 
-fn answer(description: &str, schema: &str, headers_of: &[&str]) -> Value {
+pub(super) fn answer(description: &str, schema: &str, headers_of: &[&str]) -> Value {
     let list: Value = serde_json::from_str(EXAMPLES).unwrap_or_default();
     let schema_of = reference("schemas", schema);
     let content = match schema {
@@ -210,7 +216,7 @@ fn headers(names: &[&str]) -> Map<String, Value> {
         .collect()
 }
 
-fn body(media_types: &[&str], schema: &str, example: &Value) -> Value {
+pub(super) fn body(media_types: &[&str], schema: &str, example: &Value) -> Value {
     let content = |_| json!({"schema": reference("schemas", schema), "example": example});
     let content: Map<String, Value> =
         media_types.iter().map(|media_type| ((*media_type).to_owned(), content(media_type))).collect();

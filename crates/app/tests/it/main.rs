@@ -7,6 +7,7 @@ mod support;
 mod bodies;
 mod clients;
 mod durability;
+mod history;
 mod listing;
 mod production;
 mod service;

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use async_trait::async_trait;
 use icp_domain::{AccessScope, Caller, IcpChange, IcpDocument, IcpId};
 use icp_ports::{
-    Conditional, Creation, Creator, Health, HealthCheck, IcpList, IcpReader, IcpRepository, IdempotencyKey,
-    ListQuery, ListVersion, Lookup, Quota, Replacement, RepositoryError, StoredIcp, Version,
+    Conditional, Creation, Creator, Health, HealthCheck, IcpHistory, IcpList, IcpReader, IcpRepository,
+    IdempotencyKey, ListQuery, ListVersion, Lookup, Quota, Replacement, RepositoryError, Stamp, StoredIcp,
+    Version,
 };
 use icp_testkit::fixtures::user;
 use icp_testkit::memory::InMemoryDatabase;
@@ -68,14 +69,17 @@ impl IcpRepository for Counting {
         change: &IcpChange,
         expected: Version,
         quota: Quota,
+        stamp: &Stamp,
     ) -> Result<Replacement, RepositoryError> {
-        self.database.replace(change, expected, quota).await
+        self.database.replace(change, expected, quota, stamp).await
     }
 
-    async fn delete(&self, id: IcpId, expected: Version) -> Result<bool, RepositoryError> {
-        self.database.delete(id, expected).await
+    async fn delete(&self, id: IcpId, expected: Version, stamp: &Stamp) -> Result<bool, RepositoryError> {
+        self.database.delete(id, expected, stamp).await
     }
 }
+
+impl IcpHistory for Counting {}
 
 #[async_trait]
 impl HealthCheck for Counting {

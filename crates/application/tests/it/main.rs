@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod history;
 mod list_cache;
 mod preconditions;
 mod replica;

@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use icp_application::{Preconditions, RequestKey, ServiceError};
 use icp_domain::{AccessScope, Caller, Icp, IcpChange, IcpDocument, IcpId};
 use icp_ports::{
-    Creation, Creator, Health, HealthCheck, IcpList, IcpReader, IcpRepository, IdempotencyKey, ListQuery,
-    Lookup, Quota, Replacement, RepositoryError, StoredIcp, Version,
+    Creation, Creator, Health, HealthCheck, IcpHistory, IcpList, IcpReader, IcpRepository, IdempotencyKey,
+    ListQuery, Lookup, Quota, Replacement, RepositoryError, Stamp, StoredIcp, Version,
 };
-use icp_testkit::fixtures::user;
+use icp_testkit::fixtures::{unkept, user};
 use icp_testkit::memory::InMemoryDatabase;
 
 use crate::support::{Fixture, SMB, ada, fixture, icp, if_match, over};
@@ -137,7 +137,7 @@ impl Busy {
         let before = icp(&stored);
         let after = Icp { description: Some(format!("{left} to come")), ..before.clone() };
         self.database
-            .replace(&IcpChange::between(&before, after), stored.version, Quota::UNLIMITED)
+            .replace(&IcpChange::between(&before, after), stored.version, Quota::UNLIMITED, unkept())
             .await
             .expect("it writes");
     }
@@ -175,16 +175,19 @@ impl IcpRepository for Busy {
         change: &IcpChange,
         expected: Version,
         quota: Quota,
+        stamp: &Stamp,
     ) -> Result<Replacement, RepositoryError> {
         self.interfere(change.id()).await;
-        self.database.replace(change, expected, quota).await
+        self.database.replace(change, expected, quota, stamp).await
     }
 
-    async fn delete(&self, id: IcpId, expected: Version) -> Result<bool, RepositoryError> {
+    async fn delete(&self, id: IcpId, expected: Version, stamp: &Stamp) -> Result<bool, RepositoryError> {
         self.interfere(id).await;
-        self.database.delete(id, expected).await
+        self.database.delete(id, expected, stamp).await
     }
 }
+
+impl IcpHistory for Busy {}
 
 #[async_trait]
 impl HealthCheck for Busy {

@@ -88,3 +88,20 @@ macro_rules! icp_patch {
     };
 }
 pub(crate) use icp_patch;
+
+/// Declares which fields of two ICPs differ.
+macro_rules! differing_fields {
+    ($($(#[doc = $doc:literal])+ $field:ident: $type:ty = $declaration:expr;)+) => {
+        impl Icp {
+            /// Returns the names of the known fields whose values differ.
+            pub(crate) fn differing_fields(&self, other: &Self) -> Vec<&'static str> {
+                let mut names = Vec::new();
+                $(if self.$field != other.$field {
+                    names.push($declaration.name);
+                })+
+                names
+            }
+        }
+    };
+}
+pub(crate) use differing_fields;

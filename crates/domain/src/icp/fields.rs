@@ -1,14 +1,14 @@
 //! The fields of an ICP, each declared once: for the ICP, the body that creates it, the body that changes it, and their
 //! schemas.
 
-use super::bodies::{icp_patch, new_icp};
+use super::bodies::{differing_fields, icp_patch, new_icp};
 use crate::criteria::{CrmFilters, CustomFilter, LeadProviderCriterion};
 use crate::decode::format::{icp_id, integer, list, nullable, part, text, time, user_ids, visible_text};
 use crate::decode::{Field, impl_deserialize, record};
 use crate::maybe_known::MaybeKnown;
 use crate::{IcpId, Timestamp, UserId, limits};
 
-/// Declares all three types.
+/// Declares all three types, and the comparison of two ICPs.
 macro_rules! icp_fields {
     ($($fields:tt)+) => {
         record! {
@@ -26,6 +26,7 @@ macro_rules! icp_fields {
         }
         new_icp! { $($fields)+ }
         icp_patch! { $($fields)+ }
+        differing_fields! { $($fields)+ }
     };
 }
 

@@ -1,8 +1,11 @@
 mod bodies;
 mod builder;
+mod copy;
 mod fields;
+mod history;
 mod new_icp;
 mod patch;
+mod restore;
 
 use crate::criteria::{CustomFilter, LeadProviderCriterion, SearchType};
 use crate::decode::{self, Decode as _, Rules};
@@ -10,8 +13,10 @@ use crate::maybe_known::MaybeKnown;
 use crate::violation::ValidationErrors;
 
 pub use builder::BodyBuilder;
+pub use copy::IcpCopy;
 pub use fields::{Icp, IcpPatch, NewIcp};
 pub use patch::PatchError;
+pub use restore::IcpRestore;
 
 impl Icp {
     /// The meaning of a missing `leadsPerList`.

@@ -16,6 +16,7 @@ mod object;
 
 use serde_json::{Map, Value, json};
 
+pub use crate::text::VISIBLE;
 pub use components::components;
 pub(crate) use components::{Component, FilterSchema};
 pub(crate) use object::{Form, ObjectSchema};

@@ -35,7 +35,7 @@ fn patch(body: &Value) -> Result<Option<Icp>, PatchError> {
 }
 
 #[track_caller]
-fn assert_faults(
+pub(crate) fn assert_faults(
     outcome: Result<impl std::fmt::Debug, impl Into<PatchError>>,
     expected: &[(&str, ViolationCode)],
 ) {

@@ -8,6 +8,7 @@ mod documented_limits;
 mod documents;
 mod folding;
 mod generate;
+mod history;
 mod hostile;
 mod lenient;
 mod lenient_properties;

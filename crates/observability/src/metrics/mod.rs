@@ -46,6 +46,7 @@ struct Inner {
     refused: Family<RefusalLabels, Counter>,
     sign_ins: Family<VerdictLabels, Counter>,
     operations: Family<OperationLabels, Histogram>,
+    revisions_removed: Counter,
 }
 
 impl std::fmt::Debug for Metrics {
@@ -59,7 +60,8 @@ impl Metrics {
     pub fn new(sources: Vec<Source>) -> Self {
         let requests = Family::new_with_constructor((|| Histogram::new(BUCKETS)) as fn() -> Histogram);
         let operations = Family::new_with_constructor((|| Histogram::new(BUCKETS)) as fn() -> Histogram);
-        let (in_flight, sign_ins) = (Gauge::default(), Family::default());
+        let (in_flight, sign_ins, revisions_removed) =
+            (Gauge::default(), Family::default(), Counter::default());
         let refused = Family::<RefusalLabels, Counter>::default();
         for reason in [RejectReason::Overload, RejectReason::RateLimit] {
             // Starts at zero, so that Prometheus sees the first increase.
@@ -83,6 +85,11 @@ impl Metrics {
             "Duration of database operations, including the wait for a connection",
             operations.clone(),
         );
+        registry.register(
+            "history_revisions_removed",
+            "Revisions that were removed because they are older than the retention",
+            revisions_removed.clone(),
+        );
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "Version of the program", build);
         let log: Source = Arc::new(|| {
@@ -92,7 +99,8 @@ impl Metrics {
         });
         registry.register_collector(Box::new(Readings(sources.into_iter().chain([log]).collect())));
         process::register(registry.sub_registry_with_prefix("process"));
-        Self(Arc::new(Inner { registry, requests, in_flight, refused, sign_ins, operations }))
+        let inner = Inner { registry, requests, in_flight, refused, sign_ins, operations, revisions_removed };
+        Self(Arc::new(inner))
     }
 
     /// Counts a response, and its duration.
@@ -120,6 +128,11 @@ impl Metrics {
     pub fn operated(&self, operation: &'static str, outcome: &'static str, took: Duration) {
         let labels = OperationLabels { operation, outcome };
         self.0.operations.get_or_create(&labels).observe(took.as_secs_f64());
+    }
+
+    /// Counts old revisions that were removed.
+    pub fn removed_revisions(&self, count: u64) {
+        self.0.revisions_removed.inc_by(count);
     }
 
     /// Returns all metrics in the format OpenMetrics.
@@ -172,6 +185,7 @@ mod tests {
         metrics.signed_in("expired");
         metrics.operated("list", "ok", Duration::from_millis(3));
         metrics.in_flight().inc();
+        metrics.removed_revisions(20);
         let text = metrics.text().expect("it is text");
         for line in [
             r#"icp_http_request_duration_seconds_bucket{le="0.0005",method="GET",route="/a/{id}",status="200"} 1"#,
@@ -180,6 +194,7 @@ mod tests {
             r#"icp_sign_ins_total{verdict="expired"} 1"#,
             r#"icp_database_operation_duration_seconds_count{operation="list",outcome="ok"} 1"#,
             "icp_http_requests_in_flight 1",
+            "icp_history_revisions_removed_total 20",
         ] {
             assert!(text.lines().any(|there| there == line), "{line} in\n{text}");
         }

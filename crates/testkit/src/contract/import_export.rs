@@ -13,7 +13,8 @@ use libtest_mimic::Trial;
 use super::Subject;
 use super::repository::support::TestRepository;
 use super::trial::trials;
-use streams::{Batches, Collected};
+pub(super) use streams::Batches;
+use streams::Collected;
 
 /// The suite of [`ImportExport`]. It seeds the storage with [`ImportExport::import`].
 ///
@@ -65,7 +66,7 @@ impl TestStorage {
         documents: impl IntoIterator<Item = IcpDocument>,
         on_conflict: OnConflict,
     ) -> Result<ImportSummary, ImportExportError> {
-        self.first.import(&mut Batches::of(documents), on_conflict).await
+        self.first.import(&mut Batches::of(documents), on_conflict, false).await
     }
 
     /// Imports documents whose IDs are new.

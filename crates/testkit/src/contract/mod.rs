@@ -4,6 +4,7 @@
 //! once for each trial, for a fresh, empty storage. A trial that takes longer than 60 seconds fails.
 
 mod authenticator;
+mod history;
 mod import_export;
 mod migrator;
 mod repository;
@@ -18,6 +19,7 @@ use std::thread::available_parallelism;
 use libtest_mimic::{Arguments, Trial};
 
 pub use authenticator::{SignIn, authenticator, authenticator_outage};
+pub use history::history;
 pub use import_export::import_export;
 pub use migrator::migrator;
 pub use repository::repository;

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use super::Subject;
 use super::repository::support::{TestRepository, admin, array, change, concurrently, everything, scope};
 use super::trial::trials;
-use crate::fixtures::{icp, id, someone, user};
+use crate::fixtures::{icp, id, someone, unkept, user};
 
 /// Limit of every read and write.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -123,8 +123,8 @@ impl Breakable {
             assert_unavailable("get", repository.get(id(1), &scope)),
             assert_unavailable("get_if_changed", repository.get_if_changed(id(1), &scope, &[])),
             assert_unavailable("insert", repository.insert(&new, someone(), None)),
-            assert_unavailable("replace", repository.replace(&changed, *version, Quota::UNLIMITED)),
-            assert_unavailable("delete", repository.delete(id(1), *version)),
+            assert_unavailable("replace", repository.replace(&changed, *version, Quota::UNLIMITED, unkept())),
+            assert_unavailable("delete", repository.delete(id(1), *version, unkept())),
             // A storage that expires keys by itself answers without a call.
             async {
                 let _ =
@@ -281,7 +281,7 @@ async fn replace_with_lost_answer_is_not_repeated(subject: Breakable) {
     let after = icp(1).with("name", "after").document();
     let change = change(document, &after);
     faults.lose_next_answer();
-    assert_unavailable("replace", repository.replace(&change, *version, Quota::UNLIMITED)).await;
+    assert_unavailable("replace", repository.replace(&change, *version, Quota::UNLIMITED, unkept())).await;
     subject.assert_recovers().await;
     assert_eq!(repository.found(1).await.json, after.json(), "the change was made");
     assert_eq!(repository.change(document, &after, *version).await, None, "it is at another version");
@@ -289,7 +289,7 @@ async fn replace_with_lost_answer_is_not_repeated(subject: Breakable) {
 
 async fn delete_with_lost_answer_is_not_repeated(subject: Breakable) {
     subject.faults.lose_next_answer();
-    assert_unavailable("delete", subject.repository.delete(id(1), subject.version)).await;
+    assert_unavailable("delete", subject.repository.delete(id(1), subject.version, unkept())).await;
     subject.assert_recovers().await;
     assert_eq!(subject.repository.find(1).await, None, "it was deleted");
 }

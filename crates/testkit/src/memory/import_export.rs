@@ -1,9 +1,10 @@
 use std::sync::PoisonError;
 
 use async_trait::async_trait;
-use icp_domain::IcpDocument;
+use icp_domain::{Author, ChangedFields, IcpDocument, Operation};
 use icp_ports::{
-    ExportSink, ImportExport, ImportExportError, ImportSource, ImportSummary, OnConflict, RepositoryError,
+    Clock as _, ExportSink, ImportExport, ImportExportError, ImportSource, ImportSummary, OnConflict,
+    RepositoryError, Stamp, SystemClock,
 };
 
 use super::{InMemoryDatabase, State};
@@ -17,6 +18,7 @@ impl ImportExport for InMemoryDatabase {
         &self,
         source: &mut dyn ImportSource,
         on_conflict: OnConflict,
+        keeps_replaced: bool,
     ) -> Result<ImportSummary, ImportExportError> {
         let mut documents = Vec::new();
         while let Some(batch) = source.next_batch().await.map_err(ImportExportError::Stream)? {
@@ -24,7 +26,7 @@ impl ImportExport for InMemoryDatabase {
         }
         let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let mut imported = state.clone();
-        let summary = imported.import(documents, on_conflict)?;
+        let summary = imported.import(documents, on_conflict, keeps_replaced)?;
         *state = imported;
         Ok(summary)
     }
@@ -44,7 +46,9 @@ impl State {
         &mut self,
         documents: Vec<IcpDocument>,
         on_conflict: OnConflict,
+        keeps_replaced: bool,
     ) -> Result<ImportSummary, RepositoryError> {
+        let stamp = Stamp { at: SystemClock.now(), author: Author::import(), keeps_replaced };
         let mut summary = ImportSummary::default();
         for document in documents {
             let id = document.id();
@@ -57,8 +61,20 @@ impl State {
                     continue;
                 }
             }
+            let (operation, changed) = match self.icps.get(&id) {
+                Some((before, _)) => (Operation::Update, changed_fields(before, &document)?),
+                None => (Operation::Create, ChangedFields::default()),
+            };
+            self.keep(id, &stamp);
+            self.record(id, &stamp, operation, &changed);
             self.put(document);
         }
         Ok(summary)
     }
+}
+
+fn changed_fields(before: &IcpDocument, after: &IcpDocument) -> Result<ChangedFields, RepositoryError> {
+    let icp =
+        |document: &IcpDocument| document.to_icp().map_err(|error| RepositoryError::Backend(error.into()));
+    Ok(icp(before)?.changed_fields(&icp(after)?))
 }

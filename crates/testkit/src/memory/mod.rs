@@ -1,5 +1,7 @@
 //! An in-memory adapter of the repository port.
 
+mod forget;
+mod history;
 mod import_export;
 mod list;
 mod repository;
@@ -9,7 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use icp_domain::{IcpDocument, IcpId, Timestamp, UserId};
-use icp_ports::{Health, HealthCheck, StoredIcp, Version};
+use icp_ports::{Health, HealthCheck, Revision, StoredIcp, Version};
 
 /// An in-memory database. Clones share their data.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +22,10 @@ struct State {
     icps: BTreeMap<IcpId, (IcpDocument, Version)>,
     /// The users who created ICPs. Imported ICPs have no creator.
     creators: BTreeMap<IcpId, UserId>,
+    /// The change that made the current state of each ICP.
+    changes: BTreeMap<IcpId, Revision>,
+    /// The replaced states of each ICP, and its deletes, the oldest first.
+    history: BTreeMap<IcpId, Vec<history::Replaced>>,
     keys: HashMap<(UserId, String), UsedKey>,
     /// The last version that any ICP got.
     last_version: i64,

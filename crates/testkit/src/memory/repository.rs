@@ -1,8 +1,8 @@
 use async_trait::async_trait;
-use icp_domain::{AccessScope, IcpChange, IcpDocument, IcpId, Timestamp, UserId};
+use icp_domain::{AccessScope, ChangedFields, IcpChange, IcpDocument, IcpId, Operation, Timestamp, UserId};
 use icp_ports::{
     Creation, Creator, IcpList, IcpReader, IcpRepository, IdempotencyKey, ListQuery, Lookup, Quota,
-    Replacement, RepositoryError, StoredIcp, Version,
+    Replacement, RepositoryError, Stamp, StoredIcp, Version,
 };
 
 use super::{InMemoryDatabase, State, UsedKey};
@@ -37,20 +37,29 @@ impl IcpRepository for InMemoryDatabase {
         change: &IcpChange,
         expected: Version,
         quota: Quota,
+        stamp: &Stamp,
     ) -> Result<Replacement, RepositoryError> {
         Ok(self.write(|state| {
             if !state.is_at(change.id(), expected) {
                 return Replacement::OtherVersion;
             }
-            if state.exceeds(change.document(), quota) {
+            if state.exceeds(change.document(), quota, stamp) {
                 return Replacement::QuotaReached;
             }
+            state.keep(change.id(), stamp);
+            state.record(change.id(), stamp, change.operation(), change.changed());
             Replacement::Replaced(state.put(change.document().clone()))
         }))
     }
 
-    async fn delete(&self, id: IcpId, expected: Version) -> Result<bool, RepositoryError> {
-        Ok(self.write(|state| state.is_at(id, expected) && state.remove(id)))
+    async fn delete(&self, id: IcpId, expected: Version, stamp: &Stamp) -> Result<bool, RepositoryError> {
+        Ok(self.write(|state| {
+            let is_deleted = state.is_at(id, expected);
+            if is_deleted {
+                state.delete(id, stamp);
+            }
+            is_deleted
+        }))
     }
 
     async fn remove_expired_keys(&self, now: Timestamp) -> Result<u64, RepositoryError> {
@@ -80,38 +89,42 @@ impl State {
         if self.icps.contains_key(&document.id()) {
             return Err(RepositoryError::AlreadyExists(document.id()));
         }
-        let Usage { icps, keys, bytes } = self.usage(&creator.user_id);
+        let Usage { icps, keys, deleted, bytes } = self.usage(&creator.user_id);
         let length = document.json().len() as u64;
-        if icps.max(keys) >= creator.quota.icps || bytes + copies * length > creator.quota.bytes {
+        if icps.max(keys).max(deleted) >= creator.quota.icps || bytes + copies * length > creator.quota.bytes
+        {
             return Ok(Creation::QuotaReached);
         }
         self.creators.insert(document.id(), creator.user_id.clone());
+        let (at, author) = (document.created_at(), creator.author());
+        let stamp = Stamp { at, author, keeps_replaced: false };
+        self.record(document.id(), &stamp, Operation::Create, &ChangedFields::default());
         Ok(Creation::Created(self.put(document.clone())))
     }
 
     /// Returns true if a new state of an ICP is counted and exceeds the quota of its creator.
-    fn exceeds(&self, document: &IcpDocument, quota: Quota) -> bool {
-        let length = document.json().len() as u64;
-        let before = self.icps.get(&document.id()).map_or(0, |(before, _)| before.json().len() as u64);
-        let creator = self.creators.get(&document.id());
-        length > before
-            && length > quota.uncounted_bytes()
-            && creator.is_some_and(|creator| self.usage(creator).bytes + length - before > quota.bytes)
-    }
-
-    fn remove(&mut self, id: IcpId) -> bool {
-        self.creators.remove(&id);
-        self.icps.remove(&id).is_some()
+    fn exceeds(&self, document: &IcpDocument, quota: Quota, stamp: &Stamp) -> bool {
+        let id = document.id();
+        let old = self.icps.get(&id).map_or(0, |(before, _)| before.json().len() as u64);
+        let history = self.history_bytes(id);
+        let before = history + old;
+        let after = history + document.json().len() as u64 + if stamp.keeps_replaced { old } else { 0 };
+        let used = self.creators.get(&id).map_or(before, |creator| self.usage(creator).bytes);
+        quota.is_counted(before, after) && used + after - before > quota.bytes
     }
 
     /// Returns what a user has created.
-    fn usage(&self, user_id: &UserId) -> Usage {
+    pub(super) fn usage(&self, user_id: &UserId) -> Usage {
         let created = self.icps.iter().filter(|(id, _)| self.creators.get(id) == Some(user_id));
         let keys = self.keys.iter().filter(|((user, _), _)| user == user_id);
         let mut usage = Usage::default();
-        for (_, (document, _)) in created {
+        for (id, (document, _)) in created {
             usage.icps += 1;
-            usage.bytes += document.json().len() as u64;
+            usage.bytes += document.json().len() as u64 + self.history_bytes(*id);
+        }
+        for bytes in self.deleted_by_creator(user_id) {
+            usage.deleted += 1;
+            usage.bytes += bytes;
         }
         for (_, used) in keys {
             usage.keys += 1;
@@ -143,10 +156,11 @@ impl State {
 
 /// What a user has created.
 #[derive(Default)]
-struct Usage {
-    icps: u64,
+pub(super) struct Usage {
+    pub(super) icps: u64,
     keys: u64,
-    bytes: u64,
+    deleted: u64,
+    pub(super) bytes: u64,
 }
 
 impl UsedKey {

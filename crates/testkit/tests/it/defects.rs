@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use icp_domain::{AccessScope, IcpChange, IcpDocument, IcpId, Timestamp};
+use icp_domain::{AccessScope, IcpChange, IcpDocument, IcpId, Timestamp, UserId};
 use icp_ports::{
-    Conditional, Creation, Creator, Health, HealthCheck, IcpList, IcpReader, IcpRepository, IdempotencyKey,
-    ListPart, ListQuery, ListVersion, Lookup, Quota, Replacement, RepositoryError, StoredIcp, Version,
+    Conditional, Creation, Creator, ExportSink, ForgetPart, ForgetUser, Health, HealthCheck, HistoryPage,
+    HistoryQuery, IcpHistory, IcpList, IcpReader, IcpRepository, IdempotencyKey, ImportExport,
+    ImportExportError, ImportSource, ImportSummary, ListPart, ListQuery, ListVersion, Lookup, OnConflict,
+    Quota, Replacement, RepositoryError, Revision, Stamp, StoredIcp, Version,
 };
 use icp_testkit::contract::Faults;
 use tokio::time::sleep;
@@ -32,6 +34,11 @@ pub(crate) enum Defect {
     IgnoresExpectedVersion,
     FailsOnU0000,
     IgnoresQuotas,
+    LosesRevisions,
+    ShowsHistoryToAll,
+    UndeletesAnyVersion,
+    RemovesNewRevisions,
+    ForgetsNobody,
 }
 
 /// A repository that has `defect` and otherwise passes calls on.
@@ -201,31 +208,121 @@ impl<R: IcpRepository> IcpRepository for Defective<R> {
         change: &IcpChange,
         expected: Version,
         quota: Quota,
+        stamp: &Stamp,
     ) -> Result<Replacement, RepositoryError> {
         let quota = if self.is(Defect::IgnoresQuotas) { Quota::UNLIMITED } else { quota };
-        let mut result = self.inner.replace(change, expected, quota).await;
+        let keeps_replaced = stamp.keeps_replaced && !self.is(Defect::LosesRevisions);
+        let stamp = &Stamp { keeps_replaced, ..stamp.clone() };
+        let mut result = self.inner.replace(change, expected, quota, stamp).await;
         if self.repeats(&result) {
-            result = self.inner.replace(change, expected, quota).await;
+            result = self.inner.replace(change, expected, quota, stamp).await;
         }
-        if self.is(Defect::IgnoresExpectedVersion) && matches!(result, Ok(Replacement::OtherVersion)) {
-            let root = icp_domain::Caller::admin(icp_testkit::fixtures::user("root")).access_scope();
-            if let Lookup::Found(stored) = self.inner.get(change.id(), &root).await? {
-                result = self.inner.replace(change, stored.version, quota).await;
-            }
+        if self.is(Defect::IgnoresExpectedVersion)
+            && matches!(result, Ok(Replacement::OtherVersion))
+            && let Lookup::Found(stored) = self.inner.get(change.id(), &root()).await?
+        {
+            result = self.inner.replace(change, stored.version, quota, stamp).await;
         }
         self.spoil(result).await
     }
 
-    async fn delete(&self, id: IcpId, expected: Version) -> Result<bool, RepositoryError> {
-        let mut result = self.inner.delete(id, expected).await;
+    async fn delete(&self, id: IcpId, expected: Version, stamp: &Stamp) -> Result<bool, RepositoryError> {
+        let mut result = self.inner.delete(id, expected, stamp).await;
         if self.repeats(&result) {
-            result = self.inner.delete(id, expected).await;
+            result = self.inner.delete(id, expected, stamp).await;
         }
         self.spoil(result).await
     }
 
     async fn remove_expired_keys(&self, now: Timestamp) -> Result<u64, RepositoryError> {
         self.spoil(self.inner.remove_expired_keys(now).await).await
+    }
+}
+
+#[async_trait]
+impl<R: IcpRepository> IcpHistory for Defective<R> {
+    async fn revisions(
+        &self,
+        id: IcpId,
+        scope: &AccessScope,
+        query: &HistoryQuery,
+    ) -> Result<Lookup<HistoryPage>, RepositoryError> {
+        let root = root();
+        let scope = if self.is(Defect::ShowsHistoryToAll) { &root } else { scope };
+        self.inner.revisions(id, scope, query).await
+    }
+
+    async fn revision(
+        &self,
+        id: IcpId,
+        version: Version,
+        scope: &AccessScope,
+        since: Timestamp,
+    ) -> Result<Lookup<Option<Revision>>, RepositoryError> {
+        self.inner.revision(id, version, scope, since).await
+    }
+
+    async fn deleted(
+        &self,
+        scope: &AccessScope,
+        query: &HistoryQuery,
+    ) -> Result<HistoryPage, RepositoryError> {
+        self.inner.deleted(scope, query).await
+    }
+
+    async fn undelete(
+        &self,
+        change: &IcpChange,
+        deleted: Version,
+        quota: Quota,
+        stamp: &Stamp,
+    ) -> Result<Replacement, RepositoryError> {
+        let quota = if self.is(Defect::IgnoresQuotas) { Quota::UNLIMITED } else { quota };
+        let result = self.inner.undelete(change, deleted, quota, stamp).await?;
+        if self.is(Defect::UndeletesAnyVersion) && result == Replacement::OtherVersion {
+            return Ok(Replacement::Replaced(deleted));
+        }
+        Ok(result)
+    }
+
+    async fn remove_old_revisions(&self, replaced_before: Timestamp) -> Result<u64, RepositoryError> {
+        let all = self.is(Defect::RemovesNewRevisions);
+        self.inner.remove_old_revisions(if all { Timestamp::MAX } else { replaced_before }).await
+    }
+}
+
+fn root() -> AccessScope {
+    icp_domain::Caller::admin(icp_testkit::fixtures::user("root")).access_scope()
+}
+
+#[async_trait]
+impl<R: IcpRepository + ForgetUser> ForgetUser for Defective<R> {
+    async fn forget(
+        &self,
+        user_id: &UserId,
+        part: ForgetPart,
+    ) -> Result<Option<ForgetPart>, RepositoryError> {
+        if self.is(Defect::ForgetsNobody) { Ok(None) } else { self.inner.forget(user_id, part).await }
+    }
+
+    async fn count_rows(&self) -> Result<u64, RepositoryError> {
+        self.inner.count_rows().await
+    }
+}
+
+#[async_trait]
+impl<R: ImportExport> ImportExport for Defective<R> {
+    async fn import(
+        &self,
+        source: &mut dyn ImportSource,
+        on_conflict: OnConflict,
+        keeps_replaced: bool,
+    ) -> Result<ImportSummary, ImportExportError> {
+        self.inner.import(source, on_conflict, keeps_replaced).await
+    }
+
+    async fn export(&self, sink: &mut dyn ExportSink) -> Result<u64, ImportExportError> {
+        self.inner.export(sink).await
     }
 }
 

@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use icp_domain::{AccessScope, IcpChange, IcpDocument, IcpId};
 use icp_ports::{
-    BoxError, Creation, Creator, ExportSink, Health, HealthCheck, IcpList, IcpReader, IcpRepository,
-    IdempotencyKey, ImportExport, ImportExportError, ImportSource, ImportSummary, ListQuery, Lookup,
-    OnConflict, Quota, Replacement, RepositoryError, StoredIcp, Version,
+    BoxError, Creation, Creator, ExportSink, Health, HealthCheck, IcpHistory, IcpList, IcpReader,
+    IcpRepository, IdempotencyKey, ImportExport, ImportExportError, ImportSource, ImportSummary, ListQuery,
+    Lookup, OnConflict, Quota, Replacement, RepositoryError, Stamp, StoredIcp, Version,
 };
 use icp_testkit::contract::{self, Subject};
 use icp_testkit::memory::InMemoryDatabase;
@@ -31,10 +31,11 @@ impl ImportExport for ImportsInBatches {
         &self,
         source: &mut dyn ImportSource,
         on_conflict: OnConflict,
+        keeps_replaced: bool,
     ) -> Result<ImportSummary, ImportExportError> {
         let mut sum = ImportSummary::default();
         while let Some(batch) = source.next_batch().await.map_err(ImportExportError::Stream)? {
-            let summary = self.0.import(&mut Once(Some(batch)), on_conflict).await?;
+            let summary = self.0.import(&mut Once(Some(batch)), on_conflict, keeps_replaced).await?;
             sum.inserted += summary.inserted;
             sum.replaced += summary.replaced;
             sum.skipped += summary.skipped;
@@ -74,14 +75,17 @@ impl IcpRepository for ImportsInBatches {
         change: &IcpChange,
         expected: Version,
         quota: Quota,
+        stamp: &Stamp,
     ) -> Result<Replacement, RepositoryError> {
-        self.0.replace(change, expected, quota).await
+        self.0.replace(change, expected, quota, stamp).await
     }
 
-    async fn delete(&self, id: IcpId, expected: Version) -> Result<bool, RepositoryError> {
-        self.0.delete(id, expected).await
+    async fn delete(&self, id: IcpId, expected: Version, stamp: &Stamp) -> Result<bool, RepositoryError> {
+        self.0.delete(id, expected, stamp).await
     }
 }
+
+impl IcpHistory for ImportsInBatches {}
 
 #[async_trait]
 impl HealthCheck for ImportsInBatches {

@@ -76,3 +76,41 @@ fn finds_ignored_quotas() {
 fn finds_rejected_u0000() {
     assert_found(Defect::FailsOnU0000, &["lists::unknown_user_has_empty_list"]);
 }
+
+#[test]
+fn finds_faulty_histories() {
+    let assert_found = |defect, cases: &[&str]| {
+        let trials = contract::history("defect", async move || {
+            Subject::new(Defective::new(InMemoryDatabase::default(), defect))
+        });
+        assert_fail(trials, cases);
+    };
+    let lost = [
+        "revisions::every_change_is_a_revision",
+        "revisions::revision_has_document_of_its_time",
+        "concurrency::concurrent_changes_are_in_history_once_and_in_order",
+    ];
+    assert_found(Defect::LosesRevisions, &lost);
+    let shown = [
+        "access::history_of_living_icp_follows_its_users",
+        "access::history_of_deleted_icp_follows_its_last_users",
+        "access::agrees_with_access_rule",
+        "access::text_with_u0000_has_no_access",
+    ];
+    assert_found(Defect::ShowsHistoryToAll, &shown);
+    let undeleted =
+        ["undelete::undelete_of_other_version_changes_nothing", "concurrency::one_of_16_undeletes_succeeds"];
+    assert_found(Defect::UndeletesAnyVersion, &undeleted);
+    let removed =
+        ["retention::old_revisions_are_removed", "retention::removal_during_changes_removes_nothing_new"];
+    assert_found(Defect::RemovesNewRevisions, &removed);
+    let traces = ["forget::forgotten_user_is_in_no_history", "forget::every_part_is_done"];
+    assert_found(Defect::ForgetsNobody, &traces);
+    let unlimited = [
+        "quotas::history_counts_for_creator",
+        "quotas::deleted_icps_count_for_creator",
+        "quotas::undelete_stays_within_quota",
+        "quotas::icp_without_creator_counts_alone",
+    ];
+    assert_found(Defect::IgnoresQuotas, &unlimited);
+}

@@ -2,14 +2,14 @@
 
 use icp_domain::{Icp, IcpChange};
 use icp_ports::{Quota, Version};
-use icp_testkit::fixtures::icp;
+use icp_testkit::fixtures::{icp, unkept};
 use tokio_postgres::Client;
 
 use super::explain::{ICPS_OF_ONE_USER, migrated, plan};
 use crate::write::{Replace, texts};
 
-const TYPES: &str =
-    "uuid, bigint, text, timestamptz, timestamptz, text, text, text, text[], text[], bigint, bigint";
+const TYPES: &str = "uuid, bigint, text, timestamptz, timestamptz, text, text, text, text[], text[], bigint, bigint, \
+     timestamptz, text, text, text, text, text, bool";
 
 /// Returns the pages that PostgreSQL reads to rename an ICP with this number of users.
 async fn pages_of_a_change(client: &Client, number: u128, users: usize) -> u32 {
@@ -22,9 +22,11 @@ async fn pages_of_a_change(client: &Client, number: u128, users: usize) -> u32 {
     client.execute(store, &[&id, &created_at, &texts(document.user_ids())]).await.expect("it is stored");
     let after = Icp { name: "after".to_owned(), ..before.clone() };
     let change = IcpChange::between(&before, after);
-    let values =
-        format!("'{id}', 1, 'after', now(), NULL, 'after', 'after', ',', '{{}}', '{{}}', 100000, 1000000");
-    plan(client, &Replace::of(&change, Version(1), Quota::UNLIMITED), TYPES, &values).await.1
+    let values = format!(
+        "'{id}', 1, 'after', now(), NULL, 'after', 'after', ',', '{{}}', '{{}}', 100000, 1000000, \
+         now(), 'user_0', NULL, 'api', 'update', '[]', true"
+    );
+    plan(client, &Replace::of(&change, Version(1), Quota::UNLIMITED, unkept()), TYPES, &values).await.1
 }
 
 #[tokio::test]

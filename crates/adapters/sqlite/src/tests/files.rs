@@ -3,13 +3,15 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, SqliteConnection};
+use icp_domain::{ChangedFields, Operation};
 use icp_ports::{
     Health, HealthCheck as _, IcpReader as _, IcpRepository as _, Migrator as _, RepositoryError,
 };
-use icp_testkit::fixtures::someone;
+use icp_testkit::fixtures::{someone, unkept};
 
 use super::{Fixture, everything, file, icp, open, path};
 use crate::connect::{Access, enter_wal_mode};
+use crate::write::{Entry, Predecessor};
 use crate::{SqliteDatabase, SqliteSettings};
 
 #[tokio::test]
@@ -126,7 +128,9 @@ async fn write_is_rolled_back_if_file_vanishes() {
     let (path, away) = (fixture.path(), fixture.folder.path().join("away"));
     let moves = (path.clone(), away.clone());
     let write = fixture.database.write(move |connection| {
-        crate::write::insert(connection, &icp(1), None, None)?;
+        let (operation, changed) = (Operation::Create, &ChangedFields::default());
+        let entry = Entry { stamp: unkept(), operation, changed };
+        crate::write::insert(connection, &icp(1), &Predecessor::default(), entry)?;
         fs::rename(&moves.0, &moves.1).expect("it moves");
         Ok(())
     });

@@ -44,7 +44,8 @@ async fn slow_source_does_not_block_writers() {
         resume.notify_one();
         written
     };
-    let (imported, written) = tokio::join!(fixture.database.import(&mut source, OnConflict::Fail), write);
+    let (imported, written) =
+        tokio::join!(fixture.database.import(&mut source, OnConflict::Fail, false), write);
     written.expect("it inserts while the source is slow");
     assert_eq!(imported.expect("it imports"), ImportSummary { inserted: 2, replaced: 0, skipped: 0 });
     assert_eq!(fixture.database.list(&everything("user_ada")).await.expect("a list").icps.len(), 3);
@@ -54,7 +55,8 @@ async fn slow_source_does_not_block_writers() {
 async fn failed_import_leaves_nothing_behind() {
     let fixture = Fixture::new().await;
     let mut source = Ready(vec![vec![icp(2), icp(1), icp(2)]]);
-    let error = fixture.database.import(&mut source, OnConflict::Fail).await.expect_err("an ID comes twice");
+    let error =
+        fixture.database.import(&mut source, OnConflict::Fail, false).await.expect_err("an ID comes twice");
     let ImportExportError::Repository(RepositoryError::AlreadyExists(duplicate)) = error else {
         panic!("{error:?}")
     };

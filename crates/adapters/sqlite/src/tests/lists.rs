@@ -73,7 +73,7 @@ fn abandon<T>(session: &mut Session, read: impl FnOnce(&mut Job<'_>) -> Result<T
 async fn abandoned_list_stops() {
     let fixture = Fixture::new().await;
     let documents = (1..=100).map(icp).collect();
-    fixture.database.import(&mut Ready(vec![documents]), OnConflict::Fail).await.expect("it imports");
+    fixture.database.import(&mut Ready(vec![documents]), OnConflict::Fail, false).await.expect("it imports");
     let mut session = Session::open(&fixture.database.file, Access::Read).expect("it opens");
     for query in [everything("user_ada"), sorted(Sort::Name)] {
         for extent in [Extent::List, Extent::Part, Extent::Version] {
@@ -86,7 +86,7 @@ async fn abandoned_list_stops() {
 async fn version_of_abandoned_list_is_not_cached() {
     let fixture = Fixture::new().await;
     let documents = (1..=100).map(icp).collect();
-    fixture.database.import(&mut Ready(vec![documents]), OnConflict::Fail).await.expect("it imports");
+    fixture.database.import(&mut Ready(vec![documents]), OnConflict::Fail, false).await.expect("it imports");
     let query = everything("user_ada");
     let complete = fixture.database.list(&query).await.expect("a list").version;
     let mut session = Session::open(&fixture.database.file, Access::Read).expect("it opens");

@@ -12,7 +12,7 @@ const EARLIER: &str = "
         version VARCHAR(50) PRIMARY KEY NOT NULL, run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP
     );
     INSERT INTO __diesel_schema_migrations (version)
-        VALUES ('20261124000000'), ('20261124120000'), ('20261124180000');
+        VALUES ('20261124000000'), ('20261124120000'), ('20261124180000'), ('20261125000001');
     CREATE TABLE icps (number INTEGER PRIMARY KEY, document TEXT NOT NULL) STRICT;
     INSERT INTO icps (document) VALUES ('{}');
 ";
@@ -33,7 +33,7 @@ async fn database_of_earlier_version_is_refused_unchanged() {
     let database = open(path(&folder), 1).await;
     for refused in [database.pending().await.map(drop), database.migrate().await.map(drop)] {
         let Err(MigrationError::Unknown(name)) = refused else { panic!("{refused:?}") };
-        assert!(name.starts_with("20261124"), "{name}");
+        assert!(name.starts_with("202611"), "{name}");
     }
     assert_eq!(dump(&folder), before);
 }
@@ -43,9 +43,9 @@ async fn new_database_is_migrated_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let database = open(path(&folder), 1).await;
     assert_eq!(database.health().await, Health::Unavailable, "it has no tables");
-    assert_eq!(database.pending().await.expect("names"), ["2026-11-25-000001_icps"]);
+    assert_eq!(database.pending().await.expect("names"), ["2026-11-25-000002_icps"]);
     let report = database.migrate().await.expect("it migrates");
-    assert_eq!((report.applied, report.created), (vec!["2026-11-25-000001_icps".to_owned()], true));
+    assert_eq!((report.applied, report.created), (vec!["2026-11-25-000002_icps".to_owned()], true));
     assert_eq!(database.health().await, Health::Ok);
     assert!(database.pending().await.expect("names").is_empty());
 }
@@ -53,7 +53,7 @@ async fn new_database_is_migrated_once() {
 #[tokio::test]
 async fn migration_can_be_reverted() {
     let fixture = Fixture::new().await;
-    let down = include_str!("../../../../../migrations/sqlite/2026-11-25-000001_icps/down.sql");
+    let down = include_str!("../../../../../migrations/sqlite/2026-11-25-000002_icps/down.sql");
     fixture.connect().batch_execute(down).expect("it reverts");
     let tables = dump(&fixture.folder);
     assert_eq!(tables.len(), 2, "only diesel's own table and its index are left: {tables:?}");

@@ -54,7 +54,7 @@ pub(crate) enum ApiError {
     #[error("You have no access to this ICP. Ask one of its users, or an admin, to share it with you.")]
     Forbidden,
     #[error(
-        "The creator has reached the quota: {} ICPs or idempotency keys, or {} bytes. Delete ICPs; a key is removed after a day.",
+        "The creator has reached the quota: {} ICPs, idempotency keys or deleted ICPs, or {} bytes with their histories. Delete ICPs; a key is removed after a day, and the history after its retention.",
         .0.icps, .0.bytes
     )]
     QuotaReached(icp_ports::Quota),
@@ -66,6 +66,10 @@ pub(crate) enum ApiError {
     ForeignOrigin,
     #[error("No ICP has this ID. It may have been deleted.")]
     NoSuchIcp,
+    #[error("This ICP has no such revision. It may be older than the history goes back.")]
+    NoSuchRevision,
+    #[error("This service keeps no history: history.retention_days is 0.")]
+    HistoryOff,
     #[error(
         "If-Match, If-None-Match or `updatedAt` names another version than the current one. Read the ICP again."
     )]
@@ -117,7 +121,9 @@ impl ApiError {
             | Self::QuotaReached(_)
             | Self::LastUser
             | Self::ForeignOrigin => &kinds::FORBIDDEN,
-            Self::NoSuchRoute | Self::NoSuchIcp => &kinds::NOT_FOUND,
+            Self::NoSuchRoute | Self::NoSuchIcp | Self::NoSuchRevision | Self::HistoryOff => {
+                &kinds::NOT_FOUND
+            }
             Self::MethodNotAllowed { .. } => &kinds::METHOD_NOT_ALLOWED,
             Self::BadRequest | Self::InvalidBody(_) | Self::InvalidParameters(_) => &kinds::BAD_REQUEST,
             Self::PayloadTooLarge | Self::MessageTooLarge { .. } => &kinds::PAYLOAD_TOO_LARGE,
@@ -195,6 +201,8 @@ impl From<ServiceError> for ApiError {
     fn from(error: ServiceError) -> Self {
         match error {
             ServiceError::NotFound => Self::NoSuchIcp,
+            ServiceError::NoRevision => Self::NoSuchRevision,
+            ServiceError::HistoryOff => Self::HistoryOff,
             ServiceError::Forbidden => Self::Forbidden,
             ServiceError::PreconditionFailed => Self::PreconditionFailed,
             ServiceError::Invalid(violations) => Self::InvalidBody(violations),

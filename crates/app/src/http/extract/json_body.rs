@@ -55,6 +55,31 @@ impl<M: MediaTypes> FromRequest for Body<M> {
     }
 }
 
+/// The text of a body in JSON, or `None` for a request without a body.
+pub(in crate::http) struct OptionalJsonBody(pub(in crate::http) Option<Arc<str>>);
+
+impl FromRequest for OptionalJsonBody {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let is_accepted = is_accepted(request.headers(), JSON);
+            let unsupported = || ApiError::UnsupportedMediaType { accepted: JSON };
+            if !is_accepted && request.headers().contains_key(CONTENT_TYPE) {
+                return Err(unsupported());
+            }
+            let text = read_text(&request, limits::BODY_BYTES, || ApiError::PayloadTooLarge).await?;
+            match text.is_empty() {
+                true => Ok(Self(None)),
+                false if is_accepted => Ok(Self(Some(text))),
+                false => Err(unsupported()),
+            }
+        })
+    }
+}
+
 /// Reads the body of a request, of at most `max` bytes.
 pub(in crate::http) async fn read_text(
     request: &HttpRequest,

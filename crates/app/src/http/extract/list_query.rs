@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use icp_application::ListRequest;
+use icp_application::{HistoryRequest, ListRequest};
 use icp_domain::{Timestamp, fold_name, limits};
 use icp_ports::{Direction, Sort};
 
@@ -16,6 +16,10 @@ const DIRECTIONS: [Direction; 2] = [Direction::Ascending, Direction::Descending]
 
 impl Table for ListRequest {
     const PARAMETERS: &'static [Parameter<Self>] = LIST_PARAMETERS;
+}
+
+impl Table for HistoryRequest {
+    const PARAMETERS: &'static [Parameter<Self>] = HISTORY_PARAMETERS;
 }
 
 impl Value {
@@ -93,6 +97,26 @@ pub(crate) const LIST_PARAMETERS: &[Parameter<ListRequest>] = &[
         description: "The largest number of ICPs in the response; without it, all. The `Link` header leads to the next page.",
         set: |request, value| {
             request.limit = if let Value::Count(count) = value { Some(count) } else { None }
+        },
+    },
+    Parameter {
+        name: "cursor",
+        kind: Kind::Opaque,
+        description: "The cursor from the `Link` header of the page before.",
+        set: |request, value| request.cursor = value.text(),
+    },
+];
+
+/// Every parameter of a history, and of the deleted ICPs.
+pub(crate) const HISTORY_PARAMETERS: &[Parameter<HistoryRequest>] = &[
+    Parameter {
+        name: "limit",
+        kind: Kind::Count(MAX_LIMIT),
+        description: "The largest number of revisions in the response, 100 by default. The `Link` header leads to the next page.",
+        set: |request, value| {
+            if let Value::Count(count) = value {
+                request.limit = count;
+            }
         },
     },
     Parameter {

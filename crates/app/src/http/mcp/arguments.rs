@@ -4,19 +4,19 @@ use std::borrow::Cow;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use icp_application::{ListRequest, Preconditions, VersionMatch, parse_for};
-use icp_domain::{IcpId, ViolationCode, limits};
+use icp_application::{HistoryRequest, ListRequest, Preconditions, RequestKey, VersionMatch, parse_for};
+use icp_domain::{IcpId, UserId, ViolationCode, limits};
 use icp_ports::Version;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::Call;
 use crate::http::error::{ApiError, ParameterViolation};
 use crate::http::etag::EntityTag as _;
-use crate::http::extract::parameters::parse;
-use crate::http::extract::{LIST_PARAMETERS, parse_id};
+use crate::http::extract::parameters::{Parameter, parse};
+use crate::http::extract::{HISTORY_PARAMETERS, LIST_PARAMETERS, invalid_key, parse_id};
 
 /// The largest arguments of the list, in bytes. They become a tree of values.
 const LIST_BYTES: usize = 16 * 1024;
@@ -63,6 +63,37 @@ pub(super) struct OfDelete {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct OfShare {
+    id: String,
+    user_id: String,
+    if_match: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct OfCopy {
+    id: String,
+    name: Option<String>,
+    idempotency_key: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OfRevision {
+    id: String,
+    revision: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct OfRestore {
+    id: String,
+    revision: String,
+    if_match: Option<String>,
+}
+
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OfValidate {
     icp: Box<RawValue>,
@@ -72,7 +103,7 @@ pub(super) struct OfValidate {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct OfCreate {
     icp: Box<RawValue>,
-    pub(super) idempotency_key: Option<String>,
+    idempotency_key: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -112,6 +143,61 @@ impl OfDelete {
     }
 }
 
+impl OfShare {
+    pub(super) fn id(&self) -> Result<IcpId, ApiError> {
+        parse_id(&self.id)
+    }
+
+    pub(super) fn user_id(&self) -> Result<UserId, ApiError> {
+        let detail = "must be a user ID such as user_2abc";
+        let violation = |_| ParameterViolation::new("userId", ViolationCode::InvalidValue, detail).into();
+        self.user_id.as_str().try_into().map_err(violation)
+    }
+
+    pub(super) fn preconditions(&self) -> Preconditions<Version> {
+        if_match(self.if_match.as_deref())
+    }
+}
+
+impl OfCopy {
+    pub(super) fn id(&self) -> Result<IcpId, ApiError> {
+        parse_id(&self.id)
+    }
+
+    pub(super) fn body(&self) -> Option<Arc<str>> {
+        self.name.as_ref().map(|name| json!({"name": name}).to_string().into())
+    }
+
+    pub(super) fn key(self) -> Result<Option<RequestKey>, ApiError> {
+        request_key(self.idempotency_key)
+    }
+}
+
+impl OfRevision {
+    pub(super) fn id(&self) -> Result<IcpId, ApiError> {
+        parse_id(&self.id)
+    }
+
+    /// No state has the version -1: a text that is no revision is not found either.
+    pub(super) fn revision(&self) -> Version {
+        Version::of_tag(&self.revision).unwrap_or(Version(-1))
+    }
+}
+
+impl OfRestore {
+    pub(super) fn id(&self) -> Result<IcpId, ApiError> {
+        parse_id(&self.id)
+    }
+
+    pub(super) fn body(&self) -> Arc<str> {
+        json!({"revision": self.revision}).to_string().into()
+    }
+
+    pub(super) fn preconditions(&self) -> Preconditions<Version> {
+        if_match(self.if_match.as_deref())
+    }
+}
+
 impl OfValidate {
     pub(super) fn icp(&self) -> Result<Arc<str>, ApiError> {
         body(&self.icp)
@@ -122,6 +208,15 @@ impl OfCreate {
     pub(super) fn icp(&self) -> Result<Arc<str>, ApiError> {
         body(&self.icp)
     }
+
+    pub(super) fn key(self) -> Result<Option<RequestKey>, ApiError> {
+        request_key(self.idempotency_key)
+    }
+}
+
+fn request_key(key: Option<String>) -> Result<Option<RequestKey>, ApiError> {
+    let key = key.map(RequestKey::try_from).transpose();
+    key.map_err(|error| invalid_key("idempotencyKey", error))
 }
 
 impl OfUpdate {
@@ -154,14 +249,39 @@ fn body(text: &RawValue) -> Result<Arc<str>, ApiError> {
 
 /// The arguments of the list are its query parameters. The limit has a default.
 pub(super) async fn list_request(call: &Call) -> Result<ListRequest, ApiError> {
+    let mut request = parameters(LIST_PARAMETERS, &arguments(call).await?)?;
+    request.limit = request.limit.or(Some(DEFAULT_LIMIT));
+    Ok(request)
+}
+
+/// The arguments of the deleted ICPs are their query parameters.
+pub(super) async fn deleted_request(call: &Call) -> Result<HistoryRequest, ApiError> {
+    parameters(HISTORY_PARAMETERS, &arguments(call).await?)
+}
+
+/// The arguments of a history are the ID of its ICP, and its query parameters.
+pub(super) async fn history_request(call: &Call) -> Result<(IcpId, HistoryRequest), ApiError> {
+    let mut arguments = arguments(call).await?;
+    let id = arguments.remove("id");
+    let id = parse_id(id.as_ref().and_then(Value::as_str).unwrap_or_default())?;
+    Ok((id, parameters(HISTORY_PARAMETERS, &arguments)?))
+}
+
+async fn arguments(call: &Call) -> Result<Map<String, Value>, ApiError> {
     if call.arguments.as_ref().is_some_and(|text| text.len() > LIST_BYTES) {
         let detail = format!("must have at most {LIST_BYTES} bytes");
         return Err(ParameterViolation::new("arguments", ViolationCode::TooLong, detail).into());
     }
-    let arguments: Map<String, Value> = read(call).await?;
+    read(call).await
+}
+
+fn parameters<T: Default>(
+    table: &'static [Parameter<T>],
+    arguments: &Map<String, Value>,
+) -> Result<T, ApiError> {
     let mut violations = Vec::new();
     let mut pairs = Vec::new();
-    for (name, value) in &arguments {
+    for (name, value) in arguments {
         let text = match value {
             Value::Null => continue,
             Value::String(text) => Cow::Borrowed(text.as_str()),
@@ -178,7 +298,5 @@ pub(super) async fn list_request(call: &Call) -> Result<ListRequest, ApiError> {
         violations.truncate(limits::VIOLATIONS);
         return Err(ApiError::InvalidParameters(violations));
     }
-    let mut request = parse(LIST_PARAMETERS, pairs, true)?.value;
-    request.limit = request.limit.or(Some(DEFAULT_LIMIT));
-    Ok(request)
+    parse(table, pairs, true).map(|parsed| parsed.value)
 }

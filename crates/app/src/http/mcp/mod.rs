@@ -18,7 +18,7 @@ use actix_web::web::{self, Data};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use http_body_util::BodyExt as _;
 use icp_application::parse_for;
-use icp_domain::{Caller, limits};
+use icp_domain::{Caller, Source, limits};
 use icp_ports::Authenticator;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
@@ -125,7 +125,7 @@ async fn handle(
         return Err(TOO_LARGE);
     }
     let call = Call {
-        caller: Caller::clone(&caller),
+        caller: Caller::clone(&caller).via(Source::Mcp),
         request_id: RequestId::of(&request),
         _permit: request.extensions().get::<Arc<Permit>>().cloned(),
         arguments,

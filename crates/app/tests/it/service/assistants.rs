@@ -111,7 +111,12 @@ async fn mcp_describes_server_and_tools() {
     let tools = assistant.ask("tools/list", json!({})).await;
     let tools = tools["result"]["tools"].as_array().expect("tools").clone();
     let names: Vec<_> = tools.iter().map(|tool| tool["name"].as_str().expect("a name")).collect();
-    assert_eq!(names, ["list_icps", "get_icp", "create_icp", "update_icp", "delete_icp", "validate_icp"]);
+    let expected = [
+        ["list_icps", "get_icp", "create_icp", "update_icp", "delete_icp", "validate_icp"].as_slice(),
+        &["share_icp", "unshare_icp", "copy_icp"],
+        &["list_revisions", "get_revision", "restore_icp", "list_deleted_icps"],
+    ];
+    assert_eq!(names, expected.concat());
     for tool in &tools {
         let schema = &tool["inputSchema"];
         let validator =
@@ -359,6 +364,64 @@ async fn arguments_of_list_are_limited() {
     assert_eq!(assistant.fail("list_icps", &many(10_000)).await.1, ["arguments too_long"]);
     let unknown = format!(r#"{{"{}":0}}"#, "x".repeat(100_000));
     assert!(assistant.call_with("get_icp", &unknown).await.0.len() < 1_000);
+}
+
+on_both!(tools_share_copy_and_restore, with switched_on);
+async fn tools_share_copy_and_restore(service: &Service) {
+    let (ada, bob) = (Assistant::of(service, "user_ada"), Assistant::of(service, "user_bob"));
+    let created = ada.call("create_icp", &format!(r#"{{"icp":{ICP}}}"#)).await;
+    let (id, version) = (created["icp"]["id"].clone(), created["version"].clone());
+    let one = json!({"id": id}).to_string();
+    let with_bob = json!({"id": id, "userId": "user_bob"}).to_string();
+    let shared = ada.call("share_icp", &with_bob).await;
+    assert_eq!(shared["icp"]["userIds"], json!(["user_ada", "user_bob"]));
+    let stale = json!({"id": id, "userId": "user_cy", "ifMatch": version}).to_string();
+    assert_eq!(ada.fail("share_icp", &stale).await.0, "PRECONDITION_FAILED");
+    let copy = bob.call("copy_icp", &json!({"id": id, "name": "B", "idempotencyKey": "k"}).to_string()).await;
+    assert_eq!((&copy["icp"]["name"], &copy["icp"]["userIds"]), (&json!("B"), &json!(["user_bob"])));
+    let again =
+        bob.call("copy_icp", &json!({"id": id, "name": "B", "idempotencyKey": "k"}).to_string()).await;
+    assert_eq!(again, copy);
+    let left = ada.call("unshare_icp", &with_bob).await;
+    assert_eq!(left["icp"]["userIds"], json!(["user_ada"]));
+    assert_eq!(bob.fail("list_revisions", &one).await.0, "FORBIDDEN");
+
+    let history = ada.call("list_revisions", &json!({"id": id, "limit": 2}).to_string()).await;
+    assert_eq!(history["revisions"][0]["source"], "mcp");
+    assert_eq!(history["revisions"][0]["by"], "user_ada");
+    assert_eq!(history["revisions"].as_array().map(Vec::len), Some(2));
+    let next = json!({"id": id, "cursor": history["nextCursor"]}).to_string();
+    let first = ada.call("list_revisions", &next).await;
+    assert_eq!((&first["revisions"][0]["revision"], &first["nextCursor"]), (&version, &Value::Null));
+    let old = json!({"id": id, "revision": version}).to_string();
+    let (text, _) = ada.call_with("get_revision", &old).await;
+    assert!(text.contains(r#""filters":{"z":1e2,"a":12345678901234567890123}"#), "byte for byte: {text}");
+
+    ada.call("delete_icp", &one).await;
+    let deleted = ada.call("list_deleted_icps", "{}").await;
+    assert_eq!(deleted["deleted"][0]["icp"]["id"], id);
+    assert_eq!(bob.call("list_deleted_icps", "{}").await["deleted"], json!([]));
+    assert_eq!(bob.fail("restore_icp", &old).await.0, "FORBIDDEN");
+    let restored = ada.call("restore_icp", &old).await;
+    assert_eq!(restored["icp"]["userIds"], json!(["user_ada"]));
+    for result in [&shared, &copy, &history, &deleted, &restored] {
+        assert!(result["notice"].as_str().is_some_and(|notice| notice.contains("data")), "{result}");
+    }
+    let operations = ada.call("list_revisions", &one).await;
+    assert_eq!(operations["revisions"][0]["operation"], "restore");
+
+    for (tool, arguments, code) in [
+        ("get_revision", json!({"id": id, "revision": "x"}), "NOT_FOUND"),
+        ("restore_icp", json!({"id": id, "revision": "x"}), "BAD_REQUEST"),
+        ("share_icp", json!({"id": id, "userId": ""}), "BAD_REQUEST"),
+        ("share_icp", json!({"id": id, "userId": "a b"}), "BAD_REQUEST"),
+        ("list_revisions", json!({"id": id, "x": 1}), "BAD_REQUEST"),
+        ("list_revisions", json!({}), "BAD_REQUEST"),
+        ("list_deleted_icps", json!({"limit": 0}), "BAD_REQUEST"),
+        ("copy_icp", json!({"id": id, "name": " "}), "BAD_REQUEST"),
+    ] {
+        assert_eq!(ada.fail(tool, &arguments.to_string()).await.0, code, "{tool} {arguments}");
+    }
 }
 
 #[tokio::test]

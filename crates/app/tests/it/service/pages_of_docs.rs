@@ -18,6 +18,7 @@ const KEY: &str = "pk_test_Y2xlcmsuZXhhbXBsZS5pbnZhbGlkJA==";
 const ON_SQLITE: [(&str, &[&str]); 7] = [
     ("how-to/share.md", &[]),
     ("how-to/duplicate.md", &[]),
+    ("how-to/history.md", &[]),
     ("how-to/import-and-export.md", &["icp migrate"]),
     ("how-to/upgrade.md", &[]),
     ("reference/cli.md", &[]),

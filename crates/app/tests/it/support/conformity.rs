@@ -67,6 +67,7 @@ fn operation(method: &Method, path: &str) -> Option<&'static Value> {
         "GET" | "HEAD" => "get",
         "POST" => "post",
         "PATCH" => "patch",
+        "PUT" => "put",
         "DELETE" => "delete",
         _ => return None,
     };

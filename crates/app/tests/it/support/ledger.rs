@@ -225,8 +225,40 @@ impl Writer {
             let listed = list(service, &user).await;
             assert!(listed.keys().eq(expected.remove(&user).unwrap_or_default()), "the list of {user}");
         }
+        self.check_histories(service).await;
+    }
+
+    /// The history of an ICP has every state from its creation on, once and in order, whatever was killed meanwhile.
+    async fn check_histories(&self, service: &Service) {
+        for (id, entry) in self.entries.iter().rev().take(MAX_HISTORIES) {
+            let path = format!("{LIST}/{id}/revisions");
+            let history = service.get(&format!("{path}?limit=1000"), Some(&self.token)).await;
+            assert_eq!(history.status, 200, "{history:?}");
+            let history = history.json();
+            let mut revisions = history.as_array().expect("an array").clone();
+            if entry.acknowledged == State::Gone {
+                assert_eq!(revisions.remove(0)["operation"], "delete", "{id}: {history}");
+            }
+            let newest = revisions.len() - 1;
+            if let State::At(revision) = entry.acknowledged {
+                assert_eq!(newest, revision as usize, "{id}: {history}");
+            }
+            for (age, revision) in revisions.iter().enumerate() {
+                let operation = if age == newest { "create" } else { "update" };
+                assert_eq!(revision["operation"], operation, "{id}: {history}");
+                assert_eq!(revision["by"], self.user, "{id}: {history}");
+            }
+            for age in [0, newest / 2, newest] {
+                let name = revisions[age]["revision"].as_str().expect("a revision");
+                let state = service.get(&format!("{path}/{name}"), Some(&self.token)).await.json();
+                assert_eq!(state["icp"]["description"], (newest - age).to_string(), "{id}: {state}");
+            }
+        }
     }
 }
+
+/// The number of histories of one writer that each check reads.
+const MAX_HISTORIES: usize = 25;
 
 /// Returns the revision of a stored ICP, which must be complete.
 fn revision(icp: &Icp) -> Revision {

@@ -264,7 +264,7 @@ impl Drop for Service {
 }
 
 /// A response of the service.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,

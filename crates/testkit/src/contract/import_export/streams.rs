@@ -16,13 +16,13 @@ enum End {
 }
 
 /// A source of documents in batches.
-pub(super) struct Batches {
+pub(in crate::contract) struct Batches {
     documents: std::vec::IntoIter<IcpDocument>,
     end: End,
 }
 
 impl Batches {
-    pub(super) fn of(documents: impl IntoIterator<Item = IcpDocument>) -> Self {
+    pub(in crate::contract) fn of(documents: impl IntoIterator<Item = IcpDocument>) -> Self {
         Self { documents: documents.into_iter().collect::<Vec<_>>().into_iter(), end: End::Ends }
     }
 

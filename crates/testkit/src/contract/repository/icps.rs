@@ -4,7 +4,7 @@ use icp_domain::Caller;
 use icp_ports::{Lookup, Quota, Replacement, RepositoryError, StoredIcp, Version};
 
 use super::support::{TestRepository, admin, array, change, scope};
-use crate::fixtures::{icp, id, someone, user};
+use crate::fixtures::{icp, id, someone, unkept, user};
 
 pub(super) async fn is_found_by_its_users_and_admins(repository: TestRepository) {
     let document = icp(1).users(["user_ada", "user_bob"]).document();
@@ -109,7 +109,7 @@ pub(super) async fn is_gone_after_delete(repository: TestRepository) {
     assert!(!repository.remove(1, version).await, "it is gone");
     let change = change(&icp(1).document(), &icp(1).with("name", "after").document());
     assert_eq!(
-        repository.replace(&change, version, Quota::UNLIMITED).await.expect("replace failed"),
+        repository.replace(&change, version, Quota::UNLIMITED, unkept()).await.expect("replace failed"),
         Replacement::OtherVersion,
         "it is gone"
     );

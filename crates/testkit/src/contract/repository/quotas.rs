@@ -4,12 +4,12 @@ use icp_domain::IcpDocument;
 use icp_ports::{Creation, Creator, IdempotencyKey, Quota, Replacement, Version};
 
 use super::support::{TestRepository, change, concurrently, patiently};
-use crate::fixtures::{icp, user};
+use crate::fixtures::{self, icp, unkept, user};
 
 const INSERTS: u32 = 16;
 
 fn creator(user_id: &str, icps: u64, bytes: u64) -> Creator {
-    Creator { user_id: user(user_id), quota: Quota { icps, bytes } }
+    fixtures::creator(user_id, Quota { icps, bytes })
 }
 
 fn key(user_id: &str, key: &str) -> IdempotencyKey {
@@ -96,12 +96,12 @@ pub(super) async fn long_icp_grows_within_quota_of_its_creator(repository: TestR
     let long = |number, length| icp(number).with("description", "x".repeat(length)).document();
     let (first, second, longer) = (long(1, 2_000), long(2, 2_000), long(1, 3_000));
     let quota = Quota { icps: 10, bytes: bytes(&second) + bytes(&longer) };
-    let ada = Creator { user_id: user("user_ada"), quota };
+    let ada = fixtures::creator("user_ada", quota);
     let version = assert_created(&insert(&repository, &first, &ada, None).await);
     assert_created(&insert(&repository, &second, &ada, None).await);
     let replace = async |after: &IcpDocument, expected, quota| {
         let change = change(&first, after);
-        patiently(|| repository.replace(&change, expected, quota)).await.expect("replace failed")
+        patiently(|| repository.replace(&change, expected, quota, unkept())).await.expect("replace failed")
     };
     let smaller = Quota { bytes: quota.bytes - 1, ..quota };
     assert_eq!(replace(&longer, version, smaller).await, Replacement::QuotaReached);
@@ -121,7 +121,8 @@ pub(super) async fn short_icp_may_always_change(repository: TestRepository) {
     let after = icp(1).with("name", "a longer name than before").document();
     let quota = Quota { icps: 1, bytes: bytes(&after) };
     let change = change(&before, &after);
-    let replaced = patiently(|| repository.replace(&change, version, quota)).await.expect("replace failed");
+    let replaced =
+        patiently(|| repository.replace(&change, version, quota, unkept())).await.expect("replace failed");
     assert!(matches!(replaced, Replacement::Replaced(_)), "{replaced:?}");
 }
 

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::contract::Subject;
-use crate::fixtures::{id, someone, user};
+use crate::fixtures::{id, someone, unkept, user};
 
 /// Tasks that insert at once.
 const WRITERS: usize = 16;
@@ -93,7 +93,7 @@ impl TestRepository {
         expected: Version,
     ) -> Option<Version> {
         let change = change(before, after);
-        let replacing = || self.replace(&change, expected, Quota::UNLIMITED);
+        let replacing = || self.replace(&change, expected, Quota::UNLIMITED, unkept());
         match patiently(replacing).await.expect("replace failed") {
             Replacement::Replaced(version) => Some(version),
             Replacement::OtherVersion => None,
@@ -102,7 +102,7 @@ impl TestRepository {
     }
 
     pub(in crate::contract) async fn remove(&self, number: u128, expected: Version) -> bool {
-        patiently(|| self.delete(id(number), expected)).await.expect("delete failed")
+        patiently(|| self.delete(id(number), expected, unkept())).await.expect("delete failed")
     }
 
     pub(in crate::contract) async fn look_up(&self, number: u128, scope: &AccessScope) -> Lookup<StoredIcp> {

@@ -1,0 +1,128 @@
+use async_trait::async_trait;
+use diesel_async::RunQueryDsl as _;
+use icp_domain::{AccessScope, IcpChange, IcpId, Timestamp};
+use icp_ports::{
+    HistoryPage, HistoryQuery, IcpHistory, Lookup, Quota, Replacement, RepositoryError, Revision, Stamp,
+    Version,
+};
+
+use crate::database::PostgresDatabase;
+use crate::revision::{OfIcp, Row, deleted, of_icp, remove_old, rows};
+use crate::write::Undelete;
+
+#[async_trait]
+impl IcpHistory for PostgresDatabase {
+    async fn revisions(
+        &self,
+        id: IcpId,
+        scope: &AccessScope,
+        query: &HistoryQuery,
+    ) -> Result<Lookup<HistoryPage>, RepositoryError> {
+        let last = query.after.map_or(i64::MAX, |after| after.version.0.saturating_sub(1));
+        let asked = OfIcp { id, versions: (i64::MIN, last), since: query.since, limit: rows(query) };
+        let found = self.read_history(asked, scope, false).await?;
+        Ok(match found {
+            Lookup::Found(rows) => Lookup::Found(page(rows, query)?),
+            Lookup::Forbidden => Lookup::Forbidden,
+            Lookup::Absent => Lookup::Absent,
+        })
+    }
+
+    async fn revision(
+        &self,
+        id: IcpId,
+        version: Version,
+        scope: &AccessScope,
+        since: Timestamp,
+    ) -> Result<Lookup<Option<Revision>>, RepositoryError> {
+        let asked = OfIcp { id, versions: (version.0, version.0), since, limit: 1 };
+        Ok(match self.read_history(asked, scope, true).await? {
+            Lookup::Found(mut rows) => Lookup::Found(rows.pop().map(Revision::try_from).transpose()?),
+            Lookup::Forbidden => Lookup::Forbidden,
+            Lookup::Absent => Lookup::Absent,
+        })
+    }
+
+    async fn deleted(
+        &self,
+        scope: &AccessScope,
+        query: &HistoryQuery,
+    ) -> Result<HistoryPage, RepositoryError> {
+        if !is_storable(scope) {
+            return Ok(HistoryPage::default());
+        }
+        let deadline = self.pool.deadline();
+        let permit = match scope.user_id() {
+            Some(user_id) => Some(self.permit(deadline, user_id).await?),
+            None => None,
+        };
+        let asked = (scope.user_id().cloned(), query.clone(), permit);
+        let read = self.pool.read(deadline, asked, |connection, (user_id, query, _)| {
+            Box::pin(deleted(connection, user_id.as_ref(), query))
+        });
+        page(read.await?, query)
+    }
+
+    async fn undelete(
+        &self,
+        change: &IcpChange,
+        deleted: Version,
+        quota: Quota,
+        stamp: &Stamp,
+    ) -> Result<Replacement, RepositoryError> {
+        let (change, stamp) = (change.clone(), stamp.clone());
+        let undeleting = self.pool.run(self.pool.deadline(), move |connection| {
+            Box::pin(async move {
+                let undelete = Undelete::of(&change, deleted, quota, &stamp);
+                undelete.get_results::<Option<i64>>(connection).await
+            })
+        });
+        Ok(match undeleting.await?.pop() {
+            Some(Some(version)) => Replacement::Replaced(Version(version)),
+            Some(None) => Replacement::QuotaReached,
+            None => Replacement::OtherVersion,
+        })
+    }
+
+    async fn remove_old_revisions(&self, replaced_before: Timestamp) -> Result<u64, RepositoryError> {
+        let removing = self.pool.run(self.pool.deadline(), move |connection| {
+            Box::pin(async move { remove_old(connection, replaced_before).await })
+        });
+        Ok(removing.await? as u64)
+    }
+}
+
+impl PostgresDatabase {
+    async fn read_history(
+        &self,
+        asked: OfIcp,
+        scope: &AccessScope,
+        with_documents: bool,
+    ) -> Result<Lookup<Vec<Row>>, RepositoryError> {
+        // An ID that no text of PostgreSQL can be is that of no user.
+        let user_id = scope.user_id().map(|user_id| if is_storable(scope) { user_id.as_str() } else { "" });
+        let user_id = user_id.map(str::to_owned);
+        let read = self.pool.read(self.pool.deadline(), user_id, move |connection, user_id| {
+            Box::pin(of_icp(connection, asked, user_id.as_deref(), with_documents))
+        });
+        read.await
+    }
+}
+
+/// No text of PostgreSQL contains U+0000.
+fn is_storable(scope: &AccessScope) -> bool {
+    scope.user_id().is_none_or(|user_id| !user_id.as_str().contains('\0'))
+}
+
+/// Returns the page that a query asks for, of rows with one more than its limit.
+fn page(rows: Vec<Row>, query: &HistoryQuery) -> Result<HistoryPage, RepositoryError> {
+    let (mut page, mut bytes) = (HistoryPage::default(), 0);
+    let mut rows = rows.into_iter();
+    while page.revisions.len() < query.limit.get() && bytes < query.max_bytes.get() {
+        let Some(row) = rows.next() else { break };
+        bytes += row.document.as_ref().map_or(0, String::len);
+        page.revisions.push(row.try_into()?);
+    }
+    page.has_more = rows.next().is_some();
+    Ok(page)
+}

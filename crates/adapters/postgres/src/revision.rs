@@ -1,0 +1,183 @@
+//! Statements on the rows of a history.
+
+use chrono::{DateTime, Utc};
+use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::{OptionalExtension as _, QueryResult, QueryableByName, sql_query};
+use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
+use icp_domain::{Author, ChangedFields, IcpId, Operation, Source, Timestamp, UserId};
+use icp_ports::{HistoryQuery, Lookup, RepositoryError, Revision, Version};
+use uuid::Uuid;
+
+/// The revisions of one ICP within a range of versions.
+#[derive(Clone, Copy)]
+pub(crate) struct OfIcp {
+    pub(crate) id: IcpId,
+    pub(crate) versions: (i64, i64),
+    pub(crate) since: Timestamp,
+    pub(crate) limit: i64,
+}
+
+/// The number of rows that tell whether more follow.
+pub(crate) fn rows(query: &HistoryQuery) -> i64 {
+    i64::try_from(query.limit.get()).unwrap_or(i64::MAX).saturating_add(1)
+}
+
+/// The document of a delete is that of the state before it.
+const DOCUMENT: &str = "coalesce(revisions.document, (SELECT before.document FROM icp_revisions AS before \
+    WHERE before.icp_id = revisions.icp_id AND before.version < revisions.version \
+    ORDER BY before.version DESC LIMIT 1))";
+
+const COLUMNS: &str = "version, changed_at, changed_by, actor, source, operation, changed";
+
+/// Reads the current state of an ICP and its revisions, the newest first, and whether the ICP is in scope: as of one moment.
+pub(crate) async fn of_icp(
+    connection: &mut AsyncPgConnection,
+    asked: OfIcp,
+    user_id: Option<&str>,
+    with_documents: bool,
+) -> QueryResult<Lookup<Vec<Row>>> {
+    let query = sql_query(format!(
+        "WITH living AS (SELECT $1::text IS NULL OR EXISTS (SELECT FROM icp_members WHERE icp_members.user_id = $1 \
+                AND icp_members.created_at = icps.created_at AND icp_members.icp_id = icps.id) AS is_in_scope \
+             FROM icps WHERE icps.id = $2), \
+         deleted AS (SELECT $1 IS NULL OR EXISTS (SELECT FROM deleted_icp_users AS users WHERE users.user_id = $1 \
+                AND users.version = last.version AND users.icp_id = last.icp_id) AS is_in_scope \
+             FROM icp_revisions AS last WHERE last.icp_id = $2 AND is_deleted AND replaced_at >= $3 \
+             ORDER BY version DESC LIMIT 1), \
+         access AS (SELECT is_in_scope FROM living UNION ALL \
+             SELECT is_in_scope FROM deleted WHERE NOT EXISTS (SELECT FROM living)), \
+         found AS ((SELECT id AS icp_id, {COLUMNS}, CASE WHEN $7 THEN document END AS document \
+             FROM icps WHERE id = $2 AND version BETWEEN $4 AND $5) UNION ALL \
+             (SELECT icp_id, {COLUMNS}, CASE WHEN $7 THEN {DOCUMENT} END FROM icp_revisions AS revisions \
+             WHERE icp_id = $2 AND version BETWEEN $4 AND $5 AND replaced_at >= $3 ORDER BY version DESC LIMIT $6)) \
+         SELECT is_in_scope, found.* FROM access LEFT JOIN found ON is_in_scope ORDER BY version DESC LIMIT $6"
+    ));
+    let rows: Vec<AccessRow> = query
+        .bind::<Nullable<Text>, _>(user_id)
+        .bind::<SqlUuid, _>(asked.id.as_uuid())
+        .bind::<Timestamptz, _>(asked.since.as_datetime())
+        .bind::<BigInt, _>(asked.versions.0)
+        .bind::<BigInt, _>(asked.versions.1)
+        .bind::<BigInt, _>(asked.limit)
+        .bind::<Bool, _>(with_documents)
+        .load(connection)
+        .await?;
+    let is_in_scope = rows.as_slice().first().map(|row| row.is_in_scope);
+    let rows = rows.into_iter().filter_map(|row| row.row).collect();
+    Ok(Lookup::of(is_in_scope.map(|is_in_scope| (is_in_scope, rows))))
+}
+
+/// Reads the deletes of the deleted ICPs of a user, or of all, the newest first, and the documents up to the one that reaches
+/// `max_bytes`.
+pub(crate) async fn deleted(
+    connection: &mut AsyncPgConnection,
+    user_id: Option<&UserId>,
+    query: &HistoryQuery,
+) -> QueryResult<Vec<Row>> {
+    let (from, key) = match user_id {
+        None => ("icp_revisions AS revisions WHERE $1::text IS NULL", "revisions"),
+        Some(_) => (
+            "deleted_icp_users AS users JOIN icp_revisions AS revisions \
+             ON revisions.icp_id = users.icp_id AND revisions.version = users.version WHERE users.user_id = $1",
+            "users",
+        ),
+    };
+    let after = query.after.map(|after| (after.version.0, after.id.as_uuid()));
+    let (version, id) = after.unwrap_or((i64::MAX, Uuid::max()));
+    let deleted = sql_query(format!(
+        "WITH page AS (SELECT revisions.icp_id, revisions.{COLUMNS}, {DOCUMENT} AS document FROM {from} AND is_deleted \
+             AND ({key}.version, {key}.icp_id) < ($2, $3) AND replaced_at >= $4 \
+             AND NOT EXISTS (SELECT FROM icps WHERE icps.id = revisions.icp_id) \
+             ORDER BY {key}.version DESC, {key}.icp_id DESC LIMIT $5), \
+         lengths AS (SELECT *, sum(octet_length(document)) OVER (ORDER BY version DESC, icp_id DESC) \
+             - octet_length(document) AS before FROM page) \
+         SELECT icp_id, {COLUMNS}, CASE WHEN before < $6 THEN document END AS document FROM lengths \
+         ORDER BY version DESC, icp_id DESC"
+    ));
+    deleted
+        .bind::<Nullable<Text>, _>(user_id.map(UserId::as_str))
+        .bind::<BigInt, _>(version)
+        .bind::<SqlUuid, _>(id)
+        .bind::<Timestamptz, _>(query.since.as_datetime())
+        .bind::<BigInt, _>(rows(query))
+        .bind::<BigInt, _>(i64::try_from(query.max_bytes.get()).unwrap_or(i64::MAX))
+        .load(connection)
+        .await
+}
+
+/// Removes a few, since each may be a mebibyte long, and none that is in use by another transaction.
+pub(crate) async fn remove_old(
+    connection: &mut AsyncPgConnection,
+    replaced_before: Timestamp,
+) -> QueryResult<usize> {
+    #[derive(QueryableByName)]
+    struct Removed {
+        #[diesel(sql_type = BigInt)]
+        count: i64,
+    }
+    let remove = "WITH removed AS (DELETE FROM icp_revisions WHERE (icp_id, version) IN \
+             (SELECT icp_id, version FROM icp_revisions WHERE replaced_at < $1 ORDER BY replaced_at LIMIT 20 \
+             FOR UPDATE SKIP LOCKED) RETURNING icp_id, octet_length(document) AS bytes), \
+         freed AS (UPDATE icps SET history_bytes = greatest(history_bytes - bytes, 0) \
+             FROM (SELECT icp_id, sum(bytes) AS bytes FROM removed GROUP BY icp_id) AS removed \
+             WHERE icps.id = removed.icp_id AND bytes > 0) \
+         SELECT count(*) AS count FROM removed";
+    let removed = sql_query(remove).bind::<Timestamptz, _>(replaced_before.as_datetime());
+    let removed = removed.get_result::<Removed>(connection).await.optional()?;
+    Ok(removed.map_or(0, |removed| usize::try_from(removed.count).unwrap_or_default()))
+}
+
+/// Whether the ICP is in scope, and a revision if there is one.
+#[derive(QueryableByName)]
+struct AccessRow {
+    #[diesel(sql_type = Bool)]
+    is_in_scope: bool,
+    #[diesel(embed)]
+    row: Option<Row>,
+}
+
+#[derive(QueryableByName)]
+pub(crate) struct Row {
+    #[diesel(sql_type = SqlUuid)]
+    icp_id: Uuid,
+    #[diesel(sql_type = BigInt)]
+    version: i64,
+    #[diesel(sql_type = Timestamptz)]
+    changed_at: DateTime<Utc>,
+    #[diesel(sql_type = Nullable<Text>)]
+    changed_by: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    actor: Option<String>,
+    #[diesel(sql_type = Text)]
+    source: String,
+    #[diesel(sql_type = Text)]
+    operation: String,
+    #[diesel(sql_type = Text)]
+    changed: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub(crate) document: Option<String>,
+}
+
+impl TryFrom<Row> for Revision {
+    type Error = RepositoryError;
+
+    fn try_from(row: Row) -> Result<Self, RepositoryError> {
+        let bad = |column: &str| {
+            let reason = format!("the database has a bad value in icp_revisions.{column} of {}", row.icp_id);
+            RepositoryError::Backend(reason.into())
+        };
+        Ok(Self {
+            id: row.icp_id.into(),
+            version: Version(row.version),
+            at: Timestamp::try_from(row.changed_at).map_err(|_| bad("changed_at"))?,
+            author: Author {
+                by: row.changed_by.and_then(|user| user.try_into().ok()),
+                actor: row.actor.and_then(|user| user.try_into().ok()),
+                source: Source::from_name(&row.source).ok_or_else(|| bad("source"))?,
+            },
+            operation: Operation::from_name(&row.operation).ok_or_else(|| bad("operation"))?,
+            changed: ChangedFields::from_json(row.changed),
+            json: row.document,
+        })
+    }
+}

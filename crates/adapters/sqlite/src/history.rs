@@ -1,0 +1,245 @@
+use async_trait::async_trait;
+use diesel::prelude::*;
+use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
+use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
+use diesel::sqlite::Sqlite;
+use icp_domain::{
+    AccessScope, Author, ChangedFields, IcpChange, IcpId, Operation, Source, Timestamp, UserId,
+};
+use icp_ports::{
+    HistoryPage, HistoryQuery, IcpHistory, Lookup, Quota, Replacement, RepositoryError, Revision, Stamp,
+    Version,
+};
+use uuid::Uuid;
+
+use crate::database::SqliteDatabase;
+use crate::error::{Failure, bad_value};
+use crate::pool::Job;
+use crate::reader::is_in_scope;
+use crate::schema::icps;
+use crate::write::Entry;
+use crate::{quota, revision, write};
+
+#[async_trait]
+impl IcpHistory for SqliteDatabase {
+    async fn revisions(
+        &self,
+        id: IcpId,
+        scope: &AccessScope,
+        query: &HistoryQuery,
+    ) -> Result<Lookup<HistoryPage>, RepositoryError> {
+        let (scope, query) = (scope.clone(), query.clone());
+        self.read_history(id, scope, query.since, move |connection| {
+            let version = query.after.map_or(i64::MAX, |after| after.version.0.saturating_sub(1));
+            page(connection, of_icp(id, (i64::MIN, version), query.since, false), &query)
+        })
+        .await
+    }
+
+    async fn revision(
+        &self,
+        id: IcpId,
+        version: Version,
+        scope: &AccessScope,
+        since: Timestamp,
+    ) -> Result<Lookup<Option<Revision>>, RepositoryError> {
+        self.read_history(id, scope.clone(), since, move |connection| {
+            let query = of_icp(id, (version.0, version.0), since, true).sql(" LIMIT 1");
+            let found = query.get_result::<Row>(connection).optional()?;
+            found.map(Revision::try_from).transpose().map_err(Failure::from)
+        })
+        .await
+    }
+
+    async fn deleted(
+        &self,
+        scope: &AccessScope,
+        query: &HistoryQuery,
+    ) -> Result<HistoryPage, RepositoryError> {
+        let (user_id, query) = (scope.user_id().cloned(), query.clone());
+        let of_user = user_id.clone();
+        let read = move |job: &mut Job<'_>| {
+            page(&mut job.session.connection, deleted(user_id.as_ref(), &query), &query)
+        };
+        match &of_user {
+            Some(user_id) => self.read_list(user_id, read).await,
+            None => self.readers.run(read).await,
+        }
+    }
+
+    async fn undelete(
+        &self,
+        change: &IcpChange,
+        deleted: Version,
+        quota: Quota,
+        stamp: &Stamp,
+    ) -> Result<Replacement, RepositoryError> {
+        let (change, stamp) = (change.clone(), stamp.clone());
+        let undelete = self.write(move |connection| {
+            let last = revision::last_delete(connection, change.id(), deleted)?;
+            let Some(last) = last else { return Ok(Replacement::OtherVersion) };
+            let creator = last.creator.and_then(|creator| UserId::try_from(creator).ok());
+            if let Some(creator) = &creator
+                && !quota::allows_undelete(connection, change.document(), creator, quota)?
+            {
+                return Ok(Replacement::QuotaReached);
+            }
+            let history_bytes = revision::end_delete(connection, change.id())?.unwrap_or_default();
+            let predecessor = write::Predecessor { creator, version: Some(deleted), history_bytes };
+            let entry = Entry::of(&change, &stamp);
+            let version = write::insert(connection, change.document(), &predecessor, entry)?;
+            Ok(version.map_or(Replacement::OtherVersion, Replacement::Replaced))
+        });
+        undelete.await
+    }
+
+    async fn remove_old_revisions(&self, replaced_before: Timestamp) -> Result<u64, RepositoryError> {
+        self.write(move |connection| Ok(revision::remove_old(connection, replaced_before)?)).await
+    }
+}
+
+impl SqliteDatabase {
+    /// Reads from the history of an ICP, if the ICP is in scope, as of one moment.
+    async fn read_history<T: Send + 'static>(
+        &self,
+        id: IcpId,
+        scope: AccessScope,
+        since: Timestamp,
+        read: impl FnOnce(&mut SqliteConnection) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<Lookup<T>, RepositoryError> {
+        let reading = self.readers.run(move |job| {
+            job.session.connection.transaction(|connection| {
+                let living = icps::table.filter(icps::id.eq(id.as_uuid().into_bytes()));
+                let living = living.select(is_in_scope(&scope)).get_result::<bool>(connection).optional()?;
+                let found = match living {
+                    Some(is_in_scope) => Some(is_in_scope),
+                    None => revision::was_accessible(connection, id, scope.user_id(), since)?,
+                };
+                Ok(match found {
+                    Some(true) => Lookup::Found(read(connection)?),
+                    Some(false) => Lookup::Forbidden,
+                    None => Lookup::Absent,
+                })
+            })
+        });
+        reading.await
+    }
+}
+
+type Query<'a> = BoxedSqlQuery<'a, Sqlite, SqlQuery>;
+
+/// The document of a delete is that of the state before it.
+const DOCUMENT: &str = "coalesce(document, (SELECT before.document FROM icp_revisions AS before \
+    WHERE before.icp_id = revisions.icp_id AND before.version < revisions.version \
+    ORDER BY before.version DESC LIMIT 1))";
+
+const COLUMNS: &str = "version, changed_at, changed_by, actor, source, operation, changed";
+
+/// The current state of an ICP and its revisions within a range of versions, the newest first.
+fn of_icp<'a>(id: IcpId, versions: (i64, i64), since: Timestamp, with_documents: bool) -> Query<'a> {
+    let query = diesel::sql_query(format!(
+        "SELECT id AS icp_id, {COLUMNS}, CASE WHEN ?5 THEN document END AS document FROM icps \
+         WHERE id = ?1 AND version BETWEEN ?2 AND ?3 UNION ALL \
+         SELECT icp_id, {COLUMNS}, CASE WHEN ?5 THEN {DOCUMENT} END FROM icp_revisions AS revisions \
+         WHERE icp_id = ?1 AND version BETWEEN ?2 AND ?3 AND replaced_at >= ?4 ORDER BY version DESC"
+    ));
+    query
+        .into_boxed()
+        .bind::<Binary, _>(id.as_uuid().into_bytes())
+        .bind::<BigInt, _>(versions.0)
+        .bind::<BigInt, _>(versions.1)
+        .bind::<BigInt, _>(since.unix_millis())
+        .bind::<Bool, _>(with_documents)
+}
+
+/// The deletes of the deleted ICPs of a user, or of all, the newest first.
+fn deleted<'a>(user_id: Option<&'a UserId>, query: &HistoryQuery) -> Query<'a> {
+    let (from, key) = match user_id {
+        None => ("icp_revisions AS revisions WHERE ?1 IS NULL", "revisions"),
+        Some(_) => (
+            "deleted_icp_users AS users JOIN icp_revisions AS revisions \
+             ON revisions.icp_id = users.icp_id AND revisions.version = users.version WHERE users.user_id = ?1",
+            "users",
+        ),
+    };
+    let after = query.after.map(|after| (after.version.0, after.id));
+    let (version, id) = after.unwrap_or((i64::MAX, IcpId::from(Uuid::max())));
+    let sql = format!(
+        "SELECT revisions.icp_id, revisions.{COLUMNS}, {DOCUMENT} AS document FROM {from} AND is_deleted \
+         AND ({key}.version, {key}.icp_id) < (?2, ?3) AND replaced_at >= ?4 \
+         AND NOT EXISTS (SELECT 1 FROM icps WHERE icps.id = revisions.icp_id) \
+         ORDER BY {key}.version DESC, {key}.icp_id DESC"
+    );
+    diesel::sql_query(sql)
+        .into_boxed()
+        .bind::<Nullable<Text>, _>(user_id.map(UserId::as_str))
+        .bind::<BigInt, _>(version)
+        .bind::<Binary, _>(id.as_uuid().into_bytes())
+        .bind::<BigInt, _>(query.since.unix_millis())
+}
+
+/// Reads rows until the page is full, and one more.
+fn page(
+    connection: &mut SqliteConnection,
+    rows: Query<'_>,
+    query: &HistoryQuery,
+) -> Result<HistoryPage, Failure> {
+    let limit = i64::try_from(query.limit.get()).unwrap_or(i64::MAX).saturating_add(1);
+    let rows = rows.sql(" LIMIT ?").bind::<BigInt, _>(limit);
+    // Fused: SQLite starts a statement again if it is stepped after its end.
+    let mut rows = rows.load_iter::<Row, _>(connection)?.fuse();
+    let (mut page, mut bytes) = (HistoryPage::default(), 0);
+    while page.revisions.len() < query.limit.get() && bytes < query.max_bytes.get() {
+        let Some(row) = rows.next() else { break };
+        let revision = Revision::try_from(row?)?;
+        bytes += revision.json.as_ref().map_or(0, String::len);
+        page.revisions.push(revision);
+    }
+    page.has_more = rows.next().transpose()?.is_some();
+    Ok(page)
+}
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = Binary)]
+    icp_id: Vec<u8>,
+    #[diesel(sql_type = BigInt)]
+    version: i64,
+    #[diesel(sql_type = BigInt)]
+    changed_at: i64,
+    #[diesel(sql_type = Nullable<Text>)]
+    changed_by: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    actor: Option<String>,
+    #[diesel(sql_type = Text)]
+    source: String,
+    #[diesel(sql_type = Text)]
+    operation: String,
+    #[diesel(sql_type = Text)]
+    changed: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    document: Option<String>,
+}
+
+impl TryFrom<Row> for Revision {
+    type Error = RepositoryError;
+
+    fn try_from(row: Row) -> Result<Self, RepositoryError> {
+        let version = row.version;
+        let id = Uuid::from_slice(&row.icp_id).map_err(|_| bad_value("icp_revisions.icp_id", version))?;
+        let bad = |column: &str| bad_value(&format!("icp_revisions.{column}"), id);
+        Ok(Self {
+            id: id.into(),
+            version: Version(version),
+            at: Timestamp::from_unix_millis(row.changed_at).ok_or_else(|| bad("changed_at"))?,
+            author: Author {
+                by: row.changed_by.and_then(|user| user.try_into().ok()),
+                actor: row.actor.and_then(|user| user.try_into().ok()),
+                source: Source::from_name(&row.source).ok_or_else(|| bad("source"))?,
+            },
+            operation: Operation::from_name(&row.operation).ok_or_else(|| bad("operation"))?,
+            changed: ChangedFields::from_json(row.changed),
+            json: row.document,
+        })
+    }
+}

@@ -1,0 +1,157 @@
+//! The rows of a history, written by requests and imports alike.
+
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
+use icp_domain::{IcpId, Operation, Timestamp, UserId};
+use icp_ports::{Stamp, Version};
+
+use crate::schema::{deleted_icp_users, icp_members, icp_revisions as revisions, icps};
+use crate::write::document_bytes;
+
+/// Stores the ICP at a version as a revision, if its history keeps what a change replaces. Returns the bytes of the revision.
+pub(crate) fn keep(
+    connection: &mut SqliteConnection,
+    id: IcpId,
+    version: Version,
+    stamp: &Stamp,
+) -> QueryResult<i64> {
+    if !stamp.keeps_replaced {
+        return Ok(0);
+    }
+    let stored =
+        icps::table.filter(icps::id.eq(id.as_uuid().into_bytes())).filter(icps::version.eq(version.0));
+    let row = stored.select((
+        (icps::id, icps::version, icps::changed_at, icps::changed_by, icps::actor),
+        (icps::source, icps::operation, icps::changed, stamp.at.unix_millis().into_sql::<BigInt>()),
+        icps::document.nullable(),
+    ));
+    let insert = diesel::insert_into(revisions::table).values(row).into_columns((
+        (
+            revisions::icp_id,
+            revisions::version,
+            revisions::changed_at,
+            revisions::changed_by,
+            revisions::actor,
+        ),
+        (revisions::source, revisions::operation, revisions::changed, revisions::replaced_at),
+        revisions::document,
+    ));
+    let bytes = insert.returning(document_bytes()).get_result::<i64>(connection);
+    bytes.optional().map(Option::unwrap_or_default)
+}
+
+/// Stores the delete of the ICP at a version, and who could access it, if its history keeps what a change replaces.
+pub(crate) fn store_delete(
+    connection: &mut SqliteConnection,
+    id: IcpId,
+    expected: Version,
+    stamp: &Stamp,
+    version: i64,
+) -> QueryResult<()> {
+    let id = id.as_uuid().into_bytes();
+    let stored = icps::table.filter(icps::id.eq(&id)).filter(icps::version.eq(expected.0));
+    let columns = (icps::number, icps::creator, sql::<BigInt>("history_bytes + octet_length(document)"));
+    let found = stored.select(columns).get_result::<(i64, Option<String>, i64)>(connection).optional()?;
+    let Some((number, creator, bytes)) = found.filter(|_| stamp.keeps_replaced) else { return Ok(()) };
+    let at = stamp.at.unix_millis();
+    let row = (
+        (revisions::icp_id.eq(&id), revisions::version.eq(version), revisions::changed_at.eq(at)),
+        revisions::changed_by.eq(stamp.author.by.as_ref().map(UserId::as_str)),
+        revisions::actor.eq(stamp.author.actor.as_ref().map(UserId::as_str)),
+        (revisions::source.eq(stamp.author.source.as_str()), revisions::replaced_at.eq(at)),
+        (revisions::operation.eq(Operation::Delete.as_str()), revisions::changed.eq("[]")),
+        (revisions::is_deleted.eq(true), revisions::creator.eq(creator), revisions::bytes.eq(bytes)),
+    );
+    diesel::insert_into(revisions::table).values(row).execute(connection)?;
+    let members = icp_members::table.filter(icp_members::icp_number.eq(number));
+    let users = members.select((icp_members::user_id, version.into_sql::<BigInt>(), icp_members::icp_id));
+    let columns = (deleted_icp_users::user_id, deleted_icp_users::version, deleted_icp_users::icp_id);
+    let insert = diesel::insert_into(deleted_icp_users::table).values(users).into_columns(columns);
+    insert.execute(connection).map(drop)
+}
+
+/// Ends the place of an ICP among the deleted ones. Returns the bytes of its revisions, or `None` if it was not among them.
+pub(crate) fn end_delete(connection: &mut SqliteConnection, id: IcpId) -> QueryResult<Option<i64>> {
+    let id = id.as_uuid().into_bytes();
+    let delete = revisions::table.filter(revisions::icp_id.eq(&id)).filter(revisions::is_deleted);
+    let found = delete.select((revisions::version, revisions::bytes)).get_result::<(i64, i64)>(connection);
+    let Some((version, bytes)) = found.optional()? else { return Ok(None) };
+    let users = deleted_icp_users::table.filter(deleted_icp_users::icp_id.eq(&id));
+    diesel::delete(users.filter(deleted_icp_users::version.eq(version))).execute(connection)?;
+    let is_ended =
+        (revisions::is_deleted.eq(false), revisions::creator.eq(None::<&str>), revisions::bytes.eq(0));
+    diesel::update(delete).set(is_ended).execute(connection)?;
+    Ok(Some(bytes))
+}
+
+/// Removes at most 20 old revisions, each with up to a mebibyte, since other writers wait. Returns their number.
+pub(crate) fn remove_old(connection: &mut SqliteConnection, replaced_before: Timestamp) -> QueryResult<u64> {
+    #[derive(QueryableByName)]
+    struct Removed {
+        #[diesel(sql_type = Binary)]
+        icp_id: Vec<u8>,
+        #[diesel(sql_type = Nullable<BigInt>)]
+        bytes: Option<i64>,
+    }
+    let delete = diesel::sql_query(
+        "DELETE FROM icp_revisions WHERE number IN \
+         (SELECT number FROM icp_revisions WHERE replaced_at < ? ORDER BY replaced_at LIMIT 20) \
+         RETURNING icp_id, octet_length(document) AS bytes",
+    );
+    let removed: Vec<Removed> = delete.bind::<BigInt, _>(replaced_before.unix_millis()).load(connection)?;
+    for Removed { icp_id, bytes } in &removed {
+        let freed =
+            diesel::sql_query("UPDATE icps SET history_bytes = max(history_bytes - ?, 0) WHERE id = ?");
+        let freed = freed.bind::<BigInt, _>(bytes.unwrap_or_default()).bind::<Binary, _>(icp_id);
+        freed.execute(connection)?;
+    }
+    Ok(removed.len() as u64)
+}
+
+/// The delete of an ICP that is deleted.
+#[derive(QueryableByName)]
+pub(crate) struct LastDelete {
+    #[diesel(sql_type = Nullable<Text>)]
+    pub(crate) creator: Option<String>,
+}
+
+/// Returns the delete of an ICP, if it is at a version and [`end_delete`] can end it.
+pub(crate) fn last_delete(
+    connection: &mut SqliteConnection,
+    id: IcpId,
+    version: Version,
+) -> QueryResult<Option<LastDelete>> {
+    let found = diesel::sql_query(
+        "SELECT creator FROM icp_revisions AS last WHERE icp_id = ?1 AND version = ?2 AND is_deleted \
+         AND NOT EXISTS (SELECT 1 FROM icps WHERE id = ?1) \
+         AND NOT EXISTS (SELECT 1 FROM icp_revisions AS newer WHERE newer.icp_id = ?1 AND newer.version > ?2)",
+    );
+    let found = found.bind::<Binary, _>(id.as_uuid().into_bytes()).bind::<BigInt, _>(version.0);
+    found.get_result(connection).optional()
+}
+
+/// Whether a user could access an ICP when it was deleted. `None` if it is not deleted, or was deleted before a time.
+pub(crate) fn was_accessible(
+    connection: &mut SqliteConnection,
+    id: IcpId,
+    user_id: Option<&UserId>,
+    since: Timestamp,
+) -> QueryResult<Option<bool>> {
+    #[derive(QueryableByName)]
+    struct Access {
+        #[diesel(sql_type = Bool)]
+        is_in_scope: bool,
+    }
+    let query = diesel::sql_query(
+        "SELECT ?2 IS NULL OR EXISTS (SELECT 1 FROM deleted_icp_users AS users \
+         WHERE users.user_id = ?2 AND users.version = last.version AND users.icp_id = last.icp_id) AS is_in_scope \
+         FROM icp_revisions AS last WHERE icp_id = ?1 AND is_deleted AND replaced_at >= ?3 \
+         ORDER BY version DESC LIMIT 1",
+    );
+    let query = query
+        .bind::<Binary, _>(id.as_uuid().into_bytes())
+        .bind::<Nullable<Text>, _>(user_id.map(UserId::as_str))
+        .bind::<BigInt, _>(since.unix_millis());
+    Ok(query.get_result::<Access>(connection).optional()?.map(|access| access.is_in_scope))
+}

@@ -1,0 +1,143 @@
+//! `/api/v1/entities/icps/...`: histories, deleted ICPs, restores and copies.
+
+use actix_web::http::header::LINK;
+use actix_web::web::{self, Data};
+use actix_web::{HttpRequest, HttpResponse};
+use icp_application::{HistoryRequest, HistoryResponse};
+use icp_domain::{Caller, UserId};
+use icp_ports::{Revision, Version, WireListBuilder};
+
+use super::body::Guarded;
+use super::error::ApiError;
+use super::etag::EntityTag as _;
+use super::extract::parameters::Parsed;
+use super::extract::{
+    Conditions, CurrentUser, IdInPath, IdempotencyKeyHeader, JsonBody, NoQuery, OptionalJsonBody, Query,
+};
+use super::icps::{PATH, created, insert_headers, stored};
+use super::list_body::Pieces;
+use super::routing::{protected, read};
+use super::state::State;
+
+/// Declares the routes. They come before those of one ICP, of which `deleted` could be the ID.
+pub(super) fn routes(config: &mut web::ServiceConfig) {
+    let one = "/api/v1/entities/icps/{id}";
+    for end in ["", "/"] {
+        let at = |path: &str| format!("{path}{end}");
+        let reading = "GET, HEAD, OPTIONS";
+        config
+            .service(protected(&at("/api/v1/entities/icps/deleted"), reading, [read().to(deleted)]))
+            .service(protected(&at(&format!("{one}/revisions")), reading, [read().to(revisions)]))
+            .service(protected(&at(&format!("{one}/revisions/{{revision}}")), reading, [read().to(revision)]))
+            .service(protected(&at(&format!("{one}/restore")), "POST, OPTIONS", [web::post().to(restore)]))
+            .service(protected(&at(&format!("{one}/copy")), "POST, OPTIONS", [web::post().to(copy)]));
+    }
+}
+
+/// The revisions of an ICP, the newest first.
+async fn revisions(
+    state: Data<State>,
+    CurrentUser(caller): CurrentUser,
+    IdInPath(id): IdInPath,
+    Query(query): Query<HistoryRequest>,
+    Conditions(preconditions): Conditions<Version>,
+) -> Result<HttpResponse, ApiError> {
+    preconditions.check_unversioned()?;
+    let page = state.icps.revisions(&caller, id, &query.value).await?;
+    let path = format!("{PATH}/{id}/revisions");
+    answer(&state, &caller, &page, &query, &path)
+}
+
+/// The ICPs that were deleted, the newest first.
+async fn deleted(
+    state: Data<State>,
+    CurrentUser(caller): CurrentUser,
+    Query(query): Query<HistoryRequest>,
+    Conditions(preconditions): Conditions<Version>,
+) -> Result<HttpResponse, ApiError> {
+    preconditions.check_unversioned()?;
+    let page = state.icps.deleted(&caller, &query.value).await?;
+    answer(&state, &caller, &page, &query, &format!("{PATH}/deleted"))
+}
+
+/// One revision, with the ICP as it was then.
+async fn revision(
+    request: HttpRequest,
+    state: Data<State>,
+    CurrentUser(caller): CurrentUser,
+    IdInPath(id): IdInPath,
+    _: Query<NoQuery>,
+    Conditions(preconditions): Conditions<Version>,
+) -> Result<HttpResponse, ApiError> {
+    preconditions.check_unversioned()?;
+    let revision = request.match_info().get("revision").unwrap_or_default();
+    // No state has the version -1: a text that is no revision is not found either.
+    let version = Version::of_tag(revision).unwrap_or(Version(-1));
+    let revision = state.icps.revision(&caller, id, version).await?;
+    let mut response = HttpResponse::Ok();
+    insert_headers(&mut response, &state);
+    Ok(response.content_type("application/json").body(json(&revision)))
+}
+
+/// Makes the ICP what it was at a revision.
+async fn restore(
+    state: Data<State>,
+    CurrentUser(caller): CurrentUser,
+    IdInPath(id): IdInPath,
+    _: Query<NoQuery>,
+    Conditions(preconditions): Conditions<Version>,
+    body: JsonBody,
+) -> Result<HttpResponse, ApiError> {
+    let icp = state.icps.restore(&caller, id, body.0, &preconditions).await?;
+    Ok(stored(HttpResponse::Ok(), &state, icp))
+}
+
+/// Copies the ICP, once for each `Idempotency-Key`.
+async fn copy(
+    state: Data<State>,
+    CurrentUser(caller): CurrentUser,
+    IdInPath(id): IdInPath,
+    _: Query<NoQuery>,
+    IdempotencyKeyHeader(key): IdempotencyKeyHeader,
+    Conditions(preconditions): Conditions<Version>,
+    OptionalJsonBody(body): OptionalJsonBody,
+) -> Result<HttpResponse, ApiError> {
+    let copy = state.icps.copy(&caller, id, body, key.as_ref(), &preconditions).await?;
+    Ok(created(&state, copy))
+}
+
+/// Returns the response with a page of a history.
+fn answer(
+    state: &State,
+    caller: &Caller,
+    page: &HistoryResponse,
+    query: &Parsed<HistoryRequest>,
+    path: &str,
+) -> Result<HttpResponse, ApiError> {
+    let mut list = WireListBuilder::default();
+    page.revisions.iter().for_each(|revision| list.push(&json(revision)));
+    let list = list.finish();
+    let mut response = HttpResponse::Ok();
+    insert_headers(&mut response, state);
+    if let Some(cursor) = &page.cursor {
+        response.insert_header((LINK, format!("<{path}?{}>; rel=\"next\"", query.with_cursor(cursor))));
+    }
+    let permit = state.concurrency.admit_list(caller.user_id(), list.bytes())?;
+    Ok(response.content_type("application/json").body(Guarded::new(Pieces::from(list), permit)))
+}
+
+/// Returns a revision as it is shown. The document is in it as it is stored.
+pub(super) fn json(revision: &Revision) -> String {
+    let Revision { id: _, version, at, author, operation, changed, json } = revision;
+    let user = |user: &Option<UserId>| serde_json::to_string(user).unwrap_or_default();
+    let icp = json.as_ref().map(|json| format!(r#","icp":{json}"#)).unwrap_or_default();
+    format!(
+        r#"{{"revision":"{}","at":"{at}","by":{},"actor":{},"source":"{}","operation":"{}","changed":{}{icp}}}"#,
+        version.tag(),
+        user(&author.by),
+        user(&author.actor),
+        author.source.as_str(),
+        operation.as_str(),
+        changed.as_json(),
+    )
+}

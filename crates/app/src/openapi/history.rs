@@ -1,0 +1,126 @@
+//! The operations of histories.
+
+use serde_json::{Value, json};
+
+use crate::http::extract::HISTORY_PARAMETERS;
+
+use super::components::reference;
+use super::operations::{JSON, answer, body, query_parameters, with_errors};
+
+const READ_ERRORS: [&str; 7] =
+    ["BadRequest", "Unauthorized", "Forbidden", "NotFound", "PreconditionFailed", "Internal", "Unavailable"];
+
+pub(super) fn list_revisions() -> Value {
+    json!({
+        "operationId": "listRevisions", "tags": ["history"], "summary": "List the revisions of an ICP",
+        "description": "Returns who changed the ICP, when and how, the newest first. The first one is the current state or, if the \
+            ICP is deleted, its delete. Users who may read the ICP may read its whole history. A deleted ICP is readable by the \
+            users that it had. 404 also if the service keeps no history.",
+        "parameters": query_parameters(HISTORY_PARAMETERS, &["Id", "IfMatch", "IfNoneMatch"]),
+        "responses": with_errors(json!({"200": answer("The revisions.", "RevisionList", &["Link"])}), &READ_ERRORS),
+    })
+}
+
+pub(super) fn get_revision() -> Value {
+    json!({
+        "operationId": "getRevision", "tags": ["history"], "summary": "Get a revision of an ICP",
+        "description": "Returns a revision with the ICP as it was then, including parts that this version of the service does not \
+            know. The ICP of a delete is the one that was deleted.",
+        "parameters": query_parameters::<()>(&[], &["Id", "Revision", "IfMatch", "IfNoneMatch"]),
+        "responses": with_errors(
+            json!({"200": answer("The revision.", "RevisionWithIcp", &[])}), &READ_ERRORS,
+        ),
+    })
+}
+
+pub(super) fn list_deleted() -> Value {
+    json!({
+        "operationId": "listDeletedIcps", "tags": ["history"], "summary": "List deleted ICPs",
+        "description": "Returns the deleted ICPs that the caller could access when they were deleted, the newest first, as long as \
+            the history keeps them. A response can have fewer ICPs than `limit`; the `Link` header says whether there are more.",
+        "parameters": query_parameters(HISTORY_PARAMETERS, &["IfMatch", "IfNoneMatch"]),
+        "responses": with_errors(
+            json!({"200": answer("The deletes, each with the ICP that it deleted.", "DeletedList", &["Link"])}),
+            &["BadRequest", "Unauthorized", "NotFound", "PreconditionFailed", "Internal", "Unavailable"],
+        ),
+    })
+}
+
+pub(super) fn restore_icp() -> Value {
+    json!({
+        "operationId": "restoreIcp", "tags": ["history"], "summary": "Restore an ICP",
+        "description": "Makes the ICP what it was at a revision, as a new change. Its users stay as they are. Brings a deleted ICP \
+            back, with the users that it had when it was deleted.",
+        "parameters": query_parameters::<()>(&[], &["Id", "IfMatch", "IfNoneMatch"]),
+        "requestBody": body(&[JSON], "IcpRestore", &json!({"revision": "1795490684102427"})),
+        "responses": with_errors(
+            json!({"200": answer("The whole ICP after the restore.", "Icp", &["ETag"])}),
+            &["BadRequest", "Unauthorized", "Forbidden", "NotFound", "Conflict", "PreconditionFailed", "PayloadTooLarge",
+                "UnsupportedMediaType", "Internal", "Unavailable"],
+        ),
+    })
+}
+
+pub(super) fn copy_icp() -> Value {
+    let mut optional = body(&[JSON], "IcpCopy", &json!({"name": "Enterprise Tech Buyers, Austria"}));
+    if let Some(required) = optional.get_mut("required") {
+        *required = false.into();
+    }
+    json!({
+        "operationId": "copyIcp", "tags": ["icps"], "summary": "Copy an ICP",
+        "description": "Creates an ICP with the same criteria, including parts that this version of the service does not know. The \
+            caller is its only user. Without a body, its name is that of the original and ` (copy)`, shortened if necessary.",
+        "parameters": query_parameters::<()>(&[], &["Id", "IdempotencyKey", "IfMatch", "IfNoneMatch"]),
+        "requestBody": optional,
+        "responses": with_errors(
+            json!({
+                "201": answer("The copy.", "Icp", &["ETag", "Location", "Idempotency-Replayed=IdempotencyReplayed"]),
+            }),
+            &["BadRequest", "Unauthorized", "Forbidden", "NotFound", "Conflict", "PreconditionFailed", "PayloadTooLarge",
+                "UnsupportedMediaType", "KeyReused", "Internal", "Unavailable"],
+        ),
+    })
+}
+
+/// The schemas of histories.
+pub(super) fn schemas() -> Value {
+    let user = |description: &str| json!({"type": ["string", "null"], "description": description});
+    let revision = json!({
+        "revision": {"type": "string", "description": "The version: the `ETag` of the state without its quotes.",
+            "examples": ["1795490684102427"]},
+        "at": {"type": "string", "format": "date-time", "description": "The time of the change."},
+        "by": user("The user who made the change. Null if it is not known, as for imports."),
+        "actor": user("The user who impersonated `by`, or null."),
+        "source": {"type": "string", "description": "How the change was made: `api`, `mcp` or `import`."},
+        "operation": {"type": "string", "description": "What the change did: `create`, `update`, `delete` or `restore`. Sharing \
+            is an `update`."},
+        "changed": {"type": "array", "items": {"type": "string"}, "description": "The names of the top-level fields that the \
+            change changed, without `updatedAt`, sorted. Empty for `create` and `delete`."},
+    });
+    let required = ["revision", "at", "by", "actor", "source", "operation", "changed"];
+    let required_with_icp = [&required[..], &["icp"]].concat();
+    let mut with_icp = revision.clone();
+    if let Some(properties) = with_icp.as_object_mut() {
+        properties.insert("icp".to_owned(), reference("schemas", "Icp"));
+    }
+    let list = |of: &str, description: &str| json!({"type": "array", "items": reference("schemas", of), "description": description});
+    json!({
+        "Revision": {"type": "object", "description": "A state of an ICP, and the change that made it.",
+            "required": required, "properties": revision},
+        "RevisionWithIcp": {"type": "object", "description": "A revision with the ICP as it was then.",
+            "required": required_with_icp, "properties": with_icp},
+        "RevisionList": list("Revision", "The revisions of an ICP, the newest first."),
+        "DeletedList": list("RevisionWithIcp", "The deletes of ICPs, the newest first."),
+        "IcpCopy": {
+            "type": "object", "description": "The body that copies an ICP.", "additionalProperties": false,
+            "properties": {"name": {"type": "string", "minLength": 1, "maxLength": icp_domain::limits::NAME,
+                "pattern": icp_domain::schema::VISIBLE, "description": "The name of the copy."}},
+        },
+        "IcpRestore": {
+            "type": "object", "description": "The body that restores an ICP.", "additionalProperties": false,
+            "required": ["revision"],
+            "properties": {"revision": {"type": "string", "pattern": "^(0|-?[1-9][0-9]{0,18})$",
+                "description": "The `revision` of an entry of the history."}},
+        },
+    })
+}

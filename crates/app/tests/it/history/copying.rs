@@ -1,0 +1,127 @@
+//! Copies.
+
+use serde_json::json;
+
+use super::each;
+use crate::support::services::on_both;
+use crate::support::users::{SMB, User};
+use crate::support::{Answer, LIST, Service, Setup};
+
+async fn copy_with(user: &User<'_>, path: &str, body: impl ToString) -> Answer {
+    let request = user.copying(path).header("content-type", "application/json");
+    Answer::of(request.body(body.to_string())).await
+}
+
+async fn copy_once(user: &User<'_>, path: &str, key: &str) -> Answer {
+    Answer::of(user.copying(path).header("idempotency-key", key)).await
+}
+
+on_both!(copy_is_the_callers_alone);
+async fn copy_is_the_callers_alone(service: &Service) {
+    let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
+    let body = json!({"name": "SMB", "leadProviderCriteria": [], "userIds": ["user_ada", "user_bob"], "leadsPerList": 7});
+    let original = ada.create(body).await;
+    let copy = bob.copy(&original.icp_path()).await;
+    assert_eq!(copy.status, 201, "{copy:?}");
+    assert_eq!(copy.header("location"), copy.icp_path());
+    assert_ne!(copy.icp_path(), original.icp_path());
+    let mut expected = original.json();
+    for property in ["id", "createdAt", "updatedAt"] {
+        expected[property] = copy.json()[property].clone();
+    }
+    expected["name"] = json!("SMB (copy)");
+    expected["userIds"] = json!(["user_bob"]);
+    assert_eq!(copy.json(), expected);
+    assert_eq!(copy.json()["createdAt"], copy.json()["updatedAt"]);
+    ada.get(&copy.icp_path()).await.assert_problem(403, "FORBIDDEN");
+    assert_eq!(bob.get(&copy.icp_path()).await.ok().body, copy.body);
+    let revisions = bob.revisions(&copy.icp_path()).await;
+    assert_eq!(each(&revisions, "operation"), ["create"]);
+    assert_eq!(revisions[0]["by"], "user_bob");
+}
+
+on_both!(copy_has_unknown_parts);
+async fn copy_has_unknown_parts(service: &Service) {
+    let ada = service.user("user_ada");
+    let record = r#"{"id":"00000000-0000-0000-0000-000000000001","name":"Odd","description":null,"createdAt":"2024-01-15T10:30:00.000Z","updatedAt":"2024-01-15T10:30:00.000Z","leadProviderCriteria":[{"provider":"future","type":"robot","filters":{"n":1e2,"n":0.10}}],"customFilterCriteria":[{"type":"future","x":[1.0]}],"crmFilters":null,"userIds":["user_ada","user_bob"],"leadsPerList":10,"activeUntil":null,"colour":"Ä 🦀"}"#;
+    service.import(record, &[]);
+    let copy = ada.copy(&format!("{LIST}/00000000-0000-0000-0000-000000000001")).await;
+    for part in [r#""filters":{"n":1e2,"n":0.10}"#, r#"[{"type":"future","x":[1.0]}]"#, r#""colour":"Ä 🦀""#]
+    {
+        assert!(copy.body.contains(part), "{part} in {copy:?}");
+    }
+    assert_eq!(copy.json()["userIds"], json!(["user_ada"]));
+}
+
+on_both!(copy_has_given_or_shortened_name);
+async fn copy_has_given_or_shortened_name(service: &Service) {
+    let ada = service.user("user_ada");
+    let long = "é".repeat(255);
+    let path = ada.create(json!({"name": long, "leadProviderCriteria": []})).await.icp_path();
+    let copy = copy_with(&ada, &path, "{}").await;
+    assert_eq!(copy.json()["name"], format!("{} (copy)", "é".repeat(248)));
+    assert_eq!(copy_with(&ada, &path, json!({"name": "given"})).await.json()["name"], "given");
+    assert_eq!(copy_with(&ada, &path, "").await.status, 201, "an empty body is none");
+    for (body, fault) in [
+        (r#"{"name":" "}"#, "/name invalid_value"),
+        (r#"{"name":null}"#, "/name invalid_type"),
+        (r#"{"name":"a","leadsPerList":1}"#, "/leadsPerList unknown_field"),
+        ("[]", " invalid_type"),
+        ("{", " malformed"),
+    ] {
+        assert_eq!(copy_with(&ada, &path, body).await.faults(), [fault], "{body}");
+    }
+    let untyped = Answer::of(ada.copying(&path).body("{}")).await;
+    untyped.assert_problem(415, "UNSUPPORTED_MEDIA_TYPE");
+    let plain = ada.copying(&path).header("content-type", "text/plain").body("{}");
+    Answer::of(plain).await.assert_problem(415, "UNSUPPORTED_MEDIA_TYPE");
+    assert_eq!(ada.listed().await.len(), 4);
+}
+
+on_both!(repeated_copy_returns_first_copy);
+async fn repeated_copy_returns_first_copy(service: &Service) {
+    let ada = service.user("user_ada");
+    let [path, other] = [ada.create(SMB).await.icp_path(), ada.create(SMB).await.icp_path()];
+    let first = copy_once(&ada, &path, "k").await;
+    assert_eq!((first.status.as_u16(), first.header("idempotency-replayed")), (201, ""));
+    let again = copy_once(&ada, &path, "k").await;
+    assert_eq!((&again.body, again.etag()), (&first.body, first.etag()));
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    copy_once(&ada, &other, "k").await.assert_problem(422, "IDEMPOTENCY_KEY_REUSED");
+    let body = ada.copying(&path).header("idempotency-key", "k").header("content-type", "application/json");
+    Answer::of(body.body(r#"{"name":"x"}"#)).await.assert_problem(422, "IDEMPOTENCY_KEY_REUSED");
+    let create = ada.posting(SMB).header("idempotency-key", "k");
+    Answer::of(create).await.assert_problem(422, "IDEMPOTENCY_KEY_REUSED");
+    assert_eq!(ada.listed().await.len(), 3);
+    ada.delete(&path).await;
+    assert_eq!(copy_once(&ada, &path, "k").await.body, first.body, "the original is gone");
+    copy_once(&ada, &path, "new").await.assert_problem(404, "NOT_FOUND");
+    assert_eq!(ada.listed().await.len(), 2);
+}
+
+on_both!(conditions_of_copy_apply_to_original);
+async fn conditions_of_copy_apply_to_original(service: &Service) {
+    let ada = service.user("user_ada");
+    let created = ada.create(SMB).await;
+    let path = created.icp_path();
+    ada.patch(&path, json!({"name": "other"})).await.ok();
+    let stale = Answer::of(ada.copying(&path).header("if-match", created.etag())).await;
+    stale.assert_problem(412, "PRECONDITION_FAILED");
+    assert_eq!(ada.listed().await, ["other"]);
+}
+
+fn few(setup: Setup) -> Setup {
+    setup.with("ICP__LIMITS__ICPS_PER_CREATOR", "2")
+}
+
+on_both!(copy_counts_for_the_caller, with few);
+async fn copy_counts_for_the_caller(service: &Service) {
+    let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
+    let body = json!({"name": "SMB", "leadProviderCriteria": [], "userIds": ["user_ada", "user_bob"]});
+    let path = ada.create(body).await.icp_path();
+    for _ in 0..2 {
+        assert_eq!(bob.copy(&path).await.status, 201);
+    }
+    bob.copy(&path).await.assert_problem(403, "FORBIDDEN");
+    assert_eq!(ada.copy(&path).await.status, 201);
+}

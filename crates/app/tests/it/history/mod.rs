@@ -1,0 +1,82 @@
+//! Histories, deleted ICPs, restores and copies over HTTP, on both databases.
+
+mod concurrency;
+mod copying;
+mod deleted;
+mod forgetting;
+mod restoring;
+mod retention;
+mod revisions;
+
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+
+use crate::support::users::User;
+use crate::support::{Answer, LIST};
+
+/// Where the deleted ICPs are.
+const DELETED: &str = "/api/v1/entities/icps/deleted";
+
+impl User<'_> {
+    fn restoring(&self, path: &str, body: &(impl ToString + ?Sized)) -> RequestBuilder {
+        let request = self.request(Method::POST, &format!("{path}/restore"));
+        request.header("content-type", "application/json").body(body.to_string())
+    }
+
+    /// Restores a revision.
+    async fn restore(&self, path: &str, revision: &str) -> Answer {
+        Answer::of(self.restoring(path, &json!({"revision": revision}))).await
+    }
+
+    fn copying(&self, path: &str) -> RequestBuilder {
+        self.request(Method::POST, &format!("{path}/copy"))
+    }
+
+    /// Copies an ICP without a body.
+    async fn copy(&self, path: &str) -> Answer {
+        Answer::of(self.copying(path)).await
+    }
+
+    /// Returns the revisions of an ICP, the newest first.
+    async fn revisions(&self, path: &str) -> Vec<Value> {
+        array(&self.get(&format!("{path}/revisions")).await.ok())
+    }
+
+    /// Returns a revision with its ICP.
+    async fn revision(&self, path: &str, revision: &str) -> Answer {
+        self.get(&format!("{path}/revisions/{revision}")).await
+    }
+
+    /// Returns the deleted ICPs, the newest first.
+    async fn deleted(&self) -> Vec<Value> {
+        array(&self.get(DELETED).await.ok())
+    }
+}
+
+fn array(answer: &Answer) -> Vec<Value> {
+    answer.json().as_array().cloned().unwrap_or_else(|| panic!("it is an array: {answer:?}"))
+}
+
+impl Answer {
+    /// The revision that this ICP is: its `ETag` without the quotes.
+    fn version(&self) -> String {
+        self.etag().trim_matches('"').to_owned()
+    }
+}
+
+/// The text of `icp` in an answer, byte for byte.
+fn icp_text(answer: &Answer) -> &str {
+    let (_, icp) =
+        answer.body.split_once(r#","icp":"#).unwrap_or_else(|| panic!("it has an ICP: {answer:?}"));
+    icp.strip_suffix('}').expect("it is the last property")
+}
+
+/// The property of each revision.
+fn each(revisions: &[Value], property: &str) -> Vec<Value> {
+    revisions.iter().map(|revision| revision[property].clone()).collect()
+}
+
+/// An ID that no ICP has.
+fn nothing() -> String {
+    format!("{LIST}/00000000-0000-0000-0000-0000000000ff")
+}

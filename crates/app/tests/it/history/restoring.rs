@@ -1,0 +1,116 @@
+//! Restores.
+
+use serde_json::json;
+
+use super::{each, icp_text};
+use crate::support::services::on_both;
+use crate::support::users::SMB;
+use crate::support::{Answer, Service, Setup};
+
+on_both!(restore_brings_everything_back_but_users);
+async fn restore_brings_everything_back_but_users(service: &Service) {
+    let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
+    let body = json!({"name": "SMB", "leadProviderCriteria": [], "userIds": ["user_ada", "user_bob"], "leadsPerList": 7});
+    let created = ada.create(body).await;
+    let path = created.icp_path();
+    ada.patch(&path, json!({"name": "other", "leadsPerList": 8, "userIds": ["user_ada"]})).await.ok();
+    let restored = ada.restore(&path, &created.version()).await.ok();
+    let mut expected = created.json();
+    expected["userIds"] = json!(["user_ada"]);
+    expected["updatedAt"] = restored.json()["updatedAt"].clone();
+    assert_eq!(restored.json(), expected);
+    assert_eq!(ada.get(&path).await.ok().body, restored.body);
+    bob.get(&path).await.assert_problem(403, "FORBIDDEN");
+    assert_eq!(bob.list().await, "[]");
+    let revisions = ada.revisions(&path).await;
+    assert_eq!(each(&revisions, "operation"), ["restore", "update", "create"]);
+    assert_eq!(revisions[0]["changed"], json!(["leadsPerList", "name"]));
+    let again = ada.restore(&path, &created.version()).await.ok();
+    assert_eq!((&again.body, again.etag()), (&restored.body, restored.etag()), "nothing changes");
+}
+
+on_both!(deleted_icp_comes_back_with_its_last_users);
+async fn deleted_icp_comes_back_with_its_last_users(service: &Service) {
+    let [ada, bob, cy] = ["user_ada", "user_bob", "user_cy"].map(|id| service.user(id));
+    let body = json!({"name": "first", "leadProviderCriteria": [], "userIds": ["user_ada", "user_cy"]});
+    let created = ada.create(body).await;
+    let path = created.icp_path();
+    let last = ada.patch(&path, json!({"name": "last", "userIds": ["user_ada", "user_bob"]})).await.ok();
+    assert_eq!(ada.delete(&path).await.status, 204);
+    cy.restore(&path, &created.version()).await.assert_problem(403, "FORBIDDEN");
+    let restored = bob.restore(&path, &created.version()).await.ok();
+    let mut expected = created.json();
+    expected["userIds"] = json!(["user_ada", "user_bob"]);
+    expected["updatedAt"] = restored.json()["updatedAt"].clone();
+    assert_eq!(restored.json(), expected);
+    assert!(restored.json()["updatedAt"].as_str() > last.json()["updatedAt"].as_str());
+    for user in [&ada, &bob] {
+        assert_eq!(user.list().await, format!("[{}]", restored.body));
+        assert!(user.deleted().await.is_empty());
+    }
+    cy.get(&path).await.assert_problem(403, "FORBIDDEN");
+    let revisions = ada.revisions(&path).await;
+    assert_eq!(each(&revisions, "operation"), ["restore", "delete", "update", "create"]);
+    assert_eq!(revisions[0]["revision"], restored.version());
+    let delete = revisions[1]["revision"].as_str().expect("a revision");
+    assert_eq!(icp_text(&ada.revision(&path, delete).await.ok()), last.body);
+    // The delete is a state, too.
+    let undone = ada.restore(&path, delete).await.ok();
+    assert_eq!(undone.json()["name"], "last");
+}
+
+on_both!(conditions_apply_to_current_state);
+async fn conditions_apply_to_current_state(service: &Service) {
+    let ada = service.user("user_ada");
+    let created = ada.create(SMB).await;
+    let path = created.icp_path();
+    let renamed = ada.patch(&path, json!({"name": "other"})).await.ok();
+    let body = json!({"revision": created.version()});
+    let stale = Answer::of(ada.restoring(&path, &body).header("if-match", created.etag())).await;
+    stale.assert_problem(412, "PRECONDITION_FAILED");
+    let current = Answer::of(ada.restoring(&path, &body).header("if-match", renamed.etag())).await.ok();
+    ada.delete(&path).await;
+    let gone = Answer::of(ada.restoring(&path, &body).header("if-match", current.etag())).await;
+    gone.assert_problem(412, "PRECONDITION_FAILED");
+    Answer::of(ada.restoring(&path, &body).header("if-none-match", "*")).await.ok();
+}
+
+on_both!(bodies_of_restores_are_strict);
+async fn bodies_of_restores_are_strict(service: &Service) {
+    let ada = service.user("user_ada");
+    let created = ada.create(SMB).await;
+    let path = created.icp_path();
+    for (body, fault) in [
+        ("{}", "/revision required"),
+        (r#"{"revision":1}"#, "/revision invalid_type"),
+        (r#"{"revision":null}"#, "/revision invalid_type"),
+        (r#"{"revision":"x"}"#, "/revision invalid_value"),
+        (r#"{"revision":"1","userIds":[]}"#, "/userIds unknown_field"),
+        ("[]", " invalid_type"),
+        ("{", " malformed"),
+        ("", " malformed"),
+    ] {
+        assert_eq!(Answer::of(ada.restoring(&path, body)).await.faults(), [fault], "{body}");
+    }
+    ada.restore(&path, "1").await.assert_problem(404, "NOT_FOUND");
+    let plain = ada.restoring(&path, "{}").header("content-type", "text/plain");
+    Answer::of(plain).await.assert_problem(415, "UNSUPPORTED_MEDIA_TYPE");
+    assert_eq!(ada.revisions(&path).await.len(), 1, "nothing was stored");
+}
+
+fn few(setup: Setup) -> Setup {
+    setup.with("ICP__LIMITS__ICPS_PER_CREATOR", "1")
+}
+
+on_both!(restored_icp_counts_for_its_creator, with few);
+async fn restored_icp_counts_for_its_creator(service: &Service) {
+    let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
+    let body = json!({"name": "SMB", "leadProviderCriteria": [], "userIds": ["user_ada", "user_bob"]});
+    let created = ada.create(body).await;
+    let path = created.icp_path();
+    bob.delete(&path).await;
+    ada.post(SMB).await.assert_problem(403, "FORBIDDEN");
+    bob.create(SMB).await;
+    bob.restore(&path, &created.version()).await.ok();
+    ada.post(SMB).await.assert_problem(403, "FORBIDDEN");
+}

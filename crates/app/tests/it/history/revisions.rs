@@ -1,0 +1,209 @@
+//! The revisions of an ICP.
+
+use reqwest::Method;
+use serde_json::json;
+
+use super::{each, icp_text, nothing};
+use crate::support::services::on_both;
+use crate::support::users::SMB;
+use crate::support::{Answer, LIST, Service, Setup};
+
+on_both!(every_change_is_a_revision);
+async fn every_change_is_a_revision(service: &Service) {
+    let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
+    let created = ada.create(SMB).await;
+    let path = created.icp_path();
+    let shared = ada.share(&path, "user_bob").await.ok();
+    let renamed = bob.patch(&path, json!({"name": "Bob's", "leadsPerList": 5})).await.ok();
+    let same = bob.patch(&path, json!({"name": "Bob's"})).await.ok();
+    assert_eq!(same.version(), renamed.version(), "what changes nothing is no revision");
+    let revisions = ada.revisions(&path).await;
+    let states = [&renamed, &shared, &created];
+    assert_eq!(each(&revisions, "revision"), states.map(|state| json!(state.version())));
+    assert_eq!(each(&revisions, "operation"), ["update", "update", "create"]);
+    assert_eq!(each(&revisions, "by"), ["user_bob", "user_ada", "user_ada"]);
+    assert_eq!(each(&revisions, "source"), ["api", "api", "api"]);
+    assert_eq!(each(&revisions, "actor"), [json!(null), json!(null), json!(null)]);
+    assert_eq!(each(&revisions, "changed"), [json!(["leadsPerList", "name"]), json!(["userIds"]), json!([])]);
+    assert_eq!(revisions[2]["at"], created.json()["createdAt"]);
+    assert!(revisions.iter().all(|revision| revision.get("icp").is_none()));
+    for state in states {
+        let revision = ada.revision(&path, &state.version()).await.ok();
+        assert_eq!(icp_text(&revision), state.body, "the state that was read at that version");
+        let listed = revisions.iter().find(|listed| listed["revision"] == *state.version());
+        for (name, value) in listed.expect("it is listed").as_object().expect("an object") {
+            assert_eq!(revision.json()[name], *value, "{name}");
+        }
+    }
+}
+
+on_both!(unknown_parts_come_back_byte_for_byte);
+async fn unknown_parts_come_back_byte_for_byte(service: &Service) {
+    let ada = service.user("user_ada");
+    let record = r#"{"id":"00000000-0000-0000-0000-000000000001","name":"Odd","description":null,"createdAt":"2024-01-15T10:30:00.000Z","updatedAt":"2024-01-15T10:30:00.000Z","leadProviderCriteria":[{"provider":"future","type":"robot","filters":{"n":1e2,"N":12345678901234567890123,"n":0.10}}],"customFilterCriteria":[{"type":"future","x":[1.0]}],"crmFilters":null,"userIds":["user_ada"],"leadsPerList":10,"activeUntil":null,"colour":"Ä 🦀"}"#;
+    service.import(record, &[]);
+    let path = format!("{LIST}/00000000-0000-0000-0000-000000000001");
+    let imported = ada.get(&path).await.ok();
+    ada.patch(&path, json!({"leadProviderCriteria": [], "customFilterCriteria": []})).await.ok();
+    let revision = ada.revision(&path, &imported.version()).await.ok();
+    assert_eq!(icp_text(&revision), imported.body);
+    let restored = ada.restore(&path, &imported.version()).await.ok();
+    let updated_at = |answer: &Answer| answer.json()["updatedAt"].as_str().expect("a time").to_owned();
+    assert_eq!(
+        restored.body,
+        imported.body.replace(
+            &format!(r#""updatedAt":"{}""#, updated_at(&imported)),
+            &format!(r#""updatedAt":"{}""#, updated_at(&restored))
+        )
+    );
+    let operations = each(&ada.revisions(&path).await, "source");
+    assert_eq!(operations, ["api", "api", "import"]);
+}
+
+on_both!(import_that_replaces_is_a_change);
+async fn import_that_replaces_is_a_change(service: &Service) {
+    let ada = service.user("user_ada");
+    let created = ada.create(SMB).await;
+    let path = created.icp_path();
+    service.import(&created.body.replace("SMB", "Imported"), &["--on-conflict", "replace"]);
+    let revisions = ada.revisions(&path).await;
+    assert_eq!(each(&revisions, "operation"), ["update", "create"]);
+    assert_eq!(each(&revisions, "by"), [json!(null), json!("user_ada")]);
+    assert_eq!(each(&revisions, "source"), ["import", "api"]);
+    assert_eq!(revisions[0]["changed"], json!(["name"]));
+    assert_eq!(icp_text(&ada.revision(&path, &created.version()).await.ok()), created.body);
+}
+
+on_both!(history_is_for_users_of_the_icp);
+async fn history_is_for_users_of_the_icp(service: &Service) {
+    let [ada, bob, eve] = ["user_ada", "user_bob", "user_eve"].map(|id| service.user(id));
+    let root = service.admin("user_root");
+    let created = ada.create(SMB).await;
+    let path = created.icp_path();
+    ada.share(&path, "user_bob").await.ok();
+    assert_eq!(bob.revisions(&path).await.len(), 2, "also what was before him");
+    bob.unshare(&path, "user_ada").await.ok();
+    for user in [&ada, &eve] {
+        user.get(&format!("{path}/revisions")).await.assert_problem(403, "FORBIDDEN");
+        user.revision(&path, &created.version()).await.assert_problem(403, "FORBIDDEN");
+        user.restore(&path, &created.version()).await.assert_problem(403, "FORBIDDEN");
+        user.copy(&path).await.assert_problem(403, "FORBIDDEN");
+    }
+    assert_eq!(root.revisions(&path).await.len(), 3);
+    for user in [&eve, &root] {
+        user.get(&format!("{}/revisions", nothing())).await.assert_problem(404, "NOT_FOUND");
+        user.revision(&nothing(), &created.version()).await.assert_problem(404, "NOT_FOUND");
+        user.restore(&nothing(), &created.version()).await.assert_problem(404, "NOT_FOUND");
+        user.copy(&nothing()).await.assert_problem(404, "NOT_FOUND");
+    }
+}
+
+on_both!(pages_add_up_to_history);
+async fn pages_add_up_to_history(service: &Service) {
+    let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
+    let path = ada.create(SMB).await.icp_path();
+    for number in 0..6 {
+        ada.patch(&path, json!({"leadsPerList": 100 + number})).await.ok();
+    }
+    ada.share(&path, "user_bob").await.ok();
+    let whole = ada.revisions(&path).await;
+    assert_eq!(whole.len(), 8);
+    let (mut pages, mut next) = (Vec::new(), Some(format!("{path}/revisions?limit=3")));
+    while let Some(page) = next {
+        let answer = ada.get(&page).await.ok();
+        assert!(super::array(&answer).len() <= 3);
+        pages.extend(super::array(&answer));
+        next = answer.next_page();
+        if let Some(cursor) = next.as_deref().and_then(|next| next.split_once("cursor=")) {
+            let foreign = bob.get(&format!("{path}/revisions?cursor={}", cursor.1)).await;
+            foreign.assert_parameter_fault("cursor");
+        }
+    }
+    assert_eq!(pages, whole);
+    for (query, code) in
+        [("limit=0", "out_of_range"), ("limit=1001", "out_of_range"), ("cursor=x", "invalid_value")]
+    {
+        for path in [format!("{path}/revisions?{query}"), format!("{}?{query}", super::DELETED)] {
+            let refused = ada.get(&path).await;
+            refused.assert_problem(400, "BAD_REQUEST");
+            assert_eq!(refused.json()["errors"][0]["code"], code, "{refused:?}");
+        }
+    }
+}
+
+on_both!(strange_revisions_are_not_found);
+async fn strange_revisions_are_not_found(service: &Service) {
+    let ada = service.user("user_ada");
+    let created = ada.create(SMB).await;
+    let path = created.icp_path();
+    for strange in
+        ["1", "-1", "0", "x", "%00", "%FF", "9223372036854775808", "9223372036854775807", "+1", "01", "null"]
+    {
+        ada.revision(&path, strange).await.assert_problem(404, "NOT_FOUND");
+    }
+    let stranger = service.user("user_eve");
+    stranger.revision(&path, "x").await.assert_problem(403, "FORBIDDEN");
+    ada.revision(&format!("{LIST}/x"), &created.version()).await.assert_parameter_fault("id");
+    let other = ada.create(SMB).await;
+    ada.revision(&path, &other.version()).await.assert_problem(404, "NOT_FOUND");
+}
+
+on_both!(history_needs_sign_in_and_known_methods);
+async fn history_needs_sign_in_and_known_methods(service: &Service) {
+    let ada = service.user("user_ada");
+    let created = ada.create(SMB).await;
+    let path = created.icp_path();
+    let reads = [
+        format!("{path}/revisions"),
+        format!("{path}/revisions/{}", created.version()),
+        super::DELETED.to_owned(),
+    ];
+    for path in &reads {
+        service.get(path, None).await.assert_problem(401, "UNAUTHORIZED");
+        let answer = ada.get(path).await.ok();
+        assert_eq!(answer.header("cache-control"), "private, no-cache");
+        assert_eq!(answer.header("vary"), "Authorization, Accept-Encoding");
+        let head = Answer::of(ada.request(Method::HEAD, path)).await;
+        assert_eq!((head.status.as_u16(), head.body.as_str()), (200, ""));
+        let refused = Answer::of(ada.request(Method::DELETE, path)).await;
+        refused.assert_problem(405, "METHOD_NOT_ALLOWED");
+        assert_eq!(refused.header("allow"), "GET, HEAD, OPTIONS");
+        let stale = Answer::of(ada.getting(path).header("if-match", "\"1\"")).await;
+        stale.assert_problem(412, "PRECONDITION_FAILED");
+        let strict =
+            Answer::of(ada.getting(&format!("{path}?x=1")).header("prefer", "handling=strict")).await;
+        strict.assert_problem(400, "BAD_REQUEST");
+    }
+    for path in [format!("{path}/restore"), format!("{path}/copy")] {
+        let nobody = crate::support::client().post(format!("{}{path}", service.address));
+        Answer::of(nobody).await.assert_problem(401, "UNAUTHORIZED");
+        let refused = ada.get(&path).await;
+        refused.assert_problem(405, "METHOD_NOT_ALLOWED");
+        assert_eq!(refused.header("allow"), "POST, OPTIONS");
+    }
+}
+
+fn switched_off(setup: Setup) -> Setup {
+    setup.with("ICP__HISTORY__RETENTION_DAYS", "0")
+}
+
+on_both!(without_history_nothing_is_kept, with switched_off);
+async fn without_history_nothing_is_kept(service: &Service) {
+    let ada = service.user("user_ada");
+    let created = ada.create(SMB).await;
+    let path = created.icp_path();
+    ada.patch(&path, json!({"name": "other"})).await.ok();
+    for answer in [
+        ada.get(&format!("{path}/revisions")).await,
+        ada.revision(&path, &created.version()).await,
+        ada.restore(&path, &created.version()).await,
+        ada.get(super::DELETED).await,
+    ] {
+        answer.assert_problem(404, "NOT_FOUND");
+        assert!(
+            answer.json()["detail"].as_str().is_some_and(|detail| detail.contains("no history")),
+            "{answer:?}"
+        );
+    }
+    assert_eq!(ada.copy(&path).await.status, 201, "a copy needs no history");
+}

@@ -1,0 +1,75 @@
+use std::sync::Arc;
+
+use icp_domain::{Caller, Icp, IcpCopy, IcpDocument, IcpId, Rules};
+use icp_ports::{Creation, Creator, IdempotencyKey, Quota, StoredIcp, Version};
+
+use crate::cpu::{CPU, LARGE_TEXT};
+use crate::service::parse_for;
+use crate::{Created, IcpService, Preconditions, RequestKey, ServiceError};
+
+impl IcpService {
+    /// Copies an ICP. The body names the copy, or is absent. The caller is the only user of the copy. With a key, the ICP is
+    /// copied once: the same request within 24 hours returns the copy again, even if the original is gone.
+    ///
+    /// The preconditions apply to the original.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`IcpService::create`], [`ServiceError::NotFound`] and [`ServiceError::Forbidden`].
+    pub async fn copy(
+        &self,
+        caller: &Caller,
+        id: IcpId,
+        body: Option<Arc<str>>,
+        key: Option<&RequestKey>,
+        preconditions: &Preconditions<Version>,
+    ) -> Result<Created, ServiceError> {
+        let bound = key.map(|key| {
+            key.bind(caller.user_id(), &format!("copy {id}"), body.as_deref().unwrap_or_default())
+        });
+        let copy = match body {
+            Some(body) => parse_for(caller, body, IcpCopy::from_json).await??,
+            None => IcpCopy::default(),
+        };
+        match self.stored(caller, id, preconditions).await {
+            Ok(original) => {
+                let document = self.copied(caller, &original, copy).await?;
+                self.insert(caller, document, bound).await
+            }
+            Err(error) => self.replayed(caller, id, bound).await.ok_or(error),
+        }
+    }
+
+    async fn copied(
+        &self,
+        caller: &Caller,
+        original: &Arc<StoredIcp>,
+        copy: IcpCopy,
+    ) -> Result<IcpDocument, ServiceError> {
+        let (id, by, now) = ((self.new_id)(), caller.user_id().clone(), self.clock.now());
+        let (original, is_large) = (Arc::clone(original), original.json.len() > LARGE_TEXT);
+        let copied = move || {
+            let original = Icp::from_json(&original.json, Rules::Stored).map_err(ServiceError::Unreadable)?;
+            Ok::<_, ServiceError>(IcpDocument::from(copy.apply(&original, id, &by, now)?))
+        };
+        let document = CPU.run(caller.user_id(), is_large, copied).await??;
+        self.limits.check(&document, None)?;
+        Ok(document)
+    }
+
+    /// Returns the copy that an earlier request with the key made. An insert beyond any quota stores nothing, and returns what
+    /// the key was used for.
+    async fn replayed(&self, caller: &Caller, id: IcpId, key: Option<IdempotencyKey>) -> Option<Created> {
+        let now = self.clock.now();
+        let nothing = icp_domain::NewIcp::builder("-").build().ok()?;
+        let document = nothing.create(id, caller.user_id(), now).ok()?.into();
+        let author = caller.author();
+        let quota = Quota { icps: 0, bytes: 0 };
+        let creator =
+            Creator { user_id: caller.user_id().clone(), actor: author.actor, source: author.source, quota };
+        match self.repository.insert(&document, &creator, Some(&key?)).await {
+            Ok(Creation::Repeated(icp)) => Some(Created { icp, is_replay: true }),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,253 @@
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use icp_domain::{Caller, Icp, IcpChange, IcpId, IcpRestore, Operation, Rules, Timestamp};
+use icp_ports::{HistoryCursor, HistoryPage, HistoryQuery, Replacement, Revision, Stamp, StoredIcp, Version};
+
+use crate::cpu::{CPU, LARGE_TEXT};
+use crate::cursor::HistoryCursorCodec;
+use crate::service::{found_in_scope, parse_for};
+use crate::update::Edit;
+use crate::{IcpService, Preconditions, ServiceError};
+
+/// How long the history keeps what was replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// In days. 0 turns the history off.
+    pub days: u32,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { days: 30 }
+    }
+}
+
+impl Retention {
+    const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
+
+    /// Returns the time since which revisions are kept, or `None` if the history is off.
+    fn since(self, now: Timestamp) -> Option<Timestamp> {
+        let millis = i64::from(self.days) * Self::DAY_MILLIS;
+        let since = || Timestamp::from_unix_millis(now.unix_millis() - millis).unwrap_or(Timestamp::MIN);
+        (self.days > 0).then(since)
+    }
+}
+
+/// The parameters of a page of a history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryRequest {
+    /// The largest number of revisions.
+    pub limit: NonZeroUsize,
+    /// The cursor that an earlier page returned.
+    pub cursor: Option<String>,
+}
+
+impl HistoryRequest {
+    /// The largest number of revisions in a page by default.
+    pub const DEFAULT_LIMIT: NonZeroUsize = NonZeroUsize::new(100).unwrap();
+}
+
+impl Default for HistoryRequest {
+    fn default() -> Self {
+        Self { limit: Self::DEFAULT_LIMIT, cursor: None }
+    }
+}
+
+/// A page of a history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryResponse {
+    /// The revisions, the newest first.
+    pub revisions: Vec<Revision>,
+    /// The cursor of the next page, if there is one.
+    pub cursor: Option<String>,
+}
+
+/// How often a restore tries again when other requests delete the ICP and bring it back.
+const MAX_RESTORES: u32 = 8;
+
+impl IcpService {
+    /// Returns the revisions of an ICP, the newest first, without documents.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::NotFound`] also if the history is off, [`ServiceError::Forbidden`], [`ServiceError::InvalidCursor`], or
+    /// a failure of the storage.
+    pub async fn revisions(
+        &self,
+        caller: &Caller,
+        id: IcpId,
+        request: &HistoryRequest,
+    ) -> Result<HistoryResponse, ServiceError> {
+        let codec = HistoryCursorCodec::new(caller, Some(id));
+        let query = self.history_query(&codec, request)?;
+        let found = self.repository.revisions(id, &caller.access_scope(), &query).await?;
+        Ok(response(&codec, found_in_scope(found)?))
+    }
+
+    /// Returns one revision with its document.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`IcpService::revisions`] and [`ServiceError::NotFound`] if there is no such revision.
+    pub async fn revision(
+        &self,
+        caller: &Caller,
+        id: IcpId,
+        version: Version,
+    ) -> Result<Revision, ServiceError> {
+        let since = self.history_since()?;
+        let found = self.repository.revision(id, version, &caller.access_scope(), since).await?;
+        found_in_scope(found)?.ok_or(ServiceError::NoRevision)
+    }
+
+    /// Returns the ICPs that were deleted and that the caller could access then, the newest first. Each is its delete, with the
+    /// document that was deleted. A page can end before its limit, so that it is not too long to be buffered.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`IcpService::revisions`].
+    pub async fn deleted(
+        &self,
+        caller: &Caller,
+        request: &HistoryRequest,
+    ) -> Result<HistoryResponse, ServiceError> {
+        let codec = HistoryCursorCodec::new(caller, None);
+        let query = self.history_query(&codec, request)?;
+        Ok(response(&codec, self.repository.deleted(&caller.access_scope(), &query).await?))
+    }
+
+    /// Restores the revision of an ICP that a request body names, and returns the whole ICP. Its users stay as they are. A
+    /// deleted ICP comes back with the users that it had when it was deleted.
+    ///
+    /// The preconditions apply to the current state. A deleted ICP has none.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`IcpService::update`] and [`IcpService::revision`].
+    pub async fn restore(
+        &self,
+        caller: &Caller,
+        id: IcpId,
+        body: Arc<str>,
+        preconditions: &Preconditions<Version>,
+    ) -> Result<StoredIcp, ServiceError> {
+        let IcpRestore { revision } = parse_for(caller, body, IcpRestore::from_json).await??;
+        let earlier: Arc<str> = text(self.revision(caller, id, Version(revision)).await?).into();
+        for _ in 0..MAX_RESTORES {
+            let edit = Edit::Restore(Arc::clone(&earlier));
+            match self.edit(caller, id, edit, preconditions).await {
+                Err(ServiceError::NotFound) => {}
+                edited => return edited,
+            }
+            if let Some(restored) = self.undelete(caller, id, &earlier, preconditions).await? {
+                return Ok(restored);
+            }
+        }
+        Err(ServiceError::Contended)
+    }
+
+    /// Removes the revisions that are older than the retention, and returns how many.
+    ///
+    /// # Errors
+    ///
+    /// If the storage fails.
+    pub async fn remove_old_revisions(&self) -> Result<u64, ServiceError> {
+        let now = self.clock.now();
+        let replaced_before = self.retention.since(now).unwrap_or(Timestamp::MAX);
+        let mut removed = 0;
+        loop {
+            match self.repository.remove_old_revisions(replaced_before).await? {
+                0 => return Ok(removed),
+                some => removed += some,
+            }
+        }
+    }
+
+    /// Returns who makes a change now, and whether the history keeps what it replaces.
+    pub(crate) fn stamp(&self, caller: &Caller) -> Stamp {
+        Stamp { at: self.clock.now(), author: caller.author(), keeps_replaced: self.retention.days > 0 }
+    }
+
+    /// Brings a deleted ICP back. Returns `None` if another request did so first.
+    async fn undelete(
+        &self,
+        caller: &Caller,
+        id: IcpId,
+        earlier: &Arc<str>,
+        preconditions: &Preconditions<Version>,
+    ) -> Result<Option<StoredIcp>, ServiceError> {
+        if preconditions.if_match.is_some() {
+            return Err(ServiceError::PreconditionFailed);
+        }
+        let _guard = self.begin_write(caller);
+        let mut attempts = self.writers.wait(id).await?;
+        loop {
+            // The access was read with the version of this delete, and so it holds if the ICP comes back from it.
+            let Some(delete) = self.last_delete(caller, id).await? else { return Ok(None) };
+            let deleted = delete.version;
+            let change = self.undeleting(caller, text(delete), Arc::clone(earlier)).await?;
+            let stamp = self.stamp(caller);
+            match self.repository.undelete(&change, deleted, self.limits.quota, &stamp).await? {
+                Replacement::Replaced(version) => {
+                    let json = change.into_document().into_json();
+                    return Ok(Some(StoredIcp { id, version, json }));
+                }
+                Replacement::QuotaReached => return Err(ServiceError::QuotaReached(self.limits.quota)),
+                Replacement::OtherVersion => attempts.wait().await?,
+            }
+        }
+    }
+
+    /// Returns the delete of an ICP, or `None` if the ICP exists.
+    async fn last_delete(&self, caller: &Caller, id: IcpId) -> Result<Option<Revision>, ServiceError> {
+        let newest = HistoryRequest { limit: NonZeroUsize::MIN, cursor: None };
+        let newest = self.revisions(caller, id, &newest).await?.revisions.pop();
+        match newest.filter(|newest| newest.operation == Operation::Delete) {
+            Some(delete) => self.revision(caller, id, delete.version).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn undeleting(
+        &self,
+        caller: &Caller,
+        last: String,
+        earlier: Arc<str>,
+    ) -> Result<IcpChange, ServiceError> {
+        let (now, is_large) = (self.clock.now(), last.len().max(earlier.len()) > LARGE_TEXT);
+        let undeleting = move || {
+            let [last, earlier] = [&last, &*earlier].map(|text| Icp::from_json(text, Rules::Stored));
+            Ok(IcpChange::undeleting(&last?, &earlier?, now))
+        };
+        let change = CPU.run(caller.user_id(), is_large, undeleting).await?;
+        change.map_err(ServiceError::Unreadable)
+    }
+
+    fn history_since(&self) -> Result<Timestamp, ServiceError> {
+        self.retention.since(self.clock.now()).ok_or(ServiceError::HistoryOff)
+    }
+
+    fn history_query(
+        &self,
+        codec: &HistoryCursorCodec,
+        request: &HistoryRequest,
+    ) -> Result<HistoryQuery, ServiceError> {
+        let decode = |cursor: &String| codec.decode(cursor).ok_or(ServiceError::InvalidCursor);
+        Ok(HistoryQuery {
+            after: request.cursor.as_ref().map(decode).transpose()?,
+            since: self.history_since()?,
+            limit: request.limit,
+            max_bytes: self.response_buffer,
+        })
+    }
+}
+
+fn response(codec: &HistoryCursorCodec, page: HistoryPage) -> HistoryResponse {
+    let last: Option<HistoryCursor> = page.revisions.last().filter(|_| page.has_more).map(Revision::cursor);
+    HistoryResponse { cursor: last.map(|last| codec.encode(last)), revisions: page.revisions }
+}
+
+fn text(revision: Revision) -> String {
+    revision.json.unwrap_or_default()
+}

@@ -1,0 +1,34 @@
+use crate::decode::format::text;
+use crate::decode::{self, Field, Rules};
+use crate::violation::{ValidationErrors, Violation, ViolationCode};
+
+/// The body that restores an ICP: `{"revision": "..."}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IcpRestore {
+    /// The revision, which is the version of a state.
+    pub revision: i64,
+}
+
+/// Digits of the longest revision, with its sign.
+const REVISION: usize = 20;
+
+impl IcpRestore {
+    /// Reads the body strictly.
+    ///
+    /// # Errors
+    ///
+    /// Every violation, in document order.
+    pub fn from_json(json: &str) -> Result<Self, ValidationErrors> {
+        let revision = decode::document(json, Rules::Strict, |decoder, json| {
+            let fields = &mut decoder.object(json)?;
+            let revision = Field::required("revision", text(REVISION)).decode(decoder, fields);
+            decoder.unknown_fields(fields);
+            revision
+        })?;
+        let detail = "not a revision: it must be the `revision` of an entry of the history";
+        let parsed = revision.parse().ok().filter(|parsed: &i64| parsed.to_string() == revision);
+        parsed
+            .map(|revision| Self { revision })
+            .ok_or_else(|| Violation::of_field("revision", ViolationCode::InvalidValue, detail).into())
+    }
+}

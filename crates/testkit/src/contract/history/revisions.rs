@@ -1,0 +1,167 @@
+//! The revisions of a living ICP.
+
+use icp_domain::{Author, Caller, Operation, Source};
+use icp_ports::{Creator, HistoryQuery, Lookup, Quota, Replacement, Revision, Stamp, Version};
+
+use super::support::{TestHistory, all, at, query, second};
+use crate::contract::repository::support::{admin, change};
+use crate::fixtures::{self, icp, id, someone, user};
+
+fn ada() -> Author {
+    Caller::user(user("user_ada")).author()
+}
+
+pub(super) async fn new_icp_has_one_revision(history: TestHistory) {
+    let document = icp(1).document();
+    let version = history.insert_one(&document).await;
+    let created = Revision {
+        id: id(1),
+        version,
+        at: document.created_at(),
+        author: ada(),
+        operation: Operation::Create,
+        changed: icp_domain::ChangedFields::default(),
+        json: None,
+    };
+    assert_eq!(history.history(1).await, std::slice::from_ref(&created));
+    let whole = Revision { json: Some(document.json().to_owned()), ..created };
+    let found = history.look_at(1, version, &admin(), second(0)).await;
+    assert_eq!(found, Lookup::Found(Some(whole)), "the current state is never too old");
+    assert_eq!(history.page(2, &admin(), &all()).await, Lookup::Absent);
+}
+
+pub(super) async fn every_change_is_a_revision(history: TestHistory) {
+    let first = icp(1).document();
+    let second = icp(1).with("name", "second").with("leadsPerList", 7).document();
+    let third =
+        icp(1).with("name", "second").with("leadsPerList", 7).users(["user_ada", "user_bob"]).document();
+    let versions = [
+        history.insert_one(&first).await,
+        history.edit(&first, &second, history.found(1).await.version, &at(1)).await,
+        history.edit(&second, &third, history.found(1).await.version, &at(2)).await,
+    ];
+    let restoring = icp_domain::IcpChange::restoring(
+        &third.to_icp().expect("an ICP"),
+        &first.to_icp().expect("an ICP"),
+        super::support::second(3),
+    );
+    let restoring = restoring.expect("it changes something");
+    let restored = history.try_edit(&restoring, versions[2], &at(3)).await;
+    let restored = super::support::assert_replaced(restored);
+    let seen: Vec<_> = history.history(1).await;
+    let seen: Vec<_> = seen
+        .iter()
+        .map(|revision| (revision.version, revision.operation, revision.changed.as_json(), revision.at))
+        .collect();
+    let expected = [
+        (restored, Operation::Restore, r#"["leadsPerList","name"]"#, super::support::second(3)),
+        (versions[2], Operation::Update, r#"["userIds"]"#, super::support::second(2)),
+        (versions[1], Operation::Update, r#"["leadsPerList","name"]"#, super::support::second(1)),
+        (versions[0], Operation::Create, "[]", first.created_at()),
+    ];
+    assert_eq!(seen, expected);
+}
+
+pub(super) async fn revision_has_document_of_its_time(history: TestHistory) {
+    let states: Vec<_> = (0..5).map(|state| icp(1).with("leadsPerList", state).document()).collect();
+    let mut version = history.insert_one(&states[0]).await;
+    let mut read = vec![history.found(1).await];
+    for (number, pair) in (1..).zip(states.windows(2)) {
+        version = history.edit(&pair[0], &pair[1], version, &at(number)).await;
+        read.push(history.found(1).await);
+    }
+    for stored in read {
+        assert_eq!(history.text(1, stored.version).await, Some(stored.json));
+    }
+}
+
+pub(super) async fn unknown_fields_come_back_byte_for_byte(history: TestHistory) {
+    let odd = icp(1).with("colour", "Ä 🦀 e\u{301} \u{2028} \\u0000 \u{7f}").with("name", "odd");
+    let odd = odd.with("customFilterCriteria", serde_json::json!([{"type": "future", "x": 1e2}])).document();
+    let plain = icp(1).document();
+    let first = history.insert_one(&odd).await;
+    let second = history.edit(&odd, &plain, first, &at(1)).await;
+    history.edit(&plain, &odd, second, &at(2)).await;
+    assert_eq!(history.text(1, first).await.as_deref(), Some(odd.json()));
+    assert_eq!(history.text(1, second).await.as_deref(), Some(plain.json()));
+    let changed = history.history(1).await.remove(1).changed;
+    assert_eq!(changed.as_json(), r#"["colour","customFilterCriteria","name"]"#);
+}
+
+pub(super) async fn actor_and_source_are_kept(history: TestHistory) {
+    let (before, after) = (icp(1).document(), icp(1).with("name", "after").document());
+    let actor = Some(user("user_support"));
+    let creator = Creator {
+        actor: actor.clone(),
+        source: Source::Mcp,
+        ..fixtures::creator("user_bob", Quota::UNLIMITED)
+    };
+    history.insert(&before, &creator, None).await.expect("insert failed");
+    let caller = Caller::impersonated(user("user_cleo"), user("user_root")).via(Source::Mcp);
+    let stamp = Stamp { author: caller.author(), ..at(1) };
+    history.edit(&before, &after, history.found(1).await.version, &stamp).await;
+    let authors: Vec<_> = history.history(1).await.into_iter().map(|revision| revision.author).collect();
+    let created = Author { by: Some(user("user_bob")), actor, source: Source::Mcp };
+    assert_eq!(authors, [caller.author(), created]);
+}
+
+pub(super) async fn pages_add_up_to_history(history: TestHistory) {
+    let states: Vec<_> = (0..7).map(|state| icp(1).with("leadsPerList", state).document()).collect();
+    let mut version = history.insert_one(&states[0]).await;
+    for (number, pair) in (1..).zip(states.windows(2)) {
+        version = history.edit(&pair[0], &pair[1], version, &at(number)).await;
+    }
+    let whole = history.history(1).await;
+    assert_eq!(whole.len(), 7);
+    for limit in 1..=8 {
+        let (mut pages, mut after) = (Vec::new(), None);
+        loop {
+            let query = HistoryQuery { after, ..query(limit) };
+            let Lookup::Found(page) = history.page(1, &admin(), &query).await else { panic!("it exists") };
+            assert!(page.revisions.len() <= limit && !page.revisions.is_empty());
+            after = page.revisions.last().map(Revision::cursor);
+            pages.extend(page.revisions);
+            if !page.has_more {
+                break;
+            }
+        }
+        assert_eq!(pages, whole, "in pages of {limit}");
+    }
+}
+
+pub(super) async fn failed_change_leaves_no_revision(history: TestHistory) {
+    let (before, after) = (icp(1).document(), icp(1).with("name", "after").document());
+    let version = history.insert_one(&before).await;
+    let change = change(&before, &after);
+    let stale = history.try_edit(&change, Version(version.0 + 1), &at(1)).await;
+    assert_eq!(stale, Replacement::OtherVersion);
+    let none = Quota { icps: 1_000, bytes: 1 };
+    let refused = history.replace(&change, version, none, &at(1)).await.expect("replace failed");
+    assert_eq!(refused, Replacement::QuotaReached);
+    assert!(!history.delete(id(1), Version(version.0 + 1), &at(1)).await.expect("delete failed"));
+    assert!(history.insert(&after, someone(), None).await.is_err(), "it exists");
+    let versions: Vec<_> = history.history(1).await.iter().map(|revision| revision.version).collect();
+    assert_eq!(versions, [version]);
+}
+
+pub(super) async fn change_without_history_leaves_no_revision(history: TestHistory) {
+    let (before, after) = (icp(1).document(), icp(1).with("name", "after").document());
+    let version = history.insert_one(&before).await;
+    let unkept = Stamp { keeps_replaced: false, ..at(1) };
+    let version = history.edit(&before, &after, version, &unkept).await;
+    let revisions = history.history(1).await;
+    let [current] = revisions.as_slice() else { panic!("{revisions:?}") };
+    assert_eq!((current.version, current.operation), (version, Operation::Update));
+}
+
+pub(super) async fn other_version_is_no_revision(history: TestHistory) {
+    let (before, after) = (icp(1).document(), icp(1).with("name", "after").document());
+    let first = history.insert_one(&before).await;
+    let second = history.edit(&before, &after, first, &at(1)).await;
+    let other = history.insert_one(&icp(2).document()).await;
+    for version in [other, Version(second.0 + 1), Version(0), Version(i64::MAX), Version(i64::MIN)] {
+        let found = history.look_at(1, version, &admin(), at(0).at).await;
+        assert_eq!(found, Lookup::Found(None), "{version}");
+        assert_eq!(history.look_at(3, version, &admin(), at(0).at).await, Lookup::Absent);
+    }
+}

@@ -15,7 +15,7 @@ const API: &str = include_str!("../../../../../docs/reference/api.md");
 const KEY: &str = "pk_test_Y2xlcmsuZXhhbXBsZS5pbnZhbGlkJA==";
 
 /// Pages that a reader follows on SQLite without Clerk. The second part runs before the first command of the page.
-const ON_SQLITE: [(&str, &[&str]); 7] = [
+const ON_SQLITE: [(&str, &[&str]); 8] = [
     ("how-to/share.md", &[]),
     ("how-to/duplicate.md", &[]),
     ("how-to/history.md", &[]),

@@ -38,8 +38,8 @@ pub enum ForgetPart {
 }
 
 impl ForgetPart {
-    /// Rows in a part.
-    pub const ROWS: u32 = 500;
+    /// Rows in a part. Each can have two mebibytes, and a part is in memory.
+    pub const ROWS: u32 = 50;
 
     /// The first part.
     pub const FIRST: Self = Self::Icps(IcpId::NIL);

@@ -161,6 +161,7 @@ impl Shell {
                 self.icp(arguments, input)
             }
             ["curl", arguments @ ..] => Outcome::Answered(self.curl(arguments, input).await),
+            ["jq", "-r", path] => Outcome::Printed(text_at(path, &input.expect("a pipe"))),
             ["jq", filter] => Outcome::Printed(jq(filter, &input.expect("a pipe"))),
             ["jq", filter, file] => Outcome::Printed(jq(filter, &read(file))),
             ["cat", file] => Outcome::Printed(read(file)),
@@ -317,6 +318,13 @@ fn jq(filter: &str, input: &str) -> String {
     }
     assert_eq!(filter, "length");
     format!("{}\n", value.as_array().expect("an array").len())
+}
+
+/// Returns the text at a path such as `.[0].name`, as `jq -r` does.
+fn text_at(path: &str, json: &str) -> String {
+    let value: Value = serde_json::from_str(json).expect("it is JSON");
+    let pointer = path.replace(['.', '['], "/").replace(']', "").replace("//", "/");
+    value.pointer(&pointer).and_then(Value::as_str).expect("a text").to_owned()
 }
 
 /// A code block of a page.

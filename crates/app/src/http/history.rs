@@ -19,16 +19,24 @@ use super::list_body::Pieces;
 use super::routing::{protected, read};
 use super::state::State;
 
-/// Declares the routes. They come before those of one ICP, of which `deleted` could be the ID.
+const READING: &str = "GET, HEAD, OPTIONS";
+
+/// Declares the route of deleted ICPs. It comes before those of one ICP, of which `deleted` could be the ID.
+pub(super) fn deleted_routes(config: &mut web::ServiceConfig) {
+    for path in ["/api/v1/entities/icps/deleted", "/api/v1/entities/icps/deleted/"] {
+        config.service(protected(path, READING, [read().to(deleted)]));
+    }
+}
+
+/// Declares the routes of histories. They come after those of one ICP and of lists, which are requested more often: actix tries
+/// the routes in their order, and each path with parameters costs a regular expression.
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     let one = "/api/v1/entities/icps/{id}";
     for end in ["", "/"] {
         let at = |path: &str| format!("{path}{end}");
-        let reading = "GET, HEAD, OPTIONS";
         config
-            .service(protected(&at("/api/v1/entities/icps/deleted"), reading, [read().to(deleted)]))
-            .service(protected(&at(&format!("{one}/revisions")), reading, [read().to(revisions)]))
-            .service(protected(&at(&format!("{one}/revisions/{{revision}}")), reading, [read().to(revision)]))
+            .service(protected(&at(&format!("{one}/revisions")), READING, [read().to(revisions)]))
+            .service(protected(&at(&format!("{one}/revisions/{{revision}}")), READING, [read().to(revision)]))
             .service(protected(&at(&format!("{one}/restore")), "POST, OPTIONS", [web::post().to(restore)]))
             .service(protected(&at(&format!("{one}/copy")), "POST, OPTIONS", [web::post().to(copy)]));
     }

@@ -39,7 +39,10 @@ async def use(session: ClientSession) -> None:
     hello = await session.initialize()
     assert hello.server_info.name == "icp", hello
     tools = {tool.name for tool in (await session.list_tools()).tools}
-    assert tools == {"list_icps", "get_icp", "create_icp", "update_icp", "delete_icp", "validate_icp"}, tools
+    assert tools == {
+        "list_icps", "get_icp", "create_icp", "update_icp", "delete_icp", "validate_icp", "share_icp", "unshare_icp",
+        "copy_icp", "list_revisions", "get_revision", "restore_icp", "list_deleted_icps",
+    }, tools
 
     assistant = Assistant(session)
     samples = (await assistant.call("list_icps", sort="name"))["icps"]

@@ -76,7 +76,10 @@ const text = async (name: string, args: Record<string, unknown>, isError = false
 };
 
 const tools = (await client.listTools()).tools.map((tool) => tool.name);
-assert.deepEqual(tools, ["list_icps", "get_icp", "create_icp", "update_icp", "delete_icp", "validate_icp"]);
+assert.deepEqual(tools, [
+  "list_icps", "get_icp", "create_icp", "update_icp", "delete_icp", "validate_icp", "share_icp", "unshare_icp",
+  "copy_icp", "list_revisions", "get_revision", "restore_icp", "list_deleted_icps",
+]);
 const { icps } = await text("list_icps", { sort: "name" });
 assert.deepEqual(icps.map((icp: { name: string }) => icp.name), ["Enterprise Tech Buyers", "SMB Marketing Leaders"]);
 const icp = { name: "From an assistant", leadProviderCriteria: [] };

@@ -29,7 +29,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Returns the state of the application that serves a request. As an extractor it would cost a future for each middleware.
+    /// Returns the state of the application that serves a request. As an extractor it would cost a future per middleware.
     ///
     /// # Errors
     ///

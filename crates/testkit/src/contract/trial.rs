@@ -10,7 +10,7 @@ use tokio::runtime::Builder;
 /// Timeout of one trial, including the factory.
 const TIME_LIMIT: Duration = Duration::from_mins(1);
 
-/// Makes a trial for each case of a suite, each on a subject of its own.
+/// Makes a trial per case of a suite, each on a subject of its own.
 ///
 /// A case is private and is named only here, so the compiler reports a forgotten one as dead code.
 macro_rules! trials {

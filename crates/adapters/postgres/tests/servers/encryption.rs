@@ -35,7 +35,7 @@ impl Authority {
         parameters.not_before = date_time_ymd(2020, 1, 1);
         parameters.not_after = date_time_ymd(last_year, 1, 1);
         let certificate = parameters.signed_by(&key, &self.issuer).expect("it is signed");
-        server.encrypt(&certificate.pem(), &key.serialize_pem()).expect("it is taken");
+        server.encrypt(&certificate.pem(), &key.serialize_pem()).expect("the server accepts the certificate");
     }
 }
 
@@ -129,7 +129,9 @@ async fn unencrypted_server_is_refused_by_require() {
 #[tokio::test]
 async fn version_1_certificate_is_accepted_without_verification() {
     let server = server().await;
-    server.encrypt(include_str!("version-1.crt"), include_str!("version-1.key")).expect("it is taken");
+    server
+        .encrypt(include_str!("version-1.crt"), include_str!("version-1.key"))
+        .expect("the server accepts the certificate");
     works(&format!("{}?sslmode=require", server.url("postgres"))).await;
     works(&server.url("postgres")).await;
     let question = "SELECT bool_and(ssl.ssl) FROM pg_stat_ssl ssl JOIN pg_stat_activity USING (pid)
@@ -155,7 +157,7 @@ async fn self_signed_certificate_is_its_own_root() {
         parameters.not_after = date_time_ymd(last_year, 1, 1);
         let certificate = parameters.self_signed(&key).expect("it is signed");
         std::fs::write(&root, certificate.pem()).expect("it is written");
-        server.encrypt(&certificate.pem(), &key.serialize_pem()).expect("it is taken");
+        server.encrypt(&certificate.pem(), &key.serialize_pem()).expect("the server accepts the certificate");
     };
     let url = |mode: &str| {
         let url = server.url("postgres").replace("127.0.0.1", "localhost");

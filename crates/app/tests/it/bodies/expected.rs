@@ -55,10 +55,10 @@ fn evaluate<T>(
     read: impl FnOnce(&str) -> Result<T, PatchError>,
 ) -> Result<T, Vec<Reason>> {
     let mut reasons = Vec::new();
-    if request.action == Action::Post && matches!(request.key, Key::Wrong(_)) {
+    if request.action == Action::Post && matches!(request.key, Key::Malformed(_)) {
         reasons.push(Reason::Key);
     }
-    if !request.content_type.is_right {
+    if !request.content_type.is_json {
         reasons.push(Reason::MediaType);
     }
     if request.body.len() > limits::BODY_BYTES {

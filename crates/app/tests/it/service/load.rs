@@ -104,7 +104,7 @@ async fn strangers_beyond_limit_are_rejected() {
         socket.set_recv_buffer_size(4_096).expect("it can be set");
         let mut stream =
             socket.connect(service.socket().parse().expect("an address")).await.expect("it connects");
-        stream.write_all(request.as_bytes()).await.expect("it is taken");
+        stream.write_all(request.as_bytes()).await.expect("it is sent");
         slow.push(stream);
     }
     // A response that fits into the buffers of its connection may end at any time.

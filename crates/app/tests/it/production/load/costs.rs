@@ -264,7 +264,7 @@ impl Target {
 }
 
 impl Measured {
-    /// Returns the nanoseconds for each byte.
+    /// Returns the nanoseconds per byte.
     fn rate(&self, base: Duration) -> f64 {
         let bytes = u32::try_from(self.input.len() + BASE_BYTES).unwrap_or(u32::MAX);
         self.cpu.saturating_sub(base).as_secs_f64() * 1e9 / f64::from(bytes)

@@ -19,7 +19,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// What is logged, and where traces are sent.
+/// The options of the log and of traces.
 #[derive(Clone, Debug)]
 pub struct LogOptions<'a> {
     /// A level, or a filter by target.
@@ -89,7 +89,7 @@ fn is_discreet(metadata: &Metadata<'_>) -> bool {
     if target == traces::TARGET {
         return false;
     }
-    let repeats_strangers = ["actix_http::", "rmcp::"].iter().any(|library| target.starts_with(library));
+    let logs_client_input = ["actix_http::", "rmcp::"].iter().any(|library| target.starts_with(library));
     let max = if target.starts_with("actix_server::") { Level::WARN } else { Level::INFO };
-    target.starts_with("icp_") || (*metadata.level() <= max && !repeats_strangers)
+    target.starts_with("icp_") || (*metadata.level() <= max && !logs_client_input)
 }

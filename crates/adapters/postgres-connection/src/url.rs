@@ -63,7 +63,7 @@ pub(crate) fn parse(url: &str, limit: Duration) -> Result<(Vec<Config>, TlsOptio
     Ok((configs.collect::<Result<_, _>>()?, tls))
 }
 
-/// What to do about a parameter of other drivers, as dashboards put them into URLs.
+/// Returns the remedy for a parameter of another driver. Dashboards add such parameters to URLs.
 fn remedy(name: &str) -> &'static str {
     match name {
         "pgbouncer" | "statement_cache_capacity" | "prepared_statements" => {

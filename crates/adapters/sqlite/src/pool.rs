@@ -25,7 +25,7 @@ pub(crate) const MAX_QUEUE_TIME: Duration = Duration::from_secs(2);
 /// Runs on a thread, with its session or the reason why there is none.
 type Work = Box<dyn FnOnce(Result<&mut Session, RepositoryError>) + Send>;
 
-/// What work that runs can use.
+/// The resources of a running job.
 pub(crate) struct Job<'a> {
     pub(crate) session: &'a mut Session,
     /// Returns true if the caller no longer waits for the result.

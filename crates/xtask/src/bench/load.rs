@@ -11,7 +11,7 @@ use crate::project;
 
 const SCRIPT: &str = include_str!("wrk.lua");
 
-/// What a program counted. An operation is a request or a transaction.
+/// The counts that a program reports. An operation is a request or a transaction.
 #[derive(Debug, PartialEq)]
 pub(super) struct Outcome {
     pub(super) operations: f64,

@@ -1,4 +1,4 @@
-//! What is measured, and what each measurement is compared with.
+//! The scenarios, and the limits that each is compared with.
 
 use self::On::{Big, Cached, Memory, Peer, Pgbench, Sqlite, Uncached, UncachedBig, Written};
 use super::requests::What::{self, Conditional, Create, Get, Mixed, Page, Patch, Small};

@@ -11,7 +11,7 @@ use actix_web::web::Bytes;
 
 type Answer = http::Response<BoxBody<Bytes, std::convert::Infallible>>;
 
-/// What the SDK wants a client to accept. The service sends only JSON, and so it serves clients that accept less.
+/// The `Accept` header that the SDK requires. The service sends only JSON, so it also serves clients that accept less.
 const ACCEPTED: &str = "application/json, text/event-stream";
 
 /// Converts a request to one of the SDK, with its call.

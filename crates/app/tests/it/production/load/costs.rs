@@ -1,7 +1,7 @@
 //! A search for inputs that cost much: it changes inputs at random, and continues with the inputs that cost the most CPU or memory.
 //!
-//! By default it takes a quarter of a minute. `ICP_TEST_COST_SECONDS=3600` searches for an hour. With a build for users
-//! (`--release`) it costs less of each.
+//! By default it takes a quarter of a minute. `ICP_TEST_COST_SECONDS=3600` searches for an hour. A release build
+//! (`--release`) uses less CPU and memory.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

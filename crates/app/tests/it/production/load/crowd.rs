@@ -14,7 +14,7 @@ async fn connect(service: &Service) -> TcpStream {
     TcpStream::connect(service.socket()).await.expect("it connects")
 }
 
-/// What comes back until the service closes, or nothing more comes.
+/// Returns the bytes that the service sends until it closes the connection or stops sending.
 async fn answer_to(service: &Service, request: &[u8]) -> String {
     let mut socket = connect(service).await;
     let _ = socket.write_all(request).await;

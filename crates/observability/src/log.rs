@@ -66,7 +66,7 @@ pub fn start(options: &LogOptions<'_>) -> anyhow::Result<Telemetry> {
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).boxed(),
     };
     let max = level.max_level_hint().unwrap_or(LevelFilter::TRACE);
-    let discreet = filter::filter_fn(move |metadata| *metadata.level() <= max && is_discreet(metadata));
+    let discreet = filter::filter_fn(move |metadata| *metadata.level() <= max && is_logged(metadata));
     // With the hint, events below the level cost a comparison. Without it, every filter would be asked about each of them.
     let discreet = discreet.with_max_level_hint(max);
     let lines = lines.with_filter(level).with_filter(discreet);
@@ -82,9 +82,10 @@ pub fn start(options: &LogOptions<'_>) -> anyhow::Result<Telemetry> {
 /// Returns true for events that may be logged. Only the events of this project are known to contain no secret: libraries may
 /// log headers and tokens at their lower levels.
 ///
-/// actix-http logs an error for every request that is not HTTP, which is no error of the service. rmcp logs what clients say
-/// of themselves. actix-server reports its workers at the start, which the service reports itself. Spans are for traces.
-fn is_discreet(metadata: &Metadata<'_>) -> bool {
+/// Returns true for log lines that contain no client input and repeat no line of the service. actix-http logs an error for
+/// every request that is not HTTP. rmcp logs data that clients send. actix-server logs its workers at the start, and so does
+/// the service. Spans are for traces only.
+fn is_logged(metadata: &Metadata<'_>) -> bool {
     let target = metadata.target();
     if target == traces::TARGET {
         return false;

@@ -7,7 +7,7 @@ use icp_ports::RepositoryError;
 use icp_test_postgres::Server;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 
-use crate::support::{client, count, database, migrated, told};
+use crate::support::{client, count, database, migrated, with_causes};
 
 /// A certificate authority, and the file of its certificate.
 struct Authority {
@@ -53,7 +53,7 @@ async fn server() -> Server {
 
 async fn refusal(url: &str) -> String {
     match count(&database(url), "user_ada").await {
-        Err(error @ RepositoryError::Unavailable(_)) => told(&error),
+        Err(error @ RepositoryError::Unavailable(_)) => with_causes(&error),
         other => panic!("{other:?}"),
     }
 }
@@ -92,8 +92,8 @@ async fn certificate_of_other_authority_is_refused() {
     Authority::new().certify(&server, "localhost", 2100);
     works(&format!("{}?sslmode=require", server.url("postgres"))).await;
     for mode in ["verify-full", "verify-ca", "require"] {
-        let told = refusal(&url(&server, mode, &authority)).await;
-        assert!(told.contains("invalid peer certificate"), "{mode}: {told}");
+        let message = refusal(&url(&server, mode, &authority)).await;
+        assert!(message.contains("invalid peer certificate"), "{mode}: {message}");
     }
 }
 
@@ -102,8 +102,8 @@ async fn verify_full_refuses_certificate_for_other_name() {
     let (server, authority) = (server().await, Authority::new());
     authority.certify(&server, "db.example.com", 2100);
     works(&url(&server, "verify-ca", &authority)).await;
-    let told = refusal(&url(&server, "verify-full", &authority)).await;
-    assert!(told.contains("not valid for name \"localhost\""), "{told}");
+    let message = refusal(&url(&server, "verify-full", &authority)).await;
+    assert!(message.contains("not valid for name \"localhost\""), "{message}");
 }
 
 #[tokio::test]
@@ -112,8 +112,8 @@ async fn expired_certificate_is_refused() {
     authority.certify(&server, "localhost", 2021);
     works(&format!("{}?sslmode=require", server.url("postgres"))).await;
     for mode in ["verify-full", "verify-ca"] {
-        let told = refusal(&url(&server, mode, &authority)).await;
-        assert!(told.contains("certificate expired"), "{mode}: {told}");
+        let message = refusal(&url(&server, mode, &authority)).await;
+        assert!(message.contains("certificate expired"), "{mode}: {message}");
     }
 }
 
@@ -121,8 +121,8 @@ async fn expired_certificate_is_refused() {
 async fn unencrypted_server_is_refused_by_require() {
     let server = server().await;
     works(&format!("{}?sslmode=prefer", server.url("postgres"))).await;
-    let told = refusal(&format!("{}?sslmode=require", server.url("postgres"))).await;
-    assert!(told.contains("TLS"), "{told}");
+    let message = refusal(&format!("{}?sslmode=require", server.url("postgres"))).await;
+    assert!(message.contains("TLS"), "{message}");
 }
 
 /// As PostgreSQL's manual makes one with OpenSSL 3.0: of version 1, for `localhost`, of an authority that is not trusted.

@@ -124,7 +124,7 @@ impl Pool {
 
     /// Runs a statement once, for writes: after a lost connection it is not known whether a write was done.
     ///
-    /// The statement runs in a task of its own, so that the connection is free again when the statement has ended, and not
+    /// The statement runs in a separate task, so that the connection is free again when the statement has ended, and not
     /// when the caller stops waiting.
     pub(crate) async fn run<T: Send + 'static>(
         &self,

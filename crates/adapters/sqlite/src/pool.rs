@@ -19,7 +19,8 @@ use crate::error::{Failure, backend, unavailable};
 /// Jobs that can wait for a thread. Further ones are rejected.
 pub(crate) const MAX_QUEUED_JOBS: usize = 1_000;
 
-/// How long a job can wait for a thread. It never starts later, and so not after its caller was told that it failed.
+/// The maximum time that a job waits for a thread. A job that waits longer never starts, because its caller has received an
+/// error.
 pub(crate) const MAX_QUEUE_TIME: Duration = Duration::from_secs(2);
 
 /// Runs on a thread, with its session or the reason why there is none.
@@ -32,7 +33,7 @@ pub(crate) struct Job<'a> {
     pub(crate) is_abandoned: &'a dyn Fn() -> bool,
 }
 
-/// A fixed number of threads, each with a connection of its own. They end with the last clone.
+/// A fixed number of threads, each with its own connection. They end with the last clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Pool {
     queue: SyncSender<Work>,

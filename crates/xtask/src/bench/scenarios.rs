@@ -10,7 +10,7 @@ pub(super) enum On {
     Big,
     Uncached,
     UncachedBig,
-    /// A database of its own, so that other scenarios read the same data in every round.
+    /// A separate database, so that other scenarios read the same data in every round.
     Written,
     Sqlite,
     /// The same bytes from memory, by actix-web.

@@ -44,7 +44,7 @@ fn url(server: &Server, mode: &str, authority: &Authority) -> String {
     format!("{}?sslmode={mode}&sslrootcert={file}", server.url("postgres").replace("127.0.0.1", "localhost"))
 }
 
-/// The server reloads its settings after a while, so each certificate has a server of its own.
+/// The server reloads its settings after a while, so each certificate has its own server.
 async fn server() -> Server {
     let server = Server::start().expect("it starts");
     migrated(&server.url("postgres")).await;

@@ -45,7 +45,7 @@ pub(super) fn copy_headers(answer: &Answer, response: &mut HttpResponseBuilder) 
     }
 }
 
-/// Adds the port to an origin. The SDK takes an origin without a port for all of its ports.
+/// Adds the port to an origin. For the SDK, an origin without a port means all ports.
 pub(super) fn with_port(origin: &str) -> String {
     let port = Url::parse(origin)
         .ok()

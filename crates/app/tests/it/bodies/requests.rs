@@ -151,7 +151,7 @@ type Checked = (BTreeSet<String>, Option<(Icp, String)>);
 /// Returns the ICP of a response, which must be valid and in wire form.
 fn strict(answer: &Answer) -> Icp {
     let icp = Icp::from_json(&answer.body, Rules::Strict);
-    let icp = icp.unwrap_or_else(|faults| panic!("{faults} in {answer:?}"));
+    let icp = icp.unwrap_or_else(|violations| panic!("{violations} in {answer:?}"));
     assert_eq!(icp.to_json(), answer.body);
     icp
 }

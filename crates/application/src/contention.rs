@@ -44,7 +44,7 @@ impl Writers {
 }
 
 impl Attempts {
-    /// Waits before the next attempt. Each wait is twice as long as the one before it: a write can take as long as an import.
+    /// Waits before the next attempt. Each wait is twice as long as the previous one, because the other write may be a long import.
     ///
     /// # Errors
     ///

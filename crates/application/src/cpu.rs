@@ -12,8 +12,8 @@ use tokio::time::timeout;
 
 use crate::ServiceError;
 
-/// Longer texts are parsed in a thread of their own, in bytes. A worker thread would take up to a tenth of a millisecond for a
-/// kilobyte of violations.
+/// The maximum length in bytes of a text that a worker thread parses. Longer texts are parsed in a
+/// separate thread. A kilobyte of violations takes up to a tenth of a millisecond.
 pub(crate) const LARGE_TEXT: usize = 2 * 1024;
 
 /// Time limit of the wait for a thread. Clients that wait longer have often given up.
@@ -53,7 +53,7 @@ impl Cpu {
         }
     }
 
-    /// Does work for a user: in a thread of its own if it is expensive.
+    /// Does work for a user: in a separate thread if it is expensive.
     ///
     /// # Errors
     ///

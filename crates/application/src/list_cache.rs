@@ -5,22 +5,21 @@ use icp_ports::{IcpList, ListQuery};
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
-/// The lists that were read last, up to a number of bytes.
+/// A cache of whole lists, bounded by their size in bytes.
 ///
-/// A cached list is never an answer by itself: the storage confirms, for each answer, that the list is still at the cached
-/// version.
+/// For each response, the storage confirms that a cached list still has the current version.
 #[derive(Clone)]
 pub(crate) struct ListCache(Option<Arc<Lists>>);
 
 type Lists = Cache<UserId, IcpList, Weight>;
 
 impl ListCache {
-    /// Creates a cache of `max_bytes`, or one that caches nothing for 0.
+    /// Creates a cache of at most `max_bytes`. With 0 it caches nothing.
     pub(crate) fn new(max_bytes: usize) -> Self {
         let options = OptionsBuilder::new()
-            // One shard, so that a long list finds room.
+            // The capacity is divided among the shards. With one shard, a list may fill most of the cache.
             .shards(1)
-            .estimated_items_capacity(max_bytes / USUAL_BYTES)
+            .estimated_items_capacity(max_bytes / TYPICAL_BYTES)
             .weight_capacity(max_bytes as u64)
             .build();
         let lists = options.ok().filter(|_| max_bytes > 0).map(|options| {
@@ -29,13 +28,13 @@ impl ListCache {
         Self(lists.map(Arc::new))
     }
 
-    /// Returns the list that was read for this query the last time.
+    /// Returns the cached list for this query.
     pub(crate) fn get(&self, query: &ListQuery) -> Option<IcpList> {
         self.lists_for(query)?.get(query.scope.user_id())
     }
 
-    /// Caches what was read for this query, if it is a whole list. Returns the cached list: of many requests that read the
-    /// same list at the same time, only one keeps its copy.
+    /// Caches the list of this query if it is a whole list. Returns the list that is cached already if it has the same
+    /// version. Concurrent requests for one list therefore share one copy.
     pub(crate) fn insert(&self, query: &ListQuery, list: IcpList) -> IcpList {
         let Some(lists) = self.lists_for(query).filter(|_| list.next.is_none()) else { return list };
         let user_id = query.scope.user_id();
@@ -48,23 +47,23 @@ impl ListCache {
         }
     }
 
-    /// Removes the list of a user who writes.
+    /// Removes the list of a user.
     pub(crate) fn invalidate(&self, user_id: &UserId) {
         if let Some(lists) = &self.0 {
             lists.remove(user_id);
         }
     }
 
-    /// Other queries differ too much from each other to be repeated.
+    /// Returns the cache if it applies to this query. Queries with filters or pages are rarely repeated, so they are not cached.
     fn lists_for(&self, query: &ListQuery) -> Option<&Lists> {
         self.0.as_deref().filter(|_| query.is_everything())
     }
 }
 
-/// The length of most lists, in bytes.
-const USUAL_BYTES: usize = 4096;
+/// The typical size of a list, in bytes. It determines the estimated number of lists.
+const TYPICAL_BYTES: usize = 4096;
 
-/// What an entry takes in addition to its text, in bytes.
+/// The memory that an entry needs in addition to its text, in bytes.
 const OVERHEAD_BYTES: usize = 256;
 
 #[derive(Clone)]
@@ -86,8 +85,8 @@ mod tests {
 
     use super::ListCache;
 
-    fn everything_of(member: UserId) -> ListQuery {
-        ListQuery::everything(Caller::user(member).list_scope())
+    fn everything_of(user_id: UserId) -> ListQuery {
+        ListQuery::everything(Caller::user(user_id).list_scope())
     }
 
     fn list_of(bytes: usize) -> IcpList {
@@ -102,8 +101,8 @@ mod tests {
         for number in 0..1_000 {
             cache.insert(&query(number), list_of(1_000));
         }
-        let kept = (0..1_000).filter(|number| cache.get(&query(*number)).is_some()).count();
-        assert!((50..=100).contains(&kept), "{kept}");
+        let cached = (0..1_000).filter(|number| cache.get(&query(*number)).is_some()).count();
+        assert!((50..=100).contains(&cached), "{cached}");
         cache.insert(&query(1_000), list_of(200_000));
         assert_eq!(cache.get(&query(1_000)), None);
         cache.insert(&query(1_001), list_of(90_000));
@@ -113,12 +112,12 @@ mod tests {
     #[test]
     fn frequent_list_survives_many_others() {
         let cache = ListCache::new(100_000);
-        let often = everything_of(user("user_ada"));
-        cache.insert(&often, list_of(1_000));
+        let frequent = everything_of(user("user_ada"));
+        cache.insert(&frequent, list_of(1_000));
         for number in 0..1_000 {
             cache.insert(&everything_of(user(&format!("user_{number}"))), list_of(1_000));
             if number % 20 == 0 {
-                assert!(cache.get(&often).is_some(), "after {number}");
+                assert!(cache.get(&frequent).is_some(), "after {number}");
             }
         }
     }

@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal as _};
 use icp_domain::Icp;
 use icp_domain::criteria::{CustomFilter, SearchType};
 
-/// What the example reads if nothing is piped into it.
+/// The input if standard input is a terminal or empty.
 const SAMPLE: &str = include_str!("../../../docs/reference/contract/example-list-icps.json");
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -31,7 +31,7 @@ pub struct Read {
     pub bytes: u64,
 }
 
-/// Reads and validates ICPs on a thread of its own, a few batches ahead of the storage.
+/// Reads and validates ICPs on a separate thread, a few batches ahead of the storage.
 #[derive(Debug)]
 pub struct FileSource(mpsc::Receiver<Message>);
 

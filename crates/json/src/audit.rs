@@ -25,7 +25,7 @@ pub enum FlawKind {
     DuplicateName,
     /// A string or name with U+0000, which PostgreSQL cannot store.
     Nul,
-    /// A string or name that escapes half of a surrogate pair, and so is not Unicode text (RFC 8259, section 8.2).
+    /// A string or name that escapes half of a surrogate pair, so it is not Unicode text (RFC 8259, section 8.2).
     NotUnicode,
 }
 

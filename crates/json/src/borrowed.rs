@@ -140,7 +140,7 @@ pub(super) fn decode_string(token: &str) -> Option<Cow<'_, str>> {
 pub struct Member<'a> {
     /// The decoded name; the token as it was written if the name is not Unicode text.
     pub name: Cow<'a, str>,
-    /// False if the name escapes half of a surrogate pair, and so is not Unicode text.
+    /// False if the name escapes half of a surrogate pair, so it is not Unicode text.
     pub name_is_unicode: bool,
     /// The value.
     pub value: Json<'a>,

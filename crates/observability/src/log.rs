@@ -19,7 +19,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// What is logged, and where traces are sent.
+/// The options of the log and of traces.
 #[derive(Clone, Debug)]
 pub struct LogOptions<'a> {
     /// A level, or a filter by target.
@@ -66,7 +66,7 @@ pub fn start(options: &LogOptions<'_>) -> anyhow::Result<Telemetry> {
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).boxed(),
     };
     let max = level.max_level_hint().unwrap_or(LevelFilter::TRACE);
-    let discreet = filter::filter_fn(move |metadata| *metadata.level() <= max && is_discreet(metadata));
+    let discreet = filter::filter_fn(move |metadata| *metadata.level() <= max && is_logged(metadata));
     // With the hint, events below the level cost a comparison. Without it, every filter would be asked about each of them.
     let discreet = discreet.with_max_level_hint(max);
     let lines = lines.with_filter(level).with_filter(discreet);
@@ -82,14 +82,15 @@ pub fn start(options: &LogOptions<'_>) -> anyhow::Result<Telemetry> {
 /// Returns true for events that may be logged. Only the events of this project are known to contain no secret: libraries may
 /// log headers and tokens at their lower levels.
 ///
-/// actix-http logs an error for every request that is not HTTP, which is no error of the service. rmcp logs what clients say
-/// of themselves. actix-server reports its workers at the start, which the service reports itself. Spans are for traces.
-fn is_discreet(metadata: &Metadata<'_>) -> bool {
+/// Returns true for log lines that contain no client input and repeat no line of the service. actix-http logs an error for
+/// every request that is not HTTP. rmcp logs data that clients send. actix-server logs its workers at the start, and so does
+/// the service. Spans are for traces only.
+fn is_logged(metadata: &Metadata<'_>) -> bool {
     let target = metadata.target();
     if target == traces::TARGET {
         return false;
     }
-    let repeats_strangers = ["actix_http::", "rmcp::"].iter().any(|library| target.starts_with(library));
+    let logs_client_input = ["actix_http::", "rmcp::"].iter().any(|library| target.starts_with(library));
     let max = if target.starts_with("actix_server::") { Level::WARN } else { Level::INFO };
-    target.starts_with("icp_") || (*metadata.level() <= max && !repeats_strangers)
+    target.starts_with("icp_") || (*metadata.level() <= max && !logs_client_input)
 }

@@ -107,7 +107,7 @@ pub fn end_request(span: &Span, method: &str, route: Option<&str>, status: u16) 
     }
 }
 
-/// Returns the trace of a request: that of its span, or the one that its client names.
+/// Returns the trace ID of a request: that of its span, or that of its `traceparent` header.
 pub fn trace_id(span: &Span, header: Header<'_>) -> Option<String> {
     let context = if span.is_none() {
         // Most requests name none.

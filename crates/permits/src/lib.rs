@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// A semaphore for each key. Clones share them.
+/// A semaphore per key. Clones share them.
 pub struct KeyedPermits<K> {
     permits: usize,
     keys: Arc<Mutex<HashMap<K, Arc<Semaphore>>>>,

@@ -8,7 +8,7 @@ use icp_domain::{Activity, IcpId, ListScope, Timestamp};
 pub struct ListQuery {
     /// The user whose ICPs are listed.
     pub scope: ListScope,
-    /// What must be true of them.
+    /// The filter that they match.
     pub filter: ListFilter,
     /// The sort key, and where in that order the list starts.
     pub start: ListStart,
@@ -42,7 +42,7 @@ impl ListQuery {
             && limit.is_none()
     }
 
-    /// What the list is sorted by.
+    /// Returns the sort key of the list.
     pub fn sort(&self) -> Sort {
         match &self.start {
             ListStart::Beginning(sort) => *sort,
@@ -54,10 +54,10 @@ impl ListQuery {
     }
 }
 
-/// What must be true of the ICPs in a list.
+/// A filter of lists. An ICP matches if it meets all conditions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListFilter {
-    /// Whether they have expired.
+    /// True for ICPs that have expired, false for those that have not.
     pub activity: Option<Activity>,
     /// They were changed at or after this time.
     pub updated_since: Option<Timestamp>,

@@ -16,7 +16,7 @@ pub trait Migrator: Send + Sync {
     async fn migrate(&self) -> Result<MigrationReport, MigrationError>;
 }
 
-/// What [`Migrator::migrate`] did.
+/// The result of [`Migrator::migrate`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MigrationReport {
     /// The names of the migrations that were applied, in order.

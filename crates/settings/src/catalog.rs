@@ -1,4 +1,4 @@
-//! What a setting is, and which values are valid.
+//! The type of a setting, and its valid values.
 
 use config::ValueKind;
 use tracing::level_filters::LevelFilter;

@@ -8,7 +8,7 @@ use super::secrets::without_secrets;
 /// A rule for such values.
 #[derive(Debug)]
 pub(super) struct Exact {
-    /// What the value must be, for a message.
+    /// A description of valid values, for error messages.
     pub(super) expected: &'static str,
     pub(super) accepts: fn(&str) -> bool,
 }

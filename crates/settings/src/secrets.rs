@@ -1,11 +1,13 @@
 //! Secrets in URLs.
 
-/// Parameters of a database's URL that contain no secret. `options` may: it can set anything.
+/// Parameters of a database URL that contain no secret. `options` is excluded, because it can set any server setting.
 const SHOWN_PARAMETERS: [&str; 7] =
     ["sslmode", "sslrootcert", "host", "port", "user", "dbname", "target_session_attrs"];
 
-/// Hides the password of a URL and, unless it is a database's, the user, which may be a token; and all parameters if one may be
-/// secret. Returns `None` for what is no URL.
+/// Returns a URL without its secrets, or `None` if the text is not a URL.
+///
+/// Replaces the password. Also replaces the user name, which may be a token, unless it is a database URL. Removes all
+/// parameters if one of them may be secret.
 pub(super) fn without_secrets(text: &str) -> Option<String> {
     let mut url = url::Url::parse(text).ok().filter(url::Url::has_authority)?;
     if url.scheme() == "sqlite" {

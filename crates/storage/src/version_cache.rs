@@ -3,14 +3,14 @@ use std::collections::HashMap;
 use icp_domain::UserId;
 use icp_ports::ListVersion;
 
-/// About a megabyte.
+/// The maximum number of cached versions. They need about a megabyte.
 const MAX_USERS: usize = 10_000;
 
-/// The versions of lists in one state of the storage.
+/// A cache of list versions, which are valid in one state of the storage.
 ///
-/// A state `S` is a value that the storage reports of itself and that differs after every write of any program. An adapter
-/// asks for the state first and reads versions after that: a version that was read later than its state is either of that
-/// state, or of one that will be reported the next time.
+/// The storage reports its state `S`. Every write changes the state, whichever program writes. An adapter must query the
+/// state before it reads a version. If a write happens between the two, the adapter caches a newer version under the old
+/// state. The next reported state differs, so the cache is then cleared.
 ///
 /// ```
 /// use icp_ports::ListVersion;
@@ -32,7 +32,7 @@ pub struct VersionCache<S> {
 }
 
 impl<S: PartialEq> VersionCache<S> {
-    /// Records the state that the storage has just reported. If it is another one, the cache is emptied.
+    /// Records the state that the storage has just reported. Clears the cache if the state has changed.
     pub fn enter(&mut self, state: S) {
         if self.state.as_ref() != Some(&state) {
             self.state = Some(state);
@@ -40,7 +40,7 @@ impl<S: PartialEq> VersionCache<S> {
         }
     }
 
-    /// Empties the cache.
+    /// Clears the cache and its state.
     pub fn clear(&mut self) {
         self.state = None;
         self.versions.clear();

@@ -64,7 +64,7 @@ pub(super) fn with_database(admin: &str, name: &str) -> Result<String, Error> {
     Ok(url.into())
 }
 
-/// Runs a statement in a thread and runtime of its own, so that it works inside and outside async code.
+/// Runs a statement in a separate thread and runtime, so that it works inside and outside async code.
 pub(super) fn execute(url: &str, statement: String, limit: Duration) -> Result<(), Error> {
     let url = url.to_owned();
     let thread = std::thread::spawn(move || {

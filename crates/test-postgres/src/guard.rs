@@ -15,7 +15,7 @@ const SCRIPT: &str = include_str!("guard.sh");
 pub(super) struct Guard(Child);
 
 impl Guard {
-    /// Starts to watch `folder`, in a process group of its own, so that Ctrl-C does not reach it.
+    /// Starts to watch `folder`, in a separate process group, so that Ctrl-C does not reach it.
     pub(super) fn watch(folder: &Path) -> Result<Self, Error> {
         Command::new("/bin/sh")
             .args(["-c", SCRIPT, "icp-postgres-guard"])

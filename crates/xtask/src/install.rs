@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{project, say};
 
-/// What is installed together: Debian's packages, and what to install without apt.
+/// Packages that are installed together: names of Debian packages, and a hint for systems without apt.
 #[derive(Clone, Copy)]
 pub(crate) struct Need(&'static [&'static str], &'static str);
 

@@ -66,7 +66,7 @@ fn token(jti: &str) -> String {
     support::token(&KEY, &header(), &claims().set("jti", &format!("{jti:?}")))
 }
 
-/// With a PEM key no request waits, and so no runtime is measured.
+/// With a PEM key no request waits, so the benchmark does not measure the runtime.
 fn sign_in(authenticator: &ClerkAuthenticator, line: &str) {
     let lines = [line.as_bytes()];
     let headers = Headers { authorization: &lines, ..Headers::default() };

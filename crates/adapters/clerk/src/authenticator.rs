@@ -18,7 +18,7 @@ use crate::keys::{KeySetStatus, Keys, PublicKey};
 use crate::rejection::{MALFORMED_TOKEN, Rejection, RejectionLog, require};
 use crate::settings::{ClerkSettings, OAuthResource};
 
-/// Clerk's tokens are in a cookie, and so stay below 4 KB.
+/// Clerk stores tokens in a cookie, so they are shorter than 4 KB.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
 /// Authenticates requests by Clerk's tokens, for any number of threads and runtimes at once.
@@ -47,7 +47,7 @@ struct Verified {
 
 impl ClerkAuthenticator {
     /// Returns an authenticator that accepts session tokens. With a key set it starts a task on the current runtime,
-    /// which fetches the set at once and keeps it fresh for as long as the authenticator lives. A key set that cannot
+    /// which fetches the set immediately, and again before it is stale, until the authenticator is dropped. A key set that cannot
     /// be reached is not an error: the task tries again.
     /// Fails if a key set is configured and there is no tokio runtime.
     pub fn start(settings: ClerkSettings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {

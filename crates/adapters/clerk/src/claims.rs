@@ -89,7 +89,7 @@ impl Claims {
         }
     }
 
-    /// All applications of a Clerk instance share its tokens. `azp` names the one that asked for the token.
+    /// All applications of a Clerk instance share its tokens. `azp` names the application that requested the token.
     fn check_party(&self, parties: &[String]) -> Result<(), Rejection> {
         match self.azp.text().filter(|azp| !azp.is_empty()) {
             _ if parties.is_empty() => Ok(()),

@@ -19,7 +19,7 @@ pub(crate) struct Found<'a> {
     pub(crate) client_uat: Option<i64>,
 }
 
-/// Returns the one token that decides.
+/// Returns the token that is verified.
 pub(crate) fn find<'a>(
     credentials: &'a dyn Credentials,
     settings: &ClerkSettings,

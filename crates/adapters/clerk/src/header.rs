@@ -81,7 +81,7 @@ impl Header {
     }
 }
 
-/// Reads an object. serde alone would read a struct from an array, too.
+/// Parses an object. serde alone would also accept an array for a struct.
 pub(crate) fn object<T: DeserializeOwned>(json: &[u8]) -> Result<T, Rejection> {
     let is_object = json.trim_ascii_start().starts_with(b"{");
     is_object.then(|| serde_json::from_slice(json).ok()).flatten().ok_or(MALFORMED_TOKEN)

@@ -43,8 +43,8 @@ impl From<Rejection> for AuthenticationError {
     }
 }
 
-/// Logs refused credentials: at most one line per reason and minute, so that operators see why users are refused, and
-/// strangers cannot flood the log. The first one is logged at once, the count of later ones after a minute.
+/// Logs refused credentials, at most one line per reason and minute. Operators see why users are refused, and clients cannot
+/// flood the log. The first refusal is logged immediately, and the number of later ones after a minute.
 #[derive(Default)]
 pub(crate) struct RejectionLog {
     reasons: Mutex<HashMap<RejectReason, Line>>,

@@ -21,7 +21,7 @@ pub struct ClerkSettings {
     pub token_cache_size: usize,
 }
 
-/// Whether Clerk's session cookie is accepted. A service on an origin of its own has no use for it.
+/// Whether Clerk's session cookie is accepted. A service on another origin than the application does not need it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SessionCookie {
     /// Cookies are ignored.

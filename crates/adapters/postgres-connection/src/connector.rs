@@ -25,7 +25,7 @@ const CANCEL_LIMIT: Duration = Duration::from_secs(2);
 pub struct Connector(Arc<Inner>);
 
 struct Inner {
-    /// One for each host in the URL.
+    /// One per host in the URL.
     hosts: Vec<Config>,
     /// `None` if connections are not encrypted.
     tls: Option<MakeRustlsConnect>,

@@ -12,32 +12,33 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// The parameters about encryption cannot be used.
+/// An error in the TLS parameters of a database URL.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidTls {
     /// The mode is unknown.
     #[error("sslmode must be disable, prefer, require, verify-ca or verify-full")]
     Mode,
-    /// Public authorities sign for everyone: without a check of the name, nothing would be known of the server.
+    /// The mode does not verify the host name. Public authorities sign certificates for any host, so such a mode would accept
+    /// any server.
     #[error("sslrootcert=system requires sslmode=verify-full")]
     WeakMode,
-    /// The file of certificates cannot be used.
+    /// The file in `sslrootcert` is not usable.
     #[error("sslrootcert: {} {reason}", path.display())]
     Roots {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
     /// This machine trusts no certificate.
     #[error("this machine has no trusted certificates; name a file with sslrootcert")]
     NoRoots,
-    /// The library refuses the configuration.
+    /// rustls rejects the configuration.
     #[error("encryption cannot be set up: {0}")]
     Library(#[from] Error),
 }
 
-/// The parameters of a URL about encryption.
+/// The TLS parameters of a database URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TlsOptions {
     pub(crate) mode: Mode,
@@ -51,18 +52,18 @@ pub(crate) enum Mode {
     Prefer,
     /// Encrypted, with any certificate.
     Require,
-    /// A trusted certificate has signed the server's.
+    /// Encrypted, and a trusted certificate has signed the server's certificate.
     VerifyCa,
-    /// And it is for the host in the URL.
+    /// Like `VerifyCa`, and the certificate is valid for the host in the URL.
     VerifyFull,
 }
 
-/// Which certificates are trusted.
+/// The source of the trusted certificates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Trust {
     /// The certificates of this machine.
     System,
-    /// Those in a file of PEM certificates.
+    /// The certificates in a PEM file.
     File(PathBuf),
 }
 
@@ -82,7 +83,7 @@ impl TlsOptions {
         Ok(Self { mode, trust })
     }
 
-    /// Returns what opens encrypted connections, or `None` if they are not encrypted.
+    /// Returns the TLS connector, or `None` if connections are not encrypted.
     pub(crate) fn connector(&self) -> Result<Option<MakeRustlsConnect>, InvalidTls> {
         if self.mode == Mode::Disable {
             return Ok(None);
@@ -108,17 +109,17 @@ impl TlsOptions {
             let certificates = rustls_native_certs::load_native_certs().certs;
             return if certificates.is_empty() { Err(InvalidTls::NoRoots) } else { Ok(certificates) };
         };
-        let wrong = |reason: String| InvalidTls::Roots { path: path.clone(), reason };
+        let unusable = |reason: String| InvalidTls::Roots { path: path.clone(), reason };
         let certificates =
             CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-        let certificates = certificates.map_err(|error| wrong(format!("cannot be read: {error}")))?;
+        let certificates = certificates.map_err(|error| unusable(format!("cannot be read: {error}")))?;
         if certificates.is_empty() {
-            return Err(wrong("contains no certificate in PEM".to_owned()));
+            return Err(unusable("contains no certificate in PEM".to_owned()));
         }
         for certificate in &certificates {
             RootCertStore::empty()
                 .add(certificate.clone())
-                .map_err(|error| wrong(format!("contains a certificate that cannot be used: {error}")))?;
+                .map_err(|error| unusable(format!("contains a certificate that cannot be used: {error}")))?;
         }
         Ok(certificates)
     }
@@ -135,20 +136,20 @@ fn chain_verifier(
         .map_err(|error| Error::General(error.to_string()).into())
 }
 
-/// Checks as much of a certificate as the mode asks for.
+/// Verifies server certificates according to the mode.
 #[derive(Debug)]
 struct Verifier {
-    /// `None` if nothing is checked.
+    /// `None` if the mode accepts any certificate.
     chain: Option<Arc<WebPkiServerVerifier>>,
-    /// The trusted certificates as they are. A server may show one of them itself, as PostgreSQL's manual suggests.
+    /// The trusted certificates. A server may present one of them as its own, as PostgreSQL's manual suggests.
     trusted: Vec<CertificateDer<'static>>,
     checks_name: bool,
     provider: Arc<CryptoProvider>,
 }
 
 impl Verifier {
-    /// Returns true if the only objection to a trusted certificate is that it may sign others, too. Its time and signature
-    /// are checked before that.
+    /// Returns true if `certificate` is itself trusted, and `error` only says that it is a CA certificate. webpki checks the
+    /// validity period and the signature before it reports this error.
     fn is_trusted_itself(&self, certificate: &CertificateDer<'_>, error: &Error) -> bool {
         let Error::InvalidCertificate(CertificateError::Other(other)) = error else { return false };
         other.to_string().contains("CaUsedAsEndEntity")
@@ -167,7 +168,7 @@ impl ServerCertVerifier for Verifier {
     ) -> Result<ServerCertVerified, Error> {
         let Some(chain) = &self.chain else { return Ok(ServerCertVerified::assertion()) };
         match chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
-            // The name is checked last.
+            // webpki checks the name last, so the certificate chain is valid.
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) if !self.checks_name => Ok(ServerCertVerified::assertion()),
@@ -187,7 +188,7 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        // Without a certificate to trust, a signature proves nothing; and webpki reads no certificate of version 1.
+        // Without trusted certificates, a signature proves nothing. In addition, webpki cannot parse certificates of version 1.
         if self.chain.is_none() {
             return Ok(HandshakeSignatureValid::assertion());
         }

@@ -32,7 +32,7 @@ pub enum InvalidUrl {
 const PARAMETERS: &str = "application_name channel_binding connect_timeout dbname hostaddr keepalives keepalives_idle \
     keepalives_interval keepalives_retries options password sslnegotiation target_session_attrs tcp_user_timeout user";
 
-/// Returns a configuration for each host, in the order of the URL, and how connections are encrypted.
+/// Returns a configuration per host, in the order of the URL, and how connections are encrypted.
 pub(crate) fn parse(url: &str, limit: Duration) -> Result<(Vec<Config>, TlsOptions), InvalidUrl> {
     let (credentials, address, query) = split(url)?;
     let (hosts, database) = address.split_once('/').unwrap_or((address, ""));
@@ -63,7 +63,7 @@ pub(crate) fn parse(url: &str, limit: Duration) -> Result<(Vec<Config>, TlsOptio
     Ok((configs.collect::<Result<_, _>>()?, tls))
 }
 
-/// What to do about a parameter of other drivers, as dashboards put them into URLs.
+/// Returns the remedy for a parameter of another driver. Dashboards add such parameters to URLs.
 fn remedy(name: &str) -> &'static str {
     match name {
         "pgbouncer" | "statement_cache_capacity" | "prepared_statements" => {

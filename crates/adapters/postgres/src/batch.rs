@@ -1,4 +1,4 @@
-//! Short lists and single ICPs, for everyone who is waiting at the same time in one statement each.
+//! Batches of queued requests. One statement reads all short lists, and another one all single ICPs.
 //!
 //! A short list costs less for its rows than for the statement around them: sending it, waking PostgreSQL, starting and
 //! ending it, and waking up for the answer. A batch never includes a request that arrives after its statement was sent,

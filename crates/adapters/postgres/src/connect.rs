@@ -24,7 +24,7 @@ struct Inner {
     limits: Limits,
     /// Connections of an earlier generation are replaced.
     generation: AtomicU64,
-    /// One for each attempt to connect that is in progress.
+    /// One per attempt to connect that is in progress.
     attempts: Arc<()>,
     /// Logs that no further connection can be opened.
     log: Once,

@@ -43,7 +43,7 @@ fn storable(user_id: &str) -> &str {
     if user_id.contains('\0') { "" } else { user_id }
 }
 
-/// Two look-ups in primary keys for each ICP.
+/// Two look-ups in primary keys per ICP.
 ///
 /// `BETWEEN` is `=` here. It keeps PostgreSQL from walking over all users of the ICP: it plans for an ICP with the usual
 /// number of users.

@@ -16,7 +16,7 @@ use crate::prepared::prepared_once;
 /// A part of a list reads one row per this number of bytes. If documents are shorter, the part is shorter than `max_bytes`.
 const BYTES_PER_ROW: usize = 1024;
 
-/// What a statement reads.
+/// The part of the list that a statement reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Extent {
     /// Every row, and the documents up to `max_bytes`.

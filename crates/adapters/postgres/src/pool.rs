@@ -72,7 +72,7 @@ impl Pool {
         (0..self.home.max(1)).map(move |home| Self { shares: Arc::clone(&shares), home })
     }
 
-    #[expect(clippy::indexing_slicing, reason = "there is a share for each home")]
+    #[expect(clippy::indexing_slicing, reason = "there is a share per home")]
     fn home(&self) -> &Share {
         &self.shares[self.home]
     }
@@ -124,7 +124,7 @@ impl Pool {
 
     /// Runs a statement once, for writes: after a lost connection it is not known whether a write was done.
     ///
-    /// The statement runs in a task of its own, so that the connection is free again when the statement has ended, and not
+    /// The statement runs in a separate task, so that the connection is free again when the statement has ended, and not
     /// when the caller stops waiting.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
@@ -171,7 +171,7 @@ impl Pool {
 #[derive(Clone)]
 struct Share {
     connections: managed::Pool<Opener>,
-    /// One for each connection that is open or may be opened. deadpool fails a request when it cannot open a connection;
+    /// One per connection that is open or may be opened. deadpool fails a request when it cannot open a connection;
     /// here the request waits for one that is open, and the permit of the missing one is taken out for a while.
     permits: Arc<Semaphore>,
     last_answer: Arc<Mutex<Instant>>,

@@ -1,4 +1,4 @@
-//! What a server says of its state: it differs after every write.
+//! The state that a server reports. It changes with every write.
 
 use std::marker::PhantomData;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -30,11 +30,12 @@ pub(crate) struct ServerState {
 #[derive(Default)]
 pub(crate) struct ListVersions {
     cache: Mutex<VersionCache<ServerState>>,
-    /// Whether the database is one server, whose snapshots list every transaction.
+    /// True if the database is one server, whose snapshots list every transaction.
     is_one_server: OnceCell<bool>,
 }
 
-/// What is made of PostgreSQL and has its data on several servers names itself: `YugabyteDB` in the number of the version.
+/// True for one PostgreSQL server. Distributed databases that derive from PostgreSQL have their name in the version, such as
+/// `YugabyteDB`.
 const IS_ONE_SERVER: &str = "version() ~ '^PostgreSQL [0-9.]+(beta|rc|devel)?[0-9]* ' \
     AND version() !~ 'Greenplum' AND NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')";
 

@@ -53,7 +53,7 @@ fn short_list<'a>(row: &impl Row<'a, Pg>) -> QueryResult<Option<IcpList>> {
 }
 
 /// For each user a walk along the primary key of `icp_members`, which is the order of the list, and a look-up by ID for each
-/// ICP. A list is one row, which costs less than a row for each ICP; for long lists it costs more.
+/// ICP. A list is one row, which costs less than a row per ICP; for long lists it costs more.
 #[derive(Debug)]
 pub(crate) struct ShortLists<'a>(pub(crate) &'a [&'a str]);
 

@@ -20,7 +20,7 @@ const BUSY_TIMEOUT_MILLISECONDS: u32 = 2_000;
 /// The size to which the write-ahead log is truncated after an import has made it longer. Otherwise it has about 4 MiB.
 const MAX_IDLE_JOURNAL_BYTES: u32 = 16 * 1024 * 1024;
 
-/// What a connection can do.
+/// The access mode of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     Read,

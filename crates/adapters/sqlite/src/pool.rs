@@ -19,20 +19,21 @@ use crate::error::{Failure, backend, unavailable};
 /// Jobs that can wait for a thread. Further ones are rejected.
 pub(crate) const MAX_QUEUED_JOBS: usize = 1_000;
 
-/// How long a job can wait for a thread. It never starts later, and so not after its caller was told that it failed.
+/// The maximum time that a job waits for a thread. A job that waits longer never starts, because its caller has received an
+/// error.
 pub(crate) const MAX_QUEUE_TIME: Duration = Duration::from_secs(2);
 
 /// Runs on a thread, with its session or the reason why there is none.
 type Work = Box<dyn FnOnce(Result<&mut Session, RepositoryError>) + Send>;
 
-/// What work that runs can use.
+/// The resources of a running job.
 pub(crate) struct Job<'a> {
     pub(crate) session: &'a mut Session,
     /// Returns true if the caller no longer waits for the result.
     pub(crate) is_abandoned: &'a dyn Fn() -> bool,
 }
 
-/// A fixed number of threads, each with a connection of its own. They end with the last clone.
+/// A fixed number of threads, each with its own connection. They end with the last clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Pool {
     queue: SyncSender<Work>,

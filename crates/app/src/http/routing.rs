@@ -30,17 +30,17 @@ pub(super) fn protected(
         .wrap(Layer(compression::NegotiateCoding))
 }
 
-/// A resource that strangers may read. Responses to strangers are never compressed: that would be work without a limit.
+/// A resource without authentication. Its responses are not compressed per request, because that work would have no limit.
 pub(super) fn read_only(path: &str, route: Route) -> impl HttpServiceFactory + 'static {
     for_operators(path, open(route))
 }
 
-/// A resource that strangers may read without a limit, so that operators always get a response.
+/// A resource without authentication and without a limit, so that operators always get a response.
 pub(super) fn for_operators(path: &str, route: Route) -> impl HttpServiceFactory + 'static {
     resource(path, "GET, HEAD, OPTIONS", [route]).wrap(from_fn(catch_panic))
 }
 
-/// Opens a route to strangers, within their limit.
+/// Allows anonymous requests to a route, up to their limit.
 pub(super) fn open(route: Route) -> Route {
     route.wrap(from_fn(limit_strangers))
 }

@@ -11,7 +11,7 @@ use super::limits::{Concurrency, RateLimit};
 use crate::shutdown::Draining;
 use icp_observability::Metrics;
 
-/// What handlers and middleware work with, as their application data.
+/// The application data of handlers and middleware.
 #[derive(Clone)]
 pub(crate) struct State {
     pub(crate) icps: IcpService,
@@ -22,14 +22,14 @@ pub(crate) struct State {
     /// The quota of each user, if there is one.
     pub(crate) rate_limit: Option<RateLimit>,
     pub(crate) metrics: Metrics,
-    /// Whether the session cookie is accepted, so that answers depend on it.
+    /// Whether the session cookie is accepted, so that responses depend on it.
     pub(crate) session_cookie: bool,
     /// Whether the development sign-in is in use.
     pub(crate) is_development: bool,
 }
 
 impl State {
-    /// Returns the state of the application that serves a request. As an extractor it would cost a future for each middleware.
+    /// Returns the state of the application that serves a request. As an extractor it would cost a future per middleware.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Files that strangers may read. Each is prepared once, so a request costs no more than a copy.
+//! Files that are served without authentication. Each is prepared once, so a request costs no more than a copy.
 
 use std::io::{self, Read as _, Write as _};
 

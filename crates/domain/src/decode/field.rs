@@ -14,7 +14,7 @@ pub(crate) struct Field<F: Format> {
     pub(crate) new_default: Option<F::Value>,
     /// Whether only the service sets the field, so that the body that creates an ICP must not have it.
     pub(crate) is_read_only: bool,
-    /// Returns true if a field with this value is not written, if there is such a value.
+    /// Returns true for a value that is omitted on serialization. `None` if every value is written.
     pub(crate) is_absent: Option<fn(&F::Value) -> bool>,
     /// Returns the name of a provider, if the value is one.
     provider: Option<fn(&F::Value) -> &str>,

@@ -84,7 +84,7 @@ pub(crate) struct Decoder {
     found: Vec<(Position, Violation)>,
     /// The bytes of all recorded pointers.
     pointer_bytes: usize,
-    /// What is left of [`limits::REGEXES`].
+    /// The remainder of [`limits::REGEXES`].
     patterns_left: usize,
 }
 

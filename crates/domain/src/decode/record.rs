@@ -1,4 +1,4 @@
-//! The declaration of a struct whose fields are on the wire.
+//! Declares structs from the fields of their JSON objects.
 
 use super::{Decode, Decoder, Fields};
 use crate::json::Json;
@@ -12,7 +12,7 @@ pub(crate) trait Record: Sized {
     /// Decodes the fields that have not been decoded yet. All of them belong to the record.
     fn decode_fields(decoder: &mut Decoder, fields: &mut Fields<'_>) -> Option<Self>;
 
-    /// Returns the name of the provider that the record names.
+    /// Returns the name of the provider in the record, if it has one.
     fn provider(&self) -> Option<&str>;
 
     /// Adds the fields to the schema of an object.
@@ -29,8 +29,8 @@ impl<T: Record> Decode for T {
 /// Declares a struct by its fields: `name: Type = declaration;`, each with a doc comment. The declaration is a
 /// [`Field`](super::Field).
 ///
-/// It derives decoding, serialization and the schema. The schema's descriptions are the doc comments, of the struct the
-/// first paragraph.
+/// It derives decoding, serialization and the schema. The doc comments become the descriptions in the schema. For the struct,
+/// only the first paragraph does.
 macro_rules! record {
     (
         $(#[doc = $about:literal])+
@@ -81,7 +81,7 @@ macro_rules! record {
 }
 pub(crate) use record;
 
-/// Implements `Deserialize` for types that are decoded here.
+/// Implements `Deserialize` for types that implement `Decode`.
 macro_rules! impl_deserialize {
     ($($type:ty),+ $(,)?) => {$(
         impl<'de> serde::Deserialize<'de> for $type {

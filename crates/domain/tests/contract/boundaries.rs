@@ -2,14 +2,14 @@
 
 use icp_domain::{Icp, Rules, limits};
 
-use super::support::{patched, strict_faults, with_provider_filters};
+use super::support::{patched, strict_violations, with_provider_filters};
 
 /// A fragment, the pointer, and replacements with their codes. Valid replacements have no code.
 fn check(from: &str, pointer: &str, rows: &[(String, Option<&'static str>)]) {
     for (to, code) in rows {
         let expected: Vec<_> = code.iter().map(|code| (pointer.to_owned(), *code)).collect();
         let shown: String = to.chars().take(60).collect();
-        assert_eq!(strict_faults(&patched(from, to)), expected, "{pointer}: {shown}");
+        assert_eq!(strict_violations(&patched(from, to)), expected, "{pointer}: {shown}");
     }
 }
 
@@ -117,9 +117,9 @@ fn nesting_is_limited_to_64_levels() {
         let inner = levels - 4;
         with_provider_filters(&format!("{{\"a\":{}{}}}", "[".repeat(inner), "]".repeat(inner)))
     };
-    assert_eq!(strict_faults(&nested(64)), []);
+    assert_eq!(strict_violations(&nested(64)), []);
     let pointer = format!("/leadProviderCriteria/0/filters/a{}", "/0".repeat(60));
-    assert_eq!(strict_faults(&nested(65)), [(pointer, "out_of_range")]);
+    assert_eq!(strict_violations(&nested(65)), [(pointer, "out_of_range")]);
 }
 
 #[test]
@@ -150,6 +150,6 @@ fn unusual_valid_values_are_accepted() {
         ("a user id in other letters", r#""user_xyz789""#, r#""Ünïcode-user/😀""#),
     ];
     for (what, from, to) in rows {
-        assert_eq!(strict_faults(&patched(from, to)), [], "{what}");
+        assert_eq!(strict_violations(&patched(from, to)), [], "{what}");
     }
 }

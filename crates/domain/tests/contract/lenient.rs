@@ -6,7 +6,7 @@ use icp_domain::{Icp, MaybeKnown, Rules};
 
 use super::support::{FULL, at, canonical, patched, stored, violations, with_provider_filters};
 
-/// The replacement of a fragment comes back unchanged, and so does everything else.
+/// Checks that the replacement of a fragment and everything else is serialized unchanged.
 fn survives(from: &str, to: &str) {
     let text = patched(from, to);
     assert_eq!(canonical(&text), text);

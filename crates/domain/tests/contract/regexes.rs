@@ -6,11 +6,11 @@ use icp_domain::limits;
 use proptest::prelude::*;
 
 use super::hostile::in_a_small_thread;
-use super::support::{FULL, cases, patched, strict_faults};
+use super::support::{FULL, cases, patched, strict_violations};
 
 fn is_accepted(regex: &str) -> bool {
     let regex = serde_json::to_string(regex).unwrap();
-    let found = strict_faults(&patched(r#""^(?!Test)(?<initial>[A-Z])""#, &regex));
+    let found = strict_violations(&patched(r#""^(?!Test)(?<initial>[A-Z])""#, &regex));
     let expected = ("/customFilterCriteria/6/regex".to_owned(), "invalid_value");
     assert!(found.is_empty() || found.iter().all(|violation| *violation == expected), "{regex}: {found:?}");
     found.is_empty()
@@ -268,7 +268,7 @@ fn faults_of(regexes: &[String]) -> Vec<(String, &'static str)> {
     let filters = regexes.iter().map(filter).collect::<Vec<_>>().join(",");
     let others = FULL.find(r#""customFilterCriteria":["#).unwrap() + r#""customFilterCriteria":["#.len();
     let end = FULL.find(r#"],"crmFilters""#).unwrap();
-    strict_faults(&format!("{}{filters}{}", &FULL[..others], &FULL[end..]))
+    strict_violations(&format!("{}{filters}{}", &FULL[..others], &FULL[end..]))
 }
 
 #[test]

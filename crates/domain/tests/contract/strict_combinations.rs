@@ -2,7 +2,7 @@
 
 use icp_domain::{Icp, Rules, Violation, ViolationCode, limits};
 
-use super::support::{patched, strict_faults};
+use super::support::{patched, strict_violations};
 
 #[test]
 fn all_faults_are_reported_in_document_order() {
@@ -49,14 +49,14 @@ fn all_faults_are_reported_in_document_order() {
         ("/name", "duplicate"),
         ("/name", "invalid_value"),
     ];
-    let found = strict_faults(text);
+    let found = strict_violations(text);
     let found: Vec<_> = found.iter().map(|(pointer, code)| (pointer.as_str(), *code)).collect();
     assert_eq!(found, expected);
 }
 
 #[test]
 fn empty_object_lacks_every_required_field() {
-    let violations = strict_faults("{}");
+    let violations = strict_violations("{}");
     let required = ["/id", "/name", "/createdAt", "/updatedAt", "/leadProviderCriteria", "/userIds"];
     assert_eq!(violations, required.map(|pointer| (pointer.to_owned(), "required")));
 }
@@ -64,7 +64,7 @@ fn empty_object_lacks_every_required_field() {
 #[test]
 fn all_violations_of_string_are_reported() {
     let text = r#"{"\ud800\u0000": 1, "b\u0000": 1, "b\u0000": 2, "n": "\udfff\u0000", "n": 1}"#;
-    let found = strict_faults(text);
+    let found = strict_violations(text);
     for expected in [
         (r#"/"\ud800\u0000""#, "invalid_value"),
         (r#"/"\ud800\u0000""#, "malformed"),
@@ -81,7 +81,7 @@ fn all_violations_of_string_are_reported() {
 
 #[test]
 fn repeated_known_name_is_duplicate() {
-    let found = strict_faults(r#"{"name": "a", "name": "b", "name": "c"}"#);
+    let found = strict_violations(r#"{"name": "a", "name": "b", "name": "c"}"#);
     let of_name: Vec<_> =
         found.iter().filter(|(pointer, _)| pointer == "/name").map(|(_, code)| *code).collect();
     assert_eq!(of_name, ["duplicate", "duplicate"]);
@@ -157,5 +157,5 @@ fn elements_of_too_long_array_are_checked() {
     let text = patched(r#""user_abc123","user_xyz789""#, &users.join(","));
     let expected =
         [("/userIds", "too_long"), ("/userIds/3", "invalid_value"), ("/userIds/10000", "invalid_value")];
-    assert_eq!(strict_faults(&text), expected.map(|(pointer, code)| (pointer.to_owned(), code)));
+    assert_eq!(strict_violations(&text), expected.map(|(pointer, code)| (pointer.to_owned(), code)));
 }

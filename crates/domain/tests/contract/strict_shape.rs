@@ -1,6 +1,6 @@
 //! One row per strict rule about the shape: a replacement, and its only violation.
 
-use super::support::{Row, check_rows as check, patched, strict_faults};
+use super::support::{Row, check_rows as check, patched, strict_violations};
 
 const WRONG_TYPES: &[Row] = &[
     ("id", r#""id":"550e8400-e29b-41d4-a716-446655440000""#, r#""id":7"#, "/id", "invalid_type"),
@@ -95,10 +95,10 @@ fn wrong_types_of_lists_and_objects_are_refused() {
             "updatedAt":"2024-01-15T10:30:00Z","userIds":[],{}"{name}":{wrong}}}"#,
             if name == "leadProviderCriteria" { "" } else { r#""leadProviderCriteria":[],"# },
         );
-        assert_eq!(strict_faults(&text), [(format!("/{name}"), "invalid_type")]);
+        assert_eq!(strict_violations(&text), [(format!("/{name}"), "invalid_type")]);
     }
     for root in ["[]", "null", "7", "\"x\"", "true"] {
-        assert_eq!(strict_faults(root), [(String::new(), "invalid_type")], "{root}");
+        assert_eq!(strict_violations(root), [(String::new(), "invalid_type")], "{root}");
     }
 }
 
@@ -235,7 +235,7 @@ const MISSING_FIELDS: &[Row] = &[
 #[test]
 fn missing_field_is_refused() {
     check(MISSING_FIELDS);
-    let violations = strict_faults(&patched(
+    let violations = strict_violations(&patched(
         r#""filters":[{"path":"status","mode":"equals","value":["Active",1e2],"exclude":false}],"#,
         "",
     ));

@@ -1,6 +1,6 @@
 //! One row per strict rule about values: a replacement, and its only violation.
 
-use super::support::{Row, check_rows as check, patched, strict_faults};
+use super::support::{Row, check_rows as check, patched, strict_violations};
 
 const MEANINGLESS: &[Row] = &[
     ("no uuid", "550e8400-e29b-41d4-a716-446655440000", "550e8400", "/id", "invalid_value"),
@@ -139,7 +139,7 @@ fn nul_is_refused_everywhere() {
 
 #[test]
 fn escaped_backslash_before_u0000_is_accepted() {
-    assert_eq!(strict_faults(&patched(r#""All of it""#, r#""\\u0000""#)), []);
+    assert_eq!(strict_violations(&patched(r#""All of it""#, r#""\\u0000""#)), []);
 }
 
 const TWICE: &[Row] = &[

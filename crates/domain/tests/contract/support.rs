@@ -25,7 +25,7 @@ pub(crate) const FULL: &str = concat!(
 
 /// [`FULL`] with one fragment replaced.
 pub(crate) fn patched(from: &str, to: &str) -> String {
-    assert_eq!(FULL.matches(from).count(), 1, "the patch must have one place: {from}");
+    assert_eq!(FULL.matches(from).count(), 1, "the fragment must occur exactly once: {from}");
     FULL.replacen(from, to, 1)
 }
 
@@ -34,18 +34,18 @@ pub(crate) fn with_provider_filters(filters: &str) -> String {
     patched(r#"{"titles":["CTO"],"size":{"min":1.0}}"#, filters)
 }
 
-/// Returns all violations under strict rules: pointer and code.
-pub(crate) fn strict_faults(text: &str) -> Vec<(String, &'static str)> {
+/// Returns the pointer and the code of each violation of the strict rules.
+pub(crate) fn strict_violations(text: &str) -> Vec<(String, &'static str)> {
     violations(text, Rules::Strict)
 }
 
-/// The description, the fragment, its replacement, the pointer, the code.
+/// A test case: description, fragment, replacement, expected pointer and expected code.
 pub(crate) type Row = (&'static str, &'static str, &'static str, &'static str, &'static str);
 
 /// Checks that each row causes exactly one violation.
 pub(crate) fn check_rows(rows: &[Row]) {
     for (rule, from, to, pointer, code) in rows {
-        let found = strict_faults(&patched(from, to));
+        let found = strict_violations(&patched(from, to));
         assert_eq!(found, [((*pointer).to_owned(), *code)], "{rule}");
     }
 }
@@ -63,20 +63,20 @@ pub(crate) fn stored(text: &str) -> Icp {
     Icp::from_json(text, Rules::Stored).unwrap_or_else(|violations| panic!("{violations}\n{text}"))
 }
 
-/// Returns the canonical text after lenient reading.
+/// Decodes with the rules for stored ICPs, and returns the canonical text.
 pub(crate) fn canonical(text: &str) -> String {
     stored(text).to_json()
 }
 
-/// Returns the value at a pointer of names and indices; the first one if a name is duplicate.
+/// Returns the first value at a JSON Pointer. Panics if there is none.
 pub(crate) fn at<'a>(json: Json<'a>, pointer: &str) -> Json<'a> {
     resolve(json, pointer)
         .first()
         .copied()
-        .unwrap_or_else(|| panic!("nothing at {pointer} of {}", json.text()))
+        .unwrap_or_else(|| panic!("no value at {pointer} in {}", json.text()))
 }
 
-/// Returns every value that a JSON Pointer can mean: several if names are duplicate.
+/// Returns all values at a JSON Pointer. Duplicate names give several values.
 pub(crate) fn resolve<'a>(json: Json<'a>, pointer: &str) -> Vec<Json<'a>> {
     let steps = pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~"));
     steps.fold(vec![json], |values, step| {

@@ -1,4 +1,4 @@
-//! The proxy, in front of a server that echoes, and of PostgreSQL.
+//! Tests of the proxy, in front of an echo server and of PostgreSQL.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -79,7 +79,7 @@ fn frozen_proxy_accepts_and_forwards_after_thaw() {
 }
 
 #[test]
-fn cut_while_frozen_loses_what_was_held_back() {
+fn cut_while_frozen_discards_pending_bytes() {
     let proxy = Proxy::start(echo()).unwrap();
     let mut stream = connect(&proxy);
     assert!(echoes(&mut stream, b"x"));
@@ -127,17 +127,17 @@ fn dropped_proxy_closes_connections() {
 }
 
 #[test]
-fn lost_answer_with_bytes_lets_other_answers_through() {
+fn only_answer_with_given_bytes_is_lost() {
     let proxy = Proxy::start(echo()).unwrap();
     let mut stream = connect(&proxy);
     proxy.lose_answer_with(b"COMMIT");
     assert!(echoes(&mut stream, b"BEGIN"));
     assert!(!echoes(&mut stream, b"COMMIT"));
-    assert!(echoes(&mut connect(&proxy), b"COMMIT"), "one answer is lost");
+    assert!(echoes(&mut connect(&proxy), b"COMMIT"), "only one answer is lost");
 }
 
 #[tokio::test]
-async fn lost_answer_leaves_statement_executed() {
+async fn statement_with_lost_answer_is_executed() {
     let server = Server::start().unwrap();
     let proxy = Proxy::start(server.port()).unwrap();
     let connect = async || {

@@ -10,7 +10,7 @@ use tokio::runtime::Builder;
 /// Timeout of one trial, including the factory.
 const TIME_LIMIT: Duration = Duration::from_mins(1);
 
-/// Makes a trial for each case of a suite, each on a subject of its own.
+/// Makes a trial per case of a suite, each on its own subject.
 ///
 /// A case is private and is named only here, so the compiler reports a forgotten one as dead code.
 macro_rules! trials {
@@ -29,7 +29,7 @@ macro_rules! trials {
 
 pub(super) use trials;
 
-/// Makes a trial that runs one case in a thread and runtime of its own.
+/// Makes a trial that runs one case in a separate thread and runtime.
 pub(super) fn trial<S>(
     name: String,
     make: impl AsyncFnOnce() -> S + Send + 'static,

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use super::results::{Summary, thousands};
 
-/// What a reader of the README asks first: a label, and the name of a scenario.
+/// The bars of the chart in the README: a label, and the name of a scenario.
 const ROWS: [(&str, &str); 5] = [
     ("List of 5 ICPs", "small"),
     ("Same, cache off", "small, no cache"),

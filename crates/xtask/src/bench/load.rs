@@ -1,4 +1,4 @@
-//! The load: wrk sends requests, pgbench sends what any service would have to send.
+//! The load. wrk sends requests, and pgbench sends the statements that any service needs for them.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::project;
 
 const SCRIPT: &str = include_str!("wrk.lua");
 
-/// What a program counted. An operation is a request or a transaction.
+/// The counts that a program reports. An operation is a request or a transaction.
 #[derive(Debug, PartialEq)]
 pub(super) struct Outcome {
     pub(super) operations: f64,
@@ -47,7 +47,7 @@ fn wrk_outcome(output: &str) -> Result<Outcome> {
     Ok(Outcome { operations, per_second, failed, latencies_ms: Some([p50, p99]) })
 }
 
-/// The script of pgbench that does what a request has to do, if there is one.
+/// The pgbench script with the statements of the request, if there is one.
 pub(super) fn script(what: What) -> Option<&'static str> {
     match what {
         What::Small => Some(include_str!("sql/small.sql")),

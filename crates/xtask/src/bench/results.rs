@@ -4,25 +4,26 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::scenarios::Scenario;
 
-/// The figures of one measurement, in this order. `us` is CPU time for each operation.
+/// The figures of one measurement, in column order. `us` is the CPU time per operation in microseconds.
 pub(super) const FIGURES: [&str; 7] =
     ["per second", "p50 ms", "p99 ms", "service us", "database us", "peak MB", "other CPUs"];
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Measured {
     pub(super) figures: [Option<f64>; FIGURES.len()],
-    /// Any failure spoils the run.
+    /// The number of failed operations. A run with failures is invalid.
     pub(super) failed: f64,
 }
 
-/// A scenario in all rounds.
+/// The results of one scenario over all rounds.
 pub(super) struct Summary {
     pub(super) name: &'static str,
-    /// Medians, and all failures.
+    /// The median of each figure, and the sum of the failures.
     pub(super) median: Measured,
-    /// Half the distance between the slowest and the fastest round, as a part of the median.
+    /// Half the difference between the fastest and the slowest round, as a fraction of the median.
     pub(super) spread: f64,
-    /// Operations a second as a multiple of each limit's. Medians of the rounds' own ratios: a slow minute slows both.
+    /// The ratio of operations per second to those of each limit.
+    /// It is the median of the ratios per round, because a slow machine slows both in one round.
     pub(super) ratios: Vec<(&'static str, f64)>,
 }
 
@@ -48,11 +49,11 @@ impl Summary {
     }
 }
 
-/// `rounds` has one list for each scenario.
+/// Summarizes each scenario. `rounds` has one list of measurements per scenario, in the same order.
 pub(super) fn summaries(scenarios: &[Scenario], rounds: &[Vec<Measured>]) -> Vec<Summary> {
     let rates = |name: &str| {
-        let place = scenarios.iter().position(|scenario| scenario.name == name)?;
-        Some(rounds.get(place)?.iter().map(Measured::per_second).collect::<Vec<_>>())
+        let index = scenarios.iter().position(|scenario| scenario.name == name)?;
+        Some(rounds.get(index)?.iter().map(Measured::per_second).collect::<Vec<_>>())
     };
     let summary = |(Scenario { name, limits, .. }, rounds): (&Scenario, &Vec<Measured>)| {
         let own = rates(name).unwrap_or_default();
@@ -87,7 +88,7 @@ pub(super) fn table(summaries: &[Summary]) -> Table {
     table
 }
 
-/// `12345.6` as `12,346`.
+/// Formats `12345.6` as `12,346`.
 pub(super) fn thousands(number: f64) -> String {
     let digits = format!("{number:.0}");
     let groups = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
@@ -112,7 +113,7 @@ pub(super) mod tests {
         measured
     }
 
-    /// Every scenario, the first fastest.
+    /// Returns summaries of all scenarios, the fastest first.
     pub(in super::super) fn example() -> Vec<Summary> {
         let rates = std::iter::successors(Some(52_000.0), |rate| Some(rate - 1_700.0));
         let rounds: Vec<_> = rates.take(ALL.len()).map(|rate| vec![at(rate)]).collect();

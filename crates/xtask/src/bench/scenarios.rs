@@ -1,4 +1,4 @@
-//! What is measured, and what each measurement is compared with.
+//! The scenarios, and the limits that each is compared with.
 
 use self::On::{Big, Cached, Memory, Peer, Pgbench, Sqlite, Uncached, UncachedBig, Written};
 use super::requests::What::{self, Conditional, Create, Get, Mixed, Page, Patch, Small};
@@ -10,7 +10,7 @@ pub(super) enum On {
     Big,
     Uncached,
     UncachedBig,
-    /// A database of its own, so that other scenarios read the same data in every round.
+    /// A separate database, so that other scenarios read the same data in every round.
     Written,
     Sqlite,
     /// The same bytes from memory, by actix-web.

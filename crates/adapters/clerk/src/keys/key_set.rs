@@ -1,5 +1,5 @@
-//! The key set that an instance publishes. Requests come from any number of runtimes, and read the current set without a
-//! lock. It is fetched on the runtime on which it was started.
+//! The key set that a Clerk instance publishes. Requests on any runtime read the current set without a lock. All fetches run
+//! on the runtime that called [`KeySet::start`].
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,27 +21,27 @@ use super::{KeySetUrl, PublicKey};
 use crate::error::StartError;
 use crate::rejection::Rejection;
 
-/// The time limit of a fetch, from the connection's first packet to the last byte of the body.
+/// Timeout of one fetch, from the first packet of the connection to the last byte of the body.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(3);
 const MAX_BODY_BYTES: usize = 1024 * 1024;
-/// The number of requests that may wait for a fetch. The others are refused at once.
+/// The maximum number of requests that wait for a fetch. Further requests are refused immediately.
 pub(super) const MAX_WAITING: usize = 16;
-/// The time for which the last good set is used while fetches fail.
+/// The maximum age of a set that is in use while fetches fail.
 const MAX_AGE: Duration = Duration::from_hours(24);
 /// The pause after the first failure while there is no set. It doubles up to the cooldown.
 const FIRST_RETRY: Duration = Duration::from_millis(250);
-/// Bounds of the pause between two fetches, for settings of zero and beyond all measure.
+/// Bounds of the pause between two background fetches, for settings that are too short or too long.
 const MIN_PAUSE: Duration = Duration::from_millis(100);
 const MAX_PAUSE: Duration = Duration::from_hours(24);
 
-/// A published key set.
+/// The settings of a published key set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeySetSettings {
-    /// Where it is published.
+    /// The URL of the key set.
     pub url: KeySetUrl,
-    /// The time after which a set is stale. It is fetched again before, so a removed key is gone within this time.
+    /// The age at which a set is stale. The next fetch is due earlier, so a removed key is no longer accepted at this age.
     pub lifetime: Duration,
-    /// The time after a fetch in which an unknown key causes no other fetch.
+    /// The time after a fetch during which an unknown key does not trigger another fetch.
     pub cooldown: Duration,
 }
 
@@ -56,7 +56,7 @@ pub struct KeySetStatus {
     pub age: Option<Duration>,
 }
 
-pub(super) type KeysByName = BTreeMap<String, Arc<PublicKey>>;
+pub(super) type KeysById = BTreeMap<String, Arc<PublicKey>>;
 
 /// A key set.
 pub(crate) struct KeySet {
@@ -64,7 +64,7 @@ pub(crate) struct KeySet {
     source: Box<dyn Fetch>,
     runtime: Handle,
     current: ArcSwapOption<Fetched>,
-    /// Locked during a fetch, so that there is one at a time.
+    /// Locked during a fetch, so that fetches do not overlap.
     schedule: Mutex<Schedule>,
     waiting: Arc<Semaphore>,
     fetched: AtomicU64,
@@ -72,21 +72,21 @@ pub(crate) struct KeySet {
 }
 
 struct Schedule {
-    /// When the set is fetched in the background.
+    /// The time of the next background fetch.
     due: Instant,
-    /// Until then, an unknown key causes no fetch.
+    /// Before this time, an unknown key triggers no fetch.
     cooldown_end: Instant,
     retry: Duration,
 }
 
 impl Schedule {
-    fn cools_down(&self) -> bool {
+    fn is_cooling_down(&self) -> bool {
         Instant::now() < self.cooldown_end
     }
 }
 
 struct Fetched {
-    keys: KeysByName,
+    keys: KeysById,
     since: Instant,
 }
 
@@ -99,7 +99,7 @@ impl KeySet {
             .redirect(redirect::Policy::none())
             // The server closes an idle connection long before the next fetch.
             .pool_max_idle_per_host(0);
-        // A loopback URL needs no proxy, and none of the system's certificates.
+        // A loopback URL needs neither a proxy nor the system's certificates.
         let is_local = settings.url.0.scheme() == "http";
         let builder = if is_local { builder.no_proxy().tls_certs_only([]) } else { builder };
         let client = builder.build().map_err(|error| StartError(with_causes(error)))?;
@@ -123,7 +123,7 @@ impl KeySet {
         set
     }
 
-    /// Returns the key with that name, if need be after a fetch.
+    /// Returns the key with the ID `kid`. Fetches the set if it does not contain the key.
     pub(crate) async fn find(self: &Arc<Self>, kid: &str) -> Result<Arc<PublicKey>, Rejection> {
         let find = || {
             let current = self.usable().ok_or(Rejection::KeysUnavailable)?;
@@ -131,12 +131,12 @@ impl KeySet {
             key.ok_or_else(|| Rejection::Refused("unknown_key", Some(kid.to_owned())))
         };
         let found = find();
-        let cools_down = || self.schedule.try_lock().is_ok_and(|schedule| schedule.cools_down());
-        if found.is_ok() || cools_down() {
+        let is_cooling_down = || self.schedule.try_lock().is_ok_and(|schedule| schedule.is_cooling_down());
+        if found.is_ok() || is_cooling_down() {
             return found;
         }
         let Ok(permit) = Arc::clone(&self.waiting).try_acquire_owned() else { return found };
-        // In a task of its own, which a client that hangs up does not end.
+        // A client that disconnects cancels this future, but not the spawned task.
         let _ = self.runtime.spawn(Arc::clone(self).fetch_on_demand(self.fetches(), permit)).await;
         find()
     }
@@ -169,10 +169,10 @@ impl KeySet {
         self.fetched.load(Ordering::SeqCst) + self.failed.load(Ordering::SeqCst)
     }
 
-    /// Fetches the set, unless another fetch has ended since there were `fetches`.
+    /// Fetches the set, unless another fetch has ended since [`Self::fetches`] returned `fetches`.
     async fn fetch_on_demand(self: Arc<Self>, fetches: u64, _permit: OwnedSemaphorePermit) {
         let mut schedule = self.schedule.lock().await;
-        if self.fetches() == fetches && !schedule.cools_down() {
+        if self.fetches() == fetches && !schedule.is_cooling_down() {
             self.fetch(&mut schedule).await;
         }
     }
@@ -198,7 +198,7 @@ impl KeySet {
         schedule.due = start + pause.clamp(MIN_PAUSE, MAX_PAUSE);
     }
 
-    /// The new set replaces the old one as a whole: a key that it does not contain is gone.
+    /// Replaces the whole set. Keys that `document` does not contain are removed.
     fn replace(&self, document: &[u8], since: Instant) -> Result<(), String> {
         let old = self.current.load_full();
         let keys = usable_keys(document);
@@ -214,7 +214,7 @@ impl KeySet {
     }
 }
 
-/// Fetches the set whenever it is due, for as long as it is in use.
+/// Fetches the set whenever a fetch is due, until the set is dropped.
 async fn keep_fresh(set: Weak<KeySet>) {
     while let Some(set) = set.upgrade() {
         let mut schedule = set.schedule.lock().await;
@@ -234,9 +234,9 @@ struct Document {
 }
 
 /// Returns the usable keys of a document. Other entries are skipped, since a set may contain keys for other purposes.
-pub(super) fn usable_keys(document: &[u8]) -> KeysByName {
+pub(super) fn usable_keys(document: &[u8]) -> KeysById {
     let entries = serde_json::from_slice(document).map_or_else(|_| Vec::new(), |Document { keys }| keys);
-    // Of two keys with one name, the first is used.
+    // If two keys have the same ID, the first is used.
     entries.into_iter().rev().filter_map(|entry| usable_key(&entry)).collect()
 }
 
@@ -248,7 +248,7 @@ fn usable_key(entry: &RawValue) -> Option<(String, Arc<PublicKey>)> {
     is_usable.then(|| Some((common.key_id?, Arc::new(PublicKey::from_parameters(&parameters)?)))).flatten()
 }
 
-/// Gets the document of a key set, without a time limit. An error is a text for the log.
+/// Downloads the document of a key set. The caller limits the time. Errors are messages for the log.
 #[async_trait]
 pub(super) trait Fetch: Send + Sync {
     async fn fetch(&self) -> Result<Vec<u8>, String>;
@@ -264,7 +264,7 @@ impl Fetch for Server {
             return Err(format!("status {}", response.status()));
         }
         let mut body = Vec::new();
-        // The announced length may be missing or wrong.
+        // `Content-Length` may be missing or wrong.
         while let Some(chunk) = response.chunk().await.map_err(with_causes)? {
             if body.len() + chunk.len() > MAX_BODY_BYTES {
                 return Err(format!("more than {MAX_BODY_BYTES} bytes"));

@@ -22,7 +22,7 @@ pub use url::KeySetUrl;
 /// The source of the public keys.
 #[derive(Clone, Debug)]
 pub enum KeySource {
-    /// One key, for as long as the process runs.
+    /// One key, which never changes while the process runs.
     Pem(PublicKey),
     /// The key set that the instance publishes.
     KeySet(KeySetSettings),

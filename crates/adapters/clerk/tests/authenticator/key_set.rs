@@ -23,7 +23,7 @@ fn token_of(key: &TestKey, kid: &str) -> String {
     token(key, &header().set("kid", &format!("{kid:?}")), &claims())
 }
 
-/// The verdict on a good token whose keys such a server has, and the health that results.
+/// Returns the verdict on a valid token, and the health, if the key server sends `reply`.
 async fn auth_with(reply: Reply) -> (Verdict, Health) {
     auth_at(&KeyServer::start(reply).await).await
 }
@@ -158,7 +158,7 @@ async fn malformed_tokens_and_nameless_keys_never_fetch() {
     assert_eq!(server.fetches(), 2, "a well-formed token with an unknown key does");
 }
 
-/// Requests come from other runtimes than the one that fetches, as actix's workers do.
+/// Requests run on other runtimes than fetches, as they do with the workers of actix.
 #[tokio::test]
 async fn concurrent_requests_share_one_fetch() {
     let server = KeyServer::start(Reply::late(Duration::from_millis(300), &good_set())).await;

@@ -7,7 +7,7 @@ use icp_ports::RepositoryError;
 use icp_test_postgres::Server;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 
-use crate::support::{client, count, database, migrated, told};
+use crate::support::{client, count, database, migrated, with_causes};
 
 /// A certificate authority, and the file of its certificate.
 struct Authority {
@@ -35,7 +35,7 @@ impl Authority {
         parameters.not_before = date_time_ymd(2020, 1, 1);
         parameters.not_after = date_time_ymd(last_year, 1, 1);
         let certificate = parameters.signed_by(&key, &self.issuer).expect("it is signed");
-        server.encrypt(&certificate.pem(), &key.serialize_pem()).expect("it is taken");
+        server.encrypt(&certificate.pem(), &key.serialize_pem()).expect("the server accepts the certificate");
     }
 }
 
@@ -44,7 +44,7 @@ fn url(server: &Server, mode: &str, authority: &Authority) -> String {
     format!("{}?sslmode={mode}&sslrootcert={file}", server.url("postgres").replace("127.0.0.1", "localhost"))
 }
 
-/// The server reloads its settings after a while, so each certificate has a server of its own.
+/// The server reloads its settings after a while, so each certificate has its own server.
 async fn server() -> Server {
     let server = Server::start().expect("it starts");
     migrated(&server.url("postgres")).await;
@@ -53,7 +53,7 @@ async fn server() -> Server {
 
 async fn refusal(url: &str) -> String {
     match count(&database(url), "user_ada").await {
-        Err(error @ RepositoryError::Unavailable(_)) => told(&error),
+        Err(error @ RepositoryError::Unavailable(_)) => with_causes(&error),
         other => panic!("{other:?}"),
     }
 }
@@ -92,8 +92,8 @@ async fn certificate_of_other_authority_is_refused() {
     Authority::new().certify(&server, "localhost", 2100);
     works(&format!("{}?sslmode=require", server.url("postgres"))).await;
     for mode in ["verify-full", "verify-ca", "require"] {
-        let told = refusal(&url(&server, mode, &authority)).await;
-        assert!(told.contains("invalid peer certificate"), "{mode}: {told}");
+        let message = refusal(&url(&server, mode, &authority)).await;
+        assert!(message.contains("invalid peer certificate"), "{mode}: {message}");
     }
 }
 
@@ -102,8 +102,8 @@ async fn verify_full_refuses_certificate_for_other_name() {
     let (server, authority) = (server().await, Authority::new());
     authority.certify(&server, "db.example.com", 2100);
     works(&url(&server, "verify-ca", &authority)).await;
-    let told = refusal(&url(&server, "verify-full", &authority)).await;
-    assert!(told.contains("not valid for name \"localhost\""), "{told}");
+    let message = refusal(&url(&server, "verify-full", &authority)).await;
+    assert!(message.contains("not valid for name \"localhost\""), "{message}");
 }
 
 #[tokio::test]
@@ -112,8 +112,8 @@ async fn expired_certificate_is_refused() {
     authority.certify(&server, "localhost", 2021);
     works(&format!("{}?sslmode=require", server.url("postgres"))).await;
     for mode in ["verify-full", "verify-ca"] {
-        let told = refusal(&url(&server, mode, &authority)).await;
-        assert!(told.contains("certificate expired"), "{mode}: {told}");
+        let message = refusal(&url(&server, mode, &authority)).await;
+        assert!(message.contains("certificate expired"), "{mode}: {message}");
     }
 }
 
@@ -121,15 +121,17 @@ async fn expired_certificate_is_refused() {
 async fn unencrypted_server_is_refused_by_require() {
     let server = server().await;
     works(&format!("{}?sslmode=prefer", server.url("postgres"))).await;
-    let told = refusal(&format!("{}?sslmode=require", server.url("postgres"))).await;
-    assert!(told.contains("TLS"), "{told}");
+    let message = refusal(&format!("{}?sslmode=require", server.url("postgres"))).await;
+    assert!(message.contains("TLS"), "{message}");
 }
 
 /// As PostgreSQL's manual makes one with OpenSSL 3.0: of version 1, for `localhost`, of an authority that is not trusted.
 #[tokio::test]
 async fn version_1_certificate_is_accepted_without_verification() {
     let server = server().await;
-    server.encrypt(include_str!("version-1.crt"), include_str!("version-1.key")).expect("it is taken");
+    server
+        .encrypt(include_str!("version-1.crt"), include_str!("version-1.key"))
+        .expect("the server accepts the certificate");
     works(&format!("{}?sslmode=require", server.url("postgres"))).await;
     works(&server.url("postgres")).await;
     let question = "SELECT bool_and(ssl.ssl) FROM pg_stat_ssl ssl JOIN pg_stat_activity USING (pid)
@@ -155,7 +157,7 @@ async fn self_signed_certificate_is_its_own_root() {
         parameters.not_after = date_time_ymd(last_year, 1, 1);
         let certificate = parameters.self_signed(&key).expect("it is signed");
         std::fs::write(&root, certificate.pem()).expect("it is written");
-        server.encrypt(&certificate.pem(), &key.serialize_pem()).expect("it is taken");
+        server.encrypt(&certificate.pem(), &key.serialize_pem()).expect("the server accepts the certificate");
     };
     let url = |mode: &str| {
         let url = server.url("postgres").replace("127.0.0.1", "localhost");

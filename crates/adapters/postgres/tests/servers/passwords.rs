@@ -5,7 +5,7 @@ use std::time::Duration;
 use icp_postgres::{Limits, PostgresDatabase, PostgresSettings};
 use icp_test_postgres::Server;
 
-use crate::support::{count, eventually, migrated, told};
+use crate::support::{count, eventually, migrated, with_causes};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn password_file_is_read_for_each_connection() {
@@ -33,6 +33,6 @@ async fn password_file_is_read_for_each_connection() {
 
     std::fs::remove_file(&file).expect("it is removed");
     server.execute(others).expect("they are ended");
-    let error = told(&count(&database, "user_ada").await.expect_err("there is no password"));
+    let error = with_causes(&count(&database, "user_ada").await.expect_err("there is no password"));
     assert!(error.contains("password file") && !error.contains("second one"), "{error}");
 }

@@ -10,7 +10,7 @@ pub(crate) fn database(url: &str) -> PostgresDatabase {
     PostgresDatabase::new(&PostgresSettings::new(url)).expect("a URL")
 }
 
-/// A database with the tables.
+/// Returns a database with all migrations applied.
 pub(crate) async fn migrated(url: &str) -> PostgresDatabase {
     let database = database(url);
     database.migrate().await.expect("it migrates");
@@ -39,17 +39,17 @@ pub(crate) async fn store(
     database.insert(&icp(number).with("userIds", [name]).document(), someone(), None).await.map(drop)
 }
 
-/// Waits for a condition.
+/// Waits until a condition is true. Panics after 30 seconds.
 pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut check: impl FnMut() -> F) {
     let start = Instant::now();
     while !check().await {
-        assert!(start.elapsed() < Duration::from_secs(30), "never: {what}");
+        assert!(start.elapsed() < Duration::from_secs(30), "timed out: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
-/// An error with all its causes.
-pub(crate) fn told(error: &dyn std::error::Error) -> String {
+/// Returns the message of an error and those of its causes.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::connect::{Access, DatabaseFile};
 use crate::{SqliteDatabase, SqliteSettings};
 
-/// A database in a folder of its own.
+/// A database in a separate folder.
 struct Fixture {
     database: SqliteDatabase,
     folder: TempDir,

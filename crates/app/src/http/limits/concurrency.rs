@@ -32,14 +32,14 @@ const MAX_COMPRESSIONS_PER_USER: usize = 1;
 /// The largest number of long lists in flight to one user, so that other users get theirs.
 const MAX_LONG_LISTS_PER_USER: usize = 4;
 
-/// The largest number of strangers' requests in flight. Their answers are ready, so that a request is in flight for as long as
-/// its client reads slowly.
+/// The maximum number of anonymous requests in flight. Their responses are prepared, so only a client that reads slowly keeps
+/// a request in flight.
 const MAX_STRANGERS: usize = 64;
 
 /// A limit on the requests in flight. The service rejects others immediately. If it queued them, it would serve them too late
 /// and delay others.
 ///
-/// Strangers have a limit of their own. Health and metrics are not counted, so that operators always get an answer.
+/// Anonymous requests have a separate limit. Health and metrics are not counted, so operators always get a response.
 #[derive(Clone)]
 pub(crate) struct Concurrency {
     in_flight: Counter,

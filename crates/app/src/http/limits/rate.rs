@@ -16,7 +16,7 @@ const WINDOW: Duration = Duration::from_mins(1);
 
 type Limiter = RateLimiter<UserId, DefaultKeyedStateStore<UserId>, DefaultClock, StateInformationMiddleware>;
 
-/// A quota of requests per minute for each user (draft-ietf-httpapi-ratelimit-headers). A user may send all of them in one burst. Each
+/// A quota of requests per minute and user (draft-ietf-httpapi-ratelimit-headers). A user may send all of them in one burst. Each
 /// instance counts for itself.
 #[derive(Clone)]
 pub(crate) struct RateLimit {

@@ -11,7 +11,7 @@ use actix_web::web::Bytes;
 
 type Answer = http::Response<BoxBody<Bytes, std::convert::Infallible>>;
 
-/// What the SDK wants a client to accept. The service sends only JSON, and so it serves clients that accept less.
+/// The `Accept` header that the SDK requires. The service sends only JSON, so it also serves clients that accept less.
 const ACCEPTED: &str = "application/json, text/event-stream";
 
 /// Converts a request to one of the SDK, with its call.
@@ -45,7 +45,7 @@ pub(super) fn copy_headers(answer: &Answer, response: &mut HttpResponseBuilder) 
     }
 }
 
-/// Adds the port to an origin. The SDK takes an origin without a port for all of its ports.
+/// Adds the port to an origin. For the SDK, an origin without a port means all ports.
 pub(super) fn with_port(origin: &str) -> String {
     let port = Url::parse(origin)
         .ok()

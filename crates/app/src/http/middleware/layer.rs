@@ -9,7 +9,7 @@ use pin_project_lite::pin_project;
 
 /// The work of a middleware before and after the service that it wraps.
 ///
-/// actix's `from_fn` would box a service and a future for each request and middleware. A generic function would repeat the type
+/// actix's `from_fn` would box a service and a future per request and middleware. A generic function would repeat the type
 /// of the service that it surrounds, which doubles the length of type names with each middleware.
 pub(in crate::http) trait Middleware<B> {
     /// Data of the request that `after` needs.

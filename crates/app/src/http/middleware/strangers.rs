@@ -6,7 +6,7 @@ use actix_web::middleware::Next;
 use crate::http::body::guarded;
 use crate::http::state::State;
 
-/// Middleware of routes that strangers may use: the limit of their requests in flight. A request is in flight until its response
+/// Middleware of routes without authentication, which limits the requests in flight. A request is in flight until its response
 /// has been sent.
 pub(in crate::http) async fn limit_strangers<B: MessageBody + 'static>(
     request: ServiceRequest,

@@ -1,9 +1,9 @@
-//! Damaged bytes: changed, lost, doubled, cut off.
+//! Damages bodies: changes, inserts, removes, repeats and truncates bytes.
 
 use icp_testkit::generate::proptest::prelude::*;
 use icp_testkit::generate::proptest::sample::{Index, select};
 
-/// Insertions anywhere in a text: blanks, tokens, and bytes that are not UTF-8.
+/// Pieces to insert at any position: blanks, tokens, and bytes that are not UTF-8.
 const PIECES: &[&[u8]] = &[
     b" ",
     b"\n",
@@ -44,11 +44,11 @@ pub(crate) enum Damage {
     /// A prefix, such as a byte order mark.
     Before(Vec<u8>),
     After(Vec<u8>),
-    /// The text twice.
+    /// The text is repeated.
     Twice,
-    /// An empty text.
+    /// All bytes are removed.
     Empty,
-    /// UTF-16.
+    /// The text is encoded in UTF-16.
     Utf16,
 }
 

@@ -55,10 +55,10 @@ fn evaluate<T>(
     read: impl FnOnce(&str) -> Result<T, PatchError>,
 ) -> Result<T, Vec<Reason>> {
     let mut reasons = Vec::new();
-    if request.action == Action::Post && matches!(request.key, Key::Wrong(_)) {
+    if request.action == Action::Post && matches!(request.key, Key::Malformed(_)) {
         reasons.push(Reason::Key);
     }
-    if !request.content_type.is_right {
+    if !request.content_type.is_json {
         reasons.push(Reason::MediaType);
     }
     if request.body.len() > limits::BODY_BYTES {
@@ -66,7 +66,7 @@ fn evaluate<T>(
     }
     let read = match std::str::from_utf8(&request.body) {
         Ok(text) => read(text).map_err(|error| match error {
-            PatchError::Invalid(faults) => Reason::Body(faults_as_told(&faults)),
+            PatchError::Invalid(violations) => Reason::Body(violations_as_json(&violations)),
             PatchError::Stale => Reason::Stale,
             PatchError::Forbidden => panic!("the caller has access"),
         }),
@@ -82,8 +82,8 @@ fn evaluate<T>(
     }
 }
 
-fn faults_as_told(faults: &ValidationErrors) -> Value {
-    serde_json::to_value(faults.all()).expect("faults can be told")
+fn violations_as_json(violations: &ValidationErrors) -> Value {
+    serde_json::to_value(violations.all()).expect("violations can be serialized")
 }
 
 /// Checks that an error has the contract's form and one of these reasons. Returns the codes of its violations.
@@ -104,12 +104,12 @@ pub(crate) fn check_refusal(answer: &Answer, reasons: &[Reason]) -> BTreeSet<Str
         _ => {
             answer.assert_problem(400, "BAD_REQUEST");
             let errors = answer.json()["errors"].take();
-            let told = if errors[0]["parameter"] == "Idempotency-Key" {
+            let reported = if errors[0]["parameter"] == "Idempotency-Key" {
                 Reason::Key
             } else {
                 Reason::Body(errors.clone())
             };
-            assert!(reasons.contains(&told), "{answer:?} for {reasons:?}");
+            assert!(reasons.contains(&reported), "{answer:?} for {reasons:?}");
             return codes(&errors);
         }
     }
@@ -118,7 +118,7 @@ pub(crate) fn check_refusal(answer: &Answer, reasons: &[Reason]) -> BTreeSet<Str
 
 /// Returns the codes of the violations, each of which must have the contract's form.
 fn codes(errors: &Value) -> BTreeSet<String> {
-    let errors = errors.as_array().expect("faults are an array");
+    let errors = errors.as_array().expect("errors are an array");
     assert!(!errors.is_empty(), "there is a fault");
     let code = |fault: &Value| {
         let members = fault.as_object().expect("a fault is an object").keys().map(String::as_str);

@@ -1,4 +1,4 @@
-//! Generates creates and patches with almost valid bodies, from a seed.
+//! Generates POST and PATCH requests with almost valid bodies from a seed.
 
 use std::fmt;
 
@@ -32,7 +32,7 @@ pub(crate) const FULL: &str = concat!(
     r#""userIds":["user_abc123","user_xyz789"],"leadsPerList":25,"activeUntil":"2030-12-31T23:59:59.000Z"}"#,
 );
 
-/// The users, as JSON strings.
+/// User IDs as JSON strings.
 const USERS: &[&str] = &[
     r#""user_creator""#,
     r#""user_a""#,
@@ -51,7 +51,6 @@ const USERS: &[&str] = &[
     r#""\u0001""#,
 ];
 
-/// The operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     Post,
@@ -59,22 +58,22 @@ pub(crate) enum Action {
     Patch(usize),
 }
 
-/// A content type, and whether it says that the body is JSON in UTF-8.
+/// A `Content-Type` header. `is_json` is true if it declares JSON in UTF-8.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ContentType {
     pub(crate) text: Option<&'static str>,
-    pub(crate) is_right: bool,
+    pub(crate) is_json: bool,
 }
 
 /// An `Idempotency-Key`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Key {
     None,
-    /// A key of this request only.
+    /// A key that no other request has.
     Own,
-    /// A key that other requests have too.
+    /// A key that other requests may also have.
     Shared(u8),
-    Wrong(&'static str),
+    Malformed(&'static str),
 }
 
 #[derive(Clone)]
@@ -87,13 +86,13 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// The value of its `Idempotency-Key`.
+    /// Returns the value of the `Idempotency-Key` header.
     pub(crate) fn key(&self) -> Option<String> {
         match self.key {
             Key::None => None,
             Key::Own => Some(format!("\"own {}\"", self.number)),
             Key::Shared(number) => Some(format!("shared-{number}")),
-            Key::Wrong(text) => Some(text.to_owned()),
+            Key::Malformed(text) => Some(text.to_owned()),
         }
     }
 }
@@ -106,7 +105,7 @@ impl fmt::Debug for Request {
     }
 }
 
-/// Generates creates and patches alternately. The same seed gives the same requests.
+/// Generates POST and PATCH requests alternately. The same seed gives the same requests.
 pub(crate) fn requests(seed: u64, count: usize, targets: usize) -> impl Iterator<Item = Request> {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[seed.to_le_bytes(); 4].concat());
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
@@ -116,13 +115,13 @@ pub(crate) fn requests(seed: u64, count: usize, targets: usize) -> impl Iterator
             0 => (Action::Post, &posted),
             _ => (Action::Patch(number / 2 % targets), &patched),
         };
-        let made = (strategy, &head).new_tree(&mut runner).expect("no strategy refuses");
-        let (body, (content_type, key)) = made.current();
+        let generated = (strategy, &head).new_tree(&mut runner).expect("no strategy rejects");
+        let (body, (content_type, key)) = generated.current();
         Request { number, action, content_type, key, body }
     })
 }
 
-/// Returns some fields of a full body, at least `least`, with some users.
+/// Generates an object with at least `least` fields of [`FULL`] and with random `userIds`.
 fn base(least: usize) -> impl Strategy<Value = Tree> {
     let Tree::Object(members) = Tree::of(Json::parse(FULL).expect("it is JSON")) else {
         unreachable!("it is an object")
@@ -157,7 +156,7 @@ fn body(base: impl Strategy<Value = Tree> + 'static) -> BoxedStrategy<Vec<u8>> {
     .boxed()
 }
 
-/// Appends blanks up to a length in bytes.
+/// Pads a body with spaces to `size` bytes.
 fn padded(mut body: Vec<u8>, size: usize) -> Vec<u8> {
     body.resize(size.max(body.len()), b' ');
     body
@@ -176,13 +175,13 @@ fn content_type() -> impl Strategy<Value = ContentType> {
         "application/x-www-form-urlencoded",
         "multipart/form-data; boundary=x",
     ];
-    let right = right.map(|text| ContentType { text: Some(text), is_right: true });
-    let wrong = wrong.map(|text| ContentType { text: Some(text), is_right: false });
+    let right = right.map(|text| ContentType { text: Some(text), is_json: true });
+    let wrong = wrong.map(|text| ContentType { text: Some(text), is_json: false });
     prop_oneof![
         70 => Just(right[0]),
         25 => select(right.to_vec()),
         4 => select(wrong.to_vec()),
-        1 => Just(ContentType { text: None, is_right: false }),
+        1 => Just(ContentType { text: None, is_json: false }),
     ]
 }
 
@@ -191,6 +190,6 @@ fn key() -> impl Strategy<Value = Key> {
         80 => Just(Key::None),
         12 => Just(Key::Own),
         4 => (0..8_u8).prop_map(Key::Shared),
-        4 => select(vec!["", "\"\"", "two words", "\"open", "a\"b", "\u{e9}"]).prop_map(Key::Wrong),
+        4 => select(vec!["", "\"\"", "two words", "\"open", "a\"b", "\u{e9}"]).prop_map(Key::Malformed),
     ]
 }

@@ -81,8 +81,8 @@ impl<'a> User<'a> {
     async fn refused(&self, what: &str, body: &str) {
         let answer = self.send(what, Method::POST, LIST, body).await;
         answer.assert_problem(400, "BAD_REQUEST");
-        let faults = answer.json()["errors"].as_array().map_or(0, Vec::len);
-        assert!((1..=limits::VIOLATIONS).contains(&faults), "{what}: {faults} faults");
+        let violations = answer.json()["errors"].as_array().map_or(0, Vec::len);
+        assert!((1..=limits::VIOLATIONS).contains(&violations), "{what}: {violations} violations");
         assert!(answer.body.len() < 2 * limits::BODY_BYTES, "{what}: {} bytes", answer.body.len());
     }
 

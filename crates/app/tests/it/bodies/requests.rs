@@ -25,7 +25,7 @@ pub(crate) struct Outcome {
     pub(crate) icp: Option<(Icp, String)>,
 }
 
-/// Two signed-in users: one creates, and an admin patches.
+/// A client that sends creates as a user, and patches as an admin.
 pub(crate) struct Sender<'a> {
     service: &'a Service,
     client: Client,
@@ -60,7 +60,7 @@ impl<'a> Sender<'a> {
 
     /// Sends a request, and checks the response.
     pub(crate) async fn send(&self, request: &Request) -> Outcome {
-        let answer = Answer::of(self.filled(request)).await;
+        let answer = Answer::of(self.build(request)).await;
         let status = answer.status.as_u16();
         let (codes, icp) = match request.action {
             Action::Post => self.check_post(request, answer).await,
@@ -69,23 +69,23 @@ impl<'a> Sender<'a> {
         Outcome { action: request.action, status, codes, icp }
     }
 
-    fn filled(&self, request: &Request) -> RequestBuilder {
-        let filled = match request.action {
+    fn build(&self, request: &Request) -> RequestBuilder {
+        let builder = match request.action {
             Action::Post => self.to(Method::POST, LIST).bearer_auth(&self.creator.1),
             Action::Patch(target) => {
                 let path = format!("{LIST}/{}", self.targets[target].id);
                 self.to(Method::PATCH, &path).bearer_auth(&self.admin.1)
             }
         };
-        let filled = match request.content_type.text {
-            Some(text) => filled.header("content-type", text),
-            None => filled,
+        let builder = match request.content_type.text {
+            Some(text) => builder.header("content-type", text),
+            None => builder,
         };
-        let filled = match request.key() {
-            Some(key) => filled.header("idempotency-key", key),
-            None => filled,
+        let builder = match request.key() {
+            Some(key) => builder.header("idempotency-key", key),
+            None => builder,
         };
-        filled.body(request.body.clone())
+        builder.body(request.body.clone())
     }
 
     fn to(&self, method: Method, path: &str) -> RequestBuilder {
@@ -95,26 +95,38 @@ impl<'a> Sender<'a> {
     async fn check_post(&self, request: &Request, answer: Answer) -> Checked {
         if matches!(request.key, Key::Shared(_)) && answer.status == 422 {
             answer.assert_problem(422, "IDEMPOTENCY_KEY_REUSED");
-            of_post(request, &self.creator.0).expect("only a right body is told that its key was reused");
+            of_post(request, &self.creator.0).expect("only a valid body gets a 422");
             return (BTreeSet::new(), None);
         }
         let expected = match of_post(request, &self.creator.0) {
             Ok(expected) => expected,
             Err(reasons) => return (check_refusal(&answer, &reasons), None),
         };
-        assert_eq!(answer.status, 201, "the domain takes it, and the service does not: {answer:?}");
+        assert_eq!(answer.status, 201, "the service refuses a body that the domain accepts: {answer:?}");
         let icp = strict(&answer);
         let (id, created_at, updated_at) = (icp.id, icp.created_at, icp.updated_at);
-        assert_eq!(icp, Icp { id, created_at, updated_at, ..expected }, "it is what was sent");
+        assert_eq!(
+            icp,
+            Icp { id, created_at, updated_at, ..expected },
+            "the response contains the ICP that was sent"
+        );
         assert_eq!(created_at, updated_at);
 
         let path = format!("{LIST}/{id}");
         assert_eq!(answer.header("location"), path);
         let read = Answer::of(self.to(Method::GET, &path).bearer_auth(&self.creator.1)).await;
-        assert_eq!((read.status.as_u16(), &read.body), (200, &answer.body), "it is read as it was answered");
+        assert_eq!(
+            (read.status.as_u16(), &read.body),
+            (200, &answer.body),
+            "GET returns the body of the create"
+        );
         if request.key != Key::None {
-            let again = Answer::of(self.filled(request)).await;
-            assert_eq!((again.status.as_u16(), &again.body), (201, &answer.body), "a key counts once");
+            let again = Answer::of(self.build(request)).await;
+            assert_eq!(
+                (again.status.as_u16(), &again.body),
+                (201, &answer.body),
+                "a repeated key returns the first response"
+            );
         }
         (BTreeSet::new(), Some((icp, answer.body)))
     }
@@ -124,22 +136,22 @@ impl<'a> Sender<'a> {
             Ok(patch) => patch,
             Err(reasons) => return (check_refusal(&answer, &reasons), None),
         };
-        assert_eq!(answer.status, 200, "the domain takes it, and the service does not: {answer:?}");
+        assert_eq!(answer.status, 200, "the service refuses a body that the domain accepts: {answer:?}");
         let icp = strict(&answer);
         assert_eq!((icp.id, icp.created_at), (target.id, target.created_at));
         let again = patch.apply(&icp, &self.admin.0, Timestamp::UNIX_EPOCH);
-        assert_eq!(again, Ok(None), "the answer has what the patch asks for");
+        assert_eq!(again, Ok(None), "the response contains the changes of the patch");
         (BTreeSet::new(), Some((icp, answer.body)))
     }
 }
 
-/// Returns the codes of the violations, or the ICP with its text.
+/// The codes of the violations, or the ICP and its text.
 type Checked = (BTreeSet<String>, Option<(Icp, String)>);
 
 /// Returns the ICP of a response, which must be valid and in wire form.
 fn strict(answer: &Answer) -> Icp {
     let icp = Icp::from_json(&answer.body, Rules::Strict);
-    let icp = icp.unwrap_or_else(|faults| panic!("{faults} in {answer:?}"));
+    let icp = icp.unwrap_or_else(|violations| panic!("{violations} in {answer:?}"));
     assert_eq!(icp.to_json(), answer.body);
     icp
 }

@@ -18,7 +18,8 @@ pub(crate) fn export(service: &Service) -> Export {
     let output = service.setup.icp(&["export"]);
     assert!(output.status.success(), "{}", stderr(&output));
     let record = |line: &str| {
-        let icp = Icp::from_json(line, Rules::Strict).unwrap_or_else(|faults| panic!("{faults} in {line}"));
+        let icp =
+            Icp::from_json(line, Rules::Strict).unwrap_or_else(|violations| panic!("{violations} in {line}"));
         (icp.id, (icp, line.to_owned()))
     };
     let (text, mut records) = (stdout(&output), Export::new());

@@ -181,7 +181,7 @@ fn wrong_members() -> Vec<Case> {
         ("far too many conditions", conditions("{}", ROOM / 3)),
         ("unknown names", format!("{{{}}}", members(75_000))),
         ("one name over and over", one_name("name", ROOM)),
-        ("faults under a long name", format!(r#"{{"{}":{halves}}}"#, "n".repeat(ROOM / 2))),
+        ("violations under a long name", format!(r#"{{"{}":{halves}}}"#, "n".repeat(ROOM / 2))),
     ]
 }
 

@@ -1,5 +1,5 @@
-//! A small OAuth authorization server, as Clerk is one: RFC 8414 discovery, registration of clients, authorization code with
-//! PKCE, JWT access tokens (RFC 9068). Its user agrees to everything.
+//! A small OAuth authorization server that behaves like Clerk's. It supports discovery (RFC 8414), client registration, the
+//! authorization code flow with PKCE, and JWT access tokens (RFC 9068). Its user consents to every request.
 
 use std::collections::HashMap;
 use std::net::TcpListener;
@@ -16,12 +16,12 @@ use crate::support::clerk::Clerk;
 
 /// A client that an administrator registered.
 pub(crate) const KNOWN_CLIENT: &str = "client_known";
-/// The user who agrees.
+/// The user who signs in and consents.
 pub(crate) const USER: &str = "user_abc123";
 
 type Fields = HashMap<String, String>;
 
-/// The server. It runs until the test process ends.
+/// The authorization server. It runs until the test process ends.
 pub(crate) struct AuthorizationServer {
     pub(crate) issuer: String,
     state: Arc<State>,
@@ -30,7 +30,7 @@ pub(crate) struct AuthorizationServer {
 struct State {
     clerk: Clerk,
     codes: Mutex<HashMap<String, Fields>>,
-    /// The token requests of clients.
+    /// The successful token requests.
     exchanges: Mutex<Vec<Fields>>,
 }
 
@@ -62,7 +62,7 @@ impl AuthorizationServer {
         Self { issuer, state }
     }
 
-    /// Returns the token requests of clients.
+    /// Returns the successful token requests.
     pub(crate) fn exchanges(&self) -> Vec<Fields> {
         self.state.exchanges.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -94,17 +94,17 @@ async fn register(mut client: web::Json<Value>) -> HttpResponse {
     HttpResponse::Created().json(client.into_inner())
 }
 
-/// Sends the browser back with a code, as if its user had signed in and agreed.
+/// Redirects to the client with a code, as if the user had signed in and consented.
 async fn authorize(state: web::Data<State>, query: web::Query<Fields>) -> HttpResponse {
     let query = query.into_inner();
     if query.get("code_challenge_method").is_none_or(|method| method != "S256") {
         return HttpResponse::BadRequest().body("PKCE is required");
     }
     let code = format!("code_{}", state.codes.lock().expect("no panic").len());
-    let mut back: reqwest::Url = query["redirect_uri"].parse().expect("a URL");
-    back.query_pairs_mut().append_pair("code", &code).append_pair("state", &query["state"]);
+    let mut redirect: reqwest::Url = query["redirect_uri"].parse().expect("a URL");
+    redirect.query_pairs_mut().append_pair("code", &code).append_pair("state", &query["state"]);
     state.codes.lock().expect("no panic").insert(code, query);
-    HttpResponse::Found().insert_header(("location", back.as_str())).finish()
+    HttpResponse::Found().insert_header(("location", redirect.as_str())).finish()
 }
 
 async fn token(state: web::Data<State>, form: web::Form<Fields>) -> HttpResponse {
@@ -113,9 +113,9 @@ async fn token(state: web::Data<State>, form: web::Form<Fields>) -> HttpResponse
         return HttpResponse::BadRequest().json(json!({"error": "invalid_grant"}));
     };
     let challenge = BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, form["code_verifier"].as_bytes()));
-    let is_same = |name: &str| authorized.get(name) == form.get(name);
-    let agrees = ["client_id", "redirect_uri", "resource"].into_iter().all(is_same);
-    if authorized["code_challenge"] != challenge || !agrees {
+    let matches = |name: &str| authorized.get(name) == form.get(name);
+    let parameters_match = ["client_id", "redirect_uri", "resource"].into_iter().all(matches);
+    if authorized["code_challenge"] != challenge || !parameters_match {
         return HttpResponse::BadRequest().json(json!({"error": "invalid_grant"}));
     }
     state.exchanges.lock().expect("no panic").push(form.clone());

@@ -1,4 +1,4 @@
-//! Assistants that sign in with OAuth: they know the URL of the endpoint, and discover everything else.
+//! MCP clients that sign in with OAuth. They know only the URL of the endpoint, and discover everything else.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -15,9 +15,9 @@ use crate::support::{Service, Setup, stderr};
 
 const TSC: &str = "typescript/bin/tsc";
 
-/// A service whose users sign in at an authorization server. Pages of `origin` may call it.
+/// Starts a service whose users sign in at `server`. Pages of `origin` may call it.
 fn service(server: &AuthorizationServer, origin: &str) -> Service {
-    // The public URL is a setting, and so has to be known before the service listens.
+    // The public URL is a setting, so the port must be known before the service listens.
     let port =
         TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
     let setup = Setup::new()
@@ -33,7 +33,8 @@ fn service(server: &AuthorizationServer, origin: &str) -> Service {
     setup.start()
 }
 
-/// Runs a client that registers itself and names the resource, and then one that was registered by hand and does not.
+/// Runs a client twice. In the first run it registers itself and sends `resource`. In the second run it has a known client
+/// ID and sends no `resource`.
 async fn sign_in_both_ways(server: &AuthorizationServer, client: impl Fn() -> Command) {
     let service = service(server, "https://app.example.com");
     for client_id in ["", KNOWN_CLIENT] {
@@ -83,7 +84,7 @@ async fn typescript_client_signs_in_and_uses_every_tool() {
     .await;
 }
 
-/// The client runs in a page of an origin that is allowed, and reads all that it needs across origins.
+/// The client runs in a page of an allowed origin. All its requests are cross-origin.
 #[tokio::test]
 #[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
 async fn page_of_allowed_origin_signs_in_and_lists() {
@@ -97,7 +98,7 @@ async fn page_of_allowed_origin_signs_in_and_lists() {
             assert!(value.get("error").is_none(), "{step}: {value}");
             value
         };
-        // The service's own pages forbid requests to others; this one has no policy of its own.
+        // The `Content-Security-Policy` of the service's HTML pages forbids requests to other origins. `/health/live` has none.
         browser.open(&format!("{}/health/live", page.address)).await;
         let authorize = run("begin()").await;
         browser.open(authorize["url"].as_str().expect("a URL")).await;

@@ -1,4 +1,4 @@
-//! Many clients on one database, and on one ICP.
+//! Concurrent writes of many clients to one database and to one ICP.
 
 use std::collections::BTreeSet;
 
@@ -25,8 +25,8 @@ async fn send(client: &Client, method: Method, url: &str, token: &str, body: &Va
     Answer::of(request.body(body.to_string())).await
 }
 
-on_both!(concurrent_joins_of_64_users_lose_none);
-async fn concurrent_joins_of_64_users_lose_none(service: &Service) {
+on_both!(concurrent_patches_add_all_64_users);
+async fn concurrent_patches_add_all_64_users(service: &Service) {
     let admin = &service.admin_token("user_root");
     let icp = service.create(admin, &json!({"name": "shared", "leadProviderCriteria": []})).await;
     let url = &format!("{}{}", service.address, icp.icp_path());
@@ -49,41 +49,41 @@ async fn concurrent_joins_of_64_users_lose_none(service: &Service) {
     let stored = service.get(&icp.icp_path(), Some(admin)).await.json();
     let users = stored["userIds"].as_array().expect("users").iter();
     let users: BTreeSet<_> = users.map(Value::to_string).collect();
-    assert_eq!(users.len(), CLIENTS + 1, "with their creator");
+    assert_eq!(users.len(), CLIENTS + 1, "all clients and the creator");
 }
 
-on_both!(concurrent_patches_of_different_fields_all_stay);
-async fn concurrent_patches_of_different_fields_all_stay(service: &Service) {
+on_both!(concurrent_patches_of_different_fields_all_persist);
+async fn concurrent_patches_of_different_fields_all_persist(service: &Service) {
     const ROUNDS: u32 = 12;
     let token = &service.token("user_ada");
     let icp = service.create(token, &json!({"name": "shared", "leadProviderCriteria": []})).await;
     let url = &format!("{}{}", service.address, icp.icp_path());
-    let value = |member: &str, round: u32| match member {
+    let value = |field: &str, round: u32| match field {
         "leadsPerList" => json!(round + 1),
         "customFilterCriteria" => json!([{"type": "minDaysUntilReuse", "value": round}]),
         "activeUntil" => json!(format!("2030-01-01T00:00:{round:02}.000Z")),
-        _ => json!(format!("{member} {round}")),
+        _ => json!(format!("{field} {round}")),
     };
-    let members = ["name", "description", "leadsPerList", "customFilterCriteria", "activeUntil"];
+    let fields = ["name", "description", "leadsPerList", "customFilterCriteria", "activeUntil"];
     let patching =
-        members.into_iter().zip(clients(service, members.len())).map(async |(member, (_, _, client))| {
+        fields.into_iter().zip(clients(service, fields.len())).map(async |(field, (_, _, client))| {
             for round in 0..ROUNDS {
-                let body = json!({member: value(member, round)});
+                let body = json!({field: value(field, round)});
                 let answer = send(&client, Method::PATCH, url, token, &body).await;
                 assert_eq!(answer.status, 200, "{answer:?}");
-                assert_eq!(answer.json()[member], body[member], "who is told so has their change");
+                assert_eq!(answer.json()[field], body[field], "the response contains the change");
             }
         });
     join_all(patching).await;
     let stored = service.get(&icp.icp_path(), Some(token)).await.json();
-    for member in members {
-        assert_eq!(stored[member], value(member, ROUNDS - 1), "{member}");
+    for field in fields {
+        assert_eq!(stored[field], value(field, ROUNDS - 1), "{field}");
     }
 }
 
-/// SQLite has one writer at a time: 16 clients, two readers and an import run concurrently.
+/// SQLite allows one writer at a time. 16 clients read and write while imports run in other processes.
 #[tokio::test(flavor = "multi_thread")]
-async fn concurrent_writers_never_find_sqlite_locked() {
+async fn concurrent_sqlite_writers_get_no_lock_error() {
     const WRITES: usize = 30;
     let service = crate::support::Setup::new().start();
     let list = &format!("{}{LIST}", service.address);

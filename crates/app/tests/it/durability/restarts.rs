@@ -51,7 +51,7 @@ async fn writers_see_problems_during_outage_only() {
     let (began, ended) = write_during(&mut writers, &|| service.address.clone(), async {
         sleep(Duration::from_secs(1)).await;
         let began = Instant::now();
-        // On a thread of its own, since clients continue.
+        // On a separate thread, since clients continue.
         let restarting = Arc::clone(&server);
         let restarted = tokio::task::spawn_blocking(move || restarting.restart()).await;
         restarted.expect("it ends").expect("it restarts");
@@ -70,6 +70,6 @@ async fn writers_see_problems_during_outage_only() {
         assert_eq!(problem["code"], "INTERNAL_ERROR", "{error}");
     }
     assert!(!failures.is_empty(), "there was an outage");
-    assert!(writers.iter().all(|writer| writer.acknowledged > 10), "everybody has written");
+    assert!(writers.iter().all(|writer| writer.acknowledged > 10), "every writer has written");
     settle(&mut writers, &service).await;
 }

@@ -130,24 +130,24 @@ async fn preflight_lists_allowed_methods_and_headers() {
         for method in ["GET", "HEAD", "POST", "PATCH", "DELETE"] {
             let headers = "authorization,content-type,idempotency-key,if-match,if-none-match,x-request-id,\
                            traceparent,tracestate,baggage,mcp-protocol-version,mcp-session-id,last-event-id";
-            let told = Answer::of(preflight(&service, origin, method, headers)).await;
-            assert!(told.status.is_success(), "{told:?}");
-            assert_eq!(told.body, "");
-            assert_eq!(told.header("access-control-allow-origin"), origin);
-            let methods = listed(&told, "access-control-allow-methods");
-            assert!(methods.contains(&method.to_lowercase()), "{told:?}");
-            let allowed = listed(&told, "access-control-allow-headers");
+            let answer = Answer::of(preflight(&service, origin, method, headers)).await;
+            assert!(answer.status.is_success(), "{answer:?}");
+            assert_eq!(answer.body, "");
+            assert_eq!(answer.header("access-control-allow-origin"), origin);
+            let methods = listed(&answer, "access-control-allow-methods");
+            assert!(methods.contains(&method.to_lowercase()), "{answer:?}");
+            let allowed = listed(&answer, "access-control-allow-headers");
             for header in headers.split(',') {
-                assert!(allowed.contains(&header.to_owned()), "{header}: {told:?}");
+                assert!(allowed.contains(&header.to_owned()), "{header}: {answer:?}");
             }
-            assert_varies(&told);
-            assert!(!told.header("x-request-id").is_empty());
+            assert_varies(&answer);
+            assert!(!answer.header("x-request-id").is_empty());
         }
-        let told = Answer::of(preflight(&service, origin, "GET", "")).await;
-        assert!(told.status.is_success(), "{told:?}");
-        let told =
+        let answer = Answer::of(preflight(&service, origin, "GET", "")).await;
+        assert!(answer.status.is_success(), "{answer:?}");
+        let answer =
             Answer::of(preflight(&service, origin, "PATCH", "Authorization, Content-Type, If-Match")).await;
-        assert!(told.status.is_success(), "{told:?}");
+        assert!(answer.status.is_success(), "{answer:?}");
     }
 }
 
@@ -157,14 +157,14 @@ async fn preflight_allows_existing_methods_only() {
     for (method, headers) in
         [("PUT", ""), ("TRACE", ""), ("PATCH", "x-own"), ("GET", "authorization, cookie")]
     {
-        let told = Answer::of(preflight(&service, ORIGINS[0], method, headers)).await;
+        let answer = Answer::of(preflight(&service, ORIGINS[0], method, headers)).await;
         let is_method_allowed =
-            listed(&told, "access-control-allow-methods").contains(&method.to_lowercase());
-        let allowed = listed(&told, "access-control-allow-headers");
+            listed(&answer, "access-control-allow-methods").contains(&method.to_lowercase());
+        let allowed = listed(&answer, "access-control-allow-headers");
         let are_headers_allowed = headers.split(", ").all(|header| allowed.contains(&header.to_owned()));
-        assert!(!told.status.is_success() || !is_method_allowed || !are_headers_allowed, "{told:?}");
-        if !told.status.is_success() {
-            told.assert_problem(400, "BAD_REQUEST");
+        assert!(!answer.status.is_success() || !is_method_allowed || !are_headers_allowed, "{answer:?}");
+        if !answer.status.is_success() {
+            answer.assert_problem(400, "BAD_REQUEST");
         }
     }
 }
@@ -195,14 +195,14 @@ async fn plain_options_is_answered_as_usual() {
     let service = service();
     let asking = || client().request(Method::OPTIONS, format!("{}{LIST}", service.address));
     for (request, origin) in [(asking(), None), (asking().header("origin", ORIGINS[0]), Some(ORIGINS[0]))] {
-        let told = Answer::of(request).await;
+        let answer = Answer::of(request).await;
         assert_eq!(
-            (told.status.as_u16(), told.header("allow")),
+            (answer.status.as_u16(), answer.header("allow")),
             (204, "GET, HEAD, POST, OPTIONS"),
-            "{told:?}"
+            "{answer:?}"
         );
         if let Some(origin) = origin {
-            assert_open(&told, origin);
+            assert_open(&answer, origin);
         }
     }
 }
@@ -215,8 +215,8 @@ async fn by_default_no_origin_is_allowed_anything() {
         let answer = Answer::of(ada.getting(LIST).header("origin", *origin)).await.ok();
         assert_closed(&answer);
         assert_eq!(answer.header("vary"), "Authorization, Accept-Encoding");
-        let told = Answer::of(preflight(&service, origin, "PATCH", "authorization")).await;
-        assert_eq!((told.status.as_u16(), told.body.as_str()), (204, ""), "an OPTIONS as any other");
-        assert_closed(&told);
+        let answer = Answer::of(preflight(&service, origin, "PATCH", "authorization")).await;
+        assert_eq!((answer.status.as_u16(), answer.body.as_str()), (204, ""), "OPTIONS without CORS headers");
+        assert_closed(&answer);
     }
 }

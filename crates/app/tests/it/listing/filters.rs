@@ -1,4 +1,4 @@
-//! Filters and orders of lists.
+//! Filters and sort orders of lists.
 
 use icp_testkit::fixtures::{IcpBuilder, icp};
 use serde_json::json;
@@ -15,7 +15,7 @@ fn record(number: u128, name: &str, updated_in: &str) -> IcpBuilder {
     icp.with("updatedAt", format!("2024-{updated_in}-01T00:00:00.000Z"))
 }
 
-/// Six ICPs of Ada, the last of them shared, and two ICPs of other users that match every query.
+/// Six ICPs of Ada, and two ICPs of Eve that match most of the queries. Ada shares the sixth with Eve.
 fn records() -> Vec<IcpBuilder> {
     let none = || json!([]);
     let website = json!([{"type": "website", "provider": "browserUse", "prompt": "p"}]);
@@ -35,8 +35,8 @@ fn records() -> Vec<IcpBuilder> {
     ]
 }
 
-/// Queries, and Ada's ICPs that match them.
-const FINDINGS: &[(&str, &[u64])] = &[
+/// Queries, and the numbers of Ada's ICPs that match them, in order.
+const CASES: &[(&str, &[u64])] = &[
     ("active=true", &[1, 3, 5, 6]),
     ("active=false", &[2, 4]),
     ("updatedSince=2024-05-01T00:00:00.000Z", &[1, 3, 5]),
@@ -94,12 +94,16 @@ on_both!(query_finds_matching_icps_of_caller_in_order);
 async fn query_finds_matching_icps_of_caller_in_order(service: &Service) {
     service.hold(records());
     let ada = service.user("user_ada");
-    for (query, numbers) in FINDINGS {
+    for (query, numbers) in CASES {
         assert_eq!(ada.find(query).await, *numbers, "{query}");
     }
     let root = service.admin("user_root");
-    for (query, _) in FINDINGS {
-        assert_eq!(root.ask(query).await.ok().body, "[]", "an admin's list is their own: {query}");
+    for (query, _) in CASES {
+        assert_eq!(
+            root.ask(query).await.ok().body,
+            "[]",
+            "an admin's list contains only the admin's ICPs: {query}"
+        );
     }
     assert_eq!(service.user("user_eve").find("name=%C3%96M&sort=updatedAt").await, [7, 8]);
 }
@@ -134,7 +138,7 @@ async fn unknown_and_default_parameters_change_nothing(service: &Service) {
     for query in odd {
         assert_eq!(ada.ask(query).await.etag(), list.etag(), "{query}");
     }
-    assert_eq!(ada.get(&format!("{LIST}/")).await.ok().body, list.body, "with a slash");
+    assert_eq!(ada.get(&format!("{LIST}/")).await.ok().body, list.body, "with a trailing slash");
 }
 
 on_both!(filters_use_latest_state);
@@ -142,8 +146,8 @@ async fn filters_use_latest_state(service: &Service) {
     let ada = service.user("user_ada");
     let created = ada.create(SMB).await;
     let path = created.icp_path();
-    let whole = |body: &str| format!("[{body}]");
-    assert_eq!(ada.ask("name=smb").await.body, whole(&created.body));
+    let list_of = |body: &str| format!("[{body}]");
+    assert_eq!(ada.ask("name=smb").await.body, list_of(&created.body));
     let changes = json!({
         "name": "ΩMEGA",
         "activeUntil": PAST,
@@ -155,13 +159,13 @@ async fn filters_use_latest_state(service: &Service) {
     }
     let patched = ada.patch(&path, changes).await.ok();
     for query in ["active=false", "name=%CF%89", "provider=bullhorn", "provider=of+our+own,+%22new%22"] {
-        assert_eq!(ada.ask(query).await.ok().body, whole(&patched.body), "{query}");
+        assert_eq!(ada.ask(query).await.ok().body, list_of(&patched.body), "{query}");
     }
     for query in ["name=smb", "active=true"] {
         assert_eq!(ada.ask(query).await.ok().body, "[]", "{query}");
     }
     let updated = patched.json()["updatedAt"].as_str().expect("a time").to_owned();
-    assert_eq!(ada.ask(&format!("updatedSince={updated}")).await.ok().body, whole(&patched.body));
+    assert_eq!(ada.ask(&format!("updatedSince={updated}")).await.ok().body, list_of(&patched.body));
     ada.patch(&path, r#"{"crmFilters":null,"activeUntil":null}"#).await.ok();
     assert_eq!(ada.ask("provider=bullhorn").await.ok().body, "[]");
     assert_eq!(ada.ask("active=false").await.ok().body, "[]");

@@ -56,10 +56,10 @@ async fn options_lists_methods_without_sign_in(service: &Service) {
         for token in [None, Some("no token")] {
             let request = client().request(Method::OPTIONS, format!("{}{path}", service.address));
             let request = token.into_iter().fold(request, RequestBuilder::bearer_auth);
-            let told = Answer::of(request.header("accept-encoding", "gzip")).await;
-            assert_eq!((told.status.as_u16(), told.body.as_str()), (204, ""), "{path}: {told:?}");
-            assert_eq!(told.header("allow"), allow, "{path}");
-            assert!(!told.header("x-request-id").is_empty());
+            let answer = Answer::of(request.header("accept-encoding", "gzip")).await;
+            assert_eq!((answer.status.as_u16(), answer.body.as_str()), (204, ""), "{path}: {answer:?}");
+            assert_eq!(answer.header("allow"), allow, "{path}");
+            assert!(!answer.header("x-request-id").is_empty());
         }
     }
     let nowhere = client().request(Method::OPTIONS, format!("{}/api/v1/nothing", service.address));

@@ -8,7 +8,7 @@ use crate::support::users::SMB;
 use crate::support::{Answer, LIST, Setup};
 
 /// Queries, and their violations.
-const FAULTS: &[(&str, &[&str])] = &[
+const VIOLATIONS: &[(&str, &[&str])] = &[
     ("limit=0", &["limit out_of_range"]),
     ("limit=1001", &["limit out_of_range"]),
     ("limit=-1", &["limit out_of_range"]),
@@ -66,20 +66,20 @@ const FAULTS: &[(&str, &[&str])] = &[
 impl Answer {
     /// Returns the violations as `parameter code`, sorted. Each must have the contract's form.
     #[track_caller]
-    fn parameter_faults(&self) -> Vec<String> {
+    fn parameter_violations(&self) -> Vec<String> {
         self.assert_problem(400, "BAD_REQUEST");
         let errors = self.json()["errors"].clone();
-        let mut faults = Vec::new();
+        let mut violations = Vec::new();
         for fault in errors.as_array().unwrap_or_else(|| panic!("it has errors: {self:?}")) {
             let members: Vec<&String> = fault.as_object().expect("a fault is an object").keys().collect();
             assert_eq!(members.len(), 3, "{fault}");
             let [parameter, code, detail] = ["parameter", "code", "detail"]
                 .map(|member| fault[member].as_str().unwrap_or_else(|| panic!("{member} in {fault}")));
             assert!(detail.split(' ').count() > 1, "{fault}");
-            faults.push(format!("{parameter} {code}"));
+            violations.push(format!("{parameter} {code}"));
         }
-        faults.sort();
-        faults
+        violations.sort();
+        violations
     }
 }
 
@@ -87,15 +87,15 @@ impl Answer {
 async fn every_bad_parameter_is_reported() {
     let service = on_sqlite(Setup::new());
     let ada = service.user("user_ada");
-    for (query, faults) in FAULTS {
-        assert_eq!(ada.ask(query).await.parameter_faults(), *faults, "{query}");
+    for (query, violations) in VIOLATIONS {
+        assert_eq!(ada.ask(query).await.parameter_violations(), *violations, "{query}");
     }
     for parameter in ["name", "provider"] {
         for (character, written) in [('a', "a"), ('ö', "%C3%B6"), ('🦀', "%F0%9F%A6%80")] {
             let most = ada.ask(&format!("{parameter}={}", written.repeat(255))).await;
             assert_eq!(most.ok().body, "[]", "255 times {character}");
             let too_long = ada.ask(&format!("{parameter}={}", written.repeat(256))).await;
-            assert_eq!(too_long.parameter_faults(), [format!("{parameter} too_long")]);
+            assert_eq!(too_long.parameter_violations(), [format!("{parameter} too_long")]);
         }
     }
 }
@@ -115,7 +115,7 @@ async fn bad_parameter_precedes_conditions_and_fails_head() {
     let ada = service.user("user_ada");
     let path = format!("{LIST}?limit=0");
     let unless = ada.getting(&path).header("if-none-match", "*");
-    assert_eq!(Answer::of(unless).await.parameter_faults(), ["limit out_of_range"]);
+    assert_eq!(Answer::of(unless).await.parameter_violations(), ["limit out_of_range"]);
     let head = Answer::of(ada.request(Method::HEAD, &path)).await;
     assert_eq!((head.status.as_u16(), head.body.as_str()), (400, ""));
     assert_eq!(head.header("content-type"), "application/problem+json");
@@ -161,11 +161,11 @@ async fn cursor_is_valid_for_its_list_only() {
             if given == asked {
                 assert_eq!([first.numbers(), answer.ok().numbers()].concat().len(), 4, "{given}");
             } else {
-                assert_eq!(answer.parameter_faults(), ["cursor invalid_value"], "{given} {asked}");
+                assert_eq!(answer.parameter_violations(), ["cursor invalid_value"], "{given} {asked}");
             }
         }
         let eves = eve.ask(&format!("cursor={cursor}{given}")).await;
-        assert_eq!(eves.parameter_faults(), ["cursor invalid_value"], "{given}");
+        assert_eq!(eves.parameter_violations(), ["cursor invalid_value"], "{given}");
     }
 }
 
@@ -179,7 +179,7 @@ async fn damaged_cursor_is_refused() {
     let longer = ["A", "=", "%3D", "%00", "+"].map(|end| format!("{cursor}{end}"));
     for damaged in shorter.chain(longer).chain([cursor.to_uppercase(), format!("B{}", &cursor[1..])]) {
         let answer = ada.ask(&format!("limit=2&cursor={damaged}")).await;
-        assert_eq!(answer.parameter_faults(), ["cursor invalid_value"], "{damaged}");
+        assert_eq!(answer.parameter_violations(), ["cursor invalid_value"], "{damaged}");
     }
     assert_eq!(ada.find(&format!("cursor={cursor}")).await, [3, 4]);
 }

@@ -12,7 +12,7 @@ use crate::support::{Answer, LIST, Service, Setup, eventually, stderr, stdout};
 
 /// Fewer sessions than connections of the service, so that connections share sessions.
 const SHARED_SESSIONS: usize = 3;
-/// One for each connection of the service and of its commands.
+/// One per connection of the service and of its commands.
 const OWN_SESSIONS: usize = 16;
 const CLIENTS: usize = 48;
 

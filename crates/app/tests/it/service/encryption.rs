@@ -59,8 +59,8 @@ async fn certificate_changes_without_restart() {
     // A damaged certificate does not replace a valid one.
     std::fs::write(&second.files[1], "no key").expect("it is written");
     service.signal("HUP");
-    let told = async || service.log().contains("the old certificate stays");
-    assert!(eventually(Duration::from_secs(5), told).await);
+    let is_logged = async || service.log().contains("the old certificate stays");
+    assert!(eventually(Duration::from_secs(5), is_logged).await);
     assert!(second.is_shown(&service.address).await);
 
     // Without a signal, the new certificate is read later.

@@ -60,10 +60,10 @@ async fn valid_request_id_is_kept() {
     assert_eq!(answer.header("x-request-id"), taken);
     answer.assert_problem(404, "NOT_FOUND");
 
-    for unfit in
+    for malformed in
         [b"".to_vec(), vec![b'x'; 129], b"two words".to_vec(), b"<script>".to_vec(), b"\xff".to_vec()]
     {
-        let answer = ask(unfit).await;
+        let answer = ask(malformed).await;
         assert_eq!(answer.header("x-request-id").len(), 36, "a new one: {answer:?}");
     }
 }

@@ -28,7 +28,7 @@ async fn endless_head_is_cut_off() {
     let mut slow: Vec<_> = (0..200).map(|_| connect(&service)).collect();
     let started = Instant::now();
     for socket in &mut slow {
-        socket.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nx-a: ").expect("it is taken");
+        socket.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nx-a: ").expect("it is sent");
     }
     assert_eq!(service.list("user_abc123").await.status, 200);
     for mut socket in slow {
@@ -44,11 +44,11 @@ async fn endless_later_head_is_cut_off() {
     let service = Setup::new().with("ICP__SERVER__KEEP_ALIVE_SECONDS", "5").start();
     let [mut slow, mut patient] = [connect(&service), connect(&service)];
     for socket in [&mut slow, &mut patient] {
-        socket.write_all(REQUEST).expect("it is taken");
+        socket.write_all(REQUEST).expect("it is sent");
         assert_eq!(read_answer(socket), 200);
     }
     slow.set_read_timeout(Some(Duration::from_secs(1))).expect("it can be set");
-    slow.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nx-a: ").expect("it is taken");
+    slow.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nx-a: ").expect("it is sent");
     let started = Instant::now();
     let mut rounds = 0;
     loop {
@@ -62,13 +62,13 @@ async fn endless_later_head_is_cut_off() {
         rounds += 1;
         if rounds % 3 == 0 {
             // A connection that is idle for a while between requests stays open at any age.
-            patient.write_all(REQUEST).expect("it is taken");
+            patient.write_all(REQUEST).expect("it is sent");
             assert_eq!(read_answer(&mut patient), 200);
         }
     }
     let kept = started.elapsed();
     assert!(kept > Duration::from_secs(5), "cut off after {kept:?}, when a head may still be on time");
-    patient.write_all(REQUEST).expect("it is taken");
+    patient.write_all(REQUEST).expect("it is sent");
     assert_eq!(read_answer(&mut patient), 200);
     assert_eq!(service.list("user_abc123").await.status, 200);
 }

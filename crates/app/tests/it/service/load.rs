@@ -90,9 +90,9 @@ async fn no_rate_limit_headers_without_rate_limit() {
     assert_eq!((answer.header("ratelimit"), answer.header("ratelimit-policy")), ("", ""));
 }
 
-/// Each sends several requests and reads nothing: the responses are longer than the buffers of a connection.
+/// Each client sends several requests and reads nothing. The responses are longer than the buffers of a connection.
 #[tokio::test]
-async fn strangers_beyond_limit_are_rejected() {
+async fn anonymous_requests_beyond_limit_are_rejected() {
     const SLOW: usize = 80;
     let service = Setup::new().start();
     let page = service.get("/docs", None).await.body;
@@ -104,7 +104,7 @@ async fn strangers_beyond_limit_are_rejected() {
         socket.set_recv_buffer_size(4_096).expect("it can be set");
         let mut stream =
             socket.connect(service.socket().parse().expect("an address")).await.expect("it connects");
-        stream.write_all(request.as_bytes()).await.expect("it is taken");
+        stream.write_all(request.as_bytes()).await.expect("it is sent");
         slow.push(stream);
     }
     // A response that fits into the buffers of its connection may end at any time.

@@ -7,7 +7,7 @@ use icp_testkit::fixtures::EXAMPLE_LIST;
 
 use crate::support::{LIST, Service, Setup, eventually};
 
-/// A service on a server of its own, which the test can stop.
+/// A service on its own server, which the test can stop.
 struct Fragile {
     server: Server,
     database: Database,

@@ -114,7 +114,7 @@ impl Shell {
         self.pipe(&words).await
     }
 
-    /// Runs the commands of a pipe. Each reads the output of the one before it.
+    /// Runs the commands of a pipe. Each reads the output of the previous command.
     async fn pipe(&mut self, words: &[String]) -> Outcome {
         let (words, target) = match words {
             [words @ .., operator, target] if operator == ">" => (words, Some(target)),
@@ -332,7 +332,7 @@ pub(crate) struct Block<'a> {
     /// The text after the opening fence.
     pub(crate) language: &'a str,
     pub(crate) code: &'a str,
-    /// Whether this block directly follows the one before it.
+    /// True if this block directly follows the previous block.
     pub(crate) follows: bool,
 }
 

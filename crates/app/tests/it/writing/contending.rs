@@ -9,8 +9,8 @@ use crate::support::services::on_both;
 use crate::support::users::{SMB, User};
 use crate::support::{Answer, Service};
 
-on_both!(concurrent_changes_of_different_fields_all_stay);
-async fn concurrent_changes_of_different_fields_all_stay(service: &Service) {
+on_both!(concurrent_changes_of_different_fields_all_persist);
+async fn concurrent_changes_of_different_fields_all_persist(service: &Service) {
     let ada = service.user("user_ada");
     let path = ada.create(SMB).await.icp_path();
     for round in 1..=10 {
@@ -39,8 +39,8 @@ async fn concurrent_changes_of_different_fields_all_stay(service: &Service) {
     }
 }
 
-on_both!(last_of_sixteen_concurrent_changes_stays);
-async fn last_of_sixteen_concurrent_changes_stays(service: &Service) {
+on_both!(last_of_sixteen_concurrent_changes_persists);
+async fn last_of_sixteen_concurrent_changes_persists(service: &Service) {
     let users: Vec<User<'_>> = (0..16).map(|number| service.user(&format!("user_{number}"))).collect();
     let ids: Vec<String> = (0..16).map(|number| format!("user_{number}")).collect();
     let body = json!({"name": "SMB", "leadProviderCriteria": [], "userIds": ids});
@@ -49,7 +49,7 @@ async fn last_of_sixteen_concurrent_changes_stays(service: &Service) {
     let answers = join_all(patches).await;
     assert!(answers.iter().all(|answer| answer.status == 200), "{answers:?}");
     for (answer, id) in answers.iter().zip(&ids) {
-        assert_eq!(answer.json()["name"], **id, "everybody is answered with their own change");
+        assert_eq!(answer.json()["name"], **id, "each response contains the change of its request");
     }
     let last = answers.iter().max_by_key(|answer| answer.json()["updatedAt"].to_string());
     assert_eq!(users[0].get(&path).await.body, last.expect("there are some").body);

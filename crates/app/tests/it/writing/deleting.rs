@@ -25,7 +25,7 @@ async fn deleted_icp_is_gone_for_all_users(service: &Service) {
         user.patch(&doomed, "{}").await.assert_problem(404, "NOT_FOUND");
         user.delete(&doomed).await.assert_problem(404, "NOT_FOUND");
     }
-    assert_eq!(ada.listed().await, ["SMB"], "the other one stays");
+    assert_eq!(ada.listed().await, ["SMB"], "the other ICP remains");
     assert_eq!(bob.list().await, "[]");
 }
 
@@ -45,9 +45,9 @@ async fn one_of_sixteen_concurrent_deletes_succeeds(service: &Service) {
     let ada = service.user("user_ada");
     let path = ada.create(SMB).await.icp_path();
     let answers = join_all((0..16).map(|_| ada.delete(&path))).await;
-    let (done, late): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 204);
-    assert_eq!(done.len(), 1, "{answers:?}");
-    for answer in late {
+    let (succeeded, others): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 204);
+    assert_eq!(succeeded.len(), 1, "{answers:?}");
+    for answer in others {
         answer.assert_problem(404, "NOT_FOUND");
     }
 }

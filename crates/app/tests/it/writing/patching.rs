@@ -27,8 +27,8 @@ fn assert_only(before: &Answer, after: &Answer, member: &str, value: &Value) {
     assert_eq!(after, expected, "{member}");
 }
 
-on_both!(patched_field_is_replaced_and_others_stay);
-async fn patched_field_is_replaced_and_others_stay(service: &Service) {
+on_both!(patch_replaces_only_its_fields);
+async fn patch_replaces_only_its_fields(service: &Service) {
     let ada = service.user("user_ada");
     for (member, sent, answered) in [
         ("name", r#""new""#, r#""new""#),

@@ -1,4 +1,4 @@
-//! Quotas of users, and the size limit of ICPs.
+//! Quotas of creators, the limit of users per ICP, and the size limit of ICPs.
 
 use serde_json::json;
 
@@ -6,15 +6,15 @@ use crate::support::services::on_both;
 use crate::support::users::SMB;
 use crate::support::{Answer, Service, Setup};
 
-fn few(setup: Setup) -> Setup {
+fn low_counts(setup: Setup) -> Setup {
     setup.with("ICP__LIMITS__ICPS_PER_CREATOR", "2").with("ICP__LIMITS__USER_IDS_PER_ICP", "3")
 }
 
-fn short(setup: Setup) -> Setup {
+fn low_bytes(setup: Setup) -> Setup {
     setup.with("ICP__LIMITS__ICPS_PER_CREATOR", "10").with("ICP__LIMITS__BYTES_PER_CREATOR", "20000")
 }
 
-on_both!(quota_of_icps_is_reached, with few);
+on_both!(quota_of_icps_is_reached, with low_counts);
 async fn quota_of_icps_is_reached(service: &Service) {
     let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
     let path = ada.create(SMB).await.icp_path();
@@ -29,7 +29,7 @@ async fn quota_of_icps_is_reached(service: &Service) {
     ada.create(SMB).await;
 }
 
-on_both!(replaced_icp_counts_for_its_creator, with few);
+on_both!(replaced_icp_counts_for_its_creator, with low_counts);
 async fn replaced_icp_counts_for_its_creator(service: &Service) {
     let ada = service.user("user_ada");
     for _ in 0..2 {
@@ -39,8 +39,8 @@ async fn replaced_icp_counts_for_its_creator(service: &Service) {
     ada.post(SMB).await.assert_problem(403, "FORBIDDEN");
 }
 
-on_both!(repeated_create_is_answered_beyond_quota, with few);
-async fn repeated_create_is_answered_beyond_quota(service: &Service) {
+on_both!(repeated_create_is_replayed_beyond_quota, with low_counts);
+async fn repeated_create_is_replayed_beyond_quota(service: &Service) {
     let ada = service.user("user_ada");
     let create = |key: &'static str| Answer::of(ada.posting(SMB).header("idempotency-key", key));
     let first = create("one").await;
@@ -50,35 +50,35 @@ async fn repeated_create_is_answered_beyond_quota(service: &Service) {
     assert_eq!((&again.body, again.header("idempotency-replayed")), (&first.body, "true"));
 }
 
-on_both!(quota_of_bytes_counts_growth, with short);
+on_both!(quota_of_bytes_counts_growth, with low_bytes);
 async fn quota_of_bytes_counts_growth(service: &Service) {
     let ada = service.user("user_ada");
     let create = |length| json!({"name": "x", "leadProviderCriteria": [], "description": "d".repeat(length)});
     let path = ada.create(create(9_000)).await.icp_path();
     ada.create(create(9_000)).await;
     ada.post(create(9_000)).await.assert_problem(403, "FORBIDDEN");
-    let grown = ada
+    let refused = ada
         .patch(
             &path,
             json!({"crmFilters": {"provider": "bullhorn", "filters": [], "query": "q".repeat(9_000)}}),
         )
         .await;
-    grown.assert_problem(403, "FORBIDDEN");
+    refused.assert_problem(403, "FORBIDDEN");
     ada.patch(&path, json!({"description": "short", "name": "y"})).await.ok();
 }
 
-on_both!(new_users_are_limited_by_setting, with few);
+on_both!(new_users_are_limited_by_setting, with low_counts);
 async fn new_users_are_limited_by_setting(service: &Service) {
     let ada = service.user("user_ada");
     let users = |count: usize| json!((0..count).map(|number| format!("user_{number}")).collect::<Vec<_>>());
     let create = |count| json!({"name": "x", "leadProviderCriteria": [], "userIds": users(count)});
-    assert_eq!(ada.post(create(3)).await.faults(), ["/userIds too_long"], "the creator is the fourth");
+    assert_eq!(ada.post(create(3)).await.faults(), ["/userIds too_long"], "the creator is the fourth user");
     let path = ada.create(create(2)).await.icp_path();
     assert_eq!(ada.patch(&path, json!({"userIds": users(4)})).await.faults(), ["/userIds too_long"]);
     assert_eq!(ada.share(&path, "user_9").await.faults(), ["/userIds too_long"]);
 }
 
-on_both!(existing_icp_keeps_its_users, with few);
+on_both!(existing_icp_keeps_its_users, with low_counts);
 async fn existing_icp_keeps_its_users(service: &Service) {
     let users: Vec<_> = (0..2_000).map(|number| format!("user_{number}")).collect();
     service.import(&icp_testkit::fixtures::icp(1).with("userIds", users.clone()).json(), &[]);
@@ -86,8 +86,8 @@ async fn existing_icp_keeps_its_users(service: &Service) {
     let first = service.user("user_1");
     first.patch(&path, json!({"name": "new"})).await.ok();
     assert_eq!(first.share(&path, "user_new").await.faults(), ["/userIds too_long"]);
-    let left = first.unshare(&path, "user_1").await.ok();
-    assert_eq!(left.json()["userIds"].as_array().map(Vec::len), Some(1_999));
+    let remaining = first.unshare(&path, "user_1").await.ok();
+    assert_eq!(remaining.json()["userIds"].as_array().map(Vec::len), Some(1_999));
     first.get(&path).await.assert_problem(403, "FORBIDDEN");
 }
 
@@ -95,8 +95,8 @@ on_both!(stored_icp_has_size_limit);
 async fn stored_icp_has_size_limit(service: &Service) {
     let ada = service.user("user_ada");
     let filters = |length: usize| {
-        let search = json!({"provider": "baseProvider", "filters": {"text": "x".repeat(length)}});
-        json!({"name": "x", "leadProviderCriteria": [search]})
+        let criterion = json!({"provider": "baseProvider", "filters": {"text": "x".repeat(length)}});
+        json!({"name": "x", "leadProviderCriteria": [criterion]})
     };
     let path = ada.create(filters(1_000_000)).await.icp_path();
     let texts = |count: usize| vec!["s".repeat(1_000); count];

@@ -78,8 +78,8 @@ async fn reused_key_with_other_body_is_422(service: &Service) {
     assert_same(&post_once(&ada, KEY, SMB).await, &first);
 }
 
-on_both!(one_of_two_concurrent_bodies_is_created);
-async fn one_of_two_concurrent_bodies_is_created(service: &Service) {
+on_both!(one_of_sixteen_concurrent_bodies_is_created);
+async fn one_of_sixteen_concurrent_bodies_is_created(service: &Service) {
     let ada = service.user("user_ada");
     let bodies = (0..16).map(|number| json!({"name": format!("{number}"), "leadProviderCriteria": []}));
     let answers = join_all(bodies.map(|body| post_once(&ada, KEY, body))).await;
@@ -106,7 +106,7 @@ async fn keys_are_separate_per_user(service: &Service) {
     }
     ada.create(SMB).await;
     ada.create(SMB).await;
-    assert_eq!(ada.listed().await.len(), keys.len() + 2, "without a key each is a new one");
+    assert_eq!(ada.listed().await.len(), keys.len() + 2, "each create without a key is a new ICP");
 }
 
 on_both!(quoted_key_equals_bare_key);
@@ -135,9 +135,9 @@ on_both!(malformed_key_is_400_with_header_name);
 async fn malformed_key_is_400_with_header_name(service: &Service) {
     let ada = service.user("user_ada");
     let long = "k".repeat(256);
-    let unfit: [&[u8]; 9] =
+    let malformed: [&[u8]; 9] =
         [b"", b"\"\"", b"\"", b"two words", b"\"a", b"a\"", b"\"a\"b\"", b"\xc3\xa9", long.as_bytes()];
-    for value in unfit {
+    for value in malformed {
         let header = HeaderValue::from_bytes(value).expect("a header");
         let answer = Answer::of(ada.posting(SMB).header("idempotency-key", header)).await;
         answer.assert_parameter_fault("Idempotency-Key");
@@ -162,8 +162,8 @@ async fn create_with_lost_response_is_stored_once(service: &Service) {
             body.len(),
         );
         let mut socket = service.connect();
-        socket.write_all(request.as_bytes()).expect("it is taken");
-        // Some are lost before the create, and some after it.
+        socket.write_all(request.as_bytes()).expect("it is sent");
+        // Every second connection closes after the create. The others may close before it.
         if number % 2 == 0 {
             let is_there = async || ada.listed().await.len() == number + 1;
             assert!(eventually(Duration::from_secs(10), is_there).await, "{number} is created");
@@ -212,13 +212,13 @@ async fn long_wait_for_key_is_409() {
     let transaction = client.transaction().await.expect("it begins");
     transaction.batch_execute(&lock_of("third")).await.expect("it locks");
     let started = Instant::now();
-    let end_soon = async {
+    let release = async {
         tokio::time::sleep(Duration::from_millis(700)).await;
         transaction.commit().await.expect("it ends");
     };
     let third = async { (post_once(&ada, "third", SMB).await, started.elapsed()) };
-    let ((third, waited), ()) = tokio::join!(third, end_soon);
-    assert_eq!(third.status, 201, "it got its turn: {third:?}");
-    assert!(waited >= Duration::from_millis(700), "after the one before it: {waited:?}");
+    let ((third, waited), ()) = tokio::join!(third, release);
+    assert_eq!(third.status, 201, "the lock was released in time: {third:?}");
+    assert!(waited >= Duration::from_millis(700), "it waited for the lock: {waited:?}");
     assert_eq!(ada.listed().await.len(), 3);
 }

@@ -21,7 +21,7 @@ fn instance(repository: &TestRepository, task: u32) -> TestRepository {
     if task.is_multiple_of(2) { repository.clone() } else { repository.second() }
 }
 
-/// Adds one to `leadsPerList`, as often as it takes until no other writer comes first.
+/// Adds one to `leadsPerList`. Tries again until no other write comes first.
 async fn increment(repository: &TestRepository) -> Version {
     loop {
         let StoredIcp { version, json, .. } = repository.found(1).await;

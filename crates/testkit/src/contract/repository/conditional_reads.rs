@@ -81,9 +81,13 @@ pub(super) async fn get_if_changed_agrees_with_get(repository: TestRepository) {
         assert_eq!(answer, Lookup::Found(Conditional::Changed(stored.clone())));
         assert_eq!(repository.get_unless(2, "user_ada", &known).await, Lookup::Absent);
     }
-    for stranger in ["user_bob", "user_ada\0"] {
-        assert_eq!(repository.get_unless(1, stranger, &[version]).await, Lookup::Forbidden, "{stranger:?}");
-        assert_eq!(repository.get_unless(2, stranger, &[version]).await, Lookup::Absent, "{stranger:?}");
+    for other_user in ["user_bob", "user_ada\0"] {
+        assert_eq!(
+            repository.get_unless(1, other_user, &[version]).await,
+            Lookup::Forbidden,
+            "{other_user:?}"
+        );
+        assert_eq!(repository.get_unless(2, other_user, &[version]).await, Lookup::Absent, "{other_user:?}");
     }
     let root = repository.get_if_changed(id(1), &admin(), &[version]).await.expect("get_if_changed failed");
     assert_eq!(root, Lookup::Found(Conditional::Unchanged(version)), "an admin");

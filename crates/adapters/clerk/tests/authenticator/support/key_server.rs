@@ -120,7 +120,7 @@ async fn serve(listener: TcpListener, paths: Paths) {
     }
 }
 
-/// The other side may hang up at any time, which some tests are about.
+/// The client may close the connection at any time. Some tests rely on this.
 async fn serve_one(mut stream: TcpStream, paths: Paths) -> Option<()> {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {

@@ -14,11 +14,11 @@ pub(crate) use key_server::{KeyServer, Reply};
 pub(crate) use rsa::{KEY, OTHER, TestKey, key_set};
 pub(crate) use token::{ISSUER, NOW, Object, USER, claims, header, seal, token, unsigned};
 
-/// The verdicts that are not reasons.
+/// Verdicts for errors that have no reason.
 pub(crate) const UNAVAILABLE: &str = "(unavailable)";
 pub(crate) const INSUFFICIENT_SCOPE: &str = "(insufficient scope)";
 
-/// A clock that shows the time that a test sets, in milliseconds.
+/// A clock whose time a test sets, in Unix milliseconds.
 pub(crate) struct TestClock(AtomicI64);
 
 impl TestClock {
@@ -37,7 +37,7 @@ impl Clock for TestClock {
     }
 }
 
-/// Settings with the key of [`KEY`] in PEM, and nothing else configured.
+/// Returns settings that contain only the issuer and the public key of [`KEY`] in PEM.
 pub(crate) fn settings() -> ClerkSettings {
     ClerkSettings {
         issuer: ISSUER.to_owned(),
@@ -54,18 +54,18 @@ pub(crate) fn start(settings: ClerkSettings) -> ClerkAuthenticator {
     ClerkAuthenticator::start(settings, TestClock::new()).unwrap()
 }
 
-/// Settings with the keys of a server.
+/// Returns settings with the key set of a server.
 pub(crate) fn of_server(server: &KeyServer, lifetime: Duration, cooldown: Duration) -> ClerkSettings {
     let url = server.url().parse().unwrap();
     ClerkSettings { keys: KeySource::KeySet(KeySetSettings { url, lifetime, cooldown }), ..settings() }
 }
 
-/// The values of a table, which are separated by `;`.
+/// Splits a table into its values, which are separated by `;`.
 pub(crate) fn each(table: &str) -> impl Iterator<Item = &str> {
     table.split(';').map(str::trim)
 }
 
-/// Returns the user's ID, or the reason of the refusal.
+/// The user ID, or the reason of the refusal.
 pub(crate) type Verdict = Result<String, &'static str>;
 
 #[expect(clippy::unnecessary_wraps, reason = "it is compared with verdicts")]
@@ -118,7 +118,7 @@ pub(crate) async fn caller(
     authenticator.authenticate(&Headers { authorization: &[line.as_bytes()], ..Headers::default() }).await
 }
 
-/// The verdict on a token in an `Authorization` header.
+/// Authenticates with a token in the `Authorization` header.
 pub(crate) async fn bearer(authenticator: &ClerkAuthenticator, token: &str) -> Verdict {
     verdict(caller(authenticator, token).await)
 }

@@ -28,7 +28,7 @@ const ARGUMENTS: [&str; 11] = [
     // A host name of another site that resolves to this address.
 ];
 
-/// Runs a test with a browser that has a profile of its own, and ends the browser also if the test panics.
+/// Runs a test with a browser that has its own profile, and ends the browser also if the test panics.
 pub(crate) async fn with_browser(test: impl AsyncFnOnce(&Browser)) {
     let mut chromedriver = Chromedriver::start();
     let profile = tempfile::tempdir().expect("a temporary folder");

@@ -10,7 +10,7 @@ const SAMPLES: [&str; 2] = ["Enterprise Tech Buyers", "SMB Marketing Leaders"];
 const LIST: &str = ".opblock[id$='-listIcps']";
 const DELETE: &str = ".opblock[id$='-deleteIcp']";
 
-/// A service with a certificate of its own.
+/// A service with its own certificate.
 fn encrypted(folder: &Path) -> Setup {
     let identity = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
     let files = [("CERTIFICATE", identity.cert.pem()), ("KEY", identity.signing_key.serialize_pem())];

@@ -1,7 +1,7 @@
 //! A search for inputs that cost much: it changes inputs at random, and continues with the inputs that cost the most CPU or memory.
 //!
-//! By default it takes a quarter of a minute. `ICP_TEST_COST_SECONDS=3600` searches for an hour. With a build for users
-//! (`--release`) it costs less of each.
+//! By default it takes a quarter of a minute. `ICP_TEST_COST_SECONDS=3600` searches for an hour. A release build
+//! (`--release`) uses less CPU and memory.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -264,7 +264,7 @@ impl Target {
 }
 
 impl Measured {
-    /// Returns the nanoseconds for each byte.
+    /// Returns the nanoseconds per byte.
     fn rate(&self, base: Duration) -> f64 {
         let bytes = u32::try_from(self.input.len() + BASE_BYTES).unwrap_or(u32::MAX);
         self.cpu.saturating_sub(base).as_secs_f64() * 1e9 / f64::from(bytes)

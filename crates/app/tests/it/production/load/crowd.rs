@@ -14,7 +14,7 @@ async fn connect(service: &Service) -> TcpStream {
     TcpStream::connect(service.socket()).await.expect("it connects")
 }
 
-/// What comes back until the service closes, or nothing more comes.
+/// Returns the bytes that the service sends until it closes the connection or stops sending.
 async fn answer_to(service: &Service, request: &[u8]) -> String {
     let mut socket = connect(service).await;
     let _ = socket.write_all(request).await;
@@ -34,7 +34,7 @@ async fn ten_thousand_idle_connections_block_no_request() {
         let mut socket = connect(&service).await;
         // Half of them have been served once, and are kept for more.
         if number % 2 == 0 {
-            socket.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("it is taken");
+            socket.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("it is sent");
         }
         idle.push(socket);
         if number % 500 == 0 {

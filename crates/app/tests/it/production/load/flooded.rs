@@ -10,7 +10,7 @@ use crate::support::{LIST, Setup, client};
 
 const ICPS: usize = 2_500;
 const BYTES: usize = 1_000_000;
-/// What the service may need beyond an idle one, in bytes.
+/// The maximum memory of the service beyond that of an idle one, in bytes.
 const MEMORY: u64 = 100_000_000;
 
 /// Stores a number of ICPs of the users `user_eve` and `user_ada`, each with a text of a length in bytes.

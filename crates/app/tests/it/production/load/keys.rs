@@ -33,7 +33,7 @@ impl KeyServer {
         std::thread::spawn(move || {
             for mut stream in listener.incoming().map_while(Result::ok) {
                 let mut head = [0; 4096];
-                // One that is down hangs up.
+                // A server that is down closes the connection.
                 if stream.read(&mut head).is_ok() && !down.load(Ordering::Relaxed) {
                     let head = format!(
                         "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",

@@ -26,7 +26,7 @@ impl Noticed {
     }
 }
 
-/// Requests a path repeatedly, in a thread of its own, since a busy runtime would delay it.
+/// Requests a path repeatedly, in a separate thread, since a busy runtime would delay it.
 pub(crate) struct Probe {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<Noticed>,

@@ -1,4 +1,4 @@
-//! Readers, who must get their own ICPs only, also during faults.
+//! Clients that read lists. Each must get its own ICPs only, also during injected faults.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};

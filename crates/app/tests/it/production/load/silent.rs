@@ -10,7 +10,7 @@ use crate::service::encryption::Identity;
 
 const CONNECTIONS: usize = 1_500;
 const DURATION: Duration = Duration::from_secs(6);
-/// The bound is for a build for tests. Without its limits, the service accepts nothing for seconds.
+/// The bound is for a debug build. Without the limits, the service accepts no connection for seconds.
 const LIMIT: Duration = Duration::from_millis(500);
 
 #[tokio::test(flavor = "multi_thread")]

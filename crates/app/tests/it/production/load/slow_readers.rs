@@ -34,7 +34,7 @@ pub(super) async fn metric(service: &Service, name: &str) -> u64 {
     value.unwrap_or_else(|| panic!("no {name} in\n{metrics}"))
 }
 
-/// Reads 10 kB a second. Returns the status.
+/// Reads 10 kB per second. Returns the status.
 async fn read_slowly(
     address: std::net::SocketAddr,
     path: &str,
@@ -50,7 +50,7 @@ async fn read_slowly(
     let length = stream.read(&mut bytes).await?;
     let head = String::from_utf8_lossy(bytes.get(..length).unwrap_or_default()).into_owned();
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
-    // The connection of a rejected client would be kept.
+    // The connection of a rejected request stays open, so another read would block.
     while status == 200 && Instant::now() < until && stream.read(&mut bytes).await? > 0 {
         sleep(Duration::from_millis(100)).await;
     }
@@ -69,12 +69,12 @@ async fn slow_readers_of_pages_block_no_others() {
     check("/api/v1/entities/icps?limit=500", 200_000_000).await;
 }
 
-/// Has a thousand readers read slowly. The service may need `max_memory` bytes beyond an idle one.
+/// Runs [`READERS`] slow readers. Checks that the service needs less than `max_memory` bytes beyond an idle one.
 async fn check(path: &'static str, max_memory: u64) {
     let database = postgres::shared().database();
     let setup = Setup::new().with("ICP__DATABASE__URL", database.url()).with("ICP__LOG__LEVEL", "warn");
-    // A build for tests reads a long list ten times as slowly. Requests that wait for a connection must not take that for an
-    // unreachable database.
+    // A debug build reads a long list ten times as slowly. The longer timeout prevents requests that wait for a connection
+    // from reporting an unreachable database.
     let setup = setup.with("ICP__DATABASE__ACQUIRE_TIMEOUT_MILLISECONDS", "4000");
     assert!(setup.icp_with_input(&["import"], long_list().as_bytes()).status.success());
     let service = setup.start();

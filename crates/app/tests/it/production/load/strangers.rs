@@ -1,5 +1,5 @@
-//! A stranger with 1,500 connections, on every route. Each connection has a request a second: a build for tests serves a few
-//! thousand.
+//! An anonymous client with 1,500 connections, on every route. Each connection sends one request per second. A debug build
+//! serves a few thousand.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -48,7 +48,7 @@ async fn attack(address: SocketAddr, request: String, reads: bool, phase: Durati
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes a quarter of a minute: cargo xtask test --all"]
-async fn strangers_delay_no_request() {
+async fn anonymous_requests_delay_no_other() {
     let service = Setup::new().with("ICP__LOG__LEVEL", "warn").start();
     let address: SocketAddr = service.socket().parse().expect("an address");
     let viewer = viewer(&service).await;

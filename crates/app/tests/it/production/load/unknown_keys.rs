@@ -1,4 +1,4 @@
-//! A key server that hangs, while a stranger sends tokens that name unknown keys.
+//! A key server that hangs while clients send tokens that name unknown keys.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::support::clerk::Clerk;
 use crate::support::{LIST, Service, Setup, client, eventually};
 
-const STRANGERS: usize = 64;
+const CLIENTS: usize = 64;
 const UNKNOWN_KEYS: usize = 512;
 const STORM: Duration = Duration::from_secs(8);
 /// The additional time that a storm may cause.
@@ -76,12 +76,12 @@ async fn unknown_keys_do_not_delay_known_ones() {
         (0..UNKNOWN_KEYS).map(|number| clerk.session_of_key(&format!("key_{number}"))).collect();
     let (unknown, url, end) =
         (Arc::new(unknown), format!("{}{LIST}", service.address), Instant::now() + STORM);
-    let strangers: Vec<_> = (0..STRANGERS)
+    let clients: Vec<_> = (0..CLIENTS)
         .map(|first| {
             let (unknown, url) = (Arc::clone(&unknown), url.clone());
             tokio::spawn(async move {
                 let (client, mut statuses) = (client(), [0_u32; 600]);
-                for token in unknown.iter().cycle().skip(first * UNKNOWN_KEYS / STRANGERS) {
+                for token in unknown.iter().cycle().skip(first * UNKNOWN_KEYS / CLIENTS) {
                     if Instant::now() > end {
                         break;
                     }
@@ -94,14 +94,14 @@ async fn unknown_keys_do_not_delay_known_ones() {
         .collect();
     let served = list_with_known_keys(&service, &clerk, STORM).await;
     let mut statuses = [0_u32; 600];
-    for stranger in strangers {
-        let counted = stranger.await.expect("no panic");
+    for client in clients {
+        let counted = client.await.expect("no panic");
         statuses.iter_mut().zip(counted).for_each(|(sum, count)| *sum += count);
     }
     let (busy, most) = (p99(&served), served.last().copied().unwrap_or_default());
     let seen: Vec<_> = statuses.iter().enumerate().filter(|(_, count)| **count > 0).collect();
     println!(
-        "idle p99 {idle:?}; in the storm p99 {busy:?}, at most {most:?}, of {}; strangers: {seen:?}",
+        "idle p99 {idle:?}; in the storm p99 {busy:?}, at most {most:?}, of {}; clients: {seen:?}",
         served.len()
     );
     assert!(busy <= idle + ALLOWANCE, "{busy:?} against {idle:?}");

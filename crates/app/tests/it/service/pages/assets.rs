@@ -101,7 +101,7 @@ async fn asset_of_other_version_is_404() {
 }
 
 #[tokio::test]
-async fn responses_to_strangers_are_not_compressed_on_demand() {
+async fn anonymous_responses_are_not_compressed_on_demand() {
     let service = Setup::new().start();
     let described = "/api/v1/openapi.json";
     for path in ["/", "/docs", described, "/health/live", "/metrics", "/nothing", crate::support::LIST] {

@@ -41,8 +41,8 @@ async fn pages_are_read_and_not_written() {
     let service = Setup::new().start();
     let icon = super::addresses(&page(&service, "/").await)[0].to_owned();
     for path in [PAGES[0], PAGES[1], "/docs/", &format!("/{icon}")] {
-        let told = Answer::of(request(&service, Method::OPTIONS, path)).await;
-        assert_eq!((told.status.as_u16(), told.header("allow")), (204, "GET, HEAD, OPTIONS"), "{path}");
+        let answer = Answer::of(request(&service, Method::OPTIONS, path)).await;
+        assert_eq!((answer.status.as_u16(), answer.header("allow")), (204, "GET, HEAD, OPTIONS"), "{path}");
         for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::TRACE] {
             let refused = Answer::of(request(&service, method, path)).await;
             refused.assert_problem(405, "METHOD_NOT_ALLOWED");
@@ -65,8 +65,8 @@ async fn documentation_and_icon_are_found() {
     let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().expect("a client");
     let icon = Answer::of(client.get(format!("{}/favicon.ico", service.address))).await;
     assert!(icon.status == 307 && icon.header("location").ends_with("/icon.svg"), "{icon:?}");
-    let told = Answer::of(client.get(format!("{}/docs/", service.address))).await;
-    assert_eq!((told.status.as_u16(), told.header("location")), (308, "../docs"));
+    let answer = Answer::of(client.get(format!("{}/docs/", service.address))).await;
+    assert_eq!((answer.status.as_u16(), answer.header("location")), (308, "../docs"));
 }
 
 #[tokio::test]

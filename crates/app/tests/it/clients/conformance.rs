@@ -41,5 +41,5 @@ async fn responses_match_openapi_document() {
     let token = format!("Authorization: Bearer {}", service.token("user_abc123"));
     let schemathesis = schemathesis.args(["--header", &token, "--url", &service.address]).arg(description());
     let printed = run(schemathesis.current_dir(folder.path())).await;
-    assert!(printed.contains("Tested: 10"), "{printed}");
+    assert!(printed.contains("Tested: 15"), "{printed}");
 }

@@ -15,7 +15,7 @@ impl IcpService {
     ///
     /// # Errors
     ///
-    /// Those of [`IcpService::create`], [`ServiceError::NotFound`] and [`ServiceError::Forbidden`].
+    /// The errors of [`IcpService::create`], [`ServiceError::NotFound`] and [`ServiceError::Forbidden`].
     pub async fn copy(
         &self,
         caller: &Caller,

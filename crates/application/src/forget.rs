@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(25);
 /// Removes a user from the `userIds` of all ICPs and then from the histories. Returns the number of ICPs that named them.
 ///
 /// It works in batches, each of which is done completely or not at all. After an interruption, it can start again. `progress` is
-/// told the rows of each batch. A user who can still sign in can leave new traces meanwhile.
+/// told the rows of each batch. A user who can still sign in can leave new traces.
 ///
 /// # Errors
 ///

@@ -89,7 +89,7 @@ impl IcpService {
     ///
     /// # Errors
     ///
-    /// Those of [`IcpService::revisions`] and [`ServiceError::NotFound`] if there is no such revision.
+    /// The errors of [`IcpService::revisions`] and [`ServiceError::NotFound`] if there is no such revision.
     pub async fn revision(
         &self,
         caller: &Caller,
@@ -106,7 +106,7 @@ impl IcpService {
     ///
     /// # Errors
     ///
-    /// Those of [`IcpService::revisions`].
+    /// The errors of [`IcpService::revisions`].
     pub async fn deleted(
         &self,
         caller: &Caller,
@@ -124,7 +124,7 @@ impl IcpService {
     ///
     /// # Errors
     ///
-    /// Those of [`IcpService::update`] and [`IcpService::revision`].
+    /// The errors of [`IcpService::update`] and [`IcpService::revision`].
     pub async fn restore(
         &self,
         caller: &Caller,

@@ -21,7 +21,7 @@ impl IcpService {
     /// Merges the patch in a request body into an ICP, and returns the whole ICP. A patch that changes nothing leaves the
     /// version as it is.
     ///
-    /// If another request changes the ICP meanwhile, the patch is applied to the newer state, so that both changes are
+    /// If another request changes the ICP at the same time, the patch is applied to the newer state, so that both changes are
     /// kept. A client that wants to change only what it has read names the version in a precondition.
     ///
     /// # Errors
@@ -43,7 +43,7 @@ impl IcpService {
     ///
     /// # Errors
     ///
-    /// Those of [`IcpService::update`].
+    /// The errors of [`IcpService::update`].
     pub async fn add_user(
         &self,
         caller: &Caller,
@@ -59,7 +59,7 @@ impl IcpService {
     ///
     /// # Errors
     ///
-    /// Those of [`IcpService::update`], and [`ServiceError::LastUser`].
+    /// The errors of [`IcpService::update`], and [`ServiceError::LastUser`].
     pub async fn remove_user(
         &self,
         caller: &Caller,
@@ -74,7 +74,7 @@ impl IcpService {
     ///
     /// # Errors
     ///
-    /// Those of [`IcpService::update`].
+    /// The errors of [`IcpService::update`].
     pub async fn preview_update(
         &self,
         caller: &Caller,
@@ -184,7 +184,7 @@ impl Edit {
     ) -> Result<Option<IcpChange>, ServiceError> {
         let before = Icp::from_json(&stored.json, Rules::Stored).map_err(ServiceError::Unreadable)?;
         if let Self::Restore(earlier) = self {
-            // What was stored once may be stored again, whatever the limits are now.
+            // A state that was stored once may be stored again, even beyond the present limits.
             let earlier = Icp::from_json(earlier, Rules::Stored).map_err(ServiceError::Unreadable)?;
             return Ok(IcpChange::restoring(&before, &earlier, now));
         }

@@ -13,9 +13,9 @@ use crate::{Author, Source, UserId};
 /// - **The history** ([`Caller::access_scope`]): a caller may read every revision of an ICP and restore one if they may access
 ///   the ICP. The `userIds` of an earlier state do not matter, neither for nor against the caller. After the ICP was deleted, the
 ///   `userIds` that it had then decide.
-/// - **The deleted ICPs** ([`Caller::access_scope`]): those of which the caller may read the history.
+/// - **The deleted ICPs** ([`Caller::access_scope`]): the deleted ICPs whose history the caller may read.
 /// - **Restoring** ([`Icp::restored`](crate::Icp::restored)): a restore leaves `userIds` as they are, and so gives access to
-///   nobody.
+///   no user.
 /// - **Leaving** ([`Caller::may_leave`]): only an admin may leave an ICP without users. [`IcpPatch`](crate::IcpPatch) asks it.
 ///
 /// ```
@@ -110,7 +110,7 @@ impl Caller {
     }
 }
 
-/// The ICPs that a caller may read, change, delete and restore: those of one user, or all. Only [`Caller`] creates it, so that every
+/// The ICPs that a caller may read, change, delete and restore: the ICPs of one user, or all. Only [`Caller`] creates it, so that every
 /// request to a repository has passed the access rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessScope(Option<UserId>);
@@ -127,7 +127,7 @@ impl AccessScope {
     }
 }
 
-/// The ICPs in a list: those of one user. Only [`Caller`] creates it, so that every request to a repository has passed the
+/// The ICPs in the list of one user. Only [`Caller`] creates it, so that every request to a repository has passed the
 /// access rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListScope(UserId);

@@ -7,7 +7,7 @@ use crate::{Lookup, Quota, Replacement, RepositoryError, Version};
 
 /// The histories of ICPs: the states that changes replaced. [`crate::IcpRepository`] writes them, in the write itself.
 ///
-/// The defaults are those of a storage that keeps no history.
+/// The defaults fit a storage that keeps no history.
 ///
 /// # Errors
 ///

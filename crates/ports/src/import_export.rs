@@ -16,7 +16,7 @@ pub trait ImportExport: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Those of `source` and of the storage: [`RepositoryError::AlreadyExists`] with [`OnConflict::Fail`].
+    /// The errors of `source` and of the storage: [`RepositoryError::AlreadyExists`] with [`OnConflict::Fail`].
     async fn import(
         &self,
         source: &mut dyn ImportSource,

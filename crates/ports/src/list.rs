@@ -57,7 +57,7 @@ impl ListQuery {
 /// A filter of lists. An ICP matches if it meets all conditions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListFilter {
-    /// True for ICPs that have expired, false for those that have not.
+    /// True for ICPs that have expired, false for the others.
     pub activity: Option<Activity>,
     /// They were changed at or after this time.
     pub updated_since: Option<Timestamp>,

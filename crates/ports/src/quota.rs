@@ -2,7 +2,7 @@ use icp_domain::{Author, Source, UserId};
 
 use crate::Version;
 
-/// How much one user may have created. ICPs count for the user who created them, whatever their `userIds` say, and for nobody
+/// How much one user may have created. ICPs count for the user who created them, independent of their `userIds`, and for no user
 /// if they were imported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {

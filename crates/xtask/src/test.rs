@@ -1,12 +1,11 @@
-use std::ffi::OsString;
+use std::thread::available_parallelism;
 
 use anyhow::Result;
 use clap::Args;
 
 use crate::{project, say, tools};
 
-/// The whole workspace is named because cargo would otherwise build its crates again with other features. Load
-/// checks run one at a time, because they measure times.
+/// `--workspace`: cargo builds one crate alone with other features. Load checks measure times, and so run one at a time.
 const IGNORED: [&str; 2] = [
     "test --no-fail-fast --workspace --test it -- --ignored --skip load::",
     "test --no-fail-fast --workspace --test it -- --ignored --skip clients:: --skip pooled:: --skip pooler:: --skip proxies:: --test-threads=1",
@@ -29,9 +28,8 @@ pub(crate) struct Options {
 pub(crate) fn run(Options { all, ignored, arguments }: &Options) -> Result<bool> {
     tools::postgres()?;
     // The tests wait as much as they compute; more threads would change the times that some measure.
-    let threads = std::thread::available_parallelism()?.get() * 3 / 2;
-    let mut variables = vec![("RUST_TEST_THREADS", OsString::from(threads.to_string()))];
-    let mut commands = Vec::new();
+    let threads = (available_parallelism()?.get() * 3 / 2).to_string();
+    let (mut commands, mut variables) = (Vec::new(), Vec::new());
     if !ignored {
         commands.push(if arguments.is_empty() { "test --workspace" } else { "test" });
     }
@@ -42,8 +40,9 @@ pub(crate) fn run(Options { all, ignored, arguments }: &Options) -> Result<bool>
     let mut passed = true;
     for command in commands {
         say(&format!("cargo {command} {}", arguments.join(" ")));
-        passed &=
-            project::succeeds(project::cargo(command)?.args(arguments).envs(variables.iter().cloned()))?;
+        let mut cargo = project::cargo(command)?;
+        cargo.env("RUST_TEST_THREADS", &threads).envs(variables.iter().map(|(name, value)| (name, value)));
+        passed &= project::succeeds(cargo.args(arguments))?;
     }
     Ok(passed)
 }

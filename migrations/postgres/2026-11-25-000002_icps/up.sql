@@ -81,7 +81,7 @@ CREATE TABLE icp_revisions (
 -- For removing old revisions.
 CREATE INDEX icp_revisions_by_age ON icp_revisions (replaced_at);
 
--- For the deleted ICPs that an admin sees, and those of a creator.
+-- For the deleted ICPs that an admin sees, and for the deleted ICPs of a creator.
 CREATE INDEX icp_revisions_deleted ON icp_revisions (version, icp_id) WHERE is_deleted;
 CREATE INDEX icp_revisions_by_creator ON icp_revisions (creator) WHERE creator IS NOT NULL;
 

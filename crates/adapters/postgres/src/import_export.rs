@@ -31,7 +31,7 @@ impl ImportExport for PostgresDatabase {
         on_conflict: OnConflict,
         keeps_replaced: bool,
     ) -> Result<ImportSummary, ImportExportError> {
-        // A connection of its own: whatever ends this function early closes it, and so rolls back.
+        // A separate connection: if this function ends early, the connection closes and the transaction is rolled back.
         let connection = &mut self.pool.opener().open().await?.diesel;
         connection.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED").await.map_err(query_failed)?;
         if on_conflict == OnConflict::Replace {
@@ -156,7 +156,7 @@ async fn end_deletes(connection: &mut AsyncPgConnection, ids: &[Uuid]) -> QueryR
     sql_query(end).bind::<Array<SqlUuid>, _>(ids).execute(connection).await.map(drop)
 }
 
-/// Stores the rows of `icps`, and returns those that were stored.
+/// Stores the rows of `icps`, and returns the stored ones.
 async fn store(
     connection: &mut AsyncPgConnection,
     documents: &[&IcpDocument],

@@ -21,14 +21,14 @@ use super::state::State;
 
 const READING: &str = "GET, HEAD, OPTIONS";
 
-/// Declares the route of deleted ICPs. It comes before those of one ICP, of which `deleted` could be the ID.
+/// Declares the route of deleted ICPs. It comes before the routes of one ICP, of which `deleted` could be the ID.
 pub(super) fn deleted_routes(config: &mut web::ServiceConfig) {
     for path in ["/api/v1/entities/icps/deleted", "/api/v1/entities/icps/deleted/"] {
         config.service(protected(path, READING, [read().to(deleted)]));
     }
 }
 
-/// Declares the routes of histories. They come after those of one ICP and of lists, which are requested more often: actix tries
+/// Declares the routes of histories. They come after the routes of one ICP and of lists, which are requested more often: actix tries
 /// the routes in their order, and each path with parameters costs a regular expression.
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     let one = "/api/v1/entities/icps/{id}";

@@ -7,7 +7,7 @@ use crate::{ChangedFields, Timestamp, UserId};
 impl Icp {
     /// Returns this ICP as it was in an earlier state, or `None` if that changes nothing.
     ///
-    /// `id`, `createdAt` and `userIds` stay as they are: a restore gives access to nobody. `updatedAt` becomes `now`, or a
+    /// `id`, `createdAt` and `userIds` stay as they are: a restore gives no user access. `updatedAt` becomes `now`, or a
     /// millisecond more than before if the clock has not advanced. Everything else becomes what it was, with the fields that
     /// this version does not know.
     ///

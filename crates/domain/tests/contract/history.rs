@@ -41,7 +41,7 @@ proptest! {
     #![proptest_config(cases(256))]
 
     #[test]
-    fn restore_changes_access_of_nobody(current in states(), earlier in states()) {
+    fn restore_changes_no_access(current in states(), earlier in states()) {
         let restored = current.restored(&earlier, Timestamp::UNIX_EPOCH).unwrap_or_else(|| current.clone());
         let back = IcpChange::undeleting(&current, &earlier, Timestamp::UNIX_EPOCH);
         for caller in callers() {
@@ -55,7 +55,7 @@ proptest! {
 
     #[test]
     fn history_is_shown_to_current_users_alone(states in prop::collection::vec(states(), 1..5)) {
-        // The rule asks for the last `userIds`, whatever an earlier state says.
+        // The rule asks for the last `userIds`, and ignores earlier states.
         let last = &states[states.len() - 1].user_ids;
         for caller in callers() {
             prop_assert_eq!(caller.access_scope().includes(last), last.contains(caller.user_id()));
@@ -77,7 +77,7 @@ proptest! {
     }
 
     #[test]
-    fn changed_fields_are_those_that_differ(before in states(), after in states()) {
+    fn changed_fields_differ(before in states(), after in states()) {
         let changed: Vec<String> = serde_json::from_str(before.changed_fields(&after).as_json()).unwrap();
         let [one, other] = [&before, &after].map(|icp| serde_json::from_str::<serde_json::Value>(&icp.to_json()));
         let (Ok(one), Ok(other)) = (one, other) else { return Ok(()) };

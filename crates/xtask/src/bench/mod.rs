@@ -58,7 +58,6 @@ pub(crate) fn run(mut options: Options) -> Result<bool> {
     let Options { size: Size { icps, big, users }, rounds, seconds, .. } = options;
     ensure!(big + 500 <= icps, "for --big {big} take --icps {} or more", big + 500);
     find_or_install(&WRK, || find("wrk"))?;
-    // Before the build adds to it.
     let load = LoadAverage::current()?.one;
     let programs = match &options.programs {
         Some(folder) => folder.canonicalize().with_context(|| format!("looking for {}", folder.display()))?,
@@ -106,7 +105,6 @@ fn all_rounds(stage: &Stage, scenarios: &[Scenario], options: &Options) -> Resul
     Ok(measured)
 }
 
-/// Hardware and versions.
 fn machine(postgres: &str) -> Result<String> {
     let linux = project::output(Command::new("uname").arg("-r"))?;
     let commit = project::output(Command::new("git").args(["describe", "--always", "--dirty"]));

@@ -22,8 +22,7 @@ pub(super) struct Summary {
     pub(super) median: Measured,
     /// Half the difference between the fastest and the slowest round, as a fraction of the median.
     pub(super) spread: f64,
-    /// The ratio of operations per second to those of each limit.
-    /// It is the median of the ratios per round, because a slow machine slows both in one round.
+    /// Operations per second as a multiple of each limit: the median of the rounds, since a slow round slows both.
     pub(super) ratios: Vec<(&'static str, f64)>,
 }
 

@@ -34,7 +34,6 @@ pub(super) fn command(programs: &Path, name: &str, folder: &Path) -> Command {
 
 pub(super) struct Service {
     child: Child,
-    /// Host and port.
     pub(super) address: String,
     /// Kept open: the service may print more.
     output: BufReader<ChildStdout>,

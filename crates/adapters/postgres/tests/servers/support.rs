@@ -48,7 +48,7 @@ pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut check: 
     }
 }
 
-/// Returns the message of an error and those of its causes.
+/// Returns the messages of an error and of its causes.
 pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")

@@ -1,5 +1,3 @@
-//! The arguments of tools.
-
 use std::borrow::Cow;
 use std::num::NonZeroUsize;
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use super::support::{TestHistory, all, at};
 use crate::contract::repository::support::{admin, scope};
 use crate::fixtures::{self, icp, user};
 
-/// Leaves traces of `user_eve` wherever there can be any: as creator, author, actor and former user.
+/// Leaves traces of `user_eve` in every place: as creator, author, actor and former user.
 async fn traced(history: &TestHistory, number: u128) {
     let first = icp(number).users(["user_eve", "user_ada"]).with("colour", "user_eve").document();
     let second = icp(number).users(["user_ada"]).with("name", "user_eve").document();

@@ -36,7 +36,7 @@ impl Deref for TestHistory {
     }
 }
 
-/// The time so many seconds after a moment of 2024.
+/// Returns a time in 2024, this number of seconds after the first.
 pub(super) fn second(number: i64) -> Timestamp {
     Timestamp::from_unix_millis(1_706_000_000_000 + number * 1_000).expect("a time")
 }

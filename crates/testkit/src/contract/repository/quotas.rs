@@ -46,7 +46,7 @@ pub(super) async fn quota_counts_icps_of_their_creator(repository: TestRepositor
     assert_eq!(
         insert(&repository, &third, &ada, None).await,
         Creation::QuotaReached,
-        "whatever `userIds` say"
+        "independent of `userIds`"
     );
     assert_eq!(repository.find(3).await, None);
     let bob = creator("user_bob", 2, u64::MAX);

@@ -150,7 +150,7 @@ async fn hang_up_in_the_middle(service: &Service, token: &str) {
     let _ = socket.read(&mut [0; 4096]).await;
 }
 
-/// Runs on a separate thread, because clients continue meanwhile.
+/// Runs on a separate thread, because clients continue.
 fn blocking<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     tokio::task::block_in_place(work)
 }

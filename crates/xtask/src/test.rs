@@ -31,7 +31,7 @@ pub(crate) fn run(Options { all, ignored, arguments }: &Options) -> Result<bool>
     let threads = (available_parallelism()?.get() * 3 / 2).to_string();
     let (mut commands, mut variables) = (Vec::new(), Vec::new());
     if !ignored {
-        commands.push(if arguments.is_empty() { "test --workspace" } else { "test" });
+        commands.push(if arguments.is_empty() { "test --workspace --no-fail-fast" } else { "test" });
     }
     if *all || *ignored {
         commands.extend(IGNORED);

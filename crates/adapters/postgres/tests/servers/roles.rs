@@ -7,7 +7,7 @@ use crate::support::{count, database, migrated, store};
 
 const GRANTS: &str = "
     REVOKE CREATE ON SCHEMA public FROM PUBLIC;
-    GRANT SELECT, INSERT, UPDATE, DELETE ON icps, icp_members, idempotency_keys TO guest;
+    GRANT SELECT, INSERT, UPDATE, DELETE ON icps, icp_members, idempotency_keys, icp_revisions, deleted_icp_users TO guest;
     GRANT SELECT ON __diesel_schema_migrations TO guest;";
 
 #[tokio::test(flavor = "multi_thread")]

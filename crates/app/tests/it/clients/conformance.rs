@@ -32,7 +32,8 @@ async fn responses_match_openapi_document() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let schemathesis = &mut python();
     let schemathesis =
-        schemathesis.args(["-m", "schemathesis.cli", "run", "--no-color", "--seed", "1", "--workers", "2"]);
+        // One worker: threads that parse Python at the same time fail with some versions of it.
+        schemathesis.args(["-m", "schemathesis.cli", "run", "--no-color", "--seed", "1", "--workers", "1"]);
     let schemathesis =
         schemathesis.args(["--max-examples", "200", "--continue-on-failure", "--checks", "all"]);
     // A schema cannot express every rule. Rust tests check the other rules.

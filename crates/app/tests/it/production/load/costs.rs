@@ -332,8 +332,7 @@ fn status(process: u32, name: &str) -> u64 {
 #[tokio::test]
 #[ignore = "takes a quarter of a minute: cargo xtask test --all"]
 async fn found_inputs_stay_within_cost_limit() {
-    let seconds =
-        std::env::var("ICP_TEST_COST_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(6);
+    let seconds = std::env::var("ICP_TEST_COST_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(6);
     let setup = Setup::new().with("ICP__LOG__LEVEL", "warn").with("ICP__MCP__ENABLED", "true");
     let service = setup.with("ICP__SERVER__WORKERS", "1").start();
     let token = service.token("user_ada");

@@ -7,8 +7,8 @@ use crate::{project, say, tools};
 
 /// `--workspace`: cargo builds one crate alone with other features. Load checks measure times, and so run one at a time.
 const IGNORED: [&str; 2] = [
-    "test --no-fail-fast --workspace --test it -- --ignored --skip load::",
-    "test --no-fail-fast --workspace --test it -- --ignored --skip clients:: --skip pooled:: --skip pooler:: --skip proxies:: --test-threads=1",
+    "test --no-fail-fast --workspace --tests -- --ignored --skip load::",
+    "test --no-fail-fast --workspace --tests -- --ignored --skip clients:: --skip pooled:: --skip pooler:: --skip proxies:: --test-threads=1",
 ];
 
 #[derive(Args)]

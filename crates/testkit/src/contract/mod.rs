@@ -30,7 +30,7 @@ pub use subject::Subject;
 pub fn run(trials: Vec<Trial>) -> ExitCode {
     let mut arguments = Arguments::from_args();
     // Trials of time limits and outages wait more than they compute.
-    let threads = || available_parallelism().map_or(1, NonZero::get) * 4;
+    let threads = || available_parallelism().map_or(1, NonZero::get) * 2;
     arguments.test_threads.get_or_insert_with(threads);
     libtest_mimic::run(&arguments, trials).exit_code()
 }

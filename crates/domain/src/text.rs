@@ -26,4 +26,5 @@ pub(crate) fn is_white_space(character: char) -> bool {
 }
 
 /// A pattern of one character that is not white space.
+#[cfg_attr(not(feature = "openapi"), allow(unreachable_pub, reason = "the schemas export it"))]
 pub const VISIBLE: &str = r"[^\s\u0085\ufeff]";

@@ -16,6 +16,7 @@ mod object;
 
 use serde_json::{Map, Value, json};
 
+#[cfg(feature = "openapi")]
 pub use crate::text::VISIBLE;
 pub use components::components;
 pub(crate) use components::{Component, FilterSchema};

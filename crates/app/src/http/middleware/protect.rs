@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::ACCEPT_ENCODING;
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _};
 
@@ -39,9 +40,11 @@ pub(in crate::http) async fn protect<B: MessageBody + 'static>(
         Err(error) => return Ok(request.error_response(error)),
     };
     let method = request.method().clone();
+    let may_compress = request.headers().contains_key(ACCEPT_ENCODING);
     let mut response = next.call(request).await?;
     acknowledge_preferences(&mut response);
-    let compressed = compression::limit(&state.concurrency, caller.user_id(), &mut response);
+    let compressed =
+        may_compress.then(|| compression::limit(&state.concurrency, caller.user_id(), &mut response));
     if let Some(quota) = quota {
         quota.insert_headers(response.headers_mut());
     }

@@ -5,10 +5,10 @@ use clap::Args;
 
 use crate::{project, say, tools};
 
-/// `--workspace`: cargo builds one crate alone with other features. Load checks measure times, and so run one at a time.
+/// `--workspace`: cargo builds one crate alone with other features. Load and pooler checks measure times: one at a time.
 const IGNORED: [&str; 2] = [
-    "test --no-fail-fast --workspace --tests -- --ignored --skip load::",
-    "test --no-fail-fast --workspace --tests -- --ignored --skip clients:: --skip pooled:: --skip pooler:: --skip proxies:: --test-threads=1",
+    "test --no-fail-fast --workspace --tests -- --ignored --skip load:: --skip pooled::",
+    "test --no-fail-fast --workspace --tests -- --ignored --skip clients:: --skip pooler:: --skip proxies:: --test-threads=1",
 ];
 
 #[derive(Args)]

@@ -5,6 +5,7 @@ use icp_ports::{
     HistoryPage, HistoryQuery, IcpHistory, Lookup, Quota, Replacement, RepositoryError, Revision, Stamp,
     Version,
 };
+use icp_storage::history_page;
 
 use crate::database::PostgresDatabase;
 use crate::revision::{OfIcp, Row, deleted, of_icp, remove_old, rows};
@@ -114,15 +115,6 @@ fn is_storable(scope: &AccessScope) -> bool {
     scope.user_id().is_none_or(|user_id| !user_id.as_str().contains('\0'))
 }
 
-/// Returns the page that a query asks for, of rows with one more than its limit.
 fn page(rows: Vec<Row>, query: &HistoryQuery) -> Result<HistoryPage, RepositoryError> {
-    let (mut page, mut bytes) = (HistoryPage::default(), 0);
-    let mut rows = rows.into_iter();
-    while page.revisions.len() < query.limit.get() && bytes < query.max_bytes.get() {
-        let Some(row) = rows.next() else { break };
-        bytes += row.document.as_ref().map_or(0, String::len);
-        page.revisions.push(row.try_into()?);
-    }
-    page.has_more = rows.next().is_some();
-    Ok(page)
+    history_page(rows.into_iter().map(Revision::try_from), query)
 }

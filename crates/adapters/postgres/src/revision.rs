@@ -155,7 +155,7 @@ pub(crate) struct Row {
     #[diesel(sql_type = Text)]
     changed: String,
     #[diesel(sql_type = Nullable<Text>)]
-    pub(crate) document: Option<String>,
+    document: Option<String>,
 }
 
 impl TryFrom<Row> for Revision {

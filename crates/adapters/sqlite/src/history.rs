@@ -10,6 +10,7 @@ use icp_ports::{
     HistoryPage, HistoryQuery, IcpHistory, Lookup, Quota, Replacement, RepositoryError, Revision, Stamp,
     Version,
 };
+use icp_storage::history_page;
 use uuid::Uuid;
 
 use crate::database::SqliteDatabase;
@@ -186,17 +187,8 @@ fn page(
 ) -> Result<HistoryPage, Failure> {
     let limit = i64::try_from(query.limit.get()).unwrap_or(i64::MAX).saturating_add(1);
     let rows = rows.sql(" LIMIT ?").bind::<BigInt, _>(limit);
-    // Fused: SQLite starts a statement again if it is stepped after its end.
-    let mut rows = rows.load_iter::<Row, _>(connection)?.fuse();
-    let (mut page, mut bytes) = (HistoryPage::default(), 0);
-    while page.revisions.len() < query.limit.get() && bytes < query.max_bytes.get() {
-        let Some(row) = rows.next() else { break };
-        let revision = Revision::try_from(row?)?;
-        bytes += revision.json.as_ref().map_or(0, String::len);
-        page.revisions.push(revision);
-    }
-    page.has_more = rows.next().transpose()?.is_some();
-    Ok(page)
+    let rows = rows.load_iter::<Row, _>(connection)?;
+    history_page(rows.map(|row| Ok(Revision::try_from(row?)?)), query)
 }
 
 #[derive(QueryableByName)]

@@ -1,0 +1,23 @@
+use icp_ports::{HistoryPage, HistoryQuery, Revision};
+
+/// Builds the page that a query asks for from its rows, of which there may be one more than the limit: it tells whether more
+/// follow. The page ends with the document that reaches [`HistoryQuery::max_bytes`].
+///
+/// # Errors
+///
+/// The first error of the rows.
+pub fn history_page<E>(
+    rows: impl IntoIterator<Item = Result<Revision, E>>,
+    query: &HistoryQuery,
+) -> Result<HistoryPage, E> {
+    let (mut page, mut bytes) = (HistoryPage::default(), 0);
+    // Fused: SQLite starts a statement again if it is stepped after its end.
+    let mut rows = rows.into_iter().fuse();
+    while page.revisions.len() < query.limit.get() && bytes < query.max_bytes.get() {
+        let Some(revision) = rows.next().transpose()? else { break };
+        bytes += revision.json.as_ref().map_or(0, String::len);
+        page.revisions.push(revision);
+    }
+    page.has_more = rows.next().transpose()?.is_some();
+    Ok(page)
+}

@@ -1,9 +1,11 @@
 //! Concurrent calls for one ICP.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use icp_domain::IcpDocument;
 use icp_ports::{Creation, Lookup, RepositoryError, StoredIcp, Version};
+use tokio::sync::Barrier;
 
 use super::support::{TestRepository, array, concurrently, patiently, scope};
 use crate::fixtures::{document, icp, someone};
@@ -21,24 +23,29 @@ fn instance(repository: &TestRepository, task: u32) -> TestRepository {
     if task.is_multiple_of(2) { repository.clone() } else { repository.second() }
 }
 
-/// Adds one to `leadsPerList`. Tries again until no other write comes first.
-async fn increment(repository: &TestRepository) -> Version {
+/// Adds one to `leadsPerList`. Tries again until no other write comes first. Waits at `all_have_read` before the first
+/// write.
+async fn increment(repository: &TestRepository, all_have_read: &Barrier) -> Version {
+    let mut stored = repository.found(1).await;
+    all_have_read.wait().await;
     loop {
-        let StoredIcp { version, json, .. } = repository.found(1).await;
+        let StoredIcp { version, json, .. } = stored;
         let before = document(&json);
         let mut after = before.to_icp().expect("a document is an ICP");
         after.leads_per_list += 1;
         if let Some(version) = repository.change(&before, &IcpDocument::from(after), version).await {
             return version;
         }
+        stored = repository.found(1).await;
     }
 }
 
 pub(super) async fn compare_and_swap_loses_no_change(repository: TestRepository) {
     repository.insert_one(&icp(1).with("leadsPerList", 0).document()).await;
+    let all_have_read = Arc::new(Barrier::new(TASKS as usize));
     let versions = concurrently(TASKS, |task| {
-        let repository = instance(&repository, task);
-        async move { increment(&repository).await }
+        let (repository, all_have_read) = (instance(&repository, task), Arc::clone(&all_have_read));
+        async move { increment(&repository, &all_have_read).await }
     })
     .await;
     let versions: BTreeSet<_> = versions.into_iter().collect();

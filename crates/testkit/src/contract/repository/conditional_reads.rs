@@ -8,6 +8,8 @@ use icp_domain::IcpDocument;
 use icp_ports::{Conditional, IcpList, ListQuery, ListVersion, Lookup, StoredIcp, Version};
 
 use super::filters::{filters, orders, varied};
+use tokio::sync::Barrier;
+
 use super::support::{TestRepository, admin, concurrently, everything, patiently, scope};
 use crate::fixtures::{document, icp, id};
 
@@ -190,13 +192,32 @@ fn number_in(json: &str) -> i64 {
     document(json).to_icp().expect("a document is an ICP").leads_per_list
 }
 
-/// Changes the ICP to state 1, 2 and so on, and stores in `done` the last state whose write has ended.
-async fn write_states(repository: TestRepository, mut version: Version, done: Arc<AtomicI64>) {
+/// Readers beside the writer.
+const READERS: u32 = 4;
+
+/// What the writer and the readers share.
+struct Progress {
+    /// The last state whose write has ended.
+    done: AtomicI64,
+    /// Where the writer waits until each reader has read once, so that every reader sees changes.
+    all_have_read: Barrier,
+}
+
+impl Progress {
+    fn new() -> Arc<Self> {
+        let all_have_read = Barrier::new(READERS as usize + 1);
+        Arc::new(Self { done: AtomicI64::new(0), all_have_read })
+    }
+}
+
+/// Changes the ICP to state 1, 2 and so on, after each reader has read once.
+async fn write_states(repository: TestRepository, mut version: Version, progress: Arc<Progress>) {
     let writers = [repository.second(), repository];
+    progress.all_have_read.wait().await;
     for (number, writer) in (1..=CHANGES).zip(writers.iter().cycle()) {
         let changed = writer.change(&numbered(number - 1), &numbered(number), version).await;
         version = changed.expect("there is one writer");
-        done.store(number, Ordering::SeqCst);
+        progress.done.store(number, Ordering::SeqCst);
     }
 }
 
@@ -212,30 +233,26 @@ fn record<V: Copy + PartialEq>(seen: &mut Vec<(V, i64)>, version: V, number: i64
     }
 }
 
-pub(super) async fn known_list_version_is_never_stale(repository: TestRepository) {
+/// Calls `read` in each reader until it returns the last state. `read` gets the versions that the reader has seen, adds
+/// what it reads to them, and returns the number of the state.
+async fn assert_never_stale<V: Send + 'static, F>(
+    repository: TestRepository,
+    read: impl Fn(TestRepository, Vec<(V, i64)>) -> F + Clone + Send + Sync + 'static,
+) where
+    F: Future<Output = (i64, Vec<(V, i64)>)> + Send + 'static,
+{
     let version = repository.insert_one(&numbered(0)).await;
-    let done = Arc::new(AtomicI64::new(0));
-    let writer = tokio::spawn(write_states(repository.clone(), version, Arc::clone(&done)));
-    concurrently(4, |reader| {
+    let progress = Progress::new();
+    let writer = tokio::spawn(write_states(repository.clone(), version, Arc::clone(&progress)));
+    concurrently(READERS, |reader| {
         let repository = if reader % 2 == 0 { repository.clone() } else { repository.second() };
-        let done = Arc::clone(&done);
+        let (progress, read) = (Arc::clone(&progress), read.clone());
         async move {
-            let (query, mut seen) = (everything("user_ada"), Vec::new());
-            let mut newest = 0;
+            let (mut newest, mut seen) = read(repository.clone(), Vec::new()).await;
+            progress.all_have_read.wait().await;
             while newest < CHANGES {
-                let least = done.load(Ordering::SeqCst);
-                let known: Vec<_> = seen.iter().map(|(version, _)| *version).collect();
-                newest = match repository.list_unless(&query, &known).await {
-                    Conditional::Changed(list) => {
-                        let number = number_in(&list.icps.to_json());
-                        record(&mut seen, list.version, number);
-                        number
-                    }
-                    Conditional::Unchanged(version) => {
-                        let known = seen.iter().find(|(one, _)| *one == version);
-                        known.expect("an unchanged version is one of those known").1
-                    }
-                };
+                let least = progress.done.load(Ordering::SeqCst);
+                (newest, seen) = read(repository.clone(), seen).await;
                 assert!(newest >= least, "read state {newest} after the write of state {least} ended");
             }
         }
@@ -244,35 +261,40 @@ pub(super) async fn known_list_version_is_never_stale(repository: TestRepository
     writer.await.expect("the writer panicked");
 }
 
-pub(super) async fn known_version_is_never_stale(repository: TestRepository) {
-    let version = repository.insert_one(&numbered(0)).await;
-    let done = Arc::new(AtomicI64::new(0));
-    let writer = tokio::spawn(write_states(repository.clone(), version, Arc::clone(&done)));
-    concurrently(4, |reader| {
-        let repository = if reader % 2 == 0 { repository.clone() } else { repository.second() };
-        let done = Arc::clone(&done);
-        async move {
-            let mut seen = Vec::new();
-            let mut newest = 0;
-            while newest < CHANGES {
-                let least = done.load(Ordering::SeqCst);
-                let known: Vec<_> = seen.iter().map(|(version, _)| *version).collect();
-                newest = match repository.get_unless(1, "user_ada", &known).await {
-                    Lookup::Found(Conditional::Changed(stored)) => {
-                        let number = number_in(&stored.json);
-                        record(&mut seen, stored.version, number);
-                        number
-                    }
-                    Lookup::Found(Conditional::Unchanged(version)) => {
-                        let known = seen.iter().find(|(one, _)| *one == version);
-                        known.expect("an unchanged version is one of those known").1
-                    }
-                    other => panic!("the ICP exists and is in scope: {other:?}"),
-                };
-                assert!(newest >= least, "read state {newest} after the write of state {least} ended");
+/// Returns the state of a known version.
+fn state_of<V: PartialEq>(seen: &[(V, i64)], version: &V) -> i64 {
+    seen.iter().find(|(one, _)| one == version).expect("an unchanged version is one of those known").1
+}
+
+pub(super) async fn known_list_version_is_never_stale(repository: TestRepository) {
+    assert_never_stale(repository, |repository, mut seen: Vec<(ListVersion, i64)>| async move {
+        let known: Vec<_> = seen.iter().map(|(version, _)| *version).collect();
+        let newest = match repository.list_unless(&everything("user_ada"), &known).await {
+            Conditional::Changed(list) => {
+                let number = number_in(&list.icps.to_json());
+                record(&mut seen, list.version, number);
+                number
             }
-        }
+            Conditional::Unchanged(version) => state_of(&seen, &version),
+        };
+        (newest, seen)
     })
     .await;
-    writer.await.expect("the writer panicked");
+}
+
+pub(super) async fn known_version_is_never_stale(repository: TestRepository) {
+    assert_never_stale(repository, |repository, mut seen: Vec<(Version, i64)>| async move {
+        let known: Vec<_> = seen.iter().map(|(version, _)| *version).collect();
+        let newest = match repository.get_unless(1, "user_ada", &known).await {
+            Lookup::Found(Conditional::Changed(stored)) => {
+                let number = number_in(&stored.json);
+                record(&mut seen, stored.version, number);
+                number
+            }
+            Lookup::Found(Conditional::Unchanged(version)) => state_of(&seen, &version),
+            other => panic!("the ICP exists and is in scope: {other:?}"),
+        };
+        (newest, seen)
+    })
+    .await;
 }

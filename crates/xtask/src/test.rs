@@ -5,10 +5,10 @@ use clap::Args;
 
 use crate::{project, say, tools};
 
-/// `--workspace`: cargo builds one crate alone with other features. Load and pooler checks measure times: one at a time.
+/// `--workspace`: cargo builds one crate alone with other features. Other tests would delay the requests of `load::`.
 const IGNORED: [&str; 2] = [
-    "test --no-fail-fast --workspace --tests -- --ignored --skip load:: --skip pooled::",
-    "test --no-fail-fast --workspace --tests -- --ignored --skip clients:: --skip pooler:: --skip proxies:: --test-threads=1",
+    "test --no-fail-fast --workspace --tests -- --ignored --skip load::",
+    "test --no-fail-fast --workspace --tests -- --ignored load:: --test-threads=1",
 ];
 
 #[derive(Args)]

@@ -21,7 +21,6 @@ fn variable(name: &str) -> Option<u64> {
 
 on_both!(generated_bodies_cause_no_5xx_or_partial_write);
 async fn generated_bodies_cause_no_5xx_or_partial_write(service: &Service) {
-    let _alone = super::ALONE.lock().await;
     let seed = variable("BODIES_SEED").unwrap_or(1);
     let count = variable("BODIES_COUNT").map_or(10_000, |count| count.try_into().expect("it fits"));
     let sender = &Sender::new(service).await;

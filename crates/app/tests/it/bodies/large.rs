@@ -7,7 +7,7 @@ use futures_util::future::join;
 use icp_domain::limits;
 use reqwest::{Client, Method};
 
-use super::{ALONE, worst};
+use super::worst;
 use crate::support::services::on_both;
 use crate::support::{Answer, LIST, Service, Setup};
 
@@ -103,7 +103,6 @@ impl<'a> User<'a> {
 /// Without a query of the database.
 #[tokio::test]
 async fn worst_invalid_bodies_are_refused_without_delaying_others() {
-    let _alone = ALONE.lock().await;
     let service = one_worker(Setup::new()).start();
     let user = User::new(&service);
     for (what, body) in worst::wrong() {
@@ -114,7 +113,6 @@ async fn worst_invalid_bodies_are_refused_without_delaying_others() {
 
 on_both!(worst_valid_bodies_are_stored_without_delaying_others, with one_worker);
 async fn worst_valid_bodies_are_stored_without_delaying_others(service: &Service) {
-    let _alone = ALONE.lock().await;
     let user = User::new(service);
     for (what, body) in worst::right() {
         user.create(what, &body).await;
@@ -124,7 +122,6 @@ async fn worst_valid_bodies_are_stored_without_delaying_others(service: &Service
 on_both!(medium_bodies_delay_no_other_request, with one_worker);
 /// Up to some length, a body is validated on the worker thread.
 async fn medium_bodies_delay_no_other_request(service: &Service) {
-    let _alone = ALONE.lock().await;
     let user = User::new(service);
     for (what, body) in worst::right_regexes(30) {
         user.create(what, &body).await;
@@ -136,7 +133,6 @@ async fn medium_bodies_delay_no_other_request(service: &Service) {
 
 on_both!(large_icp_is_patched_without_delaying_others, with one_worker);
 async fn large_icp_is_patched_without_delaying_others(service: &Service) {
-    let _alone = ALONE.lock().await;
     let user = User::new(service);
     for (what, body) in [("many users", worst::many_users("a")), ("pages of JSON", worst::pages())] {
         let path = user.create(what, &body).await;
@@ -152,7 +148,6 @@ async fn large_icp_is_patched_without_delaying_others(service: &Service) {
 on_both!(icp_larger_than_body_limit_is_patched_quickly, with one_worker);
 /// Several patches can make an ICP larger than one body.
 async fn icp_larger_than_body_limit_is_patched_quickly(service: &Service) {
-    let _alone = ALONE.lock().await;
     let user = User::new(service);
     let path = user.create("pages of JSON", &worst::pages()).await;
     user.patch("... given a CRM", &path, &worst::crm_pages()).await;

@@ -9,6 +9,3 @@ mod requests;
 mod stored;
 mod values;
 pub(crate) mod worst;
-
-/// Tests that measure times hold this lock, so that they do not disturb each other.
-static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());

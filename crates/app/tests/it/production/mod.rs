@@ -2,11 +2,14 @@
 //!
 //! These tests need other programs, which `cargo xtask test --all` installs. Otherwise they are ignored.
 
+mod crowd;
+mod flooded;
 mod load;
-mod pooled;
 mod proxies;
 
 use std::path::PathBuf;
+
+use crate::support::Service;
 
 /// Returns the path of PgBouncer.
 fn pgbouncer() -> PathBuf {
@@ -17,4 +20,11 @@ fn pgbouncer() -> PathBuf {
         .chain(usual)
         .find(|program| program.is_file())
         .expect("PgBouncer; cargo xtask test --all installs it")
+}
+
+/// Returns the value of a metric.
+async fn metric(service: &Service, name: &str) -> u64 {
+    let metrics = service.get("/metrics", None).await.body;
+    let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
+    value.unwrap_or_else(|| panic!("no {name} in\n{metrics}"))
 }

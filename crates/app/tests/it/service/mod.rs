@@ -18,5 +18,6 @@ mod pages_of_docs;
 mod settings;
 mod shutdown;
 mod sign_in;
+mod smuggling;
 mod traces;
 mod transfers;

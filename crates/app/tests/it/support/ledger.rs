@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::future::{join, join_all};
 use icp_domain::{Icp, Rules};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
@@ -258,7 +259,7 @@ impl Writer {
 }
 
 /// The number of histories of one writer that each check reads.
-const MAX_HISTORIES: usize = 25;
+const MAX_HISTORIES: usize = 4;
 
 /// Returns the revision of a stored ICP, which must be complete.
 fn revision(icp: &Icp) -> Revision {
@@ -290,9 +291,8 @@ pub(crate) async fn write_during<T>(
         stop.store(true, Ordering::Relaxed);
         done
     };
-    let writing =
-        futures_util::future::join_all(writers.iter_mut().map(|writer| writer.write(address, &stop)));
-    futures_util::future::join(stopping, writing).await.0
+    let writing = join_all(writers.iter_mut().map(|writer| writer.write(address, &stop)));
+    join(stopping, writing).await.0
 }
 
 /// No client may get an error before the first fault.
@@ -304,7 +304,5 @@ pub(crate) fn assert_no_errors_before(writers: &[Writer], time: Instant) {
 
 /// Compares the records of every writer with the stored ICPs.
 pub(crate) async fn settle(writers: &mut [Writer], service: &Service) {
-    for writer in writers {
-        writer.settle(service).await;
-    }
+    join_all(writers.iter_mut().map(|writer| writer.settle(service))).await;
 }

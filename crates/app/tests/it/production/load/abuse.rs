@@ -7,9 +7,9 @@ use reqwest::Method;
 use serde_json::json;
 use tokio::time::sleep;
 
-use super::flooded::flood;
 use super::probe::{Probe, when_idle};
 use crate::bodies::worst;
+use crate::production::flooded::flood;
 use crate::support::{LIST, Service, Setup, client};
 
 const CONNECTIONS: usize = 8;

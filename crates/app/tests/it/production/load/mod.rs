@@ -1,14 +1,13 @@
-//! The service under load, attack and failures of the systems around it. The tests run one at a time, because each measures
-//! times that other tests would change.
+//! The service under load, attack and failures of the systems around it. These tests run one at a time, because others would
+//! delay their requests.
 
 mod abuse;
 mod balancer;
 mod costs;
-mod crowd;
 mod faults;
-mod flooded;
 mod keys;
 mod overload;
+mod pooled;
 mod probe;
 mod readers;
 mod silent;

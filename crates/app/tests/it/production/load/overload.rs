@@ -75,7 +75,7 @@ fn count(outcomes: &[Outcome], status: u16) -> u32 {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes half a minute: cargo xtask test --all"]
 async fn overload_is_rejected_and_rest_served_in_time() {
-    const SECONDS: u32 = 5;
+    const SECONDS: u32 = 3;
     let server = Server::start().expect("it starts");
     let setup = Setup::new()
         .with("ICP__DATABASE__URL", &server.url("postgres"))

@@ -10,7 +10,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpSocket;
 use tokio::time::{Instant, sleep};
 
-use crate::support::{LIST, Service, Setup};
+use crate::production::metric;
+use crate::support::{LIST, Setup};
 
 const READERS: usize = 1_000;
 const MAX_IN_FLIGHT: u64 = 256;
@@ -26,12 +27,6 @@ fn long_list() -> String {
         })
     };
     (0..1_024).map(|number| icp(number).to_string() + "\n").collect()
-}
-
-pub(super) async fn metric(service: &Service, name: &str) -> u64 {
-    let metrics = service.get("/metrics", None).await.body;
-    let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
-    value.unwrap_or_else(|| panic!("no {name} in\n{metrics}"))
 }
 
 /// Reads 10 kB per second. Returns the status.

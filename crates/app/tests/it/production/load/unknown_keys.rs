@@ -13,7 +13,7 @@ use crate::support::{LIST, Service, Setup, client, eventually};
 
 const CLIENTS: usize = 64;
 const UNKNOWN_KEYS: usize = 512;
-const STORM: Duration = Duration::from_secs(8);
+const STORM: Duration = Duration::from_secs(4);
 /// The additional time that a storm may cause.
 const ALLOWANCE: Duration = Duration::from_millis(100);
 

@@ -1,4 +1,4 @@
-//! Very many clients, and ill-meaning ones, at once.
+//! Requests whose length is ambiguous or too large, which may hide a second request.
 
 use std::time::Duration;
 
@@ -6,17 +6,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::support::{Answer, LIST, Service, Setup, client, eventually};
-
-const IDLE: usize = 10_000;
-
-async fn connect(service: &Service) -> TcpStream {
-    TcpStream::connect(service.socket()).await.expect("it connects")
-}
+use crate::support::{Answer, LIST, Service, Setup, client};
 
 /// Returns the bytes that the service sends until it closes the connection or stops sending.
 async fn answer_to(service: &Service, request: &[u8]) -> String {
-    let mut socket = connect(service).await;
+    let mut socket = TcpStream::connect(service.socket()).await.expect("it connects");
     let _ = socket.write_all(request).await;
     let mut answer = Vec::new();
     let _ = timeout(Duration::from_secs(20), socket.read_to_end(&mut answer)).await;
@@ -24,43 +18,6 @@ async fn answer_to(service: &Service, request: &[u8]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes a minute: cargo xtask test --all"]
-async fn ten_thousand_idle_connections_block_no_request() {
-    let setup = Setup::new().with("ICP__SERVER__KEEP_ALIVE_SECONDS", "10");
-    let service = setup.with("ICP__LOG__LEVEL", "warn").start();
-    let token = service.token("user_abc123");
-    let mut idle = Vec::with_capacity(IDLE);
-    for number in 0..IDLE {
-        let mut socket = connect(&service).await;
-        // Half of them have been served once, and are kept for more.
-        if number % 2 == 0 {
-            socket.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("it is sent");
-        }
-        idle.push(socket);
-        if number % 500 == 0 {
-            assert_eq!(service.get(LIST, Some(&token)).await.status, 200, "with {number} idle");
-        }
-    }
-    for _ in 0..20 {
-        assert_eq!(service.get(LIST, Some(&token)).await.status, 200);
-    }
-    // The service closes them; here they are still open.
-    let files = async || {
-        let metrics = service.get("/metrics", None).await.body;
-        let line =
-            metrics.lines().find_map(|line| line.strip_prefix("icp_process_open_fds ")).expect("it is there");
-        line.parse::<u32>().expect("a number")
-    };
-    assert!(
-        eventually(Duration::from_mins(1), async || files().await < 200).await,
-        "{} are open",
-        files().await
-    );
-    drop(idle);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes half a minute: cargo xtask test --all"]
 async fn malicious_requests_are_refused_while_others_are_served() {
     let service = Setup::new().with("ICP__LOG__LEVEL", "warn").start();
     let token = service.token("user_abc123");

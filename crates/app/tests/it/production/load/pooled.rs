@@ -18,8 +18,8 @@ const CLIENTS: usize = 48;
 
 fn start(mode: PoolMode, sessions: usize) -> (Server, Pooler, Setup) {
     let server = Server::start().expect("it starts");
-    let pooler =
-        Pooler::start_with(&super::pgbouncer(), server.port(), sessions, mode).expect("the pooler starts");
+    let pooler = Pooler::start_with(&crate::production::pgbouncer(), server.port(), sessions, mode)
+        .expect("the pooler starts");
     let setup = Setup::new().with("ICP__DATABASE__URL", &pooler.url("postgres"));
     (server, pooler, setup)
 }

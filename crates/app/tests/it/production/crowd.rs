@@ -1,0 +1,50 @@
+//! Thousands of clients at once.
+
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+
+use crate::support::{LIST, Service, Setup, eventually};
+
+const IDLE: usize = 10_000;
+
+async fn connect(service: &Service) -> TcpStream {
+    TcpStream::connect(service.socket()).await.expect("it connects")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes a minute: cargo xtask test --all"]
+async fn ten_thousand_idle_connections_block_no_request() {
+    let setup = Setup::new().with("ICP__SERVER__KEEP_ALIVE_SECONDS", "10");
+    let service = setup.with("ICP__LOG__LEVEL", "warn").start();
+    let token = service.token("user_abc123");
+    let mut idle = Vec::with_capacity(IDLE);
+    for number in 0..IDLE {
+        let mut socket = connect(&service).await;
+        // Half of them have been served once, and are kept for more.
+        if number % 2 == 0 {
+            socket.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("it is sent");
+        }
+        idle.push(socket);
+        if number % 500 == 0 {
+            assert_eq!(service.get(LIST, Some(&token)).await.status, 200, "with {number} idle");
+        }
+    }
+    for _ in 0..20 {
+        assert_eq!(service.get(LIST, Some(&token)).await.status, 200);
+    }
+    // The service closes them; here they are still open.
+    let files = async || {
+        let metrics = service.get("/metrics", None).await.body;
+        let line =
+            metrics.lines().find_map(|line| line.strip_prefix("icp_process_open_fds ")).expect("it is there");
+        line.parse::<u32>().expect("a number")
+    };
+    assert!(
+        eventually(Duration::from_mins(1), async || files().await < 200).await,
+        "{} are open",
+        files().await
+    );
+    drop(idle);
+}

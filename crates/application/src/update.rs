@@ -125,18 +125,45 @@ impl IcpService {
         let _guard = self.begin_write(caller);
         let mut attempts = self.writers.wait(id).await?;
         loop {
-            let stored = self.stored(caller, id, preconditions).await?;
-            let Some(change) = self.revise(caller, &stored, &edit).await? else {
-                return Ok(Arc::unwrap_or_clone(stored));
-            };
-            let (quota, stamp) = (self.limits.quota, self.stamp(caller));
-            match self.repository.replace(&change, stored.version, quota, &stamp).await? {
-                Replacement::Replaced(version) => {
-                    return Ok(StoredIcp { id, version, json: change.into_document().into_json() });
+            let done = match (self.stored(caller, id, preconditions).await, &*edit) {
+                (Err(ServiceError::NotFound), Edit::Restore(earlier)) => {
+                    self.try_undelete(caller, id, earlier, preconditions).await?
                 }
-                Replacement::QuotaReached => return Err(ServiceError::QuotaReached(quota)),
-                Replacement::OtherVersion => attempts.wait().await?,
+                (stored, _) => self.try_edit(caller, stored?, &edit).await?,
+            };
+            match done {
+                Some(icp) => return Ok(icp),
+                None => attempts.wait().await?,
             }
+        }
+    }
+
+    /// Returns `None` if another request changed the ICP first.
+    async fn try_edit(
+        &self,
+        caller: &Caller,
+        stored: Arc<StoredIcp>,
+        edit: &Arc<Edit>,
+    ) -> Result<Option<StoredIcp>, ServiceError> {
+        let Some(change) = self.revise(caller, &stored, edit).await? else {
+            return Ok(Some(Arc::unwrap_or_clone(stored)));
+        };
+        let (quota, stamp) = (self.limits.quota, self.stamp(caller));
+        self.replaced(self.repository.replace(&change, stored.version, quota, &stamp).await?, change)
+    }
+
+    /// Returns the ICP after a change, or `None` if it was at another version.
+    pub(crate) fn replaced(
+        &self,
+        replacement: Replacement,
+        change: IcpChange,
+    ) -> Result<Option<StoredIcp>, ServiceError> {
+        match replacement {
+            Replacement::Replaced(version) => {
+                Ok(Some(StoredIcp { id: change.id(), version, json: change.into_document().into_json() }))
+            }
+            Replacement::QuotaReached => Err(ServiceError::QuotaReached(self.limits.quota)),
+            Replacement::OtherVersion => Ok(None),
         }
     }
 

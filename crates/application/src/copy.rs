@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
-use icp_domain::{Caller, Icp, IcpCopy, IcpDocument, IcpId, Rules};
-use icp_ports::{Creation, Creator, IdempotencyKey, Quota, StoredIcp, Version};
+use icp_domain::{Caller, Icp, IcpCopy, IcpDocument, IcpId, NewIcp, Rules};
+use icp_ports::{Creation, IdempotencyKey, Quota, StoredIcp, Version};
 
 use crate::cpu::{CPU, LARGE_TEXT};
+use crate::create::creator;
 use crate::service::parse_for;
 use crate::{Created, IcpService, Preconditions, RequestKey, ServiceError};
 
@@ -60,14 +61,10 @@ impl IcpService {
     /// Returns the copy that an earlier request with the key made. An insert beyond any quota stores nothing, and returns what
     /// the key was used for.
     async fn replayed(&self, caller: &Caller, id: IcpId, key: Option<IdempotencyKey>) -> Option<Created> {
-        let now = self.clock.now();
-        let nothing = icp_domain::NewIcp::builder("-").build().ok()?;
-        let document = nothing.create(id, caller.user_id(), now).ok()?.into();
-        let author = caller.author();
-        let quota = Quota { icps: 0, bytes: 0 };
-        let creator =
-            Creator { user_id: caller.user_id().clone(), actor: author.actor, source: author.source, quota };
-        match self.repository.insert(&document, &creator, Some(&key?)).await {
+        let placeholder = NewIcp::builder("-").build().ok()?;
+        let placeholder = placeholder.create(id, caller.user_id(), self.clock.now()).ok()?.into();
+        let creator = creator(caller, Quota { icps: 0, bytes: 0 });
+        match self.repository.insert(&placeholder, &creator, Some(&key?)).await {
             Ok(Creation::Repeated(icp)) => Some(Created { icp, is_replay: true }),
             _ => None,
         }

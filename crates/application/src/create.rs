@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use icp_domain::{Author, Caller, IcpDocument, NewIcp, ValidationErrors};
-use icp_ports::{Creation, Creator, IdempotencyKey, ListVersion, StoredIcp};
+use icp_ports::{Creation, Creator, IdempotencyKey, ListVersion, Quota, StoredIcp};
 use tokio::time::{Duration, Instant, sleep, timeout_at};
 
 use crate::contention::RETRY_LIMIT;
@@ -51,8 +51,7 @@ impl IcpService {
         key: Option<IdempotencyKey>,
     ) -> Result<Created, ServiceError> {
         let _guard = self.begin_write(caller);
-        let Author { actor, source, .. } = caller.author();
-        let creator = Creator { user_id: caller.user_id().clone(), actor, source, quota: self.limits.quota };
+        let creator = creator(caller, self.limits.quota);
         let deadline = Instant::now() + RETRY_LIMIT;
         let permit = timeout_at(deadline, self.creates.acquire(caller.user_id())).await;
         let _permit = permit.map_err(|_| ServiceError::Overloaded)?;
@@ -105,4 +104,10 @@ impl IcpService {
         self.limits.check(&document, None)?;
         Ok(document)
     }
+}
+
+/// Returns the caller as the creator of an ICP.
+pub(crate) fn creator(caller: &Caller, quota: Quota) -> Creator {
+    let Author { actor, source, .. } = caller.author();
+    Creator { user_id: caller.user_id().clone(), actor, source, quota }
 }

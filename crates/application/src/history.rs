@@ -2,7 +2,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use icp_domain::{Caller, Icp, IcpChange, IcpId, IcpRestore, Operation, Rules, Timestamp};
-use icp_ports::{HistoryCursor, HistoryPage, HistoryQuery, Replacement, Revision, Stamp, StoredIcp, Version};
+use icp_ports::{HistoryCursor, HistoryPage, HistoryQuery, Revision, Stamp, StoredIcp, Version};
 
 use crate::cpu::{CPU, LARGE_TEXT};
 use crate::cursor::HistoryCursorCodec;
@@ -62,9 +62,6 @@ pub struct HistoryResponse {
     /// The cursor of the next page, if there is one.
     pub cursor: Option<String>,
 }
-
-/// How often a restore tries again when other requests delete the ICP and bring it back.
-const MAX_RESTORES: u32 = 8;
 
 impl IcpService {
     /// Returns the revisions of an ICP, the newest first, without documents.
@@ -133,18 +130,8 @@ impl IcpService {
         preconditions: &Preconditions<Version>,
     ) -> Result<StoredIcp, ServiceError> {
         let IcpRestore { revision } = parse_for(caller, body, IcpRestore::from_json).await??;
-        let earlier: Arc<str> = text(self.revision(caller, id, Version(revision)).await?).into();
-        for _ in 0..MAX_RESTORES {
-            let edit = Edit::Restore(Arc::clone(&earlier));
-            match self.edit(caller, id, edit, preconditions).await {
-                Err(ServiceError::NotFound) => {}
-                edited => return edited,
-            }
-            if let Some(restored) = self.undelete(caller, id, &earlier, preconditions).await? {
-                return Ok(restored);
-            }
-        }
-        Err(ServiceError::Contended)
+        let earlier = text(self.revision(caller, id, Version(revision)).await?).into();
+        self.edit(caller, id, Edit::Restore(earlier), preconditions).await
     }
 
     /// Removes the revisions that are older than the retention, and returns how many.
@@ -170,7 +157,7 @@ impl IcpService {
     }
 
     /// Brings a deleted ICP back. Returns `None` if another request did so first.
-    async fn undelete(
+    pub(crate) async fn try_undelete(
         &self,
         caller: &Caller,
         id: IcpId,
@@ -180,23 +167,12 @@ impl IcpService {
         if preconditions.if_match.is_some() {
             return Err(ServiceError::PreconditionFailed);
         }
-        let _guard = self.begin_write(caller);
-        let mut attempts = self.writers.wait(id).await?;
-        loop {
-            // The access was read with the version of this delete, and so it holds if the ICP comes back from it.
-            let Some(delete) = self.last_delete(caller, id).await? else { return Ok(None) };
-            let deleted = delete.version;
-            let change = self.undeleting(caller, text(delete), Arc::clone(earlier)).await?;
-            let stamp = self.stamp(caller);
-            match self.repository.undelete(&change, deleted, self.limits.quota, &stamp).await? {
-                Replacement::Replaced(version) => {
-                    let json = change.into_document().into_json();
-                    return Ok(Some(StoredIcp { id, version, json }));
-                }
-                Replacement::QuotaReached => return Err(ServiceError::QuotaReached(self.limits.quota)),
-                Replacement::OtherVersion => attempts.wait().await?,
-            }
-        }
+        // The access is read with the version of this delete, and so it holds if the ICP comes back from it.
+        let Some(delete) = self.last_delete(caller, id).await? else { return Ok(None) };
+        let deleted = delete.version;
+        let change = self.undeleting(caller, text(delete), Arc::clone(earlier)).await?;
+        let (quota, stamp) = (self.limits.quota, self.stamp(caller));
+        self.replaced(self.repository.undelete(&change, deleted, quota, &stamp).await?, change)
     }
 
     /// Returns the delete of an ICP, or `None` if the ICP exists.

@@ -30,3 +30,4 @@ pub use long_list::LongList;
 pub use preconditions::{Preconditions, VersionMatch};
 pub use replica::Replica;
 pub use service::{IcpService, parse_for, random_id};
+pub use update::Access;

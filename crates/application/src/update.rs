@@ -11,10 +11,18 @@ use crate::{IcpService, Limits, Preconditions, ServiceError};
 pub(crate) enum Edit {
     /// Whether its body is large, too.
     Patch(Box<IcpPatch>, bool),
-    AddUser(UserId),
-    RemoveUser(UserId),
+    SetAccess(UserId, Access),
     /// The text of an earlier state.
     Restore(Arc<str>),
+}
+
+/// Whether a user is to have access to an ICP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// The user is in `userIds`.
+    Granted,
+    /// The user is not in `userIds`.
+    Revoked,
 }
 
 impl IcpService {
@@ -39,35 +47,21 @@ impl IcpService {
         self.edit(caller, id, parse_patch(caller, body).await?, preconditions).await
     }
 
-    /// Adds a user to an ICP, and returns the whole ICP. A user who has access already changes nothing.
-    ///
-    /// # Errors
-    ///
-    /// The errors of [`IcpService::update`].
-    pub async fn add_user(
-        &self,
-        caller: &Caller,
-        id: IcpId,
-        user_id: UserId,
-        preconditions: &Preconditions<Version>,
-    ) -> Result<StoredIcp, ServiceError> {
-        self.edit(caller, id, Edit::AddUser(user_id), preconditions).await
-    }
-
-    /// Removes a user from an ICP, and returns the whole ICP. A user who has no access changes nothing. Users may remove
-    /// themselves.
+    /// Adds a user to an ICP or removes one, and returns the whole ICP. An access that is as wanted changes nothing. Users may
+    /// remove themselves.
     ///
     /// # Errors
     ///
     /// The errors of [`IcpService::update`], and [`ServiceError::LastUser`].
-    pub async fn remove_user(
+    pub async fn set_access(
         &self,
         caller: &Caller,
         id: IcpId,
         user_id: UserId,
+        access: Access,
         preconditions: &Preconditions<Version>,
     ) -> Result<StoredIcp, ServiceError> {
-        self.edit(caller, id, Edit::RemoveUser(user_id), preconditions).await
+        self.edit(caller, id, Edit::SetAccess(user_id, access), preconditions).await
     }
 
     /// Returns the JSON that [`IcpService::update`] would store, and stores nothing.
@@ -125,18 +119,45 @@ impl IcpService {
         let _guard = self.begin_write(caller);
         let mut attempts = self.writers.wait(id).await?;
         loop {
-            let stored = self.stored(caller, id, preconditions).await?;
-            let Some(change) = self.revise(caller, &stored, &edit).await? else {
-                return Ok(Arc::unwrap_or_clone(stored));
-            };
-            let (quota, stamp) = (self.limits.quota, self.stamp(caller));
-            match self.repository.replace(&change, stored.version, quota, &stamp).await? {
-                Replacement::Replaced(version) => {
-                    return Ok(StoredIcp { id, version, json: change.into_document().into_json() });
+            let done = match (self.stored(caller, id, preconditions).await, &*edit) {
+                (Err(ServiceError::NotFound), Edit::Restore(earlier)) => {
+                    self.try_undelete(caller, id, earlier, preconditions).await?
                 }
-                Replacement::QuotaReached => return Err(ServiceError::QuotaReached(quota)),
-                Replacement::OtherVersion => attempts.wait().await?,
+                (stored, _) => self.try_edit(caller, stored?, &edit).await?,
+            };
+            match done {
+                Some(icp) => return Ok(icp),
+                None => attempts.wait().await?,
             }
+        }
+    }
+
+    /// Returns `None` if another request changed the ICP first.
+    async fn try_edit(
+        &self,
+        caller: &Caller,
+        stored: Arc<StoredIcp>,
+        edit: &Arc<Edit>,
+    ) -> Result<Option<StoredIcp>, ServiceError> {
+        let Some(change) = self.revise(caller, &stored, edit).await? else {
+            return Ok(Some(Arc::unwrap_or_clone(stored)));
+        };
+        let (quota, stamp) = (self.limits.quota, self.stamp(caller));
+        self.replaced(self.repository.replace(&change, stored.version, quota, &stamp).await?, change)
+    }
+
+    /// Returns the ICP after a change, or `None` if it was at another version.
+    pub(crate) fn replaced(
+        &self,
+        replacement: Replacement,
+        change: IcpChange,
+    ) -> Result<Option<StoredIcp>, ServiceError> {
+        match replacement {
+            Replacement::Replaced(version) => {
+                Ok(Some(StoredIcp { id: change.id(), version, json: change.into_document().into_json() }))
+            }
+            Replacement::QuotaReached => Err(ServiceError::QuotaReached(self.limits.quota)),
+            Replacement::OtherVersion => Ok(None),
         }
     }
 
@@ -170,7 +191,7 @@ impl Edit {
         match self {
             Self::Patch(_, is_large) => *is_large,
             Self::Restore(earlier) => earlier.len() > LARGE_TEXT,
-            Self::AddUser(_) | Self::RemoveUser(_) => false,
+            Self::SetAccess(..) => false,
         }
     }
 
@@ -198,9 +219,9 @@ impl Edit {
         let mut users = icp.user_ids.clone();
         match self {
             Self::Patch(patch, _) => return Ok(patch.apply(icp, caller, now)?),
-            Self::AddUser(user_id) if users.contains(user_id) => return Ok(None),
-            Self::AddUser(user_id) => users.push(user_id.clone()),
-            Self::RemoveUser(user_id) => users.retain(|other| other != user_id),
+            Self::SetAccess(user_id, Access::Granted) if users.contains(user_id) => return Ok(None),
+            Self::SetAccess(user_id, Access::Granted) => users.push(user_id.clone()),
+            Self::SetAccess(user_id, Access::Revoked) => users.retain(|other| other != user_id),
             Self::Restore(_) => return Ok(None),
         }
         if users.is_empty() && !icp.user_ids.is_empty() && !caller.may_leave(&users) {

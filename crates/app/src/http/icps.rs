@@ -1,9 +1,11 @@
 //! `/api/v1/entities/icps`: the list, and single ICPs.
 
+use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, LINK, LOCATION, VARY};
 use actix_web::web::{self, Data};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
-use icp_application::{Created, ListRequest, ListResponse};
+use icp_application::{Access, Created, ListRequest, ListResponse};
+use icp_domain::UserId;
 use icp_ports::{Conditional, ListVersion, StoredIcp, Version};
 
 use super::body::Guarded;
@@ -32,7 +34,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         config.service(protected(path, "GET, HEAD, PATCH, DELETE, OPTIONS", routes));
     }
     for path in ["/api/v1/entities/icps/{id}/users/{userId}", "/api/v1/entities/icps/{id}/users/{userId}/"] {
-        let routes = [web::put().to(add_user), web::delete().to(remove_user)];
+        let routes = [web::put().to(set_access), web::delete().to(set_access)];
         config.service(protected(path, "PUT, DELETE, OPTIONS", routes));
     }
 }
@@ -130,8 +132,9 @@ async fn delete(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Adds a user to the ICP.
-async fn add_user(
+/// Adds a user to the ICP, or removes one.
+async fn set_access(
+    request: HttpRequest,
     state: Data<State>,
     CurrentUser(caller): CurrentUser,
     IdInPath(id): IdInPath,
@@ -139,24 +142,16 @@ async fn add_user(
     _: Query<NoQuery>,
     Conditions(preconditions): Conditions<Version>,
 ) -> Result<HttpResponse, ApiError> {
-    if let Some((code, detail)) = user_id.violation() {
-        return Err(ParameterViolation::new("userId", code, detail).into());
-    }
-    let icp = state.icps.add_user(&caller, id, user_id, &preconditions).await?;
+    let access = if request.method() == Method::PUT { Access::Granted } else { Access::Revoked };
+    check_access(&user_id, access)?;
+    let icp = state.icps.set_access(&caller, id, user_id, access, &preconditions).await?;
     Ok(stored(HttpResponse::Ok(), &state, icp))
 }
 
-/// Removes a user from the ICP.
-async fn remove_user(
-    state: Data<State>,
-    CurrentUser(caller): CurrentUser,
-    IdInPath(id): IdInPath,
-    UserInPath(user_id): UserInPath,
-    _: Query<NoQuery>,
-    Conditions(preconditions): Conditions<Version>,
-) -> Result<HttpResponse, ApiError> {
-    let icp = state.icps.remove_user(&caller, id, user_id, &preconditions).await?;
-    Ok(stored(HttpResponse::Ok(), &state, icp))
+/// Only a valid user ID can be added. An invalid one that is stored can be removed.
+pub(super) fn check_access(user_id: &UserId, access: Access) -> Result<(), ParameterViolation> {
+    let violation = user_id.violation().filter(|_| access == Access::Granted);
+    violation.map_or(Ok(()), |(code, detail)| Err(ParameterViolation::new("userId", code, detail)))
 }
 
 /// Returns the response with a new ICP.

@@ -9,7 +9,7 @@ mod imports;
 mod quotas;
 mod retention;
 mod revisions;
-mod support;
+pub(super) mod support;
 mod undelete;
 
 use icp_ports::{ForgetUser, IcpRepository, ImportExport};

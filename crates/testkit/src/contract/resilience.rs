@@ -1,17 +1,20 @@
 //! Faults of the storage.
 
+use std::fmt::Debug;
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
-use icp_domain::IcpDocument;
+use icp_domain::{IcpDocument, Operation, Timestamp};
 use icp_ports::{
-    Conditional, Creation, Health, IcpRepository, IdempotencyKey, Lookup, Quota, RepositoryError, StoredIcp,
-    Version,
+    Creation, Health, IcpRepository, IdempotencyKey, ListVersion, Lookup, Quota, Replacement,
+    RepositoryError, Version,
 };
 use libtest_mimic::Trial;
 use tokio::time::sleep;
 
 use super::Subject;
-use super::repository::support::{TestRepository, admin, array, change, concurrently, everything, scope};
+use super::history::support::{all, at, undeleting};
+use super::repository::support::{TestRepository, admin, change, concurrently, everything, scope};
 use super::trial::trials;
 use crate::fixtures::{icp, id, someone, unkept, user};
 
@@ -62,23 +65,47 @@ pub fn resilience<R: IcpRepository + 'static, B: Faults + 'static>(
         recovers_after_outage,
         recovers_after_outage_of_idle_storage,
         recovers_after_lost_connections,
-        read_is_repeated_after_lost_connections,
-        read_in_flight_survives_lost_connection,
+        reads_are_repeated_after_lost_connections,
+        reads_in_flight_survive_lost_connections,
         insert_with_lost_answer_is_not_repeated,
         insert_with_key_and_lost_answer_is_repeatable,
         replace_with_lost_answer_is_not_repeated,
         delete_with_lost_answer_is_not_repeated,
-        known_versions_are_not_confirmed_during_outage,
+        undelete_with_lost_answer_is_not_repeated,
+        failed_writes_change_nothing,
         health_follows_storage,
     ]
 }
 
-/// A repository that contains ICP 1, and its faults.
+/// The number of the ICP that is deleted.
+const DELETED: u128 = 50;
+
+/// A repository that contains ICP 1 and the history of a deleted ICP, and its faults.
 struct Breakable {
     repository: TestRepository,
     faults: Box<dyn Faults>,
     document: IcpDocument,
     version: Version,
+    list_version: ListVersion,
+    /// The version of the delete. `None` if the storage keeps no history.
+    deleted: Option<Version>,
+    /// The results of the reads.
+    expected: Vec<String>,
+}
+
+/// A call of a method, with the name of the method. The result is its debug text.
+type Call = (&'static str, Pin<Box<dyn Future<Output = Result<String, RepositoryError>> + Send>>);
+
+/// Makes calls of methods of a repository, to be awaited.
+macro_rules! calls {
+    ($repository:expr; $($method:ident($($argument:expr),*);)+) => {
+        [$({
+            let repository = $repository.clone();
+            let call = async move { Ok(format!("{:?}", repository.$method($($argument),*).await?)) };
+            let call: Call = (stringify!($method), Box::pin(call));
+            call
+        }),+]
+    };
 }
 
 /// Calls `call` and fails if it takes longer than the limit.
@@ -90,64 +117,99 @@ async fn in_time<T>(what: &str, call: impl Future<Output = T>) -> T {
     result
 }
 
-async fn assert_unavailable<T: std::fmt::Debug>(
-    what: &str,
-    call: impl Future<Output = Result<T, RepositoryError>>,
-) {
+async fn assert_unavailable<T: Debug>(what: &str, call: impl Future<Output = Result<T, RepositoryError>>) {
     let result = in_time(what, call).await;
     assert!(matches!(result, Err(RepositoryError::Unavailable(_))), "{what} gave {result:?}");
 }
 
 impl Breakable {
-    /// Inserts ICP 1, and opens connections for reads and writes.
+    /// Inserts ICP 1 and one that it deletes, and opens connections for reads and writes.
     async fn new<R: IcpRepository + 'static, B: Faults + 'static>(
         (subject, faults): (Subject<R>, B),
     ) -> Self {
         let repository = TestRepository::from(subject);
         let document = icp(1).document();
         let version = repository.insert_one(&document).await;
-        assert_eq!(repository.list_json("user_ada").await, array([&document]));
-        Self { repository, faults: Box::new(faults), document, version }
+        let inserted = repository.insert_one(&icp(DELETED).document()).await;
+        assert!(repository.delete(id(DELETED), inserted, &at(1)).await.expect("delete failed"));
+        let deleted = match repository.revisions(id(DELETED), &admin(), &all()).await {
+            Ok(Lookup::Found(page)) => page.revisions.first().map(|delete| delete.version),
+            other => other.map(|_| None).expect("revisions failed"),
+        };
+        let list_version = repository.read_list(&everything("user_ada")).await.version;
+        let faults = Box::new(faults);
+        let mut subject =
+            Self { repository, faults, document, version, list_version, deleted, expected: Vec::new() };
+        for (name, read) in subject.reads() {
+            let result = read.await.unwrap_or_else(|error| panic!("{name} failed: {error}"));
+            subject.expected.push(result);
+        }
+        subject
+    }
+
+    /// Returns a call of each method that reads. Conditional reads name the versions: no cache may confirm them during an outage.
+    fn reads(&self) -> Vec<Call> {
+        let (version, list_version) = (self.version, self.list_version);
+        let mut calls = Vec::from(calls![self.repository;
+            list(&everything("user_ada"));
+            list_if_changed(&everything("user_ada"), &[list_version]);
+            list_part(&everything("user_ada"));
+            get(id(1), &scope("user_ada"));
+            get_if_changed(id(1), &scope("user_ada"), &[version]);
+        ]);
+        if let Some(deleted) = self.deleted {
+            calls.extend(calls![self.repository;
+                revisions(id(DELETED), &scope("user_ada"), &all());
+                revision(id(DELETED), deleted, &scope("user_ada"), Timestamp::MIN);
+                deleted(&scope("user_ada"), &all());
+            ]);
+        }
+        calls
+    }
+
+    /// Returns a call of each method that writes, except the one of expired keys: a storage may expire them by itself.
+    fn writes(&self) -> Vec<Call> {
+        let version = self.version;
+        let changed = change(&self.document, &icp(1).with("name", "changed").document());
+        let mut calls = Vec::from(calls![self.repository;
+            insert(&icp(99).document(), someone(), None);
+            replace(&changed, version, Quota::UNLIMITED, unkept());
+            delete(id(1), version, unkept());
+        ]);
+        if let Some(deleted) = self.deleted {
+            let last = icp(DELETED).document();
+            calls.extend(calls![self.repository;
+                undelete(&undeleting(&last, &last), deleted, Quota::UNLIMITED, unkept());
+                remove_old_revisions(Timestamp::MAX);
+            ]);
+        }
+        calls
     }
 
     /// Calls every method that reads or writes, all at once. Each must be `Unavailable`, in time.
     async fn assert_all_unavailable(&self) {
-        let Self { repository, document, version, .. } = self;
-        let (query, scope) = (everything("user_ada"), scope("user_ada"));
-        let changed = change(document, &icp(1).with("name", "changed").document());
-        let new = icp(99).document();
-        tokio::join!(
-            assert_unavailable("list", repository.list(&query)),
-            assert_unavailable("list_if_changed", repository.list_if_changed(&query, &[])),
-            assert_unavailable("list_part", repository.list_part(&query)),
-            assert_unavailable("get", repository.get(id(1), &scope)),
-            assert_unavailable("get_if_changed", repository.get_if_changed(id(1), &scope, &[])),
-            assert_unavailable("insert", repository.insert(&new, someone(), None)),
-            assert_unavailable("replace", repository.replace(&changed, *version, Quota::UNLIMITED, unkept())),
-            assert_unavailable("delete", repository.delete(id(1), *version, unkept())),
-            // A storage that expires keys by itself answers without a call.
-            async {
-                let _ =
-                    in_time("remove_expired_keys", repository.remove_expired_keys(new.created_at())).await;
-            },
-        );
+        let calls = self.reads().into_iter().chain(self.writes());
+        let calls: Vec<_> = calls.map(|(name, call)| tokio::spawn(assert_unavailable(name, call))).collect();
+        let remove = self.repository.remove_expired_keys(self.document.created_at());
+        let _ = in_time("remove_expired_keys", remove).await;
+        for call in calls {
+            call.await.expect("a call does what it must not");
+        }
     }
 
     /// Waits until reads and writes work. The storage is back.
     async fn assert_recovers(&self) {
-        let start = Instant::now();
-        let mut number = 1_000;
-        loop {
-            let list = in_time("list", self.repository.list(&everything("user_ada"))).await;
-            let get = in_time("get", self.repository.get(id(1), &admin())).await;
-            let insert =
-                in_time("insert", self.repository.insert(&icp(number).document(), someone(), None)).await;
-            if list.is_ok() && get.is_ok() && insert.is_ok() {
-                return;
+        let (start, limit) = (Instant::now(), RECOVERY.as_secs());
+        for number in 1_000.. {
+            // The reads do not include it.
+            let document = icp(number).users(["user_bob"]).document();
+            let insert = calls![self.repository; insert(&document, someone(), None);];
+            let mut failed = None;
+            for (name, call) in self.reads().into_iter().chain(insert) {
+                failed = failed.or(in_time(name, call).await.err().map(|error| (name, error)));
             }
-            let limit = RECOVERY.as_secs();
-            assert!(start.elapsed() < RECOVERY, "no recovery in {limit} s: {list:?} {get:?} {insert:?}");
-            number += 1;
+            let Some(failed) = failed else { return };
+            assert!(start.elapsed() < RECOVERY, "no recovery in {limit} s: {failed:?}");
             sleep(Duration::from_millis(50)).await;
         }
     }
@@ -196,10 +258,8 @@ async fn recovers_after_hang(subject: Breakable) {
 async fn recovers_after_outage(subject: Breakable) {
     subject.faults.stop();
     assert_unavailable("list", subject.repository.list(&everything("user_ada"))).await;
-    assert_unavailable("insert", subject.repository.insert(&icp(2).document(), someone(), None)).await;
     subject.faults.start();
     subject.assert_recovers().await;
-    assert!(subject.repository.find(2).await.is_none(), "the failed insert stored nothing");
 }
 
 async fn recovers_after_outage_of_idle_storage(subject: Breakable) {
@@ -216,43 +276,25 @@ async fn recovers_after_lost_connections(subject: Breakable) {
     }
 }
 
-async fn read_is_repeated_after_lost_connections(subject: Breakable) {
-    let Breakable { repository, faults, document, version } = &subject;
-    let (query, scope) = (everything("user_ada"), scope("user_ada"));
-    let stored = StoredIcp { id: id(1), version: *version, json: document.json().to_owned() };
-    let known = repository.read_list(&query).await.version;
-
-    faults.cut();
-    let list = in_time("list", repository.list(&query)).await.expect("list failed after a cut");
-    assert_eq!(list.icps.to_json(), array([document]));
-
-    faults.cut();
-    let list = in_time("list_if_changed", repository.list_if_changed(&query, &[known])).await;
-    assert_eq!(list.expect("list_if_changed failed after a cut"), Conditional::Unchanged(known));
-
-    faults.cut();
-    let part = in_time("list_part", repository.list_part(&query)).await;
-    assert_eq!(part.expect("list_part failed after a cut").icps.to_json(), array([document]));
-
-    faults.cut();
-    let found = in_time("get", repository.get(id(1), &scope)).await.expect("get failed after a cut");
-    assert_eq!(found, Lookup::Found(stored));
-
-    faults.cut();
-    let found = in_time("get_if_changed", repository.get_if_changed(id(1), &scope, &[*version])).await;
-    let found = found.expect("get_if_changed failed after a cut");
-    assert_eq!(found, Lookup::Found(Conditional::Unchanged(*version)));
+async fn reads_are_repeated_after_lost_connections(subject: Breakable) {
+    for ((name, read), expected) in subject.reads().into_iter().zip(&subject.expected) {
+        subject.faults.cut();
+        let result = in_time(name, read).await;
+        assert_eq!(result.as_ref().ok(), Some(expected), "{name} after a cut: {result:?}");
+    }
 }
 
-async fn read_in_flight_survives_lost_connection(subject: Breakable) {
+async fn reads_in_flight_survive_lost_connections(subject: Breakable) {
     subject.faults.freeze();
-    let repository = subject.repository.clone();
-    let read = tokio::spawn(async move { in_time("list", repository.list(&everything("user_ada"))).await });
+    let reads = subject.reads().into_iter().map(|(name, read)| tokio::spawn(in_time(name, read)));
+    let reads: Vec<_> = reads.collect();
     sleep(Duration::from_millis(200)).await;
     subject.faults.cut();
     subject.faults.thaw();
-    let list = read.await.expect("the read panicked").expect("list failed after a cut");
-    assert_eq!(list.icps.to_json(), array([&subject.document]));
+    for (read, expected) in reads.into_iter().zip(&subject.expected) {
+        let result = read.await.expect("the read panicked");
+        assert_eq!(result.as_ref().ok(), Some(expected), "a read after a cut: {result:?}");
+    }
 }
 
 async fn insert_with_lost_answer_is_not_repeated(subject: Breakable) {
@@ -277,7 +319,7 @@ async fn insert_with_key_and_lost_answer_is_repeatable(subject: Breakable) {
 }
 
 async fn replace_with_lost_answer_is_not_repeated(subject: Breakable) {
-    let Breakable { repository, faults, document, version } = &subject;
+    let Breakable { repository, faults, document, version, .. } = &subject;
     let after = icp(1).with("name", "after").document();
     let change = change(document, &after);
     faults.lose_next_answer();
@@ -294,25 +336,30 @@ async fn delete_with_lost_answer_is_not_repeated(subject: Breakable) {
     assert_eq!(subject.repository.find(1).await, None, "it was deleted");
 }
 
-async fn known_versions_are_not_confirmed_during_outage(subject: Breakable) {
-    let Breakable { repository, faults, version, .. } = &subject;
-    let (query, scope) = (everything("user_ada"), scope("user_ada"));
-    let known = repository.read_list(&query).await.version;
-    let unchanged = repository.list_if_changed(&query, &[known]).await.expect("list_if_changed failed");
-    assert_eq!(unchanged, Conditional::Unchanged(known));
-    let assert_both_unavailable = async || {
-        let (lists, icps) = ([known], [*version]);
-        let list = repository.list_if_changed(&query, &lists);
-        let get = repository.get_if_changed(id(1), &scope, &icps);
-        tokio::join!(assert_unavailable("list_if_changed", list), assert_unavailable("get_if_changed", get))
-    };
-    faults.freeze();
-    assert_both_unavailable().await;
-    faults.thaw();
+async fn undelete_with_lost_answer_is_not_repeated(subject: Breakable) {
+    let Breakable { repository, faults, deleted: Some(deleted), .. } = &subject else { return };
+    let last = icp(DELETED).document();
+    let change = undeleting(&last, &last);
+    let undelete = || repository.undelete(&change, *deleted, Quota::UNLIMITED, unkept());
+    faults.lose_next_answer();
+    assert_unavailable("undelete", undelete()).await;
     subject.assert_recovers().await;
-    faults.stop();
-    assert_both_unavailable().await;
-    faults.start();
+    assert_eq!(repository.found(DELETED).await.json, change.document().json(), "it was brought back");
+    let page = repository.revisions(id(DELETED), &admin(), &all()).await.expect("revisions failed");
+    let Lookup::Found(page) = page else { panic!("the history is gone: {page:?}") };
+    let operations: Vec<_> = page.revisions.iter().map(|revision| revision.operation).collect();
+    assert_eq!(operations, [Operation::Restore, Operation::Delete, Operation::Create]);
+    assert_eq!(undelete().await.expect("undelete failed"), Replacement::OtherVersion);
+}
+
+async fn failed_writes_change_nothing(subject: Breakable) {
+    subject.faults.stop();
+    subject.assert_all_unavailable().await;
+    subject.faults.start();
+    subject.assert_recovers().await;
+    for ((name, read), expected) in subject.reads().into_iter().zip(&subject.expected) {
+        assert_eq!(&read.await.expect("a read failed"), expected, "{name}");
+    }
 }
 
 async fn health_follows_storage(subject: Breakable) {

@@ -22,6 +22,8 @@ pub(crate) enum Defect {
     RepeatsWrites,
     NeverRecovers,
     FailsFirstReadAfterCut,
+    FailsHistoryAfterCut,
+    RepeatsRemovalLater,
     AnswersLate,
     ConfirmsFromMemory,
     CachesHealth,
@@ -82,9 +84,9 @@ impl<R: IcpRepository> Defective<R> {
         result
     }
 
-    fn fail_after_cut(&self) -> Result<(), RepositoryError> {
+    fn fail_after_cut(&self, defect: Defect) -> Result<(), RepositoryError> {
         let was_cut = self.was_cut.swap(false, Ordering::SeqCst);
-        if was_cut && self.is(Defect::FailsFirstReadAfterCut) {
+        if was_cut && self.is(defect) {
             return Err(RepositoryError::Unavailable("the connection was lost".into()));
         }
         Ok(())
@@ -134,7 +136,7 @@ impl<R: IcpRepository> IcpReader for Defective<R> {
         if self.is(Defect::FailsOnU0000) && query.scope.user_id().as_str().contains('\0') {
             return Err(RepositoryError::Backend("invalid byte sequence".into()));
         }
-        self.fail_after_cut()?;
+        self.fail_after_cut(Defect::FailsFirstReadAfterCut)?;
         let whole = ListQuery { max_bytes: None, ..query.clone() };
         let query = if self.is(Defect::IgnoresMaxBytes) { &whole } else { query };
         let mut list = self.spoil(self.inner.list(query).await).await?;
@@ -146,7 +148,7 @@ impl<R: IcpRepository> IcpReader for Defective<R> {
     }
 
     async fn get(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<StoredIcp>, RepositoryError> {
-        self.fail_after_cut()?;
+        self.fail_after_cut(Defect::FailsFirstReadAfterCut)?;
         self.spoil(self.inner.get(id, scope).await).await
     }
 
@@ -249,7 +251,11 @@ impl<R: IcpRepository> IcpHistory for Defective<R> {
     ) -> Result<Lookup<HistoryPage>, RepositoryError> {
         let root = root();
         let scope = if self.is(Defect::ShowsHistoryToAll) { &root } else { scope };
-        self.inner.revisions(id, scope, query).await
+        self.fail_after_cut(Defect::FailsHistoryAfterCut)?;
+        if self.is(Defect::RepeatsRemovalLater) && self.has_failed.load(Ordering::SeqCst) {
+            self.inner.remove_old_revisions(Timestamp::MAX).await?;
+        }
+        self.spoil(self.inner.revisions(id, scope, query).await).await
     }
 
     async fn revision(
@@ -259,7 +265,8 @@ impl<R: IcpRepository> IcpHistory for Defective<R> {
         scope: &AccessScope,
         since: Timestamp,
     ) -> Result<Lookup<Option<Revision>>, RepositoryError> {
-        self.inner.revision(id, version, scope, since).await
+        self.fail_after_cut(Defect::FailsHistoryAfterCut)?;
+        self.spoil(self.inner.revision(id, version, scope, since).await).await
     }
 
     async fn deleted(
@@ -267,7 +274,8 @@ impl<R: IcpRepository> IcpHistory for Defective<R> {
         scope: &AccessScope,
         query: &HistoryQuery,
     ) -> Result<HistoryPage, RepositoryError> {
-        self.inner.deleted(scope, query).await
+        self.fail_after_cut(Defect::FailsHistoryAfterCut)?;
+        self.spoil(self.inner.deleted(scope, query).await).await
     }
 
     async fn undelete(
@@ -278,16 +286,20 @@ impl<R: IcpRepository> IcpHistory for Defective<R> {
         stamp: &Stamp,
     ) -> Result<Replacement, RepositoryError> {
         let quota = if self.is(Defect::IgnoresQuotas) { Quota::UNLIMITED } else { quota };
-        let result = self.inner.undelete(change, deleted, quota, stamp).await?;
-        if self.is(Defect::UndeletesAnyVersion) && result == Replacement::OtherVersion {
+        let mut result = self.inner.undelete(change, deleted, quota, stamp).await;
+        if self.repeats(&result) {
+            result = self.inner.undelete(change, deleted, quota, stamp).await;
+        }
+        if self.is(Defect::UndeletesAnyVersion) && matches!(result, Ok(Replacement::OtherVersion)) {
             return Ok(Replacement::Replaced(deleted));
         }
-        Ok(result)
+        self.spoil(result).await
     }
 
     async fn remove_old_revisions(&self, replaced_before: Timestamp) -> Result<u64, RepositoryError> {
         let all = self.is(Defect::RemovesNewRevisions);
-        self.inner.remove_old_revisions(if all { Timestamp::MAX } else { replaced_before }).await
+        let replaced_before = if all { Timestamp::MAX } else { replaced_before };
+        self.spoil(self.inner.remove_old_revisions(replaced_before).await).await
     }
 }
 

@@ -20,7 +20,13 @@ fn trials(defect: Defect) -> Vec<Trial> {
 
 #[test]
 fn passes_repository_without_defect() {
-    let quick = ["insert_with_lost_answer", "read_is_repeated", "recovers_after_lost"];
+    let quick = [
+        "insert_with_lost_answer",
+        "reads_are_repeated",
+        "undelete_with",
+        "failed_writes",
+        "recovers_after_lost",
+    ];
     let mut trials = trials(Defect::None);
     trials.retain(|trial| quick.iter().any(|name| trial.name().contains(name)));
     assert_pass(trials);
@@ -32,6 +38,7 @@ fn finds_repeated_writes() {
         "insert_with_lost_answer_is_not_repeated",
         "replace_with_lost_answer_is_not_repeated",
         "delete_with_lost_answer_is_not_repeated",
+        "undelete_with_lost_answer_is_not_repeated",
     ];
     assert_fail(trials(Defect::RepeatsWrites), &cases);
 }
@@ -49,7 +56,11 @@ fn finds_late_answers() {
 
 #[test]
 fn finds_confirmation_during_outage() {
-    assert_fail(trials(Defect::ConfirmsFromMemory), &["known_versions_are_not_confirmed_during_outage"]);
+    let cases = [
+        "hanging_storage_is_unavailable_within_five_seconds",
+        "unreachable_storage_is_unavailable_within_five_seconds",
+    ];
+    assert_fail(trials(Defect::ConfirmsFromMemory), &cases);
 }
 
 #[test]
@@ -59,5 +70,12 @@ fn finds_cached_health() {
 
 #[test]
 fn finds_unrepeated_reads() {
-    assert_fail(trials(Defect::FailsFirstReadAfterCut), &["read_is_repeated_after_lost_connections"]);
+    for defect in [Defect::FailsFirstReadAfterCut, Defect::FailsHistoryAfterCut] {
+        assert_fail(trials(defect), &["reads_are_repeated_after_lost_connections"]);
+    }
+}
+
+#[test]
+fn finds_failed_write_that_is_done_later() {
+    assert_fail(trials(Defect::RepeatsRemovalLater), &["failed_writes_change_nothing"]);
 }

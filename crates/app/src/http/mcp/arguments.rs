@@ -47,31 +47,54 @@ pub(super) fn take(message: &str) -> Option<(Arc<str>, Arc<str>)> {
     Some(([before, "{}", after].concat().into(), arguments.into()))
 }
 
+/// The ID of an ICP.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(super) struct Id(String);
+
+impl Id {
+    pub(super) fn parse(&self) -> Result<IcpId, ApiError> {
+        parse_id(&self.0)
+    }
+}
+
+/// The version that an ICP must have. A version that no tool returned matches no ICP.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(super) struct IfMatch(Option<String>);
+
+impl IfMatch {
+    pub(super) fn preconditions(&self) -> Preconditions<Version> {
+        let versions = |version: &String| VersionMatch::OneOf(Version::of_tag(version).into_iter().collect());
+        Preconditions { if_match: self.0.as_ref().map(versions), if_none_match: None }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OfOne {
-    id: String,
+    pub(super) id: Id,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct OfDelete {
-    id: String,
-    if_match: Option<String>,
+    pub(super) id: Id,
+    pub(super) if_match: IfMatch,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct OfShare {
-    id: String,
+    pub(super) id: Id,
     user_id: String,
-    if_match: Option<String>,
+    pub(super) if_match: IfMatch,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct OfCopy {
-    id: String,
+    pub(super) id: Id,
     name: Option<String>,
     idempotency_key: Option<String>,
 }
@@ -79,16 +102,16 @@ pub(super) struct OfCopy {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OfRevision {
-    id: String,
+    pub(super) id: Id,
     revision: String,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct OfRestore {
-    id: String,
+    pub(super) id: Id,
     revision: String,
-    if_match: Option<String>,
+    pub(super) if_match: IfMatch,
 }
 
 #[derive(Deserialize)]
@@ -107,9 +130,9 @@ pub(super) struct OfCreate {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct OfUpdate {
-    id: String,
+    pub(super) id: Id,
     changes: Box<RawValue>,
-    if_match: Option<String>,
+    pub(super) if_match: IfMatch,
 }
 
 /// Parses arguments. A call without any has none.
@@ -125,43 +148,15 @@ pub(super) async fn read<T: DeserializeOwned + Send + 'static>(call: &Call) -> R
     })
 }
 
-impl OfOne {
-    pub(super) fn id(&self) -> Result<IcpId, ApiError> {
-        parse_id(&self.id)
-    }
-}
-
-impl OfDelete {
-    pub(super) fn id(&self) -> Result<IcpId, ApiError> {
-        parse_id(&self.id)
-    }
-
-    pub(super) fn preconditions(&self) -> Preconditions<Version> {
-        if_match(self.if_match.as_deref())
-    }
-}
-
 impl OfShare {
-    pub(super) fn id(&self) -> Result<IcpId, ApiError> {
-        parse_id(&self.id)
-    }
-
     pub(super) fn user_id(&self) -> Result<UserId, ApiError> {
         let detail = "must be a user ID such as user_2abc";
         let violation = |_| ParameterViolation::new("userId", ViolationCode::InvalidValue, detail).into();
         self.user_id.as_str().try_into().map_err(violation)
     }
-
-    pub(super) fn preconditions(&self) -> Preconditions<Version> {
-        if_match(self.if_match.as_deref())
-    }
 }
 
 impl OfCopy {
-    pub(super) fn id(&self) -> Result<IcpId, ApiError> {
-        parse_id(&self.id)
-    }
-
     pub(super) fn body(&self) -> Option<Arc<str>> {
         self.name.as_ref().map(|name| json!({"name": name}).to_string().into())
     }
@@ -172,10 +167,6 @@ impl OfCopy {
 }
 
 impl OfRevision {
-    pub(super) fn id(&self) -> Result<IcpId, ApiError> {
-        parse_id(&self.id)
-    }
-
     /// No state has the version -1: a text that is no revision is not found either.
     pub(super) fn revision(&self) -> Version {
         Version::of_tag(&self.revision).unwrap_or(Version(-1))
@@ -183,16 +174,8 @@ impl OfRevision {
 }
 
 impl OfRestore {
-    pub(super) fn id(&self) -> Result<IcpId, ApiError> {
-        parse_id(&self.id)
-    }
-
     pub(super) fn body(&self) -> Arc<str> {
         json!({"revision": self.revision}).to_string().into()
-    }
-
-    pub(super) fn preconditions(&self) -> Preconditions<Version> {
-        if_match(self.if_match.as_deref())
     }
 }
 
@@ -218,23 +201,9 @@ fn request_key(key: Option<String>) -> Result<Option<RequestKey>, ApiError> {
 }
 
 impl OfUpdate {
-    pub(super) fn id(&self) -> Result<IcpId, ApiError> {
-        parse_id(&self.id)
-    }
-
-    pub(super) fn preconditions(&self) -> Preconditions<Version> {
-        if_match(self.if_match.as_deref())
-    }
-
     pub(super) fn changes(&self) -> Result<Arc<str>, ApiError> {
         body(&self.changes)
     }
-}
-
-/// A version that no tool returned matches no ICP.
-fn if_match(version: Option<&str>) -> Preconditions<Version> {
-    let versions = version.map(|version| VersionMatch::OneOf(Version::of_tag(version).into_iter().collect()));
-    Preconditions { if_match: versions, if_none_match: None }
 }
 
 /// The limit is that of a request body, which the argument stands for.

@@ -1,12 +1,21 @@
 //! `docs/how-to/clients.md` shows code that is tested.
 
+use serde_json::Value;
+
 use crate::clients::stage::Stage;
-use crate::clients::tools::{run, tool};
+use crate::clients::tools::{description, run, tool};
 
 const GUIDE: &str = include_str!("../../../../../docs/how-to/clients.md");
-const TYPESCRIPT: [&str; 2] =
-    [include_str!("typescript/session.ts"), include_str!("typescript/walkthrough.ts")];
-const PYTHON: [&str; 2] = [include_str!("python/session.py"), include_str!("python/walkthrough.py")];
+const TYPESCRIPT: [&str; 3] = [
+    include_str!("typescript/session.ts"),
+    include_str!("typescript/history.ts"),
+    include_str!("typescript/walkthrough.ts"),
+];
+const PYTHON: [&str; 3] = [
+    include_str!("python/session.py"),
+    include_str!("python/history.py"),
+    include_str!("python/walkthrough.py"),
+];
 
 /// Returns the code of the guide in one language.
 fn blocks(language: &str) -> Vec<&'static str> {
@@ -36,6 +45,26 @@ fn code_of_guide_is_tested() {
         "openapi-python-client generate --path openapi.json --config generator.yaml --meta none --output-path icp_client",
     ] {
         assert!(GUIDE.contains(generate), "{generate}");
+    }
+}
+
+#[test]
+fn walkthroughs_use_every_operation() {
+    let description = std::fs::read_to_string(description()).expect("it is there");
+    let description: Value = serde_json::from_str(&description).expect("it is JSON");
+    let (typescript, python) = (TYPESCRIPT.concat(), PYTHON.concat());
+    for (path, item) in description["paths"].as_object().expect("an object") {
+        for (method, operation) in item.as_object().expect("an object") {
+            let Some(name) = operation["operationId"].as_str() else { continue };
+            let call = format!(".{}(\"{path}\"", method.to_uppercase());
+            assert!(typescript.contains(&call), "{name}");
+            let mut module = String::new();
+            for letter in name.chars() {
+                module.extend(letter.is_uppercase().then_some('_'));
+                module.push(letter.to_ascii_lowercase());
+            }
+            assert!(python.contains(&format!("{module}.sync")), "{name}");
+        }
     }
 }
 

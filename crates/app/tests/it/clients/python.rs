@@ -7,7 +7,7 @@ use crate::clients::tools::{copy, description, python, run, source};
 #[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
 async fn generated_client_uses_every_operation() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    for file in ["session.py", "walkthrough.py"] {
+    for file in ["session.py", "history.py", "walkthrough.py"] {
         copy(source("python").join(file), folder.path());
     }
     let generate = &mut python();

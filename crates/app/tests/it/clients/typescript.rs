@@ -44,7 +44,7 @@ async fn compiler_finds_invalid_requests() {
 async fn project() -> TempDir {
     let packages = node_modules();
     let folder = TempDir::new_in(packages.parent().unwrap_or(Path::new("."))).expect("a temporary folder");
-    for file in ["package.json", "tsconfig.json", "session.ts", "walkthrough.ts"] {
+    for file in ["package.json", "tsconfig.json", "session.ts", "history.ts", "walkthrough.ts"] {
         copy(source("typescript").join(file), folder.path());
     }
     let generate = &mut node(OPENAPI_TYPESCRIPT);

@@ -42,12 +42,12 @@ pub(super) fn second(number: i64) -> Timestamp {
 }
 
 /// A change by `user_ada` at a time.
-pub(super) fn at(number: i64) -> Stamp {
+pub(in crate::contract) fn at(number: i64) -> Stamp {
     stamp("user_ada", second(number))
 }
 
 /// Everything that is kept.
-pub(super) fn all() -> HistoryQuery {
+pub(in crate::contract) fn all() -> HistoryQuery {
     query(1_000)
 }
 
@@ -183,7 +183,7 @@ impl TestHistory {
     }
 }
 
-pub(super) fn undeleting(last: &IcpDocument, earlier: &IcpDocument) -> IcpChange {
+pub(in crate::contract) fn undeleting(last: &IcpDocument, earlier: &IcpDocument) -> IcpChange {
     let [last, earlier] = [last, earlier].map(|document| document.to_icp().expect("a fixture is an ICP"));
     IcpChange::undeleting(&last, &earlier, second(1_000))
 }

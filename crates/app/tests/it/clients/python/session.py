@@ -9,8 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 
 from icp_client import AuthenticatedClient
-from icp_client.api.icps import list_icps
-from icp_client.models import Icp, Problem
+from icp_client.models import Problem
 from icp_client.types import Response
 
 
@@ -50,14 +49,15 @@ def ok(response: Response[Data | Problem]) -> Data:
     raise RuntimeError(f"answered {response.status_code}")
 
 
-def pages(client: AuthenticatedClient, **query: Any) -> Iterator[list[Icp]]:
+def pages(get: Callable[..., Response[Data | Problem]], **arguments: Any) -> Iterator[Data]:
+    """Returns page after page, until a response has no link to the next one."""
     while True:
-        response = list_icps.sync_detailed(client=client, **query)
+        response = get(**arguments)
         yield ok(response)
         following = httpx.Response(200, headers=response.headers).links.get("next")
         if following is None:
             return
-        query["cursor"] = parse_qs(urlsplit(following["url"]).query)["cursor"][0]
+        arguments["cursor"] = parse_qs(urlsplit(following["url"]).query)["cursor"][0]
 
 
 ATTEMPTS = 5
@@ -72,7 +72,7 @@ class Repeating(httpx.BaseTransport):
         self.transport = transport
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        repeatable = request.method in ("GET", "DELETE") or "Idempotency-Key" in request.headers
+        repeatable = request.method in ("GET", "PUT", "DELETE") or "Idempotency-Key" in request.headers
         for attempt in range(1, ATTEMPTS + 1):
             wait = random.random() * 0.2 * 2**attempt
             try:

@@ -9,6 +9,7 @@ import httpx
 
 from icp_client import AuthenticatedClient
 from icp_client.api.icps import create_icp, delete_icp, get_icp, list_icps, update_icp
+from icp_client.api.service import get_description, is_live, is_ready
 from icp_client.models import (
     AiFilter,
     Icp,
@@ -24,6 +25,7 @@ from icp_client.models import (
     WebsiteFilter,
 )
 from icp_client.types import Response
+from history import history
 from session import IcpError, connect, ok, pages
 
 
@@ -70,7 +72,7 @@ def list_them(client: AuthenticatedClient) -> None:
         print(icp.id, icp.name, icp.leads_per_list)
 
     names = []
-    for page in pages(client, limit=1, active=True, sort="name"):
+    for page in pages(list_icps.sync_detailed, client=client, limit=1, active=True, sort="name"):
         names += [icp.name for icp in page]
     assert names == ["Enterprise Tech Buyers", "From Tomorrow", "Once"], names
 
@@ -164,6 +166,16 @@ def walk() -> None:
     assert code(get_icp.sync_detailed(icp_id, client=other)) == "FORBIDDEN"
     assert delete_icp.sync_detailed(icp_id, client=client).status_code == 204
     assert code(get_icp.sync_detailed(icp_id, client=client)) == "NOT_FOUND"
+
+    history(client, other, newer[0])
+    ask_service(client)
+
+
+def ask_service(client: AuthenticatedClient) -> None:
+    assert is_live.sync_detailed(client=client).status_code == 200
+    ready = is_ready.sync(client=client)
+    assert ready is not None and ready.status == "ready", ready
+    assert "openapi" in ok(get_description.sync_detailed(client=client)).additional_properties
 
 
 def repeat() -> None:

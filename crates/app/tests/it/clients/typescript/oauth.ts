@@ -68,18 +68,15 @@ const connect = async () => {
 const client = (await connect()) ?? (await connect());
 assert(client !== undefined);
 
+const used = new Set<string>();
 const text = async (name: string, args: Record<string, unknown>, isError = false) => {
+  used.add(name);
   const result = await client.callTool({ name, arguments: args });
   assert.equal(result.isError ?? false, isError, JSON.stringify(result));
   const [content] = result.content as { type: string; text: string }[];
   return JSON.parse(content?.text ?? "");
 };
 
-const tools = (await client.listTools()).tools.map((tool) => tool.name);
-assert.deepEqual(tools, [
-  "list_icps", "get_icp", "create_icp", "update_icp", "delete_icp", "validate_icp", "share_icp", "unshare_icp",
-  "copy_icp", "list_revisions", "get_revision", "restore_icp", "list_deleted_icps",
-]);
 const { icps } = await text("list_icps", { sort: "name" });
 assert.deepEqual(icps.map((icp: { name: string }) => icp.name), ["Enterprise Tech Buyers", "SMB Marketing Leaders"]);
 const icp = { name: "From an assistant", leadProviderCriteria: [] };
@@ -89,7 +86,33 @@ const id = created.icp.id;
 assert.deepEqual(await text("get_icp", { id }), created);
 const changed = await text("update_icp", { id, changes: { leadsPerList: 50 }, ifMatch: created.version });
 assert.equal(changed.icp.leadsPerList, 50);
-await text("delete_icp", { id, ifMatch: changed.version });
+
+const shared = await text("share_icp", { id, userId: "user_bob", ifMatch: changed.version });
+assert.deepEqual(shared.icp.userIds, [...created.icp.userIds, "user_bob"]);
+const unshared = await text("unshare_icp", { id, userId: "user_bob", ifMatch: shared.version });
+assert.deepEqual(unshared.icp.userIds, created.icp.userIds);
+const copy = await text("copy_icp", { id });
+assert.deepEqual([copy.icp.name, copy.icp.leadsPerList], ["From an assistant (copy)", 50]);
+assert.deepEqual(await text("delete_icp", { id: copy.icp.id }), { deleted: true });
+
+const newest = await text("list_revisions", { id, limit: 3 });
+const oldest = await text("list_revisions", { id, cursor: newest.nextCursor });
+const operations = [...newest.revisions, ...oldest.revisions].map(({ operation, changed }) => [operation, ...changed]);
+assert.deepEqual(operations, [["update", "userIds"], ["update", "userIds"], ["update", "leadsPerList"], ["create"]]);
+const { revision } = await text("get_revision", { id, revision: created.version });
+assert.deepEqual(revision.icp, created.icp);
+const restored = await text("restore_icp", { id, revision: created.version, ifMatch: unshared.version });
+assert.deepEqual(restored.icp, { ...created.icp, updatedAt: restored.icp.updatedAt });
+
+await text("delete_icp", { id, ifMatch: restored.version });
 assert.equal((await text("get_icp", { id }, true)).code, "NOT_FOUND");
+const [deleted] = (await text("list_deleted_icps", { limit: 1 })).deleted;
+assert.deepEqual(deleted.icp, restored.icp);
+const back = await text("restore_icp", { id, revision: deleted.revision });
+assert.deepEqual(back.icp, { ...restored.icp, updatedAt: back.icp.updatedAt });
+await text("delete_icp", { id, ifMatch: back.version });
+
+const tools = (await client.listTools()).tools.map((tool) => tool.name);
+assert.deepEqual([...used].sort(), tools.sort());
 await client.close();
 console.log("done");

@@ -1,10 +1,9 @@
 // What a program needs once: a client that signs in, repeats what may be repeated, and throws problems.
 import createClient from "openapi-fetch";
-import type { components, operations, paths } from "./icp.js";
+import type { components, paths } from "./icp.js";
 
 export type Icp = components["schemas"]["Icp"];
 export type Problem = components["schemas"]["Problem"];
-type Query = NonNullable<operations["listIcps"]["parameters"]["query"]>;
 
 export type Client = ReturnType<typeof createClient<paths>>;
 
@@ -35,14 +34,14 @@ export function ok<Data>({ data, error, response }: Result<Data>): Data {
   throw new IcpError(error);
 }
 
-export async function* pages(client: Client, query: Query): AsyncGenerator<Icp[]> {
-  for (let cursor: string | null | undefined; cursor !== null; ) {
-    const result = await client.GET("/api/v1/entities/icps", {
-      params: { query: cursor ? { ...query, cursor } : query },
-    });
+// Returns page after page, until a response has no link to the next one.
+export async function* pages<Data>(get: (page: { cursor?: string }) => Promise<Result<Data>>): AsyncGenerator<Data> {
+  for (let page: { cursor?: string } | undefined = {}; page !== undefined; ) {
+    const result = await get(page);
     yield ok(result);
     const next = result.response.headers.get("Link")?.match(/<([^>]+)>; rel="next"/)?.[1];
-    cursor = next ? new URL(next, result.response.url).searchParams.get("cursor") : null;
+    const cursor = next && new URL(next, result.response.url).searchParams.get("cursor");
+    page = cursor ? { cursor } : undefined;
   }
 }
 
@@ -50,7 +49,7 @@ const ATTEMPTS = 5;
 
 // After a 409, a 429 or a 503, nothing was done. After a 500 or without a response, a write may have been done.
 export async function repeating(request: Request): Promise<Response> {
-  const repeatable = ["GET", "DELETE"].includes(request.method) || request.headers.has("Idempotency-Key");
+  const repeatable = ["GET", "PUT", "DELETE"].includes(request.method) || request.headers.has("Idempotency-Key");
   for (let attempt = 1; ; attempt++) {
     let wait = Math.random() * 200 * 2 ** attempt;
     try {

@@ -1,6 +1,7 @@
 // Uses every operation as docs/how-to/clients.md shows it, and checks what comes of it.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { history } from "./history.js";
 import { type Client, type Icp, IcpError, connect, ok, pages } from "./session.js";
 import type { components } from "./icp.js";
 
@@ -41,7 +42,9 @@ async function list(client: Client) {
   for (const icp of icps) console.log(icp.id, icp.name, icp.leadsPerList);
 
   const names = [];
-  for await (const page of pages(client, { limit: 1, active: true, sort: "name" })) {
+  const query = { limit: 1, active: true, sort: "name" } as const;
+  const active = pages((page) => client.GET("/api/v1/entities/icps", { params: { query: { ...query, ...page } } }));
+  for await (const page of active) {
     for (const icp of page) names.push(icp.name);
   }
   assert.deepEqual(names, ["Enterprise Tech Buyers", "From Tomorrow", "Once"]);
@@ -153,6 +156,17 @@ async function walk() {
   ok(deleted);
   assert.equal(deleted.response.status, 204);
   assert.equal(await code(client.GET(path, { params: { path: { id } } })), "NOT_FOUND");
+
+  const [tomorrow] = newer;
+  assert(tomorrow !== undefined);
+  await history(client, other, tomorrow);
+  await askService(client);
+}
+
+async function askService(client: Client) {
+  assert.equal((await client.GET("/health/live")).response.status, 200);
+  assert.equal((await client.GET("/health/ready")).data?.status, "ready");
+  assert("openapi" in ok(await client.GET("/api/v1/openapi.json")));
 }
 
 // Through something that loses answers: see `unreliable.rs`.

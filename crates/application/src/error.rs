@@ -59,7 +59,7 @@ impl From<PatchError> for ServiceError {
     fn from(error: PatchError) -> Self {
         match error {
             PatchError::Forbidden => Self::Forbidden,
-            PatchError::Invalid(faults) => Self::Invalid(faults),
+            PatchError::Invalid(violations) => Self::Invalid(violations),
             PatchError::Stale => Self::PreconditionFailed,
         }
     }

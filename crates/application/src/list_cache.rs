@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn only_whole_lists_are_cached() {
+    fn partial_lists_are_not_cached() {
         let cache = ListCache::new(100_000);
         let ada = everything_of(user("user_ada"));
         let page = ListQuery { limit: NonZeroUsize::new(1), ..ada.clone() };

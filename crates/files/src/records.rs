@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn says_where_an_array_is_damaged() {
+    fn array_error_names_position() {
         for (text, message) in [
             ("[{}", "line 1: the array has no end"),
             ("[\n{},\n]", "line 3: an element is missing after the comma"),

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn path_takes_precedence_over_pg_config_and_usual_folders() {
+    fn path_takes_precedence_over_pg_config_and_defaults() {
         let root = tempfile::tempdir().unwrap();
         let (on_path, configured) = (root.path().join("on-path"), root.path().join("configured"));
         install(&root.path().join("usr/bin"));

@@ -26,9 +26,9 @@ pub fn user(text: &str) -> UserId {
 }
 
 /// A creator without a quota.
-pub fn someone() -> &'static Creator {
-    static SOMEONE: LazyLock<Creator> = LazyLock::new(|| creator("user_ada", Quota::UNLIMITED));
-    &SOMEONE
+pub fn any_creator() -> &'static Creator {
+    static ANY_CREATOR: LazyLock<Creator> = LazyLock::new(|| creator("user_ada", Quota::UNLIMITED));
+    &ANY_CREATOR
 }
 
 /// A creator by the API.
@@ -50,10 +50,10 @@ pub fn stamp(user_id: &str, at: Timestamp) -> Stamp {
 }
 
 /// A change by a user of the API, of which no history is kept.
-pub fn unkept() -> &'static Stamp {
-    static UNKEPT: LazyLock<Stamp> =
+pub fn stamp_without_history() -> &'static Stamp {
+    static WITHOUT_HISTORY: LazyLock<Stamp> =
         LazyLock::new(|| Stamp { keeps_replaced: false, ..stamp("user_ada", Timestamp::UNIX_EPOCH) });
-    &UNKEPT
+    &WITHOUT_HISTORY
 }
 
 /// Builds an ICP. Properties that are not set have valid values.

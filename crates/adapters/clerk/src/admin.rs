@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn duplicate_name_on_the_way_is_refused() {
+    fn duplicate_name_in_claim_path_is_refused() {
         let pointer: ClaimPointer = "/metadata/role".parse().unwrap();
         for claims in [
             r#"{"metadata":{"role":"user"},"metadata":{"role":"admin"}}"#,

@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_refused() {
+    fn invalid_texts_are_refused() {
         let damaged =
             "sk_test_Y2xlcmsuYS5pbyQ pk_Y2xlcmsuYS5pbyQ pk_test_ pk_test_!!!! pk_live_Y2xlcmsuYS5pbw ";
         for text in damaged.split(' ').chain([" pk_test_Y2xlcmsuYS5pbyQ", "pk_test_Y2xlcmsuYS5pbyQ\n"]) {

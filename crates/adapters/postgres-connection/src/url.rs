@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn modes_mean_what_they_mean_to_libpq() {
+    fn ssl_modes_follow_libpq() {
         for (query, mode, ssl_mode) in [
             ("", Mode::Prefer, SslMode::Prefer),
             ("?sslmode=disable", Mode::Disable, SslMode::Disable),
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn several_hosts_want_one_that_takes_writes() {
+    fn several_hosts_require_writable_server() {
         let wanted = |url: &str| read(url).0.get_target_session_attrs();
         assert_eq!(wanted("postgres://a,b:5433/icp"), TargetSessionAttrs::ReadWrite);
         assert_eq!(wanted("postgres://a,b/icp?target_session_attrs=any"), TargetSessionAttrs::Any);

@@ -160,7 +160,7 @@ fn conditions(filter: &ListFilter) -> Vec<Condition> {
         ("icps.active_until >= ", expires_from.map(time), ""),
         ("icps.active_until < ", expires_before.map(time), ""),
         ("strpos(icps.name_folded, ", name.clone().map(text), ") > 0"),
-        ("strpos(icps.providers, ", provider.as_deref().map(ProviderList::sought).map(text), ") > 0"),
+        ("strpos(icps.providers, ", provider.as_deref().map(ProviderList::search_text).map(text), ") > 0"),
     ];
     conditions.into_iter().filter_map(|(before, value, after)| Some((before, value?, after))).collect()
 }

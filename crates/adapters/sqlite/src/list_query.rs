@@ -66,7 +66,7 @@ pub(crate) fn matching(query: &ListQuery) -> BoxedSqlQuery<'_, Sqlite, SqlQuery>
         sql = sql.bind::<Nullable<BigInt>, _>(time.map(Timestamp::unix_millis));
     }
     sql = sql.bind::<Nullable<Text>, _>(name.as_deref());
-    sql = sql.bind::<Nullable<Text>, _>(provider.as_deref().map(ProviderList::sought));
+    sql = sql.bind::<Nullable<Text>, _>(provider.as_deref().map(ProviderList::search_text));
     if let ListStart::After(ListCursor { key, id }) = &query.start {
         sql = sql.sql(format!(" AND ({sort_key}, icp_id) {is_after} (?, ?)"));
         sql = match key {

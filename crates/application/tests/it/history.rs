@@ -16,7 +16,7 @@ fn fixture(days: u32) -> Fixture {
 }
 
 #[tokio::test]
-async fn revision_is_kept_for_retention_after_it_was_replaced() {
+async fn replaced_revision_is_kept_for_retention() {
     let fixture = fixture(2);
     let created = fixture.create(&ada(), SMB).await;
     fixture.clock.advance_millis(10 * DAY_MILLIS);
@@ -33,7 +33,7 @@ async fn revision_is_kept_for_retention_after_it_was_replaced() {
 }
 
 #[tokio::test]
-async fn history_that_is_off_removes_everything() {
+async fn disabled_history_removes_all_revisions() {
     let fixture = fixture(30);
     let created = fixture.create(&ada(), SMB).await;
     fixture.patch(&ada(), created.id, r#"{"name": "other"}"#).await;

@@ -133,7 +133,7 @@ async fn write_invalidates_own_list() {
 }
 
 #[tokio::test]
-async fn change_by_others_is_in_next_answer() {
+async fn change_by_others_is_in_next_response() {
     let (fixture, _) = with_cache();
     let (ada, bob) = (caller("user_ada"), caller("user_bob"));
     let id = fixture.create(&ada, SHARED).await.id;

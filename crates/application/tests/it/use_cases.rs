@@ -9,7 +9,7 @@ use icp_ports::{
     Creation, Creator, Health, HealthCheck, IcpHistory, IcpList, IcpReader, IcpRepository, IdempotencyKey,
     ListQuery, Lookup, Quota, Replacement, RepositoryError, Stamp, StoredIcp, Version,
 };
-use icp_testkit::fixtures::{unkept, user};
+use icp_testkit::fixtures::{stamp_without_history, user};
 use icp_testkit::memory::InMemoryDatabase;
 
 use crate::support::{Fixture, SMB, ada, fixture, icp, if_match, over};
@@ -30,7 +30,7 @@ async fn created_icp_can_be_read() {
 }
 
 #[tokio::test]
-async fn stranger_can_do_nothing() {
+async fn user_without_access_is_forbidden() {
     let fixture = fixture();
     let id = fixture.create(&ada(), SMB).await.id;
     let before = fixture.get(id).await;
@@ -137,7 +137,12 @@ impl Busy {
         let before = icp(&stored);
         let after = Icp { description: Some(format!("{left} to come")), ..before.clone() };
         self.database
-            .replace(&IcpChange::between(&before, after), stored.version, Quota::UNLIMITED, unkept())
+            .replace(
+                &IcpChange::between(&before, after),
+                stored.version,
+                Quota::UNLIMITED,
+                stamp_without_history(),
+            )
             .await
             .expect("it writes");
     }

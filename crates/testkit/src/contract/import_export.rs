@@ -37,7 +37,7 @@ pub fn import_export<R: IcpRepository + ImportExport + 'static>(
         imports::makes_known_list_version_stale,
         imports::empty_source_imports_nothing,
         imports::documents_of_all_sizes_are_imported_and_exported,
-        imports::concurrent_changes_and_imports_leave_icp_whole,
+        imports::concurrent_changes_and_imports_leave_icp_consistent,
         exports::writes_imported_texts_in_order_of_ids,
         exports::writes_inserted_and_changed_icps,
         exports::failed_sink_fails_export,

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use super::Subject;
 use super::repository::support::{TestRepository, admin, array, change, concurrently, everything, scope};
 use super::trial::trials;
-use crate::fixtures::{icp, id, someone, unkept, user};
+use crate::fixtures::{any_creator, icp, id, stamp_without_history, user};
 
 /// Limit of every read and write.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -122,9 +122,12 @@ impl Breakable {
             assert_unavailable("list_part", repository.list_part(&query)),
             assert_unavailable("get", repository.get(id(1), &scope)),
             assert_unavailable("get_if_changed", repository.get_if_changed(id(1), &scope, &[])),
-            assert_unavailable("insert", repository.insert(&new, someone(), None)),
-            assert_unavailable("replace", repository.replace(&changed, *version, Quota::UNLIMITED, unkept())),
-            assert_unavailable("delete", repository.delete(id(1), *version, unkept())),
+            assert_unavailable("insert", repository.insert(&new, any_creator(), None)),
+            assert_unavailable(
+                "replace",
+                repository.replace(&changed, *version, Quota::UNLIMITED, stamp_without_history())
+            ),
+            assert_unavailable("delete", repository.delete(id(1), *version, stamp_without_history())),
             // A storage that expires keys by itself answers without a call.
             async {
                 let _ =
@@ -141,7 +144,7 @@ impl Breakable {
             let list = in_time("list", self.repository.list(&everything("user_ada"))).await;
             let get = in_time("get", self.repository.get(id(1), &admin())).await;
             let insert =
-                in_time("insert", self.repository.insert(&icp(number).document(), someone(), None)).await;
+                in_time("insert", self.repository.insert(&icp(number).document(), any_creator(), None)).await;
             if list.is_ok() && get.is_ok() && insert.is_ok() {
                 return;
             }
@@ -172,7 +175,7 @@ async fn many_calls_to_hanging_storage_end_in_time(subject: Breakable) {
         async move {
             let failed = if task % 4 == 0 {
                 let document = icp(100 + u128::from(task)).document();
-                in_time("insert", repository.insert(&document, someone(), None)).await.err()
+                in_time("insert", repository.insert(&document, any_creator(), None)).await.err()
             } else {
                 in_time("list", repository.list(&everything("user_ada"))).await.err()
             };
@@ -196,7 +199,7 @@ async fn recovers_after_hang(subject: Breakable) {
 async fn recovers_after_outage(subject: Breakable) {
     subject.faults.stop();
     assert_unavailable("list", subject.repository.list(&everything("user_ada"))).await;
-    assert_unavailable("insert", subject.repository.insert(&icp(2).document(), someone(), None)).await;
+    assert_unavailable("insert", subject.repository.insert(&icp(2).document(), any_creator(), None)).await;
     subject.faults.start();
     subject.assert_recovers().await;
     assert!(subject.repository.find(2).await.is_none(), "the failed insert stored nothing");
@@ -258,7 +261,7 @@ async fn read_in_flight_survives_lost_connection(subject: Breakable) {
 async fn insert_with_lost_answer_is_not_repeated(subject: Breakable) {
     let document = icp(2).created_at("2024-02-01T00:00:00.000Z").document();
     subject.faults.lose_next_answer();
-    assert_unavailable("insert", subject.repository.insert(&document, someone(), None)).await;
+    assert_unavailable("insert", subject.repository.insert(&document, any_creator(), None)).await;
     subject.assert_recovers().await;
     assert_eq!(subject.repository.found(2).await.json, document.json(), "the insert was done");
     let list = subject.repository.list_json("user_ada").await;
@@ -269,7 +272,7 @@ async fn insert_with_key_and_lost_answer_is_repeatable(subject: Breakable) {
     let key = IdempotencyKey { user_id: user("user_ada"), key: "k".to_owned(), fingerprint: [1; 32] };
     let document = icp(2).document();
     subject.faults.lose_next_answer();
-    assert_unavailable("insert", subject.repository.insert(&document, someone(), Some(&key))).await;
+    assert_unavailable("insert", subject.repository.insert(&document, any_creator(), Some(&key))).await;
     subject.assert_recovers().await;
     let outcome = subject.repository.insert_once(&icp(3).document(), &key).await;
     assert!(matches!(&outcome, Creation::Repeated(stored) if stored.id == id(2)), "{outcome:?}");
@@ -281,7 +284,11 @@ async fn replace_with_lost_answer_is_not_repeated(subject: Breakable) {
     let after = icp(1).with("name", "after").document();
     let change = change(document, &after);
     faults.lose_next_answer();
-    assert_unavailable("replace", repository.replace(&change, *version, Quota::UNLIMITED, unkept())).await;
+    assert_unavailable(
+        "replace",
+        repository.replace(&change, *version, Quota::UNLIMITED, stamp_without_history()),
+    )
+    .await;
     subject.assert_recovers().await;
     assert_eq!(repository.found(1).await.json, after.json(), "the change was made");
     assert_eq!(repository.change(document, &after, *version).await, None, "it is at another version");
@@ -289,7 +296,8 @@ async fn replace_with_lost_answer_is_not_repeated(subject: Breakable) {
 
 async fn delete_with_lost_answer_is_not_repeated(subject: Breakable) {
     subject.faults.lose_next_answer();
-    assert_unavailable("delete", subject.repository.delete(id(1), subject.version, unkept())).await;
+    assert_unavailable("delete", subject.repository.delete(id(1), subject.version, stamp_without_history()))
+        .await;
     subject.assert_recovers().await;
     assert_eq!(subject.repository.find(1).await, None, "it was deleted");
 }

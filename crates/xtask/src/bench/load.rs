@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn wrk_knows_the_mark() {
+    fn wrk_script_reads_marker() {
         assert!(SCRIPT.contains(&format!("local MARK = \"{MARK}\"")));
     }
 }

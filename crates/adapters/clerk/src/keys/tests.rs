@@ -246,7 +246,7 @@ async fn first_fetch_is_retried_with_backoff() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn extreme_settings_do_no_harm() {
+async fn extreme_settings_cause_no_panic() {
     let hasty = Endpoint::new(one_key());
     let set = hasty.start(Duration::ZERO, Duration::ZERO);
     sleep(SECOND).await;

@@ -76,7 +76,7 @@ async fn type_is_at_jwt_in_any_case() {
 }
 
 #[tokio::test]
-async fn rules_of_session_tokens_hold() {
+async fn session_token_rules_apply() {
     for (name, values, reason) in [
         ("alg", r#""HS256" ; "none""#, "wrong_algorithm"),
         ("crit", "[] ; null", "critical_header"),
@@ -121,7 +121,7 @@ async fn rules_of_session_tokens_hold() {
 }
 
 #[tokio::test]
-async fn session_claims_are_not_looked_at() {
+async fn session_claims_are_ignored() {
     let (authorized_parties, audience) = (vec!["https://app.example.com".to_owned()], vec!["icp".to_owned()]);
     let settings = ClerkSettings { authorized_parties, audience, ..settings() };
     let endpoint = start(settings).for_resource(resource());

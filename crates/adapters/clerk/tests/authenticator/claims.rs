@@ -42,7 +42,7 @@ async fn subject_and_session_are_texts() {
 }
 
 #[tokio::test]
-async fn machines_are_no_users() {
+async fn machine_tokens_are_refused() {
     check(settings, "sub", r#""mch_1" ; "mch_" ; "\u006dch_1""#, Err("machine_token")).await;
 }
 
@@ -149,7 +149,7 @@ async fn times_are_numbers_in_range() {
 }
 
 #[tokio::test]
-async fn all_other_claims_are_nobodys_business() {
+async fn other_claims_are_ignored() {
     let table =
         each("o ; org_id ; org_role ; fva ; fea ; pla ; v ; jti ; x ; SUB ; client_id ; scope ; \\u0000 ; ");
     for name in table {

@@ -40,7 +40,7 @@ async fn auth(settings: ClerkSettings, lines: &[&str]) -> Verdict {
 }
 
 #[tokio::test]
-async fn plain_pair_signs_in_where_enabled() {
+async fn unsuffixed_cookies_sign_in_if_enabled() {
     let line = pair("", &session("plain"), UAT);
     assert_eq!(auth(plain_only(), &[&line]).await, signed_in("plain"));
     assert_eq!(auth(of_instance(), &[&line]).await, signed_in("plain"));
@@ -131,7 +131,7 @@ async fn values_are_percent_decoded_and_keep_quotes() {
 }
 
 #[tokio::test]
-async fn bearer_header_decides_alone() {
+async fn bearer_header_takes_precedence_over_cookies() {
     let cookie = pair("", &session("plain"), UAT);
     let authenticator = start(plain_only());
     let auth = async |authorization: &[&[u8]]| {

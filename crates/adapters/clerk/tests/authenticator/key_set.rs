@@ -57,7 +57,7 @@ async fn key_is_found_by_its_id() {
 }
 
 #[tokio::test]
-async fn bodies_in_every_transfer() {
+async fn key_set_is_read_in_every_transfer_coding() {
     let padded = |length: usize| format!("{}{}", good_set(), " ".repeat(length - good_set().len()));
     assert_eq!(auth_with(Reply::set(&good_set())).await, works());
     assert_eq!(auth_with(Reply::unannounced(&good_set())).await, works());
@@ -71,7 +71,7 @@ async fn bodies_in_every_transfer() {
 }
 
 #[tokio::test]
-async fn answers_that_are_failures() {
+async fn failed_responses_are_reported() {
     for status in [201, 204, 304, 400, 401, 404, 429, 500, 503] {
         assert_eq!(auth_with(Reply::status_with(status, &good_set())).await, FAILS, "{status}");
     }

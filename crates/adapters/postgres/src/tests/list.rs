@@ -30,7 +30,7 @@ async fn filled(icps: i32) -> (Client, postgres::Database) {
 }
 
 #[tokio::test]
-async fn list_costs_what_its_own_icps_cost() {
+async fn list_cost_depends_on_own_icps_only() {
     let (small, _database) = filled(1_000).await;
     let (large, _other_database) = filled(50_000).await;
     let query = ListQuery::everything(Caller::user(user("user_17")).list_scope());

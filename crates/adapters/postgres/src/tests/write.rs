@@ -2,7 +2,7 @@
 
 use icp_domain::{Icp, IcpChange};
 use icp_ports::{Quota, Version};
-use icp_testkit::fixtures::{icp, unkept};
+use icp_testkit::fixtures::{icp, stamp_without_history};
 use tokio_postgres::Client;
 
 use super::explain::{ICPS_OF_ONE_USER, migrated, plan};
@@ -26,11 +26,13 @@ async fn pages_of_a_change(client: &Client, number: u128, users: usize) -> u32 {
         "'{id}', 1, 'after', now(), NULL, 'after', 'after', ',', '{{}}', '{{}}', 100000, 1000000, \
          now(), 'user_0', NULL, 'api', 'update', '[]', true"
     );
-    plan(client, &Replace::of(&change, Version(1), Quota::UNLIMITED, unkept()), TYPES, &values).await.1
+    plan(client, &Replace::of(&change, Version(1), Quota::UNLIMITED, stamp_without_history()), TYPES, &values)
+        .await
+        .1
 }
 
 #[tokio::test]
-async fn change_does_not_read_users_who_stay() {
+async fn change_does_not_read_unchanged_users() {
     let (client, _database) = migrated().await;
     client.batch_execute(ICPS_OF_ONE_USER).await.expect("it fills");
     let few = pages_of_a_change(&client, 1, 2).await;

@@ -30,7 +30,7 @@ async fn writes_continue_on_promoted_standby() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn server_that_takes_no_writes_is_left() {
+async fn read_only_server_is_disconnected() {
     let primary = Server::start().expect("it starts");
     migrated(&primary.url("postgres")).await;
     let other = primary.standby().expect("it follows");

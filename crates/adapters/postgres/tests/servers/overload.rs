@@ -10,7 +10,7 @@ use icp_ports::{
 };
 use icp_postgres::{PostgresDatabase, PostgresSettings};
 use icp_test_postgres::{self as postgres, Database, Proxy, Server};
-use icp_testkit::fixtures::{icp, id, someone, user};
+use icp_testkit::fixtures::{any_creator, icp, id, user};
 use tokio_postgres::{Client, NoTls};
 
 use crate::support::{eventually, migrated, scope};
@@ -105,7 +105,7 @@ async fn connection_limit_of_role_fails_no_request() {
             for round in 0..40 {
                 let number = number * 1_000 + round;
                 let document = icp(number).with("userIds", [name.as_str()]).document();
-                database.insert(&document, someone(), None).await.expect("an insert");
+                database.insert(&document, any_creator(), None).await.expect("an insert");
                 database.list(&list_of(&name)).await.expect("a list");
                 let page = ListQuery { limit: std::num::NonZeroUsize::new(2), ..list_of(&name) };
                 database.list(&page).await.expect("a page");
@@ -131,7 +131,7 @@ async fn long_list_reads_only_returned_documents() {
     for number in 1..=COUNT {
         let long = "x".repeat(1_000_000);
         let document = icp(number).with("description", long).document();
-        database.insert(&document, someone(), None).await.expect("it is stored");
+        database.insert(&document, any_creator(), None).await.expect("it is stored");
     }
     let part = ListQuery { max_bytes: std::num::NonZeroUsize::new(4 * 1024 * 1024), ..list_of("user_ada") };
     let before = proxy.received_bytes();

@@ -7,7 +7,7 @@ use icp_domain::{ChangedFields, Operation};
 use icp_ports::{
     Health, HealthCheck as _, IcpReader as _, IcpRepository as _, Migrator as _, RepositoryError,
 };
-use icp_testkit::fixtures::{someone, unkept};
+use icp_testkit::fixtures::{any_creator, stamp_without_history};
 
 use super::{Fixture, everything, file, icp, open, path};
 use crate::connect::{Access, enter_wal_mode};
@@ -17,7 +17,7 @@ use crate::{SqliteDatabase, SqliteSettings};
 #[tokio::test]
 async fn only_owner_can_read_files() {
     let fixture = Fixture::new().await;
-    fixture.database.insert(&icp(1), someone(), None).await.expect("it inserts");
+    fixture.database.insert(&icp(1), any_creator(), None).await.expect("it inserts");
     let mut names = Vec::new();
     for entry in fs::read_dir(&fixture.folder).expect("a folder") {
         let entry = entry.expect("an entry");
@@ -87,21 +87,21 @@ async fn reading_connections_cannot_write() {
 async fn deleted_file_is_unavailable_until_restored() {
     let fixture = Fixture::new().await;
     let (database, away) = (&fixture.database, fixture.folder.path().join("away"));
-    database.insert(&icp(1), someone(), None).await.expect("it inserts");
+    database.insert(&icp(1), any_creator(), None).await.expect("it inserts");
     fs::rename(fixture.path(), &away).expect("it moves");
     assert_lost(&fixture, "cannot be found").await;
     assert!(!fixture.path().exists(), "it is not created again");
 
     fs::rename(&away, fixture.path()).expect("it moves back");
     assert_eq!(database.health().await, Health::Ok);
-    database.insert(&icp(3), someone(), None).await.expect("it inserts");
+    database.insert(&icp(3), any_creator(), None).await.expect("it inserts");
     assert_eq!(database.list(&everything("user_ada")).await.expect("a list").icps.len(), 2);
 }
 
 #[tokio::test]
 async fn replaced_file_is_unavailable() {
     let (fixture, other) = (Fixture::new().await, Fixture::new().await);
-    fixture.database.insert(&icp(1), someone(), None).await.expect("it inserts");
+    fixture.database.insert(&icp(1), any_creator(), None).await.expect("it inserts");
     other.connect().batch_execute("PRAGMA wal_checkpoint(TRUNCATE)").expect("it writes");
     fs::copy(other.path(), fixture.folder.path().join("new")).expect("it copies");
     fs::rename(fixture.folder.path().join("new"), fixture.path()).expect("it moves");
@@ -112,7 +112,7 @@ async fn assert_lost(fixture: &Fixture, reason: &str) {
     let database = &fixture.database;
     assert_eq!(database.health().await, Health::Unavailable);
     let errors = [
-        database.insert(&icp(2), someone(), None).await.expect_err("it is lost"),
+        database.insert(&icp(2), any_creator(), None).await.expect_err("it is lost"),
         database.list(&everything("user_ada")).await.expect_err("it is lost"),
     ];
     for error in errors {
@@ -129,7 +129,7 @@ async fn write_is_rolled_back_if_file_vanishes() {
     let moves = (path.clone(), away.clone());
     let write = fixture.database.write(move |connection| {
         let (operation, changed) = (Operation::Create, &ChangedFields::default());
-        let entry = Entry { stamp: unkept(), operation, changed };
+        let entry = Entry { stamp: stamp_without_history(), operation, changed };
         crate::write::insert(connection, &icp(1), &Predecessor::default(), entry)?;
         fs::rename(&moves.0, &moves.1).expect("it moves");
         Ok(())

@@ -8,7 +8,7 @@ use icp_ports::{
     Conditional, Direction, IcpReader as _, IcpRepository as _, ImportExport as _, ListCursor, ListFilter,
     ListQuery, ListStart, OnConflict, Sort, SortKey,
 };
-use icp_testkit::fixtures::someone;
+use icp_testkit::fixtures::any_creator;
 
 use super::{Fixture, Ready, everything, icp, id, padded_icp};
 use crate::connect::Access;
@@ -42,7 +42,7 @@ async fn full_list_reads_no_more_documents() {
     let fixture = Fixture::new().await;
     let documents = [padded_icp(1, &"a".repeat(30_000)), padded_icp(2, &"b".repeat(30_000)), icp(3)];
     for document in &documents {
-        fixture.database.insert(document, someone(), None).await.expect("it inserts");
+        fixture.database.insert(document, any_creator(), None).await.expect("it inserts");
     }
     let complete = fixture.database.list(&everything("user_ada")).await.expect("a list");
     damage(&fixture, b'b');
@@ -98,7 +98,7 @@ async fn version_of_abandoned_list_is_not_cached() {
 #[tokio::test]
 async fn text_with_nul_matches_nothing() {
     let fixture = Fixture::new().await;
-    fixture.database.insert(&icp(1), someone(), None).await.expect("it inserts");
+    fixture.database.insert(&icp(1), any_creator(), None).await.expect("it inserts");
     for user_id in ["\0", "user_ada\0", "user\0_ada"] {
         let list = fixture.database.list(&everything(user_id)).await.expect("a list");
         assert!(list.icps.is_empty(), "{user_id:?}");
@@ -132,7 +132,7 @@ async fn cached_version_changes_with_every_write() {
             let unchanged = fixture.database.list_if_changed(&query, &[version]).await.expect("a version");
             assert_eq!(unchanged, Conditional::Unchanged(version));
         }
-        fixture.database.insert(&icp(number), someone(), None).await.expect("it inserts");
+        fixture.database.insert(&icp(number), any_creator(), None).await.expect("it inserts");
         let changed = fixture.database.list_if_changed(&query, &[version]).await.expect("a list");
         let Conditional::Changed(list) = changed else { panic!("{changed:?}") };
         assert_eq!(list.icps.len() as u128, number);
@@ -144,7 +144,7 @@ async fn cached_version_changes_with_every_write() {
 async fn cached_version_changes_with_writes_of_other_processes() {
     let fixture = Fixture::with_readers(1).await;
     let (database, query) = (&fixture.database, everything("user_ada"));
-    database.insert(&icp(1), someone(), None).await.expect("it inserts");
+    database.insert(&icp(1), any_creator(), None).await.expect("it inserts");
     let version = database.list(&query).await.expect("a list").version;
     let mut other = fixture.connect();
     for statement in ["BEGIN IMMEDIATE", "UPDATE icps SET version = version + 1"] {

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn json_is_accepted_however_it_is_written() {
+    fn json_media_type_is_accepted_in_every_form() {
         for line in [
             "application/json",
             "Application/JSON",
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn other_types_charsets_and_codings_are_not() {
+    fn other_media_types_charsets_and_codings_are_rejected() {
         for line in [
             "",
             "text/plain",

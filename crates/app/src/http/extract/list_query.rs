@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn every_violation_is_reported_at_once() {
+    fn all_violations_are_reported_together() {
         let long = "x".repeat(256);
         let query = format!(
             "active=yes&updatedSince=today&name=&provider={long}&sort=id&order=up&limit=0&limit=5&cursor=a&cursor=b"

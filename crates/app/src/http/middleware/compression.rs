@@ -119,7 +119,7 @@ mod tests {
     use crate::http::limits::Concurrency;
 
     #[test]
-    fn one_large_response_of_user_is_compressed_at_once() {
+    fn large_response_of_user_is_compressed() {
         let concurrency = Concurrency::new(1, NonZeroUsize::MIN, &Metrics::new(Vec::new()));
         let [ada, bob] = ["user_ada", "user_bob"].map(|id| id.parse::<UserId>().expect("an ID"));
         let respond = |user: &UserId, bytes: usize| {

@@ -8,7 +8,7 @@ use reqwest::Client;
 
 use crate::bodies::generator::Action;
 use crate::bodies::requests::{Outcome, Sender};
-use crate::support::{Answer, LIST, Service, stderr, stdout};
+use crate::support::{LIST, Response, Service, stderr, stdout};
 
 /// Every ICP with its exported text.
 type Export = BTreeMap<IcpId, (Icp, String)>;
@@ -61,7 +61,7 @@ pub(crate) async fn check_lists(service: &Service, stored: &Export, outcomes: &[
         .expect("a client");
     for (user, ids) in &expected {
         let token = service.setup.token(&[&format!("--user={user}"), "--ttl=1d"]);
-        let list = Answer::of(client.get(format!("{}{LIST}", service.address)).bearer_auth(token)).await;
+        let list = Response::of(client.get(format!("{}{LIST}", service.address)).bearer_auth(token)).await;
         assert_eq!(list.status, 200, "the list of {user:?}: {list:?}");
         let icps: Vec<Icp> = serde_json::from_str(&list.body).expect("it is a list of ICPs");
         assert_eq!(icps.len(), ids.len(), "the list of {user:?}");

@@ -89,7 +89,7 @@ pub(crate) fn wrong_regexes(count: usize) -> Vec<Case> {
         ("a reference to no group", named(100, |number| format!("(?<a{number}>)")) + r"\k<none>"),
         ("groups too deep", nested("(", "", ")", 500)),
         ("classes without an end", "[".repeat(1_000)),
-        ("a fault at the very end", nested("(", &"a".repeat(270), ")*", 240) + "("),
+        ("a violation at the very end", nested("(", &"a".repeat(270), ")*", 240) + "("),
     ];
     in_filters(&regexes, count)
 }

@@ -39,7 +39,7 @@ async fn pages_add_up_in_every_order(service: &Service) {
         for limit in [1, 5, 6, 12, 23, 24, 25, 1_000] {
             let pages = ada.pages(&format!("{order}&limit={limit}")).await;
             assert_eq!(pages.len(), 24_usize.div_ceil(limit), "{order} by {limit}");
-            let pages: Vec<_> = pages.iter().map(crate::support::Answer::icps).collect();
+            let pages: Vec<_> = pages.iter().map(crate::support::Response::icps).collect();
             let (last, others) = pages.split_last().expect("there is one");
             assert!(others.iter().all(|page| page.len() == limit), "{order} by {limit}");
             assert!(!last.is_empty(), "{order} by {limit}");

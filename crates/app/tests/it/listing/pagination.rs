@@ -1,9 +1,9 @@
 //! `Link` headers from page to page.
 
 use crate::support::users::User;
-use crate::support::{Answer, LIST};
+use crate::support::{LIST, Response};
 
-impl Answer {
+impl Response {
     /// Returns the URL of the next page from a `Link` header (RFC 8288).
     #[track_caller]
     pub(crate) fn next_page(&self) -> Option<String> {
@@ -39,9 +39,9 @@ pub(crate) fn pairs(address: &str) -> Vec<(String, String)> {
 
 impl User<'_> {
     /// Returns all pages, starting with the page of a query.
-    pub(crate) async fn pages(&self, query: &str) -> Vec<Answer> {
+    pub(crate) async fn pages(&self, query: &str) -> Vec<Response> {
         let mut pages = vec![self.ask(query).await.ok()];
-        while let Some(next) = pages.last().and_then(Answer::next_page) {
+        while let Some(next) = pages.last().and_then(Response::next_page) {
             pages.push(self.get(&next).await.ok());
             assert!(pages.len() <= 1_000, "it ends");
         }

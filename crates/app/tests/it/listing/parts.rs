@@ -10,7 +10,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::support::services::{on_both, on_postgres, with_shared_key};
-use crate::support::{Answer, LIST, Service, Setup};
+use crate::support::{LIST, Response, Service, Setup};
 
 /// ICPs of 2.3 kB, so that 32 kB hold 14 of them.
 fn records(count: u128) -> impl Iterator<Item = IcpBuilder> {
@@ -37,11 +37,11 @@ async fn list_in_parts_has_same_body_and_etag(service: &Service) {
     assert_eq!((list.header("transfer-encoding"), list.next_page()), ("chunked", None));
 
     let tag = list.etag().to_owned();
-    let head = Answer::of(ada.request(Method::HEAD, LIST)).await.ok();
+    let head = Response::of(ada.request(Method::HEAD, LIST)).await.ok();
     assert_eq!((head.etag(), head.body.as_str()), (&*tag, ""));
-    let again = Answer::of(ada.getting(LIST).header("if-none-match", &tag)).await;
+    let again = Response::of(ada.getting(LIST).header("if-none-match", &tag)).await;
     assert_eq!((again.status, again.etag()), (StatusCode::NOT_MODIFIED, &*tag));
-    let coded = ada.getting(LIST).header("accept-encoding", "gzip").send().await.expect("it answers");
+    let coded = ada.getting(LIST).header("accept-encoding", "gzip").send().await.expect("a response");
     assert_eq!(coded.headers()["content-encoding"], "gzip");
     let (coded, mut plain) = (coded.bytes().await.expect("it ends"), String::new());
     GzDecoder::new(&*coded).read_to_string(&mut plain).expect("it is gzip");
@@ -49,13 +49,13 @@ async fn list_in_parts_has_same_body_and_etag(service: &Service) {
 
     // The last ICP is in the version of the list, too.
     ada.patch(&format!("{LIST}/{}", id(200)), json!({"name": "New"})).await.ok();
-    let changed = Answer::of(ada.getting(LIST).header("if-none-match", &tag)).await.ok();
+    let changed = Response::of(ada.getting(LIST).header("if-none-match", &tag)).await.ok();
     assert_ne!(changed.etag(), tag);
     assert!(changed.body.contains(r#""name":"New""#));
 }
 
-on_both!(list_in_parts_is_whole_for_every_query, with in_parts);
-async fn list_in_parts_is_whole_for_every_query(service: &Service) {
+on_both!(list_in_parts_is_complete_for_every_query, with in_parts);
+async fn list_in_parts_is_complete_for_every_query(service: &Service) {
     service.hold(records(200));
     let ada = service.user("user_ada");
     let numbered = |query: &'static str| {
@@ -119,8 +119,8 @@ async fn slow_client_holds_no_memory(service: &Service) {
     service.hold(records_of(BYTES));
     ada.ask("limit=1000").await.ok();
     let before = measured(service, MEMORY).await;
-    let mut answer = ada.getting(LIST).send().await.expect("it answers");
-    let mut read = answer.chunk().await.expect("it goes on").expect("it begins").len();
+    let mut response = ada.getting(LIST).send().await.expect("a response");
+    let mut read = response.chunk().await.expect("it goes on").expect("it begins").len();
     tokio::time::sleep(Duration::from_secs(2)).await;
     let megabytes = (measured(service, MEMORY).await - before) / 1e6;
     eprintln!("{megabytes:.1} MB more for a list of {BYTES} bytes");
@@ -131,7 +131,7 @@ async fn slow_client_holds_no_memory(service: &Service) {
     ada.patch(&last, json!({"userIds": ["user_bob"]})).await.ok();
     assert_eq!(ada.get(&last).await.status, StatusCode::FORBIDDEN);
     let mut end = Vec::new();
-    while let Some(piece) = answer.chunk().await.expect("it goes on") {
+    while let Some(piece) = response.chunk().await.expect("it goes on") {
         read += piece.len();
         end.extend_from_slice(&piece);
         end.drain(..end.len().saturating_sub(100));
@@ -145,8 +145,8 @@ async fn slow_client_holds_no_memory(service: &Service) {
 async fn slow_client_holds_no_connection() {
     let service = on_postgres(Setup::new());
     service.hold(records_of(40_000_000));
-    let mut answer = service.user("user_ada").getting(LIST).send().await.expect("it answers");
-    answer.chunk().await.expect("it goes on").expect("it begins");
+    let mut response = service.user("user_ada").getting(LIST).send().await.expect("a response");
+    response.chunk().await.expect("it goes on").expect("it begins");
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(measured(&service, IN_USE).await < 1.0, "no statement waits for the reader");
 }
@@ -158,11 +158,11 @@ async fn list_breaks_off_when_database_fails() {
     let service = with_shared_key(Setup::new().with("ICP__DATABASE__URL", &url)).start();
     service.hold(records_of(40_000_000));
     let ada = service.user("user_ada");
-    let mut answer = ada.getting(LIST).send().await.expect("it answers");
-    assert_eq!(answer.status(), StatusCode::OK);
+    let mut response = ada.getting(LIST).send().await.expect("a response");
+    assert_eq!(response.status(), StatusCode::OK);
     drop(database);
     let broke_off = loop {
-        match answer.chunk().await {
+        match response.chunk().await {
             Ok(Some(_)) => {}
             Ok(None) => break false,
             Err(_) => break true,
@@ -172,8 +172,8 @@ async fn list_breaks_off_when_database_fails() {
     assert!(service.log().contains("a list broke off"), "{}", service.log());
 }
 
-on_both!(abandoned_long_lists_leave_nothing_behind);
-async fn abandoned_long_lists_leave_nothing_behind(service: &Service) {
+on_both!(abandoned_long_lists_release_resources);
+async fn abandoned_long_lists_release_resources(service: &Service) {
     service.hold(records_of(40_000_000));
     let ada = service.user("user_ada");
     let before = measured(service, "icp_process_open_fds").await;

@@ -56,8 +56,8 @@ impl Proxy {
             _folder: folder,
         };
         let client = crate::support::client();
-        let answers = async || client.get(format!("{}/health/live", proxy.address)).send().await.is_ok();
-        assert!(eventually(Duration::from_secs(10), answers).await, "{name} listens");
+        let responses = async || client.get(format!("{}/health/live", proxy.address)).send().await.is_ok();
+        assert!(eventually(Duration::from_secs(10), responses).await, "{name} listens");
         proxy
     }
 
@@ -98,7 +98,7 @@ async fn assert_creates_succeed(service: &Service, proxy: &Proxy) {
     let create = async || {
         let request = client.post(format!("{}{LIST}", proxy.address)).bearer_auth(&token);
         let request = request.header("content-type", "application/json");
-        request.body(r#"{"name":"A","leadProviderCriteria":[]}"#).send().await.expect("it answers").status()
+        request.body(r#"{"name":"A","leadProviderCriteria":[]}"#).send().await.expect("a response").status()
     };
     let work = async |_| {
         let mut statuses = Vec::new();

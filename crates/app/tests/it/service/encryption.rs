@@ -36,7 +36,11 @@ impl Identity {
         let certificate = Certificate::from_pem(self.certificate.as_bytes()).expect("it is one");
         let client =
             reqwest::Client::builder().no_proxy().tls_certs_only([certificate]).build().expect("a client");
-        client.get(format!("{address}/health/live")).send().await.is_ok_and(|answer| answer.status() == 200)
+        client
+            .get(format!("{address}/health/live"))
+            .send()
+            .await
+            .is_ok_and(|response| response.status() == 200)
     }
 }
 
@@ -100,6 +104,6 @@ fn health_command_uses_settings_of_service() {
         }
         drop(service);
         let output = asking.icp(&["health"]);
-        assert!(!output.status.success() && stderr(&output).contains("no answer"), "{}", stderr(&output));
+        assert!(!output.status.success() && stderr(&output).contains("no response"), "{}", stderr(&output));
     }
 }

@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use crate::service::transfers::both;
-use crate::support::{Answer, LIST, Setup, client, refusal, stdout};
+use crate::support::{LIST, Response, Setup, client, refusal, stdout};
 
 #[tokio::test]
 async fn printed_curl_line_returns_samples() {
@@ -13,7 +13,7 @@ async fn printed_curl_line_returns_samples() {
         let mut service = setup.start();
         let (token, url) = pasted(&service.printed_line("curl "));
         assert_eq!(url, format!("{}{LIST}", service.address));
-        let pasted = Answer::of(client().get(url).bearer_auth(token)).await;
+        let pasted = Response::of(client().get(url).bearer_auth(token)).await;
         let example: Value = serde_json::from_str(EXAMPLE_LIST).expect("it is JSON");
         assert_eq!(pasted.json(), example);
     }
@@ -80,7 +80,7 @@ async fn samples_are_stored_once() {
         let samples = service.list("user_abc123").await.json();
         let id = samples[0]["id"].as_str().expect("an ID");
         let token = service.token("user_abc123");
-        let deleted = Answer::of(service.request(Method::DELETE, &format!("{LIST}/{id}"), &token)).await;
+        let deleted = Response::of(service.request(Method::DELETE, &format!("{LIST}/{id}"), &token)).await;
         assert_eq!(deleted.status, 204);
         let setup = service.setup.clone();
         drop(service);
@@ -129,7 +129,7 @@ async fn development_key_is_readable_by_owner_only() {
 }
 
 #[tokio::test]
-async fn answers_whether_it_lives_and_is_ready() {
+async fn health_reports_liveness_and_readiness() {
     let service = Setup::new().start();
     assert_eq!(service.get("/health/live", None).await.status, 200);
     let ready = service.get("/health/ready", None).await;

@@ -21,19 +21,19 @@ async fn overload_is_rejected_at_once_except_for_operators() {
 
     database.pause().expect("it hangs");
     let hanging = || service.get(LIST, Some(&token));
-    let turned_away = async {
+    let rejected = async {
         tokio::time::sleep(Duration::from_millis(500)).await;
         let start = Instant::now();
-        let answer = service.get(LIST, Some(&token)).await;
-        answer.assert_problem(503, "SERVICE_UNAVAILABLE");
-        assert_eq!(answer.header("retry-after"), "1");
+        let response = service.get(LIST, Some(&token)).await;
+        response.assert_problem(503, "SERVICE_UNAVAILABLE");
+        assert_eq!(response.header("retry-after"), "1");
         assert!(start.elapsed() < Duration::from_secs(1), "at once: {:?}", start.elapsed());
         assert_eq!(service.get("/health/live", None).await.status, 200);
         let metrics = service.get("/metrics", None).await.body;
         assert!(metrics.contains("icp_http_requests_in_flight 2"), "{metrics}");
         assert!(metrics.contains(r#"icp_http_requests_refused_total{reason="overload"} 1"#), "{metrics}");
     };
-    let (one, two, ()) = tokio::join!(hanging(), hanging(), turned_away);
+    let (one, two, ()) = tokio::join!(hanging(), hanging(), rejected);
     one.assert_problem(500, "INTERNAL_ERROR");
     two.assert_problem(500, "INTERNAL_ERROR");
 
@@ -68,16 +68,16 @@ async fn rate_limit_is_per_user() {
     let service = Setup::new().with("ICP__SERVER__REQUESTS_PER_MINUTE", "3").start();
     let (ada, eve) = (service.token("user_ada"), service.token("user_eve"));
     for left in [2, 1, 0] {
-        let answer = service.get(LIST, Some(&ada)).await;
-        assert_eq!(answer.status, 200);
-        assert_eq!(answer.header("ratelimit-policy"), r#""user";q=3;w=60"#);
-        assert!(answer.header("ratelimit").starts_with(&format!(r#""user";r={left};t="#)), "{answer:?}");
+        let response = service.get(LIST, Some(&ada)).await;
+        assert_eq!(response.status, 200);
+        assert_eq!(response.header("ratelimit-policy"), r#""user";q=3;w=60"#);
+        assert!(response.header("ratelimit").starts_with(&format!(r#""user";r={left};t="#)), "{response:?}");
     }
-    let answer = service.get(LIST, Some(&ada)).await;
-    answer.assert_problem(429, "TOO_MANY_REQUESTS");
-    let wait: u64 = answer.header("retry-after").parse().expect("seconds");
+    let response = service.get(LIST, Some(&ada)).await;
+    response.assert_problem(429, "TOO_MANY_REQUESTS");
+    let wait: u64 = response.header("retry-after").parse().expect("seconds");
     assert!((1..=20).contains(&wait), "a third of a minute for each: {wait}");
-    assert_eq!(answer.header("ratelimit"), format!(r#""user";r=0;t={wait}"#));
+    assert_eq!(response.header("ratelimit"), format!(r#""user";r=0;t={wait}"#));
     assert_eq!(service.get(LIST, Some(&eve)).await.status, 200, "others have theirs");
     assert_eq!(service.get(LIST, None).await.status, 401, "no user, no quota");
     let metrics = service.get("/metrics", None).await.body;
@@ -86,8 +86,8 @@ async fn rate_limit_is_per_user() {
 
 #[tokio::test]
 async fn no_rate_limit_headers_without_rate_limit() {
-    let answer = Setup::new().start().list("user_ada").await;
-    assert_eq!((answer.header("ratelimit"), answer.header("ratelimit-policy")), ("", ""));
+    let response = Setup::new().start().list("user_ada").await;
+    assert_eq!((response.header("ratelimit"), response.header("ratelimit-policy")), ("", ""));
 }
 
 /// Each client sends several requests and reads nothing. The responses are longer than the buffers of a connection.
@@ -109,11 +109,11 @@ async fn anonymous_requests_beyond_limit_are_rejected() {
     }
     // A response that fits into the buffers of its connection may end at any time.
     let is_full = async || {
-        let answer = service.get("/nothing", None).await;
-        if answer.status == 503 {
-            answer.assert_problem(503, "SERVICE_UNAVAILABLE");
+        let response = service.get("/nothing", None).await;
+        if response.status == 503 {
+            response.assert_problem(503, "SERVICE_UNAVAILABLE");
         }
-        answer.status == 503
+        response.status == 503
     };
     assert!(eventually(Duration::from_secs(5), is_full).await);
     assert_eq!(service.get("/health/live", None).await.status, 200);

@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use icp_test_postgres as postgres;
 
-use crate::support::{Answer, LIST, Service, Setup, client, eventually, refusal};
+use crate::support::{LIST, Response, Service, Setup, client, eventually, refusal};
 
 async fn metrics(service: &Service) -> String {
     let request = client().get(format!("{}/metrics", service.address));
-    let answer =
-        Answer::of(request.header("accept", "application/openmetrics-text;version=1.0.0, text/plain")).await;
-    assert_eq!(answer.status, 200);
-    assert!(answer.header("content-type").starts_with("application/openmetrics-text"), "{answer:?}");
-    answer.body
+    let response =
+        Response::of(request.header("accept", "application/openmetrics-text;version=1.0.0, text/plain"))
+            .await;
+    assert_eq!(response.status, 200);
+    assert!(response.header("content-type").starts_with("application/openmetrics-text"), "{response:?}");
+    response.body
 }
 
 fn assert_has(metrics: &str, start: &str) {
@@ -61,8 +62,8 @@ async fn metrics_can_have_their_own_port() {
     let address = address.unwrap_or_else(|| panic!("it says where: {log}"));
     let client = client();
     for (path, status) in [("/metrics", 200), ("/health/live", 200), ("/health/ready", 200), (LIST, 404)] {
-        let answer = client.get(format!("http://{address}{path}")).send().await.expect("it answers");
-        assert_eq!(answer.status(), status, "{path}");
+        let response = client.get(format!("http://{address}{path}")).send().await.expect("a response");
+        assert_eq!(response.status(), status, "{path}");
     }
 }
 
@@ -78,11 +79,11 @@ async fn metrics_have_format_that_client_accepts() {
     service.get(LIST, None).await;
     for accept in ["*/*", "text/plain", "text/html, */*;q=0.1"] {
         let request = client().get(format!("{}/metrics", service.address)).header("accept", accept);
-        let answer = Answer::of(request).await;
-        assert_eq!(answer.header("content-type"), "text/plain; version=0.0.4; charset=utf-8", "{accept}");
-        assert_has(&answer.body, "# TYPE icp_http_requests_refused_total counter");
-        assert_has(&answer.body, "# TYPE icp_build_info gauge");
-        assert!(!answer.body.contains("# EOF"), "{accept}");
+        let response = Response::of(request).await;
+        assert_eq!(response.header("content-type"), "text/plain; version=0.0.4; charset=utf-8", "{accept}");
+        assert_has(&response.body, "# TYPE icp_http_requests_refused_total counter");
+        assert_has(&response.body, "# TYPE icp_build_info gauge");
+        assert!(!response.body.contains("# EOF"), "{accept}");
     }
     assert!(metrics(&service).await.ends_with("# EOF\n"));
 }
@@ -97,7 +98,7 @@ async fn metrics_port_in_use_is_reported() {
 
 /// Dashboards and alerts on metrics that no longer exist would stay empty.
 #[tokio::test]
-async fn dashboards_and_alerts_name_what_there_is() {
+async fn dashboards_and_alerts_name_existing_metrics() {
     let database = postgres::shared().database();
     let jwks = "http://127.0.0.1:9/jwks";
     let service = Setup::new()

@@ -51,12 +51,12 @@ async fn follow(shell: &mut Shell, page: &str) {
             "sh" => {
                 for command in commands(block.code) {
                     let outcome = shell.run(&command).await;
-                    if let Outcome::Answered(answer) = &outcome {
-                        assert!(answer.status.is_success(), "{command}: {answer:?}");
-                        if answer.status == 201 {
+                    if let Outcome::Answered(response) = &outcome {
+                        assert!(response.status.is_success(), "{command}: {response:?}");
+                        if response.status == 201 {
                             // The reader copies these from the response.
-                            shell.set("ID", answer.json()["id"].as_str().expect("an ID"));
-                            shell.set("ETAG", answer.header("etag"));
+                            shell.set("ID", response.json()["id"].as_str().expect("an ID"));
+                            shell.set("ETAG", response.header("etag"));
                         }
                     }
                     last = Some(outcome);
@@ -116,7 +116,7 @@ async fn tutorial_works_with_other_clerk() {
         let request =
             "curl -s http://127.0.0.1:8080/api/v1/entities/icps -H \"Authorization: Bearer $TOKEN\"";
         shell.set("TOKEN", &instance.session(user, claims));
-        assert_eq!(shell.run(request).await.answer().status, status);
+        assert_eq!(shell.run(request).await.response().status, status);
     }
 }
 
@@ -149,7 +149,7 @@ async fn commands_of_readme_work_in_their_order() {
     shell.replace("postgres://icp:secret@db.example.com/icp?sslmode=verify-full", postgres_database.url());
     shell.replace("pk_live_...", KEY);
     let [greeting, samples] = blocks(README, "text")[..] else { panic!("two outputs") };
-    let (mut starts, mut answers) = (0, Vec::new());
+    let (mut starts, mut responses) = (0, Vec::new());
     for command in blocks(README, "sh").into_iter().flat_map(commands) {
         match shell.run(&command).await {
             Outcome::Started => {
@@ -165,16 +165,16 @@ async fn commands_of_readme_work_in_their_order() {
                     // The reader pastes the printed line.
                     let pasted = shell.run(&line).await;
                     assert_shows(samples, &pasted);
-                    assert_eq!(pasted.answer().json().as_array().map(Vec::len), Some(2));
+                    assert_eq!(pasted.response().json().as_array().map(Vec::len), Some(2));
                 }
             }
-            Outcome::Answered(answer) => answers.push(answer),
+            Outcome::Answered(response) => responses.push(response),
             Outcome::Printed(text) => assert!(text.starts_with("# sign-in: Clerk"), "icp config: {text}"),
             Outcome::Nothing => {}
         }
     }
     assert_eq!(starts, 3, "quick start, PostgreSQL, production");
-    let [created, list] = &answers[..] else { panic!("{answers:?}") };
+    let [created, list] = &responses[..] else { panic!("{responses:?}") };
     assert_eq!((created.status.as_u16(), list.status.as_u16()), (201, 200));
     assert_eq!(list.json(), serde_json::json!([created.json()]));
 }
@@ -215,15 +215,15 @@ async fn commands_of_api_guide_work_in_their_order() {
         let printed = "TOKEN=$(icp token --user user_ada)";
         assert!(API.contains(printed));
         for command in blocks(API, "sh").into_iter().flat_map(commands) {
-            if let Outcome::Answered(answer) = shell.run(&command).await {
-                statuses.push(answer.status.as_u16());
-                let json = serde_json::from_str::<Value>(&answer.body).unwrap_or_default();
+            if let Outcome::Answered(response) = shell.run(&command).await {
+                statuses.push(response.status.as_u16());
+                let json = serde_json::from_str::<Value>(&response.body).unwrap_or_default();
                 if let Some(revision) = json[0]["revision"].as_str() {
                     shell.set("REVISION", revision);
                 }
-                if answer.status == 201 {
-                    shell.set("ID", answer.json()["id"].as_str().expect("an ID"));
-                    shell.set("ETAG", answer.header("etag"));
+                if response.status == 201 {
+                    shell.set("ID", response.json()["id"].as_str().expect("an ID"));
+                    shell.set("ETAG", response.header("etag"));
                 }
             }
         }

@@ -148,7 +148,7 @@ fn error_names_variable_and_origin_of_bad_value() {
 }
 
 #[test]
-fn clerks_own_texts_are_read_before_the_start() {
+fn clerk_settings_are_validated_before_start() {
     let issuer = Setup::new().with("ICP__AUTH__ISSUER", "https://clerk.example.com");
     let said = refusal(&issuer.with("CLERK_JWT_KEY", "-----BEGIN PUBLIC KEY-----\\nnonsense"), &["serve"]);
     assert!(said.contains("auth.jwt_key (ICP__AUTH__JWT_KEY or CLERK_JWT_KEY)"), "{said}");

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::support::{LIST, Setup};
 
 #[tokio::test]
-async fn stops_when_it_is_told_to() {
+async fn signal_stops_service() {
     for signal in ["TERM", "INT"] {
         let mut service = Setup::new().start();
         assert_eq!(service.list("user_abc123").await.status, 200);
@@ -19,12 +19,12 @@ async fn stops_when_it_is_told_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn is_not_ready_before_it_is_deaf() {
+async fn readiness_fails_before_listener_closes() {
     let mut service = Setup::new().with("ICP__SERVER__DRAIN_SECONDS", "3").start();
     let token = service.token("user_abc123");
     let client = crate::support::client();
     let list = || client.get(format!("{}{LIST}", service.address)).bearer_auth(&token).send();
-    assert_eq!(list().await.expect("it answers").headers().get("connection"), None);
+    assert_eq!(list().await.expect("a response").headers().get("connection"), None);
     service.signal("TERM");
     let limit = Duration::from_secs(2);
     let is_not_ready = async || service.get("/health/ready", None).await.status == 503;
@@ -32,15 +32,15 @@ async fn is_not_ready_before_it_is_deaf() {
     let ready = service.get("/health/ready", None).await.json();
     assert_eq!((&ready["status"], &ready["checks"]["service"]), (&"not ready".into(), &"stopping".into()));
     // Load balancers still send requests for a while.
-    let answer = list().await.expect("it answers");
-    assert_eq!(answer.status(), 200);
-    assert_eq!(answer.headers().get("connection").expect("a header"), "close");
+    let response = list().await.expect("a response");
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers().get("connection").expect("a header"), "close");
     assert_eq!(service.get("/health/live", None).await.status, 200);
     assert!(service.ended_within(Duration::from_secs(20)).expect("it ends").success());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn finishes_what_is_in_flight() {
+async fn requests_in_flight_finish() {
     // A hanging database keeps the request in flight.
     let server = icp_test_postgres::Server::start().expect("PostgreSQL starts");
     let database = server.database().expect("a database");
@@ -52,15 +52,15 @@ async fn finishes_what_is_in_flight() {
     assert_eq!(service.get(LIST, Some(&token)).await.status, 200);
     server.pause().expect("it freezes");
     let request = crate::support::client().get(format!("{}{LIST}", service.address)).bearer_auth(&token);
-    let in_flight = tokio::spawn(crate::support::Answer::of(request));
+    let in_flight = tokio::spawn(crate::support::Response::of(request));
     tokio::time::sleep(Duration::from_millis(500)).await;
     service.signal("TERM");
     tokio::time::sleep(Duration::from_millis(500)).await;
     let refused = std::net::TcpStream::connect(service.socket());
     assert!(refused.is_err(), "no new connection is accepted");
     server.resume().expect("it goes on");
-    let answer = in_flight.await.expect("it is answered");
-    assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, "[]"));
+    let response = in_flight.await.expect("it is answered");
+    assert_eq!((response.status.as_u16(), response.body.as_str()), (200, "[]"));
     assert!(service.ended_within(Duration::from_secs(20)).expect("it ends").success());
 }
 

@@ -199,7 +199,7 @@ fn migrate_checks_and_applies() {
 }
 
 #[test]
-fn service_told_not_to_migrate_refuses_old_schema() {
+fn start_without_migration_refuses_old_schema() {
     for (setup, _database) in both() {
         let setup = setup.with("ICP__DATABASE__MIGRATE", "false");
         assert!(refusal(&setup, &["serve"]).contains("icp migrate"));
@@ -218,7 +218,7 @@ fn many_may_migrate_at_once() {
 }
 
 #[tokio::test]
-async fn database_of_another_version_is_left_alone() {
+async fn database_of_other_version_stays_unchanged() {
     // A later version, and a version before the first release.
     for migration in ["20990101000000", "20261124000000"] {
         for (setup, database) in both() {

@@ -131,7 +131,7 @@ impl Writer {
         if is_repeatable {
             request = request.header("idempotency-key", format!("\"{name}\""));
         }
-        let Some(icp) = self.answer(request, StatusCode::CREATED).await else { return false };
+        let Some(icp) = self.response(request, StatusCode::CREATED).await else { return false };
         let id = icp["id"].as_str().expect("it has an id").to_owned();
         self.entries.insert(id, Entry::acknowledged(State::At(0)));
         true
@@ -141,14 +141,14 @@ impl Writer {
         let users = [other(&self.user, revision), self.user.clone()];
         let body = json!({"description": revision.to_string(), "userIds": users});
         let request = self.request(Method::PATCH, format!("{address}{LIST}/{id}"), Some(&body));
-        let answer = self.answer(request, StatusCode::OK).await;
-        self.note(id, State::At(revision), answer.is_some());
+        let response = self.response(request, StatusCode::OK).await;
+        self.note(id, State::At(revision), response.is_some());
     }
 
     async fn delete(&mut self, address: &str, id: &str) {
         let request = self.request(Method::DELETE, format!("{address}{LIST}/{id}"), None);
-        let answer = self.answer(request, StatusCode::NO_CONTENT).await;
-        self.note(id, State::Gone, answer.is_some());
+        let response = self.response(request, StatusCode::NO_CONTENT).await;
+        self.note(id, State::Gone, response.is_some());
     }
 
     fn note(&mut self, id: &str, state: State, is_acknowledged: bool) {
@@ -169,7 +169,7 @@ impl Writer {
     }
 
     /// Returns the response if it is an expected one.
-    async fn answer(&mut self, request: RequestBuilder, expected: StatusCode) -> Option<Value> {
+    async fn response(&mut self, request: RequestBuilder, expected: StatusCode) -> Option<Value> {
         let (client, request) = request.build_split();
         let request = request.expect("a request");
         let url = request.url().to_string();

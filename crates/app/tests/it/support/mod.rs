@@ -161,15 +161,15 @@ impl Service {
         self
     }
 
-    /// Starts a request, which [`Answer::of`] sends.
+    /// Starts a request, which [`Response::of`] sends.
     pub(crate) fn request(&self, method: Method, path: &str, token: &str) -> reqwest::RequestBuilder {
         client().request(method, format!("{}{path}", self.address)).bearer_auth(token)
     }
 
     /// Sends a body of JSON.
-    pub(crate) async fn send(&self, method: Method, path: &str, token: &str, body: &Value) -> Answer {
+    pub(crate) async fn send(&self, method: Method, path: &str, token: &str, body: &Value) -> Response {
         let request = self.request(method, path, token).header("content-type", "application/json");
-        Answer::of(request.body(body.to_string())).await
+        Response::of(request.body(body.to_string())).await
     }
 
     /// A token of the development sign-in.
@@ -184,25 +184,25 @@ impl Service {
 
     /// Creates an ICP, which must succeed.
     #[track_caller]
-    pub(crate) fn create(&self, token: &str, body: &Value) -> impl Future<Output = Answer> {
+    pub(crate) fn create(&self, token: &str, body: &Value) -> impl Future<Output = Response> {
         let location = std::panic::Location::caller();
         async move {
-            let answer = self.send(Method::POST, LIST, token, body).await;
-            assert_eq!(answer.status, 201, "{location}: {answer:?}");
-            answer
+            let response = self.send(Method::POST, LIST, token, body).await;
+            assert_eq!(response.status, 201, "{location}: {response:?}");
+            response
         }
     }
 
-    pub(crate) async fn get(&self, path: &str, token: Option<&str>) -> Answer {
+    pub(crate) async fn get(&self, path: &str, token: Option<&str>) -> Response {
         let mut request = client().get(format!("{}{path}", self.address));
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
-        Answer::of(request).await
+        Response::of(request).await
     }
 
     /// The list of a user of the development sign-in.
-    pub(crate) async fn list(&self, user: &str) -> Answer {
+    pub(crate) async fn list(&self, user: &str) -> Response {
         self.get(LIST, Some(&self.setup.token(&["--user", user]))).await
     }
 
@@ -265,23 +265,23 @@ impl Drop for Service {
 
 /// A response of the service.
 #[derive(Clone, Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
 }
 
-impl Answer {
+impl Response {
     /// Sends a request, and checks the response against the OpenAPI document.
     pub(crate) async fn of(request: reqwest::RequestBuilder) -> Self {
         let (client, request) = request.build_split();
         let request = request.expect("a request");
         let (method, path) = (request.method().clone(), request.url().path().to_owned());
-        let response = client.execute(request).await.expect("it answers");
+        let response = client.execute(request).await.expect("a response");
         let (status, headers) = (response.status(), response.headers().clone());
-        let answer = Self { status, headers, body: response.text().await.expect("it answers in full") };
-        conformity::check(&method, &path, &answer);
-        answer
+        let response = Self { status, headers, body: response.text().await.expect("a complete body") };
+        conformity::check(&method, &path, &response);
+        response
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {

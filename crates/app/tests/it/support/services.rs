@@ -101,8 +101,8 @@ impl Service {
         // The service may close the connection during the write.
         let _ = socket.write_all(bytes);
         let _ = socket.shutdown(Shutdown::Write);
-        let mut answer = Vec::new();
-        let _ = socket.read_to_end(&mut answer);
-        String::from_utf8_lossy(&answer).into_owned()
+        let mut response = Vec::new();
+        let _ = socket.read_to_end(&mut response);
+        String::from_utf8_lossy(&response).into_owned()
     }
 }

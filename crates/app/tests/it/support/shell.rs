@@ -13,7 +13,7 @@ use reqwest::Method;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::support::{Answer, Service, Setup, client, stderr, stdout};
+use crate::support::{Response, Service, Setup, client, stderr, stdout};
 
 /// The address that pages show.
 const SHOWN_ADDRESS: &str = "http://127.0.0.1:8080";
@@ -34,7 +34,7 @@ pub(crate) struct Shell {
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Printed(String),
-    Answered(Answer),
+    Answered(Response),
     Started,
     /// A variable was set, or the command prints nothing.
     Nothing,
@@ -42,9 +42,9 @@ pub(crate) enum Outcome {
 
 impl Outcome {
     #[track_caller]
-    pub(crate) fn answer(self) -> Answer {
+    pub(crate) fn response(self) -> Response {
         match self {
-            Self::Answered(answer) => answer,
+            Self::Answered(response) => response,
             other => panic!("a curl line: {other:?}"),
         }
     }
@@ -53,7 +53,7 @@ impl Outcome {
     pub(crate) fn text(&self) -> String {
         match self {
             Self::Printed(text) => text.clone(),
-            Self::Answered(answer) => answer.body.clone(),
+            Self::Answered(response) => response.body.clone(),
             Self::Started => format!("icp listens on {SHOWN_ADDRESS}\n"),
             Self::Nothing => String::new(),
         }
@@ -61,13 +61,13 @@ impl Outcome {
 
     /// Returns the output of `curl -i`: with the head.
     pub(crate) fn text_with_head(&self) -> String {
-        let Self::Answered(answer) = self else { return self.text() };
-        let mut text = format!("HTTP/1.1 {}\n", answer.status);
-        for (name, value) in &answer.headers {
+        let Self::Answered(response) = self else { return self.text() };
+        let mut text = format!("HTTP/1.1 {}\n", response.status);
+        for (name, value) in &response.headers {
             let value = value.to_str().expect("it is text");
             writeln!(text, "{name}: {value}").expect("it is written");
         }
-        text + "\n" + &answer.body
+        text + "\n" + &response.body
     }
 }
 
@@ -106,7 +106,7 @@ impl Shell {
         let words = self.words(&command);
         if words.iter().all(|word| is_assignment(word)) {
             for (name, value) in words.iter().filter_map(|word| word.split_once('=')) {
-                // A reader fills in what the answer before it had.
+                // A reader fills in what the response before it had.
                 self.variables.entry(name.to_owned()).or_insert_with(|| value.to_owned());
             }
             return Outcome::Nothing;
@@ -232,7 +232,7 @@ impl Shell {
         Outcome::Printed(Some(stdout(&output)).filter(|text| !text.is_empty()).unwrap_or(stderr(&output)))
     }
 
-    async fn curl(&self, arguments: &[&str], input: Option<String>) -> Answer {
+    async fn curl(&self, arguments: &[&str], input: Option<String>) -> Response {
         let service = self.service.as_ref().expect("the page has started the service");
         let (mut method, mut headers, mut body, mut url) = (None, Vec::new(), None, None);
         let mut arguments = arguments.iter();
@@ -259,7 +259,7 @@ impl Shell {
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        Answer::of(request.body(body.unwrap_or_default())).await
+        Response::of(request.body(body.unwrap_or_default())).await
     }
 
     /// Splits a command into words, and replaces variables.

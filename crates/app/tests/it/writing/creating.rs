@@ -165,8 +165,8 @@ async fn every_filter_is_returned_as_sent(service: &Service) {
     }
 }
 
-on_both!(provider_filters_keep_their_meaning);
-async fn provider_filters_keep_their_meaning(service: &Service) {
+on_both!(provider_filters_have_same_meaning);
+async fn provider_filters_have_same_meaning(service: &Service) {
     let ada = service.user("user_ada");
     for filters in [
         r#"{"z":1.0,"a":1e400,"m":123456789012345678901234567890,"n":-0.0,"i":9007199254740993}"#,

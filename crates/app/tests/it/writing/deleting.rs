@@ -44,10 +44,10 @@ on_both!(one_of_sixteen_concurrent_deletes_succeeds);
 async fn one_of_sixteen_concurrent_deletes_succeeds(service: &Service) {
     let ada = service.user("user_ada");
     let path = ada.create(SMB).await.icp_path();
-    let answers = join_all((0..16).map(|_| ada.delete(&path))).await;
-    let (succeeded, others): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 204);
-    assert_eq!(succeeded.len(), 1, "{answers:?}");
-    for answer in others {
-        answer.assert_problem(404, "NOT_FOUND");
+    let responses = join_all((0..16).map(|_| ada.delete(&path))).await;
+    let (succeeded, others): (Vec<_>, Vec<_>) = responses.iter().partition(|response| response.status == 204);
+    assert_eq!(succeeded.len(), 1, "{responses:?}");
+    for response in others {
+        response.assert_problem(404, "NOT_FOUND");
     }
 }

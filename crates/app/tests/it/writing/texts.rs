@@ -41,8 +41,8 @@ async fn regex_must_be_ecmascript(service: &Service) {
     for regex in
         ["(", ")", "[", "a**", "+a", "\\", "[b-a]", "a{2,1}", "(?P<n>a)", "(?>a)", "(?#a)", "(?<1>a)"]
     {
-        let fault = "/customFilterCriteria/0/regex invalid_value".to_owned();
-        target.refuses(&filter(regex), &[fault]).await;
+        let violation = "/customFilterCriteria/0/regex invalid_value".to_owned();
+        target.refuses(&filter(regex), &[violation]).await;
     }
     for regex in [
         "",

@@ -24,7 +24,7 @@ async fn sees(history: &TestHistory, scope: &AccessScope) -> Lookup<usize> {
     page.map(|revisions| revisions.len())
 }
 
-pub(super) async fn history_of_living_icp_follows_its_users(history: TestHistory) {
+pub(super) async fn history_access_follows_current_users(history: TestHistory) {
     let before = icp(1).users(["user_ada", "user_bob"]).document();
     let after = icp(1).users(["user_ada", "user_cleo"]).document();
     let version = history.insert_one(&before).await;
@@ -36,7 +36,7 @@ pub(super) async fn history_of_living_icp_follows_its_users(history: TestHistory
     assert_eq!(sees(&history, &admin()).await, Lookup::Found(2));
 }
 
-pub(super) async fn history_of_deleted_icp_follows_its_last_users(history: TestHistory) {
+pub(super) async fn history_access_of_deleted_icp_follows_last_users(history: TestHistory) {
     let before = icp(1).users(["user_ada", "user_bob"]).document();
     let after = icp(1).users(["user_ada", "user_cleo"]).document();
     let version = history.insert_one(&before).await;

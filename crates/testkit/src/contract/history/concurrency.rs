@@ -66,7 +66,7 @@ pub(super) async fn one_of_16_undeletes_succeeds(history: TestHistory) {
     assert_eq!(history.history(1).await.len(), 3);
 }
 
-pub(super) async fn concurrent_deletes_and_undeletes_leave_icp_whole(history: TestHistory) {
+pub(super) async fn concurrent_deletes_and_undeletes_leave_icp_consistent(history: TestHistory) {
     let last = icp(1).document();
     history.insert_one(&last).await;
     let counts = concurrently(32, |task| {

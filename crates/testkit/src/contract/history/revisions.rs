@@ -5,7 +5,7 @@ use icp_ports::{Creator, HistoryQuery, Lookup, Quota, Replacement, Revision, Sta
 
 use super::support::{TestHistory, all, at, query, second};
 use crate::contract::repository::support::{admin, change};
-use crate::fixtures::{self, icp, id, someone, user};
+use crate::fixtures::{self, any_creator, icp, id, user};
 
 fn ada() -> Author {
     Caller::user(user("user_ada")).author()
@@ -139,7 +139,7 @@ pub(super) async fn failed_change_leaves_no_revision(history: TestHistory) {
     let refused = history.replace(&change, version, none, &at(1)).await.expect("replace failed");
     assert_eq!(refused, Replacement::QuotaReached);
     assert!(!history.delete(id(1), Version(version.0 + 1), &at(1)).await.expect("delete failed"));
-    assert!(history.insert(&after, someone(), None).await.is_err(), "it exists");
+    assert!(history.insert(&after, any_creator(), None).await.is_err(), "it exists");
     let versions: Vec<_> = history.history(1).await.iter().map(|revision| revision.version).collect();
     assert_eq!(versions, [version]);
 }
@@ -147,8 +147,8 @@ pub(super) async fn failed_change_leaves_no_revision(history: TestHistory) {
 pub(super) async fn change_without_history_leaves_no_revision(history: TestHistory) {
     let (before, after) = (icp(1).document(), icp(1).with("name", "after").document());
     let version = history.insert_one(&before).await;
-    let unkept = Stamp { keeps_replaced: false, ..at(1) };
-    let version = history.edit(&before, &after, version, &unkept).await;
+    let stamp_without_history = Stamp { keeps_replaced: false, ..at(1) };
+    let version = history.edit(&before, &after, version, &stamp_without_history).await;
     let revisions = history.history(1).await;
     let [current] = revisions.as_slice() else { panic!("{revisions:?}") };
     assert_eq!((current.version, current.operation), (version, Operation::Update));

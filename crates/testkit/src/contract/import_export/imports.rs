@@ -150,7 +150,7 @@ pub(super) async fn documents_of_all_sizes_are_imported_and_exported(storage: Te
     assert!(storage.repository.list_json("user_ada").await == array(&documents), "the list");
 }
 
-pub(super) async fn concurrent_changes_and_imports_leave_icp_whole(storage: TestStorage) {
+pub(super) async fn concurrent_changes_and_imports_leave_icp_consistent(storage: TestStorage) {
     let state = |number: u32| {
         let user = format!("user_{number}");
         icp(1).with("name", user.as_str()).users([user.as_str()]).document()

@@ -10,7 +10,7 @@ use icp_ports::{Conditional, IcpList, ListQuery, ListVersion, Lookup, StoredIcp,
 use super::filters::{filters, orders, varied};
 use tokio::sync::Barrier;
 
-use super::support::{TestRepository, admin, concurrently, everything, patiently, scope};
+use super::support::{TestRepository, admin, concurrently, everything, retry_overloaded, scope};
 use crate::fixtures::{document, icp, id};
 
 /// Changes that a writer makes while readers read.
@@ -24,7 +24,7 @@ impl TestRepository {
         query: &ListQuery,
         known: &[ListVersion],
     ) -> Conditional<IcpList, ListVersion> {
-        let list = patiently(|| self.list_if_changed(query, known)).await;
+        let list = retry_overloaded(|| self.list_if_changed(query, known)).await;
         list.expect("list_if_changed failed")
     }
 
@@ -35,7 +35,7 @@ impl TestRepository {
         known: &[Version],
     ) -> Lookup<Conditional<StoredIcp, Version>> {
         let scope = scope(user_id);
-        let stored = patiently(|| self.get_if_changed(id(number), &scope, known)).await;
+        let stored = retry_overloaded(|| self.get_if_changed(id(number), &scope, known)).await;
         stored.expect("get_if_changed failed")
     }
 }

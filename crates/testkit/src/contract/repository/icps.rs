@@ -4,9 +4,9 @@ use icp_domain::Caller;
 use icp_ports::{Lookup, Quota, Replacement, RepositoryError, StoredIcp, Version};
 
 use super::support::{TestRepository, admin, array, change, scope};
-use crate::fixtures::{icp, id, someone, unkept, user};
+use crate::fixtures::{any_creator, icp, id, stamp_without_history, user};
 
-pub(super) async fn is_found_by_its_users_and_admins(repository: TestRepository) {
+pub(super) async fn only_users_and_admins_can_get_icp(repository: TestRepository) {
     let document = icp(1).users(["user_ada", "user_bob"]).document();
     let version = repository.insert_one(&document).await;
     let found = Lookup::Found(StoredIcp { id: id(1), version, json: document.json().to_owned() });
@@ -55,7 +55,7 @@ pub(super) async fn second_insert_of_id_already_exists(repository: TestRepositor
     let first = icp(1).document();
     let version = repository.insert_one(&first).await;
     let second = icp(1).with("name", "second").users(["user_bob"]).document();
-    let result = repository.insert(&second, someone(), None).await;
+    let result = repository.insert(&second, any_creator(), None).await;
     assert!(
         matches!(result, Err(RepositoryError::AlreadyExists(existing)) if existing == id(1)),
         "{result:?}"
@@ -109,7 +109,10 @@ pub(super) async fn is_gone_after_delete(repository: TestRepository) {
     assert!(!repository.remove(1, version).await, "it is gone");
     let change = change(&icp(1).document(), &icp(1).with("name", "after").document());
     assert_eq!(
-        repository.replace(&change, version, Quota::UNLIMITED, unkept()).await.expect("replace failed"),
+        repository
+            .replace(&change, version, Quota::UNLIMITED, stamp_without_history())
+            .await
+            .expect("replace failed"),
         Replacement::OtherVersion,
         "it is gone"
     );

@@ -146,7 +146,7 @@ pub(super) async fn contains_thousands(repository: TestRepository) {
     assert_eq!(repository.list_json("user_ada").await, array(&documents));
 }
 
-pub(super) async fn is_whole_at_every_length(repository: TestRepository) {
+pub(super) async fn is_complete_at_every_length(repository: TestRepository) {
     // Lengths around those at which adapters may choose another plan.
     let mut stored = 0;
     for length in [0, 1, 63, 64, 65, 66, 130] {

@@ -32,7 +32,7 @@ pub(super) async fn pages(repository: &TestRepository, query: &ListQuery) -> Vec
     pages
 }
 
-pub(super) async fn pages_add_up_to_whole_list(repository: TestRepository) {
+pub(super) async fn pages_add_up_to_list(repository: TestRepository) {
     let documents = varied();
     repository.insert_all(documents.clone()).await;
     for size in [1, 2, 7, 95, 96, 97] {

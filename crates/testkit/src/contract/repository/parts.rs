@@ -93,7 +93,7 @@ pub(super) async fn part_agrees_with_list(repository: TestRepository) {
     }
 }
 
-pub(super) async fn parts_add_up_to_whole_list(repository: TestRepository) {
+pub(super) async fn parts_add_up_to_list(repository: TestRepository) {
     // Documents of very different lengths, so that the parts have very different numbers of ICPs.
     let documents: Vec<_> =
         (1..=300).map(|number| sized(number, if number % 7 == 0 { 5_000 } else { 500 })).collect();
@@ -106,7 +106,7 @@ pub(super) async fn parts_add_up_to_whole_list(repository: TestRepository) {
     }
 }
 
-pub(super) async fn documents_of_all_sizes_are_whole(repository: TestRepository) {
+pub(super) async fn documents_of_all_sizes_are_complete(repository: TestRepository) {
     let sizes = [8, 16, 64, 256, 1_024].map(|kilobytes| kilobytes * 1_024);
     let lengths = sizes.into_iter().rev().flat_map(|size| [size - 1, size, size + 1, 500]);
     let documents: Vec<_> = (1..).zip(lengths).map(|(number, length)| sized(number, length)).collect();

@@ -42,8 +42,8 @@ async fn check(service: &Service, attacks: Vec<Attack>) {
                     .header("accept-encoding", "gzip")
                     .body(body.clone());
                 tokio::spawn(async move {
-                    while let Ok(answer) = request.try_clone().expect("a body in memory").send().await {
-                        let _ = answer.bytes().await;
+                    while let Ok(response) = request.try_clone().expect("a body in memory").send().await {
+                        let _ = response.bytes().await;
                     }
                 })
             })

@@ -52,7 +52,7 @@ async fn look(instances: Arc<Vec<Instance>>) {
         for instance in instances.iter() {
             let asking =
                 client.get(format!("{}/health/ready", instance.address)).timeout(Duration::from_secs(2));
-            let is_ready = asking.send().await.is_ok_and(|answer| answer.status() == 200);
+            let is_ready = asking.send().await.is_ok_and(|response| response.status() == 200);
             instance.is_ready.store(is_ready, Ordering::Relaxed);
         }
         tokio::time::sleep(LOOK).await;

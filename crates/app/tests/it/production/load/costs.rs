@@ -275,21 +275,21 @@ impl Measured {
 fn exchange(stream: &mut TcpStream, request: &[u8]) -> std::io::Result<bool> {
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
     stream.write_all(request)?;
-    let (mut answer, mut bytes) = (Vec::new(), vec![0; 64 * 1024]);
+    let (mut response, mut bytes) = (Vec::new(), vec![0; 64 * 1024]);
     loop {
         let length = stream.read(&mut bytes)?;
         if length == 0 {
             return Ok(false);
         }
-        answer.extend_from_slice(&bytes[..length]);
-        let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
-        let head = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
+        response.extend_from_slice(&bytes[..length]);
+        let Some(end) = response.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
+        let head = String::from_utf8_lossy(&response[..end]).to_ascii_lowercase();
         assert!(!head.starts_with("http/1.1 5") || head.starts_with("http/1.1 503"), "{head}");
         let length =
             head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
         let is_whole = match length {
-            Some(length) => answer.len() >= end + 4 + length,
-            None => !head.contains("chunked") || answer.ends_with(b"0\r\n\r\n"),
+            Some(length) => response.len() >= end + 4 + length,
+            None => !head.contains("chunked") || response.ends_with(b"0\r\n\r\n"),
         };
         if is_whole {
             return Ok(!head.contains("connection: close"));

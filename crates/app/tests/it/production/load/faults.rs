@@ -138,7 +138,7 @@ fn connections(server: &Server) -> usize {
         "COPY (SELECT count(*) FROM pg_stat_activity WHERE application_name = 'icp') TO '{}'",
         file.display()
     );
-    server.execute(&question).expect("it answers");
+    server.execute(&question).expect("a response");
     std::fs::read_to_string(file).expect("a number").trim().parse().expect("a number")
 }
 

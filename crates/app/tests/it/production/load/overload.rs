@@ -38,12 +38,12 @@ async fn offer(service: &Service, tokens: &[String], per_second: u32, seconds: u
         let request = client.get(&url).bearer_auth(token);
         requests.push(tokio::spawn(async move {
             let sent = Instant::now();
-            let answer = request.send().await.expect("it answers");
-            let status = answer.status().as_u16();
+            let response = request.send().await.expect("a response");
+            let status = response.status().as_u16();
             if status == 503 {
-                assert_eq!(answer.headers().get("retry-after").expect("a header"), "1");
+                assert_eq!(response.headers().get("retry-after").expect("a header"), "1");
             }
-            answer.bytes().await.expect("it answers in full");
+            response.bytes().await.expect("a complete body");
             Outcome { status, took: sent.elapsed() }
         }));
     }
@@ -110,12 +110,12 @@ async fn overload_is_rejected_and_rest_served_in_time() {
 
     let (usual, late) = (percentile(&unloaded, 200, 0.99), percentile(&loaded, 200, 0.99));
     let refused = percentile(&loaded, 503, 0.99);
-    let (best, good, turned_away) = (count(&doubled, 200), count(&loaded, 200), count(&loaded, 503));
+    let (best, good, rejected) = (count(&doubled, 200), count(&loaded, 200), count(&loaded, 503));
     println!(
         "unloaded: p99 {usual:?}; at twice the capacity: {best} served; at ten times: {good} served with p99 {late:?}, \
-         {turned_away} turned away with p99 {refused:?}"
+         {rejected} turned away with p99 {refused:?}"
     );
-    assert_eq!(good + turned_away, CAPACITY * 10 * SECONDS, "nothing else is answered");
+    assert_eq!(good + rejected, CAPACITY * 10 * SECONDS, "nothing else is answered");
     assert!(good * 10 >= best * 8, "goodput fell from {best} to {good}");
     assert!(late <= usual * 5 + WAIT + JITTER, "{late:?} against {usual:?}");
     assert!(refused <= WAIT + Duration::from_millis(100), "{refused:?}");

@@ -70,15 +70,15 @@ pub(crate) fn when_idle(service: &Service, path: &str, token: Option<&str>) -> N
     probe.stop()
 }
 
-/// Returns the status of the answer, or the error.
+/// Returns the status of the response, or the error.
 fn ask(socket: &str, request: &str) -> String {
     let asking = || {
         let mut stream = TcpStream::connect(socket)?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
         stream.write_all(request.as_bytes())?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer.split(' ').nth(1).unwrap_or("nothing").to_owned())
+        let mut response = String::new();
+        stream.read_to_string(&mut response)?;
+        Ok(response.split(' ').nth(1).unwrap_or("nothing").to_owned())
     };
     asking().unwrap_or_else(|error: std::io::Error| error.to_string())
 }

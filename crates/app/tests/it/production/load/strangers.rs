@@ -48,7 +48,7 @@ async fn attack(address: SocketAddr, request: String, reads: bool, phase: Durati
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes a quarter of a minute: cargo xtask test --all"]
-async fn anonymous_requests_delay_no_other() {
+async fn anonymous_requests_do_not_delay_users() {
     let service = Setup::new().with("ICP__LOG__LEVEL", "warn").start();
     let address: SocketAddr = service.socket().parse().expect("an address");
     let viewer = viewer(&service).await;

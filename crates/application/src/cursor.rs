@@ -9,13 +9,13 @@ use crate::ListRequest;
 
 /// The version of the encoding. A cursor of another version is refused.
 const ENCODING: u8 = 1;
-/// The length of a seal, in bytes.
+/// The length of the digest in bytes.
 const SEAL_LENGTH: usize = 8;
 
 /// Encodes and decodes cursors: positions in one list of one caller. They are opaque to clients.
 ///
-/// A cursor carries a digest of its user and its list, and is refused elsewhere. That guards against mistakes. An invented
-/// cursor would show its sender nothing but their own list.
+/// A cursor contains a digest of its user and its list. Other lists and users refuse it, to find mistakes of clients. The
+/// digest is no access control: a forged cursor shows only the sender's own list.
 pub(crate) struct CursorCodec {
     seal: [u8; SEAL_LENGTH],
     sort: Sort,
@@ -23,7 +23,7 @@ pub(crate) struct CursorCodec {
 
 impl CursorCodec {
     pub(crate) fn new(caller: &Caller, request: &ListRequest) -> Self {
-        // Everything that decides which ICPs the list has, and their order.
+        // All parameters that determine the ICPs of the list and their order.
         let list = ListRequest { limit: None, cursor: None, ..request.clone() };
         Self { seal: seal(caller, &format!("{list:?}")), sort: request.sort }
     }
@@ -43,7 +43,7 @@ impl CursorCodec {
         BASE64_URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Decodes a cursor, if it is one of this list.
+    /// Decodes a cursor. Returns `None` if it is not a cursor of this list.
     pub(crate) fn decode(&self, cursor: &str) -> Option<ListCursor> {
         let bytes = unsealed(cursor, self.seal)?;
         let (id, key) = bytes.split_first_chunk::<16>()?;
@@ -60,7 +60,7 @@ impl CursorCodec {
     }
 }
 
-/// Encodes and decodes positions in the history of one ICP, or among the deleted ICPs, of one caller: as [`CursorCodec`] does.
+/// Encodes and decodes the cursors of one caller in the history of one ICP or in the list of deleted ICPs. See [`CursorCodec`].
 pub(crate) struct HistoryCursorCodec([u8; SEAL_LENGTH]);
 
 impl HistoryCursorCodec {
@@ -85,7 +85,7 @@ impl HistoryCursorCodec {
     }
 }
 
-/// Returns a digest of a user and of what they page through.
+/// Returns a digest of a user and of the name of a list.
 fn seal(caller: &Caller, pages: &str) -> [u8; SEAL_LENGTH] {
     let mut digest = Context::new(&SHA256);
     digest.update(caller.user_id().as_str().as_bytes());
@@ -94,7 +94,7 @@ fn seal(caller: &Caller, pages: &str) -> [u8; SEAL_LENGTH] {
     digest.finish().as_ref().first_chunk().copied().unwrap_or_default()
 }
 
-/// Returns the position in a cursor, if the cursor has this seal.
+/// Returns the encoded position in a cursor, if the cursor has this digest.
 fn unsealed(cursor: &str, expected: [u8; SEAL_LENGTH]) -> Option<Vec<u8>> {
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?;
     let (&encoding, bytes) = bytes.split_first()?;

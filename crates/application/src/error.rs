@@ -1,7 +1,8 @@
 use icp_domain::{PatchError, ValidationErrors};
 use icp_ports::{BoxError, Quota, RepositoryError};
 
-/// The reason why an operation failed. Nothing was changed, except perhaps after [`ServiceError::Storage`].
+/// The reason why an operation failed. Nothing was changed, with one exception: a write may have succeeded despite
+/// [`ServiceError::Storage`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServiceError {

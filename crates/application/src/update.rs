@@ -7,9 +7,9 @@ use crate::cpu::{CPU, LARGE_TEXT};
 use crate::service::{found_in_scope, parse_for};
 use crate::{IcpService, Limits, Preconditions, ServiceError};
 
-/// A change of an ICP that a caller asks for.
+/// A change of an ICP that a caller requests.
 pub(crate) enum Edit {
-    /// Whether its body is large, too.
+    /// A patch, and whether its body is large.
     Patch(Box<IcpPatch>, bool),
     AddUser(UserId),
     RemoveUser(UserId),
@@ -18,11 +18,10 @@ pub(crate) enum Edit {
 }
 
 impl IcpService {
-    /// Merges the patch in a request body into an ICP, and returns the whole ICP. A patch that changes nothing leaves the
-    /// version as it is.
+    /// Merges the patch in a request body into an ICP, and returns the ICP. A patch without effect does not change the version.
     ///
-    /// If another request changes the ICP at the same time, the patch is applied to the newer state, so that both changes are
-    /// kept. A client that wants to change only what it has read names the version in a precondition.
+    /// If another request changes the ICP at the same time, the patch is applied to the newer state, so that both changes
+    /// persist. A client that must not overwrite a newer state names the version in a precondition.
     ///
     /// # Errors
     ///
@@ -39,7 +38,7 @@ impl IcpService {
         self.edit(caller, id, parse_patch(caller, body).await?, preconditions).await
     }
 
-    /// Adds a user to an ICP, and returns the whole ICP. A user who has access already changes nothing.
+    /// Adds a user to an ICP, and returns the ICP. Nothing changes if the user already has access.
     ///
     /// # Errors
     ///
@@ -54,7 +53,7 @@ impl IcpService {
         self.edit(caller, id, Edit::AddUser(user_id), preconditions).await
     }
 
-    /// Removes a user from an ICP, and returns the whole ICP. A user who has no access changes nothing. Users may remove
+    /// Removes a user from an ICP, and returns the ICP. Nothing changes if the user has no access. Users may remove
     /// themselves.
     ///
     /// # Errors
@@ -105,7 +104,7 @@ impl IcpService {
         let _guard = self.begin_write(caller);
         let mut attempts = self.writers.wait(id).await?;
         loop {
-            // The access was read with this version, and so it holds if this version is deleted.
+            // The access was checked at this version. The delete fails if the ICP is at another version.
             let version = self.stored(caller, id, preconditions).await?.version;
             if self.repository.delete(id, version, &self.stamp(caller)).await? {
                 return Ok(());
@@ -140,7 +139,7 @@ impl IcpService {
         }
     }
 
-    /// Reads an ICP that is to be changed, from the primary.
+    /// Reads from the primary an ICP that will be changed.
     pub(crate) async fn stored(
         &self,
         caller: &Caller,
@@ -184,7 +183,7 @@ impl Edit {
     ) -> Result<Option<IcpChange>, ServiceError> {
         let before = Icp::from_json(&stored.json, Rules::Stored).map_err(ServiceError::Unreadable)?;
         if let Self::Restore(earlier) = self {
-            // A state that was stored once may be stored again, even beyond the present limits.
+            // An earlier state may be stored again, even if it exceeds the current limits.
             let earlier = Icp::from_json(earlier, Rules::Stored).map_err(ServiceError::Unreadable)?;
             return Ok(IcpChange::restoring(&before, &earlier, now));
         }

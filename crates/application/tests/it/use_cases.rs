@@ -119,10 +119,10 @@ async fn key_with_another_body_is_refused() {
     assert!(matches!(other, Err(ServiceError::KeyReused)), "{other:?}");
 }
 
-/// A repository on which another writer changes the ICP before each write, and whose keys are always in use.
+/// A repository in which another writer changes the ICP before each write, and in which keys are always in use.
 struct Busy {
     database: InMemoryDatabase,
-    /// How many times the other writer interferes.
+    /// The number of changes by the other writer.
     times: AtomicU32,
     reads: Arc<AtomicU32>,
 }

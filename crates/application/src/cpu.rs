@@ -105,7 +105,7 @@ mod tests {
         let other = cpu.run(&ada, true, || 1).await;
         assert!(other.is_ok_and(|one| one == 1), "another user has the other thread");
         assert!(poll_immediate(&mut second).await.is_none());
-        end.send(()).expect("it waits");
+        end.send(()).expect("must wait");
         assert!(first.await.is_ok() && second.await.is_ok());
     }
 
@@ -121,7 +121,7 @@ mod tests {
         assert!(poll_immediate(&mut second).await.is_none());
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert!(poll_immediate(&mut second).await.is_none());
-        end.send(()).expect("it waits");
+        end.send(()).expect("must wait");
         assert!(second.await.is_ok());
     }
 

@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn fingerprint_covers_operation_and_body() {
-        let (key, ada) = (key("k").expect("it is valid"), user("user_ada"));
+        let (key, ada) = (key("k").expect("must be valid"), user("user_ada"));
         let first = key.bind(&ada, "create", "{}");
         assert_eq!(first, key.bind(&ada, "create", "{}"));
         for other in [key.bind(&ada, "create", "{ }"), key.bind(&ada, "copy", "{}")] {

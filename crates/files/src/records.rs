@@ -206,7 +206,10 @@ mod tests {
         let mut records = Records::new(io::BufReader::with_capacity(3, text.as_bytes()));
         let mut all = Vec::new();
         while let Some(record) = records.next().map_err(|error| error.to_string())? {
-            all.push((record.line, String::from_utf8(record.bytes).expect("it was text").trim().to_owned()));
+            all.push((
+                record.line,
+                String::from_utf8(record.bytes).expect("must have been text").trim().to_owned(),
+            ));
         }
         Ok(all)
     }

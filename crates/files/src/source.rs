@@ -172,7 +172,7 @@ mod tests {
     async fn truncated_input_is_error() {
         let mut source =
             FileSource::start(BufReader::new(Panics.chain(empty())), Rules::Strict, Box::new(|_| ()));
-        let error = source.next_batch().await.expect_err("it was not read");
+        let error = source.next_batch().await.expect_err("must not be read");
         assert_eq!(error.to_string(), "the file was not read to its end");
     }
 }

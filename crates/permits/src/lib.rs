@@ -116,7 +116,7 @@ mod tests {
         });
         tokio::task::yield_now().await;
         drop(first);
-        timeout(SHORT, waiting).await.expect("it gets the permit").expect("no panic");
+        timeout(SHORT, waiting).await.expect("must get the permit").expect("no panic");
     }
 
     #[tokio::test]

@@ -39,7 +39,7 @@ pub(crate) fn assert_violations(
     outcome: Result<impl std::fmt::Debug, impl Into<PatchError>>,
     expected: &[(&str, ViolationCode)],
 ) {
-    let PatchError::Invalid(violations) = outcome.expect_err("it has violations").into() else {
+    let PatchError::Invalid(violations) = outcome.expect_err("must have violations").into() else {
         panic!("{expected:?}")
     };
     let found: Vec<_> =

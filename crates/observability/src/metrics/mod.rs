@@ -186,7 +186,7 @@ mod tests {
         metrics.operated("list", "ok", Duration::from_millis(3));
         metrics.in_flight().inc();
         metrics.removed_revisions(20);
-        let text = metrics.text().expect("it is text");
+        let text = metrics.text().expect("must be text");
         for line in [
             r#"icp_http_request_duration_seconds_bucket{le="0.0005",method="GET",route="/a/{id}",status="200"} 1"#,
             r#"icp_http_request_duration_seconds_count{method="other",route="(none)",status="405"} 1"#,

@@ -13,12 +13,12 @@ pub(crate) fn database(url: &str) -> PostgresDatabase {
 /// Returns a database with all migrations applied.
 pub(crate) async fn migrated(url: &str) -> PostgresDatabase {
     let database = database(url);
-    database.migrate().await.expect("it migrates");
+    database.migrate().await.expect("must migrate");
     database
 }
 
 pub(crate) async fn client(url: &str) -> Client {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("it connects");
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("must connect");
     tokio::spawn(connection);
     client
 }

@@ -46,8 +46,8 @@ async fn slow_source_does_not_block_writers() {
     };
     let (imported, written) =
         tokio::join!(fixture.database.import(&mut source, OnConflict::Fail, false), write);
-    written.expect("it inserts while the source is slow");
-    assert_eq!(imported.expect("it imports"), ImportSummary { inserted: 2, replaced: 0, skipped: 0 });
+    written.expect("must insert while the source is slow");
+    assert_eq!(imported.expect("must import"), ImportSummary { inserted: 2, replaced: 0, skipped: 0 });
     assert_eq!(fixture.database.list(&everything("user_ada")).await.expect("a list").icps.len(), 3);
 }
 

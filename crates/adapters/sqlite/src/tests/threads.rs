@@ -16,7 +16,8 @@ use crate::pool::{MAX_QUEUE_TIME, MAX_QUEUED_JOBS, Pool};
 
 fn pool(threads: usize) -> (Pool, TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
-    let pool = Pool::start(&file(&folder).into(), Access::Read, threads, READ_TIME_LIMIT).expect("it starts");
+    let pool =
+        Pool::start(&file(&folder).into(), Access::Read, threads, READ_TIME_LIMIT).expect("must start");
     (pool, folder)
 }
 
@@ -37,7 +38,7 @@ async fn occupy(pool: &Pool) -> mpsc::Sender<()> {
         });
         wait.await
     });
-    started.await.expect("it starts");
+    started.await.expect("must start");
     release
 }
 
@@ -52,7 +53,7 @@ async fn queued(pool: &Pool) -> JoinHandle<Result<u8, RepositoryError>> {
         let _ = queue.send(());
         job.await
     });
-    queued.await.expect("it is queued");
+    queued.await.expect("must be queued");
     task
 }
 
@@ -62,7 +63,7 @@ async fn slow_read_does_not_block_others() {
     let _release = occupy(&pool).await;
     for _ in 0..100 {
         let (one, other) = tokio::join!(answer(&pool), answer(&pool));
-        assert_eq!((one.expect("an answer"), other.expect("an answer")), (1, 1));
+        assert_eq!((one.expect("must run"), other.expect("an answer")), (1, 1));
     }
 }
 
@@ -77,9 +78,9 @@ async fn full_queue_rejects_job() {
     assert!(matches!(answer(&pool).await, Err(RepositoryError::Overloaded)));
     drop(release);
     for task in tasks {
-        assert_eq!(task.await.expect("no panic").expect("an answer"), 1);
+        assert_eq!(task.await.expect("no panic").expect("must run"), 1);
     }
-    assert_eq!(answer(&pool).await.expect("an answer"), 1);
+    assert_eq!(answer(&pool).await.expect("must run"), 1);
 }
 
 #[tokio::test]
@@ -94,7 +95,7 @@ async fn abandoned_job_is_skipped() {
     });
     assert!(timeout(Duration::ZERO, abandoned).await.is_err());
     drop(release);
-    assert_eq!(answer(&pool).await.expect("an answer"), 1);
+    assert_eq!(answer(&pool).await.expect("must run"), 1);
     assert!(!ran.load(Ordering::SeqCst));
 }
 
@@ -106,7 +107,7 @@ async fn running_job_learns_that_it_is_abandoned() {
         Ok(())
     });
     assert!(timeout(Duration::from_millis(10), endless).await.is_err());
-    assert_eq!(answer(&pool).await.expect("an answer"), 1);
+    assert_eq!(answer(&pool).await.expect("must run"), 1);
 }
 
 #[tokio::test]
@@ -116,8 +117,8 @@ async fn panic_fails_only_its_own_job() {
     let panics = pool.run(|_| -> Result<(), _> { panic!("on purpose") });
     let (failed, next, ()) = tokio::join!(panics, answer(&pool), async { drop(release) });
     assert!(matches!(failed, Err(RepositoryError::Backend(_))), "{failed:?}");
-    assert_eq!(next.expect("an answer"), 1);
-    assert_eq!(answer(&pool).await.expect("an answer"), 1);
+    assert_eq!(next.expect("must run"), 1);
+    assert_eq!(answer(&pool).await.expect("must run"), 1);
 }
 
 #[tokio::test]
@@ -134,7 +135,7 @@ async fn job_does_not_start_late() {
 async fn hanging_job_is_unavailable_in_time() {
     let folder = tempfile::tempdir().expect("a folder");
     let limit = Duration::from_millis(50);
-    let pool = Pool::start(&file(&folder).into(), Access::Read, 1, limit).expect("it starts");
+    let pool = Pool::start(&file(&folder).into(), Access::Read, 1, limit).expect("must start");
     let _release = occupy(&pool).await;
     let start = Instant::now();
     assert!(matches!(answer(&pool).await, Err(RepositoryError::Unavailable(_))));

@@ -13,7 +13,7 @@ async fn duplicate_id_is_refused_and_uses_no_key() {
     let fixture = Fixture::new().await;
     let database = &fixture.database;
     let key = IdempotencyKey { user_id: user("user_ada"), key: "key".to_owned(), fingerprint: [1; 32] };
-    database.insert(&icp(1), any_creator(), None).await.expect("it inserts");
+    database.insert(&icp(1), any_creator(), None).await.expect("must insert");
     for key in [None, Some(&key)] {
         let refused = database.insert(&icp(1), any_creator(), key).await;
         assert!(matches!(refused, Err(RepositoryError::AlreadyExists(icp)) if icp == id(1)), "{refused:?}");
@@ -27,7 +27,7 @@ async fn duplicate_id_is_refused_and_uses_no_key() {
 async fn locked_database_is_unavailable_in_time() {
     let fixture = Fixture::new().await;
     let mut other = fixture.connect();
-    other.batch_execute("BEGIN IMMEDIATE").expect("it locks");
+    other.batch_execute("BEGIN IMMEDIATE").expect("must lock");
     let start = Instant::now();
     let (one, two) = (icp(1), icp(2));
     let writes = tokio::join!(
@@ -38,10 +38,10 @@ async fn locked_database_is_unavailable_in_time() {
     for write in [writes.0, writes.1] {
         assert!(matches!(write, Err(RepositoryError::Unavailable(_))), "{write:?}");
     }
-    other.batch_execute("ROLLBACK").expect("it unlocks");
+    other.batch_execute("ROLLBACK").expect("must unlock");
     let list = fixture.database.list(&everything("user_ada")).await.expect("a list");
     assert!(list.icps.is_empty(), "a write that failed is not done later");
-    fixture.database.insert(&one, any_creator(), None).await.expect("it inserts");
+    fixture.database.insert(&one, any_creator(), None).await.expect("must insert");
 }
 
 #[tokio::test]

@@ -144,14 +144,14 @@ mod tests {
     }
 
     fn request(query: &str) -> ListRequest {
-        parsed(query).expect("it is valid").value
+        parsed(query).expect("must be valid").value
     }
 
     /// Returns the violations of a query.
     fn violations(query: &str, is_strict: bool) -> serde_json::Value {
         match parse(LIST_PARAMETERS, pairs(query), is_strict) {
             Err(ApiError::InvalidParameters(violations)) => {
-                let violations = serde_json::to_value(violations).expect("it serializes");
+                let violations = serde_json::to_value(violations).expect("must serialize");
                 let named = |violation: &serde_json::Value| {
                     format!("{} {}", violation["parameter"], violation["code"]).replace('"', "")
                 };
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn next_page_has_same_parameters() {
-        let parsed = parsed("name=a%26b&x=1&cursor=old&limit=2").expect("it is valid");
+        let parsed = parsed("name=a%26b&x=1&cursor=old&limit=2").expect("must be valid");
         assert_eq!(parsed.with_cursor("new"), "name=a%26b&limit=2&cursor=new");
     }
 

@@ -16,14 +16,14 @@ use crate::support::services::on_both;
 const IN_FLIGHT: usize = 16;
 
 fn variable(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|number| number.parse().expect("it is a number"))
+    std::env::var(name).ok().map(|number| number.parse().expect("must be a number"))
 }
 
 on_both!(generated_bodies_cause_no_5xx_or_partial_write);
 async fn generated_bodies_cause_no_5xx_or_partial_write(service: &Service) {
     let _alone = super::ALONE.lock().await;
     let seed = variable("BODIES_SEED").unwrap_or(1);
-    let count = variable("BODIES_COUNT").map_or(10_000, |count| count.try_into().expect("it fits"));
+    let count = variable("BODIES_COUNT").map_or(10_000, |count| count.try_into().expect("must be in range"));
     let sender = &Sender::new(service).await;
     let before = stored::export(service);
     let started = Instant::now();

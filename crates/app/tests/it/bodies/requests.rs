@@ -45,7 +45,7 @@ impl<'a> Sender<'a> {
         let (creator, admin) = (user("user_creator"), user("user_root"));
         let tokens = (service.token(creator.as_str()), service.admin_token(admin.as_str()));
         let mut targets = Vec::new();
-        let full: Value = serde_json::from_str(FULL).expect("it is JSON");
+        let full: Value = serde_json::from_str(FULL).expect("must be JSON");
         for _ in 0..TARGETS {
             targets.push(strict(&service.create(&tokens.0, &full).await));
         }

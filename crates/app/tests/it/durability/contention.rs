@@ -107,7 +107,7 @@ async fn concurrent_sqlite_writers_get_no_lock_error() {
             let icp = icp_testkit::fixtures::icp(number).json();
             let importing = service.setup.clone();
             let import = move || importing.icp_with_input(&["import"], icp.as_bytes());
-            let imported = tokio::task::spawn_blocking(import).await.expect("it ends");
+            let imported = tokio::task::spawn_blocking(import).await.expect("must end");
             assert!(imported.status.success(), "{}", stderr(&imported));
         }
     };

@@ -54,7 +54,7 @@ async fn writers_see_problems_during_outage_only() {
         // On a separate thread, since clients continue.
         let restarting = Arc::clone(&server);
         let restarted = tokio::task::spawn_blocking(move || restarting.restart()).await;
-        restarted.expect("it ends").expect("it restarts");
+        restarted.expect("must end").expect("must restart");
         let ended = Instant::now();
         sleep(A_LITTLE + Duration::from_secs(2)).await;
         (began, ended)

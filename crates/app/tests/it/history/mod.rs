@@ -68,7 +68,7 @@ impl Response {
 fn icp_text(response: &Response) -> &str {
     let (_, icp) =
         response.body.split_once(r#","icp":"#).unwrap_or_else(|| panic!("it has an ICP: {response:?}"));
-    icp.strip_suffix('}').expect("it is the last property")
+    icp.strip_suffix('}').expect("must be the last property")
 }
 
 /// The property of each revision.

@@ -31,7 +31,7 @@ async fn every_change_is_a_revision(service: &Service) {
         let revision = ada.revision(&path, &state.version()).await.ok();
         assert_eq!(icp_text(&revision), state.body, "the state that was read at that version");
         let listed = revisions.iter().find(|listed| listed["revision"] == *state.version());
-        for (name, value) in listed.expect("it is listed").as_object().expect("an object") {
+        for (name, value) in listed.expect("must be listed").as_object().expect("an object") {
             assert_eq!(revision.json()[name], *value, "{name}");
         }
     }

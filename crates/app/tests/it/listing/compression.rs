@@ -86,7 +86,7 @@ impl Coded {
     }
 
     fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().expect("it is text"))
+        self.headers.get(name).map_or("", |value| value.to_str().expect("must be text"))
     }
 
     fn coding(&self) -> &str {
@@ -97,11 +97,13 @@ impl Coded {
         let mut decoded = Vec::new();
         match self.coding() {
             "" => decoded.clone_from(&self.body),
-            "gzip" => _ = GzDecoder::new(&*self.body).read_to_end(&mut decoded).expect("it is gzip"),
-            "deflate" => _ = ZlibDecoder::new(&*self.body).read_to_end(&mut decoded).expect("it is deflate"),
+            "gzip" => _ = GzDecoder::new(&*self.body).read_to_end(&mut decoded).expect("must be gzip"),
+            "deflate" => {
+                _ = ZlibDecoder::new(&*self.body).read_to_end(&mut decoded).expect("must be deflate")
+            }
             other => panic!("{other} was never asked for"),
         }
-        String::from_utf8(decoded).expect("it is text")
+        String::from_utf8(decoded).expect("must be text")
     }
 }
 
@@ -208,7 +210,7 @@ async fn compressed_error_keeps_shape_and_status() {
             let body = coded.decoded();
             let response =
                 Response { status: coded.status.try_into().expect("a status"), headers: coded.headers, body };
-            let code = response.json()["code"].as_str().expect("it has a code").to_owned();
+            let code = response.json()["code"].as_str().expect("must have a code").to_owned();
             response.assert_problem(status, &code);
             assert_eq!(response.etag(), "", "{response:?}");
         }

@@ -157,7 +157,8 @@ async fn each_page_has_its_own_etag(service: &Service) {
     let [first, second, third] = pages.as_slice() else { panic!("three pages: {pages:?}") };
     let whole = ada.get(LIST).await.ok();
     let first_path = format!("{LIST}?limit=2");
-    let [second_path, third_path] = [first, second].map(|page| page.next_page().expect("there is more"));
+    let [second_path, third_path] =
+        [first, second].map(|page| page.next_page().expect("must have a next page"));
     let paths = [&first_path, &second_path, &third_path, &LIST.to_owned()];
     let responses = [first, second, third, &whole];
     for (number, path) in paths.iter().enumerate() {

@@ -117,7 +117,7 @@ async fn allowed_origin_reads_errors() {
         (ada.request(Method::PUT, LIST), 405),
     ] {
         let refused = Response::of(request.header("origin", origin)).await;
-        let code = refused.json()["code"].as_str().expect("it has a code").to_owned();
+        let code = refused.json()["code"].as_str().expect("must have a code").to_owned();
         refused.assert_problem(status, &code);
         assert_open(&refused, origin);
     }

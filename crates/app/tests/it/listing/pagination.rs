@@ -12,7 +12,7 @@ impl Response {
             assert!(links.is_empty(), "one link at most: {links:?}");
             return None;
         };
-        let link = link.to_str().expect("it is text");
+        let link = link.to_str().expect("must be text");
         let target = link.strip_prefix('<').and_then(|rest| rest.strip_suffix(">; rel=\"next\""));
         let target = target.unwrap_or_else(|| panic!("a link to the next page: {link}"));
         assert!(target.starts_with(LIST), "{target}");
@@ -26,14 +26,15 @@ impl Response {
     /// Returns the cursor of the next page, which must exist.
     #[track_caller]
     pub(crate) fn cursor(&self) -> String {
-        let (_, cursor) = pairs(&self.next_page().expect("there is more")).pop().expect("it has a query");
+        let (_, cursor) =
+            pairs(&self.next_page().expect("must have a next page")).pop().expect("must have a query");
         cursor
     }
 }
 
 /// The query of an address.
 pub(crate) fn pairs(address: &str) -> Vec<(String, String)> {
-    let (_, query) = address.split_once('?').expect("it has a query");
+    let (_, query) = address.split_once('?').expect("must have a query");
     url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()
 }
 

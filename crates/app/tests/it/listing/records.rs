@@ -44,7 +44,7 @@ impl Response {
 
     /// Returns their numbers, as [`icp_testkit::fixtures::id`] writes them.
     pub(crate) fn numbers(&self) -> Vec<u64> {
-        self.icps().iter().map(|icp| number_of(icp["id"].as_str().expect("it has an id"))).collect()
+        self.icps().iter().map(|icp| number_of(icp["id"].as_str().expect("must have an id"))).collect()
     }
 }
 

@@ -54,14 +54,14 @@ impl<'a> Assistant<'a> {
     async fn call(&self, tool: &str, arguments: &str) -> Value {
         let (text, is_error) = self.call_with(tool, arguments).await;
         assert!(!is_error, "{tool} {arguments}: {text}");
-        serde_json::from_str(&text).expect("it is JSON")
+        serde_json::from_str(&text).expect("must be JSON")
     }
 
     /// Returns the code of the problem that a tool returns, and the pointers and codes of its violations.
     async fn fail(&self, tool: &str, arguments: &str) -> (String, Vec<String>) {
         let (text, is_error) = self.call_with(tool, arguments).await;
         assert!(is_error, "{tool} {arguments}: {text}");
-        let problem: Value = serde_json::from_str(&text).expect("it is JSON");
+        let problem: Value = serde_json::from_str(&text).expect("must be JSON");
         let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let violations = problem["errors"].as_array().into_iter().flatten();
         let violations = violations.map(|violation| {
@@ -125,7 +125,7 @@ async fn mcp_describes_server_and_tools() {
     for tool in &tools {
         let schema = &tool["inputSchema"];
         let validator =
-            jsonschema::validator_for(schema).expect("it is a schema, and its references lead somewhere");
+            jsonschema::validator_for(schema).expect("must be a schema, and its references must exist");
         assert!(!validator.is_valid(&json!({"unknown": "field"})), "{tool}");
     }
     let create = jsonschema::validator_for(&tools[2]["inputSchema"]).expect("a schema");
@@ -169,7 +169,7 @@ async fn lists_come_in_parts() {
     let assistant = Assistant::of(&service, "user_abc123");
     let first = assistant.call("list_icps", r#"{"limit":1,"sort":"name","order":"desc"}"#).await;
     assert_eq!(first["icps"][0]["name"], "SMB Marketing Leaders");
-    let cursor = first["nextCursor"].as_str().expect("there is more");
+    let cursor = first["nextCursor"].as_str().expect("must have a next page");
     let next = format!(r#"{{"limit":"1","sort":"name","order":"desc","cursor":"{cursor}"}}"#);
     let last = assistant.call("list_icps", &next).await;
     assert_eq!(last["icps"][0]["name"], "Enterprise Tech Buyers");

@@ -14,7 +14,7 @@ async fn printed_curl_line_returns_samples() {
         let (token, url) = pasted(&service.printed_line("curl "));
         assert_eq!(url, format!("{}{LIST}", service.address));
         let pasted = Response::of(client().get(url).bearer_auth(token)).await;
-        let example: Value = serde_json::from_str(EXAMPLE_LIST).expect("it is JSON");
+        let example: Value = serde_json::from_str(EXAMPLE_LIST).expect("must be JSON");
         assert_eq!(pasted.json(), example);
     }
 }
@@ -124,7 +124,7 @@ async fn development_key_is_readable_by_owner_only() {
     use std::os::unix::fs::PermissionsExt as _;
     let service = Setup::new().start();
     let key = service.setup.path().join("data/development-key.pem");
-    let mode = std::fs::metadata(key).expect("it is there").permissions().mode();
+    let mode = std::fs::metadata(key).expect("must exist").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }
 

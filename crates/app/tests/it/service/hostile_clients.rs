@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use crate::support::{LIST, Service, Setup};
 
 fn connect(service: &Service) -> TcpStream {
-    let socket = TcpStream::connect(service.socket()).expect("it connects");
-    socket.set_read_timeout(Some(Duration::from_secs(20))).expect("it can be set");
+    let socket = TcpStream::connect(service.socket()).expect("must connect");
+    socket.set_read_timeout(Some(Duration::from_secs(20))).expect("must be set");
     socket
 }
 
@@ -28,7 +28,7 @@ async fn endless_head_is_cut_off() {
     let mut slow: Vec<_> = (0..200).map(|_| connect(&service)).collect();
     let started = Instant::now();
     for socket in &mut slow {
-        socket.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nx-a: ").expect("it is sent");
+        socket.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nx-a: ").expect("must be sent");
     }
     assert_eq!(service.list("user_abc123").await.status, 200);
     for mut socket in slow {
@@ -44,11 +44,11 @@ async fn endless_later_head_is_cut_off() {
     let service = Setup::new().with("ICP__SERVER__KEEP_ALIVE_SECONDS", "5").start();
     let [mut slow, mut patient] = [connect(&service), connect(&service)];
     for socket in [&mut slow, &mut patient] {
-        socket.write_all(REQUEST).expect("it is sent");
+        socket.write_all(REQUEST).expect("must be sent");
         assert_eq!(read_response(socket), 200);
     }
-    slow.set_read_timeout(Some(Duration::from_secs(1))).expect("it can be set");
-    slow.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nx-a: ").expect("it is sent");
+    slow.set_read_timeout(Some(Duration::from_secs(1))).expect("must be set");
+    slow.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nx-a: ").expect("must be sent");
     let started = Instant::now();
     let mut rounds = 0;
     loop {
@@ -62,13 +62,13 @@ async fn endless_later_head_is_cut_off() {
         rounds += 1;
         if rounds % 3 == 0 {
             // A connection that is idle for a while between requests stays open at any age.
-            patient.write_all(REQUEST).expect("it is sent");
+            patient.write_all(REQUEST).expect("must be sent");
             assert_eq!(read_response(&mut patient), 200);
         }
     }
     let kept = started.elapsed();
     assert!(kept > Duration::from_secs(5), "cut off after {kept:?}, when a head may still be on time");
-    patient.write_all(REQUEST).expect("it is sent");
+    patient.write_all(REQUEST).expect("must be sent");
     assert_eq!(read_response(&mut patient), 200);
     assert_eq!(service.list("user_abc123").await.status, 200);
 }
@@ -156,7 +156,7 @@ async fn ten_thousand_invalid_tokens_cause_no_5xx() {
         let mut request = format!("GET {LIST} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ").into_bytes();
         request.extend_from_slice(&token);
         request.extend_from_slice(b"\r\n\r\n");
-        socket.write_all(&request).expect("it takes it");
+        socket.write_all(&request).expect("must send");
         let status = read_response(&mut socket);
         if token == valid.as_bytes() {
             continue; // The change was none.

@@ -11,7 +11,7 @@ use crate::support::{LIST, Setup, eventually};
 
 #[tokio::test]
 async fn overload_is_rejected_at_once_except_for_operators() {
-    let database = Server::start().expect("it starts");
+    let database = Server::start().expect("must start");
     let service = Setup::new()
         .with("ICP__DATABASE__URL", &database.url("postgres"))
         .with("ICP__SERVER__MAX_IN_FLIGHT", "2")
@@ -19,7 +19,7 @@ async fn overload_is_rejected_at_once_except_for_operators() {
     let token = service.token("user_ada");
     assert_eq!(service.get(LIST, Some(&token)).await.status, 200);
 
-    database.pause().expect("it hangs");
+    database.pause().expect("must hang");
     let hanging = || service.get(LIST, Some(&token));
     let rejected = async {
         tokio::time::sleep(Duration::from_millis(500)).await;
@@ -37,7 +37,7 @@ async fn overload_is_rejected_at_once_except_for_operators() {
     one.assert_problem(500, "INTERNAL_ERROR");
     two.assert_problem(500, "INTERNAL_ERROR");
 
-    database.resume().expect("it goes on");
+    database.resume().expect("must resume");
     let limit = Duration::from_secs(20);
     let heals =
         crate::support::eventually(limit, async || service.get(LIST, Some(&token)).await.status == 200);
@@ -49,12 +49,12 @@ async fn slow_body_takes_no_permit() {
     use tokio::io::AsyncWriteExt as _;
     let service = Setup::new().with("ICP__SERVER__MAX_IN_FLIGHT", "1").start();
     let token = service.token("user_abc123");
-    let mut slow = tokio::net::TcpStream::connect(service.socket()).await.expect("it connects");
+    let mut slow = tokio::net::TcpStream::connect(service.socket()).await.expect("must connect");
     let head = format!(
         "POST {LIST} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n\
          content-length: 100\r\n\r\n{{"
     );
-    slow.write_all(head.as_bytes()).await.expect("it is sent");
+    slow.write_all(head.as_bytes()).await.expect("must be sent");
     tokio::time::sleep(Duration::from_millis(300)).await;
     for _ in 0..3 {
         assert_eq!(service.get(LIST, Some(&token)).await.status, 200);
@@ -96,15 +96,15 @@ async fn anonymous_requests_beyond_limit_are_rejected() {
     const SLOW: usize = 80;
     let service = Setup::new().start();
     let page = service.get("/docs", None).await.body;
-    let viewer = page.split('"').find(|text| text.ends_with("swagger-ui-bundle.js")).expect("it is named");
+    let viewer = page.split('"').find(|text| text.ends_with("swagger-ui-bundle.js")).expect("must be named");
     let request = format!("GET /{viewer} HTTP/1.1\r\nhost: x\r\n\r\n").repeat(8);
     let mut slow = Vec::new();
     for _ in 0..SLOW {
         let socket = TcpSocket::new_v4().expect("a socket");
-        socket.set_recv_buffer_size(4_096).expect("it can be set");
+        socket.set_recv_buffer_size(4_096).expect("must be set");
         let mut stream =
-            socket.connect(service.socket().parse().expect("an address")).await.expect("it connects");
-        stream.write_all(request.as_bytes()).await.expect("it is sent");
+            socket.connect(service.socket().parse().expect("an address")).await.expect("must connect");
+        stream.write_all(request.as_bytes()).await.expect("must be sent");
         slow.push(stream);
     }
     // A response that fits into the buffers of its connection may end at any time.

@@ -90,7 +90,7 @@ async fn metrics_have_format_that_client_accepts() {
 
 #[tokio::test]
 async fn metrics_port_in_use_is_reported() {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("it listens");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("must listen");
     let port = taken.local_addr().expect("an address").port().to_string();
     let said = refusal(&Setup::new().with("ICP__METRICS__PORT", &port), &["serve"]);
     assert!(said.contains("ICP__METRICS__PORT") && said.contains("in use"), "{said}");
@@ -114,7 +114,7 @@ async fn dashboards_and_alerts_name_existing_metrics() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy");
     let mut named = 0;
     for file in ["grafana-dashboard.json", "prometheus-alerts.yml"] {
-        let text = std::fs::read_to_string(folder.join(file)).expect("it is there");
+        let text = std::fs::read_to_string(folder.join(file)).expect("must exist");
         let words = text.split(|character: char| !character.is_ascii_alphanumeric() && character != '_');
         for name in words.filter(|word| word.starts_with("icp_")) {
             let family = ["_bucket", "_count", "_sum", "_total", "_info"]

@@ -60,9 +60,9 @@ impl Fragile {
 async fn heals_after_postgresql_was_stopped() {
     let fragile = Fragile::start();
     assert!(fragile.works().await);
-    fragile.server.stop().expect("it stops");
+    fragile.server.stop().expect("must stop");
     fragile.assert_outage().await;
-    fragile.server.start_again().expect("it starts");
+    fragile.server.start_again().expect("must start");
     fragile.assert_healed().await;
 }
 
@@ -70,9 +70,9 @@ async fn heals_after_postgresql_was_stopped() {
 async fn heals_after_postgresql_was_killed() {
     let fragile = Fragile::start();
     assert!(fragile.works().await);
-    fragile.server.kill().expect("it dies");
+    fragile.server.kill().expect("must exit");
     fragile.assert_outage().await;
-    fragile.server.start_again().expect("it starts");
+    fragile.server.start_again().expect("must start");
     fragile.assert_healed().await;
 }
 
@@ -80,9 +80,9 @@ async fn heals_after_postgresql_was_killed() {
 async fn heals_after_postgresql_hung() {
     let fragile = Fragile::start();
     assert!(fragile.works().await);
-    fragile.server.pause().expect("it freezes");
+    fragile.server.pause().expect("must pause");
     fragile.assert_outage().await;
-    fragile.server.resume().expect("it goes on");
+    fragile.server.resume().expect("must resume");
     fragile.assert_healed().await;
 }
 
@@ -104,12 +104,12 @@ async fn cut_database_connections_are_not_noticed() {
 
 async fn cut_all_connections(url: &str) {
     let (client, connection) =
-        tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("it connects");
+        tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("must connect");
     let driving = tokio::spawn(connection);
     let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
                WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    let cut: i64 = client.query_one(cut, &[]).await.expect("it cuts").get(0);
+    let cut: i64 = client.query_one(cut, &[]).await.expect("must cut").get(0);
     assert!(cut > 0, "there were connections");
     drop(client);
-    driving.await.expect("it ends").expect("it ends well");
+    driving.await.expect("must end").expect("must succeed");
 }

@@ -155,7 +155,7 @@ async fn commands_of_readme_work_in_their_order() {
             Outcome::Started => {
                 starts += 1;
                 let is_clerk = starts == 3;
-                let service = shell.service.as_mut().expect("it has started");
+                let service = shell.service.as_mut().expect("must have started");
                 if !is_clerk {
                     let mut shown = greeting.lines().skip(1);
                     assert_eq!(service.printed_line(""), shown.next().expect("the user"));
@@ -182,7 +182,7 @@ async fn commands_of_readme_work_in_their_order() {
 #[tokio::test]
 async fn example_of_readme_can_be_created() {
     let service = Setup::new().start();
-    let example: Value = serde_json::from_str(blocks(README, "json")[0]).expect("it is JSON");
+    let example: Value = serde_json::from_str(blocks(README, "json")[0]).expect("must be JSON");
     let created = service.create(&service.token("user_ada"), &example).await.json();
     for (field, value) in example.as_object().expect("an object") {
         assert_eq!(&created[field], value, "{field}");
@@ -192,7 +192,7 @@ async fn example_of_readme_can_be_created() {
 #[test]
 fn readme_lists_every_command() {
     let setup = Setup::new();
-    let help = String::from_utf8(setup.icp(&["--help"]).stdout).expect("it is text");
+    let help = String::from_utf8(setup.icp(&["--help"]).stdout).expect("must be text");
     let entries =
         help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
     // A description may go on in the next line, which is indented further.

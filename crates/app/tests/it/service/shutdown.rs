@@ -12,7 +12,7 @@ async fn signal_stops_service() {
         assert_eq!(service.list("user_abc123").await.status, 200);
         let started = Instant::now();
         service.signal(signal);
-        let status = service.ended_within(Duration::from_secs(20)).expect("it ends");
+        let status = service.ended_within(Duration::from_secs(20)).expect("must end");
         assert!(status.success(), "{signal}: {status}");
         assert!(signal == "TERM" || started.elapsed() < Duration::from_secs(4), "who presses Ctrl-C waits");
     }
@@ -36,7 +36,7 @@ async fn readiness_fails_before_listener_closes() {
     assert_eq!(response.status(), 200);
     assert_eq!(response.headers().get("connection").expect("a header"), "close");
     assert_eq!(service.get("/health/live", None).await.status, 200);
-    assert!(service.ended_within(Duration::from_secs(20)).expect("it ends").success());
+    assert!(service.ended_within(Duration::from_secs(20)).expect("must end").success());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,7 +50,7 @@ async fn requests_in_flight_finish() {
         .start();
     let token = service.setup.token(&["--user", "user_ada"]);
     assert_eq!(service.get(LIST, Some(&token)).await.status, 200);
-    server.pause().expect("it freezes");
+    server.pause().expect("must pause");
     let request = crate::support::client().get(format!("{}{LIST}", service.address)).bearer_auth(&token);
     let in_flight = tokio::spawn(crate::support::Response::of(request));
     tokio::time::sleep(Duration::from_millis(500)).await;
@@ -58,10 +58,10 @@ async fn requests_in_flight_finish() {
     tokio::time::sleep(Duration::from_millis(500)).await;
     let refused = std::net::TcpStream::connect(service.socket());
     assert!(refused.is_err(), "no new connection is accepted");
-    server.resume().expect("it goes on");
-    let response = in_flight.await.expect("it is answered");
+    server.resume().expect("must resume");
+    let response = in_flight.await.expect("must be answered");
     assert_eq!((response.status.as_u16(), response.body.as_str()), (200, "[]"));
-    assert!(service.ended_within(Duration::from_secs(20)).expect("it ends").success());
+    assert!(service.ended_within(Duration::from_secs(20)).expect("must end").success());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -75,10 +75,10 @@ async fn second_signal_stops_immediately() {
     let token = service.setup.token(&["--user", "user_ada"]);
     assert_eq!(service.get(LIST, Some(&token)).await.status, 200);
     // A request for which the first signal waits.
-    server.pause().expect("it freezes");
-    let mut socket = std::net::TcpStream::connect(service.socket()).expect("it connects");
+    server.pause().expect("must pause");
+    let mut socket = std::net::TcpStream::connect(service.socket()).expect("must connect");
     let request = format!("GET {LIST} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
-    socket.write_all(request.as_bytes()).expect("it takes it");
+    socket.write_all(request.as_bytes()).expect("must send");
     tokio::time::sleep(Duration::from_millis(300)).await;
     service.signal("TERM");
     assert!(service.ended_within(Duration::from_millis(500)).is_none(), "it waits");
@@ -86,5 +86,5 @@ async fn second_signal_stops_immediately() {
     service.signal("TERM");
     assert!(service.ended_within(Duration::from_secs(2)).is_some(), "after {:?}", started.elapsed());
     // A frozen server ends late.
-    server.resume().expect("it goes on");
+    server.resume().expect("must resume");
 }

@@ -23,7 +23,7 @@ struct Collector {
 
 impl Collector {
     fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("it listens");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("must listen");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
         let spans = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&spans);
@@ -34,12 +34,13 @@ impl Collector {
                     let mut reader = BufReader::new(stream);
                     while let Some((path, body)) = read_request(&mut reader) {
                         assert_eq!(path, "/v1/traces");
-                        let request = ExportTraceServiceRequest::decode(body.as_slice()).expect("it is OTLP");
+                        let request =
+                            ExportTraceServiceRequest::decode(body.as_slice()).expect("must be OTLP");
                         let scopes =
                             request.resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
                         kept.lock().expect("no panic").extend(scopes.flat_map(|scope| scope.spans));
                         let response = "HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\n\r\n";
-                        reader.get_mut().write_all(response.as_bytes()).expect("it is sent");
+                        reader.get_mut().write_all(response.as_bytes()).expect("must be sent");
                     }
                 });
             }

@@ -132,7 +132,7 @@ impl Writer {
             request = request.header("idempotency-key", format!("\"{name}\""));
         }
         let Some(icp) = self.response(request, StatusCode::CREATED).await else { return false };
-        let id = icp["id"].as_str().expect("it has an id").to_owned();
+        let id = icp["id"].as_str().expect("must have an id").to_owned();
         self.entries.insert(id, Entry::acknowledged(State::At(0)));
         true
     }
@@ -152,7 +152,7 @@ impl Writer {
     }
 
     fn note(&mut self, id: &str, state: State, is_acknowledged: bool) {
-        let entry = self.entries.get_mut(id).expect("it is in the book");
+        let entry = self.entries.get_mut(id).expect("must be in the ledger");
         if is_acknowledged {
             entry.acknowledged = state;
         } else {
@@ -273,8 +273,8 @@ fn revision(icp: &Icp) -> Revision {
 async fn list(service: &Service, user: &str) -> BTreeMap<String, Icp> {
     let list = service.list(user).await;
     assert_eq!(list.status, 200, "{list:?}");
-    let icps: Vec<Box<serde_json::value::RawValue>> = serde_json::from_str(&list.body).expect("it is JSON");
-    let icps = icps.iter().map(|icp| Icp::from_json(icp.get(), Rules::Strict).expect("it is whole"));
+    let icps: Vec<Box<serde_json::value::RawValue>> = serde_json::from_str(&list.body).expect("must be JSON");
+    let icps = icps.iter().map(|icp| Icp::from_json(icp.get(), Rules::Strict).expect("must be complete"));
     icps.map(|icp| (icp.id.to_string(), icp)).collect()
 }
 

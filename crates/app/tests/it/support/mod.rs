@@ -70,7 +70,7 @@ impl Setup {
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("icp runs");
         // An import that fails early closes its input.
-        let _ = child.stdin.take().expect("it is piped").write_all(input);
+        let _ = child.stdin.take().expect("must be piped").write_all(input);
         child.wait_with_output().expect("icp ends")
     }
 
@@ -93,7 +93,7 @@ impl Setup {
             BASE64_STANDARD.encode(der.as_ref())
         );
         std::fs::create_dir_all(self.path().join("data")).expect("a folder");
-        std::fs::write(path, pem).expect("it is written");
+        std::fs::write(path, pem).expect("must be written");
     }
 
     /// A token of the development sign-in.
@@ -107,7 +107,7 @@ impl Setup {
     /// Starts the service with a log that nothing reads, and waits until it listens.
     pub(crate) fn start_with_unread_log(self) -> (std::process::ChildStderr, Service) {
         let mut service = self.launch(&[]);
-        (service.child.stderr.take().expect("it is piped"), service.listening())
+        (service.child.stderr.take().expect("must be piped"), service.listening())
     }
 
     /// Starts the service and waits until it listens.
@@ -118,7 +118,7 @@ impl Setup {
     /// Starts the service with options, and waits until it listens.
     pub(crate) fn start_with(self, options: &[&str]) -> Service {
         let mut service = self.launch(options);
-        let lines = BufReader::new(service.child.stderr.take().expect("it is piped")).lines();
+        let lines = BufReader::new(service.child.stderr.take().expect("must be piped")).lines();
         let kept = Arc::clone(&service.log);
         std::thread::spawn(move || {
             lines.map_while(Result::ok).for_each(|line| *kept.lock().expect("no panic") += &(line + "\n"));
@@ -130,7 +130,7 @@ impl Setup {
         let mut command = self.command(&[&["serve"], options].concat());
         let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("icp runs");
-        let greeting = BufReader::new(child.stdout.take().expect("it is piped"));
+        let greeting = BufReader::new(child.stdout.take().expect("must be piped"));
         Service { setup: self, child, address: String::new(), greeting, log: Arc::default(), database: None }
     }
 }
@@ -152,7 +152,7 @@ pub(crate) const LIST: &str = "/api/v1/entities/icps";
 impl Service {
     fn listening(mut self) -> Self {
         let mut first = String::new();
-        self.greeting.read_line(&mut first).expect("it greets");
+        self.greeting.read_line(&mut first).expect("must print its start message");
         let Some(address) = first.trim().strip_prefix("icp listens on ") else {
             std::thread::sleep(Duration::from_millis(200));
             panic!("it did not start: {first}{}", self.log.lock().expect("no panic"));
@@ -214,13 +214,13 @@ impl Service {
     /// Returns the next line of its greeting that starts with `start`.
     pub(crate) fn printed_line(&mut self, start: &str) -> String {
         let lines = self.greeting.by_ref().lines().map_while(Result::ok);
-        lines.into_iter().find(|line| line.starts_with(start)).expect("it is printed")
+        lines.into_iter().find(|line| line.starts_with(start)).expect("must be printed")
     }
 
     /// Returns the rest of its greeting, once it has ended.
     pub(crate) fn rest_of_greeting(&mut self) -> String {
         let mut rest = String::new();
-        self.greeting.read_to_string(&mut rest).expect("it greets");
+        self.greeting.read_to_string(&mut rest).expect("must print its start message");
         rest
     }
 
@@ -247,7 +247,7 @@ impl Service {
     pub(crate) fn ended_within(&mut self, limit: Duration) -> Option<std::process::ExitStatus> {
         let deadline = Instant::now() + limit;
         loop {
-            match self.child.try_wait().expect("it can be asked") {
+            match self.child.try_wait().expect("must report its state") {
                 Some(status) => return Some(status),
                 None if Instant::now() > deadline => return None,
                 None => std::thread::sleep(Duration::from_millis(20)),
@@ -285,12 +285,12 @@ impl Response {
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().expect("it is text"))
+        self.headers.get(name).map_or("", |value| value.to_str().expect("must be text"))
     }
 
     /// Returns the path of the ICP in the response.
     pub(crate) fn icp_path(&self) -> String {
-        format!("{LIST}/{}", self.json()["id"].as_str().expect("it has an id"))
+        format!("{LIST}/{}", self.json()["id"].as_str().expect("must have an id"))
     }
 
     pub(crate) fn json(&self) -> Value {

@@ -90,8 +90,8 @@ impl Service {
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
-        let socket = TcpStream::connect(self.socket()).expect("it connects");
-        socket.set_read_timeout(Some(Duration::from_secs(20))).expect("it can be set");
+        let socket = TcpStream::connect(self.socket()).expect("must connect");
+        socket.set_read_timeout(Some(Duration::from_secs(20))).expect("must be set");
         socket
     }
 

@@ -64,8 +64,8 @@ impl Outcome {
         let Self::Answered(response) = self else { return self.text() };
         let mut text = format!("HTTP/1.1 {}\n", response.status);
         for (name, value) in &response.headers {
-            let value = value.to_str().expect("it is text");
-            writeln!(text, "{name}: {value}").expect("it is written");
+            let value = value.to_str().expect("must be text");
+            writeln!(text, "{name}: {value}").expect("must be written");
         }
         text + "\n" + &response.body
     }
@@ -136,7 +136,7 @@ impl Shell {
         }
         match target {
             Some(target) => {
-                std::fs::write(self.file(target), outcome.text()).expect("it is written");
+                std::fs::write(self.file(target), outcome.text()).expect("must be written");
                 Outcome::Nothing
             }
             None => outcome,
@@ -172,7 +172,7 @@ impl Shell {
                 Outcome::Nothing
             }
             ["mv", from, to] => {
-                std::fs::rename(self.file(from), self.file(to)).expect("it is moved");
+                std::fs::rename(self.file(from), self.file(to)).expect("must be moved");
                 Outcome::Nothing
             }
             ["rm", "-f", files @ ..] => {
@@ -202,7 +202,7 @@ impl Shell {
     fn postgres(&self, program: &str, arguments: &[&str]) -> Outcome {
         let folder = Binaries::find().expect("PostgreSQL is installed").folder().to_owned();
         let mut command = std::process::Command::new(folder.join(program));
-        let output = command.args(arguments).current_dir(self.setup.path()).output().expect("it runs");
+        let output = command.args(arguments).current_dir(self.setup.path()).output().expect("must run");
         assert!(output.status.success(), "{program} {arguments:?}: {}", stderr(&output));
         Outcome::Printed(stdout(&output))
     }
@@ -210,10 +210,10 @@ impl Shell {
     fn copy_sqlite(&self, file: &str, copy: &str) {
         let path = self.file(file);
         let mut database =
-            SqliteConnection::establish(path.to_str().expect("it is text")).expect("a database");
+            SqliteConnection::establish(path.to_str().expect("must be text")).expect("a database");
         database
             .batch_execute(&format!("VACUUM INTO '{}'", self.file(copy).display()))
-            .expect("it is copied");
+            .expect("must be copied");
     }
 
     fn icp(&mut self, arguments: &[&str], input: Option<String>) -> Outcome {
@@ -308,7 +308,7 @@ fn is_assignment(word: &str) -> bool {
 
 /// The part of `jq` that pages use: `length`, and `del(.one, .other)`.
 fn jq(filter: &str, input: &str) -> String {
-    let mut value: Value = serde_json::from_str(input).expect("it is JSON");
+    let mut value: Value = serde_json::from_str(input).expect("must be JSON");
     if let Some(fields) = filter.strip_prefix("del(").and_then(|rest| rest.strip_suffix(')')) {
         let object = value.as_object_mut().expect("an object");
         for field in fields.split(", ") {
@@ -322,7 +322,7 @@ fn jq(filter: &str, input: &str) -> String {
 
 /// Returns the text at a path such as `.[0].name`, as `jq -r` does.
 fn text_at(path: &str, json: &str) -> String {
-    let value: Value = serde_json::from_str(json).expect("it is JSON");
+    let value: Value = serde_json::from_str(json).expect("must be JSON");
     let pointer = path.replace(['.', '['], "/").replace(']', "").replace("//", "/");
     value.pointer(&pointer).and_then(Value::as_str).expect("a text").to_owned()
 }

@@ -103,8 +103,8 @@ impl User<'_> {
 
     /// Returns the names of the ICPs in the user's list.
     pub(crate) async fn listed(&self) -> Vec<String> {
-        let list: Vec<Value> = serde_json::from_str(&self.list().await).expect("it is a list");
-        list.iter().map(|icp| icp["name"].as_str().expect("it has a name").to_owned()).collect()
+        let list: Vec<Value> = serde_json::from_str(&self.list().await).expect("must be a list");
+        list.iter().map(|icp| icp["name"].as_str().expect("must have a name").to_owned()).collect()
     }
 }
 
@@ -147,7 +147,7 @@ fn pointer_and_code(violation: &Value) -> String {
     let members: Vec<&String> = violation.as_object().expect("a violation is an object").keys().collect();
     assert_eq!(members.len(), 3, "{violation}");
     let [pointer, code] =
-        ["pointer", "code"].map(|member| violation[member].as_str().expect("it is a string"));
+        ["pointer", "code"].map(|member| violation[member].as_str().expect("must be a string"));
     assert!(CODES.contains(&code), "{violation}");
     assert!(is_sentence(&violation["detail"]), "{violation}");
     format!("{pointer} {code}")

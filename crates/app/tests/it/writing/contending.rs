@@ -52,5 +52,5 @@ async fn last_of_sixteen_concurrent_changes_persists(service: &Service) {
         assert_eq!(response.json()["name"], **id, "each response contains the change of its request");
     }
     let last = responses.iter().max_by_key(|response| response.json()["updatedAt"].to_string());
-    assert_eq!(users[0].get(&path).await.body, last.expect("there are some").body);
+    assert_eq!(users[0].get(&path).await.body, last.expect("must not be empty").body);
 }

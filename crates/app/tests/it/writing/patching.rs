@@ -55,7 +55,7 @@ async fn patch_replaces_only_its_fields(service: &Service) {
     ] {
         let before = ada.create(FULL).await;
         let after = ada.patch(&before.icp_path(), format!(r#"{{"{member}":{sent}}}"#)).await.ok();
-        assert_only(&before, &after, member, &serde_json::from_str(answered).expect("it is JSON"));
+        assert_only(&before, &after, member, &serde_json::from_str(answered).expect("must be JSON"));
         assert_ne!(after.etag(), before.etag(), "{member}");
         let read = ada.get(&before.icp_path()).await;
         assert_eq!((&read.body, read.etag()), (&after.body, after.etag()), "{member}");
@@ -181,7 +181,7 @@ async fn unknown_stored_fields_survive_patches(service: &Service) {
     let path = "/api/v1/entities/icps/00000000-0000-0000-0000-000000000009";
     assert_eq!(ada.get(path).await.ok().body, strange);
     let patched = ada.patch(path, r#"{"name":"new"}"#).await.ok();
-    let (_, updated_at) = patched.body.split_once(r#""updatedAt":""#).expect("it is there");
+    let (_, updated_at) = patched.body.split_once(r#""updatedAt":""#).expect("must exist");
     let expected = strange.replace(r#""name":"old""#, r#""name":"new""#).replace(
         r#""updatedAt":"2024-01-15T10:30:00.000Z"#,
         &format!(r#""updatedAt":"{}"#, &updated_at[..24]),

@@ -162,7 +162,7 @@ async fn create_with_lost_response_is_stored_once(service: &Service) {
             body.len(),
         );
         let mut socket = service.connect();
-        socket.write_all(request.as_bytes()).expect("it is sent");
+        socket.write_all(request.as_bytes()).expect("must be sent");
         // Every second connection closes after the create. The others may close before it.
         if number % 2 == 0 {
             let is_there = async || ada.listed().await.len() == number + 1;
@@ -186,14 +186,14 @@ async fn long_wait_for_key_is_409() {
     let service = with_shared_key(Setup::new()).with("ICP__DATABASE__URL", database.url()).start();
     let ada = service.user("user_ada");
     let (mut client, connection) =
-        tokio_postgres::connect(database.url(), tokio_postgres::NoTls).await.expect("it connects");
+        tokio_postgres::connect(database.url(), tokio_postgres::NoTls).await.expect("must connect");
     tokio::spawn(connection);
     let lock_of = |key: &str| {
         format!("SELECT pg_advisory_xact_lock(hashtextextended('{key}', hashtextextended('user_ada', 0)))")
     };
 
-    let transaction = client.transaction().await.expect("it begins");
-    transaction.batch_execute(&lock_of(KEY)).await.expect("it locks");
+    let transaction = client.transaction().await.expect("must begin");
+    transaction.batch_execute(&lock_of(KEY)).await.expect("must lock");
     let started = Instant::now();
     post_once(&ada, KEY, SMB).await.assert_problem(409, "CONFLICT");
     let waited = started.elapsed();
@@ -205,16 +205,16 @@ async fn long_wait_for_key_is_409() {
         201,
         "other users have their own keys"
     );
-    transaction.commit().await.expect("it ends");
+    transaction.commit().await.expect("must end");
     assert_eq!(post_once(&ada, KEY, SMB).await.status, 201);
     assert_eq!(ada.listed().await.len(), 2);
 
-    let transaction = client.transaction().await.expect("it begins");
-    transaction.batch_execute(&lock_of("third")).await.expect("it locks");
+    let transaction = client.transaction().await.expect("must begin");
+    transaction.batch_execute(&lock_of("third")).await.expect("must lock");
     let started = Instant::now();
     let release = async {
         tokio::time::sleep(Duration::from_millis(700)).await;
-        transaction.commit().await.expect("it ends");
+        transaction.commit().await.expect("must end");
     };
     let third = async { (post_once(&ada, "third", SMB).await, started.elapsed()) };
     let ((third, waited), ()) = tokio::join!(third, release);

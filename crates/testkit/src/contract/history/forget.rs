@@ -35,7 +35,7 @@ pub(super) async fn forgotten_user_is_in_no_history(history: TestHistory) {
         for revision in history.history(number).await {
             let author = &revision.author;
             assert!(![&author.by, &author.actor].contains(&&Some(user("user_eve"))), "{revision:?}");
-            let text = history.text(number, revision.version).await.expect("it has a document");
+            let text = history.text(number, revision.version).await.expect("must have a document");
             let users = fixtures::document(&text);
             assert!(!users.user_ids().contains(&user("user_eve")), "{text}");
         }
@@ -63,7 +63,7 @@ pub(super) async fn everything_else_stays(history: TestHistory) {
     for (before, after) in before.iter().zip(&after) {
         assert_eq!((before.version, before.at, &before.changed), (after.version, after.at, &after.changed));
     }
-    let first = history.text(1, after[2].version).await.expect("it has a document");
+    let first = history.text(1, after[2].version).await.expect("must have a document");
     let expected = icp(1).users(["user_ada"]).with("colour", "user_eve").document();
     assert_eq!(first, expected.json(), "texts are not user IDs");
     assert_eq!(history.page(1, &admin(), &all()).await.map(|page| page.revisions.len()), Lookup::Found(3));

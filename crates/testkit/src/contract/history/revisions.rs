@@ -45,7 +45,7 @@ pub(super) async fn every_change_is_a_revision(history: TestHistory) {
         &first.to_icp().expect("an ICP"),
         super::support::second(3),
     );
-    let restoring = restoring.expect("it changes something");
+    let restoring = restoring.expect("must change something");
     let restored = history.try_edit(&restoring, versions[2], &at(3)).await;
     let restored = super::support::assert_replaced(restored);
     let seen: Vec<_> = history.history(1).await;

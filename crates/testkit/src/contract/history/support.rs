@@ -122,7 +122,7 @@ impl TestHistory {
     /// Returns the text of a revision.
     pub(super) async fn text(&self, number: u128, version: Version) -> Option<String> {
         match self.look_at(number, version, &admin(), Timestamp::MIN).await {
-            Lookup::Found(revision) => Some(revision?.json.expect("it has a document")),
+            Lookup::Found(revision) => Some(revision?.json.expect("must have a document")),
             _ => None,
         }
     }
@@ -151,7 +151,7 @@ impl TestHistory {
     pub(super) async fn clean(&self, before: Timestamp) -> u64 {
         let mut sum = 0;
         loop {
-            let removed = retry_overloaded(|| self.remove_old_revisions(before)).await.expect("it removes");
+            let removed = retry_overloaded(|| self.remove_old_revisions(before)).await.expect("must remove");
             sum += removed;
             if removed == 0 {
                 return sum;

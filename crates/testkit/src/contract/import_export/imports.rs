@@ -107,7 +107,7 @@ pub(super) async fn version_grows_after_delete_and_import(storage: TestStorage) 
     storage.seed([one.clone()]).await;
     let mut last = storage.repository.found(1).await.version;
     for _ in 0..20 {
-        let changed = storage.repository.change(&one, &other, last).await.expect("it is at that version");
+        let changed = storage.repository.change(&one, &other, last).await.expect("must be at that version");
         assert!(changed > last, "a change: {last} {changed}");
         assert!(storage.repository.remove(1, changed).await);
         storage.seed([one.clone()]).await;

@@ -108,7 +108,7 @@ async fn every_change(repository: &TestRepository, mut check: impl AsyncFnMut(&s
         let states = [&one, &renamed, &shared, &revoked, &one];
         for (before, after) in states.iter().zip(states.iter().skip(1)) {
             let changed = writer.change(before, after, version).await;
-            version = changed.expect("it is at that version");
+            version = changed.expect("must be at that version");
             check("replace").await;
         }
         assert!(writer.remove(1, version).await);
@@ -122,7 +122,7 @@ pub(super) async fn every_change_makes_known_list_version_stale(repository: Test
         let query = ListQuery { max_bytes: cut, ..everything("user_ada") };
         let mut known = vec![repository.read_list(&query).await.version];
         every_change(&repository, async |change| {
-            let before = known.last().copied().expect("there is one");
+            let before = known.last().copied().expect("must not be empty");
             for reader in [repository.clone(), repository.second()] {
                 let answer = reader.list_unless(&query, &[before]).await;
                 let list = reader.read_list(&query).await;
@@ -216,7 +216,7 @@ async fn write_states(repository: TestRepository, mut version: Version, progress
     progress.all_have_read.wait().await;
     for (number, writer) in (1..=CHANGES).zip(writers.iter().cycle()) {
         let changed = writer.change(&numbered(number - 1), &numbered(number), version).await;
-        version = changed.expect("there is one writer");
+        version = changed.expect("must have one writer");
         progress.done.store(number, Ordering::SeqCst);
     }
 }

@@ -69,7 +69,7 @@ pub(super) async fn changes_at_expected_version(repository: TestRepository) {
     let before = icp(1).users(["user_ada", "user_bob", "user_cleo"]).document();
     let first = repository.insert_one(&before).await;
     let after = icp(1).with("name", "after").users(["user_bob", "user_dan", "user_ada"]).document();
-    let second = repository.change(&before, &after, first).await.expect("it is at that version");
+    let second = repository.change(&before, &after, first).await.expect("must be at that version");
     assert!(second > first, "versions grow: {first} {second}");
     let stored = StoredIcp { id: id(1), version: second, json: after.json().to_owned() };
     assert_eq!(repository.found(1).await, stored);
@@ -84,7 +84,7 @@ pub(super) async fn does_not_change_at_other_version(repository: TestRepository)
     let before = icp(1).document();
     let first = repository.insert_one(&before).await;
     let after = icp(1).with("name", "after").users(["user_ada", "user_bob"]).document();
-    let second = repository.change(&before, &after, first).await.expect("it is at that version");
+    let second = repository.change(&before, &after, first).await.expect("must be at that version");
     let late = icp(1).with("name", "late").users(["user_eve"]).document();
     for stale in [first, Version(second.0 + 1), Version(0), Version(i64::MAX)] {
         assert_eq!(repository.change(&before, &late, stale).await, None, "at {stale}");
@@ -123,7 +123,7 @@ pub(super) async fn version_grows_after_delete_and_insert(repository: TestReposi
     let (one, other) = (icp(1).document(), icp(1).with("name", "other").document());
     let mut last = repository.insert_one(&one).await;
     for _ in 0..20 {
-        let changed = repository.change(&one, &other, last).await.expect("it is at that version");
+        let changed = repository.change(&one, &other, last).await.expect("must be at that version");
         assert!(changed > last, "a change: {last} {changed}");
         assert!(repository.remove(1, changed).await);
         last = repository.second().insert_one(&one).await;
@@ -140,7 +140,7 @@ pub(super) async fn changes_ten_thousand_user_ids(repository: TestRepository) {
     let in_both = format!("user_{}", USERS - 500);
     let mut version = repository.insert_one(&few).await;
     for (before, after) in [(&few, &many), (&many, &others), (&others, &few)] {
-        version = repository.change(before, after, version).await.expect("it is at that version");
+        version = repository.change(before, after, version).await.expect("must be at that version");
         for name in ["user_0", &in_both, "user_ada"] {
             let is_member = after.user_ids().contains(&user(name));
             let expected = if is_member { array([after]) } else { "[]".to_owned() };

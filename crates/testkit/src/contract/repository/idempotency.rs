@@ -53,7 +53,7 @@ pub(super) async fn repeated_insert_ignores_later_changes(repository: TestReposi
     let key = key("user_ada", "k", 1);
     let version = assert_created(&repository.insert_once(&first, &key).await);
     let changed = icp(1).created_at("2024-06-01T12:00:00.000Z").with("name", "changed").document();
-    let second = repository.change(&first, &changed, version).await.expect("it is at that version");
+    let second = repository.change(&first, &changed, version).await.expect("must be at that version");
     assert_eq!(repository.insert_once(&created(2, 1), &key).await, outcome(&first, version));
     assert!(repository.remove(1, second).await);
     assert_eq!(repository.insert_once(&created(2, 2), &key).await, outcome(&first, version));

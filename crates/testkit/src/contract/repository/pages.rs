@@ -104,7 +104,7 @@ pub(super) async fn writes_do_not_move_other_icps_between_pages(repository: Test
                 let version = repository.insert_one(&document).await;
                 let changed = icp(number).with("name", "changed").document();
                 let version = repository.change(&document, &changed, version).await;
-                let version = version.expect("there is one writer");
+                let version = version.expect("must have one writer");
                 if round % 2 == 0 {
                     assert!(repository.remove(number, version).await);
                 }

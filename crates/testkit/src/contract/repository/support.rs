@@ -81,7 +81,7 @@ impl TestRepository {
             let inserted = retry_overloaded(|| self.insert(document, any_creator(), Some(key))).await;
             match inserted.expect("insert failed") {
                 Creation::InProgress if start.elapsed() < RETRY_TIMEOUT => {
-                    sleep(Duration::from_millis(1)).await
+                    sleep(Duration::from_millis(1)).await;
                 }
                 outcome => return outcome,
             }

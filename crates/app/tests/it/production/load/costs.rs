@@ -336,9 +336,9 @@ async fn found_inputs_stay_within_cost_limit() {
     let setup = Setup::new().with("ICP__LOG__LEVEL", "warn").with("ICP__MCP__ENABLED", "true");
     let service = setup.with("ICP__SERVER__WORKERS", "1").start();
     let token = service.token("user_ada");
-    let path = service.create(&token, &serde_json::from_str(WHOLE).expect("it is JSON")).await.icp_path();
+    let path = service.create(&token, &serde_json::from_str(WHOLE).expect("must be JSON")).await.icp_path();
     let fixture = Fixture { service, token, path };
-    let share = Duration::from_secs(seconds) / u32::try_from(TARGETS.len()).expect("a few");
+    let share = Duration::from_secs(seconds) / u32::try_from(TARGETS.len()).expect("a small number");
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("costs");
     std::fs::create_dir_all(&folder).expect("a folder");
     let (mut random, mut failures) = (Rng::with_seed(seconds), Vec::new());

@@ -11,7 +11,7 @@ use crate::support::{LIST, Response, Service, Setup, client, eventually};
 const IDLE: usize = 10_000;
 
 async fn connect(service: &Service) -> TcpStream {
-    TcpStream::connect(service.socket()).await.expect("it connects")
+    TcpStream::connect(service.socket()).await.expect("must connect")
 }
 
 /// Returns the bytes that the service sends until it closes the connection or stops sending.
@@ -34,7 +34,7 @@ async fn ten_thousand_idle_connections_block_no_request() {
         let mut socket = connect(&service).await;
         // Half of them have been served once, and are kept for more.
         if number % 2 == 0 {
-            socket.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("it is sent");
+            socket.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("must be sent");
         }
         idle.push(socket);
         if number % 500 == 0 {
@@ -48,7 +48,7 @@ async fn ten_thousand_idle_connections_block_no_request() {
     let files = async || {
         let metrics = service.get("/metrics", None).await.body;
         let line =
-            metrics.lines().find_map(|line| line.strip_prefix("icp_process_open_fds ")).expect("it is there");
+            metrics.lines().find_map(|line| line.strip_prefix("icp_process_open_fds ")).expect("must exist");
         line.parse::<u32>().expect("a number")
     };
     assert!(

@@ -77,7 +77,7 @@ struct Stage {
 
 impl Stage {
     fn build() -> Self {
-        let primary = Server::start().expect("it starts");
+        let primary = Server::start().expect("must start");
         let signer = Setup::new().with("ICP__DATABASE__URL", &primary.url("postgres"));
         assert!(signer.icp(&["migrate"]).status.success());
         let import = (0..2_000).map(|number| {
@@ -88,11 +88,11 @@ impl Stage {
         });
         assert!(signer.icp_with_input(&["import"], import.collect::<String>().as_bytes()).status.success());
         signer.token(&["--user", BIG]);
-        let standby = primary.standby().expect("it follows");
-        primary.set("synchronous_standby_names", "*").expect("it waits for the standby");
+        let standby = primary.standby().expect("must replicate");
+        primary.set("synchronous_standby_names", "*").expect("must wait for the standby");
         let pooler =
             Pooler::start_with(&crate::production::pgbouncer(), primary.port(), 10, PoolMode::Transaction);
-        let pooler = pooler.expect("it starts");
+        let pooler = pooler.expect("must start");
         let keys = KeyServer::start(signer.path());
         let common = |first: u16| {
             let url = format!("postgres://icp@127.0.0.1:{first},127.0.0.1:{}/postgres", standby.port());
@@ -119,7 +119,7 @@ struct Holdings {
 async fn holdings(service: &Service) -> Holdings {
     let metrics = service.get("/metrics", None).await.body;
     let number = |name: &str| {
-        let line = metrics.lines().find_map(|line| line.strip_prefix(name)).expect("it is measured");
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name)).expect("must be measured");
         line.trim().parse::<f64>().expect("a number")
     };
     Holdings { memory: number("icp_process_resident_memory_bytes"), files: number("icp_process_open_fds") }
@@ -144,9 +144,9 @@ fn connections(server: &Server) -> usize {
 
 /// Requests a large list, and disconnects during the response.
 async fn hang_up_in_the_middle(service: &Service, token: &str) {
-    let mut socket = tokio::net::TcpStream::connect(service.socket()).await.expect("it connects");
+    let mut socket = tokio::net::TcpStream::connect(service.socket()).await.expect("must connect");
     let request = format!("GET {LIST} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
-    socket.write_all(request.as_bytes()).await.expect("it is sent");
+    socket.write_all(request.as_bytes()).await.expect("must be sent");
     let _ = socket.read(&mut [0; 4096]).await;
 }
 
@@ -224,7 +224,7 @@ async fn faults_lose_no_write_and_leak_no_icp() {
         let from = Instant::now();
         blocking(|| stage.pooler.kill());
         sleep(Duration::from_secs(1)).await;
-        blocking(|| stage.pooler.start_again()).expect("it starts");
+        blocking(|| stage.pooler.start_again()).expect("must start");
         windows.push(Window::of("the pooler restarts", from));
 
         until(0.48).await;
@@ -237,9 +237,9 @@ async fn faults_lose_no_write_and_leak_no_icp() {
 
         until(0.62).await;
         let from = Instant::now();
-        blocking(|| stage.primary.kill()).expect("it is killed");
+        blocking(|| stage.primary.kill()).expect("must be killed");
         sleep(Duration::from_secs(1)).await;
-        blocking(|| stage.standby.promote()).expect("it takes over");
+        blocking(|| stage.standby.promote()).expect("must be promoted");
         windows.push(Window::of("the standby takes over", from));
 
         until(0.82).await;

@@ -28,7 +28,7 @@ pub(super) async fn flood(url: &str, icps: usize, bytes: usize) {
             RETURNING id, created_at)
         INSERT INTO icp_members SELECT unnest(ARRAY['user_eve', 'user_ada']), created_at, id FROM stored"
     );
-    client.batch_execute(&store).await.expect("it is stored");
+    client.batch_execute(&store).await.expect("must be stored");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -26,7 +26,7 @@ impl KeyServer {
     /// Publishes the development key of a folder.
     pub(crate) fn start(folder: &Path) -> Self {
         let body = key_set(&folder.join("data/development-key.pem"));
-        let listener = TcpListener::bind("127.0.0.1:0").expect("it listens");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("must listen");
         let url = format!("http://{}/jwks.json", listener.local_addr().expect("an address"));
         let is_down = Arc::new(AtomicBool::new(false));
         let down = Arc::clone(&is_down);

@@ -76,7 +76,7 @@ fn count(outcomes: &[Outcome], status: u16) -> u32 {
 #[ignore = "takes half a minute: cargo xtask test --all"]
 async fn overload_is_rejected_and_rest_served_in_time() {
     const SECONDS: u32 = 5;
-    let server = Server::start().expect("it starts");
+    let server = Server::start().expect("must start");
     let setup = Setup::new()
         .with("ICP__DATABASE__URL", &server.url("postgres"))
         .with("ICP__DATABASE__ACQUIRE_TIMEOUT_MILLISECONDS", &WAIT.as_millis().to_string())
@@ -89,7 +89,7 @@ async fn overload_is_rejected_and_rest_served_in_time() {
     let users: Vec<_> = (0..8).map(|number| format!("user_{number}")).collect();
     let icp = icp_testkit::fixtures::icp(1).with("userIds", users.clone()).document().into_json();
     assert!(setup.icp_with_input(&["import"], icp.as_bytes()).status.success());
-    server.execute(SLOW).expect("it becomes slow");
+    server.execute(SLOW).expect("must become slow");
     let service = setup.start();
     let tokens: Vec<_> = users.iter().map(|user| service.token(user)).collect();
     offer(&service, &tokens, 8, 2).await;

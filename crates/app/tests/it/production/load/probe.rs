@@ -84,7 +84,7 @@ fn ask(socket: &str, request: &str) -> String {
 }
 
 fn memory(process: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("must run");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.strip_suffix("kB"));
     line.and_then(|kilobytes| kilobytes.trim().parse::<u64>().ok()).expect("a number") * 1_024
 }

@@ -59,7 +59,7 @@ impl Reader {
         let error = match read {
             Ok((200, text)) => {
                 self.answered += 1;
-                return Some(serde_json::from_str(&text).expect("it is whole"));
+                return Some(serde_json::from_str(&text).expect("must be complete"));
             }
             Ok((403 | 404, _)) => return None,
             Ok((status, text)) => format!("{status} {text}"),

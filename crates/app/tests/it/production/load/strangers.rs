@@ -24,7 +24,7 @@ const JITTER: Duration = Duration::from_millis(100);
 async fn viewer(service: &Service) -> String {
     let page = service.get("/docs", None).await.body;
     let address = page.split('"').find(|text| text.ends_with("swagger-ui-bundle.js"));
-    format!("/{}", address.expect("it is named"))
+    format!("/{}", address.expect("must be named"))
 }
 
 /// Sends a request every second, `phase` after the others. Without reading, once.

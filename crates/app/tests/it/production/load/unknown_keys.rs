@@ -19,7 +19,7 @@ const ALLOWANCE: Duration = Duration::from_millis(100);
 
 /// Serves a key set until it is told to hang.
 fn key_server(document: String, hangs: Arc<AtomicBool>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("it listens");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("must listen");
     let url = format!("http://{}/jwks.json", listener.local_addr().expect("an address"));
     std::thread::spawn(move || {
         let mut hung: Vec<TcpStream> = Vec::new();

@@ -81,7 +81,7 @@ async fn compressed_viewer_equals_uncompressed_viewer() {
         let bytes = response.bytes().await.expect("a complete body");
         assert!(bytes.len() * 5 < plain.body.len() * 2, "{path}: {} of {}", bytes.len(), plain.body.len());
         let mut text = String::new();
-        GzDecoder::new(bytes.as_ref()).read_to_string(&mut text).expect("it is gzip");
+        GzDecoder::new(bytes.as_ref()).read_to_string(&mut text).expect("must be gzip");
         assert_eq!(text, plain.body, "{path}");
     }
 }

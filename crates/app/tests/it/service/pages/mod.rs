@@ -24,7 +24,7 @@ async fn page(service: &Service, path: &str) -> Response {
 fn addresses(page: &Response) -> Vec<&str> {
     let named = |attribute: &str| {
         let rest = page.body.split(attribute).skip(1);
-        rest.map(|rest| rest.split('"').next().expect("it ends")).collect::<Vec<_>>()
+        rest.map(|rest| rest.split('"').next().expect("must end")).collect::<Vec<_>>()
     };
     [named("href=\""), named("src=\""), named("data-description=\"")].concat()
 }

@@ -55,8 +55,8 @@ impl FromStr for PublishableKey {
     }
 }
 
-/// Returns true for a host name of at least two labels that is not an address. Anything else would become part of the
-/// issuer and of the URL of trusted keys.
+/// Returns true for a host name of at least two labels that is not an address. The issuer and the URL of trusted keys derive
+/// from it.
 fn is_host_name(host: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     let is_label = |label: &str| {

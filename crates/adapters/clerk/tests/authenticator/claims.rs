@@ -5,20 +5,20 @@ use std::sync::Arc;
 use icp_clerk::{AdminRule, ClerkAuthenticator, ClerkSettings};
 
 use crate::support::{
-    KEY, NOW, Object, TestClock, USER, Verdict, accepted, bearer, caller, claims, each, header, settings,
+    KEY, NOW, Object, Outcome, TestClock, USER, accepted, bearer, caller, claims, each, header, settings,
     start, token,
 };
 
-async fn auth(claims: &Object) -> Verdict {
+async fn auth(claims: &Object) -> Outcome {
     auth_with(settings(), claims).await
 }
 
-async fn auth_with(settings: ClerkSettings, claims: &Object) -> Verdict {
+async fn auth_with(settings: ClerkSettings, claims: &Object) -> Outcome {
     bearer(&start(settings), &token(&KEY, &header(), claims)).await
 }
 
-/// Checks the verdict on each value of a claim.
-async fn check(settings: impl Fn() -> ClerkSettings, name: &str, values: &str, expected: Verdict) {
+/// Checks the outcome on each value of a claim.
+async fn check(settings: impl Fn() -> ClerkSettings, name: &str, values: &str, expected: Outcome) {
     for value in each(values) {
         assert_eq!(auth_with(settings(), &claims().set(name, value)).await, expected, "{name}: {value}");
     }
@@ -99,7 +99,7 @@ async fn inactive_sessions_are_refused() {
     .await;
 }
 
-async fn auth_at(milliseconds: i64, claims: &Object) -> Verdict {
+async fn auth_at(milliseconds: i64, claims: &Object) -> Outcome {
     let clock = TestClock::new();
     clock.set(milliseconds);
     let authenticator = ClerkAuthenticator::start(settings(), Arc::clone(&clock) as _).unwrap();

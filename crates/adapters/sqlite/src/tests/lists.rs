@@ -21,7 +21,7 @@ fn sorted(sort: Sort) -> ListQuery {
     ListQuery { start: ListStart::Beginning(sort), ..everything("user_ada") }
 }
 
-/// Damages every page that contains nothing but the padding, so that a document with it cannot be read.
+/// Damages every page that contains only the padding, so that a document with it cannot be read.
 fn damage(fixture: &Fixture, padding: u8) {
     fixture.connect().batch_execute("PRAGMA wal_checkpoint(TRUNCATE)").expect("must write");
     let mut bytes = std::fs::read(fixture.path()).expect("a file");
@@ -61,7 +61,7 @@ async fn full_list_reads_no_more_documents() {
     }
 }
 
-/// Reads with a caller that is gone after ten rows. Returns the number of rows.
+/// Reads for a caller that stops waiting after ten rows. Returns the number of rows.
 fn abandon<T>(session: &mut Session, read: impl FnOnce(&mut Job<'_>) -> Result<T, Failure>) -> usize {
     let rows = Cell::new(0);
     let is_abandoned = || rows.replace(rows.get() + 1) == 10;
@@ -169,7 +169,7 @@ async fn only_version_of_everything_is_cached() {
     assert!(job.session.versions.get(first.scope.user_id()).is_some());
 }
 
-/// Returns the plan for a query: the steps by which SQLite answers it.
+/// Returns the plan of a query: the steps by which SQLite executes it.
 fn plan(fixture: &Fixture, query: &ListQuery) -> String {
     #[derive(diesel::QueryableByName)]
     struct Step {

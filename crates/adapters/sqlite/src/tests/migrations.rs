@@ -6,7 +6,7 @@ use icp_ports::{Health, HealthCheck as _, MigrationError, Migrator as _};
 use super::{Fixture, file, open, path};
 use crate::connect::Access;
 
-/// The tables of a database that an earlier version made, as far as they matter here.
+/// Tables of a database of an earlier version, reduced to the columns that the test needs.
 const EARLIER: &str = "
     CREATE TABLE __diesel_schema_migrations (
         version VARCHAR(50) PRIMARY KEY NOT NULL, run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP

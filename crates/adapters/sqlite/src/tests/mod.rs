@@ -1,4 +1,4 @@
-//! Tests of the whole adapter on a file of their own.
+//! Tests of the complete adapter, each with a separate file.
 
 mod files;
 mod imports;
@@ -92,7 +92,7 @@ fn padded_icp(number: u128, padding: &str) -> IcpDocument {
     Icp::from_json(&text, Rules::Storable).expect("an ICP").into()
 }
 
-/// A source of batches that are ready.
+/// A source of prepared batches.
 struct Ready(Vec<Vec<IcpDocument>>);
 
 #[async_trait]

@@ -14,7 +14,7 @@ pub enum ServiceError {
     NoRevision,
     /// The service keeps no history.
     #[error("the history is turned off")]
-    HistoryOff,
+    HistoryDisabled,
     /// The ICP exists, and the caller has no access to it.
     #[error("the caller has no access to the ICP")]
     Forbidden,

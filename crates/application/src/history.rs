@@ -225,7 +225,7 @@ impl IcpService {
     }
 
     fn history_since(&self) -> Result<Timestamp, ServiceError> {
-        self.retention.since(self.clock.now()).ok_or(ServiceError::HistoryOff)
+        self.retention.since(self.clock.now()).ok_or(ServiceError::HistoryDisabled)
     }
 
     fn history_query(

@@ -1,4 +1,4 @@
-//! A handler and a tool that panic: a bug costs its own request alone.
+//! A handler and a tool that panic: a panic affects only its own request.
 
 use std::sync::Arc;
 

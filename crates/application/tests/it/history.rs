@@ -39,7 +39,7 @@ async fn disabled_history_removes_all_revisions() {
     fixture.patch(&ada(), created.id, r#"{"name": "other"}"#).await;
     let off = fixture.icps.clone().with_retention(Retention { days: 0 });
     let refused = off.revisions(&ada(), created.id, &HistoryRequest::default()).await;
-    assert!(matches!(refused, Err(ServiceError::HistoryOff)), "{refused:?}");
+    assert!(matches!(refused, Err(ServiceError::HistoryDisabled)), "{refused:?}");
     assert_eq!(off.remove_old_revisions().await.expect("must remove"), 1);
     fixture.patch(&ada(), created.id, r#"{"name": "third"}"#).await;
 }

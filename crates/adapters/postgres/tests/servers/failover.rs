@@ -81,7 +81,7 @@ async fn old_connection_serves_until_replaced() {
     count(&database, "user_ada").await.expect("must read");
     assert_ne!(session().await, first, "an old connection is replaced");
 
-    server.refuse_everybody().expect("new connections are refused");
+    server.refuse_connections().expect("new connections are refused");
     tokio::time::sleep(Duration::from_millis(300)).await;
     for _ in 0..3 {
         count(&database, "user_ada").await.expect("the open connection must serve");

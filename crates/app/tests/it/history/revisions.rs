@@ -141,8 +141,8 @@ async fn unknown_revisions_are_not_found(service: &Service) {
     {
         ada.revision(&path, strange).await.assert_problem(404, "NOT_FOUND");
     }
-    let stranger = service.user("user_eve");
-    stranger.revision(&path, "x").await.assert_problem(403, "FORBIDDEN");
+    let eve = service.user("user_eve");
+    eve.revision(&path, "x").await.assert_problem(403, "FORBIDDEN");
     ada.revision(&format!("{LIST}/x"), &created.version()).await.assert_parameter_fault("id");
     let other = ada.create(SMB).await;
     ada.revision(&path, &other.version()).await.assert_problem(404, "NOT_FOUND");

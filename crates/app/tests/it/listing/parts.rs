@@ -169,7 +169,7 @@ async fn list_breaks_off_when_database_fails() {
         }
     };
     assert!(broke_off, "it seems whole");
-    assert!(service.log().contains("a list broke off"), "{}", service.log());
+    assert!(service.log().contains("a list was not sent completely"), "{}", service.log());
 }
 
 on_both!(abandoned_long_lists_release_resources);

@@ -63,7 +63,7 @@ async fn certificate_changes_without_restart() {
     // A damaged certificate does not replace a valid one.
     std::fs::write(&second.files[1], "no key").expect("must be written");
     service.signal("HUP");
-    let is_logged = async || service.log().contains("the old certificate stays");
+    let is_logged = async || service.log().contains("the old one stays in use");
     assert!(eventually(Duration::from_secs(5), is_logged).await);
     assert!(second.is_shown(&service.address).await);
 
@@ -81,9 +81,9 @@ fn unusable_certificate_stops_start() {
 
     let another = rcgen::KeyPair::generate().expect("a key");
     std::fs::write(&identity.files[1], another.serialize_pem()).expect("must be written");
-    assert!(refusal(&identity.setup(), &["serve"]).contains("do not go together"));
+    assert!(refusal(&identity.setup(), &["serve"]).contains("is not the certificate of the key"));
     std::fs::write(&identity.files[0], "").expect("must be written");
-    assert!(refusal(&identity.setup(), &["serve"]).contains("holds no certificate"));
+    assert!(refusal(&identity.setup(), &["serve"]).contains("contains no certificate"));
     std::fs::remove_file(&identity.files[0]).expect("must be removed");
     let said = refusal(&identity.setup(), &["serve"]);
     assert!(said.contains("tls.crt") && said.contains("ICP__SERVER__TLS_CERTIFICATE"), "{said}");

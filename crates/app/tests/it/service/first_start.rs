@@ -44,7 +44,7 @@ async fn start_prints_url_user_and_curl_line_only() {
     let clerk = Setup::new().with("CLERK_PUBLISHABLE_KEY", "pk_test_Y2xlcmsuZXhhbXBsZS5pbnZhbGlkJA==");
     let mut with_clerk = clerk.with("ICP__AUTH__AUTHORIZED_PARTIES", "https://app.example.com").start();
     with_clerk.signal("TERM");
-    assert!(with_clerk.rest_of_greeting().is_empty(), "no user is signed in");
+    assert!(with_clerk.rest_of_start_message().is_empty(), "no user is signed in");
 }
 
 #[tokio::test]

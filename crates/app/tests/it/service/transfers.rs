@@ -162,7 +162,7 @@ fn full_disk_is_reported_without_panic() {
 fn read_only_commands_create_no_database() {
     let setup = Setup::new();
     for command in [&["export"][..], &["migrate", "--check"]] {
-        assert!(refusal(&setup, command).contains("there is no database at data/icp.sqlite3"));
+        assert!(refusal(&setup, command).contains("no database at data/icp.sqlite3"));
     }
     assert!(!setup.path().join("data").exists());
 }

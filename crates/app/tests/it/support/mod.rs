@@ -130,8 +130,15 @@ impl Setup {
         let mut command = self.command(&[&["serve"], options].concat());
         let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("icp runs");
-        let greeting = BufReader::new(child.stdout.take().expect("must be piped"));
-        Service { setup: self, child, address: String::new(), greeting, log: Arc::default(), database: None }
+        let start_message = BufReader::new(child.stdout.take().expect("must be piped"));
+        Service {
+            setup: self,
+            child,
+            address: String::new(),
+            start_message,
+            log: Arc::default(),
+            database: None,
+        }
     }
 }
 
@@ -141,7 +148,7 @@ pub(crate) struct Service {
     pub(crate) child: Child,
     /// Such as `http://127.0.0.1:8080`.
     pub(crate) address: String,
-    greeting: BufReader<std::process::ChildStdout>,
+    start_message: BufReader<std::process::ChildStdout>,
     log: Arc<Mutex<String>>,
     /// Dropped after the service has ended.
     database: Option<Database>,
@@ -152,7 +159,7 @@ pub(crate) const LIST: &str = "/api/v1/entities/icps";
 impl Service {
     fn listening(mut self) -> Self {
         let mut first = String::new();
-        self.greeting.read_line(&mut first).expect("must print its start message");
+        self.start_message.read_line(&mut first).expect("must print its start message");
         let Some(address) = first.trim().strip_prefix("icp listens on ") else {
             std::thread::sleep(Duration::from_millis(200));
             panic!("it did not start: {first}{}", self.log.lock().expect("no panic"));
@@ -211,16 +218,16 @@ impl Service {
         self.address.trim_start_matches("http://")
     }
 
-    /// Returns the next line of its greeting that starts with `start`.
+    /// Returns the next line of its start message that starts with `start`.
     pub(crate) fn printed_line(&mut self, start: &str) -> String {
-        let lines = self.greeting.by_ref().lines().map_while(Result::ok);
+        let lines = self.start_message.by_ref().lines().map_while(Result::ok);
         lines.into_iter().find(|line| line.starts_with(start)).expect("must be printed")
     }
 
-    /// Returns the rest of its greeting, once it has ended.
-    pub(crate) fn rest_of_greeting(&mut self) -> String {
+    /// Returns the rest of its start message, once it has ended.
+    pub(crate) fn rest_of_start_message(&mut self) -> String {
         let mut rest = String::new();
-        self.greeting.read_to_string(&mut rest).expect("must print its start message");
+        self.start_message.read_to_string(&mut rest).expect("must print its start message");
         rest
     }
 

@@ -19,11 +19,11 @@ pub(super) async fn only_users_and_admins_can_get_icp(repository: TestRepository
 
 pub(super) async fn forbidden_differs_from_absent(repository: TestRepository) {
     repository.insert_one(&icp(1).users(["user_ada"]).document()).await;
-    let strangers =
+    let callers_without_access =
         ["user_bob", "user_ad", "user_adaa", "USER_ADA", "user_ada ", "user_ada\0", "' OR '1'='1", "%"];
-    for stranger in strangers {
-        assert_eq!(repository.look_up(1, &scope(stranger)).await, Lookup::Forbidden, "as {stranger:?}");
-        assert_eq!(repository.look_up(2, &scope(stranger)).await, Lookup::Absent, "as {stranger:?}");
+    for user_id in callers_without_access {
+        assert_eq!(repository.look_up(1, &scope(user_id)).await, Lookup::Forbidden, "as {user_id:?}");
+        assert_eq!(repository.look_up(2, &scope(user_id)).await, Lookup::Absent, "as {user_id:?}");
     }
     assert_eq!(repository.look_up(2, &admin()).await, Lookup::Absent);
 }

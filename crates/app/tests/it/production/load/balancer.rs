@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use crate::support::client;
 
-const LOOK: Duration = Duration::from_millis(200);
+const CHECK_INTERVAL: Duration = Duration::from_millis(200);
 
 pub(crate) struct Balancer {
     instances: Arc<Vec<Instance>>,
@@ -55,6 +55,6 @@ async fn look(instances: Arc<Vec<Instance>>) {
             let is_ready = asking.send().await.is_ok_and(|response| response.status() == 200);
             instance.is_ready.store(is_ready, Ordering::Relaxed);
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(CHECK_INTERVAL).await;
     }
 }

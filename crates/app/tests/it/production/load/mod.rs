@@ -2,6 +2,7 @@
 //! times that other tests would change.
 
 mod abuse;
+mod anonymous;
 mod balancer;
 mod costs;
 mod crowd;
@@ -13,5 +14,4 @@ mod probe;
 mod readers;
 mod silent;
 mod slow_readers;
-mod strangers;
 mod unknown_keys;

@@ -9,10 +9,10 @@ use std::path::Path;
 use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED;
 use zip::{CompressionMethod, ZipArchive};
 
-/// Each as it is named within the archive's one folder.
+/// The names of the files in the only folder of the archive.
 const FILES: [&str; 3] = ["dist/swagger-ui-bundle.js", "dist/swagger-ui.css", "LICENSE"];
 
-/// RFC 1952, section 2.3: deflate, no flags, no time, made as well as could be, on an unknown system.
+/// RFC 1952, section 2.3: deflate, no flags, no time, maximum compression, unknown system.
 const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 255];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -40,7 +40,7 @@ pub fn creator(user_id: &str, quota: Quota) -> Creator {
     Creator { user_id: user(user_id), actor: None, source: Source::Api, quota }
 }
 
-/// A change by a user of the API at a time, whose replaced state is kept.
+/// A change by a user of the API at a time. The history stores the replaced state.
 ///
 /// # Panics
 ///
@@ -49,7 +49,7 @@ pub fn stamp(user_id: &str, at: Timestamp) -> Stamp {
     Stamp { at, author: Caller::user(user(user_id)).author(), keeps_replaced: true }
 }
 
-/// A change by a user of the API, of which no history is kept.
+/// A change by a user of the API. The history does not store the replaced state.
 pub fn stamp_without_history() -> &'static Stamp {
     static WITHOUT_HISTORY: LazyLock<Stamp> =
         LazyLock::new(|| Stamp { keeps_replaced: false, ..stamp("user_ada", Timestamp::UNIX_EPOCH) });

@@ -5,7 +5,8 @@ use clap::Args;
 
 use crate::{project, say, tools};
 
-/// `--workspace`: cargo builds one crate alone with other features. Load and pooler checks measure times: one at a time.
+/// Uses `--workspace`, because cargo builds a single crate with other features. Load and pooler checks measure times, so they run
+/// one at a time.
 const IGNORED: [&str; 2] = [
     "test --no-fail-fast --workspace --tests -- --ignored --skip load:: --skip pooled::",
     "test --no-fail-fast --workspace --tests -- --ignored --skip clients:: --skip pooler:: --skip proxies:: --test-threads=1",
@@ -27,7 +28,7 @@ pub(crate) struct Options {
 /// Tests start PostgreSQL themselves. This installs it if necessary.
 pub(crate) fn run(Options { all, ignored, arguments }: &Options) -> Result<bool> {
     tools::postgres()?;
-    // The tests wait as much as they compute; more threads would change the times that some measure.
+    // More threads would change the times that some tests measure.
     let threads = (available_parallelism()?.get() * 3 / 2).to_string();
     let (mut commands, mut variables) = (Vec::new(), Vec::new());
     if !ignored {

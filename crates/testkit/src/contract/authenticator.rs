@@ -62,7 +62,7 @@ impl std::fmt::Debug for SignIn {
     }
 }
 
-/// The suite of [`Authenticator`]. `make` returns an authenticator that has everything that it needs.
+/// The suite of [`Authenticator`]. `make` returns an authenticator that can reach its dependencies.
 pub fn authenticator(name: &str, make: impl AsyncFn() -> SignIn + Clone + Send + 'static) -> Vec<Trial> {
     trials![
         name, make, |subject| subject;

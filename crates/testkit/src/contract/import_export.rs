@@ -48,7 +48,7 @@ pub fn import_export<R: IcpRepository + ImportExport + 'static>(
 /// The ports of a subject. Clones share them.
 #[derive(Clone)]
 struct TestStorage {
-    // Dropped before the repository, which holds the storage.
+    // This must be dropped before the repository, which owns the storage.
     first: Arc<dyn ImportExport>,
     repository: TestRepository,
 }

@@ -43,7 +43,7 @@ fn wrk_outcome(output: &str) -> Result<Outcome> {
     let [operations, per_second, failed, p50, p99] = numbers.unwrap_or_default()[..] else {
         bail!("wrk prints no result: {output}");
     };
-    ensure!(operations > 0.0, "no request was answered");
+    ensure!(operations > 0.0, "no request had a response");
     Ok(Outcome { operations, per_second, failed, latencies_ms: Some([p50, p99]) })
 }
 

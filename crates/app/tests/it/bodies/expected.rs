@@ -22,13 +22,13 @@ pub(crate) const CODES: [&str; 9] = [
     "malformed",
 ];
 
-/// A reason to refuse a request. If there are several, the contract does not say which one is reported.
+/// A reason to refuse a request. If there are several, the contract does not specify which one is reported.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Reason {
     Key,
     MediaType,
     Size,
-    /// With these violations.
+    /// The body has these violations.
     Body(Value),
     /// The `updatedAt` of another version.
     Stale,

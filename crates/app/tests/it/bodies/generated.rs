@@ -63,5 +63,5 @@ fn check_shares(outcomes: &[Outcome]) {
         outcomes.iter().flat_map(|outcome| &outcome.codes).map(String::as_str).collect();
     assert_eq!(codes, BTreeSet::from(CODES), "every code is reported");
     let statuses: BTreeSet<u16> = outcomes.iter().map(|outcome| outcome.status).collect();
-    assert_eq!(statuses, BTreeSet::from([200, 201, 400, 412, 413, 415, 422]), "every response is given");
+    assert_eq!(statuses, BTreeSet::from([200, 201, 400, 412, 413, 415, 422]), "every status occurs");
 }

@@ -100,7 +100,7 @@ impl<'a> User<'a> {
     }
 }
 
-/// Without a query of the database.
+/// A request without a query of the database.
 #[tokio::test]
 async fn worst_invalid_bodies_are_refused_without_delaying_others() {
     let _alone = ALONE.lock().await;

@@ -1,4 +1,4 @@
-//! Hostile bodies: generated ones, and the largest that are allowed. None causes a 5xx or a partial write.
+//! Hostile bodies: generated and maximum ones. None causes a 5xx or a partial write.
 
 mod damage;
 mod expected;
@@ -10,5 +10,5 @@ mod stored;
 mod values;
 pub(crate) mod worst;
 
-/// Tests that measure times hold this lock, so that they do not disturb each other.
+/// Tests that measure times acquire this lock, so that they do not disturb each other.
 static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());

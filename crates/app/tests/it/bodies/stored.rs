@@ -35,7 +35,7 @@ pub(crate) fn check_documents(stored: &Export, before: &Export, outcomes: &[Outc
     let created: BTreeMap<IcpId, &String> =
         created.filter_map(|outcome| outcome.icp.as_ref()).map(|(icp, text)| (icp.id, text)).collect();
     let expected: BTreeSet<IcpId> = before.keys().chain(created.keys()).copied().collect();
-    assert!(stored.keys().eq(&expected), "what was refused is stored, or what was created is not");
+    assert!(stored.keys().eq(&expected), "a refused ICP is stored, or a created one is missing");
     for (id, text) in created {
         assert_eq!(stored[&id].1, *text, "it was not patched");
     }

@@ -1,4 +1,4 @@
-//! Changes, shares and restores of one ICP at the same moment.
+//! Concurrent changes, shares and restores of one ICP.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};

@@ -61,7 +61,7 @@ async fn copy_has_given_or_shortened_name(service: &Service) {
     let copy = copy_with(&ada, &path, "{}").await;
     assert_eq!(copy.json()["name"], format!("{} (copy)", "é".repeat(248)));
     assert_eq!(copy_with(&ada, &path, json!({"name": "given"})).await.json()["name"], "given");
-    assert_eq!(copy_with(&ada, &path, "").await.status, 201, "an empty body is none");
+    assert_eq!(copy_with(&ada, &path, "").await.status, 201, "an empty body is a missing body");
     for (body, violation) in [
         (r#"{"name":" "}"#, "/name invalid_value"),
         (r#"{"name":null}"#, "/name invalid_type"),

@@ -175,8 +175,8 @@ async fn history_needs_sign_in_and_known_methods(service: &Service) {
         strict.assert_problem(400, "BAD_REQUEST");
     }
     for path in [format!("{path}/restore"), format!("{path}/copy")] {
-        let nobody = crate::support::client().post(format!("{}{path}", service.address));
-        Response::of(nobody).await.assert_problem(401, "UNAUTHORIZED");
+        let anonymous = crate::support::client().post(format!("{}{path}", service.address));
+        Response::of(anonymous).await.assert_problem(401, "UNAUTHORIZED");
         let refused = ada.get(&path).await;
         refused.assert_problem(405, "METHOD_NOT_ALLOWED");
         assert_eq!(refused.header("allow"), "POST, OPTIONS");

@@ -12,7 +12,7 @@ use crate::support::{LIST, Response, Service, Setup, eventually, stderr, stdout}
 
 /// Fewer sessions than connections of the service, so that connections share sessions.
 const SHARED_SESSIONS: usize = 3;
-/// One per connection of the service and of its commands.
+/// One session per connection of the service and of its commands.
 const OWN_SESSIONS: usize = 16;
 const CLIENTS: usize = 48;
 
@@ -46,7 +46,7 @@ async fn work(service: &Service) -> Vec<Response> {
 async fn assert_everything_works(pooler: &Pooler, setup: Setup) {
     let migrated = setup.icp(&["migrate"]);
     assert!(migrated.status.success(), "{}", stderr(&migrated));
-    // The samples are in the database since it was migrated.
+    // The migration has stored the samples in the database.
     let import = ["import", "--on-conflict", "replace"];
     assert!(setup.icp_with_input(&import, EXAMPLE_LIST.as_bytes()).status.success());
     assert_eq!(stdout(&setup.icp(&["export"])).lines().count(), 2);

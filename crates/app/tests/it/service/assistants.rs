@@ -86,8 +86,8 @@ async fn mcp_is_off_by_default() {
 #[tokio::test]
 async fn mcp_uses_sign_in_of_api() {
     let service = service();
-    let nobody = Assistant { service: &service, token: "e30.e30.e30".to_owned() };
-    let response = Response::of(nobody.message("{}")).await;
+    let anonymous = Assistant { service: &service, token: "e30.e30.e30".to_owned() };
+    let response = Response::of(anonymous.message("{}")).await;
     response.assert_problem(401, "UNAUTHORIZED");
     assert_eq!(response.header("www-authenticate"), r#"Bearer error="invalid_token""#);
 }

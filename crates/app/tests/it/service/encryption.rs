@@ -1,4 +1,4 @@
-//! HTTPS on the service's own port, and `icp health`.
+//! HTTPS on the port of the service, and `icp health`.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -52,7 +52,7 @@ async fn certificate_changes_without_restart() {
     assert!(service.address.starts_with("https://"), "{}", service.address);
     assert!(first.is_shown(&service.address).await);
     let plain = crate::support::client().get(service.address.replacen("https", "http", 1)).send().await;
-    assert!(plain.is_err(), "nothing goes in the clear");
+    assert!(plain.is_err(), "plain HTTP is refused");
 
     let second = Identity::write(folder.path());
     assert!(!second.is_shown(&service.address).await);

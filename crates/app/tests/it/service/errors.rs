@@ -1,4 +1,4 @@
-//! Every error, of every route, has one shape.
+//! The errors of all routes have the same format.
 
 use reqwest::Method;
 

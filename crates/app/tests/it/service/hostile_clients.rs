@@ -42,8 +42,8 @@ async fn endless_head_is_cut_off() {
 async fn endless_later_head_is_cut_off() {
     const REQUEST: &[u8] = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n";
     let service = Setup::new().with("ICP__SERVER__KEEP_ALIVE_SECONDS", "5").start();
-    let [mut slow, mut patient] = [connect(&service), connect(&service)];
-    for socket in [&mut slow, &mut patient] {
+    let [mut slow, mut idle] = [connect(&service), connect(&service)];
+    for socket in [&mut slow, &mut idle] {
         socket.write_all(REQUEST).expect("must be sent");
         assert_eq!(read_response(socket), 200);
     }
@@ -61,15 +61,15 @@ async fn endless_later_head_is_cut_off() {
         let _ = slow.write_all(b"x");
         rounds += 1;
         if rounds % 3 == 0 {
-            // A connection that is idle for a while between requests stays open at any age.
-            patient.write_all(REQUEST).expect("must be sent");
-            assert_eq!(read_response(&mut patient), 200);
+            // A connection with idle times between requests stays open at any age.
+            idle.write_all(REQUEST).expect("must be sent");
+            assert_eq!(read_response(&mut idle), 200);
         }
     }
     let kept = started.elapsed();
-    assert!(kept > Duration::from_secs(5), "cut off after {kept:?}, when a head may still be on time");
-    patient.write_all(REQUEST).expect("must be sent");
-    assert_eq!(read_response(&mut patient), 200);
+    assert!(kept > Duration::from_secs(5), "closed after {kept:?}, before the time limit of a head");
+    idle.write_all(REQUEST).expect("must be sent");
+    assert_eq!(read_response(&mut idle), 200);
     assert_eq!(service.list("user_abc123").await.status, 200);
 }
 

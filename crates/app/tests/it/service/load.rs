@@ -39,9 +39,9 @@ async fn overload_is_rejected_at_once_except_for_operators() {
 
     database.resume().expect("must resume");
     let limit = Duration::from_secs(20);
-    let heals =
+    let recovers =
         crate::support::eventually(limit, async || service.get(LIST, Some(&token)).await.status == 200);
-    assert!(heals.await, "the hanging clients have left");
+    assert!(recovers.await, "the hanging clients have left");
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn rate_limit_is_per_user() {
     let wait: u64 = response.header("retry-after").parse().expect("seconds");
     assert!((1..=20).contains(&wait), "a third of a minute for each: {wait}");
     assert_eq!(response.header("ratelimit"), format!(r#""user";r=0;t={wait}"#));
-    assert_eq!(service.get(LIST, Some(&eve)).await.status, 200, "others have theirs");
+    assert_eq!(service.get(LIST, Some(&eve)).await.status, 200, "other users have their own quota");
     assert_eq!(service.get(LIST, None).await.status, 401, "no user, no quota");
     let metrics = service.get("/metrics", None).await.body;
     assert!(metrics.contains(r#"icp_http_requests_refused_total{reason="rate_limit"} 1"#), "{metrics}");

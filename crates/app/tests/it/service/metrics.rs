@@ -107,7 +107,7 @@ async fn dashboards_and_alerts_name_existing_metrics() {
         .with("ICP__AUTH__JWKS_URL", jwks)
         .start();
     service.get(LIST, None).await;
-    // The first operation on the database is one that the service does by itself after its start.
+    // The first operation on the database is periodic work of the service.
     let has_operated = async || metrics(&service).await.contains("icp_database_operation_duration_seconds");
     assert!(eventually(Duration::from_secs(5), has_operated).await);
     let there = metrics(&service).await;
@@ -125,7 +125,7 @@ async fn dashboards_and_alerts_name_existing_metrics() {
             let later =
                 ["icp_key_set_age_seconds", "icp_replica_used", "icp_database_operation_duration_seconds"];
             let is_there = there.contains(&format!("# TYPE {family} ")) || later.contains(&family);
-            assert!(is_there, "{file} names {name}, which there is not:\n{there}");
+            assert!(is_there, "{file} names {name}, which does not exist:\n{there}");
             named += 1;
         }
     }

@@ -1,4 +1,4 @@
-//! Readers type the commands of the README and of the pages in `docs`, from the first to the last.
+//! Runs the commands of the README and of the pages in `docs`, in their order.
 
 use std::path::{Path, PathBuf};
 
@@ -195,7 +195,7 @@ fn readme_lists_every_command() {
     let help = String::from_utf8(setup.icp(&["--help"]).stdout).expect("must be text");
     let entries =
         help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    // A description may go on in the next line, which is indented further.
+    // A description may continue in the next line, which is indented further.
     let names = entries.filter_map(|line| line.strip_prefix("  ").filter(|entry| !entry.starts_with(' ')));
     let names: Vec<_> =
         names.filter_map(|entry| entry.split(' ').next()).filter(|name| *name != "help").collect();

@@ -183,7 +183,7 @@ fn unreadable_file_is_named() {
     let broken = "[database]\nurl = \"postgres://icp:hunter2@db.example/icp\nmigrate = true\n";
     std::fs::write(setup.path().join("broken.toml"), broken).expect("a file");
     let said = refusal(&setup, &["--config", "broken.toml", "config"]);
-    assert!(said.contains("broken.toml is no TOML at line 2") && !said.contains("hunter2"), "{said}");
+    assert!(said.contains("broken.toml is not TOML at line 2") && !said.contains("hunter2"), "{said}");
 }
 
 #[test]

@@ -28,7 +28,7 @@ async fn readiness_fails_before_listener_closes() {
     service.signal("TERM");
     let limit = Duration::from_secs(2);
     let is_not_ready = async || service.get("/health/ready", None).await.status == 503;
-    assert!(crate::support::eventually(limit, is_not_ready).await, "it says so");
+    assert!(crate::support::eventually(limit, is_not_ready).await, "it reports that it is not ready");
     let ready = service.get("/health/ready", None).await.json();
     assert_eq!((&ready["status"], &ready["checks"]["service"]), (&"not ready".into(), &"stopping".into()));
     // Load balancers still send requests for a while.

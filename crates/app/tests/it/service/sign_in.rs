@@ -1,4 +1,4 @@
-//! Sign-in through the whole service. The tests of `icp-clerk` cover the rules for tokens.
+//! Sign-in through the complete service. The tests of `icp-clerk` cover the rules for tokens.
 
 use serde_json::json;
 

@@ -127,10 +127,10 @@ async fn killed_import_stores_nothing() {
         input.flush().expect("must read");
         import.kill().expect("must exit");
         import.wait().expect("must have exited");
-        // The server notices the end of the connection after a while.
+        // The server detects the end of the connection after some time.
         assert!(eventually(Duration::from_secs(10), async || export(&setup) == before).await);
         let again = setup.icp_with_input(&["import"], icp(1_000).json().as_bytes());
-        assert!(again.status.success(), "nothing is in the way: {}", stderr(&again));
+        assert!(again.status.success(), "the second import must succeed: {}", stderr(&again));
     }
 }
 

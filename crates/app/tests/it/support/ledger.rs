@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::support::{LIST, Service, Setup};
 
-/// The revision that a writer writes: it decides the description and the other users. A partial write would have one of them only.
+/// The number of a write. It determines the description and the other users. A partial write would have only one of them.
 type Revision = u32;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,7 +194,7 @@ impl Writer {
     /// Compares the records with the stored ICPs, and continues from these.
     async fn settle(&mut self, service: &Service) {
         self.failures.clear();
-        // Sent again, they exist once, whether the first attempt was stored or not.
+        // Repeated creates exist once, whether the first attempt was stored or not.
         for name in std::mem::take(&mut self.repeatable_creates) {
             assert!(self.ask_to_create(&service.address, &name, true).await, "{name}: {:?}", self.failures);
         }
@@ -207,7 +207,7 @@ impl Writer {
             *entry = Entry::acknowledged(found);
         }
         let names: BTreeSet<_> = stored.values().map(|icp| &icp.name).collect();
-        assert_eq!(names.len(), stored.len(), "nothing is there twice");
+        assert_eq!(names.len(), stored.len(), "no ICP is stored twice");
         for (id, icp) in &stored {
             if !self.entries.contains_key(id) {
                 assert!(self.unanswered_creates.remove(&icp.name), "no writer created {icp:?}");
@@ -265,7 +265,7 @@ fn revision(icp: &Icp) -> Revision {
     let revision = icp.description.as_deref().and_then(|text| text.parse().ok()).expect("a revision");
     let users: Vec<_> = icp.user_ids.iter().map(ToString::to_string).collect();
     let user = users.last().expect("its writer");
-    assert_eq!(users, [other(user, revision), user.clone()], "its members belong to its revision");
+    assert_eq!(users, [other(user, revision), user.clone()], "its users match its revision");
     revision
 }
 

@@ -1,4 +1,4 @@
-//! A service to test: the binary, started in a folder of its own.
+//! A service to test: the binary, started in a separate folder.
 
 pub(crate) mod clerk;
 mod conformity;
@@ -224,7 +224,7 @@ impl Service {
         lines.into_iter().find(|line| line.starts_with(start)).expect("must be printed")
     }
 
-    /// Returns the rest of its start message, once it has ended.
+    /// Waits until the service has ended, and returns the rest of its start message.
     pub(crate) fn rest_of_start_message(&mut self) -> String {
         let mut rest = String::new();
         self.start_message.read_to_string(&mut rest).expect("must print its start message");
@@ -338,9 +338,9 @@ pub(crate) fn stderr(output: &Output) -> String {
 #[track_caller]
 pub(crate) fn refusal(setup: &Setup, arguments: &[&str]) -> String {
     let output = setup.icp(arguments);
-    assert!(!output.status.success(), "icp {arguments:?} should have failed: {}", stdout(&output));
+    assert!(!output.status.success(), "icp {arguments:?} must fail: {}", stdout(&output));
     let said = stderr(&output);
-    assert!(said.lines().any(|line| line.starts_with("error: ")), "it says so in a word: {said}");
+    assert!(said.lines().any(|line| line.starts_with("error: ")), "it prints an error: {said}");
     assert!(!said.contains("panicked"), "{said}");
     said
 }

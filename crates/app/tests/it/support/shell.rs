@@ -26,7 +26,7 @@ pub(crate) struct Shell {
     pub(crate) setup: Setup,
     pub(crate) service: Option<Service>,
     variables: HashMap<String, String>,
-    /// Texts of the page that a test replaces, such as a key that is cut short.
+    /// Texts of the page that a test replaces, such as an abbreviated key.
     replacements: Vec<(String, String)>,
 }
 
@@ -106,7 +106,7 @@ impl Shell {
         let words = self.words(&command);
         if words.iter().all(|word| is_assignment(word)) {
             for (name, value) in words.iter().filter_map(|word| word.split_once('=')) {
-                // A reader fills in what the response before it had.
+                // A reader inserts values from the previous response.
                 self.variables.entry(name.to_owned()).or_insert_with(|| value.to_owned());
             }
             return Outcome::Nothing;
@@ -365,7 +365,7 @@ pub(crate) fn blocks<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
     page.split(fence.as_str()).skip(1).filter_map(|rest| rest.split("\n```").next()).collect()
 }
 
-/// Returns the commands of a block. A line that ends with a backslash or within quotes goes on.
+/// Returns the commands of a block. A command continues after a line that ends with a backslash or within quotes.
 pub(crate) fn commands(block: &str) -> Vec<String> {
     let (mut commands, mut command) = (Vec::new(), String::new());
     for line in block.lines() {

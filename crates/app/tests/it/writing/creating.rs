@@ -68,7 +68,7 @@ async fn creator_is_in_user_ids_once(service: &Service) {
     }
     let admin = service.admin("user_root");
     assert_eq!(admin.create(SMB).await.json()["userIds"], json!(["user_root"]));
-    assert_eq!(admin.listed().await, ["SMB"], "an admin is a user like others here");
+    assert_eq!(admin.listed().await, ["SMB"], "the creator is a user, also if it is an admin");
 }
 
 on_both!(created_icp_is_at_location_and_in_lists);

@@ -1,4 +1,4 @@
-//! How one ICP is created, read, changed and deleted over HTTP, on both databases.
+//! Creates, reads, changes and deletes of one ICP over HTTP, on both databases.
 
 mod conditions;
 mod contending;

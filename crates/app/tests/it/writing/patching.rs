@@ -129,7 +129,7 @@ async fn server_owned_fields_can_be_repeated_not_changed(service: &Service) {
         "updatedAt": "2024-01-16T00:00:00Z", "userIds": []});
     let refused = ada.patch(&path, all).await;
     let expected = ["/createdAt read_only", "/id read_only", "/userIds invalid_value"];
-    assert_eq!(refused.violations(), expected, "what is wrong with the body comes before another version");
+    assert_eq!(refused.violations(), expected, "violations take precedence over another version");
     let refused = ada.patch(&path, json!({"name": "", "userIds": []})).await;
     assert_eq!(refused.violations(), ["/name invalid_value", "/userIds invalid_value"]);
     assert_eq!(ada.get(&path).await.body, before.body);

@@ -45,7 +45,7 @@ async fn last_user_cannot_leave(service: &Service) {
     let body = json!({"name": "SMB", "leadProviderCriteria": [], "userIds": ["user_bob"]});
     let path = ada.create(body).await.icp_path();
     let left = ada.patch(&path, json!({"userIds": ["user_bob"]})).await.ok();
-    assert_eq!(left.json()["userIds"], json!(["user_bob"]), "the last that they see of it");
+    assert_eq!(left.json()["userIds"], json!(["user_bob"]), "the response to the user who leaves");
     ada.get(&path).await.assert_problem(403, "FORBIDDEN");
     ada.patch(&path, "{}").await.assert_problem(403, "FORBIDDEN");
     assert_eq!(ada.list().await, "[]");

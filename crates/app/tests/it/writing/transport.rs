@@ -45,7 +45,7 @@ async fn body_of_one_mebibyte_is_accepted(service: &Service) {
     assert_eq!(body.len(), MIB);
     let created = ada.create(&body).await;
     let filters = &body[body.find("{\"a\"").expect("they are there")..body.len() - 3];
-    assert!(created.body.contains(filters), "it is all there");
+    assert!(created.body.contains(filters), "the filters are complete");
     ada.patch(&created.icp_path(), &body).await.ok();
     let request = head(service, &ada, (&Method::POST, LIST), "transfer-encoding: chunked") + &chunked(&body);
     let response = service.exchange(request.as_bytes());

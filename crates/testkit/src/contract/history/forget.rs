@@ -1,4 +1,4 @@
-//! A user who is forgotten.
+//! Removal of a user from histories.
 
 use icp_domain::Caller;
 use icp_ports::{Creation, Creator, IdempotencyKey, Lookup, Quota, Stamp};
@@ -7,7 +7,7 @@ use super::support::{TestHistory, all, at};
 use crate::contract::repository::support::{admin, scope};
 use crate::fixtures::{self, icp, user};
 
-/// Leaves traces of `user_eve` in every place: as creator, author, actor and former user.
+/// Stores `user_eve` in every role: as creator, author, actor and former user.
 async fn traced(history: &TestHistory, number: u128) {
     let first = icp(number).users(["user_eve", "user_ada"]).with("colour", "user_eve").document();
     let second = icp(number).users(["user_ada"]).with("name", "user_eve").document();
@@ -45,7 +45,7 @@ pub(super) async fn forgotten_user_is_in_no_history(history: TestHistory) {
     assert_eq!(history.deleted_ids(&scope("user_ada")).await.len(), 1);
     let none = fixtures::creator("user_eve", Quota { icps: 1, bytes: u64::MAX });
     let created = history.insert(&icp(5).document(), &none, None).await.expect("insert failed");
-    assert!(matches!(created, Creation::Created(_)), "nothing counts for them: {created:?}");
+    assert!(matches!(created, Creation::Created(_)), "nothing counts for the removed user: {created:?}");
     let again = history.insert_once(&icp(4).document(), &key).await;
     assert!(matches!(again, Creation::Created(_)), "the key is free: {again:?}");
 }

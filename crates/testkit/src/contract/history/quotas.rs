@@ -41,7 +41,7 @@ pub(super) async fn history_counts_for_creator(history: TestHistory) {
     assert_replaced(edit(&history, 1, 7, quota, &stamp_without_history).await);
     let bob = creator("user_bob", quota);
     let created = history.insert(&state(3, 0), &bob, None).await.expect("insert failed");
-    assert!(matches!(created, Creation::Created(_)), "his changes did not count for him");
+    assert!(matches!(created, Creation::Created(_)), "changes count for the creator only");
 }
 
 pub(super) async fn deleted_icps_count_for_creator(history: TestHistory) {
@@ -90,7 +90,7 @@ pub(super) async fn undelete_stays_within_quota(history: TestHistory) {
     assert_eq!(history.bring_back(&document, &document, deleted, few).await, Replacement::QuotaReached);
     assert_eq!(history.find(1).await, None);
     assert_replaced(history.bring_back(&document, &document, deleted, roomy).await);
-    // It counts for its creator again.
+    // The restored ICP counts for its creator again.
     let three = Quota { icps: 2, bytes: u64::MAX };
     assert_eq!(insert(&history, &state(3, 0), three).await, Creation::QuotaReached);
     assert_eq!(insert(&history, &state(3, 0), roomy).await, Creation::QuotaReached);

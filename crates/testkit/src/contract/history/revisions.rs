@@ -1,4 +1,4 @@
-//! The revisions of a living ICP.
+//! The revisions of an existing ICP.
 
 use icp_domain::{Author, Caller, Operation, Source};
 use icp_ports::{Creator, HistoryQuery, Lookup, Quota, Replacement, Revision, Stamp, Version};

@@ -46,7 +46,7 @@ pub(super) fn at(number: i64) -> Stamp {
     stamp("user_ada", second(number))
 }
 
-/// Everything that is kept.
+/// The query for all revisions.
 pub(super) fn all() -> HistoryQuery {
     query(1_000)
 }
@@ -88,7 +88,7 @@ impl TestHistory {
         self.history(number).await.first().expect("the delete is a revision").version
     }
 
-    /// Brings a deleted ICP back as it was in `earlier`.
+    /// Restores a deleted ICP to the state `earlier`.
     pub(super) async fn bring_back(
         &self,
         last: &IcpDocument,
@@ -110,7 +110,7 @@ impl TestHistory {
         retry_overloaded(|| self.revisions(id(number), scope, query)).await.expect("revisions failed")
     }
 
-    /// Returns the whole history of an ICP, or nothing if there is none.
+    /// Returns the complete history of an ICP, or nothing if there is none.
     pub(super) async fn history(&self, number: u128) -> Vec<Revision> {
         match self.page(number, &admin(), &all()).await {
             Lookup::Found(page) => page.revisions,
@@ -147,7 +147,7 @@ impl TestHistory {
         self.deletes(scope, &all()).await.revisions.iter().map(|revision| revision.id).collect()
     }
 
-    /// Removes everything that was replaced before a time, and returns how many.
+    /// Removes all revisions that were replaced before a time, and returns their number.
     pub(super) async fn clean(&self, before: Timestamp) -> u64 {
         let mut sum = 0;
         loop {

@@ -71,7 +71,7 @@ pub(super) async fn replace_changes_documents_and_access(storage: TestStorage) {
     let old = icp(1).users(["user_ada", "user_bob"]).document();
     let kept = icp(2).created_at("2024-02-01T00:00:00.000Z").users(["user_bob"]).document();
     storage.seed([old, kept.clone()]).await;
-    // Other users have access, and it is now younger than the other ICP.
+    // Other users have access, and the ICP is now younger than the other one.
     let new = icp(1).with("name", "new").created_at("2024-03-01T00:00:00.000Z");
     let new = new.users(["user_bob", "user_eve"]).document();
     let summary = storage.import([new.clone()], OnConflict::Replace).await;

@@ -12,7 +12,7 @@ use crate::fixtures::{any_creator, document, icp};
 
 const TASKS: u32 = 64;
 
-/// An ICP that belongs to one user, who is also in its name.
+/// An ICP of one user, whose ID is also its name.
 fn owned_by(number: u32) -> IcpDocument {
     let user = format!("user_{number}");
     icp(1).with("name", user.as_str()).users([user.as_str()]).document()

@@ -1,4 +1,4 @@
-//! One ICP: read, inserted, changed and deleted.
+//! Reads, inserts, changes and deletes of one ICP.
 
 use icp_domain::Caller;
 use icp_ports::{Lookup, Quota, Replacement, RepositoryError, StoredIcp, Version};
@@ -106,7 +106,7 @@ pub(super) async fn is_gone_after_delete(repository: TestRepository) {
         assert_eq!(reader.list_json("user_ada").await, array([&kept]));
         assert_eq!(reader.list_json("user_bob").await, "[]");
     }
-    assert!(!repository.remove(1, version).await, "it is gone");
+    assert!(!repository.remove(1, version).await, "the ICP was deleted");
     let change = change(&icp(1).document(), &icp(1).with("name", "after").document());
     assert_eq!(
         repository
@@ -114,7 +114,7 @@ pub(super) async fn is_gone_after_delete(repository: TestRepository) {
             .await
             .expect("replace failed"),
         Replacement::OtherVersion,
-        "it is gone"
+        "the ICP was deleted"
     );
     assert_eq!(repository.stored(1..=2).await, [kept.json()]);
 }

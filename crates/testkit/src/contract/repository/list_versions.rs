@@ -30,7 +30,7 @@ pub(super) async fn changes_with_every_change_in_list(repository: TestRepository
     assert!(repository.remove(1, at).await);
     seen.push(version().await);
     assert_distinct(&seen);
-    assert_eq!(version().await, version().await, "without a change it stays");
+    assert_eq!(version().await, version().await, "the version does not change without a change of the list");
 }
 
 pub(super) async fn follows_changes_of_active_until(repository: TestRepository) {

@@ -18,7 +18,7 @@ fn ids(icps: &WireList) -> Vec<IcpId> {
     icps.into_iter().map(|icp| icp.id).collect()
 }
 
-/// The same query, from another start.
+/// Returns the same query with another start.
 pub(super) fn after(query: &ListQuery, cursor: ListCursor) -> ListQuery {
     ListQuery { start: ListStart::After(cursor), ..query.clone() }
 }

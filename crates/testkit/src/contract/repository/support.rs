@@ -1,4 +1,4 @@
-//! What the cases share.
+//! Helpers of the cases.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -15,9 +15,9 @@ use tokio::time::sleep;
 use crate::contract::Subject;
 use crate::fixtures::{any_creator, id, stamp_without_history, user};
 
-/// Tasks that insert at once.
+/// Number of tasks that insert concurrently.
 const WRITERS: usize = 16;
-/// How long a case tries again when the adapter is overloaded or a key is in progress.
+/// Maximum time for which a case tries again while the adapter is overloaded or a key is in progress.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The repository of a subject. Clones share it. Every helper fails the case on an error, and tries again while the
@@ -44,7 +44,7 @@ impl Deref for TestRepository {
 }
 
 impl TestRepository {
-    /// The same storage by way of another instance of the adapter, if the subject has one.
+    /// The second instance of the adapter on the same storage, if the subject has one.
     pub(in crate::contract) fn second(&self) -> Self {
         Self { first: Arc::clone(&self.second), second: Arc::clone(&self.first), ..self.clone() }
     }
@@ -148,7 +148,7 @@ impl TestRepository {
     }
 }
 
-/// Calls again while the repository is overloaded.
+/// Repeats a call while the repository is overloaded.
 pub(in crate::contract) async fn retry_overloaded<T, F>(call: impl Fn() -> F) -> Result<T, RepositoryError>
 where
     F: Future<Output = Result<T, RepositoryError>>,
@@ -164,7 +164,7 @@ where
     }
 }
 
-/// Runs `count` tasks at once and returns their results, in order of their numbers.
+/// Runs `count` tasks concurrently and returns their results, in order of their numbers.
 pub(in crate::contract) async fn concurrently<T, F>(count: u32, task: impl Fn(u32) -> F) -> Vec<T>
 where
     T: Send + 'static,

@@ -27,7 +27,7 @@ async fn viewer(service: &Service) -> String {
     format!("/{}", address.expect("must be named"))
 }
 
-/// Sends a request every second, `phase` after the others. Without reading, once.
+/// Sends a request every second, with the offset `phase`. A client that does not read sends only one.
 async fn attack(address: SocketAddr, request: String, reads: bool, phase: Duration) -> std::io::Result<()> {
     let mut stream = TcpStream::connect(address).await?;
     let mut bytes = vec![0; 64 * 1_024];

@@ -1,4 +1,4 @@
-//! A search for inputs that cost much: it changes inputs at random, and continues with the inputs that cost the most CPU or memory.
+//! A search for expensive inputs: it changes inputs at random, and continues with those that cost the most CPU or memory.
 //!
 //! By default it takes six seconds. `ICP_TEST_COST_SECONDS=3600` searches for an hour. A release build
 //! (`--release`) uses less CPU and memory.
@@ -16,12 +16,12 @@ use crate::support::{LIST, Service, Setup};
 /// The limits of one request.
 const CPU: Duration = Duration::from_millis(if cfg!(debug_assertions) { 2_000 } else { 200 });
 const MEMORY: u64 = 64_000_000;
-/// The inputs that the search goes on from, for each target.
+/// Number of inputs with which the search continues, for each target.
 const KEPT: usize = 24;
-/// A short input costs a little more or less each time. It counts as at least this number of bytes.
+/// Minimum length in bytes that an input counts as, because the cost of short inputs varies.
 const BASE_BYTES: usize = 400;
 
-/// Where inputs are sent.
+/// The target of inputs.
 struct Target {
     name: &'static str,
     max_bytes: usize,
@@ -37,7 +37,7 @@ struct Fixture {
     path: String,
 }
 
-/// An input and what it cost.
+/// An input and its cost.
 #[derive(Clone)]
 struct Measured {
     input: Vec<u8>,
@@ -244,18 +244,18 @@ impl Target {
             {
                 continue;
             }
-            // Something else may have happened at the same time.
+            // Other work may have run at the same time.
             let again = self.measure(measured.input.clone(), fixture, &mut stream);
             (measured.cpu, measured.memory) =
                 (measured.cpu.min(again.cpu), measured.memory.min(again.memory));
             pool.push(measured);
             pool.sort_by(|one, other| other.rate(base).total_cmp(&one.rate(base)));
-            let (dearest, greediest) = (
+            let (most_cpu, most_memory) = (
                 pool.iter().max_by_key(|it| it.cpu).expect("there are seeds").clone(),
                 pool.iter().max_by_key(|it| it.memory).expect("there are seeds").clone(),
             );
             pool.truncate(KEPT - 2);
-            pool.extend([dearest, greediest]);
+            pool.extend([most_cpu, most_memory]);
             pool.dedup_by(|one, other| one.input == other.input);
         }
         println!("{}: {count} inputs", self.name);

@@ -1,4 +1,4 @@
-//! Very many clients, and ill-meaning ones, at once.
+//! Ten thousand connections, and malicious clients.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ async fn ten_thousand_idle_connections_block_no_request() {
     let mut idle = Vec::with_capacity(IDLE);
     for number in 0..IDLE {
         let mut socket = connect(&service).await;
-        // Half of them have been served once, and are kept for more.
+        // Half of the connections have been served once and are idle.
         if number % 2 == 0 {
             socket.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("must be sent");
         }
@@ -44,7 +44,7 @@ async fn ten_thousand_idle_connections_block_no_request() {
     for _ in 0..20 {
         assert_eq!(service.get(LIST, Some(&token)).await.status, 200);
     }
-    // The service closes them; here they are still open.
+    // The service closes the connections. On this side they are still open.
     let files = async || {
         let metrics = service.get("/metrics", None).await.body;
         let line =
@@ -96,10 +96,7 @@ async fn malicious_requests_are_refused_while_others_are_served() {
     let (responses, ()) = tokio::join!(attacking, serving);
     for (attack, response) in attacks.iter().zip(&responses) {
         let start = attack.get(post.len()..).unwrap_or_default().get(..40).unwrap_or_default();
-        assert!(
-            !response.contains("openmetrics"),
-            "the second request was taken for one: {start:?}: {response}"
-        );
+        assert!(!response.contains("openmetrics"), "the second request was processed: {start:?}: {response}");
         assert!(!response.contains("HTTP/1.1 5"), "{start:?}: {response}");
         assert!(!response.contains("HTTP/1.1 201"), "{start:?}: {response}");
     }

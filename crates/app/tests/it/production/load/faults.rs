@@ -20,7 +20,7 @@ use crate::support::{LIST, Service, Setup};
 const A_LITTLE: Duration = Duration::from_secs(8);
 const WRITERS: usize = 8;
 const READERS: usize = 6;
-/// A user whose list is long, so that a response takes a while.
+/// A user with a long list, so that a response takes some time.
 const BIG: &str = "user_big";
 
 /// Duration of the test in seconds: `ICP_TEST_FAULT_SECONDS`, or 40.
@@ -34,7 +34,7 @@ struct Window {
     what: &'static str,
     from: Instant,
     to: Instant,
-    /// Whether connections may break, in addition to failed requests.
+    /// The address to which connections may break, in addition to failed requests.
     breaks: Option<String>,
 }
 
@@ -43,7 +43,7 @@ impl Window {
         Self { what, from, to: Instant::now() + A_LITTLE, breaks: None }
     }
 
-    fn excuses(&self, failure: &Failure) -> bool {
+    fn covers(&self, failure: &Failure) -> bool {
         let is_within = (self.from..=self.to).contains(&failure.at);
         let broke = self.breaks.as_ref().is_some_and(|address| failure.url.starts_with(address));
         is_within && (broke || is_in_contracts_shape(&failure.error))
@@ -63,14 +63,14 @@ fn is_in_contracts_shape(error: &str) -> bool {
     problem["code"] == code
 }
 
-/// Two instances: one behind the pooler, with the standby as its other host; one on the servers themselves, reading from the
-/// standby.
+/// Two instances: one behind the pooler, with the standby as its other host, and one with direct connections that reads from
+/// the standby.
 struct Stage {
     primary: Server,
     standby: Server,
     pooler: Pooler,
     keys: KeyServer,
-    /// Makes tokens, and checks the results.
+    /// Creates tokens, and checks the results.
     signer: Setup,
     setups: [Setup; 2],
 }
@@ -166,7 +166,7 @@ fn check(writers: &[Writer], readers: &[Reader], windows: &[Window], drained: &(
         .collect();
     println!("{written} writes and {read} reads were answered, {} were not", failures.len());
     for window in windows {
-        let count = failures.iter().filter(|failure| window.excuses(failure)).count();
+        let count = failures.iter().filter(|failure| window.covers(failure)).count();
         println!(
             "  {} for {:?}: {count}",
             window.what,
@@ -174,13 +174,13 @@ fn check(writers: &[Writer], readers: &[Reader], windows: &[Window], drained: &(
         );
     }
     for failure in &failures {
-        assert!(windows.iter().any(|window| window.excuses(failure)), "outside of every fault: {failure:?}");
+        assert!(windows.iter().any(|window| window.covers(failure)), "outside of every fault: {failure:?}");
     }
     let (address, from, to) = drained;
     let of_drained =
         |failure: &&&Failure| failure.url.starts_with(address) && (*from..=*to).contains(&failure.at);
     assert_eq!(failures.iter().filter(of_drained).count(), 0, "the drained instance failed a request");
-    assert!(written > 500 && read > 500, "there was a load");
+    assert!(written > 500 && read > 500, "both writers and readers were active");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -248,7 +248,7 @@ async fn faults_lose_no_write_and_leak_no_icp() {
         let drained_address = pooled.address.clone();
         pooled.signal("TERM");
         let ended = blocking(|| pooled.ended_within(Duration::from_secs(30)));
-        assert!(ended.is_some_and(|status| status.success()), "it ends well: {ended:?}");
+        assert!(ended.is_some_and(|status| status.success()), "it must end with status 0: {ended:?}");
         let drained = (drained_address, drained, Instant::now());
         pooled = blocking(|| stage.setups[0].clone().start());
 

@@ -1,4 +1,4 @@
-//! A user whom others have named in 2,500 ICPs of a megabyte.
+//! A user whom other users have added to 2,500 ICPs of a megabyte.
 
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ async fn flooded_list_is_complete() {
     }
     let memory = memory.saturating_sub(idle);
     println!("{icps} ICPs, {length} bytes, {memory} bytes of memory");
-    // One that a boundary of chunks divides is not seen.
+    // A match across a boundary of chunks is not found.
     assert!((ICPS - 10..=ICPS).contains(&icps), "{icps}");
     assert!(length > ICPS * BYTES && last.ends_with(b"]"), "{length} bytes");
     assert!(memory < MEMORY, "{memory} bytes beyond idle");

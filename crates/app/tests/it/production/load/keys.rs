@@ -46,7 +46,7 @@ impl KeyServer {
         Self { url, is_down }
     }
 
-    /// A service that trusts it, and asks it every few seconds.
+    /// A service that trusts this instance, and fetches its keys every few seconds.
     pub(crate) fn trusted_by(&self, setup: Setup) -> Setup {
         let setup = setup.with("ICP__AUTH__ISSUER", ISSUER).with("ICP__AUTH__JWKS_URL", &self.url);
         setup.with("ICP__AUTH__JWKS_LIFETIME_SECONDS", "5").with("ICP__AUTH__JWKS_COOLDOWN_SECONDS", "1")

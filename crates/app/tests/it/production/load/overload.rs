@@ -1,7 +1,7 @@
 //! Ten times the load that the database can serve.
 //!
-//! The database is slow by its own clock, so the figures do not depend on the machine. A page takes it 100 ms, and is read
-//! alone, not in a batch. Of five connections four read pages, which makes 40 pages a second.
+//! The database sleeps, so the figures do not depend on the machine. A page takes 100 ms, and is read alone, not in a batch.
+//! Four of five connections read pages, which makes 40 pages per second.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ const SLOW: &str = "
         FROM (SELECT pg_sleep(0.1) OFFSET 0) AS slowly, icp_members_itself;";
 const CAPACITY: u32 = 40;
 const WAIT: Duration = Duration::from_millis(500);
-/// A machine that is busy with other things is given this much.
+/// Tolerance for a busy machine.
 const JITTER: Duration = Duration::from_millis(50);
 
 struct Outcome {
@@ -84,8 +84,8 @@ async fn overload_is_rejected_and_rest_served_in_time() {
         .with("ICP__SERVER__WORKERS", "2")
         .with("ICP__LOG__LEVEL", "warn");
     assert!(setup.icp(&["migrate"]).status.success());
-    // With one ICP every plan of PostgreSQL is slow once.
-    // Of several users: one alone may not read with all connections.
+    // With one ICP, every plan of PostgreSQL calls the slow function once.
+    // Several users send requests, because a single user may not occupy all connections.
     let users: Vec<_> = (0..8).map(|number| format!("user_{number}")).collect();
     let icp = icp_testkit::fixtures::icp(1).with("userIds", users.clone()).document().into_json();
     assert!(setup.icp_with_input(&["import"], icp.as_bytes()).status.success());
@@ -115,7 +115,7 @@ async fn overload_is_rejected_and_rest_served_in_time() {
         "unloaded: p99 {usual:?}; at twice the capacity: {best} served; at ten times: {good} served with p99 {late:?}, \
          {rejected} turned away with p99 {refused:?}"
     );
-    assert_eq!(good + rejected, CAPACITY * 10 * SECONDS, "nothing else is answered");
+    assert_eq!(good + rejected, CAPACITY * 10 * SECONDS, "there are no other statuses");
     assert!(good * 10 >= best * 8, "goodput fell from {best} to {good}");
     assert!(late <= usual * 5 + WAIT + JITTER, "{late:?} against {usual:?}");
     assert!(refused <= WAIT + Duration::from_millis(100), "{refused:?}");

@@ -14,10 +14,10 @@ use crate::support::{LIST, Service, Setup, client, eventually};
 const CLIENTS: usize = 64;
 const UNKNOWN_KEYS: usize = 512;
 const STORM: Duration = Duration::from_secs(8);
-/// The additional time that a storm may cause.
+/// The additional time that the load may cause.
 const ALLOWANCE: Duration = Duration::from_millis(100);
 
-/// Serves a key set until it is told to hang.
+/// Serves a key set until the test lets it hang.
 fn key_server(document: String, hangs: Arc<AtomicBool>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("must listen");
     let url = format!("http://{}/jwks.json", listener.local_addr().expect("an address"));
@@ -101,7 +101,7 @@ async fn unknown_keys_do_not_delay_known_ones() {
     let (busy, most) = (p99(&served), served.last().copied().unwrap_or_default());
     let seen: Vec<_> = statuses.iter().enumerate().filter(|(_, count)| **count > 0).collect();
     println!(
-        "idle p99 {idle:?}; in the storm p99 {busy:?}, at most {most:?}, of {}; clients: {seen:?}",
+        "idle p99 {idle:?}; under load p99 {busy:?}, at most {most:?}, of {}; clients: {seen:?}",
         served.len()
     );
     assert!(busy <= idle + ALLOWANCE, "{busy:?} against {idle:?}");

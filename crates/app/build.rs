@@ -1,6 +1,6 @@
-//! Takes the files of Swagger UI that the documentation page needs out of the archive that a crate carries.
+//! Extracts the files of Swagger UI that the documentation page needs from the archive of a crate.
 //!
-//! Nothing is unpacked: gzip and zip hold the same deflate stream between other headers, and browsers take gzip.
+//! Nothing is decompressed: gzip and zip contain the same deflate stream with other headers, and browsers accept gzip.
 
 use std::error::Error;
 use std::io::{Cursor, Read as _};

@@ -85,7 +85,7 @@ mod tests {
             Outcome { operations: 5_000.0, per_second: 2_500.0, failed: 3.0, latencies_ms: Some([1.5, 9.0]) };
         assert_eq!(outcome.expect("a result"), expected);
         assert!(wrk_outcome("unable to connect").is_err());
-        assert!(wrk_outcome("RESULT 0 0.0 0 0.0 0.0").is_err(), "no answer");
+        assert!(wrk_outcome("RESULT 0 0.0 0 0.0 0.0").is_err(), "no response");
     }
 
     #[test]

@@ -14,8 +14,8 @@ fn low_bytes(setup: Setup) -> Setup {
     setup.with("ICP__LIMITS__ICPS_PER_CREATOR", "10").with("ICP__LIMITS__BYTES_PER_CREATOR", "20000")
 }
 
-on_both!(quota_of_icps_is_reached, with low_counts);
-async fn quota_of_icps_is_reached(service: &Service) {
+on_both!(rejects_icp_beyond_quota, with low_counts);
+async fn rejects_icp_beyond_quota(service: &Service) {
     let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
     let path = ada.create(SMB).await.icp_path();
     let for_bob = json!({"name": "x", "leadProviderCriteria": [], "userIds": ["user_bob"]});

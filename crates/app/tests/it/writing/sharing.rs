@@ -112,8 +112,8 @@ async fn shared_user_id_is_validated(service: &Service) {
         .assert_problem(404, "NOT_FOUND");
 }
 
-on_both!(users_added_at_once_are_all_kept);
-async fn users_added_at_once_are_all_kept(service: &Service) {
+on_both!(concurrently_added_users_are_all_stored);
+async fn concurrently_added_users_are_all_stored(service: &Service) {
     let ada = service.user("user_ada");
     let path = ada.create(SMB).await.icp_path();
     let ids: Vec<_> = (0..64).map(|number| format!("user_{number}")).collect();

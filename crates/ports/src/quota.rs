@@ -2,7 +2,7 @@ use icp_domain::{Author, Source, UserId};
 
 use crate::Version;
 
-/// The limits on the data that one user has created. An ICP counts for its creator, whatever its `userIds` are. Imported ICPs
+/// The limits on the data that one user has created. An ICP counts for its creator, independent of its `userIds`. Imported ICPs
 /// count for no user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {

@@ -31,7 +31,7 @@ pub(crate) async fn look_up(
     }))
 }
 
-/// Removes a small number, because each may have a mebibyte. Skips those that another transaction uses.
+/// Removes a small number, because each may have a mebibyte. Skips keys that another transaction uses.
 pub(crate) async fn remove_expired(connection: &mut AsyncPgConnection, now: Timestamp) -> QueryResult<usize> {
     let statement = "DELETE FROM idempotency_keys WHERE (user_id, key) IN \
                      (SELECT user_id, key FROM idempotency_keys WHERE created_at < $1 LIMIT 20 FOR UPDATE SKIP LOCKED)";

@@ -105,7 +105,7 @@ pub(crate) async fn deleted(
         .await
 }
 
-/// Removes a small number, because each may have a mebibyte. Skips those that another transaction uses.
+/// Removes a small number, because each may have a mebibyte. Skips revisions that another transaction uses.
 pub(crate) async fn remove_old(
     connection: &mut AsyncPgConnection,
     replaced_before: Timestamp,

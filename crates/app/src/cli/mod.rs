@@ -18,7 +18,7 @@ use clap::{Parser, Subcommand};
 
 use icp_settings::{Environment, Settings};
 
-/// Stores Ideal Customer Profiles (ICPs) and returns those that the signed-in user may access.
+/// Stores Ideal Customer Profiles (ICPs) and returns the ICPs that the signed-in user may access.
 #[derive(Debug, Parser)]
 #[command(name = "icp", version, max_term_width = 100)]
 struct Cli {

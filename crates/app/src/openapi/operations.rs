@@ -59,7 +59,7 @@ fn create_icp() -> Value {
                 {"type": "website", "provider": "browserUse", "prompt": "Does it sell to enterprises?"},
                 {"type": "webscraping", "provider": "firecrawl", "extractionPrompt": "List the software in use",
                     "pageFindingPrompt": "Pages about technology", "includeSearchStrings": ["cloud"], "excludeSearchStrings": []},
-                {"type": "ai", "entityType": "company", "prompt": "Is this a software company?"},
+                {"type": "ai", "entityType": "company", "prompt": "Does it sell software?"},
                 {"type": "maxPeoplePerCompany", "value": 3},
                 {"type": "maxPercentFromCRM", "value": 50},
                 {"type": "minDaysUntilReuse", "value": 90},

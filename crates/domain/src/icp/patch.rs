@@ -31,7 +31,7 @@ impl IcpPatch {
     pub fn from_json(text: &str, by: &Caller) -> Result<Self, ValidationErrors> {
         decode::document(text, Rules::Strict, |decoder, json| {
             let patch = Self::decode(decoder, json);
-            // Without other violations, `apply` reports this one together with those that it finds.
+            // Without other violations, `apply` reports this one together with its own.
             if decoder.has_violations() && !by.may_leave(&[]) {
                 let users = json.members().find(|member| member.name == "userIds").map(|member| member.value);
                 if let Some(users) =

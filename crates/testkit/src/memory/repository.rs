@@ -79,7 +79,7 @@ impl State {
         }))
     }
 
-    /// Stores a document. `copies` is the number of its stored copies, including those of idempotency keys.
+    /// Stores a document. `copies` is the number of its stored copies, including copies of idempotency keys.
     fn insert(
         &mut self,
         document: &IcpDocument,

@@ -228,7 +228,7 @@ impl Writer {
         self.check_histories(service).await;
     }
 
-    /// The history of an ICP has every state from its creation on, once and in order, whichever process was killed.
+    /// The history of an ICP has every state from its creation on, once and in order, also after kills.
     async fn check_histories(&self, service: &Service) {
         for (id, entry) in self.entries.iter().rev().take(MAX_HISTORIES) {
             let path = format!("{LIST}/{id}/revisions");

@@ -1,4 +1,4 @@
-//! A search for expensive inputs: it changes inputs at random, and continues with those that cost the most CPU or memory.
+//! A search for expensive inputs: it changes inputs at random, and continues with the most expensive ones.
 //!
 //! By default it takes six seconds. `ICP_TEST_COST_SECONDS=3600` searches for an hour. A release build
 //! (`--release`) uses less CPU and memory.

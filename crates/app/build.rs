@@ -1,6 +1,6 @@
-//! Takes the files of Swagger UI that the documentation page needs out of the archive that a crate carries.
+//! Extracts the files of Swagger UI that the documentation page needs from the archive of a crate.
 //!
-//! Nothing is unpacked: gzip and zip hold the same deflate stream between other headers, and browsers take gzip.
+//! Nothing is decompressed: gzip and zip contain the same deflate stream with other headers, and browsers accept gzip.
 
 use std::error::Error;
 use std::io::{Cursor, Read as _};
@@ -9,10 +9,10 @@ use std::path::Path;
 use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED;
 use zip::{CompressionMethod, ZipArchive};
 
-/// Each as it is named within the archive's one folder.
+/// The names of the files in the only folder of the archive.
 const FILES: [&str; 3] = ["dist/swagger-ui-bundle.js", "dist/swagger-ui.css", "LICENSE"];
 
-/// RFC 1952, section 2.3: deflate, no flags, no time, made as well as could be, on an unknown system.
+/// RFC 1952, section 2.3: deflate, no flags, no time, maximum compression, unknown system.
 const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 255];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -1,4 +1,4 @@
-//! Who sends a request.
+//! Authentication of requests.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The ICP, as rows have it and as clients see it.
+//! The ICP, in rows and in responses.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize, Serializer};

@@ -1,4 +1,4 @@
-//! The service as a whole: built from settings, run until it is stopped.
+//! The complete service: builds it from settings and runs it.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -34,8 +34,7 @@ pub struct Application {
 }
 
 impl Application {
-    /// Opens the database, brings its schema up to date, sets up the sign-in, and listens. Must be called within actix's
-    /// runtime.
+    /// Opens the database, migrates its schema, sets up the sign-in, and listens. Must be called within actix's runtime.
     ///
     /// # Errors
     ///
@@ -117,18 +116,18 @@ impl Application {
         self.sample_sign_in.as_ref()
     }
 
-    /// Serves until a signal ends it. Requests in flight are finished, unless a second signal comes.
+    /// Serves until a signal ends it. Requests in flight are finished, unless a second signal arrives.
     ///
     /// # Errors
     ///
     /// If the server fails.
     pub async fn run_until_stopped(self) -> anyhow::Result<()> {
-        let (impatient, impatience) = tokio::sync::oneshot::channel();
-        let waiting = shutdown::on_signal(self.server.handle(), self.draining, self.drain, impatient);
+        let (stop_now, stop_now_requested) = tokio::sync::oneshot::channel();
+        let waiting = shutdown::on_signal(self.server.handle(), self.draining, self.drain, stop_now);
         let waiting = actix_web::rt::spawn(waiting);
         let following = self.certificate.map(|certificate| actix_web::rt::spawn(certificate.follow()));
         let housekeeping = actix_web::rt::spawn(housekeeping::run(self.icps, self.rate_limit));
-        // Operators are served until the last request has ended.
+        // The port for operators serves until the last request has ended.
         let operators = self.operators.map(|operators| {
             let serving = operators.run();
             actix_web::rt::spawn(async move {
@@ -137,7 +136,7 @@ impl Application {
                 }
             })
         });
-        let served = match future::select(pin!(self.server.run()), impatience).await {
+        let served = match future::select(pin!(self.server.run()), stop_now_requested).await {
             Either::Left((served, _)) => served,
             Either::Right(_) => Ok(()),
         };
@@ -155,7 +154,7 @@ impl Application {
     }
 }
 
-/// Returns the state of each worker, on the worker's own connections.
+/// Returns the state of each worker, with the worker's own connections.
 fn states_of_workers(
     state: &web::Data<State>,
     workers: Vec<WorkerStorage>,
@@ -197,17 +196,17 @@ fn cannot_listen(section: &str, host: &str, port: u16, error: &std::io::Error) -
     let address = format!("{host}:{port}");
     match error.kind() {
         ErrorKind::AddrInUse => {
-            SettingsError::of(&format!("{section}.port"), format!("{address} is in use already"))
+            SettingsError::of(&format!("{section}.port"), format!("{address} is already in use"))
         }
         _ => SettingsError::of(&format!("{section}.host"), format!("cannot listen on {address}: {error}")),
     }
 }
 
-/// Applies pending migrations, or fails if there are any, as the settings require.
+/// Applies pending migrations, or fails if migrations are pending, as the settings require.
 async fn prepare(settings: &Settings, storage: &Storage) -> anyhow::Result<()> {
     if settings.database.migrate {
         let report = migrate(settings, storage).await?;
-        // The first start of a development service prints its greeting only.
+        // The first start of a development service prints only its start message.
         let is_first_start = report.created && !settings.auth.is_clerk();
         if !report.applied.is_empty() && !is_first_start {
             tracing::info!(migrations = ?report.applied, "migrated the database");

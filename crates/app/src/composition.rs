@@ -1,4 +1,4 @@
-//! The composition root: the only place that names adapters. The settings choose among them.
+//! The composition root: the only file that names adapters. The settings select them.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -20,11 +20,11 @@ use icp_settings::{AuthSettings, DatabaseKind, DatabaseSettings, McpSettings, Se
 
 /// The ports of one database.
 pub(crate) struct Storage {
-    /// The ports of each worker, on its own connections. If there are fewer of them than workers, workers share them.
+    /// The ports of each worker, with its own connections. If there are fewer of them than workers, workers share them.
     pub(crate) workers: Vec<WorkerStorage>,
-    /// The repository for everything else: periodic work, and the port for operators.
+    /// The repository for periodic work and for the port for operators.
     pub(crate) repository: Arc<dyn IcpRepository>,
-    /// How long a user who has written reads from the primary.
+    /// The time for which a user reads from the primary after a write.
     pub(crate) own_writes: Duration,
     pub(crate) import_export: Arc<dyn ImportExport>,
     pub(crate) forget_user: Arc<dyn ForgetUser>,
@@ -39,7 +39,7 @@ pub(crate) struct WorkerStorage {
     pub(crate) replica: Option<Arc<dyn IcpReader>>,
 }
 
-/// Opens the database that the settings name, for a number of workers. Must be called within a runtime.
+/// Opens the database of the settings for a number of workers. Must be called within a runtime.
 pub(crate) async fn storage(settings: &DatabaseSettings, workers: usize) -> anyhow::Result<Storage> {
     match settings.kind()? {
         DatabaseKind::Sqlite(path) => {
@@ -84,7 +84,7 @@ fn postgres_storage(settings: &DatabaseSettings, workers: usize) -> Result<Stora
     })
 }
 
-/// Returns a handle for each worker, and one for everything else.
+/// Returns a handle for each worker, and one for all other tasks.
 fn primaries(
     settings: &DatabaseSettings,
     workers: usize,
@@ -107,7 +107,7 @@ fn standbys(
     Ok(databases)
 }
 
-/// Returns a replica for each worker. One monitor watches them.
+/// Returns a replica for each worker. All share one monitor.
 fn replicas(
     settings: &DatabaseSettings,
     url: &SecretString,
@@ -124,7 +124,7 @@ fn replicas(
     Ok(replicas)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "there are a few connections")]
+#[expect(clippy::cast_precision_loss, reason = "the number of connections is small")]
 fn postgres_readings(database: PostgresDatabase, replica: Option<PostgresReplica>) -> Source {
     let gauge = |name, help, labels, value| Reading { name, help, labels, value: Value::Gauge(value) };
     Arc::new(move || {
@@ -157,11 +157,11 @@ fn postgres_settings(settings: &DatabaseSettings, url: &SecretString) -> Postgre
     }
 }
 
-/// Opens a database that exists, for commands that only read: the embedded database is not created.
+/// Opens an existing database, for commands that only read. Does not create the embedded database.
 pub(crate) async fn existing_storage(settings: &DatabaseSettings) -> anyhow::Result<Storage> {
     if let DatabaseKind::Sqlite(path) = settings.kind()? {
         let exists = path.try_exists().with_context(|| format!("cannot look for {}", path.display()))?;
-        ensure!(exists, "{}: there is no database at {}", settings.failure(), path.display());
+        ensure!(exists, "{}: no database at {}", settings.failure(), path.display());
     }
     storage(settings, 1).await
 }
@@ -170,14 +170,14 @@ pub(crate) async fn existing_storage(settings: &DatabaseSettings) -> anyhow::Res
 pub(crate) struct Authenticators {
     /// Accepts session tokens.
     pub(crate) api: Arc<dyn Authenticator>,
-    /// Accepts OAuth access tokens as well, if the endpoint for assistants is a protected resource.
+    /// Also accepts OAuth access tokens, if the endpoint for assistants is a protected resource.
     pub(crate) mcp: Arc<dyn Authenticator>,
     /// The issuer of the tokens.
     pub(crate) issuer: String,
     pub(crate) readings: Source,
 }
 
-/// Creates the authenticators. Must be called within a runtime, on which keys are fetched.
+/// Creates the authenticators. Must be called within a runtime, which fetches the keys.
 pub(crate) fn authenticators(settings: &AuthSettings, mcp: &McpSettings) -> anyhow::Result<Authenticators> {
     let settings = clerk_settings(settings)?;
     let issuer = settings.issuer.clone();
@@ -258,7 +258,7 @@ fn clerk_settings(settings: &AuthSettings) -> anyhow::Result<ClerkSettings> {
     })
 }
 
-/// A PEM key takes precedence over a key set, and a URL over what the publishable key or the issuer implies.
+/// A PEM key takes precedence over a key set. A configured URL takes precedence over that of the publishable key or the issuer.
 fn key_source(
     settings: &AuthSettings,
     publishable_key: Option<&PublishableKey>,

@@ -9,7 +9,7 @@ use crate::http::RateLimit;
 
 const INTERVAL: Duration = Duration::from_hours(1);
 
-/// Removes expired idempotency keys, old revisions and idle quotas, at the start and then every hour. The next round repeats what fails.
+/// Removes expired idempotency keys, old revisions and idle quotas, at the start and then every hour. Failed work is repeated after an hour.
 pub(crate) async fn run(icps: IcpService, rate_limit: Option<RateLimit>) {
     let mut rounds = interval(INTERVAL);
     loop {

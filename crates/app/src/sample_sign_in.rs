@@ -1,4 +1,4 @@
-//! The development sign-in of the user whom the sample ICPs name.
+//! The development sign-in of the sample user, whom the sample ICPs name.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use icp_ports::{Clock as _, SystemClock};
 
 use icp_settings::AuthSettings;
 
-/// Lifetime of its tokens: a working day.
+/// Lifetime of the tokens in the start message: a working day.
 const TOKEN_LIFETIME: Duration = Duration::from_hours(12);
 
-/// Makes tokens for the greeting.
+/// Makes tokens for the start message.
 pub(crate) struct SampleSignIn {
     key: DevelopmentKey,
     caller: Caller,
@@ -32,9 +32,8 @@ impl SampleSignIn {
         self.key.token(&self.caller, TOKEN_LIFETIME, SystemClock.now(), self.settings.token_claims())
     }
 
-    /// Returns what the service at `url` prints when it starts: the user who is signed in, and a command that lists the sample
-    /// ICPs.
-    pub(crate) fn greeting(&self, url: &str) -> anyhow::Result<String> {
+    /// Returns the start message of the service at `url`: the sample user, and a command that lists the sample ICPs.
+    pub(crate) fn start_message(&self, url: &str) -> anyhow::Result<String> {
         let token = self.token()?;
         Ok(format!(
             "signed in as {} (development sign-in, on this machine only)\n\

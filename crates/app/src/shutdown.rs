@@ -28,7 +28,7 @@ impl Draining {
         self.0.is_over.store(true, Ordering::Relaxed);
     }
 
-    /// Returns true during the drain and after it: the service still serves, and is not ready.
+    /// Returns true from the start of the drain: the service still serves, but is not ready.
     pub(crate) fn has_begun(&self) -> bool {
         self.0.has_begun.load(Ordering::Relaxed)
     }
@@ -42,18 +42,18 @@ impl Draining {
 /// A signal that ends the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Signal {
-    /// Ctrl-C. A person waits for the end, so there is no drain.
+    /// Ctrl-C. A person waits for the process to end, so there is no drain.
     Interrupt,
     /// The signal of service managers. Load balancers need time to notice that the service is not ready.
     Terminate,
 }
 
-/// Waits for a signal, and stops the server gracefully. A second signal stops it immediately, through `impatient`.
+/// Waits for a signal, and stops the server gracefully. A second signal stops it immediately, through `stop_now`.
 pub(crate) async fn on_signal(
     server: ServerHandle,
     draining: Draining,
     drain: Duration,
-    impatient: oneshot::Sender<()>,
+    stop_now: oneshot::Sender<()>,
 ) {
     let first = next_signal().await;
     draining.begin();
@@ -63,7 +63,7 @@ pub(crate) async fn on_signal(
         match future::select(pin!(tokio::time::sleep(drain)), second).await {
             Either::Left(((), second)) => second,
             Either::Right(_) => {
-                let _ = impatient.send(());
+                let _ = stop_now.send(());
                 return;
             }
         }
@@ -76,7 +76,7 @@ pub(crate) async fn on_signal(
     second.await;
     // actix ignores a second stop, so the process ends here.
     graceful.abort();
-    let _ = impatient.send(());
+    let _ = stop_now.send(());
 }
 
 async fn next_signal() -> Signal {

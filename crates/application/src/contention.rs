@@ -6,18 +6,20 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::ServiceError;
 
-/// How long a request tries to write an ICP that other requests write too.
+/// The time in which a request tries to write an ICP that other requests write, too.
 pub(crate) const RETRY_LIMIT: Duration = Duration::from_secs(3);
 
 /// About the duration of a write.
 const FIRST_WAIT: Duration = Duration::from_millis(2);
 const MAX_WAIT: Duration = Duration::from_millis(128);
 
-/// One request at a time changes an ICP. Without that, each would read the ICP again after every change by another.
+/// Permits that let one request at a time change an ICP. Without them, each request would read the ICP again after every
+/// change by another request.
 #[derive(Clone)]
 pub(crate) struct Writers(KeyedPermits<IcpId>);
 
-/// A request that may change an ICP. Other processes may change it too: then the request waits and tries again.
+/// The attempts of a request that has the permit to change an ICP. After a change by another process, the request waits and
+/// tries again.
 pub(crate) struct Attempts {
     _permit: KeyedPermit<IcpId>,
     deadline: Instant,

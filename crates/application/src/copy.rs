@@ -9,8 +9,8 @@ use crate::service::parse_for;
 use crate::{Created, IcpService, Preconditions, RequestKey, ServiceError};
 
 impl IcpService {
-    /// Copies an ICP. The body names the copy, or is absent. The caller is the only user of the copy. With a key, the ICP is
-    /// copied once: the same request within 24 hours returns the copy again, even if the original is gone.
+    /// Copies an ICP. The optional body has the name of the copy. The caller is the only user of the copy. With a key, the ICP is
+    /// copied once: the same request within 24 hours returns the copy again, even if the original was deleted.
     ///
     /// The preconditions apply to the original.
     ///
@@ -58,8 +58,8 @@ impl IcpService {
         Ok(document)
     }
 
-    /// Returns the copy that an earlier request with the key made. An insert beyond any quota stores nothing, and returns what
-    /// the key was used for.
+    /// Returns the copy that an earlier request with the key made. An insert with a quota of 0 stores nothing, and returns the
+    /// result that is stored with the key.
     async fn replayed(&self, caller: &Caller, id: IcpId, key: Option<IdempotencyKey>) -> Option<Created> {
         let placeholder = NewIcp::builder("-").build().ok()?;
         let placeholder = placeholder.create(id, caller.user_id(), self.clock.now()).ok()?.into();

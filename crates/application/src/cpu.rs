@@ -1,4 +1,4 @@
-//! Work that would keep a worker thread from its other requests.
+//! Runs expensive work in separate threads, so that worker threads can serve other requests.
 
 use std::num::NonZero;
 use std::sync::{Arc, LazyLock};
@@ -16,29 +16,29 @@ use crate::ServiceError;
 /// separate thread. A kilobyte of violations takes up to a tenth of a millisecond.
 pub(crate) const LARGE_TEXT: usize = 2 * 1024;
 
-/// Time limit of the wait for a thread. Clients that wait longer have often given up.
+/// Time limit of the wait for a thread. Most clients do not wait longer.
 const WAIT_LIMIT: Duration = Duration::from_secs(3);
-/// The work of all users that runs or waits. Each has a request in flight, and other requests need a quarter of the default
-/// limit.
+/// Maximum number of running and waiting tasks of all users. Each belongs to a request in flight. A quarter of the default
+/// limit of requests in flight stays free for other requests.
 const MAX_QUEUED: usize = 192;
-/// The work of one user that runs or waits.
+/// Maximum number of running and waiting tasks of one user.
 const MAX_QUEUED_PER_USER: usize = 32;
 
-/// As many threads as there are cores: more would only take time from the database.
+/// One thread per core: more would take CPU time from the database.
 pub(crate) static CPU: LazyLock<Cpu> =
     LazyLock::new(|| Cpu::new(available_parallelism().map_or(1, NonZero::get)));
 
-/// Threads for expensive work. A user has one at a time, so that the work of others does not wait for it.
+/// Threads for expensive work. A user has at most one at a time, so that the work of other users does not wait for it.
 pub(crate) struct Cpu {
     threads: Arc<Semaphore>,
     of_users: KeyedPermits<UserId>,
-    /// Work that runs or waits, of all users and of each.
+    /// Permits for running and waiting tasks: of all users, and of each user.
     queued: Arc<Semaphore>,
     queued_by_user: KeyedPermits<UserId>,
 }
 
-/// Returns true if a body is expensive to parse: for its length, or for a regular expression, which is compiled. With escapes
-/// its filter may be written in many ways.
+/// Returns true if a body is expensive to parse: because it is long, or because it may contain a regular expression, which is
+/// compiled. Escapes can hide the name of the filter.
 pub(crate) fn is_expensive(body: &str) -> bool {
     body.len() > LARGE_TEXT || body.contains("matchFieldWithRegex") || body.contains("\\u")
 }
@@ -53,7 +53,7 @@ impl Cpu {
         }
     }
 
-    /// Does work for a user: in a separate thread if it is expensive.
+    /// Runs the work of a user, in a separate thread if it is expensive.
     ///
     /// # Errors
     ///
@@ -73,7 +73,7 @@ impl Cpu {
         let waiting =
             async { (self.of_users.acquire(user).await, Arc::clone(&self.threads).acquire_owned().await) };
         let permits = timeout(WAIT_LIMIT, waiting).await.map_err(|_| ServiceError::Overloaded)?;
-        // The work goes on when its request has been dropped, and so it owns what it takes up.
+        // The work continues after its request has been dropped, so it owns its permits.
         let working = tokio::task::spawn_blocking(move || {
             let _held = (permits, queued);
             work()
@@ -105,7 +105,7 @@ mod tests {
         let other = cpu.run(&ada, true, || 1).await;
         assert!(other.is_ok_and(|one| one == 1), "another user has the other thread");
         assert!(poll_immediate(&mut second).await.is_none());
-        end.send(()).expect("it waits");
+        end.send(()).expect("must wait");
         assert!(first.await.is_ok() && second.await.is_ok());
     }
 
@@ -121,7 +121,7 @@ mod tests {
         assert!(poll_immediate(&mut second).await.is_none());
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert!(poll_immediate(&mut second).await.is_none());
-        end.send(()).expect("it waits");
+        end.send(()).expect("must wait");
         assert!(second.await.is_ok());
     }
 

@@ -8,7 +8,7 @@ use crate::contention::RETRY_LIMIT;
 use crate::service::parse_for;
 use crate::{IcpService, Preconditions, RequestKey, ServiceError};
 
-/// The time between two looks at a create with the same key that is in progress.
+/// The wait between two attempts while a create with the same key is in progress.
 const KEY_POLL_INTERVAL: Duration = Duration::from_millis(25);
 
 /// An ICP that was created.
@@ -24,7 +24,7 @@ impl IcpService {
     /// Creates the ICP in a request body. The caller is added to its users. With a key, the ICP is created once: the same
     /// request within 24 hours returns it again.
     ///
-    /// The preconditions apply to the caller's list, which is the resource that the request names.
+    /// The preconditions apply to the caller's list, which is the target resource of the request.
     ///
     /// # Errors
     ///
@@ -79,7 +79,7 @@ impl IcpService {
         Ok(self.new_document(caller, body).await?.into_json())
     }
 
-    /// Removes the idempotency keys that are no longer valid, and returns how many.
+    /// Removes the idempotency keys that are no longer valid, and returns their number.
     ///
     /// # Errors
     ///

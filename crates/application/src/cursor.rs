@@ -9,29 +9,29 @@ use crate::ListRequest;
 
 /// The version of the encoding. A cursor of another version is refused.
 const ENCODING: u8 = 1;
-/// The length of a seal, in bytes.
-const SEAL_LENGTH: usize = 8;
+/// The length of the digest in bytes.
+const DIGEST_LENGTH: usize = 8;
 
 /// Encodes and decodes cursors: positions in one list of one caller. They are opaque to clients.
 ///
-/// A cursor carries a digest of its user and its list, and is refused elsewhere. That guards against mistakes. An invented
-/// cursor would show its sender nothing but their own list.
+/// A cursor contains a digest of its user and its list. Other lists and users refuse it, to find mistakes of clients. The
+/// digest is no access control: a forged cursor shows only the sender's own list.
 pub(crate) struct CursorCodec {
-    seal: [u8; SEAL_LENGTH],
+    digest: [u8; DIGEST_LENGTH],
     sort: Sort,
 }
 
 impl CursorCodec {
     pub(crate) fn new(caller: &Caller, request: &ListRequest) -> Self {
-        // Everything that decides which ICPs the list has, and their order.
+        // All parameters that determine the ICPs of the list and their order.
         let list = ListRequest { limit: None, cursor: None, ..request.clone() };
-        Self { seal: seal(caller, &format!("{list:?}")), sort: request.sort }
+        Self { digest: digest(caller, &format!("{list:?}")), sort: request.sort }
     }
 
     /// Encodes a position in the list.
     pub(crate) fn encode(&self, position: &ListCursor) -> String {
         let mut bytes = vec![ENCODING];
-        bytes.extend(self.seal);
+        bytes.extend(self.digest);
         bytes.extend(position.id.as_uuid().as_bytes());
         match &position.key {
             SortKey::CreatedAt(time) | SortKey::UpdatedAt(time) | SortKey::ActiveUntil(Some(time)) => {
@@ -43,9 +43,9 @@ impl CursorCodec {
         BASE64_URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Decodes a cursor, if it is one of this list.
+    /// Decodes a cursor. Returns `None` if it is not a cursor of this list.
     pub(crate) fn decode(&self, cursor: &str) -> Option<ListCursor> {
-        let bytes = unsealed(cursor, self.seal)?;
+        let bytes = verified_position(cursor, self.digest)?;
         let (id, key) = bytes.split_first_chunk::<16>()?;
         let key = match self.sort {
             Sort::CreatedAt => SortKey::CreatedAt(time(key)?),
@@ -60,13 +60,13 @@ impl CursorCodec {
     }
 }
 
-/// Encodes and decodes positions in the history of one ICP, or among the deleted ICPs, of one caller: as [`CursorCodec`] does.
-pub(crate) struct HistoryCursorCodec([u8; SEAL_LENGTH]);
+/// Encodes and decodes the cursors of one caller in the history of one ICP or in the list of deleted ICPs. See [`CursorCodec`].
+pub(crate) struct HistoryCursorCodec([u8; DIGEST_LENGTH]);
 
 impl HistoryCursorCodec {
     /// The codec for the history of an ICP, or for the deleted ICPs.
     pub(crate) fn new(caller: &Caller, id: Option<IcpId>) -> Self {
-        Self(seal(caller, &id.map_or_else(|| "deleted".to_owned(), |id| format!("history of {id}"))))
+        Self(digest(caller, &id.map_or_else(|| "deleted".to_owned(), |id| format!("history of {id}"))))
     }
 
     pub(crate) fn encode(&self, position: HistoryCursor) -> String {
@@ -78,15 +78,15 @@ impl HistoryCursorCodec {
     }
 
     pub(crate) fn decode(&self, cursor: &str) -> Option<HistoryCursor> {
-        let bytes = unsealed(cursor, self.0)?;
+        let bytes = verified_position(cursor, self.0)?;
         let (id, version) = bytes.split_first_chunk::<16>()?;
         let version = Version(i64::from_be_bytes(version.try_into().ok()?));
         Some(HistoryCursor { version, id: IcpId::from(Uuid::from_bytes(*id)) })
     }
 }
 
-/// Returns a digest of a user and of what they page through.
-fn seal(caller: &Caller, pages: &str) -> [u8; SEAL_LENGTH] {
+/// Returns a digest of a user and of the name of a list.
+fn digest(caller: &Caller, pages: &str) -> [u8; DIGEST_LENGTH] {
     let mut digest = Context::new(&SHA256);
     digest.update(caller.user_id().as_str().as_bytes());
     digest.update(&[0]);
@@ -94,12 +94,12 @@ fn seal(caller: &Caller, pages: &str) -> [u8; SEAL_LENGTH] {
     digest.finish().as_ref().first_chunk().copied().unwrap_or_default()
 }
 
-/// Returns the position in a cursor, if the cursor has this seal.
-fn unsealed(cursor: &str, expected: [u8; SEAL_LENGTH]) -> Option<Vec<u8>> {
+/// Returns the encoded position in a cursor, if the cursor has this digest.
+fn verified_position(cursor: &str, expected: [u8; DIGEST_LENGTH]) -> Option<Vec<u8>> {
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?;
     let (&encoding, bytes) = bytes.split_first()?;
-    let (seal, position) = bytes.split_first_chunk::<SEAL_LENGTH>()?;
-    (encoding == ENCODING && *seal == expected).then(|| position.to_vec())
+    let (digest, position) = bytes.split_first_chunk::<DIGEST_LENGTH>()?;
+    (encoding == ENCODING && *digest == expected).then(|| position.to_vec())
 }
 
 fn time(bytes: &[u8]) -> Option<Timestamp> {
@@ -160,8 +160,8 @@ mod tests {
             for other in others {
                 assert_eq!(cursor("user_ada", &other).decode(&text), None, "{other:?}");
             }
-            let by_another_limit = ListRequest { limit: NonZeroUsize::new(3), ..request };
-            assert_eq!(cursor("user_ada", &by_another_limit).decode(&text), Some(position));
+            let with_other_limit = ListRequest { limit: NonZeroUsize::new(3), ..request };
+            assert_eq!(cursor("user_ada", &with_other_limit).decode(&text), Some(position));
         }
     }
 

@@ -1,7 +1,8 @@
 use icp_domain::{PatchError, ValidationErrors};
 use icp_ports::{BoxError, Quota, RepositoryError};
 
-/// The reason why an operation failed. Nothing was changed, except perhaps after [`ServiceError::Storage`].
+/// The reason why an operation failed. Nothing was changed, with one exception: a write may have succeeded despite
+/// [`ServiceError::Storage`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServiceError {
@@ -13,7 +14,7 @@ pub enum ServiceError {
     NoRevision,
     /// The service keeps no history.
     #[error("the history is turned off")]
-    HistoryOff,
+    HistoryDisabled,
     /// The ICP exists, and the caller has no access to it.
     #[error("the caller has no access to the ICP")]
     Forbidden,
@@ -59,7 +60,7 @@ impl From<PatchError> for ServiceError {
     fn from(error: PatchError) -> Self {
         match error {
             PatchError::Forbidden => Self::Forbidden,
-            PatchError::Invalid(faults) => Self::Invalid(faults),
+            PatchError::Invalid(violations) => Self::Invalid(violations),
             PatchError::Stale => Self::PreconditionFailed,
         }
     }

@@ -10,18 +10,18 @@ use tokio::time::sleep;
 
 use crate::ServiceError;
 
-/// ICPs that are read at once.
+/// Maximum number of ICPs per query.
 const PAGE: NonZeroUsize = NonZeroUsize::new(100).unwrap();
-/// The bytes of ICPs that are read at once.
+/// Maximum number of bytes of ICPs per query.
 const PAGE_BYTES: NonZeroUsize = NonZeroUsize::new(4 * 1024 * 1024).unwrap();
-/// How often a change is tried that other writers prevent, and the time between two attempts.
+/// Maximum number of attempts of a change that other writers prevent, and the wait between two attempts.
 const ATTEMPTS: u32 = 200;
 const PAUSE: Duration = Duration::from_millis(25);
 
 /// Removes a user from the `userIds` of all ICPs and then from the histories. Returns the number of ICPs that named them.
 ///
-/// It works in batches, each of which is done completely or not at all. After an interruption, it can start again. `progress` is
-/// told the rows of each batch. A user who can still sign in can leave new traces.
+/// It works in batches. Each batch is atomic, so an interrupted call can be repeated. `progress` is called with the number of
+/// rows of each batch. A user who can still sign in can create new data.
 ///
 /// # Errors
 ///
@@ -52,7 +52,7 @@ pub async fn forget_user(
     Ok(count)
 }
 
-/// Returns who makes the changes of [`forget_user`]: no user, at a time.
+/// Returns the stamp of the changes of [`forget_user`]: without an author, at a time.
 pub fn forgetting(at: Timestamp, keeps_replaced: bool) -> Stamp {
     Stamp { at, author: Author::import(), keeps_replaced }
 }

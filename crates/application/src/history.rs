@@ -10,7 +10,7 @@ use crate::service::{found_in_scope, parse_for};
 use crate::update::Edit;
 use crate::{IcpService, Preconditions, ServiceError};
 
-/// How long the history keeps what was replaced.
+/// The time for which the history keeps replaced states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
     /// In days. 0 turns the history off.
@@ -37,14 +37,14 @@ impl Retention {
 /// The parameters of a page of a history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryRequest {
-    /// The largest number of revisions.
+    /// Maximum number of revisions.
     pub limit: NonZeroUsize,
     /// The cursor that an earlier page returned.
     pub cursor: Option<String>,
 }
 
 impl HistoryRequest {
-    /// The largest number of revisions in a page by default.
+    /// Default of the maximum number of revisions in a page.
     pub const DEFAULT_LIMIT: NonZeroUsize = NonZeroUsize::new(100).unwrap();
 }
 
@@ -98,8 +98,8 @@ impl IcpService {
         found_in_scope(found)?.ok_or(ServiceError::NoRevision)
     }
 
-    /// Returns the ICPs that were deleted and that the caller could access then, the newest first. Each is its delete, with the
-    /// document that was deleted. A page can end before its limit, so that it is not too long to be buffered.
+    /// Returns the deletes of the deleted ICPs that the caller could access at their deletion, the newest first, with the deleted
+    /// documents. A page can end before its limit, so that it fits into the response buffer.
     ///
     /// # Errors
     ///
@@ -114,10 +114,10 @@ impl IcpService {
         Ok(response(&codec, self.repository.deleted(&caller.access_scope(), &query).await?))
     }
 
-    /// Restores the revision of an ICP that a request body names, and returns the whole ICP. Its users stay as they are. A
-    /// deleted ICP comes back with the users that it had when it was deleted.
+    /// Restores the revision that a request body names, and returns the ICP. Its users do not change. A deleted ICP gets the
+    /// users that it had at its deletion.
     ///
-    /// The preconditions apply to the current state. A deleted ICP has none.
+    /// The preconditions apply to the current state. A deleted ICP has no current state.
     ///
     /// # Errors
     ///
@@ -134,7 +134,7 @@ impl IcpService {
         self.edit(caller, id, Edit::Restore(earlier), preconditions).await
     }
 
-    /// Removes the revisions that are older than the retention, and returns how many.
+    /// Removes the revisions that are older than the retention, and returns their number.
     ///
     /// # Errors
     ///
@@ -151,12 +151,12 @@ impl IcpService {
         }
     }
 
-    /// Returns who makes a change now, and whether the history keeps what it replaces.
+    /// Returns the stamp of a change by the caller at the current time.
     pub(crate) fn stamp(&self, caller: &Caller) -> Stamp {
         Stamp { at: self.clock.now(), author: caller.author(), keeps_replaced: self.retention.days > 0 }
     }
 
-    /// Brings a deleted ICP back. Returns `None` if another request did so first.
+    /// Restores a deleted ICP. Returns `None` if another request has restored it first.
     pub(crate) async fn try_undelete(
         &self,
         caller: &Caller,
@@ -167,7 +167,7 @@ impl IcpService {
         if preconditions.if_match.is_some() {
             return Err(ServiceError::PreconditionFailed);
         }
-        // The access is read with the version of this delete, and so it holds if the ICP comes back from it.
+        // The access was checked at the version of this delete. The write fails if the ICP is at another version.
         let Some(delete) = self.last_delete(caller, id).await? else { return Ok(None) };
         let deleted = delete.version;
         let change = self.undeleting(caller, text(delete), Arc::clone(earlier)).await?;
@@ -201,7 +201,7 @@ impl IcpService {
     }
 
     fn history_since(&self) -> Result<Timestamp, ServiceError> {
-        self.retention.since(self.clock.now()).ok_or(ServiceError::HistoryOff)
+        self.retention.since(self.clock.now()).ok_or(ServiceError::HistoryDisabled)
     }
 
     fn history_query(

@@ -2,7 +2,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use icp_domain::UserId;
 use icp_ports::IdempotencyKey;
 
-/// The client's name for a request that is safe to repeat (draft-ietf-httpapi-idempotency-key-header).
+/// The client's key for a request that is safe to repeat (draft-ietf-httpapi-idempotency-key-header).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestKey(String);
 
@@ -11,7 +11,7 @@ pub struct RequestKey(String);
 #[error("must be 1 to 255 visible ASCII characters or spaces, and begin with a visible character")]
 pub struct InvalidRequestKey;
 
-/// In characters.
+/// Maximum length of a key in characters.
 const MAX_LENGTH: usize = 255;
 
 impl RequestKey {
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn fingerprint_covers_operation_and_body() {
-        let (key, ada) = (key("k").expect("it is valid"), user("user_ada"));
+        let (key, ada) = (key("k").expect("must be valid"), user("user_ada"));
         let first = key.bind(&ada, "create", "{}");
         assert_eq!(first, key.bind(&ada, "create", "{}"));
         for other in [key.bind(&ada, "create", "{ }"), key.bind(&ada, "copy", "{}")] {

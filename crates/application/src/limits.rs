@@ -2,12 +2,12 @@ use icp_domain::json::Pointer;
 use icp_domain::{Icp, IcpDocument, ValidationErrors, Violation, ViolationCode, limits};
 use icp_ports::{Quota, StoredIcp};
 
-/// The limits that an operator sets on what users write.
+/// The limits that an operator sets on the data that users write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// How much each user may create.
+    /// The quota of each user.
     pub quota: Quota,
-    /// The largest number of users of one ICP. An ICP that has more may keep as many.
+    /// Maximum number of users of one ICP. An ICP that already has more users may keep that number.
     pub user_ids_per_icp: usize,
 }
 
@@ -18,7 +18,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Checks the new state of an ICP. A state that exceeds a limit no further than the old one is allowed.
+    /// Checks the new state of an ICP. A state may exceed a limit by no more than the old state did.
     pub(crate) fn check(
         &self,
         after: &IcpDocument,
@@ -29,7 +29,7 @@ impl Limits {
         let (users, bytes) = (after.user_ids().len(), after.json().len());
         let mut violations = Vec::new();
         if bytes > limits::ICP_BYTES.max(bytes_before) {
-            let detail = format!("the ICP must have at most {} bytes as it is stored", limits::ICP_BYTES);
+            let detail = format!("the stored ICP must have at most {} bytes", limits::ICP_BYTES);
             let pointer = Pointer::default();
             violations.push(Violation { pointer, code: ViolationCode::TooLong, detail: detail.into() });
         }

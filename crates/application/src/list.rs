@@ -27,16 +27,16 @@ pub struct ListRequest {
     pub sort: Sort,
     /// The direction of the order.
     pub direction: Direction,
-    /// The largest number of ICPs in the page. `None`: the whole list.
+    /// Maximum number of ICPs in the page. `None`: the complete list.
     pub limit: Option<NonZeroUsize>,
     /// The cursor that an earlier page returned.
     pub cursor: Option<String>,
 }
 
-/// The answer to a [`ListRequest`].
+/// The response to a [`ListRequest`].
 #[derive(Debug)]
 pub enum ListResponse {
-    /// A whole list or a page.
+    /// A complete list or a page.
     Whole {
         /// The ICPs.
         icps: WireList,
@@ -49,7 +49,7 @@ pub enum ListResponse {
     Long {
         /// The first ICPs.
         first: WireList,
-        /// The version of the whole list.
+        /// The version of the complete list.
         version: ListVersion,
         /// The other ICPs.
         rest: LongList,
@@ -61,8 +61,8 @@ pub enum ListResponse {
 impl IcpService {
     /// Returns the ICPs that name the caller, unless the client has the current version of the list.
     ///
-    /// The repository confirms the version of every answer. It reads documents only if neither the client nor the cache has
-    /// that version.
+    /// The repository confirms the version for every response. It reads documents only if neither the client nor the cache has
+    /// the current version.
     ///
     /// # Errors
     ///

@@ -5,7 +5,7 @@ use icp_ports::{IcpList, ListQuery};
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
-/// A cache of whole lists, bounded by their size in bytes.
+/// A cache of complete lists, bounded by their size in bytes.
 ///
 /// For each response, the storage confirms that a cached list still has the current version.
 #[derive(Clone)]
@@ -33,8 +33,8 @@ impl ListCache {
         self.lists_for(query)?.get(query.scope.user_id())
     }
 
-    /// Caches the list of this query if it is a whole list. Returns the list that is cached already if it has the same
-    /// version. Concurrent requests for one list therefore share one copy.
+    /// Caches the list of this query if it is complete. Returns the cached list if it has the same version, so that concurrent
+    /// requests for one list share one copy.
     pub(crate) fn insert(&self, query: &ListQuery, list: IcpList) -> IcpList {
         let Some(lists) = self.lists_for(query).filter(|_| list.next.is_none()) else { return list };
         let user_id = query.scope.user_id();
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn only_whole_lists_are_cached() {
+    fn partial_lists_are_not_cached() {
         let cache = ListCache::new(100_000);
         let ada = everything_of(user("user_ada"));
         let page = ListQuery { limit: NonZeroUsize::new(1), ..ada.clone() };

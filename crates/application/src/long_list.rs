@@ -3,15 +3,15 @@ use std::sync::Arc;
 
 use icp_ports::{IcpReader, ListCursor, ListPart, ListQuery, ListStart, RepositoryError, WireList};
 
-/// The rest of a list that is too long to be buffered. Each part is read when the part before it has been sent, so that a
-/// slow client holds neither a connection nor a transaction.
+/// The rest of a list that is too long to be buffered. Each part is read after the previous part has been sent, so that a
+/// slow client occupies neither a connection nor a transaction.
 ///
-/// An ICP that does not change while the list is sent is in it once. An ICP that changes, is created or is deleted may be in
-/// it in either state or not at all, and twice if the change moves it on in the order.
+/// An ICP that does not change while the list is sent is in the list once. An ICP that changes, is created or is deleted may
+/// be in the list in either state or be missing. It may be in the list twice if the change moves it to a later position.
 pub struct LongList {
     reader: Arc<dyn IcpReader>,
     query: Box<ListQuery>,
-    /// Where the next part starts, if there may be one.
+    /// The start of the next part, if there may be one.
     next: Option<ListCursor>,
 }
 

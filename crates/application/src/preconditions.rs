@@ -19,7 +19,7 @@ impl<V: PartialEq> VersionMatch<V> {
     }
 }
 
-/// The conditions under which a request is to be performed (RFC 9110, section 13). By default there are none.
+/// The preconditions of a request (RFC 9110, section 13). By default there are none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Preconditions<V> {
     /// The current version must be one of these.
@@ -48,8 +48,8 @@ impl<V: PartialEq> Preconditions<V> {
         }
     }
 
-    /// Decides a read: returns true if the client has the current version. `If-Match` is evaluated first (RFC 9110,
-    /// section 13.2.2).
+    /// Evaluates the preconditions of a read: returns true if the client has the current version. `If-Match` is evaluated
+    /// first (RFC 9110, section 13.2.2).
     pub(crate) fn is_not_modified(&self, current: &V) -> Result<bool, ServiceError> {
         if self.if_match.as_ref().is_some_and(|versions| !versions.contains(current)) {
             return Err(ServiceError::PreconditionFailed);
@@ -57,11 +57,11 @@ impl<V: PartialEq> Preconditions<V> {
         Ok(self.if_none_match.as_ref().is_some_and(|versions| versions.contains(current)))
     }
 
-    /// Decides a read of what has no version.
+    /// Evaluates the preconditions of a read of a resource without a version.
     ///
     /// # Errors
     ///
-    /// [`ServiceError::PreconditionFailed`] if `If-Match` names versions: none of them is current.
+    /// [`ServiceError::PreconditionFailed`] if `If-Match` names versions.
     pub fn check_unversioned(&self) -> Result<(), ServiceError> {
         match &self.if_match {
             Some(VersionMatch::OneOf(_)) => Err(ServiceError::PreconditionFailed),
@@ -69,7 +69,7 @@ impl<V: PartialEq> Preconditions<V> {
         }
     }
 
-    /// Decides a write.
+    /// Evaluates the preconditions of a write.
     pub(crate) fn check_write(&self, current: &V) -> Result<(), ServiceError> {
         if self.is_not_modified(current)? { Err(ServiceError::PreconditionFailed) } else { Ok(()) }
     }

@@ -6,8 +6,8 @@ use icp_domain::{Caller, UserId};
 use icp_ports::IcpReader;
 use tokio::time::Instant;
 
-/// A replica of the repository, which can be a little behind. A user who has written reads from the primary for a while, so
-/// that their reads include their writes.
+/// A replica of the repository, which can be behind the primary. After a write, a user reads from the primary for some time,
+/// so that reads include the user's own writes.
 #[derive(Clone)]
 pub struct Replica {
     reader: Arc<dyn IcpReader>,
@@ -19,7 +19,7 @@ pub struct Replica {
 #[derive(Default)]
 struct Writers {
     until: HashMap<UserId, Instant>,
-    /// The number of writers at which those whose time is over are removed.
+    /// The number of writers at which expired writers are removed.
     capacity: usize,
 }
 
@@ -29,7 +29,7 @@ impl Replica {
         Self { reader, own_writes, writers: Arc::default() }
     }
 
-    /// Returns the same replica on the connections of one worker. Writers are common to all.
+    /// Returns the same replica with the connections of one worker. All workers share the writers.
     #[must_use]
     pub fn for_worker(&self, reader: Arc<dyn IcpReader>) -> Self {
         Self { reader, ..self.clone() }
@@ -42,7 +42,7 @@ impl Replica {
         (!has_written).then(|| Arc::clone(&self.reader))
     }
 
-    /// Marks the caller as a writer while the guard is held, and for `own_writes` after that.
+    /// Marks the caller as a writer until the guard is dropped, and for the duration `own_writes` after that.
     pub(crate) fn begin_write<'a>(&'a self, caller: &'a Caller) -> WriteGuard<'a> {
         self.mark_writer(caller);
         WriteGuard { replica: self, caller }
@@ -59,7 +59,7 @@ impl Replica {
     }
 }
 
-/// A write in progress. The writer's time starts at its end, whether it succeeds or not.
+/// A write in progress. The duration `own_writes` starts at its end, whether it succeeds or not.
 pub(crate) struct WriteGuard<'a> {
     replica: &'a Replica,
     caller: &'a Caller,

@@ -19,20 +19,20 @@ pub struct IcpService {
     replica: Option<Replica>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) new_id: fn() -> IcpId,
-    /// How much of a list is buffered, in bytes.
+    /// Maximum buffered part of a list, in bytes.
     pub(crate) response_buffer: NonZeroUsize,
     pub(crate) list_cache: ListCache,
     pub(crate) limits: Limits,
     pub(crate) retention: Retention,
     pub(crate) writers: Writers,
-    /// Permits to create. Each create counts what the creator has.
+    /// Permits for creates. Each create counts the ICPs and bytes of its creator.
     pub(crate) creates: KeyedPermits<UserId>,
 }
 
-/// The creates of one user in the storage at once. Further ones wait.
+/// Maximum number of concurrent creates of one user in the storage. Further ones wait.
 const CREATES_PER_USER: usize = 2;
 
-/// How much of a list is buffered by default, in bytes.
+/// Default of the maximum buffered part of a list, in bytes.
 const RESPONSE_BUFFER: NonZeroUsize = NonZeroUsize::new(4 * 1024 * 1024).unwrap();
 
 impl IcpService {
@@ -52,7 +52,7 @@ impl IcpService {
         }
     }
 
-    /// Buffers at most `max_bytes` of a list, and one ICP more.
+    /// Buffers at most `max_bytes` of a list plus one ICP.
     #[must_use]
     pub fn with_response_buffer(self, max_bytes: NonZeroUsize) -> Self {
         Self { response_buffer: max_bytes, ..self }
@@ -64,19 +64,19 @@ impl IcpService {
         Self { list_cache: ListCache::new(max_bytes), ..self }
     }
 
-    /// Sets the limits on what users write.
+    /// Sets the limits on the data that users write.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
     }
 
-    /// Sets how long the history is kept.
+    /// Sets the retention of the history.
     #[must_use]
     pub fn with_retention(self, retention: Retention) -> Self {
         Self { retention, ..self }
     }
 
-    /// Returns the same service on the connections of one worker.
+    /// Returns the same service with the connections of one worker.
     #[must_use]
     pub fn for_worker(&self, repository: Arc<dyn IcpRepository>, replica: Option<Replica>) -> Self {
         Self { repository, replica, ..self.clone() }
@@ -87,7 +87,7 @@ impl IcpService {
         self.repository.health().await
     }
 
-    /// Returns an ICP, unless the client has its current version: then no document is read.
+    /// Returns an ICP. If the client has its current version, no document is read.
     ///
     /// # Errors
     ///
@@ -116,7 +116,7 @@ impl IcpService {
         replica.unwrap_or_else(|| self.repository.clone())
     }
 
-    /// Begins a write. While the guard is held, and for a while after it, the writer reads from the primary.
+    /// Begins a write. Until the guard is dropped, and for some time after that, the writer reads from the primary.
     pub(crate) fn begin_write<'a>(&'a self, caller: &'a Caller) -> Option<WriteGuard<'a>> {
         self.list_cache.invalidate(caller.user_id());
         self.replica.as_ref().map(|replica| replica.begin_write(caller))
@@ -137,7 +137,7 @@ pub(crate) fn found_in_scope<T>(lookup: Lookup<T>) -> Result<T, ServiceError> {
     }
 }
 
-/// Parses a text that a user sent: in a thread of its own if that is expensive.
+/// Parses a text that a user sent, in a separate thread if that is expensive.
 ///
 /// # Errors
 ///

@@ -7,9 +7,9 @@ use crate::cpu::{CPU, LARGE_TEXT};
 use crate::service::{found_in_scope, parse_for};
 use crate::{IcpService, Limits, Preconditions, ServiceError};
 
-/// A change of an ICP that a caller asks for.
+/// A change of an ICP that a caller requests.
 pub(crate) enum Edit {
-    /// Whether its body is large, too.
+    /// A patch, and whether its body is large.
     Patch(Box<IcpPatch>, bool),
     SetAccess(UserId, Access),
     /// The text of an earlier state.
@@ -26,11 +26,10 @@ pub enum Access {
 }
 
 impl IcpService {
-    /// Merges the patch in a request body into an ICP, and returns the whole ICP. A patch that changes nothing leaves the
-    /// version as it is.
+    /// Merges the patch in a request body into an ICP, and returns the ICP. A patch without effect does not change the version.
     ///
-    /// If another request changes the ICP at the same time, the patch is applied to the newer state, so that both changes are
-    /// kept. A client that wants to change only what it has read names the version in a precondition.
+    /// If another request changes the ICP at the same time, the patch is applied to the newer state, so that both changes
+    /// persist. A client that must not overwrite a newer state names the version in a precondition.
     ///
     /// # Errors
     ///
@@ -47,8 +46,8 @@ impl IcpService {
         self.edit(caller, id, parse_patch(caller, body).await?, preconditions).await
     }
 
-    /// Adds a user to an ICP or removes one, and returns the whole ICP. An access that is as wanted changes nothing. Users may
-    /// remove themselves.
+    /// Adds a user to an ICP or removes one, and returns the ICP. Nothing changes if the access is already as requested.
+    /// Users may remove themselves.
     ///
     /// # Errors
     ///
@@ -99,7 +98,7 @@ impl IcpService {
         let _guard = self.begin_write(caller);
         let mut attempts = self.writers.wait(id).await?;
         loop {
-            // The access was read with this version, and so it holds if this version is deleted.
+            // The access was checked at this version. The delete fails if the ICP is at another version.
             let version = self.stored(caller, id, preconditions).await?.version;
             if self.repository.delete(id, version, &self.stamp(caller)).await? {
                 return Ok(());
@@ -161,7 +160,7 @@ impl IcpService {
         }
     }
 
-    /// Reads an ICP that is to be changed, from the primary.
+    /// Reads from the primary an ICP that will be changed.
     pub(crate) async fn stored(
         &self,
         caller: &Caller,
@@ -205,7 +204,7 @@ impl Edit {
     ) -> Result<Option<IcpChange>, ServiceError> {
         let before = Icp::from_json(&stored.json, Rules::Stored).map_err(ServiceError::Unreadable)?;
         if let Self::Restore(earlier) = self {
-            // A state that was stored once may be stored again, even beyond the present limits.
+            // An earlier state may be stored again, even if it exceeds the current limits.
             let earlier = Icp::from_json(earlier, Rules::Stored).map_err(ServiceError::Unreadable)?;
             return Ok(IcpChange::restoring(&before, &earlier, now));
         }

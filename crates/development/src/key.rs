@@ -27,7 +27,7 @@ const PRIVATE_KEY: &str = "PRIVATE KEY";
 /// Clerk's mark of a session token.
 const SESSION_CATEGORY: &str = "cl_B7d4PD111AAA";
 
-/// The claims of a token that the service is configured to require.
+/// The claims that the configuration of the service requires in a token.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TokenClaims<'a> {
     /// The party (`azp`).
@@ -45,7 +45,7 @@ pub struct DevelopmentKey {
 }
 
 impl DevelopmentKey {
-    /// Returns the key in the working directory. It is created if there is none.
+    /// Returns the key in the working directory. Creates it if it does not exist.
     ///
     /// # Errors
     ///
@@ -58,7 +58,7 @@ impl DevelopmentKey {
         Self::load()
     }
 
-    /// Returns the key in the working directory. A key that this created would verify no token of any service.
+    /// Returns the key in the working directory. Does not create it, because no service would accept the tokens of a new key.
     ///
     /// # Errors
     ///
@@ -123,7 +123,7 @@ impl DevelopmentKey {
     }
 }
 
-/// Sets the value at a JSON Pointer, and creates the objects on the way.
+/// Sets the value at a JSON Pointer. Creates missing objects on its path.
 fn set(claims: &mut Value, pointer: &str, value: Value) {
     let mut place = claims;
     for name in pointer.split('/').skip(1) {
@@ -137,7 +137,8 @@ fn set(claims: &mut Value, pointer: &str, value: Value) {
     *place = value;
 }
 
-/// Writes a new key, unless another process has. The file is complete before it has its name, and only its owner may read it.
+/// Writes a new key, unless another process has written one. The file is complete before it gets its name, and only its owner
+/// may read it.
 fn make(path: &Path) -> anyhow::Result<()> {
     let pair = KeyPair::generate(KeySize::Rsa2048)?;
     let der: Pkcs8V1Der<'_> = pair.as_der()?;

@@ -1,4 +1,4 @@
-//! The cost of parsing, validating, changing and writing an ICP: `cargo bench -p icp-domain`.
+//! Measures parsing, validation, changes and serialization of an ICP: `cargo bench -p icp-domain`.
 
 #![expect(clippy::unwrap_used, reason = "a bench whose data is wrong must fail")]
 
@@ -6,7 +6,7 @@ use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use icp_domain::{Caller, Icp, IcpChange, IcpDocument, IcpPatch, NewIcp, Rules, Timestamp, UserId};
 
-/// An ICP of usual size, in its canonical form.
+/// An ICP of typical size, in canonical form.
 const ICP: &str = include_str!("icp.json");
 
 const PATCH: &str = r#"{"name": "Manufacturing Leaders", "activeUntil": null, "leadsPerList": 50}"#;
@@ -47,28 +47,28 @@ fn read_strictly(bencher: Bencher<'_, '_>) {
     bencher.counter(BytesCount::of_str(ICP)).bench(|| Icp::from_json(black_box(ICP), Rules::Strict).unwrap());
 }
 
-/// The lower bound: only checks that the text is JSON.
+/// Lower bound: only checks that the text is JSON.
 #[divan::bench]
-fn parse_as_json_alone(bencher: Bencher<'_, '_>) {
+fn parse_json_only(bencher: Bencher<'_, '_>) {
     let parse = || serde_json::from_str::<serde::de::IgnoredAny>(black_box(ICP)).unwrap();
     bencher.counter(BytesCount::of_str(ICP)).bench(parse);
 }
 
 #[divan::bench]
-fn validate_a_create(bencher: Bencher<'_, '_>) {
+fn validate_create(bencher: Bencher<'_, '_>) {
     let body = create_body();
     bencher.counter(BytesCount::of_str(&body)).bench(|| NewIcp::from_json(black_box(&body)).unwrap());
 }
 
 #[divan::bench]
-fn make_the_canonical_text(bencher: Bencher<'_, '_>) {
+fn serialize(bencher: Bencher<'_, '_>) {
     let icp = icp();
     bencher.counter(BytesCount::of_str(ICP)).bench(|| black_box(&icp).to_json());
 }
 
-/// The text and its columns.
+/// Creates the text and the columns of a stored ICP.
 #[divan::bench]
-fn make_the_document(bencher: Bencher<'_, '_>) {
+fn to_document(bencher: Bencher<'_, '_>) {
     bencher.with_inputs(icp).bench_values(IcpDocument::from);
 }
 
@@ -84,17 +84,17 @@ fn change(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// Only the change of a parsed ICP.
+/// Applies a parsed patch to a parsed ICP.
 #[divan::bench]
-fn apply_a_patch(bencher: Bencher<'_, '_>) {
+fn apply_patch(bencher: Bencher<'_, '_>) {
     let (by, now) = (Caller::user(user()), Timestamp::UNIX_EPOCH);
     let (patch, before) = (IcpPatch::from_json(PATCH, &by).unwrap(), icp());
     bencher.bench(|| patch.apply(black_box(&before), &by, now).unwrap());
 }
 
-/// One record of an import: parsed, validated, and converted to a stored document.
+/// Parses and validates one record of an import, and converts it to a stored document.
 #[divan::bench]
-fn import_a_record(bencher: Bencher<'_, '_>) {
+fn import_record(bencher: Bencher<'_, '_>) {
     let import = || IcpDocument::from(Icp::from_json(black_box(ICP), Rules::Strict).unwrap());
     bencher.counter(BytesCount::of_str(ICP)).bench(import);
 }

@@ -2,21 +2,20 @@
 
 use crate::{Author, Source, UserId};
 
-/// A signed-in user, whether they are an admin, who acts in their name, and by which way they came.
+/// A signed-in user: their ID, whether they are an admin, who impersonates them, and the source of their changes.
 ///
-/// The methods of `Caller` are the access rule, and every use case asks one of them:
+/// The methods of `Caller` are the access rule. Every use case calls one of them:
 ///
 /// - **One ICP** ([`Caller::access_scope`], [`Caller::may_access`]): a caller may read, change and delete an ICP if its
 ///   `userIds` contains them, or if they are an admin.
 /// - **The list** ([`Caller::list_scope`]): it contains the ICPs whose `userIds` contains the caller, and no others. It is the
 ///   same for an admin.
 /// - **The history** ([`Caller::access_scope`]): a caller may read every revision of an ICP and restore one if they may access
-///   the ICP. The `userIds` of an earlier state do not matter, neither for nor against the caller. After the ICP was deleted, the
-///   `userIds` that it had then decide.
+///   the ICP. The `userIds` of earlier states do not matter. For a deleted ICP, the `userIds` at its deletion apply.
 /// - **The deleted ICPs** ([`Caller::access_scope`]): the deleted ICPs whose history the caller may read.
-/// - **Restoring** ([`Icp::restored`](crate::Icp::restored)): a restore leaves `userIds` as they are, and so gives access to
-///   no user.
-/// - **Leaving** ([`Caller::may_leave`]): only an admin may leave an ICP without users. [`IcpPatch`](crate::IcpPatch) asks it.
+/// - **Restoring** ([`Icp::restored`](crate::Icp::restored)): a restore does not change `userIds`, so it gives no user access.
+/// - **Removing all users** ([`Caller::may_leave`]): only an admin may leave an ICP without users.
+///   [`IcpPatch`](crate::IcpPatch) checks it.
 ///
 /// ```
 /// use icp_domain::{Caller, UserId};
@@ -50,7 +49,7 @@ impl Caller {
         Self { user_id, admin: true, actor: None, source: Source::Api }
     }
 
-    /// Creates a user whom `actor` impersonates: a support engineer, for example. An impersonated user is never an admin.
+    /// Creates a user whom `actor`, such as a support engineer, impersonates. An impersonated user is never an admin.
     ///
     /// ```
     /// use icp_domain::Caller;
@@ -63,7 +62,7 @@ impl Caller {
         Self { user_id, admin: false, actor: Some(actor), source: Source::Api }
     }
 
-    /// Returns the same caller, whose changes have this source. By default it is [`Source::Api`].
+    /// Sets the source of the caller's changes. The default is [`Source::Api`].
     #[must_use]
     pub fn via(self, source: Source) -> Self {
         Self { source, ..self }
@@ -94,7 +93,7 @@ impl Caller {
         self.access_scope().includes(user_ids)
     }
 
-    /// Returns true if the caller may leave an ICP with these `userIds`: only an admin may leave them empty.
+    /// Returns true if the caller may set the `userIds` of an ICP to these: only an admin may set none.
     pub fn may_leave(&self, user_ids: &[UserId]) -> bool {
         self.admin || !user_ids.is_empty()
     }
@@ -110,8 +109,8 @@ impl Caller {
     }
 }
 
-/// The ICPs that a caller may read, change, delete and restore: the ICPs of one user, or all. Only [`Caller`] creates it, so that every
-/// request to a repository has passed the access rule.
+/// The ICPs that a caller may read, change, delete and restore: the ICPs of one user, or all. Only [`Caller`] creates it.
+/// So every call of a repository has passed the access rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessScope(Option<UserId>);
 
@@ -127,8 +126,7 @@ impl AccessScope {
     }
 }
 
-/// The ICPs in the list of one user. Only [`Caller`] creates it, so that every request to a repository has passed the
-/// access rule.
+/// The ICPs in the list of one user. Only [`Caller`] creates it. So every call of a repository has passed the access rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListScope(UserId);
 

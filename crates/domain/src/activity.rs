@@ -1,6 +1,6 @@
 use crate::Timestamp;
 
-/// A condition on the expiry of an ICP, which expires at its `activeUntil`, and never without one.
+/// A condition on the expiry of an ICP. An ICP expires at its `activeUntil`. Without `activeUntil` it never expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activity {
     /// The ICP has not expired at this time.

@@ -1,7 +1,7 @@
 use crate::{ChangedFields, Icp, IcpDocument, IcpId, Operation, Timestamp, UserId};
 
-/// A change of one ICP, as a repository writes it: the new document, the users who join and leave, and what its history says.
-/// A repository need not look at the users who stay, of whom there may be thousands.
+/// A change of one ICP, as a repository writes it: the new document, the added and removed users, the operation and the
+/// changed fields. A repository need not read the other users, of whom there may be thousands.
 ///
 /// ```
 /// use icp_domain::{Caller, IcpChange, IcpPatch, NewIcp, Timestamp, UserId};
@@ -39,14 +39,14 @@ impl IcpChange {
         Self { document, joined, left, operation: Operation::Update, changed }
     }
 
-    /// Returns the change that restores an earlier state, see [`Icp::restored`]. `None` if nothing changes.
+    /// Returns the change that restores an earlier state by the rules of [`Icp::restored`], or `None` if nothing changes.
     pub fn restoring(before: &Icp, earlier: &Icp, now: Timestamp) -> Option<Self> {
         let after = before.restored(earlier, now)?;
         Some(Self { operation: Operation::Restore, ..Self::between(before, after) })
     }
 
-    /// Returns the change that brings a deleted ICP back, as it was at an earlier state, see [`Icp::restored`]. It is a change
-    /// even if nothing differs from the state that was deleted.
+    /// Returns the change that restores a deleted ICP to an earlier state, by the rules of [`Icp::restored`]. It is a change even
+    /// if the earlier state equals the deleted one.
     pub fn undeleting(deleted: &Icp, earlier: &Icp, now: Timestamp) -> Self {
         let back = || Icp { updated_at: now.max(deleted.updated_at.next()), ..deleted.clone() };
         let after = deleted.restored(earlier, now).unwrap_or_else(back);
@@ -73,12 +73,12 @@ impl IcpChange {
         &self.left
     }
 
-    /// Returns whether it is an update or a restore.
+    /// Returns the operation: an update or a restore.
     pub fn operation(&self) -> Operation {
         self.operation
     }
 
-    /// Returns the names of the fields that it changes.
+    /// Returns the names of the changed fields.
     pub fn changed(&self) -> &ChangedFields {
         &self.changed
     }

@@ -2,9 +2,9 @@ use crate::decode::Rules;
 use crate::violation::ValidationErrors;
 use crate::{Icp, IcpId, ProviderList, Timestamp, UserId, fold_name};
 
-/// One ICP as it is stored: its canonical text, and the values by which lists are filtered and sorted and access is decided.
+/// One ICP as it is stored: its canonical text, and the values for filters, sort orders and the access rule.
 ///
-/// Both derive from the same [`Icp`], only here, so that they cannot diverge. Serving a stored text needs no parsing.
+/// Text and values derive from the same [`Icp`], so they cannot diverge. The service returns stored texts without parsing.
 ///
 /// ```
 /// use icp_domain::{Icp, IcpDocument, Rules};
@@ -13,7 +13,7 @@ use crate::{Icp, IcpId, ProviderList, Timestamp, UserId, fold_name};
 ///     "createdAt": "2024-01-15T11:30:00+01:00", "updatedAt": "2024-01-20T14:22:00Z", "leadProviderCriteria": []}"#;
 /// let document = IcpDocument::from(Icp::from_json(text, Rules::Strict)?);
 /// assert!(document.json().contains(r#""createdAt":"2024-01-15T10:30:00.000Z""#), "canonical");
-/// assert!(document.json().contains(r#""leadsPerList":10"#), "defaults are stated");
+/// assert!(document.json().contains(r#""leadsPerList":10"#), "with defaults");
 /// # Ok::<(), icp_domain::ValidationErrors>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! What the history of an ICP says about a change.
+//! The properties of a change in the history of an ICP.
 
 use serde::Serialize;
 
@@ -50,7 +50,7 @@ names! {
 }
 
 names! {
-    /// What a change did.
+    /// The kind of a change.
     Operation {
         /// It created the ICP.
         Create = "create",
@@ -58,12 +58,12 @@ names! {
         Update = "update",
         /// It deleted the ICP.
         Delete = "delete",
-        /// It restored an earlier state, perhaps after a delete.
+        /// It restored an earlier state. The ICP may have been deleted before.
         Restore = "restore",
     }
 }
 
-/// Who made a change, and how. [`Caller::author`](crate::Caller::author) creates it for a signed-in user.
+/// The author of a change. [`Caller::author`](crate::Caller::author) creates it for a signed-in user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Author {
     /// The user. `None` if it is not known, as for imports.
@@ -75,13 +75,13 @@ pub struct Author {
 }
 
 impl Author {
-    /// Returns the author of an import, which knows no user.
+    /// Returns the author of an import, without a user.
     pub fn import() -> Self {
         Self { by: None, actor: None, source: Source::Import }
     }
 }
 
-/// The names of the top-level fields that a change changed, without `updatedAt`: sorted, as a JSON array.
+/// The names of the changed top-level fields, without `updatedAt`: sorted, as a JSON array.
 ///
 /// ```
 /// use icp_domain::ChangedFields;
@@ -100,7 +100,7 @@ impl ChangedFields {
         Self(serde_json::to_string(&names).unwrap_or_else(|_| "[]".to_owned()))
     }
 
-    /// Accepts the text that [`ChangedFields::as_json`] returned.
+    /// Wraps the text that [`ChangedFields::as_json`] returned.
     pub fn from_json(json: String) -> Self {
         Self(json)
     }

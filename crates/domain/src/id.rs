@@ -10,7 +10,7 @@ use uuid::fmt::Hyphenated;
 pub struct IcpId(Uuid);
 
 impl IcpId {
-    /// The nil UUID, a placeholder.
+    /// The nil UUID: the smallest ID, and a placeholder.
     /// The least ID.
     pub const NIL: Self = Self(Uuid::nil());
 
@@ -28,9 +28,9 @@ impl IcpId {
 impl FromStr for IcpId {
     type Err = InvalidIcpId;
 
-    /// Parses the form with hyphens (RFC 9562, section 4), in either case, and no other form.
+    /// Parses the form with hyphens (RFC 9562, section 4) in upper or lower case, and no other form.
     fn from_str(text: &str) -> Result<Self, InvalidIcpId> {
-        // `Uuid` also parses braces, URNs and bare digits. Here, one ID has one spelling.
+        // `Uuid` also parses braces, URNs and digits without hyphens. Here, one ID has one form.
         match Uuid::try_parse(text) {
             Ok(uuid) if text.len() == Hyphenated::LENGTH => Ok(Self(uuid)),
             _ => Err(InvalidIcpId),

@@ -1,12 +1,13 @@
-//! The limits of writing. Lengths are in characters (Unicode scalar values), unless bytes are named. Reading has no limits.
+//! The limits of requests. Lengths are in characters (Unicode scalar values), unless the comment says bytes. Stored ICPs may
+//! exceed them.
 
 use std::ops::RangeInclusive;
 
 /// Bytes of a request body.
 pub const BODY_BYTES: usize = 1_048_576;
-/// Bytes of an ICP as it is stored. Every body that is within its limits can be stored; several changes together may not.
+/// Bytes of a stored ICP. A body within the limits never exceeds it. Several changes of one ICP may.
 pub const ICP_BYTES: usize = 2 * BODY_BYTES;
-/// Levels of objects and arrays in a request body. The body itself is one.
+/// Levels of objects and arrays in a request body, including the body.
 pub const NESTING: usize = 64;
 
 /// Characters of an ICP's `name`. At least one must not be white space.
@@ -15,7 +16,7 @@ pub const NAME: usize = 255;
 pub const DESCRIPTION: usize = 10_000;
 /// Users of one ICP.
 pub const USERS: usize = 10_000;
-/// Characters of a user ID. There must be one, and no white space.
+/// Characters of a user ID. It must not be empty or contain white space.
 pub const USER_ID: usize = 255;
 /// Bytes of a user ID in a lenient import. An index entry of PostgreSQL has at most about 2,700 bytes.
 pub const USER_ID_BYTES: usize = 1_024;
@@ -37,22 +38,22 @@ pub const LONG_TEXT: usize = 20_000;
 pub const SEARCH_STRINGS: usize = 1_000;
 /// Characters of a search string.
 pub const SEARCH_STRING: usize = 1_000;
-/// Characters of a regular expression. The engine that validates it also refuses more than 256 levels of groups.
+/// Characters of a regular expression. The validator also refuses more than 256 levels of groups.
 pub const REGEX: usize = 1_000;
-/// Characters of all regular expressions of a body together. The engine compiles these in less than 100 milliseconds.
+/// Characters of all regular expressions of a body together. The validator compiles them in less than 100 milliseconds.
 pub const REGEXES: usize = 100_000;
-/// Characters that a class counts as, towards [`REGEXES`], in an expression that ignores case (`(?i:...)`): the engine adds the
-/// other case of every character in it, which takes up to 40 microseconds.
+/// Characters that a character class counts as in [`REGEXES`], in an expression that ignores case (`(?i:...)`). The validator
+/// adds the other case of every character in the class, which takes up to 40 microseconds.
 pub const REGEX_CLASS: usize = 50;
 
-/// `maxPeoplePerCompany`.
+/// Values of `maxPeoplePerCompany`.
 pub const PEOPLE_PER_COMPANY: RangeInclusive<i64> = 1..=2_147_483_647;
-/// `maxPercentFromCRM`.
+/// Values of `maxPercentFromCRM`.
 pub const PERCENT_FROM_CRM: RangeInclusive<i64> = 0..=100;
-/// `minDaysUntilReuse`.
+/// Values of `minDaysUntilReuse`.
 pub const DAYS_UNTIL_REUSE: RangeInclusive<i64> = 0..=2_147_483_647;
 
-/// Violations that are reported for one request: the first ones.
+/// Violations that are reported for one request. Later ones are not reported.
 pub const VIOLATIONS: usize = 100;
-/// Bytes of all pointers that are reported for one body. A longer single pointer is cut to the nearest enclosing value.
+/// Bytes of all pointers that are reported for one body. A single longer pointer is cut to the nearest enclosing value.
 pub const VIOLATION_POINTER_BYTES: usize = 262_144;

@@ -2,21 +2,21 @@ use serde::Serialize;
 
 use crate::json::JsonText;
 
-/// A part of an ICP that this version understands in full, or keeps exactly as it was stored.
+/// A part of an ICP that this version knows, or the original text of an unknown part.
 ///
-/// Records outlive the code that wrote them: this version reads a filter type of a newer one as [`MaybeKnown::Unknown`], and writes
-/// it back unchanged. Strict reading yields only [`MaybeKnown::Known`].
+/// A newer version may have written an ICP. This version reads a filter of an unknown type as [`MaybeKnown::Unknown`], and
+/// writes it back unchanged. [`Rules::Strict`](crate::Rules::Strict) yields only [`MaybeKnown::Known`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum MaybeKnown<T> {
-    /// A part that this version understands.
+    /// A part that this version knows.
     Known(T),
-    /// A part that is kept as it was stored.
+    /// The original text of an unknown part.
     Unknown(JsonText),
 }
 
 impl<T> MaybeKnown<T> {
-    /// Returns the part if this version understands it.
+    /// Returns the part if this version knows it.
     pub fn known(&self) -> Option<&T> {
         match self {
             Self::Known(known) => Some(known),

@@ -1,4 +1,4 @@
-//! Enumerations that newer versions extend: an unknown name is kept, not refused.
+//! Enumerations that newer versions may extend: unknown names are preserved, not refused.
 
 /// An enumeration that [`open_enum!`] declares.
 pub(crate) trait OpenEnum: From<String> + AsRef<str> + serde::Serialize {
@@ -6,7 +6,7 @@ pub(crate) trait OpenEnum: From<String> + AsRef<str> + serde::Serialize {
     const NAMES: &'static [&'static str];
 }
 
-/// A name that this version does not know. Only parsing creates it, so it never holds a known name.
+/// A name that this version does not know. Only parsing creates it, so it never contains a known name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct UnknownName(pub(crate) String);
 

@@ -2,8 +2,8 @@
 
 use crate::limits;
 
-/// Returns how much the pattern counts towards [`limits::REGEXES`]. An expression that only seems to ignore case, as in `\(?i`,
-/// counts as one that does.
+/// Returns the number of characters that a pattern counts as in [`limits::REGEXES`]. A pattern with a literal `(?i`, as in
+/// `\(?i`, counts like one that ignores case.
 pub(crate) fn cost(pattern: &str) -> usize {
     let ignores_case =
         pattern.split("(?").skip(1).any(|rest| rest.trim_start_matches(['m', 's']).starts_with('i'));
@@ -16,8 +16,8 @@ pub(crate) fn is_valid(pattern: &str) -> bool {
     regress::Regex::new(pattern).is_ok() && !quantifies_boundary(pattern)
 }
 
-/// Returns true if a quantifier follows `\b` or `\B`. The grammar does not allow it, but `regress` does. It refuses the
-/// quantifiers of other assertions itself.
+/// Returns true if a quantifier follows `\b` or `\B`. ECMAScript forbids it, but `regress` accepts it. `regress` refuses
+/// quantifiers after other assertions.
 fn quantifies_boundary(pattern: &str) -> bool {
     let mut rest = pattern.chars();
     let mut is_in_class = false;

@@ -8,8 +8,8 @@ use crate::decode::Record;
 use crate::{Icp, MaybeKnown};
 
 impl Icp {
-    /// Returns the providers that its searches, custom filters and CRM filters name, sorted and without duplicates. Parts that
-    /// this version does not understand are included.
+    /// Returns the providers of its searches, custom filters and CRM filters, sorted and without duplicates. Unknown parts are
+    /// included.
     ///
     /// ```
     /// use icp_domain::{Icp, Rules};
@@ -33,7 +33,7 @@ impl Icp {
     }
 }
 
-/// Returns the name of the provider that a part names.
+/// Returns the provider of a part.
 fn named<T>(part: &MaybeKnown<T>, provider: fn(&T) -> Option<&str>) -> Option<Cow<'_, str>> {
     match part {
         MaybeKnown::Known(known) => provider(known).map(Cow::Borrowed),
@@ -43,8 +43,8 @@ fn named<T>(part: &MaybeKnown<T>, provider: fn(&T) -> Option<&str>) -> Option<Co
     }
 }
 
-/// A set of names as one text, for storages without arrays. Each name is a JSON string between commas. The set contains a
-/// name exactly if the text contains [`ProviderList::sought`] of the name.
+/// A set of provider names as one text, for databases without arrays. Each name is a JSON string between commas. The set
+/// contains a name exactly if the text contains [`ProviderList::search_text`] of the name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProviderList(String);
 
@@ -59,14 +59,14 @@ impl ProviderList {
         &self.0
     }
 
-    /// Returns the part of the text that stands for a name.
+    /// Returns the text by which a name is found in a [`ProviderList`].
     ///
     /// ```
     /// use icp_domain::ProviderList;
     ///
-    /// assert_eq!(ProviderList::sought("bullhorn"), r#","bullhorn","#);
+    /// assert_eq!(ProviderList::search_text("bullhorn"), r#","bullhorn","#);
     /// ```
-    pub fn sought(name: &str) -> String {
+    pub fn search_text(name: &str) -> String {
         format!(",{},", quoted(name))
     }
 }

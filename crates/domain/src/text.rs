@@ -2,8 +2,8 @@
 
 /// Folds the case of a name, by Unicode simple case folding: statuses C and S of `CaseFolding.txt`.
 ///
-/// Names are compared, searched and sorted by their folded form. Folding maps every character for itself, so a part of a
-/// name folds to a part of the folded name. `str::to_lowercase` does not: the final sigma of `ΟΔΟΣ` depends on what follows.
+/// Names are compared, searched and sorted by their folded form. Folding maps each character independently, so a part of a
+/// name folds to a part of the folded name. `str::to_lowercase` does not: it maps the last sigma of `ΟΔΟΣ` by its context.
 ///
 /// ```
 /// use icp_domain::fold_name;
@@ -20,7 +20,7 @@ fn fold(character: char) -> char {
     folded.and_then(|folded| char::from_u32(folded.get())).unwrap_or(character)
 }
 
-/// Returns true for what Unicode or ECMAScript regards as white space. They differ in U+0085 and U+FEFF.
+/// Returns true for white space of Unicode or ECMAScript. They differ in U+0085 and U+FEFF.
 pub(crate) fn is_white_space(character: char) -> bool {
     character.is_whitespace() || character == '\u{feff}'
 }

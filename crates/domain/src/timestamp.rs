@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// A point in time, in whole milliseconds of UTC, in the years 0000 to 9999.
 ///
 /// It is written as `2024-01-15T10:30:00.000Z`: always three decimals, always `Z`. It parses any RFC 3339 text: other offsets
-/// are converted, finer fractions truncated, and a leap second, `23:59:60` in UTC, becomes the second after it.
+/// are converted, finer fractions are truncated, and a leap second (`23:59:60` in UTC) becomes the next second.
 ///
 /// ```
 /// use icp_domain::Timestamp;
@@ -50,7 +50,7 @@ impl Timestamp {
         Self::from_unix_millis(self.unix_millis() + 1).unwrap_or(Self::MAX)
     }
 
-    /// Returns the time as a type of chrono.
+    /// Returns the time as chrono's type.
     pub fn as_datetime(self) -> DateTime<Utc> {
         self.0
     }
@@ -75,7 +75,7 @@ impl FromStr for Timestamp {
             return Err(InvalidTimestamp);
         }
         let time = DateTime::parse_from_rfc3339(text).map_err(|_| InvalidTimestamp)?.to_utc();
-        // Leap seconds are inserted at the end of a day of UTC, and nowhere else.
+        // Leap seconds occur only at the end of a UTC day.
         let is_leap_second = time.timestamp_subsec_nanos() >= 1_000_000_000;
         if is_leap_second && (time.hour(), time.minute()) != (23, 59) {
             return Err(InvalidTimestamp);

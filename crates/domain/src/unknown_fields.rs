@@ -8,7 +8,7 @@ use crate::json::JsonText;
 pub struct UnknownFields(Vec<(String, JsonText)>);
 
 impl UnknownFields {
-    /// Returns true if there are none, as in everything that this version creates.
+    /// Returns true if there are none. ICPs that this version creates have none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

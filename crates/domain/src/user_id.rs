@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ViolationCode, limits, text};
 
-/// The ID that Clerk gives a user, such as `user_2abc`. It is any text except the empty one, compared byte by byte, because
-/// IDs outlive the rules by which they were made. The rules for writing are narrower, see [`crate::limits`].
+/// The ID that Clerk gives a user, such as `user_2abc`. It may be any text except the empty one, because stored IDs may be
+/// older than the current rules. IDs are compared byte by byte. [`crate::limits`] has the stricter rules for requests.
 #[derive(
     Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, AsRef, Display, Into,
 )]
@@ -26,7 +26,7 @@ impl UserId {
         serde_json::Value::from(self.as_str()).to_string()
     }
 
-    /// Returns why the ID may not be written.
+    /// Returns the violation that the ID causes in a request, or `None` if it is valid.
     pub fn violation(&self) -> Option<(ViolationCode, String)> {
         if self.0.len() > limits::USER_ID && self.0.chars().count() > limits::USER_ID {
             return Some((
@@ -34,9 +34,9 @@ impl UserId {
                 format!("must have at most {} characters", limits::USER_ID),
             ));
         }
-        let is_unfit = |character| text::is_white_space(character) || character == '\0';
+        let is_forbidden = |character| text::is_white_space(character) || character == '\0';
         let detail = || (ViolationCode::InvalidValue, "must not contain white space or U+0000".to_owned());
-        self.0.contains(is_unfit).then(detail)
+        self.0.contains(is_forbidden).then(detail)
     }
 }
 
@@ -71,7 +71,7 @@ impl Borrow<str> for UserId {
     }
 }
 
-/// The text is empty, which no user ID is.
+/// The text of a user ID is empty.
 #[derive(Debug, thiserror::Error)]
 #[error("a user ID must not be empty")]
 pub struct EmptyUserId;

@@ -11,16 +11,16 @@ use crate::json::Pointer;
 /// It serializes to an element of `errors` in the service's error responses, and deserializes from one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Violation {
-    /// The value that breaks the rule; for a missing field, the place where it would be.
+    /// The value that breaks the rule, or the position of a missing field.
     pub pointer: Pointer,
-    /// The kind of rule, for programs.
+    /// The kind of the violation, for programs.
     pub code: ViolationCode,
-    /// A sentence for people.
+    /// A description for people.
     pub detail: Cow<'static, str>,
 }
 
 impl Violation {
-    /// Creates a violation of a field of the document itself.
+    /// Creates a violation of a top-level field.
     pub fn of_field(name: &str, code: ViolationCode, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { pointer: Pointer::default().member(name), code, detail: detail.into() }
     }
@@ -38,7 +38,7 @@ pub enum ViolationCode {
     UnknownField,
     /// A value of the wrong JSON type.
     InvalidType,
-    /// A value of the right type that has no meaning here.
+    /// A value of the right type that is not allowed.
     InvalidValue,
     /// A number or depth outside its limits.
     OutOfRange,
@@ -48,9 +48,9 @@ pub enum ViolationCode {
     Duplicate,
     /// A field that only the service sets.
     ReadOnly,
-    /// Text that cannot be read.
+    /// Text that is not valid JSON or not valid Unicode.
     Malformed,
-    /// A code that this version does not know. Only reading the response of a newer service yields it.
+    /// A code that this version does not know, from a response of a newer service.
     #[serde(other)]
     Unknown,
 }
@@ -83,11 +83,11 @@ impl ValidationErrors {
         &self.0
     }
 
-    /// Fails with these violations, in document order, if there are any.
+    /// Returns `Ok` if there are no violations.
     ///
     /// # Errors
     ///
-    /// All of them.
+    /// The violations, which must be in document order.
     pub fn check(violations: Vec<Violation>) -> Result<(), Self> {
         if violations.is_empty() { Ok(()) } else { Err(Self(violations)) }
     }

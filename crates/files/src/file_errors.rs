@@ -4,9 +4,9 @@ use icp_domain::ValidationErrors;
 
 use crate::printable::printable;
 
-/// The number of errors that are shown. The others are counted.
+/// Maximum number of errors that are shown. Further errors are counted.
 const MAX_SHOWN: usize = 1_000;
-/// The longest text of one error, so that a name of megabytes is not shown whole.
+/// Maximum length of one error in characters: a name may have megabytes.
 const MAX_CHARACTERS: usize = 300;
 
 /// All errors in a file, one per line, for people.

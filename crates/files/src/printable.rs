@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-/// Escapes the characters that change how a terminal shows the text around them: control characters, and marks that reverse the direction
+/// Escapes the characters that change how a terminal shows other text: control characters, and marks that reverse the direction
 /// of writing.
 ///
 /// ```
@@ -9,11 +9,11 @@ use std::borrow::Cow;
 /// assert_eq!(printable("\u{1b}[2JÄ\u{202e}\n"), r"\u{1b}[2JÄ\u{202e}\n");
 /// ```
 pub fn printable(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_deceptive) {
+    if !text.contains(changes_display) {
         return Cow::Borrowed(text);
     }
     let escape = |character: char| {
-        let escaped = is_deceptive(character).then(|| character.escape_default());
+        let escaped = changes_display(character).then(|| character.escape_default());
         let plain = escaped.is_none().then_some(character);
         escaped.into_iter().flatten().chain(plain)
     };
@@ -21,7 +21,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 }
 
 /// Unicode's `Bidi_Control`, and its separators of lines and paragraphs.
-fn is_deceptive(character: char) -> bool {
+fn changes_display(character: char) -> bool {
     let is_directional = matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     character.is_control() || is_directional
 }

@@ -2,10 +2,10 @@
 
 use std::io::{self, BufRead};
 
-/// The longest record, in bytes. Without the limit, one missing line break would take all memory.
+/// Maximum length of a record in bytes. Without the limit, a file without line breaks could take all memory.
 pub(super) const MAX_RECORD_BYTES: usize = 16 * 1024 * 1024;
 
-/// One record. It may be no JSON.
+/// One record. It may be invalid JSON.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Record {
     /// The line of its first byte, from 1.
@@ -22,7 +22,7 @@ pub(super) enum RecordError {
     Damaged { line: u64, message: &'static str },
 }
 
-/// Reads records. The first byte that is no blank decides: `[` begins an array, anything else is JSON Lines.
+/// Reads records. If the first byte that is not blank is `[`, the file is an array. Otherwise it is JSON Lines.
 pub(super) struct Records<R> {
     input: R,
     line: u64,
@@ -45,7 +45,7 @@ impl<R: BufRead> Records<R> {
         Self { input, line: 1, form: None }
     }
 
-    /// Returns true if records end with their lines. It is known after the first record.
+    /// Returns true if the file is JSON Lines. This is known after the first record.
     pub(super) fn is_lines(&self) -> bool {
         self.form == Some(Form::Lines)
     }
@@ -64,7 +64,7 @@ impl<R: BufRead> Records<R> {
     }
 
     fn begin(&mut self) -> Result<Form, RecordError> {
-        // Some editors put a byte order mark before UTF-8, which is no part of the JSON.
+        // Some editors write a byte order mark before UTF-8. It is not a part of the JSON.
         if self.input.fill_buf()?.starts_with(b"\xef\xbb\xbf") {
             self.input.consume(3);
         }
@@ -80,7 +80,7 @@ impl<R: BufRead> Records<R> {
     }
 
     fn next_line(&mut self) -> Result<Option<Record>, RecordError> {
-        // Blank lines are no records.
+        // Blank lines are not records.
         if self.skip_blanks()?.is_none() {
             return Ok(None);
         }
@@ -97,10 +97,10 @@ impl<R: BufRead> Records<R> {
             (Some(b','), true) => {
                 self.input.consume(1);
                 if self.skip_blanks()? == Some(b']') {
-                    return self.damaged("an element is missing after the comma");
+                    return self.damaged("missing element after a comma");
                 }
             }
-            (Some(_), true) => return self.damaged("a comma or the array's end is missing"),
+            (Some(_), true) => return self.damaged("missing comma, or missing end of the array"),
             (Some(_), false) => {}
         }
         self.form = Some(Form::Array { started: true });
@@ -115,7 +115,7 @@ impl<R: BufRead> Records<R> {
         self.form = Some(Form::Ended);
         match self.skip_blanks()? {
             None => Ok(None),
-            Some(_) => self.damaged("something stands after the array's end"),
+            Some(_) => self.damaged("unexpected text after the end of the array"),
         }
     }
 
@@ -123,7 +123,7 @@ impl<R: BufRead> Records<R> {
         Err(RecordError::Damaged { line: self.line, message })
     }
 
-    /// The next byte that is no blank, not yet taken.
+    /// Returns the next byte that is not blank, without consuming it.
     fn skip_blanks(&mut self) -> Result<Option<u8>, RecordError> {
         loop {
             let buffer = self.input.fill_buf()?;
@@ -138,7 +138,7 @@ impl<R: BufRead> Records<R> {
         }
     }
 
-    /// Everything up to the byte at which `ends` says so, which is not taken, or to the end.
+    /// Returns the bytes before the first byte for which `ends` returns true, or all remaining bytes.
     fn take_until(&mut self, mut ends: impl FnMut(u8) -> bool) -> Result<Vec<u8>, RecordError> {
         let (mut bytes, first_line) = (Vec::new(), self.line);
         loop {
@@ -202,11 +202,14 @@ mod tests {
     use super::*;
 
     fn records(text: &str) -> Result<Vec<(u64, String)>, String> {
-        // A tiny buffer, so that every boundary lies in the middle of something.
+        // With a tiny buffer, its boundaries are at every position of a record.
         let mut records = Records::new(io::BufReader::with_capacity(3, text.as_bytes()));
         let mut all = Vec::new();
         while let Some(record) = records.next().map_err(|error| error.to_string())? {
-            all.push((record.line, String::from_utf8(record.bytes).expect("it was text").trim().to_owned()));
+            all.push((
+                record.line,
+                String::from_utf8(record.bytes).expect("must have been text").trim().to_owned(),
+            ));
         }
         Ok(all)
     }
@@ -233,16 +236,16 @@ mod tests {
     }
 
     #[test]
-    fn says_where_an_array_is_damaged() {
+    fn array_error_names_position() {
         for (text, message) in [
             ("[{}", "line 1: the array has no end"),
-            ("[\n{},\n]", "line 3: an element is missing after the comma"),
-            ("[{}]\n{}", "line 2: something stands after the array's end"),
+            ("[\n{},\n]", "line 3: missing element after a comma"),
+            ("[{}]\n{}", "line 2: unexpected text after the end of the array"),
             ("[", "line 1: the array has no end"),
         ] {
             assert_eq!(records(text), Err(message.to_owned()), "{text}");
         }
-        // What is no element is for the JSON reader to refuse.
+        // The JSON parser refuses invalid elements.
         assert_records("[{} {},,1]", &[(1, "{} {}"), (1, ""), (1, "1")]);
     }
 

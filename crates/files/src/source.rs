@@ -22,7 +22,7 @@ const NOT_LINES: &str = "line 1: the object does not end on its line. The file m
 /// Called as the file is read.
 pub type Progress = Box<dyn Fn(Read) + Send>;
 
-/// How much of a file has been read.
+/// The progress of reading a file.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Read {
     /// The number of records.
@@ -35,7 +35,7 @@ pub struct Read {
 #[derive(Debug)]
 pub struct FileSource(mpsc::Receiver<Message>);
 
-/// A message of the reading thread. The end is a message too: a thread that ends otherwise has not read everything.
+/// A message of the reading thread. The end of the file is also a message: a thread that ends without it has failed.
 #[derive(Debug)]
 enum Message {
     Batch(Vec<IcpDocument>),
@@ -54,7 +54,7 @@ impl FileSource {
                 Ok(()) => Message::End,
                 Err(error) => Message::Failed(error),
             };
-            // The receiver is gone if the storage has failed.
+            // The receiver was dropped if the storage has failed.
             let _ = sender.blocking_send(last);
         });
         Self(receiver)
@@ -88,7 +88,7 @@ impl<R: BufRead> Reader<R> {
             read.records += 1;
             read.bytes += record.bytes.len() as u64;
             if read.records == 1 && self.records.is_lines() && is_part_of_document(&record) {
-                // Each line of the document would be an error.
+                // Reading ends here, because each line of the document would be an error.
                 self.errors.add(NOT_LINES);
                 break;
             }
@@ -100,7 +100,7 @@ impl<R: BufRead> Reader<R> {
                 (self.progress)(read);
                 let full = std::mem::take(&mut batch);
                 bytes = 0;
-                // After an error nothing is stored, and the rest is read only to report its errors.
+                // After an error, nothing is stored, and the rest is read only to report its errors.
                 if self.errors.is_empty() && sender.blocking_send(Message::Batch(full)).is_err() {
                     return Ok(());
                 }
@@ -116,7 +116,7 @@ impl<R: BufRead> Reader<R> {
         Ok(())
     }
 
-    /// Returns the next record, or `None` at the end of the file or at damage, which is reported.
+    /// Returns the next record, or `None` at the end of the file or after a reported error.
     fn next_record(&mut self) -> Result<Option<Record>, BoxError> {
         match self.records.next() {
             Ok(record) => Ok(record),
@@ -137,7 +137,7 @@ impl<R: BufRead> Reader<R> {
             Ok(icp) => return Some(icp.into()),
             Err(errors) => match Json::parse(text) {
                 Ok(_) => self.errors.of_record(record.line, &errors),
-                // Its line is counted from the record's first.
+                // The line of the error is relative to the first line of the record.
                 Err(place) => {
                     let line = record.line + (place.line as u64).saturating_sub(1);
                     self.errors
@@ -149,7 +149,7 @@ impl<R: BufRead> Reader<R> {
     }
 }
 
-/// Returns true if a line opens an object that it does not close, as the first line of an indented JSON document does.
+/// Returns true if a line opens an object and does not close it, as the first line of an indented JSON document does.
 fn is_part_of_document(line: &Record) -> bool {
     matches!(line.bytes.trim_ascii(), b"{" | b"[")
 }
@@ -172,7 +172,7 @@ mod tests {
     async fn truncated_input_is_error() {
         let mut source =
             FileSource::start(BufReader::new(Panics.chain(empty())), Rules::Strict, Box::new(|_| ()));
-        let error = source.next_batch().await.expect_err("it was not read");
+        let error = source.next_batch().await.expect_err("must not be read");
         assert_eq!(error.to_string(), "the file was not read to its end");
     }
 }

@@ -1,4 +1,4 @@
-//! Answers with bytes in memory: the upper limit of actix-web, with which `cargo xtask bench` compares the service.
+//! Responds with bytes in memory: the upper limit of actix-web, with which `cargo xtask bench` compares the service.
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -5,7 +5,7 @@ use super::borrowed::{Json, decode_string};
 use super::pointer::Pointer;
 use super::scan::{Scanner, Token};
 
-/// Something that the grammar of JSON allows and a strict reader refuses.
+/// A flaw that the grammar of JSON allows and a strict reader refuses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flaw {
     /// The value that has the flaw.
@@ -68,8 +68,8 @@ impl<'a> Audit<'a> {
         }
     }
 
-    /// Reports only the kinds for which `counts` returns true. Ignored flaws cost no pointer: pointers to many flaws within
-    /// a long name would take time quadratic in the length of the text.
+    /// Reports only the kinds for which `counts` returns true. No pointers are created for other flaws: pointers to many
+    /// flaws within a long name would take time quadratic in the length of the text.
     #[must_use]
     pub fn counting(mut self, counts: fn(FlawKind) -> bool) -> Self {
         self.counts = counts;

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use super::integer::{self, NotInteger};
 use super::scan::{Scanner, Token};
 
-/// The text is not JSON, or not only JSON.
+/// The text is not one JSON value.
 #[derive(Debug, thiserror::Error)]
 #[error("not JSON at line {line}, column {column}")]
 pub struct Malformed {
@@ -105,12 +105,12 @@ impl<'a> Json<'a> {
     ///
     /// # Errors
     ///
-    /// [`NotInteger`] says why it is not an integer of 64 bits.
+    /// [`NotInteger`] with the reason why it is not an integer of 64 bits.
     pub fn integer(self) -> Result<i64, NotInteger> {
         if self.kind() == Kind::Number { integer::parse(self.0) } else { Err(NotInteger::OtherKind) }
     }
 
-    /// Returns the members of an object in their order, duplicate names included. Empty for other kinds.
+    /// Returns the members of an object in their order, including duplicate names. Empty for other kinds.
     pub fn members(self) -> Members<'a> {
         Members(inside(self, Kind::Object))
     }

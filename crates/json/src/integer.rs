@@ -1,6 +1,6 @@
 //! Integers in every notation that JSON has.
 
-/// Why a JSON value is not an `i64`.
+/// The reason why a JSON value is not an `i64`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotInteger {
     /// It is not a number.
@@ -35,7 +35,7 @@ pub(super) fn parse(number: &str) -> Result<i64, NotInteger> {
     if zeros < 0 {
         return Err(NotInteger::Fraction);
     }
-    // No i64 has more than 19 digits, and an i128 holds any 19.
+    // An i64 has at most 19 digits, and an i128 can have any 19 digits.
     if length(significant).saturating_add(zeros) > 19 {
         return Err(NotInteger::TooLarge);
     }
@@ -49,7 +49,7 @@ fn length(text: &str) -> i64 {
     i64::try_from(text.len()).unwrap_or(i64::MAX)
 }
 
-/// Parses an exponent. Exponents of more than 64 bits saturate, which no mantissa compensates.
+/// Parses an exponent. Exponents of more than 64 bits saturate: the mantissa is too short to compensate them.
 fn power(exponent: &str) -> i64 {
     let end = if exponent.starts_with('-') { i64::MIN } else { i64::MAX };
     exponent.parse().unwrap_or(end)

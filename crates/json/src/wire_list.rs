@@ -2,9 +2,9 @@ use std::mem;
 
 use bytes::Bytes;
 
-/// Length of the pieces of a long list, in bytes. Long pieces are few. The allocator reuses short ones, whereas a single buffer
-/// would cost a page fault for every 4 kB. It is a little less than the largest segment of a loopback interface, so that no
-/// tiny segment follows a piece.
+/// Length of the pieces of a long list, in bytes. Longer pieces are fewer. The allocator reuses pieces of this length, whereas a
+/// single buffer would cost a page fault for every 4 kB. The length is a little less than the largest segment of a loopback
+/// interface, so that no small segment follows a piece.
 const PIECE: usize = 60 * 1024;
 
 /// A list in wire form: a JSON array in pieces that are sent one after the other. Clones share the pieces.
@@ -15,7 +15,7 @@ const PIECE: usize = 60 * 1024;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WireList {
-    /// At least one, brackets included.
+    /// The pieces, including the brackets. There is at least one.
     pieces: Vec<Bytes>,
     len: usize,
 }
@@ -133,7 +133,7 @@ impl WireListBuilder {
     /// Returns the list.
     pub fn finish(mut self) -> WireList {
         self.piece.push(b']');
-        // A cache may hold it for a long time.
+        // The capacity is reduced, because a cache may own the list for a long time.
         self.piece.shrink_to_fit();
         self.pieces.push(self.piece.into());
         WireList { pieces: self.pieces, len: self.len }

@@ -30,10 +30,10 @@ pub struct LogOptions<'a> {
     pub otlp_endpoint: Option<&'a str>,
 }
 
-/// The longest queue of log lines that are not yet written.
+/// Maximum number of queued log lines.
 const MAX_QUEUED_LINES: usize = 10_000;
 
-/// Sends traces and writes log lines while it is held.
+/// Sends traces and writes log lines until it is dropped.
 #[derive(Debug)]
 pub struct Telemetry {
     _traces: Option<Traces>,
@@ -67,7 +67,7 @@ pub fn start(options: &LogOptions<'_>) -> anyhow::Result<Telemetry> {
     };
     let max = level.max_level_hint().unwrap_or(LevelFilter::TRACE);
     let discreet = filter::filter_fn(move |metadata| *metadata.level() <= max && is_logged(metadata));
-    // With the hint, events below the level cost a comparison. Without it, every filter would be asked about each of them.
+    // With the hint, events below the level cost one comparison. Without it, every filter would be called for each of them.
     let discreet = discreet.with_max_level_hint(max);
     let lines = lines.with_filter(level).with_filter(discreet);
     let endpoint = options.otlp_endpoint.filter(|_| !traces::is_disabled());
@@ -82,9 +82,9 @@ pub fn start(options: &LogOptions<'_>) -> anyhow::Result<Telemetry> {
 /// Returns true for events that may be logged. Only the events of this project are known to contain no secret: libraries may
 /// log headers and tokens at their lower levels.
 ///
-/// Returns true for log lines that contain no client input and repeat no line of the service. actix-http logs an error for
-/// every request that is not HTTP. rmcp logs data that clients send. actix-server logs its workers at the start, and so does
-/// the service. Spans are for traces only.
+/// Returns true for log lines that contain no input of clients and repeat no line of the service. actix-http logs an error for
+/// every request that is not HTTP. rmcp logs data of clients. actix-server and the service both log the start of workers.
+/// Spans are only for traces.
 fn is_logged(metadata: &Metadata<'_>) -> bool {
     let target = metadata.target();
     if target == traces::TARGET {

@@ -11,7 +11,7 @@ use tracing::Span;
 use tracing::field::Empty;
 use tracing_opentelemetry::{OpenTelemetryLayer, OpenTelemetrySpanExt as _};
 
-/// The target of all spans, by which filters tell them from the log.
+/// The target of all spans, by which filters distinguish them from log lines.
 pub(crate) const TARGET: &str = "icp_app::trace";
 
 static IS_COLLECTED: AtomicBool = AtomicBool::new(false);
@@ -29,7 +29,7 @@ impl Traces {
             .with_protocol(Protocol::HttpBinary)
             .with_endpoint(format!("{}/v1/traces", endpoint.trim_end_matches('/')))
             .build()
-            // The SDK's error quotes the URL, which may contain a password.
+            // The error of the SDK is omitted, because it quotes the URL, which may contain a password.
             .map_err(|_| {
                 anyhow!(
                     "ICP__TELEMETRY__OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_ENDPOINT: traces cannot be sent there; it must be \
@@ -87,7 +87,7 @@ pub fn request_span(method: &str, header: Header<'_>) -> Span {
         http.request.method = method, http.route = Empty, http.response.status_code = Empty,
     );
     let parent = TraceContextPropagator::new().extract(&Headers(header));
-    // It fails only without a collector.
+    // This fails only without a collector.
     let _ = span.set_parent(parent);
     span
 }
@@ -110,7 +110,7 @@ pub fn end_request(span: &Span, method: &str, route: Option<&str>, status: u16) 
 /// Returns the trace ID of a request: that of its span, or that of its `traceparent` header.
 pub fn trace_id(span: &Span, header: Header<'_>) -> Option<String> {
     let context = if span.is_none() {
-        // Most requests name none.
+        // Most requests have no `traceparent` header.
         header("traceparent")?;
         TraceContextPropagator::new().extract(&Headers(header))
     } else {
@@ -145,7 +145,7 @@ impl Extractor for Headers<'_> {
         (self.0)(key)
     }
 
-    /// The propagator asks for the headers that it knows.
+    /// The propagator only reads headers by name.
     fn keys(&self) -> Vec<&str> {
         Vec::new()
     }

@@ -23,7 +23,7 @@ impl<K: Clone + Eq + Hash> KeyedPermits<K> {
     /// Waits for a permit. Requests for one key get permits in the order in which they began to wait.
     pub async fn acquire(&self, key: &K) -> KeyedPermit<K> {
         let (mut permit, semaphore) = self.begin(key);
-        // No semaphore is ever closed.
+        // The semaphores are never closed.
         permit.permit = semaphore.acquire_owned().await.ok();
         permit
     }
@@ -35,7 +35,7 @@ impl<K: Clone + Eq + Hash> KeyedPermits<K> {
         Some(permit)
     }
 
-    /// From here on the semaphore is removed when it is unused, also if the caller stops waiting.
+    /// Returns a guard that removes the semaphore when it is unused, also if the caller stops waiting.
     fn begin(&self, key: &K) -> (KeyedPermit<K>, Arc<Semaphore>) {
         let new = || Arc::new(Semaphore::new(self.permits));
         let semaphore = Arc::clone(self.lock().entry(key.clone()).or_insert_with(new));
@@ -57,7 +57,7 @@ pub struct KeyedPermit<K: Clone + Eq + Hash> {
 impl<K: Clone + Eq + Hash> Drop for KeyedPermit<K> {
     fn drop(&mut self) {
         let mut keys = self.owner.lock();
-        // Under the lock, so that the last one sees that it is the last.
+        // The lock ensures that the last guard detects that it is the last.
         self.permit = None;
         if keys.get(&self.key).is_some_and(|semaphore| Arc::strong_count(semaphore) == 1) {
             keys.remove(&self.key);
@@ -100,7 +100,7 @@ mod tests {
         assert!(timeout(SHORT, permits.acquire(&"ada")).await.is_err());
         assert!(
             permits.try_acquire(&"ada").is_none() && permits.try_acquire(&"bob").is_some(),
-            "others have their own"
+            "other keys have their own permits"
         );
         drop(first);
         assert!(permits.try_acquire(&"ada").is_some());
@@ -116,7 +116,7 @@ mod tests {
         });
         tokio::task::yield_now().await;
         drop(first);
-        timeout(SHORT, waiting).await.expect("it gets the permit").expect("no panic");
+        timeout(SHORT, waiting).await.expect("must get the permit").expect("no panic");
     }
 
     #[tokio::test]

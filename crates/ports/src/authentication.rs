@@ -3,12 +3,12 @@ use icp_domain::Caller;
 
 use crate::{BoxError, HealthCheck};
 
-/// The parts of a request by which its sender can be authenticated. Which headers count is the [`Authenticator`]'s business.
+/// The parts of a request that authenticate its sender. The [`Authenticator`] decides which headers it reads.
 pub trait Credentials: Send + Sync {
     /// Returns the value of every line of the header `name` (in lower case), in order.
     fn header(&self, name: &str) -> Vec<&[u8]>;
 
-    /// Returns true if the request can change something: its method is not GET, HEAD or OPTIONS.
+    /// Returns true if the request can change state: its method is not GET, HEAD or OPTIONS.
     fn changes_state(&self) -> bool;
 }
 
@@ -21,15 +21,15 @@ pub trait Authenticator: HealthCheck {
     ///
     /// # Errors
     ///
-    /// - [`AuthenticationError::Unauthenticated`] if there are no credentials, or bad ones.
-    /// - [`AuthenticationError::InsufficientScope`] if the credentials are good, but were granted too little.
-    /// - [`AuthenticationError::Unavailable`] if the implementation cannot tell, because something that it needs
-    ///   cannot be reached. It MUST NOT report this as unauthenticated: clients sign their user out.
+    /// - [`AuthenticationError::Unauthenticated`] if credentials are missing or invalid.
+    /// - [`AuthenticationError::InsufficientScope`] if the credentials are valid, but lack a required scope.
+    /// - [`AuthenticationError::Unavailable`] if the implementation cannot reach a dependency, such as a key server. It MUST
+    ///   NOT report this as unauthenticated, because clients would sign their user out.
     async fn authenticate(&self, credentials: &dyn Credentials) -> Result<Caller, AuthenticationError>;
 }
 
-/// Why a credential was refused, such as `expired`: a short name for logs and metrics. It never goes to the client
-/// and never holds a part of the credential.
+/// The reason why a credential was refused, such as `expired`: a short name for logs and metrics. It is never sent to the
+/// client and never contains a part of the credential.
 pub type RejectReason = &'static str;
 
 /// A request could not be authenticated.
@@ -41,7 +41,7 @@ pub enum AuthenticationError {
     /// A user is signed in, but the credential was not granted a scope that the service requires.
     #[error("the credential lacks a required scope")]
     InsufficientScope,
-    /// The authenticator could not tell.
+    /// The authenticator could not verify the credentials.
     #[error("cannot tell who is signed in")]
     Unavailable(#[source] BoxError),
 }

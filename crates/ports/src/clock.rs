@@ -2,7 +2,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use icp_domain::Timestamp;
 
-/// A source of the current time. Injected, so that a test can set it.
+/// A source of the current time. It is injected, so that tests can set the time.
 pub trait Clock: Send + Sync + 'static {
     /// Returns the current time.
     fn now(&self) -> Timestamp;

@@ -3,14 +3,14 @@ use icp_domain::{IcpId, UserId};
 
 use crate::{RepositoryError, Version};
 
-/// Removes a user from histories: for the command that does so. Access to ICPs is removed by changes, and before that.
+/// Removes a user from histories, for the command `icp forget-user`. The command first removes the user from all ICPs.
 #[async_trait]
 pub trait ForgetUser: Send + Sync {
-    /// Removes the user from a part of what is stored, and returns where the next part is, or `None` at the end.
+    /// Removes the user from one part of the stored data. Returns the next part, or `None` at the end.
     ///
-    /// At the end, no author, actor or creator MUST be the user, no revision's `userIds` MUST contain them, they MUST be among
-    /// the users of no deleted ICP, and no idempotency key MUST be theirs. Everything else MUST stay as it is. It MUST be
-    /// harmless to do a part twice, so that a caller that was interrupted can start again.
+    /// After the last part, the user MUST NOT be an author, actor or creator, MUST NOT be in the `userIds` of a revision or of a
+    /// deleted ICP, and MUST NOT own an idempotency key. All other data MUST stay unchanged. Processing a part twice MUST have
+    /// no further effect, so that an interrupted caller can start again.
     ///
     /// # Errors
     ///
@@ -26,10 +26,10 @@ pub trait ForgetUser: Send + Sync {
     async fn count_rows(&self) -> Result<u64, RepositoryError>;
 }
 
-/// A part of what is stored.
+/// A part of the stored data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ForgetPart {
-    /// The authors of current states and the creators, from this ID on.
+    /// The authors of current states and the creators, starting with this ID.
     Icps(IcpId),
     /// The revisions after this one.
     Revisions(IcpId, Version),
@@ -38,13 +38,13 @@ pub enum ForgetPart {
 }
 
 impl ForgetPart {
-    /// Rows in a part. Each can have two mebibytes, and a part is in memory.
+    /// Maximum number of rows in a part. A part is in memory, and a row can have two mebibytes.
     pub const ROWS: u32 = 50;
 
     /// The first part.
     pub const FIRST: Self = Self::Icps(IcpId::NIL);
 
-    /// Returns the part after ICPs of which the last one is known.
+    /// Returns the part that follows the ICP `last`.
     pub fn after_icps(last: Option<IcpId>) -> Self {
         let next = last.and_then(IcpId::successor);
         next.map_or(Self::Revisions(IcpId::NIL, Version(i64::MIN)), Self::Icps)

@@ -1,11 +1,11 @@
 use async_trait::async_trait;
 
-/// The state of something that the service depends on.
+/// The state of a dependency of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
     /// It works.
     Ok,
-    /// It works with what it has, and an operator should look: a key set that could not be refreshed.
+    /// It works with outdated data, such as a key set that could not be refreshed. An operator should act.
     Stale,
     /// It does not work.
     Unavailable,
@@ -16,6 +16,6 @@ pub enum Health {
 pub trait HealthCheck: Send + Sync {
     /// Returns the current health.
     ///
-    /// An implementation MUST answer within 3 seconds and MUST NOT return an earlier answer.
+    /// An implementation MUST return within 3 seconds and MUST NOT return a cached result.
     async fn health(&self) -> Health;
 }

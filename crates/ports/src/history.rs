@@ -5,9 +5,9 @@ use icp_domain::{AccessScope, Author, ChangedFields, IcpChange, IcpId, Operation
 
 use crate::{Lookup, Quota, Replacement, RepositoryError, Version};
 
-/// The histories of ICPs: the states that changes replaced. [`crate::IcpRepository`] writes them, in the write itself.
+/// The histories of ICPs: their earlier states. The writes of [`crate::IcpRepository`] store them in the same transaction.
 ///
-/// The defaults fit a storage that keeps no history.
+/// The default methods are for a storage without history.
 ///
 /// # Errors
 ///
@@ -16,9 +16,9 @@ use crate::{Lookup, Quota, Replacement, RepositoryError, Version};
 pub trait IcpHistory: Send + Sync {
     /// Returns the revisions of an ICP, the newest first and without documents, if the ICP is in `scope`.
     ///
-    /// The first one is the current state or, while the ICP is deleted, its delete. Then come the replaced states that are not
-    /// older than [`HistoryQuery::since`]. A deleted ICP is in the scope that includes the `userIds` that it had then. It is
-    /// [`Lookup::Absent`] if it was deleted before `since`.
+    /// The first one is the current state or, while the ICP is deleted, its delete. The states follow that were replaced at or
+    /// after [`HistoryQuery::since`]. The scope of a deleted ICP is decided by its `userIds` at deletion. An ICP that was deleted
+    /// before `since` is [`Lookup::Absent`].
     async fn revisions(
         &self,
         _id: IcpId,
@@ -28,7 +28,7 @@ pub trait IcpHistory: Send + Sync {
         Ok(Lookup::Absent)
     }
 
-    /// Returns one revision with its document, by the rules of [`IcpHistory::revisions`]. `Found(None)` if the ICP is in
+    /// Returns one revision with its document, by the rules of [`IcpHistory::revisions`]. Returns `Found(None)` if the ICP is in
     /// `scope` and has no such revision.
     async fn revision(
         &self,
@@ -40,7 +40,7 @@ pub trait IcpHistory: Send + Sync {
         Ok(Lookup::Absent)
     }
 
-    /// Returns the deletes of those ICPs in `scope` that are deleted, the newest first, with documents.
+    /// Returns the deletes of the deleted ICPs in `scope`, the newest first, with documents.
     ///
     /// The cost MUST depend on the number of deleted ICPs in scope and on the limit, not on the number of all deleted ICPs.
     /// Memory MUST be bounded by [`HistoryQuery::max_bytes`].
@@ -52,11 +52,11 @@ pub trait IcpHistory: Send + Sync {
         Ok(HistoryPage::default())
     }
 
-    /// Brings a deleted ICP back, whose delete has the version `deleted`, with the new document of `change`, and ends its place
-    /// among the deleted ICPs. Its history goes on at a higher version.
+    /// Restores a deleted ICP, whose delete has the version `deleted`, with the new document of `change`. The ICP is then no
+    /// longer among the deleted ICPs, and gets a higher version.
     ///
     /// It MUST change nothing and return [`Replacement::OtherVersion`] if the ICP exists, was deleted again since, or is being
-    /// written by another caller. It MUST change nothing when the creator of the ICP would then exceed `quota`.
+    /// written by another caller. It MUST change nothing if the creator of the ICP would exceed `quota`.
     async fn undelete(
         &self,
         _change: &IcpChange,
@@ -67,35 +67,35 @@ pub trait IcpHistory: Send + Sync {
         Ok(Replacement::OtherVersion)
     }
 
-    /// Removes some of the revisions that were replaced before a time, and returns how many. The caller calls again until it
-    /// returns 0. A delete counts as replaced when it was made, so that it is removed with the state that it deleted. It MUST
-    /// NOT remove the current state of an ICP.
+    /// Removes some of the revisions that were replaced before a time, and returns their number. The caller calls again until it
+    /// returns 0. A delete counts as replaced at its own time, so it is removed together with the deleted state. It MUST NOT
+    /// remove the current state of an ICP.
     async fn remove_old_revisions(&self, _replaced_before: Timestamp) -> Result<u64, RepositoryError> {
         Ok(0)
     }
 }
 
-/// Who makes a change and when, and whether the history keeps what it replaces.
+/// The time and the author of a change, and whether the history stores the replaced state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stamp {
     /// The time of the change.
     pub at: Timestamp,
-    /// Who makes it.
+    /// The author of the change.
     pub author: Author,
-    /// Whether the replaced state becomes a revision. If not, the history has a gap.
+    /// True if the replaced state becomes a revision. Otherwise the history has a gap.
     pub keeps_replaced: bool,
 }
 
-/// Which revisions are read.
+/// A query for revisions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryQuery {
-    /// Only revisions after this position. `None`: from the newest.
+    /// Only revisions after this position. `None` starts with the newest.
     pub after: Option<HistoryCursor>,
     /// Only revisions that were replaced at or after this time, and the current state.
     pub since: Timestamp,
-    /// The largest number of revisions.
+    /// Maximum number of revisions.
     pub limit: NonZeroUsize,
-    /// The page ends with the document that reaches this length of all, in bytes: never without any.
+    /// The page ends with the document with which the total length in bytes reaches this limit. It has at least one document.
     pub max_bytes: NonZeroUsize,
 }
 
@@ -113,7 +113,7 @@ pub struct HistoryCursor {
 pub struct HistoryPage {
     /// The revisions, the newest first.
     pub revisions: Vec<Revision>,
-    /// Whether more follow.
+    /// True if more revisions follow.
     pub has_more: bool,
 }
 
@@ -126,13 +126,13 @@ pub struct Revision {
     pub version: Version,
     /// The time of the change.
     pub at: Timestamp,
-    /// Who made the change.
+    /// The author of the change.
     pub author: Author,
-    /// What the change did.
+    /// The kind of the change.
     pub operation: Operation,
-    /// The fields that the change changed. None for a create and a delete.
+    /// The changed fields. A create and a delete have none.
     pub changed: ChangedFields,
-    /// The canonical text, where documents are read. That of a delete is the state that it deleted.
+    /// The canonical text, if the query reads documents. For a delete, it is the deleted state.
     pub json: Option<String>,
 }
 

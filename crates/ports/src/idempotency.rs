@@ -2,14 +2,14 @@ use icp_domain::{Timestamp, UserId};
 
 use crate::{StoredIcp, Version};
 
-/// A client's name for one create, which makes it safe to repeat (draft-ietf-httpapi-idempotency-key-header).
+/// A client's key for one create, which makes the request safe to repeat (draft-ietf-httpapi-idempotency-key-header).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey {
-    /// The user who sent it. The same text is another key for another user.
+    /// The user who sent it. Keys of different users are different, even with the same text.
     pub user_id: UserId,
     /// The client's text: 1 to 255 visible ASCII characters and spaces.
     pub key: String,
-    /// A digest of the request. The same key with another digest is a mistake of the client.
+    /// A digest of the request. The same key with another digest is an error of the client.
     pub fingerprint: [u8; 32],
 }
 
@@ -27,12 +27,12 @@ impl IdempotencyKey {
 pub enum Creation {
     /// The ICP is stored, at this version.
     Created(Version),
-    /// The same key and fingerprint were used before. This is what was created then; the ICP may have changed since.
+    /// The same key and fingerprint were used before. This is the ICP as it was created. It may have changed since.
     Repeated(StoredIcp),
     /// The same key was used with another fingerprint.
     KeyReused,
     /// The quota of the creator is used up. Nothing was stored.
     QuotaReached,
-    /// Another create with this key is in progress, or failed a moment ago. Try again a little later.
+    /// Another create with this key is in progress or has just failed. The caller can try again after some milliseconds.
     InProgress,
 }

@@ -3,16 +3,16 @@ use icp_domain::IcpDocument;
 
 use crate::{BoxError, RepositoryError};
 
-/// Imports and exports every ICP of a storage: for the commands that do so. Memory MUST NOT grow with the number of ICPs.
+/// Imports and exports every ICP of a storage, for `icp import` and `icp export`. Memory MUST NOT grow with the number of ICPs.
 #[async_trait]
 pub trait ImportExport: Send + Sync {
     /// Stores every document of `source`, or none after any error.
     ///
-    /// It MUST leave nothing behind when the process ends in the middle, and MUST treat a document whose ID came earlier from
-    /// the same source like one that was stored before. While the source is slow, it SHOULD NOT keep other writers waiting.
+    /// It MUST store nothing if the process ends before the import is complete. It MUST treat an ID that occurs again in the
+    /// source like a stored ID. A slow source SHOULD NOT delay other writers.
     ///
-    /// A document that replaces another one is a change, whose author is [`icp_domain::Author::import`]. Its history keeps the
-    /// replaced state if `keeps_replaced` is true. States that the same source replaces MAY be left out.
+    /// A document that replaces another one is a change by [`icp_domain::Author::import`]. The history stores the replaced state
+    /// if `keeps_replaced` is true. It MAY omit states that the same source replaces.
     ///
     /// # Errors
     ///
@@ -24,44 +24,44 @@ pub trait ImportExport: Send + Sync {
         keeps_replaced: bool,
     ) -> Result<ImportSummary, ImportExportError>;
 
-    /// Writes the text of every ICP to `sink`, in order of their IDs, as of one moment. Returns their number.
+    /// Writes the text of every ICP to `sink`, in order of their IDs, from one snapshot. Returns their number.
     async fn export(&self, sink: &mut dyn ExportSink) -> Result<u64, ImportExportError>;
 }
 
-/// Where an import reads from.
+/// The source of an import.
 #[async_trait]
 pub trait ImportSource: Send {
     /// Returns the next documents, at least one, or `None` at the end. An error ends the import.
     async fn next_batch(&mut self) -> Result<Option<Vec<IcpDocument>>, BoxError>;
 }
 
-/// Where an export writes to.
+/// The sink of an export.
 #[async_trait]
 pub trait ExportSink: Send {
     /// Writes the next documents: the canonical text of each, which has no line break. An error ends the export.
     async fn write_batch(&mut self, documents: Vec<String>) -> Result<(), BoxError>;
 }
 
-/// What an import does with an ID that is stored already.
+/// The action of an import if an ID is already stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnConflict {
-    /// It fails.
+    /// The import fails.
     #[default]
     Fail,
-    /// It keeps the stored ICP.
+    /// The import skips the record.
     Skip,
-    /// It replaces the stored ICP.
+    /// The import replaces the stored ICP.
     Replace,
 }
 
-/// What an import did.
+/// The result of an import.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ImportSummary {
     /// New ICPs.
     pub inserted: u64,
-    /// ICPs that replaced a stored one.
+    /// Stored ICPs that were replaced.
     pub replaced: u64,
-    /// ICPs that were not stored.
+    /// Records that were skipped.
     pub skipped: u64,
 }
 

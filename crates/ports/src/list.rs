@@ -3,20 +3,21 @@ use std::num::NonZeroUsize;
 pub use icp_domain::json::{WireList, WireListBuilder};
 use icp_domain::{Activity, IcpId, ListScope, Timestamp};
 
-/// Which ICPs a list contains, in which order.
+/// A query for a list: its ICPs and their order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListQuery {
     /// The user whose ICPs are listed.
     pub scope: ListScope,
     /// The filter that they match.
     pub filter: ListFilter,
-    /// The sort key, and where in that order the list starts.
+    /// The sort key, and the position where the list starts.
     pub start: ListStart,
-    /// The direction of the order, IDs included.
+    /// The direction of the order. It also applies to ICPs with equal keys, which are sorted by ID.
     pub direction: Direction,
-    /// The largest number of ICPs. `None`: no limit.
+    /// Maximum number of ICPs. `None`: no limit.
     pub limit: Option<NonZeroUsize>,
-    /// The list ends with the document that reaches this length of all, in bytes: never without any. `None`: no limit.
+    /// The list ends with the document with which the total length in bytes reaches this limit. It has at least one document, if
+    /// one matches. `None`: no limit.
     pub max_bytes: Option<NonZeroUsize>,
 }
 
@@ -57,17 +58,17 @@ impl ListQuery {
 /// A filter of lists. An ICP matches if it meets all conditions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListFilter {
-    /// True for ICPs that have expired, false for the others.
+    /// The condition on the expiry.
     pub activity: Option<Activity>,
-    /// They were changed at or after this time.
+    /// True for ICPs that were changed at or after this time.
     pub updated_since: Option<Timestamp>,
-    /// They have an `activeUntil`, at or after this time.
+    /// True for ICPs with an `activeUntil` at or after this time.
     pub expires_from: Option<Timestamp>,
-    /// They have an `activeUntil`, before this time.
+    /// True for ICPs with an `activeUntil` before this time.
     pub expires_before: Option<Timestamp>,
-    /// Their folded name contains this text, which is folded too (`IcpDocument::folded_name`).
+    /// True for ICPs whose folded name contains this folded text (`IcpDocument::folded_name`).
     pub name: Option<String>,
-    /// They name this provider (`IcpDocument::providers`).
+    /// True for ICPs with this provider (`IcpDocument::providers`).
     pub provider: Option<String>,
 }
 
@@ -88,19 +89,19 @@ pub enum Sort {
 /// The direction in which a list is sorted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Direction {
-    /// The least first.
+    /// Smallest key first.
     #[default]
     Ascending,
-    /// The greatest first.
+    /// Largest key first.
     Descending,
 }
 
-/// Where a list starts.
+/// The start of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ListStart {
-    /// With the first ICP in this order.
+    /// The list starts with the first ICP in this order.
     Beginning(Sort),
-    /// With the first ICP after this position, whether or not its ICP still exists.
+    /// The list starts with the first ICP after this position. The ICP at the position need not exist any more.
     After(ListCursor),
 }
 
@@ -113,7 +114,7 @@ pub struct ListCursor {
     pub id: IcpId,
 }
 
-/// The value of a sort key, of one ICP.
+/// The value of one ICP's sort key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SortKey {
     /// For [`Sort::CreatedAt`].
@@ -126,12 +127,12 @@ pub enum SortKey {
     ActiveUntil(Option<Timestamp>),
 }
 
-/// The answer to a [`ListQuery`].
+/// The result of a [`ListQuery`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IcpList {
     /// The ICPs.
     pub icps: WireList,
-    /// The version of everything that matches the query, including what [`ListQuery::max_bytes`] left out.
+    /// The version of all ICPs that match the query, including those beyond [`ListQuery::max_bytes`].
     pub version: ListVersion,
     /// The position of the last ICP, if more match the query after it.
     pub next: Option<ListCursor>,
@@ -146,7 +147,7 @@ pub struct ListPart {
     pub next: Option<ListCursor>,
 }
 
-/// The version of a list: it differs after any change to the ICPs in the list, their number or their order. For a query with
-/// a limit it also differs when ICPs follow that did not before, and the reverse.
+/// The version of a list. It differs after any change of the ICPs in the list, their number or their order. For a query with a
+/// limit, it also differs if ICPs follow that did not follow before, and the reverse.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ListVersion(pub u64);

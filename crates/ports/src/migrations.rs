@@ -2,8 +2,8 @@ use async_trait::async_trait;
 
 use crate::RepositoryError;
 
-/// Brings the schema of a storage up to date. A storage without a schema needs none. Both methods fail, and change nothing, if
-/// the storage has a migration that this version does not know.
+/// Migrates the schema of a storage. A storage without a schema does not implement it. Both methods fail and change nothing
+/// if the storage has an unknown migration.
 #[async_trait]
 pub trait Migrator: Send + Sync {
     /// Returns the names of the migrations that have not been applied, in order.
@@ -11,8 +11,8 @@ pub trait Migrator: Send + Sync {
 
     /// Applies the pending migrations.
     ///
-    /// An implementation MUST apply all of them or none, and MUST be safe to call from several processes at once: one
-    /// applies the migrations, and every call returns when they have been applied.
+    /// An implementation MUST apply all of them or none. Several processes may call it concurrently: one applies the
+    /// migrations, and every call returns after they have been applied.
     async fn migrate(&self) -> Result<MigrationReport, MigrationError>;
 }
 
@@ -21,11 +21,11 @@ pub trait Migrator: Send + Sync {
 pub struct MigrationReport {
     /// The names of the migrations that were applied, in order.
     pub applied: Vec<String>,
-    /// Whether the storage was new: it had no migrations before.
+    /// True if the storage was new and had no migrations before.
     pub created: bool,
 }
 
-/// The schema could not be read or brought up to date.
+/// The schema could not be read or migrated.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {
     /// The storage has a migration of this name, which this version does not know.

@@ -2,14 +2,13 @@ use icp_domain::{Author, Source, UserId};
 
 use crate::Version;
 
-/// How much one user may have created. ICPs count for the user who created them, independent of their `userIds`, and for no user
-/// if they were imported.
+/// The limits on the data that one user has created. An ICP counts for its creator, independent of its `userIds`. Imported ICPs
+/// count for no user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
-    /// The largest number of ICPs, of idempotency keys that are stored, and of deleted ICPs that the history has.
+    /// Maximum number of ICPs, of stored idempotency keys, and of deleted ICPs in the history.
     pub icps: u64,
-    /// The largest number of bytes: of the documents of the ICPs, of their histories, and of the results that idempotency keys
-    /// keep.
+    /// Maximum number of bytes of the ICPs, of their histories, and of the results that are stored with idempotency keys.
     pub bytes: u64,
 }
 
@@ -17,14 +16,14 @@ impl Quota {
     /// No limit.
     pub const UNLIMITED: Self = Self { icps: u64::MAX, bytes: u64::MAX };
 
-    /// Returns the bytes that each ICP may have with its history before they are counted.
+    /// Returns the number of bytes that an ICP with its history may have before changes check the quota.
     pub fn uncounted_bytes(self) -> u64 {
         (self.bytes / self.icps.max(1)).max(1)
     }
 
-    /// Returns true if a change is counted that takes an ICP with its history from one number of bytes to another: when the
-    /// number passes a multiple of [`Quota::uncounted_bytes`]. Counting costs time, which most changes need not take. All ICPs
-    /// of a creator together have less than the quota that is not counted yet.
+    /// Returns true if a change must check the quota: if the bytes of the ICP with its history pass a multiple of
+    /// [`Quota::uncounted_bytes`]. Most changes do not, which saves the time of counting. All ICPs of a creator together have
+    /// fewer uncounted bytes than the quota.
     pub fn is_counted(self, before: u64, after: u64) -> bool {
         after / self.uncounted_bytes() > before / self.uncounted_bytes()
     }
@@ -37,9 +36,9 @@ pub struct Creator {
     pub user_id: UserId,
     /// The person who impersonates the user.
     pub actor: Option<UserId>,
-    /// How the ICP is created.
+    /// The source of the create.
     pub source: Source,
-    /// Their quota.
+    /// The quota of the user.
     pub quota: Quota,
 }
 

@@ -8,15 +8,15 @@ use crate::{
     ListVersion, Lookup, Quota, Replacement, Stamp, StoredIcp, Version,
 };
 
-/// The error of an adapter's own, as the source of a port's error.
+/// An error of an adapter, as the source of a port's error.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Reads ICPs. `list` and `get` are required; the other methods exist for speed.
 ///
-/// Every method is atomic and returns a state of the storage after the call: a revoked access is gone with the next
-/// request. An implementation MUST NOT answer from memory unless the storage confirmed during the call that the answer is
-/// current. (A replica's reader is as far behind as it says, and is used only where that is allowed.) It MUST answer within
-/// 5 seconds when its storage cannot be reached or hangs, MUST recover without a restart when the storage is back, and MUST
+/// Every method is atomic and returns a state of the storage after the start of the call: revoked access has an effect on the
+/// next request. An implementation MUST NOT return a cached result unless the storage confirmed during the call that it is
+/// current. (The reader of a replica may be behind; it is used only where that is allowed.) It MUST return within 5 seconds
+/// if its storage cannot be reached or hangs. It MUST recover without a restart when the storage is available again. It MUST
 /// repeat a read whose connection was lost, if time allows.
 ///
 /// # Errors
@@ -65,13 +65,13 @@ pub trait IcpReader: Send + Sync {
 
 /// Reads and writes ICPs.
 ///
-/// Every write is atomic. An implementation MUST answer within the time of [`IcpReader`], and MUST NOT repeat a write whose
-/// connection broke: it may have been done. A change is a compare-and-swap: it names the version from which it was made, and
-/// does nothing when the ICP is at another one. The caller then reads and decides again. An access that was read together
-/// with a version therefore still holds when a change to that version succeeds.
+/// Every write is atomic. An implementation MUST return within the time of [`IcpReader`]. It MUST NOT repeat a write whose
+/// connection was lost, because the storage may have committed it. A change is a compare-and-swap: it names the expected
+/// version, and does nothing if the ICP is at another version. The caller then reads and decides again. So the access rule,
+/// checked with the version that was read, is still valid when the change succeeds.
 ///
-/// A change or delete MUST store the state that it replaces in the history, in the same transaction and once, if
-/// [`Stamp::keeps_replaced`] says so and the storage has a history. The current state MUST NOT be stored twice.
+/// If [`Stamp::keeps_replaced`] is true and the storage has a history, a change or delete MUST store the replaced state in
+/// the history, once and in the same transaction. The current state MUST NOT be stored twice.
 ///
 /// # Errors
 ///
@@ -81,8 +81,8 @@ pub trait IcpRepository: IcpReader + IcpHistory + HealthCheck {
     /// Stores a new ICP with its creator and, in the same transaction, the idempotency key.
     /// [`RepositoryError::AlreadyExists`] if an ICP has this ID.
     ///
-    /// It MUST store nothing if the creator would then exceed their quota, unless the key was used before. Calls at the same
-    /// time MAY exceed it together.
+    /// It MUST store nothing if the creator would exceed their quota, unless the key was used before. Concurrent calls MAY
+    /// exceed it together.
     ///
     /// The time of the request is the document's `createdAt`. A key older than [`IdempotencyKey::oldest_valid`] is replaced.
     /// Of several concurrent calls with one key, exactly one MUST store its document. A failing call MUST NOT use up the key.
@@ -95,8 +95,8 @@ pub trait IcpRepository: IcpReader + IcpHistory + HealthCheck {
 
     /// Changes the ICP at the version `expected`.
     ///
-    /// If [`Quota::is_counted`] is true of the bytes of the ICP with its history before and after, it MUST change nothing when
-    /// the ICP's creator would then exceed the bytes of `quota`. An ICP without a creator is counted alone.
+    /// If [`Quota::is_counted`] is true for the bytes of the ICP with its history before and after, it MUST change nothing if
+    /// the ICP's creator would exceed the bytes of `quota`. For an ICP without a creator, only its own bytes are counted.
     async fn replace(
         &self,
         change: &IcpChange,
@@ -109,26 +109,26 @@ pub trait IcpRepository: IcpReader + IcpHistory + HealthCheck {
     /// is being written by another caller.
     async fn delete(&self, id: IcpId, expected: Version, stamp: &Stamp) -> Result<bool, RepositoryError>;
 
-    /// Removes some idempotency keys that are no longer valid at `now`, and returns how many. The caller calls again until
+    /// Removes some idempotency keys that are no longer valid at `now`, and returns their number. The caller calls again until
     /// it returns 0. The default is for storages that expire keys themselves.
     async fn remove_expired_keys(&self, _now: Timestamp) -> Result<u64, RepositoryError> {
         Ok(0)
     }
 }
 
-/// The storage could not do what it was asked.
+/// An operation of the storage failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RepositoryError {
     /// An ICP with this ID is stored already. Nothing was changed.
     #[error("an ICP with the ID {0} already exists")]
     AlreadyExists(IcpId),
-    /// The storage cannot be reached, or did not answer in time. Trying again later may help.
+    /// The storage cannot be reached, or did not respond in time. The caller may try again later.
     #[error("the storage cannot be reached")]
     Unavailable(#[source] BoxError),
-    /// The storage has as many requests as it may. Nothing was done, and trying again a little later may help.
+    /// The storage has the maximum number of requests. Nothing was changed. The caller may try again after some milliseconds.
     #[error("the storage has too many requests")]
     Overloaded,
-    /// The storage answered with an error, or with something that makes no sense.
+    /// The storage returned an error or an invalid result.
     #[error("the storage failed")]
     Backend(#[source] BoxError),
 }

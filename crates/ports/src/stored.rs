@@ -13,7 +13,7 @@ pub struct StoredIcp {
     pub json: String,
 }
 
-/// The version of an ICP. It grows with each change, and goes on growing when the ID of a deleted ICP is used again.
+/// The version of an ICP. It grows with each change, also if the ID of a deleted ICP is used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(pub i64);
 
@@ -35,7 +35,7 @@ pub enum Lookup<T> {
 }
 
 impl<T> Lookup<T> {
-    /// Converts what a storage found, if anything, and whether that is in the scope.
+    /// Converts the result of a query: the value, if it exists, and whether it is in the scope.
     pub fn of(found: Option<(bool, T)>) -> Self {
         match found {
             Some((true, found)) => Self::Found(found),
@@ -44,7 +44,7 @@ impl<T> Lookup<T> {
         }
     }
 
-    /// Applies a function to what was found.
+    /// Applies a function to the found value.
     pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> Lookup<U> {
         match self {
             Self::Found(found) => Lookup::Found(convert(found)),
@@ -54,7 +54,7 @@ impl<T> Lookup<T> {
     }
 }
 
-/// The answer to a conditional read.
+/// The result of a conditional read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Conditional<T, V> {
     /// It is still at this version, which the caller has.
@@ -64,7 +64,7 @@ pub enum Conditional<T, V> {
 }
 
 impl<T, V: PartialEq> Conditional<T, V> {
-    /// Compares the version of what was read with the versions that the caller has.
+    /// Returns `Unchanged` if `version` is one of `known`, otherwise `Changed` with the value.
     pub fn of(version: V, read: T, known: &[V]) -> Self {
         if known.contains(&version) { Self::Unchanged(version) } else { Self::Changed(read) }
     }

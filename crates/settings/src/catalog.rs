@@ -11,7 +11,7 @@ use super::exact::Exact;
 pub(super) struct Setting {
     /// Its key in a settings file: `section.key`.
     pub(super) key: &'static str,
-    /// A variable that platforms set. The setting's own takes precedence.
+    /// A variable that platforms set. The variable of the setting takes precedence.
     pub(super) platform_variable: Option<&'static str>,
     pub(super) default: Option<&'static str>,
     pub(super) kind: Kind,
@@ -42,7 +42,7 @@ impl Setting {
         variable(self.key)
     }
 
-    /// Returns what is wrong with a value, if anything.
+    /// Returns the reason why a value is invalid, or `None` if it is valid.
     pub(super) fn objection(&self, value: &config::Value) -> Option<String> {
         let right = match (&self.kind, &value.kind) {
             (Kind::Exact(rule), ValueKind::String(text)) => return rule.objection(text),
@@ -70,7 +70,7 @@ impl Setting {
         match &self.kind {
             Kind::Text | Kind::SecretUrl => "must be a text".to_owned(),
             Kind::Exact(rule) => format!("must be {}", rule.expected),
-            Kind::ExactList(rule) => format!("must be a list, each of its elements {}", rule.expected),
+            Kind::ExactList(rule) => format!("must be a list. Each element must be {}", rule.expected),
             Kind::Flag => "must be true or false".to_owned(),
             Kind::Number { least, most } => format!("must be a whole number from {least} to {most}"),
             Kind::OneOf(choices) => format!("must be {}", choices.join(" or ")),
@@ -81,7 +81,7 @@ impl Setting {
     }
 }
 
-/// Returns true if the filter names levels. Its own parser takes a misspelt level for a target, and then logs nothing.
+/// Returns true if the filter names levels. The parser of filters takes a misspelt level for a target, and then logs nothing.
 fn is_log_filter(text: &str) -> bool {
     let is_level = |word: &str| word.parse::<LevelFilter>().is_ok();
     let directives = text.split(',').map(str::trim).filter(|directive| !directive.is_empty());

@@ -31,7 +31,7 @@ pub struct TlsFiles {
 }
 
 impl ServerSettings {
-    /// Returns the number of workers: as many as there are cores, unless it is set.
+    /// Returns the number of workers: the setting, or the number of cores.
     pub fn workers(&self) -> usize {
         let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         self.workers.unwrap_or_else(cores)
@@ -88,7 +88,7 @@ impl DatabaseSettings {
     ///
     /// # Errors
     ///
-    /// If the URL names none.
+    /// If the URL names no kind.
     pub fn kind(&self) -> Result<DatabaseKind, SettingsError> {
         DatabaseKind::of("database.url", self.url.expose_secret())
     }
@@ -109,7 +109,7 @@ impl DatabaseSettings {
         }
         if self.read_own_writes < self.read_max_lag {
             let message =
-                "must not be less than database.read_max_lag_seconds: writers would miss what they wrote";
+                "must not be less than database.read_max_lag_seconds: users would not see their own writes";
             return fail("database.read_own_writes_seconds", message);
         }
         Ok(())
@@ -117,7 +117,7 @@ impl DatabaseSettings {
 }
 
 impl LimitsSettings {
-    /// Returns the limits as the use cases take them.
+    /// Returns the limits for the use cases.
     pub fn limits(&self) -> Limits {
         let quota = Quota { icps: self.icps_per_creator, bytes: self.bytes_per_creator };
         Limits { quota, user_ids_per_icp: self.user_ids_per_icp }
@@ -192,7 +192,7 @@ impl MetricsSettings {
 }
 
 impl Settings {
-    /// Returns what is logged, and where traces are sent.
+    /// Returns the options of the log and of traces.
     pub fn log_options(&self) -> LogOptions<'_> {
         let format = match self.log.format {
             LogFormat::Pretty => icp_observability::LogFormat::Pretty,
@@ -210,11 +210,11 @@ impl Settings {
         self.metrics.check()
     }
 
-    /// Fails if the development sign-in would serve other machines: everyone who reaches it could become anyone.
+    /// Fails if the development sign-in would serve other machines: every client that reaches it could sign in as any user.
     ///
     /// # Errors
     ///
-    /// A message that says what to configure.
+    /// A message with the settings to change.
     pub fn check_for_serving(&self) -> Checked {
         if self.auth.is_clerk() || self.server.is_loopback() {
             return Ok(());

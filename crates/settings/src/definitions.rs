@@ -1,4 +1,4 @@
-//! Every setting, once: its key, its type, its valid values, its default, and the variable of the platform that sets it too.
+//! Declares every setting once: its key, its type, its valid values, its default, and the variable of a platform.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer};
 use super::catalog::{Kind, Setting, from, variable};
 use super::exact;
 
-/// Declares the sections: for each a struct, and for each field the setting that it comes from.
+/// Declares the sections: a struct for each section, and a setting for each field.
 macro_rules! settings {
     ($(
         $(#[$meta:meta])*
@@ -49,9 +49,9 @@ macro_rules! settings {
 settings! {
     /// The HTTP server.
     "server" => ServerSettings {
-        /// The address to listen on, or a name for it.
+        /// The address or host name to listen on.
         "host" => host: String = Kind::Text, default "127.0.0.1";
-        /// The port. 0 takes a free one.
+        /// The port. 0 selects a free port.
         "port" => port: u16 = from(0, 65_535), default "8080", platform "PORT";
         /// The number of threads that serve requests. `None`: one for each core.
         "workers" => workers: Option<usize> = from(1, 1_024);
@@ -61,7 +61,7 @@ settings! {
         /// The time between the end of readiness and the end of accepting.
         #[serde(deserialize_with = "seconds")]
         "drain_seconds" => drain: Duration = from(0, 3_600), default "5";
-        /// How long an idle connection is kept.
+        /// The time after which an idle connection is closed.
         #[serde(deserialize_with = "seconds")]
         "keep_alive_seconds" => keep_alive: Duration = from(1, 3_600), default "75";
         /// The certificate and its chain, a file in PEM.
@@ -71,14 +71,14 @@ settings! {
         /// The origins whose pages may call the API from a browser.
         #[serde(default)]
         "cors_origins" => cors_origins: Vec<String> = Kind::ExactList(exact::ORIGIN);
-        /// The largest number of requests in flight.
+        /// Maximum number of requests in flight.
         "max_in_flight" => max_in_flight: usize = from(1, 100_000), default "256";
-        /// How much of a response is buffered, in bytes.
+        /// Maximum buffered part of a response, in bytes.
         #[serde(deserialize_with = "kilobytes")]
         "response_buffer_kilobytes" => response_buffer: NonZeroUsize = from(1, 1_000_000), default "4096";
         /// The size of the list cache, in kilobytes. 0 turns it off.
         "list_cache_kilobytes" => list_cache_kilobytes: usize = from(0, 100_000_000), default "8192";
-        /// The quota of each user. `None`: no limit.
+        /// Requests per minute and user. `None`: no limit.
         "requests_per_minute" => requests_per_minute: Option<NonZeroU32> = from(1, 1_000_000);
     }
 
@@ -89,7 +89,7 @@ settings! {
             Kind::SecretUrl, default "sqlite://data/icp.sqlite3", platform "DATABASE_URL";
         /// A file with the password.
         "password_file" => password_file: Option<PathBuf> = Kind::Text;
-        /// The number of connections, all workers together.
+        /// Maximum number of connections of all workers together.
         "max_connections" => max_connections: usize = from(1, 1_000), default "8";
         /// Whether pending migrations are applied at the start.
         "migrate" => migrate: bool = Kind::Flag, default "true";
@@ -107,27 +107,27 @@ settings! {
         "connection_lifetime_seconds" => connection_lifetime: Duration = from(1, 86_400), default "1800";
         /// The URL of a replica, which may contain a password.
         "read_url" => read_url: Option<SecretString> = Kind::SecretUrl;
-        /// The largest lag of a replica that is read from.
+        /// Maximum lag of a replica that is used.
         #[serde(deserialize_with = "seconds")]
         "read_max_lag_seconds" => read_max_lag: Duration = from(1, 3_600), default "5";
-        /// How long a user who has written reads from the primary.
+        /// The time for which a user reads from the primary after a write.
         #[serde(deserialize_with = "seconds")]
         "read_own_writes_seconds" => read_own_writes: Duration = from(0, 3_600), default "10";
     }
 
-    /// Limits on what users write.
+    /// Limits on the data that users write.
     "limits" => LimitsSettings {
-        /// The largest number of ICPs that one user may have created.
+        /// Maximum number of ICPs that one user may have created.
         "icps_per_creator" => icps_per_creator: u64 = from(1, 1_000_000_000), default "10000";
-        /// The bytes of the ICPs that one user may have created.
+        /// Maximum number of bytes of the ICPs that one user may have created.
         "bytes_per_creator" => bytes_per_creator: u64 = from(1, 1_000_000_000_000_000), default "1073741824";
-        /// The largest number of users of one ICP.
+        /// Maximum number of users of one ICP.
         "user_ids_per_icp" => user_ids_per_icp: usize = from(1, 10_000), default "1000";
     }
 
     /// The history of ICPs.
     "history" => HistorySettings {
-        /// How long replaced states and deleted ICPs are kept, in days. 0 turns the history off.
+        /// Days for which replaced states and deleted ICPs are kept. 0 turns the history off.
         "retention_days" => retention_days: u32 = from(0, 36_500), default "30";
     }
 
@@ -141,10 +141,10 @@ settings! {
         "jwt_key" => jwt_key: Option<String> = Kind::Text, platform "CLERK_JWT_KEY";
         /// The publishable key of the Clerk instance.
         "publishable_key" => publishable_key: Option<String> = Kind::Text, platform "CLERK_PUBLISHABLE_KEY";
-        /// The parties of which a token must name one in `azp`. Empty: any party.
+        /// Accepted parties. A token must name one of them in `azp`. Empty: any party.
         #[serde(default)]
         "authorized_parties" => authorized_parties: Vec<String> = Kind::ExactList(exact::PARTY);
-        /// The audiences of which a token must name one in `aud`. Empty: a token must not name any.
+        /// Accepted audiences. A token must name one of them in `aud`. Empty: a token must not name an audience.
         #[serde(default)]
         "audience" => audience: Vec<String> = Kind::ExactList(exact::WORD);
         /// Whether the `__session` cookie is accepted.
@@ -170,7 +170,7 @@ settings! {
         "enabled" => enabled: bool = Kind::Flag, default "false";
         /// The public URL of the endpoint. If it is set, the endpoint accepts OAuth access tokens.
         "resource" => resource: Option<String> = Kind::Exact(exact::RESOURCE);
-        /// OAuth clients whose access tokens are accepted although they do not name the resource.
+        /// OAuth clients whose access tokens are accepted even if they do not name the resource.
         #[serde(default)]
         "oauth_client_ids" => oauth_client_ids: Vec<String> = Kind::ExactList(exact::WORD);
         /// The scopes that an access token must have.
@@ -178,17 +178,17 @@ settings! {
         "required_scopes" => required_scopes: Vec<String> = Kind::ExactList(exact::WORD);
     }
 
-    /// Where `/metrics` is served. It needs no authentication, and so by default it is served nowhere.
+    /// The endpoint `/metrics`. It needs no authentication, so it is off by default.
     "metrics" => MetricsSettings {
-        /// Whether it is served. Without a port of its own, it is served on the API's port.
+        /// True if it is served. Without a separate port, it is served on the API's port.
         "enabled" => enabled: Option<bool> = Kind::Flag;
-        /// The address to listen on for `port`. `None`: the server's.
+        /// The address to listen on for `port`. `None`: that of the server.
         "host" => host: Option<String> = Kind::Text;
-        /// A port of its own, which turns it on.
+        /// A separate port, which also turns `/metrics` on.
         "port" => port: Option<u16> = from(0, 65_535);
     }
 
-    /// Where traces are sent.
+    /// Traces.
     "telemetry" => TelemetrySettings {
         /// A collector that accepts OTLP over HTTP.
         "otlp_endpoint" => otlp_endpoint: Option<String> =
@@ -227,7 +227,7 @@ fn kilobytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NonZeroUsize,
     NonZeroUsize::deserialize(deserializer).map(|kilobytes| kilobytes.saturating_mul(KILOBYTE))
 }
 
-/// Returns the variables of a key for a message: its own, and the platform's.
+/// Returns the variables of a key for a message: that of the setting, and that of the platform.
 pub(super) fn variables(key: &str) -> String {
     let platform =
         SETTINGS.iter().find(|setting| setting.key == key).and_then(|setting| setting.platform_variable);

@@ -22,18 +22,18 @@ impl SettingsError {
         Self(format!("the settings file {} cannot be read: {error}", path.display()))
     }
 
-    /// A file that is no TOML. Of what the parser says, the line that it quotes is left out: it may hold a password.
+    /// A file that is not TOML. The message omits the line that the parser quotes, because it may contain a password.
     pub(super) fn of_toml(path: &Path, error: &config::ConfigError) -> Self {
         let said = error.to_string();
         let (first, last) =
             (said.lines().next().unwrap_or_default(), said.lines().last().unwrap_or_default());
         let place = first.find("line ").and_then(|at| first.get(at..)).unwrap_or("an unknown line");
         let reason = if last == first || last.contains('|') { "a syntax error" } else { last };
-        Self(format!("the settings file {} is no TOML at {place}: {reason}", path.display()))
+        Self(format!("the settings file {} is not TOML at {place}: {reason}", path.display()))
     }
 }
 
-/// A file that cannot be read, or is no TOML.
+/// A file that cannot be read or is not TOML.
 impl From<config::ConfigError> for SettingsError {
     fn from(error: config::ConfigError) -> Self {
         Self(format!("the settings cannot be read: {error}"))

@@ -1,5 +1,5 @@
-//! Values that are compared byte for byte with what a token or a browser sends. A value that neither can ever send would
-//! refuse everyone, silently.
+//! Rules for values that are compared byte for byte with values from tokens or browsers. Without the rules, a misspelt value
+//! would match nothing, and all requests would be refused.
 
 use url::Url;
 
@@ -14,7 +14,7 @@ pub(super) struct Exact {
 }
 
 impl Exact {
-    /// Returns what is wrong with a value, if anything.
+    /// Returns the reason why a value is invalid, or `None` if it is valid.
     pub(super) fn objection(&self, value: &str) -> Option<String> {
         let matches_nothing = !(self.accepts)(value);
         matches_nothing.then(|| {
@@ -42,7 +42,7 @@ pub(super) const WORD: Exact = Exact {
     accepts: is_word,
 };
 
-/// Returns true for scheme, host and, if it is not the scheme's own, port.
+/// Returns true for an origin: scheme, host and, if it is not the default of the scheme, port.
 fn is_origin(text: &str) -> bool {
     let Ok(url) = Url::parse(text) else { return false };
     let is_web = ["http", "https"].contains(&url.scheme());

@@ -18,7 +18,7 @@ pub use definitions::{
     MetricsSettings, ServerSettings, TelemetrySettings,
 };
 pub use error::SettingsError;
-pub use sources::Surroundings;
+pub use sources::Environment;
 
 use definitions::SETTINGS;
 
@@ -46,7 +46,7 @@ pub struct Settings {
     values: Values,
 }
 
-/// The values with their sources. They may contain passwords, and so they are not shown.
+/// The values with their sources. `Debug` omits them, because they may contain passwords.
 struct Values(Map<String, Value>);
 
 impl std::fmt::Debug for Values {
@@ -60,9 +60,9 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// The first unknown key, bad value or contradiction, with the key and its variable.
-    pub fn load(surroundings: &Surroundings) -> Result<Self, SettingsError> {
-        let values = flatten(sources::collect(surroundings)?);
+    /// The first unknown key, invalid value or contradiction, with the key and its variable.
+    pub fn load(environment: &Environment) -> Result<Self, SettingsError> {
+        let values = flatten(sources::collect(environment)?);
         check(&values)?;
         let settings = Self {
             server: section(&values, "server")?,
@@ -107,7 +107,7 @@ fn check(values: &Map<String, Value>) -> Result<(), SettingsError> {
         let Some(setting) = SETTINGS.iter().find(|setting| setting.key == key) else {
             return Err(SettingsError::new(format!("{key} (from {origin}): unknown setting")));
         };
-        // Other programs accept more in `RUST_LOG`, such as a target without a level.
+        // `RUST_LOG` of other programs may contain more, such as a target without a level.
         let is_shared = origin.ends_with("RUST_LOG");
         if let Some(objection) = setting.objection(value).filter(|_| !is_shared) {
             return Err(SettingsError::of(key, format!("{objection} (from {origin})")));

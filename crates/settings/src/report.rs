@@ -49,23 +49,24 @@ impl DatabaseSettings {
 
 fn shown(setting: &Setting, value: &Value) -> String {
     match (&setting.kind, &value.kind) {
-        // A URL that cannot be parsed is hidden whole.
+        // A URL that cannot be parsed is hidden completely.
         (Kind::SecretUrl, _) => quoted(without_secrets(&value.to_string()).as_deref().unwrap_or("(hidden)")),
         (Kind::Flag | Kind::Number { .. }, _) => value.to_string(),
         (_, ValueKind::Array(elements)) => {
-            let elements: Vec<_> = elements.iter().map(|element| discreet(&element.to_string())).collect();
+            let elements: Vec<_> =
+                elements.iter().map(|element| without_password(&element.to_string())).collect();
             format!("[{}]", elements.join(", "))
         }
-        _ => discreet(&value.to_string()),
+        _ => without_password(&value.to_string()),
     }
 }
 
-/// A text that is not secret, but may be a URL with a password.
-fn discreet(text: &str) -> String {
+/// Returns a text that may be a URL, without its password.
+fn without_password(text: &str) -> String {
     quoted(without_secrets(text).as_deref().unwrap_or(text))
 }
 
-/// TOML's basic strings and JSON's are written alike.
+/// Returns a TOML string. TOML's basic strings have the syntax of JSON strings.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }

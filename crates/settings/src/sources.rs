@@ -15,7 +15,7 @@ const DEFAULT_FILE: &str = "config/default.toml";
 
 /// The environment of the process.
 #[derive(Clone, Debug, Default)]
-pub struct Surroundings {
+pub struct Environment {
     /// The environment variables.
     pub variables: HashMap<String, OsString>,
     /// The working directory; relative files are looked for here.
@@ -26,7 +26,7 @@ pub struct Surroundings {
     pub options: Vec<(&'static str, String)>,
 }
 
-impl Surroundings {
+impl Environment {
     /// Returns the environment of this process.
     pub fn of_process(file: Option<PathBuf>, options: Vec<(&'static str, String)>) -> Self {
         let variables =
@@ -34,7 +34,7 @@ impl Surroundings {
         Self { variables, directory: PathBuf::new(), file, options }
     }
 
-    /// Returns the value of a variable. An empty value counts as not set: compose files and charts leave them.
+    /// Returns the value of a variable. An empty value counts as not set, because compose files and charts set empty values.
     fn variable(&self, name: &str) -> Result<Option<String>, SettingsError> {
         match self.variables.get(name).filter(|value| !value.is_empty()) {
             None => Ok(None),
@@ -47,55 +47,55 @@ impl Surroundings {
 }
 
 /// Reads all sources. Later sources override earlier ones.
-pub(super) fn collect(surroundings: &Surroundings) -> Result<Map<String, Value>, SettingsError> {
-    refuse_unknown_variables(surroundings)?;
+pub(super) fn collect(environment: &Environment) -> Result<Map<String, Value>, SettingsError> {
+    refuse_unknown_variables(environment)?;
     let mut builder = Config::builder().add_source(defaults());
-    let default_file = surroundings.directory.join(DEFAULT_FILE);
+    let default_file = environment.directory.join(DEFAULT_FILE);
     let exists = default_file.try_exists().map_err(|error| SettingsError::of_file(&default_file, &error))?;
     if exists {
         builder = builder.add_source(file(&default_file)?);
     }
-    if let Some(named) = named_file(surroundings)? {
+    if let Some(named) = named_file(environment)? {
         builder = builder.add_source(file(&named)?);
     }
-    let platform = variables(surroundings, |setting| setting.platform_variable.map(str::to_owned))?;
-    let own = variables(surroundings, |setting| Some(setting.variable()))?;
-    let config = builder.add_source(platform).add_source(own).add_source(options(surroundings)).build()?;
+    let platform = variables(environment, |setting| setting.platform_variable.map(str::to_owned))?;
+    let own = variables(environment, |setting| Some(setting.variable()))?;
+    let config = builder.add_source(platform).add_source(own).add_source(options(environment)).build()?;
     Ok(config.collect()?)
 }
 
-fn named_file(surroundings: &Surroundings) -> Result<Option<PathBuf>, SettingsError> {
-    let named = match &surroundings.file {
+fn named_file(environment: &Environment) -> Result<Option<PathBuf>, SettingsError> {
+    let named = match &environment.file {
         Some(file) => Some(file.clone()),
-        None => surroundings.variable("ICP_CONFIG")?.map(PathBuf::from),
+        None => environment.variable("ICP_CONFIG")?.map(PathBuf::from),
     };
-    Ok(named.map(|file| surroundings.directory.join(file)))
+    Ok(named.map(|file| environment.directory.join(file)))
 }
 
-/// Reads a file. Its errors name it.
+/// Reads a file. Errors name the file.
 fn file(path: &Path) -> Result<Values, SettingsError> {
     let text = std::fs::read_to_string(path).map_err(|error| SettingsError::of_file(path, &error))?;
     let values = File::from_str(&text, FileFormat::Toml).collect();
     let mut values = values.map_err(|error| SettingsError::of_toml(path, &error))?;
     let origin = path.display().to_string();
     for value in values.values_mut() {
-        stamp(value, &origin);
+        with_source(value, &origin);
     }
     Ok(Values(values))
 }
 
 /// Marks a value and all values in it with their source.
-fn stamp(value: &mut Value, origin: &str) {
+fn with_source(value: &mut Value, origin: &str) {
     if let ValueKind::Table(members) = &mut value.kind {
         for member in members.values_mut() {
-            stamp(member, origin);
+            with_source(member, origin);
         }
     }
     *value = Value::new(Some(&origin.to_owned()), value.kind.clone());
 }
 
-/// Fails if a variable looks like a setting and is none: otherwise a typing error would leave the default in force.
-fn refuse_unknown_variables(surroundings: &Surroundings) -> Result<(), SettingsError> {
+/// Fails if a variable begins like a setting and is unknown. Otherwise the default would apply after a typing error.
+fn refuse_unknown_variables(environment: &Environment) -> Result<(), SettingsError> {
     let is_known = |name: &str| {
         name == "ICP_CONFIG"
             // Variables of the project's tests.
@@ -103,7 +103,7 @@ fn refuse_unknown_variables(surroundings: &Surroundings) -> Result<(), SettingsE
             || SETTINGS.iter().any(|setting| setting.variable() == name)
     };
     let mut unknown: Vec<_> =
-        surroundings.variables.keys().filter(|name| name.starts_with("ICP_") && !is_known(name)).collect();
+        environment.variables.keys().filter(|name| name.starts_with("ICP_") && !is_known(name)).collect();
     unknown.sort();
     let Some(name) = unknown.first() else { return Ok(()) };
     let likely =
@@ -135,13 +135,13 @@ fn defaults() -> Values {
 }
 
 fn variables(
-    surroundings: &Surroundings,
+    environment: &Environment,
     name_of: impl Fn(&Setting) -> Option<String>,
 ) -> Result<Values, SettingsError> {
     let mut values = Map::new();
     for setting in SETTINGS {
         let Some(name) = name_of(setting) else { continue };
-        if let Some(text) = surroundings.variable(&name)? {
+        if let Some(text) = environment.variable(&name)? {
             let origin = format!("the variable {name}");
             values.insert(setting.key.to_owned(), value(setting, &origin, &text));
         }
@@ -149,9 +149,9 @@ fn variables(
     Ok(Values(values))
 }
 
-fn options(surroundings: &Surroundings) -> Values {
+fn options(environment: &Environment) -> Values {
     let values = SETTINGS.iter().filter_map(|setting| {
-        let (key, text) = surroundings.options.iter().find(|(key, _)| *key == setting.key)?;
+        let (key, text) = environment.options.iter().find(|(key, _)| *key == setting.key)?;
         let name = key.rsplit('.').next().unwrap_or(key);
         Some(((*key).to_owned(), value(setting, &format!("the option --{name}"), text)))
     });

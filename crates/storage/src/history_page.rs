@@ -1,7 +1,7 @@
 use icp_ports::{HistoryPage, HistoryQuery, Revision};
 
-/// Builds the page that a query asks for from its rows, of which there may be one more than the limit: it tells whether more
-/// follow. The page ends with the document that reaches [`HistoryQuery::max_bytes`].
+/// Builds the page of a query from its rows. One row more than the limit shows that more revisions follow. The page ends with
+/// the document with which it reaches [`HistoryQuery::max_bytes`].
 ///
 /// # Errors
 ///
@@ -11,7 +11,7 @@ pub fn history_page<E>(
     query: &HistoryQuery,
 ) -> Result<HistoryPage, E> {
     let (mut page, mut bytes) = (HistoryPage::default(), 0);
-    // Fused: SQLite starts a statement again if it is stepped after its end.
+    // The iterator must be fused, because SQLite restarts a statement that is stepped after its end.
     let mut rows = rows.into_iter().fuse();
     while page.revisions.len() < query.limit.get() && bytes < query.max_bytes.get() {
         let Some(revision) = rows.next().transpose()? else { break };

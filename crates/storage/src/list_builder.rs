@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use icp_domain::IcpId;
 use icp_ports::{IcpList, ListCursor, ListPart, ListQuery, ListVersion, Version, WireListBuilder};
 
-/// Builds the answer to a [`ListQuery`] from the rows that match it, in the query's order.
+/// Builds the result of a [`ListQuery`] from the rows that match it, in the query's order.
 ///
 /// ```
 /// use icp_domain::Caller;
@@ -26,18 +26,18 @@ pub struct ListBuilder {
     max_bytes: usize,
     icps: WireListBuilder,
     bytes: usize,
-    /// The rows so far, with and without their documents.
+    /// The number of rows so far, with and without documents.
     rows: usize,
     version: DefaultHasher,
 }
 
 impl ListBuilder {
-    /// Starts a list that ends where the query says.
+    /// Starts a list with the limits of the query.
     pub fn for_query(query: &ListQuery) -> Self {
         Self::new(query.limit, query.max_bytes)
     }
 
-    /// Starts a list that ends after `limit` ICPs, or with the document that reaches `max_bytes`.
+    /// Starts a list that ends after `limit` ICPs, or with the document with which it reaches `max_bytes`.
     pub fn new(limit: Option<NonZeroUsize>, max_bytes: Option<NonZeroUsize>) -> Self {
         Self {
             limit: limit.map_or(usize::MAX, NonZeroUsize::get),
@@ -49,15 +49,15 @@ impl ListBuilder {
         }
     }
 
-    /// Returns true if the list takes no more documents. Further rows still count for its version, up to the limit and the
-    /// row after it.
+    /// Returns true if the list accepts no more documents. Its version still depends on further rows, up to one row after the
+    /// limit.
     pub fn is_full(&self) -> bool {
         self.rows >= self.limit || self.bytes >= self.max_bytes || self.icps.len() < self.rows
     }
 
-    /// Adds the next row, and its document if the list takes it. Returns true if it did.
+    /// Adds the next row, and its document if the list accepts it. Returns true if the document was added.
     ///
-    /// Without a document, which a storage need not read once the list is full, the list ends before this row.
+    /// A storage need not read documents after the list is full. Without a document, the list ends before this row.
     pub fn push(&mut self, id: IcpId, version: Version, document: Option<&str>) -> bool {
         let is_full = self.is_full();
         if self.rows < self.limit {
@@ -70,7 +70,7 @@ impl ListBuilder {
         true
     }
 
-    /// Adds rows with their documents, which are joined by commas, to a list without a limit.
+    /// Adds rows and their documents, joined by commas, to a list without a limit.
     pub fn push_joined(&mut self, rows: impl ExactSizeIterator<Item = (IcpId, Version)>, documents: &str) {
         self.icps.push_joined(documents, rows.len());
         self.bytes += documents.len();
@@ -78,7 +78,7 @@ impl ListBuilder {
         rows.for_each(|row| row.hash(&mut self.version));
     }
 
-    /// Returns the list. `last` is the position of the last row of which [`ListBuilder::push`] took the document.
+    /// Returns the list. `last` is the position of the last row for which [`ListBuilder::push`] returned true.
     pub fn finish(mut self, last: Option<ListCursor>) -> IcpList {
         self.version.write_u8((self.rows > self.limit).into());
         let version = ListVersion(self.version.finish());
@@ -130,7 +130,7 @@ mod tests {
         assert_eq!(ends(&list(None, None, 3)), (3, None));
         assert_eq!(ends(&list(Some(3), None, 3)), (3, None));
         assert_eq!(ends(&list(Some(2), None, 3)), (2, Some(id(2))));
-        assert_eq!(ends(&list(None, Some(1), 3)), (1, Some(id(1))), "one document is always there");
+        assert_eq!(ends(&list(None, Some(1), 3)), (1, Some(id(1))), "a list has at least one document");
         assert_eq!(ends(&list(None, Some(11), 3)), (2, Some(id(2))));
         assert_eq!(ends(&list(None, Some(30), 3)), (3, None));
         assert_eq!(ends(&list(Some(2), Some(10), 3)), (1, Some(id(1))));

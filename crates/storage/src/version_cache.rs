@@ -3,13 +3,13 @@ use std::collections::HashMap;
 use icp_domain::UserId;
 use icp_ports::ListVersion;
 
-/// The maximum number of cached versions. They need about a megabyte.
+/// Maximum number of cached versions. They need about one megabyte.
 const MAX_USERS: usize = 10_000;
 
 /// A cache of list versions, which are valid in one state of the storage.
 ///
-/// The storage reports its state `S`. Every write changes the state, whichever program writes. An adapter must query the
-/// state before it reads a version. If a write happens between the two, the adapter caches a newer version under the old
+/// The storage reports its state `S`. Every write changes the state, also a write by another program. An adapter must query
+/// the state before it reads a version. After a write between the two, the adapter caches a newer version under the old
 /// state. The next reported state differs, so the cache is then cleared.
 ///
 /// ```

@@ -23,7 +23,7 @@ impl Account {
             .ok_or_else(|| Error::new("PostgreSQL refuses root, and there is no user `postgres` or `nobody`"))
     }
 
-    /// Returns a command that runs as this account, with messages in English: the log is searched for them.
+    /// Returns a command that runs as this account, with messages in English, because tests search the log.
     pub(super) fn command(self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.env("LC_ALL", "C").current_dir("/").stdin(Stdio::null());
@@ -41,7 +41,7 @@ impl Account {
         }
     }
 
-    /// Returns true if the account can write to the folder. The temporary folder of root can be closed to other users.
+    /// Returns true if the account can write to the folder. Other users may have no access to the temporary folder of root.
     pub(super) fn can_write(self, folder: &Path) -> bool {
         self.command(Path::new("/bin/sh"))
             .args(["-c", "test -w \"$1\" && test -x \"$1\"", "sh"])

@@ -16,18 +16,18 @@ const VERSIONED: &[(&str, &str)] = &[
 const PLAIN: &[&str] =
     &["usr/bin", "usr/local/pgsql/bin", "opt/homebrew/opt/postgresql/bin", "usr/local/opt/postgresql/bin"];
 
-/// The folder that holds the server's programs.
+/// The folder of the server's programs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binaries {
     folder: PathBuf,
 }
 
 impl Binaries {
-    /// Looks on `PATH`, then asks `pg_config`, then looks in the usual folders, the newest version first.
+    /// Searches `PATH`, the folder that `pg_config` reports, and the default folders, the newest version first.
     ///
     /// # Errors
     ///
-    /// If there is no server. The message is one line, and says what to install.
+    /// If there is no server. The message is one line with the package to install.
     pub fn find() -> Result<Self, Error> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         Self::among(candidates(&path, pg_config(), Path::new("/"))).ok_or_else(missing)
@@ -48,7 +48,7 @@ impl Binaries {
     }
 }
 
-/// A folder on `PATH` can have links to some of the programs only. All programs are where the links lead.
+/// Resolves links: a folder on `PATH` can have links to some of the programs. The target folder has all of them.
 fn behind_links(folder: PathBuf) -> PathBuf {
     let target = folder.join("postgres").canonicalize();
     let all = target.ok().and_then(|target| target.parent().map(Path::to_path_buf));
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn path_takes_precedence_over_pg_config_and_usual_folders() {
+    fn path_takes_precedence_over_pg_config_and_defaults() {
         let root = tempfile::tempdir().unwrap();
         let (on_path, configured) = (root.path().join("on-path"), root.path().join("configured"));
         install(&root.path().join("usr/bin"));

@@ -17,7 +17,7 @@ pub(super) const USER: &str = "icp";
 const MAX_PARENT_BYTES: usize = 60;
 const START: Duration = Duration::from_mins(1);
 
-/// A data folder, and how to run a server on it.
+/// A data folder, and the server on it.
 #[derive(Debug)]
 pub(super) struct Cluster {
     binaries: Binaries,
@@ -129,8 +129,8 @@ impl Cluster {
         Err(Error::new(format!("the PostgreSQL server does not start:\n{}", self.log())))
     }
 
-    /// The output goes to a file: a process that inherits a pipe would keep its readers waiting. The server has a process
-    /// group of its own, so that Ctrl-C does not reach it and the guard ends it.
+    /// The output goes to a file, because readers of a pipe would wait for every process that inherits it. The server has a
+    /// separate process group, so that Ctrl-C does not reach it and the guard ends it.
     fn command(&self, port: u16) -> Result<Command, Error> {
         let log = File::options().create(true).append(true).open(self.log_file());
         let log = log.map_err(Error::during("opening the server's log"))?;
@@ -144,7 +144,7 @@ impl Cluster {
         Ok(command)
     }
 
-    /// Without `durable`, data stays in the system's cache: a killed server loses no commit, a power cut would.
+    /// Without `durable`, data stays in the system's cache: a killed server loses no commit, but a power failure would.
     fn settings(&self, port: u16) -> Vec<String> {
         let durable = if self.options.durable { "on" } else { "off" };
         vec![

@@ -8,7 +8,7 @@ use url::Url;
 use super::{Error, random};
 
 const CREATE: Duration = Duration::from_mins(1);
-/// Timeout of the drop. Short, because the server can be down or frozen when a test ends.
+/// Timeout of the drop. It is short, because the server can be stopped or frozen when a test ends.
 const DROP: Duration = Duration::from_secs(5);
 
 static COUNTER: AtomicU64 = AtomicU64::new(0);
@@ -75,7 +75,7 @@ pub(super) fn execute(url: &str, statement: String, limit: Duration) -> Result<(
 }
 
 async fn in_time<T>(limit: Duration, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    let late = |_| Error::new(format!("no answer within {} seconds", limit.as_secs()));
+    let late = |_| Error::new(format!("no response within {} seconds", limit.as_secs()));
     tokio::time::timeout(limit, work).await.map_err(late)?
 }
 
@@ -88,7 +88,7 @@ async fn run(url: &str, statement: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Adds the cause, which the driver's message leaves out.
+/// Adds the cause, which the driver's message omits.
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn with_cause(error: tokio_postgres::Error) -> Error {
     let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();

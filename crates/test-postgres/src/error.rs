@@ -21,7 +21,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// The same as `Display`, so that `unwrap` in a test shows the sentence.
+/// The same as `Display`, so that `unwrap` in a test shows the message.
 impl fmt::Debug for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, formatter)

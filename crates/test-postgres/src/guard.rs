@@ -9,7 +9,7 @@ const SCRIPT: &str = include_str!("guard.sh");
 
 /// A process that cleans up when this process ends, also if it is killed.
 ///
-/// Its input is a pipe that only this process holds. The system closes it when this process ends, also after `SIGKILL`.
+/// Its input is a pipe that only this process has open. The system closes it when this process ends, also after `SIGKILL`.
 /// `Drop` is not enough: it does not run after `SIGKILL`, nor for a value in a `static`.
 #[derive(Debug)]
 pub(super) struct Guard(Child);
@@ -30,7 +30,7 @@ impl Guard {
             .map_err(Error::during("starting the process that cleans up"))
     }
 
-    /// Makes it clean up now. [`Guard::finish`] waits for it.
+    /// Starts the clean-up. [`Guard::finish`] waits for it.
     pub(super) fn release(&mut self) {
         drop(self.0.stdin.take());
     }

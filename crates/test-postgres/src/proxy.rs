@@ -89,7 +89,7 @@ impl Proxy {
         self.link.change(|state| state.frozen = true);
     }
 
-    /// Ends [`Proxy::freeze`], and forwards what was held back.
+    /// Ends [`Proxy::freeze`], and forwards the delayed bytes.
     pub fn thaw(&self) {
         self.link.change(|state| state.frozen = false);
     }
@@ -117,14 +117,14 @@ impl Proxy {
         Ok(())
     }
 
-    /// Loses the server's next answer: forwards what clients send, and when the server sends the next bytes on any
-    /// connection, drops them and closes that connection. The server has then executed the statement.
+    /// Loses the server's next response: forwards the bytes of clients. When the server sends the next bytes on any connection,
+    /// drops them and closes that connection. The server has then executed the statement.
     pub fn lose_next_answer(&self) {
         self.lose_answer_with(b"");
     }
 
-    /// Loses the server's next answer that contains `bytes`, as [`Proxy::lose_next_answer`] does. For a transaction of
-    /// several statements, `b"COMMIT\0"` is the answer to the last one.
+    /// Loses the server's next response that contains `bytes`, as [`Proxy::lose_next_answer`] does. For a transaction of
+    /// several statements, `b"COMMIT\0"` is the response to the last one.
     pub fn lose_answer_with(&self, bytes: &[u8]) {
         self.link.change(|state| state.lost_answer = Some(bytes.to_vec()));
     }
@@ -192,7 +192,7 @@ impl Link {
         Ok(())
     }
 
-    /// Forwards until either side closes the connection, or an answer is lost.
+    /// Forwards until either side closes the connection, or a response is lost.
     fn forward(&self, from: Sender, source: &mut TcpStream, target: &mut TcpStream) -> io::Result<()> {
         let mut buffer = vec![0; BUFFER];
         loop {

@@ -86,7 +86,7 @@ impl Server {
     }
 
     /// Refuses new connections. Open ones stay open.
-    pub fn refuse_everybody(&self) -> Result<(), Error> {
+    pub fn refuse_connections(&self) -> Result<(), Error> {
         self.admit("host all all all reject\n")
     }
 
@@ -131,7 +131,7 @@ impl Server {
         self.running().as_ref().map(Postmaster::id)
     }
 
-    /// Shuts the server down in an orderly way, which ends its connections.
+    /// Stops the server gracefully, which ends its connections.
     pub fn stop(&self) -> Result<(), Error> {
         self.resume()?;
         let mut running = self.running();
@@ -169,7 +169,7 @@ impl Server {
         self.start_again()
     }
 
-    /// Freezes the server: connections stay open, the system accepts new ones, and nothing is answered.
+    /// Freezes the server: connections stay open, the system accepts new ones, and no statement gets a response.
     pub fn pause(&self) -> Result<(), Error> {
         let running = self.running();
         let family = running.as_ref().ok_or_else(not_running)?.freeze();
@@ -209,7 +209,7 @@ impl Server {
     }
 }
 
-/// The guard cleans up here too, so that there is one way to clean up, and every test uses it.
+/// The guard also cleans up here, so that there is only one implementation of the clean-up.
 impl Drop for Server {
     fn drop(&mut self) {
         let running = self.running().take();

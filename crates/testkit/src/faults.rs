@@ -1,4 +1,4 @@
-//! A repository whose storage can be broken, for adapters whose storage cannot.
+//! A repository with a fault-injecting network between it and its storage.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -73,7 +73,7 @@ impl Faults for FaultyNetwork {
     }
 }
 
-/// How one attempt failed.
+/// The reason why an attempt failed.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
     Refused,
@@ -92,8 +92,8 @@ impl From<Fault> for RepositoryError {
     }
 }
 
-/// A repository that reaches another one over a [`FaultyNetwork`]. It handles the network's faults as an adapter must,
-/// and so shows what the suite of [`crate::contract::resilience`] demands.
+/// A repository that reaches another one over a [`FaultyNetwork`]. It handles faults of the network as the suite of
+/// [`crate::contract::resilience`] requires.
 ///
 /// ```
 /// use icp_testkit::contract::{self, Subject};
@@ -126,7 +126,7 @@ impl<R: IcpRepository> FaultyRepository<R> {
         self.network.clone()
     }
 
-    /// Waits until the storage gets a request, or returns how the request failed. The first request after a cut fails.
+    /// Waits until the storage gets a request, or returns the fault. The first request after a cut fails.
     async fn send(&self) -> Result<(), Fault> {
         let mut network = self.network.0.state.subscribe();
         let opened = *network.borrow();
@@ -141,7 +141,7 @@ impl<R: IcpRepository> FaultyRepository<R> {
         if is_open { Ok(()) } else { Err(Fault::Lost) }
     }
 
-    /// Calls the storage until a time, and calls again when the connection is lost.
+    /// Calls the storage until a deadline. Repeats a call whose connection was lost.
     async fn repeat<T, F: Future<Output = T>>(
         &self,
         deadline: Instant,

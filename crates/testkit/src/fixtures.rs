@@ -26,9 +26,9 @@ pub fn user(text: &str) -> UserId {
 }
 
 /// A creator without a quota.
-pub fn someone() -> &'static Creator {
-    static SOMEONE: LazyLock<Creator> = LazyLock::new(|| creator("user_ada", Quota::UNLIMITED));
-    &SOMEONE
+pub fn any_creator() -> &'static Creator {
+    static ANY_CREATOR: LazyLock<Creator> = LazyLock::new(|| creator("user_ada", Quota::UNLIMITED));
+    &ANY_CREATOR
 }
 
 /// A creator by the API.
@@ -40,7 +40,7 @@ pub fn creator(user_id: &str, quota: Quota) -> Creator {
     Creator { user_id: user(user_id), actor: None, source: Source::Api, quota }
 }
 
-/// A change by a user of the API at a time, whose replaced state is kept.
+/// A change by a user of the API at a time. The history stores the replaced state.
 ///
 /// # Panics
 ///
@@ -49,11 +49,11 @@ pub fn stamp(user_id: &str, at: Timestamp) -> Stamp {
     Stamp { at, author: Caller::user(user(user_id)).author(), keeps_replaced: true }
 }
 
-/// A change by a user of the API, of which no history is kept.
-pub fn unkept() -> &'static Stamp {
-    static UNKEPT: LazyLock<Stamp> =
+/// A change by a user of the API. The history does not store the replaced state.
+pub fn stamp_without_history() -> &'static Stamp {
+    static WITHOUT_HISTORY: LazyLock<Stamp> =
         LazyLock::new(|| Stamp { keeps_replaced: false, ..stamp("user_ada", Timestamp::UNIX_EPOCH) });
-    &UNKEPT
+    &WITHOUT_HISTORY
 }
 
 /// Builds an ICP. Properties that are not set have valid values.

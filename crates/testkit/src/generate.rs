@@ -1,4 +1,4 @@
-//! Random JSON texts, with odd numbers, escapes, repeated names and white space; and random changes of them.
+//! Random JSON texts with unusual numbers, escapes, repeated names and white space, and random changes of them.
 //!
 //! ```
 //! use icp_testkit::generate::proptest::strategy::{Strategy as _, ValueTree as _};
@@ -143,7 +143,7 @@ const NAMES: &[&str] = &[
     "a", r"\u0061", "b", "", "a/b~", "0", "type", "value", "filters", "provider", r"n\u0000", r"\ud800", "é",
 ];
 
-/// The name of a property as a string token. There are few, so that some are repeated, also with other escapes.
+/// The name of a property as a string token. There are few names, so that some are repeated, also with other escapes.
 pub fn name() -> impl Strategy<Value = String> {
     prop_oneof![9 => select(NAMES).prop_map(|name| format!("\"{name}\"")), 1 => string()]
 }
@@ -200,7 +200,7 @@ pub fn mutations(
     prop::collection::vec((at(), mutation), count)
 }
 
-/// Returns the tree after these changes, made one after the other.
+/// Returns the tree after these changes, in their order.
 #[must_use]
 pub fn mutated(mut tree: Tree, mutations: Vec<(Index, Mutation)>) -> Tree {
     for (place, mutation) in mutations {

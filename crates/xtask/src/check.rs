@@ -9,7 +9,7 @@ const COMMANDS: [&str; 4] = [
     "doc --workspace --no-deps --locked",
 ];
 
-/// Runs every check, so that one run shows everything that is wrong.
+/// Runs every check, so that one run shows all failures.
 pub(crate) fn run() -> Result<bool> {
     let mut passed = layers::run()?;
     for command in COMMANDS {

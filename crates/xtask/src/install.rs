@@ -1,4 +1,4 @@
-//! Programs that chores need, and how they are installed.
+//! Finds or installs the programs that chores need.
 
 use std::path::PathBuf;
 use std::process::Command;

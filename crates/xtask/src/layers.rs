@@ -9,18 +9,18 @@ use anyhow::{Context, Result};
 
 use crate::{project, say, tools};
 
-/// Crates without I/O, and the dependencies that they may name. `None`: any that does no I/O.
+/// Crates without I/O, and their allowed dependencies. `None`: any dependency without I/O.
 const PURE: [(&str, Option<&[&str]>); 4] = [
     ("icp-json", Some(&["bytes", "serde", "serde_json", "thiserror"])),
     ("icp-domain", None),
     ("icp-ports", Some(&["async-trait", "icp-domain", "thiserror"])),
     ("icp-storage", Some(&["icp-domain", "icp-ports"])),
 ];
-/// Crates that show that something does I/O.
+/// Crates that do I/O.
 const IO: [&str; 3] = ["libsqlite3-sys", "mio", "tokio"];
 /// The service must not contain them.
 const FOR_TESTS: [&str; 3] = ["icp-test-postgres", "icp-testkit", "libtest-mimic"];
-/// Crates that need no rule in `deny.toml`: programs, and what every crate may use.
+/// Crates that need no rule in `deny.toml`: programs, and crates that every crate may use.
 const FREE: [&str; 5] = ["from-memory", "icp-app", "icp-domain", "icp-ports", "xtask"];
 const WASM: &str = "wasm32-unknown-unknown";
 
@@ -29,20 +29,24 @@ pub(crate) fn run() -> Result<bool> {
     let mut deny = Command::new(tools::cargo_deny()?);
     deny.current_dir(project::root()?).args(["--locked", "check", "-D", "unused-wrapper"]);
     let denied = !project::succeeds(deny.args(["bans", "licenses", "sources"]))?;
-    let mut faults = crates_without_rule()?;
-    faults.extend(denied.then(|| "deny.toml does not allow a dependency, see above".to_owned()));
+    let mut violations = crates_without_rule()?;
+    violations.extend(denied.then(|| "deny.toml does not allow a dependency, see above".to_owned()));
     for (name, allowed) in PURE {
-        faults.extend(broken(name, "", |one| !IO.contains(&one))?);
-        faults.extend(broken(name, "--depth 1", |one| allowed.is_none_or(|all| all.contains(&one)))?);
+        violations.extend(broken(name, "", |one| !IO.contains(&one))?);
+        violations.extend(broken(name, "--depth 1", |one| allowed.is_none_or(|all| all.contains(&one)))?);
     }
-    faults.extend(broken("icp-app", "", |one| !FOR_TESTS.contains(&one))?);
-    faults.extend(adapters()?);
-    faults.extend(wasm()?);
-    for fault in &faults {
+    violations.extend(broken("icp-app", "", |one| !FOR_TESTS.contains(&one))?);
+    violations.extend(adapters()?);
+    violations.extend(wasm()?);
+    for fault in &violations {
         say(fault);
     }
-    say(if faults.is_empty() { "the layers hold" } else { "the layers do not hold, see above" });
-    Ok(faults.is_empty())
+    say(if violations.is_empty() {
+        "the layer rules hold"
+    } else {
+        "the layer rules are violated, see above"
+    });
+    Ok(violations.is_empty())
 }
 
 fn crates_without_rule() -> Result<Vec<String>> {
@@ -56,7 +60,7 @@ fn crates_without_rule() -> Result<Vec<String>> {
         .collect())
 }
 
-/// Returns a fault for each crate that is built into another and is not allowed there.
+/// Returns a violation for each crate that depends on a crate that is not allowed.
 fn broken(name: &str, depth: &str, is_allowed: impl Fn(&str) -> bool) -> Result<Vec<String>> {
     let found = tree(&format!("--package {name} --all-features --edges normal {depth}"))?;
     let found = found.iter().filter(|one| *one != name && !is_allowed(one));
@@ -71,7 +75,7 @@ fn tree(arguments: &str) -> Result<BTreeSet<String>> {
     Ok(output.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect())
 }
 
-/// The composition root is `composition.rs`. A rule about a crate cannot tell it from the other files of `icp-app`.
+/// The composition root is `composition.rs`. A rule about crates cannot distinguish it from other files of `icp-app`.
 fn adapters() -> Result<Vec<String>> {
     let mut grep = Command::new("grep");
     grep.args(["-rnE", "icp_(clerk|postgres|sqlite)", "crates/app/src", "--exclude=composition.rs"]);

@@ -18,7 +18,7 @@ use clap::Parser;
 enum Chore {
     /// Run the tests; installs PostgreSQL if there is none
     Test(test::Options),
-    /// Measure the service next to the same work without it
+    /// Compare the service with the same work without it
     #[cfg(target_os = "linux")]
     Bench(bench::Options),
     /// Check format, lints, documentation and layers

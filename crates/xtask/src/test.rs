@@ -5,7 +5,8 @@ use clap::Args;
 
 use crate::{project, say, tools};
 
-/// `--workspace`: cargo builds one crate alone with other features. Other tests would delay the requests of `load::`.
+/// Uses `--workspace`, because cargo builds a single crate with other features. Other tests would delay the requests of `load::`,
+/// so those run one at a time.
 const IGNORED: [&str; 2] = [
     "test --no-fail-fast --workspace --tests -- --ignored --skip load::",
     "test --no-fail-fast --workspace --tests -- --ignored load:: --test-threads=1",
@@ -27,7 +28,7 @@ pub(crate) struct Options {
 /// Tests start PostgreSQL themselves. This installs it if necessary.
 pub(crate) fn run(Options { all, ignored, arguments }: &Options) -> Result<bool> {
     tools::postgres()?;
-    // The tests wait as much as they compute; more threads would change the times that some measure.
+    // More threads would change the times that some tests measure.
     let threads = (available_parallelism()?.get() * 3 / 2).to_string();
     let (mut commands, mut variables) = (Vec::new(), Vec::new());
     if !ignored {

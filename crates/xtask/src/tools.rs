@@ -1,4 +1,4 @@
-//! The programs and packages of the ignored tests: found or installed, and passed on in environment variables.
+//! Finds or installs the programs and packages of the ignored tests, and passes their paths in environment variables.
 
 use std::ffi::OsString;
 use std::fs;
@@ -85,7 +85,7 @@ fn node() -> Result<(PathBuf, PathBuf)> {
         for file in ["package.json", "package-lock.json"] {
             fs::copy(sources.join(file), folder.join(file)).with_context(|| format!("copying {file}"))?;
         }
-        // No package needs to run anything when it is installed.
+        // No package needs an install script.
         let arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"];
         project::run(Command::new(npm).args(arguments).current_dir(folder))
     })?;
@@ -116,7 +116,8 @@ fn pooler() -> Result<PathBuf> {
     Ok(folder.join("pgbouncer"))
 }
 
-/// Fills a folder of the target directory, unless `install` did so before for the same texts. Returns the folder.
+/// Installs packages in a folder of the target directory, unless they are already installed from the same texts. Returns the
+/// folder.
 fn once(name: &str, texts: &[&str], install: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
     let folder = project::target()?.join("tools").join(name);
     let (stamp, wanted) = (folder.join("installed"), texts.join("\n"));

@@ -139,14 +139,14 @@ fn tables_name_existing_tests() {
             .flat_map(|column| column.split('`').skip(1).step_by(2))
             .filter(|name| name.contains('_') && !name.contains(' '))
             .collect();
-        assert!(named.len() > least, "only {} are found in {page}", named.len());
+        assert!(named.len() > least, "only {} names are found in {page}", named.len());
         for name in named {
             assert!(functions.contains(&format!("fn {name}(")), "{page}: there is no test {name}");
         }
     }
 }
 
-/// A plain scalar of YAML ends at a colon with a space.
+/// An unquoted scalar of YAML ends at a colon with a space.
 #[test]
 fn texts_of_alerts_are_valid_yaml() {
     let alerts = fs::read_to_string(root().join("deploy/prometheus-alerts.yml")).unwrap();

@@ -1,4 +1,4 @@
-//! The time of a verification, next to the time of its RSA operation: `cargo bench -p icp-clerk`.
+//! Compares the time of a verification with that of its RSA operation: `cargo bench -p icp-clerk`.
 
 #![expect(clippy::unwrap_used, reason = "a bench whose data is wrong must fail")]
 
@@ -28,7 +28,7 @@ fn main() {
     divan::main();
 }
 
-/// The RSA operation alone, with a parsed key: the lower bound.
+/// Lower bound: only the RSA operation, with a parsed key.
 #[divan::bench(sample_count = 100, sample_size = 20)]
 fn rsa_alone(bencher: Bencher<'_, '_>) {
     let key = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, KEY.spki()).unwrap();
@@ -38,7 +38,7 @@ fn rsa_alone(bencher: Bencher<'_, '_>) {
     bencher.bench(|| key.verify_sig(black_box(signed.as_bytes()), &signature).unwrap());
 }
 
-/// A token that was never seen.
+/// A token that is not in the cache.
 #[divan::bench(sample_count = 100, sample_size = 20)]
 fn first_time(bencher: Bencher<'_, '_>) {
     let (authenticator, mut number) = (authenticator(), 0);

@@ -10,7 +10,7 @@ use crate::rejection::{MALFORMED_TOKEN, Rejection, require};
 /// The users who are admins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AdminRule {
-    /// Users who are admins, also without the claim.
+    /// Users who are admins even without the claim.
     pub user_ids: Vec<UserId>,
     /// A claim that makes a user an admin if it is the string `admin`.
     pub claim: Option<ClaimPointer>,
@@ -25,7 +25,7 @@ impl AdminRule {
 
 /// A JSON Pointer (RFC 6901) to a claim of a token.
 ///
-/// It cannot point into a claim whose value the user's own organization decides (`o` and `org_...`): everyone who
+/// It cannot point into the claims `o` and `org_...`, because the user's organization decides their values. Every user who
 /// creates an organization is an admin of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimPointer(Vec<String>);
@@ -43,7 +43,7 @@ impl FromStr for ClaimPointer {
     type Err = InvalidSetting;
 
     fn from_str(text: &str) -> Result<Self, InvalidSetting> {
-        // The empty pointer means the claims as a whole, which are no string.
+        // The empty pointer means all claims, which are not a string.
         let steps = text.strip_prefix('/').ok_or(SYNTAX)?.split('/').map(unescape);
         let steps: Vec<_> = steps.collect::<Option<_>>().ok_or(SYNTAX)?;
         let is_of_organization = |claim: &String| claim == "o" || claim.starts_with("org_");
@@ -58,14 +58,14 @@ fn unescape(step: &str) -> Option<String> {
 }
 
 const SYNTAX: InvalidSetting = InvalidSetting(
-    "not a JSON Pointer to a claim, such as /metadata/role: it begins with '/', and '~' is written '~0'",
+    "not a JSON Pointer to a claim, such as /metadata/role: begin it with '/', and write '~' as '~0'",
 );
 const ORGANIZATION: InvalidSetting = InvalidSetting(
     "the claims `o` and `org_...` are decided by the user's own organization: everyone who creates one would be an \
      admin; use a claim that only you can set, such as /metadata/role",
 );
 
-/// Returns the value at the steps of a pointer. It is an error if a name on the way appears twice.
+/// Returns the value at the steps of a pointer. Fails if a name on the path appears twice.
 fn value_at<'a>(value: &'a RawValue, steps: &[String]) -> Result<Option<&'a RawValue>, Rejection> {
     let Some((step, rest)) = steps.split_first() else { return Ok(Some(value)) };
     let child = if let Ok(members) = serde_json::Deserializer::from_str(value.get()).deserialize_map(Members)
@@ -83,7 +83,7 @@ fn value_at<'a>(value: &'a RawValue, steps: &[String]) -> Result<Option<&'a RawV
     child.map_or(Ok(None), |child| value_at(child, rest))
 }
 
-/// Reads the members of an object, also those whose name appears twice.
+/// Reads the members of an object, including members with duplicate names.
 struct Members;
 
 impl<'de> Visitor<'de> for Members {
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn duplicate_name_on_the_way_is_refused() {
+    fn duplicate_name_in_claim_path_is_refused() {
         let pointer: ClaimPointer = "/metadata/role".parse().unwrap();
         for claims in [
             r#"{"metadata":{"role":"user"},"metadata":{"role":"admin"}}"#,

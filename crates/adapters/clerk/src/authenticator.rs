@@ -21,7 +21,7 @@ use crate::settings::{ClerkSettings, OAuthResource};
 /// Clerk stores tokens in a cookie, so they are shorter than 4 KB.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
-/// Authenticates requests by Clerk's tokens, for any number of threads and runtimes at once.
+/// Authenticates requests by Clerk's tokens, on any number of threads and runtimes.
 pub struct ClerkAuthenticator {
     shared: Arc<Shared>,
     resource: Option<OAuthResource>,
@@ -30,8 +30,8 @@ pub struct ClerkAuthenticator {
 struct Shared {
     settings: ClerkSettings,
     keys: Keys,
-    /// The session tokens that were verified last, by their SHA-256: the cache holds nothing that would sign a user in. A
-    /// browser sends the same token again for up to a minute.
+    /// Recently verified session tokens by their SHA-256, so that the cache contains no credential. A browser sends the same
+    /// token for up to a minute.
     cache: Cache<Vec<u8>, Arc<Verified>>,
     rejections: RejectionLog,
     clock: Arc<dyn Clock>,
@@ -71,7 +71,7 @@ impl ClerkAuthenticator {
 
     async fn caller(&self, credentials: &dyn Credentials) -> Result<Caller, Rejection> {
         let found = credentials::find(credentials, &self.shared.settings)?;
-        // A cookie never carries an access token.
+        // An access token is never sent in a cookie.
         let resource = self.resource.as_ref().filter(|_| found.client_uat.is_none());
         let verified = self.shared.verified(&found.token, resource).await?;
         let is_current = |client_uat| verified.times.issued.is_some_and(|issued| client_uat <= issued);
@@ -108,7 +108,7 @@ impl Shared {
             None => claims.session_caller(&payload, &self.settings)?,
         };
         let verified = Arc::new(Verified { caller, times, kid, key });
-        // An access token is accepted by one endpoint, and the cache is shared by all.
+        // Access tokens are not cached: only one endpoint accepts them, and all endpoints share the cache.
         if !is_access_token {
             self.cache.insert(digest, Arc::clone(&verified));
         }
@@ -127,8 +127,8 @@ impl Shared {
     }
 }
 
-/// Takes a token apart: the message that is signed, the payload, and the signature. `jsonwebtoken::decode` would do so, but
-/// refuses a token for the type of header fields that must be ignored.
+/// Splits a token into the signed message, the payload and the signature. `jsonwebtoken::decode` is not used, because it
+/// refuses tokens in which an ignored header field has an unexpected type.
 fn parts(token: &[u8]) -> Option<(&str, String, &str)> {
     let (message, signature) = std::str::from_utf8(token).ok()?.rsplit_once('.')?;
     let (_, payload) = message.split_once('.')?;

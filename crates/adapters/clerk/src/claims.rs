@@ -7,12 +7,12 @@ use crate::header::{Field, object};
 use crate::rejection::{Rejection, require};
 use crate::settings::{ClerkSettings, OAuthResource};
 
-/// The difference between two clocks that is allowed. Session tokens live for 60 s: more would double that.
+/// The allowed difference between two clocks. Session tokens are valid for 60 s, so a larger value would double their validity.
 const SKEW_MS: i64 = 5_000;
 /// The last second of an ECMAScript date (in either direction), which Clerk's verifier accepts.
 const MAX_SECONDS: f64 = 8.64e12;
 
-/// The claims that a rule uses. All others are ignored.
+/// The claims that are checked. All others are ignored.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Claims {
@@ -31,19 +31,19 @@ pub(crate) struct Claims {
 }
 
 impl Claims {
-    /// Reads a payload: a JSON object in which no claim that is used appears twice.
+    /// Parses a payload: a JSON object in which no checked claim appears twice.
     pub(crate) fn parse(payload: &str) -> Result<Self, Rejection> {
         object(payload.as_bytes())
     }
 
-    /// Returns the user of a session token. `json` is what was parsed.
+    /// Returns the user of a session token. `json` is the parsed text.
     pub(crate) fn session_caller(&self, json: &str, settings: &ClerkSettings) -> Result<Caller, Rejection> {
         let user_id = self.user_id()?;
         require(identifier(&self.sid).is_some(), "no_session")?;
         self.check_issuer(&settings.issuer)?;
         self.check_party(&settings.authorized_parties)?;
         self.check_audience(&settings.audience)?;
-        // A session is pending until its user has chosen an organization, for example.
+        // A session is pending until its user has, for example, chosen an organization.
         require(self.sts.is_absent() || self.sts.text().as_deref() == Some("active"), "inactive_session")?;
         let is_admin = settings.admin.is_admin(&user_id, json)?;
         self.caller(user_id, is_admin)
@@ -99,8 +99,8 @@ impl Claims {
         }
     }
 
-    /// A service that does not find itself in a present `aud` must refuse the token (RFC 7519, section 4.1.3). A service
-    /// without a name never finds itself.
+    /// A service that is not named in a present `aud` must refuse the token (RFC 7519, section 4.1.3). A service without a
+    /// configured audience is never named.
     fn check_audience(&self, audience: &[String]) -> Result<(), Rejection> {
         let is_named = self.audience().iter().any(|named| audience.contains(named));
         require(is_named || (self.aud.is_absent() && audience.is_empty()), "wrong_audience")
@@ -130,7 +130,7 @@ fn identifier(claim: &Field) -> Option<String> {
     claim.text().filter(|text| !text.is_empty() && !text.contains('\0'))
 }
 
-/// Returns whole seconds. The bound keeps every product with 1000 far inside 64 bits.
+/// Returns whole seconds. The bound prevents an overflow in milliseconds.
 fn seconds(claim: &Field) -> Option<i64> {
     let seconds = claim.read::<f64>()?.trunc();
     #[expect(clippy::cast_possible_truncation, reason = "a whole number below 2^53 fits")]

@@ -1,4 +1,4 @@
-//! Where a request carries its token (docs/reference/clerk-tokens.md, section 1).
+//! Finds the token in a request (docs/reference/clerk-tokens.md, section 1).
 
 use std::borrow::Cow;
 
@@ -14,8 +14,8 @@ const NO_CREDENTIALS: Rejection = Rejection::of("no_credentials");
 /// The token of a request.
 pub(crate) struct Found<'a> {
     pub(crate) token: Cow<'a, [u8]>,
-    /// For a token from a cookie: the time at which the browser's user last signed in or out, in seconds. A token from
-    /// before belongs to another session.
+    /// For a token from a cookie: the time of the last sign-in or sign-out in the browser, in seconds. An older token belongs
+    /// to another session.
     pub(crate) client_uat: Option<i64>,
 }
 
@@ -24,7 +24,7 @@ pub(crate) fn find<'a>(
     credentials: &'a dyn Credentials,
     settings: &ClerkSettings,
 ) -> Result<Found<'a>, Rejection> {
-    // A bearer token decides alone: if it is refused, a cookie does not sign its sender in.
+    // A bearer token takes precedence: if it is refused, a cookie does not sign the user in.
     match bearer(&credentials.header("authorization"))? {
         Some(token) => Ok(Found { token: token.into(), client_uat: None }),
         None => session_cookie(credentials, settings),
@@ -36,7 +36,7 @@ fn bearer<'a>(lines: &[&'a [u8]]) -> Result<Option<&'a [u8]>, Rejection> {
     let line = match lines {
         [] | [b""] => return Ok(None),
         [line] if is_printable(line) => *line,
-        // Two readers could use one line each.
+        // Another program could use the other line.
         _ => return Err(MALFORMED),
     };
     match split_at(line, b' ') {
@@ -71,7 +71,7 @@ fn session_cookie<'a>(
     let (token, client_uat) = suffixed.or_else(|| pair("")).ok_or(NO_CREDENTIALS)?;
     let client_uat =
         client_uat.and_then(|text| positive_integer(&text)).ok_or(Rejection::of("client_uat"))?;
-    // A browser adds its cookies to any request that any page makes. Only `Origin` says which page that was.
+    // A browser adds cookies to requests of any page. Only `Origin` names the page.
     let is_authorized =
         |origin: &[u8]| settings.authorized_parties.iter().any(|party| party.as_bytes() == origin);
     let is_own_page = matches!(credentials.header("origin").as_slice(), [origin] if is_authorized(origin));
@@ -81,7 +81,7 @@ fn session_cookie<'a>(
     Ok(Found { token, client_uat: Some(client_uat) })
 }
 
-/// Returns the value of the first cookie with that name, percent-decoded where that is possible. An empty one is none.
+/// Returns the value of the first cookie with that name, percent-decoded if possible. An empty value is treated as absent.
 fn first_cookie<'a>(lines: &[&'a [u8]], name: &[u8]) -> Option<Cow<'a, [u8]>> {
     let mut pairs = lines.iter().flat_map(|line| line.split(|byte| *byte == b';'));
     let value = pairs.find_map(|pair| {

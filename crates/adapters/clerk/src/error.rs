@@ -1,4 +1,4 @@
-/// The text of a setting is not what it must be. The message says what is wrong with it.
+/// The text of a setting is invalid. The message has the reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidSetting(pub(crate) &'static str);

@@ -8,12 +8,12 @@ use serde_json::value::RawValue;
 
 use crate::rejection::{MALFORMED_TOKEN, Rejection, require};
 
-/// Clerk's categories of session tokens: one by name, and one for "omitted".
+/// Clerk's categories of session tokens, one of which means that the category was omitted.
 const SESSION: [&str; 2] = ["cl_B7d4PD111AAA", "cl_I7d4PD111III"];
 /// The types of OAuth access tokens (RFC 9068, section 2.1), in any case.
 const ACCESS: [&str; 2] = ["at+jwt", "application/at+jwt"];
 
-/// A header field or claim. Only the rule that uses it decides which type it must have. `null` is not absent.
+/// A header field or claim of any type. The rule that reads it requires a type. `null` is not absent.
 #[derive(Default)]
 pub(crate) struct Field(Option<Box<RawValue>>);
 
@@ -43,7 +43,7 @@ impl<'de> Deserialize<'de> for Field {
     }
 }
 
-/// The fields of a header that are used. Fields that bring a key along (`jku`, `jwk`, `x5u`, `x5c`) are not.
+/// The header fields that are checked. Fields that contain a key (`jku`, `jwk`, `x5u`, `x5c`) are ignored.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Header {
@@ -65,9 +65,9 @@ impl Header {
 
     /// Checks the header, and returns true if it is that of an OAuth access token.
     pub(crate) fn is_of_access_token(&self) -> Result<bool, Rejection> {
-        // Never the token's choice, or a token could be forged with the public key as an HMAC secret.
+        // If the token chose the algorithm, it could be forged with the public key as an HMAC secret.
         require(self.alg.text().as_deref() == Some("RS256"), "wrong_algorithm")?;
-        // RFC 7515, section 4.1.11, and RFC 7797: an extension that is not understood must be refused.
+        // RFC 7515, section 4.1.11, and RFC 7797: a token with an unsupported extension must be refused.
         require(self.crit.is_absent() && self.b64.is_absent(), "critical_header")?;
         let typ = self.typ.text();
         let is_access = |typ: &String| ACCESS.iter().any(|access| typ.eq_ignore_ascii_case(access));

@@ -55,8 +55,8 @@ impl FromStr for PublishableKey {
     }
 }
 
-/// Returns true for a host name of at least two labels that is not an address. Anything else would become part of the
-/// issuer and of the URL of trusted keys.
+/// Returns true for a host name of at least two labels that is not an address. The issuer and the URL of trusted keys derive
+/// from it.
 fn is_host_name(host: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     let is_label = |label: &str| {
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_refused() {
+    fn invalid_texts_are_refused() {
         let damaged =
             "sk_test_Y2xlcmsuYS5pbyQ pk_Y2xlcmsuYS5pbyQ pk_test_ pk_test_!!!! pk_live_Y2xlcmsuYS5pbw ";
         for text in damaged.split(' ').chain([" pk_test_Y2xlcmsuYS5pbyQ", "pk_test_Y2xlcmsuYS5pbyQ\n"]) {

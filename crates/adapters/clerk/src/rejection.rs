@@ -1,4 +1,4 @@
-//! Why a request was not authenticated, and the lines of the log that say so.
+//! The reasons of refused credentials, and their log lines.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -8,13 +8,13 @@ use icp_ports::{AuthenticationError, RejectReason};
 
 /// The time between two lines of one reason, in milliseconds.
 const LOG_INTERVAL_MS: i64 = 60_000;
-/// The length of an example in the log. No whole token fits.
+/// Maximum length of an example in the log. It is too short for a token.
 const MAX_EXAMPLE_LENGTH: usize = 80;
 
-/// Why a request has no caller.
+/// The reason why a request has no caller.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Rejection {
-    /// The credentials are refused. The text is what the token has instead of what is expected: a `kid`, an issuer.
+    /// The credentials are refused. The text is the unexpected value of the token, such as a `kid` or an issuer.
     Refused(RejectReason, Option<String>),
     InsufficientScope,
     KeysUnavailable,
@@ -43,8 +43,8 @@ impl From<Rejection> for AuthenticationError {
     }
 }
 
-/// Logs refused credentials, at most one line per reason and minute. Operators see why users are refused, and clients cannot
-/// flood the log. The first refusal is logged immediately, and the number of later ones after a minute.
+/// Logs refused credentials with their reasons. Clients cannot flood the log: each reason has at most one line per minute. The
+/// first refusal is logged immediately, and the number of later ones after a minute.
 #[derive(Default)]
 pub(crate) struct RejectionLog {
     reasons: Mutex<HashMap<RejectReason, Line>>,
@@ -78,7 +78,7 @@ impl RejectionLog {
         }
         let (mut lines, mut next_line_ms) = (Vec::new(), i64::MAX);
         for (reason, line) in reasons.iter_mut().filter(|(_, line)| line.count > 0) {
-            // A time far ahead was set before the clock was set back.
+            // The time is far in the future if the clock was set back.
             if line.due_ms <= now_ms || line.due_ms > now_ms + LOG_INTERVAL_MS {
                 let next = Line { due_ms: now_ms + LOG_INTERVAL_MS, ..Line::default() };
                 lines.push((*reason, std::mem::replace(line, next)));

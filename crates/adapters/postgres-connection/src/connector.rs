@@ -17,10 +17,10 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::url::{self, InvalidUrl};
 
-/// How long the cancellation of a statement may take.
+/// Time limit of the cancellation of a statement.
 const CANCEL_LIMIT: Duration = Duration::from_secs(2);
 
-/// Everything that it takes to connect. Clones share it.
+/// Opens connections. Clones share their state.
 #[derive(Clone)]
 pub struct Connector(Arc<Inner>);
 
@@ -31,8 +31,8 @@ struct Inner {
     tls: Option<MakeRustlsConnect>,
     password_file: Option<PathBuf>,
     limit: Duration,
-    /// The index of the address to try first, among the addresses of all hosts: the last that was reached, or the next one
-    /// after a failure.
+    /// The index of the address to try first, among the addresses of all hosts: the address that was reached last, or the next
+    /// one after a failure.
     first: AtomicUsize,
 }
 
@@ -40,12 +40,12 @@ struct Inner {
 pub struct Connection {
     /// The connection, for diesel.
     pub diesel: AsyncPgConnection,
-    /// The task that reads and writes its socket, which ends with it.
+    /// The task that reads and writes the socket. It ends with the connection.
     driver: JoinHandle<()>,
 }
 
 impl Connection {
-    /// Returns true if the other side has closed it.
+    /// Returns true if the server has closed it.
     pub fn is_closed(&self) -> bool {
         self.driver.is_finished()
     }
@@ -67,7 +67,7 @@ pub enum ConnectError {
     PasswordFile {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         error: std::io::Error,
     },
     /// The URL names no host.
@@ -95,7 +95,7 @@ impl Connector {
         self.0.hosts.len()
     }
 
-    /// Connects to the first address that accepts the session. Each has the whole time limit for itself.
+    /// Connects to the first address that accepts the session. The time limit applies to each address.
     ///
     /// # Errors
     ///
@@ -112,18 +112,18 @@ impl Connector {
                     return Ok(connection);
                 }
                 Ok(Err(error)) => cannot_connect(address, &with_causes(error.as_ref())),
-                Err(_) => cannot_connect(address, &format!("no answer within {limit:?}")),
+                Err(_) => cannot_connect(address, &format!("no response within {limit:?}")),
             };
-            // A request that is given up now leaves the next one to begin with the next address.
+            // If this attempt is dropped, the next one begins with the next address.
             self.0.first.store((index + 1) % addresses.len(), Ordering::Relaxed);
         }
         Err(failure)
     }
 
-    /// Resolves the hosts. One that cannot be resolved is left out while there is another.
+    /// Resolves the hosts. Fails only if no host can be resolved.
     async fn addresses(&self) -> Result<Vec<Config>, ConnectError> {
         let password = match &self.0.password_file {
-            // It is read each time, so that a new password needs no restart.
+            // The file is read for each connection, so that a new password needs no restart.
             Some(path) => Some(
                 tokio::fs::read_to_string(path)
                     .await
@@ -135,7 +135,7 @@ impl Connector {
         for host in &self.0.hosts {
             let mut config = host.clone();
             if let Some(password) = &password {
-                // Files end with a line break, and no password does.
+                // The file may end with a line break. A password never does.
                 config.password(password.trim_end_matches(['\r', '\n']));
             }
             match resolve(&config).await {
@@ -172,7 +172,7 @@ impl Connector {
         Ok(Connection { diesel, driver })
     }
 
-    /// Asks the server to end the statement that runs on a connection.
+    /// Cancels the statement that runs on a connection.
     pub async fn cancel(&self, connection: &Connection) {
         let token = connection.diesel.cancel_token();
         let cancelling = async {
@@ -187,7 +187,7 @@ impl Connector {
     }
 }
 
-/// Returns the addresses of a host that has a name; none for a socket, or with `hostaddr`.
+/// Returns the addresses of a host name. Returns none for a socket, or with `hostaddr`.
 async fn resolve(config: &Config) -> Result<Vec<SocketAddr>, std::io::Error> {
     match config.get_hosts().first() {
         Some(Host::Tcp(name)) if config.get_hostaddrs().is_empty() => {

@@ -141,7 +141,7 @@ fn chain_verifier(
 struct Verifier {
     /// `None` if the mode accepts any certificate.
     chain: Option<Arc<WebPkiServerVerifier>>,
-    /// The trusted certificates. A server may present one of them as its own, as PostgreSQL's manual suggests.
+    /// The trusted certificates. A server may use one of them itself, as PostgreSQL's manual suggests.
     trusted: Vec<CertificateDer<'static>>,
     checks_name: bool,
     provider: Arc<CryptoProvider>,

@@ -81,7 +81,7 @@ fn remedy(name: &str) -> &'static str {
     }
 }
 
-/// Separates credentials, hosts with the path, and query, still encoded.
+/// Separates the credentials, the hosts with the path, and the query. They stay percent-encoded.
 fn split(url: &str) -> Result<(&str, &str, &str), InvalidUrl> {
     let rest = url.strip_prefix("postgres://").or_else(|| url.strip_prefix("postgresql://"));
     let rest = rest.ok_or(InvalidUrl::Malformed("it does not begin with postgres://"))?;
@@ -99,7 +99,8 @@ fn split(url: &str) -> Result<(&str, &str, &str), InvalidUrl> {
     Ok((credentials, address, query))
 }
 
-/// The driver takes several hosts, but then waits without end for the first that accepts a connection and says nothing.
+/// Each host gets its own configuration: with several hosts in one, the driver would wait without limit for a host that accepts
+/// the connection and sends nothing.
 fn configure(
     common: &str,
     host: &str,
@@ -123,12 +124,12 @@ fn configure(
         Mode::Prefer => SslMode::Prefer,
         Mode::Require | Mode::VerifyCa | Mode::VerifyFull => SslMode::Require,
     });
-    // Of several hosts, the one that takes writes is wanted, which can be another tomorrow.
+    // Of several hosts, only the one that accepts writes is used. It can change after a failover.
     if is_one_of_several && !common.contains("target_session_attrs=") {
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
     }
     config.connect_timeout(limit);
-    // A peer that vanished is noticed after half a minute, not after two hours.
+    // A lost peer is detected after half a minute, not after two hours.
     config.keepalives_idle(Duration::from_secs(15));
     config.keepalives_interval(Duration::from_secs(5));
     config.keepalives_retries(3);
@@ -185,13 +186,13 @@ mod tests {
     }
 
     #[test]
-    fn modes_mean_what_they_mean_to_libpq() {
+    fn ssl_modes_follow_libpq() {
         for (query, mode, ssl_mode) in [
             ("", Mode::Prefer, SslMode::Prefer),
             ("?sslmode=disable", Mode::Disable, SslMode::Disable),
             ("?sslmode=prefer", Mode::Prefer, SslMode::Prefer),
             ("?sslmode=require", Mode::Require, SslMode::Require),
-            // As in libpq: certificates to trust are there to be checked.
+            // As in libpq, a file with trusted certificates makes `require` verify the certificate.
             ("?sslmode=require&sslrootcert=/ca.pem", Mode::VerifyCa, SslMode::Require),
             ("?sslmode=verify-ca&sslrootcert=/ca.pem", Mode::VerifyCa, SslMode::Require),
             ("?sslmode=verify-full", Mode::VerifyFull, SslMode::Require),
@@ -300,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn several_hosts_want_one_that_takes_writes() {
+    fn several_hosts_require_writable_server() {
         let wanted = |url: &str| read(url).0.get_target_session_attrs();
         assert_eq!(wanted("postgres://a,b:5433/icp"), TargetSessionAttrs::ReadWrite);
         assert_eq!(wanted("postgres://a,b/icp?target_session_attrs=any"), TargetSessionAttrs::Any);

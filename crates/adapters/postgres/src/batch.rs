@@ -1,8 +1,8 @@
 //! Batches of queued requests. One statement reads all short lists, and another one all single ICPs.
 //!
-//! A short list costs less for its rows than for the statement around them: sending it, waking PostgreSQL, starting and
-//! ending it, and waking up for the answer. A batch never includes a request that arrives after its statement was sent,
-//! so each answer is a state of the database after the request.
+//! For a short list, the fixed cost of a statement is higher than the cost of its rows: the statement is sent, PostgreSQL
+//! wakes up, starts and ends it, and the worker wakes up for the result. A batch never includes a request that arrives after
+//! its statement was sent, so each result is a state of the database after the request.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -20,17 +20,17 @@ use crate::pool::Pool;
 use crate::server_state::{ListVersions, ServerState};
 use crate::short_list::{MAX_DOCUMENT, short_lists};
 
-/// The largest number of requests in a batch.
+/// Maximum number of requests in a batch.
 const MAX_BATCH_SIZE: usize = 32;
-/// The largest number of requests that wait for the next batch.
+/// Maximum number of requests that wait for the next batch.
 const MAX_QUEUED: usize = 1_024;
-/// Requests wait for no batch that takes longer. They run alone.
+/// Maximum duration of a batch for which requests wait. If a batch takes longer, they run alone.
 const MAX_WAIT: Duration = Duration::from_millis(20);
 
-/// Batches the requests of one worker: a task that runs one batch after the other.
+/// Batches the requests of one worker in a task that runs one batch after the other.
 ///
-/// No answer (`None`) means that a request must run alone: because the answer is not short, the batch failed or took too
-/// long, or too many requests were waiting. The request then succeeds, fails or is rejected by itself.
+/// The result `None` means that the request must run alone: its result is not short, the batch failed or took too long, or
+/// too many requests were waiting. The request then succeeds, fails or is rejected by itself.
 #[derive(Clone)]
 pub(crate) struct Batcher(Arc<Inner>);
 
@@ -64,7 +64,7 @@ impl Batcher {
         Self(Arc::new(Inner { pool, versions, sender: OnceLock::new() }))
     }
 
-    /// Returns the whole list of a user, oldest first, unless its version is one of `known`.
+    /// Returns the complete list of a user, oldest first, unless its version is one of `known`.
     pub(crate) async fn list(
         &self,
         user_id: &UserId,
@@ -93,7 +93,7 @@ impl Batcher {
     }
 }
 
-/// Runs one batch after the other. Dropping a request has it run alone.
+/// Runs one batch after the other. A request that is dropped here runs alone.
 async fn serve(mut requests: mpsc::Receiver<Request>, pool: Pool, versions: Arc<ListVersions>) {
     let mut batch = Vec::with_capacity(MAX_BATCH_SIZE);
     while requests.recv_many(&mut batch, MAX_BATCH_SIZE).await > 0 {
@@ -162,7 +162,7 @@ async fn answer_lists(
     Ok(())
 }
 
-/// Answers the requests whose list is unchanged according to the cache, and returns the others.
+/// Replies to the requests whose list is unchanged according to the cache, and returns the others.
 fn answer_unchanged(
     cache: &mut VersionCache<ServerState>,
     state: &ServerState,
@@ -189,7 +189,7 @@ async fn answer_gets(connection: &AsyncPgConnection, requests: Vec<GetRequest>) 
     let users: Vec<_> = requests.iter().map(|request| request.user_id.as_ref().map(UserId::as_str)).collect();
     let found = get(connection, &ids, &users, MAX_DOCUMENT).await?;
     for (request, found) in requests.into_iter().zip(found) {
-        // A document that is missing is read alone.
+        // A missing document was too long for the batch. It is read alone.
         if !matches!(found, Lookup::Found((_, None))) {
             let _ = request.reply.send(found);
         }

@@ -1,4 +1,4 @@
-//! How the pool opens, checks and renews connections.
+//! Opens, checks and renews the connections of the pool.
 
 use std::error::Error as _;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::settings::{Limits, PostgresSettings};
 
-/// How long a request waits for the successor of a connection that has reached its age.
+/// Maximum wait of a request for the replacement of a connection that has reached its lifetime.
 const RENEWAL_LIMIT: Duration = Duration::from_millis(1_500);
 
 /// Opens the connections of all shares. Clones share their state.
@@ -24,9 +24,9 @@ struct Inner {
     limits: Limits,
     /// Connections of an earlier generation are replaced.
     generation: AtomicU64,
-    /// One per attempt to connect that is in progress.
+    /// One clone per attempt to connect that is in progress.
     attempts: Arc<()>,
-    /// Logs that no further connection can be opened.
+    /// Limits the log line that no further connection can be opened.
     log: Once,
 }
 
@@ -68,7 +68,7 @@ impl Opener {
         Arc::strong_count(&self.0.attempts) > 1
     }
 
-    /// Has every open connection replaced before its next use.
+    /// Marks every open connection to be replaced before its next use.
     pub(crate) fn replace_all(&self) {
         self.0.generation.fetch_add(1, Ordering::Relaxed);
     }
@@ -87,7 +87,7 @@ impl Manager for Opener {
     type Error = RepositoryError;
 
     async fn create(&self) -> Result<Pooled, RepositoryError> {
-        // Before it is opened: what happens in the meantime counts for it.
+        // The generation is read before the connection is opened, so that a `replace_all` in the meantime applies to it.
         let generation = self.0.generation.load(Ordering::Relaxed);
         Ok(Pooled { connection: self.open().await?, opened: Instant::now(), generation })
     }
@@ -95,12 +95,12 @@ impl Manager for Opener {
     async fn recycle(&self, pooled: &mut Pooled, _: &Metrics) -> RecycleResult<RepositoryError> {
         let is_current = pooled.generation == self.0.generation.load(Ordering::Relaxed);
         if pooled.connection.is_closed() || !is_current {
-            return Err(RecycleError::message("it is closed, or leads to a server that takes no writes"));
+            return Err(RecycleError::message("the connection is closed, or its server is read-only"));
         }
         if pooled.opened.elapsed() > self.limits().connection_lifetime {
             match timeout(RENEWAL_LIMIT, self.create()).await {
                 Ok(Ok(new)) => *pooled = new,
-                // It serves on until a new one can be opened.
+                // The old connection is used until a new one can be opened.
                 Ok(Err(_)) | Err(_) => pooled.opened = Instant::now(),
             }
         }

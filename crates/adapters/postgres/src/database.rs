@@ -10,8 +10,8 @@ use crate::pool::{Pool, PoolStatus};
 use crate::server_state::ListVersions;
 use crate::settings::PostgresSettings;
 
-/// The lists that are read for one user at once, except short lists, which are read in batches. Other reads of the user wait:
-/// a user who reads long lists without a pause keeps one core of the database busy and no more.
+/// Maximum number of concurrent reads of long lists per user. Further ones wait. So a user who reads long lists without a pause
+/// occupies at most one core of the database.
 const LIST_READS_PER_USER: usize = 1;
 
 /// The ICPs in one PostgreSQL database.
@@ -20,12 +20,12 @@ pub struct PostgresDatabase {
     pub(crate) pool: Pool,
     pub(crate) batcher: Batcher,
     pub(crate) versions: Arc<ListVersions>,
-    /// Permits to read lists that are not short. Without them, one user could take all connections.
+    /// Permits for reads of lists that are not short. Without them, one user could occupy all connections.
     pub(crate) list_reads: KeyedPermits<UserId>,
 }
 
 impl PostgresDatabase {
-    /// Prepares the use of a database. Connections are opened when they are needed.
+    /// Creates a database client. Connections are opened when they are needed.
     ///
     /// # Errors
     ///
@@ -34,8 +34,8 @@ impl PostgresDatabase {
         Ok(Self::for_workers(settings, 0)?.1)
     }
 
-    /// The same, once for each worker thread and once for everything else. Each worker opens and drives connections of its own:
-    /// a statement then wakes no other thread. If there are more workers than connections, fewer are returned.
+    /// Creates one client for each worker thread, and one for all other tasks. Each worker opens and drives its own connections, so
+    /// that a statement wakes no other thread. With more workers than connections, fewer clients are returned.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Converts the errors of the drivers to the port's.
+//! Converts the errors of the drivers to errors of the port.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use diesel::result::DatabaseErrorKind::{
 use diesel::result::Error as DieselError;
 use icp_ports::RepositoryError;
 
-/// Converts the error of a statement. Diesel distinguishes eight kinds of errors. `Unknown` is every other SQLSTATE, for
-/// example of a server that shuts down or has no resources left.
+/// Converts the error of a statement. Diesel distinguishes eight kinds of errors. `Unknown` is every other SQLSTATE, such as
+/// the one of a server that shuts down or has no resources left.
 pub(crate) fn query_failed(error: DieselError) -> RepositoryError {
     match &error {
         DieselError::DatabaseError(_, message) if message.message().contains("prepared statement") => {
@@ -21,7 +21,7 @@ pub(crate) fn query_failed(error: DieselError) -> RepositoryError {
     }
 }
 
-/// Returns true if the reason can be the connection, or the server that it leads to.
+/// Returns true if the cause may be the connection or its server.
 pub(crate) fn suspects_connection(error: &DieselError) -> bool {
     use DieselError::{BrokenTransactionManager, DatabaseError};
     matches!(
@@ -44,7 +44,7 @@ pub(crate) fn insert_failed(error: DieselError) -> RepositoryError {
 /// A pooler lost a prepared statement.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the database does not know a prepared statement: a pooler that gives each transaction another session is between. \
+    "the database does not know a prepared statement: a pooler uses another session for each transaction. \
      Use its session mode, or PgBouncer 1.21 or newer with max_prepared_statements"
 )]
 struct LostStatement(#[source] DieselError);

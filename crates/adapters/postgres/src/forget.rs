@@ -15,7 +15,7 @@ impl ForgetUser for PostgresDatabase {
         user_id: &UserId,
         part: ForgetPart,
     ) -> Result<Option<ForgetPart>, RepositoryError> {
-        // No text of PostgreSQL contains U+0000, and so it has no such user.
+        // PostgreSQL cannot store U+0000, so no row names such a user.
         if user_id.as_str().contains('\0') {
             return Ok(None);
         }
@@ -76,7 +76,7 @@ struct Row {
     icp_id: Uuid,
     #[diesel(sql_type = BigInt)]
     version: i64,
-    /// If the user may be in it.
+    /// The document, if it contains the user's ID.
     #[diesel(sql_type = Nullable<Text>)]
     document: Option<String>,
 }

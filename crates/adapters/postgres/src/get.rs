@@ -1,4 +1,4 @@
-//! Single ICPs, several in one statement.
+//! Reads several single ICPs in one statement.
 
 use std::pin::pin;
 
@@ -12,11 +12,11 @@ use uuid::Uuid;
 use crate::prepared::prepared_query;
 use crate::row::{column, text};
 
-/// An ICP that was looked up: its version and, if it is not too long, its document.
+/// An ICP: its version and, if it is not too long, its document.
 pub(crate) type Found = (Version, Option<String>);
 
-/// Looks ICPs up, each for the user who must be among its users, or for `None` for an admin. Documents of more than
-/// `max_document` bytes are left out.
+/// Looks up ICPs. Each is looked up for a user who must be in its `userIds`, or for `None` for an admin. Documents with more
+/// than `max_document` bytes are omitted.
 pub(crate) async fn get(
     mut connection: &AsyncPgConnection,
     ids: &[Uuid],
@@ -38,15 +38,15 @@ pub(crate) async fn get(
     Ok(found)
 }
 
-/// No text of PostgreSQL contains U+0000, and no ICP names the empty user.
+/// Replaces an ID that PostgreSQL cannot store, because it contains U+0000, by the empty ID, which no ICP names.
 fn storable(user_id: &str) -> &str {
     if user_id.contains('\0') { "" } else { user_id }
 }
 
 /// Two look-ups in primary keys per ICP.
 ///
-/// `BETWEEN` is `=` here. It keeps PostgreSQL from walking over all users of the ICP: it plans for an ICP with the usual
-/// number of users.
+/// `BETWEEN` has the effect of `=` here. With `=`, PostgreSQL would plan for an ICP with the average number of users, and scan
+/// all users of the ICP.
 #[derive(Debug)]
 pub(crate) struct Gets<'a> {
     pub(crate) ids: &'a [Uuid],

@@ -100,7 +100,7 @@ impl PostgresDatabase {
         scope: &AccessScope,
         with_documents: bool,
     ) -> Result<Lookup<Vec<Row>>, RepositoryError> {
-        // An ID that no text of PostgreSQL can be is that of no user.
+        // No row names a user whose ID PostgreSQL cannot store.
         let user_id = scope.user_id().map(|user_id| if is_storable(scope) { user_id.as_str() } else { "" });
         let user_id = user_id.map(str::to_owned);
         let read = self.pool.read(self.pool.deadline(), user_id, move |connection, user_id| {
@@ -110,7 +110,7 @@ impl PostgresDatabase {
     }
 }
 
-/// No text of PostgreSQL contains U+0000.
+/// Returns false if the scope's user ID contains U+0000, which PostgreSQL cannot store.
 fn is_storable(scope: &AccessScope) -> bool {
     scope.user_id().is_none_or(|user_id| !user_id.as_str().contains('\0'))
 }

@@ -1,4 +1,4 @@
-//! Idempotency keys, and what came of the creates that they were first used with.
+//! Idempotency keys, and the results of the creates that used them first.
 
 use diesel::sql_types::Timestamptz;
 use diesel::{ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, QueryResult};
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::schema::idempotency_keys as keys;
 
-/// Returns what a key that is in use means for a create. `None` if it is not in use.
+/// Returns the outcome of a create whose key is in use, or `None` if the key is not in use.
 pub(crate) async fn look_up(
     connection: &mut AsyncPgConnection,
     key: &IdempotencyKey,
@@ -31,7 +31,7 @@ pub(crate) async fn look_up(
     }))
 }
 
-/// Removes a few, since each may be a mebibyte long, and none that is in use by another transaction.
+/// Removes a small number, because each may have a mebibyte. Skips keys that another transaction uses.
 pub(crate) async fn remove_expired(connection: &mut AsyncPgConnection, now: Timestamp) -> QueryResult<usize> {
     let statement = "DELETE FROM idempotency_keys WHERE (user_id, key) IN \
                      (SELECT user_id, key FROM idempotency_keys WHERE created_at < $1 LIMIT 20 FOR UPDATE SKIP LOCKED)";

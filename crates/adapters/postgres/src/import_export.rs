@@ -16,11 +16,11 @@ use crate::database::PostgresDatabase;
 use crate::error::{insert_failed, query_failed};
 use crate::schema::icps;
 
-/// Documents of an export that are written at once.
+/// Number of documents that an export writes at once.
 const EXPORT_BATCH: usize = 500;
 
-/// Of two imports that replace, the second waits: in another order they could lock each other out. The number is the
-/// letters `icp-import`, cut to 8 bytes.
+/// Lock of an import that replaces ICPs. A second import waits, because two imports in different orders could deadlock. The
+/// number is the text `icp-import`, cut to 8 bytes.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7593173187244322159)";
 
 #[async_trait]
@@ -52,7 +52,7 @@ impl ImportExport for PostgresDatabase {
 
     async fn export(&self, sink: &mut dyn ExportSink) -> Result<u64, ImportExportError> {
         let connection = &mut self.pool.opener().open().await?.diesel;
-        // One statement, and so one snapshot. Rows are read as fast as the sink takes them.
+        // One statement has one snapshot. Rows are read as fast as the sink accepts them.
         let rows = icps::table.order(icps::id).select(icps::document).load_stream::<String>(connection);
         let mut batches = pin!(rows.await.map_err(query_failed)?.try_chunks(EXPORT_BATCH));
         let mut count = 0;
@@ -112,7 +112,8 @@ struct Stored {
     is_new: bool,
 }
 
-/// Stores the ICPs that a batch replaces as revisions. Locks them, and returns what the last document of each changes.
+/// Locks the ICPs that a batch replaces, and stores their states as revisions. Returns the fields that the last document of
+/// each ICP changes.
 async fn keep_replaced(
     connection: &mut AsyncPgConnection,
     batch: &[IcpDocument],
@@ -141,7 +142,7 @@ async fn keep_replaced(
     Ok(changes)
 }
 
-/// Ends the place of new ICPs among the deleted ones. Their histories go on.
+/// Removes new ICPs from the deleted ones. Their histories continue.
 async fn end_deletes(connection: &mut AsyncPgConnection, ids: &[Uuid]) -> QueryResult<()> {
     let end = "WITH ended AS (UPDATE icp_revisions SET is_deleted = false, creator = NULL, bytes = 0
             FROM icp_revisions AS before
@@ -176,7 +177,7 @@ async fn store(
                 changed = excluded.changed"
         }
     };
-    // A row that was inserted, and not updated, was never locked by a transaction.
+    // `xmax` is 0 for a row that was inserted and not updated.
     let insert = sql_query(format!(
         "INSERT INTO icps (id, name, created_at, updated_at, active_until, document, name_folded, providers, changed)
          SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) {conflict} RETURNING id, xmax = 0 AS is_new"
@@ -207,7 +208,7 @@ async fn store(
         .await
 }
 
-/// Stores the users of ICPs that have none yet.
+/// Stores the users of ICPs without users.
 async fn store_members<'a>(
     connection: &mut AsyncPgConnection,
     documents: impl Iterator<Item = &'a IcpDocument>,

@@ -1,7 +1,7 @@
 //! Lists of any length, order and filter.
 //!
-//! A statement returns a row for every ICP that the query wants, and the documents up to the one that reaches `max_bytes`.
-//! So it tells the version of the whole list, and reads no document in vain.
+//! A statement returns a row for every ICP that the query matches, and documents until `max_bytes` is reached. So the version
+//! covers the complete list, and no unnecessary document is read.
 
 use std::pin::pin;
 
@@ -40,9 +40,10 @@ pub(crate) async fn read(
     Ok((list, end))
 }
 
-/// Reads a whole list, oldest first, if it is within [`BOUNDED_BYTES`]: `None` if it has too many ICPs or too long a document.
+/// Reads a complete list, oldest first, if it is within [`BOUNDED_BYTES`]. Returns `None` if it has too many ICPs or too long a
+/// document.
 ///
-/// It costs two thirds of [`read`], which has PostgreSQL add the lengths up.
+/// It costs two thirds of [`read`], in which PostgreSQL adds up the lengths.
 pub(crate) async fn read_bounded(
     mut connection: &AsyncPgConnection,
     user_id: &UserId,
@@ -60,10 +61,10 @@ pub(crate) async fn read_bounded(
 
 const BOUNDED_ICPS: i64 = 1_024;
 const BOUNDED_DOCUMENT: i32 = 3 * 1024;
-/// Less than the largest list that [`read_bounded`] reads is not worth the attempt, in bytes.
+/// Minimum `max_bytes` in bytes for which [`read_bounded`] is tried.
 pub(crate) const BOUNDED_BYTES: usize = 4 * 1024 * 1024;
 
-/// The rows of a list with its documents, as long as they are short.
+/// The rows of a list, with the documents that are short.
 #[derive(Debug)]
 struct BoundedRows<'a>(&'a str);
 

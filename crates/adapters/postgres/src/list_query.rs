@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::prepared::prepared_once;
 
-/// A part of a list reads one row per this number of bytes. If documents are shorter, the part is shorter than `max_bytes`.
+/// A part of a list reads one row per this number of bytes. With shorter documents, the part is shorter than `max_bytes`.
 const BYTES_PER_ROW: usize = 1024;
 
 /// The part of the list that a statement reads.
@@ -23,12 +23,12 @@ pub(crate) enum Extent {
     Whole,
     /// The rows and documents of the first part.
     Part,
-    /// Every row and no document, for the version alone.
+    /// Every row and no document, to compute the version.
     Version,
 }
 
 impl Extent {
-    /// Returns the largest number of ICPs in the answer.
+    /// Returns the maximum number of rows.
     pub(crate) fn limit(self, query: &ListQuery) -> Option<NonZeroUsize> {
         let max_bytes = query.max_bytes.filter(|_| self == Self::Part);
         let part = max_bytes.and_then(|bytes| NonZeroUsize::new((bytes.get() / BYTES_PER_ROW).max(64)));
@@ -38,9 +38,9 @@ impl Extent {
 
 /// The rows of a list: ID, version, document and sort key.
 ///
-/// In the usual order, which is that of the primary key of `icp_members`, it is one walk along that index and a look-up by ID
-/// for each ICP. In any other order IDs and lengths are filtered and sorted first, and documents looked up after that:
-/// PostgreSQL would keep documents for the sort, and beyond its `work_mem` on the disk.
+/// In the default order, which is that of the primary key of `icp_members`, it scans that index and looks up each ICP by ID. In
+/// any other order, IDs and lengths are filtered and sorted first, and documents are looked up after that. Otherwise PostgreSQL
+/// would sort documents, and write them to the disk beyond its `work_mem`.
 pub(crate) struct Rows<'a> {
     user_id: &'a str,
     conditions: Vec<Condition>,
@@ -48,13 +48,13 @@ pub(crate) struct Rows<'a> {
     after: Option<(Value, Uuid)>,
     sort_key: &'static str,
     direction: Direction,
-    /// Whether the order is the usual one, without a filter. The text is then always the same.
+    /// True for the default order without a filter. The text of the statement is then always the same.
     is_in_index_order: bool,
     row_limit: i64,
     max_bytes: i64,
 }
 
-/// A value that is sent apart from the SQL.
+/// A bound value.
 type Value = Box<dyn QueryFragment<Pg> + Send>;
 
 /// SQL around a value.
@@ -68,7 +68,7 @@ impl<'a> Rows<'a> {
         let is_in_index_order = order == (Sort::CreatedAt, Direction::Ascending) && conditions.is_empty();
         let after = match &query.start {
             ListStart::After(cursor) => Some(position(cursor, query.direction)),
-            // Before every time: `-infinity`. So the usual list and its pages are one statement.
+            // A list without a cursor starts after `-infinity`. So the default list and its pages are one statement.
             ListStart::Beginning(_) => is_in_index_order.then(|| (infinite_time(i64::MIN), Uuid::nil())),
         };
         Self {
@@ -78,7 +78,7 @@ impl<'a> Rows<'a> {
             sort_key: sort_key(query),
             direction: query.direction,
             is_in_index_order,
-            // By the row after the limit it is known whether there are more.
+            // The row after the limit shows whether more ICPs follow.
             row_limit: extent.limit(query).map_or(i64::MAX, |limit| bigint(limit).saturating_add(1)),
             max_bytes: if extent == Extent::Version { 0 } else { query.max_bytes.map_or(i64::MAX, bigint) },
         }
@@ -120,7 +120,7 @@ impl QueryFragment<Pg> for Rows<'_> {
         let (sorted, selected) = if self.is_in_index_order {
             ("icps.document", "document")
         } else {
-            // There are too many forms to keep them all prepared.
+            // There are too many different statements to prepare all of them.
             out.unsafe_to_cache_prepared();
             ("NULL", "(SELECT icps.document FROM icps WHERE icps.id = icp_id)")
         };
@@ -136,7 +136,7 @@ impl QueryFragment<Pg> for Rows<'_> {
     }
 }
 
-/// Returns the SQL of the sort key. Without `activeUntil` it is an infinite time, which no ICP has, so that the ICP is last.
+/// Returns the SQL of the sort key. For an ICP without `activeUntil`, it is an infinite time, so that the ICP is last.
 fn sort_key(query: &ListQuery) -> &'static str {
     match (query.sort(), query.direction) {
         (Sort::CreatedAt, _) => "icp_members.created_at",
@@ -160,7 +160,7 @@ fn conditions(filter: &ListFilter) -> Vec<Condition> {
         ("icps.active_until >= ", expires_from.map(time), ""),
         ("icps.active_until < ", expires_before.map(time), ""),
         ("strpos(icps.name_folded, ", name.clone().map(text), ") > 0"),
-        ("strpos(icps.providers, ", provider.as_deref().map(ProviderList::sought).map(text), ") > 0"),
+        ("strpos(icps.providers, ", provider.as_deref().map(ProviderList::search_text).map(text), ") > 0"),
     ];
     conditions.into_iter().filter_map(|(before, value, after)| Some((before, value?, after))).collect()
 }
@@ -175,7 +175,7 @@ fn position(cursor: &ListCursor, direction: Direction) -> (Value, Uuid) {
             Direction::Descending => (infinite_time(i64::MIN), id),
         },
         SortKey::Name(name) => match name.split_once('\0') {
-            // No stored name contains U+0000, so none lies between the text before it and the whole.
+            // No stored name contains U+0000, so no name is sorted between the text before it and the complete text.
             Some((before, _)) => (text(before.to_owned()), Uuid::max()),
             None => (text(name.clone()), id),
         },

@@ -16,7 +16,7 @@ use crate::schema::__diesel_schema_migrations;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../../migrations/postgres");
 
-/// Held during a migration. The number is the letters `icp-schema`, cut to 8 bytes.
+/// Lock of a migration. The number is the text `icp-schema`, cut to 8 bytes.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7593173187410322276)";
 
 type SyncConnection = AsyncConnectionWrapper<AsyncPgConnection>;
@@ -33,11 +33,11 @@ impl Migrator for PostgresDatabase {
 
     async fn migrate(&self) -> Result<MigrationReport, MigrationError> {
         self.with_schema(|connection| {
-            // One transaction for all, with a lock that ends with it: of several processes one migrates, and the others wait
-            // and find it done. A session's lock would not survive a pooler that shares sessions.
+            // One transaction applies all migrations, with a lock that ends with it. Of several processes, one migrates, and the
+            // others wait and find nothing pending. A session lock would not work with a pooler that shares sessions.
             let migrated = connection.transaction::<_, Failure, _>(|connection| {
                 connection.batch_execute(LOCK)?;
-                // This makes diesel's own table.
+                // This creates diesel's own table.
                 let applied = connection.applied_migrations().map_err(backend)?;
                 let pending = examine(&applied)?;
                 connection.run_migrations(&pending).map_err(backend)?;
@@ -57,7 +57,7 @@ impl PostgresDatabase {
         work: impl FnOnce(&mut SyncConnection) -> Result<T, MigrationError> + Send + 'static,
     ) -> Result<T, MigrationError> {
         let mut connection = SyncConnection::from(self.pool.opener().open().await?.diesel);
-        // A pooler can forget a prepared statement after its transaction, and here none is used twice.
+        // A pooler can lose a prepared statement after its transaction. Statements are not cached, as none is used twice.
         connection.set_prepared_statement_cache_size(CacheSize::Disabled);
         let working = tokio::task::spawn_blocking(move || work(&mut connection));
         working.await.map_err(|error| RepositoryError::Backend(error.into()))?
@@ -66,7 +66,7 @@ impl PostgresDatabase {
 
 type Migrations = Vec<Box<dyn Migration<Pg>>>;
 
-/// Returns what was applied, without creating diesel's table: a role that serves and does not migrate may create none.
+/// Returns the applied migrations, without creating diesel's table: a role that does not migrate may not create tables.
 fn applied(connection: &mut SyncConnection) -> QueryResult<Vec<MigrationVersion<'static>>> {
     let is_there = sql::<Bool>("SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL");
     if !is_there.get_result::<bool>(connection)? {
@@ -95,7 +95,7 @@ fn backend(error: BoxError) -> MigrationError {
     RepositoryError::Backend(error).into()
 }
 
-/// Diesel's transactions need an error that is made from theirs.
+/// The error of a diesel transaction, which must implement `From<diesel::result::Error>`.
 struct Failure(MigrationError);
 
 impl From<diesel::result::Error> for Failure {

@@ -1,4 +1,4 @@
-//! The connections: each has one owner at a time.
+//! The pool of connections. Each connection has one owner at a time.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -16,9 +16,9 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::connect::Opener;
 use crate::error::{query_failed, suspects_connection, timed_out};
 
-/// How long the pool waits before it tries again to open a connection.
+/// The wait of the pool before it tries again to open a connection.
 const GROWTH_PAUSE: Duration = Duration::from_secs(5);
-/// How long a request waits for the connection that another one opens.
+/// Maximum wait of a request for a connection that another request opens.
 const RETRY_PAUSE: Duration = Duration::from_millis(5);
 
 /// The connections of one worker, and the connections of the others, which it uses if its own are busy.
@@ -28,28 +28,28 @@ pub(crate) struct Pool {
     home: usize,
 }
 
-/// The connections of a database.
+/// The number of connections to a database.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PoolStatus {
     /// Open connections.
     pub open: usize,
     /// Connections that run a statement.
     pub in_use: usize,
-    /// The largest number of connections.
+    /// Maximum number of connections.
     pub max: usize,
 }
 
-/// The moments until which a request waits.
+/// The deadlines of a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline {
-    /// For a connection.
+    /// Deadline for getting a connection.
     pub(crate) acquire: Instant,
-    /// For the answer.
+    /// Deadline for the result.
     pub(crate) answer: Instant,
 }
 
 impl Deadline {
-    /// A connection and the answer, both within this time.
+    /// Returns one deadline for the connection and the result.
     pub(crate) fn within(time: Duration) -> Self {
         let until = Instant::now() + time;
         Self { acquire: until, answer: until }
@@ -57,7 +57,8 @@ impl Deadline {
 }
 
 impl Pool {
-    /// Divides `max` connections among `workers`, and leaves one for everything else; all for no workers. Opens nothing yet.
+    /// Divides `max` connections among `workers`, and reserves one for other tasks. Without workers, all are for other tasks. Opens
+    /// no connection.
     pub(crate) fn new(opener: &Opener, max: usize, workers: usize) -> Self {
         let max = max.max(1);
         let workers = workers.min(max - 1);
@@ -66,7 +67,7 @@ impl Pool {
         Self { shares: sizes.map(|size| Share::new(opener.clone(), size)).collect(), home: workers }
     }
 
-    /// Returns the pool as each of the workers sees it; if it has no share for workers, as a single one does.
+    /// Returns the pool of each worker. If there are no shares for workers, returns a single pool.
     pub(crate) fn of_each_worker(&self) -> impl Iterator<Item = Self> + use<> {
         let shares = Arc::clone(&self.shares);
         (0..self.home.max(1)).map(move |home| Self { shares: Arc::clone(&shares), home })
@@ -77,7 +78,7 @@ impl Pool {
         &self.shares[self.home]
     }
 
-    /// Returns the error of a request that waited in vain for others.
+    /// Returns the error of a request that got no connection in time.
     pub(crate) fn rejection(&self) -> RepositoryError {
         self.home().rejection()
     }
@@ -102,7 +103,7 @@ impl Pool {
         sum
     }
 
-    /// Waits for a connection: one of this worker or, if it has none and gets none, one of another worker.
+    /// Waits for a connection of this worker. If this worker has none and cannot open one, waits for one of another worker.
     pub(crate) async fn acquire(&self, deadline: Deadline) -> Result<Lease, RepositoryError> {
         let acquiring = async {
             loop {
@@ -111,7 +112,7 @@ impl Pool {
                 if let Some(other) = self.shares.iter().find(|share| share.status().size > 0) {
                     return other.acquire(deadline).await;
                 }
-                // Another worker can be about to get the last connection that the server allows.
+                // Another worker may be opening the last connection that the server allows.
                 if !self.opener().is_connecting() || Instant::now() >= deadline.acquire {
                     return home;
                 }
@@ -122,10 +123,10 @@ impl Pool {
         acquired.unwrap_or_else(|_| Err(timed_out(self.opener().limits().statement)))
     }
 
-    /// Runs a statement once, for writes: after a lost connection it is not known whether a write was done.
+    /// Runs a statement once. Writes need this: after a lost connection, the write may have been committed.
     ///
-    /// The statement runs in a separate task, so that the connection is free again when the statement has ended, and not
-    /// when the caller stops waiting.
+    /// The statement runs in a separate task, so that the connection is released when the statement ends, not when the caller
+    /// stops waiting.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         deadline: Deadline,
@@ -138,8 +139,8 @@ impl Pool {
         running.await.unwrap_or_else(|error| Err(RepositoryError::Unavailable(error.into())))
     }
 
-    /// Runs a statement that changes nothing, and once more if its connection was lost. The future is boxed: its state is
-    /// kilobytes, which callers would copy even when a batch answers them.
+    /// Runs a read-only statement, and repeats it once if its connection was lost. The future is boxed because its state has
+    /// kilobytes, which callers would copy even if they do not run it.
     pub(crate) fn read<Q: Send + Sync + 'static, T: Send + 'static>(
         &self,
         deadline: Deadline,
@@ -171,8 +172,8 @@ impl Pool {
 #[derive(Clone)]
 struct Share {
     connections: managed::Pool<Opener>,
-    /// One per connection that is open or may be opened. deadpool fails a request when it cannot open a connection;
-    /// here the request waits for one that is open, and the permit of the missing one is taken out for a while.
+    /// One permit per connection that is open or may be opened. deadpool fails a request if it cannot open a connection. Here the
+    /// request waits for an open connection, and the permit of the failed one is withdrawn for some time.
     permits: Arc<Semaphore>,
     last_answer: Arc<Mutex<Instant>>,
 }
@@ -202,18 +203,18 @@ impl Share {
         }
     }
 
-    /// A busy database has answered others a moment ago. One that has not is unreachable.
+    /// A database that has responded to another request recently is busy. Otherwise it is unreachable.
     fn rejection(&self) -> RepositoryError {
         let recently = self.connections.manager().limits().acquire / 2;
         let last_answer = *self.last_answer.lock().unwrap_or_else(PoisonError::into_inner);
         if self.status().size == 0 || last_answer.elapsed() > recently {
-            RepositoryError::Unavailable("the database does not answer".into())
+            RepositoryError::Unavailable("the database does not respond".into())
         } else {
             RepositoryError::Overloaded
         }
     }
 
-    /// Takes the permit of a connection that could not be opened out for a while.
+    /// Withdraws the permit of a connection that could not be opened for some time.
     fn pause_growth(&self, permit: OwnedSemaphorePermit, error: &RepositoryError) {
         self.connections.manager().log_once(error);
         permit.forget();
@@ -247,7 +248,7 @@ impl Lease {
             }
             Ok(Err(error)) => {
                 if matches!(error, DatabaseError(ReadOnlyTransaction, _)) {
-                    // It has become a standby. Every other connection leads to it, too.
+                    // The server has become a standby, so every other connection to it is read-only, too.
                     opener.replace_all();
                 }
                 if suspects_connection(&error) {

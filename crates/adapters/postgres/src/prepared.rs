@@ -1,4 +1,4 @@
-//! Queries that diesel cannot build. Their values are typed by diesel, and each connection prepares them once.
+//! Queries that diesel cannot build. Diesel checks the types of their values, and each connection prepares them once.
 
 /// Declares that the text of a query is always the same, so that each connection prepares it once.
 macro_rules! prepared_once {
@@ -15,7 +15,7 @@ macro_rules! prepared_once {
 }
 pub(crate) use prepared_once;
 
-/// Declares the text of a query, and the values that come after its parts, with their types in SQL.
+/// Declares the text of a query in parts, and the value after each part with its SQL type.
 macro_rules! prepared_query {
     ($name:ident($query:pat) -> $result:ty, $($sql:literal $(, $sql_type:ty = $value:expr)?);+ $(;)?) => {
         $crate::prepared::prepared_once!($name -> $result);

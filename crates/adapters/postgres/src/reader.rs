@@ -104,7 +104,7 @@ fn stored(id: IcpId, (version, json): Found) -> StoredIcp {
 }
 
 impl PostgresDatabase {
-    /// Waits until the user may read a list. The statement holds the permit until it ends, also if the request was cancelled.
+    /// Waits until the user may read a list. The statement owns the permit until it ends, also if the request was cancelled.
     pub(crate) async fn permit(
         &self,
         deadline: Deadline,
@@ -127,7 +127,7 @@ impl PostgresDatabase {
         read.await
     }
 
-    /// Reads the version of a list that is not short, and caches it if it is the version of everything.
+    /// Reads the version of a list that is not short, and caches it if the query is for every ICP of the user.
     async fn read_version(
         &self,
         deadline: Deadline,
@@ -166,12 +166,12 @@ impl PostgresDatabase {
     }
 }
 
-/// Returns true if the query is for a whole list, which can be as long as `max_bytes`.
+/// Returns true if the query is for a complete list of up to `max_bytes`.
 fn may_be_within(query: &ListQuery, max_bytes: usize) -> bool {
     query.is_everything() && query.max_bytes.is_none_or(|bytes| bytes.get() >= max_bytes)
 }
 
-/// Returns true if no ICP can match: no text of PostgreSQL contains U+0000.
+/// Returns true if no ICP can match, because a text contains U+0000, which PostgreSQL cannot store.
 fn cannot_match(query: &ListQuery) -> bool {
     let texts = [
         Some(query.scope.user_id().as_str()),

@@ -1,4 +1,4 @@
-//! Reads from a standby, while it is known to keep up.
+//! Reads from a standby while its lag is known to be small.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -19,16 +19,16 @@ use crate::database::PostgresDatabase;
 use crate::error::timed_out;
 use crate::pool::Deadline;
 
-/// The time that a read gets on the standby. The rest of the limit is the primary's.
+/// Time limit of a read on the standby. The primary gets the rest of the time limit of a read.
 const STANDBY_LIMIT: Duration = Duration::from_secs(1);
 
-/// How far the primary has written.
+/// The WAL position up to which the primary has written.
 const WRITTEN: &str = "pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint";
-/// How far a standby has replayed; no row if it is a standby no more.
+/// The WAL position up to which a standby has replayed. Returns no row if the server is no longer a standby.
 const REPLAYED: &str = "pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::bigint WHERE pg_is_in_recovery()";
 
-/// Reads from a standby that is at most `max_lag` behind, and from the primary if it is further behind, does not answer, or
-/// its lag is unknown.
+/// Reads from a standby that is at most `max_lag` behind. Reads from the primary if the standby is further behind, does not
+/// respond, or its lag is unknown.
 #[derive(Clone, Debug)]
 pub struct PostgresReplica {
     primary: PostgresDatabase,
@@ -37,14 +37,14 @@ pub struct PostgresReplica {
 }
 
 impl PostgresReplica {
-    /// Starts to watch how far the standby is behind. Must be called within a runtime.
+    /// Starts to monitor the lag of the standby. Must be called within a Tokio runtime.
     pub fn start(primary: PostgresDatabase, standby: PostgresDatabase, max_lag: Duration) -> Self {
         let lag = Arc::new(Lag { max: max_lag, complete_as_of: Mutex::default() });
         tokio::spawn(watch(primary.clone(), standby.clone(), Arc::downgrade(&lag)));
         Self { primary, standby, lag }
     }
 
-    /// The same replica through the connections of another worker.
+    /// Returns the same replica with the connections of another worker.
     #[must_use]
     pub fn for_worker(&self, primary: PostgresDatabase, standby: PostgresDatabase) -> Self {
         Self { primary, standby, lag: Arc::clone(&self.lag) }
@@ -55,8 +55,8 @@ impl PostgresReplica {
         self.lag.is_small()
     }
 
-    /// A read that fails or takes long on the standby is repeated on the primary. Only the monitor decides whether others try
-    /// the standby: one slow query is no reason against it.
+    /// A read that fails or takes too long on the standby is repeated on the primary. Only the monitor stops the use of the
+    /// standby: one slow query does not.
     async fn read<'a, T, F>(&'a self, read: impl Fn(&'a PostgresDatabase) -> F) -> Result<T, RepositoryError>
     where
         F: Future<Output = Result<T, RepositoryError>>,
@@ -108,17 +108,17 @@ impl IcpReader for PostgresReplica {
 
 #[async_trait]
 impl HealthCheck for PostgresReplica {
-    /// A standby that is not used needs attention, and no more: the primary serves.
+    /// Returns at worst `Stale`: the primary serves reads while the standby is not used.
     async fn health(&self) -> Health {
         if self.is_used() { Health::Ok } else { Health::Stale }
     }
 }
 
-/// How far the standby is behind.
+/// The lag of the standby.
 #[derive(Debug)]
 struct Lag {
     max: Duration,
-    /// The time as of which the standby has everything, if it is known.
+    /// The time up to which the standby has all changes, if it is known.
     complete_as_of: Mutex<Option<Instant>>,
 }
 
@@ -133,10 +133,9 @@ impl Lag {
     }
 }
 
-/// Compares the standby with the primary, and not with what it has received: one that receives nothing seems to be up to
-/// date to itself.
+/// Compares the standby with the primary. Its own reports are not enough: a disconnected standby considers itself up to date.
 async fn watch(primary: PostgresDatabase, standby: PostgresDatabase, lag: Weak<Lag>) {
-    // What the primary had written at a time, until the standby has reached it.
+    // A WAL position of the primary and its time, until the standby has reached the position.
     let mut written = None;
     while let Some(lag) = lag.upgrade() {
         if written.is_none() {
@@ -149,11 +148,11 @@ async fn watch(primary: PostgresDatabase, standby: PostgresDatabase, lag: Weak<L
                     lag.set(Some(asked));
                 }
             }
-            // A standby that was promoted has a history of its own.
+            // A promoted standby has a separate history.
             Ok(None) => lag.set(None),
             Err(error) => {
                 if lag.is_small() {
-                    tracing::warn!(%error, "the standby does not answer; reads go to the primary");
+                    tracing::warn!(%error, "the standby does not respond; reads go to the primary");
                 }
                 lag.set(None);
             }

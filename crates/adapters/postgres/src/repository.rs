@@ -18,7 +18,7 @@ use crate::idempotency;
 use crate::pool::Deadline;
 use crate::write::{Delete, Insert, Replace};
 
-/// The time limit of a health check, the wait for a connection included.
+/// Time limit of a health check, including the wait for a connection.
 const HEALTH_LIMIT: Duration = Duration::from_millis(2_500);
 
 #[async_trait]
@@ -99,7 +99,7 @@ impl IcpRepository for PostgresDatabase {
 #[async_trait]
 impl HealthCheck for PostgresDatabase {
     async fn health(&self) -> Health {
-        // It waits for a connection as long as it may: that of a busy database comes.
+        // The probe waits for a connection until the time limit. A busy database frees one in that time.
         let probing = self.pool.read(Deadline::within(HEALTH_LIMIT), (), |connection, ()| {
             Box::pin(diesel::select(1.into_sql::<Integer>()).get_result::<i32>(connection))
         });

@@ -17,19 +17,19 @@ pub(crate) struct OfIcp {
     pub(crate) limit: i64,
 }
 
-/// The number of rows that tell whether more follow.
+/// Returns the number of rows to read: one more than the limit, which shows whether more follow.
 pub(crate) fn rows(query: &HistoryQuery) -> i64 {
     i64::try_from(query.limit.get()).unwrap_or(i64::MAX).saturating_add(1)
 }
 
-/// The document of a delete is that of the state before it.
+/// SQL of a revision's document. The document of a delete is that of the state before it.
 const DOCUMENT: &str = "coalesce(revisions.document, (SELECT before.document FROM icp_revisions AS before \
     WHERE before.icp_id = revisions.icp_id AND before.version < revisions.version \
     ORDER BY before.version DESC LIMIT 1))";
 
 const COLUMNS: &str = "version, changed_at, changed_by, actor, source, operation, changed";
 
-/// Reads the current state of an ICP and its revisions, the newest first, and whether the ICP is in scope: as of one moment.
+/// Reads the current state of an ICP and its revisions, the newest first, and whether the ICP is in scope, from one snapshot.
 pub(crate) async fn of_icp(
     connection: &mut AsyncPgConnection,
     asked: OfIcp,
@@ -67,8 +67,8 @@ pub(crate) async fn of_icp(
     Ok(Lookup::of(is_in_scope.map(|is_in_scope| (is_in_scope, rows))))
 }
 
-/// Reads the deletes of the deleted ICPs of a user, or of all, the newest first, and the documents up to the one that reaches
-/// `max_bytes`.
+/// Reads the deletes of the deleted ICPs of a user, or of all users, the newest first, and documents until `max_bytes` is
+/// reached.
 pub(crate) async fn deleted(
     connection: &mut AsyncPgConnection,
     user_id: Option<&UserId>,
@@ -105,7 +105,7 @@ pub(crate) async fn deleted(
         .await
 }
 
-/// Removes a few, since each may be a mebibyte long, and none that is in use by another transaction.
+/// Removes a small number, because each may have a mebibyte. Skips revisions that another transaction uses.
 pub(crate) async fn remove_old(
     connection: &mut AsyncPgConnection,
     replaced_before: Timestamp,
@@ -163,7 +163,7 @@ impl TryFrom<Row> for Revision {
 
     fn try_from(row: Row) -> Result<Self, RepositoryError> {
         let bad = |column: &str| {
-            let reason = format!("the database has a bad value in icp_revisions.{column} of {}", row.icp_id);
+            let reason = format!("invalid value in icp_revisions.{column} of ICP {}", row.icp_id);
             RepositoryError::Backend(reason.into())
         };
         Ok(Self {

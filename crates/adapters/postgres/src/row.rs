@@ -1,4 +1,4 @@
-//! Columns of rows, read where they lie: a `Queryable` would copy each document once more.
+//! Reads the columns of a row in place. A `Queryable` would copy each document.
 
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;

@@ -17,25 +17,25 @@ use crate::row::{column, text};
 
 /// The snapshot of a statement, and the server that it belongs to.
 ///
-/// A statement sees what its snapshot says: the transactions that had ended when it began. Two statements of one server
-/// with the same snapshot therefore see the same data. The start time tells servers apart: behind a pooler, a connection
-/// can lead to another server all of a sudden, whose snapshots mean something else.
+/// A snapshot lists the transactions that had ended when a statement began. Two statements of one server with the same
+/// snapshot therefore see the same data. The start time identifies the server: behind a pooler, a connection can change to
+/// another server, whose snapshots have another meaning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ServerState {
     snapshot: String,
     started: i64,
 }
 
-/// The versions of lists, common to all workers.
+/// The cached versions of lists, shared by all workers.
 #[derive(Default)]
 pub(crate) struct ListVersions {
     cache: Mutex<VersionCache<ServerState>>,
-    /// True if the database is one server, whose snapshots list every transaction.
+    /// True if the database is a single server, whose snapshots list every transaction.
     is_one_server: OnceCell<bool>,
 }
 
-/// True for one PostgreSQL server. Distributed databases that derive from PostgreSQL have their name in the version, such as
-/// `YugabyteDB`.
+/// SQL that is true for a PostgreSQL server. Distributed databases that derive from PostgreSQL have another version text, such
+/// as one with `YugabyteDB`.
 const IS_ONE_SERVER: &str = "version() ~ '^PostgreSQL [0-9.]+(beta|rc|devel)?[0-9]* ' \
     AND version() !~ 'Greenplum' AND NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')";
 
@@ -44,7 +44,7 @@ impl ListVersions {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks the server for its state. `None` if it does not tell all: a standby's snapshot does not list every transaction.
+    /// Reads the state of the server. Returns `None` for a standby, whose snapshot does not list every transaction.
     pub(crate) async fn server_state(
         &self,
         mut connection: &AsyncPgConnection,

@@ -1,14 +1,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Which database, and how it is used.
+/// The settings of a database.
 #[derive(Clone)]
 pub struct PostgresSettings {
-    /// `postgres://user:password@host:port/database`, with the parameters of libpq, and several hosts if need be.
+    /// `postgres://user:password@host:port/database`, with the parameters of libpq. It may contain several hosts.
     pub url: String,
-    /// A file with the password, which overrides the URL's. It is read for each new connection.
+    /// A file with the password, which overrides that of the URL. It is read for each new connection.
     pub password_file: Option<PathBuf>,
-    /// The largest number of connections, at least one. Imports, exports and migrations use one more while they run.
+    /// Maximum number of connections, at least one. A running import, export or migration uses one more.
     pub max_connections: usize,
     /// Time limits.
     pub limits: Limits,
@@ -21,16 +21,16 @@ impl PostgresSettings {
     }
 }
 
-/// Time limits. The default keeps the promises of the ports.
+/// Time limits. The default is within the limits that the ports require.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// For connecting to one address, until the server accepts the session.
+    /// Time limit of connecting to one address, until the server accepts the session.
     pub connect: Duration,
-    /// For a read with its repetition, and for a write.
+    /// Time limit of a read with its repetition, and of a write.
     pub statement: Duration,
-    /// For getting a connection. A request that gets none in time is rejected.
+    /// Time limit of getting a connection. A request that gets none in time is rejected.
     pub acquire: Duration,
-    /// The age at which a connection is replaced. A new one finds what has changed: addresses, passwords, certificates.
+    /// The age at which a connection is replaced. A new connection uses new addresses, passwords and certificates.
     pub connection_lifetime: Duration,
 }
 
@@ -45,7 +45,7 @@ impl Default for Limits {
     }
 }
 
-/// The URL, which can hold a password, stays out of every log.
+/// The output omits the URL, because it may contain a password.
 impl std::fmt::Debug for PostgresSettings {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("PostgresSettings").field("limits", &self.limits).finish_non_exhaustive()

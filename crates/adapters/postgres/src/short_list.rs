@@ -1,4 +1,4 @@
-//! The short lists of several users in one statement.
+//! Reads the short lists of several users in one statement.
 
 use std::pin::pin;
 
@@ -15,14 +15,14 @@ use uuid::Uuid;
 use crate::prepared::prepared_query;
 use crate::row::{column, text};
 
-/// A list with more ICPs is not short.
+/// Maximum number of ICPs in a short list.
 const MAX_ICPS: i64 = 64;
-/// A list with a longer document is not short, in bytes.
+/// Maximum length in bytes of a document in a short list.
 pub(crate) const MAX_DOCUMENT: i32 = 8 * 1024;
-/// The longest short list, in bytes. It bounds what a statement reads in vain, and how long others wait.
+/// Maximum length in bytes of a short list. It bounds unnecessary reads of a statement, and the wait of other requests.
 pub(crate) const MAX_BYTES: usize = 512 * 1024;
 
-/// Reads the whole list of each user, oldest first. `None` for a list that is not short.
+/// Reads the complete list of each user, oldest first. Returns `None` for a list that is not short.
 pub(crate) async fn short_lists(
     mut connection: &AsyncPgConnection,
     user_ids: &[&str],
@@ -52,8 +52,8 @@ fn short_list<'a>(row: &impl Row<'a, Pg>) -> QueryResult<Option<IcpList>> {
     Ok(Some(list.finish(None)))
 }
 
-/// For each user a walk along the primary key of `icp_members`, which is the order of the list, and a look-up by ID for each
-/// ICP. A list is one row, which costs less than a row per ICP; for long lists it costs more.
+/// Scans, for each user, the primary key of `icp_members`, which has the order of the list, and looks up each ICP by ID. A list
+/// is one row, which costs less than a row per ICP for short lists, and more for long ones.
 #[derive(Debug)]
 pub(crate) struct ShortLists<'a>(pub(crate) &'a [&'a str]);
 

@@ -1,7 +1,7 @@
 //! Statements that write several tables at once, which diesel cannot build.
 //!
-//! Each is one statement and so one transaction, done completely or not at all, whenever the connection or the server
-//! dies. Its values are typed by diesel, and each connection prepares it once.
+//! Each is one statement, and so one atomic transaction, also if the connection or the server fails. Diesel checks the types
+//! of its values, and each connection prepares it once.
 
 use std::marker::PhantomData;
 
@@ -17,8 +17,8 @@ use uuid::Uuid;
 
 use crate::prepared::prepared_once;
 
-/// Declares a statement: what it is made of, its values, which are the columns of its first table `input`, its result and its
-/// text.
+/// Declares a statement: its arguments, its values, its result and its text. The values are the columns of its first table
+/// `input`.
 macro_rules! statement {
     ($(#[$doc:meta])* $name:ident($($of:ident: $of_type:ty),+) {
         $($field:ident: $type:ty as $sql_type:ty = $value:expr),+ $(,)?
@@ -56,14 +56,14 @@ macro_rules! statement {
 }
 
 statement! {
-    /// Stores an ICP and its members and, if there is one, the idempotency key. Returns whether no other create with this key
-    /// is in progress, whether the creator stays within the quota, and the version, or NULL if nothing was stored.
+    /// Stores an ICP, its users and the optional idempotency key. Returns whether no other create with this key is in progress,
+    /// whether the creator stays within the quota, and the version, or NULL if nothing was stored.
     ///
-    /// The creator's ICPs, keys and deleted ICPs are counted. Counters would be a second statement of the same fact, which every write
-    /// would have to maintain, and a row for which all writes of one creator would wait.
+    /// The statement counts the creator's ICPs, keys and deleted ICPs. A stored counter would be redundant, every write would have
+    /// to maintain it, and all writes of one creator would wait for its row.
     ///
-    /// A create does not wait for another with the same key: that would keep a connection from other requests. (The lock
-    /// is not what keeps a key from being used twice. That is the primary key of its table.)
+    /// A create does not wait for another one with the same key, because it would occupy a connection. (The primary key of the
+    /// table, not the lock, prevents that a key is used twice.)
     Insert(document: &'a IcpDocument, creator: &'a Creator, key: Option<&'a IdempotencyKey>) {
         id: Uuid as SqlUuid = document.id().as_uuid(),
         name: &'a str as Text = document.name(),
@@ -123,12 +123,13 @@ statement! {
 }
 
 statement! {
-    /// Replaces the document at the expected version, and stores the replaced state as a revision. Returns the new version, or
-    /// NULL if the creator's quota is used up, or nothing if the ICP is at another version or is being written: a statement that
-    /// waited would keep its connection, and then do nothing. The creator's ICPs are counted only if `Quota::is_counted` is true.
+    /// Replaces the document at the expected version, and stores the replaced state as a revision. Returns the new version, NULL if
+    /// the creator's quota is used up, or no row if the ICP is at another version or is being written. It does not wait for the
+    /// other write, because it would occupy a connection and then do nothing. The creator's ICPs are counted only if
+    /// `Quota::is_counted` is true.
     ///
-    /// `BETWEEN` is `=` here. It keeps PostgreSQL from walking over all users of the ICP: it plans for an ICP with the usual
-    /// number of users.
+    /// `BETWEEN` has the effect of `=` here. With `=`, PostgreSQL would plan for an ICP with the average number of users, and scan
+    /// all users of the ICP.
     Replace(change: &'a IcpChange, expected: Version, quota: Quota, stamp: &'a Stamp) {
         id: Uuid as SqlUuid = change.document().id().as_uuid(),
         expected: i64 as BigInt = expected.0,
@@ -187,8 +188,8 @@ statement! {
 }
 
 statement! {
-    /// Deletes the ICP at the expected version and its members, and stores its last state and the delete as revisions, with the
-    /// users who could access it. Returns its ID, or nothing if it is at another version or is being written.
+    /// Deletes the ICP at the expected version and its users. Stores its last state and the delete as revisions, with the users who
+    /// had access. Returns its ID, or no row if it is at another version or is being written.
     Delete(id: IcpId, expected: Version, stamp: &'a Stamp) {
         id: Uuid as SqlUuid = id.as_uuid(),
         expected: i64 as BigInt = expected.0,
@@ -223,8 +224,8 @@ statement! {
 }
 
 statement! {
-    /// Brings a deleted ICP back. Returns its version, or NULL if the creator's quota is used up, or nothing if the ICP exists,
-    /// was deleted again, or is being written.
+    /// Restores a deleted ICP. Returns its version, NULL if the creator's quota is used up, or no row if the ICP exists, was
+    /// deleted again, or is being written.
     Undelete(change: &'a IcpChange, deleted: Version, quota: Quota, stamp: &'a Stamp) {
         id: Uuid as SqlUuid = change.document().id().as_uuid(),
         expected: i64 as BigInt = deleted.0,
@@ -283,7 +284,7 @@ statement! {
     WHERE allowed.icp_id IS NULL OR inserted.id IS NOT NULL"
 }
 
-/// Converts a limit. One that is too large is none.
+/// Converts a limit. `i64::MAX` replaces a larger one.
 fn bigint(limit: u64) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }

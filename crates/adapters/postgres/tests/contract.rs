@@ -18,7 +18,7 @@ fn open(url: &str) -> PostgresDatabase {
 async fn migrated() -> Subject<PostgresDatabase> {
     let database = postgres::shared().database();
     let adapter = open(database.url());
-    adapter.migrate().await.expect("it migrates");
+    adapter.migrate().await.expect("must migrate");
     Subject::new(adapter).with_second_instance(open(database.url())).keeping(database)
 }
 
@@ -44,21 +44,21 @@ impl Faults for BreakableNetwork {
     }
 
     fn start(&self) {
-        self.0.accept_connections().expect("it listens again");
+        self.0.accept_connections().expect("must listen again");
     }
 
     fn lose_next_answer(&self) {
-        // The answer to a write, and not to its preparation.
+        // The result of a write, not of its preparation.
         self.0.lose_answer_with(b"SELECT 1\0");
     }
 }
 
 async fn breakable() -> (Subject<PostgresDatabase>, BreakableNetwork) {
     let database = postgres::shared().database();
-    open(database.url()).migrate().await.expect("it migrates");
+    open(database.url()).migrate().await.expect("must migrate");
     let (address, name) = database.url().rsplit_once('/').expect("a database");
     let port = address.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).expect("a port");
-    let proxy = Proxy::start(port).expect("it starts");
+    let proxy = Proxy::start(port).expect("must start");
     (Subject::new(open(&proxy.url(name))).keeping(database), BreakableNetwork(proxy))
 }
 

@@ -1,4 +1,4 @@
-//! The database file, and how a connection to it is opened.
+//! The database file, and its connections.
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -14,10 +14,10 @@ use icp_ports::{BoxError, RepositoryError};
 
 use crate::error::unavailable;
 
-/// How long a statement waits while another process holds the write lock.
+/// Maximum wait of a statement while another process has the write lock.
 const BUSY_TIMEOUT_MILLISECONDS: u32 = 2_000;
 
-/// The size to which the write-ahead log is truncated after an import has made it longer. Otherwise it has about 4 MiB.
+/// The size in bytes to which the write-ahead log is truncated after an import. Otherwise the log has about 4 MiB.
 const MAX_IDLE_JOURNAL_BYTES: u32 = 16 * 1024 * 1024;
 
 /// The access mode of a connection.
@@ -27,7 +27,7 @@ pub(crate) enum Access {
     Write,
 }
 
-/// A database file that was there when the service started.
+/// The database file that was opened at the start of the service.
 #[derive(Debug)]
 pub(crate) struct DatabaseFile {
     pub(crate) path: PathBuf,
@@ -48,7 +48,7 @@ impl DatabaseFile {
         let file = Self { identity: identity(&path)?, path, url };
         let connected = file.establish(Access::Write);
         if let Err(ConnectionError::BadConnection(_)) = connected {
-            // SQLite only reports that it cannot open the file. The system says why.
+            // SQLite only reports that it cannot open the file. The error of the system has the reason.
             OpenOptions::new().read(true).append(true).open(&file.path)?;
         }
         connected?;
@@ -67,7 +67,7 @@ impl DatabaseFile {
         Ok(connection)
     }
 
-    /// Returns an error if the file was deleted or replaced. Its connections report nothing then, and lose what they write.
+    /// Returns an error if the file was deleted or replaced. Open connections report no error then, and their writes are lost.
     pub(crate) fn check(&self) -> Result<(), RepositoryError> {
         let reason = match identity(&self.path) {
             Ok(identity) if identity == self.identity => return Ok(()),
@@ -92,13 +92,13 @@ fn create(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Tells the file from another one at the same path.
+/// Returns the identity of the file, which differs for another file at the same path.
 #[cfg(unix)]
 fn identity(path: &Path) -> io::Result<(u64, u64)> {
     fs::metadata(path).map(|file| (file.dev(), file.ino()))
 }
 
-/// Other systems do not delete or replace an open file.
+/// Other systems do not allow to delete or replace an open file.
 #[cfg(not(unix))]
 fn identity(path: &Path) -> io::Result<(u64, u64)> {
     fs::metadata(path).map(|_| (0, 0))
@@ -118,11 +118,11 @@ fn configure(connection: &mut SqliteConnection, access: Access) -> QueryResult<(
     ))
 }
 
-/// SQLite reports no error where it cannot use WAL mode, as on file systems without shared memory.
+/// Enables WAL mode. SQLite reports no error if it cannot use WAL mode, as on file systems without shared memory.
 pub(crate) fn enter_wal_mode(connection: &mut SqliteConnection) -> QueryResult<()> {
     let mode: String = sql::<Text>("PRAGMA journal_mode = WAL").get_result(connection)?;
     if mode != "wal" {
-        let message = format!("SQLite stays in the mode `{mode}`: its WAL mode needs a local file system");
+        let message = format!("SQLite stays in the mode `{mode}`: WAL mode needs a local file system");
         return Err(diesel::result::Error::QueryBuilderError(message.into()));
     }
     Ok(())

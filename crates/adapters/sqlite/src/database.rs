@@ -19,7 +19,7 @@ pub(crate) const READ_TIME_LIMIT: Duration = Duration::from_secs(4);
 /// Time limit of a write: 2 s in the queue, 2 s for the write lock, and the rest for the write itself.
 pub(crate) const WRITE_TIME_LIMIT: Duration = Duration::from_millis(4_500);
 
-/// The location and use of a database file.
+/// The settings of a database.
 #[derive(Clone, Debug)]
 pub struct SqliteSettings {
     /// The database file. It is created if it does not exist, with its folders.
@@ -34,12 +34,12 @@ pub struct SqliteDatabase {
     pub(crate) file: Arc<DatabaseFile>,
     pub(crate) readers: Pool,
     writer: Pool,
-    /// Permits to read lists. Without them, one user could take all threads.
+    /// Permits for reads of lists. Without them, one user could occupy all threads.
     list_reads: KeyedPermits<UserId>,
 }
 
 impl SqliteDatabase {
-    /// Opens the file. Its tables are created by [`Migrator::migrate`](icp_ports::Migrator::migrate).
+    /// Opens the file. [`Migrator::migrate`](icp_ports::Migrator::migrate) creates its tables.
     ///
     /// # Errors
     ///
@@ -57,7 +57,7 @@ impl SqliteDatabase {
         opened.map_err(|reason| OpenError { path, reason })
     }
 
-    /// Reads a list of a user, who has half of the threads at most.
+    /// Reads a list of a user. A user occupies at most half of the threads.
     pub(crate) async fn read_list<T: Send + 'static>(
         &self,
         user_id: &UserId,
@@ -75,7 +75,7 @@ impl SqliteDatabase {
         in_time.unwrap_or_else(|_| Err(unavailable("the list was not read in time")))
     }
 
-    /// Runs `write` in a transaction, which is rolled back if the file is no longer there.
+    /// Runs `write` in a transaction, which is rolled back if the file was deleted or replaced.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
         write: impl FnOnce(&mut SqliteConnection) -> Result<T, Failure> + Send + 'static,

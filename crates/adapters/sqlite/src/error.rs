@@ -1,4 +1,4 @@
-//! Conversion of the driver's errors to the port's.
+//! Converts the errors of the driver to errors of the port.
 
 use diesel::result::Error as DieselError;
 use icp_ports::{BoxError, RepositoryError};
@@ -6,7 +6,7 @@ use icp_ports::{BoxError, RepositoryError};
 /// The messages of `SQLITE_BUSY` and `SQLITE_LOCKED`. Diesel does not report the codes.
 const BUSY_MESSAGES: [&str; 2] = ["database is locked", "database table is locked"];
 
-/// A port's error, with the conversion from diesel's error that diesel's transactions require.
+/// An error of the port, with the conversion from diesel's error that diesel's transactions require.
 #[derive(Debug)]
 pub(crate) struct Failure<E = RepositoryError>(pub(crate) E);
 
@@ -35,7 +35,7 @@ pub(crate) fn backend(reason: impl Into<BoxError>) -> RepositoryError {
     RepositoryError::Backend(reason.into())
 }
 
-/// The error of a stored value that its column should not contain.
+/// Returns the error of an invalid stored value.
 pub(crate) fn bad_value(column: &str, row: impl std::fmt::Display) -> RepositoryError {
-    backend(format!("the database has a bad value in {column} of {row}"))
+    backend(format!("invalid value in {column} of {row}"))
 }

@@ -74,7 +74,7 @@ struct Row {
     icp_id: Vec<u8>,
     #[diesel(sql_type = BigInt)]
     version: i64,
-    /// If the user may be in it.
+    /// The document, if it contains the user's ID.
     #[diesel(sql_type = Nullable<Text>)]
     document: Option<String>,
 }

@@ -100,7 +100,7 @@ impl IcpHistory for SqliteDatabase {
 }
 
 impl SqliteDatabase {
-    /// Reads from the history of an ICP, if the ICP is in scope, as of one moment.
+    /// Reads from the history of an ICP, if the ICP is in scope, in one transaction.
     async fn read_history<T: Send + 'static>(
         &self,
         id: IcpId,
@@ -129,7 +129,7 @@ impl SqliteDatabase {
 
 type Query<'a> = BoxedSqlQuery<'a, Sqlite, SqlQuery>;
 
-/// The document of a delete is that of the state before it.
+/// SQL of a revision's document. The document of a delete is that of the state before it.
 const DOCUMENT: &str = "coalesce(document, (SELECT before.document FROM icp_revisions AS before \
     WHERE before.icp_id = revisions.icp_id AND before.version < revisions.version \
     ORDER BY before.version DESC LIMIT 1))";
@@ -153,7 +153,7 @@ fn of_icp<'a>(id: IcpId, versions: (i64, i64), since: Timestamp, with_documents:
         .bind::<Bool, _>(with_documents)
 }
 
-/// The deletes of the deleted ICPs of a user, or of all, the newest first.
+/// The deletes of the deleted ICPs of a user, or of all users, the newest first.
 fn deleted<'a>(user_id: Option<&'a UserId>, query: &HistoryQuery) -> Query<'a> {
     let (from, key) = match user_id {
         None => ("icp_revisions AS revisions WHERE ?1 IS NULL", "revisions"),
@@ -179,7 +179,7 @@ fn deleted<'a>(user_id: Option<&'a UserId>, query: &HistoryQuery) -> Query<'a> {
         .bind::<BigInt, _>(query.since.unix_millis())
 }
 
-/// Reads rows until the page is full, and one more.
+/// Reads rows until the page is full, and one more row.
 fn page(
     connection: &mut SqliteConnection,
     rows: Query<'_>,

@@ -48,7 +48,7 @@ pub(crate) fn store(
     diesel::replace_into(keys::table).values(row).execute(connection).map(drop)
 }
 
-/// Removes at most 20 expired keys, each with up to a mebibyte, since other writers wait. Returns their number.
+/// Removes at most 20 expired keys, each with up to a mebibyte, because other writers wait. Returns their number.
 pub(crate) fn remove_expired(connection: &mut SqliteConnection, now: Timestamp) -> QueryResult<u64> {
     let delete = diesel::sql_query(
         "DELETE FROM idempotency_keys WHERE rowid IN \

@@ -28,22 +28,22 @@ impl ImportExport for SqliteDatabase {
         on_conflict: OnConflict,
         keeps_replaced: bool,
     ) -> Result<ImportSummary, ImportExportError> {
-        // The write lock is taken after the source has been read, so that a slow source does not block other writers. The
-        // spool is next to the database, where there is space. It has no name, and disappears with the process.
+        // The write lock is acquired after the source has been read, so that a slow source does not block other writers. The
+        // temporary file is in the folder of the database. It has no name, so it is removed when the process ends.
         let folder = self.file.path.with_file_name("");
-        let mut spool = BufWriter::new(tempfile::tempfile_in(folder).map_err(backend)?);
+        let mut temporary = BufWriter::new(tempfile::tempfile_in(folder).map_err(backend)?);
         while let Some(batch) = source.next_batch().await.map_err(ImportExportError::Stream)? {
             let append = move || {
                 for document in batch {
-                    writeln!(spool, "{}", document.json()).map_err(backend)?;
+                    writeln!(temporary, "{}", document.json()).map_err(backend)?;
                 }
-                Ok(spool)
+                Ok(temporary)
             };
-            spool = blocking::<_, RepositoryError>(append).await?;
+            temporary = blocking::<_, RepositoryError>(append).await?;
         }
         let file = self.file.clone();
         let stamp = Stamp { at: SystemClock.now(), author: Author::import(), keeps_replaced };
-        Ok(blocking(move || copy(spool, &file, on_conflict, &stamp)).await?)
+        Ok(blocking(move || copy(temporary, &file, on_conflict, &stamp)).await?)
     }
 
     async fn export(&self, sink: &mut dyn ExportSink) -> Result<u64, ImportExportError> {
@@ -60,18 +60,18 @@ impl ImportExport for SqliteDatabase {
     }
 }
 
-/// Stores the documents of a spool.
+/// Stores the documents of the temporary file.
 fn copy(
-    spool: BufWriter<File>,
+    temporary: BufWriter<File>,
     file: &DatabaseFile,
     mode: OnConflict,
     stamp: &Stamp,
 ) -> Result<ImportSummary, Failure> {
-    let mut spool = spool.into_inner().map_err(|error| backend(error.into_error()))?;
-    spool.rewind().map_err(backend)?;
+    let mut temporary = temporary.into_inner().map_err(|error| backend(error.into_error()))?;
+    temporary.rewind().map_err(backend)?;
     file.connect(Access::Write)?.immediate_transaction(|connection| {
         let mut summary = ImportSummary::default();
-        for line in BufReader::new(spool).lines() {
+        for line in BufReader::new(temporary).lines() {
             let icp = Icp::from_json(&line.map_err(backend)?, Rules::Stored).map_err(backend)?;
             let document = IcpDocument::from(icp);
             let is_new = insert(connection, &document, stamp)?;
@@ -116,11 +116,11 @@ fn replace(connection: &mut SqliteConnection, document: &IcpDocument, stamp: &St
     Ok(())
 }
 
-/// Reads all documents with one statement, and so as of one moment.
+/// Reads all documents with one statement, and so from one snapshot.
 fn export(file: &DatabaseFile, batches: &mpsc::Sender<Vec<String>>) -> Result<(), Failure> {
     let mut connection = file.connect(Access::Read)?;
     let documents = icps::table.order(icps::id).select(icps::document);
-    // Fused: SQLite starts a statement again if it is stepped after its end.
+    // The iterator must be fused, because SQLite restarts a statement that is stepped after its end.
     let mut documents = documents.load_iter::<String, _>(&mut connection)?.fuse();
     loop {
         let batch = documents.by_ref().take(EXPORT_BATCH_SIZE).collect::<QueryResult<Vec<_>>>()?;

@@ -15,7 +15,7 @@ use crate::error::{Failure, bad_value, unavailable};
 use crate::list_query;
 use crate::pool::Job;
 
-/// How much of a list is read.
+/// The part of a list that is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
     /// Documents until the list is full, and the other rows for its version.
@@ -53,7 +53,7 @@ pub(crate) fn read(job: &mut Job<'_>, query: &ListQuery, extent: Extent) -> Resu
     wants_documents.store(extent != Extent::Version, Ordering::Relaxed);
     for row in list_query::rows(&mut job.session.connection, query)? {
         if (job.is_abandoned)() {
-            return Err(unavailable("the caller of the list is gone").into());
+            return Err(unavailable("the caller no longer waits for the list").into());
         }
         let (row, was_full) = (row?, list.is_full());
         let id = column(&row, 0, |mut value| Uuid::from_slice(value.read_blob()).ok()).flatten();

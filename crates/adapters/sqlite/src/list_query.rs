@@ -14,11 +14,11 @@ use crate::schema::{icp_members, icps};
 
 type Rows<'a> = std::iter::Fuse<<SqliteConnection as LoadConnection>::Cursor<'a, 'a>>;
 
-/// Returns the rows that match the query, in its order, and one more than its limit. The columns are ID, version, sort key
+/// Returns the rows that match the query, in its order, up to one more than its limit. The columns are ID, version, sort key
 /// and document. The document is NULL while `Session::wants_documents` is false.
 pub(crate) fn rows<'a>(connection: &'a mut SqliteConnection, query: &'a ListQuery) -> QueryResult<Rows<'a>> {
     let rows = if query.is_everything() {
-        // One walk along the primary key of `icp_members`, and a look-up per ICP. Diesel caches the prepared statement.
+        // Scans the primary key of `icp_members`, and looks up each ICP. Diesel caches the prepared statement.
         let (id, created_at) = (icp_members::icp_id, icp_members::created_at);
         let everything = icp_members::table
             .inner_join(icps::table)
@@ -29,11 +29,12 @@ pub(crate) fn rows<'a>(connection: &'a mut SqliteConnection, query: &'a ListQuer
     } else {
         LoadConnection::load(connection, matching(query))
     };
-    // Fused: SQLite starts a statement again if it is stepped after its end.
+    // The iterator must be fused, because SQLite restarts a statement that is stepped after its end.
     rows.map(Iterator::fuse)
 }
 
-/// Sorts the rows before it adds the documents: SQLite would otherwise read all documents before it returned the first row.
+/// Returns a statement that sorts the rows before it adds the documents. Otherwise SQLite would read all documents before it
+/// returns the first row.
 pub(crate) fn matching(query: &ListQuery) -> BoxedSqlQuery<'_, Sqlite, SqlQuery> {
     let (direction, is_after, last) = match query.direction {
         Direction::Ascending => ("ASC", ">", i64::MAX),
@@ -66,7 +67,7 @@ pub(crate) fn matching(query: &ListQuery) -> BoxedSqlQuery<'_, Sqlite, SqlQuery>
         sql = sql.bind::<Nullable<BigInt>, _>(time.map(Timestamp::unix_millis));
     }
     sql = sql.bind::<Nullable<Text>, _>(name.as_deref());
-    sql = sql.bind::<Nullable<Text>, _>(provider.as_deref().map(ProviderList::sought));
+    sql = sql.bind::<Nullable<Text>, _>(provider.as_deref().map(ProviderList::search_text));
     if let ListStart::After(ListCursor { key, id }) = &query.start {
         sql = sql.sql(format!(" AND ({sort_key}, icp_id) {is_after} (?, ?)"));
         sql = match key {

@@ -22,12 +22,12 @@ impl Migrator for SqliteDatabase {
         let file = self.file.clone();
         let migrated = blocking(move || {
             let mut connection = file.connect(Access::Write)?;
-            // Without a pending migration, this needs no lock, and so works while another process writes.
+            // Without a pending migration, no lock is needed, so this works while another process writes.
             let (report, pending) = examine(&mut connection)?;
             if pending.is_empty() {
                 return Ok(report);
             }
-            // Immediate: one process migrates, and the others wait until it has done so.
+            // An immediate transaction has the write lock: one process migrates, and the others wait for it.
             connection.immediate_transaction(|connection| {
                 let (report, pending) = examine(connection)?;
                 connection.run_migrations(&pending).map_err(backend)?;

@@ -1,4 +1,4 @@
-//! Threads that run statements, since SQLite blocks, and the queue from which they take them.
+//! Threads that run statements, because SQLite blocks its caller, and the queue of their jobs.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,14 +16,13 @@ use tokio::time::timeout;
 use crate::connect::{Access, DatabaseFile};
 use crate::error::{Failure, backend, unavailable};
 
-/// Jobs that can wait for a thread. Further ones are rejected.
+/// Maximum number of jobs that wait for a thread. Further ones are rejected.
 pub(crate) const MAX_QUEUED_JOBS: usize = 1_000;
 
-/// The maximum time that a job waits for a thread. A job that waits longer never starts, because its caller has received an
-/// error.
+/// Maximum time that a job waits for a thread. A job that waits longer never starts, because its caller has received an error.
 pub(crate) const MAX_QUEUE_TIME: Duration = Duration::from_secs(2);
 
-/// Runs on a thread, with its session or the reason why there is none.
+/// A job. It runs on a thread, with the session of the thread or the error of opening it.
 type Work = Box<dyn FnOnce(Result<&mut Session, RepositoryError>) + Send>;
 
 /// The resources of a running job.
@@ -57,12 +56,12 @@ impl Pool {
         Ok(Self { queue, time_limit })
     }
 
-    /// Runs `work` on one of the threads, unless its caller is gone by then. Work that has started runs to its end.
+    /// Runs `work` on one of the threads, unless its caller no longer waits. Work that has started runs to its end.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Job<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, RepositoryError> {
-        let timed_out = || unavailable("the database did not answer in time");
+        let timed_out = || unavailable("the database did not respond in time");
         let (answer, answered) = oneshot::channel();
         let start = Instant::now();
         let work = move |session: Result<&mut Session, RepositoryError>| {
@@ -77,7 +76,7 @@ impl Pool {
             };
             let _ = answer.send(result);
         };
-        // The threads do not end before the pool, so that only a full queue refuses a job.
+        // The threads do not end before the pool, so only a full queue rejects a job.
         self.queue.try_send(Box::new(work)).map_err(|_| RepositoryError::Overloaded)?;
         let answered = timeout(self.time_limit, answered).await.map_err(|_| timed_out())?;
         answered.map_err(backend)? // The job panicked.
@@ -85,7 +84,7 @@ impl Pool {
 }
 
 fn serve(file: &DatabaseFile, access: Access, queued: &Mutex<Receiver<Work>>) {
-    // A function of its own, which releases the lock when it returns.
+    // A separate function, so that the lock is released when it returns.
     let next = || queued.lock().unwrap_or_else(PoisonError::into_inner).recv();
     let mut session = None;
     while let Ok(work) = next() {
@@ -97,24 +96,24 @@ fn serve(file: &DatabaseFile, access: Access, queued: &Mutex<Receiver<Work>>) {
             work(file.check().and(opened));
         };
         if catch_unwind(AssertUnwindSafe(run)).is_err() {
-            session = None; // It may have a transaction open.
+            session = None; // A transaction may be open.
         }
     }
 }
 
-/// The connection of a thread, and what its lists need.
+/// The connection of a thread, and the state of its list reads.
 pub(crate) struct Session {
     pub(crate) connection: SqliteConnection,
     /// The state is SQLite's `data_version`.
     pub(crate) versions: VersionCache<i64>,
-    /// Whether the running statement reads the documents of its next rows.
+    /// True if the running statement reads the documents of its next rows.
     pub(crate) wants_documents: Arc<AtomicBool>,
 }
 
 #[diesel::declare_sql_function]
 extern "SQL" {
-    /// Returns `Session::wants_documents`. SQLite reads every selected column of a row when it steps to the row, whether or
-    /// not a caller asks for it. Only a `CASE` is evaluated lazily.
+    /// Returns `Session::wants_documents`. SQLite reads every selected column of a row when it steps to the row, even if
+    /// the caller does not read it. Only a `CASE` is evaluated lazily.
     fn wants_document() -> diesel::sql_types::Bool;
 }
 

@@ -1,4 +1,4 @@
-//! What creators have stored, against their quotas.
+//! Checks the quotas of creators.
 
 use diesel::dsl::{count_star, sql};
 use diesel::prelude::*;
@@ -22,7 +22,7 @@ pub(crate) fn allows_insert(
         && usage.bytes + added <= creator.quota.bytes)
 }
 
-/// Returns true if a change of the ICP at a version needs not be counted, or is within the quota of its creator.
+/// Returns true if a change of the ICP at a version need not be counted, or is within the quota of its creator.
 pub(crate) fn allows_change(
     connection: &mut SqliteConnection,
     document: &IcpDocument,
@@ -48,7 +48,7 @@ pub(crate) fn allows_change(
     Ok(used + after - before <= quota.bytes)
 }
 
-/// Returns true if a deleted ICP can come back within the quota of its creator. Its history is counted already.
+/// Returns true if a deleted ICP can be restored within the quota of its creator. Its history is already counted.
 pub(crate) fn allows_undelete(
     connection: &mut SqliteConnection,
     document: &IcpDocument,
@@ -59,7 +59,7 @@ pub(crate) fn allows_undelete(
     Ok(usage.icps < quota.icps && usage.bytes + document.json().len() as u64 <= quota.bytes)
 }
 
-/// What a user has created.
+/// The stored data that counts for the quota of a user.
 struct Usage {
     icps: u64,
     keys: u64,

@@ -82,7 +82,7 @@ impl HealthCheck for SqliteDatabase {
             let first = icps::table.select(icps::number).first::<i64>(&mut job.session.connection);
             Ok(first.optional().map(drop)?)
         });
-        // The port requires an answer within 3 s.
+        // The port requires a result within 3 s.
         match timeout(Duration::from_secs(2), probe).await {
             Ok(Ok(())) => Health::Ok,
             _ => Health::Unavailable,

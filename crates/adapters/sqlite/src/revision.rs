@@ -9,7 +9,7 @@ use icp_ports::{Stamp, Version};
 use crate::schema::{deleted_icp_users, icp_members, icp_revisions as revisions, icps};
 use crate::write::document_bytes;
 
-/// Stores the ICP at a version as a revision, if its history keeps what a change replaces. Returns the bytes of the revision.
+/// Stores the ICP at a version as a revision, if the history stores replaced states. Returns the bytes of the revision.
 pub(crate) fn keep(
     connection: &mut SqliteConnection,
     id: IcpId,
@@ -41,7 +41,7 @@ pub(crate) fn keep(
     bytes.optional().map(Option::unwrap_or_default)
 }
 
-/// Stores the delete of the ICP at a version, and who could access it, if its history keeps what a change replaces.
+/// Stores the delete of the ICP at a version with the users who had access, if the history stores replaced states.
 pub(crate) fn store_delete(
     connection: &mut SqliteConnection,
     id: IcpId,
@@ -71,7 +71,7 @@ pub(crate) fn store_delete(
     insert.execute(connection).map(drop)
 }
 
-/// Ends the place of an ICP among the deleted ones. Returns the bytes of its revisions, or `None` if it was not among them.
+/// Removes an ICP from the deleted ones. Returns the bytes of its revisions, or `None` if it was not deleted.
 pub(crate) fn end_delete(connection: &mut SqliteConnection, id: IcpId) -> QueryResult<Option<i64>> {
     let id = id.as_uuid().into_bytes();
     let delete = revisions::table.filter(revisions::icp_id.eq(&id)).filter(revisions::is_deleted);
@@ -85,7 +85,7 @@ pub(crate) fn end_delete(connection: &mut SqliteConnection, id: IcpId) -> QueryR
     Ok(Some(bytes))
 }
 
-/// Removes at most 20 old revisions, each with up to a mebibyte, since other writers wait. Returns their number.
+/// Removes at most 20 old revisions, each with up to a mebibyte, because other writers wait. Returns their number.
 pub(crate) fn remove_old(connection: &mut SqliteConnection, replaced_before: Timestamp) -> QueryResult<u64> {
     #[derive(QueryableByName)]
     struct Removed {
@@ -116,7 +116,7 @@ pub(crate) struct LastDelete {
     pub(crate) creator: Option<String>,
 }
 
-/// Returns the delete of an ICP, if it is at a version and [`end_delete`] can end it.
+/// Returns the delete of an ICP, if the ICP is deleted and the delete has the given version.
 pub(crate) fn last_delete(
     connection: &mut SqliteConnection,
     id: IcpId,
@@ -131,7 +131,7 @@ pub(crate) fn last_delete(
     found.get_result(connection).optional()
 }
 
-/// Whether a user could access an ICP when it was deleted. `None` if it is not deleted, or was deleted before a time.
+/// Returns whether a user had access to an ICP when it was deleted, or `None` if it is not deleted or was deleted before a time.
 pub(crate) fn was_accessible(
     connection: &mut SqliteConnection,
     id: IcpId,

@@ -63,7 +63,7 @@ fn entry_columns<'a>(entry: Entry<'a>) -> _ {
     )
 }
 
-/// What a new row of `icps` takes over from the ICP that had its ID.
+/// The values of a deleted row of `icps` that the new row with its ID needs.
 #[derive(Default)]
 pub(crate) struct Predecessor {
     pub(crate) creator: Option<UserId>,
@@ -104,7 +104,7 @@ pub(crate) fn remove(connection: &mut SqliteConnection, id: IcpId) -> QueryResul
     Ok(Predecessor { creator, version: Some(Version(version)), history_bytes })
 }
 
-/// Changes the ICP at a version, and returns its new version. Returns `None`, and changes nothing, if there is none.
+/// Changes the ICP at a version, and returns its new version. Returns `None`, and changes nothing, if it is at another version.
 pub(crate) fn change(
     connection: &mut SqliteConnection,
     change: &IcpChange,
@@ -131,7 +131,7 @@ pub(crate) fn change(
     Ok(Some(Version(version)))
 }
 
-/// Deletes the ICP at a version, and its rows in `icp_members`. Returns false if there is none.
+/// Deletes the ICP at a version, and its rows in `icp_members`. Returns false if it is at another version.
 pub(crate) fn delete(
     connection: &mut SqliteConnection,
     id: IcpId,
@@ -170,7 +170,8 @@ fn insert_members(
     Ok(())
 }
 
-/// Returns the microseconds since 1970, or more: above `version`. An ICP that is created again so gets a higher version.
+/// Returns the microseconds since 1970, or a higher number if `version` is not below it. So an ICP that is created again gets a
+/// higher version.
 #[expect(clippy::disallowed_methods, reason = "the storage's clock: that of SQLite has milliseconds only")]
 fn version_after(version: Option<Version>) -> i64 {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

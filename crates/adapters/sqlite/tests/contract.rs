@@ -11,7 +11,7 @@ use icp_testkit::contract::{self, Subject};
 
 async fn open(folder: &Path) -> SqliteDatabase {
     let settings = SqliteSettings { path: folder.join("icp.sqlite3"), max_connections: 4 };
-    SqliteDatabase::open(settings).await.expect("it opens")
+    SqliteDatabase::open(settings).await.expect("must open")
 }
 
 /// A database without tables.
@@ -24,7 +24,7 @@ async fn empty() -> Subject<SqliteDatabase> {
 async fn migrated() -> Subject<SqliteDatabase> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (first, second) = (open(folder.path()).await, open(folder.path()).await);
-    first.migrate().await.expect("it migrates");
+    first.migrate().await.expect("must migrate");
     Subject::new(first).with_second_instance(second).keeping(folder)
 }
 

@@ -15,7 +15,7 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
     let exported = storage.import_export.export(&mut sink).await;
     let flushed = sink.0.flush();
     match exported {
-        // `icp export | head` has what it wants.
+        // A closed pipe, as in `icp export | head`, is not an error.
         Err(ImportExportError::Stream(error)) if error.downcast_ref().is_some_and(is_broken_pipe) => Ok(()),
         Err(error) => Err(anyhow::Error::new(error).context("the export failed")),
         Ok(_) => match flushed {

@@ -26,8 +26,8 @@ pub(super) async fn run(settings: &Settings, options: Options) -> anyhow::Result
     let advance = |rows| bar.inc(u64::from(rows));
     let forgotten = forget_user(repository, histories, &options.user_id, &stamp, advance).await;
     bar.finish_and_clear();
-    let icps = forgotten.context("not all traces were removed; run the command again")?;
+    let icps = forgotten.context("the user was not removed completely; run the command again")?;
     let noun = if icps == 1 { "ICP" } else { "ICPs" };
-    output::say(format_args!("removed the user from {icps} {noun} and from all histories"));
+    output::print_message(format_args!("removed the user from {icps} {noun} and from all histories"));
     Ok(())
 }

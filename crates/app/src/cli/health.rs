@@ -20,12 +20,12 @@ pub(super) struct Options {
 pub(super) fn run(settings: &Settings, options: &Options) -> anyhow::Result<()> {
     let path = if options.ready { "ready" } else { "live" };
     let url = format!("{}/health/{path}", address(settings));
-    // The address is on this machine, and the certificate has another name.
+    // The address is on this machine, but the certificate has another name.
     let client =
         reqwest::blocking::Client::builder().tls_danger_accept_invalid_certs(true).no_proxy().timeout(LIMIT);
-    let answer = client.build()?.get(&url).send().with_context(|| format!("no answer from {url}"))?;
-    let status = answer.status();
-    let body = answer.text().unwrap_or_default();
+    let response = client.build()?.get(&url).send().with_context(|| format!("no response from {url}"))?;
+    let status = response.status();
+    let body = response.text().unwrap_or_default();
     if !status.is_success() {
         bail!("{url} answered {status}: {body}");
     }

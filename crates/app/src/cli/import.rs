@@ -74,7 +74,7 @@ pub(super) async fn run(settings: &Settings, options: Options) -> anyhow::Result
         let error = if is_conflict { error.context(CONFLICT) } else { error };
         error.context("the import failed")
     })?;
-    output::say(sentence(summary, started.elapsed()));
+    output::print_message(sentence(summary, started.elapsed()));
     Ok(())
 }
 

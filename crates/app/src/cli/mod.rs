@@ -16,9 +16,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use icp_settings::{Settings, Surroundings};
+use icp_settings::{Environment, Settings};
 
-/// Stores Ideal Customer Profiles (ICPs) and returns those that the signed-in user may access.
+/// Stores Ideal Customer Profiles (ICPs) and returns the ICPs that the signed-in user may access.
 #[derive(Debug, Parser)]
 #[command(name = "icp", version, max_term_width = 100)]
 struct Cli {
@@ -57,7 +57,7 @@ pub fn main() -> ExitCode {
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            output::say(format_args!("error: {error:#}"));
+            output::print_message(format_args!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -65,7 +65,7 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> anyhow::Result<()> {
     if let Some(Command::Openapi) = cli.command {
-        // It does not depend on the settings.
+        // This command does not depend on the settings.
         return openapi::run();
     }
     let command = cli.command.unwrap_or_else(|| Command::Serve(serve::Options::default()));
@@ -73,7 +73,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Serve(options) | Command::Config(options) => options.settings(),
         _ => Vec::new(),
     };
-    let settings = Settings::load(&Surroundings::of_process(cli.config, options))?;
+    let settings = Settings::load(&Environment::of_process(cli.config, options))?;
     let _telemetry = icp_observability::start(&settings.log_options())?;
     match command {
         // actix serves requests with its own runtimes, one for each worker thread.

@@ -31,16 +31,16 @@ impl Options {
 pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
     let application = Application::build(settings).await?;
     let url = application.url();
-    let mut greeting = format!("icp listens on {url}\n");
+    let mut start_message = format!("icp listens on {url}\n");
     if settings.mcp.enabled {
-        writeln!(greeting, "endpoint for AI assistants (MCP): {url}/mcp")?;
+        writeln!(start_message, "endpoint for AI assistants (MCP): {url}/mcp")?;
     }
     if let Some(sign_in) = application.sample_sign_in() {
-        greeting += &sign_in.greeting(&url)?;
+        start_message += &sign_in.start_message(&url)?;
     }
-    // The output may be closed, and the service must serve nevertheless.
+    // The service must also serve if its output is closed.
     let mut output = std::io::stdout().lock();
-    let _ = output.write_all(greeting.as_bytes()).and_then(|()| output.flush());
+    let _ = output.write_all(start_message.as_bytes()).and_then(|()| output.flush());
     drop(output);
     application.run_until_stopped().await
 }

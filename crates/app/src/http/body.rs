@@ -8,7 +8,7 @@ use actix_web::web::Bytes;
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// A response body that holds a guard until it has been sent, or its client has gone.
+    /// A response body with a guard that is dropped when the body has been sent or the client has disconnected.
     pub(super) struct Guarded<B, G> {
         #[pin]
         body: B,
@@ -37,15 +37,15 @@ impl<B: MessageBody, G> MessageBody for Guarded<B, G> {
     }
 }
 
-/// Bytes that are sent in pieces. actix copies a piece into the buffer of its connection: without pieces, each client that
-/// reads slowly would have a copy of the whole. Other connections are served between two pieces.
+/// Bytes that are sent in pieces. actix copies each piece into the buffer of the connection. Without pieces, the buffer of each
+/// slow client would contain a copy of the complete body. Other connections are served between two pieces.
 pub(super) struct InPieces {
     size: u64,
     rest: Bytes,
     yields: bool,
 }
 
-/// As large as the buffer of actix.
+/// Length of a piece in bytes: the size of actix's buffer.
 const PIECE_BYTES: usize = 32 * 1024;
 
 impl From<Bytes> for InPieces {
@@ -75,7 +75,7 @@ impl MessageBody for InPieces {
     }
 }
 
-/// The body of a response to HEAD: only its size is sent. actix would read a body to its end.
+/// The body of a response to HEAD: only its size is sent. actix would poll the original body to its end.
 struct Omitted(BodySize);
 
 impl MessageBody for Omitted {
@@ -90,7 +90,7 @@ impl MessageBody for Omitted {
     }
 }
 
-/// Returns the body of a response to a request with this method. It holds a guard until it has been sent.
+/// Returns the body of a response to a request with this method. The guard is dropped when the body has been sent.
 pub(super) fn guarded<B: MessageBody + 'static>(
     method: &Method,
     body: B,

@@ -16,10 +16,10 @@ use rustls::sign::CertifiedKey;
 
 use icp_settings::TlsFiles;
 
-/// How often the files are checked. `SIGHUP` causes an immediate check.
-const LOOK: Duration = Duration::from_secs(10);
+/// Time between two checks of the files. `SIGHUP` causes an immediate check.
+const CHECK_INTERVAL: Duration = Duration::from_secs(10);
 
-/// A certificate and its key, as they were last read. Clones share them.
+/// A certificate and its key. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Certificate(Arc<Inner>);
 
@@ -49,15 +49,14 @@ impl Certificate {
         Ok(builder.with_no_client_auth().with_cert_resolver(Arc::new(self.clone())))
     }
 
-    /// Reads the files after each change and each signal, and never returns. If a file is invalid, the certificate stays as it
-    /// is.
+    /// Reads the files after each change and each signal. Never returns. If a file is invalid, the certificate does not change.
     pub(crate) async fn follow(self) {
         let mut seen = self.0.first_seen;
         loop {
-            let is_asked = tokio::time::timeout(LOOK, hang_up()).await.is_ok();
+            let is_requested = tokio::time::timeout(CHECK_INTERVAL, hangup_signal()).await.is_ok();
             let there = modified(&self.0.files);
-            // A file that is invalid now may be incomplete: the next check reads it again.
-            if (is_asked || there != seen) && self.read_again() {
+            // An invalid file may be incomplete: the next check reads it again.
+            if (is_requested || there != seen) && self.read_again() {
                 seen = there;
             }
         }
@@ -71,7 +70,10 @@ impl Certificate {
                 true
             }
             Err(error) => {
-                tracing::error!(error = format!("{error:#}"), "the old certificate stays");
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    "cannot read the new certificate; the old one stays in use"
+                );
                 false
             }
         }
@@ -90,7 +92,7 @@ impl ResolvesServerCert for Certificate {
     }
 }
 
-/// Returns when each of the files was last changed.
+/// Returns the time of the last change of each file.
 fn modified(files: &TlsFiles) -> [Option<SystemTime>; 2] {
     let modified = |path: &PathBuf| std::fs::metadata(path).and_then(|file| file.modified()).ok();
     [modified(&files.certificate), modified(&files.key)]
@@ -101,16 +103,16 @@ fn certified_key(files: &TlsFiles) -> anyhow::Result<CertifiedKey> {
     let chain =
         CertificateDer::pem_file_iter(&files.certificate).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let chain = chain.with_context(|| place(&files.certificate))?;
-    ensure!(!chain.is_empty(), "{} holds no certificate in PEM", files.certificate.display());
+    ensure!(!chain.is_empty(), "{} contains no certificate in PEM", files.certificate.display());
     let key = PrivateKeyDer::from_pem_file(&files.key).with_context(|| place(&files.key))?;
     let key = CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider());
     key.with_context(|| {
-        format!("{} and {} do not go together", files.certificate.display(), files.key.display())
+        format!("{} is not the certificate of the key {}", files.certificate.display(), files.key.display())
     })
 }
 
-/// Waits for `SIGHUP`, on systems that have signals.
-async fn hang_up() {
+/// Waits for `SIGHUP`, on systems with signals.
+async fn hangup_signal() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

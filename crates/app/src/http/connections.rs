@@ -1,7 +1,7 @@
 //! Connections that wait too long for a request.
 //!
-//! actix limits the time for the head of the first request of a connection only. After the first byte of a later request, the
-//! rest may arrive without a time limit. Idle connections also delay the end of the process, so they are closed when the
+//! actix limits the time only for the head of the first request of a connection. After the first byte of a later request, it
+//! waits for the rest without a time limit. Idle connections also delay the end of the process, so they are closed when the
 //! service stops.
 
 use std::cell::{Cell, RefCell};
@@ -19,14 +19,14 @@ use crate::shutdown::Draining;
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 thread_local! {
-    /// The connections of this worker: a connection never leaves its thread. They are swept while there are any.
+    /// The connections of this worker: a connection never leaves its thread. A task checks them while there are any.
     static WATCHED: RefCell<Vec<Weak<Connection>>> = const { RefCell::new(Vec::new()) };
 }
 
 struct Connection {
-    /// The number of the file descriptor. A duplicate would be a second file descriptor for each of ten thousand idle clients.
-    /// The number belongs to the connection while this value exists: actix drops both together, on this thread. The address
-    /// of the peer is compared for safety.
+    /// The number of the file descriptor. A duplicate would need a second file descriptor for each of ten thousand idle clients.
+    /// The number belongs to the connection while this value exists: actix drops both together, on this thread. As a
+    /// safeguard, the address of the peer is compared.
     socket: RawFd,
     peer: Option<SockaddrStorage>,
     requests: Cell<usize>,
@@ -34,7 +34,7 @@ struct Connection {
 }
 
 impl Connection {
-    /// Ends reading. actix treats it as the end of the client's side, and still sends the responses in progress.
+    /// Shuts down reading. actix treats it as the end of input, and still sends the responses in progress.
     fn end(&self) {
         if self.peer.is_some() && getpeername(self.socket).ok() == self.peer {
             let _ = shutdown(self.socket, Shutdown::Read);

@@ -22,7 +22,7 @@ impl EntityTag for Version {
 
     fn of_tag(tag: &str) -> Option<Self> {
         let version = Self(tag.parse().ok()?);
-        // A version has one tag: no sign and no leading zeros.
+        // A version has exactly one tag, without a sign and leading zeros.
         (version.tag() == tag).then_some(version)
     }
 }
@@ -72,7 +72,7 @@ fn versions<V: EntityTag>(
 ) -> Option<VersionMatch<V>> {
     let mut lines = headers.get_all(name).map(|line| line.to_str().unwrap_or_default()).peekable();
     lines.peek()?;
-    // No tag of this service contains a comma, so that splitting at commas finds all of them.
+    // No tag of this service contains a comma, so the header can be split at commas.
     let tags: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();
     if tags == ["*"] {
         return Some(VersionMatch::Any);

@@ -21,15 +21,15 @@ use super::state::State;
 
 const READING: &str = "GET, HEAD, OPTIONS";
 
-/// Declares the route of deleted ICPs. It comes before the routes of one ICP, of which `deleted` could be the ID.
+/// Declares the route of deleted ICPs. It must precede the routes of one ICP, which would take `deleted` for an ID.
 pub(super) fn deleted_routes(config: &mut web::ServiceConfig) {
     for path in ["/api/v1/entities/icps/deleted", "/api/v1/entities/icps/deleted/"] {
         config.service(protected(path, READING, [read().to(deleted)]));
     }
 }
 
-/// Declares the routes of histories. They come after the routes of one ICP and of lists, which are requested more often: actix tries
-/// the routes in their order, and each path with parameters costs a regular expression.
+/// Declares the routes of histories. They follow the routes of one ICP and of lists, which are requested more often: actix tries
+/// routes in order, and each path with parameters costs a regular expression.
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     let one = "/api/v1/entities/icps/{id}";
     for end in ["", "/"] {
@@ -42,7 +42,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
     }
 }
 
-/// The revisions of an ICP, the newest first.
+/// Returns the revisions of an ICP, the newest first.
 async fn revisions(
     state: Data<State>,
     CurrentUser(caller): CurrentUser,
@@ -53,10 +53,10 @@ async fn revisions(
     preconditions.check_unversioned()?;
     let page = state.icps.revisions(&caller, id, &query.value).await?;
     let path = format!("{PATH}/{id}/revisions");
-    answer(&state, &caller, &page, &query, &path)
+    response(&state, &caller, &page, &query, &path)
 }
 
-/// The ICPs that were deleted, the newest first.
+/// Returns the deleted ICPs, the newest first.
 async fn deleted(
     state: Data<State>,
     CurrentUser(caller): CurrentUser,
@@ -65,10 +65,10 @@ async fn deleted(
 ) -> Result<HttpResponse, ApiError> {
     preconditions.check_unversioned()?;
     let page = state.icps.deleted(&caller, &query.value).await?;
-    answer(&state, &caller, &page, &query, &format!("{PATH}/deleted"))
+    response(&state, &caller, &page, &query, &format!("{PATH}/deleted"))
 }
 
-/// One revision, with the ICP as it was then.
+/// Returns one revision with its ICP.
 async fn revision(
     request: HttpRequest,
     state: Data<State>,
@@ -79,7 +79,7 @@ async fn revision(
 ) -> Result<HttpResponse, ApiError> {
     preconditions.check_unversioned()?;
     let revision = request.match_info().get("revision").unwrap_or_default();
-    // No state has the version -1: a text that is no revision is not found either.
+    // No state has the version -1, so a text that is not a revision is not found.
     let version = Version::of_tag(revision).unwrap_or(Version(-1));
     let revision = state.icps.revision(&caller, id, version).await?;
     let mut response = HttpResponse::Ok();
@@ -87,7 +87,7 @@ async fn revision(
     Ok(response.content_type("application/json").body(json(&revision)))
 }
 
-/// Makes the ICP what it was at a revision.
+/// Restores the state of a revision.
 async fn restore(
     state: Data<State>,
     CurrentUser(caller): CurrentUser,
@@ -115,7 +115,7 @@ async fn copy(
 }
 
 /// Returns the response with a page of a history.
-fn answer(
+fn response(
     state: &State,
     caller: &Caller,
     page: &HistoryResponse,
@@ -134,7 +134,7 @@ fn answer(
     Ok(response.content_type("application/json").body(Guarded::new(Pieces::from(list), permit)))
 }
 
-/// Returns a revision as it is shown. The document is in it as it is stored.
+/// Returns the JSON of a revision. It contains the stored document unchanged.
 pub(super) fn json(revision: &Revision) -> String {
     let Revision { id: _, version, at, author, operation, changed, json } = revision;
     let user = |user: &Option<UserId>| serde_json::to_string(user).unwrap_or_default();

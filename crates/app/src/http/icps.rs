@@ -24,7 +24,7 @@ pub(super) const PATH: &str = "/api/v1/entities/icps";
 const IDEMPOTENCY_REPLAYED: &str = "idempotency-replayed";
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
-    // Two resources: actix compares paths without parameters as text, and several paths of one resource by a regex.
+    // Two resources, because actix matches several paths of one resource by a regex, and a single path without parameters as text.
     for path in [PATH, "/api/v1/entities/icps/"] {
         let routes = [read().to(list), web::post().to(create)];
         config.service(protected(path, "GET, HEAD, POST, OPTIONS", routes));
@@ -39,7 +39,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
     }
 }
 
-/// The ICPs that name the caller.
+/// Returns the ICPs that name the caller.
 async fn list(
     request: HttpRequest,
     state: Data<State>,
@@ -57,7 +57,7 @@ async fn list(
         ListResponse::Whole { icps, version, cursor } => {
             let mut response = respond(version);
             if let Some(cursor) = cursor {
-                // RFC 8288: a relative reference, so that it is right behind every proxy.
+                // A relative reference (RFC 8288) is valid behind every proxy.
                 let link = format!("<{PATH}?{}>; rel=\"next\"", query.with_cursor(&cursor));
                 response.insert_header((LINK, link));
             }
@@ -72,7 +72,7 @@ async fn list(
     }
 }
 
-/// One ICP.
+/// Returns one ICP.
 async fn get(
     request: HttpRequest,
     state: Data<State>,
@@ -170,7 +170,7 @@ pub(super) fn stored(mut response: HttpResponseBuilder, state: &State, icp: Stor
     response.insert_header(etag::header(&icp.version)).content_type("application/json").body(icp.json)
 }
 
-/// Returns the response of a dry run. It has no version: nothing was stored.
+/// Returns the response of a dry run. It has no `ETag`, because nothing was stored.
 fn preview(state: &State, json: String) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     insert_headers(&mut response, state);
@@ -188,7 +188,7 @@ fn not_modified(request: &HttpRequest, state: &State, version: &impl EntityTag) 
     response
 }
 
-/// Inserts what every response with ICPs says: it is for this caller alone.
+/// Inserts the headers of every response with ICPs: only this caller may cache it.
 pub(super) fn insert_headers(response: &mut HttpResponseBuilder, state: &State) {
     let vary = if state.session_cookie {
         "Authorization, Cookie, Accept-Encoding"

@@ -44,8 +44,8 @@ impl MessageBody for Pieces {
     }
 }
 
-/// Returns the body of a long list. Each part is read when the part before it has been sent. If a read fails, the body
-/// ends early, and the client notices that the end is missing.
+/// Returns the body of a long list. Each part is read after the previous part has been sent. If a read fails, the connection
+/// is closed without the last chunk, so the client detects that the body is incomplete.
 pub(super) fn in_parts(first: WireList, rest: LongList) -> impl MessageBody<Error: std::fmt::Debug> {
     let pieces = [Bytes::from_static(b"[")].into_iter().chain(first.into_elements()).collect();
     let sending = Sending { pieces, rest: Some(rest) };
@@ -54,7 +54,7 @@ pub(super) fn in_parts(first: WireList, rest: LongList) -> impl MessageBody<Erro
     BodyStream::new(stream::try_unfold(sending, move |mut sending| {
         let reading = async {
             let piece = sending.next().await.inspect_err(|error| {
-                tracing::warn!(%error, source = error.source(), "a list broke off");
+                tracing::warn!(%error, source = error.source(), "a list was not sent completely");
             })?;
             Ok::<_, RepositoryError>(piece.map(|piece| (piece, sending)))
         };

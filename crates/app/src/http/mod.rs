@@ -1,4 +1,4 @@
-//! The HTTP API. Handlers hold a service and no repository.
+//! The HTTP API. Handlers call the use cases, never a repository.
 
 mod body;
 mod certificate;

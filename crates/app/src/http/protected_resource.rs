@@ -1,4 +1,4 @@
-//! The OAuth metadata of the endpoint (RFC 9728), from which clients learn how to sign in.
+//! The OAuth metadata of the endpoint (RFC 9728), which describes the sign-in to clients.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ struct Inner {
 struct Document {
     resource: String,
     authorization_servers: [String; 1],
-    // RFC 9728, section 3.2: an empty list must be left out.
+    // RFC 9728, section 3.2: an empty list must be omitted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     scopes_supported: Vec<String>,
     bearer_methods_supported: [&'static str; 1],
@@ -36,7 +36,7 @@ impl ProtectedResource {
         let url = Url::parse(resource)?;
         let (origin, path) = (url.origin().ascii_serialization(), url.path().to_owned());
         Ok(Self(Arc::new(Inner {
-            // RFC 9728, section 3.1: between host and path.
+            // RFC 9728, section 3.1: the suffix is between host and path.
             metadata_url: format!("{origin}{WELL_KNOWN}{path}"),
             path,
             document: Document {
@@ -66,7 +66,7 @@ impl ProtectedResource {
             .json(&self.0.document)
     }
 
-    /// Returns the paths of the metadata: without a path, below the path of the endpoint, and below its public path.
+    /// Returns the paths of the metadata: the well-known path, and with the path and the public path of the endpoint appended.
     pub(super) fn metadata_paths(&self) -> Vec<String> {
         let mut paths = vec!["", "/mcp", &self.0.path];
         paths.dedup();

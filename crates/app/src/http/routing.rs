@@ -9,9 +9,9 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::{HttpRequest, HttpResponse, Resource, Route, guard, web};
 
 use super::error::ApiError;
-use super::middleware::{Layer, catch_panic, compression, limit_strangers, protect};
+use super::middleware::{Layer, catch_panic, compression, limit_anonymous, protect};
 
-/// A route for GET and HEAD. actix leaves the body of a response to HEAD out.
+/// A route for GET and HEAD. actix omits the body of a response to HEAD.
 pub(super) fn read() -> Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
@@ -26,11 +26,11 @@ pub(super) fn protected(
     resource(path, allow, signed_in)
         .wrap(from_fn(catch_panic))
         .wrap(Compress::default())
-        // It changes the request, of which nothing inside may have a clone.
+        // This middleware changes the request. Inner middleware must not have a clone of it.
         .wrap(Layer(compression::NegotiateCoding))
 }
 
-/// A resource without authentication. Its responses are not compressed per request, because that work would have no limit.
+/// A resource without authentication. Its responses are not compressed per request, because that work would be unlimited.
 pub(super) fn read_only(path: &str, route: Route) -> impl HttpServiceFactory + 'static {
     for_operators(path, open(route))
 }
@@ -42,10 +42,10 @@ pub(super) fn for_operators(path: &str, route: Route) -> impl HttpServiceFactory
 
 /// Allows anonymous requests to a route, up to their limit.
 pub(super) fn open(route: Route) -> Route {
-    route.wrap(from_fn(limit_strangers))
+    route.wrap(from_fn(limit_anonymous))
 }
 
-/// A resource with these routes. It answers OPTIONS, and 405 for other methods.
+/// A resource with these routes. It handles OPTIONS, and returns 405 for other methods.
 fn resource(path: &str, allow: &'static str, routes: impl IntoIterator<Item = Route>) -> Resource {
     let resource = routes.into_iter().fold(web::resource(path), Resource::route);
     resource.default_service(open(other_methods(allow)))

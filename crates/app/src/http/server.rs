@@ -16,36 +16,36 @@ use socket2::SockRef;
 
 use super::mcp::Mcp;
 use super::middleware::{
-    ConnectionRules, HideCorsFromOthers, KeepUnreadBody, Layer, Observe, ProblemResponses, allowing,
+    ConnectionRules, KeepUnreadBody, Layer, Observe, ProblemResponses, RestrictCorsHeaders, allowing,
 };
 use super::routing::open;
 use super::{State, connections, docs, history, icps, system};
 use crate::shutdown::Draining;
 use icp_settings::ServerSettings;
 
-/// Time limit of a request's head, from its first byte. On a kept connection, the rest of the keep-alive time is added.
+/// Time limit of a request's head, from its first byte. On a reused connection, the rest of the keep-alive time is added.
 const REQUEST_HEAD_LIMIT: Duration = Duration::from_secs(5);
 /// Time limit of a TLS handshake, which takes two round trips.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(3);
-/// The largest number of TLS handshakes in progress in a worker. A worker at its limit accepts no connection, and by default 256
-/// clients that send nothing would reach it. A handshake that waits for its client costs a few kilobytes, so the limit is that
-/// of connections.
+/// Maximum number of TLS handshakes in progress in a worker. A worker at its limit accepts no connection. By default, 256
+/// clients that send nothing would reach the limit. A waiting handshake costs a few kilobytes, so the limit is that of
+/// connections.
 const MAX_HANDSHAKES: usize = 25_000;
-/// Time limit of a client that reads no byte of its response.
+/// Time after which a connection is closed whose client reads no byte of its response.
 const STALLED_READER_LIMIT: Duration = Duration::from_secs(30);
 
-/// What the server offers besides the API.
+/// The optional parts of the server.
 #[derive(Debug)]
 pub(crate) struct Options {
     /// The certificate. `None`: no encryption.
     pub(crate) tls: Option<rustls::ServerConfig>,
     /// The endpoint for AI assistants.
     pub(crate) mcp: Option<Mcp>,
-    /// Whether it has `/metrics`.
+    /// True if the server has `/metrics`.
     pub(crate) metrics: bool,
 }
 
-/// A server that listens, and serves when it runs.
+/// A server that listens, and serves after it is run.
 pub(crate) struct HttpServer {
     server: dev::Server,
     address: SocketAddr,
@@ -63,7 +63,7 @@ impl HttpServer {
         states: Vec<Data<State>>,
     ) -> io::Result<Self> {
         let Options { tls, mcp, metrics } = options;
-        // In a worker, this would delay requests.
+        // The document is prepared here, because it would delay requests in a worker.
         thread::spawn(|| {
             docs::prepare();
             system::prepare();
@@ -79,7 +79,7 @@ impl HttpServer {
             App::new()
                 .app_data(state.clone())
                 .wrap(Condition::new(has_cors, cors))
-                .wrap(Condition::new(has_cors, Layer(HideCorsFromOthers)))
+                .wrap(Condition::new(has_cors, Layer(RestrictCorsHeaders)))
                 .wrap(Layer(ProblemResponses))
                 .wrap(Layer(KeepUnreadBody))
                 .wrap(Layer(Observe))
@@ -118,7 +118,7 @@ impl HttpServer {
         Self::listening(&server.addrs(), server.run())
     }
 
-    /// Listens for operators, on a port and a thread of its own: health and metrics.
+    /// Listens on the port for operators, with health and metrics, in a separate thread.
     ///
     /// # Errors
     ///
@@ -160,7 +160,7 @@ impl HttpServer {
         self.address
     }
 
-    /// Returns a handle to stop it with.
+    /// Returns a handle that can stop the server.
     pub(crate) fn handle(&self) -> dev::ServerHandle {
         self.server.handle()
     }
@@ -169,13 +169,13 @@ impl HttpServer {
     ///
     /// # Errors
     ///
-    /// If it cannot serve any longer.
+    /// If the server fails.
     pub(crate) async fn run(self) -> io::Result<()> {
         self.server.await
     }
 }
 
-/// Gives each worker thread a value of its own, and the same value when it asks again: actix asks once for each address.
+/// Assigns one value to each worker thread. actix requests it once for each address, and gets the same value each time.
 struct PerWorker<T> {
     values: Vec<T>,
     threads: Mutex<Vec<ThreadId>>,
@@ -217,7 +217,7 @@ fn tune(keep_alive: Duration, draining: Draining) -> impl Fn(&dyn Any, &mut dev:
         let socket = SockRef::from(stream);
         // Failures are ignored: a connection works without these options.
         let _ = socket.set_tcp_nodelay(true);
-        // actix waits for slow readers forever. The kernel closes the connection of a client that reads nothing.
+        // actix waits for slow readers without limit. The kernel closes the connection of a client that reads nothing.
         #[cfg(target_os = "linux")]
         let _ = socket.set_tcp_user_timeout(Some(STALLED_READER_LIMIT));
         connections::watch(stream, data, keep_alive + REQUEST_HEAD_LIMIT, &draining);

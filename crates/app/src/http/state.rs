@@ -22,14 +22,14 @@ pub(crate) struct State {
     /// The quota of each user, if there is one.
     pub(crate) rate_limit: Option<RateLimit>,
     pub(crate) metrics: Metrics,
-    /// Whether the session cookie is accepted, so that responses depend on it.
+    /// True if the session cookie is accepted, so that responses depend on it.
     pub(crate) session_cookie: bool,
-    /// Whether the development sign-in is in use.
+    /// True if the development sign-in is active.
     pub(crate) is_development: bool,
 }
 
 impl State {
-    /// Returns the state of the application that serves a request. As an extractor it would cost a future per middleware.
+    /// Returns the state of the application. An extractor would cost a future per middleware.
     ///
     /// # Errors
     ///

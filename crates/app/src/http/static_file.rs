@@ -1,4 +1,4 @@
-//! Files that are served without authentication. Each is prepared once, so a request costs no more than a copy.
+//! Files that are served without authentication. Each is prepared once, so a request costs only a copy.
 
 use std::io::{self, Read as _, Write as _};
 
@@ -18,7 +18,7 @@ use super::middleware::compression;
 pub(super) struct StaticFile {
     media_type: &'static str,
     plain: Bytes,
-    /// `None`: it is small.
+    /// The compressed file. `None` for a small file.
     gzip: Option<Bytes>,
     digest: Digest,
 }
@@ -33,12 +33,12 @@ impl StaticFile {
     /// A file that was compressed at build time.
     pub(super) fn of_gzip(media_type: &'static str, gzip: &'static [u8]) -> Self {
         let mut plain = Vec::new();
-        // The build script wrote it; if it is broken, only clients without gzip notice.
+        // The build script wrote the file. If it is broken, only clients without gzip are affected.
         let _ = GzDecoder::new(gzip).read_to_end(&mut plain);
         Self { gzip: Some(Bytes::from_static(gzip)), ..Self::plain(media_type, plain) }
     }
 
-    /// A file that is compressed now.
+    /// Compresses a file.
     pub(super) fn compressed(media_type: &'static str, content: String) -> Self {
         let compress = || {
             let mut encoder = GzEncoder::new(Vec::new(), Compression::best());

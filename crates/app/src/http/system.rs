@@ -31,12 +31,12 @@ pub(super) async fn no_such_route() -> Result<HttpResponse, ApiError> {
     Err(ApiError::NoSuchRoute)
 }
 
-/// 200 while the process works.
+/// Returns 200 while the process works.
 async fn live() -> HttpResponse {
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(json!({"status": "live"}))
 }
 
-/// 200 if the database answers, there are keys to verify tokens with, and the service is not about to stop.
+/// Returns 200 if the database responds, keys to verify tokens are available, and the service is not stopping.
 async fn ready(state: Data<State>) -> HttpResponse {
     let (database, keys) =
         futures_util::future::join(state.icps.health(), state.authenticator.health()).await;

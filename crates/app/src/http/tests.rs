@@ -1,4 +1,4 @@
-//! A handler and a tool that panic: a bug costs its own request alone.
+//! A handler and a tool that panic: a panic affects only its own request.
 
 use std::sync::Arc;
 
@@ -77,7 +77,7 @@ impl HealthCheck for Panicking {
 
 fn state() -> State {
     let metrics = Metrics::new(Vec::new());
-    let four = std::num::NonZeroUsize::new(4).expect("it is not 0");
+    let four = std::num::NonZeroUsize::new(4).expect("must not be 0");
     State {
         icps: IcpService::new(Arc::new(Panicking), Arc::new(SystemClock), random_id),
         authenticator: Arc::new(FakeAuthenticator),
@@ -114,7 +114,7 @@ fn panic_of_handler_is_an_internal_error() {
             assert_eq!(response.status(), 500);
             assert_eq!(response.headers().get("access-control-allow-origin").expect("CORS"), ORIGIN);
             let body = read_body(response).await;
-            let problem: Value = serde_json::from_slice(&body).expect("it is JSON");
+            let problem: Value = serde_json::from_slice(&body).expect("must be JSON");
             assert_eq!(problem["code"], "INTERNAL_ERROR", "{problem}");
             assert!(!problem.to_string().contains("bug"), "{problem}");
         }
@@ -129,7 +129,7 @@ fn panic_of_tool_is_error_result() {
         let request = request.insert_header((header::CONTENT_LENGTH, call.len())).set_payload(call);
         let request = request.insert_header((header::HOST, "localhost"));
         let answer: Value =
-            serde_json::from_slice(&read_body(send(request).await).await).expect("it is JSON");
+            serde_json::from_slice(&read_body(send(request).await).await).expect("must be JSON");
         assert_eq!(answer["result"]["isError"], true, "{answer}");
         assert!(answer.to_string().contains("INTERNAL_ERROR"), "{answer}");
     });

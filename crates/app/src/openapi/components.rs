@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::history;
 use crate::http::error::kinds::{ALL, ErrorKind};
 
-/// A bare key, or a quoted one in which quotes and backslashes are escaped by a backslash.
+/// An unquoted key, or a quoted key in which a backslash escapes quotes and backslashes.
 const IDEMPOTENCY_KEY: &str =
     r#"^([!#-\[\]-~]{1,255}|"([!#-\[\]-~]|\\["\\])([ !#-\[\]-~]|\\["\\]){0,254}")$"#;
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::http::extract::HISTORY_PARAMETERS;
 
 use super::components::reference;
-use super::operations::{JSON, answer, body, query_parameters, with_errors};
+use super::operations::{JSON, body, query_parameters, response, with_errors};
 
 const READ_ERRORS: [&str; 7] =
     ["BadRequest", "Unauthorized", "Forbidden", "NotFound", "PreconditionFailed", "Internal", "Unavailable"];
@@ -17,7 +17,7 @@ pub(super) fn list_revisions() -> Value {
             ICP is deleted, its delete. Users who may read the ICP may read its whole history. A deleted ICP is readable by the \
             users that it had. 404 also if the service keeps no history.",
         "parameters": query_parameters(HISTORY_PARAMETERS, &["Id", "IfMatch", "IfNoneMatch"]),
-        "responses": with_errors(json!({"200": answer("The revisions.", "RevisionList", &["Link"])}), &READ_ERRORS),
+        "responses": with_errors(json!({"200": response("The revisions.", "RevisionList", &["Link"])}), &READ_ERRORS),
     })
 }
 
@@ -28,7 +28,7 @@ pub(super) fn get_revision() -> Value {
             know. The ICP of a delete is the one that was deleted.",
         "parameters": query_parameters::<()>(&[], &["Id", "Revision", "IfMatch", "IfNoneMatch"]),
         "responses": with_errors(
-            json!({"200": answer("The revision.", "RevisionWithIcp", &[])}), &READ_ERRORS,
+            json!({"200": response("The revision.", "RevisionWithIcp", &[])}), &READ_ERRORS,
         ),
     })
 }
@@ -40,7 +40,7 @@ pub(super) fn list_deleted() -> Value {
             the history keeps them. A response can have fewer ICPs than `limit`; the `Link` header says whether there are more.",
         "parameters": query_parameters(HISTORY_PARAMETERS, &["IfMatch", "IfNoneMatch"]),
         "responses": with_errors(
-            json!({"200": answer("The deletes, each with the ICP that it deleted.", "DeletedList", &["Link"])}),
+            json!({"200": response("The deletes, each with its deleted ICP.", "DeletedList", &["Link"])}),
             &["BadRequest", "Unauthorized", "NotFound", "PreconditionFailed", "Internal", "Unavailable"],
         ),
     })
@@ -54,7 +54,7 @@ pub(super) fn restore_icp() -> Value {
         "parameters": query_parameters::<()>(&[], &["Id", "IfMatch", "IfNoneMatch"]),
         "requestBody": body(&[JSON], "IcpRestore", &json!({"revision": "1795490684102427"})),
         "responses": with_errors(
-            json!({"200": answer("The whole ICP after the restore.", "Icp", &["ETag"])}),
+            json!({"200": response("The ICP after the restore.", "Icp", &["ETag"])}),
             &["BadRequest", "Unauthorized", "Forbidden", "NotFound", "Conflict", "PreconditionFailed", "PayloadTooLarge",
                 "UnsupportedMediaType", "Internal", "Unavailable"],
         ),
@@ -74,7 +74,7 @@ pub(super) fn copy_icp() -> Value {
         "requestBody": optional,
         "responses": with_errors(
             json!({
-                "201": answer("The copy.", "Icp", &["ETag", "Location", "Idempotency-Replayed=IdempotencyReplayed"]),
+                "201": response("The copy.", "Icp", &["ETag", "Location", "Idempotency-Replayed=IdempotencyReplayed"]),
             }),
             &["BadRequest", "Unauthorized", "Forbidden", "NotFound", "Conflict", "PreconditionFailed", "PayloadTooLarge",
                 "UnsupportedMediaType", "KeyReused", "Internal", "Unavailable"],
@@ -107,7 +107,7 @@ pub(super) fn schemas() -> Value {
     json!({
         "Revision": {"type": "object", "description": "A state of an ICP, and the change that made it.",
             "required": required, "properties": revision},
-        "RevisionWithIcp": {"type": "object", "description": "A revision with the ICP as it was then.",
+        "RevisionWithIcp": {"type": "object", "description": "A revision with its ICP.",
             "required": required_with_icp, "properties": with_icp},
         "RevisionList": list("Revision", "The revisions of an ICP, the newest first."),
         "DeletedList": list("RevisionWithIcp", "The deletes of ICPs, the newest first."),

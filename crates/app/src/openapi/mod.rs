@@ -35,7 +35,7 @@ pub fn document() -> Value {
         "servers": [{"url": "/", "description": "This service"}],
         "tags": [
             {"name": "icps", "description": "Ideal Customer Profiles."},
-            {"name": "history", "description": "Who changed an ICP and what it was before; deleted ICPs."},
+            {"name": "history", "description": "Authors and earlier states of changes; deleted ICPs."},
             {"name": "service", "description": "The service itself. Needs no authentication."},
         ],
         "security": [{"session": []}],
@@ -46,6 +46,6 @@ pub fn document() -> Value {
 
 /// Returns the document as the text of a file.
 pub fn text() -> String {
-    // The document has string keys only, and so serialization cannot fail.
+    // The document has only string keys, so serialization cannot fail.
     serde_json::to_string_pretty(&document()).unwrap_or_default() + "\n"
 }

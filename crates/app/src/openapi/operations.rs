@@ -37,7 +37,7 @@ fn list_icps() -> Value {
         "parameters": query_parameters(LIST_PARAMETERS, &["IfMatch", "IfNoneMatch"]),
         "responses": with_errors(
             json!({
-                "200": answer("The ICPs.", "IcpList", &["ETag", "Link"]),
+                "200": response("The ICPs.", "IcpList", &["ETag", "Link"]),
                 "304": empty("The client has the current list.", &["ETag"]),
             }),
             &["BadRequest", "Unauthorized", "PreconditionFailed", "Internal", "Unavailable"],
@@ -56,10 +56,10 @@ fn create_icp() -> Value {
                 {"provider": "baseProvider", "type": "person", "filters": {"job_title": ["CTO"], "location": {"country": ["Germany"]}}},
             ],
             "customFilterCriteria": [
-                {"type": "website", "provider": "browserUse", "prompt": "Does the company sell to enterprises?"},
-                {"type": "webscraping", "provider": "firecrawl", "extractionPrompt": "List the software that the company uses",
+                {"type": "website", "provider": "browserUse", "prompt": "Does it sell to enterprises?"},
+                {"type": "webscraping", "provider": "firecrawl", "extractionPrompt": "List the software in use",
                     "pageFindingPrompt": "Pages about technology", "includeSearchStrings": ["cloud"], "excludeSearchStrings": []},
-                {"type": "ai", "entityType": "company", "prompt": "Is this a software company?"},
+                {"type": "ai", "entityType": "company", "prompt": "Does it sell software?"},
                 {"type": "maxPeoplePerCompany", "value": 3},
                 {"type": "maxPercentFromCRM", "value": 50},
                 {"type": "minDaysUntilReuse", "value": 90},
@@ -69,8 +69,8 @@ fn create_icp() -> Value {
         })),
         "responses": with_errors(
             json!({
-                "200": answer("The ICP that would be stored, for a dry run.", "Icp", &[]),
-                "201": answer("The ICP.", "Icp", &["ETag", "Location", "Idempotency-Replayed=IdempotencyReplayed"]),
+                "200": response("The ICP that would be stored, for a dry run.", "Icp", &[]),
+                "201": response("The ICP.", "Icp", &["ETag", "Location", "Idempotency-Replayed=IdempotencyReplayed"]),
             }),
             &["BadRequest", "Unauthorized", "Forbidden", "Conflict", "PreconditionFailed", "PayloadTooLarge", "UnsupportedMediaType", "KeyReused", "Internal", "Unavailable"],
         ),
@@ -84,7 +84,7 @@ fn get_icp() -> Value {
         "parameters": query_parameters::<()>(&[], &["Id", "IfMatch", "IfNoneMatch"]),
         "responses": with_errors(
             json!({
-                "200": answer("The ICP.", "Icp", &["ETag"]),
+                "200": response("The ICP.", "Icp", &["ETag"]),
                 "304": empty("The client has the current ICP.", &["ETag"]),
             }),
             &["BadRequest", "Unauthorized", "Forbidden", "NotFound", "PreconditionFailed", "Internal", "Unavailable"],
@@ -95,14 +95,14 @@ fn get_icp() -> Value {
 fn update_icp() -> Value {
     json!({
         "operationId": "updateIcp", "tags": ["icps"], "summary": "Change an ICP",
-        "description": "Replaces the fields that are in the body. Concurrent changes of different fields are both kept.",
+        "description": "Replaces the fields that are in the body. Concurrent changes of different fields all persist.",
         "parameters": query_parameters(&[DRY_RUN], &["Id", "IfMatch", "IfNoneMatch"]),
         "requestBody": body(
             &["application/merge-patch+json", JSON], "IcpPatch", &json!({"leadsPerList": 50, "activeUntil": null}),
         ),
         "responses": with_errors(
             json!({
-                "200": answer("The whole ICP after the change. For a dry run, the ICP that would be stored, without an `ETag`.", "Icp", &["ETag=OptionalETag"]),
+                "200": response("The ICP after the change. For a dry run, the ICP that would be stored, without an `ETag`.", "Icp", &["ETag=OptionalETag"]),
             }),
             &["BadRequest", "Unauthorized", "Forbidden", "NotFound", "Conflict", "PreconditionFailed", "PayloadTooLarge",
                 "UnsupportedMediaType", "Internal", "Unavailable"],
@@ -123,7 +123,7 @@ fn delete_icp() -> Value {
 }
 
 fn add_user() -> Value {
-    let description = "Adds one user to `userIds`. If the user has access already, nothing changes.";
+    let description = "Adds one user to `userIds`. Nothing changes if the user already has access.";
     share("addUser", "Share an ICP with a user", description)
 }
 
@@ -138,7 +138,7 @@ fn share(operation: &str, summary: &str, description: &str) -> Value {
         "operationId": operation, "tags": ["icps"], "summary": summary, "description": description,
         "parameters": query_parameters::<()>(&[], &["Id", "UserId", "IfMatch", "IfNoneMatch"]),
         "responses": with_errors(
-            json!({"200": answer("The whole ICP after the change.", "Icp", &["ETag"])}),
+            json!({"200": response("The ICP after the change.", "Icp", &["ETag"])}),
             &["BadRequest", "Unauthorized", "Forbidden", "NotFound", "Conflict", "PreconditionFailed", "Internal", "Unavailable"],
         ),
     })
@@ -148,14 +148,14 @@ fn live() -> Value {
     service(
         "isLive",
         "Check that the process works",
-        &json!({"200": answer("The process works.", "Liveness", &[])}),
+        &json!({"200": response("The process works.", "Liveness", &[])}),
     )
 }
 
 fn ready() -> Value {
     let responses = json!({
-        "200": answer("The service is ready.", "Readiness", &[]),
-        "503": answer("The service is not ready. `checks` names the reason.", "Readiness", &[]),
+        "200": response("The service is ready.", "Readiness", &[]),
+        "503": response("The service is not ready. `checks` names the reason.", "Readiness", &[]),
     });
     service("isReady", "Check that the service is ready", &responses)
 }
@@ -193,7 +193,7 @@ pub(super) fn with_errors(mut responses: Value, names: &[&str]) -> Value {
     responses
 }
 
-pub(super) fn answer(description: &str, schema: &str, headers_of: &[&str]) -> Value {
+pub(super) fn response(description: &str, schema: &str, headers_of: &[&str]) -> Value {
     let list: Value = serde_json::from_str(EXAMPLES).unwrap_or_default();
     let schema_of = reference("schemas", schema);
     let content = match schema {

@@ -16,31 +16,31 @@ fn fixture(days: u32) -> Fixture {
 }
 
 #[tokio::test]
-async fn revision_is_kept_for_retention_after_it_was_replaced() {
+async fn replaced_revision_is_kept_for_retention() {
     let fixture = fixture(2);
     let created = fixture.create(&ada(), SMB).await;
     fixture.clock.advance_millis(10 * DAY_MILLIS);
     fixture.patch(&ada(), created.id, r#"{"name": "other"}"#).await;
     fixture.clock.advance_millis(2 * DAY_MILLIS);
-    assert_eq!(fixture.icps.remove_old_revisions().await.expect("it removes"), 0);
+    assert_eq!(fixture.icps.remove_old_revisions().await.expect("must remove"), 0);
     assert!(fixture.icps.revision(&ada(), created.id, created.version).await.is_ok());
     fixture.clock.advance_millis(1);
     let hidden = fixture.icps.revision(&ada(), created.id, created.version).await;
     assert!(matches!(hidden, Err(ServiceError::NoRevision)), "{hidden:?}");
-    assert_eq!(fixture.icps.remove_old_revisions().await.expect("it removes"), 1);
+    assert_eq!(fixture.icps.remove_old_revisions().await.expect("must remove"), 1);
     let left = fixture.icps.revisions(&ada(), created.id, &HistoryRequest::default()).await;
-    assert_eq!(left.expect("it reads").revisions.len(), 1, "the current state stays");
+    assert_eq!(left.expect("must read").revisions.len(), 1, "the current state stays");
 }
 
 #[tokio::test]
-async fn history_that_is_off_removes_everything() {
+async fn disabled_history_removes_all_revisions() {
     let fixture = fixture(30);
     let created = fixture.create(&ada(), SMB).await;
     fixture.patch(&ada(), created.id, r#"{"name": "other"}"#).await;
     let off = fixture.icps.clone().with_retention(Retention { days: 0 });
     let refused = off.revisions(&ada(), created.id, &HistoryRequest::default()).await;
-    assert!(matches!(refused, Err(ServiceError::HistoryOff)), "{refused:?}");
-    assert_eq!(off.remove_old_revisions().await.expect("it removes"), 1);
+    assert!(matches!(refused, Err(ServiceError::HistoryDisabled)), "{refused:?}");
+    assert_eq!(off.remove_old_revisions().await.expect("must remove"), 1);
     fixture.patch(&ada(), created.id, r#"{"name": "third"}"#).await;
 }
 
@@ -51,7 +51,7 @@ async fn impersonator_is_recorded() {
     let created = fixture.create(&caller, SMB).await;
     fixture.patch(&caller, created.id, r#"{"name": "other"}"#).await;
     let page = fixture.icps.revisions(&ada(), created.id, &HistoryRequest::default()).await;
-    for revision in page.expect("it reads").revisions {
+    for revision in page.expect("must read").revisions {
         assert_eq!(revision.author, caller.author());
     }
 }

@@ -1,4 +1,4 @@
-//! The list cache: what the storage returns, and what it only confirms.
+//! The list cache: lists that the storage returns, and lists that it only confirms.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -22,7 +22,7 @@ struct Counts {
     confirmed: AtomicU32,
 }
 
-/// A repository that counts.
+/// A repository that counts returned and confirmed lists.
 struct Counting {
     database: InMemoryDatabase,
     counts: Arc<Counts>,
@@ -116,7 +116,7 @@ async fn cached_list_is_confirmed_each_time() {
         assert_eq!(fixture.list(&bob).await, first);
     }
     assert_eq!(counts.get(), (1, 3));
-    fixture.create(&ada, r#"{"name": "hers", "leadProviderCriteria": []}"#).await;
+    fixture.create(&ada, r#"{"name": "own", "leadProviderCriteria": []}"#).await;
     assert_eq!(fixture.list(&bob).await, first);
     assert_eq!(counts.get(), (1, 4), "the list of another user changed");
 }
@@ -133,7 +133,7 @@ async fn write_invalidates_own_list() {
 }
 
 #[tokio::test]
-async fn change_by_others_is_in_next_answer() {
+async fn change_by_others_is_in_next_response() {
     let (fixture, _) = with_cache();
     let (ada, bob) = (caller("user_ada"), caller("user_bob"));
     let id = fixture.create(&ada, SHARED).await.id;

@@ -11,10 +11,10 @@ async fn known_icp_is_not_sent_again() {
     let created = fixture.create(&ada(), SMB).await;
     let get = async |preconditions| fixture.icps.get(&ada(), created.id, &preconditions).await;
     for versions in [VersionMatch::Any, VersionMatch::OneOf(vec![Version(7), created.version])] {
-        let got = get(if_none_match(versions)).await.expect("it reads");
+        let got = get(if_none_match(versions)).await.expect("must read");
         assert_eq!(got, Conditional::Unchanged(created.version));
     }
-    let got = get(if_none_match(VersionMatch::OneOf(vec![Version(7)]))).await.expect("it reads");
+    let got = get(if_none_match(VersionMatch::OneOf(vec![Version(7)]))).await.expect("must read");
     assert_eq!(got, Conditional::Changed(created.clone()));
 }
 
@@ -24,7 +24,7 @@ async fn read_of_another_version_fails() {
     let created = fixture.create(&ada(), SMB).await;
     let get = async |preconditions| fixture.icps.get(&ada(), created.id, &preconditions).await;
     assert_eq!(
-        get(if_match(created.version)).await.expect("it reads"),
+        get(if_match(created.version)).await.expect("must read"),
         Conditional::Changed(created.clone())
     );
     for if_none_match in [None, Some(VersionMatch::Any)] {
@@ -43,7 +43,7 @@ async fn client_gets_list_unless_it_has_it() {
     let created = fixture.create(&ada(), SMB).await;
     let (_, version) = fixture.list(&ada()).await;
     let known = if_none_match(VersionMatch::OneOf(vec![version]));
-    let list = async || fixture.icps.list(&ada(), &ListRequest::default(), &known).await.expect("it lists");
+    let list = async || fixture.icps.list(&ada(), &ListRequest::default(), &known).await.expect("must list");
     assert!(matches!(list().await, ListResponse::NotModified(same) if same == version));
     fixture.patch(&ada(), created.id, r#"{"name": "renamed"}"#).await;
     assert!(matches!(list().await, ListResponse::Whole { version: other, .. } if other != version));
@@ -57,7 +57,7 @@ async fn write_happens_only_at_named_version() {
         fixture.icps.update(&ada(), created.id, body.into(), preconditions).await
     };
     let old = if_match(created.version);
-    let first = update(r#"{"name": "first"}"#, &old).await.expect("it is at that version");
+    let first = update(r#"{"name": "first"}"#, &old).await.expect("must be at that version");
     let current = if_none_match(VersionMatch::OneOf(vec![first.version]));
     for preconditions in [&old, &if_none_match(VersionMatch::Any), &current] {
         for body in [r#"{"name": "second"}"#, r#"{"name": "first"}"#, "{}"] {
@@ -68,7 +68,7 @@ async fn write_happens_only_at_named_version() {
         assert!(matches!(deleted, Err(ServiceError::PreconditionFailed)), "{deleted:?}");
     }
     let any = Preconditions { if_match: Some(VersionMatch::Any), if_none_match: None };
-    fixture.icps.delete(&ada(), created.id, &any).await.expect("it is at some version");
+    fixture.icps.delete(&ada(), created.id, &any).await.expect("must be at some version");
     let got = fixture.icps.get(&ada(), created.id, &Preconditions::default()).await;
     assert!(matches!(got, Err(ServiceError::NotFound)), "{got:?}");
 }

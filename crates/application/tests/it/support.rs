@@ -37,7 +37,7 @@ pub(crate) fn ada() -> Caller {
 }
 
 pub(crate) fn icp(stored: &StoredIcp) -> Icp {
-    Icp::from_json(&stored.json, Rules::Strict).expect("it is valid")
+    Icp::from_json(&stored.json, Rules::Strict).expect("must be valid")
 }
 
 pub(crate) fn if_match(version: Version) -> Preconditions<Version> {
@@ -51,12 +51,12 @@ pub(crate) fn if_none_match<V>(versions: VersionMatch<V>) -> Preconditions<V> {
 impl Fixture {
     pub(crate) async fn create(&self, caller: &Caller, body: &str) -> StoredIcp {
         let created = self.icps.create(caller, body.into(), None, &Preconditions::default()).await;
-        created.expect("it creates").icp
+        created.expect("must create").icp
     }
 
     pub(crate) async fn patch(&self, caller: &Caller, id: IcpId, body: &str) -> StoredIcp {
         let patched = self.icps.update(caller, id, body.into(), &Preconditions::default()).await;
-        patched.expect("it patches")
+        patched.expect("must patch")
     }
 
     /// Returns the caller's list, and its version.

@@ -9,7 +9,7 @@ use icp_ports::{
     Creation, Creator, Health, HealthCheck, IcpHistory, IcpList, IcpReader, IcpRepository, IdempotencyKey,
     ListQuery, Lookup, Quota, Replacement, RepositoryError, Stamp, StoredIcp, Version,
 };
-use icp_testkit::fixtures::{unkept, user};
+use icp_testkit::fixtures::{stamp_without_history, user};
 use icp_testkit::memory::InMemoryDatabase;
 
 use crate::support::{Fixture, SMB, ada, fixture, icp, if_match, over};
@@ -17,7 +17,7 @@ use crate::support::{Fixture, SMB, ada, fixture, icp, if_match, over};
 const NONE: Preconditions<Version> = Preconditions { if_match: None, if_none_match: None };
 
 fn key() -> RequestKey {
-    "k".to_owned().try_into().expect("it is valid")
+    "k".to_owned().try_into().expect("must be valid")
 }
 
 #[tokio::test]
@@ -30,7 +30,7 @@ async fn created_icp_can_be_read() {
 }
 
 #[tokio::test]
-async fn stranger_can_do_nothing() {
+async fn user_without_access_is_forbidden() {
     let fixture = fixture();
     let id = fixture.create(&ada(), SMB).await.id;
     let before = fixture.get(id).await;
@@ -53,13 +53,13 @@ async fn stranger_can_do_nothing() {
 #[tokio::test]
 async fn preview_stores_nothing() {
     let fixture = fixture();
-    let preview = fixture.icps.preview_create(&ada(), SMB.into()).await.expect("it is valid");
+    let preview = fixture.icps.preview_create(&ada(), SMB.into()).await.expect("must be valid");
     assert!(preview.contains(r#""userIds":["user_ada"]"#), "{preview}");
     assert_eq!(fixture.list(&ada()).await.0, "[]");
     let created = fixture.create(&ada(), SMB).await;
     let body = r#"{"name": "after"}"#;
     let preview = fixture.icps.preview_update(&ada(), created.id, body.into(), &NONE).await;
-    assert!(preview.expect("it is valid").contains(r#""name":"after""#));
+    assert!(preview.expect("must be valid").contains(r#""name":"after""#));
     assert_eq!(fixture.get(created.id).await, created);
     for invalid in ["{}", "[]", "{"] {
         let preview = fixture.icps.preview_create(&ada(), invalid.into()).await;
@@ -94,16 +94,16 @@ async fn key_expires_after_a_day() {
     let key = key();
     let create = async || {
         let created = fixture.icps.create(&ada(), SMB.into(), Some(&key), &Preconditions::default()).await;
-        created.expect("it creates")
+        created.expect("must create")
     };
     let first = create().await;
     assert!(!first.is_replay);
-    assert_eq!(fixture.icps.remove_expired_keys().await.expect("it removes"), 0);
+    assert_eq!(fixture.icps.remove_expired_keys().await.expect("must remove"), 0);
     let second = create().await;
     assert!(second.is_replay);
     assert_eq!(second.icp, first.icp);
     fixture.clock.advance_millis(24 * 60 * 60 * 1_000 + 1);
-    assert_eq!(fixture.icps.remove_expired_keys().await.expect("it removes"), 1);
+    assert_eq!(fixture.icps.remove_expired_keys().await.expect("must remove"), 1);
     assert_ne!(create().await.icp, first.icp);
 }
 
@@ -114,15 +114,15 @@ async fn key_with_another_body_is_refused() {
     let create = async |body: &str| {
         fixture.icps.create(&ada(), body.into(), Some(&key), &Preconditions::default()).await
     };
-    create(SMB).await.expect("it creates");
+    create(SMB).await.expect("must create");
     let other = create(r#"{"name": "other", "leadProviderCriteria": []}"#).await;
     assert!(matches!(other, Err(ServiceError::KeyReused)), "{other:?}");
 }
 
-/// A repository on which another writer changes the ICP before each write, and whose keys are always in use.
+/// A repository in which another writer changes the ICP before each write, and in which keys are always in use.
 struct Busy {
     database: InMemoryDatabase,
-    /// How many times the other writer interferes.
+    /// The number of changes by the other writer.
     times: AtomicU32,
     reads: Arc<AtomicU32>,
 }
@@ -137,9 +137,14 @@ impl Busy {
         let before = icp(&stored);
         let after = Icp { description: Some(format!("{left} to come")), ..before.clone() };
         self.database
-            .replace(&IcpChange::between(&before, after), stored.version, Quota::UNLIMITED, unkept())
+            .replace(
+                &IcpChange::between(&before, after),
+                stored.version,
+                Quota::UNLIMITED,
+                stamp_without_history(),
+            )
             .await
-            .expect("it writes");
+            .expect("must write");
     }
 }
 
@@ -223,7 +228,7 @@ async fn contended_patches_read_icp_once_each() {
         patches.spawn(async move { icps.update(&ada(), id, body.into(), &Preconditions::default()).await });
     }
     for patched in patches.join_all().await {
-        patched.expect("it waits for its turn");
+        patched.expect("must wait for its turn");
     }
     assert_eq!(reads.load(Ordering::SeqCst), PATCHES);
 }
@@ -244,7 +249,7 @@ async fn only_unconditional_delete_is_repeated() {
     let created = fixture.create(&ada(), SMB).await;
     let deleted = fixture.icps.delete(&ada(), created.id, &if_match(created.version)).await;
     assert!(matches!(deleted, Err(ServiceError::PreconditionFailed)), "{deleted:?}");
-    fixture.icps.delete(&ada(), created.id, &NONE).await.expect("it is repeated");
+    fixture.icps.delete(&ada(), created.id, &NONE).await.expect("must be repeated");
 }
 
 #[tokio::test(start_paused = true)]

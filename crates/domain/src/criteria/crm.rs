@@ -8,16 +8,16 @@ use crate::open_enum::open_enum;
 open_enum! {
     /// A CRM.
     CrmProvider {
-        /// `"bullhorn"`, today the only one.
+        /// `"bullhorn"`, the only one in this version.
         Bullhorn = "bullhorn",
     }
 }
 
 record! {
-    /// Filters that draw leads from a CRM.
+    /// Filters that select leads in a CRM.
     ///
-    /// Of `text_search` and `query`, the outer `Option` is `None` if the field is absent, and the inner one if it is null.
-    /// Both values survive a round trip.
+    /// For `text_search` and `query`, the outer `Option` is `None` if the field is absent, and the inner one if it is null.
+    /// A round trip preserves the difference.
     CrmFilters {
         /// The CRM.
         provider: CrmProvider = Field::provider_name("provider", open::<CrmProvider>());
@@ -26,7 +26,7 @@ record! {
             optional("textSearch", nullable(text(LONG_TEXT)));
         /// Conditions, all of which must be true.
         filters: Vec<MaybeKnown<CrmCondition>> = Field::required("filters", list(part::<CrmCondition>(), CRM_CONDITIONS));
-        /// The query of earlier versions, still accepted.
+        /// A query in the format of earlier versions. It is still accepted.
         query: Option<Option<String>> = optional("query", nullable(text(LONG_TEXT)));
     }
 }
@@ -38,7 +38,7 @@ record! {
         path: String = Field::required("path", filled_text(SHORT_TEXT));
         /// Operator of the CRM, such as `equals`.
         mode: String = Field::required("mode", filled_text(SHORT_TEXT));
-        /// Operand: any JSON, kept as it was written. Absent and null are different values.
+        /// Operand: any JSON, returned as it was sent. Absent and null are different values.
         value: Option<JsonText> = optional("value", any_json());
         /// True if matching records are excluded instead of included.
         exclude: Option<bool> = optional("exclude", boolean());

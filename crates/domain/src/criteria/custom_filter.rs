@@ -8,7 +8,7 @@ use crate::decode::{Decode, Decoder, Fields, Record, impl_deserialize};
 use crate::json::Json;
 use crate::violation::ViolationCode;
 
-/// Declares the enumeration of filters: for each its variant, its struct, and its `type` on the wire.
+/// Declares the enumeration of filters: the variant, the struct, and the `type` on the wire of each filter.
 macro_rules! custom_filters {
     ($($(#[doc = $doc:literal])+ $variant:ident($filter:ident) = $name:literal,)+) => {
         /// A filter that is applied after the provider search. Its `type` discriminates it.
@@ -45,7 +45,7 @@ macro_rules! custom_filters {
                 }
             }
 
-            /// Returns the name of each filter's schema, its `type`, and a function that describes it.
+            /// Returns the schema name of each filter, its `type`, and a function that describes its fields.
             pub(crate) fn schemas() -> Vec<crate::schema::FilterSchema> {
                 vec![$((concat!(stringify!($variant), "Filter"), $name, $filter::describe),)+]
             }
@@ -59,11 +59,11 @@ macro_rules! custom_filters {
     };
 }
 
-// To add a filter: declare its struct in `filters.rs`, add a line here, and an example to the tests.
+// To add a filter: declare its struct in `filters.rs`, add a line here, and add an example to the tests.
 custom_filters! {
-    /// Evaluates the website of a company with a prompt.
+    /// Evaluates a website with a prompt.
     Website(WebsiteFilter) = "website",
-    /// Extracts information from pages of a company's website.
+    /// Extracts information from the pages of a website.
     Webscraping(WebscrapingFilter) = "webscraping",
     /// Lets a language model evaluate a lead.
     Ai(AiFilter) = "ai",
@@ -71,9 +71,9 @@ custom_filters! {
     MaxPeoplePerCompany(MaxPeoplePerCompany) = "maxPeoplePerCompany",
     /// Limits the share of leads that the CRM already has.
     MaxPercentFromCrm(MaxPercentFromCrm) = "maxPercentFromCRM",
-    /// Lets a lead rest before it is used again.
+    /// Sets a minimum number of days before a lead is used again.
     MinDaysUntilReuse(MinDaysUntilReuse) = "minDaysUntilReuse",
-    /// Keeps leads of which a field matches a pattern.
+    /// Keeps the leads whose field matches a regular expression.
     MatchFieldWithRegex(MatchFieldWithRegex) = "matchFieldWithRegex",
 }
 

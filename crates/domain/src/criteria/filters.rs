@@ -1,4 +1,4 @@
-//! The custom filters: each is declared here, and listed in `custom_filter.rs`.
+//! Declares the custom filters. `custom_filter.rs` lists them.
 
 use crate::decode::format::{filled_text, integer, list, open, regex, text};
 use crate::decode::{Field, Format, record};
@@ -7,9 +7,9 @@ use crate::open_enum::open_enum;
 use crate::unknown_fields::UnknownFields;
 
 record! {
-    /// Evaluates the website of a company with a prompt.
+    /// Evaluates a website with a prompt.
     WebsiteFilter {
-        /// Service that visits the website, such as `browserUse`: any name.
+        /// Name of the service that visits the website, such as `browserUse`. Any name is valid.
         provider: String = Field::provider_name("provider", filled_text(SHORT_TEXT));
         /// The question, in natural language.
         prompt: String = Field::required("prompt", text(LONG_TEXT));
@@ -17,13 +17,13 @@ record! {
 }
 
 record! {
-    /// Extracts information from pages of a company's website.
+    /// Extracts information from the pages of a website.
     WebscrapingFilter {
-        /// Service that reads the pages, such as `firecrawl`: any name.
+        /// Name of the service that reads the pages, such as `firecrawl`. Any name is valid.
         provider: String = Field::provider_name("provider", filled_text(SHORT_TEXT));
-        /// What to extract.
+        /// The information to extract, in natural language.
         extraction_prompt: String = Field::required("extractionPrompt", text(LONG_TEXT));
-        /// Which pages to look for.
+        /// The pages to look for, in natural language.
         page_finding_prompt: String = Field::required("pageFindingPrompt", text(LONG_TEXT));
         /// Pages that contain one of these are included.
         include_search_strings: Vec<String> = Field::required("includeSearchStrings", searches());
@@ -57,12 +57,11 @@ record! {
 }
 
 record! {
-    /// Keeps leads of which a field matches a pattern.
+    /// Keeps the leads whose field matches a regular expression.
     MatchFieldWithRegex {
         /// Path of the field, such as `firstName` or `company.headcount`.
         field: String = Field::required("field", filled_text(SHORT_TEXT));
-        /// An ECMAScript regular expression. It has no flags: `\p{Lu}`, for example, needs the flag `u`, and without it matches
-        /// the literal text.
+        /// An ECMAScript regular expression without flags. Without the flag `u`, `\p{Lu}` matches the literal text `p{Lu}`.
         regex: String = Field::required("regex", regex());
     }
 }
@@ -84,18 +83,18 @@ record! {
 }
 
 record! {
-    /// Lets a lead rest before it is used again.
+    /// Sets a minimum number of days before a lead is used again.
     MinDaysUntilReuse {
         /// Minimum number of days.
         value: i64 = Field::with_default("value", integer(limits::DAYS_UNTIL_REUSE), Self::DEFAULT);
     }
 }
 
-/// Adds what filters of one number have in common.
+/// Implements the constructor and the default of filters whose only field is a number.
 macro_rules! number_filters {
     ($($filter:ident default $default:literal,)+) => {$(
         impl $filter {
-            /// The meaning of a missing `value`.
+            /// The default of `value`.
             pub const DEFAULT: i64 = $default;
 
             /// Creates the filter.

@@ -7,13 +7,13 @@ use crate::unknown_fields::UnknownFields;
 open_enum! {
     /// A service that searches for leads.
     LeadProvider {
-        /// `"baseProvider"`, today the only one.
+        /// `"baseProvider"`, the only one in this version.
         BaseProvider = "baseProvider",
     }
 }
 
 open_enum! {
-    /// What a search finds.
+    /// The kind of lead that a search finds.
     SearchType {
         /// `"person"`, also the meaning of a criterion without a type.
         Person = "person",
@@ -27,9 +27,9 @@ record! {
     LeadProviderCriterion {
         /// The lead provider.
         provider: LeadProvider = Field::provider_name("provider", open::<LeadProvider>());
-        /// What the search finds. Legacy records omit it, which means `person`.
+        /// The kind of lead that the search finds. Legacy records omit it, which means `person`.
         search_type: SearchType = Field::with_default("type", open::<SearchType>(), SearchType::Person);
-        /// The search itself. It belongs to the provider: an object with any JSON inside, kept as it was written.
+        /// The search, in the format of the provider: an object with any JSON inside, returned as it was sent.
         filters: JsonText = Field::required("filters", lead_provider_filters());
     }
 }

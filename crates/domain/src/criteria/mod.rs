@@ -1,4 +1,4 @@
-//! The criteria of an ICP: searches at lead providers, custom filters, CRM filters.
+//! The criteria of an ICP: searches at lead providers, custom filters and CRM filters.
 
 mod crm;
 mod custom_filter;

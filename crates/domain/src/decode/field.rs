@@ -4,7 +4,7 @@ use super::format::Present;
 use super::{Decoder, Fields, Format};
 use crate::violation::ViolationCode;
 
-/// The declaration of a field: its name on the wire, the format of its value, and the meaning of its absence.
+/// The declaration of a field: its name on the wire, the format of its value, and its default.
 pub(crate) struct Field<F: Format> {
     pub(crate) name: &'static str,
     pub(crate) format: F,
@@ -12,7 +12,7 @@ pub(crate) struct Field<F: Format> {
     pub(crate) default: Option<F::Value>,
     /// The value of a field that is absent from the body that creates an ICP, if it differs.
     pub(crate) new_default: Option<F::Value>,
-    /// Whether only the service sets the field, so that the body that creates an ICP must not have it.
+    /// True if only the service sets the field. The body that creates an ICP must not have it.
     pub(crate) is_read_only: bool,
     /// Returns true for a value that is omitted on serialization. `None` if every value is written.
     pub(crate) is_absent: Option<fn(&F::Value) -> bool>,
@@ -42,7 +42,7 @@ impl<F: Format> Field<F> {
         Self { new_default: Some(default), ..Self::required(name, format) }
     }
 
-    /// A field that only the service sets. The placeholder is its value until then.
+    /// A field that only the service sets. It has the placeholder as its value until the service sets it.
     pub(crate) fn read_only(name: &'static str, format: F, placeholder: F::Value) -> Self {
         Self { is_read_only: true, ..Self::default_in_new_icp(name, format, placeholder) }
     }
@@ -66,7 +66,7 @@ impl<F: Format> Field<F> {
     }
 
     /// Decodes the field if it is present: `Some(None)` if it is not.
-    #[expect(clippy::option_option, reason = "the outer one is whether it could be decoded")]
+    #[expect(clippy::option_option, reason = "the outer one is None if the value is invalid")]
     pub(crate) fn decode_present(
         &self,
         decoder: &mut Decoder,

@@ -1,6 +1,6 @@
-//! The formats of values: for each, how it is decoded and its schema.
+//! The formats of values: a decoding function and a schema for each.
 //!
-//! The limits apply to writing. Reading is lenient, so schemas of responses have no limits.
+//! Limits apply to requests. Stored ICPs are read leniently, so schemas of responses have no limits.
 
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
@@ -16,7 +16,7 @@ use crate::schema::{Component, Side, with_limits};
 use crate::violation::ViolationCode;
 use crate::{IcpId, Timestamp, UserId, limits, pattern, text};
 
-/// How a value is decoded, and its schema.
+/// The format of a value: its decoding function and its schema.
 pub(crate) trait Format {
     type Value: Serialize;
 
@@ -115,7 +115,7 @@ pub(crate) fn open<T: OpenEnum>() -> impl Format<Value = T> {
             Some(value)
         },
         |side| match side {
-            Side::Answer => json!({"type": "string", "examples": T::NAMES}),
+            Side::Response => json!({"type": "string", "examples": T::NAMES}),
             Side::Request => json!({"type": "string", "enum": T::NAMES}),
         },
     )
@@ -196,19 +196,19 @@ pub(crate) fn user_ids() -> impl Format<Value = Vec<UserId>> {
     )
 }
 
-/// Any JSON, kept as it was written.
+/// Any JSON, stored as it was sent.
 pub(crate) fn any_json() -> impl Format<Value = JsonText> {
     format(|_, json| Some(json.to_owned()), |_| json!({}))
 }
 
-/// The filters of a lead provider: an object with any JSON inside, kept as it was written.
+/// The filters of a lead provider: an object with any JSON inside, stored as it was sent.
 pub(crate) fn lead_provider_filters() -> impl Format<Value = JsonText> {
     format(
         |decoder, json| match json.kind() {
             Kind::Object => Some(json.to_owned()),
             _ => decoder.wrong_type(json, "an object"),
         },
-        |_| Side::Answer.reference("LeadProviderFilters"),
+        |_| Side::Response.reference("LeadProviderFilters"),
     )
 }
 

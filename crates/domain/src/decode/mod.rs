@@ -1,7 +1,7 @@
 //! Decoding of JSON into the types of this crate.
 //!
-//! Lenient reading and strict writing share one decoder, so that they cannot diverge. A decoding function returns `None`
-//! after it has recorded why there is no value. Callers decode all parts before they return, so that every violation is found.
+//! Stored ICPs and requests share one decoder, so that they cannot diverge. A decoding function that finds an invalid value
+//! records a violation and returns `None`. Callers decode all parts before they return, so that every violation is found.
 
 mod field;
 pub(crate) mod format;
@@ -24,13 +24,13 @@ pub(crate) use record::{Record, impl_deserialize, record};
 /// How strictly a document is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rules {
-    /// For a stored ICP: it must have the shape of an ICP. Unknown fields and values are kept.
+    /// For a stored ICP: it must have the shape of an ICP. Unknown fields and values are preserved.
     Stored,
-    /// For a record that will be stored as it is: as [`Rules::Stored`], and without anything that a database cannot store.
+    /// For a record that will be stored unchanged: as [`Rules::Stored`], and without values that a database cannot store.
     Storable,
     /// For a stored ICP that a program has changed: as [`Rules::Storable`], and known values must be within their limits.
     Edited,
-    /// For a request: only what this version knows, within its limits.
+    /// For a request: only known fields and values, within their limits.
     Strict,
 }
 
@@ -52,7 +52,7 @@ pub(crate) fn document<T>(
     decoder.audit(json);
     let value = decode(&mut decoder, json);
     decoder.finish()?;
-    // Without a violation there is a value. If a defect ever breaks this, it must not be a panic.
+    // Without a violation there is a value. A defect that breaks this must not cause a panic.
     value.ok_or_else(|| whole_document("the document cannot be read".to_owned()))
 }
 
@@ -63,7 +63,7 @@ fn whole_document(detail: String) -> ValidationErrors {
 /// Serializes a type of this crate.
 #[expect(clippy::expect_used, reason = "an empty text instead of the value would be stored")]
 pub(crate) fn to_json<T: serde::Serialize>(value: &T) -> String {
-    serde_json::to_string(value).expect("all names are strings, and no value refuses to be serialized")
+    serde_json::to_string(value).expect("all names are strings, and all values can be serialized")
 }
 
 /// Deserializes with serde, as leniently as from storage.
@@ -84,7 +84,7 @@ pub(crate) struct Decoder {
     found: Vec<(Position, Violation)>,
     /// The bytes of all recorded pointers.
     pointer_bytes: usize,
-    /// The remainder of [`limits::REGEXES`].
+    /// The part of [`limits::REGEXES`] that is not used yet.
     patterns_left: usize,
 }
 
@@ -107,17 +107,17 @@ impl Decoder {
         }
     }
 
-    /// Returns true if unknown fields, parts and names are violations, and the audit reports every flaw.
+    /// Returns true if unknown fields, parts and names are violations, and the audit reports flaws of every kind.
     pub(crate) fn is_strict(&self) -> bool {
         self.rules == Rules::Strict
     }
 
-    /// Returns true if the limits of writing apply.
+    /// Returns true if the limits of [`limits`] apply.
     pub(crate) fn has_limits(&self) -> bool {
         matches!(self.rules, Rules::Strict | Rules::Edited)
     }
 
-    /// Records a violation of the value that is being decoded. Returns `None`, as there is no value then.
+    /// Records a violation of the value that is being decoded. Returns `None`.
     pub(crate) fn violation<T>(
         &mut self,
         code: ViolationCode,
@@ -135,8 +135,8 @@ impl Decoder {
         self.wrong_value(ViolationCode::InvalidType, json, expected)
     }
 
-    /// Records that a value is not the expected one. The detail shows short values, so that a small body does not cause a huge
-    /// response.
+    /// Records that a value is not the expected one. The detail shows only short values, so that a small body does not cause a
+    /// large response.
     pub(crate) fn wrong_value<T>(
         &mut self,
         code: ViolationCode,
@@ -187,7 +187,7 @@ impl Decoder {
         result
     }
 
-    /// Decodes a part of an ICP. A part that lenient reading does not understand in full is kept as it is.
+    /// Decodes a part of an ICP. Lenient rules preserve a part with unknown content unchanged.
     pub(crate) fn part<T: Decode>(&mut self, json: Json<'_>) -> Option<MaybeKnown<T>> {
         let rules = self.rules;
         if rules == Rules::Strict {
@@ -208,7 +208,7 @@ impl Decoder {
         }
     }
 
-    /// Counts a pattern before it is compiled. Without this bound, a body of many would cost seconds.
+    /// Counts a pattern before it is compiled. Without this bound, a body with many patterns would cost seconds of CPU time.
     pub(crate) fn take_pattern(&mut self, pattern: &str) -> Option<()> {
         let Some(left) = self.patterns_left.checked_sub(pattern::cost(pattern)) else {
             let detail = format!(
@@ -223,7 +223,7 @@ impl Decoder {
         Some(())
     }
 
-    /// Returns true if another violation may be recorded. The first one always may: without it the document would be valid.
+    /// Returns true if another violation may be recorded. The first one is always recorded, so that the document is refused.
     fn has_room(&self, pointer: &Pointer) -> bool {
         let pointer_bytes = self.pointer_bytes + pointer.as_str().len();
         self.found.is_empty()
@@ -236,7 +236,7 @@ impl Decoder {
         self.found.push((position, violation));
     }
 
-    /// Records the flaws of the JSON itself, at any depth.
+    /// Records the flaws of the JSON at any depth.
     fn audit(&mut self, json: Json<'_>) {
         self.position = position(json);
         let (max_depth, counts): (usize, fn(FlawKind) -> bool) = match self.rules {
@@ -245,7 +245,7 @@ impl Decoder {
             Rules::Strict => (limits::NESTING, |_| true),
         };
         for flaw in Audit::new(json, max_depth).counting(counts) {
-            // Further flaws would take time and would not be reported.
+            // Further flaws would not be reported.
             if !self.has_room(&flaw.pointer) {
                 break;
             }
@@ -266,7 +266,7 @@ impl<'de, T: Decode> serde::Deserialize<'de> for MaybeKnown<T> {
     }
 }
 
-/// The longest name or value that the detail of a violation shows.
+/// Maximum length in bytes of a name or value that the detail of a violation shows.
 const MAX_SHOWN_BYTES: usize = 64;
 
 fn described(kind: Kind) -> &'static str {

@@ -16,7 +16,7 @@ impl Decoder {
         }
         let mut members: Vec<_> = json.members().collect();
         if self.is_strict() {
-            // The audit has recorded the others.
+            // The audit has recorded a violation for each of the others.
             members.retain(|member| member.name_is_unicode);
         } else if !members.iter().all(|member| member.name_is_unicode) {
             return self.violation(ViolationCode::Malformed, "must have names that are Unicode text");
@@ -24,8 +24,8 @@ impl Decoder {
         Some(Fields(members))
     }
 
-    /// Decodes a member, which may be absent: `Some(None)` then.
-    #[expect(clippy::option_option, reason = "the outer one is whether it could be decoded")]
+    /// Decodes a member. Returns `Some(None)` if it is absent.
+    #[expect(clippy::option_option, reason = "the outer one is None if the value is invalid")]
     pub(crate) fn member<'a, T>(
         &mut self,
         fields: &mut Fields<'a>,
@@ -33,11 +33,11 @@ impl Decoder {
         decode: impl FnOnce(&mut Self, Json<'a>) -> Option<T>,
     ) -> Option<Option<T>> {
         let Some(value) = fields.take(name) else { return Some(None) };
-        // Some readers take the first of two members with one name, and some the last: it has no value.
+        // Some parsers take the first of two members with one name, others the last. So neither value is used.
         if let Some(second) = fields.take(name) {
             fields.0.retain(|member| member.name != name);
             if self.is_strict() {
-                return None; // The audit has recorded it.
+                return None; // The audit has recorded the violation.
             }
             return self.within_member(name, Some(second), |decoder| {
                 decoder.violation(ViolationCode::Duplicate, "duplicate name in an object")
@@ -63,12 +63,12 @@ impl Decoder {
         })
     }
 
-    /// Returns the members that are left when all known ones are decoded. Under strict rules each is a violation.
+    /// Returns the members that remain when all known ones are decoded. Under strict rules each is a violation.
     pub(crate) fn unknown_fields(&mut self, fields: &mut Fields<'_>) -> UnknownFields {
         let mut unknown = UnknownFields::default();
         for member in fields.0.drain(..) {
             if self.is_strict() {
-                // A long name is in the pointer alone, so that a small body does not cause a huge response.
+                // A long name is only in the pointer, so that a small body does not cause a large response.
                 let shown = if member.name.len() <= MAX_SHOWN_BYTES { &member.name } else { "..." };
                 self.within_member(&member.name, Some(member.value), |decoder| {
                     decoder.violation::<()>(ViolationCode::UnknownField, format!("unknown field `{shown}`"))

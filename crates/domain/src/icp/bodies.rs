@@ -1,6 +1,6 @@
-//! Macros that declare the bodies of requests by the fields of an ICP, see `fields.rs`.
+//! Macros that declare the bodies of requests from the fields of an ICP in `fields.rs`.
 
-/// Declares [`NewIcp`](crate::NewIcp) by the fields of an ICP.
+/// Declares [`NewIcp`](crate::NewIcp) from the fields of an ICP.
 macro_rules! new_icp {
     ($($(#[doc = $doc:literal])+ $field:ident: $type:ty = $declaration:expr;)+) => {
         /// The body that creates an ICP.
@@ -41,14 +41,14 @@ macro_rules! new_icp {
 }
 pub(crate) use new_icp;
 
-/// Declares [`IcpPatch`](crate::IcpPatch) by the fields of an ICP, all of them optional.
+/// Declares [`IcpPatch`](crate::IcpPatch) from the fields of an ICP. All fields are optional.
 macro_rules! icp_patch {
     ($($(#[doc = $doc:literal])+ $field:ident: $type:ty = $declaration:expr;)+) => {
         /// The body that changes an ICP, by the rules of JSON Merge Patch at the top level.
         ///
         /// An absent field stays unchanged. `null` clears `description`, `crmFilters` and `activeUntil`. Arrays and objects are
-        /// replaced as a whole. `id`, `createdAt` and `updatedAt` may be present with their current values, so that a client can
-        /// read the whole ICP, edit it and send it back.
+        /// replaced completely. `id`, `createdAt` and `updatedAt` may be present with their current values, so that a client can
+        /// read an ICP, edit it and send it back.
         ///
         /// It serializes to a request body. [`IcpPatch::builder`] builds one from Rust values.
         #[derive(Clone, Debug, Default, PartialEq)]
@@ -89,7 +89,7 @@ macro_rules! icp_patch {
 }
 pub(crate) use icp_patch;
 
-/// Declares which fields of two ICPs differ.
+/// Declares the comparison of two ICPs by field.
 macro_rules! differing_fields {
     ($($(#[doc = $doc:literal])+ $field:ident: $type:ty = $declaration:expr;)+) => {
         impl Icp {

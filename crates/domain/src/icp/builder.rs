@@ -12,7 +12,7 @@ use crate::{Timestamp, UserId};
 #[must_use]
 pub struct BodyBuilder<T>(IcpPatch, PhantomData<T>);
 
-/// Declares setters: what each does to the body.
+/// Declares setters of the body.
 macro_rules! setters {
     ($($(#[$doc:meta])+ $name:ident($($value:ident: $type:ty)?) => |$body:ident| $change:expr;)+) => {$(
         $(#[$doc])+
@@ -46,7 +46,7 @@ impl<T> BodyBuilder<T> {
         };
         /// Sets the CRM filters.
         crm_filters(filters: CrmFilters) => |body| body.crm_filters = Some(Some(MaybeKnown::Known(filters)));
-        /// Adds users. In a patch, the added ones replace the existing ones; only an admin may replace them by none.
+        /// Adds users. In a patch, the added ones replace the existing ones. Only an admin may remove all users.
         users(user_ids: impl IntoIterator<Item = UserId>) =>
             |body| body.user_ids.get_or_insert_default().extend(user_ids);
         /// Sets the number of leads in each generated list.
@@ -89,7 +89,7 @@ impl BodyBuilder<IcpPatch> {
         clear_crm_filters() => |body| body.crm_filters = Some(None);
         /// Clears the time of expiry: the ICP never expires.
         clear_active_until() => |body| body.active_until = Some(None);
-        /// Applies only to the version of the ICP with this `updatedAt`.
+        /// Applies the patch only to the version of the ICP with this `updatedAt`.
         unless_changed_since(updated_at: Timestamp) => |body| body.updated_at = Some(updated_at);
     }
 

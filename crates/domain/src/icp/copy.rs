@@ -4,7 +4,7 @@ use crate::decode::{self, Rules, optional};
 use crate::violation::{ValidationErrors, Violation};
 use crate::{IcpId, Timestamp, UserId, limits};
 
-/// The end of a copy's name, unless its body names it.
+/// Suffix of a copy's default name.
 const COPY: &str = " (copy)";
 
 /// The body that copies an ICP.
@@ -28,10 +28,10 @@ impl IcpCopy {
         })
     }
 
-    /// Returns the copy of an ICP: everything is the same, with what this version does not know, except `id`, `createdAt`,
-    /// `updatedAt`, the name, and the users, of whom the creator is the only one.
+    /// Returns a copy of an ICP. `id`, `createdAt`, `updatedAt` and the name differ, and the creator is the only user. All other
+    /// fields are the same, also unknown ones.
     ///
-    /// Without a name in the body, the name is that of the original, shortened if necessary, and ` (copy)`.
+    /// The default name is the original name, shortened if necessary, with the suffix ` (copy)`.
     ///
     /// ```
     /// use icp_domain::{IcpCopy, NewIcp, Timestamp, UserId};
@@ -46,7 +46,7 @@ impl IcpCopy {
     ///
     /// # Errors
     ///
-    /// A violation at `/userIds` if the creator's ID may not be written.
+    /// A violation at `/userIds` if the creator's ID is invalid.
     pub fn apply(
         &self,
         original: &Icp,

@@ -1,5 +1,4 @@
-//! The fields of an ICP, each declared once: for the ICP, the body that creates it, the body that changes it, and their
-//! schemas.
+//! Declares the fields of an ICP once: for the ICP, the body that creates it, the body that changes it, and their schemas.
 
 use super::bodies::{differing_fields, icp_patch, new_icp};
 use crate::criteria::{CrmFilters, CustomFilter, LeadProviderCriterion};
@@ -8,18 +7,18 @@ use crate::decode::{Field, impl_deserialize, record};
 use crate::maybe_known::MaybeKnown;
 use crate::{IcpId, Timestamp, UserId, limits};
 
-/// Declares all three types, and the comparison of two ICPs.
+/// Declares the three types and the comparison of two ICPs.
 macro_rules! icp_fields {
     ($($fields:tt)+) => {
         record! {
-            /// An Ideal Customer Profile: the criteria by which sales leads are found, filtered and drawn from a CRM.
+            /// An Ideal Customer Profile: criteria to find sales leads at providers, to filter them, and to select them in a CRM.
             ///
-            /// It serializes to the wire form of the contract: every field, in this order, with defaults filled in, and after
-            /// them the fields that this version does not know.
+            /// It serializes to the wire form of the contract: every field, in this order, with defaults filled in, then the
+            /// unknown fields.
             ///
-            /// `Deserialize` reads as leniently as from storage ([`Rules::Stored`](crate::Rules::Stored)), and only from JSON. It
-            /// keeps text as it was written by means of `serde_json::value::RawValue`, which fails inside another type's
-            /// `#[serde(flatten)]` and inside `untagged` and internally tagged enumerations.
+            /// `Deserialize` reads only JSON, by the lenient rules [`Rules::Stored`](crate::Rules::Stored). It preserves the
+            /// original text with `serde_json::value::RawValue`. That type fails inside `#[serde(flatten)]` and inside `untagged`
+            /// and internally tagged enumerations.
             ///
             /// [`MaybeKnown`] and the `Unknown` variants of enumerations make reading lossless.
             Icp { $($fields)+ }
@@ -53,10 +52,10 @@ icp_fields! {
         list(part::<CustomFilter>(), limits::CUSTOM_FILTERS),
         Vec::new(),
     );
-    /// Filters that draw leads from a CRM.
+    /// Filters that select leads in a CRM.
     crm_filters: Option<MaybeKnown<CrmFilters>> =
         Field::with_default("crmFilters", nullable(part::<CrmFilters>()), None);
-    /// Clerk IDs of the users with access, in their stored order.
+    /// Clerk IDs of the users with access, in the order in which they are stored.
     user_ids: Vec<UserId> = Field::default_in_new_icp("userIds", user_ids(), Vec::new());
     /// Leads in each generated list.
     leads_per_list: i64 =

@@ -7,9 +7,8 @@ use crate::{ChangedFields, Timestamp, UserId};
 impl Icp {
     /// Returns this ICP as it was in an earlier state, or `None` if that changes nothing.
     ///
-    /// `id`, `createdAt` and `userIds` stay as they are: a restore gives no user access. `updatedAt` becomes `now`, or a
-    /// millisecond more than before if the clock has not advanced. Everything else becomes what it was, with the fields that
-    /// this version does not know.
+    /// `id`, `createdAt` and `userIds` do not change: a restore gives no user access. `updatedAt` becomes `now`, or one
+    /// millisecond more than before if the clock has not advanced. All other fields, also unknown ones, get their earlier values.
     ///
     /// ```
     /// use icp_domain::{NewIcp, Timestamp, UserId};
@@ -31,7 +30,7 @@ impl Icp {
         (restored != *self).then(|| Self { updated_at: now.max(updated_at.next()), ..restored })
     }
 
-    /// Returns this ICP without a user, or `None` if it does not name them. Nothing else changes.
+    /// Returns this ICP without a user, or `None` if `userIds` does not contain the user. Nothing else changes.
     pub fn without_user(&self, user_id: &UserId) -> Option<Self> {
         let mut icp = self.clone();
         icp.user_ids.retain(|other| other != user_id);
@@ -51,7 +50,7 @@ impl Icp {
         ChangedFields::of(names.into_iter().collect())
     }
 
-    /// Returns every value of an unknown field: a stored object can have several.
+    /// Returns every value of an unknown field: a stored object can contain a name several times.
     fn unknown(&self, name: &str) -> Vec<&JsonText> {
         self.unknown_fields.iter().filter(|(other, _)| *other == name).map(|(_, value)| value).collect()
     }

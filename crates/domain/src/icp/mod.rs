@@ -19,16 +19,16 @@ pub use patch::PatchError;
 pub use restore::IcpRestore;
 
 impl Icp {
-    /// The meaning of a missing `leadsPerList`.
+    /// The default of `leadsPerList`.
     pub const DEFAULT_LEADS_PER_LIST: i64 = 10;
 
     /// Reads an ICP from JSON.
     ///
     /// # Errors
     ///
-    /// Every violation, in document order. Under [`Rules::Stored`] and [`Rules::Storable`] only the shape counts: `id`, `name`,
-    /// `createdAt`, `updatedAt`, `leadProviderCriteria` and `userIds` must be present, and every known field of the ICP itself
-    /// must have its type, occur once and be Unicode text.
+    /// Every violation, in document order. [`Rules::Stored`] and [`Rules::Storable`] check only the shape: `id`, `name`,
+    /// `createdAt`, `updatedAt`, `leadProviderCriteria` and `userIds` must be present. Every known top-level field must have
+    /// its type, occur once and be Unicode text.
     pub fn from_json(text: &str, rules: Rules) -> Result<Self, ValidationErrors> {
         decode::document(text, rules, Self::decode)
     }
@@ -38,10 +38,10 @@ impl Icp {
         decode::to_json(self)
     }
 
-    /// Validates an ICP that a program has changed or created: what this version knows must be within the limits of writing.
+    /// Validates an ICP that a program has changed or created: known fields and values must be within their limits.
     ///
-    /// What this version does not know, and reading kept, is accepted. So a stored ICP can be read, changed, validated and
-    /// written. An [`IcpPatch`](crate::IcpPatch) does the same for one change, and a [`NewIcp`](crate::NewIcp) creates an ICP.
+    /// Unknown fields and values are accepted. So a program can read, change, validate and write a stored ICP. An
+    /// [`IcpPatch`](crate::IcpPatch) does the same for one change, and a [`NewIcp`](crate::NewIcp) creates an ICP.
     ///
     /// # Errors
     ///
@@ -50,13 +50,13 @@ impl Icp {
         Self::from_json(&self.to_json(), Rules::Edited).map(drop)
     }
 
-    /// Returns the searches of one type, in their order. Searches that this version does not understand are left out.
+    /// Returns the searches of one type, in their order, without unknown ones ([`MaybeKnown::Unknown`]).
     pub fn searches(&self, search_type: &SearchType) -> impl Iterator<Item = &LeadProviderCriterion> {
         let known = self.lead_provider_criteria.iter().filter_map(MaybeKnown::known);
         known.filter(move |search| search.search_type == *search_type)
     }
 
-    /// Returns the custom filters, in their order. Filters that this version does not understand are left out.
+    /// Returns the custom filters, in their order, without unknown ones ([`MaybeKnown::Unknown`]).
     pub fn filters(&self) -> impl Iterator<Item = &CustomFilter> {
         self.custom_filter_criteria.iter().filter_map(MaybeKnown::known)
     }

@@ -35,12 +35,12 @@ impl NewIcp {
         BodyBuilder::new().name(name).searches([])
     }
 
-    /// Returns the ICP. Its creator is one of its users, the last one unless the body lists them.
+    /// Returns the ICP. If the body does not list the creator, the creator becomes its last user.
     ///
     /// # Errors
     ///
-    /// A violation at `/userIds` if the body lists the maximum number of users without the creator, or if the creator's ID may
-    /// not be written.
+    /// A violation at `/userIds` if the body lists the maximum number of users without the creator, or if the creator's ID is
+    /// invalid.
     pub fn create(self, id: IcpId, creator: &UserId, now: Timestamp) -> Result<Icp, ValidationErrors> {
         let mut icp = Icp { id, created_at: now, updated_at: now, ..self.0 };
         if !icp.user_ids.contains(creator) {
@@ -56,7 +56,7 @@ impl NewIcp {
 /// Returns why the creator cannot be added to the users.
 fn creator_violation(listed: &[UserId], creator: &UserId) -> Option<(ViolationCode, Cow<'static, str>)> {
     if listed.len() >= limits::USERS {
-        let detail = format!("must have at most {} users, of which one is the creator", limits::USERS);
+        let detail = format!("must have at most {} users, including the creator", limits::USERS);
         return Some((ViolationCode::TooLong, detail.into()));
     }
     let (code, detail) = creator.violation()?;

@@ -7,7 +7,7 @@ use crate::{Caller, Timestamp, UserId};
 const READ_ONLY: &str = "read-only field: it must be absent or have its current value";
 const NO_USERS: &str = "must name a user: only an admin may leave it empty";
 
-/// Why a patch cannot be applied. Nothing has been changed.
+/// The reason why a patch cannot be applied.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PatchError {
     /// The caller may not access the ICP.
@@ -16,7 +16,7 @@ pub enum PatchError {
     /// The body is invalid for this ICP or this caller.
     #[error(transparent)]
     Invalid(#[from] ValidationErrors),
-    /// The body has the `updatedAt` of another version: the client has edited a copy that is out of date.
+    /// The body has the `updatedAt` of another version: the client edited an outdated version.
     #[error("the ICP has changed since its `updatedAt` was read")]
     Stale,
 }
@@ -26,12 +26,12 @@ impl IcpPatch {
     ///
     /// # Errors
     ///
-    /// Every violation, in document order. Empty `userIds` of a caller who may not leave them empty are reported together with
-    /// other violations; alone, [`IcpPatch::apply`] reports them.
+    /// Every violation, in document order. Empty `userIds` of a caller who is not an admin are included if there are other
+    /// violations. Otherwise [`IcpPatch::apply`] reports them.
     pub fn from_json(text: &str, by: &Caller) -> Result<Self, ValidationErrors> {
         decode::document(text, Rules::Strict, |decoder, json| {
             let patch = Self::decode(decoder, json);
-            // Alone, the violation is left to `apply`, which may find others.
+            // Without other violations, `apply` reports this one together with its own.
             if decoder.has_violations() && !by.may_leave(&[]) {
                 let users = json.members().find(|member| member.name == "userIds").map(|member| member.value);
                 if let Some(users) =
@@ -60,20 +60,20 @@ impl IcpPatch {
         BodyBuilder::new()
     }
 
-    /// Returns a patch that replaces the users, whose number and IDs are not checked: a stored ICP may be beyond the limits.
+    /// Returns a patch that replaces the users. Their number and IDs are not checked: a stored ICP may exceed the limits.
     pub fn of_users(user_ids: Vec<UserId>) -> Self {
         Self { user_ids: Some(user_ids), ..Self::default() }
     }
 
     /// Returns the changed ICP, or `None` if the patch changes nothing.
     ///
-    /// `updatedAt` becomes `now`, or a millisecond more than before if the clock has not advanced: it increases with every
-    /// change. Unknown fields of `icp` stay, unless the patch replaces them.
+    /// `updatedAt` increases with every change: it becomes `now`, or one millisecond more than before if the clock has not
+    /// advanced. Unknown fields of `icp` stay, unless the patch replaces the part that contains them.
     ///
     /// # Errors
     ///
     /// In this order: [`PatchError::Forbidden`] by the [access rule](Caller); [`PatchError::Invalid`] if `id` or `createdAt`
-    /// differs from the ICP's, or if the caller may not leave `userIds` empty; [`PatchError::Stale`] if `updatedAt` differs.
+    /// differs from the ICP's, or if a caller who is not an admin empties `userIds`; [`PatchError::Stale`] if `updatedAt` differs.
     pub fn apply(&self, icp: &Icp, by: &Caller, now: Timestamp) -> Result<Option<Icp>, PatchError> {
         if !by.may_access(&icp.user_ids) {
             return Err(PatchError::Forbidden);

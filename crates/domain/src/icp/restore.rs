@@ -9,7 +9,7 @@ pub struct IcpRestore {
     pub revision: i64,
 }
 
-/// Digits of the longest revision, with its sign.
+/// Maximum length of a revision in characters, including its sign.
 const REVISION: usize = 20;
 
 impl IcpRestore {

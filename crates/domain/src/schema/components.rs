@@ -1,4 +1,4 @@
-//! The components: every schema by its name.
+//! The schemas of an OpenAPI document, by name.
 
 use serde_json::{Map, Value, json};
 
@@ -28,11 +28,11 @@ impl<T: Record> Component for T {
 }
 
 impl Component for CustomFilter {
-    /// Without `UnknownFilter`, a generated client would fail to read a whole list for one filter of a newer version.
+    /// Without `UnknownFilter`, a generated client could not read a list that contains one filter of a newer version.
     fn reference(side: Side) -> Value {
         let known = side.reference("CustomFilter");
         match side {
-            Side::Answer => json!({"oneOf": [known, {"$ref": format!("{COMPONENTS}UnknownFilter")}]}),
+            Side::Response => json!({"oneOf": [known, {"$ref": format!("{COMPONENTS}UnknownFilter")}]}),
             Side::Request => known,
         }
     }
@@ -41,7 +41,7 @@ impl Component for CustomFilter {
 /// Returns all schemas by their names, as the `components/schemas` of an OpenAPI document.
 pub fn components() -> Map<String, Value> {
     let mut components = Map::new();
-    for side in [Side::Answer, Side::Request] {
+    for side in [Side::Response, Side::Request] {
         let mut add = |name, schema| components.insert(side.name(name), schema);
         add(LeadProviderCriterion::NAME, object(side, Form::Record, LeadProviderCriterion::describe));
         add(CrmFilters::NAME, object(side, Form::Record, CrmFilters::describe));
@@ -50,7 +50,7 @@ pub fn components() -> Map<String, Value> {
     }
     components.insert("LeadProviderFilters".to_owned(), lead_provider_filters());
     components.insert("UnknownFilter".to_owned(), unknown_filter());
-    components.insert("Icp".to_owned(), object(Side::Answer, Form::Record, Icp::describe));
+    components.insert("Icp".to_owned(), object(Side::Response, Form::Record, Icp::describe));
     components.insert("NewIcp".to_owned(), body(Form::New, NEW));
     components.insert("IcpPatch".to_owned(), body(Form::Patch, PATCH));
     components
@@ -91,7 +91,7 @@ fn add_custom_filters(components: &mut Map<String, Value>, side: Side) {
 fn lead_provider_filters() -> Value {
     json!({
         "type": "object", "additionalProperties": true,
-        "description": "The search itself. It belongs to the provider: any JSON, returned as it was sent.",
+        "description": "The search, in the format of the provider: any JSON, returned as it was sent.",
         "examples": [{"job_title": ["CTO", "VP of Engineering"], "location": ["Germany"]}],
     })
 }

@@ -1,7 +1,7 @@
 //! JSON Schemas of the ICP and of the request bodies that write it, in the dialect 2020-12, which OpenAPI 3.1 uses.
 //!
-//! They are derived from the declarations by which documents are read. The schemas of responses carry no length, range or
-//! pattern limits, because reading is lenient. Descriptions state what a schema cannot express.
+//! They derive from the same declarations as the decoder. Schemas of responses have no length, range or pattern limits,
+//! because stored ICPs are read leniently. Descriptions state what a schema cannot express.
 //!
 //! ```
 //! use icp_domain::schema;
@@ -25,12 +25,12 @@ pub(crate) use object::{Form, ObjectSchema};
 /// Prefix of references between the schemas of an OpenAPI document.
 const COMPONENTS: &str = "#/components/schemas/";
 
-/// The sender of what a schema describes.
+/// The direction of a message that a schema describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
-    /// The service. Every field is present. Newer versions may write fields and names that clients ignore.
-    Answer,
-    /// A client. Fields with defaults may be absent, and only known fields may be present.
+    /// From the service. Every field is present. Newer versions may add fields and names, which clients must ignore.
+    Response,
+    /// From a client. Fields with defaults may be absent, and only known fields may be present.
     Request,
 }
 
@@ -38,7 +38,7 @@ impl Side {
     /// Returns the name of a component on this side.
     fn name(self, name: &str) -> String {
         match self {
-            Self::Answer => name.to_owned(),
+            Self::Response => name.to_owned(),
             Self::Request => format!("{name}Input"),
         }
     }
@@ -48,7 +48,7 @@ impl Side {
     }
 }
 
-/// Adds to the schema what limits requests.
+/// Adds the limits to the schema of a request.
 pub(crate) fn with_limits(side: Side, mut schema: Value, limits: Value) -> Value {
     if let (Side::Request, Value::Object(schema), Value::Object(limits)) = (side, &mut schema, limits) {
         schema.extend(limits);
@@ -56,8 +56,8 @@ pub(crate) fn with_limits(side: Side, mut schema: Value, limits: Value) -> Value
     schema
 }
 
-/// Returns one of the [`components`] as a JSON Schema of its own, with what it refers to in its `$defs`. `None` if there is
-/// no component of that name.
+/// Returns one of the [`components`] as a self-contained JSON Schema, with the schemas that it refers to in `$defs`. Returns
+/// `None` if there is no component of that name.
 pub fn json_schema(name: &str) -> Option<Value> {
     let components = components();
     let mut wanted = vec![name.to_owned()];

@@ -3,10 +3,10 @@ use serde_json::{Map, Value, json};
 use super::Side;
 use crate::decode::{Field, Format};
 
-/// The object that a field is described for.
+/// The kind of object whose fields are described.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// A record, as it is stored.
+    /// A stored record.
     Record,
     /// The body that creates an ICP.
     New,
@@ -41,7 +41,7 @@ impl ObjectSchema {
         let default = new_default.or(field.default);
         let is_required = match (self.side, form) {
             (_, Form::Patch) => false,
-            (Side::Answer, _) => field.is_absent.is_none(),
+            (Side::Response, _) => field.is_absent.is_none(),
             (Side::Request, _) => default.is_none(),
         };
         if is_required {

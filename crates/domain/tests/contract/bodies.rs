@@ -35,11 +35,11 @@ fn patch(body: &Value) -> Result<Option<Icp>, PatchError> {
 }
 
 #[track_caller]
-pub(crate) fn assert_faults(
+pub(crate) fn assert_violations(
     outcome: Result<impl std::fmt::Debug, impl Into<PatchError>>,
     expected: &[(&str, ViolationCode)],
 ) {
-    let PatchError::Invalid(violations) = outcome.expect_err("it has violations").into() else {
+    let PatchError::Invalid(violations) = outcome.expect_err("must have violations").into() else {
         panic!("{expected:?}")
     };
     let found: Vec<_> =
@@ -62,7 +62,7 @@ fn new_icp_has_defaults_and_creator() {
 }
 
 #[test]
-fn creator_is_listed_once() {
+fn creator_is_in_user_ids_once() {
     for (listed, expected) in [
         (json!([]), vec!["user_ada"]),
         (json!(["user_ada"]), vec!["user_ada"]),
@@ -77,7 +77,7 @@ fn creator_is_listed_once() {
 }
 
 #[test]
-fn there_must_be_room_for_the_creator() {
+fn creator_counts_towards_user_limit() {
     let users = |count: usize| (0..count).map(|number| format!("user_{number}")).collect::<Vec<_>>();
     for (listed, creator, fits) in
         [(9_999, "user_ada", true), (10_000, "user_ada", false), (10_000, "user_7", true)]
@@ -88,7 +88,7 @@ fn there_must_be_room_for_the_creator() {
         if fits {
             created.unwrap().validate().unwrap();
         } else {
-            assert_faults(created, &[("/userIds", ViolationCode::TooLong)]);
+            assert_violations(created, &[("/userIds", ViolationCode::TooLong)]);
         }
     }
 }
@@ -102,7 +102,7 @@ fn invalid_creator_id_is_refused() {
     ] {
         let new = NewIcp::from_json(r#"{"name": "SMB", "leadProviderCriteria": []}"#).unwrap();
         let created = new.create(uuid::Uuid::nil().into(), &user(creator), Timestamp::UNIX_EPOCH);
-        assert_faults(created, &[("/userIds", code)]);
+        assert_violations(created, &[("/userIds", code)]);
     }
 }
 
@@ -116,22 +116,22 @@ fn change_lists_added_and_removed_users() {
     assert_eq!(change.joined(), ["user_d", "user_z"].map(user));
     assert_eq!(change.left(), ["user_a", "user_c"].map(user));
     assert_eq!(change.document(), &after.into());
-    let nobody = IcpChange::between(&before, before.clone());
-    assert!(nobody.joined().is_empty() && nobody.left().is_empty());
+    let unchanged = IcpChange::between(&before, before.clone());
+    assert!(unchanged.joined().is_empty() && unchanged.left().is_empty());
 }
 
 #[test]
 fn new_icp_reports_all_violations() {
     use ViolationCode::{ReadOnly, Required, UnknownField};
-    assert_faults(NewIcp::from_json("{}"), &[("/name", Required), ("/leadProviderCriteria", Required)]);
+    assert_violations(NewIcp::from_json("{}"), &[("/name", Required), ("/leadProviderCriteria", Required)]);
     let body = json!({
         "name": "SMB", "leadProviderCriteria": [], "colour": 1,
         "id": "550e8400-e29b-41d4-a716-446655440000", "createdAt": null, "updatedAt": 7,
     });
     let expected =
         [("/colour", UnknownField), ("/createdAt", ReadOnly), ("/id", ReadOnly), ("/updatedAt", ReadOnly)];
-    assert_faults(NewIcp::from_json(&body.to_string()), &expected);
-    assert_faults(NewIcp::from_json("[]"), &[("", ViolationCode::InvalidType)]);
+    assert_violations(NewIcp::from_json(&body.to_string()), &expected);
+    assert_violations(NewIcp::from_json("[]"), &[("", ViolationCode::InvalidType)]);
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn patch_changes_only_named_fields() {
         updated_at: time("2025-01-01T00:00:00Z"),
         ..stored()
     };
-    assert_eq!(patched, expected, "what is not understood is kept, too");
+    assert_eq!(patched, expected, "unknown parts are preserved");
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn null_clears_what_can_be_cleared() {
     assert_eq!((patched.description, patched.crm_filters, patched.active_until), (None, None, None));
     for member in ["name", "leadProviderCriteria", "customFilterCriteria", "userIds", "leadsPerList"] {
         let pointer = format!("/{member}");
-        assert_faults(patch(&json!({member: null})), &[(pointer.as_str(), ViolationCode::InvalidType)]);
+        assert_violations(patch(&json!({member: null})), &[(pointer.as_str(), ViolationCode::InvalidType)]);
     }
 }
 
@@ -175,29 +175,32 @@ fn read_only_fields_cannot_be_changed() {
         "createdAt": "2024-01-15T10:30:00.001Z", "updatedAt": "2024-01-20T14:22:00.001Z", "name": "After",
     });
     let expected = ["/id", "/createdAt"].map(|pointer| (pointer, ViolationCode::ReadOnly));
-    assert_faults(patch(&body), &expected);
+    assert_violations(patch(&body), &expected);
     let body = json!({"updatedAt": "2024-01-20T14:22:00.001Z", "name": "After"});
     assert_eq!(patch(&body), Err(PatchError::Stale));
     let body = json!({"updatedAt": "2024-01-20T14:22:00.001Z", "userIds": []});
-    assert_faults(patch(&body), &[("/userIds", ViolationCode::InvalidValue)]);
+    assert_violations(patch(&body), &[("/userIds", ViolationCode::InvalidValue)]);
 }
 
 #[test]
 fn only_admin_may_remove_all_users() {
-    assert_faults(patch(&json!({"userIds": []})), &[("/userIds", ViolationCode::InvalidValue)]);
+    assert_violations(patch(&json!({"userIds": []})), &[("/userIds", ViolationCode::InvalidValue)]);
     assert_eq!(patch(&json!({"userIds": ["user_bob"]})).unwrap().unwrap().user_ids, [user("user_bob")]);
     let both = json!({"name": "", "leadsPerList": 5, "userIds": [ ]});
     let expected = [("/name", ViolationCode::InvalidValue), ("/userIds", ViolationCode::InvalidValue)];
-    assert_faults(patch(&both), &expected);
+    assert_violations(patch(&both), &expected);
     let root = Caller::admin(user("user_root"));
-    assert_faults(IcpPatch::from_json(&both.to_string(), &root), &[("/name", ViolationCode::InvalidValue)]);
+    assert_violations(
+        IcpPatch::from_json(&both.to_string(), &root),
+        &[("/name", ViolationCode::InvalidValue)],
+    );
     let patch = IcpPatch::from_json(r#"{"userIds": []}"#, &root).unwrap();
     let patched = patch.apply(&stored(), &root, Timestamp::UNIX_EPOCH);
     assert!(patched.unwrap().unwrap().user_ids.is_empty());
 }
 
 #[test]
-fn updated_at_always_moves_on_and_never_back() {
+fn updated_at_always_increases() {
     let patch = IcpPatch::from_json(r#"{"name": "After"}"#, &ada()).unwrap();
     for (now, expected) in [
         ("2024-01-20T14:22:00.000Z", "2024-01-20T14:22:00.001Z"),
@@ -217,8 +220,8 @@ fn builders_validate_like_json() {
         ViolationCode::OutOfRange,
         ViolationCode::InvalidValue,
     ]);
-    assert_faults(new, &expected.collect::<Vec<_>>());
-    assert_faults(IcpPatch::builder().name("").build(), &[("/name", ViolationCode::InvalidValue)]);
+    assert_violations(new, &expected.collect::<Vec<_>>());
+    assert_violations(IcpPatch::builder().name("").build(), &[("/name", ViolationCode::InvalidValue)]);
 
     let patch = IcpPatch::builder().filters([]).clear_crm_filters().unless_changed_since(stored().updated_at);
     let patched = patch.build().unwrap().apply(&stored(), &ada(), Timestamp::UNIX_EPOCH).unwrap().unwrap();
@@ -228,7 +231,7 @@ fn builders_validate_like_json() {
 }
 
 #[test]
-fn patch_is_applied_for_callers_with_access_only() {
+fn patch_requires_access() {
     let patch = IcpPatch::builder().name("After").build().unwrap();
     let apply = |caller: &Caller| patch.apply(&stored(), caller, Timestamp::UNIX_EPOCH);
     assert_eq!(apply(&Caller::user(user("user_eve"))), Err(PatchError::Forbidden));

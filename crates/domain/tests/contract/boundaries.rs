@@ -4,7 +4,7 @@ use icp_domain::{Icp, Rules, limits};
 
 use super::support::{patched, strict_violations, with_provider_filters};
 
-/// A fragment, the pointer, and replacements with their codes. Valid replacements have no code.
+/// Replaces a fragment by each replacement, and checks the code at the pointer. Valid replacements have no code.
 fn check(from: &str, pointer: &str, rows: &[(String, Option<&'static str>)]) {
     for (to, code) in rows {
         let expected: Vec<_> = code.iter().map(|code| (pointer.to_owned(), *code)).collect();
@@ -22,7 +22,7 @@ fn quoted(piece: &str, times: usize) -> String {
 }
 
 #[test]
-fn leads_per_list_is_from_1_to_10_000() {
+fn leads_per_list_has_range() {
     let rows =
         [("0", false), ("1", true), ("10000", true), ("10001", false), ("-1", false), ("1e400", false)];
     let huge = [("18446744073709551616", false), ("9223372036854775808", false), ("-1e99", false)];
@@ -85,7 +85,7 @@ fn lengths_are_counted_in_characters() {
 }
 
 #[test]
-fn lists_have_a_greatest_length() {
+fn lists_have_maximum_length() {
     let list = |element: &str, times: usize| vec![element; times].join(",");
     let users = |count: usize| (0..count).map(|n| format!("\"u{n}\"")).collect::<Vec<_>>().join(",");
     let long = Some("too_long");
@@ -112,7 +112,7 @@ fn lists_have_a_greatest_length() {
 
 #[test]
 fn nesting_is_limited_to_64_levels() {
-    // The ICP, the list, the criterion and its filters are four.
+    // The ICP, the list, the criterion and its filters are four levels.
     let nested = |levels: usize| {
         let inner = levels - 4;
         with_provider_filters(&format!("{{\"a\":{}{}}}", "[".repeat(inner), "]".repeat(inner)))
@@ -130,7 +130,7 @@ fn unusual_valid_values_are_accepted() {
         ("changed before it was created", "2024-01-20T14:22:00.000Z", "2023-01-20T14:22:00.000Z"),
         ("search type left out", r#""type":"company","#, ""),
         ("value left out", r#","value":180"#, ""),
-        ("a custom provider of any name", r#""browserUse""#, r#""somebody else""#),
+        ("a custom provider of any name", r#""browserUse""#, r#""another provider""#),
         ("description null", r#""All of it""#, "null"),
         ("description left out", r#""description":"All of it","#, ""),
         ("activeUntil null", r#""2024-12-31T23:59:59.000Z""#, "null"),

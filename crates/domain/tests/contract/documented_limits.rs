@@ -17,7 +17,7 @@ fn range(range: &std::ops::RangeInclusive<i64>) -> String {
 }
 
 #[test]
-fn every_limit_is_documented_as_it_is() {
+fn documentation_states_every_limit() {
     let rows = [
         ("a body", format!("{} bytes", written(limits::BODY_BYTES))),
         ("objects and arrays within one another", written(limits::NESTING)),

@@ -33,6 +33,6 @@ proptest! {
         let document = IcpDocument::from(icp);
         let expected: Vec<UserId> = users.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
         prop_assert_eq!(document.user_ids(), expected);
-        prop_assert_eq!(document.to_icp().unwrap().user_ids, users, "the text keeps their stored order");
+        prop_assert_eq!(document.to_icp().unwrap().user_ids, users, "the text has the users in their original order");
     }
 }

@@ -6,7 +6,7 @@ use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
 
 use super::support::cases;
 
-/// Characters that are equal by simple case folding, from another library.
+/// Characters that are equal by simple case folding, according to the crate `regex-syntax`.
 fn equal_to(character: char) -> impl Iterator<Item = char> {
     let mut class = ClassUnicode::new([ClassUnicodeRange::new(character, character)]);
     class.case_fold_simple();
@@ -22,19 +22,19 @@ fn fold(character: char) -> char {
 }
 
 #[test]
-fn every_character_folds_as_unicode_says() {
+fn every_character_folds_by_unicode_rules() {
     for character in '\0'..=char::MAX {
         let folded = fold(character);
         assert!(equal_to(character).any(|equal| equal == folded), "{character} folds to {folded}");
         assert!(
             equal_to(character).all(|equal| fold(equal) == folded),
-            "all that equal {character} fold alike"
+            "all characters that equal {character} fold to {folded}"
         );
     }
 }
 
 #[test]
-fn names_fold_without_regard_to_context() {
+fn folding_ignores_context() {
     for (name, folded) in [
         ("ΟΔΟΣ", "οδοσ"),
         ("ΟΔΟΣΗΜΑ", "οδοσημα"),
@@ -53,7 +53,7 @@ proptest! {
     #![proptest_config(cases(256))]
 
     #[test]
-    fn part_of_a_name_folds_to_a_part(before in ".{0,8}", part in ".{0,8}", after in ".{0,8}") {
+    fn folding_keeps_substrings(before in ".{0,8}", part in ".{0,8}", after in ".{0,8}") {
         let name = format!("{before}{part}{after}");
         prop_assert!(fold_name(&name).contains(&fold_name(&part)));
         prop_assert_eq!(fold_name(&fold_name(&name)), fold_name(&name));

@@ -7,7 +7,7 @@ use icp_domain::{
 use proptest::prelude::*;
 use proptest::sample::subsequence;
 
-use super::bodies::assert_faults;
+use super::bodies::assert_violations;
 use super::generate::{object, tree};
 use super::support::{FULL, cases, stored, with_provider_filters};
 
@@ -54,8 +54,8 @@ proptest! {
     }
 
     #[test]
-    fn history_is_shown_to_current_users_alone(states in prop::collection::vec(states(), 1..5)) {
-        // The rule asks for the last `userIds`, and ignores earlier states.
+    fn only_current_users_see_history(states in prop::collection::vec(states(), 1..5)) {
+        // The access rule applies to the last `userIds`, and ignores earlier states.
         let last = &states[states.len() - 1].user_ids;
         for caller in callers() {
             prop_assert_eq!(caller.access_scope().includes(last), last.contains(caller.user_id()));
@@ -64,7 +64,7 @@ proptest! {
     }
 
     #[test]
-    fn restore_brings_everything_else_back(current in states(), earlier in states()) {
+    fn restore_replaces_all_other_fields(current in states(), earlier in states()) {
         let Some(restored) = current.restored(&earlier, Timestamp::UNIX_EPOCH) else {
             let same = Icp { user_ids: current.user_ids.clone(), ..earlier };
             prop_assert_eq!(same, current);
@@ -73,7 +73,7 @@ proptest! {
         prop_assert!(restored.updated_at > current.updated_at);
         let expected = Icp { user_ids: current.user_ids.clone(), updated_at: restored.updated_at, ..earlier.clone() };
         prop_assert_eq!(restored.to_json(), expected.to_json(), "byte for byte");
-        prop_assert!(restored.restored(&earlier, Timestamp::UNIX_EPOCH).is_none(), "once more changes nothing");
+        prop_assert!(restored.restored(&earlier, Timestamp::UNIX_EPOCH).is_none(), "a second restore changes nothing");
     }
 
     #[test]
@@ -82,7 +82,7 @@ proptest! {
         let [one, other] = [&before, &after].map(|icp| serde_json::from_str::<serde_json::Value>(&icp.to_json()));
         let (Ok(one), Ok(other)) = (one, other) else { return Ok(()) };
         for (name, value) in one.as_object().unwrap() {
-            // Two spellings of a number differ, and a parser may not see it.
+            // Two spellings of a number differ, but a parser may read the same value.
             prop_assert!(changed.contains(name) || Some(value) == other.get(name), "{}", name);
         }
         prop_assert!(changed.is_sorted());
@@ -91,7 +91,7 @@ proptest! {
 }
 
 #[test]
-fn changes_name_their_operation_and_fields() {
+fn changes_have_operation_and_fields() {
     let before = stored(FULL);
     let mut after = before.clone();
     after.name = "after".to_owned();
@@ -111,7 +111,7 @@ fn changes_name_their_operation_and_fields() {
 }
 
 #[test]
-fn author_is_caller() {
+fn author_is_user_and_impersonator() {
     let caller = Caller::impersonated(user("user_ada"), user("user_support")).via(Source::Mcp);
     let author =
         Author { by: Some(user("user_ada")), actor: Some(user("user_support")), source: Source::Mcp };
@@ -152,7 +152,7 @@ fn copy_has_another_identity_and_one_user() {
     let named = IcpCopy::from_json(r#"{"name": "other"}"#).unwrap();
     assert_eq!(named.apply(&original, id, &user("user_z"), Timestamp::UNIX_EPOCH).unwrap().name, "other");
     let unfit = IcpCopy::default().apply(&original, id, &user("user z"), Timestamp::UNIX_EPOCH);
-    assert_faults(unfit, &[("/userIds", ViolationCode::InvalidValue)]);
+    assert_violations(unfit, &[("/userIds", ViolationCode::InvalidValue)]);
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn bodies_of_copy_and_restore_are_strict() {
         ("[]", "", InvalidType),
         ("{", "", Malformed),
     ] {
-        assert_faults(IcpCopy::from_json(body), &[(pointer, code)]);
+        assert_violations(IcpCopy::from_json(body), &[(pointer, code)]);
     }
     assert_eq!(IcpRestore::from_json(r#"{"revision": "17"}"#).unwrap().revision, 17);
     for (body, pointer, code) in [
@@ -182,6 +182,6 @@ fn bodies_of_copy_and_restore_are_strict() {
         (&format!(r#"{{"revision": "{}"}}"#, "1".repeat(21)), "/revision", TooLong),
         (r#"{"revision": "17", "x": 1}"#, "/x", UnknownField),
     ] {
-        assert_faults(IcpRestore::from_json(body), &[(pointer, code)]);
+        assert_violations(IcpRestore::from_json(body), &[(pointer, code)]);
     }
 }

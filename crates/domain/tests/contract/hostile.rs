@@ -1,4 +1,4 @@
-//! Expensive bodies: each is checked quickly, on a small stack, with a report of bounded size.
+//! Expensive bodies are validated quickly, on a small stack, with a bounded number of violations.
 
 use std::time::{Duration, Instant};
 
@@ -8,8 +8,8 @@ use super::support::{FULL, patched, with_provider_filters};
 
 const MEBIBYTE: usize = 1 << 20;
 
-/// Runs on the stack that threads have by default.
-pub(crate) fn in_a_small_thread(run: impl FnOnce() + Send + 'static) {
+/// Runs on the default stack of a thread.
+pub(crate) fn run_on_small_stack(run: impl FnOnce() + Send + 'static) {
     let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(run).unwrap();
     if let Err(panic) = thread.join() {
         std::panic::resume_unwind(panic);
@@ -22,20 +22,20 @@ fn assert_bounded(violations: &ValidationErrors) {
     assert!(bytes <= limits::VIOLATION_POINTER_BYTES, "{bytes} bytes of pointers");
 }
 
-/// With all rules: stored text may be hostile too.
-fn is_handled_soon(text: &str) {
+/// Applies all rules: stored text may be expensive, too.
+fn assert_handled_quickly(text: &str) {
     for rules in [Rules::Strict, Rules::Storable, Rules::Stored] {
-        is_read_soon(text.to_owned(), rules);
+        assert_read_quickly(text.to_owned(), rules);
     }
 }
 
-fn is_refused_soon(text: String) {
-    is_read_soon(text, Rules::Strict);
+fn assert_refused_quickly(text: String) {
+    assert_read_quickly(text, Rules::Strict);
 }
 
-/// The high limit allows for a debug build on a busy machine. Quadratic work would take minutes.
-fn is_read_soon(text: String, rules: Rules) {
-    in_a_small_thread(move || {
+/// The time limit allows for a debug build on a busy machine. Quadratic work would take minutes.
+fn assert_read_quickly(text: String, rules: Rules) {
+    run_on_small_stack(move || {
         let start = Instant::now();
         let result = Icp::from_json(&text, rules);
         assert!(start.elapsed() < Duration::from_secs(10), "{:?} under {rules:?}", start.elapsed());
@@ -47,21 +47,21 @@ fn is_read_soon(text: String, rules: Rules) {
 }
 
 #[test]
-fn deep_nesting_that_never_ends_is_refused_soon() {
+fn unclosed_deep_nesting_is_refused_quickly() {
     for opening in ["[", r#"{"a":"#, r#"[{"a":"#, "[[1],"] {
         let text = opening.repeat(MEBIBYTE / opening.len());
-        is_refused_soon(with_provider_filters(&text));
-        is_refused_soon(text);
+        assert_refused_quickly(with_provider_filters(&text));
+        assert_refused_quickly(text);
     }
 }
 
 #[test]
-fn deep_nesting_that_ends_is_refused_soon() {
+fn closed_deep_nesting_is_refused_quickly() {
     for (open, close) in [("[", "]"), (r#"{"a":"#, "}"), (r#"{"a":1,"a":"#, "}"), (r#"["\u0000","#, "]")] {
         let times = MEBIBYTE / (open.len() + close.len());
         let text = format!("{}1{}", open.repeat(times), close.repeat(times));
-        is_handled_soon(&with_provider_filters(&format!(r#"{{"a":{text}}}"#)));
-        is_refused_soon(text);
+        assert_handled_quickly(&with_provider_filters(&format!(r#"{{"a":{text}}}"#)));
+        assert_refused_quickly(text);
     }
 }
 
@@ -69,28 +69,31 @@ fn deep_nesting_that_ends_is_refused_soon() {
 fn many_duplicate_names_are_refused_quickly() {
     for name in ["a", "name"] {
         let members = vec![format!("\"{name}\":1"); 100_000].join(",");
-        is_refused_soon(format!("{{{members}}}"));
-        is_handled_soon(&with_provider_filters(&format!("{{{members}}}")));
+        assert_refused_quickly(format!("{{{members}}}"));
+        assert_handled_quickly(&with_provider_filters(&format!("{{{members}}}")));
     }
 }
 
 #[test]
 fn many_unknown_names_are_refused_quickly() {
     let members = (0..100_000).map(|n| format!("\"a{n}\":1")).collect::<Vec<_>>().join(",");
-    is_refused_soon(format!("{{{members}}}"));
-    is_handled_soon(&patched(r#""query":"old""#, &format!(r#""query":"old",{members}"#)));
+    assert_refused_quickly(format!("{{{members}}}"));
+    assert_handled_quickly(&patched(r#""query":"old""#, &format!(r#""query":"old",{members}"#)));
 }
 
 #[test]
 fn report_of_many_violations_is_small() {
     for element in [r#""\u0000""#, r#""\ud800""#, "7", "{}", r#"{"type":"x"}"#, r#""""#] {
         let list = vec![element; MEBIBYTE / (element.len() + 1)].join(",");
-        is_refused_soon(patched(r#""user_abc123","user_xyz789""#, &list));
-        is_refused_soon(patched(r#"{"type":"maxPeoplePerCompany","value":2}"#, &list));
-        is_refused_soon(with_provider_filters(&format!(r#"{{"a":[{list}]}}"#)).replace("Full", ""));
+        assert_refused_quickly(patched(r#""user_abc123","user_xyz789""#, &list));
+        assert_refused_quickly(patched(r#"{"type":"maxPeoplePerCompany","value":2}"#, &list));
+        assert_refused_quickly(with_provider_filters(&format!(r#"{{"a":[{list}]}}"#)).replace("Full", ""));
     }
-    is_handled_soon(&with_provider_filters(&format!(r#"{{"a":[{}1]}}"#, r#""\u0000","#.repeat(100_000))));
-    is_handled_soon(&patched(r#""user_abc123","user_xyz789""#, &vec![r#""""#; 100_000].join(",")));
+    assert_handled_quickly(&with_provider_filters(&format!(
+        r#"{{"a":[{}1]}}"#,
+        r#""\u0000","#.repeat(100_000)
+    )));
+    assert_handled_quickly(&patched(r#""user_abc123","user_xyz789""#, &vec![r#""""#; 100_000].join(",")));
 }
 
 #[test]
@@ -98,9 +101,9 @@ fn violations_within_huge_name_make_small_report() {
     let half = MEBIBYTE / 2;
     for name in ["x".repeat(half), "/".repeat(half), r"\u0000".repeat(half / 6), "é".repeat(half / 2)] {
         let many = vec![r#""a":1"#; half / 6].join(",");
-        is_handled_soon(&with_provider_filters(&format!(r#"{{"{name}":{{{many}}}}}"#)));
-        is_refused_soon(patched(r#""query":"old""#, &format!(r#""query":"old","{name}":1"#)));
-        is_refused_soon(format!(r#"{{"{name}":{{{many}}},{many}}}"#));
+        assert_handled_quickly(&with_provider_filters(&format!(r#"{{"{name}":{{{many}}}}}"#)));
+        assert_refused_quickly(patched(r#""query":"old""#, &format!(r#""query":"old","{name}":1"#)));
+        assert_refused_quickly(format!(r#"{{"{name}":{{{many}}},{many}}}"#));
     }
 }
 
@@ -114,7 +117,7 @@ fn long_pointer_is_cut_to_enclosing_value() {
 
 #[test]
 fn large_valid_icp_is_read_quickly() {
-    in_a_small_thread(|| {
+    run_on_small_stack(|| {
         let users = (0..limits::USERS).map(|n| format!("\"user_{n}\"")).collect::<Vec<_>>().join(",");
         let text = patched(r#""user_abc123","user_xyz789""#, &users);
         let text = text.replace(r#"["CTO"]"#, &format!("[{}]", vec![r#""CTO""#; 100_000].join(",")));

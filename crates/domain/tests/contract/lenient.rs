@@ -1,4 +1,4 @@
-//! Stored ICPs of any version are read, and come back with the same meaning.
+//! Stored ICPs of any version are read, and serialized with the same meaning.
 
 use icp_domain::criteria::{CrmProvider, EntityType, LeadProvider, SearchType};
 use icp_domain::json::Json;
@@ -34,7 +34,7 @@ const UNKNOWN_FILTERS: &[&str] = &[
 ];
 
 #[test]
-fn parts_that_this_version_does_not_know_survive() {
+fn unknown_parts_survive() {
     let filter = r#"{"type":"maxPeoplePerCompany","value":2}"#;
     for unknown in UNKNOWN_FILTERS {
         survives(filter, unknown);
@@ -118,7 +118,7 @@ fn extra_fields_survive_at_every_level() {
     ] {
         survives(&format!("{before}{after}"), &format!("{before},{odd}{after}"));
     }
-    // Their order is kept, and so are duplicate names.
+    // Order and duplicate names are preserved.
     survives(r#""query":"old""#, r#""query":"old","z":1,"a":2,"z":3"#);
 }
 
@@ -144,7 +144,7 @@ fn any_depth_survives() {
 }
 
 #[test]
-fn missing_defaults_are_stated() {
+fn missing_fields_get_defaults() {
     let text = r#"{"id":"550e8400-e29b-41d4-a716-446655440000","name":"","createdAt":"2024-01-15T10:30:00Z",
         "updatedAt":"2024-01-15T10:30:00Z","leadProviderCriteria":[{"provider":"p","filters":{}}],
         "customFilterCriteria":[{"type":"maxPeoplePerCompany"},{"type":"maxPercentFromCRM"},{"type":"minDaysUntilReuse"}],
@@ -168,7 +168,7 @@ fn missing_defaults_are_stated() {
 }
 
 #[test]
-fn absent_and_null_are_kept_apart() {
+fn absent_and_null_stay_different() {
     for (from, to) in [
         (r#""textSearch":"Head OR Leit*","#, ""),
         (r#""Head OR Leit*""#, "null"),
@@ -184,7 +184,7 @@ fn absent_and_null_are_kept_apart() {
 }
 
 #[test]
-fn times_are_cut_to_milliseconds_in_utc() {
+fn times_are_truncated_to_utc_milliseconds() {
     let text = patched("2024-12-31T23:59:59.000Z", "2024-12-31T23:59:59.999999999-01:30");
     assert_eq!(canonical(&text), patched("2024-12-31T23:59:59.000Z", "2025-01-01T01:29:59.999Z"));
 }

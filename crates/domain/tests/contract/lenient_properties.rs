@@ -1,4 +1,4 @@
-//! Unknown parts come back unchanged.
+//! Unknown parts round-trip unchanged.
 
 use icp_domain::{Icp, Rules};
 use proptest::prelude::*;
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::generate::{blanks, object, tree};
 use super::support::{canonical, cases, patched, stored, with_provider_filters};
 
-/// The inserted text comes back in the same position, without blanks.
+/// Checks that the inserted text is serialized at the same position, without blanks.
 fn survives(
     from: &str,
     before: &str,
@@ -24,7 +24,7 @@ proptest! {
     #![proptest_config(cases(256))]
 
     #[test]
-    fn filters_of_a_provider_survive(object in object(), blanks in blanks()) {
+    fn provider_filters_survive(object in object(), blanks in blanks()) {
         survives(r#"{"titles":["CTO"],"size":{"min":1.0}}"#, "", &object, &blanks)?;
     }
 

@@ -1,4 +1,4 @@
-//! The promises of the contract, tested through the public API of the crate.
+//! Tests the requirements of the contract through the public API of the crate.
 
 #![cfg(test)]
 

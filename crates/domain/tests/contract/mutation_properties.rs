@@ -23,7 +23,7 @@ proptest! {
     #![proptest_config(cases(1_500))]
 
     #[test]
-    fn reading_what_was_read_changes_nothing(mutations in mutations()) {
+    fn reading_is_idempotent(mutations in mutations()) {
         let text = mutated(full(), mutations).compact();
         if let Ok(icp) = Icp::from_json(&text, Rules::Stored) {
             let once = icp.to_json();
@@ -38,7 +38,7 @@ proptest! {
     }
 
     #[test]
-    fn strict_text_reads_equally_leniently(mutations in mutations()) {
+    fn strict_and_lenient_reading_agree_on_valid_text(mutations in mutations()) {
         let text = mutated(full(), mutations).compact();
         let [strict, storable, stored] = [Rules::Strict, Rules::Storable, Rules::Stored].map(|rules| Icp::from_json(&text, rules));
         if let Ok(strict) = strict {
@@ -46,7 +46,7 @@ proptest! {
             prop_assert!(strict.unknown_fields.is_empty());
             prop_assert!(strict.custom_filter_criteria.iter().all(|part| matches!(part, MaybeKnown::Known(_))));
             prop_assert!(strict.lead_provider_criteria.iter().all(|part| matches!(part, MaybeKnown::Known(_))));
-            prop_assert_eq!(strict.validate(), Ok(()), "what is written passes when it is written again");
+            prop_assert_eq!(strict.validate(), Ok(()), "a stored ICP is valid");
         }
         if let Ok(storable) = storable {
             prop_assert_eq!(Ok(storable), stored);
@@ -54,7 +54,7 @@ proptest! {
     }
 
     #[test]
-    fn every_fault_points_into_the_document(mutations in mutations()) {
+    fn every_violation_points_into_document(mutations in mutations()) {
         let text = mutated(full(), mutations).compact();
         if let Err(violations) = Icp::from_json(&text, Rules::Strict) {
             prop_assert!(!violations.all().is_empty());

@@ -30,8 +30,7 @@ fn body() -> Value {
 #[test]
 fn every_schema_is_valid() {
     for name in schema::components().keys() {
-        let schema =
-            schema::json_schema(name).unwrap_or_else(|| panic!("{name} refers to what is not there"));
+        let schema = schema::json_schema(name).unwrap_or_else(|| panic!("{name} refers to a missing schema"));
         jsonschema::draft202012::meta::validate(&schema).unwrap_or_else(|error| panic!("{name}: {error}"));
         validator(name);
     }
@@ -58,7 +57,7 @@ fn response_schema_requires_every_field() {
     }
     let mut newer = full;
     newer["colour"] = json!("red");
-    assert!(validator("Icp").is_valid(&newer), "a newer version may say more");
+    assert!(validator("Icp").is_valid(&newer), "a newer version may add fields");
 }
 
 const LIMITS: [&str; 8] =
@@ -75,7 +74,7 @@ fn limits_in(schema: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn answers_have_no_limits() {
+fn response_schemas_have_no_limits() {
     assert_eq!(limits_in(&schema::json_schema("Icp").unwrap()), [""; 0]);
     let requests = [schema::json_schema("NewIcp").unwrap(), schema::json_schema("IcpPatch").unwrap()];
     let found: Vec<_> = requests.iter().flat_map(limits_in).collect();
@@ -155,12 +154,12 @@ proptest! {
     fn accepted_bodies_match_schema(mutations in mutations()) {
         let tree = Tree::of(icp_domain::json::Json::parse(FULL).unwrap());
         let text = mutated(tree, mutations).compact();
-        // A `Value` keeps the last of two equal names, and no number beyond a double. Strict rules refuse the former, and
-        // the latter is independent of the schema.
+        // A `Value` has only the last of two equal names, and no number beyond a double. Strict rules refuse duplicate names,
+        // and the schema does not limit numbers.
         let Ok(value) = serde_json::from_str::<Value>(&text) else { return Ok(()) };
         if let Ok(icp) = Icp::from_json(&text, Rules::Strict) {
-            let answer = serde_json::from_str::<Value>(&icp.to_json()).unwrap();
-            prop_assert!(validator("Icp").is_valid(&answer), "{}", answer);
+            let response = serde_json::from_str::<Value>(&icp.to_json()).unwrap();
+            prop_assert!(validator("Icp").is_valid(&response), "{}", response);
             prop_assert!(validator("IcpPatch").is_valid(&value), "{}", value);
         }
         if let Ok(patch) = IcpPatch::from_json(&text, &caller()) {

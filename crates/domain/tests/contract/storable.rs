@@ -38,7 +38,7 @@ fn nul_is_refused_everywhere() {
     ] {
         let text = patched(from, to);
         assert_eq!(violations(&text, Rules::Storable), [(pointer.to_owned(), "invalid_value")], "{to}");
-        assert_eq!(violations(&text, Rules::Stored), [], "what is stored is read: {to}");
+        assert_eq!(violations(&text, Rules::Stored), [], "a stored ICP with it can be read: {to}");
     }
     assert_eq!(violations(&patched(r#"["CTO"]"#, r#"["\ud800\\u0000"]"#), Rules::Storable), []);
 }

@@ -1,11 +1,11 @@
-//! Several violations at once, each with a pointer, a code and a detail.
+//! Documents with several violations. Each violation has a pointer, a code and a detail.
 
 use icp_domain::{Icp, Rules, Violation, ViolationCode, limits};
 
 use super::support::{patched, strict_violations};
 
 #[test]
-fn all_faults_are_reported_in_document_order() {
+fn all_violations_are_in_document_order() {
     let text = r#"{
         "id": "no-uuid", "name": "", "description": 7, "createdAt": "yesterday", "colour": "red",
         "leadProviderCriteria": [{"provider": "x", "filters": [], "y": 1}, {"type": "person"}, 7],
@@ -133,7 +133,7 @@ fn violation_has_form_of_contract() {
 }
 
 #[test]
-fn faults_are_read_back_by_clients() {
+fn clients_can_deserialize_violations() {
     let violations = Icp::from_json(r#"{"a/b": 1}"#, Rules::Strict).unwrap_err();
     let written = serde_json::to_string(violations.all()).unwrap();
     assert_eq!(serde_json::from_str::<Vec<Violation>>(&written).unwrap(), violations.all());

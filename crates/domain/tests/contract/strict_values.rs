@@ -1,8 +1,8 @@
-//! One row per strict rule about values: a replacement, and its only violation.
+//! One row per strict rule about values: a replacement and the violation that it causes.
 
 use super::support::{Row, check_rows as check, patched, strict_violations};
 
-const MEANINGLESS: &[Row] = &[
+const INVALID_VALUES: &[Row] = &[
     ("no uuid", "550e8400-e29b-41d4-a716-446655440000", "550e8400", "/id", "invalid_value"),
     (
         "uuid without hyphens",
@@ -99,8 +99,8 @@ const MEANINGLESS: &[Row] = &[
 ];
 
 #[test]
-fn meaningless_value_is_refused() {
-    check(MEANINGLESS);
+fn invalid_value_is_refused() {
+    check(INVALID_VALUES);
 }
 
 const NUL: &[Row] = &[
@@ -142,7 +142,7 @@ fn escaped_backslash_before_u0000_is_accepted() {
     assert_eq!(strict_violations(&patched(r#""All of it""#, r#""\\u0000""#)), []);
 }
 
-const TWICE: &[Row] = &[
+const DUPLICATE_NAMES: &[Row] = &[
     ("the icp", r#""name":"Full""#, r#""name":"Full","name":"Full""#, "/name", "duplicate"),
     ("by an escape", r#""name":"Full""#, r#""name":"Full","n\u0061me":"Full""#, "/name", "duplicate"),
     (
@@ -191,7 +191,7 @@ const TWICE: &[Row] = &[
 
 #[test]
 fn duplicate_name_is_refused_at_any_depth() {
-    check(TWICE);
+    check(DUPLICATE_NAMES);
 }
 
 #[test]

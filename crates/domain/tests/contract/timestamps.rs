@@ -65,7 +65,7 @@ fn years_are_0000_to_9999() {
     assert_eq!(Timestamp::from_unix_millis(i64::MIN), None);
 }
 
-const NO_TIMES: &[&str] = &[
+const INVALID_TIMES: &[&str] = &[
     "",
     "now",
     "2024",
@@ -107,7 +107,7 @@ const NO_TIMES: &[&str] = &[
 
 #[test]
 fn invalid_time_is_refused() {
-    for text in NO_TIMES {
+    for text in INVALID_TIMES {
         assert_eq!(read(text), None, "{text:?}");
     }
 }
@@ -116,7 +116,7 @@ proptest! {
     #![proptest_config(cases(512))]
 
     #[test]
-    fn every_time_reads_back_what_it_wrote(millis in Timestamp::MIN.unix_millis()..=Timestamp::MAX.unix_millis()) {
+    fn every_time_round_trips(millis in Timestamp::MIN.unix_millis()..=Timestamp::MAX.unix_millis()) {
         let time = Timestamp::from_unix_millis(millis).unwrap();
         prop_assert_eq!(time.unix_millis(), millis);
         let text = time.to_string();
@@ -134,7 +134,7 @@ proptest! {
     }
 
     #[test]
-    fn any_offset_means_the_same_instant(seconds in -60_000_000_000_i64..250_000_000_000, minutes in -1_439_i64..=1_439, cut in "[0-9]{0,9}") {
+    fn offset_does_not_change_instant(seconds in -60_000_000_000_i64..250_000_000_000, minutes in -1_439_i64..=1_439, cut in "[0-9]{0,9}") {
         let utc = Timestamp::from_unix_millis(seconds * 1_000 + 123).unwrap();
         let local = Timestamp::from_unix_millis((seconds + minutes * 60) * 1_000).unwrap().to_string();
         let sign = if minutes < 0 { '-' } else { '+' };
@@ -144,7 +144,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_read_or_refused(text in "[-+:.TZtz0-9 \u{2212}]{0,40}|\\PC{0,40}") {
+    fn any_text_parses_or_fails(text in "[-+:.TZtz0-9 \u{2212}]{0,40}|\\PC{0,40}") {
         if let Ok(time) = text.parse::<Timestamp>() {
             prop_assert!((Timestamp::MIN..=Timestamp::MAX).contains(&time));
         }

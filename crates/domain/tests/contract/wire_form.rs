@@ -122,7 +122,7 @@ fn stored_icp_may_be_read_changed_and_validated() {
 }
 
 #[test]
-fn searches_and_filters_are_the_known_ones() {
+fn searches_and_filters_omit_unknown_parts() {
     let text =
         patched(r#"{"type":"ai","entityType":"person","prompt":"Is it a buyer?"}"#, r#"{"type":"next"}"#);
     let icp = stored(&text);

@@ -64,7 +64,7 @@ proptest! {
     #![proptest_config(cases(1_000))]
 
     #[test]
-    fn audit_agrees_with_recursion(tree in tree(), blanks in blanks(), max_depth in 0_usize..6) {
+    fn audit_agrees_with_recursive_check(tree in tree(), blanks in blanks(), max_depth in 0_usize..6) {
         let mut reference = Reference { max_depth, flaws: Vec::new() };
         reference.visit(&tree, &Pointer::default(), 0);
         let text = tree.spaced(&mut blanks.iter().copied().cycle());

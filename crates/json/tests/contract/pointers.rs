@@ -35,7 +35,7 @@ proptest! {
     #![proptest_config(cases(256))]
 
     #[test]
-    fn pointer_parses_what_it_wrote(names in prop::collection::vec(any::<String>(), 0..4), index in any::<usize>()) {
+    fn every_pointer_round_trips(names in prop::collection::vec(any::<String>(), 0..4), index in any::<usize>()) {
         let pointer = names.iter().fold(Pointer::default(), |pointer, name| pointer.member(name)).element(index);
         prop_assert_eq!(pointer.as_str().parse::<Pointer>().unwrap(), pointer.clone());
         let json = serde_json::to_string(&pointer).unwrap();

@@ -61,7 +61,7 @@ proptest! {
     }
 
     #[test]
-    fn compact_text_is_what_serde_json_writes(value in value()) {
+    fn compact_text_equals_serde_json_output(value in value()) {
         let pretty = serde_json::to_string_pretty(&value).unwrap();
         let parsed: JsonText = pretty.parse().unwrap();
         prop_assert_eq!(parsed.as_str(), value.to_string());

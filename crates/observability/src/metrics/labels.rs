@@ -23,11 +23,11 @@ impl RequestLabels {
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Hash, PartialEq, Eq)]
-pub(super) struct RefusalLabels {
+pub(super) struct RejectionLabels {
     reason: &'static str,
 }
 
-impl From<RejectReason> for RefusalLabels {
+impl From<RejectReason> for RejectionLabels {
     fn from(reason: RejectReason) -> Self {
         let reason = match reason {
             RejectReason::Overload => "overload",

@@ -16,13 +16,13 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 pub use labels::method_name;
-use labels::{OperationLabels, RefusalLabels, RequestLabels, VerdictLabels};
+use labels::{OperationLabels, RejectionLabels, RequestLabels, VerdictLabels};
 use readings::Readings;
 pub use readings::{Reading, Source, Value};
 
 use crate::dropped_log_lines;
 
-/// From 0.2 milliseconds to 10 seconds.
+/// Buckets of durations in seconds, from 0.2 milliseconds to 10 seconds.
 const BUCKETS: [f64; 15] =
     [0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
 
@@ -43,7 +43,7 @@ struct Inner {
     registry: Registry,
     requests: Family<RequestLabels, Histogram>,
     in_flight: Gauge,
-    refused: Family<RefusalLabels, Counter>,
+    refused: Family<RejectionLabels, Counter>,
     sign_ins: Family<VerdictLabels, Counter>,
     operations: Family<OperationLabels, Histogram>,
     revisions_removed: Counter,
@@ -62,10 +62,10 @@ impl Metrics {
         let operations = Family::new_with_constructor((|| Histogram::new(BUCKETS)) as fn() -> Histogram);
         let (in_flight, sign_ins, revisions_removed) =
             (Gauge::default(), Family::default(), Counter::default());
-        let refused = Family::<RefusalLabels, Counter>::default();
+        let refused = Family::<RejectionLabels, Counter>::default();
         for reason in [RejectReason::Overload, RejectReason::RateLimit] {
-            // Starts at zero, so that Prometheus sees the first increase.
-            let _ = refused.get_or_create(&RefusalLabels::from(reason));
+            // The counter starts at zero, so that Prometheus sees the first increase.
+            let _ = refused.get_or_create(&RejectionLabels::from(reason));
         }
         let mut registry = Registry::with_prefix("icp");
         registry.register(
@@ -76,7 +76,7 @@ impl Metrics {
         registry.register("http_requests_in_flight", "Requests in flight", in_flight.clone());
         registry.register(
             "http_requests_refused",
-            "Requests that were rejected before anything was done",
+            "Requests that were rejected without an effect",
             refused.clone(),
         );
         registry.register("sign_ins", "Sign-ins of requests, by verdict", sign_ins.clone());
@@ -116,7 +116,7 @@ impl Metrics {
 
     /// Counts a rejected request.
     pub fn rejected(&self, reason: RejectReason) {
-        self.0.refused.get_or_create(&RefusalLabels::from(reason)).inc();
+        self.0.refused.get_or_create(&RejectionLabels::from(reason)).inc();
     }
 
     /// Counts a sign-in: `accepted`, or the reason why it was refused.
@@ -143,8 +143,8 @@ impl Metrics {
     }
 }
 
-/// Converts OpenMetrics to the older text format of Prometheus, in which a type belongs to the name of the sample, and which
-/// has neither units nor an end.
+/// Converts OpenMetrics to the older text format of Prometheus. In that format, a type belongs to the name of the sample, and
+/// there are no units and no end marker.
 pub fn to_prometheus_text(open_metrics: &str) -> String {
     let mut text = String::with_capacity(open_metrics.len());
     for line in open_metrics.lines().filter(|line| !line.starts_with("# UNIT") && *line != "# EOF") {
@@ -186,7 +186,7 @@ mod tests {
         metrics.operated("list", "ok", Duration::from_millis(3));
         metrics.in_flight().inc();
         metrics.removed_revisions(20);
-        let text = metrics.text().expect("it is text");
+        let text = metrics.text().expect("must be text");
         for line in [
             r#"icp_http_request_duration_seconds_bucket{le="0.0005",method="GET",route="/a/{id}",status="200"} 1"#,
             r#"icp_http_request_duration_seconds_count{method="other",route="(none)",status="405"} 1"#,

@@ -1,4 +1,4 @@
-//! Metrics of the process, with the names of Prometheus' own clients. Linux only.
+//! Metrics of the process, with the names of Prometheus' client libraries. Linux only.
 
 use std::fmt;
 

@@ -24,9 +24,9 @@ pub struct Reading {
 /// A value of a metric.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value {
-    /// Goes up and down.
+    /// A value that can increase and decrease.
     Gauge(f64),
-    /// Only grows, from 0 at the start of the process.
+    /// A value that only increases, from 0 at the start of the process.
     Counter(u64),
 }
 

@@ -1,4 +1,4 @@
-//! The throwaway server: it starts, stops, crashes, hangs, and leaves nothing behind.
+//! The throwaway server: start, stop, crash, hang and clean-up.
 
 use std::io::{BufRead, BufReader, Lines};
 use std::path::{Path, PathBuf};

@@ -62,7 +62,7 @@ impl std::fmt::Debug for SignIn {
     }
 }
 
-/// The suite of [`Authenticator`]. `make` returns an authenticator that has everything that it needs.
+/// The suite of [`Authenticator`]. `make` returns an authenticator that can reach its dependencies.
 pub fn authenticator(name: &str, make: impl AsyncFn() -> SignIn + Clone + Send + 'static) -> Vec<Trial> {
     trials![
         name, make, |subject| subject;
@@ -80,9 +80,9 @@ pub fn authenticator(name: &str, make: impl AsyncFn() -> SignIn + Clone + Send +
     ]
 }
 
-/// The suite of an [`Authenticator`] that cannot reach something that it needs, such as its key server, and never could.
+/// The suite of an [`Authenticator`] that has never reached a dependency, such as its key server.
 ///
-/// `make` returns such an authenticator. An authenticator that needs nothing does not run this suite.
+/// `make` returns such an authenticator. An authenticator without dependencies does not run this suite.
 pub fn authenticator_outage(
     name: &str,
     make: impl AsyncFn() -> SignIn + Clone + Send + 'static,

@@ -37,8 +37,8 @@ pub fn history<R: IcpRepository + ImportExport + ForgetUser + 'static>(
         revisions::failed_change_leaves_no_revision,
         revisions::change_without_history_leaves_no_revision,
         revisions::other_version_is_no_revision,
-        access::history_of_living_icp_follows_its_users,
-        access::history_of_deleted_icp_follows_its_last_users,
+        access::history_access_follows_current_users,
+        access::history_access_of_deleted_icp_follows_last_users,
         access::agrees_with_access_rule,
         access::text_with_u0000_has_no_access,
         deleted::delete_is_newest_revision,
@@ -70,6 +70,6 @@ pub fn history<R: IcpRepository + ImportExport + ForgetUser + 'static>(
         forget::every_part_is_done,
         concurrency::concurrent_changes_are_in_history_once_and_in_order,
         concurrency::one_of_16_undeletes_succeeds,
-        concurrency::concurrent_deletes_and_undeletes_leave_icp_whole,
+        concurrency::concurrent_deletes_and_undeletes_leave_icp_consistent,
     ]
 }

@@ -37,7 +37,7 @@ pub fn import_export<R: IcpRepository + ImportExport + 'static>(
         imports::makes_known_list_version_stale,
         imports::empty_source_imports_nothing,
         imports::documents_of_all_sizes_are_imported_and_exported,
-        imports::concurrent_changes_and_imports_leave_icp_whole,
+        imports::concurrent_changes_and_imports_leave_icp_consistent,
         exports::writes_imported_texts_in_order_of_ids,
         exports::writes_inserted_and_changed_icps,
         exports::failed_sink_fails_export,
@@ -48,7 +48,7 @@ pub fn import_export<R: IcpRepository + ImportExport + 'static>(
 /// The ports of a subject. Clones share them.
 #[derive(Clone)]
 struct TestStorage {
-    // Dropped before the repository, which holds the storage.
+    // This must be dropped before the repository, which owns the storage.
     first: Arc<dyn ImportExport>,
     repository: TestRepository,
 }

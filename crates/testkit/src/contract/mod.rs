@@ -29,7 +29,7 @@ pub use subject::Subject;
 /// Runs trials as a test program. Call it in `main` of a test target with `harness = false`.
 pub fn run(trials: Vec<Trial>) -> ExitCode {
     let mut arguments = Arguments::from_args();
-    // Trials of time limits and outages wait more than they compute.
+    // More threads than cores, because trials of time limits and outages mostly wait.
     let threads = || available_parallelism().map_or(1, NonZero::get) * 2;
     arguments.test_threads.get_or_insert_with(threads);
     libtest_mimic::run(&arguments, trials).exit_code()

@@ -16,7 +16,7 @@ use super::Subject;
 use super::history::support::{all, at, undeleting};
 use super::repository::support::{TestRepository, admin, change, concurrently, everything, scope};
 use super::trial::trials;
-use crate::fixtures::{icp, id, someone, unkept, user};
+use crate::fixtures::{any_creator, icp, id, stamp_without_history, user};
 
 /// Limit of every read and write.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -172,14 +172,14 @@ impl Breakable {
         let version = self.version;
         let changed = change(&self.document, &icp(1).with("name", "changed").document());
         let mut calls = Vec::from(calls![self.repository;
-            insert(&icp(99).document(), someone(), None);
-            replace(&changed, version, Quota::UNLIMITED, unkept());
-            delete(id(1), version, unkept());
+            insert(&icp(99).document(), any_creator(), None);
+            replace(&changed, version, Quota::UNLIMITED, stamp_without_history());
+            delete(id(1), version, stamp_without_history());
         ]);
         if let Some(deleted) = self.deleted {
             let last = icp(DELETED).document();
             calls.extend(calls![self.repository;
-                undelete(&undeleting(&last, &last), deleted, Quota::UNLIMITED, unkept());
+                undelete(&undeleting(&last, &last), deleted, Quota::UNLIMITED, stamp_without_history());
                 remove_old_revisions(Timestamp::MAX);
             ]);
         }
@@ -203,7 +203,7 @@ impl Breakable {
         for number in 1_000.. {
             // The reads do not include it.
             let document = icp(number).users(["user_bob"]).document();
-            let insert = calls![self.repository; insert(&document, someone(), None);];
+            let insert = calls![self.repository; insert(&document, any_creator(), None);];
             let mut failed = None;
             for (name, call) in self.reads().into_iter().chain(insert) {
                 failed = failed.or(in_time(name, call).await.err().map(|error| (name, error)));
@@ -234,7 +234,7 @@ async fn many_calls_to_hanging_storage_end_in_time(subject: Breakable) {
         async move {
             let failed = if task % 4 == 0 {
                 let document = icp(100 + u128::from(task)).document();
-                in_time("insert", repository.insert(&document, someone(), None)).await.err()
+                in_time("insert", repository.insert(&document, any_creator(), None)).await.err()
             } else {
                 in_time("list", repository.list(&everything("user_ada"))).await.err()
             };
@@ -300,7 +300,7 @@ async fn reads_in_flight_survive_lost_connections(subject: Breakable) {
 async fn insert_with_lost_answer_is_not_repeated(subject: Breakable) {
     let document = icp(2).created_at("2024-02-01T00:00:00.000Z").document();
     subject.faults.lose_next_answer();
-    assert_unavailable("insert", subject.repository.insert(&document, someone(), None)).await;
+    assert_unavailable("insert", subject.repository.insert(&document, any_creator(), None)).await;
     subject.assert_recovers().await;
     assert_eq!(subject.repository.found(2).await.json, document.json(), "the insert was done");
     let list = subject.repository.list_json("user_ada").await;
@@ -311,7 +311,7 @@ async fn insert_with_key_and_lost_answer_is_repeatable(subject: Breakable) {
     let key = IdempotencyKey { user_id: user("user_ada"), key: "k".to_owned(), fingerprint: [1; 32] };
     let document = icp(2).document();
     subject.faults.lose_next_answer();
-    assert_unavailable("insert", subject.repository.insert(&document, someone(), Some(&key))).await;
+    assert_unavailable("insert", subject.repository.insert(&document, any_creator(), Some(&key))).await;
     subject.assert_recovers().await;
     let outcome = subject.repository.insert_once(&icp(3).document(), &key).await;
     assert!(matches!(&outcome, Creation::Repeated(stored) if stored.id == id(2)), "{outcome:?}");
@@ -323,7 +323,11 @@ async fn replace_with_lost_answer_is_not_repeated(subject: Breakable) {
     let after = icp(1).with("name", "after").document();
     let change = change(document, &after);
     faults.lose_next_answer();
-    assert_unavailable("replace", repository.replace(&change, *version, Quota::UNLIMITED, unkept())).await;
+    assert_unavailable(
+        "replace",
+        repository.replace(&change, *version, Quota::UNLIMITED, stamp_without_history()),
+    )
+    .await;
     subject.assert_recovers().await;
     assert_eq!(repository.found(1).await.json, after.json(), "the change was made");
     assert_eq!(repository.change(document, &after, *version).await, None, "it is at another version");
@@ -331,7 +335,8 @@ async fn replace_with_lost_answer_is_not_repeated(subject: Breakable) {
 
 async fn delete_with_lost_answer_is_not_repeated(subject: Breakable) {
     subject.faults.lose_next_answer();
-    assert_unavailable("delete", subject.repository.delete(id(1), subject.version, unkept())).await;
+    assert_unavailable("delete", subject.repository.delete(id(1), subject.version, stamp_without_history()))
+        .await;
     subject.assert_recovers().await;
     assert_eq!(subject.repository.find(1).await, None, "it was deleted");
 }
@@ -340,7 +345,7 @@ async fn undelete_with_lost_answer_is_not_repeated(subject: Breakable) {
     let Breakable { repository, faults, deleted: Some(deleted), .. } = &subject else { return };
     let last = icp(DELETED).document();
     let change = undeleting(&last, &last);
-    let undelete = || repository.undelete(&change, *deleted, Quota::UNLIMITED, unkept());
+    let undelete = || repository.undelete(&change, *deleted, Quota::UNLIMITED, stamp_without_history());
     faults.lose_next_answer();
     assert_unavailable("undelete", undelete()).await;
     subject.assert_recovers().await;

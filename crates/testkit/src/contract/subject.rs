@@ -9,7 +9,7 @@ pub struct Subject<T> {
 }
 
 impl<T> Subject<T> {
-    /// A subject made from an adapter.
+    /// Creates a subject from an adapter.
     pub fn new(adapter: T) -> Self {
         let adapter = Arc::new(adapter);
         Self { second: Arc::clone(&adapter), first: adapter, kept: Arc::new(()) }
@@ -22,7 +22,7 @@ impl<T> Subject<T> {
         Self { second: Arc::new(adapter), ..self }
     }
 
-    /// Keeps a value alive until the case ends, such as the folder that holds the storage.
+    /// Keeps a value alive until the case ends, such as the folder of the storage.
     #[must_use]
     pub fn keeping(self, value: impl Send + Sync + 'static) -> Self {
         Self { kept: Arc::new((self.kept, value)), ..self }

@@ -10,9 +10,9 @@ use tokio::runtime::Builder;
 /// Timeout of one trial, including the factory.
 const TIME_LIMIT: Duration = Duration::from_mins(1);
 
-/// Makes a trial per case of a suite, each on its own subject.
+/// Creates a trial for each case of a suite. Each trial has its own subject.
 ///
-/// A case is private and is named only here, so the compiler reports a forgotten one as dead code.
+/// A case is private and used only here, so the compiler reports a case without a trial as dead code.
 macro_rules! trials {
     ($name:ident, $make:ident, |$subject:ident| $convert:expr; $($case:path),+ $(,)?) => {{
         let make = $make;
@@ -29,7 +29,7 @@ macro_rules! trials {
 
 pub(super) use trials;
 
-/// Makes a trial that runs one case in a separate thread and runtime.
+/// Creates a trial that runs one case in a separate thread and runtime.
 pub(super) fn trial<S>(
     name: String,
     make: impl AsyncFnOnce() -> S + Send + 'static,

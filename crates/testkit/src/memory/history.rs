@@ -12,18 +12,18 @@ use super::{InMemoryDatabase, State};
 #[derive(Clone, Debug)]
 pub(super) struct Replaced {
     revision: Revision,
-    /// When it was replaced, or the delete was made.
+    /// The time at which it was replaced, or the time of the delete.
     until: Timestamp,
-    /// Of a delete.
+    /// The deleted ICP, for a delete.
     deleted: Option<Deleted>,
 }
 
-/// The ICP that a delete deleted.
+/// A deleted ICP.
 #[derive(Clone, Debug)]
 struct Deleted {
     user_ids: Vec<UserId>,
     creator: Option<UserId>,
-    /// Of its history.
+    /// The bytes of its history.
     bytes: u64,
 }
 
@@ -102,7 +102,7 @@ impl IcpHistory for InMemoryDatabase {
     }
 }
 
-/// Returns the page that a query asks for.
+/// Returns the page of a query.
 fn page(revisions: Vec<Revision>, query: &HistoryQuery) -> HistoryPage {
     let is_after = |revision: &Revision| query.after.is_none_or(|after| revision.cursor() < after);
     let mut rest = revisions.into_iter().filter(is_after);
@@ -148,7 +148,7 @@ impl State {
         }
     }
 
-    /// Stores what the history says about the current state of an ICP.
+    /// Stores the change that made the current state of an ICP.
     pub(super) fn record(
         &mut self,
         id: IcpId,
@@ -161,7 +161,7 @@ impl State {
         self.changes.entry(id).insert_entry(change).into_mut()
     }
 
-    /// Stores the current state of an ICP as a revision, if its history keeps it.
+    /// Stores the current state of an ICP as a revision, if the stamp requires it.
     pub(super) fn keep(&mut self, id: IcpId, stamp: &Stamp) {
         if let Some((document, version)) = self.icps.get(&id).filter(|_| stamp.keeps_replaced) {
             let revision = self.current(id, document, *version);

@@ -39,7 +39,7 @@ impl State {
 fn matches_filter(document: &IcpDocument, filter: &ListFilter) -> bool {
     let ListFilter { activity, updated_since, expires_from, expires_before, name, provider } = filter;
     let active_until = document.active_until();
-    let provider = provider.as_deref().map(ProviderList::sought);
+    let provider = provider.as_deref().map(ProviderList::search_text);
     activity.is_none_or(|activity| activity.matches(active_until))
         && updated_since.is_none_or(|since| document.updated_at() >= since)
         && expires_from.is_none_or(|from| active_until.is_some_and(|end| end >= from))

@@ -79,7 +79,7 @@ impl State {
         }))
     }
 
-    /// Stores a document, of which idempotency keys keep copies: `copies` with the ICP itself.
+    /// Stores a document. `copies` is the number of its stored copies, including copies of idempotency keys.
     fn insert(
         &mut self,
         document: &IcpDocument,
@@ -113,7 +113,7 @@ impl State {
         quota.is_counted(before, after) && used + after - before > quota.bytes
     }
 
-    /// Returns what a user has created.
+    /// Returns the stored data that counts for the quota of a user.
     pub(super) fn usage(&self, user_id: &UserId) -> Usage {
         let created = self.icps.iter().filter(|(id, _)| self.creators.get(id) == Some(user_id));
         let keys = self.keys.iter().filter(|((user, _), _)| user == user_id);
@@ -154,7 +154,7 @@ impl State {
     }
 }
 
-/// What a user has created.
+/// The stored data that counts for the quota of a user.
 #[derive(Default)]
 pub(super) struct Usage {
     pub(super) icps: u64,

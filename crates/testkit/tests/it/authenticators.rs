@@ -10,10 +10,10 @@ use icp_testkit::fakes::{FakeAuthenticator, FakeCredentials};
 
 use crate::trials::{assert_fail, assert_pass};
 
-/// Accepts the tokens of [`FakeAuthenticator`], with a checksum before them.
+/// Accepts the tokens of [`FakeAuthenticator`] with a checksum as their prefix.
 #[derive(Clone, Copy, Default)]
 struct ChecksumAuthenticator {
-    /// Something that it needs cannot be reached.
+    /// A dependency cannot be reached.
     is_cut_off: bool,
     reports_outage_as_unauthenticated: bool,
     panics_on_odd_bytes: bool,

@@ -31,7 +31,7 @@ fn finds_wrong_parts_and_versions() {
     let parts =
         ["parts::list_ends_with_document_that_reaches_max_bytes", "parts::max_bytes_bounds_list_and_part"];
     assert_found(Defect::IgnoresMaxBytes, &parts);
-    let parts = ["parts::parts_add_up_to_whole_list", "parts::documents_of_all_sizes_are_whole"];
+    let parts = ["parts::parts_add_up_to_list", "parts::documents_of_all_sizes_are_complete"];
     assert_found(Defect::PartsSkipAnIcp, &parts);
     assert_found(Defect::CutChangesVersion, &["list_versions::ignores_max_bytes"]);
 }
@@ -92,8 +92,8 @@ fn finds_faulty_histories() {
     ];
     assert_found(Defect::LosesRevisions, &lost);
     let shown = [
-        "access::history_of_living_icp_follows_its_users",
-        "access::history_of_deleted_icp_follows_its_last_users",
+        "access::history_access_follows_current_users",
+        "access::history_access_of_deleted_icp_follows_last_users",
         "access::agrees_with_access_rule",
         "access::text_with_u0000_has_no_access",
     ];

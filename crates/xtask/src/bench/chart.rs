@@ -1,4 +1,4 @@
-//! The results as a picture: bars on an absolute axis, and marks for what they are compared with.
+//! Draws the results as a chart: bars on an absolute axis, and marks for the limits.
 
 use std::fmt::Write as _;
 
@@ -14,7 +14,7 @@ const ROWS: [(&str, &str); 5] = [
     ("Create", "create"),
     ("Change", "patch"),
 ];
-/// The first word of a limit's name, which is the class of its mark; its legend, and where that is.
+/// The first word of a limit's name, which is the class of its mark; its legend; and the position of the legend.
 const MARKS: [(&str, &str, f64); 3] = [
     ("memory", "same bytes from memory", 0.0),
     ("pgbench", "bare SQL in pgbench", 200.0),
@@ -47,7 +47,7 @@ pub(super) fn svg(summaries: &[Summary], notes: &[&str]) -> Result<String> {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" role=\"img\">
 <title>Requests a second</title>\n<style>\n{STYLE}</style>\n"
     );
-    text(&mut svg, "title", 0.0, 20.0, "Requests a second: the service, and the same work without it")?;
+    text(&mut svg, "title", 0.0, 20.0, "Requests per second: the service, and the same work without it")?;
     for (class, legend, x) in MARKS {
         line(&mut svg, &format!("mark {class}"), LEFT + x, 36.0, 60.0)?;
         text(&mut svg, "quiet", LEFT + x + 8.0, 52.0, legend)?;
@@ -76,7 +76,7 @@ pub(super) fn svg(summaries: &[Summary], notes: &[&str]) -> Result<String> {
     Ok(svg + "</svg>\n")
 }
 
-/// Returns the distance between ticks, of which five reach the rate.
+/// Returns the distance between ticks, so that five ticks reach the rate.
 fn step(rate: f64) -> f64 {
     let power = 10_f64.powf((rate / 5.0).log10().floor());
     let steps = [1.0, 2.0, 2.5, 5.0].map(|factor| factor * power);

@@ -1,9 +1,9 @@
-//! The data that is measured with. `sql/data.sql` generates it.
+//! The data of the measurements. `sql/data.sql` generates it.
 
 use anyhow::{Context, Result};
 use clap::{Args, value_parser};
 
-/// How much data there is. A team is the users of one list. The last team has `big` ICPs, every other team has 5.
+/// The amount of data. A team is the users of one list. The last team has `big` ICPs, every other team has 5.
 #[derive(Args, Clone, Copy, Debug)]
 pub(super) struct Size {
     /// ICPs in the database
@@ -18,16 +18,16 @@ pub(super) struct Size {
 }
 
 impl Size {
-    /// The variables of the SQL scripts. The first user of a team asks: `readers` teams from 0 read, `writers` teams from
-    /// `writer` write. The teams from `others` are for pgbench.
+    /// The variables of the SQL scripts. The first user of a team sends requests: `readers` teams from 0 read, and `writers`
+    /// teams from `writer` write. The teams from `others` are for pgbench.
     pub(super) fn variables(self) -> Vec<String> {
         let teams = self.icps.saturating_sub(self.big) / 5;
         // PostgreSQL's default buffers cannot hold what 2,000 teams read among a million ICPs.
         let (readers, writer, writers) = ((teams / 2).min(2_000), teams / 2, (teams / 4).min(100));
         let sizes = [("icps", self.icps), ("big", self.big), ("users", self.users), ("teams", teams)];
-        let askers =
+        let requesters =
             [("readers", readers), ("writer", writer), ("writers", writers), ("others", writer + writers)];
-        sizes.iter().chain(&askers).map(|(name, value)| format!("{name}={value}")).collect()
+        sizes.iter().chain(&requesters).map(|(name, value)| format!("{name}={value}")).collect()
     }
 }
 

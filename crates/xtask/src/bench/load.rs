@@ -43,7 +43,7 @@ fn wrk_outcome(output: &str) -> Result<Outcome> {
     let [operations, per_second, failed, p50, p99] = numbers.unwrap_or_default()[..] else {
         bail!("wrk prints no result: {output}");
     };
-    ensure!(operations > 0.0, "no request was answered");
+    ensure!(operations > 0.0, "no request had a response");
     Ok(Outcome { operations, per_second, failed, latencies_ms: Some([p50, p99]) })
 }
 
@@ -85,7 +85,7 @@ mod tests {
             Outcome { operations: 5_000.0, per_second: 2_500.0, failed: 3.0, latencies_ms: Some([1.5, 9.0]) };
         assert_eq!(outcome.expect("a result"), expected);
         assert!(wrk_outcome("unable to connect").is_err());
-        assert!(wrk_outcome("RESULT 0 0.0 0 0.0 0.0").is_err(), "no answer");
+        assert!(wrk_outcome("RESULT 0 0.0 0 0.0 0.0").is_err(), "no response");
     }
 
     #[test]
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn wrk_knows_the_mark() {
+    fn wrk_script_reads_marker() {
         assert!(SCRIPT.contains(&format!("local MARK = \"{MARK}\"")));
     }
 }

@@ -1,4 +1,4 @@
-//! Measures the service next to the same work without it. `docs/explanation/performance.md` says how to read the results.
+//! Compares the service with the same work without it. `docs/explanation/performance.md` describes how to read the results.
 
 mod chart;
 mod data;
@@ -36,7 +36,7 @@ pub(crate) struct Options {
     /// Seconds of each measurement
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=60))]
     seconds: u16,
-    /// Measure only scenarios with one of these words in their name, and what they are compared with
+    /// Measure only scenarios with one of these words in their name, and their limits
     #[arg(long, value_name = "WORD")]
     only: Vec<String>,
     /// Measure `icp`, `from-memory` and `peer` of this folder; build nothing
@@ -45,7 +45,7 @@ pub(crate) struct Options {
     /// Draw the results as SVG
     #[arg(long, value_name = "FILE")]
     chart: Option<PathBuf>,
-    /// Check in seconds that this works: one round, few ICPs, a debug build, no peer; the figures mean nothing
+    /// Check in seconds that this works: one round, few ICPs, a debug build, no peer; the figures have no meaning
     #[arg(long, conflicts_with_all = ["icps", "big", "users", "rounds", "seconds", "programs", "chart"])]
     quick: bool,
 }
@@ -84,7 +84,7 @@ pub(crate) fn run(mut options: Options) -> Result<bool> {
     Ok(true)
 }
 
-/// Returns the measurements of each scenario. Each round begins with another one. The first round warms up.
+/// Returns the measurements of each scenario. Each round begins with another scenario. The first round is a warm-up.
 fn all_rounds(stage: &Stage, scenarios: &[Scenario], options: &Options) -> Result<Vec<Vec<Measured>>> {
     let mut measured = vec![Vec::new(); scenarios.len()];
     let mut number = 0;

@@ -1,4 +1,4 @@
-//! The requests that are measured, and the answers that they must have.
+//! The measured requests, and their expected responses.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -42,15 +42,15 @@ impl What {
     }
 }
 
-/// A request and its answer.
+/// A request and its expected response.
 pub(super) struct Request {
     http: Http<String>,
     status: u16,
-    /// The body of the answer; for a write, a part of it.
+    /// The body of the response; for a write, a part of it.
     expected: String,
 }
 
-/// Makes the requests for the server at an address.
+/// Returns the requests for the server at an address.
 pub(super) fn requests(what: What, users: &[User], address: &str) -> Result<Vec<Request>> {
     let of = |kind: &'static str| users.iter().filter(move |user| user.kind == kind);
     let list = |user: &User| Request::get(address, LIST, user, body(&user.icps));
@@ -85,8 +85,8 @@ impl Request {
     }
 
     fn unchanged(mut self) -> Result<Self> {
-        let answer = self.send(0)?;
-        let tag = answer.headers().get("etag").context("a list has no ETag")?;
+        let response = self.send(0)?;
+        let tag = response.headers().get("etag").context("a list has no ETag")?;
         self.http.headers_mut().insert("if-none-match", tag.clone());
         Ok(Self { status: 304, expected: String::new(), ..self })
     }
@@ -124,33 +124,36 @@ impl Request {
         format!("{method}\t{path}\t{}\t{}\t{body}\n", header("authorization"), header("if-none-match"))
     }
 
-    /// `number` is what the body has in place of [`MARK`].
+    /// `number` replaces [`MARK`] in the body.
     fn send(&self, number: usize) -> Result<Response<Body>> {
         let http = self.http.clone();
         let number = format!("{number:0width$}", width = MARK.len());
-        let answer = match http.body().as_str() {
+        let response = match http.body().as_str() {
             "" => AGENT.run(http.map(drop)),
             _ => AGENT.run(http.map(|body| body.replace(MARK, &number))),
         };
-        answer.with_context(|| format!("{} {}", self.http.method(), self.http.uri()))
+        response.with_context(|| format!("{} {}", self.http.method(), self.http.uri()))
     }
 
-    /// Sends the request and compares its answer, as JSON or to the byte.
+    /// Sends the request and compares its response, as JSON or byte by byte.
     pub(super) fn check(&self, number: usize, to_the_byte: bool) -> Result<()> {
-        let mut answer = self.send(number)?;
-        let body = answer.body_mut().with_config().limit(u64::MAX).read_to_string()?;
+        let mut response = self.send(number)?;
+        let body = response.body_mut().with_config().limit(u64::MAX).read_to_string()?;
         let equal = if self.http.body().is_empty() {
             body == self.expected || (!to_the_byte && same(&body, &self.expected))
         } else {
             body.contains(&self.expected)
         };
-        let (method, uri, status) = (self.http.method(), self.http.uri(), answer.status());
-        ensure!(equal && status == self.status, "wrong answer to {method} {uri}: {status} {body:.2000}");
+        let (method, uri, status) = (self.http.method(), self.http.uri(), response.status());
+        ensure!(
+            equal && status == self.status,
+            "unexpected response to {method} {uri}: {status} {body:.2000}"
+        );
         Ok(())
     }
 }
 
-/// Whether both are the same JSON. Members may be in another order.
+/// Returns true if both are the same JSON. Members may be in another order.
 fn same(one: &str, other: &str) -> bool {
     let value = serde_json::from_str::<Value>;
     value(one).is_ok_and(|one| value(other).is_ok_and(|other| one == other))

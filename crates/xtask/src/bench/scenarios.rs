@@ -1,9 +1,9 @@
-//! The scenarios, and the limits that each is compared with.
+//! The scenarios and their limits.
 
 use self::On::{Big, Cached, Memory, Peer, Pgbench, Sqlite, Uncached, UncachedBig, Written};
 use super::requests::What::{self, Conditional, Create, Get, Mixed, Page, Patch, Small};
 
-/// Where requests are sent. Memory that big lists take stays with a process, so these have processes of their own.
+/// The target of requests. A process does not release the memory of big lists, so they have separate processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum On {
     Cached,
@@ -29,12 +29,12 @@ pub(super) struct Scenario {
     pub(super) connections: u16,
     /// Changes of other ICPs at the same time, per second.
     pub(super) changes: u16,
-    /// Names of the scenarios that it is compared with.
+    /// Names of the limits.
     pub(super) limits: &'static [&'static str],
 }
 
 const fn of(name: &'static str, on: On, what: What, limits: &'static [&'static str]) -> Scenario {
-    // pgbench is fastest with few clients, except for writes, which wait for the disk together.
+    // pgbench is fastest with few clients, except for writes, which share the wait for the disk.
     let few = matches!(on, Pgbench) && !matches!(what, Create | Patch);
     Scenario { name, on, what, connections: if few { 16 } else { 64 }, changes: 0, limits }
 }

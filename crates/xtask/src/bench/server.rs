@@ -1,4 +1,4 @@
-//! The servers that are measured: child processes.
+//! The measured servers, as child processes.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
@@ -13,7 +13,7 @@ use crate::project;
 pub(super) fn build(release: bool) -> Result<PathBuf> {
     let target = project::target()?;
     if !release {
-        // What the tests build, so that CI compiles nothing twice. There is no peer.
+        // Uses the programs of the tests, so that CI compiles nothing twice. There is no peer.
         project::run(&mut project::cargo("build --locked --workspace --bins --tests")?)?;
         return Ok(target.join("debug"));
     }
@@ -35,7 +35,7 @@ pub(super) fn command(programs: &Path, name: &str, folder: &Path) -> Command {
 pub(super) struct Service {
     child: Child,
     pub(super) address: String,
-    /// Kept open: the service may print more.
+    /// It stays open, because the service may print more.
     output: BufReader<ChildStdout>,
 }
 

@@ -1,4 +1,4 @@
-//! Everything that is measured: filled, started, and its answers compared.
+//! Fills and starts everything that is measured, and compares the responses.
 
 use std::collections::HashMap;
 use std::fs;
@@ -27,14 +27,14 @@ pub(super) struct Stage {
     /// The folder of the programs.
     programs: PathBuf,
     size: Size,
-    // Dropped in this order: processes first, then what they use.
+    // Fields are dropped in this order: processes first, then their resources.
     services: HashMap<On, Service>,
     pub(super) postgres: Postgres,
     folder: TempDir,
 }
 
 impl Stage {
-    /// Fills databases, starts servers, and compares the answer to each request. Returns a line about the import too.
+    /// Fills databases, starts servers, and compares the response to each request. Also returns a line about the import.
     pub(super) fn prepare(programs: PathBuf, size: Size, scenarios: &[Scenario]) -> Result<(Self, String)> {
         let folder = tempfile::tempdir().context("creating a temporary folder")?;
         let mut stage =
@@ -42,7 +42,7 @@ impl Stage {
         say("filling databases");
         let import = stage.fill(scenarios)?;
         let users = stage.users()?;
-        say("comparing the answer to each request");
+        say("comparing the response to each request");
         for Scenario { name, on, what, .. } in scenarios.iter().filter(|one| one.on != On::Pgbench) {
             if !stage.services.contains_key(on) {
                 stage.services.insert(*on, stage.serve(*on)?);
@@ -78,7 +78,7 @@ impl Stage {
         Ok(format!("import: {per_second} ICPs/s, {disk} on disk"))
     }
 
-    /// Returns the users who ask, and writes the bodies for the server `from-memory`.
+    /// Returns the users who send requests, and writes the bodies for the server `from-memory`.
     fn users(&self) -> Result<Vec<User>> {
         // The service creates the key of the development sign-in when it first starts.
         drop(self.serve(On::Sqlite)?);
@@ -135,7 +135,7 @@ impl Stage {
         let url = self.postgres.url(if what.writes() { WRITTEN } else { SERVED });
         let file = self.folder.path().join(format!("{what:?}.sql"));
         fs::write(&file, script(what).context("it has no script")?).context("writing a script")?;
-        // As long as an ICP.
+        // The length of an ICP.
         let variables = [self.size.variables(), vec![format!("document={}", "x".repeat(1_100))]].concat();
         let mut pgbench = self.postgres.client("pgbench");
         pgbench.args(["-n", "-M", "prepared", "-j", "1", load, "-T", &seconds.to_string()]);
@@ -143,7 +143,7 @@ impl Stage {
         Ok(pgbench)
     }
 
-    /// `number` is the first that makes a write differ from the others.
+    /// `number` is the first number in the bodies of writes, which makes each write a change.
     pub(super) fn measure(&self, scenario: &Scenario, seconds: u64, number: u64) -> Result<Measured> {
         let Scenario { on, what, mut connections, changes, .. } = *scenario;
         // The service rejects long lists beyond a few at once.
@@ -151,7 +151,7 @@ impl Stage {
             connections = 2;
         }
         if on == On::Written {
-            // Plans follow what is there now, not what autovacuum saw.
+            // Updates the statistics of the planner, which autovacuum may not have done yet.
             self.postgres.run(WRITTEN, "ANALYZE", &[])?;
         }
         let (service, database) = (self.services.get(&on), self.postgres.id()?);

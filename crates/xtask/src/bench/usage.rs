@@ -1,11 +1,10 @@
-//! CPU time and memory, as Linux counts them.
+//! CPU time and memory, as Linux reports them.
 
 use anyhow::{Context, Result};
 use procfs::process::{ClearRefs, Process, Stat, all_processes};
 use procfs::{CurrentSI as _, KernelStats};
 
-/// CPU time until now, in ticks: of the service, of PostgreSQL, of this process with the programs that it waited for, and of
-/// everything on the machine.
+/// CPU time so far, in ticks: of the service, of PostgreSQL, of this process with its ended children, and of the machine.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Usage([u64; 4]);
 
@@ -23,7 +22,7 @@ impl Usage {
         Ok(Self([service, backends + ticks(database)?, ticks(std::process::id())?, machine]))
     }
 
-    /// CPU seconds of the service, of PostgreSQL, and of processes that have nothing to do with the measurement.
+    /// CPU seconds of the service, of PostgreSQL, and of processes outside the measurement.
     #[expect(clippy::cast_precision_loss, reason = "ticks are far below 2^52")]
     pub(super) fn since(self, before: Self) -> [f64; 3] {
         let Self(mut ticks) = self;
@@ -48,7 +47,7 @@ pub(super) fn reset_peak(id: u32) -> Result<()> {
     Ok(process(id)?.clear_refs(ClearRefs::PeakRSS)?)
 }
 
-/// The most memory that a process had since the last [`reset_peak`].
+/// Returns the peak memory of a process since the last [`reset_peak`].
 #[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
 pub(super) fn peak_megabytes(id: u32) -> Result<f64> {
     Ok(process(id)?.status()?.vmhwm.context("Linux reports no peak")? as f64 / 1024.0)

@@ -180,7 +180,7 @@ impl KeySet {
     async fn fetch(&self, schedule: &mut Schedule) {
         let start = Instant::now();
         let fetch = timeout(FETCH_TIMEOUT, self.source.fetch()).await;
-        let outcome = fetch.unwrap_or_else(|_| Err(format!("no complete answer within {FETCH_TIMEOUT:?}")));
+        let outcome = fetch.unwrap_or_else(|_| Err(format!("no complete response within {FETCH_TIMEOUT:?}")));
         let outcome = outcome.and_then(|document| self.replace(&document, start));
         let KeySetSettings { url, lifetime, cooldown } = &self.settings;
         let (mut cooldown, mut pause) = (*cooldown, *lifetime / 5 * 4);
@@ -198,12 +198,12 @@ impl KeySet {
         schedule.due = start + pause.clamp(MIN_PAUSE, MAX_PAUSE);
     }
 
-    /// Replaces the whole set. Keys that `document` does not contain are removed.
+    /// Replaces the set. Keys that `document` does not contain are removed.
     fn replace(&self, document: &[u8], since: Instant) -> Result<(), String> {
         let old = self.current.load_full();
         let keys = usable_keys(document);
         if keys.is_empty() {
-            return Err("the answer has no usable RSA key".to_owned());
+            return Err("the response has no usable RSA key".to_owned());
         }
         if old.is_none_or(|old| !old.keys.keys().eq(keys.keys())) {
             let kids: Vec<_> = keys.keys().collect();

@@ -42,7 +42,7 @@ impl Keys {
         }
     }
 
-    /// Returns the key set. A PEM key has no name, and never changes.
+    /// Returns the key set. A PEM key has no ID and never changes.
     pub(crate) fn set(&self) -> Option<&Arc<KeySet>> {
         match self {
             Self::Pem(_) => None,
@@ -50,7 +50,7 @@ impl Keys {
         }
     }
 
-    /// Returns the key with that name. If it is unknown, this may wait for a fetch.
+    /// Returns the key with that ID. If it is unknown, this may wait for a fetch.
     pub(crate) async fn find(&self, kid: &str) -> Result<Arc<PublicKey>, Rejection> {
         match self {
             Self::Pem(key) => Ok(Arc::clone(key)),

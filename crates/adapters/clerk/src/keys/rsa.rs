@@ -12,15 +12,16 @@ use crate::error::InvalidSetting;
 
 const NOT_PEM: InvalidSetting =
     InvalidSetting("not one PEM block that begins with -----BEGIN PUBLIC KEY-----");
-const PRIVATE: InvalidSetting = InvalidSetting("a private key: give the public one, and replace this one");
+const PRIVATE: InvalidSetting =
+    InvalidSetting("a private key: set the public key instead, and replace this key pair");
 const OTHER_LABEL: InvalidSetting = InvalidSetting("a PEM block that is not a PUBLIC KEY or RSA PUBLIC KEY");
 const NOT_RSA: InvalidSetting = InvalidSetting("not an RSA public key");
 const SIZE: InvalidSetting = InvalidSetting("an RSA key must have from 2048 to 8192 bits");
 
 /// An RSA public key that verifies tokens.
 ///
-/// It is read from PEM: PKCS#8 (`BEGIN PUBLIC KEY`) or PKCS#1 (`BEGIN RSA PUBLIC KEY`). The two characters `\n` count
-/// as a line break, since many platforms keep a variable on one line.
+/// It is parsed from PEM: PKCS#8 (`BEGIN PUBLIC KEY`) or PKCS#1 (`BEGIN RSA PUBLIC KEY`). The two characters `\n` count as a
+/// line break, because variables of many platforms have only one line.
 #[derive(Clone, Debug)]
 pub struct PublicKey(pub(crate) DecodingKey);
 

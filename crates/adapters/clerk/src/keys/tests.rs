@@ -1,4 +1,4 @@
-//! Timing, with a paused clock; and which entries of a set are used.
+//! Tests the timing of fetches, with a paused clock, and the selection of usable keys.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -41,8 +41,8 @@ impl Endpoint {
         Self(Arc::new(Mutex::new(State { document, delay: Duration::ZERO, fetches: Vec::new() })))
     }
 
-    /// An endpoint that has responded once, a cooldown ago, and is slow from now on.
-    async fn that_has_answered(delay: Duration) -> (Self, Arc<KeySet>) {
+    /// Returns an endpoint after its first response and one cooldown. Further responses have the delay.
+    async fn after_first_fetch(delay: Duration) -> (Self, Arc<KeySet>) {
         let endpoint = Self::new(one_key());
         let set = endpoint.start(LIFETIME, COOLDOWN);
         assert_eq!(found(&set, "key_1").await, Ok(()));
@@ -55,7 +55,7 @@ impl Endpoint {
         self.0.lock().unwrap()
     }
 
-    fn answer(&self, document: String) {
+    fn respond(&self, document: String) {
         self.state().document = document;
     }
 
@@ -103,8 +103,8 @@ async fn found(set: &Arc<KeySet>, kid: &str) -> Found {
     })
 }
 
-/// Starts this number of requests for a key, and lets them run until they wait.
-async fn storm(set: &Arc<KeySet>, count: usize, kid: &'static str) -> JoinSet<Found> {
+/// Starts `count` requests for a key, and runs them until they wait.
+async fn spawn_requests(set: &Arc<KeySet>, count: usize, kid: &'static str) -> JoinSet<Found> {
     let one = |set: Arc<KeySet>| async move { found(&set, kid).await };
     let requests = (0..count).map(|_| one(Arc::clone(set))).collect();
     for _ in 0..3 {
@@ -113,14 +113,14 @@ async fn storm(set: &Arc<KeySet>, count: usize, kid: &'static str) -> JoinSet<Fo
     requests
 }
 
-async fn all(requests: JoinSet<Found>, expected: Found) {
-    assert!(requests.join_all().await.iter().all(|answer| *answer == expected));
+async fn assert_all(requests: JoinSet<Found>, expected: Found) {
+    assert!(requests.join_all().await.iter().all(|outcome| *outcome == expected));
 }
 
-/// Checks that a few requests waited, and that all others got the other answer.
-async fn few(requests: JoinSet<Found>, expected: Found, others: Found) {
-    let (count, answers) = (requests.len(), requests.join_all().await);
-    let number_of = |expected: Found| answers.iter().filter(|answer| **answer == expected).count();
+/// Checks that a few requests waited and got `expected`, and that all others got `others`.
+async fn assert_few_waited(requests: JoinSet<Found>, expected: Found, others: Found) {
+    let (count, outcomes) = (requests.len(), requests.join_all().await);
+    let number_of = |expected: Found| outcomes.iter().filter(|outcome| **outcome == expected).count();
     assert_eq!((number_of(expected), number_of(others)), (MAX_WAITING, count - MAX_WAITING));
 }
 
@@ -129,25 +129,25 @@ async fn start_under_load_is_one_fetch() {
     let endpoint = Endpoint::new(one_key());
     endpoint.state().delay = 2 * SECOND;
     let set = endpoint.start(LIFETIME, COOLDOWN);
-    let known = storm(&set, 1_000, "key_1").await;
-    let (unknown, start) = (storm(&set, 1_000, "key_x").await, Instant::now());
-    all(unknown, UNAVAILABLE).await;
+    let known = spawn_requests(&set, 1_000, "key_1").await;
+    let (unknown, start) = (spawn_requests(&set, 1_000, "key_x").await, Instant::now());
+    assert_all(unknown, UNAVAILABLE).await;
     assert_eq!(start.elapsed(), Duration::ZERO, "others wait already");
-    few(known, Ok(()), UNAVAILABLE).await;
-    all(storm(&set, 1_000, "key_1").await, Ok(())).await;
-    all(storm(&set, 1_000, "key_x").await, UNKNOWN).await;
+    assert_few_waited(known, Ok(()), UNAVAILABLE).await;
+    assert_all(spawn_requests(&set, 1_000, "key_1").await, Ok(())).await;
+    assert_all(spawn_requests(&set, 1_000, "key_x").await, UNKNOWN).await;
     assert_eq!(endpoint.fetches(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn few_requests_wait_for_fetch() {
-    let (endpoint, set) = Endpoint::that_has_answered(SECOND).await;
-    endpoint.answer(two_keys());
-    let (new, start) = (storm(&set, 1_000, "key_2").await, Instant::now());
-    all(storm(&set, 1_000, "key_2").await, UNKNOWN).await;
-    all(storm(&set, 1_000, "key_1").await, Ok(())).await;
+    let (endpoint, set) = Endpoint::after_first_fetch(SECOND).await;
+    endpoint.respond(two_keys());
+    let (new, start) = (spawn_requests(&set, 1_000, "key_2").await, Instant::now());
+    assert_all(spawn_requests(&set, 1_000, "key_2").await, UNKNOWN).await;
+    assert_all(spawn_requests(&set, 1_000, "key_1").await, Ok(())).await;
     assert_eq!(start.elapsed(), Duration::ZERO, "a known key does not wait");
-    few(new, Ok(()), UNKNOWN).await;
+    assert_few_waited(new, Ok(()), UNKNOWN).await;
     assert_eq!(endpoint.fetches(), 2);
 }
 
@@ -156,16 +156,16 @@ async fn fetch_longer_than_cooldown_is_one_fetch() {
     let endpoint = Endpoint::new(one_key());
     endpoint.state().delay = 2 * SECOND;
     let set = endpoint.start(LIFETIME, Duration::ZERO);
-    few(storm(&set, 1_000, "key_x").await, UNKNOWN, UNAVAILABLE).await;
+    assert_few_waited(spawn_requests(&set, 1_000, "key_x").await, UNKNOWN, UNAVAILABLE).await;
     assert_eq!(endpoint.fetches(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn disconnected_clients_do_not_affect_fetch() {
-    let (endpoint, set) = Endpoint::that_has_answered(SECOND).await;
-    endpoint.answer(two_keys());
-    drop(storm(&set, MAX_WAITING, "key_2").await);
-    all(storm(&set, 100, "key_2").await, UNKNOWN).await;
+    let (endpoint, set) = Endpoint::after_first_fetch(SECOND).await;
+    endpoint.respond(two_keys());
+    drop(spawn_requests(&set, MAX_WAITING, "key_2").await);
+    assert_all(spawn_requests(&set, 100, "key_2").await, UNKNOWN).await;
     sleep(2 * SECOND).await;
     assert_eq!(found(&set, "key_2").await, Ok(()));
     assert_eq!(endpoint.fetches(), 2);
@@ -173,9 +173,9 @@ async fn disconnected_clients_do_not_affect_fetch() {
 
 #[tokio::test(start_paused = true)]
 async fn unknown_key_fetches_once_in_cooldown() {
-    let (endpoint, set) = Endpoint::that_has_answered(Duration::ZERO).await;
+    let (endpoint, set) = Endpoint::after_first_fetch(Duration::ZERO).await;
     assert_eq!(found(&set, "key_2").await, UNKNOWN);
-    endpoint.answer(two_keys());
+    endpoint.respond(two_keys());
     advance(COOLDOWN.saturating_sub(INSTANT)).await;
     assert_eq!((found(&set, "key_2").await, endpoint.fetches()), (UNKNOWN, 2));
     advance(INSTANT).await;
@@ -185,8 +185,8 @@ async fn unknown_key_fetches_once_in_cooldown() {
 
 #[tokio::test(start_paused = true)]
 async fn failures_count_for_cooldown_and_remove_nothing() {
-    let (endpoint, set) = Endpoint::that_has_answered(Duration::ZERO).await;
-    endpoint.answer(String::new());
+    let (endpoint, set) = Endpoint::after_first_fetch(Duration::ZERO).await;
+    endpoint.respond(String::new());
     for _ in 0..50 {
         assert_eq!(found(&set, "key_x").await, UNKNOWN);
         assert_eq!(found(&set, "key_1").await, Ok(()));
@@ -201,7 +201,7 @@ async fn set_is_refreshed_before_it_is_stale() {
     let endpoint = Endpoint::new(two_keys());
     let set = endpoint.start(LIFETIME, COOLDOWN);
     let (key, removed) = (set.find("key_1").await.unwrap(), set.find("key_2").await.unwrap());
-    endpoint.answer(one_key());
+    endpoint.respond(one_key());
     sleep(LIFETIME).await;
     assert!(!set.contains("key_2", &removed) && set.contains("key_1", &key));
     assert_eq!(found(&set, "key_2").await, UNKNOWN);
@@ -217,7 +217,7 @@ async fn last_good_set_is_used_for_24_hours() {
     let endpoint = Endpoint::new(one_key());
     let set = endpoint.start(LIFETIME, COOLDOWN);
     let key = set.find("key_1").await.unwrap();
-    endpoint.answer(String::new());
+    endpoint.respond(String::new());
     sleep(LIFETIME).await;
     assert_eq!(set.health(), Health::Ok);
     sleep(INSTANT).await;
@@ -237,24 +237,24 @@ async fn first_fetch_is_retried_with_backoff() {
     sleep(Duration::from_mins(1)).await;
     let pauses: Vec<_> = endpoint.pauses().iter().map(Duration::as_millis).collect();
     assert_eq!(pauses, [250, 500, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000, 10_000, 10_000]);
-    all(storm(&set, 100, "key_1").await, UNAVAILABLE).await;
+    assert_all(spawn_requests(&set, 100, "key_1").await, UNAVAILABLE).await;
     assert_eq!(endpoint.fetches(), 11);
     sleep(2 * HOUR).await;
-    endpoint.answer(one_key());
+    endpoint.respond(one_key());
     sleep(COOLDOWN).await;
     assert_eq!((set.health(), found(&set, "key_1").await), (Health::Ok, Ok(())));
 }
 
 #[tokio::test(start_paused = true)]
-async fn extreme_settings_do_no_harm() {
+async fn extreme_settings_cause_no_panic() {
     let hasty = Endpoint::new(one_key());
     let set = hasty.start(Duration::ZERO, Duration::ZERO);
     sleep(SECOND).await;
     assert!(hasty.fetches() <= 11, "{}", hasty.fetches());
     drop(set);
     assert_eq!(Arc::strong_count(&hasty.0), 1);
-    let patient = Endpoint::new(one_key());
-    let set = patient.start(Duration::MAX, Duration::MAX);
+    let endpoint = Endpoint::new(one_key());
+    let set = endpoint.start(Duration::MAX, Duration::MAX);
     sleep(25 * HOUR).await;
     assert_eq!(set.health(), Health::Ok);
 }
@@ -287,7 +287,7 @@ fn every_usable_key_is_used() {
 }
 
 #[test]
-fn other_entries_are_skipped() {
+fn unusable_entries_are_skipped() {
     let n = OTHER.components().0;
     let (padded, odd, long) = (format!("{n}=="), format!("{n}!"), n.repeat(5));
     for (from, to) in [

@@ -4,8 +4,8 @@ use icp_clerk::{AdminRule, ClerkAuthenticator, ClerkSettings, OAuthResource, Ses
 use icp_ports::Authenticator as _;
 
 use crate::support::{
-    Headers, INSUFFICIENT_SCOPE, ISSUER, KEY, NOW, OTHER, Object, USER, Verdict, accepted, bearer, caller,
-    each, settings, start, token, verdict,
+    Headers, INSUFFICIENT_SCOPE, ISSUER, KEY, NOW, OTHER, Object, Outcome, USER, accepted, bearer, caller,
+    each, outcome, settings, start, token,
 };
 
 const RESOURCE: &str = "https://icp.example.com/mcp";
@@ -35,11 +35,11 @@ fn endpoint() -> ClerkAuthenticator {
     start(settings()).for_resource(resource())
 }
 
-async fn auth(claims: &Object) -> Verdict {
+async fn auth(claims: &Object) -> Outcome {
     bearer(&endpoint(), &token(&KEY, &access_header(), claims)).await
 }
 
-async fn auth_header(header: &Object) -> Verdict {
+async fn auth_header(header: &Object) -> Outcome {
     bearer(&endpoint(), &token(&KEY, header, &access_claims())).await
 }
 
@@ -57,7 +57,7 @@ async fn only_resource_accepts_access_tokens() {
     }
     let cookie = format!("__session={access}; __client_uat=1");
     let cookie = Headers { cookie: &[cookie.as_bytes()], ..Headers::default() };
-    assert_eq!(verdict(endpoint.authenticate(&cookie).await), Err("access_token"), "not in a cookie");
+    assert_eq!(outcome(endpoint.authenticate(&cookie).await), Err("access_token"), "not in a cookie");
     let other = OAuthResource { url: "https://other.example.com/mcp".to_owned(), ..resource() };
     assert_eq!(bearer(&elsewhere.for_resource(other), &access).await, Err("wrong_resource"));
 }
@@ -76,7 +76,7 @@ async fn type_is_at_jwt_in_any_case() {
 }
 
 #[tokio::test]
-async fn rules_of_session_tokens_hold() {
+async fn session_token_rules_apply() {
     for (name, values, reason) in [
         ("alg", r#""HS256" ; "none""#, "wrong_algorithm"),
         ("crit", "[] ; null", "critical_header"),
@@ -121,7 +121,7 @@ async fn rules_of_session_tokens_hold() {
 }
 
 #[tokio::test]
-async fn session_claims_are_not_looked_at() {
+async fn session_claims_are_ignored() {
     let (authorized_parties, audience) = (vec!["https://app.example.com".to_owned()], vec!["icp".to_owned()]);
     let settings = ClerkSettings { authorized_parties, audience, ..settings() };
     let endpoint = start(settings).for_resource(resource());

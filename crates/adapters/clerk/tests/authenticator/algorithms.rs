@@ -6,11 +6,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::support::{
-    KEY, OTHER, Verdict, accepted, bearer, claims, each, header, settings, start, token, unsigned,
+    KEY, OTHER, Outcome, accepted, bearer, claims, each, header, settings, start, token, unsigned,
 };
 
-/// The verdict on a token with this algorithm in its header, and this signature.
-async fn auth(algorithm: &str, sign: impl Fn(&[u8]) -> Vec<u8>) -> Verdict {
+/// Authenticates with a token that has this algorithm in its header, and this signature.
+async fn auth(algorithm: &str, sign: impl Fn(&[u8]) -> Vec<u8>) -> Outcome {
     let signed = unsigned(header().set("alg", algorithm).text().as_bytes(), claims().text().as_bytes());
     let signature = URL_SAFE_NO_PAD.encode(sign(signed.as_bytes()));
     bearer(&start(settings()), &format!("{signed}.{signature}")).await

@@ -1,16 +1,16 @@
-//! Where a request may carry its token.
+//! The `Authorization` header.
 
 use icp_ports::Authenticator as _;
 
 use crate::support::{
-    Headers, KEY, Verdict, accepted, claims, each, header, settings, start, token, verdict,
+    Headers, KEY, Outcome, accepted, claims, each, header, outcome, settings, start, token,
 };
 
-async fn auth(authorization: &[&[u8]]) -> Verdict {
+async fn auth(authorization: &[&[u8]]) -> Outcome {
     // A cookie is ignored unless it is enabled.
     let cookie = format!("__session={}; __client_uat=1", good());
     let credentials = Headers { authorization, cookie: &[cookie.as_bytes()], ..Headers::default() };
-    verdict(start(settings()).authenticate(&credentials).await)
+    outcome(start(settings()).authenticate(&credentials).await)
 }
 
 fn good() -> String {

@@ -5,20 +5,20 @@ use std::sync::Arc;
 use icp_clerk::{AdminRule, ClerkAuthenticator, ClerkSettings};
 
 use crate::support::{
-    KEY, NOW, Object, TestClock, USER, Verdict, accepted, bearer, caller, claims, each, header, settings,
+    KEY, NOW, Object, Outcome, TestClock, USER, accepted, bearer, caller, claims, each, header, settings,
     start, token,
 };
 
-async fn auth(claims: &Object) -> Verdict {
+async fn auth(claims: &Object) -> Outcome {
     auth_with(settings(), claims).await
 }
 
-async fn auth_with(settings: ClerkSettings, claims: &Object) -> Verdict {
+async fn auth_with(settings: ClerkSettings, claims: &Object) -> Outcome {
     bearer(&start(settings), &token(&KEY, &header(), claims)).await
 }
 
-/// Checks the verdict on each value of a claim.
-async fn check(settings: impl Fn() -> ClerkSettings, name: &str, values: &str, expected: Verdict) {
+/// Checks the outcome on each value of a claim.
+async fn check(settings: impl Fn() -> ClerkSettings, name: &str, values: &str, expected: Outcome) {
     for value in each(values) {
         assert_eq!(auth_with(settings(), &claims().set(name, value)).await, expected, "{name}: {value}");
     }
@@ -42,7 +42,7 @@ async fn subject_and_session_are_texts() {
 }
 
 #[tokio::test]
-async fn machines_are_no_users() {
+async fn machine_tokens_are_refused() {
     check(settings, "sub", r#""mch_1" ; "mch_" ; "\u006dch_1""#, Err("machine_token")).await;
 }
 
@@ -99,7 +99,7 @@ async fn inactive_sessions_are_refused() {
     .await;
 }
 
-async fn auth_at(milliseconds: i64, claims: &Object) -> Verdict {
+async fn auth_at(milliseconds: i64, claims: &Object) -> Outcome {
     let clock = TestClock::new();
     clock.set(milliseconds);
     let authenticator = ClerkAuthenticator::start(settings(), Arc::clone(&clock) as _).unwrap();
@@ -149,7 +149,7 @@ async fn times_are_numbers_in_range() {
 }
 
 #[tokio::test]
-async fn all_other_claims_are_nobodys_business() {
+async fn other_claims_are_ignored() {
     let table =
         each("o ; org_id ; org_role ; fva ; fea ; pla ; v ; jti ; x ; SUB ; client_id ; scope ; \\u0000 ; ");
     for name in table {

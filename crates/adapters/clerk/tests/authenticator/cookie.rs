@@ -4,7 +4,7 @@ use icp_clerk::{ClerkSettings, SessionCookie};
 use icp_ports::Authenticator as _;
 
 use crate::support::{
-    Headers, KEY, Verdict, claims, each, header, settings, signed_in, start, token, verdict,
+    Headers, KEY, Outcome, claims, each, header, outcome, settings, signed_in, start, token,
 };
 
 /// The suffix of clerk.example.com, which is the issuer of the tokens here.
@@ -21,7 +21,7 @@ fn plain_only() -> ClerkSettings {
     ClerkSettings { session_cookie: SessionCookie::Plain, ..of_instance() }
 }
 
-/// A session token whose user tells which cookie it came from.
+/// A session token of a user that identifies its cookie.
 fn session(user: &str) -> String {
     token(&KEY, &header(), &claims().set("sub", &format!("\"{user}\"")))
 }
@@ -33,14 +33,14 @@ fn pair(suffix: &str, session: &str, uat: &str) -> String {
     cookies.map(|(name, value)| format!("{name}{suffix}={value}; ")).collect::<Vec<_>>().concat()
 }
 
-async fn auth(settings: ClerkSettings, lines: &[&str]) -> Verdict {
+async fn auth(settings: ClerkSettings, lines: &[&str]) -> Outcome {
     let lines: Vec<_> = lines.iter().map(|line| line.as_bytes()).collect();
     let credentials = Headers { cookie: &lines, ..Headers::default() };
-    verdict(start(settings).authenticate(&credentials).await)
+    outcome(start(settings).authenticate(&credentials).await)
 }
 
 #[tokio::test]
-async fn plain_pair_signs_in_where_enabled() {
+async fn unsuffixed_cookies_sign_in_if_enabled() {
     let line = pair("", &session("plain"), UAT);
     assert_eq!(auth(plain_only(), &[&line]).await, signed_in("plain"));
     assert_eq!(auth(of_instance(), &[&line]).await, signed_in("plain"));
@@ -73,7 +73,7 @@ async fn suffixed_session_decides_if_present() {
 #[tokio::test]
 async fn other_cookies_are_no_credentials() {
     let session = session("x");
-    // The last are cookies of Clerk's handshake.
+    // The last ones are cookies of Clerk's handshake.
     let names = " ; a ; __session ; __client_uat ; __Session ; session ; __session_ ; __sessions ; __clerk_handshake ; \
                  __refresh ; __clerk_db_jwt";
     for name in each(names) {
@@ -84,7 +84,7 @@ async fn other_cookies_are_no_credentials() {
     let odd = b"a=\xff\xfe; \xc3=\x80; =; ;; b=\"; c; d=%; ".to_vec();
     let line = [&odd[..], format!(" __session = {session} ;__client_uat={UAT}").as_bytes()].concat();
     let credentials = Headers { cookie: &[&odd, &line], ..Headers::default() };
-    assert_eq!(verdict(start(plain_only()).authenticate(&credentials).await), signed_in("x"));
+    assert_eq!(outcome(start(plain_only()).authenticate(&credentials).await), signed_in("x"));
 }
 
 #[tokio::test]
@@ -93,7 +93,7 @@ async fn client_time_is_positive_and_not_after_token() {
     let auth = async |session: &str, uat: &str| {
         let line = format!("__session={session}; __client_uat={uat}");
         let credentials = Headers { cookie: &[line.as_bytes()], ..Headers::default() };
-        verdict(authenticator.authenticate(&credentials).await)
+        outcome(authenticator.authenticate(&credentials).await)
     };
     // From the second time on, the token is in the cache.
     let token_at = session("plain");
@@ -131,12 +131,12 @@ async fn values_are_percent_decoded_and_keep_quotes() {
 }
 
 #[tokio::test]
-async fn bearer_header_decides_alone() {
+async fn bearer_header_takes_precedence_over_cookies() {
     let cookie = pair("", &session("plain"), UAT);
     let authenticator = start(plain_only());
     let auth = async |authorization: &[&[u8]]| {
         let credentials = Headers { authorization, cookie: &[cookie.as_bytes()], ..Headers::default() };
-        verdict(authenticator.authenticate(&credentials).await)
+        outcome(authenticator.authenticate(&credentials).await)
     };
     assert_eq!(auth(&[format!("Bearer {}", session("bearer")).as_bytes()]).await, signed_in("bearer"));
     for bad in [&b"Bearer x"[..], b"Bearer", b"bearer ", b"x", b"Bearer \xff"] {
@@ -152,7 +152,7 @@ async fn change_by_cookie_needs_origin_of_authorized_party() {
     let change = async |settings: ClerkSettings, authorization: &[&[u8]], origin: &[&str]| {
         let origin: Vec<_> = origin.iter().map(|origin| origin.as_bytes()).collect();
         let (cookie, origin) = (&[cookie.as_bytes()][..], origin.as_slice());
-        verdict(
+        outcome(
             start(settings)
                 .authenticate(&Headers { authorization, cookie, origin, changes_state: true })
                 .await,
@@ -170,6 +170,6 @@ async fn change_by_cookie_needs_origin_of_authorized_party() {
         let by_header = change(authorized(), &[bearer.as_bytes()], &[origin]).await;
         assert_eq!(by_header, signed_in("bearer"), "a bearer token needs no origin");
     }
-    let nobody = ClerkSettings { authorized_parties: Vec::new(), ..plain_only() };
-    assert_eq!(change(nobody, &[], &[ORIGIN]).await, Err("cookie_origin"), "no party is authorized");
+    let no_party = ClerkSettings { authorized_parties: Vec::new(), ..plain_only() };
+    assert_eq!(change(no_party, &[], &[ORIGIN]).await, Err("cookie_origin"), "no party is authorized");
 }

@@ -9,8 +9,8 @@ use tokio::runtime::Builder;
 use tokio::task::JoinSet;
 
 use crate::support::{
-    KEY, KeyServer, OTHER, Reply, TestClock, TestKey, UNAVAILABLE, Verdict, accepted, bearer, claims, each,
-    header, key_set, of_server, seal, start, token, unsigned,
+    KEY, KeyServer, OTHER, Outcome, Reply, TestClock, TestKey, UNAVAILABLE, accepted, bearer, claims, each,
+    header, key_set, of_server, sign_parts, start, token, unsigned,
 };
 
 const LONG: Duration = Duration::from_mins(5);
@@ -23,21 +23,21 @@ fn token_of(key: &TestKey, kid: &str) -> String {
     token(key, &header().set("kid", &format!("{kid:?}")), &claims())
 }
 
-/// Returns the verdict on a valid token, and the health, if the key server sends `reply`.
-async fn auth_with(reply: Reply) -> (Verdict, Health) {
+/// Returns the outcome on a valid token, and the health, if the key server sends `reply`.
+async fn auth_with(reply: Reply) -> (Outcome, Health) {
     auth_at(&KeyServer::start(reply).await).await
 }
 
-async fn auth_at(server: &KeyServer) -> (Verdict, Health) {
+async fn auth_at(server: &KeyServer) -> (Outcome, Health) {
     let authenticator = start(of_server(server, LONG, LONG));
     (bearer(&authenticator, &token_of(&KEY, "key_1")).await, authenticator.health().await)
 }
 
-fn works() -> (Verdict, Health) {
+fn works() -> (Outcome, Health) {
     (accepted(), Health::Ok)
 }
 
-const FAILS: (Verdict, Health) = (Err(UNAVAILABLE), Health::Unavailable);
+const FAILS: (Outcome, Health) = (Err(UNAVAILABLE), Health::Unavailable);
 
 #[tokio::test]
 async fn key_is_found_by_its_id() {
@@ -57,21 +57,21 @@ async fn key_is_found_by_its_id() {
 }
 
 #[tokio::test]
-async fn bodies_in_every_transfer() {
+async fn key_set_is_read_in_every_transfer_coding() {
     let padded = |length: usize| format!("{}{}", good_set(), " ".repeat(length - good_set().len()));
     assert_eq!(auth_with(Reply::set(&good_set())).await, works());
-    assert_eq!(auth_with(Reply::unannounced(&good_set())).await, works());
+    assert_eq!(auth_with(Reply::without_length(&good_set())).await, works());
     assert_eq!(auth_with(Reply::late(Duration::from_millis(200), &good_set())).await, works());
     assert_eq!(auth_with(Reply::set(&padded(1 << 20))).await, works(), "1 MB to the byte");
     assert_eq!(auth_with(Reply::set(&padded((1 << 20) + 1))).await, FAILS, "announced");
-    assert_eq!(auth_with(Reply::unannounced(&padded((1 << 20) + 1))).await, FAILS);
+    assert_eq!(auth_with(Reply::without_length(&padded((1 << 20) + 1))).await, FAILS);
     assert_eq!(auth_with(Reply::Endless).await, FAILS);
-    assert_eq!(auth_with(Reply::lying(good_set().len() + 1, &good_set())).await, FAILS, "cut short");
-    assert_eq!(auth_with(Reply::lying(good_set().len() - 1, &good_set())).await, FAILS, "goes on");
+    assert_eq!(auth_with(Reply::wrong_length(good_set().len() + 1, &good_set())).await, FAILS, "cut short");
+    assert_eq!(auth_with(Reply::wrong_length(good_set().len() - 1, &good_set())).await, FAILS, "goes on");
 }
 
 #[tokio::test]
-async fn answers_that_are_failures() {
+async fn failed_responses_are_reported() {
     for status in [201, 204, 304, 400, 401, 404, 429, 500, 503] {
         assert_eq!(auth_with(Reply::status_with(status, &good_set())).await, FAILS, "{status}");
     }
@@ -96,7 +96,7 @@ async fn redirects_are_not_followed() {
     assert_eq!((elsewhere.fetches(), server.fetches_at("/moved")), (0, 0));
 }
 
-/// Hanging servers side by side, since each takes three seconds.
+/// The hanging servers are tested concurrently, because each takes three seconds.
 #[tokio::test]
 async fn fetch_from_hanging_server_times_out() {
     let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", good_set().len());
@@ -111,7 +111,7 @@ async fn fetch_from_hanging_server_times_out() {
     assert!(start_time.elapsed() < Duration::from_secs(5), "{:?}", start_time.elapsed());
 }
 
-/// Tokens that are refused with any keys, or none.
+/// Tokens that are refused with any keys and without keys.
 fn malformed_tokens() -> Vec<(String, &'static str)> {
     let with = |name, value| token(&KEY, &header().set("kid", r#""key_2""#).set(name, value), &claims());
     vec![
@@ -136,15 +136,15 @@ async fn malformed_tokens_are_401_during_outage() {
     for well_formed in [token_of(&KEY, "key_1"), token_of(&OTHER, "key_9"), token_of(&KEY, ""), expired] {
         assert_eq!(bearer(&authenticator, &well_formed).await, Err(UNAVAILABLE));
     }
-    let spoilt = (format!("{}x", token_of(&KEY, "key_1")), "malformed_token");
-    let array = (seal(&KEY, header().text().as_bytes(), b"[]"), "malformed_token");
-    for (malformed, reason) in malformed_tokens().into_iter().chain([spoilt, array]) {
+    let damaged = (format!("{}x", token_of(&KEY, "key_1")), "malformed_token");
+    let array = (sign_parts(&KEY, header().text().as_bytes(), b"[]"), "malformed_token");
+    for (malformed, reason) in malformed_tokens().into_iter().chain([damaged, array]) {
         assert_eq!(bearer(&authenticator, &malformed).await, Err(reason));
     }
 }
 
 #[tokio::test]
-async fn malformed_tokens_and_nameless_keys_never_fetch() {
+async fn malformed_tokens_and_keys_without_id_never_fetch() {
     let server = KeyServer::start(Reply::set(&good_set())).await;
     let authenticator = start(of_server(&server, LONG, Duration::ZERO));
     assert_eq!(bearer(&authenticator, &token_of(&KEY, "key_1")).await, accepted());
@@ -176,10 +176,10 @@ async fn concurrent_requests_share_one_fetch() {
     };
     let (known, unknown) = tokio::join!(storm(300, "key_1"), storm(1_000, "key_x"));
     let verdicts = [known.unwrap(), unknown.unwrap()].concat();
-    let refused = verdicts.iter().filter(|verdict| **verdict == Err(UNAVAILABLE)).count();
+    let refused = verdicts.iter().filter(|outcome| **outcome == Err(UNAVAILABLE)).count();
     assert!((1_300 - 16..1_300).contains(&refused), "a few waited: {refused}");
     for (kid, expected) in [("key_1", accepted()), ("key_x", Err("unknown_key"))] {
-        assert!(storm(1_000, kid).await.unwrap().iter().all(|verdict| *verdict == expected));
+        assert!(storm(1_000, kid).await.unwrap().iter().all(|outcome| *outcome == expected));
     }
     assert_eq!(server.fetches(), 1);
 }

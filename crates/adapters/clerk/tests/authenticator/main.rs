@@ -1,4 +1,4 @@
-//! The rules of docs/reference/clerk-tokens.md, from outside.
+//! Tests the rules of docs/reference/clerk-tokens.md through the public API.
 
 #![cfg(test)]
 

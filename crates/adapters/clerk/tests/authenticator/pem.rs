@@ -4,7 +4,7 @@ use icp_clerk::{ClerkAuthenticator, ClerkSettings, KeySource, PublicKey};
 use icp_ports::{Health, HealthCheck as _};
 
 use crate::support::{
-    KEY, OTHER, TestClock, Verdict, accepted, bearer, claims, each, header, settings, start, token,
+    KEY, OTHER, Outcome, TestClock, accepted, bearer, claims, each, header, settings, start, token,
 };
 
 /// openssl genrsa 1024
@@ -20,7 +20,7 @@ const ELLIPTIC: &str = "-----BEGIN PUBLIC KEY-----\n\
     BfY8O9MUxTkDEmiO5ED68S7qAGzqoaMdJ/8zwPsjsbXSyHE7xx/jqnCN9g==\n\
     -----END PUBLIC KEY-----";
 
-async fn auth_with(pem: &str) -> Verdict {
+async fn auth_with(pem: &str) -> Outcome {
     let settings = ClerkSettings { keys: KeySource::Pem(pem.parse().unwrap()), ..settings() };
     bearer(&start(settings), &token(&KEY, &header(), &claims())).await
 }

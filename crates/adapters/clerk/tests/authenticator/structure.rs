@@ -1,25 +1,25 @@
-//! The structure of tokens. All of these are signed by the right key.
+//! The structure of tokens. All tokens here have a valid signature.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 
 use crate::support::{
-    KEY, Object, UNAVAILABLE, Verdict, accepted, bearer, claims, each, header, seal, settings, start, token,
-    unsigned,
+    KEY, Object, Outcome, UNAVAILABLE, accepted, bearer, claims, each, header, settings, sign_parts, start,
+    token, unsigned,
 };
 
-const MALFORMED: Verdict = Err("malformed_token");
+const MALFORMED: Outcome = Err("malformed_token");
 
-async fn auth(token: &str) -> Verdict {
+async fn auth(token: &str) -> Outcome {
     bearer(&start(settings()), token).await
 }
 
-async fn auth_claims(payload: impl AsRef<[u8]>) -> Verdict {
-    auth(&seal(&KEY, header().text().as_bytes(), payload.as_ref())).await
+async fn auth_claims(payload: impl AsRef<[u8]>) -> Outcome {
+    auth(&sign_parts(&KEY, header().text().as_bytes(), payload.as_ref())).await
 }
 
-async fn auth_header(header: impl AsRef<[u8]>) -> Verdict {
-    auth(&seal(&KEY, header.as_ref(), claims().text().as_bytes())).await
+async fn auth_header(header: impl AsRef<[u8]>) -> Outcome {
+    auth(&sign_parts(&KEY, header.as_ref(), claims().text().as_bytes())).await
 }
 
 #[tokio::test]
@@ -75,7 +75,7 @@ async fn other_alphabets_and_padding_are_refused() {
 
 #[tokio::test]
 async fn sixteen_kilobytes_is_the_limit() {
-    // Base64 cannot have every length; a longer header makes up for what the payload leaves out.
+    // Base64 cannot have every length. A longer header fills the rest.
     let headers = [header(), header().set("a", "1"), header().set("a", "12")];
     let sized = |target: usize| {
         let padded = |pad: usize| claims().set("pad", &format!("\"{}\"", "x".repeat(pad)));
@@ -120,12 +120,12 @@ async fn byte_order_mark_is_refused() {
 }
 
 #[tokio::test]
-async fn deep_values_do_no_harm() {
+async fn deep_values_cause_no_panic() {
     for depth in [1, 100, 128, 129, 5_000] {
         let nested = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         for name in ["x", "sub", "aud", "act", "exp", "iss"] {
-            let verdict = auth_claims(claims().set(name, &nested).text()).await;
-            assert!(verdict == accepted() || verdict.is_err_and(|reason| reason != UNAVAILABLE), "{name}");
+            let outcome = auth_claims(claims().set(name, &nested).text()).await;
+            assert!(outcome == accepted() || outcome.is_err_and(|reason| reason != UNAVAILABLE), "{name}");
         }
         assert!(auth_header(header().set("kid", &nested).text()).await.is_err());
     }
@@ -169,7 +169,7 @@ async fn headers_that_change_the_meaning_are_refused() {
 }
 
 #[tokio::test]
-async fn headers_that_may_be_absent_or_unknown() {
+async fn optional_headers_may_be_absent_or_unknown() {
     assert_eq!(auth_header(header().without("typ").text()).await, accepted());
     assert_eq!(auth_header(header().without("cat").text()).await, accepted());
     assert_eq!(auth_header(header().set("cat", r#""cl_I7d4PD111III""#).text()).await, accepted());

@@ -1,4 +1,4 @@
-//! How PostgreSQL executes a query, for tests.
+//! Reads the plan of a query, for tests.
 
 use diesel::pg::Pg;
 use diesel::query_builder::QueryFragment;
@@ -19,14 +19,14 @@ pub(crate) const ICPS_OF_ONE_USER: &str = "
 pub(crate) async fn migrated() -> (Client, postgres::Database) {
     let database = postgres::shared().database();
     let settings = PostgresSettings::new(database.url());
-    PostgresDatabase::new(&settings).expect("a URL").migrate().await.expect("it migrates");
-    let (client, connection) = tokio_postgres::connect(database.url(), NoTls).await.expect("it connects");
+    PostgresDatabase::new(&settings).expect("a URL").migrate().await.expect("must migrate");
+    let (client, connection) = tokio_postgres::connect(database.url(), NoTls).await.expect("must connect");
     tokio::spawn(connection);
     (client, database)
 }
 
-/// Returns the plan of a query and the number of pages that it reads, planned without knowing the values: as on a connection
-/// that has run it a few times.
+/// Returns the generic plan of a query and the number of pages that it reads. PostgreSQL uses the generic plan after a few
+/// executions on a connection.
 pub(crate) async fn plan(
     client: &Client,
     query: &impl QueryFragment<Pg>,
@@ -37,14 +37,14 @@ pub(crate) async fn plan(
     let (sql, _binds) = debugged.split_once(" -- binds").expect("diesel shows binds");
     let prepare =
         format!("SET plan_cache_mode = force_generic_plan; DEALLOCATE ALL; PREPARE query ({types}) AS {sql}");
-    client.batch_execute(&prepare).await.expect("it prepares");
+    client.batch_execute(&prepare).await.expect("must prepare");
     let explain = format!("EXPLAIN (ANALYZE, BUFFERS, TIMING OFF) EXECUTE query ({values})");
-    let rows = client.query(&explain, &[]).await.expect("it explains");
+    let rows = client.query(&explain, &[]).await.expect("must explain");
     let lines: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-    // Each table has a line, which applies to the lines below it.
+    // A line's number of pages includes the lines below it.
     let running = lines.iter().take_while(|line| !line.starts_with("Planning"));
     let pages = running.filter_map(|line| Some(pages(line.trim().strip_prefix("Buffers: shared ")?))).max();
-    (lines.join("\n"), pages.expect("it reads pages"))
+    (lines.join("\n"), pages.expect("must read pages"))
 }
 
 /// Returns the number of pages in `hit=16 read=3 dirtied=1`, in memory or not.

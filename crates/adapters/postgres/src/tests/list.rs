@@ -10,7 +10,7 @@ use super::explain::{migrated, plan};
 use crate::list_query::{Extent, Rows};
 use crate::short_list::ShortLists;
 
-/// Every user has five ICPs, of which each names one other user.
+/// Every user has five ICPs. Each ICP names one other user.
 const FILL: &str = "
     INSERT INTO icps (id, name, created_at, updated_at, document, name_folded, providers)
     SELECT gen_random_uuid(), 'x', '2024-01-01'::timestamptz + number * interval '1 minute', now(),
@@ -23,14 +23,14 @@ const MEMBERS: &str = "
 
 async fn filled(icps: i32) -> (Client, postgres::Database) {
     let (client, database) = migrated().await;
-    client.execute(FILL, &[&icps]).await.expect("it fills");
-    client.execute(MEMBERS, &[]).await.expect("it fills");
-    client.batch_execute("ANALYZE icps; ANALYZE icp_members").await.expect("it analyzes");
+    client.execute(FILL, &[&icps]).await.expect("must insert");
+    client.execute(MEMBERS, &[]).await.expect("must insert");
+    client.batch_execute("ANALYZE icps; ANALYZE icp_members").await.expect("must analyze");
     (client, database)
 }
 
 #[tokio::test]
-async fn list_costs_what_its_own_icps_cost() {
+async fn list_cost_depends_on_own_icps_only() {
     let (small, _database) = filled(1_000).await;
     let (large, _other_database) = filled(50_000).await;
     let query = ListQuery::everything(Caller::user(user("user_17")).list_scope());
@@ -54,7 +54,7 @@ async fn list_costs_what_its_own_icps_cost() {
         assert!(plan.contains("using icp_members_pkey"), "{plan}");
         assert!(plan.contains("using icps_pkey"), "{plan}");
         assert!(!plan.contains("Sort") && !plan.contains("Seq Scan"), "the index has the order:\n{plan}");
-        // A tree of fifty times as many entries is a level higher, and no more.
+        // An index with fifty times as many entries has at most one more level.
         assert!(many <= few + few / 2, "{few} pages have become {many}:\n{plan}");
     }
 }

@@ -1,4 +1,4 @@
-//! Tests of what statements cost, by PostgreSQL's plans.
+//! Tests of the cost of statements, with PostgreSQL's plans.
 
 mod explain;
 mod get;

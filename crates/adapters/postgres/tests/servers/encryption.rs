@@ -24,7 +24,7 @@ impl Authority {
         let issuer = issuer.expect("a certificate");
         let folder = Arc::new(tempfile::tempdir().expect("a folder"));
         let file = folder.path().join("root certificates.pem");
-        std::fs::write(&file, issuer.pem()).expect("it is written");
+        std::fs::write(&file, issuer.pem()).expect("must be written");
         Self { issuer, file, _folder: folder }
     }
 
@@ -34,7 +34,7 @@ impl Authority {
         let mut parameters = CertificateParams::new([name.to_owned()]).expect("a name");
         parameters.not_before = date_time_ymd(2020, 1, 1);
         parameters.not_after = date_time_ymd(last_year, 1, 1);
-        let certificate = parameters.signed_by(&key, &self.issuer).expect("it is signed");
+        let certificate = parameters.signed_by(&key, &self.issuer).expect("must be signed");
         server.encrypt(&certificate.pem(), &key.serialize_pem()).expect("the server accepts the certificate");
     }
 }
@@ -44,9 +44,9 @@ fn url(server: &Server, mode: &str, authority: &Authority) -> String {
     format!("{}?sslmode={mode}&sslrootcert={file}", server.url("postgres").replace("127.0.0.1", "localhost"))
 }
 
-/// The server reloads its settings after a while, so each certificate has its own server.
+/// Starts a server for one certificate: a running server reloads its settings only after some time.
 async fn server() -> Server {
-    let server = Server::start().expect("it starts");
+    let server = Server::start().expect("must start");
     migrated(&server.url("postgres")).await;
     server
 }
@@ -72,15 +72,15 @@ async fn valid_certificate_is_accepted() {
     let plain = server.url("postgres");
     for (query, encrypted) in [("", true), ("?sslmode=require", true), ("?sslmode=disable", false)] {
         let database = database(&format!("{plain}{query}"));
-        count(&database, "user_ada").await.expect("it reads");
+        count(&database, "user_ada").await.expect("must read");
         let question = "SELECT bool_or(ssl.ssl) FROM pg_stat_ssl ssl JOIN pg_stat_activity USING (pid)
             WHERE application_name = 'icp'";
-        let found: bool = client(&plain).await.query_one(question, &[]).await.expect("it answers").get(0);
+        let found: bool = client(&plain).await.query_one(question, &[]).await.expect("must respond").get(0);
         assert_eq!(found, encrypted, "{query}");
         drop(database);
         let gone = "SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'icp'";
         crate::support::eventually("its connections end", async || {
-            client(&plain).await.query_one(gone, &[]).await.expect("it answers").get(0)
+            client(&plain).await.query_one(gone, &[]).await.expect("must respond").get(0)
         })
         .await;
     }
@@ -125,7 +125,7 @@ async fn unencrypted_server_is_refused_by_require() {
     assert!(message.contains("TLS"), "{message}");
 }
 
-/// As PostgreSQL's manual makes one with OpenSSL 3.0: of version 1, for `localhost`, of an authority that is not trusted.
+/// The certificate is of version 1, for `localhost`, from an untrusted authority, as in PostgreSQL's manual for OpenSSL 3.0.
 #[tokio::test]
 async fn version_1_certificate_is_accepted_without_verification() {
     let server = server().await;
@@ -137,9 +137,9 @@ async fn version_1_certificate_is_accepted_without_verification() {
     let question = "SELECT bool_and(ssl.ssl) FROM pg_stat_ssl ssl JOIN pg_stat_activity USING (pid)
         WHERE application_name = 'icp'";
     let database = database(&server.url("postgres"));
-    count(&database, "user_ada").await.expect("it reads");
+    count(&database, "user_ada").await.expect("must read");
     let encrypted: Option<bool> =
-        client(&server.url("postgres")).await.query_one(question, &[]).await.expect("it answers").get(0);
+        client(&server.url("postgres")).await.query_one(question, &[]).await.expect("must respond").get(0);
     assert_eq!(encrypted, Some(true));
 }
 
@@ -151,12 +151,12 @@ async fn self_signed_certificate_is_its_own_root() {
     let certify = |name: &str, last_year: i32| {
         let key = KeyPair::generate().expect("a key");
         let mut parameters = CertificateParams::new([name.to_owned()]).expect("a name");
-        // As `openssl req -x509` makes one.
+        // As `openssl req -x509` creates it.
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         parameters.not_before = date_time_ymd(2020, 1, 1);
         parameters.not_after = date_time_ymd(last_year, 1, 1);
-        let certificate = parameters.self_signed(&key).expect("it is signed");
-        std::fs::write(&root, certificate.pem()).expect("it is written");
+        let certificate = parameters.self_signed(&key).expect("must be signed");
+        std::fs::write(&root, certificate.pem()).expect("must be written");
         server.encrypt(&certificate.pem(), &key.serialize_pem()).expect("the server accepts the certificate");
     };
     let url = |mode: &str| {

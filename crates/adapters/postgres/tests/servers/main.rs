@@ -1,4 +1,4 @@
-//! Servers in production: locked, slow, encrypted, several, failing over.
+//! Tests with servers as in production: locked, slow, encrypted, and with failover.
 
 #![cfg(test)]
 

@@ -12,15 +12,15 @@ const GRANTS: &str = "
 
 #[tokio::test(flavor = "multi_thread")]
 async fn serving_role_needs_no_right_to_create_tables() {
-    let server = Server::start().expect("it starts");
-    server.execute("CREATE ROLE guest LOGIN").expect("it is made");
+    let server = Server::start().expect("must start");
+    server.execute("CREATE ROLE guest LOGIN").expect("must be made");
     let guest = database(&server.url("postgres").replace("icp@", "guest@"));
-    assert!(!guest.pending().await.expect("it looks").is_empty(), "nothing is there");
+    assert!(!guest.pending().await.expect("must read").is_empty(), "nothing is there");
 
     migrated(&server.url("postgres")).await;
-    server.execute(GRANTS).expect("they are granted");
-    assert!(guest.pending().await.expect("it looks").is_empty(), "everything is there");
-    store(&guest, 1, "user_ada").await.expect("it writes");
-    assert_eq!(count(&guest, "user_ada").await.expect("it reads"), 1);
-    guest.migrate().await.expect_err("that is another's");
+    server.execute(GRANTS).expect("must be granted");
+    assert!(guest.pending().await.expect("must read").is_empty(), "everything is there");
+    store(&guest, 1, "user_ada").await.expect("must write");
+    assert_eq!(count(&guest, "user_ada").await.expect("must read"), 1);
+    guest.migrate().await.expect_err("the role must not migrate");
 }

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use icp_domain::{Caller, ListScope};
 use icp_ports::{IcpReader, IcpRepository as _, ListQuery, Migrator as _, RepositoryError};
 use icp_postgres::{PostgresDatabase, PostgresSettings};
-use icp_testkit::fixtures::{icp, someone, user};
+use icp_testkit::fixtures::{any_creator, icp, user};
 use tokio_postgres::{Client, NoTls};
 
 pub(crate) fn database(url: &str) -> PostgresDatabase {
@@ -13,12 +13,12 @@ pub(crate) fn database(url: &str) -> PostgresDatabase {
 /// Returns a database with all migrations applied.
 pub(crate) async fn migrated(url: &str) -> PostgresDatabase {
     let database = database(url);
-    database.migrate().await.expect("it migrates");
+    database.migrate().await.expect("must migrate");
     database
 }
 
 pub(crate) async fn client(url: &str) -> Client {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("it connects");
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("must connect");
     tokio::spawn(connection);
     client
 }
@@ -36,7 +36,7 @@ pub(crate) async fn store(
     number: u128,
     name: &str,
 ) -> Result<(), RepositoryError> {
-    database.insert(&icp(number).with("userIds", [name]).document(), someone(), None).await.map(drop)
+    database.insert(&icp(number).with("userIds", [name]).document(), any_creator(), None).await.map(drop)
 }
 
 /// Waits until a condition is true. Panics after 30 seconds.

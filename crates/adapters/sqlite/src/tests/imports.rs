@@ -6,7 +6,7 @@ use icp_ports::{
     BoxError, IcpReader as _, IcpRepository as _, ImportExport as _, ImportExportError, ImportSource,
     ImportSummary, OnConflict, RepositoryError,
 };
-use icp_testkit::fixtures::someone;
+use icp_testkit::fixtures::any_creator;
 use tokio::sync::Notify;
 
 use super::{Fixture, Ready, everything, icp, id};
@@ -40,14 +40,14 @@ async fn slow_source_does_not_block_writers() {
     };
     let write = async {
         is_waiting.notified().await;
-        let written = fixture.database.insert(&icp(1), someone(), None).await;
+        let written = fixture.database.insert(&icp(1), any_creator(), None).await;
         resume.notify_one();
         written
     };
     let (imported, written) =
         tokio::join!(fixture.database.import(&mut source, OnConflict::Fail, false), write);
-    written.expect("it inserts while the source is slow");
-    assert_eq!(imported.expect("it imports"), ImportSummary { inserted: 2, replaced: 0, skipped: 0 });
+    written.expect("must insert while the source is slow");
+    assert_eq!(imported.expect("must import"), ImportSummary { inserted: 2, replaced: 0, skipped: 0 });
     assert_eq!(fixture.database.list(&everything("user_ada")).await.expect("a list").icps.len(), 3);
 }
 

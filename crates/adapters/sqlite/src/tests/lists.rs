@@ -8,7 +8,7 @@ use icp_ports::{
     Conditional, Direction, IcpReader as _, IcpRepository as _, ImportExport as _, ListCursor, ListFilter,
     ListQuery, ListStart, OnConflict, Sort, SortKey,
 };
-use icp_testkit::fixtures::someone;
+use icp_testkit::fixtures::any_creator;
 
 use super::{Fixture, Ready, everything, icp, id, padded_icp};
 use crate::connect::Access;
@@ -21,9 +21,9 @@ fn sorted(sort: Sort) -> ListQuery {
     ListQuery { start: ListStart::Beginning(sort), ..everything("user_ada") }
 }
 
-/// Damages every page that contains nothing but the padding, so that a document with it cannot be read.
+/// Damages every page that contains only the padding, so that a document with it cannot be read.
 fn damage(fixture: &Fixture, padding: u8) {
-    fixture.connect().batch_execute("PRAGMA wal_checkpoint(TRUNCATE)").expect("it writes");
+    fixture.connect().batch_execute("PRAGMA wal_checkpoint(TRUNCATE)").expect("must write");
     let mut bytes = std::fs::read(fixture.path()).expect("a file");
     let mut damaged = 0;
     for page in bytes.chunks_mut(4_096) {
@@ -34,7 +34,7 @@ fn damage(fixture: &Fixture, padding: u8) {
         }
     }
     assert!(damaged > 0, "no page has only padding");
-    std::fs::write(fixture.path(), bytes).expect("it writes");
+    std::fs::write(fixture.path(), bytes).expect("must write");
 }
 
 #[tokio::test]
@@ -42,26 +42,26 @@ async fn full_list_reads_no_more_documents() {
     let fixture = Fixture::new().await;
     let documents = [padded_icp(1, &"a".repeat(30_000)), padded_icp(2, &"b".repeat(30_000)), icp(3)];
     for document in &documents {
-        fixture.database.insert(document, someone(), None).await.expect("it inserts");
+        fixture.database.insert(document, any_creator(), None).await.expect("must insert");
     }
     let complete = fixture.database.list(&everything("user_ada")).await.expect("a list");
     damage(&fixture, b'b');
     let database = fixture.reopened().await;
     for sort in [Sort::CreatedAt, Sort::UpdatedAt, Sort::Name, Sort::ActiveUntil] {
         let all = sorted(sort);
-        database.list(&all).await.expect_err("it reads the damaged document");
+        database.list(&all).await.expect_err("must read the damaged document");
         let short = ListQuery { max_bytes: NonZeroUsize::new(1), ..all.clone() };
-        let list = database.list(&short).await.expect("it does not read the damaged document");
+        let list = database.list(&short).await.expect("must not read the damaged document");
         assert_eq!((list.icps.len(), list.next.map(|cursor| cursor.id)), (1, Some(id(1))));
         assert_eq!(list.version, complete.version);
-        let part = database.list_part(&short).await.expect("it does not read the damaged document");
+        let part = database.list_part(&short).await.expect("must not read the damaged document");
         assert_eq!((part.icps.len(), part.next.map(|cursor| cursor.id)), (1, Some(id(1))));
         let unchanged = database.list_if_changed(&all, &[complete.version]).await.expect("a version");
         assert_eq!(unchanged, Conditional::Unchanged(complete.version));
     }
 }
 
-/// Reads with a caller that is gone after ten rows. Returns the number of rows.
+/// Reads for a caller that stops waiting after ten rows. Returns the number of rows.
 fn abandon<T>(session: &mut Session, read: impl FnOnce(&mut Job<'_>) -> Result<T, Failure>) -> usize {
     let rows = Cell::new(0);
     let is_abandoned = || rows.replace(rows.get() + 1) == 10;
@@ -73,8 +73,8 @@ fn abandon<T>(session: &mut Session, read: impl FnOnce(&mut Job<'_>) -> Result<T
 async fn abandoned_list_stops() {
     let fixture = Fixture::new().await;
     let documents = (1..=100).map(icp).collect();
-    fixture.database.import(&mut Ready(vec![documents]), OnConflict::Fail, false).await.expect("it imports");
-    let mut session = Session::open(&fixture.database.file, Access::Read).expect("it opens");
+    fixture.database.import(&mut Ready(vec![documents]), OnConflict::Fail, false).await.expect("must import");
+    let mut session = Session::open(&fixture.database.file, Access::Read).expect("must open");
     for query in [everything("user_ada"), sorted(Sort::Name)] {
         for extent in [Extent::List, Extent::Part, Extent::Version] {
             assert_eq!(abandon(&mut session, |job| list::read(job, &query, extent)), 10);
@@ -86,10 +86,10 @@ async fn abandoned_list_stops() {
 async fn version_of_abandoned_list_is_not_cached() {
     let fixture = Fixture::new().await;
     let documents = (1..=100).map(icp).collect();
-    fixture.database.import(&mut Ready(vec![documents]), OnConflict::Fail, false).await.expect("it imports");
+    fixture.database.import(&mut Ready(vec![documents]), OnConflict::Fail, false).await.expect("must import");
     let query = everything("user_ada");
     let complete = fixture.database.list(&query).await.expect("a list").version;
-    let mut session = Session::open(&fixture.database.file, Access::Read).expect("it opens");
+    let mut session = Session::open(&fixture.database.file, Access::Read).expect("must open");
     abandon(&mut session, |job| list::version(job, &query));
     let version = list::version(&mut Job { session: &mut session, is_abandoned: &|| false }, &query);
     assert_eq!(version.expect("a version"), complete);
@@ -98,7 +98,7 @@ async fn version_of_abandoned_list_is_not_cached() {
 #[tokio::test]
 async fn text_with_nul_matches_nothing() {
     let fixture = Fixture::new().await;
-    fixture.database.insert(&icp(1), someone(), None).await.expect("it inserts");
+    fixture.database.insert(&icp(1), any_creator(), None).await.expect("must insert");
     for user_id in ["\0", "user_ada\0", "user\0_ada"] {
         let list = fixture.database.list(&everything(user_id)).await.expect("a list");
         assert!(list.icps.is_empty(), "{user_id:?}");
@@ -132,7 +132,7 @@ async fn cached_version_changes_with_every_write() {
             let unchanged = fixture.database.list_if_changed(&query, &[version]).await.expect("a version");
             assert_eq!(unchanged, Conditional::Unchanged(version));
         }
-        fixture.database.insert(&icp(number), someone(), None).await.expect("it inserts");
+        fixture.database.insert(&icp(number), any_creator(), None).await.expect("must insert");
         let changed = fixture.database.list_if_changed(&query, &[version]).await.expect("a list");
         let Conditional::Changed(list) = changed else { panic!("{changed:?}") };
         assert_eq!(list.icps.len() as u128, number);
@@ -144,15 +144,15 @@ async fn cached_version_changes_with_every_write() {
 async fn cached_version_changes_with_writes_of_other_processes() {
     let fixture = Fixture::with_readers(1).await;
     let (database, query) = (&fixture.database, everything("user_ada"));
-    database.insert(&icp(1), someone(), None).await.expect("it inserts");
+    database.insert(&icp(1), any_creator(), None).await.expect("must insert");
     let version = database.list(&query).await.expect("a list").version;
     let mut other = fixture.connect();
     for statement in ["BEGIN IMMEDIATE", "UPDATE icps SET version = version + 1"] {
-        other.batch_execute(statement).expect("it writes");
+        other.batch_execute(statement).expect("must write");
         let unchanged = database.list_if_changed(&query, &[version]).await.expect("a version");
         assert_eq!(unchanged, Conditional::Unchanged(version), "{statement} is not committed");
     }
-    other.batch_execute("COMMIT").expect("it commits");
+    other.batch_execute("COMMIT").expect("must commit");
     let changed = database.list_if_changed(&query, &[version]).await.expect("a list");
     assert!(matches!(changed, Conditional::Changed(_)));
 }
@@ -160,7 +160,7 @@ async fn cached_version_changes_with_writes_of_other_processes() {
 #[tokio::test]
 async fn only_version_of_everything_is_cached() {
     let fixture = Fixture::new().await;
-    let mut session = Session::open(&fixture.database.file, Access::Read).expect("it opens");
+    let mut session = Session::open(&fixture.database.file, Access::Read).expect("must open");
     let first = ListQuery { limit: NonZeroUsize::new(1), ..everything("user_ada") };
     let mut job = Job { session: &mut session, is_abandoned: &|| false };
     list::version(&mut job, &first).expect("a version");
@@ -169,7 +169,7 @@ async fn only_version_of_everything_is_cached() {
     assert!(job.session.versions.get(first.scope.user_id()).is_some());
 }
 
-/// Returns the plan for a query: the steps by which SQLite answers it.
+/// Returns the plan of a query: the steps by which SQLite executes it.
 fn plan(fixture: &Fixture, query: &ListQuery) -> String {
     #[derive(diesel::QueryableByName)]
     struct Step {
@@ -178,7 +178,7 @@ fn plan(fixture: &Fixture, query: &ListQuery) -> String {
     }
     let sql = diesel::debug_query::<diesel::sqlite::Sqlite, _>(&list_query::matching(query)).to_string();
     let sql = sql.split(" -- binds").next().expect("SQL");
-    let mut session = Session::open(&fixture.database.file, Access::Read).expect("it opens");
+    let mut session = Session::open(&fixture.database.file, Access::Read).expect("must open");
     let steps = diesel::sql_query(format!("EXPLAIN QUERY PLAN {sql}"));
     let steps: Vec<Step> = steps.load(&mut session.connection).expect("a plan");
     steps.into_iter().map(|step| step.detail + "\n").collect()

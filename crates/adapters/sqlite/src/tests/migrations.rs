@@ -6,7 +6,7 @@ use icp_ports::{Health, HealthCheck as _, MigrationError, Migrator as _};
 use super::{Fixture, file, open, path};
 use crate::connect::Access;
 
-/// The tables of a database that an earlier version made, as far as they matter here.
+/// Tables of a database of an earlier version, reduced to the columns that the test needs.
 const EARLIER: &str = "
     CREATE TABLE __diesel_schema_migrations (
         version VARCHAR(50) PRIMARY KEY NOT NULL, run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP
@@ -19,7 +19,7 @@ const EARLIER: &str = "
 
 /// The schema and the applied migrations, as text.
 fn dump(folder: &tempfile::TempDir) -> Vec<String> {
-    let mut connection = file(folder).connect(Access::Read).expect("it connects");
+    let mut connection = file(folder).connect(Access::Read).expect("must connect");
     let schema = diesel::dsl::sql::<Text>("SELECT coalesce(sql, name) FROM sqlite_schema ORDER BY name");
     schema.load(&mut connection).expect("a schema")
 }
@@ -27,8 +27,8 @@ fn dump(folder: &tempfile::TempDir) -> Vec<String> {
 #[tokio::test]
 async fn database_of_earlier_version_is_refused_unchanged() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut connection = file(&folder).connect(Access::Write).expect("it connects");
-    connection.batch_execute(EARLIER).expect("it writes");
+    let mut connection = file(&folder).connect(Access::Write).expect("must connect");
+    connection.batch_execute(EARLIER).expect("must write");
     let before = dump(&folder);
     let database = open(path(&folder), 1).await;
     for refused in [database.pending().await.map(drop), database.migrate().await.map(drop)] {
@@ -44,7 +44,7 @@ async fn new_database_is_migrated_once() {
     let database = open(path(&folder), 1).await;
     assert_eq!(database.health().await, Health::Unavailable, "it has no tables");
     assert_eq!(database.pending().await.expect("names"), ["2026-11-25-000002_icps"]);
-    let report = database.migrate().await.expect("it migrates");
+    let report = database.migrate().await.expect("must migrate");
     assert_eq!((report.applied, report.created), (vec!["2026-11-25-000002_icps".to_owned()], true));
     assert_eq!(database.health().await, Health::Ok);
     assert!(database.pending().await.expect("names").is_empty());
@@ -54,7 +54,7 @@ async fn new_database_is_migrated_once() {
 async fn migration_can_be_reverted() {
     let fixture = Fixture::new().await;
     let down = include_str!("../../../../../migrations/sqlite/2026-11-25-000002_icps/down.sql");
-    fixture.connect().batch_execute(down).expect("it reverts");
+    fixture.connect().batch_execute(down).expect("must revert");
     let tables = dump(&fixture.folder);
     assert_eq!(tables.len(), 2, "only diesel's own table and its index are left: {tables:?}");
 }
@@ -65,7 +65,7 @@ async fn concurrent_processes_migrate_once() {
     let mut tasks = Vec::new();
     for _ in 0..8 {
         let path = path(&folder);
-        tasks.push(tokio::spawn(async move { open(path, 1).await.migrate().await.expect("it migrates") }));
+        tasks.push(tokio::spawn(async move { open(path, 1).await.migrate().await.expect("must migrate") }));
     }
     let mut created = 0;
     for task in tasks {

@@ -1,4 +1,4 @@
-//! Tests of the whole adapter on a file of their own.
+//! Tests of the complete adapter, each with a separate file.
 
 mod files;
 mod imports;
@@ -34,7 +34,7 @@ impl Fixture {
     async fn with_readers(max_connections: usize) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let database = open(path(&folder), max_connections).await;
-        database.migrate().await.expect("it migrates");
+        database.migrate().await.expect("must migrate");
         Self { database, folder }
     }
 
@@ -44,7 +44,7 @@ impl Fixture {
 
     /// Opens a further connection, as another process would.
     fn connect(&self) -> SqliteConnection {
-        self.database.file.connect(Access::Write).expect("it connects")
+        self.database.file.connect(Access::Write).expect("must connect")
     }
 
     /// Opens the same file again.
@@ -58,11 +58,11 @@ fn path(folder: &TempDir) -> PathBuf {
 }
 
 async fn open(path: PathBuf, max_connections: usize) -> SqliteDatabase {
-    SqliteDatabase::open(SqliteSettings { path, max_connections }).await.expect("it opens")
+    SqliteDatabase::open(SqliteSettings { path, max_connections }).await.expect("must open")
 }
 
 fn file(folder: &TempDir) -> DatabaseFile {
-    DatabaseFile::open(&path(folder)).expect("it opens")
+    DatabaseFile::open(&path(folder)).expect("must open")
 }
 
 fn id(number: u128) -> IcpId {
@@ -92,7 +92,7 @@ fn padded_icp(number: u128, padding: &str) -> IcpDocument {
     Icp::from_json(&text, Rules::Storable).expect("an ICP").into()
 }
 
-/// A source of batches that are ready.
+/// A source of prepared batches.
 struct Ready(Vec<Vec<IcpDocument>>);
 
 #[async_trait]

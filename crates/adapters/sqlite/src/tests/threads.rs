@@ -16,11 +16,12 @@ use crate::pool::{MAX_QUEUE_TIME, MAX_QUEUED_JOBS, Pool};
 
 fn pool(threads: usize) -> (Pool, TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
-    let pool = Pool::start(&file(&folder).into(), Access::Read, threads, READ_TIME_LIMIT).expect("it starts");
+    let pool =
+        Pool::start(&file(&folder).into(), Access::Read, threads, READ_TIME_LIMIT).expect("must start");
     (pool, folder)
 }
 
-async fn answer(pool: &Pool) -> Result<u8, RepositoryError> {
+async fn run(pool: &Pool) -> Result<u8, RepositoryError> {
     pool.run(|_| Ok(1)).await
 }
 
@@ -37,7 +38,7 @@ async fn occupy(pool: &Pool) -> mpsc::Sender<()> {
         });
         wait.await
     });
-    started.await.expect("it starts");
+    started.await.expect("must start");
     release
 }
 
@@ -46,13 +47,13 @@ async fn queued(pool: &Pool) -> JoinHandle<Result<u8, RepositoryError>> {
     let pool = pool.clone();
     let (queue, queued) = oneshot::channel();
     let task = tokio::spawn(async move {
-        let mut job = pin!(answer(&pool));
+        let mut job = pin!(run(&pool));
         // The first poll puts it into the queue.
         assert!(timeout(Duration::ZERO, job.as_mut()).await.is_err());
         let _ = queue.send(());
         job.await
     });
-    queued.await.expect("it is queued");
+    queued.await.expect("must be queued");
     task
 }
 
@@ -61,8 +62,8 @@ async fn slow_read_does_not_block_others() {
     let (pool, _folder) = pool(2);
     let _release = occupy(&pool).await;
     for _ in 0..100 {
-        let (one, other) = tokio::join!(answer(&pool), answer(&pool));
-        assert_eq!((one.expect("an answer"), other.expect("an answer")), (1, 1));
+        let (one, other) = tokio::join!(run(&pool), run(&pool));
+        assert_eq!((one.expect("must run"), other.expect("an answer")), (1, 1));
     }
 }
 
@@ -74,12 +75,12 @@ async fn full_queue_rejects_job() {
     for _ in 0..MAX_QUEUED_JOBS {
         tasks.push(queued(&pool).await);
     }
-    assert!(matches!(answer(&pool).await, Err(RepositoryError::Overloaded)));
+    assert!(matches!(run(&pool).await, Err(RepositoryError::Overloaded)));
     drop(release);
     for task in tasks {
-        assert_eq!(task.await.expect("no panic").expect("an answer"), 1);
+        assert_eq!(task.await.expect("no panic").expect("must run"), 1);
     }
-    assert_eq!(answer(&pool).await.expect("an answer"), 1);
+    assert_eq!(run(&pool).await.expect("must run"), 1);
 }
 
 #[tokio::test]
@@ -94,7 +95,7 @@ async fn abandoned_job_is_skipped() {
     });
     assert!(timeout(Duration::ZERO, abandoned).await.is_err());
     drop(release);
-    assert_eq!(answer(&pool).await.expect("an answer"), 1);
+    assert_eq!(run(&pool).await.expect("must run"), 1);
     assert!(!ran.load(Ordering::SeqCst));
 }
 
@@ -106,7 +107,7 @@ async fn running_job_learns_that_it_is_abandoned() {
         Ok(())
     });
     assert!(timeout(Duration::from_millis(10), endless).await.is_err());
-    assert_eq!(answer(&pool).await.expect("an answer"), 1);
+    assert_eq!(run(&pool).await.expect("must run"), 1);
 }
 
 #[tokio::test]
@@ -114,10 +115,10 @@ async fn panic_fails_only_its_own_job() {
     let (pool, _folder) = pool(1);
     let release = occupy(&pool).await;
     let panics = pool.run(|_| -> Result<(), _> { panic!("on purpose") });
-    let (failed, next, ()) = tokio::join!(panics, answer(&pool), async { drop(release) });
+    let (failed, next, ()) = tokio::join!(panics, run(&pool), async { drop(release) });
     assert!(matches!(failed, Err(RepositoryError::Backend(_))), "{failed:?}");
-    assert_eq!(next.expect("an answer"), 1);
-    assert_eq!(answer(&pool).await.expect("an answer"), 1);
+    assert_eq!(next.expect("must run"), 1);
+    assert_eq!(run(&pool).await.expect("must run"), 1);
 }
 
 #[tokio::test]
@@ -134,10 +135,10 @@ async fn job_does_not_start_late() {
 async fn hanging_job_is_unavailable_in_time() {
     let folder = tempfile::tempdir().expect("a folder");
     let limit = Duration::from_millis(50);
-    let pool = Pool::start(&file(&folder).into(), Access::Read, 1, limit).expect("it starts");
+    let pool = Pool::start(&file(&folder).into(), Access::Read, 1, limit).expect("must start");
     let _release = occupy(&pool).await;
     let start = Instant::now();
-    assert!(matches!(answer(&pool).await, Err(RepositoryError::Unavailable(_))));
+    assert!(matches!(run(&pool).await, Err(RepositoryError::Unavailable(_))));
     assert!((limit..limit * 10).contains(&start.elapsed()), "{:?}", start.elapsed());
 }
 

@@ -1,5 +1,5 @@
-//! The files of the pages, compiled into the program. The address of a file contains its digest, so that browsers may cache it
-//! forever.
+//! The files of the pages, compiled into the program. The URL of a file contains its digest, so that browsers may cache it
+//! without limit.
 
 use std::sync::LazyLock;
 

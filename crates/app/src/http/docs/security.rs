@@ -16,7 +16,7 @@ pub(super) const WITHOUT_SCRIPTS: &str = "default-src 'none'; style-src 'self'; 
 pub(super) const WITH_VIEWER: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Turns off features of browsers that no page needs.
+/// Disables browser features that no page needs.
 const NO_FEATURES: &str = "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()";
 
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");

@@ -17,7 +17,7 @@ const RETRY_AFTER_SECONDS: &str = "1";
 
 const _: () = assert!(limits::BODY_BYTES == 1_048_576, "the message of `PayloadTooLarge` names the limit");
 
-/// An error response. The message is the `detail` that the client gets.
+/// An error response. The message is its `detail`.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
     #[error("User is not authenticated. Ensure a valid session exists.")]
@@ -43,7 +43,7 @@ pub(crate) enum ApiError {
     #[error("The body is longer than 1 MiB.")]
     PayloadTooLarge,
     #[error(
-        "The message is longer than {max} bytes; or, without the arguments of its tool, than {rest} bytes or {values} values."
+        "The message is too long: it may have {max} bytes, and without the arguments of its tool {rest} bytes and {values} values."
     )]
     MessageTooLarge { max: usize, rest: usize, values: usize },
     #[error("The body must be uncompressed JSON in UTF-8, with a JSON Content-Type.")]
@@ -66,10 +66,10 @@ pub(crate) enum ApiError {
     ForeignOrigin,
     #[error("No ICP has this ID. It may have been deleted.")]
     NoSuchIcp,
-    #[error("This ICP has no such revision. It may be older than the history goes back.")]
+    #[error("This ICP has no such revision. It may be older than the retention of the history.")]
     NoSuchRevision,
     #[error("This service keeps no history: history.retention_days is 0.")]
-    HistoryOff,
+    HistoryDisabled,
     #[error(
         "If-Match, If-None-Match or `updatedAt` names another version than the current one. Read the ICP again."
     )]
@@ -121,7 +121,7 @@ impl ApiError {
             | Self::QuotaReached(_)
             | Self::LastUser
             | Self::ForeignOrigin => &kinds::FORBIDDEN,
-            Self::NoSuchRoute | Self::NoSuchIcp | Self::NoSuchRevision | Self::HistoryOff => {
+            Self::NoSuchRoute | Self::NoSuchIcp | Self::NoSuchRevision | Self::HistoryDisabled => {
                 &kinds::NOT_FOUND
             }
             Self::MethodNotAllowed { .. } => &kinds::METHOD_NOT_ALLOWED,
@@ -142,7 +142,7 @@ impl ApiError {
         if status.is_client_error() { Self::BadRequest } else { Self::Internal(error.to_string().into()) }
     }
 
-    /// Inserts the headers that tell the client what to do.
+    /// Inserts the headers of the error, such as `Retry-After`.
     fn insert_headers(&self, response: &mut HttpResponseBuilder) {
         match self {
             Self::Unauthorized { challenge } | Self::InsufficientScope { challenge } => {
@@ -168,7 +168,7 @@ impl ApiError {
     }
 }
 
-/// The body is added by the middleware `problem_responses`, which knows the request's ID.
+/// The middleware `problem_responses` adds the body, which contains the request's ID.
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         StatusCode::from_u16(self.kind().status).unwrap_or_default()
@@ -202,7 +202,7 @@ impl From<ServiceError> for ApiError {
         match error {
             ServiceError::NotFound => Self::NoSuchIcp,
             ServiceError::NoRevision => Self::NoSuchRevision,
-            ServiceError::HistoryOff => Self::HistoryOff,
+            ServiceError::HistoryDisabled => Self::HistoryDisabled,
             ServiceError::Forbidden => Self::Forbidden,
             ServiceError::PreconditionFailed => Self::PreconditionFailed,
             ServiceError::Invalid(violations) => Self::InvalidBody(violations),

@@ -1,6 +1,6 @@
-//! Every kind of error, once: the responses, their descriptions in OpenAPI and the list of codes derive from this table.
+//! The table of all kinds of errors. Responses, their descriptions in OpenAPI and the list of codes derive from it.
 
-/// A kind of error: what clients branch on.
+/// A kind of error, which clients can distinguish.
 #[derive(Debug)]
 pub(crate) struct ErrorKind {
     pub(crate) status: u16,

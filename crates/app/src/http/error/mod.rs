@@ -1,4 +1,4 @@
-//! Errors as clients see them: RFC 9457 problem details with a stable `code`.
+//! Error responses: RFC 9457 problem details with a stable `code`.
 
 mod api_error;
 pub(crate) mod kinds;

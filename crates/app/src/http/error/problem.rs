@@ -33,7 +33,7 @@ impl ApiError {
         let kind = self.kind();
         let status = StatusCode::from_u16(kind.status).unwrap_or_default();
         let problem = Problem {
-            // RFC 9457, section 4.2.1: the title then says what the type would.
+            // RFC 9457, section 4.2.1: for `about:blank`, the title is the name of the status.
             r#type: "about:blank",
             title: status.canonical_reason().unwrap_or_default(),
             status: kind.status,
@@ -55,7 +55,7 @@ pub(in crate::http) fn report(error: &ApiError, request_id: &RequestId) {
     if let ApiError::Internal(source) = error {
         let causes: Vec<_> =
             std::iter::successors(source.source(), |cause| cause.source()).map(ToString::to_string).collect();
-        // It may quote a stored document. `Debug` escapes the causes.
+        // The causes may quote a stored document. `Debug` escapes them.
         let error = source.to_string();
         let error = printable(&error);
         tracing::error!(request_id = request_id.as_str(), %error, ?causes, "a request failed");
@@ -84,7 +84,7 @@ mod tests {
         blocks.map(|block| serde_json::from_str(block).unwrap()).collect()
     }
 
-    /// One error of each kind, and further ones that the page shows.
+    /// One error of each kind, and further errors that the page shows.
     fn errors() -> Vec<ApiError> {
         let body = r#"{"customFilterCriteria": [{"type": "maxPercentFromCRM", "value": 101}], "colour": 1}"#;
         let caller = Caller::user("user_ada".try_into().unwrap());

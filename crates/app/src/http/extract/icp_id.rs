@@ -32,7 +32,7 @@ impl FromRequest for UserInPath {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        // The raw last segment: actix replaces invalid UTF-8, and decodes only some characters.
+        // Uses the raw last segment, because actix replaces invalid UTF-8, and decodes only some characters.
         let segment = request.uri().path().trim_end_matches('/').rsplit('/').next().unwrap_or_default();
         let user_id = percent_decode_str(segment).decode_utf8().ok().and_then(|text| text.parse().ok());
         let detail = "must be a user ID such as user_2abc";

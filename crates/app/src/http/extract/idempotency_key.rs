@@ -37,7 +37,7 @@ pub(in crate::http) fn invalid_key(parameter: &'static str, error: InvalidReques
     ParameterViolation::new(parameter, ViolationCode::InvalidValue, error.to_string()).into()
 }
 
-/// Parses the header: a quoted string, as the draft wants it, or the bare key, as most clients send it.
+/// Parses the header: a quoted string, as the draft requires, or the unquoted key, as most clients send it.
 fn read(line: &str) -> Option<String> {
     let Some(quoted) = line.strip_prefix('"') else {
         return line
@@ -45,7 +45,7 @@ fn read(line: &str) -> Option<String> {
             .all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(&byte))
             .then(|| line.to_owned());
     };
-    // RFC 8941, section 3.3.3: a backslash escapes a quote or a backslash, and nothing else.
+    // RFC 8941, section 3.3.3: a backslash may only escape a quote or a backslash.
     let mut key = String::new();
     let mut characters = quoted.strip_suffix('"')?.chars();
     while let Some(character) = characters.next() {

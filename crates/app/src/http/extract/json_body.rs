@@ -90,7 +90,7 @@ pub(in crate::http) async fn read_text(
     let bytes = Concurrency::wait_for_client(request, reading).await?.map_err(|unread| match unread {
         Unread::TooLarge => too_large(),
         Unread::TooSlow => malformed(format!("must arrive within {} seconds", READ_LIMIT.as_secs())),
-        Unread::Broken => malformed("must arrive in full".to_owned()),
+        Unread::Broken => malformed("must be complete".to_owned()),
     })?;
     let text = std::str::from_utf8(&bytes).map_err(|_| malformed("must be UTF-8".to_owned()))?;
     Ok(text.into())
@@ -112,15 +112,15 @@ fn is_accepted(headers: &HeaderMap, accepted: &[&str]) -> bool {
     let (Some(line), None) = (lines.next(), lines.next()) else { return false };
     let mut parts = line.to_str().unwrap_or_default().split(';').map(str::trim);
     let media_type = parts.next().unwrap_or_default();
-    accepted.iter().any(|accepted| media_type.eq_ignore_ascii_case(accepted)) && parts.all(is_harmless)
+    accepted.iter().any(|accepted| media_type.eq_ignore_ascii_case(accepted)) && parts.all(keeps_encoding)
 }
 
-/// Returns false for a parameter that changes the meaning of the bytes: another charset.
-fn is_harmless(parameter: &str) -> bool {
+/// Returns false for a charset other than UTF-8.
+fn keeps_encoding(parameter: &str) -> bool {
     match parameter.split_once('=') {
         Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
             let charset = value.trim().trim_matches('"');
-            // `utf8` is a common misspelling of `utf-8`, and means the same.
+            // `utf8` is a common misspelling of `utf-8`.
             charset.eq_ignore_ascii_case("utf-8") || charset.eq_ignore_ascii_case("utf8")
         }
         _ => true,
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn json_is_accepted_however_it_is_written() {
+    fn json_media_type_is_accepted_in_every_form() {
         for line in [
             "application/json",
             "Application/JSON",
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn other_types_charsets_and_codings_are_not() {
+    fn other_media_types_charsets_and_codings_are_rejected() {
         for line in [
             "",
             "text/plain",

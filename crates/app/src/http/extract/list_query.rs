@@ -8,7 +8,7 @@ use icp_ports::{Direction, Sort};
 
 use super::parameters::{Kind, Parameter, Table, Value};
 
-/// The largest page.
+/// Maximum number of ICPs in a page.
 const MAX_LIMIT: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
 
 const SORTS: [Sort; 4] = [Sort::CreatedAt, Sort::UpdatedAt, Sort::Name, Sort::ActiveUntil];
@@ -31,7 +31,7 @@ impl Value {
         if let Self::Time(time) = self { Some(time) } else { None }
     }
 
-    /// Returns the chosen element of a list that is parallel to the choices.
+    /// Returns the element of a list with the index of the chosen value.
     fn chosen<T: Copy + Default>(&self, of: &[T]) -> T {
         if let Self::Choice(index) = self {
             of.get(*index).copied().unwrap_or_default()
@@ -46,7 +46,7 @@ pub(crate) const LIST_PARAMETERS: &[Parameter<ListRequest>] = &[
     Parameter {
         name: "active",
         kind: Kind::Flag,
-        description: "`true`: ICPs that have not expired; `false`: ICPs that have.",
+        description: "`true`: ICPs that have not expired. `false`: ICPs that have expired.",
         set: |request, value| request.active = if let Value::Flag(flag) = value { Some(flag) } else { None },
     },
     Parameter {
@@ -76,7 +76,7 @@ pub(crate) const LIST_PARAMETERS: &[Parameter<ListRequest>] = &[
     Parameter {
         name: "provider",
         kind: Kind::Text(limits::SHORT_TEXT),
-        description: "ICPs that name this provider in their lead provider criteria, custom filters or CRM filters.",
+        description: "ICPs with this provider in their lead provider criteria, custom filters or CRM filters.",
         set: |request, value| request.provider = value.text(),
     },
     Parameter {
@@ -94,7 +94,7 @@ pub(crate) const LIST_PARAMETERS: &[Parameter<ListRequest>] = &[
     Parameter {
         name: "limit",
         kind: Kind::Count(MAX_LIMIT),
-        description: "The largest number of ICPs in the response; without it, all. The `Link` header leads to the next page.",
+        description: "The maximum number of ICPs in the response. Without it, all are returned. The `Link` header has the next page.",
         set: |request, value| {
             request.limit = if let Value::Count(count) = value { Some(count) } else { None }
         },
@@ -102,7 +102,7 @@ pub(crate) const LIST_PARAMETERS: &[Parameter<ListRequest>] = &[
     Parameter {
         name: "cursor",
         kind: Kind::Opaque,
-        description: "The cursor from the `Link` header of the page before.",
+        description: "The cursor from the `Link` header of the previous page.",
         set: |request, value| request.cursor = value.text(),
     },
 ];
@@ -112,7 +112,7 @@ pub(crate) const HISTORY_PARAMETERS: &[Parameter<HistoryRequest>] = &[
     Parameter {
         name: "limit",
         kind: Kind::Count(MAX_LIMIT),
-        description: "The largest number of revisions in the response, 100 by default. The `Link` header leads to the next page.",
+        description: "The maximum number of revisions in the response, 100 by default. The `Link` header has the next page.",
         set: |request, value| {
             if let Value::Count(count) = value {
                 request.limit = count;
@@ -122,7 +122,7 @@ pub(crate) const HISTORY_PARAMETERS: &[Parameter<HistoryRequest>] = &[
     Parameter {
         name: "cursor",
         kind: Kind::Opaque,
-        description: "The cursor from the `Link` header of the page before.",
+        description: "The cursor from the `Link` header of the previous page.",
         set: |request, value| request.cursor = value.text(),
     },
 ];
@@ -144,14 +144,14 @@ mod tests {
     }
 
     fn request(query: &str) -> ListRequest {
-        parsed(query).expect("it is valid").value
+        parsed(query).expect("must be valid").value
     }
 
     /// Returns the violations of a query.
     fn violations(query: &str, is_strict: bool) -> serde_json::Value {
         match parse(LIST_PARAMETERS, pairs(query), is_strict) {
             Err(ApiError::InvalidParameters(violations)) => {
-                let violations = serde_json::to_value(violations).expect("it serializes");
+                let violations = serde_json::to_value(violations).expect("must serialize");
                 let named = |violation: &serde_json::Value| {
                     format!("{} {}", violation["parameter"], violation["code"]).replace('"', "")
                 };
@@ -205,12 +205,12 @@ mod tests {
 
     #[test]
     fn next_page_has_same_parameters() {
-        let parsed = parsed("name=a%26b&x=1&cursor=old&limit=2").expect("it is valid");
+        let parsed = parsed("name=a%26b&x=1&cursor=old&limit=2").expect("must be valid");
         assert_eq!(parsed.with_cursor("new"), "name=a%26b&limit=2&cursor=new");
     }
 
     #[test]
-    fn every_violation_is_reported_at_once() {
+    fn all_violations_are_reported_together() {
         let long = "x".repeat(256);
         let query = format!(
             "active=yes&updatedSince=today&name=&provider={long}&sort=id&order=up&limit=0&limit=5&cursor=a&cursor=b"

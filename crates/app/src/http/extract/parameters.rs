@@ -1,4 +1,4 @@
-//! Query parameters. Each is declared once, in a table: parsing, OpenAPI and the schemas of MCP derive from it.
+//! Query parameters. Each is declared once, in a table. Parsing, OpenAPI and the schemas of MCP derive from it.
 
 use std::borrow::Cow;
 use std::future::{Ready, ready};
@@ -14,10 +14,10 @@ use url::form_urlencoded;
 use crate::http::error::{ApiError, ParameterViolation};
 use crate::http::middleware::StrictHandling;
 
-/// The longest value that the detail of a violation shows.
+/// Maximum length in bytes of a value that the detail of a violation shows.
 const MAX_SHOWN_BYTES: usize = 64;
 
-/// One parameter, and where its value goes in a `T`.
+/// One parameter, and the function that sets its value in a `T`.
 pub(crate) struct Parameter<T> {
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
@@ -62,7 +62,7 @@ impl Kind {
                 "false" => Ok(Value::Flag(false)),
                 _ => Err(invalid("\"true\" or \"false\"")),
             },
-            // In a query, an unescaped plus sign is a space, which is not part of any time.
+            // In a query, an unescaped plus sign is a space. A time contains no space, so it was a plus sign.
             Self::Time => text.replace(' ', "+").parse().map(Value::Time).map_err(|_| {
                 invalid("an RFC 3339 time such as 2024-01-15T10:30:00.000Z, in the years 0000 to 9999")
             }),
@@ -131,7 +131,7 @@ pub(in crate::http) fn parse<'a, T: Default>(
             if is_strict {
                 let known: Vec<_> = table.iter().map(|parameter| parameter.name).collect();
                 let detail = match known.as_slice() {
-                    [] => "unknown parameter; this request has none".to_owned(),
+                    [] => "unknown parameter; this request has no parameters".to_owned(),
                     known => format!("unknown parameter; known are {}", known.join(", ")),
                 };
                 violations.push(ParameterViolation::new(
@@ -177,7 +177,7 @@ fn decode(text: &str) -> Option<Cow<'_, str>> {
     percent_decode(spaced.as_bytes()).decode_utf8().ok().map(|text| Cow::Owned(text.into_owned()))
 }
 
-/// Parameters that a handler takes.
+/// The parameters of a handler.
 pub(in crate::http) trait Table: Default + 'static {
     const PARAMETERS: &'static [Parameter<Self>];
 }
@@ -220,7 +220,7 @@ impl<T> Parsed<T> {
     }
 }
 
-/// The parameters of a request that has none.
+/// A request without parameters.
 #[derive(Debug, Default)]
 pub(in crate::http) struct NoQuery;
 
@@ -237,7 +237,7 @@ pub(crate) struct WriteQuery {
 pub(crate) const DRY_RUN: Parameter<WriteQuery> = Parameter {
     name: "dryRun",
     kind: Kind::Flag,
-    description: "Validates the request and answers 200 with the ICP that would be stored. Stores nothing.",
+    description: "Validates the request and returns 200 with the ICP that would be stored. Stores nothing.",
     set: |query, value| query.dry_run = value == Value::Flag(true),
 };
 

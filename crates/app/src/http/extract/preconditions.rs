@@ -9,10 +9,10 @@ use icp_domain::ViolationCode;
 use crate::http::error::{ApiError, ParameterViolation};
 use crate::http::etag::{self, EntityTag};
 
-/// The largest number of tags in a header. Each is compared, in the database too.
+/// Maximum number of tags in a header. Each tag is compared, also in the database.
 const MAX_TAGS: usize = 1_000;
 
-/// The conditional headers of a request. A tag that is not one of this service matches no version.
+/// The conditional headers of a request. A tag that this service did not create matches no version.
 pub(in crate::http) struct Conditions<V>(pub(in crate::http) Preconditions<V>);
 
 impl<V: EntityTag + 'static> FromRequest for Conditions<V> {

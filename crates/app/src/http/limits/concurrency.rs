@@ -11,33 +11,33 @@ use icp_permits::{KeyedPermit, KeyedPermits};
 use crate::http::error::ApiError;
 use icp_observability::{Metrics, RejectReason};
 
-/// How many requests may wait for their clients, as a multiple of those in flight. Their bodies are kept in memory.
+/// Maximum number of requests that wait for their clients, as a multiple of those in flight. Their bodies are in memory.
 const WAITING_FACTOR: usize = 4;
 
-/// The memory for parts of long lists that are being sent, in bytes. A client that reads slowly holds a part for an
+/// Maximum memory in bytes for parts of long lists that are being sent. A slow client occupies the memory of a part for an
 /// unlimited time.
 const LONG_LIST_BYTES: usize = 48 * 1024 * 1024;
 
-/// A user's share of the requests in flight is at least this, so that a low limit leaves them enough.
+/// Minimum share of a user in the requests in flight, for a low limit.
 const MIN_IN_FLIGHT_PER_USER: usize = 16;
 
-/// The largest number of lists of more than [`LARGE_LIST_BYTES`] that are in memory for one user at once.
+/// Maximum number of lists of more than [`LARGE_LIST_BYTES`] in memory for one user.
 const MAX_LARGE_LISTS_PER_USER: usize = 16;
 const LARGE_LIST_BYTES: usize = 2 * 1024 * 1024;
 
-/// The largest number of large responses that are compressed for one user at once.
-/// actix compresses in threads that it starts as needed: many of them would delay the workers.
+/// Maximum number of large responses that are compressed for one user at the same time. actix starts threads for compression
+/// as needed, and many threads would delay the workers.
 const MAX_COMPRESSIONS_PER_USER: usize = 1;
 
-/// The largest number of long lists in flight to one user, so that other users get theirs.
+/// Maximum number of long lists in flight to one user, so that other users get theirs.
 const MAX_LONG_LISTS_PER_USER: usize = 4;
 
-/// The maximum number of anonymous requests in flight. Their responses are prepared, so only a client that reads slowly keeps
-/// a request in flight.
-const MAX_STRANGERS: usize = 64;
+/// Maximum number of anonymous requests in flight. Their responses are prepared, so only a slow client keeps a request in
+/// flight.
+const MAX_ANONYMOUS: usize = 64;
 
-/// A limit on the requests in flight. The service rejects others immediately. If it queued them, it would serve them too late
-/// and delay others.
+/// A limit on the requests in flight. The service rejects further requests immediately. If it queued them, it would serve them
+/// too late, and delay other requests.
 ///
 /// Anonymous requests have a separate limit. Health and metrics are not counted, so operators always get a response.
 #[derive(Clone)]
@@ -49,7 +49,7 @@ pub(crate) struct Concurrency {
     large_lists_of_users: KeyedPermits<UserId>,
     long_lists_of_users: KeyedPermits<UserId>,
     compressions_of_users: KeyedPermits<UserId>,
-    strangers: Counter,
+    anonymous: Counter,
     metrics: Metrics,
 }
 
@@ -85,7 +85,7 @@ impl Concurrency {
             large_lists_of_users: KeyedPermits::new(MAX_LARGE_LISTS_PER_USER),
             long_lists_of_users: KeyedPermits::new(MAX_LONG_LISTS_PER_USER),
             compressions_of_users: KeyedPermits::new(MAX_COMPRESSIONS_PER_USER),
-            strangers: Counter::new(MAX_STRANGERS),
+            anonymous: Counter::new(MAX_ANONYMOUS),
             metrics: metrics.clone(),
         }
     }
@@ -97,12 +97,13 @@ impl Concurrency {
         if self.in_flight.add() { Ok(permit) } else { Err(self.reject()) }
     }
 
-    /// Admits a request of a user, who has a quarter of the permits at most: others are served while the user reads slowly.
+    /// Admits a request of a user. A user has at most a quarter of the permits, so that other users are served while this one
+    /// reads slowly.
     pub(in crate::http) fn admit_user(&self, user_id: &UserId) -> Result<KeyedPermit<UserId>, ApiError> {
         self.in_flight_of_users.try_acquire(user_id).ok_or_else(|| self.reject())
     }
 
-    /// Admits a response to a user that is in memory until it has been sent. Only large ones are counted.
+    /// Admits a response to a user that is in memory until it has been sent. Only large responses are counted.
     pub(in crate::http) fn admit_list(
         &self,
         user_id: &UserId,
@@ -123,14 +124,14 @@ impl Concurrency {
         Ok((self.count(&self.long_lists)?, of_user))
     }
 
-    /// Returns the permit to compress a large response to a user. Without it, the response is sent as it is.
+    /// Returns the permit to compress a large response to a user. Without a permit, the response is sent uncompressed.
     pub(in crate::http) fn admit_compression(&self, user_id: &UserId) -> Option<KeyedPermit<UserId>> {
         self.compressions_of_users.try_acquire(user_id)
     }
 
     /// Admits a request to a route that needs no authentication.
-    pub(in crate::http) fn admit_stranger(&self) -> Result<Counted, ApiError> {
-        self.count(&self.strangers)
+    pub(in crate::http) fn admit_anonymous(&self) -> Result<Counted, ApiError> {
+        self.count(&self.anonymous)
     }
 
     fn count(&self, counter: &Counter) -> Result<Counted, ApiError> {
@@ -138,14 +139,14 @@ impl Concurrency {
         if counter.add() { Ok(permit) } else { Err(self.reject()) }
     }
 
-    /// Waits for the client of a request, and releases its permit until then. Rejects the request if too many wait, or if no
-    /// permit is free when it continues.
+    /// Waits for the client of a request, without its permit. Rejects the request if too many requests wait, or if no permit is
+    /// free when it continues.
     pub(in crate::http) async fn wait_for_client<T>(
         request: &HttpRequest,
         waiting: impl Future<Output = T>,
     ) -> Result<T, ApiError> {
         let mut waiting = pin!(waiting);
-        // Most bodies arrive with the head.
+        // Most bodies arrive with the head, so the first poll succeeds.
         if let Some(result) = poll_immediate(waiting.as_mut()).await {
             return Ok(result);
         }
@@ -182,7 +183,7 @@ impl Drop for Permit {
     }
 }
 
-/// A share in a counter, until this is dropped.
+/// One unit of a counter, until this is dropped.
 pub(in crate::http) struct Counted(Counter);
 
 impl Drop for Counted {

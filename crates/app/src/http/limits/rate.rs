@@ -16,8 +16,8 @@ const WINDOW: Duration = Duration::from_mins(1);
 
 type Limiter = RateLimiter<UserId, DefaultKeyedStateStore<UserId>, DefaultClock, StateInformationMiddleware>;
 
-/// A quota of requests per minute and user (draft-ietf-httpapi-ratelimit-headers). A user may send all of them in one burst. Each
-/// instance counts for itself.
+/// A quota of requests per minute and user (draft-ietf-httpapi-ratelimit-headers). A user may send all of them at the same
+/// time. Each instance of the service counts separately.
 #[derive(Clone)]
 pub(crate) struct RateLimit {
     limiter: Arc<Limiter>,
@@ -35,7 +35,7 @@ impl std::fmt::Debug for RateLimit {
 pub(crate) struct Quota {
     per_minute: u32,
     remaining: u32,
-    /// The time until it grows.
+    /// The time until the quota grows.
     wait: Duration,
 }
 
@@ -67,7 +67,7 @@ impl RateLimit {
         }
     }
 
-    /// Removes the users whose whole quota is available again.
+    /// Removes the users whose full quota is available again.
     pub(crate) fn remove_idle(&self) {
         self.limiter.retain_recent();
         self.limiter.shrink_to_fit();
@@ -75,7 +75,7 @@ impl RateLimit {
 }
 
 impl Quota {
-    /// Returns the time until it grows in seconds, rounded up.
+    /// Returns the time until the quota grows in seconds, rounded up.
     pub(in crate::http) fn wait_seconds(self) -> u64 {
         self.wait.as_secs() + u64::from(self.wait.subsec_nanos() > 0)
     }

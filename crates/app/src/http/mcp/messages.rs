@@ -1,4 +1,4 @@
-//! Conversions between actix and the SDK, which have different types for the same things.
+//! Conversions between the HTTP types of actix and of the SDK.
 
 use actix_web::{HttpRequest, HttpResponseBuilder};
 use http_body_util::Full;
@@ -31,7 +31,7 @@ pub(super) fn to_sdk(
     Ok(copy)
 }
 
-/// Returns true if the answer is a message of the protocol, or has none. Otherwise it is a text for people.
+/// Returns true if the body of the response is a message of the protocol or empty. Otherwise it is a text for people.
 pub(super) fn is_of_protocol(answer: &Answer) -> bool {
     let media_type = answer.headers().get(http::header::CONTENT_TYPE);
     let is_message =

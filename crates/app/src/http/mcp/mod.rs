@@ -1,6 +1,6 @@
-//! `POST /mcp`: the ICPs as tools of AI assistants, after the Model Context Protocol (streamable HTTP).
+//! `POST /mcp`: tools for AI assistants, by the Model Context Protocol (streamable HTTP).
 //!
-//! There are no sessions: each request is authenticated like any other, and any instance answers it.
+//! There are no sessions: each request is authenticated, and any instance can serve it.
 
 mod arguments;
 mod calls;
@@ -36,15 +36,15 @@ use server::IcpServer;
 /// Time limit of a message: longer than any use case takes.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// The largest message, in bytes: the largest body, and what surrounds it.
+/// Maximum length of a message in bytes: the maximum length of a request body, and room for the envelope.
 const MESSAGE_BYTES: usize = limits::BODY_BYTES + 64 * 1024;
 
-/// The length at which a page of `list_icps` ends, in bytes. The SDK copies and escapes results on the worker, and a longer
-/// one fills the context of an assistant.
+/// The length in bytes at which a page of `list_icps` ends. The SDK copies and escapes results on the worker thread, and a
+/// longer page would fill the context of an assistant.
 const PAGE_BYTES: NonZeroUsize = NonZeroUsize::new(64 * 1024).unwrap();
 
-/// The largest message without the arguments of a tool, in bytes and in values. The SDK parses it on the worker, and makes
-/// several trees of it.
+/// Maximum length of a message without the arguments of a tool, in bytes and in values. The SDK parses it several times on
+/// the worker thread.
 const REST_BYTES: usize = 8 * 1024;
 const REST_VALUES: usize = 256;
 
@@ -57,19 +57,19 @@ type Service = StreamableHttpService<IcpServer, NeverSessionManager>;
 #[derive(Clone)]
 pub(crate) struct Mcp {
     authenticator: Arc<dyn Authenticator>,
-    /// Pages of these origins may call.
+    /// The origins whose pages may call the endpoint.
     origins: Vec<String>,
     resource: Option<ProtectedResource>,
 }
 
-/// What a tool needs from the request that calls it.
+/// The parts of a request that its tool needs.
 #[derive(Clone)]
 struct Call {
     caller: Caller,
     request_id: RequestId,
-    /// A tool continues when its client has gone, and counts as in flight until it ends.
+    /// The permit of the request. A tool continues after its client has disconnected, and is in flight until it ends.
     _permit: Option<Arc<Permit>>,
-    /// As they were sent: the SDK parses numbers, and loses digits.
+    /// The arguments as they were sent. The SDK would parse numbers and lose digits.
     arguments: Option<Arc<str>>,
 }
 
@@ -91,7 +91,7 @@ impl Mcp {
             .with_legacy_session_mode(false)
             .with_json_response(true)
             .with_max_request_body_bytes(MESSAGE_BYTES)
-            // It guards services without authentication from DNS rebinding.
+            // The check of `Host` protects services without authentication from DNS rebinding. This service authenticates.
             .disable_allowed_hosts()
             .with_allowed_origins(self.origins.iter().map(|origin| messages::with_port(origin)))
             .enforce_origin_validation();
@@ -131,8 +131,9 @@ async fn handle(
         arguments,
     };
     let handling = service.handle(messages::to_sdk(&request, &message, call)?);
-    let answer =
-        timeout(LIMIT, handling).await.map_err(|_| ApiError::Internal("a tool does not end".into()))?;
+    let answer = timeout(LIMIT, handling)
+        .await
+        .map_err(|_| ApiError::Internal("a tool exceeded its time limit".into()))?;
     let status = StatusCode::from_u16(answer.status().as_u16()).unwrap_or_default();
     if !messages::is_of_protocol(&answer) {
         return Err(rejection(status));
@@ -148,7 +149,7 @@ fn count_values(json: &str) -> usize {
     1 + json.bytes().filter(|byte| b"[{,".contains(byte)).count()
 }
 
-/// Converts an error that the SDK states in a text of its own.
+/// Converts an error response of the SDK.
 fn rejection(status: StatusCode) -> ApiError {
     match status {
         StatusCode::FORBIDDEN => ApiError::ForeignOrigin,

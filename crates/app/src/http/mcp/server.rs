@@ -1,4 +1,4 @@
-//! The MCP server: what it is, and what it can do.
+//! The MCP server: its description and its tools.
 
 use std::panic::AssertUnwindSafe;
 
@@ -66,12 +66,12 @@ impl ServerHandler for IcpServer {
         let Some(tool) = calls::find(&request.name) else {
             return Err(ErrorData::invalid_params("unknown tool; tools/list lists the tools", None));
         };
-        // The SDK runs this in a task of its own: if it panicked there, the client would wait for ever.
+        // The SDK runs this in a separate task. If the task panicked, the client would wait without limit.
         let running = AssertUnwindSafe(calls::run(tool, &self.icps, call)).catch_unwind().await;
         let outcome = running.unwrap_or_else(|_| Err(ApiError::Internal("a tool panicked".into())));
         let result = match outcome {
             Ok(text) => CallToolResult::success(vec![ContentBlock::text(text)]),
-            // Assistants read the text of a result, and not the error of a protocol.
+            // Assistants read the text of a result, but not a protocol error.
             Err(error) => {
                 error::report(&error, &call.request_id);
                 CallToolResult::error(vec![ContentBlock::text(error.document(&call.request_id))])

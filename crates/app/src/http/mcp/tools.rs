@@ -40,7 +40,7 @@ fn describe(name: ToolName) -> Tool {
             "Creates an ICP and returns it with its id and version. The signed-in user is added to its users. Violations have \
              JSON Pointers into `icp`.",
             create_arguments(),
-            // It sends texts to other users. An instruction in an ICP must not cause that without a confirmation.
+            // The tool sends texts to other users. An instruction in an ICP must not cause this without a confirmation.
             writes.destructive(true).idempotent(false),
         ),
         ToolName::Update => (
@@ -52,19 +52,19 @@ fn describe(name: ToolName) -> Tool {
         ),
         ToolName::Delete => (
             "Delete an ICP",
-            "Deletes an ICP. `restore_icp` brings it back, as long as the service keeps its history.",
+            "Deletes an ICP. `restore_icp` restores it until its history is removed.",
             object(&json!({"id": id(), "ifMatch": if_match()}), &["id"]),
             writes.destructive(true).idempotent(true),
         ),
         ToolName::Validate => (
             "Validate an ICP",
-            "Validates an ICP for `create_icp`, and stores nothing. Returns every violation at once.",
+            "Validates an ICP for `create_icp`, and stores nothing. Returns every violation.",
             with_schema("icp", "NewIcp", json!({}), &["icp"]),
             reads,
         ),
         ToolName::Share => (
             "Share an ICP",
-            "Gives one user access to an ICP. Returns the whole ICP. If the user has access already, nothing changes.",
+            "Gives one user access to an ICP. Returns the ICP. Nothing changes if the user already has access.",
             share_arguments(),
             writes.destructive(true).idempotent(true),
         ),
@@ -124,7 +124,7 @@ fn object(members: &Value, required: &[&str]) -> Map<String, Value> {
     }
 }
 
-/// Returns arguments of which one has a schema of the domain. References look for its definitions at the top.
+/// Returns arguments, one of which has a schema of the domain. Its definitions are moved to the top, where references expect them.
 fn with_schema(member: &str, schema: &str, mut others: Value, required: &[&str]) -> Map<String, Value> {
     let mut schema = schema::json_schema(schema).unwrap_or_default();
     let members = schema.as_object_mut();
@@ -184,7 +184,7 @@ fn list_arguments() -> Map<String, Value> {
     arguments
 }
 
-/// Returns arguments of which some are query parameters.
+/// Returns arguments that include query parameters.
 fn with_parameters<T>(table: &[Parameter<T>], mut others: Value, required: &[&str]) -> Map<String, Value> {
     for parameter in table {
         let mut schema = parameter.kind.schema();

@@ -24,7 +24,7 @@ impl<B: MessageBody> Middleware<B> for NegotiateCoding {
     type Body = B;
 
     fn before(request: &mut ServiceRequest) {
-        // HTTP/1.0 has no chunks, in which compressed bodies are sent.
+        // Compressed bodies are sent in chunks, which HTTP/1.0 does not have.
         if request.version() < Version::HTTP_11 || !is_possible(request) {
             request.headers_mut().remove(ACCEPT_ENCODING);
         }
@@ -44,10 +44,10 @@ impl<B: MessageBody> Middleware<B> for NegotiateCoding {
 
 const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 
-/// The size of a response that one thread compresses within a few milliseconds, in bytes.
+/// Maximum size in bytes of a response that is compressed without a permit, within a few milliseconds.
 const SMALL_BYTES: u64 = 64 * 1024;
 
-/// Returns the permit that a large response holds while it is compressed. A response without a permit is not compressed.
+/// Returns the permit of a large response that is compressed. A large response without a permit is not compressed.
 pub(super) fn limit<B: MessageBody>(
     concurrency: &Concurrency,
     user_id: &UserId,
@@ -58,13 +58,13 @@ pub(super) fn limit<B: MessageBody>(
     }
     let permit = concurrency.admit_compression(user_id);
     if permit.is_none() {
-        // actix compresses no response that has a coding.
+        // actix does not compress a response that has a coding.
         response.headers_mut().insert(CONTENT_ENCODING, IDENTITY);
     }
     permit
 }
 
-/// The codings that actix can make, by its own order of preference.
+/// The codings of actix, in its order of preference.
 const CODINGS: [Encoding; 3] = [Encoding::identity(), Encoding::gzip(), Encoding::deflate()];
 
 /// Returns the coding that the response would have if it had a body. `None`: no coding.
@@ -75,7 +75,7 @@ pub(in crate::http) fn of_response(request: &impl HttpMessage) -> Option<&'stati
     }
 }
 
-/// Returns true if the client accepts gzip, in which some files are stored.
+/// Returns true if the client accepts gzip, the coding of some stored files.
 pub(in crate::http) fn accepts_gzip(request: &impl HttpMessage) -> bool {
     let either = [Encoding::identity(), Encoding::gzip()];
     request
@@ -83,8 +83,8 @@ pub(in crate::http) fn accepts_gzip(request: &impl HttpMessage) -> bool {
         .is_some_and(|accepted| accepted.negotiate(either.iter()) == Some(Encoding::gzip()))
 }
 
-/// Returns true if the client accepts some coding of these, no coding included. A client that accepts none gets an uncompressed
-/// response (RFC 9110, section 12.5.3, leaves that to the server).
+/// Returns true if the client accepts one of these codings or no coding. A client that accepts none of them gets an
+/// uncompressed response, which RFC 9110, section 12.5.3, allows.
 fn is_possible(request: &impl HttpMessage) -> bool {
     request.get_header::<AcceptEncoding>().is_none_or(|accepted| accepted.negotiate(CODINGS.iter()).is_some())
 }
@@ -119,7 +119,7 @@ mod tests {
     use crate::http::limits::Concurrency;
 
     #[test]
-    fn one_large_response_of_user_is_compressed_at_once() {
+    fn large_response_of_user_is_compressed() {
         let concurrency = Concurrency::new(1, NonZeroUsize::MIN, &Metrics::new(Vec::new()));
         let [ada, bob] = ["user_ada", "user_bob"].map(|id| id.parse::<UserId>().expect("an ID"));
         let respond = |user: &UserId, bytes: usize| {
@@ -132,7 +132,7 @@ mod tests {
         assert!(first.is_some() && is_compressed);
         assert!(!respond(&ada, 100_000).1);
         assert!(respond(&ada, 1_000).1, "small responses are not counted");
-        assert!(respond(&bob, 100_000).1, "others have their own");
+        assert!(respond(&bob, 100_000).1, "other users have their own permits");
         drop(first);
         assert!(respond(&ada, 100_000).1);
     }

@@ -10,7 +10,7 @@ use crate::http::connections::InFlight;
 use crate::http::error::ApiError;
 use crate::http::state::State;
 
-/// Middleware: decides whether the connection is closed after the response, and tells the client.
+/// Middleware: decides whether the connection is closed after the response, and sets the `Connection` header.
 ///
 /// actix treats `Connection: upgrade` as the end of HTTP on the connection, without telling the client. The service has no
 /// upgrades, so it ignores the option (RFC 9110, section 7.8) and announces the end (RFC 9112, section 9.6).
@@ -46,7 +46,7 @@ impl<B: MessageBody> Middleware<B> for ConnectionRules {
         let is_stream = response.response().body().size() == BodySize::Stream;
         let head = response.response_mut().head_mut();
         if is_stream && (is_old || is_upgrade) {
-            // HTTP/1.0 has no chunks: the end of the connection is the end of the body (RFC 9112, section 6.1).
+            // HTTP/1.0 has no chunks, so the end of the connection is the end of the body (RFC 9112, section 6.1).
             head.no_chunking(true);
         }
         if is_upgrade || (is_old && is_stream) || state?.draining.has_begun() {

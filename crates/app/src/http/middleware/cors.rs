@@ -12,9 +12,9 @@ use crate::http::protected_resource;
 
 /// Middleware around actix's `Cors`: removes its headers from responses to origins that are not allowed.
 #[derive(Clone, Copy)]
-pub(in crate::http) struct HideCorsFromOthers;
+pub(in crate::http) struct RestrictCorsHeaders;
 
-impl<B: MessageBody> Middleware<B> for HideCorsFromOthers {
+impl<B: MessageBody> Middleware<B> for RestrictCorsHeaders {
     type Known = ();
     type Body = B;
 
@@ -32,7 +32,7 @@ impl<B: MessageBody> Middleware<B> for HideCorsFromOthers {
     }
 }
 
-/// How long a browser may cache a preflight response.
+/// Time in seconds for which a browser may cache a preflight response.
 const MAX_AGE_SECONDS: usize = 3_600;
 
 /// The request headers that clients send: for the API, for MCP, and for traces, which instrumented pages add
@@ -68,8 +68,8 @@ const EXPOSED_HEADERS: [&str; 11] = [
     "www-authenticate",
 ];
 
-/// Lets pages of these origins call the API and read its responses; with their cookies only if a cookie is accepted. Pages
-/// of every origin may read the OAuth metadata.
+/// Allows pages of these origins to call the API and read its responses, with cookies only if the session cookie is accepted.
+/// Pages of every origin may read the OAuth metadata.
 pub(in crate::http) fn allowing(origins: &[String], with_cookies: bool) -> Cors {
     let cors = Cors::default()
         .allowed_methods([

@@ -9,8 +9,8 @@ use pin_project_lite::pin_project;
 
 /// The work of a middleware before and after the service that it wraps.
 ///
-/// actix's `from_fn` would box a service and a future per request and middleware. A generic function would repeat the type
-/// of the service that it surrounds, which doubles the length of type names with each middleware.
+/// actix's `from_fn` would box a service and a future per request and middleware. A generic function would repeat the type of
+/// the wrapped service, which doubles the length of type names with each middleware.
 pub(in crate::http) trait Middleware<B> {
     /// Data of the request that `after` needs.
     type Known;
@@ -90,7 +90,7 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        // `None` only after the end, when the future must not be polled.
+        // It is `None` only after the future has completed.
         let Some(known) = this.known.as_ref() else { return Poll::Pending };
         let response = ready!(M::within(known, || this.service.poll(context)))?;
         let Some(known) = this.known.take() else { return Poll::Pending };

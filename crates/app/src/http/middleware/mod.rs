@@ -1,5 +1,6 @@
 //! Middleware. Each has one job, and the server lists them in order.
 
+mod anonymous;
 mod authenticate;
 pub(super) mod compression;
 mod connection;
@@ -11,12 +12,12 @@ mod preferences;
 mod problem_responses;
 mod protect;
 mod request_id;
-mod strangers;
 mod unread_body;
 
+pub(super) use anonymous::limit_anonymous;
 pub(super) use authenticate::SignIn;
 pub(super) use connection::ConnectionRules;
-pub(super) use cors::{HideCorsFromOthers, allowing};
+pub(super) use cors::{RestrictCorsHeaders, allowing};
 pub(super) use layer::Layer;
 pub(super) use observe::Observe;
 pub(super) use panics::catch_panic;
@@ -24,5 +25,4 @@ pub(super) use preferences::StrictHandling;
 pub(super) use problem_responses::ProblemResponses;
 pub(super) use protect::protect;
 pub(super) use request_id::RequestId;
-pub(super) use strangers::limit_strangers;
 pub(super) use unread_body::{KeepUnreadBody, READ_LIMIT, RequestBody, Unread};

@@ -60,7 +60,7 @@ impl<B: MessageBody> Middleware<B> for Observe {
             // The person who impersonates the user.
             actor = request.extensions().get::<Rc<Caller>>().and_then(|caller| caller.actor()).map(UserId::as_str),
             method,
-            // The route and not the URL: a query may contain secrets.
+            // Records the route instead of the URL, because a query may contain secrets.
             route = route.as_deref().unwrap_or("(none)"),
             status,
             micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),

@@ -10,8 +10,8 @@ use crate::http::error::ApiError;
 
 /// Middleware: responds with a 500 if a handler panics, so that a bug affects one request only.
 ///
-/// It wraps a resource, not the application: a middleware that keeps the request while actix looks for its
-/// resource would make actix panic.
+/// It wraps a resource, not the application: actix panics if a middleware has a clone of the request while actix looks for
+/// its resource.
 pub(in crate::http) async fn catch_panic<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,

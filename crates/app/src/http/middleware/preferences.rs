@@ -4,10 +4,10 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
-/// An extension of requests whose parameters were handled strictly.
+/// An extension that marks requests with strict handling of parameters.
 pub(in crate::http) struct StrictHandling;
 
-/// Tells the client which of its preferences was applied (RFC 7240, section 3).
+/// Inserts `Preference-Applied` (RFC 7240, section 3).
 pub(super) fn acknowledge_preferences<B>(response: &mut ServiceResponse<B>) {
     if response.request().extensions().contains::<StrictHandling>() {
         response.headers_mut().insert(PREFERENCE_APPLIED, HeaderValue::from_static("handling=strict"));

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 pub(in crate::http) const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The longest ID that is accepted from a client, in bytes.
+/// Maximum length in bytes of an ID from a client.
 const MAX_LENGTH: usize = 128;
 
 /// The ID of a request in logs and responses: the client's own, or a new one.
@@ -12,7 +12,7 @@ const MAX_LENGTH: usize = 128;
 pub(crate) struct RequestId(HeaderValue);
 
 impl RequestId {
-    /// Returns the client's ID if it is valid in a log line and a header. Otherwise sets a new one in the request.
+    /// Returns the client's ID if it is valid in a log line and a header. Otherwise assigns a new ID to the request.
     pub(super) fn assign(headers: &mut HeaderMap) -> Self {
         match headers.get(HEADER) {
             Some(value) if is_valid(value.as_bytes()) => Self(value.clone()),

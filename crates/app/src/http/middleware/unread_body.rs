@@ -16,7 +16,7 @@ use crate::http::body::Guarded;
 /// Time limit of a request body, from the authentication of its sender to its last byte.
 pub(in crate::http) const READ_LIMIT: Duration = Duration::from_secs(15);
 
-/// The body of a request, until it is read.
+/// The body of a request before it is read.
 #[derive(Clone)]
 pub(in crate::http) struct RequestBody(Rc<RefCell<Option<Payload>>>);
 
@@ -73,10 +73,10 @@ async fn collect(payload: &mut Payload, max: usize) -> Result<Bytes, Unread> {
     Ok(bytes.freeze())
 }
 
-/// Middleware: keeps the unread body of a request until its response has been sent.
+/// Middleware: drops the unread body of a request only after its response has been sent.
 ///
-/// actix reads a chunked body to its end when it has been dropped, without a time limit. If the body is
-/// still held when the response is complete, actix closes the connection after a moment instead.
+/// actix reads a dropped chunked body to its end, without a time limit. If the body has not been dropped when the response
+/// is complete, actix closes the connection after a short time instead.
 #[derive(Clone, Copy)]
 pub(in crate::http) struct KeepUnreadBody;
 

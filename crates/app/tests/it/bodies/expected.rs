@@ -7,7 +7,7 @@ use icp_testkit::fixtures;
 use serde_json::{Value, json};
 
 use crate::bodies::generator::{Action, Key, Request};
-use crate::support::Answer;
+use crate::support::Response;
 
 /// Every code of a violation.
 pub(crate) const CODES: [&str; 9] = [
@@ -22,13 +22,13 @@ pub(crate) const CODES: [&str; 9] = [
     "malformed",
 ];
 
-/// A reason to refuse a request. If there are several, the contract does not say which one is reported.
+/// A reason to refuse a request. If there are several, the contract does not specify which one is reported.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Reason {
     Key,
     MediaType,
     Size,
-    /// With these violations.
+    /// The body has these violations.
     Body(Value),
     /// The `updatedAt` of another version.
     Stale,
@@ -87,29 +87,29 @@ fn violations_as_json(violations: &ValidationErrors) -> Value {
 }
 
 /// Checks that an error has the contract's form and one of these reasons. Returns the codes of its violations.
-pub(crate) fn check_refusal(answer: &Answer, reasons: &[Reason]) -> BTreeSet<String> {
-    match answer.status.as_u16() {
+pub(crate) fn check_refusal(response: &Response, reasons: &[Reason]) -> BTreeSet<String> {
+    match response.status.as_u16() {
         412 => {
-            answer.assert_problem(412, "PRECONDITION_FAILED");
-            assert!(reasons.contains(&Reason::Stale), "{answer:?} for {reasons:?}");
+            response.assert_problem(412, "PRECONDITION_FAILED");
+            assert!(reasons.contains(&Reason::Stale), "{response:?} for {reasons:?}");
         }
         413 => {
-            answer.assert_problem(413, "PAYLOAD_TOO_LARGE");
-            assert!(reasons.contains(&Reason::Size), "{answer:?} for {reasons:?}");
+            response.assert_problem(413, "PAYLOAD_TOO_LARGE");
+            assert!(reasons.contains(&Reason::Size), "{response:?} for {reasons:?}");
         }
         415 => {
-            answer.assert_problem(415, "UNSUPPORTED_MEDIA_TYPE");
-            assert!(reasons.contains(&Reason::MediaType), "{answer:?} for {reasons:?}");
+            response.assert_problem(415, "UNSUPPORTED_MEDIA_TYPE");
+            assert!(reasons.contains(&Reason::MediaType), "{response:?} for {reasons:?}");
         }
         _ => {
-            answer.assert_problem(400, "BAD_REQUEST");
-            let errors = answer.json()["errors"].take();
+            response.assert_problem(400, "BAD_REQUEST");
+            let errors = response.json()["errors"].take();
             let reported = if errors[0]["parameter"] == "Idempotency-Key" {
                 Reason::Key
             } else {
                 Reason::Body(errors.clone())
             };
-            assert!(reasons.contains(&reported), "{answer:?} for {reasons:?}");
+            assert!(reasons.contains(&reported), "{response:?} for {reasons:?}");
             return codes(&errors);
         }
     }
@@ -119,19 +119,23 @@ pub(crate) fn check_refusal(answer: &Answer, reasons: &[Reason]) -> BTreeSet<Str
 /// Returns the codes of the violations, each of which must have the contract's form.
 fn codes(errors: &Value) -> BTreeSet<String> {
     let errors = errors.as_array().expect("errors are an array");
-    assert!(!errors.is_empty(), "there is a fault");
-    let code = |fault: &Value| {
-        let members = fault.as_object().expect("a fault is an object").keys().map(String::as_str);
+    assert!(!errors.is_empty(), "there is a violation");
+    let code = |violation: &Value| {
+        let members = violation.as_object().expect("a violation is an object").keys().map(String::as_str);
         let members: Vec<_> = members.collect();
         assert!(
             ["code,detail,pointer", "code,detail,parameter"].contains(&members.join(",").as_str()),
-            "{fault}"
+            "{violation}"
         );
-        let place = fault["pointer"].as_str().or(fault["parameter"].as_str()).expect("a place is a string");
-        assert!(place.is_empty() || place.starts_with('/') || fault["parameter"].is_string(), "{fault}");
-        assert!(fault["detail"].as_str().is_some_and(|detail| !detail.trim().is_empty()), "{fault}");
-        let code = fault["code"].as_str().expect("a code is a string");
-        assert!(CODES.contains(&code), "{fault}");
+        let place =
+            violation["pointer"].as_str().or(violation["parameter"].as_str()).expect("a place is a string");
+        assert!(
+            place.is_empty() || place.starts_with('/') || violation["parameter"].is_string(),
+            "{violation}"
+        );
+        assert!(violation["detail"].as_str().is_some_and(|detail| !detail.trim().is_empty()), "{violation}");
+        let code = violation["code"].as_str().expect("a code is a string");
+        assert!(CODES.contains(&code), "{violation}");
         code.to_owned()
     };
     errors.iter().map(code).collect()

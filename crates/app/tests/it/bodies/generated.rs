@@ -16,13 +16,13 @@ use crate::support::services::on_both;
 const IN_FLIGHT: usize = 16;
 
 fn variable(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|number| number.parse().expect("it is a number"))
+    std::env::var(name).ok().map(|number| number.parse().expect("must be a number"))
 }
 
 on_both!(generated_bodies_cause_no_5xx_or_partial_write);
 async fn generated_bodies_cause_no_5xx_or_partial_write(service: &Service) {
     let seed = variable("BODIES_SEED").unwrap_or(1);
-    let count = variable("BODIES_COUNT").map_or(10_000, |count| count.try_into().expect("it fits"));
+    let count = variable("BODIES_COUNT").map_or(10_000, |count| count.try_into().expect("must be in range"));
     let sender = &Sender::new(service).await;
     let before = stored::export(service);
     let started = Instant::now();
@@ -62,5 +62,5 @@ fn check_shares(outcomes: &[Outcome]) {
         outcomes.iter().flat_map(|outcome| &outcome.codes).map(String::as_str).collect();
     assert_eq!(codes, BTreeSet::from(CODES), "every code is reported");
     let statuses: BTreeSet<u16> = outcomes.iter().map(|outcome| outcome.status).collect();
-    assert_eq!(statuses, BTreeSet::from([200, 201, 400, 412, 413, 415, 422]), "every answer is given");
+    assert_eq!(statuses, BTreeSet::from([200, 201, 400, 412, 413, 415, 422]), "every status occurs");
 }

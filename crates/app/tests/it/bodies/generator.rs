@@ -123,7 +123,7 @@ pub(crate) fn requests(seed: u64, count: usize, targets: usize) -> impl Iterator
 
 /// Generates an object with at least `least` fields of [`FULL`] and with random `userIds`.
 fn base(least: usize) -> impl Strategy<Value = Tree> {
-    let Tree::Object(members) = Tree::of(Json::parse(FULL).expect("it is JSON")) else {
+    let Tree::Object(members) = Tree::of(Json::parse(FULL).expect("must be JSON")) else {
         unreachable!("it is an object")
     };
     let count = members.len();

@@ -9,7 +9,7 @@ use reqwest::{Client, Method};
 
 use super::worst;
 use crate::support::services::on_both;
-use crate::support::{Answer, LIST, Service, Setup};
+use crate::support::{LIST, Response, Service, Setup};
 
 const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
 const OTHERS_WITHIN: Duration = Duration::from_secs(1);
@@ -39,22 +39,22 @@ impl<'a> User<'a> {
     }
 
     /// Sends a body, and requests health on another connection until the response has arrived.
-    async fn send(&self, what: &str, method: Method, path: &str, body: &str) -> Answer {
+    async fn send(&self, what: &str, method: Method, path: &str, body: &str) -> Response {
         let request = self.client.request(method, format!("{}{path}", self.service.address));
         let request = request.bearer_auth(&self.token).header("content-type", "application/json");
         let request = request.body(body.to_owned());
         let is_answered = Cell::new(false);
-        let answering = async {
+        let sending = async {
             let started = Instant::now();
-            let answer = Answer::of(request).await;
+            let response = Response::of(request).await;
             is_answered.set(true);
-            (answer, started.elapsed())
+            (response, started.elapsed())
         };
-        let ((answer, took), waited) = join(answering, self.others(&is_answered)).await;
-        eprintln!("{took:>8.1?}, others {waited:>8.1?}: {} {what}", answer.status);
+        let ((response, took), waited) = join(sending, self.others(&is_answered)).await;
+        eprintln!("{took:>8.1?}, others {waited:>8.1?}: {} {what}", response.status);
         assert!(took < ANSWERED_WITHIN, "{what}: {took:?}");
         assert!(waited < OTHERS_WITHIN, "{what}: others waited {waited:?}");
-        answer
+        response
     }
 
     /// Creates an ICP, and checks that a read returns the same. Returns its path.
@@ -79,11 +79,11 @@ impl<'a> User<'a> {
 
     /// Sends a body that must be refused.
     async fn refused(&self, what: &str, body: &str) {
-        let answer = self.send(what, Method::POST, LIST, body).await;
-        answer.assert_problem(400, "BAD_REQUEST");
-        let violations = answer.json()["errors"].as_array().map_or(0, Vec::len);
+        let response = self.send(what, Method::POST, LIST, body).await;
+        response.assert_problem(400, "BAD_REQUEST");
+        let violations = response.json()["errors"].as_array().map_or(0, Vec::len);
         assert!((1..=limits::VIOLATIONS).contains(&violations), "{what}: {violations} violations");
-        assert!(answer.body.len() < 2 * limits::BODY_BYTES, "{what}: {} bytes", answer.body.len());
+        assert!(response.body.len() < 2 * limits::BODY_BYTES, "{what}: {} bytes", response.body.len());
     }
 
     /// The longest wait of other requests.
@@ -91,7 +91,7 @@ impl<'a> User<'a> {
         let mut longest = Duration::ZERO;
         while !is_answered.get() {
             let started = Instant::now();
-            let live = Answer::of(self.client.get(format!("{}/health/live", self.service.address))).await;
+            let live = Response::of(self.client.get(format!("{}/health/live", self.service.address))).await;
             assert_eq!(live.status, 200);
             longest = longest.max(started.elapsed());
             tokio::time::sleep(Duration::from_millis(2)).await;
@@ -100,7 +100,7 @@ impl<'a> User<'a> {
     }
 }
 
-/// Without a query of the database.
+/// A request without a query of the database.
 #[tokio::test]
 async fn worst_invalid_bodies_are_refused_without_delaying_others() {
     let service = one_worker(Setup::new()).start();

@@ -1,4 +1,4 @@
-//! Hostile bodies: generated ones, and the largest that are allowed. None causes a 5xx or a partial write.
+//! Hostile bodies: generated and maximum ones. None causes a 5xx or a partial write.
 
 mod damage;
 mod expected;

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::bodies::expected::{check_refusal, of_patch, of_post};
 use crate::bodies::generator::{Action, FULL, Key, Request};
-use crate::support::{Answer, LIST, Service};
+use crate::support::{LIST, Response, Service};
 
 /// The number of ICPs that are patched.
 pub(crate) const TARGETS: usize = 8;
@@ -45,7 +45,7 @@ impl<'a> Sender<'a> {
         let (creator, admin) = (user("user_creator"), user("user_root"));
         let tokens = (service.token(creator.as_str()), service.admin_token(admin.as_str()));
         let mut targets = Vec::new();
-        let full: Value = serde_json::from_str(FULL).expect("it is JSON");
+        let full: Value = serde_json::from_str(FULL).expect("must be JSON");
         for _ in 0..TARGETS {
             targets.push(strict(&service.create(&tokens.0, &full).await));
         }
@@ -60,11 +60,11 @@ impl<'a> Sender<'a> {
 
     /// Sends a request, and checks the response.
     pub(crate) async fn send(&self, request: &Request) -> Outcome {
-        let answer = Answer::of(self.build(request)).await;
-        let status = answer.status.as_u16();
+        let response = Response::of(self.build(request)).await;
+        let status = response.status.as_u16();
         let (codes, icp) = match request.action {
-            Action::Post => self.check_post(request, answer).await,
-            Action::Patch(target) => self.check_patch(request, &self.targets[target], answer),
+            Action::Post => self.check_post(request, response).await,
+            Action::Patch(target) => self.check_patch(request, &self.targets[target], response),
         };
         Outcome { action: request.action, status, codes, icp }
     }
@@ -92,18 +92,18 @@ impl<'a> Sender<'a> {
         self.client.request(method, format!("{}{path}", self.service.address))
     }
 
-    async fn check_post(&self, request: &Request, answer: Answer) -> Checked {
-        if matches!(request.key, Key::Shared(_)) && answer.status == 422 {
-            answer.assert_problem(422, "IDEMPOTENCY_KEY_REUSED");
+    async fn check_post(&self, request: &Request, response: Response) -> Checked {
+        if matches!(request.key, Key::Shared(_)) && response.status == 422 {
+            response.assert_problem(422, "IDEMPOTENCY_KEY_REUSED");
             of_post(request, &self.creator.0).expect("only a valid body gets a 422");
             return (BTreeSet::new(), None);
         }
         let expected = match of_post(request, &self.creator.0) {
             Ok(expected) => expected,
-            Err(reasons) => return (check_refusal(&answer, &reasons), None),
+            Err(reasons) => return (check_refusal(&response, &reasons), None),
         };
-        assert_eq!(answer.status, 201, "the service refuses a body that the domain accepts: {answer:?}");
-        let icp = strict(&answer);
+        assert_eq!(response.status, 201, "the service rejects a body that the domain accepts: {response:?}");
+        let icp = strict(&response);
         let (id, created_at, updated_at) = (icp.id, icp.created_at, icp.updated_at);
         assert_eq!(
             icp,
@@ -113,35 +113,35 @@ impl<'a> Sender<'a> {
         assert_eq!(created_at, updated_at);
 
         let path = format!("{LIST}/{id}");
-        assert_eq!(answer.header("location"), path);
-        let read = Answer::of(self.to(Method::GET, &path).bearer_auth(&self.creator.1)).await;
+        assert_eq!(response.header("location"), path);
+        let read = Response::of(self.to(Method::GET, &path).bearer_auth(&self.creator.1)).await;
         assert_eq!(
             (read.status.as_u16(), &read.body),
-            (200, &answer.body),
+            (200, &response.body),
             "GET returns the body of the create"
         );
         if request.key != Key::None {
-            let again = Answer::of(self.build(request)).await;
+            let again = Response::of(self.build(request)).await;
             assert_eq!(
                 (again.status.as_u16(), &again.body),
-                (201, &answer.body),
+                (201, &response.body),
                 "a repeated key returns the first response"
             );
         }
-        (BTreeSet::new(), Some((icp, answer.body)))
+        (BTreeSet::new(), Some((icp, response.body)))
     }
 
-    fn check_patch(&self, request: &Request, target: &Icp, answer: Answer) -> Checked {
+    fn check_patch(&self, request: &Request, target: &Icp, response: Response) -> Checked {
         let patch = match of_patch(request, &self.admin.0, target) {
             Ok(patch) => patch,
-            Err(reasons) => return (check_refusal(&answer, &reasons), None),
+            Err(reasons) => return (check_refusal(&response, &reasons), None),
         };
-        assert_eq!(answer.status, 200, "the service refuses a body that the domain accepts: {answer:?}");
-        let icp = strict(&answer);
+        assert_eq!(response.status, 200, "the service rejects a body that the domain accepts: {response:?}");
+        let icp = strict(&response);
         assert_eq!((icp.id, icp.created_at), (target.id, target.created_at));
         let again = patch.apply(&icp, &self.admin.0, Timestamp::UNIX_EPOCH);
         assert_eq!(again, Ok(None), "the response contains the changes of the patch");
-        (BTreeSet::new(), Some((icp, answer.body)))
+        (BTreeSet::new(), Some((icp, response.body)))
     }
 }
 
@@ -149,9 +149,9 @@ impl<'a> Sender<'a> {
 type Checked = (BTreeSet<String>, Option<(Icp, String)>);
 
 /// Returns the ICP of a response, which must be valid and in wire form.
-fn strict(answer: &Answer) -> Icp {
-    let icp = Icp::from_json(&answer.body, Rules::Strict);
-    let icp = icp.unwrap_or_else(|violations| panic!("{violations} in {answer:?}"));
-    assert_eq!(icp.to_json(), answer.body);
+fn strict(response: &Response) -> Icp {
+    let icp = Icp::from_json(&response.body, Rules::Strict);
+    let icp = icp.unwrap_or_else(|violations| panic!("{violations} in {response:?}"));
+    assert_eq!(icp.to_json(), response.body);
     icp
 }

@@ -8,7 +8,7 @@ use reqwest::Client;
 
 use crate::bodies::generator::Action;
 use crate::bodies::requests::{Outcome, Sender};
-use crate::support::{Answer, LIST, Service, stderr, stdout};
+use crate::support::{LIST, Response, Service, stderr, stdout};
 
 /// Every ICP with its exported text.
 type Export = BTreeMap<IcpId, (Icp, String)>;
@@ -35,7 +35,7 @@ pub(crate) fn check_documents(stored: &Export, before: &Export, outcomes: &[Outc
     let created: BTreeMap<IcpId, &String> =
         created.filter_map(|outcome| outcome.icp.as_ref()).map(|(icp, text)| (icp.id, text)).collect();
     let expected: BTreeSet<IcpId> = before.keys().chain(created.keys()).copied().collect();
-    assert!(stored.keys().eq(&expected), "what was refused is stored, or what was created is not");
+    assert!(stored.keys().eq(&expected), "a refused ICP is stored, or a created one is missing");
     for (id, text) in created {
         assert_eq!(stored[&id].1, *text, "it was not patched");
     }
@@ -61,9 +61,9 @@ pub(crate) async fn check_lists(service: &Service, stored: &Export, outcomes: &[
         .expect("a client");
     for (user, ids) in &expected {
         let token = service.setup.token(&[&format!("--user={user}"), "--ttl=1d"]);
-        let list = Answer::of(client.get(format!("{}{LIST}", service.address)).bearer_auth(token)).await;
+        let list = Response::of(client.get(format!("{}{LIST}", service.address)).bearer_auth(token)).await;
         assert_eq!(list.status, 200, "the list of {user:?}: {list:?}");
-        let icps: Vec<Icp> = serde_json::from_str(&list.body).expect("it is a list of ICPs");
+        let icps: Vec<Icp> = serde_json::from_str(&list.body).expect("must be a list of ICPs");
         assert_eq!(icps.len(), ids.len(), "the list of {user:?}");
         assert_eq!(icps.iter().map(|icp| icp.id).collect::<BTreeSet<_>>(), *ids, "the list of {user:?}");
     }

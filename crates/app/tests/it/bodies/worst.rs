@@ -6,7 +6,7 @@ use serde_json::json;
 /// A description, and the text.
 pub(crate) type Case = (&'static str, String);
 
-/// The space in a body next to a few small fields.
+/// The length in bytes that remains in a body with a few small fields.
 const ROOM: usize = limits::BODY_BYTES - 300;
 
 /// Invalid bodies.
@@ -89,7 +89,7 @@ pub(crate) fn wrong_regexes(count: usize) -> Vec<Case> {
         ("a reference to no group", named(100, |number| format!("(?<a{number}>)")) + r"\k<none>"),
         ("groups too deep", nested("(", "", ")", 500)),
         ("classes without an end", "[".repeat(1_000)),
-        ("a fault at the very end", nested("(", &"a".repeat(270), ")*", 240) + "("),
+        ("a violation at the very end", nested("(", &"a".repeat(270), ")*", 240) + "("),
     ];
     in_filters(&regexes, count)
 }
@@ -122,7 +122,7 @@ fn members(count: usize) -> String {
     (0..count).map(|number| format!(r#""k{number}":0"#)).collect::<Vec<_>>().join(",")
 }
 
-/// Around it are the object of the body, an array, a criterion, the provider's object and an array.
+/// The enclosing levels are the object of the body, an array, a criterion, the provider's object and an array.
 fn as_deep_as_may_be() -> String {
     nested("[", "", "]", limits::NESTING - 5)
 }

@@ -7,7 +7,7 @@ use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::support::services::on_both;
-use crate::support::{Answer, LIST, Service, stderr};
+use crate::support::{LIST, Response, Service, stderr};
 
 const CLIENTS: usize = 64;
 
@@ -20,9 +20,9 @@ fn clients(service: &Service, count: usize) -> Vec<(String, String, Client)> {
     (0..count).map(client).collect()
 }
 
-async fn send(client: &Client, method: Method, url: &str, token: &str, body: &Value) -> Answer {
+async fn send(client: &Client, method: Method, url: &str, token: &str, body: &Value) -> Response {
     let request = client.request(method, url).bearer_auth(token).header("content-type", "application/json");
-    Answer::of(request.body(body.to_string())).await
+    Response::of(request.body(body.to_string())).await
 }
 
 on_both!(concurrent_patches_add_all_64_users);
@@ -32,16 +32,16 @@ async fn concurrent_patches_add_all_64_users(service: &Service) {
     let url = &format!("{}{}", service.address, icp.icp_path());
     let adding = clients(service, CLIENTS).into_iter().map(async |(_, user, client)| {
         loop {
-            let read = Answer::of(client.get(url).bearer_auth(admin)).await;
+            let read = Response::of(client.get(url).bearer_auth(admin)).await;
             let mut users = read.json()["userIds"].as_array().expect("users").clone();
             users.push(user.clone().into());
             let patch = client.patch(url).bearer_auth(admin).header("if-match", read.header("etag"));
             let patch = patch.header("content-type", "application/merge-patch+json");
-            let answer = Answer::of(patch.body(json!({"userIds": users}).to_string())).await;
-            match answer.status {
+            let response = Response::of(patch.body(json!({"userIds": users}).to_string())).await;
+            match response.status {
                 StatusCode::OK => return,
                 StatusCode::PRECONDITION_FAILED => {}
-                _ => panic!("{answer:?}"),
+                _ => panic!("{response:?}"),
             }
         }
     });
@@ -69,9 +69,9 @@ async fn concurrent_patches_of_different_fields_all_persist(service: &Service) {
         fields.into_iter().zip(clients(service, fields.len())).map(async |(field, (_, _, client))| {
             for round in 0..ROUNDS {
                 let body = json!({field: value(field, round)});
-                let answer = send(&client, Method::PATCH, url, token, &body).await;
-                assert_eq!(answer.status, 200, "{answer:?}");
-                assert_eq!(answer.json()[field], body[field], "the response contains the change");
+                let response = send(&client, Method::PATCH, url, token, &body).await;
+                assert_eq!(response.status, 200, "{response:?}");
+                assert_eq!(response.json()[field], body[field], "the response contains the change");
             }
         });
     join_all(patching).await;
@@ -99,7 +99,7 @@ async fn concurrent_sqlite_writers_get_no_lock_error() {
                 let deleted = send(&client, Method::DELETE, url, &token, &Value::Null).await;
                 assert_eq!(deleted.status, 204, "{deleted:?}");
             }
-            assert_eq!(Answer::of(client.get(list).bearer_auth(&token)).await.status, 200);
+            assert_eq!(Response::of(client.get(list).bearer_auth(&token)).await.status, 200);
         }
     });
     let importing = async {
@@ -107,13 +107,13 @@ async fn concurrent_sqlite_writers_get_no_lock_error() {
             let icp = icp_testkit::fixtures::icp(number).json();
             let importing = service.setup.clone();
             let import = move || importing.icp_with_input(&["import"], icp.as_bytes());
-            let imported = tokio::task::spawn_blocking(import).await.expect("it ends");
+            let imported = tokio::task::spawn_blocking(import).await.expect("must end");
             assert!(imported.status.success(), "{}", stderr(&imported));
         }
     };
     futures_util::future::join(join_all(writing), importing).await;
     for (token, _, client) in clients(&service, 16) {
-        let icps = Answer::of(client.get(list).bearer_auth(&token)).await.json();
+        let icps = Response::of(client.get(list).bearer_auth(&token)).await.json();
         assert_eq!(icps.as_array().map(Vec::len), Some(WRITES - WRITES / 3));
     }
     assert!(!service.log().contains("another process"), "{}", service.log());

@@ -35,7 +35,7 @@ async fn survives_being_killed(setup: Setup) {
         let killed = write_during(&mut writers, &|| address.clone(), async {
             sleep(moment(round)).await;
             let killed = Instant::now();
-            service.child.kill().expect("it dies");
+            service.child.kill().expect("must exit");
             sleep(Duration::from_millis(50)).await;
             killed
         })
@@ -71,14 +71,14 @@ async fn killed_postgres_loses_nothing() {
             sleep(moment(round)).await;
             let killed = Instant::now();
             let dying = Arc::clone(&server);
-            tokio::task::spawn_blocking(move || dying.kill()).await.expect("it ends").expect("it dies");
+            tokio::task::spawn_blocking(move || dying.kill()).await.expect("must end").expect("must exit");
             sleep(Duration::from_millis(50)).await;
             killed
         })
         .await;
         assert_no_errors_before(&writers, killed);
         assert!(acknowledged(&writers) > before + WRITERS, "there were writes in round {round}");
-        server.start_again().expect("it starts");
+        server.start_again().expect("must start");
         assert!(eventually(Duration::from_secs(10), || works(&service)).await, "{}", service.log());
         settle(&mut writers, &service).await;
     }

@@ -32,7 +32,7 @@ async fn stopped_service_finishes_writes_in_flight() {
         })
         .await;
         assert!(service.ended_within(Duration::from_secs(10)).is_some_and(|status| status.success()));
-        // Late clients found no listener, and no accepted request was dropped.
+        // Later connections were refused, and no accepted request was dropped.
         for Failure { error, .. } in writers.iter().flat_map(|writer| &writer.failures) {
             assert!(!error.starts_with("500"), "{error}");
         }
@@ -51,10 +51,10 @@ async fn writers_see_problems_during_outage_only() {
     let (began, ended) = write_during(&mut writers, &|| service.address.clone(), async {
         sleep(Duration::from_secs(1)).await;
         let began = Instant::now();
-        // On a separate thread, since clients continue.
+        // Runs on a separate thread, because clients continue.
         let restarting = Arc::clone(&server);
         let restarted = tokio::task::spawn_blocking(move || restarting.restart()).await;
-        restarted.expect("it ends").expect("it restarts");
+        restarted.expect("must end").expect("must restart");
         let ended = Instant::now();
         sleep(A_LITTLE + Duration::from_secs(2)).await;
         (began, ended)

@@ -5,19 +5,19 @@ use serde_json::json;
 use super::each;
 use crate::support::services::on_both;
 use crate::support::users::{SMB, User};
-use crate::support::{Answer, LIST, Service, Setup};
+use crate::support::{LIST, Response, Service, Setup};
 
-async fn copy_with(user: &User<'_>, path: &str, body: impl ToString) -> Answer {
+async fn copy_with(user: &User<'_>, path: &str, body: impl ToString) -> Response {
     let request = user.copying(path).header("content-type", "application/json");
-    Answer::of(request.body(body.to_string())).await
+    Response::of(request.body(body.to_string())).await
 }
 
-async fn copy_once(user: &User<'_>, path: &str, key: &str) -> Answer {
-    Answer::of(user.copying(path).header("idempotency-key", key)).await
+async fn copy_once(user: &User<'_>, path: &str, key: &str) -> Response {
+    Response::of(user.copying(path).header("idempotency-key", key)).await
 }
 
-on_both!(copy_is_the_callers_alone);
-async fn copy_is_the_callers_alone(service: &Service) {
+on_both!(only_caller_has_access_to_copy);
+async fn only_caller_has_access_to_copy(service: &Service) {
     let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
     let body = json!({"name": "SMB", "leadProviderCriteria": [], "userIds": ["user_ada", "user_bob"], "leadsPerList": 7});
     let original = ada.create(body).await;
@@ -61,20 +61,20 @@ async fn copy_has_given_or_shortened_name(service: &Service) {
     let copy = copy_with(&ada, &path, "{}").await;
     assert_eq!(copy.json()["name"], format!("{} (copy)", "é".repeat(248)));
     assert_eq!(copy_with(&ada, &path, json!({"name": "given"})).await.json()["name"], "given");
-    assert_eq!(copy_with(&ada, &path, "").await.status, 201, "an empty body is none");
-    for (body, fault) in [
+    assert_eq!(copy_with(&ada, &path, "").await.status, 201, "an empty body is a missing body");
+    for (body, violation) in [
         (r#"{"name":" "}"#, "/name invalid_value"),
         (r#"{"name":null}"#, "/name invalid_type"),
         (r#"{"name":"a","leadsPerList":1}"#, "/leadsPerList unknown_field"),
         ("[]", " invalid_type"),
         ("{", " malformed"),
     ] {
-        assert_eq!(copy_with(&ada, &path, body).await.faults(), [fault], "{body}");
+        assert_eq!(copy_with(&ada, &path, body).await.violations(), [violation], "{body}");
     }
-    let untyped = Answer::of(ada.copying(&path).body("{}")).await;
+    let untyped = Response::of(ada.copying(&path).body("{}")).await;
     untyped.assert_problem(415, "UNSUPPORTED_MEDIA_TYPE");
     let plain = ada.copying(&path).header("content-type", "text/plain").body("{}");
-    Answer::of(plain).await.assert_problem(415, "UNSUPPORTED_MEDIA_TYPE");
+    Response::of(plain).await.assert_problem(415, "UNSUPPORTED_MEDIA_TYPE");
     assert_eq!(ada.listed().await.len(), 4);
 }
 
@@ -89,9 +89,9 @@ async fn repeated_copy_returns_first_copy(service: &Service) {
     assert_eq!(again.header("idempotency-replayed"), "true");
     copy_once(&ada, &other, "k").await.assert_problem(422, "IDEMPOTENCY_KEY_REUSED");
     let body = ada.copying(&path).header("idempotency-key", "k").header("content-type", "application/json");
-    Answer::of(body.body(r#"{"name":"x"}"#)).await.assert_problem(422, "IDEMPOTENCY_KEY_REUSED");
+    Response::of(body.body(r#"{"name":"x"}"#)).await.assert_problem(422, "IDEMPOTENCY_KEY_REUSED");
     let create = ada.posting(SMB).header("idempotency-key", "k");
-    Answer::of(create).await.assert_problem(422, "IDEMPOTENCY_KEY_REUSED");
+    Response::of(create).await.assert_problem(422, "IDEMPOTENCY_KEY_REUSED");
     assert_eq!(ada.listed().await.len(), 3);
     ada.delete(&path).await;
     assert_eq!(copy_once(&ada, &path, "k").await.body, first.body, "the original is gone");
@@ -105,7 +105,7 @@ async fn conditions_of_copy_apply_to_original(service: &Service) {
     let created = ada.create(SMB).await;
     let path = created.icp_path();
     ada.patch(&path, json!({"name": "other"})).await.ok();
-    let stale = Answer::of(ada.copying(&path).header("if-match", created.etag())).await;
+    let stale = Response::of(ada.copying(&path).header("if-match", created.etag())).await;
     stale.assert_problem(412, "PRECONDITION_FAILED");
     assert_eq!(ada.listed().await, ["other"]);
 }

@@ -46,10 +46,10 @@ async fn pages_add_up_to_deleted_icps(service: &Service) {
     let whole = ada.deleted().await;
     let (mut pages, mut next) = (Vec::new(), Some(format!("{DELETED}?limit=2")));
     while let Some(page) = next {
-        let answer = ada.get(&page).await.ok();
-        assert!(super::array(&answer).len() <= 2);
-        pages.extend(super::array(&answer));
-        next = answer.next_page();
+        let response = ada.get(&page).await.ok();
+        assert!(super::array(&response).len() <= 2);
+        pages.extend(super::array(&response));
+        next = response.next_page();
     }
     assert_eq!((pages.len(), &pages), (5, &whole));
 }
@@ -64,10 +64,10 @@ async fn page_of_large_icps_ends_early(service: &Service) {
     }
     let (mut count, mut next) = (0, Some(DELETED.to_owned()));
     while let Some(page) = next {
-        let answer = ada.get(&page).await.ok();
-        assert!(answer.body.len() < 7_000_000, "{}", answer.body.len());
-        count += super::array(&answer).len();
-        next = answer.next_page();
+        let response = ada.get(&page).await.ok();
+        assert!(response.body.len() < 7_000_000, "{}", response.body.len());
+        count += super::array(&response).len();
+        next = response.next_page();
     }
     assert_eq!(count, 6);
 }

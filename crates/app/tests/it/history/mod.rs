@@ -12,7 +12,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use crate::support::users::User;
-use crate::support::{Answer, LIST};
+use crate::support::{LIST, Response};
 
 /// Where the deleted ICPs are.
 const DELETED: &str = "/api/v1/entities/icps/deleted";
@@ -24,8 +24,8 @@ impl User<'_> {
     }
 
     /// Restores a revision.
-    async fn restore(&self, path: &str, revision: &str) -> Answer {
-        Answer::of(self.restoring(path, &json!({"revision": revision}))).await
+    async fn restore(&self, path: &str, revision: &str) -> Response {
+        Response::of(self.restoring(path, &json!({"revision": revision}))).await
     }
 
     fn copying(&self, path: &str) -> RequestBuilder {
@@ -33,8 +33,8 @@ impl User<'_> {
     }
 
     /// Copies an ICP without a body.
-    async fn copy(&self, path: &str) -> Answer {
-        Answer::of(self.copying(path)).await
+    async fn copy(&self, path: &str) -> Response {
+        Response::of(self.copying(path)).await
     }
 
     /// Returns the revisions of an ICP, the newest first.
@@ -43,7 +43,7 @@ impl User<'_> {
     }
 
     /// Returns a revision with its ICP.
-    async fn revision(&self, path: &str, revision: &str) -> Answer {
+    async fn revision(&self, path: &str, revision: &str) -> Response {
         self.get(&format!("{path}/revisions/{revision}")).await
     }
 
@@ -53,22 +53,22 @@ impl User<'_> {
     }
 }
 
-fn array(answer: &Answer) -> Vec<Value> {
-    answer.json().as_array().cloned().unwrap_or_else(|| panic!("it is an array: {answer:?}"))
+fn array(response: &Response) -> Vec<Value> {
+    response.json().as_array().cloned().unwrap_or_else(|| panic!("it is an array: {response:?}"))
 }
 
-impl Answer {
+impl Response {
     /// The revision that this ICP is: its `ETag` without the quotes.
     fn version(&self) -> String {
         self.etag().trim_matches('"').to_owned()
     }
 }
 
-/// The text of `icp` in an answer, byte for byte.
-fn icp_text(answer: &Answer) -> &str {
+/// The text of `icp` in a response, byte for byte.
+fn icp_text(response: &Response) -> &str {
     let (_, icp) =
-        answer.body.split_once(r#","icp":"#).unwrap_or_else(|| panic!("it has an ICP: {answer:?}"));
-    icp.strip_suffix('}').expect("it is the last property")
+        response.body.split_once(r#","icp":"#).unwrap_or_else(|| panic!("it has an ICP: {response:?}"));
+    icp.strip_suffix('}').expect("must be the last property")
 }
 
 /// The property of each revision.

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{each, icp_text};
 use crate::support::services::on_both;
 use crate::support::users::SMB;
-use crate::support::{Answer, Service, Setup};
+use crate::support::{Response, Service, Setup};
 
 on_both!(restore_brings_everything_back_but_users);
 async fn restore_brings_everything_back_but_users(service: &Service) {
@@ -66,13 +66,13 @@ async fn conditions_apply_to_current_state(service: &Service) {
     let path = created.icp_path();
     let renamed = ada.patch(&path, json!({"name": "other"})).await.ok();
     let body = json!({"revision": created.version()});
-    let stale = Answer::of(ada.restoring(&path, &body).header("if-match", created.etag())).await;
+    let stale = Response::of(ada.restoring(&path, &body).header("if-match", created.etag())).await;
     stale.assert_problem(412, "PRECONDITION_FAILED");
-    let current = Answer::of(ada.restoring(&path, &body).header("if-match", renamed.etag())).await.ok();
+    let current = Response::of(ada.restoring(&path, &body).header("if-match", renamed.etag())).await.ok();
     ada.delete(&path).await;
-    let gone = Answer::of(ada.restoring(&path, &body).header("if-match", current.etag())).await;
+    let gone = Response::of(ada.restoring(&path, &body).header("if-match", current.etag())).await;
     gone.assert_problem(412, "PRECONDITION_FAILED");
-    Answer::of(ada.restoring(&path, &body).header("if-none-match", "*")).await.ok();
+    Response::of(ada.restoring(&path, &body).header("if-none-match", "*")).await.ok();
 }
 
 on_both!(bodies_of_restores_are_strict);
@@ -80,7 +80,7 @@ async fn bodies_of_restores_are_strict(service: &Service) {
     let ada = service.user("user_ada");
     let created = ada.create(SMB).await;
     let path = created.icp_path();
-    for (body, fault) in [
+    for (body, violation) in [
         ("{}", "/revision required"),
         (r#"{"revision":1}"#, "/revision invalid_type"),
         (r#"{"revision":null}"#, "/revision invalid_type"),
@@ -90,11 +90,11 @@ async fn bodies_of_restores_are_strict(service: &Service) {
         ("{", " malformed"),
         ("", " malformed"),
     ] {
-        assert_eq!(Answer::of(ada.restoring(&path, body)).await.faults(), [fault], "{body}");
+        assert_eq!(Response::of(ada.restoring(&path, body)).await.violations(), [violation], "{body}");
     }
     ada.restore(&path, "1").await.assert_problem(404, "NOT_FOUND");
     let plain = ada.restoring(&path, "{}").header("content-type", "text/plain");
-    Answer::of(plain).await.assert_problem(415, "UNSUPPORTED_MEDIA_TYPE");
+    Response::of(plain).await.assert_problem(415, "UNSUPPORTED_MEDIA_TYPE");
     assert_eq!(ada.revisions(&path).await.len(), 1, "nothing was stored");
 }
 

@@ -7,7 +7,7 @@ use crate::support::users::SMB;
 use crate::support::{Service, Setup};
 
 /// Turns a history off that was on: the service removes what it has.
-async fn history_is_removed_when_it_is_turned_off(service: Service) {
+async fn history_is_removed_if_disabled(service: Service) {
     let ada = service.user("user_ada");
     let created = ada.create(SMB).await;
     let path = created.icp_path();
@@ -20,8 +20,8 @@ async fn history_is_removed_when_it_is_turned_off(service: Service) {
     let off = setup.clone().with("ICP__HISTORY__RETENTION_DAYS", "0").start();
     // It removes at its start, a moment after it listens.
     let removed = crate::support::eventually(std::time::Duration::from_secs(20), || async {
-        let answer = service.get(&format!("{path}/revisions"), Some(&token)).await;
-        super::array(&answer).len() == 1
+        let response = service.get(&format!("{path}/revisions"), Some(&token)).await;
+        super::array(&response).len() == 1
     });
     assert!(removed.await, "{}", off.log());
     assert!(ada.deleted().await.is_empty());
@@ -30,11 +30,11 @@ async fn history_is_removed_when_it_is_turned_off(service: Service) {
 }
 
 #[tokio::test]
-async fn sqlite_history_is_removed_when_it_is_turned_off() {
-    history_is_removed_when_it_is_turned_off(on_sqlite(Setup::new())).await;
+async fn sqlite_history_is_removed_if_disabled() {
+    history_is_removed_if_disabled(on_sqlite(Setup::new())).await;
 }
 
 #[tokio::test]
-async fn postgres_history_is_removed_when_it_is_turned_off() {
-    history_is_removed_when_it_is_turned_off(on_postgres(Setup::new())).await;
+async fn postgres_history_is_removed_if_disabled() {
+    history_is_removed_if_disabled(on_postgres(Setup::new())).await;
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{each, icp_text, nothing};
 use crate::support::services::on_both;
 use crate::support::users::SMB;
-use crate::support::{Answer, LIST, Service, Setup};
+use crate::support::{LIST, Response, Service, Setup};
 
 on_both!(every_change_is_a_revision);
 async fn every_change_is_a_revision(service: &Service) {
@@ -31,7 +31,7 @@ async fn every_change_is_a_revision(service: &Service) {
         let revision = ada.revision(&path, &state.version()).await.ok();
         assert_eq!(icp_text(&revision), state.body, "the state that was read at that version");
         let listed = revisions.iter().find(|listed| listed["revision"] == *state.version());
-        for (name, value) in listed.expect("it is listed").as_object().expect("an object") {
+        for (name, value) in listed.expect("must be listed").as_object().expect("an object") {
             assert_eq!(revision.json()[name], *value, "{name}");
         }
     }
@@ -48,7 +48,7 @@ async fn unknown_parts_come_back_byte_for_byte(service: &Service) {
     let revision = ada.revision(&path, &imported.version()).await.ok();
     assert_eq!(icp_text(&revision), imported.body);
     let restored = ada.restore(&path, &imported.version()).await.ok();
-    let updated_at = |answer: &Answer| answer.json()["updatedAt"].as_str().expect("a time").to_owned();
+    let updated_at = |response: &Response| response.json()["updatedAt"].as_str().expect("a time").to_owned();
     assert_eq!(
         restored.body,
         imported.body.replace(
@@ -110,10 +110,10 @@ async fn pages_add_up_to_history(service: &Service) {
     assert_eq!(whole.len(), 8);
     let (mut pages, mut next) = (Vec::new(), Some(format!("{path}/revisions?limit=3")));
     while let Some(page) = next {
-        let answer = ada.get(&page).await.ok();
-        assert!(super::array(&answer).len() <= 3);
-        pages.extend(super::array(&answer));
-        next = answer.next_page();
+        let response = ada.get(&page).await.ok();
+        assert!(super::array(&response).len() <= 3);
+        pages.extend(super::array(&response));
+        next = response.next_page();
         if let Some(cursor) = next.as_deref().and_then(|next| next.split_once("cursor=")) {
             let foreign = bob.get(&format!("{path}/revisions?cursor={}", cursor.1)).await;
             foreign.assert_parameter_fault("cursor");
@@ -131,8 +131,8 @@ async fn pages_add_up_to_history(service: &Service) {
     }
 }
 
-on_both!(strange_revisions_are_not_found);
-async fn strange_revisions_are_not_found(service: &Service) {
+on_both!(unknown_revisions_are_not_found);
+async fn unknown_revisions_are_not_found(service: &Service) {
     let ada = service.user("user_ada");
     let created = ada.create(SMB).await;
     let path = created.icp_path();
@@ -141,8 +141,8 @@ async fn strange_revisions_are_not_found(service: &Service) {
     {
         ada.revision(&path, strange).await.assert_problem(404, "NOT_FOUND");
     }
-    let stranger = service.user("user_eve");
-    stranger.revision(&path, "x").await.assert_problem(403, "FORBIDDEN");
+    let eve = service.user("user_eve");
+    eve.revision(&path, "x").await.assert_problem(403, "FORBIDDEN");
     ada.revision(&format!("{LIST}/x"), &created.version()).await.assert_parameter_fault("id");
     let other = ada.create(SMB).await;
     ada.revision(&path, &other.version()).await.assert_problem(404, "NOT_FOUND");
@@ -160,23 +160,23 @@ async fn history_needs_sign_in_and_known_methods(service: &Service) {
     ];
     for path in &reads {
         service.get(path, None).await.assert_problem(401, "UNAUTHORIZED");
-        let answer = ada.get(path).await.ok();
-        assert_eq!(answer.header("cache-control"), "private, no-cache");
-        assert_eq!(answer.header("vary"), "Authorization, Accept-Encoding");
-        let head = Answer::of(ada.request(Method::HEAD, path)).await;
+        let response = ada.get(path).await.ok();
+        assert_eq!(response.header("cache-control"), "private, no-cache");
+        assert_eq!(response.header("vary"), "Authorization, Accept-Encoding");
+        let head = Response::of(ada.request(Method::HEAD, path)).await;
         assert_eq!((head.status.as_u16(), head.body.as_str()), (200, ""));
-        let refused = Answer::of(ada.request(Method::DELETE, path)).await;
+        let refused = Response::of(ada.request(Method::DELETE, path)).await;
         refused.assert_problem(405, "METHOD_NOT_ALLOWED");
         assert_eq!(refused.header("allow"), "GET, HEAD, OPTIONS");
-        let stale = Answer::of(ada.getting(path).header("if-match", "\"1\"")).await;
+        let stale = Response::of(ada.getting(path).header("if-match", "\"1\"")).await;
         stale.assert_problem(412, "PRECONDITION_FAILED");
         let strict =
-            Answer::of(ada.getting(&format!("{path}?x=1")).header("prefer", "handling=strict")).await;
+            Response::of(ada.getting(&format!("{path}?x=1")).header("prefer", "handling=strict")).await;
         strict.assert_problem(400, "BAD_REQUEST");
     }
     for path in [format!("{path}/restore"), format!("{path}/copy")] {
-        let nobody = crate::support::client().post(format!("{}{path}", service.address));
-        Answer::of(nobody).await.assert_problem(401, "UNAUTHORIZED");
+        let anonymous = crate::support::client().post(format!("{}{path}", service.address));
+        Response::of(anonymous).await.assert_problem(401, "UNAUTHORIZED");
         let refused = ada.get(&path).await;
         refused.assert_problem(405, "METHOD_NOT_ALLOWED");
         assert_eq!(refused.header("allow"), "POST, OPTIONS");
@@ -187,22 +187,22 @@ fn switched_off(setup: Setup) -> Setup {
     setup.with("ICP__HISTORY__RETENTION_DAYS", "0")
 }
 
-on_both!(without_history_nothing_is_kept, with switched_off);
-async fn without_history_nothing_is_kept(service: &Service) {
+on_both!(without_history_no_revision_is_stored, with switched_off);
+async fn without_history_no_revision_is_stored(service: &Service) {
     let ada = service.user("user_ada");
     let created = ada.create(SMB).await;
     let path = created.icp_path();
     ada.patch(&path, json!({"name": "other"})).await.ok();
-    for answer in [
+    for response in [
         ada.get(&format!("{path}/revisions")).await,
         ada.revision(&path, &created.version()).await,
         ada.restore(&path, &created.version()).await,
         ada.get(super::DELETED).await,
     ] {
-        answer.assert_problem(404, "NOT_FOUND");
+        response.assert_problem(404, "NOT_FOUND");
         assert!(
-            answer.json()["detail"].as_str().is_some_and(|detail| detail.contains("no history")),
-            "{answer:?}"
+            response.json()["detail"].as_str().is_some_and(|detail| detail.contains("no history")),
+            "{response:?}"
         );
     }
     assert_eq!(ada.copy(&path).await.status, 201, "a copy needs no history");

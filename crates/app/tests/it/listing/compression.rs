@@ -9,7 +9,7 @@ use reqwest::header::HeaderMap;
 
 use crate::support::services::{on_both, with_shared_key};
 use crate::support::users::{SMB, User};
-use crate::support::{Answer, LIST, Service, Setup};
+use crate::support::{LIST, Response, Service, Setup};
 
 const VARY: &str = "Authorization, Accept-Encoding";
 
@@ -80,13 +80,13 @@ impl Coded {
         if !known.is_empty() {
             request = request.header("if-none-match", known);
         }
-        let response = request.send().await.expect("it answers");
+        let response = request.send().await.expect("a response");
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Self { status, headers, body: response.bytes().await.expect("it answers in full").to_vec() }
+        Self { status, headers, body: response.bytes().await.expect("a complete body").to_vec() }
     }
 
     fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().expect("it is text"))
+        self.headers.get(name).map_or("", |value| value.to_str().expect("must be text"))
     }
 
     fn coding(&self) -> &str {
@@ -97,11 +97,13 @@ impl Coded {
         let mut decoded = Vec::new();
         match self.coding() {
             "" => decoded.clone_from(&self.body),
-            "gzip" => _ = GzDecoder::new(&*self.body).read_to_end(&mut decoded).expect("it is gzip"),
-            "deflate" => _ = ZlibDecoder::new(&*self.body).read_to_end(&mut decoded).expect("it is deflate"),
+            "gzip" => _ = GzDecoder::new(&*self.body).read_to_end(&mut decoded).expect("must be gzip"),
+            "deflate" => {
+                _ = ZlibDecoder::new(&*self.body).read_to_end(&mut decoded).expect("must be deflate");
+            }
             other => panic!("{other} was never asked for"),
         }
-        String::from_utf8(decoded).expect("it is text")
+        String::from_utf8(decoded).expect("must be text")
     }
 }
 
@@ -113,7 +115,7 @@ fn service() -> Service {
 }
 
 /// Checks that the response is the uncompressed one in some coding, with matching headers.
-async fn checked(user: &User<'_>, path: &str, accepted: &[&str], plain: &Answer) -> String {
+async fn checked(user: &User<'_>, path: &str, accepted: &[&str], plain: &Response) -> String {
     let coded = Coded::of(user, Method::GET, path, accepted, "").await;
     assert_eq!(coded.status, 200, "{accepted:?}");
     let coding = coded.coding().to_owned();
@@ -138,7 +140,11 @@ async fn checked(user: &User<'_>, path: &str, accepted: &[&str], plain: &Answer)
     for known in [&tag, plain.etag(), "*", &format!("W/\"{bare}-deflate\"")] {
         let unchanged = Coded::of(user, Method::GET, path, accepted, known).await;
         assert_eq!((unchanged.status, unchanged.body.len()), (304, 0), "{accepted:?} {known}");
-        assert_eq!(unchanged.header("etag"), tag, "of the answer that this stands for: {accepted:?} {known}");
+        assert_eq!(
+            unchanged.header("etag"),
+            tag,
+            "of the response that this stands for: {accepted:?} {known}"
+        );
         assert_eq!(unchanged.headers.get_all("vary").iter().collect::<Vec<_>>(), [VARY], "{accepted:?}");
         assert_eq!(unchanged.coding(), "", "{accepted:?}");
     }
@@ -202,11 +208,11 @@ async fn compressed_error_keeps_shape_and_status() {
         for accepted in ["gzip", "deflate", "identity;q=0", "*"] {
             let coded = Coded::of(&ada, method.clone(), path, &[accepted], "").await;
             let body = coded.decoded();
-            let answer =
-                Answer { status: coded.status.try_into().expect("a status"), headers: coded.headers, body };
-            let code = answer.json()["code"].as_str().expect("it has a code").to_owned();
-            answer.assert_problem(status, &code);
-            assert_eq!(answer.etag(), "", "{answer:?}");
+            let response =
+                Response { status: coded.status.try_into().expect("a status"), headers: coded.headers, body };
+            let code = response.json()["code"].as_str().expect("must have a code").to_owned();
+            response.assert_problem(status, &code);
+            assert_eq!(response.etag(), "", "{response:?}");
         }
     }
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::listing::unchanged::{assert_unchanged, get_unless};
 use crate::support::services::on_both;
 use crate::support::users::{SMB, User};
-use crate::support::{Answer, LIST, Service};
+use crate::support::{LIST, Response, Service};
 
 /// The list of a user over time: a tag must belong to one body, and another body must have another tag.
 struct Watch<'a> {
@@ -111,7 +111,7 @@ async fn unchanged_list_is_not_sent_again(service: &Service) {
         assert_unchanged(&get_unless(&ada, LIST, &form).await, tag);
     }
     let two_lines = ada.getting(LIST).header("if-none-match", "\"x\"").header("if-none-match", tag);
-    assert_unchanged(&Answer::of(two_lines).await, tag);
+    assert_unchanged(&Response::of(two_lines).await, tag);
     let others =
         ["", "x", "\"\"", "\"*\"", "W/", "\"1\"", "\"x\", \"y\"", "**", "*, *", "\"0000000000000000\""];
     let near = [bare.to_owned(), format!("\"{bare}"), format!("\"{bare}0\""), format!("\"{bare}-x\"")];
@@ -134,7 +134,7 @@ async fn etag_of_other_user_never_matches(service: &Service) {
     assert_eq!(get_unless(&bob, &path, adas.etag()).await.ok().body, bobs.body);
     let signed_out = crate::support::client().get(format!("{}{LIST}", service.address));
     let signed_out = signed_out.header("if-none-match", adas.etag());
-    Answer::of(signed_out).await.assert_problem(401, "UNAUTHORIZED");
+    Response::of(signed_out).await.assert_problem(401, "UNAUTHORIZED");
 }
 
 on_both!(revoked_access_changes_etag);
@@ -157,16 +157,17 @@ async fn each_page_has_its_own_etag(service: &Service) {
     let [first, second, third] = pages.as_slice() else { panic!("three pages: {pages:?}") };
     let whole = ada.get(LIST).await.ok();
     let first_path = format!("{LIST}?limit=2");
-    let [second_path, third_path] = [first, second].map(|page| page.next_page().expect("there is more"));
+    let [second_path, third_path] =
+        [first, second].map(|page| page.next_page().expect("must have a next page"));
     let paths = [&first_path, &second_path, &third_path, &LIST.to_owned()];
-    let answers = [first, second, third, &whole];
+    let responses = [first, second, third, &whole];
     for (number, path) in paths.iter().enumerate() {
-        for (other, answer) in answers.iter().enumerate() {
-            let again = get_unless(&ada, path, answer.etag()).await;
+        for (other, response) in responses.iter().enumerate() {
+            let again = get_unless(&ada, path, response.etag()).await;
             if number == other {
-                assert_unchanged(&again, answer.etag());
+                assert_unchanged(&again, response.etag());
             } else {
-                assert_eq!(again.ok().body, answers[number].body, "{path}");
+                assert_eq!(again.ok().body, responses[number].body, "{path}");
             }
         }
     }
@@ -190,13 +191,13 @@ async fn head_has_headers_of_get(service: &Service) {
     for query in ["", "?limit=2", "?name=nothing", "?sort=name&order=desc"] {
         let path = format!("{LIST}{query}");
         let get = ada.get(&path).await.ok();
-        let head = Answer::of(ada.request(Method::HEAD, &path)).await.ok();
+        let head = Response::of(ada.request(Method::HEAD, &path)).await.ok();
         assert_eq!(head.body, "");
         for name in ["etag", "content-type", "content-length", "link", "vary", "cache-control"] {
             assert_eq!(head.header(name), get.header(name), "{name} of {path}");
         }
         let head = ada.request(Method::HEAD, &path).header("if-none-match", get.etag());
-        assert_unchanged(&Answer::of(head).await, get.etag());
+        assert_unchanged(&Response::of(head).await, get.etag());
     }
 }
 

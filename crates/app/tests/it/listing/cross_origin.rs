@@ -4,7 +4,7 @@ use reqwest::{Method, RequestBuilder};
 
 use crate::support::services::with_shared_key;
 use crate::support::users::SMB;
-use crate::support::{Answer, LIST, Service, Setup, client};
+use crate::support::{LIST, Response, Service, Setup, client};
 
 const ORIGINS: [&str; 2] = ["https://app.example.com", "http://localhost:3000"];
 const OTHERS: [&str; 8] = [
@@ -31,27 +31,27 @@ fn preflight(service: &Service, origin: &str, method: &str, headers: &str) -> Re
 }
 
 /// Returns the elements of a header, in lower case and sorted.
-fn listed(answer: &Answer, name: &str) -> Vec<String> {
-    let names = answer.header(name).split(',').map(|name| name.trim().to_lowercase());
+fn listed(response: &Response, name: &str) -> Vec<String> {
+    let names = response.header(name).split(',').map(|name| name.trim().to_lowercase());
     let mut names: Vec<String> = names.filter(|name| !name.is_empty()).collect();
     names.sort();
     names
 }
 
 #[track_caller]
-fn assert_closed(answer: &Answer) {
+fn assert_closed(response: &Response) {
     let headers: Vec<_> =
-        answer.headers.keys().filter(|name| name.as_str().starts_with("access-control-")).collect();
-    assert!(headers.is_empty(), "{headers:?} in {answer:?}");
+        response.headers.keys().filter(|name| name.as_str().starts_with("access-control-")).collect();
+    assert!(headers.is_empty(), "{headers:?} in {response:?}");
 }
 
 /// Checks that a page of an origin may read the response.
 #[track_caller]
-fn assert_open(answer: &Answer, origin: &str) {
-    assert_eq!(answer.header("access-control-allow-origin"), origin, "{answer:?}");
-    assert_eq!(answer.headers.get_all("access-control-allow-origin").iter().count(), 1);
+fn assert_open(response: &Response, origin: &str) {
+    assert_eq!(response.header("access-control-allow-origin"), origin, "{response:?}");
+    assert_eq!(response.headers.get_all("access-control-allow-origin").iter().count(), 1);
     assert_eq!(
-        listed(answer, "access-control-expose-headers"),
+        listed(response, "access-control-expose-headers"),
         [
             "etag",
             "idempotency-replayed",
@@ -65,16 +65,16 @@ fn assert_open(answer: &Answer, origin: &str) {
             "www-authenticate",
             "x-request-id"
         ],
-        "{answer:?}"
+        "{response:?}"
     );
-    assert!(!answer.headers.contains_key("access-control-allow-credentials"), "{answer:?}");
-    assert_varies(answer);
+    assert!(!response.headers.contains_key("access-control-allow-credentials"), "{response:?}");
+    assert_varies(response);
 }
 
 #[track_caller]
-fn assert_varies(answer: &Answer) {
-    assert!(listed(answer, "vary").contains(&"origin".to_owned()), "{answer:?}");
-    assert_eq!(answer.headers.get_all("vary").iter().count(), 1, "{answer:?}");
+fn assert_varies(response: &Response) {
+    assert!(listed(response, "vary").contains(&"origin".to_owned()), "{response:?}");
+    assert_eq!(response.headers.get_all("vary").iter().count(), 1, "{response:?}");
 }
 
 #[tokio::test]
@@ -82,19 +82,19 @@ async fn allowed_origin_reads_responses() {
     let service = service();
     let ada = service.user("user_ada");
     for origin in ORIGINS {
-        let created = Answer::of(ada.posting(SMB).header("origin", origin)).await;
+        let created = Response::of(ada.posting(SMB).header("origin", origin)).await;
         assert_eq!(created.status, 201, "{created:?}");
         assert_open(&created, origin);
-        let list = Answer::of(ada.getting(LIST).header("origin", origin)).await.ok();
+        let list = Response::of(ada.getting(LIST).header("origin", origin)).await.ok();
         assert_open(&list, origin);
         for name in ["authorization", "accept-encoding"] {
             assert!(listed(&list, "vary").contains(&name.to_owned()), "{list:?}");
         }
         let unchanged = ada.getting(LIST).header("origin", origin).header("if-none-match", list.etag());
-        let unchanged = Answer::of(unchanged).await;
+        let unchanged = Response::of(unchanged).await;
         assert_eq!((unchanged.status.as_u16(), unchanged.etag()), (304, list.etag()));
         assert_open(&unchanged, origin);
-        let deleted = Answer::of(ada.deleting(&created.icp_path()).header("origin", origin)).await;
+        let deleted = Response::of(ada.deleting(&created.icp_path()).header("origin", origin)).await;
         assert_eq!(deleted.status, 204);
         assert_open(&deleted, origin);
     }
@@ -116,8 +116,8 @@ async fn allowed_origin_reads_errors() {
         (ada.posting(&" ".repeat(2_000_000)), 413),
         (ada.request(Method::PUT, LIST), 405),
     ] {
-        let refused = Answer::of(request.header("origin", origin)).await;
-        let code = refused.json()["code"].as_str().expect("it has a code").to_owned();
+        let refused = Response::of(request.header("origin", origin)).await;
+        let code = refused.json()["code"].as_str().expect("must have a code").to_owned();
         refused.assert_problem(status, &code);
         assert_open(&refused, origin);
     }
@@ -130,24 +130,24 @@ async fn preflight_lists_allowed_methods_and_headers() {
         for method in ["GET", "HEAD", "POST", "PATCH", "DELETE"] {
             let headers = "authorization,content-type,idempotency-key,if-match,if-none-match,x-request-id,\
                            traceparent,tracestate,baggage,mcp-protocol-version,mcp-session-id,last-event-id";
-            let answer = Answer::of(preflight(&service, origin, method, headers)).await;
-            assert!(answer.status.is_success(), "{answer:?}");
-            assert_eq!(answer.body, "");
-            assert_eq!(answer.header("access-control-allow-origin"), origin);
-            let methods = listed(&answer, "access-control-allow-methods");
-            assert!(methods.contains(&method.to_lowercase()), "{answer:?}");
-            let allowed = listed(&answer, "access-control-allow-headers");
+            let response = Response::of(preflight(&service, origin, method, headers)).await;
+            assert!(response.status.is_success(), "{response:?}");
+            assert_eq!(response.body, "");
+            assert_eq!(response.header("access-control-allow-origin"), origin);
+            let methods = listed(&response, "access-control-allow-methods");
+            assert!(methods.contains(&method.to_lowercase()), "{response:?}");
+            let allowed = listed(&response, "access-control-allow-headers");
             for header in headers.split(',') {
-                assert!(allowed.contains(&header.to_owned()), "{header}: {answer:?}");
+                assert!(allowed.contains(&header.to_owned()), "{header}: {response:?}");
             }
-            assert_varies(&answer);
-            assert!(!answer.header("x-request-id").is_empty());
+            assert_varies(&response);
+            assert!(!response.header("x-request-id").is_empty());
         }
-        let answer = Answer::of(preflight(&service, origin, "GET", "")).await;
-        assert!(answer.status.is_success(), "{answer:?}");
-        let answer =
-            Answer::of(preflight(&service, origin, "PATCH", "Authorization, Content-Type, If-Match")).await;
-        assert!(answer.status.is_success(), "{answer:?}");
+        let response = Response::of(preflight(&service, origin, "GET", "")).await;
+        assert!(response.status.is_success(), "{response:?}");
+        let response =
+            Response::of(preflight(&service, origin, "PATCH", "Authorization, Content-Type, If-Match")).await;
+        assert!(response.status.is_success(), "{response:?}");
     }
 }
 
@@ -157,33 +157,33 @@ async fn preflight_allows_existing_methods_only() {
     for (method, headers) in
         [("PUT", ""), ("TRACE", ""), ("PATCH", "x-own"), ("GET", "authorization, cookie")]
     {
-        let answer = Answer::of(preflight(&service, ORIGINS[0], method, headers)).await;
+        let response = Response::of(preflight(&service, ORIGINS[0], method, headers)).await;
         let is_method_allowed =
-            listed(&answer, "access-control-allow-methods").contains(&method.to_lowercase());
-        let allowed = listed(&answer, "access-control-allow-headers");
+            listed(&response, "access-control-allow-methods").contains(&method.to_lowercase());
+        let allowed = listed(&response, "access-control-allow-headers");
         let are_headers_allowed = headers.split(", ").all(|header| allowed.contains(&header.to_owned()));
-        assert!(!answer.status.is_success() || !is_method_allowed || !are_headers_allowed, "{answer:?}");
-        if !answer.status.is_success() {
-            answer.assert_problem(400, "BAD_REQUEST");
+        assert!(!response.status.is_success() || !is_method_allowed || !are_headers_allowed, "{response:?}");
+        if !response.status.is_success() {
+            response.assert_problem(400, "BAD_REQUEST");
         }
     }
 }
 
 #[tokio::test]
-async fn other_origins_are_told_nothing() {
+async fn other_origins_get_no_cors_headers() {
     let service = service();
     let ada = service.user("user_ada");
     let list = ada.list().await;
     for origin in OTHERS {
-        let answer = Answer::of(ada.getting(LIST).header("origin", origin)).await.ok();
-        assert_closed(&answer);
-        assert_varies(&answer);
-        assert_eq!(answer.body, list, "it is the browser that keeps it from the page");
+        let response = Response::of(ada.getting(LIST).header("origin", origin)).await.ok();
+        assert_closed(&response);
+        assert_varies(&response);
+        assert_eq!(response.body, list, "it is the browser that keeps it from the page");
         let refused =
-            Answer::of(client().get(format!("{}{LIST}", service.address)).header("origin", origin)).await;
+            Response::of(client().get(format!("{}{LIST}", service.address)).header("origin", origin)).await;
         refused.assert_problem(401, "UNAUTHORIZED");
         assert_closed(&refused);
-        assert_closed(&Answer::of(preflight(&service, origin, "PATCH", "authorization")).await);
+        assert_closed(&Response::of(preflight(&service, origin, "PATCH", "authorization")).await);
     }
     let no_origin = ada.get(LIST).await.ok();
     assert_closed(&no_origin);
@@ -191,32 +191,36 @@ async fn other_origins_are_told_nothing() {
 }
 
 #[tokio::test]
-async fn plain_options_is_answered_as_usual() {
+async fn options_without_origin_is_no_preflight() {
     let service = service();
     let asking = || client().request(Method::OPTIONS, format!("{}{LIST}", service.address));
     for (request, origin) in [(asking(), None), (asking().header("origin", ORIGINS[0]), Some(ORIGINS[0]))] {
-        let answer = Answer::of(request).await;
+        let response = Response::of(request).await;
         assert_eq!(
-            (answer.status.as_u16(), answer.header("allow")),
+            (response.status.as_u16(), response.header("allow")),
             (204, "GET, HEAD, POST, OPTIONS"),
-            "{answer:?}"
+            "{response:?}"
         );
         if let Some(origin) = origin {
-            assert_open(&answer, origin);
+            assert_open(&response, origin);
         }
     }
 }
 
 #[tokio::test]
-async fn by_default_no_origin_is_allowed_anything() {
+async fn no_origin_is_allowed_by_default() {
     let service = with_shared_key(Setup::new()).start();
     let ada = service.user("user_ada");
     for origin in ORIGINS.iter().chain(&OTHERS) {
-        let answer = Answer::of(ada.getting(LIST).header("origin", *origin)).await.ok();
-        assert_closed(&answer);
-        assert_eq!(answer.header("vary"), "Authorization, Accept-Encoding");
-        let answer = Answer::of(preflight(&service, origin, "PATCH", "authorization")).await;
-        assert_eq!((answer.status.as_u16(), answer.body.as_str()), (204, ""), "OPTIONS without CORS headers");
-        assert_closed(&answer);
+        let response = Response::of(ada.getting(LIST).header("origin", *origin)).await.ok();
+        assert_closed(&response);
+        assert_eq!(response.header("vary"), "Authorization, Accept-Encoding");
+        let response = Response::of(preflight(&service, origin, "PATCH", "authorization")).await;
+        assert_eq!(
+            (response.status.as_u16(), response.body.as_str()),
+            (204, ""),
+            "OPTIONS without CORS headers"
+        );
+        assert_closed(&response);
     }
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::listing::records::number_of;
 use crate::support::services::on_both;
 use crate::support::users::User;
-use crate::support::{Answer, LIST, Service};
+use crate::support::{LIST, Response, Service};
 
 /// The ICPs that do not change.
 const UNTOUCHED: u64 = 20_000;
@@ -35,16 +35,16 @@ fn is_touched(number: u64) -> bool {
 }
 
 /// Returns the numbers of the ICPs in a list. Parsing all of them would take longer than everything else.
-fn numbers(list: &Answer) -> Vec<u64> {
+fn numbers(list: &Response) -> Vec<u64> {
     list.body.split("{\"id\":\"").skip(1).map(|icp| number_of(&icp[..36])).collect()
 }
 
 /// The writes during the read of the list: creates, changes and deletes, before and after every position.
 async fn write(ada: User<'_>, writer: u64, is_over: &AtomicBool, done: &AtomicUsize) {
-    let count = |answer: Answer, status: StatusCode| {
-        assert_eq!(answer.status, status, "{answer:?}");
+    let count = |response: Response, status: StatusCode| {
+        assert_eq!(response.status, status, "{response:?}");
         done.fetch_add(1, Ordering::Relaxed);
-        answer
+        response
     };
     let mut mine = (1..=TOUCHED).filter(|number| number % WRITERS == writer).map(|number| number * 126);
     for round in 0_u64.. {

@@ -4,7 +4,7 @@ use reqwest::{Method, RequestBuilder};
 
 use crate::support::services::on_both;
 use crate::support::users::SMB;
-use crate::support::{Answer, LIST, Service, client};
+use crate::support::{LIST, Response, Service, client};
 
 const COLLECTION: &str = "GET, HEAD, POST, OPTIONS";
 const ITEM: &str = "GET, HEAD, PATCH, DELETE, OPTIONS";
@@ -31,11 +31,11 @@ async fn unsupported_method_is_405_with_allow(service: &Service) {
         ("/health/ready", PROBE, &["POST", "PATCH", "BREW"]),
     ] {
         for name in methods {
-            let refused = Answer::of(ada.request(method(name), path)).await;
+            let refused = Response::of(ada.request(method(name), path)).await;
             refused.assert_problem(405, "METHOD_NOT_ALLOWED");
             assert_eq!(refused.header("allow"), allow, "{name} {path}");
             let signed_out = client().request(method(name), format!("{}{path}", service.address));
-            Answer::of(signed_out).await.assert_problem(405, "METHOD_NOT_ALLOWED");
+            Response::of(signed_out).await.assert_problem(405, "METHOD_NOT_ALLOWED");
         }
     }
     assert_eq!(ada.list().await, format!("[{}]", created.body), "nothing was done");
@@ -56,12 +56,12 @@ async fn options_lists_methods_without_sign_in(service: &Service) {
         for token in [None, Some("no token")] {
             let request = client().request(Method::OPTIONS, format!("{}{path}", service.address));
             let request = token.into_iter().fold(request, RequestBuilder::bearer_auth);
-            let answer = Answer::of(request.header("accept-encoding", "gzip")).await;
-            assert_eq!((answer.status.as_u16(), answer.body.as_str()), (204, ""), "{path}: {answer:?}");
-            assert_eq!(answer.header("allow"), allow, "{path}");
-            assert!(!answer.header("x-request-id").is_empty());
+            let response = Response::of(request.header("accept-encoding", "gzip")).await;
+            assert_eq!((response.status.as_u16(), response.body.as_str()), (204, ""), "{path}: {response:?}");
+            assert_eq!(response.header("allow"), allow, "{path}");
+            assert!(!response.header("x-request-id").is_empty());
         }
     }
     let nowhere = client().request(Method::OPTIONS, format!("{}/api/v1/nothing", service.address));
-    Answer::of(nowhere).await.assert_problem(404, "NOT_FOUND");
+    Response::of(nowhere).await.assert_problem(404, "NOT_FOUND");
 }

@@ -20,7 +20,7 @@ const ORDERS: [&str; 6] = [
 fn alike(count: u128) -> impl Iterator<Item = IcpBuilder> {
     const NAMES: [&str; 5] = ["SMB", "smb", "Ömega & <b>", "ömega & <B>", "🦀 100%"];
     (1..=count).map(|number| {
-        let name = NAMES.into_iter().cycle().nth(number as usize).expect("they go round");
+        let name = NAMES.into_iter().cycle().nth(number as usize).expect("a cycle must not end");
         let icp =
             icp(number).with("name", name).with("updatedAt", format!("2024-03-01T00:00:{:02}Z", number % 4));
         icp.created_at(&format!("2024-02-01T00:00:{:02}Z", number % 3)).users(["user_ada", "user_eve"])
@@ -39,8 +39,8 @@ async fn pages_add_up_in_every_order(service: &Service) {
         for limit in [1, 5, 6, 12, 23, 24, 25, 1_000] {
             let pages = ada.pages(&format!("{order}&limit={limit}")).await;
             assert_eq!(pages.len(), 24_usize.div_ceil(limit), "{order} by {limit}");
-            let pages: Vec<_> = pages.iter().map(crate::support::Answer::icps).collect();
-            let (last, others) = pages.split_last().expect("there is one");
+            let pages: Vec<_> = pages.iter().map(crate::support::Response::icps).collect();
+            let (last, others) = pages.split_last().expect("must not be empty");
             assert!(others.iter().all(|page| page.len() == limit), "{order} by {limit}");
             assert!(!last.is_empty(), "{order} by {limit}");
             assert_eq!(pages.concat(), whole, "{order} by {limit}");

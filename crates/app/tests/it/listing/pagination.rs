@@ -1,9 +1,9 @@
 //! `Link` headers from page to page.
 
 use crate::support::users::User;
-use crate::support::{Answer, LIST};
+use crate::support::{LIST, Response};
 
-impl Answer {
+impl Response {
     /// Returns the URL of the next page from a `Link` header (RFC 8288).
     #[track_caller]
     pub(crate) fn next_page(&self) -> Option<String> {
@@ -12,7 +12,7 @@ impl Answer {
             assert!(links.is_empty(), "one link at most: {links:?}");
             return None;
         };
-        let link = link.to_str().expect("it is text");
+        let link = link.to_str().expect("must be text");
         let target = link.strip_prefix('<').and_then(|rest| rest.strip_suffix(">; rel=\"next\""));
         let target = target.unwrap_or_else(|| panic!("a link to the next page: {link}"));
         assert!(target.starts_with(LIST), "{target}");
@@ -26,22 +26,23 @@ impl Answer {
     /// Returns the cursor of the next page, which must exist.
     #[track_caller]
     pub(crate) fn cursor(&self) -> String {
-        let (_, cursor) = pairs(&self.next_page().expect("there is more")).pop().expect("it has a query");
+        let (_, cursor) =
+            pairs(&self.next_page().expect("must have a next page")).pop().expect("must have a query");
         cursor
     }
 }
 
 /// The query of an address.
 pub(crate) fn pairs(address: &str) -> Vec<(String, String)> {
-    let (_, query) = address.split_once('?').expect("it has a query");
+    let (_, query) = address.split_once('?').expect("must have a query");
     url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()
 }
 
 impl User<'_> {
     /// Returns all pages, starting with the page of a query.
-    pub(crate) async fn pages(&self, query: &str) -> Vec<Answer> {
+    pub(crate) async fn pages(&self, query: &str) -> Vec<Response> {
         let mut pages = vec![self.ask(query).await.ok()];
-        while let Some(next) = pages.last().and_then(Answer::next_page) {
+        while let Some(next) = pages.last().and_then(Response::next_page) {
             pages.push(self.get(&next).await.ok());
             assert!(pages.len() <= 1_000, "it ends");
         }

@@ -5,7 +5,7 @@ use reqwest::Method;
 
 use crate::support::services::on_sqlite;
 use crate::support::users::SMB;
-use crate::support::{Answer, LIST, Setup};
+use crate::support::{LIST, Response, Setup};
 
 /// Queries, and their violations.
 const VIOLATIONS: &[(&str, &[&str])] = &[
@@ -63,19 +63,21 @@ const VIOLATIONS: &[(&str, &[&str])] = &[
     ),
 ];
 
-impl Answer {
+impl Response {
     /// Returns the violations as `parameter code`, sorted. Each must have the contract's form.
     #[track_caller]
     fn parameter_violations(&self) -> Vec<String> {
         self.assert_problem(400, "BAD_REQUEST");
         let errors = self.json()["errors"].clone();
         let mut violations = Vec::new();
-        for fault in errors.as_array().unwrap_or_else(|| panic!("it has errors: {self:?}")) {
-            let members: Vec<&String> = fault.as_object().expect("a fault is an object").keys().collect();
-            assert_eq!(members.len(), 3, "{fault}");
-            let [parameter, code, detail] = ["parameter", "code", "detail"]
-                .map(|member| fault[member].as_str().unwrap_or_else(|| panic!("{member} in {fault}")));
-            assert!(detail.split(' ').count() > 1, "{fault}");
+        for violation in errors.as_array().unwrap_or_else(|| panic!("it has errors: {self:?}")) {
+            let members: Vec<&String> =
+                violation.as_object().expect("a violation is an object").keys().collect();
+            assert_eq!(members.len(), 3, "{violation}");
+            let [parameter, code, detail] = ["parameter", "code", "detail"].map(|member| {
+                violation[member].as_str().unwrap_or_else(|| panic!("{member} in {violation}"))
+            });
+            assert!(detail.split(' ').count() > 1, "{violation}");
             violations.push(format!("{parameter} {code}"));
         }
         violations.sort();
@@ -115,8 +117,8 @@ async fn bad_parameter_precedes_conditions_and_fails_head() {
     let ada = service.user("user_ada");
     let path = format!("{LIST}?limit=0");
     let unless = ada.getting(&path).header("if-none-match", "*");
-    assert_eq!(Answer::of(unless).await.parameter_violations(), ["limit out_of_range"]);
-    let head = Answer::of(ada.request(Method::HEAD, &path)).await;
+    assert_eq!(Response::of(unless).await.parameter_violations(), ["limit out_of_range"]);
+    let head = Response::of(ada.request(Method::HEAD, &path)).await;
     assert_eq!((head.status.as_u16(), head.body.as_str()), (400, ""));
     assert_eq!(head.header("content-type"), "application/problem+json");
 }
@@ -127,7 +129,7 @@ async fn other_operations_ignore_list_parameters() {
     let ada = service.user("user_ada");
     let query = "limit=0&sort=id&cursor=x";
     let posting = ada.request(Method::POST, &format!("{LIST}?{query}"));
-    let created = Answer::of(posting.header("content-type", "application/json").body(SMB)).await;
+    let created = Response::of(posting.header("content-type", "application/json").body(SMB)).await;
     assert_eq!(created.status, 201, "{created:?}");
     let path = format!("{}?{query}", created.icp_path());
     assert_eq!(ada.get(&path).await.ok().body, created.body);
@@ -157,11 +159,11 @@ async fn cursor_is_valid_for_its_list_only() {
         let first = ada.ask(&format!("limit=2{given}")).await.ok();
         let cursor = first.cursor();
         for asked in lists {
-            let answer = ada.ask(&format!("cursor={cursor}{asked}")).await;
+            let response = ada.ask(&format!("cursor={cursor}{asked}")).await;
             if given == asked {
-                assert_eq!([first.numbers(), answer.ok().numbers()].concat().len(), 4, "{given}");
+                assert_eq!([first.numbers(), response.ok().numbers()].concat().len(), 4, "{given}");
             } else {
-                assert_eq!(answer.parameter_violations(), ["cursor invalid_value"], "{given} {asked}");
+                assert_eq!(response.parameter_violations(), ["cursor invalid_value"], "{given} {asked}");
             }
         }
         let eves = eve.ask(&format!("cursor={cursor}{given}")).await;
@@ -178,8 +180,8 @@ async fn damaged_cursor_is_refused() {
     let shorter = (0..cursor.len()).map(|end| cursor[..end].to_owned());
     let longer = ["A", "=", "%3D", "%00", "+"].map(|end| format!("{cursor}{end}"));
     for damaged in shorter.chain(longer).chain([cursor.to_uppercase(), format!("B{}", &cursor[1..])]) {
-        let answer = ada.ask(&format!("limit=2&cursor={damaged}")).await;
-        assert_eq!(answer.parameter_violations(), ["cursor invalid_value"], "{damaged}");
+        let response = ada.ask(&format!("limit=2&cursor={damaged}")).await;
+        assert_eq!(response.parameter_violations(), ["cursor invalid_value"], "{damaged}");
     }
     assert_eq!(ada.find(&format!("cursor={cursor}")).await, [3, 4]);
 }
@@ -193,9 +195,9 @@ async fn strict_handling_refuses_unknown_parameters() {
     let applied = "handling=strict";
     for path in [LIST.to_owned(), format!("{LIST}/"), created.icp_path()] {
         let strict = |query: &str| ada.getting(&format!("{path}{query}")).header("prefer", applied);
-        let answer = Answer::of(strict("")).await.ok();
-        assert_eq!(answer.header("preference-applied"), applied, "{path}");
-        let refused = Answer::of(strict("?userId=user_eve&limits=3")).await;
+        let response = Response::of(strict("")).await.ok();
+        assert_eq!(response.header("preference-applied"), applied, "{path}");
+        let refused = Response::of(strict("?userId=user_eve&limits=3")).await;
         refused.assert_problem(400, "BAD_REQUEST");
         assert_eq!(refused.header("preference-applied"), applied, "{path}");
         let errors = refused.json()["errors"].clone();
@@ -210,8 +212,8 @@ async fn strict_handling_refuses_unknown_parameters() {
         ("handling=lenient, handling=strict", 200),
         ("respond-async, Handling=\"Strict\"; x=y", 400),
     ] {
-        let answer = Answer::of(ada.getting(&path).header("prefer", preference)).await;
-        assert_eq!(answer.status, status, "{preference}: {answer:?}");
+        let response = Response::of(ada.getting(&path).header("prefer", preference)).await;
+        assert_eq!(response.status, status, "{preference}: {response:?}");
     }
     let plain = ada.get(&path).await.ok();
     assert!(!plain.headers.contains_key("preference-applied"), "{plain:?}");

@@ -10,7 +10,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::support::services::{on_both, on_postgres, with_shared_key};
-use crate::support::{Answer, LIST, Service, Setup};
+use crate::support::{LIST, Response, Service, Setup};
 
 /// ICPs of 2.3 kB, so that 32 kB hold 14 of them.
 fn records(count: u128) -> impl Iterator<Item = IcpBuilder> {
@@ -37,25 +37,25 @@ async fn list_in_parts_has_same_body_and_etag(service: &Service) {
     assert_eq!((list.header("transfer-encoding"), list.next_page()), ("chunked", None));
 
     let tag = list.etag().to_owned();
-    let head = Answer::of(ada.request(Method::HEAD, LIST)).await.ok();
+    let head = Response::of(ada.request(Method::HEAD, LIST)).await.ok();
     assert_eq!((head.etag(), head.body.as_str()), (&*tag, ""));
-    let again = Answer::of(ada.getting(LIST).header("if-none-match", &tag)).await;
+    let again = Response::of(ada.getting(LIST).header("if-none-match", &tag)).await;
     assert_eq!((again.status, again.etag()), (StatusCode::NOT_MODIFIED, &*tag));
-    let coded = ada.getting(LIST).header("accept-encoding", "gzip").send().await.expect("it answers");
+    let coded = ada.getting(LIST).header("accept-encoding", "gzip").send().await.expect("a response");
     assert_eq!(coded.headers()["content-encoding"], "gzip");
-    let (coded, mut plain) = (coded.bytes().await.expect("it ends"), String::new());
-    GzDecoder::new(&*coded).read_to_string(&mut plain).expect("it is gzip");
+    let (coded, mut plain) = (coded.bytes().await.expect("must end"), String::new());
+    GzDecoder::new(&*coded).read_to_string(&mut plain).expect("must be gzip");
     assert!(plain == list.body);
 
     // The last ICP is in the version of the list, too.
     ada.patch(&format!("{LIST}/{}", id(200)), json!({"name": "New"})).await.ok();
-    let changed = Answer::of(ada.getting(LIST).header("if-none-match", &tag)).await.ok();
+    let changed = Response::of(ada.getting(LIST).header("if-none-match", &tag)).await.ok();
     assert_ne!(changed.etag(), tag);
     assert!(changed.body.contains(r#""name":"New""#));
 }
 
-on_both!(list_in_parts_is_whole_for_every_query, with in_parts);
-async fn list_in_parts_is_whole_for_every_query(service: &Service) {
+on_both!(list_in_parts_is_complete_for_every_query, with in_parts);
+async fn list_in_parts_is_complete_for_every_query(service: &Service) {
     service.hold(records(200));
     let ada = service.user("user_ada");
     let numbered = |query: &'static str| {
@@ -119,8 +119,8 @@ async fn slow_client_holds_no_memory(service: &Service) {
     service.hold(records_of(BYTES));
     ada.ask("limit=1000").await.ok();
     let before = measured(service, MEMORY).await;
-    let mut answer = ada.getting(LIST).send().await.expect("it answers");
-    let mut read = answer.chunk().await.expect("it goes on").expect("it begins").len();
+    let mut response = ada.getting(LIST).send().await.expect("a response");
+    let mut read = response.chunk().await.expect("must resume").expect("must begin").len();
     tokio::time::sleep(Duration::from_secs(2)).await;
     let megabytes = (measured(service, MEMORY).await - before) / 1e6;
     eprintln!("{megabytes:.1} MB more for a list of {BYTES} bytes");
@@ -131,12 +131,12 @@ async fn slow_client_holds_no_memory(service: &Service) {
     ada.patch(&last, json!({"userIds": ["user_bob"]})).await.ok();
     assert_eq!(ada.get(&last).await.status, StatusCode::FORBIDDEN);
     let mut end = Vec::new();
-    while let Some(piece) = answer.chunk().await.expect("it goes on") {
+    while let Some(piece) = response.chunk().await.expect("must resume") {
         read += piece.len();
         end.extend_from_slice(&piece);
         end.drain(..end.len().saturating_sub(100));
     }
-    assert!(read > usize::try_from(BYTES).expect("it fits") / 10 * 9, "{read} bytes");
+    assert!(read > usize::try_from(BYTES).expect("must be in range") / 10 * 9, "{read} bytes");
     let end = String::from_utf8_lossy(&end).into_owned();
     assert!(end.ends_with("}]") && !end.contains("user_bob"), "{end}");
 }
@@ -145,43 +145,43 @@ async fn slow_client_holds_no_memory(service: &Service) {
 async fn slow_client_holds_no_connection() {
     let service = on_postgres(Setup::new());
     service.hold(records_of(40_000_000));
-    let mut answer = service.user("user_ada").getting(LIST).send().await.expect("it answers");
-    answer.chunk().await.expect("it goes on").expect("it begins");
+    let mut response = service.user("user_ada").getting(LIST).send().await.expect("a response");
+    response.chunk().await.expect("must resume").expect("must begin");
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(measured(&service, IN_USE).await < 1.0, "no statement waits for the reader");
 }
 
 #[tokio::test]
 async fn list_breaks_off_when_database_fails() {
-    let database = Server::start().expect("it starts");
+    let database = Server::start().expect("must start");
     let url = database.url("postgres");
     let service = with_shared_key(Setup::new().with("ICP__DATABASE__URL", &url)).start();
     service.hold(records_of(40_000_000));
     let ada = service.user("user_ada");
-    let mut answer = ada.getting(LIST).send().await.expect("it answers");
-    assert_eq!(answer.status(), StatusCode::OK);
+    let mut response = ada.getting(LIST).send().await.expect("a response");
+    assert_eq!(response.status(), StatusCode::OK);
     drop(database);
     let broke_off = loop {
-        match answer.chunk().await {
+        match response.chunk().await {
             Ok(Some(_)) => {}
             Ok(None) => break false,
             Err(_) => break true,
         }
     };
     assert!(broke_off, "it seems whole");
-    assert!(service.log().contains("a list broke off"), "{}", service.log());
+    assert!(service.log().contains("a list was not sent completely"), "{}", service.log());
 }
 
-on_both!(abandoned_long_lists_leave_nothing_behind);
-async fn abandoned_long_lists_leave_nothing_behind(service: &Service) {
+on_both!(abandoned_long_lists_release_resources);
+async fn abandoned_long_lists_release_resources(service: &Service) {
     service.hold(records_of(40_000_000));
     let ada = service.user("user_ada");
     let before = measured(service, "icp_process_open_fds").await;
     for _ in 0..100 {
         let mut socket = service.connect();
         let head = format!("GET {LIST} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\r\n", ada.token);
-        socket.write_all(head.as_bytes()).expect("it is sent");
-        socket.read_exact(&mut [0; 1_000]).expect("it begins");
+        socket.write_all(head.as_bytes()).expect("must be sent");
+        socket.read_exact(&mut [0; 1_000]).expect("must begin");
     }
     // Connections to the database open their own, and stay.
     let gone = async || measured(service, "icp_process_open_fds").await < before + 50.0;

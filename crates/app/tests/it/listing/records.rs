@@ -6,7 +6,7 @@ use icp_testkit::fixtures::IcpBuilder;
 use serde_json::Value;
 
 use crate::support::users::User;
-use crate::support::{Answer, LIST, Service};
+use crate::support::{LIST, Response, Service};
 
 /// ICPs as JSON Lines.
 pub(crate) fn lines(icps: impl IntoIterator<Item = IcpBuilder>) -> String {
@@ -26,7 +26,7 @@ impl Service {
 
 impl User<'_> {
     /// Requests a list with a query.
-    pub(crate) async fn ask(&self, query: &str) -> Answer {
+    pub(crate) async fn ask(&self, query: &str) -> Response {
         self.get(&format!("{LIST}?{query}")).await
     }
 
@@ -36,7 +36,7 @@ impl User<'_> {
     }
 }
 
-impl Answer {
+impl Response {
     /// The ICPs of a list.
     pub(crate) fn icps(&self) -> Vec<Value> {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("it is a list: {self:?}"))
@@ -44,7 +44,7 @@ impl Answer {
 
     /// Returns their numbers, as [`icp_testkit::fixtures::id`] writes them.
     pub(crate) fn numbers(&self) -> Vec<u64> {
-        self.icps().iter().map(|icp| number_of(icp["id"].as_str().expect("it has an id"))).collect()
+        self.icps().iter().map(|icp| number_of(icp["id"].as_str().expect("must have an id"))).collect()
     }
 }
 

@@ -1,4 +1,4 @@
-//! A user whom others have named in 2,500 ICPs of a megabyte.
+//! A user whom other users have added to 2,500 ICPs of a megabyte.
 
 use std::time::Duration;
 
@@ -28,12 +28,12 @@ pub(crate) async fn flood(url: &str, icps: usize, bytes: usize) {
             RETURNING id, created_at)
         INSERT INTO icp_members SELECT unnest(ARRAY['user_eve', 'user_ada']), created_at, id FROM stored"
     );
-    client.batch_execute(&store).await.expect("it is stored");
+    client.batch_execute(&store).await.expect("must be stored");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes half a minute: cargo xtask test --all"]
-async fn flooded_list_is_answered_whole() {
+async fn flooded_list_is_complete() {
     let database = postgres::shared().database();
     let setup = Setup::new().with("ICP__DATABASE__URL", database.url()).with("ICP__LOG__LEVEL", "warn");
     assert!(setup.icp(&["migrate"]).status.success());
@@ -45,7 +45,7 @@ async fn flooded_list_is_answered_whole() {
 
     let request =
         client().get(format!("{}{LIST}", service.address)).bearer_auth(&ada).timeout(Duration::from_mins(2));
-    let mut response = request.send().await.expect("an answer");
+    let mut response = request.send().await.expect("a response");
     assert_eq!(response.status(), 200);
     let (mut length, mut memory, mut last) = (0, 0, 0);
     while let Some(chunk) = response.chunk().await.expect("the list is whole") {

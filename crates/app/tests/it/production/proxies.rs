@@ -36,7 +36,7 @@ fn program(name: &str) -> PathBuf {
 }
 
 fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("it listens");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("must listen");
     listener.local_addr().expect("an address").port()
 }
 
@@ -47,17 +47,17 @@ impl Proxy {
         let (port, path) = (free_port(), folder.path().to_str().expect("text"));
         let file = folder.path().join("proxy.conf");
         let text = configuration.replace("PORT", &port.to_string()).replace("FOLDER", path);
-        std::fs::write(&file, text).expect("it is written");
+        std::fs::write(&file, text).expect("must be written");
         let arguments = arguments.iter().map(|argument| argument.replace("FOLDER", path));
         let child = Command::new(program(name)).args(arguments).stdout(Stdio::null()).spawn();
         let proxy = Self {
-            child: child.expect("it runs"),
+            child: child.expect("must run"),
             address: format!("http://127.0.0.1:{port}"),
             _folder: folder,
         };
         let client = crate::support::client();
-        let answers = async || client.get(format!("{}/health/live", proxy.address)).send().await.is_ok();
-        assert!(eventually(Duration::from_secs(10), answers).await, "{name} listens");
+        let responses = async || client.get(format!("{}/health/live", proxy.address)).send().await.is_ok();
+        assert!(eventually(Duration::from_secs(10), responses).await, "{name} listens");
         proxy
     }
 
@@ -98,7 +98,7 @@ async fn assert_creates_succeed(service: &Service, proxy: &Proxy) {
     let create = async || {
         let request = client.post(format!("{}{LIST}", proxy.address)).bearer_auth(&token);
         let request = request.header("content-type", "application/json");
-        request.body(r#"{"name":"A","leadProviderCriteria":[]}"#).send().await.expect("it answers").status()
+        request.body(r#"{"name":"A","leadProviderCriteria":[]}"#).send().await.expect("a response").status()
     };
     let work = async |_| {
         let mut statuses = Vec::new();

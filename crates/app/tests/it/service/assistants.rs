@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::services::on_both;
-use crate::support::{Answer, LIST, Service, Setup};
+use crate::support::{LIST, Response, Service, Setup};
 
 const ICP: &str = r#"{"name":"A","leadProviderCriteria":[{"provider":"baseProvider","filters":{"z":1e2,"a":12345678901234567890123}}]}"#;
 
@@ -34,9 +34,9 @@ impl<'a> Assistant<'a> {
 
     async fn ask(&self, method: &str, parameters: Value) -> Value {
         let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters});
-        let answer = Answer::of(self.message(body.to_string())).await;
-        assert_eq!(answer.status, 200, "{answer:?}");
-        answer.json()
+        let response = Response::of(self.message(body.to_string())).await;
+        assert_eq!(response.status, 200, "{response:?}");
+        response.json()
     }
 
     /// Returns the text of a result, and whether it is an error.
@@ -44,30 +44,35 @@ impl<'a> Assistant<'a> {
         let body = format!(
             r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{tool}","arguments":{arguments}}}}}"#
         );
-        let answer = Answer::of(self.message(body)).await;
-        assert_eq!(answer.status, 200, "{answer:?}");
-        let result = &answer.json()["result"];
-        let text = result["content"][0]["text"].as_str().unwrap_or_else(|| panic!("a text: {answer:?}"));
+        let response = Response::of(self.message(body)).await;
+        assert_eq!(response.status, 200, "{response:?}");
+        let result = &response.json()["result"];
+        let text = result["content"][0]["text"].as_str().unwrap_or_else(|| panic!("a text: {response:?}"));
         (text.to_owned(), result["isError"] == true)
     }
 
     async fn call(&self, tool: &str, arguments: &str) -> Value {
         let (text, is_error) = self.call_with(tool, arguments).await;
         assert!(!is_error, "{tool} {arguments}: {text}");
-        serde_json::from_str(&text).expect("it is JSON")
+        serde_json::from_str(&text).expect("must be JSON")
     }
 
     /// Returns the code of the problem that a tool returns, and the pointers and codes of its violations.
     async fn fail(&self, tool: &str, arguments: &str) -> (String, Vec<String>) {
         let (text, is_error) = self.call_with(tool, arguments).await;
         assert!(is_error, "{tool} {arguments}: {text}");
-        let problem: Value = serde_json::from_str(&text).expect("it is JSON");
+        let problem: Value = serde_json::from_str(&text).expect("must be JSON");
         let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let faults = problem["errors"].as_array().into_iter().flatten();
-        let faults = faults.map(|fault| {
-            format!("{}{} {}", word(&fault["pointer"]), word(&fault["parameter"]), word(&fault["code"]))
+        let violations = problem["errors"].as_array().into_iter().flatten();
+        let violations = violations.map(|violation| {
+            format!(
+                "{}{} {}",
+                word(&violation["pointer"]),
+                word(&violation["parameter"]),
+                word(&violation["code"])
+            )
         });
-        (word(&problem["code"]), faults.collect())
+        (word(&problem["code"]), violations.collect())
     }
 }
 
@@ -75,16 +80,16 @@ impl<'a> Assistant<'a> {
 async fn mcp_is_off_by_default() {
     let service = Setup::new().start();
     let assistant = Assistant::of(&service, "user_ada");
-    Answer::of(assistant.message("{}")).await.assert_problem(404, "NOT_FOUND");
+    Response::of(assistant.message("{}")).await.assert_problem(404, "NOT_FOUND");
 }
 
 #[tokio::test]
 async fn mcp_uses_sign_in_of_api() {
     let service = service();
-    let nobody = Assistant { service: &service, token: "e30.e30.e30".to_owned() };
-    let answer = Answer::of(nobody.message("{}")).await;
-    answer.assert_problem(401, "UNAUTHORIZED");
-    assert_eq!(answer.header("www-authenticate"), r#"Bearer error="invalid_token""#);
+    let anonymous = Assistant { service: &service, token: "e30.e30.e30".to_owned() };
+    let response = Response::of(anonymous.message("{}")).await;
+    response.assert_problem(401, "UNAUTHORIZED");
+    assert_eq!(response.header("www-authenticate"), r#"Bearer error="invalid_token""#);
 }
 
 #[tokio::test]
@@ -93,9 +98,9 @@ async fn pages_of_other_origins_may_not_call() {
     let assistant = Assistant::of(&service, "user_ada");
     let hello = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
     let from = |origin: &str| assistant.message(hello).header("origin", origin);
-    Answer::of(from("https://evil.example.com")).await.assert_problem(403, "FORBIDDEN");
-    Answer::of(from("https://app.example.com:444")).await.assert_problem(403, "FORBIDDEN");
-    assert_eq!(Answer::of(from("https://app.example.com")).await.status, 200);
+    Response::of(from("https://evil.example.com")).await.assert_problem(403, "FORBIDDEN");
+    Response::of(from("https://app.example.com:444")).await.assert_problem(403, "FORBIDDEN");
+    assert_eq!(Response::of(from("https://app.example.com")).await.status, 200);
 }
 
 #[tokio::test]
@@ -120,7 +125,7 @@ async fn mcp_describes_server_and_tools() {
     for tool in &tools {
         let schema = &tool["inputSchema"];
         let validator =
-            jsonschema::validator_for(schema).expect("it is a schema, and its references lead somewhere");
+            jsonschema::validator_for(schema).expect("must be a schema, and its references must exist");
         assert!(!validator.is_valid(&json!({"unknown": "field"})), "{tool}");
     }
     let create = jsonschema::validator_for(&tools[2]["inputSchema"]).expect("a schema");
@@ -147,8 +152,8 @@ async fn tools_follow_rules_of_api(service: &Service) {
     assert_eq!(ada.fail("update_icp", &change).await.0, "PRECONDITION_FAILED");
     assert_eq!(eve.fail("update_icp", &change).await.0, "FORBIDDEN");
     let read_only = json!({"id": id, "changes": {"createdAt": "2020-01-01T00:00:00Z"}}).to_string();
-    let fault = ("BAD_REQUEST".to_owned(), vec!["/createdAt read_only".to_owned()]);
-    assert_eq!(ada.fail("update_icp", &read_only).await, fault);
+    let violation = ("BAD_REQUEST".to_owned(), vec!["/createdAt read_only".to_owned()]);
+    assert_eq!(ada.fail("update_icp", &read_only).await, violation);
 
     let delete = |version: &Value| json!({"id": id, "ifMatch": version}).to_string();
     assert_eq!(ada.fail("delete_icp", &delete(&version)).await.0, "PRECONDITION_FAILED");
@@ -164,7 +169,7 @@ async fn lists_come_in_parts() {
     let assistant = Assistant::of(&service, "user_abc123");
     let first = assistant.call("list_icps", r#"{"limit":1,"sort":"name","order":"desc"}"#).await;
     assert_eq!(first["icps"][0]["name"], "SMB Marketing Leaders");
-    let cursor = first["nextCursor"].as_str().expect("there is more");
+    let cursor = first["nextCursor"].as_str().expect("must have a next page");
     let next = format!(r#"{{"limit":"1","sort":"name","order":"desc","cursor":"{cursor}"}}"#);
     let last = assistant.call("list_icps", &next).await;
     assert_eq!(last["icps"][0]["name"], "Enterprise Tech Buyers");
@@ -188,7 +193,7 @@ async fn create_with_same_key_is_replayed() {
     assert_eq!(assistant.fail("create_icp", other).await.0, "IDEMPOTENCY_KEY_REUSED");
     // The key belongs to the user, on both routes.
     let request = service.request(Method::POST, LIST, &assistant.token).header("idempotency-key", "one");
-    let over_http = Answer::of(request.header("content-type", "application/json").body(ICP)).await;
+    let over_http = Response::of(request.header("content-type", "application/json").body(ICP)).await;
     assert_eq!(over_http.json(), first["icp"]);
 }
 
@@ -198,7 +203,7 @@ async fn bad_arguments_are_reported() {
     let assistant = Assistant::of(&service, "user_ada");
     let deep =
         format!(r#"{{"icp":{{"name":"A","leadProviderCriteria":[{}{}]}}}}"#, "[".repeat(70), "]".repeat(70));
-    for (tool, arguments, faults) in [
+    for (tool, arguments, violations) in [
         (
             "validate_icp",
             r#"{"icp":{"name":"","colour":1,"leadProviderCriteria":[]}}"#,
@@ -228,7 +233,7 @@ async fn bad_arguments_are_reported() {
         let (code, mut found) = assistant.fail(tool, arguments).await;
         found.sort();
         assert_eq!(code, "BAD_REQUEST", "{tool} {arguments}");
-        assert!(faults.is_empty() || found == faults, "{tool} {arguments}: {found:?}");
+        assert!(violations.is_empty() || found == violations, "{tool} {arguments}: {found:?}");
     }
     assert_eq!(assistant.call("list_icps", "{}").await["icps"], json!([]), "nothing was created");
     assert_eq!(assistant.call("validate_icp", &format!(r#"{{"icp":{ICP}}}"#)).await, json!({"valid": true}));
@@ -254,9 +259,9 @@ async fn every_accept_header_is_served() {
     ] {
         let request = service.request(Method::POST, "/mcp", &assistant.token);
         let request = request.header("content-type", "application/json").header("accept", accept);
-        let answer = Answer::of(request.body(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#)).await;
+        let response = Response::of(request.body(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#)).await;
         assert_eq!(
-            (answer.status.as_u16(), answer.header("content-type")),
+            (response.status.as_u16(), response.header("content-type")),
             (200, "application/json"),
             "{accept}"
         );
@@ -274,11 +279,12 @@ async fn arguments_may_be_null_or_missing() {
         r#"{"_meta":{"progressToken":1},"arguments":null,"name":"list_icps"}"#,
     ] {
         let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{params}}}"#);
-        let answer = Answer::of(assistant.message(body)).await.json();
-        let text =
-            answer["result"]["content"][0]["text"].as_str().unwrap_or_else(|| panic!("{params}: {answer}"));
+        let response = Response::of(assistant.message(body)).await.json();
+        let text = response["result"]["content"][0]["text"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{params}: {response}"));
         assert!(
-            answer["result"]["isError"] != true && text.contains("Enterprise Tech Buyers"),
+            response["result"]["isError"] != true && text.contains("Enterprise Tech Buyers"),
             "{params}: {text}"
         );
     }
@@ -300,23 +306,23 @@ async fn malformed_message_is_refused_with_problem() {
         r#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#,
     ];
     for body in bodies.map(str::to_owned).into_iter().chain(["[".repeat(200)]) {
-        let answer = Answer::of(assistant.message(body.clone())).await;
-        assert!(answer.status.is_client_error(), "{body:.40}: {answer:?}");
-        answer.assert_problem(400, "BAD_REQUEST");
+        let response = Response::of(assistant.message(body.clone())).await;
+        assert!(response.status.is_client_error(), "{body:.40}: {response:?}");
+        response.assert_problem(400, "BAD_REQUEST");
     }
-    Answer::of(assistant.message("x".repeat(1_200_000))).await.assert_problem(413, "PAYLOAD_TOO_LARGE");
+    Response::of(assistant.message("x".repeat(1_200_000))).await.assert_problem(413, "PAYLOAD_TOO_LARGE");
     let text = assistant.message("{}").header("content-type", "text/plain");
-    assert!(Answer::of(text).await.status.is_client_error());
+    assert!(Response::of(text).await.status.is_client_error());
     let get = service.request(Method::GET, "/mcp", &assistant.token);
-    let answer = Answer::of(get).await;
-    answer.assert_problem(405, "METHOD_NOT_ALLOWED");
-    assert_eq!(answer.header("allow"), "POST, OPTIONS");
+    let response = Response::of(get).await;
+    response.assert_problem(405, "METHOD_NOT_ALLOWED");
+    assert_eq!(response.header("allow"), "POST, OPTIONS");
 
     let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "drop_table"}});
-    let answer = Answer::of(assistant.message(body.to_string())).await.json();
-    assert_eq!(answer["error"]["code"], -32602, "{answer}");
+    let response = Response::of(assistant.message(body.to_string())).await.json();
+    assert_eq!(response["error"]["code"], -32602, "{response}");
     let notification = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
-    assert_eq!(Answer::of(assistant.message(notification.to_string())).await.status, 202);
+    assert_eq!(Response::of(assistant.message(notification.to_string())).await.status, 202);
 }
 
 #[tokio::test]
@@ -326,7 +332,7 @@ async fn client_information_is_not_logged() {
     let hello = json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "marker-1", "version": "1"}});
     assistant.ask("initialize", hello).await;
     let unknown = r#"{"jsonrpc":"2.0","id":"marker-2","method":"tools/call","params":{"name":"marker-3"}}"#;
-    Answer::of(assistant.message(unknown)).await;
+    Response::of(assistant.message(unknown)).await;
     let log = service.log();
     assert!(log.contains(r#"route="/mcp""#), "{log}");
     assert!(!log.contains("marker"), "{log}");
@@ -344,8 +350,8 @@ async fn messages_beyond_their_arguments_are_small() {
             r#"{{"jsonrpc":"2.0","id":{tree},"method":"tools/call","params":{{"name":"get_icp","arguments":{{}}}}}}"#
         ),
     ] {
-        let answer = Answer::of(assistant.message(message)).await;
-        answer.assert_problem(413, "PAYLOAD_TOO_LARGE");
+        let response = Response::of(assistant.message(message)).await;
+        response.assert_problem(413, "PAYLOAD_TOO_LARGE");
     }
     let icp = ICP.replace(r#""z":1e2"#, &format!(r#""z":{tree}"#));
     assert_eq!(assistant.call("validate_icp", &format!(r#"{{"icp":{icp}}}"#)).await["valid"], true);

@@ -10,8 +10,8 @@ use serde_json::Value;
 use crate::support::{LIST, Service, Setup};
 
 fn connect(service: &Service) -> TcpStream {
-    let socket = TcpStream::connect(service.socket()).expect("it connects");
-    socket.set_read_timeout(Some(Duration::from_secs(20))).expect("it can be set");
+    let socket = TcpStream::connect(service.socket()).expect("must connect");
+    socket.set_read_timeout(Some(Duration::from_secs(20))).expect("must be set");
     socket
 }
 
@@ -21,16 +21,18 @@ fn list(service: &Service, version: &str, headers: &str) -> (String, String) {
     let mut socket = connect(service);
     let request =
         format!("GET {LIST} HTTP/{version}\r\nhost: x\r\nauthorization: Bearer {token}\r\n{headers}\r\n");
-    socket.write_all(request.as_bytes()).expect("it is sent");
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).expect("it is text");
-    let (head, body) = answer.split_once("\r\n\r\n").expect("it has a head");
+    socket.write_all(request.as_bytes()).expect("must be sent");
+    let mut response = String::new();
+    socket.read_to_string(&mut response).expect("must be text");
+    let (head, body) = response.split_once("\r\n\r\n").expect("must have a head");
     (head.to_lowercase(), body.to_owned())
 }
 
 fn assert_is_list(body: &str) {
-    let (body, expected): (Value, Value) =
-        (serde_json::from_str(body).expect("it is JSON"), serde_json::from_str(EXAMPLE_LIST).expect("JSON"));
+    let (body, expected): (Value, Value) = (
+        serde_json::from_str(body).expect("must be JSON"),
+        serde_json::from_str(EXAMPLE_LIST).expect("JSON"),
+    );
     assert_eq!(body, expected);
 }
 
@@ -60,38 +62,38 @@ async fn old_client_gets_no_chunks() {
 
 /// A long list is sent in parts, whose length is not known.
 #[tokio::test(flavor = "multi_thread")]
-async fn long_list_for_http_1_0_ends_with_connection() {
+async fn http_1_0_list_ends_with_connection() {
     let service = Setup::new().with("ICP__SERVER__RESPONSE_BUFFER_KILOBYTES", "1").start();
     let token = service.token("user_abc123");
     for _ in 0..4 {
         service.create(&token, &serde_json::json!({"name": "x", "leadProviderCriteria": []})).await;
     }
-    let assert_is_whole = |body: &str| {
-        let body: Vec<Value> = serde_json::from_str(body).expect("it is JSON");
+    let assert_is_complete = |body: &str| {
+        let body: Vec<Value> = serde_json::from_str(body).expect("must be JSON");
         assert_eq!(body.len(), 6);
     };
     for headers in ["", "connection: keep-alive\r\n"] {
         let (head, body) = list(&service, "1.0", headers);
         assert!(!head.contains("transfer-encoding") && !head.contains("content-length"), "{head}");
-        assert_is_whole(&body);
+        assert_is_complete(&body);
     }
     let (head, body) = list(&service, "1.1", "connection: upgrade\r\nupgrade: websocket\r\n");
     assert!(head.contains("connection: close") && !head.contains("transfer-encoding"), "{head}");
-    assert_is_whole(&body);
+    assert_is_complete(&body);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn idle_connection_does_not_delay_shutdown() {
     let mut service = Setup::new().start();
     let mut idle = connect(&service);
-    idle.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").expect("it is sent");
+    idle.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").expect("must be sent");
     let mut start = [0; 12];
-    idle.read_exact(&mut start).expect("it answers");
+    idle.read_exact(&mut start).expect("a response");
     assert_eq!(&start, b"HTTP/1.1 200");
     tokio::time::sleep(Duration::from_secs(2)).await;
     let started = Instant::now();
     service.signal("INT");
-    assert!(service.ended_within(Duration::from_secs(30)).expect("it ends").success());
+    assert!(service.ended_within(Duration::from_secs(30)).expect("must end").success());
     assert!(started.elapsed() < Duration::from_secs(10), "after {:?}", started.elapsed());
 }
 
@@ -99,9 +101,9 @@ async fn idle_connection_does_not_delay_shutdown() {
 async fn idle_connection_is_kept_as_long_as_set() {
     let service = Setup::new().with("ICP__SERVER__KEEP_ALIVE_SECONDS", "2").start();
     let mut idle = connect(&service);
-    idle.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").expect("it is sent");
+    idle.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").expect("must be sent");
     let started = Instant::now();
-    let mut answer = Vec::new();
-    idle.read_to_end(&mut answer).expect("it ends");
+    let mut response = Vec::new();
+    idle.read_to_end(&mut response).expect("must end");
     assert!((1..8).contains(&started.elapsed().as_secs()), "after {:?}", started.elapsed());
 }

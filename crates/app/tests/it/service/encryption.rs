@@ -1,4 +1,4 @@
-//! HTTPS on the service's own port, and `icp health`.
+//! HTTPS on the port of the service, and `icp health`.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,7 +21,7 @@ impl Identity {
                 .expect("a certificate");
         let files = [folder.join("tls.crt"), folder.join("tls.key")];
         for (file, text) in files.iter().zip([cert.pem(), signing_key.serialize_pem()]) {
-            std::fs::write(file, text).expect("it is written");
+            std::fs::write(file, text).expect("must be written");
         }
         Self { certificate: cert.pem(), files }
     }
@@ -33,10 +33,14 @@ impl Identity {
 
     /// Returns true if a client that trusts only this certificate gets a response.
     pub(crate) async fn is_shown(&self, address: &str) -> bool {
-        let certificate = Certificate::from_pem(self.certificate.as_bytes()).expect("it is one");
+        let certificate = Certificate::from_pem(self.certificate.as_bytes()).expect("must be a certificate");
         let client =
             reqwest::Client::builder().no_proxy().tls_certs_only([certificate]).build().expect("a client");
-        client.get(format!("{address}/health/live")).send().await.is_ok_and(|answer| answer.status() == 200)
+        client
+            .get(format!("{address}/health/live"))
+            .send()
+            .await
+            .is_ok_and(|response| response.status() == 200)
     }
 }
 
@@ -48,7 +52,7 @@ async fn certificate_changes_without_restart() {
     assert!(service.address.starts_with("https://"), "{}", service.address);
     assert!(first.is_shown(&service.address).await);
     let plain = crate::support::client().get(service.address.replacen("https", "http", 1)).send().await;
-    assert!(plain.is_err(), "nothing goes in the clear");
+    assert!(plain.is_err(), "plain HTTP is refused");
 
     let second = Identity::write(folder.path());
     assert!(!second.is_shown(&service.address).await);
@@ -57,9 +61,9 @@ async fn certificate_changes_without_restart() {
     assert!(!first.is_shown(&service.address).await);
 
     // A damaged certificate does not replace a valid one.
-    std::fs::write(&second.files[1], "no key").expect("it is written");
+    std::fs::write(&second.files[1], "no key").expect("must be written");
     service.signal("HUP");
-    let is_logged = async || service.log().contains("the old certificate stays");
+    let is_logged = async || service.log().contains("the old one stays in use");
     assert!(eventually(Duration::from_secs(5), is_logged).await);
     assert!(second.is_shown(&service.address).await);
 
@@ -76,11 +80,11 @@ fn unusable_certificate_stops_start() {
     assert!(refusal(&one, &["config"]).contains("ICP__SERVER__TLS_CERTIFICATE"), "one alone");
 
     let another = rcgen::KeyPair::generate().expect("a key");
-    std::fs::write(&identity.files[1], another.serialize_pem()).expect("it is written");
-    assert!(refusal(&identity.setup(), &["serve"]).contains("do not go together"));
-    std::fs::write(&identity.files[0], "").expect("it is written");
-    assert!(refusal(&identity.setup(), &["serve"]).contains("holds no certificate"));
-    std::fs::remove_file(&identity.files[0]).expect("it is removed");
+    std::fs::write(&identity.files[1], another.serialize_pem()).expect("must be written");
+    assert!(refusal(&identity.setup(), &["serve"]).contains("is not the certificate of the key"));
+    std::fs::write(&identity.files[0], "").expect("must be written");
+    assert!(refusal(&identity.setup(), &["serve"]).contains("contains no certificate"));
+    std::fs::remove_file(&identity.files[0]).expect("must be removed");
     let said = refusal(&identity.setup(), &["serve"]);
     assert!(said.contains("tls.crt") && said.contains("ICP__SERVER__TLS_CERTIFICATE"), "{said}");
 }
@@ -100,6 +104,6 @@ fn health_command_uses_settings_of_service() {
         }
         drop(service);
         let output = asking.icp(&["health"]);
-        assert!(!output.status.success() && stderr(&output).contains("no answer"), "{}", stderr(&output));
+        assert!(!output.status.success() && stderr(&output).contains("no response"), "{}", stderr(&output));
     }
 }

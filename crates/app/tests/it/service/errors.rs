@@ -1,8 +1,8 @@
-//! Every error, of every route, has one shape.
+//! The errors of all routes have the same format.
 
 use reqwest::Method;
 
-use crate::support::{Answer, LIST, Setup, client};
+use crate::support::{LIST, Response, Setup, client};
 
 #[tokio::test]
 async fn missing_sign_in_is_401() {
@@ -39,9 +39,9 @@ async fn unsupported_method_is_405_with_allow() {
         let others = [Method::PUT, Method::TRACE, Method::DELETE, Method::POST];
         for method in others.into_iter().filter(|method| !allowed.contains(method.as_str())) {
             let request = client().request(method.clone(), format!("{}{path}", service.address));
-            let answer = Answer::of(request).await;
-            answer.assert_problem(405, "METHOD_NOT_ALLOWED");
-            assert_eq!(answer.header("allow"), allowed, "{method} {path}");
+            let response = Response::of(request).await;
+            response.assert_problem(405, "METHOD_NOT_ALLOWED");
+            assert_eq!(response.header("allow"), allowed, "{method} {path}");
         }
     }
 }
@@ -51,19 +51,19 @@ async fn valid_request_id_is_kept() {
     let service = Setup::new().start();
     let ask = |id: Vec<u8>| {
         let request = client().get(format!("{}/nowhere", service.address));
-        Answer::of(
+        Response::of(
             request.header("x-request-id", reqwest::header::HeaderValue::from_bytes(&id).expect("a header")),
         )
     };
     let taken = "7c0f6a4e:checkout/42.a_b-c+d=e@f";
-    let answer = ask(taken.into()).await;
-    assert_eq!(answer.header("x-request-id"), taken);
-    answer.assert_problem(404, "NOT_FOUND");
+    let response = ask(taken.into()).await;
+    assert_eq!(response.header("x-request-id"), taken);
+    response.assert_problem(404, "NOT_FOUND");
 
     for malformed in
         [b"".to_vec(), vec![b'x'; 129], b"two words".to_vec(), b"<script>".to_vec(), b"\xff".to_vec()]
     {
-        let answer = ask(malformed).await;
-        assert_eq!(answer.header("x-request-id").len(), 36, "a new one: {answer:?}");
+        let response = ask(malformed).await;
+        assert_eq!(response.header("x-request-id").len(), 36, "a new one: {response:?}");
     }
 }

@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use crate::service::transfers::both;
-use crate::support::{Answer, LIST, Setup, client, refusal, stdout};
+use crate::support::{LIST, Response, Setup, client, refusal, stdout};
 
 #[tokio::test]
 async fn printed_curl_line_returns_samples() {
@@ -13,8 +13,8 @@ async fn printed_curl_line_returns_samples() {
         let mut service = setup.start();
         let (token, url) = pasted(&service.printed_line("curl "));
         assert_eq!(url, format!("{}{LIST}", service.address));
-        let pasted = Answer::of(client().get(url).bearer_auth(token)).await;
-        let example: Value = serde_json::from_str(EXAMPLE_LIST).expect("it is JSON");
+        let pasted = Response::of(client().get(url).bearer_auth(token)).await;
+        let example: Value = serde_json::from_str(EXAMPLE_LIST).expect("must be JSON");
         assert_eq!(pasted.json(), example);
     }
 }
@@ -44,7 +44,7 @@ async fn start_prints_url_user_and_curl_line_only() {
     let clerk = Setup::new().with("CLERK_PUBLISHABLE_KEY", "pk_test_Y2xlcmsuZXhhbXBsZS5pbnZhbGlkJA==");
     let mut with_clerk = clerk.with("ICP__AUTH__AUTHORIZED_PARTIES", "https://app.example.com").start();
     with_clerk.signal("TERM");
-    assert!(with_clerk.rest_of_greeting().is_empty(), "no user is signed in");
+    assert!(with_clerk.rest_of_start_message().is_empty(), "no user is signed in");
 }
 
 #[tokio::test]
@@ -80,13 +80,13 @@ async fn samples_are_stored_once() {
         let samples = service.list("user_abc123").await.json();
         let id = samples[0]["id"].as_str().expect("an ID");
         let token = service.token("user_abc123");
-        let deleted = Answer::of(service.request(Method::DELETE, &format!("{LIST}/{id}"), &token)).await;
+        let deleted = Response::of(service.request(Method::DELETE, &format!("{LIST}/{id}"), &token)).await;
         assert_eq!(deleted.status, 204);
         let setup = service.setup.clone();
         drop(service);
         assert_eq!(setup.start().list("user_abc123").await.json().as_array().map(Vec::len), Some(1));
     }
-    // A database that another command created has its own ICPs.
+    // A database that another command created gets no samples.
     for (setup, _database) in both() {
         assert!(setup.icp_with_input(&["import"], b"").status.success());
         assert_eq!(setup.start().list("user_abc123").await.body, "[]");
@@ -124,12 +124,12 @@ async fn development_key_is_readable_by_owner_only() {
     use std::os::unix::fs::PermissionsExt as _;
     let service = Setup::new().start();
     let key = service.setup.path().join("data/development-key.pem");
-    let mode = std::fs::metadata(key).expect("it is there").permissions().mode();
+    let mode = std::fs::metadata(key).expect("must exist").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }
 
 #[tokio::test]
-async fn answers_whether_it_lives_and_is_ready() {
+async fn health_reports_liveness_and_readiness() {
     let service = Setup::new().start();
     assert_eq!(service.get("/health/live", None).await.status, 200);
     let ready = service.get("/health/ready", None).await;

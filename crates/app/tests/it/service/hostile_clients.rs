@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use crate::support::{LIST, Service, Setup};
 
 fn connect(service: &Service) -> TcpStream {
-    let socket = TcpStream::connect(service.socket()).expect("it connects");
-    socket.set_read_timeout(Some(Duration::from_secs(20))).expect("it can be set");
+    let socket = TcpStream::connect(service.socket()).expect("must connect");
+    socket.set_read_timeout(Some(Duration::from_secs(20))).expect("must be set");
     socket
 }
 
@@ -17,9 +17,9 @@ fn exchange(service: &Service, bytes: &[u8]) -> String {
     let mut socket = connect(service);
     // The service may close the connection during the write.
     let _ = socket.write_all(bytes);
-    let mut answer = Vec::new();
-    let _ = socket.read_to_end(&mut answer);
-    String::from_utf8_lossy(&answer).into_owned()
+    let mut response = Vec::new();
+    let _ = socket.read_to_end(&mut response);
+    String::from_utf8_lossy(&response).into_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -28,12 +28,12 @@ async fn endless_head_is_cut_off() {
     let mut slow: Vec<_> = (0..200).map(|_| connect(&service)).collect();
     let started = Instant::now();
     for socket in &mut slow {
-        socket.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nx-a: ").expect("it is sent");
+        socket.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nx-a: ").expect("must be sent");
     }
     assert_eq!(service.list("user_abc123").await.status, 200);
     for mut socket in slow {
-        let mut answer = Vec::new();
-        let _ = socket.read_to_end(&mut answer);
+        let mut response = Vec::new();
+        let _ = socket.read_to_end(&mut response);
     }
     assert!(started.elapsed() < Duration::from_secs(15), "cut off after {:?}", started.elapsed());
 }
@@ -42,34 +42,34 @@ async fn endless_head_is_cut_off() {
 async fn endless_later_head_is_cut_off() {
     const REQUEST: &[u8] = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n";
     let service = Setup::new().with("ICP__SERVER__KEEP_ALIVE_SECONDS", "5").start();
-    let [mut slow, mut patient] = [connect(&service), connect(&service)];
-    for socket in [&mut slow, &mut patient] {
-        socket.write_all(REQUEST).expect("it is sent");
-        assert_eq!(read_answer(socket), 200);
+    let [mut slow, mut idle] = [connect(&service), connect(&service)];
+    for socket in [&mut slow, &mut idle] {
+        socket.write_all(REQUEST).expect("must be sent");
+        assert_eq!(read_response(socket), 200);
     }
-    slow.set_read_timeout(Some(Duration::from_secs(1))).expect("it can be set");
-    slow.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nx-a: ").expect("it is sent");
+    slow.set_read_timeout(Some(Duration::from_secs(1))).expect("must be set");
+    slow.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nx-a: ").expect("must be sent");
     let started = Instant::now();
     let mut rounds = 0;
     loop {
         match slow.read(&mut [0; 64]) {
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
             Err(_) | Ok(0) => break,
-            Ok(length) => panic!("{length} bytes of an answer"),
+            Ok(length) => panic!("{length} bytes of a response"),
         }
         assert!(started.elapsed() < Duration::from_secs(30), "still open after {:?}", started.elapsed());
         let _ = slow.write_all(b"x");
         rounds += 1;
         if rounds % 3 == 0 {
-            // A connection that is idle for a while between requests stays open at any age.
-            patient.write_all(REQUEST).expect("it is sent");
-            assert_eq!(read_answer(&mut patient), 200);
+            // A connection with idle times between requests stays open at any age.
+            idle.write_all(REQUEST).expect("must be sent");
+            assert_eq!(read_response(&mut idle), 200);
         }
     }
     let kept = started.elapsed();
-    assert!(kept > Duration::from_secs(5), "cut off after {kept:?}, when a head may still be on time");
-    patient.write_all(REQUEST).expect("it is sent");
-    assert_eq!(read_answer(&mut patient), 200);
+    assert!(kept > Duration::from_secs(5), "closed after {kept:?}, before the time limit of a head");
+    idle.write_all(REQUEST).expect("must be sent");
+    assert_eq!(read_response(&mut idle), 200);
     assert_eq!(service.list("user_abc123").await.status, 200);
 }
 
@@ -77,8 +77,9 @@ async fn endless_later_head_is_cut_off() {
 async fn requests_sent_at_once_are_all_answered() {
     let service = Setup::new().start();
     let one = "GET /health/live HTTP/1.1\r\nhost: x\r\n";
-    let answers = exchange(&service, format!("{one}\r\n{one}\r\n{one}connection: close\r\n\r\n").as_bytes());
-    assert_eq!(answers.matches("HTTP/1.1 200").count(), 3, "{answers}");
+    let responses =
+        exchange(&service, format!("{one}\r\n{one}\r\n{one}connection: close\r\n\r\n").as_bytes());
+    assert_eq!(responses.matches("HTTP/1.1 200").count(), 3, "{responses}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,9 +104,9 @@ async fn malformed_http_is_refused() {
         two_lengths.as_bytes(),
     ];
     for bytes in broken {
-        let answer = exchange(&service, bytes);
-        let status = answer.get(9..12).unwrap_or("");
-        assert!(status.is_empty() || status.starts_with('4'), "{answer}");
+        let response = exchange(&service, bytes);
+        let status = response.get(9..12).unwrap_or("");
+        assert!(status.is_empty() || status.starts_with('4'), "{response}");
     }
     assert_eq!(service.list("user_abc123").await.status, 200);
 }
@@ -117,25 +118,25 @@ async fn unread_body_is_not_parsed_as_request() {
         "GET {LIST} HTTP/1.1\r\nhost: x\r\ncontent-length: 44\r\n\r\nGET /smuggled HTTP/1.1\r\nhost: smuggled\r\n\r\n\
          GET /second HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
     );
-    let answer = exchange(&service, smuggled.as_bytes());
-    assert_eq!(answer.matches("HTTP/1.1 401").count(), 1, "{answer}");
-    assert!(!answer.contains("smuggled"), "{answer}");
-    assert!(answer.matches("HTTP/1.1 404").count() <= 1, "{answer}");
+    let response = exchange(&service, smuggled.as_bytes());
+    assert_eq!(response.matches("HTTP/1.1 401").count(), 1, "{response}");
+    assert!(!response.contains("smuggled"), "{response}");
+    assert!(response.matches("HTTP/1.1 404").count() <= 1, "{response}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn half_a_body_does_not_hold_the_connection() {
+async fn incomplete_body_releases_connection() {
     let service = Setup::new().start();
     for half in ["content-length: 1000000\r\n\r\nx", "transfer-encoding: chunked\r\n\r\n5\r\nhe"] {
         let started = Instant::now();
-        let answer = exchange(&service, format!("GET {LIST} HTTP/1.1\r\nhost: x\r\n{half}").as_bytes());
-        assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+        let response = exchange(&service, format!("GET {LIST} HTTP/1.1\r\nhost: x\r\n{half}").as_bytes());
+        assert!(response.starts_with("HTTP/1.1 401"), "{response}");
         assert!(started.elapsed() < Duration::from_secs(10), "closed after {:?}", started.elapsed());
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ten_thousand_strange_tokens_never_give_a_5xx() {
+async fn ten_thousand_invalid_tokens_cause_no_5xx() {
     let service = Setup::new().start();
     let valid = service.setup.token(&["--user", "user_abc123"]);
     let mut socket = connect(&service);
@@ -155,8 +156,8 @@ async fn ten_thousand_strange_tokens_never_give_a_5xx() {
         let mut request = format!("GET {LIST} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ").into_bytes();
         request.extend_from_slice(&token);
         request.extend_from_slice(b"\r\n\r\n");
-        socket.write_all(&request).expect("it takes it");
-        let status = read_answer(&mut socket);
+        socket.write_all(&request).expect("must send");
+        let status = read_response(&mut socket);
         if token == valid.as_bytes() {
             continue; // The change was none.
         }
@@ -168,11 +169,11 @@ async fn ten_thousand_strange_tokens_never_give_a_5xx() {
 }
 
 /// Reads one response from a connection that stays open.
-fn read_answer(socket: &mut TcpStream) -> u16 {
+fn read_response(socket: &mut TcpStream) -> u16 {
     let mut bytes = Vec::new();
     let mut buffer = [0; 4_096];
     loop {
-        let length = socket.read(&mut buffer).expect("it answers");
+        let length = socket.read(&mut buffer).expect("a response");
         bytes.extend_from_slice(&buffer[..length]);
         let text = String::from_utf8_lossy(&bytes);
         if let Some((head, body)) = text.split_once("\r\n\r\n") {

@@ -6,7 +6,7 @@ use icp_test_postgres as postgres;
 use icp_testkit::fixtures::{EXAMPLE_LIST, icp};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, LIST, Service, Setup, client, stderr};
+use crate::support::{LIST, Response, Service, Setup, client, stderr};
 
 /// Two services with the same imported file, on SQLite and on PostgreSQL.
 struct Both {
@@ -39,9 +39,9 @@ impl Both {
 #[tokio::test]
 async fn example_is_returned_by_both_databases() {
     let both = Both::with(EXAMPLE_LIST, &[]);
-    let list: Value = serde_json::from_str(&both.list("user_abc123").await).expect("it is JSON");
-    assert_eq!(list, serde_json::from_str::<Value>(EXAMPLE_LIST).expect("it is JSON"));
-    let first: Value = serde_json::from_str(&both.list("user_xyz789").await).expect("it is JSON");
+    let list: Value = serde_json::from_str(&both.list("user_abc123").await).expect("must be JSON");
+    assert_eq!(list, serde_json::from_str::<Value>(EXAMPLE_LIST).expect("must be JSON"));
+    let first: Value = serde_json::from_str(&both.list("user_xyz789").await).expect("must be JSON");
     assert_eq!(first, json!([list[0]]));
     assert_eq!(both.list("user_without_icps").await, "[]");
 }
@@ -91,12 +91,12 @@ async fn parameters_and_bodies_change_nothing() {
 }
 
 #[tokio::test]
-async fn head_answers_as_get_does_without_the_body() {
+async fn head_returns_get_headers_without_body() {
     let service = Setup::new().start();
     let token = service.setup.token(&["--user", "user_abc123"]);
     let get = service.get(LIST, Some(&token)).await;
     let head = client().head(format!("{}{LIST}", service.address)).bearer_auth(&token);
-    let head = Answer::of(head).await;
+    let head = Response::of(head).await;
     assert_eq!((head.status, head.body.as_str()), (get.status, ""));
     assert_eq!(head.header("content-length"), get.body.len().to_string());
     assert_eq!(head.header("content-type"), "application/json");

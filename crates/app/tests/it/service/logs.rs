@@ -2,7 +2,7 @@
 
 use icp_test_postgres as postgres;
 
-use crate::support::{Answer, LIST, Setup, client};
+use crate::support::{LIST, Response, Setup, client};
 
 #[tokio::test]
 async fn log_contains_no_secret_at_any_level() {
@@ -19,7 +19,7 @@ async fn log_contains_no_secret_at_any_level() {
         for path in [LIST.to_owned(), format!("{LIST}?token={token}"), format!("/nowhere/{token}")] {
             for sent in [&token, &refused] {
                 let request = client().get(format!("{}{path}", service.address)).bearer_auth(sent);
-                Answer::of(request.header("cookie", format!("__session={token}"))).await;
+                Response::of(request.header("cookie", format!("__session={token}"))).await;
             }
         }
         let log = service.log();
@@ -36,7 +36,7 @@ async fn log_contains_no_secret_at_any_level() {
 async fn json_line_has_request_fields() {
     let service = Setup::new().with("ICP__LOG__FORMAT", "json").start();
     let request = client().get(format!("{}{LIST}", service.address)).header("x-request-id", "find-me");
-    Answer::of(request).await.assert_problem(401, "UNAUTHORIZED");
+    Response::of(request).await.assert_problem(401, "UNAUTHORIZED");
     let log = service.log();
     let line = log.lines().find(|line| line.contains("find-me")).expect("a line");
     let line: serde_json::Value = serde_json::from_str(line).expect("JSON");

@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use icp_test_postgres as postgres;
 
-use crate::support::{Answer, LIST, Service, Setup, client, eventually, refusal};
+use crate::support::{LIST, Response, Service, Setup, client, eventually, refusal};
 
 async fn metrics(service: &Service) -> String {
     let request = client().get(format!("{}/metrics", service.address));
-    let answer =
-        Answer::of(request.header("accept", "application/openmetrics-text;version=1.0.0, text/plain")).await;
-    assert_eq!(answer.status, 200);
-    assert!(answer.header("content-type").starts_with("application/openmetrics-text"), "{answer:?}");
-    answer.body
+    let response =
+        Response::of(request.header("accept", "application/openmetrics-text;version=1.0.0, text/plain"))
+            .await;
+    assert_eq!(response.status, 200);
+    assert!(response.header("content-type").starts_with("application/openmetrics-text"), "{response:?}");
+    response.body
 }
 
 fn assert_has(metrics: &str, start: &str) {
@@ -61,8 +62,8 @@ async fn metrics_can_have_their_own_port() {
     let address = address.unwrap_or_else(|| panic!("it says where: {log}"));
     let client = client();
     for (path, status) in [("/metrics", 200), ("/health/live", 200), ("/health/ready", 200), (LIST, 404)] {
-        let answer = client.get(format!("http://{address}{path}")).send().await.expect("it answers");
-        assert_eq!(answer.status(), status, "{path}");
+        let response = client.get(format!("http://{address}{path}")).send().await.expect("a response");
+        assert_eq!(response.status(), status, "{path}");
     }
 }
 
@@ -78,18 +79,18 @@ async fn metrics_have_format_that_client_accepts() {
     service.get(LIST, None).await;
     for accept in ["*/*", "text/plain", "text/html, */*;q=0.1"] {
         let request = client().get(format!("{}/metrics", service.address)).header("accept", accept);
-        let answer = Answer::of(request).await;
-        assert_eq!(answer.header("content-type"), "text/plain; version=0.0.4; charset=utf-8", "{accept}");
-        assert_has(&answer.body, "# TYPE icp_http_requests_refused_total counter");
-        assert_has(&answer.body, "# TYPE icp_build_info gauge");
-        assert!(!answer.body.contains("# EOF"), "{accept}");
+        let response = Response::of(request).await;
+        assert_eq!(response.header("content-type"), "text/plain; version=0.0.4; charset=utf-8", "{accept}");
+        assert_has(&response.body, "# TYPE icp_http_requests_refused_total counter");
+        assert_has(&response.body, "# TYPE icp_build_info gauge");
+        assert!(!response.body.contains("# EOF"), "{accept}");
     }
     assert!(metrics(&service).await.ends_with("# EOF\n"));
 }
 
 #[tokio::test]
 async fn metrics_port_in_use_is_reported() {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("it listens");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("must listen");
     let port = taken.local_addr().expect("an address").port().to_string();
     let said = refusal(&Setup::new().with("ICP__METRICS__PORT", &port), &["serve"]);
     assert!(said.contains("ICP__METRICS__PORT") && said.contains("in use"), "{said}");
@@ -97,7 +98,7 @@ async fn metrics_port_in_use_is_reported() {
 
 /// Dashboards and alerts on metrics that no longer exist would stay empty.
 #[tokio::test]
-async fn dashboards_and_alerts_name_what_there_is() {
+async fn dashboards_and_alerts_name_existing_metrics() {
     let database = postgres::shared().database();
     let jwks = "http://127.0.0.1:9/jwks";
     let service = Setup::new()
@@ -106,14 +107,14 @@ async fn dashboards_and_alerts_name_what_there_is() {
         .with("ICP__AUTH__JWKS_URL", jwks)
         .start();
     service.get(LIST, None).await;
-    // The first operation on the database is one that the service does by itself after its start.
+    // The first operation on the database is periodic work of the service.
     let has_operated = async || metrics(&service).await.contains("icp_database_operation_duration_seconds");
     assert!(eventually(Duration::from_secs(5), has_operated).await);
     let there = metrics(&service).await;
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy");
     let mut named = 0;
     for file in ["grafana-dashboard.json", "prometheus-alerts.yml"] {
-        let text = std::fs::read_to_string(folder.join(file)).expect("it is there");
+        let text = std::fs::read_to_string(folder.join(file)).expect("must exist");
         let words = text.split(|character: char| !character.is_ascii_alphanumeric() && character != '_');
         for name in words.filter(|word| word.starts_with("icp_")) {
             let family = ["_bucket", "_count", "_sum", "_total", "_info"]
@@ -124,7 +125,7 @@ async fn dashboards_and_alerts_name_what_there_is() {
             let later =
                 ["icp_key_set_age_seconds", "icp_replica_used", "icp_database_operation_duration_seconds"];
             let is_there = there.contains(&format!("# TYPE {family} ")) || later.contains(&family);
-            assert!(is_there, "{file} names {name}, which there is not:\n{there}");
+            assert!(is_there, "{file} names {name}, which does not exist:\n{there}");
             named += 1;
         }
     }

@@ -4,14 +4,14 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::clerk::{Clerk, RESOURCE};
-use crate::support::{Answer, LIST, Service, Setup, client};
+use crate::support::{LIST, Response, Service, Setup, client};
 
 const METADATA: [&str; 2] =
     ["/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-protected-resource"];
 const CHALLENGE: &str =
     r#"Bearer resource_metadata="https://icp.example.com/.well-known/oauth-protected-resource/mcp""#;
 
-async fn list_tools(service: &Service, token: &str) -> Answer {
+async fn list_tools(service: &Service, token: &str) -> Response {
     let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"});
     service.send(Method::POST, "/mcp", token, &body).await
 }
@@ -36,12 +36,12 @@ async fn metadata_says_how_to_sign_in() {
             expected["scopes_supported"] = json!(scopes);
         }
         for path in METADATA {
-            let answer = service.get(path, None).await;
-            assert_eq!((answer.status.as_u16(), answer.json()), (200, expected.clone()));
-            assert_eq!(answer.header("content-type"), "application/json");
-            assert_eq!(answer.header("access-control-allow-origin"), "*");
+            let response = service.get(path, None).await;
+            assert_eq!((response.status.as_u16(), response.json()), (200, expected.clone()));
+            assert_eq!(response.header("content-type"), "application/json");
+            assert_eq!(response.header("access-control-allow-origin"), "*");
             let post = client().post(format!("{}{path}", service.address));
-            Answer::of(post).await.assert_problem(405, "METHOD_NOT_ALLOWED");
+            Response::of(post).await.assert_problem(405, "METHOD_NOT_ALLOWED");
         }
     }
 }
@@ -49,29 +49,29 @@ async fn metadata_says_how_to_sign_in() {
 #[tokio::test]
 async fn metadata_is_below_public_path() {
     let service = Clerk::new().with_mcp(Setup::new(), "https://example.com/icp/mcp").start();
-    let answer = service.get("/.well-known/oauth-protected-resource/icp/mcp", None).await;
-    assert_eq!(answer.json()["resource"], "https://example.com/icp/mcp");
+    let response = service.get("/.well-known/oauth-protected-resource/icp/mcp", None).await;
+    assert_eq!(response.json()["resource"], "https://example.com/icp/mcp");
     let expected =
         r#"Bearer resource_metadata="https://example.com/.well-known/oauth-protected-resource/icp/mcp""#;
     let request = client().post(format!("{}/mcp", service.address));
-    assert_eq!(Answer::of(request).await.header("www-authenticate"), expected);
+    assert_eq!(Response::of(request).await.header("www-authenticate"), expected);
 }
 
 #[tokio::test]
-async fn challenge_names_metadata_on_mcp_alone() {
+async fn only_mcp_challenge_names_metadata() {
     let clerk = Clerk::new();
     let service = clerk.with_mcp(Setup::new(), RESOURCE).start();
-    let answer = Answer::of(client().post(format!("{}/mcp", service.address))).await;
-    answer.assert_problem(401, "UNAUTHORIZED");
-    assert_eq!(answer.header("www-authenticate"), CHALLENGE);
-    let answer = list_tools(&service, "oat_opaque").await;
-    answer.assert_problem(401, "UNAUTHORIZED");
-    assert_eq!(answer.header("www-authenticate"), format!(r#"{CHALLENGE}, error="invalid_token""#));
+    let response = Response::of(client().post(format!("{}/mcp", service.address))).await;
+    response.assert_problem(401, "UNAUTHORIZED");
+    assert_eq!(response.header("www-authenticate"), CHALLENGE);
+    let response = list_tools(&service, "oat_opaque").await;
+    response.assert_problem(401, "UNAUTHORIZED");
+    assert_eq!(response.header("www-authenticate"), format!(r#"{CHALLENGE}, error="invalid_token""#));
     assert_eq!(service.get(LIST, None).await.header("www-authenticate"), "Bearer");
 }
 
 #[tokio::test]
-async fn access_token_is_accepted_on_mcp_alone() {
+async fn only_mcp_accepts_access_tokens() {
     let clerk = Clerk::new();
     let service =
         clerk.with_mcp(Setup::new(), RESOURCE).with("ICP__MCP__OAUTH_CLIENT_IDS", "client_2").start();
@@ -92,21 +92,21 @@ async fn access_token_is_accepted_on_mcp_alone() {
         (json!({"exp": 1}), 401),
         (json!({"sub": "mch_1"}), 401),
     ] {
-        let answer = list_tools(&service, &clerk.access_token("user_ada", claims.clone())).await;
-        assert_eq!(answer.status, status, "{claims}: {answer:?}");
+        let response = list_tools(&service, &clerk.access_token("user_ada", claims.clone())).await;
+        assert_eq!(response.status, status, "{claims}: {response:?}");
     }
 }
 
 #[tokio::test]
-async fn without_resource_session_tokens_alone_are_accepted() {
+async fn without_resource_only_session_tokens_are_accepted() {
     let clerk = Clerk::new();
     let service = clerk.trusted_by(Setup::new()).with("ICP__MCP__ENABLED", "true").start();
     for path in METADATA {
         service.get(path, None).await.assert_problem(404, "NOT_FOUND");
     }
-    let answer = list_tools(&service, &clerk.access_token("user_ada", json!({}))).await;
-    answer.assert_problem(401, "UNAUTHORIZED");
-    assert_eq!(answer.header("www-authenticate"), r#"Bearer error="invalid_token""#);
+    let response = list_tools(&service, &clerk.access_token("user_ada", json!({}))).await;
+    response.assert_problem(401, "UNAUTHORIZED");
+    assert_eq!(response.header("www-authenticate"), r#"Bearer error="invalid_token""#);
     assert_eq!(list_tools(&service, &clerk.session("user_ada", json!({}))).await.status, 200);
 }
 
@@ -114,13 +114,13 @@ async fn without_resource_session_tokens_alone_are_accepted() {
 async fn missing_scope_is_a_403_that_names_scopes() {
     let clerk = Clerk::new();
     let service = with_scopes(&clerk);
-    let answer = list_tools(&service, &clerk.access_token("user_ada", json!({}))).await;
-    answer.assert_problem(403, "FORBIDDEN");
+    let response = list_tools(&service, &clerk.access_token("user_ada", json!({}))).await;
+    response.assert_problem(403, "FORBIDDEN");
     let metadata = "https://icp.example.com/.well-known/oauth-protected-resource/mcp";
     let expected = format!(
         r#"Bearer error="insufficient_scope", scope="profile icp:write", resource_metadata="{metadata}""#
     );
-    assert_eq!(answer.header("www-authenticate"), expected);
+    assert_eq!(response.header("www-authenticate"), expected);
     let granted = clerk.access_token("user_ada", json!({"scope": "icp:write email profile"}));
     assert_eq!(list_tools(&service, &granted).await.status, 200);
 }
@@ -137,9 +137,9 @@ async fn assistant_of_admin_is_no_admin() {
     let id = path.rsplit('/').next().expect("an ID");
     let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "get_icp", "arguments": {"id": id}}});
     let call = async |token: &str| {
-        let answer = service.send(Method::POST, "/mcp", token, &body).await.json();
-        let text = answer["result"]["content"][0]["text"].as_str().expect("a text").to_owned();
-        (answer["result"]["isError"] == true, serde_json::from_str::<Value>(&text).expect("JSON"))
+        let response = service.send(Method::POST, "/mcp", token, &body).await.json();
+        let text = response["result"]["content"][0]["text"].as_str().expect("a text").to_owned();
+        (response["result"]["isError"] == true, serde_json::from_str::<Value>(&text).expect("JSON"))
     };
     let (is_error, problem) = call(&clerk.access_token("user_root", json!({}))).await;
     assert!(is_error && problem["code"] == "FORBIDDEN", "{problem}");
@@ -147,7 +147,7 @@ async fn assistant_of_admin_is_no_admin() {
 }
 
 #[tokio::test]
-async fn browser_clients_read_metadata_challenge_and_answers() {
+async fn browser_clients_read_metadata_challenge_and_responses() {
     let clerk = Clerk::new();
     let service = clerk.with_mcp(Setup::new(), RESOURCE);
     let service = service.with("ICP__SERVER__CORS_ORIGINS", "https://app.example.com").start();
@@ -165,23 +165,23 @@ async fn browser_clients_read_metadata_challenge_and_answers() {
         (METADATA[1], "null", true),
     ] {
         let headers = "authorization,content-type,mcp-protocol-version,mcp-session-id,last-event-id";
-        let answer = Answer::of(preflight(path, origin, headers)).await;
+        let response = Response::of(preflight(path, origin, headers)).await;
         let expected = if allowed { origin } else { "" };
-        assert_eq!(answer.header("access-control-allow-origin"), expected, "{path} {origin}: {answer:?}");
-        assert_eq!(answer.status.is_success(), allowed, "{path} {origin}: {answer:?}");
+        assert_eq!(response.header("access-control-allow-origin"), expected, "{path} {origin}: {response:?}");
+        assert_eq!(response.status.is_success(), allowed, "{path} {origin}: {response:?}");
     }
     let from = |path: &str, origin: &str| {
         client().get(format!("{}{path}", service.address)).header("origin", origin)
     };
     for origin in ["https://app.example.com", "https://inspector.example.com"] {
-        let answer = Answer::of(from(METADATA[0], origin)).await;
-        assert!([origin, "*"].contains(&answer.header("access-control-allow-origin")), "{answer:?}");
+        let response = Response::of(from(METADATA[0], origin)).await;
+        assert!([origin, "*"].contains(&response.header("access-control-allow-origin")), "{response:?}");
     }
     let request =
         client().post(format!("{}/mcp", service.address)).header("origin", "https://app.example.com");
-    let answer = Answer::of(request).await;
-    assert_eq!((answer.status.as_u16(), answer.header("www-authenticate")), (401, CHALLENGE));
-    assert_eq!(answer.header("access-control-allow-origin"), "https://app.example.com");
-    let exposed = answer.header("access-control-expose-headers").to_lowercase();
+    let response = Response::of(request).await;
+    assert_eq!((response.status.as_u16(), response.header("www-authenticate")), (401, CHALLENGE));
+    assert_eq!(response.header("access-control-allow-origin"), "https://app.example.com");
+    let exposed = response.header("access-control-expose-headers").to_lowercase();
     assert!(["www-authenticate", "mcp-session-id"].iter().all(|name| exposed.contains(name)), "{exposed}");
 }

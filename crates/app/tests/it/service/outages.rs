@@ -8,14 +8,14 @@ use icp_testkit::fixtures::EXAMPLE_LIST;
 use crate::support::{LIST, Service, Setup, eventually};
 
 /// A service on its own server, which the test can stop.
-struct Fragile {
+struct Breakable {
     server: Server,
     database: Database,
     service: Service,
     token: String,
 }
 
-impl Fragile {
+impl Breakable {
     fn start() -> Self {
         let server = Server::start().expect("PostgreSQL starts");
         let database = server.database().expect("a database");
@@ -50,66 +50,66 @@ impl Fragile {
         self.service.get(LIST, None).await.assert_problem(401, "UNAUTHORIZED");
     }
 
-    async fn assert_healed(&self) {
+    async fn assert_recovered(&self) {
         assert!(eventually(Duration::from_secs(10), || self.works()).await, "{}", self.service.log());
         assert_eq!(self.service.get("/health/ready", None).await.status, 200);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn heals_after_postgresql_was_stopped() {
-    let fragile = Fragile::start();
-    assert!(fragile.works().await);
-    fragile.server.stop().expect("it stops");
-    fragile.assert_outage().await;
-    fragile.server.start_again().expect("it starts");
-    fragile.assert_healed().await;
+async fn recovers_after_postgresql_was_stopped() {
+    let breakable = Breakable::start();
+    assert!(breakable.works().await);
+    breakable.server.stop().expect("must stop");
+    breakable.assert_outage().await;
+    breakable.server.start_again().expect("must start");
+    breakable.assert_recovered().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn heals_after_postgresql_was_killed() {
-    let fragile = Fragile::start();
-    assert!(fragile.works().await);
-    fragile.server.kill().expect("it dies");
-    fragile.assert_outage().await;
-    fragile.server.start_again().expect("it starts");
-    fragile.assert_healed().await;
+async fn recovers_after_postgresql_was_killed() {
+    let breakable = Breakable::start();
+    assert!(breakable.works().await);
+    breakable.server.kill().expect("must exit");
+    breakable.assert_outage().await;
+    breakable.server.start_again().expect("must start");
+    breakable.assert_recovered().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn heals_after_postgresql_hung() {
-    let fragile = Fragile::start();
-    assert!(fragile.works().await);
-    fragile.server.pause().expect("it freezes");
-    fragile.assert_outage().await;
-    fragile.server.resume().expect("it goes on");
-    fragile.assert_healed().await;
+async fn recovers_after_postgresql_hung() {
+    let breakable = Breakable::start();
+    assert!(breakable.works().await);
+    breakable.server.pause().expect("must pause");
+    breakable.assert_outage().await;
+    breakable.server.resume().expect("must resume");
+    breakable.assert_recovered().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cut_database_connections_are_not_noticed() {
-    let fragile = Fragile::start();
+    let breakable = Breakable::start();
     for _ in 0..5 {
         // Enough requests to use every connection.
         for _ in 0..10 {
-            assert!(fragile.works().await);
+            assert!(breakable.works().await);
         }
-        cut_all_connections(fragile.database.url()).await;
+        cut_all_connections(breakable.database.url()).await;
         for _ in 0..10 {
-            let list = fragile.service.get(LIST, Some(&fragile.token)).await;
-            assert_eq!(list.status, 200, "{list:?} {}", fragile.service.log());
+            let list = breakable.service.get(LIST, Some(&breakable.token)).await;
+            assert_eq!(list.status, 200, "{list:?} {}", breakable.service.log());
         }
     }
 }
 
 async fn cut_all_connections(url: &str) {
     let (client, connection) =
-        tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("it connects");
+        tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("must connect");
     let driving = tokio::spawn(connection);
     let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
                WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    let cut: i64 = client.query_one(cut, &[]).await.expect("it cuts").get(0);
+    let cut: i64 = client.query_one(cut, &[]).await.expect("must cut").get(0);
     assert!(cut > 0, "there were connections");
     drop(client);
-    driving.await.expect("it ends").expect("it ends well");
+    driving.await.expect("must end").expect("must succeed");
 }

@@ -1,4 +1,4 @@
-//! Readers type the commands of the README and of the pages in `docs`, from the first to the last.
+//! Runs the commands of the README and of the pages in `docs`, in their order.
 
 use std::path::{Path, PathBuf};
 
@@ -51,12 +51,12 @@ async fn follow(shell: &mut Shell, page: &str) {
             "sh" => {
                 for command in commands(block.code) {
                     let outcome = shell.run(&command).await;
-                    if let Outcome::Answered(answer) = &outcome {
-                        assert!(answer.status.is_success(), "{command}: {answer:?}");
-                        if answer.status == 201 {
+                    if let Outcome::Answered(response) = &outcome {
+                        assert!(response.status.is_success(), "{command}: {response:?}");
+                        if response.status == 201 {
                             // The reader copies these from the response.
-                            shell.set("ID", answer.json()["id"].as_str().expect("an ID"));
-                            shell.set("ETAG", answer.header("etag"));
+                            shell.set("ID", response.json()["id"].as_str().expect("an ID"));
+                            shell.set("ETAG", response.header("etag"));
                         }
                     }
                     last = Some(outcome);
@@ -116,7 +116,7 @@ async fn tutorial_works_with_other_clerk() {
         let request =
             "curl -s http://127.0.0.1:8080/api/v1/entities/icps -H \"Authorization: Bearer $TOKEN\"";
         shell.set("TOKEN", &instance.session(user, claims));
-        assert_eq!(shell.run(request).await.answer().status, status);
+        assert_eq!(shell.run(request).await.response().status, status);
     }
 }
 
@@ -149,13 +149,13 @@ async fn commands_of_readme_work_in_their_order() {
     shell.replace("postgres://icp:secret@db.example.com/icp?sslmode=verify-full", postgres_database.url());
     shell.replace("pk_live_...", KEY);
     let [greeting, samples] = blocks(README, "text")[..] else { panic!("two outputs") };
-    let (mut starts, mut answers) = (0, Vec::new());
+    let (mut starts, mut responses) = (0, Vec::new());
     for command in blocks(README, "sh").into_iter().flat_map(commands) {
         match shell.run(&command).await {
             Outcome::Started => {
                 starts += 1;
                 let is_clerk = starts == 3;
-                let service = shell.service.as_mut().expect("it has started");
+                let service = shell.service.as_mut().expect("must have started");
                 if !is_clerk {
                     let mut shown = greeting.lines().skip(1);
                     assert_eq!(service.printed_line(""), shown.next().expect("the user"));
@@ -165,16 +165,16 @@ async fn commands_of_readme_work_in_their_order() {
                     // The reader pastes the printed line.
                     let pasted = shell.run(&line).await;
                     assert_shows(samples, &pasted);
-                    assert_eq!(pasted.answer().json().as_array().map(Vec::len), Some(2));
+                    assert_eq!(pasted.response().json().as_array().map(Vec::len), Some(2));
                 }
             }
-            Outcome::Answered(answer) => answers.push(answer),
+            Outcome::Answered(response) => responses.push(response),
             Outcome::Printed(text) => assert!(text.starts_with("# sign-in: Clerk"), "icp config: {text}"),
             Outcome::Nothing => {}
         }
     }
     assert_eq!(starts, 3, "quick start, PostgreSQL, production");
-    let [created, list] = &answers[..] else { panic!("{answers:?}") };
+    let [created, list] = &responses[..] else { panic!("{responses:?}") };
     assert_eq!((created.status.as_u16(), list.status.as_u16()), (201, 200));
     assert_eq!(list.json(), serde_json::json!([created.json()]));
 }
@@ -182,7 +182,7 @@ async fn commands_of_readme_work_in_their_order() {
 #[tokio::test]
 async fn example_of_readme_can_be_created() {
     let service = Setup::new().start();
-    let example: Value = serde_json::from_str(blocks(README, "json")[0]).expect("it is JSON");
+    let example: Value = serde_json::from_str(blocks(README, "json")[0]).expect("must be JSON");
     let created = service.create(&service.token("user_ada"), &example).await.json();
     for (field, value) in example.as_object().expect("an object") {
         assert_eq!(&created[field], value, "{field}");
@@ -192,10 +192,10 @@ async fn example_of_readme_can_be_created() {
 #[test]
 fn readme_lists_every_command() {
     let setup = Setup::new();
-    let help = String::from_utf8(setup.icp(&["--help"]).stdout).expect("it is text");
+    let help = String::from_utf8(setup.icp(&["--help"]).stdout).expect("must be text");
     let entries =
         help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    // A description may go on in the next line, which is indented further.
+    // A description may continue in the next line, which is indented further.
     let names = entries.filter_map(|line| line.strip_prefix("  ").filter(|entry| !entry.starts_with(' ')));
     let names: Vec<_> =
         names.filter_map(|entry| entry.split(' ').next()).filter(|name| *name != "help").collect();
@@ -215,15 +215,15 @@ async fn commands_of_api_guide_work_in_their_order() {
         let printed = "TOKEN=$(icp token --user user_ada)";
         assert!(API.contains(printed));
         for command in blocks(API, "sh").into_iter().flat_map(commands) {
-            if let Outcome::Answered(answer) = shell.run(&command).await {
-                statuses.push(answer.status.as_u16());
-                let json = serde_json::from_str::<Value>(&answer.body).unwrap_or_default();
+            if let Outcome::Answered(response) = shell.run(&command).await {
+                statuses.push(response.status.as_u16());
+                let json = serde_json::from_str::<Value>(&response.body).unwrap_or_default();
                 if let Some(revision) = json[0]["revision"].as_str() {
                     shell.set("REVISION", revision);
                 }
-                if answer.status == 201 {
-                    shell.set("ID", answer.json()["id"].as_str().expect("an ID"));
-                    shell.set("ETAG", answer.header("etag"));
+                if response.status == 201 {
+                    shell.set("ID", response.json()["id"].as_str().expect("an ID"));
+                    shell.set("ETAG", response.header("etag"));
                 }
             }
         }

@@ -148,7 +148,7 @@ fn error_names_variable_and_origin_of_bad_value() {
 }
 
 #[test]
-fn clerks_own_texts_are_read_before_the_start() {
+fn clerk_settings_are_validated_before_start() {
     let issuer = Setup::new().with("ICP__AUTH__ISSUER", "https://clerk.example.com");
     let said = refusal(&issuer.with("CLERK_JWT_KEY", "-----BEGIN PUBLIC KEY-----\\nnonsense"), &["serve"]);
     assert!(said.contains("auth.jwt_key (ICP__AUTH__JWT_KEY or CLERK_JWT_KEY)"), "{said}");
@@ -183,7 +183,7 @@ fn unreadable_file_is_named() {
     let broken = "[database]\nurl = \"postgres://icp:hunter2@db.example/icp\nmigrate = true\n";
     std::fs::write(setup.path().join("broken.toml"), broken).expect("a file");
     let said = refusal(&setup, &["--config", "broken.toml", "config"]);
-    assert!(said.contains("broken.toml is no TOML at line 2") && !said.contains("hunter2"), "{said}");
+    assert!(said.contains("broken.toml is not TOML at line 2") && !said.contains("hunter2"), "{said}");
 }
 
 #[test]

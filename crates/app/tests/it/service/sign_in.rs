@@ -1,4 +1,4 @@
-//! Sign-in through the whole service. The tests of `icp-clerk` cover the rules for tokens.
+//! Sign-in through the complete service. The tests of `icp-clerk` cover the rules for tokens.
 
 use serde_json::json;
 
@@ -130,7 +130,7 @@ async fn impersonation_is_logged_and_makes_no_admin() {
 #[tokio::test]
 async fn requests_waiting_for_key_hold_no_permit() {
     // A server that accepts connections, and never responds.
-    let hanging = std::net::TcpListener::bind("127.0.0.1:0").expect("it listens");
+    let hanging = std::net::TcpListener::bind("127.0.0.1:0").expect("must listen");
     let url = format!("http://{}/jwks.json", hanging.local_addr().expect("an address"));
     let clerk = Clerk::new();
     let service = Setup::new()

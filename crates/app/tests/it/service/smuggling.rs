@@ -6,15 +6,15 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::support::{Answer, LIST, Service, Setup, client};
+use crate::support::{LIST, Response, Service, Setup, client};
 
 /// Returns the bytes that the service sends until it closes the connection or stops sending.
 async fn answer_to(service: &Service, request: &[u8]) -> String {
     let mut socket = TcpStream::connect(service.socket()).await.expect("it connects");
     let _ = socket.write_all(request).await;
-    let mut answer = Vec::new();
-    let _ = timeout(Duration::from_secs(20), socket.read_to_end(&mut answer)).await;
-    String::from_utf8_lossy(&answer).into_owned()
+    let mut response = Vec::new();
+    let _ = timeout(Duration::from_secs(20), socket.read_to_end(&mut response)).await;
+    String::from_utf8_lossy(&response).into_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -47,15 +47,15 @@ async fn malicious_requests_are_refused_while_others_are_served() {
     let serving = async {
         for _ in 0..50 {
             let request = client().get(format!("{}{LIST}", service.address)).bearer_auth(&token);
-            assert_eq!(Answer::of(request).await.status, 200);
+            assert_eq!(Response::of(request).await.status, 200);
         }
     };
-    let (answers, ()) = tokio::join!(attacking, serving);
-    for (attack, answer) in attacks.iter().zip(&answers) {
+    let (responses, ()) = tokio::join!(attacking, serving);
+    for (attack, response) in attacks.iter().zip(&responses) {
         let start = attack.get(post.len()..).unwrap_or_default().get(..40).unwrap_or_default();
-        assert!(!answer.contains("openmetrics"), "the second request was taken for one: {start:?}: {answer}");
-        assert!(!answer.contains("HTTP/1.1 5"), "{start:?}: {answer}");
-        assert!(!answer.contains("HTTP/1.1 201"), "{start:?}: {answer}");
+        assert!(!response.contains("openmetrics"), "the second request was processed: {start:?}: {response}");
+        assert!(!response.contains("HTTP/1.1 5"), "{start:?}: {response}");
+        assert!(!response.contains("HTTP/1.1 201"), "{start:?}: {response}");
     }
     let list = service.get(LIST, Some(&token)).await.json();
     assert_eq!(list.as_array().map(Vec::len), Some(2), "nothing was created");

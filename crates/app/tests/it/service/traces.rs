@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 
-use crate::support::{Answer, LIST, Setup, client};
+use crate::support::{LIST, Response, Setup, client};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "b7ad6b7169203331";
@@ -23,7 +23,7 @@ struct Collector {
 
 impl Collector {
     fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("it listens");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("must listen");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
         let spans = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&spans);
@@ -34,12 +34,13 @@ impl Collector {
                     let mut reader = BufReader::new(stream);
                     while let Some((path, body)) = read_request(&mut reader) {
                         assert_eq!(path, "/v1/traces");
-                        let request = ExportTraceServiceRequest::decode(body.as_slice()).expect("it is OTLP");
+                        let request =
+                            ExportTraceServiceRequest::decode(body.as_slice()).expect("must be OTLP");
                         let scopes =
                             request.resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
                         kept.lock().expect("no panic").extend(scopes.flat_map(|scope| scope.spans));
-                        let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\n\r\n";
-                        reader.get_mut().write_all(answer.as_bytes()).expect("it is sent");
+                        let response = "HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\n\r\n";
+                        reader.get_mut().write_all(response.as_bytes()).expect("must be sent");
                     }
                 });
             }
@@ -97,7 +98,7 @@ async fn spans_belong_to_trace_of_caller() {
     let token = service.token("user_abc123");
     let request = client().get(format!("{}{LIST}", service.address)).bearer_auth(&token);
     let request = request.header("traceparent", format!("00-{TRACE}-{PARENT}-01"));
-    assert_eq!(Answer::of(request).await.status, 200);
+    assert_eq!(Response::of(request).await.status, 200);
     assert_eq!(service.get(LIST, None).await.status, 401, "and one without a caller's trace");
     // The shutdown sends the remaining spans.
     service.signal("TERM");
@@ -139,7 +140,7 @@ async fn log_names_trace_without_collector() {
     let service = Setup::new().with("ICP__LOG__FORMAT", "json").start();
     for header in [format!("00-{TRACE}-{PARENT}-00"), "00-zz".to_owned()] {
         let request = client().get(format!("{}{LIST}", service.address)).header("traceparent", header);
-        Answer::of(request).await;
+        Response::of(request).await;
     }
     let log = service.log();
     let named: Vec<_> =

@@ -119,18 +119,18 @@ async fn killed_import_stores_nothing() {
         assert!(setup.icp_with_input(&["import"], EXAMPLE_LIST.as_bytes()).status.success());
         let before = export(&setup);
         let mut import = setup.spawn(&["import"]);
-        let mut input = import.stdin.take().expect("it is piped");
+        let mut input = import.stdin.take().expect("must be piped");
         // More than the read-ahead, so that a part has reached the database.
         for number in 1_000..31_000 {
-            writeln!(input, "{}", icp(number).json()).expect("it reads");
+            writeln!(input, "{}", icp(number).json()).expect("must read");
         }
-        input.flush().expect("it reads");
-        import.kill().expect("it dies");
-        import.wait().expect("it is dead");
-        // The server notices the end of the connection after a while.
+        input.flush().expect("must read");
+        import.kill().expect("must exit");
+        import.wait().expect("must have exited");
+        // The server detects the end of the connection after some time.
         assert!(eventually(Duration::from_secs(10), async || export(&setup) == before).await);
         let again = setup.icp_with_input(&["import"], icp(1_000).json().as_bytes());
-        assert!(again.status.success(), "nothing is in the way: {}", stderr(&again));
+        assert!(again.status.success(), "the second import must succeed: {}", stderr(&again));
     }
 }
 
@@ -162,7 +162,7 @@ fn full_disk_is_reported_without_panic() {
 fn read_only_commands_create_no_database() {
     let setup = Setup::new();
     for command in [&["export"][..], &["migrate", "--check"]] {
-        assert!(refusal(&setup, command).contains("there is no database at data/icp.sqlite3"));
+        assert!(refusal(&setup, command).contains("no database at data/icp.sqlite3"));
     }
     assert!(!setup.path().join("data").exists());
 }
@@ -172,15 +172,15 @@ async fn service_starts_during_import() {
     for (setup, _database) in both() {
         assert!(setup.icp_with_input(&["import"], EXAMPLE_LIST.as_bytes()).status.success());
         let mut import = setup.spawn(&["import"]);
-        let mut input = import.stdin.take().expect("it is piped");
+        let mut input = import.stdin.take().expect("must be piped");
         for number in 1_000..10_000 {
-            writeln!(input, "{}", icp(number).json()).expect("it reads");
+            writeln!(input, "{}", icp(number).json()).expect("must read");
         }
-        input.flush().expect("it reads");
+        input.flush().expect("must read");
         let service = setup.start();
         assert_eq!(service.list("user_abc123").await.json().as_array().map(Vec::len), Some(2));
         drop(input);
-        assert!(import.wait().expect("it ends").success());
+        assert!(import.wait().expect("must end").success());
         assert_eq!(service.list("user_ada").await.json().as_array().map(Vec::len), Some(9_000));
     }
 }
@@ -199,7 +199,7 @@ fn migrate_checks_and_applies() {
 }
 
 #[test]
-fn service_told_not_to_migrate_refuses_old_schema() {
+fn start_without_migration_refuses_old_schema() {
     for (setup, _database) in both() {
         let setup = setup.with("ICP__DATABASE__MIGRATE", "false");
         assert!(refusal(&setup, &["serve"]).contains("icp migrate"));
@@ -211,14 +211,14 @@ fn many_may_migrate_at_once() {
     for (setup, _database) in both() {
         let mut children: Vec<_> = (0..8).map(|_| setup.spawn(&["migrate"])).collect();
         for child in &mut children {
-            assert!(child.wait().expect("it ends").success());
+            assert!(child.wait().expect("must end").success());
         }
         assert!(setup.icp(&["migrate", "--check"]).status.success());
     }
 }
 
 #[tokio::test]
-async fn database_of_another_version_is_left_alone() {
+async fn database_of_other_version_stays_unchanged() {
     // A later version, and a version before the first release.
     for migration in ["20990101000000", "20261124000000"] {
         for (setup, database) in both() {
@@ -238,14 +238,14 @@ async fn database_of_another_version_is_left_alone() {
 
 async fn execute_on_postgres(url: &str, statement: &str) {
     let (client, connection) =
-        tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("it connects");
+        tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("must connect");
     tokio::spawn(connection);
-    client.batch_execute(statement).await.expect("it executes");
+    client.batch_execute(statement).await.expect("must execute");
 }
 
 fn execute_on_sqlite(file: &Path, statement: &str) {
-    let mut connection = SqliteConnection::establish(file.to_str().expect("a name")).expect("it opens");
-    connection.batch_execute(statement).expect("it executes");
+    let mut connection = SqliteConnection::establish(file.to_str().expect("a name")).expect("must open");
+    connection.batch_execute(statement).expect("must execute");
 }
 
 #[test]
@@ -255,7 +255,7 @@ fn file_that_is_no_database_stays_unchanged() {
     std::fs::write(setup.path().join("notes.txt"), &text).expect("a file");
     let said = refusal(&setup, &["serve"]);
     assert!(said.contains("notes.txt") && said.contains("not a database"), "{said}");
-    assert_eq!(std::fs::read_to_string(setup.path().join("notes.txt")).expect("it is there"), text);
+    assert_eq!(std::fs::read_to_string(setup.path().join("notes.txt")).expect("must exist"), text);
 }
 
 #[test]
@@ -269,7 +269,7 @@ fn unwritable_folder_is_named() {
 #[test]
 fn port_in_use_is_reported() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = taken.local_addr().expect("it has one").port().to_string();
+    let port = taken.local_addr().expect("must have an address").port().to_string();
     let said = refusal(&Setup::new().with("ICP__SERVER__PORT", &port), &["serve"]);
     assert!(said.contains("ICP__SERVER__PORT") && said.contains(&port) && said.contains("in use"), "{said}");
 }

@@ -82,6 +82,6 @@ impl Clerk {
         let pem = BASE64_STANDARD.encode(der.as_ref());
         let pem = format!("-----BEGIN PRIVATE KEY-----\n{pem}\n-----END PRIVATE KEY-----");
         let key = EncodingKey::from_rsa_pem(pem.as_bytes()).expect("a key");
-        jsonwebtoken::encode(&header, claims, &key).expect("it signs")
+        jsonwebtoken::encode(&header, claims, &key).expect("must sign")
     }
 }

@@ -7,51 +7,51 @@ use jsonschema::Validator;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
-use super::Answer;
+use super::Response;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(icp_app::openapi::document);
 static VALIDATORS: LazyLock<Mutex<HashMap<String, Validator>>> = LazyLock::new(Mutex::default);
 
-/// Fails if a response of a described operation does not match the OpenAPI document. Other responses (other
-/// methods, unknown paths) are errors, which their tests check.
+/// Fails if the response of a documented operation does not match the OpenAPI document. Other responses (other
+/// methods, unknown paths) are not compared.
 #[track_caller]
-pub(super) fn check(method: &Method, path: &str, answer: &Answer) {
+pub(super) fn check(method: &Method, path: &str, response: &Response) {
     let Some(operation) = operation(method, path) else { return };
-    let status = answer.status.as_str();
-    let response = resolve(&operation["responses"][status]);
-    assert!(response.is_object(), "{method} {path} is not described to answer {status}: {answer:?}");
-    for (name, header) in response["headers"].as_object().into_iter().flatten() {
+    let status = response.status.as_str();
+    let described = resolve(&operation["responses"][status]);
+    assert!(described.is_object(), "{method} {path} has no documented response {status}: {response:?}");
+    for (name, header) in described["headers"].as_object().into_iter().flatten() {
         let is_required = resolve(header)["required"] == json!(true);
         assert!(
-            !is_required || answer.headers.contains_key(name),
-            "{method} {path} lacks {name}: {answer:?}"
+            !is_required || response.headers.contains_key(name),
+            "{method} {path} lacks {name}: {response:?}"
         );
     }
-    let media_type = answer.header("content-type");
-    match response["content"].as_object() {
-        None => assert_eq!(answer.body, "", "{method} {path}: {answer:?}"),
+    let media_type = response.header("content-type");
+    match described["content"].as_object() {
+        None => assert_eq!(response.body, "", "{method} {path}: {response:?}"),
         Some(_) if method == Method::HEAD => {}
         Some(content) => {
             let schema =
-                &content.get(media_type).unwrap_or_else(|| panic!("{method} {path}: {answer:?}"))["schema"];
-            check_body(schema, answer);
+                &content.get(media_type).unwrap_or_else(|| panic!("{method} {path}: {response:?}"))["schema"];
+            check_body(schema, response);
         }
     }
 }
 
 #[track_caller]
-fn check_body(schema: &Value, answer: &Answer) {
+fn check_body(schema: &Value, response: &Response) {
     // Tests decode compressed bodies. Numbers beyond a double are valid.
-    if answer.headers.contains_key("content-encoding") {
+    if response.headers.contains_key("content-encoding") {
         return;
     }
-    let Ok(body) = serde_json::from_str(&answer.body) else { return };
+    let Ok(body) = serde_json::from_str(&response.body) else { return };
     let mut validators = VALIDATORS.lock().expect("no panic");
     let validator = validators.entry(schema.to_string()).or_insert_with(|| validator(schema));
-    let fault = validator.iter_errors(&body).next();
-    let fault = fault.map(|fault| format!("{fault} at {}", fault.instance_path()));
+    let violation = validator.iter_errors(&body).next();
+    let violation = violation.map(|violation| format!("{violation} at {}", violation.instance_path()));
     drop(validators);
-    assert_eq!(fault, None, "{answer:?}");
+    assert_eq!(violation, None, "{response:?}");
 }
 
 fn validator(schema: &Value) -> Validator {

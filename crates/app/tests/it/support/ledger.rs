@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::support::{LIST, Service, Setup};
 
-/// The revision that a writer writes: it decides the description and the other users. A partial write would have one of them only.
+/// The number of a write. It determines the description and the other users. A partial write would have only one of them.
 type Revision = u32;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,8 +132,8 @@ impl Writer {
         if is_repeatable {
             request = request.header("idempotency-key", format!("\"{name}\""));
         }
-        let Some(icp) = self.answer(request, StatusCode::CREATED).await else { return false };
-        let id = icp["id"].as_str().expect("it has an id").to_owned();
+        let Some(icp) = self.response(request, StatusCode::CREATED).await else { return false };
+        let id = icp["id"].as_str().expect("must have an id").to_owned();
         self.entries.insert(id, Entry::acknowledged(State::At(0)));
         true
     }
@@ -142,18 +142,18 @@ impl Writer {
         let users = [other(&self.user, revision), self.user.clone()];
         let body = json!({"description": revision.to_string(), "userIds": users});
         let request = self.request(Method::PATCH, format!("{address}{LIST}/{id}"), Some(&body));
-        let answer = self.answer(request, StatusCode::OK).await;
-        self.note(id, State::At(revision), answer.is_some());
+        let response = self.response(request, StatusCode::OK).await;
+        self.note(id, State::At(revision), response.is_some());
     }
 
     async fn delete(&mut self, address: &str, id: &str) {
         let request = self.request(Method::DELETE, format!("{address}{LIST}/{id}"), None);
-        let answer = self.answer(request, StatusCode::NO_CONTENT).await;
-        self.note(id, State::Gone, answer.is_some());
+        let response = self.response(request, StatusCode::NO_CONTENT).await;
+        self.note(id, State::Gone, response.is_some());
     }
 
     fn note(&mut self, id: &str, state: State, is_acknowledged: bool) {
-        let entry = self.entries.get_mut(id).expect("it is in the book");
+        let entry = self.entries.get_mut(id).expect("must be in the ledger");
         if is_acknowledged {
             entry.acknowledged = state;
         } else {
@@ -170,7 +170,7 @@ impl Writer {
     }
 
     /// Returns the response if it is an expected one.
-    async fn answer(&mut self, request: RequestBuilder, expected: StatusCode) -> Option<Value> {
+    async fn response(&mut self, request: RequestBuilder, expected: StatusCode) -> Option<Value> {
         let (client, request) = request.build_split();
         let request = request.expect("a request");
         let url = request.url().to_string();
@@ -195,7 +195,7 @@ impl Writer {
     /// Compares the records with the stored ICPs, and continues from these.
     async fn settle(&mut self, service: &Service) {
         self.failures.clear();
-        // Sent again, they exist once, whether the first attempt was stored or not.
+        // Repeated creates exist once, whether the first attempt was stored or not.
         for name in std::mem::take(&mut self.repeatable_creates) {
             assert!(self.ask_to_create(&service.address, &name, true).await, "{name}: {:?}", self.failures);
         }
@@ -208,7 +208,7 @@ impl Writer {
             *entry = Entry::acknowledged(found);
         }
         let names: BTreeSet<_> = stored.values().map(|icp| &icp.name).collect();
-        assert_eq!(names.len(), stored.len(), "nothing is there twice");
+        assert_eq!(names.len(), stored.len(), "no ICP is stored twice");
         for (id, icp) in &stored {
             if !self.entries.contains_key(id) {
                 assert!(self.unanswered_creates.remove(&icp.name), "no writer created {icp:?}");
@@ -229,7 +229,7 @@ impl Writer {
         self.check_histories(service).await;
     }
 
-    /// The history of an ICP has every state from its creation on, once and in order, whichever process was killed.
+    /// The history of an ICP has every state from its creation on, once and in order, also after kills.
     async fn check_histories(&self, service: &Service) {
         for (id, entry) in self.entries.iter().rev().take(MAX_HISTORIES) {
             let path = format!("{LIST}/{id}/revisions");
@@ -266,7 +266,7 @@ fn revision(icp: &Icp) -> Revision {
     let revision = icp.description.as_deref().and_then(|text| text.parse().ok()).expect("a revision");
     let users: Vec<_> = icp.user_ids.iter().map(ToString::to_string).collect();
     let user = users.last().expect("its writer");
-    assert_eq!(users, [other(user, revision), user.clone()], "its members belong to its revision");
+    assert_eq!(users, [other(user, revision), user.clone()], "its users match its revision");
     revision
 }
 
@@ -274,8 +274,8 @@ fn revision(icp: &Icp) -> Revision {
 async fn list(service: &Service, user: &str) -> BTreeMap<String, Icp> {
     let list = service.list(user).await;
     assert_eq!(list.status, 200, "{list:?}");
-    let icps: Vec<Box<serde_json::value::RawValue>> = serde_json::from_str(&list.body).expect("it is JSON");
-    let icps = icps.iter().map(|icp| Icp::from_json(icp.get(), Rules::Strict).expect("it is whole"));
+    let icps: Vec<Box<serde_json::value::RawValue>> = serde_json::from_str(&list.body).expect("must be JSON");
+    let icps = icps.iter().map(|icp| Icp::from_json(icp.get(), Rules::Strict).expect("must be complete"));
     icps.map(|icp| (icp.id.to_string(), icp)).collect()
 }
 

@@ -1,4 +1,4 @@
-//! A service to test: the binary, started in a folder of its own.
+//! A service to test: the binary, started in a separate folder.
 
 pub(crate) mod clerk;
 mod conformity;
@@ -70,7 +70,7 @@ impl Setup {
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("icp runs");
         // An import that fails early closes its input.
-        let _ = child.stdin.take().expect("it is piped").write_all(input);
+        let _ = child.stdin.take().expect("must be piped").write_all(input);
         child.wait_with_output().expect("icp ends")
     }
 
@@ -93,7 +93,7 @@ impl Setup {
             BASE64_STANDARD.encode(der.as_ref())
         );
         std::fs::create_dir_all(self.path().join("data")).expect("a folder");
-        std::fs::write(path, pem).expect("it is written");
+        std::fs::write(path, pem).expect("must be written");
     }
 
     /// A token of the development sign-in.
@@ -107,7 +107,7 @@ impl Setup {
     /// Starts the service with a log that nothing reads, and waits until it listens.
     pub(crate) fn start_with_unread_log(self) -> (std::process::ChildStderr, Service) {
         let mut service = self.launch(&[]);
-        (service.child.stderr.take().expect("it is piped"), service.listening())
+        (service.child.stderr.take().expect("must be piped"), service.listening())
     }
 
     /// Starts the service and waits until it listens.
@@ -118,7 +118,7 @@ impl Setup {
     /// Starts the service with options, and waits until it listens.
     pub(crate) fn start_with(self, options: &[&str]) -> Service {
         let mut service = self.launch(options);
-        let lines = BufReader::new(service.child.stderr.take().expect("it is piped")).lines();
+        let lines = BufReader::new(service.child.stderr.take().expect("must be piped")).lines();
         let kept = Arc::clone(&service.log);
         std::thread::spawn(move || {
             lines.map_while(Result::ok).for_each(|line| *kept.lock().expect("no panic") += &(line + "\n"));
@@ -130,8 +130,15 @@ impl Setup {
         let mut command = self.command(&[&["serve"], options].concat());
         let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("icp runs");
-        let greeting = BufReader::new(child.stdout.take().expect("it is piped"));
-        Service { setup: self, child, address: String::new(), greeting, log: Arc::default(), database: None }
+        let start_message = BufReader::new(child.stdout.take().expect("must be piped"));
+        Service {
+            setup: self,
+            child,
+            address: String::new(),
+            start_message,
+            log: Arc::default(),
+            database: None,
+        }
     }
 }
 
@@ -141,7 +148,7 @@ pub(crate) struct Service {
     pub(crate) child: Child,
     /// Such as `http://127.0.0.1:8080`.
     pub(crate) address: String,
-    greeting: BufReader<std::process::ChildStdout>,
+    start_message: BufReader<std::process::ChildStdout>,
     log: Arc<Mutex<String>>,
     /// Dropped after the service has ended.
     database: Option<Database>,
@@ -152,7 +159,7 @@ pub(crate) const LIST: &str = "/api/v1/entities/icps";
 impl Service {
     fn listening(mut self) -> Self {
         let mut first = String::new();
-        self.greeting.read_line(&mut first).expect("it greets");
+        self.start_message.read_line(&mut first).expect("must print its start message");
         let Some(address) = first.trim().strip_prefix("icp listens on ") else {
             std::thread::sleep(Duration::from_millis(200));
             panic!("it did not start: {first}{}", self.log.lock().expect("no panic"));
@@ -161,15 +168,15 @@ impl Service {
         self
     }
 
-    /// Starts a request, which [`Answer::of`] sends.
+    /// Starts a request, which [`Response::of`] sends.
     pub(crate) fn request(&self, method: Method, path: &str, token: &str) -> reqwest::RequestBuilder {
         client().request(method, format!("{}{path}", self.address)).bearer_auth(token)
     }
 
     /// Sends a body of JSON.
-    pub(crate) async fn send(&self, method: Method, path: &str, token: &str, body: &Value) -> Answer {
+    pub(crate) async fn send(&self, method: Method, path: &str, token: &str, body: &Value) -> Response {
         let request = self.request(method, path, token).header("content-type", "application/json");
-        Answer::of(request.body(body.to_string())).await
+        Response::of(request.body(body.to_string())).await
     }
 
     /// A token of the development sign-in.
@@ -184,25 +191,25 @@ impl Service {
 
     /// Creates an ICP, which must succeed.
     #[track_caller]
-    pub(crate) fn create(&self, token: &str, body: &Value) -> impl Future<Output = Answer> {
+    pub(crate) fn create(&self, token: &str, body: &Value) -> impl Future<Output = Response> {
         let location = std::panic::Location::caller();
         async move {
-            let answer = self.send(Method::POST, LIST, token, body).await;
-            assert_eq!(answer.status, 201, "{location}: {answer:?}");
-            answer
+            let response = self.send(Method::POST, LIST, token, body).await;
+            assert_eq!(response.status, 201, "{location}: {response:?}");
+            response
         }
     }
 
-    pub(crate) async fn get(&self, path: &str, token: Option<&str>) -> Answer {
+    pub(crate) async fn get(&self, path: &str, token: Option<&str>) -> Response {
         let mut request = client().get(format!("{}{path}", self.address));
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
-        Answer::of(request).await
+        Response::of(request).await
     }
 
     /// The list of a user of the development sign-in.
-    pub(crate) async fn list(&self, user: &str) -> Answer {
+    pub(crate) async fn list(&self, user: &str) -> Response {
         self.get(LIST, Some(&self.setup.token(&["--user", user]))).await
     }
 
@@ -211,16 +218,16 @@ impl Service {
         self.address.trim_start_matches("http://")
     }
 
-    /// Returns the next line of its greeting that starts with `start`.
+    /// Returns the next line of its start message that starts with `start`.
     pub(crate) fn printed_line(&mut self, start: &str) -> String {
-        let lines = self.greeting.by_ref().lines().map_while(Result::ok);
-        lines.into_iter().find(|line| line.starts_with(start)).expect("it is printed")
+        let lines = self.start_message.by_ref().lines().map_while(Result::ok);
+        lines.into_iter().find(|line| line.starts_with(start)).expect("must be printed")
     }
 
-    /// Returns the rest of its greeting, once it has ended.
-    pub(crate) fn rest_of_greeting(&mut self) -> String {
+    /// Waits until the service has ended, and returns the rest of its start message.
+    pub(crate) fn rest_of_start_message(&mut self) -> String {
         let mut rest = String::new();
-        self.greeting.read_to_string(&mut rest).expect("it greets");
+        self.start_message.read_to_string(&mut rest).expect("must print its start message");
         rest
     }
 
@@ -247,7 +254,7 @@ impl Service {
     pub(crate) fn ended_within(&mut self, limit: Duration) -> Option<std::process::ExitStatus> {
         let deadline = Instant::now() + limit;
         loop {
-            match self.child.try_wait().expect("it can be asked") {
+            match self.child.try_wait().expect("must report its state") {
                 Some(status) => return Some(status),
                 None if Instant::now() > deadline => return None,
                 None => std::thread::sleep(Duration::from_millis(20)),
@@ -265,32 +272,32 @@ impl Drop for Service {
 
 /// A response of the service.
 #[derive(Clone, Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
 }
 
-impl Answer {
+impl Response {
     /// Sends a request, and checks the response against the OpenAPI document.
     pub(crate) async fn of(request: reqwest::RequestBuilder) -> Self {
         let (client, request) = request.build_split();
         let request = request.expect("a request");
         let (method, path) = (request.method().clone(), request.url().path().to_owned());
-        let response = client.execute(request).await.expect("it answers");
+        let response = client.execute(request).await.expect("a response");
         let (status, headers) = (response.status(), response.headers().clone());
-        let answer = Self { status, headers, body: response.text().await.expect("it answers in full") };
-        conformity::check(&method, &path, &answer);
-        answer
+        let response = Self { status, headers, body: response.text().await.expect("a complete body") };
+        conformity::check(&method, &path, &response);
+        response
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().expect("it is text"))
+        self.headers.get(name).map_or("", |value| value.to_str().expect("must be text"))
     }
 
     /// Returns the path of the ICP in the response.
     pub(crate) fn icp_path(&self) -> String {
-        format!("{LIST}/{}", self.json()["id"].as_str().expect("it has an id"))
+        format!("{LIST}/{}", self.json()["id"].as_str().expect("must have an id"))
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -331,9 +338,9 @@ pub(crate) fn stderr(output: &Output) -> String {
 #[track_caller]
 pub(crate) fn refusal(setup: &Setup, arguments: &[&str]) -> String {
     let output = setup.icp(arguments);
-    assert!(!output.status.success(), "icp {arguments:?} should have failed: {}", stdout(&output));
+    assert!(!output.status.success(), "icp {arguments:?} must fail: {}", stdout(&output));
     let said = stderr(&output);
-    assert!(said.lines().any(|line| line.starts_with("error: ")), "it says so in a word: {said}");
+    assert!(said.lines().any(|line| line.starts_with("error: ")), "it prints an error: {said}");
     assert!(!said.contains("panicked"), "{said}");
     said
 }

@@ -90,8 +90,8 @@ impl Service {
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
-        let socket = TcpStream::connect(self.socket()).expect("it connects");
-        socket.set_read_timeout(Some(Duration::from_secs(20))).expect("it can be set");
+        let socket = TcpStream::connect(self.socket()).expect("must connect");
+        socket.set_read_timeout(Some(Duration::from_secs(20))).expect("must be set");
         socket
     }
 
@@ -101,8 +101,8 @@ impl Service {
         // The service may close the connection during the write.
         let _ = socket.write_all(bytes);
         let _ = socket.shutdown(Shutdown::Write);
-        let mut answer = Vec::new();
-        let _ = socket.read_to_end(&mut answer);
-        String::from_utf8_lossy(&answer).into_owned()
+        let mut response = Vec::new();
+        let _ = socket.read_to_end(&mut response);
+        String::from_utf8_lossy(&response).into_owned()
     }
 }

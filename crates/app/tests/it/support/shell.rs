@@ -13,7 +13,7 @@ use reqwest::Method;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::support::{Answer, Service, Setup, client, stderr, stdout};
+use crate::support::{Response, Service, Setup, client, stderr, stdout};
 
 /// The address that pages show.
 const SHOWN_ADDRESS: &str = "http://127.0.0.1:8080";
@@ -26,7 +26,7 @@ pub(crate) struct Shell {
     pub(crate) setup: Setup,
     pub(crate) service: Option<Service>,
     variables: HashMap<String, String>,
-    /// Texts of the page that a test replaces, such as a key that is cut short.
+    /// Texts of the page that a test replaces, such as an abbreviated key.
     replacements: Vec<(String, String)>,
 }
 
@@ -34,7 +34,7 @@ pub(crate) struct Shell {
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Printed(String),
-    Answered(Answer),
+    Answered(Response),
     Started,
     /// A variable was set, or the command prints nothing.
     Nothing,
@@ -42,9 +42,9 @@ pub(crate) enum Outcome {
 
 impl Outcome {
     #[track_caller]
-    pub(crate) fn answer(self) -> Answer {
+    pub(crate) fn response(self) -> Response {
         match self {
-            Self::Answered(answer) => answer,
+            Self::Answered(response) => response,
             other => panic!("a curl line: {other:?}"),
         }
     }
@@ -53,7 +53,7 @@ impl Outcome {
     pub(crate) fn text(&self) -> String {
         match self {
             Self::Printed(text) => text.clone(),
-            Self::Answered(answer) => answer.body.clone(),
+            Self::Answered(response) => response.body.clone(),
             Self::Started => format!("icp listens on {SHOWN_ADDRESS}\n"),
             Self::Nothing => String::new(),
         }
@@ -61,13 +61,13 @@ impl Outcome {
 
     /// Returns the output of `curl -i`: with the head.
     pub(crate) fn text_with_head(&self) -> String {
-        let Self::Answered(answer) = self else { return self.text() };
-        let mut text = format!("HTTP/1.1 {}\n", answer.status);
-        for (name, value) in &answer.headers {
-            let value = value.to_str().expect("it is text");
-            writeln!(text, "{name}: {value}").expect("it is written");
+        let Self::Answered(response) = self else { return self.text() };
+        let mut text = format!("HTTP/1.1 {}\n", response.status);
+        for (name, value) in &response.headers {
+            let value = value.to_str().expect("must be text");
+            writeln!(text, "{name}: {value}").expect("must be written");
         }
-        text + "\n" + &answer.body
+        text + "\n" + &response.body
     }
 }
 
@@ -106,7 +106,7 @@ impl Shell {
         let words = self.words(&command);
         if words.iter().all(|word| is_assignment(word)) {
             for (name, value) in words.iter().filter_map(|word| word.split_once('=')) {
-                // A reader fills in what the answer before it had.
+                // A reader inserts values from the previous response.
                 self.variables.entry(name.to_owned()).or_insert_with(|| value.to_owned());
             }
             return Outcome::Nothing;
@@ -136,7 +136,7 @@ impl Shell {
         }
         match target {
             Some(target) => {
-                std::fs::write(self.file(target), outcome.text()).expect("it is written");
+                std::fs::write(self.file(target), outcome.text()).expect("must be written");
                 Outcome::Nothing
             }
             None => outcome,
@@ -172,7 +172,7 @@ impl Shell {
                 Outcome::Nothing
             }
             ["mv", from, to] => {
-                std::fs::rename(self.file(from), self.file(to)).expect("it is moved");
+                std::fs::rename(self.file(from), self.file(to)).expect("must be moved");
                 Outcome::Nothing
             }
             ["rm", "-f", files @ ..] => {
@@ -202,7 +202,7 @@ impl Shell {
     fn postgres(&self, program: &str, arguments: &[&str]) -> Outcome {
         let folder = Binaries::find().expect("PostgreSQL is installed").folder().to_owned();
         let mut command = std::process::Command::new(folder.join(program));
-        let output = command.args(arguments).current_dir(self.setup.path()).output().expect("it runs");
+        let output = command.args(arguments).current_dir(self.setup.path()).output().expect("must run");
         assert!(output.status.success(), "{program} {arguments:?}: {}", stderr(&output));
         Outcome::Printed(stdout(&output))
     }
@@ -210,10 +210,10 @@ impl Shell {
     fn copy_sqlite(&self, file: &str, copy: &str) {
         let path = self.file(file);
         let mut database =
-            SqliteConnection::establish(path.to_str().expect("it is text")).expect("a database");
+            SqliteConnection::establish(path.to_str().expect("must be text")).expect("a database");
         database
             .batch_execute(&format!("VACUUM INTO '{}'", self.file(copy).display()))
-            .expect("it is copied");
+            .expect("must be copied");
     }
 
     fn icp(&mut self, arguments: &[&str], input: Option<String>) -> Outcome {
@@ -232,7 +232,7 @@ impl Shell {
         Outcome::Printed(Some(stdout(&output)).filter(|text| !text.is_empty()).unwrap_or(stderr(&output)))
     }
 
-    async fn curl(&self, arguments: &[&str], input: Option<String>) -> Answer {
+    async fn curl(&self, arguments: &[&str], input: Option<String>) -> Response {
         let service = self.service.as_ref().expect("the page has started the service");
         let (mut method, mut headers, mut body, mut url) = (None, Vec::new(), None, None);
         let mut arguments = arguments.iter();
@@ -259,7 +259,7 @@ impl Shell {
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        Answer::of(request.body(body.unwrap_or_default())).await
+        Response::of(request.body(body.unwrap_or_default())).await
     }
 
     /// Splits a command into words, and replaces variables.
@@ -308,7 +308,7 @@ fn is_assignment(word: &str) -> bool {
 
 /// The part of `jq` that pages use: `length`, and `del(.one, .other)`.
 fn jq(filter: &str, input: &str) -> String {
-    let mut value: Value = serde_json::from_str(input).expect("it is JSON");
+    let mut value: Value = serde_json::from_str(input).expect("must be JSON");
     if let Some(fields) = filter.strip_prefix("del(").and_then(|rest| rest.strip_suffix(')')) {
         let object = value.as_object_mut().expect("an object");
         for field in fields.split(", ") {
@@ -322,7 +322,7 @@ fn jq(filter: &str, input: &str) -> String {
 
 /// Returns the text at a path such as `.[0].name`, as `jq -r` does.
 fn text_at(path: &str, json: &str) -> String {
-    let value: Value = serde_json::from_str(json).expect("it is JSON");
+    let value: Value = serde_json::from_str(json).expect("must be JSON");
     let pointer = path.replace(['.', '['], "/").replace(']', "").replace("//", "/");
     value.pointer(&pointer).and_then(Value::as_str).expect("a text").to_owned()
 }
@@ -365,7 +365,7 @@ pub(crate) fn blocks<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
     page.split(fence.as_str()).skip(1).filter_map(|rest| rest.split("\n```").next()).collect()
 }
 
-/// Returns the commands of a block. A line that ends with a backslash or within quotes goes on.
+/// Returns the commands of a block. A command continues after a line that ends with a backslash or within quotes.
 pub(crate) fn commands(block: &str) -> Vec<String> {
     let (mut commands, mut command) = (Vec::new(), String::new());
     for line in block.lines() {

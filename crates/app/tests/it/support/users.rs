@@ -3,7 +3,7 @@
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 
-use crate::support::{Answer, LIST, Service, client};
+use crate::support::{LIST, Response, Service, client};
 
 /// The smallest valid body of a create.
 pub(crate) const SMB: &str = r#"{"name":"SMB","leadProviderCriteria":[]}"#;
@@ -57,58 +57,58 @@ impl User<'_> {
         self.request(Method::DELETE, path)
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
-        Answer::of(self.getting(path)).await
+    pub(crate) async fn get(&self, path: &str) -> Response {
+        Response::of(self.getting(path)).await
     }
 
-    pub(crate) async fn post(&self, body: impl ToString) -> Answer {
-        Answer::of(self.posting(&body)).await
+    pub(crate) async fn post(&self, body: impl ToString) -> Response {
+        Response::of(self.posting(&body)).await
     }
 
-    pub(crate) async fn patch(&self, path: &str, body: impl ToString) -> Answer {
-        Answer::of(self.patching(path, &body)).await
+    pub(crate) async fn patch(&self, path: &str, body: impl ToString) -> Response {
+        Response::of(self.patching(path, &body)).await
     }
 
-    pub(crate) async fn delete(&self, path: &str) -> Answer {
-        Answer::of(self.deleting(path)).await
+    pub(crate) async fn delete(&self, path: &str) -> Response {
+        Response::of(self.deleting(path)).await
     }
 
     /// Adds a user to an ICP.
-    pub(crate) async fn share(&self, path: &str, user_id: &str) -> Answer {
-        Answer::of(self.request(Method::PUT, &format!("{path}/users/{user_id}"))).await
+    pub(crate) async fn share(&self, path: &str, user_id: &str) -> Response {
+        Response::of(self.request(Method::PUT, &format!("{path}/users/{user_id}"))).await
     }
 
     /// Removes a user from an ICP.
-    pub(crate) async fn unshare(&self, path: &str, user_id: &str) -> Answer {
+    pub(crate) async fn unshare(&self, path: &str, user_id: &str) -> Response {
         self.delete(&format!("{path}/users/{user_id}")).await
     }
 
     /// Creates an ICP, which must succeed.
     #[track_caller]
-    pub(crate) fn create(&self, body: impl ToString) -> impl Future<Output = Answer> {
+    pub(crate) fn create(&self, body: impl ToString) -> impl Future<Output = Response> {
         let (location, sending) = (std::panic::Location::caller(), self.post(body));
         async move {
-            let answer = sending.await;
-            assert_eq!(answer.status, 201, "{location}: {answer:?}");
-            answer
+            let response = sending.await;
+            assert_eq!(response.status, 201, "{location}: {response:?}");
+            response
         }
     }
 
     /// Returns the body of the user's list.
     pub(crate) async fn list(&self) -> String {
-        let answer = self.get(LIST).await;
-        assert_eq!(answer.status, 200, "{answer:?}");
-        answer.body
+        let response = self.get(LIST).await;
+        assert_eq!(response.status, 200, "{response:?}");
+        response.body
     }
 
     /// Returns the names of the ICPs in the user's list.
     pub(crate) async fn listed(&self) -> Vec<String> {
-        let list: Vec<Value> = serde_json::from_str(&self.list().await).expect("it is a list");
-        list.iter().map(|icp| icp["name"].as_str().expect("it has a name").to_owned()).collect()
+        let list: Vec<Value> = serde_json::from_str(&self.list().await).expect("must be a list");
+        list.iter().map(|icp| icp["name"].as_str().expect("must have a name").to_owned()).collect()
     }
 }
 
-impl Answer {
+impl Response {
     #[track_caller]
     pub(crate) fn ok(self) -> Self {
         assert_eq!(self.status, 200, "{self:?}");
@@ -121,13 +121,13 @@ impl Answer {
 
     /// Returns the violations of a refused body as `pointer code`, sorted. Each must have the contract's form.
     #[track_caller]
-    pub(crate) fn faults(&self) -> Vec<String> {
+    pub(crate) fn violations(&self) -> Vec<String> {
         self.assert_problem(400, "BAD_REQUEST");
         let problem = self.json();
-        let faults = problem["errors"].as_array().unwrap_or_else(|| panic!("it has errors: {problem}"));
-        let mut faults: Vec<String> = faults.iter().map(pointer_and_code).collect();
-        faults.sort();
-        faults
+        let violations = problem["errors"].as_array().unwrap_or_else(|| panic!("it has errors: {problem}"));
+        let mut violations: Vec<String> = violations.iter().map(pointer_and_code).collect();
+        violations.sort();
+        violations
     }
 
     /// Checks that the response refuses a parameter.
@@ -143,12 +143,13 @@ impl Answer {
 }
 
 #[track_caller]
-fn pointer_and_code(fault: &Value) -> String {
-    let members: Vec<&String> = fault.as_object().expect("a fault is an object").keys().collect();
-    assert_eq!(members.len(), 3, "{fault}");
-    let [pointer, code] = ["pointer", "code"].map(|member| fault[member].as_str().expect("it is a string"));
-    assert!(CODES.contains(&code), "{fault}");
-    assert!(is_sentence(&fault["detail"]), "{fault}");
+fn pointer_and_code(violation: &Value) -> String {
+    let members: Vec<&String> = violation.as_object().expect("a violation is an object").keys().collect();
+    assert_eq!(members.len(), 3, "{violation}");
+    let [pointer, code] =
+        ["pointer", "code"].map(|member| violation[member].as_str().expect("must be a string"));
+    assert!(CODES.contains(&code), "{violation}");
+    assert!(is_sentence(&violation["detail"]), "{violation}");
     format!("{pointer} {code}")
 }
 

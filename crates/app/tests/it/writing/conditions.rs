@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::support::services::on_both;
 use crate::support::users::{SMB, User};
-use crate::support::{Answer, LIST, Service};
+use crate::support::{LIST, Response, Service};
 
 const NOBODYS: &str = "/api/v1/entities/icps/550e8400-e29b-41d4-a716-000000000000";
 
@@ -41,7 +41,7 @@ async fn conditions_have_at_most_thousand_tags(service: &Service) {
     let ada = service.user("user_ada");
     let path = ada.create(SMB).await.icp_path();
     for header in ["if-match", "if-none-match"] {
-        let send = |count| Answer::of(ada.getting(&path).header(header, vec![OTHER; count].join(",")));
+        let send = |count| Response::of(ada.getting(&path).header(header, vec![OTHER; count].join(",")));
         assert_eq!(send(1_000).await.status, if header == "if-match" { 412 } else { 200 });
         let refused = send(1_001).await;
         refused.assert_problem(400, "BAD_REQUEST");
@@ -53,16 +53,16 @@ fn weak_forms(tag: &str) -> [String; 2] {
     [format!("W/{tag}"), format!("W/\"{}-gzip\"", tag.trim_matches('"'))]
 }
 
-async fn get_unless(user: &User<'_>, path: &str, tag: &str) -> Answer {
-    Answer::of(user.getting(path).header("if-none-match", tag)).await
+async fn get_unless(user: &User<'_>, path: &str, tag: &str) -> Response {
+    Response::of(user.getting(path).header("if-none-match", tag)).await
 }
 
-async fn patch_if(user: &User<'_>, path: &str, tag: &str, body: &str) -> Answer {
-    Answer::of(user.patching(path, body).header("if-match", tag)).await
+async fn patch_if(user: &User<'_>, path: &str, tag: &str, body: &str) -> Response {
+    Response::of(user.patching(path, body).header("if-match", tag)).await
 }
 
-async fn delete_if(user: &User<'_>, path: &str, tag: &str) -> Answer {
-    Answer::of(user.deleting(path).header("if-match", tag)).await
+async fn delete_if(user: &User<'_>, path: &str, tag: &str) -> Response {
+    Response::of(user.deleting(path).header("if-match", tag)).await
 }
 
 on_both!(etag_is_strong_and_changes_only_with_icp);
@@ -103,7 +103,7 @@ async fn unchanged_icp_is_not_sent_again(service: &Service) {
         assert_eq!(get_unless(&ada, &path, &form).await.ok().body, created.body, "{form:?}");
     }
     let two_lines = ada.getting(&path).header("if-none-match", OTHER).header("if-none-match", tag);
-    assert_eq!(Answer::of(two_lines).await.status, 304);
+    assert_eq!(Response::of(two_lines).await.status, 304);
     let patched = ada.patch(&path, r#"{"name":"new"}"#).await.ok();
     assert_eq!(get_unless(&ada, &path, tag).await.ok().body, patched.body, "it has changed");
 }
@@ -121,7 +121,7 @@ async fn if_match_allows_named_version_only(service: &Service) {
         delete_if(&ada, &path, form).await.assert_problem(412, "PRECONDITION_FAILED");
     }
     let binary = HeaderValue::from_bytes(b"\"\xff\"").expect("a header");
-    Answer::of(ada.patching(&path, "{}").header("if-match", binary))
+    Response::of(ada.patching(&path, "{}").header("if-match", binary))
         .await
         .assert_problem(412, "PRECONDITION_FAILED");
     let read = ada.get(&path).await;
@@ -177,11 +177,12 @@ async fn one_of_sixteen_conditional_changes_succeeds(service: &Service) {
     for round in 0..3 {
         let bodies = (0..16).map(|number| json!({"name": format!("{round}.{number}")}).to_string());
         let patches =
-            bodies.map(|body| Answer::of(ada.patching(&path, &body).header("if-match", last.etag())));
-        let answers = join_all(patches).await;
-        let (mut done, late): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 200);
-        for answer in late {
-            answer.assert_problem(412, "PRECONDITION_FAILED");
+            bodies.map(|body| Response::of(ada.patching(&path, &body).header("if-match", last.etag())));
+        let responses = join_all(patches).await;
+        let (mut done, late): (Vec<_>, Vec<_>) =
+            responses.into_iter().partition(|response| response.status == 200);
+        for response in late {
+            response.assert_problem(412, "PRECONDITION_FAILED");
         }
         assert_eq!(done.len(), 1, "{done:?}");
         last = done.remove(0);
@@ -226,7 +227,7 @@ async fn old_etag_never_matches_recreated_icp(service: &Service) {
         delete_if(&ada, &path, old).await.assert_problem(412, "PRECONDITION_FAILED");
     }
     let head = ada.request(Method::HEAD, &path).header("if-none-match", replaced.etag());
-    assert_eq!(Answer::of(head).await.status, 304);
+    assert_eq!(Response::of(head).await.status, 304);
 }
 
 // RFC 9110, section 13.1: both headers apply to every method.
@@ -250,7 +251,7 @@ async fn preconditions_count_for_every_method(service: &Service) {
         ada.posting(SMB).header("if-match", "\"0000000000000007\""),
     ];
     for request in failing {
-        Answer::of(request).await.assert_problem(412, "PRECONDITION_FAILED");
+        Response::of(request).await.assert_problem(412, "PRECONDITION_FAILED");
     }
     assert_eq!(ada.list().await, list.body, "nothing was changed");
     for request in [
@@ -259,9 +260,9 @@ async fn preconditions_count_for_every_method(service: &Service) {
         ada.getting(LIST).header("if-match", "*"),
         ada.patching(&path, "{}").header("if-none-match", "\"7\""),
     ] {
-        Answer::of(request).await.ok();
+        Response::of(request).await.ok();
     }
     let known = ada.getting(&path).header("if-match", tag).header("if-none-match", tag);
-    assert_eq!(Answer::of(known).await.status, 304);
-    assert_eq!(Answer::of(ada.posting(SMB).header("if-match", list.etag())).await.status, 201);
+    assert_eq!(Response::of(known).await.status, 304);
+    assert_eq!(Response::of(ada.posting(SMB).header("if-match", list.etag())).await.status, 201);
 }

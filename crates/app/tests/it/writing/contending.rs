@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::support::services::on_both;
 use crate::support::users::{SMB, User};
-use crate::support::{Answer, Service};
+use crate::support::{Response, Service};
 
 on_both!(concurrent_changes_of_different_fields_all_persist);
 async fn concurrent_changes_of_different_fields_all_persist(service: &Service) {
@@ -28,9 +28,9 @@ async fn concurrent_changes_of_different_fields_all_persist(service: &Service) {
             ("activeUntil", json!(format!("20{:02}-01-01T00:00:00.000Z", 30 + round))),
         ];
         let bodies = changes.iter().map(|(member, value)| ada.patch(&path, json!({*member: value})));
-        let answers = join_all(bodies).await;
-        let tags: BTreeSet<_> = answers.iter().map(Answer::etag).collect();
-        assert!(answers.iter().all(|answer| answer.status == 200), "{answers:?}");
+        let responses = join_all(bodies).await;
+        let tags: BTreeSet<_> = responses.iter().map(Response::etag).collect();
+        assert!(responses.iter().all(|response| response.status == 200), "{responses:?}");
         assert_eq!(tags.len(), changes.len(), "each has a version of its own");
         let icp = ada.get(&path).await.json();
         for (member, value) in &changes {
@@ -46,11 +46,11 @@ async fn last_of_sixteen_concurrent_changes_persists(service: &Service) {
     let body = json!({"name": "SMB", "leadProviderCriteria": [], "userIds": ids});
     let path = users[0].create(body).await.icp_path();
     let patches = users.iter().zip(&ids).map(|(user, id)| user.patch(&path, json!({"name": id})));
-    let answers = join_all(patches).await;
-    assert!(answers.iter().all(|answer| answer.status == 200), "{answers:?}");
-    for (answer, id) in answers.iter().zip(&ids) {
-        assert_eq!(answer.json()["name"], **id, "each response contains the change of its request");
+    let responses = join_all(patches).await;
+    assert!(responses.iter().all(|response| response.status == 200), "{responses:?}");
+    for (response, id) in responses.iter().zip(&ids) {
+        assert_eq!(response.json()["name"], **id, "each response contains the change of its request");
     }
-    let last = answers.iter().max_by_key(|answer| answer.json()["updatedAt"].to_string());
-    assert_eq!(users[0].get(&path).await.body, last.expect("there are some").body);
+    let last = responses.iter().max_by_key(|response| response.json()["updatedAt"].to_string());
+    assert_eq!(users[0].get(&path).await.body, last.expect("must not be empty").body);
 }

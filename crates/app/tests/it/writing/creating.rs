@@ -35,7 +35,7 @@ async fn response_has_every_field_in_order(service: &Service) {
     let created = ada.create(SMB).await;
     let after = SystemClock.now().to_string();
     let icp = created.json();
-    let [id, time] = ["id", "createdAt"].map(|member| icp[member].as_str().expect("it is a string"));
+    let [id, time] = ["id", "createdAt"].map(|member| icp[member].as_str().expect("must be a string"));
     let expected = format!(
         concat!(
             r#"{{"id":"{id}","name":"SMB","description":null,"createdAt":"{time}","updatedAt":"{time}","#,
@@ -68,7 +68,7 @@ async fn creator_is_in_user_ids_once(service: &Service) {
     }
     let admin = service.admin("user_root");
     assert_eq!(admin.create(SMB).await.json()["userIds"], json!(["user_root"]));
-    assert_eq!(admin.listed().await, ["SMB"], "an admin is a user like others here");
+    assert_eq!(admin.listed().await, ["SMB"], "the creator is a user, also if it is an admin");
 }
 
 on_both!(created_icp_is_at_location_and_in_lists);
@@ -165,8 +165,8 @@ async fn every_filter_is_returned_as_sent(service: &Service) {
     }
 }
 
-on_both!(provider_filters_keep_their_meaning);
-async fn provider_filters_keep_their_meaning(service: &Service) {
+on_both!(provider_filters_have_same_meaning);
+async fn provider_filters_have_same_meaning(service: &Service) {
     let ada = service.user("user_ada");
     for filters in [
         r#"{"z":1.0,"a":1e400,"m":123456789012345678901234567890,"n":-0.0,"i":9007199254740993}"#,
@@ -185,7 +185,7 @@ async fn provider_filters_keep_their_meaning(service: &Service) {
 on_both!(examples_of_reference_can_be_created);
 async fn examples_of_reference_can_be_created(service: &Service) {
     let abc = service.user("user_one");
-    let examples: Vec<Value> = serde_json::from_str(EXAMPLE_LIST).expect("it is a list");
+    let examples: Vec<Value> = serde_json::from_str(EXAMPLE_LIST).expect("must be a list");
     for mut example in examples {
         let members = example.as_object_mut().expect("an ICP is an object");
         members.retain(|name, _| !["id", "createdAt", "updatedAt"].contains(&name.as_str()));

@@ -11,19 +11,19 @@ on_both!(deleted_icp_is_gone_for_all_users);
 async fn deleted_icp_is_gone_for_all_users(service: &Service) {
     let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
     let admin = service.admin("user_root");
-    let body = json!({"name": "doomed", "leadProviderCriteria": [], "userIds": ["user_bob"]});
-    let doomed = ada.create(body).await.icp_path();
+    let body = json!({"name": "to delete", "leadProviderCriteria": [], "userIds": ["user_bob"]});
+    let deleted_path = ada.create(body).await.icp_path();
     ada.create(SMB).await;
     assert_eq!(ada.listed().await.len(), 2);
 
-    let deleted = bob.delete(&doomed).await;
+    let deleted = bob.delete(&deleted_path).await;
     assert_eq!((deleted.status.as_u16(), deleted.body.as_str()), (204, ""), "{deleted:?}");
     assert_eq!((deleted.header("content-type"), deleted.header("content-length")), ("", ""));
     assert!(!deleted.header("x-request-id").is_empty());
     for user in [&ada, &bob, &admin] {
-        user.get(&doomed).await.assert_problem(404, "NOT_FOUND");
-        user.patch(&doomed, "{}").await.assert_problem(404, "NOT_FOUND");
-        user.delete(&doomed).await.assert_problem(404, "NOT_FOUND");
+        user.get(&deleted_path).await.assert_problem(404, "NOT_FOUND");
+        user.patch(&deleted_path, "{}").await.assert_problem(404, "NOT_FOUND");
+        user.delete(&deleted_path).await.assert_problem(404, "NOT_FOUND");
     }
     assert_eq!(ada.listed().await, ["SMB"], "the other ICP remains");
     assert_eq!(bob.list().await, "[]");
@@ -44,10 +44,10 @@ on_both!(one_of_sixteen_concurrent_deletes_succeeds);
 async fn one_of_sixteen_concurrent_deletes_succeeds(service: &Service) {
     let ada = service.user("user_ada");
     let path = ada.create(SMB).await.icp_path();
-    let answers = join_all((0..16).map(|_| ada.delete(&path))).await;
-    let (succeeded, others): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 204);
-    assert_eq!(succeeded.len(), 1, "{answers:?}");
-    for answer in others {
-        answer.assert_problem(404, "NOT_FOUND");
+    let responses = join_all((0..16).map(|_| ada.delete(&path))).await;
+    let (succeeded, others): (Vec<_>, Vec<_>) = responses.iter().partition(|response| response.status == 204);
+    assert_eq!(succeeded.len(), 1, "{responses:?}");
+    for response in others {
+        response.assert_problem(404, "NOT_FOUND");
     }
 }

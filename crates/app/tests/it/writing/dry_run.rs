@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::support::services::on_both;
 use crate::support::users::SMB;
-use crate::support::{Answer, LIST, Service};
+use crate::support::{LIST, Response, Service};
 
 const DRY: &str = "dryRun=true";
 
@@ -13,7 +13,7 @@ async fn dry_create_stores_nothing(service: &Service) {
     let ada = service.user("user_ada");
     let post = async |query: &str, body: &str| {
         let request = ada.request(reqwest::Method::POST, &format!("{LIST}?{query}"));
-        Answer::of(request.header("content-type", "application/json").body(body.to_owned())).await
+        Response::of(request.header("content-type", "application/json").body(body.to_owned())).await
     };
     let preview = post(DRY, SMB).await.ok();
     assert_eq!(preview.json()["userIds"], json!(["user_ada"]), "{preview:?}");
@@ -23,7 +23,7 @@ async fn dry_create_stores_nothing(service: &Service) {
     }
     assert_eq!(preview.header("cache-control"), "private, no-cache");
     assert_eq!(ada.list().await, "[]");
-    assert_eq!(post(DRY, "{}").await.faults(), ["/leadProviderCriteria required", "/name required"]);
+    assert_eq!(post(DRY, "{}").await.violations(), ["/leadProviderCriteria required", "/name required"]);
     post("dryRun=yes", SMB).await.assert_parameter_fault("dryRun");
     assert_eq!(post("dryRun=false", SMB).await.status, 201);
     assert_ne!(ada.list().await, "[]");
@@ -40,8 +40,8 @@ async fn dry_update_stores_nothing(service: &Service) {
     assert!(!preview.headers.contains_key("etag"), "{preview:?}");
     assert_eq!(ada.patch(&path, "{}").await.ok().body, created.body);
     let old = ada.patching(&path, r#"{"name":"after"}"#).header("if-match", "\"7\"");
-    Answer::of(old).await.assert_problem(412, "PRECONDITION_FAILED");
-    assert_eq!(ada.patch(&path, r#"{"name":7}"#).await.faults(), ["/name invalid_type"]);
+    Response::of(old).await.assert_problem(412, "PRECONDITION_FAILED");
+    assert_eq!(ada.patch(&path, r#"{"name":7}"#).await.violations(), ["/name invalid_type"]);
     service.user("user_eve").patch(&path, "{}").await.assert_problem(403, "FORBIDDEN");
     assert_eq!(ada.get(&created.icp_path()).await.body, created.body);
     assert_eq!(ada.get(&created.icp_path()).await.etag(), created.etag());

@@ -97,8 +97,8 @@ async fn values_beyond_limits_are_refused(service: &Service) {
         (format!(r#""userIds":{}"#, texts(10_001, |number| format!("u{number}"))), "/userIds too_long"),
     ];
     let target = Target::of(service).await;
-    for (members, fault) in &cases {
-        target.refuses(members, &[(*fault).to_owned()]).await;
+    for (members, violation) in &cases {
+        target.refuses(members, &[(*violation).to_owned()]).await;
     }
 }
 
@@ -111,7 +111,7 @@ async fn creator_counts_towards_ten_thousand_users(service: &Service) {
     let target = Target::of(service).await;
     let others = |count| format!(r#""userIds":{}"#, texts(count, |number| format!("user_{number}")));
     let refused = target.user.post(create_with(&others(10_000))).await;
-    assert_eq!(refused.faults(), ["/userIds too_long"]);
+    assert_eq!(refused.violations(), ["/userIds too_long"]);
     target.is_untouched().await;
     let created = target.user.create(create_with(&others(9_999))).await;
     let users = created.json()["userIds"].as_array().map(Vec::len);

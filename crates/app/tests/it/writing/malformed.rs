@@ -1,16 +1,16 @@
 //! Bodies that are invalid JSON, or JSON that strict parsers refuse.
 
 use crate::support::services::on_both;
-use crate::support::{Answer, Service};
+use crate::support::{Response, Service};
 use crate::writing::target::Target;
 
 impl Target<'_> {
     /// Checks that create and patch refuse this body with this one violation, and that nothing is stored.
-    async fn refuses_body(&self, body: &[u8], fault: &str) {
+    async fn refuses_body(&self, body: &[u8], violation: &str) {
         let shown = String::from_utf8_lossy(&body[..body.len().min(100)]);
         for request in [self.user.posting(""), self.user.patching(&self.path, "")] {
-            let answer = Answer::of(request.body(body.to_vec())).await;
-            assert_eq!(answer.faults(), [fault], "{shown}: {answer:?}");
+            let response = Response::of(request.body(body.to_vec())).await;
+            assert_eq!(response.violations(), [violation], "{shown}: {response:?}");
         }
         self.is_untouched().await;
     }
@@ -58,7 +58,7 @@ async fn body_must_be_object(service: &Service) {
 on_both!(u0000_is_refused_everywhere);
 async fn u0000_is_refused_everywhere(service: &Service) {
     let target = Target::of(service).await;
-    for (members, faults) in [
+    for (members, violations) in [
         (r#""name":"a\u0000b""#, ["/name invalid_value"].as_slice()),
         (r#""description":"\u0000""#, &["/description invalid_value"]),
         (r#""userIds":["user_ada","\u0000"]"#, &["/userIds/1 invalid_value"]),
@@ -85,15 +85,15 @@ async fn u0000_is_refused_everywhere(service: &Service) {
         ),
         (r#""\u0000":1"#, &["/\0 invalid_value", "/\0 unknown_field"]),
     ] {
-        let faults: Vec<String> = faults.iter().map(|fault| (*fault).to_owned()).collect();
-        target.refuses(members, &faults).await;
+        let violations: Vec<String> = violations.iter().map(|violation| (*violation).to_owned()).collect();
+        target.refuses(members, &violations).await;
     }
 }
 
 on_both!(lone_surrogate_is_malformed);
 async fn lone_surrogate_is_malformed(service: &Service) {
     let target = Target::of(service).await;
-    for (members, fault) in [
+    for (members, violation) in [
         (r#""name":"\ud83e""#, "/name malformed"),
         (r#""name":"\udd80\ud83e""#, "/name malformed"),
         (
@@ -101,14 +101,14 @@ async fn lone_surrogate_is_malformed(service: &Service) {
             "/leadProviderCriteria/0/filters/a malformed",
         ),
     ] {
-        target.refuses(members, &[fault.to_owned()]).await;
+        target.refuses(members, &[violation.to_owned()]).await;
     }
 }
 
 on_both!(duplicate_property_is_refused);
 async fn duplicate_property_is_refused(service: &Service) {
     let target = Target::of(service).await;
-    for (members, fault) in [
+    for (members, violation) in [
         (r#""name":"a","name":"b""#, "/name duplicate"),
         (r#""name":"a","n\u0061me":"a""#, "/name duplicate"),
         (r#""userIds":["user_ada"],"leadsPerList":0,"leadsPerList":10"#, "/leadsPerList duplicate"),
@@ -121,7 +121,7 @@ async fn duplicate_property_is_refused(service: &Service) {
             "/customFilterCriteria/0/value duplicate",
         ),
     ] {
-        target.refuses(members, &[fault.to_owned()]).await;
+        target.refuses(members, &[violation.to_owned()]).await;
     }
 }
 
@@ -133,9 +133,9 @@ async fn nesting_is_limited_to_64_levels(service: &Service) {
         format!(r#""leadProviderCriteria":[{{"provider":"baseProvider","filters":{{"a":{open}{close}}}}}]"#)
     };
     let target = Target::of(service).await;
-    let fault = format!("/leadProviderCriteria/0/filters/a{} out_of_range", "/0".repeat(60));
+    let violation = format!("/leadProviderCriteria/0/filters/a{} out_of_range", "/0".repeat(60));
     for levels in [65, 66, 129, 100_000] {
-        target.refuses(&nested(levels), std::slice::from_ref(&fault)).await;
+        target.refuses(&nested(levels), std::slice::from_ref(&violation)).await;
     }
     let body = format!(r#"{{"name":"deep",{}}}"#, nested(64));
     let created = target.user.create(body).await;

@@ -1,11 +1,10 @@
-//! How one ICP is created, read, changed and deleted over HTTP, on both databases.
+//! Creates, reads, changes and deletes of one ICP over HTTP, on both databases.
 
 mod conditions;
 mod contending;
 mod creating;
 mod deleting;
 mod dry_run;
-mod faults;
 mod limits;
 mod malformed;
 mod patching;
@@ -17,3 +16,4 @@ mod target;
 mod texts;
 mod transport;
 mod types;
+mod violations;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::services::on_both;
 use crate::support::users::SMB;
-use crate::support::{Answer, Service};
+use crate::support::{Response, Service};
 
 const FULL: &str = r#"{"name":"SMB","description":"small","activeUntil":"2030-01-01T00:00:00Z",
     "leadProviderCriteria":[{"provider":"baseProvider","type":"person","filters":{"a":1,"b":[2]}}],
@@ -18,7 +18,7 @@ const FULL: &str = r#"{"name":"SMB","description":"small","activeUntil":"2030-01
 
 /// Returns the ICP with one changed field and without `updatedAt`.
 #[track_caller]
-fn assert_only(before: &Answer, after: &Answer, member: &str, value: &Value) {
+fn assert_only(before: &Response, after: &Response, member: &str, value: &Value) {
     let [mut expected, after] = [before.json(), after.json()];
     let moved_on = after["updatedAt"].as_str() > expected["updatedAt"].as_str();
     assert!(moved_on, "updatedAt: {} after {}", after["updatedAt"], expected["updatedAt"]);
@@ -55,7 +55,7 @@ async fn patch_replaces_only_its_fields(service: &Service) {
     ] {
         let before = ada.create(FULL).await;
         let after = ada.patch(&before.icp_path(), format!(r#"{{"{member}":{sent}}}"#)).await.ok();
-        assert_only(&before, &after, member, &serde_json::from_str(answered).expect("it is JSON"));
+        assert_only(&before, &after, member, &serde_json::from_str(answered).expect("must be JSON"));
         assert_ne!(after.etag(), before.etag(), "{member}");
         let read = ada.get(&before.icp_path()).await;
         assert_eq!((&read.body, read.etag()), (&after.body, after.etag()), "{member}");
@@ -78,7 +78,7 @@ async fn null_clears_three_fields_only(service: &Service) {
         "updatedAt",
     ] {
         let refused = ada.patch(&path, format!(r#"{{"description":"new","{member}":null}}"#)).await;
-        assert_eq!(refused.faults(), [format!("/{member} invalid_type")]);
+        assert_eq!(refused.violations(), [format!("/{member} invalid_type")]);
     }
     assert_eq!(ada.get(&path).await.body, before.body);
     let all = r#"{"description":null,"crmFilters":null,"activeUntil":null}"#;
@@ -88,8 +88,8 @@ async fn null_clears_three_fields_only(service: &Service) {
     }
 }
 
-on_both!(whole_icp_can_be_sent_back);
-async fn whole_icp_can_be_sent_back(service: &Service) {
+on_both!(patch_accepts_unchanged_icp);
+async fn patch_accepts_unchanged_icp(service: &Service) {
     let ada = service.user("user_ada");
     let path = ada.create(FULL).await.icp_path();
     for (media_type, name) in [("application/json", "new"), ("application/merge-patch+json", "newer")] {
@@ -97,7 +97,7 @@ async fn whole_icp_can_be_sent_back(service: &Service) {
         let mut whole = before.json();
         whole["name"] = name.into();
         let request = ada.request(Method::PATCH, &path).header("content-type", media_type);
-        let after = Answer::of(request.body(whole.to_string())).await.ok();
+        let after = Response::of(request.body(whole.to_string())).await.ok();
         assert_only(&before, &after, "name", &name.into());
     }
 }
@@ -120,18 +120,18 @@ async fn server_owned_fields_can_be_repeated_not_changed(service: &Service) {
         if member == "updatedAt" {
             refused.assert_problem(412, "PRECONDITION_FAILED");
         } else {
-            assert_eq!(refused.faults(), [format!("/{member} read_only")]);
+            assert_eq!(refused.violations(), [format!("/{member} read_only")]);
         }
         let refused = ada.patch(&path, json!({member: "nonsense"})).await;
-        assert_eq!(refused.faults(), [format!("/{member} invalid_value")]);
+        assert_eq!(refused.violations(), [format!("/{member} invalid_value")]);
     }
     let all = json!({"id": "00000000-0000-0000-0000-000000000008", "createdAt": "2024-01-16T00:00:00Z",
         "updatedAt": "2024-01-16T00:00:00Z", "userIds": []});
     let refused = ada.patch(&path, all).await;
     let expected = ["/createdAt read_only", "/id read_only", "/userIds invalid_value"];
-    assert_eq!(refused.faults(), expected, "what is wrong with the body comes before another version");
+    assert_eq!(refused.violations(), expected, "violations take precedence over another version");
     let refused = ada.patch(&path, json!({"name": "", "userIds": []})).await;
-    assert_eq!(refused.faults(), ["/name invalid_value", "/userIds invalid_value"]);
+    assert_eq!(refused.violations(), ["/name invalid_value", "/userIds invalid_value"]);
     assert_eq!(ada.get(&path).await.body, before.body);
 }
 
@@ -181,7 +181,7 @@ async fn unknown_stored_fields_survive_patches(service: &Service) {
     let path = "/api/v1/entities/icps/00000000-0000-0000-0000-000000000009";
     assert_eq!(ada.get(path).await.ok().body, strange);
     let patched = ada.patch(path, r#"{"name":"new"}"#).await.ok();
-    let (_, updated_at) = patched.body.split_once(r#""updatedAt":""#).expect("it is there");
+    let (_, updated_at) = patched.body.split_once(r#""updatedAt":""#).expect("must exist");
     let expected = strange.replace(r#""name":"old""#, r#""name":"new""#).replace(
         r#""updatedAt":"2024-01-15T10:30:00.000Z"#,
         &format!(r#""updatedAt":"{}"#, &updated_at[..24]),
@@ -191,8 +191,8 @@ async fn unknown_stored_fields_survive_patches(service: &Service) {
     assert_eq!(ada.list().await, format!("[{expected}]"));
 
     // A new value is written differently.
-    let refused = ada.patch(path, &expected).await.faults();
-    for fault in [
+    let refused = ada.patch(path, &expected).await.violations();
+    for violation in [
         "/colour unknown_field",
         "/crmFilters/provider invalid_value",
         "/customFilterCriteria/0/type invalid_value",
@@ -205,7 +205,7 @@ async fn unknown_stored_fields_survive_patches(service: &Service) {
         "/userIds/1 invalid_value",
         "/userIds/2 duplicate",
     ] {
-        assert!(refused.contains(&fault.to_owned()), "{fault} is not in {refused:?}");
+        assert!(refused.contains(&violation.to_owned()), "{violation} is not in {refused:?}");
     }
     let replaced = ada.patch(path, r#"{"customFilterCriteria":[]}"#).await.ok();
     assert!(!replaced.body.contains("ofNextYear") && replaced.body.contains("nextProvider"));

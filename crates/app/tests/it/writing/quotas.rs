@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::support::services::on_both;
 use crate::support::users::SMB;
-use crate::support::{Answer, Service, Setup};
+use crate::support::{Response, Service, Setup};
 
 fn low_counts(setup: Setup) -> Setup {
     setup.with("ICP__LIMITS__ICPS_PER_CREATOR", "2").with("ICP__LIMITS__USER_IDS_PER_ICP", "3")
@@ -14,8 +14,8 @@ fn low_bytes(setup: Setup) -> Setup {
     setup.with("ICP__LIMITS__ICPS_PER_CREATOR", "10").with("ICP__LIMITS__BYTES_PER_CREATOR", "20000")
 }
 
-on_both!(quota_of_icps_is_reached, with low_counts);
-async fn quota_of_icps_is_reached(service: &Service) {
+on_both!(rejects_icp_beyond_quota, with low_counts);
+async fn rejects_icp_beyond_quota(service: &Service) {
     let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
     let path = ada.create(SMB).await.icp_path();
     let for_bob = json!({"name": "x", "leadProviderCriteria": [], "userIds": ["user_bob"]});
@@ -42,7 +42,7 @@ async fn replaced_icp_counts_for_its_creator(service: &Service) {
 on_both!(repeated_create_is_replayed_beyond_quota, with low_counts);
 async fn repeated_create_is_replayed_beyond_quota(service: &Service) {
     let ada = service.user("user_ada");
-    let create = |key: &'static str| Answer::of(ada.posting(SMB).header("idempotency-key", key));
+    let create = |key: &'static str| Response::of(ada.posting(SMB).header("idempotency-key", key));
     let first = create("one").await;
     let statuses = [first.status, create("two").await.status, create("three").await.status];
     assert_eq!(statuses.map(|status| status.as_u16()), [201, 201, 403]);
@@ -72,10 +72,14 @@ async fn new_users_are_limited_by_setting(service: &Service) {
     let ada = service.user("user_ada");
     let users = |count: usize| json!((0..count).map(|number| format!("user_{number}")).collect::<Vec<_>>());
     let create = |count| json!({"name": "x", "leadProviderCriteria": [], "userIds": users(count)});
-    assert_eq!(ada.post(create(3)).await.faults(), ["/userIds too_long"], "the creator is the fourth user");
+    assert_eq!(
+        ada.post(create(3)).await.violations(),
+        ["/userIds too_long"],
+        "the creator is the fourth user"
+    );
     let path = ada.create(create(2)).await.icp_path();
-    assert_eq!(ada.patch(&path, json!({"userIds": users(4)})).await.faults(), ["/userIds too_long"]);
-    assert_eq!(ada.share(&path, "user_9").await.faults(), ["/userIds too_long"]);
+    assert_eq!(ada.patch(&path, json!({"userIds": users(4)})).await.violations(), ["/userIds too_long"]);
+    assert_eq!(ada.share(&path, "user_9").await.violations(), ["/userIds too_long"]);
 }
 
 on_both!(existing_icp_keeps_its_users, with low_counts);
@@ -85,7 +89,7 @@ async fn existing_icp_keeps_its_users(service: &Service) {
     let path = format!("/api/v1/entities/icps/{}", icp_testkit::fixtures::id(1));
     let first = service.user("user_1");
     first.patch(&path, json!({"name": "new"})).await.ok();
-    assert_eq!(first.share(&path, "user_new").await.faults(), ["/userIds too_long"]);
+    assert_eq!(first.share(&path, "user_new").await.violations(), ["/userIds too_long"]);
     let remaining = first.unshare(&path, "user_1").await.ok();
     assert_eq!(remaining.json()["userIds"].as_array().map(Vec::len), Some(1_999));
     first.get(&path).await.assert_problem(403, "FORBIDDEN");
@@ -109,6 +113,6 @@ async fn stored_icp_has_size_limit(service: &Service) {
     let mut users: Vec<_> = (0..990).map(|number| format!("user_ada{number:0>240}")).collect();
     users.push("user_ada".to_owned());
     let refused = ada.patch(&path, json!({"userIds": users})).await;
-    assert_eq!(refused.faults(), [" too_long"]);
+    assert_eq!(refused.violations(), [" too_long"]);
     ada.patch(&path, json!({"customFilterCriteria": []})).await.ok();
 }

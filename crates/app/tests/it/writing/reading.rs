@@ -5,30 +5,30 @@ use serde_json::json;
 
 use crate::support::services::on_both;
 use crate::support::users::{SMB, User};
-use crate::support::{Answer, LIST, Service, Setup, client};
+use crate::support::{LIST, Response, Service, Setup, client};
 
 const NOBODYS: &str = "/api/v1/entities/icps/550e8400-e29b-41d4-a716-000000000000";
 
 const METHODS: [Method; 4] = [Method::GET, Method::HEAD, Method::PATCH, Method::DELETE];
 
 /// Sends a request that would have an effect if the caller had access.
-async fn try_out(user: &User<'_>, method: &Method, path: &str) -> Answer {
+async fn try_out(user: &User<'_>, method: &Method, path: &str) -> Response {
     let request = user.request(method.clone(), path).header("content-type", "application/json");
-    Answer::of(if method == Method::PATCH { request.body(r#"{"name":"theirs"}"#) } else { request }).await
+    Response::of(if method == Method::PATCH { request.body(r#"{"name":"theirs"}"#) } else { request }).await
 }
 
 /// Checks status and code. A response to HEAD has a status only.
 #[track_caller]
-fn assert_refused(answer: &Answer, method: &Method, status: u16, code: &str) {
+fn assert_refused(response: &Response, method: &Method, status: u16, code: &str) {
     if method == Method::HEAD {
-        assert_eq!((answer.status.as_u16(), answer.body.as_str()), (status, ""), "{answer:?}");
+        assert_eq!((response.status.as_u16(), response.body.as_str()), (status, ""), "{response:?}");
     } else {
-        answer.assert_problem(status, code);
+        response.assert_problem(status, code);
     }
 }
 
 fn admins(setup: Setup) -> Setup {
-    setup.with("ICP__AUTH__ADMIN_USER_IDS", "user_boss, user_chief")
+    setup.with("ICP__AUTH__ADMIN_USER_IDS", "user_admin, user_admin_2")
 }
 
 on_both!(only_users_and_admins_can_read, with admins);
@@ -37,7 +37,7 @@ async fn only_users_and_admins_can_read(service: &Service) {
     let body = json!({"name": "SMB", "leadProviderCriteria": [], "userIds": ["user_bob"]});
     let created = ada.create(body).await;
     let path = created.icp_path();
-    let by_list = ["user_boss", "user_chief"].map(|id| service.user(id));
+    let by_list = ["user_admin", "user_admin_2"].map(|id| service.user(id));
     let by_claim = service.admin("user_root");
     for reader in [&ada, &bob, &by_claim].into_iter().chain(&by_list) {
         let read = reader.get(&path).await.ok();
@@ -68,7 +68,7 @@ on_both!(malformed_id_is_400_with_parameter);
 async fn malformed_id_is_400_with_parameter(service: &Service) {
     let ada = service.user("user_ada");
     let path = ada.create(SMB).await.icp_path();
-    let id = path.rsplit('/').next().expect("it has an id");
+    let id = path.rsplit('/').next().expect("must have an id");
     let wrong = [
         "1",
         "null",
@@ -84,11 +84,11 @@ async fn malformed_id_is_400_with_parameter(service: &Service) {
     ];
     for wrong in wrong {
         for method in METHODS {
-            let answer = try_out(&ada, &method, &format!("{LIST}/{wrong}")).await;
+            let response = try_out(&ada, &method, &format!("{LIST}/{wrong}")).await;
             if method == Method::HEAD {
-                assert_refused(&answer, &method, 400, "BAD_REQUEST");
+                assert_refused(&response, &method, 400, "BAD_REQUEST");
             } else {
-                answer.assert_parameter_fault("id");
+                response.assert_parameter_fault("id");
             }
         }
     }
@@ -103,14 +103,14 @@ async fn signed_out_requests_change_nothing(service: &Service) {
     for token in [None, Some("e30.e30.e30"), Some(&ada.token[..ada.token.len() - 3])] {
         for path in [path.as_str(), NOBODYS, "/api/v1/entities/icps/1"] {
             for method in METHODS {
-                let answer = anonymous(service, &method, path, token, r#"{"name":"theirs"}"#).await;
-                assert_refused(&answer, &method, 401, "UNAUTHORIZED");
-                assert!(answer.header("www-authenticate").starts_with("Bearer"), "{answer:?}");
+                let response = anonymous(service, &method, path, token, r#"{"name":"theirs"}"#).await;
+                assert_refused(&response, &method, 401, "UNAUTHORIZED");
+                assert!(response.header("www-authenticate").starts_with("Bearer"), "{response:?}");
             }
         }
         for body in [SMB, "{", ""] {
-            let answer = anonymous(service, &Method::POST, LIST, token, body).await;
-            answer.assert_problem(401, "UNAUTHORIZED");
+            let response = anonymous(service, &Method::POST, LIST, token, body).await;
+            response.assert_problem(401, "UNAUTHORIZED");
         }
     }
     assert_eq!(ada.list().await, format!("[{}]", created.body));
@@ -122,15 +122,19 @@ async fn anonymous(
     path: &str,
     token: Option<&str>,
     body: &'static str,
-) -> Answer {
+) -> Response {
     let request = client().request(method.clone(), format!("{}{path}", service.address));
     let request = match token {
         Some(token) => request.bearer_auth(token),
         None => request,
     };
     let has_body = [Method::POST, Method::PATCH].contains(method);
-    Answer::of(if has_body { request.header("content-type", "application/json").body(body) } else { request })
-        .await
+    Response::of(if has_body {
+        request.header("content-type", "application/json").body(body)
+    } else {
+        request
+    })
+    .await
 }
 
 on_both!(head_has_headers_of_get);
@@ -138,7 +142,7 @@ async fn head_has_headers_of_get(service: &Service) {
     let ada = service.user("user_ada");
     let path = ada.create(SMB).await.icp_path();
     let get = ada.get(&path).await.ok();
-    let head = Answer::of(ada.request(Method::HEAD, &path)).await.ok();
+    let head = Response::of(ada.request(Method::HEAD, &path)).await.ok();
     assert_eq!(head.body, "");
     assert_eq!(head.header("content-length"), get.body.len().to_string());
     for header in ["content-type", "etag", "cache-control", "vary"] {
@@ -146,14 +150,14 @@ async fn head_has_headers_of_get(service: &Service) {
         assert_eq!(head.header(header), get.header(header), "{header}");
     }
     let known = ada.request(Method::HEAD, &path).header("if-none-match", get.etag());
-    assert_eq!(Answer::of(known).await.status, 304);
+    assert_eq!(Response::of(known).await.status, 304);
 }
 
 on_both!(id_can_be_in_upper_case);
 async fn id_can_be_in_upper_case(service: &Service) {
     let ada = service.user("user_ada");
     let created = ada.create(SMB).await;
-    let id = created.json()["id"].as_str().expect("it is a string").to_owned();
+    let id = created.json()["id"].as_str().expect("must be a string").to_owned();
     assert_eq!(id, id.to_lowercase());
     let path = format!("{LIST}/{}", id.to_uppercase());
     assert_eq!(ada.get(&path).await.ok().body, created.body);

@@ -12,20 +12,20 @@ use serde_json::json;
 
 use crate::support::services::{on_both, with_shared_key};
 use crate::support::users::{SMB, User};
-use crate::support::{Answer, LIST, Service, Setup, eventually};
+use crate::support::{LIST, Response, Service, Setup, eventually};
 
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
-async fn post_once(user: &User<'_>, key: &str, body: impl ToString) -> Answer {
-    Answer::of(user.posting(&body).header("idempotency-key", key)).await
+async fn post_once(user: &User<'_>, key: &str, body: impl ToString) -> Response {
+    Response::of(user.posting(&body).header("idempotency-key", key)).await
 }
 
 #[track_caller]
-fn assert_same(answer: &Answer, first: &Answer) {
-    assert_eq!((answer.status, &answer.body), (first.status, &first.body));
+fn assert_same(response: &Response, first: &Response) {
+    assert_eq!((response.status, &response.body), (first.status, &first.body));
     for header in ["etag", "location", "content-type", "cache-control", "vary"] {
         assert!(!first.header(header).is_empty(), "{header}");
-        assert_eq!(answer.header(header), first.header(header), "{header}");
+        assert_eq!(response.header(header), first.header(header), "{header}");
     }
 }
 
@@ -55,10 +55,10 @@ async fn sixteen_concurrent_creates_with_one_key_create_once(service: &Service) 
     let ada = service.user("user_ada");
     for round in 0..3 {
         let key = format!("key-{round}");
-        let answers = join_all((0..16).map(|_| post_once(&ada, &key, SMB))).await;
-        assert_eq!(answers[0].status, 201, "{:?}", answers[0]);
-        for answer in &answers {
-            assert_same(answer, &answers[0]);
+        let responses = join_all((0..16).map(|_| post_once(&ada, &key, SMB))).await;
+        assert_eq!(responses[0].status, 201, "{:?}", responses[0]);
+        for response in &responses {
+            assert_same(response, &responses[0]);
         }
         assert_eq!(ada.listed().await.len(), round + 1);
     }
@@ -82,10 +82,10 @@ on_both!(one_of_sixteen_concurrent_bodies_is_created);
 async fn one_of_sixteen_concurrent_bodies_is_created(service: &Service) {
     let ada = service.user("user_ada");
     let bodies = (0..16).map(|number| json!({"name": format!("{number}"), "leadProviderCriteria": []}));
-    let answers = join_all(bodies.map(|body| post_once(&ada, KEY, body))).await;
-    let (created, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 201);
-    for answer in refused {
-        answer.assert_problem(422, "IDEMPOTENCY_KEY_REUSED");
+    let responses = join_all(bodies.map(|body| post_once(&ada, KEY, body))).await;
+    let (created, refused): (Vec<_>, Vec<_>) = responses.iter().partition(|response| response.status == 201);
+    for response in refused {
+        response.assert_problem(422, "IDEMPOTENCY_KEY_REUSED");
     }
     assert_eq!(created.len(), 1);
     assert_eq!(ada.list().await, format!("[{}]", created[0].body));
@@ -97,8 +97,8 @@ async fn keys_are_separate_per_user(service: &Service) {
     let keys = ["a", "A", "a.", "\"a b\"", r#""\"a\"""#, &"k".repeat(255)];
     for key in keys {
         for user in [&ada, &bob] {
-            let answer = post_once(user, key, SMB).await;
-            assert_eq!(answer.status, 201, "{key}: {answer:?}");
+            let response = post_once(user, key, SMB).await;
+            assert_eq!(response.status, 201, "{key}: {response:?}");
         }
     }
     for user in [&ada, &bob] {
@@ -124,7 +124,7 @@ async fn refused_body_does_not_use_key(service: &Service) {
         assert_eq!(post_once(&ada, KEY, refused).await.status, 400);
     }
     let untyped = ada.request(Method::POST, LIST).header("idempotency-key", KEY).body("x");
-    assert_eq!(Answer::of(untyped).await.status, 415);
+    assert_eq!(Response::of(untyped).await.status, 415);
     let first = post_once(&ada, KEY, SMB).await;
     assert_eq!(first.status, 201, "{first:?}");
     assert_eq!(post_once(&ada, KEY, "{").await.status, 400);
@@ -139,11 +139,11 @@ async fn malformed_key_is_400_with_header_name(service: &Service) {
         [b"", b"\"\"", b"\"", b"two words", b"\"a", b"a\"", b"\"a\"b\"", b"\xc3\xa9", long.as_bytes()];
     for value in malformed {
         let header = HeaderValue::from_bytes(value).expect("a header");
-        let answer = Answer::of(ada.posting(SMB).header("idempotency-key", header)).await;
-        answer.assert_parameter_fault("Idempotency-Key");
+        let response = Response::of(ada.posting(SMB).header("idempotency-key", header)).await;
+        response.assert_parameter_fault("Idempotency-Key");
     }
     let twice = ada.posting(SMB).header("idempotency-key", KEY).header("idempotency-key", KEY);
-    Answer::of(twice).await.assert_parameter_fault("Idempotency-Key");
+    Response::of(twice).await.assert_parameter_fault("Idempotency-Key");
     assert_eq!(ada.list().await, "[]");
 }
 
@@ -162,16 +162,16 @@ async fn create_with_lost_response_is_stored_once(service: &Service) {
             body.len(),
         );
         let mut socket = service.connect();
-        socket.write_all(request.as_bytes()).expect("it is sent");
+        socket.write_all(request.as_bytes()).expect("must be sent");
         // Every second connection closes after the create. The others may close before it.
         if number % 2 == 0 {
             let is_there = async || ada.listed().await.len() == number + 1;
             assert!(eventually(Duration::from_secs(10), is_there).await, "{number} is created");
         }
         drop(socket);
-        let answer = post_once(&ada, &key, &body).await;
-        assert_eq!(answer.status, 201, "{answer:?}");
-        assert_eq!(ada.get(&answer.icp_path()).await.ok().body, answer.body);
+        let response = post_once(&ada, &key, &body).await;
+        assert_eq!(response.status, 201, "{response:?}");
+        assert_eq!(ada.get(&response.icp_path()).await.ok().body, response.body);
     }
     tokio::time::sleep(Duration::from_millis(200)).await;
     let once: BTreeSet<String> = (0..20).map(|number| format!("number {number}")).collect();
@@ -186,14 +186,14 @@ async fn long_wait_for_key_is_409() {
     let service = with_shared_key(Setup::new()).with("ICP__DATABASE__URL", database.url()).start();
     let ada = service.user("user_ada");
     let (mut client, connection) =
-        tokio_postgres::connect(database.url(), tokio_postgres::NoTls).await.expect("it connects");
+        tokio_postgres::connect(database.url(), tokio_postgres::NoTls).await.expect("must connect");
     tokio::spawn(connection);
     let lock_of = |key: &str| {
         format!("SELECT pg_advisory_xact_lock(hashtextextended('{key}', hashtextextended('user_ada', 0)))")
     };
 
-    let transaction = client.transaction().await.expect("it begins");
-    transaction.batch_execute(&lock_of(KEY)).await.expect("it locks");
+    let transaction = client.transaction().await.expect("must begin");
+    transaction.batch_execute(&lock_of(KEY)).await.expect("must lock");
     let started = Instant::now();
     post_once(&ada, KEY, SMB).await.assert_problem(409, "CONFLICT");
     let waited = started.elapsed();
@@ -205,16 +205,16 @@ async fn long_wait_for_key_is_409() {
         201,
         "other users have their own keys"
     );
-    transaction.commit().await.expect("it ends");
+    transaction.commit().await.expect("must end");
     assert_eq!(post_once(&ada, KEY, SMB).await.status, 201);
     assert_eq!(ada.listed().await.len(), 2);
 
-    let transaction = client.transaction().await.expect("it begins");
-    transaction.batch_execute(&lock_of("third")).await.expect("it locks");
+    let transaction = client.transaction().await.expect("must begin");
+    transaction.batch_execute(&lock_of("third")).await.expect("must lock");
     let started = Instant::now();
     let release = async {
         tokio::time::sleep(Duration::from_millis(700)).await;
-        transaction.commit().await.expect("it ends");
+        transaction.commit().await.expect("must end");
     };
     let third = async { (post_once(&ada, "third", SMB).await, started.elapsed()) };
     let ((third, waited), ()) = tokio::join!(third, release);

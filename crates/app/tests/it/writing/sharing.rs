@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::support::services::on_both;
 use crate::support::users::SMB;
-use crate::support::{Answer, Service};
+use crate::support::{Response, Service};
 
 on_both!(joining_and_leaving_change_lists_at_once);
 async fn joining_and_leaving_change_lists_at_once(service: &Service) {
@@ -45,12 +45,12 @@ async fn last_user_cannot_leave(service: &Service) {
     let body = json!({"name": "SMB", "leadProviderCriteria": [], "userIds": ["user_bob"]});
     let path = ada.create(body).await.icp_path();
     let left = ada.patch(&path, json!({"userIds": ["user_bob"]})).await.ok();
-    assert_eq!(left.json()["userIds"], json!(["user_bob"]), "the last that they see of it");
+    assert_eq!(left.json()["userIds"], json!(["user_bob"]), "the response to the user who leaves");
     ada.get(&path).await.assert_problem(403, "FORBIDDEN");
     ada.patch(&path, "{}").await.assert_problem(403, "FORBIDDEN");
     assert_eq!(ada.list().await, "[]");
     let refused = bob.patch(&path, json!({"userIds": []})).await;
-    assert_eq!(refused.faults(), ["/userIds invalid_value"]);
+    assert_eq!(refused.violations(), ["/userIds invalid_value"]);
     assert_eq!(bob.list().await, format!("[{}]", left.body));
 }
 
@@ -104,7 +104,7 @@ async fn shared_user_id_is_validated(service: &Service) {
         assert_eq!(ada.unshare(&path, sent).await.ok().json()["userIds"], json!(["user_ada"]));
     }
     let stale =
-        Answer::of(ada.request(Method::PUT, &format!("{path}/users/user_bob")).header("if-match", "\"1\""))
+        Response::of(ada.request(Method::PUT, &format!("{path}/users/user_bob")).header("if-match", "\"1\""))
             .await;
     stale.assert_problem(412, "PRECONDITION_FAILED");
     ada.share("/api/v1/entities/icps/00000000-0000-0000-0000-000000000001", "user_bob")
@@ -112,14 +112,14 @@ async fn shared_user_id_is_validated(service: &Service) {
         .assert_problem(404, "NOT_FOUND");
 }
 
-on_both!(users_added_at_once_are_all_kept);
-async fn users_added_at_once_are_all_kept(service: &Service) {
+on_both!(concurrently_added_users_are_all_stored);
+async fn concurrently_added_users_are_all_stored(service: &Service) {
     let ada = service.user("user_ada");
     let path = ada.create(SMB).await.icp_path();
     let ids: Vec<_> = (0..64).map(|number| format!("user_{number}")).collect();
     let added = futures_util::future::join_all(ids.iter().map(|id| ada.share(&path, id))).await;
-    for answer in added {
-        answer.ok();
+    for response in added {
+        response.ok();
     }
     let mut users: Vec<String> =
         serde_json::from_value(ada.get(&path).await.json()["userIds"].clone()).expect("texts");

@@ -26,16 +26,16 @@ impl<'a> Target<'a> {
     }
 
     /// Checks that creates and patches with these fields are refused, and that nothing is stored.
-    pub(crate) async fn refuses(&self, members: &str, faults: &[String]) {
-        let answers = [
+    pub(crate) async fn refuses(&self, members: &str, violations: &[String]) {
+        let responses = [
             self.user.post(create_with(members)).await,
             self.user.patch(&self.path, format!("{{{members}}}")).await,
         ];
-        let mut faults = faults.to_vec();
-        faults.sort();
-        for (method, answer) in ["POST", "PATCH"].into_iter().zip(&answers) {
-            assert_eq!(answer.status, 400, "{method} {members}: {answer:?}");
-            assert_eq!(answer.faults(), faults, "{method} {members}");
+        let mut violations = violations.to_vec();
+        violations.sort();
+        for (method, response) in ["POST", "PATCH"].into_iter().zip(&responses) {
+            assert_eq!(response.status, 400, "{method} {members}: {response:?}");
+            assert_eq!(response.violations(), violations, "{method} {members}");
         }
         self.is_untouched().await;
     }

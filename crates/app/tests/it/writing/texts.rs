@@ -35,14 +35,14 @@ on_both!(regex_must_be_ecmascript);
 async fn regex_must_be_ecmascript(service: &Service) {
     let target = Target::of(service).await;
     let filter = |regex: &str| {
-        let regex = serde_json::to_string(regex).expect("it is text");
+        let regex = serde_json::to_string(regex).expect("must be text");
         format!(r#""customFilterCriteria":[{{"type":"matchFieldWithRegex","field":"f","regex":{regex}}}]"#)
     };
     for regex in
         ["(", ")", "[", "a**", "+a", "\\", "[b-a]", "a{2,1}", "(?P<n>a)", "(?>a)", "(?#a)", "(?<1>a)"]
     {
-        let fault = "/customFilterCriteria/0/regex invalid_value".to_owned();
-        target.refuses(&filter(regex), &[fault]).await;
+        let violation = "/customFilterCriteria/0/regex invalid_value".to_owned();
+        target.refuses(&filter(regex), &[violation]).await;
     }
     for regex in [
         "",

@@ -6,7 +6,7 @@ use reqwest::Method;
 
 use crate::support::services::on_both;
 use crate::support::users::{SMB, User};
-use crate::support::{Answer, LIST, Service};
+use crate::support::{LIST, Response, Service};
 use crate::writing::target::Target;
 
 const MIB: usize = 1_048_576;
@@ -32,7 +32,7 @@ fn head(service: &Service, user: &User<'_>, target: (&Method, &str), headers: &s
 fn chunked(body: &str) -> String {
     let mut chunks = String::new();
     for chunk in body.as_bytes().chunks(50_000) {
-        let text = std::str::from_utf8(chunk).expect("it is ASCII");
+        let text = std::str::from_utf8(chunk).expect("must be ASCII");
         write!(chunks, "{:x}\r\n{text}\r\n", chunk.len()).expect("a string takes it");
     }
     chunks + "0\r\n\r\n"
@@ -45,11 +45,11 @@ async fn body_of_one_mebibyte_is_accepted(service: &Service) {
     assert_eq!(body.len(), MIB);
     let created = ada.create(&body).await;
     let filters = &body[body.find("{\"a\"").expect("they are there")..body.len() - 3];
-    assert!(created.body.contains(filters), "it is all there");
+    assert!(created.body.contains(filters), "the filters are complete");
     ada.patch(&created.icp_path(), &body).await.ok();
     let request = head(service, &ada, (&Method::POST, LIST), "transfer-encoding: chunked") + &chunked(&body);
-    let answer = service.exchange(request.as_bytes());
-    assert!(answer.starts_with("HTTP/1.1 201"), "{}", &answer[..answer.len().min(1_000)]);
+    let response = service.exchange(request.as_bytes());
+    assert!(response.starts_with("HTTP/1.1 201"), "{}", &response[..response.len().min(1_000)]);
     assert_eq!(ada.listed().await, ["SMB", "SMB"]);
 }
 
@@ -68,10 +68,10 @@ async fn larger_body_is_413(service: &Service) {
             start("transfer-encoding: chunked") + &chunked(&body_of(8 * MIB)),
         ];
         for request in requests {
-            let answer = service.exchange(request.as_bytes());
+            let response = service.exchange(request.as_bytes());
             let problem =
-                answer.contains("application/problem+json") && answer.contains("\"PAYLOAD_TOO_LARGE\"");
-            assert!(answer.starts_with("HTTP/1.1 413") && problem, "{}: {answer}", &request[..300]);
+                response.contains("application/problem+json") && response.contains("\"PAYLOAD_TOO_LARGE\"");
+            assert!(response.starts_with("HTTP/1.1 413") && problem, "{}: {response}", &request[..300]);
         }
     }
     let blank = " ".repeat(MIB + 1 - SMB.len());
@@ -91,8 +91,8 @@ async fn truncated_body_changes_nothing(service: &Service) {
             format!("{}{:x}\r\n{OTHER}\r\n", start("transfer-encoding: chunked"), OTHER.len()),
             format!("{}{:x}\r\n{OTHER}", start("transfer-encoding: chunked"), OTHER.len() + 1),
         ] {
-            let answer = service.exchange(request.as_bytes());
-            assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
+            let response = service.exchange(request.as_bytes());
+            assert!(response.is_empty() || response.starts_with("HTTP/1.1 4"), "{response}");
             target.is_untouched().await;
         }
     }
@@ -123,9 +123,9 @@ async fn other_media_types_and_codings_are_415(service: &Service) {
             for (name, value) in headers {
                 request = request.header(*name, *value);
             }
-            let answer = Answer::of(request).await;
-            assert_eq!(answer.status, 415, "{method} {headers:?}: {answer:?}");
-            answer.assert_problem(415, "UNSUPPORTED_MEDIA_TYPE");
+            let response = Response::of(request).await;
+            assert_eq!(response.status, 415, "{method} {headers:?}: {response:?}");
+            response.assert_problem(415, "UNSUPPORTED_MEDIA_TYPE");
         }
     }
     let merge_patch = target
@@ -133,7 +133,7 @@ async fn other_media_types_and_codings_are_415(service: &Service) {
         .request(Method::POST, LIST)
         .header("content-type", "application/merge-patch+json")
         .body(OTHER);
-    Answer::of(merge_patch).await.assert_problem(415, "UNSUPPORTED_MEDIA_TYPE");
+    Response::of(merge_patch).await.assert_problem(415, "UNSUPPORTED_MEDIA_TYPE");
     target.is_untouched().await;
 }
 
@@ -147,10 +147,10 @@ async fn json_media_type_is_accepted_in_every_spelling(service: &Service) {
         "application/json ; version=1",
     ] {
         let post = target.user.request(Method::POST, LIST).header("content-type", media_type);
-        assert_eq!(Answer::of(post.body(SMB)).await.status, 201, "{media_type}");
+        assert_eq!(Response::of(post.body(SMB)).await.status, 201, "{media_type}");
         let patch = target.user.request(Method::PATCH, &target.path).header("content-type", media_type);
-        assert_eq!(Answer::of(patch.body(SMB)).await.status, 200, "{media_type}");
+        assert_eq!(Response::of(patch.body(SMB)).await.status, 200, "{media_type}");
     }
     let plain = target.user.posting(SMB).header("content-encoding", "identity");
-    assert_eq!(Answer::of(plain).await.status, 201);
+    assert_eq!(Response::of(plain).await.status, 201);
 }

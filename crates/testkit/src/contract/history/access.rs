@@ -1,4 +1,4 @@
-//! Who may read a history.
+//! Access to histories.
 
 use icp_domain::{AccessScope, Caller};
 use icp_ports::Lookup;
@@ -7,7 +7,7 @@ use super::support::{TestHistory, all, at, second};
 use crate::contract::repository::support::{admin, scope};
 use crate::fixtures::{icp, id, user};
 
-/// What a caller sees of ICP 1.
+/// Returns the number of revisions of ICP 1 that a scope contains.
 async fn sees(history: &TestHistory, scope: &AccessScope) -> Lookup<usize> {
     let page = history.page(1, scope, &all()).await.map(|page| page.revisions);
     if let Lookup::Found(revisions) = &page {
@@ -24,19 +24,19 @@ async fn sees(history: &TestHistory, scope: &AccessScope) -> Lookup<usize> {
     page.map(|revisions| revisions.len())
 }
 
-pub(super) async fn history_of_living_icp_follows_its_users(history: TestHistory) {
+pub(super) async fn history_access_follows_current_users(history: TestHistory) {
     let before = icp(1).users(["user_ada", "user_bob"]).document();
     let after = icp(1).users(["user_ada", "user_cleo"]).document();
     let version = history.insert_one(&before).await;
     history.edit(&before, &after, version, &at(1)).await;
     assert_eq!(sees(&history, &scope("user_ada")).await, Lookup::Found(2));
-    assert_eq!(sees(&history, &scope("user_cleo")).await, Lookup::Found(2), "the whole history");
+    assert_eq!(sees(&history, &scope("user_cleo")).await, Lookup::Found(2), "the complete history");
     assert_eq!(sees(&history, &scope("user_bob")).await, Lookup::Forbidden, "he was a user");
     assert_eq!(sees(&history, &scope("user_eve")).await, Lookup::Forbidden);
     assert_eq!(sees(&history, &admin()).await, Lookup::Found(2));
 }
 
-pub(super) async fn history_of_deleted_icp_follows_its_last_users(history: TestHistory) {
+pub(super) async fn history_access_of_deleted_icp_follows_last_users(history: TestHistory) {
     let before = icp(1).users(["user_ada", "user_bob"]).document();
     let after = icp(1).users(["user_ada", "user_cleo"]).document();
     let version = history.insert_one(&before).await;

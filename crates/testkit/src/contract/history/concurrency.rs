@@ -9,10 +9,10 @@ use crate::fixtures::{document, icp, id, user};
 
 const TASKS: u32 = 64;
 
-/// What one task did: the version that it made, and the text that it stored.
+/// The changes of one task: each version with the stored text.
 type Done = (Version, String);
 
-/// Changes, shares or restores ICP 1, as often as it takes until no other writer comes first.
+/// Changes, shares or restores ICP 1. Tries again after a change by another writer.
 async fn write(history: &TestHistory, task: u32, first: &IcpDocument) -> Done {
     let stamp = Stamp { author: Caller::user(user(&format!("user_{task}"))).author(), ..at(1) };
     loop {
@@ -66,7 +66,7 @@ pub(super) async fn one_of_16_undeletes_succeeds(history: TestHistory) {
     assert_eq!(history.history(1).await.len(), 3);
 }
 
-pub(super) async fn concurrent_deletes_and_undeletes_leave_icp_whole(history: TestHistory) {
+pub(super) async fn concurrent_deletes_and_undeletes_leave_icp_consistent(history: TestHistory) {
     let last = icp(1).document();
     history.insert_one(&last).await;
     let counts = concurrently(32, |task| {

@@ -1,4 +1,4 @@
-//! A user who is forgotten.
+//! Removal of a user from histories.
 
 use icp_domain::Caller;
 use icp_ports::{Creation, Creator, IdempotencyKey, Lookup, Quota, Stamp};
@@ -7,7 +7,7 @@ use super::support::{TestHistory, all, at};
 use crate::contract::repository::support::{admin, scope};
 use crate::fixtures::{self, icp, user};
 
-/// Leaves traces of `user_eve` in every place: as creator, author, actor and former user.
+/// Stores `user_eve` in every role: as creator, author, actor and former user.
 async fn traced(history: &TestHistory, number: u128) {
     let first = icp(number).users(["user_eve", "user_ada"]).with("colour", "user_eve").document();
     let second = icp(number).users(["user_ada"]).with("name", "user_eve").document();
@@ -35,7 +35,7 @@ pub(super) async fn forgotten_user_is_in_no_history(history: TestHistory) {
         for revision in history.history(number).await {
             let author = &revision.author;
             assert!(![&author.by, &author.actor].contains(&&Some(user("user_eve"))), "{revision:?}");
-            let text = history.text(number, revision.version).await.expect("it has a document");
+            let text = history.text(number, revision.version).await.expect("must have a document");
             let users = fixtures::document(&text);
             assert!(!users.user_ids().contains(&user("user_eve")), "{text}");
         }
@@ -45,7 +45,7 @@ pub(super) async fn forgotten_user_is_in_no_history(history: TestHistory) {
     assert_eq!(history.deleted_ids(&scope("user_ada")).await.len(), 1);
     let none = fixtures::creator("user_eve", Quota { icps: 1, bytes: u64::MAX });
     let created = history.insert(&icp(5).document(), &none, None).await.expect("insert failed");
-    assert!(matches!(created, Creation::Created(_)), "nothing counts for them: {created:?}");
+    assert!(matches!(created, Creation::Created(_)), "nothing counts for the removed user: {created:?}");
     let again = history.insert_once(&icp(4).document(), &key).await;
     assert!(matches!(again, Creation::Created(_)), "the key is free: {again:?}");
 }
@@ -63,7 +63,7 @@ pub(super) async fn everything_else_stays(history: TestHistory) {
     for (before, after) in before.iter().zip(&after) {
         assert_eq!((before.version, before.at, &before.changed), (after.version, after.at, &after.changed));
     }
-    let first = history.text(1, after[2].version).await.expect("it has a document");
+    let first = history.text(1, after[2].version).await.expect("must have a document");
     let expected = icp(1).users(["user_ada"]).with("colour", "user_eve").document();
     assert_eq!(first, expected.json(), "texts are not user IDs");
     assert_eq!(history.page(1, &admin(), &all()).await.map(|page| page.revisions.len()), Lookup::Found(3));

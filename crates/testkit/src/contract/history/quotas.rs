@@ -4,7 +4,7 @@ use icp_domain::IcpDocument;
 use icp_ports::{Creation, Quota, Replacement, Stamp};
 
 use super::support::{TestHistory, assert_replaced, at, second};
-use crate::contract::repository::support::{change, patiently};
+use crate::contract::repository::support::{change, retry_overloaded};
 use crate::fixtures::{creator, icp, stamp};
 
 fn bytes(document: &IcpDocument) -> u64 {
@@ -18,13 +18,13 @@ fn state(number: u128, state: u32) -> IcpDocument {
 
 async fn insert(history: &TestHistory, document: &IcpDocument, quota: Quota) -> Creation {
     let ada = creator("user_ada", quota);
-    patiently(|| history.insert(document, &ada, None)).await.expect("insert failed")
+    retry_overloaded(|| history.insert(document, &ada, None)).await.expect("insert failed")
 }
 
 async fn edit(history: &TestHistory, number: u128, to: u32, quota: Quota, stamp: &Stamp) -> Replacement {
     let stored = history.found(number).await;
     let change = change(&crate::fixtures::document(&stored.json), &state(number, to));
-    patiently(|| history.replace(&change, stored.version, quota, stamp)).await.expect("replace failed")
+    retry_overloaded(|| history.replace(&change, stored.version, quota, stamp)).await.expect("replace failed")
 }
 
 pub(super) async fn history_counts_for_creator(history: TestHistory) {
@@ -37,11 +37,11 @@ pub(super) async fn history_counts_for_creator(history: TestHistory) {
     assert_eq!(edit(&history, 1, 6, quota, &at(1)).await, Replacement::QuotaReached);
     assert_eq!(insert(&history, &state(2, 0), quota).await, Creation::QuotaReached, "history counts");
     assert_eq!(history.history(1).await.len(), 6);
-    let unkept = Stamp { keeps_replaced: false, ..at(1) };
-    assert_replaced(edit(&history, 1, 7, quota, &unkept).await);
+    let stamp_without_history = Stamp { keeps_replaced: false, ..at(1) };
+    assert_replaced(edit(&history, 1, 7, quota, &stamp_without_history).await);
     let bob = creator("user_bob", quota);
     let created = history.insert(&state(3, 0), &bob, None).await.expect("insert failed");
-    assert!(matches!(created, Creation::Created(_)), "his changes did not count for him");
+    assert!(matches!(created, Creation::Created(_)), "changes count for the creator only");
 }
 
 pub(super) async fn deleted_icps_count_for_creator(history: TestHistory) {
@@ -90,7 +90,7 @@ pub(super) async fn undelete_stays_within_quota(history: TestHistory) {
     assert_eq!(history.bring_back(&document, &document, deleted, few).await, Replacement::QuotaReached);
     assert_eq!(history.find(1).await, None);
     assert_replaced(history.bring_back(&document, &document, deleted, roomy).await);
-    // It counts for its creator again.
+    // The restored ICP counts for its creator again.
     let three = Quota { icps: 2, bytes: u64::MAX };
     assert_eq!(insert(&history, &state(3, 0), three).await, Creation::QuotaReached);
     assert_eq!(insert(&history, &state(3, 0), roomy).await, Creation::QuotaReached);

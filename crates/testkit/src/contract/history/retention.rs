@@ -27,7 +27,7 @@ async fn versions(history: &TestHistory, query: &HistoryQuery) -> Vec<Version> {
 pub(super) async fn old_revisions_are_removed(history: TestHistory) {
     let all_versions = changed(&history).await;
     assert_eq!(history.clean(second(1)).await, 0, "none was replaced before that");
-    // A state is as old as the change that replaced it.
+    // The age of a state is that of the change that replaced it.
     assert_eq!(history.clean(second(4)).await, 3);
     assert_eq!(versions(&history, &all()).await, all_versions[3..]);
     assert_eq!(history.text(1, all_versions[2]).await, None);

@@ -1,11 +1,11 @@
-//! The revisions of a living ICP.
+//! The revisions of an existing ICP.
 
 use icp_domain::{Author, Caller, Operation, Source};
 use icp_ports::{Creator, HistoryQuery, Lookup, Quota, Replacement, Revision, Stamp, Version};
 
 use super::support::{TestHistory, all, at, query, second};
 use crate::contract::repository::support::{admin, change};
-use crate::fixtures::{self, icp, id, someone, user};
+use crate::fixtures::{self, any_creator, icp, id, user};
 
 fn ada() -> Author {
     Caller::user(user("user_ada")).author()
@@ -45,7 +45,7 @@ pub(super) async fn every_change_is_a_revision(history: TestHistory) {
         &first.to_icp().expect("an ICP"),
         super::support::second(3),
     );
-    let restoring = restoring.expect("it changes something");
+    let restoring = restoring.expect("must change something");
     let restored = history.try_edit(&restoring, versions[2], &at(3)).await;
     let restored = super::support::assert_replaced(restored);
     let seen: Vec<_> = history.history(1).await;
@@ -139,7 +139,7 @@ pub(super) async fn failed_change_leaves_no_revision(history: TestHistory) {
     let refused = history.replace(&change, version, none, &at(1)).await.expect("replace failed");
     assert_eq!(refused, Replacement::QuotaReached);
     assert!(!history.delete(id(1), Version(version.0 + 1), &at(1)).await.expect("delete failed"));
-    assert!(history.insert(&after, someone(), None).await.is_err(), "it exists");
+    assert!(history.insert(&after, any_creator(), None).await.is_err(), "it exists");
     let versions: Vec<_> = history.history(1).await.iter().map(|revision| revision.version).collect();
     assert_eq!(versions, [version]);
 }
@@ -147,8 +147,8 @@ pub(super) async fn failed_change_leaves_no_revision(history: TestHistory) {
 pub(super) async fn change_without_history_leaves_no_revision(history: TestHistory) {
     let (before, after) = (icp(1).document(), icp(1).with("name", "after").document());
     let version = history.insert_one(&before).await;
-    let unkept = Stamp { keeps_replaced: false, ..at(1) };
-    let version = history.edit(&before, &after, version, &unkept).await;
+    let stamp_without_history = Stamp { keeps_replaced: false, ..at(1) };
+    let version = history.edit(&before, &after, version, &stamp_without_history).await;
     let revisions = history.history(1).await;
     let [current] = revisions.as_slice() else { panic!("{revisions:?}") };
     assert_eq!((current.version, current.operation), (version, Operation::Update));

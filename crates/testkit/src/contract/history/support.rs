@@ -10,7 +10,7 @@ use icp_ports::{
 
 use crate::contract::Subject;
 use crate::contract::import_export::Batches;
-use crate::contract::repository::support::{TestRepository, admin, change, patiently};
+use crate::contract::repository::support::{TestRepository, admin, change, retry_overloaded};
 use crate::fixtures::{id, stamp, user};
 
 /// The ports of a subject. Clones share them.
@@ -46,7 +46,7 @@ pub(in crate::contract) fn at(number: i64) -> Stamp {
     stamp("user_ada", second(number))
 }
 
-/// Everything that is kept.
+/// The query for all revisions.
 pub(in crate::contract) fn all() -> HistoryQuery {
     query(1_000)
 }
@@ -77,17 +77,18 @@ impl TestHistory {
 
     pub(super) async fn try_edit(&self, change: &IcpChange, expected: Version, stamp: &Stamp) -> Replacement {
         let replace = || self.replace(change, expected, Quota::UNLIMITED, stamp);
-        patiently(replace).await.expect("replace failed")
+        retry_overloaded(replace).await.expect("replace failed")
     }
 
     /// Deletes an ICP, which must be at that version. Returns the version of the delete.
     pub(super) async fn erase(&self, number: u128, expected: Version, stamp: &Stamp) -> Version {
-        let deleted = patiently(|| self.delete(id(number), expected, stamp)).await.expect("delete failed");
+        let deleted =
+            retry_overloaded(|| self.delete(id(number), expected, stamp)).await.expect("delete failed");
         assert!(deleted, "it is at that version");
         self.history(number).await.first().expect("the delete is a revision").version
     }
 
-    /// Brings a deleted ICP back as it was in `earlier`.
+    /// Restores a deleted ICP to the state `earlier`.
     pub(super) async fn bring_back(
         &self,
         last: &IcpDocument,
@@ -97,7 +98,7 @@ impl TestHistory {
     ) -> Replacement {
         let (change, stamp) = (undeleting(last, earlier), at(1_000));
         let undelete = || self.undelete(&change, deleted, quota, &stamp);
-        patiently(undelete).await.expect("undelete failed")
+        retry_overloaded(undelete).await.expect("undelete failed")
     }
 
     pub(super) async fn page(
@@ -106,10 +107,10 @@ impl TestHistory {
         scope: &AccessScope,
         query: &HistoryQuery,
     ) -> Lookup<HistoryPage> {
-        patiently(|| self.revisions(id(number), scope, query)).await.expect("revisions failed")
+        retry_overloaded(|| self.revisions(id(number), scope, query)).await.expect("revisions failed")
     }
 
-    /// Returns the whole history of an ICP, or nothing if there is none.
+    /// Returns the complete history of an ICP, or nothing if there is none.
     pub(super) async fn history(&self, number: u128) -> Vec<Revision> {
         match self.page(number, &admin(), &all()).await {
             Lookup::Found(page) => page.revisions,
@@ -121,7 +122,7 @@ impl TestHistory {
     /// Returns the text of a revision.
     pub(super) async fn text(&self, number: u128, version: Version) -> Option<String> {
         match self.look_at(number, version, &admin(), Timestamp::MIN).await {
-            Lookup::Found(revision) => Some(revision?.json.expect("it has a document")),
+            Lookup::Found(revision) => Some(revision?.json.expect("must have a document")),
             _ => None,
         }
     }
@@ -134,11 +135,11 @@ impl TestHistory {
         since: Timestamp,
     ) -> Lookup<Option<Revision>> {
         let read = || self.revision(id(number), version, scope, since);
-        patiently(read).await.expect("revision failed")
+        retry_overloaded(read).await.expect("revision failed")
     }
 
     pub(super) async fn deletes(&self, scope: &AccessScope, query: &HistoryQuery) -> HistoryPage {
-        patiently(|| self.deleted(scope, query)).await.expect("deleted failed")
+        retry_overloaded(|| self.deleted(scope, query)).await.expect("deleted failed")
     }
 
     /// Returns the IDs of the deleted ICPs, the newest first.
@@ -146,11 +147,11 @@ impl TestHistory {
         self.deletes(scope, &all()).await.revisions.iter().map(|revision| revision.id).collect()
     }
 
-    /// Removes everything that was replaced before a time, and returns how many.
+    /// Removes all revisions that were replaced before a time, and returns their number.
     pub(super) async fn clean(&self, before: Timestamp) -> u64 {
         let mut sum = 0;
         loop {
-            let removed = patiently(|| self.remove_old_revisions(before)).await.expect("it removes");
+            let removed = retry_overloaded(|| self.remove_old_revisions(before)).await.expect("must remove");
             sum += removed;
             if removed == 0 {
                 return sum;
@@ -162,14 +163,14 @@ impl TestHistory {
     pub(super) async fn forget_everywhere(&self, user_id: &str) -> usize {
         let (user_id, mut part, mut parts) = (user(user_id), Some(ForgetPart::FIRST), 0);
         while let Some(next) = part {
-            part = patiently(|| self.forget_user.forget(&user_id, next)).await.expect("forget failed");
+            part = retry_overloaded(|| self.forget_user.forget(&user_id, next)).await.expect("forget failed");
             parts += 1;
         }
         parts
     }
 
     pub(super) async fn count_rows(&self) -> u64 {
-        patiently(|| self.forget_user.count_rows()).await.expect("count_rows failed")
+        retry_overloaded(|| self.forget_user.count_rows()).await.expect("count_rows failed")
     }
 
     pub(super) async fn import(

@@ -1,4 +1,4 @@
-//! Deleted ICPs that come back.
+//! Restores of deleted ICPs.
 
 use icp_domain::Operation;
 use icp_ports::{Lookup, Quota, Replacement, StoredIcp, Version};

@@ -60,7 +60,7 @@ pub(super) async fn shows_storage_as_of_one_moment(storage: TestStorage) {
     const MIDDLE: u128 = 10_000;
     const HIGH: u128 = 20_000;
     storage.seed((0..3_000).map(|number| icp(MIDDLE + number).document())).await;
-    // First an ICP with a low ID, then one with a high ID. An export that reads on while others write misses the low one.
+    // Inserts an ICP with a low ID, then one with a high ID. An export without a snapshot would miss only the low one.
     let writer = {
         let repository = storage.repository.second();
         tokio::spawn(async move {

@@ -71,7 +71,7 @@ pub(super) async fn replace_changes_documents_and_access(storage: TestStorage) {
     let old = icp(1).users(["user_ada", "user_bob"]).document();
     let kept = icp(2).created_at("2024-02-01T00:00:00.000Z").users(["user_bob"]).document();
     storage.seed([old, kept.clone()]).await;
-    // Other users have access, and it is now younger than the other ICP.
+    // Other users have access, and the ICP is now younger than the other one.
     let new = icp(1).with("name", "new").created_at("2024-03-01T00:00:00.000Z");
     let new = new.users(["user_bob", "user_eve"]).document();
     let summary = storage.import([new.clone()], OnConflict::Replace).await;
@@ -107,7 +107,7 @@ pub(super) async fn version_grows_after_delete_and_import(storage: TestStorage) 
     storage.seed([one.clone()]).await;
     let mut last = storage.repository.found(1).await.version;
     for _ in 0..20 {
-        let changed = storage.repository.change(&one, &other, last).await.expect("it is at that version");
+        let changed = storage.repository.change(&one, &other, last).await.expect("must be at that version");
         assert!(changed > last, "a change: {last} {changed}");
         assert!(storage.repository.remove(1, changed).await);
         storage.seed([one.clone()]).await;
@@ -150,7 +150,7 @@ pub(super) async fn documents_of_all_sizes_are_imported_and_exported(storage: Te
     assert!(storage.repository.list_json("user_ada").await == array(&documents), "the list");
 }
 
-pub(super) async fn concurrent_changes_and_imports_leave_icp_whole(storage: TestStorage) {
+pub(super) async fn concurrent_changes_and_imports_leave_icp_consistent(storage: TestStorage) {
     let state = |number: u32| {
         let user = format!("user_{number}");
         icp(1).with("name", user.as_str()).users([user.as_str()]).document()

@@ -8,7 +8,7 @@ use icp_ports::{BoxError, ExportSink, ImportSource};
 
 const BATCH: usize = 7;
 
-/// What a source does after its documents.
+/// The behaviour of a source after its documents.
 enum End {
     Ends,
     Fails(&'static str),

@@ -7,12 +7,12 @@ use icp_domain::IcpDocument;
 use icp_ports::{Creation, Lookup, RepositoryError, StoredIcp, Version};
 use tokio::sync::Barrier;
 
-use super::support::{TestRepository, array, concurrently, patiently, scope};
-use crate::fixtures::{document, icp, someone};
+use super::support::{TestRepository, array, concurrently, retry_overloaded, scope};
+use crate::fixtures::{any_creator, document, icp};
 
 const TASKS: u32 = 64;
 
-/// An ICP that belongs to one user, who is also in its name.
+/// An ICP of one user, whose ID is also its name.
 fn owned_by(number: u32) -> IcpDocument {
     let user = format!("user_{number}");
     icp(1).with("name", user.as_str()).users([user.as_str()]).document()
@@ -93,7 +93,7 @@ pub(super) async fn one_of_64_deletes_succeeds(repository: TestRepository) {
 pub(super) async fn one_of_16_inserts_of_id_succeeds(repository: TestRepository) {
     let results = concurrently(16, |task| {
         let (repository, document) = (instance(&repository, task), owned_by(task));
-        async move { patiently(|| repository.insert(&document, someone(), None)).await }
+        async move { retry_overloaded(|| repository.insert(&document, any_creator(), None)).await }
     })
     .await;
     let mut winners = Vec::new();
@@ -108,7 +108,7 @@ pub(super) async fn one_of_16_inserts_of_id_succeeds(repository: TestRepository)
     assert_eq!(repository.found(1).await.json, owned_by(*winner).json());
 }
 
-pub(super) async fn readers_see_whole_states_only(repository: TestRepository) {
+pub(super) async fn readers_see_no_partial_states(repository: TestRepository) {
     // In each state, the name is the ID of the second user.
     let state = |number: u32| {
         let second = format!("user_{}", number % 2);
@@ -121,7 +121,7 @@ pub(super) async fn readers_see_whole_states_only(repository: TestRepository) {
             let mut version = version;
             for number in 0..100 {
                 let next = repository.change(&state(number), &state(number + 1), version).await;
-                version = next.expect("there is one writer");
+                version = next.expect("must have one writer");
             }
         })
     };
@@ -141,14 +141,14 @@ pub(super) async fn readers_see_whole_states_only(repository: TestRepository) {
     writer.await.expect("the writer panicked");
 }
 
-pub(super) async fn concurrent_writes_leave_icp_whole(repository: TestRepository) {
+pub(super) async fn concurrent_writes_leave_icp_consistent(repository: TestRepository) {
     repository.insert_one(&owned_by(0)).await;
     concurrently(49, |task| {
         let repository = instance(&repository, task);
         async move {
             let after = owned_by(task);
             let Some(stored) = repository.find(1).await else {
-                let inserted = patiently(|| repository.insert(&after, someone(), None)).await;
+                let inserted = retry_overloaded(|| repository.insert(&after, any_creator(), None)).await;
                 assert!(matches!(inserted, Ok(_) | Err(RepositoryError::AlreadyExists(_))), "{inserted:?}");
                 return;
             };

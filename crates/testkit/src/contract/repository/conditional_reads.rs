@@ -1,4 +1,4 @@
-//! Reads by callers that know versions.
+//! Reads with known versions.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -10,12 +10,12 @@ use icp_ports::{Conditional, IcpList, ListQuery, ListVersion, Lookup, StoredIcp,
 use super::filters::{filters, orders, varied};
 use tokio::sync::Barrier;
 
-use super::support::{TestRepository, admin, concurrently, everything, patiently, scope};
+use super::support::{TestRepository, admin, concurrently, everything, retry_overloaded, scope};
 use crate::fixtures::{document, icp, id};
 
-/// Changes that a writer makes while readers read.
+/// Number of changes by a writer while readers read.
 const CHANGES: i64 = 60;
-/// Versions that a client sends at once, at most.
+/// Maximum number of versions that a client sends in a request.
 const KNOWN: usize = 8;
 
 impl TestRepository {
@@ -24,7 +24,7 @@ impl TestRepository {
         query: &ListQuery,
         known: &[ListVersion],
     ) -> Conditional<IcpList, ListVersion> {
-        let list = patiently(|| self.list_if_changed(query, known)).await;
+        let list = retry_overloaded(|| self.list_if_changed(query, known)).await;
         list.expect("list_if_changed failed")
     }
 
@@ -35,12 +35,12 @@ impl TestRepository {
         known: &[Version],
     ) -> Lookup<Conditional<StoredIcp, Version>> {
         let scope = scope(user_id);
-        let stored = patiently(|| self.get_if_changed(id(number), &scope, known)).await;
+        let stored = retry_overloaded(|| self.get_if_changed(id(number), &scope, known)).await;
         stored.expect("get_if_changed failed")
     }
 }
 
-/// A version that no list has, but for a chance of one in 2^64.
+/// A version that no list has, except with a probability of one in 2^64.
 fn other(version: ListVersion) -> ListVersion {
     ListVersion(version.0.wrapping_add(1))
 }
@@ -95,7 +95,7 @@ pub(super) async fn get_if_changed_agrees_with_get(repository: TestRepository) {
     assert_eq!(root, Lookup::Found(Conditional::Unchanged(version)), "an admin");
 }
 
-/// Every kind of change to the list of `user_ada`, through both instances of the adapter. Calls `check` after each.
+/// Makes every kind of change to the list of `user_ada`, through both instances of the adapter. Calls `check` after each.
 async fn every_change(repository: &TestRepository, mut check: impl AsyncFnMut(&str)) {
     let one = icp(1).document();
     let renamed = icp(1).with("name", "renamed").document();
@@ -108,7 +108,7 @@ async fn every_change(repository: &TestRepository, mut check: impl AsyncFnMut(&s
         let states = [&one, &renamed, &shared, &revoked, &one];
         for (before, after) in states.iter().zip(states.iter().skip(1)) {
             let changed = writer.change(before, after, version).await;
-            version = changed.expect("it is at that version");
+            version = changed.expect("must be at that version");
             check("replace").await;
         }
         assert!(writer.remove(1, version).await);
@@ -122,7 +122,7 @@ pub(super) async fn every_change_makes_known_list_version_stale(repository: Test
         let query = ListQuery { max_bytes: cut, ..everything("user_ada") };
         let mut known = vec![repository.read_list(&query).await.version];
         every_change(&repository, async |change| {
-            let before = known.last().copied().expect("there is one");
+            let before = known.last().copied().expect("must not be empty");
             for reader in [repository.clone(), repository.second()] {
                 let answer = reader.list_unless(&query, &[before]).await;
                 let list = reader.read_list(&query).await;
@@ -192,14 +192,14 @@ fn number_in(json: &str) -> i64 {
     document(json).to_icp().expect("a document is an ICP").leads_per_list
 }
 
-/// Readers beside the writer.
+/// Number of concurrent readers.
 const READERS: u32 = 4;
 
-/// What the writer and the readers share.
+/// The shared state of the writer and the readers.
 struct Progress {
     /// The last state whose write has ended.
     done: AtomicI64,
-    /// Where the writer waits until each reader has read once, so that every reader sees changes.
+    /// The barrier at which the writer waits until each reader has read once, so that every reader sees changes.
     all_have_read: Barrier,
 }
 
@@ -216,12 +216,12 @@ async fn write_states(repository: TestRepository, mut version: Version, progress
     progress.all_have_read.wait().await;
     for (number, writer) in (1..=CHANGES).zip(writers.iter().cycle()) {
         let changed = writer.change(&numbered(number - 1), &numbered(number), version).await;
-        version = changed.expect("there is one writer");
+        version = changed.expect("must have one writer");
         progress.done.store(number, Ordering::SeqCst);
     }
 }
 
-/// The versions that a reader has seen last, with the states that they had.
+/// The versions that a reader has read last, with their states.
 fn record<V: Copy + PartialEq>(seen: &mut Vec<(V, i64)>, version: V, number: i64) {
     if let Some((_, before)) = seen.iter().find(|(one, _)| *one == version) {
         assert_eq!(*before, number, "one version for two states");

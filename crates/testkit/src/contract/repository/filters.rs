@@ -52,7 +52,7 @@ pub(super) fn varied() -> Vec<IcpDocument> {
         .collect()
 }
 
-/// The documents that match a query from its beginning, in its order, by the plainest implementation of the rules.
+/// Returns the documents that match a query from its beginning, in its order, by a simple implementation of the rules.
 pub(super) fn expected<'a>(documents: &'a [IcpDocument], query: &ListQuery) -> Vec<&'a IcpDocument> {
     let matches = |document: &&IcpDocument| {
         let filter = &query.filter;
@@ -83,7 +83,7 @@ pub(super) fn expected<'a>(documents: &'a [IcpDocument], query: &ListQuery) -> V
         matching.reverse();
     }
     if query.sort() == Sort::ActiveUntil {
-        // Stable: the rest of the order stays.
+        // The sort is stable, so equal keys keep their order.
         matching.sort_by_key(|document| document.active_until().is_none());
     }
     matching
@@ -149,7 +149,7 @@ pub(super) async fn text_with_u0000_matches_nothing(repository: TestRepository) 
         let IcpList { icps, next, .. } = repository.read_list(&query).await;
         assert_eq!((icps.to_json().as_str(), next), ("[]", None), "{query:?}");
     }
-    // A cursor comes from the client, and can contain any text.
+    // A client can send a cursor with any text.
     let cursor = ListCursor { key: SortKey::Name("a\0".to_owned()), id: id(1) };
     let query = ListQuery { start: ListStart::After(cursor), ..everything("user_ada") };
     let after = repository.read_list(&query).await.icps.to_json();

@@ -1,12 +1,12 @@
-//! One ICP: read, inserted, changed and deleted.
+//! Reads, inserts, changes and deletes of one ICP.
 
 use icp_domain::Caller;
 use icp_ports::{Lookup, Quota, Replacement, RepositoryError, StoredIcp, Version};
 
 use super::support::{TestRepository, admin, array, change, scope};
-use crate::fixtures::{icp, id, someone, unkept, user};
+use crate::fixtures::{any_creator, icp, id, stamp_without_history, user};
 
-pub(super) async fn is_found_by_its_users_and_admins(repository: TestRepository) {
+pub(super) async fn only_users_and_admins_can_get_icp(repository: TestRepository) {
     let document = icp(1).users(["user_ada", "user_bob"]).document();
     let version = repository.insert_one(&document).await;
     let found = Lookup::Found(StoredIcp { id: id(1), version, json: document.json().to_owned() });
@@ -19,11 +19,11 @@ pub(super) async fn is_found_by_its_users_and_admins(repository: TestRepository)
 
 pub(super) async fn forbidden_differs_from_absent(repository: TestRepository) {
     repository.insert_one(&icp(1).users(["user_ada"]).document()).await;
-    let strangers =
+    let callers_without_access =
         ["user_bob", "user_ad", "user_adaa", "USER_ADA", "user_ada ", "user_ada\0", "' OR '1'='1", "%"];
-    for stranger in strangers {
-        assert_eq!(repository.look_up(1, &scope(stranger)).await, Lookup::Forbidden, "as {stranger:?}");
-        assert_eq!(repository.look_up(2, &scope(stranger)).await, Lookup::Absent, "as {stranger:?}");
+    for user_id in callers_without_access {
+        assert_eq!(repository.look_up(1, &scope(user_id)).await, Lookup::Forbidden, "as {user_id:?}");
+        assert_eq!(repository.look_up(2, &scope(user_id)).await, Lookup::Absent, "as {user_id:?}");
     }
     assert_eq!(repository.look_up(2, &admin()).await, Lookup::Absent);
 }
@@ -55,7 +55,7 @@ pub(super) async fn second_insert_of_id_already_exists(repository: TestRepositor
     let first = icp(1).document();
     let version = repository.insert_one(&first).await;
     let second = icp(1).with("name", "second").users(["user_bob"]).document();
-    let result = repository.insert(&second, someone(), None).await;
+    let result = repository.insert(&second, any_creator(), None).await;
     assert!(
         matches!(result, Err(RepositoryError::AlreadyExists(existing)) if existing == id(1)),
         "{result:?}"
@@ -69,7 +69,7 @@ pub(super) async fn changes_at_expected_version(repository: TestRepository) {
     let before = icp(1).users(["user_ada", "user_bob", "user_cleo"]).document();
     let first = repository.insert_one(&before).await;
     let after = icp(1).with("name", "after").users(["user_bob", "user_dan", "user_ada"]).document();
-    let second = repository.change(&before, &after, first).await.expect("it is at that version");
+    let second = repository.change(&before, &after, first).await.expect("must be at that version");
     assert!(second > first, "versions grow: {first} {second}");
     let stored = StoredIcp { id: id(1), version: second, json: after.json().to_owned() };
     assert_eq!(repository.found(1).await, stored);
@@ -84,7 +84,7 @@ pub(super) async fn does_not_change_at_other_version(repository: TestRepository)
     let before = icp(1).document();
     let first = repository.insert_one(&before).await;
     let after = icp(1).with("name", "after").users(["user_ada", "user_bob"]).document();
-    let second = repository.change(&before, &after, first).await.expect("it is at that version");
+    let second = repository.change(&before, &after, first).await.expect("must be at that version");
     let late = icp(1).with("name", "late").users(["user_eve"]).document();
     for stale in [first, Version(second.0 + 1), Version(0), Version(i64::MAX)] {
         assert_eq!(repository.change(&before, &late, stale).await, None, "at {stale}");
@@ -106,12 +106,15 @@ pub(super) async fn is_gone_after_delete(repository: TestRepository) {
         assert_eq!(reader.list_json("user_ada").await, array([&kept]));
         assert_eq!(reader.list_json("user_bob").await, "[]");
     }
-    assert!(!repository.remove(1, version).await, "it is gone");
+    assert!(!repository.remove(1, version).await, "the ICP was deleted");
     let change = change(&icp(1).document(), &icp(1).with("name", "after").document());
     assert_eq!(
-        repository.replace(&change, version, Quota::UNLIMITED, unkept()).await.expect("replace failed"),
+        repository
+            .replace(&change, version, Quota::UNLIMITED, stamp_without_history())
+            .await
+            .expect("replace failed"),
         Replacement::OtherVersion,
-        "it is gone"
+        "the ICP was deleted"
     );
     assert_eq!(repository.stored(1..=2).await, [kept.json()]);
 }
@@ -120,7 +123,7 @@ pub(super) async fn version_grows_after_delete_and_insert(repository: TestReposi
     let (one, other) = (icp(1).document(), icp(1).with("name", "other").document());
     let mut last = repository.insert_one(&one).await;
     for _ in 0..20 {
-        let changed = repository.change(&one, &other, last).await.expect("it is at that version");
+        let changed = repository.change(&one, &other, last).await.expect("must be at that version");
         assert!(changed > last, "a change: {last} {changed}");
         assert!(repository.remove(1, changed).await);
         last = repository.second().insert_one(&one).await;
@@ -137,7 +140,7 @@ pub(super) async fn changes_ten_thousand_user_ids(repository: TestRepository) {
     let in_both = format!("user_{}", USERS - 500);
     let mut version = repository.insert_one(&few).await;
     for (before, after) in [(&few, &many), (&many, &others), (&others, &few)] {
-        version = repository.change(before, after, version).await.expect("it is at that version");
+        version = repository.change(before, after, version).await.expect("must be at that version");
         for name in ["user_0", &in_both, "user_ada"] {
             let is_member = after.user_ids().contains(&user(name));
             let expected = if is_member { array([after]) } else { "[]".to_owned() };

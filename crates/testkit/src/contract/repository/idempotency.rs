@@ -4,7 +4,7 @@ use icp_domain::{IcpDocument, Timestamp};
 use icp_ports::{Creation, IdempotencyKey, RepositoryError, StoredIcp, Version};
 
 use super::support::{TestRepository, concurrently};
-use crate::fixtures::{icp, id, someone, user};
+use crate::fixtures::{any_creator, icp, id, user};
 
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 
@@ -13,14 +13,14 @@ fn key(user_id: &str, key: &str, fingerprint: u8) -> IdempotencyKey {
 }
 
 /// The time `millis` milliseconds after noon of a fixed day.
-fn noon_and(millis: i64) -> Timestamp {
+fn noon_plus(millis: i64) -> Timestamp {
     let noon: Timestamp = "2024-06-01T12:00:00.000Z".parse().expect("a time");
     Timestamp::from_unix_millis(noon.unix_millis() + millis).expect("a time")
 }
 
 /// An ICP that is created at that time.
 fn created(number: u128, millis: i64) -> IcpDocument {
-    icp(number).created_at(&noon_and(millis).to_string()).document()
+    icp(number).created_at(&noon_plus(millis).to_string()).document()
 }
 
 fn outcome(document: &IcpDocument, version: Version) -> Creation {
@@ -53,7 +53,7 @@ pub(super) async fn repeated_insert_ignores_later_changes(repository: TestReposi
     let key = key("user_ada", "k", 1);
     let version = assert_created(&repository.insert_once(&first, &key).await);
     let changed = icp(1).created_at("2024-06-01T12:00:00.000Z").with("name", "changed").document();
-    let second = repository.change(&first, &changed, version).await.expect("it is at that version");
+    let second = repository.change(&first, &changed, version).await.expect("must be at that version");
     assert_eq!(repository.insert_once(&created(2, 1), &key).await, outcome(&first, version));
     assert!(repository.remove(1, second).await);
     assert_eq!(repository.insert_once(&created(2, 2), &key).await, outcome(&first, version));
@@ -110,7 +110,7 @@ pub(super) async fn key_is_valid_for_24_hours(repository: TestRepository) {
 pub(super) async fn existing_id_is_reported_with_key(repository: TestRepository) {
     let first = created(1, 0);
     repository.insert_one(&first).await;
-    let result = repository.insert(&created(1, 5), someone(), Some(&key("user_ada", "k", 1))).await;
+    let result = repository.insert(&created(1, 5), any_creator(), Some(&key("user_ada", "k", 1))).await;
     assert!(
         matches!(result, Err(RepositoryError::AlreadyExists(existing)) if existing == id(1)),
         "{result:?}"
@@ -122,7 +122,7 @@ pub(super) async fn failed_insert_does_not_use_up_key(repository: TestRepository
     repository.insert_one(&created(1, 0)).await;
     let key = key("user_ada", "k", 1);
     for _ in 0..2 {
-        let result = repository.insert(&created(1, 5), someone(), Some(&key)).await;
+        let result = repository.insert(&created(1, 5), any_creator(), Some(&key)).await;
         let in_progress = matches!(result, Ok(Creation::InProgress));
         assert!(in_progress || matches!(result, Err(RepositoryError::AlreadyExists(_))), "{result:?}");
     }
@@ -138,7 +138,7 @@ pub(super) async fn expired_keys_are_free_and_others_valid(repository: TestRepos
     }
     let mut removed = 0;
     loop {
-        let now = noon_and(DAY_MILLIS + 500);
+        let now = noon_plus(DAY_MILLIS + 500);
         match repository.remove_expired_keys(now).await.expect("remove_expired_keys failed") {
             0 => break,
             some => removed += some,
@@ -187,7 +187,7 @@ pub(super) async fn concurrent_inserts_with_expired_key_create_once(repository: 
     let late = DAY_MILLIS + 1;
     let removal = {
         let repository = repository.clone();
-        tokio::spawn(async move { repository.remove_expired_keys(noon_and(late)).await })
+        tokio::spawn(async move { repository.remove_expired_keys(noon_plus(late)).await })
     };
     let creations = concurrently(16, |task| {
         let repository = if task % 2 == 0 { repository.clone() } else { repository.second() };

@@ -22,7 +22,7 @@ pub(super) async fn changes_with_every_change_in_list(repository: TestRepository
     let mut at = repository.insert_one(&one).await;
     seen.push(version().await);
     for (before, after) in [(&one, &other), (&other, &one)] {
-        at = repository.change(before, after, at).await.expect("it is at that version");
+        at = repository.change(before, after, at).await.expect("must be at that version");
         seen.push(version().await);
     }
     repository.insert_one(&icp(2).document()).await;
@@ -30,7 +30,7 @@ pub(super) async fn changes_with_every_change_in_list(repository: TestRepository
     assert!(repository.remove(1, at).await);
     seen.push(version().await);
     assert_distinct(&seen);
-    assert_eq!(version().await, version().await, "without a change it stays");
+    assert_eq!(version().await, version().await, "the version does not change without a change of the list");
 }
 
 pub(super) async fn follows_changes_of_active_until(repository: TestRepository) {
@@ -45,7 +45,7 @@ pub(super) async fn follows_changes_of_active_until(repository: TestRepository) 
     let mut of_sorted = vec![repository.read_list(&sorted).await.version];
     let mut of_filtered = vec![repository.read_list(&filtered).await.version];
     for (before, after) in [(&none, &april), (&april, &march), (&march, &april), (&april, &none)] {
-        at = repository.change(before, after, at).await.expect("it is at that version");
+        at = repository.change(before, after, at).await.expect("must be at that version");
         of_sorted.push(repository.read_list(&sorted).await.version);
         of_filtered.push(repository.read_list(&filtered).await.version);
     }

@@ -1,4 +1,4 @@
-//! Which ICPs a list contains, and in which order.
+//! The ICPs of a list and their order.
 
 use icp_domain::{Caller, IcpDocument};
 use icp_ports::ListQuery;
@@ -75,7 +75,7 @@ pub(super) async fn returns_stored_text(repository: TestRepository) {
             "z":1,"a":[1.0,1e2,-0.0,12345678901234567890,1E400],"z":2,"e":"\u00e9\ud83e\udd80"}}]}"#;
     let stored = document(text);
     let numbers = r#"{"z":1,"a":[1.0,1e2,-0.0,12345678901234567890,1E400],"z":2"#;
-    assert!(stored.json().contains(numbers), "the document keeps numbers as they are written");
+    assert!(stored.json().contains(numbers), "the document has the original notation of numbers");
     repository.insert_all([stored.clone()]).await;
     assert_eq!(repository.list_json("user_ada").await, array([&stored]));
 }
@@ -120,7 +120,7 @@ pub(super) async fn compares_user_ids_byte_by_byte(repository: TestRepository) {
 
 pub(super) async fn contains_icp_once_despite_repeated_user_id(repository: TestRepository) {
     let twice = icp(1).users(["user_ada", "user_ada"]).document();
-    assert!(twice.json().contains(r#"["user_ada","user_ada"]"#), "the document keeps both");
+    assert!(twice.json().contains(r#"["user_ada","user_ada"]"#), "the document has both");
     repository.insert_all([twice.clone()]).await;
     assert_eq!(repository.list_json("user_ada").await, array([&twice]));
 }
@@ -146,8 +146,8 @@ pub(super) async fn contains_thousands(repository: TestRepository) {
     assert_eq!(repository.list_json("user_ada").await, array(&documents));
 }
 
-pub(super) async fn is_whole_at_every_length(repository: TestRepository) {
-    // Lengths around those at which adapters may choose another plan.
+pub(super) async fn is_complete_at_every_length(repository: TestRepository) {
+    // Lengths near those at which adapters use another statement.
     let mut stored = 0;
     for length in [0, 1, 63, 64, 65, 66, 130] {
         repository.insert_all((stored + 1..=length).map(|number| icp(number).document())).await;

@@ -18,7 +18,7 @@ fn ids(icps: &WireList) -> Vec<IcpId> {
     icps.into_iter().map(|icp| icp.id).collect()
 }
 
-/// The same query, from another start.
+/// Returns the same query with another start.
 pub(super) fn after(query: &ListQuery, cursor: ListCursor) -> ListQuery {
     ListQuery { start: ListStart::After(cursor), ..query.clone() }
 }
@@ -32,7 +32,7 @@ pub(super) async fn pages(repository: &TestRepository, query: &ListQuery) -> Vec
     pages
 }
 
-pub(super) async fn pages_add_up_to_whole_list(repository: TestRepository) {
+pub(super) async fn pages_add_up_to_list(repository: TestRepository) {
     let documents = varied();
     repository.insert_all(documents.clone()).await;
     for size in [1, 2, 7, 95, 96, 97] {
@@ -104,7 +104,7 @@ pub(super) async fn writes_do_not_move_other_icps_between_pages(repository: Test
                 let version = repository.insert_one(&document).await;
                 let changed = icp(number).with("name", "changed").document();
                 let version = repository.change(&document, &changed, version).await;
-                let version = version.expect("there is one writer");
+                let version = version.expect("must have one writer");
                 if round % 2 == 0 {
                     assert!(repository.remove(number, version).await);
                 }

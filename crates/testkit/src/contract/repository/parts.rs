@@ -83,7 +83,7 @@ pub(super) async fn part_agrees_with_list(repository: TestRepository) {
             let part = repository.read_part(&query).await;
             assert_eq!(part.icps, list.icps, "{query:?}");
             match part.next {
-                // A part can have a next one although no ICP follows, which is then empty.
+                // A part can have a next part although no ICP follows. The next part is then empty.
                 Some(next) if list.next.is_none() => {
                     assert!(repository.read_part(&after(&query, next)).await.icps.is_empty(), "{query:?}");
                 }
@@ -93,7 +93,7 @@ pub(super) async fn part_agrees_with_list(repository: TestRepository) {
     }
 }
 
-pub(super) async fn parts_add_up_to_whole_list(repository: TestRepository) {
+pub(super) async fn parts_add_up_to_list(repository: TestRepository) {
     // Documents of very different lengths, so that the parts have very different numbers of ICPs.
     let documents: Vec<_> =
         (1..=300).map(|number| sized(number, if number % 7 == 0 { 5_000 } else { 500 })).collect();
@@ -106,7 +106,7 @@ pub(super) async fn parts_add_up_to_whole_list(repository: TestRepository) {
     }
 }
 
-pub(super) async fn documents_of_all_sizes_are_whole(repository: TestRepository) {
+pub(super) async fn documents_of_all_sizes_are_complete(repository: TestRepository) {
     let sizes = [8, 16, 64, 256, 1_024].map(|kilobytes| kilobytes * 1_024);
     let lengths = sizes.into_iter().rev().flat_map(|size| [size - 1, size, size + 1, 500]);
     let documents: Vec<_> = (1..).zip(lengths).map(|(number, length)| sized(number, length)).collect();
@@ -115,7 +115,7 @@ pub(super) async fn documents_of_all_sizes_are_whole(repository: TestRepository)
     }
     let query = everything("user_ada");
     let whole = array(&documents);
-    assert!(repository.list_json("user_ada").await == whole, "the whole list");
+    assert!(repository.list_json("user_ada").await == whole, "the complete list");
     assert!(repository.read_part(&query).await.icps.to_json() == whole, "the list as one part");
     for bytes in [1, 8_192, 65_536, 1_048_576] {
         let query = ListQuery { max_bytes: max_bytes(bytes), ..query.clone() };

@@ -3,8 +3,8 @@
 use icp_domain::IcpDocument;
 use icp_ports::{Creation, Creator, IdempotencyKey, Quota, Replacement, Version};
 
-use super::support::{TestRepository, change, concurrently, patiently};
-use crate::fixtures::{self, icp, unkept, user};
+use super::support::{TestRepository, change, concurrently, retry_overloaded};
+use crate::fixtures::{self, icp, stamp_without_history, user};
 
 const INSERTS: u32 = 16;
 
@@ -22,7 +22,7 @@ async fn insert(
     creator: &Creator,
     key: Option<&IdempotencyKey>,
 ) -> Creation {
-    patiently(|| repository.insert(document, creator, key)).await.expect("insert failed")
+    retry_overloaded(|| repository.insert(document, creator, key)).await.expect("insert failed")
 }
 
 #[track_caller]
@@ -101,7 +101,9 @@ pub(super) async fn long_icp_grows_within_quota_of_its_creator(repository: TestR
     assert_created(&insert(&repository, &second, &ada, None).await);
     let replace = async |after: &IcpDocument, expected, quota| {
         let change = change(&first, after);
-        patiently(|| repository.replace(&change, expected, quota, unkept())).await.expect("replace failed")
+        retry_overloaded(|| repository.replace(&change, expected, quota, stamp_without_history()))
+            .await
+            .expect("replace failed")
     };
     let smaller = Quota { bytes: quota.bytes - 1, ..quota };
     assert_eq!(replace(&longer, version, smaller).await, Replacement::QuotaReached);
@@ -121,8 +123,9 @@ pub(super) async fn short_icp_may_always_change(repository: TestRepository) {
     let after = icp(1).with("name", "a longer name than before").document();
     let quota = Quota { icps: 1, bytes: bytes(&after) };
     let change = change(&before, &after);
-    let replaced =
-        patiently(|| repository.replace(&change, version, quota, unkept())).await.expect("replace failed");
+    let replaced = retry_overloaded(|| repository.replace(&change, version, quota, stamp_without_history()))
+        .await
+        .expect("replace failed");
     assert!(matches!(replaced, Replacement::Replaced(_)), "{replaced:?}");
 }
 

@@ -1,4 +1,4 @@
-//! What the cases share.
+//! Helpers of the cases.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -13,12 +13,12 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::contract::Subject;
-use crate::fixtures::{id, someone, unkept, user};
+use crate::fixtures::{any_creator, id, stamp_without_history, user};
 
-/// Tasks that insert at once.
+/// Number of tasks that insert concurrently.
 const WRITERS: usize = 16;
-/// How long a case tries again when the adapter is overloaded or a key is in progress.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Maximum time for which a case tries again while the adapter is overloaded or a key is in progress.
+const RETRY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The repository of a subject. Clones share it. Every helper fails the case on an error, and tries again while the
 /// repository is overloaded.
@@ -44,7 +44,7 @@ impl Deref for TestRepository {
 }
 
 impl TestRepository {
-    /// The same storage by way of another instance of the adapter, if the subject has one.
+    /// The second instance of the adapter on the same storage, if the subject has one.
     pub(in crate::contract) fn second(&self) -> Self {
         Self { first: Arc::clone(&self.second), second: Arc::clone(&self.first), ..self.clone() }
     }
@@ -63,7 +63,7 @@ impl TestRepository {
     }
 
     pub(in crate::contract) async fn insert_one(&self, document: &IcpDocument) -> Version {
-        let inserted = patiently(|| self.insert(document, someone(), None)).await;
+        let inserted = retry_overloaded(|| self.insert(document, any_creator(), None)).await;
         match inserted.expect("insert failed") {
             Creation::Created(version) => version,
             other => panic!("an insert without a key must create the ICP: {other:?}"),
@@ -78,9 +78,11 @@ impl TestRepository {
     ) -> Creation {
         let start = Instant::now();
         loop {
-            let inserted = patiently(|| self.insert(document, someone(), Some(key))).await;
+            let inserted = retry_overloaded(|| self.insert(document, any_creator(), Some(key))).await;
             match inserted.expect("insert failed") {
-                Creation::InProgress if start.elapsed() < PATIENCE => sleep(Duration::from_millis(1)).await,
+                Creation::InProgress if start.elapsed() < RETRY_TIMEOUT => {
+                    sleep(Duration::from_millis(1)).await;
+                }
                 outcome => return outcome,
             }
         }
@@ -93,8 +95,8 @@ impl TestRepository {
         expected: Version,
     ) -> Option<Version> {
         let change = change(before, after);
-        let replacing = || self.replace(&change, expected, Quota::UNLIMITED, unkept());
-        match patiently(replacing).await.expect("replace failed") {
+        let replacing = || self.replace(&change, expected, Quota::UNLIMITED, stamp_without_history());
+        match retry_overloaded(replacing).await.expect("replace failed") {
             Replacement::Replaced(version) => Some(version),
             Replacement::OtherVersion => None,
             Replacement::QuotaReached => panic!("there is no quota"),
@@ -102,11 +104,13 @@ impl TestRepository {
     }
 
     pub(in crate::contract) async fn remove(&self, number: u128, expected: Version) -> bool {
-        patiently(|| self.delete(id(number), expected, unkept())).await.expect("delete failed")
+        retry_overloaded(|| self.delete(id(number), expected, stamp_without_history()))
+            .await
+            .expect("delete failed")
     }
 
     pub(in crate::contract) async fn look_up(&self, number: u128, scope: &AccessScope) -> Lookup<StoredIcp> {
-        patiently(|| self.get(id(number), scope)).await.expect("get failed")
+        retry_overloaded(|| self.get(id(number), scope)).await.expect("get failed")
     }
 
     pub(in crate::contract) async fn find(&self, number: u128) -> Option<StoredIcp> {
@@ -131,11 +135,11 @@ impl TestRepository {
     }
 
     pub(in crate::contract) async fn read_list(&self, query: &ListQuery) -> IcpList {
-        patiently(|| self.list(query)).await.expect("list failed")
+        retry_overloaded(|| self.list(query)).await.expect("list failed")
     }
 
     pub(in crate::contract) async fn read_part(&self, query: &ListQuery) -> ListPart {
-        patiently(|| self.list_part(query)).await.expect("list_part failed")
+        retry_overloaded(|| self.list_part(query)).await.expect("list_part failed")
     }
 
     /// Returns a user's list as JSON.
@@ -144,15 +148,15 @@ impl TestRepository {
     }
 }
 
-/// Calls again while the repository is overloaded.
-pub(in crate::contract) async fn patiently<T, F>(call: impl Fn() -> F) -> Result<T, RepositoryError>
+/// Repeats a call while the repository is overloaded.
+pub(in crate::contract) async fn retry_overloaded<T, F>(call: impl Fn() -> F) -> Result<T, RepositoryError>
 where
     F: Future<Output = Result<T, RepositoryError>>,
 {
     let start = Instant::now();
     loop {
         match call().await {
-            Err(RepositoryError::Overloaded) if start.elapsed() < PATIENCE => {
+            Err(RepositoryError::Overloaded) if start.elapsed() < RETRY_TIMEOUT => {
                 sleep(Duration::from_millis(2)).await;
             }
             result => return result,
@@ -160,7 +164,7 @@ where
     }
 }
 
-/// Runs `count` tasks at once and returns their results, in order of their numbers.
+/// Runs `count` tasks concurrently and returns their results, in order of their numbers.
 pub(in crate::contract) async fn concurrently<T, F>(count: u32, task: impl Fn(u32) -> F) -> Vec<T>
 where
     T: Send + 'static,

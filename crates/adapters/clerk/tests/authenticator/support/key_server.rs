@@ -1,4 +1,4 @@
-//! A server of key sets that can misbehave.
+//! A server of key sets with configurable failures.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -8,16 +8,16 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// The answer to requests for one path.
+/// The response to requests for one path.
 #[derive(Clone, Debug)]
 pub(crate) enum Reply {
-    /// These bytes, including the head, and then the end of the connection.
+    /// These bytes, including the head. Then the connection is closed.
     Raw(Vec<u8>),
     /// The same, after a delay.
     Late(Duration, Vec<u8>),
     /// No response.
     Hang,
-    /// These bytes, and then silence on an open connection.
+    /// These bytes. Then the connection stays open without data.
     Stall(Vec<u8>),
     /// A body without a length and without an end.
     Endless,
@@ -29,7 +29,7 @@ impl Reply {
     }
 
     pub(crate) fn late(delay: Duration, document: &str) -> Self {
-        Self::Late(delay, answer("200 OK", &format!("Content-Length: {}", document.len()), document))
+        Self::Late(delay, response("200 OK", &format!("Content-Length: {}", document.len()), document))
     }
 
     pub(crate) fn status(status: u16) -> Self {
@@ -38,25 +38,25 @@ impl Reply {
 
     pub(crate) fn status_with(status: u16, document: &str) -> Self {
         let length = format!("Content-Length: {}\r\nConnection: close", document.len());
-        Self::Raw(answer(&format!("{status} Oh"), &length, document))
+        Self::Raw(response(&format!("{status} Oh"), &length, document))
     }
 
     pub(crate) fn redirect(location: &str) -> Self {
-        Self::Raw(answer("302 Found", &format!("Location: {location}\r\nContent-Length: 0"), ""))
+        Self::Raw(response("302 Found", &format!("Location: {location}\r\nContent-Length: 0"), ""))
     }
 
-    /// A body of another length than announced.
-    pub(crate) fn lying(length: usize, document: &str) -> Self {
-        Self::Raw(answer("200 OK", &format!("Content-Length: {length}"), document))
+    /// A body whose length differs from `Content-Length`.
+    pub(crate) fn wrong_length(length: usize, document: &str) -> Self {
+        Self::Raw(response("200 OK", &format!("Content-Length: {length}"), document))
     }
 
-    /// A body without an announced length, ended by the connection.
-    pub(crate) fn unannounced(document: &str) -> Self {
-        Self::Raw(answer("200 OK", "Connection: close", document))
+    /// A body without `Content-Length`, ended by the end of the connection.
+    pub(crate) fn without_length(document: &str) -> Self {
+        Self::Raw(response("200 OK", "Connection: close", document))
     }
 }
 
-fn answer(status: &str, headers: &str, body: &str) -> Vec<u8> {
+fn response(status: &str, headers: &str, body: &str) -> Vec<u8> {
     format!("HTTP/1.1 {status}\r\n{headers}\r\n\r\n{body}").into_bytes()
 }
 

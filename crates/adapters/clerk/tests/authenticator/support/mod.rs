@@ -12,9 +12,9 @@ use icp_ports::{AuthenticationError, Authenticator as _, Clock, Credentials};
 
 pub(crate) use key_server::{KeyServer, Reply};
 pub(crate) use rsa::{KEY, OTHER, TestKey, key_set};
-pub(crate) use token::{ISSUER, NOW, Object, USER, claims, header, seal, token, unsigned};
+pub(crate) use token::{ISSUER, NOW, Object, USER, claims, header, sign_parts, token, unsigned};
 
-/// Verdicts for errors that have no reason.
+/// Outcomes of errors without a reason.
 pub(crate) const UNAVAILABLE: &str = "(unavailable)";
 pub(crate) const INSUFFICIENT_SCOPE: &str = "(insufficient scope)";
 
@@ -66,14 +66,14 @@ pub(crate) fn each(table: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The user ID, or the reason of the refusal.
-pub(crate) type Verdict = Result<String, &'static str>;
+pub(crate) type Outcome = Result<String, &'static str>;
 
 #[expect(clippy::unnecessary_wraps, reason = "it is compared with verdicts")]
-pub(crate) fn signed_in(user: &str) -> Verdict {
+pub(crate) fn signed_in(user: &str) -> Outcome {
     Ok(user.to_owned())
 }
 
-pub(crate) fn accepted() -> Verdict {
+pub(crate) fn accepted() -> Outcome {
     signed_in(USER)
 }
 
@@ -101,7 +101,7 @@ impl Credentials for Headers<'_> {
     }
 }
 
-pub(crate) fn verdict(outcome: Result<Caller, AuthenticationError>) -> Verdict {
+pub(crate) fn outcome(outcome: Result<Caller, AuthenticationError>) -> Outcome {
     match outcome {
         Ok(caller) => Ok(caller.user_id().to_string()),
         Err(AuthenticationError::Unauthenticated(reason)) => Err(reason),
@@ -119,6 +119,6 @@ pub(crate) async fn caller(
 }
 
 /// Authenticates with a token in the `Authorization` header.
-pub(crate) async fn bearer(authenticator: &ClerkAuthenticator, token: &str) -> Verdict {
-    verdict(caller(authenticator, token).await)
+pub(crate) async fn bearer(authenticator: &ClerkAuthenticator, token: &str) -> Outcome {
+    outcome(caller(authenticator, token).await)
 }

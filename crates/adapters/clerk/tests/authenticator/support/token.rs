@@ -62,7 +62,7 @@ pub(crate) fn claims() -> Object {
 }
 
 /// Returns a token of any bytes with a valid signature.
-pub(crate) fn seal(key: &TestKey, header: &[u8], payload: &[u8]) -> String {
+pub(crate) fn sign_parts(key: &TestKey, header: &[u8], payload: &[u8]) -> String {
     let signed = unsigned(header, payload);
     let signature = key.sign(signed.as_bytes());
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
@@ -73,5 +73,5 @@ pub(crate) fn unsigned(header: &[u8], payload: &[u8]) -> String {
 }
 
 pub(crate) fn token(key: &TestKey, header: &Object, claims: &Object) -> String {
-    seal(key, header.text().as_bytes(), claims.text().as_bytes())
+    sign_parts(key, header.text().as_bytes(), claims.text().as_bytes())
 }

@@ -24,7 +24,7 @@ const MEMORY: u64 = 200_000_000;
 /// A request, and its description.
 type Attack = (String, Method, &'static str, String);
 
-/// Sends each of these requests for a while over all connections, and measures the effect on another user.
+/// Sends each of these requests for some time over all connections, and measures the effect on another user.
 async fn check(service: &Service, attacks: Vec<Attack>) {
     let (eve, other) = (service.token("user_eve"), service.token("user_other"));
     let mut failures = Vec::new();
@@ -42,8 +42,8 @@ async fn check(service: &Service, attacks: Vec<Attack>) {
                     .header("accept-encoding", "gzip")
                     .body(body.clone());
                 tokio::spawn(async move {
-                    while let Ok(answer) = request.try_clone().expect("a body in memory").send().await {
-                        let _ = answer.bytes().await;
+                    while let Ok(response) = request.try_clone().expect("a body in memory").send().await {
+                        let _ = response.bytes().await;
                     }
                 })
             })

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use crate::support::client;
 
-const LOOK: Duration = Duration::from_millis(200);
+const CHECK_INTERVAL: Duration = Duration::from_millis(200);
 
 pub(crate) struct Balancer {
     instances: Arc<Vec<Instance>>,
@@ -52,9 +52,9 @@ async fn look(instances: Arc<Vec<Instance>>) {
         for instance in instances.iter() {
             let asking =
                 client.get(format!("{}/health/ready", instance.address)).timeout(Duration::from_secs(2));
-            let is_ready = asking.send().await.is_ok_and(|answer| answer.status() == 200);
+            let is_ready = asking.send().await.is_ok_and(|response| response.status() == 200);
             instance.is_ready.store(is_ready, Ordering::Relaxed);
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(CHECK_INTERVAL).await;
     }
 }

@@ -1,4 +1,4 @@
-//! A search for inputs that cost much: it changes inputs at random, and continues with the inputs that cost the most CPU or memory.
+//! A search for expensive inputs: it changes inputs at random, and continues with the most expensive ones.
 //!
 //! By default it takes six seconds. `ICP_TEST_COST_SECONDS=3600` searches for an hour. A release build
 //! (`--release`) uses less CPU and memory.
@@ -16,12 +16,12 @@ use crate::support::{LIST, Service, Setup};
 /// The limits of one request.
 const CPU: Duration = Duration::from_millis(if cfg!(debug_assertions) { 2_000 } else { 200 });
 const MEMORY: u64 = 64_000_000;
-/// The inputs that the search goes on from, for each target.
+/// Number of inputs with which the search continues, for each target.
 const KEPT: usize = 24;
-/// A short input costs a little more or less each time. It counts as at least this number of bytes.
+/// Minimum length in bytes that an input counts as, because the cost of short inputs varies.
 const BASE_BYTES: usize = 400;
 
-/// Where inputs are sent.
+/// The target of inputs.
 struct Target {
     name: &'static str,
     max_bytes: usize,
@@ -37,7 +37,7 @@ struct Fixture {
     path: String,
 }
 
-/// An input and what it cost.
+/// An input and its cost.
 #[derive(Clone)]
 struct Measured {
     input: Vec<u8>,
@@ -244,18 +244,18 @@ impl Target {
             {
                 continue;
             }
-            // Something else may have happened at the same time.
+            // Other work may have run at the same time.
             let again = self.measure(measured.input.clone(), fixture, &mut stream);
             (measured.cpu, measured.memory) =
                 (measured.cpu.min(again.cpu), measured.memory.min(again.memory));
             pool.push(measured);
             pool.sort_by(|one, other| other.rate(base).total_cmp(&one.rate(base)));
-            let (dearest, greediest) = (
+            let (most_cpu, most_memory) = (
                 pool.iter().max_by_key(|it| it.cpu).expect("there are seeds").clone(),
                 pool.iter().max_by_key(|it| it.memory).expect("there are seeds").clone(),
             );
             pool.truncate(KEPT - 2);
-            pool.extend([dearest, greediest]);
+            pool.extend([most_cpu, most_memory]);
             pool.dedup_by(|one, other| one.input == other.input);
         }
         println!("{}: {count} inputs", self.name);
@@ -275,21 +275,21 @@ impl Measured {
 fn exchange(stream: &mut TcpStream, request: &[u8]) -> std::io::Result<bool> {
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
     stream.write_all(request)?;
-    let (mut answer, mut bytes) = (Vec::new(), vec![0; 64 * 1024]);
+    let (mut response, mut bytes) = (Vec::new(), vec![0; 64 * 1024]);
     loop {
         let length = stream.read(&mut bytes)?;
         if length == 0 {
             return Ok(false);
         }
-        answer.extend_from_slice(&bytes[..length]);
-        let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
-        let head = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
+        response.extend_from_slice(&bytes[..length]);
+        let Some(end) = response.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
+        let head = String::from_utf8_lossy(&response[..end]).to_ascii_lowercase();
         assert!(!head.starts_with("http/1.1 5") || head.starts_with("http/1.1 503"), "{head}");
         let length =
             head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
         let is_whole = match length {
-            Some(length) => answer.len() >= end + 4 + length,
-            None => !head.contains("chunked") || answer.ends_with(b"0\r\n\r\n"),
+            Some(length) => response.len() >= end + 4 + length,
+            None => !head.contains("chunked") || response.ends_with(b"0\r\n\r\n"),
         };
         if is_whole {
             return Ok(!head.contains("connection: close"));
@@ -336,9 +336,9 @@ async fn found_inputs_stay_within_cost_limit() {
     let setup = Setup::new().with("ICP__LOG__LEVEL", "warn").with("ICP__MCP__ENABLED", "true");
     let service = setup.with("ICP__SERVER__WORKERS", "1").start();
     let token = service.token("user_ada");
-    let path = service.create(&token, &serde_json::from_str(WHOLE).expect("it is JSON")).await.icp_path();
+    let path = service.create(&token, &serde_json::from_str(WHOLE).expect("must be JSON")).await.icp_path();
     let fixture = Fixture { service, token, path };
-    let share = Duration::from_secs(seconds) / u32::try_from(TARGETS.len()).expect("a few");
+    let share = Duration::from_secs(seconds) / u32::try_from(TARGETS.len()).expect("a small number");
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("costs");
     std::fs::create_dir_all(&folder).expect("a folder");
     let (mut random, mut failures) = (Rng::with_seed(seconds), Vec::new());

@@ -20,7 +20,7 @@ use crate::support::{LIST, Service, Setup};
 const A_LITTLE: Duration = Duration::from_secs(8);
 const WRITERS: usize = 8;
 const READERS: usize = 6;
-/// A user whose list is long, so that a response takes a while.
+/// A user with a long list, so that a response takes some time.
 const BIG: &str = "user_big";
 
 /// Duration of the test in seconds: `ICP_TEST_FAULT_SECONDS`, or 40.
@@ -34,7 +34,7 @@ struct Window {
     what: &'static str,
     from: Instant,
     to: Instant,
-    /// Whether connections may break, in addition to failed requests.
+    /// The address to which connections may break, in addition to failed requests.
     breaks: Option<String>,
 }
 
@@ -43,7 +43,7 @@ impl Window {
         Self { what, from, to: Instant::now() + A_LITTLE, breaks: None }
     }
 
-    fn excuses(&self, failure: &Failure) -> bool {
+    fn covers(&self, failure: &Failure) -> bool {
         let is_within = (self.from..=self.to).contains(&failure.at);
         let broke = self.breaks.as_ref().is_some_and(|address| failure.url.starts_with(address));
         is_within && (broke || is_in_contracts_shape(&failure.error))
@@ -63,21 +63,21 @@ fn is_in_contracts_shape(error: &str) -> bool {
     problem["code"] == code
 }
 
-/// Two instances: one behind the pooler, with the standby as its other host; one on the servers themselves, reading from the
-/// standby.
+/// Two instances: one behind the pooler, with the standby as its other host, and one with direct connections that reads from
+/// the standby.
 struct Stage {
     primary: Server,
     standby: Server,
     pooler: Pooler,
     keys: KeyServer,
-    /// Makes tokens, and checks the results.
+    /// Creates tokens, and checks the results.
     signer: Setup,
     setups: [Setup; 2],
 }
 
 impl Stage {
     fn build() -> Self {
-        let primary = Server::start().expect("it starts");
+        let primary = Server::start().expect("must start");
         let signer = Setup::new().with("ICP__DATABASE__URL", &primary.url("postgres"));
         assert!(signer.icp(&["migrate"]).status.success());
         let import = (0..2_000).map(|number| {
@@ -88,11 +88,11 @@ impl Stage {
         });
         assert!(signer.icp_with_input(&["import"], import.collect::<String>().as_bytes()).status.success());
         signer.token(&["--user", BIG]);
-        let standby = primary.standby().expect("it follows");
-        primary.set("synchronous_standby_names", "*").expect("it waits for the standby");
+        let standby = primary.standby().expect("must replicate");
+        primary.set("synchronous_standby_names", "*").expect("must wait for the standby");
         let pooler =
             Pooler::start_with(&crate::production::pgbouncer(), primary.port(), 10, PoolMode::Transaction);
-        let pooler = pooler.expect("it starts");
+        let pooler = pooler.expect("must start");
         let keys = KeyServer::start(signer.path());
         let common = |first: u16| {
             let url = format!("postgres://icp@127.0.0.1:{first},127.0.0.1:{}/postgres", standby.port());
@@ -119,7 +119,7 @@ struct Holdings {
 async fn holdings(service: &Service) -> Holdings {
     let metrics = service.get("/metrics", None).await.body;
     let number = |name: &str| {
-        let line = metrics.lines().find_map(|line| line.strip_prefix(name)).expect("it is measured");
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name)).expect("must be measured");
         line.trim().parse::<f64>().expect("a number")
     };
     Holdings { memory: number("icp_process_resident_memory_bytes"), files: number("icp_process_open_fds") }
@@ -138,15 +138,15 @@ fn connections(server: &Server) -> usize {
         "COPY (SELECT count(*) FROM pg_stat_activity WHERE application_name = 'icp') TO '{}'",
         file.display()
     );
-    server.execute(&question).expect("it answers");
+    server.execute(&question).expect("a response");
     std::fs::read_to_string(file).expect("a number").trim().parse().expect("a number")
 }
 
 /// Requests a large list, and disconnects during the response.
 async fn hang_up_in_the_middle(service: &Service, token: &str) {
-    let mut socket = tokio::net::TcpStream::connect(service.socket()).await.expect("it connects");
+    let mut socket = tokio::net::TcpStream::connect(service.socket()).await.expect("must connect");
     let request = format!("GET {LIST} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
-    socket.write_all(request.as_bytes()).await.expect("it is sent");
+    socket.write_all(request.as_bytes()).await.expect("must be sent");
     let _ = socket.read(&mut [0; 4096]).await;
 }
 
@@ -166,7 +166,7 @@ fn check(writers: &[Writer], readers: &[Reader], windows: &[Window], drained: &(
         .collect();
     println!("{written} writes and {read} reads were answered, {} were not", failures.len());
     for window in windows {
-        let count = failures.iter().filter(|failure| window.excuses(failure)).count();
+        let count = failures.iter().filter(|failure| window.covers(failure)).count();
         println!(
             "  {} for {:?}: {count}",
             window.what,
@@ -174,13 +174,13 @@ fn check(writers: &[Writer], readers: &[Reader], windows: &[Window], drained: &(
         );
     }
     for failure in &failures {
-        assert!(windows.iter().any(|window| window.excuses(failure)), "outside of every fault: {failure:?}");
+        assert!(windows.iter().any(|window| window.covers(failure)), "outside of every fault: {failure:?}");
     }
     let (address, from, to) = drained;
     let of_drained =
         |failure: &&&Failure| failure.url.starts_with(address) && (*from..=*to).contains(&failure.at);
     assert_eq!(failures.iter().filter(of_drained).count(), 0, "the drained instance failed a request");
-    assert!(written > 500 && read > 500, "there was a load");
+    assert!(written > 500 && read > 500, "both writers and readers were active");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -224,7 +224,7 @@ async fn faults_lose_no_write_and_leak_no_icp() {
         let from = Instant::now();
         blocking(|| stage.pooler.kill());
         sleep(Duration::from_secs(1)).await;
-        blocking(|| stage.pooler.start_again()).expect("it starts");
+        blocking(|| stage.pooler.start_again()).expect("must start");
         windows.push(Window::of("the pooler restarts", from));
 
         until(0.48).await;
@@ -237,9 +237,9 @@ async fn faults_lose_no_write_and_leak_no_icp() {
 
         until(0.62).await;
         let from = Instant::now();
-        blocking(|| stage.primary.kill()).expect("it is killed");
+        blocking(|| stage.primary.kill()).expect("must be killed");
         sleep(Duration::from_secs(1)).await;
-        blocking(|| stage.standby.promote()).expect("it takes over");
+        blocking(|| stage.standby.promote()).expect("must be promoted");
         windows.push(Window::of("the standby takes over", from));
 
         until(0.82).await;
@@ -248,7 +248,7 @@ async fn faults_lose_no_write_and_leak_no_icp() {
         let drained_address = pooled.address.clone();
         pooled.signal("TERM");
         let ended = blocking(|| pooled.ended_within(Duration::from_secs(30)));
-        assert!(ended.is_some_and(|status| status.success()), "it ends well: {ended:?}");
+        assert!(ended.is_some_and(|status| status.success()), "it must end with status 0: {ended:?}");
         let drained = (drained_address, drained, Instant::now());
         pooled = blocking(|| stage.setups[0].clone().start());
 

@@ -26,7 +26,7 @@ impl KeyServer {
     /// Publishes the development key of a folder.
     pub(crate) fn start(folder: &Path) -> Self {
         let body = key_set(&folder.join("data/development-key.pem"));
-        let listener = TcpListener::bind("127.0.0.1:0").expect("it listens");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("must listen");
         let url = format!("http://{}/jwks.json", listener.local_addr().expect("an address"));
         let is_down = Arc::new(AtomicBool::new(false));
         let down = Arc::clone(&is_down);
@@ -46,7 +46,7 @@ impl KeyServer {
         Self { url, is_down }
     }
 
-    /// A service that trusts it, and asks it every few seconds.
+    /// A service that trusts this instance, and fetches its keys every few seconds.
     pub(crate) fn trusted_by(&self, setup: Setup) -> Setup {
         let setup = setup.with("ICP__AUTH__ISSUER", ISSUER).with("ICP__AUTH__JWKS_URL", &self.url);
         setup.with("ICP__AUTH__JWKS_LIFETIME_SECONDS", "5").with("ICP__AUTH__JWKS_COOLDOWN_SECONDS", "1")

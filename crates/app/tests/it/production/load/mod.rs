@@ -2,6 +2,7 @@
 //! delay their requests.
 
 mod abuse;
+mod anonymous;
 mod balancer;
 mod costs;
 mod faults;
@@ -12,5 +13,4 @@ mod probe;
 mod readers;
 mod silent;
 mod slow_readers;
-mod strangers;
 mod unknown_keys;

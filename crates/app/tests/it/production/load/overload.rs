@@ -1,7 +1,7 @@
 //! Ten times the load that the database can serve.
 //!
-//! The database is slow by its own clock, so the figures do not depend on the machine. A page takes it 100 ms, and is read
-//! alone, not in a batch. Of five connections four read pages, which makes 40 pages a second.
+//! The database sleeps, so the figures do not depend on the machine. A page takes 100 ms, and is read alone, not in a batch.
+//! Four of five connections read pages, which makes 40 pages per second.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ const SLOW: &str = "
         FROM (SELECT pg_sleep(0.1) OFFSET 0) AS slowly, icp_members_itself;";
 const CAPACITY: u32 = 40;
 const WAIT: Duration = Duration::from_millis(500);
-/// A machine that is busy with other things is given this much.
+/// Tolerance for a busy machine.
 const JITTER: Duration = Duration::from_millis(50);
 
 struct Outcome {
@@ -38,12 +38,12 @@ async fn offer(service: &Service, tokens: &[String], per_second: u32, seconds: u
         let request = client.get(&url).bearer_auth(token);
         requests.push(tokio::spawn(async move {
             let sent = Instant::now();
-            let answer = request.send().await.expect("it answers");
-            let status = answer.status().as_u16();
+            let response = request.send().await.expect("a response");
+            let status = response.status().as_u16();
             if status == 503 {
-                assert_eq!(answer.headers().get("retry-after").expect("a header"), "1");
+                assert_eq!(response.headers().get("retry-after").expect("a header"), "1");
             }
-            answer.bytes().await.expect("it answers in full");
+            response.bytes().await.expect("a complete body");
             Outcome { status, took: sent.elapsed() }
         }));
     }
@@ -76,7 +76,7 @@ fn count(outcomes: &[Outcome], status: u16) -> u32 {
 #[ignore = "takes half a minute: cargo xtask test --all"]
 async fn overload_is_rejected_and_rest_served_in_time() {
     const SECONDS: u32 = 3;
-    let server = Server::start().expect("it starts");
+    let server = Server::start().expect("must start");
     let setup = Setup::new()
         .with("ICP__DATABASE__URL", &server.url("postgres"))
         .with("ICP__DATABASE__ACQUIRE_TIMEOUT_MILLISECONDS", &WAIT.as_millis().to_string())
@@ -84,12 +84,12 @@ async fn overload_is_rejected_and_rest_served_in_time() {
         .with("ICP__SERVER__WORKERS", "2")
         .with("ICP__LOG__LEVEL", "warn");
     assert!(setup.icp(&["migrate"]).status.success());
-    // With one ICP every plan of PostgreSQL is slow once.
-    // Of several users: one alone may not read with all connections.
+    // With one ICP, every plan of PostgreSQL calls the slow function once.
+    // Several users send requests, because a single user may not occupy all connections.
     let users: Vec<_> = (0..8).map(|number| format!("user_{number}")).collect();
     let icp = icp_testkit::fixtures::icp(1).with("userIds", users.clone()).document().into_json();
     assert!(setup.icp_with_input(&["import"], icp.as_bytes()).status.success());
-    server.execute(SLOW).expect("it becomes slow");
+    server.execute(SLOW).expect("must become slow");
     let service = setup.start();
     let tokens: Vec<_> = users.iter().map(|user| service.token(user)).collect();
     offer(&service, &tokens, 8, 2).await;
@@ -110,12 +110,12 @@ async fn overload_is_rejected_and_rest_served_in_time() {
 
     let (usual, late) = (percentile(&unloaded, 200, 0.99), percentile(&loaded, 200, 0.99));
     let refused = percentile(&loaded, 503, 0.99);
-    let (best, good, turned_away) = (count(&doubled, 200), count(&loaded, 200), count(&loaded, 503));
+    let (best, good, rejected) = (count(&doubled, 200), count(&loaded, 200), count(&loaded, 503));
     println!(
         "unloaded: p99 {usual:?}; at twice the capacity: {best} served; at ten times: {good} served with p99 {late:?}, \
-         {turned_away} turned away with p99 {refused:?}"
+         {rejected} turned away with p99 {refused:?}"
     );
-    assert_eq!(good + turned_away, CAPACITY * 10 * SECONDS, "nothing else is answered");
+    assert_eq!(good + rejected, CAPACITY * 10 * SECONDS, "there are no other statuses");
     assert!(good * 10 >= best * 8, "goodput fell from {best} to {good}");
     assert!(late <= usual * 5 + WAIT + JITTER, "{late:?} against {usual:?}");
     assert!(refused <= WAIT + Duration::from_millis(100), "{refused:?}");

@@ -8,11 +8,11 @@ use icp_testkit::fixtures::EXAMPLE_LIST;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{Answer, LIST, Service, Setup, eventually, stderr, stdout};
+use crate::support::{LIST, Response, Service, Setup, eventually, stderr, stdout};
 
 /// Fewer sessions than connections of the service, so that connections share sessions.
 const SHARED_SESSIONS: usize = 3;
-/// One per connection of the service and of its commands.
+/// One session per connection of the service and of its commands.
 const OWN_SESSIONS: usize = 16;
 const CLIENTS: usize = 48;
 
@@ -25,12 +25,12 @@ fn start(mode: PoolMode, sessions: usize) -> (Server, Pooler, Setup) {
 }
 
 /// Many users create, change and list concurrently.
-async fn work(service: &Service) -> Vec<Answer> {
+async fn work(service: &Service) -> Vec<Response> {
     let users = (0..CLIENTS).map(|number| service.token(&format!("user_{number}")));
     let all = users.collect::<Vec<_>>().into_iter().map(async |token| {
         let body = json!({"name": "A", "leadProviderCriteria": []}).to_string();
         let create = service.request(Method::POST, LIST, &token).header("content-type", "application/json");
-        let created = Answer::of(create.header("idempotency-key", "one").body(body)).await;
+        let created = Response::of(create.header("idempotency-key", "one").body(body)).await;
         if created.status != 201 {
             return vec![created];
         }
@@ -46,18 +46,18 @@ async fn work(service: &Service) -> Vec<Answer> {
 async fn assert_everything_works(pooler: &Pooler, setup: Setup) {
     let migrated = setup.icp(&["migrate"]);
     assert!(migrated.status.success(), "{}", stderr(&migrated));
-    // The samples are in the database since it was migrated.
+    // The migration has stored the samples in the database.
     let import = ["import", "--on-conflict", "replace"];
     assert!(setup.icp_with_input(&import, EXAMPLE_LIST.as_bytes()).status.success());
     assert_eq!(stdout(&setup.icp(&["export"])).lines().count(), 2);
     let service = setup.start();
     for _ in 0..3 {
-        for answer in work(&service).await {
-            assert!(answer.status.is_success(), "{answer:?}");
+        for response in work(&service).await {
+            assert!(response.status.is_success(), "{response:?}");
         }
     }
     pooler.kill();
-    pooler.start_again().expect("it starts");
+    pooler.start_again().expect("must start");
     let heals = async || service.list("user_abc123").await.status == 200;
     assert!(eventually(Duration::from_secs(10), heals).await);
 }
@@ -84,8 +84,8 @@ async fn pooled_clients_keep_their_session_settings() {
     let service = setup.start();
     let own = settings(&server.url("postgres")).await;
     for _ in 0..5 {
-        for answer in work(&service).await {
-            assert!(answer.status.is_success(), "{answer:?}");
+        for response in work(&service).await {
+            assert!(response.status.is_success(), "{response:?}");
         }
         assert_eq!(settings(&pooler.url("postgres")).await, own);
     }
@@ -94,11 +94,11 @@ async fn pooled_clients_keep_their_session_settings() {
 /// Every setting of a client's session that can differ between sessions.
 async fn settings(url: &str) -> Vec<(String, String)> {
     let (client, connection) =
-        tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("it connects");
+        tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("must connect");
     let driving = tokio::spawn(connection);
     let rows =
         client.simple_query("SELECT name, setting FROM pg_settings WHERE context = 'user' ORDER BY name");
-    let rows = rows.await.expect("it answers").into_iter();
+    let rows = rows.await.expect("a response").into_iter();
     driving.abort();
     let text = |row: &tokio_postgres::SimpleQueryRow, index| row.get(index).unwrap_or_default().to_owned();
     rows.filter_map(|message| match message {
@@ -115,8 +115,8 @@ async fn log_names_pooler_that_forgets_prepared_statements() {
     let service = setup.start();
     let mut failed = 0;
     for _ in 0..5 {
-        for answer in work(&service).await.iter().filter(|answer| !answer.status.is_success()) {
-            answer.assert_problem(500, "INTERNAL_ERROR");
+        for response in work(&service).await.iter().filter(|response| !response.status.is_success()) {
+            response.assert_problem(500, "INTERNAL_ERROR");
             failed += 1;
         }
     }

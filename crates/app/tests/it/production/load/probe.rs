@@ -70,21 +70,21 @@ pub(crate) fn when_idle(service: &Service, path: &str, token: Option<&str>) -> N
     probe.stop()
 }
 
-/// Returns the status of the answer, or the error.
+/// Returns the status of the response, or the error.
 fn ask(socket: &str, request: &str) -> String {
     let asking = || {
         let mut stream = TcpStream::connect(socket)?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
         stream.write_all(request.as_bytes())?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer.split(' ').nth(1).unwrap_or("nothing").to_owned())
+        let mut response = String::new();
+        stream.read_to_string(&mut response)?;
+        Ok(response.split(' ').nth(1).unwrap_or("nothing").to_owned())
     };
     asking().unwrap_or_else(|error: std::io::Error| error.to_string())
 }
 
 fn memory(process: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("must run");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.strip_suffix("kB"));
     line.and_then(|kilobytes| kilobytes.trim().parse::<u64>().ok()).expect("a number") * 1_024
 }

@@ -48,18 +48,18 @@ impl Reader {
     }
 
     async fn get(&mut self, url: String) -> Option<Value> {
-        let answer = self.client.get(&url).bearer_auth(&self.token).send().await;
-        let read = match answer {
-            Ok(answer) => {
-                let status = answer.status().as_u16();
-                answer.text().await.map(|text| (status, text)).map_err(|error| format!("{error:?}"))
+        let response = self.client.get(&url).bearer_auth(&self.token).send().await;
+        let read = match response {
+            Ok(response) => {
+                let status = response.status().as_u16();
+                response.text().await.map(|text| (status, text)).map_err(|error| format!("{error:?}"))
             }
             Err(error) => Err(format!("{error:?}")),
         };
         let error = match read {
             Ok((200, text)) => {
                 self.answered += 1;
-                return Some(serde_json::from_str(&text).expect("it is whole"));
+                return Some(serde_json::from_str(&text).expect("must be complete"));
             }
             Ok((403 | 404, _)) => return None,
             Ok((status, text)) => format!("{status} {text}"),

@@ -38,7 +38,7 @@ async fn silent_connections_do_not_stop_new_ones() {
         longest = longest.max(asked.elapsed());
         sleep(Duration::from_millis(100)).await;
     }
-    println!("the longest handshake and answer took {longest:?}");
+    println!("the longest handshake and response took {longest:?}");
     silent.iter().for_each(tokio::task::JoinHandle::abort);
     assert!(longest < LIMIT, "{longest:?}");
 }

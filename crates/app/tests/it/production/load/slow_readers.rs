@@ -98,8 +98,8 @@ async fn check(path: &'static str, max_memory: u64) {
     let (mut memory, mut in_flight, mut others) = (0, 0, 0);
     sleep(Duration::from_secs(3)).await;
     while Instant::now() < until {
-        let answer = service.get(LIST, Some(&other)).await;
-        assert_eq!(answer.status, 200, "others are served: {answer:?}");
+        let response = service.get(LIST, Some(&other)).await;
+        assert_eq!(response.status, 200, "others are served: {response:?}");
         others += 1;
         memory = memory.max(metric(&service, "icp_process_resident_memory_bytes").await.saturating_sub(idle));
         in_flight = in_flight.max(metric(&service, "icp_http_requests_in_flight").await);

@@ -14,12 +14,12 @@ use crate::support::{LIST, Service, Setup, client, eventually};
 const CLIENTS: usize = 64;
 const UNKNOWN_KEYS: usize = 512;
 const STORM: Duration = Duration::from_secs(4);
-/// The additional time that a storm may cause.
+/// The additional time that the load may cause.
 const ALLOWANCE: Duration = Duration::from_millis(100);
 
-/// Serves a key set until it is told to hang.
+/// Serves a key set until the test lets it hang.
 fn key_server(document: String, hangs: Arc<AtomicBool>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("it listens");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("must listen");
     let url = format!("http://{}/jwks.json", listener.local_addr().expect("an address"));
     std::thread::spawn(move || {
         let mut hung: Vec<TcpStream> = Vec::new();
@@ -37,7 +37,7 @@ fn key_server(document: String, hangs: Arc<AtomicBool>) -> String {
     url
 }
 
-/// Lists again and again with known keys, every other time with a token that was never seen. Returns how long each answer
+/// Lists again and again with known keys, every other time with a token that was never seen. Returns how long each response
 /// took; all must be 200.
 async fn list_with_known_keys(service: &Service, clerk: &Clerk, time: Duration) -> Vec<Duration> {
     let (client, url) = (client(), format!("{}{LIST}", service.address));
@@ -47,9 +47,9 @@ async fn list_with_known_keys(service: &Service, clerk: &Clerk, time: Duration) 
         let new = clerk.session("user_ada", json!({"jti": took.len().to_string()}));
         let token = if took.len() % 2 == 0 { &old } else { &new };
         let sent = Instant::now();
-        let answer = client.get(&url).bearer_auth(token).send().await.expect("it answers");
+        let response = client.get(&url).bearer_auth(token).send().await.expect("a response");
         took.push(sent.elapsed());
-        assert_eq!(answer.status(), 200);
+        assert_eq!(response.status(), 200);
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     took.sort();
@@ -85,8 +85,8 @@ async fn unknown_keys_do_not_delay_known_ones() {
                     if Instant::now() > end {
                         break;
                     }
-                    let answer = client.get(&url).bearer_auth(token).send().await.expect("it answers");
-                    statuses[usize::from(answer.status().as_u16())] += 1;
+                    let response = client.get(&url).bearer_auth(token).send().await.expect("a response");
+                    statuses[usize::from(response.status().as_u16())] += 1;
                 }
                 statuses
             })
@@ -101,7 +101,7 @@ async fn unknown_keys_do_not_delay_known_ones() {
     let (busy, most) = (p99(&served), served.last().copied().unwrap_or_default());
     let seen: Vec<_> = statuses.iter().enumerate().filter(|(_, count)| **count > 0).collect();
     println!(
-        "idle p99 {idle:?}; in the storm p99 {busy:?}, at most {most:?}, of {}; clients: {seen:?}",
+        "idle p99 {idle:?}; under load p99 {busy:?}, at most {most:?}, of {}; clients: {seen:?}",
         served.len()
     );
     assert!(busy <= idle + ALLOWANCE, "{busy:?} against {idle:?}");

@@ -5,7 +5,7 @@ use flate2::read::GzDecoder;
 use reqwest::Method;
 
 use super::{PAGES, addresses, page, request};
-use crate::support::{Answer, Service, Setup};
+use crate::support::{Response, Service, Setup};
 
 async fn assets(service: &Service) -> BTreeSet<String> {
     let mut named = BTreeSet::new();
@@ -45,13 +45,14 @@ async fn assets_are_immutable_and_have_etags() {
         types.insert(format!("{} {}", path.rsplit('.').next().expect("a name"), file.header("content-type")));
         for coding in ["identity", "gzip", "br", "gzip, deflate, br, zstd"] {
             let asking = || request(&service, Method::GET, &path).header("accept-encoding", coding);
-            let tag = Answer::of(asking()).await.header("etag").to_owned();
-            let again = Answer::of(asking().header("if-none-match", &tag)).await;
+            let tag = Response::of(asking()).await.header("etag").to_owned();
+            let again = Response::of(asking().header("if-none-match", &tag)).await;
             assert_eq!((again.status.as_u16(), again.body.as_str()), (304, ""), "{path} in {coding}");
             assert_eq!(again.header("etag"), tag, "{path} in {coding}");
             assert_eq!(again.header("cache-control"), file.header("cache-control"));
         }
-        let other = Answer::of(request(&service, Method::GET, &path).header("if-none-match", "\"0\"")).await;
+        let other =
+            Response::of(request(&service, Method::GET, &path).header("if-none-match", "\"0\"")).await;
         assert_eq!(other.status, 200, "{path}");
     }
     let expected = [
@@ -75,12 +76,12 @@ async fn compressed_viewer_equals_uncompressed_viewer() {
         // Headers of browsers.
         let asking =
             request(&service, Method::GET, &path).header("accept-encoding", "gzip, deflate, br, zstd");
-        let response = asking.send().await.expect("it answers");
+        let response = asking.send().await.expect("a response");
         assert_eq!(response.headers()["content-encoding"], "gzip", "{path}");
-        let bytes = response.bytes().await.expect("it answers in full");
+        let bytes = response.bytes().await.expect("a complete body");
         assert!(bytes.len() * 5 < plain.body.len() * 2, "{path}: {} of {}", bytes.len(), plain.body.len());
         let mut text = String::new();
-        GzDecoder::new(bytes.as_ref()).read_to_string(&mut text).expect("it is gzip");
+        GzDecoder::new(bytes.as_ref()).read_to_string(&mut text).expect("must be gzip");
         assert_eq!(text, plain.body, "{path}");
     }
 }
@@ -107,13 +108,14 @@ async fn anonymous_responses_are_not_compressed_on_demand() {
     for path in ["/", "/docs", described, "/health/live", "/metrics", "/nothing", crate::support::LIST] {
         for coding in ["br", "zstd", "deflate"] {
             for method in [Method::GET, Method::HEAD] {
-                let answer =
-                    Answer::of(request(&service, method, path).header("accept-encoding", coding)).await;
-                assert_eq!(answer.header("content-encoding"), "", "{path} in {coding}");
+                let response =
+                    Response::of(request(&service, method, path).header("accept-encoding", coding)).await;
+                assert_eq!(response.header("content-encoding"), "", "{path} in {coding}");
             }
         }
     }
-    let head = Answer::of(request(&service, Method::HEAD, described).header("accept-encoding", "gzip")).await;
+    let head =
+        Response::of(request(&service, Method::HEAD, described).header("accept-encoding", "gzip")).await;
     assert_eq!(head.header("content-encoding"), "gzip");
     assert!(!head.header("content-length").is_empty(), "{head:?}");
 }

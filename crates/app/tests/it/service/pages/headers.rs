@@ -2,7 +2,7 @@ use reqwest::Method;
 use reqwest::redirect::Policy;
 
 use super::{PAGES, page, request};
-use crate::support::{Answer, LIST, Setup};
+use crate::support::{LIST, Response, Setup};
 
 #[tokio::test]
 async fn pages_are_under_a_tight_policy() {
@@ -41,16 +41,20 @@ async fn pages_are_read_and_not_written() {
     let service = Setup::new().start();
     let icon = super::addresses(&page(&service, "/").await)[0].to_owned();
     for path in [PAGES[0], PAGES[1], "/docs/", &format!("/{icon}")] {
-        let answer = Answer::of(request(&service, Method::OPTIONS, path)).await;
-        assert_eq!((answer.status.as_u16(), answer.header("allow")), (204, "GET, HEAD, OPTIONS"), "{path}");
+        let response = Response::of(request(&service, Method::OPTIONS, path)).await;
+        assert_eq!(
+            (response.status.as_u16(), response.header("allow")),
+            (204, "GET, HEAD, OPTIONS"),
+            "{path}"
+        );
         for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::TRACE] {
-            let refused = Answer::of(request(&service, method, path)).await;
+            let refused = Response::of(request(&service, method, path)).await;
             refused.assert_problem(405, "METHOD_NOT_ALLOWED");
             assert_eq!(refused.header("allow"), "GET, HEAD, OPTIONS", "{path}");
         }
         let (got, head) = (
-            Answer::of(request(&service, Method::GET, path)).await,
-            Answer::of(request(&service, Method::HEAD, path)).await,
+            Response::of(request(&service, Method::GET, path)).await,
+            Response::of(request(&service, Method::HEAD, path)).await,
         );
         assert_eq!((head.status, head.body.as_str()), (got.status, ""), "{path}");
         for name in got.headers.keys().filter(|name| !["date", "x-request-id"].contains(&name.as_str())) {
@@ -63,10 +67,10 @@ async fn pages_are_read_and_not_written() {
 async fn documentation_and_icon_are_found() {
     let service = Setup::new().start();
     let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().expect("a client");
-    let icon = Answer::of(client.get(format!("{}/favicon.ico", service.address))).await;
+    let icon = Response::of(client.get(format!("{}/favicon.ico", service.address))).await;
     assert!(icon.status == 307 && icon.header("location").ends_with("/icon.svg"), "{icon:?}");
-    let answer = Answer::of(client.get(format!("{}/docs/", service.address))).await;
-    assert_eq!((answer.status.as_u16(), answer.header("location")), (308, "../docs"));
+    let response = Response::of(client.get(format!("{}/docs/", service.address))).await;
+    assert_eq!((response.status.as_u16(), response.header("location")), (308, "../docs"));
 }
 
 #[tokio::test]
@@ -81,14 +85,14 @@ async fn every_response_has_nosniff() {
         ("/nothing", 404),
         ("/api/v1/entities/icps/x", 400),
     ] {
-        let answer = service.get(path, Some(&token)).await;
-        assert_eq!(answer.status, status, "{answer:?}");
-        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+        let response = service.get(path, Some(&token)).await;
+        assert_eq!(response.status, status, "{response:?}");
+        assert_eq!(response.header("x-content-type-options"), "nosniff", "{path}");
     }
     let signed_out = service.get(LIST, None).await;
     assert_eq!((signed_out.status.as_u16(), signed_out.header("x-content-type-options")), (401, "nosniff"));
     let created =
         request(&service, Method::POST, LIST).bearer_auth(&token).header("content-type", "text/plain");
-    let refused = Answer::of(created.body("{}")).await;
+    let refused = Response::of(created.body("{}")).await;
     assert_eq!((refused.status.as_u16(), refused.header("x-content-type-options")), (415, "nosniff"));
 }

@@ -5,7 +5,7 @@ mod headers;
 
 use reqwest::{Method, RequestBuilder};
 
-use crate::support::{Answer, Service, client};
+use crate::support::{Response, Service, client};
 
 const PAGES: [&str; 2] = ["/", "/docs"];
 
@@ -13,7 +13,7 @@ fn request(service: &Service, method: Method, path: &str) -> RequestBuilder {
     client().request(method, format!("{}{path}", service.address))
 }
 
-async fn page(service: &Service, path: &str) -> Answer {
+async fn page(service: &Service, path: &str) -> Response {
     let page = service.get(path, None).await;
     assert_eq!(page.status, 200, "{page:?}");
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
@@ -21,10 +21,10 @@ async fn page(service: &Service, path: &str) -> Answer {
 }
 
 /// Returns the addresses in a page.
-fn addresses(page: &Answer) -> Vec<&str> {
+fn addresses(page: &Response) -> Vec<&str> {
     let named = |attribute: &str| {
         let rest = page.body.split(attribute).skip(1);
-        rest.map(|rest| rest.split('"').next().expect("it ends")).collect::<Vec<_>>()
+        rest.map(|rest| rest.split('"').next().expect("must end")).collect::<Vec<_>>()
     };
     [named("href=\""), named("src=\""), named("data-description=\"")].concat()
 }

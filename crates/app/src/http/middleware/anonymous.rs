@@ -8,12 +8,12 @@ use crate::http::state::State;
 
 /// Middleware of routes without authentication, which limits the requests in flight. A request is in flight until its response
 /// has been sent.
-pub(in crate::http) async fn limit_strangers<B: MessageBody + 'static>(
+pub(in crate::http) async fn limit_anonymous<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let state = State::of(&request)?;
-    let permit = match state.concurrency.admit_stranger() {
+    let permit = match state.concurrency.admit_anonymous() {
         Ok(permit) => permit,
         Err(error) => return Ok(request.error_response(error)),
     };

@@ -19,9 +19,10 @@ const CONDITION: Place =
 async fn assert_refused(service: &Service, place: Place, cases: &[(&str, &[&str])]) {
     let Place(before, after, pointer) = place;
     let target = Target::of(service).await;
-    for (members, faults) in cases {
-        let faults: Vec<String> = faults.iter().map(|fault| format!("{pointer}{fault}")).collect();
-        target.refuses(&format!("{before}{members}{after}"), &faults).await;
+    for (members, violations) in cases {
+        let violations: Vec<String> =
+            violations.iter().map(|violation| format!("{pointer}{violation}")).collect();
+        target.refuses(&format!("{before}{members}{after}"), &violations).await;
     }
 }
 
@@ -167,7 +168,7 @@ async fn crm_condition_needs_path_and_mode(service: &Service) {
 on_both!(create_needs_two_fields_and_no_server_owned);
 async fn create_needs_two_fields_and_no_server_owned(service: &Service) {
     let target = Target::of(service).await;
-    for (body, faults) in [
+    for (body, violations) in [
         ("{}", ["/leadProviderCriteria required", "/name required"].as_slice()),
         (r#"{"name":"SMB"}"#, &["/leadProviderCriteria required"]),
         (r#"{"leadProviderCriteria":[]}"#, &["/name required"]),
@@ -177,7 +178,7 @@ async fn create_needs_two_fields_and_no_server_owned(service: &Service) {
             &["/createdAt read_only", "/id read_only", "/updatedAt read_only"],
         ),
     ] {
-        assert_eq!(target.user.post(body).await.faults(), faults, "{body}");
+        assert_eq!(target.user.post(body).await.violations(), violations, "{body}");
         target.is_untouched().await;
     }
 }
@@ -189,7 +190,7 @@ async fn all_violations_are_reported_together(service: &Service) {
         "leadProviderCriteria":[{"provider":"baseProvider","filters":{"a":1,"a":"\u0000"}},{"type":"robot"}],
         "customFilterCriteria":[{"type":"maxPercentFromCRM","value":101},{"type":"x"},7,{}],
         "crmFilters":{"provider":"bullhorn","textSearch":1,"filters":[{"path":"p","mode":"m","or":[]}]}"#;
-    let faults = [
+    let violations = [
         "/name invalid_value",
         "/description invalid_type",
         "/leadsPerList out_of_range",
@@ -209,5 +210,5 @@ async fn all_violations_are_reported_together(service: &Service) {
         "/crmFilters/textSearch invalid_type",
         "/crmFilters/filters/0/or unknown_field",
     ];
-    assert_refused(service, ICP, &[(members, &faults)]).await;
+    assert_refused(service, ICP, &[(members, &violations)]).await;
 }

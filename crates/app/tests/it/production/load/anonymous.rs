@@ -24,10 +24,10 @@ const JITTER: Duration = Duration::from_millis(100);
 async fn viewer(service: &Service) -> String {
     let page = service.get("/docs", None).await.body;
     let address = page.split('"').find(|text| text.ends_with("swagger-ui-bundle.js"));
-    format!("/{}", address.expect("it is named"))
+    format!("/{}", address.expect("must be named"))
 }
 
-/// Sends a request every second, `phase` after the others. Without reading, once.
+/// Sends a request every second, with the offset `phase`. A client that does not read sends only one.
 async fn attack(address: SocketAddr, request: String, reads: bool, phase: Duration) -> std::io::Result<()> {
     let mut stream = TcpStream::connect(address).await?;
     let mut bytes = vec![0; 64 * 1_024];
@@ -48,7 +48,7 @@ async fn attack(address: SocketAddr, request: String, reads: bool, phase: Durati
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes a quarter of a minute: cargo xtask test --all"]
-async fn anonymous_requests_delay_no_other() {
+async fn anonymous_requests_do_not_delay_users() {
     let service = Setup::new().with("ICP__LOG__LEVEL", "warn").start();
     let address: SocketAddr = service.socket().parse().expect("an address");
     let viewer = viewer(&service).await;

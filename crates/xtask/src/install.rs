@@ -39,9 +39,9 @@ pub(crate) fn install(Need(packages, advice): &Need) -> Result<()> {
     ensure!(find("apt-get").is_some(), "a program is missing: install {advice}");
     say(&format!("installing with apt-get: {}", packages.join(" ")));
     let root = project::output(Command::new("id").arg("-u"))? == "0";
-    let mut command = Command::new(if root { "env" } else { "sudo" });
-    command.args(["sh", "-c", include_str!("install.sh"), "install"]).args(*packages);
-    project::run(&mut command).with_context(|| format!("install {advice}"))
+    let command = &mut Command::new(if root { "env" } else { "sudo" });
+    let arguments = ["sh", "-c", include_str!("install.sh"), "install"];
+    project::run(command.args(arguments).args(*packages)).with_context(|| format!("install {advice}"))
 }
 
 /// Finds a program on the `PATH`, or where Debian puts servers.

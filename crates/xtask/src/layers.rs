@@ -38,14 +38,8 @@ pub(crate) fn run() -> Result<bool> {
     violations.extend(broken("icp-app", "", |one| !FOR_TESTS.contains(&one))?);
     violations.extend(adapters()?);
     violations.extend(wasm()?);
-    for fault in &violations {
-        say(fault);
-    }
-    say(if violations.is_empty() {
-        "the layer rules hold"
-    } else {
-        "the layer rules are violated, see above"
-    });
+    violations.iter().for_each(|violation| say(violation));
+    say(if violations.is_empty() { "the layer rules hold" } else { "layer rules are violated" });
     Ok(violations.is_empty())
 }
 
@@ -54,10 +48,8 @@ fn crates_without_rule() -> Result<Vec<String>> {
     let mut members = tree("--workspace --depth 0")?;
     members.retain(|name| !FREE.contains(&name.as_str()));
     members.retain(|name| !rules.contains(&format!("{{ crate = \"{name}\", wrappers")));
-    Ok(members
-        .iter()
-        .map(|name| format!("{name}: name the crates that may depend on it in deny.toml"))
-        .collect())
+    let remedy = |name| format!("{name}: name the crates that may depend on it in deny.toml");
+    Ok(members.into_iter().map(remedy).collect())
 }
 
 /// Returns a violation for each crate that depends on a crate that is not allowed.

@@ -35,10 +35,7 @@ fn main() -> ExitCode {
         Chore::Check => check::run(),
         Chore::Layers => layers::run(),
     };
-    let passed = outcome.unwrap_or_else(|error| {
-        eprintln!("xtask: {error:#}");
-        false
-    });
+    let passed = outcome.inspect_err(|error| eprintln!("xtask: {error:#}")).unwrap_or_default();
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

@@ -1,6 +1,7 @@
-use std::thread::available_parallelism;
+use std::ffi::OsString;
+use std::thread::{self, available_parallelism};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use clap::Args;
 
 use crate::{project, say, tools};
@@ -28,22 +29,24 @@ pub(crate) struct Options {
 /// Tests start PostgreSQL themselves. This installs it if necessary.
 pub(crate) fn run(Options { all, ignored, arguments }: &Options) -> Result<bool> {
     tools::postgres()?;
-    // More threads would change the times that some tests measure.
-    let threads = (available_parallelism()?.get() * 3 / 2).to_string();
-    let (mut commands, mut variables) = (Vec::new(), Vec::new());
-    if !ignored {
-        commands.push(if arguments.is_empty() { "test --workspace --no-fail-fast" } else { "test" });
-    }
-    if *all || *ignored {
-        commands.extend(IGNORED);
-        variables.extend(tools::prepare()?);
-    }
-    let mut passed = true;
-    for command in commands {
-        say(&format!("cargo {command} {}", arguments.join(" ")));
-        let mut cargo = project::cargo(command)?;
-        cargo.env("RUST_TEST_THREADS", &threads).envs(variables.iter().map(|(name, value)| (name, value)));
-        passed &= project::succeeds(cargo.args(arguments))?;
+    // Packages are downloaded while cargo compiles.
+    let preparing = (*all || *ignored).then(|| thread::spawn(tools::prepare));
+    let first = if arguments.is_empty() { "test --workspace --no-fail-fast" } else { "test" };
+    let mut passed = *ignored || test(first, arguments, &[])?;
+    if let Some(preparing) = preparing {
+        let variables = preparing.join().map_err(|_| anyhow!("the installation panicked"))??;
+        for command in IGNORED {
+            passed &= test(command, arguments, &variables)?;
+        }
     }
     Ok(passed)
+}
+
+fn test(command: &str, arguments: &[String], variables: &[(&str, OsString)]) -> Result<bool> {
+    say(&format!("cargo {command} {}", arguments.join(" ")));
+    // The tests wait as much as they compute.
+    let threads = (available_parallelism()?.get() * 2).to_string();
+    let mut cargo = project::cargo(command)?;
+    cargo.args(arguments).env("RUST_TEST_THREADS", threads).envs(variables.iter().cloned());
+    project::succeeds(&mut cargo)
 }

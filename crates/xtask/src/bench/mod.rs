@@ -17,7 +17,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use procfs::{CpuInfo, Current as _, LoadAverage};
+use procfs::{CpuInfo, Current as _};
 
 use self::data::Size;
 use self::results::Measured;
@@ -58,7 +58,6 @@ pub(crate) fn run(mut options: Options) -> Result<bool> {
     let Options { size: Size { icps, big, users }, rounds, seconds, .. } = options;
     ensure!(big + 500 <= icps, "for --big {big} take --icps {} or more", big + 500);
     find_or_install(&WRK, || find("wrk"))?;
-    let load = LoadAverage::current()?.one;
     let programs = match &options.programs {
         Some(folder) => folder.canonicalize().with_context(|| format!("looking for {}", folder.display()))?,
         None => server::build(!options.quick)?,
@@ -68,7 +67,7 @@ pub(crate) fn run(mut options: Options) -> Result<bool> {
     let (stage, import) = Stage::prepare(programs, options.size, &scenarios)?;
     let summaries = results::summaries(&scenarios, &all_rounds(&stage, &scenarios, &options)?);
     let run = format!(
-        "{}: {icps} ICPs, {big} in the big list, {users} users each; {rounds} rounds of {seconds} s; load average {load:.2} before",
+        "{}: {icps} ICPs, {big} in the big list, {users} users each; {rounds} rounds of {seconds} s",
         project::output(Command::new("date").args(["--utc", "+%F"]))?,
     );
     let machine = machine(&stage.postgres.run("postgres", "SHOW server_version", &[])?)?;

@@ -38,9 +38,9 @@ pub(crate) fn run() -> Result<bool> {
     violations.extend(broken("icp-app", "", |one| !FOR_TESTS.contains(&one))?);
     violations.extend(adapters()?);
     violations.extend(wasm()?);
-    violations.iter().for_each(|violation| say(violation));
-    say(if violations.is_empty() { "the layer rules hold" } else { "layer rules are violated" });
-    Ok(violations.is_empty())
+    let passed = violations.is_empty();
+    say(&if passed { "the layer rules hold".to_owned() } else { violations.join("\n") });
+    Ok(passed)
 }
 
 fn crates_without_rule() -> Result<Vec<String>> {

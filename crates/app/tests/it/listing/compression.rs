@@ -99,7 +99,7 @@ impl Coded {
             "" => decoded.clone_from(&self.body),
             "gzip" => _ = GzDecoder::new(&*self.body).read_to_end(&mut decoded).expect("must be gzip"),
             "deflate" => {
-                _ = ZlibDecoder::new(&*self.body).read_to_end(&mut decoded).expect("must be deflate")
+                _ = ZlibDecoder::new(&*self.body).read_to_end(&mut decoded).expect("must be deflate");
             }
             other => panic!("{other} was never asked for"),
         }

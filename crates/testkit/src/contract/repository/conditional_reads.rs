@@ -9,6 +9,7 @@ use icp_ports::{Conditional, IcpList, ListQuery, ListVersion, Lookup, StoredIcp,
 
 use super::filters::{filters, orders, varied};
 use tokio::sync::Barrier;
+use tokio::task::yield_now;
 
 use super::support::{TestRepository, admin, concurrently, everything, patiently, scope};
 use crate::fixtures::{document, icp, id};
@@ -251,6 +252,8 @@ async fn assert_never_stale<V: Send + 'static, F>(
             let (mut newest, mut seen) = read(repository.clone(), Vec::new()).await;
             progress.all_have_read.wait().await;
             while newest < CHANGES {
+                // A read in memory never waits. Readers on every thread of the runtime would keep the writer from running.
+                yield_now().await;
                 let least = progress.done.load(Ordering::SeqCst);
                 (newest, seen) = read(repository.clone(), seen).await;
                 assert!(newest >= least, "read state {newest} after the write of state {least} ended");

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use icp_domain::IcpDocument;
 use icp_ports::{Conditional, IcpList, ListQuery, ListVersion, Lookup, StoredIcp, Version};
+use tokio::sync::Barrier;
+use tokio::task::yield_now;
 
 use super::filters::{filters, orders, varied};
-use tokio::sync::Barrier;
-
 use super::support::{TestRepository, admin, concurrently, everything, retry_overloaded, scope};
 use crate::fixtures::{document, icp, id};
 
@@ -251,6 +251,8 @@ async fn assert_never_stale<V: Send + 'static, F>(
             let (mut newest, mut seen) = read(repository.clone(), Vec::new()).await;
             progress.all_have_read.wait().await;
             while newest < CHANGES {
+                // A read in memory never waits. Readers on every thread of the runtime would keep the writer from running.
+                yield_now().await;
                 let least = progress.done.load(Ordering::SeqCst);
                 (newest, seen) = read(repository.clone(), seen).await;
                 assert!(newest >= least, "read state {newest} after the write of state {least} ended");

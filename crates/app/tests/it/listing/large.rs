@@ -20,7 +20,7 @@ const UNTOUCHED: u64 = 20_000;
 const TOUCHED: u64 = 160;
 const WRITERS: u64 = 8;
 
-/// The whole list: every 126th is one to be touched.
+/// The complete list. Every 126th ICP will be changed.
 fn records() -> impl Iterator<Item = IcpBuilder> {
     (1..=UNTOUCHED + TOUCHED).map(|number| {
         // Groups of ten have the same creation time, so IDs decide their order.

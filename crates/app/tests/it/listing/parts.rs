@@ -1,4 +1,4 @@
-//! Lists that are sent as they are read.
+//! Lists that are sent while they are read.
 
 use std::io::{Read as _, Write as _};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::support::services::{on_both, on_postgres, with_shared_key};
 use crate::support::{LIST, Response, Service, Setup};
 
-/// ICPs of 2.3 kB, so that 32 kB hold 14 of them.
+/// ICPs of 2.3 kB, of which a part of 32 kB contains 14.
 fn records(count: u128) -> impl Iterator<Item = IcpBuilder> {
     let text = "x".repeat(2_000);
     (1..=count)

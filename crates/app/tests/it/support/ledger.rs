@@ -45,7 +45,7 @@ pub(crate) struct Failure {
     pub(crate) error: String,
 }
 
-/// A writer, with a user and ICPs of its own.
+/// A writer, with its own user and ICPs.
 pub(crate) struct Writer {
     client: Client,
     user: String,

@@ -271,7 +271,10 @@ fn port_in_use_is_reported() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("must have an address").port().to_string();
     let message = refusal(&Setup::new().with("ICP__SERVER__PORT", &port), &["serve"]);
-    assert!(message.contains("ICP__SERVER__PORT") && message.contains(&port) && message.contains("in use"), "{message}");
+    assert!(
+        message.contains("ICP__SERVER__PORT") && message.contains(&port) && message.contains("in use"),
+        "{message}"
+    );
 }
 
 #[test]

@@ -113,7 +113,7 @@ impl Writer {
     async fn create(&mut self, address: &str) {
         let name = format!("{} {}", self.user, self.next);
         let is_repeatable = self.next.is_multiple_of(2);
-        if !self.ask_to_create(address, &name, is_repeatable).await {
+        if !self.send_create(address, &name, is_repeatable).await {
             if is_repeatable {
                 self.repeatable_creates.insert(name);
             } else {
@@ -122,7 +122,7 @@ impl Writer {
         }
     }
 
-    async fn ask_to_create(&mut self, address: &str, name: &str, is_repeatable: bool) -> bool {
+    async fn send_create(&mut self, address: &str, name: &str, is_repeatable: bool) -> bool {
         let body = json!({
             "name": name, "description": "0", "leadProviderCriteria": [],
             "userIds": [other(&self.user, 0), self.user],
@@ -192,11 +192,11 @@ impl Writer {
     }
 
     /// Compares the records with the stored ICPs, and continues from these.
-    async fn settle(&mut self, service: &Service) {
+    async fn verify(&mut self, service: &Service) {
         self.failures.clear();
         // Repeated creates exist once, whether the first attempt was stored or not.
         for name in std::mem::take(&mut self.repeatable_creates) {
-            assert!(self.ask_to_create(&service.address, &name, true).await, "{name}: {:?}", self.failures);
+            assert!(self.send_create(&service.address, &name, true).await, "{name}: {:?}", self.failures);
         }
         let stored = list(service, &self.user).await;
         for (id, entry) in &mut self.entries {
@@ -303,8 +303,8 @@ pub(crate) fn assert_no_errors_before(writers: &[Writer], time: Instant) {
 }
 
 /// Compares the records of every writer with the stored ICPs.
-pub(crate) async fn settle(writers: &mut [Writer], service: &Service) {
+pub(crate) async fn verify(writers: &mut [Writer], service: &Service) {
     for writer in writers {
-        writer.settle(service).await;
+        writer.verify(service).await;
     }
 }

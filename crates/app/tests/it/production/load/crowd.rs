@@ -15,7 +15,7 @@ async fn connect(service: &Service) -> TcpStream {
 }
 
 /// Returns the bytes that the service sends until it closes the connection or stops sending.
-async fn answer_to(service: &Service, request: &[u8]) -> String {
+async fn send_raw(service: &Service, request: &[u8]) -> String {
     let mut socket = connect(service).await;
     let _ = socket.write_all(request).await;
     let mut response = Vec::new();
@@ -86,7 +86,7 @@ async fn malicious_requests_are_refused_while_others_are_served() {
         format!("{post}content-length: 1000\r\n\r\n{body}"),
     ];
     let attacking =
-        futures_util::future::join_all(attacks.iter().map(|attack| answer_to(&service, attack.as_bytes())));
+        futures_util::future::join_all(attacks.iter().map(|attack| send_raw(&service, attack.as_bytes())));
     let serving = async {
         for _ in 0..50 {
             let request = client().get(format!("{}{LIST}", service.address)).bearer_auth(&token);

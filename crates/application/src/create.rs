@@ -14,7 +14,7 @@ const KEY_POLL_INTERVAL: Duration = Duration::from_millis(25);
 /// An ICP that was created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Created {
-    /// The ICP as it was created.
+    /// The created ICP.
     pub icp: StoredIcp,
     /// An earlier request with the same key created it.
     pub is_replay: bool,

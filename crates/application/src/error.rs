@@ -12,7 +12,7 @@ pub enum ServiceError {
     /// The ICP has no such revision.
     #[error("the ICP has no such revision")]
     NoRevision,
-    /// The service keeps no history.
+    /// The history of the service is off.
     #[error("the history is turned off")]
     HistoryDisabled,
     /// The ICP exists, and the caller has no access to it.

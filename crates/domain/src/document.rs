@@ -2,7 +2,7 @@ use crate::decode::Rules;
 use crate::violation::ValidationErrors;
 use crate::{Icp, IcpId, ProviderList, Timestamp, UserId, fold_name};
 
-/// One ICP as it is stored: its canonical text, and the values for filters, sort orders and the access rule.
+/// A stored ICP: its canonical text, and the values for filters, sort orders and the access rule.
 ///
 /// Text and values derive from the same [`Icp`], so they cannot diverge. The service returns stored texts without parsing.
 ///

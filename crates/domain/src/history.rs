@@ -17,7 +17,7 @@ macro_rules! names {
             /// Every name.
             pub const NAMES: &'static [&'static str] = &[$($name),+];
 
-            /// Returns the name, as it is stored and shown.
+            /// Returns the name, which is stored and shown.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $name,)+

@@ -11,7 +11,7 @@ pub(crate) trait OpenEnum: From<String> + AsRef<str> + serde::Serialize {
 pub struct UnknownName(pub(crate) String);
 
 impl UnknownName {
-    /// Returns the name as it was written.
+    /// Returns the original name.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -64,7 +64,7 @@ impl<'a> Json<'a> {
         Self(raw.get())
     }
 
-    /// Returns the text as it was written.
+    /// Returns the original text.
     pub fn text(self) -> &'a str {
         self.0
     }
@@ -138,7 +138,7 @@ pub(super) fn decode_string(token: &str) -> Option<Cow<'_, str>> {
 /// A member of an object.
 #[derive(Clone, Debug)]
 pub struct Member<'a> {
-    /// The decoded name; the token as it was written if the name is not Unicode text.
+    /// The decoded name, or the original token if the name is not Unicode text.
     pub name: Cow<'a, str>,
     /// False if the name escapes half of a surrogate pair, so it is not Unicode text.
     pub name_is_unicode: bool,

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 use super::borrowed::{Json, Malformed};
 use super::scan::Scanner;
 
-/// An owned JSON value: its text as it was written, without white space between tokens.
+/// An owned JSON value: its original text without white space between tokens.
 ///
 /// Two values are equal if their texts are: `1.0` and `1` are not.
 ///
@@ -32,7 +32,7 @@ impl JsonText {
         Self::from_valid(text)
     }
 
-    #[expect(clippy::expect_used, reason = "a silent substitute would corrupt what is stored")]
+    #[expect(clippy::expect_used, reason = "a silent substitute would corrupt stored data")]
     fn from_valid(text: String) -> Self {
         Self(RawValue::from_string(text).expect("the tokens of a JSON value are a JSON value"))
     }

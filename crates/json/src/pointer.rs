@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub struct Pointer(String);
 
 impl Pointer {
-    /// Returns the pointer's text. It is empty for the whole document.
+    /// Returns the pointer's text. It is empty for the root of the document.
     pub fn as_str(&self) -> &str {
         &self.0
     }

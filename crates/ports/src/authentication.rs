@@ -17,7 +17,7 @@ pub trait Credentials: Send + Sync {
 pub trait Authenticator: HealthCheck {
     /// Returns the signed-in user.
     ///
-    /// An implementation MUST answer within 5 seconds, and MUST NOT panic, for any content of the headers.
+    /// An implementation MUST return within 5 seconds, and MUST NOT panic, for any content of the headers.
     ///
     /// # Errors
     ///

@@ -122,7 +122,7 @@ pub struct HistoryPage {
 pub struct Revision {
     /// The ID of the ICP.
     pub id: IcpId,
-    /// The version of the state. A delete has a version of its own, above that of the state that it deleted.
+    /// The version of the state. A delete has a separate version, above that of the deleted state.
     pub version: Version,
     /// The time of the change.
     pub at: Timestamp,

@@ -27,7 +27,7 @@ impl IdempotencyKey {
 pub enum Creation {
     /// The ICP is stored, at this version.
     Created(Version),
-    /// The same key and fingerprint were used before. This is the ICP as it was created. It may have changed since.
+    /// The same key and fingerprint were used before. This is the ICP at its creation. It may have changed since.
     Repeated(StoredIcp),
     /// The same key was used with another fingerprint.
     KeyReused,

@@ -32,7 +32,7 @@ pub trait IcpReader: Send + Sync {
     /// all ICPs; sorted by `createdAt` and with a limit, on the limit. Memory MUST be bounded by [`ListQuery::max_bytes`].
     async fn list(&self, query: &ListQuery) -> Result<IcpList, RepositoryError>;
 
-    /// Returns the ICP as it is stored, if it is in `scope`.
+    /// Returns the stored ICP, if it is in `scope`.
     async fn get(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<StoredIcp>, RepositoryError>;
 
     /// Returns the list, unless its version is one of `known`. An implementation SHOULD NOT read documents then.

@@ -2,7 +2,7 @@ use std::fmt;
 
 use icp_domain::IcpId;
 
-/// One ICP as it is stored.
+/// A stored ICP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredIcp {
     /// The ID.

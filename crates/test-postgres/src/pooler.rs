@@ -14,10 +14,10 @@ const START: Duration = Duration::from_secs(20);
 /// Prepared statements per connection to the server. The default of PgBouncer 1.24.
 const MAX_PREPARED_STATEMENTS: u32 = 200;
 
-/// Kills the pooler when this process ends, also if it is killed: the script reads from a pipe that only this process holds.
+/// Kills the pooler when this process ends, also if it is killed: the script reads from a pipe that only this process has open.
 const SCRIPT: &str = "\"$1\" -q \"$2\" & pooler=$!; read -r _; kill -s KILL \"$pooler\"; wait \"$pooler\"";
 
-/// How a [`Pooler`] gives connections to clients.
+/// The way in which a [`Pooler`] assigns connections to clients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PoolMode {
     /// One connection per transaction, without prepared statements: PgBouncer before 1.21.
@@ -51,7 +51,7 @@ impl Pooler {
     ///
     /// # Errors
     ///
-    /// Also if the program does not support the mode.
+    /// Fails also if the program does not support the mode.
     pub fn start_with(
         program: &Path,
         server_port: u16,
@@ -66,7 +66,7 @@ impl Pooler {
         let account = Account::choose()?;
         let folder = tempfile::Builder::new().prefix("icp-pooler-").tempdir_in("/tmp");
         let folder = folder.map_err(Error::during("creating a folder"))?;
-        // The account may not be able to reach where the program is.
+        // The account may have no access to the folder of the program.
         let own_program = folder.path().join("pgbouncer");
         std::fs::copy(program, &own_program).map_err(Error::during("copying PgBouncer"))?;
         let port = port::free()?;

@@ -2,8 +2,8 @@ use std::net::{Ipv4Addr, TcpListener};
 
 use super::{Error, random};
 
-/// The first port. The range is below the ports of outgoing connections. So while a test has stopped its server, no client
-/// gets the server's port, and none connects to itself.
+/// The first port. The range is below the ports of outgoing connections. So no client gets the port of a stopped server, and
+/// no client connects to itself.
 const FIRST: u16 = 15_000;
 const COUNT: u16 = 15_000;
 const ATTEMPTS: usize = 100;

@@ -6,7 +6,7 @@ use super::processes;
 
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The first process of the server. It is a child of this process, which therefore knows whether it has ended.
+/// The first process of the server. It is a child of this process, which can therefore detect its end.
 #[derive(Debug)]
 pub(super) struct Postmaster(Child);
 

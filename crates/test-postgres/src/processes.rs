@@ -28,7 +28,7 @@ pub(super) fn alive(ids: &[u32]) -> Vec<u32> {
         .collect()
 }
 
-/// Sends a signal, by its name without `SIG`, to those processes that are running. Uses the shell's `kill`, because not
+/// Sends a signal, by its name without `SIG`, to the processes that are running. Uses the shell's `kill`, because not
 /// every system has a program of that name.
 pub(super) fn signal(name: &str, ids: &[u32]) {
     let _ = Command::new("/bin/sh")

@@ -11,7 +11,7 @@ const BUFFER: usize = 64 * 1024;
 
 /// A TCP proxy that injects faults between clients and a server.
 ///
-/// It listens on a free port of 127.0.0.1 and forwards every connection to the server. It runs in threads of its own, so
+/// It listens on a free port of 127.0.0.1 and forwards every connection to the server. It runs in separate threads, so
 /// its clients can run in any runtime. When it is dropped, it closes every connection.
 ///
 /// ```no_run
@@ -20,7 +20,7 @@ const BUFFER: usize = 64 * 1024;
 /// let server = Server::start()?;
 /// let proxy = Proxy::start(server.port())?;
 /// println!("{}", proxy.url("postgres"));
-/// proxy.freeze(); // Clients wait for answers,
+/// proxy.freeze(); // Clients wait for responses,
 /// proxy.thaw(); // and now get them.
 /// # Ok::<(), icp_test_postgres::Error>(())
 /// ```
@@ -49,7 +49,7 @@ struct Link {
 struct State {
     refuses: bool,
     frozen: bool,
-    /// The next answer to lose is the next one that contains these bytes.
+    /// The proxy loses the next response that contains these bytes.
     lost_answer: Option<Vec<u8>>,
     received_bytes: u64,
     /// The client's and the server's side of each connection.
@@ -129,7 +129,7 @@ impl Proxy {
         self.link.change(|state| state.lost_answer = Some(bytes.to_vec()));
     }
 
-    /// Returns how many bytes it has forwarded from the server to clients.
+    /// Returns the number of bytes that it has forwarded from the server to clients.
     pub fn received_bytes(&self) -> u64 {
         self.link.state().received_bytes
     }
@@ -162,7 +162,7 @@ impl Link {
             if self.state().refuses {
                 return;
             }
-            // A server that is down closes the connection that the proxy has accepted.
+            // If the server is stopped, the proxy closes the connection that it has accepted.
             let _ = self.connect(client);
         }
     }

@@ -18,7 +18,7 @@ pub struct Shared {
 ///
 /// # Panics
 ///
-/// If there is no PostgreSQL: a test that needs one does not pass without it. The message says what to install.
+/// If there is no PostgreSQL: a test that needs one does not pass without it. The message names the package to install.
 #[track_caller]
 pub fn shared() -> &'static Shared {
     static SHARED: OnceLock<Result<Shared, Error>> = OnceLock::new();

@@ -86,7 +86,7 @@ impl From<Fault> for RepositoryError {
         let text = match fault {
             Fault::Refused => "the connection was refused",
             Fault::Lost => "the connection was lost",
-            Fault::Late => "no answer in time",
+            Fault::Late => "no response in time",
         };
         Self::Unavailable(text.into())
     }

@@ -24,7 +24,7 @@ const FOR_TESTS: [&str; 3] = ["icp-test-postgres", "icp-testkit", "libtest-mimic
 const FREE: [&str; 5] = ["from-memory", "icp-app", "icp-domain", "icp-ports", "xtask"];
 const WASM: &str = "wasm32-unknown-unknown";
 
-/// Returns whether every rule holds. Prints the rules that do not hold.
+/// Returns true if no rule is violated. Prints the violated rules.
 pub(crate) fn run() -> Result<bool> {
     let mut deny = Command::new(tools::cargo_deny()?);
     deny.current_dir(project::root()?).args(["--locked", "check", "-D", "unused-wrapper"]);

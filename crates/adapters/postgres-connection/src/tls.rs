@@ -148,7 +148,7 @@ struct Verifier {
 }
 
 impl Verifier {
-    /// Returns true if `certificate` is itself trusted, and `error` only says that it is a CA certificate. webpki checks the
+    /// Returns true if `certificate` is itself trusted, and `error` only reports that it is a CA certificate. webpki checks the
     /// validity period and the signature before it reports this error.
     fn is_trusted_itself(&self, certificate: &CertificateDer<'_>, error: &Error) -> bool {
         let Error::InvalidCertificate(CertificateError::Other(other)) = error else { return false };
@@ -188,7 +188,7 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        // Without trusted certificates, a signature proves nothing. In addition, webpki cannot parse certificates of version 1.
+        // Without trusted certificates, signatures need no check. In addition, webpki cannot parse certificates of version 1.
         if self.chain.is_none() {
             return Ok(HandshakeSignatureValid::assertion());
         }

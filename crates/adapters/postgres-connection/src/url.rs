@@ -1,7 +1,7 @@
 //! Reads the URL of a database as libpq does (PostgreSQL's documentation, section 34.1.1.2).
 //!
-//! The parts are separated here, and their values are the driver's to read. The driver itself searches `@` in the whole
-//! URL, and knows half of the values of `sslmode`.
+//! This module separates the parts, and the driver parses their values. The driver alone would search `@` in the complete
+//! URL, and supports only half of the values of `sslmode`.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -21,7 +21,7 @@ pub enum InvalidUrl {
     #[error("unknown parameter `{0}` in the URL: {1}")]
     UnknownParameter(String, &'static str),
     /// The driver refuses a value.
-    #[error("the URL has a bad value: {0}")]
+    #[error("the URL has an invalid value: {0}")]
     Value(#[from] tokio_postgres::Error),
     /// The parameters about encryption contradict each other, or their certificates cannot be used.
     #[error(transparent)]
@@ -32,7 +32,7 @@ pub enum InvalidUrl {
 const PARAMETERS: &str = "application_name channel_binding connect_timeout dbname hostaddr keepalives keepalives_idle \
     keepalives_interval keepalives_retries options password sslnegotiation target_session_attrs tcp_user_timeout user";
 
-/// Returns a configuration per host, in the order of the URL, and how connections are encrypted.
+/// Returns a configuration per host, in the order of the URL, and the TLS options.
 pub(crate) fn parse(url: &str, limit: Duration) -> Result<(Vec<Config>, TlsOptions), InvalidUrl> {
     let (credentials, address, query) = split(url)?;
     let (hosts, database) = address.split_once('/').unwrap_or((address, ""));

@@ -51,7 +51,7 @@ struct LostStatement(#[source] DieselError);
 
 /// A time limit was reached.
 #[derive(Debug, thiserror::Error)]
-#[error("no answer from PostgreSQL within {0:?}")]
+#[error("no response from PostgreSQL within {0:?}")]
 struct TimedOut(Duration);
 
 pub(crate) fn timed_out(limit: Duration) -> RepositoryError {

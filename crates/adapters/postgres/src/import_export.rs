@@ -131,7 +131,7 @@ async fn keep_replaced(
         changes.insert(id, icp(&before)?.changed_fields(&icp(after.json())?));
     }
     if keeps_replaced && !changes.is_empty() {
-        let keep = "WITH kept AS (INSERT INTO icp_revisions
+        let keep = "WITH inserted AS (INSERT INTO icp_revisions
                 (icp_id, version, changed_at, changed_by, actor, source, operation, changed, replaced_at, document)
             SELECT id, version, changed_at, changed_by, actor, source, operation, changed, clock_timestamp(), document
             FROM icps WHERE id = ANY($1))

@@ -27,7 +27,7 @@ pub(super) fn run(settings: &Settings, options: &Options) -> anyhow::Result<()> 
     let status = response.status();
     let body = response.text().unwrap_or_default();
     if !status.is_success() {
-        bail!("{url} answered {status}: {body}");
+        bail!("{url} returned {status}: {body}");
     }
     println!("{body}");
     Ok(())

@@ -128,9 +128,9 @@ fn panic_of_tool_is_error_result() {
         let request = TestRequest::post().uri("/mcp").insert_header(("content-type", "application/json"));
         let request = request.insert_header((header::CONTENT_LENGTH, call.len())).set_payload(call);
         let request = request.insert_header((header::HOST, "localhost"));
-        let answer: Value =
+        let response: Value =
             serde_json::from_slice(&read_body(send(request).await).await).expect("must be JSON");
-        assert_eq!(answer["result"]["isError"], true, "{answer}");
-        assert!(answer.to_string().contains("INTERNAL_ERROR"), "{answer}");
+        assert_eq!(response["result"]["isError"], true, "{response}");
+        assert!(response.to_string().contains("INTERNAL_ERROR"), "{response}");
     });
 }

@@ -24,7 +24,7 @@ pub(super) fn list_revisions() -> Value {
 pub(super) fn get_revision() -> Value {
     json!({
         "operationId": "getRevision", "tags": ["history"], "summary": "Get a revision of an ICP",
-        "description": "Returns a revision with the ICP as it was then, including parts that this version of the service does not \
+        "description": "Returns a revision with its ICP, including parts that this version of the service does not \
             know. The ICP of a delete is the one that was deleted.",
         "parameters": query_parameters::<()>(&[], &["Id", "Revision", "IfMatch", "IfNoneMatch"]),
         "responses": with_errors(
@@ -49,7 +49,7 @@ pub(super) fn list_deleted() -> Value {
 pub(super) fn restore_icp() -> Value {
     json!({
         "operationId": "restoreIcp", "tags": ["history"], "summary": "Restore an ICP",
-        "description": "Makes the ICP what it was at a revision, as a new change. Its users stay as they are. Brings a deleted ICP \
+        "description": "Restores the ICP to a revision, as a new change. Its users do not change. Also restores a deleted ICP, \
             back, with the users that it had when it was deleted.",
         "parameters": query_parameters::<()>(&[], &["Id", "IfMatch", "IfNoneMatch"]),
         "requestBody": body(&[JSON], "IcpRestore", &json!({"revision": "1795490684102427"})),

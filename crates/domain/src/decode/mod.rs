@@ -39,7 +39,7 @@ pub(crate) trait Decode: Sized {
     fn decode(decoder: &mut Decoder, json: Json<'_>) -> Option<Self>;
 }
 
-/// Decodes a whole document.
+/// Decodes a document.
 pub(crate) fn document<T>(
     text: &str,
     rules: Rules,

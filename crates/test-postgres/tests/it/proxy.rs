@@ -7,7 +7,7 @@ use std::time::Duration;
 use icp_test_postgres::{Proxy, Server};
 use tokio_postgres::NoTls;
 
-/// Starts a server that sends back what it receives. Returns its port.
+/// Starts an echo server. Returns its port.
 fn echo() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();

@@ -9,7 +9,7 @@ use icp_ports::{
 
 use super::{InMemoryDatabase, State};
 
-/// Documents that an export writes at once.
+/// Number of documents that an export writes at once.
 const BATCH: usize = 500;
 
 #[async_trait]

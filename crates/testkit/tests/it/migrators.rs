@@ -18,7 +18,7 @@ const ALL: [&str; 3] = ["0001_icps", "0002_users", "0003_keys"];
 #[derive(Clone, Default)]
 struct ListMigrator {
     applied: Arc<Mutex<Vec<String>>>,
-    /// Applies one migration after the other, instead of all at once.
+    /// Applies one migration after the other, instead of all in one transaction.
     one_by_one: bool,
 }
 

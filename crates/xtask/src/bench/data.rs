@@ -22,7 +22,7 @@ impl Size {
     /// teams from `writer` write. The teams from `others` are for pgbench.
     pub(super) fn variables(self) -> Vec<String> {
         let teams = self.icps.saturating_sub(self.big) / 5;
-        // PostgreSQL's default buffers cannot hold what 2,000 teams read among a million ICPs.
+        // PostgreSQL's default buffers are too small for the lists of more than 2,000 teams among a million ICPs.
         let (readers, writer, writers) = ((teams / 2).min(2_000), teams / 2, (teams / 4).min(100));
         let sizes = [("icps", self.icps), ("big", self.big), ("users", self.users), ("teams", teams)];
         let requesters =

@@ -21,7 +21,7 @@ pub(super) struct Postgres {
 }
 
 impl Postgres {
-    /// The server flushes what it commits, as in production.
+    /// The server flushes commits to disk, as in production.
     pub(super) fn start() -> Result<Self> {
         let binaries = find_or_install(&POSTGRES, || Binaries::find().ok())?;
         let server = Server::start_with(ServerOptions { durable: true })?;
@@ -48,7 +48,7 @@ impl Postgres {
         Command::new(self.programs.join(name))
     }
 
-    /// Runs statements with variables, and returns what they print.
+    /// Runs statements with variables, and returns their output.
     pub(super) fn run(&self, database: &str, statements: &str, variables: &[String]) -> Result<String> {
         let file = self.folder().join("statements.sql");
         fs::write(&file, statements).context("writing statements")?;

@@ -146,7 +146,7 @@ impl Stage {
     /// `number` is the first number in the bodies of writes, which makes each write a change.
     pub(super) fn measure(&self, scenario: &Scenario, seconds: u64, number: u64) -> Result<Measured> {
         let Scenario { on, what, mut connections, changes, .. } = *scenario;
-        // The service rejects long lists beyond a few at once.
+        // The service sends only a few long lists of a user at the same time.
         if self.size.big > 1_000 && matches!(what, What::Big | What::Mixed) {
             connections = 2;
         }

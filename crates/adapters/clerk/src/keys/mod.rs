@@ -4,7 +4,7 @@ mod key_set;
 mod rsa;
 #[cfg(test)]
 #[path = "../../tests/authenticator/support/rsa.rs"]
-#[expect(dead_code, reason = "the tests of the whole use the rest")]
+#[expect(dead_code, reason = "the integration tests use the rest")]
 pub(crate) mod rsa_for_tests;
 #[cfg(test)]
 mod tests;

@@ -24,12 +24,12 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .service(read_only("/assets/{digest}/{name}", read().to(assets::handle)));
 }
 
-/// Browsers look here for the icon of a response that is not a page.
+/// Browsers request the icon of a response that is not a page at this path.
 async fn icon() -> HttpResponse {
     HttpResponse::TemporaryRedirect().insert_header((LOCATION, assets::ICON.address())).finish()
 }
 
-/// Relative links lead elsewhere from an address that ends with a slash.
+/// Redirects an address that ends with a slash, because relative links would have another target.
 async fn without_slash() -> HttpResponse {
     HttpResponse::PermanentRedirect().insert_header((LOCATION, "../docs")).finish()
 }

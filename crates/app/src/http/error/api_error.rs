@@ -68,7 +68,7 @@ pub(crate) enum ApiError {
     NoSuchIcp,
     #[error("This ICP has no such revision. It may be older than the retention of the history.")]
     NoSuchRevision,
-    #[error("This service keeps no history: history.retention_days is 0.")]
+    #[error("The history of this service is off: history.retention_days is 0.")]
     HistoryDisabled,
     #[error(
         "If-Match, If-None-Match or `updatedAt` names another version than the current one. Read the ICP again."

@@ -29,7 +29,7 @@ pub(crate) static FORBIDDEN: ErrorKind = kind(
     403,
     "FORBIDDEN",
     "Forbidden",
-    "The caller has no access to the ICP, or a quota is used up. `detail` says which.",
+    "The caller has no access to the ICP, or a quota is used up. `detail` has the reason.",
 );
 pub(crate) static NOT_FOUND: ErrorKind = kind(404, "NOT_FOUND", "NotFound", "No ICP has this ID.");
 pub(crate) static METHOD_NOT_ALLOWED: ErrorKind = kind(
@@ -69,19 +69,15 @@ pub(crate) static TOO_MANY_REQUESTS: ErrorKind = kind(
     429,
     "TOO_MANY_REQUESTS",
     "TooManyRequests",
-    "The user has used up their quota. Nothing was done; try again after `Retry-After`.",
+    "The user has used up their quota. Nothing was changed; try again after `Retry-After`.",
 );
-pub(crate) static INTERNAL_ERROR: ErrorKind = kind(
-    500,
-    "INTERNAL_ERROR",
-    "Internal",
-    "An unexpected server error. After a write it is not known whether it was done.",
-);
+pub(crate) static INTERNAL_ERROR: ErrorKind =
+    kind(500, "INTERNAL_ERROR", "Internal", "An unexpected server error. A write may have been stored.");
 pub(crate) static SERVICE_UNAVAILABLE: ErrorKind = kind(
     503,
     "SERVICE_UNAVAILABLE",
     "Unavailable",
-    "The service is overloaded. Nothing was done; try again after `Retry-After`.",
+    "The service is overloaded. Nothing was changed; try again after `Retry-After`.",
 );
 
 pub(crate) static ALL: [&ErrorKind; 13] = [

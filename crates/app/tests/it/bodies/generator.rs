@@ -148,8 +148,8 @@ fn body(base: impl Strategy<Value = Tree> + 'static) -> BoxedStrategy<Vec<u8>> {
         400 => changed(1..5).prop_map(|tree| tree.compact().into_bytes()),
         100 => (changed(1..5), blanks())
             .prop_map(|(tree, blanks)| tree.spaced(&mut blanks.into_iter().cycle()).into_bytes()),
-        200 => (base.clone(), values::fitting())
-            .prop_map(|(tree, fittings)| values::fitted(tree, fittings).compact().into_bytes()),
+        200 => (base.clone(), values::replacements())
+            .prop_map(|(tree, replacements)| values::fitted(tree, replacements).compact().into_bytes()),
         400 => (changed(0..2), damages()).prop_map(|(tree, damages)| apply(tree.compact(), damages)),
         1 => (changed(0..2), sizes).prop_map(|(tree, size)| padded(tree.compact().into_bytes(), size)),
     ]

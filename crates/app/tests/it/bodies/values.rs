@@ -137,13 +137,13 @@ pub(crate) fn name() -> impl Strategy<Value = String> {
 
 /// Usually a value of the same type, so that most bodies stay valid.
 #[derive(Clone, Debug)]
-pub(crate) struct Fitting {
+pub(crate) struct Replacement {
     at: Index,
     string: String,
     number: &'static str,
 }
 
-pub(crate) fn fitting() -> impl Strategy<Value = Vec<Fitting>> {
+pub(crate) fn replacements() -> impl Strategy<Value = Vec<Replacement>> {
     let numbers =
         ["-0", "1.0", "10.0", "1e1", "0.5e1", "100e-2", "99", "1e400", "1.5", "101", "9007199254740993"];
     let long = long_text(LENGTHS).prop_map(|text| text.compact());
@@ -154,12 +154,12 @@ pub(crate) fn fitting() -> impl Strategy<Value = Vec<Fitting>> {
         1 => long,
     ];
     let fitting = (any::<Index>(), string, select(numbers.to_vec()));
-    prop::collection::vec(fitting.prop_map(|(at, string, number)| Fitting { at, string, number }), 1..4)
+    prop::collection::vec(fitting.prop_map(|(at, string, number)| Replacement { at, string, number }), 1..4)
 }
 
 /// Returns the tree with these names and values in it.
-pub(crate) fn fitted(mut tree: Tree, fittings: Vec<Fitting>) -> Tree {
-    for Fitting { at, string, number } in fittings {
+pub(crate) fn fitted(mut tree: Tree, replacements: Vec<Replacement>) -> Tree {
+    for Replacement { at, string, number } in replacements {
         let mut scalars = Vec::new();
         collect_scalars(&mut tree, &mut scalars);
         if let Some(place) = (!scalars.is_empty()).then(|| at.get_mut(&mut scalars)) {

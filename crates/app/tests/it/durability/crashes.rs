@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use icp_test_postgres::{Server, ServerOptions};
 use tokio::time::sleep;
 
-use crate::support::ledger::{Writer, assert_no_errors_before, settle, write_during};
+use crate::support::ledger::{Writer, assert_no_errors_before, verify, write_during};
 use crate::support::{LIST, Service, Setup, eventually};
 
 const WRITERS: usize = 8;
@@ -30,7 +30,7 @@ async fn survives_being_killed(setup: Setup) {
     let mut before = 0;
     for round in 0..ROUNDS {
         let mut service = setup.clone().start();
-        settle(&mut writers, &service).await;
+        verify(&mut writers, &service).await;
         let address = service.address.clone();
         let killed = write_during(&mut writers, &|| address.clone(), async {
             sleep(moment(round)).await;
@@ -44,7 +44,7 @@ async fn survives_being_killed(setup: Setup) {
         assert!(acknowledged(&writers) > before + WRITERS, "there were writes in round {round}");
         before = acknowledged(&writers);
     }
-    settle(&mut writers, &setup.start()).await;
+    verify(&mut writers, &setup.start()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,7 +80,7 @@ async fn killed_postgres_loses_nothing() {
         assert!(acknowledged(&writers) > before + WRITERS, "there were writes in round {round}");
         server.start_again().expect("must start");
         assert!(eventually(Duration::from_secs(10), || works(&service)).await, "{}", service.log());
-        settle(&mut writers, &service).await;
+        verify(&mut writers, &service).await;
     }
 }
 

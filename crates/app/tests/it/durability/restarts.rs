@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use crate::support::Setup;
-use crate::support::ledger::{Failure, Writer, assert_no_errors_before, settle, write_during};
+use crate::support::ledger::{Failure, Writer, assert_no_errors_before, verify, write_during};
 
 /// The time after an outage in which errors may still occur.
 const A_LITTLE: Duration = Duration::from_secs(3);
@@ -36,7 +36,7 @@ async fn stopped_service_finishes_writes_in_flight() {
         for Failure { error, .. } in writers.iter().flat_map(|writer| &writer.failures) {
             assert!(!error.starts_with("500"), "{error}");
         }
-        settle(&mut writers, &setup.start()).await;
+        verify(&mut writers, &setup.start()).await;
     }
 }
 
@@ -71,5 +71,5 @@ async fn writers_see_problems_during_outage_only() {
     }
     assert!(!failures.is_empty(), "there was an outage");
     assert!(writers.iter().all(|writer| writer.acknowledged > 10), "every writer has written");
-    settle(&mut writers, &service).await;
+    verify(&mut writers, &service).await;
 }

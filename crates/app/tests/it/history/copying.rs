@@ -8,12 +8,12 @@ use crate::support::users::{SMB, User};
 use crate::support::{LIST, Response, Service, Setup};
 
 async fn copy_with(user: &User<'_>, path: &str, body: impl ToString) -> Response {
-    let request = user.copying(path).header("content-type", "application/json");
+    let request = user.copy_request(path).header("content-type", "application/json");
     Response::of(request.body(body.to_string())).await
 }
 
 async fn copy_once(user: &User<'_>, path: &str, key: &str) -> Response {
-    Response::of(user.copying(path).header("idempotency-key", key)).await
+    Response::of(user.copy_request(path).header("idempotency-key", key)).await
 }
 
 on_both!(only_caller_has_access_to_copy);
@@ -71,9 +71,9 @@ async fn copy_has_given_or_shortened_name(service: &Service) {
     ] {
         assert_eq!(copy_with(&ada, &path, body).await.violations(), [violation], "{body}");
     }
-    let untyped = Response::of(ada.copying(&path).body("{}")).await;
+    let untyped = Response::of(ada.copy_request(&path).body("{}")).await;
     untyped.assert_problem(415, "UNSUPPORTED_MEDIA_TYPE");
-    let plain = ada.copying(&path).header("content-type", "text/plain").body("{}");
+    let plain = ada.copy_request(&path).header("content-type", "text/plain").body("{}");
     Response::of(plain).await.assert_problem(415, "UNSUPPORTED_MEDIA_TYPE");
     assert_eq!(ada.listed().await.len(), 4);
 }
@@ -88,9 +88,10 @@ async fn repeated_copy_returns_first_copy(service: &Service) {
     assert_eq!((&again.body, again.etag()), (&first.body, first.etag()));
     assert_eq!(again.header("idempotency-replayed"), "true");
     copy_once(&ada, &other, "k").await.assert_problem(422, "IDEMPOTENCY_KEY_REUSED");
-    let body = ada.copying(&path).header("idempotency-key", "k").header("content-type", "application/json");
+    let body =
+        ada.copy_request(&path).header("idempotency-key", "k").header("content-type", "application/json");
     Response::of(body.body(r#"{"name":"x"}"#)).await.assert_problem(422, "IDEMPOTENCY_KEY_REUSED");
-    let create = ada.posting(SMB).header("idempotency-key", "k");
+    let create = ada.post_request(SMB).header("idempotency-key", "k");
     Response::of(create).await.assert_problem(422, "IDEMPOTENCY_KEY_REUSED");
     assert_eq!(ada.listed().await.len(), 3);
     ada.delete(&path).await;
@@ -105,7 +106,7 @@ async fn conditions_of_copy_apply_to_original(service: &Service) {
     let created = ada.create(SMB).await;
     let path = created.icp_path();
     ada.patch(&path, json!({"name": "other"})).await.ok();
-    let stale = Response::of(ada.copying(&path).header("if-match", created.etag())).await;
+    let stale = Response::of(ada.copy_request(&path).header("if-match", created.etag())).await;
     stale.assert_problem(412, "PRECONDITION_FAILED");
     assert_eq!(ada.listed().await, ["other"]);
 }

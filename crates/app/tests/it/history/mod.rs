@@ -18,23 +18,23 @@ use crate::support::{LIST, Response};
 const DELETED: &str = "/api/v1/entities/icps/deleted";
 
 impl User<'_> {
-    fn restoring(&self, path: &str, body: &(impl ToString + ?Sized)) -> RequestBuilder {
+    fn restore_request(&self, path: &str, body: &(impl ToString + ?Sized)) -> RequestBuilder {
         let request = self.request(Method::POST, &format!("{path}/restore"));
         request.header("content-type", "application/json").body(body.to_string())
     }
 
     /// Restores a revision.
     async fn restore(&self, path: &str, revision: &str) -> Response {
-        Response::of(self.restoring(path, &json!({"revision": revision}))).await
+        Response::of(self.restore_request(path, &json!({"revision": revision}))).await
     }
 
-    fn copying(&self, path: &str) -> RequestBuilder {
+    fn copy_request(&self, path: &str) -> RequestBuilder {
         self.request(Method::POST, &format!("{path}/copy"))
     }
 
     /// Copies an ICP without a body.
     async fn copy(&self, path: &str) -> Response {
-        Response::of(self.copying(path)).await
+        Response::of(self.copy_request(path)).await
     }
 
     /// Returns the revisions of an ICP, the newest first.

@@ -66,13 +66,14 @@ async fn conditions_apply_to_current_state(service: &Service) {
     let path = created.icp_path();
     let renamed = ada.patch(&path, json!({"name": "other"})).await.ok();
     let body = json!({"revision": created.version()});
-    let stale = Response::of(ada.restoring(&path, &body).header("if-match", created.etag())).await;
+    let stale = Response::of(ada.restore_request(&path, &body).header("if-match", created.etag())).await;
     stale.assert_problem(412, "PRECONDITION_FAILED");
-    let current = Response::of(ada.restoring(&path, &body).header("if-match", renamed.etag())).await.ok();
+    let current =
+        Response::of(ada.restore_request(&path, &body).header("if-match", renamed.etag())).await.ok();
     ada.delete(&path).await;
-    let gone = Response::of(ada.restoring(&path, &body).header("if-match", current.etag())).await;
+    let gone = Response::of(ada.restore_request(&path, &body).header("if-match", current.etag())).await;
     gone.assert_problem(412, "PRECONDITION_FAILED");
-    Response::of(ada.restoring(&path, &body).header("if-none-match", "*")).await.ok();
+    Response::of(ada.restore_request(&path, &body).header("if-none-match", "*")).await.ok();
 }
 
 on_both!(bodies_of_restores_are_strict);
@@ -90,10 +91,10 @@ async fn bodies_of_restores_are_strict(service: &Service) {
         ("{", " malformed"),
         ("", " malformed"),
     ] {
-        assert_eq!(Response::of(ada.restoring(&path, body)).await.violations(), [violation], "{body}");
+        assert_eq!(Response::of(ada.restore_request(&path, body)).await.violations(), [violation], "{body}");
     }
     ada.restore(&path, "1").await.assert_problem(404, "NOT_FOUND");
-    let plain = ada.restoring(&path, "{}").header("content-type", "text/plain");
+    let plain = ada.restore_request(&path, "{}").header("content-type", "text/plain");
     Response::of(plain).await.assert_problem(415, "UNSUPPORTED_MEDIA_TYPE");
     assert_eq!(ada.revisions(&path).await.len(), 1, "nothing was stored");
 }

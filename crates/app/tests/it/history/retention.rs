@@ -6,7 +6,7 @@ use crate::support::services::{on_postgres, on_sqlite};
 use crate::support::users::SMB;
 use crate::support::{Service, Setup};
 
-/// Turns a history off that was on: the service removes what it has.
+/// Turns off a history that was on: the service removes it.
 async fn history_is_removed_if_disabled(service: Service) {
     let ada = service.user("user_ada");
     let created = ada.create(SMB).await;

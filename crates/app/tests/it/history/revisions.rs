@@ -168,10 +168,10 @@ async fn history_needs_sign_in_and_known_methods(service: &Service) {
         let refused = Response::of(ada.request(Method::DELETE, path)).await;
         refused.assert_problem(405, "METHOD_NOT_ALLOWED");
         assert_eq!(refused.header("allow"), "GET, HEAD, OPTIONS");
-        let stale = Response::of(ada.getting(path).header("if-match", "\"1\"")).await;
+        let stale = Response::of(ada.get_request(path).header("if-match", "\"1\"")).await;
         stale.assert_problem(412, "PRECONDITION_FAILED");
         let strict =
-            Response::of(ada.getting(&format!("{path}?x=1")).header("prefer", "handling=strict")).await;
+            Response::of(ada.get_request(&format!("{path}?x=1")).header("prefer", "handling=strict")).await;
         strict.assert_problem(400, "BAD_REQUEST");
     }
     for path in [format!("{path}/restore"), format!("{path}/copy")] {

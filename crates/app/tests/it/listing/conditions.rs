@@ -110,7 +110,7 @@ async fn unchanged_list_is_not_sent_again(service: &Service) {
     for form in forms {
         assert_unchanged(&get_unless(&ada, LIST, &form).await, tag);
     }
-    let two_lines = ada.getting(LIST).header("if-none-match", "\"x\"").header("if-none-match", tag);
+    let two_lines = ada.get_request(LIST).header("if-none-match", "\"x\"").header("if-none-match", tag);
     assert_unchanged(&Response::of(two_lines).await, tag);
     let others =
         ["", "x", "\"\"", "\"*\"", "W/", "\"1\"", "\"x\", \"y\"", "**", "*, *", "\"0000000000000000\""];

@@ -82,19 +82,19 @@ async fn allowed_origin_reads_responses() {
     let service = service();
     let ada = service.user("user_ada");
     for origin in ORIGINS {
-        let created = Response::of(ada.posting(SMB).header("origin", origin)).await;
+        let created = Response::of(ada.post_request(SMB).header("origin", origin)).await;
         assert_eq!(created.status, 201, "{created:?}");
         assert_open(&created, origin);
-        let list = Response::of(ada.getting(LIST).header("origin", origin)).await.ok();
+        let list = Response::of(ada.get_request(LIST).header("origin", origin)).await.ok();
         assert_open(&list, origin);
         for name in ["authorization", "accept-encoding"] {
             assert!(listed(&list, "vary").contains(&name.to_owned()), "{list:?}");
         }
-        let unchanged = ada.getting(LIST).header("origin", origin).header("if-none-match", list.etag());
+        let unchanged = ada.get_request(LIST).header("origin", origin).header("if-none-match", list.etag());
         let unchanged = Response::of(unchanged).await;
         assert_eq!((unchanged.status.as_u16(), unchanged.etag()), (304, list.etag()));
         assert_open(&unchanged, origin);
-        let deleted = Response::of(ada.deleting(&created.icp_path()).header("origin", origin)).await;
+        let deleted = Response::of(ada.delete_request(&created.icp_path()).header("origin", origin)).await;
         assert_eq!(deleted.status, 204);
         assert_open(&deleted, origin);
     }
@@ -109,11 +109,11 @@ async fn allowed_origin_reads_errors() {
     for (request, status) in [
         (signed_out(), 401),
         (signed_out().bearer_auth("no token"), 401),
-        (ada.getting(NOBODYS), 404),
-        (ada.getting("/nothing"), 404),
-        (ada.getting(&format!("{LIST}?limit=0")), 400),
-        (ada.posting("{"), 400),
-        (ada.posting(&" ".repeat(2_000_000)), 413),
+        (ada.get_request(NOBODYS), 404),
+        (ada.get_request("/nothing"), 404),
+        (ada.get_request(&format!("{LIST}?limit=0")), 400),
+        (ada.post_request("{"), 400),
+        (ada.post_request(&" ".repeat(2_000_000)), 413),
         (ada.request(Method::PUT, LIST), 405),
     ] {
         let refused = Response::of(request.header("origin", origin)).await;
@@ -175,7 +175,7 @@ async fn other_origins_get_no_cors_headers() {
     let ada = service.user("user_ada");
     let list = ada.list().await;
     for origin in OTHERS {
-        let response = Response::of(ada.getting(LIST).header("origin", origin)).await.ok();
+        let response = Response::of(ada.get_request(LIST).header("origin", origin)).await.ok();
         assert_closed(&response);
         assert_varies(&response);
         assert_eq!(response.body, list, "it is the browser that keeps it from the page");
@@ -212,7 +212,7 @@ async fn no_origin_is_allowed_by_default() {
     let service = with_shared_key(Setup::new()).start();
     let ada = service.user("user_ada");
     for origin in ORIGINS.iter().chain(&OTHERS) {
-        let response = Response::of(ada.getting(LIST).header("origin", *origin)).await.ok();
+        let response = Response::of(ada.get_request(LIST).header("origin", *origin)).await.ok();
         assert_closed(&response);
         assert_eq!(response.header("vary"), "Authorization, Accept-Encoding");
         let response = Response::of(preflight(&service, origin, "PATCH", "authorization")).await;

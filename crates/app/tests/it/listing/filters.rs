@@ -100,7 +100,7 @@ async fn query_finds_matching_icps_of_caller_in_order(service: &Service) {
     let root = service.admin("user_root");
     for (query, _) in CASES {
         assert_eq!(
-            root.ask(query).await.ok().body,
+            root.query_list(query).await.ok().body,
             "[]",
             "an admin's list contains only the admin's ICPs: {query}"
         );
@@ -131,12 +131,12 @@ async fn unknown_and_default_parameters_change_nothing(service: &Service) {
     let defaults =
         ["sort=createdAt", "order=asc", "sort=createdAt&order=asc", "limit=1000", "limit=6", "limit=0006"];
     for query in odd.iter().chain(&defaults) {
-        let same = ada.ask(query).await.ok();
+        let same = ada.query_list(query).await.ok();
         assert_eq!(same.body, list.body, "{query}");
         assert_eq!(same.next_page(), None, "{query}");
     }
     for query in odd {
-        assert_eq!(ada.ask(query).await.etag(), list.etag(), "{query}");
+        assert_eq!(ada.query_list(query).await.etag(), list.etag(), "{query}");
     }
     assert_eq!(ada.get(&format!("{LIST}/")).await.ok().body, list.body, "with a trailing slash");
 }
@@ -147,7 +147,7 @@ async fn filters_use_latest_state(service: &Service) {
     let created = ada.create(SMB).await;
     let path = created.icp_path();
     let list_of = |body: &str| format!("[{body}]");
-    assert_eq!(ada.ask("name=smb").await.body, list_of(&created.body));
+    assert_eq!(ada.query_list("name=smb").await.body, list_of(&created.body));
     let changes = json!({
         "name": "ΩMEGA",
         "activeUntil": PAST,
@@ -155,20 +155,20 @@ async fn filters_use_latest_state(service: &Service) {
         "customFilterCriteria": [{"type": "website", "provider": "of our own, \"new\"", "prompt": "p"}]
     });
     for query in ["active=false", "name=%CF%89", "provider=bullhorn", "provider=of+our+own,+%22new%22"] {
-        assert_eq!(ada.ask(query).await.ok().body, "[]", "{query}");
+        assert_eq!(ada.query_list(query).await.ok().body, "[]", "{query}");
     }
     let patched = ada.patch(&path, changes).await.ok();
     for query in ["active=false", "name=%CF%89", "provider=bullhorn", "provider=of+our+own,+%22new%22"] {
-        assert_eq!(ada.ask(query).await.ok().body, list_of(&patched.body), "{query}");
+        assert_eq!(ada.query_list(query).await.ok().body, list_of(&patched.body), "{query}");
     }
     for query in ["name=smb", "active=true"] {
-        assert_eq!(ada.ask(query).await.ok().body, "[]", "{query}");
+        assert_eq!(ada.query_list(query).await.ok().body, "[]", "{query}");
     }
     let updated = patched.json()["updatedAt"].as_str().expect("a time").to_owned();
-    assert_eq!(ada.ask(&format!("updatedSince={updated}")).await.ok().body, list_of(&patched.body));
+    assert_eq!(ada.query_list(&format!("updatedSince={updated}")).await.ok().body, list_of(&patched.body));
     ada.patch(&path, r#"{"crmFilters":null,"activeUntil":null}"#).await.ok();
-    assert_eq!(ada.ask("provider=bullhorn").await.ok().body, "[]");
-    assert_eq!(ada.ask("active=false").await.ok().body, "[]");
+    assert_eq!(ada.query_list("provider=bullhorn").await.ok().body, "[]");
+    assert_eq!(ada.query_list("active=false").await.ok().body, "[]");
 }
 
 on_both!(names_sort_by_lower_case_bytes_then_id);

@@ -17,12 +17,12 @@ use crate::support::{LIST, Response, Service};
 /// The ICPs that do not change.
 const UNTOUCHED: u64 = 20_000;
 /// The ICPs that writers change and delete.
-const TOUCHED: u64 = 160;
+const CHANGED_ICPS: u64 = 160;
 const WRITERS: u64 = 8;
 
-/// The whole list: every 126th is one to be touched.
+/// The complete list. Every 126th ICP will be changed.
 fn records() -> impl Iterator<Item = IcpBuilder> {
-    (1..=UNTOUCHED + TOUCHED).map(|number| {
+    (1..=UNTOUCHED + CHANGED_ICPS).map(|number| {
         // Groups of ten have the same creation time, so IDs decide their order.
         let second = number / 10;
         let time = format!("2024-01-15T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60);
@@ -30,8 +30,8 @@ fn records() -> impl Iterator<Item = IcpBuilder> {
     })
 }
 
-fn is_touched(number: u64) -> bool {
-    number.is_multiple_of(126) && number / 126 <= TOUCHED
+fn will_change(number: u64) -> bool {
+    number.is_multiple_of(126) && number / 126 <= CHANGED_ICPS
 }
 
 /// Returns the numbers of the ICPs in a list. Parsing all of them would take longer than everything else.
@@ -46,7 +46,7 @@ async fn write(ada: User<'_>, writer: u64, is_over: &AtomicBool, done: &AtomicUs
         done.fetch_add(1, Ordering::Relaxed);
         response
     };
-    let mut mine = (1..=TOUCHED).filter(|number| number % WRITERS == writer).map(|number| number * 126);
+    let mut mine = (1..=CHANGED_ICPS).filter(|number| number % WRITERS == writer).map(|number| number * 126);
     for round in 0_u64.. {
         if is_over.load(Ordering::Relaxed) {
             return;
@@ -70,13 +70,13 @@ async fn write(ada: User<'_>, writer: u64, is_over: &AtomicBool, done: &AtomicUs
 
 /// Returns the ICPs in a response that do not change.
 fn untouched(mut numbers: Vec<u64>) -> Vec<u64> {
-    numbers.retain(|number| *number <= UNTOUCHED + TOUCHED && !is_touched(*number));
+    numbers.retain(|number| *number <= UNTOUCHED + CHANGED_ICPS && !will_change(*number));
     numbers
 }
 
 /// Reads all pages, and returns the ICPs that do not change in their order.
 async fn read(ada: &User<'_>, query: &str) -> Vec<u64> {
-    let mut page = ada.ask(query).await.ok();
+    let mut page = ada.query_list(query).await.ok();
     let (mut seen, mut count) = (Vec::new(), 1);
     loop {
         let numbers = numbers(&page);
@@ -95,7 +95,7 @@ async fn read_while_others_write(service: &Service) {
     let (is_over, done) = (AtomicBool::new(false), AtomicUsize::new(0));
     let reading = async {
         let mut expected: Vec<u64> =
-            (1..=UNTOUCHED + TOUCHED).filter(|number| !is_touched(*number)).collect();
+            (1..=UNTOUCHED + CHANGED_ICPS).filter(|number| !will_change(*number)).collect();
         assert_eq!(expected.len() as u64, UNTOUCHED);
         // In one response, which is sent while the list is read.
         let before = done.load(Ordering::Relaxed);

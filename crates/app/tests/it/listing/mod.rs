@@ -1,4 +1,4 @@
-//! Lists: whole, in pages, and conditional.
+//! Lists: complete, in pages, and conditional.
 
 mod pagination;
 mod records;

@@ -32,7 +32,7 @@ async fn pages_add_up_in_every_order(service: &Service) {
     service.hold(alike(24));
     let ada = service.user("user_ada");
     for order in ORDERS {
-        let whole = ada.ask(order).await.ok();
+        let whole = ada.query_list(order).await.ok();
         assert_eq!(whole.next_page(), None);
         let whole = whole.icps();
         assert_eq!(whole.len(), 24);
@@ -65,7 +65,7 @@ async fn link_repeats_query_with_cursor(service: &Service) {
     let ada = service.user("user_ada");
     let query = "name=%C3%96MEGA+%26+%3Cb%3E&limit=2&sort=name&order=desc&active=true&x=1\
                  &updatedSince=2020-01-01T01:00:00%2B01:00&provider=baseProvider";
-    let mut page = ada.ask(query).await.ok();
+    let mut page = ada.query_list(query).await.ok();
     let asked = pairs(&format!("{LIST}?{query}"));
     let mut seen = page.numbers();
     while let Some(next) = page.next_page() {
@@ -87,10 +87,10 @@ async fn page_size_can_change_between_pages(service: &Service) {
     let ada = service.user("user_ada");
     for order in ORDERS {
         let whole = ada.find(order).await;
-        let first = ada.ask(&format!("{order}&limit=3")).await.ok();
-        let second = ada.ask(&format!("{order}&limit=7&cursor={}", first.cursor())).await.ok();
-        let third = ada.ask(&format!("{order}&limit=1&cursor={}", second.cursor())).await.ok();
-        let rest = ada.ask(&format!("{order}&cursor={}", third.cursor())).await.ok();
+        let first = ada.query_list(&format!("{order}&limit=3")).await.ok();
+        let second = ada.query_list(&format!("{order}&limit=7&cursor={}", first.cursor())).await.ok();
+        let third = ada.query_list(&format!("{order}&limit=1&cursor={}", second.cursor())).await.ok();
+        let rest = ada.query_list(&format!("{order}&cursor={}", third.cursor())).await.ok();
         assert_eq!(rest.next_page(), None);
         let pages = [first, second, third, rest].map(|page| page.numbers());
         assert_eq!(pages.each_ref().map(Vec::len), [3, 7, 1, 13]);
@@ -104,13 +104,13 @@ async fn cursor_survives_change_and_delete_of_icp(service: &Service) {
     let ada = service.user("user_ada");
     for order in ORDERS {
         let whole = ada.find(order).await;
-        let first = ada.ask(&format!("{order}&limit=2")).await.ok();
-        let rest = ada.ask(&format!("{order}&cursor={}", first.cursor())).await.ok();
+        let first = ada.query_list(&format!("{order}&limit=2")).await.ok();
+        let rest = ada.query_list(&format!("{order}&cursor={}", first.cursor())).await.ok();
         let [one, two] =
             [0, 1].map(|at| format!("{LIST}/{}", first.icps()[at]["id"].as_str().expect("an id")));
         ada.patch(&one, r#"{"userIds":["user_eve"]}"#).await.ok();
         assert_eq!(ada.delete(&two).await.status, 204);
-        let again = ada.ask(&format!("{order}&cursor={}", first.cursor())).await.ok();
+        let again = ada.query_list(&format!("{order}&cursor={}", first.cursor())).await.ok();
         assert_eq!((&again.body, again.etag()), (&rest.body, rest.etag()), "{order}");
         assert_eq!(again.numbers(), whole[2..], "{order}");
     }
@@ -122,19 +122,23 @@ async fn next_page_has_new_icps_after_cursor_only(service: &Service) {
     let ada = service.user("user_ada");
     let [oldest, newest] = ["order=asc", "order=desc"];
     let [first, backwards] = [oldest, newest].map(|order| format!("{order}&limit=3"));
-    let [first, backwards] = [ada.ask(&first).await.ok(), ada.ask(&backwards).await.ok()];
+    let [first, backwards] = [ada.query_list(&first).await.ok(), ada.query_list(&backwards).await.ok()];
     let created = ada.create(SMB).await;
-    let behind = ada.ask(&format!("{oldest}&cursor={}", first.cursor())).await.ok().icps();
+    let behind = ada.query_list(&format!("{oldest}&cursor={}", first.cursor())).await.ok().icps();
     assert_eq!((behind.len(), behind.last()), (4, Some(&created.json())));
-    let behind = ada.ask(&format!("{newest}&cursor={}", backwards.cursor())).await.ok();
+    let behind = ada.query_list(&format!("{newest}&cursor={}", backwards.cursor())).await.ok();
     assert_eq!(behind.icps().len(), 3);
     assert!(!behind.icps().contains(&created.json()));
     let gone = ada.find("limit=3").await;
-    for number in ada.ask(&format!("cursor={}", first.cursor())).await.ok().icps() {
+    for number in ada.query_list(&format!("cursor={}", first.cursor())).await.ok().icps() {
         ada.delete(&format!("{LIST}/{}", number["id"].as_str().expect("an id"))).await;
     }
-    assert_eq!(ada.ask(&format!("cursor={}", first.cursor())).await.ok().body, "[]", "nothing is left there");
-    assert_eq!(ada.ask("limit=3").await.ok().next_page(), None);
+    assert_eq!(
+        ada.query_list(&format!("cursor={}", first.cursor())).await.ok().body,
+        "[]",
+        "nothing is left there"
+    );
+    assert_eq!(ada.query_list("limit=3").await.ok().next_page(), None);
     assert_eq!(ada.find("").await, gone);
 }
 
@@ -142,7 +146,7 @@ on_both!(empty_page_has_no_link);
 async fn empty_page_has_no_link(service: &Service) {
     let ada = service.user("user_ada");
     for query in ["limit=1", "limit=1000&sort=name", "limit=5&order=desc&name=x"] {
-        let page = ada.ask(query).await.ok();
+        let page = ada.query_list(query).await.ok();
         assert_eq!((page.body.as_str(), page.next_page()), ("[]", None), "{query}");
     }
 }

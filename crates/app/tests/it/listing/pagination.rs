@@ -41,7 +41,7 @@ pub(crate) fn pairs(address: &str) -> Vec<(String, String)> {
 impl User<'_> {
     /// Returns all pages, starting with the page of a query.
     pub(crate) async fn pages(&self, query: &str) -> Vec<Response> {
-        let mut pages = vec![self.ask(query).await.ok()];
+        let mut pages = vec![self.query_list(query).await.ok()];
         while let Some(next) = pages.last().and_then(Response::next_page) {
             pages.push(self.get(&next).await.ok());
             assert!(pages.len() <= 1_000, "it ends");

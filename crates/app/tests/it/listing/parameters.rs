@@ -90,13 +90,13 @@ async fn every_bad_parameter_is_reported() {
     let service = on_sqlite(Setup::new());
     let ada = service.user("user_ada");
     for (query, violations) in VIOLATIONS {
-        assert_eq!(ada.ask(query).await.parameter_violations(), *violations, "{query}");
+        assert_eq!(ada.query_list(query).await.parameter_violations(), *violations, "{query}");
     }
     for parameter in ["name", "provider"] {
         for (character, written) in [('a', "a"), ('ö', "%C3%B6"), ('🦀', "%F0%9F%A6%80")] {
-            let most = ada.ask(&format!("{parameter}={}", written.repeat(255))).await;
+            let most = ada.query_list(&format!("{parameter}={}", written.repeat(255))).await;
             assert_eq!(most.ok().body, "[]", "255 times {character}");
-            let too_long = ada.ask(&format!("{parameter}={}", written.repeat(256))).await;
+            let too_long = ada.query_list(&format!("{parameter}={}", written.repeat(256))).await;
             assert_eq!(too_long.parameter_violations(), [format!("{parameter} too_long")]);
         }
     }
@@ -116,7 +116,7 @@ async fn bad_parameter_precedes_conditions_and_fails_head() {
     let service = on_sqlite(Setup::new());
     let ada = service.user("user_ada");
     let path = format!("{LIST}?limit=0");
-    let unless = ada.getting(&path).header("if-none-match", "*");
+    let unless = ada.get_request(&path).header("if-none-match", "*");
     assert_eq!(Response::of(unless).await.parameter_violations(), ["limit out_of_range"]);
     let head = Response::of(ada.request(Method::HEAD, &path)).await;
     assert_eq!((head.status.as_u16(), head.body.as_str()), (400, ""));
@@ -156,17 +156,17 @@ async fn cursor_is_valid_for_its_list_only() {
         "&updatedSince=2020-01-02T00:00:00Z",
     ];
     for given in lists {
-        let first = ada.ask(&format!("limit=2{given}")).await.ok();
+        let first = ada.query_list(&format!("limit=2{given}")).await.ok();
         let cursor = first.cursor();
         for asked in lists {
-            let response = ada.ask(&format!("cursor={cursor}{asked}")).await;
+            let response = ada.query_list(&format!("cursor={cursor}{asked}")).await;
             if given == asked {
                 assert_eq!([first.numbers(), response.ok().numbers()].concat().len(), 4, "{given}");
             } else {
                 assert_eq!(response.parameter_violations(), ["cursor invalid_value"], "{given} {asked}");
             }
         }
-        let eves = eve.ask(&format!("cursor={cursor}{given}")).await;
+        let eves = eve.query_list(&format!("cursor={cursor}{given}")).await;
         assert_eq!(eves.parameter_violations(), ["cursor invalid_value"], "{given}");
     }
 }
@@ -176,11 +176,11 @@ async fn damaged_cursor_is_refused() {
     let service = on_sqlite(Setup::new());
     let ada = service.user("user_ada");
     service.hold((1..=4).map(icp));
-    let cursor = ada.ask("limit=2").await.ok().cursor();
+    let cursor = ada.query_list("limit=2").await.ok().cursor();
     let shorter = (0..cursor.len()).map(|end| cursor[..end].to_owned());
     let longer = ["A", "=", "%3D", "%00", "+"].map(|end| format!("{cursor}{end}"));
     for damaged in shorter.chain(longer).chain([cursor.to_uppercase(), format!("B{}", &cursor[1..])]) {
-        let response = ada.ask(&format!("limit=2&cursor={damaged}")).await;
+        let response = ada.query_list(&format!("limit=2&cursor={damaged}")).await;
         assert_eq!(response.parameter_violations(), ["cursor invalid_value"], "{damaged}");
     }
     assert_eq!(ada.find(&format!("cursor={cursor}")).await, [3, 4]);
@@ -194,7 +194,7 @@ async fn strict_handling_refuses_unknown_parameters() {
     let created = ada.create(SMB).await;
     let applied = "handling=strict";
     for path in [LIST.to_owned(), format!("{LIST}/"), created.icp_path()] {
-        let strict = |query: &str| ada.getting(&format!("{path}{query}")).header("prefer", applied);
+        let strict = |query: &str| ada.get_request(&format!("{path}{query}")).header("prefer", applied);
         let response = Response::of(strict("")).await.ok();
         assert_eq!(response.header("preference-applied"), applied, "{path}");
         let refused = Response::of(strict("?userId=user_eve&limits=3")).await;
@@ -212,7 +212,7 @@ async fn strict_handling_refuses_unknown_parameters() {
         ("handling=lenient, handling=strict", 200),
         ("respond-async, Handling=\"Strict\"; x=y", 400),
     ] {
-        let response = Response::of(ada.getting(&path).header("prefer", preference)).await;
+        let response = Response::of(ada.get_request(&path).header("prefer", preference)).await;
         assert_eq!(response.status, status, "{preference}: {response:?}");
     }
     let plain = ada.get(&path).await.ok();

@@ -1,4 +1,4 @@
-//! Lists that are sent as they are read.
+//! Lists that are sent while they are read.
 
 use std::io::{Read as _, Write as _};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::support::services::{on_both, on_postgres, with_shared_key};
 use crate::support::{LIST, Response, Service, Setup};
 
-/// ICPs of 2.3 kB, so that 32 kB hold 14 of them.
+/// ICPs of 2.3 kB, of which a part of 32 kB contains 14.
 fn records(count: u128) -> impl Iterator<Item = IcpBuilder> {
     let text = "x".repeat(2_000);
     (1..=count)
@@ -39,9 +39,9 @@ async fn list_in_parts_has_same_body_and_etag(service: &Service) {
     let tag = list.etag().to_owned();
     let head = Response::of(ada.request(Method::HEAD, LIST)).await.ok();
     assert_eq!((head.etag(), head.body.as_str()), (&*tag, ""));
-    let again = Response::of(ada.getting(LIST).header("if-none-match", &tag)).await;
+    let again = Response::of(ada.get_request(LIST).header("if-none-match", &tag)).await;
     assert_eq!((again.status, again.etag()), (StatusCode::NOT_MODIFIED, &*tag));
-    let coded = ada.getting(LIST).header("accept-encoding", "gzip").send().await.expect("a response");
+    let coded = ada.get_request(LIST).header("accept-encoding", "gzip").send().await.expect("a response");
     assert_eq!(coded.headers()["content-encoding"], "gzip");
     let (coded, mut plain) = (coded.bytes().await.expect("must end"), String::new());
     GzDecoder::new(&*coded).read_to_string(&mut plain).expect("must be gzip");
@@ -49,7 +49,7 @@ async fn list_in_parts_has_same_body_and_etag(service: &Service) {
 
     // The last ICP is in the version of the list, too.
     ada.patch(&format!("{LIST}/{}", id(200)), json!({"name": "New"})).await.ok();
-    let changed = Response::of(ada.getting(LIST).header("if-none-match", &tag)).await.ok();
+    let changed = Response::of(ada.get_request(LIST).header("if-none-match", &tag)).await.ok();
     assert_ne!(changed.etag(), tag);
     assert!(changed.body.contains(r#""name":"New""#));
 }
@@ -61,7 +61,8 @@ async fn list_in_parts_is_complete_for_every_query(service: &Service) {
     let numbered = |query: &'static str| {
         let ada = &ada;
         async move {
-            let list: Vec<Value> = serde_json::from_str(&ada.ask(query).await.ok().body).expect("a list");
+            let list: Vec<Value> =
+                serde_json::from_str(&ada.query_list(query).await.ok().body).expect("a list");
             let names = list.iter().map(|icp| icp["name"].as_str().expect("a name").to_owned());
             names.collect::<Vec<_>>()
         }
@@ -82,7 +83,7 @@ on_both!(too_long_page_ends_early_and_links_next, with in_parts);
 async fn too_long_page_ends_early_and_links_next(service: &Service) {
     service.hold(records(200));
     let ada = service.user("user_ada");
-    let mut page = ada.ask("limit=150").await.ok();
+    let mut page = ada.query_list("limit=150").await.ok();
     let (mut seen, mut pages) = (Vec::new(), 1);
     loop {
         let icps: Vec<Value> = serde_json::from_str(&page.body).expect("a list");
@@ -117,9 +118,9 @@ async fn slow_client_holds_no_memory(service: &Service) {
     const BYTES: u128 = 80_000_000;
     let ada = service.user("user_ada");
     service.hold(records_of(BYTES));
-    ada.ask("limit=1000").await.ok();
+    ada.query_list("limit=1000").await.ok();
     let before = measured(service, MEMORY).await;
-    let mut response = ada.getting(LIST).send().await.expect("a response");
+    let mut response = ada.get_request(LIST).send().await.expect("a response");
     let mut read = response.chunk().await.expect("must resume").expect("must begin").len();
     tokio::time::sleep(Duration::from_secs(2)).await;
     let megabytes = (measured(service, MEMORY).await - before) / 1e6;
@@ -145,7 +146,7 @@ async fn slow_client_holds_no_memory(service: &Service) {
 async fn slow_client_holds_no_connection() {
     let service = on_postgres(Setup::new());
     service.hold(records_of(40_000_000));
-    let mut response = service.user("user_ada").getting(LIST).send().await.expect("a response");
+    let mut response = service.user("user_ada").get_request(LIST).send().await.expect("a response");
     response.chunk().await.expect("must resume").expect("must begin");
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(measured(&service, IN_USE).await < 1.0, "no statement waits for the reader");
@@ -158,7 +159,7 @@ async fn list_breaks_off_when_database_fails() {
     let service = with_shared_key(Setup::new().with("ICP__DATABASE__URL", &url)).start();
     service.hold(records_of(40_000_000));
     let ada = service.user("user_ada");
-    let mut response = ada.getting(LIST).send().await.expect("a response");
+    let mut response = ada.get_request(LIST).send().await.expect("a response");
     assert_eq!(response.status(), StatusCode::OK);
     drop(database);
     let broke_off = loop {
@@ -186,5 +187,5 @@ async fn abandoned_long_lists_release_resources(service: &Service) {
     // Connections to the database open their own, and stay.
     let gone = async || measured(service, "icp_process_open_fds").await < before + 50.0;
     assert!(crate::support::eventually(Duration::from_secs(20), gone).await);
-    ada.ask("limit=10").await.ok();
+    ada.query_list("limit=10").await.ok();
 }

@@ -26,13 +26,13 @@ impl Service {
 
 impl User<'_> {
     /// Requests a list with a query.
-    pub(crate) async fn ask(&self, query: &str) -> Response {
+    pub(crate) async fn query_list(&self, query: &str) -> Response {
         self.get(&format!("{LIST}?{query}")).await
     }
 
     /// Returns the numbers of the ICPs that match a query, in the order of the response.
     pub(crate) async fn find(&self, query: &str) -> Vec<u64> {
-        self.ask(query).await.ok().numbers()
+        self.query_list(query).await.ok().numbers()
     }
 }
 

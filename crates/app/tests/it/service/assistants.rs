@@ -32,7 +32,7 @@ impl<'a> Assistant<'a> {
         request.header("accept", "application/json, text/event-stream").body(body.into())
     }
 
-    async fn ask(&self, method: &str, parameters: Value) -> Value {
+    async fn call_method(&self, method: &str, parameters: Value) -> Value {
         let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters});
         let response = Response::of(self.message(body.to_string())).await;
         assert_eq!(response.status, 200, "{response:?}");
@@ -108,12 +108,12 @@ async fn mcp_describes_server_and_tools() {
     let service = service();
     let assistant = Assistant::of(&service, "user_ada");
     let hello = json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}});
-    let about = &assistant.ask("initialize", hello).await["result"];
+    let about = &assistant.call_method("initialize", hello).await["result"];
     assert_eq!(about["serverInfo"]["name"], "icp", "{about}");
     assert_eq!(about["protocolVersion"], "2025-06-18");
     assert!(about["capabilities"]["tools"].is_object());
 
-    let tools = assistant.ask("tools/list", json!({})).await;
+    let tools = assistant.call_method("tools/list", json!({})).await;
     let tools = tools["result"]["tools"].as_array().expect("tools").clone();
     let names: Vec<_> = tools.iter().map(|tool| tool["name"].as_str().expect("a name")).collect();
     let expected = [
@@ -330,7 +330,7 @@ async fn client_information_is_not_logged() {
     let service = service();
     let assistant = Assistant::of(&service, "user_ada");
     let hello = json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "marker-1", "version": "1"}});
-    assistant.ask("initialize", hello).await;
+    assistant.call_method("initialize", hello).await;
     let unknown = r#"{"jsonrpc":"2.0","id":"marker-2","method":"tools/call","params":{"name":"marker-3"}}"#;
     Response::of(assistant.message(unknown)).await;
     let log = service.log();
@@ -440,7 +440,7 @@ async fn texts_of_users_are_marked_as_data() {
     {
         assert!(result["notice"].as_str().is_some_and(|notice| notice.contains("data")), "{result}");
     }
-    let tools = assistant.ask("tools/list", json!({})).await;
+    let tools = assistant.call_method("tools/list", json!({})).await;
     for tool in tools["result"]["tools"].as_array().expect("tools") {
         let is_read_only = tool["annotations"]["readOnlyHint"] == true;
         assert_eq!(tool["annotations"]["destructiveHint"] == true, !is_read_only, "{tool}");

@@ -85,8 +85,8 @@ fn unusable_certificate_stops_start() {
     std::fs::write(&identity.files[0], "").expect("must be written");
     assert!(refusal(&identity.setup(), &["serve"]).contains("contains no certificate"));
     std::fs::remove_file(&identity.files[0]).expect("must be removed");
-    let said = refusal(&identity.setup(), &["serve"]);
-    assert!(said.contains("tls.crt") && said.contains("ICP__SERVER__TLS_CERTIFICATE"), "{said}");
+    let message = refusal(&identity.setup(), &["serve"]);
+    assert!(message.contains("tls.crt") && message.contains("ICP__SERVER__TLS_CERTIFICATE"), "{message}");
 }
 
 #[test]

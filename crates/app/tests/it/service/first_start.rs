@@ -58,8 +58,8 @@ async fn options_override_settings() {
     assert!(config.contains("server.port = 0 # the option --port (ICP__SERVER__PORT)\n"), "{config}");
     let service = setup.start_with(&["--host", "::1", "--port", "0"]);
     assert!(service.address.starts_with("http://[::1]:"), "{}", service.address);
-    let said = refusal(&Setup::new(), &["serve", "--host", "0.0.0.0"]);
-    assert!(said.contains("server.host") && said.contains("loopback only"), "{said}");
+    let message = refusal(&Setup::new(), &["serve", "--host", "0.0.0.0"]);
+    assert!(message.contains("server.host") && message.contains("loopback only"), "{message}");
 }
 
 #[tokio::test]
@@ -110,10 +110,10 @@ fn database_error_names_server_and_setting() {
         ("sqlite:///proc/icp/icp.sqlite3", ["/proc/icp/icp.sqlite3", "cannot use"]),
     ] {
         for command in [&["serve"][..], &["migrate"], &["migrate", "--check"], &["export"]] {
-            let said = refusal(&Setup::new().with("ICP__DATABASE__URL", url), command);
+            let message = refusal(&Setup::new().with("ICP__DATABASE__URL", url), command);
             let setting = "database.url (ICP__DATABASE__URL or DATABASE_URL): cannot use ";
-            assert!(said.contains(setting) && !said.contains("hunter2"), "{command:?}: {said}");
-            assert!(parts.iter().all(|part| said.contains(part)), "{command:?}: {said}");
+            assert!(message.contains(setting) && !message.contains("hunter2"), "{command:?}: {message}");
+            assert!(parts.iter().all(|part| message.contains(part)), "{command:?}: {message}");
         }
     }
 }

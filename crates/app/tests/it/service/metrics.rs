@@ -92,8 +92,8 @@ async fn metrics_have_format_that_client_accepts() {
 async fn metrics_port_in_use_is_reported() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("must listen");
     let port = taken.local_addr().expect("an address").port().to_string();
-    let said = refusal(&Setup::new().with("ICP__METRICS__PORT", &port), &["serve"]);
-    assert!(said.contains("ICP__METRICS__PORT") && said.contains("in use"), "{said}");
+    let message = refusal(&Setup::new().with("ICP__METRICS__PORT", &port), &["serve"]);
+    assert!(message.contains("ICP__METRICS__PORT") && message.contains("in use"), "{message}");
 }
 
 /// Dashboards and alerts on metrics that no longer exist would stay empty.

@@ -35,10 +35,10 @@ impl Breakable {
             let list = self.service.get(LIST, Some(&self.token)).await;
             assert!(started.elapsed() < Duration::from_secs(5), "within 5 s: {:?}", started.elapsed());
             list.assert_problem(500, "INTERNAL_ERROR");
-            let said = list.body.to_lowercase();
+            let message = list.body.to_lowercase();
             assert!(
-                !["postgres", "connection", "sql", "127.0.0.1"].iter().any(|word| said.contains(word)),
-                "{said}"
+                !["postgres", "connection", "sql", "127.0.0.1"].iter().any(|word| message.contains(word)),
+                "{message}"
             );
         }
         let ready = self.service.get("/health/ready", None).await;

@@ -26,7 +26,7 @@ const ON_SQLITE: [(&str, &[&str]); 8] = [
     ("explanation/performance.md", &[]),
 ];
 
-/// Pages with a test of their own below, and the page that `clients::guide` tests.
+/// Pages with a separate test below, and the page that `clients::guide` tests.
 const WITH_OWN_TEST: [&str; 5] = [
     "reference/api.md",
     "tutorials/clerk.md",

@@ -49,16 +49,16 @@ fn token_is_refused_if_clerk_is_configured() {
 #[test]
 fn development_sign_in_serves_on_loopback_only() {
     for host in ["0.0.0.0", "::", "192.0.2.1", "example.com"] {
-        let said = refusal(&Setup::new().with("ICP__SERVER__HOST", host), &["serve"]);
-        assert!(said.contains("loopback only") && said.contains("CLERK_PUBLISHABLE_KEY"), "{said}");
+        let message = refusal(&Setup::new().with("ICP__SERVER__HOST", host), &["serve"]);
+        assert!(message.contains("loopback only") && message.contains("CLERK_PUBLISHABLE_KEY"), "{message}");
     }
 }
 
 #[test]
 fn token_is_not_made_with_a_new_key() {
     let setup = Setup::new();
-    let said = refusal(&setup, &["token", "--user", "user_ada"]);
-    assert!(said.contains("data/development-key.pem") && said.contains("icp serve"), "{said}");
+    let message = refusal(&setup, &["token", "--user", "user_ada"]);
+    assert!(message.contains("data/development-key.pem") && message.contains("icp serve"), "{message}");
     assert!(!setup.path().join("data").exists());
 }
 

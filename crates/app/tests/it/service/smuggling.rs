@@ -9,8 +9,8 @@ use tokio::time::timeout;
 use crate::support::{LIST, Response, Service, Setup, client};
 
 /// Returns the bytes that the service sends until it closes the connection or stops sending.
-async fn answer_to(service: &Service, request: &[u8]) -> String {
-    let mut socket = TcpStream::connect(service.socket()).await.expect("it connects");
+async fn send_raw(service: &Service, request: &[u8]) -> String {
+    let mut socket = TcpStream::connect(service.socket()).await.expect("must connect");
     let _ = socket.write_all(request).await;
     let mut response = Vec::new();
     let _ = timeout(Duration::from_secs(20), socket.read_to_end(&mut response)).await;
@@ -43,7 +43,7 @@ async fn malicious_requests_are_refused_while_others_are_served() {
         format!("{post}content-length: 1000\r\n\r\n{body}"),
     ];
     let attacking =
-        futures_util::future::join_all(attacks.iter().map(|attack| answer_to(&service, attack.as_bytes())));
+        futures_util::future::join_all(attacks.iter().map(|attack| send_raw(&service, attack.as_bytes())));
     let serving = async {
         for _ in 0..50 {
             let request = client().get(format!("{}{LIST}", service.address)).bearer_auth(&token);

@@ -52,16 +52,16 @@ fn import_reports_every_bad_line_and_stores_nothing() {
     for (setup, _database) in both() {
         let imported = setup.icp_with_input(&["import"], file.as_bytes());
         assert!(!imported.status.success());
-        let said = stderr(&imported);
+        let message = stderr(&imported);
         for line in [
             "line 2 /name: must not be empty (invalid_value)",
             "line 2 /leadsPerList: must be from 1 to 10000, not 0 (out_of_range)",
             "line 3 column 7: invalid JSON (malformed)",
             "line 5 /customFilterCriteria/0/type: must be one of",
         ] {
-            assert!(said.contains(line), "{line}\nis not in\n{said}");
+            assert!(message.contains(line), "{line}\nis not in\n{message}");
         }
-        assert!(said.contains("nothing was imported, because of 4 errors"), "{said}");
+        assert!(message.contains("nothing was imported, because of 4 errors"), "{message}");
         assert_eq!(export(&setup), "");
     }
 }
@@ -70,9 +70,9 @@ fn import_reports_every_bad_line_and_stores_nothing() {
 fn indented_object_is_one_error() {
     let object = serde_json::to_string_pretty(&json!({"icps": [{"name": "a"}]})).expect("JSON");
     let imported = Setup::new().icp_with_input(&["import"], object.as_bytes());
-    let said = stderr(&imported);
-    assert!(!imported.status.success() && said.contains("one ICP on each line"), "{said}");
-    assert!(said.contains("because of 1 error:"), "{said}");
+    let message = stderr(&imported);
+    assert!(!imported.status.success() && message.contains("one ICP on each line"), "{message}");
+    assert!(message.contains("because of 1 error:"), "{message}");
 }
 
 #[test]
@@ -229,8 +229,8 @@ async fn database_of_other_version_stays_unchanged() {
                 None => execute_on_sqlite(&setup.path().join("data/icp.sqlite3"), &other),
             }
             for command in ["serve", "migrate"] {
-                let said = refusal(&setup, &[command]);
-                assert!(said.contains("does not know") && said.contains(migration), "{said}");
+                let message = refusal(&setup, &[command]);
+                assert!(message.contains("does not know") && message.contains(migration), "{message}");
             }
         }
     }
@@ -253,8 +253,8 @@ fn file_that_is_no_database_stays_unchanged() {
     let setup = Setup::new().with("ICP__DATABASE__URL", "sqlite://notes.txt");
     let text = "Dear diary, ".repeat(1_000);
     std::fs::write(setup.path().join("notes.txt"), &text).expect("a file");
-    let said = refusal(&setup, &["serve"]);
-    assert!(said.contains("notes.txt") && said.contains("not a database"), "{said}");
+    let message = refusal(&setup, &["serve"]);
+    assert!(message.contains("notes.txt") && message.contains("not a database"), "{message}");
     assert_eq!(std::fs::read_to_string(setup.path().join("notes.txt")).expect("must exist"), text);
 }
 
@@ -262,23 +262,26 @@ fn file_that_is_no_database_stays_unchanged() {
 fn unwritable_folder_is_named() {
     // Root cannot write there either.
     let setup = Setup::new().with("ICP__DATABASE__URL", "sqlite:///proc/icp/icp.sqlite3");
-    let said = refusal(&setup, &["serve"]);
-    assert!(said.contains("/proc/icp/icp.sqlite3"), "{said}");
+    let message = refusal(&setup, &["serve"]);
+    assert!(message.contains("/proc/icp/icp.sqlite3"), "{message}");
 }
 
 #[test]
 fn port_in_use_is_reported() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("must have an address").port().to_string();
-    let said = refusal(&Setup::new().with("ICP__SERVER__PORT", &port), &["serve"]);
-    assert!(said.contains("ICP__SERVER__PORT") && said.contains(&port) && said.contains("in use"), "{said}");
+    let message = refusal(&Setup::new().with("ICP__SERVER__PORT", &port), &["serve"]);
+    assert!(
+        message.contains("ICP__SERVER__PORT") && message.contains(&port) && message.contains("in use"),
+        "{message}"
+    );
 }
 
 #[test]
 fn unreachable_database_is_reported_at_start() {
     let setup = Setup::new().with("ICP__DATABASE__URL", "postgres://icp:hunter2@127.0.0.1:9/icp");
-    let said = refusal(&setup, &["serve"]);
-    assert!(said.contains("cannot be reached") && !said.contains("hunter2"), "{said}");
+    let message = refusal(&setup, &["serve"]);
+    assert!(message.contains("cannot be reached") && !message.contains("hunter2"), "{message}");
 }
 
 #[test]
@@ -286,7 +289,7 @@ fn imported_texts_do_not_control_terminal() {
     let record = "{\"\u{9b}2J\u{202e}\\u001b[31m\\n\": 1}";
     let output = Setup::new().icp_with_input(&["import"], record.as_bytes());
     assert!(!output.status.success());
-    let said = stderr(&output);
-    assert!(said.contains(r"\u{9b}2J\u{202e}\u{1b}[31m"), "{said}");
-    assert!(!said.contains(['\u{9b}', '\u{202e}', '\u{1b}']), "{said:?}");
+    let message = stderr(&output);
+    assert!(message.contains(r"\u{9b}2J\u{202e}\u{1b}[31m"), "{message}");
+    assert!(!message.contains(['\u{9b}', '\u{202e}', '\u{1b}']), "{message:?}");
 }

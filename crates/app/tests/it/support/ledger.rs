@@ -46,7 +46,7 @@ pub(crate) struct Failure {
     pub(crate) error: String,
 }
 
-/// A writer, with a user and ICPs of its own.
+/// A writer, with its own user and ICPs.
 pub(crate) struct Writer {
     client: Client,
     user: String,
@@ -114,7 +114,7 @@ impl Writer {
     async fn create(&mut self, address: &str) {
         let name = format!("{} {}", self.user, self.next);
         let is_repeatable = self.next.is_multiple_of(2);
-        if !self.ask_to_create(address, &name, is_repeatable).await {
+        if !self.send_create(address, &name, is_repeatable).await {
             if is_repeatable {
                 self.repeatable_creates.insert(name);
             } else {
@@ -123,7 +123,7 @@ impl Writer {
         }
     }
 
-    async fn ask_to_create(&mut self, address: &str, name: &str, is_repeatable: bool) -> bool {
+    async fn send_create(&mut self, address: &str, name: &str, is_repeatable: bool) -> bool {
         let body = json!({
             "name": name, "description": "0", "leadProviderCriteria": [],
             "userIds": [other(&self.user, 0), self.user],
@@ -193,11 +193,11 @@ impl Writer {
     }
 
     /// Compares the records with the stored ICPs, and continues from these.
-    async fn settle(&mut self, service: &Service) {
+    async fn verify(&mut self, service: &Service) {
         self.failures.clear();
         // Repeated creates exist once, whether the first attempt was stored or not.
         for name in std::mem::take(&mut self.repeatable_creates) {
-            assert!(self.ask_to_create(&service.address, &name, true).await, "{name}: {:?}", self.failures);
+            assert!(self.send_create(&service.address, &name, true).await, "{name}: {:?}", self.failures);
         }
         let stored = list(service, &self.user).await;
         for (id, entry) in &mut self.entries {
@@ -303,6 +303,6 @@ pub(crate) fn assert_no_errors_before(writers: &[Writer], time: Instant) {
 }
 
 /// Compares the records of every writer with the stored ICPs.
-pub(crate) async fn settle(writers: &mut [Writer], service: &Service) {
-    join_all(writers.iter_mut().map(|writer| writer.settle(service))).await;
+pub(crate) async fn verify(writers: &mut [Writer], service: &Service) {
+    join_all(writers.iter_mut().map(|writer| writer.verify(service))).await;
 }

@@ -39,38 +39,38 @@ impl User<'_> {
         self.client.request(method, format!("{}{path}", self.service.address)).bearer_auth(&self.token)
     }
 
-    pub(crate) fn getting(&self, path: &str) -> RequestBuilder {
+    pub(crate) fn get_request(&self, path: &str) -> RequestBuilder {
         self.request(Method::GET, path)
     }
 
-    pub(crate) fn posting(&self, body: &(impl ToString + ?Sized)) -> RequestBuilder {
+    pub(crate) fn post_request(&self, body: &(impl ToString + ?Sized)) -> RequestBuilder {
         let request = self.request(Method::POST, LIST).header("content-type", "application/json");
         request.body(body.to_string())
     }
 
-    pub(crate) fn patching(&self, path: &str, body: &(impl ToString + ?Sized)) -> RequestBuilder {
+    pub(crate) fn patch_request(&self, path: &str, body: &(impl ToString + ?Sized)) -> RequestBuilder {
         let request = self.request(Method::PATCH, path).header("content-type", "application/json");
         request.body(body.to_string())
     }
 
-    pub(crate) fn deleting(&self, path: &str) -> RequestBuilder {
+    pub(crate) fn delete_request(&self, path: &str) -> RequestBuilder {
         self.request(Method::DELETE, path)
     }
 
     pub(crate) async fn get(&self, path: &str) -> Response {
-        Response::of(self.getting(path)).await
+        Response::of(self.get_request(path)).await
     }
 
     pub(crate) async fn post(&self, body: impl ToString) -> Response {
-        Response::of(self.posting(&body)).await
+        Response::of(self.post_request(&body)).await
     }
 
     pub(crate) async fn patch(&self, path: &str, body: impl ToString) -> Response {
-        Response::of(self.patching(path, &body)).await
+        Response::of(self.patch_request(path, &body)).await
     }
 
     pub(crate) async fn delete(&self, path: &str) -> Response {
-        Response::of(self.deleting(path)).await
+        Response::of(self.delete_request(path)).await
     }
 
     /// Adds a user to an ICP.

@@ -41,7 +41,7 @@ async fn conditions_have_at_most_thousand_tags(service: &Service) {
     let ada = service.user("user_ada");
     let path = ada.create(SMB).await.icp_path();
     for header in ["if-match", "if-none-match"] {
-        let send = |count| Response::of(ada.getting(&path).header(header, vec![OTHER; count].join(",")));
+        let send = |count| Response::of(ada.get_request(&path).header(header, vec![OTHER; count].join(",")));
         assert_eq!(send(1_000).await.status, if header == "if-match" { 412 } else { 200 });
         let refused = send(1_001).await;
         refused.assert_problem(400, "BAD_REQUEST");
@@ -54,15 +54,15 @@ fn weak_forms(tag: &str) -> [String; 2] {
 }
 
 async fn get_unless(user: &User<'_>, path: &str, tag: &str) -> Response {
-    Response::of(user.getting(path).header("if-none-match", tag)).await
+    Response::of(user.get_request(path).header("if-none-match", tag)).await
 }
 
 async fn patch_if(user: &User<'_>, path: &str, tag: &str, body: &str) -> Response {
-    Response::of(user.patching(path, body).header("if-match", tag)).await
+    Response::of(user.patch_request(path, body).header("if-match", tag)).await
 }
 
 async fn delete_if(user: &User<'_>, path: &str, tag: &str) -> Response {
-    Response::of(user.deleting(path).header("if-match", tag)).await
+    Response::of(user.delete_request(path).header("if-match", tag)).await
 }
 
 on_both!(etag_is_strong_and_changes_only_with_icp);
@@ -102,7 +102,7 @@ async fn unchanged_icp_is_not_sent_again(service: &Service) {
     for form in no_forms(tag) {
         assert_eq!(get_unless(&ada, &path, &form).await.ok().body, created.body, "{form:?}");
     }
-    let two_lines = ada.getting(&path).header("if-none-match", OTHER).header("if-none-match", tag);
+    let two_lines = ada.get_request(&path).header("if-none-match", OTHER).header("if-none-match", tag);
     assert_eq!(Response::of(two_lines).await.status, 304);
     let patched = ada.patch(&path, r#"{"name":"new"}"#).await.ok();
     assert_eq!(get_unless(&ada, &path, tag).await.ok().body, patched.body, "it has changed");
@@ -121,7 +121,7 @@ async fn if_match_allows_named_version_only(service: &Service) {
         delete_if(&ada, &path, form).await.assert_problem(412, "PRECONDITION_FAILED");
     }
     let binary = HeaderValue::from_bytes(b"\"\xff\"").expect("a header");
-    Response::of(ada.patching(&path, "{}").header("if-match", binary))
+    Response::of(ada.patch_request(&path, "{}").header("if-match", binary))
         .await
         .assert_problem(412, "PRECONDITION_FAILED");
     let read = ada.get(&path).await;
@@ -177,7 +177,7 @@ async fn one_of_sixteen_conditional_changes_succeeds(service: &Service) {
     for round in 0..3 {
         let bodies = (0..16).map(|number| json!({"name": format!("{round}.{number}")}).to_string());
         let patches =
-            bodies.map(|body| Response::of(ada.patching(&path, &body).header("if-match", last.etag())));
+            bodies.map(|body| Response::of(ada.patch_request(&path, &body).header("if-match", last.etag())));
         let responses = join_all(patches).await;
         let (mut done, late): (Vec<_>, Vec<_>) =
             responses.into_iter().partition(|response| response.status == 200);
@@ -238,31 +238,31 @@ async fn preconditions_count_for_every_method(service: &Service) {
     let (path, tag) = (created.icp_path(), created.etag());
     let list = ada.get(LIST).await.ok();
     let failing = [
-        ada.getting(&path).header("if-match", "\"7\""),
-        ada.getting(&path).header("if-match", "\"7\"").header("if-none-match", tag),
-        ada.getting(LIST).header("if-match", "\"0000000000000007\""),
-        ada.patching(&path, r#"{"name":"x"}"#).header("if-none-match", "*"),
-        ada.patching(&path, r#"{"name":"x"}"#).header("if-none-match", tag),
-        ada.patching(&path, "{}").header("if-none-match", format!("W/{tag}")),
-        ada.deleting(&path).header("if-none-match", "*"),
-        ada.deleting(&path).header("if-none-match", tag),
-        ada.posting(SMB).header("if-none-match", "*"),
-        ada.posting(SMB).header("if-none-match", list.etag()),
-        ada.posting(SMB).header("if-match", "\"0000000000000007\""),
+        ada.get_request(&path).header("if-match", "\"7\""),
+        ada.get_request(&path).header("if-match", "\"7\"").header("if-none-match", tag),
+        ada.get_request(LIST).header("if-match", "\"0000000000000007\""),
+        ada.patch_request(&path, r#"{"name":"x"}"#).header("if-none-match", "*"),
+        ada.patch_request(&path, r#"{"name":"x"}"#).header("if-none-match", tag),
+        ada.patch_request(&path, "{}").header("if-none-match", format!("W/{tag}")),
+        ada.delete_request(&path).header("if-none-match", "*"),
+        ada.delete_request(&path).header("if-none-match", tag),
+        ada.post_request(SMB).header("if-none-match", "*"),
+        ada.post_request(SMB).header("if-none-match", list.etag()),
+        ada.post_request(SMB).header("if-match", "\"0000000000000007\""),
     ];
     for request in failing {
         Response::of(request).await.assert_problem(412, "PRECONDITION_FAILED");
     }
     assert_eq!(ada.list().await, list.body, "nothing was changed");
     for request in [
-        ada.getting(&path).header("if-match", tag),
-        ada.getting(LIST).header("if-match", list.etag()),
-        ada.getting(LIST).header("if-match", "*"),
-        ada.patching(&path, "{}").header("if-none-match", "\"7\""),
+        ada.get_request(&path).header("if-match", tag),
+        ada.get_request(LIST).header("if-match", list.etag()),
+        ada.get_request(LIST).header("if-match", "*"),
+        ada.patch_request(&path, "{}").header("if-none-match", "\"7\""),
     ] {
         Response::of(request).await.ok();
     }
-    let known = ada.getting(&path).header("if-match", tag).header("if-none-match", tag);
+    let known = ada.get_request(&path).header("if-match", tag).header("if-none-match", tag);
     assert_eq!(Response::of(known).await.status, 304);
-    assert_eq!(Response::of(ada.posting(SMB).header("if-match", list.etag())).await.status, 201);
+    assert_eq!(Response::of(ada.post_request(SMB).header("if-match", list.etag())).await.status, 201);
 }

@@ -39,7 +39,7 @@ async fn dry_update_stores_nothing(service: &Service) {
     assert_ne!(preview.json()["updatedAt"], created.json()["updatedAt"]);
     assert!(!preview.headers.contains_key("etag"), "{preview:?}");
     assert_eq!(ada.patch(&path, "{}").await.ok().body, created.body);
-    let old = ada.patching(&path, r#"{"name":"after"}"#).header("if-match", "\"7\"");
+    let old = ada.patch_request(&path, r#"{"name":"after"}"#).header("if-match", "\"7\"");
     Response::of(old).await.assert_problem(412, "PRECONDITION_FAILED");
     assert_eq!(ada.patch(&path, r#"{"name":7}"#).await.violations(), ["/name invalid_type"]);
     service.user("user_eve").patch(&path, "{}").await.assert_problem(403, "FORBIDDEN");

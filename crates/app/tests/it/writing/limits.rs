@@ -112,7 +112,7 @@ async fn creator_counts_towards_ten_thousand_users(service: &Service) {
     let others = |count| format!(r#""userIds":{}"#, texts(count, |number| format!("user_{number}")));
     let refused = target.user.post(create_with(&others(10_000))).await;
     assert_eq!(refused.violations(), ["/userIds too_long"]);
-    target.is_untouched().await;
+    target.assert_unchanged().await;
     let created = target.user.create(create_with(&others(9_999))).await;
     let users = created.json()["userIds"].as_array().map(Vec::len);
     assert_eq!(users, Some(10_000));

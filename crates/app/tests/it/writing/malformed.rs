@@ -8,11 +8,11 @@ impl Target<'_> {
     /// Checks that create and patch refuse this body with this one violation, and that nothing is stored.
     async fn refuses_body(&self, body: &[u8], violation: &str) {
         let shown = String::from_utf8_lossy(&body[..body.len().min(100)]);
-        for request in [self.user.posting(""), self.user.patching(&self.path, "")] {
+        for request in [self.user.post_request(""), self.user.patch_request(&self.path, "")] {
             let response = Response::of(request.body(body.to_vec())).await;
             assert_eq!(response.violations(), [violation], "{shown}: {response:?}");
         }
-        self.is_untouched().await;
+        self.assert_unchanged().await;
     }
 }
 

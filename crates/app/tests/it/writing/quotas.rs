@@ -42,7 +42,7 @@ async fn replaced_icp_counts_for_its_creator(service: &Service) {
 on_both!(repeated_create_is_replayed_beyond_quota, with low_counts);
 async fn repeated_create_is_replayed_beyond_quota(service: &Service) {
     let ada = service.user("user_ada");
-    let create = |key: &'static str| Response::of(ada.posting(SMB).header("idempotency-key", key));
+    let create = |key: &'static str| Response::of(ada.post_request(SMB).header("idempotency-key", key));
     let first = create("one").await;
     let statuses = [first.status, create("two").await.status, create("three").await.status];
     assert_eq!(statuses.map(|status| status.as_u16()), [201, 201, 403]);

@@ -12,9 +12,9 @@ const NOBODYS: &str = "/api/v1/entities/icps/550e8400-e29b-41d4-a716-00000000000
 const METHODS: [Method; 4] = [Method::GET, Method::HEAD, Method::PATCH, Method::DELETE];
 
 /// Sends a request that would have an effect if the caller had access.
-async fn try_out(user: &User<'_>, method: &Method, path: &str) -> Response {
+async fn request_as(user: &User<'_>, method: &Method, path: &str) -> Response {
     let request = user.request(method.clone(), path).header("content-type", "application/json");
-    Response::of(if method == Method::PATCH { request.body(r#"{"name":"theirs"}"#) } else { request }).await
+    Response::of(if method == Method::PATCH { request.body(r#"{"name":"changed"}"#) } else { request }).await
 }
 
 /// Checks status and code. A response to HEAD has a status only.
@@ -50,7 +50,7 @@ async fn only_users_and_admins_can_read(service: &Service) {
         service.user(almost).get(&path).await.assert_problem(403, "FORBIDDEN");
     }
     for method in METHODS {
-        assert_refused(&try_out(&eve, &method, &path).await, &method, 403, "FORBIDDEN");
+        assert_refused(&request_as(&eve, &method, &path).await, &method, 403, "FORBIDDEN");
     }
     assert_eq!(ada.list().await, format!("[{}]", created.body));
 }
@@ -59,7 +59,7 @@ on_both!(unknown_id_is_404);
 async fn unknown_id_is_404(service: &Service) {
     for user in [service.user("user_ada"), service.admin("user_root")] {
         for method in METHODS {
-            assert_refused(&try_out(&user, &method, NOBODYS).await, &method, 404, "NOT_FOUND");
+            assert_refused(&request_as(&user, &method, NOBODYS).await, &method, 404, "NOT_FOUND");
         }
     }
 }
@@ -84,7 +84,7 @@ async fn malformed_id_is_400_with_parameter(service: &Service) {
     ];
     for wrong in wrong {
         for method in METHODS {
-            let response = try_out(&ada, &method, &format!("{LIST}/{wrong}")).await;
+            let response = request_as(&ada, &method, &format!("{LIST}/{wrong}")).await;
             if method == Method::HEAD {
                 assert_refused(&response, &method, 400, "BAD_REQUEST");
             } else {
@@ -103,7 +103,7 @@ async fn signed_out_requests_change_nothing(service: &Service) {
     for token in [None, Some("e30.e30.e30"), Some(&ada.token[..ada.token.len() - 3])] {
         for path in [path.as_str(), NOBODYS, "/api/v1/entities/icps/1"] {
             for method in METHODS {
-                let response = anonymous(service, &method, path, token, r#"{"name":"theirs"}"#).await;
+                let response = anonymous(service, &method, path, token, r#"{"name":"changed"}"#).await;
                 assert_refused(&response, &method, 401, "UNAUTHORIZED");
                 assert!(response.header("www-authenticate").starts_with("Bearer"), "{response:?}");
             }

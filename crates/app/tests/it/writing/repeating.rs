@@ -17,7 +17,7 @@ use crate::support::{LIST, Response, Service, Setup, eventually};
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
 async fn post_once(user: &User<'_>, key: &str, body: impl ToString) -> Response {
-    Response::of(user.posting(&body).header("idempotency-key", key)).await
+    Response::of(user.post_request(&body).header("idempotency-key", key)).await
 }
 
 #[track_caller]
@@ -139,10 +139,10 @@ async fn malformed_key_is_400_with_header_name(service: &Service) {
         [b"", b"\"\"", b"\"", b"two words", b"\"a", b"a\"", b"\"a\"b\"", b"\xc3\xa9", long.as_bytes()];
     for value in malformed {
         let header = HeaderValue::from_bytes(value).expect("a header");
-        let response = Response::of(ada.posting(SMB).header("idempotency-key", header)).await;
+        let response = Response::of(ada.post_request(SMB).header("idempotency-key", header)).await;
         response.assert_parameter_fault("Idempotency-Key");
     }
-    let twice = ada.posting(SMB).header("idempotency-key", KEY).header("idempotency-key", KEY);
+    let twice = ada.post_request(SMB).header("idempotency-key", KEY).header("idempotency-key", KEY);
     Response::of(twice).await.assert_parameter_fault("Idempotency-Key");
     assert_eq!(ada.list().await, "[]");
 }

@@ -37,10 +37,10 @@ impl<'a> Target<'a> {
             assert_eq!(response.status, 400, "{method} {members}: {response:?}");
             assert_eq!(response.violations(), violations, "{method} {members}");
         }
-        self.is_untouched().await;
+        self.assert_unchanged().await;
     }
 
-    pub(crate) async fn is_untouched(&self) {
+    pub(crate) async fn assert_unchanged(&self) {
         assert_eq!(self.user.list().await, self.list);
     }
 }

@@ -76,7 +76,7 @@ async fn larger_body_is_413(service: &Service) {
     }
     let blank = " ".repeat(MIB + 1 - SMB.len());
     target.user.post(format!("{SMB}{blank}")).await.assert_problem(413, "PAYLOAD_TOO_LARGE");
-    target.is_untouched().await;
+    target.assert_unchanged().await;
 }
 
 on_both!(truncated_body_changes_nothing);
@@ -93,7 +93,7 @@ async fn truncated_body_changes_nothing(service: &Service) {
         ] {
             let response = service.exchange(request.as_bytes());
             assert!(response.is_empty() || response.starts_with("HTTP/1.1 4"), "{response}");
-            target.is_untouched().await;
+            target.assert_unchanged().await;
         }
     }
 }
@@ -134,7 +134,7 @@ async fn other_media_types_and_codings_are_415(service: &Service) {
         .header("content-type", "application/merge-patch+json")
         .body(OTHER);
     Response::of(merge_patch).await.assert_problem(415, "UNSUPPORTED_MEDIA_TYPE");
-    target.is_untouched().await;
+    target.assert_unchanged().await;
 }
 
 on_both!(json_media_type_is_accepted_in_every_spelling);
@@ -151,6 +151,6 @@ async fn json_media_type_is_accepted_in_every_spelling(service: &Service) {
         let patch = target.user.request(Method::PATCH, &target.path).header("content-type", media_type);
         assert_eq!(Response::of(patch.body(SMB)).await.status, 200, "{media_type}");
     }
-    let plain = target.user.posting(SMB).header("content-encoding", "identity");
+    let plain = target.user.post_request(SMB).header("content-encoding", "identity");
     assert_eq!(Response::of(plain).await.status, 201);
 }

@@ -179,7 +179,7 @@ async fn create_needs_two_fields_and_no_server_owned(service: &Service) {
         ),
     ] {
         assert_eq!(target.user.post(body).await.violations(), violations, "{body}");
-        target.is_untouched().await;
+        target.assert_unchanged().await;
     }
 }
 

@@ -60,12 +60,12 @@ pub(super) async fn list_if_changed_agrees_with_list(repository: TestRepository)
         let list = repository.read_list(&query).await;
         let version = list.version;
         for known in [vec![version], vec![other(version), version]] {
-            let answer = repository.list_unless(&query, &known).await;
-            assert_eq!(answer, Conditional::Unchanged(version), "{query:?}");
+            let response = repository.list_unless(&query, &known).await;
+            assert_eq!(response, Conditional::Unchanged(version), "{query:?}");
         }
         for known in [vec![], vec![other(version)]] {
-            let answer = repository.list_unless(&query, &known).await;
-            assert_eq!(answer, Conditional::Changed(list.clone()), "{query:?}");
+            let response = repository.list_unless(&query, &known).await;
+            assert_eq!(response, Conditional::Changed(list.clone()), "{query:?}");
         }
     }
 }
@@ -75,12 +75,12 @@ pub(super) async fn get_if_changed_agrees_with_get(repository: TestRepository) {
     let stored = repository.found(1).await;
     let later = Version(version.0 + 1);
     for known in [vec![version], vec![later, version]] {
-        let answer = repository.get_unless(1, "user_ada", &known).await;
-        assert_eq!(answer, Lookup::Found(Conditional::Unchanged(version)));
+        let response = repository.get_unless(1, "user_ada", &known).await;
+        assert_eq!(response, Lookup::Found(Conditional::Unchanged(version)));
     }
     for known in [vec![], vec![later]] {
-        let answer = repository.get_unless(1, "user_ada", &known).await;
-        assert_eq!(answer, Lookup::Found(Conditional::Changed(stored.clone())));
+        let response = repository.get_unless(1, "user_ada", &known).await;
+        assert_eq!(response, Lookup::Found(Conditional::Changed(stored.clone())));
         assert_eq!(repository.get_unless(2, "user_ada", &known).await, Lookup::Absent);
     }
     for other_user in ["user_bob", "user_ada\0"] {
@@ -124,11 +124,11 @@ pub(super) async fn every_change_makes_known_list_version_stale(repository: Test
         every_change(&repository, async |change| {
             let before = known.last().copied().expect("must not be empty");
             for reader in [repository.clone(), repository.second()] {
-                let answer = reader.list_unless(&query, &[before]).await;
+                let response = reader.list_unless(&query, &[before]).await;
                 let list = reader.read_list(&query).await;
                 // The list is the same after a revocation and after the deletion that follows.
                 let expected = Conditional::of(list.version, list.clone(), &[before]);
-                assert_eq!(answer, expected, "after {change}");
+                assert_eq!(response, expected, "after {change}");
                 let again = reader.list_unless(&query, &[list.version]).await;
                 assert_eq!(again, Conditional::Unchanged(list.version), "after {change}");
             }
@@ -146,13 +146,13 @@ pub(super) async fn every_change_makes_known_version_stale(repository: TestRepos
     let mut known: Vec<Version> = Vec::new();
     every_change(&repository, async |change| {
         for reader in [repository.clone(), repository.second()] {
-            let answer = reader.get_unless(1, "user_ada", &known).await;
+            let response = reader.get_unless(1, "user_ada", &known).await;
             let expected = match reader.find(1).await {
                 None => Lookup::Absent,
                 Some(stored) if !stored.json.contains("user_ada") => Lookup::Forbidden,
                 Some(stored) => Lookup::Found(Conditional::of(stored.version, stored, &known)),
             };
-            assert_eq!(answer, expected, "after {change}");
+            assert_eq!(response, expected, "after {change}");
         }
         if let Some(stored) = repository.find(1).await {
             assert!(!known.contains(&stored.version), "{} was given before: {known:?}", stored.version);

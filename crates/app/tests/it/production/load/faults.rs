@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use super::balancer::Balancer;
 use super::keys::KeyServer;
 use super::readers::Reader;
-use crate::support::ledger::{Failure, Writer, settle};
+use crate::support::ledger::{Failure, Writer, verify};
 use crate::support::{LIST, Service, Setup};
 
 /// The time after a fault in which errors may still occur.
@@ -111,21 +111,21 @@ impl Stage {
 
 /// The resources of an instance.
 #[derive(Clone, Copy, Debug)]
-struct Holdings {
+struct Resources {
     memory: f64,
     files: f64,
 }
 
-async fn holdings(service: &Service) -> Holdings {
+async fn resources(service: &Service) -> Resources {
     let metrics = service.get("/metrics", None).await.body;
     let number = |name: &str| {
         let line = metrics.lines().find_map(|line| line.strip_prefix(name)).expect("must be measured");
         line.trim().parse::<f64>().expect("a number")
     };
-    Holdings { memory: number("icp_process_resident_memory_bytes"), files: number("icp_process_open_fds") }
+    Resources { memory: number("icp_process_resident_memory_bytes"), files: number("icp_process_open_fds") }
 }
 
-fn assert_no_more(what: &str, before: Holdings, after: Holdings) {
+fn assert_no_more(what: &str, before: Resources, after: Resources) {
     println!("{what}: {before:?} at the beginning, {after:?} at the end");
     assert!(after.files <= before.files + 20.0, "{what} holds files: {before:?}, {after:?}");
     assert!(after.memory <= before.memory * 1.5 + 30e6, "{what} holds memory: {before:?}, {after:?}");
@@ -203,11 +203,11 @@ async fn faults_lose_no_write_and_leak_no_icp() {
         };
         let mut windows = Vec::new();
         until(0.08).await;
-        let before = [holdings(&pooled).await, holdings(&direct).await];
+        let before = [resources(&pooled).await, resources(&direct).await];
         let connected = connections(&stage.primary);
 
         // Known keys stay in use.
-        stage.keys.be_down(true);
+        stage.keys.set_down(true);
         until(0.2).await;
         for _ in 0..20 {
             hang_up_in_the_middle(&pooled, &big).await;
@@ -218,7 +218,7 @@ async fn faults_lose_no_write_and_leak_no_icp() {
         blocking(|| stage.primary.execute(cut)).expect("they are cut");
         windows.push(Window::of("connections to the database are cut", from));
         until(0.28).await;
-        stage.keys.be_down(false);
+        stage.keys.set_down(false);
 
         until(0.32).await;
         let from = Instant::now();
@@ -243,7 +243,7 @@ async fn faults_lose_no_write_and_leak_no_icp() {
         windows.push(Window::of("the standby takes over", from));
 
         until(0.82).await;
-        assert_no_more("the pooled instance", before[0], holdings(&pooled).await);
+        assert_no_more("the pooled instance", before[0], resources(&pooled).await);
         let drained = Instant::now();
         let drained_address = pooled.address.clone();
         pooled.signal("TERM");
@@ -265,12 +265,12 @@ async fn faults_lose_no_write_and_leak_no_icp() {
 
     drop(balancer);
     sleep(Duration::from_secs(3)).await;
-    assert_no_more("the direct instance", before[1], holdings(&direct).await);
+    assert_no_more("the direct instance", before[1], resources(&direct).await);
     let still = connections(&stage.standby);
     println!("{connected} connections at the beginning, {still} at the end");
     assert!(still <= connected + 16, "{connected} connections have become {still}");
     let url = stage.standby.url("postgres");
     drop((pooled, direct));
     let service = stage.signer.clone().with("ICP__DATABASE__URL", &url).start();
-    settle(&mut writers, &service).await;
+    verify(&mut writers, &service).await;
 }

@@ -52,7 +52,7 @@ impl KeyServer {
         setup.with("ICP__AUTH__JWKS_LIFETIME_SECONDS", "5").with("ICP__AUTH__JWKS_COOLDOWN_SECONDS", "1")
     }
 
-    pub(crate) fn be_down(&self, is_down: bool) {
+    pub(crate) fn set_down(&self, is_down: bool) {
         self.is_down.store(is_down, Ordering::Relaxed);
     }
 }

@@ -43,7 +43,7 @@ impl Probe {
             let mut noticed = Noticed::default();
             while !stopped.load(Ordering::Relaxed) {
                 let start = Instant::now();
-                let status = ask(&socket, &request);
+                let status = send(&socket, &request);
                 noticed.times.push(start.elapsed());
                 if status != "200" {
                     noticed.failures.push(status);
@@ -71,7 +71,7 @@ pub(crate) fn when_idle(service: &Service, path: &str, token: Option<&str>) -> N
 }
 
 /// Returns the status of the response, or the error.
-fn ask(socket: &str, request: &str) -> String {
+fn send(socket: &str, request: &str) -> String {
     let asking = || {
         let mut stream = TcpStream::connect(socket)?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;

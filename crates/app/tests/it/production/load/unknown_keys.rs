@@ -37,8 +37,8 @@ fn key_server(document: String, hangs: Arc<AtomicBool>) -> String {
     url
 }
 
-/// Lists again and again with known keys, every other time with a token that was never seen. Returns how long each response
-/// took; all must be 200.
+/// Requests lists repeatedly with known keys, every second time with a new token. Returns the times of the responses, which
+/// must all be 200.
 async fn list_with_known_keys(service: &Service, clerk: &Clerk, time: Duration) -> Vec<Duration> {
     let (client, url) = (client(), format!("{}{LIST}", service.address));
     let old = clerk.session("user_ada", json!({}));

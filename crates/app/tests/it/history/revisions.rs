@@ -201,7 +201,9 @@ async fn without_history_no_revision_is_stored(service: &Service) {
     ] {
         response.assert_problem(404, "NOT_FOUND");
         assert!(
-            response.json()["detail"].as_str().is_some_and(|detail| detail.contains("history.retention_days is 0")),
+            response.json()["detail"]
+                .as_str()
+                .is_some_and(|detail| detail.contains("history.retention_days is 0")),
             "{response:?}"
         );
     }

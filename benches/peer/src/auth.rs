@@ -9,14 +9,15 @@ use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Validation};
 use serde::Deserialize;
 
-/// Verifies session tokens.
+/// Verifies the signature (RS256), `exp` and `nbf` of a session token.
 pub struct Verifier {
     key: DecodingKey,
     validation: Validation,
 }
 
 impl Verifier {
-    /// Takes the public half of an RSA key in PEM.
+    /// Returns a verifier of tokens that are signed with the RSA private key `pem`. It stores only the public key.
+    /// Fails if `pem` is not an RSA private key in PEM.
     pub fn from_private_key(pem: &[u8]) -> anyhow::Result<Self> {
         let public = Jwk::from_encoding_key(&EncodingKey::from_rsa_pem(pem)?, Algorithm::RS256)?;
         let mut validation = Validation::new(Algorithm::RS256);
@@ -32,7 +33,7 @@ struct Claims {
     sub: String,
 }
 
-/// The ID of the signed-in user.
+/// The ID of the signed-in user. A request without a valid bearer token gets 401.
 pub struct User(pub String);
 
 impl<S: Send + Sync> FromRequestParts<S> for User

@@ -8,16 +8,19 @@ use serde_json::value::RawValue;
 
 use crate::rejection::{MALFORMED_TOKEN, Rejection, require};
 
-/// Clerk's categories of session tokens, one of which means that the category was omitted.
+/// The values of `cat` that a session token may have. Clerk writes the second one if the token has no category.
 const SESSION: [&str; 2] = ["cl_B7d4PD111AAA", "cl_I7d4PD111III"];
-/// The types of OAuth access tokens (RFC 9068, section 2.1), in any case.
+/// The values of `typ` of OAuth access tokens (RFC 9068, section 2.1). Upper and lower case are equal.
 const ACCESS: [&str; 2] = ["at+jwt", "application/at+jwt"];
 
-/// A header field or claim of any type. The rule that reads it requires a type. `null` is not absent.
+/// A header field or a claim, whose type is checked when it is read. A field with the value `null` is present.
+///
+/// A wrong type is no parse error, because the rules ignore some fields of some tokens.
 #[derive(Default)]
 pub(crate) struct Field(Option<Box<RawValue>>);
 
 impl Field {
+    /// Returns the JSON text of the value, or `None` if the field is absent.
     pub(crate) fn json(&self) -> Option<&str> {
         self.0.as_deref().map(RawValue::get)
     }
@@ -31,7 +34,7 @@ impl Field {
         serde_json::from_str(self.json()?).ok()
     }
 
-    /// Returns the value if it is a string.
+    /// Returns the value, or `None` if the field is absent or not a string.
     pub(crate) fn text(&self) -> Option<String> {
         self.read()
     }
@@ -43,7 +46,8 @@ impl<'de> Deserialize<'de> for Field {
     }
 }
 
-/// The header fields that are checked. Fields that contain a key (`jku`, `jwk`, `x5u`, `x5c`) are ignored.
+/// The header fields that are checked. All other fields are ignored, including `jku`, `jwk`, `x5u` and `x5c`. An attacker
+/// could write their own key or its URL there.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Header {
@@ -56,16 +60,17 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// Reads the header.
+    /// Parses the header of `token`. Fails with `malformed_token` if the header is not a JSON object in base64url.
     pub(crate) fn of(token: &[u8]) -> Result<Self, Rejection> {
         let encoded = token.split(|byte| *byte == b'.').next().unwrap_or_default();
         let json = URL_SAFE_NO_PAD.decode(encoded).map_err(|_| MALFORMED_TOKEN)?;
         object(&json)
     }
 
-    /// Checks the header, and returns true if it is that of an OAuth access token.
+    /// Checks all fields except `kid`. Returns true for an OAuth access token, and false for a session token.
+    /// Fails with the reason if the token must be refused.
     pub(crate) fn is_of_access_token(&self) -> Result<bool, Rejection> {
-        // If the token chose the algorithm, it could be forged with the public key as an HMAC secret.
+        // If HS256 were accepted, an attacker could sign a token with the public key as the HMAC secret.
         require(self.alg.text().as_deref() == Some("RS256"), "wrong_algorithm")?;
         // RFC 7515, section 4.1.11, and RFC 7797: a token with an unsupported extension must be refused.
         require(self.crit.is_absent() && self.b64.is_absent(), "critical_header")?;
@@ -81,7 +86,8 @@ impl Header {
     }
 }
 
-/// Parses an object. serde alone would also accept an array for a struct.
+/// Parses a JSON object, or fails with `malformed_token`. Checks the first character, because serde would also parse
+/// a JSON array as a struct.
 pub(crate) fn object<T: DeserializeOwned>(json: &[u8]) -> Result<T, Rejection> {
     let is_object = json.trim_ascii_start().starts_with(b"{");
     is_object.then(|| serde_json::from_slice(json).ok()).flatten().ok_or(MALFORMED_TOKEN)

@@ -1,4 +1,4 @@
-//! Idempotency keys, and the results of the creates that used them first.
+//! Reads and removes idempotency keys. The row of a key contains the ICP that the first create with the key stored.
 
 use diesel::sql_types::Timestamptz;
 use diesel::{ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, QueryResult};
@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use crate::schema::idempotency_keys as keys;
 
-/// Returns the outcome of a create whose key is in use, or `None` if the key is not in use.
+/// Returns the outcome of a create with `key` if an earlier create has used the key: [`Creation::Repeated`] or
+/// [`Creation::KeyReused`]. Ignores keys that were first used before `oldest_valid`.
 pub(crate) async fn look_up(
     connection: &mut AsyncPgConnection,
     key: &IdempotencyKey,
@@ -31,7 +32,8 @@ pub(crate) async fn look_up(
     }))
 }
 
-/// Removes a small number, because each may have a mebibyte. Skips keys that another transaction uses.
+/// Removes at most 20 keys that have expired at `now`, and returns their number. The limit is small because
+/// the document of a key can have a mebibyte. Skips keys that another transaction has locked.
 pub(crate) async fn remove_expired(connection: &mut AsyncPgConnection, now: Timestamp) -> QueryResult<usize> {
     let statement = "DELETE FROM idempotency_keys WHERE (user_id, key) IN \
                      (SELECT user_id, key FROM idempotency_keys WHERE created_at < $1 LIMIT 20 FOR UPDATE SKIP LOCKED)";

@@ -1,3 +1,5 @@
+//! The URL of a key set.
+
 use std::str::FromStr;
 
 use url::{Host, Url};
@@ -8,7 +10,10 @@ const INVALID: InvalidSetting = InvalidSetting(
     "not the URL of a key set: it must be https (http is accepted for a loopback host), without user name and password",
 );
 
-/// The URL of a key set: `https`, or `http` on a loopback host, so that no attacker on the network can add a key.
+/// The URL of a key set, without user name and password.
+///
+/// The scheme is `https`. `http` is accepted only for a loopback host. Otherwise an attacker on the network could
+/// add a key to the response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeySetUrl(pub(crate) Url);
 
@@ -40,6 +45,7 @@ mod tests {
         for url in good.split(' ') {
             assert!(url.parse::<KeySetUrl>().is_ok(), "{url}");
         }
+        // The space at the end adds the empty string to the list.
         let bad = "/.well-known/jwks.json clerk.example.com/jwks https:// http://clerk.example.com/jwks \
                    http://localhost.example.com/jwks http://127.0.0.1.example.com/jwks http://0.0.0.0/jwks \
                    http://[::]/jwks ftp://127.0.0.1/jwks file:///etc/keys https://user@clerk.example.com/jwks \

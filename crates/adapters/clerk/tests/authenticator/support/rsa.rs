@@ -1,4 +1,4 @@
-//! RSA keys, generated at run time: the repository contains no private key.
+//! RSA keys for tests. They are generated at run time, so that the repository contains no private key.
 
 use std::sync::LazyLock;
 
@@ -9,12 +9,12 @@ use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256, RsaEncoding, RsaKeyPa
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
-/// The instance's key.
+/// The key pair with which the Clerk instance signs tokens.
 pub(crate) static KEY: LazyLock<TestKey> = LazyLock::new(TestKey::generate);
-/// Another key: the next one of the instance, or that of another.
+/// A second key pair: the instance's key after a rotation, or the key of another instance.
 pub(crate) static OTHER: LazyLock<TestKey> = LazyLock::new(TestKey::generate);
 
-/// A key pair.
+/// An RSA key pair of 2048 bits.
 #[derive(Debug)]
 pub(crate) struct TestKey(RsaKeyPair);
 
@@ -23,6 +23,7 @@ impl TestKey {
         Self(RsaKeyPair::generate(KeySize::Rsa2048).unwrap())
     }
 
+    /// Signs with RS256.
     pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
         self.sign_with(&RSA_PKCS1_SHA256, message)
     }
@@ -33,41 +34,42 @@ impl TestKey {
         signature
     }
 
-    /// `n` and `e` as a key set writes them.
+    /// Returns the modulus `n` and the exponent `e` in base64url, as in a JWK.
     pub(crate) fn components(&self) -> (String, String) {
         let public = RsaPublicKeyComponents::<Vec<u8>>::from(self.0.public_key());
         (URL_SAFE_NO_PAD.encode(public.n), URL_SAFE_NO_PAD.encode(public.e))
     }
 
-    /// The public key as an entry of a key set.
+    /// Returns the public key as a JWK, which is an entry of a key set.
     pub(crate) fn jwk(&self, kid: &str) -> String {
         let (n, e) = self.components();
         format!(r#"{{"use":"sig","kty":"RSA","kid":"{kid}","alg":"RS256","n":"{n}","e":"{e}"}}"#)
     }
 
+    /// Returns the public key as SPKI in DER.
     pub(crate) fn spki(&self) -> Vec<u8> {
         let der: PublicKeyX509Der<'_> = self.0.public_key().as_der().unwrap();
         der.as_ref().to_vec()
     }
 
-    /// `BEGIN PUBLIC KEY`.
+    /// Returns the public key as SPKI in PEM (`BEGIN PUBLIC KEY`).
     pub(crate) fn spki_pem(&self) -> String {
         pem("PUBLIC KEY", &self.spki())
     }
 
-    /// `BEGIN RSA PUBLIC KEY`.
+    /// Returns the public key as PKCS#1 in PEM (`BEGIN RSA PUBLIC KEY`).
     pub(crate) fn pkcs1_pem(&self) -> String {
         pem("RSA PUBLIC KEY", self.0.public_key().as_ref())
     }
 
-    /// `BEGIN PRIVATE KEY`.
+    /// Returns the private key as PKCS#8 in PEM (`BEGIN PRIVATE KEY`).
     pub(crate) fn private_pem(&self) -> String {
         let der: Pkcs8V1Der<'_> = self.0.as_der().unwrap();
         pem("PRIVATE KEY", der.as_ref())
     }
 }
 
-/// A key set of these entries.
+/// Returns a key set (JWKS) with these entries, which are JWKs.
 pub(crate) fn key_set(entries: &[&str]) -> String {
     format!(r#"{{"keys":[{}]}}"#, entries.join(","))
 }

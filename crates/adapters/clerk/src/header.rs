@@ -46,8 +46,8 @@ impl<'de> Deserialize<'de> for Field {
     }
 }
 
-/// The header fields that are checked. All other fields are ignored, including `jku`, `jwk`, `x5u` and `x5c`. An attacker
-/// could write their own key or its URL there.
+/// The header fields that are checked. All other fields are ignored, including `jku`, `jwk`, `x5u` and `x5c`.
+/// An attacker could write their own key or its URL there.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Header {

@@ -1,7 +1,8 @@
-//! Reads the URL of a database as libpq does (PostgreSQL's documentation, section 34.1.1.2).
+//! Parses the URL of a database as libpq does (PostgreSQL's documentation, section 34.1.1.2).
 //!
-//! This module separates the parts, and the driver parses their values. The driver alone would search `@` in the complete
-//! URL, and supports only half of the values of `sslmode`.
+//! This module splits the URL into its parts, and the driver (tokio-postgres) parses the value of each part. The driver
+//! cannot parse the complete URL: it would end the credentials at an `@` in the query. It also supports only half of
+//! the values of `sslmode`.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -11,28 +12,30 @@ use tokio_postgres::config::{SslMode, TargetSessionAttrs};
 
 use crate::tls::{InvalidTls, Mode, TlsOptions, Trust};
 
-/// A URL cannot be used. The messages quote neither user, password nor host.
+/// The URL of a database cannot be used. No message contains the user, the password or the host.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidUrl {
-    /// It does not have the form of a URL.
+    /// The text is not a PostgreSQL URL. Contains the reason.
     #[error("not a PostgreSQL URL such as postgres://user:password@host:5432/database: {0}")]
     Malformed(&'static str),
-    /// A parameter is not known.
+    /// The query of the URL has an unknown parameter. Contains its name and a remedy.
     #[error("unknown parameter `{0}` in the URL: {1}")]
     UnknownParameter(String, &'static str),
-    /// The driver refuses a value.
+    /// The driver refuses the value of a part or of a parameter.
     #[error("the URL has an invalid value: {0}")]
     Value(#[from] tokio_postgres::Error),
-    /// The parameters about encryption contradict each other, or their certificates cannot be used.
+    /// `sslmode` and `sslrootcert` contradict each other, or the trusted certificates cannot be used.
     #[error(transparent)]
     Tls(#[from] InvalidTls),
 }
 
-/// The parameters that the driver reads.
+/// The parameters that are passed to the driver. [`parse`] reads `sslmode`, `sslrootcert`, `host` and `port`.
 const PARAMETERS: &str = "application_name channel_binding connect_timeout dbname hostaddr keepalives keepalives_idle \
     keepalives_interval keepalives_retries options password sslnegotiation target_session_attrs tcp_user_timeout user";
 
-/// Returns a configuration per host, in the order of the URL, and the TLS options.
+/// Returns the driver's configuration of each host, in the order of the URL, and the TLS options.
+///
+/// `limit` is the timeout of an attempt to connect.
 pub(crate) fn parse(url: &str, limit: Duration) -> Result<(Vec<Config>, TlsOptions), InvalidUrl> {
     let (credentials, address, query) = split(url)?;
     let (hosts, database) = address.split_once('/').unwrap_or((address, ""));
@@ -63,7 +66,8 @@ pub(crate) fn parse(url: &str, limit: Duration) -> Result<(Vec<Config>, TlsOptio
     Ok((configs.collect::<Result<_, _>>()?, tls))
 }
 
-/// Returns the remedy for a parameter of another driver. Dashboards add such parameters to URLs.
+/// Returns what to do about an unknown parameter. Dashboards of database providers add parameters of other drivers to
+/// the URLs that they display.
 fn remedy(name: &str) -> &'static str {
     match name {
         "pgbouncer" | "statement_cache_capacity" | "prepared_statements" => {
@@ -81,11 +85,11 @@ fn remedy(name: &str) -> &'static str {
     }
 }
 
-/// Separates the credentials, the hosts with the path, and the query. They stay percent-encoded.
+/// Splits a URL into the credentials, the hosts with the path, and the query. The parts are still percent-encoded.
 fn split(url: &str) -> Result<(&str, &str, &str), InvalidUrl> {
     let rest = url.strip_prefix("postgres://").or_else(|| url.strip_prefix("postgresql://"));
     let rest = rest.ok_or(InvalidUrl::Malformed("it does not begin with postgres://"))?;
-    // The first `@` ends the credentials, if it comes before the path. A password may contain `?`.
+    // The credentials end at the first `@`. An `@` after the first `/` is not a separator. A password may contain `?`.
     let path = rest.find('/').unwrap_or(rest.len());
     let (credentials, rest) =
         rest.split_once('@').filter(|(start, _)| start.len() < path).unwrap_or(("", rest));
@@ -99,8 +103,10 @@ fn split(url: &str) -> Result<(&str, &str, &str), InvalidUrl> {
     Ok((credentials, address, query))
 }
 
-/// Each host gets its own configuration: with several hosts in one, the driver would wait without limit for a host that accepts
-/// the connection and sends nothing.
+/// Returns the driver's configuration of one host. `common` has the parameters that all hosts share, as `name='value'`.
+///
+/// Each host has its own configuration, because `Connector` applies its time limit to each configuration. With several
+/// hosts in one, the driver would wait without limit for a host that accepts the connection and sends nothing.
 fn configure(
     common: &str,
     host: &str,
@@ -110,7 +116,7 @@ fn configure(
     limit: Duration,
 ) -> Result<Config, InvalidUrl> {
     let mut text = common.to_owned();
-    // `[::1]:5432`
+    // An IPv6 address is in brackets: `[::1]:5432`.
     let (name, port) = match host.strip_prefix('[') {
         Some(host) => host.split_once(']').ok_or(InvalidUrl::Malformed("`[` has no `]`"))?,
         None => host.split_at(host.find(':').unwrap_or(host.len())),
@@ -124,12 +130,12 @@ fn configure(
         Mode::Prefer => SslMode::Prefer,
         Mode::Require | Mode::VerifyCa | Mode::VerifyFull => SslMode::Require,
     });
-    // Of several hosts, only the one that accepts writes is used. It can change after a failover.
+    // If the URL has several hosts, only a host that accepts writes is used. A failover can change which one that is.
     if is_one_of_several && !common.contains("target_session_attrs=") {
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
     }
     config.connect_timeout(limit);
-    // A lost peer is detected after half a minute, not after two hours.
+    // Detects an unreachable server after 30 seconds. The default of Linux is two hours.
     config.keepalives_idle(Duration::from_secs(15));
     config.keepalives_interval(Duration::from_secs(5));
     config.keepalives_retries(3);
@@ -139,7 +145,7 @@ fn configure(
     Ok(config)
 }
 
-/// Appends `name='value'` in the driver's own form, if there is a value.
+/// Appends `name='value'` as the driver parses it, unless the value is empty.
 fn push(text: &mut String, name: &str, value: &str) {
     if !value.is_empty() {
         let value = value.replace('\\', "\\\\").replace('\'', "\\'");
@@ -147,7 +153,7 @@ fn push(text: &mut String, name: &str, value: &str) {
     }
 }
 
-/// Decodes `%2F`.
+/// Decodes percent-encoding, such as `%2F`. Fails if `%` is not followed by two digits, or if the result is not UTF-8.
 fn decoded(value: &str) -> Result<String, InvalidUrl> {
     let mut parts = value.split('%');
     let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
@@ -157,7 +163,7 @@ fn decoded(value: &str) -> Result<String, InvalidUrl> {
         bytes.push(byte);
         bytes.extend(rest.as_bytes());
     }
-    String::from_utf8(bytes).map_err(|_| InvalidUrl::Malformed("it is not UTF-8"))
+    String::from_utf8(bytes).map_err(|_| InvalidUrl::Malformed("a percent-encoded value is not UTF-8"))
 }
 
 #[cfg(test)]

@@ -12,21 +12,21 @@ use tokio::time::timeout;
 
 use crate::settings::{Limits, PostgresSettings};
 
-/// Maximum wait of a request for the replacement of a connection that has reached its lifetime.
+/// Timeout of replacing a connection that has reached its lifetime. A request waits for the replacement.
 const RENEWAL_LIMIT: Duration = Duration::from_millis(1_500);
 
-/// Opens the connections of all shares. Clones share their state.
+/// Opens the connections of the pool. All workers use clones, which have the same state.
 #[derive(Clone)]
 pub(crate) struct Opener(Arc<Inner>);
 
 struct Inner {
     connector: Connector,
     limits: Limits,
-    /// Connections of an earlier generation are replaced.
+    /// Connections of an earlier generation are replaced before their next use.
     generation: AtomicU64,
-    /// One clone per attempt to connect that is in progress.
+    /// Counts the attempts to connect that are in progress: each attempt holds a clone.
     attempts: Arc<()>,
-    /// Limits the log line that no further connection can be opened.
+    /// Ensures that [`Opener::log_once`] logs only once.
     log: Once,
 }
 
@@ -57,7 +57,8 @@ impl Opener {
         &self.0.limits
     }
 
-    /// Opens a connection outside of the pool.
+    /// Opens a connection, and does not add it to the pool.
+    /// Fails with [`RepositoryError::Unavailable`] if no host accepts a connection within the time limit per address.
     pub(crate) async fn open(&self) -> Result<Connection, RepositoryError> {
         let _attempt = Arc::clone(&self.0.attempts);
         self.connector().connect().await.map_err(|error| RepositoryError::Unavailable(error.into()))
@@ -68,12 +69,13 @@ impl Opener {
         Arc::strong_count(&self.0.attempts) > 1
     }
 
-    /// Marks every open connection to be replaced before its next use.
+    /// Marks the connections that are open now. The pool replaces each of them before its next use.
     pub(crate) fn replace_all(&self) {
         self.0.generation.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Logs why no further connection can be opened.
+    /// Logs that the pool cannot open further connections, with `error` as the reason. Only the first call
+    /// logs, because the pool tries again every few seconds.
     pub(crate) fn log_once(&self, error: &RepositoryError) {
         self.0.log.call_once(|| {
             let error = error.source().unwrap_or(error);
@@ -87,7 +89,8 @@ impl Manager for Opener {
     type Error = RepositoryError;
 
     async fn create(&self) -> Result<Pooled, RepositoryError> {
-        // The generation is read before the connection is opened, so that a `replace_all` in the meantime applies to it.
+        // The generation is read before the connection is opened, so that `replace_all` also replaces a connection that
+        // is being opened.
         let generation = self.0.generation.load(Ordering::Relaxed);
         Ok(Pooled { connection: self.open().await?, opened: Instant::now(), generation })
     }
@@ -100,7 +103,7 @@ impl Manager for Opener {
         if pooled.opened.elapsed() > self.limits().connection_lifetime {
             match timeout(RENEWAL_LIMIT, self.create()).await {
                 Ok(Ok(new)) => *pooled = new,
-                // The old connection is used until a new one can be opened.
+                // The old connection stays in use for another lifetime if no new connection can be opened.
                 Ok(Err(_)) | Err(_) => pooled.opened = Instant::now(),
             }
         }

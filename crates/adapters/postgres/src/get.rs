@@ -1,4 +1,4 @@
-//! Reads several single ICPs in one statement.
+//! Reads several ICPs by their IDs in one statement.
 
 use std::pin::pin;
 
@@ -12,11 +12,13 @@ use uuid::Uuid;
 use crate::prepared::prepared_query;
 use crate::row::{column, text};
 
-/// An ICP: its version and, if it is not too long, its document.
+/// The version and the document of an ICP. The document is `None` if it is longer than `max_document`.
 pub(crate) type Found = (Version, Option<String>);
 
-/// Looks up ICPs. Each is looked up for a user who must be in its `userIds`, or for `None` for an admin. Documents with more
-/// than `max_document` bytes are omitted.
+/// Looks up the ICPs with the IDs `ids`. Returns one result per ID, in the same order.
+///
+/// `users` has one entry per ID: the user who must be in the `userIds` of the ICP, or `None` for an admin. Documents of
+/// more than `max_document` bytes are not read.
 pub(crate) async fn get(
     mut connection: &AsyncPgConnection,
     ids: &[Uuid],
@@ -38,15 +40,16 @@ pub(crate) async fn get(
     Ok(found)
 }
 
-/// Replaces an ID that PostgreSQL cannot store, because it contains U+0000, by the empty ID, which no ICP names.
+/// Replaces a user ID that contains U+0000 by the empty ID. PostgreSQL cannot store U+0000, and no ICP has
+/// a user with the empty ID.
 fn storable(user_id: &str) -> &str {
     if user_id.contains('\0') { "" } else { user_id }
 }
 
-/// Two look-ups in primary keys per ICP.
+/// Parameters of the statement, which makes two look-ups in primary keys per ICP.
 ///
-/// `BETWEEN` has the effect of `=` here. With `=`, PostgreSQL would plan for an ICP with the average number of users, and scan
-/// all users of the ICP.
+/// `BETWEEN icps.id AND icps.id` finds the same rows as `= icps.id`. With `=`, PostgreSQL would assume that each ICP has
+/// the average number of users. It would then read all users of an ICP, instead of one row by primary key.
 #[derive(Debug)]
 pub(crate) struct Gets<'a> {
     pub(crate) ids: &'a [Uuid],

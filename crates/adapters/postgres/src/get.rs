@@ -48,8 +48,8 @@ fn storable(user_id: &str) -> &str {
 
 /// Parameters of the statement, which makes two look-ups in primary keys per ICP.
 ///
-/// `BETWEEN icps.id AND icps.id` finds the same rows as `= icps.id`. With `=`, PostgreSQL would assume that each ICP has
-/// the average number of users. It would then read all users of an ICP, instead of one row by primary key.
+/// `BETWEEN icps.id AND icps.id` finds the same rows as `= icps.id`. With `=`, PostgreSQL would assume that each ICP
+/// has the average number of users. It would then read all users of an ICP, instead of one row by primary key.
 #[derive(Debug)]
 pub(crate) struct Gets<'a> {
     pub(crate) ids: &'a [Uuid],

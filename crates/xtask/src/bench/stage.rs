@@ -1,4 +1,4 @@
-//! Fills and starts everything that is measured, and compares the responses.
+//! Prepares the databases and servers of the benchmark, checks their responses, and measures the scenarios.
 
 use std::collections::HashMap;
 use std::fs;
@@ -23,18 +23,21 @@ use crate::{project, say};
 const SQLITE: &str = "sqlite://data/bench.sqlite3";
 const KEY: &str = "data/development-key.pem";
 
+/// The databases and servers of the benchmark.
 pub(super) struct Stage {
-    /// The folder of the programs.
+    /// The folder with the programs `icp`, `peer` and `from-memory`.
     programs: PathBuf,
     size: Size,
-    // Fields are dropped in this order: processes first, then their resources.
+    // Rust drops fields in this order. The processes must end before their database and folder are removed.
     services: HashMap<On, Service>,
     pub(super) postgres: Postgres,
+    /// The working folder of the programs, with their logs and the files of requests.
     folder: TempDir,
 }
 
 impl Stage {
-    /// Fills databases, starts servers, and compares the response to each request. Also returns a line about the import.
+    /// Fills the databases, starts the servers, and checks the response to each request.
+    /// Also returns a line with the speed of the import and the size of the database.
     pub(super) fn prepare(programs: PathBuf, size: Size, scenarios: &[Scenario]) -> Result<(Self, String)> {
         let folder = tempfile::tempdir().context("creating a temporary folder")?;
         let mut stage =
@@ -52,6 +55,8 @@ impl Stage {
         Ok((stage, import))
     }
 
+    /// Fills the databases that `scenarios` need. Returns a line with the speed of the import and the size of the
+    /// database.
     #[expect(clippy::cast_precision_loss, reason = "there are far fewer ICPs than 2^52")]
     fn fill(&self, scenarios: &[Scenario]) -> Result<String> {
         let (postgres, any) = (&self.postgres, |need: fn(&Scenario) -> bool| scenarios.iter().any(need));
@@ -78,9 +83,9 @@ impl Stage {
         Ok(format!("import: {per_second} ICPs/s, {disk} on disk"))
     }
 
-    /// Returns the users who send requests, and writes the bodies for the server `from-memory`.
+    /// Returns the users who send requests, and writes the bodies that the server `from-memory` returns.
     fn users(&self) -> Result<Vec<User>> {
-        // The service creates the key of the development sign-in when it first starts.
+        // The service creates the key of the development sign-in at its first start. `icp token` needs the key.
         drop(self.serve(On::Sqlite)?);
         let token = |id: &str| project::output(self.icp(SQLITE).args(["token", "--ttl", "1d", "--user", id]));
         let rows = self.postgres.run(SERVED, include_str!("sql/users.sql"), &self.size.variables())?;
@@ -93,12 +98,14 @@ impl Stage {
         Ok(users)
     }
 
+    /// Returns a command of the service with the database `url`, on a free port.
     fn icp(&self, url: &str) -> Command {
         let mut command = command(&self.programs, "icp", self.folder.path());
         command.envs([("ICP__SERVER__PORT", "0"), ("ICP__LOG__LEVEL", "warn"), ("ICP__DATABASE__URL", url)]);
         command
     }
 
+    /// Starts the server of a target.
     fn serve(&self, on: On) -> Result<Service> {
         let (folder, served) = (self.folder.path(), self.postgres.url(SERVED));
         let (mut command, arguments) = match on {
@@ -114,12 +121,13 @@ impl Stage {
         Service::start(command.args(arguments), &folder.join(format!("{on:?}.log")))
     }
 
+    /// Checks the response to each request of `what`, and writes the requests to the file that `wrk.lua` reads.
     fn check(&self, on: On, what: What, users: &[User]) -> Result<()> {
-        let Service { address, .. } = self.services.get(&on).context("it is not running")?;
+        let Service { address, .. } = self.services.get(&on).context("the server is not running")?;
         let requests = if on == On::Memory {
-            // The body of a kind is that of its last user.
+            // `bodies` has one file per kind of user, with the ICPs of the last user of the kind.
             let user = users.iter().rfind(|user| (user.kind == "big") == (what == What::Big));
-            let user = user.context("there are users")?;
+            let user = user.context("there is no user of this kind")?;
             vec![Request::get(address, &format!("/{}", user.kind), user, body(&user.icps))?]
         } else {
             requests(what, users, address)?
@@ -131,11 +139,12 @@ impl Stage {
         fs::write(self.folder.path().join(format!("{on:?}-{what:?}")), lines).context("writing requests")
     }
 
+    /// Returns a pgbench command that runs the SQL of `what` for `seconds`. `load` is the option `-c` or `-R`.
     fn pgbench(&self, what: What, load: &str, seconds: u64) -> Result<Command> {
         let url = self.postgres.url(if what.writes() { WRITTEN } else { SERVED });
         let file = self.folder.path().join(format!("{what:?}.sql"));
-        fs::write(&file, script(what).context("it has no script")?).context("writing a script")?;
-        // The length of an ICP.
+        fs::write(&file, script(what).context("no pgbench script")?).context("writing a script")?;
+        // The document of a new ICP has 1,100 bytes, about as many as those of `sql/data.sql`.
         let variables = [self.size.variables(), vec![format!("document={}", "x".repeat(1_100))]].concat();
         let mut pgbench = self.postgres.client("pgbench");
         pgbench.args(["-n", "-M", "prepared", "-j", "1", load, "-T", &seconds.to_string()]);
@@ -143,15 +152,16 @@ impl Stage {
         Ok(pgbench)
     }
 
-    /// `number` is the first number in the bodies of writes, which makes each write a change.
+    /// Measures a scenario for `seconds`. Each write has its own number in its body, counted from `number`. So each
+    /// write changes its ICP.
     pub(super) fn measure(&self, scenario: &Scenario, seconds: u64, number: u64) -> Result<Measured> {
         let Scenario { on, what, mut connections, changes, .. } = *scenario;
-        // The service sends only a few long lists of a user at the same time.
+        // The service sends only a few long lists to a user at the same time, and rejects further requests for them.
         if self.size.big > 1_000 && matches!(what, What::Big | What::Mixed) {
             connections = 2;
         }
         if on == On::Written {
-            // Updates the statistics of the planner, which autovacuum may not have done yet.
+            // Updates the planner's statistics, because autovacuum may not have updated them since the last scenario.
             self.postgres.run(WRITTEN, "ANALYZE", &[])?;
         }
         let (service, database) = (self.services.get(&on), self.postgres.id()?);
@@ -172,7 +182,7 @@ impl Stage {
         };
         let changed = changing.map(|mut pgbench| pgbench.wait()).transpose()?;
         ensure!(changed.is_none_or(|status| status.success()), "pgbench failed to change ICPs");
-        // Processes of PostgreSQL end a moment after their connections.
+        // PostgreSQL ends the process of a connection a moment after the connection. Its CPU time is in the result.
         sleep(Duration::from_millis(100));
         let [service_seconds, database_seconds, other] = Usage::now(id, database)?.since(before);
         let microseconds = |seconds: f64| seconds * 1e6 / outcome.operations;

@@ -1,5 +1,5 @@
-//! The key set that a Clerk instance publishes. Requests on any runtime read the current set without a lock. All fetches run
-//! on the runtime that called [`KeySet::start`].
+//! The key set that a Clerk instance publishes. Requests on any runtime read the current set without a lock. All
+//! fetches run on the runtime that called [`KeySet::start`].
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,16 +21,17 @@ use super::{KeySetUrl, PublicKey};
 use crate::error::StartError;
 use crate::rejection::Rejection;
 
-/// Timeout of one fetch, from the first packet of the connection to the last byte of the body.
+/// Timeout of one fetch, from the start of the connection to the last byte of the body.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(3);
+/// The maximum length of the response. A longer response is an error.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
-/// The maximum number of requests that wait for a fetch. Further requests are refused immediately.
+/// The maximum number of requests that wait for a fetch. The current set decides further requests immediately.
 pub(super) const MAX_WAITING: usize = 16;
-/// The maximum age of a set that is in use while fetches fail.
+/// The age at which a set is no longer used. A set reaches this age only while fetches fail.
 const MAX_AGE: Duration = Duration::from_hours(24);
-/// The pause after the first failure while there is no set. It doubles up to the cooldown.
+/// The pause after the first failed fetch while there is no set. It doubles after each failure, up to the cooldown.
 const FIRST_RETRY: Duration = Duration::from_millis(250);
-/// Bounds of the pause between two background fetches, for settings that are too short or too long.
+/// Bounds of the pause between two background fetches. They apply if the settings are too short or too long.
 const MIN_PAUSE: Duration = Duration::from_millis(100);
 const MAX_PAUSE: Duration = Duration::from_hours(24);
 
@@ -39,9 +40,10 @@ const MAX_PAUSE: Duration = Duration::from_hours(24);
 pub struct KeySetSettings {
     /// The URL of the key set.
     pub url: KeySetUrl,
-    /// The age at which a set is stale. The next fetch is due earlier, so a removed key is no longer accepted at this age.
+    /// The age at which a set is stale. The next fetch is due after 4/5 of this time. So a key that Clerk has removed
+    /// is refused before the set has this age, if the fetch succeeds.
     pub lifetime: Duration,
-    /// The time after a fetch during which an unknown key does not trigger another fetch.
+    /// The time after the start of a fetch during which an unknown key does not cause another fetch.
     pub cooldown: Duration,
 }
 
@@ -58,7 +60,7 @@ pub struct KeySetStatus {
 
 pub(super) type KeysById = BTreeMap<String, Arc<PublicKey>>;
 
-/// A key set.
+/// A key set that is fetched again before it is stale.
 pub(crate) struct KeySet {
     settings: KeySetSettings,
     source: Box<dyn Fetch>,
@@ -74,8 +76,9 @@ pub(crate) struct KeySet {
 struct Schedule {
     /// The time of the next background fetch.
     due: Instant,
-    /// Before this time, an unknown key triggers no fetch.
+    /// The end of the cooldown. Before this time, an unknown key causes no fetch.
     cooldown_end: Instant,
+    /// The pause after the next failed fetch while there is no set.
     retry: Duration,
 }
 
@@ -85,12 +88,16 @@ impl Schedule {
     }
 }
 
+/// A set that was fetched.
 struct Fetched {
     keys: KeysById,
+    /// The start of the fetch.
     since: Instant,
 }
 
 impl KeySet {
+    /// Returns an empty set, and starts the task that fetches it on the current runtime.
+    /// Fails if there is no tokio runtime, or if the HTTP client cannot be created.
     pub(crate) fn start(settings: KeySetSettings) -> Result<Arc<Self>, StartError> {
         let runtime = Handle::try_current().map_err(|error| StartError(error.to_string()))?;
         let builder = Client::builder()
@@ -123,7 +130,9 @@ impl KeySet {
         set
     }
 
-    /// Returns the key with the ID `kid`. Fetches the set if it does not contain the key.
+    /// Returns the key with the ID `kid`. If the set does not contain the key, this method waits for a fetch. It does
+    /// not wait during the cooldown, or while [`MAX_WAITING`] requests wait. Fails with `unknown_key`, or with
+    /// [`Rejection::KeysUnavailable`] if there is no usable set.
     pub(crate) async fn find(self: &Arc<Self>, kid: &str) -> Result<Arc<PublicKey>, Rejection> {
         let find = || {
             let current = self.usable().ok_or(Rejection::KeysUnavailable)?;
@@ -136,11 +145,12 @@ impl KeySet {
             return found;
         }
         let Ok(permit) = Arc::clone(&self.waiting).try_acquire_owned() else { return found };
-        // A client that disconnects cancels this future, but not the spawned task.
+        // The fetch is a separate task, so that it continues if the client disconnects and this future is dropped.
         let _ = self.runtime.spawn(Arc::clone(self).fetch_on_demand(self.fetches(), permit)).await;
         find()
     }
 
+    /// Returns true if the set contains this `key` with the ID `kid`.
     pub(crate) fn contains(&self, kid: &str, key: &PublicKey) -> bool {
         self.usable().is_some_and(|current| current.keys.get(kid).is_some_and(|held| **held == *key))
     }
@@ -161,15 +171,18 @@ impl KeySet {
         }
     }
 
+    /// Returns the current set, unless it is too old.
     fn usable(&self) -> Option<Arc<Fetched>> {
         self.current.load_full().filter(|current| current.since.elapsed() < MAX_AGE)
     }
 
+    /// Returns the number of fetches that have ended.
     fn fetches(&self) -> u64 {
         self.fetched.load(Ordering::SeqCst) + self.failed.load(Ordering::SeqCst)
     }
 
-    /// Fetches the set, unless another fetch has ended since [`Self::fetches`] returned `fetches`.
+    /// Fetches the set, unless another fetch has ended since [`Self::fetches`] returned `fetches`. Does not fetch
+    /// during the cooldown.
     async fn fetch_on_demand(self: Arc<Self>, fetches: u64, _permit: OwnedSemaphorePermit) {
         let mut schedule = self.schedule.lock().await;
         if self.fetches() == fetches && !schedule.is_cooling_down() {
@@ -177,6 +190,7 @@ impl KeySet {
         }
     }
 
+    /// Fetches the set, counts and logs the outcome, and schedules the next fetch.
     async fn fetch(&self, schedule: &mut Schedule) {
         let start = Instant::now();
         let fetch = timeout(FETCH_TIMEOUT, self.source.fetch()).await;
@@ -198,7 +212,7 @@ impl KeySet {
         schedule.due = start + pause.clamp(MIN_PAUSE, MAX_PAUSE);
     }
 
-    /// Replaces the set. Keys that `document` does not contain are removed.
+    /// Replaces the set by the keys in `document`, which removes all other keys. Fails if `document` has no usable key.
     fn replace(&self, document: &[u8], since: Instant) -> Result<(), String> {
         let old = self.current.load_full();
         let keys = usable_keys(document);
@@ -214,7 +228,7 @@ impl KeySet {
     }
 }
 
-/// Fetches the set whenever a fetch is due, until the set is dropped.
+/// Fetches the set each time a fetch is due, until the set is dropped.
 async fn keep_fresh(set: Weak<KeySet>) {
     while let Some(set) = set.upgrade() {
         let mut schedule = set.schedule.lock().await;
@@ -233,10 +247,11 @@ struct Document {
     keys: Vec<Box<RawValue>>,
 }
 
-/// Returns the usable keys of a document. Other entries are skipped, since a set may contain keys for other purposes.
+/// Returns the usable keys of a document: RSA keys that verify RS256. Skips other entries, because a set may contain
+/// keys for other purposes. Returns no keys if the document cannot be parsed.
 pub(super) fn usable_keys(document: &[u8]) -> KeysById {
     let entries = serde_json::from_slice(document).map_or_else(|_| Vec::new(), |Document { keys }| keys);
-    // If two keys have the same ID, the first is used.
+    // If two keys have the same ID, the first one is used. `collect` keeps the last one, so the order is reversed.
     entries.into_iter().rev().filter_map(|entry| usable_key(&entry)).collect()
 }
 
@@ -248,12 +263,14 @@ fn usable_key(entry: &RawValue) -> Option<(String, Arc<PublicKey>)> {
     is_usable.then(|| Some((common.key_id?, Arc::new(PublicKey::from_parameters(&parameters)?)))).flatten()
 }
 
-/// Downloads the document of a key set. The caller limits the time. Errors are messages for the log.
+/// Downloads the document of a key set. Has no timeout, because the caller limits the time. The error is a message for
+/// the log.
 #[async_trait]
 pub(super) trait Fetch: Send + Sync {
     async fn fetch(&self) -> Result<Vec<u8>, String>;
 }
 
+/// Downloads the document from a URL.
 struct Server(Client, KeySetUrl);
 
 #[async_trait]
@@ -261,13 +278,13 @@ impl Fetch for Server {
     async fn fetch(&self) -> Result<Vec<u8>, String> {
         let mut response = self.0.get(self.1.0.clone()).send().await.map_err(with_causes)?;
         if response.status() != StatusCode::OK {
-            return Err(format!("status {}", response.status()));
+            return Err(format!("the response has the status {}", response.status()));
         }
         let mut body = Vec::new();
-        // `Content-Length` may be missing or wrong.
+        // `Content-Length` may be missing or wrong, so the length is checked while the body arrives.
         while let Some(chunk) = response.chunk().await.map_err(with_causes)? {
             if body.len() + chunk.len() > MAX_BODY_BYTES {
-                return Err(format!("more than {MAX_BODY_BYTES} bytes"));
+                return Err(format!("the response has more than {MAX_BODY_BYTES} bytes"));
             }
             body.extend_from_slice(&chunk);
         }

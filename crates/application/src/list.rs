@@ -19,9 +19,10 @@ pub struct ListRequest {
     pub expires_from: Option<Timestamp>,
     /// Only ICPs that expire before this time.
     pub expires_before: Option<Timestamp>,
-    /// Only ICPs whose folded name contains this text, which is folded too.
+    /// Only ICPs whose folded name contains this text. The text must be the result of [`icp_domain::fold_name`], so
+    /// that upper and lower case are equal.
     pub name: Option<String>,
-    /// Only ICPs that name this provider.
+    /// Only ICPs with this provider of leads, custom filters or CRM data (see [`icp_domain::Icp::providers`]).
     pub provider: Option<String>,
     /// The sort key.
     pub sort: Sort,
@@ -40,7 +41,7 @@ pub enum ListResponse {
     Whole {
         /// The ICPs.
         icps: WireList,
-        /// The version.
+        /// The version of the list.
         version: ListVersion,
         /// The cursor of the next page, if there is one.
         cursor: Option<String>,
@@ -61,8 +62,8 @@ pub enum ListResponse {
 impl IcpService {
     /// Returns the ICPs that name the caller, unless the client has the current version of the list.
     ///
-    /// The repository confirms the version for every response. It reads documents only if neither the client nor the cache has
-    /// the current version.
+    /// The repository confirms the version for every response. It reads documents only if neither the client nor the
+    /// cache has the current version.
     ///
     /// # Errors
     ///
@@ -101,7 +102,8 @@ impl IcpService {
         })
     }
 
-    /// Checks preconditions on the caller's list, for a request that adds to it.
+    /// Checks the preconditions of a create, which refer to the version of the caller's list.
+    /// Fails with [`ServiceError::PreconditionFailed`], or if the storage cannot be read.
     pub(crate) async fn check_list(
         &self,
         caller: &Caller,
@@ -118,6 +120,7 @@ impl IcpService {
         preconditions.check_write(&version)
     }
 
+    /// Converts a request to a query. Fails with [`ServiceError::InvalidCursor`].
     fn query(&self, caller: &Caller, request: &ListRequest) -> Result<ListQuery, ServiceError> {
         let start = match &request.cursor {
             Some(cursor) => {

@@ -29,7 +29,7 @@ pub struct Settings {
     pub server: ServerSettings,
     /// The database.
     pub database: DatabaseSettings,
-    /// Limits on what users write.
+    /// Limits of the ICPs that users may store.
     pub limits: LimitsSettings,
     /// The history of ICPs.
     pub history: HistorySettings,
@@ -46,7 +46,7 @@ pub struct Settings {
     values: Values,
 }
 
-/// The values with their sources. `Debug` omits them, because they may contain passwords.
+/// The values with their sources, by key. `Debug` omits them, because they may contain passwords.
 struct Values(Map<String, Value>);
 
 impl std::fmt::Debug for Values {
@@ -60,7 +60,8 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// The first unknown key, invalid value or contradiction, with the key and its variable.
+    /// The first problem: an unknown key, an invalid value, or two values that contradict each other. The message names
+    /// the key, and its variable or its source.
     pub fn load(environment: &Environment) -> Result<Self, SettingsError> {
         let values = flatten(sources::collect(environment)?);
         check(&values)?;
@@ -99,6 +100,7 @@ fn flatten(tables: Map<String, Value>) -> Map<String, Value> {
     flat
 }
 
+/// Checks that each key is known and that its value is valid, in the order of the keys.
 fn check(values: &Map<String, Value>) -> Result<(), SettingsError> {
     let mut keys: Vec<_> = values.iter().collect();
     keys.sort_by_key(|(key, _)| *key);
@@ -107,7 +109,7 @@ fn check(values: &Map<String, Value>) -> Result<(), SettingsError> {
         let Some(setting) = SETTINGS.iter().find(|setting| setting.key == key) else {
             return Err(SettingsError::new(format!("{key} (from {origin}): unknown setting")));
         };
-        // `RUST_LOG` of other programs may contain more, such as a target without a level.
+        // Other programs also read `RUST_LOG`. It may contain more than this setting, such as a target without a level.
         let is_shared = origin.ends_with("RUST_LOG");
         if let Some(objection) = setting.objection(value).filter(|_| !is_shared) {
             return Err(SettingsError::of(key, format!("{objection} (from {origin})")));

@@ -1,4 +1,4 @@
-//! The in-memory adapter passes the suites of its ports.
+//! Runs the contract suites of the in-memory adapter.
 
 #![cfg(test)]
 
@@ -10,6 +10,7 @@ use icp_testkit::memory::InMemoryDatabase;
 
 fn main() -> ExitCode {
     let mut trials = contract::repository("in_memory", async || Subject::new(InMemoryDatabase::default()));
+    // Two instances of the adapter use one database.
     trials.extend(contract::repository("in_memory_twice", async || {
         let database = InMemoryDatabase::default();
         Subject::new(database.clone()).with_second_instance(database)

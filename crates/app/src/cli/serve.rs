@@ -6,7 +6,7 @@ use clap::Args;
 use crate::application::Application;
 use icp_settings::Settings;
 
-/// Short forms of settings.
+/// Command-line options that override settings.
 #[derive(Debug, Default, Args)]
 pub(super) struct Options {
     /// The address to listen on; overrides the setting server.host
@@ -18,7 +18,7 @@ pub(super) struct Options {
 }
 
 impl Options {
-    /// Returns the settings that are set, with their keys.
+    /// Returns the keys and values of the settings that the command line overrides.
     pub(super) fn settings(&self) -> Vec<(&'static str, String)> {
         let (host, port) = (self.host.clone(), self.port.map(|port| port.to_string()));
         [("server.host", host), ("server.port", port)]
@@ -28,6 +28,7 @@ impl Options {
     }
 }
 
+/// Runs the service until it is stopped. Prints its addresses to standard output.
 pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
     let application = Application::build(settings).await?;
     let url = application.url();
@@ -38,7 +39,7 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
     if let Some(sign_in) = application.sample_sign_in() {
         start_message += &sign_in.start_message(&url)?;
     }
-    // The service must also serve if its output is closed.
+    // A closed standard output must not stop the service, so the error is ignored.
     let mut output = std::io::stdout().lock();
     let _ = output.write_all(start_message.as_bytes()).and_then(|()| output.flush());
     drop(output);

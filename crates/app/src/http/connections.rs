@@ -1,8 +1,8 @@
-//! Connections that wait too long for a request.
+//! Closes connections whose client sends no complete request for too long.
 //!
-//! actix limits the time only for the head of the first request of a connection. After the first byte of a later request, it
-//! waits for the rest without a time limit. Idle connections also delay the end of the process, so they are closed when the
-//! service stops.
+//! actix limits the time only for the head of the first request of a connection. After the first byte of a later
+//! request, it waits for the rest without a time limit. Idle connections also delay the end of the process, so they are
+//! closed when the service stops.
 
 use std::cell::{Cell, RefCell};
 use std::os::fd::{AsRawFd as _, RawFd};
@@ -16,38 +16,45 @@ use nix::sys::socket::{Shutdown, SockaddrStorage, getpeername, shutdown};
 
 use crate::shutdown::Draining;
 
+/// The time between two checks of all connections.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 thread_local! {
-    /// The connections of this worker: a connection never leaves its thread. A task checks them while there are any.
+    /// The connections of this worker. A connection never moves to another thread. The task [`sweep`] checks them, and
+    /// ends when there are none.
     static WATCHED: RefCell<Vec<Weak<Connection>>> = const { RefCell::new(Vec::new()) };
 }
 
+/// A connection of a client.
 struct Connection {
-    /// The number of the file descriptor. A duplicate would need a second file descriptor for each of ten thousand idle clients.
-    /// The number belongs to the connection while this value exists: actix drops both together, on this thread. As a
-    /// safeguard, the address of the peer is compared.
+    /// The number of the file descriptor. A duplicate would cost a second file descriptor per idle client.
+    /// The number is valid while this value exists, because actix drops both at the same time on this thread. As
+    /// a safeguard, [`Connection::end`] compares the address of the peer.
     socket: RawFd,
     peer: Option<SockaddrStorage>,
+    /// Number of requests in flight.
     requests: Cell<usize>,
+    /// The time at which a request last began or ended.
     last_change: Cell<Instant>,
 }
 
 impl Connection {
-    /// Shuts down reading. actix treats it as the end of input, and still sends the responses in progress.
+    /// Shuts down reading. actix then behaves as if the client had closed its side: it sends the responses in progress,
+    /// and closes the connection.
     fn end(&self) {
         if self.peer.is_some() && getpeername(self.socket).ok() == self.peer {
             let _ = shutdown(self.socket, Shutdown::Read);
         }
     }
 
+    /// Sets the number of requests in flight.
     fn count(&self, requests: usize) {
         self.requests.set(requests);
         self.last_change.set(Instant::now());
     }
 }
 
-/// Ends a connection when it has had no request for longer than `limit`, or when the service stops.
+/// Ends a connection after it has had no request in flight for longer than `limit`, or when the service stops.
 pub(super) fn watch(stream: &TcpStream, data: &mut Extensions, limit: Duration, draining: &Draining) {
     let socket = stream.as_raw_fd();
     let connection = Rc::new(Connection {
@@ -65,13 +72,15 @@ pub(super) fn watch(stream: &TcpStream, data: &mut Extensions, limit: Duration, 
     data.insert(connection);
 }
 
+/// Checks the connections of this worker every second, until there are none.
 async fn sweep(limit: Duration, draining: Draining) {
     loop {
         rt::time::sleep(SWEEP_INTERVAL).await;
         let is_done = WATCHED.with_borrow_mut(|watched| {
             watched.retain(|connection| {
                 let Some(connection) = connection.upgrade() else { return false };
-                // A client that has just connected is about to send a request.
+                // When the service stops, a connection still gets one second, because a new client may be about to send
+                // a request.
                 let limit = if draining.is_over() { SWEEP_INTERVAL } else { limit };
                 if connection.requests.get() == 0 && connection.last_change.get().elapsed() > limit {
                     connection.end();
@@ -86,7 +95,7 @@ async fn sweep(limit: Duration, draining: Draining) {
     }
 }
 
-/// A request in flight on its connection, until this is dropped.
+/// Marks a request as in flight on its connection, until the value is dropped.
 pub(super) struct InFlight(Option<Rc<Connection>>);
 
 impl InFlight {

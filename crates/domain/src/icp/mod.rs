@@ -26,9 +26,9 @@ impl Icp {
     ///
     /// # Errors
     ///
-    /// Every violation, in document order. [`Rules::Stored`] and [`Rules::Storable`] check only the shape: `id`, `name`,
-    /// `createdAt`, `updatedAt`, `leadProviderCriteria` and `userIds` must be present. Every known top-level field must have
-    /// its type, occur once and be Unicode text.
+    /// Every violation, in document order. [`Rules::Stored`] and [`Rules::Storable`] check only the shape: `id`,
+    /// `name`, `createdAt`, `updatedAt`, `leadProviderCriteria` and `userIds` must be present. Every known top-level
+    /// field must have its type, occur once, and contain valid Unicode.
     pub fn from_json(text: &str, rules: Rules) -> Result<Self, ValidationErrors> {
         decode::document(text, rules, Self::decode)
     }
@@ -50,13 +50,14 @@ impl Icp {
         Self::from_json(&self.to_json(), Rules::Edited).map(drop)
     }
 
-    /// Returns the searches of one type, in their order, without unknown ones ([`MaybeKnown::Unknown`]).
+    /// Returns the searches of the type `search_type`, in their order. Omits unknown searches
+    /// ([`MaybeKnown::Unknown`]).
     pub fn searches(&self, search_type: &SearchType) -> impl Iterator<Item = &LeadProviderCriterion> {
         let known = self.lead_provider_criteria.iter().filter_map(MaybeKnown::known);
         known.filter(move |search| search.search_type == *search_type)
     }
 
-    /// Returns the custom filters, in their order, without unknown ones ([`MaybeKnown::Unknown`]).
+    /// Returns the custom filters, in their order. Omits unknown filters ([`MaybeKnown::Unknown`]).
     pub fn filters(&self) -> impl Iterator<Item = &CustomFilter> {
         self.custom_filter_criteria.iter().filter_map(MaybeKnown::known)
     }

@@ -1,5 +1,5 @@
-//! The files of the pages, compiled into the program. The URL of a file contains its digest, so that browsers may cache it
-//! without limit.
+//! The scripts, style sheets and images of the pages. They are compiled into the program. The URL of a file contains
+//! the digest of the file. So browsers can cache it for a year: a changed file has another URL.
 
 use std::sync::LazyLock;
 
@@ -14,6 +14,7 @@ use crate::http::static_file::StaticFile;
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 
+/// A file that the pages load.
 pub(super) struct Asset {
     name: &'static str,
     file: LazyLock<StaticFile>,
@@ -24,7 +25,7 @@ impl Asset {
         Self { name, file: LazyLock::new(file) }
     }
 
-    /// Returns the address, relative to the root.
+    /// Returns the path of the URL, without `/` at the start.
     pub(super) fn address(&self) -> String {
         format!("assets/{}/{}", self.file.digest().tag(), self.name)
     }
@@ -37,7 +38,7 @@ pub(super) static STYLE: Asset =
 pub(super) static SCRIPT: Asset =
     Asset::new("docs.js", || StaticFile::plain(JAVASCRIPT, include_str!("../../../assets/docs.js")));
 
-/// A file of Swagger UI, which the build script has extracted.
+/// Returns a file of Swagger UI, which the build script has extracted as gzip.
 macro_rules! viewer {
     ($media_type:expr, $file:literal) => {
         || StaticFile::of_gzip($media_type, include_bytes!(concat!(env!("OUT_DIR"), "/", $file, ".gz")))
@@ -52,14 +53,14 @@ pub(super) static VIEWER_LICENSE: Asset =
 
 static ALL: [&Asset; 6] = [&ICON, &STYLE, &SCRIPT, &VIEWER, &VIEWER_STYLE, &VIEWER_LICENSE];
 
-/// Prepares the files, which takes milliseconds.
+/// Prepares the files at start-up. This takes some milliseconds, which the first request does not have to wait.
 pub(in crate::http) fn prepare() {
     for asset in ALL {
         LazyLock::force(&asset.file);
     }
 }
 
-/// `GET /assets/{digest}/{name}`
+/// Handles `GET /assets/{digest}/{name}`. Fails with [`ApiError::NoSuchRoute`] if no file has this digest and name.
 pub(super) async fn handle(
     request: HttpRequest,
     path: web::Path<(String, String)>,

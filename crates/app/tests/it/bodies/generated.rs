@@ -1,4 +1,5 @@
-//! Thousands of generated bodies. `BODIES_SEED` selects other bodies, and `BODIES_COUNT` their number.
+//! Sends generated bodies, and checks the responses and the stored ICPs. The variable `BODIES_SEED` is the seed of the
+//! generator (1), and `BODIES_COUNT` is the number of bodies (10,000).
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, resume_unwind};
@@ -13,8 +14,10 @@ use crate::bodies::stored;
 use crate::support::Service;
 use crate::support::services::on_both;
 
+/// Number of requests in flight at the same time.
 const IN_FLIGHT: usize = 16;
 
+/// Returns the number in an environment variable, or `None` if it is not set.
 fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|number| number.parse().expect("must be a number"))
 }
@@ -49,7 +52,8 @@ async fn send(sender: &Sender<'_>, request: &Request) -> Outcome {
     })
 }
 
-/// Checks that the generator makes every kind of body.
+/// Checks the generator: it must cause every error code and status, and the service must accept 3 to 90 % of its
+/// bodies.
 fn check_shares(outcomes: &[Outcome]) {
     for is_post in [true, false] {
         let of_action = outcomes.iter().filter(|outcome| (outcome.action == Action::Post) == is_post);

@@ -1,4 +1,4 @@
-//! The revisions of an ICP.
+//! Tests the revisions of an ICP: their order, properties, access rules and pages.
 
 use reqwest::Method;
 use serde_json::json;
@@ -16,7 +16,7 @@ async fn every_change_is_a_revision(service: &Service) {
     let shared = ada.share(&path, "user_bob").await.ok();
     let renamed = bob.patch(&path, json!({"name": "Bob's", "leadsPerList": 5})).await.ok();
     let same = bob.patch(&path, json!({"name": "Bob's"})).await.ok();
-    assert_eq!(same.version(), renamed.version(), "what changes nothing is no revision");
+    assert_eq!(same.version(), renamed.version(), "a patch without changes must not add a revision");
     let revisions = ada.revisions(&path).await;
     let states = [&renamed, &shared, &created];
     assert_eq!(each(&revisions, "revision"), states.map(|state| json!(state.version())));
@@ -29,7 +29,7 @@ async fn every_change_is_a_revision(service: &Service) {
     assert!(revisions.iter().all(|revision| revision.get("icp").is_none()));
     for state in states {
         let revision = ada.revision(&path, &state.version()).await.ok();
-        assert_eq!(icp_text(&revision), state.body, "the state that was read at that version");
+        assert_eq!(icp_text(&revision), state.body, "a revision must contain the ICP at that version");
         let listed = revisions.iter().find(|listed| listed["revision"] == *state.version());
         for (name, value) in listed.expect("must be listed").as_object().expect("an object") {
             assert_eq!(revision.json()[name], *value, "{name}");
@@ -81,7 +81,7 @@ async fn history_is_for_users_of_the_icp(service: &Service) {
     let created = ada.create(SMB).await;
     let path = created.icp_path();
     ada.share(&path, "user_bob").await.ok();
-    assert_eq!(bob.revisions(&path).await.len(), 2, "also what was before him");
+    assert_eq!(bob.revisions(&path).await.len(), 2, "Bob must also see earlier revisions");
     bob.unshare(&path, "user_ada").await.ok();
     for user in [&ada, &eve] {
         user.get(&format!("{path}/revisions")).await.assert_problem(403, "FORBIDDEN");

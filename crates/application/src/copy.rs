@@ -1,10 +1,9 @@
 use std::sync::Arc;
 
-use icp_domain::{Caller, Icp, IcpCopy, IcpDocument, IcpId, NewIcp, Rules};
-use icp_ports::{Creation, IdempotencyKey, Quota, StoredIcp, Version};
+use icp_domain::{Caller, Icp, IcpCopy, IcpDocument, IcpId, Rules};
+use icp_ports::{StoredIcp, Version};
 
 use crate::cpu::{CPU, LARGE_TEXT};
-use crate::create::creator;
 use crate::service::parse_for;
 use crate::{Created, IcpService, Preconditions, RequestKey, ServiceError};
 
@@ -37,7 +36,7 @@ impl IcpService {
                 let document = self.copied(caller, &original, copy).await?;
                 self.insert(caller, document, bound).await
             }
-            Err(error) => self.replayed(caller, id, bound).await.ok_or(error),
+            Err(error) => self.replayed(caller, bound, error).await,
         }
     }
 
@@ -56,17 +55,5 @@ impl IcpService {
         let document = CPU.run(caller.user_id(), is_large, copied).await??;
         self.limits.check(&document, None)?;
         Ok(document)
-    }
-
-    /// Returns the copy that an earlier request with the key made. An insert with a quota of 0 stores nothing, and returns the
-    /// result that is stored with the key.
-    async fn replayed(&self, caller: &Caller, id: IcpId, key: Option<IdempotencyKey>) -> Option<Created> {
-        let placeholder = NewIcp::builder("-").build().ok()?;
-        let placeholder = placeholder.create(id, caller.user_id(), self.clock.now()).ok()?.into();
-        let creator = creator(caller, Quota { icps: 0, bytes: 0 });
-        match self.repository.insert(&placeholder, &creator, Some(&key?)).await {
-            Ok(Creation::Repeated(icp)) => Some(Created { icp, is_replay: true }),
-            _ => None,
-        }
     }
 }

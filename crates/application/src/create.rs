@@ -39,8 +39,11 @@ impl IcpService {
     ) -> Result<Created, ServiceError> {
         let key = key.map(|key| key.bind(caller.user_id(), "create", &body));
         let document = self.new_document(caller, body).await?;
-        self.check_list(caller, preconditions).await?;
-        self.insert(caller, document, key).await
+        match self.check_list(caller, preconditions).await {
+            Ok(()) => self.insert(caller, document, key).await,
+            // The first request with this key changed the list.
+            Err(error) => self.replayed(caller, key, error).await,
+        }
     }
 
     /// Stores a new ICP of the caller.
@@ -70,13 +73,42 @@ impl IcpService {
         }
     }
 
+    /// Returns the result of an earlier request with the key, or the error for which a request cannot be executed.
+    pub(crate) async fn replayed(
+        &self,
+        caller: &Caller,
+        key: Option<IdempotencyKey>,
+        error: ServiceError,
+    ) -> Result<Created, ServiceError> {
+        use ServiceError::{Forbidden, NotFound, PreconditionFailed};
+        let Some(key) = key.filter(|_| matches!(error, Forbidden | NotFound | PreconditionFailed)) else {
+            return Err(error);
+        };
+        // With a quota of 0, an insert stores nothing. It returns the result that is stored with the key.
+        let placeholder = NewIcp::builder("-").build()?;
+        let placeholder = placeholder.create((self.new_id)(), caller.user_id(), self.clock.now())?;
+        let creator = creator(caller, Quota { icps: 0, bytes: 0 });
+        match self.repository.insert(&placeholder.into(), &creator, Some(&key)).await? {
+            Creation::Repeated(icp) => Ok(Created { icp, is_replay: true }),
+            Creation::KeyReused => Err(ServiceError::KeyReused),
+            _ => Err(error),
+        }
+    }
+
     /// Returns the JSON that [`IcpService::create`] would store, and stores nothing. The ID is an example.
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Invalid`].
-    pub async fn preview_create(&self, caller: &Caller, body: Arc<str>) -> Result<String, ServiceError> {
-        Ok(self.new_document(caller, body).await?.into_json())
+    /// [`ServiceError::Invalid`], [`ServiceError::PreconditionFailed`], or a failure of the storage.
+    pub async fn preview_create(
+        &self,
+        caller: &Caller,
+        body: Arc<str>,
+        preconditions: &Preconditions<ListVersion>,
+    ) -> Result<String, ServiceError> {
+        let document = self.new_document(caller, body).await?;
+        self.check_list(caller, preconditions).await?;
+        Ok(document.into_json())
     }
 
     /// Removes the idempotency keys that are no longer valid, and returns their number.

@@ -34,22 +34,26 @@ pub async fn forget_user(
     progress: impl Fn(u32) + Send + Sync,
 ) -> Result<u64, ServiceError> {
     let mut count = 0;
+    let mut ids = named(repository, user_id).await?;
     loop {
-        let ids = named(repository, user_id).await?;
+        while !ids.is_empty() {
+            for id in ids {
+                remove_access(repository, user_id, id, stamp).await?;
+                count += 1;
+            }
+            ids = named(repository, user_id).await?;
+        }
+        let mut part = Some(ForgetPart::FIRST);
+        while let Some(next) = part {
+            part = histories.forget(user_id, next).await?;
+            progress(ForgetPart::ROWS);
+        }
+        // Another user can restore a deleted ICP that names the user before its history is rewritten.
+        ids = named(repository, user_id).await?;
         if ids.is_empty() {
-            break;
-        }
-        for id in ids {
-            remove_access(repository, user_id, id, stamp).await?;
-            count += 1;
+            return Ok(count);
         }
     }
-    let mut part = Some(ForgetPart::FIRST);
-    while let Some(next) = part {
-        part = histories.forget(user_id, next).await?;
-        progress(ForgetPart::ROWS);
-    }
-    Ok(count)
 }
 
 /// Returns the stamp of the changes of [`forget_user`]: without an author, at a time.

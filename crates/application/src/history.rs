@@ -129,6 +129,7 @@ impl IcpService {
         body: Arc<str>,
         preconditions: &Preconditions<Version>,
     ) -> Result<StoredIcp, ServiceError> {
+        self.history_since()?;
         let IcpRestore { revision } = parse_for(caller, body, IcpRestore::from_json).await??;
         let earlier = text(self.revision(caller, id, Version(revision)).await?).into();
         self.edit(caller, id, Edit::Restore(earlier), preconditions).await
@@ -209,10 +210,11 @@ impl IcpService {
         codec: &HistoryCursorCodec,
         request: &HistoryRequest,
     ) -> Result<HistoryQuery, ServiceError> {
+        let since = self.history_since()?;
         let decode = |cursor: &String| codec.decode(cursor).ok_or(ServiceError::InvalidCursor);
         Ok(HistoryQuery {
             after: request.cursor.as_ref().map(decode).transpose()?,
-            since: self.history_since()?,
+            since,
             limit: request.limit,
             max_bytes: self.response_buffer,
         })

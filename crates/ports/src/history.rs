@@ -56,7 +56,8 @@ pub trait IcpHistory: Send + Sync {
     /// longer among the deleted ICPs, and gets a higher version.
     ///
     /// It MUST change nothing and return [`Replacement::OtherVersion`] if the ICP exists, was deleted again since, or is being
-    /// written by another caller. It MUST change nothing if the creator of the ICP would exceed `quota`.
+    /// written by another caller. It MUST change nothing if the creator of the ICP would exceed `quota`, or if an ICP without a
+    /// creator would exceed the bytes of `quota` together with its history.
     async fn undelete(
         &self,
         _change: &IcpChange,

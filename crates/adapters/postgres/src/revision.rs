@@ -117,10 +117,13 @@ pub(crate) async fn remove_old(
     }
     let remove = "WITH removed AS (DELETE FROM icp_revisions WHERE (icp_id, version) IN \
              (SELECT icp_id, version FROM icp_revisions WHERE replaced_at < $1 ORDER BY replaced_at LIMIT 20 \
-             FOR UPDATE SKIP LOCKED) RETURNING icp_id, octet_length(document) AS bytes), \
-         freed AS (UPDATE icps SET history_bytes = greatest(history_bytes - bytes, 0) \
-             FROM (SELECT icp_id, sum(bytes) AS bytes FROM removed GROUP BY icp_id) AS removed \
-             WHERE icps.id = removed.icp_id AND bytes > 0) \
+             FOR UPDATE SKIP LOCKED) RETURNING icp_id, version, octet_length(document) AS bytes), \
+         sums AS (SELECT icp_id, sum(bytes) AS bytes FROM removed GROUP BY icp_id HAVING sum(bytes) > 0), \
+         freed AS (UPDATE icps SET history_bytes = greatest(history_bytes - sums.bytes, 0) \
+             FROM sums WHERE icps.id = sums.icp_id), \
+         freed_deleted AS (UPDATE icp_revisions AS last SET bytes = greatest(last.bytes - sums.bytes, 0) \
+             FROM sums WHERE last.icp_id = sums.icp_id AND last.is_deleted \
+             AND NOT EXISTS (SELECT FROM removed WHERE (removed.icp_id, removed.version) = (last.icp_id, last.version))) \
          SELECT count(*) AS count FROM removed";
     let removed = sql_query(remove).bind::<Timestamptz, _>(replaced_before.as_datetime());
     let removed = removed.get_result::<Removed>(connection).await.optional()?;

@@ -260,8 +260,9 @@ statement! {
                 FROM icp_revisions WHERE icp_revisions.creator = target.creator) AS deleted,
             LATERAL (SELECT coalesce(sum(octet_length(stored.document)), 0) AS bytes
                 FROM idempotency_keys AS stored WHERE stored.user_id = target.creator) AS used
-        WHERE target.creator IS NULL OR created.icps < max_icps
-            AND created.bytes + deleted.bytes + used.bytes + octet_length(document) <= max_bytes
+        WHERE (target.creator IS NULL OR created.icps < max_icps)
+            AND CASE WHEN target.creator IS NULL THEN target.bytes ELSE created.bytes + deleted.bytes + used.bytes END
+                + octet_length(document) <= max_bytes
     ), inserted AS (
         INSERT INTO icps (id, version, name, created_at, updated_at, active_until, document, name_folded, providers, creator,
             changed_at, changed_by, actor, source, operation, changed, history_bytes)

@@ -79,12 +79,10 @@ impl IcpHistory for SqliteDatabase {
         let undelete = self.write(move |connection| {
             let last = revision::last_delete(connection, change.id(), deleted)?;
             let Some(last) = last else { return Ok(Replacement::OtherVersion) };
-            let creator = last.creator.and_then(|creator| UserId::try_from(creator).ok());
-            if let Some(creator) = &creator
-                && !quota::allows_undelete(connection, change.document(), creator, quota)?
-            {
+            if !quota::allows_undelete(connection, change.document(), &last, quota)? {
                 return Ok(Replacement::QuotaReached);
             }
+            let creator = last.creator.and_then(|creator| UserId::try_from(creator).ok());
             let history_bytes = revision::end_delete(connection, change.id())?.unwrap_or_default();
             let predecessor = write::Predecessor { creator, version: Some(deleted), history_bytes };
             let entry = Entry::of(&change, &stamp);

@@ -3,9 +3,10 @@
 use diesel::dsl::{count_star, sql};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable};
-use icp_domain::{IcpDocument, UserId};
+use icp_domain::IcpDocument;
 use icp_ports::{Creator, Quota, Stamp, Version};
 
+use crate::revision::LastDelete;
 use crate::schema::{icp_revisions as revisions, icps, idempotency_keys as keys};
 use crate::write::document_bytes;
 
@@ -48,15 +49,22 @@ pub(crate) fn allows_change(
     Ok(used + after - before <= quota.bytes)
 }
 
-/// Returns true if a deleted ICP can be restored within the quota of its creator. Its history is already counted.
+/// Returns true if a deleted ICP can be restored within the quota of its creator. Its history is already counted. An ICP
+/// without a creator counts alone.
 pub(crate) fn allows_undelete(
     connection: &mut SqliteConnection,
     document: &IcpDocument,
-    creator: &UserId,
+    last: &LastDelete,
     quota: Quota,
 ) -> QueryResult<bool> {
-    let usage = Usage::of(connection, creator.as_str())?;
-    Ok(usage.icps < quota.icps && usage.bytes + document.json().len() as u64 <= quota.bytes)
+    let (icps, bytes) = match &last.creator {
+        Some(creator) => {
+            let usage = Usage::of(connection, creator)?;
+            (usage.icps + 1, usage.bytes)
+        }
+        None => (0, last.bytes.unsigned_abs()),
+    };
+    Ok(icps <= quota.icps && bytes + document.json().len() as u64 <= quota.bytes)
 }
 
 /// The stored data that counts for the quota of a user.

@@ -100,11 +100,15 @@ pub(crate) fn remove_old(connection: &mut SqliteConnection, replaced_before: Tim
          RETURNING icp_id, octet_length(document) AS bytes",
     );
     let removed: Vec<Removed> = delete.bind::<BigInt, _>(replaced_before.unix_millis()).load(connection)?;
+    let counts = [
+        "UPDATE icps SET history_bytes = max(history_bytes - ?, 0) WHERE id = ?",
+        "UPDATE icp_revisions SET bytes = max(bytes - ?, 0) WHERE icp_id = ? AND is_deleted",
+    ];
     for Removed { icp_id, bytes } in &removed {
-        let freed =
-            diesel::sql_query("UPDATE icps SET history_bytes = max(history_bytes - ?, 0) WHERE id = ?");
-        let freed = freed.bind::<BigInt, _>(bytes.unwrap_or_default()).bind::<Binary, _>(icp_id);
-        freed.execute(connection)?;
+        for count in counts {
+            let freed = diesel::sql_query(count).bind::<BigInt, _>(bytes.unwrap_or_default());
+            freed.bind::<Binary, _>(icp_id).execute(connection)?;
+        }
     }
     Ok(removed.len() as u64)
 }
@@ -114,6 +118,8 @@ pub(crate) fn remove_old(connection: &mut SqliteConnection, replaced_before: Tim
 pub(crate) struct LastDelete {
     #[diesel(sql_type = Nullable<Text>)]
     pub(crate) creator: Option<String>,
+    #[diesel(sql_type = BigInt)]
+    pub(crate) bytes: i64,
 }
 
 /// Returns the delete of an ICP, if the ICP is deleted and the delete has the given version.
@@ -123,7 +129,7 @@ pub(crate) fn last_delete(
     version: Version,
 ) -> QueryResult<Option<LastDelete>> {
     let found = diesel::sql_query(
-        "SELECT creator FROM icp_revisions AS last WHERE icp_id = ?1 AND version = ?2 AND is_deleted \
+        "SELECT creator, bytes FROM icp_revisions AS last WHERE icp_id = ?1 AND version = ?2 AND is_deleted \
          AND NOT EXISTS (SELECT 1 FROM icps WHERE id = ?1) \
          AND NOT EXISTS (SELECT 1 FROM icp_revisions AS newer WHERE newer.icp_id = ?1 AND newer.version > ?2)",
     );

@@ -50,8 +50,8 @@ async fn revisions(
     Query(query): Query<HistoryRequest>,
     Conditions(preconditions): Conditions<Version>,
 ) -> Result<HttpResponse, ApiError> {
-    preconditions.check_unversioned()?;
     let page = state.icps.revisions(&caller, id, &query.value).await?;
+    preconditions.check_unversioned()?;
     let path = format!("{PATH}/{id}/revisions");
     response(&state, &caller, &page, &query, &path)
 }
@@ -63,8 +63,8 @@ async fn deleted(
     Query(query): Query<HistoryRequest>,
     Conditions(preconditions): Conditions<Version>,
 ) -> Result<HttpResponse, ApiError> {
-    preconditions.check_unversioned()?;
     let page = state.icps.deleted(&caller, &query.value).await?;
+    preconditions.check_unversioned()?;
     response(&state, &caller, &page, &query, &format!("{PATH}/deleted"))
 }
 
@@ -77,11 +77,11 @@ async fn revision(
     _: Query<NoQuery>,
     Conditions(preconditions): Conditions<Version>,
 ) -> Result<HttpResponse, ApiError> {
-    preconditions.check_unversioned()?;
     let revision = request.match_info().get("revision").unwrap_or_default();
     // No state has the version -1, so a text that is not a revision is not found.
     let version = Version::of_tag(revision).unwrap_or(Version(-1));
     let revision = state.icps.revision(&caller, id, version).await?;
+    preconditions.check_unversioned()?;
     let mut response = HttpResponse::Ok();
     insert_headers(&mut response, &state);
     Ok(response.content_type("application/json").body(json(&revision)))

@@ -97,7 +97,7 @@ async fn create(
     body: JsonBody,
 ) -> Result<HttpResponse, ApiError> {
     if query.value.dry_run {
-        return Ok(preview(&state, state.icps.preview_create(&caller, body.0).await?));
+        return Ok(preview(&state, state.icps.preview_create(&caller, body.0, &preconditions).await?));
     }
     let created = state.icps.create(&caller, body.0, key.as_ref(), &preconditions).await?;
     Ok(self::created(&state, created))

@@ -50,7 +50,7 @@ pub(super) fn restore_icp() -> Value {
     json!({
         "operationId": "restoreIcp", "tags": ["history"], "summary": "Restore an ICP",
         "description": "Restores the ICP to a revision, as a new change. Its users do not change. Also restores a deleted ICP, \
-            back, with the users that it had when it was deleted.",
+            with the users that it had when it was deleted.",
         "parameters": query_parameters::<()>(&[], &["Id", "IfMatch", "IfNoneMatch"]),
         "requestBody": body(&[JSON], "IcpRestore", &json!({"revision": "1795490684102427"})),
         "responses": with_errors(

@@ -1,8 +1,12 @@
 //! Histories and restores, on a repository in memory.
 
-use icp_application::{HistoryRequest, Retention, ServiceError};
-use icp_domain::Caller;
-use icp_testkit::fixtures::user;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use icp_application::{HistoryRequest, Retention, ServiceError, forget_user, forgetting};
+use icp_domain::{Caller, IcpDocument, UserId};
+use icp_ports::{ForgetPart, ForgetUser, IcpReader as _, IcpRepository as _, Lookup, RepositoryError};
+use icp_testkit::fixtures::{any_creator, icp, id, user};
 use icp_testkit::memory::InMemoryDatabase;
 
 use crate::support::{Fixture, ada, over};
@@ -54,4 +58,41 @@ async fn impersonator_is_recorded() {
     for revision in page.expect("must read").revisions {
         assert_eq!(revision.author, caller.author());
     }
+}
+
+/// Stores an ICP, as the restore of another user does, before it removes the first part.
+struct Restored {
+    database: InMemoryDatabase,
+    icp: Mutex<Option<IcpDocument>>,
+}
+
+#[async_trait]
+impl ForgetUser for Restored {
+    async fn forget(
+        &self,
+        user_id: &UserId,
+        part: ForgetPart,
+    ) -> Result<Option<ForgetPart>, RepositoryError> {
+        let restored = self.icp.lock().expect("no panic").take();
+        if let Some(icp) = restored {
+            self.database.insert(&icp, any_creator(), None).await?;
+        }
+        self.database.forget(user_id, part).await
+    }
+
+    async fn count_rows(&self) -> Result<u64, RepositoryError> {
+        self.database.count_rows().await
+    }
+}
+
+#[tokio::test]
+async fn user_of_icp_restored_meanwhile_is_forgotten() {
+    let database = InMemoryDatabase::default();
+    let named = icp(1).users(["user_eve", "user_bob"]).document();
+    let histories = Restored { database: database.clone(), icp: Mutex::new(Some(named)) };
+    let stamp = forgetting("2024-06-01T12:00:00Z".parse().expect("a time"), true);
+    let count = forget_user(&database, &histories, &user("user_eve"), &stamp, |_| ()).await;
+    assert_eq!(count.expect("must be forgotten"), 1);
+    let eve = Caller::user(user("user_eve")).access_scope();
+    assert_eq!(database.get(id(1), &eve).await.expect("must read"), Lookup::Forbidden);
 }

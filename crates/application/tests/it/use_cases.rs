@@ -53,7 +53,11 @@ async fn user_without_access_is_forbidden() {
 #[tokio::test]
 async fn preview_stores_nothing() {
     let fixture = fixture();
-    let preview = fixture.icps.preview_create(&ada(), SMB.into()).await.expect("must be valid");
+    let preview = fixture
+        .icps
+        .preview_create(&ada(), SMB.into(), &Preconditions::default())
+        .await
+        .expect("must be valid");
     assert!(preview.contains(r#""userIds":["user_ada"]"#), "{preview}");
     assert_eq!(fixture.list(&ada()).await.0, "[]");
     let created = fixture.create(&ada(), SMB).await;
@@ -62,7 +66,7 @@ async fn preview_stores_nothing() {
     assert!(preview.expect("must be valid").contains(r#""name":"after""#));
     assert_eq!(fixture.get(created.id).await, created);
     for invalid in ["{}", "[]", "{"] {
-        let preview = fixture.icps.preview_create(&ada(), invalid.into()).await;
+        let preview = fixture.icps.preview_create(&ada(), invalid.into(), &Preconditions::default()).await;
         assert!(matches!(preview, Err(ServiceError::Invalid(_))), "{preview:?}");
     }
 }

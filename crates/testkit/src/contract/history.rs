@@ -60,6 +60,7 @@ pub fn history<R: IcpRepository + ImportExport + ForgetUser + 'static>(
         quotas::history_counts_for_creator,
         quotas::deleted_icps_count_for_creator,
         quotas::removal_frees_quota,
+        quotas::removal_frees_quota_of_deleted_icp,
         quotas::undelete_stays_within_quota,
         quotas::icp_without_creator_counts_alone,
         imports::replacing_import_is_a_change,

@@ -195,13 +195,19 @@ impl State {
         let Some((_, Deleted { creator, .. })) = last.map(|(revision, last)| (revision, last.clone())) else {
             return Replacement::OtherVersion;
         };
-        if let Some(creator) = &creator {
-            let usage = self.usage(creator);
-            let length = change.document().json().len() as u64;
-            if usage.icps >= quota.icps || usage.bytes + length > quota.bytes {
-                return Replacement::QuotaReached;
-            }
-            self.creators.insert(id, creator.clone());
+        let length = change.document().json().len() as u64;
+        let is_allowed = creator.as_ref().map_or_else(
+            || self.history_bytes(id) + length <= quota.bytes,
+            |creator| {
+                let usage = self.usage(creator);
+                usage.icps < quota.icps && usage.bytes + length <= quota.bytes
+            },
+        );
+        if !is_allowed {
+            return Replacement::QuotaReached;
+        }
+        if let Some(creator) = creator {
+            self.creators.insert(id, creator);
         }
         self.record(id, stamp, change.operation(), change.changed());
         Replacement::Replaced(self.put(change.document().clone()))

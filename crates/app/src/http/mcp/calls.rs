@@ -138,7 +138,7 @@ async fn delete(icps: &IcpService, call: &Call) -> Result<String, ApiError> {
 
 async fn validate(icps: &IcpService, call: &Call) -> Result<String, ApiError> {
     let given: OfValidate = arguments::read(call).await?;
-    icps.preview_create(&call.caller, given.icp()?).await?;
+    icps.preview_create(&call.caller, given.icp()?, &Preconditions::default()).await?;
     Ok(r#"{"valid":true}"#.to_owned())
 }
 

@@ -198,6 +198,9 @@ async fn without_history_no_revision_is_stored(service: &Service) {
         ada.revision(&path, &created.version()).await,
         ada.restore(&path, &created.version()).await,
         ada.get(super::DELETED).await,
+        ada.get(&format!("{}?cursor=x", super::DELETED)).await,
+        ada.restore(&path, "not a revision").await,
+        Response::of(ada.get_request(super::DELETED).header("if-match", "\"7\"")).await,
     ] {
         response.assert_problem(404, "NOT_FOUND");
         assert!(

@@ -24,6 +24,9 @@ async fn dry_create_stores_nothing(service: &Service) {
     assert_eq!(preview.header("cache-control"), "private, no-cache");
     assert_eq!(ada.list().await, "[]");
     assert_eq!(post(DRY, "{}").await.violations(), ["/leadProviderCriteria required", "/name required"]);
+    let request = ada.request(reqwest::Method::POST, &format!("{LIST}?{DRY}")).header("if-match", "\"7\"");
+    let old = Response::of(request.header("content-type", "application/json").body(SMB)).await;
+    old.assert_problem(412, "PRECONDITION_FAILED");
     post("dryRun=yes", SMB).await.assert_parameter_fault("dryRun");
     assert_eq!(post("dryRun=false", SMB).await.status, 201);
     assert_ne!(ada.list().await, "[]");

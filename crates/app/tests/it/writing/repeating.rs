@@ -29,6 +29,26 @@ fn assert_same(response: &Response, first: &Response) {
     }
 }
 
+on_both!(repeated_conditional_create_returns_first_response);
+/// The first request changes the list, so that its `If-Match` no longer matches.
+async fn repeated_conditional_create_returns_first_response(service: &Service) {
+    let ada = service.user("user_ada");
+    let list = ada.get(LIST).await.etag().to_owned();
+    let post = async |key: &str, body: &str| {
+        let request = ada.post_request(body).header("idempotency-key", key).header("if-match", &*list);
+        Response::of(request).await
+    };
+    let first = post(KEY, SMB).await;
+    assert_eq!(first.status, 201, "{first:?}");
+    let second = post(KEY, SMB).await;
+    assert_same(&second, &first);
+    assert_eq!(second.header("idempotency-replayed"), "true");
+    post(KEY, r#"{"name":"other","leadProviderCriteria":[]}"#)
+        .await
+        .assert_problem(422, "IDEMPOTENCY_KEY_REUSED");
+    post("another-key", SMB).await.assert_problem(412, "PRECONDITION_FAILED");
+}
+
 on_both!(repeated_create_returns_first_response);
 async fn repeated_create_returns_first_response(service: &Service) {
     let ada = service.user("user_ada");

@@ -107,6 +107,28 @@ pub(super) async fn icp_without_creator_counts_alone(history: TestHistory) {
     }
     let version = history.found(1).await.version;
     let deleted = history.erase(1, version, &at(2)).await;
-    let none = Quota { icps: 0, bytes: 0 };
-    assert_replaced(history.bring_back(&state(1, 2), &state(1, 0), deleted, none).await);
+    let full = Quota { bytes: 3 * bytes(&state(1, 0)), ..quota };
+    assert_eq!(
+        history.bring_back(&state(1, 2), &state(1, 0), deleted, full).await,
+        Replacement::QuotaReached
+    );
+    let roomy = Quota { icps: 0, bytes: 4 * bytes(&state(1, 0)) };
+    assert_replaced(history.bring_back(&state(1, 2), &state(1, 0), deleted, roomy).await);
+}
+
+/// The removal of old revisions also frees the quota of a deleted ICP, and of the ICP that a restore brings back.
+pub(super) async fn removal_frees_quota_of_deleted_icp(history: TestHistory) {
+    history.import([state(1, 0)], true).await;
+    let unlimited = Quota::UNLIMITED;
+    for to in 1..=4 {
+        assert_replaced(edit(&history, 1, to, unlimited, &at(1)).await);
+    }
+    let version = history.found(1).await.version;
+    let deleted = history.erase(1, version, &at(5)).await;
+    let few = Quota { icps: 0, bytes: 3 * bytes(&state(1, 0)) };
+    let bring_back = async || history.bring_back(&state(1, 4), &state(1, 0), deleted, few).await;
+    assert_eq!(bring_back().await, Replacement::QuotaReached);
+    history.clean(second(3)).await;
+    assert_replaced(bring_back().await);
+    assert_replaced(edit(&history, 1, 5, few, &at(6)).await);
 }

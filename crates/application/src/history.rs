@@ -131,7 +131,7 @@ impl IcpService {
     ) -> Result<StoredIcp, ServiceError> {
         self.history_since()?;
         let IcpRestore { revision } = parse_for(caller, body, IcpRestore::from_json).await??;
-        let earlier = text(self.revision(caller, id, Version(revision)).await?).into();
+        let earlier = text(self.revision(caller, id, Version(revision)).await?)?.into();
         self.edit(caller, id, Edit::Restore(earlier), preconditions).await
     }
 
@@ -171,7 +171,7 @@ impl IcpService {
         // The access was checked at the version of this delete. The write fails if the ICP is at another version.
         let Some(delete) = self.last_delete(caller, id).await? else { return Ok(None) };
         let deleted = delete.version;
-        let change = self.undeleting(caller, text(delete), Arc::clone(earlier)).await?;
+        let change = self.undeleting(caller, text(delete)?, Arc::clone(earlier)).await?;
         let (quota, stamp) = (self.limits.quota, self.stamp(caller));
         self.replaced(self.repository.undelete(&change, deleted, quota, &stamp).await?, change)
     }
@@ -226,6 +226,7 @@ fn response(codec: &HistoryCursorCodec, page: HistoryPage) -> HistoryResponse {
     HistoryResponse { cursor: last.map(|last| codec.encode(last)), revisions: page.revisions }
 }
 
-fn text(revision: Revision) -> String {
-    revision.json.unwrap_or_default()
+/// Returns the document of a revision. A delete has none when its state was removed.
+fn text(revision: Revision) -> Result<String, ServiceError> {
+    revision.json.ok_or(ServiceError::NoRevision)
 }

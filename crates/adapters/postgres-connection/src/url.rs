@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use tokio_postgres::Config;
-use tokio_postgres::config::{SslMode, TargetSessionAttrs};
+use tokio_postgres::config::SslMode;
 
 use crate::tls::{InvalidTls, Mode, TlsOptions, Trust};
 
@@ -115,7 +115,13 @@ fn configure(
     tls: &TlsOptions,
     limit: Duration,
 ) -> Result<Config, InvalidUrl> {
-    let mut text = common.to_owned();
+    let mut text = String::new();
+    // If the URL has several hosts, only a host that accepts writes is used. A failover can change which one that is. The
+    // parameter of the URL follows, and overrides this one.
+    if is_one_of_several {
+        push(&mut text, "target_session_attrs", "read-write");
+    }
+    text.push_str(common);
     // An IPv6 address is in brackets: `[::1]:5432`.
     let (name, port) = match host.strip_prefix('[') {
         Some(host) => host.split_once(']').ok_or(InvalidUrl::Malformed("`[` has no `]`"))?,
@@ -130,10 +136,6 @@ fn configure(
         Mode::Prefer => SslMode::Prefer,
         Mode::Require | Mode::VerifyCa | Mode::VerifyFull => SslMode::Require,
     });
-    // If the URL has several hosts, only a host that accepts writes is used. A failover can change which one that is.
-    if is_one_of_several && !common.contains("target_session_attrs=") {
-        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
-    }
     config.connect_timeout(limit);
     // Detects an unreachable server after 30 seconds. The default of Linux is two hours.
     config.keepalives_idle(Duration::from_secs(15));
@@ -312,6 +314,8 @@ mod tests {
         assert_eq!(wanted("postgres://a,b:5433/icp"), TargetSessionAttrs::ReadWrite);
         assert_eq!(wanted("postgres://a,b/icp?target_session_attrs=any"), TargetSessionAttrs::Any);
         assert_eq!(wanted("postgres://a/icp"), TargetSessionAttrs::Any);
+        let password = "postgres://me:target_session_attrs=any@a,b/icp";
+        assert_eq!(wanted(password), TargetSessionAttrs::ReadWrite);
     }
 
     #[test]

@@ -28,7 +28,11 @@ fn key(headers: &HeaderMap) -> Result<Option<RequestKey>, ApiError> {
     if lines.next().is_some() {
         return Err(ParameterViolation::new(NAME, ViolationCode::InvalidValue, "must be sent once").into());
     }
-    let text = line.to_str().ok().and_then(read).unwrap_or_default();
+    let text = line.to_str().ok().and_then(read).ok_or_else(|| {
+        let detail =
+            "must be visible ASCII characters; put a key with spaces or quotes into quotes (RFC 8941)";
+        ParameterViolation::new(NAME, ViolationCode::InvalidValue, detail)
+    })?;
     text.try_into().map(Some).map_err(|error| invalid_key(NAME, error))
 }
 

@@ -84,7 +84,10 @@ pub(super) async fn current_state_is_never_removed(history: TestHistory) {
 
 pub(super) async fn removal_during_changes_removes_nothing_new(history: TestHistory) {
     let state = |number: u32| icp(1).with("leadsPerList", number).document();
-    history.insert_one(&state(0)).await;
+    let mut version = history.insert_one(&state(0)).await;
+    for number in 1..=30 {
+        version = history.edit(&state(number - 1), &state(number), version, &at(0)).await;
+    }
     concurrently(32, |task| {
         let history = history.clone();
         async move {
@@ -106,5 +109,6 @@ pub(super) async fn removal_during_changes_removes_nothing_new(history: TestHist
         }
     })
     .await;
+    history.clean(second(1)).await;
     assert_eq!(history.history(1).await.len(), 25, "24 changes");
 }

@@ -6,8 +6,7 @@ use clap::Args;
 
 use crate::{project, say, tools};
 
-/// Uses `--workspace`, because cargo builds a single crate with other features. Other tests would delay the requests of `load::`,
-/// so those run one at a time.
+/// `--workspace`, because cargo builds one crate with other features. `load::` alone: other tests delay its requests.
 const IGNORED: [&str; 2] = [
     "test --no-fail-fast --workspace --tests -- --ignored --skip load::",
     "test --no-fail-fast --workspace --tests -- --ignored load:: --test-threads=1",

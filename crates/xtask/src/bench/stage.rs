@@ -23,7 +23,6 @@ use crate::{project, say};
 const SQLITE: &str = "sqlite://data/bench.sqlite3";
 const KEY: &str = "data/development-key.pem";
 
-/// The databases and servers of the benchmark.
 pub(super) struct Stage {
     /// The folder with the programs `icp`, `peer` and `from-memory`.
     programs: PathBuf,
@@ -31,13 +30,11 @@ pub(super) struct Stage {
     // Rust drops fields in this order. The processes must end before their database and folder are removed.
     services: HashMap<On, Service>,
     pub(super) postgres: Postgres,
-    /// The working folder of the programs, with their logs and the files of requests.
     folder: TempDir,
 }
 
 impl Stage {
-    /// Fills the databases, starts the servers, and checks the response to each request.
-    /// Also returns a line with the speed of the import and the size of the database.
+    /// Fills the databases, starts the servers, and checks each response. Also returns the line of [`Stage::fill`].
     pub(super) fn prepare(programs: PathBuf, size: Size, scenarios: &[Scenario]) -> Result<(Self, String)> {
         let folder = tempfile::tempdir().context("creating a temporary folder")?;
         let mut stage =
@@ -55,8 +52,7 @@ impl Stage {
         Ok((stage, import))
     }
 
-    /// Fills the databases that `scenarios` need. Returns a line with the speed of the import and the size of the
-    /// database.
+    /// Fills the databases. Returns a line with the speed of the import and the size of the database.
     #[expect(clippy::cast_precision_loss, reason = "there are far fewer ICPs than 2^52")]
     fn fill(&self, scenarios: &[Scenario]) -> Result<String> {
         let (postgres, any) = (&self.postgres, |need: fn(&Scenario) -> bool| scenarios.iter().any(need));
@@ -98,14 +94,12 @@ impl Stage {
         Ok(users)
     }
 
-    /// Returns a command of the service with the database `url`, on a free port.
     fn icp(&self, url: &str) -> Command {
         let mut command = command(&self.programs, "icp", self.folder.path());
         command.envs([("ICP__SERVER__PORT", "0"), ("ICP__LOG__LEVEL", "warn"), ("ICP__DATABASE__URL", url)]);
         command
     }
 
-    /// Starts the server of a target.
     fn serve(&self, on: On) -> Result<Service> {
         let (folder, served) = (self.folder.path(), self.postgres.url(SERVED));
         let (mut command, arguments) = match on {
@@ -139,7 +133,6 @@ impl Stage {
         fs::write(self.folder.path().join(format!("{on:?}-{what:?}")), lines).context("writing requests")
     }
 
-    /// Returns a pgbench command that runs the SQL of `what` for `seconds`. `load` is the option `-c` or `-R`.
     fn pgbench(&self, what: What, load: &str, seconds: u64) -> Result<Command> {
         let url = self.postgres.url(if what.writes() { WRITTEN } else { SERVED });
         let file = self.folder.path().join(format!("{what:?}.sql"));
@@ -152,8 +145,7 @@ impl Stage {
         Ok(pgbench)
     }
 
-    /// Measures a scenario for `seconds`. Each write has its own number in its body, counted from `number`. So each
-    /// write changes its ICP.
+    /// Measures a scenario for `seconds`. The bodies of writes contain different numbers, from `number` on.
     pub(super) fn measure(&self, scenario: &Scenario, seconds: u64, number: u64) -> Result<Measured> {
         let Scenario { on, what, mut connections, changes, .. } = *scenario;
         // The service sends only a few long lists to a user at the same time, and rejects further requests for them.

@@ -44,7 +44,7 @@ impl ImportExport for PostgresDatabase {
                 OnConflict::Skip | OnConflict::Fail => HashMap::new(),
             };
             let written = write_batch(connection, &batch, on_conflict, &changes, &mut summary).await;
-            written.map_err(insert_failed)?;
+            check_kept(&written.map_err(insert_failed)?, &changes)?;
         }
         connection.batch_execute("COMMIT").await.map_err(query_failed)?;
         Ok(summary)
@@ -64,13 +64,25 @@ impl ImportExport for PostgresDatabase {
     }
 }
 
+/// Fails if another transaction stored one of the ICPs after `keep_replaced`: its state would be in no history.
+fn check_kept(replaced: &[Uuid], changes: &HashMap<Uuid, ChangedFields>) -> Result<(), RepositoryError> {
+    match replaced.iter().find(|id| !changes.contains_key(*id)) {
+        Some(id) => {
+            let error = format!("the ICP {id} was restored or imported at the same time; repeat the import");
+            Err(RepositoryError::Backend(error.into()))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Stores a batch. Returns the IDs of the ICPs that existed.
 async fn write_batch(
     connection: &mut AsyncPgConnection,
     batch: &[IcpDocument],
     on_conflict: OnConflict,
     changes: &HashMap<Uuid, ChangedFields>,
     summary: &mut ImportSummary,
-) -> QueryResult<()> {
+) -> QueryResult<Vec<Uuid>> {
     let documents = match on_conflict {
         OnConflict::Fail => batch.iter().collect(),
         OnConflict::Skip => one_of_each(batch.iter().rev()),
@@ -96,7 +108,7 @@ async fn write_batch(
         OnConflict::Replace => summary.replaced += batch.len() as u64 - inserted,
         OnConflict::Skip | OnConflict::Fail => summary.skipped += batch.len() as u64 - inserted,
     }
-    Ok(())
+    Ok(replaced)
 }
 
 /// Returns the last document of each ID.

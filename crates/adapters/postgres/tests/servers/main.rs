@@ -4,6 +4,7 @@
 
 mod encryption;
 mod failover;
+mod imports;
 mod overload;
 mod passwords;
 mod replica;

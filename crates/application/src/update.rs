@@ -203,32 +203,42 @@ impl Edit {
         limits: Limits,
     ) -> Result<Option<IcpChange>, ServiceError> {
         let before = Icp::from_json(&stored.json, Rules::Stored).map_err(ServiceError::Unreadable)?;
-        if let Self::Restore(earlier) = self {
-            // An earlier state may be stored again, even if it exceeds the current limits.
-            let earlier = Icp::from_json(earlier, Rules::Stored).map_err(ServiceError::Unreadable)?;
-            return Ok(IcpChange::restoring(&before, &earlier, now));
-        }
-        let Some(after) = self.apply(&before, caller, now)? else { return Ok(None) };
+        let after = match self {
+            Self::Restore(earlier) => {
+                // An earlier state may be stored again, even if it exceeds the current limits.
+                let earlier = Icp::from_json(earlier, Rules::Stored).map_err(ServiceError::Unreadable)?;
+                return Ok(IcpChange::restoring(&before, &earlier, now));
+            }
+            Self::Patch(patch, _) => patch.apply(&before, caller, now)?,
+            Self::SetAccess(user_id, access) => match access_patch(&before, caller, user_id, *access)? {
+                Some(patch) => patch.apply(&before, caller, now)?,
+                None => None,
+            },
+        };
+        let Some(after) = after else { return Ok(None) };
         let change = IcpChange::between(&before, after);
         limits.check(change.document(), Some((&before, stored)))?;
         Ok(Some(change))
     }
+}
 
-    fn apply(&self, icp: &Icp, caller: &Caller, now: Timestamp) -> Result<Option<Icp>, ServiceError> {
-        let mut users = icp.user_ids.clone();
-        match self {
-            Self::Patch(patch, _) => return Ok(patch.apply(icp, caller, now)?),
-            Self::SetAccess(user_id, Access::Granted) if users.contains(user_id) => return Ok(None),
-            Self::SetAccess(user_id, Access::Granted) => users.push(user_id.clone()),
-            Self::SetAccess(user_id, Access::Revoked) => users.retain(|other| other != user_id),
-            Self::Restore(_) => return Ok(None),
-        }
-        if users.is_empty() && !icp.user_ids.is_empty() && !caller.may_leave(&users) {
-            return Err(ServiceError::LastUser);
-        }
-        let patch = IcpPatch::of_users(users);
-        Ok(patch.apply(icp, caller, now)?)
+/// Returns the patch that grants or revokes an access, or `None` if the user has it already.
+fn access_patch(
+    icp: &Icp,
+    caller: &Caller,
+    user_id: &UserId,
+    access: Access,
+) -> Result<Option<IcpPatch>, ServiceError> {
+    let mut users = icp.user_ids.clone();
+    match access {
+        Access::Granted if users.contains(user_id) => return Ok(None),
+        Access::Granted => users.push(user_id.clone()),
+        Access::Revoked => users.retain(|other| other != user_id),
     }
+    if users.is_empty() && !icp.user_ids.is_empty() && !caller.may_leave(&users) {
+        return Err(ServiceError::LastUser);
+    }
+    Ok(Some(IcpPatch::of_users(users)))
 }
 
 async fn parse_patch(caller: &Caller, body: Arc<str>) -> Result<Edit, ServiceError> {

@@ -221,16 +221,16 @@ async fn write_states(repository: TestRepository, mut version: Version, progress
     }
 }
 
-/// The versions that a reader has read last, with their states.
-fn record<V: Copy + PartialEq>(seen: &mut Vec<(V, i64)>, version: V, number: i64) {
-    if let Some((_, before)) = seen.iter().find(|(one, _)| *one == version) {
-        assert_eq!(*before, number, "one version for two states");
-        return;
+/// Adds a version to those that a reader has read last, and returns its state.
+fn record<V: Copy + PartialEq>(seen: &mut Vec<(V, i64)>, version: V, number: i64) -> i64 {
+    match seen.iter().find(|(one, _)| *one == version) {
+        Some((_, before)) => assert_eq!(*before, number, "one version for two states"),
+        None => seen.push((version, number)),
     }
-    seen.push((version, number));
     if seen.len() > KNOWN {
         seen.remove(0);
     }
+    number
 }
 
 /// Calls `read` in each reader until it returns the last state. `read` gets the versions that the reader has seen, adds
@@ -272,11 +272,7 @@ pub(super) async fn known_list_version_is_never_stale(repository: TestRepository
     assert_never_stale(repository, |repository, mut seen: Vec<(ListVersion, i64)>| async move {
         let known: Vec<_> = seen.iter().map(|(version, _)| *version).collect();
         let newest = match repository.list_unless(&everything("user_ada"), &known).await {
-            Conditional::Changed(list) => {
-                let number = number_in(&list.icps.to_json());
-                record(&mut seen, list.version, number);
-                number
-            }
+            Conditional::Changed(list) => record(&mut seen, list.version, number_in(&list.icps.to_json())),
             Conditional::Unchanged(version) => state_of(&seen, &version),
         };
         (newest, seen)
@@ -289,9 +285,7 @@ pub(super) async fn known_version_is_never_stale(repository: TestRepository) {
         let known: Vec<_> = seen.iter().map(|(version, _)| *version).collect();
         let newest = match repository.get_unless(1, "user_ada", &known).await {
             Lookup::Found(Conditional::Changed(stored)) => {
-                let number = number_in(&stored.json);
-                record(&mut seen, stored.version, number);
-                number
+                record(&mut seen, stored.version, number_in(&stored.json))
             }
             Lookup::Found(Conditional::Unchanged(version)) => state_of(&seen, &version),
             other => panic!("the ICP exists and is in scope: {other:?}"),

@@ -138,7 +138,7 @@ impl Breakable {
         let remove = self.repository.remove_expired_keys(self.document.created_at());
         let _ = in_time("remove_expired_keys", remove).await;
         for call in calls {
-            call.await.expect("a call does what it must not");
+            call.await.expect("a call must be unavailable in time");
         }
     }
 

@@ -6,7 +6,8 @@ use clap::Args;
 
 use crate::{project, say, tools};
 
-/// `--workspace`, because cargo builds one crate with other features. `load::` alone: other tests delay its requests.
+/// The first command skips the tests of `load`, because concurrent tests would delay their requests. `--workspace` reuses
+/// the programs of the other tests: cargo builds a single package with other features.
 const IGNORED: [&str; 2] = [
     "test --no-fail-fast --workspace --tests -- --ignored --skip load::",
     "test --no-fail-fast --workspace --tests -- --ignored load:: --test-threads=1",
@@ -43,8 +44,8 @@ pub(crate) fn run(Options { all, ignored, arguments }: &Options) -> Result<bool>
 
 fn test(command: &str, arguments: &[String], variables: &[(&str, OsString)]) -> Result<bool> {
     say(&format!("cargo {command} {}", arguments.join(" ")));
-    // The tests wait as much as they compute.
-    let threads = (available_parallelism()?.get() * 2).to_string();
+    // Many tests wait for timeouts and other processes, so more threads than cores keep the cores busy.
+    let threads = (available_parallelism()?.get() * 3).to_string();
     let mut cargo = project::cargo(command)?;
     cargo.args(arguments).env("RUST_TEST_THREADS", threads).envs(variables.iter().cloned());
     project::succeeds(&mut cargo)

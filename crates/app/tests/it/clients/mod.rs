@@ -1,10 +1,10 @@
 //! Programs of others: clients generated from the OpenAPI document, assistants, browsers, and linters of OpenAPI
 //! documents. `cargo xtask test --all` installs them and runs these tests; they are ignored otherwise.
 
+mod api_description;
 mod assistant;
 mod authorization_server;
 mod browser;
-mod conformance;
 mod guide;
 mod oauth;
 mod python;

@@ -3,6 +3,7 @@
 //! These tests need other programs, which `cargo xtask test --all` installs. Otherwise they are ignored.
 
 mod crowd;
+mod faults;
 mod flooded;
 mod load;
 mod proxies;

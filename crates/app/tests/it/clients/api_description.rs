@@ -1,4 +1,6 @@
 //! Checks the OpenAPI document with linters, and the service against the document.
+//!
+//! Tests start in alphabetical order. The name of this module lets the longest test of the clients start first.
 
 use crate::clients::tools::{copy, description, node, python, run, source};
 use crate::support::Setup;

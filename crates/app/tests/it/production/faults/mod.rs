@@ -1,5 +1,9 @@
 //! The dependencies of the service fail, one after the other, under load.
 
+mod balancer;
+mod keys;
+mod readers;
+
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -10,9 +14,9 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::sleep;
 
-use super::balancer::Balancer;
-use super::keys::KeyServer;
-use super::readers::Reader;
+use self::balancer::Balancer;
+use self::keys::KeyServer;
+use self::readers::Reader;
 use crate::support::ledger::{Failure, Writer, verify};
 use crate::support::{LIST, Service, Setup};
 

@@ -15,7 +15,9 @@ use icp_ports::{IcpReader, MigrationReport, SystemClock};
 
 use crate::composition::{self, Storage, WorkerStorage};
 use crate::housekeeping;
-use crate::http::{Certificate, Concurrency, HttpServer, Mcp, Options, ProtectedResource, RateLimit, State};
+use crate::http::{
+    Certificate, Concurrency, HealthChecks, HttpServer, Mcp, Options, ProtectedResource, RateLimit, State,
+};
 use crate::sample_sign_in::SampleSignIn;
 use crate::shutdown::{self, Draining};
 use icp_settings::{Settings, SettingsError, TlsFiles};
@@ -64,6 +66,7 @@ impl Application {
             icps: icps.clone(),
             authenticator: Arc::new(Instrumented::new(sign_in.api, &metrics)),
             draining: draining.clone(),
+            health_checks: HealthChecks::default(),
             concurrency: Concurrency::new(max_in_flight, response_buffer, &metrics),
             rate_limit: rate_limit.clone(),
             metrics,

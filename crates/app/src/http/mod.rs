@@ -28,3 +28,4 @@ pub(crate) use mcp::Mcp;
 pub(crate) use protected_resource::ProtectedResource;
 pub(crate) use server::{HttpServer, Options};
 pub(crate) use state::State;
+pub(crate) use system::HealthChecks;

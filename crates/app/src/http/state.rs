@@ -8,6 +8,7 @@ use icp_ports::Authenticator;
 
 use super::error::ApiError;
 use super::limits::{Concurrency, RateLimit};
+use super::system::HealthChecks;
 use crate::shutdown::Draining;
 use icp_observability::Metrics;
 
@@ -18,6 +19,7 @@ pub(crate) struct State {
     /// Authenticates requests to the API.
     pub(crate) authenticator: Arc<dyn Authenticator>,
     pub(crate) draining: Draining,
+    pub(crate) health_checks: HealthChecks,
     pub(crate) concurrency: Concurrency,
     /// The quota of each user, if there is one.
     pub(crate) rate_limit: Option<RateLimit>,

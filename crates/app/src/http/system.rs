@@ -1,18 +1,47 @@
 //! Health, metrics and the OpenAPI document. They need no authentication.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
+use std::time::Instant;
 
 use actix_web::http::header::{ACCEPT, CACHE_CONTROL};
 use actix_web::web::{self, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use icp_ports::Health;
 use serde_json::json;
+use tokio::sync::Mutex;
 
 use super::error::ApiError;
 use super::routing::{for_operators, read, read_only};
 use super::state::State;
 use super::static_file::StaticFile;
 use crate::openapi;
+
+/// Runs one health check at a time, because anonymous clients can send many requests and each check queries the database.
+/// A request that arrives during a check gets the result of that check.
+#[derive(Clone, Default)]
+pub(crate) struct HealthChecks(Arc<Mutex<Option<HealthCheckResult>>>);
+
+#[derive(Clone, Copy)]
+struct HealthCheckResult {
+    database: Health,
+    keys: Health,
+    finished_at: Instant,
+}
+
+impl HealthChecks {
+    async fn check(&self, state: &State) -> HealthCheckResult {
+        let arrived_at = Instant::now();
+        let mut last = self.0.lock().await;
+        if let Some(result) = *last
+            && result.finished_at > arrived_at
+        {
+            return result;
+        }
+        let (database, keys) =
+            futures_util::future::join(state.icps.health(), state.authenticator.health()).await;
+        *last.insert(HealthCheckResult { database, keys, finished_at: Instant::now() })
+    }
+}
 
 pub(super) fn health_routes(config: &mut web::ServiceConfig) {
     config.service(for_operators("/health/live", read().to(live)));
@@ -38,8 +67,7 @@ async fn live() -> HttpResponse {
 
 /// Returns 200 if the database responds, keys to verify tokens are available, and the service is not stopping.
 async fn ready(state: Data<State>) -> HttpResponse {
-    let (database, keys) =
-        futures_util::future::join(state.icps.health(), state.authenticator.health()).await;
+    let HealthCheckResult { database, keys, .. } = state.health_checks.check(&state).await;
     let is_draining = state.draining.has_begun();
     let is_ready = !is_draining && [database, keys].into_iter().all(|health| health != Health::Unavailable);
     let mut response = if is_ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };

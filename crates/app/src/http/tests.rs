@@ -1,6 +1,8 @@
-//! A handler and a tool that panic: a panic affects only its own request.
+//! A handler and a tool that panic: a panic affects only its own request. Health checks are shared.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::ServiceResponse;
@@ -9,6 +11,7 @@ use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::web::Data;
 use actix_web::{App, rt};
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use icp_application::{IcpService, random_id};
 use icp_domain::{AccessScope, IcpChange, IcpDocument, IcpId};
 use icp_observability::Metrics;
@@ -18,16 +21,20 @@ use icp_ports::{
 };
 use icp_testkit::fakes::FakeAuthenticator;
 use serde_json::Value;
+use tokio::time::sleep;
 
 use super::mcp::Mcp;
 use super::middleware::{KeepUnreadBody, Layer, ProblemResponses, allowing};
-use super::{Concurrency, State, history, icps};
+use super::{Concurrency, HealthChecks, State, history, icps, system};
 use crate::shutdown::Draining;
 
 const ORIGIN: &str = "https://app.example.com";
 
-/// A repository with a bug.
-struct Panicking;
+/// A repository with a bug. It counts its health checks.
+#[derive(Default)]
+struct Panicking {
+    health_checks: AtomicUsize,
+}
 
 #[async_trait]
 impl IcpReader for Panicking {
@@ -71,17 +78,20 @@ impl IcpHistory for Panicking {}
 #[async_trait]
 impl HealthCheck for Panicking {
     async fn health(&self) -> Health {
+        self.health_checks.fetch_add(1, Ordering::Relaxed);
+        sleep(Duration::from_millis(1)).await;
         Health::Ok
     }
 }
 
-fn state() -> State {
+fn state(repository: Arc<Panicking>) -> State {
     let metrics = Metrics::new(Vec::new());
     let four = std::num::NonZeroUsize::new(4).expect("must not be 0");
     State {
-        icps: IcpService::new(Arc::new(Panicking), Arc::new(SystemClock), random_id),
+        icps: IcpService::new(repository, Arc::new(SystemClock), random_id),
         authenticator: Arc::new(FakeAuthenticator),
         draining: Draining::default(),
+        health_checks: HealthChecks::default(),
         concurrency: Concurrency::new(4, four, &metrics),
         rate_limit: None,
         metrics,
@@ -91,7 +101,7 @@ fn state() -> State {
 }
 
 async fn send(request: TestRequest) -> ServiceResponse<impl MessageBody> {
-    let state = state();
+    let state = state(Arc::default());
     let mcp = Mcp::new(Arc::new(FakeAuthenticator), &[ORIGIN.to_owned()], None);
     let app = App::new()
         .app_data(Data::new(state.clone()))
@@ -132,5 +142,20 @@ fn panic_of_tool_is_error_result() {
             serde_json::from_slice(&read_body(send(request).await).await).expect("must be JSON");
         assert_eq!(response["result"]["isError"], true, "{response}");
         assert!(response.to_string().contains("INTERNAL_ERROR"), "{response}");
+    });
+}
+
+#[test]
+fn concurrent_readiness_requests_share_a_check() {
+    rt::System::new().block_on(async {
+        let repository = Arc::<Panicking>::default();
+        let app = App::new().app_data(Data::new(state(Arc::clone(&repository))));
+        let app = init_service(app.configure(system::health_routes)).await;
+        let send = |_| call_service(&app, TestRequest::get().uri("/health/ready").to_request());
+        let responses = join_all((0..100).map(send)).await;
+        assert!(responses.iter().all(|response| response.status() == 200));
+        assert_eq!(repository.health_checks.load(Ordering::Relaxed), 1);
+        assert_eq!(send(0).await.status(), 200);
+        assert_eq!(repository.health_checks.load(Ordering::Relaxed), 2, "a later request gets a new check");
     });
 }

@@ -1,4 +1,4 @@
--- The peer's table, filled with the ICPs of the service's own.
+-- Creates the peer's table from the ICPs in the service's table `icps`.
 CREATE TABLE peer_icps AS
 SELECT id, name, created_at, updated_at, active_until,
     fields ->> 'description' AS description,

@@ -16,8 +16,8 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// Returns a verifier of tokens that are signed with the RSA private key `pem`. It stores only the public key.
-    /// Fails if `pem` is not an RSA private key in PEM.
+    /// Returns a verifier for tokens that are signed with the RSA private key `pem`. The verifier stores only the
+    /// public key. Fails if `pem` is not an RSA private key in PEM.
     pub fn from_private_key(pem: &[u8]) -> anyhow::Result<Self> {
         let public = Jwk::from_encoding_key(&EncodingKey::from_rsa_pem(pem)?, Algorithm::RS256)?;
         let mut validation = Validation::new(Algorithm::RS256);
@@ -33,10 +33,11 @@ struct Claims {
     sub: String,
 }
 
-/// The ID of the signed-in user. A request without a valid bearer token gets 401.
-pub struct User(pub String);
+/// An extractor for the ID of the signed-in user. A request without a valid bearer token is answered with the status
+/// 401.
+pub struct SignedInUser(pub String);
 
-impl<S: Send + Sync> FromRequestParts<S> for User
+impl<S: Send + Sync> FromRequestParts<S> for SignedInUser
 where
     Arc<Verifier>: FromRef<S>,
 {

@@ -1,4 +1,4 @@
-//! The ICP, in rows and in responses.
+//! The type of ICPs in database rows and in responses.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize, Serializer};
@@ -12,16 +12,16 @@ pub struct Icp {
     id: Uuid,
     name: String,
     description: Option<String>,
-    #[serde(serialize_with = "milliseconds")]
+    #[serde(serialize_with = "serialize_milliseconds")]
     created_at: DateTime<Utc>,
-    #[serde(serialize_with = "milliseconds")]
+    #[serde(serialize_with = "serialize_milliseconds")]
     updated_at: DateTime<Utc>,
     lead_provider_criteria: Json<Vec<LeadProviderCriteria>>,
     custom_filter_criteria: Json<Vec<CustomFilter>>,
     crm_filters: Option<Json<CrmFilters>>,
     user_ids: Vec<String>,
     leads_per_list: i32,
-    #[serde(serialize_with = "optional_milliseconds")]
+    #[serde(serialize_with = "serialize_optional_milliseconds")]
     active_until: Option<DateTime<Utc>>,
 }
 
@@ -94,16 +94,16 @@ struct CrmCondition {
     exclude: bool,
 }
 
-fn milliseconds<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+fn serialize_milliseconds<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Millis, true))
 }
 
-fn optional_milliseconds<S: Serializer>(
+fn serialize_optional_milliseconds<S: Serializer>(
     time: &Option<DateTime<Utc>>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     match time {
-        Some(time) => milliseconds(time, serializer),
+        Some(time) => serialize_milliseconds(time, serializer),
         None => serializer.serialize_none(),
     }
 }

@@ -100,7 +100,7 @@ fn standbys(
 ) -> Result<Vec<PostgresDatabase>, SettingsError> {
     let databases = PostgresDatabase::for_workers(&postgres_settings(settings, url), workers);
     let (databases, other) = databases.map_err(|error| SettingsError::of("database.read_url", error))?;
-    if other.hosts() > 1 {
+    if other.host_count() > 1 {
         // The lag is measured for one host only.
         return Err(SettingsError::of("database.read_url", "must name one host"));
     }
@@ -205,8 +205,10 @@ fn key_set_readings(status: KeySetStatus) -> Vec<Reading> {
         labels,
         value: Value::Counter(count),
     };
-    let mut readings =
-        vec![fetches(&[("outcome", "ok")], status.fetched), fetches(&[("outcome", "failed")], status.failed)];
+    let mut readings = vec![
+        fetches(&[("outcome", "ok")], status.success_count),
+        fetches(&[("outcome", "failed")], status.failure_count),
+    ];
     readings.extend(status.age.map(|age| Reading {
         name: "key_set_age_seconds",
         help: "Age of the key set in use",
@@ -258,7 +260,8 @@ fn clerk_settings(settings: &AuthSettings) -> anyhow::Result<ClerkSettings> {
     })
 }
 
-/// A PEM key takes precedence over a key set. A configured URL takes precedence over that of the publishable key or the issuer.
+/// A PEM key takes precedence over a key set. A configured URL takes precedence over that of the publishable key or
+/// the issuer.
 fn key_source(
     settings: &AuthSettings,
     publishable_key: Option<&PublishableKey>,

@@ -5,25 +5,29 @@ use std::process::{Command, Stdio};
 
 use super::Error;
 
-/// The account that runs the server. PostgreSQL refuses root, so root runs it as an unprivileged user.
+/// The account that runs the server. PostgreSQL refuses to run as root, so root runs it as an unprivileged user.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Account {
-    Ours,
-    Other { user: u32, group: u32 },
+    /// The account of this process.
+    Current,
+    Other {
+        user: u32,
+        group: u32,
+    },
 }
 
 impl Account {
     pub(super) fn choose() -> Result<Self, Error> {
-        if id(&["-u"]) != Some(0) {
-            return Ok(Self::Ours);
+        if run_id(&["-u"]) != Some(0) {
+            return Ok(Self::Current);
         }
         ["postgres", "nobody"]
             .iter()
-            .find_map(|name| Some(Self::Other { user: id(&["-u", name])?, group: id(&["-g", name])? }))
-            .ok_or_else(|| Error::new("PostgreSQL refuses root, and there is no user `postgres` or `nobody`"))
+            .find_map(|name| Some(Self::Other { user: run_id(&["-u", name])?, group: run_id(&["-g", name])? }))
+            .ok_or_else(|| Error::new("PostgreSQL refuses to run as root, and there is no user `postgres` or `nobody`: create a user `postgres`"))
     }
 
-    /// Returns a command that runs as this account, with messages in English, because tests search the log.
+    /// Returns a command that runs as this account. Its messages are in English, because tests search the log.
     pub(super) fn command(self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.env("LC_ALL", "C").current_dir("/").stdin(Stdio::null());
@@ -33,15 +37,17 @@ impl Account {
         command
     }
 
+    /// Makes the account the owner of a file or folder.
     pub(super) fn own(self, folder: &Path) -> Result<(), Error> {
         match self {
-            Self::Ours => Ok(()),
+            Self::Current => Ok(()),
             Self::Other { user, group } => chown(folder, Some(user), Some(group))
-                .map_err(Error::during(format_args!("giving {} away", folder.display()))),
+                .map_err(Error::during(format_args!("changing the owner of {}", folder.display()))),
         }
     }
 
-    /// Returns true if the account can write to the folder. Other users may have no access to the temporary folder of root.
+    /// Returns true if the account can write to the folder. For example, other users may not access the temporary
+    /// folder of root.
     pub(super) fn can_write(self, folder: &Path) -> bool {
         self.command(Path::new("/bin/sh"))
             .args(["-c", "test -w \"$1\" && test -x \"$1\"", "sh"])
@@ -51,7 +57,8 @@ impl Account {
     }
 }
 
-fn id(arguments: &[&str]) -> Option<u32> {
+/// Runs the program `id`, and returns the number that it prints.
+fn run_id(arguments: &[&str]) -> Option<u32> {
     let output = Command::new("id").args(arguments).stderr(Stdio::null()).output().ok()?;
     String::from_utf8(output.stdout).ok()?.trim().parse().ok()
 }

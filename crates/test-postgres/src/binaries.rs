@@ -4,8 +4,8 @@ use std::process::{Command, Stdio};
 
 use super::Error;
 
-/// Folders of versions that are not on `PATH`: the parent folder, and the prefix before the version.
-const VERSIONED: &[(&str, &str)] = &[
+/// Default folders with the version in their names: the parent folder, and the prefix before the version.
+const VERSIONED_FOLDERS: &[(&str, &str)] = &[
     ("usr/lib/postgresql", ""),                          // Debian, Ubuntu
     ("usr", "pgsql-"),                                   // Fedora, the PostgreSQL project's own packages
     ("opt/homebrew/opt", "postgresql@"),                 // Homebrew on ARM
@@ -13,7 +13,8 @@ const VERSIONED: &[(&str, &str)] = &[
     ("Applications/Postgres.app/Contents/Versions", ""), // Postgres.app
 ];
 
-const PLAIN: &[&str] =
+/// Default folders without a version in their names.
+const UNVERSIONED_FOLDERS: &[&str] =
     &["usr/bin", "usr/local/pgsql/bin", "opt/homebrew/opt/postgresql/bin", "usr/local/opt/postgresql/bin"];
 
 /// The folder of the server's programs.
@@ -23,17 +24,18 @@ pub struct Binaries {
 }
 
 impl Binaries {
-    /// Searches `PATH`, the folder that `pg_config` reports, and the default folders, the newest version first.
+    /// Searches for the server in `PATH`, in the folder that `pg_config` reports, and in the default folders, newest
+    /// version first.
     ///
     /// # Errors
     ///
-    /// If there is no server. The message is one line with the package to install.
+    /// If no server is found. The message is a single line that names the package to install.
     pub fn find() -> Result<Self, Error> {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        Self::among(candidates(&path, pg_config(), Path::new("/"))).ok_or_else(missing)
+        Self::among(candidates(&path, pg_config_folder(), Path::new("/"))).ok_or_else(missing_server)
     }
 
-    /// The folder.
+    /// Returns the folder.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -43,51 +45,57 @@ impl Binaries {
     }
 
     fn among(candidates: Vec<PathBuf>) -> Option<Self> {
-        let whole = |folder: &PathBuf| ["initdb", "postgres"].iter().all(|name| folder.join(name).is_file());
-        candidates.into_iter().find(whole).map(|folder| Self { folder: behind_links(folder) })
+        let has_server =
+            |folder: &PathBuf| ["initdb", "postgres"].iter().all(|name| folder.join(name).is_file());
+        candidates.into_iter().find(has_server).map(|folder| Self { folder: resolve_links(folder) })
     }
 }
 
-/// Resolves links: a folder on `PATH` can have links to some of the programs. The target folder has all of them.
-fn behind_links(folder: PathBuf) -> PathBuf {
+/// Returns the folder with the real programs. A folder on `PATH` may contain links to only some of the programs, and
+/// the target of the links contains all programs.
+fn resolve_links(folder: PathBuf) -> PathBuf {
     let target = folder.join("postgres").canonicalize();
-    let all = target.ok().and_then(|target| target.parent().map(Path::to_path_buf));
-    all.filter(|all| all.join("pg_basebackup").is_file()).unwrap_or(folder)
+    let target_folder = target.ok().and_then(|target| target.parent().map(Path::to_path_buf));
+    target_folder.filter(|folder| folder.join("pg_basebackup").is_file()).unwrap_or(folder)
 }
 
-fn missing() -> Error {
+fn missing_server() -> Error {
     Error::new(
-        "no PostgreSQL server found: run `cargo xtask test`, which installs one, or install it yourself \
+        "no PostgreSQL server found: run `cargo xtask test`, which installs PostgreSQL, or install it yourself \
          (Debian: apt-get install postgresql; Fedora: dnf install postgresql-server; macOS: brew install \
-         postgresql), or name a running one in ICP_TEST_DATABASE_URL",
+         postgresql), or set ICP_TEST_DATABASE_URL to the URL of a running server",
     )
 }
 
 fn candidates(path: &OsString, pg_config: Option<PathBuf>, root: &Path) -> Vec<PathBuf> {
-    let versioned = VERSIONED.iter().flat_map(|(parent, prefix)| newest_first(&root.join(parent), prefix));
+    let versioned =
+        VERSIONED_FOLDERS.iter().flat_map(|(parent, prefix)| newest_first(&root.join(parent), prefix));
     let versioned = versioned.map(|folder| folder.join("bin"));
-    let plain = PLAIN.iter().map(|folder| root.join(folder));
+    let plain = UNVERSIONED_FOLDERS.iter().map(|folder| root.join(folder));
     std::env::split_paths(path).chain(pg_config).chain(versioned).chain(plain).collect()
 }
 
-/// Returns the folders with names of the form `<prefix><version>`.
+/// Returns the folders with names of the form `<prefix><version>`, newest version first.
 fn newest_first(parent: &Path, prefix: &str) -> Vec<PathBuf> {
-    let mut found: Vec<(Vec<u32>, PathBuf)> = std::fs::read_dir(parent)
+    let mut folders: Vec<(Vec<u32>, PathBuf)> = std::fs::read_dir(parent)
         .into_iter()
         .flatten()
         .flatten()
-        .filter_map(|entry| Some((version(entry.file_name().to_str()?.strip_prefix(prefix)?)?, entry.path())))
+        .filter_map(|entry| {
+            Some((parse_version(entry.file_name().to_str()?.strip_prefix(prefix)?)?, entry.path()))
+        })
         .collect();
-    found.sort_by(|one, other| other.cmp(one));
-    found.into_iter().map(|(_, folder)| folder).collect()
+    folders.sort_by(|left, right| right.cmp(left));
+    folders.into_iter().map(|(_, folder)| folder).collect()
 }
 
-/// Parses a version. `9.6` is older than `15`.
-fn version(text: &str) -> Option<Vec<u32>> {
+/// Parses a version into its numbers, so that `9.6` is sorted before `15`.
+fn parse_version(text: &str) -> Option<Vec<u32>> {
     text.split('.').map(|part| part.parse().ok()).collect()
 }
 
-fn pg_config() -> Option<PathBuf> {
+/// Returns the folder that the program `pg_config` reports.
+fn pg_config_folder() -> Option<PathBuf> {
     let output = Command::new("pg_config").arg("--bindir").stderr(Stdio::null()).output().ok()?;
     let folder = String::from_utf8(output.stdout).ok()?;
     Some(PathBuf::from(folder.trim())).filter(|folder| folder.is_absolute())
@@ -104,23 +112,23 @@ mod tests {
         }
     }
 
-    fn found(path: &str, pg_config: Option<PathBuf>, root: &Path) -> Option<PathBuf> {
+    fn find_folder(path: &str, pg_config: Option<PathBuf>, root: &Path) -> Option<PathBuf> {
         Binaries::among(candidates(&path.into(), pg_config, root)).map(|binaries| binaries.folder)
     }
 
     #[test]
-    fn finds_newest_version() {
+    fn newest_version_is_found() {
         let root = tempfile::tempdir().unwrap();
         for version in ["9.6", "13", "15"] {
             install(&root.path().join("usr/lib/postgresql").join(version).join("bin"));
         }
-        // A client without a server, as `postgresql-client` installs it.
+        // The package `postgresql-client` creates a folder without a server.
         std::fs::create_dir_all(root.path().join("usr/lib/postgresql/17/bin")).unwrap();
-        assert_eq!(found("", None, root.path()), Some(root.path().join("usr/lib/postgresql/15/bin")));
+        assert_eq!(find_folder("", None, root.path()), Some(root.path().join("usr/lib/postgresql/15/bin")));
     }
 
     #[test]
-    fn finds_server_in_each_usual_folder() {
+    fn server_is_found_in_each_default_folder() {
         for folder in [
             "usr/pgsql-16/bin",
             "opt/homebrew/opt/postgresql@17/bin",
@@ -130,7 +138,7 @@ mod tests {
         ] {
             let root = tempfile::tempdir().unwrap();
             install(&root.path().join(folder));
-            assert_eq!(found("", None, root.path()), Some(root.path().join(folder)));
+            assert_eq!(find_folder("", None, root.path()), Some(root.path().join(folder)));
         }
     }
 
@@ -140,16 +148,16 @@ mod tests {
         let (on_path, configured) = (root.path().join("on-path"), root.path().join("configured"));
         install(&root.path().join("usr/bin"));
         install(&configured);
-        assert_eq!(found("/nowhere", Some(configured.clone()), root.path()), Some(configured.clone()));
+        assert_eq!(find_folder("/nowhere", Some(configured.clone()), root.path()), Some(configured.clone()));
         install(&on_path);
-        assert_eq!(found(on_path.to_str().unwrap(), Some(configured), root.path()), Some(on_path));
+        assert_eq!(find_folder(on_path.to_str().unwrap(), Some(configured), root.path()), Some(on_path));
     }
 
     #[test]
     fn missing_server_is_reported_in_one_line() {
         let root = tempfile::tempdir().unwrap();
-        assert_eq!(found("", None, root.path()), None);
-        let message = missing().to_string();
+        assert_eq!(find_folder("", None, root.path()), None);
+        let message = missing_server().to_string();
         assert!(message.contains("install") && !message.contains('\n'), "{message}");
     }
 }

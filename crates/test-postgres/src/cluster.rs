@@ -8,16 +8,17 @@ use std::time::Duration;
 
 use super::account::Account;
 use super::guard::Guard;
-use super::postmaster::{Postmaster, within};
+use super::postmaster::{Postmaster, wait_until};
 use super::{Binaries, Error, ServerOptions};
 
 pub(super) const USER: &str = "icp";
 
-/// Longest parent folder, in bytes. The path of a socket has a limit of about 100 bytes, with the names below it.
+/// Maximum length of the path of the parent folder, in bytes. The path of a Unix socket below this folder can have at
+/// most about 100 bytes.
 const MAX_PARENT_BYTES: usize = 60;
-const START: Duration = Duration::from_mins(1);
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// A data folder, and the server on it.
+/// A data folder, and the programs and options of the server that uses it.
 #[derive(Debug)]
 pub(super) struct Cluster {
     binaries: Binaries,
@@ -27,14 +28,14 @@ pub(super) struct Cluster {
 }
 
 impl Cluster {
-    /// Creates a data folder. The guard watches it from the start.
+    /// Creates a data folder, and a guard that removes it when this process ends.
     pub(super) fn create(options: ServerOptions) -> Result<(Self, Guard), Error> {
         let (cluster, guard) = Self::prepare(options)?;
         cluster.initialize()?;
         Ok((cluster, guard))
     }
 
-    /// Creates a data folder with the data of a running server, to start its standby.
+    /// Creates a data folder for a standby, with the data of the running server on `primary_port`.
     pub(super) fn copy(primary_port: u16, options: ServerOptions) -> Result<(Self, Guard), Error> {
         let (cluster, guard) = Self::prepare(options)?;
         let port = primary_port.to_string();
@@ -87,7 +88,7 @@ impl Cluster {
             .unwrap_or_default()
     }
 
-    /// Creates the data, with the locale that every system has.
+    /// Creates the data with the locale `C`, which every system has.
     fn initialize(&self) -> Result<(), Error> {
         self.run(
             "initdb",
@@ -95,7 +96,7 @@ impl Cluster {
         )
     }
 
-    /// Runs a program that creates the data folder, which is its last argument.
+    /// Runs a program that creates the data folder. The path of the data folder is the last argument of the program.
     fn run(&self, program: &str, arguments: &[&str]) -> Result<(), Error> {
         let mut command = self.account.command(&self.binaries.program(program));
         let output = command.args(arguments).arg(self.data()).output();
@@ -106,7 +107,7 @@ impl Cluster {
         Err(Error::new(format!("{program} failed: {}", String::from_utf8_lossy(&output.stderr).trim())))
     }
 
-    /// Writes a file that only the server can read, in the folder of the data.
+    /// Writes a file in the folder of this cluster. Only the account of the server can read the file.
     pub(super) fn write(&self, name: &str, content: &str) -> Result<PathBuf, Error> {
         let path = self.folder.join(name);
         let owner_only = fs::Permissions::from_mode(0o600);
@@ -116,21 +117,22 @@ impl Cluster {
         Ok(path)
     }
 
-    /// Starts the server. Returns when it accepts connections.
+    /// Starts the server. Returns when the server accepts connections.
     pub(super) fn start(&self, port: u16) -> Result<Postmaster, Error> {
         let child = self.command(port)?.spawn().map_err(Error::during("running postgres"))?;
         let mut postmaster = Postmaster::new(child);
         let id = postmaster.id();
-        within(START, || self.is_ready(id) || postmaster.exited());
-        if self.is_ready(id) && !postmaster.exited() {
+        wait_until(START_TIMEOUT, || self.is_ready(id) || postmaster.has_exited());
+        if self.is_ready(id) && !postmaster.has_exited() {
             return Ok(postmaster);
         }
         let _ = postmaster.kill();
         Err(Error::new(format!("the PostgreSQL server does not start:\n{}", self.log())))
     }
 
-    /// The output goes to a file, because readers of a pipe would wait for every process that inherits it. The server has a
-    /// separate process group, so that Ctrl-C does not reach it and the guard ends it.
+    /// Returns the command that starts the server. Its output goes to a file, because a reader of a pipe would wait
+    /// for all processes that inherit the pipe. The server has a separate process group, so that Ctrl-C does not end
+    /// it before the guard does.
     fn command(&self, port: u16) -> Result<Command, Error> {
         let log = File::options().create(true).append(true).open(self.log_file());
         let log = log.map_err(Error::during("opening the server's log"))?;
@@ -144,7 +146,8 @@ impl Cluster {
         Ok(command)
     }
 
-    /// Without `durable`, data stays in the system's cache: a killed server loses no commit, but a power failure would.
+    /// Returns the settings of the server. Without `durable`, commits are only written to the cache of the operating
+    /// system. They then survive the end of the server, but not a power failure.
     fn settings(&self, port: u16) -> Vec<String> {
         let durable = if self.options.durable { "on" } else { "off" };
         vec![
@@ -157,7 +160,8 @@ impl Cluster {
         ]
     }
 
-    /// Returns true if the eighth line of the file says `ready`. The file of a killed server has another process ID.
+    /// Returns true if `postmaster.pid` contains the process ID `postmaster` and the state `ready`. A file that a
+    /// killed server left behind contains another process ID.
     fn is_ready(&self, postmaster: u32) -> bool {
         let text = fs::read_to_string(self.pid_file()).unwrap_or_default();
         let mut lines = text.lines();
@@ -166,18 +170,22 @@ impl Cluster {
     }
 }
 
-/// Creates a folder in the usual place for temporary files, or in `/tmp` if the account cannot write there.
+/// Creates a folder in the default folder for temporary files. Uses `/tmp` if the account cannot write there, or if
+/// the path is too long.
 fn new_folder(account: Account) -> Result<PathBuf, Error> {
-    let usual = std::env::temp_dir();
-    let short = usual.as_os_str().as_bytes().len() <= MAX_PARENT_BYTES;
-    for parent in [usual.as_path()].into_iter().filter(|_| short).chain([Path::new("/tmp")]) {
+    let default_parent = std::env::temp_dir();
+    let is_short = default_parent.as_os_str().as_bytes().len() <= MAX_PARENT_BYTES;
+    for parent in [default_parent.as_path()].into_iter().filter(|_| is_short).chain([Path::new("/tmp")]) {
         let folder = tempfile::Builder::new().prefix("icp-postgres-").tempdir_in(parent);
         let folder =
-            folder.map_err(Error::during(format_args!("making a folder in {}", parent.display())))?;
+            folder.map_err(Error::during(format_args!("creating a folder in {}", parent.display())))?;
         account.own(folder.path())?;
         if account.can_write(folder.path()) {
             return Ok(folder.keep());
         }
     }
-    Err(Error::new(format!("the user who runs PostgreSQL cannot write to {} or /tmp", usual.display())))
+    Err(Error::new(format!(
+        "the user who runs PostgreSQL cannot write to {} or /tmp",
+        default_parent.display()
+    )))
 }

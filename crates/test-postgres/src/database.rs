@@ -7,47 +7,52 @@ use url::Url;
 
 use super::{Error, random};
 
-const CREATE: Duration = Duration::from_mins(1);
-/// Timeout of the drop. It is short, because the server can be stopped or frozen when a test ends.
-const DROP: Duration = Duration::from_secs(5);
+const CREATE_TIMEOUT: Duration = Duration::from_mins(1);
+/// Timeout of `DROP DATABASE`. It is short, because the server can be stopped or frozen when a test ends.
+const DROP_TIMEOUT: Duration = Duration::from_secs(5);
 
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 
-/// An empty database with a unique name. It is dropped with this value, if the server allows it.
+/// An empty database with a unique name. When this value is dropped, the database is dropped, too, if the server
+/// responds.
 #[derive(Debug)]
 pub struct Database {
-    admin: String,
+    admin_url: String,
     name: String,
     url: String,
 }
 
 impl Database {
-    pub(super) fn create(admin: &str) -> Result<Self, Error> {
+    pub(super) fn create(admin_url: &str) -> Result<Self, Error> {
         let name = unique_name();
-        let url = with_database(admin, &name)?;
-        // No one can connect to `template0`. `template1` cannot be copied while it has connections.
+        let url = with_database(admin_url, &name)?;
+        // `template0` is copied, because no client can connect to it. `template1` cannot be copied while it has
+        // connections.
         let statement = format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'");
-        execute(admin, statement, CREATE).map_err(Error::during("creating a database"))?;
-        Ok(Self { admin: admin.to_owned(), name, url })
+        execute(admin_url, statement, CREATE_TIMEOUT).map_err(Error::during("creating a database"))?;
+        Ok(Self { admin_url: admin_url.to_owned(), name, url })
     }
 
-    /// The URL.
+    /// Returns the URL of the database.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The name on the server.
+    /// Returns the name of the database.
     pub fn name(&self) -> &str {
         &self.name
     }
 }
 
 impl Drop for Database {
-    /// Drops the database. The second attempt is for compatible engines without `FORCE`.
+    /// Drops the database. The second attempt is for databases that are compatible with PostgreSQL, but do not
+    /// support `FORCE`.
     fn drop(&mut self) {
         let name = &self.name;
-        if execute(&self.admin, format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"), DROP).is_err() {
-            let _ = execute(&self.admin, format!("DROP DATABASE IF EXISTS {name}"), DROP);
+        if execute(&self.admin_url, format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"), DROP_TIMEOUT)
+            .is_err()
+        {
+            let _ = execute(&self.admin_url, format!("DROP DATABASE IF EXISTS {name}"), DROP_TIMEOUT);
         }
     }
 }
@@ -57,9 +62,9 @@ fn unique_name() -> String {
     format!("test_{}_{counter}_{:08x}", std::process::id(), random::number() >> 32)
 }
 
-pub(super) fn with_database(admin: &str, name: &str) -> Result<String, Error> {
+pub(super) fn with_database(admin_url: &str, name: &str) -> Result<String, Error> {
     let mut url =
-        Url::parse(admin).map_err(Error::during("the database URL is not of the form postgres://..."))?;
+        Url::parse(admin_url).map_err(Error::during("the database URL is not of the form postgres://..."))?;
     url.set_path(name);
     Ok(url.into())
 }
@@ -69,14 +74,16 @@ pub(super) fn execute(url: &str, statement: String, limit: Duration) -> Result<(
     let url = url.to_owned();
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.map_err(Error::during("starting a runtime"))?.block_on(in_time(limit, run(&url, &statement)))
+        runtime
+            .map_err(Error::during("starting a runtime"))?
+            .block_on(with_timeout(limit, run(&url, &statement)))
     });
     thread.join().map_err(|_| Error::new("the thread of the statement panicked"))?
 }
 
-async fn in_time<T>(limit: Duration, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    let late = |_| Error::new(format!("no response within {} seconds", limit.as_secs()));
-    tokio::time::timeout(limit, work).await.map_err(late)?
+async fn with_timeout<T>(limit: Duration, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let timed_out = |_| Error::new(format!("no response within {} seconds", limit.as_secs()));
+    tokio::time::timeout(limit, work).await.map_err(timed_out)?
 }
 
 async fn run(url: &str, statement: &str) -> Result<(), Error> {
@@ -88,8 +95,8 @@ async fn run(url: &str, statement: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Adds the cause, which the driver's message omits.
-#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+/// Adds the cause of an error, which the message of the driver does not contain.
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` passes the error by value")]
 fn with_cause(error: tokio_postgres::Error) -> Error {
     let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
     Error::new(format!("{error}{cause}"))
@@ -100,12 +107,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_unique() {
+    fn database_names_are_unique() {
         assert_ne!(unique_name(), unique_name());
     }
 
     #[test]
-    fn database_of_url_is_replaced() {
+    fn database_name_in_url_is_replaced() {
         let url = with_database("postgres://me:p%40ss@db:5433/postgres?application_name=x", "one").unwrap();
         assert_eq!(url, "postgres://me:p%40ss@db:5433/one?application_name=x");
         assert!(with_database("host=db user=me", "one").is_err());

@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// An error, as one sentence for the person who runs the tests.
+/// An error. Its message is a single sentence for the person who runs the tests.
 #[derive(Clone)]
 pub struct Error(String);
 
@@ -9,9 +9,9 @@ impl Error {
         Self(message.into())
     }
 
-    /// For `map_err`: puts the action before the message of the system.
-    pub(super) fn during<E: fmt::Display>(doing: impl fmt::Display) -> impl FnOnce(E) -> Self {
-        move |error| Self(format!("{doing}: {error}"))
+    /// Returns a function for `map_err` that puts the failed action before the message of the error.
+    pub(super) fn during<E: fmt::Display>(action: impl fmt::Display) -> impl FnOnce(E) -> Self {
+        move |error| Self(format!("{action}: {error}"))
     }
 }
 
@@ -21,7 +21,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// The same as `Display`, so that `unwrap` in a test shows the message.
+/// Writes the same text as `Display`, so that `unwrap` in a test shows the message.
 impl fmt::Debug for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, formatter)

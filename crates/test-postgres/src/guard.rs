@@ -4,21 +4,23 @@ use std::process::{Child, Command, Stdio};
 
 use super::Error;
 
-/// Waits until its input is closed, then ends the server and removes the folder.
-const SCRIPT: &str = include_str!("guard.sh");
+/// A script that waits until its input is closed, and then ends the server and removes the folder.
+const GUARD_SCRIPT: &str = include_str!("guard.sh");
 
-/// A process that cleans up when this process ends, also if it is killed.
+/// A process that ends the server and removes its folder when this process ends, even if this process is killed.
 ///
-/// Its input is a pipe that only this process has open. The system closes it when this process ends, also after `SIGKILL`.
-/// `Drop` is not enough: it does not run after `SIGKILL`, nor for a value in a `static`.
+/// The input of the guard is a pipe that only this process has open. The operating system closes the pipe when this
+/// process ends, even after `SIGKILL`. An implementation of `Drop` would not suffice, because `drop` is not called
+/// after `SIGKILL`, and not for a value in a `static`.
 #[derive(Debug)]
 pub(super) struct Guard(Child);
 
 impl Guard {
-    /// Starts to watch `folder`, in a separate process group, so that Ctrl-C does not reach it.
+    /// Starts a guard for the cluster in `folder`. The guard has a separate process group, so that Ctrl-C does not
+    /// end it.
     pub(super) fn watch(folder: &Path) -> Result<Self, Error> {
         Command::new("/bin/sh")
-            .args(["-c", SCRIPT, "icp-postgres-guard"])
+            .args(["-c", GUARD_SCRIPT, "icp-postgres-guard"])
             .arg(folder)
             .current_dir("/")
             .process_group(0)
@@ -30,12 +32,12 @@ impl Guard {
             .map_err(Error::during("starting the process that cleans up"))
     }
 
-    /// Starts the clean-up. [`Guard::finish`] waits for it.
+    /// Closes the pipe, so that the guard starts the clean-up. [`Guard::finish`] waits for its end.
     pub(super) fn release(&mut self) {
         drop(self.0.stdin.take());
     }
 
-    /// Waits until it has cleaned up.
+    /// Waits until the clean-up has ended.
     pub(super) fn finish(&mut self) {
         let _ = self.0.wait();
     }

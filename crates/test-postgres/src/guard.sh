@@ -4,13 +4,13 @@ pidfile=$folder/data/postmaster.pid
 
 while read -r _; do :; done
 
-# A frozen process gets no other signal.
+# Frozen processes do not handle other signals, so they are continued first.
 [ -e "$folder/frozen" ] && kill -s CONT $(cat "$folder/frozen")
 
 if [ -s "$pidfile" ] && read -r postmaster <"$pidfile"; then
-  # While a new cluster is set up, the ID has a minus sign, which `kill` would take for a process group.
+  # While `initdb` runs, the ID has a minus sign. With the minus sign, `kill` would signal a process group.
   postmaster=${postmaster#-}
-  # An immediate shutdown: the postmaster ends its children.
+  # SIGQUIT requests an immediate shutdown, in which the postmaster ends its children.
   kill -s QUIT "$postmaster"
   tries=0
   while [ -e "$pidfile" ] && kill -s 0 "$postmaster" && [ "$tries" -lt 100 ]; do
@@ -20,7 +20,7 @@ if [ -s "$pidfile" ] && read -r postmaster <"$pidfile"; then
   [ -e "$pidfile" ] && kill -s KILL "$postmaster"
 fi
 
-# More than once: a process that is ending can still write.
+# Several attempts are necessary, because a process that is ending can still write files.
 tries=0
 until rm -rf "$folder" && [ ! -e "$folder" ] || [ "$tries" -ge 50 ]; do
   sleep 0.1

@@ -1,35 +1,35 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// A process as the system lists it.
+/// A process in the list of the operating system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Process {
     pub(super) id: u32,
     pub(super) parent: u32,
-    /// It has ended, and its parent has not read its status.
-    pub(super) zombie: bool,
+    /// True if the process has ended, but its parent has not read its exit status yet.
+    pub(super) is_zombie: bool,
 }
 
 /// Returns the running children of a process.
 pub(super) fn children(parent: u32) -> Vec<u32> {
-    all()
+    list_processes()
         .into_iter()
-        .filter(|process| process.parent == parent && !process.zombie)
+        .filter(|process| process.parent == parent && !process.is_zombie)
         .map(|child| child.id)
         .collect()
 }
 
-/// Returns the IDs of the processes that are running.
-pub(super) fn alive(ids: &[u32]) -> Vec<u32> {
-    all()
+/// Returns the IDs in `ids` whose processes are running.
+pub(super) fn running(ids: &[u32]) -> Vec<u32> {
+    list_processes()
         .into_iter()
-        .filter(|process| ids.contains(&process.id) && !process.zombie)
-        .map(|one| one.id)
+        .filter(|process| ids.contains(&process.id) && !process.is_zombie)
+        .map(|process| process.id)
         .collect()
 }
 
-/// Sends a signal, by its name without `SIG`, to the processes that are running. Uses the shell's `kill`, because not
-/// every system has a program of that name.
+/// Sends a signal to the processes. `name` is the name of the signal without `SIG`. Uses the `kill` of the shell,
+/// because some systems have no program `kill`.
 pub(super) fn signal(name: &str, ids: &[u32]) {
     let _ = Command::new("/bin/sh")
         .args(["-c", "signal=$1; shift; for id; do kill -s \"$signal\" \"$id\"; done", "sh", name])
@@ -38,12 +38,13 @@ pub(super) fn signal(name: &str, ids: &[u32]) {
         .status();
 }
 
-/// Reads `/proc`, or the output of `ps` if there is no `/proc` (macOS). Slim Linux images have no `ps`.
-fn all() -> Vec<Process> {
-    if Path::new("/proc/self/stat").exists() { from_proc() } else { from_ps() }
+/// Returns all processes. Reads `/proc`, because slim Linux images have no `ps`. Without `/proc` (macOS), reads the
+/// output of `ps`.
+fn list_processes() -> Vec<Process> {
+    if Path::new("/proc/self/stat").exists() { list_from_proc() } else { list_from_ps() }
 }
 
-fn from_proc() -> Vec<Process> {
+fn list_from_proc() -> Vec<Process> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     entries
         .filter(|entry| entry.file_name().to_string_lossy().bytes().all(|byte| byte.is_ascii_digit()))
@@ -51,16 +52,16 @@ fn from_proc() -> Vec<Process> {
         .collect()
 }
 
-/// Parses `123 (name) S 1 ...`. The name can contain spaces and parentheses.
+/// Parses a line such as `123 (name) S 1 ...`. The name can contain spaces and parentheses.
 fn parse_stat(line: &str) -> Option<Process> {
     let (id, _) = line.split_once(' ')?;
     let (_, rest) = line.rsplit_once(") ")?;
     let mut fields = rest.split(' ');
-    let zombie = matches!(fields.next()?, "Z" | "X");
-    Some(Process { id: id.parse().ok()?, parent: fields.next()?.parse().ok()?, zombie })
+    let is_zombie = matches!(fields.next()?, "Z" | "X");
+    Some(Process { id: id.parse().ok()?, parent: fields.next()?.parse().ok()?, is_zombie })
 }
 
-fn from_ps() -> Vec<Process> {
+fn list_from_ps() -> Vec<Process> {
     let output = Command::new("ps").args(["-A", "-o", "pid=,ppid=,stat="]).output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
     text.lines().filter_map(parse_ps).collect()
@@ -70,7 +71,7 @@ fn parse_ps(line: &str) -> Option<Process> {
     let mut fields = line.split_whitespace();
     let id = fields.next()?.parse().ok()?;
     let parent = fields.next()?.parse().ok()?;
-    Some(Process { id, parent, zombie: fields.next()?.starts_with('Z') })
+    Some(Process { id, parent, is_zombie: fields.next()?.starts_with('Z') })
 }
 
 #[cfg(test)]
@@ -79,10 +80,10 @@ mod tests {
 
     #[test]
     fn process_listings_of_both_systems_are_parsed() {
-        let expected = Some(Process { id: 12, parent: 3, zombie: false });
+        let expected = Some(Process { id: 12, parent: 3, is_zombie: false });
         assert_eq!(parse_stat("12 (a (b) c) S 3 12 12 0"), expected);
         assert_eq!(parse_ps("   12     3 Ss"), expected);
-        assert!(parse_ps("12 3 Z+").unwrap().zombie);
+        assert!(parse_ps("12 3 Z+").unwrap().is_zombie);
     }
 
     #[test]
@@ -91,6 +92,6 @@ mod tests {
         assert!(children(std::process::id()).contains(&child.id()));
         signal("KILL", &[child.id()]);
         child.wait().unwrap();
-        assert!(alive(&[child.id()]).is_empty());
+        assert!(running(&[child.id()]).is_empty());
     }
 }

@@ -7,12 +7,12 @@ use std::thread::{self, JoinHandle};
 use super::cluster::USER;
 use super::{Error, port};
 
-const BUFFER: usize = 64 * 1024;
+const BUFFER_BYTES: usize = 64 * 1024;
 
 /// A TCP proxy that injects faults between clients and a server.
 ///
-/// It listens on a free port of 127.0.0.1 and forwards every connection to the server. It runs in separate threads, so
-/// its clients can run in any runtime. When it is dropped, it closes every connection.
+/// The proxy listens on a free port of 127.0.0.1, and forwards all connections to the server. It runs in separate
+/// threads, so that its clients can run in any runtime. When the proxy is dropped, it closes all connections.
 ///
 /// ```no_run
 /// use icp_test_postgres::{Proxy, Server};
@@ -20,8 +20,8 @@ const BUFFER: usize = 64 * 1024;
 /// let server = Server::start()?;
 /// let proxy = Proxy::start(server.port())?;
 /// println!("{}", proxy.url("postgres"));
-/// proxy.freeze(); // Clients wait for responses,
-/// proxy.thaw(); // and now get them.
+/// proxy.freeze(); // Clients get no responses until `thaw`.
+/// proxy.thaw(); // Clients get the delayed responses.
 /// # Ok::<(), icp_test_postgres::Error>(())
 /// ```
 #[derive(Debug)]
@@ -47,22 +47,22 @@ struct Link {
 
 #[derive(Debug, Default)]
 struct State {
-    refuses: bool,
-    frozen: bool,
-    /// The proxy loses the next response that contains these bytes.
-    lost_answer: Option<Vec<u8>>,
+    refuses_connections: bool,
+    is_frozen: bool,
+    /// The proxy drops the next response that contains these bytes.
+    lost_response: Option<Vec<u8>>,
     received_bytes: u64,
-    /// The client's and the server's side of each connection.
+    /// For each connection, the stream to the client and the stream to the server.
     connections: HashMap<u64, [TcpStream; 2]>,
-    last_connection: u64,
+    last_connection_id: u64,
 }
 
 impl Proxy {
-    /// Starts a proxy to the server on `server_port` of 127.0.0.1. Returns when it accepts connections.
+    /// Starts a proxy to the server on `server_port` of 127.0.0.1. Returns when the proxy accepts connections.
     pub fn start(server_port: u16) -> Result<Self, Error> {
-        let state = Mutex::new(State { refuses: true, ..State::default() });
+        let state = Mutex::new(State { refuses_connections: true, ..State::default() });
         let link = Arc::new(Link { server_port, state, changed: Condvar::new() });
-        let proxy = Self { port: port::free()?, link, acceptor: Mutex::new(None) };
+        let proxy = Self { port: port::find_free_port()?, link, acceptor: Mutex::new(None) };
         proxy.accept_connections()?;
         Ok(proxy)
     }
@@ -72,64 +72,66 @@ impl Proxy {
         format!("postgres://{USER}@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// The port on which it listens.
+    /// Returns the port on which the proxy listens.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Closes every connection. New connections work.
+    /// Closes all connections. New connections are accepted.
     pub fn cut(&self) {
         for (_, streams) in self.link.state().connections.drain() {
             close(&streams);
         }
     }
 
-    /// Forwards nothing, in either direction, until [`Proxy::thaw`]. Accepts connections.
+    /// Stops forwarding bytes in both directions until [`Proxy::thaw`]. Still accepts connections.
     pub fn freeze(&self) {
-        self.link.change(|state| state.frozen = true);
+        self.link.change(|state| state.is_frozen = true);
     }
 
     /// Ends [`Proxy::freeze`], and forwards the delayed bytes.
     pub fn thaw(&self) {
-        self.link.change(|state| state.frozen = false);
+        self.link.change(|state| state.is_frozen = false);
     }
 
     /// Refuses new connections until [`Proxy::accept_connections`]. Open connections stay open.
     pub fn refuse_connections(&self) {
         let Some(acceptor) = self.acceptor().take() else { return };
-        self.link.change(|state| state.refuses = true);
-        // Wakes the thread, which then closes the listening socket.
+        self.link.change(|state| state.refuses_connections = true);
+        // This connection wakes the accepting thread, which then closes the listening socket.
         let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
         let _ = acceptor.join();
     }
 
-    /// Accepts connections again, on the same port.
+    /// Accepts connections again on the same port.
     pub fn accept_connections(&self) -> Result<(), Error> {
         let mut acceptor = self.acceptor();
         if acceptor.is_none() {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port));
             let listener =
                 listener.map_err(Error::during(format_args!("listening on port {}", self.port)))?;
-            self.link.change(|state| state.refuses = false);
+            self.link.change(|state| state.refuses_connections = false);
             let link = Arc::clone(&self.link);
             *acceptor = Some(thread::spawn(move || link.accept_from(&listener)));
         }
         Ok(())
     }
 
-    /// Loses the server's next response: forwards the bytes of clients. When the server sends the next bytes on any connection,
-    /// drops them and closes that connection. The server has then executed the statement.
-    pub fn lose_next_answer(&self) {
-        self.lose_answer_with(b"");
+    /// Drops the next response of the server. The proxy still forwards the bytes of clients, so the server executes
+    /// the statement. When the server sends the next bytes on any connection, the proxy drops the bytes and closes
+    /// the connection.
+    pub fn lose_next_response(&self) {
+        self.lose_response_with(b"");
     }
 
-    /// Loses the server's next response that contains `bytes`, as [`Proxy::lose_next_answer`] does. For a transaction of
-    /// several statements, `b"COMMIT\0"` is the response to the last one.
-    pub fn lose_answer_with(&self, bytes: &[u8]) {
-        self.link.change(|state| state.lost_answer = Some(bytes.to_vec()));
+    /// Like [`Proxy::lose_next_response`], but drops the next response that contains `bytes`. For a transaction of
+    /// several statements,
+    /// `b"COMMIT\0"` is the response to the last statement.
+    pub fn lose_response_with(&self, bytes: &[u8]) {
+        self.link.change(|state| state.lost_response = Some(bytes.to_vec()));
     }
 
-    /// Returns the number of bytes that it has forwarded from the server to clients.
+    /// Returns the number of bytes that the proxy has forwarded from the server to clients.
     pub fn received_bytes(&self) -> u64 {
         self.link.state().received_bytes
     }
@@ -159,23 +161,23 @@ impl Link {
 
     fn accept_from(self: &Arc<Self>, listener: &TcpListener) {
         while let Ok((client, _)) = listener.accept() {
-            if self.state().refuses {
+            if self.state().refuses_connections {
                 return;
             }
-            // If the server is stopped, the proxy closes the connection that it has accepted.
+            // If the server is stopped, `connect` fails, which closes the connection of the client.
             let _ = self.connect(client);
         }
     }
 
-    /// Connects a client to the server, and forwards in both directions.
+    /// Connects to the server, and starts threads that forward bytes in both directions.
     fn connect(self: &Arc<Self>, client: TcpStream) -> io::Result<()> {
         let server = TcpStream::connect((Ipv4Addr::LOCALHOST, self.server_port))?;
         client.set_nodelay(true)?;
         server.set_nodelay(true)?;
         let connection = {
             let mut state = self.state();
-            state.last_connection += 1;
-            let connection = state.last_connection;
+            state.last_connection_id += 1;
+            let connection = state.last_connection_id;
             state.connections.insert(connection, [client.try_clone()?, server.try_clone()?]);
             connection
         };
@@ -192,28 +194,29 @@ impl Link {
         Ok(())
     }
 
-    /// Forwards until either side closes the connection, or a response is lost.
+    /// Forwards bytes from `source` to `target`. Returns when a side closes the connection, or when a response must
+    /// be dropped.
     fn forward(&self, from: Sender, source: &mut TcpStream, target: &mut TcpStream) -> io::Result<()> {
-        let mut buffer = vec![0; BUFFER];
+        let mut buffer = vec![0; BUFFER_BYTES];
         loop {
             let length = source.read(&mut buffer)?;
             let bytes = buffer.get(..length).unwrap_or_default();
-            if bytes.is_empty() || !self.lets_through(from, bytes) {
+            if bytes.is_empty() || !self.may_forward(from, bytes) {
                 return Ok(());
             }
             target.write_all(bytes)?;
         }
     }
 
-    /// Waits while the proxy is frozen. Returns false if the bytes are to be lost.
-    fn lets_through(&self, from: Sender, bytes: &[u8]) -> bool {
-        let state = self.changed.wait_while(self.state(), |state| state.frozen);
+    /// Waits while the proxy is frozen. Returns false if the bytes must be dropped.
+    fn may_forward(&self, from: Sender, bytes: &[u8]) -> bool {
+        let state = self.changed.wait_while(self.state(), |state| state.is_frozen);
         let mut state = state.unwrap_or_else(PoisonError::into_inner);
         if from == Sender::Client {
             return true;
         }
-        if state.lost_answer.as_ref().is_some_and(|lost| contains(bytes, lost)) {
-            state.lost_answer = None;
+        if state.lost_response.as_ref().is_some_and(|lost| contains(bytes, lost)) {
+            state.lost_response = None;
             return false;
         }
         state.received_bytes += bytes.len() as u64;

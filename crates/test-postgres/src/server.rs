@@ -9,22 +9,24 @@ use super::guard::Guard;
 use super::postmaster::Postmaster;
 use super::{Error, port, processes};
 
-const STOP: Duration = Duration::from_secs(30);
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 /// Timeout of a statement, and of a promotion to primary.
-const STATEMENT: Duration = Duration::from_mins(2);
-const ATTEMPTS: usize = 10;
+const STATEMENT_TIMEOUT: Duration = Duration::from_mins(2);
+const MAX_START_ATTEMPTS: usize = 10;
 
 /// The options of a [`Server`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ServerOptions {
-    /// Turns `fsync` on, as in production. It is slower, and off by default. Commits survive [`Server::kill`] in both cases.
+    /// Turns `fsync` on, as in production. By default, `fsync` is off, which is faster. Commits survive
+    /// [`Server::kill`] with both values.
     pub durable: bool,
 }
 
 /// A PostgreSQL server in a temporary folder, on a free port of 127.0.0.1 and a Unix socket.
 ///
-/// The server ends and its folder is removed when this value is dropped. Another process does the same when this process
-/// is killed, and for a value in a `static`.
+/// When this value is dropped, the server ends and its folder is removed. If this process is killed, or if the value
+/// is in a
+/// `static`, a separate guard process does this.
 #[derive(Debug)]
 pub struct Server {
     cluster: Cluster,
@@ -39,7 +41,7 @@ impl Server {
         Self::start_with(ServerOptions::default())
     }
 
-    /// Starts a server. Returns when it accepts connections.
+    /// Starts a server. Returns when the server accepts connections.
     pub fn start_with(options: ServerOptions) -> Result<Self, Error> {
         let (cluster, guard) = Cluster::create(options)?;
         let (port, postmaster) = start_on_free_port(&cluster)?;
@@ -53,7 +55,7 @@ impl Server {
         Ok(Self { cluster, port, postmaster: Mutex::new(Some(postmaster)), guard })
     }
 
-    /// Promotes a standby to primary. Returns when it accepts writes.
+    /// Promotes a standby to primary. Returns when the server accepts writes.
     pub fn promote(&self) -> Result<(), Error> {
         self.execute("SELECT pg_promote(true, 60)")
     }
@@ -64,7 +66,7 @@ impl Server {
         self.execute("SELECT pg_reload_conf()")
     }
 
-    /// Turns TLS on, with this certificate and key, both in PEM.
+    /// Turns TLS on. The certificate and the key are in PEM.
     pub fn encrypt(&self, certificate: &str, key: &str) -> Result<(), Error> {
         for (setting, name, content) in
             [("ssl_cert_file", "server.crt", certificate), ("ssl_key_file", "server.key", key)]
@@ -75,30 +77,30 @@ impl Server {
         self.set("ssl", "on")
     }
 
-    /// Requires a password from every role except the superuser of [`Server::url`].
+    /// Requires passwords from all roles except the superuser of [`Server::url`].
     pub fn require_passwords(&self) -> Result<(), Error> {
-        self.admit(&format!("host all {USER} all trust\nhost all all all scram-sha-256\n"))
+        self.set_connection_rules(&format!("host all {USER} all trust\nhost all all all scram-sha-256\n"))
     }
 
-    /// Refuses new replication connections. Open ones stay open.
+    /// Refuses new replication connections. Open replication connections stay open.
     pub fn refuse_standbys(&self) -> Result<(), Error> {
-        self.admit("host replication all all reject\nhost all all all trust\n")
+        self.set_connection_rules("host replication all all reject\nhost all all all trust\n")
     }
 
-    /// Refuses new connections. Open ones stay open.
+    /// Refuses new connections. Open connections stay open.
     pub fn refuse_connections(&self) -> Result<(), Error> {
-        self.admit("host all all all reject\n")
+        self.set_connection_rules("host all all all reject\n")
     }
 
     /// Replaces the rules for connections (`pg_hba.conf`).
-    fn admit(&self, rules: &str) -> Result<(), Error> {
+    fn set_connection_rules(&self, rules: &str) -> Result<(), Error> {
         self.cluster.write("data/pg_hba.conf", rules)?;
         self.execute("SELECT pg_reload_conf()")
     }
 
     /// Runs a statement as the superuser.
     pub fn execute(&self, statement: &str) -> Result<(), Error> {
-        database::execute(&self.url("postgres"), statement.to_owned(), STATEMENT)
+        database::execute(&self.url("postgres"), statement.to_owned(), STATEMENT_TIMEOUT)
     }
 
     /// Returns the URL of a database on this server. The role is a superuser, and needs no password.
@@ -106,17 +108,17 @@ impl Server {
         format!("postgres://{USER}@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// Creates an empty database. It is dropped with the returned value.
+    /// Creates an empty database. The database is dropped when the returned value is dropped.
     pub fn database(&self) -> Result<Database, Error> {
         Database::create(&self.url("postgres"))
     }
 
-    /// The port, the same after every start.
+    /// Returns the port, which is the same after every start.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The folder of the server, which also contains its Unix socket.
+    /// Returns the folder of the server, which also contains its Unix socket.
     pub fn folder(&self) -> &Path {
         self.cluster.folder()
     }
@@ -126,30 +128,30 @@ impl Server {
         self.cluster.log()
     }
 
-    /// The process ID of the postmaster, while the server runs.
+    /// Returns the process ID of the postmaster, or `None` if the server does not run.
     pub fn pid(&self) -> Option<u32> {
         self.running().as_ref().map(Postmaster::id)
     }
 
-    /// Stops the server gracefully, which ends its connections.
+    /// Stops the server with a fast shutdown, which closes all connections.
     pub fn stop(&self) -> Result<(), Error> {
         self.resume()?;
         let mut running = self.running();
         let postmaster = running.as_mut().ok_or_else(not_running)?;
         processes::signal("INT", &[postmaster.id()]);
-        if !postmaster.exits_within(STOP) {
-            return Err(Error::new("the PostgreSQL server does not stop"));
+        if !postmaster.exits_within(STOP_TIMEOUT) {
+            return Err(Error::new("the PostgreSQL server did not stop within 30 seconds"));
         }
         *running = None;
         Ok(())
     }
 
-    /// Kills all processes of the server, as a crash would. Returns when they have ended.
+    /// Kills all processes of the server, to simulate a crash. Returns when all processes have ended.
     pub fn kill(&self) -> Result<(), Error> {
         let mut running = self.running();
         running.as_mut().ok_or_else(not_running)?.kill()?;
         *running = None;
-        self.forget_frozen();
+        self.remove_frozen_file();
         Ok(())
     }
 
@@ -157,7 +159,7 @@ impl Server {
     pub fn start_again(&self) -> Result<(), Error> {
         let mut running = self.running();
         if running.is_some() {
-            return Err(Error::new("the PostgreSQL server is running already"));
+            return Err(Error::new("the PostgreSQL server is already running"));
         }
         *running = Some(self.cluster.start(self.port)?);
         Ok(())
@@ -169,24 +171,25 @@ impl Server {
         self.start_again()
     }
 
-    /// Freezes the server: connections stay open, the system accepts new ones, and no statement gets a response.
+    /// Freezes all processes of the server. Open connections stay open, and the operating system accepts new
+    /// connections, but no statement gets a response.
     pub fn pause(&self) -> Result<(), Error> {
         let running = self.running();
-        let family = running.as_ref().ok_or_else(not_running)?.freeze();
-        let ids: Vec<String> = family.iter().map(u32::to_string).collect();
-        // For the guard, if this process ends before `resume`.
+        let process_ids = running.as_ref().ok_or_else(not_running)?.freeze();
+        let ids: Vec<String> = process_ids.iter().map(u32::to_string).collect();
+        // The guard reads this file if this process ends before `resume`.
         fs::write(self.frozen_file(), ids.join(" "))
             .map_err(Error::during("writing the list of frozen processes"))
     }
 
-    /// Ends a [`pause`](Self::pause), if there is one.
+    /// Continues the processes after [`pause`](Self::pause). Has no effect if they are not frozen.
     pub fn resume(&self) -> Result<(), Error> {
         let running = self.running();
         let Some(postmaster) = running.as_ref() else { return Err(not_running()) };
         if self.frozen_file().exists() {
             processes::signal("CONT", &processes::children(postmaster.id()));
             processes::signal("CONT", &[postmaster.id()]);
-            self.forget_frozen();
+            self.remove_frozen_file();
         }
         Ok(())
     }
@@ -195,31 +198,32 @@ impl Server {
         self.cluster.folder().join("frozen")
     }
 
-    fn forget_frozen(&self) {
+    fn remove_frozen_file(&self) {
         let _ = fs::remove_file(self.frozen_file());
     }
 
-    /// The postmaster, or `None` if it has exited.
+    /// Locks and returns the postmaster, or `None` if it has exited.
     fn running(&self) -> MutexGuard<'_, Option<Postmaster>> {
         let mut postmaster = self.postmaster.lock().unwrap_or_else(PoisonError::into_inner);
-        if postmaster.as_mut().is_some_and(Postmaster::exited) {
+        if postmaster.as_mut().is_some_and(Postmaster::has_exited) {
             *postmaster = None;
         }
         postmaster
     }
 }
 
-/// The guard also cleans up here, so that there is only one implementation of the clean-up.
+/// Lets the guard clean up, so that there is only one implementation of the clean-up.
 impl Drop for Server {
     fn drop(&mut self) {
         let running = self.running().take();
         if running.is_none() {
-            // A killed server leaves its file behind. Another process can have that ID now.
+            // A killed server leaves its PID file behind. The guard must not read it, because another process may
+            // have the ID now.
             let _ = fs::remove_file(self.cluster.pid_file());
         }
         self.guard.release();
         if let Some(mut postmaster) = running {
-            postmaster.exits_within(STOP);
+            postmaster.exits_within(STOP_TIMEOUT);
         }
         self.guard.finish();
     }
@@ -229,10 +233,10 @@ fn not_running() -> Error {
     Error::new("the PostgreSQL server is not running")
 }
 
-/// Starts the server on a free port. Another process can take the port first, so it tries several.
+/// Starts the server on a free port. Tries several ports, because another process may bind the port first.
 fn start_on_free_port(cluster: &Cluster) -> Result<(u16, Postmaster), Error> {
-    for _ in 1..ATTEMPTS {
-        let port = port::free()?;
+    for _ in 1..MAX_START_ATTEMPTS {
+        let port = port::find_free_port()?;
         match cluster.start(port) {
             Ok(postmaster) => return Ok((port, postmaster)),
             Err(_) if cluster.log().contains("Address already in use") => {
@@ -241,6 +245,6 @@ fn start_on_free_port(cluster: &Cluster) -> Result<(u16, Postmaster), Error> {
             Err(error) => return Err(error),
         }
     }
-    let port = port::free()?;
+    let port = port::find_free_port()?;
     Ok((port, cluster.start(port)?))
 }

@@ -3,22 +3,23 @@ use std::sync::OnceLock;
 use super::database::with_database;
 use super::{Database, Error, Server};
 
-/// The environment variable with the URL of a running server, whose role can create databases. Without it, a throwaway
-/// server is started.
+/// The environment variable with the URL of a running server. The role in the URL must be allowed to create
+/// databases. Without the variable, a temporary server is started.
 pub const DATABASE_URL_VARIABLE: &str = "ICP_TEST_DATABASE_URL";
 
 /// The server that the tests of this process share.
 #[derive(Debug)]
 pub struct Shared {
-    admin: String,
-    _throwaway: Option<Server>,
+    admin_url: String,
+    _temporary_server: Option<Server>,
 }
 
-/// Returns the server that the tests of this process share. Starts it on first use.
+/// Returns the server that the tests of this process share. The first call starts the server.
 ///
 /// # Panics
 ///
-/// If there is no PostgreSQL: a test that needs one does not pass without it. The message names the package to install.
+/// If PostgreSQL is not installed, because a test that needs PostgreSQL must not pass without it. The message names
+/// the package to install.
 #[track_caller]
 pub fn shared() -> &'static Shared {
     static SHARED: OnceLock<Result<Shared, Error>> = OnceLock::new();
@@ -27,32 +28,32 @@ pub fn shared() -> &'static Shared {
 
 impl Shared {
     fn find() -> Result<Self, Error> {
-        if let Some(admin) = std::env::var(DATABASE_URL_VARIABLE).ok().filter(|url| !url.is_empty()) {
-            with_database(&admin, "postgres").map_err(Error::during(DATABASE_URL_VARIABLE))?;
-            return Ok(Self { admin, _throwaway: None });
+        if let Some(admin_url) = std::env::var(DATABASE_URL_VARIABLE).ok().filter(|url| !url.is_empty()) {
+            with_database(&admin_url, "postgres").map_err(Error::during(DATABASE_URL_VARIABLE))?;
+            return Ok(Self { admin_url, _temporary_server: None });
         }
         let server = Server::start()?;
-        Ok(Self { admin: server.url("postgres"), _throwaway: Some(server) })
+        Ok(Self { admin_url: server.url("postgres"), _temporary_server: Some(server) })
     }
 
-    /// Creates an empty database. It is dropped with the returned value.
+    /// Creates an empty database. The database is dropped when the returned value is dropped.
     ///
     /// # Panics
     ///
-    /// If the server does not create it.
+    /// If the server does not create the database.
     #[track_caller]
     pub fn database(&self) -> Database {
-        Database::create(&self.admin).unwrap_or_else(|error| fail(&error))
+        Database::create(&self.admin_url).unwrap_or_else(|error| fail(&error))
     }
 
-    /// The URL of the database through which others are created.
+    /// Returns the URL of the database with which other databases are created.
     pub fn admin_url(&self) -> &str {
-        &self.admin
+        &self.admin_url
     }
 }
 
 #[track_caller]
-#[expect(clippy::panic, reason = "a test without its database must fail with the reason")]
+#[expect(clippy::panic, reason = "a test must fail if its database cannot be created")]
 fn fail(error: &Error) -> ! {
     panic!("{error}")
 }

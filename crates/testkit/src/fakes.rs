@@ -1,4 +1,4 @@
-//! Fake implementations of ports, for tests of their callers.
+//! Fake implementations of ports, for tests of code that calls these ports.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -21,12 +21,13 @@ use icp_ports::{AuthenticationError, Authenticator, Clock, Credentials, Health, 
 pub struct FakeClock(AtomicI64);
 
 impl FakeClock {
-    /// A clock that shows `time`.
+    /// Creates a clock that shows `time`.
     pub fn at(time: Timestamp) -> Self {
         Self(AtomicI64::new(time.unix_millis()))
     }
 
-    /// Advances the clock; a negative number sets it back. It stops at the first and at the last [`Timestamp`].
+    /// Advances the clock. A negative number sets the clock back. The clock stops at [`Timestamp::MIN`] and
+    /// [`Timestamp::MAX`].
     pub fn advance_millis(&self, milliseconds: i64) {
         let advance = |time: i64| {
             let [first, last] = [Timestamp::MIN, Timestamp::MAX].map(Timestamp::unix_millis);
@@ -59,14 +60,14 @@ pub struct FakeCredentials {
 }
 
 impl FakeCredentials {
-    /// Adds a header line. The name is in lower case.
+    /// Adds a header line. `name` must be in lower case.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
         self.lines.push((name.to_owned(), value.into()));
         self
     }
 
-    /// Makes them the credentials of a request that changes state, such as a POST.
+    /// Marks the request as a request that changes state, such as a POST.
     #[must_use]
     pub fn changing_state(self) -> Self {
         Self { changes_state: true, ..self }
@@ -84,7 +85,7 @@ impl Credentials for FakeCredentials {
     }
 }
 
-/// An authenticator without a check: the `Bearer` token is the user ID, with the prefix `admin:` for an admin.
+/// An authenticator that accepts every user ID as a `Bearer` token. The prefix `admin:` marks the user as an admin.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FakeAuthenticator;
 

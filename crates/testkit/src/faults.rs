@@ -1,4 +1,4 @@
-//! A repository with a fault-injecting network between it and its storage.
+//! A repository with a fault-injecting network between the repository and its storage.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,26 +16,26 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::contract::Faults;
 
-const LIMIT: Duration = Duration::from_secs(4);
-const HEALTH_LIMIT: Duration = Duration::from_secs(2);
-const PAUSE: Duration = Duration::from_millis(20);
+const CALL_TIMEOUT: Duration = Duration::from_secs(4);
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
+const RETRY_PAUSE: Duration = Duration::from_millis(20);
 
-/// The network between a [`FaultyRepository`] and its storage. Clones share it.
+/// The network between a [`FaultyRepository`] and its storage. All clones are the same network.
 #[derive(Clone, Debug, Default)]
 pub struct FaultyNetwork(Arc<Network>);
 
 #[derive(Debug, Default)]
 struct Network {
     state: watch::Sender<State>,
-    loses_next_answer: AtomicBool,
+    loses_next_response: AtomicBool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct State {
-    frozen: bool,
-    stopped: bool,
-    /// Every connection that was opened before the last cut is closed.
-    cuts: u64,
+    is_frozen: bool,
+    is_stopped: bool,
+    /// The number of cuts. All connections that were opened before the last cut are closed.
+    cut_count: u64,
 }
 
 impl FaultyNetwork {
@@ -46,39 +46,39 @@ impl FaultyNetwork {
 
 impl Faults for FaultyNetwork {
     fn cut(&self) {
-        self.change(|state| state.cuts += 1);
+        self.change(|state| state.cut_count += 1);
     }
 
     fn freeze(&self) {
-        self.change(|state| state.frozen = true);
+        self.change(|state| state.is_frozen = true);
     }
 
     fn thaw(&self) {
-        self.change(|state| state.frozen = false);
+        self.change(|state| state.is_frozen = false);
     }
 
     fn stop(&self) {
         self.change(|state| {
-            state.stopped = true;
-            state.cuts += 1;
+            state.is_stopped = true;
+            state.cut_count += 1;
         });
     }
 
     fn start(&self) {
-        self.change(|state| state.stopped = false);
+        self.change(|state| state.is_stopped = false);
     }
 
-    fn lose_next_answer(&self) {
-        self.0.loses_next_answer.store(true, Ordering::SeqCst);
+    fn lose_next_response(&self) {
+        self.0.loses_next_response.store(true, Ordering::SeqCst);
     }
 }
 
-/// The reason why an attempt failed.
+/// The reason why a call failed.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
     Refused,
     Lost,
-    Late,
+    TimedOut,
 }
 
 impl From<Fault> for RepositoryError {
@@ -86,14 +86,14 @@ impl From<Fault> for RepositoryError {
         let text = match fault {
             Fault::Refused => "the connection was refused",
             Fault::Lost => "the connection was lost",
-            Fault::Late => "no response in time",
+            Fault::TimedOut => "no response in time",
         };
         Self::Unavailable(text.into())
     }
 }
 
-/// A repository that reaches another one over a [`FaultyNetwork`]. It handles faults of the network as the suite of
-/// [`crate::contract::resilience`] requires.
+/// A repository whose storage is another repository behind a [`FaultyNetwork`]. It handles faults of the network as
+/// the suite [`crate::contract::resilience`] requires.
 ///
 /// ```
 /// use icp_testkit::contract::{self, Subject};
@@ -111,37 +111,38 @@ impl From<Fault> for RepositoryError {
 pub struct FaultyRepository<R> {
     storage: R,
     network: FaultyNetwork,
-    /// The number of cuts when the connections in the pool were opened.
-    pooled: AtomicU64,
+    /// The value of `cut_count` when the connections in the pool were opened.
+    pool_cut_count: AtomicU64,
 }
 
 impl<R: IcpRepository> FaultyRepository<R> {
-    /// Puts a network without faults in front of `storage`.
+    /// Creates a repository with the storage `storage`, and a network that has no faults yet.
     pub fn new(storage: R) -> Self {
-        Self { storage, network: FaultyNetwork::default(), pooled: AtomicU64::new(0) }
+        Self { storage, network: FaultyNetwork::default(), pool_cut_count: AtomicU64::new(0) }
     }
 
-    /// The network, to inject faults.
+    /// Returns the network, which can inject faults.
     pub fn network(&self) -> FaultyNetwork {
         self.network.clone()
     }
 
-    /// Waits until the storage gets a request, or returns the fault. The first request after a cut fails.
+    /// Simulates the transmission of a request. Waits while the network is frozen. Fails if the connection is refused
+    /// or lost. The first request after a cut always fails.
     async fn send(&self) -> Result<(), Fault> {
         let mut network = self.network.0.state.subscribe();
         let opened = *network.borrow();
-        if opened.stopped {
+        if opened.is_stopped {
             return Err(Fault::Refused);
         }
-        if self.pooled.swap(opened.cuts, Ordering::SeqCst) != opened.cuts {
+        if self.pool_cut_count.swap(opened.cut_count, Ordering::SeqCst) != opened.cut_count {
             return Err(Fault::Lost);
         }
-        let state = network.wait_for(|state| !state.frozen || state.cuts != opened.cuts).await;
-        let is_open = state.is_ok_and(|state| state.cuts == opened.cuts);
+        let state = network.wait_for(|state| !state.is_frozen || state.cut_count != opened.cut_count).await;
+        let is_open = state.is_ok_and(|state| state.cut_count == opened.cut_count);
         if is_open { Ok(()) } else { Err(Fault::Lost) }
     }
 
-    /// Calls the storage until a deadline. Repeats a call whose connection was lost.
+    /// Calls the storage. Repeats the call until the deadline if its connection was lost.
     async fn repeat<T, F: Future<Output = T>>(
         &self,
         deadline: Instant,
@@ -150,9 +151,9 @@ impl<R: IcpRepository> FaultyRepository<R> {
         loop {
             match timeout_at(deadline, self.send()).await {
                 Ok(Ok(())) => return Ok(call().await),
-                Ok(Err(Fault::Lost)) => sleep(PAUSE).await,
+                Ok(Err(Fault::Lost)) => sleep(RETRY_PAUSE).await,
                 Ok(Err(fault)) => return Err(fault),
-                Err(_) => return Err(Fault::Late),
+                Err(_) => return Err(Fault::TimedOut),
             }
         }
     }
@@ -161,17 +162,17 @@ impl<R: IcpRepository> FaultyRepository<R> {
     where
         F: Future<Output = Result<T, RepositoryError>>,
     {
-        self.repeat(Instant::now() + LIMIT, call).await?
+        self.repeat(Instant::now() + CALL_TIMEOUT, call).await?
     }
 
-    /// Calls the storage once.
+    /// Calls the storage once, and never repeats the call.
     async fn write<T, F>(&self, call: impl FnOnce() -> F) -> Result<T, RepositoryError>
     where
         F: Future<Output = Result<T, RepositoryError>>,
     {
-        timeout(LIMIT, self.send()).await.map_err(|_| Fault::Late)??;
+        timeout(CALL_TIMEOUT, self.send()).await.map_err(|_| Fault::TimedOut)??;
         let result = call().await;
-        let is_lost = self.network.0.loses_next_answer.swap(false, Ordering::SeqCst);
+        let is_lost = self.network.0.loses_next_response.swap(false, Ordering::SeqCst);
         if is_lost { Err(Fault::Lost.into()) } else { result }
     }
 }
@@ -264,7 +265,7 @@ impl<R: IcpRepository> IcpHistory for FaultyRepository<R> {
 #[async_trait]
 impl<R: IcpRepository> HealthCheck for FaultyRepository<R> {
     async fn health(&self) -> Health {
-        let health = self.repeat(Instant::now() + HEALTH_LIMIT, || self.storage.health()).await;
+        let health = self.repeat(Instant::now() + HEALTH_TIMEOUT, || self.storage.health()).await;
         health.unwrap_or(Health::Unavailable)
     }
 }

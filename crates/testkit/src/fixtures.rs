@@ -1,4 +1,4 @@
-//! ICPs to test with.
+//! ICPs, users and stamps for tests.
 
 use std::sync::LazyLock;
 
@@ -10,28 +10,28 @@ use uuid::Uuid;
 /// The example list of the API's reference. A test of `icp-domain` compares it with the reference.
 pub const EXAMPLE_LIST: &str = include_str!("../fixtures/example-list-icps.json");
 
-/// The ID with this number.
+/// Returns the ID that represents `number`.
 pub fn id(number: u128) -> IcpId {
     Uuid::from_u128(number).into()
 }
 
-/// A user ID.
+/// Returns a user ID.
 ///
 /// # Panics
 ///
-/// If it is empty.
+/// If `text` is empty.
 #[expect(clippy::expect_used, reason = "an invalid fixture is a bug in the test")]
 pub fn user(text: &str) -> UserId {
     text.try_into().expect("a fixture's user ID must not be empty")
 }
 
-/// A creator without a quota.
+/// Returns the creator `user_ada` with an unlimited quota.
 pub fn any_creator() -> &'static Creator {
     static ANY_CREATOR: LazyLock<Creator> = LazyLock::new(|| creator("user_ada", Quota::UNLIMITED));
     &ANY_CREATOR
 }
 
-/// A creator by the API.
+/// Returns a creator who uses the API.
 ///
 /// # Panics
 ///
@@ -40,7 +40,7 @@ pub fn creator(user_id: &str, quota: Quota) -> Creator {
     Creator { user_id: user(user_id), actor: None, source: Source::Api, quota }
 }
 
-/// A change by a user of the API at a time. The history stores the replaced state.
+/// Returns the stamp of a change by a user of the API. The history stores the replaced state.
 ///
 /// # Panics
 ///
@@ -49,7 +49,7 @@ pub fn stamp(user_id: &str, at: Timestamp) -> Stamp {
     Stamp { at, author: Caller::user(user(user_id)).author(), keeps_replaced: true }
 }
 
-/// A change by a user of the API. The history does not store the replaced state.
+/// Returns the stamp of a change by a user of the API. The history does not store the replaced state.
 pub fn stamp_without_history() -> &'static Stamp {
     static WITHOUT_HISTORY: LazyLock<Stamp> =
         LazyLock::new(|| Stamp { keeps_replaced: false, ..stamp("user_ada", Timestamp::UNIX_EPOCH) });
@@ -60,7 +60,7 @@ pub fn stamp_without_history() -> &'static Stamp {
 #[derive(Clone, Debug)]
 pub struct IcpBuilder(Value);
 
-/// An ICP of the user `user_ada`, with the given number as its ID.
+/// Returns a builder for an ICP of the user `user_ada`. The ID of the ICP is [`id`]`(number)`.
 pub fn icp(number: u128) -> IcpBuilder {
     IcpBuilder(json!({
         "id": id(number),
@@ -73,7 +73,7 @@ pub fn icp(number: u128) -> IcpBuilder {
 }
 
 impl IcpBuilder {
-    /// Sets a property of the wire form.
+    /// Sets a property of the JSON.
     #[must_use]
     pub fn with(mut self, property: &str, value: impl Into<Value>) -> Self {
         if let Value::Object(properties) = &mut self.0 {

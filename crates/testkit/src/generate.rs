@@ -1,4 +1,4 @@
-//! Random JSON texts with unusual numbers, escapes, repeated names and white space, and random changes of them.
+//! Random JSON texts with unusual numbers, escapes, repeated names and white space, and random changes of such texts.
 //!
 //! ```
 //! use icp_testkit::generate::proptest::strategy::{Strategy as _, ValueTree as _};
@@ -21,22 +21,22 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::Value as JsonValue;
 
-/// For tests that combine these strategies with others.
+/// Re-exported for tests that combine these strategies with other strategies.
 pub use proptest;
 
-/// A JSON value. Scalars and names keep their spelling.
+/// A JSON value. Scalars and names are stored as they are written in the JSON text.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Tree {
-    /// The text of a number, string, `true`, `false` or `null`, or any other text of one value.
+    /// The JSON text of a number or string, or `true`, `false` or `null`. Can also be any other JSON text of one value.
     Scalar(String),
     /// The elements of an array.
     Array(Vec<Tree>),
-    /// The properties of an object. Each name is a string token.
+    /// The properties of an object. Each name is a JSON string with quotes.
     Object(Vec<(String, Tree)>),
 }
 
 impl Tree {
-    /// Returns the tree of a text.
+    /// Converts a parsed JSON text to a tree.
     pub fn of(json: Json<'_>) -> Self {
         let member = |member: Member<'_>| {
             (JsonValue::String(member.name.into_owned()).to_string(), Self::of(member.value))
@@ -48,16 +48,16 @@ impl Tree {
         }
     }
 
-    /// Returns the text without white space.
+    /// Returns the JSON text without white space.
     pub fn compact(&self) -> String {
         self.spaced(&mut std::iter::repeat(""))
     }
 
-    /// Returns the text with white space between its tokens.
+    /// Returns the JSON text with white space from `blanks` between its tokens.
     pub fn spaced<'b>(&self, blanks: &mut impl Iterator<Item = &'b str>) -> String {
         let mut blank = || blanks.next().unwrap_or_default();
         let (before, after) = (blank(), blank());
-        let inner = match self {
+        let value = match self {
             Self::Scalar(text) => text.clone(),
             Self::Array(elements) => {
                 let elements: Vec<String> = elements.iter().map(|element| element.spaced(blanks)).collect();
@@ -71,10 +71,10 @@ impl Tree {
                 format!("{{{before}{}}}", members.join(","))
             }
         };
-        format!("{before}{inner}{after}")
+        format!("{before}{value}{after}")
     }
 
-    /// Counts this value and every value within it.
+    /// Returns the number of values in this tree, including this value itself.
     fn count(&self) -> usize {
         1 + match self {
             Self::Scalar(_) => 0,
@@ -83,7 +83,7 @@ impl Tree {
         }
     }
 
-    /// Returns the value with this number. Number 0 is this value.
+    /// Returns value `number` of this tree, in depth-first order. Value 0 is this value itself.
     fn nth(&mut self, number: &mut usize) -> Option<&mut Self> {
         if *number == 0 {
             return Some(self);
@@ -97,12 +97,13 @@ impl Tree {
     }
 }
 
-/// White space for [`Tree::spaced`].
+/// Generates white space for [`Tree::spaced`].
 pub fn blanks() -> impl Strategy<Value = Vec<&'static str>> {
     prop::collection::vec(select(vec!["", "", " ", "\n", "\t ", "\r\n"]), 1..12)
 }
 
-const ODD_NUMBERS: &[&str] = &[
+/// Numbers that JSON libraries often change.
+const UNUSUAL_NUMBERS: &[&str] = &[
     "0",
     "-0",
     "-0.0",
@@ -118,21 +119,21 @@ const ODD_NUMBERS: &[&str] = &[
 
 fn number() -> impl Strategy<Value = String> {
     prop_oneof![
-        select(ODD_NUMBERS).prop_map(str::to_owned),
+        select(UNUSUAL_NUMBERS).prop_map(str::to_owned),
         "-?(0|[1-9][0-9]{0,24})(\\.[0-9]{1,10})?([eE][+-]?[0-9]{1,4})?",
     ]
 }
 
-/// Parts of strings, as they are written in JSON.
-const PIECES: &[&str] = &[
+/// Parts of JSON strings, with escapes.
+const STRING_PARTS: &[&str] = &[
     "a", "b", " ", "é", "😀", "\u{2028}", "{", "}", "[", "]", ",", ":", r"\n", r"\/", "/", "~", r#"\""#,
     r"\\", r"\u0041", r"\u00e9", r"\ud83d", r"\ude00", r"\ud800", r"\udc00", r"\u0000", r"\\u0000", "u0000",
 ];
 
-/// A string token.
+/// Generates a JSON string with quotes.
 pub fn string() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
-        24 => select(PIECES).prop_map(str::to_owned),
+        24 => select(STRING_PARTS).prop_map(str::to_owned),
         1 => Just(r"\ud83d\ude00".to_owned()),
         2 => "[^\"\\\\\\x00-\\x1f]{1,4}",
     ];
@@ -143,12 +144,13 @@ const NAMES: &[&str] = &[
     "a", r"\u0061", "b", "", "a/b~", "0", "type", "value", "filters", "provider", r"n\u0000", r"\ud800", "é",
 ];
 
-/// The name of a property as a string token. There are few names, so that some are repeated, also with other escapes.
+/// Generates the name of a property as a JSON string with quotes. There are few different names, so that an object
+/// often contains a name twice, in some cases with different escapes.
 pub fn name() -> impl Strategy<Value = String> {
     prop_oneof![9 => select(NAMES).prop_map(|name| format!("\"{name}\"")), 1 => string()]
 }
 
-/// A value, up to four levels deep.
+/// Generates a JSON value with at most four levels.
 pub fn tree() -> impl Strategy<Value = Tree> {
     let words = select(vec!["true", "false", "null"]).prop_map(str::to_owned);
     let scalar = prop_oneof![number(), string(), words].prop_map(Tree::Scalar);
@@ -160,19 +162,19 @@ pub fn tree() -> impl Strategy<Value = Tree> {
     })
 }
 
-/// An object of such values.
+/// Generates an object whose values are from [`tree`].
 pub fn object() -> impl Strategy<Value = Tree> {
     prop::collection::vec((name(), tree()), 0..5).prop_map(Tree::Object)
 }
 
-/// A change of one value. A change that does not apply, such as a rename in a number, does nothing.
+/// A change of one value. A change that does not fit the value, such as a rename in a number, has no effect.
 #[derive(Clone, Debug)]
 pub enum Mutation {
     /// Replaces the value.
     Replace(Tree),
     /// Removes an element or property.
     Remove(Index),
-    /// Repeats an element or property.
+    /// Adds a copy of an element or property.
     Repeat(Index),
     /// Adds an element or property.
     Insert(String, Tree),
@@ -182,29 +184,30 @@ pub enum Mutation {
     Swap(Index, Index),
 }
 
-/// Changes for [`mutated`], each with the position of its value. New values and names come from the given strategies.
+/// Generates changes for [`mutated`], each with the position of the value that it changes. `values` and `names`
+/// generate the new values and names.
 pub fn mutations(
     count: Range<usize>,
     values: impl Strategy<Value = Tree>,
     names: impl Strategy<Value = String> + 'static,
 ) -> impl Strategy<Value = Vec<(Index, Mutation)>> {
-    let (at, names) = (any::<Index>, names.boxed());
+    let (position, names) = (any::<Index>, names.boxed());
     let mutation = prop_oneof![
         4 => values.prop_map(Mutation::Replace),
-        2 => at().prop_map(Mutation::Remove),
-        1 => at().prop_map(Mutation::Repeat),
+        2 => position().prop_map(Mutation::Remove),
+        1 => position().prop_map(Mutation::Repeat),
         1 => (names.clone(), tree()).prop_map(|(name, value)| Mutation::Insert(name, value)),
-        1 => (at(), names).prop_map(|(at, name)| Mutation::Rename(at, name)),
-        1 => (at(), at()).prop_map(|(one, other)| Mutation::Swap(one, other)),
+        1 => (position(), names).prop_map(|(position, name)| Mutation::Rename(position, name)),
+        1 => (position(), position()).prop_map(|(first, second)| Mutation::Swap(first, second)),
     ];
-    prop::collection::vec((at(), mutation), count)
+    prop::collection::vec((position(), mutation), count)
 }
 
-/// Returns the tree after these changes, in their order.
+/// Applies the changes in order, and returns the changed tree.
 #[must_use]
 pub fn mutated(mut tree: Tree, mutations: Vec<(Index, Mutation)>) -> Tree {
-    for (place, mutation) in mutations {
-        let mut number = place.index(tree.count());
+    for (position, mutation) in mutations {
+        let mut number = position.index(tree.count());
         if let Some(value) = tree.nth(&mut number) {
             mutate(value, mutation);
         }
@@ -218,19 +221,19 @@ fn mutate(value: &mut Tree, mutation: Mutation) {
         (Mutation::Insert(_, value), Tree::Array(elements)) => elements.push(value),
         (Mutation::Insert(name, value), Tree::Object(members)) => members.push((name, value)),
         (mutation, Tree::Array(elements)) if !elements.is_empty() => {
-            if let Mutation::Swap(one, other) = mutation {
-                let (one, other) = (one.index(elements.len()), other.index(elements.len()));
-                elements.swap(one, other);
+            if let Mutation::Swap(first, second) = mutation {
+                let (first, second) = (first.index(elements.len()), second.index(elements.len()));
+                elements.swap(first, second);
             } else {
                 remove_or_repeat(elements, &mutation);
             }
         }
         (mutation, Tree::Object(members)) if !members.is_empty() => match mutation {
-            Mutation::Rename(at, name) => at.get_mut(members).0 = name,
-            Mutation::Swap(one, other) => {
-                let value = one.get(members).1.clone();
-                let value = std::mem::replace(&mut other.get_mut(members).1, value);
-                one.get_mut(members).1 = value;
+            Mutation::Rename(position, name) => position.get_mut(members).0 = name,
+            Mutation::Swap(first, second) => {
+                let value = first.get(members).1.clone();
+                let value = std::mem::replace(&mut second.get_mut(members).1, value);
+                first.get_mut(members).1 = value;
             }
             mutation => remove_or_repeat(members, &mutation),
         },
@@ -240,8 +243,8 @@ fn mutate(value: &mut Tree, mutation: Mutation) {
 
 fn remove_or_repeat<T: Clone>(parts: &mut Vec<T>, mutation: &Mutation) {
     match mutation {
-        Mutation::Remove(at) => drop(parts.remove(at.index(parts.len()))),
-        Mutation::Repeat(at) => parts.push(at.get(parts).clone()),
+        Mutation::Remove(position) => drop(parts.remove(position.index(parts.len()))),
+        Mutation::Repeat(position) => parts.push(position.get(parts).clone()),
         _ => {}
     }
 }

@@ -1,7 +1,11 @@
 #![doc = include_str!("../README.md")]
 #![warn(missing_docs)]
 
-#[expect(clippy::expect_used, clippy::panic, reason = "a contract case reports a violation by failing")]
+#[expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test case reports a violation of the contract by a panic"
+)]
 pub mod contract;
 pub mod fakes;
 pub mod faults;

@@ -1,4 +1,4 @@
-//! Runs the contract suites of the in-memory adapter.
+//! Runs the contract suites on the in-memory adapter.
 
 #![cfg(test)]
 
@@ -10,7 +10,7 @@ use icp_testkit::memory::InMemoryDatabase;
 
 fn main() -> ExitCode {
     let mut trials = contract::repository("in_memory", async || Subject::new(InMemoryDatabase::default()));
-    // Two instances of the adapter use one database.
+    // The second suite uses two instances of the adapter with the same data.
     trials.extend(contract::repository("in_memory_twice", async || {
         let database = InMemoryDatabase::default();
         Subject::new(database.clone()).with_second_instance(database)

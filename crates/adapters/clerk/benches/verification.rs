@@ -1,6 +1,6 @@
-//! Compares the time of a verification with that of its RSA operation: `cargo bench -p icp-clerk`.
+//! Compares the time of a complete verification with the time of its RSA operation: `cargo bench -p icp-clerk`.
 
-#![expect(clippy::unwrap_used, reason = "a bench whose data is wrong must fail")]
+#![expect(clippy::unwrap_used, reason = "the benchmark must stop if its data is invalid")]
 
 #[path = "../tests/authenticator/support/mod.rs"]
 #[allow(
@@ -8,7 +8,7 @@
     unused_imports,
     clippy::indexing_slicing,
     clippy::expect_used,
-    reason = "the tests use the rest"
+    reason = "only the tests use the other items"
 )]
 mod support;
 
@@ -22,39 +22,39 @@ use divan::{Bencher, black_box};
 use icp_clerk::{ClerkAuthenticator, ClerkSettings};
 use icp_ports::Authenticator as _;
 
-use crate::support::{Headers, KEY, claims, header, settings, start};
+use crate::support::{INSTANCE_KEY, RequestHeaders, claims, header, settings, start};
 
 fn main() {
     divan::main();
 }
 
-/// Lower bound: only the RSA operation, with a parsed key.
+/// The RSA operation with a parsed key. No verification can be faster.
 #[divan::bench(sample_count = 100, sample_size = 20)]
-fn rsa_alone(bencher: Bencher<'_, '_>) {
-    let key = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, KEY.spki()).unwrap();
+fn rsa_operation(bencher: Bencher<'_, '_>) {
+    let key = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, INSTANCE_KEY.spki()).unwrap();
     let token = token("jti");
     let (signed, signature) = token.rsplit_once('.').unwrap();
     let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
     bencher.bench(|| key.verify_sig(black_box(signed.as_bytes()), &signature).unwrap());
 }
 
-/// A token that is not in the cache.
+/// Verification of a token that is not in the cache.
 #[divan::bench(sample_count = 100, sample_size = 20)]
-fn first_time(bencher: Bencher<'_, '_>) {
-    let (authenticator, mut number) = (authenticator(), 0);
+fn uncached_token(bencher: Bencher<'_, '_>) {
+    let (authenticator, mut token_count) = (authenticator(), 0);
     let new_token = || {
-        number += 1;
-        format!("Bearer {}", token(&format!("jti_{number}")))
+        token_count += 1;
+        format!("Bearer {}", token(&format!("jti_{token_count}")))
     };
-    bencher.with_inputs(new_token).bench_local_refs(|line| sign_in(&authenticator, line));
+    bencher.with_inputs(new_token).bench_local_refs(|authorization| sign_in(&authenticator, authorization));
 }
 
-/// A token that is in the cache.
+/// Verification of a token that is in the cache.
 #[divan::bench]
-fn again(bencher: Bencher<'_, '_>) {
-    let (authenticator, line) = (authenticator(), format!("Bearer {}", token("jti")));
-    sign_in(&authenticator, &line);
-    bencher.bench(|| sign_in(&authenticator, black_box(&line)));
+fn cached_token(bencher: Bencher<'_, '_>) {
+    let (authenticator, authorization) = (authenticator(), format!("Bearer {}", token("jti")));
+    sign_in(&authenticator, &authorization);
+    bencher.bench(|| sign_in(&authenticator, black_box(&authorization)));
 }
 
 fn authenticator() -> ClerkAuthenticator {
@@ -63,16 +63,16 @@ fn authenticator() -> ClerkAuthenticator {
 }
 
 fn token(jti: &str) -> String {
-    support::token(&KEY, &header(), &claims().set("jti", &format!("{jti:?}")))
+    support::token(&INSTANCE_KEY, &header(), &claims().set("jti", &format!("{jti:?}")))
 }
 
-/// With a PEM key no request waits, so the benchmark does not measure the runtime.
-fn sign_in(authenticator: &ClerkAuthenticator, line: &str) {
-    let lines = [line.as_bytes()];
-    let headers = Headers { authorization: &lines, ..Headers::default() };
-    let mut answer = pin!(authenticator.authenticate(&headers));
-    match answer.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+/// Authenticates a request. With a PEM key, the future is ready at its first poll, so the benchmark needs no runtime.
+fn sign_in(authenticator: &ClerkAuthenticator, authorization: &str) {
+    let authorization_lines = [authorization.as_bytes()];
+    let headers = RequestHeaders { authorization: &authorization_lines, ..RequestHeaders::default() };
+    let mut authentication = pin!(authenticator.authenticate(&headers));
+    match authentication.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(caller) => drop(black_box(caller.unwrap())),
-        Poll::Pending => unreachable!("the key is known"),
+        Poll::Pending => unreachable!("authentication with a PEM key never waits"),
     }
 }

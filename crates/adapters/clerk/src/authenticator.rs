@@ -13,15 +13,15 @@ use quick_cache::sync::Cache;
 use crate::claims::{Claims, Times};
 use crate::credentials;
 use crate::error::StartError;
-use crate::header::{Field, Header};
+use crate::header::{Field, Header, TokenType};
 use crate::keys::{KeySetStatus, Keys, PublicKey};
 use crate::rejection::{MALFORMED_TOKEN, Rejection, RejectionLog, require};
 use crate::settings::{ClerkSettings, OAuthResource};
 
-/// Clerk stores tokens in a cookie, so they are shorter than 4 KB.
+/// Maximum length of an accepted token. Clerk stores tokens in a cookie, so its tokens are shorter than 4 KB.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
-/// Authenticates requests by Clerk's tokens, on any number of threads and runtimes.
+/// Authenticates requests by Clerk's tokens. All threads and runtimes can share one authenticator.
 pub struct ClerkAuthenticator {
     shared: Arc<Shared>,
     resource: Option<OAuthResource>,
@@ -30,15 +30,15 @@ pub struct ClerkAuthenticator {
 struct Shared {
     settings: ClerkSettings,
     keys: Keys,
-    /// Recently verified session tokens by their SHA-256, so that the cache contains no credential. A browser sends the same
-    /// token for up to a minute.
-    cache: Cache<Vec<u8>, Arc<Verified>>,
+    /// Recently verified session tokens. The key is the SHA-256 digest of the token, so that the cache contains no
+    /// credentials. A browser sends the same token for up to a minute.
+    cache: Cache<Vec<u8>, Arc<VerifiedToken>>,
     rejections: RejectionLog,
     clock: Arc<dyn Clock>,
 }
 
-/// A token whose signature and claims were accepted. Its times and its key are checked again at each use.
-struct Verified {
+/// A token whose signature and claims were accepted. Its times and its key are checked again for each request.
+struct VerifiedToken {
     caller: Caller,
     times: Times,
     kid: String,
@@ -46,10 +46,11 @@ struct Verified {
 }
 
 impl ClerkAuthenticator {
-    /// Returns an authenticator that accepts session tokens. With a key set it starts a task on the current runtime,
-    /// which fetches the set immediately, and again before it is stale, until the authenticator is dropped. A key set that cannot
-    /// be reached is not an error: the task tries again.
-    /// Fails if a key set is configured and there is no tokio runtime.
+    /// Returns an authenticator that accepts session tokens.
+    ///
+    /// If `settings` contains the URL of a key set, a task on the current runtime fetches the set immediately, and
+    /// again before it is stale. The task repeats failed fetches, and ends when the authenticator is dropped. Fails
+    /// if a key set is configured and there is no tokio runtime.
     pub fn start(settings: ClerkSettings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let keys = Keys::start(settings.keys.clone())?;
         let cache = Cache::new(settings.token_cache_size);
@@ -57,8 +58,8 @@ impl ClerkAuthenticator {
         Ok(Self { shared: Arc::new(shared), resource: None })
     }
 
-    /// Returns an authenticator for one endpoint, which accepts OAuth access tokens for `resource` as well. It shares
-    /// keys and cache with this one.
+    /// Returns an authenticator for one endpoint, which also accepts OAuth access tokens for `resource`. The two
+    /// authenticators share the keys and the cache.
     #[must_use]
     pub fn for_resource(&self, resource: OAuthResource) -> Self {
         Self { shared: Arc::clone(&self.shared), resource: Some(resource) }
@@ -69,36 +70,38 @@ impl ClerkAuthenticator {
         self.shared.keys.set().map(|set| set.status())
     }
 
-    async fn caller(&self, credentials: &dyn Credentials) -> Result<Caller, Rejection> {
-        let found = credentials::find(credentials, &self.shared.settings)?;
+    async fn authenticate_credentials(&self, credentials: &dyn Credentials) -> Result<Caller, Rejection> {
+        let request_token = credentials::find_token(credentials, &self.shared.settings)?;
         // An access token is never sent in a cookie.
-        let resource = self.resource.as_ref().filter(|_| found.client_uat.is_none());
-        let verified = self.shared.verified(&found.token, resource).await?;
+        let resource = self.resource.as_ref().filter(|_| request_token.client_uat.is_none());
+        let verified = self.shared.verify(&request_token.token, resource).await?;
         let is_current = |client_uat| verified.times.issued.is_some_and(|issued| client_uat <= issued);
-        require(found.client_uat.is_none_or(is_current), "client_uat")?;
+        require(request_token.client_uat.is_none_or(is_current), "client_uat")?;
         Ok(verified.caller.clone())
     }
 }
 
 impl Shared {
-    async fn verified(
+    async fn verify(
         &self,
         token: &[u8],
         oauth: Option<&OAuthResource>,
-    ) -> Result<Arc<Verified>, Rejection> {
+    ) -> Result<Arc<VerifiedToken>, Rejection> {
         require(token.len() <= MAX_TOKEN_BYTES, "malformed_token")?;
         let digest = digest(&SHA256, token).as_ref().to_vec();
-        let is_in_use = |it: &Arc<Verified>| self.keys.set().is_none_or(|set| set.contains(&it.kid, &it.key));
-        if let Some(cached) = self.cache.get(&digest).filter(is_in_use) {
+        let has_current_key = |verified: &Arc<VerifiedToken>| {
+            self.keys.set().is_none_or(|set| set.contains(&verified.kid, &verified.key))
+        };
+        if let Some(cached) = self.cache.get(&digest).filter(has_current_key) {
             return cached.times.check(self.now_ms()).map(|()| cached);
         }
-        let header = Header::of(token)?;
-        let is_access_token = header.is_of_access_token()?;
+        let header = Header::parse(token)?;
+        let is_access_token = header.validate()? == TokenType::Access;
         let oauth = oauth.filter(|_| is_access_token);
         require(oauth.is_some() || !is_access_token, "access_token")?;
-        let (message, payload, signature) = parts(token).ok_or(MALFORMED_TOKEN)?;
+        let (message, payload, signature) = split_token(token).ok_or(MALFORMED_TOKEN)?;
         let claims = Claims::parse(&payload)?;
-        let (kid, key) = self.key(&header.kid).await?;
+        let (kid, key) = self.find_key(&header.kid).await?;
         let verified = crypto::verify(signature, message.as_bytes(), &key.0, Algorithm::RS256);
         require(verified.map_err(|_| MALFORMED_TOKEN)?, "bad_signature")?;
         let times = claims.times()?;
@@ -107,15 +110,15 @@ impl Shared {
             Some(resource) => claims.access_caller(&self.settings.issuer, resource)?,
             None => claims.session_caller(&payload, &self.settings)?,
         };
-        let verified = Arc::new(Verified { caller, times, kid, key });
-        // Access tokens are not cached: only one endpoint accepts them, and all endpoints share the cache.
+        let verified = Arc::new(VerifiedToken { caller, times, kid, key });
+        // All endpoints share the cache, but only one endpoint accepts access tokens. So access tokens are not cached.
         if !is_access_token {
             self.cache.insert(digest, Arc::clone(&verified));
         }
         Ok(verified)
     }
 
-    async fn key(&self, kid: &Field) -> Result<(String, Arc<PublicKey>), Rejection> {
+    async fn find_key(&self, kid: &Field) -> Result<(String, Arc<PublicKey>), Rejection> {
         let is_optional = kid.is_absent() && self.keys.set().is_none();
         let kid = kid.text().or(is_optional.then(String::new)).ok_or(Rejection::of("no_key_id"))?;
         let key = self.keys.find(&kid).await?;
@@ -127,9 +130,9 @@ impl Shared {
     }
 }
 
-/// Splits a token into the signed message, the payload and the signature. `jsonwebtoken::decode` is not used, because it
-/// refuses tokens in which an ignored header field has an unexpected type.
-fn parts(token: &[u8]) -> Option<(&str, String, &str)> {
+/// Splits a token into the signed message, the payload and the signature. `jsonwebtoken::decode` is not used, because
+/// it refuses tokens in which an ignored header field has an unexpected type.
+fn split_token(token: &[u8]) -> Option<(&str, String, &str)> {
     let (message, signature) = std::str::from_utf8(token).ok()?.rsplit_once('.')?;
     let (_, payload) = message.split_once('.')?;
     URL_SAFE_NO_PAD.decode(signature).ok()?;
@@ -139,7 +142,7 @@ fn parts(token: &[u8]) -> Option<(&str, String, &str)> {
 #[async_trait]
 impl Authenticator for ClerkAuthenticator {
     async fn authenticate(&self, credentials: &dyn Credentials) -> Result<Caller, AuthenticationError> {
-        let result = self.caller(credentials).await;
+        let result = self.authenticate_credentials(credentials).await;
         self.shared.rejections.record(result.as_ref().err(), self.shared.now_ms());
         result.map_err(AuthenticationError::from)
     }

@@ -1,18 +1,19 @@
-//! The claims of a token whose signature is verified (docs/reference/clerk-tokens.md, sections 2 and 3).
+//! The claims of a token with a valid signature (docs/reference/clerk-tokens.md, sections 2 and 3).
 
 use icp_domain::{Caller, UserId};
 use serde::Deserialize;
 
-use crate::header::{Field, object};
+use crate::header::{Field, parse_object};
 use crate::rejection::{Rejection, require};
 use crate::settings::{ClerkSettings, OAuthResource};
 
-/// The allowed difference between two clocks. Session tokens are valid for 60 s, so a larger value would double their validity.
-const SKEW_MS: i64 = 5_000;
-/// The last second of an ECMAScript date (in either direction), which Clerk's verifier accepts.
+/// Maximum difference between Clerk's clock and our clock. It is small, because session tokens are valid for only 60 s.
+const MAX_CLOCK_SKEW_MS: i64 = 5_000;
+/// Maximum number of seconds before or after 1970. It is the range of an ECMAScript date, which Clerk's verifier
+/// accepts.
 const MAX_SECONDS: f64 = 8.64e12;
 
-/// The claims that are checked. All others are ignored.
+/// The claims that are checked. All other claims are ignored.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Claims {
@@ -33,10 +34,10 @@ pub(crate) struct Claims {
 impl Claims {
     /// Parses a payload: a JSON object in which no checked claim appears twice.
     pub(crate) fn parse(payload: &str) -> Result<Self, Rejection> {
-        object(payload.as_bytes())
+        parse_object(payload.as_bytes())
     }
 
-    /// Returns the user of a session token. `json` is the parsed text.
+    /// Checks the claims of a session token, and returns its user. `json` is the text from which `self` was parsed.
     pub(crate) fn session_caller(&self, json: &str, settings: &ClerkSettings) -> Result<Caller, Rejection> {
         let user_id = self.user_id()?;
         require(identifier(&self.sid).is_some(), "no_session")?;
@@ -49,7 +50,7 @@ impl Claims {
         self.caller(user_id, is_admin)
     }
 
-    /// Returns the user of an OAuth access token, who is never an admin.
+    /// Checks the claims of an OAuth access token, and returns its user, who is never an admin.
     pub(crate) fn access_caller(&self, issuer: &str, resource: &OAuthResource) -> Result<Caller, Rejection> {
         let user_id = self.user_id()?;
         let client_id = identifier(&self.client_id).ok_or(Rejection::of("no_client"))?;
@@ -65,14 +66,14 @@ impl Claims {
         if is_sufficient { Ok(caller) } else { Err(Rejection::InsufficientScope) }
     }
 
-    /// Returns the user. Clerk signs the tokens of machines with the same keys.
+    /// Returns the ID of the user. Refuses tokens of machines, which Clerk signs with the same keys.
     fn user_id(&self) -> Result<UserId, Rejection> {
         let sub = identifier(&self.sub).ok_or(Rejection::of("no_subject"))?;
         require(!sub.starts_with("mch_"), "machine_token")?;
         UserId::try_from(sub).map_err(|_| Rejection::of("no_subject"))
     }
 
-    /// Returns the caller. A user who is impersonated is never an admin.
+    /// Returns the caller. An impersonated user is never an admin.
     fn caller(&self, user_id: UserId, is_admin: bool) -> Result<Caller, Rejection> {
         if self.act.is_absent() {
             return Ok(if is_admin { Caller::admin(user_id) } else { Caller::user(user_id) });
@@ -89,7 +90,8 @@ impl Claims {
         }
     }
 
-    /// All applications of a Clerk instance share its tokens. `azp` names the application that requested the token.
+    /// Checks which application requested the token (`azp`). All applications of a Clerk instance accept the same
+    /// tokens.
     fn check_party(&self, parties: &[String]) -> Result<(), Rejection> {
         match self.azp.text().filter(|azp| !azp.is_empty()) {
             _ if parties.is_empty() => Ok(()),
@@ -99,8 +101,8 @@ impl Claims {
         }
     }
 
-    /// A service that is not named in a present `aud` must refuse the token (RFC 7519, section 4.1.3). A service without a
-    /// configured audience is never named.
+    /// Checks `aud`. If the token has `aud`, one of its names must be in `audience` (RFC 7519, section 4.1.3). If
+    /// `audience` is empty, tokens with `aud` are refused.
     fn check_audience(&self, audience: &[String]) -> Result<(), Rejection> {
         let is_named = self.audience().iter().any(|named| audience.contains(named));
         require(is_named || (self.aud.is_absent() && audience.is_empty()), "wrong_audience")
@@ -108,10 +110,11 @@ impl Claims {
 
     /// Returns the names in `aud`, which is a string or an array of strings.
     fn audience(&self) -> Vec<String> {
-        let one = || Some(vec![self.aud.text()?]);
-        self.aud.read().or_else(one).unwrap_or_default()
+        let single_name = || Some(vec![self.aud.text()?]);
+        self.aud.read().or_else(single_name).unwrap_or_default()
     }
 
+    /// Reads the times. Only `exp` is required.
     pub(crate) fn times(&self) -> Result<Times, Rejection> {
         let optional = |claim: &Field| match seconds(claim) {
             None if !claim.is_absent() => Err(Rejection::of("malformed_time")),
@@ -125,12 +128,12 @@ impl Claims {
     }
 }
 
-/// Returns a non-empty string without U+0000, which cannot be stored.
+/// Returns the value if it is a non-empty string without U+0000. The database cannot store U+0000.
 fn identifier(claim: &Field) -> Option<String> {
     claim.text().filter(|text| !text.is_empty() && !text.contains('\0'))
 }
 
-/// Returns whole seconds. The bound prevents an overflow in milliseconds.
+/// Returns the claim in whole seconds. The bound prevents an overflow when the seconds are converted to milliseconds.
 fn seconds(claim: &Field) -> Option<i64> {
     let seconds = claim.read::<f64>()?.trunc();
     #[expect(clippy::cast_possible_truncation, reason = "a whole number below 2^53 fits")]
@@ -146,10 +149,10 @@ pub(crate) struct Times {
 }
 
 impl Times {
-    /// Checks the times. A cached token may have expired since it was verified.
+    /// Fails if the token is expired or not yet valid. A cached token may have expired after it was verified.
     pub(crate) fn check(&self, now_ms: i64) -> Result<(), Rejection> {
-        let is_future = |seconds: i64| seconds * 1000 > now_ms.saturating_add(SKEW_MS);
-        require(self.expires * 1000 > now_ms.saturating_sub(SKEW_MS), "expired")?;
+        let is_future = |seconds: i64| seconds * 1000 > now_ms.saturating_add(MAX_CLOCK_SKEW_MS);
+        require(self.expires * 1000 > now_ms.saturating_sub(MAX_CLOCK_SKEW_MS), "expired")?;
         require(!self.not_before.is_some_and(is_future), "not_yet_valid")?;
         require(!self.issued.is_some_and(is_future), "issued_in_future")
     }
@@ -160,10 +163,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ends_of_time_do_not_overflow() {
-        let edge = 8_640_000_000_000;
+    fn extreme_times_do_not_overflow() {
+        let limit = 8_640_000_000_000;
         for now in [i64::MIN, 0, i64::MAX] {
-            let _ = Times { expires: edge, not_before: Some(-edge), issued: Some(edge) }.check(now);
+            let _ = Times { expires: limit, not_before: Some(-limit), issued: Some(limit) }.check(now);
         }
     }
 }

@@ -1,9 +1,10 @@
-/// The text of a setting is invalid. The message has the reason.
+/// Error for an invalid setting. The message contains the reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidSetting(pub(crate) &'static str);
 
-/// The authenticator could not be started: a key set needs a tokio runtime and an HTTP client.
+/// Error of [`ClerkAuthenticator::start`](crate::ClerkAuthenticator::start): there is no tokio runtime, or the HTTP
+/// client cannot be created.
 #[derive(Debug, thiserror::Error)]
 #[error("the key set cannot be fetched: {0}")]
 pub struct StartError(pub(crate) String);

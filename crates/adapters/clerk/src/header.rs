@@ -1,4 +1,4 @@
-//! The header of a token (docs/reference/clerk-tokens.md, 2.2 to 2.4 and 3.1).
+//! The header of a token (docs/reference/clerk-tokens.md, sections 2.2 to 2.4 and 3.1).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,14 +8,14 @@ use serde_json::value::RawValue;
 
 use crate::rejection::{MALFORMED_TOKEN, Rejection, require};
 
-/// The values of `cat` that a session token may have. Clerk writes the second one if the token has no category.
-const SESSION: [&str; 2] = ["cl_B7d4PD111AAA", "cl_I7d4PD111III"];
-/// The values of `typ` of OAuth access tokens (RFC 9068, section 2.1). Upper and lower case are equal.
-const ACCESS: [&str; 2] = ["at+jwt", "application/at+jwt"];
+/// The values of `cat` that a session token may have. Clerk writes the second value if the token has no category.
+const SESSION_CATEGORIES: [&str; 2] = ["cl_B7d4PD111AAA", "cl_I7d4PD111III"];
+/// The values of `typ` in OAuth access tokens (RFC 9068, section 2.1), which are compared without regard to case.
+const ACCESS_TOKEN_TYPES: [&str; 2] = ["at+jwt", "application/at+jwt"];
 
-/// A header field or a claim, whose type is checked when it is read. A field with the value `null` is present.
+/// A header field or a claim. A field with the value `null` is present.
 ///
-/// A wrong type is no parse error, because the rules ignore some fields of some tokens.
+/// The type of the value is checked only when the value is read, because the rules ignore some fields of some tokens.
 #[derive(Default)]
 pub(crate) struct Field(Option<Box<RawValue>>);
 
@@ -29,7 +29,7 @@ impl Field {
         self.0.is_none()
     }
 
-    /// Returns the value, or `None` if the field is absent or of another type.
+    /// Returns the value, or `None` if the field is absent or has another type.
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Option<T> {
         serde_json::from_str(self.json()?).ok()
     }
@@ -47,7 +47,7 @@ impl<'de> Deserialize<'de> for Field {
 }
 
 /// The header fields that are checked. All other fields are ignored, including `jku`, `jwk`, `x5u` and `x5c`.
-/// An attacker could write their own key or its URL there.
+/// An attacker could write a key or the URL of a key into these four fields.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Header {
@@ -59,36 +59,44 @@ pub(crate) struct Header {
     pub(crate) kid: Field,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TokenType {
+    Session,
+    /// An OAuth access token.
+    Access,
+}
+
 impl Header {
     /// Parses the header of `token`. Fails with `malformed_token` if the header is not a JSON object in base64url.
-    pub(crate) fn of(token: &[u8]) -> Result<Self, Rejection> {
+    pub(crate) fn parse(token: &[u8]) -> Result<Self, Rejection> {
         let encoded = token.split(|byte| *byte == b'.').next().unwrap_or_default();
         let json = URL_SAFE_NO_PAD.decode(encoded).map_err(|_| MALFORMED_TOKEN)?;
-        object(&json)
+        parse_object(&json)
     }
 
-    /// Checks all fields except `kid`. Returns true for an OAuth access token, and false for a session token.
+    /// Checks all fields except `kid`, and returns the type of the token.
     /// Fails with the reason if the token must be refused.
-    pub(crate) fn is_of_access_token(&self) -> Result<bool, Rejection> {
+    pub(crate) fn validate(&self) -> Result<TokenType, Rejection> {
         // If HS256 were accepted, an attacker could sign a token with the public key as the HMAC secret.
         require(self.alg.text().as_deref() == Some("RS256"), "wrong_algorithm")?;
         // RFC 7515, section 4.1.11, and RFC 7797: a token with an unsupported extension must be refused.
         require(self.crit.is_absent() && self.b64.is_absent(), "critical_header")?;
         let typ = self.typ.text();
-        let is_access = |typ: &String| ACCESS.iter().any(|access| typ.eq_ignore_ascii_case(access));
-        if typ.as_ref().is_some_and(is_access) {
-            return Ok(true);
+        let is_access_token =
+            |typ: &String| ACCESS_TOKEN_TYPES.iter().any(|access_type| typ.eq_ignore_ascii_case(access_type));
+        if typ.as_ref().is_some_and(is_access_token) {
+            return Ok(TokenType::Access);
         }
         require(self.typ.is_absent() || typ.as_deref() == Some("JWT"), "wrong_type")?;
         let cat = self.cat.text();
-        let is_session = cat.is_some_and(|cat| SESSION.contains(&cat.as_str()));
-        require(self.cat.is_absent() || is_session, "wrong_category").map(|()| false)
+        let is_session_token = cat.is_some_and(|cat| SESSION_CATEGORIES.contains(&cat.as_str()));
+        require(self.cat.is_absent() || is_session_token, "wrong_category").map(|()| TokenType::Session)
     }
 }
 
 /// Parses a JSON object, or fails with `malformed_token`. Checks the first character, because serde would also parse
 /// a JSON array as a struct.
-pub(crate) fn object<T: DeserializeOwned>(json: &[u8]) -> Result<T, Rejection> {
+pub(crate) fn parse_object<T: DeserializeOwned>(json: &[u8]) -> Result<T, Rejection> {
     let is_object = json.trim_ascii_start().starts_with(b"{");
     is_object.then(|| serde_json::from_slice(json).ok()).flatten().ok_or(MALFORMED_TOKEN)
 }

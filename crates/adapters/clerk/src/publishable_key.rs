@@ -18,7 +18,7 @@ const INVALID: InvalidSetting = InvalidSetting(
 pub struct PublishableKey {
     issuer: String,
     key_set_url: KeySetUrl,
-    /// The end of the names of the instance's cookies, without the underscore.
+    /// The suffix in the names of the instance's cookies, without the underscore.
     pub(crate) cookie_suffix: String,
 }
 
@@ -40,7 +40,7 @@ impl FromStr for PublishableKey {
     fn from_str(text: &str) -> Result<Self, InvalidSetting> {
         let encoded =
             text.strip_prefix("pk_live_").or_else(|| text.strip_prefix("pk_test_")).ok_or(INVALID)?;
-        // Keys that were copied by hand sometimes lack the padding.
+        // Users who copy a key by hand sometimes omit the padding.
         let decoded = STANDARD_NO_PAD
             .decode(encoded.trim_end_matches('='))
             .ok()
@@ -48,15 +48,16 @@ impl FromStr for PublishableKey {
         let host = decoded.as_deref().and_then(|decoded| decoded.strip_suffix('$'));
         let issuer = format!("https://{}", host.filter(|host| is_host_name(host)).ok_or(INVALID)?);
         let key_set_url = format!("{issuer}/.well-known/jwks.json").parse()?;
-        // Clerk's script computes it like this. Its security does not depend on the digest.
+        // Clerk's JavaScript computes the suffix in the same way. The security of the cookie does not depend on the
+        // digest.
         let mut cookie_suffix = URL_SAFE.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes()));
         cookie_suffix.truncate(8);
         Ok(Self { issuer, key_set_url, cookie_suffix })
     }
 }
 
-/// Returns true for a host name of at least two labels that is not an address. The issuer and the URL of trusted keys derive
-/// from it.
+/// Returns true for a host name of at least two labels that is not an IP address. The check is strict, because the
+/// host name determines the URL of the keys that we trust.
 fn is_host_name(host: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     let is_label = |label: &str| {
@@ -70,7 +71,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn issuer_key_set_and_suffix_follow_from_key() {
+    fn key_determines_issuer_key_set_and_cookie_suffix() {
+        // The suffix was computed with:
         // echo -n pk_test_Y2xlcmsuZXhhbXBsZS5jb20k | openssl dgst -sha1 -binary | basenc --base64url
         let key: PublishableKey = "pk_test_Y2xlcmsuZXhhbXBsZS5jb20k".parse().unwrap();
         assert_eq!((key.issuer(), key.cookie_suffix.as_str()), ("https://clerk.example.com", "l2OS3d9k"));
@@ -83,9 +85,9 @@ mod tests {
 
     #[test]
     fn invalid_texts_are_refused() {
-        let damaged =
+        let invalid_keys =
             "sk_test_Y2xlcmsuYS5pbyQ pk_Y2xlcmsuYS5pbyQ pk_test_ pk_test_!!!! pk_live_Y2xlcmsuYS5pbw ";
-        for text in damaged.split(' ').chain([" pk_test_Y2xlcmsuYS5pbyQ", "pk_test_Y2xlcmsuYS5pbyQ\n"]) {
+        for text in invalid_keys.split(' ').chain([" pk_test_Y2xlcmsuYS5pbyQ", "pk_test_Y2xlcmsuYS5pbyQ\n"]) {
             assert_eq!(text.parse::<PublishableKey>(), Err(INVALID), "{text}");
         }
         let hosts =

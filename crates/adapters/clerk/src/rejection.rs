@@ -6,15 +6,15 @@ use std::sync::{Mutex, PoisonError};
 
 use icp_ports::{AuthenticationError, RejectReason};
 
-/// The time between two lines of one reason, in milliseconds.
+/// Minimum time between two log lines for the same reason, in milliseconds.
 const LOG_INTERVAL_MS: i64 = 60_000;
-/// Maximum length of an example in the log. It is too short for a token.
+/// Maximum length of an example in the log. The limit ensures that no complete token is logged.
 const MAX_EXAMPLE_LENGTH: usize = 80;
 
-/// The reason why a request has no caller.
+/// The reason why a request could not be authenticated.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Rejection {
-    /// The credentials are refused. The text is the unexpected value of the token, such as a `kid` or an issuer.
+    /// The credentials are refused. The text is the unexpected value in the token, such as a `kid` or an issuer.
     Refused(RejectReason, Option<String>),
     InsufficientScope,
     KeysUnavailable,
@@ -23,12 +23,13 @@ pub(crate) enum Rejection {
 pub(crate) const MALFORMED_TOKEN: Rejection = Rejection::of("malformed_token");
 
 impl Rejection {
+    /// Returns a rejection without an example.
     pub(crate) const fn of(reason: RejectReason) -> Self {
         Self::Refused(reason, None)
     }
 }
 
-/// Refuses the credentials for that reason if a condition is not met.
+/// Fails with `reason` if a condition is not met.
 pub(crate) fn require(is_met: bool, reason: RejectReason) -> Result<(), Rejection> {
     if is_met { Ok(()) } else { Err(Rejection::of(reason)) }
 }
@@ -43,33 +44,34 @@ impl From<Rejection> for AuthenticationError {
     }
 }
 
-/// Logs refused credentials with their reasons. Clients cannot flood the log: each reason has at most one line per minute. The
-/// first refusal is logged immediately, and the number of later ones after a minute.
+/// Logs how often credentials were refused, and the reasons. So that clients cannot flood the log, each reason is
+/// logged at most once per minute. The first refusal is logged immediately, and the number of later refusals after a
+/// minute.
 #[derive(Default)]
 pub(crate) struct RejectionLog {
-    reasons: Mutex<HashMap<RejectReason, Line>>,
+    reasons: Mutex<HashMap<RejectReason, LogLine>>,
     next_line_ms: AtomicI64,
 }
 
-/// The next line of a reason.
+/// The next log line for a reason.
 #[derive(Default)]
-struct Line {
+struct LogLine {
     due_ms: i64,
     count: u64,
     example: Option<String>,
 }
 
 impl RejectionLog {
-    /// Counts a rejection, if there is one, and writes the lines that are due.
+    /// Counts `rejection`, and writes the log lines that are due. `None` means that the credentials were accepted.
     pub(crate) fn record(&self, rejection: Option<&Rejection>, now_ms: i64) {
         if rejection.is_some() || self.next_line_ms.load(Ordering::Relaxed) <= now_ms {
-            for (reason, Line { count, example, .. }) in self.due_lines(rejection, now_ms) {
+            for (reason, LogLine { count, example, .. }) in self.due_lines(rejection, now_ms) {
                 tracing::info!(reason, count, example, "refused sign-ins");
             }
         }
     }
 
-    fn due_lines(&self, rejection: Option<&Rejection>, now_ms: i64) -> Vec<(RejectReason, Line)> {
+    fn due_lines(&self, rejection: Option<&Rejection>, now_ms: i64) -> Vec<(RejectReason, LogLine)> {
         let mut reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(Rejection::Refused(reason, example)) = rejection {
             let line = reasons.entry(reason).or_default();
@@ -78,9 +80,9 @@ impl RejectionLog {
         }
         let (mut lines, mut next_line_ms) = (Vec::new(), i64::MAX);
         for (reason, line) in reasons.iter_mut().filter(|(_, line)| line.count > 0) {
-            // The time is far in the future if the clock was set back.
+            // If the clock was set back, `due_ms` can be far in the future. The line is then written now.
             if line.due_ms <= now_ms || line.due_ms > now_ms + LOG_INTERVAL_MS {
-                let next = Line { due_ms: now_ms + LOG_INTERVAL_MS, ..Line::default() };
+                let next = LogLine { due_ms: now_ms + LOG_INTERVAL_MS, ..LogLine::default() };
                 lines.push((*reason, std::mem::replace(line, next)));
             } else {
                 next_line_ms = next_line_ms.min(line.due_ms);
@@ -101,7 +103,7 @@ fn clean(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn counts(log: &RejectionLog, reason: Option<RejectReason>, now_ms: i64) -> Vec<(RejectReason, u64)> {
+    fn due_counts(log: &RejectionLog, reason: Option<RejectReason>, now_ms: i64) -> Vec<(RejectReason, u64)> {
         let rejection = reason.map(Rejection::of);
         let mut lines: Vec<_> = log
             .due_lines(rejection.as_ref(), now_ms)
@@ -113,21 +115,25 @@ mod tests {
     }
 
     #[test]
-    fn one_line_per_reason_and_minute() {
+    fn each_reason_is_logged_once_per_minute() {
         let log = RejectionLog::default();
         let (expired, unknown_key) = (Some("expired"), Some("unknown_key"));
-        assert_eq!(counts(&log, expired, 0), [("expired", 1)]);
-        assert_eq!(counts(&log, unknown_key, 1), [("unknown_key", 1)]);
+        assert_eq!(due_counts(&log, expired, 0), [("expired", 1)]);
+        assert_eq!(due_counts(&log, unknown_key, 1), [("unknown_key", 1)]);
         for now in 2..100 {
-            assert_eq!(counts(&log, expired, now), []);
+            assert_eq!(due_counts(&log, expired, now), []);
         }
         assert_eq!(log.next_line_ms.load(Ordering::Relaxed), 60_000);
-        assert_eq!(counts(&log, expired, 59_999), []);
-        assert_eq!(counts(&log, None, 60_000), [("expired", 99)]);
+        assert_eq!(due_counts(&log, expired, 59_999), []);
+        assert_eq!(due_counts(&log, None, 60_000), [("expired", 99)]);
         assert_eq!(log.next_line_ms.load(Ordering::Relaxed), i64::MAX);
-        assert_eq!(counts(&log, unknown_key, 60_001), [("unknown_key", 1)]);
-        assert_eq!(counts(&log, expired, 60_001), []);
-        assert_eq!(counts(&log, expired, 5), [("expired", 2)], "the clock was set back");
+        assert_eq!(due_counts(&log, unknown_key, 60_001), [("unknown_key", 1)]);
+        assert_eq!(due_counts(&log, expired, 60_001), []);
+        assert_eq!(
+            due_counts(&log, expired, 5),
+            [("expired", 2)],
+            "the line must be written after the clock was set back"
+        );
     }
 
     #[test]

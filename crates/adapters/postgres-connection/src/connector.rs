@@ -17,37 +17,38 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::url::{self, InvalidUrl};
 
-/// Time limit of the cancellation of a statement.
-const CANCEL_LIMIT: Duration = Duration::from_secs(2);
+/// Timeout of a request to cancel a statement.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Opens connections. Clones share their state.
 #[derive(Clone)]
 pub struct Connector(Arc<Inner>);
 
 struct Inner {
-    /// One per host in the URL.
+    /// The configurations of the hosts in the URL.
     hosts: Vec<Config>,
     /// `None` if connections are not encrypted.
     tls: Option<MakeRustlsConnect>,
     password_file: Option<PathBuf>,
-    limit: Duration,
-    /// The index of the address to try first, among the addresses of all hosts: the address that was reached last, or the next
-    /// one after a failure.
-    first: AtomicUsize,
+    /// Timeout of an attempt to connect to one address.
+    timeout: Duration,
+    /// The index of the address that is tried first, among the addresses of all hosts. After a success, it is the
+    /// index of the address that accepted the session. After a failure, it is the index of the next address.
+    first_index: AtomicUsize,
 }
 
 /// An open connection.
 pub struct Connection {
-    /// The connection, for diesel.
+    /// The connection for diesel.
     pub diesel: AsyncPgConnection,
-    /// The task that reads and writes the socket. It ends with the connection.
-    driver: JoinHandle<()>,
+    /// The task that reads and writes the socket. It ends when the connection is closed.
+    socket_task: JoinHandle<()>,
 }
 
 impl Connection {
-    /// Returns true if the server has closed it.
+    /// Returns true if the connection is closed.
     pub fn is_closed(&self) -> bool {
-        self.driver.is_finished()
+        self.socket_task.is_finished()
     }
 }
 
@@ -59,7 +60,7 @@ pub enum ConnectError {
     Server {
         /// The host and the port, with the address that was tried.
         host: String,
-        /// The driver's message with its causes.
+        /// The message of the driver, and the messages of its causes.
         reason: String,
     },
     /// The file with the password cannot be read.
@@ -70,57 +71,58 @@ pub enum ConnectError {
         /// The reason.
         error: std::io::Error,
     },
-    /// The URL names no host.
-    #[error("the URL names no host")]
+    /// The URL contains no host.
+    #[error("the URL contains no host")]
     NoHost,
 }
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
 impl Connector {
-    /// Prepares connections to the hosts in `url`. The password file, if there is one, overrides the URL's password and is
-    /// read for each connection. `limit` is the time for each address, until the server accepts the session.
+    /// Creates a connector for the hosts in `url`. A password file takes precedence over the password in the URL, and
+    /// is read for each connection. `timeout` applies to each address, until the server accepts the session.
     ///
     /// # Errors
     ///
     /// [`InvalidUrl`] if the URL cannot be read or its certificates cannot be loaded.
-    pub fn new(url: &str, password_file: Option<PathBuf>, limit: Duration) -> Result<Self, InvalidUrl> {
-        let (hosts, tls) = url::parse(url, limit)?;
-        let (tls, first) = (tls.connector()?, AtomicUsize::new(0));
-        Ok(Self(Arc::new(Inner { hosts, tls, password_file, limit, first })))
+    pub fn new(url: &str, password_file: Option<PathBuf>, timeout: Duration) -> Result<Self, InvalidUrl> {
+        let (hosts, tls) = url::parse(url, timeout)?;
+        let (tls, first_index) = (tls.connector()?, AtomicUsize::new(0));
+        Ok(Self(Arc::new(Inner { hosts, tls, password_file, timeout, first_index })))
     }
 
     /// Returns the number of hosts in the URL.
-    pub fn hosts(&self) -> usize {
+    pub fn host_count(&self) -> usize {
         self.0.hosts.len()
     }
 
-    /// Connects to the first address that accepts the session. The time limit applies to each address.
+    /// Tries one address after the other, and returns a connection to the first address that accepts the session.
     ///
     /// # Errors
     ///
-    /// [`ConnectError`] with the reason of the address that was tried last.
+    /// [`ConnectError`] with the error of the address that was tried last.
     pub async fn connect(&self) -> Result<Connection, ConnectError> {
         let addresses = self.addresses().await?;
-        let (first, limit) = (self.0.first.load(Ordering::Relaxed), self.0.limit);
+        let (first_index, limit) = (self.0.first_index.load(Ordering::Relaxed), self.0.timeout);
         let mut failure = ConnectError::NoHost;
-        for index in (0..addresses.len()).map(|offset| (first + offset) % addresses.len()) {
+        for index in (0..addresses.len()).map(|offset| (first_index + offset) % addresses.len()) {
             let Some(address) = addresses.get(index) else { continue };
             failure = match timeout(limit, self.open(address)).await {
                 Ok(Ok(connection)) => {
-                    self.0.first.store(index, Ordering::Relaxed);
+                    self.0.first_index.store(index, Ordering::Relaxed);
                     return Ok(connection);
                 }
                 Ok(Err(error)) => cannot_connect(address, &with_causes(error.as_ref())),
                 Err(_) => cannot_connect(address, &format!("no response within {limit:?}")),
             };
-            // If this attempt is dropped, the next one begins with the next address.
-            self.0.first.store((index + 1) % addresses.len(), Ordering::Relaxed);
+            // This line also has an effect if the caller drops this future during its next attempt. The next call
+            // then begins with a later address.
+            self.0.first_index.store((index + 1) % addresses.len(), Ordering::Relaxed);
         }
         Err(failure)
     }
 
-    /// Resolves the hosts. Fails only if no host can be resolved.
+    /// Returns one configuration for each address of each host. Fails only if no host can be resolved.
     async fn addresses(&self) -> Result<Vec<Config>, ConnectError> {
         let password = match &self.0.password_file {
             // The file is read for each connection, so that a new password needs no restart.
@@ -135,12 +137,12 @@ impl Connector {
         for host in &self.0.hosts {
             let mut config = host.clone();
             if let Some(password) = &password {
-                // The file may end with a line break. A password never does.
+                // Editors add a line break at the end of the file, which is not part of the password.
                 config.password(password.trim_end_matches(['\r', '\n']));
             }
             match resolve(&config).await {
-                Ok(found) if found.is_empty() => addresses.push(config),
-                Ok(found) => addresses.extend(found.into_iter().map(|address| {
+                Ok(resolved) if resolved.is_empty() => addresses.push(config),
+                Ok(resolved) => addresses.extend(resolved.into_iter().map(|address| {
                     let mut config = config.clone();
                     config.hostaddr(address.ip());
                     config
@@ -162,17 +164,17 @@ impl Connector {
     where
         T: MakeTlsConnect<Socket, Stream: Send + 'static>,
     {
-        let (client, driver) = config.connect(tls).await?;
-        let driver = tokio::spawn(async move {
-            if let Err(error) = driver.await {
-                tracing::debug!(%error, "a connection to PostgreSQL broke");
+        let (client, connection) = config.connect(tls).await?;
+        let socket_task = tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "lost a connection to PostgreSQL");
             }
         });
         let diesel = AsyncPgConnection::try_from(client).await?;
-        Ok(Connection { diesel, driver })
+        Ok(Connection { diesel, socket_task })
     }
 
-    /// Cancels the statement that runs on a connection.
+    /// Asks the server to cancel the statement that runs on `connection`.
     pub async fn cancel(&self, connection: &Connection) {
         let token = connection.diesel.cancel_token();
         let cancelling = async {
@@ -181,13 +183,13 @@ impl Connector {
                 Some(tls) => token.cancel_query(tls.clone()).await,
             }
         };
-        if let Ok(Err(error)) = timeout(CANCEL_LIMIT, cancelling).await {
-            tracing::debug!(%error, "a statement could not be cancelled");
+        if let Ok(Err(error)) = timeout(CANCEL_TIMEOUT, cancelling).await {
+            tracing::debug!(%error, "cannot cancel a statement");
         }
     }
 }
 
-/// Returns the addresses of a host name. Returns none for a socket, or with `hostaddr`.
+/// Returns the addresses of a host name. Returns no address if `config` has a Unix socket or `hostaddr`.
 async fn resolve(config: &Config) -> Result<Vec<SocketAddr>, std::io::Error> {
     match config.get_hosts().first() {
         Some(Host::Tcp(name)) if config.get_hostaddrs().is_empty() => {

@@ -18,11 +18,11 @@ pub enum InvalidTls {
     /// The mode is unknown.
     #[error("sslmode must be disable, prefer, require, verify-ca or verify-full")]
     Mode,
-    /// The mode does not verify the host name. Public authorities sign certificates for any host, so such a mode would accept
-    /// any server.
+    /// The mode does not verify the host name. Public authorities sign certificates for any host, so a mode without
+    /// this check would accept any server.
     #[error("sslrootcert=system requires sslmode=verify-full")]
     WeakMode,
-    /// The file in `sslrootcert` is not usable.
+    /// The file in `sslrootcert` cannot be used.
     #[error("sslrootcert: {} {reason}", path.display())]
     Roots {
         /// The file.
@@ -30,11 +30,11 @@ pub enum InvalidTls {
         /// The reason.
         reason: String,
     },
-    /// This machine trusts no certificate.
-    #[error("this machine has no trusted certificates; name a file with sslrootcert")]
+    /// The operating system has no trusted certificates.
+    #[error("the operating system has no trusted certificates; set sslrootcert to a file with certificates")]
     NoRoots,
     /// rustls rejects the configuration.
-    #[error("encryption cannot be set up: {0}")]
+    #[error("cannot set up encryption: {0}")]
     Library(#[from] Error),
 }
 
@@ -48,20 +48,20 @@ pub(crate) struct TlsOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Mode {
     Disable,
-    /// Encrypted if the server offers it, with any certificate.
+    /// The connection is encrypted if the server supports encryption. Any certificate is accepted.
     Prefer,
-    /// Encrypted, with any certificate.
+    /// The connection is encrypted. Any certificate is accepted.
     Require,
-    /// Encrypted, and a trusted certificate has signed the server's certificate.
+    /// The connection is encrypted, and the server's certificate must be signed by a trusted authority.
     VerifyCa,
-    /// Like `VerifyCa`, and the certificate is valid for the host in the URL.
+    /// Like `VerifyCa`. In addition, the certificate must be valid for the host in the URL.
     VerifyFull,
 }
 
 /// The source of the trusted certificates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Trust {
-    /// The certificates of this machine.
+    /// The trusted certificates of the operating system.
     System,
     /// The certificates in a PEM file.
     File(PathBuf),
@@ -89,13 +89,13 @@ impl TlsOptions {
             return Ok(None);
         }
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let trusted = if self.mode < Mode::VerifyCa { Vec::new() } else { self.trusted()? };
+        let trusted = if self.mode < Mode::VerifyCa { Vec::new() } else { self.trusted_certificates()? };
         let chain = match trusted.as_slice() {
             [] => None,
             trusted => Some(chain_verifier(trusted, &provider)?),
         };
-        let checks_name = self.mode == Mode::VerifyFull;
-        let verifier = Verifier { chain, trusted, checks_name, provider: Arc::clone(&provider) };
+        let verifies_host_name = self.mode == Mode::VerifyFull;
+        let verifier = Verifier { chain, trusted, verifies_host_name, provider: Arc::clone(&provider) };
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .dangerous()
@@ -103,8 +103,8 @@ impl TlsOptions {
         Ok(Some(MakeRustlsConnect::new(config.with_no_client_auth())))
     }
 
-    /// Returns the trusted certificates, at least one.
-    fn trusted(&self) -> Result<Vec<CertificateDer<'static>>, InvalidTls> {
+    /// Returns the trusted certificates. Fails if there are none.
+    fn trusted_certificates(&self) -> Result<Vec<CertificateDer<'static>>, InvalidTls> {
         let Some(Trust::File(path)) = &self.trust else {
             let certificates = rustls_native_certs::load_native_certs().certs;
             return if certificates.is_empty() { Err(InvalidTls::NoRoots) } else { Ok(certificates) };
@@ -141,15 +141,15 @@ fn chain_verifier(
 struct Verifier {
     /// `None` if the mode accepts any certificate.
     chain: Option<Arc<WebPkiServerVerifier>>,
-    /// The trusted certificates. A server may use one of them itself, as PostgreSQL's manual suggests.
+    /// The trusted certificates. A server may itself use a trusted certificate, as PostgreSQL's manual suggests.
     trusted: Vec<CertificateDer<'static>>,
-    checks_name: bool,
+    verifies_host_name: bool,
     provider: Arc<CryptoProvider>,
 }
 
 impl Verifier {
-    /// Returns true if `certificate` is itself trusted, and `error` only reports that it is a CA certificate. webpki checks the
-    /// validity period and the signature before it reports this error.
+    /// Returns true if `certificate` is itself trusted, and `error` only reports that it is a CA certificate. webpki
+    /// checks the validity period and the signature before it reports this error.
     fn is_trusted_itself(&self, certificate: &CertificateDer<'_>, error: &Error) -> bool {
         let Error::InvalidCertificate(CertificateError::Other(other)) = error else { return false };
         other.to_string().contains("CaUsedAsEndEntity")
@@ -168,12 +168,12 @@ impl ServerCertVerifier for Verifier {
     ) -> Result<ServerCertVerified, Error> {
         let Some(chain) = &self.chain else { return Ok(ServerCertVerified::assertion()) };
         match chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
-            // webpki checks the name last, so the certificate chain is valid.
+            // webpki checks the name last. So this error means that the certificate chain is valid.
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            )) if !self.checks_name => Ok(ServerCertVerified::assertion()),
+            )) if !self.verifies_host_name => Ok(ServerCertVerified::assertion()),
             Err(error) if self.is_trusted_itself(end_entity, &error) => {
-                if self.checks_name {
+                if self.verifies_host_name {
                     verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
                 }
                 Ok(ServerCertVerified::assertion())
@@ -188,7 +188,8 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        // Without trusted certificates, signatures need no check. In addition, webpki cannot parse certificates of version 1.
+        // Without trusted certificates, a signature proves nothing. In addition, webpki cannot parse certificates of
+        // version 1.
         if self.chain.is_none() {
             return Ok(HandshakeSignatureValid::assertion());
         }

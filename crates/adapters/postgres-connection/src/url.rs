@@ -1,8 +1,8 @@
 //! Parses the URL of a database as libpq does (PostgreSQL's documentation, section 34.1.1.2).
 //!
 //! This module splits the URL into its parts, and the driver (tokio-postgres) parses the value of each part. The driver
-//! cannot parse the complete URL: it would end the credentials at an `@` in the query. It also supports only half of
-//! the values of `sslmode`.
+//! is not used for the complete URL. It would take an `@` in the query as the end of the credentials, and it supports
+//! only half of the values of `sslmode`.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -29,49 +29,52 @@ pub enum InvalidUrl {
     Tls(#[from] InvalidTls),
 }
 
-/// The parameters that are passed to the driver. [`parse`] reads `sslmode`, `sslrootcert`, `host` and `port`.
-const PARAMETERS: &str = "application_name channel_binding connect_timeout dbname hostaddr keepalives keepalives_idle \
-    keepalives_interval keepalives_retries options password sslnegotiation target_session_attrs tcp_user_timeout user";
+/// The parameters that are passed to the driver. The other supported parameters are `sslmode`, `sslrootcert`, `host`
+/// and `port`.
+const DRIVER_PARAMETERS: &str = "application_name channel_binding connect_timeout dbname hostaddr keepalives \
+    keepalives_idle keepalives_interval keepalives_retries options password sslnegotiation target_session_attrs tcp_user_timeout user";
 
 /// Returns the driver's configuration of each host, in the order of the URL, and the TLS options.
 ///
-/// `limit` is the timeout of an attempt to connect.
-pub(crate) fn parse(url: &str, limit: Duration) -> Result<(Vec<Config>, TlsOptions), InvalidUrl> {
+/// `timeout` is the timeout of an attempt to connect.
+pub(crate) fn parse(url: &str, timeout: Duration) -> Result<(Vec<Config>, TlsOptions), InvalidUrl> {
     let (credentials, address, query) = split(url)?;
     let (hosts, database) = address.split_once('/').unwrap_or((address, ""));
     let (user, password) = credentials.split_once(':').unwrap_or((credentials, ""));
     let mut common = String::new();
     for (name, value) in [("user", user), ("password", password), ("dbname", database)] {
-        push(&mut common, name, &decoded(value)?);
+        push_parameter(&mut common, name, &percent_decode(value)?);
     }
     let (mut mode, mut trust, mut hosts, mut port) = (None, None, hosts.to_owned(), String::new());
     for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
         let (name, value) =
             parameter.split_once('=').ok_or(InvalidUrl::Malformed("a parameter has no `=`"))?;
-        let value = decoded(value)?;
+        let value = percent_decode(value)?;
         match name {
             "sslmode" => mode = Some(value),
             "sslrootcert" if value == "system" => trust = Some(Trust::System),
             "sslrootcert" => trust = Some(Trust::File(value.into())),
             "host" if hosts.is_empty() => hosts = value,
             "port" => port = value,
-            _ if PARAMETERS.split(' ').any(|known| known == name) => push(&mut common, name, &value),
+            _ if DRIVER_PARAMETERS.split(' ').any(|known| known == name) => {
+                push_parameter(&mut common, name, &value);
+            }
             _ => return Err(InvalidUrl::UnknownParameter(name.to_owned(), remedy(name))),
         }
     }
     let tls = TlsOptions::new(mode.as_deref(), trust)?;
-    let is_one_of_several = hosts.contains(',');
+    let has_several_hosts = hosts.contains(',');
     let configs =
-        hosts.split(',').map(|host| configure(&common, host, &port, is_one_of_several, &tls, limit));
+        hosts.split(',').map(|host| configure(&common, host, &port, has_several_hosts, &tls, timeout));
     Ok((configs.collect::<Result<_, _>>()?, tls))
 }
 
-/// Returns what to do about an unknown parameter. Dashboards of database providers add parameters of other drivers to
-/// the URLs that they display.
+/// Returns the remedy for an unknown parameter. Database providers display URLs that contain parameters of other
+/// drivers.
 fn remedy(name: &str) -> &'static str {
     match name {
         "pgbouncer" | "statement_cache_capacity" | "prepared_statements" => {
-            "remove it; statements are always prepared, which PgBouncer supports in session mode or from version 1.21 on"
+            "remove it; statements are always prepared, which PgBouncer supports in session mode or since version 1.21"
         }
         "connection_limit" | "pool_size" | "max_connections" => {
             "remove it, and set ICP__DATABASE__MAX_CONNECTIONS instead"
@@ -81,18 +84,18 @@ fn remedy(name: &str) -> &'static str {
         }
         "schema" | "search_path" | "currentSchema" => "write it as options=-csearch_path%3Dname",
         "sslcert" | "sslkey" | "sslpassword" | "sslcrl" => "client certificates are not supported",
-        _ => "remove it; docs/how-to/postgresql.md lists the supported ones",
+        _ => "remove it; docs/how-to/postgresql.md lists the supported parameters",
     }
 }
 
-/// Splits a URL into the credentials, the hosts with the path, and the query. The parts are still percent-encoded.
+/// Splits a URL into the credentials, the hosts with the path, and the query. Does not decode percent-encoding.
 fn split(url: &str) -> Result<(&str, &str, &str), InvalidUrl> {
     let rest = url.strip_prefix("postgres://").or_else(|| url.strip_prefix("postgresql://"));
     let rest = rest.ok_or(InvalidUrl::Malformed("it does not begin with postgres://"))?;
     // The credentials end at the first `@`. An `@` after the first `/` is not a separator. A password may contain `?`.
-    let path = rest.find('/').unwrap_or(rest.len());
+    let path_start = rest.find('/').unwrap_or(rest.len());
     let (credentials, rest) =
-        rest.split_once('@').filter(|(start, _)| start.len() < path).unwrap_or(("", rest));
+        rest.split_once('@').filter(|(credentials, _)| credentials.len() < path_start).unwrap_or(("", rest));
     let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
     if credentials.split(':').next().is_some_and(|user| user.contains('?')) {
         return Err(InvalidUrl::Malformed("write `?` in a user name as %3F, and `@` in a parameter as %40"));
@@ -103,23 +106,24 @@ fn split(url: &str) -> Result<(&str, &str, &str), InvalidUrl> {
     Ok((credentials, address, query))
 }
 
-/// Returns the driver's configuration of one host. `common` has the parameters that all hosts share, as `name='value'`.
+/// Returns the driver's configuration of one host. `common` contains the parameters of all hosts, as `name='value'`.
 ///
-/// Each host has its own configuration, because `Connector` applies its time limit to each configuration. With several
-/// hosts in one, the driver would wait without limit for a host that accepts the connection and sends nothing.
+/// Each host has its own configuration, because `Connector` applies its timeout to each configuration. With a single
+/// configuration for all hosts, the driver would have no timeout for a host that accepts the connection and sends
+/// nothing.
 fn configure(
     common: &str,
     host: &str,
     default_port: &str,
-    is_one_of_several: bool,
+    has_several_hosts: bool,
     tls: &TlsOptions,
-    limit: Duration,
+    timeout: Duration,
 ) -> Result<Config, InvalidUrl> {
     let mut text = String::new();
-    // If the URL has several hosts, only a host that accepts writes is used. A failover can change which one that is. The
-    // parameter of the URL follows, and overrides this one.
-    if is_one_of_several {
-        push(&mut text, "target_session_attrs", "read-write");
+    // If the URL has several hosts, only a host that accepts writes is used, because a failover can make another host
+    // the primary. A `target_session_attrs` in the URL is added later, and takes precedence.
+    if has_several_hosts {
+        push_parameter(&mut text, "target_session_attrs", "read-write");
     }
     text.push_str(common);
     // An IPv6 address is in brackets: `[::1]:5432`.
@@ -127,17 +131,17 @@ fn configure(
         Some(host) => host.split_once(']').ok_or(InvalidUrl::Malformed("`[` has no `]`"))?,
         None => host.split_at(host.find(':').unwrap_or(host.len())),
     };
-    push(&mut text, "host", &decoded(if name.is_empty() { "localhost" } else { name })?);
+    push_parameter(&mut text, "host", &percent_decode(if name.is_empty() { "localhost" } else { name })?);
     let port = port.strip_prefix(':').filter(|port| !port.is_empty()).unwrap_or(default_port);
-    push(&mut text, "port", port);
+    push_parameter(&mut text, "port", port);
     let mut config: Config = text.parse()?;
     config.ssl_mode(match tls.mode {
         Mode::Disable => SslMode::Disable,
         Mode::Prefer => SslMode::Prefer,
         Mode::Require | Mode::VerifyCa | Mode::VerifyFull => SslMode::Require,
     });
-    config.connect_timeout(limit);
-    // Detects an unreachable server after 30 seconds. The default of Linux is two hours.
+    config.connect_timeout(timeout);
+    // With these values, an unreachable server is detected after 30 seconds. By default, Linux needs two hours.
     config.keepalives_idle(Duration::from_secs(15));
     config.keepalives_interval(Duration::from_secs(5));
     config.keepalives_retries(3);
@@ -147,8 +151,8 @@ fn configure(
     Ok(config)
 }
 
-/// Appends `name='value'` as the driver parses it, unless the value is empty.
-fn push(text: &mut String, name: &str, value: &str) {
+/// Appends `name='value'` in the syntax of the driver, unless the value is empty.
+fn push_parameter(text: &mut String, name: &str, value: &str) {
     if !value.is_empty() {
         let value = value.replace('\\', "\\\\").replace('\'', "\\'");
         let _ = write!(text, "{name}='{value}' ");
@@ -156,7 +160,7 @@ fn push(text: &mut String, name: &str, value: &str) {
 }
 
 /// Decodes percent-encoding, such as `%2F`. Fails if `%` is not followed by two digits, or if the result is not UTF-8.
-fn decoded(value: &str) -> Result<String, InvalidUrl> {
+fn percent_decode(value: &str) -> Result<String, InvalidUrl> {
     let mut parts = value.split('%');
     let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
     for part in parts {
@@ -178,23 +182,23 @@ mod tests {
     use super::{InvalidUrl, parse};
     use crate::tls::{Mode, TlsOptions, Trust};
 
-    const LIMIT: Duration = Duration::from_secs(2);
+    const TIMEOUT: Duration = Duration::from_secs(2);
 
-    fn read_all(url: &str) -> (Vec<Config>, TlsOptions) {
-        parse(url, LIMIT).unwrap_or_else(|error| panic!("{url}: {error}"))
+    fn parse_hosts(url: &str) -> (Vec<Config>, TlsOptions) {
+        parse(url, TIMEOUT).unwrap_or_else(|error| panic!("{url}: {error}"))
     }
 
-    fn read(url: &str) -> (Config, TlsOptions) {
-        let (configs, tls) = read_all(url);
-        (configs.into_iter().next().expect("a host"), tls)
+    fn parse_first(url: &str) -> (Config, TlsOptions) {
+        let (configs, tls) = parse_hosts(url);
+        (configs.into_iter().next().expect("the URL must contain a host"), tls)
     }
 
-    fn refusal(url: &str) -> String {
-        parse(url, LIMIT).expect_err(url).to_string()
+    fn parse_error(url: &str) -> String {
+        parse(url, TIMEOUT).expect_err(url).to_string()
     }
 
     #[test]
-    fn ssl_modes_follow_libpq() {
+    fn ssl_modes_are_parsed_like_in_libpq() {
         for (query, mode, ssl_mode) in [
             ("", Mode::Prefer, SslMode::Prefer),
             ("?sslmode=disable", Mode::Disable, SslMode::Disable),
@@ -205,22 +209,22 @@ mod tests {
             ("?sslmode=verify-ca&sslrootcert=/ca.pem", Mode::VerifyCa, SslMode::Require),
             ("?sslmode=verify-full", Mode::VerifyFull, SslMode::Require),
         ] {
-            let (config, tls) = read(&format!("postgres://icp@db.example.com/icp{query}"));
+            let (config, tls) = parse_first(&format!("postgres://icp@db.example.com/icp{query}"));
             assert_eq!((tls.mode, config.get_ssl_mode()), (mode, ssl_mode), "{query}");
         }
         let (_, tls) =
-            read("postgres://db/icp?sslrootcert=/a%20b%2Fca.pem&sslmode=verify-ca&application_name=x");
+            parse_first("postgres://db/icp?sslrootcert=/a%20b%2Fca.pem&sslmode=verify-ca&application_name=x");
         assert_eq!(tls.trust, Some(Trust::File("/a b/ca.pem".into())));
         for query in ["sslmode=verify-full&sslrootcert=system", "sslrootcert=system"] {
-            let (_, tls) = read(&format!("postgres://db/icp?{query}"));
+            let (_, tls) = parse_first(&format!("postgres://db/icp?{query}"));
             assert_eq!((tls.trust, tls.mode), (Some(Trust::System), Mode::VerifyFull), "{query}");
         }
-        assert!(refusal("postgres://db/icp?sslmode=require&sslrootcert=system").contains("verify-full"));
-        assert!(refusal("postgres://db/icp?sslmode=verify").contains("verify-full"));
+        assert!(parse_error("postgres://db/icp?sslmode=require&sslrootcert=system").contains("verify-full"));
+        assert!(parse_error("postgres://db/icp?sslmode=verify").contains("verify-full"));
     }
 
     #[test]
-    fn separators_count_in_their_part_only() {
+    fn separator_characters_are_allowed_in_other_parts() {
         for (url, user, password, host, database, application, mode) in [
             (
                 "postgres://icp@127.0.0.1:1/db?sslmode=require&application_name=icp@prod",
@@ -269,12 +273,12 @@ mod tests {
             ),
             ("postgres:///icp?host=%2Frun%2Fpg", None, None, "/run/pg", Some("icp"), "icp", SslMode::Prefer),
         ] {
-            let (config, _) = read(url);
-            let found = match config.get_hosts().first().expect("a host") {
+            let (config, _) = parse_first(url);
+            let parsed_host = match config.get_hosts().first().expect("the URL must contain a host") {
                 Host::Tcp(name) => name.clone(),
                 Host::Unix(path) => path.display().to_string(),
             };
-            assert_eq!(found, host, "{url}");
+            assert_eq!(parsed_host, host, "{url}");
             assert_eq!(config.get_user(), user, "{url}");
             assert_eq!(config.get_password(), password.map(str::as_bytes), "{url}");
             assert_eq!(config.get_dbname(), database, "{url}");
@@ -287,48 +291,49 @@ mod tests {
             "postgres://icp:100%@db/icp",
             "mysql://db/icp",
         ] {
-            assert!(refusal(url).contains("not a PostgreSQL URL"), "{url}");
+            assert!(parse_error(url).contains("not a PostgreSQL URL"), "{url}");
         }
     }
 
     #[test]
-    fn unknown_parameter_is_named_with_remedy() {
+    fn error_for_unknown_parameter_has_remedy() {
         for (query, remedy) in [
             ("pgbouncer=true", "remove it"),
             ("schema=public", "options=-csearch_path"),
             ("connection_limit=5", "ICP__DATABASE__MAX_CONNECTIONS"),
             ("colour=red", "remove it"),
         ] {
-            let message = refusal(&format!("postgres://icp:secret@db/icp?sslmode=require&{query}"));
-            let name = query.split('=').next().expect("a name");
+            let message = parse_error(&format!("postgres://icp:secret@db/icp?sslmode=require&{query}"));
+            let name = query.split('=').next().expect("the parameter must have a name");
             assert!(message.contains(&format!("`{name}`")) && message.contains(remedy), "{message}");
             assert!(!message.contains("secret"), "{message}");
         }
-        let error = parse("postgres://db/icp?connect_timeout=soon", LIMIT).expect_err("no number");
+        let error =
+            parse("postgres://db/icp?connect_timeout=soon", TIMEOUT).expect_err("the text must be a number");
         assert!(matches!(error, InvalidUrl::Value(_)), "{error}");
     }
 
     #[test]
     fn several_hosts_require_writable_server() {
-        let wanted = |url: &str| read(url).0.get_target_session_attrs();
-        assert_eq!(wanted("postgres://a,b:5433/icp"), TargetSessionAttrs::ReadWrite);
-        assert_eq!(wanted("postgres://a,b/icp?target_session_attrs=any"), TargetSessionAttrs::Any);
-        assert_eq!(wanted("postgres://a/icp"), TargetSessionAttrs::Any);
-        let password = "postgres://me:target_session_attrs=any@a,b/icp";
-        assert_eq!(wanted(password), TargetSessionAttrs::ReadWrite);
+        let session_attrs = |url: &str| parse_first(url).0.get_target_session_attrs();
+        assert_eq!(session_attrs("postgres://a,b:5433/icp"), TargetSessionAttrs::ReadWrite);
+        assert_eq!(session_attrs("postgres://a,b/icp?target_session_attrs=any"), TargetSessionAttrs::Any);
+        assert_eq!(session_attrs("postgres://a/icp"), TargetSessionAttrs::Any);
+        let url_with_attrs_in_password = "postgres://me:target_session_attrs=any@a,b/icp";
+        assert_eq!(session_attrs(url_with_attrs_in_password), TargetSessionAttrs::ReadWrite);
     }
 
     #[test]
-    fn each_host_has_its_configuration() {
+    fn each_host_has_its_own_configuration() {
         let (configs, _) =
-            read_all("postgres://me:p,a%40ss@a:5433,b,[::1]:5434/icp?application_name=x&port=5435");
+            parse_hosts("postgres://me:p,a%40ss@a:5433,b,[::1]:5434/icp?application_name=x&port=5435");
         let hosts: Vec<_> = configs
             .iter()
             .map(|config| format!("{:?}{:?}", config.get_hosts(), config.get_ports()))
             .collect();
         assert_eq!(hosts, [r#"[Tcp("a")][5433]"#, r#"[Tcp("b")][5435]"#, r#"[Tcp("::1")][5434]"#]);
-        let is_common =
+        let has_common_values =
             |config: &Config| config.get_password() == Some(b"p,a@ss") && config.get_dbname() == Some("icp");
-        assert!(configs.iter().all(is_common));
+        assert!(configs.iter().all(has_common_values));
     }
 }

@@ -1,8 +1,9 @@
-//! Batches of queued requests. One statement reads all short lists, and another one all single ICPs.
+//! Batches of queued requests. One statement reads all short lists of a batch, and a second statement all single ICPs.
 //!
-//! For a short list, the fixed cost of a statement is higher than the cost of its rows: the statement is sent, PostgreSQL
-//! wakes up, starts and ends it, and the worker wakes up for the result. A batch never includes a request that arrives after
-//! its statement was sent, so each result is a state of the database after the request.
+//! For a short list, the fixed cost of a statement is higher than the cost of reading its rows. The fixed cost is a
+//! network round trip, two context switches, and the start and the end of the statement in PostgreSQL. A batch never
+//! includes a request that arrives after its statement was sent, so each result contains all writes that ended before
+//! the request.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -15,22 +16,22 @@ use icp_storage::VersionCache;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use crate::get::{Found, get};
+use crate::get::{VersionedDocument, get_icps};
 use crate::pool::Pool;
 use crate::server_state::{ListVersions, ServerState};
-use crate::short_list::{MAX_DOCUMENT, short_lists};
+use crate::short_list::{MAX_DOCUMENT_BYTES, short_lists};
 
 /// Maximum number of requests in a batch.
 const MAX_BATCH_SIZE: usize = 32;
-/// Maximum number of requests that wait for the next batch.
-const MAX_QUEUED: usize = 1_024;
-/// Maximum duration of a batch for which requests wait. If a batch takes longer, they run alone.
-const MAX_WAIT: Duration = Duration::from_millis(20);
+/// Maximum number of queued requests. Further requests run alone.
+const MAX_QUEUED_REQUESTS: usize = 1_024;
+/// If a batch takes longer than this time, the requests in the queue run alone.
+const MAX_BATCH_DURATION: Duration = Duration::from_millis(20);
 
-/// Batches the requests of one worker in a task that runs one batch after the other.
+/// Batches the requests of one worker. A task runs the batches, one after the other.
 ///
-/// The result `None` means that the request must run alone: its result is not short, the batch failed or took too long, or
-/// too many requests were waiting. The request then succeeds, fails or is rejected by itself.
+/// The result `None` means that the caller must run the request alone, with its own statement. The reason can be that
+/// its result is not short, that the batch failed or took too long, or that too many requests were queued.
 #[derive(Clone)]
 pub(crate) struct Batcher(Arc<Inner>);
 
@@ -55,7 +56,7 @@ struct ListRequest {
 struct GetRequest {
     id: IcpId,
     user_id: Option<UserId>,
-    reply: oneshot::Sender<Lookup<Found>>,
+    reply: oneshot::Sender<Lookup<VersionedDocument>>,
 }
 
 impl Batcher {
@@ -70,47 +71,47 @@ impl Batcher {
         user_id: &UserId,
         known: &[ListVersion],
     ) -> Option<Conditional<IcpList, ListVersion>> {
-        let (reply, answer) = oneshot::channel();
+        let (reply, result) = oneshot::channel();
         let request = ListRequest { user_id: user_id.clone(), known: known.to_vec(), reply };
         self.sender().try_send(Request::List(request)).ok()?;
-        answer.await.ok()
+        result.await.ok()
     }
 
     /// Returns one ICP, if it is in `scope` and its document is short.
-    pub(crate) async fn get(&self, id: IcpId, scope: &AccessScope) -> Option<Lookup<Found>> {
-        let (reply, answer) = oneshot::channel();
+    pub(crate) async fn get(&self, id: IcpId, scope: &AccessScope) -> Option<Lookup<VersionedDocument>> {
+        let (reply, result) = oneshot::channel();
         let request = GetRequest { id, user_id: scope.user_id().cloned(), reply };
         self.sender().try_send(Request::Get(request)).ok()?;
-        answer.await.ok()
+        result.await.ok()
     }
 
     fn sender(&self) -> &mpsc::Sender<Request> {
         self.0.sender.get_or_init(|| {
-            let (sender, requests) = mpsc::channel(MAX_QUEUED);
-            tokio::spawn(serve(requests, self.0.pool.clone(), Arc::clone(&self.0.versions)));
+            let (sender, requests) = mpsc::channel(MAX_QUEUED_REQUESTS);
+            tokio::spawn(run_batches(requests, self.0.pool.clone(), Arc::clone(&self.0.versions)));
             sender
         })
     }
 }
 
-/// Runs one batch after the other. A request that is dropped here runs alone.
-async fn serve(mut requests: mpsc::Receiver<Request>, pool: Pool, versions: Arc<ListVersions>) {
+/// Runs one batch after the other. If this function drops a request, its caller runs the request alone.
+async fn run_batches(mut requests: mpsc::Receiver<Request>, pool: Pool, versions: Arc<ListVersions>) {
     let mut batch = Vec::with_capacity(MAX_BATCH_SIZE);
     while requests.recv_many(&mut batch, MAX_BATCH_SIZE).await > 0 {
-        let mut answering = std::pin::pin!(answer(&pool, &versions, std::mem::take(&mut batch)));
-        if timeout(MAX_WAIT, &mut answering).await.is_ok() {
+        let mut running_batch = std::pin::pin!(run_batch(&pool, &versions, std::mem::take(&mut batch)));
+        if timeout(MAX_BATCH_DURATION, &mut running_batch).await.is_ok() {
             continue;
         }
         loop {
             tokio::select! {
-                () = &mut answering => break,
+                () = &mut running_batch => break,
                 Some(request) = requests.recv() => drop(request),
             }
         }
     }
 }
 
-async fn answer(pool: &Pool, versions: &Arc<ListVersions>, batch: Vec<Request>) {
+async fn run_batch(pool: &Pool, versions: &Arc<ListVersions>, batch: Vec<Request>) {
     let (mut lists, mut gets) = (Vec::new(), Vec::new());
     for request in batch {
         match request {
@@ -125,14 +126,14 @@ async fn answer(pool: &Pool, versions: &Arc<ListVersions>, batch: Vec<Request>) 
     let deadline = pool.deadline();
     let Ok(lease) = pool.acquire(deadline).await else { return };
     let versions = Arc::clone(versions);
-    let answering = lease.run(deadline, move |connection| {
+    let batch_task = lease.run(deadline, move |connection| {
         Box::pin(async move {
             let connection: &AsyncPgConnection = connection;
             tokio::try_join!(answer_lists(connection, &versions, lists), answer_gets(connection, gets))
         })
     });
-    if let Err(error) = answering.await {
-        tracing::debug!(?error, "a batch failed; its requests run alone");
+    if let Err(error) = batch_task.await {
+        tracing::debug!(?error, "a batch failed; each of its requests is run alone");
     }
 }
 
@@ -162,23 +163,23 @@ async fn answer_lists(
     Ok(())
 }
 
-/// Replies to the requests whose list is unchanged according to the cache, and returns the others.
+/// Replies to the requests whose list is unchanged according to the cache, and returns the other requests.
 fn answer_unchanged(
     cache: &mut VersionCache<ServerState>,
     state: &ServerState,
     requests: Vec<ListRequest>,
 ) -> Vec<ListRequest> {
     cache.enter(state.clone());
-    let mut others = Vec::with_capacity(requests.len());
+    let mut remaining = Vec::with_capacity(requests.len());
     for request in requests {
         match cache.get(&request.user_id) {
             Some(version) if request.known.contains(&version) => {
                 let _ = request.reply.send(Conditional::Unchanged(version));
             }
-            _ => others.push(request),
+            _ => remaining.push(request),
         }
     }
-    others
+    remaining
 }
 
 async fn answer_gets(connection: &AsyncPgConnection, requests: Vec<GetRequest>) -> QueryResult<()> {
@@ -187,11 +188,11 @@ async fn answer_gets(connection: &AsyncPgConnection, requests: Vec<GetRequest>) 
     }
     let ids: Vec<_> = requests.iter().map(|request| request.id.as_uuid()).collect();
     let users: Vec<_> = requests.iter().map(|request| request.user_id.as_ref().map(UserId::as_str)).collect();
-    let found = get(connection, &ids, &users, MAX_DOCUMENT).await?;
-    for (request, found) in requests.into_iter().zip(found) {
-        // A missing document was too long for the batch. It is read alone.
-        if !matches!(found, Lookup::Found((_, None))) {
-            let _ = request.reply.send(found);
+    let results = get_icps(connection, &ids, &users, MAX_DOCUMENT_BYTES).await?;
+    for (request, result) in requests.into_iter().zip(results) {
+        // `None` means that the document is too long for a batch. Its request must run alone.
+        if !matches!(result, Lookup::Found((_, None))) {
+            let _ = request.reply.send(result);
         }
     }
     Ok(())

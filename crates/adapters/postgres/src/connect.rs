@@ -12,32 +12,32 @@ use tokio::time::timeout;
 
 use crate::settings::{Limits, PostgresSettings};
 
-/// Timeout of replacing a connection that has reached its lifetime. A request waits for the replacement.
-const RENEWAL_LIMIT: Duration = Duration::from_millis(1_500);
+/// Timeout for replacing a connection that has reached its lifetime. A request waits during the replacement.
+const RENEWAL_TIMEOUT: Duration = Duration::from_millis(1_500);
 
-/// Opens the connections of the pool. All workers use clones, which have the same state.
+/// Opens the connections of the pool. The clones of all workers share one state.
 #[derive(Clone)]
-pub(crate) struct Opener(Arc<Inner>);
+pub(crate) struct ConnectionOpener(Arc<Inner>);
 
 struct Inner {
     connector: Connector,
     limits: Limits,
     /// Connections of an earlier generation are replaced before their next use.
     generation: AtomicU64,
-    /// Counts the attempts to connect that are in progress: each attempt holds a clone.
+    /// Each attempt to connect holds a clone, so that the number of clones shows whether an attempt is in progress.
     attempts: Arc<()>,
-    /// Ensures that [`Opener::log_once`] logs only once.
-    log: Once,
+    /// Ensures that [`ConnectionOpener::log_failure_once`] logs only once.
+    failure_log: Once,
 }
 
 /// A connection of the pool.
-pub(crate) struct Pooled {
-    pub(crate) connection: Connection,
+pub(crate) struct PooledConnection {
+    pub(crate) client: Connection,
     opened: Instant,
     generation: u64,
 }
 
-impl Opener {
+impl ConnectionOpener {
     pub(crate) fn new(settings: &PostgresSettings) -> Result<Self, InvalidUrl> {
         let limits = settings.limits;
         Ok(Self(Arc::new(Inner {
@@ -45,7 +45,7 @@ impl Opener {
             limits,
             generation: AtomicU64::new(0),
             attempts: Arc::default(),
-            log: Once::new(),
+            failure_log: Once::new(),
         })))
     }
 
@@ -57,7 +57,7 @@ impl Opener {
         &self.0.limits
     }
 
-    /// Opens a connection, and does not add it to the pool.
+    /// Opens a connection that is not part of the pool.
     /// Fails with [`RepositoryError::Unavailable`] if no host accepts a connection within the time limit per address.
     pub(crate) async fn open(&self) -> Result<Connection, RepositoryError> {
         let _attempt = Arc::clone(&self.0.attempts);
@@ -69,42 +69,46 @@ impl Opener {
         Arc::strong_count(&self.0.attempts) > 1
     }
 
-    /// Marks the connections that are open now. The pool replaces each of them before its next use.
+    /// Marks all open connections as outdated. The pool replaces an outdated connection before its next use.
     pub(crate) fn replace_all(&self) {
         self.0.generation.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Logs that the pool cannot open further connections, with `error` as the reason. Only the first call
     /// logs, because the pool tries again every few seconds.
-    pub(crate) fn log_once(&self, error: &RepositoryError) {
-        self.0.log.call_once(|| {
+    pub(crate) fn log_failure_once(&self, error: &RepositoryError) {
+        self.0.failure_log.call_once(|| {
             let error = error.source().unwrap_or(error);
-            tracing::warn!(error, "no further connection can be opened; requests share the open ones");
+            tracing::warn!(error, "cannot open another connection; requests use the open connections");
         });
     }
 }
 
-impl Manager for Opener {
-    type Type = Pooled;
+impl Manager for ConnectionOpener {
+    type Type = PooledConnection;
     type Error = RepositoryError;
 
-    async fn create(&self) -> Result<Pooled, RepositoryError> {
-        // The generation is read before the connection is opened, so that `replace_all` also replaces a connection that
-        // is being opened.
+    async fn create(&self) -> Result<PooledConnection, RepositoryError> {
+        // The generation is read before the connection is opened. So a call of `replace_all` while the connection is
+        // being opened also marks this connection as outdated.
         let generation = self.0.generation.load(Ordering::Relaxed);
-        Ok(Pooled { connection: self.open().await?, opened: Instant::now(), generation })
+        Ok(PooledConnection { client: self.open().await?, opened: Instant::now(), generation })
     }
 
-    async fn recycle(&self, pooled: &mut Pooled, _: &Metrics) -> RecycleResult<RepositoryError> {
-        let is_current = pooled.generation == self.0.generation.load(Ordering::Relaxed);
-        if pooled.connection.is_closed() || !is_current {
+    async fn recycle(
+        &self,
+        connection: &mut PooledConnection,
+        _: &Metrics,
+    ) -> RecycleResult<RepositoryError> {
+        let is_current = connection.generation == self.0.generation.load(Ordering::Relaxed);
+        if connection.client.is_closed() || !is_current {
             return Err(RecycleError::message("the connection is closed, or its server is read-only"));
         }
-        if pooled.opened.elapsed() > self.limits().connection_lifetime {
-            match timeout(RENEWAL_LIMIT, self.create()).await {
-                Ok(Ok(new)) => *pooled = new,
+        if connection.opened.elapsed() > self.limits().connection_lifetime {
+            match timeout(RENEWAL_TIMEOUT, self.create()).await {
+                Ok(Ok(new)) => *connection = new,
                 // The old connection stays in use for another lifetime if no new connection can be opened.
-                Ok(Err(_)) | Err(_) => pooled.opened = Instant::now(),
+                Ok(Err(_)) | Err(_) => connection.opened = Instant::now(),
             }
         }
         Ok(())

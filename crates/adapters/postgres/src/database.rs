@@ -5,14 +5,14 @@ use icp_permits::KeyedPermits;
 use icp_postgres_connection::InvalidUrl;
 
 use crate::batch::Batcher;
-use crate::connect::Opener;
+use crate::connect::ConnectionOpener;
 use crate::pool::{Pool, PoolStatus};
 use crate::server_state::ListVersions;
 use crate::settings::PostgresSettings;
 
-/// Maximum number of concurrent reads of long lists per user. Further ones wait. So a user who reads long lists without a pause
-/// occupies at most one core of the database.
-const LIST_READS_PER_USER: usize = 1;
+/// Maximum number of concurrent reads of long lists per user. Further reads wait. So one user, who may read long
+/// lists all the time, occupies at most one core of the database.
+const MAX_LIST_READS_PER_USER: usize = 1;
 
 /// The ICPs in one PostgreSQL database.
 #[derive(Clone)]
@@ -20,7 +20,7 @@ pub struct PostgresDatabase {
     pub(crate) pool: Pool,
     pub(crate) batcher: Batcher,
     pub(crate) versions: Arc<ListVersions>,
-    /// Permits for reads of lists that are not short. Without them, one user could occupy all connections.
+    /// Permits for reads of lists that are not short. Without permits, one user could occupy all connections.
     pub(crate) list_reads: KeyedPermits<UserId>,
 }
 
@@ -34,28 +34,29 @@ impl PostgresDatabase {
         Ok(Self::for_workers(settings, 0)?.1)
     }
 
-    /// Creates one client for each worker thread, and one for all other tasks. Each worker opens and drives its own connections, so
-    /// that a statement wakes no other thread. With more workers than connections, fewer clients are returned.
+    /// Creates one client for each worker thread, and one client for all other tasks. Each worker opens its own
+    /// connections and polls them on its own thread, so that a statement does not wake another thread. Returns fewer
+    /// clients if there are more workers than connections.
     ///
     /// # Errors
     ///
     /// As [`PostgresDatabase::new`].
     pub fn for_workers(settings: &PostgresSettings, workers: usize) -> Result<(Vec<Self>, Self), InvalidUrl> {
-        let pool = Pool::new(&Opener::new(settings)?, settings.max_connections, workers);
-        let (versions, list_reads) = (Arc::default(), KeyedPermits::new(LIST_READS_PER_USER));
-        let of = |pool: Pool| {
+        let pool = Pool::new(&ConnectionOpener::new(settings)?, settings.max_connections, workers);
+        let (versions, list_reads) = (Arc::default(), KeyedPermits::new(MAX_LIST_READS_PER_USER));
+        let client = |pool: Pool| {
             let batcher = Batcher::new(&pool, &versions);
             Self { pool, batcher, versions: Arc::clone(&versions), list_reads: list_reads.clone() }
         };
-        Ok((pool.of_each_worker().map(of).collect(), of(pool)))
+        Ok((pool.worker_pools().map(client).collect(), client(pool)))
     }
 
     /// Returns the number of hosts in the URL.
-    pub fn hosts(&self) -> usize {
-        self.pool.opener().connector().hosts()
+    pub fn host_count(&self) -> usize {
+        self.pool.opener().connector().host_count()
     }
 
-    /// Returns the connections of all workers.
+    /// Returns the number of connections of all workers.
     pub fn pool_status(&self) -> PoolStatus {
         self.pool.status()
     }

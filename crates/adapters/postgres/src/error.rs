@@ -9,12 +9,12 @@ use diesel::result::DatabaseErrorKind::{
 use diesel::result::Error as DieselError;
 use icp_ports::RepositoryError;
 
-/// Converts the error of a statement. Diesel distinguishes eight kinds of errors. `Unknown` is every other SQLSTATE, such as
-/// the one of a server that shuts down or has no resources left.
+/// Converts the error of a statement. Diesel has eight kinds of database errors. All other errors are `Unknown`, such
+/// as the error of a server that shuts down or has no resources left.
 pub(crate) fn query_failed(error: DieselError) -> RepositoryError {
     match &error {
         DieselError::DatabaseError(_, message) if message.message().contains("prepared statement") => {
-            RepositoryError::Unavailable(LostStatement(error).into())
+            RepositoryError::Unavailable(LostPreparedStatement(error).into())
         }
         _ if suspects_connection(&error) => RepositoryError::Unavailable(error.into()),
         _ => RepositoryError::Backend(error.into()),
@@ -33,23 +33,23 @@ pub(crate) fn suspects_connection(error: &DieselError) -> bool {
     )
 }
 
-/// Converts the error of a statement that stores ICPs. PostgreSQL names the ID in the detail of a unique violation:
-/// `Key (id)=(…) already exists.`, in any language.
+/// Converts the error of a statement that stores ICPs. The detail of a unique violation contains the ID:
+/// `Key (id)=(…) already exists.` The ID is in parentheses in every language of PostgreSQL.
 pub(crate) fn insert_failed(error: DieselError) -> RepositoryError {
     let DieselError::DatabaseError(UniqueViolation, detail) = &error else { return query_failed(error) };
     let id = detail.details().and_then(|detail| detail.split(['(', ')']).find_map(|part| part.parse().ok()));
     id.map_or_else(|| query_failed(error), RepositoryError::AlreadyExists)
 }
 
-/// A pooler lost a prepared statement.
+/// A pooler sent a statement to a session that has not prepared it.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the database does not know a prepared statement: a pooler uses another session for each transaction. \
-     Use its session mode, or PgBouncer 1.21 or newer with max_prepared_statements"
+    "the database session does not know a prepared statement, because a pooler uses another session for each \
+     transaction. Use the session mode of the pooler, or PgBouncer 1.21 or newer with max_prepared_statements"
 )]
-struct LostStatement(#[source] DieselError);
+struct LostPreparedStatement(#[source] DieselError);
 
-/// A time limit was reached.
+/// PostgreSQL did not respond within a timeout.
 #[derive(Debug, thiserror::Error)]
 #[error("no response from PostgreSQL within {0:?}")]
 struct TimedOut(Duration);

@@ -23,11 +23,11 @@ impl ForgetUser for PostgresDatabase {
         let forgetting = self.pool.run(self.pool.deadline(), move |connection| {
             Box::pin(async move {
                 match part {
-                    ForgetPart::Icps(from) => icps(connection, &user_id, from).await.map(Some),
+                    ForgetPart::Icps(from) => forget_in_icps(connection, &user_id, from).await.map(Some),
                     ForgetPart::Revisions(id, version) => {
-                        revisions(connection, &user_id, id, version).await.map(Some)
+                        forget_in_revisions(connection, &user_id, id, version).await.map(Some)
                     }
-                    ForgetPart::Others => others(connection, &user_id).await.map(|()| None),
+                    ForgetPart::Others => delete_other_rows(connection, &user_id).await.map(|()| None),
                 }
             })
         });
@@ -41,7 +41,8 @@ impl ForgetUser for PostgresDatabase {
             count: i64,
         }
         let counting = self.pool.read(self.pool.deadline(), (), |connection, ()| {
-            // An estimate: counting all rows would take as long as the rest.
+            // The result is PostgreSQL's estimate, because counting all rows would take as long as all other
+            // statements.
             let query = "SELECT coalesce(sum(greatest(reltuples, 0)), 0)::bigint AS count FROM pg_class \
                          WHERE oid IN (to_regclass('icps'), to_regclass('icp_revisions'))";
             Box::pin(async move { sql_query(query).get_result::<Count>(connection).await })
@@ -51,17 +52,22 @@ impl ForgetUser for PostgresDatabase {
 }
 
 #[derive(QueryableByName)]
-struct Last {
+struct LastRow {
     #[diesel(sql_type = SqlUuid)]
     id: Uuid,
 }
 
-async fn icps(connection: &mut AsyncPgConnection, user_id: &UserId, from: IcpId) -> QueryResult<ForgetPart> {
+/// Removes the user from one page of the table `icps`, and returns the part that follows.
+async fn forget_in_icps(
+    connection: &mut AsyncPgConnection,
+    user_id: &UserId,
+    from: IcpId,
+) -> QueryResult<ForgetPart> {
     let query = "WITH page AS (SELECT id FROM icps WHERE id >= $1 ORDER BY id LIMIT $2), \
          forgotten AS (UPDATE icps SET creator = nullif(creator, $3), changed_by = nullif(changed_by, $3), \
              actor = nullif(actor, $3) FROM page WHERE icps.id = page.id AND $3 IN (creator, changed_by, actor)) \
          SELECT id FROM page ORDER BY id DESC LIMIT 1";
-    let last: Vec<Last> = sql_query(query)
+    let last: Vec<LastRow> = sql_query(query)
         .bind::<SqlUuid, _>(from.as_uuid())
         .bind::<BigInt, _>(i64::from(ForgetPart::ROWS))
         .bind::<Text, _>(user_id.as_str())
@@ -71,7 +77,7 @@ async fn icps(connection: &mut AsyncPgConnection, user_id: &UserId, from: IcpId)
 }
 
 #[derive(QueryableByName)]
-struct Row {
+struct RevisionRow {
     #[diesel(sql_type = SqlUuid)]
     icp_id: Uuid,
     #[diesel(sql_type = BigInt)]
@@ -81,7 +87,8 @@ struct Row {
     document: Option<String>,
 }
 
-async fn revisions(
+/// Removes the user from one page of the table `icp_revisions`, and returns the part that follows.
+async fn forget_in_revisions(
     connection: &mut AsyncPgConnection,
     user_id: &UserId,
     id: IcpId,
@@ -93,7 +100,7 @@ async fn revisions(
              actor = nullif(actor, $5) FROM page WHERE icp_revisions.icp_id = page.icp_id \
              AND icp_revisions.version = page.version AND $5 IN (creator, changed_by, actor)) \
          SELECT icp_id, version, document FROM page ORDER BY icp_id, version";
-    let rows: Vec<Row> = sql_query(query)
+    let rows: Vec<RevisionRow> = sql_query(query)
         .bind::<SqlUuid, _>(id.as_uuid())
         .bind::<BigInt, _>(version.0)
         .bind::<BigInt, _>(i64::from(ForgetPart::ROWS))
@@ -102,7 +109,7 @@ async fn revisions(
         .get_results(connection)
         .await?;
     let last = rows.last().map(|row| ForgetPart::Revisions(row.icp_id.into(), Version(row.version)));
-    for Row { icp_id, version, document } in rows {
+    for RevisionRow { icp_id, version, document } in rows {
         let icp = document.and_then(|document| Icp::from_json(&document, Rules::Stored).ok());
         let Some(icp) = icp.and_then(|icp| icp.without_user(user_id)) else { continue };
         sql_query("UPDATE icp_revisions SET document = $3 WHERE icp_id = $1 AND version = $2")
@@ -115,7 +122,7 @@ async fn revisions(
     Ok(last.unwrap_or(ForgetPart::Others))
 }
 
-async fn others(connection: &mut AsyncPgConnection, user_id: &UserId) -> QueryResult<()> {
+async fn delete_other_rows(connection: &mut AsyncPgConnection, user_id: &UserId) -> QueryResult<()> {
     for table in ["deleted_icp_users", "idempotency_keys"] {
         let delete = sql_query(format!("DELETE FROM {table} WHERE user_id = $1"));
         delete.bind::<Text, _>(user_id.as_str()).execute(connection).await?;

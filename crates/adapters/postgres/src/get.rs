@@ -1,4 +1,4 @@
-//! Reads several ICPs by their IDs in one statement.
+//! Reads several ICPs by ID in one statement.
 
 use std::pin::pin;
 
@@ -12,59 +12,60 @@ use uuid::Uuid;
 use crate::prepared::prepared_query;
 use crate::row::{column, text};
 
-/// The version and the document of an ICP. The document is `None` if it is longer than `max_document`.
-pub(crate) type Found = (Version, Option<String>);
+/// The version and the document of an ICP. The document is `None` if it is longer than `max_document_bytes`.
+pub(crate) type VersionedDocument = (Version, Option<String>);
 
 /// Looks up the ICPs with the IDs `ids`. Returns one result per ID, in the same order.
 ///
 /// `users` has one entry per ID: the user who must be in the `userIds` of the ICP, or `None` for an admin. Documents of
-/// more than `max_document` bytes are not read.
-pub(crate) async fn get(
+/// more than `max_document_bytes` bytes are not read.
+pub(crate) async fn get_icps(
     mut connection: &AsyncPgConnection,
     ids: &[Uuid],
     users: &[Option<&str>],
-    max_document: i32,
-) -> QueryResult<Vec<Lookup<Found>>> {
-    let mut found: Vec<_> = ids.iter().map(|_| Lookup::Absent).collect();
-    let users: Vec<_> = users.iter().map(|user| user.map(storable)).collect();
-    let query = Gets { ids, users: &users, max_document };
+    max_document_bytes: i32,
+) -> QueryResult<Vec<Lookup<VersionedDocument>>> {
+    let mut results: Vec<_> = ids.iter().map(|_| Lookup::Absent).collect();
+    let users: Vec<_> = users.iter().map(|user| user.map(storable_user_id)).collect();
+    let query = GetQuery { ids, users: &users, max_document_bytes };
     let mut rows = pin!(AsyncConnectionCore::load(&mut connection, query).await?);
     while let Some(row) = rows.try_next().await? {
-        // The ordinal counts from 1.
+        // The first ordinal is 1.
         let ordinal = usize::try_from(column::<BigInt, i64>(&row, 0)?).unwrap_or_default();
-        let Some(found) = ordinal.checked_sub(1).and_then(|index| found.get_mut(index)) else { continue };
+        let Some(result) = ordinal.checked_sub(1).and_then(|index| results.get_mut(index)) else { continue };
         let version: i64 = column::<BigInt, _>(&row, 2)?;
         let document = text(&row, 3, |document| document.map(str::to_owned))?;
-        *found = Lookup::of(Some((column::<Bool, bool>(&row, 1)?, (Version(version), document))));
+        *result = Lookup::of(Some((column::<Bool, bool>(&row, 1)?, (Version(version), document))));
     }
-    Ok(found)
+    Ok(results)
 }
 
 /// Replaces a user ID that contains U+0000 by the empty ID. PostgreSQL cannot store U+0000, and no ICP has
 /// a user with the empty ID.
-fn storable(user_id: &str) -> &str {
+fn storable_user_id(user_id: &str) -> &str {
     if user_id.contains('\0') { "" } else { user_id }
 }
 
-/// Parameters of the statement, which makes two look-ups in primary keys per ICP.
+/// The parameters of a statement that looks up each ICP by its primary key, and its user by the primary key of
+/// `icp_members`.
 ///
 /// `BETWEEN icps.id AND icps.id` finds the same rows as `= icps.id`. With `=`, PostgreSQL would assume that each ICP
-/// has the average number of users. It would then read all users of an ICP, instead of one row by primary key.
+/// has the average number of users. PostgreSQL would then read all users of an ICP instead of one row.
 #[derive(Debug)]
-pub(crate) struct Gets<'a> {
+pub(crate) struct GetQuery<'a> {
     pub(crate) ids: &'a [Uuid],
     pub(crate) users: &'a [Option<&'a str>],
-    pub(crate) max_document: i32,
+    pub(crate) max_document_bytes: i32,
 }
 
 prepared_query! {
-    Gets(gets) -> (BigInt, Bool, BigInt, Text),
+    GetQuery(query) -> (BigInt, Bool, BigInt, Text),
     "SELECT asked.ordinal, asked.user_id IS NULL OR EXISTS (\
      SELECT FROM icp_members WHERE icp_members.user_id = asked.user_id \
      AND icp_members.created_at = icps.created_at AND icp_members.icp_id BETWEEN icps.id AND icps.id), \
      icps.version, CASE WHEN octet_length(icps.document) <= ",
-    Integer = &gets.max_document;
-    " THEN icps.document END FROM unnest(", Array<SqlUuid> = &gets.ids;
-    ", ", Array<Nullable<Text>> = &gets.users;
+    Integer = &query.max_document_bytes;
+    " THEN icps.document END FROM unnest(", Array<SqlUuid> = &query.ids;
+    ", ", Array<Nullable<Text>> = &query.users;
     ") WITH ORDINALITY AS asked (id, user_id, ordinal) INNER JOIN icps ON icps.id = asked.id";
 }

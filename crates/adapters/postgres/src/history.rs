@@ -8,7 +8,7 @@ use icp_ports::{
 use icp_storage::history_page;
 
 use crate::database::PostgresDatabase;
-use crate::revision::{OfIcp, Row, deleted, of_icp, remove_old, rows};
+use crate::revision::{RevisionRange, RevisionRow, read_deletes, read_revisions, remove_old, row_limit};
 use crate::write::Undelete;
 
 #[async_trait]
@@ -20,8 +20,9 @@ impl IcpHistory for PostgresDatabase {
         query: &HistoryQuery,
     ) -> Result<Lookup<HistoryPage>, RepositoryError> {
         let last = query.after.map_or(i64::MAX, |after| after.version.0.saturating_sub(1));
-        let asked = OfIcp { id, versions: (i64::MIN, last), since: query.since, limit: rows(query) };
-        let found = self.read_history(asked, scope, false).await?;
+        let range =
+            RevisionRange { id, versions: (i64::MIN, last), since: query.since, limit: row_limit(query) };
+        let found = self.read_history(range, scope, false).await?;
         Ok(match found {
             Lookup::Found(rows) => Lookup::Found(page(rows, query)?),
             Lookup::Forbidden => Lookup::Forbidden,
@@ -36,8 +37,8 @@ impl IcpHistory for PostgresDatabase {
         scope: &AccessScope,
         since: Timestamp,
     ) -> Result<Lookup<Option<Revision>>, RepositoryError> {
-        let asked = OfIcp { id, versions: (version.0, version.0), since, limit: 1 };
-        Ok(match self.read_history(asked, scope, true).await? {
+        let range = RevisionRange { id, versions: (version.0, version.0), since, limit: 1 };
+        Ok(match self.read_history(range, scope, true).await? {
             Lookup::Found(mut rows) => Lookup::Found(rows.pop().map(Revision::try_from).transpose()?),
             Lookup::Forbidden => Lookup::Forbidden,
             Lookup::Absent => Lookup::Absent,
@@ -54,12 +55,12 @@ impl IcpHistory for PostgresDatabase {
         }
         let deadline = self.pool.deadline();
         let permit = match scope.user_id() {
-            Some(user_id) => Some(self.permit(deadline, user_id).await?),
+            Some(user_id) => Some(self.acquire_list_permit(deadline, user_id).await?),
             None => None,
         };
-        let asked = (scope.user_id().cloned(), query.clone(), permit);
-        let read = self.pool.read(deadline, asked, |connection, (user_id, query, _)| {
-            Box::pin(deleted(connection, user_id.as_ref(), query))
+        let parameters = (scope.user_id().cloned(), query.clone(), permit);
+        let read = self.pool.read(deadline, parameters, |connection, (user_id, query, _)| {
+            Box::pin(read_deletes(connection, user_id.as_ref(), query))
         });
         page(read.await?, query)
     }
@@ -96,15 +97,15 @@ impl IcpHistory for PostgresDatabase {
 impl PostgresDatabase {
     async fn read_history(
         &self,
-        asked: OfIcp,
+        range: RevisionRange,
         scope: &AccessScope,
         with_documents: bool,
-    ) -> Result<Lookup<Vec<Row>>, RepositoryError> {
+    ) -> Result<Lookup<Vec<RevisionRow>>, RepositoryError> {
         // No row names a user whose ID PostgreSQL cannot store.
         let user_id = scope.user_id().map(|user_id| if is_storable(scope) { user_id.as_str() } else { "" });
         let user_id = user_id.map(str::to_owned);
         let read = self.pool.read(self.pool.deadline(), user_id, move |connection, user_id| {
-            Box::pin(of_icp(connection, asked, user_id.as_deref(), with_documents))
+            Box::pin(read_revisions(connection, range, user_id.as_deref(), with_documents))
         });
         read.await
     }
@@ -115,6 +116,6 @@ fn is_storable(scope: &AccessScope) -> bool {
     scope.user_id().is_none_or(|user_id| !user_id.as_str().contains('\0'))
 }
 
-fn page(rows: Vec<Row>, query: &HistoryQuery) -> Result<HistoryPage, RepositoryError> {
+fn page(rows: Vec<RevisionRow>, query: &HistoryQuery) -> Result<HistoryPage, RepositoryError> {
     history_page(rows.into_iter().map(Revision::try_from), query)
 }

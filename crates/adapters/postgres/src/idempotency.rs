@@ -1,4 +1,5 @@
-//! Reads and removes idempotency keys. The row of a key contains the ICP that the first create with the key stored.
+//! Reads and removes idempotency keys. The row of a key contains the ICP that was stored by the first create with
+//! this key.
 
 use diesel::sql_types::Timestamptz;
 use diesel::{ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, QueryResult};
@@ -11,7 +12,7 @@ use crate::schema::idempotency_keys as keys;
 
 /// Returns the outcome of a create with `key` if an earlier create has used the key: [`Creation::Repeated`] or
 /// [`Creation::KeyReused`]. Ignores keys that were first used before `oldest_valid`.
-pub(crate) async fn look_up(
+pub(crate) async fn look_up_key(
     connection: &mut AsyncPgConnection,
     key: &IdempotencyKey,
     oldest_valid: Timestamp,
@@ -34,7 +35,10 @@ pub(crate) async fn look_up(
 
 /// Removes at most 20 keys that have expired at `now`, and returns their number. The limit is small because
 /// the document of a key can have a mebibyte. Skips keys that another transaction has locked.
-pub(crate) async fn remove_expired(connection: &mut AsyncPgConnection, now: Timestamp) -> QueryResult<usize> {
+pub(crate) async fn remove_expired_keys(
+    connection: &mut AsyncPgConnection,
+    now: Timestamp,
+) -> QueryResult<usize> {
     let statement = "DELETE FROM idempotency_keys WHERE (user_id, key) IN \
                      (SELECT user_id, key FROM idempotency_keys WHERE created_at < $1 LIMIT 20 FOR UPDATE SKIP LOCKED)";
     let oldest = IdempotencyKey::oldest_valid(now).as_datetime();

@@ -16,11 +16,12 @@ use crate::database::PostgresDatabase;
 use crate::error::{insert_failed, query_failed};
 use crate::schema::icps;
 
-/// Number of documents that an export writes at once.
-const EXPORT_BATCH: usize = 500;
+/// Number of documents that an export passes to its sink at once.
+const EXPORT_BATCH_SIZE: usize = 500;
 
-/// Lock of an import that replaces ICPs. A second import waits, because two imports in different orders could deadlock. The
-/// number is the text `icp-import`, cut to 8 bytes.
+/// SQL that acquires the lock of an import that replaces ICPs. A second import waits for the lock, because two
+/// imports that store the same ICPs in different orders could deadlock. The number consists of the first 8 bytes of
+/// `icp-import`.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7593173187244322159)";
 
 #[async_trait]
@@ -31,7 +32,8 @@ impl ImportExport for PostgresDatabase {
         on_conflict: OnConflict,
         keeps_replaced: bool,
     ) -> Result<ImportSummary, ImportExportError> {
-        // A separate connection: if this function ends early, the connection closes and the transaction is rolled back.
+        // The import uses a separate connection. If this function returns early, the connection is closed, and
+        // PostgreSQL rolls the transaction back.
         let connection = &mut self.pool.opener().open().await?.diesel;
         connection.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED").await.map_err(query_failed)?;
         if on_conflict == OnConflict::Replace {
@@ -40,11 +42,11 @@ impl ImportExport for PostgresDatabase {
         let mut summary = ImportSummary::default();
         while let Some(batch) = source.next_batch().await.map_err(ImportExportError::Stream)? {
             let changes = match on_conflict {
-                OnConflict::Replace => keep_replaced(connection, &batch, keeps_replaced).await?,
+                OnConflict::Replace => store_replaced_states(connection, &batch, keeps_replaced).await?,
                 OnConflict::Skip | OnConflict::Fail => HashMap::new(),
             };
             let written = write_batch(connection, &batch, on_conflict, &changes, &mut summary).await;
-            check_kept(&written.map_err(insert_failed)?, &changes)?;
+            check_replaced(&written.map_err(insert_failed)?, &changes)?;
         }
         connection.batch_execute("COMMIT").await.map_err(query_failed)?;
         Ok(summary)
@@ -52,9 +54,10 @@ impl ImportExport for PostgresDatabase {
 
     async fn export(&self, sink: &mut dyn ExportSink) -> Result<u64, ImportExportError> {
         let connection = &mut self.pool.opener().open().await?.diesel;
-        // One statement has one snapshot. Rows are read as fast as the sink accepts them.
+        // A single statement reads all rows from one snapshot. Rows are read only as fast as the sink accepts
+        // documents.
         let rows = icps::table.order(icps::id).select(icps::document).load_stream::<String>(connection);
-        let mut batches = pin!(rows.await.map_err(query_failed)?.try_chunks(EXPORT_BATCH));
+        let mut batches = pin!(rows.await.map_err(query_failed)?.try_chunks(EXPORT_BATCH_SIZE));
         let mut count = 0;
         while let Some(documents) = batches.try_next().await.map_err(|error| query_failed(error.1))? {
             count += documents.len() as u64;
@@ -64,8 +67,9 @@ impl ImportExport for PostgresDatabase {
     }
 }
 
-/// Fails if another transaction stored one of the ICPs after `keep_replaced`: its state would be in no history.
-fn check_kept(replaced: &[Uuid], changes: &HashMap<Uuid, ChangedFields>) -> Result<(), RepositoryError> {
+/// Fails if another transaction stored one of the replaced ICPs after `store_replaced_states` had read them. The
+/// state that the other transaction stored would be in no history.
+fn check_replaced(replaced: &[Uuid], changes: &HashMap<Uuid, ChangedFields>) -> Result<(), RepositoryError> {
     match replaced.iter().find(|id| !changes.contains_key(*id)) {
         Some(id) => {
             let error = format!("the ICP {id} was restored or imported at the same time; repeat the import");
@@ -75,7 +79,7 @@ fn check_kept(replaced: &[Uuid], changes: &HashMap<Uuid, ChangedFields>) -> Resu
     }
 }
 
-/// Stores a batch. Returns the IDs of the ICPs that existed.
+/// Stores a batch. Returns the IDs of the ICPs that existed before and were replaced.
 async fn write_batch(
     connection: &mut AsyncPgConnection,
     batch: &[IcpDocument],
@@ -85,10 +89,10 @@ async fn write_batch(
 ) -> QueryResult<Vec<Uuid>> {
     let documents = match on_conflict {
         OnConflict::Fail => batch.iter().collect(),
-        OnConflict::Skip => one_of_each(batch.iter().rev()),
-        OnConflict::Replace => one_of_each(batch.iter()),
+        OnConflict::Skip => last_of_each_id(batch.iter().rev()),
+        OnConflict::Replace => last_of_each_id(batch.iter()),
     };
-    let stored = store(connection, &documents, on_conflict, changes).await?;
+    let stored = store_icps(connection, &documents, on_conflict, changes).await?;
     let inserted = stored.iter().filter(|stored| stored.is_new).count() as u64;
     let replaced: Vec<Uuid> = stored.iter().filter(|stored| !stored.is_new).map(|stored| stored.id).collect();
     if !replaced.is_empty() {
@@ -112,21 +116,21 @@ async fn write_batch(
 }
 
 /// Returns the last document of each ID.
-fn one_of_each<'a>(documents: impl Iterator<Item = &'a IcpDocument>) -> Vec<&'a IcpDocument> {
+fn last_of_each_id<'a>(documents: impl Iterator<Item = &'a IcpDocument>) -> Vec<&'a IcpDocument> {
     documents.map(|document| (document.id(), document)).collect::<HashMap<IcpId, _>>().into_values().collect()
 }
 
 #[derive(diesel::QueryableByName)]
-struct Stored {
+struct StoredRow {
     #[diesel(sql_type = SqlUuid)]
     id: Uuid,
     #[diesel(sql_type = Bool)]
     is_new: bool,
 }
 
-/// Locks the ICPs that a batch replaces, and stores their states as revisions. Returns the fields that the last document of
-/// each ICP changes.
-async fn keep_replaced(
+/// Locks the ICPs that a batch replaces. If `keeps_replaced` is true, stores their current states as revisions.
+/// Returns, for each ICP, the fields that its last document in the batch changes.
+async fn store_replaced_states(
     connection: &mut AsyncPgConnection,
     batch: &[IcpDocument],
     keeps_replaced: bool,
@@ -154,7 +158,7 @@ async fn keep_replaced(
     Ok(changes)
 }
 
-/// Removes new ICPs from the deleted ones. Their histories continue.
+/// Marks inserted ICPs as no longer deleted. Their histories continue.
 async fn end_deletes(connection: &mut AsyncPgConnection, ids: &[Uuid]) -> QueryResult<()> {
     let end = "WITH ended AS (UPDATE icp_revisions SET is_deleted = false, creator = NULL, bytes = 0
             FROM icp_revisions AS before
@@ -169,13 +173,13 @@ async fn end_deletes(connection: &mut AsyncPgConnection, ids: &[Uuid]) -> QueryR
     sql_query(end).bind::<Array<SqlUuid>, _>(ids).execute(connection).await.map(drop)
 }
 
-/// Stores the rows of `icps`, and returns the stored ones.
-async fn store(
+/// Stores documents in the table `icps`. Returns the rows that were inserted or updated.
+async fn store_icps(
     connection: &mut AsyncPgConnection,
     documents: &[&IcpDocument],
     on_conflict: OnConflict,
     changes: &HashMap<Uuid, ChangedFields>,
-) -> QueryResult<Vec<Stored>> {
+) -> QueryResult<Vec<StoredRow>> {
     let conflict = match on_conflict {
         OnConflict::Fail => "",
         OnConflict::Skip => "ON CONFLICT (id) DO NOTHING",
@@ -194,33 +198,33 @@ async fn store(
         "INSERT INTO icps (id, name, created_at, updated_at, active_until, document, name_folded, providers, changed)
          SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) {conflict} RETURNING id, xmax = 0 AS is_new"
     ));
-    let each = |column: fn(&IcpDocument) -> &str| {
+    let texts = |column: fn(&IcpDocument) -> &str| {
         documents.iter().map(|document| column(document)).collect::<Vec<_>>()
     };
     let times = |column: fn(&IcpDocument) -> Timestamp| {
         documents.iter().map(|document| column(document).as_datetime()).collect::<Vec<_>>()
     };
     let active_until = documents.iter().map(|document| document.active_until().map(Timestamp::as_datetime));
-    let names = documents
+    let changed_fields = documents
         .iter()
         .map(|document| changes.get(&document.id().as_uuid()).map_or("[]", ChangedFields::as_json));
     insert
         .bind::<Array<SqlUuid>, _>(
             documents.iter().map(|document| document.id().as_uuid()).collect::<Vec<_>>(),
         )
-        .bind::<Array<Text>, _>(each(IcpDocument::name))
+        .bind::<Array<Text>, _>(texts(IcpDocument::name))
         .bind::<Array<Timestamptz>, _>(times(IcpDocument::created_at))
         .bind::<Array<Timestamptz>, _>(times(IcpDocument::updated_at))
         .bind::<Array<Nullable<Timestamptz>>, _>(active_until.collect::<Vec<_>>())
-        .bind::<Array<Text>, _>(each(IcpDocument::json))
-        .bind::<Array<Text>, _>(each(IcpDocument::folded_name))
-        .bind::<Array<Text>, _>(each(|document| document.providers().as_str()))
-        .bind::<Array<Text>, _>(names.collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(texts(IcpDocument::json))
+        .bind::<Array<Text>, _>(texts(IcpDocument::folded_name))
+        .bind::<Array<Text>, _>(texts(|document| document.providers().as_str()))
+        .bind::<Array<Text>, _>(changed_fields.collect::<Vec<_>>())
         .get_results(connection)
         .await
 }
 
-/// Stores the users of ICPs without users.
+/// Stores the users of ICPs that have no rows in `icp_members` yet.
 async fn store_members<'a>(
     connection: &mut AsyncPgConnection,
     documents: impl Iterator<Item = &'a IcpDocument>,

@@ -1,7 +1,7 @@
 //! Lists of any length, order and filter.
 //!
-//! A statement returns a row for every ICP that the query matches, and documents until `max_bytes` is reached. So the version
-//! covers the complete list, and no unnecessary document is read.
+//! A statement returns one row for every ICP that matches the query, but only the first rows, up to `max_bytes`, have
+//! documents. So the version covers the complete list, and PostgreSQL reads no unnecessary documents.
 
 use std::pin::pin;
 
@@ -21,7 +21,7 @@ use crate::list_query::{Extent, Rows};
 use crate::prepared::prepared_query;
 use crate::row::{column, id_and_version, text, time};
 
-/// Reads a list. Returns it with the position of its last document.
+/// Reads a list. Returns the list and a cursor to its last document.
 pub(crate) async fn read(
     mut connection: &AsyncPgConnection,
     query: &ListQuery,
@@ -40,10 +40,11 @@ pub(crate) async fn read(
     Ok((list, end))
 }
 
-/// Reads a complete list, oldest first, if it is within [`BOUNDED_BYTES`]. Returns `None` if it has too many ICPs or too long a
-/// document.
+/// Reads a complete list, oldest first. Returns `None` if the list has more than [`MAX_BOUNDED_ICPS`] ICPs, or a
+/// document of more than [`MAX_BOUNDED_DOCUMENT_BYTES`] bytes.
 ///
-/// It costs two thirds of [`read`], in which PostgreSQL adds up the lengths.
+/// This function needs two thirds of the time of [`read`], because PostgreSQL does not add up the lengths of the
+/// documents.
 pub(crate) async fn read_bounded(
     mut connection: &AsyncPgConnection,
     user_id: &UserId,
@@ -56,26 +57,26 @@ pub(crate) async fn read_bounded(
         is_bounded &= text(&row, 2, |document| list.push(id, version, document))?;
         count += 1;
     }
-    Ok((is_bounded && count <= BOUNDED_ICPS).then(|| list.finish(None)))
+    Ok((is_bounded && count <= MAX_BOUNDED_ICPS).then(|| list.finish(None)))
 }
 
-const BOUNDED_ICPS: i64 = 1_024;
-const BOUNDED_DOCUMENT: i32 = 3 * 1024;
-/// Minimum `max_bytes` in bytes for which [`read_bounded`] is tried.
-pub(crate) const BOUNDED_BYTES: usize = 4 * 1024 * 1024;
+const MAX_BOUNDED_ICPS: i64 = 1_024;
+const MAX_BOUNDED_DOCUMENT_BYTES: i32 = 3 * 1024;
+/// Minimum `max_bytes` of a query for [`read_bounded`]. A bounded list is never longer than this number of bytes.
+pub(crate) const MIN_BYTES_FOR_BOUNDED: usize = 4 * 1024 * 1024;
 
-/// The rows of a list, with the documents that are short.
+/// The statement that reads the rows of a bounded list. Documents that are too long are omitted.
 #[derive(Debug)]
 struct BoundedRows<'a>(&'a str);
 
 prepared_query! {
     BoundedRows(rows) -> (SqlUuid, BigInt, Nullable<Text>),
     "SELECT icp_members.icp_id, icps.version, CASE WHEN octet_length(icps.document) <= ",
-    Integer = &BOUNDED_DOCUMENT;
+    Integer = &MAX_BOUNDED_DOCUMENT_BYTES;
     " THEN icps.document END FROM icp_members INNER JOIN icps ON icps.id = icp_members.icp_id \
      WHERE icp_members.user_id = ",
     Text = rows.0;
-    " ORDER BY icp_members.created_at, icp_members.icp_id LIMIT 1 + ", BigInt = &BOUNDED_ICPS;
+    " ORDER BY icp_members.created_at, icp_members.icp_id LIMIT 1 + ", BigInt = &MAX_BOUNDED_ICPS;
 }
 
 fn cursor<'a>(sort: Sort, row: &impl Row<'a, Pg>) -> QueryResult<ListCursor> {

@@ -13,17 +13,18 @@ use uuid::Uuid;
 
 use crate::prepared::prepared_once;
 
-/// A part of a list reads one row per this number of bytes. With shorter documents, the part is shorter than `max_bytes`.
+/// A part of a list has at most one row per this number of bytes of `max_bytes`. If documents are shorter, the part
+/// ends before it has `max_bytes`.
 const BYTES_PER_ROW: usize = 1024;
 
 /// The part of the list that a statement reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// Every row, and the documents up to `max_bytes`.
+    /// All rows, and the documents up to `max_bytes`.
     Whole,
     /// The rows and documents of the first part.
     Part,
-    /// Every row and no document, to compute the version.
+    /// All rows without documents, for the version of the list.
     Version,
 }
 
@@ -38,9 +39,10 @@ impl Extent {
 
 /// The rows of a list: ID, version, document and sort key.
 ///
-/// In the default order, which is that of the primary key of `icp_members`, it scans that index and looks up each ICP by ID. In
-/// any other order, IDs and lengths are filtered and sorted first, and documents are looked up after that. Otherwise PostgreSQL
-/// would sort documents, and write them to the disk beyond its `work_mem`.
+/// The default order is the order of the primary key of `icp_members`. In this order, PostgreSQL scans the index and
+/// looks up each ICP by ID. In any other order, PostgreSQL first filters and sorts rows without documents, and then
+/// looks the documents up. Otherwise it would sort the documents, too, and write them to the disk if they are larger
+/// than `work_mem`.
 pub(crate) struct Rows<'a> {
     user_id: &'a str,
     conditions: Vec<Condition>,
@@ -57,7 +59,7 @@ pub(crate) struct Rows<'a> {
 /// A bound value.
 type Value = Box<dyn QueryFragment<Pg> + Send>;
 
-/// SQL around a value.
+/// A bound value, with the SQL before and after it.
 type Condition = (&'static str, Value, &'static str);
 
 impl<'a> Rows<'a> {
@@ -68,7 +70,8 @@ impl<'a> Rows<'a> {
         let is_in_index_order = order == (Sort::CreatedAt, Direction::Ascending) && conditions.is_empty();
         let after = match &query.start {
             ListStart::After(cursor) => Some(position(cursor, query.direction)),
-            // A list without a cursor starts after `-infinity`. So the default list and its pages are one statement.
+            // A list without a cursor starts after `-infinity`. So the default list and its pages have the same
+            // statement.
             ListStart::Beginning(_) => is_in_index_order.then(|| (infinite_time(i64::MIN), Uuid::nil())),
         };
         Self {
@@ -84,7 +87,7 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Adds the statement of the sorted rows. `document` is the SQL of their documents.
+    /// Adds the statement that returns the sorted rows. `document` is the SQL of the column with the documents.
     fn push_sorted<'b>(&'b self, document: &str, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let (sort_key, id) = (self.sort_key, "icp_members.icp_id");
         let (direction, is_after) = match self.direction {
@@ -136,7 +139,8 @@ impl QueryFragment<Pg> for Rows<'_> {
     }
 }
 
-/// Returns the SQL of the sort key. For an ICP without `activeUntil`, it is an infinite time, so that the ICP is last.
+/// Returns the SQL of the sort key. The sort key of an ICP without `activeUntil` is an infinite time, so that the ICP
+/// is last.
 fn sort_key(query: &ListQuery) -> &'static str {
     match (query.sort(), query.direction) {
         (Sort::CreatedAt, _) => "icp_members.created_at",
@@ -175,7 +179,8 @@ fn position(cursor: &ListCursor, direction: Direction) -> (Value, Uuid) {
             Direction::Descending => (infinite_time(i64::MIN), id),
         },
         SortKey::Name(name) => match name.split_once('\0') {
-            // No stored name contains U+0000, so no name is sorted between the text before it and the complete text.
+            // No stored name contains U+0000. So no stored name is sorted between the text before U+0000 and the
+            // complete name of the cursor.
             Some((before, _)) => (text(before.to_owned()), Uuid::max()),
             None => (text(name.clone()), id),
         },

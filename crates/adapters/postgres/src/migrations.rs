@@ -16,7 +16,7 @@ use crate::schema::__diesel_schema_migrations;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../../migrations/postgres");
 
-/// Lock of a migration. The number is the text `icp-schema`, cut to 8 bytes.
+/// SQL that acquires the lock of a migration. The number consists of the first 8 bytes of `icp-schema`.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7593173187410322276)";
 
 type SyncConnection = AsyncConnectionWrapper<AsyncPgConnection>;
@@ -24,40 +24,43 @@ type SyncConnection = AsyncConnectionWrapper<AsyncPgConnection>;
 #[async_trait]
 impl Migrator for PostgresDatabase {
     async fn pending(&self) -> Result<Vec<String>, MigrationError> {
-        self.with_schema(|connection| {
-            let applied = applied(connection).map_err(query_failed)?;
-            Ok(names(&examine(&applied)?))
+        self.with_sync_connection(|connection| {
+            let applied = applied_versions(connection).map_err(query_failed)?;
+            Ok(names(&pending_migrations(&applied)?))
         })
         .await
     }
 
     async fn migrate(&self) -> Result<MigrationReport, MigrationError> {
-        self.with_schema(|connection| {
-            // One transaction applies all migrations, with a lock that ends with it. Of several processes, one migrates, and the
-            // others wait and find nothing pending. A session lock would not work with a pooler that shares sessions.
-            let migrated = connection.transaction::<_, Failure, _>(|connection| {
+        self.with_sync_connection(|connection| {
+            // One transaction acquires the lock and applies all migrations. If several processes migrate, the others
+            // wait, and then find no pending migrations. The lock ends with the transaction, because a pooler could
+            // give the session to another client.
+            let migrated = connection.transaction::<_, TransactionError, _>(|connection| {
                 connection.batch_execute(LOCK)?;
-                // This creates diesel's own table.
+                // This call creates diesel's own table.
                 let applied = connection.applied_migrations().map_err(backend)?;
-                let pending = examine(&applied)?;
+                let pending = pending_migrations(&applied)?;
                 connection.run_migrations(&pending).map_err(backend)?;
                 Ok(MigrationReport { applied: names(&pending), created: applied.is_empty() })
             });
-            migrated.map_err(|Failure(error)| error)
+            migrated.map_err(|TransactionError(error)| error)
         })
         .await
     }
 }
 
 impl PostgresDatabase {
-    /// Diesel's migrations are synchronous. They run on a blocking thread, since `block_in_place` panics under actix's
-    /// runtime.
-    async fn with_schema<T: Send + 'static>(
+    /// Runs `work` with a synchronous connection, which diesel's migrations need. `work` runs on a blocking thread,
+    /// because
+    /// `block_in_place` panics in actix's runtime.
+    async fn with_sync_connection<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut SyncConnection) -> Result<T, MigrationError> + Send + 'static,
     ) -> Result<T, MigrationError> {
         let mut connection = SyncConnection::from(self.pool.opener().open().await?.diesel);
-        // A pooler can lose a prepared statement after its transaction. Statements are not cached, as none is used twice.
+        // Behind a pooler, a prepared statement may be unknown after its transaction. So no statements are prepared in
+        // advance. This costs nothing, because each statement runs only once.
         connection.set_prepared_statement_cache_size(CacheSize::Disabled);
         let working = tokio::task::spawn_blocking(move || work(&mut connection));
         working.await.map_err(|error| RepositoryError::Backend(error.into()))?
@@ -66,22 +69,24 @@ impl PostgresDatabase {
 
 type Migrations = Vec<Box<dyn Migration<Pg>>>;
 
-/// Returns the applied migrations, without creating diesel's table: a role that does not migrate may not create tables.
-fn applied(connection: &mut SyncConnection) -> QueryResult<Vec<MigrationVersion<'static>>> {
-    let is_there = sql::<Bool>("SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL");
-    if !is_there.get_result::<bool>(connection)? {
+/// Returns the versions of the applied migrations. Does not create diesel's table, because the role may have no right
+/// to create tables.
+fn applied_versions(connection: &mut SyncConnection) -> QueryResult<Vec<MigrationVersion<'static>>> {
+    let table_exists = sql::<Bool>("SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL");
+    if !table_exists.get_result::<bool>(connection)? {
         return Ok(Vec::new());
     }
     __diesel_schema_migrations::table.select(__diesel_schema_migrations::version).load(connection)
 }
 
-/// Returns the pending migrations.
-fn examine(applied: &[MigrationVersion<'_>]) -> Result<Migrations, MigrationError> {
+/// Returns the pending migrations. Fails if the database has a migration that this program does not know.
+fn pending_migrations(applied: &[MigrationVersion<'_>]) -> Result<Migrations, MigrationError> {
     let mut pending: Migrations = MIGRATIONS.migrations().map_err(backend)?;
-    if let Some(newer) =
-        applied.iter().find(|version| !pending.iter().any(|known| known.name().version() == **version))
+    if let Some(unknown) = applied
+        .iter()
+        .find(|version| !pending.iter().any(|migration| migration.name().version() == **version))
     {
-        return Err(MigrationError::Unknown(newer.to_string()));
+        return Err(MigrationError::Unknown(unknown.to_string()));
     }
     pending.retain(|migration| !applied.contains(&migration.name().version()));
     Ok(pending)
@@ -96,15 +101,15 @@ fn backend(error: BoxError) -> MigrationError {
 }
 
 /// The error of a diesel transaction, which must implement `From<diesel::result::Error>`.
-struct Failure(MigrationError);
+struct TransactionError(MigrationError);
 
-impl From<diesel::result::Error> for Failure {
+impl From<diesel::result::Error> for TransactionError {
     fn from(error: diesel::result::Error) -> Self {
         Self(query_failed(error).into())
     }
 }
 
-impl From<MigrationError> for Failure {
+impl From<MigrationError> for TransactionError {
     fn from(error: MigrationError) -> Self {
         Self(error)
     }

@@ -1,4 +1,4 @@
-//! The pool of connections. Each connection has one owner at a time.
+//! The pool of connections. Each connection is used by one request at a time.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,19 +13,20 @@ use icp_ports::RepositoryError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::connect::Opener;
+use crate::connect::ConnectionOpener;
 use crate::error::{query_failed, suspects_connection, timed_out};
 
-/// The wait of the pool before it tries again to open a connection.
-const GROWTH_PAUSE: Duration = Duration::from_secs(5);
-/// Maximum wait of a request for a connection that another request opens.
-const RETRY_PAUSE: Duration = Duration::from_millis(5);
+/// Time after a failed attempt to open a connection in which the pool does not try again.
+const RECONNECT_PAUSE: Duration = Duration::from_secs(5);
+/// Pause of a request between two checks whether another worker has opened a connection.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// The connections of one worker, and the connections of the others, which it uses if its own are busy.
+/// The connections of one worker. If the worker cannot open a connection, it uses the connections of the other workers.
 #[derive(Clone)]
 pub(crate) struct Pool {
     shares: Arc<[Share]>,
-    home: usize,
+    /// The index of this worker's share.
+    own_index: usize,
 }
 
 /// The number of connections to a database.
@@ -33,7 +34,7 @@ pub(crate) struct Pool {
 pub struct PoolStatus {
     /// Open connections.
     pub open: usize,
-    /// Connections that run a statement.
+    /// Connections that are in use by a request.
     pub in_use: usize,
     /// Maximum number of connections.
     pub max: usize,
@@ -45,52 +46,52 @@ pub(crate) struct Deadline {
     /// Deadline for getting a connection.
     pub(crate) acquire: Instant,
     /// Deadline for the result.
-    pub(crate) answer: Instant,
+    pub(crate) result: Instant,
 }
 
 impl Deadline {
-    /// Returns one deadline for the connection and the result.
+    /// Returns the same deadline for the connection and the result.
     pub(crate) fn within(time: Duration) -> Self {
         let until = Instant::now() + time;
-        Self { acquire: until, answer: until }
+        Self { acquire: until, result: until }
     }
 }
 
 impl Pool {
-    /// Divides `max` connections among `workers`, and reserves one for other tasks. Without workers, all are for other tasks. Opens
-    /// no connection.
-    pub(crate) fn new(opener: &Opener, max: usize, workers: usize) -> Self {
+    /// Divides `max` connections among `workers`, and reserves one connection for other tasks. Without workers, all
+    /// connections are for other tasks. Does not open a connection.
+    pub(crate) fn new(opener: &ConnectionOpener, max: usize, workers: usize) -> Self {
         let max = max.max(1);
         let workers = workers.min(max - 1);
         let size = |index| (max - 1) / workers + usize::from(index < (max - 1) % workers);
         let sizes = (0..workers).map(size).chain([if workers == 0 { max } else { 1 }]);
-        Self { shares: sizes.map(|size| Share::new(opener.clone(), size)).collect(), home: workers }
+        Self { shares: sizes.map(|size| Share::new(opener.clone(), size)).collect(), own_index: workers }
     }
 
     /// Returns the pool of each worker. If there are no shares for workers, returns a single pool.
-    pub(crate) fn of_each_worker(&self) -> impl Iterator<Item = Self> + use<> {
+    pub(crate) fn worker_pools(&self) -> impl Iterator<Item = Self> + use<> {
         let shares = Arc::clone(&self.shares);
-        (0..self.home.max(1)).map(move |home| Self { shares: Arc::clone(&shares), home })
+        (0..self.own_index.max(1)).map(move |own_index| Self { shares: Arc::clone(&shares), own_index })
     }
 
-    #[expect(clippy::indexing_slicing, reason = "there is a share per home")]
-    fn home(&self) -> &Share {
-        &self.shares[self.home]
+    #[expect(clippy::indexing_slicing, reason = "every `own_index` is the index of a share")]
+    fn own_share(&self) -> &Share {
+        &self.shares[self.own_index]
     }
 
     /// Returns the error of a request that got no connection in time.
     pub(crate) fn rejection(&self) -> RepositoryError {
-        self.home().rejection()
+        self.own_share().rejection()
     }
 
-    pub(crate) fn opener(&self) -> &Opener {
-        self.home().connections.manager()
+    pub(crate) fn opener(&self) -> &ConnectionOpener {
+        self.own_share().connections.manager()
     }
 
     /// Returns the deadline of a request that begins now.
     pub(crate) fn deadline(&self) -> Deadline {
         let (now, limits) = (Instant::now(), self.opener().limits());
-        Deadline { acquire: now + limits.acquire, answer: now + limits.statement }
+        Deadline { acquire: now + limits.acquire, result: now + limits.statement }
     }
 
     pub(crate) fn status(&self) -> PoolStatus {
@@ -103,30 +104,32 @@ impl Pool {
         sum
     }
 
-    /// Waits for a connection of this worker. If this worker has none and cannot open one, waits for one of another worker.
+    /// Waits for a connection of this worker. If this worker has no connection and cannot open one, waits for a
+    /// connection of another worker.
     pub(crate) async fn acquire(&self, deadline: Deadline) -> Result<Lease, RepositoryError> {
         let acquiring = async {
             loop {
-                let home = self.home().acquire(deadline).await;
-                let Err(RepositoryError::Unavailable(_)) = home else { return home };
+                let lease = self.own_share().acquire(deadline).await;
+                let Err(RepositoryError::Unavailable(_)) = lease else { return lease };
                 if let Some(other) = self.shares.iter().find(|share| share.status().size > 0) {
                     return other.acquire(deadline).await;
                 }
                 // Another worker may be opening the last connection that the server allows.
                 if !self.opener().is_connecting() || Instant::now() >= deadline.acquire {
-                    return home;
+                    return lease;
                 }
-                sleep(RETRY_PAUSE).await;
+                sleep(POLL_INTERVAL).await;
             }
         };
-        let acquired = timeout_at(deadline.answer, acquiring).await;
+        let acquired = timeout_at(deadline.result, acquiring).await;
         acquired.unwrap_or_else(|_| Err(timed_out(self.opener().limits().statement)))
     }
 
-    /// Runs a statement once. Writes need this: after a lost connection, the write may have been committed.
+    /// Runs a statement once. Writes must use this method, because a write may have been committed although its
+    /// connection was lost.
     ///
-    /// The statement runs in a separate task, so that the connection is released when the statement ends, not when the caller
-    /// stops waiting.
+    /// The statement runs in a separate task. So the connection stays in use until the statement ends, even if the
+    /// caller was dropped before.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         deadline: Deadline,
@@ -139,8 +142,10 @@ impl Pool {
         running.await.unwrap_or_else(|error| Err(RepositoryError::Unavailable(error.into())))
     }
 
-    /// Runs a read-only statement, and repeats it once if its connection was lost. The future is boxed because its state has
-    /// kilobytes, which callers would copy even if they do not run it.
+    /// Runs a read-only statement, and repeats it once if its connection was lost.
+    ///
+    /// The future is boxed because its state has several kilobytes. Otherwise every caller would contain and copy
+    /// this state.
     pub(crate) fn read<Q: Send + Sync + 'static, T: Send + 'static>(
         &self,
         deadline: Deadline,
@@ -158,8 +163,8 @@ impl Pool {
         };
         Box::pin(async move {
             match run().await {
-                Err(RepositoryError::Unavailable(error)) if Instant::now() < deadline.answer => {
-                    tracing::debug!(error, "reading again on another connection");
+                Err(RepositoryError::Unavailable(error)) if Instant::now() < deadline.result => {
+                    tracing::debug!(error, "the read is repeated on another connection");
                     run().await
                 }
                 result => result,
@@ -171,19 +176,23 @@ impl Pool {
 /// The connections that one worker opens.
 #[derive(Clone)]
 struct Share {
-    connections: managed::Pool<Opener>,
-    /// One permit per connection that is open or may be opened. deadpool fails a request if it cannot open a connection. Here the
-    /// request waits for an open connection, and the permit of the failed one is withdrawn for some time.
+    connections: managed::Pool<ConnectionOpener>,
+    /// One permit for each connection that is open or may be opened. If deadpool cannot open a connection, it fails
+    /// the request. This type removes the permit for [`RECONNECT_PAUSE`] instead, and the request waits for an open
+    /// connection.
     permits: Arc<Semaphore>,
-    last_answer: Arc<Mutex<Instant>>,
+    last_response: Arc<Mutex<Instant>>,
 }
 
 impl Share {
-    #[expect(clippy::expect_used, reason = "only timeouts need a runtime, and there are none")]
-    fn new(opener: Opener, size: usize) -> Self {
-        let connections = managed::Pool::builder(opener).max_size(size).build().expect("a pool");
-        let last_answer = Arc::new(Mutex::new(Instant::now()));
-        Self { connections, permits: Arc::new(Semaphore::new(size)), last_answer }
+    #[expect(clippy::expect_used, reason = "building a pool fails only if it has timeouts and no runtime")]
+    fn new(opener: ConnectionOpener, size: usize) -> Self {
+        let connections = managed::Pool::builder(opener)
+            .max_size(size)
+            .build()
+            .expect("a pool without timeouts must be built");
+        let last_response = Arc::new(Mutex::new(Instant::now()));
+        Self { connections, permits: Arc::new(Semaphore::new(size)), last_response }
     }
 
     fn status(&self) -> managed::Status {
@@ -196,31 +205,34 @@ impl Share {
             let Ok(Ok(permit)) = permit else { return Err(self.rejection()) };
             match self.connections.get().await {
                 Ok(pooled) => return Ok(Lease { pooled, share: self.clone(), _permit: permit }),
-                Err(PoolError::Backend(error)) if self.status().size > 0 => self.pause_growth(permit, &error),
+                Err(PoolError::Backend(error)) if self.status().size > 0 => {
+                    self.pause_connecting(permit, &error);
+                }
                 Err(PoolError::Backend(error)) => return Err(error),
                 Err(error) => return Err(RepositoryError::Backend(error.into())),
             }
         }
     }
 
-    /// A database that has responded to another request recently is busy. Otherwise it is unreachable.
+    /// Returns the error of a request that got no connection in time. If the database has recently responded to
+    /// another request, it is overloaded. Otherwise it is unavailable.
     fn rejection(&self) -> RepositoryError {
-        let recently = self.connections.manager().limits().acquire / 2;
-        let last_answer = *self.last_answer.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.status().size == 0 || last_answer.elapsed() > recently {
+        let max_silence = self.connections.manager().limits().acquire / 2;
+        let last_response = *self.last_response.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.status().size == 0 || last_response.elapsed() > max_silence {
             RepositoryError::Unavailable("the database does not respond".into())
         } else {
             RepositoryError::Overloaded
         }
     }
 
-    /// Withdraws the permit of a connection that could not be opened for some time.
-    fn pause_growth(&self, permit: OwnedSemaphorePermit, error: &RepositoryError) {
-        self.connections.manager().log_once(error);
+    /// Removes the permit of a connection that could not be opened, and adds it again after [`RECONNECT_PAUSE`].
+    fn pause_connecting(&self, permit: OwnedSemaphorePermit, error: &RepositoryError) {
+        self.connections.manager().log_failure_once(error);
         permit.forget();
         let permits = Arc::clone(&self.permits);
         tokio::spawn(async move {
-            sleep(GROWTH_PAUSE).await;
+            sleep(RECONNECT_PAUSE).await;
             permits.add_permits(1);
         });
     }
@@ -228,27 +240,27 @@ impl Share {
 
 /// A connection that is in use.
 pub(crate) struct Lease {
-    pooled: Object<Opener>,
+    pooled: Object<ConnectionOpener>,
     share: Share,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Lease {
-    /// Runs a statement to its end. At the deadline it is cancelled.
+    /// Runs a statement, and cancels it at the deadline.
     pub(crate) async fn run<T>(
         mut self,
         deadline: Deadline,
         statement: impl for<'c> FnOnce(&'c mut AsyncPgConnection) -> BoxFuture<'c, QueryResult<T>>,
     ) -> Result<T, RepositoryError> {
         let opener = self.share.connections.manager();
-        match timeout_at(deadline.answer, statement(&mut self.pooled.connection.diesel)).await {
+        match timeout_at(deadline.result, statement(&mut self.pooled.client.diesel)).await {
             Ok(Ok(value)) => {
-                *self.share.last_answer.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+                *self.share.last_response.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
                 Ok(value)
             }
             Ok(Err(error)) => {
                 if matches!(error, DatabaseError(ReadOnlyTransaction, _)) {
-                    // The server has become a standby, so every other connection to it is read-only, too.
+                    // The server has become a standby, so all other connections to it are read-only, too.
                     opener.replace_all();
                 }
                 if suspects_connection(&error) {
@@ -259,7 +271,7 @@ impl Lease {
             Err(_) => {
                 let (opener, limit) = (opener.clone(), opener.limits().statement);
                 let pooled = Object::take(self.pooled);
-                tokio::spawn(async move { opener.connector().cancel(&pooled.connection).await });
+                tokio::spawn(async move { opener.connector().cancel(&pooled.client).await });
                 Err(timed_out(limit))
             }
         }

@@ -1,4 +1,5 @@
-//! Queries that diesel cannot build. Diesel checks the types of their values, and each connection prepares them once.
+//! Macros for SQL queries that diesel's query builder cannot express. Diesel checks the types of the values of these
+//! queries, and each connection prepares each query once.
 
 /// Declares that the text of a query is always the same, so that each connection prepares it once.
 macro_rules! prepared_once {
@@ -15,7 +16,8 @@ macro_rules! prepared_once {
 }
 pub(crate) use prepared_once;
 
-/// Declares the text of a query in parts, and the value after each part with its SQL type.
+/// Declares a query: its name, its result type, and parts of its SQL text. After each part, a value with its SQL type
+/// may follow.
 macro_rules! prepared_query {
     ($name:ident($query:pat) -> $result:ty, $($sql:literal $(, $sql_type:ty = $value:expr)?);+ $(;)?) => {
         $crate::prepared::prepared_once!($name -> $result);

@@ -11,7 +11,7 @@ use icp_storage::ListBuilder;
 use tokio::time::timeout_at;
 
 use crate::database::PostgresDatabase;
-use crate::get::{Found, get};
+use crate::get::{VersionedDocument, get_icps};
 use crate::list;
 use crate::list_query::Extent;
 use crate::pool::Deadline;
@@ -36,7 +36,7 @@ impl IcpReader for PostgresDatabase {
             return Ok(Conditional::of(list.version, list, known));
         }
         let deadline = self.pool.deadline();
-        if may_be_within(query, short_list::MAX_BYTES)
+        if allows_complete_list(query, short_list::MAX_BYTES)
             && let Some(answer) = self.batcher.list(query.scope.user_id(), known).await
         {
             return Ok(answer);
@@ -47,9 +47,9 @@ impl IcpReader for PostgresDatabase {
                 return Ok(Conditional::Unchanged(version));
             }
         }
-        if may_be_within(query, list::BOUNDED_BYTES) {
+        if allows_complete_list(query, list::MIN_BYTES_FOR_BOUNDED) {
             let user_id = query.scope.user_id().clone();
-            let permit = self.permit(deadline, query.scope.user_id()).await?;
+            let permit = self.acquire_list_permit(deadline, query.scope.user_id()).await?;
             let read = self.pool.read(deadline, (user_id, permit), |connection, (user_id, _)| {
                 Box::pin(list::read_bounded(connection, user_id))
             });
@@ -72,11 +72,11 @@ impl IcpReader for PostgresDatabase {
 
     async fn get(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<StoredIcp>, RepositoryError> {
         let deadline = self.pool.deadline();
-        let found = match self.batcher.get(id, scope).await {
-            Some(found) => found,
-            None => self.get_alone(deadline, id, scope, i32::MAX).await?,
+        let result = match self.batcher.get(id, scope).await {
+            Some(result) => result,
+            None => self.get_without_batch(deadline, id, scope, i32::MAX).await?,
         };
-        Ok(found.map(|found| stored(id, found)))
+        Ok(result.map(|result| to_stored_icp(id, result)))
     }
 
     async fn get_if_changed(
@@ -86,26 +86,27 @@ impl IcpReader for PostgresDatabase {
         known: &[Version],
     ) -> Result<Lookup<Conditional<StoredIcp, Version>>, RepositoryError> {
         let deadline = self.pool.deadline();
-        let found = match self.batcher.get(id, scope).await {
-            Some(found) => found,
-            None => match self.get_alone(deadline, id, scope, 0).await? {
+        let result = match self.batcher.get(id, scope).await {
+            Some(result) => result,
+            None => match self.get_without_batch(deadline, id, scope, 0).await? {
                 Lookup::Found((version, _)) if !known.contains(&version) => {
-                    self.get_alone(deadline, id, scope, i32::MAX).await?
+                    self.get_without_batch(deadline, id, scope, i32::MAX).await?
                 }
-                found => found,
+                result => result,
             },
         };
-        Ok(found.map(|found| Conditional::of(found.0, stored(id, found), known)))
+        Ok(result.map(|result| Conditional::of(result.0, to_stored_icp(id, result), known)))
     }
 }
 
-fn stored(id: IcpId, (version, json): Found) -> StoredIcp {
+fn to_stored_icp(id: IcpId, (version, json): VersionedDocument) -> StoredIcp {
     StoredIcp { id, version, json: json.unwrap_or_default() }
 }
 
 impl PostgresDatabase {
-    /// Waits until the user may read a list. The statement owns the permit until it ends, also if the request was cancelled.
-    pub(crate) async fn permit(
+    /// Waits for the user's permit to read a long list. The statement holds the permit until it ends, even if the
+    /// request was cancelled.
+    pub(crate) async fn acquire_list_permit(
         &self,
         deadline: Deadline,
         user_id: &UserId,
@@ -120,22 +121,22 @@ impl PostgresDatabase {
         query: &ListQuery,
         extent: Extent,
     ) -> Result<(ListBuilder, Option<ListCursor>), RepositoryError> {
-        let permit = self.permit(deadline, query.scope.user_id()).await?;
+        let permit = self.acquire_list_permit(deadline, query.scope.user_id()).await?;
         let read = self.pool.read(deadline, (query.clone(), permit), move |connection, (query, _)| {
             Box::pin(list::read(connection, query, extent))
         });
         read.await
     }
 
-    /// Reads the version of a list that is not short, and caches it if the query is for every ICP of the user.
+    /// Reads the version of a list that is not short. Caches the version if the query is for all ICPs of the user.
     async fn read_version(
         &self,
         deadline: Deadline,
         query: &ListQuery,
     ) -> Result<ListVersion, RepositoryError> {
-        let permit = self.permit(deadline, query.scope.user_id()).await?;
-        let asked = (query.clone(), Arc::clone(&self.versions), permit);
-        let read = self.pool.read(deadline, asked, |connection, (query, versions, _)| {
+        let permit = self.acquire_list_permit(deadline, query.scope.user_id()).await?;
+        let parameters = (query.clone(), Arc::clone(&self.versions), permit);
+        let read = self.pool.read(deadline, parameters, |connection, (query, versions, _)| {
             Box::pin(async move {
                 let state =
                     if query.is_everything() { versions.server_state(connection).await? } else { None };
@@ -150,28 +151,34 @@ impl PostgresDatabase {
         Ok(version)
     }
 
-    async fn get_alone(
+    async fn get_without_batch(
         &self,
         deadline: Deadline,
         id: IcpId,
         scope: &AccessScope,
-        max_document: i32,
-    ) -> Result<Lookup<Found>, RepositoryError> {
+        max_document_bytes: i32,
+    ) -> Result<Lookup<VersionedDocument>, RepositoryError> {
         let read = self.pool.read(deadline, scope.user_id().cloned(), move |connection, user_id| {
             Box::pin(async move {
-                get(connection, &[id.as_uuid()], &[user_id.as_ref().map(UserId::as_str)], max_document).await
+                get_icps(
+                    connection,
+                    &[id.as_uuid()],
+                    &[user_id.as_ref().map(UserId::as_str)],
+                    max_document_bytes,
+                )
+                .await
             })
         });
         Ok(read.await?.pop().unwrap_or(Lookup::Absent))
     }
 }
 
-/// Returns true if the query is for a complete list of up to `max_bytes`.
-fn may_be_within(query: &ListQuery, max_bytes: usize) -> bool {
+/// Returns true if the query is for all ICPs of a user, and its own limit is at least `max_bytes`.
+fn allows_complete_list(query: &ListQuery, max_bytes: usize) -> bool {
     query.is_everything() && query.max_bytes.is_none_or(|bytes| bytes.get() >= max_bytes)
 }
 
-/// Returns true if no ICP can match, because a text contains U+0000, which PostgreSQL cannot store.
+/// Returns true if no ICP can match because a text of the query contains U+0000, which PostgreSQL cannot store.
 fn cannot_match(query: &ListQuery) -> bool {
     let texts = [
         Some(query.scope.user_id().as_str()),

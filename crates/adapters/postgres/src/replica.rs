@@ -1,4 +1,4 @@
-//! Reads from a standby while its lag is known to be small.
+//! Reads from a standby while the lag of the standby is small.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -19,16 +19,18 @@ use crate::database::PostgresDatabase;
 use crate::error::timed_out;
 use crate::pool::Deadline;
 
-/// Time limit of a read on the standby. The primary gets the rest of the time limit of a read.
-const STANDBY_LIMIT: Duration = Duration::from_secs(1);
+/// Timeout of a read on the standby. If the standby does not respond in this time, the primary must respond in the
+/// rest of the timeout for a read.
+const STANDBY_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The WAL position up to which the primary has written.
-const WRITTEN: &str = "pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint";
-/// The WAL position up to which a standby has replayed. Returns no row if the server is no longer a standby.
-const REPLAYED: &str = "pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::bigint WHERE pg_is_in_recovery()";
+/// SQL of the WAL position up to which the primary has written.
+const WRITTEN_POSITION: &str = "pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint";
+/// SQL of the WAL position up to which a standby has replayed. Returns no row if the server is no longer a standby.
+const REPLAYED_POSITION: &str =
+    "pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::bigint WHERE pg_is_in_recovery()";
 
-/// Reads from a standby that is at most `max_lag` behind. Reads from the primary if the standby is further behind, does not
-/// respond, or its lag is unknown.
+/// Reads from a standby whose lag is at most `max_lag`. Reads from the primary if the lag is larger or unknown, or if
+/// the standby does not respond.
 #[derive(Clone, Debug)]
 pub struct PostgresReplica {
     primary: PostgresDatabase,
@@ -39,8 +41,8 @@ pub struct PostgresReplica {
 impl PostgresReplica {
     /// Starts to monitor the lag of the standby. Must be called within a Tokio runtime.
     pub fn start(primary: PostgresDatabase, standby: PostgresDatabase, max_lag: Duration) -> Self {
-        let lag = Arc::new(Lag { max: max_lag, complete_as_of: Mutex::default() });
-        tokio::spawn(watch(primary.clone(), standby.clone(), Arc::downgrade(&lag)));
+        let lag = Arc::new(Lag { max: max_lag, up_to_date_at: Mutex::default() });
+        tokio::spawn(monitor_lag(primary.clone(), standby.clone(), Arc::downgrade(&lag)));
         Self { primary, standby, lag }
     }
 
@@ -50,27 +52,31 @@ impl PostgresReplica {
         Self { primary, standby, lag: Arc::clone(&self.lag) }
     }
 
-    /// Returns true if reads go to the standby at the moment.
+    /// Returns true if reads currently go to the standby.
     pub fn is_used(&self) -> bool {
         self.lag.is_small()
     }
 
-    /// A read that fails or takes too long on the standby is repeated on the primary. Only the monitor stops the use of the
-    /// standby: one slow query does not.
+    /// Reads from the standby. If the read fails or takes too long, repeats it on the primary. One slow query does
+    /// not stop the use of the standby: only [`monitor_lag`] does.
     async fn read<'a, T, F>(&'a self, read: impl Fn(&'a PostgresDatabase) -> F) -> Result<T, RepositoryError>
     where
         F: Future<Output = Result<T, RepositoryError>>,
     {
         let limit = self.primary.pool.opener().limits().statement;
-        let until = Instant::now() + limit;
+        let deadline = Instant::now() + limit;
         if self.is_used() {
-            match timeout(STANDBY_LIMIT, read(&self.standby)).await {
-                Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(error)) => tracing::debug!(%error, "the primary repeats a read of the standby"),
-                Err(error) => tracing::debug!(%error, "the primary repeats a read of the standby"),
+            match timeout(STANDBY_TIMEOUT, read(&self.standby)).await {
+                Ok(Ok(result)) => return Ok(result),
+                Ok(Err(error)) => {
+                    tracing::debug!(%error, "a read on the standby failed; it is repeated on the primary");
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "a read on the standby failed; it is repeated on the primary");
+                }
             }
         }
-        timeout_at(until, read(&self.primary)).await.unwrap_or_else(|_| Err(timed_out(limit)))
+        timeout_at(deadline, read(&self.primary)).await.unwrap_or_else(|_| Err(timed_out(limit)))
     }
 }
 
@@ -108,47 +114,53 @@ impl IcpReader for PostgresReplica {
 
 #[async_trait]
 impl HealthCheck for PostgresReplica {
-    /// Returns at worst `Stale`: the primary serves reads while the standby is not used.
+    /// Returns `Stale` while the standby is not used. Never returns `Unavailable`, because the primary then serves
+    /// the reads.
     async fn health(&self) -> Health {
         if self.is_used() { Health::Ok } else { Health::Stale }
     }
 }
 
-/// The lag of the standby.
+/// The maximum lag and the current lag of the standby.
 #[derive(Debug)]
 struct Lag {
     max: Duration,
-    /// The time up to which the standby has all changes, if it is known.
-    complete_as_of: Mutex<Option<Instant>>,
+    /// The standby contains all changes that were made before this time. `None` if the time is unknown.
+    up_to_date_at: Mutex<Option<Instant>>,
 }
 
 impl Lag {
     fn is_small(&self) -> bool {
-        let as_of = *self.complete_as_of.lock().unwrap_or_else(PoisonError::into_inner);
-        as_of.is_some_and(|as_of| as_of.elapsed() <= self.max)
+        let time = *self.up_to_date_at.lock().unwrap_or_else(PoisonError::into_inner);
+        time.is_some_and(|time| time.elapsed() <= self.max)
     }
 
-    fn set(&self, as_of: Option<Instant>) {
-        *self.complete_as_of.lock().unwrap_or_else(PoisonError::into_inner) = as_of;
+    fn set(&self, time: Option<Instant>) {
+        *self.up_to_date_at.lock().unwrap_or_else(PoisonError::into_inner) = time;
     }
 }
 
-/// Compares the standby with the primary. Its own reports are not enough: a disconnected standby considers itself up to date.
-async fn watch(primary: PostgresDatabase, standby: PostgresDatabase, lag: Weak<Lag>) {
-    // A WAL position of the primary and its time, until the standby has reached the position.
+/// Compares the WAL positions of the primary and of the standby until the replica is dropped. The standby's own
+/// reports do not suffice, because a standby that has lost its primary reports that it is up to date.
+async fn monitor_lag(primary: PostgresDatabase, standby: PostgresDatabase, lag: Weak<Lag>) {
+    // A WAL position of the primary, and the time before the query. `None` after the standby has reached the position.
     let mut written = None;
     while let Some(lag) = lag.upgrade() {
         if written.is_none() {
-            let asked = Instant::now();
-            written = position(&primary, WRITTEN).await.ok().flatten().map(|position| (asked, position));
+            let query_time = Instant::now();
+            written = query_position(&primary, WRITTEN_POSITION)
+                .await
+                .ok()
+                .flatten()
+                .map(|position| (query_time, position));
         }
-        match position(&standby, REPLAYED).await {
+        match query_position(&standby, REPLAYED_POSITION).await {
             Ok(Some(replayed)) => {
-                if let Some((asked, _)) = written.take_if(|(_, position)| *position <= replayed) {
-                    lag.set(Some(asked));
+                if let Some((query_time, _)) = written.take_if(|(_, position)| *position <= replayed) {
+                    lag.set(Some(query_time));
                 }
             }
-            // A promoted standby has a separate history.
+            // The standby was promoted. Its WAL positions cannot be compared with the positions of the primary.
             Ok(None) => lag.set(None),
             Err(error) => {
                 if lag.is_small() {
@@ -161,12 +173,12 @@ async fn watch(primary: PostgresDatabase, standby: PostgresDatabase, lag: Weak<L
     }
 }
 
-async fn position(
+async fn query_position(
     database: &PostgresDatabase,
-    question: &'static str,
+    expression: &'static str,
 ) -> Result<Option<i64>, RepositoryError> {
-    let read = database.pool.read(Deadline::within(STANDBY_LIMIT), question, |connection, question| {
-        let position = select(sql::<Nullable<BigInt>>(question));
+    let read = database.pool.read(Deadline::within(STANDBY_TIMEOUT), expression, |connection, expression| {
+        let position = select(sql::<Nullable<BigInt>>(expression));
         Box::pin(async { position.get_result(connection).await.optional() })
     });
     Ok(read.await?.flatten())

@@ -18,8 +18,8 @@ use crate::idempotency;
 use crate::pool::Deadline;
 use crate::write::{Delete, Insert, Replace};
 
-/// Time limit of a health check, including the wait for a connection.
-const HEALTH_LIMIT: Duration = Duration::from_millis(2_500);
+/// Timeout of a health check, including the wait for a connection.
+const HEALTH_TIMEOUT: Duration = Duration::from_millis(2_500);
 
 #[async_trait]
 impl IcpRepository for PostgresDatabase {
@@ -40,23 +40,23 @@ impl IcpRepository for PostgresDatabase {
                 }
             })
         });
-        let (is_alone, is_within_quota, version) = inserting.await??;
+        let (has_key_lock, is_within_quota, version) = inserting.await??;
         if let Some(version) = version {
             return Ok(Creation::Created(Version(version)));
         }
         let look_up = |key| {
-            let look_up = (key, IdempotencyKey::oldest_valid(document.created_at()));
-            self.pool.read(deadline, look_up, |connection, (key, oldest)| {
-                Box::pin(idempotency::look_up(connection, key, *oldest))
+            let parameters = (key, IdempotencyKey::oldest_valid(document.created_at()));
+            self.pool.read(deadline, parameters, |connection, (key, oldest)| {
+                Box::pin(idempotency::look_up_key(connection, key, *oldest))
             })
         };
-        let used = match key.cloned().filter(|_| is_alone) {
+        let earlier_creation = match key.cloned().filter(|_| has_key_lock) {
             Some(key) => look_up(key).await?,
             None => None,
         };
         let otherwise =
-            if is_within_quota || !is_alone { Creation::InProgress } else { Creation::QuotaReached };
-        Ok(used.unwrap_or(otherwise))
+            if is_within_quota || !has_key_lock { Creation::InProgress } else { Creation::QuotaReached };
+        Ok(earlier_creation.unwrap_or(otherwise))
     }
 
     async fn replace(
@@ -90,7 +90,7 @@ impl IcpRepository for PostgresDatabase {
 
     async fn remove_expired_keys(&self, now: Timestamp) -> Result<u64, RepositoryError> {
         let removing = self.pool.run(self.pool.deadline(), move |connection| {
-            Box::pin(async move { idempotency::remove_expired(connection, now).await })
+            Box::pin(async move { idempotency::remove_expired_keys(connection, now).await })
         });
         Ok(removing.await? as u64)
     }
@@ -99,8 +99,9 @@ impl IcpRepository for PostgresDatabase {
 #[async_trait]
 impl HealthCheck for PostgresDatabase {
     async fn health(&self) -> Health {
-        // The probe waits for a connection until the time limit. A busy database frees one in that time.
-        let probing = self.pool.read(Deadline::within(HEALTH_LIMIT), (), |connection, ()| {
+        // The check waits for a connection until the timeout. If the database is only busy, a connection is released in
+        // this time.
+        let probing = self.pool.read(Deadline::within(HEALTH_TIMEOUT), (), |connection, ()| {
             Box::pin(diesel::select(1.into_sql::<Integer>()).get_result::<i32>(connection))
         });
         match probing.await {

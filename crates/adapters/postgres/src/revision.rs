@@ -1,4 +1,4 @@
-//! Statements on the rows of a history.
+//! Statements that read and remove revisions.
 
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
@@ -10,32 +10,34 @@ use uuid::Uuid;
 
 /// The revisions of one ICP within a range of versions.
 #[derive(Clone, Copy)]
-pub(crate) struct OfIcp {
+pub(crate) struct RevisionRange {
     pub(crate) id: IcpId,
     pub(crate) versions: (i64, i64),
     pub(crate) since: Timestamp,
     pub(crate) limit: i64,
 }
 
-/// Returns the number of rows to read: one more than the limit, which shows whether more follow.
-pub(crate) fn rows(query: &HistoryQuery) -> i64 {
+/// Returns the number of rows to read. It is one more than the limit, so that the last row shows whether another page
+/// follows.
+pub(crate) fn row_limit(query: &HistoryQuery) -> i64 {
     i64::try_from(query.limit.get()).unwrap_or(i64::MAX).saturating_add(1)
 }
 
-/// SQL of a revision's document. The document of a delete is that of the state before it.
+/// SQL that returns the document of a revision. For a delete, it returns the document before the delete.
 const DOCUMENT: &str = "coalesce(revisions.document, (SELECT before.document FROM icp_revisions AS before \
     WHERE before.icp_id = revisions.icp_id AND before.version < revisions.version \
     ORDER BY before.version DESC LIMIT 1))";
 
 const COLUMNS: &str = "version, changed_at, changed_by, actor, source, operation, changed";
 
-/// Reads the current state of an ICP and its revisions, the newest first, and whether the ICP is in scope, from one snapshot.
-pub(crate) async fn of_icp(
+/// Reads the current state of an ICP and its revisions, newest first, if the user may read the ICP. One statement
+/// reads all of this data from one snapshot.
+pub(crate) async fn read_revisions(
     connection: &mut AsyncPgConnection,
-    asked: OfIcp,
+    range: RevisionRange,
     user_id: Option<&str>,
     with_documents: bool,
-) -> QueryResult<Lookup<Vec<Row>>> {
+) -> QueryResult<Lookup<Vec<RevisionRow>>> {
     let query = sql_query(format!(
         "WITH living AS (SELECT $1::text IS NULL OR EXISTS (SELECT FROM icp_members WHERE icp_members.user_id = $1 \
                 AND icp_members.created_at = icps.created_at AND icp_members.icp_id = icps.id) AS is_in_scope \
@@ -54,11 +56,11 @@ pub(crate) async fn of_icp(
     ));
     let rows: Vec<AccessRow> = query
         .bind::<Nullable<Text>, _>(user_id)
-        .bind::<SqlUuid, _>(asked.id.as_uuid())
-        .bind::<Timestamptz, _>(asked.since.as_datetime())
-        .bind::<BigInt, _>(asked.versions.0)
-        .bind::<BigInt, _>(asked.versions.1)
-        .bind::<BigInt, _>(asked.limit)
+        .bind::<SqlUuid, _>(range.id.as_uuid())
+        .bind::<Timestamptz, _>(range.since.as_datetime())
+        .bind::<BigInt, _>(range.versions.0)
+        .bind::<BigInt, _>(range.versions.1)
+        .bind::<BigInt, _>(range.limit)
         .bind::<Bool, _>(with_documents)
         .load(connection)
         .await?;
@@ -67,13 +69,13 @@ pub(crate) async fn of_icp(
     Ok(Lookup::of(is_in_scope.map(|is_in_scope| (is_in_scope, rows))))
 }
 
-/// Reads the deletes of the deleted ICPs of a user, or of all users, the newest first, and documents until `max_bytes` is
-/// reached.
-pub(crate) async fn deleted(
+/// Reads the revisions in which ICPs of a user, or of all users, were deleted, newest first. Reads documents only until
+/// `max_bytes` is reached.
+pub(crate) async fn read_deletes(
     connection: &mut AsyncPgConnection,
     user_id: Option<&UserId>,
     query: &HistoryQuery,
-) -> QueryResult<Vec<Row>> {
+) -> QueryResult<Vec<RevisionRow>> {
     let (from, key) = match user_id {
         None => ("icp_revisions AS revisions WHERE $1::text IS NULL", "revisions"),
         Some(_) => (
@@ -99,13 +101,14 @@ pub(crate) async fn deleted(
         .bind::<BigInt, _>(version)
         .bind::<SqlUuid, _>(id)
         .bind::<Timestamptz, _>(query.since.as_datetime())
-        .bind::<BigInt, _>(rows(query))
+        .bind::<BigInt, _>(row_limit(query))
         .bind::<BigInt, _>(i64::try_from(query.max_bytes.get()).unwrap_or(i64::MAX))
         .load(connection)
         .await
 }
 
-/// Removes a small number, because each may have a mebibyte. Skips revisions that another transaction uses.
+/// Removes at most 20 revisions that were replaced before `replaced_before`. The limit is small because a document
+/// can have a mebibyte. Skips revisions that another transaction has locked.
 pub(crate) async fn remove_old(
     connection: &mut AsyncPgConnection,
     replaced_before: Timestamp,
@@ -130,17 +133,17 @@ pub(crate) async fn remove_old(
     Ok(removed.map_or(0, |removed| usize::try_from(removed.count).unwrap_or_default()))
 }
 
-/// Whether the ICP is in scope, and a revision if there is one.
+/// Whether the ICP is in scope, and one of its revisions. Without revisions, the only row has no revision.
 #[derive(QueryableByName)]
 struct AccessRow {
     #[diesel(sql_type = Bool)]
     is_in_scope: bool,
     #[diesel(embed)]
-    row: Option<Row>,
+    row: Option<RevisionRow>,
 }
 
 #[derive(QueryableByName)]
-pub(crate) struct Row {
+pub(crate) struct RevisionRow {
     #[diesel(sql_type = SqlUuid)]
     icp_id: Uuid,
     #[diesel(sql_type = BigInt)]
@@ -161,24 +164,24 @@ pub(crate) struct Row {
     document: Option<String>,
 }
 
-impl TryFrom<Row> for Revision {
+impl TryFrom<RevisionRow> for Revision {
     type Error = RepositoryError;
 
-    fn try_from(row: Row) -> Result<Self, RepositoryError> {
-        let bad = |column: &str| {
+    fn try_from(row: RevisionRow) -> Result<Self, RepositoryError> {
+        let invalid = |column: &str| {
             let reason = format!("invalid value in icp_revisions.{column} of ICP {}", row.icp_id);
             RepositoryError::Backend(reason.into())
         };
         Ok(Self {
             id: row.icp_id.into(),
             version: Version(row.version),
-            at: Timestamp::try_from(row.changed_at).map_err(|_| bad("changed_at"))?,
+            at: Timestamp::try_from(row.changed_at).map_err(|_| invalid("changed_at"))?,
             author: Author {
                 by: row.changed_by.and_then(|user| user.try_into().ok()),
                 actor: row.actor.and_then(|user| user.try_into().ok()),
-                source: Source::from_name(&row.source).ok_or_else(|| bad("source"))?,
+                source: Source::from_name(&row.source).ok_or_else(|| invalid("source"))?,
             },
-            operation: Operation::from_name(&row.operation).ok_or_else(|| bad("operation"))?,
+            operation: Operation::from_name(&row.operation).ok_or_else(|| invalid("operation"))?,
             changed: ChangedFields::from_json(row.changed),
             json: row.document,
         })

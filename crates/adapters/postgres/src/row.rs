@@ -1,4 +1,4 @@
-//! Reads the columns of a row in place. A `Queryable` would copy each document.
+//! Reads the columns of a row without copying documents, which diesel's `Queryable` would copy.
 
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
@@ -11,13 +11,13 @@ use icp_domain::{IcpId, Timestamp};
 use icp_ports::Version;
 use uuid::Uuid;
 
-/// Returns column `index` of type `S` in SQL.
+/// Returns the value of column `index`, which has the SQL type `S`.
 pub(crate) fn column<'a, S, T: FromSql<S, Pg>>(row: &impl Row<'a, Pg>, index: usize) -> QueryResult<T> {
     let field = row.get(index).ok_or(Error::NotFound)?;
     T::from_nullable_sql(field.value()).map_err(Error::DeserializationError)
 }
 
-/// Passes the text in column `index` to `read`, or `None` for NULL.
+/// Calls `read` with the text of column `index`, or with `None` for NULL.
 pub(crate) fn text<'a, T>(
     row: &impl Row<'a, Pg>,
     index: usize,
@@ -29,7 +29,7 @@ pub(crate) fn text<'a, T>(
     text.map(|text| read(Some(text))).map_err(|error| Error::DeserializationError(error.into()))
 }
 
-/// Returns the ID and the version of an ICP, which are in two adjacent columns.
+/// Returns the ID in column `index` and the version in the next column.
 pub(crate) fn id_and_version<'a>(row: &impl Row<'a, Pg>, index: usize) -> QueryResult<(IcpId, Version)> {
     Ok((column::<SqlUuid, Uuid>(row, index)?.into(), Version(column::<BigInt, _>(row, index + 1)?)))
 }

@@ -1,4 +1,4 @@
-//! The tables, as the migration creates them.
+//! The tables and columns that diesel's query builder uses.
 
 diesel::table! {
     icps (id) {

@@ -1,4 +1,4 @@
-//! The state that a server reports. It changes with every write.
+//! The state of a server, which changes with every write. If the state is unchanged, cached list versions are valid.
 
 use std::marker::PhantomData;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,11 +15,11 @@ use tokio::sync::OnceCell;
 use crate::prepared::prepared_query;
 use crate::row::{column, text};
 
-/// The snapshot of a statement, and the server that it belongs to.
+/// The snapshot of a statement, and the server that ran the statement.
 ///
-/// A snapshot lists the transactions that had ended when a statement began. Two statements of one server with the same
-/// snapshot therefore see the same data. The start time identifies the server: behind a pooler, a connection can change to
-/// another server, whose snapshots have another meaning.
+/// A snapshot lists the transactions that had ended when a statement began. Two statements with the same snapshot on
+/// one server therefore see the same data. The start time identifies the server. It is compared because a pooler can
+/// connect to another server, whose snapshots cannot be compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ServerState {
     snapshot: String,
@@ -30,13 +30,13 @@ pub(crate) struct ServerState {
 #[derive(Default)]
 pub(crate) struct ListVersions {
     cache: Mutex<VersionCache<ServerState>>,
-    /// True if the database is a single server, whose snapshots list every transaction.
-    is_one_server: OnceCell<bool>,
+    /// True if the database consists of a single server. The snapshots of a single server list every transaction.
+    is_single_server: OnceCell<bool>,
 }
 
-/// SQL that is true for a PostgreSQL server. Distributed databases that derive from PostgreSQL have another version text, such
-/// as one with `YugabyteDB`.
-const IS_ONE_SERVER: &str = "version() ~ '^PostgreSQL [0-9.]+(beta|rc|devel)?[0-9]* ' \
+/// SQL that is true for a single PostgreSQL server. It is false for distributed databases that derive from
+/// PostgreSQL. For example, the version text of one of them contains `YugabyteDB`.
+const IS_SINGLE_SERVER: &str = "version() ~ '^PostgreSQL [0-9.]+(beta|rc|devel)?[0-9]* ' \
     AND version() !~ 'Greenplum' AND NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')";
 
 impl ListVersions {
@@ -44,16 +44,17 @@ impl ListVersions {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads the state of the server. Returns `None` for a standby, whose snapshot does not list every transaction.
+    /// Reads the state of the server. Returns `None` for a standby or a distributed database, because their snapshots
+    /// do not list every transaction.
     pub(crate) async fn server_state(
         &self,
         mut connection: &AsyncPgConnection,
     ) -> QueryResult<Option<ServerState>> {
-        let ask = || async move { select(sql::<Bool>(IS_ONE_SERVER)).get_result(&mut connection).await };
-        if !*self.is_one_server.get_or_try_init(ask).await? {
+        let query = || async move { select(sql::<Bool>(IS_SINGLE_SERVER)).get_result(&mut connection).await };
+        if !*self.is_single_server.get_or_try_init(query).await? {
             return Ok(None);
         }
-        let mut rows = AsyncConnectionCore::load(&mut connection, Question::default()).await?;
+        let mut rows = AsyncConnectionCore::load(&mut connection, StateQuery::default()).await?;
         let Some(row) = rows.try_next().await? else { return Ok(None) };
         let snapshot = text(&row, 0, |text| text.unwrap_or_default().to_owned())?;
         let PgTimestamp(started) = column::<Timestamptz, _>(&row, 1)?;
@@ -62,9 +63,9 @@ impl ListVersions {
 }
 
 #[derive(Debug, Default)]
-struct Question<'a>(PhantomData<&'a ()>);
+struct StateQuery<'a>(PhantomData<&'a ()>);
 
 prepared_query! {
-    Question(_) -> (Text, Timestamptz),
+    StateQuery(_) -> (Text, Timestamptz),
     "SELECT pg_current_snapshot()::text, pg_postmaster_start_time() WHERE NOT pg_is_in_recovery()";
 }

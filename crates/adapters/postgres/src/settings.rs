@@ -4,33 +4,35 @@ use std::time::Duration;
 /// The settings of a database.
 #[derive(Clone)]
 pub struct PostgresSettings {
-    /// `postgres://user:password@host:port/database`, with the parameters of libpq. It may contain several hosts.
+    /// A URL such as `postgres://user:password@host:port/database`, with the parameters of libpq. It may contain
+    /// several hosts.
     pub url: String,
-    /// A file with the password, which overrides that of the URL. It is read for each new connection.
+    /// A file with the password. It takes precedence over the password in the URL, and is read for each new connection.
     pub password_file: Option<PathBuf>,
-    /// Maximum number of connections, at least one. A running import, export or migration uses one more.
+    /// Maximum number of connections, at least one. A running import, export or migration uses one additional
+    /// connection.
     pub max_connections: usize,
-    /// Time limits.
+    /// Timeouts.
     pub limits: Limits,
 }
 
 impl PostgresSettings {
-    /// A database with the default settings.
+    /// Returns the default settings with the URL `url`.
     pub fn new(url: impl Into<String>) -> Self {
         Self { url: url.into(), password_file: None, max_connections: 8, limits: Limits::default() }
     }
 }
 
-/// Time limits. The default is within the limits that the ports require.
+/// Timeouts and other limits. With the default values, methods return within the times that the ports require.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Time limit of connecting to one address, until the server accepts the session.
+    /// Timeout for connecting to one address, until the server accepts the session.
     pub connect: Duration,
-    /// Time limit of a read with its repetition, and of a write.
+    /// Timeout of a write, or of a read including its repetition.
     pub statement: Duration,
-    /// Time limit of getting a connection. A request that gets none in time is rejected.
+    /// Timeout for getting a connection. A request that gets no connection in this time is rejected.
     pub acquire: Duration,
-    /// The age at which a connection is replaced. A new connection uses new addresses, passwords and certificates.
+    /// The age at which a connection is replaced, so that changes of addresses, passwords and certificates take effect.
     pub connection_lifetime: Duration,
 }
 

@@ -18,8 +18,9 @@ use crate::row::{column, text};
 /// Maximum number of ICPs in a short list.
 const MAX_ICPS: i64 = 64;
 /// Maximum length in bytes of a document in a short list.
-pub(crate) const MAX_DOCUMENT: i32 = 8 * 1024;
-/// Maximum length in bytes of a short list. It bounds unnecessary reads of a statement, and the wait of other requests.
+pub(crate) const MAX_DOCUMENT_BYTES: i32 = 8 * 1024;
+/// Maximum length in bytes of a short list. It limits how much PostgreSQL reads for a list that turns out not to be
+/// short, and how long the other requests of the batch wait.
 pub(crate) const MAX_BYTES: usize = 512 * 1024;
 
 /// Reads the complete list of each user, oldest first. Returns `None` for a list that is not short.
@@ -30,16 +31,16 @@ pub(crate) async fn short_lists(
     let mut lists = vec![None; user_ids.len()];
     let mut rows = pin!(AsyncConnectionCore::load(&mut connection, ShortLists(user_ids)).await?);
     while let Some(row) = rows.try_next().await? {
-        // The ordinal counts from 1.
+        // The first ordinal is 1.
         let ordinal = usize::try_from(column::<BigInt, i64>(&row, 0)?).unwrap_or_default();
         if let Some(list) = ordinal.checked_sub(1).and_then(|index| lists.get_mut(index)) {
-            *list = short_list(&row)?;
+            *list = parse_short_list(&row)?;
         }
     }
     Ok(lists)
 }
 
-fn short_list<'a>(row: &impl Row<'a, Pg>) -> QueryResult<Option<IcpList>> {
+fn parse_short_list<'a>(row: &impl Row<'a, Pg>) -> QueryResult<Option<IcpList>> {
     if !column::<Bool, bool>(row, 1)? {
         return Ok(None);
     }
@@ -52,8 +53,9 @@ fn short_list<'a>(row: &impl Row<'a, Pg>) -> QueryResult<Option<IcpList>> {
     Ok(Some(list.finish(None)))
 }
 
-/// Scans, for each user, the primary key of `icp_members`, which has the order of the list, and looks up each ICP by ID. A list
-/// is one row, which costs less than a row per ICP for short lists, and more for long ones.
+/// The statement that reads short lists. For each user, it scans the primary key of `icp_members`, which has the
+/// order of the list, and looks up each ICP by ID. It returns each list as one row. For short lists, this is faster
+/// than one row per ICP. For long lists, it is slower.
 #[derive(Debug)]
 pub(crate) struct ShortLists<'a>(pub(crate) &'a [&'a str]);
 
@@ -65,7 +67,7 @@ prepared_query! {
     BigInt = &MAX_ICPS;
     ", array_agg(icp_id), array_agg(version), string_agg(document, ',') FROM (\
      SELECT icp_members.icp_id, icps.version, CASE WHEN octet_length(icps.document) <= ",
-    Integer = &MAX_DOCUMENT;
+    Integer = &MAX_DOCUMENT_BYTES;
     " THEN icps.document END AS document \
      FROM icp_members INNER JOIN icps ON icps.id = icp_members.icp_id \
      WHERE icp_members.user_id = asked.user_id \

@@ -1,7 +1,7 @@
-//! Statements that write several tables at once, which diesel cannot build.
+//! Statements that write several tables at once, which diesel's query builder cannot express.
 //!
-//! Each is one statement, and so one atomic transaction, also if the connection or the server fails. Diesel checks the types
-//! of its values, and each connection prepares it once.
+//! Each statement is one atomic transaction, even if the connection or the server fails. Diesel checks the types of
+//! the values, and each connection prepares each statement once.
 
 use std::marker::PhantomData;
 
@@ -17,8 +17,8 @@ use uuid::Uuid;
 
 use crate::prepared::prepared_once;
 
-/// Declares a statement: its arguments, its values, its result and its text. The values are the columns of its first table
-/// `input`.
+/// Declares a statement: its arguments, its values, its result type and its SQL text. In the SQL text, the values are
+/// the columns of the table `input`.
 macro_rules! statement {
     ($(#[$doc:meta])* $name:ident($($of:ident: $of_type:ty),+) {
         $($field:ident: $type:ty as $sql_type:ty = $value:expr),+ $(,)?
@@ -56,14 +56,17 @@ macro_rules! statement {
 }
 
 statement! {
-    /// Stores an ICP, its users and the optional idempotency key. Returns whether no other create with this key is in progress,
-    /// whether the creator stays within the quota, and the version, or NULL if nothing was stored.
+    /// Stores an ICP, its users and the optional idempotency key. Returns three columns: whether the lock of the key
+    /// was acquired, whether the creator stays within the quota, and the version, which is NULL if nothing was
+    /// stored.
     ///
-    /// The statement counts the creator's ICPs, keys and deleted ICPs. A stored counter would be redundant, every write would have
-    /// to maintain it, and all writes of one creator would wait for its row.
+    /// The statement counts the creator's ICPs, keys and deleted ICPs each time. A stored counter would be redundant.
+    /// Every write would have to update the counter, and all writes of one creator would wait for the lock of its
+    /// row.
     ///
-    /// A create does not wait for another one with the same key, because it would occupy a connection. (The primary key of the
-    /// table, not the lock, prevents that a key is used twice.)
+    /// If another create with the same key is in progress, the lock is not acquired, and the statement does not wait.
+    /// A waiting statement would occupy a connection. (The primary key of the table, not the lock, prevents that a
+    /// key is used twice.)
     Insert(document: &'a IcpDocument, creator: &'a Creator, key: Option<&'a IdempotencyKey>) {
         id: Uuid as SqlUuid = document.id().as_uuid(),
         name: &'a str as Text = document.name(),
@@ -73,7 +76,7 @@ statement! {
         document: &'a str as Text = document.json(),
         name_folded: &'a str as Text = document.folded_name(),
         providers: &'a str as Text = document.providers().as_str(),
-        members: Vec<&'a str> as Array<Text> = texts(document.user_ids()),
+        members: Vec<&'a str> as Array<Text> = user_texts(document.user_ids()),
         creator: &'a str as Text = creator.user_id.as_str(),
         actor: Option<&'a str> as Nullable<Text> = creator.actor.as_ref().map(UserId::as_str),
         source: &'a str as Text = creator.source.as_str(),
@@ -123,13 +126,14 @@ statement! {
 }
 
 statement! {
-    /// Replaces the document at the expected version, and stores the replaced state as a revision. Returns the new version, NULL if
-    /// the creator's quota is used up, or no row if the ICP is at another version or is being written. It does not wait for the
-    /// other write, because it would occupy a connection and then do nothing. The creator's ICPs are counted only if
-    /// `Quota::is_counted` is true.
+    /// Replaces the document if the ICP has the expected version, and stores the replaced state as a revision.
+    /// Returns the new version, or NULL if the creator's quota is used up. Returns no row if the ICP has another
+    /// version, or if another transaction has locked it. The statement does not wait for this transaction, because it
+    /// would occupy a connection and then change nothing. The creator's ICPs are counted only if `Quota::is_counted`
+    /// is true.
     ///
-    /// `BETWEEN` has the effect of `=` here. With `=`, PostgreSQL would plan for an ICP with the average number of users, and scan
-    /// all users of the ICP.
+    /// `BETWEEN` finds the same rows as `=`. With `=`, PostgreSQL would assume that each ICP has the average number
+    /// of users, and would scan all users of the ICP.
     Replace(change: &'a IcpChange, expected: Version, quota: Quota, stamp: &'a Stamp) {
         id: Uuid as SqlUuid = change.document().id().as_uuid(),
         expected: i64 as BigInt = expected.0,
@@ -139,8 +143,8 @@ statement! {
         document: &'a str as Text = change.document().json(),
         name_folded: &'a str as Text = change.document().folded_name(),
         providers: &'a str as Text = change.document().providers().as_str(),
-        joined: Vec<&'a str> as Array<Text> = texts(change.joined()),
-        left_users: Vec<&'a str> as Array<Text> = texts(change.left()),
+        joined: Vec<&'a str> as Array<Text> = user_texts(change.joined()),
+        left_users: Vec<&'a str> as Array<Text> = user_texts(change.left()),
         uncounted: i64 as BigInt = bigint(quota.uncounted_bytes()),
         max_bytes: i64 as BigInt = bigint(quota.bytes),
         at: DateTime<Utc> as Timestamptz = stamp.at.as_datetime(),
@@ -188,8 +192,9 @@ statement! {
 }
 
 statement! {
-    /// Deletes the ICP at the expected version and its users. Stores its last state and the delete as revisions, with the users who
-    /// had access. Returns its ID, or no row if it is at another version or is being written.
+    /// Deletes the ICP and its users if the ICP has the expected version. Stores the last state and the delete as
+    /// revisions, and the users who had access. Returns the ID. Returns no row if the ICP has another version, or if
+    /// another transaction has locked it.
     Delete(id: IcpId, expected: Version, stamp: &'a Stamp) {
         id: Uuid as SqlUuid = id.as_uuid(),
         expected: i64 as BigInt = expected.0,
@@ -224,8 +229,8 @@ statement! {
 }
 
 statement! {
-    /// Restores a deleted ICP. Returns its version, NULL if the creator's quota is used up, or no row if the ICP exists, was
-    /// deleted again, or is being written.
+    /// Restores a deleted ICP. Returns its new version, or NULL if the creator's quota is used up. Returns no row if
+    /// the ICP exists, was deleted again, or is locked by another transaction.
     Undelete(change: &'a IcpChange, deleted: Version, quota: Quota, stamp: &'a Stamp) {
         id: Uuid as SqlUuid = change.document().id().as_uuid(),
         expected: i64 as BigInt = deleted.0,
@@ -236,7 +241,7 @@ statement! {
         document: &'a str as Text = change.document().json(),
         name_folded: &'a str as Text = change.document().folded_name(),
         providers: &'a str as Text = change.document().providers().as_str(),
-        members: Vec<&'a str> as Array<Text> = texts(change.document().user_ids()),
+        members: Vec<&'a str> as Array<Text> = user_texts(change.document().user_ids()),
         max_icps: i64 as BigInt = bigint(quota.icps),
         max_bytes: i64 as BigInt = bigint(quota.bytes),
         at: DateTime<Utc> as Timestamptz = stamp.at.as_datetime(),
@@ -285,11 +290,11 @@ statement! {
     WHERE allowed.icp_id IS NULL OR inserted.id IS NOT NULL"
 }
 
-/// Converts a limit. `i64::MAX` replaces a larger one.
+/// Converts a limit. A limit above `i64::MAX` becomes `i64::MAX`.
 fn bigint(limit: u64) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
-pub(crate) fn texts(users: &[UserId]) -> Vec<&str> {
+pub(crate) fn user_texts(users: &[UserId]) -> Vec<&str> {
     users.iter().map(UserId::as_str).collect()
 }

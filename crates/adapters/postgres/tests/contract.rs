@@ -1,4 +1,4 @@
-//! The contract suites, on a real PostgreSQL.
+//! Runs the contract suites of the ports on a real PostgreSQL server.
 
 #![cfg(test)]
 
@@ -9,20 +9,20 @@ use icp_postgres::{PostgresDatabase, PostgresSettings};
 use icp_test_postgres::{self as postgres, Proxy};
 use icp_testkit::contract::{self, Faults, Subject};
 
-/// Opens a database as a worker does.
+/// Opens a database with several connections.
 fn open(url: &str) -> PostgresDatabase {
     let settings = PostgresSettings { max_connections: 4, ..PostgresSettings::new(url) };
-    PostgresDatabase::new(&settings).expect("its URL is valid")
+    PostgresDatabase::new(&settings).expect("the URL must be valid")
 }
 
-async fn migrated() -> Subject<PostgresDatabase> {
+async fn migrated_subject() -> Subject<PostgresDatabase> {
     let database = postgres::shared().database();
     let adapter = open(database.url());
-    adapter.migrate().await.expect("must migrate");
+    adapter.migrate().await.expect("the migration must succeed");
     Subject::new(adapter).with_second_instance(open(database.url())).keeping(database)
 }
 
-/// A proxy between the adapter and the server.
+/// A proxy between the adapter and the server, which injects network faults.
 struct BreakableNetwork(Proxy);
 
 impl Faults for BreakableNetwork {
@@ -44,32 +44,35 @@ impl Faults for BreakableNetwork {
     }
 
     fn start(&self) {
-        self.0.accept_connections().expect("must listen again");
+        self.0.accept_connections().expect("the proxy must listen again");
     }
 
-    fn lose_next_answer(&self) {
-        // The result of a write, not of its preparation.
-        self.0.lose_answer_with(b"SELECT 1\0");
+    fn lose_next_response(&self) {
+        // A write first prepares its statement. Only the result of its execution contains these bytes.
+        self.0.lose_response_with(b"SELECT 1\0");
     }
 }
 
-async fn breakable() -> (Subject<PostgresDatabase>, BreakableNetwork) {
+async fn breakable_subject() -> (Subject<PostgresDatabase>, BreakableNetwork) {
     let database = postgres::shared().database();
-    open(database.url()).migrate().await.expect("must migrate");
-    let (address, name) = database.url().rsplit_once('/').expect("a database");
-    let port = address.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).expect("a port");
-    let proxy = Proxy::start(port).expect("must start");
+    open(database.url()).migrate().await.expect("the migration must succeed");
+    let (address, name) = database.url().rsplit_once('/').expect("the URL must contain a database");
+    let port = address
+        .rsplit_once(':')
+        .and_then(|(_, port)| port.parse().ok())
+        .expect("the URL must contain a port");
+    let proxy = Proxy::start(port).expect("the proxy must start");
     (Subject::new(open(&proxy.url(name))).keeping(database), BreakableNetwork(proxy))
 }
 
 fn main() -> ExitCode {
-    let mut trials = contract::repository("postgres", migrated);
-    trials.extend(contract::history("postgres_history", migrated));
-    trials.extend(contract::import_export("postgres", migrated));
+    let mut trials = contract::repository("postgres", migrated_subject);
+    trials.extend(contract::history("postgres_history", migrated_subject));
+    trials.extend(contract::import_export("postgres", migrated_subject));
     trials.extend(contract::migrator("postgres", async || {
         let database = postgres::shared().database();
         Subject::new(open(database.url())).keeping(database)
     }));
-    trials.extend(contract::resilience("postgres", breakable));
+    trials.extend(contract::resilience("postgres", breakable_subject));
     contract::run(trials)
 }

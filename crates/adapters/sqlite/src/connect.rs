@@ -1,4 +1,4 @@
-//! The database file, and its connections.
+//! Opens the database file and connections to it.
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -14,10 +14,11 @@ use icp_ports::{BoxError, RepositoryError};
 
 use crate::error::unavailable;
 
-/// Maximum wait of a statement while another process has the write lock.
+/// Maximum time that a statement waits while another process holds the write lock.
 const BUSY_TIMEOUT_MILLISECONDS: u32 = 2_000;
 
-/// The size in bytes to which the write-ahead log is truncated after an import. Otherwise the log has about 4 MiB.
+/// The size in bytes to which SQLite truncates the write-ahead log after it has grown, as during an import. Without
+/// imports, the log has about 4 MiB.
 const MAX_IDLE_JOURNAL_BYTES: u32 = 16 * 1024 * 1024;
 
 /// The access mode of a connection.
@@ -40,18 +41,18 @@ impl DatabaseFile {
     pub(crate) fn open(path: &Path) -> Result<Self, BoxError> {
         let path = std::path::absolute(path)?;
         let text = path.to_str().ok_or("the path is not Unicode")?;
-        // https://sqlite.org/uri.html
+        // The format of file URLs is in https://sqlite.org/uri.html.
         let escaped = text.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
         let url = format!("file://{escaped}?mode=rw");
         fs::create_dir_all(path.parent().unwrap_or(&path))?;
-        create(&path)?;
+        create_if_missing(&path)?;
         let file = Self { identity: identity(&path)?, path, url };
-        let connected = file.establish(Access::Write);
-        if let Err(ConnectionError::BadConnection(_)) = connected {
-            // SQLite only reports that it cannot open the file. The error of the system has the reason.
+        let connection = file.establish(Access::Write);
+        if let Err(ConnectionError::BadConnection(_)) = connection {
+            // SQLite only reports that it cannot open the file. The operating system's error contains the reason.
             OpenOptions::new().read(true).append(true).open(&file.path)?;
         }
-        connected?;
+        connection?;
         Ok(file)
     }
 
@@ -67,22 +68,24 @@ impl DatabaseFile {
         Ok(connection)
     }
 
-    /// Returns an error if the file was deleted or replaced. Open connections report no error then, and their writes are lost.
+    /// Fails if the file was deleted or replaced. Open connections do not report an error in this case, and their
+    /// writes would be lost.
     pub(crate) fn check(&self) -> Result<(), RepositoryError> {
         let reason = match identity(&self.path) {
             Ok(identity) if identity == self.identity => return Ok(()),
-            Ok(_) => "was replaced: restart the service to use the new one".to_owned(),
+            Ok(_) => "was replaced: restart the service to use the new file".to_owned(),
             Err(error) => format!("cannot be found: {error}"),
         };
         Err(unavailable(format!("the database file {} {reason}", self.path.display())))
     }
 }
 
-/// Creates the file, readable by its owner only, unless it exists. SQLite gives its journals the same mode.
-fn create(path: &Path) -> io::Result<()> {
+/// Creates the file unless it exists. Only its owner can read it. SQLite creates its journals with the same
+/// permissions.
+fn create_if_missing(path: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
-    // A file that exists is not opened: closing it would release the locks of this process's connections to it
-    // (https://sqlite.org/howtocorrupt.html, section 2.2).
+    // An existing file is not opened, because closing it would release the locks of all connections of this process
+    // to the file (https://sqlite.org/howtocorrupt.html, section 2.2).
     options.write(true).create_new(true);
     #[cfg(unix)]
     options.mode(0o600);
@@ -92,13 +95,13 @@ fn create(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Returns the identity of the file, which differs for another file at the same path.
+/// Returns the identity of the file. Another file at the same path has another identity.
 #[cfg(unix)]
 fn identity(path: &Path) -> io::Result<(u64, u64)> {
     fs::metadata(path).map(|file| (file.dev(), file.ino()))
 }
 
-/// Other systems do not allow to delete or replace an open file.
+/// Other operating systems do not allow programs to delete or replace an open file.
 #[cfg(not(unix))]
 fn identity(path: &Path) -> io::Result<(u64, u64)> {
     fs::metadata(path).map(|_| (0, 0))
@@ -107,7 +110,7 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
 fn configure(connection: &mut SqliteConnection, access: Access) -> QueryResult<()> {
     connection.batch_execute(&format!("PRAGMA busy_timeout = {BUSY_TIMEOUT_MILLISECONDS}"))?;
     enter_wal_mode(connection)?;
-    // FULL: in WAL mode, NORMAL can lose acknowledged writes when the power fails.
+    // `synchronous` is FULL, because with NORMAL a power failure can lose acknowledged writes in WAL mode.
     connection.batch_execute(&format!(
         "PRAGMA synchronous = FULL;
          PRAGMA journal_size_limit = {MAX_IDLE_JOURNAL_BYTES};
@@ -118,11 +121,14 @@ fn configure(connection: &mut SqliteConnection, access: Access) -> QueryResult<(
     ))
 }
 
-/// Enables WAL mode. SQLite reports no error if it cannot use WAL mode, as on file systems without shared memory.
+/// Enables WAL mode. Fails if SQLite cannot use WAL mode, for example on a file system without shared memory. SQLite
+/// itself reports no error in this case.
 pub(crate) fn enter_wal_mode(connection: &mut SqliteConnection) -> QueryResult<()> {
     let mode: String = sql::<Text>("PRAGMA journal_mode = WAL").get_result(connection)?;
     if mode != "wal" {
-        let message = format!("SQLite stays in the mode `{mode}`: WAL mode needs a local file system");
+        let message = format!(
+            "SQLite stays in the mode `{mode}`: move the database to a local file system, which WAL mode needs"
+        );
         return Err(diesel::result::Error::QueryBuilderError(message.into()));
     }
     Ok(())

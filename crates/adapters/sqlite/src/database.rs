@@ -10,21 +10,21 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::connect::{Access, DatabaseFile};
-use crate::error::{Failure, backend, unavailable};
+use crate::error::{TransactionError, backend, unavailable};
 use crate::pool::{Job, Pool};
 
-/// Time limit of a read, including its time in the queue.
-pub(crate) const READ_TIME_LIMIT: Duration = Duration::from_secs(4);
+/// Timeout of a read, including its time in the queue.
+pub(crate) const READ_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Time limit of a write: 2 s in the queue, 2 s for the write lock, and the rest for the write itself.
-pub(crate) const WRITE_TIME_LIMIT: Duration = Duration::from_millis(4_500);
+/// Timeout of a write: 2 s in the queue, 2 s for the write lock, and the rest for the write itself.
+pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_millis(4_500);
 
 /// The settings of a database.
 #[derive(Clone, Debug)]
 pub struct SqliteSettings {
     /// The database file. It is created if it does not exist, with its folders.
     pub path: PathBuf,
-    /// Number of connections for reading, at least one. There is one more for writing.
+    /// Number of connections for reads, at least one. Writes use one additional connection.
     pub max_connections: usize,
 }
 
@@ -34,7 +34,7 @@ pub struct SqliteDatabase {
     pub(crate) file: Arc<DatabaseFile>,
     pub(crate) readers: Pool,
     writer: Pool,
-    /// Permits for reads of lists. Without them, one user could occupy all threads.
+    /// Permits for reads of lists. Without permits, one user could occupy all threads.
     list_reads: KeyedPermits<UserId>,
 }
 
@@ -48,8 +48,8 @@ impl SqliteDatabase {
         let path = settings.path.clone();
         let open = move || -> Result<Self, BoxError> {
             let file = Arc::new(DatabaseFile::open(&settings.path)?);
-            let readers = Pool::start(&file, Access::Read, settings.max_connections, READ_TIME_LIMIT)?;
-            let writer = Pool::start(&file, Access::Write, 1, WRITE_TIME_LIMIT)?;
+            let readers = Pool::start(&file, Access::Read, settings.max_connections, READ_TIMEOUT)?;
+            let writer = Pool::start(&file, Access::Write, 1, WRITE_TIMEOUT)?;
             let list_reads = KeyedPermits::new((settings.max_connections / 2).max(1));
             Ok(Self { file, readers, writer, list_reads })
         };
@@ -57,32 +57,33 @@ impl SqliteDatabase {
         opened.map_err(|reason| OpenError { path, reason })
     }
 
-    /// Reads a list of a user. A user occupies at most half of the threads.
+    /// Reads a list of a user. Waits for a permit, so that one user occupies at most half of the threads.
     pub(crate) async fn read_list<T: Send + 'static>(
         &self,
         user_id: &UserId,
-        read: impl FnOnce(&mut Job<'_>) -> Result<T, Failure> + Send + 'static,
+        read: impl FnOnce(&mut Job<'_>) -> Result<T, TransactionError> + Send + 'static,
     ) -> Result<T, RepositoryError> {
         let reading = async {
             let permit = self.list_reads.acquire(user_id).await;
             let read = move |job: &mut Job<'_>| {
-                let _held = permit;
+                let _permit = permit;
                 read(job)
             };
             self.readers.run(read).await
         };
-        let in_time = timeout(READ_TIME_LIMIT, reading).await;
-        in_time.unwrap_or_else(|_| Err(unavailable("the list was not read in time")))
+        let result = timeout(READ_TIMEOUT, reading).await;
+        result.unwrap_or_else(|_| Err(unavailable("the list was not read in time")))
     }
 
     /// Runs `write` in a transaction, which is rolled back if the file was deleted or replaced.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
-        write: impl FnOnce(&mut SqliteConnection) -> Result<T, Failure> + Send + 'static,
+        write: impl FnOnce(&mut SqliteConnection) -> Result<T, TransactionError> + Send + 'static,
     ) -> Result<T, RepositoryError> {
         let file = Arc::clone(&self.file);
         let transaction = self.writer.run(move |job| {
-            // Immediate: a transaction that starts with a read fails if another process writes before it does.
+            // The transaction is immediate, so that it acquires the write lock first. A transaction that starts with
+            // a read fails if another process writes before its own first write.
             job.session.connection.immediate_transaction(|connection| {
                 let written = write(connection)?;
                 file.check()?;
@@ -93,14 +94,14 @@ impl SqliteDatabase {
     }
 }
 
-/// Runs work without a time limit, such as an import.
-pub(crate) async fn blocking<T: Send + 'static, E: From<RepositoryError> + Send + 'static>(
-    work: impl FnOnce() -> Result<T, Failure<E>> + Send + 'static,
+/// Runs `work`, such as an import, on a separate thread and without a timeout.
+pub(crate) async fn run_blocking<T: Send + 'static, E: From<RepositoryError> + Send + 'static>(
+    work: impl FnOnce() -> Result<T, TransactionError<E>> + Send + 'static,
 ) -> Result<T, E> {
-    spawn_blocking(work).await.map_err(backend)?.map_err(|Failure(error)| error)
+    spawn_blocking(work).await.map_err(backend)?.map_err(|TransactionError(error)| error)
 }
 
-/// The database file cannot be used.
+/// Error of [`SqliteDatabase::open`].
 #[derive(Debug, thiserror::Error)]
 #[error("the SQLite database {} cannot be used: {reason}", path.display())]
 pub struct OpenError {

@@ -3,20 +3,20 @@
 use diesel::result::Error as DieselError;
 use icp_ports::{BoxError, RepositoryError};
 
-/// The messages of `SQLITE_BUSY` and `SQLITE_LOCKED`. Diesel does not report the codes.
+/// The messages of the error codes `SQLITE_BUSY` and `SQLITE_LOCKED`. Diesel reports only the messages, not the codes.
 const BUSY_MESSAGES: [&str; 2] = ["database is locked", "database table is locked"];
 
-/// An error of the port, with the conversion from diesel's error that diesel's transactions require.
+/// An error of a port. Diesel's transactions require an error type that implements `From` for diesel's own error.
 #[derive(Debug)]
-pub(crate) struct Failure<E = RepositoryError>(pub(crate) E);
+pub(crate) struct TransactionError<E = RepositoryError>(pub(crate) E);
 
-impl<E: From<RepositoryError>> From<RepositoryError> for Failure<E> {
+impl<E: From<RepositoryError>> From<RepositoryError> for TransactionError<E> {
     fn from(error: RepositoryError) -> Self {
         Self(error.into())
     }
 }
 
-impl<E: From<RepositoryError>> From<DieselError> for Failure<E> {
+impl<E: From<RepositoryError>> From<DieselError> for TransactionError<E> {
     fn from(error: DieselError) -> Self {
         match &error {
             DieselError::DatabaseError(_, busy) if BUSY_MESSAGES.contains(&busy.message()) => {
@@ -35,7 +35,7 @@ pub(crate) fn backend(reason: impl Into<BoxError>) -> RepositoryError {
     RepositoryError::Backend(reason.into())
 }
 
-/// Returns the error of an invalid stored value.
-pub(crate) fn bad_value(column: &str, row: impl std::fmt::Display) -> RepositoryError {
+/// Returns the error for an invalid value in the database. `row` identifies the row.
+pub(crate) fn invalid_value(column: &str, row: impl std::fmt::Display) -> RepositoryError {
     backend(format!("invalid value in {column} of {row}"))
 }

@@ -7,7 +7,7 @@ use icp_ports::{ForgetPart, ForgetUser, RepositoryError, Version};
 use uuid::Uuid;
 
 use crate::database::SqliteDatabase;
-use crate::error::{Failure, bad_value};
+use crate::error::{TransactionError, invalid_value};
 use crate::schema::{deleted_icp_users, icp_revisions as revisions, icps, idempotency_keys};
 
 #[async_trait]
@@ -25,8 +25,8 @@ impl ForgetUser for SqliteDatabase {
             }
             ForgetPart::Others => {
                 let user_id = user_id.as_str();
-                let of_deleted = deleted_icp_users::table.filter(deleted_icp_users::user_id.eq(user_id));
-                diesel::delete(of_deleted).execute(connection)?;
+                let deleted_icps = deleted_icp_users::table.filter(deleted_icp_users::user_id.eq(user_id));
+                diesel::delete(deleted_icps).execute(connection)?;
                 let keys = idempotency_keys::table.filter(idempotency_keys::user_id.eq(user_id));
                 diesel::delete(keys).execute(connection)?;
                 Ok(None)
@@ -45,15 +45,16 @@ impl ForgetUser for SqliteDatabase {
     }
 }
 
+/// Removes the user from one page of the table `icps`, and returns the part that follows.
 fn forget_icps(
     connection: &mut SqliteConnection,
     user_id: &UserId,
     from: IcpId,
-) -> Result<ForgetPart, Failure> {
+) -> Result<ForgetPart, TransactionError> {
     let page = icps::table.filter(icps::id.ge(from.as_uuid().into_bytes())).order(icps::id);
     let ids = page.limit(ForgetPart::ROWS.into()).select(icps::id).load::<Vec<u8>>(connection)?;
     let Some(last) = ids.last() else { return Ok(ForgetPart::after_icps(None)) };
-    let last = Uuid::from_slice(last).map_err(|_| bad_value("icps.id", from))?;
+    let last = Uuid::from_slice(last).map_err(|_| invalid_value("icps.id", from))?;
     let forget = sql_query(
         "UPDATE icps SET creator = nullif(creator, ?1), changed_by = nullif(changed_by, ?1), \
          actor = nullif(actor, ?1) WHERE id BETWEEN ?2 AND ?3 AND ?1 IN (creator, changed_by, actor)",
@@ -67,7 +68,7 @@ fn forget_icps(
 }
 
 #[derive(QueryableByName)]
-struct Row {
+struct RevisionRow {
     #[diesel(sql_type = BigInt)]
     number: i64,
     #[diesel(sql_type = Binary)]
@@ -79,24 +80,25 @@ struct Row {
     document: Option<String>,
 }
 
+/// Removes the user from one page of the table `icp_revisions`, and returns the part that follows.
 fn forget_revisions(
     connection: &mut SqliteConnection,
     user_id: &UserId,
     id: IcpId,
     version: Version,
-) -> Result<ForgetPart, Failure> {
+) -> Result<ForgetPart, TransactionError> {
     let page = sql_query(
         "SELECT number, icp_id, version, CASE WHEN instr(document, ?4) THEN document END AS document \
          FROM icp_revisions WHERE (icp_id, version) > (?1, ?2) ORDER BY icp_id, version LIMIT ?3",
     );
-    let rows: Vec<Row> = page
+    let rows: Vec<RevisionRow> = page
         .bind::<Binary, _>(id.as_uuid().into_bytes())
         .bind::<BigInt, _>(version.0)
         .bind::<BigInt, _>(i64::from(ForgetPart::ROWS))
         .bind::<Text, _>(user_id.to_json())
         .load(connection)?;
     let mut next = ForgetPart::Others;
-    for Row { number, icp_id, version, document } in rows {
+    for RevisionRow { number, icp_id, version, document } in rows {
         let forget = sql_query(
             "UPDATE icp_revisions SET creator = nullif(creator, ?1), changed_by = nullif(changed_by, ?1), \
              actor = nullif(actor, ?1) WHERE number = ?2 AND ?1 IN (creator, changed_by, actor)",
@@ -107,7 +109,7 @@ fn forget_revisions(
             let revision = revisions::table.find(number);
             diesel::update(revision).set(revisions::document.eq(icp.to_json())).execute(connection)?;
         }
-        let id = Uuid::from_slice(&icp_id).map_err(|_| bad_value("icp_revisions.icp_id", version))?;
+        let id = Uuid::from_slice(&icp_id).map_err(|_| invalid_value("icp_revisions.icp_id", version))?;
         next = ForgetPart::Revisions(id.into(), Version(version));
     }
     Ok(next)

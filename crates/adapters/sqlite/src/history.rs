@@ -14,7 +14,7 @@ use icp_storage::history_page;
 use uuid::Uuid;
 
 use crate::database::SqliteDatabase;
-use crate::error::{Failure, bad_value};
+use crate::error::{TransactionError, invalid_value};
 use crate::pool::Job;
 use crate::reader::is_in_scope;
 use crate::schema::icps;
@@ -32,7 +32,7 @@ impl IcpHistory for SqliteDatabase {
         let (scope, query) = (scope.clone(), query.clone());
         self.read_history(id, scope, query.since, move |connection| {
             let version = query.after.map_or(i64::MAX, |after| after.version.0.saturating_sub(1));
-            page(connection, of_icp(id, (i64::MIN, version), query.since, false), &query)
+            read_page(connection, revisions_query(id, (i64::MIN, version), query.since, false), &query)
         })
         .await
     }
@@ -45,9 +45,9 @@ impl IcpHistory for SqliteDatabase {
         since: Timestamp,
     ) -> Result<Lookup<Option<Revision>>, RepositoryError> {
         self.read_history(id, scope.clone(), since, move |connection| {
-            let query = of_icp(id, (version.0, version.0), since, true).sql(" LIMIT 1");
-            let found = query.get_result::<Row>(connection).optional()?;
-            found.map(Revision::try_from).transpose().map_err(Failure::from)
+            let query = revisions_query(id, (version.0, version.0), since, true).sql(" LIMIT 1");
+            let found = query.get_result::<RevisionRow>(connection).optional()?;
+            found.map(Revision::try_from).transpose().map_err(TransactionError::from)
         })
         .await
     }
@@ -58,11 +58,11 @@ impl IcpHistory for SqliteDatabase {
         query: &HistoryQuery,
     ) -> Result<HistoryPage, RepositoryError> {
         let (user_id, query) = (scope.user_id().cloned(), query.clone());
-        let of_user = user_id.clone();
+        let permit_user_id = user_id.clone();
         let read = move |job: &mut Job<'_>| {
-            page(&mut job.session.connection, deleted(user_id.as_ref(), &query), &query)
+            read_page(&mut job.session.connection, deletes_query(user_id.as_ref(), &query), &query)
         };
-        match &of_user {
+        match &permit_user_id {
             Some(user_id) => self.read_list(user_id, read).await,
             None => self.readers.run(read).await,
         }
@@ -98,23 +98,25 @@ impl IcpHistory for SqliteDatabase {
 }
 
 impl SqliteDatabase {
-    /// Reads from the history of an ICP, if the ICP is in scope, in one transaction.
+    /// Calls `read` if the ICP, or the last state of the deleted ICP, is in scope. The check and `read` run in one
+    /// transaction.
     async fn read_history<T: Send + 'static>(
         &self,
         id: IcpId,
         scope: AccessScope,
         since: Timestamp,
-        read: impl FnOnce(&mut SqliteConnection) -> Result<T, Failure> + Send + 'static,
+        read: impl FnOnce(&mut SqliteConnection) -> Result<T, TransactionError> + Send + 'static,
     ) -> Result<Lookup<T>, RepositoryError> {
         let reading = self.readers.run(move |job| {
             job.session.connection.transaction(|connection| {
-                let living = icps::table.filter(icps::id.eq(id.as_uuid().into_bytes()));
-                let living = living.select(is_in_scope(&scope)).get_result::<bool>(connection).optional()?;
-                let found = match living {
+                let existing = icps::table.filter(icps::id.eq(id.as_uuid().into_bytes()));
+                let existing =
+                    existing.select(is_in_scope(&scope)).get_result::<bool>(connection).optional()?;
+                let access = match existing {
                     Some(is_in_scope) => Some(is_in_scope),
                     None => revision::was_accessible(connection, id, scope.user_id(), since)?,
                 };
-                Ok(match found {
+                Ok(match access {
                     Some(true) => Lookup::Found(read(connection)?),
                     Some(false) => Lookup::Forbidden,
                     None => Lookup::Absent,
@@ -127,15 +129,15 @@ impl SqliteDatabase {
 
 type Query<'a> = BoxedSqlQuery<'a, Sqlite, SqlQuery>;
 
-/// SQL of a revision's document. The document of a delete is that of the state before it.
+/// SQL that returns the document of a revision. For a delete, it returns the document before the delete.
 const DOCUMENT: &str = "coalesce(document, (SELECT before.document FROM icp_revisions AS before \
     WHERE before.icp_id = revisions.icp_id AND before.version < revisions.version \
     ORDER BY before.version DESC LIMIT 1))";
 
 const COLUMNS: &str = "version, changed_at, changed_by, actor, source, operation, changed";
 
-/// The current state of an ICP and its revisions within a range of versions, the newest first.
-fn of_icp<'a>(id: IcpId, versions: (i64, i64), since: Timestamp, with_documents: bool) -> Query<'a> {
+/// Returns the query for the current state of an ICP and its revisions in a range of versions, newest first.
+fn revisions_query<'a>(id: IcpId, versions: (i64, i64), since: Timestamp, with_documents: bool) -> Query<'a> {
     let query = diesel::sql_query(format!(
         "SELECT id AS icp_id, {COLUMNS}, CASE WHEN ?5 THEN document END AS document FROM icps \
          WHERE id = ?1 AND version BETWEEN ?2 AND ?3 UNION ALL \
@@ -151,8 +153,8 @@ fn of_icp<'a>(id: IcpId, versions: (i64, i64), since: Timestamp, with_documents:
         .bind::<Bool, _>(with_documents)
 }
 
-/// The deletes of the deleted ICPs of a user, or of all users, the newest first.
-fn deleted<'a>(user_id: Option<&'a UserId>, query: &HistoryQuery) -> Query<'a> {
+/// Returns the query for the revisions in which ICPs of a user, or of all users, were deleted, newest first.
+fn deletes_query<'a>(user_id: Option<&'a UserId>, query: &HistoryQuery) -> Query<'a> {
     let (from, key) = match user_id {
         None => ("icp_revisions AS revisions WHERE ?1 IS NULL", "revisions"),
         Some(_) => (
@@ -177,20 +179,20 @@ fn deleted<'a>(user_id: Option<&'a UserId>, query: &HistoryQuery) -> Query<'a> {
         .bind::<BigInt, _>(query.since.unix_millis())
 }
 
-/// Reads rows until the page is full, and one more row.
-fn page(
+/// Reads rows until the page is full, and one additional row, which shows whether another page follows.
+fn read_page(
     connection: &mut SqliteConnection,
     rows: Query<'_>,
     query: &HistoryQuery,
-) -> Result<HistoryPage, Failure> {
+) -> Result<HistoryPage, TransactionError> {
     let limit = i64::try_from(query.limit.get()).unwrap_or(i64::MAX).saturating_add(1);
     let rows = rows.sql(" LIMIT ?").bind::<BigInt, _>(limit);
-    let rows = rows.load_iter::<Row, _>(connection)?;
+    let rows = rows.load_iter::<RevisionRow, _>(connection)?;
     history_page(rows.map(|row| Ok(Revision::try_from(row?)?)), query)
 }
 
 #[derive(QueryableByName)]
-struct Row {
+struct RevisionRow {
     #[diesel(sql_type = Binary)]
     icp_id: Vec<u8>,
     #[diesel(sql_type = BigInt)]
@@ -211,23 +213,23 @@ struct Row {
     document: Option<String>,
 }
 
-impl TryFrom<Row> for Revision {
+impl TryFrom<RevisionRow> for Revision {
     type Error = RepositoryError;
 
-    fn try_from(row: Row) -> Result<Self, RepositoryError> {
+    fn try_from(row: RevisionRow) -> Result<Self, RepositoryError> {
         let version = row.version;
-        let id = Uuid::from_slice(&row.icp_id).map_err(|_| bad_value("icp_revisions.icp_id", version))?;
-        let bad = |column: &str| bad_value(&format!("icp_revisions.{column}"), id);
+        let id = Uuid::from_slice(&row.icp_id).map_err(|_| invalid_value("icp_revisions.icp_id", version))?;
+        let invalid = |column: &str| invalid_value(&format!("icp_revisions.{column}"), id);
         Ok(Self {
             id: id.into(),
             version: Version(version),
-            at: Timestamp::from_unix_millis(row.changed_at).ok_or_else(|| bad("changed_at"))?,
+            at: Timestamp::from_unix_millis(row.changed_at).ok_or_else(|| invalid("changed_at"))?,
             author: Author {
                 by: row.changed_by.and_then(|user| user.try_into().ok()),
                 actor: row.actor.and_then(|user| user.try_into().ok()),
-                source: Source::from_name(&row.source).ok_or_else(|| bad("source"))?,
+                source: Source::from_name(&row.source).ok_or_else(|| invalid("source"))?,
             },
-            operation: Operation::from_name(&row.operation).ok_or_else(|| bad("operation"))?,
+            operation: Operation::from_name(&row.operation).ok_or_else(|| invalid("operation"))?,
             changed: ChangedFields::from_json(row.changed),
             json: row.document,
         })

@@ -6,15 +6,15 @@ use icp_domain::{IcpDocument, Timestamp};
 use icp_ports::{Creation, IdempotencyKey, StoredIcp, Version};
 use uuid::Uuid;
 
-use crate::error::{Failure, bad_value};
+use crate::error::{TransactionError, invalid_value};
 use crate::schema::idempotency_keys as keys;
 
 /// Returns the result of the create that used the key, unless the key has expired.
-pub(crate) fn look_up(
+pub(crate) fn look_up_key(
     connection: &mut SqliteConnection,
     key: &IdempotencyKey,
     now: Timestamp,
-) -> Result<Option<Creation>, Failure> {
+) -> Result<Option<Creation>, TransactionError> {
     let used = keys::table
         .find((key.user_id.as_str(), key.key.as_str()))
         .filter(keys::created_at.ge(IdempotencyKey::oldest_valid(now).unix_millis()))
@@ -25,12 +25,12 @@ pub(crate) fn look_up(
     if fingerprint != key.fingerprint {
         return Ok(Some(Creation::KeyReused));
     }
-    let id = Uuid::from_slice(&id).map_err(|_| bad_value("idempotency_keys.icp_id", &key.user_id))?;
+    let id = Uuid::from_slice(&id).map_err(|_| invalid_value("idempotency_keys.icp_id", &key.user_id))?;
     Ok(Some(Creation::Repeated(StoredIcp { id: id.into(), version: Version(version), json })))
 }
 
 /// Stores the key with the result of its create. Replaces an expired key.
-pub(crate) fn store(
+pub(crate) fn store_key(
     connection: &mut SqliteConnection,
     key: &IdempotencyKey,
     document: &IcpDocument,
@@ -48,8 +48,9 @@ pub(crate) fn store(
     diesel::replace_into(keys::table).values(row).execute(connection).map(drop)
 }
 
-/// Removes at most 20 expired keys, each with up to a mebibyte, because other writers wait. Returns their number.
-pub(crate) fn remove_expired(connection: &mut SqliteConnection, now: Timestamp) -> QueryResult<u64> {
+/// Removes at most 20 expired keys, and returns their number. The limit is small because the document of a key can
+/// have a mebibyte and other writes wait.
+pub(crate) fn remove_expired_keys(connection: &mut SqliteConnection, now: Timestamp) -> QueryResult<u64> {
     let delete = diesel::sql_query(
         "DELETE FROM idempotency_keys WHERE rowid IN \
          (SELECT rowid FROM idempotency_keys WHERE created_at < ? LIMIT 20)",

@@ -11,13 +11,13 @@ use icp_ports::{
 use tokio::sync::mpsc;
 
 use crate::connect::{Access, DatabaseFile};
-use crate::database::{SqliteDatabase, blocking};
-use crate::error::{Failure, backend};
+use crate::database::{SqliteDatabase, run_blocking};
+use crate::error::{TransactionError, backend};
 use crate::revision;
 use crate::schema::icps;
 use crate::write::{self, Entry, Predecessor};
 
-/// Documents in a batch of an export. Each can have a few mebibytes.
+/// Number of documents in a batch of an export. It is small because a document can have a few mebibytes.
 const EXPORT_BATCH_SIZE: usize = 32;
 
 #[async_trait]
@@ -28,8 +28,9 @@ impl ImportExport for SqliteDatabase {
         on_conflict: OnConflict,
         keeps_replaced: bool,
     ) -> Result<ImportSummary, ImportExportError> {
-        // The write lock is acquired after the source has been read, so that a slow source does not block other writers. The
-        // temporary file is in the folder of the database. It has no name, so it is removed when the process ends.
+        // The source is first copied to a temporary file, and the write lock is acquired after that. So a slow source
+        // does not block other writes. The temporary file is in the folder of the database. It has no name, so that
+        // the operating system removes it when the process ends.
         let folder = self.file.path.with_file_name("");
         let mut temporary = BufWriter::new(tempfile::tempfile_in(folder).map_err(backend)?);
         while let Some(batch) = source.next_batch().await.map_err(ImportExportError::Stream)? {
@@ -39,17 +40,17 @@ impl ImportExport for SqliteDatabase {
                 }
                 Ok(temporary)
             };
-            temporary = blocking::<_, RepositoryError>(append).await?;
+            temporary = run_blocking::<_, RepositoryError>(append).await?;
         }
         let file = self.file.clone();
         let stamp = Stamp { at: SystemClock.now(), author: Author::import(), keeps_replaced };
-        Ok(blocking(move || copy(temporary, &file, on_conflict, &stamp)).await?)
+        Ok(run_blocking(move || import_file(temporary, &file, on_conflict, &stamp)).await?)
     }
 
     async fn export(&self, sink: &mut dyn ExportSink) -> Result<u64, ImportExportError> {
         let (batches, mut receiver) = mpsc::channel(1);
         let file = self.file.clone();
-        let reading = tokio::spawn(blocking(move || export(&file, &batches)));
+        let reading = tokio::spawn(run_blocking(move || send_documents(&file, &batches)));
         let mut count = 0;
         while let Some(batch) = receiver.recv().await {
             count += batch.len() as u64;
@@ -60,13 +61,13 @@ impl ImportExport for SqliteDatabase {
     }
 }
 
-/// Stores the documents of the temporary file.
-fn copy(
+/// Stores the documents of the temporary file in one transaction.
+fn import_file(
     temporary: BufWriter<File>,
     file: &DatabaseFile,
     mode: OnConflict,
     stamp: &Stamp,
-) -> Result<ImportSummary, Failure> {
+) -> Result<ImportSummary, TransactionError> {
     let mut temporary = temporary.into_inner().map_err(|error| backend(error.into_error()))?;
     temporary.rewind().map_err(backend)?;
     file.connect(Access::Write)?.immediate_transaction(|connection| {
@@ -90,8 +91,12 @@ fn copy(
     })
 }
 
-/// Inserts an ICP. Returns false, and changes nothing, if its ID is stored already.
-fn insert(connection: &mut SqliteConnection, document: &IcpDocument, stamp: &Stamp) -> Result<bool, Failure> {
+/// Inserts an ICP. If an ICP with this ID exists, returns false and changes nothing.
+fn insert(
+    connection: &mut SqliteConnection,
+    document: &IcpDocument,
+    stamp: &Stamp,
+) -> Result<bool, TransactionError> {
     let entry = Entry { stamp, operation: Operation::Create, changed: &ChangedFields::default() };
     let is_new = write::insert(connection, document, &Predecessor::default(), entry)?.is_some();
     if is_new && let Some(bytes) = revision::end_delete(connection, document.id())? {
@@ -102,13 +107,17 @@ fn insert(connection: &mut SqliteConnection, document: &IcpDocument, stamp: &Sta
 }
 
 /// Replaces an ICP, which must exist.
-fn replace(connection: &mut SqliteConnection, document: &IcpDocument, stamp: &Stamp) -> Result<(), Failure> {
+fn replace(
+    connection: &mut SqliteConnection,
+    document: &IcpDocument,
+    stamp: &Stamp,
+) -> Result<(), TransactionError> {
     let stored = icps::table.filter(icps::id.eq(document.id().as_uuid().into_bytes()));
     let before = stored.select(icps::document).get_result::<String>(connection)?;
     let icp = |text: &str| Icp::from_json(text, Rules::Stored).map_err(backend);
     let changed = icp(&before)?.changed_fields(&icp(document.json())?);
     let version = stored.select(icps::version).get_result(connection).map(Version)?;
-    let kept_bytes = revision::keep(connection, document.id(), version, stamp)?;
+    let kept_bytes = revision::store_replaced(connection, document.id(), version, stamp)?;
     let mut predecessor = write::remove(connection, document.id())?;
     predecessor.history_bytes += kept_bytes;
     let entry = Entry { stamp, operation: Operation::Update, changed: &changed };
@@ -116,15 +125,15 @@ fn replace(connection: &mut SqliteConnection, document: &IcpDocument, stamp: &St
     Ok(())
 }
 
-/// Reads all documents with one statement, and so from one snapshot.
-fn export(file: &DatabaseFile, batches: &mpsc::Sender<Vec<String>>) -> Result<(), Failure> {
+/// Sends all documents in batches. One statement reads them, so that they are from one snapshot.
+fn send_documents(file: &DatabaseFile, batches: &mpsc::Sender<Vec<String>>) -> Result<(), TransactionError> {
     let mut connection = file.connect(Access::Read)?;
     let documents = icps::table.order(icps::id).select(icps::document);
     // The iterator must be fused, because SQLite restarts a statement that is stepped after its end.
     let mut documents = documents.load_iter::<String, _>(&mut connection)?.fuse();
     loop {
         let batch = documents.by_ref().take(EXPORT_BATCH_SIZE).collect::<QueryResult<Vec<_>>>()?;
-        // Nothing receives the batches after the sink has failed.
+        // `blocking_send` fails after the sink has failed, because the receiver was dropped.
         if batch.is_empty() || batches.blocking_send(batch).is_err() {
             return Ok(());
         }

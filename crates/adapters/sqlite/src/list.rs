@@ -11,28 +11,28 @@ use icp_ports::{ListCursor, ListQuery, ListVersion, Sort, SortKey, Version};
 use icp_storage::ListBuilder;
 use uuid::Uuid;
 
-use crate::error::{Failure, bad_value, unavailable};
+use crate::error::{TransactionError, invalid_value, unavailable};
 use crate::list_query;
 use crate::pool::Job;
 
 /// The part of a list that is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// Documents until the list is full, and the other rows for its version.
+    /// Documents until the list is full, and all other rows without documents, for the version.
     List,
-    /// Documents until the list is full, and one more row.
+    /// Documents until the list is full, and one additional row, which shows whether more ICPs follow.
     Part,
     /// All rows without documents.
     Version,
 }
 
-/// Returns the version of a list, from the cache if the database has not changed since.
-pub(crate) fn version(job: &mut Job<'_>, query: &ListQuery) -> Result<ListVersion, Failure> {
+/// Returns the version of a list. Uses the cached version if the database has not changed since it was cached.
+pub(crate) fn version(job: &mut Job<'_>, query: &ListQuery) -> Result<ListVersion, TransactionError> {
     let read = |job: &mut Job<'_>| Ok(read(job, query, Extent::Version)?.0.finish(None).version);
     if !query.is_everything() {
         return read(job);
     }
-    // Every commit of another connection changes it (https://sqlite.org/pragma.html#pragma_data_version).
+    // Every commit of another connection changes `data_version` (https://sqlite.org/pragma.html#pragma_data_version).
     let data_version = diesel::dsl::sql::<BigInt>("PRAGMA data_version");
     let (state, user_id) = (data_version.get_result(&mut job.session.connection)?, query.scope.user_id());
     job.session.versions.enter(state);
@@ -44,10 +44,14 @@ pub(crate) fn version(job: &mut Job<'_>, query: &ListQuery) -> Result<ListVersio
     Ok(version)
 }
 
-/// The list and, if it is full, the position of its last document.
-type Rows = (ListBuilder, Option<ListCursor>);
+/// A list and, if the list is full, a cursor to its last document.
+type ListAndCursor = (ListBuilder, Option<ListCursor>);
 
-pub(crate) fn read(job: &mut Job<'_>, query: &ListQuery, extent: Extent) -> Result<Rows, Failure> {
+pub(crate) fn read(
+    job: &mut Job<'_>,
+    query: &ListQuery,
+    extent: Extent,
+) -> Result<ListAndCursor, TransactionError> {
     let (mut list, mut end) = (ListBuilder::for_query(query), None);
     let wants_documents = &job.session.wants_documents;
     wants_documents.store(extent != Extent::Version, Ordering::Relaxed);
@@ -57,13 +61,13 @@ pub(crate) fn read(job: &mut Job<'_>, query: &ListQuery, extent: Extent) -> Resu
         }
         let (row, was_full) = (row?, list.is_full());
         let id = column(&row, 0, |mut value| Uuid::from_slice(value.read_blob()).ok()).flatten();
-        let id = IcpId::from(id.ok_or_else(|| bad_value("icp_members.icp_id", query.scope.user_id()))?);
+        let id = IcpId::from(id.ok_or_else(|| invalid_value("icp_members.icp_id", query.scope.user_id()))?);
         let version = column(&row, 1, |mut value| value.read_long());
-        let version = version.ok_or_else(|| bad_value("icps.version", id)).map(Version)?;
-        let is_taken = column(&row, 3, |mut value| list.push(id, version, Some(value.read_text())))
+        let version = version.ok_or_else(|| invalid_value("icps.version", id)).map(Version)?;
+        let is_added = column(&row, 3, |mut value| list.push(id, version, Some(value.read_text())))
             .unwrap_or_else(|| list.push(id, version, None));
-        if is_taken && list.is_full() {
-            let key = sort_key(query.sort(), &row).ok_or_else(|| bad_value("the sort key", id))?;
+        if is_added && list.is_full() {
+            let key = sort_key(query.sort(), &row).ok_or_else(|| invalid_value("the sort key", id))?;
             end = Some(ListCursor { key, id });
             wants_documents.store(false, Ordering::Relaxed);
         }
@@ -80,11 +84,12 @@ fn sort_key<'a>(sort: Sort, row: &impl Row<'a, Sqlite>) -> Option<SortKey> {
         Sort::CreatedAt => time().map(SortKey::CreatedAt),
         Sort::UpdatedAt => time().map(SortKey::UpdatedAt),
         Sort::Name => column(row, 2, |mut value| SortKey::Name(value.read_text().to_owned())),
-        Sort::ActiveUntil => Some(SortKey::ActiveUntil(time())), // The key of those without is no time.
+        // Without `activeUntil`, the sort key is not a valid time.
+        Sort::ActiveUntil => Some(SortKey::ActiveUntil(time())),
     }
 }
 
-/// Reads a column where SQLite has it in memory: a `Queryable` copies every text. Returns `None` for NULL.
+/// Reads a column without copying its text, which diesel's `Queryable` would copy. Returns `None` for NULL.
 fn column<'a, T>(row: &impl Row<'a, Sqlite>, index: usize, read: impl FnOnce(SqliteValue) -> T) -> Option<T> {
     row.get(index)?.value().map(read)
 }

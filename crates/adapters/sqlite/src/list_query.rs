@@ -14,11 +14,12 @@ use crate::schema::{icp_members, icps};
 
 type Rows<'a> = std::iter::Fuse<<SqliteConnection as LoadConnection>::Cursor<'a, 'a>>;
 
-/// Returns the rows that match the query, in its order, up to one more than its limit. The columns are ID, version, sort key
-/// and document. The document is NULL while `Session::wants_documents` is false.
+/// Returns the rows that match the query, in the order of the query. The number of rows is at most one more than the
+/// limit of the query. The columns are ID, version, sort key and document. The document is NULL while
+/// `Session::wants_documents` is false.
 pub(crate) fn rows<'a>(connection: &'a mut SqliteConnection, query: &'a ListQuery) -> QueryResult<Rows<'a>> {
     let rows = if query.is_everything() {
-        // Scans the primary key of `icp_members`, and looks up each ICP. Diesel caches the prepared statement.
+        // SQLite scans the primary key of `icp_members`, and looks up each ICP. Diesel caches the prepared statement.
         let (id, created_at) = (icp_members::icp_id, icp_members::created_at);
         let everything = icp_members::table
             .inner_join(icps::table)
@@ -27,22 +28,22 @@ pub(crate) fn rows<'a>(connection: &'a mut SqliteConnection, query: &'a ListQuer
             .select((id, icps::version, created_at, case_when(wants_document(), icps::document)));
         LoadConnection::load(connection, everything)
     } else {
-        LoadConnection::load(connection, matching(query))
+        LoadConnection::load(connection, filtered_query(query))
     };
     // The iterator must be fused, because SQLite restarts a statement that is stepped after its end.
     rows.map(Iterator::fuse)
 }
 
-/// Returns a statement that sorts the rows before it adds the documents. Otherwise SQLite would read all documents before it
-/// returns the first row.
-pub(crate) fn matching(query: &ListQuery) -> BoxedSqlQuery<'_, Sqlite, SqlQuery> {
+/// Returns a statement that first sorts rows without documents, and then adds the documents. Otherwise SQLite would
+/// read all documents before it returns the first row.
+pub(crate) fn filtered_query(query: &ListQuery) -> BoxedSqlQuery<'_, Sqlite, SqlQuery> {
     let (direction, is_after, last) = match query.direction {
         Direction::Ascending => ("ASC", ">", i64::MAX),
         Direction::Descending => ("DESC", "<", i64::MIN),
     };
-    let active_until = format!("ifnull(active_until, {last})"); // No ICP has this time.
+    let active_until = format!("ifnull(active_until, {last})"); // No ICP has `last` as its time.
     let (sort_key, materialized) = match query.sort() {
-        Sort::CreatedAt => ("icp_members.created_at", "NOT MATERIALIZED"), // It is the order of the index.
+        Sort::CreatedAt => ("icp_members.created_at", "NOT MATERIALIZED"), // The index has this order.
         Sort::UpdatedAt => ("updated_at", "MATERIALIZED"),
         Sort::Name => ("name_folded", "MATERIALIZED"),
         Sort::ActiveUntil => (active_until.as_str(), "MATERIALIZED"),
@@ -79,7 +80,7 @@ pub(crate) fn matching(query: &ListQuery) -> BoxedSqlQuery<'_, Sqlite, SqlQuery>
     }
     let limit = query.limit.and_then(|limit| i64::try_from(limit.get()).ok()?.checked_add(1));
     sql.sql(format!(" ORDER BY {sort_key} {direction}, icp_id {direction} LIMIT ?) "))
-        .bind::<BigInt, _>(limit.unwrap_or(-1)) // SQLite reads a negative number as no limit.
+        .bind::<BigInt, _>(limit.unwrap_or(-1)) // For SQLite, a negative number means no limit.
         .sql(
             "SELECT icp_id, version, sort_key, CASE WHEN wants_document() \
              THEN (SELECT document FROM icps WHERE icps.number = found.number) END FROM found",

@@ -6,8 +6,8 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrati
 use icp_ports::{MigrationError, MigrationReport, Migrator};
 
 use crate::connect::Access;
-use crate::database::{SqliteDatabase, blocking};
-use crate::error::{Failure, backend};
+use crate::database::{SqliteDatabase, run_blocking};
+use crate::error::{TransactionError, backend};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../../migrations/sqlite");
 
@@ -15,21 +15,23 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../../migrations/sq
 impl Migrator for SqliteDatabase {
     async fn pending(&self) -> Result<Vec<String>, MigrationError> {
         let file = self.file.clone();
-        blocking(move || Ok(examine(&mut file.connect(Access::Write)?)?.0.applied)).await
+        run_blocking(move || Ok(find_pending(&mut file.connect(Access::Write)?)?.0.applied)).await
     }
 
     async fn migrate(&self) -> Result<MigrationReport, MigrationError> {
         let file = self.file.clone();
-        let migrated = blocking(move || {
+        let migrated = run_blocking(move || {
             let mut connection = file.connect(Access::Write)?;
-            // Without a pending migration, no lock is needed, so this works while another process writes.
-            let (report, pending) = examine(&mut connection)?;
+            // If no migration is pending, the write lock is not needed. So this method then succeeds even while
+            // another process writes.
+            let (report, pending) = find_pending(&mut connection)?;
             if pending.is_empty() {
                 return Ok(report);
             }
-            // An immediate transaction has the write lock: one process migrates, and the others wait for it.
+            // An immediate transaction holds the write lock. If several processes migrate, the others wait for the
+            // first process.
             connection.immediate_transaction(|connection| {
-                let (report, pending) = examine(connection)?;
+                let (report, pending) = find_pending(connection)?;
                 connection.run_migrations(&pending).map_err(backend)?;
                 Ok(report)
             })
@@ -38,15 +40,15 @@ impl Migrator for SqliteDatabase {
     }
 }
 
-/// The pending migrations, and the report after they have been applied.
-type Examined = (MigrationReport, Vec<Box<dyn Migration<Sqlite>>>);
+/// The pending migrations, and the report for the case that they are applied.
+type Pending = (MigrationReport, Vec<Box<dyn Migration<Sqlite>>>);
 
-fn examine(connection: &mut SqliteConnection) -> Result<Examined, Failure<MigrationError>> {
+fn find_pending(connection: &mut SqliteConnection) -> Result<Pending, TransactionError<MigrationError>> {
     let applied = connection.applied_migrations().map_err(backend)?;
     let mut pending = MigrationSource::<Sqlite>::migrations(&MIGRATIONS).map_err(backend)?;
     let known: Vec<_> = pending.iter().map(|migration| migration.name().version()).collect();
     if let Some(unknown) = applied.iter().find(|version| !known.contains(version)) {
-        return Err(Failure(MigrationError::Unknown(unknown.to_string())));
+        return Err(TransactionError(MigrationError::Unknown(unknown.to_string())));
     }
     pending.retain(|migration| !applied.contains(&migration.name().version()));
     let names = pending.iter().map(|migration| migration.name().to_string()).collect();

@@ -1,4 +1,5 @@
-//! Threads that run statements, because SQLite blocks its caller, and the queue of their jobs.
+//! Threads that run statements, and the queue of their jobs. Separate threads are necessary because SQLite blocks its
+//! caller.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,16 +15,16 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::connect::{Access, DatabaseFile};
-use crate::error::{Failure, backend, unavailable};
+use crate::error::{TransactionError, backend, unavailable};
 
-/// Maximum number of jobs that wait for a thread. Further ones are rejected.
+/// Maximum number of queued jobs. Further jobs are rejected.
 pub(crate) const MAX_QUEUED_JOBS: usize = 1_000;
 
-/// Maximum time that a job waits for a thread. A job that waits longer never starts, because its caller has received an error.
+/// Maximum time of a job in the queue. A job that has waited longer does not start, and its caller receives an error.
 pub(crate) const MAX_QUEUE_TIME: Duration = Duration::from_secs(2);
 
-/// A job. It runs on a thread, with the session of the thread or the error of opening it.
-type Work = Box<dyn FnOnce(Result<&mut Session, RepositoryError>) + Send>;
+/// A queued job. A thread calls it with the session of the thread, or with the error if no session can be opened.
+type QueuedJob = Box<dyn FnOnce(Result<&mut Session, RepositoryError>) + Send>;
 
 /// The resources of a running job.
 pub(crate) struct Job<'a> {
@@ -32,59 +33,63 @@ pub(crate) struct Job<'a> {
     pub(crate) is_abandoned: &'a dyn Fn() -> bool,
 }
 
-/// A fixed number of threads, each with its own connection. They end with the last clone.
+/// A fixed number of threads, each with its own connection. The threads end when the last clone of the pool is dropped.
 #[derive(Clone, Debug)]
 pub(crate) struct Pool {
-    queue: SyncSender<Work>,
-    time_limit: Duration,
+    queue: SyncSender<QueuedJob>,
+    run_timeout: Duration,
 }
 
 impl Pool {
-    /// Starts the threads. Each opens its connection for its first job.
+    /// Starts the threads. Each thread opens its connection when it runs its first job.
     pub(crate) fn start(
         file: &Arc<DatabaseFile>,
         access: Access,
         threads: usize,
-        time_limit: Duration,
+        run_timeout: Duration,
     ) -> std::io::Result<Self> {
         let (queue, queued) = sync_channel(MAX_QUEUED_JOBS);
         let queued = Arc::new(Mutex::new(queued));
         for _ in 0..threads.max(1) {
             let (file, queued) = (Arc::clone(file), Arc::clone(&queued));
-            thread::Builder::new().name("sqlite".to_owned()).spawn(move || serve(&file, access, &queued))?;
+            thread::Builder::new()
+                .name("sqlite".to_owned())
+                .spawn(move || run_jobs(&file, access, &queued))?;
         }
-        Ok(Self { queue, time_limit })
+        Ok(Self { queue, run_timeout })
     }
 
-    /// Runs `work` on one of the threads, unless its caller no longer waits. Work that has started runs to its end.
+    /// Runs `work` on one of the threads. Skips `work` if the caller has stopped waiting before it starts. Work that
+    /// has started is not interrupted.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Job<'_>) -> Result<T, Failure> + Send + 'static,
+        work: impl FnOnce(&mut Job<'_>) -> Result<T, TransactionError> + Send + 'static,
     ) -> Result<T, RepositoryError> {
         let timed_out = || unavailable("the database did not respond in time");
-        let (answer, answered) = oneshot::channel();
+        let (reply, received) = oneshot::channel();
         let start = Instant::now();
         let work = move |session: Result<&mut Session, RepositoryError>| {
             let result = match session {
-                _ if answer.is_closed() => return,
+                _ if reply.is_closed() => return,
                 Ok(_) if start.elapsed() > MAX_QUEUE_TIME => Err(timed_out()),
                 Ok(session) => {
-                    let mut job = Job { session, is_abandoned: &|| answer.is_closed() };
-                    work(&mut job).map_err(|Failure(error)| error)
+                    let mut job = Job { session, is_abandoned: &|| reply.is_closed() };
+                    work(&mut job).map_err(|TransactionError(error)| error)
                 }
                 Err(error) => Err(error),
             };
-            let _ = answer.send(result);
+            let _ = reply.send(result);
         };
-        // The threads do not end before the pool, so only a full queue rejects a job.
+        // The threads end only after the pool was dropped. So `try_send` fails only if the queue is full.
         self.queue.try_send(Box::new(work)).map_err(|_| RepositoryError::Overloaded)?;
-        let answered = timeout(self.time_limit, answered).await.map_err(|_| timed_out())?;
-        answered.map_err(backend)? // The job panicked.
+        let received = timeout(self.run_timeout, received).await.map_err(|_| timed_out())?;
+        received.map_err(backend)? // The job panicked.
     }
 }
 
-fn serve(file: &DatabaseFile, access: Access, queued: &Mutex<Receiver<Work>>) {
-    // A separate function, so that the lock is released when it returns.
+fn run_jobs(file: &DatabaseFile, access: Access, queued: &Mutex<Receiver<QueuedJob>>) {
+    // In a separate closure, the lock is released when the closure returns. A `while let` would hold the lock during
+    // the job.
     let next = || queued.lock().unwrap_or_else(PoisonError::into_inner).recv();
     let mut session = None;
     while let Ok(work) = next() {
@@ -96,7 +101,7 @@ fn serve(file: &DatabaseFile, access: Access, queued: &Mutex<Receiver<Work>>) {
             work(file.check().and(opened));
         };
         if catch_unwind(AssertUnwindSafe(run)).is_err() {
-            session = None; // A transaction may be open.
+            session = None; // The job may have left a transaction open.
         }
     }
 }
@@ -104,16 +109,16 @@ fn serve(file: &DatabaseFile, access: Access, queued: &Mutex<Receiver<Work>>) {
 /// The connection of a thread, and the state of its list reads.
 pub(crate) struct Session {
     pub(crate) connection: SqliteConnection,
-    /// The state is SQLite's `data_version`.
+    /// The cached versions of lists. They are valid while SQLite's `data_version` is unchanged.
     pub(crate) versions: VersionCache<i64>,
-    /// True if the running statement reads the documents of its next rows.
+    /// True if the running list query returns the documents of its next rows.
     pub(crate) wants_documents: Arc<AtomicBool>,
 }
 
 #[diesel::declare_sql_function]
 extern "SQL" {
-    /// Returns `Session::wants_documents`. SQLite reads every selected column of a row when it steps to the row, even if
-    /// the caller does not read it. Only a `CASE` is evaluated lazily.
+    /// Returns `Session::wants_documents`. Used in a `CASE`, because SQLite evaluates only a `CASE` lazily. It reads
+    /// every other selected column of a row when it steps to the row, even if the caller does not read this column.
     fn wants_document() -> diesel::sql_types::Bool;
 }
 

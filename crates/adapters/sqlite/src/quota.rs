@@ -10,7 +10,8 @@ use crate::revision::LastDelete;
 use crate::schema::{icp_revisions as revisions, icps, idempotency_keys as keys};
 use crate::write::document_bytes;
 
-/// Returns true if a new ICP, and a copy of it if there is a key, is within the quota of its creator.
+/// Returns true if a new ICP is within the quota of its creator. With an idempotency key, the document counts twice,
+/// because the key stores a copy.
 pub(crate) fn allows_insert(
     connection: &mut SqliteConnection,
     document: &IcpDocument,
@@ -23,7 +24,8 @@ pub(crate) fn allows_insert(
         && usage.bytes + added <= creator.quota.bytes)
 }
 
-/// Returns true if a change of the ICP at a version need not be counted, or is within the quota of its creator.
+/// Returns true if a change of the ICP is within the quota of its creator, or is too small to be counted. Also
+/// returns true if the ICP does not have the version `expected`, because the change then fails anyway.
 pub(crate) fn allows_change(
     connection: &mut SqliteConnection,
     document: &IcpDocument,
@@ -49,8 +51,8 @@ pub(crate) fn allows_change(
     Ok(used + after - before <= quota.bytes)
 }
 
-/// Returns true if a deleted ICP can be restored within the quota of its creator. Its history is already counted. An ICP
-/// without a creator counts alone.
+/// Returns true if a deleted ICP can be restored within the quota of its creator. The usage already includes the
+/// history of the ICP. If the ICP has no creator, only its own bytes are compared with the quota.
 pub(crate) fn allows_undelete(
     connection: &mut SqliteConnection,
     document: &IcpDocument,
@@ -71,12 +73,13 @@ pub(crate) fn allows_undelete(
 struct Usage {
     icps: u64,
     keys: u64,
-    /// Deleted ICPs.
+    /// The number of deleted ICPs.
     deleted: u64,
     bytes: u64,
 }
 
 impl Usage {
+    /// Reads the usage of a user.
     fn of(connection: &mut SqliteConnection, user_id: &str) -> QueryResult<Self> {
         let sum = sql::<Nullable<BigInt>>("sum(octet_length(document)) + sum(history_bytes)");
         let columns = (count_star(), sum);

@@ -21,7 +21,7 @@ impl IcpReader for SqliteDatabase {
     }
 
     async fn get(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<StoredIcp>, RepositoryError> {
-        // Without known versions, the document is always read.
+        // With an empty list of known versions, `find` always reads the document.
         let found = self.find(id, scope, &[]).await?;
         Ok(found.map(|(version, json)| StoredIcp { id, version, json: json.unwrap_or_default() }))
     }
@@ -65,7 +65,7 @@ impl IcpReader for SqliteDatabase {
 }
 
 impl SqliteDatabase {
-    /// Returns the version of the ICP, and its document unless the version is known.
+    /// Returns the version of the ICP. Also returns its document, unless the version is one of `known`.
     async fn find(
         &self,
         id: IcpId,
@@ -85,7 +85,7 @@ impl SqliteDatabase {
     }
 }
 
-/// SQL that is true if the ICP is in a scope: one look-up in the primary key of `icp_members`.
+/// SQL that is true if the ICP is in a scope. SQLite makes one look-up in the primary key of `icp_members`.
 #[diesel::dsl::auto_type(no_type_alias)]
 pub(crate) fn is_in_scope<'a>(scope: &'a AccessScope) -> _ {
     let is_unlimited: bool = scope.user_id().is_none();

@@ -25,7 +25,7 @@ impl IcpRepository for SqliteDatabase {
         let (document, creator, key) = (document.clone(), creator.clone(), key.cloned());
         let write = self.write(move |connection| {
             if let Some(key) = &key
-                && let Some(creation) = idempotency::look_up(connection, key, document.created_at())?
+                && let Some(creation) = idempotency::look_up_key(connection, key, document.created_at())?
             {
                 return Ok(creation);
             }
@@ -40,7 +40,7 @@ impl IcpRepository for SqliteDatabase {
             let version = write::insert(connection, &document, &predecessor, entry)?;
             let version = version.ok_or_else(|| RepositoryError::AlreadyExists(document.id()))?;
             if let Some(key) = &key {
-                idempotency::store(connection, key, &document, version)?;
+                idempotency::store_key(connection, key, &document, version)?;
             }
             Ok(Creation::Created(version))
         });
@@ -71,7 +71,7 @@ impl IcpRepository for SqliteDatabase {
     }
 
     async fn remove_expired_keys(&self, now: Timestamp) -> Result<u64, RepositoryError> {
-        self.write(move |connection| Ok(idempotency::remove_expired(connection, now)?)).await
+        self.write(move |connection| Ok(idempotency::remove_expired_keys(connection, now)?)).await
     }
 }
 

@@ -1,4 +1,4 @@
-//! The rows of a history, written by requests and imports alike.
+//! Reads and writes the rows of `icp_revisions` and `deleted_icp_users`, for requests and for imports.
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -9,8 +9,9 @@ use icp_ports::{Stamp, Version};
 use crate::schema::{deleted_icp_users, icp_members, icp_revisions as revisions, icps};
 use crate::write::document_bytes;
 
-/// Stores the ICP at a version as a revision, if the history stores replaced states. Returns the bytes of the revision.
-pub(crate) fn keep(
+/// Stores the state of an ICP that is about to be replaced as a revision. Returns the bytes of the revision. Returns
+/// 0 if the ICP has another version, or if the history does not store replaced states.
+pub(crate) fn store_replaced(
     connection: &mut SqliteConnection,
     id: IcpId,
     version: Version,
@@ -41,7 +42,8 @@ pub(crate) fn keep(
     bytes.optional().map(Option::unwrap_or_default)
 }
 
-/// Stores the delete of the ICP at a version with the users who had access, if the history stores replaced states.
+/// Stores a delete as a revision, with the users who had access. Does nothing if the ICP does not have the version
+/// `expected`, or if the history does not store replaced states.
 pub(crate) fn store_delete(
     connection: &mut SqliteConnection,
     id: IcpId,
@@ -71,7 +73,7 @@ pub(crate) fn store_delete(
     insert.execute(connection).map(drop)
 }
 
-/// Removes an ICP from the deleted ones. Returns the bytes of its revisions, or `None` if it was not deleted.
+/// Marks an ICP as no longer deleted. Returns the bytes of its revisions, or `None` if the ICP was not deleted.
 pub(crate) fn end_delete(connection: &mut SqliteConnection, id: IcpId) -> QueryResult<Option<i64>> {
     let id = id.as_uuid().into_bytes();
     let delete = revisions::table.filter(revisions::icp_id.eq(&id)).filter(revisions::is_deleted);
@@ -79,13 +81,14 @@ pub(crate) fn end_delete(connection: &mut SqliteConnection, id: IcpId) -> QueryR
     let Some((version, bytes)) = found.optional()? else { return Ok(None) };
     let users = deleted_icp_users::table.filter(deleted_icp_users::icp_id.eq(&id));
     diesel::delete(users.filter(deleted_icp_users::version.eq(version))).execute(connection)?;
-    let is_ended =
+    let end_of_delete =
         (revisions::is_deleted.eq(false), revisions::creator.eq(None::<&str>), revisions::bytes.eq(0));
-    diesel::update(delete).set(is_ended).execute(connection)?;
+    diesel::update(delete).set(end_of_delete).execute(connection)?;
     Ok(Some(bytes))
 }
 
-/// Removes at most 20 old revisions, each with up to a mebibyte, because other writers wait. Returns their number.
+/// Removes at most 20 old revisions, and returns their number. The limit is small because a document can have a
+/// mebibyte and other writes wait.
 pub(crate) fn remove_old(connection: &mut SqliteConnection, replaced_before: Timestamp) -> QueryResult<u64> {
     #[derive(QueryableByName)]
     struct Removed {
@@ -100,20 +103,20 @@ pub(crate) fn remove_old(connection: &mut SqliteConnection, replaced_before: Tim
          RETURNING icp_id, octet_length(document) AS bytes",
     );
     let removed: Vec<Removed> = delete.bind::<BigInt, _>(replaced_before.unix_millis()).load(connection)?;
-    let counts = [
+    let updates = [
         "UPDATE icps SET history_bytes = max(history_bytes - ?, 0) WHERE id = ?",
         "UPDATE icp_revisions SET bytes = max(bytes - ?, 0) WHERE icp_id = ? AND is_deleted",
     ];
     for Removed { icp_id, bytes } in &removed {
-        for count in counts {
-            let freed = diesel::sql_query(count).bind::<BigInt, _>(bytes.unwrap_or_default());
-            freed.bind::<Binary, _>(icp_id).execute(connection)?;
+        for update in updates {
+            let update = diesel::sql_query(update).bind::<BigInt, _>(bytes.unwrap_or_default());
+            update.bind::<Binary, _>(icp_id).execute(connection)?;
         }
     }
     Ok(removed.len() as u64)
 }
 
-/// The delete of an ICP that is deleted.
+/// The last delete of an ICP that is still deleted.
 #[derive(QueryableByName)]
 pub(crate) struct LastDelete {
     #[diesel(sql_type = Nullable<Text>)]
@@ -122,7 +125,8 @@ pub(crate) struct LastDelete {
     pub(crate) bytes: i64,
 }
 
-/// Returns the delete of an ICP, if the ICP is deleted and the delete has the given version.
+/// Returns the last delete of an ICP if it has the given version. Returns `None` if the ICP exists or was deleted
+/// again.
 pub(crate) fn last_delete(
     connection: &mut SqliteConnection,
     id: IcpId,
@@ -137,7 +141,8 @@ pub(crate) fn last_delete(
     found.get_result(connection).optional()
 }
 
-/// Returns whether a user had access to an ICP when it was deleted, or `None` if it is not deleted or was deleted before a time.
+/// Returns whether a user had access to a deleted ICP when it was deleted. Returns `None` if the ICP is not deleted,
+/// or was deleted before `since`.
 pub(crate) fn was_accessible(
     connection: &mut SqliteConnection,
     id: IcpId,

@@ -1,4 +1,4 @@
-//! The tables that the migrations create.
+//! The tables and columns that diesel's query builder uses.
 
 diesel::table! {
     icps (number) {

@@ -1,4 +1,4 @@
-//! The rows of one ICP, written by requests and imports alike.
+//! Writes the rows of one ICP, for requests and for imports.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,7 +11,7 @@ use icp_ports::{Stamp, Version};
 use crate::revision;
 use crate::schema::{icp_members, icps};
 
-/// A change, as the history shows it.
+/// The author, time, operation and changed fields of a change, which the history shows.
 #[derive(Clone, Copy)]
 pub(crate) struct Entry<'a> {
     pub(crate) stamp: &'a Stamp,
@@ -63,7 +63,7 @@ fn entry_columns<'a>(entry: Entry<'a>) -> _ {
     )
 }
 
-/// The values of a deleted row of `icps` that the new row with its ID needs.
+/// Values of a deleted row of `icps` that are copied to a new row with the same ID.
 #[derive(Default)]
 pub(crate) struct Predecessor {
     pub(crate) creator: Option<UserId>,
@@ -71,8 +71,8 @@ pub(crate) struct Predecessor {
     pub(crate) history_bytes: i64,
 }
 
-/// Inserts an ICP, at a version above that of its predecessor. Returns `None`, and changes nothing, if its ID is stored
-/// already.
+/// Inserts an ICP with a version above the version of its predecessor. If an ICP with this ID exists, returns `None`
+/// and changes nothing.
 pub(crate) fn insert(
     connection: &mut SqliteConnection,
     document: &IcpDocument,
@@ -95,7 +95,7 @@ pub(crate) fn insert(
     Ok(Some(Version(version)))
 }
 
-/// Deletes an ICP, which must exist, with its rows in `icp_members`, so that an import can insert its successor.
+/// Deletes an ICP, which must exist, and its rows in `icp_members`. An import then inserts the new state of the ICP.
 pub(crate) fn remove(connection: &mut SqliteConnection, id: IcpId) -> QueryResult<Predecessor> {
     let stored = icps::table.filter(icps::id.eq(id.as_uuid().into_bytes()));
     let removed = diesel::delete(stored).returning((icps::creator, icps::version, icps::history_bytes));
@@ -104,7 +104,8 @@ pub(crate) fn remove(connection: &mut SqliteConnection, id: IcpId) -> QueryResul
     Ok(Predecessor { creator, version: Some(Version(version)), history_bytes })
 }
 
-/// Changes the ICP at a version, and returns its new version. Returns `None`, and changes nothing, if it is at another version.
+/// Changes the ICP, and returns its new version. If the ICP does not have the version `expected`, returns `None` and
+/// changes nothing.
 pub(crate) fn change(
     connection: &mut SqliteConnection,
     change: &IcpChange,
@@ -113,7 +114,7 @@ pub(crate) fn change(
 ) -> QueryResult<Option<Version>> {
     let (document, id) = (change.document(), change.id().as_uuid().into_bytes());
     let (created_at, version) = (document.created_at().unix_millis(), version_after(Some(expected)));
-    let kept_bytes = revision::keep(connection, change.id(), expected, stamp)?;
+    let kept_bytes = revision::store_replaced(connection, change.id(), expected, stamp)?;
     let stored = icps::table.filter(icps::id.eq(&id)).filter(icps::version.eq(expected.0));
     let update = diesel::update(stored).set((
         icps::version.eq(version),
@@ -131,26 +132,26 @@ pub(crate) fn change(
     Ok(Some(Version(version)))
 }
 
-/// Deletes the ICP at a version, and its rows in `icp_members`. Returns false if it is at another version.
+/// Deletes the ICP and its rows in `icp_members`. Returns false if the ICP does not have the version `expected`.
 pub(crate) fn delete(
     connection: &mut SqliteConnection,
     id: IcpId,
     expected: Version,
     stamp: &Stamp,
 ) -> QueryResult<bool> {
-    revision::keep(connection, id, expected, stamp)?;
+    revision::store_replaced(connection, id, expected, stamp)?;
     revision::store_delete(connection, id, expected, stamp, version_after(Some(expected)))?;
     let stored =
         icps::table.filter(icps::id.eq(id.as_uuid().into_bytes())).filter(icps::version.eq(expected.0));
     diesel::delete(stored).execute(connection).map(|deleted| deleted > 0)
 }
 
-/// The bytes of the document in a row of `icps`, which SQLite need not read.
+/// SQL that returns the length of a document in bytes. SQLite computes it without reading the document.
 pub(crate) fn document_bytes() -> diesel::expression::SqlLiteral<BigInt> {
     sql::<BigInt>("octet_length(document)")
 }
 
-/// Sends one statement for each user: the number of values in a statement is limited.
+/// Inserts the users of an ICP with one statement per user, because the number of values in a statement is limited.
 fn insert_members(
     connection: &mut SqliteConnection,
     number: i64,
@@ -170,9 +171,12 @@ fn insert_members(
     Ok(())
 }
 
-/// Returns the microseconds since 1970, or a higher number if `version` is not below it. So an ICP that is created again gets a
-/// higher version.
-#[expect(clippy::disallowed_methods, reason = "the storage's clock: that of SQLite has milliseconds only")]
+/// Returns a new version: the microseconds since 1970, or the successor of `version` if that is higher. So an ICP
+/// that was deleted and is created again has a higher version than before.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the version needs microseconds, and SQLite's own clock has only milliseconds"
+)]
 fn version_after(version: Option<Version>) -> i64 {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let next = version.map_or(1, |version| version.0.saturating_add(1));

@@ -1,4 +1,4 @@
-//! The service from outside: the real binary, real databases, real sockets.
+//! Tests of the complete service, with the real binary, real databases and real sockets.
 
 #![cfg(test)]
 

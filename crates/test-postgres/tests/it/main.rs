@@ -1,4 +1,4 @@
-//! The throwaway PostgreSQL, its proxy and its pooler.
+//! Tests of the temporary server, the proxy and the pooler.
 
 #![cfg(test)]
 

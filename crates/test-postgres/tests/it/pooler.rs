@@ -1,4 +1,4 @@
-//! The pooler in each of its modes.
+//! Tests of the pooler in each mode.
 
 use std::path::{Path, PathBuf};
 
@@ -8,10 +8,10 @@ use tokio_postgres::{Client, NoTls};
 const STATEMENT: &str = "SELECT $1::int8 + 1";
 
 fn pgbouncer() -> PathBuf {
-    let named = std::env::var_os("ICP_TEST_PGBOUNCER").map(PathBuf::from);
-    let usual = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"].into_iter().map(PathBuf::from);
-    let found = named.into_iter().chain(usual).find(|program| program.is_file());
-    found.expect("PgBouncer is not installed: run `cargo xtask test --all`, or set ICP_TEST_PGBOUNCER")
+    let configured = std::env::var_os("ICP_TEST_PGBOUNCER").map(PathBuf::from);
+    let default_paths = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"].into_iter().map(PathBuf::from);
+    let program = configured.into_iter().chain(default_paths).find(|program| program.is_file());
+    program.expect("PgBouncer is not installed: run `cargo xtask test --all`, or set ICP_TEST_PGBOUNCER")
 }
 
 async fn connect(pooler: &Pooler) -> Client {
@@ -20,7 +20,7 @@ async fn connect(pooler: &Pooler) -> Client {
     client
 }
 
-/// Runs a prepared statement of each of three clients, in turns, over two connections to the server.
+/// Prepares a statement in each of three clients, and executes the statements of the clients alternately.
 async fn run_prepared_statements(pooler: &Pooler) -> Result<(), tokio_postgres::Error> {
     let mut clients = Vec::new();
     for _ in 0..3 {
@@ -30,8 +30,8 @@ async fn run_prepared_statements(pooler: &Pooler) -> Result<(), tokio_postgres::
     }
     for round in 0..5_i64 {
         for (client, statement) in &clients {
-            let answer: i64 = client.query_one(statement, &[&round]).await?.get(0);
-            assert_eq!(answer, round + 1);
+            let result: i64 = client.query_one(statement, &[&round]).await?.get(0);
+            assert_eq!(result, round + 1);
         }
     }
     Ok(())
@@ -39,7 +39,7 @@ async fn run_prepared_statements(pooler: &Pooler) -> Result<(), tokio_postgres::
 
 #[tokio::test]
 #[ignore = "needs PgBouncer: cargo xtask test --all"]
-async fn session_mode_keeps_prepared_statements() {
+async fn session_mode_supports_prepared_statements() {
     let server = Server::start().unwrap();
     let pooler = Pooler::start_with(&pgbouncer(), server.port(), 3, PoolMode::Session).unwrap();
     run_prepared_statements(&pooler).await.unwrap();
@@ -47,7 +47,7 @@ async fn session_mode_keeps_prepared_statements() {
 
 #[tokio::test]
 #[ignore = "needs PgBouncer: cargo xtask test --all"]
-async fn transaction_mode_keeps_prepared_statements_since_1_21() {
+async fn transaction_mode_supports_prepared_statements_since_1_21() {
     let server = Server::start().unwrap();
     let pooler = Pooler::start_with(&pgbouncer(), server.port(), 2, PoolMode::Transaction);
     if Pooler::supports_prepared_statements(&pgbouncer()) {

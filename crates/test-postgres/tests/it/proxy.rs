@@ -1,4 +1,4 @@
-//! Tests of the proxy, in front of an echo server and of PostgreSQL.
+//! Tests of the proxy between clients and an echo server or PostgreSQL.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -8,7 +8,7 @@ use icp_test_postgres::{Proxy, Server};
 use tokio_postgres::NoTls;
 
 /// Starts an echo server. Returns its port.
-fn echo() -> u16 {
+fn start_echo_server() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
@@ -25,30 +25,30 @@ fn connect(proxy: &Proxy) -> TcpStream {
     stream
 }
 
-/// Sends `text` and returns true if it comes back. Returns false if the connection is closed.
+/// Sends `text`. Returns true if the server sends the same text back, and false if the connection is closed.
 fn echoes(stream: &mut TcpStream, text: &[u8]) -> bool {
-    let mut answer = vec![0; text.len()];
-    stream.write_all(text).and_then(|()| stream.read_exact(&mut answer)).is_ok() && answer == text
+    let mut response = vec![0; text.len()];
+    stream.write_all(text).and_then(|()| stream.read_exact(&mut response)).is_ok() && response == text
 }
 
 #[test]
-fn forwards_both_ways_and_counts_bytes() {
-    let proxy = Proxy::start(echo()).unwrap();
-    let (mut one, mut other) = (connect(&proxy), connect(&proxy));
-    assert!(echoes(&mut one, b"one") && echoes(&mut other, b"other"));
+fn bytes_are_forwarded_in_both_directions_and_counted() {
+    let proxy = Proxy::start(start_echo_server()).unwrap();
+    let (mut first, mut second) = (connect(&proxy), connect(&proxy));
+    assert!(echoes(&mut first, b"one") && echoes(&mut second, b"other"));
     assert_eq!(proxy.received_bytes(), 8);
     let long = vec![b'x'; 1_000_000];
-    let mut writer = one.try_clone().unwrap();
+    let mut writer = first.try_clone().unwrap();
     let sent = long.clone();
     std::thread::spawn(move || writer.write_all(&sent));
-    let mut answer = vec![0; long.len()];
-    one.read_exact(&mut answer).unwrap();
-    assert!(answer == long);
+    let mut response = vec![0; long.len()];
+    first.read_exact(&mut response).unwrap();
+    assert!(response == long);
 }
 
 #[test]
-fn cut_closes_connections_and_accepts_new_ones() {
-    let proxy = Proxy::start(echo()).unwrap();
+fn cut_closes_connections_and_accepts_new_connections() {
+    let proxy = Proxy::start(start_echo_server()).unwrap();
     let mut connections = [connect(&proxy), connect(&proxy)];
     assert!(connections.iter_mut().all(|connection| echoes(connection, b"x")));
     proxy.cut();
@@ -57,8 +57,8 @@ fn cut_closes_connections_and_accepts_new_ones() {
 }
 
 #[test]
-fn frozen_proxy_accepts_and_forwards_after_thaw() {
-    let proxy = Proxy::start(echo()).unwrap();
+fn frozen_proxy_forwards_bytes_after_thaw() {
+    let proxy = Proxy::start(start_echo_server()).unwrap();
     let mut old = connect(&proxy);
     assert!(echoes(&mut old, b"x"));
     proxy.freeze();
@@ -72,15 +72,15 @@ fn frozen_proxy_accepts_and_forwards_after_thaw() {
     proxy.thaw();
     for stream in [&mut old, &mut new] {
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        let mut answer = [0];
-        stream.read_exact(&mut answer).unwrap();
-        assert_eq!(&answer, b"y");
+        let mut response = [0];
+        stream.read_exact(&mut response).unwrap();
+        assert_eq!(&response, b"y");
     }
 }
 
 #[test]
 fn cut_while_frozen_discards_pending_bytes() {
-    let proxy = Proxy::start(echo()).unwrap();
+    let proxy = Proxy::start(start_echo_server()).unwrap();
     let mut stream = connect(&proxy);
     assert!(echoes(&mut stream, b"x"));
     proxy.freeze();
@@ -93,18 +93,19 @@ fn cut_while_frozen_discards_pending_bytes() {
 }
 
 #[test]
-fn refuses_connections_until_accepting_again() {
-    let proxy = Proxy::start(echo()).unwrap();
+fn connections_are_refused_until_accepted_again() {
+    let proxy = Proxy::start(start_echo_server()).unwrap();
     let mut open = connect(&proxy);
     assert!(echoes(&mut open, b"x"));
     for _ in 0..3 {
         proxy.refuse_connections();
         proxy.refuse_connections();
-        // A process that another test starts has a copy of the socket until it executes its program.
+        // Another test may have started a process, which has a copy of the listening socket until it executes its
+        // program. So the test tries to connect until the connection is refused.
         let refused = |_| TcpStream::connect(("127.0.0.1", proxy.port())).err();
-        let error = (0..1_000).find_map(refused).expect("connections must be refused");
+        let error = (0..1_000).find_map(refused).expect("the proxy must refuse connections");
         assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
-        assert!(echoes(&mut open, b"x"), "an open connection stays open");
+        assert!(echoes(&mut open, b"x"), "an open connection must stay open");
         proxy.accept_connections().unwrap();
         proxy.accept_connections().unwrap();
         assert!(echoes(&mut connect(&proxy), b"x"));
@@ -112,14 +113,14 @@ fn refuses_connections_until_accepting_again() {
 }
 
 #[test]
-fn server_that_is_down_closes_connections() {
+fn connections_to_stopped_server_are_closed() {
     let proxy = Proxy::start(1).unwrap();
     assert!(!echoes(&mut connect(&proxy), b"x"));
 }
 
 #[test]
 fn dropped_proxy_closes_connections() {
-    let proxy = Proxy::start(echo()).unwrap();
+    let proxy = Proxy::start(start_echo_server()).unwrap();
     let mut stream = connect(&proxy);
     assert!(echoes(&mut stream, b"x"));
     let port = proxy.port();
@@ -129,17 +130,17 @@ fn dropped_proxy_closes_connections() {
 }
 
 #[test]
-fn only_answer_with_given_bytes_is_lost() {
-    let proxy = Proxy::start(echo()).unwrap();
+fn only_response_with_given_bytes_is_lost() {
+    let proxy = Proxy::start(start_echo_server()).unwrap();
     let mut stream = connect(&proxy);
-    proxy.lose_answer_with(b"COMMIT");
+    proxy.lose_response_with(b"COMMIT");
     assert!(echoes(&mut stream, b"BEGIN"));
     assert!(!echoes(&mut stream, b"COMMIT"));
-    assert!(echoes(&mut connect(&proxy), b"COMMIT"), "only one answer is lost");
+    assert!(echoes(&mut connect(&proxy), b"COMMIT"), "only one response must be lost");
 }
 
 #[tokio::test]
-async fn statement_with_lost_answer_is_executed() {
+async fn statement_with_lost_response_is_executed() {
     let server = Server::start().unwrap();
     let proxy = Proxy::start(server.port()).unwrap();
     let connect = async || {
@@ -149,7 +150,7 @@ async fn statement_with_lost_answer_is_executed() {
     };
     let client = connect().await;
     client.batch_execute("CREATE TABLE rows (id int)").await.unwrap();
-    proxy.lose_next_answer();
+    proxy.lose_next_response();
     assert!(client.batch_execute("INSERT INTO rows VALUES (1)").await.is_err());
     assert!(client.is_closed());
     let client = connect().await;

@@ -1,4 +1,4 @@
-//! The throwaway server: start, stop, crash, hang and clean-up.
+//! Tests of the temporary server: start, stop, crash, freeze and clean-up.
 
 use std::io::{BufRead, BufReader, Lines};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use icp_test_postgres::{Server, ServerOptions, shared};
 use tokio_postgres::{Client, NoTls};
 
-const CHILD: &str = "ICP_TEST_POSTGRES_CHILD";
+/// The environment variable that tells a child process how it must end.
+const CHILD_MODE_VARIABLE: &str = "ICP_TEST_POSTGRES_CHILD";
 
 async fn connect(url: &str) -> Result<Client, tokio_postgres::Error> {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
@@ -20,8 +21,8 @@ async fn query(url: &str, statement: &str) -> String {
     connect(url).await.unwrap().query_one(statement, &[]).await.unwrap().get(0)
 }
 
-/// Returns true if the condition becomes true within 20 seconds.
-fn soon(mut condition: impl FnMut() -> bool) -> bool {
+/// Waits until the condition is true. Returns false after 20 seconds.
+fn wait_until(mut condition: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
     while start.elapsed() < Duration::from_secs(20) {
         if condition() {
@@ -42,13 +43,13 @@ async fn restarted_server_keeps_data_and_port() {
     let database = server.database().unwrap();
     let client = connect(database.url()).await.unwrap();
     client.batch_execute("CREATE TABLE rows (id int)").await.unwrap();
-    let first = server.pid();
+    let first_pid = server.pid();
 
     server.stop().unwrap();
     assert_eq!(server.pid(), None);
     assert!(refuses_connections(server.port()));
     server.start_again().unwrap();
-    assert_ne!(server.pid(), first);
+    assert_ne!(server.pid(), first_pid);
 
     let client = connect(database.url()).await.unwrap();
     client.batch_execute("INSERT INTO rows VALUES (1)").await.unwrap();
@@ -77,18 +78,18 @@ async fn server_has_requested_options() {
 }
 
 #[tokio::test]
-async fn paused_server_answers_after_resume() {
+async fn paused_server_responds_after_resume() {
     let server = Server::start().unwrap();
     let client = connect(&server.url("postgres")).await.unwrap();
     server.pause().unwrap();
-    let mut answer = Box::pin(client.simple_query("SELECT 1"));
-    assert!(tokio::time::timeout(Duration::from_millis(300), &mut answer).await.is_err());
+    let mut query = Box::pin(client.simple_query("SELECT 1"));
+    assert!(tokio::time::timeout(Duration::from_millis(300), &mut query).await.is_err());
     server.resume().unwrap();
-    tokio::time::timeout(Duration::from_secs(10), answer).await.unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(10), query).await.unwrap().unwrap();
 }
 
 #[test]
-fn call_in_wrong_state_is_an_error() {
+fn calls_fail_in_wrong_state_of_server() {
     let server = Server::start().unwrap();
     assert!(server.start_again().is_err());
     server.stop().unwrap();
@@ -100,12 +101,12 @@ fn call_in_wrong_state_is_an_error() {
 
 #[test]
 fn dropped_server_leaves_no_process_and_folder() {
-    for leave in
+    for change_state in
         [|_: &Server| {}, |server: &Server| server.kill().unwrap(), |server: &Server| server.pause().unwrap()]
     {
         let server = Server::start().unwrap();
         let (folder, port) = (server.folder().to_owned(), server.port());
-        leave(&server);
+        change_state(&server);
         drop(server);
         assert!(!folder.exists());
         assert!(is_gone(port, &folder));
@@ -113,32 +114,32 @@ fn dropped_server_leaves_no_process_and_folder() {
 }
 
 #[tokio::test]
-async fn databases_are_separate_empty_and_dropped() {
-    let (one, other) = (shared().database(), shared().database());
-    assert_ne!(one.name(), other.name());
-    let client = connect(one.url()).await.unwrap();
+async fn databases_are_separate_and_dropped_after_use() {
+    let (first, second) = (shared().database(), shared().database());
+    assert_ne!(first.name(), second.name());
+    let client = connect(first.url()).await.unwrap();
     client.batch_execute("CREATE TABLE mine (id int)").await.unwrap();
     let tables = "SELECT count(*)::text FROM pg_tables WHERE tablename = 'mine'";
-    assert_eq!(query(one.url(), tables).await, "1");
-    assert_eq!(query(other.url(), tables).await, "0");
+    assert_eq!(query(first.url(), tables).await, "1");
+    assert_eq!(query(second.url(), tables).await, "0");
 
-    let name = one.name().to_owned();
-    drop(one);
-    let left = format!("SELECT count(*)::text FROM pg_database WHERE datname = '{name}'");
-    assert_eq!(query(shared().admin_url(), &left).await, "0");
+    let name = first.name().to_owned();
+    drop(first);
+    let count_databases = format!("SELECT count(*)::text FROM pg_database WHERE datname = '{name}'");
+    assert_eq!(query(shared().admin_url(), &count_databases).await, "0");
 }
 
-/// Another process of this test binary. It starts a server that it never drops.
-struct Holder {
+/// A child process that runs this test binary, and starts a server that it never drops.
+struct ServerProcess {
     process: Child,
     output: Lines<BufReader<ChildStdout>>,
 }
 
-impl Holder {
-    fn start(way: &str) -> Self {
+impl ServerProcess {
+    fn start(mode: &str) -> Self {
         let mut process = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "servers::holds_server_for_parent", "--ignored", "--nocapture"])
-            .env(CHILD, way)
+            .env(CHILD_MODE_VARIABLE, mode)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -147,17 +148,18 @@ impl Holder {
         Self { process, output }
     }
 
-    /// Returns the port and the folder of its server.
-    fn holds(&mut self) -> (u16, PathBuf) {
+    /// Returns the port and the folder of the server.
+    fn port_and_folder(&mut self) -> (u16, PathBuf) {
         let mut lines = self.output.by_ref().map(Result::unwrap);
         let line = lines.find_map(|line| Some(line.split_once("holding ")?.1.to_owned()));
-        let line = line.expect("the child prints its port and folder");
+        let line = line.expect("the child must print the port and the folder of its server");
         let (port, folder) = line.split_once(' ').unwrap();
         (port.parse().unwrap(), PathBuf::from(folder))
     }
 }
 
-/// Returns true if a process of the server still runs: the data folder is their working directory. Works on Linux only.
+/// Returns true if a process of the server still runs. Searches for processes whose working directory is in `folder`,
+/// which works only on Linux.
 fn has_process_in(folder: &Path) -> bool {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let mut directories = entries.filter_map(|entry| std::fs::read_link(entry.path().join("cwd")).ok());
@@ -165,43 +167,43 @@ fn has_process_in(folder: &Path) -> bool {
 }
 
 fn is_gone(port: u16, folder: &Path) -> bool {
-    soon(|| !folder.exists() && !has_process_in(folder)) && refuses_connections(port)
+    wait_until(|| !folder.exists() && !has_process_in(folder)) && refuses_connections(port)
 }
 
 #[test]
 #[ignore = "the tests below run it as the process that they kill"]
 fn holds_server_for_parent() {
-    static HELD: std::sync::OnceLock<Server> = std::sync::OnceLock::new();
-    let Ok(way) = std::env::var(CHILD) else { return };
-    let server = HELD.get_or_init(|| Server::start().unwrap());
-    if way == "paused" {
+    static SERVER: std::sync::OnceLock<Server> = std::sync::OnceLock::new();
+    let Ok(mode) = std::env::var(CHILD_MODE_VARIABLE) else { return };
+    let server = SERVER.get_or_init(|| Server::start().unwrap());
+    if mode == "paused" {
         server.pause().unwrap();
     }
     println!("holding {} {}", server.port(), server.folder().display());
-    assert_ne!(way, "panicking");
-    if way != "exiting" {
+    assert_ne!(mode, "panicking");
+    if mode != "exiting" {
         std::thread::sleep(Duration::from_mins(2));
     }
 }
 
 #[test]
 fn ended_process_leaves_no_server_and_folder() {
-    for way in ["exiting", "panicking"] {
-        let mut holder = Holder::start(way);
-        let (port, folder) = holder.holds();
-        holder.process.wait().unwrap();
-        assert!(is_gone(port, &folder), "{way}");
+    for mode in ["exiting", "panicking"] {
+        let mut child = ServerProcess::start(mode);
+        let (port, folder) = child.port_and_folder();
+        child.process.wait().unwrap();
+        assert!(is_gone(port, &folder), "{mode}");
     }
 }
 
 #[test]
 fn killed_process_leaves_no_server_and_folder() {
-    for way in ["running", "paused"] {
-        let mut holder = Holder::start(way);
-        let (port, folder) = holder.holds();
+    for mode in ["running", "paused"] {
+        let mut child = ServerProcess::start(mode);
+        let (port, folder) = child.port_and_folder();
         assert!(folder.exists() && !refuses_connections(port));
-        holder.process.kill().unwrap();
-        holder.process.wait().unwrap();
-        assert!(is_gone(port, &folder), "{way}");
+        child.process.kill().unwrap();
+        child.process.wait().unwrap();
+        assert!(is_gone(port, &folder), "{mode}");
     }
 }

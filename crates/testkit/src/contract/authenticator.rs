@@ -11,19 +11,19 @@ use super::trial::trials;
 use crate::fakes::FakeCredentials;
 use crate::fixtures::user;
 
-const LIMIT: Duration = Duration::from_secs(5);
-const HEALTH_LIMIT: Duration = Duration::from_secs(3);
+const AUTHENTICATE_TIMEOUT: Duration = Duration::from_secs(5);
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The authenticator that a suite tests, and a way to sign users in.
 pub struct SignIn {
     authenticator: Arc<dyn Authenticator>,
-    authorization: AuthorizationOf,
+    authorization: AuthorizationFn,
 }
 
-type AuthorizationOf = Box<dyn Fn(&Caller) -> Vec<u8> + Send + Sync>;
+type AuthorizationFn = Box<dyn Fn(&Caller) -> Vec<u8> + Send + Sync>;
 
 impl SignIn {
-    /// A subject. `authorization` returns the value of the `Authorization` header that signs a caller in.
+    /// Creates a subject. `authorization` returns the value of the `Authorization` header with which a caller signs in.
     pub fn new(
         authenticator: impl Authenticator + 'static,
         authorization: impl Fn(&Caller) -> Vec<u8> + Send + Sync + 'static,
@@ -31,7 +31,7 @@ impl SignIn {
         Self { authenticator: Arc::new(authenticator), authorization: Box::new(authorization) }
     }
 
-    /// Authenticates a request with these `Authorization` lines.
+    /// Authenticates a request with the `Authorization` headers `lines`.
     async fn authenticate(&self, lines: &[&[u8]]) -> Result<Caller, AuthenticationError> {
         let credentials = lines.iter().fold(FakeCredentials::default(), |credentials, line| {
             credentials.with_header("authorization", *line)
@@ -42,17 +42,20 @@ impl SignIn {
     async fn authenticate_with(&self, credentials: &FakeCredentials) -> Result<Caller, AuthenticationError> {
         let start = Instant::now();
         let result = self.authenticator.authenticate(credentials).await;
-        assert!(start.elapsed() < LIMIT, "authenticate took {:?}", start.elapsed());
+        assert!(start.elapsed() < AUTHENTICATE_TIMEOUT, "authenticate took {:?}", start.elapsed());
         result
     }
 
-    fn line(&self, caller: &Caller) -> Vec<u8> {
+    fn authorization(&self, caller: &Caller) -> Vec<u8> {
         (self.authorization)(caller)
     }
 
     async fn assert_unauthenticated(&self, lines: &[&[u8]]) {
         let result = self.authenticate(lines).await;
-        assert!(matches!(result, Err(AuthenticationError::Unauthenticated(_))), "{lines:?} gave {result:?}");
+        assert!(
+            matches!(result, Err(AuthenticationError::Unauthenticated(_))),
+            "{lines:?} must be unauthenticated, but the result is {result:?}"
+        );
     }
 }
 
@@ -80,14 +83,14 @@ pub fn authenticator(name: &str, make: impl AsyncFn() -> SignIn + Clone + Send +
     ]
 }
 
-/// The suite of an [`Authenticator`] that has never reached a dependency, such as its key server.
+/// The suite of an [`Authenticator`] whose dependency, such as a key server, has never been reachable.
 ///
-/// `make` returns such an authenticator. An authenticator without dependencies does not run this suite.
+/// `make` returns an authenticator in this state. Authenticators without dependencies do not run this suite.
 pub fn authenticator_outage(
     name: &str,
     make: impl AsyncFn() -> SignIn + Clone + Send + 'static,
 ) -> Vec<Trial> {
-    trials![name, make, |subject| subject; good_token_is_unavailable_during_outage, health_is_unavailable_during_outage]
+    trials![name, make, |subject| subject; valid_token_is_unavailable_during_outage, health_is_unavailable_during_outage]
 }
 
 fn ada() -> Caller {
@@ -95,26 +98,47 @@ fn ada() -> Caller {
 }
 
 async fn returns_signed_in_user(subject: SignIn) {
-    assert_eq!(subject.authenticate(&[&subject.line(&ada())]).await.expect("must be signed in"), ada());
+    assert_eq!(
+        subject
+            .authenticate(&[&subject.authorization(&ada())])
+            .await
+            .expect("the credentials must be accepted"),
+        ada()
+    );
 }
 
 async fn returns_user_again_for_repeated_token(subject: SignIn) {
-    let line = subject.line(&ada());
+    let line = subject.authorization(&ada());
     for _ in 0..3 {
-        assert_eq!(subject.authenticate(&[&line]).await.expect("must be signed in"), ada());
+        assert_eq!(subject.authenticate(&[&line]).await.expect("the credentials must be accepted"), ada());
     }
 }
 
 async fn distinguishes_admins_from_users(subject: SignIn) {
     let admin = Caller::admin(user("user_root"));
-    assert_eq!(subject.authenticate(&[&subject.line(&admin)]).await.expect("must be signed in"), admin);
-    assert_eq!(subject.authenticate(&[&subject.line(&ada())]).await.expect("must be signed in"), ada());
+    assert_eq!(
+        subject
+            .authenticate(&[&subject.authorization(&admin)])
+            .await
+            .expect("the credentials must be accepted"),
+        admin
+    );
+    assert_eq!(
+        subject
+            .authenticate(&[&subject.authorization(&ada())])
+            .await
+            .expect("the credentials must be accepted"),
+        ada()
+    );
 }
 
 async fn accepts_tokens_of_reads_and_writes(subject: SignIn) {
-    let read = FakeCredentials::default().with_header("authorization", subject.line(&ada()));
+    let read = FakeCredentials::default().with_header("authorization", subject.authorization(&ada()));
     for credentials in [read.clone(), read.changing_state()] {
-        assert_eq!(subject.authenticate_with(&credentials).await.expect("must be signed in"), ada());
+        assert_eq!(
+            subject.authenticate_with(&credentials).await.expect("the credentials must be accepted"),
+            ada()
+        );
     }
 }
 
@@ -124,30 +148,34 @@ async fn request_without_credentials_is_unauthenticated(subject: SignIn) {
 }
 
 async fn two_authorization_lines_are_unauthenticated(subject: SignIn) {
-    let line = subject.line(&ada());
+    let line = subject.authorization(&ada());
     subject.assert_unauthenticated(&[&line, &line]).await;
     subject.assert_unauthenticated(&[&line, b"Basic dTpw"]).await;
 }
 
 async fn changed_byte_does_not_change_user(subject: SignIn) {
-    let line = subject.line(&ada());
-    subject.authenticate(&[&line]).await.expect("must be signed in");
-    for at in 0..line.len() {
+    let line = subject.authorization(&ada());
+    subject.authenticate(&[&line]).await.expect("the credentials must be accepted");
+    for index in 0..line.len() {
         let mut changed = line.clone();
-        if let Some(byte) = changed.get_mut(at) {
+        if let Some(byte) = changed.get_mut(index) {
             *byte ^= 1;
         }
-        // The scheme is case-insensitive, so a changed byte can be valid.
+        // The scheme is case-insensitive, so the header can still be valid after a change of one byte.
         match subject.authenticate(&[&changed]).await {
-            Ok(caller) => assert_eq!(caller, ada(), "after a change of byte {at}"),
+            Ok(caller) => {
+                assert_eq!(caller, ada(), "the user must be the same after a change of byte {index}");
+            }
             Err(AuthenticationError::Unauthenticated(_) | AuthenticationError::InsufficientScope) => {}
-            Err(AuthenticationError::Unavailable(error)) => panic!("byte {at}: {error}"),
+            Err(AuthenticationError::Unavailable(error)) => {
+                panic!("unavailable after a change of byte {index}: {error}")
+            }
         }
     }
 }
 
-fn odd_values() -> Vec<Vec<u8>> {
-    let odd: [&[u8]; 11] = [
+fn invalid_authorization_values() -> Vec<Vec<u8>> {
+    let values: [&[u8]; 11] = [
         b"Bearer",
         b"Bearer ",
         b"Bearer  x",
@@ -160,21 +188,24 @@ fn odd_values() -> Vec<Vec<u8>> {
         b"Bearer \0",
         b"\xf0\x9f\xa6\x80",
     ];
-    odd.into_iter().map(<[u8]>::to_vec).chain([vec![b'x'; 100_000]]).collect()
+    values.into_iter().map(<[u8]>::to_vec).chain([vec![b'x'; 100_000]]).collect()
 }
 
 async fn odd_bytes_are_unauthenticated_without_panic(subject: SignIn) {
-    for value in odd_values() {
+    for value in invalid_authorization_values() {
         subject.assert_unauthenticated(&[&value]).await;
     }
 }
 
 async fn odd_bytes_in_other_headers_do_not_panic(subject: SignIn) {
     for name in ["cookie", "origin", "host", "x-forwarded-for"] {
-        for value in odd_values() {
+        for value in invalid_authorization_values() {
             let credentials = FakeCredentials::default().with_header(name, value).changing_state();
             let result = subject.authenticate_with(&credentials).await;
-            assert!(matches!(result, Err(AuthenticationError::Unauthenticated(_))), "{name} gave {result:?}");
+            assert!(
+                matches!(result, Err(AuthenticationError::Unauthenticated(_))),
+                "header {name} must be ignored, but the result is {result:?}"
+            );
         }
     }
 }
@@ -186,15 +217,18 @@ async fn concurrent_requests_get_their_own_user(subject: SignIn) {
             let subject = Arc::clone(&subject);
             tokio::spawn(async move {
                 let caller = Caller::user(user(&format!("user_{number}")));
-                let line = subject.line(&caller);
+                let line = subject.authorization(&caller);
                 for _ in 0..5 {
-                    assert_eq!(subject.authenticate(&[&line]).await.expect("must be signed in"), caller);
+                    assert_eq!(
+                        subject.authenticate(&[&line]).await.expect("the credentials must be accepted"),
+                        caller
+                    );
                 }
             })
         })
         .collect();
     for task in tasks {
-        task.await.expect("a task panicked");
+        task.await.expect("no task must panic");
     }
 }
 
@@ -202,8 +236,8 @@ async fn health_is_ok(subject: SignIn) {
     assert_eq!(subject.authenticator.health().await, Health::Ok);
 }
 
-async fn good_token_is_unavailable_during_outage(subject: SignIn) {
-    let line = subject.line(&ada());
+async fn valid_token_is_unavailable_during_outage(subject: SignIn) {
+    let line = subject.authorization(&ada());
     for _ in 0..2 {
         let result = subject.authenticate(&[&line]).await;
         assert!(matches!(result, Err(AuthenticationError::Unavailable(_))), "{result:?}");
@@ -213,5 +247,5 @@ async fn good_token_is_unavailable_during_outage(subject: SignIn) {
 async fn health_is_unavailable_during_outage(subject: SignIn) {
     let start = Instant::now();
     assert_eq!(subject.authenticator.health().await, Health::Unavailable);
-    assert!(start.elapsed() < HEALTH_LIMIT, "health took {:?}", start.elapsed());
+    assert!(start.elapsed() < HEALTH_TIMEOUT, "health took {:?}", start.elapsed());
 }

@@ -13,12 +13,12 @@ use libtest_mimic::Trial;
 use super::Subject;
 use super::repository::support::TestRepository;
 use super::trial::trials;
-pub(super) use streams::Batches;
-use streams::Collected;
+use streams::CollectingSink;
+pub(super) use streams::TestSource;
 
-/// The suite of [`ImportExport`]. It seeds the storage with [`ImportExport::import`].
+/// The suite of [`ImportExport`]. It fills the storage with [`ImportExport::import`].
 ///
-/// `make` returns a fresh, empty storage that is ready for use: its migrations, if it has any, are applied.
+/// `make` returns an adapter on a fresh, empty storage, to which all migrations have been applied.
 pub fn import_export<R: IcpRepository + ImportExport + 'static>(
     name: &str,
     make: impl AsyncFn() -> Subject<R> + Clone + Send + 'static,
@@ -26,7 +26,7 @@ pub fn import_export<R: IcpRepository + ImportExport + 'static>(
     trials![
         name, make, |subject| TestStorage::from(subject);
         imports::failed_source_imports_nothing,
-        imports::dropped_import_leaves_nothing_behind,
+        imports::dropped_import_leaves_no_icps,
         imports::existing_id_fails_import,
         imports::repeated_id_in_source_fails_import,
         imports::skip_keeps_stored_icps,
@@ -34,21 +34,21 @@ pub fn import_export<R: IcpRepository + ImportExport + 'static>(
         imports::replace_stores_last_of_repeated_ids,
         imports::every_import_gives_new_version,
         imports::version_grows_after_delete_and_import,
-        imports::makes_known_list_version_stale,
+        imports::import_changes_list_version,
         imports::empty_source_imports_nothing,
         imports::documents_of_all_sizes_are_imported_and_exported,
         imports::concurrent_changes_and_imports_leave_icp_consistent,
-        exports::writes_imported_texts_in_order_of_ids,
-        exports::writes_inserted_and_changed_icps,
+        exports::export_returns_documents_in_id_order,
+        exports::export_contains_inserted_and_changed_icps,
         exports::failed_sink_fails_export,
-        exports::shows_storage_as_of_one_moment,
+        exports::export_reads_one_snapshot,
     ]
 }
 
-/// The ports of a subject. Clones share them.
+/// The ports of a subject. All clones use the same storage.
 #[derive(Clone)]
 struct TestStorage {
-    // This must be dropped before the repository, which owns the storage.
+    // This field must be dropped before the repository, which owns the storage.
     first: Arc<dyn ImportExport>,
     repository: TestRepository,
 }
@@ -66,19 +66,19 @@ impl TestStorage {
         documents: impl IntoIterator<Item = IcpDocument>,
         on_conflict: OnConflict,
     ) -> Result<ImportSummary, ImportExportError> {
-        self.first.import(&mut Batches::of(documents), on_conflict, false).await
+        self.first.import(&mut TestSource::of(documents), on_conflict, false).await
     }
 
-    /// Imports documents whose IDs are new.
+    /// Imports documents whose IDs do not exist yet.
     async fn seed(&self, documents: impl IntoIterator<Item = IcpDocument>) {
         self.import(documents, OnConflict::Fail).await.expect("import failed");
     }
 
-    /// Exports every ICP.
+    /// Exports all ICPs.
     async fn export(&self) -> Vec<String> {
-        let mut sink = Collected::default();
+        let mut sink = CollectingSink::default();
         let count = self.first.export(&mut sink).await.expect("export failed");
-        assert_eq!(count, sink.0.len() as u64, "export returns the number of ICPs");
+        assert_eq!(count, sink.0.len() as u64, "export must return the number of ICPs");
         sink.0
     }
 }

@@ -11,7 +11,7 @@ use super::Subject;
 use super::repository::support::concurrently;
 use super::trial::trials;
 
-/// The suite of [`Migrator`]. `make` returns one on a new storage, to which no migration was applied.
+/// The suite of [`Migrator`]. `make` returns a migrator on a new storage, to which no migration has been applied.
 pub fn migrator<M: Migrator + 'static>(
     name: &str,
     make: impl AsyncFn() -> Subject<M> + Clone + Send + 'static,
@@ -39,7 +39,7 @@ impl<M: Migrator + 'static> From<Subject<M>> for TestMigrator {
 }
 
 impl TestMigrator {
-    /// The instance that a task uses.
+    /// Returns the instance that task `task` uses.
     fn instance(&self, task: u32) -> Arc<dyn Migrator> {
         let [first, second] = &self.instances;
         Arc::clone(if task.is_multiple_of(2) { first } else { second })
@@ -57,9 +57,9 @@ impl TestMigrator {
 async fn new_storage_has_pending_migrations(migrator: TestMigrator) {
     let pending = migrator.pending().await;
     assert!(!pending.is_empty());
-    assert_eq!(migrator.pending().await, pending, "reading changes nothing");
+    assert_eq!(migrator.pending().await, pending, "`pending` must not change the storage");
     let distinct: std::collections::HashSet<_> = pending.iter().collect();
-    assert_eq!(distinct.len(), pending.len(), "each migration has its own name: {pending:?}");
+    assert_eq!(distinct.len(), pending.len(), "each migration must have its own name: {pending:?}");
 }
 
 async fn migrate_applies_pending_migrations_in_order(migrator: TestMigrator) {
@@ -71,8 +71,8 @@ async fn migrate_applies_pending_migrations_in_order(migrator: TestMigrator) {
 async fn second_migrate_applies_nothing(migrator: TestMigrator) {
     migrator.migrate().await;
     for task in 0..2 {
-        let again = migrator.instance(task).migrate().await.expect("migrate failed");
-        assert_eq!(again, MigrationReport { applied: Vec::new(), created: false });
+        let report = migrator.instance(task).migrate().await.expect("migrate failed");
+        assert_eq!(report, MigrationReport { applied: Vec::new(), created: false });
     }
 }
 
@@ -83,13 +83,17 @@ async fn concurrent_migrates_apply_once(migrator: TestMigrator) {
         async move {
             let report = migrator.migrate().await.expect("migrate failed");
             let left = migrator.pending().await.expect("pending failed");
-            assert!(left.is_empty(), "migrate returns when the migrations are applied: {left:?}");
+            assert!(left.is_empty(), "no migration must be pending after `migrate`: {left:?}");
             report
         }
     })
     .await;
     let applied: Vec<_> = reports.iter().filter(|report| !report.applied.is_empty()).collect();
-    assert_eq!(applied, [&MigrationReport { applied: pending, created: true }], "one call applies them");
+    assert_eq!(
+        applied,
+        [&MigrationReport { applied: pending, created: true }],
+        "exactly one call must apply the migrations"
+    );
 }
 
 async fn dropped_migrate_can_be_repeated(migrator: TestMigrator) {
@@ -97,7 +101,10 @@ async fn dropped_migrate_can_be_repeated(migrator: TestMigrator) {
     for milliseconds in [0, 1, 2, 5, 10, 20, 50] {
         let _ = timeout(Duration::from_millis(milliseconds), migrator.instance(0).migrate()).await;
         let left = migrator.pending().await;
-        assert!(left.is_empty() || left == pending, "all or none: {left:?} of {pending:?}");
+        assert!(
+            left.is_empty() || left == pending,
+            "all or no migrations must be pending: {left:?} of {pending:?}"
+        );
     }
     migrator.migrate().await;
     assert!(migrator.pending().await.is_empty());

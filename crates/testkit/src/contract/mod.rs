@@ -1,7 +1,8 @@
 //! The contract suites: one for each port, and one for faults of the storage.
 //!
-//! Each function returns the trials of one suite. [`run`] runs them as a test program. A suite calls the author's factory
-//! once for each trial, for a fresh, empty storage. A trial that takes longer than 60 seconds fails.
+//! Each function returns the trials of one suite, and [`run`] runs trials as a test program. For each trial, a suite
+//! calls the adapter's factory, which must create a fresh, empty storage. A trial that takes longer than 60 seconds
+//! fails.
 
 mod authenticator;
 mod history;
@@ -26,10 +27,10 @@ pub use repository::repository;
 pub use resilience::{Faults, resilience};
 pub use subject::Subject;
 
-/// Runs trials as a test program. Call it in `main` of a test target with `harness = false`.
+/// Runs trials as a test program. Call this function in `main` of a test target with `harness = false`.
 pub fn run(trials: Vec<Trial>) -> ExitCode {
     let mut arguments = Arguments::from_args();
-    // More threads than cores, because trials of time limits and outages mostly wait.
+    // There are more threads than cores, because the trials of timeouts and outages mostly wait.
     let threads = || available_parallelism().map_or(1, NonZero::get) * 2;
     arguments.test_threads.get_or_insert_with(threads);
     libtest_mimic::run(&arguments, trials).exit_code()

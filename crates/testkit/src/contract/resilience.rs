@@ -1,4 +1,4 @@
-//! Faults of the storage.
+//! The contract of a repository while its storage fails.
 
 mod breakable;
 
@@ -12,45 +12,49 @@ use libtest_mimic::Trial;
 use tokio::time::sleep;
 
 use super::Subject;
-use super::history::support::{all, undeleting};
-use super::repository::support::{admin, change, concurrently, everything};
+use super::history::support::{all_revisions_query, undelete_change};
+use super::repository::support::{admin_scope, all_icps_query, change, concurrently};
 use super::trial::trials;
 use crate::fixtures::{any_creator, icp, id, stamp_without_history, user};
-use breakable::{Breakable, DELETED, TOLERANCE, assert_unavailable, in_time};
+use breakable::{DELETED_ICP, FaultySubject, TOLERANCE, assert_unavailable, in_time};
 
-/// Limit of a health check.
-const HEALTH_LIMIT: Duration = Duration::from_secs(3);
-/// Injects faults between a repository and its storage. The author of an adapter implements it for the suite of
-/// [`resilience`]: for a server, with a TCP proxy in front of it.
+/// Maximum duration of a health check.
+const MAX_HEALTH_DURATION: Duration = Duration::from_secs(3);
+/// Injects faults between a repository and its storage.
+///
+/// The author of an adapter implements this trait for the suite [`resilience`]. For a database server, the
+/// implementation can use a TCP proxy.
 pub trait Faults: Send + Sync {
-    /// Closes every connection. New connections work.
+    /// Closes all connections. New connections are accepted.
     fn cut(&self);
 
-    /// Makes the storage hang: connections stay open and are accepted, and nothing is answered.
+    /// Makes the storage hang. Open connections stay open, and new connections are accepted, but the storage sends no
+    /// responses.
     fn freeze(&self);
 
     /// Ends [`Faults::freeze`].
     fn thaw(&self);
 
-    /// Makes the storage unreachable: closes every connection and refuses new ones.
+    /// Makes the storage unreachable. Closes all connections, and refuses new connections.
     fn stop(&self);
 
     /// Ends [`Faults::stop`].
     fn start(&self);
 
-    /// Lets the storage do the next write, then loses its answer: closes the connection instead.
-    fn lose_next_answer(&self);
+    /// Loses the response to the next write. The storage executes the write, but the connection is closed instead of
+    /// the response.
+    fn lose_next_response(&self);
 }
 
-/// The suite of a repository whose storage fails for a time.
+/// The suite of a repository whose storage fails temporarily.
 ///
-/// `make` returns the repository on a fresh, empty storage, and a handle that breaks that storage.
+/// `make` returns a repository on a fresh, empty storage, and the faults of this storage.
 pub fn resilience<R: IcpRepository + 'static, B: Faults + 'static>(
     name: &str,
     make: impl AsyncFn() -> (Subject<R>, B) + Clone + Send + 'static,
 ) -> Vec<Trial> {
     trials![
-        name, make, |subject| Breakable::new(subject).await;
+        name, make, |subject| FaultySubject::new(subject).await;
         hanging_storage_is_unavailable_within_five_seconds,
         unreachable_storage_is_unavailable_within_five_seconds,
         many_calls_to_hanging_storage_end_in_time,
@@ -60,29 +64,29 @@ pub fn resilience<R: IcpRepository + 'static, B: Faults + 'static>(
         recovers_after_lost_connections,
         reads_are_repeated_after_lost_connections,
         reads_in_flight_survive_lost_connections,
-        insert_with_lost_answer_is_not_repeated,
-        insert_with_key_and_lost_answer_is_repeatable,
-        replace_with_lost_answer_is_not_repeated,
-        delete_with_lost_answer_is_not_repeated,
-        undelete_with_lost_answer_is_not_repeated,
+        insert_with_lost_response_is_not_repeated,
+        insert_with_key_and_lost_response_is_repeatable,
+        replace_with_lost_response_is_not_repeated,
+        delete_with_lost_response_is_not_repeated,
+        undelete_with_lost_response_is_not_repeated,
         failed_writes_change_nothing,
-        health_follows_storage,
+        health_reports_state_of_storage,
     ]
 }
 
-async fn hanging_storage_is_unavailable_within_five_seconds(subject: Breakable) {
+async fn hanging_storage_is_unavailable_within_five_seconds(subject: FaultySubject) {
     subject.faults.freeze();
     subject.assert_all_unavailable().await;
     subject.faults.thaw();
 }
 
-async fn unreachable_storage_is_unavailable_within_five_seconds(subject: Breakable) {
+async fn unreachable_storage_is_unavailable_within_five_seconds(subject: FaultySubject) {
     subject.faults.stop();
     subject.assert_all_unavailable().await;
     subject.faults.start();
 }
 
-async fn many_calls_to_hanging_storage_end_in_time(subject: Breakable) {
+async fn many_calls_to_hanging_storage_end_in_time(subject: FaultySubject) {
     subject.faults.freeze();
     concurrently(100, |task| {
         let repository = subject.repository.clone();
@@ -91,7 +95,7 @@ async fn many_calls_to_hanging_storage_end_in_time(subject: Breakable) {
                 let document = icp(100 + u128::from(task)).document();
                 in_time("insert", repository.insert(&document, any_creator(), None)).await.err()
             } else {
-                in_time("list", repository.list(&everything("user_ada"))).await.err()
+                in_time("list", repository.list(&all_icps_query("user_ada"))).await.err()
             };
             let is_expected =
                 matches!(failed, Some(RepositoryError::Unavailable(_) | RepositoryError::Overloaded));
@@ -103,43 +107,47 @@ async fn many_calls_to_hanging_storage_end_in_time(subject: Breakable) {
     subject.assert_recovers().await;
 }
 
-async fn recovers_after_hang(subject: Breakable) {
+async fn recovers_after_hang(subject: FaultySubject) {
     subject.faults.freeze();
-    assert_unavailable("list", subject.repository.list(&everything("user_ada"))).await;
+    assert_unavailable("list", subject.repository.list(&all_icps_query("user_ada"))).await;
     subject.faults.thaw();
     subject.assert_recovers().await;
 }
 
-async fn recovers_after_outage(subject: Breakable) {
+async fn recovers_after_outage(subject: FaultySubject) {
     subject.faults.stop();
-    assert_unavailable("list", subject.repository.list(&everything("user_ada"))).await;
+    assert_unavailable("list", subject.repository.list(&all_icps_query("user_ada"))).await;
     subject.faults.start();
     subject.assert_recovers().await;
 }
 
-async fn recovers_after_outage_of_idle_storage(subject: Breakable) {
+async fn recovers_after_outage_of_idle_storage(subject: FaultySubject) {
     subject.faults.stop();
     sleep(Duration::from_millis(300)).await;
     subject.faults.start();
     subject.assert_recovers().await;
 }
 
-async fn recovers_after_lost_connections(subject: Breakable) {
+async fn recovers_after_lost_connections(subject: FaultySubject) {
     for _ in 0..3 {
         subject.faults.cut();
         subject.assert_recovers().await;
     }
 }
 
-async fn reads_are_repeated_after_lost_connections(subject: Breakable) {
+async fn reads_are_repeated_after_lost_connections(subject: FaultySubject) {
     for ((name, read), expected) in subject.reads().into_iter().zip(&subject.expected) {
         subject.faults.cut();
         let result = in_time(name, read).await;
-        assert_eq!(result.as_ref().ok(), Some(expected), "{name} after a cut: {result:?}");
+        assert_eq!(
+            result.as_ref().ok(),
+            Some(expected),
+            "{name} must succeed after its connection was lost: {result:?}"
+        );
     }
 }
 
-async fn reads_in_flight_survive_lost_connections(subject: Breakable) {
+async fn reads_in_flight_survive_lost_connections(subject: FaultySubject) {
     subject.faults.freeze();
     let reads = subject.reads().into_iter().map(|(name, read)| tokio::spawn(in_time(name, read)));
     let reads: Vec<_> = reads.collect();
@@ -147,72 +155,91 @@ async fn reads_in_flight_survive_lost_connections(subject: Breakable) {
     subject.faults.cut();
     subject.faults.thaw();
     for (read, expected) in reads.into_iter().zip(&subject.expected) {
-        let result = read.await.expect("the read panicked");
-        assert_eq!(result.as_ref().ok(), Some(expected), "a read after a cut: {result:?}");
+        let result = read.await.expect("the read must not panic");
+        assert_eq!(
+            result.as_ref().ok(),
+            Some(expected),
+            "a read must succeed after its connection was lost: {result:?}"
+        );
     }
 }
 
-async fn insert_with_lost_answer_is_not_repeated(subject: Breakable) {
+async fn insert_with_lost_response_is_not_repeated(subject: FaultySubject) {
     let document = icp(2).created_at("2024-02-01T00:00:00.000Z").document();
-    subject.faults.lose_next_answer();
+    subject.faults.lose_next_response();
     assert_unavailable("insert", subject.repository.insert(&document, any_creator(), None)).await;
     subject.assert_recovers().await;
-    assert_eq!(subject.repository.found(2).await.json, document.json(), "the insert was done");
+    assert_eq!(
+        subject.repository.must_find(2).await.json,
+        document.json(),
+        "the storage must have executed the insert"
+    );
     let list = subject.repository.list_json("user_ada").await;
     assert_eq!(list.matches(&id(2).to_string()).count(), 1, "{list}");
 }
 
-async fn insert_with_key_and_lost_answer_is_repeatable(subject: Breakable) {
+async fn insert_with_key_and_lost_response_is_repeatable(subject: FaultySubject) {
     let key = IdempotencyKey { user_id: user("user_ada"), key: "k".to_owned(), fingerprint: [1; 32] };
     let document = icp(2).document();
-    subject.faults.lose_next_answer();
+    subject.faults.lose_next_response();
     assert_unavailable("insert", subject.repository.insert(&document, any_creator(), Some(&key))).await;
     subject.assert_recovers().await;
     let outcome = subject.repository.insert_once(&icp(3).document(), &key).await;
     assert!(matches!(&outcome, Creation::Repeated(stored) if stored.id == id(2)), "{outcome:?}");
-    assert_eq!(subject.repository.stored(2..=3).await, [document.json()]);
+    assert_eq!(subject.repository.stored_texts(2..=3).await, [document.json()]);
 }
 
-async fn replace_with_lost_answer_is_not_repeated(subject: Breakable) {
-    let Breakable { repository, faults, document, version, .. } = &subject;
+async fn replace_with_lost_response_is_not_repeated(subject: FaultySubject) {
+    let FaultySubject { repository, faults, document, version, .. } = &subject;
     let after = icp(1).with("name", "after").document();
     let change = change(document, &after);
-    faults.lose_next_answer();
+    faults.lose_next_response();
     assert_unavailable(
         "replace",
         repository.replace(&change, *version, Quota::UNLIMITED, stamp_without_history()),
     )
     .await;
     subject.assert_recovers().await;
-    assert_eq!(repository.found(1).await.json, after.json(), "the change was made");
-    assert_eq!(repository.change(document, &after, *version).await, None, "it is at another version");
+    assert_eq!(repository.must_find(1).await.json, after.json(), "the storage must have executed the change");
+    assert_eq!(
+        repository.change(document, &after, *version).await,
+        None,
+        "the ICP must have another version"
+    );
 }
 
-async fn delete_with_lost_answer_is_not_repeated(subject: Breakable) {
-    subject.faults.lose_next_answer();
+async fn delete_with_lost_response_is_not_repeated(subject: FaultySubject) {
+    subject.faults.lose_next_response();
     assert_unavailable("delete", subject.repository.delete(id(1), subject.version, stamp_without_history()))
         .await;
     subject.assert_recovers().await;
-    assert_eq!(subject.repository.find(1).await, None, "it was deleted");
+    assert_eq!(subject.repository.find(1).await, None, "the storage must have executed the delete");
 }
 
-async fn undelete_with_lost_answer_is_not_repeated(subject: Breakable) {
-    let Breakable { repository, faults, deleted: Some(deleted), .. } = &subject else { return };
-    let last = icp(DELETED).document();
-    let change = undeleting(&last, &last);
+async fn undelete_with_lost_response_is_not_repeated(subject: FaultySubject) {
+    let FaultySubject { repository, faults, deleted: Some(deleted), .. } = &subject else { return };
+    let last = icp(DELETED_ICP).document();
+    let change = undelete_change(&last, &last);
     let undelete = || repository.undelete(&change, *deleted, Quota::UNLIMITED, stamp_without_history());
-    faults.lose_next_answer();
+    faults.lose_next_response();
     assert_unavailable("undelete", undelete()).await;
     subject.assert_recovers().await;
-    assert_eq!(repository.found(DELETED).await.json, change.document().json(), "it was brought back");
-    let page = repository.revisions(id(DELETED), &admin(), &all()).await.expect("revisions failed");
-    let Lookup::Found(page) = page else { panic!("the history is gone: {page:?}") };
+    assert_eq!(
+        repository.must_find(DELETED_ICP).await.json,
+        change.document().json(),
+        "the storage must have executed the undelete"
+    );
+    let page = repository
+        .revisions(id(DELETED_ICP), &admin_scope(), &all_revisions_query())
+        .await
+        .expect("revisions failed");
+    let Lookup::Found(page) = page else { panic!("the history must exist: {page:?}") };
     let operations: Vec<_> = page.revisions.iter().map(|revision| revision.operation).collect();
     assert_eq!(operations, [Operation::Restore, Operation::Delete, Operation::Create]);
     assert_eq!(undelete().await.expect("undelete failed"), Replacement::OtherVersion);
 }
 
-async fn failed_writes_change_nothing(subject: Breakable) {
+async fn failed_writes_change_nothing(subject: FaultySubject) {
     subject.faults.stop();
     subject.assert_all_unavailable().await;
     subject.faults.start();
@@ -222,22 +249,22 @@ async fn failed_writes_change_nothing(subject: Breakable) {
     }
 }
 
-async fn health_follows_storage(subject: Breakable) {
-    let health = async |expected: Health, when: &str| {
+async fn health_reports_state_of_storage(subject: FaultySubject) {
+    let assert_health = async |expected: Health, when: &str| {
         let start = Instant::now();
         assert_eq!(subject.repository.health().await, expected, "{when}");
         let elapsed = start.elapsed();
-        assert!(elapsed < HEALTH_LIMIT + TOLERANCE, "{when}, health took {elapsed:?}");
+        assert!(elapsed < MAX_HEALTH_DURATION + TOLERANCE, "{when}, health took {elapsed:?}");
     };
-    health(Health::Ok, "at first").await;
+    assert_health(Health::Ok, "at first").await;
     subject.faults.freeze();
-    health(Health::Unavailable, "while the storage hangs").await;
+    assert_health(Health::Unavailable, "while the storage hangs").await;
     subject.faults.thaw();
     subject.assert_recovers().await;
-    health(Health::Ok, "after a hang").await;
+    assert_health(Health::Ok, "after a hang").await;
     subject.faults.stop();
-    health(Health::Unavailable, "while the storage is unreachable").await;
+    assert_health(Health::Unavailable, "while the storage is unreachable").await;
     subject.faults.start();
     subject.assert_recovers().await;
-    health(Health::Ok, "after an outage").await;
+    assert_health(Health::Ok, "after an outage").await;
 }

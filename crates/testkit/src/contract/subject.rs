@@ -15,14 +15,15 @@ impl<T> Subject<T> {
         Self { second: Arc::clone(&adapter), first: adapter, kept: Arc::new(()) }
     }
 
-    /// Adds a second instance of the adapter on the same storage, as another process would have. The suite then sends a
-    /// part of the writes through it. Without one, it sends all of them through the first instance.
+    /// Adds a second instance of the adapter on the same storage, which behaves like another process. The suite sends
+    /// a part of the calls through the second instance. Without a second instance, it sends all calls through the
+    /// first instance.
     #[must_use]
     pub fn with_second_instance(self, adapter: T) -> Self {
         Self { second: Arc::new(adapter), ..self }
     }
 
-    /// Keeps a value alive until the case ends, such as the folder of the storage.
+    /// Keeps a value, such as the folder of the storage, until the test case ends.
     #[must_use]
     pub fn keeping(self, value: impl Send + Sync + 'static) -> Self {
         Self { kept: Arc::new((self.kept, value)), ..self }

@@ -8,11 +8,11 @@ use libtest_mimic::{Failed, Trial};
 use tokio::runtime::Builder;
 
 /// Timeout of one trial, including the factory.
-const TIME_LIMIT: Duration = Duration::from_mins(1);
+const TRIAL_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Creates a trial for each case of a suite. Each trial has its own subject.
 ///
-/// A case is private and used only here, so the compiler reports a case without a trial as dead code.
+/// Cases are private functions that only this macro uses. So the compiler reports a case without a trial as dead code.
 macro_rules! trials {
     ($name:ident, $make:ident, |$subject:ident| $convert:expr; $($case:path),+ $(,)?) => {{
         let make = $make;
@@ -37,21 +37,22 @@ pub(super) fn trial<S>(
 ) -> Trial {
     let thread_name = name.clone();
     Trial::test(name, move || {
-        in_time(thread_name, TIME_LIMIT, move || {
+        run_with_timeout(thread_name, TRIAL_TIMEOUT, move || {
             let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
             let runtime = runtime.expect("the runtime must start");
             let result = catch_unwind(AssertUnwindSafe(|| {
                 runtime.block_on(async { case(make().await).await });
             }));
-            // Dropping the runtime would wait for blocking calls that hang.
+            // If the runtime were dropped, the drop would wait for hanging blocking calls.
             runtime.shutdown_background();
             result
         })
     })
 }
 
-/// Fails if `run` does not end in time. Its thread then keeps running until the program ends.
-fn in_time(
+/// Runs `run` in a new thread. Fails if `run` does not end within `limit`. Its thread then continues until the
+/// program ends.
+fn run_with_timeout(
     name: String,
     limit: Duration,
     run: impl FnOnce() -> Result<(), Box<dyn Any + Send>> + Send + 'static,
@@ -78,7 +79,7 @@ mod tests {
             thread::sleep(Duration::from_mins(1));
             Ok(())
         };
-        let failed = in_time("hangs".to_owned(), Duration::from_millis(50), hang).unwrap_err();
+        let failed = run_with_timeout("hangs".to_owned(), Duration::from_millis(50), hang).unwrap_err();
         assert_eq!(failed.message(), Some("timeout: the case did not end within 0.05 seconds"));
     }
 }

@@ -8,13 +8,13 @@ use icp_ports::{
 use super::forget::forget_author;
 use super::{InMemoryDatabase, State};
 
-/// A state that was replaced, or a delete.
+/// A replaced state of an ICP, or a delete.
 #[derive(Clone, Debug)]
-pub(super) struct Replaced {
+pub(super) struct HistoryEntry {
     revision: Revision,
-    /// The time at which it was replaced, or the time of the delete.
-    until: Timestamp,
-    /// The deleted ICP, for a delete.
+    /// The time at which the state was replaced, or the time of the delete.
+    replaced_at: Timestamp,
+    /// The deleted ICP, or `None` for a replaced state.
     deleted: Option<Deleted>,
 }
 
@@ -23,12 +23,12 @@ pub(super) struct Replaced {
 struct Deleted {
     user_ids: Vec<UserId>,
     creator: Option<UserId>,
-    /// The bytes of its history.
+    /// The bytes of the history of the ICP.
     bytes: u64,
 }
 
-impl Replaced {
-    /// Removes a user.
+impl HistoryEntry {
+    /// Removes a user from the entry.
     pub(super) fn forget(&mut self, user_id: &UserId) {
         forget_author(&mut self.revision, user_id);
         if let Some(deleted) = &mut self.deleted {
@@ -49,7 +49,7 @@ impl IcpHistory for InMemoryDatabase {
         let found = self.read(|state| Lookup::of(state.history_of(id, scope, query.since)));
         Ok(found.map(|revisions| {
             let without_json = revisions.into_iter().map(|revision| Revision { json: None, ..revision });
-            page(without_json.collect(), query)
+            to_page(without_json.collect(), query)
         }))
     }
 
@@ -74,7 +74,7 @@ impl IcpHistory for InMemoryDatabase {
             let deletes = deletes.filter(|(_, deleted)| scope.includes(&deleted.user_ids));
             let mut revisions: Vec<_> = deletes.map(|(revision, _)| revision.clone()).collect();
             revisions.sort_by_key(|revision| std::cmp::Reverse(revision.cursor()));
-            page(revisions, query)
+            to_page(revisions, query)
         }))
     }
 
@@ -93,7 +93,7 @@ impl IcpHistory for InMemoryDatabase {
             let mut removed = 0;
             for replaced in state.history.values_mut() {
                 let before = replaced.len();
-                replaced.retain(|replaced| replaced.until >= replaced_before);
+                replaced.retain(|replaced| replaced.replaced_at >= replaced_before);
                 removed += (before - replaced.len()) as u64;
             }
             state.history.retain(|_, replaced| !replaced.is_empty());
@@ -102,8 +102,8 @@ impl IcpHistory for InMemoryDatabase {
     }
 }
 
-/// Returns the page of a query.
-fn page(revisions: Vec<Revision>, query: &HistoryQuery) -> HistoryPage {
+/// Returns the page of `revisions` that `query` asks for.
+fn to_page(revisions: Vec<Revision>, query: &HistoryQuery) -> HistoryPage {
     let is_after = |revision: &Revision| query.after.is_none_or(|after| revision.cursor() < after);
     let mut rest = revisions.into_iter().filter(is_after);
     let (mut page, mut bytes) = (HistoryPage::default(), 0);
@@ -117,7 +117,7 @@ fn page(revisions: Vec<Revision>, query: &HistoryQuery) -> HistoryPage {
 }
 
 impl State {
-    /// Returns all revisions of an ICP, the newest first, and whether the ICP is in the scope.
+    /// Returns whether the ICP is in the scope, and all revisions of the ICP, newest first.
     fn history_of(&self, id: IcpId, scope: &AccessScope, since: Timestamp) -> Option<(bool, Vec<Revision>)> {
         let current = self.icps.get(&id).map(|(document, version)| {
             (scope.includes(document.user_ids()), Some(self.current(id, document, *version)))
@@ -128,14 +128,14 @@ impl State {
         };
         let (is_in_scope, current) = current.or_else(deleted)?;
         let replaced = self.history.get(&id).into_iter().flatten().rev();
-        let replaced = replaced.filter(|replaced| replaced.until >= since);
+        let replaced = replaced.filter(|replaced| replaced.replaced_at >= since);
         let revisions = replaced.map(|replaced| replaced.revision.clone());
         Some((is_in_scope, current.into_iter().chain(revisions).collect()))
     }
 
-    /// Returns the delete of an ICP that is deleted.
+    /// Returns the last delete of a deleted ICP, or `None` if the ICP is not deleted.
     fn delete_of(&self, id: IcpId, since: Timestamp) -> Option<(&Revision, &Deleted)> {
-        let last = self.history.get(&id)?.last().filter(|last| last.until >= since)?;
+        let last = self.history.get(&id)?.last().filter(|last| last.replaced_at >= since)?;
         let is_deleted = !self.icps.contains_key(&id);
         is_deleted.then_some((&last.revision, last.deleted.as_ref()?))
     }
@@ -144,11 +144,11 @@ impl State {
         let json = Some(document.json().to_owned());
         match self.changes.get(&id) {
             Some(change) => Revision { version, json, ..change.clone() },
-            None => unreachable!("every ICP has a change that made it"),
+            None => unreachable!("every ICP must have the change that created its current state"),
         }
     }
 
-    /// Stores the change that made the current state of an ICP.
+    /// Stores the change that creates the current state of an ICP.
     pub(super) fn record(
         &mut self,
         id: IcpId,
@@ -161,18 +161,18 @@ impl State {
         self.changes.entry(id).insert_entry(change).into_mut()
     }
 
-    /// Stores the current state of an ICP as a revision, if the stamp requires it.
-    pub(super) fn keep(&mut self, id: IcpId, stamp: &Stamp) {
+    /// Stores the current state of an ICP as a revision, if the stamp says that replaced states are kept.
+    pub(super) fn store_replaced(&mut self, id: IcpId, stamp: &Stamp) {
         if let Some((document, version)) = self.icps.get(&id).filter(|_| stamp.keeps_replaced) {
             let revision = self.current(id, document, *version);
-            let replaced = Replaced { revision, until: stamp.at, deleted: None };
+            let replaced = HistoryEntry { revision, replaced_at: stamp.at, deleted: None };
             self.history.entry(id).or_default().push(replaced);
         }
     }
 
     /// Deletes an ICP, which must exist.
     pub(super) fn delete(&mut self, id: IcpId, stamp: &Stamp) {
-        self.keep(id, stamp);
+        self.store_replaced(id, stamp);
         let (Some((document, _)), creator) = (self.icps.remove(&id), self.creators.remove(&id)) else {
             return;
         };
@@ -185,7 +185,7 @@ impl State {
         let revision = Revision { version, json: Some(document.json().to_owned()), ..change };
         let deleted =
             Deleted { user_ids: document.user_ids().to_vec(), creator, bytes: self.history_bytes(id) };
-        let replaced = Replaced { revision, until: stamp.at, deleted: Some(deleted) };
+        let replaced = HistoryEntry { revision, replaced_at: stamp.at, deleted: Some(deleted) };
         self.history.entry(id).or_default().push(replaced);
     }
 
@@ -220,7 +220,7 @@ impl State {
         replaced.map(|replaced| replaced.revision.json.as_ref().map_or(0, String::len) as u64).sum()
     }
 
-    /// Returns the bytes of the histories of the deleted ICPs of a creator, one for each.
+    /// Returns, for each deleted ICP of a creator, the bytes of its history.
     pub(super) fn deleted_by_creator<'a>(&'a self, user_id: &'a UserId) -> impl Iterator<Item = u64> + 'a {
         let deletes = self.history.keys().filter_map(|id| self.delete_of(*id, Timestamp::MIN));
         let own = deletes.filter(move |(_, deleted)| deleted.creator.as_ref() == Some(user_id));

@@ -9,8 +9,8 @@ use icp_ports::{
 
 use super::{InMemoryDatabase, State};
 
-/// Number of documents that an export writes at once.
-const BATCH: usize = 500;
+/// Number of documents that an export passes to its sink at once.
+const EXPORT_BATCH_SIZE: usize = 500;
 
 #[async_trait]
 impl ImportExport for InMemoryDatabase {
@@ -34,7 +34,7 @@ impl ImportExport for InMemoryDatabase {
     async fn export(&self, sink: &mut dyn ExportSink) -> Result<u64, ImportExportError> {
         let documents: Vec<_> =
             self.read(|state| state.icps.values().map(|(document, _)| document.json().to_owned()).collect());
-        for batch in documents.chunks(BATCH) {
+        for batch in documents.chunks(EXPORT_BATCH_SIZE) {
             sink.write_batch(batch.to_vec()).await.map_err(ImportExportError::Stream)?;
         }
         Ok(documents.len() as u64)
@@ -65,7 +65,7 @@ impl State {
                 Some((before, _)) => (Operation::Update, changed_fields(before, &document)?),
                 None => (Operation::Create, ChangedFields::default()),
             };
-            self.keep(id, &stamp);
+            self.store_replaced(id, &stamp);
             self.record(id, &stamp, operation, &changed);
             self.put(document);
         }

@@ -18,7 +18,7 @@ impl State {
         list.finish(end)
     }
 
-    /// Returns the ICPs that match the query, from its start, in its order.
+    /// Returns the ICPs that match the query, in the order of the query and from its start.
     fn matches(&self, query: &ListQuery) -> Vec<(ListCursor, &IcpDocument, Version)> {
         let mut matches: Vec<_> = self
             .icps
@@ -31,7 +31,7 @@ impl State {
                 ListStart::After(start) => compare(cursor, start, query.direction).is_gt(),
             })
             .collect();
-        matches.sort_by(|(one, ..), (other, ..)| compare(one, other, query.direction));
+        matches.sort_by(|(left, ..), (right, ..)| compare(left, right, query.direction));
         matches
     }
 }
@@ -58,10 +58,10 @@ fn cursor(document: &IcpDocument, sort: Sort) -> ListCursor {
     ListCursor { key, id: document.id() }
 }
 
-fn compare(one: &ListCursor, other: &ListCursor, direction: Direction) -> Ordering {
+fn compare(left: &ListCursor, right: &ListCursor, direction: Direction) -> Ordering {
     let is_last = |cursor: &ListCursor| cursor.key == SortKey::ActiveUntil(None);
-    is_last(one).cmp(&is_last(other)).then(match direction {
-        Direction::Ascending => one.cmp(other),
-        Direction::Descending => other.cmp(one),
+    is_last(left).cmp(&is_last(right)).then(match direction {
+        Direction::Ascending => left.cmp(right),
+        Direction::Descending => right.cmp(left),
     })
 }

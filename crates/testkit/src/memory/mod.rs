@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use icp_domain::{IcpDocument, IcpId, Timestamp, UserId};
 use icp_ports::{Health, HealthCheck, Revision, StoredIcp, Version};
 
-/// An in-memory database. Clones share their data.
+/// An in-memory database. All clones use the same data.
 #[derive(Clone, Debug, Default)]
 pub struct InMemoryDatabase(Arc<RwLock<State>>);
 
@@ -22,12 +22,12 @@ struct State {
     icps: BTreeMap<IcpId, (IcpDocument, Version)>,
     /// The users who created ICPs. Imported ICPs have no creator.
     creators: BTreeMap<IcpId, UserId>,
-    /// The change that made the current state of each ICP.
+    /// The change that created the current state of each ICP.
     changes: BTreeMap<IcpId, Revision>,
-    /// The replaced states of each ICP, and its deletes, the oldest first.
-    history: BTreeMap<IcpId, Vec<history::Replaced>>,
+    /// The replaced states and the deletes of each ICP, oldest first.
+    history: BTreeMap<IcpId, Vec<history::HistoryEntry>>,
     keys: HashMap<(UserId, String), UsedKey>,
-    /// The last version that any ICP got.
+    /// The highest version of any ICP.
     last_version: i64,
 }
 
@@ -50,7 +50,7 @@ impl InMemoryDatabase {
 }
 
 impl State {
-    /// Stores a document under a new version, and replaces the document that has its ID.
+    /// Stores a document with a new version. Replaces an existing document with the same ID.
     fn put(&mut self, document: IcpDocument) -> Version {
         self.last_version += 1;
         let version = Version(self.last_version);
@@ -58,7 +58,7 @@ impl State {
         version
     }
 
-    fn is_at(&self, id: IcpId, expected: Version) -> bool {
+    fn has_version(&self, id: IcpId, expected: Version) -> bool {
         self.icps.get(&id).is_some_and(|(_, version)| *version == expected)
     }
 }

@@ -40,13 +40,13 @@ impl IcpRepository for InMemoryDatabase {
         stamp: &Stamp,
     ) -> Result<Replacement, RepositoryError> {
         Ok(self.write(|state| {
-            if !state.is_at(change.id(), expected) {
+            if !state.has_version(change.id(), expected) {
                 return Replacement::OtherVersion;
             }
-            if state.exceeds(change.document(), quota, stamp) {
+            if state.exceeds_quota(change.document(), quota, stamp) {
                 return Replacement::QuotaReached;
             }
-            state.keep(change.id(), stamp);
+            state.store_replaced(change.id(), stamp);
             state.record(change.id(), stamp, change.operation(), change.changed());
             Replacement::Replaced(state.put(change.document().clone()))
         }))
@@ -54,7 +54,7 @@ impl IcpRepository for InMemoryDatabase {
 
     async fn delete(&self, id: IcpId, expected: Version, stamp: &Stamp) -> Result<bool, RepositoryError> {
         Ok(self.write(|state| {
-            let is_deleted = state.is_at(id, expected);
+            let is_deleted = state.has_version(id, expected);
             if is_deleted {
                 state.delete(id, stamp);
             }
@@ -79,7 +79,8 @@ impl State {
         }))
     }
 
-    /// Stores a document. `copies` is the number of its stored copies, including copies of idempotency keys.
+    /// Stores a document. `copies` is the number of copies that count for the quota: 2 with an idempotency key, which
+    /// stores a copy, and otherwise 1.
     fn insert(
         &mut self,
         document: &IcpDocument,
@@ -102,8 +103,9 @@ impl State {
         Ok(Creation::Created(self.put(document.clone())))
     }
 
-    /// Returns true if a new state of an ICP is counted and exceeds the quota of its creator.
-    fn exceeds(&self, document: &IcpDocument, quota: Quota, stamp: &Stamp) -> bool {
+    /// Returns true if a new state of an ICP exceeds the quota of its creator. Returns false if the change is too
+    /// small to be counted.
+    fn exceeds_quota(&self, document: &IcpDocument, quota: Quota, stamp: &Stamp) -> bool {
         let id = document.id();
         let old = self.icps.get(&id).map_or(0, |(before, _)| before.json().len() as u64);
         let history = self.history_bytes(id);

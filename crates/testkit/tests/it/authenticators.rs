@@ -1,4 +1,4 @@
-//! The suites of `Authenticator` pass a good one, and find defects.
+//! The suites of `Authenticator` pass for a correct authenticator, and fail for authenticators with defects.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
@@ -10,11 +10,11 @@ use icp_testkit::fakes::{FakeAuthenticator, FakeCredentials};
 
 use crate::trials::{assert_fail, assert_pass};
 
-/// Accepts the tokens of [`FakeAuthenticator`] with a checksum as their prefix.
+/// An authenticator that accepts tokens of [`FakeAuthenticator`] if they begin with a correct checksum.
 #[derive(Clone, Copy, Default)]
 struct ChecksumAuthenticator {
-    /// A dependency cannot be reached.
-    is_cut_off: bool,
+    /// True if a dependency cannot be reached.
+    has_outage: bool,
     reports_outage_as_unauthenticated: bool,
     panics_on_odd_bytes: bool,
 }
@@ -33,7 +33,7 @@ fn authorization(caller: &Caller) -> Vec<u8> {
 #[async_trait]
 impl Authenticator for ChecksumAuthenticator {
     async fn authenticate(&self, credentials: &dyn Credentials) -> Result<Caller, AuthenticationError> {
-        if self.is_cut_off && !self.reports_outage_as_unauthenticated {
+        if self.has_outage && !self.reports_outage_as_unauthenticated {
             return Err(AuthenticationError::Unavailable("no route to the key server".into()));
         }
         let lines = credentials.header("authorization");
@@ -42,8 +42,8 @@ impl Authenticator for ChecksumAuthenticator {
             Err(error) if self.panics_on_odd_bytes => panic!("{error}"),
             text => text.unwrap_or_default(),
         };
-        let signed = text.strip_prefix("Bearer ").and_then(|token| token.split_at_checked(16));
-        let token = signed.filter(|(sum, token)| *sum == checksum(token) && !self.is_cut_off);
+        let checksum_and_token = text.strip_prefix("Bearer ").and_then(|token| token.split_at_checked(16));
+        let token = checksum_and_token.filter(|(sum, token)| *sum == checksum(token) && !self.has_outage);
         let Some((_, token)) = token else {
             return Err(AuthenticationError::Unauthenticated("bad_checksum"));
         };
@@ -55,38 +55,41 @@ impl Authenticator for ChecksumAuthenticator {
 #[async_trait]
 impl HealthCheck for ChecksumAuthenticator {
     async fn health(&self) -> Health {
-        if self.is_cut_off { Health::Unavailable } else { Health::Ok }
+        if self.has_outage { Health::Unavailable } else { Health::Ok }
     }
 }
 
 #[test]
-fn passes_authenticator_without_defect() {
-    let good = ChecksumAuthenticator::default();
-    assert_pass(contract::authenticator("good", async move || SignIn::new(good, authorization)));
-    let cut_off = ChecksumAuthenticator { is_cut_off: true, ..good };
-    assert_pass(contract::authenticator_outage("good", async move || SignIn::new(cut_off, authorization)));
+fn suite_passes_for_correct_authenticator() {
+    let correct = ChecksumAuthenticator::default();
+    assert_pass(contract::authenticator("good", async move || SignIn::new(correct, authorization)));
+    let with_outage = ChecksumAuthenticator { has_outage: true, ..correct };
+    assert_pass(contract::authenticator_outage("good", async move || {
+        SignIn::new(with_outage, authorization)
+    }));
 }
 
 #[test]
-fn finds_panic_on_odd_bytes() {
-    let bad = ChecksumAuthenticator { panics_on_odd_bytes: true, ..ChecksumAuthenticator::default() };
-    let trials = contract::authenticator("defect", async move || SignIn::new(bad, authorization));
+fn suite_detects_panic_on_odd_bytes() {
+    let defective = ChecksumAuthenticator { panics_on_odd_bytes: true, ..ChecksumAuthenticator::default() };
+    let trials = contract::authenticator("defect", async move || SignIn::new(defective, authorization));
     assert_fail(trials, &["odd_bytes_are_unauthenticated_without_panic"]);
 }
 
 #[test]
-fn finds_outage_reported_as_unauthenticated() {
-    let bad = ChecksumAuthenticator {
-        is_cut_off: true,
+fn suite_detects_outage_reported_as_unauthenticated() {
+    let defective = ChecksumAuthenticator {
+        has_outage: true,
         reports_outage_as_unauthenticated: true,
         ..ChecksumAuthenticator::default()
     };
-    let trials = contract::authenticator_outage("defect", async move || SignIn::new(bad, authorization));
-    assert_fail(trials, &["good_token_is_unavailable_during_outage"]);
+    let trials =
+        contract::authenticator_outage("defect", async move || SignIn::new(defective, authorization));
+    assert_fail(trials, &["valid_token_is_unavailable_during_outage"]);
 }
 
 #[test]
-fn finds_unchecked_tokens() {
+fn suite_detects_unchecked_tokens() {
     let trials = contract::authenticator("defect", async || {
         SignIn::new(FakeAuthenticator, |caller| format!("Bearer {}", caller.user_id()).into_bytes())
     });

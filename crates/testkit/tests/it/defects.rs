@@ -15,7 +15,7 @@ use icp_ports::{
 use icp_testkit::contract::Faults;
 use tokio::time::sleep;
 
-/// One violation of the contract.
+/// A violation of the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Defect {
     None,
@@ -23,13 +23,13 @@ pub(crate) enum Defect {
     NeverRecovers,
     FailsFirstReadAfterCut,
     FailsHistoryAfterCut,
-    RepeatsRemovalLater,
-    AnswersLate,
-    ConfirmsFromMemory,
+    ExecutesFailedRemovalLater,
+    RespondsLate,
+    ConfirmsVersionsFromCache,
     CachesHealth,
     IgnoresMaxBytes,
     PartsSkipAnIcp,
-    CutChangesVersion,
+    MaxBytesChangesVersion,
     IgnoresKeys,
     FailedInsertUsesKey,
     ReportsExistingIdAsFailure,
@@ -40,45 +40,45 @@ pub(crate) enum Defect {
     ShowsHistoryToAll,
     UndeletesAnyVersion,
     RemovesNewRevisions,
-    ForgetsNobody,
+    IgnoresForget,
 }
 
-/// A repository that has `defect` and otherwise passes calls on.
-pub(crate) struct Defective<R> {
+/// A repository with the defect `defect`. It forwards all calls to `inner`, and changes some of the results.
+pub(crate) struct DefectiveRepository<R> {
     inner: R,
     defect: Defect,
     has_failed: AtomicBool,
-    /// Whether a connection was cut since the last read.
+    /// True if a connection was cut after the last read.
     was_cut: Arc<AtomicBool>,
     health: Mutex<Option<Health>>,
     list_version: Mutex<Option<ListVersion>>,
 }
 
-impl<R: IcpRepository> Defective<R> {
+impl<R: IcpRepository> DefectiveRepository<R> {
     pub(crate) fn new(inner: R, defect: Defect) -> Self {
         let (health, list_version) = (Mutex::default(), Mutex::default());
         let (has_failed, was_cut) = (AtomicBool::new(false), Arc::default());
         Self { inner, defect, has_failed, was_cut, health, list_version }
     }
 
-    /// Reports cuts of `faults` to this repository.
-    pub(crate) fn observe<F: Faults>(&self, faults: F) -> Observed<F> {
-        Observed { faults, was_cut: Arc::clone(&self.was_cut) }
+    /// Returns `faults`, changed so that this repository learns about cuts.
+    pub(crate) fn observe_faults<F: Faults>(&self, faults: F) -> ObservedFaults<F> {
+        ObservedFaults { faults, was_cut: Arc::clone(&self.was_cut) }
     }
 
-    fn is(&self, defect: Defect) -> bool {
+    fn has(&self, defect: Defect) -> bool {
         self.defect == defect
     }
 
-    /// Changes the result of a read or write as the defect says.
-    async fn spoil<T>(&self, result: Result<T, RepositoryError>) -> Result<T, RepositoryError> {
+    /// Changes the result of a read or write according to the defect.
+    async fn apply_defect<T>(&self, result: Result<T, RepositoryError>) -> Result<T, RepositoryError> {
         if matches!(result, Err(RepositoryError::Unavailable(_))) {
             self.has_failed.store(true, Ordering::SeqCst);
-            if self.is(Defect::AnswersLate) {
+            if self.has(Defect::RespondsLate) {
                 sleep(Duration::from_secs(3)).await;
             }
         }
-        if self.is(Defect::NeverRecovers) && self.has_failed.load(Ordering::SeqCst) {
+        if self.has(Defect::NeverRecovers) && self.has_failed.load(Ordering::SeqCst) {
             return Err(RepositoryError::Unavailable("the connection is broken".into()));
         }
         result
@@ -86,24 +86,24 @@ impl<R: IcpRepository> Defective<R> {
 
     fn fail_after_cut(&self, defect: Defect) -> Result<(), RepositoryError> {
         let was_cut = self.was_cut.swap(false, Ordering::SeqCst);
-        if was_cut && self.is(defect) {
+        if was_cut && self.has(defect) {
             return Err(RepositoryError::Unavailable("the connection was lost".into()));
         }
         Ok(())
     }
 
-    fn repeats<T>(&self, result: &Result<T, RepositoryError>) -> bool {
-        self.is(Defect::RepeatsWrites) && matches!(result, Err(RepositoryError::Unavailable(_)))
+    fn repeats_write<T>(&self, result: &Result<T, RepositoryError>) -> bool {
+        self.has(Defect::RepeatsWrites) && matches!(result, Err(RepositoryError::Unavailable(_)))
     }
 }
 
-/// Faults that report cuts.
-pub(crate) struct Observed<F> {
+/// Faults that report cuts to a [`DefectiveRepository`].
+pub(crate) struct ObservedFaults<F> {
     faults: F,
     was_cut: Arc<AtomicBool>,
 }
 
-impl<F: Faults> Faults for Observed<F> {
+impl<F: Faults> Faults for ObservedFaults<F> {
     fn cut(&self) {
         self.was_cut.store(true, Ordering::SeqCst);
         self.faults.cut();
@@ -125,22 +125,22 @@ impl<F: Faults> Faults for Observed<F> {
         self.faults.start();
     }
 
-    fn lose_next_answer(&self) {
-        self.faults.lose_next_answer();
+    fn lose_next_response(&self) {
+        self.faults.lose_next_response();
     }
 }
 
 #[async_trait]
-impl<R: IcpRepository> IcpReader for Defective<R> {
+impl<R: IcpRepository> IcpReader for DefectiveRepository<R> {
     async fn list(&self, query: &ListQuery) -> Result<IcpList, RepositoryError> {
-        if self.is(Defect::FailsOnU0000) && query.scope.user_id().as_str().contains('\0') {
+        if self.has(Defect::FailsOnU0000) && query.scope.user_id().as_str().contains('\0') {
             return Err(RepositoryError::Backend("invalid byte sequence".into()));
         }
         self.fail_after_cut(Defect::FailsFirstReadAfterCut)?;
         let whole = ListQuery { max_bytes: None, ..query.clone() };
-        let query = if self.is(Defect::IgnoresMaxBytes) { &whole } else { query };
-        let mut list = self.spoil(self.inner.list(query).await).await?;
-        if self.is(Defect::CutChangesVersion) && query.max_bytes.is_some() && list.next.is_some() {
+        let query = if self.has(Defect::IgnoresMaxBytes) { &whole } else { query };
+        let mut list = self.apply_defect(self.inner.list(query).await).await?;
+        if self.has(Defect::MaxBytesChangesVersion) && query.max_bytes.is_some() && list.next.is_some() {
             list.version = ListVersion(list.version.0 ^ 1);
         }
         *self.list_version.lock().unwrap() = Some(list.version);
@@ -149,7 +149,7 @@ impl<R: IcpRepository> IcpReader for Defective<R> {
 
     async fn get(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<StoredIcp>, RepositoryError> {
         self.fail_after_cut(Defect::FailsFirstReadAfterCut)?;
-        self.spoil(self.inner.get(id, scope).await).await
+        self.apply_defect(self.inner.get(id, scope).await).await
     }
 
     async fn list_if_changed(
@@ -159,7 +159,7 @@ impl<R: IcpRepository> IcpReader for Defective<R> {
     ) -> Result<Conditional<IcpList, ListVersion>, RepositoryError> {
         let cached = *self.list_version.lock().unwrap();
         let confirmed =
-            cached.filter(|version| self.is(Defect::ConfirmsFromMemory) && known.contains(version));
+            cached.filter(|version| self.has(Defect::ConfirmsVersionsFromCache) && known.contains(version));
         if let Some(version) = confirmed {
             return Ok(Conditional::Unchanged(version));
         }
@@ -170,7 +170,7 @@ impl<R: IcpRepository> IcpReader for Defective<R> {
     async fn list_part(&self, query: &ListQuery) -> Result<ListPart, RepositoryError> {
         let IcpList { icps, next, .. } = self.list(query).await?;
         let mut part = ListPart { icps, next };
-        if let Some(next) = part.next.as_mut().filter(|_| self.is(Defect::PartsSkipAnIcp)) {
+        if let Some(next) = part.next.as_mut().filter(|_| self.has(Defect::PartsSkipAnIcp)) {
             next.id = uuid::Uuid::from_u128(next.id.as_uuid().as_u128() + 1).into();
         }
         Ok(part)
@@ -178,31 +178,31 @@ impl<R: IcpRepository> IcpReader for Defective<R> {
 }
 
 #[async_trait]
-impl<R: IcpRepository> IcpRepository for Defective<R> {
+impl<R: IcpRepository> IcpRepository for DefectiveRepository<R> {
     async fn insert(
         &self,
         document: &IcpDocument,
         creator: &Creator,
         key: Option<&IdempotencyKey>,
     ) -> Result<Creation, RepositoryError> {
-        let key = key.filter(|_| !self.is(Defect::IgnoresKeys));
+        let key = key.filter(|_| !self.has(Defect::IgnoresKeys));
         let without_quota = Creator { quota: Quota::UNLIMITED, ..creator.clone() };
-        let creator = if self.is(Defect::IgnoresQuotas) { &without_quota } else { creator };
+        let creator = if self.has(Defect::IgnoresQuotas) { &without_quota } else { creator };
         let mut result = self.inner.insert(document, creator, key).await;
-        if self.repeats(&result) {
+        if self.repeats_write(&result) {
             result = self.inner.insert(document, creator, key).await;
         }
         if let Err(RepositoryError::AlreadyExists(id)) = result {
-            if self.is(Defect::FailedInsertUsesKey) && key.is_some() {
-                let other =
+            if self.has(Defect::FailedInsertUsesKey) && key.is_some() {
+                let other_icp =
                     icp_testkit::fixtures::icp(u128::MAX).created_at(&document.created_at().to_string());
-                self.inner.insert(&other.document(), creator, key).await?;
+                self.inner.insert(&other_icp.document(), creator, key).await?;
             }
-            if self.is(Defect::ReportsExistingIdAsFailure) {
+            if self.has(Defect::ReportsExistingIdAsFailure) {
                 return Err(RepositoryError::Backend(format!("duplicate key: {id}").into()));
             }
         }
-        self.spoil(result).await
+        self.apply_defect(result).await
     }
 
     async fn replace(
@@ -212,50 +212,50 @@ impl<R: IcpRepository> IcpRepository for Defective<R> {
         quota: Quota,
         stamp: &Stamp,
     ) -> Result<Replacement, RepositoryError> {
-        let quota = if self.is(Defect::IgnoresQuotas) { Quota::UNLIMITED } else { quota };
-        let keeps_replaced = stamp.keeps_replaced && !self.is(Defect::LosesRevisions);
+        let quota = if self.has(Defect::IgnoresQuotas) { Quota::UNLIMITED } else { quota };
+        let keeps_replaced = stamp.keeps_replaced && !self.has(Defect::LosesRevisions);
         let stamp = &Stamp { keeps_replaced, ..stamp.clone() };
         let mut result = self.inner.replace(change, expected, quota, stamp).await;
-        if self.repeats(&result) {
+        if self.repeats_write(&result) {
             result = self.inner.replace(change, expected, quota, stamp).await;
         }
-        if self.is(Defect::IgnoresExpectedVersion)
+        if self.has(Defect::IgnoresExpectedVersion)
             && matches!(result, Ok(Replacement::OtherVersion))
-            && let Lookup::Found(stored) = self.inner.get(change.id(), &root()).await?
+            && let Lookup::Found(stored) = self.inner.get(change.id(), &admin_scope()).await?
         {
             result = self.inner.replace(change, stored.version, quota, stamp).await;
         }
-        self.spoil(result).await
+        self.apply_defect(result).await
     }
 
     async fn delete(&self, id: IcpId, expected: Version, stamp: &Stamp) -> Result<bool, RepositoryError> {
         let mut result = self.inner.delete(id, expected, stamp).await;
-        if self.repeats(&result) {
+        if self.repeats_write(&result) {
             result = self.inner.delete(id, expected, stamp).await;
         }
-        self.spoil(result).await
+        self.apply_defect(result).await
     }
 
     async fn remove_expired_keys(&self, now: Timestamp) -> Result<u64, RepositoryError> {
-        self.spoil(self.inner.remove_expired_keys(now).await).await
+        self.apply_defect(self.inner.remove_expired_keys(now).await).await
     }
 }
 
 #[async_trait]
-impl<R: IcpRepository> IcpHistory for Defective<R> {
+impl<R: IcpRepository> IcpHistory for DefectiveRepository<R> {
     async fn revisions(
         &self,
         id: IcpId,
         scope: &AccessScope,
         query: &HistoryQuery,
     ) -> Result<Lookup<HistoryPage>, RepositoryError> {
-        let root = root();
-        let scope = if self.is(Defect::ShowsHistoryToAll) { &root } else { scope };
+        let admin_scope = admin_scope();
+        let scope = if self.has(Defect::ShowsHistoryToAll) { &admin_scope } else { scope };
         self.fail_after_cut(Defect::FailsHistoryAfterCut)?;
-        if self.is(Defect::RepeatsRemovalLater) && self.has_failed.load(Ordering::SeqCst) {
+        if self.has(Defect::ExecutesFailedRemovalLater) && self.has_failed.load(Ordering::SeqCst) {
             self.inner.remove_old_revisions(Timestamp::MAX).await?;
         }
-        self.spoil(self.inner.revisions(id, scope, query).await).await
+        self.apply_defect(self.inner.revisions(id, scope, query).await).await
     }
 
     async fn revision(
@@ -266,7 +266,7 @@ impl<R: IcpRepository> IcpHistory for Defective<R> {
         since: Timestamp,
     ) -> Result<Lookup<Option<Revision>>, RepositoryError> {
         self.fail_after_cut(Defect::FailsHistoryAfterCut)?;
-        self.spoil(self.inner.revision(id, version, scope, since).await).await
+        self.apply_defect(self.inner.revision(id, version, scope, since).await).await
     }
 
     async fn deleted(
@@ -275,7 +275,7 @@ impl<R: IcpRepository> IcpHistory for Defective<R> {
         query: &HistoryQuery,
     ) -> Result<HistoryPage, RepositoryError> {
         self.fail_after_cut(Defect::FailsHistoryAfterCut)?;
-        self.spoil(self.inner.deleted(scope, query).await).await
+        self.apply_defect(self.inner.deleted(scope, query).await).await
     }
 
     async fn undelete(
@@ -285,36 +285,36 @@ impl<R: IcpRepository> IcpHistory for Defective<R> {
         quota: Quota,
         stamp: &Stamp,
     ) -> Result<Replacement, RepositoryError> {
-        let quota = if self.is(Defect::IgnoresQuotas) { Quota::UNLIMITED } else { quota };
+        let quota = if self.has(Defect::IgnoresQuotas) { Quota::UNLIMITED } else { quota };
         let mut result = self.inner.undelete(change, deleted, quota, stamp).await;
-        if self.repeats(&result) {
+        if self.repeats_write(&result) {
             result = self.inner.undelete(change, deleted, quota, stamp).await;
         }
-        if self.is(Defect::UndeletesAnyVersion) && matches!(result, Ok(Replacement::OtherVersion)) {
+        if self.has(Defect::UndeletesAnyVersion) && matches!(result, Ok(Replacement::OtherVersion)) {
             return Ok(Replacement::Replaced(deleted));
         }
-        self.spoil(result).await
+        self.apply_defect(result).await
     }
 
     async fn remove_old_revisions(&self, replaced_before: Timestamp) -> Result<u64, RepositoryError> {
-        let all = self.is(Defect::RemovesNewRevisions);
-        let replaced_before = if all { Timestamp::MAX } else { replaced_before };
-        self.spoil(self.inner.remove_old_revisions(replaced_before).await).await
+        let removes_all = self.has(Defect::RemovesNewRevisions);
+        let replaced_before = if removes_all { Timestamp::MAX } else { replaced_before };
+        self.apply_defect(self.inner.remove_old_revisions(replaced_before).await).await
     }
 }
 
-fn root() -> AccessScope {
+fn admin_scope() -> AccessScope {
     icp_domain::Caller::admin(icp_testkit::fixtures::user("root")).access_scope()
 }
 
 #[async_trait]
-impl<R: IcpRepository + ForgetUser> ForgetUser for Defective<R> {
+impl<R: IcpRepository + ForgetUser> ForgetUser for DefectiveRepository<R> {
     async fn forget(
         &self,
         user_id: &UserId,
         part: ForgetPart,
     ) -> Result<Option<ForgetPart>, RepositoryError> {
-        if self.is(Defect::ForgetsNobody) { Ok(None) } else { self.inner.forget(user_id, part).await }
+        if self.has(Defect::IgnoresForget) { Ok(None) } else { self.inner.forget(user_id, part).await }
     }
 
     async fn count_rows(&self) -> Result<u64, RepositoryError> {
@@ -323,7 +323,7 @@ impl<R: IcpRepository + ForgetUser> ForgetUser for Defective<R> {
 }
 
 #[async_trait]
-impl<R: ImportExport> ImportExport for Defective<R> {
+impl<R: ImportExport> ImportExport for DefectiveRepository<R> {
     async fn import(
         &self,
         source: &mut dyn ImportSource,
@@ -339,10 +339,10 @@ impl<R: ImportExport> ImportExport for Defective<R> {
 }
 
 #[async_trait]
-impl<R: IcpRepository> HealthCheck for Defective<R> {
+impl<R: IcpRepository> HealthCheck for DefectiveRepository<R> {
     async fn health(&self) -> Health {
         let health = self.inner.health().await;
         let first = *self.health.lock().unwrap().get_or_insert(health);
-        if self.is(Defect::CachesHealth) { first } else { health }
+        if self.has(Defect::CachesHealth) { first } else { health }
     }
 }

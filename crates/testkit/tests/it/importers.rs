@@ -1,4 +1,4 @@
-//! The suite of `ImportExport` finds an import in several transactions.
+//! The suite of `ImportExport` fails for an adapter that imports in several transactions.
 
 use async_trait::async_trait;
 use icp_domain::{AccessScope, IcpChange, IcpDocument, IcpId};
@@ -12,21 +12,22 @@ use icp_testkit::memory::InMemoryDatabase;
 
 use crate::trials::assert_fail;
 
+/// A repository that imports each batch in its own transaction.
 #[derive(Default)]
-struct ImportsInBatches(InMemoryDatabase);
+struct BatchImporter(InMemoryDatabase);
 
 /// A source of one batch.
-struct Once(Option<Vec<IcpDocument>>);
+struct SingleBatch(Option<Vec<IcpDocument>>);
 
 #[async_trait]
-impl ImportSource for Once {
+impl ImportSource for SingleBatch {
     async fn next_batch(&mut self) -> Result<Option<Vec<IcpDocument>>, BoxError> {
         Ok(self.0.take())
     }
 }
 
 #[async_trait]
-impl ImportExport for ImportsInBatches {
+impl ImportExport for BatchImporter {
     async fn import(
         &self,
         source: &mut dyn ImportSource,
@@ -35,7 +36,7 @@ impl ImportExport for ImportsInBatches {
     ) -> Result<ImportSummary, ImportExportError> {
         let mut sum = ImportSummary::default();
         while let Some(batch) = source.next_batch().await.map_err(ImportExportError::Stream)? {
-            let summary = self.0.import(&mut Once(Some(batch)), on_conflict, keeps_replaced).await?;
+            let summary = self.0.import(&mut SingleBatch(Some(batch)), on_conflict, keeps_replaced).await?;
             sum.inserted += summary.inserted;
             sum.replaced += summary.replaced;
             sum.skipped += summary.skipped;
@@ -49,7 +50,7 @@ impl ImportExport for ImportsInBatches {
 }
 
 #[async_trait]
-impl IcpReader for ImportsInBatches {
+impl IcpReader for BatchImporter {
     async fn list(&self, query: &ListQuery) -> Result<IcpList, RepositoryError> {
         self.0.list(query).await
     }
@@ -60,7 +61,7 @@ impl IcpReader for ImportsInBatches {
 }
 
 #[async_trait]
-impl IcpRepository for ImportsInBatches {
+impl IcpRepository for BatchImporter {
     async fn insert(
         &self,
         document: &IcpDocument,
@@ -85,21 +86,21 @@ impl IcpRepository for ImportsInBatches {
     }
 }
 
-impl IcpHistory for ImportsInBatches {}
+impl IcpHistory for BatchImporter {}
 
 #[async_trait]
-impl HealthCheck for ImportsInBatches {
+impl HealthCheck for BatchImporter {
     async fn health(&self) -> Health {
         self.0.health().await
     }
 }
 
 #[test]
-fn finds_partial_import() {
-    let trials = contract::import_export("defect", async || Subject::new(ImportsInBatches::default()));
+fn suite_detects_partial_imports() {
+    let trials = contract::import_export("defect", async || Subject::new(BatchImporter::default()));
     let cases = [
         "imports::failed_source_imports_nothing",
-        "imports::dropped_import_leaves_nothing_behind",
+        "imports::dropped_import_leaves_no_icps",
         "imports::existing_id_fails_import",
         "imports::repeated_id_in_source_fails_import",
     ];

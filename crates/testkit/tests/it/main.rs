@@ -1,4 +1,4 @@
-//! The suites find violations of the ports' contracts.
+//! Tests that the suites detect violations of the contracts of the ports.
 
 #![cfg(test)]
 

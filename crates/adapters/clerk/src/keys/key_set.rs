@@ -25,13 +25,13 @@ use crate::rejection::Rejection;
 const FETCH_TIMEOUT: Duration = Duration::from_secs(3);
 /// The maximum length of the response. A longer response is an error.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
-/// The maximum number of requests that wait for a fetch. The current set decides further requests immediately.
+/// The maximum number of requests that wait for a fetch. Further requests use the current set immediately.
 pub(super) const MAX_WAITING: usize = 16;
-/// The age at which a set is no longer used. A set reaches this age only while fetches fail.
+/// The age at which a set is no longer used. A set reaches this age only if all fetches fail.
 const MAX_AGE: Duration = Duration::from_hours(24);
 /// The pause after the first failed fetch while there is no set. It doubles after each failure, up to the cooldown.
-const FIRST_RETRY: Duration = Duration::from_millis(250);
-/// Bounds of the pause between two background fetches. They apply if the settings are too short or too long.
+const FIRST_RETRY_PAUSE: Duration = Duration::from_millis(250);
+/// Bounds of the pause between two background fetches, for settings that are too short or too long.
 const MIN_PAUSE: Duration = Duration::from_millis(100);
 const MAX_PAUSE: Duration = Duration::from_hours(24);
 
@@ -40,8 +40,8 @@ const MAX_PAUSE: Duration = Duration::from_hours(24);
 pub struct KeySetSettings {
     /// The URL of the key set.
     pub url: KeySetUrl,
-    /// The age at which a set is stale. The next fetch is due after 4/5 of this time. So a key that Clerk has removed
-    /// is refused before the set has this age, if the fetch succeeds.
+    /// The age at which a set is stale. The next fetch is due after 4/5 of this time. If this fetch succeeds, a key
+    /// that Clerk has removed is refused before the previous set is stale.
     pub lifetime: Duration,
     /// The time after the start of a fetch during which an unknown key does not cause another fetch.
     pub cooldown: Duration,
@@ -51,9 +51,9 @@ pub struct KeySetSettings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeySetStatus {
     /// The number of fetches that succeeded.
-    pub fetched: u64,
+    pub success_count: u64,
     /// The number of fetches that failed.
-    pub failed: u64,
+    pub failure_count: u64,
     /// The age of the set in use, if there is one.
     pub age: Option<Duration>,
 }
@@ -63,14 +63,14 @@ pub(super) type KeysById = BTreeMap<String, Arc<PublicKey>>;
 /// A key set that is fetched again before it is stale.
 pub(crate) struct KeySet {
     settings: KeySetSettings,
-    source: Box<dyn Fetch>,
+    source: Box<dyn Source>,
     runtime: Handle,
-    current: ArcSwapOption<Fetched>,
+    current: ArcSwapOption<FetchedSet>,
     /// Locked during a fetch, so that fetches do not overlap.
     schedule: Mutex<Schedule>,
     waiting: Arc<Semaphore>,
-    fetched: AtomicU64,
-    failed: AtomicU64,
+    success_count: AtomicU64,
+    failure_count: AtomicU64,
 }
 
 struct Schedule {
@@ -78,8 +78,8 @@ struct Schedule {
     due: Instant,
     /// The end of the cooldown. Before this time, an unknown key causes no fetch.
     cooldown_end: Instant,
-    /// The pause after the next failed fetch while there is no set.
-    retry: Duration,
+    /// The pause after the next failed fetch, if no set was fetched yet.
+    retry_pause: Duration,
 }
 
 impl Schedule {
@@ -88,15 +88,13 @@ impl Schedule {
     }
 }
 
-/// A set that was fetched.
-struct Fetched {
+struct FetchedSet {
     keys: KeysById,
-    /// The start of the fetch.
-    since: Instant,
+    fetch_started: Instant,
 }
 
 impl KeySet {
-    /// Returns an empty set, and starts the task that fetches it on the current runtime.
+    /// Returns an empty set, and starts the task that fetches the set on the current runtime.
     /// Fails if there is no tokio runtime, or if the HTTP client cannot be created.
     pub(crate) fn start(settings: KeySetSettings) -> Result<Arc<Self>, StartError> {
         let runtime = Handle::try_current().map_err(|error| StartError(error.to_string()))?;
@@ -106,24 +104,28 @@ impl KeySet {
             .redirect(redirect::Policy::none())
             // The server closes an idle connection long before the next fetch.
             .pool_max_idle_per_host(0);
-        // A loopback URL needs neither a proxy nor the system's certificates.
+        // A loopback URL needs no proxy, and does not use the system's certificates.
         let is_local = settings.url.0.scheme() == "http";
         let builder = if is_local { builder.no_proxy().tls_certs_only([]) } else { builder };
         let client = builder.build().map_err(|error| StartError(with_causes(error)))?;
-        let source = Server(client, settings.url.clone());
+        let source = HttpSource(client, settings.url.clone());
         Ok(Self::start_with(settings, Box::new(source), runtime))
     }
 
-    pub(super) fn start_with(settings: KeySetSettings, source: Box<dyn Fetch>, runtime: Handle) -> Arc<Self> {
+    pub(super) fn start_with(
+        settings: KeySetSettings,
+        source: Box<dyn Source>,
+        runtime: Handle,
+    ) -> Arc<Self> {
         let now = Instant::now();
         let set = Arc::new(Self {
             settings,
             source,
             runtime,
             current: ArcSwapOption::empty(),
-            schedule: Mutex::new(Schedule { due: now, cooldown_end: now, retry: FIRST_RETRY }),
-            fetched: AtomicU64::new(0),
-            failed: AtomicU64::new(0),
+            schedule: Mutex::new(Schedule { due: now, cooldown_end: now, retry_pause: FIRST_RETRY_PAUSE }),
+            success_count: AtomicU64::new(0),
+            failure_count: AtomicU64::new(0),
             waiting: Arc::new(Semaphore::new(MAX_WAITING)),
         });
         set.runtime.spawn(keep_fresh(Arc::downgrade(&set)));
@@ -134,58 +136,58 @@ impl KeySet {
     /// not wait during the cooldown, or while [`MAX_WAITING`] requests wait. Fails with `unknown_key`, or with
     /// [`Rejection::KeysUnavailable`] if there is no usable set.
     pub(crate) async fn find(self: &Arc<Self>, kid: &str) -> Result<Arc<PublicKey>, Rejection> {
-        let find = || {
+        let find_in_current_set = || {
             let current = self.usable().ok_or(Rejection::KeysUnavailable)?;
             let key = current.keys.get(kid).cloned();
             key.ok_or_else(|| Rejection::Refused("unknown_key", Some(kid.to_owned())))
         };
-        let found = find();
+        let found = find_in_current_set();
         let is_cooling_down = || self.schedule.try_lock().is_ok_and(|schedule| schedule.is_cooling_down());
         if found.is_ok() || is_cooling_down() {
             return found;
         }
         let Ok(permit) = Arc::clone(&self.waiting).try_acquire_owned() else { return found };
         // The fetch is a separate task, so that it continues if the client disconnects and this future is dropped.
-        let _ = self.runtime.spawn(Arc::clone(self).fetch_on_demand(self.fetches(), permit)).await;
-        find()
+        let _ = self.runtime.spawn(Arc::clone(self).fetch_on_demand(self.fetch_count(), permit)).await;
+        find_in_current_set()
     }
 
     /// Returns true if the set contains this `key` with the ID `kid`.
     pub(crate) fn contains(&self, kid: &str, key: &PublicKey) -> bool {
-        self.usable().is_some_and(|current| current.keys.get(kid).is_some_and(|held| **held == *key))
+        self.usable().is_some_and(|current| current.keys.get(kid).is_some_and(|found| **found == *key))
     }
 
     pub(crate) fn health(&self) -> Health {
         match self.usable() {
             None => Health::Unavailable,
-            Some(current) if current.since.elapsed() > self.settings.lifetime => Health::Stale,
+            Some(current) if current.fetch_started.elapsed() > self.settings.lifetime => Health::Stale,
             Some(_) => Health::Ok,
         }
     }
 
     pub(crate) fn status(&self) -> KeySetStatus {
         KeySetStatus {
-            fetched: self.fetched.load(Ordering::Relaxed),
-            failed: self.failed.load(Ordering::Relaxed),
-            age: self.current.load().as_ref().map(|current| current.since.elapsed()),
+            success_count: self.success_count.load(Ordering::Relaxed),
+            failure_count: self.failure_count.load(Ordering::Relaxed),
+            age: self.current.load().as_ref().map(|current| current.fetch_started.elapsed()),
         }
     }
 
     /// Returns the current set, unless it is too old.
-    fn usable(&self) -> Option<Arc<Fetched>> {
-        self.current.load_full().filter(|current| current.since.elapsed() < MAX_AGE)
+    fn usable(&self) -> Option<Arc<FetchedSet>> {
+        self.current.load_full().filter(|current| current.fetch_started.elapsed() < MAX_AGE)
     }
 
     /// Returns the number of fetches that have ended.
-    fn fetches(&self) -> u64 {
-        self.fetched.load(Ordering::SeqCst) + self.failed.load(Ordering::SeqCst)
+    fn fetch_count(&self) -> u64 {
+        self.success_count.load(Ordering::SeqCst) + self.failure_count.load(Ordering::SeqCst)
     }
 
-    /// Fetches the set, unless another fetch has ended since [`Self::fetches`] returned `fetches`. Does not fetch
-    /// during the cooldown.
-    async fn fetch_on_demand(self: Arc<Self>, fetches: u64, _permit: OwnedSemaphorePermit) {
+    /// Fetches the set, unless another fetch has ended since [`Self::fetch_count`] returned `previous_count`. Does not
+    /// fetch during the cooldown.
+    async fn fetch_on_demand(self: Arc<Self>, previous_count: u64, _permit: OwnedSemaphorePermit) {
         let mut schedule = self.schedule.lock().await;
-        if self.fetches() == fetches && !schedule.is_cooling_down() {
+        if self.fetch_count() == previous_count && !schedule.is_cooling_down() {
             self.fetch(&mut schedule).await;
         }
     }
@@ -201,19 +203,19 @@ impl KeySet {
         if let Err(error) = &outcome {
             tracing::warn!(url = url.0.as_str(), error, "cannot fetch the key set");
             if self.usable().is_none() {
-                cooldown = cooldown.min(schedule.retry);
-                schedule.retry = (schedule.retry * 2).min(MAX_PAUSE);
+                cooldown = cooldown.min(schedule.retry_pause);
+                schedule.retry_pause = (schedule.retry_pause * 2).min(MAX_PAUSE);
             }
             pause = cooldown;
         }
-        let counter = if outcome.is_ok() { &self.fetched } else { &self.failed };
+        let counter = if outcome.is_ok() { &self.success_count } else { &self.failure_count };
         counter.fetch_add(1, Ordering::SeqCst);
         schedule.cooldown_end = start + cooldown.min(MAX_PAUSE);
         schedule.due = start + pause.clamp(MIN_PAUSE, MAX_PAUSE);
     }
 
-    /// Replaces the set by the keys in `document`, which removes all other keys. Fails if `document` has no usable key.
-    fn replace(&self, document: &[u8], since: Instant) -> Result<(), String> {
+    /// Replaces all keys by the keys in `document`. Fails if `document` has no usable key.
+    fn replace(&self, document: &[u8], fetch_started: Instant) -> Result<(), String> {
         let old = self.current.load_full();
         let keys = usable_keys(document);
         if keys.is_empty() {
@@ -223,7 +225,7 @@ impl KeySet {
             let kids: Vec<_> = keys.keys().collect();
             tracing::info!(url = self.settings.url.0.as_str(), ?kids, "fetched the key set");
         }
-        self.current.store(Some(Arc::new(Fetched { keys, since })));
+        self.current.store(Some(Arc::new(FetchedSet { keys, fetch_started })));
         Ok(())
     }
 }
@@ -247,11 +249,11 @@ struct Document {
     keys: Vec<Box<RawValue>>,
 }
 
-/// Returns the usable keys of a document: RSA keys that verify RS256. Skips other entries, because a set may contain
+/// Returns the RSA keys of a document that can verify RS256. Skips other entries, because a key set may also contain
 /// keys for other purposes. Returns no keys if the document cannot be parsed.
 pub(super) fn usable_keys(document: &[u8]) -> KeysById {
     let entries = serde_json::from_slice(document).map_or_else(|_| Vec::new(), |Document { keys }| keys);
-    // If two keys have the same ID, the first one is used. `collect` keeps the last one, so the order is reversed.
+    // If two keys have the same ID, the first key is used. `collect` keeps the last key, so the order is reversed.
     entries.into_iter().rev().filter_map(|entry| usable_key(&entry)).collect()
 }
 
@@ -263,18 +265,17 @@ fn usable_key(entry: &RawValue) -> Option<(String, Arc<PublicKey>)> {
     is_usable.then(|| Some((common.key_id?, Arc::new(PublicKey::from_parameters(&parameters)?)))).flatten()
 }
 
-/// Downloads the document of a key set. Has no timeout, because the caller limits the time. The error is a message for
-/// the log.
+/// Downloads the document of a key set. The caller limits the time. The error is a message for the log.
 #[async_trait]
-pub(super) trait Fetch: Send + Sync {
+pub(super) trait Source: Send + Sync {
     async fn fetch(&self) -> Result<Vec<u8>, String>;
 }
 
-/// Downloads the document from a URL.
-struct Server(Client, KeySetUrl);
+/// A source that downloads the document with HTTP.
+struct HttpSource(Client, KeySetUrl);
 
 #[async_trait]
-impl Fetch for Server {
+impl Source for HttpSource {
     async fn fetch(&self) -> Result<Vec<u8>, String> {
         let mut response = self.0.get(self.1.0.clone()).send().await.map_err(with_causes)?;
         if response.status() != StatusCode::OK {
@@ -292,7 +293,7 @@ impl Fetch for Server {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` passes the error by value")]
 fn with_causes(error: reqwest::Error) -> String {
     let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")

@@ -4,8 +4,8 @@ mod key_set;
 mod rsa;
 #[cfg(test)]
 #[path = "../../tests/authenticator/support/rsa.rs"]
-#[expect(dead_code, reason = "the integration tests use the rest")]
-pub(crate) mod rsa_for_tests;
+#[expect(dead_code, reason = "only the integration tests use the other items")]
+pub(crate) mod test_keys;
 #[cfg(test)]
 mod tests;
 mod url;
@@ -28,7 +28,7 @@ pub enum KeySource {
     KeySet(KeySetSettings),
 }
 
-/// The keys in use.
+/// The public keys that verify tokens.
 pub(crate) enum Keys {
     Pem(Arc<PublicKey>),
     Set(Arc<KeySet>),
@@ -42,7 +42,7 @@ impl Keys {
         }
     }
 
-    /// Returns the key set. A PEM key has no ID and never changes.
+    /// Returns the key set, or `None` for a PEM key.
     pub(crate) fn set(&self) -> Option<&Arc<KeySet>> {
         match self {
             Self::Pem(_) => None,
@@ -50,7 +50,8 @@ impl Keys {
         }
     }
 
-    /// Returns the key with that ID. If it is unknown, this may wait for a fetch.
+    /// Returns the key with the ID `kid`. If the current key set does not contain the key, this method may wait for a
+    /// fetch. Returns a configured PEM key for every ID.
     pub(crate) async fn find(&self, kid: &str) -> Result<Arc<PublicKey>, Rejection> {
         match self {
             Self::Pem(key) => Ok(Arc::clone(key)),

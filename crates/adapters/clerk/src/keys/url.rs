@@ -12,8 +12,8 @@ const INVALID: InvalidSetting = InvalidSetting(
 
 /// The URL of a key set, without user name and password.
 ///
-/// The scheme is `https`. `http` is accepted only for a loopback host. Otherwise an attacker on the network could
-/// add a key to the response.
+/// The scheme is `https`. `http` is accepted only for a loopback host, because an attacker on the network could add a
+/// key to an unencrypted response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeySetUrl(pub(crate) Url);
 
@@ -29,8 +29,8 @@ impl FromStr for KeySetUrl {
             None => false,
         };
         let is_secure = url.scheme() == "https" || (url.scheme() == "http" && is_loopback);
-        let has_password = !url.username().is_empty() || url.password().is_some();
-        if is_secure && !has_password { Ok(Self(url)) } else { Err(INVALID) }
+        let has_credentials = !url.username().is_empty() || url.password().is_some();
+        if is_secure && !has_credentials { Ok(Self(url)) } else { Err(INVALID) }
     }
 }
 
@@ -39,18 +39,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn https_or_loopback() {
-        let good = "https://clerk.example.com/.well-known/jwks.json https://10.0.0.1:8443/keys?x=1 \
+    fn url_must_be_https_or_loopback() {
+        let valid = "https://clerk.example.com/.well-known/jwks.json https://10.0.0.1:8443/keys?x=1 \
                     http://localhost:3000/jwks http://127.0.0.1/jwks http://127.9.9.9:1/jwks http://[::1]:80/jwks";
-        for url in good.split(' ') {
+        for url in valid.split(' ') {
             assert!(url.parse::<KeySetUrl>().is_ok(), "{url}");
         }
-        // The space at the end adds the empty string to the list.
-        let bad = "/.well-known/jwks.json clerk.example.com/jwks https:// http://clerk.example.com/jwks \
+        // The space at the end adds an empty URL to the list.
+        let invalid = "/.well-known/jwks.json clerk.example.com/jwks https:// http://clerk.example.com/jwks \
                    http://localhost.example.com/jwks http://127.0.0.1.example.com/jwks http://0.0.0.0/jwks \
                    http://[::]/jwks ftp://127.0.0.1/jwks file:///etc/keys https://user@clerk.example.com/jwks \
                    https://:pass@clerk.example.com/jwks ";
-        for url in bad.split(' ') {
+        for url in invalid.split(' ') {
             assert_eq!(url.parse::<KeySetUrl>(), Err(INVALID), "{url}");
         }
     }

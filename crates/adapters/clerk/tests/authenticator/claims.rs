@@ -5,31 +5,31 @@ use std::sync::Arc;
 use icp_clerk::{AdminRule, ClerkAuthenticator, ClerkSettings};
 
 use crate::support::{
-    KEY, NOW, Object, Outcome, TestClock, USER, accepted, bearer, caller, claims, each, header, settings,
-    start, token,
+    INSTANCE_KEY, JsonObject, NOW, Outcome, TestClock, USER, accepted, authenticate_bearer, caller, claims,
+    header, settings, split_values, start, token,
 };
 
-async fn auth(claims: &Object) -> Outcome {
+async fn auth(claims: &JsonObject) -> Outcome {
     auth_with(settings(), claims).await
 }
 
-async fn auth_with(settings: ClerkSettings, claims: &Object) -> Outcome {
-    bearer(&start(settings), &token(&KEY, &header(), claims)).await
+async fn auth_with(settings: ClerkSettings, claims: &JsonObject) -> Outcome {
+    authenticate_bearer(&start(settings), &token(&INSTANCE_KEY, &header(), claims)).await
 }
 
-/// Checks the outcome on each value of a claim.
-async fn check(settings: impl Fn() -> ClerkSettings, name: &str, values: &str, expected: Outcome) {
-    for value in each(values) {
+/// Checks that a token has the outcome `expected` with each of the values of a claim.
+async fn assert_outcome(settings: impl Fn() -> ClerkSettings, name: &str, values: &str, expected: Outcome) {
+    for value in split_values(values) {
         assert_eq!(auth_with(settings(), &claims().set(name, value)).await, expected, "{name}: {value}");
     }
 }
 
 #[tokio::test]
-async fn subject_and_session_are_texts() {
+async fn subject_and_session_must_be_strings() {
     for (name, reason) in [("sub", "no_subject"), ("sid", "no_session")] {
         assert_eq!(auth(&claims().without(name)).await, Err(reason));
-        for value in each(r#""" ; null ; 1 ; [] ; ["user_1"] ; {} ; true ; "a\u0000b" ; "\ud800""#) {
-            // The library fails for an array or an object.
+        for value in split_values(r#""" ; null ; 1 ; [] ; ["user_1"] ; {} ; true ; "a\u0000b" ; "\ud800""#) {
+            // For an array or an object, the JSON parser itself may fail.
             let reasons = [Err(reason), Err("malformed_token")];
             assert!(reasons.contains(&auth(&claims().set(name, value)).await), "{name}: {value}");
         }
@@ -43,17 +43,17 @@ async fn subject_and_session_are_texts() {
 
 #[tokio::test]
 async fn machine_tokens_are_refused() {
-    check(settings, "sub", r#""mch_1" ; "mch_" ; "\u006dch_1""#, Err("machine_token")).await;
+    assert_outcome(settings, "sub", r#""mch_1" ; "mch_" ; "\u006dch_1""#, Err("machine_token")).await;
 }
 
 #[tokio::test]
-async fn issuer_must_be_equal() {
+async fn issuer_must_be_identical() {
     assert_eq!(auth(&claims().without("iss")).await, Err("wrong_issuer"));
     let others = r#""https://clerk.example.com/" ; "https://clerk.example.co" ; "https://CLERK.example.com" ;
         "http://clerk.example.com" ; "clerk.example.com" ; " https://clerk.example.com" ;
         ["https://clerk.example.com"] ; "" ; null ; 1"#;
-    check(settings, "iss", others, Err("wrong_issuer")).await;
-    check(settings, "iss", r#""https:\/\/clerk.example.com""#, accepted()).await;
+    assert_outcome(settings, "iss", others, Err("wrong_issuer")).await;
+    assert_outcome(settings, "iss", r#""https:\/\/clerk.example.com""#, accepted()).await;
 }
 
 #[tokio::test]
@@ -62,35 +62,42 @@ async fn authorized_party_must_be_configured() {
         let parties = ["http://localhost:3000", "https://app.example.com", ""].map(str::to_owned);
         ClerkSettings { authorized_parties: parties.into(), ..settings() }
     };
-    check(parties, "azp", r#""http://localhost:3000" ; "https://app.example.com""#, accepted()).await;
+    assert_outcome(parties, "azp", r#""http://localhost:3000" ; "https://app.example.com""#, accepted())
+        .await;
     let others = r#""https://app.example.com/" ; "https://APP.example.com" ; "https://evil.example.com" ;
         "https://app.example.com.evil.com""#;
-    check(parties, "azp", others, Err("wrong_party")).await;
+    assert_outcome(parties, "azp", others, Err("wrong_party")).await;
     assert_eq!(auth_with(parties(), &claims().without("azp")).await, Err("missing_party"));
-    check(parties, "azp", r#"["https://app.example.com"] ; "" ; null ; 0 ; {}"#, Err("missing_party")).await;
-    // Without parties it is ignored.
+    assert_outcome(
+        parties,
+        "azp",
+        r#"["https://app.example.com"] ; "" ; null ; 0 ; {}"#,
+        Err("missing_party"),
+    )
+    .await;
+    // Without configured parties, `azp` is ignored.
     assert_eq!(auth(&claims().without("azp")).await, accepted());
-    check(settings, "azp", r#""https://evil.example.com" ; null ; [] ; 1"#, accepted()).await;
+    assert_outcome(settings, "azp", r#""https://evil.example.com" ; null ; [] ; 1"#, accepted()).await;
 }
 
 #[tokio::test]
 async fn audience_is_refused_if_none_is_configured() {
-    check(settings, "aud", r#""icp" ; ["icp"] ; "" ; [] ; null ; 1"#, Err("wrong_audience")).await;
+    assert_outcome(settings, "aud", r#""icp" ; ["icp"] ; "" ; [] ; null ; 1"#, Err("wrong_audience")).await;
 }
 
 #[tokio::test]
 async fn configured_audience_is_required() {
     let audience = || ClerkSettings { audience: vec!["icp".to_owned(), "icp-2".to_owned()], ..settings() };
-    check(audience, "aud", r#""icp" ; "icp-2" ; ["icp"] ; ["other","icp-2"]"#, accepted()).await;
+    assert_outcome(audience, "aud", r#""icp" ; "icp-2" ; ["icp"] ; ["other","icp-2"]"#, accepted()).await;
     assert_eq!(auth_with(audience(), &claims()).await, Err("wrong_audience"));
     let others = r#""" ; "ICP" ; "icp " ; "icp,icp-2" ; [] ; ["other"] ; [["icp"]] ; ["icp",1] ; {"icp":"icp"} ; null ; true"#;
-    check(audience, "aud", others, Err("wrong_audience")).await;
+    assert_outcome(audience, "aud", others, Err("wrong_audience")).await;
 }
 
 #[tokio::test]
 async fn inactive_sessions_are_refused() {
-    check(settings, "sts", r#""active""#, accepted()).await;
-    check(
+    assert_outcome(settings, "sts", r#""active""#, accepted()).await;
+    assert_outcome(
         settings,
         "sts",
         r#""pending" ; "Active" ; "" ; null ; true ; ["active"]"#,
@@ -99,15 +106,15 @@ async fn inactive_sessions_are_refused() {
     .await;
 }
 
-async fn auth_at(milliseconds: i64, claims: &Object) -> Outcome {
+async fn auth_at(milliseconds: i64, claims: &JsonObject) -> Outcome {
     let clock = TestClock::new();
     clock.set(milliseconds);
     let authenticator = ClerkAuthenticator::start(settings(), Arc::clone(&clock) as _).unwrap();
-    bearer(&authenticator, &token(&KEY, &header(), claims)).await
+    authenticate_bearer(&authenticator, &token(&INSTANCE_KEY, &header(), claims)).await
 }
 
 #[tokio::test]
-async fn five_seconds_of_skew_to_the_millisecond() {
+async fn clock_skew_of_five_seconds_is_allowed() {
     for fraction in ["", ".0", ".999"] {
         let now = format!("{NOW}{fraction}");
         let expiring = claims().set("exp", &now);
@@ -122,23 +129,23 @@ async fn five_seconds_of_skew_to_the_millisecond() {
 }
 
 #[tokio::test]
-async fn times_are_numbers_in_range() {
+async fn times_must_be_numbers_in_range() {
     let odd = r#"null ; true ; "1700000050" ; 1e400 ; -1e400 ; 8640000000001 ; -8640000000001 ; 1e13 ;
         123456789012345678901234567890"#;
     for name in ["exp", "nbf", "iat"] {
-        for value in each(odd).chain(["[]", "{}"]) {
+        for value in split_values(odd).chain(["[]", "{}"]) {
             let reasons = [Err("malformed_time"), Err("malformed_token")];
             assert!(reasons.contains(&auth(&claims().set(name, value)).await), "{name}: {value}");
         }
     }
-    check(
+    assert_outcome(
         settings,
         "exp",
         "8640000000000 ; 8640000000000.9 ; 8.64e12 ; 1700000050 ; 17000000500e-1",
         accepted(),
     )
     .await;
-    for value in each("-8640000000000 ; -0 ; 0 ; -0.5 ; 1e-400 ; -1e9") {
+    for value in split_values("-8640000000000 ; -0 ; 0 ; -0.5 ; 1e-400 ; -1e9") {
         assert_eq!(auth(&claims().set("exp", value)).await, Err("expired"), "{value}");
         assert_eq!(auth(&claims().set("nbf", value).set("iat", value)).await, accepted(), "{value}");
     }
@@ -150,16 +157,17 @@ async fn times_are_numbers_in_range() {
 
 #[tokio::test]
 async fn other_claims_are_ignored() {
-    let table =
-        each("o ; org_id ; org_role ; fva ; fea ; pla ; v ; jti ; x ; SUB ; client_id ; scope ; \\u0000 ; ");
+    let table = split_values(
+        "o ; org_id ; org_role ; fva ; fea ; pla ; v ; jti ; x ; SUB ; client_id ; scope ; \\u0000 ; ",
+    );
     for name in table {
         let odd = r#"null ; 0 ; 1e400 ; "" ; "\u0000" ; "\ud800" ; [] ; {"\ud800":[{}]} ; false"#;
-        check(settings, name, odd, accepted()).await;
+        assert_outcome(settings, name, odd, accepted()).await;
     }
 }
 
 #[tokio::test]
-async fn admins_are_configured_or_have_claim() {
+async fn configured_users_and_admin_claim_are_admins() {
     let claim = || Some("/metadata/role".parse().unwrap());
     let admin_claims = || claims().set("metadata", r#"{"role":"admin"}"#);
     for (user_id, claim, claims, expected) in [
@@ -171,30 +179,31 @@ async fn admins_are_configured_or_have_claim() {
     ] {
         let admin = AdminRule { user_ids: vec![user_id.parse().unwrap()], claim };
         let authenticator = start(ClerkSettings { admin, ..settings() });
-        let caller = caller(&authenticator, &token(&KEY, &header(), &claims)).await.unwrap();
+        let caller = caller(&authenticator, &token(&INSTANCE_KEY, &header(), &claims)).await.unwrap();
         assert_eq!(caller.is_admin(), expected, "{user_id} {}", claims.text());
     }
 }
 
 #[tokio::test]
-async fn impersonation_names_actor_and_is_never_admin() {
+async fn impersonated_user_has_actor_and_is_no_admin() {
     let admin = AdminRule {
         user_ids: vec![USER.parse().unwrap(), "user_support".parse().unwrap()],
         claim: Some("/metadata/role".parse().unwrap()),
     };
     let authenticator = start(ClerkSettings { admin, ..settings() });
     let claims = claims().set("metadata", r#"{"role":"admin"}"#);
-    let sign_in =
-        async |claims: &Object| caller(&authenticator, &token(&KEY, &header(), claims)).await.unwrap();
-    assert!(sign_in(&claims).await.is_admin());
-    assert_eq!(sign_in(&claims).await.actor(), None);
+    let caller_of = async |claims: &JsonObject| {
+        caller(&authenticator, &token(&INSTANCE_KEY, &header(), claims)).await.unwrap()
+    };
+    assert!(caller_of(&claims).await.is_admin());
+    assert_eq!(caller_of(&claims).await.actor(), None);
     let impersonated =
         claims.clone().set("act", r#"{"iss":"https://x","sid":"sess_2","sub":"user_support"}"#);
     for _ in 0..2 {
-        let caller = sign_in(&impersonated).await;
+        let caller = caller_of(&impersonated).await;
         assert_eq!((caller.user_id().as_str(), caller.is_admin()), (USER, false));
         assert_eq!(caller.actor().unwrap().as_str(), "user_support");
     }
     let odd = r#"null ; {} ; [] ; "user_support" ; ["user_support"] ; {"sub":""} ; {"sub":1} ; {"sub":"a","sub":"b"}"#;
-    check(settings, "act", odd, Err("malformed_actor")).await;
+    assert_outcome(settings, "act", odd, Err("malformed_actor")).await;
 }

@@ -8,7 +8,6 @@ mod authorization;
 mod claims;
 mod cookie;
 mod key_set;
-
 mod pem;
 mod properties;
 mod structure;

@@ -1,4 +1,4 @@
-//! Arbitrary bytes never sign a user in, and are always refused.
+//! Arbitrary bytes are always refused, and never cause a panic.
 
 use std::sync::LazyLock;
 
@@ -9,14 +9,14 @@ use proptest::prelude::*;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::support::{
-    Headers, KEY, Outcome, UNAVAILABLE, accepted, claims, each, header, outcome, settings, sign_parts, start,
-    token,
+    INSTANCE_KEY, Outcome, RequestHeaders, UNAVAILABLE, accepted, claims, header, outcome, settings,
+    sign_parts, split_values, start, token,
 };
 
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Builder::new_multi_thread().enable_all().build().unwrap());
 
-/// An authenticator with everything enabled.
+/// An authenticator that accepts every kind of token, and has an admin claim.
 static AUTHENTICATOR: LazyLock<ClerkAuthenticator> = LazyLock::new(|| {
     let session_cookie = SessionCookie::OfInstance("pk_test_Y2xlcmsuZXhhbXBsZS5jb20k".parse().unwrap());
     let admin = AdminRule { user_ids: Vec::new(), claim: Some("/metadata/role".parse().unwrap()) };
@@ -25,32 +25,33 @@ static AUTHENTICATOR: LazyLock<ClerkAuthenticator> = LazyLock::new(|| {
     start(ClerkSettings { session_cookie, admin, ..settings() }).for_resource(resource)
 });
 
-static GOOD: LazyLock<String> = LazyLock::new(|| token(&KEY, &header(), &claims()));
+static VALID_TOKEN: LazyLock<String> = LazyLock::new(|| token(&INSTANCE_KEY, &header(), &claims()));
 
-fn auth(credentials: Headers<'_>) -> Outcome {
+fn auth(credentials: RequestHeaders<'_>) -> Outcome {
     outcome(RUNTIME.block_on(AUTHENTICATOR.authenticate(&credentials)))
 }
 
 fn auth_bearer(token: &[u8]) -> Outcome {
-    auth(Headers { authorization: &[&[b"Bearer ", token].concat()], ..Headers::default() })
+    auth(RequestHeaders { authorization: &[&[b"Bearer ", token].concat()], ..RequestHeaders::default() })
 }
 
 fn is_refused(outcome: &Outcome) -> bool {
     matches!(outcome, Err(reason) if *reason != UNAVAILABLE)
 }
 
-/// Bytes that resemble JSON.
-fn jsonish() -> impl Strategy<Value = Vec<u8>> {
+/// Concatenations of JSON tokens, most of which are invalid JSON.
+fn almost_json() -> impl Strategy<Value = Vec<u8>> {
     let pieces = r#"{ ; } ; [ ; ] ; : ; , ; "alg" ; "RS256" ; "typ" ; "at+jwt" ; "sub" ; "exp" ; "kid" ; 1e400 ; -0 ; null ;
         \u0000 ; "\ud800" ;  ; "x" ; " ; 9999999999999999999"#;
-    let pieces: Vec<_> = each(pieces).chain(["\u{feff}", " "]).map(str::to_owned).collect();
+    let pieces: Vec<_> = split_values(pieces).chain(["\u{feff}", " "]).map(str::to_owned).collect();
     vec(prop::sample::select(pieces), 0..24).prop_map(|pieces| pieces.concat().into_bytes())
 }
 
 /// JSON values of any shape, as text.
 fn json() -> impl Strategy<Value = String> {
-    let odd =
-        each(r#"null ; true ; 1e999 ; -1e-999 ; "\udc00\u0000""#).map(str::to_owned).collect::<Vec<_>>();
+    let odd = split_values(r#"null ; true ; 1e999 ; -1e-999 ; "\udc00\u0000""#)
+        .map(str::to_owned)
+        .collect::<Vec<_>>();
     let numbers =
         any::<f64>().prop_filter_map("finite", |number| number.is_finite().then(|| number.to_string()));
     let integers = any::<i64>().prop_map(|number| number.to_string());
@@ -76,7 +77,7 @@ proptest! {
     ) {
         let [authorization, cookie, origin] =
             [&authorization, &cookie, &origin].map(|lines| lines.iter().map(Vec::as_slice).collect::<Vec<_>>());
-        let credentials = Headers { authorization: &authorization, cookie: &cookie, origin: &origin, changes_state };
+        let credentials = RequestHeaders { authorization: &authorization, cookie: &cookie, origin: &origin, changes_state };
         prop_assert!(is_refused(&auth(credentials)));
     }
 
@@ -90,16 +91,16 @@ proptest! {
             b"__session=", &plain[..], b"; __client_uat=", uats.0.as_bytes(),
             b"; __session_l2OS3d9k=", &suffixed, b"; __client_uat_l2OS3d9k=", uats.1.as_bytes(),
         ].concat();
-        let outcome = auth(Headers { cookie: &[&line], ..Headers::default() });
+        let outcome = auth(RequestHeaders { cookie: &[&line], ..RequestHeaders::default() });
         prop_assert!(is_refused(&outcome));
     }
 
     #[test]
-    fn any_signed_parts_cause_no_panic(head in jsonish(), payload in jsonish(), token in vec(any::<u8>(), 0..200)) {
+    fn any_signed_parts_cause_no_panic(head in almost_json(), payload in almost_json(), token in vec(any::<u8>(), 0..200)) {
         prop_assert!(is_refused(&auth_bearer(&token)));
-        prop_assert!(is_refused(&auth_bearer(sign_parts(&KEY, &head, &payload).as_bytes())));
-        let sealed = sign_parts(&KEY, header().text().as_bytes(), &payload);
-        prop_assert!(is_refused(&auth_bearer(sealed.as_bytes())));
+        prop_assert!(is_refused(&auth_bearer(sign_parts(&INSTANCE_KEY, &head, &payload).as_bytes())));
+        let valid_header = sign_parts(&INSTANCE_KEY, header().text().as_bytes(), &payload);
+        prop_assert!(is_refused(&auth_bearer(valid_header.as_bytes())));
     }
 
     #[test]
@@ -107,36 +108,36 @@ proptest! {
         let names = ["sub", "sid", "iss", "azp", "aud", "exp", "nbf", "iat", "sts", "act", "client_id", "scope"];
         let claims = names.iter().zip(&values).fold(claims(), |claims, (name, value)| claims.set(name, value));
         let typ = if is_access_token { r#""at+jwt""# } else { r#""JWT""# };
-        let token = token(&KEY, &header().set("typ", typ), &claims);
+        let token = token(&INSTANCE_KEY, &header().set("typ", typ), &claims);
         prop_assert!(is_refused(&auth_bearer(token.as_bytes())), "{}", claims.text());
     }
 
     #[test]
     fn unread_claims_are_ignored(name in "x[a-z]{4,9}", value in json()) {
         let claims = claims().set(&name, &value);
-        prop_assert_eq!(auth_bearer(token(&KEY, &header(), &claims).as_bytes()), accepted(), "{}", claims.text());
+        prop_assert_eq!(auth_bearer(token(&INSTANCE_KEY, &header(), &claims).as_bytes()), accepted(), "{}", claims.text());
     }
 
     #[test]
-    fn token_with_changed_byte_is_refused(at in any::<prop::sample::Index>(), byte: u8) {
-        let mut token = GOOD.clone().into_bytes();
-        let at = at.index(token.len());
+    fn token_with_changed_byte_is_refused(position in any::<prop::sample::Index>(), byte: u8) {
+        let mut token = VALID_TOKEN.clone().into_bytes();
+        let position = position.index(token.len());
         prop_assert_eq!(auth_bearer(&token), accepted());
-        prop_assume!(token[at] != byte);
-        token[at] = byte;
+        prop_assume!(token[position] != byte);
+        token[position] = byte;
         prop_assert!(is_refused(&auth_bearer(&token)));
     }
 
     #[test]
     fn token_with_changed_part_is_refused(
-        from in any::<prop::sample::Index>(), length in 1..20_usize, put_in in "[A-Za-z0-9_.-]{0,20}",
+        from in any::<prop::sample::Index>(), length in 1..20_usize, replacement in "[A-Za-z0-9_.-]{0,20}",
     ) {
-        let from = from.index(GOOD.len());
-        let to = (from + length).min(GOOD.len());
-        prop_assume!(GOOD[from..to] != put_in);
-        let token = format!("{}{put_in}{}", &GOOD[..from], &GOOD[to..]);
+        let from = from.index(VALID_TOKEN.len());
+        let to = (from + length).min(VALID_TOKEN.len());
+        prop_assume!(VALID_TOKEN[from..to] != replacement);
+        let token = format!("{}{replacement}{}", &VALID_TOKEN[..from], &VALID_TOKEN[to..]);
         prop_assert!(is_refused(&auth_bearer(token.as_bytes())));
-        let doubled = format!("{}{}", &GOOD[..to], &GOOD[from..]);
-        prop_assert!(is_refused(&auth_bearer(doubled.as_bytes())));
+        let with_repeated_part = format!("{}{}", &VALID_TOKEN[..to], &VALID_TOKEN[from..]);
+        prop_assert!(is_refused(&auth_bearer(with_repeated_part.as_bytes())));
     }
 }

@@ -1,43 +1,47 @@
-//! The structure of tokens. All tokens here have a valid signature.
+//! The encoding and the structure of tokens. The tokens of these tests have valid signatures.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 
 use crate::support::{
-    KEY, Object, Outcome, UNAVAILABLE, accepted, bearer, claims, each, header, settings, sign_parts, start,
-    token, unsigned,
+    INSTANCE_KEY, JsonObject, Outcome, UNAVAILABLE, accepted, authenticate_bearer, claims, header, settings,
+    sign_parts, split_values, start, token, unsigned_token,
 };
 
 const MALFORMED: Outcome = Err("malformed_token");
 
 async fn auth(token: &str) -> Outcome {
-    bearer(&start(settings()), token).await
+    authenticate_bearer(&start(settings()), token).await
 }
 
 async fn auth_claims(payload: impl AsRef<[u8]>) -> Outcome {
-    auth(&sign_parts(&KEY, header().text().as_bytes(), payload.as_ref())).await
+    auth(&sign_parts(&INSTANCE_KEY, header().text().as_bytes(), payload.as_ref())).await
 }
 
 async fn auth_header(header: impl AsRef<[u8]>) -> Outcome {
-    auth(&sign_parts(&KEY, header.as_ref(), claims().text().as_bytes())).await
+    auth(&sign_parts(&INSTANCE_KEY, header.as_ref(), claims().text().as_bytes())).await
 }
 
 #[tokio::test]
-async fn token_has_three_parts() {
-    let good = token(&KEY, &header(), &claims());
+async fn token_must_have_three_parts() {
+    let good = token(&INSTANCE_KEY, &header(), &claims());
     let [head, payload, signature] = good.split('.').collect::<Vec<_>>().try_into().unwrap();
-    let ends =
+    let missing_parts =
         [format!("{head}..{signature}"), format!(".{payload}.{signature}"), format!("{head}.{payload}")];
-    let more = [format!("{good}."), format!(".{good}"), format!("{good}.{signature}"), head.to_owned()];
-    for bad in ["", ".", "..", "..."].map(str::to_owned).into_iter().chain(ends).chain(more) {
+    let additional_parts =
+        [format!("{good}."), format!(".{good}"), format!("{good}.{signature}"), head.to_owned()];
+    for bad in
+        ["", ".", "..", "..."].map(str::to_owned).into_iter().chain(missing_parts).chain(additional_parts)
+    {
         assert!(auth(&bad).await.is_err_and(|reason| reason != UNAVAILABLE), "{bad}");
     }
 }
 
 #[tokio::test]
-async fn base64_has_one_spelling() {
+async fn only_canonical_base64_is_accepted() {
     // A token whose signature has characters that the two alphabets write differently.
-    let tokens = (0..).map(|number| token(&KEY, &header(), &claims().set("jti", &format!("\"{number}\""))));
+    let tokens =
+        (0..).map(|number| token(&INSTANCE_KEY, &header(), &claims().set("jti", &format!("\"{number}\""))));
     let good =
         tokens.into_iter().find(|token| token.rsplit('.').next().unwrap().contains(['-', '_'])).unwrap();
     assert_eq!(auth(&good).await, accepted());
@@ -45,15 +49,20 @@ async fn base64_has_one_spelling() {
         assert!(auth(&good.replacen(from, to, 1)).await.is_err(), "{from} {to}");
     }
     let (signed, signature) = good.rsplit_once('.').unwrap();
-    assert_eq!(signature.len() % 4, 2, "the last character has bits to spare");
-    let (most, last) = signature.split_at(signature.len() - 1);
+    assert_eq!(signature.len() % 4, 2, "the last character of the signature must have unused bits");
+    let (beginning, last) = signature.split_at(signature.len() - 1);
     let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let group = alphabet.chunks(16).find(|group| group.contains(&last.as_bytes()[0])).unwrap();
-    let strays = group.iter().map(|byte| char::from(*byte)).filter(|other| !last.contains(*other));
-    let others =
-        [format!("{signature}="), format!("{signature}=="), format!("={signature}"), most.to_owned()];
+    let noncanonical_characters =
+        group.iter().map(|byte| char::from(*byte)).filter(|character| !last.contains(*character));
+    let other_spellings =
+        [format!("{signature}="), format!("{signature}=="), format!("={signature}"), beginning.to_owned()];
     let other_alphabet = signature.replace('-', "+").replace('_', "/");
-    for bad in strays.map(|stray| format!("{most}{stray}")).chain(others).chain([other_alphabet]) {
+    for bad in noncanonical_characters
+        .map(|character| format!("{beginning}{character}"))
+        .chain(other_spellings)
+        .chain([other_alphabet])
+    {
         assert_eq!(auth(&format!("{signed}.{bad}")).await, MALFORMED, "{bad}");
     }
 }
@@ -65,7 +74,7 @@ async fn other_alphabets_and_padding_are_refused() {
     let claims = if claims.len().is_multiple_of(3) { format!("{claims} ") } else { claims };
     let sign = |payload: &str| {
         let signed = format!("{}.{payload}", URL_SAFE_NO_PAD.encode(header().text()));
-        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(KEY.sign(signed.as_bytes())))
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(INSTANCE_KEY.sign(signed.as_bytes())))
     };
     assert_eq!(auth(&sign(&URL_SAFE_NO_PAD.encode(&claims))).await, accepted());
     for engine in [&URL_SAFE, &STANDARD, &STANDARD_NO_PAD] {
@@ -74,26 +83,27 @@ async fn other_alphabets_and_padding_are_refused() {
 }
 
 #[tokio::test]
-async fn sixteen_kilobytes_is_the_limit() {
-    // Base64 cannot have every length. A longer header fills the rest.
+async fn tokens_beyond_16_kib_are_refused() {
+    // Not every length is possible with base64. A longer header can add the missing bytes.
     let headers = [header(), header().set("a", "1"), header().set("a", "12")];
-    let sized = |target: usize| {
+    let token_of_length = |target: usize| {
         let padded = |pad: usize| claims().set("pad", &format!("\"{}\"", "x".repeat(pad)));
         let candidates = (11_000..12_000).flat_map(|pad| headers.iter().map(move |header| (pad, header)));
-        let fits = |(pad, header): &(usize, &Object)| {
-            unsigned(header.text().as_bytes(), padded(*pad).text().as_bytes()).len() + 1 + 342 == target
+        let fits = |(pad, header): &(usize, &JsonObject)| {
+            unsigned_token(header.text().as_bytes(), padded(*pad).text().as_bytes()).len() + 1 + 342 == target
         };
         let (pad, header) = candidates.into_iter().find(fits).unwrap();
-        token(&KEY, header, &padded(pad))
+        token(&INSTANCE_KEY, header, &padded(pad))
     };
-    assert_eq!(auth(&sized(16_384)).await, accepted());
-    assert_eq!(auth(&sized(16_385)).await, MALFORMED);
+    assert_eq!(auth(&token_of_length(16_384)).await, accepted());
+    assert_eq!(auth(&token_of_length(16_385)).await, MALFORMED);
     assert_eq!(auth(&"x".repeat(1_000_000)).await, MALFORMED);
 }
 
 #[tokio::test]
-async fn header_and_payload_are_objects() {
-    for text in each(r#" ; null ; [] ; "{}" ; 1 ; true ; { ; {] ; {}{} ; {}, ; {"a":1,} ; {a:1} ; ["RS256"]"#)
+async fn header_and_payload_must_be_json_objects() {
+    for text in
+        split_values(r#" ; null ; [] ; "{}" ; 1 ; true ; { ; {] ; {}{} ; {}, ; {"a":1,} ; {a:1} ; ["RS256"]"#)
     {
         assert_eq!(auth_claims(text).await, MALFORMED, "payload {text}");
         assert!(auth_header(text).await.is_err(), "header {text}");
@@ -103,15 +113,15 @@ async fn header_and_payload_are_objects() {
 }
 
 #[tokio::test]
-async fn byte_order_mark_is_refused() {
+async fn byte_order_mark_and_invalid_utf8_are_refused() {
     assert_eq!(auth_claims(format!("\u{feff}{}", claims().text())).await, MALFORMED);
     assert_eq!(auth_header(format!("\u{feff}{}", header().text())).await, MALFORMED);
     let good = claims().set("x", r#""????""#).text();
-    let at = good.find("????").unwrap();
+    let start = good.find("????").unwrap();
     let table =
         [b"\xff\xff\xff\xff", b"\xc3\x28()", b"\xed\xa0\x80.", b"\xf0\x82\x82\xac", b"\xf4\x90\x80\x80"];
     for bad in table {
-        let payload = [&good.as_bytes()[..at], bad, &good.as_bytes()[at + 4..]].concat();
+        let payload = [&good.as_bytes()[..start], bad, &good.as_bytes()[start + 4..]].concat();
         assert_eq!(auth_claims(&payload).await, MALFORMED, "{bad:?}");
     }
     let utf16: Vec<u8> = claims().text().encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -120,7 +130,7 @@ async fn byte_order_mark_is_refused() {
 }
 
 #[tokio::test]
-async fn deep_values_cause_no_panic() {
+async fn deeply_nested_values_cause_no_panic() {
     for depth in [1, 100, 128, 129, 5_000] {
         let nested = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         for name in ["x", "sub", "aud", "act", "exp", "iss"] {
@@ -132,25 +142,25 @@ async fn deep_values_cause_no_panic() {
 }
 
 #[tokio::test]
-async fn used_names_appear_once() {
-    let twice = |object: Object, name: &str, value: &str| {
+async fn checked_names_must_not_repeat() {
+    let with_duplicate = |object: JsonObject, name: &str, value: &str| {
         object.set(name, value).text().replacen('{', &format!(r#"{{"{name}":{value},"#), 1)
     };
     for name in ["sub", "sid", "iss", "azp", "aud", "exp", "nbf", "iat", "sts", "act", "client_id", "scope"] {
-        assert_eq!(auth_claims(twice(claims(), name, r#""active""#)).await, MALFORMED, "{name}");
-        assert_eq!(auth_claims(twice(claims(), name, "1")).await, MALFORMED, "{name}");
+        assert_eq!(auth_claims(with_duplicate(claims(), name, r#""active""#)).await, MALFORMED, "{name}");
+        assert_eq!(auth_claims(with_duplicate(claims(), name, "1")).await, MALFORMED, "{name}");
     }
     let escaped = claims().text().replacen('{', r#"{"s\u0075b":"user_mallory","#, 1);
     assert_eq!(auth_claims(escaped).await, MALFORMED);
     for name in ["alg", "typ", "cat", "kid", "crit", "b64"] {
-        assert_eq!(auth_header(twice(header(), name, r#""RS256""#)).await, MALFORMED, "{name}");
+        assert_eq!(auth_header(with_duplicate(header(), name, r#""RS256""#)).await, MALFORMED, "{name}");
     }
-    let apart = claims().set("x", r#"{"sub":1,"sub":1,"y":[{"sub":1},{"sub":1}]}"#);
-    assert_eq!(auth_claims(apart.text()).await, accepted());
+    let nested_duplicates = claims().set("x", r#"{"sub":1,"sub":1,"y":[{"sub":1},{"sub":1}]}"#);
+    assert_eq!(auth_claims(nested_duplicates.text()).await, accepted());
 }
 
 #[tokio::test]
-async fn headers_that_change_the_meaning_are_refused() {
+async fn unsupported_values_of_checked_headers_are_refused() {
     for (name, reason, values) in [
         ("typ", "wrong_type", r#""jwt" ; "JWT " ; "at+jwt,x" ; "" ; null ; 1 ; ["JWT"]"#),
         ("typ", "access_token", r#""at+jwt" ; "Application/AT+JWT""#),
@@ -162,14 +172,14 @@ async fn headers_that_change_the_meaning_are_refused() {
             r#""cl_B7d4PD222AAA" ; "cl_b7d4pd111aaa" ; "" ; null ; ["cl_B7d4PD111AAA"]"#,
         ),
     ] {
-        for value in each(values) {
+        for value in split_values(values) {
             assert_eq!(auth_header(header().set(name, value).text()).await, Err(reason), "{name}: {value}");
         }
     }
 }
 
 #[tokio::test]
-async fn optional_headers_may_be_absent_or_unknown() {
+async fn absent_and_unknown_headers_are_accepted() {
     assert_eq!(auth_header(header().without("typ").text()).await, accepted());
     assert_eq!(auth_header(header().without("cat").text()).await, accepted());
     assert_eq!(auth_header(header().set("cat", r#""cl_I7d4PD111III""#).text()).await, accepted());

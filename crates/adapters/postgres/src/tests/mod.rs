@@ -1,4 +1,4 @@
-//! Tests of the cost of statements, with PostgreSQL's plans.
+//! Tests how many pages the statements read, and when server states differ.
 
 mod explain;
 mod get;

@@ -1,4 +1,4 @@
-//! `sslmode`, with several certificates of the server.
+//! Connections with each `sslmode` to servers with valid and invalid certificates.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use icp_ports::RepositoryError;
 use icp_test_postgres::Server;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 
-use crate::support::{client, count, database, migrated, with_causes};
+use crate::support::{client, count_icps, database, migrated_database, with_causes};
 
 /// A certificate authority, and the file of its certificate.
 struct Authority {
@@ -18,24 +18,27 @@ struct Authority {
 
 impl Authority {
     fn new() -> Self {
-        let mut parameters = CertificateParams::new([]).expect("parameters");
+        let mut parameters = CertificateParams::new([]).expect("the parameters must be valid");
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let issuer = CertifiedIssuer::self_signed(parameters, KeyPair::generate().expect("a key"));
-        let issuer = issuer.expect("a certificate");
-        let folder = Arc::new(tempfile::tempdir().expect("a folder"));
+        let issuer =
+            CertifiedIssuer::self_signed(parameters, KeyPair::generate().expect("the key must be generated"));
+        let issuer = issuer.expect("the certificate must be created");
+        let folder = Arc::new(tempfile::tempdir().expect("the temporary folder must be created"));
         let file = folder.path().join("root certificates.pem");
-        std::fs::write(&file, issuer.pem()).expect("must be written");
+        std::fs::write(&file, issuer.pem()).expect("the file must be written");
         Self { issuer, file, _folder: folder }
     }
 
-    /// Configures the server with a certificate for a name.
+    /// Configures the server with a certificate for the host `name` that is valid until `last_year`.
     fn certify(&self, server: &Server, name: &str, last_year: i32) {
-        let key = KeyPair::generate().expect("a key");
-        let mut parameters = CertificateParams::new([name.to_owned()]).expect("a name");
+        let key = KeyPair::generate().expect("the key must be generated");
+        let mut parameters = CertificateParams::new([name.to_owned()]).expect("the name must be valid");
         parameters.not_before = date_time_ymd(2020, 1, 1);
         parameters.not_after = date_time_ymd(last_year, 1, 1);
-        let certificate = parameters.signed_by(&key, &self.issuer).expect("must be signed");
-        server.encrypt(&certificate.pem(), &key.serialize_pem()).expect("the server accepts the certificate");
+        let certificate = parameters.signed_by(&key, &self.issuer).expect("the certificate must be signed");
+        server
+            .encrypt(&certificate.pem(), &key.serialize_pem())
+            .expect("the server must accept the certificate");
     }
 }
 
@@ -44,43 +47,59 @@ fn url(server: &Server, mode: &str, authority: &Authority) -> String {
     format!("{}?sslmode={mode}&sslrootcert={file}", server.url("postgres").replace("127.0.0.1", "localhost"))
 }
 
-/// Starts a server for one certificate: a running server reloads its settings only after some time.
+/// Starts a server. Each test has its own server, because a running server loads a new certificate only after some
+/// time.
 async fn server() -> Server {
-    let server = Server::start().expect("must start");
-    migrated(&server.url("postgres")).await;
+    let server = Server::start().expect("the server must start");
+    migrated_database(&server.url("postgres")).await;
     server
 }
 
-async fn refusal(url: &str) -> String {
-    match count(&database(url), "user_ada").await {
+async fn connection_error(url: &str) -> String {
+    match count_icps(&database(url), "user_ada").await {
         Err(error @ RepositoryError::Unavailable(_)) => with_causes(&error),
         other => panic!("{other:?}"),
     }
 }
 
-/// Waits until the server uses the certificate.
-async fn works(url: &str) {
-    crate::support::eventually("it connects", async || count(&database(url), "user_ada").await.is_ok()).await;
+/// Waits until a client can connect. The server loads a new certificate only after some time.
+async fn wait_for_connection(url: &str) {
+    crate::support::wait_until("the client connects", async || {
+        count_icps(&database(url), "user_ada").await.is_ok()
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn valid_certificate_is_accepted() {
     let (server, authority) = (server().await, Authority::new());
     authority.certify(&server, "localhost", 2100);
-    works(&url(&server, "verify-full", &authority)).await;
-    works(&url(&server, "verify-ca", &authority)).await;
+    wait_for_connection(&url(&server, "verify-full", &authority)).await;
+    wait_for_connection(&url(&server, "verify-ca", &authority)).await;
     let plain = server.url("postgres");
-    for (query, encrypted) in [("", true), ("?sslmode=require", true), ("?sslmode=disable", false)] {
+    for (query, expected) in [("", true), ("?sslmode=require", true), ("?sslmode=disable", false)] {
         let database = database(&format!("{plain}{query}"));
-        count(&database, "user_ada").await.expect("must read");
-        let question = "SELECT bool_or(ssl.ssl) FROM pg_stat_ssl ssl JOIN pg_stat_activity USING (pid)
+        count_icps(&database, "user_ada").await.expect("the list must be read");
+        let query_encryption =
+            "SELECT bool_or(ssl.ssl) FROM pg_stat_ssl ssl JOIN pg_stat_activity USING (pid)
             WHERE application_name = 'icp'";
-        let found: bool = client(&plain).await.query_one(question, &[]).await.expect("must respond").get(0);
-        assert_eq!(found, encrypted, "{query}");
+        let is_encrypted: bool = client(&plain)
+            .await
+            .query_one(query_encryption, &[])
+            .await
+            .expect("the query must succeed")
+            .get(0);
+        assert_eq!(is_encrypted, expected, "{query}");
         drop(database);
-        let gone = "SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'icp'";
-        crate::support::eventually("its connections end", async || {
-            client(&plain).await.query_one(gone, &[]).await.expect("must respond").get(0)
+        let query_is_disconnected =
+            "SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'icp'";
+        crate::support::wait_until("the connections of the database end", async || {
+            client(&plain)
+                .await
+                .query_one(query_is_disconnected, &[])
+                .await
+                .expect("the query must succeed")
+                .get(0)
         })
         .await;
     }
@@ -90,9 +109,9 @@ async fn valid_certificate_is_accepted() {
 async fn certificate_of_other_authority_is_refused() {
     let (server, authority) = (server().await, Authority::new());
     Authority::new().certify(&server, "localhost", 2100);
-    works(&format!("{}?sslmode=require", server.url("postgres"))).await;
+    wait_for_connection(&format!("{}?sslmode=require", server.url("postgres"))).await;
     for mode in ["verify-full", "verify-ca", "require"] {
-        let message = refusal(&url(&server, mode, &authority)).await;
+        let message = connection_error(&url(&server, mode, &authority)).await;
         assert!(message.contains("invalid peer certificate"), "{mode}: {message}");
     }
 }
@@ -101,8 +120,8 @@ async fn certificate_of_other_authority_is_refused() {
 async fn verify_full_refuses_certificate_for_other_name() {
     let (server, authority) = (server().await, Authority::new());
     authority.certify(&server, "db.example.com", 2100);
-    works(&url(&server, "verify-ca", &authority)).await;
-    let message = refusal(&url(&server, "verify-full", &authority)).await;
+    wait_for_connection(&url(&server, "verify-ca", &authority)).await;
+    let message = connection_error(&url(&server, "verify-full", &authority)).await;
     assert!(message.contains("not valid for name \"localhost\""), "{message}");
 }
 
@@ -110,69 +129,76 @@ async fn verify_full_refuses_certificate_for_other_name() {
 async fn expired_certificate_is_refused() {
     let (server, authority) = (server().await, Authority::new());
     authority.certify(&server, "localhost", 2021);
-    works(&format!("{}?sslmode=require", server.url("postgres"))).await;
+    wait_for_connection(&format!("{}?sslmode=require", server.url("postgres"))).await;
     for mode in ["verify-full", "verify-ca"] {
-        let message = refusal(&url(&server, mode, &authority)).await;
+        let message = connection_error(&url(&server, mode, &authority)).await;
         assert!(message.contains("certificate expired"), "{mode}: {message}");
     }
 }
 
 #[tokio::test]
-async fn unencrypted_server_is_refused_by_require() {
+async fn require_refuses_unencrypted_server() {
     let server = server().await;
-    works(&format!("{}?sslmode=prefer", server.url("postgres"))).await;
-    let message = refusal(&format!("{}?sslmode=require", server.url("postgres"))).await;
+    wait_for_connection(&format!("{}?sslmode=prefer", server.url("postgres"))).await;
+    let message = connection_error(&format!("{}?sslmode=require", server.url("postgres"))).await;
     assert!(message.contains("TLS"), "{message}");
 }
 
-/// The certificate is of version 1, for `localhost`, from an untrusted authority, as in PostgreSQL's manual for OpenSSL 3.0.
+/// The certificate has version 1, is for `localhost`, and is signed by an untrusted authority. OpenSSL 3.0 creates
+/// such a certificate with the commands in PostgreSQL's manual.
 #[tokio::test]
 async fn version_1_certificate_is_accepted_without_verification() {
     let server = server().await;
     server
         .encrypt(include_str!("version-1.crt"), include_str!("version-1.key"))
-        .expect("the server accepts the certificate");
-    works(&format!("{}?sslmode=require", server.url("postgres"))).await;
-    works(&server.url("postgres")).await;
-    let question = "SELECT bool_and(ssl.ssl) FROM pg_stat_ssl ssl JOIN pg_stat_activity USING (pid)
+        .expect("the server must accept the certificate");
+    wait_for_connection(&format!("{}?sslmode=require", server.url("postgres"))).await;
+    wait_for_connection(&server.url("postgres")).await;
+    let query_encryption = "SELECT bool_and(ssl.ssl) FROM pg_stat_ssl ssl JOIN pg_stat_activity USING (pid)
         WHERE application_name = 'icp'";
     let database = database(&server.url("postgres"));
-    count(&database, "user_ada").await.expect("must read");
-    let encrypted: Option<bool> =
-        client(&server.url("postgres")).await.query_one(question, &[]).await.expect("must respond").get(0);
+    count_icps(&database, "user_ada").await.expect("the list must be read");
+    let encrypted: Option<bool> = client(&server.url("postgres"))
+        .await
+        .query_one(query_encryption, &[])
+        .await
+        .expect("the query must succeed")
+        .get(0);
     assert_eq!(encrypted, Some(true));
 }
 
 #[tokio::test]
-async fn self_signed_certificate_is_its_own_root() {
+async fn self_signed_certificate_can_be_root() {
     let server = server().await;
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = tempfile::tempdir().expect("the temporary folder must be created");
     let root = folder.path().join("root.crt");
     let certify = |name: &str, last_year: i32| {
-        let key = KeyPair::generate().expect("a key");
-        let mut parameters = CertificateParams::new([name.to_owned()]).expect("a name");
-        // As `openssl req -x509` creates it.
+        let key = KeyPair::generate().expect("the key must be generated");
+        let mut parameters = CertificateParams::new([name.to_owned()]).expect("the name must be valid");
+        // `openssl req -x509` creates certificates with this flag, too.
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         parameters.not_before = date_time_ymd(2020, 1, 1);
         parameters.not_after = date_time_ymd(last_year, 1, 1);
-        let certificate = parameters.self_signed(&key).expect("must be signed");
-        std::fs::write(&root, certificate.pem()).expect("must be written");
-        server.encrypt(&certificate.pem(), &key.serialize_pem()).expect("the server accepts the certificate");
+        let certificate = parameters.self_signed(&key).expect("the certificate must be signed");
+        std::fs::write(&root, certificate.pem()).expect("the file must be written");
+        server
+            .encrypt(&certificate.pem(), &key.serialize_pem())
+            .expect("the server must accept the certificate");
     };
     let url = |mode: &str| {
         let url = server.url("postgres").replace("127.0.0.1", "localhost");
         format!("{url}?sslmode={mode}&sslrootcert={}", root.display())
     };
     certify("localhost", 2100);
-    works(&url("verify-ca")).await;
-    works(&url("verify-full")).await;
+    wait_for_connection(&url("verify-ca")).await;
+    wait_for_connection(&url("verify-full")).await;
     certify("db.example.com", 2100);
-    works(&url("verify-ca")).await;
-    assert!(refusal(&url("verify-full")).await.contains("not valid for name"));
+    wait_for_connection(&url("verify-ca")).await;
+    assert!(connection_error(&url("verify-full")).await.contains("not valid for name"));
     certify("localhost", 2021);
-    crate::support::eventually("it has expired", async || {
-        count(&database(&url("verify-ca")), "user_ada").await.is_err()
+    crate::support::wait_until("the server uses the expired certificate", async || {
+        count_icps(&database(&url("verify-ca")), "user_ada").await.is_err()
     })
     .await;
-    assert!(refusal(&url("verify-ca")).await.contains("expired"));
+    assert!(connection_error(&url("verify-ca")).await.contains("expired"));
 }

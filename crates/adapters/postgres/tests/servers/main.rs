@@ -1,4 +1,4 @@
-//! Tests with servers as in production: locked, slow, encrypted, and with failover.
+//! Tests with real servers: encryption, failover, overload, passwords, roles and replicas.
 
 #![cfg(test)]
 

@@ -5,34 +5,45 @@ use std::time::Duration;
 use icp_postgres::{Limits, PostgresDatabase, PostgresSettings};
 use icp_test_postgres::Server;
 
-use crate::support::{count, eventually, migrated, with_causes};
+use crate::support::{count_icps, migrated_database, wait_until, with_causes};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn password_file_is_read_for_each_connection() {
-    let server = Server::start().expect("must start");
-    migrated(&server.url("postgres")).await;
-    server.execute("CREATE ROLE guest LOGIN PASSWORD 'first one'").expect("must be made");
-    server.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO guest").expect("must be granted");
-    server.require_passwords().expect("must require passwords");
+    let server = Server::start().expect("the server must start");
+    migrated_database(&server.url("postgres")).await;
+    server.execute("CREATE ROLE guest LOGIN PASSWORD 'first password'").expect("the role must be created");
+    server
+        .execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO guest")
+        .expect("the privileges must be granted");
+    server.require_passwords().expect("the server must require passwords");
 
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = tempfile::tempdir().expect("the temporary folder must be created");
     let file = folder.path().join("password");
-    std::fs::write(&file, "first one\n").expect("must be written");
+    std::fs::write(&file, "first password\n").expect("the file must be written");
     let limits = Limits { connection_lifetime: Duration::from_millis(50), ..Limits::default() };
     let url = server.url("postgres").replace("icp@", "guest@");
     let settings =
         PostgresSettings { password_file: Some(file.clone()), limits, ..PostgresSettings::new(url) };
-    let database = PostgresDatabase::new(&settings).expect("a URL");
-    eventually("it signs in", async || count(&database, "user_ada").await.is_ok()).await;
+    let database = PostgresDatabase::new(&settings).expect("the URL must be valid");
+    wait_until("the client connects with the first password", async || {
+        count_icps(&database, "user_ada").await.is_ok()
+    })
+    .await;
 
-    server.execute("ALTER ROLE guest PASSWORD 'second one'").expect("must be changed");
-    std::fs::write(&file, "second one").expect("must be written");
-    let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'guest'";
-    server.execute(others).expect("they must end");
-    assert_eq!(count(&database, "user_ada").await.expect("the new password must be valid"), 0);
+    server.execute("ALTER ROLE guest PASSWORD 'second password'").expect("the role must be changed");
+    std::fs::write(&file, "second password").expect("the file must be written");
+    let terminate_connections =
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'guest'";
+    server.execute(terminate_connections).expect("the connections must be terminated");
+    assert_eq!(
+        count_icps(&database, "user_ada").await.expect("the client must connect with the second password"),
+        0
+    );
 
-    std::fs::remove_file(&file).expect("must be removed");
-    server.execute(others).expect("they must end");
-    let error = with_causes(&count(&database, "user_ada").await.expect_err("there is no password"));
-    assert!(error.contains("password file") && !error.contains("second one"), "{error}");
+    std::fs::remove_file(&file).expect("the file must be removed");
+    server.execute(terminate_connections).expect("the connections must be terminated");
+    let error = with_causes(
+        &count_icps(&database, "user_ada").await.expect_err("the read must fail without a password"),
+    );
+    assert!(error.contains("password file") && !error.contains("second password"), "{error}");
 }

@@ -7,18 +7,18 @@ use icp_testkit::fixtures::{any_creator, icp, user};
 use tokio_postgres::{Client, NoTls};
 
 pub(crate) fn database(url: &str) -> PostgresDatabase {
-    PostgresDatabase::new(&PostgresSettings::new(url)).expect("a URL")
+    PostgresDatabase::new(&PostgresSettings::new(url)).expect("the URL must be valid")
 }
 
 /// Returns a database with all migrations applied.
-pub(crate) async fn migrated(url: &str) -> PostgresDatabase {
+pub(crate) async fn migrated_database(url: &str) -> PostgresDatabase {
     let database = database(url);
-    database.migrate().await.expect("must migrate");
+    database.migrate().await.expect("the migration must succeed");
     database
 }
 
 pub(crate) async fn client(url: &str) -> Client {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("must connect");
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("the client must connect");
     tokio::spawn(connection);
     client
 }
@@ -27,11 +27,13 @@ pub(crate) fn scope(name: &str) -> ListScope {
     Caller::user(user(name)).list_scope()
 }
 
-pub(crate) async fn count(reader: &impl IcpReader, name: &str) -> Result<usize, RepositoryError> {
+/// Returns the number of ICPs of a user.
+pub(crate) async fn count_icps(reader: &impl IcpReader, name: &str) -> Result<usize, RepositoryError> {
     Ok(reader.list(&ListQuery::everything(scope(name))).await?.icps.len())
 }
 
-pub(crate) async fn store(
+/// Inserts the ICP `number` of a user.
+pub(crate) async fn store_icp(
     database: &PostgresDatabase,
     number: u128,
     name: &str,
@@ -39,11 +41,11 @@ pub(crate) async fn store(
     database.insert(&icp(number).with("userIds", [name]).document(), any_creator(), None).await.map(drop)
 }
 
-/// Waits until a condition is true. Panics after 30 seconds.
-pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut check: impl FnMut() -> F) {
+/// Waits until `check` returns true. Panics after 30 seconds.
+pub(crate) async fn wait_until<F: Future<Output = bool>>(condition: &str, mut check: impl FnMut() -> F) {
     let start = Instant::now();
     while !check().await {
-        assert!(start.elapsed() < Duration::from_secs(30), "timed out: {what}");
+        assert!(start.elapsed() < Duration::from_secs(30), "timed out while waiting until {condition}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

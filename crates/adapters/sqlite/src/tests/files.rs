@@ -17,11 +17,11 @@ use crate::{SqliteDatabase, SqliteSettings};
 #[tokio::test]
 async fn only_owner_can_read_files() {
     let fixture = Fixture::new().await;
-    fixture.database.insert(&icp(1), any_creator(), None).await.expect("must insert");
+    fixture.database.insert(&icp(1), any_creator(), None).await.expect("the ICP must be inserted");
     let mut names = Vec::new();
-    for entry in fs::read_dir(&fixture.folder).expect("a folder") {
-        let entry = entry.expect("an entry");
-        let name = entry.file_name().into_string().expect("a name");
+    for entry in fs::read_dir(&fixture.folder).expect("the folder must be readable") {
+        let entry = entry.expect("the folder entry must be readable");
+        let name = entry.file_name().into_string().expect("the name must be UTF-8");
         assert_eq!(entry.metadata().expect("metadata").permissions().mode() & 0o777, 0o600, "{name}");
         names.push(name);
     }
@@ -30,44 +30,48 @@ async fn only_owner_can_read_files() {
 }
 
 #[tokio::test]
-async fn path_may_contain_url_characters() {
-    let folder = tempfile::tempdir().expect("a folder");
+async fn path_may_contain_special_url_characters() {
+    let folder = tempfile::tempdir().expect("the temporary folder must be created");
     for name in ["50%41?mode=memory#x", ":memory:", "file:x", "\u{fc}\u{1f600} "] {
         let path = folder.path().join("new folder").join(name);
-        open(path.clone(), 1).await.migrate().await.expect("must migrate");
-        assert!(fs::metadata(&path).expect("must exist").len() > 0, "{name}");
+        open(path.clone(), 1).await.migrate().await.expect("the migration must succeed");
+        assert!(fs::metadata(&path).expect("the file must exist").len() > 0, "{name}");
     }
 }
 
 #[tokio::test]
-async fn unusable_file_is_refused_with_reason() {
-    let folder = tempfile::tempdir().expect("a folder");
-    fs::write(path(&folder), "This is text, and no database. ".repeat(10)).expect("must write");
-    fs::create_dir(folder.path().join("folder")).expect("must create");
+async fn error_for_unusable_file_has_reason() {
+    let folder = tempfile::tempdir().expect("the temporary folder must be created");
+    fs::write(path(&folder), "This file is not a database. ".repeat(10)).expect("the ICP must be stored");
+    fs::create_dir(folder.path().join("folder")).expect("the folder must be created");
     for (name, reason) in [("icp.sqlite3", "file is not a database"), ("folder", "Is a directory")] {
         let settings = SqliteSettings { path: folder.path().join(name), max_connections: 1 };
-        let error = SqliteDatabase::open(settings).await.expect_err("must be refused").to_string();
+        let error =
+            SqliteDatabase::open(settings).await.expect_err("opening the database must fail").to_string();
         assert!(error.contains(reason) && error.contains(name), "{error}");
     }
 }
 
 #[test]
 fn refused_wal_mode_is_an_error() {
-    let mut in_memory = SqliteConnection::establish(":memory:").expect("must open");
-    let error = enter_wal_mode(&mut in_memory).expect_err("must have no WAL mode").to_string();
+    let mut in_memory = SqliteConnection::establish(":memory:").expect("the database must be opened");
+    let error =
+        enter_wal_mode(&mut in_memory).expect_err("an in-memory database must refuse WAL mode").to_string();
     assert!(error.contains("stays in the mode `memory`"), "{error}");
 }
 
 #[test]
 fn large_journal_is_truncated() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let mut connection = file(&folder).connect(Access::Write).expect("must connect");
+    let folder = tempfile::tempdir().expect("the temporary folder must be created");
+    let mut connection = file(&folder).connect(Access::Write).expect("the client must connect");
     let journal = folder.path().join("icp.sqlite3-wal");
-    let journal_mebibytes = || fs::metadata(&journal).expect("must exist").len() >> 20;
+    let journal_mebibytes = || fs::metadata(&journal).expect("the file must exist").len() >> 20;
     let insert = "INSERT INTO large VALUES (randomblob(20000000))";
-    connection.batch_execute(&format!("CREATE TABLE large (value); {insert}")).expect("must write");
-    assert!(journal_mebibytes() >= 19, "it grew to {} MiB", journal_mebibytes());
-    connection.batch_execute("INSERT INTO large VALUES (1)").expect("must write");
+    connection
+        .batch_execute(&format!("CREATE TABLE large (value); {insert}"))
+        .expect("the statement must succeed");
+    assert!(journal_mebibytes() >= 19, "the journal must grow to 19 MiB; it has {} MiB", journal_mebibytes());
+    connection.batch_execute("INSERT INTO large VALUES (1)").expect("the statement must succeed");
     assert_eq!(journal_mebibytes(), 16);
 }
 
@@ -79,41 +83,48 @@ async fn reading_connections_cannot_write() {
         Ok(())
     });
     assert!(matches!(write.await, Err(RepositoryError::Backend(_))));
-    let mut connection = fixture.database.file.connect(Access::Read).expect("must connect");
+    let mut connection = fixture.database.file.connect(Access::Read).expect("the client must connect");
     assert!(connection.batch_execute("DELETE FROM icps").is_err());
 }
 
 #[tokio::test]
 async fn deleted_file_is_unavailable_until_restored() {
     let fixture = Fixture::new().await;
-    let (database, away) = (&fixture.database, fixture.folder.path().join("away"));
-    database.insert(&icp(1), any_creator(), None).await.expect("must insert");
-    fs::rename(fixture.path(), &away).expect("must move");
-    assert_lost(&fixture, "cannot be found").await;
-    assert!(!fixture.path().exists(), "it is not created again");
+    let (database, moved_path) = (&fixture.database, fixture.folder.path().join("moved"));
+    database.insert(&icp(1), any_creator(), None).await.expect("the ICP must be inserted");
+    fs::rename(fixture.path(), &moved_path).expect("the file must be moved");
+    assert_file_is_lost(&fixture, "cannot be found").await;
+    assert!(!fixture.path().exists(), "the file must not be created again");
 
-    fs::rename(&away, fixture.path()).expect("must move back");
+    fs::rename(&moved_path, fixture.path()).expect("the file must be moved back");
     assert_eq!(database.health().await, Health::Ok);
-    database.insert(&icp(3), any_creator(), None).await.expect("must insert");
-    assert_eq!(database.list(&everything("user_ada")).await.expect("a list").icps.len(), 2);
+    database.insert(&icp(3), any_creator(), None).await.expect("the ICP must be inserted");
+    assert_eq!(database.list(&everything("user_ada")).await.expect("the list must be read").icps.len(), 2);
 }
 
 #[tokio::test]
 async fn replaced_file_is_unavailable() {
-    let (fixture, other) = (Fixture::new().await, Fixture::new().await);
-    fixture.database.insert(&icp(1), any_creator(), None).await.expect("must insert");
-    other.connect().batch_execute("PRAGMA wal_checkpoint(TRUNCATE)").expect("must write");
-    fs::copy(other.path(), fixture.folder.path().join("new")).expect("must copy");
-    fs::rename(fixture.folder.path().join("new"), fixture.path()).expect("must move");
-    assert_lost(&fixture, "was replaced").await;
+    let (fixture, other_fixture) = (Fixture::new().await, Fixture::new().await);
+    fixture.database.insert(&icp(1), any_creator(), None).await.expect("the ICP must be inserted");
+    other_fixture
+        .connect()
+        .batch_execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        .expect("the statement must succeed");
+    fs::copy(other_fixture.path(), fixture.folder.path().join("new")).expect("the file must be copied");
+    fs::rename(fixture.folder.path().join("new"), fixture.path()).expect("the file must be moved");
+    assert_file_is_lost(&fixture, "was replaced").await;
 }
 
-async fn assert_lost(fixture: &Fixture, reason: &str) {
+/// Checks that all calls fail because the database file was deleted or replaced.
+async fn assert_file_is_lost(fixture: &Fixture, reason: &str) {
     let database = &fixture.database;
     assert_eq!(database.health().await, Health::Unavailable);
     let errors = [
-        database.insert(&icp(2), any_creator(), None).await.expect_err("must be lost"),
-        database.list(&everything("user_ada")).await.expect_err("must be lost"),
+        database
+            .insert(&icp(2), any_creator(), None)
+            .await
+            .expect_err("calls must fail after the file was lost"),
+        database.list(&everything("user_ada")).await.expect_err("calls must fail after the file was lost"),
     ];
     for error in errors {
         let RepositoryError::Unavailable(source) = error else { panic!("{error:?}") };
@@ -123,18 +134,20 @@ async fn assert_lost(fixture: &Fixture, reason: &str) {
 }
 
 #[tokio::test]
-async fn write_is_rolled_back_if_file_vanishes() {
+async fn write_is_rolled_back_if_file_was_moved() {
     let fixture = Fixture::new().await;
-    let (path, away) = (fixture.path(), fixture.folder.path().join("away"));
-    let moves = (path.clone(), away.clone());
+    let (path, moved_path) = (fixture.path(), fixture.folder.path().join("away"));
+    let paths = (path.clone(), moved_path.clone());
     let write = fixture.database.write(move |connection| {
         let (operation, changed) = (Operation::Create, &ChangedFields::default());
         let entry = Entry { stamp: stamp_without_history(), operation, changed };
         crate::write::insert(connection, &icp(1), &Predecessor::default(), entry)?;
-        fs::rename(&moves.0, &moves.1).expect("must move");
+        fs::rename(&paths.0, &paths.1).expect("the file must be moved");
         Ok(())
     });
     assert!(matches!(write.await, Err(RepositoryError::Unavailable(_))));
-    fs::rename(&away, &path).expect("must move back");
-    assert!(fixture.database.list(&everything("user_ada")).await.expect("a list").icps.is_empty());
+    fs::rename(&moved_path, &path).expect("the file must be moved back");
+    assert!(
+        fixture.database.list(&everything("user_ada")).await.expect("the list must be read").icps.is_empty()
+    );
 }

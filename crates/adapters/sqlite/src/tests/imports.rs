@@ -9,17 +9,17 @@ use icp_ports::{
 use icp_testkit::fixtures::any_creator;
 use tokio::sync::Notify;
 
-use super::{Fixture, Ready, everything, icp, id};
+use super::{BatchSource, Fixture, everything, icp, id};
 
 /// A source that waits before its second batch.
-struct Slow {
-    batches: Ready,
+struct SlowSource {
+    batches: BatchSource,
     is_waiting: Arc<Notify>,
     resume: Arc<Notify>,
 }
 
 #[async_trait]
-impl ImportSource for Slow {
+impl ImportSource for SlowSource {
     async fn next_batch(&mut self) -> Result<Option<Vec<IcpDocument>>, BoxError> {
         if self.batches.0.len() == 1 {
             self.is_waiting.notify_one();
@@ -33,8 +33,8 @@ impl ImportSource for Slow {
 async fn slow_source_does_not_block_writers() {
     let fixture = Fixture::new().await;
     let (is_waiting, resume) = <(Arc<Notify>, Arc<Notify>)>::default();
-    let mut source = Slow {
-        batches: Ready(vec![vec![icp(3)], vec![icp(2)]]),
+    let mut source = SlowSource {
+        batches: BatchSource(vec![vec![icp(3)], vec![icp(2)]]),
         is_waiting: Arc::clone(&is_waiting),
         resume: Arc::clone(&resume),
     };
@@ -46,25 +46,36 @@ async fn slow_source_does_not_block_writers() {
     };
     let (imported, written) =
         tokio::join!(fixture.database.import(&mut source, OnConflict::Fail, false), write);
-    written.expect("must insert while the source is slow");
-    assert_eq!(imported.expect("must import"), ImportSummary { inserted: 2, replaced: 0, skipped: 0 });
-    assert_eq!(fixture.database.list(&everything("user_ada")).await.expect("a list").icps.len(), 3);
+    written.expect("the ICP must be inserted while the source waits");
+    assert_eq!(
+        imported.expect("the import must succeed"),
+        ImportSummary { inserted: 2, replaced: 0, skipped: 0 }
+    );
+    assert_eq!(
+        fixture.database.list(&everything("user_ada")).await.expect("the list must be read").icps.len(),
+        3
+    );
 }
 
 #[tokio::test]
-async fn failed_import_leaves_nothing_behind() {
+async fn failed_import_leaves_no_icps_or_files() {
     let fixture = Fixture::new().await;
-    let mut source = Ready(vec![vec![icp(2), icp(1), icp(2)]]);
-    let error =
-        fixture.database.import(&mut source, OnConflict::Fail, false).await.expect_err("an ID comes twice");
+    let mut source = BatchSource(vec![vec![icp(2), icp(1), icp(2)]]);
+    let error = fixture
+        .database
+        .import(&mut source, OnConflict::Fail, false)
+        .await
+        .expect_err("an import with a duplicate ID must fail");
     let ImportExportError::Repository(RepositoryError::AlreadyExists(duplicate)) = error else {
         panic!("{error:?}")
     };
     assert_eq!(duplicate, id(2));
-    assert!(fixture.database.list(&everything("user_ada")).await.expect("a list").icps.is_empty());
+    assert!(
+        fixture.database.list(&everything("user_ada")).await.expect("the list must be read").icps.is_empty()
+    );
     let mut names: Vec<_> = std::fs::read_dir(&fixture.folder)
-        .expect("a folder")
-        .map(|entry| entry.expect("an entry").file_name())
+        .expect("the folder must be readable")
+        .map(|entry| entry.expect("the folder entry must be readable").file_name())
         .collect();
     names.sort_unstable();
     assert_eq!(names, ["icp.sqlite3", "icp.sqlite3-shm", "icp.sqlite3-wal"]);

@@ -10,21 +10,22 @@ use icp_ports::{
 };
 use icp_testkit::fixtures::any_creator;
 
-use super::{Fixture, Ready, everything, icp, id, padded_icp};
+use super::{BatchSource, Fixture, everything, icp, id, padded_icp};
 use crate::connect::Access;
-use crate::error::Failure;
+use crate::error::TransactionError;
 use crate::list::{self, Extent};
 use crate::list_query;
 use crate::pool::{Job, Session};
 
-fn sorted(sort: Sort) -> ListQuery {
+fn sorted_query(sort: Sort) -> ListQuery {
     ListQuery { start: ListStart::Beginning(sort), ..everything("user_ada") }
 }
 
-/// Damages every page that contains only the padding, so that a document with it cannot be read.
-fn damage(fixture: &Fixture, padding: u8) {
-    fixture.connect().batch_execute("PRAGMA wal_checkpoint(TRUNCATE)").expect("must write");
-    let mut bytes = std::fs::read(fixture.path()).expect("a file");
+/// Damages every page of the file that contains only the byte `padding`. Documents with this padding can no longer be
+/// read.
+fn damage_pages(fixture: &Fixture, padding: u8) {
+    fixture.connect().batch_execute("PRAGMA wal_checkpoint(TRUNCATE)").expect("the statement must succeed");
+    let mut bytes = std::fs::read(fixture.path()).expect("the file must be readable");
     let mut damaged = 0;
     for page in bytes.chunks_mut(4_096) {
         let (next_page, content) = page.split_at_mut(4);
@@ -33,36 +34,43 @@ fn damage(fixture: &Fixture, padding: u8) {
             damaged += 1;
         }
     }
-    assert!(damaged > 0, "no page has only padding");
-    std::fs::write(fixture.path(), bytes).expect("must write");
+    assert!(damaged > 0, "at least one page must contain only padding");
+    std::fs::write(fixture.path(), bytes).expect("the ICP must be stored");
 }
 
 #[tokio::test]
-async fn full_list_reads_no_more_documents() {
+async fn full_list_reads_no_further_documents() {
     let fixture = Fixture::new().await;
     let documents = [padded_icp(1, &"a".repeat(30_000)), padded_icp(2, &"b".repeat(30_000)), icp(3)];
     for document in &documents {
-        fixture.database.insert(document, any_creator(), None).await.expect("must insert");
+        fixture.database.insert(document, any_creator(), None).await.expect("the ICP must be inserted");
     }
-    let complete = fixture.database.list(&everything("user_ada")).await.expect("a list");
-    damage(&fixture, b'b');
-    let database = fixture.reopened().await;
+    let complete = fixture.database.list(&everything("user_ada")).await.expect("the list must be read");
+    damage_pages(&fixture, b'b');
+    let database = fixture.reopen().await;
     for sort in [Sort::CreatedAt, Sort::UpdatedAt, Sort::Name, Sort::ActiveUntil] {
-        let all = sorted(sort);
-        database.list(&all).await.expect_err("must read the damaged document");
-        let short = ListQuery { max_bytes: NonZeroUsize::new(1), ..all.clone() };
-        let list = database.list(&short).await.expect("must not read the damaged document");
+        let complete_query = sorted_query(sort);
+        database.list(&complete_query).await.expect_err("a complete list must read the damaged document");
+        let short_query = ListQuery { max_bytes: NonZeroUsize::new(1), ..complete_query.clone() };
+        let list = database.list(&short_query).await.expect("a full list must not read the damaged document");
         assert_eq!((list.icps.len(), list.next.map(|cursor| cursor.id)), (1, Some(id(1))));
         assert_eq!(list.version, complete.version);
-        let part = database.list_part(&short).await.expect("must not read the damaged document");
+        let part =
+            database.list_part(&short_query).await.expect("a full list must not read the damaged document");
         assert_eq!((part.icps.len(), part.next.map(|cursor| cursor.id)), (1, Some(id(1))));
-        let unchanged = database.list_if_changed(&all, &[complete.version]).await.expect("a version");
+        let unchanged = database
+            .list_if_changed(&complete_query, &[complete.version])
+            .await
+            .expect("the list must have a version");
         assert_eq!(unchanged, Conditional::Unchanged(complete.version));
     }
 }
 
-/// Reads for a caller that stops waiting after ten rows. Returns the number of rows.
-fn abandon<T>(session: &mut Session, read: impl FnOnce(&mut Job<'_>) -> Result<T, Failure>) -> usize {
+/// Calls `read` with a job whose caller stops waiting after ten rows. Returns the number of rows that were read.
+fn count_rows_of_abandoned_read<T>(
+    session: &mut Session,
+    read: impl FnOnce(&mut Job<'_>) -> Result<T, TransactionError>,
+) -> usize {
     let rows = Cell::new(0);
     let is_abandoned = || rows.replace(rows.get() + 1) == 10;
     assert!(read(&mut Job { session, is_abandoned: &is_abandoned }).is_err());
@@ -70,14 +78,19 @@ fn abandon<T>(session: &mut Session, read: impl FnOnce(&mut Job<'_>) -> Result<T
 }
 
 #[tokio::test]
-async fn abandoned_list_stops() {
+async fn abandoned_list_stops_at_next_row() {
     let fixture = Fixture::new().await;
     let documents = (1..=100).map(icp).collect();
-    fixture.database.import(&mut Ready(vec![documents]), OnConflict::Fail, false).await.expect("must import");
-    let mut session = Session::open(&fixture.database.file, Access::Read).expect("must open");
-    for query in [everything("user_ada"), sorted(Sort::Name)] {
+    fixture
+        .database
+        .import(&mut BatchSource(vec![documents]), OnConflict::Fail, false)
+        .await
+        .expect("the import must succeed");
+    let mut session =
+        Session::open(&fixture.database.file, Access::Read).expect("the database must be opened");
+    for query in [everything("user_ada"), sorted_query(Sort::Name)] {
         for extent in [Extent::List, Extent::Part, Extent::Version] {
-            assert_eq!(abandon(&mut session, |job| list::read(job, &query, extent)), 10);
+            assert_eq!(count_rows_of_abandoned_read(&mut session, |job| list::read(job, &query, extent)), 10);
         }
     }
 }
@@ -86,21 +99,26 @@ async fn abandoned_list_stops() {
 async fn version_of_abandoned_list_is_not_cached() {
     let fixture = Fixture::new().await;
     let documents = (1..=100).map(icp).collect();
-    fixture.database.import(&mut Ready(vec![documents]), OnConflict::Fail, false).await.expect("must import");
+    fixture
+        .database
+        .import(&mut BatchSource(vec![documents]), OnConflict::Fail, false)
+        .await
+        .expect("the import must succeed");
     let query = everything("user_ada");
-    let complete = fixture.database.list(&query).await.expect("a list").version;
-    let mut session = Session::open(&fixture.database.file, Access::Read).expect("must open");
-    abandon(&mut session, |job| list::version(job, &query));
+    let complete = fixture.database.list(&query).await.expect("the list must be read").version;
+    let mut session =
+        Session::open(&fixture.database.file, Access::Read).expect("the database must be opened");
+    count_rows_of_abandoned_read(&mut session, |job| list::version(job, &query));
     let version = list::version(&mut Job { session: &mut session, is_abandoned: &|| false }, &query);
-    assert_eq!(version.expect("a version"), complete);
+    assert_eq!(version.expect("the list must have a version"), complete);
 }
 
 #[tokio::test]
-async fn text_with_nul_matches_nothing() {
+async fn text_with_nul_matches_no_icp() {
     let fixture = Fixture::new().await;
-    fixture.database.insert(&icp(1), any_creator(), None).await.expect("must insert");
+    fixture.database.insert(&icp(1), any_creator(), None).await.expect("the ICP must be inserted");
     for user_id in ["\0", "user_ada\0", "user\0_ada"] {
-        let list = fixture.database.list(&everything(user_id)).await.expect("a list");
+        let list = fixture.database.list(&everything(user_id)).await.expect("the list must be read");
         assert!(list.icps.is_empty(), "{user_id:?}");
     }
     for text in ["\0", "icp\0", "icp 1\0"].map(str::to_owned) {
@@ -110,7 +128,10 @@ async fn text_with_nul_matches_nothing() {
         ];
         for filter in filters {
             let query = ListQuery { filter, ..everything("user_ada") };
-            assert!(fixture.database.list(&query).await.expect("a list").icps.is_empty(), "{text:?}");
+            assert!(
+                fixture.database.list(&query).await.expect("the list must be read").icps.is_empty(),
+                "{text:?}"
+            );
         }
     }
     let cursor = ListCursor { key: SortKey::Name("icp 1\0".to_owned()), id: id(1) };
@@ -119,21 +140,26 @@ async fn text_with_nul_matches_nothing() {
         direction: Direction::Descending,
         ..everything("user_ada")
     };
-    assert_eq!(fixture.database.list(&query).await.expect("a list").icps.len(), 1);
+    assert_eq!(fixture.database.list(&query).await.expect("the list must be read").icps.len(), 1);
 }
 
 #[tokio::test]
 async fn cached_version_changes_with_every_write() {
     let fixture = Fixture::with_readers(1).await;
     let query = everything("user_ada");
-    let mut version = fixture.database.list(&query).await.expect("a list").version;
+    let mut version = fixture.database.list(&query).await.expect("the list must be read").version;
     for number in 1..=3 {
         for _ in 0..2 {
-            let unchanged = fixture.database.list_if_changed(&query, &[version]).await.expect("a version");
+            let unchanged = fixture
+                .database
+                .list_if_changed(&query, &[version])
+                .await
+                .expect("the list must have a version");
             assert_eq!(unchanged, Conditional::Unchanged(version));
         }
-        fixture.database.insert(&icp(number), any_creator(), None).await.expect("must insert");
-        let changed = fixture.database.list_if_changed(&query, &[version]).await.expect("a list");
+        fixture.database.insert(&icp(number), any_creator(), None).await.expect("the ICP must be inserted");
+        let changed =
+            fixture.database.list_if_changed(&query, &[version]).await.expect("the list must be read");
         let Conditional::Changed(list) = changed else { panic!("{changed:?}") };
         assert_eq!(list.icps.len() as u128, number);
         version = list.version;
@@ -144,64 +170,72 @@ async fn cached_version_changes_with_every_write() {
 async fn cached_version_changes_with_writes_of_other_processes() {
     let fixture = Fixture::with_readers(1).await;
     let (database, query) = (&fixture.database, everything("user_ada"));
-    database.insert(&icp(1), any_creator(), None).await.expect("must insert");
-    let version = database.list(&query).await.expect("a list").version;
-    let mut other = fixture.connect();
+    database.insert(&icp(1), any_creator(), None).await.expect("the ICP must be inserted");
+    let version = database.list(&query).await.expect("the list must be read").version;
+    let mut other_process = fixture.connect();
     for statement in ["BEGIN IMMEDIATE", "UPDATE icps SET version = version + 1"] {
-        other.batch_execute(statement).expect("must write");
-        let unchanged = database.list_if_changed(&query, &[version]).await.expect("a version");
-        assert_eq!(unchanged, Conditional::Unchanged(version), "{statement} is not committed");
+        other_process.batch_execute(statement).expect("the statement must succeed");
+        let unchanged =
+            database.list_if_changed(&query, &[version]).await.expect("the list must have a version");
+        assert_eq!(
+            unchanged,
+            Conditional::Unchanged(version),
+            "the version must not change before the commit: {statement}"
+        );
     }
-    other.batch_execute("COMMIT").expect("must commit");
-    let changed = database.list_if_changed(&query, &[version]).await.expect("a list");
+    other_process.batch_execute("COMMIT").expect("the transaction must commit");
+    let changed = database.list_if_changed(&query, &[version]).await.expect("the list must be read");
     assert!(matches!(changed, Conditional::Changed(_)));
 }
 
 #[tokio::test]
-async fn only_version_of_everything_is_cached() {
+async fn only_versions_of_complete_lists_are_cached() {
     let fixture = Fixture::new().await;
-    let mut session = Session::open(&fixture.database.file, Access::Read).expect("must open");
-    let first = ListQuery { limit: NonZeroUsize::new(1), ..everything("user_ada") };
+    let mut session =
+        Session::open(&fixture.database.file, Access::Read).expect("the database must be opened");
+    let limited_query = ListQuery { limit: NonZeroUsize::new(1), ..everything("user_ada") };
     let mut job = Job { session: &mut session, is_abandoned: &|| false };
-    list::version(&mut job, &first).expect("a version");
-    assert_eq!(job.session.versions.get(first.scope.user_id()), None);
-    list::version(&mut job, &everything("user_ada")).expect("a version");
-    assert!(job.session.versions.get(first.scope.user_id()).is_some());
+    list::version(&mut job, &limited_query).expect("the list must have a version");
+    assert_eq!(job.session.versions.get(limited_query.scope.user_id()), None);
+    list::version(&mut job, &everything("user_ada")).expect("the list must have a version");
+    assert!(job.session.versions.get(limited_query.scope.user_id()).is_some());
 }
 
-/// Returns the plan of a query: the steps by which SQLite executes it.
-fn plan(fixture: &Fixture, query: &ListQuery) -> String {
+/// Returns the query plan: the steps by which SQLite executes a list query.
+fn query_plan(fixture: &Fixture, query: &ListQuery) -> String {
     #[derive(diesel::QueryableByName)]
     struct Step {
         #[diesel(sql_type = diesel::sql_types::Text)]
         detail: String,
     }
-    let sql = diesel::debug_query::<diesel::sqlite::Sqlite, _>(&list_query::matching(query)).to_string();
-    let sql = sql.split(" -- binds").next().expect("SQL");
-    let mut session = Session::open(&fixture.database.file, Access::Read).expect("must open");
+    let sql =
+        diesel::debug_query::<diesel::sqlite::Sqlite, _>(&list_query::filtered_query(query)).to_string();
+    let sql = sql.split(" -- binds").next().expect("the text must begin with the SQL");
+    let mut session =
+        Session::open(&fixture.database.file, Access::Read).expect("the database must be opened");
     let steps = diesel::sql_query(format!("EXPLAIN QUERY PLAN {sql}"));
-    let steps: Vec<Step> = steps.load(&mut session.connection).expect("a plan");
+    let steps: Vec<Step> = steps.load(&mut session.connection).expect("the plan must be read");
     steps.into_iter().map(|step| step.detail + "\n").collect()
 }
 
 #[tokio::test]
-async fn page_starts_in_index_and_sorts_nothing() {
+async fn page_is_read_in_index_order() {
     let fixture = Fixture::new().await;
     let cursor = ListCursor { key: SortKey::CreatedAt(Timestamp::UNIX_EPOCH), id: id(1) };
     for direction in [Direction::Ascending, Direction::Descending] {
         let start = ListStart::After(cursor.clone());
-        let plan = plan(&fixture, &ListQuery { start, direction, ..everything("user_ada") });
+        let plan = query_plan(&fixture, &ListQuery { start, direction, ..everything("user_ada") });
         assert!(plan.contains("PRIMARY KEY (user_id=? AND (created_at,icp_id)"), "{plan}");
         assert!(!plan.contains("TEMP B-TREE") && !plan.contains("MATERIALIZE"), "{plan}");
     }
 }
 
 #[tokio::test]
-async fn documents_are_added_to_sorted_rows() {
+async fn rows_are_sorted_before_documents_are_read() {
     let fixture = Fixture::new().await;
     for sort in [Sort::UpdatedAt, Sort::Name, Sort::ActiveUntil] {
-        let plan = plan(&fixture, &sorted(sort));
-        let (rows, documents) = plan.split_once("SCAN found").expect("a scan of the sorted rows");
+        let plan = query_plan(&fixture, &sorted_query(sort));
+        let (rows, documents) = plan.split_once("SCAN found").expect("the plan must scan the sorted rows");
         assert!(rows.starts_with("MATERIALIZE found") && rows.contains("TEMP B-TREE"), "{plan}");
         assert!(documents.contains("SEARCH icps USING INTEGER PRIMARY KEY"), "{plan}");
     }

@@ -6,8 +6,8 @@ use icp_ports::{Health, HealthCheck as _, MigrationError, Migrator as _};
 use super::{Fixture, file, open, path};
 use crate::connect::Access;
 
-/// Tables of a database of an earlier version, reduced to the columns that the test needs.
-const EARLIER: &str = "
+/// SQL that creates a database of an earlier version. It has only the tables and columns that the test needs.
+const EARLIER_SCHEMA: &str = "
     CREATE TABLE __diesel_schema_migrations (
         version VARCHAR(50) PRIMARY KEY NOT NULL, run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP
     );
@@ -17,59 +17,61 @@ const EARLIER: &str = "
     INSERT INTO icps (document) VALUES ('{}');
 ";
 
-/// The schema and the applied migrations, as text.
-fn dump(folder: &tempfile::TempDir) -> Vec<String> {
-    let mut connection = file(folder).connect(Access::Read).expect("must connect");
+/// Returns the SQL of all tables and indexes.
+fn dump_schema(folder: &tempfile::TempDir) -> Vec<String> {
+    let mut connection = file(folder).connect(Access::Read).expect("the client must connect");
     let schema = diesel::dsl::sql::<Text>("SELECT coalesce(sql, name) FROM sqlite_schema ORDER BY name");
-    schema.load(&mut connection).expect("a schema")
+    schema.load(&mut connection).expect("the schema must be read")
 }
 
 #[tokio::test]
 async fn database_of_earlier_version_is_refused_unchanged() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let mut connection = file(&folder).connect(Access::Write).expect("must connect");
-    connection.batch_execute(EARLIER).expect("must write");
-    let before = dump(&folder);
+    let folder = tempfile::tempdir().expect("the temporary folder must be created");
+    let mut connection = file(&folder).connect(Access::Write).expect("the client must connect");
+    connection.batch_execute(EARLIER_SCHEMA).expect("the statement must succeed");
+    let before = dump_schema(&folder);
     let database = open(path(&folder), 1).await;
-    for refused in [database.pending().await.map(drop), database.migrate().await.map(drop)] {
-        let Err(MigrationError::Unknown(name)) = refused else { panic!("{refused:?}") };
+    for result in [database.pending().await.map(drop), database.migrate().await.map(drop)] {
+        let Err(MigrationError::Unknown(name)) = result else { panic!("{result:?}") };
         assert!(name.starts_with("202611"), "{name}");
     }
-    assert_eq!(dump(&folder), before);
+    assert_eq!(dump_schema(&folder), before);
 }
 
 #[tokio::test]
 async fn new_database_is_migrated_once() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = tempfile::tempdir().expect("the temporary folder must be created");
     let database = open(path(&folder), 1).await;
-    assert_eq!(database.health().await, Health::Unavailable, "it has no tables");
-    assert_eq!(database.pending().await.expect("names"), ["2026-11-25-000002_icps"]);
-    let report = database.migrate().await.expect("must migrate");
+    assert_eq!(database.health().await, Health::Unavailable, "a database without tables must be unavailable");
+    assert_eq!(database.pending().await.expect("the migrations must be read"), ["2026-11-25-000002_icps"]);
+    let report = database.migrate().await.expect("the migration must succeed");
     assert_eq!((report.applied, report.created), (vec!["2026-11-25-000002_icps".to_owned()], true));
     assert_eq!(database.health().await, Health::Ok);
-    assert!(database.pending().await.expect("names").is_empty());
+    assert!(database.pending().await.expect("the migrations must be read").is_empty());
 }
 
 #[tokio::test]
 async fn migration_can_be_reverted() {
     let fixture = Fixture::new().await;
     let down = include_str!("../../../../../migrations/sqlite/2026-11-25-000002_icps/down.sql");
-    fixture.connect().batch_execute(down).expect("must revert");
-    let tables = dump(&fixture.folder);
-    assert_eq!(tables.len(), 2, "only diesel's own table and its index are left: {tables:?}");
+    fixture.connect().batch_execute(down).expect("the migration must be reverted");
+    let tables = dump_schema(&fixture.folder);
+    assert_eq!(tables.len(), 2, "only diesel's own table and its index must be left: {tables:?}");
 }
 
 #[tokio::test]
 async fn concurrent_processes_migrate_once() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = tempfile::tempdir().expect("the temporary folder must be created");
     let mut tasks = Vec::new();
     for _ in 0..8 {
         let path = path(&folder);
-        tasks.push(tokio::spawn(async move { open(path, 1).await.migrate().await.expect("must migrate") }));
+        tasks.push(tokio::spawn(async move {
+            open(path, 1).await.migrate().await.expect("the migration must succeed")
+        }));
     }
     let mut created = 0;
     for task in tasks {
-        created += usize::from(task.await.expect("no panic").created);
+        created += usize::from(task.await.expect("the task must not panic").created);
     }
     assert_eq!(created, 1);
 }

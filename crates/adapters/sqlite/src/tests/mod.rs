@@ -1,4 +1,4 @@
-//! Tests of the complete adapter, each with a separate file.
+//! Tests of the complete adapter. Each test has its own database file.
 
 mod files;
 mod imports;
@@ -26,15 +26,15 @@ struct Fixture {
 }
 
 impl Fixture {
-    /// A database with tables.
+    /// Creates a database with all tables.
     async fn new() -> Self {
         Self::with_readers(2).await
     }
 
     async fn with_readers(max_connections: usize) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = tempfile::tempdir().expect("the temporary folder must be created");
         let database = open(path(&folder), max_connections).await;
-        database.migrate().await.expect("must migrate");
+        database.migrate().await.expect("the migration must succeed");
         Self { database, folder }
     }
 
@@ -42,13 +42,13 @@ impl Fixture {
         path(&self.folder)
     }
 
-    /// Opens a further connection, as another process would.
+    /// Opens a separate connection, which behaves like a connection of another process.
     fn connect(&self) -> SqliteConnection {
-        self.database.file.connect(Access::Write).expect("must connect")
+        self.database.file.connect(Access::Write).expect("the client must connect")
     }
 
-    /// Opens the same file again.
-    async fn reopened(&self) -> SqliteDatabase {
+    /// Opens the same file a second time.
+    async fn reopen(&self) -> SqliteDatabase {
         open(self.path(), 1).await
     }
 }
@@ -58,11 +58,11 @@ fn path(folder: &TempDir) -> PathBuf {
 }
 
 async fn open(path: PathBuf, max_connections: usize) -> SqliteDatabase {
-    SqliteDatabase::open(SqliteSettings { path, max_connections }).await.expect("must open")
+    SqliteDatabase::open(SqliteSettings { path, max_connections }).await.expect("the database must be opened")
 }
 
 fn file(folder: &TempDir) -> DatabaseFile {
-    DatabaseFile::open(&path(folder)).expect("must open")
+    DatabaseFile::open(&path(folder)).expect("the database must be opened")
 }
 
 fn id(number: u128) -> IcpId {
@@ -70,15 +70,15 @@ fn id(number: u128) -> IcpId {
 }
 
 fn user(text: &str) -> UserId {
-    text.parse().expect("a user ID")
+    text.parse().expect("the user ID must be valid")
 }
 
-/// Every ICP of a user.
+/// Returns the query for all ICPs of a user.
 fn everything(user_id: &str) -> ListQuery {
     ListQuery::everything(Caller::user(user(user_id)).list_scope())
 }
 
-/// An ICP of `user_ada`.
+/// Returns an ICP of `user_ada`.
 fn icp(number: u128) -> IcpDocument {
     padded_icp(number, "")
 }
@@ -89,14 +89,14 @@ fn padded_icp(number: u128, padding: &str) -> IcpDocument {
             "updatedAt": "2024-01-20T14:22:00Z", "leadProviderCriteria": [], "padding": "{padding}"}}"#,
         id(number)
     );
-    Icp::from_json(&text, Rules::Storable).expect("an ICP").into()
+    Icp::from_json(&text, Rules::Storable).expect("the document must be an ICP").into()
 }
 
-/// A source of prepared batches.
-struct Ready(Vec<Vec<IcpDocument>>);
+/// A source that returns the given batches, the last one first.
+struct BatchSource(Vec<Vec<IcpDocument>>);
 
 #[async_trait]
-impl ImportSource for Ready {
+impl ImportSource for BatchSource {
     async fn next_batch(&mut self) -> Result<Option<Vec<IcpDocument>>, BoxError> {
         Ok(self.0.pop())
     }

@@ -6,48 +6,50 @@ use icp_ports::{Creation, IcpReader as _, IcpRepository as _, IdempotencyKey, Re
 use icp_testkit::fixtures::any_creator;
 
 use super::{Fixture, everything, icp, id, user};
-use crate::error::Failure;
+use crate::error::TransactionError;
 
 #[tokio::test]
-async fn duplicate_id_is_refused_and_uses_no_key() {
+async fn refused_duplicate_id_does_not_use_key() {
     let fixture = Fixture::new().await;
     let database = &fixture.database;
     let key = IdempotencyKey { user_id: user("user_ada"), key: "key".to_owned(), fingerprint: [1; 32] };
-    database.insert(&icp(1), any_creator(), None).await.expect("must insert");
+    database.insert(&icp(1), any_creator(), None).await.expect("the ICP must be inserted");
     for key in [None, Some(&key)] {
-        let refused = database.insert(&icp(1), any_creator(), key).await;
-        assert!(matches!(refused, Err(RepositoryError::AlreadyExists(icp)) if icp == id(1)), "{refused:?}");
+        let result = database.insert(&icp(1), any_creator(), key).await;
+        assert!(matches!(result, Err(RepositoryError::AlreadyExists(icp)) if icp == id(1)), "{result:?}");
     }
     let created = database.insert(&icp(2), any_creator(), Some(&key)).await;
     assert!(matches!(created, Ok(Creation::Created(_))), "{created:?}");
-    assert_eq!(database.list(&everything("user_ada")).await.expect("a list").icps.len(), 2);
+    assert_eq!(database.list(&everything("user_ada")).await.expect("the list must be read").icps.len(), 2);
 }
 
 #[tokio::test]
-async fn locked_database_is_unavailable_in_time() {
+async fn writes_to_locked_database_time_out() {
     let fixture = Fixture::new().await;
-    let mut other = fixture.connect();
-    other.batch_execute("BEGIN IMMEDIATE").expect("must lock");
+    let mut other_process = fixture.connect();
+    other_process.batch_execute("BEGIN IMMEDIATE").expect("the lock must be acquired");
     let start = Instant::now();
-    let (one, two) = (icp(1), icp(2));
+    let (first, second) = (icp(1), icp(2));
     let writes = tokio::join!(
-        fixture.database.insert(&one, any_creator(), None),
-        fixture.database.insert(&two, any_creator(), None)
+        fixture.database.insert(&first, any_creator(), None),
+        fixture.database.insert(&second, any_creator(), None)
     );
     assert!(start.elapsed() < Duration::from_millis(4_700), "{:?}", start.elapsed());
     for write in [writes.0, writes.1] {
         assert!(matches!(write, Err(RepositoryError::Unavailable(_))), "{write:?}");
     }
-    other.batch_execute("ROLLBACK").expect("must unlock");
-    let list = fixture.database.list(&everything("user_ada")).await.expect("a list");
-    assert!(list.icps.is_empty(), "a write that failed is not done later");
-    fixture.database.insert(&one, any_creator(), None).await.expect("must insert");
+    other_process.batch_execute("ROLLBACK").expect("the lock must be released");
+    let list = fixture.database.list(&everything("user_ada")).await.expect("the list must be read");
+    assert!(list.icps.is_empty(), "a failed write must not be executed later");
+    fixture.database.insert(&first, any_creator(), None).await.expect("the ICP must be inserted");
 }
 
 #[tokio::test]
-async fn message_with_locked_is_not_busy() {
+async fn table_named_locked_is_no_lock_error() {
     let fixture = Fixture::new().await;
     let error = diesel::sql_query("SELECT * FROM locked").execute(&mut fixture.connect());
-    let Failure(error) = Failure::<RepositoryError>::from(error.expect_err("there is no such table"));
+    let TransactionError(error) = TransactionError::<RepositoryError>::from(
+        error.expect_err("the statement must fail without the table"),
+    );
     assert!(matches!(error, RepositoryError::Backend(_)), "{error:?}");
 }

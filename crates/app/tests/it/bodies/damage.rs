@@ -1,10 +1,10 @@
-//! Damages bodies: changes, inserts, removes, repeats and truncates bytes.
+//! Generates random damages of request bodies, such as changed, inserted, removed or repeated bytes.
 
 use icp_testkit::generate::proptest::prelude::*;
 use icp_testkit::generate::proptest::sample::{Index, select};
 
-/// Pieces to insert at any position: blanks, tokens, and bytes that are not UTF-8.
-const PIECES: &[&[u8]] = &[
+/// Bytes that are inserted into bodies: white space, JSON tokens, and invalid UTF-8.
+const INSERTED_BYTES: &[&[u8]] = &[
     b" ",
     b"\n",
     b"\0",
@@ -34,38 +34,38 @@ const PIECES: &[&[u8]] = &[
 
 #[derive(Clone, Debug)]
 pub(crate) enum Damage {
-    /// One bit is flipped.
+    /// Flips one bit.
     Flip(Index, u8),
-    /// One byte is changed.
+    /// Changes one byte.
     Change(Index, u8),
     Insert(Index, Vec<u8>),
     Remove(Index, usize),
     Truncate(Index),
-    /// A prefix, such as a byte order mark.
-    Before(Vec<u8>),
-    After(Vec<u8>),
-    /// The text is repeated.
-    Twice,
-    /// All bytes are removed.
-    Empty,
-    /// The text is encoded in UTF-16.
-    Utf16,
+    /// Inserts bytes at the beginning, such as a byte order mark.
+    Prepend(Vec<u8>),
+    Append(Vec<u8>),
+    /// Appends a copy of the body.
+    Repeat,
+    /// Removes all bytes.
+    Clear,
+    /// Encodes the body in UTF-16.
+    EncodeUtf16,
 }
 
 pub(crate) fn damages() -> impl Strategy<Value = Vec<Damage>> {
-    let at = any::<Index>;
-    let piece = || prop_oneof![4 => select(PIECES).prop_map(<[u8]>::to_vec), 1 => any::<Vec<u8>>()];
+    let position = any::<Index>;
+    let piece = || prop_oneof![4 => select(INSERTED_BYTES).prop_map(<[u8]>::to_vec), 1 => any::<Vec<u8>>()];
     let damage = prop_oneof![
-        12 => (at(), 0..8_u8).prop_map(|(at, bit)| Damage::Flip(at, 1 << bit)),
-        8 => (at(), any::<u8>()).prop_map(|(at, byte)| Damage::Change(at, byte)),
-        8 => (at(), piece()).prop_map(|(at, piece)| Damage::Insert(at, piece)),
-        8 => (at(), 1..20_usize).prop_map(|(at, length)| Damage::Remove(at, length)),
-        4 => at().prop_map(Damage::Truncate),
-        4 => piece().prop_map(Damage::Before),
-        8 => piece().prop_map(Damage::After),
-        1 => Just(Damage::Twice),
-        1 => Just(Damage::Empty),
-        1 => Just(Damage::Utf16),
+        12 => (position(), 0..8_u8).prop_map(|(position, bit)| Damage::Flip(position, 1 << bit)),
+        8 => (position(), any::<u8>()).prop_map(|(position, byte)| Damage::Change(position, byte)),
+        8 => (position(), piece()).prop_map(|(position, piece)| Damage::Insert(position, piece)),
+        8 => (position(), 1..20_usize).prop_map(|(position, length)| Damage::Remove(position, length)),
+        4 => position().prop_map(Damage::Truncate),
+        4 => piece().prop_map(Damage::Prepend),
+        8 => piece().prop_map(Damage::Append),
+        1 => Just(Damage::Repeat),
+        1 => Just(Damage::Clear),
+        1 => Just(Damage::EncodeUtf16),
     ];
     prop::collection::vec(damage, 1..4)
 }
@@ -74,22 +74,22 @@ pub(crate) fn damages() -> impl Strategy<Value = Vec<Damage>> {
 pub(crate) fn apply(text: String, damages: Vec<Damage>) -> Vec<u8> {
     damages.into_iter().fold(text.into_bytes(), |mut bytes, damage| {
         match damage {
-            Damage::Flip(at, bit) => change(&mut bytes, at, |byte| byte ^ bit),
-            Damage::Change(at, other) => change(&mut bytes, at, |_| other),
-            Damage::Insert(at, piece) => {
-                let at = at.index(bytes.len() + 1);
-                bytes.splice(at..at, piece);
+            Damage::Flip(position, bit) => change(&mut bytes, position, |byte| byte ^ bit),
+            Damage::Change(position, other) => change(&mut bytes, position, |_| other),
+            Damage::Insert(position, piece) => {
+                let position = position.index(bytes.len() + 1);
+                bytes.splice(position..position, piece);
             }
-            Damage::Remove(at, length) => {
-                let from = at.index(bytes.len() + 1);
+            Damage::Remove(position, length) => {
+                let from = position.index(bytes.len() + 1);
                 bytes.drain(from..bytes.len().min(from + length));
             }
-            Damage::Truncate(at) => bytes.truncate(at.index(bytes.len() + 1)),
-            Damage::Before(piece) => drop(bytes.splice(0..0, piece)),
-            Damage::After(piece) => bytes.extend(piece),
-            Damage::Twice => bytes.extend_from_within(..),
-            Damage::Empty => bytes.clear(),
-            Damage::Utf16 => {
+            Damage::Truncate(position) => bytes.truncate(position.index(bytes.len() + 1)),
+            Damage::Prepend(piece) => drop(bytes.splice(0..0, piece)),
+            Damage::Append(piece) => bytes.extend(piece),
+            Damage::Repeat => bytes.extend_from_within(..),
+            Damage::Clear => bytes.clear(),
+            Damage::EncodeUtf16 => {
                 let text = String::from_utf8_lossy(&bytes).into_owned();
                 bytes = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
             }
@@ -98,9 +98,9 @@ pub(crate) fn apply(text: String, damages: Vec<Damage>) -> Vec<u8> {
     })
 }
 
-fn change(bytes: &mut [u8], at: Index, change: impl Fn(u8) -> u8) {
+fn change(bytes: &mut [u8], position: Index, change: impl Fn(u8) -> u8) {
     if !bytes.is_empty() {
-        let byte = at.get_mut(bytes);
+        let byte = position.get_mut(bytes);
         *byte = change(*byte);
     }
 }

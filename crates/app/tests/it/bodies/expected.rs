@@ -1,4 +1,5 @@
-//! The response that the contract requires, computed with the parsers of the domain, and its comparison with the real response.
+//! Computes the response that the contract requires, with the parsers of the domain, and compares it with the actual
+//! response.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use crate::bodies::generator::{Action, Key, Request};
 use crate::support::Response;
 
-/// Every code of a violation.
+/// All codes of violations.
 pub(crate) const CODES: [&str; 9] = [
     "required",
     "unknown_field",
@@ -22,27 +23,32 @@ pub(crate) const CODES: [&str; 9] = [
     "malformed",
 ];
 
-/// A reason to refuse a request. If there are several, the contract does not specify which one is reported.
+/// A reason to refuse a request. If a request has several reasons, the contract does not specify which reason is
+/// reported.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Reason {
-    Key,
+pub(crate) enum RefusalReason {
+    MalformedKey,
     MediaType,
     Size,
     /// The body has these violations.
     Body(Value),
-    /// The `updatedAt` of another version.
+    /// The `updatedAt` in the body is from another version.
     Stale,
 }
 
-/// Returns the ICP that a valid request creates, except for its ID and times, or the reasons to refuse it.
-pub(crate) fn of_post(request: &Request, creator: &UserId) -> Result<Icp, Vec<Reason>> {
+/// Returns the ICP that a valid POST creates, except for its ID and times, or the reasons to refuse the request.
+pub(crate) fn evaluate_post(request: &Request, creator: &UserId) -> Result<Icp, Vec<RefusalReason>> {
     evaluate(request, |text| {
         Ok(NewIcp::from_json(text)?.create(fixtures::id(0), creator, Timestamp::UNIX_EPOCH)?)
     })
 }
 
-/// Returns the patch of a valid request, or the reasons to refuse it.
-pub(crate) fn of_patch(request: &Request, by: &Caller, target: &Icp) -> Result<IcpPatch, Vec<Reason>> {
+/// Returns the patch of a valid PATCH, or the reasons to refuse the request.
+pub(crate) fn evaluate_patch(
+    request: &Request,
+    by: &Caller,
+    target: &Icp,
+) -> Result<IcpPatch, Vec<RefusalReason>> {
     evaluate(request, |text| {
         let patch = IcpPatch::from_json(text, by)?;
         patch.apply(target, by, Timestamp::UNIX_EPOCH)?;
@@ -53,27 +59,29 @@ pub(crate) fn of_patch(request: &Request, by: &Caller, target: &Icp) -> Result<I
 fn evaluate<T>(
     request: &Request,
     read: impl FnOnce(&str) -> Result<T, PatchError>,
-) -> Result<T, Vec<Reason>> {
+) -> Result<T, Vec<RefusalReason>> {
     let mut reasons = Vec::new();
     if request.action == Action::Post && matches!(request.key, Key::Malformed(_)) {
-        reasons.push(Reason::Key);
+        reasons.push(RefusalReason::MalformedKey);
     }
     if !request.content_type.is_json {
-        reasons.push(Reason::MediaType);
+        reasons.push(RefusalReason::MediaType);
     }
     if request.body.len() > limits::BODY_BYTES {
-        reasons.push(Reason::Size);
+        reasons.push(RefusalReason::Size);
     }
     let read = match std::str::from_utf8(&request.body) {
         Ok(text) => read(text).map_err(|error| match error {
-            PatchError::Invalid(violations) => Reason::Body(violations_as_json(&violations)),
-            PatchError::Stale => Reason::Stale,
-            PatchError::Forbidden => panic!("the caller has access"),
+            PatchError::Invalid(violations) => RefusalReason::Body(violations_as_json(&violations)),
+            PatchError::Stale => RefusalReason::Stale,
+            PatchError::Forbidden => panic!("the caller must have access"),
         }),
-        Err(_) => Err(Reason::Body(json!([{"pointer": "", "code": "malformed", "detail": "must be UTF-8"}]))),
+        Err(_) => {
+            Err(RefusalReason::Body(json!([{"pointer": "", "code": "malformed", "detail": "must be UTF-8"}])))
+        }
     };
     match read {
-        Ok(right) if reasons.is_empty() => Ok(right),
+        Ok(value) if reasons.is_empty() => Ok(value),
         Ok(_) => Err(reasons),
         Err(reason) => {
             reasons.push(reason);
@@ -83,58 +91,62 @@ fn evaluate<T>(
 }
 
 fn violations_as_json(violations: &ValidationErrors) -> Value {
-    serde_json::to_value(violations.all()).expect("violations can be serialized")
+    serde_json::to_value(violations.all()).expect("the violations must be serializable")
 }
 
-/// Checks that an error has the contract's form and one of these reasons. Returns the codes of its violations.
-pub(crate) fn check_refusal(response: &Response, reasons: &[Reason]) -> BTreeSet<String> {
+/// Checks that an error response has the form of the contract and one of `reasons`. Returns the codes of its
+/// violations.
+pub(crate) fn check_refusal(response: &Response, reasons: &[RefusalReason]) -> BTreeSet<String> {
     match response.status.as_u16() {
         412 => {
             response.assert_problem(412, "PRECONDITION_FAILED");
-            assert!(reasons.contains(&Reason::Stale), "{response:?} for {reasons:?}");
+            assert!(reasons.contains(&RefusalReason::Stale), "{response:?} for {reasons:?}");
         }
         413 => {
             response.assert_problem(413, "PAYLOAD_TOO_LARGE");
-            assert!(reasons.contains(&Reason::Size), "{response:?} for {reasons:?}");
+            assert!(reasons.contains(&RefusalReason::Size), "{response:?} for {reasons:?}");
         }
         415 => {
             response.assert_problem(415, "UNSUPPORTED_MEDIA_TYPE");
-            assert!(reasons.contains(&Reason::MediaType), "{response:?} for {reasons:?}");
+            assert!(reasons.contains(&RefusalReason::MediaType), "{response:?} for {reasons:?}");
         }
         _ => {
             response.assert_problem(400, "BAD_REQUEST");
             let errors = response.json()["errors"].take();
             let reported = if errors[0]["parameter"] == "Idempotency-Key" {
-                Reason::Key
+                RefusalReason::MalformedKey
             } else {
-                Reason::Body(errors.clone())
+                RefusalReason::Body(errors.clone())
             };
             assert!(reasons.contains(&reported), "{response:?} for {reasons:?}");
-            return codes(&errors);
+            return check_violations(&errors);
         }
     }
     BTreeSet::new()
 }
 
-/// Returns the codes of the violations, each of which must have the contract's form.
-fn codes(errors: &Value) -> BTreeSet<String> {
-    let errors = errors.as_array().expect("errors are an array");
-    assert!(!errors.is_empty(), "there is a violation");
+/// Checks that all violations have the form of the contract. Returns their codes.
+fn check_violations(errors: &Value) -> BTreeSet<String> {
+    let errors = errors.as_array().expect("the errors must be an array");
+    assert!(!errors.is_empty(), "the response must have a violation");
     let code = |violation: &Value| {
-        let members = violation.as_object().expect("a violation is an object").keys().map(String::as_str);
-        let members: Vec<_> = members.collect();
+        let names =
+            violation.as_object().expect("the violation must be an object").keys().map(String::as_str);
+        let names: Vec<_> = names.collect();
         assert!(
-            ["code,detail,pointer", "code,detail,parameter"].contains(&members.join(",").as_str()),
+            ["code,detail,pointer", "code,detail,parameter"].contains(&names.join(",").as_str()),
             "{violation}"
         );
-        let place =
-            violation["pointer"].as_str().or(violation["parameter"].as_str()).expect("a place is a string");
+        let location = violation["pointer"]
+            .as_str()
+            .or(violation["parameter"].as_str())
+            .expect("the location must be a string");
         assert!(
-            place.is_empty() || place.starts_with('/') || violation["parameter"].is_string(),
+            location.is_empty() || location.starts_with('/') || violation["parameter"].is_string(),
             "{violation}"
         );
         assert!(violation["detail"].as_str().is_some_and(|detail| !detail.trim().is_empty()), "{violation}");
-        let code = violation["code"].as_str().expect("a code is a string");
+        let code = violation["code"].as_str().expect("the code must be a string");
         assert!(CODES.contains(&code), "{violation}");
         code.to_owned()
     };

@@ -1,4 +1,4 @@
-//! Generates POST and PATCH requests with almost valid bodies from a seed.
+//! Generates POST and PATCH requests from a seed. Most bodies are almost valid.
 
 use std::fmt;
 
@@ -13,8 +13,8 @@ use icp_testkit::generate::{Tree, blanks, mutated, mutations};
 use crate::bodies::damage::{apply, damages};
 use crate::bodies::values;
 
-/// A body with every field.
-pub(crate) const FULL: &str = concat!(
+/// A valid body with all fields.
+pub(crate) const FULL_BODY: &str = concat!(
     r#"{"name":"Full","description":"All of it","#,
     r#""leadProviderCriteria":[{"provider":"baseProvider","type":"company","#,
     r#""filters":{"titles":["CTO"],"size":{"min":1.0}}},{"provider":"baseProvider","filters":{}}],"#,
@@ -33,7 +33,7 @@ pub(crate) const FULL: &str = concat!(
 );
 
 /// User IDs as JSON strings.
-const USERS: &[&str] = &[
+const USER_IDS: &[&str] = &[
     r#""user_creator""#,
     r#""user_a""#,
     r#""user_b""#,
@@ -54,24 +54,25 @@ const USERS: &[&str] = &[
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     Post,
-    /// A patch of the ICP with this number.
+    /// A patch of the target with this index.
     Patch(usize),
 }
 
-/// A `Content-Type` header. `is_json` is true if it declares JSON in UTF-8.
+/// A `Content-Type` header.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ContentType {
     pub(crate) text: Option<&'static str>,
+    /// True if the header declares JSON in UTF-8.
     pub(crate) is_json: bool,
 }
 
-/// An `Idempotency-Key`.
+/// An `Idempotency-Key` header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Key {
     None,
-    /// A key that no other request has.
-    Own,
-    /// A key that other requests may also have.
+    /// A key that no other request uses.
+    Unique,
+    /// A key that other requests may also use.
     Shared(u8),
     Malformed(&'static str),
 }
@@ -90,7 +91,7 @@ impl Request {
     pub(crate) fn key(&self) -> Option<String> {
         match self.key {
             Key::None => None,
-            Key::Own => Some(format!("\"own {}\"", self.number)),
+            Key::Unique => Some(format!("\"unique {}\"", self.number)),
             Key::Shared(number) => Some(format!("shared-{number}")),
             Key::Malformed(text) => Some(text.to_owned()),
         }
@@ -109,49 +110,52 @@ impl fmt::Debug for Request {
 pub(crate) fn requests(seed: u64, count: usize, targets: usize) -> impl Iterator<Item = Request> {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[seed.to_le_bytes(); 4].concat());
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-    let (posted, patched, head) = (body(base(usize::MAX)), body(base(0)), (content_type(), key()));
+    let (post_body, patch_body) = (body(base(usize::MAX)), body(base(0)));
+    let headers = (content_type(), key());
     (0..count).map(move |number| {
         let (action, strategy) = match number % 2 {
-            0 => (Action::Post, &posted),
-            _ => (Action::Patch(number / 2 % targets), &patched),
+            0 => (Action::Post, &post_body),
+            _ => (Action::Patch(number / 2 % targets), &patch_body),
         };
-        let generated = (strategy, &head).new_tree(&mut runner).expect("no strategy rejects");
+        let generated =
+            (strategy, &headers).new_tree(&mut runner).expect("the strategy must generate a value");
         let (body, (content_type, key)) = generated.current();
         Request { number, action, content_type, key, body }
     })
 }
 
-/// Generates an object with at least `least` fields of [`FULL`] and with random `userIds`.
-fn base(least: usize) -> impl Strategy<Value = Tree> {
-    let Tree::Object(members) = Tree::of(Json::parse(FULL).expect("must be JSON")) else {
-        unreachable!("it is an object")
+/// Generates an object with at least `min_fields` fields of [`FULL_BODY`], and with random `userIds`.
+fn base(min_fields: usize) -> impl Strategy<Value = Tree> {
+    let Tree::Object(fields) = Tree::of(Json::parse(FULL_BODY).expect("the text must be JSON")) else {
+        unreachable!("`FULL_BODY` is an object")
     };
-    let count = members.len();
-    let users = subsequence(USERS, 0..5).prop_shuffle();
-    (subsequence(members, least.min(count)..=count), users).prop_map(|(mut members, users)| {
+    let count = fields.len();
+    let users = subsequence(USER_IDS, 0..5).prop_shuffle();
+    (subsequence(fields, min_fields.min(count)..=count), users).prop_map(|(mut fields, users)| {
         let users = users.into_iter().map(|user| Tree::Scalar(user.to_owned())).collect();
-        if let Some((_, value)) = members.iter_mut().find(|(name, _)| name == r#""userIds""#) {
+        if let Some((_, value)) = fields.iter_mut().find(|(name, _)| name == r#""userIds""#) {
             *value = Tree::Array(users);
         }
-        Tree::Object(members)
+        Tree::Object(fields)
     })
 }
 
+/// Generates a body: a changed, damaged or padded `base`.
 fn body(base: impl Strategy<Value = Tree> + 'static) -> BoxedStrategy<Vec<u8>> {
     let base = base.boxed();
-    let changed = |count| {
+    let mutated_base = |count| {
         let changes = mutations(count, values::value(), values::name());
         (base.clone(), changes).prop_map(|(tree, changes)| mutated(tree, changes))
     };
     let sizes = select(vec![limits::BODY_BYTES, limits::BODY_BYTES + 1]);
     prop_oneof![
-        400 => changed(1..5).prop_map(|tree| tree.compact().into_bytes()),
-        100 => (changed(1..5), blanks())
+        400 => mutated_base(1..5).prop_map(|tree| tree.compact().into_bytes()),
+        100 => (mutated_base(1..5), blanks())
             .prop_map(|(tree, blanks)| tree.spaced(&mut blanks.into_iter().cycle()).into_bytes()),
         200 => (base.clone(), values::replacements())
-            .prop_map(|(tree, replacements)| values::fitted(tree, replacements).compact().into_bytes()),
-        400 => (changed(0..2), damages()).prop_map(|(tree, damages)| apply(tree.compact(), damages)),
-        1 => (changed(0..2), sizes).prop_map(|(tree, size)| padded(tree.compact().into_bytes(), size)),
+            .prop_map(|(tree, replacements)| values::with_replacements(tree, replacements).compact().into_bytes()),
+        400 => (mutated_base(0..2), damages()).prop_map(|(tree, damages)| apply(tree.compact(), damages)),
+        1 => (mutated_base(0..2), sizes).prop_map(|(tree, size)| padded(tree.compact().into_bytes(), size)),
     ]
     .boxed()
 }
@@ -163,8 +167,9 @@ fn padded(mut body: Vec<u8>, size: usize) -> Vec<u8> {
 }
 
 fn content_type() -> impl Strategy<Value = ContentType> {
-    let right = ["application/json", "application/json; charset=utf-8", "Application/JSON;charset=\"UTF-8\""];
-    let wrong = [
+    let json_types =
+        ["application/json", "application/json; charset=utf-8", "Application/JSON;charset=\"UTF-8\""];
+    let other_types = [
         "",
         "*/*",
         "text/plain",
@@ -175,12 +180,12 @@ fn content_type() -> impl Strategy<Value = ContentType> {
         "application/x-www-form-urlencoded",
         "multipart/form-data; boundary=x",
     ];
-    let right = right.map(|text| ContentType { text: Some(text), is_json: true });
-    let wrong = wrong.map(|text| ContentType { text: Some(text), is_json: false });
+    let json_types = json_types.map(|text| ContentType { text: Some(text), is_json: true });
+    let other_types = other_types.map(|text| ContentType { text: Some(text), is_json: false });
     prop_oneof![
-        70 => Just(right[0]),
-        25 => select(right.to_vec()),
-        4 => select(wrong.to_vec()),
+        70 => Just(json_types[0]),
+        25 => select(json_types.to_vec()),
+        4 => select(other_types.to_vec()),
         1 => Just(ContentType { text: None, is_json: false }),
     ]
 }
@@ -188,7 +193,7 @@ fn content_type() -> impl Strategy<Value = ContentType> {
 fn key() -> impl Strategy<Value = Key> {
     prop_oneof![
         80 => Just(Key::None),
-        12 => Just(Key::Own),
+        12 => Just(Key::Unique),
         4 => (0..8_u8).prop_map(Key::Shared),
         4 => select(vec!["", "\"\"", "two words", "\"open", "a\"b", "\u{e9}"]).prop_map(Key::Malformed),
     ]

@@ -1,4 +1,4 @@
-//! Large bodies are validated within seconds, and do not delay other requests.
+//! Large bodies must be validated within seconds, and must not delay other requests.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -11,85 +11,87 @@ use super::worst;
 use crate::support::services::on_both;
 use crate::support::{LIST, Response, Service, Setup};
 
-const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
-const OTHERS_WITHIN: Duration = Duration::from_secs(1);
+const MAX_RESPONSE_TIME: Duration = Duration::from_secs(5);
+/// Maximum response time of other requests.
+const MAX_OTHER_RESPONSE_TIME: Duration = Duration::from_secs(1);
 
-const DESCRIBED: &str = r#"{"description":"large"}"#;
+const DESCRIPTION_PATCH: &str = r#"{"description":"large"}"#;
 
-/// One worker, so that a blocked worker blocks every request.
-fn one_worker(setup: Setup) -> Setup {
+/// Configures a single worker, so that a blocked worker blocks all requests.
+fn with_single_worker(setup: Setup) -> Setup {
     setup.with("ICP__SERVER__WORKERS", "1").with("ICP__LIMITS__USER_IDS_PER_ICP", "10000")
 }
 
-struct User<'a> {
+struct LargeBodyClient<'a> {
     service: &'a Service,
     client: Client,
     token: String,
 }
 
-impl<'a> User<'a> {
+impl<'a> LargeBodyClient<'a> {
     fn new(service: &'a Service) -> Self {
         let client = Client::builder()
             .no_proxy()
             .tls_certs_only([])
             .timeout(Duration::from_secs(30))
             .build()
-            .expect("a client");
+            .expect("the client must be built");
         Self { service, client, token: service.token("user_ada") }
     }
 
-    /// Sends a body, and requests health on another connection until the response has arrived.
-    async fn send(&self, what: &str, method: Method, path: &str, body: &str) -> Response {
+    /// Sends a body. Until the response has arrived, sends requests for `/health/live` on another connection. Checks
+    /// all response times.
+    async fn send(&self, label: &str, method: Method, path: &str, body: &str) -> Response {
         let request = self.client.request(method, format!("{}{path}", self.service.address));
         let request = request.bearer_auth(&self.token).header("content-type", "application/json");
         let request = request.body(body.to_owned());
-        let is_answered = Cell::new(false);
+        let has_response = Cell::new(false);
         let sending = async {
             let started = Instant::now();
             let response = Response::of(request).await;
-            is_answered.set(true);
+            has_response.set(true);
             (response, started.elapsed())
         };
-        let ((response, took), waited) = join(sending, self.others(&is_answered)).await;
-        eprintln!("{took:>8.1?}, others {waited:>8.1?}: {} {what}", response.status);
-        assert!(took < ANSWERED_WITHIN, "{what}: {took:?}");
-        assert!(waited < OTHERS_WITHIN, "{what}: others waited {waited:?}");
+        let ((response, took), longest_wait) = join(sending, self.send_health_requests(&has_response)).await;
+        eprintln!("{took:>8.1?}, other requests {longest_wait:>8.1?}: {} {label}", response.status);
+        assert!(took < MAX_RESPONSE_TIME, "{label}: the response took {took:?}");
+        assert!(longest_wait < MAX_OTHER_RESPONSE_TIME, "{label}: another request took {longest_wait:?}");
         response
     }
 
-    /// Creates an ICP, and checks that a read returns the same. Returns its path.
-    async fn create(&self, what: &str, body: &str) -> String {
-        let created = self.send(what, Method::POST, LIST, body).await;
-        assert_eq!(created.status, 201, "{what}: {:.1000}", created.body);
+    /// Creates an ICP, and checks that a read returns the same text. Returns the path of the ICP.
+    async fn create(&self, label: &str, body: &str) -> String {
+        let created = self.send(label, Method::POST, LIST, body).await;
+        assert_eq!(created.status, 201, "{label}: {:.1000}", created.body);
         let path = created.header("location").to_owned();
-        self.check_read(what, &path, &created.body).await;
+        self.check_read(label, &path, &created.body).await;
         path
     }
 
-    async fn patch(&self, what: &str, path: &str, body: &str) {
-        let patched = self.send(what, Method::PATCH, path, body).await;
-        assert_eq!(patched.status, 200, "{what}: {:.1000}", patched.body);
-        self.check_read(what, path, &patched.body).await;
+    async fn patch(&self, label: &str, path: &str, body: &str) {
+        let patched = self.send(label, Method::PATCH, path, body).await;
+        assert_eq!(patched.status, 200, "{label}: {:.1000}", patched.body);
+        self.check_read(label, path, &patched.body).await;
     }
 
-    async fn check_read(&self, what: &str, path: &str, expected: &str) {
+    async fn check_read(&self, label: &str, path: &str, expected: &str) {
         let read = self.service.get(path, Some(&self.token)).await;
-        assert!(read.status == 200 && read.body == expected, "{what}: {:.1000}", read.body);
+        assert!(read.status == 200 && read.body == expected, "{label}: {:.1000}", read.body);
     }
 
-    /// Sends a body that must be refused.
-    async fn refused(&self, what: &str, body: &str) {
-        let response = self.send(what, Method::POST, LIST, body).await;
+    /// Sends a body, and checks that it is refused.
+    async fn check_refused(&self, label: &str, body: &str) {
+        let response = self.send(label, Method::POST, LIST, body).await;
         response.assert_problem(400, "BAD_REQUEST");
         let violations = response.json()["errors"].as_array().map_or(0, Vec::len);
-        assert!((1..=limits::VIOLATIONS).contains(&violations), "{what}: {violations} violations");
-        assert!(response.body.len() < 2 * limits::BODY_BYTES, "{what}: {} bytes", response.body.len());
+        assert!((1..=limits::VIOLATIONS).contains(&violations), "{label}: {violations} violations");
+        assert!(response.body.len() < 2 * limits::BODY_BYTES, "{label}: {} bytes", response.body.len());
     }
 
-    /// The longest wait of other requests.
-    async fn others(&self, is_answered: &Cell<bool>) -> Duration {
+    /// Sends requests for `/health/live` until `has_response` is true. Returns the longest response time.
+    async fn send_health_requests(&self, has_response: &Cell<bool>) -> Duration {
         let mut longest = Duration::ZERO;
-        while !is_answered.get() {
+        while !has_response.get() {
             let started = Instant::now();
             let live = Response::of(self.client.get(format!("{}/health/live", self.service.address))).await;
             assert_eq!(live.status, 200);
@@ -100,56 +102,56 @@ impl<'a> User<'a> {
     }
 }
 
-/// A request without a query of the database.
+/// This test runs on one database only, because invalid bodies cause no query.
 #[tokio::test]
-async fn worst_invalid_bodies_are_refused_without_delaying_others() {
-    let service = one_worker(Setup::new()).start();
-    let user = User::new(&service);
-    for (what, body) in worst::wrong() {
-        user.refused(what, &body).await;
+async fn expensive_invalid_bodies_delay_no_other_request() {
+    let service = with_single_worker(Setup::new()).start();
+    let client = LargeBodyClient::new(&service);
+    for (label, body) in worst::invalid_bodies() {
+        client.check_refused(label, &body).await;
     }
     assert_eq!(service.list("user_ada").await.body, "[]");
 }
 
-on_both!(worst_valid_bodies_are_stored_without_delaying_others, with one_worker);
-async fn worst_valid_bodies_are_stored_without_delaying_others(service: &Service) {
-    let user = User::new(service);
-    for (what, body) in worst::right() {
-        user.create(what, &body).await;
+on_both!(expensive_valid_bodies_delay_no_other_request, with with_single_worker);
+async fn expensive_valid_bodies_delay_no_other_request(service: &Service) {
+    let client = LargeBodyClient::new(service);
+    for (label, body) in worst::valid_bodies() {
+        client.create(label, &body).await;
     }
 }
 
-on_both!(medium_bodies_delay_no_other_request, with one_worker);
-/// Up to some length, a body is validated on the worker thread.
+on_both!(medium_bodies_delay_no_other_request, with with_single_worker);
+/// Bodies of up to a certain length are validated on the worker thread.
 async fn medium_bodies_delay_no_other_request(service: &Service) {
-    let user = User::new(service);
-    for (what, body) in worst::right_regexes(30) {
-        user.create(what, &body).await;
+    let client = LargeBodyClient::new(service);
+    for (label, body) in worst::valid_regexes(30) {
+        client.create(label, &body).await;
     }
-    for (what, body) in worst::wrong_regexes(30) {
-        user.refused(what, &body).await;
+    for (label, body) in worst::invalid_regexes(30) {
+        client.check_refused(label, &body).await;
     }
 }
 
-on_both!(large_icp_is_patched_without_delaying_others, with one_worker);
-async fn large_icp_is_patched_without_delaying_others(service: &Service) {
-    let user = User::new(service);
-    for (what, body) in [("many users", worst::many_users("a")), ("pages of JSON", worst::pages())] {
-        let path = user.create(what, &body).await;
-        user.patch("... described", &path, DESCRIBED).await;
-        user.patch("... left as it is", &path, "{}").await;
-        user.patch("... given other users", &path, &worst::many_users("b")).await;
-        user.patch("... given back", &path, &body).await;
-        let deleted = user.send("... deleted", Method::DELETE, &path, "").await;
+on_both!(patches_of_large_icp_delay_no_other_request, with with_single_worker);
+async fn patches_of_large_icp_delay_no_other_request(service: &Service) {
+    let client = LargeBodyClient::new(service);
+    for (label, body) in [("many users", worst::many_users("a")), ("large JSON", worst::large_json())] {
+        let path = client.create(label, &body).await;
+        client.patch("... with a description", &path, DESCRIPTION_PATCH).await;
+        client.patch("... with an empty patch", &path, "{}").await;
+        client.patch("... with other users", &path, &worst::many_users("b")).await;
+        client.patch("... with the original body", &path, &body).await;
+        let deleted = client.send("... in a delete", Method::DELETE, &path, "").await;
         assert_eq!(deleted.status, 204, "{deleted:?}");
     }
 }
 
-on_both!(icp_larger_than_body_limit_is_patched_quickly, with one_worker);
-/// Several patches can make an ICP larger than one body.
+on_both!(icp_larger_than_body_limit_is_patched_quickly, with with_single_worker);
+/// An ICP can become larger than the maximum body by several patches.
 async fn icp_larger_than_body_limit_is_patched_quickly(service: &Service) {
-    let user = User::new(service);
-    let path = user.create("pages of JSON", &worst::pages()).await;
-    user.patch("... given a CRM", &path, &worst::crm_pages()).await;
-    user.patch("... described", &path, DESCRIBED).await;
+    let client = LargeBodyClient::new(service);
+    let path = client.create("large JSON", &worst::large_json()).await;
+    client.patch("... with CRM filters", &path, &worst::large_crm_json()).await;
+    client.patch("... with a description", &path, DESCRIPTION_PATCH).await;
 }

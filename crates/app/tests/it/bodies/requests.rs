@@ -8,12 +8,12 @@ use icp_testkit::fixtures::user;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 
-use crate::bodies::expected::{check_refusal, of_patch, of_post};
-use crate::bodies::generator::{Action, FULL, Key, Request};
+use crate::bodies::expected::{check_refusal, evaluate_patch, evaluate_post};
+use crate::bodies::generator::{Action, FULL_BODY, Key, Request};
 use crate::support::{LIST, Response, Service};
 
-/// The number of ICPs that are patched.
-pub(crate) const TARGETS: usize = 8;
+/// The number of ICPs that the requests patch.
+pub(crate) const TARGET_COUNT: usize = 8;
 
 /// The result of a request.
 pub(crate) struct Outcome {
@@ -41,13 +41,13 @@ impl<'a> Sender<'a> {
             .tls_certs_only([])
             .timeout(Duration::from_secs(20))
             .build()
-            .expect("a client");
+            .expect("the client must be built");
         let (creator, admin) = (user("user_creator"), user("user_root"));
         let tokens = (service.token(creator.as_str()), service.admin_token(admin.as_str()));
         let mut targets = Vec::new();
-        let full: Value = serde_json::from_str(FULL).expect("must be JSON");
-        for _ in 0..TARGETS {
-            targets.push(strict(&service.create(&tokens.0, &full).await));
+        let full: Value = serde_json::from_str(FULL_BODY).expect("the text must be JSON");
+        for _ in 0..TARGET_COUNT {
+            targets.push(parse_icp(&service.create(&tokens.0, &full).await));
         }
         Self {
             service,
@@ -71,10 +71,10 @@ impl<'a> Sender<'a> {
 
     fn build(&self, request: &Request) -> RequestBuilder {
         let builder = match request.action {
-            Action::Post => self.to(Method::POST, LIST).bearer_auth(&self.creator.1),
+            Action::Post => self.request(Method::POST, LIST).bearer_auth(&self.creator.1),
             Action::Patch(target) => {
                 let path = format!("{LIST}/{}", self.targets[target].id);
-                self.to(Method::PATCH, &path).bearer_auth(&self.admin.1)
+                self.request(Method::PATCH, &path).bearer_auth(&self.admin.1)
             }
         };
         let builder = match request.content_type.text {
@@ -88,68 +88,74 @@ impl<'a> Sender<'a> {
         builder.body(request.body.clone())
     }
 
-    fn to(&self, method: Method, path: &str) -> RequestBuilder {
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.service.address))
     }
 
-    async fn check_post(&self, request: &Request, response: Response) -> Checked {
+    async fn check_post(&self, request: &Request, response: Response) -> CheckedResponse {
         if matches!(request.key, Key::Shared(_)) && response.status == 422 {
             response.assert_problem(422, "IDEMPOTENCY_KEY_REUSED");
-            of_post(request, &self.creator.0).expect("only a valid body gets a 422");
+            evaluate_post(request, &self.creator.0).expect("only a valid body may get a 422");
             return (BTreeSet::new(), None);
         }
-        let expected = match of_post(request, &self.creator.0) {
+        let expected = match evaluate_post(request, &self.creator.0) {
             Ok(expected) => expected,
             Err(reasons) => return (check_refusal(&response, &reasons), None),
         };
-        assert_eq!(response.status, 201, "the service rejects a body that the domain accepts: {response:?}");
-        let icp = strict(&response);
+        assert_eq!(
+            response.status, 201,
+            "the service must accept a body that the domain accepts: {response:?}"
+        );
+        let icp = parse_icp(&response);
         let (id, created_at, updated_at) = (icp.id, icp.created_at, icp.updated_at);
         assert_eq!(
             icp,
             Icp { id, created_at, updated_at, ..expected },
-            "the response contains the ICP that was sent"
+            "the response must contain the ICP that was sent"
         );
         assert_eq!(created_at, updated_at);
 
         let path = format!("{LIST}/{id}");
         assert_eq!(response.header("location"), path);
-        let read = Response::of(self.to(Method::GET, &path).bearer_auth(&self.creator.1)).await;
+        let read = Response::of(self.request(Method::GET, &path).bearer_auth(&self.creator.1)).await;
         assert_eq!(
             (read.status.as_u16(), &read.body),
             (200, &response.body),
-            "GET returns the body of the create"
+            "GET must return the body of the response to the create"
         );
         if request.key != Key::None {
-            let again = Response::of(self.build(request)).await;
+            let repeated = Response::of(self.build(request)).await;
             assert_eq!(
-                (again.status.as_u16(), &again.body),
+                (repeated.status.as_u16(), &repeated.body),
                 (201, &response.body),
-                "a repeated key returns the first response"
+                "a repeated key must return the first response"
             );
         }
         (BTreeSet::new(), Some((icp, response.body)))
     }
 
-    fn check_patch(&self, request: &Request, target: &Icp, response: Response) -> Checked {
-        let patch = match of_patch(request, &self.admin.0, target) {
+    fn check_patch(&self, request: &Request, target: &Icp, response: Response) -> CheckedResponse {
+        let patch = match evaluate_patch(request, &self.admin.0, target) {
             Ok(patch) => patch,
             Err(reasons) => return (check_refusal(&response, &reasons), None),
         };
-        assert_eq!(response.status, 200, "the service rejects a body that the domain accepts: {response:?}");
-        let icp = strict(&response);
+        assert_eq!(
+            response.status, 200,
+            "the service must accept a body that the domain accepts: {response:?}"
+        );
+        let icp = parse_icp(&response);
         assert_eq!((icp.id, icp.created_at), (target.id, target.created_at));
-        let again = patch.apply(&icp, &self.admin.0, Timestamp::UNIX_EPOCH);
-        assert_eq!(again, Ok(None), "the response contains the changes of the patch");
+        let changed = patch.apply(&icp, &self.admin.0, Timestamp::UNIX_EPOCH);
+        assert_eq!(changed, Ok(None), "the response must contain the changes of the patch");
         (BTreeSet::new(), Some((icp, response.body)))
     }
 }
 
-/// The codes of the violations, or the ICP and its text.
-type Checked = (BTreeSet<String>, Option<(Icp, String)>);
+/// The codes of the violations of a refused request, or the ICP of an accepted request and its text.
+type CheckedResponse = (BTreeSet<String>, Option<(Icp, String)>);
 
-/// Returns the ICP of a response, which must be valid and in wire form.
-fn strict(response: &Response) -> Icp {
+/// Parses the ICP of a response. Checks that the ICP is valid and in its canonical JSON form.
+fn parse_icp(response: &Response) -> Icp {
     let icp = Icp::from_json(&response.body, Rules::Strict);
     let icp = icp.unwrap_or_else(|violations| panic!("{violations} in {response:?}"));
     assert_eq!(icp.to_json(), response.body);

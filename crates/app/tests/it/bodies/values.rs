@@ -1,10 +1,10 @@
-//! Values and names that are difficult for parsers.
+//! Generates values and names that are difficult for parsers.
 
 use icp_testkit::generate::proptest::prelude::*;
 use icp_testkit::generate::proptest::sample::{Index, select};
 use icp_testkit::generate::{self, Tree};
 
-/// Values of every type, near the limits, and valid in other places only.
+/// Values of all types, values near the limits, and values that are valid only in other fields.
 const VALUES: &[&str] = &[
     "null",
     "true",
@@ -91,7 +91,8 @@ const VALUES: &[&str] = &[
     "1//",
 ];
 
-/// Names of the contract in other positions and spellings, and names with a meaning in some programming languages.
+/// Field names of the contract in the wrong position or spelling, and names that have a meaning in some programming
+/// languages.
 const NAMES: &[&str] = &[
     "id",
     "createdAt",
@@ -115,30 +116,31 @@ const NAMES: &[&str] = &[
     "$serde_json::private::Number",
 ];
 
-/// Lengths on both sides of every limit of a text.
-const LENGTHS: &[usize] = &[254, 255, 256, 1_000, 1_001, 10_000, 10_001, 20_000, 20_001];
+/// Lengths below, at and above each limit for texts.
+const TEXT_LENGTHS: &[usize] = &[254, 255, 256, 1_000, 1_001, 10_000, 10_001, 20_000, 20_001];
 
-/// Returns a replacement of a value.
+/// Generates a replacement for any value.
 pub(crate) fn value() -> impl Strategy<Value = Tree> {
     prop_oneof![
         40 => select(VALUES).prop_map(scalar),
         15 => generate::string().prop_map(Tree::Scalar),
         15 => generate::tree(),
-        4 => long_text(LENGTHS),
+        4 => long_text(TEXT_LENGTHS),
         4 => nested(),
         1 => digits(),
     ]
 }
 
-/// Returns a name of a field.
+/// Generates a name of a field.
 pub(crate) fn name() -> impl Strategy<Value = String> {
     prop_oneof![select(NAMES).prop_map(|name| format!("\"{name}\"")), generate::name()]
 }
 
-/// Usually a value of the same type, so that most bodies stay valid.
+/// A replacement for a scalar. A string replaces a string, and a number replaces a number, so that most bodies stay
+/// valid.
 #[derive(Clone, Debug)]
 pub(crate) struct Replacement {
-    at: Index,
+    position: Index,
     string: String,
     number: &'static str,
 }
@@ -146,26 +148,29 @@ pub(crate) struct Replacement {
 pub(crate) fn replacements() -> impl Strategy<Value = Vec<Replacement>> {
     let numbers =
         ["-0", "1.0", "10.0", "1e1", "0.5e1", "100e-2", "99", "1e400", "1.5", "101", "9007199254740993"];
-    let long = long_text(LENGTHS).prop_map(|text| text.compact());
+    let long = long_text(TEXT_LENGTHS).prop_map(|text| text.compact());
     let strings = VALUES.iter().copied().filter(|value| value.starts_with('"')).collect::<Vec<_>>();
     let string = prop_oneof![
         3 => select(strings).prop_map(str::to_owned),
         5 => generate::string(),
         1 => long,
     ];
-    let fitting = (any::<Index>(), string, select(numbers.to_vec()));
-    prop::collection::vec(fitting.prop_map(|(at, string, number)| Replacement { at, string, number }), 1..4)
+    let replacement = (any::<Index>(), string, select(numbers.to_vec()));
+    prop::collection::vec(
+        replacement.prop_map(|(position, string, number)| Replacement { position, string, number }),
+        1..4,
+    )
 }
 
-/// Returns the tree with these names and values in it.
-pub(crate) fn fitted(mut tree: Tree, replacements: Vec<Replacement>) -> Tree {
-    for Replacement { at, string, number } in replacements {
+/// Applies the replacements to scalars of the tree.
+pub(crate) fn with_replacements(mut tree: Tree, replacements: Vec<Replacement>) -> Tree {
+    for Replacement { position, string, number } in replacements {
         let mut scalars = Vec::new();
         collect_scalars(&mut tree, &mut scalars);
-        if let Some(place) = (!scalars.is_empty()).then(|| at.get_mut(&mut scalars)) {
-            match place.as_bytes().first() {
-                Some(b'"') => **place = string,
-                Some(b'-' | b'0'..=b'9') => number.clone_into(place),
+        if let Some(scalar) = (!scalars.is_empty()).then(|| position.get_mut(&mut scalars)) {
+            match scalar.as_bytes().first() {
+                Some(b'"') => **scalar = string,
+                Some(b'-' | b'0'..=b'9') => number.clone_into(scalar),
                 _ => {}
             }
         }
@@ -185,14 +190,14 @@ fn scalar(text: &str) -> Tree {
     Tree::Scalar(text.to_owned())
 }
 
-/// Returns a string that repeats one character: of one, two or four bytes, or escaped.
+/// Generates a string that repeats one character, which has one, two or four bytes or is an escape.
 pub(crate) fn long_text(lengths: &'static [usize]) -> impl Strategy<Value = Tree> {
     let characters = select(vec!["x", "é", "😀", r"\u00e9", r"\n"]);
     (characters, select(lengths))
         .prop_map(|(character, length)| Tree::Scalar(format!("\"{}\"", character.repeat(length))))
 }
 
-/// Returns nested arrays or objects, near the limit of depth or far beyond it.
+/// Generates nested arrays or objects whose depth is near the limit or far above the limit.
 fn nested() -> impl Strategy<Value = Tree> {
     let depth = prop_oneof![4 => 56..=66_usize, 1 => select(vec![1_usize, 127, 129, 1_000, 20_000])];
     (depth, any::<bool>()).prop_map(|(depth, is_array)| {
@@ -202,7 +207,7 @@ fn nested() -> impl Strategy<Value = Tree> {
     })
 }
 
-/// Returns a number with more digits than any numeric type.
+/// Generates a number with more digits than any numeric type has.
 fn digits() -> impl Strategy<Value = Tree> {
     let number = |count: usize, form| match form {
         0 => format!("1{}", "0".repeat(count)),

@@ -1,4 +1,4 @@
-//! Checks the OpenAPI document with linters, and the service against the document.
+//! Checks the OpenAPI document with linters, and checks that the responses of the service match the document.
 //!
 //! Tests start in alphabetical order. The name of this module lets the longest test of the clients start first.
 
@@ -16,8 +16,9 @@ async fn openapi_document_is_valid() {
 #[tokio::test]
 #[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
 async fn openapi_document_passes_linter() {
-    // Rules are disabled for paths relative to the folder of the rules.
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    // The linter needs both files in one folder, because the rule file disables rules for paths relative to its own
+    // folder.
+    let folder = tempfile::tempdir().expect("the temporary folder must be created");
     copy(description(), folder.path());
     copy(source("typescript/spectral.yaml"), folder.path());
     let spectral = &mut node("@stoplight/spectral-cli/dist/index.js");
@@ -26,19 +27,21 @@ async fn openapi_document_passes_linter() {
     run(spectral.current_dir(folder.path())).await;
 }
 
-/// Sends about three thousand requests that a fuzzer derives from the document, and chains of them.
+/// Sends about three thousand requests, which a fuzzer derives from the OpenAPI document. Some of them use values of
+/// earlier responses.
 #[tokio::test]
 #[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
 async fn responses_match_openapi_document() {
     let service = Setup::new().start();
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = tempfile::tempdir().expect("the temporary folder must be created");
     let schemathesis = &mut python();
     let schemathesis =
-        // One worker: threads that parse Python at the same time fail with some versions of it.
+        // There is only one worker, because some Python versions fail if several threads parse Python code at the
+        // same time.
         schemathesis.args(["-m", "schemathesis.cli", "run", "--no-color", "--seed", "1", "--workers", "1"]);
     let schemathesis =
         schemathesis.args(["--max-examples", "200", "--continue-on-failure", "--checks", "all"]);
-    // A schema cannot express every rule. Rust tests check the other rules.
+    // These checks are excluded, because a schema cannot express all rules. Tests in Rust check the other rules.
     let schemathesis =
         schemathesis.args(["--exclude-checks", "positive_data_acceptance,negative_data_rejection"]);
     let token = format!("Authorization: Bearer {}", service.token("user_abc123"));

@@ -1,4 +1,4 @@
-//! The official Python client of the Model Context Protocol.
+//! Tests the endpoint `/mcp` with the official Python client of the Model Context Protocol.
 
 use crate::clients::tools::{python, run, source};
 use crate::support::Setup;

@@ -1,5 +1,6 @@
-//! A small OAuth authorization server that behaves like Clerk's. It supports discovery (RFC 8414), client registration, the
-//! authorization code flow with PKCE, and JWT access tokens (RFC 9068). Its user consents to every request.
+//! A small OAuth authorization server that behaves like Clerk's. It supports discovery (RFC 8414), client
+//! registration, the authorization code flow with PKCE, and JWT access tokens (RFC 9068). Its user consents to every
+//! request.
 
 use std::collections::HashMap;
 use std::net::TcpListener;
@@ -14,9 +15,9 @@ use serde_json::{Value, json};
 
 use crate::support::clerk::Clerk;
 
-/// A client that an administrator registered.
-pub(crate) const KNOWN_CLIENT: &str = "client_known";
-/// The user who signs in and consents.
+/// The ID of a client that an administrator registered.
+pub(crate) const REGISTERED_CLIENT: &str = "client_known";
+/// The ID of the user who signs in and consents.
 pub(crate) const USER: &str = "user_abc123";
 
 type Fields = HashMap<String, String>;
@@ -31,17 +32,17 @@ struct State {
     clerk: Clerk,
     codes: Mutex<HashMap<String, Fields>>,
     /// The successful token requests.
-    exchanges: Mutex<Vec<Fields>>,
+    token_requests: Mutex<Vec<Fields>>,
 }
 
 impl AuthorizationServer {
     pub(crate) fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("it listens");
-        let issuer = format!("http://{}", listener.local_addr().expect("an address"));
+        let listener = TcpListener::bind("127.0.0.1:0").expect("the listener must bind the port");
+        let issuer = format!("http://{}", listener.local_addr().expect("the listener must have an address"));
         let state = Arc::new(State {
             clerk: Clerk::with_issuer(&issuer),
             codes: Mutex::default(),
-            exchanges: Mutex::default(),
+            token_requests: Mutex::default(),
         });
         let data = web::Data::from(Arc::clone(&state));
         std::thread::spawn(move || {
@@ -55,16 +56,19 @@ impl AuthorizationServer {
                     .route("/authorize", web::get().to(authorize))
                     .route("/token", web::post().to(token))
             };
-            let server =
-                HttpServer::new(app).workers(1).disable_signals().listen(listener).expect("it listens");
+            let server = HttpServer::new(app)
+                .workers(1)
+                .disable_signals()
+                .listen(listener)
+                .expect("the socket must listen");
             actix_web::rt::System::new().block_on(server.run())
         });
         Self { issuer, state }
     }
 
     /// Returns the successful token requests.
-    pub(crate) fn exchanges(&self) -> Vec<Fields> {
-        self.state.exchanges.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(crate) fn token_requests(&self) -> Vec<Fields> {
+        self.state.token_requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -94,22 +98,24 @@ async fn register(mut client: web::Json<Value>) -> HttpResponse {
     HttpResponse::Created().json(client.into_inner())
 }
 
-/// Redirects to the client with a code, as if the user had signed in and consented.
+/// Redirects to the client with a code. There is no page on which the user signs in and consents.
 async fn authorize(state: web::Data<State>, query: web::Query<Fields>) -> HttpResponse {
     let query = query.into_inner();
     if query.get("code_challenge_method").is_none_or(|method| method != "S256") {
         return HttpResponse::BadRequest().body("PKCE is required");
     }
-    let code = format!("code_{}", state.codes.lock().expect("no panic").len());
-    let mut redirect: reqwest::Url = query["redirect_uri"].parse().expect("a URL");
+    let code = format!("code_{}", state.codes.lock().expect("no thread must have panicked").len());
+    let mut redirect: reqwest::Url = query["redirect_uri"].parse().expect("the URL must be valid");
     redirect.query_pairs_mut().append_pair("code", &code).append_pair("state", &query["state"]);
-    state.codes.lock().expect("no panic").insert(code, query);
+    state.codes.lock().expect("no thread must have panicked").insert(code, query);
     HttpResponse::Found().insert_header(("location", redirect.as_str())).finish()
 }
 
 async fn token(state: web::Data<State>, form: web::Form<Fields>) -> HttpResponse {
     let form = form.into_inner();
-    let Some(authorized) = state.codes.lock().expect("no panic").get(&form["code"]).cloned() else {
+    let Some(authorized) =
+        state.codes.lock().expect("no thread must have panicked").get(&form["code"]).cloned()
+    else {
         return HttpResponse::BadRequest().json(json!({"error": "invalid_grant"}));
     };
     let challenge = BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, form["code_verifier"].as_bytes()));
@@ -118,7 +124,7 @@ async fn token(state: web::Data<State>, form: web::Form<Fields>) -> HttpResponse
     if authorized["code_challenge"] != challenge || !parameters_match {
         return HttpResponse::BadRequest().json(json!({"error": "invalid_grant"}));
     }
-    state.exchanges.lock().expect("no panic").push(form.clone());
+    state.token_requests.lock().expect("no thread must have panicked").push(form.clone());
     let scope = authorized.get("scope").map_or("profile", String::as_str);
     let claims = json!({"client_id": form["client_id"], "aud": form.get("resource"), "scope": scope});
     let access_token = state.clerk.access_token(USER, claims);

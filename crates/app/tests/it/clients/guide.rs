@@ -1,4 +1,4 @@
-//! `docs/how-to/clients.md` shows code that is tested.
+//! Checks that the code in `docs/how-to/clients.md` is tested.
 
 use serde_json::Value;
 
@@ -17,7 +17,7 @@ const PYTHON: [&str; 3] = [
     include_str!("python/walkthrough.py"),
 ];
 
-/// Returns the code of the guide in one language.
+/// Returns the code blocks of the guide in one language.
 fn blocks(language: &str) -> Vec<&'static str> {
     let fence = format!("```{language}\n");
     let blocks: Vec<_> =
@@ -26,7 +26,7 @@ fn blocks(language: &str) -> Vec<&'static str> {
     blocks
 }
 
-/// Returns the lines without indentation.
+/// Returns the non-empty lines without indentation.
 fn lines(code: &str) -> Vec<&str> {
     code.lines().map(str::trim).filter(|line| !line.is_empty()).collect()
 }
@@ -35,26 +35,27 @@ fn lines(code: &str) -> Vec<&str> {
 fn code_of_guide_is_tested() {
     for (language, sources) in [("ts", TYPESCRIPT), ("python", PYTHON)] {
         for block in blocks(language) {
-            let shown = lines(block);
-            let is_in = |source: &str| lines(source).windows(shown.len()).any(|window| window == shown);
-            assert!(sources.into_iter().any(is_in), "no test has:\n{block}");
+            let block_lines = lines(block);
+            let is_in =
+                |source: &str| lines(source).windows(block_lines.len()).any(|window| window == block_lines);
+            assert!(sources.into_iter().any(is_in), "no test contains this code block:\n{block}");
         }
     }
-    for generate in [
+    for command in [
         "openapi-typescript openapi.json --default-non-nullable=false --output icp.ts",
         "openapi-python-client generate --path openapi.json --config generator.yaml --meta none --output-path icp_client",
     ] {
-        assert!(GUIDE.contains(generate), "{generate}");
+        assert!(GUIDE.contains(command), "{command}");
     }
 }
 
 #[test]
 fn walkthroughs_use_every_operation() {
-    let description = std::fs::read_to_string(description()).expect("it is there");
-    let description: Value = serde_json::from_str(&description).expect("it is JSON");
+    let description = std::fs::read_to_string(description()).expect("the file must exist");
+    let description: Value = serde_json::from_str(&description).expect("the text must be JSON");
     let (typescript, python) = (TYPESCRIPT.concat(), PYTHON.concat());
-    for (path, item) in description["paths"].as_object().expect("an object") {
-        for (method, operation) in item.as_object().expect("an object") {
+    for (path, item) in description["paths"].as_object().expect("the value must be an object") {
+        for (method, operation) in item.as_object().expect("the value must be an object") {
             let Some(name) = operation["operationId"].as_str() else { continue };
             let call = format!(".{}(\"{path}\"", method.to_uppercase());
             assert!(typescript.contains(&call), "{name}");
@@ -70,18 +71,18 @@ fn walkthroughs_use_every_operation() {
 
 #[tokio::test]
 #[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
-async fn curl_lines_of_guide_work() {
+async fn curl_commands_of_guide_succeed() {
     let stage = Stage::new().await;
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = tempfile::tempdir().expect("the temporary folder must be created");
     let script = format!(
         "set -eu\ncurl() {{ {:?} \"$@\"; }}\nICP=$ICP_URL TOKEN=$ICP_TOKEN\n{}",
         tool("ICP_TEST_CURL"),
         blocks("sh").into_iter().filter(|block| block.contains("curl ")).collect::<String>()
     );
     let mut shell = tokio::process::Command::new("sh");
-    let printed = run(stage.tell(shell.arg("-c").arg(script).current_dir(folder.path()))).await;
+    let printed = run(stage.with_variables(shell.arg("-c").arg(script).current_dir(folder.path()))).await;
     let mut rest = printed.as_str();
-    // List, page, create, read again, change, err, delete.
+    // The output of the commands, in this order: list, page, create, conditional read, patch, invalid patch, delete.
     for part in [
         "From Tomorrow",
         "From Tomorrow",
@@ -92,9 +93,13 @@ async fn curl_lines_of_guide_work() {
         "\n400\n",
         "204\n",
     ] {
-        let at = rest.find(part).unwrap_or_else(|| panic!("{part} is not in {rest}, of {printed}"));
-        rest = &rest[at + part.len()..];
+        let start = rest.find(part).unwrap_or_else(|| {
+            panic!(
+                "{part} is not in the rest of the output, which is {rest}; the complete output is {printed}"
+            )
+        });
+        rest = &rest[start + part.len()..];
     }
     let left = stage.service.list("user_ada").await.json();
-    assert_eq!(left.as_array().map(Vec::len), Some(1), "what was created is deleted: {left}");
+    assert_eq!(left.as_array().map(Vec::len), Some(1), "the created ICP must be deleted: {left}");
 }

@@ -1,5 +1,5 @@
-//! Programs of others: clients generated from the OpenAPI document, assistants, browsers, and linters of OpenAPI
-//! documents. `cargo xtask test --all` installs them and runs these tests; they are ignored otherwise.
+//! Tests with third-party programs: generated clients, MCP clients, browsers, and linters of OpenAPI documents.
+//! `cargo xtask test --all` installs these programs and runs these tests. Otherwise the tests are ignored.
 
 mod api_description;
 mod assistant;

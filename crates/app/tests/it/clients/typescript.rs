@@ -1,4 +1,4 @@
-//! A client in TypeScript: generated, compiled, and run.
+//! Generates and compiles a TypeScript client, and runs a program that uses it.
 
 use std::path::Path;
 
@@ -13,37 +13,39 @@ const TSC: &str = "typescript/bin/tsc";
 #[tokio::test]
 #[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
 async fn generated_client_uses_every_operation() {
-    let folder = project().await;
+    let folder = create_project().await;
     run(node(TSC).arg("--project").arg(folder.path())).await;
     let mut program = tokio::process::Command::new(tool("ICP_TEST_NODE"));
-    Stage::new().await.walk(program.arg(folder.path().join("built/walkthrough.js"))).await;
+    Stage::new().await.run_walkthrough(program.arg(folder.path().join("built/walkthrough.js"))).await;
 }
 
 #[tokio::test]
 #[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
-async fn compiler_finds_invalid_requests() {
-    let folder = project().await;
-    let wrong = r#"
+async fn compiler_reports_invalid_requests() {
+    let folder = create_project().await;
+    let invalid_code = r#"
         import type { components } from "./icp.js";
         type NewIcp = components["schemas"]["NewIcp"];
         export const right: NewIcp = { name: "A", leadProviderCriteria: [] };
-        // @ts-expect-error: it is required
+        // @ts-expect-error: `leadProviderCriteria` is required
         export const incomplete: NewIcp = { name: "A" };
-        // @ts-expect-error: there is no such member
+        // @ts-expect-error: `colour` is unknown
         export const unknown: NewIcp = { name: "A", leadProviderCriteria: [], colour: "red" };
-        // @ts-expect-error: there is no such filter
+        // @ts-expect-error: the type of the filter is unknown
         export const filter: NewIcp = { name: "A", leadProviderCriteria: [], customFilterCriteria: [{ type: "ofNextYear" }] };
-        // @ts-expect-error: it may not be null
+        // @ts-expect-error: `leadsPerList` must not be null
         export const cleared: components["schemas"]["IcpPatch"] = { leadsPerList: null };
     "#;
-    std::fs::write(folder.path().join("wrong.ts"), wrong).expect("it is written");
+    std::fs::write(folder.path().join("wrong.ts"), invalid_code).expect("the file must be written");
     run(node(TSC).arg("--project").arg(folder.path())).await;
 }
 
-/// The sources with the generated types, where Node finds the packages.
-async fn project() -> TempDir {
+/// Creates a folder with the sources and the generated types. The folder is next to the packages, so that Node finds
+/// the packages.
+async fn create_project() -> TempDir {
     let packages = node_modules();
-    let folder = TempDir::new_in(packages.parent().unwrap_or(Path::new("."))).expect("a temporary folder");
+    let folder = TempDir::new_in(packages.parent().unwrap_or(Path::new(".")))
+        .expect("the temporary folder must be created");
     for file in ["package.json", "tsconfig.json", "session.ts", "history.ts", "walkthrough.ts"] {
         copy(source("typescript").join(file), folder.path());
     }

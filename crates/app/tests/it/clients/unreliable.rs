@@ -1,4 +1,4 @@
-//! A proxy that loses responses and rejects requests, as networks and gateways do.
+//! A proxy that loses responses and rejects requests, like an unreliable network or gateway.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -9,63 +9,68 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::client;
 
-/// The fate of a request.
+/// The action of the proxy for one request.
 #[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Fate {
-    Pass,
-    /// The service handles it, and the response is lost.
-    Lost,
-    /// It is rejected with `Retry-After: 1`.
-    Busy,
+pub(crate) enum ProxyAction {
+    Forward,
+    /// Forwards the request to the service, but not the response to the client.
+    LoseResponse,
+    /// Rejects the request with `Retry-After: 1`.
+    Reject,
 }
 
-/// The requests that came, by their methods.
-type Seen = Arc<Mutex<HashMap<Method, usize>>>;
+/// The number of received requests per method.
+type RequestCounts = Arc<Mutex<HashMap<Method, usize>>>;
 
-pub(crate) struct Unreliable {
+pub(crate) struct UnreliableProxy {
     pub(crate) address: String,
-    seen: Seen,
+    counts: RequestCounts,
 }
 
-impl Unreliable {
-    /// Applies one fate to each request of a method, in order. Later requests pass.
-    pub(crate) async fn before(service: &str, fates: &[(Method, &'static [Fate])]) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
-        let address = format!("http://{}", listener.local_addr().expect("it has an address"));
-        let (service, fates, seen) = (service.to_owned(), fates.to_vec(), Seen::default());
-        let kept = Arc::clone(&seen);
+impl UnreliableProxy {
+    /// Starts a proxy for `service`. The n-th request of a method gets the n-th action of its list. Later requests
+    /// are forwarded.
+    pub(crate) async fn start(service: &str, actions: &[(Method, &'static [ProxyAction])]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("the listener must bind the port");
+        let address = format!("http://{}", listener.local_addr().expect("the listener must have an address"));
+        let (service, actions, counts) = (service.to_owned(), actions.to_vec(), RequestCounts::default());
+        let shared_counts = Arc::clone(&counts);
         tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
-                let (service, fates, seen) = (service.clone(), fates.clone(), Arc::clone(&kept));
-                tokio::spawn(async move { handle(connection, &service, &fates, &seen).await });
+                let (service, actions, counts) =
+                    (service.clone(), actions.clone(), Arc::clone(&shared_counts));
+                tokio::spawn(async move { handle_connection(connection, &service, &actions, &counts).await });
             }
         });
-        Self { address, seen }
+        Self { address, counts }
     }
 
-    pub(crate) fn seen(&self, method: &Method) -> usize {
-        self.seen.lock().expect("no panic").get(method).copied().unwrap_or_default()
+    pub(crate) fn request_count(&self, method: &Method) -> usize {
+        self.counts.lock().expect("no thread must have panicked").get(method).copied().unwrap_or_default()
     }
 }
 
-/// One request; the connection is closed after it.
-async fn handle(
+/// Handles one request, and closes the connection.
+async fn handle_connection(
     mut connection: TcpStream,
     service: &str,
-    fates: &[(Method, &'static [Fate])],
-    seen: &Seen,
+    actions: &[(Method, &'static [ProxyAction])],
+    counts: &RequestCounts,
 ) -> Option<()> {
-    let (head, body) = read(&mut connection).await?;
+    let (head, body) = read_request(&mut connection).await?;
     let mut words = head.split(' ');
     let (method, path) = (words.next()?.parse::<Method>().ok()?, words.next()?);
     let number = {
-        let mut seen = seen.lock().expect("no panic");
-        let number = seen.entry(method.clone()).or_default();
+        let mut counts = counts.lock().expect("no thread must have panicked");
+        let number = counts.entry(method.clone()).or_default();
         *number += 1;
         *number
     };
-    let fate = fates.iter().find(|(of, _)| *of == method).and_then(|(_, fates)| fates.get(number - 1));
-    if fate == Some(&Fate::Busy) {
+    let action = actions
+        .iter()
+        .find(|(action_method, _)| *action_method == method)
+        .and_then(|(_, actions)| actions.get(number - 1));
+    if action == Some(&ProxyAction::Reject) {
         let busy = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
         return connection.write_all(busy.as_bytes()).await.ok();
     }
@@ -78,19 +83,19 @@ async fn handle(
         }
     }
     let response = request.send().await.ok()?;
-    let mut answer = format!("HTTP/1.1 {}\r\nconnection: close\r\n", response.status());
+    let mut response_head = format!("HTTP/1.1 {}\r\nconnection: close\r\n", response.status());
     for (name, value) in response.headers() {
-        answer.extend([name.as_str(), ": ", value.to_str().ok()?, "\r\n"]);
+        response_head.extend([name.as_str(), ": ", value.to_str().ok()?, "\r\n"]);
     }
     let body = response.bytes().await.ok()?;
-    if fate == Some(&Fate::Lost) {
+    if action == Some(&ProxyAction::LoseResponse) {
         return None;
     }
-    connection.write_all(&[(answer + "\r\n").as_bytes(), &body].concat()).await.ok()
+    connection.write_all(&[(response_head + "\r\n").as_bytes(), &body].concat()).await.ok()
 }
 
-/// A request's head and body.
-async fn read(connection: &mut TcpStream) -> Option<(String, Vec<u8>)> {
+/// Reads a request. Returns its head and its body.
+async fn read_request(connection: &mut TcpStream) -> Option<(String, Vec<u8>)> {
     let mut bytes = Vec::new();
     loop {
         if connection.read_buf(&mut bytes).await.ok()? == 0 {

@@ -1,4 +1,4 @@
-//! Concurrent writes of many clients to one database and to one ICP.
+//! Concurrent writes of many clients to the same database and to the same ICP.
 
 use std::collections::BTreeSet;
 
@@ -9,12 +9,13 @@ use serde_json::{Value, json};
 use crate::support::services::on_both;
 use crate::support::{LIST, Response, Service, stderr};
 
-const CLIENTS: usize = 64;
+const CLIENT_COUNT: usize = 64;
 
 fn clients(service: &Service, count: usize) -> Vec<(String, String, Client)> {
     let client = |number: usize| {
         let user = format!("user_client{number}");
-        let client = Client::builder().no_proxy().tls_certs_only([]).build().expect("a client");
+        let client =
+            Client::builder().no_proxy().tls_certs_only([]).build().expect("the client must be built");
         (service.token(&user), user, client)
     };
     (0..count).map(client).collect()
@@ -30,10 +31,10 @@ async fn concurrent_patches_add_all_64_users(service: &Service) {
     let admin = &service.admin_token("user_root");
     let icp = service.create(admin, &json!({"name": "shared", "leadProviderCriteria": []})).await;
     let url = &format!("{}{}", service.address, icp.icp_path());
-    let adding = clients(service, CLIENTS).into_iter().map(async |(_, user, client)| {
+    let adding = clients(service, CLIENT_COUNT).into_iter().map(async |(_, user, client)| {
         loop {
             let read = Response::of(client.get(url).bearer_auth(admin)).await;
-            let mut users = read.json()["userIds"].as_array().expect("users").clone();
+            let mut users = read.json()["userIds"].as_array().expect("the users must be an array").clone();
             users.push(user.clone().into());
             let patch = client.patch(url).bearer_auth(admin).header("if-match", read.header("etag"));
             let patch = patch.header("content-type", "application/merge-patch+json");
@@ -47,9 +48,9 @@ async fn concurrent_patches_add_all_64_users(service: &Service) {
     });
     join_all(adding).await;
     let stored = service.get(&icp.icp_path(), Some(admin)).await.json();
-    let users = stored["userIds"].as_array().expect("users").iter();
+    let users = stored["userIds"].as_array().expect("the users must be an array").iter();
     let users: BTreeSet<_> = users.map(Value::to_string).collect();
-    assert_eq!(users.len(), CLIENTS + 1, "all clients and the creator");
+    assert_eq!(users.len(), CLIENT_COUNT + 1, "the ICP must have the users of all clients and its creator");
 }
 
 on_both!(concurrent_patches_of_different_fields_all_persist);
@@ -71,7 +72,7 @@ async fn concurrent_patches_of_different_fields_all_persist(service: &Service) {
                 let body = json!({field: value(field, round)});
                 let response = send(&client, Method::PATCH, url, token, &body).await;
                 assert_eq!(response.status, 200, "{response:?}");
-                assert_eq!(response.json()[field], body[field], "the response contains the change");
+                assert_eq!(response.json()[field], body[field], "the response must contain the change");
             }
         });
     join_all(patching).await;
@@ -81,7 +82,7 @@ async fn concurrent_patches_of_different_fields_all_persist(service: &Service) {
     }
 }
 
-/// SQLite allows one writer at a time. 16 clients read and write while imports run in other processes.
+/// 16 clients read and write while imports run in other processes. SQLite allows only one writer at a time.
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_sqlite_writers_get_no_lock_error() {
     const WRITES: usize = 30;
@@ -107,7 +108,7 @@ async fn concurrent_sqlite_writers_get_no_lock_error() {
             let icp = icp_testkit::fixtures::icp(number).json();
             let importing = service.setup.clone();
             let import = move || importing.icp_with_input(&["import"], icp.as_bytes());
-            let imported = tokio::task::spawn_blocking(import).await.expect("must end");
+            let imported = tokio::task::spawn_blocking(import).await.expect("the task must not panic");
             assert!(imported.status.success(), "{}", stderr(&imported));
         }
     };

@@ -1,4 +1,4 @@
-//! Acknowledged writes survive kills of the service and the database, and stored ICPs are complete.
+//! Tests that acknowledged writes survive the end of the service or of the database, and that stored ICPs are complete.
 
 mod contention;
 mod crashes;

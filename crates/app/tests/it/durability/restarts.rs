@@ -1,4 +1,4 @@
-//! Clients continue to write while PostgreSQL restarts.
+//! Stops the service or restarts PostgreSQL while clients write.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,9 +11,10 @@ use crate::support::Setup;
 use crate::support::ledger::{Failure, Writer, assert_no_errors_before, verify, write_during};
 
 /// The time after an outage in which errors may still occur.
-const A_LITTLE: Duration = Duration::from_secs(3);
+const RECOVERY_TIME: Duration = Duration::from_secs(3);
 
-/// The workers of a stopping service end one after the other, and share their connections until then.
+/// When the service stops, its workers end one after the other. Until all workers have ended, they share database
+/// connections.
 #[tokio::test(flavor = "multi_thread")]
 async fn stopped_service_finishes_writes_in_flight() {
     for round in 0..3 {
@@ -32,7 +33,7 @@ async fn stopped_service_finishes_writes_in_flight() {
         })
         .await;
         assert!(service.ended_within(Duration::from_secs(10)).is_some_and(|status| status.success()));
-        // Later connections were refused, and no accepted request was dropped.
+        // After the signal, new connections are refused. Accepted requests must not fail with a 500.
         for Failure { error, .. } in writers.iter().flat_map(|writer| &writer.failures) {
             assert!(!error.starts_with("500"), "{error}");
         }
@@ -41,8 +42,9 @@ async fn stopped_service_finishes_writes_in_flight() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn writers_see_problems_during_outage_only() {
-    let server = Arc::new(Server::start_with(ServerOptions { durable: true }).expect("PostgreSQL starts"));
+async fn writers_get_errors_only_during_outage() {
+    let server =
+        Arc::new(Server::start_with(ServerOptions { durable: true }).expect("PostgreSQL must start"));
     let database = server.database().expect("a database");
     let setup = Setup::new().with("ICP__DATABASE__URL", database.url());
     let service = setup.clone().start();
@@ -51,12 +53,12 @@ async fn writers_see_problems_during_outage_only() {
     let (began, ended) = write_during(&mut writers, &|| service.address.clone(), async {
         sleep(Duration::from_secs(1)).await;
         let began = Instant::now();
-        // Runs on a separate thread, because clients continue.
-        let restarting = Arc::clone(&server);
-        let restarted = tokio::task::spawn_blocking(move || restarting.restart()).await;
+        // The restart runs on a separate thread, because the clients continue meanwhile.
+        let server = Arc::clone(&server);
+        let restarted = tokio::task::spawn_blocking(move || server.restart()).await;
         restarted.expect("must end").expect("must restart");
         let ended = Instant::now();
-        sleep(A_LITTLE + Duration::from_secs(2)).await;
+        sleep(RECOVERY_TIME + Duration::from_secs(2)).await;
         (began, ended)
     })
     .await;
@@ -64,12 +66,16 @@ async fn writers_see_problems_during_outage_only() {
     assert_no_errors_before(&writers, began);
     let failures: Vec<_> = writers.iter().flat_map(|writer| &writer.failures).collect();
     for Failure { at, error, .. } in &failures {
-        assert!(*at <= ended + A_LITTLE, "{:?} after the outage: {error}", at.duration_since(ended));
+        assert!(
+            *at <= ended + RECOVERY_TIME,
+            "an error occurred {:?} after the outage: {error}",
+            at.duration_since(ended)
+        );
         let problem = error.split_once('{').map(|(_, rest)| format!("{{{rest}"));
         let problem: Value = problem.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
         assert_eq!(problem["code"], "INTERNAL_ERROR", "{error}");
     }
-    assert!(!failures.is_empty(), "there was an outage");
-    assert!(writers.iter().all(|writer| writer.acknowledged > 10), "every writer has written");
+    assert!(!failures.is_empty(), "some requests must fail during the outage");
+    assert!(writers.iter().all(|writer| writer.acknowledged > 10), "each writer must have written");
     verify(&mut writers, &service).await;
 }

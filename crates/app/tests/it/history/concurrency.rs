@@ -3,13 +3,13 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::{each, icp_text};
+use super::{icp_text, property_of_each};
 use crate::support::services::on_both;
 use crate::support::users::SMB;
 use crate::support::{Response, Service};
 
-on_both!(every_acknowledged_change_is_in_history_once_and_in_order);
-async fn every_acknowledged_change_is_in_history_once_and_in_order(service: &Service) {
+on_both!(concurrent_changes_are_recorded_once_in_order);
+async fn concurrent_changes_are_recorded_once_in_order(service: &Service) {
     let ada = service.user("user_ada");
     let created = ada.create(SMB).await;
     let path = created.icp_path();
@@ -23,15 +23,15 @@ async fn every_acknowledged_change_is_in_history_once_and_in_order(service: &Ser
     let mut responses = join_all((0..64).map(write)).await;
     assert!(responses.iter().all(|response| response.status == 200), "{responses:?}");
     responses.push(created.clone());
-    // A restore without effect is no change: its response has the version that it found.
-    let number = |response: &Response| response.version().parse::<i64>().expect("a number");
-    responses.sort_by_key(|response| std::cmp::Reverse(number(response)));
-    responses.dedup_by_key(|response| number(response));
+    // A restore without effect creates no revision. Its response has the version of an earlier change.
+    let version = |response: &Response| response.version().parse::<i64>().expect("the text must be a number");
+    responses.sort_by_key(|response| std::cmp::Reverse(version(response)));
+    responses.dedup_by_key(|response| version(response));
     let revisions = ada.revisions(&path).await;
     let acknowledged: Vec<Value> = responses.iter().map(|response| json!(response.version())).collect();
-    assert_eq!(each(&revisions, "revision"), acknowledged);
+    assert_eq!(property_of_each(&revisions, "revision"), acknowledged);
     for response in responses {
         let revision = ada.revision(&path, &response.version()).await.ok();
-        assert_eq!(icp_text(&revision), response.body, "the response with that version");
+        assert_eq!(icp_text(&revision), response.body, "the revision must contain the ICP of the response");
     }
 }

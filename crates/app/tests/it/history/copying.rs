@@ -1,23 +1,23 @@
-//! Copies.
+//! Copies of ICPs.
 
 use serde_json::json;
 
-use super::each;
+use super::property_of_each;
 use crate::support::services::on_both;
 use crate::support::users::{SMB, User};
 use crate::support::{LIST, Response, Service, Setup};
 
-async fn copy_with(user: &User<'_>, path: &str, body: impl ToString) -> Response {
+async fn copy_with_body(user: &User<'_>, path: &str, body: impl ToString) -> Response {
     let request = user.copy_request(path).header("content-type", "application/json");
     Response::of(request.body(body.to_string())).await
 }
 
-async fn copy_once(user: &User<'_>, path: &str, key: &str) -> Response {
+async fn copy_with_key(user: &User<'_>, path: &str, key: &str) -> Response {
     Response::of(user.copy_request(path).header("idempotency-key", key)).await
 }
 
-on_both!(only_caller_has_access_to_copy);
-async fn only_caller_has_access_to_copy(service: &Service) {
+on_both!(copy_has_caller_as_only_user);
+async fn copy_has_caller_as_only_user(service: &Service) {
     let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
     let body = json!({"name": "SMB", "leadProviderCriteria": [], "userIds": ["user_ada", "user_bob"], "leadsPerList": 7});
     let original = ada.create(body).await;
@@ -36,19 +36,20 @@ async fn only_caller_has_access_to_copy(service: &Service) {
     ada.get(&copy.icp_path()).await.assert_problem(403, "FORBIDDEN");
     assert_eq!(bob.get(&copy.icp_path()).await.ok().body, copy.body);
     let revisions = bob.revisions(&copy.icp_path()).await;
-    assert_eq!(each(&revisions, "operation"), ["create"]);
+    assert_eq!(property_of_each(&revisions, "operation"), ["create"]);
     assert_eq!(revisions[0]["by"], "user_bob");
 }
 
-on_both!(copy_has_unknown_parts);
-async fn copy_has_unknown_parts(service: &Service) {
+on_both!(copy_keeps_unknown_fields);
+async fn copy_keeps_unknown_fields(service: &Service) {
     let ada = service.user("user_ada");
     let record = r#"{"id":"00000000-0000-0000-0000-000000000001","name":"Odd","description":null,"createdAt":"2024-01-15T10:30:00.000Z","updatedAt":"2024-01-15T10:30:00.000Z","leadProviderCriteria":[{"provider":"future","type":"robot","filters":{"n":1e2,"n":0.10}}],"customFilterCriteria":[{"type":"future","x":[1.0]}],"crmFilters":null,"userIds":["user_ada","user_bob"],"leadsPerList":10,"activeUntil":null,"colour":"Ä 🦀"}"#;
     service.import(record, &[]);
     let copy = ada.copy(&format!("{LIST}/00000000-0000-0000-0000-000000000001")).await;
-    for part in [r#""filters":{"n":1e2,"n":0.10}"#, r#"[{"type":"future","x":[1.0]}]"#, r#""colour":"Ä 🦀""#]
+    for unknown_part in
+        [r#""filters":{"n":1e2,"n":0.10}"#, r#"[{"type":"future","x":[1.0]}]"#, r#""colour":"Ä 🦀""#]
     {
-        assert!(copy.body.contains(part), "{part} in {copy:?}");
+        assert!(copy.body.contains(unknown_part), "{unknown_part} must be in {copy:?}");
     }
     assert_eq!(copy.json()["userIds"], json!(["user_ada"]));
 }
@@ -58,10 +59,14 @@ async fn copy_has_given_or_shortened_name(service: &Service) {
     let ada = service.user("user_ada");
     let long = "é".repeat(255);
     let path = ada.create(json!({"name": long, "leadProviderCriteria": []})).await.icp_path();
-    let copy = copy_with(&ada, &path, "{}").await;
+    let copy = copy_with_body(&ada, &path, "{}").await;
     assert_eq!(copy.json()["name"], format!("{} (copy)", "é".repeat(248)));
-    assert_eq!(copy_with(&ada, &path, json!({"name": "given"})).await.json()["name"], "given");
-    assert_eq!(copy_with(&ada, &path, "").await.status, 201, "an empty body is a missing body");
+    assert_eq!(copy_with_body(&ada, &path, json!({"name": "given"})).await.json()["name"], "given");
+    assert_eq!(
+        copy_with_body(&ada, &path, "").await.status,
+        201,
+        "an empty body must be treated as a missing body"
+    );
     for (body, violation) in [
         (r#"{"name":" "}"#, "/name invalid_value"),
         (r#"{"name":null}"#, "/name invalid_type"),
@@ -69,7 +74,7 @@ async fn copy_has_given_or_shortened_name(service: &Service) {
         ("[]", " invalid_type"),
         ("{", " malformed"),
     ] {
-        assert_eq!(copy_with(&ada, &path, body).await.violations(), [violation], "{body}");
+        assert_eq!(copy_with_body(&ada, &path, body).await.violations(), [violation], "{body}");
     }
     let untyped = Response::of(ada.copy_request(&path).body("{}")).await;
     untyped.assert_problem(415, "UNSUPPORTED_MEDIA_TYPE");
@@ -81,13 +86,13 @@ async fn copy_has_given_or_shortened_name(service: &Service) {
 on_both!(repeated_copy_returns_first_copy);
 async fn repeated_copy_returns_first_copy(service: &Service) {
     let ada = service.user("user_ada");
-    let [path, other] = [ada.create(SMB).await.icp_path(), ada.create(SMB).await.icp_path()];
-    let first = copy_once(&ada, &path, "k").await;
+    let [path, other_path] = [ada.create(SMB).await.icp_path(), ada.create(SMB).await.icp_path()];
+    let first = copy_with_key(&ada, &path, "k").await;
     assert_eq!((first.status.as_u16(), first.header("idempotency-replayed")), (201, ""));
-    let again = copy_once(&ada, &path, "k").await;
-    assert_eq!((&again.body, again.etag()), (&first.body, first.etag()));
-    assert_eq!(again.header("idempotency-replayed"), "true");
-    copy_once(&ada, &other, "k").await.assert_problem(422, "IDEMPOTENCY_KEY_REUSED");
+    let repeated = copy_with_key(&ada, &path, "k").await;
+    assert_eq!((&repeated.body, repeated.etag()), (&first.body, first.etag()));
+    assert_eq!(repeated.header("idempotency-replayed"), "true");
+    copy_with_key(&ada, &other_path, "k").await.assert_problem(422, "IDEMPOTENCY_KEY_REUSED");
     let body =
         ada.copy_request(&path).header("idempotency-key", "k").header("content-type", "application/json");
     Response::of(body.body(r#"{"name":"x"}"#)).await.assert_problem(422, "IDEMPOTENCY_KEY_REUSED");
@@ -95,8 +100,12 @@ async fn repeated_copy_returns_first_copy(service: &Service) {
     Response::of(create).await.assert_problem(422, "IDEMPOTENCY_KEY_REUSED");
     assert_eq!(ada.listed().await.len(), 3);
     ada.delete(&path).await;
-    assert_eq!(copy_once(&ada, &path, "k").await.body, first.body, "the original is gone");
-    copy_once(&ada, &path, "new").await.assert_problem(404, "NOT_FOUND");
+    assert_eq!(
+        copy_with_key(&ada, &path, "k").await.body,
+        first.body,
+        "a repeated key must return the first copy after the original was deleted"
+    );
+    copy_with_key(&ada, &path, "new").await.assert_problem(404, "NOT_FOUND");
     assert_eq!(ada.listed().await.len(), 2);
 }
 
@@ -111,12 +120,12 @@ async fn conditions_of_copy_apply_to_original(service: &Service) {
     assert_eq!(ada.listed().await, ["other"]);
 }
 
-fn few(setup: Setup) -> Setup {
+fn with_quota_of_two(setup: Setup) -> Setup {
     setup.with("ICP__LIMITS__ICPS_PER_CREATOR", "2")
 }
 
-on_both!(copy_counts_for_the_caller, with few);
-async fn copy_counts_for_the_caller(service: &Service) {
+on_both!(copy_counts_for_quota_of_caller, with with_quota_of_two);
+async fn copy_counts_for_quota_of_caller(service: &Service) {
     let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
     let body = json!({"name": "SMB", "leadProviderCriteria": [], "userIds": ["user_ada", "user_bob"]});
     let path = ada.create(body).await.icp_path();

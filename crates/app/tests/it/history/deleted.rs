@@ -2,29 +2,33 @@
 
 use serde_json::json;
 
-use super::{DELETED, each, icp_text};
+use super::{DELETED_LIST, icp_text, property_of_each};
 use crate::support::Service;
 use crate::support::services::on_both;
 use crate::support::users::SMB;
 
-on_both!(deleted_icps_are_listed_for_their_last_users);
-async fn deleted_icps_are_listed_for_their_last_users(service: &Service) {
+on_both!(deleted_icps_are_listed_for_last_users);
+async fn deleted_icps_are_listed_for_last_users(service: &Service) {
     let [ada, bob, eve] = ["user_ada", "user_bob", "user_eve"].map(|id| service.user(id));
     let root = service.admin("user_root");
-    assert_eq!(ada.get(DELETED).await.ok().body, "[]");
+    assert_eq!(ada.get(DELETED_LIST).await.ok().body, "[]");
     let body = json!({"name": "shared", "leadProviderCriteria": [], "userIds": ["user_ada", "user_bob"]});
     let shared = ada.create(body).await;
     let own = ada.create(SMB).await;
     bob.delete(&shared.icp_path()).await;
     ada.delete(&own.icp_path()).await;
     let deleted = ada.deleted().await;
-    assert_eq!(each(&deleted, "icp"), [own.json(), shared.json()], "the newest first");
-    assert_eq!(each(&deleted, "operation"), ["delete", "delete"]);
-    assert_eq!(each(&deleted, "by"), ["user_ada", "user_bob"]);
-    assert_eq!(each(&deleted, "changed"), [json!([]), json!([])]);
-    assert_eq!(each(&bob.deleted().await, "icp"), [shared.json()]);
+    assert_eq!(
+        property_of_each(&deleted, "icp"),
+        [own.json(), shared.json()],
+        "the list must begin with the newest delete"
+    );
+    assert_eq!(property_of_each(&deleted, "operation"), ["delete", "delete"]);
+    assert_eq!(property_of_each(&deleted, "by"), ["user_ada", "user_bob"]);
+    assert_eq!(property_of_each(&deleted, "changed"), [json!([]), json!([])]);
+    assert_eq!(property_of_each(&bob.deleted().await, "icp"), [shared.json()]);
     assert!(eve.deleted().await.is_empty());
-    assert_eq!(root.deleted().await.len(), 2, "an admin could access both");
+    assert_eq!(root.deleted().await.len(), 2, "an admin must see the deleted ICPs of all users");
     ada.get(&own.icp_path()).await.assert_problem(404, "NOT_FOUND");
     for (user, status) in [(&ada, 200), (&bob, 200), (&root, 200), (&eve, 403)] {
         let path = format!("{}/revisions", shared.icp_path());
@@ -32,41 +36,41 @@ async fn deleted_icps_are_listed_for_their_last_users(service: &Service) {
     }
     let revisions = ada.revisions(&shared.icp_path()).await;
     assert_eq!(revisions[0]["revision"], deleted[1]["revision"]);
-    let delete = deleted[1]["revision"].as_str().expect("a revision");
+    let delete = deleted[1]["revision"].as_str().expect("the revision must be a string");
     assert_eq!(icp_text(&ada.revision(&shared.icp_path(), delete).await.ok()), shared.body);
 }
 
-on_both!(pages_add_up_to_deleted_icps);
-async fn pages_add_up_to_deleted_icps(service: &Service) {
+on_both!(pages_contain_all_deleted_icps);
+async fn pages_contain_all_deleted_icps(service: &Service) {
     let ada = service.user("user_ada");
     for _ in 0..5 {
         let path = ada.create(SMB).await.icp_path();
         ada.delete(&path).await;
     }
     let whole = ada.deleted().await;
-    let (mut pages, mut next) = (Vec::new(), Some(format!("{DELETED}?limit=2")));
+    let (mut pages, mut next) = (Vec::new(), Some(format!("{DELETED_LIST}?limit=2")));
     while let Some(page) = next {
         let response = ada.get(&page).await.ok();
-        assert!(super::array(&response).len() <= 2);
-        pages.extend(super::array(&response));
+        assert!(super::parse_array(&response).len() <= 2);
+        pages.extend(super::parse_array(&response));
         next = response.next_page();
     }
     assert_eq!((pages.len(), &pages), (5, &whole));
 }
 
-on_both!(page_of_large_icps_ends_early);
-async fn page_of_large_icps_ends_early(service: &Service) {
+on_both!(page_of_large_icps_is_shortened);
+async fn page_of_large_icps_is_shortened(service: &Service) {
     let ada = service.user("user_ada");
     for _ in 0..6 {
         let filters = json!({"provider": "baseProvider", "filters": {"text": "x".repeat(1_000_000)}});
         let path = ada.create(json!({"name": "large", "leadProviderCriteria": [filters]})).await.icp_path();
         ada.delete(&path).await;
     }
-    let (mut count, mut next) = (0, Some(DELETED.to_owned()));
+    let (mut count, mut next) = (0, Some(DELETED_LIST.to_owned()));
     while let Some(page) = next {
         let response = ada.get(&page).await.ok();
         assert!(response.body.len() < 7_000_000, "{}", response.body.len());
-        count += super::array(&response).len();
+        count += super::parse_array(&response).len();
         next = response.next_page();
     }
     assert_eq!(count, 6);

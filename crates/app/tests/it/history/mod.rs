@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use crate::support::users::User;
 use crate::support::{LIST, Response};
 
-/// Where the deleted ICPs are.
-const DELETED: &str = "/api/v1/entities/icps/deleted";
+/// The path of the list of deleted ICPs.
+const DELETED_LIST: &str = "/api/v1/entities/icps/deleted";
 
 impl User<'_> {
     fn restore_request(&self, path: &str, body: &(impl ToString + ?Sized)) -> RequestBuilder {
@@ -37,9 +37,9 @@ impl User<'_> {
         Response::of(self.copy_request(path)).await
     }
 
-    /// Returns the revisions of an ICP, the newest first.
+    /// Returns the revisions of an ICP, newest first.
     async fn revisions(&self, path: &str) -> Vec<Value> {
-        array(&self.get(&format!("{path}/revisions")).await.ok())
+        parse_array(&self.get(&format!("{path}/revisions")).await.ok())
     }
 
     /// Returns a revision with its ICP.
@@ -47,36 +47,38 @@ impl User<'_> {
         self.get(&format!("{path}/revisions/{revision}")).await
     }
 
-    /// Returns the deleted ICPs, the newest first.
+    /// Returns the deleted ICPs, newest delete first.
     async fn deleted(&self) -> Vec<Value> {
-        array(&self.get(DELETED).await.ok())
+        parse_array(&self.get(DELETED_LIST).await.ok())
     }
 }
 
-fn array(response: &Response) -> Vec<Value> {
-    response.json().as_array().cloned().unwrap_or_else(|| panic!("it is an array: {response:?}"))
+fn parse_array(response: &Response) -> Vec<Value> {
+    response.json().as_array().cloned().unwrap_or_else(|| panic!("the body must be an array: {response:?}"))
 }
 
 impl Response {
-    /// The revision that this ICP is: its `ETag` without the quotes.
+    /// Returns the revision of the ICP in this response, which is its `ETag` without the quotes.
     fn version(&self) -> String {
         self.etag().trim_matches('"').to_owned()
     }
 }
 
-/// The text of `icp` in a response, byte for byte.
+/// Returns the text of the property `icp` in a response, byte for byte.
 fn icp_text(response: &Response) -> &str {
-    let (_, icp) =
-        response.body.split_once(r#","icp":"#).unwrap_or_else(|| panic!("it has an ICP: {response:?}"));
-    icp.strip_suffix('}').expect("must be the last property")
+    let (_, icp) = response
+        .body
+        .split_once(r#","icp":"#)
+        .unwrap_or_else(|| panic!("the body must contain an ICP: {response:?}"));
+    icp.strip_suffix('}').expect("the property must be the last one")
 }
 
-/// The property of each revision.
-fn each(revisions: &[Value], property: &str) -> Vec<Value> {
+/// Returns the values of a property of all revisions.
+fn property_of_each(revisions: &[Value], property: &str) -> Vec<Value> {
     revisions.iter().map(|revision| revision[property].clone()).collect()
 }
 
-/// An ID that no ICP has.
-fn nothing() -> String {
+/// Returns the path of an ICP that does not exist.
+fn absent_icp_path() -> String {
     format!("{LIST}/00000000-0000-0000-0000-0000000000ff")
 }

@@ -1,14 +1,14 @@
-//! Restores.
+//! Restores of earlier states and of deleted ICPs.
 
 use serde_json::json;
 
-use super::{each, icp_text};
+use super::{icp_text, property_of_each};
 use crate::support::services::on_both;
 use crate::support::users::SMB;
 use crate::support::{Response, Service, Setup};
 
-on_both!(restore_brings_everything_back_but_users);
-async fn restore_brings_everything_back_but_users(service: &Service) {
+on_both!(restore_changes_all_fields_except_users);
+async fn restore_changes_all_fields_except_users(service: &Service) {
     let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
     let body = json!({"name": "SMB", "leadProviderCriteria": [], "userIds": ["user_ada", "user_bob"], "leadsPerList": 7});
     let created = ada.create(body).await;
@@ -23,14 +23,18 @@ async fn restore_brings_everything_back_but_users(service: &Service) {
     bob.get(&path).await.assert_problem(403, "FORBIDDEN");
     assert_eq!(bob.list().await, "[]");
     let revisions = ada.revisions(&path).await;
-    assert_eq!(each(&revisions, "operation"), ["restore", "update", "create"]);
+    assert_eq!(property_of_each(&revisions, "operation"), ["restore", "update", "create"]);
     assert_eq!(revisions[0]["changed"], json!(["leadsPerList", "name"]));
-    let again = ada.restore(&path, &created.version()).await.ok();
-    assert_eq!((&again.body, again.etag()), (&restored.body, restored.etag()), "nothing changes");
+    let repeated = ada.restore(&path, &created.version()).await.ok();
+    assert_eq!(
+        (&repeated.body, repeated.etag()),
+        (&restored.body, restored.etag()),
+        "a second restore must change nothing"
+    );
 }
 
-on_both!(deleted_icp_comes_back_with_its_last_users);
-async fn deleted_icp_comes_back_with_its_last_users(service: &Service) {
+on_both!(undelete_restores_last_users);
+async fn undelete_restores_last_users(service: &Service) {
     let [ada, bob, cy] = ["user_ada", "user_bob", "user_cy"].map(|id| service.user(id));
     let body = json!({"name": "first", "leadProviderCriteria": [], "userIds": ["user_ada", "user_cy"]});
     let created = ada.create(body).await;
@@ -50,17 +54,17 @@ async fn deleted_icp_comes_back_with_its_last_users(service: &Service) {
     }
     cy.get(&path).await.assert_problem(403, "FORBIDDEN");
     let revisions = ada.revisions(&path).await;
-    assert_eq!(each(&revisions, "operation"), ["restore", "delete", "update", "create"]);
+    assert_eq!(property_of_each(&revisions, "operation"), ["restore", "delete", "update", "create"]);
     assert_eq!(revisions[0]["revision"], restored.version());
-    let delete = revisions[1]["revision"].as_str().expect("a revision");
+    let delete = revisions[1]["revision"].as_str().expect("the revision must be a string");
     assert_eq!(icp_text(&ada.revision(&path, delete).await.ok()), last.body);
-    // The delete is a state, too.
+    // A delete is also a revision that can be restored.
     let undone = ada.restore(&path, delete).await.ok();
     assert_eq!(undone.json()["name"], "last");
 }
 
-on_both!(conditions_apply_to_current_state);
-async fn conditions_apply_to_current_state(service: &Service) {
+on_both!(conditions_of_restore_apply_to_current_state);
+async fn conditions_of_restore_apply_to_current_state(service: &Service) {
     let ada = service.user("user_ada");
     let created = ada.create(SMB).await;
     let path = created.icp_path();
@@ -71,13 +75,14 @@ async fn conditions_apply_to_current_state(service: &Service) {
     let current =
         Response::of(ada.restore_request(&path, &body).header("if-match", renamed.etag())).await.ok();
     ada.delete(&path).await;
-    let gone = Response::of(ada.restore_request(&path, &body).header("if-match", current.etag())).await;
-    gone.assert_problem(412, "PRECONDITION_FAILED");
+    let after_delete =
+        Response::of(ada.restore_request(&path, &body).header("if-match", current.etag())).await;
+    after_delete.assert_problem(412, "PRECONDITION_FAILED");
     Response::of(ada.restore_request(&path, &body).header("if-none-match", "*")).await.ok();
 }
 
-on_both!(bodies_of_restores_are_strict);
-async fn bodies_of_restores_are_strict(service: &Service) {
+on_both!(invalid_restore_bodies_are_refused);
+async fn invalid_restore_bodies_are_refused(service: &Service) {
     let ada = service.user("user_ada");
     let created = ada.create(SMB).await;
     let path = created.icp_path();
@@ -96,15 +101,15 @@ async fn bodies_of_restores_are_strict(service: &Service) {
     ada.restore(&path, "1").await.assert_problem(404, "NOT_FOUND");
     let plain = ada.restore_request(&path, "{}").header("content-type", "text/plain");
     Response::of(plain).await.assert_problem(415, "UNSUPPORTED_MEDIA_TYPE");
-    assert_eq!(ada.revisions(&path).await.len(), 1, "nothing was stored");
+    assert_eq!(ada.revisions(&path).await.len(), 1, "the refused requests must not create revisions");
 }
 
-fn few(setup: Setup) -> Setup {
+fn with_quota_of_one(setup: Setup) -> Setup {
     setup.with("ICP__LIMITS__ICPS_PER_CREATOR", "1")
 }
 
-on_both!(restored_icp_counts_for_its_creator, with few);
-async fn restored_icp_counts_for_its_creator(service: &Service) {
+on_both!(restored_icp_counts_for_quota_of_creator, with with_quota_of_one);
+async fn restored_icp_counts_for_quota_of_creator(service: &Service) {
     let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
     let body = json!({"name": "SMB", "leadProviderCriteria": [], "userIds": ["user_ada", "user_bob"]});
     let created = ada.create(body).await;

@@ -1,4 +1,4 @@
-//! What is too old.
+//! The removal of old revisions.
 
 use serde_json::json;
 
@@ -6,27 +6,27 @@ use crate::support::services::{on_postgres, on_sqlite};
 use crate::support::users::SMB;
 use crate::support::{Service, Setup};
 
-/// Turns off a history that was on: the service removes it.
+/// Disables the history of a service that has revisions. The service must then remove the revisions.
 async fn history_is_removed_if_disabled(service: Service) {
     let ada = service.user("user_ada");
     let created = ada.create(SMB).await;
     let path = created.icp_path();
     ada.patch(&path, json!({"name": "other"})).await.ok();
-    let gone = ada.create(SMB).await.icp_path();
-    ada.delete(&gone).await;
+    let deleted_path = ada.create(SMB).await.icp_path();
+    ada.delete(&deleted_path).await;
     assert_eq!((ada.revisions(&path).await.len(), ada.deleted().await.len()), (2, 1));
     let token = ada.token.clone();
     let setup = service.setup.clone();
-    let off = setup.clone().with("ICP__HISTORY__RETENTION_DAYS", "0").start();
-    // It removes at its start, a moment after it listens.
+    let without_history = setup.clone().with("ICP__HISTORY__RETENTION_DAYS", "0").start();
+    // The service removes the revisions shortly after its start.
     let removed = crate::support::eventually(std::time::Duration::from_secs(20), || async {
         let response = service.get(&format!("{path}/revisions"), Some(&token)).await;
-        super::array(&response).len() == 1
+        super::parse_array(&response).len() == 1
     });
-    assert!(removed.await, "{}", off.log());
+    assert!(removed.await, "{}", without_history.log());
     assert!(ada.deleted().await.is_empty());
     let revisions = ada.revisions(&path).await;
-    assert_eq!(revisions[0]["operation"], "update", "the current state is never removed");
+    assert_eq!(revisions[0]["operation"], "update", "the current state must be kept");
 }
 
 #[tokio::test]

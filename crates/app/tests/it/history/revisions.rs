@@ -3,42 +3,49 @@
 use reqwest::Method;
 use serde_json::json;
 
-use super::{each, icp_text, nothing};
+use super::{absent_icp_path, icp_text, property_of_each};
 use crate::support::services::on_both;
 use crate::support::users::SMB;
 use crate::support::{LIST, Response, Service, Setup};
 
-on_both!(every_change_is_a_revision);
-async fn every_change_is_a_revision(service: &Service) {
+on_both!(each_change_creates_one_revision);
+async fn each_change_creates_one_revision(service: &Service) {
     let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
     let created = ada.create(SMB).await;
     let path = created.icp_path();
     let shared = ada.share(&path, "user_bob").await.ok();
     let renamed = bob.patch(&path, json!({"name": "Bob's", "leadsPerList": 5})).await.ok();
-    let same = bob.patch(&path, json!({"name": "Bob's"})).await.ok();
-    assert_eq!(same.version(), renamed.version(), "a patch without changes must not add a revision");
+    let unchanged = bob.patch(&path, json!({"name": "Bob's"})).await.ok();
+    assert_eq!(unchanged.version(), renamed.version(), "a patch without changes must not add a revision");
     let revisions = ada.revisions(&path).await;
     let states = [&renamed, &shared, &created];
-    assert_eq!(each(&revisions, "revision"), states.map(|state| json!(state.version())));
-    assert_eq!(each(&revisions, "operation"), ["update", "update", "create"]);
-    assert_eq!(each(&revisions, "by"), ["user_bob", "user_ada", "user_ada"]);
-    assert_eq!(each(&revisions, "source"), ["api", "api", "api"]);
-    assert_eq!(each(&revisions, "actor"), [json!(null), json!(null), json!(null)]);
-    assert_eq!(each(&revisions, "changed"), [json!(["leadsPerList", "name"]), json!(["userIds"]), json!([])]);
+    assert_eq!(property_of_each(&revisions, "revision"), states.map(|state| json!(state.version())));
+    assert_eq!(property_of_each(&revisions, "operation"), ["update", "update", "create"]);
+    assert_eq!(property_of_each(&revisions, "by"), ["user_bob", "user_ada", "user_ada"]);
+    assert_eq!(property_of_each(&revisions, "source"), ["api", "api", "api"]);
+    assert_eq!(property_of_each(&revisions, "actor"), [json!(null), json!(null), json!(null)]);
+    assert_eq!(
+        property_of_each(&revisions, "changed"),
+        [json!(["leadsPerList", "name"]), json!(["userIds"]), json!([])]
+    );
     assert_eq!(revisions[2]["at"], created.json()["createdAt"]);
     assert!(revisions.iter().all(|revision| revision.get("icp").is_none()));
     for state in states {
         let revision = ada.revision(&path, &state.version()).await.ok();
         assert_eq!(icp_text(&revision), state.body, "a revision must contain the ICP at that version");
         let listed = revisions.iter().find(|listed| listed["revision"] == *state.version());
-        for (name, value) in listed.expect("must be listed").as_object().expect("an object") {
+        for (name, value) in listed
+            .expect("the list must contain the revision")
+            .as_object()
+            .expect("the value must be an object")
+        {
             assert_eq!(revision.json()[name], *value, "{name}");
         }
     }
 }
 
-on_both!(unknown_parts_come_back_byte_for_byte);
-async fn unknown_parts_come_back_byte_for_byte(service: &Service) {
+on_both!(unknown_fields_are_restored_byte_for_byte);
+async fn unknown_fields_are_restored_byte_for_byte(service: &Service) {
     let ada = service.user("user_ada");
     let record = r#"{"id":"00000000-0000-0000-0000-000000000001","name":"Odd","description":null,"createdAt":"2024-01-15T10:30:00.000Z","updatedAt":"2024-01-15T10:30:00.000Z","leadProviderCriteria":[{"provider":"future","type":"robot","filters":{"n":1e2,"N":12345678901234567890123,"n":0.10}}],"customFilterCriteria":[{"type":"future","x":[1.0]}],"crmFilters":null,"userIds":["user_ada"],"leadsPerList":10,"activeUntil":null,"colour":"Ä 🦀"}"#;
     service.import(record, &[]);
@@ -48,7 +55,9 @@ async fn unknown_parts_come_back_byte_for_byte(service: &Service) {
     let revision = ada.revision(&path, &imported.version()).await.ok();
     assert_eq!(icp_text(&revision), imported.body);
     let restored = ada.restore(&path, &imported.version()).await.ok();
-    let updated_at = |response: &Response| response.json()["updatedAt"].as_str().expect("a time").to_owned();
+    let updated_at = |response: &Response| {
+        response.json()["updatedAt"].as_str().expect("the time must be a string").to_owned()
+    };
     assert_eq!(
         restored.body,
         imported.body.replace(
@@ -56,26 +65,26 @@ async fn unknown_parts_come_back_byte_for_byte(service: &Service) {
             &format!(r#""updatedAt":"{}""#, updated_at(&restored))
         )
     );
-    let operations = each(&ada.revisions(&path).await, "source");
-    assert_eq!(operations, ["api", "api", "import"]);
+    let sources = property_of_each(&ada.revisions(&path).await, "source");
+    assert_eq!(sources, ["api", "api", "import"]);
 }
 
-on_both!(import_that_replaces_is_a_change);
-async fn import_that_replaces_is_a_change(service: &Service) {
+on_both!(replacing_import_creates_revision);
+async fn replacing_import_creates_revision(service: &Service) {
     let ada = service.user("user_ada");
     let created = ada.create(SMB).await;
     let path = created.icp_path();
     service.import(&created.body.replace("SMB", "Imported"), &["--on-conflict", "replace"]);
     let revisions = ada.revisions(&path).await;
-    assert_eq!(each(&revisions, "operation"), ["update", "create"]);
-    assert_eq!(each(&revisions, "by"), [json!(null), json!("user_ada")]);
-    assert_eq!(each(&revisions, "source"), ["import", "api"]);
+    assert_eq!(property_of_each(&revisions, "operation"), ["update", "create"]);
+    assert_eq!(property_of_each(&revisions, "by"), [json!(null), json!("user_ada")]);
+    assert_eq!(property_of_each(&revisions, "source"), ["import", "api"]);
     assert_eq!(revisions[0]["changed"], json!(["name"]));
     assert_eq!(icp_text(&ada.revision(&path, &created.version()).await.ok()), created.body);
 }
 
-on_both!(history_is_for_users_of_the_icp);
-async fn history_is_for_users_of_the_icp(service: &Service) {
+on_both!(only_current_users_can_read_history);
+async fn only_current_users_can_read_history(service: &Service) {
     let [ada, bob, eve] = ["user_ada", "user_bob", "user_eve"].map(|id| service.user(id));
     let root = service.admin("user_root");
     let created = ada.create(SMB).await;
@@ -91,10 +100,10 @@ async fn history_is_for_users_of_the_icp(service: &Service) {
     }
     assert_eq!(root.revisions(&path).await.len(), 3);
     for user in [&eve, &root] {
-        user.get(&format!("{}/revisions", nothing())).await.assert_problem(404, "NOT_FOUND");
-        user.revision(&nothing(), &created.version()).await.assert_problem(404, "NOT_FOUND");
-        user.restore(&nothing(), &created.version()).await.assert_problem(404, "NOT_FOUND");
-        user.copy(&nothing()).await.assert_problem(404, "NOT_FOUND");
+        user.get(&format!("{}/revisions", absent_icp_path())).await.assert_problem(404, "NOT_FOUND");
+        user.revision(&absent_icp_path(), &created.version()).await.assert_problem(404, "NOT_FOUND");
+        user.restore(&absent_icp_path(), &created.version()).await.assert_problem(404, "NOT_FOUND");
+        user.copy(&absent_icp_path()).await.assert_problem(404, "NOT_FOUND");
     }
 }
 
@@ -111,19 +120,19 @@ async fn pages_add_up_to_history(service: &Service) {
     let (mut pages, mut next) = (Vec::new(), Some(format!("{path}/revisions?limit=3")));
     while let Some(page) = next {
         let response = ada.get(&page).await.ok();
-        assert!(super::array(&response).len() <= 3);
-        pages.extend(super::array(&response));
+        assert!(super::parse_array(&response).len() <= 3);
+        pages.extend(super::parse_array(&response));
         next = response.next_page();
         if let Some(cursor) = next.as_deref().and_then(|next| next.split_once("cursor=")) {
-            let foreign = bob.get(&format!("{path}/revisions?cursor={}", cursor.1)).await;
-            foreign.assert_parameter_fault("cursor");
+            let refused = bob.get(&format!("{path}/revisions?cursor={}", cursor.1)).await;
+            refused.assert_parameter_fault("cursor");
         }
     }
     assert_eq!(pages, whole);
     for (query, code) in
         [("limit=0", "out_of_range"), ("limit=1001", "out_of_range"), ("cursor=x", "invalid_value")]
     {
-        for path in [format!("{path}/revisions?{query}"), format!("{}?{query}", super::DELETED)] {
+        for path in [format!("{path}/revisions?{query}"), format!("{}?{query}", super::DELETED_LIST)] {
             let refused = ada.get(&path).await;
             refused.assert_problem(400, "BAD_REQUEST");
             assert_eq!(refused.json()["errors"][0]["code"], code, "{refused:?}");
@@ -136,10 +145,10 @@ async fn unknown_revisions_are_not_found(service: &Service) {
     let ada = service.user("user_ada");
     let created = ada.create(SMB).await;
     let path = created.icp_path();
-    for strange in
+    for unknown in
         ["1", "-1", "0", "x", "%00", "%FF", "9223372036854775808", "9223372036854775807", "+1", "01", "null"]
     {
-        ada.revision(&path, strange).await.assert_problem(404, "NOT_FOUND");
+        ada.revision(&path, unknown).await.assert_problem(404, "NOT_FOUND");
     }
     let eve = service.user("user_eve");
     eve.revision(&path, "x").await.assert_problem(403, "FORBIDDEN");
@@ -148,15 +157,15 @@ async fn unknown_revisions_are_not_found(service: &Service) {
     ada.revision(&path, &other.version()).await.assert_problem(404, "NOT_FOUND");
 }
 
-on_both!(history_needs_sign_in_and_known_methods);
-async fn history_needs_sign_in_and_known_methods(service: &Service) {
+on_both!(history_requires_token_and_allowed_method);
+async fn history_requires_token_and_allowed_method(service: &Service) {
     let ada = service.user("user_ada");
     let created = ada.create(SMB).await;
     let path = created.icp_path();
     let reads = [
         format!("{path}/revisions"),
         format!("{path}/revisions/{}", created.version()),
-        super::DELETED.to_owned(),
+        super::DELETED_LIST.to_owned(),
     ];
     for path in &reads {
         service.get(path, None).await.assert_problem(401, "UNAUTHORIZED");
@@ -183,12 +192,12 @@ async fn history_needs_sign_in_and_known_methods(service: &Service) {
     }
 }
 
-fn switched_off(setup: Setup) -> Setup {
+fn without_history(setup: Setup) -> Setup {
     setup.with("ICP__HISTORY__RETENTION_DAYS", "0")
 }
 
-on_both!(without_history_no_revision_is_stored, with switched_off);
-async fn without_history_no_revision_is_stored(service: &Service) {
+on_both!(disabled_history_stores_no_revisions, with without_history);
+async fn disabled_history_stores_no_revisions(service: &Service) {
     let ada = service.user("user_ada");
     let created = ada.create(SMB).await;
     let path = created.icp_path();
@@ -197,10 +206,10 @@ async fn without_history_no_revision_is_stored(service: &Service) {
         ada.get(&format!("{path}/revisions")).await,
         ada.revision(&path, &created.version()).await,
         ada.restore(&path, &created.version()).await,
-        ada.get(super::DELETED).await,
-        ada.get(&format!("{}?cursor=x", super::DELETED)).await,
+        ada.get(super::DELETED_LIST).await,
+        ada.get(&format!("{}?cursor=x", super::DELETED_LIST)).await,
         ada.restore(&path, "not a revision").await,
-        Response::of(ada.get_request(super::DELETED).header("if-match", "\"7\"")).await,
+        Response::of(ada.get_request(super::DELETED_LIST).header("if-match", "\"7\"")).await,
     ] {
         response.assert_problem(404, "NOT_FOUND");
         assert!(
@@ -210,5 +219,5 @@ async fn without_history_no_revision_is_stored(service: &Service) {
             "{response:?}"
         );
     }
-    assert_eq!(ada.copy(&path).await.status, 201, "a copy needs no history");
+    assert_eq!(ada.copy(&path).await.status, 201, "a copy must succeed without history");
 }

@@ -1,4 +1,4 @@
-//! Entity tags of lists, and `If-None-Match`.
+//! Entity tags of lists, and requests with `If-None-Match`.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,32 +13,32 @@ use crate::support::services::on_both;
 use crate::support::users::{SMB, User};
 use crate::support::{LIST, Response, Service};
 
-/// The list of a user over time: a tag must belong to one body, and another body must have another tag.
-struct Watch<'a> {
+/// Checks the tags of a user's list over time. The same tag must always belong to the same body.
+struct TagWatcher<'a> {
     user: &'a User<'a>,
     bodies: HashMap<String, String>,
     tag: String,
 }
 
-impl<'a> Watch<'a> {
+impl<'a> TagWatcher<'a> {
     async fn of(user: &'a User<'a>) -> Self {
         let list = user.get(LIST).await.ok();
         let tag = list.etag().to_owned();
-        assert!(tag.len() > 2 && tag.starts_with('"') && tag.ends_with('"'), "it is strong: {tag}");
+        assert!(tag.len() > 2 && tag.starts_with('"') && tag.ends_with('"'), "the tag must be strong: {tag}");
         Self { user, bodies: HashMap::from([(tag.clone(), list.body)]), tag }
     }
 
-    async fn assert_changed(&mut self, by: &str) {
+    async fn assert_changed(&mut self, change: &str) {
         let list = get_unless(self.user, LIST, &self.tag).await.ok();
-        assert_ne!(list.etag(), self.tag, "{by}");
+        assert_ne!(list.etag(), self.tag, "{change}");
         self.tag = list.etag().to_owned();
-        let known = self.bodies.entry(self.tag.clone()).or_insert_with(|| list.body.clone());
-        assert_eq!(*known, list.body, "{by}");
-        self.assert_same(by).await;
+        let recorded_body = self.bodies.entry(self.tag.clone()).or_insert_with(|| list.body.clone());
+        assert_eq!(*recorded_body, list.body, "{change}");
+        self.assert_same(change).await;
     }
 
-    async fn assert_same(&self, by: &str) {
-        assert_eq!(self.user.get(LIST).await.ok().etag(), self.tag, "{by}");
+    async fn assert_same(&self, change: &str) {
+        assert_eq!(self.user.get(LIST).await.ok().etag(), self.tag, "{change}");
         assert_unchanged(&get_unless(self.user, LIST, &self.tag).await, &self.tag);
     }
 }
@@ -46,78 +46,85 @@ impl<'a> Watch<'a> {
 on_both!(etag_changes_only_with_list);
 async fn etag_changes_only_with_list(service: &Service) {
     let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
-    let mut watch = Watch::of(&ada).await;
-    watch.assert_same("nothing").await;
-    let mine = ada.create(SMB).await.icp_path();
+    let mut watch = TagWatcher::of(&ada).await;
+    watch.assert_same("no change").await;
+    let own_path = ada.create(SMB).await.icp_path();
     watch.assert_changed("a create").await;
-    ada.patch(&mine, r#"{"name":"new"}"#).await.ok();
+    ada.patch(&own_path, r#"{"name":"new"}"#).await.ok();
     watch.assert_changed("a patch").await;
-    ada.patch(&mine, r#"{"name":"new"}"#).await.ok();
+    ada.patch(&own_path, r#"{"name":"new"}"#).await.ok();
     watch.assert_same("a patch that changes nothing").await;
-    let bobs = bob.create(SMB).await.icp_path();
-    watch.assert_same("another's create").await;
-    bob.patch(&bobs, r#"{"userIds":["user_bob","user_ada"]}"#).await.ok();
-    watch.assert_changed("a join").await;
-    bob.patch(&bobs, r#"{"description":"ours"}"#).await.ok();
-    watch.assert_changed("a patch by another").await;
-    bob.patch(&bobs, r#"{"userIds":["user_bob"]}"#).await.ok();
-    watch.assert_changed("a leave").await;
+    let bobs_icp = bob.create(SMB).await.icp_path();
+    watch.assert_same("another user's create").await;
+    bob.patch(&bobs_icp, r#"{"userIds":["user_bob","user_ada"]}"#).await.ok();
+    watch.assert_changed("a share").await;
+    bob.patch(&bobs_icp, r#"{"description":"ours"}"#).await.ok();
+    watch.assert_changed("a patch by another user").await;
+    bob.patch(&bobs_icp, r#"{"userIds":["user_bob"]}"#).await.ok();
+    watch.assert_changed("a revoked share").await;
     bob.create(json!({"name": "b", "leadProviderCriteria": [], "userIds": ["user_ada"]})).await;
-    watch.assert_changed("a create for both").await;
-    assert_eq!(ada.delete(&mine).await.status, 204);
+    watch.assert_changed("a create for both users").await;
+    assert_eq!(ada.delete(&own_path).await.status, 204);
     watch.assert_changed("a delete").await;
 }
 
-on_both!(changes_to_other_icps_leave_etag);
-async fn changes_to_other_icps_leave_etag(service: &Service) {
+on_both!(changes_of_other_icps_keep_etag);
+async fn changes_of_other_icps_keep_etag(service: &Service) {
     let [ada, bob, root] = [service.user("user_ada"), service.user("user_bob"), service.admin("user_root")];
     ada.create(SMB).await;
-    let watch = Watch::of(&ada).await;
-    let bobs = bob.create(SMB).await.icp_path();
+    let watch = TagWatcher::of(&ada).await;
+    let bobs_icp = bob.create(SMB).await.icp_path();
     watch.assert_same("a create").await;
     for change in
         [r#"{"name":"Bob's"}"#, r#"{"userIds":["user_bob","user_cy"]}"#, r#"{"userIds":["user_bob"]}"#]
     {
-        bob.patch(&bobs, change).await.ok();
+        bob.patch(&bobs_icp, change).await.ok();
         watch.assert_same(change).await;
     }
-    root.patch(&bobs, r#"{"name":"an admin's"}"#).await.ok();
+    root.patch(&bobs_icp, r#"{"name":"an admin's"}"#).await.ok();
     watch.assert_same("an admin's patch").await;
-    assert_eq!(bob.delete(&bobs).await.status, 204);
+    assert_eq!(bob.delete(&bobs_icp).await.status, 204);
     watch.assert_same("a delete").await;
 }
 
-on_both!(unchanged_list_is_not_sent_again);
-async fn unchanged_list_is_not_sent_again(service: &Service) {
+on_both!(unchanged_list_gets_304);
+async fn unchanged_list_gets_304(service: &Service) {
     let ada = service.user("user_ada");
     let empty = ada.get(LIST).await.ok();
     assert_eq!(empty.body, "[]");
     assert_unchanged(&get_unless(&ada, LIST, empty.etag()).await, empty.etag());
     ada.create(SMB).await;
     let list = ada.get(LIST).await.ok();
-    let (tag, bare) = (list.etag(), list.etag().trim_matches('"'));
-    let forms = [
+    let (tag, opaque_tag) = (list.etag(), list.etag().trim_matches('"'));
+    let matching = [
         tag.to_owned(),
         format!("W/{tag}"),
         "*".to_owned(),
         format!("\"x\", {tag}"),
         format!("{tag} ,W/\"1\",\"y\""),
         format!("{}, {tag}", empty.etag()),
-        format!("\"{bare}-gzip\""),
-        format!("\"{bare}-gzip\""),
-        format!("W/\"{bare}-deflate\""),
+        format!("\"{opaque_tag}-gzip\""),
+        format!("\"{opaque_tag}-gzip\""),
+        format!("W/\"{opaque_tag}-deflate\""),
     ];
-    for form in forms {
-        assert_unchanged(&get_unless(&ada, LIST, &form).await, tag);
+    for header in matching {
+        assert_unchanged(&get_unless(&ada, LIST, &header).await, tag);
     }
     let two_lines = ada.get_request(LIST).header("if-none-match", "\"x\"").header("if-none-match", tag);
     assert_unchanged(&Response::of(two_lines).await, tag);
-    let others =
+    let not_matching =
         ["", "x", "\"\"", "\"*\"", "W/", "\"1\"", "\"x\", \"y\"", "**", "*, *", "\"0000000000000000\""];
-    let near = [bare.to_owned(), format!("\"{bare}"), format!("\"{bare}0\""), format!("\"{bare}-x\"")];
-    for form in others.map(str::to_owned).iter().chain(&near).chain([&empty.etag().to_owned()]) {
-        let sent = get_unless(&ada, LIST, form).await.ok();
-        assert_eq!((sent.body.as_str(), sent.etag()), (list.body.as_str(), tag), "{form:?}");
+    let almost_matching = [
+        opaque_tag.to_owned(),
+        format!("\"{opaque_tag}"),
+        format!("\"{opaque_tag}0\""),
+        format!("\"{opaque_tag}-x\""),
+    ];
+    for header in
+        not_matching.map(str::to_owned).iter().chain(&almost_matching).chain([&empty.etag().to_owned()])
+    {
+        let sent = get_unless(&ada, LIST, header).await.ok();
+        assert_eq!((sent.body.as_str(), sent.etag()), (list.body.as_str(), tag), "{header:?}");
     }
 }
 
@@ -127,11 +134,11 @@ async fn etag_of_other_user_never_matches(service: &Service) {
     for user in [&ada, &bob] {
         user.create(SMB).await;
     }
-    let [adas, bobs] = [ada.get(LIST).await.ok(), bob.get(LIST).await.ok()];
-    assert_eq!(get_unless(&ada, LIST, bobs.etag()).await.ok().body, adas.body);
-    assert_eq!(get_unless(&bob, LIST, adas.etag()).await.ok().body, bobs.body);
+    let [adas, bobs_icp] = [ada.get(LIST).await.ok(), bob.get(LIST).await.ok()];
+    assert_eq!(get_unless(&ada, LIST, bobs_icp.etag()).await.ok().body, adas.body);
+    assert_eq!(get_unless(&bob, LIST, adas.etag()).await.ok().body, bobs_icp.body);
     let path = format!("{LIST}?sort=name&name=smb");
-    assert_eq!(get_unless(&bob, &path, adas.etag()).await.ok().body, bobs.body);
+    assert_eq!(get_unless(&bob, &path, adas.etag()).await.ok().body, bobs_icp.body);
     let signed_out = crate::support::client().get(format!("{}{LIST}", service.address));
     let signed_out = signed_out.header("if-none-match", adas.etag());
     Response::of(signed_out).await.assert_problem(401, "UNAUTHORIZED");
@@ -140,54 +147,63 @@ async fn etag_of_other_user_never_matches(service: &Service) {
 on_both!(revoked_access_changes_etag);
 async fn revoked_access_changes_etag(service: &Service) {
     let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
-    let kept = bob.create(SMB).await;
+    let own = bob.create(SMB).await;
     let shared = json!({"name": "ours", "leadProviderCriteria": [], "userIds": ["user_bob"]});
     let path = ada.create(shared).await.icp_path();
     let before = bob.get(LIST).await.ok();
     assert_unchanged(&get_unless(&bob, LIST, before.etag()).await, before.etag());
     ada.patch(&path, r#"{"userIds":["user_ada"]}"#).await.ok();
-    assert_eq!(get_unless(&bob, LIST, before.etag()).await.ok().body, format!("[{}]", kept.body));
+    assert_eq!(get_unless(&bob, LIST, before.etag()).await.ok().body, format!("[{}]", own.body));
 }
 
 on_both!(each_page_has_its_own_etag);
 async fn each_page_has_its_own_etag(service: &Service) {
     let ada = service.user("user_ada");
-    service.hold((1..=6).map(icp));
+    service.import_icps((1..=6).map(icp));
     let pages = ada.pages("limit=2").await;
-    let [first, second, third] = pages.as_slice() else { panic!("three pages: {pages:?}") };
+    let [first, second, third] = pages.as_slice() else { panic!("there must be three pages: {pages:?}") };
     let whole = ada.get(LIST).await.ok();
     let first_path = format!("{LIST}?limit=2");
     let [second_path, third_path] =
-        [first, second].map(|page| page.next_page().expect("must have a next page"));
+        [first, second].map(|page| page.next_page().expect("the page must have a next page"));
     let paths = [&first_path, &second_path, &third_path, &LIST.to_owned()];
     let responses = [first, second, third, &whole];
     for (number, path) in paths.iter().enumerate() {
         for (other, response) in responses.iter().enumerate() {
-            let again = get_unless(&ada, path, response.etag()).await;
+            let response_to_tag = get_unless(&ada, path, response.etag()).await;
             if number == other {
-                assert_unchanged(&again, response.etag());
+                assert_unchanged(&response_to_tag, response.etag());
             } else {
-                assert_eq!(again.ok().body, responses[number].body, "{path}");
+                assert_eq!(response_to_tag.ok().body, responses[number].body, "{path}");
             }
         }
     }
-    let last = format!("{LIST}/{}", third.icps()[1]["id"].as_str().expect("an id"));
+    let last = format!("{LIST}/{}", third.icps()[1]["id"].as_str().expect("the ID must be a string"));
     ada.patch(&last, r#"{"name":"new"}"#).await.ok();
     for (path, page) in [(&first_path, first), (&second_path, second)] {
         assert_unchanged(&get_unless(&ada, path, page.etag()).await, page.etag());
     }
     assert_ne!(get_unless(&ada, &third_path, third.etag()).await.ok().body, third.body);
     for icp in third.icps() {
-        assert_eq!(ada.delete(&format!("{LIST}/{}", icp["id"].as_str().expect("an id"))).await.status, 204);
+        assert_eq!(
+            ada.delete(&format!("{LIST}/{}", icp["id"].as_str().expect("the ID must be a string")))
+                .await
+                .status,
+            204
+        );
     }
     let now_last = get_unless(&ada, &second_path, second.etag()).await.ok();
-    assert_eq!((now_last.next_page(), now_last.body), (None, second.body.clone()), "it has no Link any more");
+    assert_eq!(
+        (now_last.next_page(), now_last.body),
+        (None, second.body.clone()),
+        "the new last page must have no `Link`"
+    );
 }
 
 on_both!(head_has_headers_of_get);
 async fn head_has_headers_of_get(service: &Service) {
     let ada = service.user("user_ada");
-    service.hold((1..=3).map(icp));
+    service.import_icps((1..=3).map(icp));
     for query in ["", "?limit=2", "?name=nothing", "?sort=name&order=desc"] {
         let path = format!("{LIST}{query}");
         let get = ada.get(&path).await.ok();
@@ -205,9 +221,10 @@ on_both!(active_list_changes_when_icp_expires);
 async fn active_list_changes_when_icp_expires(service: &Service) {
     let ada = service.user("user_ada");
     let other = service.user("user_bob").create(SMB).await.json();
-    let now: Timestamp = other["createdAt"].as_str().and_then(|time| time.parse().ok()).expect("a time");
-    let end = Timestamp::from_unix_millis(now.unix_millis() + 3_000).expect("a time");
-    service.hold([icp(1).with("activeUntil", end.to_string())]);
+    let now: Timestamp =
+        other["createdAt"].as_str().and_then(|time| time.parse().ok()).expect("the header must be a time");
+    let end = Timestamp::from_unix_millis(now.unix_millis() + 3_000).expect("the time must be valid");
+    service.import_icps([icp(1).with("activeUntil", end.to_string())]);
     let path = format!("{LIST}?active=true");
     let before = ada.get(&path).await.ok();
     assert_eq!(before.numbers(), [1]);

@@ -15,7 +15,7 @@ fn record(number: u128, name: &str, updated_in: &str) -> IcpBuilder {
     icp.with("updatedAt", format!("2024-{updated_in}-01T00:00:00.000Z"))
 }
 
-/// Six ICPs of Ada, and two ICPs of Eve that match most of the queries. Ada shares the sixth with Eve.
+/// Returns six ICPs of Ada, and two ICPs of Eve that match most of the queries. Eve is also a user of the sixth ICP.
 fn records() -> Vec<IcpBuilder> {
     let none = || json!([]);
     let website = json!([{"type": "website", "provider": "browserUse", "prompt": "p"}]);
@@ -35,8 +35,8 @@ fn records() -> Vec<IcpBuilder> {
     ]
 }
 
-/// Queries, and the numbers of Ada's ICPs that match them, in order.
-const CASES: &[(&str, &[u64])] = &[
+/// Queries, and the numbers of the matching ICPs of Ada, in order.
+const QUERIES: &[(&str, &[u64])] = &[
     ("active=true", &[1, 3, 5, 6]),
     ("active=false", &[2, 4]),
     ("updatedSince=2024-05-01T00:00:00.000Z", &[1, 3, 5]),
@@ -90,19 +90,19 @@ const CASES: &[(&str, &[u64])] = &[
     ("active=false&limit=1&order=desc", &[4]),
 ];
 
-on_both!(query_finds_matching_icps_of_caller_in_order);
-async fn query_finds_matching_icps_of_caller_in_order(service: &Service) {
-    service.hold(records());
+on_both!(query_returns_matching_icps_in_order);
+async fn query_returns_matching_icps_in_order(service: &Service) {
+    service.import_icps(records());
     let ada = service.user("user_ada");
-    for (query, numbers) in CASES {
+    for (query, numbers) in QUERIES {
         assert_eq!(ada.find(query).await, *numbers, "{query}");
     }
     let root = service.admin("user_root");
-    for (query, _) in CASES {
+    for (query, _) in QUERIES {
         assert_eq!(
             root.query_list(query).await.ok().body,
             "[]",
-            "an admin's list contains only the admin's ICPs: {query}"
+            "an admin's list must contain only the admin's ICPs: {query}"
         );
     }
     assert_eq!(service.user("user_eve").find("name=%C3%96M&sort=updatedAt").await, [7, 8]);
@@ -110,13 +110,13 @@ async fn query_finds_matching_icps_of_caller_in_order(service: &Service) {
 
 on_both!(unknown_and_default_parameters_change_nothing);
 async fn unknown_and_default_parameters_change_nothing(service: &Service) {
-    service.hold(records());
+    service.import_icps(records());
     let ada = service.user("user_ada");
     let list = ada.get(LIST).await.ok();
     assert_eq!(list.numbers(), [1, 2, 3, 4, 5, 6]);
     assert_eq!(list.next_page(), None);
-    let eve = "userId=user_eve&userIds=user_eve&user=*&all=true&admin=true";
-    let odd = [
+    let other_user = "userId=user_eve&userIds=user_eve&user=*&all=true&admin=true";
+    let unknown = [
         "",
         "x",
         "page=2&per_page=1",
@@ -126,23 +126,27 @@ async fn unknown_and_default_parameters_change_nothing(service: &Service) {
         "%00",
         "a=%zz&&&=",
         "offset=3",
-        eve,
+        other_user,
     ];
     let defaults =
         ["sort=createdAt", "order=asc", "sort=createdAt&order=asc", "limit=1000", "limit=6", "limit=0006"];
-    for query in odd.iter().chain(&defaults) {
-        let same = ada.query_list(query).await.ok();
-        assert_eq!(same.body, list.body, "{query}");
-        assert_eq!(same.next_page(), None, "{query}");
+    for query in unknown.iter().chain(&defaults) {
+        let response = ada.query_list(query).await.ok();
+        assert_eq!(response.body, list.body, "{query}");
+        assert_eq!(response.next_page(), None, "{query}");
     }
-    for query in odd {
+    for query in unknown {
         assert_eq!(ada.query_list(query).await.etag(), list.etag(), "{query}");
     }
-    assert_eq!(ada.get(&format!("{LIST}/")).await.ok().body, list.body, "with a trailing slash");
+    assert_eq!(
+        ada.get(&format!("{LIST}/")).await.ok().body,
+        list.body,
+        "a trailing slash must change nothing"
+    );
 }
 
-on_both!(filters_use_latest_state);
-async fn filters_use_latest_state(service: &Service) {
+on_both!(filters_use_current_state);
+async fn filters_use_current_state(service: &Service) {
     let ada = service.user("user_ada");
     let created = ada.create(SMB).await;
     let path = created.icp_path();
@@ -164,18 +168,18 @@ async fn filters_use_latest_state(service: &Service) {
     for query in ["name=smb", "active=true"] {
         assert_eq!(ada.query_list(query).await.ok().body, "[]", "{query}");
     }
-    let updated = patched.json()["updatedAt"].as_str().expect("a time").to_owned();
+    let updated = patched.json()["updatedAt"].as_str().expect("the time must be a string").to_owned();
     assert_eq!(ada.query_list(&format!("updatedSince={updated}")).await.ok().body, list_of(&patched.body));
     ada.patch(&path, r#"{"crmFilters":null,"activeUntil":null}"#).await.ok();
     assert_eq!(ada.query_list("provider=bullhorn").await.ok().body, "[]");
     assert_eq!(ada.query_list("active=false").await.ok().body, "[]");
 }
 
-on_both!(names_sort_by_lower_case_bytes_then_id);
-async fn names_sort_by_lower_case_bytes_then_id(service: &Service) {
+on_both!(names_are_sorted_by_lower_case_bytes);
+async fn names_are_sorted_by_lower_case_bytes(service: &Service) {
     const NAMES: [&str; 14] =
         ["b", "A", "a", "B", "_", "Z", "é", "z", "a b", "A-b", "🦀", "\u{fffd}", "Éa", "10"];
-    service.hold((1_u128..).zip(NAMES).map(|(number, name)| icp(number).with("name", name)));
+    service.import_icps((1_u128..).zip(NAMES).map(|(number, name)| icp(number).with("name", name)));
     let mut expected: Vec<(String, u64)> =
         (1..).zip(NAMES).map(|(number, name)| (name.to_lowercase(), number)).collect();
     expected.sort();

@@ -1,4 +1,5 @@
-//! Twenty thousand ICPs of one user: 14 MB, which are sent in four parts and twenty pages.
+//! Twenty thousand ICPs of one user. The complete list has 14 MB and is sent in four parts. As pages, it has at least
+//! twenty pages.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,16 +15,16 @@ use crate::support::services::on_both;
 use crate::support::users::User;
 use crate::support::{LIST, Response, Service};
 
-/// The ICPs that do not change.
-const UNTOUCHED: u64 = 20_000;
-/// The ICPs that writers change and delete.
+/// The number of ICPs that no writer changes.
+const UNCHANGED_ICPS: u64 = 20_000;
+/// The number of ICPs that writers change and delete.
 const CHANGED_ICPS: u64 = 160;
-const WRITERS: u64 = 8;
+const WRITER_COUNT: u64 = 8;
 
-/// The complete list. Every 126th ICP will be changed.
+/// Returns all ICPs. Writers change every 126th of the first ICPs.
 fn records() -> impl Iterator<Item = IcpBuilder> {
-    (1..=UNTOUCHED + CHANGED_ICPS).map(|number| {
-        // Groups of ten have the same creation time, so IDs decide their order.
+    (1..=UNCHANGED_ICPS + CHANGED_ICPS).map(|number| {
+        // Ten ICPs have the same creation time, so they are sorted by ID.
         let second = number / 10;
         let time = format!("2024-01-15T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60);
         icp(u128::from(number)).created_at(&time).with("updatedAt", time)
@@ -34,96 +35,99 @@ fn will_change(number: u64) -> bool {
     number.is_multiple_of(126) && number / 126 <= CHANGED_ICPS
 }
 
-/// Returns the numbers of the ICPs in a list. Parsing all of them would take longer than everything else.
+/// Returns the numbers of the ICPs in a list. The list is not parsed as JSON, because this would take most of the
+/// time of the test.
 fn numbers(list: &Response) -> Vec<u64> {
     list.body.split("{\"id\":\"").skip(1).map(|icp| number_of(&icp[..36])).collect()
 }
 
-/// The writes during the read of the list: creates, changes and deletes, before and after every position.
-async fn write(ada: User<'_>, writer: u64, is_over: &AtomicBool, done: &AtomicUsize) {
-    let count = |response: Response, status: StatusCode| {
+/// Creates, changes and deletes ICPs at all positions of the list, until `is_over` is true.
+async fn write_until_over(ada: User<'_>, writer: u64, is_over: &AtomicBool, write_count: &AtomicUsize) {
+    let check_and_count = |response: Response, status: StatusCode| {
         assert_eq!(response.status, status, "{response:?}");
-        done.fetch_add(1, Ordering::Relaxed);
+        write_count.fetch_add(1, Ordering::Relaxed);
         response
     };
-    let mut mine = (1..=CHANGED_ICPS).filter(|number| number % WRITERS == writer).map(|number| number * 126);
+    let mut own_icps =
+        (1..=CHANGED_ICPS).filter(|number| number % WRITER_COUNT == writer).map(|number| number * 126);
     for round in 0_u64.. {
         if is_over.load(Ordering::Relaxed) {
             return;
         }
-        let name = |number: u64| json!({"name": format!("ICP {}", number % UNTOUCHED)}).to_string();
+        let name = |number: u64| json!({"name": format!("ICP {}", number % UNCHANGED_ICPS)}).to_string();
         let body = json!({"name": format!("icp {writer}{round}"), "leadProviderCriteria": []});
-        let created = count(ada.post(body).await, StatusCode::CREATED).icp_path();
-        count(ada.patch(&created, name(round * 7_919)).await, StatusCode::OK);
-        if let Some(number) = mine.next() {
+        let created = check_and_count(ada.post(body).await, StatusCode::CREATED).icp_path();
+        check_and_count(ada.patch(&created, name(round * 7_919)).await, StatusCode::OK);
+        if let Some(number) = own_icps.next() {
             let path = format!("{LIST}/{}", id(u128::from(number)));
-            count(ada.patch(&path, name(number * 31)).await, StatusCode::OK);
+            check_and_count(ada.patch(&path, name(number * 31)).await, StatusCode::OK);
             if round.is_multiple_of(2) {
-                count(ada.delete(&path).await, StatusCode::NO_CONTENT);
+                check_and_count(ada.delete(&path).await, StatusCode::NO_CONTENT);
             }
         }
         if !round.is_multiple_of(3) {
-            count(ada.delete(&created).await, StatusCode::NO_CONTENT);
+            check_and_count(ada.delete(&created).await, StatusCode::NO_CONTENT);
         }
     }
 }
 
-/// Returns the ICPs in a response that do not change.
-fn untouched(mut numbers: Vec<u64>) -> Vec<u64> {
-    numbers.retain(|number| *number <= UNTOUCHED + CHANGED_ICPS && !will_change(*number));
+/// Returns the numbers of the ICPs that no writer changes.
+fn unchanged(mut numbers: Vec<u64>) -> Vec<u64> {
+    numbers.retain(|number| *number <= UNCHANGED_ICPS + CHANGED_ICPS && !will_change(*number));
     numbers
 }
 
-/// Reads all pages, and returns the ICPs that do not change in their order.
-async fn read(ada: &User<'_>, query: &str) -> Vec<u64> {
+/// Reads all pages. Returns the numbers of the ICPs that no writer changes, in the order of the pages.
+async fn read_pages(ada: &User<'_>, query: &str) -> Vec<u64> {
     let mut page = ada.query_list(query).await.ok();
     let (mut seen, mut count) = (Vec::new(), 1);
     loop {
         let numbers = numbers(&page);
         assert!((1..=1_000).contains(&numbers.len()), "{} ICPs", numbers.len());
-        seen.extend(untouched(numbers));
+        seen.extend(unchanged(numbers));
         let Some(next) = page.next_page() else { break };
         page = ada.get(&next).await.ok();
         count += 1;
     }
-    assert!(count >= 20, "{count} pages");
+    assert!(count >= 20, "there must be at least 20 pages, not {count}");
     seen
 }
 
-async fn read_while_others_write(service: &Service) {
+async fn read_during_writes(service: &Service) {
     let ada = service.user("user_ada");
-    let (is_over, done) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let (is_over, write_count) = (AtomicBool::new(false), AtomicUsize::new(0));
     let reading = async {
         let mut expected: Vec<u64> =
-            (1..=UNTOUCHED + CHANGED_ICPS).filter(|number| !will_change(*number)).collect();
-        assert_eq!(expected.len() as u64, UNTOUCHED);
-        // In one response, which is sent while the list is read.
-        let before = done.load(Ordering::Relaxed);
-        let whole = untouched(numbers(&ada.get(LIST).await.ok()));
+            (1..=UNCHANGED_ICPS + CHANGED_ICPS).filter(|number| !will_change(*number)).collect();
+        assert_eq!(expected.len() as u64, UNCHANGED_ICPS);
+        // First, the complete list is read in one response.
+        let before = write_count.load(Ordering::Relaxed);
+        let whole = unchanged(numbers(&ada.get(LIST).await.ok()));
         assert!(whole == expected, "{} of {} ICPs", whole.len(), expected.len());
-        assert!(done.load(Ordering::Relaxed) > before, "others write");
+        assert!(write_count.load(Ordering::Relaxed) > before, "writers must write during the read");
         for query in ["limit=1000", "limit=1000&sort=name"] {
-            let (started, before) = (Instant::now(), done.load(Ordering::Relaxed));
-            let seen = read(&ada, query).await;
-            let writes = done.load(Ordering::Relaxed) - before;
+            let (started, before) = (Instant::now(), write_count.load(Ordering::Relaxed));
+            let seen = read_pages(&ada, query).await;
+            let writes = write_count.load(Ordering::Relaxed) - before;
             eprintln!("{query}: {:?}, {writes} writes", started.elapsed());
             let distinct: HashSet<&u64> = seen.iter().collect();
             assert_eq!((seen.len(), distinct.len()), (expected.len(), expected.len()), "{query}");
-            assert!(seen == expected, "{query} is in order");
-            assert!(writes > 0, "others write");
-            // In decimal, and so by their names.
+            assert!(seen == expected, "{query}: the ICPs must be in order");
+            assert!(writes > 0, "writers must write during the read");
+            // The next query sorts by name. The names contain the decimal numbers.
             expected.sort_by_cached_key(u64::to_string);
         }
         is_over.store(true, Ordering::Relaxed);
     };
-    let writing = (0..WRITERS).map(|writer| write(service.user("user_ada"), writer, &is_over, &done));
+    let writing = (0..WRITER_COUNT)
+        .map(|writer| write_until_over(service.user("user_ada"), writer, &is_over, &write_count));
     tokio::join!(reading, join_all(writing));
 }
 
-on_both!(untouched_icps_are_listed_once_during_writes);
-async fn untouched_icps_are_listed_once_during_writes(service: &Service) {
+on_both!(unchanged_icps_are_listed_once_during_writes);
+async fn unchanged_icps_are_listed_once_during_writes(service: &Service) {
     let started = Instant::now();
-    service.hold(records());
-    eprintln!("imported: {:?}", started.elapsed());
-    read_while_others_write(service).await;
+    service.import_icps(records());
+    eprintln!("imported all ICPs in {:?}", started.elapsed());
+    read_during_writes(service).await;
 }

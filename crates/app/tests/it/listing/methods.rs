@@ -1,4 +1,4 @@
-//! Unsupported methods, and `OPTIONS`.
+//! Unsupported methods and the method `OPTIONS`.
 
 use reqwest::{Method, RequestBuilder};
 
@@ -6,29 +6,29 @@ use crate::support::services::on_both;
 use crate::support::users::SMB;
 use crate::support::{LIST, Response, Service, client};
 
-const COLLECTION: &str = "GET, HEAD, POST, OPTIONS";
-const ITEM: &str = "GET, HEAD, PATCH, DELETE, OPTIONS";
-const PROBE: &str = "GET, HEAD, OPTIONS";
+const LIST_METHODS: &str = "GET, HEAD, POST, OPTIONS";
+const ICP_METHODS: &str = "GET, HEAD, PATCH, DELETE, OPTIONS";
+const HEALTH_METHODS: &str = "GET, HEAD, OPTIONS";
 
 fn method(name: &str) -> Method {
-    Method::from_bytes(name.as_bytes()).expect("a method")
+    Method::from_bytes(name.as_bytes()).expect("the method must be valid")
 }
 
-on_both!(unsupported_method_is_405_with_allow);
-async fn unsupported_method_is_405_with_allow(service: &Service) {
+on_both!(unsupported_method_gets_405_with_allow);
+async fn unsupported_method_gets_405_with_allow(service: &Service) {
     let ada = service.user("user_ada");
     let created = ada.create(SMB).await;
     let item = created.icp_path();
-    let collection = ["PUT", "PATCH", "DELETE", "TRACE", "BREW", "QUERY", "get"];
-    let on_item = ["PUT", "POST", "TRACE", "BREW", "patch"];
+    let unsupported_by_list = ["PUT", "PATCH", "DELETE", "TRACE", "BREW", "QUERY", "get"];
+    let unsupported_by_icp = ["PUT", "POST", "TRACE", "BREW", "patch"];
     let (slash, no_uuid) = (format!("{LIST}/"), format!("{LIST}/no-uuid"));
     for (path, allow, methods) in [
-        (LIST, COLLECTION, collection.as_slice()),
-        (&slash, COLLECTION, &collection),
-        (&item, ITEM, &on_item),
-        (&no_uuid, ITEM, &on_item),
-        ("/health/live", PROBE, &["POST", "PUT", "DELETE"]),
-        ("/health/ready", PROBE, &["POST", "PATCH", "BREW"]),
+        (LIST, LIST_METHODS, unsupported_by_list.as_slice()),
+        (&slash, LIST_METHODS, &unsupported_by_list),
+        (&item, ICP_METHODS, &unsupported_by_icp),
+        (&no_uuid, ICP_METHODS, &unsupported_by_icp),
+        ("/health/live", HEALTH_METHODS, &["POST", "PUT", "DELETE"]),
+        ("/health/ready", HEALTH_METHODS, &["POST", "PATCH", "BREW"]),
     ] {
         for name in methods {
             let refused = Response::of(ada.request(method(name), path)).await;
@@ -38,20 +38,20 @@ async fn unsupported_method_is_405_with_allow(service: &Service) {
             Response::of(signed_out).await.assert_problem(405, "METHOD_NOT_ALLOWED");
         }
     }
-    assert_eq!(ada.list().await, format!("[{}]", created.body), "nothing was done");
+    assert_eq!(ada.list().await, format!("[{}]", created.body), "the refused requests must change nothing");
 }
 
-on_both!(options_lists_methods_without_sign_in);
-async fn options_lists_methods_without_sign_in(service: &Service) {
+on_both!(options_needs_no_token);
+async fn options_needs_no_token(service: &Service) {
     let item = service.user("user_ada").create(SMB).await.icp_path();
     let (slash, no_uuid) = (format!("{LIST}/"), format!("{LIST}/no-uuid"));
     for (path, allow) in [
-        (LIST, COLLECTION),
-        (&slash, COLLECTION),
-        (&item, ITEM),
-        (&no_uuid, ITEM),
-        ("/health/live", PROBE),
-        ("/health/ready", PROBE),
+        (LIST, LIST_METHODS),
+        (&slash, LIST_METHODS),
+        (&item, ICP_METHODS),
+        (&no_uuid, ICP_METHODS),
+        ("/health/live", HEALTH_METHODS),
+        ("/health/ready", HEALTH_METHODS),
     ] {
         for token in [None, Some("no token")] {
             let request = client().request(Method::OPTIONS, format!("{}{path}", service.address));
@@ -62,6 +62,6 @@ async fn options_lists_methods_without_sign_in(service: &Service) {
             assert!(!response.header("x-request-id").is_empty());
         }
     }
-    let nowhere = client().request(Method::OPTIONS, format!("{}/api/v1/nothing", service.address));
-    Response::of(nowhere).await.assert_problem(404, "NOT_FOUND");
+    let unknown_path = client().request(Method::OPTIONS, format!("{}/api/v1/nothing", service.address));
+    Response::of(unknown_path).await.assert_problem(404, "NOT_FOUND");
 }

@@ -1,4 +1,4 @@
-//! Lists: complete, in pages, and conditional.
+//! Tests of complete lists, pages, filters, and conditional requests.
 
 mod pagination;
 mod records;

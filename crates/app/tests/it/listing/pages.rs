@@ -1,4 +1,4 @@
-//! The list in pages.
+//! Lists that are read in pages.
 
 use icp_testkit::fixtures::{IcpBuilder, icp};
 
@@ -16,20 +16,20 @@ const ORDERS: [&str; 6] = [
     "sort=name&order=desc",
 ];
 
-/// ICPs of which several have equal sort keys.
-fn alike(count: u128) -> impl Iterator<Item = IcpBuilder> {
+/// Returns ICPs of which several have the same sort key.
+fn icps_with_equal_keys(count: u128) -> impl Iterator<Item = IcpBuilder> {
     const NAMES: [&str; 5] = ["SMB", "smb", "Ömega & <b>", "ömega & <B>", "🦀 100%"];
     (1..=count).map(|number| {
-        let name = NAMES.into_iter().cycle().nth(number as usize).expect("a cycle must not end");
+        let name = NAMES.into_iter().cycle().nth(number as usize).expect("the cycle must not end");
         let icp =
             icp(number).with("name", name).with("updatedAt", format!("2024-03-01T00:00:{:02}Z", number % 4));
         icp.created_at(&format!("2024-02-01T00:00:{:02}Z", number % 3)).users(["user_ada", "user_eve"])
     })
 }
 
-on_both!(pages_add_up_in_every_order);
-async fn pages_add_up_in_every_order(service: &Service) {
-    service.hold(alike(24));
+on_both!(pages_contain_whole_list_in_every_order);
+async fn pages_contain_whole_list_in_every_order(service: &Service) {
+    service.import_icps(icps_with_equal_keys(24));
     let ada = service.user("user_ada");
     for order in ORDERS {
         let whole = ada.query_list(order).await.ok();
@@ -38,19 +38,19 @@ async fn pages_add_up_in_every_order(service: &Service) {
         assert_eq!(whole.len(), 24);
         for limit in [1, 5, 6, 12, 23, 24, 25, 1_000] {
             let pages = ada.pages(&format!("{order}&limit={limit}")).await;
-            assert_eq!(pages.len(), 24_usize.div_ceil(limit), "{order} by {limit}");
+            assert_eq!(pages.len(), 24_usize.div_ceil(limit), "{order} with limit {limit}");
             let pages: Vec<_> = pages.iter().map(crate::support::Response::icps).collect();
-            let (last, others) = pages.split_last().expect("must not be empty");
-            assert!(others.iter().all(|page| page.len() == limit), "{order} by {limit}");
-            assert!(!last.is_empty(), "{order} by {limit}");
-            assert_eq!(pages.concat(), whole, "{order} by {limit}");
+            let (last, full_pages) = pages.split_last().expect("the list must not be empty");
+            assert!(full_pages.iter().all(|page| page.len() == limit), "{order} with limit {limit}");
+            assert!(!last.is_empty(), "{order} with limit {limit}");
+            assert_eq!(pages.concat(), whole, "{order} with limit {limit}");
         }
     }
 }
 
 on_both!(descending_order_reverses_ascending_order);
 async fn descending_order_reverses_ascending_order(service: &Service) {
-    service.hold(alike(24));
+    service.import_icps(icps_with_equal_keys(24));
     let ada = service.user("user_ada");
     for sort in ["createdAt", "updatedAt", "name"] {
         let mut numbers = ada.find(&format!("sort={sort}")).await;
@@ -61,29 +61,32 @@ async fn descending_order_reverses_ascending_order(service: &Service) {
 
 on_both!(link_repeats_query_with_cursor);
 async fn link_repeats_query_with_cursor(service: &Service) {
-    service.hold(alike(24));
+    service.import_icps(icps_with_equal_keys(24));
     let ada = service.user("user_ada");
     let query = "name=%C3%96MEGA+%26+%3Cb%3E&limit=2&sort=name&order=desc&active=true&x=1\
                  &updatedSince=2020-01-01T01:00:00%2B01:00&provider=baseProvider";
     let mut page = ada.query_list(query).await.ok();
-    let asked = pairs(&format!("{LIST}?{query}"));
-    let mut seen = page.numbers();
+    let query_pairs = pairs(&format!("{LIST}?{query}"));
+    let mut numbers = page.numbers();
     while let Some(next) = page.next_page() {
         let pairs = pairs(&next);
         let (cursors, others): (Vec<_>, Vec<_>) = pairs.into_iter().partition(|(name, _)| name == "cursor");
         assert_eq!(cursors.len(), 1, "{next}");
-        assert!(asked.iter().filter(|(name, _)| name != "x").all(|pair| others.contains(pair)), "{next}");
-        assert!(others.iter().all(|pair| asked.contains(pair)), "{next}");
+        assert!(
+            query_pairs.iter().filter(|(name, _)| name != "x").all(|pair| others.contains(pair)),
+            "{next}"
+        );
+        assert!(others.iter().all(|pair| query_pairs.contains(pair)), "{next}");
         page = ada.get(&next).await.ok();
-        seen.extend(page.numbers());
+        numbers.extend(page.numbers());
     }
-    assert_eq!(seen, ada.find(&query.replace("&limit=2", "")).await);
-    assert_eq!(seen.len(), 10);
+    assert_eq!(numbers, ada.find(&query.replace("&limit=2", "")).await);
+    assert_eq!(numbers.len(), 10);
 }
 
 on_both!(page_size_can_change_between_pages);
 async fn page_size_can_change_between_pages(service: &Service) {
-    service.hold(alike(24));
+    service.import_icps(icps_with_equal_keys(24));
     let ada = service.user("user_ada");
     for order in ORDERS {
         let whole = ada.find(order).await;
@@ -98,48 +101,49 @@ async fn page_size_can_change_between_pages(service: &Service) {
     }
 }
 
-on_both!(cursor_survives_change_and_delete_of_icp);
-async fn cursor_survives_change_and_delete_of_icp(service: &Service) {
-    service.hold(alike(24));
+on_both!(cursor_is_valid_after_change_and_delete);
+async fn cursor_is_valid_after_change_and_delete(service: &Service) {
+    service.import_icps(icps_with_equal_keys(24));
     let ada = service.user("user_ada");
     for order in ORDERS {
         let whole = ada.find(order).await;
         let first = ada.query_list(&format!("{order}&limit=2")).await.ok();
         let rest = ada.query_list(&format!("{order}&cursor={}", first.cursor())).await.ok();
-        let [one, two] =
-            [0, 1].map(|at| format!("{LIST}/{}", first.icps()[at]["id"].as_str().expect("an id")));
-        ada.patch(&one, r#"{"userIds":["user_eve"]}"#).await.ok();
-        assert_eq!(ada.delete(&two).await.status, 204);
-        let again = ada.query_list(&format!("{order}&cursor={}", first.cursor())).await.ok();
-        assert_eq!((&again.body, again.etag()), (&rest.body, rest.etag()), "{order}");
-        assert_eq!(again.numbers(), whole[2..], "{order}");
+        let [first_icp, second_icp] = [0, 1].map(|index| {
+            format!("{LIST}/{}", first.icps()[index]["id"].as_str().expect("the ID must be a string"))
+        });
+        ada.patch(&first_icp, r#"{"userIds":["user_eve"]}"#).await.ok();
+        assert_eq!(ada.delete(&second_icp).await.status, 204);
+        let reread = ada.query_list(&format!("{order}&cursor={}", first.cursor())).await.ok();
+        assert_eq!((&reread.body, reread.etag()), (&rest.body, rest.etag()), "{order}");
+        assert_eq!(reread.numbers(), whole[2..], "{order}");
     }
 }
 
-on_both!(next_page_has_new_icps_after_cursor_only);
-async fn next_page_has_new_icps_after_cursor_only(service: &Service) {
-    service.hold(alike(6));
+on_both!(next_page_has_only_icps_after_cursor);
+async fn next_page_has_only_icps_after_cursor(service: &Service) {
+    service.import_icps(icps_with_equal_keys(6));
     let ada = service.user("user_ada");
-    let [oldest, newest] = ["order=asc", "order=desc"];
-    let [first, backwards] = [oldest, newest].map(|order| format!("{order}&limit=3"));
-    let [first, backwards] = [ada.query_list(&first).await.ok(), ada.query_list(&backwards).await.ok()];
+    let [ascending, descending] = ["order=asc", "order=desc"];
+    let [first, last] = [ascending, descending].map(|order| format!("{order}&limit=3"));
+    let [first, last] = [ada.query_list(&first).await.ok(), ada.query_list(&last).await.ok()];
     let created = ada.create(SMB).await;
-    let behind = ada.query_list(&format!("{oldest}&cursor={}", first.cursor())).await.ok().icps();
-    assert_eq!((behind.len(), behind.last()), (4, Some(&created.json())));
-    let behind = ada.query_list(&format!("{newest}&cursor={}", backwards.cursor())).await.ok();
-    assert_eq!(behind.icps().len(), 3);
-    assert!(!behind.icps().contains(&created.json()));
-    let gone = ada.find("limit=3").await;
-    for number in ada.query_list(&format!("cursor={}", first.cursor())).await.ok().icps() {
-        ada.delete(&format!("{LIST}/{}", number["id"].as_str().expect("an id"))).await;
+    let next = ada.query_list(&format!("{ascending}&cursor={}", first.cursor())).await.ok().icps();
+    assert_eq!((next.len(), next.last()), (4, Some(&created.json())));
+    let next = ada.query_list(&format!("{descending}&cursor={}", last.cursor())).await.ok();
+    assert_eq!(next.icps().len(), 3);
+    assert!(!next.icps().contains(&created.json()));
+    let remaining = ada.find("limit=3").await;
+    for icp in ada.query_list(&format!("cursor={}", first.cursor())).await.ok().icps() {
+        ada.delete(&format!("{LIST}/{}", icp["id"].as_str().expect("the ID must be a string"))).await;
     }
     assert_eq!(
         ada.query_list(&format!("cursor={}", first.cursor())).await.ok().body,
         "[]",
-        "nothing is left there"
+        "all ICPs after the cursor were deleted"
     );
     assert_eq!(ada.query_list("limit=3").await.ok().next_page(), None);
-    assert_eq!(ada.find("").await, gone);
+    assert_eq!(ada.find("").await, remaining);
 }
 
 on_both!(empty_page_has_no_link);

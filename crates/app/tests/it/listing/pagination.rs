@@ -1,4 +1,4 @@
-//! `Link` headers from page to page.
+//! Reads `Link` headers, and follows them to the next pages.
 
 use crate::support::users::User;
 use crate::support::{LIST, Response};
@@ -9,12 +9,12 @@ impl Response {
     pub(crate) fn next_page(&self) -> Option<String> {
         let links: Vec<_> = self.headers.get_all("link").iter().collect();
         let [link] = links.as_slice() else {
-            assert!(links.is_empty(), "one link at most: {links:?}");
+            assert!(links.is_empty(), "there must be at most one link: {links:?}");
             return None;
         };
-        let link = link.to_str().expect("must be text");
+        let link = link.to_str().expect("the header must be ASCII");
         let target = link.strip_prefix('<').and_then(|rest| rest.strip_suffix(">; rel=\"next\""));
-        let target = target.unwrap_or_else(|| panic!("a link to the next page: {link}"));
+        let target = target.unwrap_or_else(|| panic!("the link must lead to the next page: {link}"));
         assert!(target.starts_with(LIST), "{target}");
         assert!(
             target.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>\"\\^`{|}".contains(&byte)),
@@ -23,28 +23,29 @@ impl Response {
         Some(target.to_owned())
     }
 
-    /// Returns the cursor of the next page, which must exist.
+    /// Returns the cursor of the next page. Fails if there is no next page.
     #[track_caller]
     pub(crate) fn cursor(&self) -> String {
-        let (_, cursor) =
-            pairs(&self.next_page().expect("must have a next page")).pop().expect("must have a query");
+        let (_, cursor) = pairs(&self.next_page().expect("the page must have a next page"))
+            .pop()
+            .expect("the URL must have a query");
         cursor
     }
 }
 
-/// The query of an address.
+/// Returns the names and values in the query of a URL.
 pub(crate) fn pairs(address: &str) -> Vec<(String, String)> {
-    let (_, query) = address.split_once('?').expect("must have a query");
+    let (_, query) = address.split_once('?').expect("the URL must have a query");
     url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()
 }
 
 impl User<'_> {
-    /// Returns all pages, starting with the page of a query.
+    /// Returns all pages. `query` is the query of the first page.
     pub(crate) async fn pages(&self, query: &str) -> Vec<Response> {
         let mut pages = vec![self.query_list(query).await.ok()];
         while let Some(next) = pages.last().and_then(Response::next_page) {
             pages.push(self.get(&next).await.ok());
-            assert!(pages.len() <= 1_000, "it ends");
+            assert!(pages.len() <= 1_000, "there must be a last page");
         }
         pages
     }

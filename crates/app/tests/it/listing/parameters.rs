@@ -1,4 +1,5 @@
-//! Invalid parameters. They are refused before a query of the database, so one database is enough.
+//! Invalid parameters. These tests run on one database only, because invalid parameters are refused before the
+//! database is queried.
 
 use icp_testkit::fixtures::icp;
 use reqwest::Method;
@@ -7,7 +8,7 @@ use crate::support::services::on_sqlite;
 use crate::support::users::SMB;
 use crate::support::{LIST, Response, Setup};
 
-/// Queries, and their violations.
+/// Invalid queries, and the violations in the response.
 const VIOLATIONS: &[(&str, &[&str])] = &[
     ("limit=0", &["limit out_of_range"]),
     ("limit=1001", &["limit out_of_range"]),
@@ -64,19 +65,20 @@ const VIOLATIONS: &[(&str, &[&str])] = &[
 ];
 
 impl Response {
-    /// Returns the violations as `parameter code`, sorted. Each must have the contract's form.
+    /// Returns the violations as `parameter code`, sorted. Checks that they have the form of the contract.
     #[track_caller]
     fn parameter_violations(&self) -> Vec<String> {
         self.assert_problem(400, "BAD_REQUEST");
         let errors = self.json()["errors"].clone();
         let mut violations = Vec::new();
-        for violation in errors.as_array().unwrap_or_else(|| panic!("it has errors: {self:?}")) {
-            let members: Vec<&String> =
-                violation.as_object().expect("a violation is an object").keys().collect();
-            assert_eq!(members.len(), 3, "{violation}");
-            let [parameter, code, detail] = ["parameter", "code", "detail"].map(|member| {
-                violation[member].as_str().unwrap_or_else(|| panic!("{member} in {violation}"))
-            });
+        for violation in
+            errors.as_array().unwrap_or_else(|| panic!("the response must have `errors`: {self:?}"))
+        {
+            let names: Vec<&String> =
+                violation.as_object().expect("the violation must be an object").keys().collect();
+            assert_eq!(names.len(), 3, "{violation}");
+            let [parameter, code, detail] = ["parameter", "code", "detail"]
+                .map(|name| violation[name].as_str().unwrap_or_else(|| panic!("{name} in {violation}")));
             assert!(detail.split(' ').count() > 1, "{violation}");
             violations.push(format!("{parameter} {code}"));
         }
@@ -86,7 +88,7 @@ impl Response {
 }
 
 #[tokio::test]
-async fn every_bad_parameter_is_reported() {
+async fn all_invalid_parameters_are_reported() {
     let service = on_sqlite(Setup::new());
     let ada = service.user("user_ada");
     for (query, violations) in VIOLATIONS {
@@ -94,8 +96,8 @@ async fn every_bad_parameter_is_reported() {
     }
     for parameter in ["name", "provider"] {
         for (character, written) in [('a', "a"), ('ö', "%C3%B6"), ('🦀', "%F0%9F%A6%80")] {
-            let most = ada.query_list(&format!("{parameter}={}", written.repeat(255))).await;
-            assert_eq!(most.ok().body, "[]", "255 times {character}");
+            let longest = ada.query_list(&format!("{parameter}={}", written.repeat(255))).await;
+            assert_eq!(longest.ok().body, "[]", "255 times {character}");
             let too_long = ada.query_list(&format!("{parameter}={}", written.repeat(256))).await;
             assert_eq!(too_long.parameter_violations(), [format!("{parameter} too_long")]);
         }
@@ -103,7 +105,7 @@ async fn every_bad_parameter_is_reported() {
 }
 
 #[tokio::test]
-async fn authentication_precedes_parameter_validation() {
+async fn token_is_checked_before_parameters() {
     let service = on_sqlite(Setup::new());
     let path = format!("{LIST}?limit=0");
     for token in [None, Some("no token")] {
@@ -112,12 +114,12 @@ async fn authentication_precedes_parameter_validation() {
 }
 
 #[tokio::test]
-async fn bad_parameter_precedes_conditions_and_fails_head() {
+async fn parameters_are_checked_before_conditions() {
     let service = on_sqlite(Setup::new());
     let ada = service.user("user_ada");
     let path = format!("{LIST}?limit=0");
-    let unless = ada.get_request(&path).header("if-none-match", "*");
-    assert_eq!(Response::of(unless).await.parameter_violations(), ["limit out_of_range"]);
+    let conditional = ada.get_request(&path).header("if-none-match", "*");
+    assert_eq!(Response::of(conditional).await.parameter_violations(), ["limit out_of_range"]);
     let head = Response::of(ada.request(Method::HEAD, &path)).await;
     assert_eq!((head.status.as_u16(), head.body.as_str()), (400, ""));
     assert_eq!(head.header("content-type"), "application/problem+json");
@@ -137,10 +139,10 @@ async fn other_operations_ignore_list_parameters() {
 }
 
 #[tokio::test]
-async fn cursor_is_valid_for_its_list_only() {
+async fn cursor_is_refused_for_other_lists() {
     let service = on_sqlite(Setup::new());
     let [ada, eve] = ["user_ada", "user_eve"].map(|id| service.user(id));
-    service.hold((1..=4).map(|number| icp(number).users(["user_ada", "user_eve"])));
+    service.import_icps((1..=4).map(|number| icp(number).users(["user_ada", "user_eve"])));
     let lists = [
         "",
         "&order=desc",
@@ -155,19 +157,23 @@ async fn cursor_is_valid_for_its_list_only() {
         "&updatedSince=2020-01-01T00:00:00Z",
         "&updatedSince=2020-01-02T00:00:00Z",
     ];
-    for given in lists {
-        let first = ada.query_list(&format!("limit=2{given}")).await.ok();
+    for first_query in lists {
+        let first = ada.query_list(&format!("limit=2{first_query}")).await.ok();
         let cursor = first.cursor();
-        for asked in lists {
-            let response = ada.query_list(&format!("cursor={cursor}{asked}")).await;
-            if given == asked {
-                assert_eq!([first.numbers(), response.ok().numbers()].concat().len(), 4, "{given}");
+        for second_query in lists {
+            let response = ada.query_list(&format!("cursor={cursor}{second_query}")).await;
+            if first_query == second_query {
+                assert_eq!([first.numbers(), response.ok().numbers()].concat().len(), 4, "{first_query}");
             } else {
-                assert_eq!(response.parameter_violations(), ["cursor invalid_value"], "{given} {asked}");
+                assert_eq!(
+                    response.parameter_violations(),
+                    ["cursor invalid_value"],
+                    "{first_query} {second_query}"
+                );
             }
         }
-        let eves = eve.query_list(&format!("cursor={cursor}{given}")).await;
-        assert_eq!(eves.parameter_violations(), ["cursor invalid_value"], "{given}");
+        let eves = eve.query_list(&format!("cursor={cursor}{first_query}")).await;
+        assert_eq!(eves.parameter_violations(), ["cursor invalid_value"], "{first_query}");
     }
 }
 
@@ -175,7 +181,7 @@ async fn cursor_is_valid_for_its_list_only() {
 async fn damaged_cursor_is_refused() {
     let service = on_sqlite(Setup::new());
     let ada = service.user("user_ada");
-    service.hold((1..=4).map(icp));
+    service.import_icps((1..=4).map(icp));
     let cursor = ada.query_list("limit=2").await.ok().cursor();
     let shorter = (0..cursor.len()).map(|end| cursor[..end].to_owned());
     let longer = ["A", "=", "%3D", "%00", "+"].map(|end| format!("{cursor}{end}"));
@@ -186,7 +192,7 @@ async fn damaged_cursor_is_refused() {
     assert_eq!(ada.find(&format!("cursor={cursor}")).await, [3, 4]);
 }
 
-// RFC 7240: a client that asks for errors about unknown parameters.
+/// With `Prefer: handling=strict` (RFC 7240), a client asks for errors about unknown parameters.
 #[tokio::test]
 async fn strict_handling_refuses_unknown_parameters() {
     let service = on_sqlite(Setup::new());
@@ -220,7 +226,7 @@ async fn strict_handling_refuses_unknown_parameters() {
 }
 
 #[tokio::test]
-async fn text_that_is_not_utf8_is_malformed() {
+async fn parameter_in_invalid_utf8_is_malformed() {
     let service = on_sqlite(Setup::new());
     let refused = service.user("user_ada").get(&format!("{LIST}?name=%FF")).await;
     refused.assert_problem(400, "BAD_REQUEST");

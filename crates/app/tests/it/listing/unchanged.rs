@@ -1,4 +1,4 @@
-//! Conditional requests, and 304.
+//! Conditional requests and checks of responses with the status 304.
 
 use crate::support::Response;
 use crate::support::users::User;
@@ -10,7 +10,7 @@ pub(crate) async fn get_unless(user: &User<'_>, path: &str, tag: &str) -> Respon
     Response::of(user.get_request(path).header("if-none-match", tag)).await
 }
 
-/// Checks that the response is a 304.
+/// Checks that the response is a 304 with the given tag.
 #[track_caller]
 pub(crate) fn assert_unchanged(response: &Response, tag: &str) {
     assert_eq!((response.status.as_u16(), response.body.as_str()), (304, ""), "{response:?}");

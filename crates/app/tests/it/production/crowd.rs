@@ -1,4 +1,4 @@
-//! Thousands of clients at once.
+//! Thousands of concurrent clients.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use tokio::net::TcpStream;
 
 use crate::support::{LIST, Service, Setup, eventually};
 
-const IDLE: usize = 10_000;
+const IDLE_CONNECTIONS: usize = 10_000;
 
 async fn connect(service: &Service) -> TcpStream {
-    TcpStream::connect(service.socket()).await.expect("it connects")
+    TcpStream::connect(service.socket()).await.expect("the client must connect")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -19,32 +19,41 @@ async fn ten_thousand_idle_connections_block_no_request() {
     let setup = Setup::new().with("ICP__SERVER__KEEP_ALIVE_SECONDS", "10");
     let service = setup.with("ICP__LOG__LEVEL", "warn").start();
     let token = service.token("user_abc123");
-    let mut idle = Vec::with_capacity(IDLE);
-    for number in 0..IDLE {
+    let mut idle = Vec::with_capacity(IDLE_CONNECTIONS);
+    for number in 0..IDLE_CONNECTIONS {
         let mut socket = connect(&service).await;
-        // Half of them have been served once, and are kept for more.
+        // Half of the connections send one request first, and are then kept alive.
         if number % 2 == 0 {
-            socket.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("it is sent");
+            socket
+                .write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n")
+                .await
+                .expect("the bytes must be sent");
         }
         idle.push(socket);
         if number % 500 == 0 {
-            assert_eq!(service.get(LIST, Some(&token)).await.status, 200, "with {number} idle");
+            assert_eq!(
+                service.get(LIST, Some(&token)).await.status,
+                200,
+                "the request must succeed with {number} idle connections"
+            );
         }
     }
     for _ in 0..20 {
         assert_eq!(service.get(LIST, Some(&token)).await.status, 200);
     }
-    // The service closes them; here they are still open.
-    let files = async || {
+    // The service must close the idle connections, although the clients do not.
+    let open_files = async || {
         let metrics = service.get("/metrics", None).await.body;
-        let line =
-            metrics.lines().find_map(|line| line.strip_prefix("icp_process_open_fds ")).expect("it is there");
-        line.parse::<u32>().expect("a number")
+        let line = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix("icp_process_open_fds "))
+            .expect("the metric must exist");
+        line.parse::<u32>().expect("the text must be a number")
     };
     assert!(
-        eventually(Duration::from_mins(1), async || files().await < 200).await,
-        "{} are open",
-        files().await
+        eventually(Duration::from_mins(1), async || open_files().await < 200).await,
+        "{} file descriptors are open",
+        open_files().await
     );
     drop(idle);
 }

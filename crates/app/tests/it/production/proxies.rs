@@ -36,18 +36,18 @@ fn program(name: &str) -> PathBuf {
 }
 
 fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("must listen");
-    listener.local_addr().expect("an address").port()
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("the listener must bind the port");
+    listener.local_addr().expect("the listener must have an address").port()
 }
 
 impl Proxy {
     /// Starts a proxy with a configuration in which PORT and FOLDER are replaced.
     async fn start(name: &str, configuration: &str, arguments: &[&str]) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let (port, path) = (free_port(), folder.path().to_str().expect("text"));
+        let folder = tempfile::tempdir().expect("the temporary folder must be created");
+        let (port, path) = (free_port(), folder.path().to_str().expect("the header must be ASCII"));
         let file = folder.path().join("proxy.conf");
         let text = configuration.replace("PORT", &port.to_string()).replace("FOLDER", path);
-        std::fs::write(&file, text).expect("must be written");
+        std::fs::write(&file, text).expect("the file must be written");
         let arguments = arguments.iter().map(|argument| argument.replace("FOLDER", path));
         let child = Command::new(program(name)).args(arguments).stdout(Stdio::null()).spawn();
         let proxy = Self {
@@ -98,7 +98,12 @@ async fn assert_creates_succeed(service: &Service, proxy: &Proxy) {
     let create = async || {
         let request = client.post(format!("{}{LIST}", proxy.address)).bearer_auth(&token);
         let request = request.header("content-type", "application/json");
-        request.body(r#"{"name":"A","leadProviderCriteria":[]}"#).send().await.expect("a response").status()
+        request
+            .body(r#"{"name":"A","leadProviderCriteria":[]}"#)
+            .send()
+            .await
+            .expect("the service must respond")
+            .status()
     };
     let work = async |_| {
         let mut statuses = Vec::new();

@@ -54,14 +54,14 @@ impl<'a> Assistant<'a> {
     async fn call(&self, tool: &str, arguments: &str) -> Value {
         let (text, is_error) = self.call_with(tool, arguments).await;
         assert!(!is_error, "{tool} {arguments}: {text}");
-        serde_json::from_str(&text).expect("must be JSON")
+        serde_json::from_str(&text).expect("the text must be JSON")
     }
 
     /// Returns the code of the problem that a tool returns, and the pointers and codes of its violations.
     async fn fail(&self, tool: &str, arguments: &str) -> (String, Vec<String>) {
         let (text, is_error) = self.call_with(tool, arguments).await;
         assert!(is_error, "{tool} {arguments}: {text}");
-        let problem: Value = serde_json::from_str(&text).expect("must be JSON");
+        let problem: Value = serde_json::from_str(&text).expect("the text must be JSON");
         let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let violations = problem["errors"].as_array().into_iter().flatten();
         let violations = violations.map(|violation| {
@@ -114,8 +114,9 @@ async fn mcp_describes_server_and_tools() {
     assert!(about["capabilities"]["tools"].is_object());
 
     let tools = assistant.call_method("tools/list", json!({})).await;
-    let tools = tools["result"]["tools"].as_array().expect("tools").clone();
-    let names: Vec<_> = tools.iter().map(|tool| tool["name"].as_str().expect("a name")).collect();
+    let tools = tools["result"]["tools"].as_array().expect("the tools must be an array").clone();
+    let names: Vec<_> =
+        tools.iter().map(|tool| tool["name"].as_str().expect("the name must be a string")).collect();
     let expected = [
         ["list_icps", "get_icp", "create_icp", "update_icp", "delete_icp", "validate_icp"].as_slice(),
         &["share_icp", "unshare_icp", "copy_icp"],
@@ -124,11 +125,11 @@ async fn mcp_describes_server_and_tools() {
     assert_eq!(names, expected.concat());
     for tool in &tools {
         let schema = &tool["inputSchema"];
-        let validator =
-            jsonschema::validator_for(schema).expect("must be a schema, and its references must exist");
+        let validator = jsonschema::validator_for(schema)
+            .expect("the schema must be valid, and its references must exist");
         assert!(!validator.is_valid(&json!({"unknown": "field"})), "{tool}");
     }
-    let create = jsonschema::validator_for(&tools[2]["inputSchema"]).expect("a schema");
+    let create = jsonschema::validator_for(&tools[2]["inputSchema"]).expect("the schema must be valid");
     assert!(create.is_valid(&json!({"icp": {"name": "A", "leadProviderCriteria": []}})));
     assert!(!create.is_valid(&json!({"icp": {"name": ""}})));
 }
@@ -140,7 +141,9 @@ async fn tools_follow_rules_of_api(service: &Service) {
     let (id, version) = (created["icp"]["id"].clone(), created["version"].clone());
     assert_eq!(created["icp"]["userIds"], json!(["user_ada"]));
 
-    let over_http = service.get(&format!("{LIST}/{}", id.as_str().expect("an id")), Some(&ada.token)).await;
+    let over_http = service
+        .get(&format!("{LIST}/{}", id.as_str().expect("the ID must be a string")), Some(&ada.token))
+        .await;
     let (text, _) = ada.call_with("get_icp", &json!({"id": id}).to_string()).await;
     assert!(text.ends_with(&format!(r#","version":{version},"icp":{}}}"#, over_http.body)), "{text}");
     assert!(text.contains(r#""filters":{"z":1e2,"a":12345678901234567890123}"#), "to the letter: {text}");
@@ -169,7 +172,7 @@ async fn lists_come_in_parts() {
     let assistant = Assistant::of(&service, "user_abc123");
     let first = assistant.call("list_icps", r#"{"limit":1,"sort":"name","order":"desc"}"#).await;
     assert_eq!(first["icps"][0]["name"], "SMB Marketing Leaders");
-    let cursor = first["nextCursor"].as_str().expect("must have a next page");
+    let cursor = first["nextCursor"].as_str().expect("the result must have a next page");
     let next = format!(r#"{{"limit":"1","sort":"name","order":"desc","cursor":"{cursor}"}}"#);
     let last = assistant.call("list_icps", &next).await;
     assert_eq!(last["icps"][0]["name"], "Enterprise Tech Buyers");
@@ -441,7 +444,7 @@ async fn texts_of_users_are_marked_as_data() {
         assert!(result["notice"].as_str().is_some_and(|notice| notice.contains("data")), "{result}");
     }
     let tools = assistant.call_method("tools/list", json!({})).await;
-    for tool in tools["result"]["tools"].as_array().expect("tools") {
+    for tool in tools["result"]["tools"].as_array().expect("the tools must be an array") {
         let is_read_only = tool["annotations"]["readOnlyHint"] == true;
         assert_eq!(tool["annotations"]["destructiveHint"] == true, !is_read_only, "{tool}");
     }

@@ -10,8 +10,8 @@ use serde_json::Value;
 use crate::support::{LIST, Service, Setup};
 
 fn connect(service: &Service) -> TcpStream {
-    let socket = TcpStream::connect(service.socket()).expect("must connect");
-    socket.set_read_timeout(Some(Duration::from_secs(20))).expect("must be set");
+    let socket = TcpStream::connect(service.socket()).expect("the client must connect");
+    socket.set_read_timeout(Some(Duration::from_secs(20))).expect("the timeout must be set");
     socket
 }
 
@@ -21,17 +21,17 @@ fn list(service: &Service, version: &str, headers: &str) -> (String, String) {
     let mut socket = connect(service);
     let request =
         format!("GET {LIST} HTTP/{version}\r\nhost: x\r\nauthorization: Bearer {token}\r\n{headers}\r\n");
-    socket.write_all(request.as_bytes()).expect("must be sent");
+    socket.write_all(request.as_bytes()).expect("the bytes must be sent");
     let mut response = String::new();
-    socket.read_to_string(&mut response).expect("must be text");
-    let (head, body) = response.split_once("\r\n\r\n").expect("must have a head");
+    socket.read_to_string(&mut response).expect("the response must be UTF-8");
+    let (head, body) = response.split_once("\r\n\r\n").expect("the response must have headers");
     (head.to_lowercase(), body.to_owned())
 }
 
 fn assert_is_list(body: &str) {
     let (body, expected): (Value, Value) = (
-        serde_json::from_str(body).expect("must be JSON"),
-        serde_json::from_str(EXAMPLE_LIST).expect("JSON"),
+        serde_json::from_str(body).expect("the text must be JSON"),
+        serde_json::from_str(EXAMPLE_LIST).expect("the text must be JSON"),
     );
     assert_eq!(body, expected);
 }
@@ -69,7 +69,7 @@ async fn http_1_0_list_ends_with_connection() {
         service.create(&token, &serde_json::json!({"name": "x", "leadProviderCriteria": []})).await;
     }
     let assert_is_complete = |body: &str| {
-        let body: Vec<Value> = serde_json::from_str(body).expect("must be JSON");
+        let body: Vec<Value> = serde_json::from_str(body).expect("the text must be JSON");
         assert_eq!(body.len(), 6);
     };
     for headers in ["", "connection: keep-alive\r\n"] {
@@ -86,14 +86,14 @@ async fn http_1_0_list_ends_with_connection() {
 async fn idle_connection_does_not_delay_shutdown() {
     let mut service = Setup::new().start();
     let mut idle = connect(&service);
-    idle.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").expect("must be sent");
+    idle.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").expect("the bytes must be sent");
     let mut start = [0; 12];
-    idle.read_exact(&mut start).expect("a response");
+    idle.read_exact(&mut start).expect("the service must respond");
     assert_eq!(&start, b"HTTP/1.1 200");
     tokio::time::sleep(Duration::from_secs(2)).await;
     let started = Instant::now();
     service.signal("INT");
-    assert!(service.ended_within(Duration::from_secs(30)).expect("must end").success());
+    assert!(service.ended_within(Duration::from_secs(30)).expect("the process must end").success());
     assert!(started.elapsed() < Duration::from_secs(10), "after {:?}", started.elapsed());
 }
 
@@ -101,9 +101,9 @@ async fn idle_connection_does_not_delay_shutdown() {
 async fn idle_connection_is_kept_as_long_as_set() {
     let service = Setup::new().with("ICP__SERVER__KEEP_ALIVE_SECONDS", "2").start();
     let mut idle = connect(&service);
-    idle.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").expect("must be sent");
+    idle.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").expect("the bytes must be sent");
     let started = Instant::now();
     let mut response = Vec::new();
-    idle.read_to_end(&mut response).expect("must end");
+    idle.read_to_end(&mut response).expect("the response must end");
     assert!((1..8).contains(&started.elapsed().as_secs()), "after {:?}", started.elapsed());
 }

@@ -26,8 +26,8 @@ async fn service_command_and_file_have_same_description() {
 fn every_operation_has_summary_and_unique_id() {
     let document = icp_app::openapi::document();
     let mut names = BTreeSet::new();
-    for (path, item) in document["paths"].as_object().expect("paths") {
-        for (method, operation) in item.as_object().expect("operations") {
+    for (path, item) in document["paths"].as_object().expect("the paths must be an object") {
+        for (method, operation) in item.as_object().expect("the operations must be an object") {
             for member in ["operationId", "summary", "description"] {
                 assert!(
                     operation[member].as_str().is_some_and(|text| !text.is_empty()),
@@ -35,7 +35,8 @@ fn every_operation_has_summary_and_unique_id() {
                 );
             }
             assert!(
-                names.insert(operation["operationId"].as_str().expect("a name").to_owned()),
+                names
+                    .insert(operation["operationId"].as_str().expect("the name must be a string").to_owned()),
                 "{method} {path}"
             );
         }
@@ -65,10 +66,10 @@ fn every_reference_exists() {
 async fn every_described_operation_exists() {
     let service = Setup::new().start();
     let document = icp_app::openapi::document();
-    for (path, item) in document["paths"].as_object().expect("paths") {
+    for (path, item) in document["paths"].as_object().expect("the paths must be an object") {
         let path = path.replace("{id}", "550e8400-e29b-41d4-a716-446655440000");
-        for method in item.as_object().expect("operations").keys() {
-            let method = method.to_uppercase().parse().expect("a method");
+        for method in item.as_object().expect("the operations must be an object").keys() {
+            let method = method.to_uppercase().parse().expect("the method must be valid");
             let response = Response::of(client().request(method, format!("{}{path}", service.address))).await;
             assert!([200, 401].contains(&response.status.as_u16()), "{path} {response:?}");
         }

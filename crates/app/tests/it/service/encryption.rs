@@ -18,24 +18,29 @@ impl Identity {
     pub(crate) fn write(folder: &Path) -> Self {
         let CertifiedKey { cert, signing_key } =
             generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()])
-                .expect("a certificate");
+                .expect("the certificate must be generated");
         let files = [folder.join("tls.crt"), folder.join("tls.key")];
         for (file, text) in files.iter().zip([cert.pem(), signing_key.serialize_pem()]) {
-            std::fs::write(file, text).expect("must be written");
+            std::fs::write(file, text).expect("the file must be written");
         }
         Self { certificate: cert.pem(), files }
     }
 
     pub(crate) fn setup(&self) -> Setup {
-        let [certificate, key] = self.files.each_ref().map(|file| file.to_str().expect("text"));
+        let [certificate, key] =
+            self.files.each_ref().map(|file| file.to_str().expect("the header must be ASCII"));
         Setup::new().with("ICP__SERVER__TLS_CERTIFICATE", certificate).with("ICP__SERVER__TLS_KEY", key)
     }
 
     /// Returns true if a client that trusts only this certificate gets a response.
     pub(crate) async fn is_shown(&self, address: &str) -> bool {
-        let certificate = Certificate::from_pem(self.certificate.as_bytes()).expect("must be a certificate");
-        let client =
-            reqwest::Client::builder().no_proxy().tls_certs_only([certificate]).build().expect("a client");
+        let certificate =
+            Certificate::from_pem(self.certificate.as_bytes()).expect("the certificate must be valid");
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .tls_certs_only([certificate])
+            .build()
+            .expect("the client must be built");
         client
             .get(format!("{address}/health/live"))
             .send()
@@ -46,7 +51,7 @@ impl Identity {
 
 #[tokio::test]
 async fn certificate_changes_without_restart() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = tempfile::tempdir().expect("the temporary folder must be created");
     let first = Identity::write(folder.path());
     let service = first.setup().start();
     assert!(service.address.starts_with("https://"), "{}", service.address);
@@ -61,7 +66,7 @@ async fn certificate_changes_without_restart() {
     assert!(!first.is_shown(&service.address).await);
 
     // A damaged certificate does not replace a valid one.
-    std::fs::write(&second.files[1], "no key").expect("must be written");
+    std::fs::write(&second.files[1], "no key").expect("the file must be written");
     service.signal("HUP");
     let is_logged = async || service.log().contains("the old one stays in use");
     assert!(eventually(Duration::from_secs(5), is_logged).await);
@@ -74,24 +79,24 @@ async fn certificate_changes_without_restart() {
 
 #[test]
 fn unusable_certificate_stops_start() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = tempfile::tempdir().expect("the temporary folder must be created");
     let identity = Identity::write(folder.path());
     let one = Setup::new().with("ICP__SERVER__TLS_KEY", "key.pem");
     assert!(refusal(&one, &["config"]).contains("ICP__SERVER__TLS_CERTIFICATE"), "one alone");
 
-    let another = rcgen::KeyPair::generate().expect("a key");
-    std::fs::write(&identity.files[1], another.serialize_pem()).expect("must be written");
+    let another = rcgen::KeyPair::generate().expect("the key must be generated");
+    std::fs::write(&identity.files[1], another.serialize_pem()).expect("the file must be written");
     assert!(refusal(&identity.setup(), &["serve"]).contains("is not the certificate of the key"));
-    std::fs::write(&identity.files[0], "").expect("must be written");
+    std::fs::write(&identity.files[0], "").expect("the file must be written");
     assert!(refusal(&identity.setup(), &["serve"]).contains("contains no certificate"));
-    std::fs::remove_file(&identity.files[0]).expect("must be removed");
+    std::fs::remove_file(&identity.files[0]).expect("the file must be removed");
     let message = refusal(&identity.setup(), &["serve"]);
     assert!(message.contains("tls.crt") && message.contains("ICP__SERVER__TLS_CERTIFICATE"), "{message}");
 }
 
 #[test]
 fn health_command_uses_settings_of_service() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = tempfile::tempdir().expect("the temporary folder must be created");
     for setup in [Setup::new(), Identity::write(folder.path()).setup()] {
         let service = setup.start();
         let port = service.address.rsplit(':').next().expect("a port").to_owned();

@@ -51,9 +51,10 @@ async fn valid_request_id_is_kept() {
     let service = Setup::new().start();
     let ask = |id: Vec<u8>| {
         let request = client().get(format!("{}/nowhere", service.address));
-        Response::of(
-            request.header("x-request-id", reqwest::header::HeaderValue::from_bytes(&id).expect("a header")),
-        )
+        Response::of(request.header(
+            "x-request-id",
+            reqwest::header::HeaderValue::from_bytes(&id).expect("the header must be valid"),
+        ))
     };
     let taken = "7c0f6a4e:checkout/42.a_b-c+d=e@f";
     let response = ask(taken.into()).await;

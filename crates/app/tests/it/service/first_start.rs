@@ -14,7 +14,7 @@ async fn printed_curl_line_returns_samples() {
         let (token, url) = pasted(&service.printed_line("curl "));
         assert_eq!(url, format!("{}{LIST}", service.address));
         let pasted = Response::of(client().get(url).bearer_auth(token)).await;
-        let example: Value = serde_json::from_str(EXAMPLE_LIST).expect("must be JSON");
+        let example: Value = serde_json::from_str(EXAMPLE_LIST).expect("the text must be JSON");
         assert_eq!(pasted.json(), example);
     }
 }
@@ -78,7 +78,7 @@ async fn samples_are_stored_once() {
         let service = setup.start();
         assert_eq!(service.list("user_xyz789").await.json().as_array().map(Vec::len), Some(1));
         let samples = service.list("user_abc123").await.json();
-        let id = samples[0]["id"].as_str().expect("an ID");
+        let id = samples[0]["id"].as_str().expect("the ID must be a string");
         let token = service.token("user_abc123");
         let deleted = Response::of(service.request(Method::DELETE, &format!("{LIST}/{id}"), &token)).await;
         assert_eq!(deleted.status, 204);
@@ -124,7 +124,7 @@ async fn development_key_is_readable_by_owner_only() {
     use std::os::unix::fs::PermissionsExt as _;
     let service = Setup::new().start();
     let key = service.setup.path().join("data/development-key.pem");
-    let mode = std::fs::metadata(key).expect("must exist").permissions().mode();
+    let mode = std::fs::metadata(key).expect("the file must exist").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }
 

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use crate::support::{LIST, Service, Setup};
 
 fn connect(service: &Service) -> TcpStream {
-    let socket = TcpStream::connect(service.socket()).expect("must connect");
-    socket.set_read_timeout(Some(Duration::from_secs(20))).expect("must be set");
+    let socket = TcpStream::connect(service.socket()).expect("the client must connect");
+    socket.set_read_timeout(Some(Duration::from_secs(20))).expect("the timeout must be set");
     socket
 }
 
@@ -28,7 +28,7 @@ async fn endless_head_is_cut_off() {
     let mut slow: Vec<_> = (0..200).map(|_| connect(&service)).collect();
     let started = Instant::now();
     for socket in &mut slow {
-        socket.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nx-a: ").expect("must be sent");
+        socket.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nx-a: ").expect("the bytes must be sent");
     }
     assert_eq!(service.list("user_abc123").await.status, 200);
     for mut socket in slow {
@@ -44,11 +44,11 @@ async fn endless_later_head_is_cut_off() {
     let service = Setup::new().with("ICP__SERVER__KEEP_ALIVE_SECONDS", "5").start();
     let [mut slow, mut idle] = [connect(&service), connect(&service)];
     for socket in [&mut slow, &mut idle] {
-        socket.write_all(REQUEST).expect("must be sent");
+        socket.write_all(REQUEST).expect("the bytes must be sent");
         assert_eq!(read_response(socket), 200);
     }
-    slow.set_read_timeout(Some(Duration::from_secs(1))).expect("must be set");
-    slow.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nx-a: ").expect("must be sent");
+    slow.set_read_timeout(Some(Duration::from_secs(1))).expect("the timeout must be set");
+    slow.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nx-a: ").expect("the bytes must be sent");
     let started = Instant::now();
     let mut rounds = 0;
     loop {
@@ -62,13 +62,13 @@ async fn endless_later_head_is_cut_off() {
         rounds += 1;
         if rounds % 3 == 0 {
             // A connection with idle times between requests stays open at any age.
-            idle.write_all(REQUEST).expect("must be sent");
+            idle.write_all(REQUEST).expect("the bytes must be sent");
             assert_eq!(read_response(&mut idle), 200);
         }
     }
     let kept = started.elapsed();
     assert!(kept > Duration::from_secs(5), "closed after {kept:?}, before the time limit of a head");
-    idle.write_all(REQUEST).expect("must be sent");
+    idle.write_all(REQUEST).expect("the bytes must be sent");
     assert_eq!(read_response(&mut idle), 200);
     assert_eq!(service.list("user_abc123").await.status, 200);
 }
@@ -156,7 +156,7 @@ async fn ten_thousand_invalid_tokens_cause_no_5xx() {
         let mut request = format!("GET {LIST} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ").into_bytes();
         request.extend_from_slice(&token);
         request.extend_from_slice(b"\r\n\r\n");
-        socket.write_all(&request).expect("must send");
+        socket.write_all(&request).expect("the bytes must be sent");
         let status = read_response(&mut socket);
         if token == valid.as_bytes() {
             continue; // The change was none.
@@ -173,14 +173,19 @@ fn read_response(socket: &mut TcpStream) -> u16 {
     let mut bytes = Vec::new();
     let mut buffer = [0; 4_096];
     loop {
-        let length = socket.read(&mut buffer).expect("a response");
+        let length = socket.read(&mut buffer).expect("the service must respond");
         bytes.extend_from_slice(&buffer[..length]);
         let text = String::from_utf8_lossy(&bytes);
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
             let expected = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-            let expected: usize = expected.map_or(0, |length| length.parse().expect("a number"));
+            let expected: usize =
+                expected.map_or(0, |length| length.parse().expect("the text must be a number"));
             if body.len() >= expected {
-                return head.get(9..12).expect("a status").parse().expect("a number");
+                return head
+                    .get(9..12)
+                    .expect("the status must be present")
+                    .parse()
+                    .expect("the text must be a number");
             }
         }
         assert!(length > 0, "closed in the middle: {text}");

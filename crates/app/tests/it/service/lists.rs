@@ -39,9 +39,9 @@ impl Both {
 #[tokio::test]
 async fn example_is_returned_by_both_databases() {
     let both = Both::with(EXAMPLE_LIST, &[]);
-    let list: Value = serde_json::from_str(&both.list("user_abc123").await).expect("must be JSON");
-    assert_eq!(list, serde_json::from_str::<Value>(EXAMPLE_LIST).expect("must be JSON"));
-    let first: Value = serde_json::from_str(&both.list("user_xyz789").await).expect("must be JSON");
+    let list: Value = serde_json::from_str(&both.list("user_abc123").await).expect("the text must be JSON");
+    assert_eq!(list, serde_json::from_str::<Value>(EXAMPLE_LIST).expect("the text must be JSON"));
+    let first: Value = serde_json::from_str(&both.list("user_xyz789").await).expect("the text must be JSON");
     assert_eq!(first, json!([list[0]]));
     assert_eq!(both.list("user_without_icps").await, "[]");
 }

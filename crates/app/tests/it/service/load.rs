@@ -11,7 +11,7 @@ use crate::support::{LIST, Setup, eventually};
 
 #[tokio::test]
 async fn overload_is_rejected_at_once_except_for_operators() {
-    let database = Server::start().expect("must start");
+    let database = Server::start().expect("the server must start");
     let service = Setup::new()
         .with("ICP__DATABASE__URL", &database.url("postgres"))
         .with("ICP__SERVER__MAX_IN_FLIGHT", "2")
@@ -19,7 +19,7 @@ async fn overload_is_rejected_at_once_except_for_operators() {
     let token = service.token("user_ada");
     assert_eq!(service.get(LIST, Some(&token)).await.status, 200);
 
-    database.pause().expect("must hang");
+    database.pause().expect("the server must be paused");
     let hanging = || service.get(LIST, Some(&token));
     let rejected = async {
         tokio::time::sleep(Duration::from_millis(500)).await;
@@ -37,7 +37,7 @@ async fn overload_is_rejected_at_once_except_for_operators() {
     one.assert_problem(500, "INTERNAL_ERROR");
     two.assert_problem(500, "INTERNAL_ERROR");
 
-    database.resume().expect("must resume");
+    database.resume().expect("the server must resume");
     let limit = Duration::from_secs(20);
     let recovers =
         crate::support::eventually(limit, async || service.get(LIST, Some(&token)).await.status == 200);
@@ -49,12 +49,12 @@ async fn slow_body_takes_no_permit() {
     use tokio::io::AsyncWriteExt as _;
     let service = Setup::new().with("ICP__SERVER__MAX_IN_FLIGHT", "1").start();
     let token = service.token("user_abc123");
-    let mut slow = tokio::net::TcpStream::connect(service.socket()).await.expect("must connect");
+    let mut slow = tokio::net::TcpStream::connect(service.socket()).await.expect("the client must connect");
     let head = format!(
         "POST {LIST} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n\
          content-length: 100\r\n\r\n{{"
     );
-    slow.write_all(head.as_bytes()).await.expect("must be sent");
+    slow.write_all(head.as_bytes()).await.expect("the bytes must be sent");
     tokio::time::sleep(Duration::from_millis(300)).await;
     for _ in 0..3 {
         assert_eq!(service.get(LIST, Some(&token)).await.status, 200);
@@ -75,7 +75,7 @@ async fn rate_limit_is_per_user() {
     }
     let response = service.get(LIST, Some(&ada)).await;
     response.assert_problem(429, "TOO_MANY_REQUESTS");
-    let wait: u64 = response.header("retry-after").parse().expect("seconds");
+    let wait: u64 = response.header("retry-after").parse().expect("the text must be a number of seconds");
     assert!((1..=20).contains(&wait), "a third of a minute for each: {wait}");
     assert_eq!(response.header("ratelimit"), format!(r#""user";r=0;t={wait}"#));
     assert_eq!(service.get(LIST, Some(&eve)).await.status, 200, "other users have their own quota");
@@ -102,9 +102,11 @@ async fn anonymous_requests_beyond_limit_are_rejected() {
     for _ in 0..SLOW {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_recv_buffer_size(4_096).expect("must be set");
-        let mut stream =
-            socket.connect(service.socket().parse().expect("an address")).await.expect("must connect");
-        stream.write_all(request.as_bytes()).await.expect("must be sent");
+        let mut stream = socket
+            .connect(service.socket().parse().expect("an address"))
+            .await
+            .expect("the client must connect");
+        stream.write_all(request.as_bytes()).await.expect("the bytes must be sent");
         slow.push(stream);
     }
     // A response that fits into the buffers of its connection may end at any time.

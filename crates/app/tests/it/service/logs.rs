@@ -24,8 +24,10 @@ async fn log_contains_no_secret_at_any_level() {
         }
         let log = service.log();
         assert!(log.contains("answered"), "something was logged: {log}");
-        let (start, signature) =
-            (token.get(..40).expect("long"), token.rsplit('.').next().expect("three parts"));
+        let (start, signature) = (
+            token.get(..40).expect("long"),
+            token.rsplit('.').next().expect("the line must have three parts"),
+        );
         for secret in [start, signature, "hunter2", "user_abc123", "BEGIN"] {
             assert!(!log.contains(secret), "{secret} is in {log}");
         }
@@ -38,8 +40,8 @@ async fn json_line_has_request_fields() {
     let request = client().get(format!("{}{LIST}", service.address)).header("x-request-id", "find-me");
     Response::of(request).await.assert_problem(401, "UNAUTHORIZED");
     let log = service.log();
-    let line = log.lines().find(|line| line.contains("find-me")).expect("a line");
-    let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+    let line = log.lines().find(|line| line.contains("find-me")).expect("the log must have the line");
+    let line: serde_json::Value = serde_json::from_str(line).expect("the text must be JSON");
     assert_eq!(
         (&line["method"], &line["route"], &line["status"]),
         (&"GET".into(), &LIST.into(), &401.into())

@@ -62,7 +62,8 @@ async fn metrics_can_have_their_own_port() {
     let address = address.unwrap_or_else(|| panic!("it says where: {log}"));
     let client = client();
     for (path, status) in [("/metrics", 200), ("/health/live", 200), ("/health/ready", 200), (LIST, 404)] {
-        let response = client.get(format!("http://{address}{path}")).send().await.expect("a response");
+        let response =
+            client.get(format!("http://{address}{path}")).send().await.expect("the service must respond");
         assert_eq!(response.status(), status, "{path}");
     }
 }
@@ -90,8 +91,8 @@ async fn metrics_have_format_that_client_accepts() {
 
 #[tokio::test]
 async fn metrics_port_in_use_is_reported() {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("must listen");
-    let port = taken.local_addr().expect("an address").port().to_string();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("the listener must bind the port");
+    let port = taken.local_addr().expect("the listener must have an address").port().to_string();
     let message = refusal(&Setup::new().with("ICP__METRICS__PORT", &port), &["serve"]);
     assert!(message.contains("ICP__METRICS__PORT") && message.contains("in use"), "{message}");
 }
@@ -114,7 +115,7 @@ async fn dashboards_and_alerts_name_existing_metrics() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy");
     let mut named = 0;
     for file in ["grafana-dashboard.json", "prometheus-alerts.yml"] {
-        let text = std::fs::read_to_string(folder.join(file)).expect("must exist");
+        let text = std::fs::read_to_string(folder.join(file)).expect("the file must exist");
         let words = text.split(|character: char| !character.is_ascii_alphanumeric() && character != '_');
         for name in words.filter(|word| word.starts_with("icp_")) {
             let family = ["_bucket", "_count", "_sum", "_total", "_info"]

@@ -138,8 +138,12 @@ async fn assistant_of_admin_is_no_admin() {
     let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "get_icp", "arguments": {"id": id}}});
     let call = async |token: &str| {
         let response = service.send(Method::POST, "/mcp", token, &body).await.json();
-        let text = response["result"]["content"][0]["text"].as_str().expect("a text").to_owned();
-        (response["result"]["isError"] == true, serde_json::from_str::<Value>(&text).expect("JSON"))
+        let text =
+            response["result"]["content"][0]["text"].as_str().expect("the value must be a string").to_owned();
+        (
+            response["result"]["isError"] == true,
+            serde_json::from_str::<Value>(&text).expect("the text must be JSON"),
+        )
     };
     let (is_error, problem) = call(&clerk.access_token("user_root", json!({}))).await;
     assert!(is_error && problem["code"] == "FORBIDDEN", "{problem}");

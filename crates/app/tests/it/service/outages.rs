@@ -17,7 +17,7 @@ struct Breakable {
 
 impl Breakable {
     fn start() -> Self {
-        let server = Server::start().expect("PostgreSQL starts");
+        let server = Server::start().expect("PostgreSQL must start");
         let database = server.database().expect("a database");
         let setup = Setup::new().with("ICP__DATABASE__URL", database.url());
         assert!(setup.icp_with_input(&["import"], EXAMPLE_LIST.as_bytes()).status.success());
@@ -60,9 +60,9 @@ impl Breakable {
 async fn recovers_after_postgresql_was_stopped() {
     let breakable = Breakable::start();
     assert!(breakable.works().await);
-    breakable.server.stop().expect("must stop");
+    breakable.server.stop().expect("the server must stop");
     breakable.assert_outage().await;
-    breakable.server.start_again().expect("must start");
+    breakable.server.start_again().expect("the server must start");
     breakable.assert_recovered().await;
 }
 
@@ -70,9 +70,9 @@ async fn recovers_after_postgresql_was_stopped() {
 async fn recovers_after_postgresql_was_killed() {
     let breakable = Breakable::start();
     assert!(breakable.works().await);
-    breakable.server.kill().expect("must exit");
+    breakable.server.kill().expect("the process must exit");
     breakable.assert_outage().await;
-    breakable.server.start_again().expect("must start");
+    breakable.server.start_again().expect("the server must start");
     breakable.assert_recovered().await;
 }
 
@@ -80,9 +80,9 @@ async fn recovers_after_postgresql_was_killed() {
 async fn recovers_after_postgresql_hung() {
     let breakable = Breakable::start();
     assert!(breakable.works().await);
-    breakable.server.pause().expect("must pause");
+    breakable.server.pause().expect("the server must be paused");
     breakable.assert_outage().await;
-    breakable.server.resume().expect("must resume");
+    breakable.server.resume().expect("the server must resume");
     breakable.assert_recovered().await;
 }
 
@@ -104,11 +104,11 @@ async fn cut_database_connections_are_not_noticed() {
 
 async fn cut_all_connections(url: &str) {
     let (client, connection) =
-        tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("must connect");
+        tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("the client must connect");
     let driving = tokio::spawn(connection);
     let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
                WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    let cut: i64 = client.query_one(cut, &[]).await.expect("must cut").get(0);
+    let cut: i64 = client.query_one(cut, &[]).await.expect("the connections must be terminated").get(0);
     assert!(cut > 0, "there were connections");
     drop(client);
     driving.await.expect("must end").expect("must succeed");

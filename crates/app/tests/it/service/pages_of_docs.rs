@@ -55,7 +55,7 @@ async fn follow(shell: &mut Shell, page: &str) {
                         assert!(response.status.is_success(), "{command}: {response:?}");
                         if response.status == 201 {
                             // The reader copies these from the response.
-                            shell.set("ID", response.json()["id"].as_str().expect("an ID"));
+                            shell.set("ID", response.json()["id"].as_str().expect("the ID must be a string"));
                             shell.set("ETAG", response.header("etag"));
                         }
                     }
@@ -88,7 +88,7 @@ fn every_page_with_commands_is_tested() {
     let tested: Vec<_> = ON_SQLITE.iter().map(|(name, _)| *name).chain(WITH_OWN_TEST).collect();
     let mut found = 0;
     for folder in ["", "tutorials", "how-to", "reference", "explanation", "decisions"] {
-        for entry in std::fs::read_dir(docs().join(folder)).expect("a folder") {
+        for entry in std::fs::read_dir(docs().join(folder)).expect("the folder must be readable") {
             let name = entry.expect("an entry").file_name().into_string().expect("text");
             let name = if folder.is_empty() { name } else { format!("{folder}/{name}") };
             let is_page = Path::new(&name).extension().is_some_and(|end| end == "md");
@@ -182,9 +182,9 @@ async fn commands_of_readme_work_in_their_order() {
 #[tokio::test]
 async fn example_of_readme_can_be_created() {
     let service = Setup::new().start();
-    let example: Value = serde_json::from_str(blocks(README, "json")[0]).expect("must be JSON");
+    let example: Value = serde_json::from_str(blocks(README, "json")[0]).expect("the text must be JSON");
     let created = service.create(&service.token("user_ada"), &example).await.json();
-    for (field, value) in example.as_object().expect("an object") {
+    for (field, value) in example.as_object().expect("the value must be an object") {
         assert_eq!(&created[field], value, "{field}");
     }
 }
@@ -192,7 +192,7 @@ async fn example_of_readme_can_be_created() {
 #[test]
 fn readme_lists_every_command() {
     let setup = Setup::new();
-    let help = String::from_utf8(setup.icp(&["--help"]).stdout).expect("must be text");
+    let help = String::from_utf8(setup.icp(&["--help"]).stdout).expect("the bytes must be UTF-8");
     let entries =
         help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
     // A description may continue in the next line, which is indented further.
@@ -222,7 +222,7 @@ async fn commands_of_api_guide_work_in_their_order() {
                     shell.set("REVISION", revision);
                 }
                 if response.status == 201 {
-                    shell.set("ID", response.json()["id"].as_str().expect("an ID"));
+                    shell.set("ID", response.json()["id"].as_str().expect("the ID must be a string"));
                     shell.set("ETAG", response.header("etag"));
                 }
             }

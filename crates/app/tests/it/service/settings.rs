@@ -16,11 +16,12 @@ fn later_sources_take_precedence_and_are_named() {
         .with("ICP_CONFIG", "named.toml")
         .with("ICP__AUTH__AUTHORIZED_PARTIES", "https://a.example, https://b.example,")
         .with("ICP__AUTH__ISSUER", "");
-    std::fs::create_dir(setup.path().join("config")).expect("a folder");
+    std::fs::create_dir(setup.path().join("config")).expect("the folder must be created");
     let default_file =
         "[server]\nworkers = 3\nport = 1002\n[log]\nlevel = \"warn\"\n[database]\nmax_connections = 7\n";
-    std::fs::write(setup.path().join("config/default.toml"), default_file).expect("a file");
-    std::fs::write(setup.path().join("named.toml"), "[server]\nworkers = 5\n").expect("a file");
+    std::fs::write(setup.path().join("config/default.toml"), default_file).expect("the file must be written");
+    std::fs::write(setup.path().join("named.toml"), "[server]\nworkers = 5\n")
+        .expect("the file must be written");
     let config = config(&setup);
     for line in [
         "# sign-in: development, on this machine only",
@@ -167,7 +168,7 @@ fn unknown_setting_is_refused() {
     }
 
     let setup = Setup::new();
-    std::fs::write(setup.path().join("icp.toml"), "[server]\nprot = 80\n").expect("a file");
+    std::fs::write(setup.path().join("icp.toml"), "[server]\nprot = 80\n").expect("the file must be written");
     let said = refusal(&setup, &["--config", "icp.toml", "config"]);
     assert!(said.contains("server.prot") && said.contains("icp.toml"), "{said}");
 }
@@ -181,7 +182,7 @@ fn unreadable_file_is_named() {
     assert!(said.contains("the settings file . cannot be read"), "{said}");
     // The message does not quote the line, which may contain a password.
     let broken = "[database]\nurl = \"postgres://icp:hunter2@db.example/icp\nmigrate = true\n";
-    std::fs::write(setup.path().join("broken.toml"), broken).expect("a file");
+    std::fs::write(setup.path().join("broken.toml"), broken).expect("the file must be written");
     let said = refusal(&setup, &["--config", "broken.toml", "config"]);
     assert!(said.contains("broken.toml is not TOML at line 2") && !said.contains("hunter2"), "{said}");
 }
@@ -197,7 +198,7 @@ fn wrong_type_in_settings_file_is_refused() {
     ] {
         // The port of every setup would override the file's.
         let setup = Setup::new().with("ICP__SERVER__PORT", "");
-        std::fs::write(setup.path().join("icp.toml"), line).expect("a file");
+        std::fs::write(setup.path().join("icp.toml"), line).expect("the file must be written");
         let said = refusal(&setup, &["--config", "icp.toml", "config"]);
         assert!(said.contains(key) && said.contains("icp.toml"), "{line}: {said}");
     }

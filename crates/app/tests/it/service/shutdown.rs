@@ -12,7 +12,7 @@ async fn signal_stops_service() {
         assert_eq!(service.list("user_abc123").await.status, 200);
         let started = Instant::now();
         service.signal(signal);
-        let status = service.ended_within(Duration::from_secs(20)).expect("must end");
+        let status = service.ended_within(Duration::from_secs(20)).expect("the process must end");
         assert!(status.success(), "{signal}: {status}");
         assert!(signal == "TERM" || started.elapsed() < Duration::from_secs(4), "who presses Ctrl-C waits");
     }
@@ -24,7 +24,7 @@ async fn readiness_fails_before_listener_closes() {
     let token = service.token("user_abc123");
     let client = crate::support::client();
     let list = || client.get(format!("{}{LIST}", service.address)).bearer_auth(&token).send();
-    assert_eq!(list().await.expect("a response").headers().get("connection"), None);
+    assert_eq!(list().await.expect("the service must respond").headers().get("connection"), None);
     service.signal("TERM");
     let limit = Duration::from_secs(2);
     let is_not_ready = async || service.get("/health/ready", None).await.status == 503;
@@ -32,17 +32,17 @@ async fn readiness_fails_before_listener_closes() {
     let ready = service.get("/health/ready", None).await.json();
     assert_eq!((&ready["status"], &ready["checks"]["service"]), (&"not ready".into(), &"stopping".into()));
     // Load balancers still send requests for a while.
-    let response = list().await.expect("a response");
+    let response = list().await.expect("the service must respond");
     assert_eq!(response.status(), 200);
-    assert_eq!(response.headers().get("connection").expect("a header"), "close");
+    assert_eq!(response.headers().get("connection").expect("the header must be present"), "close");
     assert_eq!(service.get("/health/live", None).await.status, 200);
-    assert!(service.ended_within(Duration::from_secs(20)).expect("must end").success());
+    assert!(service.ended_within(Duration::from_secs(20)).expect("the process must end").success());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_in_flight_finish() {
     // A hanging database keeps the request in flight.
-    let server = icp_test_postgres::Server::start().expect("PostgreSQL starts");
+    let server = icp_test_postgres::Server::start().expect("PostgreSQL must start");
     let database = server.database().expect("a database");
     let mut service = Setup::new()
         .with("ICP__SERVER__DRAIN_SECONDS", "0")
@@ -50,7 +50,7 @@ async fn requests_in_flight_finish() {
         .start();
     let token = service.setup.token(&["--user", "user_ada"]);
     assert_eq!(service.get(LIST, Some(&token)).await.status, 200);
-    server.pause().expect("must pause");
+    server.pause().expect("the server must be paused");
     let request = crate::support::client().get(format!("{}{LIST}", service.address)).bearer_auth(&token);
     let in_flight = tokio::spawn(crate::support::Response::of(request));
     tokio::time::sleep(Duration::from_millis(500)).await;
@@ -58,15 +58,15 @@ async fn requests_in_flight_finish() {
     tokio::time::sleep(Duration::from_millis(500)).await;
     let refused = std::net::TcpStream::connect(service.socket());
     assert!(refused.is_err(), "no new connection is accepted");
-    server.resume().expect("must resume");
+    server.resume().expect("the server must resume");
     let response = in_flight.await.expect("must be answered");
     assert_eq!((response.status.as_u16(), response.body.as_str()), (200, "[]"));
-    assert!(service.ended_within(Duration::from_secs(20)).expect("must end").success());
+    assert!(service.ended_within(Duration::from_secs(20)).expect("the process must end").success());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn second_signal_stops_immediately() {
-    let server = icp_test_postgres::Server::start().expect("PostgreSQL starts");
+    let server = icp_test_postgres::Server::start().expect("PostgreSQL must start");
     let database = server.database().expect("a database");
     let mut service = Setup::new()
         .with("ICP__SERVER__DRAIN_SECONDS", "0")
@@ -75,10 +75,10 @@ async fn second_signal_stops_immediately() {
     let token = service.setup.token(&["--user", "user_ada"]);
     assert_eq!(service.get(LIST, Some(&token)).await.status, 200);
     // A request for which the first signal waits.
-    server.pause().expect("must pause");
-    let mut socket = std::net::TcpStream::connect(service.socket()).expect("must connect");
+    server.pause().expect("the server must be paused");
+    let mut socket = std::net::TcpStream::connect(service.socket()).expect("the client must connect");
     let request = format!("GET {LIST} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
-    socket.write_all(request.as_bytes()).expect("must send");
+    socket.write_all(request.as_bytes()).expect("the bytes must be sent");
     tokio::time::sleep(Duration::from_millis(300)).await;
     service.signal("TERM");
     assert!(service.ended_within(Duration::from_millis(500)).is_none(), "it waits");
@@ -86,5 +86,5 @@ async fn second_signal_stops_immediately() {
     service.signal("TERM");
     assert!(service.ended_within(Duration::from_secs(2)).is_some(), "after {:?}", started.elapsed());
     // A frozen server ends late.
-    server.resume().expect("must resume");
+    server.resume().expect("the server must resume");
 }

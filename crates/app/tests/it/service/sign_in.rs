@@ -98,7 +98,7 @@ async fn log_says_why_sign_ins_are_refused() {
         );
     }
     for token in tokens.iter().chain([&evil]) {
-        assert!(!log.contains(token.rsplit('.').next().expect("three parts")), "{log}");
+        assert!(!log.contains(token.rsplit('.').next().expect("the line must have three parts")), "{log}");
     }
     assert!(!log.contains("user_ada"), "{log}");
 }
@@ -130,8 +130,9 @@ async fn impersonation_is_logged_and_makes_no_admin() {
 #[tokio::test]
 async fn requests_waiting_for_key_hold_no_permit() {
     // A server that accepts connections, and never responds.
-    let hanging = std::net::TcpListener::bind("127.0.0.1:0").expect("must listen");
-    let url = format!("http://{}/jwks.json", hanging.local_addr().expect("an address"));
+    let hanging = std::net::TcpListener::bind("127.0.0.1:0").expect("the listener must bind the port");
+    let url =
+        format!("http://{}/jwks.json", hanging.local_addr().expect("the listener must have an address"));
     let clerk = Clerk::new();
     let service = Setup::new()
         .with("ICP__AUTH__ISSUER", &clerk.issuer)

@@ -10,7 +10,7 @@ use crate::support::{LIST, Response, Service, Setup, client};
 
 /// Returns the bytes that the service sends until it closes the connection or stops sending.
 async fn send_raw(service: &Service, request: &[u8]) -> String {
-    let mut socket = TcpStream::connect(service.socket()).await.expect("must connect");
+    let mut socket = TcpStream::connect(service.socket()).await.expect("the client must connect");
     let _ = socket.write_all(request).await;
     let mut response = Vec::new();
     let _ = timeout(Duration::from_secs(20), socket.read_to_end(&mut response)).await;

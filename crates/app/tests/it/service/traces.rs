@@ -23,8 +23,8 @@ struct Collector {
 
 impl Collector {
     fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("must listen");
-        let address = format!("http://{}", listener.local_addr().expect("an address"));
+        let listener = TcpListener::bind("127.0.0.1:0").expect("the listener must bind the port");
+        let address = format!("http://{}", listener.local_addr().expect("the listener must have an address"));
         let spans = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&spans);
         std::thread::spawn(move || {
@@ -34,13 +34,15 @@ impl Collector {
                     let mut reader = BufReader::new(stream);
                     while let Some((path, body)) = read_request(&mut reader) {
                         assert_eq!(path, "/v1/traces");
-                        let request =
-                            ExportTraceServiceRequest::decode(body.as_slice()).expect("must be OTLP");
+                        let request = ExportTraceServiceRequest::decode(body.as_slice())
+                            .expect("the body must be OTLP");
                         let scopes =
                             request.resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
-                        kept.lock().expect("no panic").extend(scopes.flat_map(|scope| scope.spans));
+                        kept.lock()
+                            .expect("no thread must have panicked")
+                            .extend(scopes.flat_map(|scope| scope.spans));
                         let response = "HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\n\r\n";
-                        reader.get_mut().write_all(response.as_bytes()).expect("must be sent");
+                        reader.get_mut().write_all(response.as_bytes()).expect("the bytes must be sent");
                     }
                 });
             }
@@ -49,7 +51,7 @@ impl Collector {
     }
 
     fn spans(&self) -> Vec<Span> {
-        self.spans.lock().expect("no panic").clone()
+        self.spans.lock().expect("no thread must have panicked").clone()
     }
 }
 
@@ -123,7 +125,7 @@ async fn spans_belong_to_trace_of_caller() {
     assert!(!whole.contains("user_abc123") && !whole.contains(&token[..20]), "{whole}");
 
     let log = service.log();
-    let line = log.lines().find(|line| line.contains(r#""status":200"#)).expect("a line");
+    let line = log.lines().find(|line| line.contains(r#""status":200"#)).expect("the log must have the line");
     assert!(line.contains(TRACE), "{line}");
 }
 

@@ -32,7 +32,7 @@ fn export_can_be_imported() {
         assert!(stderr(&imported).contains("imported 2 ICPs"), "{}", stderr(&imported));
         let exported = export(&setup);
         let other = Setup::new();
-        std::fs::write(other.path().join("icps.jsonl"), &exported).expect("a file");
+        std::fs::write(other.path().join("icps.jsonl"), &exported).expect("the file must be written");
         assert!(other.icp(&["import", "icps.jsonl"]).status.success());
         assert_eq!(export(&other), exported);
     }
@@ -119,14 +119,14 @@ async fn killed_import_stores_nothing() {
         assert!(setup.icp_with_input(&["import"], EXAMPLE_LIST.as_bytes()).status.success());
         let before = export(&setup);
         let mut import = setup.spawn(&["import"]);
-        let mut input = import.stdin.take().expect("must be piped");
+        let mut input = import.stdin.take().expect("the output must be piped");
         // More than the read-ahead, so that a part has reached the database.
         for number in 1_000..31_000 {
             writeln!(input, "{}", icp(number).json()).expect("must read");
         }
-        input.flush().expect("must read");
-        import.kill().expect("must exit");
-        import.wait().expect("must have exited");
+        input.flush().expect("the process must read its input");
+        import.kill().expect("the process must exit");
+        import.wait().expect("the process must have exited");
         // The server detects the end of the connection after some time.
         assert!(eventually(Duration::from_secs(10), async || export(&setup) == before).await);
         let again = setup.icp_with_input(&["import"], icp(1_000).json().as_bytes());
@@ -172,15 +172,15 @@ async fn service_starts_during_import() {
     for (setup, _database) in both() {
         assert!(setup.icp_with_input(&["import"], EXAMPLE_LIST.as_bytes()).status.success());
         let mut import = setup.spawn(&["import"]);
-        let mut input = import.stdin.take().expect("must be piped");
+        let mut input = import.stdin.take().expect("the output must be piped");
         for number in 1_000..10_000 {
             writeln!(input, "{}", icp(number).json()).expect("must read");
         }
-        input.flush().expect("must read");
+        input.flush().expect("the process must read its input");
         let service = setup.start();
         assert_eq!(service.list("user_abc123").await.json().as_array().map(Vec::len), Some(2));
         drop(input);
-        assert!(import.wait().expect("must end").success());
+        assert!(import.wait().expect("the process must end").success());
         assert_eq!(service.list("user_ada").await.json().as_array().map(Vec::len), Some(9_000));
     }
 }
@@ -211,7 +211,7 @@ fn many_may_migrate_at_once() {
     for (setup, _database) in both() {
         let mut children: Vec<_> = (0..8).map(|_| setup.spawn(&["migrate"])).collect();
         for child in &mut children {
-            assert!(child.wait().expect("must end").success());
+            assert!(child.wait().expect("the process must end").success());
         }
         assert!(setup.icp(&["migrate", "--check"]).status.success());
     }
@@ -238,24 +238,25 @@ async fn database_of_other_version_stays_unchanged() {
 
 async fn execute_on_postgres(url: &str, statement: &str) {
     let (client, connection) =
-        tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("must connect");
+        tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("the client must connect");
     tokio::spawn(connection);
-    client.batch_execute(statement).await.expect("must execute");
+    client.batch_execute(statement).await.expect("the statements must succeed");
 }
 
 fn execute_on_sqlite(file: &Path, statement: &str) {
-    let mut connection = SqliteConnection::establish(file.to_str().expect("a name")).expect("must open");
-    connection.batch_execute(statement).expect("must execute");
+    let mut connection =
+        SqliteConnection::establish(file.to_str().expect("a name")).expect("the database must be opened");
+    connection.batch_execute(statement).expect("the statements must succeed");
 }
 
 #[test]
 fn file_that_is_no_database_stays_unchanged() {
     let setup = Setup::new().with("ICP__DATABASE__URL", "sqlite://notes.txt");
     let text = "Dear diary, ".repeat(1_000);
-    std::fs::write(setup.path().join("notes.txt"), &text).expect("a file");
+    std::fs::write(setup.path().join("notes.txt"), &text).expect("the file must be written");
     let message = refusal(&setup, &["serve"]);
     assert!(message.contains("notes.txt") && message.contains("not a database"), "{message}");
-    assert_eq!(std::fs::read_to_string(setup.path().join("notes.txt")).expect("must exist"), text);
+    assert_eq!(std::fs::read_to_string(setup.path().join("notes.txt")).expect("the file must exist"), text);
 }
 
 #[test]
@@ -268,8 +269,8 @@ fn unwritable_folder_is_named() {
 
 #[test]
 fn port_in_use_is_reported() {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = taken.local_addr().expect("must have an address").port().to_string();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("the listener must bind the port");
+    let port = taken.local_addr().expect("the listener must have an address").port().to_string();
     let message = refusal(&Setup::new().with("ICP__SERVER__PORT", &port), &["serve"]);
     assert!(
         message.contains("ICP__SERVER__PORT") && message.contains(&port) && message.contains("in use"),

@@ -27,12 +27,15 @@ impl Clerk {
     }
 
     pub(crate) fn with_issuer(issuer: &str) -> Self {
-        Self { issuer: issuer.to_owned(), key: KeyPair::generate(KeySize::Rsa2048).expect("a key") }
+        Self {
+            issuer: issuer.to_owned(),
+            key: KeyPair::generate(KeySize::Rsa2048).expect("the key must be generated"),
+        }
     }
 
     /// Returns a setup that trusts this instance, by its PEM key.
     pub(crate) fn trusted_by(&self, setup: Setup) -> Setup {
-        let der: PublicKeyX509Der<'_> = self.key.public_key().as_der().expect("a key");
+        let der: PublicKeyX509Der<'_> = self.key.public_key().as_der().expect("the key must be encoded");
         let pem = BASE64_STANDARD.encode(der.as_ref());
         let pem = format!("-----BEGIN PUBLIC KEY-----\\n{pem}\\n-----END PUBLIC KEY-----");
         setup.with("ICP__AUTH__ISSUER", &self.issuer).with("CLERK_JWT_KEY", &pem)
@@ -68,7 +71,7 @@ impl Clerk {
     /// Returns a token with these claims. `null` removes a claim.
     fn token(&self, typ: &str, kid: &str, mut claims: Value, more: Value) -> String {
         let now = SystemClock.now().unix_millis() / 1_000;
-        let claims = claims.as_object_mut().expect("an object");
+        let claims = claims.as_object_mut().expect("the value must be an object");
         claims.extend([("iss".to_owned(), self.issuer.as_str().into())]);
         claims.extend([("iat".to_owned(), now.into()), ("exp".to_owned(), (now + 3_600).into())]);
         if let Value::Object(more) = more {
@@ -78,10 +81,10 @@ impl Clerk {
         let mut header = Header::new(Algorithm::RS256);
         header.typ = Some(typ.to_owned());
         header.kid = Some(kid.to_owned());
-        let der: Pkcs8V1Der<'_> = self.key.as_der().expect("a key");
+        let der: Pkcs8V1Der<'_> = self.key.as_der().expect("the key must be encoded");
         let pem = BASE64_STANDARD.encode(der.as_ref());
         let pem = format!("-----BEGIN PRIVATE KEY-----\n{pem}\n-----END PRIVATE KEY-----");
-        let key = EncodingKey::from_rsa_pem(pem.as_bytes()).expect("a key");
-        jsonwebtoken::encode(&header, claims, &key).expect("must sign")
+        let key = EncodingKey::from_rsa_pem(pem.as_bytes()).expect("the key must be valid");
+        jsonwebtoken::encode(&header, claims, &key).expect("the token must be signed")
     }
 }

@@ -74,7 +74,7 @@ impl Writer {
             .tls_certs_only([])
             .timeout(Duration::from_secs(20))
             .build()
-            .expect("a client");
+            .expect("the client must be built");
         Self {
             client,
             token: setup.token(&["--user", &user, "--ttl", "1d"]),
@@ -133,7 +133,7 @@ impl Writer {
             request = request.header("idempotency-key", format!("\"{name}\""));
         }
         let Some(icp) = self.response(request, StatusCode::CREATED).await else { return false };
-        let id = icp["id"].as_str().expect("must have an id").to_owned();
+        let id = icp["id"].as_str().expect("the ICP must have an ID").to_owned();
         self.entries.insert(id, Entry::acknowledged(State::At(0)));
         true
     }
@@ -153,7 +153,7 @@ impl Writer {
     }
 
     fn note(&mut self, id: &str, state: State, is_acknowledged: bool) {
-        let entry = self.entries.get_mut(id).expect("must be in the ledger");
+        let entry = self.entries.get_mut(id).expect("the ICP must be in the ledger");
         if is_acknowledged {
             entry.acknowledged = state;
         } else {
@@ -236,7 +236,7 @@ impl Writer {
             let history = service.get(&format!("{path}?limit=1000"), Some(&self.token)).await;
             assert_eq!(history.status, 200, "{history:?}");
             let history = history.json();
-            let mut revisions = history.as_array().expect("an array").clone();
+            let mut revisions = history.as_array().expect("the value must be an array").clone();
             if entry.acknowledged == State::Gone {
                 assert_eq!(revisions.remove(0)["operation"], "delete", "{id}: {history}");
             }
@@ -250,7 +250,7 @@ impl Writer {
                 assert_eq!(revision["by"], self.user, "{id}: {history}");
             }
             for age in [0, newest / 2, newest] {
-                let name = revisions[age]["revision"].as_str().expect("a revision");
+                let name = revisions[age]["revision"].as_str().expect("the revision must be a string");
                 let state = service.get(&format!("{path}/{name}"), Some(&self.token)).await.json();
                 assert_eq!(state["icp"]["description"], (newest - age).to_string(), "{id}: {state}");
             }
@@ -274,8 +274,10 @@ fn revision(icp: &Icp) -> Revision {
 async fn list(service: &Service, user: &str) -> BTreeMap<String, Icp> {
     let list = service.list(user).await;
     assert_eq!(list.status, 200, "{list:?}");
-    let icps: Vec<Box<serde_json::value::RawValue>> = serde_json::from_str(&list.body).expect("must be JSON");
-    let icps = icps.iter().map(|icp| Icp::from_json(icp.get(), Rules::Strict).expect("must be complete"));
+    let icps: Vec<Box<serde_json::value::RawValue>> =
+        serde_json::from_str(&list.body).expect("the text must be JSON");
+    let icps =
+        icps.iter().map(|icp| Icp::from_json(icp.get(), Rules::Strict).expect("the document must be an ICP"));
     icps.map(|icp| (icp.id.to_string(), icp)).collect()
 }
 

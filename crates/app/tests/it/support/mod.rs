@@ -34,7 +34,7 @@ pub(crate) struct Setup {
 impl Setup {
     /// A free port, with metrics on it.
     pub(crate) fn new() -> Self {
-        let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
+        let folder = Arc::new(tempfile::tempdir().expect("the temporary folder must be created"));
         let setup = Self { folder, variables: HashMap::new() };
         setup.with("ICP__SERVER__PORT", "0").with("ICP__METRICS__ENABLED", "true")
     }
@@ -61,23 +61,28 @@ impl Setup {
 
     /// Runs a command to its end.
     pub(crate) fn icp(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).stdin(Stdio::null()).output().expect("icp runs")
+        self.command(arguments).stdin(Stdio::null()).output().expect("`icp` must start")
     }
 
     /// Runs a command to its end, with standard input.
     pub(crate) fn icp_with_input(&self, arguments: &[&str], input: &[u8]) -> Output {
         let mut command = self.command(arguments);
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("icp runs");
+        let mut child = command.spawn().expect("`icp` must start");
         // An import that fails early closes its input.
-        let _ = child.stdin.take().expect("must be piped").write_all(input);
-        child.wait_with_output().expect("icp ends")
+        let _ = child.stdin.take().expect("the output must be piped").write_all(input);
+        child.wait_with_output().expect("`icp` must end")
     }
 
     /// Starts a command and leaves it running.
     pub(crate) fn spawn(&self, arguments: &[&str]) -> Child {
         let mut command = self.command(arguments);
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("icp runs")
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("`icp` must start")
     }
 
     /// Creates the development key, as a service does at its first start.
@@ -86,14 +91,14 @@ impl Setup {
         if path.exists() {
             return;
         }
-        let pair = KeyPair::generate(KeySize::Rsa2048).expect("a key");
-        let der: Pkcs8V1Der<'_> = pair.as_der().expect("a key");
+        let pair = KeyPair::generate(KeySize::Rsa2048).expect("the key must be generated");
+        let der: Pkcs8V1Der<'_> = pair.as_der().expect("the key must be encoded");
         let pem = format!(
             "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
             BASE64_STANDARD.encode(der.as_ref())
         );
-        std::fs::create_dir_all(self.path().join("data")).expect("a folder");
-        std::fs::write(path, pem).expect("must be written");
+        std::fs::create_dir_all(self.path().join("data")).expect("the folder must be created");
+        std::fs::write(path, pem).expect("the file must be written");
     }
 
     /// A token of the development sign-in.
@@ -107,7 +112,7 @@ impl Setup {
     /// Starts the service with a log that nothing reads, and waits until it listens.
     pub(crate) fn start_with_unread_log(self) -> (std::process::ChildStderr, Service) {
         let mut service = self.launch(&[]);
-        (service.child.stderr.take().expect("must be piped"), service.listening())
+        (service.child.stderr.take().expect("the output must be piped"), service.listening())
     }
 
     /// Starts the service and waits until it listens.
@@ -118,10 +123,12 @@ impl Setup {
     /// Starts the service with options, and waits until it listens.
     pub(crate) fn start_with(self, options: &[&str]) -> Service {
         let mut service = self.launch(options);
-        let lines = BufReader::new(service.child.stderr.take().expect("must be piped")).lines();
+        let lines = BufReader::new(service.child.stderr.take().expect("the output must be piped")).lines();
         let kept = Arc::clone(&service.log);
         std::thread::spawn(move || {
-            lines.map_while(Result::ok).for_each(|line| *kept.lock().expect("no panic") += &(line + "\n"));
+            lines
+                .map_while(Result::ok)
+                .for_each(|line| *kept.lock().expect("no thread must have panicked") += &(line + "\n"));
         });
         service.listening()
     }
@@ -129,8 +136,8 @@ impl Setup {
     fn launch(self, options: &[&str]) -> Service {
         let mut command = self.command(&[&["serve"], options].concat());
         let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("icp runs");
-        let start_message = BufReader::new(child.stdout.take().expect("must be piped"));
+        let mut child = command.spawn().expect("`icp` must start");
+        let start_message = BufReader::new(child.stdout.take().expect("the output must be piped"));
         Service {
             setup: self,
             child,
@@ -159,10 +166,10 @@ pub(crate) const LIST: &str = "/api/v1/entities/icps";
 impl Service {
     fn listening(mut self) -> Self {
         let mut first = String::new();
-        self.start_message.read_line(&mut first).expect("must print its start message");
+        self.start_message.read_line(&mut first).expect("`icp` must print its start message");
         let Some(address) = first.trim().strip_prefix("icp listens on ") else {
             std::thread::sleep(Duration::from_millis(200));
-            panic!("it did not start: {first}{}", self.log.lock().expect("no panic"));
+            panic!("it did not start: {first}{}", self.log.lock().expect("no thread must have panicked"));
         };
         address.clone_into(&mut self.address);
         self
@@ -221,19 +228,19 @@ impl Service {
     /// Returns the next line of its start message that starts with `start`.
     pub(crate) fn printed_line(&mut self, start: &str) -> String {
         let lines = self.start_message.by_ref().lines().map_while(Result::ok);
-        lines.into_iter().find(|line| line.starts_with(start)).expect("must be printed")
+        lines.into_iter().find(|line| line.starts_with(start)).expect("the message must be printed")
     }
 
     /// Waits until the service has ended, and returns the rest of its start message.
     pub(crate) fn rest_of_start_message(&mut self) -> String {
         let mut rest = String::new();
-        self.start_message.read_to_string(&mut rest).expect("must print its start message");
+        self.start_message.read_to_string(&mut rest).expect("`icp` must print its start message");
         rest
     }
 
     /// Returns the log. Its lines arrive a moment after the response.
     pub(crate) fn log(&self) -> String {
-        let now = || self.log.lock().expect("no panic").clone();
+        let now = || self.log.lock().expect("no thread must have panicked").clone();
         let mut log = now();
         loop {
             std::thread::sleep(Duration::from_millis(100));
@@ -254,7 +261,7 @@ impl Service {
     pub(crate) fn ended_within(&mut self, limit: Duration) -> Option<std::process::ExitStatus> {
         let deadline = Instant::now() + limit;
         loop {
-            match self.child.try_wait().expect("must report its state") {
+            match self.child.try_wait().expect("the state of the process must be known") {
                 Some(status) => return Some(status),
                 None if Instant::now() > deadline => return None,
                 None => std::thread::sleep(Duration::from_millis(20)),
@@ -284,20 +291,21 @@ impl Response {
         let (client, request) = request.build_split();
         let request = request.expect("a request");
         let (method, path) = (request.method().clone(), request.url().path().to_owned());
-        let response = client.execute(request).await.expect("a response");
+        let response = client.execute(request).await.expect("the service must respond");
         let (status, headers) = (response.status(), response.headers().clone());
-        let response = Self { status, headers, body: response.text().await.expect("a complete body") };
+        let response =
+            Self { status, headers, body: response.text().await.expect("the body must be complete") };
         conformity::check(&method, &path, &response);
         response
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().expect("must be text"))
+        self.headers.get(name).map_or("", |value| value.to_str().expect("the header must be ASCII"))
     }
 
     /// Returns the path of the ICP in the response.
     pub(crate) fn icp_path(&self) -> String {
-        format!("{LIST}/{}", self.json()["id"].as_str().expect("must have an id"))
+        format!("{LIST}/{}", self.json()["id"].as_str().expect("the ICP must have an ID"))
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -323,7 +331,7 @@ impl Response {
 /// Creates a client without TLS: it would read the certificates of the system, which takes ten times as long as a request.
 pub(crate) fn client() -> reqwest::Client {
     let builder = reqwest::Client::builder().no_proxy().tls_certs_only([]);
-    builder.timeout(Duration::from_secs(20)).build().expect("a client")
+    builder.timeout(Duration::from_secs(20)).build().expect("the client must be built")
 }
 
 pub(crate) fn stdout(output: &Output) -> String {

@@ -14,7 +14,7 @@ const KEY_FILE: &str = "data/development-key.pem";
 static KEY: LazyLock<String> = LazyLock::new(|| {
     let setup = Setup::new();
     setup.token(&["--user", "user_first"]);
-    std::fs::read_to_string(setup.path().join(KEY_FILE)).expect("the key is there")
+    std::fs::read_to_string(setup.path().join(KEY_FILE)).expect("the key file must exist")
 });
 
 /// Tokens by user ID and admin rights.
@@ -22,8 +22,8 @@ static TOKENS: LazyLock<Mutex<HashMap<(String, bool), String>>> = LazyLock::new(
 
 /// Stores the shared key in a setup.
 pub(crate) fn with_shared_key(setup: Setup) -> Setup {
-    std::fs::create_dir(setup.path().join("data")).expect("a folder");
-    std::fs::write(setup.path().join(KEY_FILE), KEY.as_str()).expect("a file");
+    std::fs::create_dir(setup.path().join("data")).expect("the folder must be created");
+    std::fs::write(setup.path().join(KEY_FILE), KEY.as_str()).expect("the file must be written");
     setup
 }
 
@@ -75,7 +75,7 @@ impl Service {
     }
 
     fn signed_in(&self, id: &str, is_admin: bool) -> User<'_> {
-        let mut tokens = TOKENS.lock().expect("no panic");
+        let mut tokens = TOKENS.lock().expect("no thread must have panicked");
         let token = tokens.entry((id.to_owned(), is_admin));
         let token = token.or_insert_with(|| if is_admin { self.admin_token(id) } else { self.token(id) });
         User::new(self, token.clone())
@@ -90,8 +90,8 @@ impl Service {
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
-        let socket = TcpStream::connect(self.socket()).expect("must connect");
-        socket.set_read_timeout(Some(Duration::from_secs(20))).expect("must be set");
+        let socket = TcpStream::connect(self.socket()).expect("the client must connect");
+        socket.set_read_timeout(Some(Duration::from_secs(20))).expect("the timeout must be set");
         socket
     }
 

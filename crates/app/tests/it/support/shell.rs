@@ -64,7 +64,7 @@ impl Outcome {
         let Self::Answered(response) = self else { return self.text() };
         let mut text = format!("HTTP/1.1 {}\n", response.status);
         for (name, value) in &response.headers {
-            let value = value.to_str().expect("must be text");
+            let value = value.to_str().expect("the header must be ASCII");
             writeln!(text, "{name}: {value}").expect("must be written");
         }
         text + "\n" + &response.body
@@ -136,7 +136,7 @@ impl Shell {
         }
         match target {
             Some(target) => {
-                std::fs::write(self.file(target), outcome.text()).expect("must be written");
+                std::fs::write(self.file(target), outcome.text()).expect("the file must be written");
                 Outcome::Nothing
             }
             None => outcome,
@@ -145,7 +145,7 @@ impl Shell {
 
     async fn simple(&mut self, words: &[String], input: Option<String>) -> Outcome {
         let words: Vec<_> = words.iter().map(String::as_str).collect();
-        let read = |name: &str| std::fs::read_to_string(self.file(name)).expect("a file");
+        let read = |name: &str| std::fs::read_to_string(self.file(name)).expect("the file must be readable");
         match words.as_slice() {
             ["export", assignment] => {
                 let (name, value) = assignment.split_once('=').expect("an assignment");
@@ -172,7 +172,7 @@ impl Shell {
                 Outcome::Nothing
             }
             ["mv", from, to] => {
-                std::fs::rename(self.file(from), self.file(to)).expect("must be moved");
+                std::fs::rename(self.file(from), self.file(to)).expect("the file must be moved");
                 Outcome::Nothing
             }
             ["rm", "-f", files @ ..] => {
@@ -202,18 +202,19 @@ impl Shell {
     fn postgres(&self, program: &str, arguments: &[&str]) -> Outcome {
         let folder = Binaries::find().expect("PostgreSQL is installed").folder().to_owned();
         let mut command = std::process::Command::new(folder.join(program));
-        let output = command.args(arguments).current_dir(self.setup.path()).output().expect("must run");
+        let output =
+            command.args(arguments).current_dir(self.setup.path()).output().expect("the command must run");
         assert!(output.status.success(), "{program} {arguments:?}: {}", stderr(&output));
         Outcome::Printed(stdout(&output))
     }
 
     fn copy_sqlite(&self, file: &str, copy: &str) {
         let path = self.file(file);
-        let mut database =
-            SqliteConnection::establish(path.to_str().expect("must be text")).expect("a database");
+        let mut database = SqliteConnection::establish(path.to_str().expect("must be text"))
+            .expect("the database must be opened");
         database
             .batch_execute(&format!("VACUUM INTO '{}'", self.file(copy).display()))
-            .expect("must be copied");
+            .expect("the database must be copied");
     }
 
     fn icp(&mut self, arguments: &[&str], input: Option<String>) -> Outcome {
@@ -245,7 +246,9 @@ impl Shell {
                     let value = value();
                     body = Some(match value.strip_prefix('@') {
                         Some("-") => input.clone().expect("a pipe"),
-                        Some(file) => std::fs::read_to_string(self.file(file)).expect("a file"),
+                        Some(file) => {
+                            std::fs::read_to_string(self.file(file)).expect("the file must be readable")
+                        }
                         None => value.to_owned(),
                     });
                 }
@@ -254,7 +257,8 @@ impl Shell {
             }
         }
         let default = if body.is_some() { "POST" } else { "GET" };
-        let method = Method::from_bytes(method.unwrap_or(default).as_bytes()).expect("a method");
+        let method =
+            Method::from_bytes(method.unwrap_or(default).as_bytes()).expect("the method must be valid");
         let mut request = client().request(method, url.expect("a URL"));
         for (name, value) in headers {
             request = request.header(name, value);
@@ -308,21 +312,21 @@ fn is_assignment(word: &str) -> bool {
 
 /// The part of `jq` that pages use: `length`, and `del(.one, .other)`.
 fn jq(filter: &str, input: &str) -> String {
-    let mut value: Value = serde_json::from_str(input).expect("must be JSON");
+    let mut value: Value = serde_json::from_str(input).expect("the text must be JSON");
     if let Some(fields) = filter.strip_prefix("del(").and_then(|rest| rest.strip_suffix(')')) {
-        let object = value.as_object_mut().expect("an object");
+        let object = value.as_object_mut().expect("the value must be an object");
         for field in fields.split(", ") {
             object.remove(field.trim_start_matches('.')).expect("the field");
         }
         return value.to_string();
     }
     assert_eq!(filter, "length");
-    format!("{}\n", value.as_array().expect("an array").len())
+    format!("{}\n", value.as_array().expect("the value must be an array").len())
 }
 
 /// Returns the text at a path such as `.[0].name`, as `jq -r` does.
 fn text_at(path: &str, json: &str) -> String {
-    let value: Value = serde_json::from_str(json).expect("must be JSON");
+    let value: Value = serde_json::from_str(json).expect("the text must be JSON");
     let pointer = path.replace(['.', '['], "/").replace(']', "").replace("//", "/");
     value.pointer(&pointer).and_then(Value::as_str).expect("a text").to_owned()
 }

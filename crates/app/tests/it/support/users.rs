@@ -103,8 +103,8 @@ impl User<'_> {
 
     /// Returns the names of the ICPs in the user's list.
     pub(crate) async fn listed(&self) -> Vec<String> {
-        let list: Vec<Value> = serde_json::from_str(&self.list().await).expect("must be a list");
-        list.iter().map(|icp| icp["name"].as_str().expect("must have a name").to_owned()).collect()
+        let list: Vec<Value> = serde_json::from_str(&self.list().await).expect("the body must be a list");
+        list.iter().map(|icp| icp["name"].as_str().expect("the ICP must have a name").to_owned()).collect()
     }
 }
 
@@ -144,10 +144,11 @@ impl Response {
 
 #[track_caller]
 fn pointer_and_code(violation: &Value) -> String {
-    let members: Vec<&String> = violation.as_object().expect("a violation is an object").keys().collect();
+    let members: Vec<&String> =
+        violation.as_object().expect("the violation must be an object").keys().collect();
     assert_eq!(members.len(), 3, "{violation}");
     let [pointer, code] =
-        ["pointer", "code"].map(|member| violation[member].as_str().expect("must be a string"));
+        ["pointer", "code"].map(|member| violation[member].as_str().expect("the value must be a string"));
     assert!(CODES.contains(&code), "{violation}");
     assert!(is_sentence(&violation["detail"]), "{violation}");
     format!("{pointer} {code}")

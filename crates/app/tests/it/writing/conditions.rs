@@ -120,7 +120,7 @@ async fn if_match_allows_named_version_only(service: &Service) {
         }
         delete_if(&ada, &path, form).await.assert_problem(412, "PRECONDITION_FAILED");
     }
-    let binary = HeaderValue::from_bytes(b"\"\xff\"").expect("a header");
+    let binary = HeaderValue::from_bytes(b"\"\xff\"").expect("the header must be valid");
     Response::of(ada.patch_request(&path, "{}").header("if-match", binary))
         .await
         .assert_problem(412, "PRECONDITION_FAILED");

@@ -35,7 +35,8 @@ async fn response_has_every_field_in_order(service: &Service) {
     let created = ada.create(SMB).await;
     let after = SystemClock.now().to_string();
     let icp = created.json();
-    let [id, time] = ["id", "createdAt"].map(|member| icp[member].as_str().expect("must be a string"));
+    let [id, time] =
+        ["id", "createdAt"].map(|member| icp[member].as_str().expect("the value must be a string"));
     let expected = format!(
         concat!(
             r#"{{"id":"{id}","name":"SMB","description":null,"createdAt":"{time}","updatedAt":"{time}","#,
@@ -185,14 +186,14 @@ async fn provider_filters_have_same_meaning(service: &Service) {
 on_both!(examples_of_reference_can_be_created);
 async fn examples_of_reference_can_be_created(service: &Service) {
     let abc = service.user("user_one");
-    let examples: Vec<Value> = serde_json::from_str(EXAMPLE_LIST).expect("must be a list");
+    let examples: Vec<Value> = serde_json::from_str(EXAMPLE_LIST).expect("the body must be a list");
     for mut example in examples {
-        let members = example.as_object_mut().expect("an ICP is an object");
+        let members = example.as_object_mut().expect("the ICP must be an object");
         members.retain(|name, _| !["id", "createdAt", "updatedAt"].contains(&name.as_str()));
         let mut created = abc.create(&example).await.json();
-        let users = example["userIds"].as_array_mut().expect("they are an array");
+        let users = example["userIds"].as_array_mut().expect("the value must be an array");
         users.push("user_one".into());
-        let members = created.as_object_mut().expect("an ICP is an object");
+        let members = created.as_object_mut().expect("the ICP must be an object");
         members.retain(|name, _| !["id", "createdAt", "updatedAt"].contains(&name.as_str()));
         assert_eq!(created, example);
     }

@@ -55,7 +55,7 @@ async fn patch_replaces_only_its_fields(service: &Service) {
     ] {
         let before = ada.create(FULL).await;
         let after = ada.patch(&before.icp_path(), format!(r#"{{"{member}":{sent}}}"#)).await.ok();
-        assert_only(&before, &after, member, &serde_json::from_str(answered).expect("must be JSON"));
+        assert_only(&before, &after, member, &serde_json::from_str(answered).expect("the text must be JSON"));
         assert_ne!(after.etag(), before.etag(), "{member}");
         let read = ada.get(&before.icp_path()).await;
         assert_eq!((&read.body, read.etag()), (&after.body, after.etag()), "{member}");

@@ -157,7 +157,7 @@ on_both!(id_can_be_in_upper_case);
 async fn id_can_be_in_upper_case(service: &Service) {
     let ada = service.user("user_ada");
     let created = ada.create(SMB).await;
-    let id = created.json()["id"].as_str().expect("must be a string").to_owned();
+    let id = created.json()["id"].as_str().expect("the value must be a string").to_owned();
     assert_eq!(id, id.to_lowercase());
     let path = format!("{LIST}/{}", id.to_uppercase());
     assert_eq!(ada.get(&path).await.ok().body, created.body);

@@ -158,7 +158,7 @@ async fn malformed_key_is_400_with_header_name(service: &Service) {
     let malformed: [&[u8]; 9] =
         [b"", b"\"\"", b"\"", b"two words", b"\"a", b"a\"", b"\"a\"b\"", b"\xc3\xa9", long.as_bytes()];
     for value in malformed {
-        let header = HeaderValue::from_bytes(value).expect("a header");
+        let header = HeaderValue::from_bytes(value).expect("the header must be valid");
         let response = Response::of(ada.post_request(SMB).header("idempotency-key", header)).await;
         response.assert_parameter_fault("Idempotency-Key");
     }
@@ -182,7 +182,7 @@ async fn create_with_lost_response_is_stored_once(service: &Service) {
             body.len(),
         );
         let mut socket = service.connect();
-        socket.write_all(request.as_bytes()).expect("must be sent");
+        socket.write_all(request.as_bytes()).expect("the bytes must be sent");
         // Every second connection closes after the create. The others may close before it.
         if number % 2 == 0 {
             let is_there = async || ada.listed().await.len() == number + 1;
@@ -205,15 +205,16 @@ async fn long_wait_for_key_is_409() {
     let database = postgres::shared().database();
     let service = with_shared_key(Setup::new()).with("ICP__DATABASE__URL", database.url()).start();
     let ada = service.user("user_ada");
-    let (mut client, connection) =
-        tokio_postgres::connect(database.url(), tokio_postgres::NoTls).await.expect("must connect");
+    let (mut client, connection) = tokio_postgres::connect(database.url(), tokio_postgres::NoTls)
+        .await
+        .expect("the client must connect");
     tokio::spawn(connection);
     let lock_of = |key: &str| {
         format!("SELECT pg_advisory_xact_lock(hashtextextended('{key}', hashtextextended('user_ada', 0)))")
     };
 
-    let transaction = client.transaction().await.expect("must begin");
-    transaction.batch_execute(&lock_of(KEY)).await.expect("must lock");
+    let transaction = client.transaction().await.expect("the transaction must begin");
+    transaction.batch_execute(&lock_of(KEY)).await.expect("the lock must be acquired");
     let started = Instant::now();
     post_once(&ada, KEY, SMB).await.assert_problem(409, "CONFLICT");
     let waited = started.elapsed();
@@ -225,16 +226,16 @@ async fn long_wait_for_key_is_409() {
         201,
         "other users have their own keys"
     );
-    transaction.commit().await.expect("must end");
+    transaction.commit().await.expect("the transaction must commit");
     assert_eq!(post_once(&ada, KEY, SMB).await.status, 201);
     assert_eq!(ada.listed().await.len(), 2);
 
-    let transaction = client.transaction().await.expect("must begin");
-    transaction.batch_execute(&lock_of("third")).await.expect("must lock");
+    let transaction = client.transaction().await.expect("the transaction must begin");
+    transaction.batch_execute(&lock_of("third")).await.expect("the lock must be acquired");
     let started = Instant::now();
     let release = async {
         tokio::time::sleep(Duration::from_millis(700)).await;
-        transaction.commit().await.expect("must end");
+        transaction.commit().await.expect("the transaction must commit");
     };
     let third = async { (post_once(&ada, "third", SMB).await, started.elapsed()) };
     let ((third, waited), ()) = tokio::join!(third, release);

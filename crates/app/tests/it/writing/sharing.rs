@@ -121,8 +121,8 @@ async fn concurrently_added_users_are_all_stored(service: &Service) {
     for response in added {
         response.ok();
     }
-    let mut users: Vec<String> =
-        serde_json::from_value(ada.get(&path).await.json()["userIds"].clone()).expect("texts");
+    let mut users: Vec<String> = serde_json::from_value(ada.get(&path).await.json()["userIds"].clone())
+        .expect("the value must be an array of strings");
     users.sort_unstable();
     let mut expected = [ids, vec!["user_ada".to_owned()]].concat();
     expected.sort_unstable();

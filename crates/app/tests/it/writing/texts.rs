@@ -35,7 +35,7 @@ on_both!(regex_must_be_ecmascript);
 async fn regex_must_be_ecmascript(service: &Service) {
     let target = Target::of(service).await;
     let filter = |regex: &str| {
-        let regex = serde_json::to_string(regex).expect("must be text");
+        let regex = serde_json::to_string(regex).expect("the value must be serializable");
         format!(r#""customFilterCriteria":[{{"type":"matchFieldWithRegex","field":"f","regex":{regex}}}]"#)
     };
     for regex in

@@ -32,7 +32,7 @@ fn head(service: &Service, user: &User<'_>, target: (&Method, &str), headers: &s
 fn chunked(body: &str) -> String {
     let mut chunks = String::new();
     for chunk in body.as_bytes().chunks(50_000) {
-        let text = std::str::from_utf8(chunk).expect("must be ASCII");
+        let text = std::str::from_utf8(chunk).expect("the bytes must be UTF-8");
         write!(chunks, "{:x}\r\n{text}\r\n", chunk.len()).expect("a string takes it");
     }
     chunks + "0\r\n\r\n"

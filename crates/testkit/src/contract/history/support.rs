@@ -9,11 +9,11 @@ use icp_ports::{
 };
 
 use crate::contract::Subject;
-use crate::contract::import_export::Batches;
-use crate::contract::repository::support::{TestRepository, admin, change, retry_overloaded};
+use crate::contract::import_export::TestSource;
+use crate::contract::repository::support::{TestRepository, admin_scope, change, retry_overloaded};
 use crate::fixtures::{id, stamp, user};
 
-/// The ports of a subject. Clones share them.
+/// The ports of a subject. All clones use the same storage.
 #[derive(Clone)]
 pub(super) struct TestHistory {
     importer: Arc<dyn ImportExport>,
@@ -36,23 +36,23 @@ impl Deref for TestHistory {
     }
 }
 
-/// Returns a time in 2024, this number of seconds after the first.
-pub(super) fn second(number: i64) -> Timestamp {
-    Timestamp::from_unix_millis(1_706_000_000_000 + number * 1_000).expect("a time")
+/// Returns a time in 2024, `number` seconds after a fixed time.
+pub(super) fn time_at(number: i64) -> Timestamp {
+    Timestamp::from_unix_millis(1_706_000_000_000 + number * 1_000).expect("the time must be valid")
 }
 
-/// A change by `user_ada` at a time.
-pub(in crate::contract) fn at(number: i64) -> Stamp {
-    stamp("user_ada", second(number))
+/// Returns the stamp of a change by `user_ada` at [`time_at`]`(number)`.
+pub(in crate::contract) fn stamp_at(number: i64) -> Stamp {
+    stamp("user_ada", time_at(number))
 }
 
-/// The query for all revisions.
-pub(in crate::contract) fn all() -> HistoryQuery {
-    query(1_000)
+/// Returns the query for all revisions.
+pub(in crate::contract) fn all_revisions_query() -> HistoryQuery {
+    query_with_limit(1_000)
 }
 
-pub(super) fn query(limit: usize) -> HistoryQuery {
-    let limit = NonZeroUsize::new(limit).expect("not zero");
+pub(super) fn query_with_limit(limit: usize) -> HistoryQuery {
+    let limit = NonZeroUsize::new(limit).expect("the number must not be zero");
     HistoryQuery { after: None, since: Timestamp::MIN, limit, max_bytes: NonZeroUsize::MAX }
 }
 
@@ -61,7 +61,7 @@ impl TestHistory {
         self.repository.clone()
     }
 
-    /// Changes an ICP, which must be at that version.
+    /// Changes an ICP, which must have the version `expected`.
     pub(super) async fn edit(
         &self,
         before: &IcpDocument,
@@ -71,7 +71,7 @@ impl TestHistory {
     ) -> Version {
         match self.try_edit(&change(before, after), expected, stamp).await {
             Replacement::Replaced(version) => version,
-            other => panic!("it is at that version: {other:?}"),
+            other => panic!("the ICP must have the expected version: {other:?}"),
         }
     }
 
@@ -80,28 +80,28 @@ impl TestHistory {
         retry_overloaded(replace).await.expect("replace failed")
     }
 
-    /// Deletes an ICP, which must be at that version. Returns the version of the delete.
+    /// Deletes an ICP, which must have the version `expected`. Returns the version of the delete.
     pub(super) async fn erase(&self, number: u128, expected: Version, stamp: &Stamp) -> Version {
         let deleted =
             retry_overloaded(|| self.delete(id(number), expected, stamp)).await.expect("delete failed");
-        assert!(deleted, "it is at that version");
-        self.history(number).await.first().expect("the delete is a revision").version
+        assert!(deleted, "the ICP must have the expected version");
+        self.all_revisions(number).await.first().expect("the delete must be a revision").version
     }
 
-    /// Restores a deleted ICP to the state `earlier`.
-    pub(super) async fn bring_back(
+    /// Restores a deleted ICP to the state `earlier`. `last` is its state before the delete.
+    pub(super) async fn undelete_to(
         &self,
         last: &IcpDocument,
         earlier: &IcpDocument,
         deleted: Version,
         quota: Quota,
     ) -> Replacement {
-        let (change, stamp) = (undeleting(last, earlier), at(1_000));
+        let (change, stamp) = (undelete_change(last, earlier), stamp_at(1_000));
         let undelete = || self.undelete(&change, deleted, quota, &stamp);
         retry_overloaded(undelete).await.expect("undelete failed")
     }
 
-    pub(super) async fn page(
+    pub(super) async fn read_page(
         &self,
         number: u128,
         scope: &AccessScope,
@@ -110,24 +110,24 @@ impl TestHistory {
         retry_overloaded(|| self.revisions(id(number), scope, query)).await.expect("revisions failed")
     }
 
-    /// Returns the complete history of an ICP, or nothing if there is none.
-    pub(super) async fn history(&self, number: u128) -> Vec<Revision> {
-        match self.page(number, &admin(), &all()).await {
+    /// Returns the complete history of an ICP, newest first. Returns an empty list if the ICP has no history.
+    pub(super) async fn all_revisions(&self, number: u128) -> Vec<Revision> {
+        match self.read_page(number, &admin_scope(), &all_revisions_query()).await {
             Lookup::Found(page) => page.revisions,
             Lookup::Absent => Vec::new(),
-            Lookup::Forbidden => panic!("an admin may read every history"),
+            Lookup::Forbidden => panic!("an admin must be allowed to read every history"),
         }
     }
 
-    /// Returns the text of a revision.
-    pub(super) async fn text(&self, number: u128, version: Version) -> Option<String> {
-        match self.look_at(number, version, &admin(), Timestamp::MIN).await {
-            Lookup::Found(revision) => Some(revision?.json.expect("must have a document")),
+    /// Returns the document of a revision.
+    pub(super) async fn revision_text(&self, number: u128, version: Version) -> Option<String> {
+        match self.read_revision(number, version, &admin_scope(), Timestamp::MIN).await {
+            Lookup::Found(revision) => Some(revision?.json.expect("the revision must have a document")),
             _ => None,
         }
     }
 
-    pub(super) async fn look_at(
+    pub(super) async fn read_revision(
         &self,
         number: u128,
         version: Version,
@@ -138,20 +138,27 @@ impl TestHistory {
         retry_overloaded(read).await.expect("revision failed")
     }
 
-    pub(super) async fn deletes(&self, scope: &AccessScope, query: &HistoryQuery) -> HistoryPage {
+    pub(super) async fn read_deletes(&self, scope: &AccessScope, query: &HistoryQuery) -> HistoryPage {
         retry_overloaded(|| self.deleted(scope, query)).await.expect("deleted failed")
     }
 
-    /// Returns the IDs of the deleted ICPs, the newest first.
+    /// Returns the IDs of the deleted ICPs, in the order of their deletes, newest first.
     pub(super) async fn deleted_ids(&self, scope: &AccessScope) -> Vec<icp_domain::IcpId> {
-        self.deletes(scope, &all()).await.revisions.iter().map(|revision| revision.id).collect()
+        self.read_deletes(scope, &all_revisions_query())
+            .await
+            .revisions
+            .iter()
+            .map(|revision| revision.id)
+            .collect()
     }
 
     /// Removes all revisions that were replaced before a time, and returns their number.
-    pub(super) async fn clean(&self, before: Timestamp) -> u64 {
+    pub(super) async fn remove_revisions_before(&self, before: Timestamp) -> u64 {
         let mut sum = 0;
         loop {
-            let removed = retry_overloaded(|| self.remove_old_revisions(before)).await.expect("must remove");
+            let removed = retry_overloaded(|| self.remove_old_revisions(before))
+                .await
+                .expect("the revisions must be removed");
             sum += removed;
             if removed == 0 {
                 return sum;
@@ -159,8 +166,8 @@ impl TestHistory {
         }
     }
 
-    /// Removes a user from all histories. Returns the number of parts.
-    pub(super) async fn forget_everywhere(&self, user_id: &str) -> usize {
+    /// Removes a user from all histories. Returns the number of calls of `forget`.
+    pub(super) async fn forget_in_all_parts(&self, user_id: &str) -> usize {
         let (user_id, mut part, mut parts) = (user(user_id), Some(ForgetPart::FIRST), 0);
         while let Some(next) = part {
             part = retry_overloaded(|| self.forget_user.forget(&user_id, next)).await.expect("forget failed");
@@ -178,21 +185,22 @@ impl TestHistory {
         documents: impl IntoIterator<Item = IcpDocument>,
         keeps_replaced: bool,
     ) {
-        let mut source = Batches::of(documents);
+        let mut source = TestSource::of(documents);
         let imported = self.importer.import(&mut source, OnConflict::Replace, keeps_replaced).await;
         imported.expect("import failed");
     }
 }
 
-pub(in crate::contract) fn undeleting(last: &IcpDocument, earlier: &IcpDocument) -> IcpChange {
-    let [last, earlier] = [last, earlier].map(|document| document.to_icp().expect("a fixture is an ICP"));
-    IcpChange::undeleting(&last, &earlier, second(1_000))
+pub(in crate::contract) fn undelete_change(last: &IcpDocument, earlier: &IcpDocument) -> IcpChange {
+    let [last, earlier] =
+        [last, earlier].map(|document| document.to_icp().expect("the fixture must be an ICP"));
+    IcpChange::undeleting(&last, &earlier, time_at(1_000))
 }
 
 #[track_caller]
 pub(super) fn assert_replaced(replacement: Replacement) -> Version {
     match replacement {
         Replacement::Replaced(version) => version,
-        other => panic!("it must be replaced: {other:?}"),
+        other => panic!("the ICP must be replaced: {other:?}"),
     }
 }

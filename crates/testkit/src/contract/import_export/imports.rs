@@ -4,12 +4,12 @@ use icp_ports::{Conditional, ImportExportError, ImportSummary, OnConflict, Repos
 use tokio::time::timeout;
 
 use super::TestStorage;
-use super::streams::Batches;
-use crate::contract::repository::support::{array, concurrently, everything};
+use super::streams::TestSource;
+use crate::contract::repository::support::{all_icps_query, concurrently, json_array};
 use crate::fixtures::{document, icp, id};
 
 #[track_caller]
-fn assert_exists(result: &Result<ImportSummary, ImportExportError>, number: u128) {
+fn assert_already_exists(result: &Result<ImportSummary, ImportExportError>, number: u128) {
     let error = result.as_ref().expect_err("the import must fail");
     let existing = ImportExportError::Repository(RepositoryError::AlreadyExists(id(number)));
     assert_eq!(format!("{error:?}"), format!("{existing:?}"));
@@ -18,23 +18,26 @@ fn assert_exists(result: &Result<ImportSummary, ImportExportError>, number: u128
 pub(super) async fn failed_source_imports_nothing(storage: TestStorage) {
     let before = icp(100).document();
     storage.seed([before.clone()]).await;
-    let mut source = Batches::failing((1..=20).map(|number| icp(number).document()), "line 21");
+    let mut source = TestSource::failing((1..=20).map(|number| icp(number).document()), "line 21");
     let result = storage.first.import(&mut source, OnConflict::Fail, false).await;
     assert!(matches!(&result, Err(ImportExportError::Stream(error)) if error.to_string() == "line 21"));
     assert_eq!(storage.export().await, [before.json()]);
-    assert_eq!(storage.repository.list_json("user_ada").await, array([&before]));
+    assert_eq!(storage.repository.list_json("user_ada").await, json_array([&before]));
     storage.seed((1..=20).map(|number| icp(number).document())).await;
 }
 
-pub(super) async fn dropped_import_leaves_nothing_behind(storage: TestStorage) {
+pub(super) async fn dropped_import_leaves_no_icps(storage: TestStorage) {
     let before = icp(9_999).document();
     storage.seed([before.clone()]).await;
     let documents = || (1..=2_000).map(|number| icp(number).document());
-    let mut source = Batches::hanging(documents());
+    let mut source = TestSource::hanging(documents());
     let import = storage.first.import(&mut source, OnConflict::Fail, false);
-    assert!(timeout(Duration::from_millis(1_500), import).await.is_err(), "the source hangs");
+    assert!(
+        timeout(Duration::from_millis(1_500), import).await.is_err(),
+        "the import must wait for the hanging source"
+    );
     assert_eq!(storage.export().await, [before.json()]);
-    assert_eq!(storage.repository.list_json("user_ada").await, array([&before]));
+    assert_eq!(storage.repository.list_json("user_ada").await, json_array([&before]));
     storage.seed(documents()).await;
     assert_eq!(storage.export().await.len(), 2_001);
 }
@@ -43,7 +46,7 @@ pub(super) async fn existing_id_fails_import(storage: TestStorage) {
     let before = icp(15).document();
     storage.seed([before.clone()]).await;
     let result = storage.import((1..=20).map(|number| icp(number).document()), OnConflict::Fail).await;
-    assert_exists(&result, 15);
+    assert_already_exists(&result, 15);
     assert_eq!(storage.export().await, [before.json()]);
 }
 
@@ -51,7 +54,7 @@ pub(super) async fn repeated_id_in_source_fails_import(storage: TestStorage) {
     for distance in [1, 15] {
         let documents = (1..=distance).chain([1]).map(|number| icp(number).document());
         let result = storage.import(documents, OnConflict::Fail).await;
-        assert_exists(&result, 1);
+        assert_already_exists(&result, 1);
         assert!(storage.export().await.is_empty());
     }
 }
@@ -60,10 +63,10 @@ pub(super) async fn skip_keeps_stored_icps(storage: TestStorage) {
     let before = icp(1).with("name", "before").document();
     storage.seed([before.clone()]).await;
     let (after, new) = (icp(1).with("name", "after").users(["user_bob"]).document(), icp(2).document());
-    let again = icp(2).with("name", "again").users(["user_bob"]).document();
-    let summary = storage.import([after, new.clone(), again], OnConflict::Skip).await;
+    let duplicate = icp(2).with("name", "again").users(["user_bob"]).document();
+    let summary = storage.import([after, new.clone(), duplicate], OnConflict::Skip).await;
     assert_eq!(summary.expect("import failed"), ImportSummary { inserted: 1, replaced: 0, skipped: 2 });
-    assert_eq!(storage.repository.list_json("user_ada").await, array([&before, &new]));
+    assert_eq!(storage.repository.list_json("user_ada").await, json_array([&before, &new]));
     assert_eq!(storage.repository.list_json("user_bob").await, "[]");
 }
 
@@ -71,23 +74,23 @@ pub(super) async fn replace_changes_documents_and_access(storage: TestStorage) {
     let old = icp(1).users(["user_ada", "user_bob"]).document();
     let kept = icp(2).created_at("2024-02-01T00:00:00.000Z").users(["user_bob"]).document();
     storage.seed([old, kept.clone()]).await;
-    // Other users have access, and the ICP is now younger than the other one.
+    // The import changes the users of ICP 1. It also changes its `createdAt`, so that it is now after ICP 2.
     let new = icp(1).with("name", "new").created_at("2024-03-01T00:00:00.000Z");
     let new = new.users(["user_bob", "user_eve"]).document();
     let summary = storage.import([new.clone()], OnConflict::Replace).await;
     assert_eq!(summary.expect("import failed"), ImportSummary { inserted: 0, replaced: 1, skipped: 0 });
     assert_eq!(storage.repository.list_json("user_ada").await, "[]");
-    assert_eq!(storage.repository.list_json("user_bob").await, array([&kept, &new]));
-    assert_eq!(storage.repository.list_json("user_eve").await, array([&new]));
+    assert_eq!(storage.repository.list_json("user_bob").await, json_array([&kept, &new]));
+    assert_eq!(storage.repository.list_json("user_eve").await, json_array([&new]));
 }
 
 pub(super) async fn replace_stores_last_of_repeated_ids(storage: TestStorage) {
     let states = (1..=20).map(|state| icp(1).with("name", format!("state {state}")).document());
-    let last = states.clone().next_back().expect("there are 20");
+    let last = states.clone().next_back().expect("there must be 20 documents");
     let summary = storage.import(states, OnConflict::Replace).await;
     assert_eq!(summary.expect("import failed"), ImportSummary { inserted: 1, replaced: 19, skipped: 0 });
     assert_eq!(storage.export().await, [last.json()]);
-    assert_eq!(storage.repository.list_json("user_ada").await, array([&last]));
+    assert_eq!(storage.repository.list_json("user_ada").await, json_array([&last]));
 }
 
 pub(super) async fn every_import_gives_new_version(storage: TestStorage) {
@@ -95,37 +98,48 @@ pub(super) async fn every_import_gives_new_version(storage: TestStorage) {
     for state in 1..=4 {
         let document = icp(1).with("name", format!("state {state}")).document();
         storage.import([document], OnConflict::Replace).await.expect("import failed");
-        versions.push(storage.repository.found(1).await.version);
+        versions.push(storage.repository.must_find(1).await.version);
     }
-    assert!(versions.is_sorted_by(|before, after| before < after), "versions grow: {versions:?}");
+    assert!(
+        versions.is_sorted_by(|before, after| before < after),
+        "each import must give a higher version: {versions:?}"
+    );
     storage.import([icp(1).document()], OnConflict::Skip).await.expect("import failed");
-    assert_eq!(Some(&storage.repository.found(1).await.version), versions.last(), "nothing was changed");
+    assert_eq!(
+        Some(&storage.repository.must_find(1).await.version),
+        versions.last(),
+        "a skipped ICP must keep its version"
+    );
 }
 
 pub(super) async fn version_grows_after_delete_and_import(storage: TestStorage) {
-    let (one, other) = (icp(1).document(), icp(1).with("name", "other").document());
-    storage.seed([one.clone()]).await;
-    let mut last = storage.repository.found(1).await.version;
+    let (original, renamed) = (icp(1).document(), icp(1).with("name", "other").document());
+    storage.seed([original.clone()]).await;
+    let mut last = storage.repository.must_find(1).await.version;
     for _ in 0..20 {
-        let changed = storage.repository.change(&one, &other, last).await.expect("must be at that version");
-        assert!(changed > last, "a change: {last} {changed}");
+        let changed = storage
+            .repository
+            .change(&original, &renamed, last)
+            .await
+            .expect("the ICP must have the expected version");
+        assert!(changed > last, "the change must increase the version from {last}: {changed}");
         assert!(storage.repository.remove(1, changed).await);
-        storage.seed([one.clone()]).await;
-        last = storage.repository.found(1).await.version;
-        assert!(last > changed, "an import: {changed} {last}");
+        storage.seed([original.clone()]).await;
+        last = storage.repository.must_find(1).await.version;
+        assert!(last > changed, "the import must increase the version from {changed}: {last}");
     }
 }
 
-pub(super) async fn makes_known_list_version_stale(storage: TestStorage) {
-    let query = everything("user_ada");
+pub(super) async fn import_changes_list_version(storage: TestStorage) {
+    let query = all_icps_query("user_ada");
     let mut known = vec![storage.repository.read_list(&query).await.version];
     for state in 1..=4 {
         let document = icp(1).with("name", format!("state {state}")).document();
         storage.import([document.clone()], OnConflict::Replace).await.expect("import failed");
-        for reader in [storage.repository.clone(), storage.repository.second()] {
+        for reader in [storage.repository.clone(), storage.repository.second_instance()] {
             match reader.list_if_changed(&query, &known).await.expect("list_if_changed failed") {
-                Conditional::Changed(list) => assert_eq!(list.icps.to_json(), array([&document])),
-                Conditional::Unchanged(_) => panic!("the list was changed by an import"),
+                Conditional::Changed(list) => assert_eq!(list.icps.to_json(), json_array([&document])),
+                Conditional::Unchanged(_) => panic!("the import must change the version of the list"),
             }
         }
         known.push(storage.repository.read_list(&query).await.version);
@@ -146,8 +160,14 @@ pub(super) async fn documents_of_all_sizes_are_imported_and_exported(storage: Te
         .collect();
     storage.seed(documents.iter().rev().cloned()).await;
     let exported = storage.export().await;
-    assert!(exported.iter().eq(documents.iter().map(icp_domain::IcpDocument::json)), "the same texts");
-    assert!(storage.repository.list_json("user_ada").await == array(&documents), "the list");
+    assert!(
+        exported.iter().eq(documents.iter().map(icp_domain::IcpDocument::json)),
+        "the export must contain the imported documents"
+    );
+    assert!(
+        storage.repository.list_json("user_ada").await == json_array(&documents),
+        "the list must contain the imported documents"
+    );
 }
 
 pub(super) async fn concurrent_changes_and_imports_leave_icp_consistent(storage: TestStorage) {
@@ -177,7 +197,7 @@ pub(super) async fn concurrent_changes_and_imports_leave_icp_consistent(storage:
     for number in 0..49 {
         let user = format!("user_{number}");
         let own = stored.as_ref().filter(|document| document.name() == user);
-        let expected = own.map_or_else(|| "[]".to_owned(), |document| array([document]));
+        let expected = own.map_or_else(|| "[]".to_owned(), |document| json_array([document]));
         assert_eq!(storage.repository.list_json(&user).await, expected, "the list of {user}");
     }
 }

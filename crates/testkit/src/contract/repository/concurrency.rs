@@ -7,36 +7,36 @@ use icp_domain::IcpDocument;
 use icp_ports::{Creation, Lookup, RepositoryError, StoredIcp, Version};
 use tokio::sync::Barrier;
 
-use super::support::{TestRepository, array, concurrently, retry_overloaded, scope};
+use super::support::{TestRepository, concurrently, json_array, retry_overloaded, user_scope};
 use crate::fixtures::{any_creator, document, icp};
 
 const TASKS: u32 = 64;
 
-/// An ICP of one user, whose ID is also its name.
+/// Returns an ICP whose only user is `user_{number}`. The name of the ICP is the ID of this user.
 fn owned_by(number: u32) -> IcpDocument {
     let user = format!("user_{number}");
     icp(1).with("name", user.as_str()).users([user.as_str()]).document()
 }
 
-/// The instance that a task uses.
+/// Returns the instance of the adapter that task `task` uses.
 fn instance(repository: &TestRepository, task: u32) -> TestRepository {
-    if task.is_multiple_of(2) { repository.clone() } else { repository.second() }
+    if task.is_multiple_of(2) { repository.clone() } else { repository.second_instance() }
 }
 
-/// Adds one to `leadsPerList`. Tries again until no other write comes first. Waits at `all_have_read` before the first
-/// write.
+/// Adds one to `leadsPerList`. Tries again if another task has changed the ICP. Waits at `all_have_read` before the
+/// first write, so that all tasks begin with the same version.
 async fn increment(repository: &TestRepository, all_have_read: &Barrier) -> Version {
-    let mut stored = repository.found(1).await;
+    let mut stored = repository.must_find(1).await;
     all_have_read.wait().await;
     loop {
         let StoredIcp { version, json, .. } = stored;
         let before = document(&json);
-        let mut after = before.to_icp().expect("a document is an ICP");
+        let mut after = before.to_icp().expect("the document must be an ICP");
         after.leads_per_list += 1;
         if let Some(version) = repository.change(&before, &IcpDocument::from(after), version).await {
             return version;
         }
-        stored = repository.found(1).await;
+        stored = repository.must_find(1).await;
     }
 }
 
@@ -49,9 +49,9 @@ pub(super) async fn compare_and_swap_loses_no_change(repository: TestRepository)
     })
     .await;
     let versions: BTreeSet<_> = versions.into_iter().collect();
-    assert_eq!(versions.len(), 64, "each change has its own version");
-    let stored = repository.found(1).await;
-    let icp = document(&stored.json).to_icp().expect("a document is an ICP");
+    assert_eq!(versions.len(), 64, "each change must have its own version");
+    let stored = repository.must_find(1).await;
+    let icp = document(&stored.json).to_icp().expect("the document must be an ICP");
     assert_eq!(icp.leads_per_list, i64::from(TASKS));
     assert_eq!(versions.last(), Some(&stored.version));
 }
@@ -71,10 +71,10 @@ pub(super) async fn one_of_64_changes_succeeds(repository: TestRepository) {
     .flatten()
     .collect();
     let [winner] = winners.as_slice() else { panic!("{} changes succeeded", winners.len()) };
-    assert_eq!(repository.found(1).await.json, winner.json());
+    assert_eq!(repository.must_find(1).await.json, winner.json());
     for number in 0..TASKS {
         let user = format!("user_{number}");
-        let expected = if winner.name() == user { array([winner]) } else { "[]".to_owned() };
+        let expected = if winner.name() == user { json_array([winner]) } else { "[]".to_owned() };
         assert_eq!(repository.list_json(&user).await, expected, "the list of {user}");
     }
 }
@@ -87,7 +87,7 @@ pub(super) async fn one_of_64_deletes_succeeds(repository: TestRepository) {
     })
     .await;
     assert_eq!(deleted.into_iter().filter(|deleted| *deleted).count(), 1);
-    assert_eq!(repository.look_up(1, &scope("user_ada")).await, Lookup::Absent);
+    assert_eq!(repository.look_up(1, &user_scope("user_ada")).await, Lookup::Absent);
 }
 
 pub(super) async fn one_of_16_inserts_of_id_succeeds(repository: TestRepository) {
@@ -105,40 +105,40 @@ pub(super) async fn one_of_16_inserts_of_id_succeeds(repository: TestRepository)
         }
     }
     let [winner] = winners.as_slice() else { panic!("{} inserts succeeded", winners.len()) };
-    assert_eq!(repository.found(1).await.json, owned_by(*winner).json());
+    assert_eq!(repository.must_find(1).await.json, owned_by(*winner).json());
 }
 
 pub(super) async fn readers_see_no_partial_states(repository: TestRepository) {
     // In each state, the name is the ID of the second user.
     let state = |number: u32| {
-        let second = format!("user_{}", number % 2);
-        icp(1).with("name", second.as_str()).users(["user_ada", second.as_str()]).document()
+        let name = format!("user_{}", number % 2);
+        icp(1).with("name", name.as_str()).users(["user_ada", name.as_str()]).document()
     };
     let version = repository.insert_one(&state(0)).await;
     let writer = {
-        let repository = repository.second();
+        let repository = repository.second_instance();
         tokio::spawn(async move {
             let mut version = version;
             for number in 0..100 {
                 let next = repository.change(&state(number), &state(number + 1), version).await;
-                version = next.expect("must have one writer");
+                version = next.expect("no other task must change the ICP");
             }
         })
     };
     let mut newest = version;
     while !writer.is_finished() {
-        let stored = repository.found(1).await;
-        assert!(stored.version >= newest, "versions do not go back");
+        let stored = repository.must_find(1).await;
+        assert!(stored.version >= newest, "versions must not decrease");
         newest = stored.version;
         for user in ["user_0", "user_1"] {
             let list = repository.list_json(user).await;
             assert!(list == "[]" || list.contains(&format!(r#""name":"{user}""#)), "{user} sees {list}");
-            if let Lookup::Found(seen) = repository.look_up(1, &scope(user)).await {
-                assert!(seen.json.contains(&format!(r#""name":"{user}""#)), "{user} sees {}", seen.json);
+            if let Lookup::Found(stored) = repository.look_up(1, &user_scope(user)).await {
+                assert!(stored.json.contains(&format!(r#""name":"{user}""#)), "{user} sees {}", stored.json);
             }
         }
     }
-    writer.await.expect("the writer panicked");
+    writer.await.expect("the writer must not panic");
 }
 
 pub(super) async fn concurrent_writes_leave_icp_consistent(repository: TestRepository) {
@@ -164,7 +164,7 @@ pub(super) async fn concurrent_writes_leave_icp_consistent(repository: TestRepos
     for number in 0..49 {
         let user = format!("user_{number}");
         let own = stored.as_ref().filter(|document| document.name() == user);
-        let expected = own.map_or_else(|| "[]".to_owned(), |document| array([document]));
+        let expected = own.map_or_else(|| "[]".to_owned(), |document| json_array([document]));
         assert_eq!(repository.list_json(&user).await, expected, "the list of {user}");
     }
 }

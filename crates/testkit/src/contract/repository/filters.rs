@@ -1,62 +1,68 @@
-//! Filters, in every order.
+//! Lists with filters, in every order.
 
 use icp_domain::{Activity, IcpDocument, Timestamp};
 use icp_ports::{Direction, IcpList, ListCursor, ListFilter, ListQuery, ListStart, Sort, SortKey};
 
-use super::support::{TestRepository, array, everything};
+use super::support::{TestRepository, all_icps_query, json_array};
 use crate::fixtures::{icp, id};
 
 const SORTS: [Sort; 4] = [Sort::CreatedAt, Sort::UpdatedAt, Sort::Name, Sort::ActiveUntil];
 const DIRECTIONS: [Direction; 2] = [Direction::Ascending, Direction::Descending];
 
-/// The queries for every ICP of `user_ada`, in every order.
+/// Returns queries for all ICPs of `user_ada`, one for each order.
 pub(super) fn orders() -> impl Iterator<Item = ListQuery> + Clone {
     SORTS.into_iter().flat_map(|sort| {
         DIRECTIONS.map(|direction| ListQuery {
             start: ListStart::Beginning(sort),
             direction,
-            ..everything("user_ada")
+            ..all_icps_query("user_ada")
         })
     })
 }
 
 fn time(text: &str) -> Timestamp {
-    text.parse().expect("a time")
+    text.parse().expect("the time must be valid")
 }
 
 fn folded(name: &str) -> String {
     icp(1).with("name", name).document().folded_name().to_owned()
 }
 
+/// The latest possible `activeUntil`.
 const LAST_END: &str = "9999-12-31T23:59:59.999Z";
-/// Values of `activeUntil`. [`varied`] ICPs have one of them or none.
+/// The values of `activeUntil` of the ICPs that [`varied_icps`] returns. Some of these ICPs have no `activeUntil`.
 const ENDS: [&str; 3] = ["2024-03-01T00:00:00.000Z", "2024-03-01T00:00:00.001Z", LAST_END];
 
-/// ICPs that share many values: each filter matches some of them, and each order has equal keys.
-pub(super) fn varied() -> Vec<IcpDocument> {
+/// Returns ICPs that have many values in common, so that each filter matches several ICPs, and several ICPs have the
+/// same sort key.
+pub(super) fn varied_icps() -> Vec<IcpDocument> {
     let names = ["Alpha", "ALPHA", "alphabet", "Ömega", "ÖMEGA 100%", "under_score", "日本", "İstanbul"];
     (0..96_u128)
         .map(|number| {
-            let at = |list: &[&'static str]| {
-                let index = usize::try_from(number).expect("a small number");
-                list.iter().copied().cycle().nth(index).expect("a cycle has no end")
+            let pick = |list: &[&'static str]| {
+                let index = usize::try_from(number).expect("the number must fit");
+                list.iter().copied().cycle().nth(index).expect("the cycle must not end")
             };
             let builder = icp(1 + (number * 37) % 96)
                 .created_at(&format!("2024-01-0{}T00:00:00.000Z", 1 + number % 5))
                 .with("updatedAt", format!("2024-02-0{}T00:00:00.000Z", 1 + number % 7))
-                .with("name", at(&names));
-            let builder = if number % 4 == 0 { builder } else { builder.with("activeUntil", at(&ENDS)) };
+                .with("name", pick(&names));
+            let builder = if number % 4 == 0 { builder } else { builder.with("activeUntil", pick(&ENDS)) };
             let crm = serde_json::json!({"provider": "bullhorn", "filters": []});
             if number % 3 == 0 { builder.with("crmFilters", crm) } else { builder }.document()
         })
         .collect()
 }
 
-/// Returns the documents that match a query from its beginning, in its order, by a simple implementation of the rules.
-pub(super) fn expected<'a>(documents: &'a [IcpDocument], query: &ListQuery) -> Vec<&'a IcpDocument> {
+/// Returns the documents that match a query, in the order of the query. This is a simple implementation of the rules.
+/// It ignores the start and the limits of the query.
+pub(super) fn expected_documents<'a>(
+    documents: &'a [IcpDocument],
+    query: &ListQuery,
+) -> Vec<&'a IcpDocument> {
     let matches = |document: &&IcpDocument| {
         let filter = &query.filter;
-        let bullhorn = document.json().contains(r#""provider":"bullhorn""#);
+        let has_bullhorn = document.json().contains(r#""provider":"bullhorn""#);
         filter.activity.is_none_or(|activity| activity.matches(document.active_until()))
             && filter.updated_since.is_none_or(|since| document.updated_at() >= since)
             && filter.expires_from.is_none_or(|from| document.active_until() >= Some(from))
@@ -65,25 +71,25 @@ pub(super) fn expected<'a>(documents: &'a [IcpDocument], query: &ListQuery) -> V
             })
             && filter.name.as_ref().is_none_or(|name| document.folded_name().contains(name))
             && filter.provider.as_ref().is_none_or(|name| match name.as_str() {
-                "bullhorn" => bullhorn,
+                "bullhorn" => has_bullhorn,
                 name => name == "baseProvider",
             })
     };
     let mut matching: Vec<_> = documents.iter().filter(matches).collect();
-    matching.sort_by(|one, other| {
+    matching.sort_by(|left, right| {
         let by_key = match query.sort() {
-            Sort::CreatedAt => one.created_at().cmp(&other.created_at()),
-            Sort::UpdatedAt => one.updated_at().cmp(&other.updated_at()),
-            Sort::Name => one.folded_name().cmp(other.folded_name()),
-            Sort::ActiveUntil => one.active_until().cmp(&other.active_until()),
+            Sort::CreatedAt => left.created_at().cmp(&right.created_at()),
+            Sort::UpdatedAt => left.updated_at().cmp(&right.updated_at()),
+            Sort::Name => left.folded_name().cmp(right.folded_name()),
+            Sort::ActiveUntil => left.active_until().cmp(&right.active_until()),
         };
-        by_key.then(one.id().cmp(&other.id()))
+        by_key.then(left.id().cmp(&right.id()))
     });
     if query.direction == Direction::Descending {
         matching.reverse();
     }
     if query.sort() == Sort::ActiveUntil {
-        // The sort is stable, so equal keys keep their order.
+        // ICPs without `activeUntil` are last. The sort is stable, so all other ICPs keep their order.
         matching.sort_by_key(|document| document.active_until().is_none());
     }
     matching
@@ -91,7 +97,7 @@ pub(super) fn expected<'a>(documents: &'a [IcpDocument], query: &ListQuery) -> V
 
 pub(super) fn filters() -> Vec<ListFilter> {
     let middle = time("2024-03-01T00:00:00.000Z");
-    let none = ListFilter::default();
+    let no_filter = ListFilter::default();
     let name = |text: &str| ListFilter { name: Some(folded(text)), ..ListFilter::default() };
     let provider = |text: &str| ListFilter { provider: Some(text.to_owned()), ..ListFilter::default() };
     let activity = |activity| ListFilter { activity: Some(activity), ..ListFilter::default() };
@@ -103,10 +109,10 @@ pub(super) fn filters() -> Vec<ListFilter> {
         name: Some("a".to_owned()),
         provider: Some("bullhorn".to_owned()),
     };
-    let mut filters = vec![none.clone(), all_at_once];
+    let mut filters = vec![no_filter.clone(), all_at_once];
     filters.extend([Activity::ActiveAt(middle), Activity::ExpiredAt(middle)].map(activity));
     let times = ["2024-02-04T00:00:00.000Z", "2024-02-04T00:00:00.001Z", "2025-01-01T00:00:00.000Z"];
-    filters.extend(times.map(|since| ListFilter { updated_since: Some(time(since)), ..none.clone() }));
+    filters.extend(times.map(|since| ListFilter { updated_since: Some(time(since)), ..no_filter.clone() }));
     let expiry = |expires_from: Option<&str>, expires_before: Option<&str>| ListFilter {
         expires_from: expires_from.map(time),
         expires_before: expires_before.map(time),
@@ -124,14 +130,14 @@ pub(super) fn filters() -> Vec<ListFilter> {
 }
 
 pub(super) async fn every_filter_matches_exactly_in_every_order(repository: TestRepository) {
-    let documents = varied();
+    let documents = varied_icps();
     repository.insert_all(documents.clone()).await;
     repository.insert_all([icp(1_000).users(["user_bob"]).document()]).await;
     for filter in filters() {
         for order in orders() {
             let query = ListQuery { filter: filter.clone(), ..order };
             let list = repository.read_list(&query).await;
-            assert_eq!(list.icps.to_json(), array(expected(&documents, &query)), "{query:?}");
+            assert_eq!(list.icps.to_json(), json_array(expected_documents(&documents, &query)), "{query:?}");
             assert_eq!(list.next, None, "{query:?}");
         }
     }
@@ -145,13 +151,17 @@ pub(super) async fn text_with_u0000_matches_nothing(repository: TestRepository) 
         [name, ListFilter { provider: Some(text), ..ListFilter::default() }]
     });
     for filter in filters {
-        let query = ListQuery { filter, ..everything("user_ada") };
+        let query = ListQuery { filter, ..all_icps_query("user_ada") };
         let IcpList { icps, next, .. } = repository.read_list(&query).await;
         assert_eq!((icps.to_json().as_str(), next), ("[]", None), "{query:?}");
     }
     // A client can send a cursor with any text.
     let cursor = ListCursor { key: SortKey::Name("a\0".to_owned()), id: id(1) };
-    let query = ListQuery { start: ListStart::After(cursor), ..everything("user_ada") };
+    let query = ListQuery { start: ListStart::After(cursor), ..all_icps_query("user_ada") };
     let after = repository.read_list(&query).await.icps.to_json();
-    assert_eq!(after, array(documents.iter().skip(1)), "`a` sorts before `a` with U+0000, and `b` after it");
+    assert_eq!(
+        after,
+        json_array(documents.iter().skip(1)),
+        "`a` must be sorted before the cursor, and `b` after the cursor"
+    );
 }

@@ -4,7 +4,7 @@ use icp_domain::{Caller, IcpDocument};
 use icp_ports::ListQuery;
 use serde_json::json;
 
-use super::support::{TestRepository, array, concurrently, everything};
+use super::support::{TestRepository, all_icps_query, concurrently, json_array};
 use crate::fixtures::{document, icp, user};
 
 pub(super) async fn unknown_user_has_empty_list(repository: TestRepository) {
@@ -12,7 +12,7 @@ pub(super) async fn unknown_user_has_empty_list(repository: TestRepository) {
     // A user ID can contain U+0000, which some storages do not accept in a text.
     for name in ["user_without_icps", "user_ada\0", "\0", "user\u{10ffff}"] {
         assert_eq!(repository.list_json(name).await, "[]", "{name:?}");
-        assert_eq!(repository.read_part(&everything(name)).await.icps.to_json(), "[]", "{name:?}");
+        assert_eq!(repository.read_part(&all_icps_query(name)).await.icps.to_json(), "[]", "{name:?}");
     }
 }
 
@@ -21,8 +21,8 @@ pub(super) async fn contains_exactly_icps_with_user_id(repository: TestRepositor
     let of_bob = icp(2).users(["user_bob"]).document();
     let of_both = icp(3).users(["user_bob", "user_ada"]).document();
     repository.insert_all([of_ada.clone(), of_bob.clone(), of_both.clone()]).await;
-    assert_eq!(repository.list_json("user_ada").await, array([&of_ada, &of_both]));
-    assert_eq!(repository.list_json("user_bob").await, array([&of_bob, &of_both]));
+    assert_eq!(repository.list_json("user_ada").await, json_array([&of_ada, &of_both]));
+    assert_eq!(repository.list_json("user_bob").await, json_array([&of_bob, &of_both]));
 }
 
 pub(super) async fn agrees_with_access_rule(repository: TestRepository) {
@@ -41,7 +41,7 @@ pub(super) async fn agrees_with_access_rule(repository: TestRepository) {
             let scope = caller.list_scope();
             let expected = all.iter().filter(|document| scope.includes(document.user_ids()));
             let listed = repository.read_list(&ListQuery::everything(scope.clone())).await;
-            assert_eq!(listed.icps.to_json(), array(expected), "the list of {caller:?}");
+            assert_eq!(listed.icps.to_json(), json_array(expected), "the list of {caller:?}");
         }
     }
 }
@@ -51,21 +51,21 @@ pub(super) async fn is_ordered_by_creation_then_id(repository: TestRepository) {
     let late_low = icp(2).created_at("2024-01-01T00:00:00.001Z").document();
     let late_high = icp(u128::MAX).created_at("2024-01-01T00:00:00.001Z").document();
     repository.insert_all([late_high.clone(), early.clone(), late_low.clone()]).await;
-    assert_eq!(repository.list_json("user_ada").await, array([&early, &late_low, &late_high]));
+    assert_eq!(repository.list_json("user_ada").await, json_array([&early, &late_low, &late_high]));
 }
 
-pub(super) async fn orders_first_and_last_times(repository: TestRepository) {
+pub(super) async fn orders_earliest_and_latest_times(repository: TestRepository) {
     let first = icp(3).created_at("0000-01-01T00:00:00.000Z").document();
     let before_1970 = icp(2).created_at("1969-12-31T23:59:59.999Z").document();
     let last = icp(1).created_at("9999-12-31T23:59:59.999Z").document();
     repository.insert_all([last.clone(), before_1970.clone(), first.clone()]).await;
-    assert_eq!(repository.list_json("user_ada").await, array([&first, &before_1970, &last]));
+    assert_eq!(repository.list_json("user_ada").await, json_array([&first, &before_1970, &last]));
 }
 
 pub(super) async fn contains_expired_icps(repository: TestRepository) {
     let expired = icp(1).with("activeUntil", "2001-01-01T00:00:00.000Z").document();
     repository.insert_all([expired.clone()]).await;
-    assert_eq!(repository.list_json("user_ada").await, array([&expired]));
+    assert_eq!(repository.list_json("user_ada").await, json_array([&expired]));
 }
 
 pub(super) async fn returns_stored_text(repository: TestRepository) {
@@ -75,9 +75,9 @@ pub(super) async fn returns_stored_text(repository: TestRepository) {
             "z":1,"a":[1.0,1e2,-0.0,12345678901234567890,1E400],"z":2,"e":"\u00e9\ud83e\udd80"}}]}"#;
     let stored = document(text);
     let numbers = r#"{"z":1,"a":[1.0,1e2,-0.0,12345678901234567890,1E400],"z":2"#;
-    assert!(stored.json().contains(numbers), "the document has the original notation of numbers");
+    assert!(stored.json().contains(numbers), "the document must have the original notation of numbers");
     repository.insert_all([stored.clone()]).await;
-    assert_eq!(repository.list_json("user_ada").await, array([&stored]));
+    assert_eq!(repository.list_json("user_ada").await, json_array([&stored]));
 }
 
 pub(super) async fn keeps_unknown_fields(repository: TestRepository) {
@@ -91,7 +91,7 @@ pub(super) async fn keeps_unknown_fields(repository: TestRepository) {
         .with("colour", "red")
         .document();
     repository.insert_all([unknown.clone()]).await;
-    assert_eq!(repository.list_json("user_ada").await, array([&unknown]));
+    assert_eq!(repository.list_json("user_ada").await, json_array([&unknown]));
 }
 
 pub(super) async fn compares_user_ids_byte_by_byte(repository: TestRepository) {
@@ -114,21 +114,24 @@ pub(super) async fn compares_user_ids_byte_by_byte(repository: TestRepository) {
         ids.iter().zip(1..).map(|(user, number)| icp(number).users([user]).document()).collect();
     repository.insert_all(documents.clone()).await;
     for (user, document) in ids.iter().zip(&documents) {
-        assert_eq!(repository.list_json(user).await, array([document]), "the list of {user:?}");
+        assert_eq!(repository.list_json(user).await, json_array([document]), "the list of {user:?}");
     }
 }
 
 pub(super) async fn contains_icp_once_despite_repeated_user_id(repository: TestRepository) {
-    let twice = icp(1).users(["user_ada", "user_ada"]).document();
-    assert!(twice.json().contains(r#"["user_ada","user_ada"]"#), "the document has both");
-    repository.insert_all([twice.clone()]).await;
-    assert_eq!(repository.list_json("user_ada").await, array([&twice]));
+    let repeated = icp(1).users(["user_ada", "user_ada"]).document();
+    assert!(
+        repeated.json().contains(r#"["user_ada","user_ada"]"#),
+        "the document must contain the repeated user ID"
+    );
+    repository.insert_all([repeated.clone()]).await;
+    assert_eq!(repository.list_json("user_ada").await, json_array([&repeated]));
 }
 
 pub(super) async fn icp_without_user_ids_is_in_no_list(repository: TestRepository) {
     repository.insert_all([icp(1).users([]).document()]).await;
     assert_eq!(repository.list_json("user_ada").await, "[]");
-    assert!(repository.find(1).await.is_some(), "it is stored");
+    assert!(repository.find(1).await.is_some(), "the ICP must be stored");
 }
 
 pub(super) async fn accepts_user_ids_that_look_like_sql(repository: TestRepository) {
@@ -137,23 +140,23 @@ pub(super) async fn accepts_user_ids_that_look_like_sql(repository: TestReposito
     for user in ["' OR '1'='1", "user_ada'--", "\"; DROP TABLE icps; --", "$1", "?", "\\", "{user_ada}"] {
         assert_eq!(repository.list_json(user).await, "[]", "the list of {user:?}");
     }
-    assert_eq!(repository.list_json("user_ada").await, array([&document]));
+    assert_eq!(repository.list_json("user_ada").await, json_array([&document]));
 }
 
 pub(super) async fn contains_thousands(repository: TestRepository) {
     let documents: Vec<_> = (1..=2_000).map(|number| icp(number).document()).collect();
     repository.insert_all(documents.clone()).await;
-    assert_eq!(repository.list_json("user_ada").await, array(&documents));
+    assert_eq!(repository.list_json("user_ada").await, json_array(&documents));
 }
 
 pub(super) async fn is_complete_at_every_length(repository: TestRepository) {
-    // Lengths near those at which adapters use another statement.
+    // Adapters use different statements for short and for long lists, for example up to 64 ICPs and from 65 ICPs on.
     let mut stored = 0;
     for length in [0, 1, 63, 64, 65, 66, 130] {
         repository.insert_all((stored + 1..=length).map(|number| icp(number).document())).await;
         stored = length;
         let documents: Vec<_> = (1..=length).map(|number| icp(number).document()).collect();
-        assert_eq!(repository.list_json("user_ada").await, array(&documents), "{length} ICPs");
+        assert_eq!(repository.list_json("user_ada").await, json_array(&documents), "{length} ICPs");
     }
 }
 
@@ -168,6 +171,6 @@ pub(super) async fn concurrent_lists_belong_to_their_users(repository: TestRepos
     });
     for (list, task) in lists.await.into_iter().zip(0_usize..) {
         let own = documents.iter().enumerate().filter(|(number, _)| number % 7 == task % 8);
-        assert_eq!(list, array(own.map(|(_, document)| document)), "the list of user_{}", task % 8);
+        assert_eq!(list, json_array(own.map(|(_, document)| document)), "the list of user_{}", task % 8);
     }
 }

@@ -5,8 +5,8 @@ use std::num::NonZeroUsize;
 use icp_domain::{Icp, IcpDocument, IcpId};
 use icp_ports::{Direction, IcpList, ListCursor, ListQuery, ListStart, Sort, WireList};
 
-use super::filters::{expected, orders, varied};
-use super::support::{TestRepository, array, everything};
+use super::filters::{expected_documents, orders, varied_icps};
+use super::support::{TestRepository, all_icps_query, json_array};
 use crate::fixtures::{icp, id};
 
 fn limit(number: usize) -> Option<NonZeroUsize> {
@@ -14,17 +14,17 @@ fn limit(number: usize) -> Option<NonZeroUsize> {
 }
 
 fn ids(icps: &WireList) -> Vec<IcpId> {
-    let icps: Vec<Icp> = serde_json::from_str(&icps.to_json()).expect("a list contains ICPs");
+    let icps: Vec<Icp> = serde_json::from_str(&icps.to_json()).expect("the list must contain ICPs");
     icps.into_iter().map(|icp| icp.id).collect()
 }
 
-/// Returns the same query with another start.
+/// Returns the query with the start `cursor`.
 pub(super) fn after(query: &ListQuery, cursor: ListCursor) -> ListQuery {
     ListQuery { start: ListStart::After(cursor), ..query.clone() }
 }
 
-/// Reads a list to its end, following `next`.
-pub(super) async fn pages(repository: &TestRepository, query: &ListQuery) -> Vec<IcpList> {
+/// Reads all pages of a list.
+pub(super) async fn read_pages(repository: &TestRepository, query: &ListQuery) -> Vec<IcpList> {
     let mut pages = vec![repository.read_list(query).await];
     while let Some(next) = pages.last().and_then(|page| page.next.clone()) {
         pages.push(repository.read_list(&after(query, next)).await);
@@ -33,42 +33,42 @@ pub(super) async fn pages(repository: &TestRepository, query: &ListQuery) -> Vec
 }
 
 pub(super) async fn pages_add_up_to_list(repository: TestRepository) {
-    let documents = varied();
+    let documents = varied_icps();
     repository.insert_all(documents.clone()).await;
     for size in [1, 2, 7, 95, 96, 97] {
         for order in orders() {
             let query = ListQuery { limit: limit(size), ..order };
-            let pages = pages(&repository, &query).await;
-            assert_eq!(pages.len(), 96_usize.div_ceil(size), "no page is empty: {query:?}");
+            let pages = read_pages(&repository, &query).await;
+            assert_eq!(pages.len(), 96_usize.div_ceil(size), "no page must be empty: {query:?}");
             assert!(pages.iter().all(|page| page.icps.len() <= size), "{query:?}");
             let texts = pages.iter().map(|page| page.icps.to_json());
             let texts: Vec<_> =
                 texts.map(|text| text.trim_start_matches('[').trim_end_matches(']').to_owned()).collect();
             let whole = format!("[{}]", texts.join(","));
-            assert_eq!(whole, array(expected(&documents, &query)), "{query:?}");
+            assert_eq!(whole, json_array(expected_documents(&documents, &query)), "{query:?}");
         }
     }
 }
 
 pub(super) async fn page_after_deleted_icp_starts_at_its_position(repository: TestRepository) {
-    let documents: Vec<_> = varied().into_iter().take(24).collect();
+    let documents: Vec<_> = varied_icps().into_iter().take(24).collect();
     repository.insert_all(documents.clone()).await;
     let mut cursors = Vec::new();
     for order in orders() {
-        let pages = pages(&repository, &ListQuery { limit: limit(1), ..order.clone() }).await;
+        let pages = read_pages(&repository, &ListQuery { limit: limit(1), ..order.clone() }).await;
         cursors.extend(pages.into_iter().filter_map(|page| page.next).map(|cursor| (order.clone(), cursor)));
     }
     let is_deleted = |document: &IcpDocument| document.id().as_uuid().as_u128().is_multiple_of(2);
     for document in documents.iter().filter(|document| is_deleted(document)) {
         let number = document.id().as_uuid().as_u128();
-        assert!(repository.remove(number, repository.found(number).await.version).await);
+        assert!(repository.remove(number, repository.must_find(number).await.version).await);
     }
     for (order, cursor) in cursors {
-        let whole = expected(&documents, &order).into_iter();
+        let whole = expected_documents(&documents, &order).into_iter();
         let following = whole.skip_while(|document| document.id() != cursor.id).skip(1);
         let following = following.filter(|document| !is_deleted(document));
         let page = repository.read_list(&after(&order, cursor.clone())).await;
-        assert_eq!(page.icps.to_json(), array(following), "{order:?} after {cursor:?}");
+        assert_eq!(page.icps.to_json(), json_array(following), "{order:?} after {cursor:?}");
     }
 }
 
@@ -83,8 +83,8 @@ pub(super) async fn icps_without_active_until_are_on_last_pages(repository: Test
     for (direction, numbers) in orders {
         for size in 1..=6 {
             let start = ListStart::Beginning(Sort::ActiveUntil);
-            let query = ListQuery { start, direction, limit: limit(size), ..everything("user_ada") };
-            let pages = pages(&repository, &query).await;
+            let query = ListQuery { start, direction, limit: limit(size), ..all_icps_query("user_ada") };
+            let pages = read_pages(&repository, &query).await;
             let pages: Vec<Vec<_>> = pages.iter().map(|page| ids(&page.icps)).collect();
             let expected: Vec<Vec<_>> =
                 numbers.chunks(size).map(|page| page.iter().copied().map(id).collect()).collect();
@@ -96,7 +96,7 @@ pub(super) async fn icps_without_active_until_are_on_last_pages(repository: Test
 pub(super) async fn writes_do_not_move_other_icps_between_pages(repository: TestRepository) {
     repository.insert_all((1..=200).map(|number| icp(number * 10).document())).await;
     let writer = {
-        let repository = repository.second();
+        let repository = repository.second_instance();
         tokio::spawn(async move {
             for round in 0..60_u128 {
                 let number = 5 + round * 30;
@@ -104,23 +104,23 @@ pub(super) async fn writes_do_not_move_other_icps_between_pages(repository: Test
                 let version = repository.insert_one(&document).await;
                 let changed = icp(number).with("name", "changed").document();
                 let version = repository.change(&document, &changed, version).await;
-                let version = version.expect("must have one writer");
+                let version = version.expect("no other task must change the ICP");
                 if round % 2 == 0 {
                     assert!(repository.remove(number, version).await);
                 }
             }
         })
     };
-    let query = ListQuery { limit: limit(9), ..everything("user_ada") };
+    let query = ListQuery { limit: limit(9), ..all_icps_query("user_ada") };
     let mut rounds = 0;
     while !writer.is_finished() || rounds < 3 {
-        let pages = pages(&repository, &query).await;
+        let pages = read_pages(&repository, &query).await;
         let ids: Vec<_> = pages.iter().flat_map(|page| ids(&page.icps)).collect();
         for number in 1..=200_u128 {
-            let times = ids.iter().filter(|listed| **listed == id(number * 10)).count();
-            assert_eq!(times, 1, "ICP {} is on one page", number * 10);
+            let count = ids.iter().filter(|listed| **listed == id(number * 10)).count();
+            assert_eq!(count, 1, "ICP {} must be on exactly one page", number * 10);
         }
         rounds += 1;
     }
-    writer.await.expect("the writer panicked");
+    writer.await.expect("the writer must not panic");
 }

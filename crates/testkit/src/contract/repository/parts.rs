@@ -1,27 +1,27 @@
-//! Lists that end at a number of bytes, and lists in parts.
+//! Lists whose number of bytes is limited, and lists that are read in parts.
 
 use std::num::NonZeroUsize;
 
 use icp_domain::{Icp, IcpDocument};
 use icp_ports::{ListQuery, WireList};
 
-use super::filters::{filters, orders, varied};
-use super::pages::{after, pages};
-use super::support::{TestRepository, array, everything};
+use super::filters::{filters, orders, varied_icps};
+use super::pages::{after, read_pages};
+use super::support::{TestRepository, all_icps_query, json_array};
 use crate::fixtures::icp;
 
 fn max_bytes(number: usize) -> Option<NonZeroUsize> {
     NonZeroUsize::new(number)
 }
 
-/// Reads a list to its end by `list_part`.
-async fn parts(repository: &TestRepository, query: &ListQuery) -> Vec<WireList> {
+/// Reads all parts of a list with `list_part`.
+async fn read_parts(repository: &TestRepository, query: &ListQuery) -> Vec<WireList> {
     let mut parts = Vec::new();
     let mut next = None;
     loop {
         let query = next.map_or_else(|| query.clone(), |cursor| after(query, cursor));
         let part = repository.read_part(&query).await;
-        assert!(!part.icps.is_empty() || part.next.is_none(), "an empty part is the last");
+        assert!(!part.icps.is_empty() || part.next.is_none(), "only the last part may be empty");
         parts.push(part.icps);
         let Some(cursor) = part.next else { return parts };
         next = Some(cursor);
@@ -29,13 +29,14 @@ async fn parts(repository: &TestRepository, query: &ListQuery) -> Vec<WireList> 
 }
 
 fn icps(lists: &[WireList]) -> Vec<Icp> {
-    let typed =
-        |list: &WireList| serde_json::from_str::<Vec<Icp>>(&list.to_json()).expect("a list contains ICPs");
+    let typed = |list: &WireList| {
+        serde_json::from_str::<Vec<Icp>>(&list.to_json()).expect("the list must contain ICPs")
+    };
     lists.iter().flat_map(typed).collect()
 }
 
-/// An ICP whose document has exactly `length` bytes.
-fn sized(number: u128, length: usize) -> IcpDocument {
+/// Returns an ICP whose document has exactly `length` bytes.
+fn icp_of_length(number: u128, length: usize) -> IcpDocument {
     let filled = |bytes: usize| icp(number).with("description", "x".repeat(bytes)).document();
     filled(length - filled(0).json().len())
 }
@@ -47,7 +48,7 @@ pub(super) async fn list_ends_with_document_that_reaches_max_bytes(repository: T
     for (bytes, expected) in [(1, 1), (two, 2), (two + 1, 3), (usize::MAX, 9)] {
         for order in orders() {
             let query = ListQuery { max_bytes: max_bytes(bytes), ..order.clone() };
-            let pages = pages(&repository, &query).await;
+            let pages = read_pages(&repository, &query).await;
             let lengths: Vec<_> = pages.iter().map(|page| page.icps.len()).collect();
             assert_eq!(lengths.first(), Some(&expected), "{query:?}: {lengths:?}");
             assert_eq!(lengths.iter().sum::<usize>(), 9, "{query:?}: {lengths:?}");
@@ -55,19 +56,24 @@ pub(super) async fn list_ends_with_document_that_reaches_max_bytes(repository: T
             assert_eq!(icps(&lists), icps(&[repository.read_list(&order).await.icps]), "{query:?}");
         }
     }
-    let both = ListQuery { max_bytes: max_bytes(two + 1), limit: max_bytes(2), ..everything("user_ada") };
-    assert_eq!(repository.read_list(&both).await.icps.len(), 2, "the limit ends the list first");
+    let both = ListQuery { max_bytes: max_bytes(two + 1), limit: max_bytes(2), ..all_icps_query("user_ada") };
+    assert_eq!(
+        repository.read_list(&both).await.icps.len(),
+        2,
+        "the limit must end the list before `max_bytes` does"
+    );
 }
 
 pub(super) async fn max_bytes_bounds_list_and_part(repository: TestRepository) {
     const LARGEST: usize = 40_000;
-    let documents = (1..=60).map(|number| sized(number, if number % 9 == 0 { LARGEST } else { 1_000 }));
+    let documents =
+        (1..=60).map(|number| icp_of_length(number, if number % 9 == 0 { LARGEST } else { 1_000 }));
     repository.insert_all(documents).await;
     for bytes in [1, 999, 10_000, 100_000] {
-        let query = ListQuery { max_bytes: max_bytes(bytes), ..everything("user_ada") };
-        let lists = pages(&repository, &query).await.into_iter().map(|page| page.icps);
-        for list in lists.chain(parts(&repository, &query).await) {
-            // A comma per document, and the brackets.
+        let query = ListQuery { max_bytes: max_bytes(bytes), ..all_icps_query("user_ada") };
+        let lists = read_pages(&repository, &query).await.into_iter().map(|page| page.icps);
+        for list in lists.chain(read_parts(&repository, &query).await) {
+            // The length of the documents, without one comma per document and the brackets.
             let length = list.bytes() - list.len() - 1;
             assert!(length < bytes + LARGEST, "{length} bytes with max_bytes {bytes}");
         }
@@ -75,7 +81,7 @@ pub(super) async fn max_bytes_bounds_list_and_part(repository: TestRepository) {
 }
 
 pub(super) async fn part_agrees_with_list(repository: TestRepository) {
-    repository.insert_all(varied()).await;
+    repository.insert_all(varied_icps()).await;
     for (filter, order) in filters().into_iter().zip(orders().cycle()) {
         for limit in [None, NonZeroUsize::new(5)] {
             let query = ListQuery { filter: filter.clone(), limit, ..order.clone() };
@@ -83,7 +89,7 @@ pub(super) async fn part_agrees_with_list(repository: TestRepository) {
             let part = repository.read_part(&query).await;
             assert_eq!(part.icps, list.icps, "{query:?}");
             match part.next {
-                // A part can have a next part although no ICP follows. The next part is then empty.
+                // A part can have a cursor although no ICP follows. The next part must then be empty.
                 Some(next) if list.next.is_none() => {
                     assert!(repository.read_part(&after(&query, next)).await.icps.is_empty(), "{query:?}");
                 }
@@ -96,11 +102,11 @@ pub(super) async fn part_agrees_with_list(repository: TestRepository) {
 pub(super) async fn parts_add_up_to_list(repository: TestRepository) {
     // Documents of very different lengths, so that the parts have very different numbers of ICPs.
     let documents: Vec<_> =
-        (1..=300).map(|number| sized(number, if number % 7 == 0 { 5_000 } else { 500 })).collect();
+        (1..=300).map(|number| icp_of_length(number, if number % 7 == 0 { 5_000 } else { 500 })).collect();
     repository.insert_all(documents).await;
     for order in orders() {
         let query = ListQuery { max_bytes: max_bytes(20_000), ..order.clone() };
-        let parts = parts(&repository, &query).await;
+        let parts = read_parts(&repository, &query).await;
         assert!(parts.len() > 10, "{} parts", parts.len());
         assert!(icps(&parts) == icps(&[repository.read_list(&order).await.icps]), "{query:?}");
     }
@@ -109,24 +115,34 @@ pub(super) async fn parts_add_up_to_list(repository: TestRepository) {
 pub(super) async fn documents_of_all_sizes_are_complete(repository: TestRepository) {
     let sizes = [8, 16, 64, 256, 1_024].map(|kilobytes| kilobytes * 1_024);
     let lengths = sizes.into_iter().rev().flat_map(|size| [size - 1, size, size + 1, 500]);
-    let documents: Vec<_> = (1..).zip(lengths).map(|(number, length)| sized(number, length)).collect();
+    let documents: Vec<_> =
+        (1..).zip(lengths).map(|(number, length)| icp_of_length(number, length)).collect();
     for document in &documents {
         repository.insert_one(document).await;
     }
-    let query = everything("user_ada");
-    let whole = array(&documents);
-    assert!(repository.list_json("user_ada").await == whole, "the complete list");
-    assert!(repository.read_part(&query).await.icps.to_json() == whole, "the list as one part");
+    let query = all_icps_query("user_ada");
+    let whole = json_array(&documents);
+    assert!(repository.list_json("user_ada").await == whole, "the complete list must contain all documents");
+    assert!(
+        repository.read_part(&query).await.icps.to_json() == whole,
+        "a single part must contain all documents"
+    );
     for bytes in [1, 8_192, 65_536, 1_048_576] {
         let query = ListQuery { max_bytes: max_bytes(bytes), ..query.clone() };
-        assert!(icps(&parts(&repository, &query).await).len() == documents.len(), "parts of {bytes} bytes");
-        let lists: Vec<_> = pages(&repository, &query).await.into_iter().map(|page| page.icps).collect();
+        assert!(
+            icps(&read_parts(&repository, &query).await).len() == documents.len(),
+            "parts of {bytes} bytes must contain all documents"
+        );
+        let lists: Vec<_> = read_pages(&repository, &query).await.into_iter().map(|page| page.icps).collect();
         let texts: Vec<_> = lists.iter().map(WireList::to_json).collect();
         let texts: Vec<_> =
             texts.iter().filter_map(|text| text.strip_prefix('[')?.strip_suffix(']')).collect();
-        assert!(format!("[{}]", texts.join(",")) == whole, "lists of {bytes} bytes");
+        assert!(
+            format!("[{}]", texts.join(",")) == whole,
+            "lists of {bytes} bytes must contain all documents"
+        );
     }
     for (document, number) in documents.iter().zip(1..) {
-        assert!(repository.found(number).await.json == document.json(), "ICP {number}");
+        assert!(repository.must_find(number).await.json == document.json(), "ICP {number}");
     }
 }

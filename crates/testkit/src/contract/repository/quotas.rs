@@ -6,7 +6,7 @@ use icp_ports::{Creation, Creator, IdempotencyKey, Quota, Replacement, Version};
 use super::support::{TestRepository, change, concurrently, retry_overloaded};
 use crate::fixtures::{self, icp, stamp_without_history, user};
 
-const INSERTS: u32 = 16;
+const INSERT_COUNT: u32 = 16;
 
 fn creator(user_id: &str, icps: u64, bytes: u64) -> Creator {
     fixtures::creator(user_id, Quota { icps, bytes })
@@ -33,20 +33,20 @@ fn assert_created(creation: &Creation) -> Version {
     }
 }
 
-fn bytes(document: &IcpDocument) -> u64 {
+fn document_bytes(document: &IcpDocument) -> u64 {
     document.json().len() as u64
 }
 
 pub(super) async fn quota_counts_icps_of_their_creator(repository: TestRepository) {
     let ada = creator("user_ada", 2, u64::MAX);
-    let others_alone = icp(1).users(["user_bob"]).document();
-    let version = assert_created(&insert(&repository, &others_alone, &ada, None).await);
+    let icp_of_other_user = icp(1).users(["user_bob"]).document();
+    let version = assert_created(&insert(&repository, &icp_of_other_user, &ada, None).await);
     assert_created(&insert(&repository, &icp(2).document(), &ada, None).await);
     let third = icp(3).document();
     assert_eq!(
         insert(&repository, &third, &ada, None).await,
         Creation::QuotaReached,
-        "independent of `userIds`"
+        "the quota must count ICPs of the creator, independent of `userIds`"
     );
     assert_eq!(repository.find(3).await, None);
     let bob = creator("user_bob", 2, u64::MAX);
@@ -57,12 +57,12 @@ pub(super) async fn quota_counts_icps_of_their_creator(repository: TestRepositor
 
 pub(super) async fn quota_counts_bytes_of_icps_and_keys(repository: TestRepository) {
     let documents = [1, 2, 3].map(|number| icp(number).document());
-    let all = documents.iter().map(bytes).sum::<u64>();
-    // The first one is stored twice: once with its key.
-    let ada = creator("user_ada", 10, all + bytes(&documents[0]));
-    let short = creator("user_ada", 10, bytes(&documents[0]) * 2 - 1);
+    let all = documents.iter().map(document_bytes).sum::<u64>();
+    // The first document counts twice, because its idempotency key stores a copy.
+    let ada = creator("user_ada", 10, all + document_bytes(&documents[0]));
+    let too_small = creator("user_ada", 10, document_bytes(&documents[0]) * 2 - 1);
     let first = Some(key("user_ada", "1"));
-    let refused = insert(&repository, &documents[0], &short, first.as_ref()).await;
+    let refused = insert(&repository, &documents[0], &too_small, first.as_ref()).await;
     assert_eq!(refused, Creation::QuotaReached);
     assert_created(&insert(&repository, &documents[0], &ada, first.as_ref()).await);
     assert_created(&insert(&repository, &documents[1], &ada, None).await);
@@ -95,7 +95,7 @@ pub(super) async fn repeated_insert_succeeds_beyond_quota(repository: TestReposi
 pub(super) async fn long_icp_grows_within_quota_of_its_creator(repository: TestRepository) {
     let long = |number, length| icp(number).with("description", "x".repeat(length)).document();
     let (first, second, longer) = (long(1, 2_000), long(2, 2_000), long(1, 3_000));
-    let quota = Quota { icps: 10, bytes: bytes(&second) + bytes(&longer) };
+    let quota = Quota { icps: 10, bytes: document_bytes(&second) + document_bytes(&longer) };
     let ada = fixtures::creator("user_ada", quota);
     let version = assert_created(&insert(&repository, &first, &ada, None).await);
     assert_created(&insert(&repository, &second, &ada, None).await);
@@ -107,13 +107,16 @@ pub(super) async fn long_icp_grows_within_quota_of_its_creator(repository: TestR
     };
     let smaller = Quota { bytes: quota.bytes - 1, ..quota };
     assert_eq!(replace(&longer, version, smaller).await, Replacement::QuotaReached);
-    assert_eq!(repository.found(1).await.json, first.json());
+    assert_eq!(repository.must_find(1).await.json, first.json());
     let Replacement::Replaced(version) = replace(&longer, version, quota).await else {
-        panic!("it is within the quota");
+        panic!("the change must be within the quota");
     };
     let none = Quota { icps: 10, bytes: 10 };
     let shorter = replace(&first, version, none).await;
-    assert!(matches!(shorter, Replacement::Replaced(_)), "a shorter document is always allowed: {shorter:?}");
+    assert!(
+        matches!(shorter, Replacement::Replaced(_)),
+        "a shorter document must always be allowed: {shorter:?}"
+    );
 }
 
 pub(super) async fn short_icp_may_always_change(repository: TestRepository) {
@@ -121,7 +124,7 @@ pub(super) async fn short_icp_may_always_change(repository: TestRepository) {
     let ada = creator("user_ada", 1, u64::MAX);
     let version = assert_created(&insert(&repository, &before, &ada, None).await);
     let after = icp(1).with("name", "a longer name than before").document();
-    let quota = Quota { icps: 1, bytes: bytes(&after) };
+    let quota = Quota { icps: 1, bytes: document_bytes(&after) };
     let change = change(&before, &after);
     let replaced = retry_overloaded(|| repository.replace(&change, version, quota, stamp_without_history()))
         .await
@@ -130,7 +133,7 @@ pub(super) async fn short_icp_may_always_change(repository: TestRepository) {
 }
 
 pub(super) async fn concurrent_inserts_reach_quota(repository: TestRepository) {
-    let created = concurrently(INSERTS, |number| {
+    let created = concurrently(INSERT_COUNT, |number| {
         let repository = repository.clone();
         let ada = creator("user_ada", 4, u64::MAX);
         async move { insert(&repository, &icp(u128::from(number)).document(), &ada, None).await }

@@ -1,4 +1,4 @@
-//! Helpers of the cases.
+//! Helpers of the test cases.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -15,13 +15,14 @@ use tokio::time::sleep;
 use crate::contract::Subject;
 use crate::fixtures::{any_creator, id, stamp_without_history, user};
 
-/// Number of tasks that insert concurrently.
-const WRITERS: usize = 16;
-/// Maximum time for which a case tries again while the adapter is overloaded or a key is in progress.
+/// Maximum number of tasks that insert concurrently.
+const MAX_WRITERS: usize = 16;
+/// Maximum time during which a call is repeated because the adapter is overloaded, or because a create with the same
+/// idempotency key is in progress.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The repository of a subject. Clones share it. Every helper fails the case on an error, and tries again while the
-/// repository is overloaded.
+/// The repository of a subject. All clones use the same storage. Every helper repeats its call while the repository
+/// is overloaded, and fails the test case on any other error.
 #[derive(Clone)]
 pub(in crate::contract) struct TestRepository {
     first: Arc<dyn IcpRepository>,
@@ -44,8 +45,9 @@ impl Deref for TestRepository {
 }
 
 impl TestRepository {
-    /// The second instance of the adapter on the same storage, if the subject has one.
-    pub(in crate::contract) fn second(&self) -> Self {
+    /// Returns the second instance of the adapter on the same storage. Without a second instance, returns the first
+    /// one.
+    pub(in crate::contract) fn second_instance(&self) -> Self {
         Self { first: Arc::clone(&self.second), second: Arc::clone(&self.first), ..self.clone() }
     }
 
@@ -53,8 +55,8 @@ impl TestRepository {
     pub(in crate::contract) async fn insert_all(&self, documents: impl IntoIterator<Item = IcpDocument>) {
         let mut tasks = JoinSet::new();
         for document in documents {
-            if tasks.len() >= WRITERS {
-                tasks.join_next().await.expect("there are tasks").expect("an insert panicked");
+            if tasks.len() >= MAX_WRITERS {
+                tasks.join_next().await.expect("a task must be left").expect("no insert must panic");
             }
             let repository = self.clone();
             tasks.spawn(async move { repository.insert_one(&document).await });
@@ -88,6 +90,8 @@ impl TestRepository {
         }
     }
 
+    /// Replaces `before` by `after`. Returns the new version, or `None` if the ICP does not have the version
+    /// `expected`.
     pub(in crate::contract) async fn change(
         &self,
         before: &IcpDocument,
@@ -99,10 +103,11 @@ impl TestRepository {
         match retry_overloaded(replacing).await.expect("replace failed") {
             Replacement::Replaced(version) => Some(version),
             Replacement::OtherVersion => None,
-            Replacement::QuotaReached => panic!("there is no quota"),
+            Replacement::QuotaReached => panic!("the quota is unlimited"),
         }
     }
 
+    /// Deletes an ICP. Returns false if the ICP does not have the version `expected`.
     pub(in crate::contract) async fn remove(&self, number: u128, expected: Version) -> bool {
         retry_overloaded(|| self.delete(id(number), expected, stamp_without_history()))
             .await
@@ -114,19 +119,22 @@ impl TestRepository {
     }
 
     pub(in crate::contract) async fn find(&self, number: u128) -> Option<StoredIcp> {
-        match self.look_up(number, &admin()).await {
+        match self.look_up(number, &admin_scope()).await {
             Lookup::Found(stored) => Some(stored),
             Lookup::Absent => None,
-            Lookup::Forbidden => panic!("an admin may access every ICP"),
+            Lookup::Forbidden => panic!("an admin must have access to every ICP"),
         }
     }
 
-    pub(in crate::contract) async fn found(&self, number: u128) -> StoredIcp {
+    pub(in crate::contract) async fn must_find(&self, number: u128) -> StoredIcp {
         self.find(number).await.unwrap_or_else(|| panic!("ICP {number} must exist"))
     }
 
-    /// Returns the texts of those ICPs that exist, in the order of `numbers`.
-    pub(in crate::contract) async fn stored(&self, numbers: impl IntoIterator<Item = u128>) -> Vec<String> {
+    /// Returns the documents of the existing ICPs among `numbers`, in the order of `numbers`.
+    pub(in crate::contract) async fn stored_texts(
+        &self,
+        numbers: impl IntoIterator<Item = u128>,
+    ) -> Vec<String> {
         let mut stored = Vec::new();
         for number in numbers {
             stored.extend(self.find(number).await.map(|icp| icp.json));
@@ -144,7 +152,7 @@ impl TestRepository {
 
     /// Returns a user's list as JSON.
     pub(in crate::contract) async fn list_json(&self, user_id: &str) -> String {
-        self.read_list(&everything(user_id)).await.icps.to_json()
+        self.read_list(&all_icps_query(user_id)).await.icps.to_json()
     }
 }
 
@@ -164,7 +172,7 @@ where
     }
 }
 
-/// Runs `count` tasks concurrently and returns their results, in order of their numbers.
+/// Runs `count` tasks concurrently. Returns their results in the order of the task numbers.
 pub(in crate::contract) async fn concurrently<T, F>(count: u32, task: impl Fn(u32) -> F) -> Vec<T>
 where
     T: Send + 'static,
@@ -173,31 +181,32 @@ where
     let tasks: Vec<_> = (0..count).map(|number| tokio::spawn(task(number))).collect();
     let mut results = Vec::new();
     for task in tasks {
-        results.push(task.await.expect("a task panicked"));
+        results.push(task.await.expect("no task must panic"));
     }
     results
 }
 
-/// The query for every ICP of a user.
-pub(in crate::contract) fn everything(user_id: &str) -> ListQuery {
+/// Returns the query for all ICPs of a user.
+pub(in crate::contract) fn all_icps_query(user_id: &str) -> ListQuery {
     ListQuery::everything(Caller::user(user(user_id)).list_scope())
 }
 
-pub(in crate::contract) fn scope(user_id: &str) -> AccessScope {
+pub(in crate::contract) fn user_scope(user_id: &str) -> AccessScope {
     Caller::user(user(user_id)).access_scope()
 }
 
-pub(in crate::contract) fn admin() -> AccessScope {
+pub(in crate::contract) fn admin_scope() -> AccessScope {
     Caller::admin(user("user_root")).access_scope()
 }
 
 pub(in crate::contract) fn change(before: &IcpDocument, after: &IcpDocument) -> IcpChange {
-    let [before, after] = [before, after].map(|document| document.to_icp().expect("a fixture is an ICP"));
+    let [before, after] =
+        [before, after].map(|document| document.to_icp().expect("the fixture must be an ICP"));
     IcpChange::between(&before, after)
 }
 
-/// Returns the JSON array of these documents.
-pub(in crate::contract) fn array<'a>(documents: impl IntoIterator<Item = &'a IcpDocument>) -> String {
+/// Returns the JSON array of `documents`.
+pub(in crate::contract) fn json_array<'a>(documents: impl IntoIterator<Item = &'a IcpDocument>) -> String {
     let texts: Vec<_> = documents.into_iter().map(IcpDocument::json).collect();
     format!("[{}]", texts.join(","))
 }

@@ -11,19 +11,20 @@ use tokio::task::JoinHandle;
 /// The response to requests for one path.
 #[derive(Clone, Debug)]
 pub(crate) enum Reply {
-    /// These bytes, including the head. Then the connection is closed.
+    /// Sends these bytes, including the status line and the headers, and closes the connection.
     Raw(Vec<u8>),
-    /// The same, after a delay.
+    /// Waits for the delay, and then does the same as `Raw`.
     Late(Duration, Vec<u8>),
-    /// No response.
+    /// Keeps the connection open without a response.
     Hang,
-    /// These bytes. Then the connection stays open without data.
+    /// Sends these bytes, and keeps the connection open without further data.
     Stall(Vec<u8>),
-    /// A body without a length and without an end.
+    /// Sends a body without `Content-Length` that never ends.
     Endless,
 }
 
 impl Reply {
+    /// A key set with the status 200.
     pub(crate) fn set(document: &str) -> Self {
         Self::status_with(200, document)
     }
@@ -38,7 +39,7 @@ impl Reply {
 
     pub(crate) fn status_with(status: u16, document: &str) -> Self {
         let length = format!("Content-Length: {}\r\nConnection: close", document.len());
-        Self::Raw(response(&format!("{status} Oh"), &length, document))
+        Self::Raw(response(&format!("{status} Reason"), &length, document))
     }
 
     pub(crate) fn redirect(location: &str) -> Self {
@@ -50,7 +51,7 @@ impl Reply {
         Self::Raw(response("200 OK", &format!("Content-Length: {length}"), document))
     }
 
-    /// A body without `Content-Length`, ended by the end of the connection.
+    /// A body without `Content-Length`. The end of the connection ends the body.
     pub(crate) fn without_length(document: &str) -> Self {
         Self::Raw(response("200 OK", "Connection: close", document))
     }
@@ -60,10 +61,10 @@ fn response(status: &str, headers: &str, body: &str) -> Vec<u8> {
     format!("HTTP/1.1 {status}\r\n{headers}\r\n\r\n{body}").into_bytes()
 }
 
-/// The reply of each path, and how often it was requested.
+/// The reply to requests for each path, and the number of these requests.
 type Paths = Arc<Mutex<HashMap<String, (Reply, usize)>>>;
 
-/// The server. It ends when it is dropped.
+/// A running key server. It stops when it is dropped.
 #[derive(Debug)]
 pub(crate) struct KeyServer {
     url: String,
@@ -97,7 +98,7 @@ impl KeyServer {
         self.paths.lock().unwrap().insert(path.to_owned(), (reply, requests));
     }
 
-    /// Returns how often the key set was requested.
+    /// Returns the number of requests for the key set.
     pub(crate) fn fetches(&self) -> usize {
         self.fetches_at(PATH)
     }
@@ -116,12 +117,12 @@ impl Drop for KeyServer {
 async fn serve(listener: TcpListener, paths: Paths) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
-        tokio::spawn(serve_one(stream, Arc::clone(&paths)));
+        tokio::spawn(serve_connection(stream, Arc::clone(&paths)));
     }
 }
 
-/// The client may close the connection at any time. Some tests rely on this.
-async fn serve_one(mut stream: TcpStream, paths: Paths) -> Option<()> {
+/// Answers one request. Ignores write errors, because in some tests the client closes the connection early.
+async fn serve_connection(mut stream: TcpStream, paths: Paths) -> Option<()> {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
         request.push(stream.read_u8().await.ok()?);

@@ -11,10 +11,10 @@ use icp_domain::{Caller, Timestamp};
 use icp_ports::{AuthenticationError, Authenticator as _, Clock, Credentials};
 
 pub(crate) use key_server::{KeyServer, Reply};
-pub(crate) use rsa::{KEY, OTHER, TestKey, key_set};
-pub(crate) use token::{ISSUER, NOW, Object, USER, claims, header, sign_parts, token, unsigned};
+pub(crate) use rsa::{INSTANCE_KEY, OTHER_KEY, TestKey, key_set};
+pub(crate) use token::{ISSUER, JsonObject, NOW, USER, claims, header, sign_parts, token, unsigned_token};
 
-/// Outcomes of errors without a reason.
+/// The outcomes of the errors that have no reject reason.
 pub(crate) const UNAVAILABLE: &str = "(unavailable)";
 pub(crate) const INSUFFICIENT_SCOPE: &str = "(insufficient scope)";
 
@@ -37,11 +37,11 @@ impl Clock for TestClock {
     }
 }
 
-/// Returns settings that contain only the issuer and the public key of [`KEY`] in PEM.
+/// Returns settings that contain only the issuer and the public key of [`INSTANCE_KEY`] in PEM.
 pub(crate) fn settings() -> ClerkSettings {
     ClerkSettings {
         issuer: ISSUER.to_owned(),
-        keys: KeySource::Pem(KEY.spki_pem().parse().unwrap()),
+        keys: KeySource::Pem(INSTANCE_KEY.spki_pem().parse().unwrap()),
         authorized_parties: Vec::new(),
         audience: Vec::new(),
         admin: AdminRule::default(),
@@ -54,39 +54,45 @@ pub(crate) fn start(settings: ClerkSettings) -> ClerkAuthenticator {
     ClerkAuthenticator::start(settings, TestClock::new()).unwrap()
 }
 
-/// Returns settings with the key set of a server.
-pub(crate) fn of_server(server: &KeyServer, lifetime: Duration, cooldown: Duration) -> ClerkSettings {
+/// Returns settings with the URL of a key server.
+pub(crate) fn settings_with_key_server(
+    server: &KeyServer,
+    lifetime: Duration,
+    cooldown: Duration,
+) -> ClerkSettings {
     let url = server.url().parse().unwrap();
     ClerkSettings { keys: KeySource::KeySet(KeySetSettings { url, lifetime, cooldown }), ..settings() }
 }
 
 /// Splits a table into its values, which are separated by `;`.
-pub(crate) fn each(table: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn split_values(table: &str) -> impl Iterator<Item = &str> {
     table.split(';').map(str::trim)
 }
 
-/// The user ID, or the reason of the refusal.
+/// The ID of the signed-in user, or the reason why the credentials were refused.
 pub(crate) type Outcome = Result<String, &'static str>;
 
-#[expect(clippy::unnecessary_wraps, reason = "it is compared with verdicts")]
+#[expect(clippy::unnecessary_wraps, reason = "tests compare the result with outcomes")]
+/// The outcome of a request that is authenticated as `user`.
 pub(crate) fn signed_in(user: &str) -> Outcome {
     Ok(user.to_owned())
 }
 
+/// The outcome of a request that is authenticated as [`USER`].
 pub(crate) fn accepted() -> Outcome {
     signed_in(USER)
 }
 
 /// The headers of a request.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Headers<'a> {
+pub(crate) struct RequestHeaders<'a> {
     pub(crate) authorization: &'a [&'a [u8]],
     pub(crate) cookie: &'a [&'a [u8]],
     pub(crate) origin: &'a [&'a [u8]],
     pub(crate) changes_state: bool,
 }
 
-impl Credentials for Headers<'_> {
+impl Credentials for RequestHeaders<'_> {
     fn header(&self, name: &str) -> Vec<&[u8]> {
         match name {
             "authorization" => self.authorization.to_vec(),
@@ -110,15 +116,18 @@ pub(crate) fn outcome(outcome: Result<Caller, AuthenticationError>) -> Outcome {
     }
 }
 
+/// Authenticates with a token in the `Authorization` header, and returns the caller.
 pub(crate) async fn caller(
     authenticator: &ClerkAuthenticator,
     token: &str,
 ) -> Result<Caller, AuthenticationError> {
     let line = format!("Bearer {token}");
-    authenticator.authenticate(&Headers { authorization: &[line.as_bytes()], ..Headers::default() }).await
+    authenticator
+        .authenticate(&RequestHeaders { authorization: &[line.as_bytes()], ..RequestHeaders::default() })
+        .await
 }
 
-/// Authenticates with a token in the `Authorization` header.
-pub(crate) async fn bearer(authenticator: &ClerkAuthenticator, token: &str) -> Outcome {
+/// Authenticates with a token in the `Authorization` header, and returns the outcome.
+pub(crate) async fn authenticate_bearer(authenticator: &ClerkAuthenticator, token: &str) -> Outcome {
     outcome(caller(authenticator, token).await)
 }

@@ -10,9 +10,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 /// The key pair with which the Clerk instance signs tokens.
-pub(crate) static KEY: LazyLock<TestKey> = LazyLock::new(TestKey::generate);
+pub(crate) static INSTANCE_KEY: LazyLock<TestKey> = LazyLock::new(TestKey::generate);
 /// A second key pair: the instance's key after a rotation, or the key of another instance.
-pub(crate) static OTHER: LazyLock<TestKey> = LazyLock::new(TestKey::generate);
+pub(crate) static OTHER_KEY: LazyLock<TestKey> = LazyLock::new(TestKey::generate);
 
 /// An RSA key pair of 2048 bits.
 #[derive(Debug)]
@@ -35,14 +35,14 @@ impl TestKey {
     }
 
     /// Returns the modulus `n` and the exponent `e` in base64url, as in a JWK.
-    pub(crate) fn components(&self) -> (String, String) {
+    pub(crate) fn modulus_and_exponent(&self) -> (String, String) {
         let public = RsaPublicKeyComponents::<Vec<u8>>::from(self.0.public_key());
         (URL_SAFE_NO_PAD.encode(public.n), URL_SAFE_NO_PAD.encode(public.e))
     }
 
     /// Returns the public key as a JWK, which is an entry of a key set.
     pub(crate) fn jwk(&self, kid: &str) -> String {
-        let (n, e) = self.components();
+        let (n, e) = self.modulus_and_exponent();
         format!(r#"{{"use":"sig","kty":"RSA","kid":"{kid}","alg":"RS256","n":"{n}","e":"{e}"}}"#)
     }
 

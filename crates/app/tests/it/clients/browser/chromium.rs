@@ -1,4 +1,4 @@
-//! Chromium without a window, and the program that drives it.
+//! Starts a headless Chromium, and the chromedriver that controls it.
 
 use std::io::{BufRead as _, BufReader};
 use std::panic::{AssertUnwindSafe, resume_unwind};
@@ -11,9 +11,9 @@ use tempfile::TempDir;
 use super::webdriver::Browser;
 use crate::clients::tools::tool;
 
-const ARGUMENTS: [&str; 11] = [
+const CHROMIUM_ARGUMENTS: [&str; 11] = [
     "--headless=new",
-    // It refuses to run as root with one.
+    // With a sandbox, Chromium refuses to run as root.
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -23,15 +23,14 @@ const ARGUMENTS: [&str; 11] = [
     "--disable-sync",
     "--disable-dev-shm-usage",
     "--window-size=1280,1000",
-    // Tests sign their own.
+    // The tests use self-signed certificates.
     "--ignore-certificate-errors",
-    // A host name of another site that resolves to this address.
 ];
 
-/// Runs a test with a browser that has its own profile, and ends the browser also if the test panics.
+/// Runs a test with a browser that has its own profile. Ends the browser even if the test panics.
 pub(crate) async fn with_browser(test: impl AsyncFnOnce(&Browser)) {
     let mut chromedriver = Chromedriver::start();
-    let profile = tempfile::tempdir().expect("a temporary folder");
+    let profile = tempfile::tempdir().expect("the temporary folder must be created");
     let address = format!("http://127.0.0.1:{}", chromedriver.port());
     let browser = Browser::start(&address, capabilities(&profile)).await;
     let outcome = AssertUnwindSafe(test(&browser)).catch_unwind().await;
@@ -41,7 +40,7 @@ pub(crate) async fn with_browser(test: impl AsyncFnOnce(&Browser)) {
     }
 }
 
-/// The program that drives the browser. It ends when this is dropped.
+/// The program that controls the browser. It ends when this value is dropped.
 struct Chromedriver(Child);
 
 impl Chromedriver {
@@ -49,15 +48,15 @@ impl Chromedriver {
         let mut command = Command::new(tool("ICP_TEST_CHROMEDRIVER"));
         let command =
             command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        Self(command.spawn().expect("chromedriver runs"))
+        Self(command.spawn().expect("chromedriver must start"))
     }
 
-    /// Returns its port, once it accepts connections.
+    /// Waits until chromedriver accepts connections, and returns its port.
     fn port(&mut self) -> u16 {
-        let lines = BufReader::new(self.0.stdout.take().expect("it is piped")).lines();
+        let lines = BufReader::new(self.0.stdout.take().expect("the output must be piped")).lines();
         let port =
             |line: String| line.trim_end_matches('.').rsplit_once("successfully on port ")?.1.parse().ok();
-        lines.map_while(Result::ok).find_map(port).expect("it says its port")
+        lines.map_while(Result::ok).find_map(port).expect("the output must contain the port")
     }
 }
 
@@ -70,7 +69,7 @@ impl Drop for Chromedriver {
 
 fn capabilities(profile: &TempDir) -> Value {
     let profile = format!("--user-data-dir={}", profile.path().display());
-    let arguments: Vec<_> = ARGUMENTS.into_iter().chain([profile.as_str()]).collect();
+    let arguments: Vec<_> = CHROMIUM_ARGUMENTS.into_iter().chain([profile.as_str()]).collect();
     json!({
         "browserName": "chrome",
         "goog:chromeOptions": {"binary": tool("ICP_TEST_CHROMIUM"), "args": arguments},

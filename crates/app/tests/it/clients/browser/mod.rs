@@ -1,4 +1,4 @@
-//! The pages in a real browser.
+//! Tests the HTML pages of the service in a real browser.
 
 mod chromium;
 mod documentation;

@@ -1,4 +1,4 @@
-// What an MCP client does in a browser, with nothing but fetch: find out how to sign in, sign in, call a tool.
+// An MCP client for browsers that only uses fetch. It discovers the authorization server, signs in, and calls a tool.
 const url = "ICP_URL/mcp";
 const headers = { "content-type": "application/json", "mcp-protocol-version": "2025-06-18", accept: "application/json, text/event-stream" };
 const base64 = (bytes) => btoa(String.fromCharCode(...new Uint8Array(bytes))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");

@@ -14,11 +14,11 @@ async fn links_of_start_page_work() {
             ("Readiness", "ready"),
         ] {
             browser.open(&service.address).await;
-            assert_eq!(browser.complaints().await, [""; 0]);
+            assert_eq!(browser.errors().await, [""; 0]);
             browser.click(link(name)).await;
-            let found = format!("//body[contains(., '{expected}') or .//*[contains(@id, '{expected}')]]");
-            browser.wait_for(xpath(&found)).await;
-            assert_eq!(browser.complaints().await, [""; 0], "{name}");
+            let path = format!("//body[contains(., '{expected}') or .//*[contains(@id, '{expected}')]]");
+            browser.wait_for(xpath(&path)).await;
+            assert_eq!(browser.errors().await, [""; 0], "{name}");
         }
     })
     .await;

@@ -1,17 +1,18 @@
-//! The part of the W3C's `WebDriver` protocol that these tests need. Of the libraries for it, `thirtyfour` switches
-//! `serde_json`'s `preserve_order` on for the whole workspace, and `fantoccini` brings two dozen crates and does not read the log.
+//! The part of the W3C's `WebDriver` protocol that these tests need. Two libraries support this protocol, but
+//! `thirtyfour` enables the feature `preserve_order` of `serde_json` for the whole workspace, and `fantoccini` has
+//! two dozen dependencies and cannot read the log.
 
 use std::time::{Duration, Instant};
 
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
-/// Time limit of a change that a page makes by itself.
+/// Timeout of changes that the scripts of a page make.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// The protocol's key of the ID of an element.
-const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+/// The property of a response that contains the ID of an element.
+const ELEMENT_KEY: &str = "element-6066-11e4-a52e-4f735466cecf";
 
-/// A way to find an element: the protocol's name for it, and the expression.
+/// A way to find an element: the name of the method in the protocol, and an expression.
 pub(crate) type Locator<'a> = (&'static str, &'a str);
 
 pub(crate) fn css(selector: &str) -> Locator<'_> {
@@ -26,7 +27,7 @@ pub(crate) fn link(text: &str) -> Locator<'_> {
     ("link text", text)
 }
 
-/// A browser that is driven.
+/// A browser that the test controls.
 pub(crate) struct Browser {
     client: Client,
     /// The URL of the session.
@@ -34,22 +35,24 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    /// Starts a browser through the driver at an address.
+    /// Starts a browser. `driver` is the address of chromedriver.
     pub(crate) async fn start(driver: &str, mut capabilities: Value) -> Self {
-        let client = Client::builder().no_proxy().timeout(2 * TIMEOUT).build().expect("a client");
+        let client =
+            Client::builder().no_proxy().timeout(2 * TIMEOUT).build().expect("the client must be built");
         let mut browser = Self { client, address: format!("{driver}/session") };
-        // Then the search for an element waits until it exists.
+        // With this timeout, a search for an element waits until the element exists.
         capabilities["timeouts"] =
-            json!({"implicit": u64::try_from(TIMEOUT.as_millis()).expect("it is short")});
-        let asked = json!({"capabilities": {"alwaysMatch": capabilities}});
-        let started = browser.command(Method::POST, "", asked).await.expect("it starts");
-        let id = started["sessionId"].as_str().expect("a session");
+            json!({"implicit": u64::try_from(TIMEOUT.as_millis()).expect("the number must fit")});
+        let session_request = json!({"capabilities": {"alwaysMatch": capabilities}});
+        let started =
+            browser.command(Method::POST, "", session_request).await.expect("the session must start");
+        let id = started["sessionId"].as_str().expect("the session ID must be a string");
         browser.address = format!("{driver}/session/{id}");
         browser
     }
 
     pub(crate) async fn quit(&self) {
-        self.command(Method::DELETE, "", Value::Null).await.expect("it ends");
+        self.command(Method::DELETE, "", Value::Null).await.expect("the session must end");
     }
 
     pub(crate) async fn open(&self, address: &str) {
@@ -57,37 +60,42 @@ impl Browser {
         opened.unwrap_or_else(|error| panic!("{address}: {error}"));
     }
 
-    /// Gives the page the size of a phone.
-    pub(crate) async fn be_a_phone(&self) {
+    /// Gives the page the size of a phone screen.
+    pub(crate) async fn emulate_phone(&self) {
         let size = json!({"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": true});
         let command = json!({"cmd": "Emulation.setDeviceMetricsOverride", "params": size});
-        self.command(Method::POST, "/goog/cdp/execute", command).await.expect("Chromium resizes the page");
+        self.command(Method::POST, "/goog/cdp/execute", command)
+            .await
+            .expect("Chromium must resize the page");
     }
 
     /// Sets the colour scheme that the user prefers: `light` or `dark`.
     pub(crate) async fn prefer_colors(&self, scheme: &str) {
         let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
         let command = json!({"cmd": "Emulation.setEmulatedMedia", "params": features});
-        self.command(Method::POST, "/goog/cdp/execute", command).await.expect("Chromium sets the scheme");
+        self.command(Method::POST, "/goog/cdp/execute", command)
+            .await
+            .expect("Chromium must set the color scheme");
     }
 
     pub(crate) async fn address(&self) -> String {
-        let address = self.command(Method::GET, "/url", Value::Null).await.expect("it is somewhere");
-        address.as_str().expect("text").to_owned()
+        let address =
+            self.command(Method::GET, "/url", Value::Null).await.expect("the page must have an address");
+        address.as_str().expect("the value must be a string").to_owned()
     }
 
-    /// Returns the text of an element, and waits for the element.
+    /// Waits for an element, and returns its text.
     pub(crate) async fn text(&self, locator: Locator<'_>) -> String {
-        let text = self.on(locator, Method::GET, "text", Value::Null).await;
-        text.as_str().expect("text").to_owned()
+        let text = self.element_command(locator, Method::GET, "text", Value::Null).await;
+        text.as_str().expect("the value must be a string").to_owned()
     }
 
     pub(crate) async fn click(&self, locator: Locator<'_>) {
-        self.on(locator, Method::POST, "click", json!({})).await;
+        self.element_command(locator, Method::POST, "click", json!({})).await;
     }
 
     pub(crate) async fn fill_in(&self, locator: Locator<'_>, text: &str) {
-        self.on(locator, Method::POST, "value", json!({"text": text})).await;
+        self.element_command(locator, Method::POST, "value", json!({"text": text})).await;
     }
 
     /// Waits until an element exists.
@@ -113,37 +121,47 @@ impl Browser {
         value.unwrap_or_else(|error| panic!("{expression}: {error}"))
     }
 
-    /// Returns the errors of pages since the last call: of scripts, missing files, and violations of the content security
-    /// policy.
-    pub(crate) async fn complaints(&self) -> Vec<String> {
-        let log = self.command(Method::POST, "/se/log", json!({"type": "browser"})).await.expect("a log");
-        let entries = log.as_array().expect("entries").iter();
+    /// Returns the errors in the browser's log since the last call: script errors, missing files, and violations of
+    /// the content security policy.
+    pub(crate) async fn errors(&self) -> Vec<String> {
+        let log = self
+            .command(Method::POST, "/se/log", json!({"type": "browser"}))
+            .await
+            .expect("the log must be read");
+        let entries = log.as_array().expect("the log entries must be an array").iter();
         entries.filter(|entry| entry["level"] == "SEVERE").map(|entry| entry["message"].to_string()).collect()
     }
 
-    /// Waits until the browser reports an error with this text.
-    pub(crate) async fn complains(&self, expected: &str) {
+    /// Waits until the browser reports an error that contains `expected`.
+    pub(crate) async fn wait_for_error(&self, expected: &str) {
         let deadline = Instant::now() + TIMEOUT;
-        let mut complaints = Vec::new();
-        while !complaints.iter().any(|complaint: &String| complaint.contains(expected)) {
-            assert!(Instant::now() < deadline, "{expected} is not in {complaints:?}");
+        let mut errors = Vec::new();
+        while !errors.iter().any(|error: &String| error.contains(expected)) {
+            assert!(Instant::now() < deadline, "{expected} is not in {errors:?}");
             tokio::time::sleep(Duration::from_millis(100)).await;
-            complaints.extend(self.complaints().await);
+            errors.extend(self.errors().await);
         }
     }
 
-    /// Sends a command for an element, and retries: the page may replace or cover the element for a while.
-    async fn on(&self, locator: Locator<'_>, method: Method, action: &str, body: Value) -> Value {
+    /// Sends a command for an element. Tries again after an error, because the page may temporarily replace or cover
+    /// the element.
+    async fn element_command(
+        &self,
+        locator: Locator<'_>,
+        method: Method,
+        action: &str,
+        body: Value,
+    ) -> Value {
         let deadline = Instant::now() + TIMEOUT;
         loop {
-            let done = match self.element(locator).await {
+            let result = match self.element(locator).await {
                 Ok(id) => {
                     let path = format!("/element/{id}/{action}");
                     self.command(method.clone(), &path, body.clone()).await
                 }
                 Err(error) => Err(error),
             };
-            match done {
+            match result {
                 Ok(value) => return value,
                 Err(error) => assert!(Instant::now() < deadline, "{action} of {locator:?}: {error}"),
             }
@@ -152,20 +170,20 @@ impl Browser {
     }
 
     async fn element(&self, (using, value): Locator<'_>) -> Result<String, Value> {
-        let found = self.command(Method::POST, "/element", json!({"using": using, "value": value})).await?;
-        Ok(found[ELEMENT].as_str().expect("an id").to_owned())
+        let element = self.command(Method::POST, "/element", json!({"using": using, "value": value})).await?;
+        Ok(element[ELEMENT_KEY].as_str().expect("the ID must be a string").to_owned())
     }
 
-    /// Returns the value of the response, or its error.
+    /// Sends a command. Returns the value in the response, or the error message.
     async fn command(&self, method: Method, path: &str, body: Value) -> Result<Value, Value> {
         let mut request = self.client.request(method, format!("{}{path}", self.address));
         if !body.is_null() {
             request = request.header("content-type", "application/json").body(body.to_string());
         }
-        let response = request.send().await.expect("the driver answers");
-        let is_done = response.status().is_success();
-        let text = response.text().await.expect("it answers in full");
-        let mut value = serde_json::from_str::<Value>(&text).expect("JSON")["value"].take();
-        if is_done { Ok(value) } else { Err(value["message"].take()) }
+        let response = request.send().await.expect("the driver must respond");
+        let is_success = response.status().is_success();
+        let text = response.text().await.expect("the body must be complete");
+        let mut value = serde_json::from_str::<Value>(&text).expect("the text must be JSON")["value"].take();
+        if is_success { Ok(value) } else { Err(value["message"].take()) }
     }
 }

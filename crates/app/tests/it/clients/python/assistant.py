@@ -1,4 +1,4 @@
-"""The whole life of an ICP through the tools, with the official client."""
+"""Uses every tool on an ICP, from its creation to its deletion, with the official MCP client."""
 
 import asyncio
 import json
@@ -84,7 +84,7 @@ async def share_and_copy(assistant: Assistant, icp: Any) -> Any:
 
 
 async def restore(assistant: Assistant, created: Any, current: Any) -> None:
-    """Goes back to the state after the create, deletes the ICP, brings it back, and deletes it again."""
+    """Restores the state after the create, deletes the ICP, restores it, and deletes it again."""
     of_this = {"id": created["icp"]["id"]}
     page = await assistant.call("list_revisions", **of_this, limit=3)
     rest = await assistant.call("list_revisions", **of_this, cursor=page["nextCursor"])
@@ -122,8 +122,8 @@ async def main() -> None:
             async with ClientSession(read, write) as session:
                 await use(session)
     async with httpx2.AsyncClient() as http:
-        answer = await http.post(URL, json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
-        assert answer.status_code == 401, answer
+        response = await http.post(URL, json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
+        assert response.status_code == 401, response
     print("done")
 
 

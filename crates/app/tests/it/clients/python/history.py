@@ -1,4 +1,4 @@
-"""Shares, copies, restores and undeletes an ICP as docs/how-to/clients.md shows it, and checks what comes of it."""
+"""Shares, copies and restores an ICP with the code in docs/how-to/clients.md, and checks the results."""
 
 from typing import Any
 from uuid import UUID, uuid4

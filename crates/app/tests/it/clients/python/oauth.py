@@ -1,4 +1,4 @@
-"""An assistant that knows nothing but the URL of the endpoint: the official client finds out how to sign in, and does."""
+"""An MCP client that knows only the URL of the endpoint. The official library discovers how to sign in, and signs in."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ from pydantic import AnyUrl
 from assistant import use
 
 URL = os.environ["ICP_URL"] + "/mcp"
-# Of a client that was registered by hand; such a client does not name the resource here.
+# The ID of a client that an administrator registered. In this test, such a client sends no `resource`.
 CLIENT_ID = os.environ["ICP_CLIENT_ID"]
 REDIRECT_URI = AnyUrl("http://127.0.0.1:9/callback")
 
@@ -37,15 +37,15 @@ class Storage:
 
 
 class Browser:
-    """Opens the page of the authorization server, whose user agrees, and is sent back with a code."""
+    """Opens the page of the authorization server, which redirects to the client with a code."""
 
     location = ""
 
     async def open(self, url: str) -> None:
         async with httpx2.AsyncClient() as http:
-            answer = await http.get(url)
-        assert answer.status_code == 302, answer
-        self.location = answer.headers["location"]
+            response = await http.get(url)
+        assert response.status_code == 302, response
+        self.location = response.headers["location"]
 
     async def code(self) -> AuthorizationCodeResult:
         query = parse_qs(urlparse(self.location).query)

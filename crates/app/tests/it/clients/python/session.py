@@ -1,4 +1,4 @@
-"""What a program needs once: a client that signs in, repeats what may be repeated, and raises problems."""
+"""Creates a client that signs in, repeats failed requests if this is safe, and raises errors as exceptions."""
 
 import random
 import time

@@ -1,4 +1,4 @@
-"""Uses every operation as docs/how-to/clients.md shows it, and checks what comes of it."""
+"""Uses every operation with the code in docs/how-to/clients.md, and checks the results."""
 
 import os
 from collections.abc import Callable
@@ -132,7 +132,7 @@ def handle_errors(client: AuthenticatedClient, icp_id: UUID) -> list[str]:
 
 
 def prompts(icp: Icp) -> list[str]:
-    """Filters of a type that a newer version wrote are there, too, and are passed over."""
+    """Skips filters of unknown types, which a newer version of the service may have stored."""
     found = []
     for criterion in icp.custom_filter_criteria:
         if isinstance(criterion, WebsiteFilter | AiFilter):
@@ -179,7 +179,7 @@ def ask_service(client: AuthenticatedClient) -> None:
 
 
 def repeat() -> None:
-    """Through something that loses answers: see `unreliable.rs`."""
+    """Sends requests through a proxy that loses responses (`unreliable.rs`)."""
     client = connect(os.environ["ICP_UNRELIABLE_URL"], lambda: os.environ["ICP_OTHER_TOKEN"])
     icp_id = create_one(client).id
     body = NewIcp(name="Without a key", lead_provider_criteria=[])
@@ -200,7 +200,7 @@ def rejects(call: Callable[[], object]) -> None:
         call()
     except httpx.TransportError:
         return
-    raise AssertionError("it was repeated, or not lost")
+    raise AssertionError("the request was repeated, or its response was not lost")
 
 
 walk()

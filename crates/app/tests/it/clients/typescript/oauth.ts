@@ -1,4 +1,4 @@
-// An assistant that knows nothing but the URL of the endpoint: the official client finds out how to sign in, and does.
+// An MCP client that knows only the URL of the endpoint. The official library discovers how to sign in, and signs in.
 import { strict as assert } from "node:assert";
 import { UnauthorizedError, type OAuthClientProvider } from "@modelcontextprotocol/sdk/client/auth.js";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
@@ -7,7 +7,7 @@ import type { OAuthClientInformationMixed, OAuthTokens } from "@modelcontextprot
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 
 const url = new URL(`${process.env["ICP_URL"]}/mcp`);
-// Of a client that was registered by hand; such a client does not name the resource here.
+// The ID of a client that an administrator registered. In this test, such a client sends no `resource`.
 const clientId = process.env["ICP_CLIENT_ID"];
 
 class Provider implements OAuthClientProvider {
@@ -43,7 +43,7 @@ class Provider implements OAuthClientProvider {
   saveCodeVerifier(verifier: string) {
     this.#verifier = verifier;
   }
-  // The page of the authorization server, whose user agrees, sends the browser back with a code.
+  // The page of the authorization server redirects the browser to the client with a code.
   async redirectToAuthorization(page: URL) {
     const answer = await fetch(page, { redirect: "manual" });
     const back = new URL(answer.headers.get("location") ?? "");

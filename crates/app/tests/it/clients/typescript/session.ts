@@ -1,4 +1,4 @@
-// What a program needs once: a client that signs in, repeats what may be repeated, and throws problems.
+// Creates a client that signs in, repeats failed requests if this is safe, and throws errors as exceptions.
 import createClient from "openapi-fetch";
 import type { components, paths } from "./icp.js";
 

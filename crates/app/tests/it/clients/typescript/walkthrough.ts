@@ -1,4 +1,4 @@
-// Uses every operation as docs/how-to/clients.md shows it, and checks what comes of it.
+// Uses every operation with the code in docs/how-to/clients.md, and checks the results.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { history } from "./history.js";
@@ -112,7 +112,7 @@ async function handleErrors(client: Client, id: string): Promise<string[]> {
   return shown;
 }
 
-// Filters of a type that a newer version wrote are there, too, and are passed over.
+// Skips filters of unknown types, which a newer version of the service may have stored.
 function prompts(icp: Icp): string[] {
   type CustomFilter = components["schemas"]["CustomFilter"];
   return (icp.customFilterCriteria as CustomFilter[]).flatMap((filter) => {
@@ -169,7 +169,7 @@ async function askService(client: Client) {
   assert("openapi" in ok(await client.GET("/api/v1/openapi.json")));
 }
 
-// Through something that loses answers: see `unreliable.rs`.
+// Sends requests through a proxy that loses responses (`unreliable.rs`).
 async function repeat() {
   const client = connect(variable("ICP_UNRELIABLE_URL"), async () => variable("ICP_OTHER_TOKEN"));
   const { id } = await createOne(client);

@@ -26,8 +26,9 @@ impl KeyServer {
     /// Publishes the development key of a folder.
     pub(crate) fn start(folder: &Path) -> Self {
         let body = key_set(&folder.join("data/development-key.pem"));
-        let listener = TcpListener::bind("127.0.0.1:0").expect("must listen");
-        let url = format!("http://{}/jwks.json", listener.local_addr().expect("an address"));
+        let listener = TcpListener::bind("127.0.0.1:0").expect("the listener must bind the port");
+        let url =
+            format!("http://{}/jwks.json", listener.local_addr().expect("the listener must have an address"));
         let is_down = Arc::new(AtomicBool::new(false));
         let down = Arc::clone(&is_down);
         std::thread::spawn(move || {
@@ -58,9 +59,10 @@ impl KeyServer {
 }
 
 fn key_set(file: &Path) -> String {
-    let pem = std::fs::read_to_string(file).expect("a key");
+    let pem = std::fs::read_to_string(file).expect("the key file must be readable");
     let base64: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
-    let pair = KeyPair::from_pkcs8(&BASE64_STANDARD.decode(base64).expect("base64")).expect("a key");
+    let pair =
+        KeyPair::from_pkcs8(&BASE64_STANDARD.decode(base64).expect("base64")).expect("the key must be valid");
     let key = pair.public_key();
     let number = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
     let (n, e) = (key.modulus(), key.exponent());

@@ -81,7 +81,7 @@ struct Stage {
 
 impl Stage {
     fn build() -> Self {
-        let primary = Server::start().expect("must start");
+        let primary = Server::start().expect("the server must start");
         let signer = Setup::new().with("ICP__DATABASE__URL", &primary.url("postgres"));
         assert!(signer.icp(&["migrate"]).status.success());
         let import = (0..2_000).map(|number| {
@@ -92,16 +92,19 @@ impl Stage {
         });
         assert!(signer.icp_with_input(&["import"], import.collect::<String>().as_bytes()).status.success());
         signer.token(&["--user", BIG]);
-        let standby = primary.standby().expect("must replicate");
-        primary.set("synchronous_standby_names", "*").expect("must wait for the standby");
+        let standby = primary.standby().expect("the standby must start");
+        primary.set("synchronous_standby_names", "*").expect("the server must accept the setting");
         let pooler =
             Pooler::start_with(&crate::production::pgbouncer(), primary.port(), 10, PoolMode::Transaction);
         let pooler = pooler.expect("must start");
         let keys = KeyServer::start(signer.path());
         let common = |first: u16| {
             let url = format!("postgres://icp@127.0.0.1:{first},127.0.0.1:{}/postgres", standby.port());
-            let port =
-                TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
+            let port = TcpListener::bind("127.0.0.1:0")
+                .expect("the listener must bind the port")
+                .local_addr()
+                .expect("the listener must have an address")
+                .port();
             let setup =
                 Setup::new().with("ICP__DATABASE__URL", &url).with("ICP__SERVER__PORT", &port.to_string());
             let setup = setup.with("ICP__DATABASE__MIGRATE", "false").with("ICP__LOG__LEVEL", "warn");
@@ -124,7 +127,7 @@ async fn resources(service: &Service) -> Resources {
     let metrics = service.get("/metrics", None).await.body;
     let number = |name: &str| {
         let line = metrics.lines().find_map(|line| line.strip_prefix(name)).expect("must be measured");
-        line.trim().parse::<f64>().expect("a number")
+        line.trim().parse::<f64>().expect("the text must be a number")
     };
     Resources { memory: number("icp_process_resident_memory_bytes"), files: number("icp_process_open_fds") }
 }
@@ -142,15 +145,15 @@ fn connections(server: &Server) -> usize {
         "COPY (SELECT count(*) FROM pg_stat_activity WHERE application_name = 'icp') TO '{}'",
         file.display()
     );
-    server.execute(&question).expect("a response");
-    std::fs::read_to_string(file).expect("a number").trim().parse().expect("a number")
+    server.execute(&question).expect("the service must respond");
+    std::fs::read_to_string(file).expect("a number").trim().parse().expect("the text must be a number")
 }
 
 /// Requests a large list, and disconnects during the response.
 async fn hang_up_in_the_middle(service: &Service, token: &str) {
-    let mut socket = tokio::net::TcpStream::connect(service.socket()).await.expect("must connect");
+    let mut socket = tokio::net::TcpStream::connect(service.socket()).await.expect("the client must connect");
     let request = format!("GET {LIST} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
-    socket.write_all(request.as_bytes()).await.expect("must be sent");
+    socket.write_all(request.as_bytes()).await.expect("the bytes must be sent");
     let _ = socket.read(&mut [0; 4096]).await;
 }
 
@@ -219,7 +222,7 @@ async fn faults_lose_no_write_and_leak_no_icp() {
         }
         let from = Instant::now();
         let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'icp'";
-        blocking(|| stage.primary.execute(cut)).expect("they are cut");
+        blocking(|| stage.primary.execute(cut)).expect("the connections must be cut");
         windows.push(Window::of("connections to the database are cut", from));
         until(0.28).await;
         stage.keys.set_down(false);
@@ -228,7 +231,7 @@ async fn faults_lose_no_write_and_leak_no_icp() {
         let from = Instant::now();
         blocking(|| stage.pooler.kill());
         sleep(Duration::from_secs(1)).await;
-        blocking(|| stage.pooler.start_again()).expect("must start");
+        blocking(|| stage.pooler.start_again()).expect("the server must start");
         windows.push(Window::of("the pooler restarts", from));
 
         until(0.48).await;
@@ -241,9 +244,9 @@ async fn faults_lose_no_write_and_leak_no_icp() {
 
         until(0.62).await;
         let from = Instant::now();
-        blocking(|| stage.primary.kill()).expect("must be killed");
+        blocking(|| stage.primary.kill()).expect("the server must be killed");
         sleep(Duration::from_secs(1)).await;
-        blocking(|| stage.standby.promote()).expect("must be promoted");
+        blocking(|| stage.standby.promote()).expect("the standby must be promoted");
         windows.push(Window::of("the standby takes over", from));
 
         until(0.82).await;

@@ -25,7 +25,7 @@ impl Reader {
             .tls_certs_only([])
             .timeout(Duration::from_secs(20))
             .build()
-            .expect("a client");
+            .expect("the client must be built");
         let token = setup.token(&["--user", user, "--ttl", "1d"]);
         Self { client, user: user.to_owned(), token, answered: 0, failures: Vec::new() }
     }
@@ -34,9 +34,9 @@ impl Reader {
     pub(crate) async fn read(&mut self, address: &impl Fn() -> String, stop: &AtomicBool) {
         while !stop.load(Ordering::Relaxed) {
             let Some(list) = self.get(format!("{}{LIST}", address())).await else { continue };
-            let icps = list.as_array().expect("a list");
+            let icps = list.as_array().expect("the list must be an array");
             for icp in icps {
-                let users = icp["userIds"].as_array().expect("users");
+                let users = icp["userIds"].as_array().expect("the users must be an array");
                 assert!(users.iter().any(|user| *user == self.user.as_str()), "of another user: {icp}");
             }
             if let Some(id) = icps.first().and_then(|icp| icp["id"].as_str()) {
@@ -59,7 +59,7 @@ impl Reader {
         let error = match read {
             Ok((200, text)) => {
                 self.answered += 1;
-                return Some(serde_json::from_str(&text).expect("must be complete"));
+                return Some(serde_json::from_str(&text).expect("the body must be complete JSON"));
             }
             Ok((403 | 404, _)) => return None,
             Ok((status, text)) => format!("{status} {text}"),

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use super::probe::{Probe, when_idle};
 use crate::bodies::worst;
-use crate::production::flooded::flood;
+use crate::production::flooded::store_icps;
 use crate::support::{LIST, Service, Setup, client};
 
 const CONNECTIONS: usize = 8;
@@ -42,7 +42,9 @@ async fn check(service: &Service, attacks: Vec<Attack>) {
                     .header("accept-encoding", "gzip")
                     .body(body.clone());
                 tokio::spawn(async move {
-                    while let Ok(response) = request.try_clone().expect("a body in memory").send().await {
+                    while let Ok(response) =
+                        request.try_clone().expect("the body must be cloneable").send().await
+                    {
                         let _ = response.bytes().await;
                     }
                 })
@@ -52,7 +54,7 @@ async fn check(service: &Service, attacks: Vec<Attack>) {
         let probe = Probe::start(service, LIST, Some(&other));
         sleep(DURATION).await;
         attackers.iter().for_each(tokio::task::JoinHandle::abort);
-        let noticed = tokio::task::spawn_blocking(|| probe.stop()).await.expect("no panic");
+        let noticed = tokio::task::spawn_blocking(|| probe.stop()).await.expect("the task must not panic");
         let memory = noticed.memory.saturating_sub(idle.memory);
         let line = format!("{what}: p99 {:?}, idle {:?}, {memory} bytes", noticed.p99(), idle.p99());
         println!("{line}");
@@ -76,10 +78,11 @@ async fn expensive_bodies_do_not_delay_others() {
     let mut attacks: Vec<Attack> = [30, 100]
         .map(|count| (format!("{count} regular expressions"), Method::POST, LIST, with_regexes(count)))
         .into();
-    let is_worst =
-        |(what, _): &worst::Case| ["unknown names", "empty conditions", "a million commas"].contains(what);
+    let is_worst = |(what, _): &worst::LabelledBody| {
+        ["unknown names", "empty conditions", "a million commas"].contains(what)
+    };
     attacks.extend(
-        worst::wrong()
+        worst::invalid_bodies()
             .into_iter()
             .filter(is_worst)
             .map(|(what, body)| (what.to_owned(), Method::POST, LIST, body)),
@@ -120,8 +123,8 @@ async fn expensive_lists_do_not_delay_others() {
     let database = postgres::shared().database();
     let setup = Setup::new().with("ICP__DATABASE__URL", database.url()).with("ICP__LOG__LEVEL", "warn");
     assert!(setup.icp(&["migrate"]).status.success());
-    flood(database.url(), 400, 1_000_000).await;
-    flood(database.url(), 10_000, 100).await;
+    store_icps(database.url(), 400, 1_000_000).await;
+    store_icps(database.url(), 10_000, 100).await;
     let service = setup.with("ICP__MCP__ENABLED", "true").start();
     let attacks = [
         "",

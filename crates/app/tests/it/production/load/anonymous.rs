@@ -50,7 +50,7 @@ async fn attack(address: SocketAddr, request: String, reads: bool, phase: Durati
 #[ignore = "takes a quarter of a minute: cargo xtask test --all"]
 async fn anonymous_requests_do_not_delay_users() {
     let service = Setup::new().with("ICP__LOG__LEVEL", "warn").start();
-    let address: SocketAddr = service.socket().parse().expect("an address");
+    let address: SocketAddr = service.socket().parse().expect("the address must be valid");
     let viewer = viewer(&service).await;
     let token = service.token("user_eve");
     let forged = format!("authorization: Bearer {token}x\r\n");
@@ -87,7 +87,7 @@ async fn anonymous_requests_do_not_delay_users() {
         sleep(PERIOD).await;
         attackers.iter().for_each(tokio::task::JoinHandle::abort);
         let stop = || (probe.stop(), list.stop());
-        let (noticed, list) = tokio::task::spawn_blocking(stop).await.expect("no panic");
+        let (noticed, list) = tokio::task::spawn_blocking(stop).await.expect("the task must not panic");
         let (worst, memory) = (noticed.times.last().copied(), noticed.memory.saturating_sub(idle.memory));
         let what = format!(
             "{method} {path} {headers:.22?}: {worst:?}, p99 {:?}, lists {:?}, {memory} bytes",

@@ -211,7 +211,7 @@ impl Target {
     fn measure(&self, input: Vec<u8>, fixture: &Fixture, stream: &mut Option<TcpStream>) -> Measured {
         let process = fixture.service.child.id();
         let request = (self.request)(&input, fixture);
-        std::fs::write(format!("/proc/{process}/clear_refs"), "5").expect("the process runs");
+        std::fs::write(format!("/proc/{process}/clear_refs"), "5").expect("the process must be running");
         let (cpu, memory) = (cpu(process), status(process, "VmRSS:"));
         if stream.is_none() {
             *stream = TcpStream::connect(fixture.service.socket()).ok();
@@ -315,7 +315,7 @@ fn element(input: &[u8], start: usize) -> Option<usize> {
 
 /// The CPU time of all threads.
 fn cpu(process: u32) -> Duration {
-    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).expect("the process runs");
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).expect("the process must be running");
     let times = tasks.flatten().filter_map(|task| {
         let line = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
         line.split(' ').next()?.parse::<u64>().ok()
@@ -324,9 +324,11 @@ fn cpu(process: u32) -> Duration {
 }
 
 fn status(process: u32, name: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("the process runs");
+    let status =
+        std::fs::read_to_string(format!("/proc/{process}/status")).expect("the process must be running");
     let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_suffix("kB"));
-    line.and_then(|kilobytes| kilobytes.trim().parse::<u64>().ok()).expect("a number") * 1_024
+    line.and_then(|kilobytes| kilobytes.trim().parse::<u64>().ok()).expect("the text must be a number")
+        * 1_024
 }
 
 #[tokio::test]
@@ -336,11 +338,12 @@ async fn found_inputs_stay_within_cost_limit() {
     let setup = Setup::new().with("ICP__LOG__LEVEL", "warn").with("ICP__MCP__ENABLED", "true");
     let service = setup.with("ICP__SERVER__WORKERS", "1").start();
     let token = service.token("user_ada");
-    let path = service.create(&token, &serde_json::from_str(WHOLE).expect("must be JSON")).await.icp_path();
+    let path =
+        service.create(&token, &serde_json::from_str(WHOLE).expect("the text must be JSON")).await.icp_path();
     let fixture = Fixture { service, token, path };
-    let share = Duration::from_secs(seconds) / u32::try_from(TARGETS.len()).expect("a small number");
+    let share = Duration::from_secs(seconds) / u32::try_from(TARGETS.len()).expect("the number must fit");
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("costs");
-    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::create_dir_all(&folder).expect("the folder must be created");
     let (mut random, mut failures) = (Rng::with_seed(seconds), Vec::new());
     for target in &TARGETS {
         let mut found = target.search(&fixture, share, &mut random);
@@ -348,7 +351,8 @@ async fn found_inputs_stay_within_cost_limit() {
         for (number, Measured { input, cpu, memory }) in found.iter().take(5).enumerate() {
             let line = format!("{}: {cpu:.1?}, {memory} bytes for {} bytes", target.name, input.len());
             println!("{line}: {:.120}", String::from_utf8_lossy(input));
-            std::fs::write(folder.join(format!("{}-{number}", target.name)), input).expect("a file");
+            std::fs::write(folder.join(format!("{}-{number}", target.name)), input)
+                .expect("the file must be written");
             if *cpu > CPU || *memory > MEMORY {
                 failures.push(line);
             }

@@ -38,12 +38,12 @@ async fn offer(service: &Service, tokens: &[String], per_second: u32, seconds: u
         let request = client.get(&url).bearer_auth(token);
         requests.push(tokio::spawn(async move {
             let sent = Instant::now();
-            let response = request.send().await.expect("a response");
+            let response = request.send().await.expect("the service must respond");
             let status = response.status().as_u16();
             if status == 503 {
-                assert_eq!(response.headers().get("retry-after").expect("a header"), "1");
+                assert_eq!(response.headers().get("retry-after").expect("the header must be present"), "1");
             }
-            response.bytes().await.expect("a complete body");
+            response.bytes().await.expect("the body must be complete");
             Outcome { status, took: sent.elapsed() }
         }));
     }
@@ -76,7 +76,7 @@ fn count(outcomes: &[Outcome], status: u16) -> u32 {
 #[ignore = "takes half a minute: cargo xtask test --all"]
 async fn overload_is_rejected_and_rest_served_in_time() {
     const SECONDS: u32 = 3;
-    let server = Server::start().expect("must start");
+    let server = Server::start().expect("the server must start");
     let setup = Setup::new()
         .with("ICP__DATABASE__URL", &server.url("postgres"))
         .with("ICP__DATABASE__ACQUIRE_TIMEOUT_MILLISECONDS", &WAIT.as_millis().to_string())

@@ -17,9 +17,9 @@ const OWN_SESSIONS: usize = 16;
 const CLIENTS: usize = 48;
 
 fn start(mode: PoolMode, sessions: usize) -> (Server, Pooler, Setup) {
-    let server = Server::start().expect("it starts");
+    let server = Server::start().expect("the server must start");
     let pooler = Pooler::start_with(&crate::production::pgbouncer(), server.port(), sessions, mode)
-        .expect("the pooler starts");
+        .expect("the pooler must start");
     let setup = Setup::new().with("ICP__DATABASE__URL", &pooler.url("postgres"));
     (server, pooler, setup)
 }
@@ -57,7 +57,7 @@ async fn assert_everything_works(pooler: &Pooler, setup: Setup) {
         }
     }
     pooler.kill();
-    pooler.start_again().expect("must start");
+    pooler.start_again().expect("the server must start");
     let heals = async || service.list("user_abc123").await.status == 200;
     assert!(eventually(Duration::from_secs(10), heals).await);
 }
@@ -94,7 +94,7 @@ async fn pooled_clients_keep_their_session_settings() {
 /// Every setting of a client's session that can differ between sessions.
 async fn settings(url: &str) -> Vec<(String, String)> {
     let (client, connection) =
-        tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("must connect");
+        tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("the client must connect");
     let driving = tokio::spawn(connection);
     let rows =
         client.simple_query("SELECT name, setting FROM pg_settings WHERE context = 'user' ORDER BY name");

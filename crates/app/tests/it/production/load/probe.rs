@@ -59,7 +59,7 @@ impl Probe {
 
     pub(crate) fn stop(self) -> Noticed {
         self.stop.store(true, Ordering::Relaxed);
-        self.thread.join().expect("no panic")
+        self.thread.join().expect("the thread must not panic")
     }
 }
 
@@ -86,5 +86,6 @@ fn send(socket: &str, request: &str) -> String {
 fn memory(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("must run");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.strip_suffix("kB"));
-    line.and_then(|kilobytes| kilobytes.trim().parse::<u64>().ok()).expect("a number") * 1_024
+    line.and_then(|kilobytes| kilobytes.trim().parse::<u64>().ok()).expect("the text must be a number")
+        * 1_024
 }

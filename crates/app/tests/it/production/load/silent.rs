@@ -16,7 +16,7 @@ const LIMIT: Duration = Duration::from_millis(500);
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes ten seconds: cargo xtask test --all"]
 async fn silent_connections_do_not_stop_new_ones() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = tempfile::tempdir().expect("the temporary folder must be created");
     let identity = Identity::write(folder.path());
     let service = identity.setup().with("ICP__LOG__LEVEL", "warn").start();
     let address = service.address.trim_start_matches("https://").to_owned();

@@ -19,8 +19,9 @@ const ALLOWANCE: Duration = Duration::from_millis(100);
 
 /// Serves a key set until the test lets it hang.
 fn key_server(document: String, hangs: Arc<AtomicBool>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("must listen");
-    let url = format!("http://{}/jwks.json", listener.local_addr().expect("an address"));
+    let listener = TcpListener::bind("127.0.0.1:0").expect("the listener must bind the port");
+    let url =
+        format!("http://{}/jwks.json", listener.local_addr().expect("the listener must have an address"));
     std::thread::spawn(move || {
         let mut hung: Vec<TcpStream> = Vec::new();
         for mut stream in listener.incoming().map_while(Result::ok) {
@@ -47,7 +48,7 @@ async fn list_with_known_keys(service: &Service, clerk: &Clerk, time: Duration) 
         let new = clerk.session("user_ada", json!({"jti": took.len().to_string()}));
         let token = if took.len() % 2 == 0 { &old } else { &new };
         let sent = Instant::now();
-        let response = client.get(&url).bearer_auth(token).send().await.expect("a response");
+        let response = client.get(&url).bearer_auth(token).send().await.expect("the service must respond");
         took.push(sent.elapsed());
         assert_eq!(response.status(), 200);
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -85,7 +86,8 @@ async fn unknown_keys_do_not_delay_known_ones() {
                     if Instant::now() > end {
                         break;
                     }
-                    let response = client.get(&url).bearer_auth(token).send().await.expect("a response");
+                    let response =
+                        client.get(&url).bearer_auth(token).send().await.expect("the service must respond");
                     statuses[usize::from(response.status().as_u16())] += 1;
                 }
                 statuses

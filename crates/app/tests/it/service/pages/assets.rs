@@ -76,12 +76,12 @@ async fn compressed_viewer_equals_uncompressed_viewer() {
         // Headers of browsers.
         let asking =
             request(&service, Method::GET, &path).header("accept-encoding", "gzip, deflate, br, zstd");
-        let response = asking.send().await.expect("a response");
+        let response = asking.send().await.expect("the service must respond");
         assert_eq!(response.headers()["content-encoding"], "gzip", "{path}");
-        let bytes = response.bytes().await.expect("a complete body");
+        let bytes = response.bytes().await.expect("the body must be complete");
         assert!(bytes.len() * 5 < plain.body.len() * 2, "{path}: {} of {}", bytes.len(), plain.body.len());
         let mut text = String::new();
-        GzDecoder::new(bytes.as_ref()).read_to_string(&mut text).expect("must be gzip");
+        GzDecoder::new(bytes.as_ref()).read_to_string(&mut text).expect("the body must be gzip");
         assert_eq!(text, plain.body, "{path}");
     }
 }

@@ -66,7 +66,11 @@ async fn pages_are_read_and_not_written() {
 #[tokio::test]
 async fn documentation_and_icon_are_found() {
     let service = Setup::new().start();
-    let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().expect("a client");
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .redirect(Policy::none())
+        .build()
+        .expect("the client must be built");
     let icon = Response::of(client.get(format!("{}/favicon.ico", service.address))).await;
     assert!(icon.status == 307 && icon.header("location").ends_with("/icon.svg"), "{icon:?}");
     let response = Response::of(client.get(format!("{}/docs/", service.address))).await;

@@ -1,4 +1,4 @@
-//! One row per strict rule about values: a replacement and the violation that it causes.
+//! Tests of the strict rules about values. Each row has a replacement and the violation that it causes.
 
 use super::support::{Row, check_rows as check, patched, strict_violations};
 

@@ -6,7 +6,7 @@ use icp_ports::IdempotencyKey;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestKey(String);
 
-/// The text is not a key.
+/// The error for a text that is not a valid key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be 1 to 255 visible ASCII characters or spaces, and begin with a visible character")]
 pub struct InvalidRequestKey;

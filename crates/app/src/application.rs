@@ -1,4 +1,4 @@
-//! The complete service: builds it from settings and runs it.
+//! Builds the complete service from its settings, and runs it.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -14,9 +14,9 @@ use icp_observability::{Instrumented, Metrics};
 use icp_ports::{IcpReader, MigrationReport, SystemClock};
 
 use crate::composition::{self, Storage, WorkerStorage};
+use crate::development_sign_in::DevelopmentSignIn;
 use crate::housekeeping;
 use crate::http::{Certificate, Concurrency, HttpServer, Mcp, Options, ProtectedResource, RateLimit, State};
-use crate::sample_sign_in::SampleSignIn;
 use crate::shutdown::{self, Draining};
 use icp_settings::{Settings, SettingsError, TlsFiles};
 
@@ -30,21 +30,23 @@ pub struct Application {
     certificate: Option<Certificate>,
     draining: Draining,
     drain: Duration,
-    sample_sign_in: Option<SampleSignIn>,
+    development_sign_in: Option<DevelopmentSignIn>,
 }
 
 impl Application {
-    /// Opens the database, migrates its schema, sets up the sign-in, and listens. Must be called within actix's runtime.
+    /// Opens the database, migrates its schema, sets up the sign-in, and listens. Must be called within actix's
+    /// runtime.
     ///
     /// # Errors
     ///
-    /// If a setting is invalid, the database cannot be used, or the address cannot be listened on. The message has the remedy.
+    /// If a setting is invalid, the database cannot be used, or the address cannot be listened on. The message has the
+    /// remedy.
     pub async fn build(settings: &Settings) -> anyhow::Result<Self> {
         settings.check_for_serving()?;
         composition::check(settings)?;
         let workers = settings.server.workers();
         let storage = composition::storage(&settings.database, workers).await?;
-        prepare(settings, &storage).await?;
+        prepare_database(settings, &storage).await?;
         warn_of_missing_parties(settings);
         let sign_in = composition::authenticators(&settings.auth, &settings.mcp)?;
         let metrics = Metrics::new(vec![Arc::clone(&storage.readings), sign_in.readings]);
@@ -55,7 +57,7 @@ impl Application {
             .with_response_buffer(settings.server.response_buffer)
             .with_list_cache(settings.server.list_cache_kilobytes * 1024);
         let rate_limit = settings.server.requests_per_minute.map(RateLimit::new);
-        let sample_sign_in = SampleSignIn::new(&settings.auth)?;
+        let development_sign_in = DevelopmentSignIn::new(&settings.auth)?;
         let draining = Draining::default();
         let (max_in_flight, response_buffer) =
             (settings.server.max_in_flight, settings.server.response_buffer);
@@ -68,9 +70,9 @@ impl Application {
             rate_limit: rate_limit.clone(),
             metrics,
             session_cookie: settings.auth.session_cookie,
-            is_development: sample_sign_in.is_some(),
+            is_development: development_sign_in.is_some(),
         });
-        let states = states_of_workers(&state, storage.workers, storage.own_writes);
+        let states = states_of_workers(&state, storage.workers, storage.read_own_writes);
         let operators = listen_for_operators(settings, &state)?;
         let certificate = settings.server.tls().as_ref().map(read_certificate).transpose()?;
         let resource = protected_resource(settings, &sign_in.issuer)?;
@@ -96,7 +98,7 @@ impl Application {
             certificate,
             draining,
             drain: settings.server.drain,
-            sample_sign_in,
+            development_sign_in,
         })
     }
 
@@ -106,28 +108,30 @@ impl Application {
         format!("{scheme}://{}", self.address())
     }
 
-    /// Returns the address that it listens on.
+    /// Returns the address that the service listens on.
     pub fn address(&self) -> SocketAddr {
         self.server.address()
     }
 
-    /// Returns the sample user of the development sign-in.
-    pub(crate) fn sample_sign_in(&self) -> Option<&SampleSignIn> {
-        self.sample_sign_in.as_ref()
+    /// Returns the development sign-in of the sample user, or `None` if Clerk is configured.
+    pub(crate) fn development_sign_in(&self) -> Option<&DevelopmentSignIn> {
+        self.development_sign_in.as_ref()
     }
 
-    /// Serves until a signal ends it. Requests in flight are finished, unless a second signal arrives.
+    /// Serves requests until a signal stops the service. Finishes the requests in flight, unless a second signal
+    /// arrives.
     ///
     /// # Errors
     ///
     /// If the server fails.
     pub async fn run_until_stopped(self) -> anyhow::Result<()> {
         let (stop_now, stop_now_requested) = tokio::sync::oneshot::channel();
-        let waiting = shutdown::on_signal(self.server.handle(), self.draining, self.drain, stop_now);
-        let waiting = actix_web::rt::spawn(waiting);
-        let following = self.certificate.map(|certificate| actix_web::rt::spawn(certificate.follow()));
+        let stopping = shutdown::on_signal(self.server.handle(), self.draining, self.drain, stop_now);
+        let stopping = actix_web::rt::spawn(stopping);
+        let certificate_reloads =
+            self.certificate.map(|certificate| actix_web::rt::spawn(certificate.reload_on_change()));
         let housekeeping = actix_web::rt::spawn(housekeeping::run(self.icps, self.rate_limit));
-        // The port for operators serves until the last request has ended.
+        // The server for operators runs until the last request of the API has ended.
         let operators = self.operators.map(|operators| {
             let serving = operators.run();
             actix_web::rt::spawn(async move {
@@ -140,14 +144,14 @@ impl Application {
             Either::Left((served, _)) => served,
             Either::Right(_) => Ok(()),
         };
-        waiting.abort();
+        stopping.abort();
         housekeeping.abort();
-        for beside in operators
+        for task in operators
             .map(|task| task.abort_handle())
             .into_iter()
-            .chain(following.map(|task| task.abort_handle()))
+            .chain(certificate_reloads.map(|task| task.abort_handle()))
         {
-            beside.abort();
+            task.abort();
         }
         tracing::info!("stopped");
         Ok(served?)
@@ -158,12 +162,12 @@ impl Application {
 fn states_of_workers(
     state: &web::Data<State>,
     workers: Vec<WorkerStorage>,
-    own_writes: Duration,
+    read_own_writes: Duration,
 ) -> Vec<web::Data<State>> {
     let mut common: Option<Replica> = None;
     let mut replica = |reader: Arc<dyn IcpReader>| {
         let reader: Arc<dyn IcpReader> = Arc::new(Instrumented::new(reader, &state.metrics));
-        common.get_or_insert_with(|| Replica::new(Arc::clone(&reader), own_writes)).for_worker(reader)
+        common.get_or_insert_with(|| Replica::new(Arc::clone(&reader), read_own_writes)).for_worker(reader)
     };
     let workers = workers.into_iter().map(|WorkerStorage { repository, replica: reader }| {
         let repository = Arc::new(Instrumented::new(repository, &state.metrics));
@@ -202,8 +206,8 @@ fn cannot_listen(section: &str, host: &str, port: u16, error: &std::io::Error) -
     }
 }
 
-/// Applies pending migrations, or fails if migrations are pending, as the settings require.
-async fn prepare(settings: &Settings, storage: &Storage) -> anyhow::Result<()> {
+/// Applies pending migrations if `database.migrate` is on. Otherwise fails if migrations are pending.
+async fn prepare_database(settings: &Settings, storage: &Storage) -> anyhow::Result<()> {
     if settings.database.migrate {
         let report = migrate(settings, storage).await?;
         // The first start of a development service prints only its start message.
@@ -239,8 +243,8 @@ pub(crate) async fn migrate(settings: &Settings, storage: &Storage) -> anyhow::R
 fn warn_of_missing_parties(settings: &Settings) {
     if settings.auth.is_clerk() && settings.auth.authorized_parties.is_empty() {
         tracing::warn!(
-            "no authorized parties are set (ICP__AUTH__AUTHORIZED_PARTIES): session tokens that were made for any \
-             origin of this Clerk instance are accepted"
+            "no authorized parties are set (ICP__AUTH__AUTHORIZED_PARTIES): the service accepts session tokens for \
+             every origin of this Clerk instance"
         );
     }
 }

@@ -20,12 +20,13 @@ use icp_settings::{AuthSettings, DatabaseKind, DatabaseSettings, McpSettings, Se
 
 /// The ports of one database.
 pub(crate) struct Storage {
-    /// The ports of each worker, with its own connections. If there are fewer of them than workers, workers share them.
+    /// The ports of each worker, with its own connections. If there are fewer entries than workers, several workers
+    /// share an entry.
     pub(crate) workers: Vec<WorkerStorage>,
-    /// The repository for periodic work and for the port for operators.
+    /// The repository that periodic tasks and the server for operators use.
     pub(crate) repository: Arc<dyn IcpRepository>,
     /// The time for which a user reads from the primary after a write.
-    pub(crate) own_writes: Duration,
+    pub(crate) read_own_writes: Duration,
     pub(crate) import_export: Arc<dyn ImportExport>,
     pub(crate) forget_user: Arc<dyn ForgetUser>,
     pub(crate) migrator: Arc<dyn Migrator>,
@@ -39,7 +40,7 @@ pub(crate) struct WorkerStorage {
     pub(crate) replica: Option<Arc<dyn IcpReader>>,
 }
 
-/// Opens the database of the settings for a number of workers. Must be called within a runtime.
+/// Opens the configured database for this number of workers. Must be called within a Tokio runtime.
 pub(crate) async fn storage(settings: &DatabaseSettings, workers: usize) -> anyhow::Result<Storage> {
     match settings.kind()? {
         DatabaseKind::Sqlite(path) => {
@@ -49,7 +50,7 @@ pub(crate) async fn storage(settings: &DatabaseSettings, workers: usize) -> anyh
             Ok(Storage {
                 workers: vec![WorkerStorage { repository: database.clone(), replica: None }],
                 repository: database.clone(),
-                own_writes: Duration::ZERO,
+                read_own_writes: Duration::ZERO,
                 import_export: database.clone(),
                 forget_user: database.clone(),
                 migrator: database,
@@ -61,30 +62,30 @@ pub(crate) async fn storage(settings: &DatabaseSettings, workers: usize) -> anyh
 }
 
 fn postgres_storage(settings: &DatabaseSettings, workers: usize) -> Result<Storage, SettingsError> {
-    let (primaries, other) = primaries(settings, workers)?;
+    let (primaries, for_other_tasks) = primaries(settings, workers)?;
     let replicas = match &settings.read_url {
         None => Vec::new(),
         Some(url) => replicas(settings, url, &primaries)?,
     };
-    let readings = postgres_readings(other.clone(), replicas.first().cloned());
+    let readings = postgres_readings(for_other_tasks.clone(), replicas.first().cloned());
     let mut replicas = replicas.into_iter();
     let workers = primaries.into_iter().map(|database| WorkerStorage {
         repository: Arc::new(database),
         replica: replicas.next().map(|replica| Arc::new(replica) as Arc<dyn IcpReader>),
     });
-    let other = Arc::new(other);
+    let for_other_tasks = Arc::new(for_other_tasks);
     Ok(Storage {
         workers: workers.collect(),
-        repository: other.clone(),
-        own_writes: settings.read_own_writes,
-        import_export: other.clone(),
-        forget_user: other.clone(),
-        migrator: other,
+        repository: for_other_tasks.clone(),
+        read_own_writes: settings.read_own_writes,
+        import_export: for_other_tasks.clone(),
+        forget_user: for_other_tasks.clone(),
+        migrator: for_other_tasks,
         readings,
     })
 }
 
-/// Returns a handle for each worker, and one for all other tasks.
+/// Returns one handle of the primary for each worker, and a further handle for all other tasks.
 fn primaries(
     settings: &DatabaseSettings,
     workers: usize,
@@ -99,15 +100,16 @@ fn standbys(
     workers: usize,
 ) -> Result<Vec<PostgresDatabase>, SettingsError> {
     let databases = PostgresDatabase::for_workers(&postgres_settings(settings, url), workers);
-    let (databases, other) = databases.map_err(|error| SettingsError::of("database.read_url", error))?;
-    if other.hosts() > 1 {
+    let (databases, for_other_tasks) =
+        databases.map_err(|error| SettingsError::of("database.read_url", error))?;
+    if for_other_tasks.hosts() > 1 {
         // The lag is measured for one host only.
         return Err(SettingsError::of("database.read_url", "must name one host"));
     }
     Ok(databases)
 }
 
-/// Returns a replica for each worker. All share one monitor.
+/// Returns a replica for each worker. The replicas share one monitor of the lag.
 fn replicas(
     settings: &DatabaseSettings,
     url: &SecretString,
@@ -157,7 +159,7 @@ fn postgres_settings(settings: &DatabaseSettings, url: &SecretString) -> Postgre
     }
 }
 
-/// Opens an existing database, for commands that only read. Does not create the embedded database.
+/// Opens an existing database. Fails if the SQLite file does not exist, where [`storage`] would create it.
 pub(crate) async fn existing_storage(settings: &DatabaseSettings) -> anyhow::Result<Storage> {
     if let DatabaseKind::Sqlite(path) = settings.kind()? {
         let exists = path.try_exists().with_context(|| format!("cannot look for {}", path.display()))?;
@@ -177,7 +179,7 @@ pub(crate) struct Authenticators {
     pub(crate) readings: Source,
 }
 
-/// Creates the authenticators. Must be called within a runtime, which fetches the keys.
+/// Creates the authenticators. Must be called within a Tokio runtime, because a background task fetches the keys.
 pub(crate) fn authenticators(settings: &AuthSettings, mcp: &McpSettings) -> anyhow::Result<Authenticators> {
     let settings = clerk_settings(settings)?;
     let issuer = settings.issuer.clone();
@@ -226,7 +228,7 @@ pub(crate) fn check(settings: &Settings) -> anyhow::Result<()> {
     if settings.auth.is_clerk() {
         clerk_settings(&settings.auth).map(drop)
     } else {
-        // `clerk_settings` would create the development key.
+        // Does not call `clerk_settings`, which would create the development key.
         admin_rule(&settings.auth).map(drop)
     }
 }
@@ -240,7 +242,7 @@ fn clerk_settings(settings: &AuthSettings) -> anyhow::Result<ClerkSettings> {
         let keys = key_source(settings, publishable_key.as_ref(), &issuer)?;
         (issuer, keys)
     } else {
-        let key = DevelopmentKey::load_or_make()?;
+        let key = DevelopmentKey::load_or_create()?;
         (development::ISSUER.to_owned(), KeySource::Pem(key.public_pem().parse()?))
     };
     Ok(ClerkSettings {
@@ -258,7 +260,8 @@ fn clerk_settings(settings: &AuthSettings) -> anyhow::Result<ClerkSettings> {
     })
 }
 
-/// A PEM key takes precedence over a key set. A configured URL takes precedence over that of the publishable key or the issuer.
+/// Returns the configured source of keys. A PEM key takes precedence over a key set. A configured URL of a key set
+/// takes precedence over the URL that the publishable key or the issuer implies.
 fn key_source(
     settings: &AuthSettings,
     publishable_key: Option<&PublishableKey>,

@@ -48,13 +48,14 @@ impl Connection {
     }
 
     /// Sets the number of requests in flight.
-    fn count(&self, requests: usize) {
+    fn set_requests(&self, requests: usize) {
         self.requests.set(requests);
         self.last_change.set(Instant::now());
     }
 }
 
-/// Ends a connection after it has had no request in flight for longer than `limit`, or when the service stops.
+/// Starts to watch a connection. [`sweep`] ends it after it has had no request in flight for longer than `limit`, or
+/// when the service stops.
 pub(super) fn watch(stream: &TcpStream, data: &mut Extensions, limit: Duration, draining: &Draining) {
     let socket = stream.as_raw_fd();
     let connection = Rc::new(Connection {
@@ -102,7 +103,7 @@ impl InFlight {
     pub(super) fn begin(request: &ServiceRequest) -> Self {
         let connection = request.conn_data::<Rc<Connection>>().cloned();
         if let Some(connection) = &connection {
-            connection.count(connection.requests.get() + 1);
+            connection.set_requests(connection.requests.get() + 1);
         }
         Self(connection)
     }
@@ -111,7 +112,7 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         if let Some(connection) = &self.0 {
-            connection.count(connection.requests.get().saturating_sub(1));
+            connection.set_requests(connection.requests.get().saturating_sub(1));
         }
     }
 }

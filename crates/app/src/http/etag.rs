@@ -68,7 +68,7 @@ pub(super) fn weak_tags<V: EntityTag>(headers: &HeaderMap, name: &HeaderName) ->
 fn versions<V: EntityTag>(
     headers: &HeaderMap,
     name: &HeaderName,
-    strength: fn(&str) -> &str,
+    normalize: fn(&str) -> &str,
 ) -> Option<VersionMatch<V>> {
     let mut lines = headers.get_all(name).map(|line| line.to_str().unwrap_or_default()).peekable();
     lines.peek()?;
@@ -77,7 +77,7 @@ fn versions<V: EntityTag>(
     if tags == ["*"] {
         return Some(VersionMatch::Any);
     }
-    Some(VersionMatch::OneOf(tags.into_iter().filter_map(|tag| version(strength(tag))).collect()))
+    Some(VersionMatch::OneOf(tags.into_iter().filter_map(|tag| version(normalize(tag))).collect()))
 }
 
 fn version<V: EntityTag>(tag: &str) -> Option<V> {
@@ -96,7 +96,9 @@ mod tests {
     use super::{header, mark_coding, strong_tags, weak_tags};
 
     fn headers(lines: &[&str]) -> HeaderMap {
-        let lines = lines.iter().map(|line| (IF_MATCH, HeaderValue::from_str(line).expect("a header")));
+        let lines = lines
+            .iter()
+            .map(|line| (IF_MATCH, HeaderValue::from_str(line).expect("must be a valid header value")));
         let mut headers = HeaderMap::new();
         lines.for_each(|(name, line)| headers.append(name, line));
         headers
@@ -163,12 +165,12 @@ mod tests {
         let (name, value) = header(&ListVersion(42));
         headers.insert(name, value);
         mark_coding(&mut headers, None);
-        assert_eq!(headers.get(ETAG).expect("a tag"), "\"000000000000002a\"");
+        assert_eq!(headers.get(ETAG).expect("must have an ETag"), "\"000000000000002a\"");
         mark_coding(&mut headers, Some("gzip"));
-        let tag = headers.get(ETAG).expect("a tag").clone();
+        let tag = headers.get(ETAG).expect("must have an ETag").clone();
         assert_eq!(tag, "\"000000000000002a-gzip\"");
         headers.insert(IF_MATCH, tag);
-        let known = VersionMatch::OneOf(vec![ListVersion(42)]);
-        assert_eq!(weak_tags(&headers, &IF_MATCH), Some(known));
+        let expected = VersionMatch::OneOf(vec![ListVersion(42)]);
+        assert_eq!(weak_tags(&headers, &IF_MATCH), Some(expected));
     }
 }

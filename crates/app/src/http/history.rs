@@ -7,7 +7,7 @@ use icp_application::{HistoryRequest, HistoryResponse};
 use icp_domain::{Caller, UserId};
 use icp_ports::{Revision, Version, WireListBuilder};
 
-use super::body::Guarded;
+use super::body::GuardedBody;
 use super::error::ApiError;
 use super::etag::EntityTag as _;
 use super::extract::parameters::Parsed;
@@ -15,28 +15,32 @@ use super::extract::{
     Conditions, CurrentUser, IdInPath, IdempotencyKeyHeader, JsonBody, NoQuery, OptionalJsonBody, Query,
 };
 use super::icps::{PATH, created, insert_headers, stored};
-use super::list_body::Pieces;
+use super::list_body::ListBody;
 use super::routing::{protected, read};
 use super::state::State;
 
-const READING: &str = "GET, HEAD, OPTIONS";
+const READ_METHODS: &str = "GET, HEAD, OPTIONS";
 
-/// Declares the route of deleted ICPs. It must precede the routes of one ICP, which would take `deleted` for an ID.
+/// Declares the route of deleted ICPs. It must precede the routes of one ICP, which would parse `deleted` as an ID.
 pub(super) fn deleted_routes(config: &mut web::ServiceConfig) {
     for path in ["/api/v1/entities/icps/deleted", "/api/v1/entities/icps/deleted/"] {
-        config.service(protected(path, READING, [read().to(deleted)]));
+        config.service(protected(path, READ_METHODS, [read().to(deleted)]));
     }
 }
 
-/// Declares the routes of histories. They follow the routes of one ICP and of lists, which are requested more often: actix tries
-/// routes in order, and each path with parameters costs a regular expression.
+/// Declares the routes of histories. They follow the routes of one ICP and of lists, which clients request more often.
+/// actix tries routes in order, and matches each path with parameters by a regular expression.
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     let one = "/api/v1/entities/icps/{id}";
     for end in ["", "/"] {
         let at = |path: &str| format!("{path}{end}");
         config
-            .service(protected(&at(&format!("{one}/revisions")), READING, [read().to(revisions)]))
-            .service(protected(&at(&format!("{one}/revisions/{{revision}}")), READING, [read().to(revision)]))
+            .service(protected(&at(&format!("{one}/revisions")), READ_METHODS, [read().to(revisions)]))
+            .service(protected(
+                &at(&format!("{one}/revisions/{{revision}}")),
+                READ_METHODS,
+                [read().to(revision)],
+            ))
             .service(protected(&at(&format!("{one}/restore")), "POST, OPTIONS", [web::post().to(restore)]))
             .service(protected(&at(&format!("{one}/copy")), "POST, OPTIONS", [web::post().to(copy)]));
     }
@@ -78,7 +82,7 @@ async fn revision(
     Conditions(preconditions): Conditions<Version>,
 ) -> Result<HttpResponse, ApiError> {
     let revision = request.match_info().get("revision").unwrap_or_default();
-    // No state has the version -1, so a text that is not a revision is not found.
+    // No state has the version -1, so a request for a text that is not a revision gets a 404.
     let version = Version::of_tag(revision).unwrap_or(Version(-1));
     let revision = state.icps.revision(&caller, id, version).await?;
     preconditions.check_unversioned()?;
@@ -131,7 +135,7 @@ fn response(
         response.insert_header((LINK, format!("<{path}?{}>; rel=\"next\"", query.with_cursor(cursor))));
     }
     let permit = state.concurrency.admit_list(caller.user_id(), list.bytes())?;
-    Ok(response.content_type("application/json").body(Guarded::new(Pieces::from(list), permit)))
+    Ok(response.content_type("application/json").body(GuardedBody::new(ListBody::from(list), permit)))
 }
 
 /// Returns the JSON of a revision. It contains the stored document unchanged.

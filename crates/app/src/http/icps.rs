@@ -8,14 +8,14 @@ use icp_application::{Access, Created, ListRequest, ListResponse};
 use icp_domain::UserId;
 use icp_ports::{Conditional, ListVersion, StoredIcp, Version};
 
-use super::body::Guarded;
+use super::body::GuardedBody;
 use super::error::{ApiError, ParameterViolation};
 use super::etag::{self, EntityTag};
 use super::extract::{
     Conditions, CurrentUser, IdInPath, IdempotencyKeyHeader, JsonBody, NoQuery, PatchBody, Query, UserInPath,
     WriteQuery,
 };
-use super::list_body::{self, Pieces};
+use super::list_body::{self, ListBody};
 use super::middleware::compression;
 use super::routing::{protected, read};
 use super::state::State;
@@ -24,7 +24,8 @@ pub(super) const PATH: &str = "/api/v1/entities/icps";
 const IDEMPOTENCY_REPLAYED: &str = "idempotency-replayed";
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
-    // Two resources, because actix matches several paths of one resource by a regex, and a single path without parameters as text.
+    // Each path is a separate resource, because actix compares the only path of a resource as text if it has no
+    // parameters. It matches several paths of one resource by a regular expression.
     for path in [PATH, "/api/v1/entities/icps/"] {
         let routes = [read().to(list), web::post().to(create)];
         config.service(protected(path, "GET, HEAD, POST, OPTIONS", routes));
@@ -54,7 +55,7 @@ async fn list(
         response
     };
     match state.icps.list(&caller, &query.value, &preconditions).await? {
-        ListResponse::Whole { icps, version, cursor } => {
+        ListResponse::Buffered { icps, version, cursor } => {
             let mut response = respond(version);
             if let Some(cursor) = cursor {
                 // A relative reference (RFC 8288) is valid behind every proxy.
@@ -62,11 +63,11 @@ async fn list(
                 response.insert_header((LINK, link));
             }
             let permit = state.concurrency.admit_list(caller.user_id(), icps.bytes())?;
-            Ok(response.body(Guarded::new(Pieces::from(icps), permit)))
+            Ok(response.body(GuardedBody::new(ListBody::from(icps), permit)))
         }
         ListResponse::Long { first, version, rest } => {
             let permit = state.concurrency.admit_long_list(caller.user_id())?;
-            Ok(respond(version).body(Guarded::new(list_body::in_parts(first, rest), permit)))
+            Ok(respond(version).body(GuardedBody::new(list_body::in_parts(first, rest), permit)))
         }
         ListResponse::NotModified(version) => Ok(not_modified(&request, &state, &version)),
     }
@@ -148,7 +149,7 @@ async fn set_access(
     Ok(stored(HttpResponse::Ok(), &state, icp))
 }
 
-/// Only a valid user ID can be added. An invalid one that is stored can be removed.
+/// Checks the user ID of a request. Only a valid ID can be added, but an invalid ID that is stored can be removed.
 pub(super) fn check_access(user_id: &UserId, access: Access) -> Result<(), ParameterViolation> {
     let violation = user_id.violation().filter(|_| access == Access::Granted);
     violation.map_or(Ok(()), |(code, detail)| Err(ParameterViolation::new("userId", code, detail)))
@@ -177,14 +178,14 @@ fn preview(state: &State, json: String) -> HttpResponse {
     response.content_type("application/json").body(json)
 }
 
-/// Returns the response to a client that has the current version. The tag is that of the response with a body (RFC 9110,
-/// section 15.4.5).
+/// Returns the response to a client that has the current version. Its `ETag` is the tag that the response with a body
+/// would have (RFC 9110, section 15.4.5).
 fn not_modified(request: &HttpRequest, state: &State, version: &impl EntityTag) -> HttpResponse {
     let mut response = HttpResponse::NotModified();
     insert_headers(&mut response, state);
     response.insert_header(etag::header(version));
     let mut response = response.finish();
-    etag::mark_coding(response.headers_mut(), compression::of_response(request));
+    etag::mark_coding(response.headers_mut(), compression::response_coding(request));
     response
 }
 

@@ -66,7 +66,8 @@ impl ProtectedResource {
             .json(&self.0.document)
     }
 
-    /// Returns the paths of the metadata: the well-known path, and with the path and the public path of the endpoint appended.
+    /// Returns the paths of the metadata: the well-known path alone, with `/mcp` appended, and with the public path of
+    /// the endpoint appended.
     pub(super) fn metadata_paths(&self) -> Vec<String> {
         let mut paths = vec!["", "/mcp", &self.0.path];
         paths.dedup();
@@ -74,7 +75,7 @@ impl ProtectedResource {
     }
 }
 
-/// Returns true for the metadata, which pages of every origin may read.
+/// Returns true for the paths of the metadata, which pages of every origin may read.
 pub(super) fn is_metadata(path: &str) -> bool {
     path.starts_with(WELL_KNOWN)
 }

@@ -59,7 +59,7 @@ fn name(health: Health) -> &'static str {
     }
 }
 
-/// The metrics, in the format that the client accepts: OpenMetrics, or Prometheus' older text format.
+/// Returns the metrics in the format that the client accepts: OpenMetrics, or the older text format of Prometheus.
 async fn metrics(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, ApiError> {
     let accept = request.headers().get_all(ACCEPT).filter_map(|line| line.to_str().ok());
     let is_open_metrics = accept.flat_map(|line| line.split(',')).any(|range| {
@@ -82,7 +82,7 @@ pub(super) fn prepare() {
     LazyLock::force(&DESCRIPTION);
 }
 
-/// The OpenAPI document.
+/// Returns the OpenAPI document.
 async fn description(request: HttpRequest) -> HttpResponse {
     DESCRIPTION.respond(&request, "no-cache")
 }

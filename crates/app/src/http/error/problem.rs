@@ -51,11 +51,11 @@ impl ApiError {
 }
 
 /// Logs the cause of an internal error, which the response does not contain.
-pub(in crate::http) fn report(error: &ApiError, request_id: &RequestId) {
+pub(in crate::http) fn log_cause(error: &ApiError, request_id: &RequestId) {
     if let ApiError::Internal(source) = error {
         let causes: Vec<_> =
             std::iter::successors(source.source(), |cause| cause.source()).map(ToString::to_string).collect();
-        // The causes may quote a stored document. `Debug` escapes them.
+        // The causes may quote a stored document. The `Debug` format of the log escapes control characters in them.
         let error = source.to_string();
         let error = printable(&error);
         tracing::error!(request_id = request_id.as_str(), %error, ?causes, "a request failed");
@@ -84,7 +84,7 @@ mod tests {
         blocks.map(|block| serde_json::from_str(block).unwrap()).collect()
     }
 
-    /// One error of each kind, and further errors that the page shows.
+    /// Returns the errors whose documents the reference shows as examples.
     fn errors() -> Vec<ApiError> {
         let body = r#"{"customFilterCriteria": [{"type": "maxPercentFromCRM", "value": 101}], "colour": 1}"#;
         let caller = Caller::user("user_ada".try_into().unwrap());
@@ -116,7 +116,7 @@ mod tests {
     fn reference_has_every_kind_of_error() {
         for kind in kinds::ALL {
             let row = format!("| {} | [`{}`](#{}) |", kind.status, kind.code, kind.code.to_lowercase());
-            assert!(REFERENCE.contains(&row), "{row}");
+            assert!(REFERENCE.contains(&row), "the reference lacks the row {row}");
             let examples = examples(section(kind));
             assert!(!examples.is_empty(), "{} has no example", kind.code);
             for example in examples {
@@ -136,7 +136,7 @@ mod tests {
                 document["requestId"] = example["requestId"].clone();
                 document == example
             });
-            assert!(shown, "{document}");
+            assert!(shown, "the reference has no such example: {document}");
         }
     }
 
@@ -147,7 +147,7 @@ mod tests {
         let table = table.split("\n\n").next().unwrap();
         let codes: Vec<_> = table.lines().filter_map(|row| row.split('`').nth(1)).collect();
         for code in &codes {
-            assert!(schema.contains(&format!("\"{code}\"")), "{code}");
+            assert!(schema.contains(&format!("\"{code}\"")), "the OpenAPI document lacks {code}");
         }
         assert_eq!(codes.len(), 9);
     }

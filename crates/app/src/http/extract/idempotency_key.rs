@@ -28,7 +28,7 @@ fn key(headers: &HeaderMap) -> Result<Option<RequestKey>, ApiError> {
     if lines.next().is_some() {
         return Err(ParameterViolation::new(NAME, ViolationCode::InvalidValue, "must be sent once").into());
     }
-    let text = line.to_str().ok().and_then(read).ok_or_else(|| {
+    let text = line.to_str().ok().and_then(unquote).ok_or_else(|| {
         let detail =
             "must be visible ASCII characters; put a key with spaces or quotes into quotes (RFC 8941)";
         ParameterViolation::new(NAME, ViolationCode::InvalidValue, detail)
@@ -41,8 +41,8 @@ pub(in crate::http) fn invalid_key(parameter: &'static str, error: InvalidReques
     ParameterViolation::new(parameter, ViolationCode::InvalidValue, error.to_string()).into()
 }
 
-/// Parses the header: a quoted string, as the draft requires, or the unquoted key, as most clients send it.
-fn read(line: &str) -> Option<String> {
+/// Returns the key in a header line. The draft requires a quoted string, but most clients send the key without quotes.
+fn unquote(line: &str) -> Option<String> {
     let Some(quoted) = line.strip_prefix('"') else {
         return line
             .bytes()
@@ -71,7 +71,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         for line in lines {
             let name = HeaderName::from_static("idempotency-key");
-            headers.append(name, HeaderValue::from_str(line).expect("a header"));
+            headers.append(name, HeaderValue::from_str(line).expect("must be a valid header value"));
         }
         super::key(&headers).map_err(drop)
     }
@@ -110,6 +110,6 @@ mod tests {
             assert_eq!(key(&[line]), Err(()), "{line:?}");
         }
         assert_eq!(key(&[&"k".repeat(256)]), Err(()));
-        assert_eq!(key(&["a", "a"]), Err(()), "sent twice");
+        assert_eq!(key(&["a", "a"]), Err(()), "a header that is sent twice is refused");
     }
 }

@@ -11,33 +11,34 @@ use icp_permits::{KeyedPermit, KeyedPermits};
 use crate::http::error::ApiError;
 use icp_observability::{Metrics, RejectReason};
 
-/// Maximum number of requests that wait for their clients, as a multiple of those in flight. Their bodies are in memory.
+/// Maximum number of requests that wait for their clients, as a multiple of the limit of requests in flight. The limit
+/// exists because their bodies are in memory.
 const WAITING_FACTOR: usize = 4;
 
-/// Maximum memory in bytes for parts of long lists that are being sent. A slow client occupies the memory of a part for an
-/// unlimited time.
+/// Maximum total size in bytes of the parts of long lists that are being sent. A slow client occupies the memory of a
+/// part for an unlimited time.
 const LONG_LIST_BYTES: usize = 48 * 1024 * 1024;
 
-/// Minimum share of a user in the requests in flight, for a low limit.
+/// Minimum number of requests that one user may have in flight, even if a quarter of the total limit is less.
 const MIN_IN_FLIGHT_PER_USER: usize = 16;
 
 /// Maximum number of lists of more than [`LARGE_LIST_BYTES`] in memory for one user.
 const MAX_LARGE_LISTS_PER_USER: usize = 16;
 const LARGE_LIST_BYTES: usize = 2 * 1024 * 1024;
 
-/// Maximum number of large responses that are compressed for one user at the same time. actix starts threads for compression
-/// as needed, and many threads would delay the workers.
+/// Maximum number of large responses that are compressed for one user at the same time. actix starts threads for
+/// compression as needed, and many threads would delay the workers.
 const MAX_COMPRESSIONS_PER_USER: usize = 1;
 
 /// Maximum number of long lists in flight to one user, so that other users get theirs.
 const MAX_LONG_LISTS_PER_USER: usize = 4;
 
-/// Maximum number of anonymous requests in flight. Their responses are prepared, so only a slow client keeps a request in
-/// flight.
+/// Maximum number of anonymous requests in flight. Their responses are prepared, so only a slow client keeps a request
+/// in flight.
 const MAX_ANONYMOUS: usize = 64;
 
-/// A limit on the requests in flight. The service rejects further requests immediately. If it queued them, it would serve them
-/// too late, and delay other requests.
+/// A limit on the requests in flight. The service rejects further requests immediately. If it queued them, it would
+/// serve them too late, and delay other requests.
 ///
 /// Anonymous requests have a separate limit. Health and metrics are not counted, so operators always get a response.
 #[derive(Clone)]
@@ -75,7 +76,7 @@ impl Counter {
 }
 
 impl Concurrency {
-    /// `response_buffer` is the length of the parts in which long lists are sent, in bytes.
+    /// Creates the limits. `response_buffer` is the length in bytes of the parts in which long lists are sent.
     pub(crate) fn new(max_in_flight: usize, response_buffer: NonZeroUsize, metrics: &Metrics) -> Self {
         Self {
             in_flight: Counter::new(max_in_flight),
@@ -97,13 +98,13 @@ impl Concurrency {
         if self.in_flight.add() { Ok(permit) } else { Err(self.reject()) }
     }
 
-    /// Admits a request of a user. A user has at most a quarter of the permits, so that other users are served while this one
-    /// reads slowly.
+    /// Admits a request of a user. A user has at most a quarter of the permits, so that other users are served while
+    /// this one reads slowly.
     pub(in crate::http) fn admit_user(&self, user_id: &UserId) -> Result<KeyedPermit<UserId>, ApiError> {
         self.in_flight_of_users.try_acquire(user_id).ok_or_else(|| self.reject())
     }
 
-    /// Admits a response to a user that is in memory until it has been sent. Only large responses are counted.
+    /// Admits a response to a user that is in memory until it has been sent. Only large responses need a permit.
     pub(in crate::http) fn admit_list(
         &self,
         user_id: &UserId,
@@ -119,7 +120,7 @@ impl Concurrency {
     pub(in crate::http) fn admit_long_list(
         &self,
         user_id: &UserId,
-    ) -> Result<(Counted, KeyedPermit<UserId>), ApiError> {
+    ) -> Result<(CountedPermit, KeyedPermit<UserId>), ApiError> {
         let of_user = self.long_lists_of_users.try_acquire(user_id).ok_or_else(|| self.reject())?;
         Ok((self.count(&self.long_lists)?, of_user))
     }
@@ -130,17 +131,17 @@ impl Concurrency {
     }
 
     /// Admits a request to a route that needs no authentication.
-    pub(in crate::http) fn admit_anonymous(&self) -> Result<Counted, ApiError> {
+    pub(in crate::http) fn admit_anonymous(&self) -> Result<CountedPermit, ApiError> {
         self.count(&self.anonymous)
     }
 
-    fn count(&self, counter: &Counter) -> Result<Counted, ApiError> {
-        let permit = Counted(counter.clone());
+    fn count(&self, counter: &Counter) -> Result<CountedPermit, ApiError> {
+        let permit = CountedPermit(counter.clone());
         if counter.add() { Ok(permit) } else { Err(self.reject()) }
     }
 
-    /// Waits for the client of a request, without its permit. Rejects the request if too many requests wait, or if no permit is
-    /// free when it continues.
+    /// Waits for the client of a request. Meanwhile, the request does not count as in flight. Rejects the request if
+    /// too many requests wait, or if the limit of requests in flight is reached when it continues.
     pub(in crate::http) async fn wait_for_client<T>(
         request: &HttpRequest,
         waiting: impl Future<Output = T>,
@@ -166,12 +167,12 @@ impl Concurrency {
     }
 
     fn reject(&self) -> ApiError {
-        self.metrics.rejected(RejectReason::Overload);
+        self.metrics.record_rejection(RejectReason::Overload);
         ApiError::Overloaded
     }
 }
 
-/// A request in flight, until this is dropped.
+/// The permit of a request. The request counts as in flight until the permit is dropped.
 pub(in crate::http) struct Permit {
     concurrency: Concurrency,
 }
@@ -183,16 +184,16 @@ impl Drop for Permit {
     }
 }
 
-/// One unit of a counter, until this is dropped.
-pub(in crate::http) struct Counted(Counter);
+/// A permit that a counter counts until the permit is dropped.
+pub(in crate::http) struct CountedPermit(Counter);
 
-impl Drop for Counted {
+impl Drop for CountedPermit {
     fn drop(&mut self) {
         self.0.subtract();
     }
 }
 
-/// A request that waits for its client, until this is dropped.
+/// Marks a request as waiting for its client until this value is dropped.
 struct Pause<'a>(&'a Concurrency);
 
 impl Drop for Pause<'_> {

@@ -33,18 +33,18 @@ use super::routing::{protected, read, read_only};
 use super::state::State;
 use server::IcpServer;
 
-/// Time limit of a message: longer than any use case takes.
-const LIMIT: Duration = Duration::from_secs(30);
+/// Time limit of a message. It is longer than the time limit of any use case.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Maximum length of a message in bytes: the maximum length of a request body, and room for the envelope.
 const MESSAGE_BYTES: usize = limits::BODY_BYTES + 64 * 1024;
 
-/// The length in bytes at which a page of `list_icps` ends. The SDK copies and escapes results on the worker thread, and a
-/// longer page would fill the context of an assistant.
+/// The length in bytes at which a page of `list_icps` ends. The SDK copies and escapes results on the worker thread,
+/// and a longer page would fill the context of an assistant.
 const PAGE_BYTES: NonZeroUsize = NonZeroUsize::new(64 * 1024).unwrap();
 
-/// Maximum length of a message without the arguments of a tool, in bytes and in values. The SDK parses it several times on
-/// the worker thread.
+/// Maximum length of a message without the arguments of a tool, in bytes and in values. The SDK parses it several times
+/// on the worker thread.
 const REST_BYTES: usize = 8 * 1024;
 const REST_VALUES: usize = 256;
 
@@ -53,7 +53,7 @@ const TOO_LARGE: ApiError =
 
 type Service = StreamableHttpService<IcpServer, NeverSessionManager>;
 
-/// The endpoint.
+/// The endpoint `POST /mcp`.
 #[derive(Clone)]
 pub(crate) struct Mcp {
     authenticator: Arc<dyn Authenticator>,
@@ -91,7 +91,8 @@ impl Mcp {
             .with_legacy_session_mode(false)
             .with_json_response(true)
             .with_max_request_body_bytes(MESSAGE_BYTES)
-            // The check of `Host` protects services without authentication from DNS rebinding. This service authenticates.
+            // The check of `Host` protects services without authentication from DNS rebinding. This service
+            // authenticates.
             .disable_allowed_hosts()
             .with_allowed_origins(self.origins.iter().map(|origin| messages::with_port(origin)))
             .enforce_origin_validation();
@@ -131,20 +132,20 @@ async fn handle(
         arguments,
     };
     let handling = service.handle(messages::to_sdk(&request, &message, call)?);
-    let answer = timeout(LIMIT, handling)
+    let sdk_response = timeout(CALL_TIMEOUT, handling)
         .await
         .map_err(|_| ApiError::Internal("a tool exceeded its time limit".into()))?;
-    let status = StatusCode::from_u16(answer.status().as_u16()).unwrap_or_default();
-    if !messages::is_of_protocol(&answer) {
+    let status = StatusCode::from_u16(sdk_response.status().as_u16()).unwrap_or_default();
+    if !messages::is_protocol_message(&sdk_response) {
         return Err(rejection(status));
     }
     let mut response = HttpResponse::build(status);
-    messages::copy_headers(&answer, &mut response);
-    let Ok(body) = answer.into_body().collect().await;
+    messages::copy_headers(&sdk_response, &mut response);
+    let Ok(body) = sdk_response.into_body().collect().await;
     Ok(response.body(body.to_bytes()))
 }
 
-/// Returns at least the number of values in a JSON text.
+/// Returns an upper bound on the number of values in a JSON text.
 fn count_values(json: &str) -> usize {
     1 + json.bytes().filter(|byte| b"[{,".contains(byte)).count()
 }

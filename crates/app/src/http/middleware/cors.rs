@@ -15,7 +15,7 @@ use crate::http::protected_resource;
 pub(in crate::http) struct RestrictCorsHeaders;
 
 impl<B: MessageBody> Middleware<B> for RestrictCorsHeaders {
-    type Known = ();
+    type RequestData = ();
     type Body = B;
 
     fn before(_: &mut ServiceRequest) {}
@@ -68,9 +68,9 @@ const EXPOSED_HEADERS: [&str; 11] = [
     "www-authenticate",
 ];
 
-/// Allows pages of these origins to call the API and read its responses, with cookies only if the session cookie is accepted.
-/// Pages of every origin may read the OAuth metadata.
-pub(in crate::http) fn allowing(origins: &[String], with_cookies: bool) -> Cors {
+/// Allows pages of these origins to call the API and read its responses, with cookies only if the session cookie is
+/// accepted. Pages of every origin may read the OAuth metadata.
+pub(in crate::http) fn allow_origins(origins: &[String], with_cookies: bool) -> Cors {
     let cors = Cors::default()
         .allowed_methods([
             Method::GET,

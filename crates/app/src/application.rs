@@ -43,12 +43,12 @@ impl Application {
     /// remedy.
     pub async fn build(settings: &Settings) -> anyhow::Result<Self> {
         settings.check_for_serving()?;
-        composition::check(settings)?;
+        composition::check_adapter_settings(settings)?;
         let workers = settings.server.workers();
-        let storage = composition::storage(&settings.database, workers).await?;
+        let storage = composition::open_storage(&settings.database, workers).await?;
         prepare_database(settings, &storage).await?;
         warn_of_missing_parties(settings);
-        let sign_in = composition::authenticators(&settings.auth, &settings.mcp)?;
+        let sign_in = composition::create_authenticators(&settings.auth, &settings.mcp)?;
         let metrics = Metrics::new(vec![Arc::clone(&storage.readings), sign_in.readings]);
         let repository = Arc::new(Instrumented::new(storage.repository, &metrics));
         let icps = IcpService::new(repository, Arc::new(SystemClock), random_id)
@@ -72,7 +72,7 @@ impl Application {
             session_cookie: settings.auth.session_cookie,
             is_development: development_sign_in.is_some(),
         });
-        let states = states_of_workers(&state, storage.workers, storage.read_own_writes);
+        let states = worker_states(&state, storage.workers, storage.read_own_writes);
         let operators = listen_for_operators(settings, &state)?;
         let certificate = settings.server.tls().as_ref().map(read_certificate).transpose()?;
         let resource = protected_resource(settings, &sign_in.issuer)?;
@@ -86,7 +86,7 @@ impl Application {
         };
         let (host, port) = (&settings.server.host, settings.server.port);
         let server = HttpServer::bind(&settings.server, options, states);
-        let server = server.map_err(|error| cannot_listen("server", host, port, &error))?;
+        let server = server.map_err(|error| listen_error("server", host, port, &error))?;
         if let Some(operators) = &operators {
             tracing::info!("health and metrics on {}", operators.address());
         }
@@ -159,15 +159,17 @@ impl Application {
 }
 
 /// Returns the state of each worker, with the worker's own connections.
-fn states_of_workers(
+fn worker_states(
     state: &web::Data<State>,
     workers: Vec<WorkerStorage>,
     read_own_writes: Duration,
 ) -> Vec<web::Data<State>> {
-    let mut common: Option<Replica> = None;
+    let mut shared_replica: Option<Replica> = None;
     let mut replica = |reader: Arc<dyn IcpReader>| {
         let reader: Arc<dyn IcpReader> = Arc::new(Instrumented::new(reader, &state.metrics));
-        common.get_or_insert_with(|| Replica::new(Arc::clone(&reader), read_own_writes)).for_worker(reader)
+        shared_replica
+            .get_or_insert_with(|| Replica::new(Arc::clone(&reader), read_own_writes))
+            .for_worker(reader)
     };
     let workers = workers.into_iter().map(|WorkerStorage { repository, replica: reader }| {
         let repository = Arc::new(Instrumented::new(repository, &state.metrics));
@@ -181,7 +183,7 @@ fn listen_for_operators(settings: &Settings, state: &web::Data<State>) -> anyhow
     let Some(port) = settings.metrics.port else { return Ok(None) };
     let host = settings.metrics.host.as_ref().unwrap_or(&settings.server.host);
     let server = HttpServer::bind_for_operators(&settings.server, (host, port), state.clone());
-    Ok(Some(server.map_err(|error| cannot_listen("metrics", host, port, &error))?))
+    Ok(Some(server.map_err(|error| listen_error("metrics", host, port, &error))?))
 }
 
 fn protected_resource(settings: &Settings, issuer: &str) -> Result<Option<ProtectedResource>, SettingsError> {
@@ -196,7 +198,7 @@ fn read_certificate(files: &TlsFiles) -> anyhow::Result<Certificate> {
         .map_err(|error| SettingsError::of("server.tls_certificate", format!("{error:#}")).into())
 }
 
-fn cannot_listen(section: &str, host: &str, port: u16, error: &std::io::Error) -> SettingsError {
+fn listen_error(section: &str, host: &str, port: u16, error: &std::io::Error) -> SettingsError {
     let address = format!("{host}:{port}");
     match error.kind() {
         ErrorKind::AddrInUse => {
@@ -222,7 +224,7 @@ async fn prepare_database(settings: &Settings, storage: &Storage) -> anyhow::Res
 
 /// Fails if the database has pending migrations.
 pub(crate) async fn require_migrated(settings: &Settings, storage: &Storage) -> anyhow::Result<()> {
-    let pending = storage.migrator.pending().await.with_context(|| settings.database.failure())?;
+    let pending = storage.migrator.pending().await.with_context(|| settings.database.failure_message())?;
     if !pending.is_empty() {
         bail!("the database has pending migrations: {}. Apply them with `icp migrate`", pending.join(", "));
     }
@@ -231,7 +233,7 @@ pub(crate) async fn require_migrated(settings: &Settings, storage: &Storage) -> 
 
 /// Applies pending migrations. Under the development sign-in, a new database gets the sample ICPs.
 pub(crate) async fn migrate(settings: &Settings, storage: &Storage) -> anyhow::Result<MigrationReport> {
-    let report = storage.migrator.migrate().await.with_context(|| settings.database.failure())?;
+    let report = storage.migrator.migrate().await.with_context(|| settings.database.failure_message())?;
     if report.created && !settings.auth.is_clerk() {
         icp_development::store_samples(storage.import_export.as_ref())
             .await

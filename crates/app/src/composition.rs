@@ -41,11 +41,11 @@ pub(crate) struct WorkerStorage {
 }
 
 /// Opens the configured database for this number of workers. Must be called within a Tokio runtime.
-pub(crate) async fn storage(settings: &DatabaseSettings, workers: usize) -> anyhow::Result<Storage> {
+pub(crate) async fn open_storage(settings: &DatabaseSettings, workers: usize) -> anyhow::Result<Storage> {
     match settings.kind()? {
         DatabaseKind::Sqlite(path) => {
             let sqlite = SqliteSettings { path, max_connections: settings.max_connections };
-            let database = SqliteDatabase::open(sqlite).await.with_context(|| settings.failure())?;
+            let database = SqliteDatabase::open(sqlite).await.with_context(|| settings.failure_message())?;
             let database = Arc::new(database);
             Ok(Storage {
                 workers: vec![WorkerStorage { repository: database.clone(), replica: None }],
@@ -62,10 +62,10 @@ pub(crate) async fn storage(settings: &DatabaseSettings, workers: usize) -> anyh
 }
 
 fn postgres_storage(settings: &DatabaseSettings, workers: usize) -> Result<Storage, SettingsError> {
-    let (primaries, for_other_tasks) = primaries(settings, workers)?;
+    let (primaries, for_other_tasks) = open_primaries(settings, workers)?;
     let replicas = match &settings.read_url {
         None => Vec::new(),
-        Some(url) => replicas(settings, url, &primaries)?,
+        Some(url) => create_replicas(settings, url, &primaries)?,
     };
     let readings = postgres_readings(for_other_tasks.clone(), replicas.first().cloned());
     let mut replicas = replicas.into_iter();
@@ -86,7 +86,7 @@ fn postgres_storage(settings: &DatabaseSettings, workers: usize) -> Result<Stora
 }
 
 /// Returns one handle of the primary for each worker, and a further handle for all other tasks.
-fn primaries(
+fn open_primaries(
     settings: &DatabaseSettings,
     workers: usize,
 ) -> Result<(Vec<PostgresDatabase>, PostgresDatabase), SettingsError> {
@@ -94,7 +94,7 @@ fn primaries(
         .map_err(|error| SettingsError::of("database.url", error))
 }
 
-fn standbys(
+fn open_replicas(
     settings: &DatabaseSettings,
     url: &SecretString,
     workers: usize,
@@ -110,12 +110,12 @@ fn standbys(
 }
 
 /// Returns a replica for each worker. The replicas share one monitor of the lag.
-fn replicas(
+fn create_replicas(
     settings: &DatabaseSettings,
     url: &SecretString,
     primaries: &[PostgresDatabase],
 ) -> Result<Vec<PostgresReplica>, SettingsError> {
-    let standbys = standbys(settings, url, primaries.len())?;
+    let standbys = open_replicas(settings, url, primaries.len())?;
     let mut replicas: Vec<PostgresReplica> = Vec::new();
     for (primary, standby) in primaries.iter().cloned().zip(standbys.into_iter().cycle()) {
         replicas.push(match replicas.first() {
@@ -159,13 +159,13 @@ fn postgres_settings(settings: &DatabaseSettings, url: &SecretString) -> Postgre
     }
 }
 
-/// Opens an existing database. Fails if the SQLite file does not exist, where [`storage`] would create it.
-pub(crate) async fn existing_storage(settings: &DatabaseSettings) -> anyhow::Result<Storage> {
+/// Opens an existing database. Fails if the SQLite file does not exist, where [`open_storage`] would create it.
+pub(crate) async fn open_existing_storage(settings: &DatabaseSettings) -> anyhow::Result<Storage> {
     if let DatabaseKind::Sqlite(path) = settings.kind()? {
         let exists = path.try_exists().with_context(|| format!("cannot look for {}", path.display()))?;
-        ensure!(exists, "{}: no database at {}", settings.failure(), path.display());
+        ensure!(exists, "{}: no database at {}", settings.failure_message(), path.display());
     }
-    storage(settings, 1).await
+    open_storage(settings, 1).await
 }
 
 /// The authenticators, the issuer of their tokens, and their metrics.
@@ -180,7 +180,10 @@ pub(crate) struct Authenticators {
 }
 
 /// Creates the authenticators. Must be called within a Tokio runtime, because a background task fetches the keys.
-pub(crate) fn authenticators(settings: &AuthSettings, mcp: &McpSettings) -> anyhow::Result<Authenticators> {
+pub(crate) fn create_authenticators(
+    settings: &AuthSettings,
+    mcp: &McpSettings,
+) -> anyhow::Result<Authenticators> {
     let settings = clerk_settings(settings)?;
     let issuer = settings.issuer.clone();
     let api = ClerkAuthenticator::start(settings, Arc::new(SystemClock));
@@ -219,11 +222,11 @@ fn key_set_readings(status: KeySetStatus) -> Vec<Reading> {
 }
 
 /// Checks the settings that only the adapters can parse: keys, URLs and pointers.
-pub(crate) fn check(settings: &Settings) -> anyhow::Result<()> {
+pub(crate) fn check_adapter_settings(settings: &Settings) -> anyhow::Result<()> {
     let database = &settings.database;
     if database.kind()? == DatabaseKind::Postgres {
-        primaries(database, 1)?;
-        database.read_url.as_ref().map(|url| standbys(database, url, 1)).transpose()?;
+        open_primaries(database, 1)?;
+        database.read_url.as_ref().map(|url| open_replicas(database, url, 1)).transpose()?;
     }
     if settings.auth.is_clerk() {
         clerk_settings(&settings.auth).map(drop)

@@ -39,7 +39,7 @@ impl Writers {
     /// # Errors
     ///
     /// [`ServiceError::Contended`] after [`RETRY_LIMIT`].
-    pub(crate) async fn wait(&self, id: IcpId) -> Result<Attempts, ServiceError> {
+    pub(crate) async fn acquire(&self, id: IcpId) -> Result<Attempts, ServiceError> {
         let deadline = Instant::now() + RETRY_LIMIT;
         let permit = timeout_at(deadline, self.0.acquire(&id)).await.map_err(|_| ServiceError::Contended)?;
         Ok(Attempts { _permit: permit, deadline, wait: MIN_WAIT })
@@ -71,7 +71,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn long_write_causes_few_attempts() {
-        let mut writer = Writers::default().wait(id(1)).await.expect("must not wait for another writer");
+        let mut writer = Writers::default().acquire(id(1)).await.expect("must not wait for another writer");
         let mut attempts = 0;
         while writer.wait().await.is_ok() {
             attempts += 1;
@@ -82,8 +82,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn writers_of_other_icps_do_not_wait() {
         let writers = Writers::default();
-        let _first = writers.wait(id(1)).await.expect("must not wait for another writer");
-        assert!(writers.wait(id(1)).await.is_err(), "a second writer of the ICP gives up");
-        assert!(writers.wait(id(2)).await.is_ok(), "a writer of another ICP must not wait");
+        let _first = writers.acquire(id(1)).await.expect("must not wait for another writer");
+        assert!(writers.acquire(id(1)).await.is_err(), "a second writer of the ICP gives up");
+        assert!(writers.acquire(id(2)).await.is_ok(), "a writer of another ICP must not wait");
     }
 }

@@ -41,7 +41,7 @@ impl IcpService {
         let document = self.new_document(caller, body).await?;
         match self.check_list_version(caller, preconditions).await {
             Ok(()) => self.insert(caller, document, key).await,
-            // If this request repeats an earlier one with the same key, the earlier request has changed the list.
+            // The list may have changed because an earlier request with the same key has created the ICP.
             Err(error) => self.replay_or_fail(caller, key, error).await,
         }
     }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::ListRequest;
 
 /// The version of the encoding. A cursor of another version is refused.
-const ENCODING: u8 = 1;
+const ENCODING_VERSION: u8 = 1;
 /// The length of the digest in bytes.
 const DIGEST_LENGTH: usize = 8;
 
@@ -30,7 +30,7 @@ impl CursorCodec {
 
     /// Encodes a position in the list.
     pub(crate) fn encode(&self, position: &ListCursor) -> String {
-        let mut bytes = vec![ENCODING];
+        let mut bytes = vec![ENCODING_VERSION];
         bytes.extend(self.digest);
         bytes.extend(position.id.as_uuid().as_bytes());
         match &position.key {
@@ -71,7 +71,7 @@ impl HistoryCursorCodec {
     }
 
     pub(crate) fn encode(&self, position: HistoryCursor) -> String {
-        let mut bytes = vec![ENCODING];
+        let mut bytes = vec![ENCODING_VERSION];
         bytes.extend(self.0);
         bytes.extend(position.id.as_uuid().as_bytes());
         bytes.extend(position.version.0.to_be_bytes());
@@ -98,9 +98,9 @@ fn digest(caller: &Caller, list_name: &str) -> [u8; DIGEST_LENGTH] {
 /// Returns the encoded position in a cursor, if the cursor has this digest.
 fn verified_position(cursor: &str, expected: [u8; DIGEST_LENGTH]) -> Option<Vec<u8>> {
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?;
-    let (&encoding, bytes) = bytes.split_first()?;
+    let (&version, bytes) = bytes.split_first()?;
     let (digest, position) = bytes.split_first_chunk::<DIGEST_LENGTH>()?;
-    (encoding == ENCODING && *digest == expected).then(|| position.to_vec())
+    (version == ENCODING_VERSION && *digest == expected).then(|| position.to_vec())
 }
 
 fn time(bytes: &[u8]) -> Option<Timestamp> {

@@ -12,7 +12,7 @@ pub struct RequestKey(String);
 pub struct InvalidRequestKey;
 
 /// Maximum length of a key in characters.
-const MAX_LENGTH: usize = 255;
+const MAX_KEY_CHARS: usize = 255;
 
 impl RequestKey {
     /// Binds the key to its user and to the content of the request: the operation and its body.
@@ -30,7 +30,7 @@ impl TryFrom<String> for RequestKey {
     type Error = InvalidRequestKey;
 
     fn try_from(text: String) -> Result<Self, InvalidRequestKey> {
-        let is_valid = (1..=MAX_LENGTH).contains(&text.len())
+        let is_valid = (1..=MAX_KEY_CHARS).contains(&text.len())
             && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
             && !text.starts_with(' ');
         if is_valid { Ok(Self(text)) } else { Err(InvalidRequestKey) }

@@ -62,8 +62,8 @@ pub enum ListResponse {
 impl IcpService {
     /// Returns the ICPs that name the caller, unless the client has the current version of the list.
     ///
-    /// The repository confirms the version for every response. It reads documents only if neither the client nor the
-    /// cache has the current version.
+    /// The repository confirms the version for every response. It reads no documents if the client or the cache has the
+    /// current version.
     ///
     /// # Errors
     ///

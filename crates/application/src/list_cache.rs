@@ -11,7 +11,7 @@ use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 #[derive(Clone)]
 pub(crate) struct ListCache(Option<Arc<Lists>>);
 
-type Lists = Cache<UserId, IcpList, Weight>;
+type Lists = Cache<UserId, IcpList, ListWeighter>;
 
 impl ListCache {
     /// Creates a cache of at most `max_bytes`. A cache of 0 bytes stores no lists.
@@ -19,11 +19,16 @@ impl ListCache {
         let options = OptionsBuilder::new()
             // The capacity is divided among the shards. With one shard, a list may fill most of the cache.
             .shards(1)
-            .estimated_items_capacity(max_bytes / TYPICAL_BYTES)
+            .estimated_items_capacity(max_bytes / TYPICAL_LIST_BYTES)
             .weight_capacity(max_bytes as u64)
             .build();
         let lists = options.ok().filter(|_| max_bytes > 0).map(|options| {
-            Lists::with_options(options, Weight, DefaultHashBuilder::default(), DefaultLifecycle::default())
+            Lists::with_options(
+                options,
+                ListWeighter,
+                DefaultHashBuilder::default(),
+                DefaultLifecycle::default(),
+            )
         });
         Self(lists.map(Arc::new))
     }
@@ -62,15 +67,15 @@ impl ListCache {
 }
 
 /// The typical size of a list, in bytes. The estimated number of lists in the cache is based on it.
-const TYPICAL_BYTES: usize = 4096;
+const TYPICAL_LIST_BYTES: usize = 4096;
 
 /// The memory that an entry needs in addition to its text, in bytes.
 const OVERHEAD_BYTES: usize = 256;
 
 #[derive(Clone)]
-struct Weight;
+struct ListWeighter;
 
-impl Weighter<UserId, IcpList> for Weight {
+impl Weighter<UserId, IcpList> for ListWeighter {
     fn weight(&self, _: &UserId, list: &IcpList) -> u64 {
         (list.icps.bytes() + OVERHEAD_BYTES) as u64
     }

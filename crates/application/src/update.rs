@@ -97,7 +97,7 @@ impl IcpService {
         preconditions: &Preconditions<Version>,
     ) -> Result<(), ServiceError> {
         let _guard = self.begin_write(caller);
-        let mut attempts = self.writers.wait(id).await?;
+        let mut attempts = self.writers.acquire(id).await?;
         loop {
             // The access was checked at this version. The delete fails if the ICP is at another version.
             let version = self.read_from_primary(caller, id, preconditions).await?.version;
@@ -117,7 +117,7 @@ impl IcpService {
     ) -> Result<StoredIcp, ServiceError> {
         let edit = Arc::new(edit);
         let _guard = self.begin_write(caller);
-        let mut attempts = self.writers.wait(id).await?;
+        let mut attempts = self.writers.acquire(id).await?;
         loop {
             let done = match (self.read_from_primary(caller, id, preconditions).await, &*edit) {
                 (Err(ServiceError::NotFound), Edit::Restore(earlier)) => {

@@ -1,7 +1,7 @@
 use crate::{ChangedFields, Icp, IcpDocument, IcpId, Operation, Timestamp, UserId};
 
 /// A change of one ICP, as a repository writes it: the new document, the added and removed users, the operation and the
-/// changed fields. A repository need not read the other users, of whom there may be thousands.
+/// changed fields. A repository does not have to read the unchanged users, of whom there may be thousands.
 ///
 /// ```
 /// use icp_domain::{Caller, IcpChange, IcpPatch, NewIcp, Timestamp, UserId};

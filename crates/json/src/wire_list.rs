@@ -41,7 +41,7 @@ impl WireList {
         self.pieces
     }
 
-    /// Returns the pieces between the brackets, so that several lists can be sent as one.
+    /// Returns the pieces without the brackets of the array, so that several lists can be sent as one list.
     pub fn into_elements(self) -> Vec<Bytes> {
         let mut pieces = self.pieces;
         if let Some(first) = pieces.first_mut() {

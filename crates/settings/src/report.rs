@@ -40,7 +40,7 @@ impl fmt::Display for Settings {
 impl DatabaseSettings {
     /// Returns the start of a message about a database that fails: the setting, its variables, and the URL without the
     /// password.
-    pub fn failure(&self) -> String {
+    pub fn failure_message(&self) -> String {
         let url = without_secrets(self.url.expose_secret());
         let url = url.as_deref().unwrap_or("the database");
         format!("database.url ({}): cannot use {url}", variables("database.url"))

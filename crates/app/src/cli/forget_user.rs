@@ -17,7 +17,7 @@ pub(super) struct Options {
 }
 
 pub(super) async fn run(settings: &Settings, options: Options) -> anyhow::Result<()> {
-    let storage = composition::existing_storage(&settings.database).await?;
+    let storage = composition::open_existing_storage(&settings.database).await?;
     application::require_migrated(settings, &storage).await?;
     let rows = storage.forget_user.count_rows().await?;
     let bar = ProgressBar::new(rows).with_style(style("{bar:40} {pos}/{len} rows {eta} left"));

@@ -54,9 +54,9 @@ impl From<ConflictAction> for OnConflict {
 
 pub(super) async fn run(settings: &Settings, options: Options) -> anyhow::Result<()> {
     let (input, size) = open(options.file)?;
-    let storage = composition::storage(&settings.database, 1).await?;
+    let storage = composition::open_storage(&settings.database, 1).await?;
     if settings.database.migrate {
-        storage.migrator.migrate().await.with_context(|| settings.database.failure())?;
+        storage.migrator.migrate().await.with_context(|| settings.database.failure_message())?;
     } else {
         application::require_migrated(settings, &storage).await?;
     }

@@ -37,7 +37,7 @@ impl Certificate {
     ///
     /// If a file cannot be read or is invalid.
     pub(crate) fn read(files: &TlsFiles) -> anyhow::Result<Self> {
-        let first_seen = modified(files);
+        let first_seen = modification_times(files);
         let current = ArcSwap::from_pointee(certified_key(files)?);
         Ok(Self(Arc::new(Inner { files: files.clone(), first_seen, current })))
     }
@@ -55,7 +55,7 @@ impl Certificate {
         let mut seen = self.0.first_seen;
         loop {
             let is_requested = tokio::time::timeout(CHECK_INTERVAL, hangup_signal()).await.is_ok();
-            let now = modified(&self.0.files);
+            let now = modification_times(&self.0.files);
             // An invalid file may be incomplete: the next check reads it again.
             if (is_requested || now != seen) && self.read_again() {
                 seen = now;
@@ -94,7 +94,7 @@ impl ResolvesServerCert for Certificate {
 }
 
 /// Returns the time of the last change of each file.
-fn modified(files: &TlsFiles) -> [Option<SystemTime>; 2] {
+fn modification_times(files: &TlsFiles) -> [Option<SystemTime>; 2] {
     let modified = |path: &PathBuf| std::fs::metadata(path).and_then(|file| file.modified()).ok();
     [modified(&files.certificate), modified(&files.key)]
 }

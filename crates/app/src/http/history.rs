@@ -14,7 +14,7 @@ use super::extract::parameters::Parsed;
 use super::extract::{
     Conditions, CurrentUser, IdInPath, IdempotencyKeyHeader, JsonBody, NoQuery, OptionalJsonBody, Query,
 };
-use super::icps::{PATH, created, insert_headers, stored};
+use super::icps::{PATH, created_response, insert_headers, stored_response};
 use super::list_body::ListBody;
 use super::routing::{protected, read};
 use super::state::State;
@@ -57,7 +57,7 @@ async fn revisions(
     let page = state.icps.revisions(&caller, id, &query.value).await?;
     preconditions.check_unversioned()?;
     let path = format!("{PATH}/{id}/revisions");
-    response(&state, &caller, &page, &query, &path)
+    page_response(&state, &caller, &page, &query, &path)
 }
 
 /// Returns the deleted ICPs, the newest first.
@@ -69,7 +69,7 @@ async fn deleted(
 ) -> Result<HttpResponse, ApiError> {
     let page = state.icps.deleted(&caller, &query.value).await?;
     preconditions.check_unversioned()?;
-    response(&state, &caller, &page, &query, &format!("{PATH}/deleted"))
+    page_response(&state, &caller, &page, &query, &format!("{PATH}/deleted"))
 }
 
 /// Returns one revision with its ICP.
@@ -88,7 +88,7 @@ async fn revision(
     preconditions.check_unversioned()?;
     let mut response = HttpResponse::Ok();
     insert_headers(&mut response, &state);
-    Ok(response.content_type("application/json").body(json(&revision)))
+    Ok(response.content_type("application/json").body(revision_json(&revision)))
 }
 
 /// Restores the state of a revision.
@@ -101,7 +101,7 @@ async fn restore(
     body: JsonBody,
 ) -> Result<HttpResponse, ApiError> {
     let icp = state.icps.restore(&caller, id, body.0, &preconditions).await?;
-    Ok(stored(HttpResponse::Ok(), &state, icp))
+    Ok(stored_response(HttpResponse::Ok(), &state, icp))
 }
 
 /// Copies the ICP, once for each `Idempotency-Key`.
@@ -115,11 +115,11 @@ async fn copy(
     OptionalJsonBody(body): OptionalJsonBody,
 ) -> Result<HttpResponse, ApiError> {
     let copy = state.icps.copy(&caller, id, body, key.as_ref(), &preconditions).await?;
-    Ok(created(&state, copy))
+    Ok(created_response(&state, copy))
 }
 
 /// Returns the response with a page of a history.
-fn response(
+fn page_response(
     state: &State,
     caller: &Caller,
     page: &HistoryResponse,
@@ -127,7 +127,7 @@ fn response(
     path: &str,
 ) -> Result<HttpResponse, ApiError> {
     let mut list = WireListBuilder::default();
-    page.revisions.iter().for_each(|revision| list.push(&json(revision)));
+    page.revisions.iter().for_each(|revision| list.push(&revision_json(revision)));
     let list = list.finish();
     let mut response = HttpResponse::Ok();
     insert_headers(&mut response, state);
@@ -139,7 +139,7 @@ fn response(
 }
 
 /// Returns the JSON of a revision. It contains the stored document unchanged.
-pub(super) fn json(revision: &Revision) -> String {
+pub(super) fn revision_json(revision: &Revision) -> String {
     let Revision { id: _, version, at, author, operation, changed, json } = revision;
     let user = |user: &Option<UserId>| serde_json::to_string(user).unwrap_or_default();
     let icp = json.as_ref().map(|json| format!(r#","icp":{json}"#)).unwrap_or_default();

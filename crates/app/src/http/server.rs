@@ -108,7 +108,7 @@ impl HttpServer {
             .shutdown_timeout(settings.shutdown_limit.as_secs())
             .on_connect(tune_connections(settings.keep_alive, draining))
             .disable_signals();
-        let address = (host(&settings.host), settings.port);
+        let address = (without_brackets(&settings.host), settings.port);
         let server = match tls {
             Some(tls) => server
                 .max_connection_rate(MAX_HANDSHAKES)
@@ -116,7 +116,7 @@ impl HttpServer {
                 .bind_rustls_0_23(address, tls)?,
             None => server.bind(address)?,
         };
-        Self::listening(&server.addrs(), server.run())
+        Self::from_server(&server.addrs(), server.run())
     }
 
     /// Listens on the port for operators, with health and metrics, in a separate thread.
@@ -147,11 +147,11 @@ impl HttpServer {
             .workers(1)
             .on_connect(tune_connections)
             .disable_signals();
-        let server = server.bind((host(address.0), address.1))?;
-        Self::listening(&server.addrs(), server.run())
+        let server = server.bind((without_brackets(address.0), address.1))?;
+        Self::from_server(&server.addrs(), server.run())
     }
 
-    fn listening(addresses: &[SocketAddr], server: dev::Server) -> io::Result<Self> {
+    fn from_server(addresses: &[SocketAddr], server: dev::Server) -> io::Result<Self> {
         let address = addresses.first().copied().ok_or(io::ErrorKind::AddrNotAvailable)?;
         Ok(Self { server, address })
     }
@@ -207,7 +207,7 @@ impl std::fmt::Debug for HttpServer {
 }
 
 /// Returns a host in the form that the operating system expects: an IPv6 address without brackets.
-fn host(host: &str) -> &str {
+fn without_brackets(host: &str) -> &str {
     host.trim_matches(['[', ']'])
 }
 

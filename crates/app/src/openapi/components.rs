@@ -4,7 +4,7 @@ use icp_domain::{ViolationCode, limits, schema};
 use serde_json::{Map, Value, json};
 
 use super::history;
-use crate::http::error::kinds::{ALL, ErrorKind};
+use crate::http::error::kinds::{ALL_KINDS, ErrorKind};
 
 /// The pattern of an unquoted key, or of a quoted key in which a backslash escapes quotes and backslashes.
 const IDEMPOTENCY_KEY: &str =
@@ -12,7 +12,7 @@ const IDEMPOTENCY_KEY: &str =
 
 /// Returns the error responses of an operation, by their component names.
 pub(super) fn errors(names: &[&str]) -> Map<String, Value> {
-    let wanted = ALL.iter().filter(|kind| names.contains(&kind.component));
+    let wanted = ALL_KINDS.iter().filter(|kind| names.contains(&kind.component));
     wanted.map(|kind| (kind.status.to_string(), reference("responses", kind.component))).collect()
 }
 
@@ -42,7 +42,7 @@ pub(super) fn components() -> Value {
 }
 
 fn own_schemas() -> Map<String, Value> {
-    let codes: Vec<_> = ALL.iter().map(|kind| kind.code).collect();
+    let codes: Vec<_> = ALL_KINDS.iter().map(|kind| kind.code).collect();
     let violation_codes = [
         ViolationCode::Required,
         ViolationCode::UnknownField,
@@ -135,7 +135,7 @@ fn check(description: &str) -> Value {
 }
 
 fn responses() -> Map<String, Value> {
-    ALL.iter().map(|kind| (kind.component.to_owned(), response(kind))).collect()
+    ALL_KINDS.iter().map(|kind| (kind.component.to_owned(), response(kind))).collect()
 }
 
 fn response(kind: &ErrorKind) -> Value {
@@ -211,7 +211,7 @@ fn headers() -> Value {
         "OptionalETag": optional("The version, if the ICP was stored.", "\"1795490684102427\""),
         "IdempotencyReplayed": optional("`true` if an earlier request with the same key created the ICP.", "true"),
         "Location": header("The URL of the ICP.", "/api/v1/entities/icps/550e8400-e29b-41d4-a716-446655440000"),
-        "RequestId": header("The ID of the request in the service's log: the client's own, or a new one.",
+        "RequestId": header("The ID of the request in the log of the service: the ID that the client sent, or a new ID.",
             "3d511764-c5b6-475a-b7ee-c11850e0bda6"),
         "WWWAuthenticate": header("How to authenticate. (RFC 6750)", "Bearer"),
         "RetryAfter": header("The number of seconds to wait before the next try. (RFC 9110)", "1"),

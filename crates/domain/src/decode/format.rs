@@ -26,9 +26,9 @@ pub(crate) trait Format {
     fn schema(&self, side: Side) -> Value;
 }
 
-struct Functions<D, S>(D, S);
+struct FormatFunctions<D, S>(D, S);
 
-impl<T: Serialize, D, S> Format for Functions<D, S>
+impl<T: Serialize, D, S> Format for FormatFunctions<D, S>
 where
     D: Fn(&mut Decoder, Json<'_>) -> Option<T>,
     S: Fn(Side) -> Value,
@@ -48,7 +48,7 @@ fn format<T: Serialize>(
     decode: impl Fn(&mut Decoder, Json<'_>) -> Option<T>,
     schema: impl Fn(Side) -> Value,
 ) -> impl Format<Value = T> {
-    Functions(decode, schema)
+    FormatFunctions(decode, schema)
 }
 
 /// A string with at most `max` characters.

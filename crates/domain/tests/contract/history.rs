@@ -11,18 +11,18 @@ use super::bodies::assert_violations;
 use super::generate::{object, tree};
 use super::support::{FULL, cases, stored, with_provider_filters};
 
-const NAMES: [&str; 4] = ["user_a", "user_b", "user_c", "user_d"];
+const USER_IDS: [&str; 4] = ["user_a", "user_b", "user_c", "user_d"];
 
 fn user(text: &str) -> UserId {
     text.parse().unwrap()
 }
 
 fn users() -> impl Strategy<Value = Vec<UserId>> {
-    subsequence(NAMES.to_vec(), 0..=NAMES.len()).prop_map(|names| names.into_iter().map(user).collect())
+    subsequence(USER_IDS.to_vec(), 0..=USER_IDS.len()).prop_map(|names| names.into_iter().map(user).collect())
 }
 
 fn callers() -> Vec<Caller> {
-    let users = NAMES
+    let users = USER_IDS
         .iter()
         .flat_map(|name| [Caller::user(user(name)), Caller::impersonated(user(name), user("user_support"))]);
     users.chain([Caller::user(user("user_eve"))]).collect()

@@ -34,7 +34,7 @@ const UNKNOWN_FILTERS: &[&str] = &[
 ];
 
 #[test]
-fn unknown_parts_survive() {
+fn unknown_parts_are_preserved() {
     let filter = r#"{"type":"maxPeoplePerCompany","value":2}"#;
     for unknown in UNKNOWN_FILTERS {
         assert_preserved(filter, unknown);
@@ -72,7 +72,7 @@ fn unknown_parts_survive() {
 }
 
 #[test]
-fn unknown_names_are_kept() {
+fn unknown_names_are_preserved() {
     assert_preserved(r#""type":"company""#, r#""type":"robot""#);
     let icp = stored(&patched(r#""type":"company""#, r#""type":"robot""#));
     let known = icp.lead_provider_criteria[0].known().unwrap();
@@ -104,7 +104,7 @@ fn unknown_names_are_kept() {
 }
 
 #[test]
-fn extra_fields_survive_at_every_level() {
+fn extra_fields_are_preserved_at_every_level() {
     let extra_field = r#""x":{"b":1.0,"a":1E400,"b":"\u00e9\/"}"#;
     for (before, after) in [
         (r#""activeUntil":"2024-12-31T23:59:59.000Z""#, ""),
@@ -141,7 +141,7 @@ fn provider_filters_keep_their_text_without_blanks() {
 }
 
 #[test]
-fn any_depth_survives() {
+fn values_of_any_depth_are_preserved() {
     let deep = format!("{{\"a\":{}1.0{}}}", "[".repeat(5_000), "]".repeat(5_000));
     assert_preserved(r#"{"titles":["CTO"],"size":{"min":1.0}}"#, &deep);
 }
@@ -193,7 +193,7 @@ fn times_are_truncated_to_utc_milliseconds() {
 }
 
 #[test]
-fn limits_of_writing_do_not_bound_reading() {
+fn reading_ignores_limits_of_writing() {
     assert_preserved(r#""name":"Full""#, &format!(r#""name":"{}""#, "x".repeat(300)));
     assert_preserved(r#""name":"Full""#, r#""name":"""#);
     assert_preserved(r#""leadsPerList":25"#, r#""leadsPerList":-9223372036854775808"#);

@@ -25,7 +25,7 @@ proptest! {
     #![proptest_config(cases(256))]
 
     #[test]
-    fn provider_filters_survive(object in object(), blanks in blanks()) {
+    fn provider_filters_are_preserved(object in object(), blanks in blanks()) {
         assert_preserved(r#"{"titles":["CTO"],"size":{"min":1.0}}"#, "", &object, &blanks)?;
     }
 
@@ -40,7 +40,7 @@ proptest! {
     }
 
     #[test]
-    fn extra_members_survive(tree in tree(), blanks in blanks()) {
+    fn extra_members_are_preserved(tree in tree(), blanks in blanks()) {
         assert_preserved(r#""query":"old""#, r#""query":"old","extra":"#, &tree, &blanks)?;
         assert_preserved(r#""value":50"#, r#""value":50,"extra":"#, &tree, &blanks)?;
         let last = r#""activeUntil":"2024-12-31T23:59:59.000Z""#;

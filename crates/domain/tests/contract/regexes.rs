@@ -17,7 +17,7 @@ fn is_accepted(regex: &str) -> bool {
     found.is_empty()
 }
 
-const VALID: &[&str] = &[
+const VALID_REGEXES: &[&str] = &[
     "",
     "a",
     "^(CTO|CEO)$",
@@ -60,7 +60,7 @@ const VALID: &[&str] = &[
 
 #[test]
 fn regular_expressions_of_ecmascript_are_accepted() {
-    for regex in VALID {
+    for regex in VALID_REGEXES {
         assert!(is_accepted(regex), "{regex}");
     }
 }
@@ -150,7 +150,7 @@ fn deeply_nested_regex_is_checked_quickly() {
     }
 }
 
-const EXPENSIVE: &[&str] = &[
+const EXPENSIVE_REGEXES: &[&str] = &[
     "a{0,1000000000}",
     "a{1000000000}",
     "((a{1000}){1000}){1000}",
@@ -169,7 +169,7 @@ const EXPENSIVE: &[&str] = &[
 
 #[test]
 fn expensive_regex_is_checked_quickly() {
-    for regex in EXPENSIVE {
+    for regex in EXPENSIVE_REGEXES {
         assert_validated_quickly((*regex).to_owned());
         assert_validated_quickly(regex.repeat(1_000 / regex.len()));
         assert_validated_quickly(format!("({regex})").repeat(1_000 / (regex.len() + 2)));
@@ -206,7 +206,7 @@ proptest! {
     }
 }
 
-const PIECES: &[&str] = &[
+const REGEX_PIECES: &[&str] = &[
     "(",
     ")",
     "[",
@@ -257,7 +257,7 @@ const PIECES: &[&str] = &[
 ];
 
 fn piece() -> impl Strategy<Value = String> {
-    prop_oneof![8 => prop::sample::select(PIECES.to_vec()).prop_map(str::to_owned), 1 => any::<char>().prop_map(String::from)]
+    prop_oneof![8 => prop::sample::select(REGEX_PIECES.to_vec()).prop_map(str::to_owned), 1 => any::<char>().prop_map(String::from)]
 }
 
 /// Returns the violations of a body with these expressions.

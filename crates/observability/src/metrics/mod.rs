@@ -23,7 +23,7 @@ pub use readings::{Reading, Source, Value};
 use crate::dropped_log_lines;
 
 /// Buckets of durations in seconds, from 0.2 milliseconds to 10 seconds.
-const BUCKETS: [f64; 15] =
+const DURATION_BUCKETS: [f64; 15] =
     [0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
 
 /// The reason why a valid request is rejected.
@@ -58,8 +58,10 @@ impl std::fmt::Debug for Metrics {
 impl Metrics {
     /// Creates the metrics. The readings of `sources` are taken for each scrape.
     pub fn new(sources: Vec<Source>) -> Self {
-        let requests = Family::new_with_constructor((|| Histogram::new(BUCKETS)) as fn() -> Histogram);
-        let operations = Family::new_with_constructor((|| Histogram::new(BUCKETS)) as fn() -> Histogram);
+        let requests =
+            Family::new_with_constructor((|| Histogram::new(DURATION_BUCKETS)) as fn() -> Histogram);
+        let operations =
+            Family::new_with_constructor((|| Histogram::new(DURATION_BUCKETS)) as fn() -> Histogram);
         let (in_flight, sign_ins, revisions_removed) =
             (Gauge::default(), Family::default(), Counter::default());
         let refused = Family::<RejectionLabels, Counter>::default();

@@ -51,12 +51,12 @@ pub(super) static SWAGGER_UI_STYLE: Asset = Asset::new("swagger-ui.css", swagger
 pub(super) static SWAGGER_UI_LICENSE: Asset =
     Asset::new("swagger-ui-license.txt", swagger_ui!("text/plain; charset=utf-8", "LICENSE"));
 
-static ALL: [&Asset; 6] =
+static ASSETS: [&Asset; 6] =
     [&ICON, &STYLE, &SCRIPT, &SWAGGER_UI_SCRIPT, &SWAGGER_UI_STYLE, &SWAGGER_UI_LICENSE];
 
 /// Prepares the files at start-up. This takes some milliseconds, by which the first request would otherwise be delayed.
 pub(in crate::http) fn prepare() {
-    for asset in ALL {
+    for asset in ASSETS {
         LazyLock::force(&asset.file);
     }
 }
@@ -67,7 +67,7 @@ pub(super) async fn handle(
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, ApiError> {
     let (digest, name) = path.into_inner();
-    let asset = ALL.into_iter().find(|asset| asset.name == name && asset.file.digest().tag() == digest);
+    let asset = ASSETS.into_iter().find(|asset| asset.name == name && asset.file.digest().tag() == digest);
     let file = &asset.ok_or(ApiError::NoSuchRoute)?.file;
     let mut response = file.respond(&request, "public, max-age=31536000, immutable");
     let (name, value) = security::SAME_ORIGIN_RESOURCE;

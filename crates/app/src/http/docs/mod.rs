@@ -1,7 +1,7 @@
 //! Pages for people: `GET /`, the start page, and `GET /docs`, the documentation of the API.
 //!
 //! Links are relative, so that the pages work behind a proxy that serves them below a path. The pages contain no token.
-//! A user pastes one, or opens `/docs#token=...`: browsers do not send the fragment of a URL.
+//! A user pastes a token, or opens `/docs#token=...`. Browsers do not send the fragment of a URL to the service.
 
 mod assets;
 mod page;

@@ -80,7 +80,7 @@ pub(crate) static SERVICE_UNAVAILABLE: ErrorKind = kind(
     "The service is overloaded. Nothing was changed; try again after `Retry-After`.",
 );
 
-pub(crate) static ALL: [&ErrorKind; 13] = [
+pub(crate) static ALL_KINDS: [&ErrorKind; 13] = [
     &BAD_REQUEST,
     &UNAUTHORIZED,
     &FORBIDDEN,

@@ -85,7 +85,7 @@ mod tests {
     }
 
     /// Returns the errors whose documents the reference shows as examples.
-    fn errors() -> Vec<ApiError> {
+    fn documented_errors() -> Vec<ApiError> {
         let body = r#"{"customFilterCriteria": [{"type": "maxPercentFromCRM", "value": 101}], "colour": 1}"#;
         let caller = Caller::user("user_ada".try_into().unwrap());
         let limit = ParameterViolation::new(
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn reference_has_every_kind_of_error() {
-        for kind in kinds::ALL {
+        for kind in kinds::ALL_KINDS {
             let row = format!("| {} | [`{}`](#{}) |", kind.status, kind.code, kind.code.to_lowercase());
             assert!(REFERENCE.contains(&row), "the reference lacks the row {row}");
             let examples = examples(section(kind));
@@ -124,13 +124,13 @@ mod tests {
             }
         }
         let rows = REFERENCE.lines().filter(|line| line.contains("](#") && line.starts_with("| "));
-        assert_eq!(rows.count(), kinds::ALL.len());
+        assert_eq!(rows.count(), kinds::ALL_KINDS.len());
     }
 
     #[test]
     fn examples_of_reference_are_real_responses() {
         let id = RequestId::of(&TestRequest::default().to_http_request());
-        for error in errors() {
+        for error in documented_errors() {
             let mut document: Value = serde_json::from_str(&error.document(&id)).unwrap();
             let shown = examples(section(error.kind())).into_iter().any(|example| {
                 document["requestId"] = example["requestId"].clone();

@@ -8,7 +8,7 @@ use icp_domain::ViolationCode;
 
 use crate::http::error::{ApiError, ParameterViolation};
 
-const NAME: &str = "Idempotency-Key";
+const HEADER_NAME: &str = "Idempotency-Key";
 
 /// The `Idempotency-Key` header (draft-ietf-httpapi-idempotency-key-header), if there is one.
 pub(in crate::http) struct IdempotencyKeyHeader(pub(in crate::http) Option<RequestKey>);
@@ -23,17 +23,19 @@ impl FromRequest for IdempotencyKeyHeader {
 }
 
 fn key(headers: &HeaderMap) -> Result<Option<RequestKey>, ApiError> {
-    let mut lines = headers.get_all(NAME);
+    let mut lines = headers.get_all(HEADER_NAME);
     let Some(line) = lines.next() else { return Ok(None) };
     if lines.next().is_some() {
-        return Err(ParameterViolation::new(NAME, ViolationCode::InvalidValue, "must be sent once").into());
+        return Err(
+            ParameterViolation::new(HEADER_NAME, ViolationCode::InvalidValue, "must be sent once").into()
+        );
     }
     let text = line.to_str().ok().and_then(unquote).ok_or_else(|| {
         let detail =
             "must be visible ASCII characters; put a key with spaces or quotes into quotes (RFC 8941)";
-        ParameterViolation::new(NAME, ViolationCode::InvalidValue, detail)
+        ParameterViolation::new(HEADER_NAME, ViolationCode::InvalidValue, detail)
     })?;
-    text.try_into().map(Some).map_err(|error| invalid_key(NAME, error))
+    text.try_into().map(Some).map_err(|error| invalid_key(HEADER_NAME, error))
 }
 
 /// Returns the error of a request with an invalid key in this parameter.

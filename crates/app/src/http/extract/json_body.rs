@@ -12,8 +12,10 @@ use crate::http::error::ApiError;
 use crate::http::limits::Concurrency;
 use crate::http::middleware::{BodyReadError, READ_LIMIT, RequestBody};
 
+/// The media type of all other bodies.
 const JSON: &[&str] = &["application/json"];
-/// RFC 7396. This API follows its rules for the top level.
+/// The media types of a patch. At the top level of the document, the API follows the rules of JSON Merge Patch (RFC
+/// 7396).
 const JSON_OR_MERGE_PATCH: &[&str] = &["application/json", "application/merge-patch+json"];
 
 /// The text of a body in JSON.
@@ -89,14 +91,16 @@ pub(in crate::http) async fn read_text(
     let reading = RequestBody::read(request, max);
     let bytes = Concurrency::wait_for_client(request, reading).await?.map_err(|unread| match unread {
         BodyReadError::TooLarge => too_large(),
-        BodyReadError::TooSlow => malformed(format!("must arrive within {} seconds", READ_LIMIT.as_secs())),
-        BodyReadError::Incomplete => malformed("must be complete".to_owned()),
+        BodyReadError::TooSlow => {
+            malformed_body(format!("must arrive within {} seconds", READ_LIMIT.as_secs()))
+        }
+        BodyReadError::Incomplete => malformed_body("must be complete".to_owned()),
     })?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| malformed("must be UTF-8".to_owned()))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| malformed_body("must be UTF-8".to_owned()))?;
     Ok(text.into())
 }
 
-fn malformed(detail: String) -> ApiError {
+fn malformed_body(detail: String) -> ApiError {
     let violation =
         Violation { pointer: Pointer::default(), code: ViolationCode::Malformed, detail: detail.into() };
     ApiError::InvalidBody(violation.into())

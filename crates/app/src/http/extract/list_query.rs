@@ -6,7 +6,7 @@ use icp_application::{HistoryRequest, ListRequest};
 use icp_domain::{Timestamp, fold_name, limits};
 use icp_ports::{Direction, Sort};
 
-use super::parameters::{Kind, Parameter, Table, Value};
+use super::parameters::{Kind, Parameter, ParameterTable, Value};
 
 /// Maximum number of ICPs in a page.
 const MAX_LIMIT: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
@@ -14,11 +14,11 @@ const MAX_LIMIT: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
 const SORTS: [Sort; 4] = [Sort::CreatedAt, Sort::UpdatedAt, Sort::Name, Sort::ActiveUntil];
 const DIRECTIONS: [Direction; 2] = [Direction::Ascending, Direction::Descending];
 
-impl Table for ListRequest {
+impl ParameterTable for ListRequest {
     const PARAMETERS: &'static [Parameter<Self>] = LIST_PARAMETERS;
 }
 
-impl Table for HistoryRequest {
+impl ParameterTable for HistoryRequest {
     const PARAMETERS: &'static [Parameter<Self>] = HISTORY_PARAMETERS;
 }
 

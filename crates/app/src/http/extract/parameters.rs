@@ -181,14 +181,14 @@ fn decode(text: &str) -> Option<Cow<'_, str>> {
 }
 
 /// The parameters of a handler.
-pub(in crate::http) trait Table: Default + 'static {
+pub(in crate::http) trait ParameterTable: Default + 'static {
     const PARAMETERS: &'static [Parameter<Self>];
 }
 
 /// The query of a request. With `Prefer: handling=strict` (RFC 7240), unknown parameters are violations.
 pub(in crate::http) struct Query<T>(pub(in crate::http) Parsed<T>);
 
-impl<T: Table> FromRequest for Query<T> {
+impl<T: ParameterTable> FromRequest for Query<T> {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
 
@@ -227,7 +227,7 @@ impl<T> Parsed<T> {
 #[derive(Debug, Default)]
 pub(in crate::http) struct NoQuery;
 
-impl Table for NoQuery {
+impl ParameterTable for NoQuery {
     const PARAMETERS: &'static [Parameter<Self>] = &[];
 }
 
@@ -244,6 +244,6 @@ pub(crate) const DRY_RUN: Parameter<WriteQuery> = Parameter {
     set: |query, value| query.dry_run = value == Value::Flag(true),
 };
 
-impl Table for WriteQuery {
+impl ParameterTable for WriteQuery {
     const PARAMETERS: &'static [Parameter<Self>] = &[DRY_RUN];
 }

@@ -22,15 +22,18 @@ impl<V: EntityTag + 'static> FromRequest for Conditions<V> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let headers = request.headers();
         let conditions = || {
-            let if_match = limited(&IF_MATCH, etag::strong_tags(headers, &IF_MATCH))?;
-            let if_none_match = limited(&IF_NONE_MATCH, etag::weak_tags(headers, &IF_NONE_MATCH))?;
+            let if_match = check_tag_count(&IF_MATCH, etag::strong_tags(headers, &IF_MATCH))?;
+            let if_none_match = check_tag_count(&IF_NONE_MATCH, etag::weak_tags(headers, &IF_NONE_MATCH))?;
             Ok(Self(Preconditions { if_match, if_none_match }))
         };
         ready(conditions())
     }
 }
 
-fn limited<V>(name: &HeaderName, tags: Option<VersionMatch<V>>) -> Result<Option<VersionMatch<V>>, ApiError> {
+fn check_tag_count<V>(
+    name: &HeaderName,
+    tags: Option<VersionMatch<V>>,
+) -> Result<Option<VersionMatch<V>>, ApiError> {
     match &tags {
         Some(VersionMatch::OneOf(versions)) if versions.len() > MAX_TAGS => {
             let detail = format!("must have at most {MAX_TAGS} tags");

@@ -17,7 +17,7 @@ const WAITING_FACTOR: usize = 4;
 
 /// Maximum total size in bytes of the parts of long lists that are being sent. A slow client occupies the memory of a
 /// part for an unlimited time.
-const LONG_LIST_BYTES: usize = 48 * 1024 * 1024;
+const MAX_LONG_LIST_BYTES: usize = 48 * 1024 * 1024;
 
 /// Minimum number of requests that one user may have in flight, even if a quarter of the total limit is less.
 const MIN_IN_FLIGHT_PER_USER: usize = 16;
@@ -35,7 +35,7 @@ const MAX_LONG_LISTS_PER_USER: usize = 4;
 
 /// Maximum number of anonymous requests in flight. Their responses are prepared, so only a slow client keeps a request
 /// in flight.
-const MAX_ANONYMOUS: usize = 64;
+const MAX_ANONYMOUS_REQUESTS: usize = 64;
 
 /// A limit on the requests in flight. The service rejects further requests immediately. If it queued them, it would
 /// serve them too late, and delay other requests.
@@ -65,7 +65,7 @@ impl Counter {
         Self { value: Arc::default(), max }
     }
 
-    /// Adds one. Returns true if the value is still within the limit.
+    /// Adds 1 to the value. Returns true if the value is still within the limit.
     fn add(&self) -> bool {
         self.value.fetch_add(1, Ordering::Relaxed) < self.max
     }
@@ -81,12 +81,12 @@ impl Concurrency {
         Self {
             in_flight: Counter::new(max_in_flight),
             waiting: Counter::new(max_in_flight.saturating_mul(WAITING_FACTOR)),
-            long_lists: Counter::new((LONG_LIST_BYTES / response_buffer).max(1)),
+            long_lists: Counter::new((MAX_LONG_LIST_BYTES / response_buffer).max(1)),
             in_flight_of_users: KeyedPermits::new(max_in_flight.div_ceil(4).max(MIN_IN_FLIGHT_PER_USER)),
             large_lists_of_users: KeyedPermits::new(MAX_LARGE_LISTS_PER_USER),
             long_lists_of_users: KeyedPermits::new(MAX_LONG_LISTS_PER_USER),
             compressions_of_users: KeyedPermits::new(MAX_COMPRESSIONS_PER_USER),
-            anonymous: Counter::new(MAX_ANONYMOUS),
+            anonymous: Counter::new(MAX_ANONYMOUS_REQUESTS),
             metrics: metrics.clone(),
         }
     }
@@ -122,7 +122,7 @@ impl Concurrency {
         user_id: &UserId,
     ) -> Result<(CountedPermit, KeyedPermit<UserId>), ApiError> {
         let of_user = self.long_lists_of_users.try_acquire(user_id).ok_or_else(|| self.reject())?;
-        Ok((self.count(&self.long_lists)?, of_user))
+        Ok((self.acquire(&self.long_lists)?, of_user))
     }
 
     /// Returns the permit to compress a large response to a user. Without a permit, the response is sent uncompressed.
@@ -132,10 +132,10 @@ impl Concurrency {
 
     /// Admits a request to a route that needs no authentication.
     pub(in crate::http) fn admit_anonymous(&self) -> Result<CountedPermit, ApiError> {
-        self.count(&self.anonymous)
+        self.acquire(&self.anonymous)
     }
 
-    fn count(&self, counter: &Counter) -> Result<CountedPermit, ApiError> {
+    fn acquire(&self, counter: &Counter) -> Result<CountedPermit, ApiError> {
         let permit = CountedPermit(counter.clone());
         if counter.add() { Ok(permit) } else { Err(self.reject()) }
     }
@@ -154,7 +154,7 @@ impl Concurrency {
         let permit = request.extensions().get::<Arc<Permit>>().cloned();
         let Some(Permit { concurrency }) = permit.as_deref() else { return Ok(waiting.await) };
         concurrency.in_flight.subtract();
-        let pause = Pause(concurrency);
+        let waiting_request = WaitingRequest(concurrency);
         if !concurrency.waiting.add() {
             return Err(concurrency.reject());
         }
@@ -162,7 +162,7 @@ impl Concurrency {
         if concurrency.in_flight.value.load(Ordering::Relaxed) >= concurrency.in_flight.max {
             return Err(concurrency.reject());
         }
-        drop(pause);
+        drop(waiting_request);
         Ok(result)
     }
 
@@ -194,9 +194,9 @@ impl Drop for CountedPermit {
 }
 
 /// Marks a request as waiting for its client until this value is dropped.
-struct Pause<'a>(&'a Concurrency);
+struct WaitingRequest<'a>(&'a Concurrency);
 
-impl Drop for Pause<'_> {
+impl Drop for WaitingRequest<'_> {
     fn drop(&mut self) {
         self.0.waiting.subtract();
         self.0.in_flight.add();

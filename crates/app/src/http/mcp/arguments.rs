@@ -40,7 +40,7 @@ struct Parameters<'a> {
 /// Takes the arguments out of a message that calls a tool. Returns the message with `{}` instead of the arguments, and
 /// the arguments exactly as they were sent. The SDK parses every message into a tree, which takes a hundred times the
 /// memory of the text.
-pub(super) fn take(message: &str) -> Option<(Arc<str>, Arc<str>)> {
+pub(super) fn take_arguments(message: &str) -> Option<(Arc<str>, Arc<str>)> {
     let parsed: Message<'_> = serde_json::from_str(message).ok()?;
     let arguments = parsed.params.arguments?.get();
     let start = arguments.as_ptr().addr().checked_sub(message.as_ptr().addr())?;

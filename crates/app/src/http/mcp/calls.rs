@@ -14,7 +14,7 @@ use super::arguments::{
 use crate::http::error::ApiError;
 use crate::http::etag::EntityTag as _;
 use crate::http::history;
-use crate::http::icps::check_access;
+use crate::http::icps::check_user_id;
 
 /// The first property of results with ICPs. It is necessary because any user can share an ICP with another user, whose
 /// assistant then reads its texts.
@@ -147,7 +147,7 @@ async fn validate(icps: &IcpService, call: &Call) -> Result<String, ApiError> {
 async fn set_access(icps: &IcpService, call: &Call, access: Access) -> Result<String, ApiError> {
     let given: ShareArguments = arguments::read(call).await?;
     let (id, user_id) = (given.id.parse()?, given.user_id()?);
-    check_access(&user_id, access)?;
+    check_user_id(&user_id, access)?;
     let preconditions = given.if_match.preconditions();
     Ok(icp_result(&icps.set_access(&call.caller, id, user_id, access, &preconditions).await?))
 }
@@ -167,7 +167,7 @@ async fn revisions(icps: &IcpService, call: &Call) -> Result<String, ApiError> {
 async fn revision(icps: &IcpService, call: &Call) -> Result<String, ApiError> {
     let given: RevisionArguments = arguments::read(call).await?;
     let revision = icps.revision(&call.caller, given.id.parse()?, given.revision()).await?;
-    Ok(format!(r#"{{{NOTICE},"revision":{}}}"#, history::json(&revision)))
+    Ok(format!(r#"{{{NOTICE},"revision":{}}}"#, history::revision_json(&revision)))
 }
 
 async fn restore(icps: &IcpService, call: &Call) -> Result<String, ApiError> {
@@ -183,7 +183,7 @@ async fn deleted(icps: &IcpService, call: &Call) -> Result<String, ApiError> {
 
 /// Returns the result with a page of a history.
 fn page(name: &str, page: &HistoryResponse) -> String {
-    let revisions: Vec<_> = page.revisions.iter().map(history::json).collect();
+    let revisions: Vec<_> = page.revisions.iter().map(history::revision_json).collect();
     let next = page.cursor.as_ref().map(|cursor| format!(r#","nextCursor":"{cursor}""#)).unwrap_or_default();
     format!(r#"{{{NOTICE},"{name}":[{}]{next}}}"#, revisions.join(","))
 }

@@ -12,7 +12,7 @@ use actix_web::web::Bytes;
 type SdkResponse = http::Response<BoxBody<Bytes, std::convert::Infallible>>;
 
 /// The `Accept` header that the SDK requires. The service sends only JSON, so it also serves clients that accept less.
-const ACCEPTED: &str = "application/json, text/event-stream";
+const ACCEPT_HEADER: &str = "application/json, text/event-stream";
 
 /// Converts an HTTP request to the type of the SDK, with the call as an extension.
 pub(super) fn to_sdk(
@@ -21,7 +21,7 @@ pub(super) fn to_sdk(
     call: Call,
 ) -> Result<http::Request<Full<Bytes>>, ApiError> {
     let mut copy = http::Request::post(request.path());
-    copy = copy.header(http::header::ACCEPT, ACCEPTED);
+    copy = copy.header(http::header::ACCEPT, ACCEPT_HEADER);
     for (name, value) in request.headers().iter().filter(|(name, _)| name.as_str() != "accept") {
         copy = copy.header(name.as_str(), value.as_bytes());
     }

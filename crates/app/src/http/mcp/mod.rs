@@ -37,19 +37,19 @@ use server::IcpServer;
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Maximum length of a message in bytes: the maximum length of a request body, and room for the envelope.
-const MESSAGE_BYTES: usize = limits::BODY_BYTES + 64 * 1024;
+const MAX_MESSAGE_BYTES: usize = limits::BODY_BYTES + 64 * 1024;
 
 /// The length in bytes at which a page of `list_icps` ends. The SDK copies and escapes results on the worker thread,
 /// and a longer page would fill the context of an assistant.
-const PAGE_BYTES: NonZeroUsize = NonZeroUsize::new(64 * 1024).unwrap();
+const LIST_PAGE_BYTES: NonZeroUsize = NonZeroUsize::new(64 * 1024).unwrap();
 
 /// Maximum length of a message without the arguments of a tool, in bytes and in values. The SDK parses it several times
 /// on the worker thread.
-const REST_BYTES: usize = 8 * 1024;
-const REST_VALUES: usize = 256;
+const MAX_REST_BYTES: usize = 8 * 1024;
+const MAX_REST_VALUES: usize = 256;
 
 const TOO_LARGE: ApiError =
-    ApiError::MessageTooLarge { max: MESSAGE_BYTES, rest: REST_BYTES, values: REST_VALUES };
+    ApiError::MessageTooLarge { max: MAX_MESSAGE_BYTES, rest: MAX_REST_BYTES, values: MAX_REST_VALUES };
 
 type Service = StreamableHttpService<IcpServer, NeverSessionManager>;
 
@@ -90,13 +90,13 @@ impl Mcp {
         let settings = StreamableHttpServerConfig::default()
             .with_legacy_session_mode(false)
             .with_json_response(true)
-            .with_max_request_body_bytes(MESSAGE_BYTES)
+            .with_max_request_body_bytes(MAX_MESSAGE_BYTES)
             // The check of `Host` protects services without authentication from DNS rebinding. This service
             // authenticates.
             .disable_allowed_hosts()
             .with_allowed_origins(self.origins.iter().map(|origin| messages::with_port(origin)))
             .enforce_origin_validation();
-        let server = IcpServer::new(state.icps.clone().with_response_buffer(PAGE_BYTES));
+        let server = IcpServer::new(state.icps.clone().with_response_buffer(LIST_PAGE_BYTES));
         let service: Service =
             StreamableHttpService::new(move || Ok(server.clone()), Arc::default(), settings);
         let authenticator = Arc::clone(&self.authenticator);
@@ -119,10 +119,10 @@ async fn handle(
     service: Data<Service>,
     CurrentUser(caller): CurrentUser,
 ) -> Result<HttpResponse, ApiError> {
-    let message = read_text(&request, MESSAGE_BYTES, || TOO_LARGE).await?;
-    let taken = parse_for(&caller, Arc::clone(&message), arguments::take).await?;
+    let message = read_text(&request, MAX_MESSAGE_BYTES, || TOO_LARGE).await?;
+    let taken = parse_for(&caller, Arc::clone(&message), arguments::take_arguments).await?;
     let (message, arguments) = taken.map_or((message, None), |(rest, arguments)| (rest, Some(arguments)));
-    if message.len() > REST_BYTES || count_values(&message) > REST_VALUES {
+    if message.len() > MAX_REST_BYTES || count_values(&message) > MAX_REST_VALUES {
         return Err(TOO_LARGE);
     }
     let call = Call {

@@ -7,7 +7,7 @@ pub(in crate::http) const HEADER: HeaderName = HeaderName::from_static("x-reques
 /// Maximum length in bytes of an ID from a client.
 const MAX_LENGTH: usize = 128;
 
-/// The ID of a request in logs and responses: the client's own, or a new one.
+/// The ID of a request in logs and responses: the ID that the client sent, or a new ID.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestId(HeaderValue);
 

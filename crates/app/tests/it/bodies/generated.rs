@@ -52,8 +52,8 @@ async fn send(sender: &Sender<'_>, request: &Request) -> Outcome {
     })
 }
 
-/// Checks that the generated bodies cover enough cases: they must cause every error code and status, and the service must
-/// accept 3 to 90 % of them.
+/// Checks that the generated bodies cover enough cases: they must cause every error code and status, and the service
+/// must accept 3 to 90 % of them.
 fn check_generator(outcomes: &[Outcome]) {
     for is_post in [true, false] {
         let of_action = outcomes.iter().filter(|outcome| (outcome.action == Action::Post) == is_post);

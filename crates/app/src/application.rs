@@ -24,11 +24,13 @@ use icp_settings::{Settings, SettingsError, TlsFiles};
 #[derive(Debug)]
 pub struct Application {
     server: HttpServer,
-    operators: Option<HttpServer>,
+    /// The server with health and metrics on a separate port, if it is configured.
+    operator_server: Option<HttpServer>,
     icps: IcpService,
     rate_limit: Option<RateLimit>,
     certificate: Option<Certificate>,
     draining: Draining,
+    /// The duration of the drain.
     drain: Duration,
     development_sign_in: Option<DevelopmentSignIn>,
 }
@@ -39,8 +41,8 @@ impl Application {
     ///
     /// # Errors
     ///
-    /// If a setting is invalid, the database cannot be used, or the address cannot be listened on. The message has the
-    /// remedy.
+    /// If a setting is invalid, the database cannot be used, or the service cannot listen on the address. The message
+    /// has the remedy.
     pub async fn build(settings: &Settings) -> anyhow::Result<Self> {
         settings.check_for_serving()?;
         composition::check_adapter_settings(settings)?;
@@ -73,7 +75,7 @@ impl Application {
             is_development: development_sign_in.is_some(),
         });
         let states = worker_states(&state, storage.workers, storage.read_own_writes);
-        let operators = listen_for_operators(settings, &state)?;
+        let operator_server = listen_for_operators(settings, &state)?;
         let certificate = settings.server.tls().as_ref().map(read_certificate).transpose()?;
         let resource = protected_resource(settings, &sign_in.issuer)?;
         let options = Options {
@@ -87,12 +89,12 @@ impl Application {
         let (host, port) = (&settings.server.host, settings.server.port);
         let server = HttpServer::bind(&settings.server, options, states);
         let server = server.map_err(|error| listen_error("server", host, port, &error))?;
-        if let Some(operators) = &operators {
-            tracing::info!("health and metrics on {}", operators.address());
+        if let Some(operator_server) = &operator_server {
+            tracing::info!("health and metrics on {}", operator_server.address());
         }
         Ok(Self {
             server,
-            operators,
+            operator_server,
             icps,
             rate_limit,
             certificate,
@@ -132,8 +134,8 @@ impl Application {
             self.certificate.map(|certificate| actix_web::rt::spawn(certificate.reload_on_change()));
         let housekeeping = actix_web::rt::spawn(housekeeping::run(self.icps, self.rate_limit));
         // The server for operators runs until the last request of the API has ended.
-        let operators = self.operators.map(|operators| {
-            let serving = operators.run();
+        let operator_task = self.operator_server.map(|operator_server| {
+            let serving = operator_server.run();
             actix_web::rt::spawn(async move {
                 if let Err(error) = serving.await {
                     tracing::error!(%error, "the port for health and metrics failed");
@@ -146,7 +148,7 @@ impl Application {
         };
         stopping.abort();
         housekeeping.abort();
-        for task in operators
+        for task in operator_task
             .map(|task| task.abort_handle())
             .into_iter()
             .chain(certificate_reloads.map(|task| task.abort_handle()))

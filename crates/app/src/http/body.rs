@@ -92,8 +92,8 @@ impl MessageBody for OmittedBody {
     }
 }
 
-/// Adds a guard to the body of a response, which is dropped when the body has been sent. A response to HEAD gets no
-/// body.
+/// Adds a guard to the body of a response. The guard is dropped when the body has been sent. If the method is HEAD, the
+/// body is omitted and the guard is dropped immediately.
 pub(super) fn guard_body<B: MessageBody + 'static>(
     method: &Method,
     body: B,

@@ -67,7 +67,7 @@ async fn list(
         }
         ListResponse::Long { first, version, rest } => {
             let permit = state.concurrency.admit_long_list(caller.user_id())?;
-            Ok(respond(version).body(GuardedBody::new(list_body::in_parts(first, rest), permit)))
+            Ok(respond(version).body(GuardedBody::new(list_body::long_list_body(first, rest), permit)))
         }
         ListResponse::NotModified(version) => Ok(not_modified_response(&request, &state, &version)),
     }

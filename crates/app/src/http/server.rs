@@ -57,7 +57,7 @@ impl HttpServer {
     ///
     /// # Errors
     ///
-    /// If the address cannot be listened on.
+    /// If the server cannot listen on the address.
     pub(crate) fn bind(
         settings: &ServerSettings,
         options: Options,
@@ -123,7 +123,7 @@ impl HttpServer {
     ///
     /// # Errors
     ///
-    /// If the address cannot be listened on.
+    /// If the server cannot listen on the address.
     pub(crate) fn bind_for_operators(
         settings: &ServerSettings,
         address: (&str, u16),

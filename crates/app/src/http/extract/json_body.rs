@@ -116,12 +116,11 @@ fn is_accepted(headers: &HeaderMap, accepted: &[&str]) -> bool {
     let (Some(line), None) = (lines.next(), lines.next()) else { return false };
     let mut parts = line.to_str().unwrap_or_default().split(';').map(str::trim);
     let media_type = parts.next().unwrap_or_default();
-    accepted.iter().any(|accepted| media_type.eq_ignore_ascii_case(accepted))
-        && parts.all(is_not_other_charset)
+    accepted.iter().any(|accepted| media_type.eq_ignore_ascii_case(accepted)) && parts.all(allows_utf8)
 }
 
-/// Returns false if the parameter of a media type names a charset other than UTF-8.
-fn is_not_other_charset(parameter: &str) -> bool {
+/// Returns true unless the parameter of a media type names a charset other than UTF-8.
+fn allows_utf8(parameter: &str) -> bool {
     match parameter.split_once('=') {
         Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
             let charset = value.trim().trim_matches('"');

@@ -1,6 +1,6 @@
-//! `POST /mcp`: tools for AI assistants, by the Model Context Protocol (streamable HTTP).
+//! `POST /mcp`: tools for AI assistants, with the Model Context Protocol (streamable HTTP).
 //!
-//! There are no sessions: each request is authenticated, and any instance can serve it.
+//! There are no sessions. Each request is authenticated, so any instance can serve any request.
 
 mod arguments;
 mod calls;
@@ -36,16 +36,17 @@ use server::IcpServer;
 /// Time limit of a message. It is longer than the time limit of any use case.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Maximum length of a message in bytes: the maximum length of a request body, and room for the envelope.
+/// Maximum length of a message in bytes: the maximum length of a request body, and 64 KiB for the rest of the message.
 const MAX_MESSAGE_BYTES: usize = limits::BODY_BYTES + 64 * 1024;
 
 /// The length in bytes at which a page of `list_icps` ends. The SDK copies and escapes results on the worker thread,
 /// and a longer page would fill the context of an assistant.
 const LIST_PAGE_BYTES: NonZeroUsize = NonZeroUsize::new(64 * 1024).unwrap();
 
-/// Maximum length of a message without the arguments of a tool, in bytes and in values. The SDK parses it several times
-/// on the worker thread.
+/// Maximum length in bytes of a message without the arguments of a tool. The SDK parses such a message several times on
+/// the worker thread.
 const MAX_REST_BYTES: usize = 8 * 1024;
+/// Maximum number of JSON values in a message without the arguments of a tool.
 const MAX_REST_VALUES: usize = 256;
 
 const TOO_LARGE: ApiError =
@@ -67,9 +68,10 @@ pub(crate) struct Mcp {
 struct Call {
     caller: Caller,
     request_id: RequestId,
-    /// The permit of the request. A tool continues after its client has disconnected, and is in flight until it ends.
+    /// The permit of the request. A tool continues to run after its client has disconnected, and holds the permit until
+    /// it ends.
     _permit: Option<Arc<Permit>>,
-    /// The arguments as they were sent. The SDK would parse numbers and lose digits.
+    /// The arguments as they were sent. The SDK does not get them, because its parser would lose digits of numbers.
     arguments: Option<Arc<str>>,
 }
 

@@ -72,7 +72,7 @@ pub(super) fn limit_compression<B: MessageBody>(
 /// The codings of actix, in its order of preference.
 const CODINGS: [Encoding; 3] = [Encoding::identity(), Encoding::gzip(), Encoding::deflate()];
 
-/// Returns the coding that the response would have if it had a body. `None`: no coding.
+/// Returns the coding that the response would have if it had a body, or `None` if it would be uncompressed.
 pub(in crate::http) fn response_coding(request: &impl HttpMessage) -> Option<&'static str> {
     match request.get_header::<AcceptEncoding>()?.negotiate(CODINGS.iter())? {
         Encoding::Known(ContentEncoding::Identity) | Encoding::Unknown(_) => None,
@@ -82,14 +82,14 @@ pub(in crate::http) fn response_coding(request: &impl HttpMessage) -> Option<&'s
 
 /// Returns true if the client accepts gzip, the coding of some stored files.
 pub(in crate::http) fn accepts_gzip(request: &impl HttpMessage) -> bool {
-    let either = [Encoding::identity(), Encoding::gzip()];
+    let codings = [Encoding::identity(), Encoding::gzip()];
     request
         .get_header::<AcceptEncoding>()
-        .is_some_and(|accepted| accepted.negotiate(either.iter()) == Some(Encoding::gzip()))
+        .is_some_and(|accepted| accepted.negotiate(codings.iter()) == Some(Encoding::gzip()))
 }
 
-/// Returns true if the client accepts one of these codings or no coding. A client that accepts none of them gets an
-/// uncompressed response, which RFC 9110, section 12.5.3, allows.
+/// Returns true if the client accepts one of [`CODINGS`]. A client that accepts none of them gets an uncompressed
+/// response, which RFC 9110, section 12.5.3, allows.
 fn is_negotiable(request: &impl HttpMessage) -> bool {
     request.get_header::<AcceptEncoding>().is_none_or(|accepted| accepted.negotiate(CODINGS.iter()).is_some())
 }

@@ -10,8 +10,8 @@ use crate::http::error::ApiError;
 
 /// Middleware: responds with a 500 if a handler panics, so that a bug affects one request only.
 ///
-/// It wraps a resource, not the application: actix panics if a middleware has a clone of the request while actix looks
-/// for its resource.
+/// This middleware must wrap a resource, not the application. actix panics if a middleware has a clone of the request
+/// while actix looks up the resource.
 pub(in crate::http) async fn catch_panic<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,

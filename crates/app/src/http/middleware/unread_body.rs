@@ -33,8 +33,8 @@ impl RequestBody {
     /// `None` if the request has no body.
     fn take(request: &mut ServiceRequest) -> Option<Self> {
         let headers = request.headers();
-        let announced = headers.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
-        if !announced && !headers.contains_key(TRANSFER_ENCODING) {
+        let has_length = headers.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
+        if !has_length && !headers.contains_key(TRANSFER_ENCODING) {
             return None;
         }
         let body = Self(Rc::new(RefCell::new(Some(request.take_payload()))));

@@ -100,9 +100,8 @@ fn open_replicas(
     workers: usize,
 ) -> Result<Vec<PostgresDatabase>, SettingsError> {
     let databases = PostgresDatabase::for_workers(&postgres_settings(settings, url), workers);
-    let (databases, for_other_tasks) =
-        databases.map_err(|error| SettingsError::of("database.read_url", error))?;
-    if for_other_tasks.hosts() > 1 {
+    let (databases, other) = databases.map_err(|error| SettingsError::of("database.read_url", error))?;
+    if other.hosts() > 1 {
         // The lag is measured for one host only.
         return Err(SettingsError::of("database.read_url", "must name one host"));
     }
@@ -263,8 +262,8 @@ fn clerk_settings(settings: &AuthSettings) -> anyhow::Result<ClerkSettings> {
     })
 }
 
-/// Returns the configured source of keys. A PEM key takes precedence over a key set. A configured URL of a key set
-/// takes precedence over the URL that the publishable key or the issuer implies.
+/// A PEM key takes precedence over a key set. A configured URL takes precedence over that of the publishable key or
+/// the issuer.
 fn key_source(
     settings: &AuthSettings,
     publishable_key: Option<&PublishableKey>,

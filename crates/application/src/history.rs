@@ -13,7 +13,7 @@ use crate::{IcpService, Preconditions, ServiceError};
 /// The time for which the history keeps replaced states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// In days. 0 turns the history off.
+    /// The number of days. 0 turns the history off.
     pub days: u32,
 }
 
@@ -68,7 +68,7 @@ impl IcpService {
     ///
     /// # Errors
     ///
-    /// [`ServiceError::NotFound`] also if the history is off, [`ServiceError::Forbidden`],
+    /// [`ServiceError::NotFound`], [`ServiceError::HistoryDisabled`], [`ServiceError::Forbidden`],
     /// [`ServiceError::InvalidCursor`], or a failure of the storage.
     pub async fn revisions(
         &self,
@@ -86,7 +86,7 @@ impl IcpService {
     ///
     /// # Errors
     ///
-    /// The errors of [`IcpService::revisions`] and [`ServiceError::NotFound`] if there is no such revision.
+    /// The errors of [`IcpService::revisions`], and [`ServiceError::NoRevision`] if there is no such revision.
     pub async fn revision(
         &self,
         caller: &Caller,

@@ -1,4 +1,4 @@
-//! A file as the source of an import.
+//! Reads a file as the source of an import.
 
 use std::io::BufRead;
 use std::thread;
@@ -12,8 +12,9 @@ use tokio::sync::mpsc;
 use super::file_errors::FileErrors;
 use super::records::{Record, RecordError, Records};
 
-/// The limits of a batch, in documents and bytes.
+/// Maximum number of documents in a batch.
 const MAX_BATCH_DOCUMENTS: usize = 2_000;
+/// The length in bytes at which a batch ends.
 const MAX_BATCH_BYTES: usize = 2 * 1024 * 1024;
 
 const NOT_LINES: &str = "line 1: the object does not end on its line. The file must be a JSON array of ICPs, or have \

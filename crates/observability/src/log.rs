@@ -13,9 +13,9 @@ use crate::traces::{self, Traces};
 /// The form of a line of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     Pretty,
-    /// For programs.
+    /// JSON for programs.
     Json,
 }
 
@@ -33,7 +33,7 @@ pub struct LogOptions<'a> {
 /// Maximum number of queued log lines.
 const MAX_QUEUED_LINES: usize = 10_000;
 
-/// A guard. Traces are sent and log lines are written until it is dropped.
+/// Keeps the log and the traces running until it is dropped.
 #[derive(Debug)]
 pub struct Telemetry {
     _traces: Option<Traces>,

@@ -21,7 +21,7 @@ const CONFLICT_HINT: &str =
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// The file to read. Without it, or with `-`: standard input
+    /// The file to read. Without a file, or if it is `-`, standard input is read
     file: Option<PathBuf>,
     /// What to do with an ICP whose ID exists already
     #[arg(long, value_enum, value_name = "ACTION", default_value_t)]

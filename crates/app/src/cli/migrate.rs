@@ -20,7 +20,7 @@ pub(super) async fn run(settings: &Settings, options: Options) -> anyhow::Result
         let pending =
             storage.migrator.pending().await.with_context(|| settings.database.failure_message())?;
         if !pending.is_empty() {
-            bail!("pending: {}; apply them with `icp migrate`", pending.join(", "));
+            bail!("pending migrations: {}; apply them with `icp migrate`", pending.join(", "));
         }
         return Ok(output::print(UP_TO_DATE)?);
     }

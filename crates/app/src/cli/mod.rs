@@ -133,14 +133,19 @@ mod tests {
                 for text in values.chain(defaults.map(String::from)).filter(|text| !is_flag_value(text)) {
                     assert!(row.contains(&format!("`{text}`")), "icp {name}: {text} is not in {row}");
                 }
-                assert!(!argument.is_required_set() || row.contains("required"), "icp {name}: {row}");
+                assert!(
+                    !argument.is_required_set() || row.contains("required"),
+                    "icp {name}: the row must say that \
+                    the argument is required: {row}"
+                );
                 options += 1;
             }
             let rows = section.lines().filter(|line| line.starts_with("| `")).count();
             assert_eq!(rows, options, "icp {name}: the page has an unknown option");
         }
         let headings = REFERENCE.lines().filter_map(|line| line.strip_prefix("## `icp ")?.strip_suffix('`'));
-        assert_eq!(headings.map(str::to_owned).collect::<BTreeSet<_>>(), documented);
+        let headings: BTreeSet<_> = headings.map(str::to_owned).collect();
+        assert_eq!(headings, documented, "the page must have one section for each command");
     }
 
     /// Returns true for the values that clap reports for an option without a value.

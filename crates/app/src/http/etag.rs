@@ -38,13 +38,13 @@ impl EntityTag for ListVersion {
     }
 }
 
-/// Returns the header of a response.
+/// Returns the `ETag` header of a response with this version.
 pub(super) fn header(version: &impl EntityTag) -> (HeaderName, HeaderValue) {
     let value = HeaderValue::from_str(&format!("\"{}\"", version.tag()));
     (ETAG, value.unwrap_or_else(|_| HeaderValue::from_static("\"\"")))
 }
 
-/// Adds the coding to the tag: a compressed response is another representation with another tag.
+/// Adds the coding to the tag of a compressed response, because another representation must have another tag.
 pub(super) fn mark_coding(headers: &mut HeaderMap, coding: Option<&str>) {
     let (Some(tag), Some(coding)) = (headers.get(ETAG), coding) else { return };
     let Ok(tag) = tag.to_str() else { return };

@@ -24,8 +24,8 @@ pub(super) const PATH: &str = "/api/v1/entities/icps";
 const IDEMPOTENCY_REPLAYED: &str = "idempotency-replayed";
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
-    // Each path is a separate resource, because actix compares the only path of a resource as text if it has no
-    // parameters. actix matches several paths of one resource by a regular expression.
+    // Each path is a separate resource. actix would match a resource with several paths by a regular expression, but
+    // compares a single path without parameters as text.
     for path in [PATH, "/api/v1/entities/icps/"] {
         let routes = [read().to(list), web::post().to(create)];
         config.service(protected(path, "GET, HEAD, POST, OPTIONS", routes));

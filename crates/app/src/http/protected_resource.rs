@@ -1,4 +1,4 @@
-//! The OAuth metadata of the endpoint (RFC 9728), which describes the sign-in to clients.
+//! The OAuth metadata of `/mcp` (RFC 9728), which tells clients how their users sign in.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ impl ProtectedResource {
         let url = Url::parse(resource)?;
         let (origin, path) = (url.origin().ascii_serialization(), url.path().to_owned());
         Ok(Self(Arc::new(Inner {
-            // RFC 9728, section 3.1: the suffix is between host and path.
+            // RFC 9728, section 3.1: the well-known path is inserted between the host and the path.
             metadata_url: format!("{origin}{WELL_KNOWN}{path}"),
             path,
             document: Document {

@@ -32,7 +32,7 @@ const HANDSHAKE_LIMIT: Duration = Duration::from_secs(3);
 /// of actix is 256, which a few clients that send nothing would reach. A handshake in progress costs only a few
 /// kilobytes, so this limit equals actix's limit of connections per worker.
 const MAX_HANDSHAKES: usize = 25_000;
-/// Time after which a connection is closed whose client reads no byte of its response.
+/// The kernel closes a connection after this time if the client reads no byte of the response.
 const STALLED_READER_LIMIT: Duration = Duration::from_secs(30);
 
 /// The optional parts of the server.
@@ -64,7 +64,7 @@ impl HttpServer {
         states: Vec<Data<State>>,
     ) -> io::Result<Self> {
         let Options { tls, mcp, metrics } = options;
-        // A separate thread prepares the files, because this would delay requests in a worker.
+        // A separate thread prepares the files. In a worker, this would delay requests.
         thread::spawn(|| {
             docs::prepare();
             system::prepare();
@@ -222,7 +222,7 @@ fn tune_connections(
         let socket = SockRef::from(stream);
         // Failures are ignored: a connection works without these options.
         let _ = socket.set_tcp_nodelay(true);
-        // actix waits for slow readers without limit. The kernel closes the connection of a client that reads nothing.
+        // actix waits for slow clients without limit. The kernel closes the connection of a client that reads nothing.
         #[cfg(target_os = "linux")]
         let _ = socket.set_tcp_user_timeout(Some(STALLED_READER_LIMIT));
         connections::watch(stream, data, keep_alive + REQUEST_HEAD_LIMIT, &draining);

@@ -1,4 +1,4 @@
-//! Files that are served without authentication. Each file is prepared once, so a request costs only a copy.
+//! Files that are served without authentication. Each file is prepared once, and a request only copies it.
 
 use std::io::{self, Read as _, Write as _};
 

@@ -77,7 +77,7 @@ async fn metrics(request: HttpRequest, state: Data<State>) -> Result<HttpRespons
 static OPENAPI_DOCUMENT: LazyLock<StaticFile> =
     LazyLock::new(|| StaticFile::compressed("application/json", openapi::text()));
 
-/// Prepares the OpenAPI document, which takes milliseconds.
+/// Prepares the OpenAPI document at start-up, because this takes milliseconds.
 pub(super) fn prepare() {
     LazyLock::force(&OPENAPI_DOCUMENT);
 }

@@ -210,7 +210,7 @@ impl From<ServiceError> for ApiError {
             ServiceError::PreconditionFailed => Self::PreconditionFailed,
             ServiceError::Invalid(violations) => Self::InvalidBody(violations),
             ServiceError::InvalidCursor => {
-                let detail = "must be a cursor of this list: the same user, filters and order";
+                let detail = "must be a cursor of this list, for the same user, filters and order";
                 ParameterViolation::new("cursor", ViolationCode::InvalidValue, detail).into()
             }
             ServiceError::QuotaReached(quota) => Self::QuotaReached(quota),

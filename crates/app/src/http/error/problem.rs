@@ -124,7 +124,11 @@ mod tests {
             }
         }
         let rows = REFERENCE.lines().filter(|line| line.contains("](#") && line.starts_with("| "));
-        assert_eq!(rows.count(), kinds::ALL_KINDS.len());
+        assert_eq!(
+            rows.count(),
+            kinds::ALL_KINDS.len(),
+            "the reference has a row for an unknown kind of error"
+        );
     }
 
     #[test]
@@ -149,6 +153,6 @@ mod tests {
         for code in &codes {
             assert!(schema.contains(&format!("\"{code}\"")), "the OpenAPI document lacks {code}");
         }
-        assert_eq!(codes.len(), 9);
+        assert_eq!(codes.len(), 9, "the reference must have all codes of violations");
     }
 }

@@ -67,7 +67,7 @@ impl ServerHandler for IcpServer {
         let Some(tool) = calls::find(&request.name) else {
             return Err(ErrorData::invalid_params("unknown tool; tools/list lists the tools", None));
         };
-        // The SDK runs this in a separate task. If the task panicked, the client would wait without limit.
+        // The SDK runs the tool in a separate task. If the task panicked, the client would wait for a response forever.
         let running = AssertUnwindSafe(calls::run(tool, &self.icps, call)).catch_unwind().await;
         let outcome = running.unwrap_or_else(|_| Err(ApiError::Internal("a tool panicked".into())));
         let result = match outcome {

@@ -1,10 +1,10 @@
-// Starts Swagger UI on the OpenAPI document.
+// Shows the OpenAPI document in Swagger UI.
 "use strict";
 
-const viewer = document.getElementById("viewer");
-const { description } = viewer.dataset;
+const container = document.getElementById("swagger-ui");
+const { openapiUrl } = container.dataset;
 
-// `/docs#token=...`: reads the token, and removes it from the address and the history.
+// If the page was opened as `/docs#token=...`, reads the token, and removes it from the address bar and the history.
 const token = new URLSearchParams(location.hash.slice(1)).get("token");
 if (token) {
   history.replaceState(null, "", location.pathname + location.search);
@@ -12,8 +12,8 @@ if (token) {
     "You are signed in until the token expires or you reload the page.";
 }
 
-// Swagger UI fills in the examples of parameters and sends them. `If-Match` would then never match. This moves the examples of
-// optional parameters into the description.
+// Swagger UI fills in the examples of parameters and sends them. The example of `If-Match` is the version of no ICP, so the
+// request would fail. This function moves the examples of optional parameters into their descriptions.
 function withoutOptionalExamples(document) {
   for (const parameter of Object.values(document.components?.parameters ?? {})) {
     if (!parameter.required && parameter.example !== undefined) {
@@ -24,7 +24,8 @@ function withoutOptionalExamples(document) {
   return document;
 }
 
-// A DELETE must not be one click away from deleting the sample whose ID is the example: its parameters stay empty.
+// The example of `id` is the ID of a sample ICP. If Swagger UI filled it in, one click on DELETE would delete the sample.
+// This function removes the examples from the parameters of DELETE, so the fields are empty.
 function withoutDestructiveExamples(document) {
   const shared = document.components?.parameters ?? {};
   for (const { delete: operation } of Object.values(document.paths ?? {})) {
@@ -38,7 +39,8 @@ function withoutDestructiveExamples(document) {
   return document;
 }
 
-// Every error is a problem document, as the introduction says. Showing it for each status would make operations very long.
+// Every error is a problem document, as the introduction of the page says. This function removes the details of error
+// responses, because repeating them for each status would make the operations very long.
 function withShortErrors(document) {
   for (const response of Object.values(document.components?.responses ?? {})) {
     delete response.content;
@@ -47,7 +49,7 @@ function withShortErrors(document) {
   return document;
 }
 
-const shorter = () => ({
+const simplifyDocument = () => ({
   statePlugins: {
     spec: {
       wrapActions: {
@@ -57,20 +59,21 @@ const shorter = () => ({
   },
 });
 
-// Reading operations come first, and DELETE comes last. The OpenAPI document has them in alphabetical order.
-const METHODS = ["get", "post", "put", "patch", "delete"];
-const byMethod = (one, other) => METHODS.indexOf(one.get("method")) - METHODS.indexOf(other.get("method"));
+// Sorts the operations of the page by method: GET comes first, and DELETE comes last.
+const METHOD_ORDER = ["get", "post", "put", "patch", "delete"];
+const compareMethods = (left, right) =>
+  METHOD_ORDER.indexOf(left.get("method")) - METHOD_ORDER.indexOf(right.get("method"));
 
 const swagger = SwaggerUIBundle({
-  domNode: viewer,
-  url: new URL(description, document.baseURI).href,
+  domNode: container,
+  url: new URL(openapiUrl, document.baseURI).href,
   deepLinking: true,
   displayRequestDuration: true,
   defaultModelsExpandDepth: 0,
-  operationsSorter: byMethod,
-  // By default, Swagger UI sends the document to a validation service.
+  operationsSorter: compareMethods,
+  // By default, Swagger UI sends the document to an external validation service.
   validatorUrl: "none",
-  plugins: [shorter],
+  plugins: [simplifyDocument],
   onComplete() {
     if (token) {
       swagger.preauthorizeApiKey("session", token);
@@ -78,27 +81,28 @@ const swagger = SwaggerUIBundle({
   },
 });
 
-// Swagger UI leaves out what screen readers and keyboards need: levels of headings, names of fields and of tables, and a way
-// to scroll code. Its links within buttons are not reachable by keyboard anyway.
+// Swagger UI omits attributes that screen readers and keyboard users need. This function adds the levels of headings, the
+// names of fields and tables, and the keyboard focus of code blocks. It also removes the targets of links inside buttons,
+// because the keyboard cannot reach such links.
 function makeAccessible() {
-  const set = (selector, name, value) => {
-    for (const element of viewer.querySelectorAll(`${selector}:not([${name}])`)) {
+  const setIfMissing = (selector, name, value) => {
+    for (const element of container.querySelectorAll(`${selector}:not([${name}])`)) {
       element.setAttribute(name, typeof value === "function" ? value(element) : value);
     }
   };
-  set("h3.opblock-tag", "aria-level", "2");
-  set("h4", "aria-level", "3");
-  set(".highlight-code .microlight", "tabindex", "0");
-  set("tr[data-param-name] :is(select, input)", "aria-label", (field) => field.closest("tr").dataset.paramName);
-  set(".opblock-section-request-body :is(select, textarea)", "aria-label", "Request body");
-  set(".responses-wrapper select", "aria-label", "Media type");
-  set("table[role=region]", "aria-label", (table) => `${table.className} ${table.closest(".opblock").id}`);
-  viewer.querySelectorAll(".opblock-summary-control a[href]").forEach((link) => link.removeAttribute("href"));
+  setIfMissing("h3.opblock-tag", "aria-level", "2");
+  setIfMissing("h4", "aria-level", "3");
+  setIfMissing(".highlight-code .microlight", "tabindex", "0");
+  setIfMissing("tr[data-param-name] :is(select, input)", "aria-label", (field) => field.closest("tr").dataset.paramName);
+  setIfMissing(".opblock-section-request-body :is(select, textarea)", "aria-label", "Request body");
+  setIfMissing(".responses-wrapper select", "aria-label", "Media type");
+  setIfMissing("table[role=region]", "aria-label", (table) => `${table.className} ${table.closest(".opblock").id}`);
+  container.querySelectorAll(".opblock-summary-control a[href]").forEach((link) => link.removeAttribute("href"));
 }
-new MutationObserver(makeAccessible).observe(viewer, { childList: true, subtree: true });
+new MutationObserver(makeAccessible).observe(container, { childList: true, subtree: true });
 
-// Swagger UI has dark colours. The page turns them on.
-const dark = matchMedia("(prefers-color-scheme: dark)");
-const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
-dark.addEventListener("change", follow);
-follow();
+// Swagger UI uses dark colours if the root element has the class `dark-mode`. The page follows the setting of the browser.
+const darkScheme = matchMedia("(prefers-color-scheme: dark)");
+const applyColorScheme = () => document.documentElement.classList.toggle("dark-mode", darkScheme.matches);
+darkScheme.addEventListener("change", applyColorScheme);
+applyColorScheme();

@@ -1,4 +1,4 @@
-//! The complete service: builds it from settings and runs it.
+//! Builds the complete service from its settings, and runs it.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -14,11 +14,11 @@ use icp_observability::{Instrumented, Metrics};
 use icp_ports::{IcpReader, MigrationReport, SystemClock};
 
 use crate::composition::{self, Storage, WorkerStorage};
+use crate::development_sign_in::DevelopmentSignIn;
 use crate::housekeeping;
 use crate::http::{
     Certificate, Concurrency, HealthChecks, HttpServer, Mcp, Options, ProtectedResource, RateLimit, State,
 };
-use crate::sample_sign_in::SampleSignIn;
 use crate::shutdown::{self, Draining};
 use icp_settings::{Settings, SettingsError, TlsFiles};
 
@@ -26,29 +26,33 @@ use icp_settings::{Settings, SettingsError, TlsFiles};
 #[derive(Debug)]
 pub struct Application {
     server: HttpServer,
-    operators: Option<HttpServer>,
+    /// The server with health and metrics on a separate port, if it is configured.
+    operator_server: Option<HttpServer>,
     icps: IcpService,
     rate_limit: Option<RateLimit>,
     certificate: Option<Certificate>,
     draining: Draining,
+    /// The duration of the drain.
     drain: Duration,
-    sample_sign_in: Option<SampleSignIn>,
+    development_sign_in: Option<DevelopmentSignIn>,
 }
 
 impl Application {
-    /// Opens the database, migrates its schema, sets up the sign-in, and listens. Must be called within actix's runtime.
+    /// Opens the database, migrates its schema, sets up the sign-in, and listens. Must be called within actix's
+    /// runtime.
     ///
     /// # Errors
     ///
-    /// If a setting is invalid, the database cannot be used, or the address cannot be listened on. The message has the remedy.
+    /// If a setting is invalid, the database cannot be used, or the service cannot listen on the address. The message
+    /// has the remedy.
     pub async fn build(settings: &Settings) -> anyhow::Result<Self> {
         settings.check_for_serving()?;
-        composition::check(settings)?;
+        composition::check_adapter_settings(settings)?;
         let workers = settings.server.workers();
-        let storage = composition::storage(&settings.database, workers).await?;
-        prepare(settings, &storage).await?;
+        let storage = composition::open_storage(&settings.database, workers).await?;
+        prepare_database(settings, &storage).await?;
         warn_of_missing_parties(settings);
-        let sign_in = composition::authenticators(&settings.auth, &settings.mcp)?;
+        let sign_in = composition::create_authenticators(&settings.auth, &settings.mcp)?;
         let metrics = Metrics::new(vec![Arc::clone(&storage.readings), sign_in.readings]);
         let repository = Arc::new(Instrumented::new(storage.repository, &metrics));
         let icps = IcpService::new(repository, Arc::new(SystemClock), random_id)
@@ -57,7 +61,7 @@ impl Application {
             .with_response_buffer(settings.server.response_buffer)
             .with_list_cache(settings.server.list_cache_kilobytes * 1024);
         let rate_limit = settings.server.requests_per_minute.map(RateLimit::new);
-        let sample_sign_in = SampleSignIn::new(&settings.auth)?;
+        let development_sign_in = DevelopmentSignIn::new(&settings.auth)?;
         let draining = Draining::default();
         let (max_in_flight, response_buffer) =
             (settings.server.max_in_flight, settings.server.response_buffer);
@@ -71,10 +75,10 @@ impl Application {
             rate_limit: rate_limit.clone(),
             metrics,
             session_cookie: settings.auth.session_cookie,
-            is_development: sample_sign_in.is_some(),
+            is_development: development_sign_in.is_some(),
         });
-        let states = states_of_workers(&state, storage.workers, storage.own_writes);
-        let operators = listen_for_operators(settings, &state)?;
+        let states = worker_states(&state, storage.workers, storage.read_own_writes);
+        let operator_server = listen_for_operators(settings, &state)?;
         let certificate = settings.server.tls().as_ref().map(read_certificate).transpose()?;
         let resource = protected_resource(settings, &sign_in.issuer)?;
         let options = Options {
@@ -87,19 +91,19 @@ impl Application {
         };
         let (host, port) = (&settings.server.host, settings.server.port);
         let server = HttpServer::bind(&settings.server, options, states);
-        let server = server.map_err(|error| cannot_listen("server", host, port, &error))?;
-        if let Some(operators) = &operators {
-            tracing::info!("health and metrics on {}", operators.address());
+        let server = server.map_err(|error| listen_error("server", host, port, &error))?;
+        if let Some(operator_server) = &operator_server {
+            tracing::info!("health and metrics on {}", operator_server.address());
         }
         Ok(Self {
             server,
-            operators,
+            operator_server,
             icps,
             rate_limit,
             certificate,
             draining,
             drain: settings.server.drain,
-            sample_sign_in,
+            development_sign_in,
         })
     }
 
@@ -109,30 +113,32 @@ impl Application {
         format!("{scheme}://{}", self.address())
     }
 
-    /// Returns the address that it listens on.
+    /// Returns the address that the service listens on.
     pub fn address(&self) -> SocketAddr {
         self.server.address()
     }
 
-    /// Returns the sample user of the development sign-in.
-    pub(crate) fn sample_sign_in(&self) -> Option<&SampleSignIn> {
-        self.sample_sign_in.as_ref()
+    /// Returns the development sign-in of the sample user, or `None` if Clerk is configured.
+    pub(crate) fn development_sign_in(&self) -> Option<&DevelopmentSignIn> {
+        self.development_sign_in.as_ref()
     }
 
-    /// Serves until a signal ends it. Requests in flight are finished, unless a second signal arrives.
+    /// Serves requests until a signal stops the service. Finishes the requests in flight, unless a second signal
+    /// arrives.
     ///
     /// # Errors
     ///
     /// If the server fails.
     pub async fn run_until_stopped(self) -> anyhow::Result<()> {
         let (stop_now, stop_now_requested) = tokio::sync::oneshot::channel();
-        let waiting = shutdown::on_signal(self.server.handle(), self.draining, self.drain, stop_now);
-        let waiting = actix_web::rt::spawn(waiting);
-        let following = self.certificate.map(|certificate| actix_web::rt::spawn(certificate.follow()));
+        let stopping = shutdown::on_signal(self.server.handle(), self.draining, self.drain, stop_now);
+        let stopping = actix_web::rt::spawn(stopping);
+        let certificate_reloads =
+            self.certificate.map(|certificate| actix_web::rt::spawn(certificate.reload_on_change()));
         let housekeeping = actix_web::rt::spawn(housekeeping::run(self.icps, self.rate_limit));
-        // The port for operators serves until the last request has ended.
-        let operators = self.operators.map(|operators| {
-            let serving = operators.run();
+        // The server for operators runs until the last request of the API has ended.
+        let operator_task = self.operator_server.map(|operator_server| {
+            let serving = operator_server.run();
             actix_web::rt::spawn(async move {
                 if let Err(error) = serving.await {
                     tracing::error!(%error, "the port for health and metrics failed");
@@ -143,14 +149,14 @@ impl Application {
             Either::Left((served, _)) => served,
             Either::Right(_) => Ok(()),
         };
-        waiting.abort();
+        stopping.abort();
         housekeeping.abort();
-        for beside in operators
+        for task in operator_task
             .map(|task| task.abort_handle())
             .into_iter()
-            .chain(following.map(|task| task.abort_handle()))
+            .chain(certificate_reloads.map(|task| task.abort_handle()))
         {
-            beside.abort();
+            task.abort();
         }
         tracing::info!("stopped");
         Ok(served?)
@@ -158,15 +164,17 @@ impl Application {
 }
 
 /// Returns the state of each worker, with the worker's own connections.
-fn states_of_workers(
+fn worker_states(
     state: &web::Data<State>,
     workers: Vec<WorkerStorage>,
-    own_writes: Duration,
+    read_own_writes: Duration,
 ) -> Vec<web::Data<State>> {
-    let mut common: Option<Replica> = None;
+    let mut shared_replica: Option<Replica> = None;
     let mut replica = |reader: Arc<dyn IcpReader>| {
         let reader: Arc<dyn IcpReader> = Arc::new(Instrumented::new(reader, &state.metrics));
-        common.get_or_insert_with(|| Replica::new(Arc::clone(&reader), own_writes)).for_worker(reader)
+        shared_replica
+            .get_or_insert_with(|| Replica::new(Arc::clone(&reader), read_own_writes))
+            .for_worker(reader)
     };
     let workers = workers.into_iter().map(|WorkerStorage { repository, replica: reader }| {
         let repository = Arc::new(Instrumented::new(repository, &state.metrics));
@@ -180,7 +188,7 @@ fn listen_for_operators(settings: &Settings, state: &web::Data<State>) -> anyhow
     let Some(port) = settings.metrics.port else { return Ok(None) };
     let host = settings.metrics.host.as_ref().unwrap_or(&settings.server.host);
     let server = HttpServer::bind_for_operators(&settings.server, (host, port), state.clone());
-    Ok(Some(server.map_err(|error| cannot_listen("metrics", host, port, &error))?))
+    Ok(Some(server.map_err(|error| listen_error("metrics", host, port, &error))?))
 }
 
 fn protected_resource(settings: &Settings, issuer: &str) -> Result<Option<ProtectedResource>, SettingsError> {
@@ -195,7 +203,7 @@ fn read_certificate(files: &TlsFiles) -> anyhow::Result<Certificate> {
         .map_err(|error| SettingsError::of("server.tls_certificate", format!("{error:#}")).into())
 }
 
-fn cannot_listen(section: &str, host: &str, port: u16, error: &std::io::Error) -> SettingsError {
+fn listen_error(section: &str, host: &str, port: u16, error: &std::io::Error) -> SettingsError {
     let address = format!("{host}:{port}");
     match error.kind() {
         ErrorKind::AddrInUse => {
@@ -205,8 +213,8 @@ fn cannot_listen(section: &str, host: &str, port: u16, error: &std::io::Error) -
     }
 }
 
-/// Applies pending migrations, or fails if migrations are pending, as the settings require.
-async fn prepare(settings: &Settings, storage: &Storage) -> anyhow::Result<()> {
+/// Applies pending migrations if `database.migrate` is on. Otherwise fails if migrations are pending.
+async fn prepare_database(settings: &Settings, storage: &Storage) -> anyhow::Result<()> {
     if settings.database.migrate {
         let report = migrate(settings, storage).await?;
         // The first start of a development service prints only its start message.
@@ -221,7 +229,7 @@ async fn prepare(settings: &Settings, storage: &Storage) -> anyhow::Result<()> {
 
 /// Fails if the database has pending migrations.
 pub(crate) async fn require_migrated(settings: &Settings, storage: &Storage) -> anyhow::Result<()> {
-    let pending = storage.migrator.pending().await.with_context(|| settings.database.failure())?;
+    let pending = storage.migrator.pending().await.with_context(|| settings.database.failure_message())?;
     if !pending.is_empty() {
         bail!("the database has pending migrations: {}. Apply them with `icp migrate`", pending.join(", "));
     }
@@ -230,7 +238,7 @@ pub(crate) async fn require_migrated(settings: &Settings, storage: &Storage) -> 
 
 /// Applies pending migrations. Under the development sign-in, a new database gets the sample ICPs.
 pub(crate) async fn migrate(settings: &Settings, storage: &Storage) -> anyhow::Result<MigrationReport> {
-    let report = storage.migrator.migrate().await.with_context(|| settings.database.failure())?;
+    let report = storage.migrator.migrate().await.with_context(|| settings.database.failure_message())?;
     if report.created && !settings.auth.is_clerk() {
         icp_development::store_samples(storage.import_export.as_ref())
             .await
@@ -242,8 +250,8 @@ pub(crate) async fn migrate(settings: &Settings, storage: &Storage) -> anyhow::R
 fn warn_of_missing_parties(settings: &Settings) {
     if settings.auth.is_clerk() && settings.auth.authorized_parties.is_empty() {
         tracing::warn!(
-            "no authorized parties are set (ICP__AUTH__AUTHORIZED_PARTIES): session tokens that were made for any \
-             origin of this Clerk instance are accepted"
+            "no authorized parties are set (ICP__AUTH__AUTHORIZED_PARTIES): the service accepts session tokens for \
+             every origin of this Clerk instance"
         );
     }
 }

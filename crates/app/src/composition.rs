@@ -20,12 +20,13 @@ use icp_settings::{AuthSettings, DatabaseKind, DatabaseSettings, McpSettings, Se
 
 /// The ports of one database.
 pub(crate) struct Storage {
-    /// The ports of each worker, with its own connections. If there are fewer of them than workers, workers share them.
+    /// The ports of each worker, with its own connections. If there are fewer entries than workers, several workers
+    /// share an entry.
     pub(crate) workers: Vec<WorkerStorage>,
-    /// The repository for periodic work and for the port for operators.
+    /// The repository that periodic tasks and the server for operators use.
     pub(crate) repository: Arc<dyn IcpRepository>,
     /// The time for which a user reads from the primary after a write.
-    pub(crate) own_writes: Duration,
+    pub(crate) read_own_writes: Duration,
     pub(crate) import_export: Arc<dyn ImportExport>,
     pub(crate) forget_user: Arc<dyn ForgetUser>,
     pub(crate) migrator: Arc<dyn Migrator>,
@@ -39,17 +40,17 @@ pub(crate) struct WorkerStorage {
     pub(crate) replica: Option<Arc<dyn IcpReader>>,
 }
 
-/// Opens the database of the settings for a number of workers. Must be called within a runtime.
-pub(crate) async fn storage(settings: &DatabaseSettings, workers: usize) -> anyhow::Result<Storage> {
+/// Opens the configured database for this number of workers. Must be called within a Tokio runtime.
+pub(crate) async fn open_storage(settings: &DatabaseSettings, workers: usize) -> anyhow::Result<Storage> {
     match settings.kind()? {
         DatabaseKind::Sqlite(path) => {
             let sqlite = SqliteSettings { path, max_connections: settings.max_connections };
-            let database = SqliteDatabase::open(sqlite).await.with_context(|| settings.failure())?;
+            let database = SqliteDatabase::open(sqlite).await.with_context(|| settings.failure_message())?;
             let database = Arc::new(database);
             Ok(Storage {
                 workers: vec![WorkerStorage { repository: database.clone(), replica: None }],
                 repository: database.clone(),
-                own_writes: Duration::ZERO,
+                read_own_writes: Duration::ZERO,
                 import_export: database.clone(),
                 forget_user: database.clone(),
                 migrator: database,
@@ -61,31 +62,31 @@ pub(crate) async fn storage(settings: &DatabaseSettings, workers: usize) -> anyh
 }
 
 fn postgres_storage(settings: &DatabaseSettings, workers: usize) -> Result<Storage, SettingsError> {
-    let (primaries, other) = primaries(settings, workers)?;
+    let (primaries, for_other_tasks) = open_primaries(settings, workers)?;
     let replicas = match &settings.read_url {
         None => Vec::new(),
-        Some(url) => replicas(settings, url, &primaries)?,
+        Some(url) => create_replicas(settings, url, &primaries)?,
     };
-    let readings = postgres_readings(other.clone(), replicas.first().cloned());
+    let readings = postgres_readings(for_other_tasks.clone(), replicas.first().cloned());
     let mut replicas = replicas.into_iter();
     let workers = primaries.into_iter().map(|database| WorkerStorage {
         repository: Arc::new(database),
         replica: replicas.next().map(|replica| Arc::new(replica) as Arc<dyn IcpReader>),
     });
-    let other = Arc::new(other);
+    let for_other_tasks = Arc::new(for_other_tasks);
     Ok(Storage {
         workers: workers.collect(),
-        repository: other.clone(),
-        own_writes: settings.read_own_writes,
-        import_export: other.clone(),
-        forget_user: other.clone(),
-        migrator: other,
+        repository: for_other_tasks.clone(),
+        read_own_writes: settings.read_own_writes,
+        import_export: for_other_tasks.clone(),
+        forget_user: for_other_tasks.clone(),
+        migrator: for_other_tasks,
         readings,
     })
 }
 
-/// Returns a handle for each worker, and one for all other tasks.
-fn primaries(
+/// Returns one handle of the primary for each worker, and a further handle for all other tasks.
+fn open_primaries(
     settings: &DatabaseSettings,
     workers: usize,
 ) -> Result<(Vec<PostgresDatabase>, PostgresDatabase), SettingsError> {
@@ -93,7 +94,7 @@ fn primaries(
         .map_err(|error| SettingsError::of("database.url", error))
 }
 
-fn standbys(
+fn open_replicas(
     settings: &DatabaseSettings,
     url: &SecretString,
     workers: usize,
@@ -107,13 +108,13 @@ fn standbys(
     Ok(databases)
 }
 
-/// Returns a replica for each worker. All share one monitor.
-fn replicas(
+/// Returns a replica for each worker. The replicas share one monitor of the lag.
+fn create_replicas(
     settings: &DatabaseSettings,
     url: &SecretString,
     primaries: &[PostgresDatabase],
 ) -> Result<Vec<PostgresReplica>, SettingsError> {
-    let standbys = standbys(settings, url, primaries.len())?;
+    let standbys = open_replicas(settings, url, primaries.len())?;
     let mut replicas: Vec<PostgresReplica> = Vec::new();
     for (primary, standby) in primaries.iter().cloned().zip(standbys.into_iter().cycle()) {
         replicas.push(match replicas.first() {
@@ -157,13 +158,13 @@ fn postgres_settings(settings: &DatabaseSettings, url: &SecretString) -> Postgre
     }
 }
 
-/// Opens an existing database, for commands that only read. Does not create the embedded database.
-pub(crate) async fn existing_storage(settings: &DatabaseSettings) -> anyhow::Result<Storage> {
+/// Opens an existing database. Fails if the SQLite file does not exist, where [`open_storage`] would create it.
+pub(crate) async fn open_existing_storage(settings: &DatabaseSettings) -> anyhow::Result<Storage> {
     if let DatabaseKind::Sqlite(path) = settings.kind()? {
         let exists = path.try_exists().with_context(|| format!("cannot look for {}", path.display()))?;
-        ensure!(exists, "{}: no database at {}", settings.failure(), path.display());
+        ensure!(exists, "{}: no database at {}", settings.failure_message(), path.display());
     }
-    storage(settings, 1).await
+    open_storage(settings, 1).await
 }
 
 /// The authenticators, the issuer of their tokens, and their metrics.
@@ -177,8 +178,11 @@ pub(crate) struct Authenticators {
     pub(crate) readings: Source,
 }
 
-/// Creates the authenticators. Must be called within a runtime, which fetches the keys.
-pub(crate) fn authenticators(settings: &AuthSettings, mcp: &McpSettings) -> anyhow::Result<Authenticators> {
+/// Creates the authenticators. Must be called within a Tokio runtime, because a background task fetches the keys.
+pub(crate) fn create_authenticators(
+    settings: &AuthSettings,
+    mcp: &McpSettings,
+) -> anyhow::Result<Authenticators> {
     let settings = clerk_settings(settings)?;
     let issuer = settings.issuer.clone();
     let api = ClerkAuthenticator::start(settings, Arc::new(SystemClock));
@@ -219,16 +223,16 @@ fn key_set_readings(status: KeySetStatus) -> Vec<Reading> {
 }
 
 /// Checks the settings that only the adapters can parse: keys, URLs and pointers.
-pub(crate) fn check(settings: &Settings) -> anyhow::Result<()> {
+pub(crate) fn check_adapter_settings(settings: &Settings) -> anyhow::Result<()> {
     let database = &settings.database;
     if database.kind()? == DatabaseKind::Postgres {
-        primaries(database, 1)?;
-        database.read_url.as_ref().map(|url| standbys(database, url, 1)).transpose()?;
+        open_primaries(database, 1)?;
+        database.read_url.as_ref().map(|url| open_replicas(database, url, 1)).transpose()?;
     }
     if settings.auth.is_clerk() {
         clerk_settings(&settings.auth).map(drop)
     } else {
-        // `clerk_settings` would create the development key.
+        // Does not call `clerk_settings`, which would create the development key.
         admin_rule(&settings.auth).map(drop)
     }
 }
@@ -242,7 +246,7 @@ fn clerk_settings(settings: &AuthSettings) -> anyhow::Result<ClerkSettings> {
         let keys = key_source(settings, publishable_key.as_ref(), &issuer)?;
         (issuer, keys)
     } else {
-        let key = DevelopmentKey::load_or_make()?;
+        let key = DevelopmentKey::load_or_create()?;
         (development::ISSUER.to_owned(), KeySource::Pem(key.public_pem().parse()?))
     };
     Ok(ClerkSettings {

@@ -1,4 +1,4 @@
-//! Periodic work.
+//! Periodic removal of outdated data.
 
 use std::time::Duration;
 
@@ -7,11 +7,12 @@ use tokio::time::interval;
 
 use crate::http::RateLimit;
 
-const INTERVAL: Duration = Duration::from_hours(1);
+const HOUSEKEEPING_INTERVAL: Duration = Duration::from_hours(1);
 
-/// Removes expired idempotency keys, old revisions and idle quotas, at the start and then every hour. Failed work is repeated after an hour.
+/// Removes expired idempotency keys, old revisions, and the rate limits of idle users, at the start and then every
+/// hour. The next round repeats a removal that failed.
 pub(crate) async fn run(icps: IcpService, rate_limit: Option<RateLimit>) {
-    let mut rounds = interval(INTERVAL);
+    let mut rounds = interval(HOUSEKEEPING_INTERVAL);
     loop {
         rounds.tick().await;
         rate_limit.iter().for_each(RateLimit::remove_idle);

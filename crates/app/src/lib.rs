@@ -3,10 +3,10 @@
 mod application;
 pub mod cli;
 mod composition;
+mod development_sign_in;
 mod housekeeping;
 mod http;
 pub mod openapi;
-mod sample_sign_in;
 mod shutdown;
 
 pub use application::Application;

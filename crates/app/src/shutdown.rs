@@ -74,7 +74,7 @@ pub(crate) async fn on_signal(
     tracing::info!("stopping: requests in flight are finished");
     let graceful = actix_web::rt::spawn(server.stop(true));
     second.await;
-    // actix ignores a second stop, so the process ends here.
+    // actix ignores a second call of `stop`, so `stop_now` ends the process.
     graceful.abort();
     let _ = stop_now.send(());
 }

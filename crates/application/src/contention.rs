@@ -6,20 +6,21 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::ServiceError;
 
-/// The time in which a request tries to write an ICP that other requests write, too.
+/// The time for which a request tries to write an ICP that other requests also write.
 pub(crate) const RETRY_LIMIT: Duration = Duration::from_secs(3);
 
-/// About the duration of a write.
-const FIRST_WAIT: Duration = Duration::from_millis(2);
+/// The wait before the second attempt: about the duration of a write.
+const MIN_WAIT: Duration = Duration::from_millis(2);
+/// The maximum wait between two attempts.
 const MAX_WAIT: Duration = Duration::from_millis(128);
 
-/// Permits that let one request at a time change an ICP. Without them, each request would read the ICP again after every
-/// change by another request.
+/// Permits that let one request at a time change an ICP. Without them, each request would read the ICP again after
+/// every change by another request.
 #[derive(Clone)]
 pub(crate) struct Writers(KeyedPermits<IcpId>);
 
-/// The attempts of a request that has the permit to change an ICP. After a change by another process, the request waits and
-/// tries again.
+/// The attempts of a request that has the permit to change an ICP. After a change by another process, the request waits
+/// and tries again.
 pub(crate) struct Attempts {
     _permit: KeyedPermit<IcpId>,
     deadline: Instant,
@@ -38,15 +39,16 @@ impl Writers {
     /// # Errors
     ///
     /// [`ServiceError::Contended`] after [`RETRY_LIMIT`].
-    pub(crate) async fn wait(&self, id: IcpId) -> Result<Attempts, ServiceError> {
+    pub(crate) async fn acquire(&self, id: IcpId) -> Result<Attempts, ServiceError> {
         let deadline = Instant::now() + RETRY_LIMIT;
         let permit = timeout_at(deadline, self.0.acquire(&id)).await.map_err(|_| ServiceError::Contended)?;
-        Ok(Attempts { _permit: permit, deadline, wait: FIRST_WAIT })
+        Ok(Attempts { _permit: permit, deadline, wait: MIN_WAIT })
     }
 }
 
 impl Attempts {
-    /// Waits before the next attempt. Each wait is twice as long as the previous one, because the other write may be a long import.
+    /// Waits before the next attempt. Each wait is twice as long as the previous wait, because the other write may be a
+    /// long import.
     ///
     /// # Errors
     ///
@@ -69,19 +71,19 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn long_write_causes_few_attempts() {
-        let mut writer = Writers::default().wait(id(1)).await.expect("no other writer");
+        let mut writer = Writers::default().acquire(id(1)).await.expect("must not wait for another writer");
         let mut attempts = 0;
         while writer.wait().await.is_ok() {
             attempts += 1;
         }
-        assert!((10..40).contains(&attempts), "{attempts} attempts in three seconds");
+        assert!((10..40).contains(&attempts), "must make 10 to 39 attempts in three seconds, not {attempts}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn writers_of_other_icps_do_not_wait() {
         let writers = Writers::default();
-        let _first = writers.wait(id(1)).await.expect("no other writer");
-        assert!(writers.wait(id(1)).await.is_err(), "the first one takes too long");
-        assert!(writers.wait(id(2)).await.is_ok());
+        let _first = writers.acquire(id(1)).await.expect("must not wait for another writer");
+        assert!(writers.acquire(id(1)).await.is_err(), "a second writer of the ICP gives up");
+        assert!(writers.acquire(id(2)).await.is_ok(), "a writer of another ICP must not wait");
     }
 }

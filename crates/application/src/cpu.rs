@@ -12,42 +12,43 @@ use tokio::time::timeout;
 
 use crate::ServiceError;
 
-/// The maximum length in bytes of a text that a worker thread parses. Longer texts are parsed in a
-/// separate thread. A kilobyte of violations takes up to a tenth of a millisecond.
-pub(crate) const LARGE_TEXT: usize = 2 * 1024;
+/// The maximum length in bytes of a text that a worker thread parses. Longer texts are parsed in a separate thread. A
+/// kilobyte with many violations takes up to a tenth of a millisecond.
+pub(crate) const MAX_INLINE_TEXT_BYTES: usize = 2 * 1024;
 
 /// Time limit of the wait for a thread. Most clients do not wait longer.
 const WAIT_LIMIT: Duration = Duration::from_secs(3);
-/// Maximum number of running and waiting tasks of all users. Each belongs to a request in flight. A quarter of the default
-/// limit of requests in flight stays free for other requests.
+/// Maximum number of running and waiting tasks of all users. Each task belongs to a request in flight. The maximum
+/// leaves a quarter of the default limit of requests in flight to other requests.
 const MAX_QUEUED: usize = 192;
 /// Maximum number of running and waiting tasks of one user.
 const MAX_QUEUED_PER_USER: usize = 32;
 
-/// One thread per core: more would take CPU time from the database.
-pub(crate) static CPU: LazyLock<Cpu> =
-    LazyLock::new(|| Cpu::new(available_parallelism().map_or(1, NonZero::get)));
+/// There is one thread per core, because more threads would take CPU time from the database.
+pub(crate) static CPU_THREADS: LazyLock<CpuThreads> =
+    LazyLock::new(|| CpuThreads::new(available_parallelism().map_or(1, NonZero::get)));
 
-/// Threads for expensive work. A user has at most one at a time, so that the work of other users does not wait for it.
-pub(crate) struct Cpu {
+/// Threads for expensive work. The work of a user occupies at most one thread at a time, so that other users can use
+/// the rest.
+pub(crate) struct CpuThreads {
     threads: Arc<Semaphore>,
-    of_users: KeyedPermits<UserId>,
+    running_by_user: KeyedPermits<UserId>,
     /// Permits for running and waiting tasks: of all users, and of each user.
     queued: Arc<Semaphore>,
     queued_by_user: KeyedPermits<UserId>,
 }
 
-/// Returns true if a body is expensive to parse: because it is long, or because it may contain a regular expression, which is
-/// compiled. Escapes can hide the name of the filter.
+/// Returns true if a body may be expensive to parse: if it is long, or if it may contain a regular expression, which
+/// must be compiled. A body with `\u` counts as expensive, because escapes can hide the name of the filter.
 pub(crate) fn is_expensive(body: &str) -> bool {
-    body.len() > LARGE_TEXT || body.contains("matchFieldWithRegex") || body.contains("\\u")
+    body.len() > MAX_INLINE_TEXT_BYTES || body.contains("matchFieldWithRegex") || body.contains("\\u")
 }
 
-impl Cpu {
+impl CpuThreads {
     fn new(threads: usize) -> Self {
         Self {
             threads: Arc::new(Semaphore::new(threads)),
-            of_users: KeyedPermits::new(1),
+            running_by_user: KeyedPermits::new(1),
             queued: Arc::new(Semaphore::new(MAX_QUEUED)),
             queued_by_user: KeyedPermits::new(MAX_QUEUED_PER_USER),
         }
@@ -70,12 +71,13 @@ impl Cpu {
         let queued =
             self.queued_by_user.try_acquire(user).zip(Arc::clone(&self.queued).try_acquire_owned().ok());
         let queued = queued.ok_or(ServiceError::Overloaded)?;
-        let waiting =
-            async { (self.of_users.acquire(user).await, Arc::clone(&self.threads).acquire_owned().await) };
+        let waiting = async {
+            (self.running_by_user.acquire(user).await, Arc::clone(&self.threads).acquire_owned().await)
+        };
         let permits = timeout(WAIT_LIMIT, waiting).await.map_err(|_| ServiceError::Overloaded)?;
         // The work continues after its request has been dropped, so it owns its permits.
         let working = tokio::task::spawn_blocking(move || {
-            let _held = (permits, queued);
+            let _permits = (permits, queued);
             work()
         });
         working.await.map_err(|error| ServiceError::Internal(error.into()))
@@ -90,12 +92,12 @@ mod tests {
     use futures_util::future::{join_all, poll_immediate};
     use icp_testkit::fixtures::user;
 
-    use super::{Cpu, MAX_QUEUED_PER_USER, is_expensive};
+    use super::{CpuThreads, MAX_QUEUED_PER_USER, is_expensive};
     use crate::ServiceError;
 
     #[tokio::test]
     async fn user_takes_one_thread_at_a_time() {
-        let cpu = Cpu::new(2);
+        let cpu = CpuThreads::new(2);
         let (eve, ada) = (user("user_eve"), user("user_ada"));
         let (end, ended) = mpsc::channel::<()>();
         let mut first = Box::pin(cpu.run(&eve, true, move || ended.recv()));
@@ -103,15 +105,15 @@ mod tests {
         let mut second = Box::pin(cpu.run(&eve, true, || ()));
         assert!(poll_immediate(&mut second).await.is_none());
         let other = cpu.run(&ada, true, || 1).await;
-        assert!(other.is_ok_and(|one| one == 1), "another user has the other thread");
+        assert!(other.is_ok_and(|result| result == 1), "another user must get the second thread");
         assert!(poll_immediate(&mut second).await.is_none());
-        end.send(()).expect("must wait");
+        end.send(()).expect("the work must still be waiting");
         assert!(first.await.is_ok() && second.await.is_ok());
     }
 
     #[tokio::test]
     async fn work_of_dropped_request_keeps_its_thread() {
-        let cpu = Cpu::new(2);
+        let cpu = CpuThreads::new(2);
         let eve = user("user_eve");
         let (end, ended) = mpsc::channel::<()>();
         let mut first = Box::pin(cpu.run(&eve, true, move || ended.recv()));
@@ -121,13 +123,13 @@ mod tests {
         assert!(poll_immediate(&mut second).await.is_none());
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert!(poll_immediate(&mut second).await.is_none());
-        end.send(()).expect("must wait");
+        end.send(()).expect("the work must still be waiting");
         assert!(second.await.is_ok());
     }
 
     #[tokio::test]
     async fn queue_of_user_is_limited() {
-        let cpu = Cpu::new(1);
+        let cpu = CpuThreads::new(1);
         let eve = user("user_eve");
         let work = || std::thread::sleep(Duration::from_millis(1));
         let outcomes = join_all((0..40).map(|_| cpu.run(&eve, true, work))).await;

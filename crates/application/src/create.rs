@@ -16,13 +16,13 @@ const KEY_POLL_INTERVAL: Duration = Duration::from_millis(25);
 pub struct Created {
     /// The created ICP.
     pub icp: StoredIcp,
-    /// An earlier request with the same key created it.
+    /// True if an earlier request with the same key created the ICP.
     pub is_replay: bool,
 }
 
 impl IcpService {
-    /// Creates the ICP in a request body. The caller is added to its users. With a key, the ICP is created once: the same
-    /// request within 24 hours returns it again.
+    /// Creates the ICP in a request body. The caller is added to its users. With a key, the ICP is created once: the
+    /// same request within 24 hours returns it again.
     ///
     /// The preconditions apply to the caller's list, which is the target resource of the request.
     ///
@@ -39,10 +39,10 @@ impl IcpService {
     ) -> Result<Created, ServiceError> {
         let key = key.map(|key| key.bind(caller.user_id(), "create", &body));
         let document = self.new_document(caller, body).await?;
-        match self.check_list(caller, preconditions).await {
+        match self.check_list_version(caller, preconditions).await {
             Ok(()) => self.insert(caller, document, key).await,
-            // The first request with this key changed the list.
-            Err(error) => self.replayed(caller, key, error).await,
+            // The list may have changed because an earlier request with the same key has created the ICP.
+            Err(error) => self.replay_or_fail(caller, key, error).await,
         }
     }
 
@@ -73,8 +73,9 @@ impl IcpService {
         }
     }
 
-    /// Returns the result of an earlier request with the key, or the error for which a request cannot be executed.
-    pub(crate) async fn replayed(
+    /// Returns the result of an earlier request with this key. If there is none, returns the error for which this
+    /// request cannot be executed.
+    pub(crate) async fn replay_or_fail(
         &self,
         caller: &Caller,
         key: Option<IdempotencyKey>,
@@ -84,7 +85,7 @@ impl IcpService {
         let Some(key) = key.filter(|_| matches!(error, Forbidden | NotFound | PreconditionFailed)) else {
             return Err(error);
         };
-        // With a quota of 0, an insert stores nothing. It returns the result that is stored with the key.
+        // With a quota of 0, an insert stores nothing. It only returns the result that is stored with the key.
         let placeholder = NewIcp::builder("-").build()?;
         let placeholder = placeholder.create((self.new_id)(), caller.user_id(), self.clock.now())?;
         let creator = creator(caller, Quota { icps: 0, bytes: 0 });
@@ -107,7 +108,7 @@ impl IcpService {
         preconditions: &Preconditions<ListVersion>,
     ) -> Result<String, ServiceError> {
         let document = self.new_document(caller, body).await?;
-        self.check_list(caller, preconditions).await?;
+        self.check_list_version(caller, preconditions).await?;
         Ok(document.into_json())
     }
 
@@ -121,7 +122,7 @@ impl IcpService {
         loop {
             match self.repository.remove_expired_keys(self.clock.now()).await? {
                 0 => return Ok(removed),
-                some => removed += some,
+                count => removed += count,
             }
         }
     }

@@ -8,14 +8,14 @@ use uuid::Uuid;
 use crate::ListRequest;
 
 /// The version of the encoding. A cursor of another version is refused.
-const ENCODING: u8 = 1;
+const ENCODING_VERSION: u8 = 1;
 /// The length of the digest in bytes.
 const DIGEST_LENGTH: usize = 8;
 
 /// Encodes and decodes cursors: positions in one list of one caller. They are opaque to clients.
 ///
-/// A cursor contains a digest of its user and its list. Other lists and users refuse it, to find mistakes of clients. The
-/// digest is no access control: a forged cursor shows only the sender's own list.
+/// A cursor contains a digest of its user and its list. A cursor of another list or user is refused, so that clients
+/// find their mistakes. The digest is not access control: a client that forges a cursor still gets only its own list.
 pub(crate) struct CursorCodec {
     digest: [u8; DIGEST_LENGTH],
     sort: Sort,
@@ -23,14 +23,14 @@ pub(crate) struct CursorCodec {
 
 impl CursorCodec {
     pub(crate) fn new(caller: &Caller, request: &ListRequest) -> Self {
-        // All parameters that determine the ICPs of the list and their order.
+        // The digest covers all parameters that determine the ICPs of the list and their order.
         let list = ListRequest { limit: None, cursor: None, ..request.clone() };
         Self { digest: digest(caller, &format!("{list:?}")), sort: request.sort }
     }
 
     /// Encodes a position in the list.
     pub(crate) fn encode(&self, position: &ListCursor) -> String {
-        let mut bytes = vec![ENCODING];
+        let mut bytes = vec![ENCODING_VERSION];
         bytes.extend(self.digest);
         bytes.extend(position.id.as_uuid().as_bytes());
         match &position.key {
@@ -60,17 +60,18 @@ impl CursorCodec {
     }
 }
 
-/// Encodes and decodes the cursors of one caller in the history of one ICP or in the list of deleted ICPs. See [`CursorCodec`].
+/// Encodes and decodes the cursors of one caller in the history of one ICP or in the list of deleted ICPs. See
+/// [`CursorCodec`].
 pub(crate) struct HistoryCursorCodec([u8; DIGEST_LENGTH]);
 
 impl HistoryCursorCodec {
-    /// The codec for the history of an ICP, or for the deleted ICPs.
+    /// Returns the codec for the history of an ICP, or for the deleted ICPs if `id` is `None`.
     pub(crate) fn new(caller: &Caller, id: Option<IcpId>) -> Self {
         Self(digest(caller, &id.map_or_else(|| "deleted".to_owned(), |id| format!("history of {id}"))))
     }
 
     pub(crate) fn encode(&self, position: HistoryCursor) -> String {
-        let mut bytes = vec![ENCODING];
+        let mut bytes = vec![ENCODING_VERSION];
         bytes.extend(self.0);
         bytes.extend(position.id.as_uuid().as_bytes());
         bytes.extend(position.version.0.to_be_bytes());
@@ -86,20 +87,20 @@ impl HistoryCursorCodec {
 }
 
 /// Returns a digest of a user and of the name of a list.
-fn digest(caller: &Caller, pages: &str) -> [u8; DIGEST_LENGTH] {
+fn digest(caller: &Caller, list_name: &str) -> [u8; DIGEST_LENGTH] {
     let mut digest = Context::new(&SHA256);
     digest.update(caller.user_id().as_str().as_bytes());
     digest.update(&[0]);
-    digest.update(pages.as_bytes());
+    digest.update(list_name.as_bytes());
     digest.finish().as_ref().first_chunk().copied().unwrap_or_default()
 }
 
 /// Returns the encoded position in a cursor, if the cursor has this digest.
 fn verified_position(cursor: &str, expected: [u8; DIGEST_LENGTH]) -> Option<Vec<u8>> {
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?;
-    let (&encoding, bytes) = bytes.split_first()?;
+    let (&version, bytes) = bytes.split_first()?;
     let (digest, position) = bytes.split_first_chunk::<DIGEST_LENGTH>()?;
-    (encoding == ENCODING && *digest == expected).then(|| position.to_vec())
+    (version == ENCODING_VERSION && *digest == expected).then(|| position.to_vec())
 }
 
 fn time(bytes: &[u8]) -> Option<Timestamp> {
@@ -118,7 +119,7 @@ mod tests {
     use crate::ListRequest;
 
     fn positions() -> [(Sort, ListCursor); 5] {
-        let time = "2024-01-15T10:30:00.123Z".parse().expect("a time");
+        let time = "2024-01-15T10:30:00.123Z".parse().expect("must be a valid time");
         [
             (Sort::CreatedAt, ListCursor { key: SortKey::CreatedAt(time), id: id(7) }),
             (Sort::UpdatedAt, ListCursor { key: SortKey::UpdatedAt(time), id: id(8) }),
@@ -166,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn history_cursor_is_of_its_user_and_icp() {
+    fn history_cursor_belongs_to_user_and_icp() {
         let position = HistoryCursor { version: Version(i64::MAX - 1), id: id(7) };
         let (ada, eve) = (Caller::user(user("user_ada")), Caller::user(user("user_eve")));
         let codec = |caller, icp: Option<u128>| HistoryCursorCodec::new(caller, icp.map(id));

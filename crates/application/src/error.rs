@@ -24,7 +24,7 @@ pub enum ServiceError {
     /// The body is invalid.
     #[error("the body is invalid: {0}")]
     Invalid(#[from] ValidationErrors),
-    /// The cursor is not one of this list and this user.
+    /// The cursor belongs to another list or another user, or is damaged.
     #[error("the cursor belongs to another list")]
     InvalidCursor,
     /// The user has sent the idempotency key with another request.
@@ -36,7 +36,7 @@ pub enum ServiceError {
     /// Other requests changed the ICP at every attempt.
     #[error("other requests keep changing the ICP")]
     Contended,
-    /// Too much work is queued, for this user or for all.
+    /// Too much work is queued for this user or for all users together.
     #[error("too much work is queued")]
     Overloaded,
     /// The quota of the ICP's creator is used up.
@@ -48,7 +48,7 @@ pub enum ServiceError {
     /// The stored document is not an ICP.
     #[error("the stored document is not an ICP: {0}")]
     Unreadable(ValidationErrors),
-    /// A bug.
+    /// An unexpected error of the service, such as a panic.
     #[error(transparent)]
     Internal(BoxError),
     /// The storage failed.

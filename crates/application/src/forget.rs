@@ -11,21 +11,24 @@ use tokio::time::sleep;
 use crate::ServiceError;
 
 /// Maximum number of ICPs per query.
-const PAGE: NonZeroUsize = NonZeroUsize::new(100).unwrap();
+const MAX_ICPS_PER_QUERY: NonZeroUsize = NonZeroUsize::new(100).unwrap();
 /// Maximum number of bytes of ICPs per query.
-const PAGE_BYTES: NonZeroUsize = NonZeroUsize::new(4 * 1024 * 1024).unwrap();
-/// Maximum number of attempts of a change that other writers prevent, and the wait between two attempts.
-const ATTEMPTS: u32 = 200;
-const PAUSE: Duration = Duration::from_millis(25);
+const MAX_BYTES_PER_QUERY: NonZeroUsize = NonZeroUsize::new(4 * 1024 * 1024).unwrap();
+/// Maximum number of attempts to change an ICP that other writers change at the same time.
+const MAX_ATTEMPTS: u32 = 200;
+/// The wait between two attempts.
+const RETRY_DELAY: Duration = Duration::from_millis(25);
 
-/// Removes a user from the `userIds` of all ICPs and then from the histories. Returns the number of ICPs that named them.
+/// Removes a user from the `userIds` of all ICPs and then from the histories. Returns the number of ICPs that named the
+/// user.
 ///
-/// It works in batches. Each batch is atomic, so an interrupted call can be repeated. `progress` is called with the number of
-/// rows of each batch. A user who can still sign in can create new data.
+/// The function works in batches. Each batch is atomic, so an interrupted call can be repeated. It calls `progress`
+/// with the number of rows of each batch. End the sign-in of the user first: a user who can still sign in can create
+/// new data.
 ///
 /// # Errors
 ///
-/// [`ServiceError::Contended`] if others keep changing an ICP, or a failure of the storage.
+/// [`ServiceError::Contended`] if other requests keep changing an ICP, or a failure of the storage.
 pub async fn forget_user(
     repository: &dyn IcpRepository,
     histories: &dyn ForgetUser,
@@ -34,37 +37,41 @@ pub async fn forget_user(
     progress: impl Fn(u32) + Send + Sync,
 ) -> Result<u64, ServiceError> {
     let mut count = 0;
-    let mut ids = named(repository, user_id).await?;
+    let mut ids = icps_with_user(repository, user_id).await?;
     loop {
         while !ids.is_empty() {
             for id in ids {
                 remove_access(repository, user_id, id, stamp).await?;
                 count += 1;
             }
-            ids = named(repository, user_id).await?;
+            ids = icps_with_user(repository, user_id).await?;
         }
         let mut part = Some(ForgetPart::FIRST);
         while let Some(next) = part {
             part = histories.forget(user_id, next).await?;
             progress(ForgetPart::ROWS);
         }
-        // Another user can restore a deleted ICP that names the user before its history is rewritten.
-        ids = named(repository, user_id).await?;
+        // Before the history was rewritten, another user may have restored a deleted ICP that names the user.
+        ids = icps_with_user(repository, user_id).await?;
         if ids.is_empty() {
             return Ok(count);
         }
     }
 }
 
-/// Returns the stamp of the changes of [`forget_user`]: without an author, at a time.
-pub fn forgetting(at: Timestamp, keeps_replaced: bool) -> Stamp {
+/// Returns the stamp of the changes that [`forget_user`] makes. It has no author.
+pub fn forget_stamp(at: Timestamp, keeps_replaced: bool) -> Stamp {
     Stamp { at, author: Author::import(), keeps_replaced }
 }
 
-/// Returns some of the ICPs that name a user.
-async fn named(repository: &dyn IcpRepository, user_id: &UserId) -> Result<Vec<IcpId>, ServiceError> {
+/// Returns the IDs of the first ICPs that name a user.
+async fn icps_with_user(
+    repository: &dyn IcpRepository,
+    user_id: &UserId,
+) -> Result<Vec<IcpId>, ServiceError> {
     let everything = ListQuery::everything(Caller::user(user_id.clone()).list_scope());
-    let query = ListQuery { limit: Some(PAGE), max_bytes: Some(PAGE_BYTES), ..everything };
+    let query =
+        ListQuery { limit: Some(MAX_ICPS_PER_QUERY), max_bytes: Some(MAX_BYTES_PER_QUERY), ..everything };
     let part = repository.list_part(&query).await?;
     let text = part.icps.to_json();
     let list = Json::parse(&text).map_err(|error| ServiceError::Internal(error.to_string().into()))?;
@@ -80,7 +87,7 @@ async fn remove_access(
     stamp: &Stamp,
 ) -> Result<(), ServiceError> {
     let scope = Caller::user(user_id.clone()).access_scope();
-    for _ in 0..ATTEMPTS {
+    for _ in 0..MAX_ATTEMPTS {
         let Lookup::Found(StoredIcp { version, json, .. }) = repository.get(id, &scope).await? else {
             return Ok(());
         };
@@ -90,7 +97,7 @@ async fn remove_access(
         let change = IcpChange::between(&before, Icp { updated_at, ..after });
         match repository.replace(&change, version, Quota::UNLIMITED, stamp).await? {
             Replacement::Replaced(_) => return Ok(()),
-            Replacement::OtherVersion => sleep(PAUSE).await,
+            Replacement::OtherVersion => sleep(RETRY_DELAY).await,
             Replacement::QuotaReached => return Err(ServiceError::QuotaReached(Quota::UNLIMITED)),
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use icp_domain::{Caller, Icp, IcpChange, IcpId, IcpRestore, Operation, Rules, Timestamp};
 use icp_ports::{HistoryCursor, HistoryPage, HistoryQuery, Revision, Stamp, StoredIcp, Version};
 
-use crate::cpu::{CPU, LARGE_TEXT};
+use crate::cpu::{CPU_THREADS, MAX_INLINE_TEXT_BYTES};
 use crate::cursor::HistoryCursorCodec;
 use crate::service::{found_in_scope, parse_for};
 use crate::update::Edit;
@@ -13,7 +13,7 @@ use crate::{IcpService, Preconditions, ServiceError};
 /// The time for which the history keeps replaced states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// In days. 0 turns the history off.
+    /// The number of days. 0 turns the history off.
     pub days: u32,
 }
 
@@ -26,7 +26,7 @@ impl Default for Retention {
 impl Retention {
     const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 
-    /// Returns the time since which revisions are kept, or `None` if the history is off.
+    /// Returns the time since which replaced states are kept, or `None` if the history is off.
     fn since(self, now: Timestamp) -> Option<Timestamp> {
         let millis = i64::from(self.days) * Self::DAY_MILLIS;
         let since = || Timestamp::from_unix_millis(now.unix_millis() - millis).unwrap_or(Timestamp::MIN);
@@ -68,8 +68,8 @@ impl IcpService {
     ///
     /// # Errors
     ///
-    /// [`ServiceError::NotFound`] also if the history is off, [`ServiceError::Forbidden`], [`ServiceError::InvalidCursor`], or
-    /// a failure of the storage.
+    /// [`ServiceError::NotFound`], [`ServiceError::HistoryDisabled`], [`ServiceError::Forbidden`],
+    /// [`ServiceError::InvalidCursor`], or a failure of the storage.
     pub async fn revisions(
         &self,
         caller: &Caller,
@@ -79,14 +79,14 @@ impl IcpService {
         let codec = HistoryCursorCodec::new(caller, Some(id));
         let query = self.history_query(&codec, request)?;
         let found = self.repository.revisions(id, &caller.access_scope(), &query).await?;
-        Ok(response(&codec, found_in_scope(found)?))
+        Ok(history_response(&codec, found_in_scope(found)?))
     }
 
     /// Returns one revision with its document.
     ///
     /// # Errors
     ///
-    /// The errors of [`IcpService::revisions`] and [`ServiceError::NotFound`] if there is no such revision.
+    /// The errors of [`IcpService::revisions`], and [`ServiceError::NoRevision`] if there is no such revision.
     pub async fn revision(
         &self,
         caller: &Caller,
@@ -98,8 +98,8 @@ impl IcpService {
         found_in_scope(found)?.ok_or(ServiceError::NoRevision)
     }
 
-    /// Returns the deletes of the deleted ICPs that the caller could access at their deletion, the newest first, with the deleted
-    /// documents. A page can end before its limit, so that it fits into the response buffer.
+    /// Returns the deletes of the ICPs that the caller could access at their deletion, the newest first, with the
+    /// deleted documents. A page can end before its limit, so that it fits into the response buffer.
     ///
     /// # Errors
     ///
@@ -111,11 +111,11 @@ impl IcpService {
     ) -> Result<HistoryResponse, ServiceError> {
         let codec = HistoryCursorCodec::new(caller, None);
         let query = self.history_query(&codec, request)?;
-        Ok(response(&codec, self.repository.deleted(&caller.access_scope(), &query).await?))
+        Ok(history_response(&codec, self.repository.deleted(&caller.access_scope(), &query).await?))
     }
 
-    /// Restores the revision that a request body names, and returns the ICP. Its users do not change. A deleted ICP gets the
-    /// users that it had at its deletion.
+    /// Restores the revision that a request body names, and returns the ICP. Its users do not change. A deleted ICP
+    /// gets the users that it had at its deletion.
     ///
     /// The preconditions apply to the current state. A deleted ICP has no current state.
     ///
@@ -131,7 +131,7 @@ impl IcpService {
     ) -> Result<StoredIcp, ServiceError> {
         self.history_since()?;
         let IcpRestore { revision } = parse_for(caller, body, IcpRestore::from_json).await??;
-        let earlier = text(self.revision(caller, id, Version(revision)).await?)?.into();
+        let earlier = document_of(self.revision(caller, id, Version(revision)).await?)?.into();
         self.edit(caller, id, Edit::Restore(earlier), preconditions).await
     }
 
@@ -147,7 +147,7 @@ impl IcpService {
         loop {
             match self.repository.remove_old_revisions(replaced_before).await? {
                 0 => return Ok(removed),
-                some => removed += some,
+                count => removed += count,
             }
         }
     }
@@ -171,9 +171,9 @@ impl IcpService {
         // The access was checked at the version of this delete. The write fails if the ICP is at another version.
         let Some(delete) = self.last_delete(caller, id).await? else { return Ok(None) };
         let deleted = delete.version;
-        let change = self.undeleting(caller, text(delete)?, Arc::clone(earlier)).await?;
+        let change = self.undelete_change(caller, document_of(delete)?, Arc::clone(earlier)).await?;
         let (quota, stamp) = (self.limits.quota, self.stamp(caller));
-        self.replaced(self.repository.undelete(&change, deleted, quota, &stamp).await?, change)
+        self.stored_icp(self.repository.undelete(&change, deleted, quota, &stamp).await?, change)
     }
 
     /// Returns the delete of an ICP, or `None` if the ICP exists.
@@ -186,18 +186,18 @@ impl IcpService {
         }
     }
 
-    async fn undeleting(
+    async fn undelete_change(
         &self,
         caller: &Caller,
         last: String,
         earlier: Arc<str>,
     ) -> Result<IcpChange, ServiceError> {
-        let (now, is_large) = (self.clock.now(), last.len().max(earlier.len()) > LARGE_TEXT);
+        let (now, is_large) = (self.clock.now(), last.len().max(earlier.len()) > MAX_INLINE_TEXT_BYTES);
         let undeleting = move || {
             let [last, earlier] = [&last, &*earlier].map(|text| Icp::from_json(text, Rules::Stored));
             Ok(IcpChange::undeleting(&last?, &earlier?, now))
         };
-        let change = CPU.run(caller.user_id(), is_large, undeleting).await?;
+        let change = CPU_THREADS.run(caller.user_id(), is_large, undeleting).await?;
         change.map_err(ServiceError::Unreadable)
     }
 
@@ -221,12 +221,12 @@ impl IcpService {
     }
 }
 
-fn response(codec: &HistoryCursorCodec, page: HistoryPage) -> HistoryResponse {
+fn history_response(codec: &HistoryCursorCodec, page: HistoryPage) -> HistoryResponse {
     let last: Option<HistoryCursor> = page.revisions.last().filter(|_| page.has_more).map(Revision::cursor);
     HistoryResponse { cursor: last.map(|last| codec.encode(last)), revisions: page.revisions }
 }
 
-/// Returns the document of a revision. A delete has none when its state was removed.
-fn text(revision: Revision) -> Result<String, ServiceError> {
+/// Returns the document of a revision. A delete has no document if the deleted state has been removed from the history.
+fn document_of(revision: Revision) -> Result<String, ServiceError> {
     revision.json.ok_or(ServiceError::NoRevision)
 }

@@ -6,13 +6,13 @@ use icp_ports::IdempotencyKey;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestKey(String);
 
-/// The text is not a key.
+/// The error for a text that is not a valid key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be 1 to 255 visible ASCII characters or spaces, and begin with a visible character")]
 pub struct InvalidRequestKey;
 
 /// Maximum length of a key in characters.
-const MAX_LENGTH: usize = 255;
+const MAX_KEY_CHARS: usize = 255;
 
 impl RequestKey {
     /// Binds the key to its user and to the content of the request: the operation and its body.
@@ -30,7 +30,7 @@ impl TryFrom<String> for RequestKey {
     type Error = InvalidRequestKey;
 
     fn try_from(text: String) -> Result<Self, InvalidRequestKey> {
-        let is_valid = (1..=MAX_LENGTH).contains(&text.len())
+        let is_valid = (1..=MAX_KEY_CHARS).contains(&text.len())
             && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
             && !text.starts_with(' ');
         if is_valid { Ok(Self(text)) } else { Err(InvalidRequestKey) }

@@ -21,7 +21,7 @@ mod update;
 
 pub use create::Created;
 pub use error::ServiceError;
-pub use forget::{forget_user, forgetting};
+pub use forget::{forget_stamp, forget_user};
 pub use history::{HistoryRequest, HistoryResponse, Retention};
 pub use idempotency::{InvalidRequestKey, RequestKey};
 pub use limits::Limits;

@@ -8,7 +8,7 @@ use icp_ports::{
 use crate::cursor::CursorCodec;
 use crate::{IcpService, LongList, Preconditions, ServiceError};
 
-/// The parameters of a list. By default all ICPs, oldest first.
+/// The parameters of a list. The default is a list of all ICPs, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListRequest {
     /// `true`: only ICPs that have not expired. `false`: only expired ICPs.
@@ -37,8 +37,8 @@ pub struct ListRequest {
 /// The response to a [`ListRequest`].
 #[derive(Debug)]
 pub enum ListResponse {
-    /// A complete list or a page.
-    Whole {
+    /// A complete list or a page, which is in memory.
+    Buffered {
         /// The ICPs.
         icps: WireList,
         /// The version of the list.
@@ -62,8 +62,8 @@ pub enum ListResponse {
 impl IcpService {
     /// Returns the ICPs that name the caller, unless the client has the current version of the list.
     ///
-    /// The repository confirms the version for every response. It reads documents only if neither the client nor the
-    /// cache has the current version.
+    /// The repository confirms the version for every response. It reads no documents if the client or the cache has the
+    /// current version.
     ///
     /// # Errors
     ///
@@ -78,7 +78,7 @@ impl IcpService {
         let reader = self.reader_for(caller);
         let cached = self.list_cache.get(&query);
         let cached_version = cached.as_ref().map(|list| list.version);
-        let known: Vec<_> = preconditions.known().iter().copied().chain(cached_version).collect();
+        let known: Vec<_> = preconditions.client_versions().iter().copied().chain(cached_version).collect();
         let list = match (reader.list_if_changed(&query, &known).await?, cached) {
             (Conditional::Changed(list), _) => self.list_cache.insert(&query, list),
             (Conditional::Unchanged(version), Some(list)) if list.version == version => list,
@@ -97,14 +97,14 @@ impl IcpService {
             }
             next => {
                 let cursor = next.map(|next| CursorCodec::new(caller, request).encode(&next));
-                ListResponse::Whole { icps, version, cursor }
+                ListResponse::Buffered { icps, version, cursor }
             }
         })
     }
 
     /// Checks the preconditions of a create, which refer to the version of the caller's list.
     /// Fails with [`ServiceError::PreconditionFailed`], or if the storage cannot be read.
-    pub(crate) async fn check_list(
+    pub(crate) async fn check_list_version(
         &self,
         caller: &Caller,
         preconditions: &Preconditions<ListVersion>,
@@ -113,7 +113,7 @@ impl IcpService {
             return Ok(());
         }
         let query = self.query(caller, &ListRequest::default())?;
-        let version = match self.repository.list_if_changed(&query, preconditions.known()).await? {
+        let version = match self.repository.list_if_changed(&query, preconditions.client_versions()).await? {
             Conditional::Changed(list) => list.version,
             Conditional::Unchanged(version) => version,
         };

@@ -11,19 +11,24 @@ use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 #[derive(Clone)]
 pub(crate) struct ListCache(Option<Arc<Lists>>);
 
-type Lists = Cache<UserId, IcpList, Weight>;
+type Lists = Cache<UserId, IcpList, ListWeighter>;
 
 impl ListCache {
-    /// Creates a cache of at most `max_bytes`. With 0 it caches nothing.
+    /// Creates a cache of at most `max_bytes`. A cache of 0 bytes stores no lists.
     pub(crate) fn new(max_bytes: usize) -> Self {
         let options = OptionsBuilder::new()
             // The capacity is divided among the shards. With one shard, a list may fill most of the cache.
             .shards(1)
-            .estimated_items_capacity(max_bytes / TYPICAL_BYTES)
+            .estimated_items_capacity(max_bytes / TYPICAL_LIST_BYTES)
             .weight_capacity(max_bytes as u64)
             .build();
         let lists = options.ok().filter(|_| max_bytes > 0).map(|options| {
-            Lists::with_options(options, Weight, DefaultHashBuilder::default(), DefaultLifecycle::default())
+            Lists::with_options(
+                options,
+                ListWeighter,
+                DefaultHashBuilder::default(),
+                DefaultLifecycle::default(),
+            )
         });
         Self(lists.map(Arc::new))
     }
@@ -33,8 +38,8 @@ impl ListCache {
         self.lists_for(query)?.get(query.scope.user_id())
     }
 
-    /// Caches the list of this query if it is complete. Returns the cached list if it has the same version, so that concurrent
-    /// requests for one list share one copy.
+    /// Caches the list of this query if it is complete. Returns the cached list if it has the same version, so that
+    /// concurrent requests for one list share one copy.
     pub(crate) fn insert(&self, query: &ListQuery, list: IcpList) -> IcpList {
         let Some(lists) = self.lists_for(query).filter(|_| list.next.is_none()) else { return list };
         let user_id = query.scope.user_id();
@@ -54,22 +59,23 @@ impl ListCache {
         }
     }
 
-    /// Returns the cache if it applies to this query. Queries with filters or pages are rarely repeated, so they are not cached.
+    /// Returns the cache if it applies to this query. Lists with filters and pages are not cached, because clients
+    /// rarely request them again.
     fn lists_for(&self, query: &ListQuery) -> Option<&Lists> {
         self.0.as_deref().filter(|_| query.is_everything())
     }
 }
 
-/// The typical size of a list, in bytes. It determines the estimated number of lists.
-const TYPICAL_BYTES: usize = 4096;
+/// The typical size of a list, in bytes. The estimated number of lists in the cache is based on it.
+const TYPICAL_LIST_BYTES: usize = 4096;
 
 /// The memory that an entry needs in addition to its text, in bytes.
 const OVERHEAD_BYTES: usize = 256;
 
 #[derive(Clone)]
-struct Weight;
+struct ListWeighter;
 
-impl Weighter<UserId, IcpList> for Weight {
+impl Weighter<UserId, IcpList> for ListWeighter {
     fn weight(&self, _: &UserId, list: &IcpList) -> u64 {
         (list.icps.bytes() + OVERHEAD_BYTES) as u64
     }
@@ -102,7 +108,7 @@ mod tests {
             cache.insert(&query(number), list_of(1_000));
         }
         let cached = (0..1_000).filter(|number| cache.get(&query(*number)).is_some()).count();
-        assert!((50..=100).contains(&cached), "{cached}");
+        assert!((50..=100).contains(&cached), "must contain 50 to 100 lists, not {cached}");
         cache.insert(&query(1_000), list_of(200_000));
         assert_eq!(cache.get(&query(1_000)), None);
         cache.insert(&query(1_001), list_of(90_000));
@@ -117,7 +123,7 @@ mod tests {
         for number in 0..1_000 {
             cache.insert(&everything_of(user(&format!("user_{number}"))), list_of(1_000));
             if number % 20 == 0 {
-                assert!(cache.get(&frequent).is_some(), "after {number}");
+                assert!(cache.get(&frequent).is_some(), "must stay in the cache after {number} other lists");
             }
         }
     }
@@ -129,8 +135,8 @@ mod tests {
         let page = ListQuery { limit: NonZeroUsize::new(1), ..ada.clone() };
         cache.insert(&page, list_of(1));
         assert_eq!((cache.get(&page), cache.get(&ada)), (None, None));
-        let none = ListCache::new(0);
-        none.insert(&ada, list_of(1));
-        assert_eq!(none.get(&ada), None);
+        let disabled = ListCache::new(0);
+        disabled.insert(&ada, list_of(1));
+        assert_eq!(disabled.get(&ada), None);
     }
 }

@@ -3,11 +3,12 @@ use std::sync::Arc;
 
 use icp_ports::{IcpReader, ListCursor, ListPart, ListQuery, ListStart, RepositoryError, WireList};
 
-/// The rest of a list that is too long to be buffered. Each part is read after the previous part has been sent, so that a
-/// slow client occupies neither a connection nor a transaction.
+/// The rest of a list that is too long to be buffered. Each part is read after the previous part has been sent, so that
+/// a slow client does not occupy a connection or a transaction.
 ///
-/// An ICP that does not change while the list is sent is in the list once. An ICP that changes, is created or is deleted may
-/// be in the list in either state or be missing. It may be in the list twice if the change moves it to a later position.
+/// An ICP that does not change while the list is sent is in the list once. An ICP that is changed, created or deleted
+/// in this time may be in the list in its old or its new state, or be missing. It may be in the list twice if the
+/// change moves it to a later position.
 pub struct LongList {
     reader: Arc<dyn IcpReader>,
     query: Box<ListQuery>,
@@ -20,7 +21,7 @@ impl LongList {
         Self { reader, query: Box::new(query), next: Some(next) }
     }
 
-    /// Reads the next part. Returns `None` after the last one.
+    /// Reads the next part. Returns `None` after the last part.
     ///
     /// # Errors
     ///

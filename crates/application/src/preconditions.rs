@@ -5,12 +5,12 @@ use crate::ServiceError;
 pub enum VersionMatch<V> {
     /// `*`: every version.
     Any,
-    /// One of these.
+    /// One of these versions.
     OneOf(Vec<V>),
 }
 
 impl<V: PartialEq> VersionMatch<V> {
-    /// Returns true if the version is one of these.
+    /// Returns true if the header names the version.
     pub fn contains(&self, version: &V) -> bool {
         match self {
             Self::Any => true,
@@ -22,9 +22,9 @@ impl<V: PartialEq> VersionMatch<V> {
 /// The preconditions of a request (RFC 9110, section 13). By default there are none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Preconditions<V> {
-    /// The current version must be one of these.
+    /// The current version must be one of these versions.
     pub if_match: Option<VersionMatch<V>>,
-    /// The current version must not be one of these.
+    /// The current version must not be one of these versions.
     pub if_none_match: Option<VersionMatch<V>>,
 }
 
@@ -40,16 +40,16 @@ impl<V: PartialEq> Preconditions<V> {
         self.if_match.is_none() && self.if_none_match.is_none()
     }
 
-    /// Returns the versions that the client has.
-    pub(crate) fn known(&self) -> &[V] {
+    /// Returns the versions that the client has, according to `If-None-Match`.
+    pub(crate) fn client_versions(&self) -> &[V] {
         match &self.if_none_match {
             Some(VersionMatch::OneOf(versions)) => versions,
             Some(VersionMatch::Any) | None => &[],
         }
     }
 
-    /// Evaluates the preconditions of a read: returns true if the client has the current version. `If-Match` is evaluated
-    /// first (RFC 9110, section 13.2.2).
+    /// Evaluates the preconditions of a read: returns true if the client has the current version. `If-Match` is
+    /// evaluated first (RFC 9110, section 13.2.2).
     pub(crate) fn is_not_modified(&self, current: &V) -> Result<bool, ServiceError> {
         if self.if_match.as_ref().is_some_and(|versions| !versions.contains(current)) {
             return Err(ServiceError::PreconditionFailed);

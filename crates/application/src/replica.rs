@@ -6,12 +6,12 @@ use icp_domain::{Caller, UserId};
 use icp_ports::IcpReader;
 use tokio::time::Instant;
 
-/// A replica of the repository, which can be behind the primary. After a write, a user reads from the primary for some time,
-/// so that reads include the user's own writes.
+/// A replica of the repository, which can be behind the primary. After a write, the user reads from the primary for
+/// some time, so that the user sees their own writes.
 #[derive(Clone)]
 pub struct Replica {
     reader: Arc<dyn IcpReader>,
-    own_writes: Duration,
+    read_own_writes: Duration,
     writers: Arc<Mutex<Writers>>,
 }
 
@@ -24,12 +24,12 @@ struct Writers {
 }
 
 impl Replica {
-    /// Creates a replica. A user who writes reads from the primary for the duration `own_writes`.
-    pub fn new(reader: Arc<dyn IcpReader>, own_writes: Duration) -> Self {
-        Self { reader, own_writes, writers: Arc::default() }
+    /// Creates a replica. After a write, a user reads from the primary for the duration `read_own_writes`.
+    pub fn new(reader: Arc<dyn IcpReader>, read_own_writes: Duration) -> Self {
+        Self { reader, read_own_writes, writers: Arc::default() }
     }
 
-    /// Returns the same replica with the connections of one worker. All workers share the writers.
+    /// Returns the same replica with the connections of one worker. All workers share the list of recent writers.
     #[must_use]
     pub fn for_worker(&self, reader: Arc<dyn IcpReader>) -> Self {
         Self { reader, ..self.clone() }
@@ -42,7 +42,7 @@ impl Replica {
         (!has_written).then(|| Arc::clone(&self.reader))
     }
 
-    /// Marks the caller as a writer until the guard is dropped, and for the duration `own_writes` after that.
+    /// Marks the caller as a writer until the guard is dropped, and for the duration `read_own_writes` after that.
     pub(crate) fn begin_write<'a>(&'a self, caller: &'a Caller) -> WriteGuard<'a> {
         self.mark_writer(caller);
         WriteGuard { replica: self, caller }
@@ -51,7 +51,7 @@ impl Replica {
     fn mark_writer(&self, caller: &Caller) {
         let now = Instant::now();
         let mut writers = self.writers.lock().unwrap_or_else(PoisonError::into_inner);
-        writers.until.insert(caller.user_id().clone(), now + self.own_writes);
+        writers.until.insert(caller.user_id().clone(), now + self.read_own_writes);
         if writers.until.len() > writers.capacity {
             writers.until.retain(|_, until| *until > now);
             writers.capacity = (2 * writers.until.len()).max(1_000);
@@ -59,7 +59,7 @@ impl Replica {
     }
 }
 
-/// A write in progress. The duration `own_writes` starts at its end, whether it succeeds or not.
+/// A write in progress. The duration `read_own_writes` starts when the write ends, even if it fails.
 pub(crate) struct WriteGuard<'a> {
     replica: &'a Replica,
     caller: &'a Caller,
@@ -73,6 +73,9 @@ impl Drop for WriteGuard<'_> {
 
 impl std::fmt::Debug for Replica {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Replica").field("own_writes", &self.own_writes).finish_non_exhaustive()
+        formatter
+            .debug_struct("Replica")
+            .field("read_own_writes", &self.read_own_writes)
+            .finish_non_exhaustive()
     }
 }

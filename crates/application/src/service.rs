@@ -7,7 +7,7 @@ use icp_permits::KeyedPermits;
 use icp_ports::{Clock, Conditional, Health, IcpReader, IcpRepository, Lookup, StoredIcp, Version};
 
 use crate::contention::Writers;
-use crate::cpu::{self, CPU};
+use crate::cpu::{self, CPU_THREADS};
 use crate::list_cache::ListCache;
 use crate::replica::WriteGuard;
 use crate::{Limits, Preconditions, Replica, Retention, ServiceError};
@@ -19,7 +19,7 @@ pub struct IcpService {
     replica: Option<Replica>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) new_id: fn() -> IcpId,
-    /// Maximum buffered part of a list, in bytes.
+    /// Maximum size of the buffered part of a list, in bytes.
     pub(crate) response_buffer: NonZeroUsize,
     pub(crate) list_cache: ListCache,
     pub(crate) limits: Limits,
@@ -29,11 +29,11 @@ pub struct IcpService {
     pub(crate) creates: KeyedPermits<UserId>,
 }
 
-/// Maximum number of concurrent creates of one user in the storage. Further ones wait.
-const CREATES_PER_USER: usize = 2;
+/// Maximum number of concurrent creates of one user in the storage. Further creates wait.
+const MAX_CREATES_PER_USER: usize = 2;
 
-/// Default of the maximum buffered part of a list, in bytes.
-const RESPONSE_BUFFER: NonZeroUsize = NonZeroUsize::new(4 * 1024 * 1024).unwrap();
+/// Default of [`IcpService::with_response_buffer`], in bytes.
+const DEFAULT_RESPONSE_BUFFER: NonZeroUsize = NonZeroUsize::new(4 * 1024 * 1024).unwrap();
 
 impl IcpService {
     /// Creates the service with the default limits, without a replica and without a list cache.
@@ -43,12 +43,12 @@ impl IcpService {
             replica: None,
             clock,
             new_id,
-            response_buffer: RESPONSE_BUFFER,
+            response_buffer: DEFAULT_RESPONSE_BUFFER,
             list_cache: ListCache::new(0),
             limits: Limits::default(),
             retention: Retention::default(),
             writers: Writers::default(),
-            creates: KeyedPermits::new(CREATES_PER_USER),
+            creates: KeyedPermits::new(MAX_CREATES_PER_USER),
         }
     }
 
@@ -87,12 +87,12 @@ impl IcpService {
         self.repository.health().await
     }
 
-    /// Returns an ICP. If the client has its current version, no document is read.
+    /// Returns an ICP. Does not read the document if the client has the current version.
     ///
     /// # Errors
     ///
-    /// [`ServiceError::NotFound`], [`ServiceError::Forbidden`], [`ServiceError::PreconditionFailed`], or a failure of the
-    /// storage.
+    /// [`ServiceError::NotFound`], [`ServiceError::Forbidden`], [`ServiceError::PreconditionFailed`], or a failure of
+    /// the storage.
     pub async fn get(
         &self,
         caller: &Caller,
@@ -100,14 +100,15 @@ impl IcpService {
         preconditions: &Preconditions<Version>,
     ) -> Result<Conditional<StoredIcp, Version>, ServiceError> {
         let reader = self.reader_for(caller);
-        let found = reader.get_if_changed(id, &caller.access_scope(), preconditions.known()).await?;
-        let answer = found_in_scope(found)?;
-        let version = match &answer {
+        let found =
+            reader.get_if_changed(id, &caller.access_scope(), preconditions.client_versions()).await?;
+        let found_icp = found_in_scope(found)?;
+        let version = match &found_icp {
             Conditional::Changed(icp) => icp.version,
             Conditional::Unchanged(version) => *version,
         };
         let is_not_modified = preconditions.is_not_modified(&version)?;
-        Ok(if is_not_modified { Conditional::Unchanged(version) } else { answer })
+        Ok(if is_not_modified { Conditional::Unchanged(version) } else { found_icp })
     }
 
     /// Returns the replica if the caller may read from it, and the repository otherwise.
@@ -116,7 +117,7 @@ impl IcpService {
         replica.unwrap_or_else(|| self.repository.clone())
     }
 
-    /// Begins a write. Until the guard is dropped, and for some time after that, the writer reads from the primary.
+    /// Begins a write. Until the guard is dropped, and for some time after that, the caller reads from the primary.
     pub(crate) fn begin_write<'a>(&'a self, caller: &'a Caller) -> Option<WriteGuard<'a>> {
         self.list_cache.invalidate(caller.user_id());
         self.replica.as_ref().map(|replica| replica.begin_write(caller))
@@ -124,7 +125,7 @@ impl IcpService {
 }
 
 /// Returns an ID that cannot be guessed.
-#[expect(clippy::disallowed_methods, reason = "the one place that makes IDs")]
+#[expect(clippy::disallowed_methods, reason = "this function is the only source of random IDs of ICPs")]
 pub fn random_id() -> IcpId {
     uuid::Uuid::new_v4().into()
 }
@@ -137,7 +138,7 @@ pub(crate) fn found_in_scope<T>(lookup: Lookup<T>) -> Result<T, ServiceError> {
     }
 }
 
-/// Parses a text that a user sent, in a separate thread if that is expensive.
+/// Parses a text that a user sent. Uses a separate thread if parsing may be expensive.
 ///
 /// # Errors
 ///
@@ -148,7 +149,7 @@ pub async fn parse_for<T: Send + 'static>(
     parse: impl FnOnce(&str) -> T + Send + 'static,
 ) -> Result<T, ServiceError> {
     let is_expensive = cpu::is_expensive(&text);
-    CPU.run(caller.user_id(), is_expensive, move || parse(&text)).await
+    CPU_THREADS.run(caller.user_id(), is_expensive, move || parse(&text)).await
 }
 
 impl fmt::Debug for IcpService {

@@ -3,20 +3,20 @@ use std::sync::Arc;
 use icp_domain::{Caller, Icp, IcpChange, IcpId, IcpPatch, Rules, Timestamp, UserId};
 use icp_ports::{Replacement, StoredIcp, Version};
 
-use crate::cpu::{CPU, LARGE_TEXT};
+use crate::cpu::{CPU_THREADS, MAX_INLINE_TEXT_BYTES};
 use crate::service::{found_in_scope, parse_for};
 use crate::{IcpService, Limits, Preconditions, ServiceError};
 
 /// A change of an ICP that a caller requests.
 pub(crate) enum Edit {
-    /// A patch, and whether its body is large.
+    /// Merges a patch. The flag is true if the body of the patch is large.
     Patch(Box<IcpPatch>, bool),
     SetAccess(UserId, Access),
-    /// The text of an earlier state.
+    /// Restores an earlier state, which this text contains.
     Restore(Arc<str>),
 }
 
-/// Whether a user is to have access to an ICP.
+/// The access of a user to an ICP that a request sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// The user is in `userIds`.
@@ -26,16 +26,17 @@ pub enum Access {
 }
 
 impl IcpService {
-    /// Merges the patch in a request body into an ICP, and returns the ICP. A patch without effect does not change the version.
+    /// Merges the patch in a request body into an ICP, and returns the ICP. A patch without effect does not change the
+    /// version.
     ///
-    /// If another request changes the ICP at the same time, the patch is applied to the newer state, so that both changes
-    /// persist. A client that must not overwrite a newer state names the version in a precondition.
+    /// If another request changes the ICP at the same time, the patch is applied to the newer state, so that both
+    /// changes persist. A client that must not overwrite a newer state names the version in a precondition.
     ///
     /// # Errors
     ///
     /// [`ServiceError::NotFound`], [`ServiceError::Forbidden`], [`ServiceError::Invalid`],
-    /// [`ServiceError::PreconditionFailed`], [`ServiceError::QuotaReached`], [`ServiceError::Contended`], or a failure of the
-    /// storage.
+    /// [`ServiceError::PreconditionFailed`], [`ServiceError::QuotaReached`], [`ServiceError::Contended`], or a failure
+    /// of the storage.
     pub async fn update(
         &self,
         caller: &Caller,
@@ -46,8 +47,8 @@ impl IcpService {
         self.edit(caller, id, parse_patch(caller, body).await?, preconditions).await
     }
 
-    /// Adds a user to an ICP or removes one, and returns the ICP. Nothing changes if the access is already as requested.
-    /// Users may remove themselves.
+    /// Grants a user access to an ICP or revokes it, and returns the ICP. If the user already has the requested access,
+    /// nothing changes. Users may revoke their own access.
     ///
     /// # Errors
     ///
@@ -76,7 +77,7 @@ impl IcpService {
         preconditions: &Preconditions<Version>,
     ) -> Result<String, ServiceError> {
         let edit = Arc::new(parse_patch(caller, body).await?);
-        let stored = self.stored(caller, id, preconditions).await?;
+        let stored = self.read_from_primary(caller, id, preconditions).await?;
         Ok(match self.revise(caller, &stored, &edit).await? {
             Some(change) => change.into_document().into_json(),
             None => Arc::unwrap_or_clone(stored).json,
@@ -96,10 +97,10 @@ impl IcpService {
         preconditions: &Preconditions<Version>,
     ) -> Result<(), ServiceError> {
         let _guard = self.begin_write(caller);
-        let mut attempts = self.writers.wait(id).await?;
+        let mut attempts = self.writers.acquire(id).await?;
         loop {
             // The access was checked at this version. The delete fails if the ICP is at another version.
-            let version = self.stored(caller, id, preconditions).await?.version;
+            let version = self.read_from_primary(caller, id, preconditions).await?.version;
             if self.repository.delete(id, version, &self.stamp(caller)).await? {
                 return Ok(());
             }
@@ -116,9 +117,9 @@ impl IcpService {
     ) -> Result<StoredIcp, ServiceError> {
         let edit = Arc::new(edit);
         let _guard = self.begin_write(caller);
-        let mut attempts = self.writers.wait(id).await?;
+        let mut attempts = self.writers.acquire(id).await?;
         loop {
-            let done = match (self.stored(caller, id, preconditions).await, &*edit) {
+            let done = match (self.read_from_primary(caller, id, preconditions).await, &*edit) {
                 (Err(ServiceError::NotFound), Edit::Restore(earlier)) => {
                     self.try_undelete(caller, id, earlier, preconditions).await?
                 }
@@ -142,11 +143,11 @@ impl IcpService {
             return Ok(Some(Arc::unwrap_or_clone(stored)));
         };
         let (quota, stamp) = (self.limits.quota, self.stamp(caller));
-        self.replaced(self.repository.replace(&change, stored.version, quota, &stamp).await?, change)
+        self.stored_icp(self.repository.replace(&change, stored.version, quota, &stamp).await?, change)
     }
 
-    /// Returns the ICP after a change, or `None` if it was at another version.
-    pub(crate) fn replaced(
+    /// Returns the ICP after a change, or `None` if nothing was written because the ICP was at another version.
+    pub(crate) fn stored_icp(
         &self,
         replacement: Replacement,
         change: IcpChange,
@@ -160,8 +161,9 @@ impl IcpService {
         }
     }
 
-    /// Reads from the primary an ICP that will be changed.
-    pub(crate) async fn stored(
+    /// Reads an ICP that will be changed, and checks the preconditions. Reads from the primary, because a replica may
+    /// be outdated.
+    pub(crate) async fn read_from_primary(
         &self,
         caller: &Caller,
         id: IcpId,
@@ -180,8 +182,8 @@ impl IcpService {
     ) -> Result<Option<IcpChange>, ServiceError> {
         let (edit, stored, by) = (Arc::clone(edit), Arc::clone(stored), caller.clone());
         let (now, limits) = (self.clock.now(), self.limits);
-        let is_large = stored.json.len() > LARGE_TEXT || edit.is_large();
-        CPU.run(caller.user_id(), is_large, move || edit.revise(&stored, &by, now, limits)).await?
+        let is_large = stored.json.len() > MAX_INLINE_TEXT_BYTES || edit.is_large();
+        CPU_THREADS.run(caller.user_id(), is_large, move || edit.revise(&stored, &by, now, limits)).await?
     }
 }
 
@@ -189,7 +191,7 @@ impl Edit {
     fn is_large(&self) -> bool {
         match self {
             Self::Patch(_, is_large) => *is_large,
-            Self::Restore(earlier) => earlier.len() > LARGE_TEXT,
+            Self::Restore(earlier) => earlier.len() > MAX_INLINE_TEXT_BYTES,
             Self::SetAccess(..) => false,
         }
     }
@@ -205,7 +207,7 @@ impl Edit {
         let before = Icp::from_json(&stored.json, Rules::Stored).map_err(ServiceError::Unreadable)?;
         let after = match self {
             Self::Restore(earlier) => {
-                // An earlier state may be stored again, even if it exceeds the current limits.
+                // A restore is allowed even if the earlier state exceeds the current limits.
                 let earlier = Icp::from_json(earlier, Rules::Stored).map_err(ServiceError::Unreadable)?;
                 return Ok(IcpChange::restoring(&before, &earlier, now));
             }
@@ -222,7 +224,7 @@ impl Edit {
     }
 }
 
-/// Returns the patch that grants or revokes an access, or `None` if the user has it already.
+/// Returns the patch that grants or revokes access, or `None` if the user already has the access that is to be granted.
 fn access_patch(
     icp: &Icp,
     caller: &Caller,
@@ -235,14 +237,14 @@ fn access_patch(
         Access::Granted => users.push(user_id.clone()),
         Access::Revoked => users.retain(|other| other != user_id),
     }
-    if users.is_empty() && !icp.user_ids.is_empty() && !caller.may_leave(&users) {
+    if users.is_empty() && !icp.user_ids.is_empty() && !caller.may_set_users(&users) {
         return Err(ServiceError::LastUser);
     }
     Ok(Some(IcpPatch::of_users(users)))
 }
 
 async fn parse_patch(caller: &Caller, body: Arc<str>) -> Result<Edit, ServiceError> {
-    let (by, is_large) = (caller.clone(), body.len() > LARGE_TEXT);
+    let (by, is_large) = (caller.clone(), body.len() > MAX_INLINE_TEXT_BYTES);
     let patch = parse_for(caller, body, move |text| IcpPatch::from_json(text, &by)).await??;
     Ok(Edit::Patch(Box::new(patch), is_large))
 }

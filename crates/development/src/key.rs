@@ -16,15 +16,15 @@ use serde_json::{Value, json};
 
 /// The issuer of development tokens. The top-level domain is reserved (RFC 6761).
 pub const ISSUER: &str = "https://development.icp.invalid";
-/// The JSON Pointer of the claim in which `admin` makes an admin, by default.
+/// The default JSON Pointer to the claim in which the value `admin` makes the user an admin.
 pub const ADMIN_CLAIM: &str = "/metadata/role";
 /// The user whom the sample ICPs name.
 pub const SAMPLE_USER: &str = "user_abc123";
 
 /// The file of the key, in the working directory.
-const PATH: &str = "data/development-key.pem";
+const KEY_PATH: &str = "data/development-key.pem";
 const PRIVATE_KEY: &str = "PRIVATE KEY";
-/// Clerk's mark of a session token.
+/// The value of the header field `cat` with which Clerk marks session tokens.
 const SESSION_CATEGORY: &str = "cl_B7d4PD111AAA";
 
 /// The claims that the configuration of the service requires in a token.
@@ -34,7 +34,7 @@ pub struct TokenClaims<'a> {
     pub party: Option<&'a str>,
     /// The audience (`aud`).
     pub audience: Option<&'a str>,
-    /// The JSON Pointer of the claim that makes an admin. `None`: [`ADMIN_CLAIM`].
+    /// The JSON Pointer to the claim that makes the user an admin. `None` means [`ADMIN_CLAIM`].
     pub admin: Option<&'a str>,
 }
 
@@ -49,31 +49,32 @@ impl DevelopmentKey {
     ///
     /// # Errors
     ///
-    /// If it can be neither read nor created.
-    pub fn load_or_make() -> anyhow::Result<Self> {
-        let path = Path::new(PATH);
+    /// If the key cannot be read or created.
+    pub fn load_or_create() -> anyhow::Result<Self> {
+        let path = Path::new(KEY_PATH);
         if !path.exists() {
-            make(path).with_context(|| format!("cannot create the development key {PATH}"))?;
+            create_key_file(path).with_context(|| format!("cannot create the development key {KEY_PATH}"))?;
         }
         Self::load()
     }
 
-    /// Returns the key in the working directory. Does not create it, because no service would accept the tokens of a new key.
+    /// Returns the key in the working directory. Does not create a key, because a running service would not accept
+    /// tokens that a new key has signed.
     ///
     /// # Errors
     ///
-    /// If it cannot be read.
+    /// If the key cannot be read.
     pub fn load() -> anyhow::Result<Self> {
-        let pem = std::fs::read_to_string(PATH).with_context(|| {
+        let pem = std::fs::read_to_string(KEY_PATH).with_context(|| {
             let folder = std::env::current_dir().unwrap_or_default();
             let folder = folder.display();
             format!(
-                "cannot read the development key {PATH} in {folder}; run this command in the directory of the service: \
-                 `icp serve` creates the key when it starts"
+                "cannot read the development key {KEY_PATH} in {folder}; run this command in the directory of the \
+                 service: `icp serve` creates the key when it starts"
             )
         })?;
         Self::parse(pem).with_context(|| {
-            format!("{PATH} is not an RSA key in PKCS#8; remove it, and restart the service")
+            format!("{KEY_PATH} is not an RSA key in PKCS#8; remove it, and restart the service")
         })
     }
 
@@ -89,11 +90,11 @@ impl DevelopmentKey {
         &self.public
     }
 
-    /// Returns a session token in the form of Clerk's.
+    /// Returns a session token in the form of Clerk's session tokens.
     ///
     /// # Errors
     ///
-    /// If it cannot be signed.
+    /// If the token cannot be signed.
     pub fn token(
         &self,
         caller: &Caller,
@@ -109,11 +110,11 @@ impl DevelopmentKey {
         });
         for (pointer, value) in [("/azp", required.party), ("/aud", required.audience)] {
             if let Some(value) = value {
-                set(&mut claims, pointer, value.into());
+                set_claim(&mut claims, pointer, value.into());
             }
         }
         if caller.is_admin() {
-            set(&mut claims, required.admin.unwrap_or(ADMIN_CLAIM), "admin".into());
+            set_claim(&mut claims, required.admin.unwrap_or(ADMIN_CLAIM), "admin".into());
         }
         let mut header = Header::new(Algorithm::RS256);
         header.kid = Some("development".to_owned());
@@ -124,22 +125,22 @@ impl DevelopmentKey {
 }
 
 /// Sets the value at a JSON Pointer. Creates missing objects on its path.
-fn set(claims: &mut Value, pointer: &str, value: Value) {
-    let mut place = claims;
+fn set_claim(claims: &mut Value, pointer: &str, value: Value) {
+    let mut target = claims;
     for name in pointer.split('/').skip(1) {
         let name = name.replace("~1", "/").replace("~0", "~");
-        if !place.is_object() {
-            *place = json!({});
+        if !target.is_object() {
+            *target = json!({});
         }
-        let Value::Object(members) = place else { return };
-        place = members.entry(name).or_insert(Value::Null);
+        let Value::Object(members) = target else { return };
+        target = members.entry(name).or_insert(Value::Null);
     }
-    *place = value;
+    *target = value;
 }
 
-/// Writes a new key, unless another process has written one. The file is complete before it gets its name, and only its owner
-/// may read it.
-fn make(path: &Path) -> anyhow::Result<()> {
+/// Writes a new key, unless another process has written one first. The file is complete before it gets its name. Only
+/// its owner may read the file.
+fn create_key_file(path: &Path) -> anyhow::Result<()> {
     let pair = KeyPair::generate(KeySize::Rsa2048)?;
     let der: Pkcs8V1Der<'_> = pair.as_der()?;
     if let Some(folder) = path.parent() {

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use icp_domain::{Icp, IcpDocument};
 use icp_ports::{BoxError, ImportExport, ImportExportError, ImportSource, OnConflict};
 
-/// The list of the API's reference page.
+/// The list in the API's reference page.
 const SAMPLE_ICPS: &str = include_str!("../../../docs/reference/contract/example-list-icps.json");
 
 /// Imports the sample ICPs.
@@ -14,16 +14,16 @@ pub async fn store_samples(storage: &dyn ImportExport) -> Result<(), ImportExpor
     storage.import(&mut Samples::default(), OnConflict::Skip, false).await.map(drop)
 }
 
-/// One batch, once.
+/// A source that returns all sample ICPs in its only batch.
 #[derive(Default)]
 struct Samples {
-    given: bool,
+    was_returned: bool,
 }
 
 #[async_trait]
 impl ImportSource for Samples {
     async fn next_batch(&mut self) -> Result<Option<Vec<IcpDocument>>, BoxError> {
-        if std::mem::replace(&mut self.given, true) {
+        if std::mem::replace(&mut self.was_returned, true) {
             return Ok(None);
         }
         let icps: Vec<Icp> = serde_json::from_str(SAMPLE_ICPS)?;

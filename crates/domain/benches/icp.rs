@@ -35,19 +35,19 @@ fn create_body() -> String {
     body
 }
 
-/// With the rules for stored texts.
+/// Reads an ICP with the rules for stored texts.
 #[divan::bench]
 fn read_leniently(bencher: Bencher<'_, '_>) {
     bencher.counter(BytesCount::of_str(ICP)).bench(|| Icp::from_json(black_box(ICP), Rules::Stored).unwrap());
 }
 
-/// With the rules for requests.
+/// Reads an ICP with the rules for requests.
 #[divan::bench]
 fn read_strictly(bencher: Bencher<'_, '_>) {
     bencher.counter(BytesCount::of_str(ICP)).bench(|| Icp::from_json(black_box(ICP), Rules::Strict).unwrap());
 }
 
-/// Lower bound: only checks that the text is JSON.
+/// Only checks that the text is JSON. No parser can be faster than this.
 #[divan::bench]
 fn parse_json_only(bencher: Bencher<'_, '_>) {
     let parse = || serde_json::from_str::<serde::de::IgnoredAny>(black_box(ICP)).unwrap();
@@ -72,7 +72,7 @@ fn to_document(bencher: Bencher<'_, '_>) {
     bencher.with_inputs(icp).bench_values(IcpDocument::from);
 }
 
-/// From the body to the stored document, without the storage.
+/// Makes a complete change without the storage: parses the body and the stored text, applies the patch, and serializes.
 #[divan::bench]
 fn change(bencher: Bencher<'_, '_>) {
     let (by, now) = (Caller::user(user()), Timestamp::UNIX_EPOCH);

@@ -18,17 +18,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     ];
     for (who, caller) in &callers {
         println!(
-            "{who}: may access: {}, has it in the list: {}, may remove every user: {}",
+            "{who}: may access the ICP: {}, has the ICP in the list: {}, may remove all users: {}",
             caller.may_access(&icp.user_ids),
             caller.list_scope().includes(&icp.user_ids),
-            caller.may_leave(&[]),
+            caller.may_set_users(&[]),
         );
         // `apply` checks the access rule itself.
         let patch = IcpPatch::from_json(r#"{"name": "SMB, renamed"}"#, caller)?;
         match patch.apply(&icp, caller, now) {
-            Ok(Some(changed)) => println!("  changes it to {:?} at {}", changed.name, changed.updated_at),
-            Ok(None) => println!("  changes nothing"),
-            Err(PatchError::Forbidden) => println!("  may not change it: 403"),
+            Ok(Some(changed)) => {
+                println!("  renamed the ICP to {:?} at {}", changed.name, changed.updated_at);
+            }
+            Ok(None) => println!("  changed nothing"),
+            Err(PatchError::Forbidden) => println!("  may not change the ICP: 403"),
             Err(PatchError::Invalid(violations)) => println!("  sent an invalid patch, 400: {violations}"),
             Err(PatchError::Stale) => println!("  edited an older version: 412"),
         }

@@ -1,4 +1,4 @@
-//! Reads the response of `GET /api/v1/entities/icps` and prints what its ICPs search for.
+//! Reads the response of `GET /api/v1/entities/icps` and prints the searches and filters of its ICPs.
 //!
 //! `curl -H "Authorization: Bearer $TOKEN" $URL/api/v1/entities/icps | cargo run -p icp-domain --example read`
 
@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal as _};
 use icp_domain::Icp;
 use icp_domain::criteria::{CustomFilter, SearchType};
 
-/// The input if standard input is a terminal or empty.
+/// The default input, which is used if standard input is a terminal or empty.
 const SAMPLE: &str = include_str!("../../../docs/reference/contract/example-list-icps.json");
 
 fn main() -> Result<(), Box<dyn Error>> {

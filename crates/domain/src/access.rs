@@ -8,13 +8,14 @@ use crate::{Author, Source, UserId};
 ///
 /// - **One ICP** ([`Caller::access_scope`], [`Caller::may_access`]): a caller may read, change and delete an ICP if its
 ///   `userIds` contains them, or if they are an admin.
-/// - **The list** ([`Caller::list_scope`]): it contains the ICPs whose `userIds` contains the caller, and no others. It is the
-///   same for an admin.
-/// - **The history** ([`Caller::access_scope`]): a caller may read every revision of an ICP and restore one if they may access
-///   the ICP. The `userIds` of earlier states do not matter. For a deleted ICP, the `userIds` at its deletion apply.
+/// - **The list** ([`Caller::list_scope`]): it contains only the ICPs whose `userIds` contains the caller, even if the
+///   caller is an admin.
+/// - **The history** ([`Caller::access_scope`]): a caller who may access an ICP may read and restore all its revisions.
+///   The `userIds` of earlier states do not matter. For a deleted ICP, the `userIds` at its deletion apply.
 /// - **The deleted ICPs** ([`Caller::access_scope`]): the deleted ICPs whose history the caller may read.
-/// - **Restoring** ([`Icp::restored`](crate::Icp::restored)): a restore does not change `userIds`, so it gives no user access.
-/// - **Removing all users** ([`Caller::may_leave`]): only an admin may leave an ICP without users.
+/// - **Restoring** ([`Icp::restored`](crate::Icp::restored)): a restore does not change `userIds`, so it gives no user
+///   access.
+/// - **Removing all users** ([`Caller::may_set_users`]): only an admin may leave an ICP without users.
 ///   [`IcpPatch`](crate::IcpPatch) checks it.
 ///
 /// ```
@@ -33,7 +34,7 @@ use crate::{Author, Source, UserId};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     user_id: UserId,
-    admin: bool,
+    is_admin: bool,
     actor: Option<UserId>,
     source: Source,
 }
@@ -41,12 +42,12 @@ pub struct Caller {
 impl Caller {
     /// Creates a user who is not an admin.
     pub fn user(user_id: UserId) -> Self {
-        Self { user_id, admin: false, actor: None, source: Source::Api }
+        Self { user_id, is_admin: false, actor: None, source: Source::Api }
     }
 
     /// Creates an admin, who may access every ICP.
     pub fn admin(user_id: UserId) -> Self {
-        Self { user_id, admin: true, actor: None, source: Source::Api }
+        Self { user_id, is_admin: true, actor: None, source: Source::Api }
     }
 
     /// Creates a user whom `actor`, such as a support engineer, impersonates. An impersonated user is never an admin.
@@ -59,7 +60,7 @@ impl Caller {
     /// # Ok::<(), icp_domain::EmptyUserId>(())
     /// ```
     pub fn impersonated(user_id: UserId, actor: UserId) -> Self {
-        Self { user_id, admin: false, actor: Some(actor), source: Source::Api }
+        Self { user_id, is_admin: false, actor: Some(actor), source: Source::Api }
     }
 
     /// Sets the source of the caller's changes. The default is [`Source::Api`].
@@ -80,7 +81,7 @@ impl Caller {
 
     /// Returns true if the user is an admin.
     pub fn is_admin(&self) -> bool {
-        self.admin
+        self.is_admin
     }
 
     /// Returns the person who impersonates the user.
@@ -93,14 +94,15 @@ impl Caller {
         self.access_scope().includes(user_ids)
     }
 
-    /// Returns true if the caller may set the `userIds` of an ICP to these: only an admin may set none.
-    pub fn may_leave(&self, user_ids: &[UserId]) -> bool {
-        self.admin || !user_ids.is_empty()
+    /// Returns true if the caller may set the `userIds` of an ICP to these IDs. Only an admin may leave an ICP without
+    /// users.
+    pub fn may_set_users(&self, user_ids: &[UserId]) -> bool {
+        self.is_admin || !user_ids.is_empty()
     }
 
     /// Returns the ICPs that the caller may read, change, delete and restore, with their histories.
     pub fn access_scope(&self) -> AccessScope {
-        AccessScope((!self.admin).then(|| self.user_id.clone()))
+        AccessScope((!self.is_admin).then(|| self.user_id.clone()))
     }
 
     /// Returns the ICPs in the caller's list.
@@ -109,8 +111,8 @@ impl Caller {
     }
 }
 
-/// The ICPs that a caller may read, change, delete and restore: the ICPs of one user, or all. Only [`Caller`] creates it.
-/// So every call of a repository has passed the access rule.
+/// The ICPs that a caller may read, change, delete and restore: the ICPs of one user, or all. Only [`Caller`] creates a
+/// scope, so every call of a repository has passed the access rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessScope(Option<UserId>);
 
@@ -126,7 +128,8 @@ impl AccessScope {
     }
 }
 
-/// The ICPs in the list of one user. Only [`Caller`] creates it. So every call of a repository has passed the access rule.
+/// The ICPs in the list of one user. Only [`Caller`] creates a scope, so every call of a repository has passed the
+/// access rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListScope(UserId);
 

@@ -1,7 +1,7 @@
 use crate::{ChangedFields, Icp, IcpDocument, IcpId, Operation, Timestamp, UserId};
 
 /// A change of one ICP, as a repository writes it: the new document, the added and removed users, the operation and the
-/// changed fields. A repository need not read the other users, of whom there may be thousands.
+/// changed fields. A repository does not have to read the unchanged users, of whom there may be thousands.
 ///
 /// ```
 /// use icp_domain::{Caller, IcpChange, IcpPatch, NewIcp, Timestamp, UserId};
@@ -26,7 +26,7 @@ pub struct IcpChange {
 }
 
 impl IcpChange {
-    /// Returns the change from one state of an ICP to another. Both have the same ID and `createdAt`.
+    /// Returns the change from one state of an ICP to another. The two states must have the same `id` and `createdAt`.
     pub fn between(before: &Icp, after: Icp) -> Self {
         let changed = before.changed_fields(&after);
         let mut old: Vec<&UserId> = before.user_ids.iter().collect();
@@ -39,17 +39,18 @@ impl IcpChange {
         Self { document, joined, left, operation: Operation::Update, changed }
     }
 
-    /// Returns the change that restores an earlier state by the rules of [`Icp::restored`], or `None` if nothing changes.
+    /// Returns the change that restores an earlier state by the rules of [`Icp::restored`], or `None` if nothing
+    /// changes.
     pub fn restoring(before: &Icp, earlier: &Icp, now: Timestamp) -> Option<Self> {
         let after = before.restored(earlier, now)?;
         Some(Self { operation: Operation::Restore, ..Self::between(before, after) })
     }
 
-    /// Returns the change that restores a deleted ICP to an earlier state, by the rules of [`Icp::restored`]. It is a change even
-    /// if the earlier state equals the deleted one.
+    /// Returns the change that restores a deleted ICP to an earlier state, by the rules of [`Icp::restored`]. There is
+    /// a change even if the earlier state equals the deleted state.
     pub fn undeleting(deleted: &Icp, earlier: &Icp, now: Timestamp) -> Self {
-        let back = || Icp { updated_at: now.max(deleted.updated_at.next()), ..deleted.clone() };
-        let after = deleted.restored(earlier, now).unwrap_or_else(back);
+        let restored_deleted = || Icp { updated_at: now.max(deleted.updated_at.next()), ..deleted.clone() };
+        let after = deleted.restored(earlier, now).unwrap_or_else(restored_deleted);
         Self { operation: Operation::Restore, ..Self::between(deleted, after) }
     }
 

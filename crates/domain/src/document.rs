@@ -4,7 +4,8 @@ use crate::{Icp, IcpId, ProviderList, Timestamp, UserId, fold_name};
 
 /// A stored ICP: its canonical text, and the values for filters, sort orders and the access rule.
 ///
-/// Text and values derive from the same [`Icp`], so they cannot diverge. The service returns stored texts without parsing.
+/// The text and the values derive from the same [`Icp`], so they cannot diverge. The service returns stored texts
+/// without parsing them.
 ///
 /// ```
 /// use icp_domain::{Icp, IcpDocument, Rules};
@@ -40,7 +41,7 @@ impl IcpDocument {
         &self.name
     }
 
-    /// Returns the name folded by [`fold_name`], by which names are searched and sorted.
+    /// Returns the name folded by [`fold_name`]. Searches and sort orders use the folded name.
     pub fn folded_name(&self) -> &str {
         &self.folded_name
     }
@@ -84,7 +85,7 @@ impl IcpDocument {
     ///
     /// # Errors
     ///
-    /// None, unless a defect of this crate made the text.
+    /// The violations in the text. It has violations only if this crate has a defect.
     pub fn to_icp(&self) -> Result<Icp, ValidationErrors> {
         Icp::from_json(&self.json, Rules::Stored)
     }

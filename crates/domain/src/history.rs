@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use crate::UserId;
 
-/// Declares an enumeration whose names are stored and shown.
-macro_rules! names {
+/// Declares an enumeration whose names are stored in databases and returned by the API.
+macro_rules! named_enum {
     ($(#[$meta:meta])* $type:ident { $($(#[$variant_meta:meta])* $variant:ident = $name:literal,)+ }) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,7 +17,7 @@ macro_rules! names {
             /// Every name.
             pub const NAMES: &'static [&'static str] = &[$($name),+];
 
-            /// Returns the name, which is stored and shown.
+            /// Returns the name, which databases store and the API returns.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $name,)+
@@ -35,7 +35,7 @@ macro_rules! names {
     };
 }
 
-names! {
+named_enum! {
     /// How a change was made.
     #[derive(Default)]
     Source {
@@ -49,7 +49,7 @@ names! {
     }
 }
 
-names! {
+named_enum! {
     /// The kind of a change.
     Operation {
         /// It created the ICP.
@@ -93,7 +93,7 @@ impl Author {
 pub struct ChangedFields(String);
 
 impl ChangedFields {
-    /// Sorts the names.
+    /// Creates the array from the names of fields, in any order.
     pub fn of<T: AsRef<str> + Ord + Serialize>(mut names: Vec<T>) -> Self {
         names.sort_unstable();
         names.dedup();

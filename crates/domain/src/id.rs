@@ -10,11 +10,10 @@ use uuid::fmt::Hyphenated;
 pub struct IcpId(Uuid);
 
 impl IcpId {
-    /// The nil UUID: the smallest ID, and a placeholder.
-    /// The least ID.
+    /// The nil UUID. It is the smallest ID, and the placeholder of an ID that is not assigned yet.
     pub const NIL: Self = Self(Uuid::nil());
 
-    /// Returns the next ID in the order of IDs.
+    /// Returns the next larger ID, or `None` for the largest ID.
     pub fn successor(self) -> Option<Self> {
         self.0.as_u128().checked_add(1).map(|next| Self(Uuid::from_u128(next)))
     }
@@ -28,9 +27,10 @@ impl IcpId {
 impl FromStr for IcpId {
     type Err = InvalidIcpId;
 
-    /// Parses the form with hyphens (RFC 9562, section 4) in upper or lower case, and no other form.
+    /// Parses the form with hyphens (RFC 9562, section 4), in upper or lower case. Refuses all other forms.
     fn from_str(text: &str) -> Result<Self, InvalidIcpId> {
-        // `Uuid` also parses braces, URNs and digits without hyphens. Here, one ID has one form.
+        // `Uuid` also parses braces, URNs and digits without hyphens. Refusing them ensures that each ID has only one
+        // form.
         match Uuid::try_parse(text) {
             Ok(uuid) if text.len() == Hyphenated::LENGTH => Ok(Self(uuid)),
             _ => Err(InvalidIcpId),
@@ -50,7 +50,7 @@ impl<'de> Deserialize<'de> for IcpId {
     }
 }
 
-/// The text is not a UUID in the form with hyphens.
+/// The error for a text that is not a UUID in the form with hyphens.
 #[derive(Debug, thiserror::Error)]
 #[error("not a UUID such as 550e8400-e29b-41d4-a716-446655440000")]
 pub struct InvalidIcpId;

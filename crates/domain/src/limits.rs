@@ -1,22 +1,22 @@
-//! The limits of requests. Lengths are in characters (Unicode scalar values), unless the comment says bytes. Stored ICPs may
-//! exceed them.
+//! The limits of requests. Lengths are in characters (Unicode scalar values), unless the comment says bytes. Stored
+//! ICPs may exceed them.
 
 use std::ops::RangeInclusive;
 
 /// Bytes of a request body.
 pub const BODY_BYTES: usize = 1_048_576;
-/// Bytes of a stored ICP. A body within the limits never exceeds it. Several changes of one ICP may.
+/// Bytes of a stored ICP. A valid body never exceeds this limit, but the result of several changes of one ICP may.
 pub const ICP_BYTES: usize = 2 * BODY_BYTES;
 /// Levels of objects and arrays in a request body, including the body.
 pub const NESTING: usize = 64;
 
-/// Characters of an ICP's `name`. At least one must not be white space.
+/// Characters of an ICP's `name`. At least one character must not be white space.
 pub const NAME: usize = 255;
 /// Characters of an ICP's `description`.
 pub const DESCRIPTION: usize = 10_000;
 /// Users of one ICP.
 pub const USERS: usize = 10_000;
-/// Characters of a user ID. It must not be empty or contain white space.
+/// Characters of a user ID. An ID must not be empty or contain white space.
 pub const USER_ID: usize = 255;
 /// Bytes of a user ID in a lenient import. An index entry of PostgreSQL has at most about 2,700 bytes.
 pub const USER_ID_BYTES: usize = 1_024;
@@ -42,8 +42,8 @@ pub const SEARCH_STRING: usize = 1_000;
 pub const REGEX: usize = 1_000;
 /// Characters of all regular expressions of a body together. The validator compiles them in less than 100 milliseconds.
 pub const REGEXES: usize = 100_000;
-/// Characters that a character class counts as in [`REGEXES`], in an expression that ignores case (`(?i:...)`). The validator
-/// adds the other case of every character in the class, which takes up to 40 microseconds.
+/// Characters that a character class counts as in [`REGEXES`], in an expression that ignores case (`(?i:...)`). The
+/// validator adds the other case of every character in the class, which takes up to 40 microseconds.
 pub const REGEX_CLASS: usize = 50;
 
 /// Values of `maxPeoplePerCompany`.
@@ -53,7 +53,8 @@ pub const PERCENT_FROM_CRM: RangeInclusive<i64> = 0..=100;
 /// Values of `minDaysUntilReuse`.
 pub const DAYS_UNTIL_REUSE: RangeInclusive<i64> = 0..=2_147_483_647;
 
-/// Violations that are reported for one request. Later ones are not reported.
+/// Violations that are reported for one request. Further violations are not reported.
 pub const VIOLATIONS: usize = 100;
-/// Bytes of all pointers that are reported for one body. A single longer pointer is cut to the nearest enclosing value.
+/// Bytes of all pointers together that are reported for one body. A longer pointer is cut to the nearest enclosing
+/// value.
 pub const VIOLATION_POINTER_BYTES: usize = 262_144;

@@ -4,8 +4,9 @@ use crate::json::JsonText;
 
 /// A part of an ICP that this version knows, or the original text of an unknown part.
 ///
-/// A newer version may have written an ICP. This version reads a filter of an unknown type as [`MaybeKnown::Unknown`], and
-/// writes it back unchanged. [`Rules::Strict`](crate::Rules::Strict) yields only [`MaybeKnown::Known`].
+/// A newer version may have written an ICP. This version reads a filter of an unknown type as [`MaybeKnown::Unknown`],
+/// and writes it unchanged. An ICP that was read with [`Rules::Strict`](crate::Rules::Strict) contains only
+/// [`MaybeKnown::Known`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum MaybeKnown<T> {

@@ -1,4 +1,4 @@
-//! Enumerations that newer versions may extend: unknown names are preserved, not refused.
+//! Enumerations that newer versions may extend. Unknown names are preserved.
 
 /// An enumeration that [`open_enum!`] declares.
 pub(crate) trait OpenEnum: From<String> + AsRef<str> + serde::Serialize {

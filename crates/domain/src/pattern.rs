@@ -2,8 +2,8 @@
 
 use crate::limits;
 
-/// Returns the number of characters that a pattern counts as in [`limits::REGEXES`]. A pattern with a literal `(?i`, as in
-/// `\(?i`, counts like one that ignores case.
+/// Returns the number of characters that a pattern counts as in [`limits::REGEXES`]. A pattern that contains the
+/// literal text `(?i`, as in `\(?i`, counts like a pattern that ignores case.
 pub(crate) fn cost(pattern: &str) -> usize {
     let ignores_case =
         pattern.split("(?").skip(1).any(|rest| rest.trim_start_matches(['m', 's']).starts_with('i'));
@@ -16,8 +16,8 @@ pub(crate) fn is_valid(pattern: &str) -> bool {
     regress::Regex::new(pattern).is_ok() && !quantifies_boundary(pattern)
 }
 
-/// Returns true if a quantifier follows `\b` or `\B`. ECMAScript forbids it, but `regress` accepts it. `regress` refuses
-/// quantifiers after other assertions.
+/// Returns true if a quantifier follows `\b` or `\B`. ECMAScript forbids such quantifiers, but `regress` accepts them.
+/// `regress` refuses quantifiers after other assertions.
 fn quantifies_boundary(pattern: &str) -> bool {
     let mut rest = pattern.chars();
     let mut is_in_class = false;

@@ -8,8 +8,8 @@ use crate::decode::Record;
 use crate::{Icp, MaybeKnown};
 
 impl Icp {
-    /// Returns the providers of its searches, custom filters and CRM filters, sorted and without duplicates. Unknown parts are
-    /// included.
+    /// Returns the providers of the searches, custom filters and CRM filters, sorted and without duplicates. Includes
+    /// the providers that unknown parts name.
     ///
     /// ```
     /// use icp_domain::{Icp, Rules};
@@ -24,17 +24,17 @@ impl Icp {
     /// # Ok::<(), icp_domain::ValidationErrors>(())
     /// ```
     pub fn providers(&self) -> Vec<String> {
-        let leads = self.lead_provider_criteria.iter().filter_map(|part| named(part, Record::provider));
+        let leads = self.lead_provider_criteria.iter().filter_map(|part| provider_of(part, Record::provider));
         let filters =
-            self.custom_filter_criteria.iter().filter_map(|part| named(part, CustomFilter::provider));
-        let crm = self.crm_filters.iter().filter_map(|part| named(part, Record::provider));
+            self.custom_filter_criteria.iter().filter_map(|part| provider_of(part, CustomFilter::provider));
+        let crm = self.crm_filters.iter().filter_map(|part| provider_of(part, Record::provider));
         let all: BTreeSet<Cow<'_, str>> = leads.chain(filters).chain(crm).collect();
         all.into_iter().map(Cow::into_owned).collect()
     }
 }
 
-/// Returns the provider of a part.
-fn named<T>(part: &MaybeKnown<T>, provider: fn(&T) -> Option<&str>) -> Option<Cow<'_, str>> {
+/// Returns the provider that a part names, if it names one.
+fn provider_of<T>(part: &MaybeKnown<T>, provider: fn(&T) -> Option<&str>) -> Option<Cow<'_, str>> {
     match part {
         MaybeKnown::Known(known) => provider(known).map(Cow::Borrowed),
         MaybeKnown::Unknown(json) => {
@@ -43,8 +43,8 @@ fn named<T>(part: &MaybeKnown<T>, provider: fn(&T) -> Option<&str>) -> Option<Co
     }
 }
 
-/// A set of provider names as one text, for databases without arrays. Each name is a JSON string between commas. The set
-/// contains a name exactly if the text contains [`ProviderList::search_text`] of the name.
+/// A set of provider names as one text, for databases without arrays. Each name is a JSON string between commas. To
+/// find a name in the set, search the text for [`ProviderList::search_text`] of the name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProviderList(String);
 

@@ -6,8 +6,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A point in time, in whole milliseconds of UTC, in the years 0000 to 9999.
 ///
-/// It is written as `2024-01-15T10:30:00.000Z`: always three decimals, always `Z`. It parses any RFC 3339 text: other offsets
-/// are converted, finer fractions are truncated, and a leap second (`23:59:60` in UTC) becomes the next second.
+/// A timestamp is written as `2024-01-15T10:30:00.000Z`, always with three decimals and `Z`. Any RFC 3339 text can be
+/// parsed: other offsets are converted to UTC, finer fractions are truncated, and a leap second (`23:59:60` in UTC)
+/// becomes the next second.
 ///
 /// ```
 /// use icp_domain::Timestamp;
@@ -34,7 +35,8 @@ impl Timestamp {
         }
     }
 
-    /// Returns the time that is this many milliseconds after 1970-01-01T00:00:00Z. `None` outside the years 0000 to 9999.
+    /// Returns the time that is this many milliseconds after 1970-01-01T00:00:00Z. `None` outside the years 0000 to
+    /// 9999.
     pub fn from_unix_millis(milliseconds: i64) -> Option<Self> {
         DateTime::from_timestamp_millis(milliseconds).and_then(|time| time.try_into().ok())
     }
@@ -44,7 +46,7 @@ impl Timestamp {
         self.0.timestamp_millis()
     }
 
-    /// Returns the time a millisecond later. [`Timestamp::MAX`] returns itself.
+    /// Returns the time a millisecond later, or [`Timestamp::MAX`] if there is none.
     #[must_use]
     pub fn next(self) -> Self {
         Self::from_unix_millis(self.unix_millis() + 1).unwrap_or(Self::MAX)

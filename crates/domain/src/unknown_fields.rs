@@ -2,13 +2,13 @@ use serde::ser::SerializeMap;
 
 use crate::json::JsonText;
 
-/// Fields of a stored object that this version does not know, in their stored order. They are written after the known
-/// fields.
+/// Fields of a stored object that this version does not know, in their stored order. They are serialized after the
+/// known fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UnknownFields(Vec<(String, JsonText)>);
 
 impl UnknownFields {
-    /// Returns true if there are none. ICPs that this version creates have none.
+    /// Returns true if there are no unknown fields. ICPs that this version creates have no unknown fields.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

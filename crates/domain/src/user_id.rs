@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ViolationCode, limits, text};
 
-/// The ID that Clerk gives a user, such as `user_2abc`. It may be any text except the empty one, because stored IDs may be
+/// The ID that Clerk gives a user, such as `user_2abc`. Any text that is not empty is an ID, because stored IDs may be
 /// older than the current rules. IDs are compared byte by byte. [`crate::limits`] has the stricter rules for requests.
 #[derive(
     Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, AsRef, Display, Into,
@@ -64,14 +64,14 @@ impl FromStr for UserId {
     }
 }
 
-/// A set or map of IDs can be searched by text: the derived `Hash`, `Eq` and `Ord` agree with the text.
+/// Allows a set or map of IDs to be searched by text. The derived `Hash`, `Eq` and `Ord` agree with those of the text.
 impl Borrow<str> for UserId {
     fn borrow(&self) -> &str {
         &self.0
     }
 }
 
-/// The text of a user ID is empty.
+/// The error for an empty user ID.
 #[derive(Debug, thiserror::Error)]
 #[error("a user ID must not be empty")]
 pub struct EmptyUserId;

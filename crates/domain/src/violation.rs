@@ -8,10 +8,11 @@ use crate::json::Pointer;
 
 /// One rule that a document breaks.
 ///
-/// It serializes to an element of `errors` in the service's error responses, and deserializes from one.
+/// A violation serializes to an element of `errors` in the error responses of the service, and can be deserialized from
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Violation {
-    /// The value that breaks the rule, or the position of a missing field.
+    /// The JSON Pointer to the value that breaks the rule, or to the position of a missing field.
     pub pointer: Pointer,
     /// The kind of the violation, for programs.
     pub code: ViolationCode,
@@ -112,11 +113,11 @@ impl fmt::Display for ValidationErrors {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, violation) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { "; " };
-            let place = match violation.pointer.as_str() {
+            let location = match violation.pointer.as_str() {
                 "" => "the document",
                 pointer => pointer,
             };
-            write!(formatter, "{separator}{place}: {} ({})", violation.detail, violation.code)?;
+            write!(formatter, "{separator}{location}: {} ({})", violation.detail, violation.code)?;
         }
         Ok(())
     }

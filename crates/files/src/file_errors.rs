@@ -5,11 +5,11 @@ use icp_domain::ValidationErrors;
 use crate::printable::printable;
 
 /// Maximum number of errors that are shown. Further errors are counted.
-const MAX_SHOWN: usize = 1_000;
-/// Maximum length of one error in characters: a name may have megabytes.
-const MAX_CHARACTERS: usize = 300;
+const MAX_SHOWN_ERRORS: usize = 1_000;
+/// Maximum length of one error in characters. Without this limit, an error that quotes a name could have megabytes.
+const MAX_ERROR_CHARACTERS: usize = 300;
 
-/// All errors in a file, one per line, for people.
+/// All errors in a file. The text for people has one error per line.
 #[derive(Debug, Default)]
 pub(super) struct FileErrors {
     lines: Vec<String>,
@@ -27,9 +27,9 @@ impl FileErrors {
 
     pub(super) fn add(&mut self, error: impl fmt::Display) {
         self.count += 1;
-        if self.lines.len() < MAX_SHOWN {
+        if self.lines.len() < MAX_SHOWN_ERRORS {
             let text = error.to_string();
-            let shown = text.char_indices().nth(MAX_CHARACTERS).and_then(|(end, _)| text.get(..end));
+            let shown = text.char_indices().nth(MAX_ERROR_CHARACTERS).and_then(|(end, _)| text.get(..end));
             let shown = shown.map_or_else(|| text.clone(), |start| format!("{start}…"));
             self.lines.push(printable(&shown).into_owned());
         }

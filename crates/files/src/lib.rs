@@ -9,4 +9,4 @@ mod source;
 
 pub use printable::printable;
 pub use sink::LineSink;
-pub use source::{FileSource, Progress, Read};
+pub use source::{FileSource, Progress, ReadProgress};

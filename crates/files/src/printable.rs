@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
-/// Escapes the characters that change how a terminal shows other text: control characters, and marks that reverse the direction
-/// of writing.
+/// Escapes the characters that change how a terminal shows other text: control characters, and marks that reverse the
+/// direction of writing.
 ///
 /// ```
 /// use icp_files::printable;
@@ -20,7 +20,8 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     text.chars().flat_map(escape).collect()
 }
 
-/// Unicode's `Bidi_Control`, and its separators of lines and paragraphs.
+/// Returns true for control characters, for characters with Unicode's property `Bidi_Control`, and for Unicode's
+/// separators of lines and paragraphs.
 fn changes_display(character: char) -> bool {
     let is_directional = matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     character.is_control() || is_directional

@@ -1,14 +1,14 @@
-//! Splits a JSON array or JSON Lines into records, each with its line.
+//! Splits a JSON array or JSON Lines into records. Each record has the number of its line.
 
 use std::io::{self, BufRead};
 
 /// Maximum length of a record in bytes. Without the limit, a file without line breaks could take all memory.
 pub(super) const MAX_RECORD_BYTES: usize = 16 * 1024 * 1024;
 
-/// One record. It may be invalid JSON.
+/// One record. Its bytes may be invalid JSON.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Record {
-    /// The line of its first byte, from 1.
+    /// The number of the line of its first byte. The first line of the file has the number 1.
     pub(super) line: u64,
     pub(super) bytes: Vec<u8>,
 }
@@ -26,17 +26,17 @@ pub(super) enum RecordError {
 pub(super) struct Records<R> {
     input: R,
     line: u64,
-    form: Option<Form>,
+    form: Option<FileForm>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
+enum FileForm {
     Lines,
-    /// Within an array; whether an element has been read.
+    /// The position is within an array. `started` is true after the first element has been read.
     Array {
         started: bool,
     },
-    /// After the array's end.
+    /// The position is after the end of the array.
     Ended,
 }
 
@@ -47,33 +47,33 @@ impl<R: BufRead> Records<R> {
 
     /// Returns true if the file is JSON Lines. This is known after the first record.
     pub(super) fn is_lines(&self) -> bool {
-        self.form == Some(Form::Lines)
+        self.form == Some(FileForm::Lines)
     }
 
-    /// The next record; `None` at the end.
+    /// Returns the next record, or `None` at the end of the file.
     pub(super) fn next(&mut self) -> Result<Option<Record>, RecordError> {
         let form = match self.form {
             Some(form) => form,
             None => self.begin()?,
         };
         match form {
-            Form::Lines => self.next_line(),
-            Form::Array { started } => self.next_element(started),
-            Form::Ended => Ok(None),
+            FileForm::Lines => self.next_line(),
+            FileForm::Array { started } => self.next_element(started),
+            FileForm::Ended => Ok(None),
         }
     }
 
-    fn begin(&mut self) -> Result<Form, RecordError> {
-        // Some editors write a byte order mark before UTF-8. It is not a part of the JSON.
+    fn begin(&mut self) -> Result<FileForm, RecordError> {
+        // Some editors write a byte order mark at the start of UTF-8. It is not a part of the JSON text.
         if self.input.fill_buf()?.starts_with(b"\xef\xbb\xbf") {
             self.input.consume(3);
         }
         let form = match self.skip_blanks()? {
             Some(b'[') => {
                 self.input.consume(1);
-                Form::Array { started: false }
+                FileForm::Array { started: false }
             }
-            _ => Form::Lines,
+            _ => FileForm::Lines,
         };
         self.form = Some(form);
         Ok(form)
@@ -92,18 +92,18 @@ impl<R: BufRead> Records<R> {
     fn next_element(&mut self, started: bool) -> Result<Option<Record>, RecordError> {
         let first = self.skip_blanks()?;
         match (first, started) {
-            (None, _) => return self.damaged("the array has no end"),
+            (None, _) => return self.damaged_error("the array has no end"),
             (Some(b']'), _) => return self.end_of_array(),
             (Some(b','), true) => {
                 self.input.consume(1);
                 if self.skip_blanks()? == Some(b']') {
-                    return self.damaged("missing element after a comma");
+                    return self.damaged_error("missing element after a comma");
                 }
             }
-            (Some(_), true) => return self.damaged("missing comma, or missing end of the array"),
+            (Some(_), true) => return self.damaged_error("missing comma, or missing end of the array"),
             (Some(_), false) => {}
         }
-        self.form = Some(Form::Array { started: true });
+        self.form = Some(FileForm::Array { started: true });
         let line = self.line;
         let mut nesting = Nesting::default();
         let bytes = self.take_until(|byte| nesting.ends_before(byte))?;
@@ -112,14 +112,14 @@ impl<R: BufRead> Records<R> {
 
     fn end_of_array(&mut self) -> Result<Option<Record>, RecordError> {
         self.input.consume(1);
-        self.form = Some(Form::Ended);
+        self.form = Some(FileForm::Ended);
         match self.skip_blanks()? {
             None => Ok(None),
-            Some(_) => self.damaged("unexpected text after the end of the array"),
+            Some(_) => self.damaged_error("unexpected text after the end of the array"),
         }
     }
 
-    fn damaged<T>(&self, message: &'static str) -> Result<T, RecordError> {
+    fn damaged_error<T>(&self, message: &'static str) -> Result<T, RecordError> {
         Err(RecordError::Damaged { line: self.line, message })
     }
 
@@ -166,8 +166,8 @@ fn line_breaks(bytes: &[u8]) -> u64 {
     bytes.split(|&byte| byte == b'\n').count() as u64 - 1
 }
 
-/// Finds the end of an array's element without parsing it: the comma or bracket that is outside strings and outside the
-/// element's own brackets. The JSON reader finds errors within the element.
+/// Finds the end of an element of an array without parsing the element. The end is the first comma or bracket that is
+/// outside strings and outside the brackets of the element. The JSON parser finds errors within the element later.
 #[derive(Default)]
 struct Nesting {
     depth: u32,
@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     fn records(text: &str) -> Result<Vec<(u64, String)>, String> {
-        // With a tiny buffer, its boundaries are at every position of a record.
+        // The tiny buffer tests records that begin and end at any position of a buffer.
         let mut records = Records::new(io::BufReader::with_capacity(3, text.as_bytes()));
         let mut all = Vec::new();
         while let Some(record) = records.next().map_err(|error| error.to_string())? {
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn gives_up_on_endless_records() {
+    fn endless_record_is_refused() {
         let endless = io::repeat(b'x');
         let mut records = Records::new(io::BufReader::new(endless));
         assert_eq!(records.next().unwrap_err().to_string(), "line 1: a record is longer than 16 MiB");

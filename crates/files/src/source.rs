@@ -1,4 +1,4 @@
-//! A file as the source of an import.
+//! Reads a file as the source of an import.
 
 use std::io::BufRead;
 use std::thread;
@@ -12,19 +12,20 @@ use tokio::sync::mpsc;
 use super::file_errors::FileErrors;
 use super::records::{Record, RecordError, Records};
 
-/// The limits of a batch, in documents and bytes.
-const BATCH_DOCUMENTS: usize = 2_000;
-const BATCH_BYTES: usize = 2 * 1024 * 1024;
+/// Maximum number of documents in a batch.
+const MAX_BATCH_DOCUMENTS: usize = 2_000;
+/// The length in bytes at which a batch ends.
+const MAX_BATCH_BYTES: usize = 2 * 1024 * 1024;
 
-const NOT_LINES: &str = "line 1: the object does not end on its line. The file must be a JSON array of ICPs, or have one ICP on each \
-    line (malformed)";
+const NOT_LINES: &str = "line 1: the object does not end on its line. The file must be a JSON array of ICPs, or have \
+    one ICP on each line (malformed)";
 
-/// Called as the file is read.
-pub type Progress = Box<dyn Fn(Read) + Send>;
+/// A function that is called repeatedly while the file is read.
+pub type Progress = Box<dyn Fn(ReadProgress) + Send>;
 
 /// The progress of reading a file.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Read {
+pub struct ReadProgress {
     /// The number of records.
     pub records: u64,
     /// The length of the records, in bytes.
@@ -35,7 +36,8 @@ pub struct Read {
 #[derive(Debug)]
 pub struct FileSource(mpsc::Receiver<Message>);
 
-/// A message of the reading thread. The end of the file is also a message: a thread that ends without it has failed.
+/// A message of the reading thread. The thread also sends a message at the end of the file. If it ends without this
+/// message, it has panicked.
 #[derive(Debug)]
 enum Message {
     Batch(Vec<IcpDocument>),
@@ -44,7 +46,7 @@ enum Message {
 }
 
 impl FileSource {
-    /// Starts to read.
+    /// Starts to read and validate the input on a separate thread.
     pub fn start(input: impl BufRead + Send + 'static, rules: Rules, progress: Progress) -> Self {
         let (sender, receiver) = mpsc::channel(2);
         thread::spawn(move || {
@@ -82,13 +84,13 @@ struct Reader<R> {
 
 impl<R: BufRead> Reader<R> {
     fn run(mut self, sender: &mpsc::Sender<Message>) -> Result<(), BoxError> {
-        let mut read = Read::default();
+        let mut read = ReadProgress::default();
         let (mut batch, mut bytes) = (Vec::new(), 0);
         while let Some(record) = self.next_record()? {
             read.records += 1;
             read.bytes += record.bytes.len() as u64;
             if read.records == 1 && self.records.is_lines() && is_part_of_document(&record) {
-                // Reading ends here, because each line of the document would be an error.
+                // The rest of the file is not read, because each of its lines would be an error.
                 self.errors.add(NOT_LINES);
                 break;
             }
@@ -96,11 +98,11 @@ impl<R: BufRead> Reader<R> {
                 bytes += document.json().len();
                 batch.push(document);
             }
-            if batch.len() >= BATCH_DOCUMENTS || bytes >= BATCH_BYTES {
+            if batch.len() >= MAX_BATCH_DOCUMENTS || bytes >= MAX_BATCH_BYTES {
                 (self.progress)(read);
                 let full = std::mem::take(&mut batch);
                 bytes = 0;
-                // After an error, nothing is stored, and the rest is read only to report its errors.
+                // After an error, nothing is stored. The rest of the file is read only to report its errors.
                 if self.errors.is_empty() && sender.blocking_send(Message::Batch(full)).is_err() {
                     return Ok(());
                 }
@@ -138,10 +140,12 @@ impl<R: BufRead> Reader<R> {
             Err(errors) => match Json::parse(text) {
                 Ok(_) => self.errors.of_record(record.line, &errors),
                 // The line of the error is relative to the first line of the record.
-                Err(place) => {
-                    let line = record.line + (place.line as u64).saturating_sub(1);
-                    self.errors
-                        .add(format_args!("line {line} column {}: invalid JSON (malformed)", place.column));
+                Err(position) => {
+                    let line = record.line + (position.line as u64).saturating_sub(1);
+                    self.errors.add(format_args!(
+                        "line {line} column {}: invalid JSON (malformed)",
+                        position.column
+                    ));
                 }
             },
         }
@@ -149,7 +153,7 @@ impl<R: BufRead> Reader<R> {
     }
 }
 
-/// Returns true if a line opens an object and does not close it, as the first line of an indented JSON document does.
+/// Returns true if a line consists of an opening bracket, like the first line of an indented JSON document.
 fn is_part_of_document(line: &Record) -> bool {
     matches!(line.bytes.trim_ascii(), b"{" | b"[")
 }
@@ -160,18 +164,18 @@ mod tests {
 
     use super::*;
 
-    struct Panics;
+    struct PanickingInput;
 
-    impl std::io::Read for Panics {
+    impl std::io::Read for PanickingInput {
         fn read(&mut self, _: &mut [u8]) -> Result<usize> {
             panic!("a bug");
         }
     }
 
     #[tokio::test]
-    async fn truncated_input_is_error() {
+    async fn panic_of_reading_thread_is_error() {
         let mut source =
-            FileSource::start(BufReader::new(Panics.chain(empty())), Rules::Strict, Box::new(|_| ()));
+            FileSource::start(BufReader::new(PanickingInput.chain(empty())), Rules::Strict, Box::new(|_| ()));
         let error = source.next_batch().await.expect_err("must not be read");
         assert_eq!(error.to_string(), "the file was not read to its end");
     }

@@ -1,4 +1,5 @@
-//! Responds with bytes in memory: the upper limit of actix-web, with which `cargo xtask bench` compares the service.
+//! Responds with bytes in memory. `cargo xtask bench` compares the service with this program, which is as fast as
+//! actix-web can be.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -10,11 +11,11 @@ use actix_web::{App, HttpResponse, HttpServer};
 
 type Bodies = HashMap<String, Bytes>;
 
-/// Takes the folder of the files that are the bodies.
+/// Serves the files of the folder that the first argument names. The path of a request is the name of a file.
 #[actix_web::main]
 async fn main() -> io::Result<()> {
     let folder = std::env::args_os().nth(1).unwrap_or_else(|| ".".into());
-    let bodies = Data::from(Arc::new(read(Path::new(&folder))?));
+    let bodies = Data::from(Arc::new(read_bodies(Path::new(&folder))?));
     let server =
         HttpServer::new(move || App::new().app_data(bodies.clone()).route("/{name}", get().to(body)));
     let server = server.disable_signals().bind(("127.0.0.1", 0))?;
@@ -31,7 +32,7 @@ async fn body(name: Segment<String>, bodies: Data<Bodies>) -> HttpResponse {
     }
 }
 
-fn read(folder: &Path) -> io::Result<Bodies> {
+fn read_bodies(folder: &Path) -> io::Result<Bodies> {
     let mut bodies = Bodies::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;

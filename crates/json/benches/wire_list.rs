@@ -1,10 +1,10 @@
-//! The body of a list, from the stored texts: `cargo bench -p icp-ports`.
+//! Measures how the body of a list is built from the stored texts: `cargo bench -p icp-json`.
 
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use icp_json::WireList;
 
-/// An ICP of usual size, in its canonical form.
+/// An ICP of typical size, in canonical form.
 const ICP: &str = include_str!("../../domain/benches/icp.json");
 
 fn main() {

@@ -19,9 +19,9 @@ pub struct Flaw {
 /// The kind of a [`Flaw`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FlawKind {
-    /// A value nested deeper than the audit allows. The audit ends with it.
+    /// A value that is nested deeper than the audit allows. The audit ends with this flaw.
     TooDeep,
-    /// A name that occurred before in its object. RFC 8259, section 4, leaves its meaning open.
+    /// A name that occurred before in its object. RFC 8259, section 4, does not define the meaning of duplicate names.
     DuplicateName,
     /// A string or name with U+0000, which PostgreSQL cannot store.
     Nul,
@@ -29,7 +29,7 @@ pub enum FlawKind {
     NotUnicode,
 }
 
-/// Finds the flaws of a value in one pass, in the order of the text.
+/// Finds the flaws of a JSON value in one pass, in the order of the text.
 ///
 /// ```
 /// use icp_json::{Audit, FlawKind, Json};
@@ -43,10 +43,10 @@ pub enum FlawKind {
 pub struct Audit<'a> {
     text: &'a str,
     tokens: Scanner<'a>,
-    open: Vec<Container<'a>>,
+    containers: Vec<Container<'a>>,
     max_depth: usize,
-    counts: fn(FlawKind) -> bool,
-    found: VecDeque<Flaw>,
+    is_counted: fn(FlawKind) -> bool,
+    flaws: VecDeque<Flaw>,
 }
 
 #[derive(Debug)]
@@ -61,24 +61,24 @@ impl<'a> Audit<'a> {
         Self {
             text: json.text(),
             tokens: Scanner::new(json.text()),
-            open: Vec::new(),
+            containers: Vec::new(),
             max_depth,
-            counts: |_| true,
-            found: VecDeque::new(),
+            is_counted: |_| true,
+            flaws: VecDeque::new(),
         }
     }
 
-    /// Reports only the kinds for which `counts` returns true. No pointers are created for other flaws: pointers to many
-    /// flaws within a long name would take time quadratic in the length of the text.
+    /// Reports only the kinds for which `is_counted` returns true. No pointers are created for other flaws: pointers to
+    /// many flaws within a long name would take time quadratic in the length of the text.
     #[must_use]
-    pub fn counting(mut self, counts: fn(FlawKind) -> bool) -> Self {
-        self.counts = counts;
+    pub fn counting(mut self, is_counted: fn(FlawKind) -> bool) -> Self {
+        self.is_counted = is_counted;
         self
     }
 
     fn pointer(&self) -> Pointer {
         let mut pointer = Pointer::default();
-        for container in &self.open {
+        for container in &self.containers {
             match container {
                 Container::Object { current: Some(name), .. } => pointer.push_member(name),
                 Container::Object { current: None, .. } => {}
@@ -89,18 +89,18 @@ impl<'a> Audit<'a> {
     }
 
     fn flaw(&self, kind: FlawKind, token: &str) -> Flaw {
-        // A token is a part of the text.
+        // A token is a slice of the text, so the difference of the addresses is the offset.
         let offset = token.as_ptr().addr() - self.text.as_ptr().addr();
         Flaw { pointer: self.pointer(), offset, kind }
     }
 
-    fn open(&mut self, bracket: &str) {
-        if self.open.len() >= self.max_depth {
+    fn enter(&mut self, bracket: &str) {
+        if self.containers.len() >= self.max_depth {
             self.tokens = Scanner::new("");
-            self.found.push_back(self.flaw(FlawKind::TooDeep, bracket));
+            self.flaws.push_back(self.flaw(FlawKind::TooDeep, bracket));
             return;
         }
-        self.open.push(match bracket {
+        self.containers.push(match bracket {
             "{" => Container::Object { names: HashSet::new(), current: None },
             _ => Container::Array { index: 0 },
         });
@@ -121,14 +121,16 @@ impl<'a> Audit<'a> {
             (!is_unicode, FlawKind::NotUnicode),
             (is_repeated, FlawKind::DuplicateName),
         ];
-        for (_, kind) in kinds.into_iter().filter(|(is_there, kind)| *is_there && (self.counts)(*kind)) {
-            self.found.push_back(self.flaw(kind, token));
+        for (_, kind) in
+            kinds.into_iter().filter(|(is_present, kind)| *is_present && (self.is_counted)(*kind))
+        {
+            self.flaws.push_back(self.flaw(kind, token));
         }
     }
 
-    /// Enters the member that the string names, if it is a name. Returns true if the name is a duplicate.
+    /// If the string is the name of a member, enters this member. Returns true if the name is a duplicate.
     fn enter_name(&mut self, text: Cow<'a, str>) -> bool {
-        let Some(Container::Object { names, current: current @ None }) = self.open.last_mut() else {
+        let Some(Container::Object { names, current: current @ None }) = self.containers.last_mut() else {
             return false;
         };
         *current = Some(text.clone());
@@ -136,7 +138,7 @@ impl<'a> Audit<'a> {
     }
 
     fn comma(&mut self) {
-        match self.open.last_mut() {
+        match self.containers.last_mut() {
             Some(Container::Object { current, .. }) => *current = None,
             Some(Container::Array { index }) => *index += 1,
             None => {}
@@ -161,12 +163,12 @@ impl Iterator for Audit<'_> {
 
     fn next(&mut self) -> Option<Flaw> {
         loop {
-            if let Some(flaw) = self.found.pop_front() {
+            if let Some(flaw) = self.flaws.pop_front() {
                 return Some(flaw);
             }
             match self.tokens.next()? {
-                Token::Open(bracket) => self.open(bracket),
-                Token::Close(_) => drop(self.open.pop()),
+                Token::Open(bracket) => self.enter(bracket),
+                Token::Close(_) => drop(self.containers.pop()),
                 Token::String(token) => self.string(token),
                 Token::Comma => self.comma(),
                 Token::Colon | Token::Scalar(_) => {}

@@ -5,13 +5,13 @@ use serde_json::value::RawValue;
 use super::integer::{self, NotInteger};
 use super::scan::{Scanner, Token};
 
-/// The text is not one JSON value.
+/// The error for a text that is not one JSON value.
 #[derive(Debug, thiserror::Error)]
 #[error("not JSON at line {line}, column {column}")]
 pub struct Malformed {
     /// Line of the first error, from 1.
     pub line: usize,
-    /// Column of the first error in bytes, from 1; 0 if the text ends before the line begins.
+    /// Column of the first error in bytes, from 1. The column is 0 if the text ends before the first byte of the line.
     pub column: usize,
 }
 
@@ -34,7 +34,7 @@ pub enum Kind {
 
 /// A borrowed JSON value.
 ///
-/// It is valid by construction: [`Json::parse`] is the only constructor, and the parts of a value are values.
+/// A `Json` is always valid: [`Json::parse`] is the only public constructor, and the parts of a value are values.
 ///
 /// ```
 /// use icp_json::Json;
@@ -81,13 +81,13 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// Returns the decoded string. `None` for other kinds, and for a string that is not Unicode text because it escapes
-    /// half of a surrogate pair.
+    /// Returns the decoded string. Returns `None` for other kinds, and for a string that is not Unicode text because it
+    /// escapes half of a surrogate pair.
     pub fn string(self) -> Option<Cow<'a, str>> {
         (self.kind() == Kind::String).then(|| decode_string(self.0)).flatten()
     }
 
-    /// Returns the boolean. `None` for other kinds.
+    /// Returns the boolean, or `None` for other kinds.
     pub fn boolean(self) -> Option<bool> {
         match self.0 {
             "true" => Some(true),
@@ -96,32 +96,33 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// Returns the number, rounded to a double: `1e400` is infinite. `None` for other kinds.
+    /// Returns the number, rounded to a double, or `None` for other kinds. `1e400` is rounded to infinity.
     pub fn number(self) -> Option<f64> {
         (self.kind() == Kind::Number).then(|| self.0.parse().ok()).flatten()
     }
 
-    /// Returns the integer that this value is. `10`, `10.0` and `1e1` are the same integer.
+    /// Returns the value as an integer. `10`, `10.0` and `1e1` are the same integer.
     ///
     /// # Errors
     ///
-    /// [`NotInteger`] with the reason why it is not an integer of 64 bits.
+    /// [`NotInteger`] with the reason why the value is not an integer of 64 bits.
     pub fn integer(self) -> Result<i64, NotInteger> {
         if self.kind() == Kind::Number { integer::parse(self.0) } else { Err(NotInteger::OtherKind) }
     }
 
-    /// Returns the members of an object in their order, including duplicate names. Empty for other kinds.
+    /// Returns the members of an object in their order, including duplicate names. Other kinds have no members.
     pub fn members(self) -> Members<'a> {
-        Members(inside(self, Kind::Object))
+        Members(scan_contents(self, Kind::Object))
     }
 
-    /// Returns the elements of an array. Empty for other kinds.
+    /// Returns the elements of an array. Other kinds have no elements.
     pub fn elements(self) -> Elements<'a> {
-        Elements(inside(self, Kind::Array))
+        Elements(scan_contents(self, Kind::Array))
     }
 }
 
-fn inside(json: Json<'_>, kind: Kind) -> Scanner<'_> {
+/// Returns a scanner after the opening bracket of a value of this kind. For other kinds, the scanner has no tokens.
+fn scan_contents(json: Json<'_>, kind: Kind) -> Scanner<'_> {
     let mut scanner = Scanner::new(if json.kind() == kind { json.0 } else { "" });
     scanner.next();
     scanner
@@ -155,7 +156,7 @@ impl<'a> Iterator for Members<'a> {
 
     fn next(&mut self) -> Option<Member<'a>> {
         let token = self.0.find(|token| matches!(token, Token::String(_)))?.text();
-        self.0.next(); // the colon
+        self.0.next(); // Skips the colon.
         let value = Json(self.0.value()?);
         let name = decode_string(token);
         let name_is_unicode = name.is_some();

@@ -1,20 +1,21 @@
-//! Integers in every notation that JSON has.
+//! Parses integers in every notation that JSON allows.
 
 /// The reason why a JSON value is not an `i64`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotInteger {
-    /// It is not a number.
+    /// The value is not a number.
     #[error("not a number")]
     OtherKind,
-    /// It has a fraction.
+    /// The number has a fraction.
     #[error("not an integer")]
     Fraction,
-    /// It is an integer of more than 64 bits.
+    /// The number is an integer of more than 64 bits.
     #[error("an integer of more than 64 bits")]
     TooLarge,
 }
 
-/// Parses a JSON number exactly. As a double, `1e-400` would be 0 and `1.00000000000000000001` would be 1.
+/// Parses a JSON number exactly. A parser that converted to a double first would return 0 for `1e-400`, and 1 for
+/// `1.00000000000000000001`.
 pub(super) fn parse(number: &str) -> Result<i64, NotInteger> {
     if let Ok(integer) = number.parse() {
         return Ok(integer);
@@ -49,7 +50,7 @@ fn length(text: &str) -> i64 {
     i64::try_from(text.len()).unwrap_or(i64::MAX)
 }
 
-/// Parses an exponent. Exponents of more than 64 bits saturate: the mantissa is too short to compensate them.
+/// Parses an exponent. An exponent of more than 64 bits saturates, because the mantissa is too short to compensate it.
 fn power(exponent: &str) -> i64 {
     let end = if exponent.starts_with('-') { i64::MIN } else { i64::MAX };
     exponent.parse().unwrap_or(end)
@@ -80,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn fraction_is_no_integer() {
+    fn number_with_fraction_is_refused() {
         for text in [
             "1.5",
             "1e-400",

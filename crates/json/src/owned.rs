@@ -6,7 +6,7 @@ use super::scan::Scanner;
 
 /// An owned JSON value: its original text without white space between tokens.
 ///
-/// Two values are equal if their texts are: `1.0` and `1` are not.
+/// Two values are equal if their texts are equal. So `1.0` and `1` are different.
 ///
 /// ```
 /// use icp_json::JsonText;
@@ -37,7 +37,7 @@ impl JsonText {
         Self(RawValue::from_string(text).expect("the tokens of a JSON value are a JSON value"))
     }
 
-    /// Returns the value, borrowed.
+    /// Returns the value as a borrowed [`Json`].
     pub fn as_json(&self) -> Json<'_> {
         Json::of_raw(&self.0)
     }
@@ -51,7 +51,7 @@ impl JsonText {
     ///
     /// # Errors
     ///
-    /// The error of `serde_json` if the text is not of that type.
+    /// The error of `serde_json` if the text does not represent a `T`.
     pub fn read<'a, T: Deserialize<'a>>(&'a self) -> serde_json::Result<T> {
         serde_json::from_str(self.as_str())
     }

@@ -22,7 +22,7 @@ impl Pointer {
         &self.0
     }
 
-    /// Returns the pointer to a member of the object that this one points to.
+    /// Returns the pointer to a member of the object at this pointer.
     #[must_use]
     pub fn member(&self, name: &str) -> Self {
         let mut longer = self.clone();
@@ -30,7 +30,7 @@ impl Pointer {
         longer
     }
 
-    /// Returns the pointer to an element of the array that this one points to.
+    /// Returns the pointer to an element of the array at this pointer.
     #[must_use]
     pub fn element(&self, index: usize) -> Self {
         let mut longer = self.clone();
@@ -65,7 +65,7 @@ impl Pointer {
         while end > 0 && self.0.as_bytes().get(end).is_some_and(|byte| *byte != b'/') {
             end -= 1;
         }
-        // Either the pointer is short enough, or a slash begins at `end`.
+        // Now the pointer is short enough, or the byte at `end` is a slash.
         self.0.truncate(end);
     }
 }
@@ -74,9 +74,9 @@ impl TryFrom<String> for Pointer {
     type Error = InvalidPointer;
 
     fn try_from(text: String) -> Result<Self, InvalidPointer> {
-        let starts_well = text.is_empty() || text.starts_with('/');
+        let has_valid_start = text.is_empty() || text.starts_with('/');
         let is_escaped = text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
-        if starts_well && is_escaped { Ok(Self(text)) } else { Err(InvalidPointer) }
+        if has_valid_start && is_escaped { Ok(Self(text)) } else { Err(InvalidPointer) }
     }
 }
 
@@ -106,7 +106,7 @@ impl fmt::Display for Pointer {
     }
 }
 
-/// The text is not a JSON Pointer.
+/// The error for a text that is not a JSON Pointer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a JSON Pointer: it must be empty or start with `/`, and `~` must be followed by 0 or 1")]
 pub struct InvalidPointer;

@@ -1,4 +1,4 @@
-//! The tokens of a text that is known to be JSON.
+//! Splits a text that is known to be JSON into tokens.
 
 /// One token. Strings keep their quotes and escapes; scalars are numbers, `true`, `false` and `null`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ impl<'a> Token<'a> {
     }
 }
 
-/// Iterates over the tokens of valid JSON. On other text the tokens are meaningless, but the iteration ends without a
+/// Iterates over the tokens of valid JSON. The tokens of other text have no meaning, but the iteration ends without a
 /// panic.
 #[derive(Clone, Debug)]
 pub(super) struct Scanner<'a> {
@@ -90,7 +90,7 @@ impl<'a> Iterator for Scanner<'a> {
     }
 }
 
-/// Returns the length in bytes of the string at the start of `text`, quotes included.
+/// Returns the length in bytes of the string at the start of `text`, including its quotes.
 fn string_length(text: &str) -> usize {
     let mut escaped = false;
     for (at, byte) in text.bytes().enumerate().skip(1) {

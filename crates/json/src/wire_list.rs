@@ -2,10 +2,10 @@ use std::mem;
 
 use bytes::Bytes;
 
-/// Length of the pieces of a long list, in bytes. Longer pieces are fewer. The allocator reuses pieces of this length, whereas a
-/// single buffer would cost a page fault for every 4 kB. The length is a little less than the largest segment of a loopback
-/// interface, so that no small segment follows a piece.
-const PIECE: usize = 60 * 1024;
+/// Length of the pieces of a long list, in bytes. The allocator reuses memory of this length, whereas a single buffer
+/// for a long list would cost a page fault for every 4 kB. The length is a little less than the largest segment of a
+/// loopback interface, so that each piece is sent in one segment.
+const PIECE_BYTES: usize = 60 * 1024;
 
 /// A list in wire form: a JSON array in pieces that are sent one after the other. Clones share the pieces.
 ///
@@ -15,7 +15,7 @@ const PIECE: usize = 60 * 1024;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WireList {
-    /// The pieces, including the brackets. There is at least one.
+    /// The pieces, including the brackets. There is at least one piece.
     pieces: Vec<Bytes>,
     len: usize,
 }
@@ -41,7 +41,7 @@ impl WireList {
         self.pieces
     }
 
-    /// Returns the pieces between the brackets, so that several lists can be sent as one.
+    /// Returns the pieces without the brackets of the array, so that several lists can be sent as one list.
     pub fn into_elements(self) -> Vec<Bytes> {
         let mut pieces = self.pieces;
         if let Some(first) = pieces.first_mut() {
@@ -56,7 +56,7 @@ impl WireList {
 
     /// Returns the JSON array as one text.
     pub fn to_json(&self) -> String {
-        // It consists of strings.
+        // The conversion loses nothing, because the concatenated pieces are valid UTF-8.
         String::from_utf8_lossy(&self.pieces.concat()).into_owned()
     }
 }
@@ -94,8 +94,8 @@ impl WireListBuilder {
         if self.len > 0 {
             self.piece.push(b',');
         }
-        if self.piece.len() + document.len() > PIECE {
-            let full = mem::replace(&mut self.piece, Vec::with_capacity(PIECE.max(document.len())));
+        if self.piece.len() + document.len() > PIECE_BYTES {
+            let full = mem::replace(&mut self.piece, Vec::with_capacity(PIECE_BYTES.max(document.len())));
             self.pieces.push(full.into());
         }
         self.piece.extend_from_slice(document.as_bytes());
@@ -110,9 +110,9 @@ impl WireListBuilder {
         if self.len > 0 {
             self.piece.push(b',');
         }
-        for part in documents.as_bytes().chunks(PIECE - 2) {
-            if self.piece.len() + part.len() >= PIECE {
-                let full = mem::replace(&mut self.piece, Vec::with_capacity(PIECE));
+        for part in documents.as_bytes().chunks(PIECE_BYTES - 2) {
+            if self.piece.len() + part.len() >= PIECE_BYTES {
+                let full = mem::replace(&mut self.piece, Vec::with_capacity(PIECE_BYTES));
                 self.pieces.push(full.into());
             }
             self.piece.extend_from_slice(part);

@@ -19,7 +19,7 @@ proptest! {
     #[test]
     fn list_is_the_array_of_its_texts(
         texts in prop::collection::vec("\\{\"a\":[0-9]{1,3}\\}", 0..6),
-        // Many repetitions make a list of several pieces.
+        // A list with many repetitions has several pieces.
         times in 1_usize..30_000,
     ) {
         let texts: Vec<&String> = texts.iter().collect::<Vec<_>>().repeat(times);

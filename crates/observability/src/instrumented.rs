@@ -49,16 +49,16 @@ impl<P: ?Sized> Instrumented<P> {
             Err(RepositoryError::Overloaded) => "overloaded",
             Err(RepositoryError::Backend(_)) => "failed",
         };
-        self.metrics.operated(operation, outcome, start.elapsed());
+        self.metrics.record_operation(operation, outcome, start.elapsed());
         if matches!(result, Err(RepositoryError::Overloaded)) {
-            self.metrics.rejected(RejectReason::Overload);
+            self.metrics.record_rejection(RejectReason::Overload);
         }
         result
     }
 }
 
-fn conditional<T, V>(answer: &Conditional<T, V>) -> &'static str {
-    match answer {
+fn conditional_outcome<T, V>(result: &Conditional<T, V>) -> &'static str {
+    match result {
         Conditional::Changed(_) => "ok",
         Conditional::Unchanged(_) => "unchanged",
     }
@@ -79,7 +79,7 @@ impl<P: IcpReader + ?Sized> IcpReader for Instrumented<P> {
         query: &ListQuery,
         known: &[ListVersion],
     ) -> Result<Conditional<IcpList, ListVersion>, RepositoryError> {
-        self.observe("list", conditional, self.port.list_if_changed(query, known)).await
+        self.observe("list", conditional_outcome, self.port.list_if_changed(query, known)).await
     }
 
     async fn list_part(&self, query: &ListQuery) -> Result<ListPart, RepositoryError> {
@@ -93,7 +93,7 @@ impl<P: IcpReader + ?Sized> IcpReader for Instrumented<P> {
         known: &[Version],
     ) -> Result<Lookup<Conditional<StoredIcp, Version>>, RepositoryError> {
         let outcome = |found: &Lookup<_>| match found {
-            Lookup::Found(answer) => conditional(answer),
+            Lookup::Found(result) => conditional_outcome(result),
             Lookup::Forbidden | Lookup::Absent => "ok",
         };
         self.observe("get", outcome, self.port.get_if_changed(id, scope, known)).await
@@ -172,7 +172,7 @@ impl<P: IcpHistory + ?Sized> IcpHistory for Instrumented<P> {
     async fn remove_old_revisions(&self, replaced_before: Timestamp) -> Result<u64, RepositoryError> {
         let removing = self.port.remove_old_revisions(replaced_before);
         let removed = self.operate("remove_old_revisions", removing).await?;
-        self.metrics.removed_revisions(removed);
+        self.metrics.record_removed_revisions(removed);
         Ok(removed)
     }
 }
@@ -188,7 +188,7 @@ impl<P: HealthCheck + ?Sized> HealthCheck for Instrumented<P> {
 impl<P: Authenticator + ?Sized> Authenticator for Instrumented<P> {
     async fn authenticate(&self, credentials: &dyn Credentials) -> Result<Caller, AuthenticationError> {
         let result = self.port.authenticate(credentials).instrument(sign_in_span()).await;
-        self.metrics.signed_in(match &result {
+        self.metrics.record_sign_in(match &result {
             Ok(_) => "accepted",
             Err(AuthenticationError::Unauthenticated(reason)) => reason,
             Err(AuthenticationError::InsufficientScope) => "insufficient_scope",

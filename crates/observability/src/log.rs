@@ -13,9 +13,9 @@ use crate::traces::{self, Traces};
 /// The form of a line of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     Pretty,
-    /// For programs.
+    /// JSON for programs.
     Json,
 }
 
@@ -33,7 +33,7 @@ pub struct LogOptions<'a> {
 /// Maximum number of queued log lines.
 const MAX_QUEUED_LINES: usize = 10_000;
 
-/// Sends traces and writes log lines until it is dropped.
+/// Keeps the log and the traces running until it is dropped.
 #[derive(Debug)]
 pub struct Telemetry {
     _traces: Option<Traces>,
@@ -48,13 +48,14 @@ pub fn dropped_log_lines() -> u64 {
     DROPPED_LINES.get().map_or(0, |counter| counter.dropped_lines() as u64)
 }
 
-/// Starts the log on standard error, and traces if a collector is set. A second call changes nothing.
+/// Starts the log on standard error, and traces if a collector is configured. A second call changes nothing.
+///
+/// A thread writes the lines. If no process reads standard error, lines are dropped and counted, so that the log never
+/// blocks the service.
 ///
 /// # Errors
 ///
 /// If traces cannot be sent.
-///
-/// A thread writes the lines. If standard error is not read, lines are dropped and counted: the log never stops the service.
 pub fn start(options: &LogOptions<'_>) -> anyhow::Result<Telemetry> {
     let level = options.level.parse::<EnvFilter>().unwrap_or_else(|_| EnvFilter::new("info"));
     let queue = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(MAX_QUEUED_LINES);
@@ -66,10 +67,11 @@ pub fn start(options: &LogOptions<'_>) -> anyhow::Result<Telemetry> {
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).boxed(),
     };
     let max = level.max_level_hint().unwrap_or(LevelFilter::TRACE);
-    let discreet = filter::filter_fn(move |metadata| *metadata.level() <= max && is_logged(metadata));
-    // With the hint, events below the level cost one comparison. Without it, every filter would be called for each of them.
-    let discreet = discreet.with_max_level_hint(max);
-    let lines = lines.with_filter(level).with_filter(discreet);
+    let allowed_events = filter::filter_fn(move |metadata| *metadata.level() <= max && is_logged(metadata));
+    // With this hint, an event below the level costs one comparison. Without the hint, every filter would be called for
+    // the event.
+    let allowed_events = allowed_events.with_max_level_hint(max);
+    let lines = lines.with_filter(level).with_filter(allowed_events);
     let endpoint = options.otlp_endpoint.filter(|_| !traces::is_disabled());
     let traces = endpoint.map(Traces::start).transpose()?;
     let spans = traces.as_ref().map(|traces| {
@@ -79,12 +81,12 @@ pub fn start(options: &LogOptions<'_>) -> anyhow::Result<Telemetry> {
     Ok(Telemetry { _traces: traces, _log: log })
 }
 
-/// Returns true for events that may be logged. Only the events of this project are known to contain no secret: libraries may
-/// log headers and tokens at their lower levels.
+/// Returns true for events that may be logged.
 ///
-/// Returns true for log lines that contain no input of clients and repeat no line of the service. actix-http logs an error for
-/// every request that is not HTTP. rmcp logs data of clients. actix-server and the service both log the start of workers.
-/// Spans are only for traces.
+/// Events of this project contain no secrets. Libraries may log headers and tokens at lower levels than `info`, so
+/// these levels are excluded. Events of actix-http and rmcp are excluded, because actix-http logs an error for every
+/// request that is not HTTP, and rmcp logs data of clients. Informational events of actix-server are excluded, because
+/// the service logs the same information. Spans are excluded, because they are only for traces.
 fn is_logged(metadata: &Metadata<'_>) -> bool {
     let target = metadata.target();
     if target == traces::TARGET {

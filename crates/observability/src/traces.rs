@@ -16,7 +16,7 @@ pub(crate) const TARGET: &str = "icp_app::trace";
 
 static IS_COLLECTED: AtomicBool = AtomicBool::new(false);
 
-/// Sends spans to a collector. Sends the last ones when it is dropped.
+/// Sends spans to a collector. When this value is dropped, it sends the remaining spans.
 #[derive(Debug)]
 pub(crate) struct Traces(SdkTracerProvider);
 
@@ -32,8 +32,8 @@ impl Traces {
             // The error of the SDK is omitted, because it quotes the URL, which may contain a password.
             .map_err(|_| {
                 anyhow!(
-                    "ICP__TELEMETRY__OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_ENDPOINT: traces cannot be sent there; it must be \
-                     a URL such as http://collector.example:4318"
+                    "ICP__TELEMETRY__OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_ENDPOINT: traces cannot be sent to this URL; \
+                     it must have the form http://collector.example:4318"
                 )
             })?;
         let mut resource = Resource::builder();
@@ -77,7 +77,7 @@ fn is_collected() -> bool {
     IS_COLLECTED.load(Ordering::Relaxed)
 }
 
-/// Returns the span of a request, in the trace that its client names, if any (W3C Trace Context).
+/// Returns the span of a request. If the client names a trace (W3C Trace Context), the span belongs to it.
 pub fn request_span(method: &str, header: Header<'_>) -> Span {
     if !is_collected() {
         return Span::none();
@@ -87,7 +87,7 @@ pub fn request_span(method: &str, header: Header<'_>) -> Span {
         http.request.method = method, http.route = Empty, http.response.status_code = Empty,
     );
     let parent = TraceContextPropagator::new().extract(&Headers(header));
-    // This fails only without a collector.
+    // This call fails only if no collector is configured.
     let _ = span.set_parent(parent);
     span
 }
@@ -107,7 +107,7 @@ pub fn end_request(span: &Span, method: &str, route: Option<&str>, status: u16) 
     }
 }
 
-/// Returns the trace ID of a request: that of its span, or that of its `traceparent` header.
+/// Returns the trace ID of a request. It comes from the span or, without a collector, from the `traceparent` header.
 pub fn trace_id(span: &Span, header: Header<'_>) -> Option<String> {
     let context = if span.is_none() {
         // Most requests have no `traceparent` header.
@@ -135,7 +135,7 @@ pub(crate) fn operation_span(operation: &'static str) -> Span {
     )
 }
 
-/// Returns a header of a request, if it is text.
+/// A function that returns a header of a request by its name, if the request has the header and it is text.
 pub type Header<'a> = &'a dyn Fn(&str) -> Option<&'a str>;
 
 struct Headers<'a>(Header<'a>);
@@ -145,7 +145,7 @@ impl Extractor for Headers<'_> {
         (self.0)(key)
     }
 
-    /// The propagator only reads headers by name.
+    /// Returns no names, because the propagator only reads headers by name.
     fn keys(&self) -> Vec<&str> {
         Vec::new()
     }

@@ -8,14 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// A semaphore per key. Clones share them.
+/// A semaphore for each key. Clones share the semaphores.
 pub struct KeyedPermits<K> {
     permits: usize,
     keys: Arc<Mutex<HashMap<K, Arc<Semaphore>>>>,
 }
 
 impl<K: Clone + Eq + Hash> KeyedPermits<K> {
-    /// Gives each key this many permits.
+    /// Creates semaphores with this number of permits for each key.
     pub fn new(permits: usize) -> Self {
         Self { permits, keys: Arc::default() }
     }
@@ -35,7 +35,8 @@ impl<K: Clone + Eq + Hash> KeyedPermits<K> {
         Some(permit)
     }
 
-    /// Returns a guard that removes the semaphore when it is unused, also if the caller stops waiting.
+    /// Returns the semaphore of a key, and a guard that removes the semaphore when it is unused. The guard also works
+    /// if the caller stops waiting for a permit.
     fn begin(&self, key: &K) -> (KeyedPermit<K>, Arc<Semaphore>) {
         let new = || Arc::new(Semaphore::new(self.permits));
         let semaphore = Arc::clone(self.lock().entry(key.clone()).or_insert_with(new));
@@ -47,7 +48,7 @@ impl<K: Clone + Eq + Hash> KeyedPermits<K> {
     }
 }
 
-/// A permit of one key, until this is dropped.
+/// A permit of one key. The permit is released when this value is dropped.
 pub struct KeyedPermit<K: Clone + Eq + Hash> {
     owner: KeyedPermits<K>,
     key: K,
@@ -57,7 +58,7 @@ pub struct KeyedPermit<K: Clone + Eq + Hash> {
 impl<K: Clone + Eq + Hash> Drop for KeyedPermit<K> {
     fn drop(&mut self) {
         let mut keys = self.owner.lock();
-        // The lock ensures that the last guard detects that it is the last.
+        // The permit is released while the map is locked, so that the last guard of a key sees that it is the last.
         self.permit = None;
         if keys.get(&self.key).is_some_and(|semaphore| Arc::strong_count(semaphore) == 1) {
             keys.remove(&self.key);
@@ -91,16 +92,16 @@ mod tests {
 
     use super::KeyedPermits;
 
-    const SHORT: Duration = Duration::from_millis(20);
+    const SHORT_TIMEOUT: Duration = Duration::from_millis(20);
 
     #[tokio::test]
-    async fn key_has_its_permits_and_no_more() {
+    async fn permits_of_key_are_limited() {
         let permits = KeyedPermits::new(2);
         let (first, _second) = (permits.acquire(&"ada").await, permits.acquire(&"ada").await);
-        assert!(timeout(SHORT, permits.acquire(&"ada")).await.is_err());
+        assert!(timeout(SHORT_TIMEOUT, permits.acquire(&"ada")).await.is_err());
         assert!(
             permits.try_acquire(&"ada").is_none() && permits.try_acquire(&"bob").is_some(),
-            "other keys have their own permits"
+            "the permits of another key must be available"
         );
         drop(first);
         assert!(permits.try_acquire(&"ada").is_some());
@@ -116,14 +117,17 @@ mod tests {
         });
         tokio::task::yield_now().await;
         drop(first);
-        timeout(SHORT, waiting).await.expect("must get the permit").expect("no panic");
+        timeout(SHORT_TIMEOUT, waiting)
+            .await
+            .expect("must get the permit")
+            .expect("no other thread must have panicked");
     }
 
     #[tokio::test]
     async fn unused_semaphores_are_removed() {
         let permits = KeyedPermits::new(1);
         let first = permits.acquire(&1).await;
-        assert!(timeout(SHORT, permits.acquire(&1)).await.is_err());
+        assert!(timeout(SHORT_TIMEOUT, permits.acquire(&1)).await.is_err());
         assert!(permits.try_acquire(&1).is_none());
         assert_eq!(permits.lock().len(), 1);
         drop(first);

@@ -23,16 +23,16 @@ pub trait Authenticator: HealthCheck {
     ///
     /// - [`AuthenticationError::Unauthenticated`] if credentials are missing or invalid.
     /// - [`AuthenticationError::InsufficientScope`] if the credentials are valid, but lack a required scope.
-    /// - [`AuthenticationError::Unavailable`] if the implementation cannot reach a dependency, such as a key server. It MUST
-    ///   NOT report this as unauthenticated, because clients would sign their user out.
+    /// - [`AuthenticationError::Unavailable`] if the implementation cannot reach a dependency, such as a key server. An
+    ///   implementation MUST NOT report this as unauthenticated, because clients would sign their user out.
     async fn authenticate(&self, credentials: &dyn Credentials) -> Result<Caller, AuthenticationError>;
 }
 
-/// The reason why a credential was refused, such as `expired`: a short name for logs and metrics. It is never sent to the
-/// client and never contains a part of the credential.
+/// The reason why a credential was refused, such as `expired`. It is a short name for logs and metrics, which is never
+/// sent to the client and never contains a part of the credential.
 pub type RejectReason = &'static str;
 
-/// A request could not be authenticated.
+/// The reason why a request could not be authenticated.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthenticationError {
     /// No user is signed in.
@@ -42,6 +42,6 @@ pub enum AuthenticationError {
     #[error("the credential lacks a required scope")]
     InsufficientScope,
     /// The authenticator could not verify the credentials.
-    #[error("cannot tell who is signed in")]
+    #[error("the credentials cannot be verified")]
     Unavailable(#[source] BoxError),
 }

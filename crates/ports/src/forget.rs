@@ -8,9 +8,9 @@ use crate::{RepositoryError, Version};
 pub trait ForgetUser: Send + Sync {
     /// Removes the user from one part of the stored data. Returns the next part, or `None` at the end.
     ///
-    /// After the last part, the user MUST NOT be an author, actor or creator, MUST NOT be in the `userIds` of a revision or of a
-    /// deleted ICP, and MUST NOT own an idempotency key. All other data MUST stay unchanged. Processing a part twice MUST have
-    /// no further effect, so that an interrupted caller can start again.
+    /// After the last part, the user MUST NOT be an author, actor or creator, MUST NOT be in the `userIds` of a
+    /// revision or of a deleted ICP, and MUST NOT own an idempotency key. All other data MUST stay unchanged.
+    /// Processing a part twice MUST have no further effect, so that an interrupted caller can start again.
     ///
     /// # Errors
     ///
@@ -29,22 +29,22 @@ pub trait ForgetUser: Send + Sync {
 /// A part of the stored data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ForgetPart {
-    /// The authors of current states and the creators, starting with this ID.
+    /// The authors of current states, and the creators, of the ICPs from this ID on.
     Icps(IcpId),
-    /// The revisions after this one.
+    /// The revisions after the revision with this ID and version.
     Revisions(IcpId, Version),
     /// The users of deleted ICPs, and idempotency keys.
     Others,
 }
 
 impl ForgetPart {
-    /// Maximum number of rows in a part. A part is in memory, and a row can have two mebibytes.
+    /// Maximum number of rows in a part. A part is in memory, and a row can have 2 MiB.
     pub const ROWS: u32 = 50;
 
     /// The first part.
     pub const FIRST: Self = Self::Icps(IcpId::NIL);
 
-    /// Returns the part that follows the ICP `last`.
+    /// Returns the part that follows the ICP `last`. `None` means that there are no more ICPs.
     pub fn after_icps(last: Option<IcpId>) -> Self {
         let next = last.and_then(IcpId::successor);
         next.map_or(Self::Revisions(IcpId::NIL, Version(i64::MIN)), Self::Icps)

@@ -3,11 +3,11 @@ use async_trait::async_trait;
 /// The state of a dependency of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
-    /// It works.
+    /// The dependency works.
     Ok,
-    /// It works with outdated data, such as a key set that could not be refreshed. An operator should act.
+    /// The dependency works with outdated data, such as a key set that could not be refreshed. An operator should act.
     Stale,
-    /// It does not work.
+    /// The dependency does not work.
     Unavailable,
 }
 

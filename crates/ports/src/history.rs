@@ -5,7 +5,8 @@ use icp_domain::{AccessScope, Author, ChangedFields, IcpChange, IcpId, Operation
 
 use crate::{Lookup, Quota, Replacement, RepositoryError, Version};
 
-/// The histories of ICPs: their earlier states. The writes of [`crate::IcpRepository`] store them in the same transaction.
+/// Reads and restores the earlier states of ICPs. The writes of [`crate::IcpRepository`] store these states in the same
+/// transaction.
 ///
 /// The default methods are for a storage without history.
 ///
@@ -16,9 +17,9 @@ use crate::{Lookup, Quota, Replacement, RepositoryError, Version};
 pub trait IcpHistory: Send + Sync {
     /// Returns the revisions of an ICP, the newest first and without documents, if the ICP is in `scope`.
     ///
-    /// The first one is the current state or, while the ICP is deleted, its delete. The states follow that were replaced at or
-    /// after [`HistoryQuery::since`]. The scope of a deleted ICP is decided by its `userIds` at deletion. An ICP that was deleted
-    /// before `since` is [`Lookup::Absent`].
+    /// The first revision is the current state or, while the ICP is deleted, its delete. It is followed by the states
+    /// that were replaced at or after [`HistoryQuery::since`]. A deleted ICP is in `scope` if the scope includes its
+    /// `userIds` at the deletion. An ICP that was deleted before `since` is [`Lookup::Absent`].
     async fn revisions(
         &self,
         _id: IcpId,
@@ -28,8 +29,8 @@ pub trait IcpHistory: Send + Sync {
         Ok(Lookup::Absent)
     }
 
-    /// Returns one revision with its document, by the rules of [`IcpHistory::revisions`]. Returns `Found(None)` if the ICP is in
-    /// `scope` and has no such revision.
+    /// Returns one revision with its document, by the rules of [`IcpHistory::revisions`]. Returns `Found(None)` if the
+    /// ICP is in `scope` and has no such revision.
     async fn revision(
         &self,
         _id: IcpId,
@@ -42,8 +43,8 @@ pub trait IcpHistory: Send + Sync {
 
     /// Returns the deletes of the deleted ICPs in `scope`, the newest first, with documents.
     ///
-    /// The cost MUST depend on the number of deleted ICPs in scope and on the limit, not on the number of all deleted ICPs.
-    /// Memory MUST be bounded by [`HistoryQuery::max_bytes`].
+    /// The cost MUST depend on the number of deleted ICPs in scope and on the limit, not on the number of all deleted
+    /// ICPs. Memory MUST be bounded by [`HistoryQuery::max_bytes`].
     async fn deleted(
         &self,
         _scope: &AccessScope,
@@ -52,12 +53,13 @@ pub trait IcpHistory: Send + Sync {
         Ok(HistoryPage::default())
     }
 
-    /// Restores a deleted ICP, whose delete has the version `deleted`, with the new document of `change`. The ICP is then no
-    /// longer among the deleted ICPs, and gets a higher version.
+    /// Restores a deleted ICP, whose delete has the version `deleted`, with the new document of `change`. The ICP is
+    /// then no longer among the deleted ICPs, and gets a higher version.
     ///
-    /// It MUST change nothing and return [`Replacement::OtherVersion`] if the ICP exists, was deleted again since, or is being
-    /// written by another caller. It MUST change nothing if the creator of the ICP would exceed `quota`, or if an ICP without a
-    /// creator would exceed the bytes of `quota` together with its history.
+    /// An implementation MUST change nothing and return [`Replacement::OtherVersion`] if the ICP exists, if it was
+    /// deleted again in the meantime, or if another caller is writing it. It MUST change nothing if the creator of the
+    /// ICP would exceed `quota`, or if an ICP without a creator would exceed the bytes of `quota` together with its
+    /// history.
     async fn undelete(
         &self,
         _change: &IcpChange,
@@ -68,9 +70,9 @@ pub trait IcpHistory: Send + Sync {
         Ok(Replacement::OtherVersion)
     }
 
-    /// Removes some of the revisions that were replaced before a time, and returns their number. The caller calls again until it
-    /// returns 0. A delete counts as replaced at its own time, so it is removed together with the deleted state. It MUST NOT
-    /// remove the current state of an ICP.
+    /// Removes some of the revisions that were replaced before a time, and returns their number. The caller repeats the
+    /// call until the result is 0. A delete counts as replaced at its own time, so it is removed together with the
+    /// deleted state. An implementation MUST NOT remove the current state of an ICP.
     async fn remove_old_revisions(&self, _replaced_before: Timestamp) -> Result<u64, RepositoryError> {
         Ok(0)
     }
@@ -83,20 +85,21 @@ pub struct Stamp {
     pub at: Timestamp,
     /// The author of the change.
     pub author: Author,
-    /// True if the replaced state becomes a revision. Otherwise the history has a gap.
+    /// True if the history stores the replaced state as a revision. Otherwise the history has a gap.
     pub keeps_replaced: bool,
 }
 
 /// A query for revisions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryQuery {
-    /// Only revisions after this position. `None` starts with the newest.
+    /// Only revisions after this position. `None` starts with the newest revision.
     pub after: Option<HistoryCursor>,
     /// Only revisions that were replaced at or after this time, and the current state.
     pub since: Timestamp,
     /// Maximum number of revisions.
     pub limit: NonZeroUsize,
-    /// The page ends with the document with which the total length in bytes reaches this limit. It has at least one document.
+    /// The page ends with the document with which the total length in bytes reaches this limit. A page has at least one
+    /// document.
     pub max_bytes: NonZeroUsize,
 }
 
@@ -133,7 +136,7 @@ pub struct Revision {
     pub operation: Operation,
     /// The changed fields. A create and a delete have none.
     pub changed: ChangedFields,
-    /// The canonical text, if the query reads documents. For a delete, it is the deleted state.
+    /// The canonical text of the ICP, if the query reads documents. The text of a delete is the deleted state.
     pub json: Option<String>,
 }
 

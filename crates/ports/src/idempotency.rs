@@ -5,7 +5,7 @@ use crate::{StoredIcp, Version};
 /// A client's key for one create, which makes the request safe to repeat (draft-ietf-httpapi-idempotency-key-header).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey {
-    /// The user who sent it. Keys of different users are different, even with the same text.
+    /// The user who sent the key. Keys of different users are different, even if their texts are equal.
     pub user_id: UserId,
     /// The client's text: 1 to 255 visible ASCII characters and spaces.
     pub key: String,
@@ -16,7 +16,7 @@ pub struct IdempotencyKey {
 impl IdempotencyKey {
     const LIFETIME_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 
-    /// Returns the earliest time at which a key that is still valid at `now` was first used: 24 hours ago.
+    /// Returns the time 24 hours before `now`. A key that was first used before this time is no longer valid.
     pub fn oldest_valid(now: Timestamp) -> Timestamp {
         Timestamp::from_unix_millis(now.unix_millis() - Self::LIFETIME_MILLIS).unwrap_or(Timestamp::MIN)
     }
@@ -25,14 +25,16 @@ impl IdempotencyKey {
 /// The outcome of [`crate::IcpRepository::insert`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Creation {
-    /// The ICP is stored, at this version.
+    /// The ICP is stored at this version.
     Created(Version),
-    /// The same key and fingerprint were used before. This is the ICP at its creation. It may have changed since.
+    /// The same key and fingerprint were used before. Contains the ICP at its creation, which may have changed in the
+    /// meantime.
     Repeated(StoredIcp),
     /// The same key was used with another fingerprint.
     KeyReused,
     /// The quota of the creator is used up. Nothing was stored.
     QuotaReached,
-    /// Another create with this key is in progress or has just failed. The caller can try again after some milliseconds.
+    /// Another create with this key is in progress or has just failed. The caller can try again after some
+    /// milliseconds.
     InProgress,
 }

@@ -3,16 +3,17 @@ use icp_domain::IcpDocument;
 
 use crate::{BoxError, RepositoryError};
 
-/// Imports and exports every ICP of a storage, for `icp import` and `icp export`. Memory MUST NOT grow with the number of ICPs.
+/// Imports and exports every ICP of a storage, for `icp import` and `icp export`. Memory MUST NOT grow with the number
+/// of ICPs.
 #[async_trait]
 pub trait ImportExport: Send + Sync {
-    /// Stores every document of `source`, or none after any error.
+    /// Stores every document of `source`. After an error, no document is stored.
     ///
-    /// It MUST store nothing if the process ends before the import is complete. It MUST treat an ID that occurs again in the
-    /// source like a stored ID. A slow source SHOULD NOT delay other writers.
+    /// An implementation MUST store nothing if the process ends before the import is complete. It MUST treat an ID that
+    /// occurs again in the source like a stored ID. A slow source SHOULD NOT delay other writers.
     ///
-    /// A document that replaces another one is a change by [`icp_domain::Author::import`]. The history stores the replaced state
-    /// if `keeps_replaced` is true. It MAY omit states that the same source replaces.
+    /// A document that replaces a stored ICP is a change by [`icp_domain::Author::import`]. The history stores the
+    /// replaced state if `keeps_replaced` is true. The history MAY omit states that the same source replaces.
     ///
     /// # Errors
     ///
@@ -24,21 +25,21 @@ pub trait ImportExport: Send + Sync {
         keeps_replaced: bool,
     ) -> Result<ImportSummary, ImportExportError>;
 
-    /// Writes the text of every ICP to `sink`, in order of their IDs, from one snapshot. Returns their number.
+    /// Writes the text of every ICP to `sink`, ordered by ID, from one snapshot. Returns the number of ICPs.
     async fn export(&self, sink: &mut dyn ExportSink) -> Result<u64, ImportExportError>;
 }
 
 /// The source of an import.
 #[async_trait]
 pub trait ImportSource: Send {
-    /// Returns the next documents, at least one, or `None` at the end. An error ends the import.
+    /// Returns at least one further document, or `None` at the end. An error ends the import.
     async fn next_batch(&mut self) -> Result<Option<Vec<IcpDocument>>, BoxError>;
 }
 
 /// The sink of an export.
 #[async_trait]
 pub trait ExportSink: Send {
-    /// Writes the next documents: the canonical text of each, which has no line break. An error ends the export.
+    /// Writes the canonical texts of further documents, which contain no line breaks. An error ends the export.
     async fn write_batch(&mut self, documents: Vec<String>) -> Result<(), BoxError>;
 }
 
@@ -65,7 +66,7 @@ pub struct ImportSummary {
     pub skipped: u64,
 }
 
-/// An import or export failed, and changed nothing.
+/// The reason why an import or export failed. The storage is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportExportError {
     /// The source or the sink failed.

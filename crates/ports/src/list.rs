@@ -8,21 +8,21 @@ use icp_domain::{Activity, IcpId, ListScope, Timestamp};
 pub struct ListQuery {
     /// The user whose ICPs are listed.
     pub scope: ListScope,
-    /// The filter that they match.
+    /// The filter that the ICPs must match.
     pub filter: ListFilter,
     /// The sort key, and the position where the list starts.
     pub start: ListStart,
     /// The direction of the order. It also applies to ICPs with equal keys, which are sorted by ID.
     pub direction: Direction,
-    /// Maximum number of ICPs. `None`: no limit.
+    /// Maximum number of ICPs. `None` means no limit.
     pub limit: Option<NonZeroUsize>,
-    /// The list ends with the document with which the total length in bytes reaches this limit. It has at least one document, if
-    /// one matches. `None`: no limit.
+    /// The list ends with the document with which the total length in bytes reaches this limit. If an ICP matches, the
+    /// list has at least one document. `None` means no limit.
     pub max_bytes: Option<NonZeroUsize>,
 }
 
 impl ListQuery {
-    /// Every ICP in a scope, oldest first.
+    /// Returns the query for every ICP in a scope, oldest first.
     pub fn everything(scope: ListScope) -> Self {
         Self {
             scope,
@@ -101,7 +101,7 @@ pub enum Direction {
 pub enum ListStart {
     /// The list starts with the first ICP in this order.
     Beginning(Sort),
-    /// The list starts with the first ICP after this position. The ICP at the position need not exist any more.
+    /// The list starts with the first ICP after this position. There may be no ICP at the position any more.
     After(ListCursor),
 }
 
@@ -134,7 +134,7 @@ pub struct IcpList {
     pub icps: WireList,
     /// The version of all ICPs that match the query, including those beyond [`ListQuery::max_bytes`].
     pub version: ListVersion,
-    /// The position of the last ICP, if more match the query after it.
+    /// The position of the last ICP, if more ICPs match the query after it.
     pub next: Option<ListCursor>,
 }
 
@@ -143,11 +143,11 @@ pub struct IcpList {
 pub struct ListPart {
     /// The ICPs.
     pub icps: WireList,
-    /// The position of the last ICP, if more may match the query after it.
+    /// The position of the last ICP, if more ICPs may match the query after it.
     pub next: Option<ListCursor>,
 }
 
-/// The version of a list. It differs after any change of the ICPs in the list, their number or their order. For a query with a
-/// limit, it also differs if ICPs follow that did not follow before, and the reverse.
+/// The version of a list. It differs after any change of the ICPs in the list, their number or their order. For a query
+/// with a limit, it also depends on whether more ICPs follow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ListVersion(pub u64);

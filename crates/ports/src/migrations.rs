@@ -2,8 +2,8 @@ use async_trait::async_trait;
 
 use crate::RepositoryError;
 
-/// Migrates the schema of a storage. A storage without a schema does not implement it. Both methods fail and change nothing
-/// if the storage has an unknown migration.
+/// Migrates the schema of a storage. A storage without a schema does not implement this trait. Both methods fail and
+/// change nothing if the storage has an unknown migration.
 #[async_trait]
 pub trait Migrator: Send + Sync {
     /// Returns the names of the migrations that have not been applied, in order.
@@ -11,8 +11,8 @@ pub trait Migrator: Send + Sync {
 
     /// Applies the pending migrations.
     ///
-    /// An implementation MUST apply all of them or none. Several processes may call it concurrently: one applies the
-    /// migrations, and every call returns after they have been applied.
+    /// An implementation MUST apply all migrations or none. Several processes may call this method concurrently: one of
+    /// them applies the migrations, and every call returns after they have been applied.
     async fn migrate(&self) -> Result<MigrationReport, MigrationError>;
 }
 
@@ -25,11 +25,13 @@ pub struct MigrationReport {
     pub created: bool,
 }
 
-/// The schema could not be read or migrated.
+/// The reason why the schema could not be read or migrated.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {
     /// The storage has a migration of this name, which this version does not know.
-    #[error("the database has migration {0}, which this version does not know: use the one that made it")]
+    #[error(
+        "the database has migration {0}, which this version does not know: use the version that applied it"
+    )]
     Unknown(String),
     /// The storage failed.
     #[error(transparent)]

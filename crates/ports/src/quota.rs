@@ -2,13 +2,14 @@ use icp_domain::{Author, Source, UserId};
 
 use crate::Version;
 
-/// The limits on the data that one user has created. An ICP counts for its creator, independent of its `userIds`. Imported ICPs
-/// count for no user.
+/// The limits on the data that one user has created. An ICP counts for its creator, independent of its `userIds`.
+/// Imported ICPs count for no user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
     /// Maximum number of ICPs, of stored idempotency keys, and of deleted ICPs in the history.
     pub icps: u64,
-    /// Maximum number of bytes of the ICPs, of their histories, and of the results that are stored with idempotency keys.
+    /// Maximum number of bytes of the ICPs, of their histories, and of the results that are stored with idempotency
+    /// keys.
     pub bytes: u64,
 }
 
@@ -22,8 +23,8 @@ impl Quota {
     }
 
     /// Returns true if a change must check the quota: if the bytes of the ICP with its history pass a multiple of
-    /// [`Quota::uncounted_bytes`]. Most changes do not, which saves the time of counting. All ICPs of a creator together have
-    /// fewer uncounted bytes than the quota.
+    /// [`Quota::uncounted_bytes`]. Most changes pass no multiple, so they do not have to count all ICPs of the creator.
+    /// All ICPs of a creator together have fewer uncounted bytes than the quota.
     pub fn is_counted(self, before: u64, after: u64) -> bool {
         after / self.uncounted_bytes() > before / self.uncounted_bytes()
     }
@@ -52,9 +53,9 @@ impl Creator {
 /// The outcome of [`crate::IcpRepository::replace`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replacement {
-    /// The change is stored. This is the new version.
+    /// The change is stored at this new version.
     Replaced(Version),
-    /// The ICP is at another version, or is being written by another caller. Nothing was changed.
+    /// The ICP is at another version, or another caller is writing it. Nothing was changed.
     OtherVersion,
     /// The quota of the ICP's creator is used up. Nothing was changed.
     QuotaReached,

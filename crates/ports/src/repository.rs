@@ -13,29 +13,31 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Reads ICPs. `list` and `get` are required; the other methods exist for speed.
 ///
-/// Every method is atomic and returns a state of the storage after the start of the call: revoked access has an effect on the
-/// next request. An implementation MUST NOT return a cached result unless the storage confirmed during the call that it is
-/// current. (The reader of a replica may be behind; it is used only where that is allowed.) It MUST return within 5 seconds
-/// if its storage cannot be reached or hangs. It MUST recover without a restart when the storage is available again. It MUST
-/// repeat a read whose connection was lost, if time allows.
+/// Every method is atomic and returns a state of the storage after the start of the call, so that revoked access has an
+/// effect on the next request. An implementation MUST NOT return a cached result unless the storage confirmed during
+/// the call that the result is current. (The reader of a replica may return an older state. It is used only where this
+/// is allowed.) An implementation MUST return within 5 seconds if its storage cannot be reached or hangs. It MUST
+/// recover without a restart when the storage is available again. It MUST repeat a read whose connection was lost, if
+/// time allows.
 ///
 /// # Errors
 ///
-/// Every method fails if the storage cannot be read: [`RepositoryError::Unavailable`], [`RepositoryError::Overloaded`] or
-/// [`RepositoryError::Backend`]. It MUST NOT fail because of the content of a document, an ID or a filter.
+/// Every method fails if the storage cannot be read: [`RepositoryError::Unavailable`], [`RepositoryError::Overloaded`]
+/// or [`RepositoryError::Backend`]. A method MUST NOT fail because of the content of a document, an ID or a filter.
 #[async_trait]
 pub trait IcpReader: Send + Sync {
     /// Returns the ICPs that match `query`, in stored wire form and in the query's order.
     ///
     /// The list MUST contain exactly the ICPs for which [`icp_domain::ListScope::includes`] and the query's filter are
-    /// true. User IDs are compared byte by byte. The cost MUST depend on the number of ICPs in scope, not on the number of
-    /// all ICPs; sorted by `createdAt` and with a limit, on the limit. Memory MUST be bounded by [`ListQuery::max_bytes`].
+    /// true. User IDs are compared byte by byte. The cost MUST depend on the number of ICPs in scope, not on the number
+    /// of all ICPs. If the list is sorted by `createdAt` and has a limit, the cost MUST depend on the limit. Memory
+    /// MUST be bounded by [`ListQuery::max_bytes`].
     async fn list(&self, query: &ListQuery) -> Result<IcpList, RepositoryError>;
 
     /// Returns the stored ICP, if it is in `scope`.
     async fn get(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<StoredIcp>, RepositoryError>;
 
-    /// Returns the list, unless its version is one of `known`. An implementation SHOULD NOT read documents then.
+    /// Returns the list, unless its version is one of `known`. If it is, an implementation SHOULD NOT read documents.
     async fn list_if_changed(
         &self,
         query: &ListQuery,
@@ -45,13 +47,13 @@ pub trait IcpReader: Send + Sync {
         Ok(Conditional::of(list.version, list, known))
     }
 
-    /// Returns a part of a long list: [`IcpReader::list`] without the version, which can cost as much as the documents. A
-    /// part can end before `max_bytes`, and the last one can be empty.
+    /// Returns a part of a long list. This is [`IcpReader::list`] without the version, which can cost as much as the
+    /// documents. A part can end before `max_bytes`, and the last part can be empty.
     async fn list_part(&self, query: &ListQuery) -> Result<ListPart, RepositoryError> {
         self.list(query).await.map(|IcpList { icps, next, .. }| ListPart { icps, next })
     }
 
-    /// Returns the ICP, unless its version is one of `known`. An implementation SHOULD NOT read the document then.
+    /// Returns the ICP, unless its version is one of `known`. If it is, an implementation SHOULD NOT read the document.
     async fn get_if_changed(
         &self,
         id: IcpId,
@@ -65,27 +67,28 @@ pub trait IcpReader: Send + Sync {
 
 /// Reads and writes ICPs.
 ///
-/// Every write is atomic. An implementation MUST return within the time of [`IcpReader`]. It MUST NOT repeat a write whose
-/// connection was lost, because the storage may have committed it. A change is a compare-and-swap: it names the expected
-/// version, and does nothing if the ICP is at another version. The caller then reads and decides again. So the access rule,
-/// checked with the version that was read, is still valid when the change succeeds.
+/// Every write is atomic. An implementation MUST return within 5 seconds, like [`IcpReader`]. It MUST NOT repeat a
+/// write whose connection was lost, because the storage may have committed it. A change is a compare-and-swap: it names
+/// the expected version, and does nothing if the ICP is at another version. The caller then reads the ICP again and
+/// decides again. So the access check, which used the version that was read, is still valid when the change succeeds.
 ///
-/// If [`Stamp::keeps_replaced`] is true and the storage has a history, a change or delete MUST store the replaced state in
-/// the history, once and in the same transaction. The current state MUST NOT be stored twice.
+/// If [`Stamp::keeps_replaced`] is true and the storage has a history, a change or delete MUST store the replaced state
+/// in the history, once and in the same transaction. The current state MUST NOT be stored twice.
 ///
 /// # Errors
 ///
 /// As in [`IcpReader`].
 #[async_trait]
 pub trait IcpRepository: IcpReader + IcpHistory + HealthCheck {
-    /// Stores a new ICP with its creator and, in the same transaction, the idempotency key.
+    /// Stores a new ICP with its creator and, in the same transaction, the idempotency key. Returns
     /// [`RepositoryError::AlreadyExists`] if an ICP has this ID.
     ///
-    /// It MUST store nothing if the creator would exceed their quota, unless the key was used before. Concurrent calls MAY
-    /// exceed it together.
+    /// An implementation MUST store nothing if the creator would exceed their quota, unless the key was used before.
+    /// Concurrent calls together MAY exceed the quota.
     ///
-    /// The time of the request is the document's `createdAt`. A key older than [`IdempotencyKey::oldest_valid`] is replaced.
-    /// Of several concurrent calls with one key, exactly one MUST store its document. A failing call MUST NOT use up the key.
+    /// The time of the request is the document's `createdAt`. A key older than [`IdempotencyKey::oldest_valid`] is
+    /// replaced. Of several concurrent calls with one key, exactly one MUST store its document. A failing call MUST NOT
+    /// use up the key.
     async fn insert(
         &self,
         document: &IcpDocument,
@@ -95,8 +98,9 @@ pub trait IcpRepository: IcpReader + IcpHistory + HealthCheck {
 
     /// Changes the ICP at the version `expected`.
     ///
-    /// If [`Quota::is_counted`] is true for the bytes of the ICP with its history before and after, it MUST change nothing if
-    /// the ICP's creator would exceed the bytes of `quota`. For an ICP without a creator, only its own bytes are counted.
+    /// If [`Quota::is_counted`] is true for the bytes of the ICP with its history before and after the change, the
+    /// bytes of the ICP's creator are counted. An implementation MUST change nothing if the creator would exceed the
+    /// bytes of `quota`. For an ICP without a creator, only the bytes of this ICP and its history are counted.
     async fn replace(
         &self,
         change: &IcpChange,
@@ -105,18 +109,18 @@ pub trait IcpRepository: IcpReader + IcpHistory + HealthCheck {
         stamp: &Stamp,
     ) -> Result<Replacement, RepositoryError>;
 
-    /// Deletes the ICP at the version `expected`. Returns false, and changes nothing, if the ICP is at another version or
-    /// is being written by another caller.
+    /// Deletes the ICP at the version `expected`. Returns false, and changes nothing, if the ICP is at another version
+    /// or is being written by another caller.
     async fn delete(&self, id: IcpId, expected: Version, stamp: &Stamp) -> Result<bool, RepositoryError>;
 
-    /// Removes some idempotency keys that are no longer valid at `now`, and returns their number. The caller calls again until
-    /// it returns 0. The default is for storages that expire keys themselves.
+    /// Removes some idempotency keys that are no longer valid at `now`, and returns their number. The caller repeats
+    /// the call until the result is 0. The default is for storages that expire keys themselves.
     async fn remove_expired_keys(&self, _now: Timestamp) -> Result<u64, RepositoryError> {
         Ok(0)
     }
 }
 
-/// An operation of the storage failed.
+/// The reason why an operation of the storage failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RepositoryError {
     /// An ICP with this ID is stored already. Nothing was changed.
@@ -125,7 +129,8 @@ pub enum RepositoryError {
     /// The storage cannot be reached, or did not respond in time. The caller may try again later.
     #[error("the storage cannot be reached")]
     Unavailable(#[source] BoxError),
-    /// The storage has the maximum number of requests. Nothing was changed. The caller may try again after some milliseconds.
+    /// The storage serves the maximum number of requests. Nothing was changed. The caller may try again after some
+    /// milliseconds.
     #[error("the storage has too many requests")]
     Overloaded,
     /// The storage returned an error or an invalid result.

@@ -13,7 +13,7 @@ pub struct StoredIcp {
     pub json: String,
 }
 
-/// The version of an ICP. It grows with each change, also if the ID of a deleted ICP is used again.
+/// The version of an ICP. It grows with each change, even if the ID of a deleted ICP is used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(pub i64);
 
@@ -26,16 +26,16 @@ impl fmt::Display for Version {
 /// The result of a look-up within an access scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lookup<T> {
-    /// It exists and is in the scope.
+    /// The value exists and is in the scope.
     Found(T),
-    /// It exists and is not in the scope.
+    /// The value exists and is not in the scope.
     Forbidden,
-    /// It does not exist.
+    /// The value does not exist.
     Absent,
 }
 
 impl<T> Lookup<T> {
-    /// Converts the result of a query: the value, if it exists, and whether it is in the scope.
+    /// Converts the result of a query: the value, if it exists, with a flag that is true if it is in the scope.
     pub fn of(found: Option<(bool, T)>) -> Self {
         match found {
             Some((true, found)) => Self::Found(found),
@@ -57,9 +57,9 @@ impl<T> Lookup<T> {
 /// The result of a conditional read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Conditional<T, V> {
-    /// It is still at this version, which the caller has.
+    /// The value is still at this version, which the caller has.
     Unchanged(V),
-    /// It is at a version that the caller does not have.
+    /// The value is at a version that the caller does not have.
     Changed(T),
 }
 

@@ -15,7 +15,7 @@ use super::{
     Settings, SettingsError,
 };
 
-type Checked = Result<(), SettingsError>;
+type CheckResult = Result<(), SettingsError>;
 
 fn fail<T>(key: &str, message: impl std::fmt::Display) -> Result<T, SettingsError> {
     Err(SettingsError::of(key, message))
@@ -37,7 +37,7 @@ impl ServerSettings {
         self.workers.unwrap_or_else(cores)
     }
 
-    /// Returns the files of the certificate, if there is one.
+    /// Returns the files of the TLS certificate, if they are configured.
     pub fn tls(&self) -> Option<TlsFiles> {
         let (certificate, key) = (self.tls_certificate.clone()?, self.tls_key.clone()?);
         Some(TlsFiles { certificate, key })
@@ -48,7 +48,7 @@ impl ServerSettings {
         self.host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 
-    fn check(&self) -> Checked {
+    fn check(&self) -> CheckResult {
         match (&self.tls_certificate, &self.tls_key) {
             (None, Some(_)) => fail("server.tls_certificate", "is required with server.tls_key"),
             (Some(_), None) => fail("server.tls_key", "is required with server.tls_certificate"),
@@ -93,7 +93,7 @@ impl DatabaseSettings {
         DatabaseKind::of("database.url", self.url.expose_secret())
     }
 
-    fn check(&self) -> Checked {
+    fn check(&self) -> CheckResult {
         let kind = self.kind()?;
         for (key, is_set) in [
             ("database.read_url", self.read_url.is_some()),
@@ -134,12 +134,12 @@ impl AuthSettings {
         }
     }
 
-    /// Returns true if Clerk authenticates. Otherwise the development sign-in does.
+    /// Returns true if Clerk signs users in. Otherwise, the development sign-in is active.
     pub fn is_clerk(&self) -> bool {
         [&self.issuer, &self.jwks_url, &self.jwt_key, &self.publishable_key].iter().any(|key| key.is_some())
     }
 
-    fn check(&self) -> Checked {
+    fn check(&self) -> CheckResult {
         if self.jwks_cooldown > self.jwks_lifetime {
             let message =
                 "must not be longer than auth.jwks_lifetime_seconds (ICP__AUTH__JWKS_LIFETIME_SECONDS)";
@@ -155,7 +155,7 @@ impl AuthSettings {
 }
 
 impl McpSettings {
-    fn check(&self, auth: &AuthSettings) -> Checked {
+    fn check(&self, auth: &AuthSettings) -> CheckResult {
         for (key, list) in
             [("mcp.oauth_client_ids", &self.oauth_client_ids), ("mcp.required_scopes", &self.required_scopes)]
         {
@@ -167,8 +167,9 @@ impl McpSettings {
             return fail("mcp.resource", "has no effect unless mcp.enabled (ICP__MCP__ENABLED) is true");
         }
         if self.resource.is_some() && !auth.is_clerk() {
-            let why = "needs Clerk (CLERK_PUBLISHABLE_KEY): the development sign-in issues no access tokens";
-            return fail("mcp.resource", why);
+            let message =
+                "needs Clerk (CLERK_PUBLISHABLE_KEY): the development sign-in issues no access tokens";
+            return fail("mcp.resource", message);
         }
         Ok(())
     }
@@ -180,7 +181,7 @@ impl MetricsSettings {
         self.enabled == Some(true) && self.port.is_none()
     }
 
-    fn check(&self) -> Checked {
+    fn check(&self) -> CheckResult {
         if self.enabled == Some(false) && self.port.is_some() {
             return fail("metrics.port", "has no effect while metrics.enabled is false");
         }
@@ -202,7 +203,7 @@ impl Settings {
         LogOptions { level: &self.log.level, format, otlp_endpoint }
     }
 
-    pub(super) fn check(&self) -> Checked {
+    pub(super) fn check(&self) -> CheckResult {
         self.server.check()?;
         self.database.check()?;
         self.auth.check()?;
@@ -210,20 +211,20 @@ impl Settings {
         self.metrics.check()
     }
 
-    /// Fails if the development sign-in would serve other machines: every client that reaches it could sign in as any user.
+    /// Fails if the development sign-in would serve other machines, because their users could sign in as any user.
     ///
     /// # Errors
     ///
     /// A message with the settings to change.
-    pub fn check_for_serving(&self) -> Checked {
+    pub fn check_for_serving(&self) -> CheckResult {
         if self.auth.is_clerk() || self.server.is_loopback() {
             return Ok(());
         }
         fail(
             "server.host",
             format!(
-                "the development sign-in serves on loopback only, and not on {}; to serve others, configure Clerk \
-                 (CLERK_PUBLISHABLE_KEY, or ICP__AUTH__ISSUER with ICP__AUTH__JWT_KEY or ICP__AUTH__JWKS_URL)",
+                "the development sign-in serves on loopback only, and not on {}; to serve other machines, configure \
+                 Clerk (CLERK_PUBLISHABLE_KEY, or ICP__AUTH__ISSUER with ICP__AUTH__JWT_KEY or ICP__AUTH__JWKS_URL)",
                 self.server.host
             ),
         )

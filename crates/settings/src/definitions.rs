@@ -8,7 +8,7 @@ use icp_domain::UserId;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 
-use super::catalog::{Kind, Setting, from, variable};
+use super::catalog::{Kind, Setting, number, variable};
 use super::exact;
 
 /// Declares the sections: a struct for each section, and a setting for each field.
@@ -52,18 +52,18 @@ settings! {
         /// The address or host name to listen on.
         "host" => host: String = Kind::Text, default "127.0.0.1";
         /// The port. 0 selects a free port.
-        "port" => port: u16 = from(0, 65_535), default "8080", platform "PORT";
+        "port" => port: u16 = number(0, 65_535), default "8080", platform "PORT";
         /// The number of threads that serve requests. `None`: one for each core.
-        "workers" => workers: Option<usize> = from(1, 1_024);
+        "workers" => workers: Option<usize> = number(1, 1_024);
         /// Time limit of requests in flight when the service stops.
         #[serde(deserialize_with = "seconds")]
-        "shutdown_seconds" => shutdown_limit: Duration = from(0, 3_600), default "30";
-        /// The time between the end of readiness and the end of accepting.
+        "shutdown_seconds" => shutdown_limit: Duration = number(0, 3_600), default "30";
+        /// The time for which a stopping service still accepts connections after it reports that it is not ready.
         #[serde(deserialize_with = "seconds")]
-        "drain_seconds" => drain: Duration = from(0, 3_600), default "5";
+        "drain_seconds" => drain: Duration = number(0, 3_600), default "5";
         /// The time after which an idle connection is closed.
         #[serde(deserialize_with = "seconds")]
-        "keep_alive_seconds" => keep_alive: Duration = from(1, 3_600), default "75";
+        "keep_alive_seconds" => keep_alive: Duration = number(1, 3_600), default "75";
         /// The certificate and its chain, a file in PEM.
         "tls_certificate" => tls_certificate: Option<PathBuf> = Kind::Text;
         /// The key of the certificate, a file in PEM.
@@ -72,14 +72,14 @@ settings! {
         #[serde(default)]
         "cors_origins" => cors_origins: Vec<String> = Kind::ExactList(exact::ORIGIN);
         /// Maximum number of requests in flight.
-        "max_in_flight" => max_in_flight: usize = from(1, 100_000), default "256";
-        /// Maximum buffered part of a response, in bytes.
+        "max_in_flight" => max_in_flight: usize = number(1, 100_000), default "256";
+        /// Maximum size of the buffered part of a response, in bytes.
         #[serde(deserialize_with = "kilobytes")]
-        "response_buffer_kilobytes" => response_buffer: NonZeroUsize = from(1, 1_000_000), default "4096";
-        /// The size of the list cache, in kilobytes. 0 turns it off.
-        "list_cache_kilobytes" => list_cache_kilobytes: usize = from(0, 100_000_000), default "8192";
+        "response_buffer_kilobytes" => response_buffer: NonZeroUsize = number(1, 1_000_000), default "4096";
+        /// The size of the list cache, in kilobytes. 0 turns the cache off.
+        "list_cache_kilobytes" => list_cache_kilobytes: usize = number(0, 100_000_000), default "8192";
         /// Requests per minute and user. `None`: no limit.
-        "requests_per_minute" => requests_per_minute: Option<NonZeroU32> = from(1, 1_000_000);
+        "requests_per_minute" => requests_per_minute: Option<NonZeroU32> = number(1, 1_000_000);
     }
 
     /// The database.
@@ -90,45 +90,45 @@ settings! {
         /// A file with the password.
         "password_file" => password_file: Option<PathBuf> = Kind::Text;
         /// Maximum number of connections of all workers together.
-        "max_connections" => max_connections: usize = from(1, 1_000), default "8";
+        "max_connections" => max_connections: usize = number(1, 1_000), default "8";
         /// Whether pending migrations are applied at the start.
         "migrate" => migrate: bool = Kind::Flag, default "true";
         /// Time limit of a connection to one host.
         #[serde(deserialize_with = "seconds")]
-        "connect_timeout_seconds" => connect_timeout: Duration = from(1, 60), default "2";
+        "connect_timeout_seconds" => connect_timeout: Duration = number(1, 60), default "2";
         /// Time limit of a read or a write.
         #[serde(deserialize_with = "seconds")]
-        "statement_timeout_seconds" => statement_timeout: Duration = from(1, 300), default "4";
+        "statement_timeout_seconds" => statement_timeout: Duration = number(1, 300), default "4";
         /// Time limit of the wait for a connection.
         #[serde(deserialize_with = "milliseconds")]
-        "acquire_timeout_milliseconds" => acquire_timeout: Duration = from(1, 60_000), default "500";
+        "acquire_timeout_milliseconds" => acquire_timeout: Duration = number(1, 60_000), default "500";
         /// The age at which a connection is replaced.
         #[serde(deserialize_with = "seconds")]
-        "connection_lifetime_seconds" => connection_lifetime: Duration = from(1, 86_400), default "1800";
+        "connection_lifetime_seconds" => connection_lifetime: Duration = number(1, 86_400), default "1800";
         /// The URL of a replica, which may contain a password.
         "read_url" => read_url: Option<SecretString> = Kind::SecretUrl;
         /// Maximum lag of a replica that is used.
         #[serde(deserialize_with = "seconds")]
-        "read_max_lag_seconds" => read_max_lag: Duration = from(1, 3_600), default "5";
+        "read_max_lag_seconds" => read_max_lag: Duration = number(1, 3_600), default "5";
         /// The time for which a user reads from the primary after a write.
         #[serde(deserialize_with = "seconds")]
-        "read_own_writes_seconds" => read_own_writes: Duration = from(0, 3_600), default "10";
+        "read_own_writes_seconds" => read_own_writes: Duration = number(0, 3_600), default "10";
     }
 
     /// Limits on the data that users write.
     "limits" => LimitsSettings {
         /// Maximum number of ICPs that one user may have created.
-        "icps_per_creator" => icps_per_creator: u64 = from(1, 1_000_000_000), default "10000";
+        "icps_per_creator" => icps_per_creator: u64 = number(1, 1_000_000_000), default "10000";
         /// Maximum number of bytes of the ICPs that one user may have created.
-        "bytes_per_creator" => bytes_per_creator: u64 = from(1, 1_000_000_000_000_000), default "1073741824";
+        "bytes_per_creator" => bytes_per_creator: u64 = number(1, 1_000_000_000_000_000), default "1073741824";
         /// Maximum number of users of one ICP.
-        "user_ids_per_icp" => user_ids_per_icp: usize = from(1, 10_000), default "1000";
+        "user_ids_per_icp" => user_ids_per_icp: usize = number(1, 10_000), default "1000";
     }
 
     /// The history of ICPs.
     "history" => HistorySettings {
         /// Days for which replaced states and deleted ICPs are kept. 0 turns the history off.
-        "retention_days" => retention_days: u32 = from(0, 36_500), default "30";
+        "retention_days" => retention_days: u32 = number(0, 36_500), default "30";
     }
 
     /// Authentication.
@@ -141,51 +141,52 @@ settings! {
         "jwt_key" => jwt_key: Option<String> = Kind::Text, platform "CLERK_JWT_KEY";
         /// The publishable key of the Clerk instance.
         "publishable_key" => publishable_key: Option<String> = Kind::Text, platform "CLERK_PUBLISHABLE_KEY";
-        /// Accepted parties. A token must name one of them in `azp`. Empty: any party.
+        /// Accepted parties. A token must name one of them in `azp`. If the list is empty, `azp` is not checked.
         #[serde(default)]
         "authorized_parties" => authorized_parties: Vec<String> = Kind::ExactList(exact::PARTY);
-        /// Accepted audiences. A token must name one of them in `aud`. Empty: a token must not name an audience.
+        /// Accepted audiences. A token must name one of them in `aud`. If the list is empty, a token must not have
+        /// `aud`.
         #[serde(default)]
-        "audience" => audience: Vec<String> = Kind::ExactList(exact::WORD);
+        "audience" => audience: Vec<String> = Kind::ExactList(exact::PLAIN_TEXT);
         /// Whether the `__session` cookie is accepted.
         "session_cookie" => session_cookie: bool = Kind::Flag, default "false";
         /// The age at which a key set is fetched again.
         #[serde(deserialize_with = "seconds")]
-        "jwks_lifetime_seconds" => jwks_lifetime: Duration = from(1, 86_400), default "300";
+        "jwks_lifetime_seconds" => jwks_lifetime: Duration = number(1, 86_400), default "300";
         /// The time after a fetch during which an unknown key causes no other fetch.
         #[serde(deserialize_with = "seconds")]
-        "jwks_cooldown_seconds" => jwks_cooldown: Duration = from(1, 3_600), default "10";
+        "jwks_cooldown_seconds" => jwks_cooldown: Duration = number(1, 3_600), default "10";
         /// Users who are admins.
         #[serde(default)]
-        "admin_user_ids" => admin_user_ids: Vec<UserId> = Kind::ExactList(exact::WORD);
+        "admin_user_ids" => admin_user_ids: Vec<UserId> = Kind::ExactList(exact::PLAIN_TEXT);
         /// The claim in which `"admin"` makes an admin, as a JSON Pointer.
         "admin_claim" => admin_claim: Option<String> = Kind::Text;
         /// The number of verified tokens that are cached. 0 turns the cache off.
-        "token_cache_size" => token_cache_size: usize = from(0, 10_000_000), default "20000";
+        "token_cache_size" => token_cache_size: usize = number(0, 10_000_000), default "20000";
     }
 
     /// The endpoint for AI assistants.
     "mcp" => McpSettings {
-        /// Whether it is served.
+        /// Whether the endpoint is served.
         "enabled" => enabled: bool = Kind::Flag, default "false";
         /// The public URL of the endpoint. If it is set, the endpoint accepts OAuth access tokens.
         "resource" => resource: Option<String> = Kind::Exact(exact::RESOURCE);
         /// OAuth clients whose access tokens are accepted even if they do not name the resource.
         #[serde(default)]
-        "oauth_client_ids" => oauth_client_ids: Vec<String> = Kind::ExactList(exact::WORD);
+        "oauth_client_ids" => oauth_client_ids: Vec<String> = Kind::ExactList(exact::PLAIN_TEXT);
         /// The scopes that an access token must have.
         #[serde(default)]
-        "required_scopes" => required_scopes: Vec<String> = Kind::ExactList(exact::WORD);
+        "required_scopes" => required_scopes: Vec<String> = Kind::ExactList(exact::PLAIN_TEXT);
     }
 
     /// The endpoint `/metrics`. It needs no authentication, so it is off by default.
     "metrics" => MetricsSettings {
-        /// True if it is served. Without a separate port, it is served on the API's port.
+        /// True if the endpoint is served. Without a separate port, it is served on the API's port.
         "enabled" => enabled: Option<bool> = Kind::Flag;
-        /// The address to listen on for `port`. `None`: that of the server.
+        /// The address to listen on for `port`. `None` means the address of the server.
         "host" => host: Option<String> = Kind::Text;
         /// A separate port, which also turns `/metrics` on.
-        "port" => port: Option<u16> = from(0, 65_535);
+        "port" => port: Option<u16> = number(0, 65_535);
     }
 
     /// Traces.
@@ -208,9 +209,9 @@ settings! {
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     Pretty,
-    /// For programs.
+    /// JSON for programs.
     Json,
 }
 
@@ -227,7 +228,8 @@ fn kilobytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NonZeroUsize,
     NonZeroUsize::deserialize(deserializer).map(|kilobytes| kilobytes.saturating_mul(KILOBYTE))
 }
 
-/// Returns the variables of a key for a message: that of the setting, and that of the platform.
+/// Returns the environment variables of a key for a message: the variable of the setting, and that of platforms if
+/// there is one.
 pub(super) fn variables(key: &str) -> String {
     let platform =
         SETTINGS.iter().find(|setting| setting.key == key).and_then(|setting| setting.platform_variable);
@@ -247,11 +249,19 @@ mod tests {
         for setting in SETTINGS {
             let row = documentation.lines().find(|line| line.starts_with(&format!("| `{}` |", setting.key)));
             let row = row.unwrap_or_else(|| panic!("{} is not documented", setting.key));
-            assert!(row.contains(&format!("`{}`", setting.variable())), "{row}");
-            assert!(setting.platform_variable.is_none_or(|name| row.contains(&format!("`{name}`"))), "{row}");
-            assert!(setting.default.is_none_or(|default| row.contains(&format!("| `{default}` |"))), "{row}");
-            if let Kind::Number { least, most } = setting.kind {
-                assert!(row.replace(',', "").ends_with(&format!("({least} to {most}) |")), "{row}");
+            assert!(row.contains(&format!("`{}`", setting.variable())), "the variable is missing: {row}");
+            let platform_variable = setting.platform_variable;
+            assert!(
+                platform_variable.is_none_or(|name| row.contains(&format!("`{name}`"))),
+                "the platform variable is missing: {row}"
+            );
+            assert!(
+                setting.default.is_none_or(|default| row.contains(&format!("| `{default}` |"))),
+                "the default is missing: {row}"
+            );
+            if let Kind::Number { min, max } = setting.kind {
+                let range = format!("({min} to {max}) |");
+                assert!(row.replace(',', "").ends_with(&range), "the range is missing: {row}");
             }
         }
         let rows = documentation

@@ -109,10 +109,11 @@ fn check(values: &Map<String, Value>) -> Result<(), SettingsError> {
         let Some(setting) = SETTINGS.iter().find(|setting| setting.key == key) else {
             return Err(SettingsError::new(format!("{key} (from {origin}): unknown setting")));
         };
-        // Other programs also read `RUST_LOG`. It may contain more than this setting, such as a target without a level.
+        // Other programs also read `RUST_LOG`, so it may have a value that is invalid here, such as a target without a
+        // level.
         let is_shared = origin.ends_with("RUST_LOG");
-        if let Some(objection) = setting.objection(value).filter(|_| !is_shared) {
-            return Err(SettingsError::of(key, format!("{objection} (from {origin})")));
+        if let Some(invalid_reason) = setting.invalid_reason(value).filter(|_| !is_shared) {
+            return Err(SettingsError::of(key, format!("{invalid_reason} (from {origin})")));
         }
     }
     Ok(())

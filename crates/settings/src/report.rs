@@ -9,7 +9,7 @@ use super::definitions::{SETTINGS, variables};
 use super::secrets::without_secrets;
 use super::{DatabaseSettings, Settings};
 
-/// Writes the active sign-in, and the settings in force as lines of TOML, each with its source and its variable. Passwords are
+/// Writes the active sign-in, and a line of TOML for each setting, with its value, source and variable. Passwords are
 /// hidden.
 impl fmt::Display for Settings {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -24,7 +24,7 @@ impl fmt::Display for Settings {
             match self.values.0.get(setting.key) {
                 Some(value) => {
                     let origin = value.origin().unwrap_or("unknown origin");
-                    write!(formatter, "{} = {} # {origin}", setting.key, shown(setting, value))?;
+                    write!(formatter, "{} = {} # {origin}", setting.key, displayed_value(setting, value))?;
                     if !origin.ends_with(&variable) {
                         write!(formatter, " ({variable})")?;
                     }
@@ -40,14 +40,14 @@ impl fmt::Display for Settings {
 impl DatabaseSettings {
     /// Returns the start of a message about a database that fails: the setting, its variables, and the URL without the
     /// password.
-    pub fn failure(&self) -> String {
+    pub fn failure_message(&self) -> String {
         let url = without_secrets(self.url.expose_secret());
         let url = url.as_deref().unwrap_or("the database");
         format!("database.url ({}): cannot use {url}", variables("database.url"))
     }
 }
 
-fn shown(setting: &Setting, value: &Value) -> String {
+fn displayed_value(setting: &Setting, value: &Value) -> String {
     match (&setting.kind, &value.kind) {
         // A URL that cannot be parsed is hidden completely.
         (Kind::SecretUrl, _) => quoted(without_secrets(&value.to_string()).as_deref().unwrap_or("(hidden)")),

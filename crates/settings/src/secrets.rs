@@ -6,8 +6,8 @@ const SHOWN_PARAMETERS: [&str; 7] =
 
 /// Returns a URL without its secrets, or `None` if the text is not a URL.
 ///
-/// Replaces the password. Also replaces the user name, which may be a token, unless it is a database URL. Removes all
-/// parameters if one of them may be secret.
+/// Replaces the password. Also replaces the user name, which may be a token, unless the text is the URL of a database.
+/// Removes all parameters if one of them may be secret.
 pub(super) fn without_secrets(text: &str) -> Option<String> {
     let mut url = url::Url::parse(text).ok().filter(url::Url::has_authority)?;
     if url.scheme() == "sqlite" {

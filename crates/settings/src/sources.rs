@@ -1,4 +1,5 @@
-//! The sources of settings: defaults, files, the platform's variables, the service's own variables, the command line.
+//! The sources of settings: defaults, files, variables that platforms set, the service's own variables, and the command
+//! line.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -18,7 +19,7 @@ const DEFAULT_FILE: &str = "config/default.toml";
 pub struct Environment {
     /// The environment variables.
     pub variables: HashMap<String, OsString>,
-    /// The working directory; relative files are looked for here.
+    /// The working directory, to which the paths of files are relative.
     pub directory: PathBuf,
     /// The file that the command line names.
     pub file: Option<PathBuf>,
@@ -34,7 +35,8 @@ impl Environment {
         Self { variables, directory: PathBuf::new(), file, options }
     }
 
-    /// Returns the value of a variable. An empty value counts as not set, because compose files and charts set empty values.
+    /// Returns the value of a variable. An empty value counts as not set, because compose files and charts set empty
+    /// values.
     fn variable(&self, name: &str) -> Result<Option<String>, SettingsError> {
         match self.variables.get(name).filter(|value| !value.is_empty()) {
             None => Ok(None),
@@ -72,7 +74,7 @@ fn named_file(environment: &Environment) -> Result<Option<PathBuf>, SettingsErro
     Ok(named.map(|file| environment.directory.join(file)))
 }
 
-/// Reads a file. Errors name the file.
+/// Reads a settings file. Errors name the file.
 fn file(path: &Path) -> Result<Values, SettingsError> {
     let text = std::fs::read_to_string(path).map_err(|error| SettingsError::of_file(path, &error))?;
     let values = File::from_str(&text, FileFormat::Toml).collect();
@@ -94,7 +96,7 @@ fn with_source(value: &mut Value, origin: &str) {
     *value = Value::new(Some(&origin.to_owned()), value.kind.clone());
 }
 
-/// Fails if a variable begins like a setting and is unknown. Otherwise the default would apply after a typing error.
+/// Fails if a variable begins with `ICP_` and is unknown. Without this check, a misspelt variable would have no effect.
 fn refuse_unknown_variables(environment: &Environment) -> Result<(), SettingsError> {
     let is_known = |name: &str| {
         name == "ICP_CONFIG"
@@ -106,9 +108,9 @@ fn refuse_unknown_variables(environment: &Environment) -> Result<(), SettingsErr
         environment.variables.keys().filter(|name| name.starts_with("ICP_") && !is_known(name)).collect();
     unknown.sort();
     let Some(name) = unknown.first() else { return Ok(()) };
-    let likely =
+    let likely_variable =
         SETTINGS.iter().map(Setting::variable).find(|variable| variable.replace("__", "_") == **name);
-    let remedy = likely.map_or_else(
+    let remedy = likely_variable.map_or_else(
         || "`icp config` lists all settings and their variables".to_owned(),
         |variable| format!("the variable is {variable}"),
     );

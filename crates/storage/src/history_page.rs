@@ -1,7 +1,8 @@
 use icp_ports::{HistoryPage, HistoryQuery, Revision};
 
-/// Builds the page of a query from its rows. One row more than the limit shows that more revisions follow. The page ends with
-/// the document with which it reaches [`HistoryQuery::max_bytes`].
+/// Builds the page of a query from its rows. The page ends with the document with which it reaches
+/// [`HistoryQuery::max_bytes`]. To detect that more revisions follow, `rows` should contain one row more than the
+/// limit.
 ///
 /// # Errors
 ///

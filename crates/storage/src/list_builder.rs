@@ -49,15 +49,16 @@ impl ListBuilder {
         }
     }
 
-    /// Returns true if the list accepts no more documents. Its version still depends on further rows, up to one row after the
-    /// limit.
+    /// Returns true if the list accepts no more documents. Its version still depends on further rows, up to one row
+    /// after the limit.
     pub fn is_full(&self) -> bool {
         self.rows >= self.limit || self.bytes >= self.max_bytes || self.icps.len() < self.rows
     }
 
     /// Adds the next row, and its document if the list accepts it. Returns true if the document was added.
     ///
-    /// A storage need not read documents after the list is full. Without a document, the list ends before this row.
+    /// A storage need not read documents after the list is full. A row without a document ends the list before this
+    /// row.
     pub fn push(&mut self, id: IcpId, version: Version, document: Option<&str>) -> bool {
         let is_full = self.is_full();
         if self.rows < self.limit {
@@ -88,8 +89,8 @@ impl ListBuilder {
 
     /// Returns the list without its version.
     pub fn finish_part(self, last: Option<ListCursor>) -> ListPart {
-        let is_cut = self.icps.len() < self.rows;
-        ListPart { icps: self.icps.finish(), next: last.filter(|_| is_cut) }
+        let is_incomplete = self.icps.len() < self.rows;
+        ListPart { icps: self.icps.finish(), next: last.filter(|_| is_incomplete) }
     }
 }
 
@@ -106,7 +107,7 @@ mod tests {
         uuid::Uuid::from_u128(number).into()
     }
 
-    /// The list of `rows` documents of ten bytes each.
+    /// Builds a list from `rows` documents of ten bytes each.
     fn list(limit: Option<usize>, max_bytes: Option<usize>, rows: u128) -> IcpList {
         let nonzero = |number: Option<usize>| number.and_then(NonZeroUsize::new);
         let mut list = ListBuilder::new(nonzero(limit), nonzero(max_bytes));
@@ -121,20 +122,24 @@ mod tests {
         list.finish(end)
     }
 
-    fn ends(list: &IcpList) -> (usize, Option<IcpId>) {
+    fn length_and_next(list: &IcpList) -> (usize, Option<IcpId>) {
         (list.icps.len(), list.next.as_ref().map(|cursor| cursor.id))
     }
 
     #[test]
     fn list_ends_at_limit_or_bytes() {
-        assert_eq!(ends(&list(None, None, 3)), (3, None));
-        assert_eq!(ends(&list(Some(3), None, 3)), (3, None));
-        assert_eq!(ends(&list(Some(2), None, 3)), (2, Some(id(2))));
-        assert_eq!(ends(&list(None, Some(1), 3)), (1, Some(id(1))), "a list has at least one document");
-        assert_eq!(ends(&list(None, Some(11), 3)), (2, Some(id(2))));
-        assert_eq!(ends(&list(None, Some(30), 3)), (3, None));
-        assert_eq!(ends(&list(Some(2), Some(10), 3)), (1, Some(id(1))));
-        assert_eq!(ends(&list(Some(2), Some(10), 0)), (0, None));
+        assert_eq!(length_and_next(&list(None, None, 3)), (3, None));
+        assert_eq!(length_and_next(&list(Some(3), None, 3)), (3, None));
+        assert_eq!(length_and_next(&list(Some(2), None, 3)), (2, Some(id(2))));
+        assert_eq!(
+            length_and_next(&list(None, Some(1), 3)),
+            (1, Some(id(1))),
+            "a list must have at least one document"
+        );
+        assert_eq!(length_and_next(&list(None, Some(11), 3)), (2, Some(id(2))));
+        assert_eq!(length_and_next(&list(None, Some(30), 3)), (3, None));
+        assert_eq!(length_and_next(&list(Some(2), Some(10), 3)), (1, Some(id(1))));
+        assert_eq!(length_and_next(&list(Some(2), Some(10), 0)), (0, None));
     }
 
     #[test]
@@ -157,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn version_tells_whether_more_follow() {
+    fn version_depends_on_whether_rows_follow() {
         assert_ne!(list(Some(2), None, 3).version, list(Some(2), None, 2).version);
         assert_eq!(list(Some(2), None, 3).version, list(Some(2), None, 4).version);
     }

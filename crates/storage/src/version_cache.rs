@@ -3,14 +3,14 @@ use std::collections::HashMap;
 use icp_domain::UserId;
 use icp_ports::ListVersion;
 
-/// Maximum number of cached versions. They need about one megabyte.
+/// Maximum number of users whose list version is cached. The cache then needs about one megabyte.
 const MAX_USERS: usize = 10_000;
 
 /// A cache of list versions, which are valid in one state of the storage.
 ///
-/// The storage reports its state `S`. Every write changes the state, also a write by another program. An adapter must query
-/// the state before it reads a version. After a write between the two, the adapter caches a newer version under the old
-/// state. The next reported state differs, so the cache is then cleared.
+/// The storage reports its state `S`. Every write changes the state, even a write by another program. An adapter must
+/// query the state before it reads a version. If a write happens between the query and the read, the adapter caches a
+/// newer version under the old state. The next reported state differs, so the cache is then cleared.
 ///
 /// ```
 /// use icp_ports::ListVersion;
@@ -51,8 +51,8 @@ impl<S: PartialEq> VersionCache<S> {
         self.versions.get(user_id).copied()
     }
 
-    /// Caches a version that was read after `state` was reported. Does nothing if another state has been recorded since,
-    /// or if the cache is full.
+    /// Caches a version that was read after `state` was reported. Does nothing if another state has been recorded in
+    /// the meantime, or if the cache is full.
     pub fn insert(&mut self, state: &S, user_id: &UserId, version: ListVersion) {
         if self.state.as_ref() == Some(state) && self.versions.len() < MAX_USERS {
             self.versions.insert(user_id.clone(), version);
@@ -74,7 +74,7 @@ mod tests {
     use super::{MAX_USERS, VersionCache};
 
     fn user(id: &str) -> UserId {
-        id.parse().expect("a user ID")
+        id.parse().expect("must be a valid user ID")
     }
 
     #[test]
@@ -82,14 +82,14 @@ mod tests {
         let mut cache = VersionCache::default();
         let ada = user("user_ada");
         cache.insert(&"5:5:", &ada, ListVersion(1));
-        assert_eq!(cache.get(&ada), None, "no state was reported");
+        assert_eq!(cache.get(&ada), None, "must not be cached before a state is reported");
         cache.enter("5:5:");
         cache.insert(&"5:5:", &ada, ListVersion(1));
         cache.enter("5:5:");
         assert_eq!(cache.get(&ada), Some(ListVersion(1)));
         cache.enter("5:6:");
         cache.insert(&"5:5:", &ada, ListVersion(1));
-        assert_eq!(cache.get(&ada), None, "it was read in an earlier state");
+        assert_eq!(cache.get(&ada), None, "must not be cached if it was read in an earlier state");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use icp_settings::Settings;
 const BUFFER_BYTES: usize = 256 * 1024;
 
 pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
-    let storage = composition::existing_storage(&settings.database).await?;
+    let storage = composition::open_existing_storage(&settings.database).await?;
     application::require_migrated(settings, &storage).await?;
     let mut sink = LineSink(BufWriter::with_capacity(BUFFER_BYTES, stdout()));
     let exported = storage.import_export.export(&mut sink).await;

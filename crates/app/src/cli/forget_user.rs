@@ -1,6 +1,6 @@
 use anyhow::Context as _;
 use clap::Args;
-use icp_application::{forget_user, forgetting};
+use icp_application::{forget_stamp, forget_user};
 use icp_domain::UserId;
 use icp_ports::{Clock as _, SystemClock};
 use indicatif::ProgressBar;
@@ -17,11 +17,11 @@ pub(super) struct Options {
 }
 
 pub(super) async fn run(settings: &Settings, options: Options) -> anyhow::Result<()> {
-    let storage = composition::existing_storage(&settings.database).await?;
+    let storage = composition::open_existing_storage(&settings.database).await?;
     application::require_migrated(settings, &storage).await?;
     let rows = storage.forget_user.count_rows().await?;
     let bar = ProgressBar::new(rows).with_style(style("{bar:40} {pos}/{len} rows {eta} left"));
-    let stamp = forgetting(SystemClock.now(), settings.history.retention_days > 0);
+    let stamp = forget_stamp(SystemClock.now(), settings.history.retention_days > 0);
     let (repository, histories) = (&*storage.repository, &*storage.forget_user);
     let advance = |rows| bar.inc(u64::from(rows));
     let forgotten = forget_user(repository, histories, &options.user_id, &stamp, advance).await;

@@ -6,8 +6,7 @@ use clap::Args;
 
 use icp_settings::Settings;
 
-/// Time limit of the request.
-const LIMIT: Duration = Duration::from_secs(5);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
@@ -19,10 +18,13 @@ pub(super) struct Options {
 /// Requests the health of the service that runs with these settings on this machine.
 pub(super) fn run(settings: &Settings, options: &Options) -> anyhow::Result<()> {
     let path = if options.ready { "ready" } else { "live" };
-    let url = format!("{}/health/{path}", address(settings));
-    // The address is on this machine, but the certificate has another name.
-    let client =
-        reqwest::blocking::Client::builder().tls_danger_accept_invalid_certs(true).no_proxy().timeout(LIMIT);
+    let url = format!("{}/health/{path}", base_url(settings));
+    // The certificate is valid for the public name of the service, not for this address. The request stays on this
+    // machine.
+    let client = reqwest::blocking::Client::builder()
+        .tls_danger_accept_invalid_certs(true)
+        .no_proxy()
+        .timeout(REQUEST_TIMEOUT);
     let response = client.build()?.get(&url).send().with_context(|| format!("no response from {url}"))?;
     let status = response.status();
     let body = response.text().unwrap_or_default();
@@ -33,19 +35,20 @@ pub(super) fn run(settings: &Settings, options: &Options) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Returns the URL of the service: of the port for operators, if there is one.
-fn address(settings: &Settings) -> String {
+/// Returns the base URL of the port for operators if it is configured, and otherwise that of the API.
+fn base_url(settings: &Settings) -> String {
     let (server, metrics) = (&settings.server, &settings.metrics);
     if let Some(port) = metrics.port {
         let host = metrics.host.as_ref().unwrap_or(&server.host);
-        return format!("http://{}:{port}", reachable(host));
+        return format!("http://{}:{port}", host_to_connect(host));
     }
     let scheme = if server.tls().is_some() { "https" } else { "http" };
-    format!("{scheme}://{}:{}", reachable(&server.host), server.port)
+    format!("{scheme}://{}:{}", host_to_connect(&server.host), server.port)
 }
 
-/// Returns an address to connect to. A service that listens on all addresses is reached on loopback.
-fn reachable(host: &str) -> String {
+/// Returns the host to which a client on this machine connects. If the service listens on all addresses, this is
+/// loopback.
+fn host_to_connect(host: &str) -> String {
     match host.trim_matches(['[', ']']).parse::<IpAddr>() {
         Ok(IpAddr::V4(address)) if address.is_unspecified() => Ipv4Addr::LOCALHOST.to_string(),
         Ok(IpAddr::V6(address)) if address.is_unspecified() => format!("[{}]", Ipv6Addr::LOCALHOST),
@@ -56,10 +59,10 @@ fn reachable(host: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::reachable;
+    use super::host_to_connect;
 
     #[test]
-    fn unspecified_address_is_reached_on_loopback() {
+    fn client_uses_loopback_for_unspecified_address() {
         for (host, expected) in [
             ("0.0.0.0", "127.0.0.1"),
             ("::", "[::1]"),
@@ -67,7 +70,7 @@ mod tests {
             ("10.0.0.7", "10.0.0.7"),
             ("localhost", "localhost"),
         ] {
-            assert_eq!(reachable(host), expected);
+            assert_eq!(host_to_connect(host), expected);
         }
     }
 }

@@ -16,23 +16,23 @@ use icp_settings::Settings;
 
 const BUFFER_BYTES: usize = 256 * 1024;
 
-const CONFLICT: &str =
+const CONFLICT_HINT: &str =
     "nothing was imported; use `--on-conflict skip` or `--on-conflict replace` if ICPs may exist already";
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// The file to read. Without it, or with `-`: standard input
+    /// The file to read. Without a file, or if it is `-`, standard input is read
     file: Option<PathBuf>,
     /// What to do with an ICP whose ID exists already
     #[arg(long, value_enum, value_name = "ACTION", default_value_t)]
-    on_conflict: Conflict,
+    on_conflict: ConflictAction,
     /// Accepts everything that has the shape of an ICP, and stores it unchanged
     #[arg(long)]
     lenient: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum Conflict {
+enum ConflictAction {
     /// Fail the import
     #[default]
     Fail,
@@ -42,39 +42,39 @@ enum Conflict {
     Replace,
 }
 
-impl From<Conflict> for OnConflict {
-    fn from(conflict: Conflict) -> Self {
+impl From<ConflictAction> for OnConflict {
+    fn from(conflict: ConflictAction) -> Self {
         match conflict {
-            Conflict::Fail => Self::Fail,
-            Conflict::Skip => Self::Skip,
-            Conflict::Replace => Self::Replace,
+            ConflictAction::Fail => Self::Fail,
+            ConflictAction::Skip => Self::Skip,
+            ConflictAction::Replace => Self::Replace,
         }
     }
 }
 
 pub(super) async fn run(settings: &Settings, options: Options) -> anyhow::Result<()> {
     let (input, size) = open(options.file)?;
-    let storage = composition::storage(&settings.database, 1).await?;
+    let storage = composition::open_storage(&settings.database, 1).await?;
     if settings.database.migrate {
-        storage.migrator.migrate().await.with_context(|| settings.database.failure())?;
+        storage.migrator.migrate().await.with_context(|| settings.database.failure_message())?;
     } else {
         application::require_migrated(settings, &storage).await?;
     }
     let bar = progress_bar(size);
     let rules = if options.lenient { Rules::Storable } else { Rules::Strict };
-    let mut source = FileSource::start(input, rules, report_to(bar.clone(), size));
+    let mut source = FileSource::start(input, rules, report_progress(bar.clone(), size));
     let started = Instant::now();
-    let keeps_replaced = settings.history.retention_days > 0;
-    let importing = storage.import_export.import(&mut source, options.on_conflict.into(), keeps_replaced);
+    let keeps_history = settings.history.retention_days > 0;
+    let importing = storage.import_export.import(&mut source, options.on_conflict.into(), keeps_history);
     let imported = importing.await;
     bar.finish_and_clear();
     let summary = imported.map_err(|error| {
         let is_conflict = matches!(&error, ImportExportError::Repository(RepositoryError::AlreadyExists(_)));
         let error = anyhow::Error::new(error);
-        let error = if is_conflict { error.context(CONFLICT) } else { error };
+        let error = if is_conflict { error.context(CONFLICT_HINT) } else { error };
         error.context("the import failed")
     })?;
-    output::print_message(sentence(summary, started.elapsed()));
+    output::print_message(summary_message(summary, started.elapsed()));
     Ok(())
 }
 
@@ -103,7 +103,7 @@ pub(super) fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-fn report_to(bar: ProgressBar, size: Option<u64>) -> Progress {
+fn report_progress(bar: ProgressBar, size: Option<u64>) -> Progress {
     Box::new(move |read| {
         bar.set_message(format!("{} ICPs", read.records));
         match size {
@@ -113,7 +113,7 @@ fn report_to(bar: ProgressBar, size: Option<u64>) -> Progress {
     })
 }
 
-fn sentence(summary: ImportSummary, elapsed: Duration) -> String {
+fn summary_message(summary: ImportSummary, elapsed: Duration) -> String {
     let ImportSummary { inserted, replaced, skipped } = summary;
     let noun = if inserted == 1 { "ICP" } else { "ICPs" };
     format!(

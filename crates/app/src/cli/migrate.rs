@@ -16,14 +16,15 @@ pub(super) struct Options {
 
 pub(super) async fn run(settings: &Settings, options: Options) -> anyhow::Result<()> {
     if options.check {
-        let storage = composition::existing_storage(&settings.database).await?;
-        let pending = storage.migrator.pending().await.with_context(|| settings.database.failure())?;
+        let storage = composition::open_existing_storage(&settings.database).await?;
+        let pending =
+            storage.migrator.pending().await.with_context(|| settings.database.failure_message())?;
         if !pending.is_empty() {
-            bail!("pending: {}; apply them with `icp migrate`", pending.join(", "));
+            bail!("pending migrations: {}; apply them with `icp migrate`", pending.join(", "));
         }
         return Ok(output::print(UP_TO_DATE)?);
     }
-    let storage = composition::storage(&settings.database, 1).await?;
+    let storage = composition::open_storage(&settings.database, 1).await?;
     let report = application::migrate(settings, &storage).await?;
     for migration in &report.applied {
         output::print(format_args!("applied {migration}\n"))?;

@@ -31,7 +31,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs the API server; also without a command
+    /// Runs the API server. This is the default command
     Serve(serve::Options),
     /// Applies pending migrations
     Migrate(migrate::Options),
@@ -39,7 +39,7 @@ enum Command {
     Import(import::Options),
     /// Writes every ICP as JSON Lines to standard output
     Export,
-    /// Removes a user from all ICPs and histories. It can be repeated after an interruption
+    /// Removes a user from all ICPs and histories. Run it again after an interruption
     ForgetUser(forget_user::Options),
     /// Prints a token of the development sign-in
     Token(token::Options),
@@ -47,7 +47,7 @@ enum Command {
     Openapi,
     /// Prints the health of the running service, for health checks of containers
     Health(health::Options),
-    /// Prints the active sign-in and the settings in force, each with its source and its variable
+    /// Prints the active sign-in, and every setting with its value, source and variable
     Config(serve::Options),
 }
 
@@ -65,7 +65,7 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> anyhow::Result<()> {
     if let Some(Command::Openapi) = cli.command {
-        // This command does not depend on the settings.
+        // This command must work with invalid settings, so it runs before they are loaded.
         return openapi::run();
     }
     let command = cli.command.unwrap_or_else(|| Command::Serve(serve::Options::default()));
@@ -117,7 +117,7 @@ mod tests {
             let mut options = 0;
             for argument in command.get_arguments().filter(|_| name != "help") {
                 let value = argument.get_value_names().and_then(<[_]>::first).map(clap::builder::Str::as_str);
-                let shown = match (argument.get_long(), value) {
+                let cell = match (argument.get_long(), value) {
                     (Some("help" | "version" | "config"), _) => continue,
                     (Some(long), Some(value)) if argument.get_action().takes_values() => {
                         format!("| `--{long} {value}` |")
@@ -125,26 +125,31 @@ mod tests {
                     (Some(long), _) => format!("| `--{long}` |"),
                     (None, value) => format!("| `{}` |", value.unwrap_or_default()),
                 };
-                let row = section.lines().find(|line| line.starts_with(&shown));
-                let row = row.unwrap_or_else(|| panic!("icp {name}: the page lacks {shown}"));
+                let row = section.lines().find(|line| line.starts_with(&cell));
+                let row = row.unwrap_or_else(|| panic!("icp {name}: the page lacks {cell}"));
                 let values = argument.get_possible_values();
                 let values = values.iter().map(|value| value.get_name().to_owned());
                 let defaults = argument.get_default_values().iter().map(|value| value.to_string_lossy());
-                for text in values.chain(defaults.map(String::from)).filter(|text| !is_flag(text)) {
+                for text in values.chain(defaults.map(String::from)).filter(|text| !is_flag_value(text)) {
                     assert!(row.contains(&format!("`{text}`")), "icp {name}: {text} is not in {row}");
                 }
-                assert!(!argument.is_required_set() || row.contains("required"), "icp {name}: {row}");
+                assert!(
+                    !argument.is_required_set() || row.contains("required"),
+                    "icp {name}: the row must say that \
+                    the argument is required: {row}"
+                );
                 options += 1;
             }
             let rows = section.lines().filter(|line| line.starts_with("| `")).count();
             assert_eq!(rows, options, "icp {name}: the page has an unknown option");
         }
         let headings = REFERENCE.lines().filter_map(|line| line.strip_prefix("## `icp ")?.strip_suffix('`'));
-        assert_eq!(headings.map(str::to_owned).collect::<BTreeSet<_>>(), documented);
+        let headings: BTreeSet<_> = headings.map(str::to_owned).collect();
+        assert_eq!(headings, documented, "the page must have one section for each command");
     }
 
-    /// The values of an option that takes none.
-    fn is_flag(text: &str) -> bool {
+    /// Returns true for the values that clap reports for an option without a value.
+    fn is_flag_value(text: &str) -> bool {
         ["true", "false"].contains(&text)
     }
 }

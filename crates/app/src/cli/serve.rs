@@ -36,7 +36,7 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
     if settings.mcp.enabled {
         writeln!(start_message, "endpoint for AI assistants (MCP): {url}/mcp")?;
     }
-    if let Some(sign_in) = application.sample_sign_in() {
+    if let Some(sign_in) = application.development_sign_in() {
         start_message += &sign_in.start_message(&url)?;
     }
     // A closed standard output must not stop the service, so the error is ignored.

@@ -25,7 +25,7 @@ pub(super) struct Options {
 pub(super) fn run(settings: &Settings, options: Options) -> anyhow::Result<()> {
     if settings.auth.is_clerk() {
         bail!(
-            "Clerk is configured, and only Clerk issues its tokens; `icp token` is for the development sign-in"
+            "Clerk is configured, and `icp token` works only with the development sign-in; get a token from Clerk"
         );
     }
     let caller = if options.admin { Caller::admin(options.user) } else { Caller::user(options.user) };

@@ -9,20 +9,20 @@ use pin_project_lite::pin_project;
 
 pin_project! {
     /// A response body with a guard that is dropped when the body has been sent or the client has disconnected.
-    pub(super) struct Guarded<B, G> {
+    pub(super) struct GuardedBody<B, G> {
         #[pin]
         body: B,
         _guard: G,
     }
 }
 
-impl<B, G> Guarded<B, G> {
+impl<B, G> GuardedBody<B, G> {
     pub(super) fn new(body: B, guard: G) -> Self {
         Self { body, _guard: guard }
     }
 }
 
-impl<B: MessageBody, G> MessageBody for Guarded<B, G> {
+impl<B: MessageBody, G> MessageBody for GuardedBody<B, G> {
     type Error = B::Error;
 
     fn size(&self) -> BodySize {
@@ -37,24 +37,26 @@ impl<B: MessageBody, G> MessageBody for Guarded<B, G> {
     }
 }
 
-/// Bytes that are sent in pieces. actix copies each piece into the buffer of the connection. Without pieces, the buffer of each
-/// slow client would contain a copy of the complete body. Other connections are served between two pieces.
-pub(super) struct InPieces {
+/// A body in memory that is sent in pieces. actix copies each piece into the buffer of the connection. Without pieces,
+/// the buffer of each slow client would contain a copy of the complete body. Between two pieces, the worker serves
+/// other connections.
+pub(super) struct PiecewiseBody {
     size: u64,
     rest: Bytes,
-    yields: bool,
+    /// True if the next poll must yield to other connections.
+    must_yield: bool,
 }
 
 /// Length of a piece in bytes: the size of actix's buffer.
 const PIECE_BYTES: usize = 32 * 1024;
 
-impl From<Bytes> for InPieces {
+impl From<Bytes> for PiecewiseBody {
     fn from(bytes: Bytes) -> Self {
-        Self { size: bytes.len() as u64, rest: bytes, yields: false }
+        Self { size: bytes.len() as u64, rest: bytes, must_yield: false }
     }
 }
 
-impl MessageBody for InPieces {
+impl MessageBody for PiecewiseBody {
     type Error = Infallible;
 
     fn size(&self) -> BodySize {
@@ -65,20 +67,20 @@ impl MessageBody for InPieces {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        if std::mem::replace(&mut self.yields, false) {
+        if std::mem::replace(&mut self.must_yield, false) {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
         let length = self.rest.len().min(PIECE_BYTES);
-        self.yields = length < self.rest.len();
+        self.must_yield = length < self.rest.len();
         Poll::Ready((length > 0).then(|| Ok(self.rest.split_to(length))))
     }
 }
 
-/// The body of a response to HEAD: only its size is sent. actix would poll the original body to its end.
-struct Omitted(BodySize);
+/// The body of a response to HEAD, of which only the size is sent. actix would poll the original body to its end.
+struct OmittedBody(BodySize);
 
-impl MessageBody for Omitted {
+impl MessageBody for OmittedBody {
     type Error = Infallible;
 
     fn size(&self) -> BodySize {
@@ -90,15 +92,16 @@ impl MessageBody for Omitted {
     }
 }
 
-/// Returns the body of a response to a request with this method. The guard is dropped when the body has been sent.
-pub(super) fn guarded<B: MessageBody + 'static>(
+/// Adds a guard to the body of a response. The guard is dropped when the body has been sent. If the method is HEAD, the
+/// body is omitted and the guard is dropped immediately.
+pub(super) fn guard_body<B: MessageBody + 'static>(
     method: &Method,
     body: B,
     guard: impl Sized + 'static,
 ) -> BoxBody {
     if method == Method::HEAD {
-        BoxBody::new(Omitted(body.size()))
+        BoxBody::new(OmittedBody(body.size()))
     } else {
-        BoxBody::new(Guarded::new(body, guard))
+        BoxBody::new(GuardedBody::new(body, guard))
     }
 }

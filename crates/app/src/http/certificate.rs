@@ -1,4 +1,4 @@
-//! The TLS certificate, which is read again when it changes.
+//! The TLS certificate, which the service reads again when its files change.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -37,7 +37,7 @@ impl Certificate {
     ///
     /// If a file cannot be read or is invalid.
     pub(crate) fn read(files: &TlsFiles) -> anyhow::Result<Self> {
-        let first_seen = modified(files);
+        let first_seen = modification_times(files);
         let current = ArcSwap::from_pointee(certified_key(files)?);
         Ok(Self(Arc::new(Inner { files: files.clone(), first_seen, current })))
     }
@@ -49,15 +49,16 @@ impl Certificate {
         Ok(builder.with_no_client_auth().with_cert_resolver(Arc::new(self.clone())))
     }
 
-    /// Reads the files after each change and each signal. Never returns. If a file is invalid, the certificate does not change.
-    pub(crate) async fn follow(self) {
+    /// Reads the files again after each change and each `SIGHUP`. Never returns. If a file is invalid, the old
+    /// certificate stays in use.
+    pub(crate) async fn reload_on_change(self) {
         let mut seen = self.0.first_seen;
         loop {
             let is_requested = tokio::time::timeout(CHECK_INTERVAL, hangup_signal()).await.is_ok();
-            let there = modified(&self.0.files);
+            let now = modification_times(&self.0.files);
             // An invalid file may be incomplete: the next check reads it again.
-            if (is_requested || there != seen) && self.read_again() {
-                seen = there;
+            if (is_requested || now != seen) && self.read_again() {
+                seen = now;
             }
         }
     }
@@ -93,18 +94,18 @@ impl ResolvesServerCert for Certificate {
 }
 
 /// Returns the time of the last change of each file.
-fn modified(files: &TlsFiles) -> [Option<SystemTime>; 2] {
+fn modification_times(files: &TlsFiles) -> [Option<SystemTime>; 2] {
     let modified = |path: &PathBuf| std::fs::metadata(path).and_then(|file| file.modified()).ok();
     [modified(&files.certificate), modified(&files.key)]
 }
 
 fn certified_key(files: &TlsFiles) -> anyhow::Result<CertifiedKey> {
-    let place = |path: &Path| format!("{} cannot be read", path.display());
+    let unreadable = |path: &Path| format!("{} cannot be read", path.display());
     let chain =
         CertificateDer::pem_file_iter(&files.certificate).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let chain = chain.with_context(|| place(&files.certificate))?;
+    let chain = chain.with_context(|| unreadable(&files.certificate))?;
     ensure!(!chain.is_empty(), "{} contains no certificate in PEM", files.certificate.display());
-    let key = PrivateKeyDer::from_pem_file(&files.key).with_context(|| place(&files.key))?;
+    let key = PrivateKeyDer::from_pem_file(&files.key).with_context(|| unreadable(&files.key))?;
     let key = CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider());
     key.with_context(|| {
         format!("{} is not the certificate of the key {}", files.certificate.display(), files.key.display())

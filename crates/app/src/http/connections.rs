@@ -20,16 +20,17 @@ use crate::shutdown::Draining;
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 
 thread_local! {
-    /// The connections of this worker. A connection never moves to another thread. The task [`sweep`] checks them, and
-    /// ends when there are none.
-    static WATCHED: RefCell<Vec<Weak<Connection>>> = const { RefCell::new(Vec::new()) };
+    /// The connections of this worker. A connection never moves to another thread. The task [`sweep`] checks the
+    /// connections, and ends when there are no more.
+    static CONNECTIONS: RefCell<Vec<Weak<Connection>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A connection of a client.
 struct Connection {
-    /// The number of the file descriptor. A duplicate would cost a second file descriptor per idle client.
-    /// The number is valid while this value exists, because actix drops both at the same time on this thread. As
-    /// a safeguard, [`Connection::end`] compares the address of the peer.
+    /// The number of the socket's file descriptor. It is not a duplicate, which would cost a second file descriptor for
+    /// each idle client. The number is valid while this value exists, because actix drops this value and the socket at
+    /// the same time on this thread. As a safeguard, [`Connection::shut_down_reading`] compares the address of the
+    /// peer.
     socket: RawFd,
     peer: Option<SockaddrStorage>,
     /// Number of requests in flight.
@@ -41,20 +42,21 @@ struct Connection {
 impl Connection {
     /// Shuts down reading. actix then behaves as if the client had closed its side: it sends the responses in progress,
     /// and closes the connection.
-    fn end(&self) {
+    fn shut_down_reading(&self) {
         if self.peer.is_some() && getpeername(self.socket).ok() == self.peer {
             let _ = shutdown(self.socket, Shutdown::Read);
         }
     }
 
     /// Sets the number of requests in flight.
-    fn count(&self, requests: usize) {
+    fn set_requests(&self, requests: usize) {
         self.requests.set(requests);
         self.last_change.set(Instant::now());
     }
 }
 
-/// Ends a connection after it has had no request in flight for longer than `limit`, or when the service stops.
+/// Starts to watch a connection. [`sweep`] ends it after it has had no request in flight for longer than `limit`, or
+/// when the service stops.
 pub(super) fn watch(stream: &TcpStream, data: &mut Extensions, limit: Duration, draining: &Draining) {
     let socket = stream.as_raw_fd();
     let connection = Rc::new(Connection {
@@ -63,7 +65,7 @@ pub(super) fn watch(stream: &TcpStream, data: &mut Extensions, limit: Duration, 
         requests: Cell::new(0),
         last_change: Cell::new(Instant::now()),
     });
-    WATCHED.with_borrow_mut(|watched| {
+    CONNECTIONS.with_borrow_mut(|watched| {
         if watched.is_empty() {
             rt::spawn(sweep(limit, draining.clone()));
         }
@@ -72,18 +74,18 @@ pub(super) fn watch(stream: &TcpStream, data: &mut Extensions, limit: Duration, 
     data.insert(connection);
 }
 
-/// Checks the connections of this worker every second, until there are none.
+/// Checks the connections of this worker every second, until there are no more.
 async fn sweep(limit: Duration, draining: Draining) {
     loop {
         rt::time::sleep(SWEEP_INTERVAL).await;
-        let is_done = WATCHED.with_borrow_mut(|watched| {
+        let is_done = CONNECTIONS.with_borrow_mut(|watched| {
             watched.retain(|connection| {
                 let Some(connection) = connection.upgrade() else { return false };
                 // When the service stops, a connection still gets one second, because a new client may be about to send
                 // a request.
                 let limit = if draining.is_over() { SWEEP_INTERVAL } else { limit };
                 if connection.requests.get() == 0 && connection.last_change.get().elapsed() > limit {
-                    connection.end();
+                    connection.shut_down_reading();
                 }
                 true
             });
@@ -102,7 +104,7 @@ impl InFlight {
     pub(super) fn begin(request: &ServiceRequest) -> Self {
         let connection = request.conn_data::<Rc<Connection>>().cloned();
         if let Some(connection) = &connection {
-            connection.count(connection.requests.get() + 1);
+            connection.set_requests(connection.requests.get() + 1);
         }
         Self(connection)
     }
@@ -111,7 +113,7 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         if let Some(connection) = &self.0 {
-            connection.count(connection.requests.get().saturating_sub(1));
+            connection.set_requests(connection.requests.get().saturating_sub(1));
         }
     }
 }

@@ -38,13 +38,13 @@ impl EntityTag for ListVersion {
     }
 }
 
-/// Returns the header of a response.
+/// Returns the `ETag` header of a response with this version.
 pub(super) fn header(version: &impl EntityTag) -> (HeaderName, HeaderValue) {
     let value = HeaderValue::from_str(&format!("\"{}\"", version.tag()));
     (ETAG, value.unwrap_or_else(|_| HeaderValue::from_static("\"\"")))
 }
 
-/// Adds the coding to the tag: a compressed response is another representation with another tag.
+/// Adds the coding to the tag of a compressed response, because another representation must have another tag.
 pub(super) fn mark_coding(headers: &mut HeaderMap, coding: Option<&str>) {
     let (Some(tag), Some(coding)) = (headers.get(ETAG), coding) else { return };
     let Ok(tag) = tag.to_str() else { return };
@@ -68,7 +68,7 @@ pub(super) fn weak_tags<V: EntityTag>(headers: &HeaderMap, name: &HeaderName) ->
 fn versions<V: EntityTag>(
     headers: &HeaderMap,
     name: &HeaderName,
-    strength: fn(&str) -> &str,
+    normalize: fn(&str) -> &str,
 ) -> Option<VersionMatch<V>> {
     let mut lines = headers.get_all(name).map(|line| line.to_str().unwrap_or_default()).peekable();
     lines.peek()?;
@@ -77,7 +77,7 @@ fn versions<V: EntityTag>(
     if tags == ["*"] {
         return Some(VersionMatch::Any);
     }
-    Some(VersionMatch::OneOf(tags.into_iter().filter_map(|tag| version(strength(tag))).collect()))
+    Some(VersionMatch::OneOf(tags.into_iter().filter_map(|tag| version(normalize(tag))).collect()))
 }
 
 fn version<V: EntityTag>(tag: &str) -> Option<V> {
@@ -96,7 +96,9 @@ mod tests {
     use super::{header, mark_coding, strong_tags, weak_tags};
 
     fn headers(lines: &[&str]) -> HeaderMap {
-        let lines = lines.iter().map(|line| (IF_MATCH, HeaderValue::from_str(line).expect("a header")));
+        let lines = lines
+            .iter()
+            .map(|line| (IF_MATCH, HeaderValue::from_str(line).expect("must be a valid header value")));
         let mut headers = HeaderMap::new();
         lines.for_each(|(name, line)| headers.append(name, line));
         headers
@@ -163,12 +165,12 @@ mod tests {
         let (name, value) = header(&ListVersion(42));
         headers.insert(name, value);
         mark_coding(&mut headers, None);
-        assert_eq!(headers.get(ETAG).expect("a tag"), "\"000000000000002a\"");
+        assert_eq!(headers.get(ETAG).expect("must have an ETag"), "\"000000000000002a\"");
         mark_coding(&mut headers, Some("gzip"));
-        let tag = headers.get(ETAG).expect("a tag").clone();
+        let tag = headers.get(ETAG).expect("must have an ETag").clone();
         assert_eq!(tag, "\"000000000000002a-gzip\"");
         headers.insert(IF_MATCH, tag);
-        let known = VersionMatch::OneOf(vec![ListVersion(42)]);
-        assert_eq!(weak_tags(&headers, &IF_MATCH), Some(known));
+        let expected = VersionMatch::OneOf(vec![ListVersion(42)]);
+        assert_eq!(weak_tags(&headers, &IF_MATCH), Some(expected));
     }
 }

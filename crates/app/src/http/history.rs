@@ -7,36 +7,40 @@ use icp_application::{HistoryRequest, HistoryResponse};
 use icp_domain::{Caller, UserId};
 use icp_ports::{Revision, Version, WireListBuilder};
 
-use super::body::Guarded;
+use super::body::GuardedBody;
 use super::error::ApiError;
 use super::etag::EntityTag as _;
 use super::extract::parameters::Parsed;
 use super::extract::{
     Conditions, CurrentUser, IdInPath, IdempotencyKeyHeader, JsonBody, NoQuery, OptionalJsonBody, Query,
 };
-use super::icps::{PATH, created, insert_headers, stored};
-use super::list_body::Pieces;
+use super::icps::{PATH, created_response, insert_headers, stored_response};
+use super::list_body::ListBody;
 use super::routing::{protected, read};
 use super::state::State;
 
-const READING: &str = "GET, HEAD, OPTIONS";
+const READ_METHODS: &str = "GET, HEAD, OPTIONS";
 
-/// Declares the route of deleted ICPs. It must precede the routes of one ICP, which would take `deleted` for an ID.
+/// Declares the route of deleted ICPs. It must precede the routes of one ICP, which would parse `deleted` as an ID.
 pub(super) fn deleted_routes(config: &mut web::ServiceConfig) {
     for path in ["/api/v1/entities/icps/deleted", "/api/v1/entities/icps/deleted/"] {
-        config.service(protected(path, READING, [read().to(deleted)]));
+        config.service(protected(path, READ_METHODS, [read().to(deleted)]));
     }
 }
 
-/// Declares the routes of histories. They follow the routes of one ICP and of lists, which are requested more often: actix tries
-/// routes in order, and each path with parameters costs a regular expression.
+/// Declares the routes of histories. They follow the routes of one ICP and of lists, which clients request more often.
+/// actix tries routes in order, and matches each path with parameters by a regular expression.
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     let one = "/api/v1/entities/icps/{id}";
     for end in ["", "/"] {
         let at = |path: &str| format!("{path}{end}");
         config
-            .service(protected(&at(&format!("{one}/revisions")), READING, [read().to(revisions)]))
-            .service(protected(&at(&format!("{one}/revisions/{{revision}}")), READING, [read().to(revision)]))
+            .service(protected(&at(&format!("{one}/revisions")), READ_METHODS, [read().to(revisions)]))
+            .service(protected(
+                &at(&format!("{one}/revisions/{{revision}}")),
+                READ_METHODS,
+                [read().to(revision)],
+            ))
             .service(protected(&at(&format!("{one}/restore")), "POST, OPTIONS", [web::post().to(restore)]))
             .service(protected(&at(&format!("{one}/copy")), "POST, OPTIONS", [web::post().to(copy)]));
     }
@@ -53,7 +57,7 @@ async fn revisions(
     let page = state.icps.revisions(&caller, id, &query.value).await?;
     preconditions.check_unversioned()?;
     let path = format!("{PATH}/{id}/revisions");
-    response(&state, &caller, &page, &query, &path)
+    page_response(&state, &caller, &page, &query, &path)
 }
 
 /// Returns the deleted ICPs, the newest first.
@@ -65,7 +69,7 @@ async fn deleted(
 ) -> Result<HttpResponse, ApiError> {
     let page = state.icps.deleted(&caller, &query.value).await?;
     preconditions.check_unversioned()?;
-    response(&state, &caller, &page, &query, &format!("{PATH}/deleted"))
+    page_response(&state, &caller, &page, &query, &format!("{PATH}/deleted"))
 }
 
 /// Returns one revision with its ICP.
@@ -78,13 +82,13 @@ async fn revision(
     Conditions(preconditions): Conditions<Version>,
 ) -> Result<HttpResponse, ApiError> {
     let revision = request.match_info().get("revision").unwrap_or_default();
-    // No state has the version -1, so a text that is not a revision is not found.
+    // No state has the version -1, so a request for a text that is not a revision gets a 404.
     let version = Version::of_tag(revision).unwrap_or(Version(-1));
     let revision = state.icps.revision(&caller, id, version).await?;
     preconditions.check_unversioned()?;
     let mut response = HttpResponse::Ok();
     insert_headers(&mut response, &state);
-    Ok(response.content_type("application/json").body(json(&revision)))
+    Ok(response.content_type("application/json").body(revision_json(&revision)))
 }
 
 /// Restores the state of a revision.
@@ -97,7 +101,7 @@ async fn restore(
     body: JsonBody,
 ) -> Result<HttpResponse, ApiError> {
     let icp = state.icps.restore(&caller, id, body.0, &preconditions).await?;
-    Ok(stored(HttpResponse::Ok(), &state, icp))
+    Ok(stored_response(HttpResponse::Ok(), &state, icp))
 }
 
 /// Copies the ICP, once for each `Idempotency-Key`.
@@ -111,11 +115,11 @@ async fn copy(
     OptionalJsonBody(body): OptionalJsonBody,
 ) -> Result<HttpResponse, ApiError> {
     let copy = state.icps.copy(&caller, id, body, key.as_ref(), &preconditions).await?;
-    Ok(created(&state, copy))
+    Ok(created_response(&state, copy))
 }
 
 /// Returns the response with a page of a history.
-fn response(
+fn page_response(
     state: &State,
     caller: &Caller,
     page: &HistoryResponse,
@@ -123,7 +127,7 @@ fn response(
     path: &str,
 ) -> Result<HttpResponse, ApiError> {
     let mut list = WireListBuilder::default();
-    page.revisions.iter().for_each(|revision| list.push(&json(revision)));
+    page.revisions.iter().for_each(|revision| list.push(&revision_json(revision)));
     let list = list.finish();
     let mut response = HttpResponse::Ok();
     insert_headers(&mut response, state);
@@ -131,11 +135,11 @@ fn response(
         response.insert_header((LINK, format!("<{path}?{}>; rel=\"next\"", query.with_cursor(cursor))));
     }
     let permit = state.concurrency.admit_list(caller.user_id(), list.bytes())?;
-    Ok(response.content_type("application/json").body(Guarded::new(Pieces::from(list), permit)))
+    Ok(response.content_type("application/json").body(GuardedBody::new(ListBody::from(list), permit)))
 }
 
 /// Returns the JSON of a revision. It contains the stored document unchanged.
-pub(super) fn json(revision: &Revision) -> String {
+pub(super) fn revision_json(revision: &Revision) -> String {
     let Revision { id: _, version, at, author, operation, changed, json } = revision;
     let user = |user: &Option<UserId>| serde_json::to_string(user).unwrap_or_default();
     let icp = json.as_ref().map(|json| format!(r#","icp":{json}"#)).unwrap_or_default();

@@ -8,14 +8,14 @@ use icp_application::{Access, Created, ListRequest, ListResponse};
 use icp_domain::UserId;
 use icp_ports::{Conditional, ListVersion, StoredIcp, Version};
 
-use super::body::Guarded;
+use super::body::GuardedBody;
 use super::error::{ApiError, ParameterViolation};
 use super::etag::{self, EntityTag};
 use super::extract::{
     Conditions, CurrentUser, IdInPath, IdempotencyKeyHeader, JsonBody, NoQuery, PatchBody, Query, UserInPath,
     WriteQuery,
 };
-use super::list_body::{self, Pieces};
+use super::list_body::{self, ListBody};
 use super::middleware::compression;
 use super::routing::{protected, read};
 use super::state::State;
@@ -24,7 +24,8 @@ pub(super) const PATH: &str = "/api/v1/entities/icps";
 const IDEMPOTENCY_REPLAYED: &str = "idempotency-replayed";
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
-    // Two resources, because actix matches several paths of one resource by a regex, and a single path without parameters as text.
+    // Each path is a separate resource. actix would match a resource with several paths by a regular expression, but
+    // compares a single path without parameters as text.
     for path in [PATH, "/api/v1/entities/icps/"] {
         let routes = [read().to(list), web::post().to(create)];
         config.service(protected(path, "GET, HEAD, POST, OPTIONS", routes));
@@ -54,7 +55,7 @@ async fn list(
         response
     };
     match state.icps.list(&caller, &query.value, &preconditions).await? {
-        ListResponse::Whole { icps, version, cursor } => {
+        ListResponse::Buffered { icps, version, cursor } => {
             let mut response = respond(version);
             if let Some(cursor) = cursor {
                 // A relative reference (RFC 8288) is valid behind every proxy.
@@ -62,13 +63,13 @@ async fn list(
                 response.insert_header((LINK, link));
             }
             let permit = state.concurrency.admit_list(caller.user_id(), icps.bytes())?;
-            Ok(response.body(Guarded::new(Pieces::from(icps), permit)))
+            Ok(response.body(GuardedBody::new(ListBody::from(icps), permit)))
         }
         ListResponse::Long { first, version, rest } => {
             let permit = state.concurrency.admit_long_list(caller.user_id())?;
-            Ok(respond(version).body(Guarded::new(list_body::in_parts(first, rest), permit)))
+            Ok(respond(version).body(GuardedBody::new(list_body::long_list_body(first, rest), permit)))
         }
-        ListResponse::NotModified(version) => Ok(not_modified(&request, &state, &version)),
+        ListResponse::NotModified(version) => Ok(not_modified_response(&request, &state, &version)),
     }
 }
 
@@ -82,8 +83,8 @@ async fn get(
     Conditions(preconditions): Conditions<Version>,
 ) -> Result<HttpResponse, ApiError> {
     match state.icps.get(&caller, id, &preconditions).await? {
-        Conditional::Changed(icp) => Ok(stored(HttpResponse::Ok(), &state, icp)),
-        Conditional::Unchanged(version) => Ok(not_modified(&request, &state, &version)),
+        Conditional::Changed(icp) => Ok(stored_response(HttpResponse::Ok(), &state, icp)),
+        Conditional::Unchanged(version) => Ok(not_modified_response(&request, &state, &version)),
     }
 }
 
@@ -97,10 +98,13 @@ async fn create(
     body: JsonBody,
 ) -> Result<HttpResponse, ApiError> {
     if query.value.dry_run {
-        return Ok(preview(&state, state.icps.preview_create(&caller, body.0, &preconditions).await?));
+        return Ok(preview_response(
+            &state,
+            state.icps.preview_create(&caller, body.0, &preconditions).await?,
+        ));
     }
     let created = state.icps.create(&caller, body.0, key.as_ref(), &preconditions).await?;
-    Ok(self::created(&state, created))
+    Ok(created_response(&state, created))
 }
 
 /// Merges the fields of the body into the ICP.
@@ -114,10 +118,10 @@ async fn update(
 ) -> Result<HttpResponse, ApiError> {
     if query.value.dry_run {
         let json = state.icps.preview_update(&caller, id, body.0, &preconditions).await?;
-        return Ok(preview(&state, json));
+        return Ok(preview_response(&state, json));
     }
     let icp = state.icps.update(&caller, id, body.0, &preconditions).await?;
-    Ok(stored(HttpResponse::Ok(), &state, icp))
+    Ok(stored_response(HttpResponse::Ok(), &state, icp))
 }
 
 /// Deletes the ICP.
@@ -143,48 +147,52 @@ async fn set_access(
     Conditions(preconditions): Conditions<Version>,
 ) -> Result<HttpResponse, ApiError> {
     let access = if request.method() == Method::PUT { Access::Granted } else { Access::Revoked };
-    check_access(&user_id, access)?;
+    check_user_id(&user_id, access)?;
     let icp = state.icps.set_access(&caller, id, user_id, access, &preconditions).await?;
-    Ok(stored(HttpResponse::Ok(), &state, icp))
+    Ok(stored_response(HttpResponse::Ok(), &state, icp))
 }
 
-/// Only a valid user ID can be added. An invalid one that is stored can be removed.
-pub(super) fn check_access(user_id: &UserId, access: Access) -> Result<(), ParameterViolation> {
+/// Checks the user ID of a request. Only a valid ID can be added, but an invalid ID that is stored can be removed.
+pub(super) fn check_user_id(user_id: &UserId, access: Access) -> Result<(), ParameterViolation> {
     let violation = user_id.violation().filter(|_| access == Access::Granted);
     violation.map_or(Ok(()), |(code, detail)| Err(ParameterViolation::new("userId", code, detail)))
 }
 
 /// Returns the response with a new ICP.
-pub(super) fn created(state: &State, Created { icp, is_replay }: Created) -> HttpResponse {
+pub(super) fn created_response(state: &State, Created { icp, is_replay }: Created) -> HttpResponse {
     let mut response = HttpResponse::Created();
     response.insert_header((LOCATION, format!("{PATH}/{}", icp.id)));
     if is_replay {
         response.insert_header((IDEMPOTENCY_REPLAYED, "true"));
     }
-    stored(response, state, icp)
+    stored_response(response, state, icp)
 }
 
 /// Returns the response with a stored ICP.
-pub(super) fn stored(mut response: HttpResponseBuilder, state: &State, icp: StoredIcp) -> HttpResponse {
+pub(super) fn stored_response(
+    mut response: HttpResponseBuilder,
+    state: &State,
+    icp: StoredIcp,
+) -> HttpResponse {
     insert_headers(&mut response, state);
     response.insert_header(etag::header(&icp.version)).content_type("application/json").body(icp.json)
 }
 
 /// Returns the response of a dry run. It has no `ETag`, because nothing was stored.
-fn preview(state: &State, json: String) -> HttpResponse {
+fn preview_response(state: &State, json: String) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     insert_headers(&mut response, state);
     response.content_type("application/json").body(json)
 }
 
-/// Returns the response to a client that has the current version. The tag is that of the response with a body (RFC 9110,
-/// section 15.4.5).
-fn not_modified(request: &HttpRequest, state: &State, version: &impl EntityTag) -> HttpResponse {
+/// Returns the response to a client that has the current version. Its `ETag` is the tag that the response with a body
+/// would have (RFC 9110, section 15.4.5).
+fn not_modified_response(request: &HttpRequest, state: &State, version: &impl EntityTag) -> HttpResponse {
     let mut response = HttpResponse::NotModified();
     insert_headers(&mut response, state);
     response.insert_header(etag::header(version));
     let mut response = response.finish();
-    etag::mark_coding(response.headers_mut(), compression::of_response(request));
+    etag::mark_coding(response.headers_mut(), compression::response_coding(request));
     response
 }
 

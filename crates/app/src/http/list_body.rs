@@ -1,4 +1,4 @@
-//! The bodies of lists, which are sent in chunks.
+//! The bodies of lists.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -13,19 +13,19 @@ use icp_application::LongList;
 use icp_ports::{RepositoryError, WireList};
 use tracing::{Instrument as _, Span};
 
-/// A list in memory.
-pub(super) struct Pieces {
+/// The body of a list that is in memory. It is sent piece by piece.
+pub(super) struct ListBody {
     pieces: VecDeque<Bytes>,
     size: u64,
 }
 
-impl From<WireList> for Pieces {
+impl From<WireList> for ListBody {
     fn from(list: WireList) -> Self {
         Self { size: list.bytes() as u64, pieces: list.into_pieces().into() }
     }
 }
 
-impl MessageBody for Pieces {
+impl MessageBody for ListBody {
     type Error = Infallible;
 
     fn size(&self) -> BodySize {
@@ -44,31 +44,31 @@ impl MessageBody for Pieces {
     }
 }
 
-/// Returns the body of a long list. Each part is read after the previous part has been sent. If a read fails, the connection
-/// is closed without the last chunk, so the client detects that the body is incomplete.
-pub(super) fn in_parts(first: WireList, rest: LongList) -> impl MessageBody<Error: std::fmt::Debug> {
+/// Returns the body of a long list. Each part is read after the previous part has been sent. If a read fails, the
+/// connection is closed without the last chunk, so the client detects that the body is incomplete.
+pub(super) fn long_list_body(first: WireList, rest: LongList) -> impl MessageBody<Error: std::fmt::Debug> {
     let pieces = [Bytes::from_static(b"[")].into_iter().chain(first.into_elements()).collect();
-    let sending = Sending { pieces, rest: Some(rest) };
+    let state = LongListState { pieces, rest: Some(rest) };
     // The reads belong to the span of the request.
     let span = Span::current();
-    BodyStream::new(stream::try_unfold(sending, move |mut sending| {
+    BodyStream::new(stream::try_unfold(state, move |mut state| {
         let reading = async {
-            let piece = sending.next().await.inspect_err(|error| {
+            let piece = state.next().await.inspect_err(|error| {
                 tracing::warn!(%error, source = error.source(), "a list was not sent completely");
             })?;
-            Ok::<_, RepositoryError>(piece.map(|piece| (piece, sending)))
+            Ok::<_, RepositoryError>(piece.map(|piece| (piece, state)))
         };
         reading.instrument(span.clone())
     }))
 }
 
-struct Sending {
+struct LongListState {
     pieces: VecDeque<Bytes>,
     /// `None` when everything has been read.
     rest: Option<LongList>,
 }
 
-impl Sending {
+impl LongListState {
     async fn next(&mut self) -> Result<Option<Bytes>, RepositoryError> {
         while self.pieces.is_empty()
             && let Some(rest) = &mut self.rest

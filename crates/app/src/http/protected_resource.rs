@@ -1,4 +1,4 @@
-//! The OAuth metadata of the endpoint (RFC 9728), which describes the sign-in to clients.
+//! The OAuth metadata of `/mcp` (RFC 9728), which tells clients how their users sign in.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ impl ProtectedResource {
         let url = Url::parse(resource)?;
         let (origin, path) = (url.origin().ascii_serialization(), url.path().to_owned());
         Ok(Self(Arc::new(Inner {
-            // RFC 9728, section 3.1: the suffix is between host and path.
+            // RFC 9728, section 3.1: the well-known path is inserted between the host and the path.
             metadata_url: format!("{origin}{WELL_KNOWN}{path}"),
             path,
             document: Document {
@@ -66,7 +66,8 @@ impl ProtectedResource {
             .json(&self.0.document)
     }
 
-    /// Returns the paths of the metadata: the well-known path, and with the path and the public path of the endpoint appended.
+    /// Returns the paths of the metadata: the well-known path alone, with `/mcp` appended, and with the public path of
+    /// the endpoint appended.
     pub(super) fn metadata_paths(&self) -> Vec<String> {
         let mut paths = vec!["", "/mcp", &self.0.path];
         paths.dedup();
@@ -74,7 +75,7 @@ impl ProtectedResource {
     }
 }
 
-/// Returns true for the metadata, which pages of every origin may read.
+/// Returns true for the paths of the metadata, which pages of every origin may read.
 pub(super) fn is_metadata(path: &str) -> bool {
     path.starts_with(WELL_KNOWN)
 }

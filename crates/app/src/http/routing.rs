@@ -11,12 +11,12 @@ use actix_web::{HttpRequest, HttpResponse, Resource, Route, guard, web};
 use super::error::ApiError;
 use super::middleware::{Layer, catch_panic, compression, limit_anonymous, protect};
 
-/// A route for GET and HEAD. actix omits the body of a response to HEAD.
+/// Returns a route for GET and HEAD. actix omits the body of a response to HEAD.
 pub(super) fn read() -> Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
-/// A resource for signed-in users. Its responses are compressed.
+/// Returns a resource for signed-in users. Its responses are compressed.
 pub(super) fn protected(
     path: &str,
     allow: &'static str,
@@ -26,29 +26,30 @@ pub(super) fn protected(
     resource(path, allow, signed_in)
         .wrap(from_fn(catch_panic))
         .wrap(Compress::default())
-        // This middleware changes the request. Inner middleware must not have a clone of it.
+        // This middleware changes the request, so it must run before middleware that clones the request.
         .wrap(Layer(compression::NegotiateCoding))
 }
 
-/// A resource without authentication. Its responses are not compressed per request, because that work would be unlimited.
+/// Returns a resource without authentication. Its responses are not compressed for each request, because anonymous
+/// clients could then cause an unlimited amount of work.
 pub(super) fn read_only(path: &str, route: Route) -> impl HttpServiceFactory + 'static {
-    for_operators(path, open(route))
+    for_operators(path, limited_anonymous(route))
 }
 
-/// A resource without authentication and without a limit, so that operators always get a response.
+/// Returns a resource without authentication and without a limit, so that operators always get a response.
 pub(super) fn for_operators(path: &str, route: Route) -> impl HttpServiceFactory + 'static {
     resource(path, "GET, HEAD, OPTIONS", [route]).wrap(from_fn(catch_panic))
 }
 
 /// Allows anonymous requests to a route, up to their limit.
-pub(super) fn open(route: Route) -> Route {
+pub(super) fn limited_anonymous(route: Route) -> Route {
     route.wrap(from_fn(limit_anonymous))
 }
 
-/// A resource with these routes. It handles OPTIONS, and returns 405 for other methods.
+/// Returns a resource with these routes. It handles OPTIONS, and returns 405 for other methods.
 fn resource(path: &str, allow: &'static str, routes: impl IntoIterator<Item = Route>) -> Resource {
     let resource = routes.into_iter().fold(web::resource(path), Resource::route);
-    resource.default_service(open(other_methods(allow)))
+    resource.default_service(limited_anonymous(other_methods(allow)))
 }
 
 fn other_methods(allow: &'static str) -> Route {

@@ -16,54 +16,55 @@ use socket2::SockRef;
 
 use super::mcp::Mcp;
 use super::middleware::{
-    ConnectionRules, KeepUnreadBody, Layer, Observe, ProblemResponses, RestrictCorsHeaders, allowing,
+    ConnectionRules, KeepUnreadBody, Layer, Observe, ProblemResponses, RestrictCorsHeaders, allow_origins,
 };
-use super::routing::open;
+use super::routing::limited_anonymous;
 use super::{State, connections, docs, history, icps, system};
 use crate::shutdown::Draining;
 use icp_settings::ServerSettings;
 
-/// Time limit of a request's head, from its first byte. On a reused connection, the rest of the keep-alive time is added.
+/// Time limit of a request's head, from its first byte. On a reused connection, the rest of the keep-alive time is
+/// added.
 const REQUEST_HEAD_LIMIT: Duration = Duration::from_secs(5);
 /// Time limit of a TLS handshake, which takes two round trips.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(3);
-/// Maximum number of TLS handshakes in progress in a worker. A worker at its limit accepts no connection. By default, 256
-/// clients that send nothing would reach the limit. A waiting handshake costs a few kilobytes, so the limit is that of
-/// connections.
+/// Maximum number of TLS handshakes in progress in a worker. A worker at its limit accepts no connection. The default
+/// of actix is 256, which a few clients that send nothing would reach. A handshake in progress costs only a few
+/// kilobytes, so this limit equals actix's limit of connections per worker.
 const MAX_HANDSHAKES: usize = 25_000;
-/// Time after which a connection is closed whose client reads no byte of its response.
+/// The kernel closes a connection after this time if the client reads no byte of the response.
 const STALLED_READER_LIMIT: Duration = Duration::from_secs(30);
 
 /// The optional parts of the server.
 #[derive(Debug)]
 pub(crate) struct Options {
-    /// The certificate. `None`: no encryption.
+    /// The TLS configuration. `None` turns TLS off.
     pub(crate) tls: Option<rustls::ServerConfig>,
     /// The endpoint for AI assistants.
     pub(crate) mcp: Option<Mcp>,
-    /// True if the server has `/metrics`.
+    /// True if the server serves `/metrics`.
     pub(crate) metrics: bool,
 }
 
-/// A server that listens, and serves after it is run.
+/// A server that listens. [`HttpServer::run`] serves requests.
 pub(crate) struct HttpServer {
     server: dev::Server,
     address: SocketAddr,
 }
 
 impl HttpServer {
-    /// Listens. Must be called within actix's runtime. Each worker gets one of the states.
+    /// Listens on the configured address. Must be called within actix's runtime. Each worker gets one of the states.
     ///
     /// # Errors
     ///
-    /// If the address cannot be listened on.
+    /// If the server cannot listen on the address.
     pub(crate) fn bind(
         settings: &ServerSettings,
         options: Options,
         states: Vec<Data<State>>,
     ) -> io::Result<Self> {
         let Options { tls, mcp, metrics } = options;
-        // The document is prepared here, because it would delay requests in a worker.
+        // A separate thread prepares the files. In a worker, this would delay requests.
         thread::spawn(|| {
             docs::prepare();
             system::prepare();
@@ -74,8 +75,8 @@ impl HttpServer {
         let app = move || {
             let state = states.get();
             let has_cors = !origins.is_empty() || mcp.as_ref().is_some_and(Mcp::is_protected_resource);
-            let cors = allowing(&origins, state.session_cookie);
-            // The last middleware is the outermost.
+            let cors = allow_origins(&origins, state.session_cookie);
+            // The middleware that is added last is the outermost: it sees a request first, and its response last.
             App::new()
                 .app_data(state.clone())
                 .wrap(Condition::new(has_cors, cors))
@@ -98,16 +99,16 @@ impl HttpServer {
                         system::metrics_route(config);
                     }
                 })
-                .default_service(open(web::to(system::no_such_route)))
+                .default_service(limited_anonymous(web::to(system::no_such_route)))
         };
         let server = actix_web::HttpServer::new(app)
             .workers(settings.workers())
             .client_request_timeout(REQUEST_HEAD_LIMIT)
             .keep_alive(settings.keep_alive)
             .shutdown_timeout(settings.shutdown_limit.as_secs())
-            .on_connect(tune(settings.keep_alive, draining))
+            .on_connect(tune_connections(settings.keep_alive, draining))
             .disable_signals();
-        let address = (host(&settings.host), settings.port);
+        let address = (without_brackets(&settings.host), settings.port);
         let server = match tls {
             Some(tls) => server
                 .max_connection_rate(MAX_HANDSHAKES)
@@ -115,20 +116,20 @@ impl HttpServer {
                 .bind_rustls_0_23(address, tls)?,
             None => server.bind(address)?,
         };
-        Self::listening(&server.addrs(), server.run())
+        Self::from_server(&server.addrs(), server.run())
     }
 
     /// Listens on the port for operators, with health and metrics, in a separate thread.
     ///
     /// # Errors
     ///
-    /// If the address cannot be listened on.
+    /// If the server cannot listen on the address.
     pub(crate) fn bind_for_operators(
         settings: &ServerSettings,
         address: (&str, u16),
         state: Data<State>,
     ) -> io::Result<Self> {
-        let tune = tune(settings.keep_alive, state.draining.clone());
+        let tune_connections = tune_connections(settings.keep_alive, state.draining.clone());
         let app = move || {
             App::new()
                 .app_data(state.clone())
@@ -138,24 +139,24 @@ impl HttpServer {
                 .wrap(Layer(ConnectionRules))
                 .configure(system::health_routes)
                 .configure(system::metrics_route)
-                .default_service(open(web::to(system::no_such_route)))
+                .default_service(limited_anonymous(web::to(system::no_such_route)))
         };
         let server = actix_web::HttpServer::new(app)
             .client_request_timeout(REQUEST_HEAD_LIMIT)
             .keep_alive(settings.keep_alive)
             .workers(1)
-            .on_connect(tune)
+            .on_connect(tune_connections)
             .disable_signals();
-        let server = server.bind((host(address.0), address.1))?;
-        Self::listening(&server.addrs(), server.run())
+        let server = server.bind((without_brackets(address.0), address.1))?;
+        Self::from_server(&server.addrs(), server.run())
     }
 
-    fn listening(addresses: &[SocketAddr], server: dev::Server) -> io::Result<Self> {
+    fn from_server(addresses: &[SocketAddr], server: dev::Server) -> io::Result<Self> {
         let address = addresses.first().copied().ok_or(io::ErrorKind::AddrNotAvailable)?;
         Ok(Self { server, address })
     }
 
-    /// Returns the address that it listens on.
+    /// Returns the address that the server listens on.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
@@ -175,7 +176,8 @@ impl HttpServer {
     }
 }
 
-/// Assigns one value to each worker thread. actix requests it once for each address, and gets the same value each time.
+/// Assigns one value to each worker thread. actix calls [`PerWorker::get`] on a thread once for each address that it
+/// listens on, and gets the same value each time.
 struct PerWorker<T> {
     values: Vec<T>,
     threads: Mutex<Vec<ThreadId>>,
@@ -204,20 +206,23 @@ impl std::fmt::Debug for HttpServer {
     }
 }
 
-/// Returns an address in the form of the system: an IPv6 address without brackets.
-fn host(host: &str) -> &str {
+/// Returns a host in the form that the operating system expects: an IPv6 address without brackets.
+fn without_brackets(host: &str) -> &str {
     host.trim_matches(['[', ']'])
 }
 
 /// Returns a function that sets the options of each connection.
-fn tune(keep_alive: Duration, draining: Draining) -> impl Fn(&dyn Any, &mut dev::Extensions) + Clone {
+fn tune_connections(
+    keep_alive: Duration,
+    draining: Draining,
+) -> impl Fn(&dyn Any, &mut dev::Extensions) + Clone {
     move |connection, data| {
         let encrypted = || Some(connection.downcast_ref::<TlsStream<TcpStream>>()?.get_ref().0);
         let Some(stream) = connection.downcast_ref::<TcpStream>().or_else(encrypted) else { return };
         let socket = SockRef::from(stream);
         // Failures are ignored: a connection works without these options.
         let _ = socket.set_tcp_nodelay(true);
-        // actix waits for slow readers without limit. The kernel closes the connection of a client that reads nothing.
+        // actix waits for slow clients without limit. The kernel closes the connection of a client that reads nothing.
         #[cfg(target_os = "linux")]
         let _ = socket.set_tcp_user_timeout(Some(STALLED_READER_LIMIT));
         connections::watch(stream, data, keep_alive + REQUEST_HEAD_LIMIT, &draining);

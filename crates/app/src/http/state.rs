@@ -31,11 +31,12 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Returns the state of the application. An extractor would cost a future per middleware.
+    /// Returns the state of the application. Middleware calls this function instead of an extractor, which would cost a
+    /// future for each middleware.
     ///
     /// # Errors
     ///
-    /// If the application has none.
+    /// If the application has no state.
     pub(super) fn of(request: &ServiceRequest) -> Result<Data<Self>, ApiError> {
         let state = request.app_data::<Data<Self>>().cloned();
         state.ok_or_else(|| ApiError::Internal("the application has no state".into()))

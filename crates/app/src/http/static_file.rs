@@ -1,4 +1,4 @@
-//! Files that are served without authentication. Each is prepared once, so a request costs only a copy.
+//! Files that are served without authentication. Each file is prepared once, and a request only copies it.
 
 use std::io::{self, Read as _, Write as _};
 
@@ -10,7 +10,7 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
-use super::body::InPieces;
+use super::body::PiecewiseBody;
 use super::etag::{self, EntityTag};
 use super::middleware::compression;
 
@@ -24,13 +24,13 @@ pub(super) struct StaticFile {
 }
 
 impl StaticFile {
-    /// A file that is not compressed.
+    /// Creates a file that is never sent compressed.
     pub(super) fn plain(media_type: &'static str, content: impl Into<Bytes>) -> Self {
         let plain = content.into();
         Self { media_type, digest: Digest::of(&plain), plain, gzip: None }
     }
 
-    /// A file that was compressed at build time.
+    /// Creates a file from a gzip file that was compressed at build time.
     pub(super) fn of_gzip(media_type: &'static str, gzip: &'static [u8]) -> Self {
         let mut plain = Vec::new();
         // The build script wrote the file. If it is broken, only clients without gzip are affected.
@@ -38,7 +38,7 @@ impl StaticFile {
         Self { gzip: Some(Bytes::from_static(gzip)), ..Self::plain(media_type, plain) }
     }
 
-    /// Compresses a file.
+    /// Creates a file, and compresses it with gzip.
     pub(super) fn compressed(media_type: &'static str, content: String) -> Self {
         let compress = || {
             let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
@@ -70,14 +70,14 @@ impl StaticFile {
                 response.insert_header((CONTENT_ENCODING, "gzip"));
             }
             let content = gzip.unwrap_or(&self.plain).clone();
-            response.content_type(self.media_type).body(InPieces::from(content))
+            response.content_type(self.media_type).body(PiecewiseBody::from(content))
         };
         etag::mark_coding(response.headers_mut(), gzip.map(|_| "gzip"));
         response
     }
 }
 
-/// A digest of a file, by which its versions differ.
+/// The digest of a file, which identifies the version of the file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Digest(u64);
 

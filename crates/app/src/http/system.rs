@@ -53,7 +53,7 @@ pub(super) fn metrics_route(config: &mut web::ServiceConfig) {
 }
 
 pub(super) fn openapi_route(config: &mut web::ServiceConfig) {
-    config.service(read_only("/api/v1/openapi.json", read().to(description)));
+    config.service(read_only("/api/v1/openapi.json", read().to(openapi_document)));
 }
 
 pub(super) async fn no_such_route() -> Result<HttpResponse, ApiError> {
@@ -72,14 +72,14 @@ async fn ready(state: Data<State>) -> HttpResponse {
     let is_ready = !is_draining && [database, keys].into_iter().all(|health| health != Health::Unavailable);
     let mut response = if is_ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
     let status = if is_ready { "ready" } else { "not ready" };
-    let mut checks = json!({"database": name(database), "keys": name(keys)});
+    let mut checks = json!({"database": health_name(database), "keys": health_name(keys)});
     if is_draining && let Some(checks) = checks.as_object_mut() {
         checks.insert("service".to_owned(), json!("stopping"));
     }
     response.insert_header((CACHE_CONTROL, "no-store")).json(json!({"status": status, "checks": checks}))
 }
 
-fn name(health: Health) -> &'static str {
+fn health_name(health: Health) -> &'static str {
     match health {
         Health::Ok => "ok",
         Health::Stale => "stale",
@@ -87,7 +87,7 @@ fn name(health: Health) -> &'static str {
     }
 }
 
-/// The metrics, in the format that the client accepts: OpenMetrics, or Prometheus' older text format.
+/// Returns the metrics in the format that the client accepts: OpenMetrics, or the older text format of Prometheus.
 async fn metrics(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, ApiError> {
     let accept = request.headers().get_all(ACCEPT).filter_map(|line| line.to_str().ok());
     let is_open_metrics = accept.flat_map(|line| line.split(',')).any(|range| {
@@ -102,15 +102,15 @@ async fn metrics(request: HttpRequest, state: Data<State>) -> Result<HttpRespons
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).content_type(content_type).body(text))
 }
 
-static DESCRIPTION: LazyLock<StaticFile> =
+static OPENAPI_DOCUMENT: LazyLock<StaticFile> =
     LazyLock::new(|| StaticFile::compressed("application/json", openapi::text()));
 
-/// Prepares the OpenAPI document, which takes milliseconds.
+/// Prepares the OpenAPI document at start-up, because this takes milliseconds.
 pub(super) fn prepare() {
-    LazyLock::force(&DESCRIPTION);
+    LazyLock::force(&OPENAPI_DOCUMENT);
 }
 
-/// The OpenAPI document.
-async fn description(request: HttpRequest) -> HttpResponse {
-    DESCRIPTION.respond(&request, "no-cache")
+/// Returns the OpenAPI document.
+async fn openapi_document(request: HttpRequest) -> HttpResponse {
+    OPENAPI_DOCUMENT.respond(&request, "no-cache")
 }

@@ -1,4 +1,4 @@
-//! A handler and a tool that panic: a panic affects only its own request. Health checks are shared.
+//! Tests that the panic of a handler or a tool affects only its own request, and that requests share health checks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,7 +24,7 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use super::mcp::Mcp;
-use super::middleware::{KeepUnreadBody, Layer, ProblemResponses, allowing};
+use super::middleware::{KeepUnreadBody, Layer, ProblemResponses, allow_origins};
 use super::{Concurrency, HealthChecks, State, history, icps, system};
 use crate::shutdown::Draining;
 
@@ -105,7 +105,7 @@ async fn send(request: TestRequest) -> ServiceResponse<impl MessageBody> {
     let mcp = Mcp::new(Arc::new(FakeAuthenticator), &[ORIGIN.to_owned()], None);
     let app = App::new()
         .app_data(Data::new(state.clone()))
-        .wrap(allowing(&[ORIGIN.to_owned()], false))
+        .wrap(allow_origins(&[ORIGIN.to_owned()], false))
         .wrap(Layer(ProblemResponses))
         .wrap(Layer(KeepUnreadBody))
         .configure(history::routes)
@@ -122,7 +122,10 @@ fn panic_of_handler_is_an_internal_error() {
         for path in ["/api/v1/entities/icps", "/api/v1/entities/icps/550e8400-e29b-41d4-a716-446655440000"] {
             let response = send(TestRequest::get().uri(path)).await;
             assert_eq!(response.status(), 500);
-            assert_eq!(response.headers().get("access-control-allow-origin").expect("CORS"), ORIGIN);
+            assert_eq!(
+                response.headers().get("access-control-allow-origin").expect("must have CORS headers"),
+                ORIGIN
+            );
             let body = read_body(response).await;
             let problem: Value = serde_json::from_slice(&body).expect("must be JSON");
             assert_eq!(problem["code"], "INTERNAL_ERROR", "{problem}");

@@ -4,15 +4,15 @@ use icp_domain::{ViolationCode, limits, schema};
 use serde_json::{Map, Value, json};
 
 use super::history;
-use crate::http::error::kinds::{ALL, ErrorKind};
+use crate::http::error::kinds::{ALL_KINDS, ErrorKind};
 
-/// An unquoted key, or a quoted key in which a backslash escapes quotes and backslashes.
+/// The pattern of an unquoted key, or of a quoted key in which a backslash escapes quotes and backslashes.
 const IDEMPOTENCY_KEY: &str =
     r#"^([!#-\[\]-~]{1,255}|"([!#-\[\]-~]|\\["\\])([ !#-\[\]-~]|\\["\\]){0,254}")$"#;
 
 /// Returns the error responses of an operation, by their component names.
 pub(super) fn errors(names: &[&str]) -> Map<String, Value> {
-    let wanted = ALL.iter().filter(|kind| names.contains(&kind.component));
+    let wanted = ALL_KINDS.iter().filter(|kind| names.contains(&kind.component));
     wanted.map(|kind| (kind.status.to_string(), reference("responses", kind.component))).collect()
 }
 
@@ -34,14 +34,15 @@ pub(super) fn components() -> Value {
         "securitySchemes": {
             "session": {
                 "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
-                "description": "A Clerk session token. Under the development sign-in, `icp token --user ID` prints one.",
+                "description": "A Clerk session token. Under the development sign-in, `icp token --user ID` prints \
+                    one.",
             },
         },
     })
 }
 
 fn own_schemas() -> Map<String, Value> {
-    let codes: Vec<_> = ALL.iter().map(|kind| kind.code).collect();
+    let codes: Vec<_> = ALL_KINDS.iter().map(|kind| kind.code).collect();
     let violation_codes = [
         ViolationCode::Required,
         ViolationCode::UnknownField,
@@ -55,7 +56,9 @@ fn own_schemas() -> Map<String, Value> {
     ]
     .map(ViolationCode::as_str);
     let schemas = json!({
-        "IcpList": {"type": "array", "items": reference("schemas", "Icp"), "description": "ICPs in the requested order."},
+        "IcpList": {
+            "type": "array", "items": reference("schemas", "Icp"), "description": "ICPs in the requested order.",
+        },
         "Problem": {
             "type": "object", "description": "An error (RFC 9457).",
             "required": ["type", "title", "status", "detail", "code", "requestId"],
@@ -63,10 +66,10 @@ fn own_schemas() -> Map<String, Value> {
                 "type": {"type": "string", "description": "Always `about:blank`. `code` is the kind of error."},
                 "title": {"type": "string", "description": "The name of the status."},
                 "status": {"type": "integer", "minimum": 400, "maximum": 599, "description": "The status of the response."},
-                "detail": {"type": "string", "description": "The reason, for people."},
+                "detail": {"type": "string", "description": "The reason and its remedy, for people."},
                 "code": reference("schemas", "ProblemCode"),
-                "requestId": {"type": "string", "description": "The ID of the request in the log of the service. Equals the header \
-                    `x-request-id`."},
+                "requestId": {"type": "string", "description": "The ID of the request in the log of the service. \
+                    Equals the header `x-request-id`."},
                 "errors": {
                     "type": "array", "minItems": 1, "items": reference("schemas", "Violation"),
                     "description": "For a 400: every violation in the request, up to the first 100.",
@@ -74,7 +77,9 @@ fn own_schemas() -> Map<String, Value> {
             },
             "additionalProperties": false,
         },
-        "ProblemCode": {"type": "string", "enum": codes, "description": "The kind of error, for programs. Codes are stable."},
+        "ProblemCode": {
+            "type": "string", "enum": codes, "description": "The kind of error, for programs. Codes are stable.",
+        },
         "Violation": {
             "description": "One violation in a request.",
             "oneOf": [reference("schemas", "BodyViolation"), reference("schemas", "ParameterViolation")],
@@ -86,7 +91,9 @@ fn own_schemas() -> Map<String, Value> {
         "ParameterViolation": violation("parameter", "A violation in a parameter of the path, the query or a header.", &json!({
             "type": "string", "description": "The name of the parameter.", "examples": ["limit"],
         })),
-        "ViolationCode": {"type": "string", "enum": violation_codes, "description": "The kind of violation. Codes are stable."},
+        "ViolationCode": {
+            "type": "string", "enum": violation_codes, "description": "The kind of violation. Codes are stable.",
+        },
         "Liveness": {
             "type": "object", "description": "The process works.", "required": ["status"],
             "properties": {"status": {"type": "string", "const": "live"}},
@@ -98,7 +105,9 @@ fn own_schemas() -> Map<String, Value> {
                 "checks": {
                     "type": "object", "required": ["database", "keys"],
                     "properties": {"database": check("The database."), "keys": check("The keys that verify tokens."),
-                        "service": {"type": "string", "enum": ["stopping"], "description": "Present during the shutdown."}},
+                        "service": {
+                            "type": "string", "enum": ["stopping"], "description": "Present during the shutdown.",
+                        }},
                 },
             },
         },
@@ -109,11 +118,11 @@ fn own_schemas() -> Map<String, Value> {
     }
 }
 
-fn violation(place: &str, description: &str, schema: &Value) -> Value {
+fn violation(location: &str, description: &str, schema: &Value) -> Value {
     json!({
-        "type": "object", "description": description, "required": [place, "code", "detail"],
+        "type": "object", "description": description, "required": [location, "code", "detail"],
         "properties": {
-            place: schema,
+            location: schema,
             "code": reference("schemas", "ViolationCode"),
             "detail": {"type": "string", "description": "The violation and its remedy, for people."},
         },
@@ -126,7 +135,7 @@ fn check(description: &str) -> Value {
 }
 
 fn responses() -> Map<String, Value> {
-    ALL.iter().map(|kind| (kind.component.to_owned(), response(kind))).collect()
+    ALL_KINDS.iter().map(|kind| (kind.component.to_owned(), response(kind))).collect()
 }
 
 fn response(kind: &ErrorKind) -> Value {
@@ -172,21 +181,23 @@ fn parameters() -> Value {
         },
         "Revision": {
             "name": "revision", "in": "path", "required": true, "schema": {"type": "string", "minLength": 1},
-            "description": "The `revision` of an entry of the history.", "example": "1795490684102427",
+            "description": "The `revision` of an entry in the history.", "example": "1795490684102427",
         },
         "IfMatch": {
             "name": "If-Match", "in": "header", "schema": {"type": "string"}, "example": "\"1795490684102427\"",
-            "description": "One or several `ETag`s, or `*`. The request succeeds only if one of them is current; otherwise the response is 412. (RFC 9110)",
+            "description": "One or several `ETag`s, or `*`. The request succeeds only if one of the tags is current; \
+                otherwise the response is 412. (RFC 9110)",
         },
         "IfNoneMatch": {
             "name": "If-None-Match", "in": "header", "schema": {"type": "string"}, "example": "\"1795490684102427\"",
-            "description": "One or several `ETag`s, or `*`. If one of them is current, the response is 304 without a body; on other methods than GET and HEAD, 412. (RFC 9110)",
+            "description": "One or several `ETag`s, or `*`. If one of the tags is current, the response to GET and \
+                HEAD is 304 without a body, and the response to other methods is 412. (RFC 9110)",
         },
         "IdempotencyKey": {
             "name": "Idempotency-Key", "in": "header",
             "schema": {"type": "string", "pattern": IDEMPOTENCY_KEY}, "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
-            "description": "Makes a create safe to repeat. Within 24 hours, the same key with the same body, byte for byte, returns the \
-                first response. 1 to 255 visible ASCII characters, bare or in quotes. \
+            "description": "Makes a create safe to repeat. Within 24 hours, the same key with the same body, byte for \
+                byte, returns the first response. 1 to 255 visible ASCII characters, with or without quotes. \
                 (draft-ietf-httpapi-idempotency-key-header)",
         },
     })
@@ -200,7 +211,7 @@ fn headers() -> Value {
         "OptionalETag": optional("The version, if the ICP was stored.", "\"1795490684102427\""),
         "IdempotencyReplayed": optional("`true` if an earlier request with the same key created the ICP.", "true"),
         "Location": header("The URL of the ICP.", "/api/v1/entities/icps/550e8400-e29b-41d4-a716-446655440000"),
-        "RequestId": header("The ID of the request in the service's log: the client's own, or a new one.",
+        "RequestId": header("The ID of the request in the log of the service: the ID that the client sent, or a new ID.",
             "3d511764-c5b6-475a-b7ee-c11850e0bda6"),
         "WWWAuthenticate": header("How to authenticate. (RFC 6750)", "Bearer"),
         "RetryAfter": header("The number of seconds to wait before the next try. (RFC 9110)", "1"),

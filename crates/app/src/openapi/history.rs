@@ -13,9 +13,9 @@ const READ_ERRORS: [&str; 7] =
 pub(super) fn list_revisions() -> Value {
     json!({
         "operationId": "listRevisions", "tags": ["history"], "summary": "List the revisions of an ICP",
-        "description": "Returns who changed the ICP, when and how, the newest first. The first one is the current state or, if the \
-            ICP is deleted, its delete. Users who may read the ICP may read its whole history. A deleted ICP is readable by the \
-            users that it had. 404 also if the service keeps no history.",
+        "description": "Returns who changed the ICP, when and how, the newest first. The first revision is the current \
+            state or, if the ICP is deleted, its delete. Users who may read the ICP may read its complete history. The \
+            users of a deleted ICP may read its history. The response is also 404 if the service keeps no history.",
         "parameters": query_parameters(HISTORY_PARAMETERS, &["Id", "IfMatch", "IfNoneMatch"]),
         "responses": with_errors(json!({"200": response("The revisions.", "RevisionList", &["Link"])}), &READ_ERRORS),
     })
@@ -25,7 +25,7 @@ pub(super) fn get_revision() -> Value {
     json!({
         "operationId": "getRevision", "tags": ["history"], "summary": "Get a revision of an ICP",
         "description": "Returns a revision with its ICP, including parts that this version of the service does not \
-            know. The ICP of a delete is the one that was deleted.",
+            know. The revision of a delete contains the ICP that was deleted.",
         "parameters": query_parameters::<()>(&[], &["Id", "Revision", "IfMatch", "IfNoneMatch"]),
         "responses": with_errors(
             json!({"200": response("The revision.", "RevisionWithIcp", &[])}), &READ_ERRORS,
@@ -36,8 +36,9 @@ pub(super) fn get_revision() -> Value {
 pub(super) fn list_deleted() -> Value {
     json!({
         "operationId": "listDeletedIcps", "tags": ["history"], "summary": "List deleted ICPs",
-        "description": "Returns the deleted ICPs that the caller could access when they were deleted, the newest first, as long as \
-            the history keeps them. A response can have fewer ICPs than `limit`; the `Link` header says whether there are more.",
+        "description": "Returns the deleted ICPs that the caller could access when they were deleted, the newest \
+            first, as long as the history keeps them. A response can have fewer ICPs than `limit`; the `Link` header \
+            says whether there are more.",
         "parameters": query_parameters(HISTORY_PARAMETERS, &["IfMatch", "IfNoneMatch"]),
         "responses": with_errors(
             json!({"200": response("The deletes, each with its deleted ICP.", "DeletedList", &["Link"])}),
@@ -49,8 +50,8 @@ pub(super) fn list_deleted() -> Value {
 pub(super) fn restore_icp() -> Value {
     json!({
         "operationId": "restoreIcp", "tags": ["history"], "summary": "Restore an ICP",
-        "description": "Restores the ICP to a revision, as a new change. Its users do not change. Also restores a deleted ICP, \
-            with the users that it had when it was deleted.",
+        "description": "Restores the ICP to a revision, as a new change. Its users do not change. Also restores a \
+            deleted ICP, with the users that it had when it was deleted.",
         "parameters": query_parameters::<()>(&[], &["Id", "IfMatch", "IfNoneMatch"]),
         "requestBody": body(&[JSON], "IcpRestore", &json!({"revision": "1795490684102427"})),
         "responses": with_errors(
@@ -68,8 +69,9 @@ pub(super) fn copy_icp() -> Value {
     }
     json!({
         "operationId": "copyIcp", "tags": ["icps"], "summary": "Copy an ICP",
-        "description": "Creates an ICP with the same criteria, including parts that this version of the service does not know. The \
-            caller is its only user. Without a body, its name is that of the original and ` (copy)`, shortened if necessary.",
+        "description": "Creates an ICP with the same criteria, including parts that this version of the service does \
+            not know. The caller is its only user. Without a body, its name is the name of the original with the \
+            suffix ` (copy)`, shortened if necessary.",
         "parameters": query_parameters::<()>(&[], &["Id", "IdempotencyKey", "IfMatch", "IfNoneMatch"]),
         "requestBody": optional,
         "responses": with_errors(
@@ -82,7 +84,7 @@ pub(super) fn copy_icp() -> Value {
     })
 }
 
-/// The schemas of histories.
+/// Returns the schemas of histories.
 pub(super) fn schemas() -> Value {
     let user = |description: &str| json!({"type": ["string", "null"], "description": description});
     let revision = json!({
@@ -92,10 +94,10 @@ pub(super) fn schemas() -> Value {
         "by": user("The user who made the change. Null if it is not known, as for imports."),
         "actor": user("The user who impersonated `by`, or null."),
         "source": {"type": "string", "description": "How the change was made: `api`, `mcp` or `import`."},
-        "operation": {"type": "string", "description": "What the change did: `create`, `update`, `delete` or `restore`. Sharing \
-            is an `update`."},
-        "changed": {"type": "array", "items": {"type": "string"}, "description": "The names of the top-level fields that the \
-            change changed, without `updatedAt`, sorted. Empty for `create` and `delete`."},
+        "operation": {"type": "string", "description": "What the change did: `create`, `update`, `delete` or \
+            `restore`. Sharing is an `update`."},
+        "changed": {"type": "array", "items": {"type": "string"}, "description": "The names of the top-level fields \
+            that the change replaced, without `updatedAt`, sorted. Empty for `create` and `delete`."},
     });
     let required = ["revision", "at", "by", "actor", "source", "operation", "changed"];
     let required_with_icp = [&required[..], &["icp"]].concat();
@@ -120,7 +122,7 @@ pub(super) fn schemas() -> Value {
             "type": "object", "description": "The body that restores an ICP.", "additionalProperties": false,
             "required": ["revision"],
             "properties": {"revision": {"type": "string", "pattern": "^(0|-?[1-9][0-9]{0,18})$",
-                "description": "The `revision` of an entry of the history."}},
+                "description": "The `revision` of an entry in the history."}},
         },
     })
 }

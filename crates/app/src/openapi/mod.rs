@@ -6,10 +6,10 @@ mod operations;
 
 use serde_json::{Value, json};
 
-const ABOUT: &str = "\
-Stores Ideal Customer Profiles (ICPs) and returns those that the signed-in user may access.
+const DESCRIPTION: &str = "\
+Stores Ideal Customer Profiles (ICPs) and returns the ICPs that the signed-in user may access.
 
-An ICP holds the criteria by which sales leads are found at data providers, filtered, and taken from a CRM. The users in its \
+An ICP contains criteria to find sales leads at data providers, to filter them, and to select them in a CRM. The users in its \
 `userIds`, and admins, may read, change and delete it. A list contains only the ICPs that name the caller.
 
 **Authentication.** Every request to `/api/v1/entities` has a Clerk session token: `Authorization: Bearer <token>`.
@@ -29,14 +29,14 @@ pub fn document() -> Value {
         "info": {
             "title": "ICP service",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": ABOUT,
+            "description": DESCRIPTION,
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
         },
         "servers": [{"url": "/", "description": "This service"}],
         "tags": [
             {"name": "icps", "description": "Ideal Customer Profiles."},
             {"name": "history", "description": "Authors and earlier states of changes; deleted ICPs."},
-            {"name": "service", "description": "The service itself. Needs no authentication."},
+            {"name": "service", "description": "Health and description of the service. Needs no authentication."},
         ],
         "security": [{"session": []}],
         "paths": operations::paths(),

@@ -1,4 +1,4 @@
-//! The operations.
+//! The operations of ICPs and of the service.
 
 use serde_json::{Map, Value, json};
 
@@ -10,8 +10,8 @@ use super::history;
 
 pub(super) const JSON: &str = "application/json";
 
-/// The list that responses have as their example.
-const EXAMPLES: &str = include_str!("../../../../docs/reference/contract/example-list-icps.json");
+/// The list that is the example of responses.
+const EXAMPLE_LIST: &str = include_str!("../../../../docs/reference/contract/example-list-icps.json");
 
 pub(super) fn paths() -> Value {
     json!({
@@ -32,8 +32,9 @@ pub(super) fn paths() -> Value {
 fn list_icps() -> Value {
     json!({
         "operationId": "listIcps", "tags": ["icps"], "summary": "List ICPs",
-        "description": "Returns every ICP that names the caller, oldest first, including expired ones. With `limit`, the response \
-            has a `Link` header if there is another page. `Prefer: handling=strict` makes unknown parameters an error.",
+        "description": "Returns every ICP that names the caller, oldest first, including expired ones. With `limit`, \
+            the response has a `Link` header if there is another page. `Prefer: handling=strict` makes unknown \
+            parameters an error.",
         "parameters": query_parameters(LIST_PARAMETERS, &["IfMatch", "IfNoneMatch"]),
         "responses": with_errors(
             json!({
@@ -58,7 +59,8 @@ fn create_icp() -> Value {
             "customFilterCriteria": [
                 {"type": "website", "provider": "browserUse", "prompt": "Does it sell to enterprises?"},
                 {"type": "webscraping", "provider": "firecrawl", "extractionPrompt": "List the software in use",
-                    "pageFindingPrompt": "Pages about technology", "includeSearchStrings": ["cloud"], "excludeSearchStrings": []},
+                    "pageFindingPrompt": "Pages about technology",
+                    "includeSearchStrings": ["cloud"], "excludeSearchStrings": []},
                 {"type": "ai", "entityType": "company", "prompt": "Does it sell software?"},
                 {"type": "maxPeoplePerCompany", "value": 3},
                 {"type": "maxPercentFromCRM", "value": 50},
@@ -95,14 +97,16 @@ fn get_icp() -> Value {
 fn update_icp() -> Value {
     json!({
         "operationId": "updateIcp", "tags": ["icps"], "summary": "Change an ICP",
-        "description": "Replaces the fields that are in the body. Concurrent changes of different fields all persist.",
+        "description": "Replaces the fields that are in the body. If requests change different fields concurrently, \
+            all changes persist.",
         "parameters": query_parameters(&[DRY_RUN], &["Id", "IfMatch", "IfNoneMatch"]),
         "requestBody": body(
             &["application/merge-patch+json", JSON], "IcpPatch", &json!({"leadsPerList": 50, "activeUntil": null}),
         ),
         "responses": with_errors(
             json!({
-                "200": response("The ICP after the change. For a dry run, the ICP that would be stored, without an `ETag`.", "Icp", &["ETag=OptionalETag"]),
+                "200": response("The ICP after the change. For a dry run, the ICP that would be stored, without an \
+                    `ETag`.", "Icp", &["ETag=OptionalETag"]),
             }),
             &["BadRequest", "Unauthorized", "Forbidden", "NotFound", "Conflict", "PreconditionFailed", "PayloadTooLarge",
                 "UnsupportedMediaType", "Internal", "Unavailable"],
@@ -123,13 +127,13 @@ fn delete_icp() -> Value {
 }
 
 fn add_user() -> Value {
-    let description = "Adds one user to `userIds`. Nothing changes if the user already has access.";
+    let description = "Adds one user to `userIds`. Nothing changes if `userIds` already contains the user.";
     share("addUser", "Share an ICP with a user", description)
 }
 
 fn remove_user() -> Value {
-    let description = "Removes one user from `userIds`, for example the caller. If the user has no access, nothing changes. Only \
-        an admin may remove the last user.";
+    let description = "Removes one user from `userIds`. Users may remove themselves. If `userIds` does not contain the \
+        user, nothing changes. Only an admin may remove the last user.";
     share("removeUser", "Stop sharing an ICP with a user", description)
 }
 
@@ -175,7 +179,7 @@ fn service(operation: &str, summary: &str, responses: &Value) -> Value {
     })
 }
 
-/// Returns the parameters of a table, and parameters among the components.
+/// Returns the query parameters of a table, and references to parameters among the components.
 pub(super) fn query_parameters<T>(table: &[Parameter<T>], components: &[&str]) -> Vec<Value> {
     let query = table.iter().map(|parameter| {
         json!({
@@ -194,7 +198,7 @@ pub(super) fn with_errors(mut responses: Value, names: &[&str]) -> Value {
 }
 
 pub(super) fn response(description: &str, schema: &str, headers_of: &[&str]) -> Value {
-    let list: Value = serde_json::from_str(EXAMPLES).unwrap_or_default();
+    let list: Value = serde_json::from_str(EXAMPLE_LIST).unwrap_or_default();
     let schema_of = reference("schemas", schema);
     let content = match schema {
         "IcpList" => json!({"schema": schema_of, "example": list}),
@@ -208,7 +212,8 @@ fn empty(description: &str, headers_of: &[&str]) -> Value {
     json!({"description": description, "headers": headers(headers_of)})
 }
 
-/// Returns headers by their names, each with its component (`name=component` if they differ).
+/// Returns references to the components of headers. An element is `name=component` if the name of the header differs
+/// from that of its component.
 fn headers(names: &[&str]) -> Map<String, Value> {
     let own = names.iter().map(|name| name.split_once('=').unwrap_or((name, name)));
     own.chain([("x-request-id", "RequestId")])

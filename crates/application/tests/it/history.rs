@@ -1,21 +1,21 @@
-//! Histories and restores, on a repository in memory.
+//! Histories and `forget_user`, on a repository in memory.
 
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use icp_application::{HistoryRequest, Retention, ServiceError, forget_user, forgetting};
+use icp_application::{HistoryRequest, Retention, ServiceError, forget_stamp, forget_user};
 use icp_domain::{Caller, IcpDocument, UserId};
 use icp_ports::{ForgetPart, ForgetUser, IcpReader as _, IcpRepository as _, Lookup, RepositoryError};
 use icp_testkit::fixtures::{any_creator, icp, id, user};
 use icp_testkit::memory::InMemoryDatabase;
 
-use crate::support::{Fixture, ada, over};
+use crate::support::{Fixture, ada, fixture_with};
 
 const SMB: &str = r#"{"name": "SMB", "leadProviderCriteria": []}"#;
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 
 fn fixture(days: u32) -> Fixture {
-    let fixture = over(InMemoryDatabase::default());
+    let fixture = fixture_with(InMemoryDatabase::default());
     Fixture { icps: fixture.icps.clone().with_retention(Retention { days }), ..fixture }
 }
 
@@ -33,7 +33,7 @@ async fn replaced_revision_is_kept_for_retention() {
     assert!(matches!(hidden, Err(ServiceError::NoRevision)), "{hidden:?}");
     assert_eq!(fixture.icps.remove_old_revisions().await.expect("must remove"), 1);
     let left = fixture.icps.revisions(&ada(), created.id, &HistoryRequest::default()).await;
-    assert_eq!(left.expect("must read").revisions.len(), 1, "the current state stays");
+    assert_eq!(left.expect("must read").revisions.len(), 1, "only the current state must remain");
 }
 
 #[tokio::test]
@@ -60,20 +60,20 @@ async fn impersonator_is_recorded() {
     }
 }
 
-/// Stores an ICP, as the restore of another user does, before it removes the first part.
-struct Restored {
+/// A database in which another user restores an ICP before the first part of the histories is rewritten.
+struct RestoringDatabase {
     database: InMemoryDatabase,
     icp: Mutex<Option<IcpDocument>>,
 }
 
 #[async_trait]
-impl ForgetUser for Restored {
+impl ForgetUser for RestoringDatabase {
     async fn forget(
         &self,
         user_id: &UserId,
         part: ForgetPart,
     ) -> Result<Option<ForgetPart>, RepositoryError> {
-        let restored = self.icp.lock().expect("no panic").take();
+        let restored = self.icp.lock().expect("no other thread must have panicked").take();
         if let Some(icp) = restored {
             self.database.insert(&icp, any_creator(), None).await?;
         }
@@ -86,11 +86,11 @@ impl ForgetUser for Restored {
 }
 
 #[tokio::test]
-async fn user_of_icp_restored_meanwhile_is_forgotten() {
+async fn user_of_concurrently_restored_icp_is_forgotten() {
     let database = InMemoryDatabase::default();
-    let named = icp(1).users(["user_eve", "user_bob"]).document();
-    let histories = Restored { database: database.clone(), icp: Mutex::new(Some(named)) };
-    let stamp = forgetting("2024-06-01T12:00:00Z".parse().expect("a time"), true);
+    let icp_of_eve = icp(1).users(["user_eve", "user_bob"]).document();
+    let histories = RestoringDatabase { database: database.clone(), icp: Mutex::new(Some(icp_of_eve)) };
+    let stamp = forget_stamp("2024-06-01T12:00:00Z".parse().expect("must be a valid time"), true);
     let count = forget_user(&database, &histories, &user("user_eve"), &stamp, |_| ()).await;
     assert_eq!(count.expect("must be forgotten"), 1);
     let eve = Caller::user(user("user_eve")).access_scope();

@@ -1,4 +1,4 @@
-//! The list cache: lists that the storage returns, and lists that it only confirms.
+//! The list cache. The storage returns a list that is not cached, and only confirms the version of a cached list.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,7 +13,7 @@ use icp_ports::{
 use icp_testkit::fixtures::user;
 use icp_testkit::memory::InMemoryDatabase;
 
-use crate::support::{Fixture, over};
+use crate::support::{Fixture, fixture_with};
 
 /// The number of lists that the storage returned, and the number that it confirmed.
 #[derive(Default)]
@@ -23,13 +23,13 @@ struct Counts {
 }
 
 /// A repository that counts returned and confirmed lists.
-struct Counting {
+struct CountingRepository {
     database: InMemoryDatabase,
     counts: Arc<Counts>,
 }
 
 #[async_trait]
-impl IcpReader for Counting {
+impl IcpReader for CountingRepository {
     async fn list(&self, query: &ListQuery) -> Result<IcpList, RepositoryError> {
         self.database.list(query).await
     }
@@ -54,7 +54,7 @@ impl IcpReader for Counting {
 }
 
 #[async_trait]
-impl IcpRepository for Counting {
+impl IcpRepository for CountingRepository {
     async fn insert(
         &self,
         document: &IcpDocument,
@@ -79,10 +79,10 @@ impl IcpRepository for Counting {
     }
 }
 
-impl IcpHistory for Counting {}
+impl IcpHistory for CountingRepository {}
 
 #[async_trait]
-impl HealthCheck for Counting {
+impl HealthCheck for CountingRepository {
     async fn health(&self) -> Health {
         Health::Ok
     }
@@ -90,7 +90,9 @@ impl HealthCheck for Counting {
 
 fn with_cache() -> (Fixture, Arc<Counts>) {
     let counts = Arc::<Counts>::default();
-    let fixture = over(Counting { database: InMemoryDatabase::default(), counts: Arc::clone(&counts) });
+    let repository =
+        CountingRepository { database: InMemoryDatabase::default(), counts: Arc::clone(&counts) };
+    let fixture = fixture_with(repository);
     (Fixture { icps: fixture.icps.clone().with_list_cache(100_000), ..fixture }, counts)
 }
 
@@ -118,7 +120,7 @@ async fn cached_list_is_confirmed_each_time() {
     assert_eq!(counts.get(), (1, 3));
     fixture.create(&ada, r#"{"name": "own", "leadProviderCriteria": []}"#).await;
     assert_eq!(fixture.list(&bob).await, first);
-    assert_eq!(counts.get(), (1, 4), "the list of another user changed");
+    assert_eq!(counts.get(), (1, 4), "a change of another user's list must not invalidate this list");
 }
 
 #[tokio::test]
@@ -143,5 +145,8 @@ async fn change_by_others_is_in_next_response() {
     fixture.create(&ada, &SHARED.replace("shared", "second")).await;
     assert!(fixture.list(&bob).await.0.contains(r#""name":"second""#));
     fixture.patch(&ada, id, r#"{"userIds": ["user_ada"]}"#).await;
-    assert!(!fixture.list(&bob).await.0.contains("renamed"), "his access was revoked");
+    assert!(
+        !fixture.list(&bob).await.0.contains("renamed"),
+        "the list must not contain an ICP after access was revoked"
+    );
 }

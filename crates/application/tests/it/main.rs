@@ -1,4 +1,4 @@
-//! The use cases over a repository in memory, and over repositories that count or interfere.
+//! Tests of the use cases on a repository in memory, and on repositories that count calls or simulate other writers.
 
 #![cfg(test)]
 

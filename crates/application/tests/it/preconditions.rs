@@ -1,4 +1,4 @@
-//! `If-Match` and `If-None-Match` on each operation.
+//! Tests of `If-Match` and `If-None-Match` on each operation.
 
 use icp_application::{ListRequest, ListResponse, Preconditions, ServiceError, VersionMatch};
 use icp_ports::{Conditional, ListVersion, Version};
@@ -38,7 +38,7 @@ async fn read_of_another_version_fails() {
 }
 
 #[tokio::test]
-async fn client_gets_list_unless_it_has_it() {
+async fn list_is_sent_only_if_changed() {
     let fixture = fixture();
     let created = fixture.create(&ada(), SMB).await;
     let (_, version) = fixture.list(&ada()).await;
@@ -46,7 +46,7 @@ async fn client_gets_list_unless_it_has_it() {
     let list = async || fixture.icps.list(&ada(), &ListRequest::default(), &known).await.expect("must list");
     assert!(matches!(list().await, ListResponse::NotModified(same) if same == version));
     fixture.patch(&ada(), created.id, r#"{"name": "renamed"}"#).await;
-    assert!(matches!(list().await, ListResponse::Whole { version: other, .. } if other != version));
+    assert!(matches!(list().await, ListResponse::Buffered { version: other, .. } if other != version));
 }
 
 #[tokio::test]
@@ -57,7 +57,7 @@ async fn write_happens_only_at_named_version() {
         fixture.icps.update(&ada(), created.id, body.into(), preconditions).await
     };
     let old = if_match(created.version);
-    let first = update(r#"{"name": "first"}"#, &old).await.expect("must be at that version");
+    let first = update(r#"{"name": "first"}"#, &old).await.expect("the ICP must be at that version");
     let current = if_none_match(VersionMatch::OneOf(vec![first.version]));
     for preconditions in [&old, &if_none_match(VersionMatch::Any), &current] {
         for body in [r#"{"name": "second"}"#, r#"{"name": "first"}"#, "{}"] {
@@ -68,7 +68,7 @@ async fn write_happens_only_at_named_version() {
         assert!(matches!(deleted, Err(ServiceError::PreconditionFailed)), "{deleted:?}");
     }
     let any = Preconditions { if_match: Some(VersionMatch::Any), if_none_match: None };
-    fixture.icps.delete(&ada(), created.id, &any).await.expect("must be at some version");
+    fixture.icps.delete(&ada(), created.id, &any).await.expect("the ICP must exist");
     let got = fixture.icps.get(&ada(), created.id, &Preconditions::default()).await;
     assert!(matches!(got, Err(ServiceError::NotFound)), "{got:?}");
 }
@@ -80,7 +80,7 @@ async fn create_depends_on_version_of_list() {
     let only_if_empty =
         Preconditions { if_match: Some(VersionMatch::OneOf(vec![empty])), if_none_match: None };
     let create = async |preconditions| fixture.icps.create(&ada(), SMB.into(), None, preconditions).await;
-    create(&only_if_empty).await.expect("the list is empty");
+    create(&only_if_empty).await.expect("must succeed while the list is empty");
     for preconditions in [&only_if_empty, &if_none_match(VersionMatch::Any)] {
         let created = create(preconditions).await;
         assert!(matches!(created, Err(ServiceError::PreconditionFailed)), "{created:?}");

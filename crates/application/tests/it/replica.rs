@@ -8,18 +8,18 @@ use icp_testkit::memory::InMemoryDatabase;
 
 use crate::support::{Fixture, SMB, ada, fixture, icp};
 
-const OWN_WRITES: Duration = Duration::from_secs(10);
+const READ_OWN_WRITES: Duration = Duration::from_secs(10);
 
-/// A service whose replica receives nothing.
+/// Returns a service whose replica receives no writes.
 fn with_stale_replica() -> Fixture {
     let fixture = fixture();
-    let replica = Replica::new(Arc::new(InMemoryDatabase::default()), OWN_WRITES);
+    let replica = Replica::new(Arc::new(InMemoryDatabase::default()), READ_OWN_WRITES);
     let icps = fixture.icps.for_worker(Arc::clone(&fixture.repository), Some(replica));
     Fixture { icps, ..fixture }
 }
 
 #[tokio::test(start_paused = true)]
-async fn writer_reads_primary_and_others_replica() {
+async fn only_writer_reads_from_primary() {
     let fixture = with_stale_replica();
     let body = r#"{"name": "A", "leadProviderCriteria": [], "userIds": ["user_eve"]}"#;
     let created = fixture.create(&ada(), body).await;
@@ -27,19 +27,23 @@ async fn writer_reads_primary_and_others_replica() {
     assert_ne!(fixture.list(&ada()).await.0, "[]");
     assert_eq!(fixture.list(&Caller::user(user("user_eve"))).await.0, "[]");
 
-    tokio::time::advance(OWN_WRITES).await;
-    assert_eq!(fixture.list(&ada()).await.0, "[]", "by now the replica should have it");
+    tokio::time::advance(READ_OWN_WRITES).await;
+    assert_eq!(fixture.list(&ada()).await.0, "[]", "must read from the replica again");
 }
 
 #[tokio::test(start_paused = true)]
 async fn change_never_depends_on_replica() {
     let fixture = with_stale_replica();
     let created = fixture.create(&ada(), SMB).await;
-    tokio::time::advance(OWN_WRITES).await;
+    tokio::time::advance(READ_OWN_WRITES).await;
     assert_eq!(icp(&fixture.patch(&ada(), created.id, r#"{"name": "B"}"#).await).name, "B");
-    assert_ne!(fixture.list(&ada()).await.0, "[]", "a change makes a writer, too");
-    tokio::time::advance(OWN_WRITES).await;
-    fixture.icps.delete(&ada(), created.id, &Preconditions::default()).await.expect("the primary has it");
+    assert_ne!(fixture.list(&ada()).await.0, "[]", "must read from the primary after a change");
+    tokio::time::advance(READ_OWN_WRITES).await;
+    fixture
+        .icps
+        .delete(&ada(), created.id, &Preconditions::default())
+        .await
+        .expect("the primary must have the ICP");
     let got = fixture.icps.get(&ada(), created.id, &Preconditions::default()).await;
     assert!(matches!(got, Err(ServiceError::NotFound)), "{got:?}");
 }

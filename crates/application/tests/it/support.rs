@@ -16,20 +16,20 @@ pub(crate) struct Fixture {
     pub(crate) clock: Arc<FakeClock>,
 }
 
-fn ids() -> IcpId {
+fn next_id() -> IcpId {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     id(NEXT.fetch_add(1, Ordering::SeqCst).into())
 }
 
 pub(crate) fn fixture() -> Fixture {
-    over(InMemoryDatabase::default())
+    fixture_with(InMemoryDatabase::default())
 }
 
-pub(crate) fn over(repository: impl IcpRepository + 'static) -> Fixture {
-    let clock = Arc::new(FakeClock::at("2024-06-01T12:00:00Z".parse().expect("a time")));
+pub(crate) fn fixture_with(repository: impl IcpRepository + 'static) -> Fixture {
+    let clock = Arc::new(FakeClock::at("2024-06-01T12:00:00Z".parse().expect("must be a valid time")));
     let shared: Arc<FakeClock> = Arc::clone(&clock);
     let repository: Arc<dyn IcpRepository> = Arc::new(repository);
-    Fixture { icps: IcpService::new(repository.clone(), shared, ids), repository, clock }
+    Fixture { icps: IcpService::new(repository.clone(), shared, next_id), repository, clock }
 }
 
 pub(crate) fn ada() -> Caller {
@@ -62,7 +62,7 @@ impl Fixture {
     /// Returns the caller's list, and its version.
     pub(crate) async fn list(&self, caller: &Caller) -> (String, ListVersion) {
         match self.icps.list(caller, &ListRequest::default(), &Preconditions::default()).await {
-            Ok(ListResponse::Whole { icps, version, .. }) => (icps.to_json(), version),
+            Ok(ListResponse::Buffered { icps, version, .. }) => (icps.to_json(), version),
             other => panic!("{other:?}"),
         }
     }

@@ -12,9 +12,9 @@ use icp_ports::{
 use icp_testkit::fixtures::{stamp_without_history, user};
 use icp_testkit::memory::InMemoryDatabase;
 
-use crate::support::{Fixture, SMB, ada, fixture, icp, if_match, over};
+use crate::support::{Fixture, SMB, ada, fixture, fixture_with, icp, if_match};
 
-const NONE: Preconditions<Version> = Preconditions { if_match: None, if_none_match: None };
+const NO_PRECONDITIONS: Preconditions<Version> = Preconditions { if_match: None, if_none_match: None };
 
 fn key() -> RequestKey {
     "k".to_owned().try_into().expect("must be valid")
@@ -26,7 +26,7 @@ async fn created_icp_can_be_read() {
     let created = fixture.create(&ada(), SMB).await;
     assert_eq!(fixture.get(created.id).await, created);
     assert_eq!(icp(&created).user_ids, [user("user_ada")]);
-    assert_eq!(icp(&created).created_at, "2024-06-01T12:00:00Z".parse().expect("a time"));
+    assert_eq!(icp(&created).created_at, "2024-06-01T12:00:00Z".parse().expect("must be a valid time"));
 }
 
 #[tokio::test]
@@ -35,7 +35,7 @@ async fn user_without_access_is_forbidden() {
     let id = fixture.create(&ada(), SMB).await.id;
     let before = fixture.get(id).await;
     let eve = Caller::user(user("user_eve"));
-    for preconditions in [NONE, if_match(before.version), if_match(Version(7))] {
+    for preconditions in [NO_PRECONDITIONS, if_match(before.version), if_match(Version(7))] {
         let got = fixture.icps.get(&eve, id, &preconditions).await;
         assert!(matches!(got, Err(ServiceError::Forbidden)), "{got:?}");
         let body = r#"{"name": "mine"}"#;
@@ -62,7 +62,7 @@ async fn preview_stores_nothing() {
     assert_eq!(fixture.list(&ada()).await.0, "[]");
     let created = fixture.create(&ada(), SMB).await;
     let body = r#"{"name": "after"}"#;
-    let preview = fixture.icps.preview_update(&ada(), created.id, body.into(), &NONE).await;
+    let preview = fixture.icps.preview_update(&ada(), created.id, body.into(), &NO_PRECONDITIONS).await;
     assert!(preview.expect("must be valid").contains(r#""name":"after""#));
     assert_eq!(fixture.get(created.id).await, created);
     for invalid in ["{}", "[]", "{"] {
@@ -123,23 +123,24 @@ async fn key_with_another_body_is_refused() {
     assert!(matches!(other, Err(ServiceError::KeyReused)), "{other:?}");
 }
 
-/// A repository in which another writer changes the ICP before each write, and in which keys are always in use.
-struct Busy {
+/// A repository in which another writer changes the ICP before each write. Every idempotency key is always in use.
+struct ContendedRepository {
     database: InMemoryDatabase,
-    /// The number of changes by the other writer.
+    /// The number of changes that the other writer still makes.
     times: AtomicU32,
     reads: Arc<AtomicU32>,
 }
 
-impl Busy {
-    async fn interfere(&self, id: IcpId) {
+impl ContendedRepository {
+    /// Changes the ICP as the other writer, unless that writer has made all its changes.
+    async fn write_as_other(&self, id: IcpId) {
         tokio::time::sleep(Duration::from_millis(1)).await;
         let left = self.times.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |times| times.checked_sub(1));
         let Ok(left) = left.map(|times| times - 1) else { return };
         let root = Caller::admin(user("user_root")).access_scope();
         let Ok(Lookup::Found(stored)) = self.database.get(id, &root).await else { return };
         let before = icp(&stored);
-        let after = Icp { description: Some(format!("{left} to come")), ..before.clone() };
+        let after = Icp { description: Some(format!("{left} changes left")), ..before.clone() };
         self.database
             .replace(
                 &IcpChange::between(&before, after),
@@ -153,7 +154,7 @@ impl Busy {
 }
 
 #[async_trait]
-impl IcpReader for Busy {
+impl IcpReader for ContendedRepository {
     async fn list(&self, query: &ListQuery) -> Result<IcpList, RepositoryError> {
         self.database.list(query).await
     }
@@ -166,7 +167,7 @@ impl IcpReader for Busy {
 }
 
 #[async_trait]
-impl IcpRepository for Busy {
+impl IcpRepository for ContendedRepository {
     async fn insert(
         &self,
         document: &IcpDocument,
@@ -186,36 +187,40 @@ impl IcpRepository for Busy {
         quota: Quota,
         stamp: &Stamp,
     ) -> Result<Replacement, RepositoryError> {
-        self.interfere(change.id()).await;
+        self.write_as_other(change.id()).await;
         self.database.replace(change, expected, quota, stamp).await
     }
 
     async fn delete(&self, id: IcpId, expected: Version, stamp: &Stamp) -> Result<bool, RepositoryError> {
-        self.interfere(id).await;
+        self.write_as_other(id).await;
         self.database.delete(id, expected, stamp).await
     }
 }
 
-impl IcpHistory for Busy {}
+impl IcpHistory for ContendedRepository {}
 
 #[async_trait]
-impl HealthCheck for Busy {
+impl HealthCheck for ContendedRepository {
     async fn health(&self) -> Health {
         Health::Ok
     }
 }
 
-fn busy(times: u32) -> Fixture {
+fn contended_fixture(times: u32) -> Fixture {
     let reads = Arc::default();
-    over(Busy { database: InMemoryDatabase::default(), times: AtomicU32::new(times), reads })
+    fixture_with(ContendedRepository {
+        database: InMemoryDatabase::default(),
+        times: AtomicU32::new(times),
+        reads,
+    })
 }
 
 #[tokio::test]
 async fn patch_is_repeated_on_newer_version() {
-    let fixture = busy(3);
+    let fixture = contended_fixture(3);
     let id = fixture.create(&ada(), SMB).await.id;
     let patched = icp(&fixture.patch(&ada(), id, r#"{"name": "after"}"#).await);
-    assert_eq!((patched.name.as_str(), patched.description.as_deref()), ("after", Some("0 to come")));
+    assert_eq!((patched.name.as_str(), patched.description.as_deref()), ("after", Some("0 changes left")));
 }
 
 #[tokio::test(start_paused = true)]
@@ -223,7 +228,7 @@ async fn contended_patches_read_icp_once_each() {
     const PATCHES: u32 = 100;
     let reads = Arc::<AtomicU32>::default();
     let (database, times) = (InMemoryDatabase::default(), AtomicU32::new(0));
-    let fixture = over(Busy { database, times, reads: Arc::clone(&reads) });
+    let fixture = fixture_with(ContendedRepository { database, times, reads: Arc::clone(&reads) });
     let id = fixture.create(&ada(), SMB).await.id;
     let mut patches = tokio::task::JoinSet::new();
     for number in 0..PATCHES {
@@ -232,14 +237,14 @@ async fn contended_patches_read_icp_once_each() {
         patches.spawn(async move { icps.update(&ada(), id, body.into(), &Preconditions::default()).await });
     }
     for patched in patches.join_all().await {
-        patched.expect("must wait for its turn");
+        patched.expect("must succeed after the other patches");
     }
     assert_eq!(reads.load(Ordering::SeqCst), PATCHES);
 }
 
 #[tokio::test]
 async fn conditional_patch_is_not_repeated() {
-    let fixture = busy(1);
+    let fixture = contended_fixture(1);
     let created = fixture.create(&ada(), SMB).await;
     let body = r#"{"name": "after"}"#;
     let patched = fixture.icps.update(&ada(), created.id, body.into(), &if_match(created.version)).await;
@@ -249,18 +254,18 @@ async fn conditional_patch_is_not_repeated() {
 
 #[tokio::test]
 async fn only_unconditional_delete_is_repeated() {
-    let fixture = busy(2);
+    let fixture = contended_fixture(2);
     let created = fixture.create(&ada(), SMB).await;
     let deleted = fixture.icps.delete(&ada(), created.id, &if_match(created.version)).await;
     assert!(matches!(deleted, Err(ServiceError::PreconditionFailed)), "{deleted:?}");
-    fixture.icps.delete(&ada(), created.id, &NONE).await.expect("must be repeated");
+    fixture.icps.delete(&ada(), created.id, &NO_PRECONDITIONS).await.expect("must be repeated");
 }
 
 #[tokio::test(start_paused = true)]
 async fn endless_contention_is_reported() {
-    let fixture = busy(u32::MAX);
+    let fixture = contended_fixture(u32::MAX);
     let id = fixture.create(&ada(), SMB).await.id;
-    let patched = fixture.icps.update(&ada(), id, r#"{"name": "after"}"#.into(), &NONE).await;
+    let patched = fixture.icps.update(&ada(), id, r#"{"name": "after"}"#.into(), &NO_PRECONDITIONS).await;
     assert!(matches!(patched, Err(ServiceError::Contended)), "{patched:?}");
 
     let key = key();

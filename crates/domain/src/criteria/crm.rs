@@ -8,7 +8,7 @@ use crate::open_enum::open_enum;
 open_enum! {
     /// A CRM.
     CrmProvider {
-        /// `"bullhorn"`, the only one in this version.
+        /// `"bullhorn"`, the only CRM that this version knows.
         Bullhorn = "bullhorn",
     }
 }
@@ -16,8 +16,8 @@ open_enum! {
 record! {
     /// Filters that select leads in a CRM.
     ///
-    /// For `text_search` and `query`, the outer `Option` is `None` if the field is absent, and the inner one if it is null.
-    /// A round trip preserves the difference.
+    /// For `text_search` and `query`, the outer `Option` is `None` if the field is absent, and the inner one if it is
+    /// null. A round trip preserves the difference.
     CrmFilters {
         /// The CRM.
         provider: CrmProvider = Field::provider_name("provider", open::<CrmProvider>());

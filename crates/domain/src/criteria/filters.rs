@@ -25,9 +25,9 @@ record! {
         extraction_prompt: String = Field::required("extractionPrompt", text(LONG_TEXT));
         /// The pages to look for, in natural language.
         page_finding_prompt: String = Field::required("pageFindingPrompt", text(LONG_TEXT));
-        /// Pages that contain one of these are included.
+        /// Pages that contain one of these strings are included.
         include_search_strings: Vec<String> = Field::required("includeSearchStrings", searches());
-        /// Pages that contain one of these are excluded.
+        /// Pages that contain one of these strings are excluded.
         exclude_search_strings: Vec<String> = Field::required("excludeSearchStrings", searches());
     }
 }
@@ -61,7 +61,8 @@ record! {
     MatchFieldWithRegex {
         /// Path of the field, such as `firstName` or `company.headcount`.
         field: String = Field::required("field", filled_text(SHORT_TEXT));
-        /// An ECMAScript regular expression without flags. Without the flag `u`, `\p{Lu}` matches the literal text `p{Lu}`.
+        /// An ECMAScript regular expression without flags. Without the flag `u`, `\p{Lu}` matches the literal text
+        /// `p{Lu}`.
         regex: String = Field::required("regex", regex());
     }
 }

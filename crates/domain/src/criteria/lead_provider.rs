@@ -7,7 +7,7 @@ use crate::unknown_fields::UnknownFields;
 open_enum! {
     /// A service that searches for leads.
     LeadProvider {
-        /// `"baseProvider"`, the only one in this version.
+        /// `"baseProvider"`, the only lead provider that this version knows.
         BaseProvider = "baseProvider",
     }
 }
@@ -15,7 +15,7 @@ open_enum! {
 open_enum! {
     /// The kind of lead that a search finds.
     SearchType {
-        /// `"person"`, also the meaning of a criterion without a type.
+        /// `"person"`, the default of a criterion without a type.
         Person = "person",
         /// `"company"`
         Company = "company",

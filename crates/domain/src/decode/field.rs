@@ -16,7 +16,7 @@ pub(crate) struct Field<F: Format> {
     pub(crate) is_read_only: bool,
     /// Returns true for a value that is omitted on serialization. `None` if every value is written.
     pub(crate) is_absent: Option<fn(&F::Value) -> bool>,
-    /// Returns the name of a provider, if the value is one.
+    /// Returns the provider that a value names. `None` if the field does not name a provider.
     provider: Option<fn(&F::Value) -> &str>,
 }
 
@@ -37,12 +37,12 @@ impl<F: Format> Field<F> {
         Self { default: Some(default), ..Self::required(name, format) }
     }
 
-    /// A field that is required, except in the body that creates an ICP.
+    /// Declares a field that is required, except in the body that creates an ICP.
     pub(crate) fn default_in_new_icp(name: &'static str, format: F, default: F::Value) -> Self {
         Self { new_default: Some(default), ..Self::required(name, format) }
     }
 
-    /// A field that only the service sets. It has the placeholder as its value until the service sets it.
+    /// Declares a field that only the service sets. Until then, its value is the placeholder.
     pub(crate) fn read_only(name: &'static str, format: F, placeholder: F::Value) -> Self {
         Self { is_read_only: true, ..Self::default_in_new_icp(name, format, placeholder) }
     }
@@ -65,8 +65,8 @@ impl<F: Format> Field<F> {
         present?.or(self.new_default).or(self.default).or_else(|| decoder.missing(self.name))
     }
 
-    /// Decodes the field if it is present: `Some(None)` if it is not.
-    #[expect(clippy::option_option, reason = "the outer one is None if the value is invalid")]
+    /// Decodes the field if it is present. Returns `Some(None)` if it is absent.
+    #[expect(clippy::option_option, reason = "the outer option is None if the value is invalid")]
     pub(crate) fn decode_present(
         &self,
         decoder: &mut Decoder,
@@ -96,13 +96,13 @@ impl<F: Format> Field<F> {
 }
 
 impl<F: Format<Value: AsRef<str>>> Field<F> {
-    /// A required field that names a provider. Lists can be filtered by it.
+    /// Declares a required field that names a provider. Lists can be filtered by the provider.
     pub(crate) fn provider_name(name: &'static str, format: F) -> Self {
         Self { provider: Some(F::Value::as_ref), ..Self::required(name, format) }
     }
 }
 
-/// A field that may be absent. Absent and null are different values.
+/// Declares a field that may be absent. An absent field and null are different values.
 pub(crate) fn optional<F: Format>(
     name: &'static str,
     format: F,

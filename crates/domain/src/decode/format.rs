@@ -1,4 +1,4 @@
-//! The formats of values: a decoding function and a schema for each.
+//! The formats of values. Each format has a decoding function and a schema.
 //!
 //! Limits apply to requests. Stored ICPs are read leniently, so schemas of responses have no limits.
 
@@ -26,9 +26,9 @@ pub(crate) trait Format {
     fn schema(&self, side: Side) -> Value;
 }
 
-struct Functions<D, S>(D, S);
+struct FormatFunctions<D, S>(D, S);
 
-impl<T: Serialize, D, S> Format for Functions<D, S>
+impl<T: Serialize, D, S> Format for FormatFunctions<D, S>
 where
     D: Fn(&mut Decoder, Json<'_>) -> Option<T>,
     S: Fn(Side) -> Value,
@@ -48,7 +48,7 @@ fn format<T: Serialize>(
     decode: impl Fn(&mut Decoder, Json<'_>) -> Option<T>,
     schema: impl Fn(Side) -> Value,
 ) -> impl Format<Value = T> {
-    Functions(decode, schema)
+    FormatFunctions(decode, schema)
 }
 
 /// A string with at most `max` characters.
@@ -103,7 +103,7 @@ pub(crate) fn regex() -> impl Format<Value = String> {
     )
 }
 
-/// A name of an enumeration that newer versions may extend.
+/// A name in an enumeration that newer versions may extend.
 pub(crate) fn open<T: OpenEnum>() -> impl Format<Value = T> {
     format(
         |decoder, json| {
@@ -173,7 +173,7 @@ pub(crate) fn icp_id() -> impl Format<Value = IcpId> {
     )
 }
 
-/// The users of an ICP, each once.
+/// The users of an ICP, without duplicates.
 pub(crate) fn user_ids() -> impl Format<Value = Vec<UserId>> {
     format(
         |decoder, json| {
@@ -196,12 +196,12 @@ pub(crate) fn user_ids() -> impl Format<Value = Vec<UserId>> {
     )
 }
 
-/// Any JSON, stored as it was sent.
+/// Any JSON value, which is stored as it was sent.
 pub(crate) fn any_json() -> impl Format<Value = JsonText> {
     format(|_, json| Some(json.to_owned()), |_| json!({}))
 }
 
-/// The filters of a lead provider: an object with any JSON inside, stored as it was sent.
+/// The filters of a lead provider: an object with any content, which is stored as it was sent.
 pub(crate) fn lead_provider_filters() -> impl Format<Value = JsonText> {
     format(
         |decoder, json| match json.kind() {
@@ -218,12 +218,12 @@ pub(crate) fn part<T: Decode + Component + Serialize>() -> impl Format<Value = M
 }
 
 /// An array with at most `max` elements.
-pub(crate) fn list<F: Format>(of: F, max: usize) -> impl Format<Value = Vec<F::Value>> {
-    List { of, max }
+pub(crate) fn list<F: Format>(element: F, max: usize) -> impl Format<Value = Vec<F::Value>> {
+    List { element, max }
 }
 
 struct List<F> {
-    of: F,
+    element: F,
     max: usize,
 }
 
@@ -231,11 +231,11 @@ impl<F: Format> Format for List<F> {
     type Value = Vec<F::Value>;
 
     fn decode(&self, decoder: &mut Decoder, json: Json<'_>) -> Option<Vec<F::Value>> {
-        decoder.array(json, self.max, |decoder, element| self.of.decode(decoder, element))
+        decoder.array(json, self.max, |decoder, element| self.element.decode(decoder, element))
     }
 
     fn schema(&self, side: Side) -> Value {
-        let schema = json!({"type": "array", "items": self.of.schema(side)});
+        let schema = json!({"type": "array", "items": self.element.schema(side)});
         with_limits(side, schema, json!({"maxItems": self.max}))
     }
 }

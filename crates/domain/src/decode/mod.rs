@@ -1,7 +1,8 @@
 //! Decoding of JSON into the types of this crate.
 //!
-//! Stored ICPs and requests share one decoder, so that they cannot diverge. A decoding function that finds an invalid value
-//! records a violation and returns `None`. Callers decode all parts before they return, so that every violation is found.
+//! Stored ICPs and requests share one decoder, so that they cannot diverge. A decoding function that finds an invalid
+//! value records a violation and returns `None`. Callers decode all parts before they return, so that every violation
+//! is found.
 
 mod field;
 pub(crate) mod format;
@@ -24,13 +25,13 @@ pub(crate) use record::{Record, impl_deserialize, record};
 /// How strictly a document is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rules {
-    /// For a stored ICP: it must have the shape of an ICP. Unknown fields and values are preserved.
+    /// For a stored ICP. The document must have the shape of an ICP. Unknown fields and values are preserved.
     Stored,
-    /// For a record that will be stored unchanged: as [`Rules::Stored`], and without values that a database cannot store.
+    /// For a record that will be stored unchanged. Like [`Rules::Stored`], but refuses what a database cannot store.
     Storable,
-    /// For a stored ICP that a program has changed: as [`Rules::Storable`], and known values must be within their limits.
+    /// For a stored ICP that a program has changed. Like [`Rules::Storable`], but applies limits to known values.
     Edited,
-    /// For a request: only known fields and values, within their limits.
+    /// For a request. Accepts only known fields and values, which must be within their limits.
     Strict,
 }
 
@@ -52,7 +53,7 @@ pub(crate) fn document<T>(
     decoder.audit(json);
     let value = decode(&mut decoder, json);
     decoder.finish()?;
-    // Without a violation there is a value. A defect that breaks this must not cause a panic.
+    // If there is no violation, there is a value. If a defect breaks this rule, the result is an error and not a panic.
     value.ok_or_else(|| whole_document("the document cannot be read".to_owned()))
 }
 
@@ -66,7 +67,7 @@ pub(crate) fn to_json<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("all names are strings, and all values can be serialized")
 }
 
-/// Deserializes with serde, as leniently as from storage.
+/// Deserializes with serde, by the rules for stored ICPs.
 pub(crate) fn deserialize<'de, T, D: serde::Deserializer<'de>>(
     deserializer: D,
     decode: fn(&mut Decoder, Json<'_>) -> Option<T>,
@@ -78,17 +79,17 @@ pub(crate) fn deserialize<'de, T, D: serde::Deserializer<'de>>(
 /// The state of decoding one document.
 pub(crate) struct Decoder {
     rules: Rules,
-    /// The value that is being decoded.
+    /// The pointer to the value that is being decoded.
     pointer: Pointer,
     position: Position,
-    found: Vec<(Position, Violation)>,
-    /// The bytes of all recorded pointers.
+    violations: Vec<(Position, Violation)>,
+    /// The total length in bytes of all recorded pointers.
     pointer_bytes: usize,
     /// The part of [`limits::REGEXES`] that is not used yet.
-    patterns_left: usize,
+    remaining_pattern_chars: usize,
 }
 
-/// The address of a value's text. All values of a document are parts of one text, so their addresses are in document order.
+/// The address of a value's text. Addresses are in document order, because all values are parts of one text.
 type Position = usize;
 
 fn position(json: Json<'_>) -> Position {
@@ -101,9 +102,9 @@ impl Decoder {
             rules,
             pointer: Pointer::default(),
             position: 0,
-            found: Vec::new(),
+            violations: Vec::new(),
             pointer_bytes: 0,
-            patterns_left: limits::REGEXES,
+            remaining_pattern_chars: limits::REGEXES,
         }
     }
 
@@ -130,29 +131,28 @@ impl Decoder {
         None
     }
 
-    /// Records that a value has another JSON type than the expected one.
+    /// Records that a value does not have the expected JSON type.
     pub(crate) fn wrong_type<T>(&mut self, json: Json<'_>, expected: &str) -> Option<T> {
         self.wrong_value(ViolationCode::InvalidType, json, expected)
     }
 
-    /// Records that a value is not the expected one. The detail shows only short values, so that a small body does not cause a
-    /// large response.
+    /// Records that a value differs from the expected value. The detail shows only short values, to limit its length.
     pub(crate) fn wrong_value<T>(
         &mut self,
         code: ViolationCode,
         json: Json<'_>,
         expected: &str,
     ) -> Option<T> {
-        let shown = if json.text().len() <= MAX_SHOWN_BYTES { json.text() } else { described(json.kind()) };
+        let shown = if json.text().len() <= MAX_SHOWN_BYTES { json.text() } else { kind_name(json.kind()) };
         self.violation(code, format!("must be {expected}, not {shown}"))
     }
 
     /// Returns true if a violation has been recorded.
     pub(crate) fn has_violations(&self) -> bool {
-        !self.found.is_empty()
+        !self.violations.is_empty()
     }
 
-    /// Decodes the member `name`, at the position of its value. A missing member has the position of its object.
+    /// Decodes a member. Violations get the position of its value, or that of the object if the member is missing.
     pub(crate) fn within_member<T>(
         &mut self,
         name: &str,
@@ -193,13 +193,13 @@ impl Decoder {
         if rules == Rules::Strict {
             return T::decode(self, json).map(MaybeKnown::Known);
         }
-        let before = (self.found.len(), self.pointer_bytes);
+        let before = (self.violations.len(), self.pointer_bytes);
         self.rules = if rules == Rules::Edited { Rules::Storable } else { rules };
         let decoded = T::decode(self, json);
         self.rules = rules;
         match decoded {
             None => {
-                self.found.truncate(before.0);
+                self.violations.truncate(before.0);
                 self.pointer_bytes = before.1;
                 Some(MaybeKnown::Unknown(json.to_owned()))
             }
@@ -208,35 +208,37 @@ impl Decoder {
         }
     }
 
-    /// Counts a pattern before it is compiled. Without this bound, a body with many patterns would cost seconds of CPU time.
+    /// Subtracts the cost of a pattern from the budget of the document, before the pattern is compiled. Without this
+    /// budget, a body with many patterns would take seconds of CPU time.
     pub(crate) fn take_pattern(&mut self, pattern: &str) -> Option<()> {
-        let Some(left) = self.patterns_left.checked_sub(pattern::cost(pattern)) else {
+        let Some(left) = self.remaining_pattern_chars.checked_sub(pattern::cost(pattern)) else {
             let detail = format!(
-                "the regular expressions of a body must have at most {} characters together; in one with `(?i`, each `[` and each `\\` \
-                 counts as {}",
+                "the regular expressions of a body must have at most {} characters together; in one with `(?i`, each \
+                 `[` and each `\\` counts as {}",
                 limits::REGEXES,
                 limits::REGEX_CLASS
             );
             return self.violation(ViolationCode::TooLong, detail);
         };
-        self.patterns_left = left;
+        self.remaining_pattern_chars = left;
         Some(())
     }
 
-    /// Returns true if another violation may be recorded. The first one is always recorded, so that the document is refused.
+    /// Returns true if another violation may be recorded. The first violation may always be recorded.
     fn has_room(&self, pointer: &Pointer) -> bool {
         let pointer_bytes = self.pointer_bytes + pointer.as_str().len();
-        self.found.is_empty()
-            || (self.found.len() < limits::VIOLATIONS && pointer_bytes <= limits::VIOLATION_POINTER_BYTES)
+        self.violations.is_empty()
+            || (self.violations.len() < limits::VIOLATIONS
+                && pointer_bytes <= limits::VIOLATION_POINTER_BYTES)
     }
 
     fn record(&mut self, position: Position, mut violation: Violation) {
         violation.pointer.truncate(limits::VIOLATION_POINTER_BYTES);
         self.pointer_bytes += violation.pointer.as_str().len();
-        self.found.push((position, violation));
+        self.violations.push((position, violation));
     }
 
-    /// Records the flaws of the JSON at any depth.
+    /// Records the flaws of the JSON text at any depth, such as duplicate names.
     fn audit(&mut self, json: Json<'_>) {
         self.position = position(json);
         let (max_depth, counts): (usize, fn(FlawKind) -> bool) = match self.rules {
@@ -253,10 +255,10 @@ impl Decoder {
         }
     }
 
-    /// Fails with all violations in document order, if there are any.
+    /// Returns all violations in document order, if there are any.
     fn finish(mut self) -> Result<(), ValidationErrors> {
-        self.found.sort_by_key(|(position, _)| *position);
-        ValidationErrors::check(self.found.into_iter().map(|(_, violation)| violation).collect())
+        self.violations.sort_by_key(|(position, _)| *position);
+        ValidationErrors::check(self.violations.into_iter().map(|(_, violation)| violation).collect())
     }
 }
 
@@ -269,7 +271,7 @@ impl<'de, T: Decode> serde::Deserialize<'de> for MaybeKnown<T> {
 /// Maximum length in bytes of a name or value that the detail of a violation shows.
 const MAX_SHOWN_BYTES: usize = 64;
 
-fn described(kind: Kind) -> &'static str {
+fn kind_name(kind: Kind) -> &'static str {
     match kind {
         Kind::Null => "null",
         Kind::Boolean => "a boolean",

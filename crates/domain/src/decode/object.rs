@@ -1,4 +1,4 @@
-//! The members of one object.
+//! Decodes the members of an object.
 
 use super::{Decoder, MAX_SHOWN_BYTES};
 use crate::json::{Json, Kind, Member};
@@ -9,14 +9,14 @@ use crate::violation::ViolationCode;
 pub(crate) struct Fields<'a>(Vec<Member<'a>>);
 
 impl Decoder {
-    /// Returns the members of the object that the value must be.
+    /// Returns the members of an object. Records a violation if the value is not an object.
     pub(crate) fn object<'a>(&mut self, json: Json<'a>) -> Option<Fields<'a>> {
         if json.kind() != Kind::Object {
             return self.wrong_type(json, "an object");
         }
         let mut members: Vec<_> = json.members().collect();
         if self.is_strict() {
-            // The audit has recorded a violation for each of the others.
+            // The audit has recorded a violation for each member whose name is not Unicode text.
             members.retain(|member| member.name_is_unicode);
         } else if !members.iter().all(|member| member.name_is_unicode) {
             return self.violation(ViolationCode::Malformed, "must have names that are Unicode text");
@@ -25,7 +25,7 @@ impl Decoder {
     }
 
     /// Decodes a member. Returns `Some(None)` if it is absent.
-    #[expect(clippy::option_option, reason = "the outer one is None if the value is invalid")]
+    #[expect(clippy::option_option, reason = "the outer option is None if the value is invalid")]
     pub(crate) fn member<'a, T>(
         &mut self,
         fields: &mut Fields<'a>,
@@ -33,7 +33,8 @@ impl Decoder {
         decode: impl FnOnce(&mut Self, Json<'a>) -> Option<T>,
     ) -> Option<Option<T>> {
         let Some(value) = fields.take(name) else { return Some(None) };
-        // Some parsers take the first of two members with one name, others the last. So neither value is used.
+        // If a name appears twice, some parsers use the first value and others the last. This parser refuses both
+        // values.
         if let Some(second) = fields.take(name) {
             fields.0.retain(|member| member.name != name);
             if self.is_strict() {
@@ -63,7 +64,8 @@ impl Decoder {
         })
     }
 
-    /// Returns the members that remain when all known ones are decoded. Under strict rules each is a violation.
+    /// Returns the members that remain after all known members have been decoded. Under strict rules, records a
+    /// violation for each of them instead.
     pub(crate) fn unknown_fields(&mut self, fields: &mut Fields<'_>) -> UnknownFields {
         let mut unknown = UnknownFields::default();
         for member in fields.0.drain(..) {

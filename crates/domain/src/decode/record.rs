@@ -9,7 +9,7 @@ pub(crate) trait Record: Sized {
     /// The name of the type.
     const NAME: &'static str;
 
-    /// Decodes the remaining fields, which all belong to the record.
+    /// Decodes the record from the fields of an object that have not been decoded yet.
     fn decode_fields(decoder: &mut Decoder, fields: &mut Fields<'_>) -> Option<Self>;
 
     /// Returns the name of the provider in the record, if it has one.
@@ -29,8 +29,8 @@ impl<T: Record> Decode for T {
 /// Declares a struct by its fields: `name: Type = declaration;`, each with a doc comment. The declaration is a
 /// [`Field`](super::Field).
 ///
-/// It derives decoding, serialization and the schema. The doc comments become the descriptions in the schema. Of the struct's
-/// comment, only the first paragraph is used.
+/// The macro derives decoding, serialization and the schema. The doc comments become the descriptions in the schema.
+/// The schema contains only the first paragraph of the struct's comment.
 macro_rules! record {
     (
         $(#[doc = $about:literal])+

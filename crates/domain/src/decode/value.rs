@@ -1,4 +1,4 @@
-//! Strings, arrays and user IDs.
+//! Decodes strings, arrays and user IDs.
 
 use super::{Decoder, Rules};
 use crate::json::{Json, Kind};
@@ -13,7 +13,7 @@ impl Decoder {
         }
         match json.string() {
             Some(text) => Some(text.into_owned()),
-            None if self.is_strict() => None, // The audit has recorded it.
+            None if self.is_strict() => None, // The audit has recorded the violation.
             None => self.violation(ViolationCode::Malformed, "must be Unicode text"),
         }
     }
@@ -21,7 +21,7 @@ impl Decoder {
     /// Decodes a string with at most `max` characters.
     pub(super) fn text(&mut self, json: Json<'_>, max: usize) -> Option<String> {
         let text = self.string(json)?;
-        // A character has at least one byte, so most texts need no counting.
+        // A character has at least one byte, so the characters of most texts need not be counted.
         if self.has_limits() && text.len() > max && text.chars().count() > max {
             return self.too_long(max, "characters");
         }
@@ -68,7 +68,7 @@ impl Decoder {
         if self.has_limits()
             && let Some((code, detail)) = user_id.violation()
         {
-            // The audit has recorded U+0000.
+            // If the ID contains U+0000, the audit has recorded the violation.
             return if user_id.as_str().contains('\0') { None } else { self.violation(code, detail) };
         }
         if self.rules != Rules::Stored && user_id.as_str().len() > limits::USER_ID_BYTES {

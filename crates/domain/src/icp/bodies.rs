@@ -16,7 +16,7 @@ macro_rules! new_icp {
         /// # Ok::<(), Box<dyn std::error::Error>>(())
         /// ```
         ///
-        /// It serializes to a request body. [`NewIcp::builder`] builds one from Rust values.
+        /// A `NewIcp` serializes to the body of a request. [`NewIcp::builder`] builds one from Rust values.
         #[derive(Clone, Debug, PartialEq)]
         pub struct NewIcp(pub(crate) Icp);
 
@@ -46,11 +46,11 @@ macro_rules! icp_patch {
     ($($(#[doc = $doc:literal])+ $field:ident: $type:ty = $declaration:expr;)+) => {
         /// The body that changes an ICP, by the rules of JSON Merge Patch at the top level.
         ///
-        /// An absent field stays unchanged. `null` clears `description`, `crmFilters` and `activeUntil`. Arrays and objects are
-        /// replaced completely. `id`, `createdAt` and `updatedAt` may be present with their current values, so that a client can
-        /// read an ICP, edit it and send it back.
+        /// An absent field stays unchanged. `null` clears `description`, `crmFilters` and `activeUntil`. Arrays and
+        /// objects are replaced completely. `id`, `createdAt` and `updatedAt` may be present with their current values,
+        /// so that a client can read an ICP, edit it and send it back.
         ///
-        /// It serializes to a request body. [`IcpPatch::builder`] builds one from Rust values.
+        /// An `IcpPatch` serializes to the body of a request. [`IcpPatch::builder`] builds one from Rust values.
         #[derive(Clone, Debug, Default, PartialEq)]
         pub struct IcpPatch {
             $(pub(crate) $field: Option<$type>,)+

@@ -7,7 +7,8 @@ use crate::maybe_known::MaybeKnown;
 use crate::violation::ValidationErrors;
 use crate::{Timestamp, UserId};
 
-/// Builds the body of a request from Rust values: a [`NewIcp`] or an [`IcpPatch`]. Fields that are not set are absent from the body.
+/// Builds the body of a request from Rust values: a [`NewIcp`] or an [`IcpPatch`]. Fields that are not set are absent
+/// from the body.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct BodyBuilder<T>(IcpPatch, PhantomData<T>);
@@ -34,19 +35,19 @@ impl<T> BodyBuilder<T> {
         name(name: impl Into<String>) => |body| body.name = Some(name.into());
         /// Sets the description.
         description(text: impl Into<String>) => |body| body.description = Some(Some(text.into()));
-        /// Adds searches. In a patch, the added ones replace the existing ones.
+        /// Adds searches. In a patch, the added searches replace those of the ICP.
         searches(searches: impl IntoIterator<Item = LeadProviderCriterion>) => |body| {
             let known = searches.into_iter().map(MaybeKnown::Known);
             body.lead_provider_criteria.get_or_insert_default().extend(known);
         };
-        /// Adds custom filters. In a patch, the added ones replace the existing ones.
+        /// Adds custom filters. In a patch, the added filters replace those of the ICP.
         filters(filters: impl IntoIterator<Item = CustomFilter>) => |body| {
             let known = filters.into_iter().map(MaybeKnown::Known);
             body.custom_filter_criteria.get_or_insert_default().extend(known);
         };
         /// Sets the CRM filters.
         crm_filters(filters: CrmFilters) => |body| body.crm_filters = Some(Some(MaybeKnown::Known(filters)));
-        /// Adds users. In a patch, the added ones replace the existing ones. Only an admin may remove all users.
+        /// Adds users. In a patch, the added users replace those of the ICP. Only an admin may remove all users.
         users(user_ids: impl IntoIterator<Item = UserId>) =>
             |body| body.user_ids.get_or_insert_default().extend(user_ids);
         /// Sets the number of leads in each generated list.
@@ -71,7 +72,7 @@ impl<T> BodyBuilder<T> {
 }
 
 impl BodyBuilder<NewIcp> {
-    /// Validates the body as strictly as one that is read from JSON.
+    /// Validates the body as strictly as a body that is read from JSON.
     ///
     /// # Errors
     ///
@@ -87,13 +88,13 @@ impl BodyBuilder<IcpPatch> {
         clear_description() => |body| body.description = Some(None);
         /// Clears the CRM filters.
         clear_crm_filters() => |body| body.crm_filters = Some(None);
-        /// Clears the time of expiry: the ICP never expires.
+        /// Clears the time of expiry, so that the ICP never expires.
         clear_active_until() => |body| body.active_until = Some(None);
         /// Applies the patch only to the version of the ICP with this `updatedAt`.
         unless_changed_since(updated_at: Timestamp) => |body| body.updated_at = Some(updated_at);
     }
 
-    /// Validates the body as strictly as one that is read from JSON.
+    /// Validates the body as strictly as a body that is read from JSON.
     ///
     /// # Errors
     ///

@@ -5,7 +5,7 @@ use crate::violation::{ValidationErrors, Violation};
 use crate::{IcpId, Timestamp, UserId, limits};
 
 /// Suffix of a copy's default name.
-const COPY: &str = " (copy)";
+const COPY_SUFFIX: &str = " (copy)";
 
 /// The body that copies an ICP.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,8 +28,8 @@ impl IcpCopy {
         })
     }
 
-    /// Returns a copy of an ICP. `id`, `createdAt`, `updatedAt` and the name differ, and the creator is the only user. All other
-    /// fields are the same, also unknown ones.
+    /// Returns a copy of an ICP. `id`, `createdAt`, `updatedAt` and the name differ, and the creator is the only user.
+    /// All other fields are the same, including unknown fields.
     ///
     /// The default name is the original name, shortened if necessary, with the suffix ` (copy)`.
     ///
@@ -58,8 +58,8 @@ impl IcpCopy {
             return Err(Violation::of_field("userIds", code, format!("the creator's ID {detail}")).into());
         }
         let default_name = || {
-            let start = original.name.chars().take(limits::NAME - COPY.len());
-            start.chain(COPY.chars()).collect()
+            let start = original.name.chars().take(limits::NAME - COPY_SUFFIX.len());
+            start.chain(COPY_SUFFIX.chars()).collect()
         };
         let name = self.name.clone().unwrap_or_else(default_name);
         let user_ids = vec![creator.clone()];

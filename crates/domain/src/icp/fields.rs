@@ -1,4 +1,5 @@
-//! Declares the fields of an ICP once: for the ICP, the body that creates it, the body that changes it, and their schemas.
+//! Declares the fields of an ICP once: for the ICP, the body that creates it, the body that changes it, and their
+//! schemas.
 
 use super::bodies::{differing_fields, icp_patch, new_icp};
 use crate::criteria::{CrmFilters, CustomFilter, LeadProviderCriterion};
@@ -7,18 +8,19 @@ use crate::decode::{Field, impl_deserialize, record};
 use crate::maybe_known::MaybeKnown;
 use crate::{IcpId, Timestamp, UserId, limits};
 
-/// Declares the three types and the comparison of two ICPs.
+/// Declares [`Icp`], [`NewIcp`], [`IcpPatch`] and the comparison of two ICPs.
 macro_rules! icp_fields {
     ($($fields:tt)+) => {
         record! {
-            /// An Ideal Customer Profile: criteria to find sales leads at providers, to filter them, and to select them in a CRM.
+            /// An Ideal Customer Profile: criteria to find sales leads at providers, to filter them, and to select them
+            /// in a CRM.
             ///
-            /// It serializes to the wire form of the contract: every field, in this order, with defaults filled in, then the
-            /// unknown fields.
+            /// An `Icp` serializes to the wire form of the contract: every field, in this order, with defaults filled
+            /// in, and then the unknown fields.
             ///
-            /// `Deserialize` reads only JSON, by the lenient rules [`Rules::Stored`](crate::Rules::Stored). It preserves the
-            /// original text with `serde_json::value::RawValue`. That type fails inside `#[serde(flatten)]` and inside `untagged`
-            /// and internally tagged enumerations.
+            /// `Deserialize` reads only JSON, by the lenient rules [`Rules::Stored`](crate::Rules::Stored). It
+            /// preserves the original text with `serde_json::value::RawValue`. That type fails inside
+            /// `#[serde(flatten)]` and inside `untagged` and internally tagged enumerations.
             ///
             /// [`MaybeKnown`] and the `Unknown` variants of enumerations make reading lossless.
             Icp { $($fields)+ }
@@ -60,7 +62,7 @@ icp_fields! {
     /// Leads in each generated list.
     leads_per_list: i64 =
         Field::with_default("leadsPerList", integer(limits::LEADS_PER_LIST), Icp::DEFAULT_LEADS_PER_LIST);
-    /// Time of expiry; null if it never expires. An expired ICP stays visible.
+    /// Time of expiry; null if the ICP never expires. An expired ICP stays visible.
     active_until: Option<Timestamp> = Field::with_default("activeUntil", nullable(time()), None);
 }
 

@@ -5,10 +5,11 @@ use crate::json::JsonText;
 use crate::{ChangedFields, Timestamp, UserId};
 
 impl Icp {
-    /// Returns this ICP as it was in an earlier state, or `None` if that changes nothing.
+    /// Returns this ICP with the values of an earlier state, or `None` if nothing changes.
     ///
     /// `id`, `createdAt` and `userIds` do not change: a restore gives no user access. `updatedAt` becomes `now`, or one
-    /// millisecond more than before if the clock has not advanced. All other fields, also unknown ones, get their earlier values.
+    /// millisecond more than before if the clock has not advanced. All other fields, including unknown fields, get
+    /// their earlier values.
     ///
     /// ```
     /// use icp_domain::{NewIcp, Timestamp, UserId};
@@ -44,14 +45,16 @@ impl Icp {
         if self.unknown_fields != after.unknown_fields {
             let unknown = self.unknown_fields.iter().chain(after.unknown_fields.iter());
             names.extend(
-                unknown.map(|(name, _)| name).filter(|name| self.unknown(name) != after.unknown(name)),
+                unknown
+                    .map(|(name, _)| name)
+                    .filter(|name| self.unknown_values(name) != after.unknown_values(name)),
             );
         }
         ChangedFields::of(names.into_iter().collect())
     }
 
-    /// Returns every value of an unknown field: a stored object can contain a name several times.
-    fn unknown(&self, name: &str) -> Vec<&JsonText> {
+    /// Returns every value of an unknown field. A stored object can contain a name several times.
+    fn unknown_values(&self, name: &str) -> Vec<&JsonText> {
         self.unknown_fields.iter().filter(|(other, _)| *other == name).map(|(_, value)| value).collect()
     }
 }

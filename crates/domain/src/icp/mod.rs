@@ -40,8 +40,8 @@ impl Icp {
 
     /// Validates an ICP that a program has changed or created: known fields and values must be within their limits.
     ///
-    /// Unknown fields and values are accepted. So a program can read, change, validate and write a stored ICP. An
-    /// [`IcpPatch`](crate::IcpPatch) does the same for one change, and a [`NewIcp`](crate::NewIcp) creates an ICP.
+    /// Unknown fields and values are accepted, so that a program can read, change, validate and write a stored ICP. To
+    /// apply one change, use [`IcpPatch`](crate::IcpPatch). To create an ICP, use [`NewIcp`](crate::NewIcp).
     ///
     /// # Errors
     ///

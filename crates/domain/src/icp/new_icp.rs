@@ -39,8 +39,8 @@ impl NewIcp {
     ///
     /// # Errors
     ///
-    /// A violation at `/userIds` if the body lists the maximum number of users without the creator, or if the creator's ID is
-    /// invalid.
+    /// A violation at `/userIds` if the body lists the maximum number of users without the creator, or if the creator's
+    /// ID is invalid.
     pub fn create(self, id: IcpId, creator: &UserId, now: Timestamp) -> Result<Icp, ValidationErrors> {
         let mut icp = Icp { id, created_at: now, updated_at: now, ..self.0 };
         if !icp.user_ids.contains(creator) {
@@ -53,7 +53,7 @@ impl NewIcp {
     }
 }
 
-/// Returns why the creator cannot be added to the users.
+/// Returns the reason why the creator cannot be added to the users, or `None` if the creator can be added.
 fn creator_violation(listed: &[UserId], creator: &UserId) -> Option<(ViolationCode, Cow<'static, str>)> {
     if listed.len() >= limits::USERS {
         let detail = format!("must have at most {} users, including the creator", limits::USERS);

@@ -26,13 +26,13 @@ impl IcpPatch {
     ///
     /// # Errors
     ///
-    /// Every violation, in document order. Empty `userIds` of a caller who is not an admin are included if there are other
-    /// violations. Otherwise [`IcpPatch::apply`] reports them.
+    /// Every violation, in document order. If a caller who is not an admin sends empty `userIds`, this violation is
+    /// included only if there are others. Otherwise [`IcpPatch::apply`] reports it.
     pub fn from_json(text: &str, by: &Caller) -> Result<Self, ValidationErrors> {
         decode::document(text, Rules::Strict, |decoder, json| {
             let patch = Self::decode(decoder, json);
-            // Without other violations, `apply` reports this one together with its own.
-            if decoder.has_violations() && !by.may_leave(&[]) {
+            // If there are no other violations, `apply` reports the empty `userIds` together with its own violations.
+            if decoder.has_violations() && !by.may_set_users(&[]) {
                 let users = json.members().find(|member| member.name == "userIds").map(|member| member.value);
                 if let Some(users) =
                     users.filter(|users| users.kind() == Kind::Array && users.elements().count() == 0)
@@ -60,20 +60,22 @@ impl IcpPatch {
         BodyBuilder::new()
     }
 
-    /// Returns a patch that replaces the users. Their number and IDs are not checked: a stored ICP may exceed the limits.
+    /// Returns a patch that replaces the users. Their number and IDs are not checked: a stored ICP may exceed the
+    /// limits.
     pub fn of_users(user_ids: Vec<UserId>) -> Self {
         Self { user_ids: Some(user_ids), ..Self::default() }
     }
 
     /// Returns the changed ICP, or `None` if the patch changes nothing.
     ///
-    /// `updatedAt` increases with every change: it becomes `now`, or one millisecond more than before if the clock has not
-    /// advanced. Unknown fields of `icp` stay, unless the patch replaces the part that contains them.
+    /// `updatedAt` increases with every change: it becomes `now`, or one millisecond more than before if the clock has
+    /// not advanced. Unknown fields of `icp` stay, unless the patch replaces the part that contains them.
     ///
     /// # Errors
     ///
-    /// In this order: [`PatchError::Forbidden`] by the [access rule](Caller); [`PatchError::Invalid`] if `id` or `createdAt`
-    /// differs from the ICP's, or if a caller who is not an admin empties `userIds`; [`PatchError::Stale`] if `updatedAt` differs.
+    /// In this order: [`PatchError::Forbidden`] by the [access rule](Caller); [`PatchError::Invalid`] if `id` or
+    /// `createdAt` differs from the ICP's, or if a caller who is not an admin empties `userIds`; [`PatchError::Stale`]
+    /// if `updatedAt` differs.
     pub fn apply(&self, icp: &Icp, by: &Caller, now: Timestamp) -> Result<Option<Icp>, PatchError> {
         if !by.may_access(&icp.user_ids) {
             return Err(PatchError::Forbidden);
@@ -92,7 +94,7 @@ impl IcpPatch {
     fn violations(&self, icp: &Icp, by: &Caller) -> Vec<Violation> {
         let id = self.id.is_some_and(|id| id != icp.id);
         let created_at = self.created_at.is_some_and(|time| time != icp.created_at);
-        let user_ids = self.user_ids.as_ref().is_some_and(|user_ids| !by.may_leave(user_ids));
+        let user_ids = self.user_ids.as_ref().is_some_and(|user_ids| !by.may_set_users(user_ids));
         let checks = [
             (id, "id", ViolationCode::ReadOnly, READ_ONLY),
             (created_at, "createdAt", ViolationCode::ReadOnly, READ_ONLY),

@@ -5,12 +5,12 @@ use crate::violation::{ValidationErrors, Violation, ViolationCode};
 /// The body that restores an ICP: `{"revision": "..."}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IcpRestore {
-    /// The revision, which is the version of a state.
+    /// The revision: the version of the state to restore.
     pub revision: i64,
 }
 
 /// Maximum length of a revision in characters, including its sign.
-const REVISION: usize = 20;
+const MAX_REVISION_CHARS: usize = 20;
 
 impl IcpRestore {
     /// Reads the body strictly.
@@ -21,11 +21,11 @@ impl IcpRestore {
     pub fn from_json(json: &str) -> Result<Self, ValidationErrors> {
         let revision = decode::document(json, Rules::Strict, |decoder, json| {
             let fields = &mut decoder.object(json)?;
-            let revision = Field::required("revision", text(REVISION)).decode(decoder, fields);
+            let revision = Field::required("revision", text(MAX_REVISION_CHARS)).decode(decoder, fields);
             decoder.unknown_fields(fields);
             revision
         })?;
-        let detail = "not a revision: it must be the `revision` of an entry of the history";
+        let detail = "not a revision: it must be the `revision` of an entry in the history";
         let parsed = revision.parse().ok().filter(|parsed: &i64| parsed.to_string() == revision);
         parsed
             .map(|revision| Self { revision })

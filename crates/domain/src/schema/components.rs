@@ -8,10 +8,11 @@ use crate::Icp;
 use crate::criteria::{CrmCondition, CrmFilters, CustomFilter, LeadProviderCriterion};
 use crate::decode::Record;
 
-const NEW: &str = "The body that creates an ICP. Its creator becomes one of its users, listed or not.";
-const PATCH: &str = "The body that changes an ICP. An absent field stays unchanged; null clears `description`, `crmFilters` \
-     and `activeUntil`; arrays and objects are replaced as a whole. `id`, `createdAt` and `updatedAt` may be sent back \
-     unchanged.";
+const NEW_ICP_DESCRIPTION: &str = "The body that creates an ICP. The creator becomes a user of the ICP, even if \
+     `userIds` does not contain the creator.";
+const PATCH_DESCRIPTION: &str = "The body that changes an ICP. An absent field stays unchanged; null clears \
+     `description`, `crmFilters` and `activeUntil`; arrays and objects are replaced as a whole. `id`, `createdAt` and \
+     `updatedAt` may be sent back unchanged.";
 
 /// The name of a filter's schema, its `type`, and a function that describes its fields.
 pub(crate) type FilterSchema = (&'static str, &'static str, fn(&mut ObjectSchema, Form));
@@ -28,7 +29,8 @@ impl<T: Record> Component for T {
 }
 
 impl Component for CustomFilter {
-    /// Without `UnknownFilter`, a generated client could not read a list that contains one filter of a newer version.
+    /// Responses include `UnknownFilter`. Without it, a generated client could not read a list that contains a filter
+    /// of a newer version.
     fn reference(side: Side) -> Value {
         let known = side.reference("CustomFilter");
         match side {
@@ -51,8 +53,8 @@ pub fn components() -> Map<String, Value> {
     components.insert("LeadProviderFilters".to_owned(), lead_provider_filters());
     components.insert("UnknownFilter".to_owned(), unknown_filter());
     components.insert("Icp".to_owned(), object(Side::Response, Form::Record, Icp::describe));
-    components.insert("NewIcp".to_owned(), body(Form::New, NEW));
-    components.insert("IcpPatch".to_owned(), body(Form::Patch, PATCH));
+    components.insert("NewIcp".to_owned(), body(Form::New, NEW_ICP_DESCRIPTION));
+    components.insert("IcpPatch".to_owned(), body(Form::Patch, PATCH_DESCRIPTION));
     components
 }
 
@@ -62,7 +64,7 @@ fn object(side: Side, form: Form, describe: fn(&mut ObjectSchema, Form)) -> Valu
     object.finish()
 }
 
-/// The body of a request, with the fields of an ICP.
+/// Returns the schema of a request body with the fields of an ICP.
 fn body(form: Form, description: &str) -> Value {
     let mut object = ObjectSchema::new(Side::Request);
     Icp::describe(&mut object, form);
@@ -99,7 +101,7 @@ fn lead_provider_filters() -> Value {
 fn unknown_filter() -> Value {
     json!({
         "type": "object", "required": ["type"], "additionalProperties": true,
-        "description": "A filter of a type that is not described here: a newer version wrote it. Ignore it.",
+        "description": "A filter of a type that is not described here, which a newer version wrote. Ignore it.",
         "properties": {"type": {"type": "string", "not": {"enum": CustomFilter::TYPE_NAMES}}},
     })
 }

@@ -1,7 +1,7 @@
 //! JSON Schemas of the ICP and of the request bodies that write it, in the dialect 2020-12, which OpenAPI 3.1 uses.
 //!
-//! They derive from the same declarations as the decoder. Schemas of responses have no length, range or pattern limits,
-//! because stored ICPs are read leniently. Descriptions state what a schema cannot express.
+//! The schemas derive from the same declarations as the decoder. Schemas of responses have no length, range or pattern
+//! limits, because stored ICPs are read leniently. Descriptions state the rules that a schema cannot express.
 //!
 //! ```
 //! use icp_domain::schema;
@@ -28,14 +28,15 @@ const COMPONENTS: &str = "#/components/schemas/";
 /// The direction of a message that a schema describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
-    /// From the service. Every field is present. Newer versions may add fields and names, which clients must ignore.
+    /// A message from the service. Every field is present. Newer versions may add fields and names, which clients must
+    /// ignore.
     Response,
-    /// From a client. Fields with defaults may be absent, and only known fields may be present.
+    /// A message from a client. Fields with defaults may be absent, and only known fields may be present.
     Request,
 }
 
 impl Side {
-    /// Returns the name of a component on this side.
+    /// Returns the name of a component for messages in this direction.
     fn name(self, name: &str) -> String {
         match self {
             Self::Response => name.to_owned(),
@@ -56,18 +57,18 @@ pub(crate) fn with_limits(side: Side, mut schema: Value, limits: Value) -> Value
     schema
 }
 
-/// Returns one of the [`components`] as a self-contained JSON Schema, with the schemas that it refers to in `$defs`. Returns
-/// `None` if there is no component of that name.
+/// Returns one of the [`components`] as a self-contained JSON Schema, with the schemas that it refers to in `$defs`.
+/// Returns `None` if there is no component of that name.
 pub fn json_schema(name: &str) -> Option<Value> {
     let components = components();
-    let mut wanted = vec![name.to_owned()];
+    let mut pending = vec![name.to_owned()];
     let mut definitions = Map::new();
-    while let Some(name) = wanted.pop() {
+    while let Some(name) = pending.pop() {
         if definitions.contains_key(&name) {
             continue;
         }
         let mut schema = components.get(&name)?.clone();
-        localize(&mut schema, &mut wanted);
+        localize_refs(&mut schema, &mut pending);
         definitions.insert(name, schema);
     }
     let mut schema = definitions.remove(name)?;
@@ -79,17 +80,17 @@ pub fn json_schema(name: &str) -> Option<Value> {
     Some(schema)
 }
 
-/// Turns references to components into references to `$defs`, and collects the names in them.
-fn localize(schema: &mut Value, wanted: &mut Vec<String>) {
+/// Replaces references to components by references to `$defs`, and adds the names of these components to `pending`.
+fn localize_refs(schema: &mut Value, pending: &mut Vec<String>) {
     match schema {
         Value::String(text) => {
             if let Some(name) = text.strip_prefix(COMPONENTS) {
-                wanted.push(name.to_owned());
+                pending.push(name.to_owned());
                 *text = format!("#/$defs/{name}");
             }
         }
-        Value::Array(elements) => elements.iter_mut().for_each(|element| localize(element, wanted)),
-        Value::Object(members) => members.values_mut().for_each(|member| localize(member, wanted)),
+        Value::Array(elements) => elements.iter_mut().for_each(|element| localize_refs(element, pending)),
+        Value::Object(members) => members.values_mut().for_each(|member| localize_refs(member, pending)),
         _ => {}
     }
 }

@@ -40,7 +40,7 @@ pub(crate) fn assert_violations(
     expected: &[(&str, ViolationCode)],
 ) {
     let PatchError::Invalid(violations) = outcome.expect_err("must have violations").into() else {
-        panic!("{expected:?}")
+        panic!("the violations {expected:?} were expected")
     };
     let found: Vec<_> =
         violations.all().iter().map(|violation| (violation.pointer.as_str(), violation.code)).collect();
@@ -147,7 +147,7 @@ fn patch_changes_only_named_fields() {
 }
 
 #[test]
-fn null_clears_what_can_be_cleared() {
+fn null_clears_only_nullable_fields() {
     let body = json!({"description": null, "crmFilters": null, "activeUntil": null});
     let patched = patch(&body).unwrap().unwrap();
     assert_eq!((patched.description, patched.crm_filters, patched.active_until), (None, None, None));

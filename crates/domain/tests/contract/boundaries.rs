@@ -1,4 +1,4 @@
-//! Both sides of every limit, and unusual valid values.
+//! Tests values on both sides of every limit, and unusual valid values.
 
 use icp_domain::{Icp, Rules, limits};
 
@@ -29,7 +29,9 @@ fn leads_per_list_has_range() {
     let rows: Vec<_> = rows
         .into_iter()
         .chain(huge)
-        .map(|(number, right)| (format!(r#""leadsPerList":{number}"#), (!right).then_some("out_of_range")))
+        .map(|(number, is_valid)| {
+            (format!(r#""leadsPerList":{number}"#), (!is_valid).then_some("out_of_range"))
+        })
         .collect();
     check(r#""leadsPerList":25"#, "/leadsPerList", &rows);
 }
@@ -112,7 +114,7 @@ fn lists_have_maximum_length() {
 
 #[test]
 fn nesting_is_limited_to_64_levels() {
-    // The ICP, the list, the criterion and its filters are four levels.
+    // The ICP, its list of criteria, the criterion and its filters take up the first four levels.
     let nested = |levels: usize| {
         let inner = levels - 4;
         with_provider_filters(&format!("{{\"a\":{}{}}}", "[".repeat(inner), "]".repeat(inner)))
@@ -128,20 +130,20 @@ fn unusual_valid_values_are_accepted() {
         ("expired long ago", "2024-12-31T23:59:59.000Z", "1970-01-01T00:00:00Z"),
         ("before the start of Unix time", "2024-12-31T23:59:59.000Z", "0000-01-01T00:00:00Z"),
         ("changed before it was created", "2024-01-20T14:22:00.000Z", "2023-01-20T14:22:00.000Z"),
-        ("search type left out", r#""type":"company","#, ""),
-        ("value left out", r#","value":180"#, ""),
+        ("search type absent", r#""type":"company","#, ""),
+        ("value absent", r#","value":180"#, ""),
         ("a custom provider of any name", r#""browserUse""#, r#""another provider""#),
         ("description null", r#""All of it""#, "null"),
-        ("description left out", r#""description":"All of it","#, ""),
+        ("description absent", r#""description":"All of it","#, ""),
         ("activeUntil null", r#""2024-12-31T23:59:59.000Z""#, "null"),
-        ("leadsPerList left out", r#""leadsPerList":25,"#, ""),
+        ("leadsPerList absent", r#""leadsPerList":25,"#, ""),
         ("textSearch null", r#""Head OR Leit*""#, "null"),
-        ("textSearch left out", r#""textSearch":"Head OR Leit*","#, ""),
+        ("textSearch absent", r#""textSearch":"Head OR Leit*","#, ""),
         ("query null", r#""old""#, "null"),
-        ("query left out", r#","query":"old""#, ""),
+        ("query absent", r#","query":"old""#, ""),
         ("condition value null", r#"["Active",1e2]"#, "null"),
-        ("condition value left out", r#""value":["Active",1e2],"#, ""),
-        ("exclude left out", r#","exclude":false"#, ""),
+        ("condition value absent", r#""value":["Active",1e2],"#, ""),
+        ("exclude absent", r#","exclude":false"#, ""),
         ("an empty prompt", r#""Do they hire?""#, r#""""#),
         ("no search strings", r#"["jobs"]"#, "[]"),
         ("no users", r#""user_abc123","user_xyz789""#, ""),
@@ -149,7 +151,7 @@ fn unusual_valid_values_are_accepted() {
         ("a name with blanks around it", r#""Full""#, r#"" . ""#),
         ("a user id in other letters", r#""user_xyz789""#, r#""Ünïcode-user/😀""#),
     ];
-    for (what, from, to) in rows {
-        assert_eq!(strict_violations(&patched(from, to)), [], "{what}");
+    for (description, from, to) in rows {
+        assert_eq!(strict_violations(&patched(from, to)), [], "{description}");
     }
 }

@@ -1,11 +1,11 @@
-//! The limits in the code and in the documentation are the same.
+//! Tests that the documentation states the limits of the code.
 
 use icp_domain::limits;
 
 const DOCUMENTATION: &str = include_str!("../../../../docs/reference/api.md");
 
-/// Returns a number with separators: 10,000.
-fn written(number: impl TryInto<u64>) -> String {
+/// Returns a number with separators of thousands, such as 10,000.
+fn with_separators(number: impl TryInto<u64>) -> String {
     let digits = number.try_into().ok().unwrap().to_string();
     let groups: Vec<_> =
         digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap()).collect();
@@ -13,39 +13,47 @@ fn written(number: impl TryInto<u64>) -> String {
 }
 
 fn range(range: &std::ops::RangeInclusive<i64>) -> String {
-    format!("{} to {}", written(*range.start()), written(*range.end()))
+    format!("{} to {}", with_separators(*range.start()), with_separators(*range.end()))
 }
 
 #[test]
 fn documentation_states_every_limit() {
     let rows = [
-        ("a body", format!("{} bytes", written(limits::BODY_BYTES))),
-        ("objects and arrays within one another", written(limits::NESTING)),
-        ("`name`", format!("1 to {}", written(limits::NAME))),
-        ("`description`", written(limits::DESCRIPTION)),
+        ("a body", format!("{} bytes", with_separators(limits::BODY_BYTES))),
+        ("objects and arrays within one another", with_separators(limits::NESTING)),
+        ("`name`", format!("1 to {}", with_separators(limits::NAME))),
+        ("`description`", with_separators(limits::DESCRIPTION)),
         (
             "`userIds`",
-            format!("{} users with the creator, each 1 to {}", written(limits::USERS), limits::USER_ID),
+            format!(
+                "{} users with the creator, each 1 to {}",
+                with_separators(limits::USERS),
+                limits::USER_ID
+            ),
         ),
         ("`leadsPerList`", range(&limits::LEADS_PER_LIST)),
         ("`leadProviderCriteria`", format!("{} elements", limits::LEAD_PROVIDER_CRITERIA)),
         ("`customFilterCriteria`", format!("{} elements", limits::CUSTOM_FILTERS)),
-        ("`crmFilters.filters`", format!("{} conditions", written(limits::CRM_CONDITIONS))),
+        ("`crmFilters.filters`", format!("{} conditions", with_separators(limits::CRM_CONDITIONS))),
         (
             "a custom filter's `provider` and `field`; a condition's `path` and `mode`",
-            written(limits::SHORT_TEXT),
+            with_separators(limits::SHORT_TEXT),
         ),
-        ("prompts, `textSearch`, `query`", written(limits::LONG_TEXT)),
+        ("prompts, `textSearch`, `query`", with_separators(limits::LONG_TEXT)),
         (
             "`includeSearchStrings`, `excludeSearchStrings`",
-            format!("{} each, of {} each", written(limits::SEARCH_STRINGS), written(limits::SEARCH_STRING)),
+            format!(
+                "{} each, of {} each",
+                with_separators(limits::SEARCH_STRINGS),
+                with_separators(limits::SEARCH_STRING)
+            ),
         ),
-        ("`regex`", written(limits::REGEX)),
+        ("`regex`", with_separators(limits::REGEX)),
         (
             "all `regex` of a body together",
             format!(
                 "{}; in an expression with `(?i`, each `[` and each `\\` counts as {}",
-                written(limits::REGEXES),
+                with_separators(limits::REGEXES),
                 limits::REGEX_CLASS
             ),
         ),
@@ -54,11 +62,14 @@ fn documentation_states_every_limit() {
         ("`minDaysUntilReuse`", range(&limits::DAYS_UNTIL_REUSE)),
     ];
     let violations = format!("up to the first {},", limits::VIOLATIONS);
-    assert!(DOCUMENTATION.contains(&violations), "{violations}");
-    for (what, limit) in rows {
-        let row = format!("| {what} | {limit}");
+    assert!(DOCUMENTATION.contains(&violations), "the page must contain {violations}");
+    for (description, limit) in rows {
+        let row = format!("| {description} | {limit}");
         let found = DOCUMENTATION.lines().find(|line| line.starts_with(&row));
         let rest = found.and_then(|line| line.strip_prefix(&row));
-        assert!(rest.is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_digit())), "{row}");
+        assert!(
+            rest.is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_digit())),
+            "the page must contain {row}"
+        );
     }
 }

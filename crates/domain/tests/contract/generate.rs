@@ -1,4 +1,4 @@
-//! The random JSON of the testkit, with changes near the limits of this crate.
+//! Generators of random JSON from the testkit, and of mutations with values near the limits of this crate.
 
 use icp_testkit::generate;
 use proptest::prelude::*;

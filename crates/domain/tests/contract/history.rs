@@ -1,4 +1,4 @@
-//! Changes, restores and copies, and who has access after them.
+//! Tests of changes, restores and copies, and of the access after them.
 
 use icp_domain::{
     Author, Caller, Icp, IcpChange, IcpCopy, IcpId, IcpRestore, Operation, Source, Timestamp, UserId,
@@ -11,24 +11,24 @@ use super::bodies::assert_violations;
 use super::generate::{object, tree};
 use super::support::{FULL, cases, stored, with_provider_filters};
 
-const NAMES: [&str; 4] = ["user_a", "user_b", "user_c", "user_d"];
+const USER_IDS: [&str; 4] = ["user_a", "user_b", "user_c", "user_d"];
 
 fn user(text: &str) -> UserId {
     text.parse().unwrap()
 }
 
 fn users() -> impl Strategy<Value = Vec<UserId>> {
-    subsequence(NAMES.to_vec(), 0..=NAMES.len()).prop_map(|names| names.into_iter().map(user).collect())
+    subsequence(USER_IDS.to_vec(), 0..=USER_IDS.len()).prop_map(|names| names.into_iter().map(user).collect())
 }
 
 fn callers() -> Vec<Caller> {
-    let users = NAMES
+    let users = USER_IDS
         .iter()
         .flat_map(|name| [Caller::user(user(name)), Caller::impersonated(user(name), user("user_support"))]);
     users.chain([Caller::user(user("user_eve"))]).collect()
 }
 
-/// A state of an ICP: with other users, another name, and parts that this version does not know.
+/// Generates states of an ICP that differ in users, name, number of leads, and parts that this version does not know.
 fn states() -> impl Strategy<Value = Icp> {
     (users(), "[a-c]{1,3}", object(), tree(), 1_i64..4).prop_map(|(users, name, filters, value, leads)| {
         let text = with_provider_filters(&filters.compact());
@@ -43,14 +43,14 @@ proptest! {
     #[test]
     fn restore_changes_no_access(current in states(), earlier in states()) {
         let restored = current.restored(&earlier, Timestamp::UNIX_EPOCH).unwrap_or_else(|| current.clone());
-        let back = IcpChange::undeleting(&current, &earlier, Timestamp::UNIX_EPOCH);
+        let undelete = IcpChange::undeleting(&current, &earlier, Timestamp::UNIX_EPOCH);
         for caller in callers() {
             let before = caller.may_access(&current.user_ids);
             prop_assert_eq!(caller.may_access(&restored.user_ids), before, "{:?}", caller);
-            prop_assert_eq!(caller.may_access(back.document().user_ids()), before, "{:?}", caller);
-            prop_assert_eq!(caller.list_scope().includes(back.document().user_ids()), before && caller.list_scope().includes(&current.user_ids));
+            prop_assert_eq!(caller.may_access(undelete.document().user_ids()), before, "{:?}", caller);
+            prop_assert_eq!(caller.list_scope().includes(undelete.document().user_ids()), before && caller.list_scope().includes(&current.user_ids));
         }
-        prop_assert!(back.joined().is_empty() && back.left().is_empty());
+        prop_assert!(undelete.joined().is_empty() && undelete.left().is_empty());
     }
 
     #[test]
@@ -79,11 +79,11 @@ proptest! {
     #[test]
     fn changed_fields_differ(before in states(), after in states()) {
         let changed: Vec<String> = serde_json::from_str(before.changed_fields(&after).as_json()).unwrap();
-        let [one, other] = [&before, &after].map(|icp| serde_json::from_str::<serde_json::Value>(&icp.to_json()));
-        let (Ok(one), Ok(other)) = (one, other) else { return Ok(()) };
-        for (name, value) in one.as_object().unwrap() {
-            // Two spellings of a number differ, but a parser may read the same value.
-            prop_assert!(changed.contains(name) || Some(value) == other.get(name), "{}", name);
+        let [before_json, after_json] = [&before, &after].map(|icp| serde_json::from_str::<serde_json::Value>(&icp.to_json()));
+        let (Ok(before_json), Ok(after_json)) = (before_json, after_json) else { return Ok(()) };
+        for (name, value) in before_json.as_object().unwrap() {
+            // Two notations of a number count as a change, although a parser may read the same value.
+            prop_assert!(changed.contains(name) || Some(value) == after_json.get(name), "{}", name);
         }
         prop_assert!(changed.is_sorted());
         prop_assert!(before.changed_fields(&before).as_json() == "[]");
@@ -105,9 +105,9 @@ fn changes_have_operation_and_fields() {
     let restoring = IcpChange::restoring(&after, &before, Timestamp::UNIX_EPOCH).unwrap();
     assert_eq!((restoring.operation(), restoring.changed().as_json()), (Operation::Restore, r#"["name"]"#));
     assert!(IcpChange::restoring(&before, &before, Timestamp::UNIX_EPOCH).is_none());
-    let back = IcpChange::undeleting(&before, &before, Timestamp::UNIX_EPOCH);
-    assert_eq!((back.operation(), back.changed().as_json()), (Operation::Restore, "[]"));
-    assert!(back.document().updated_at() > before.updated_at);
+    let undelete = IcpChange::undeleting(&before, &before, Timestamp::UNIX_EPOCH);
+    assert_eq!((undelete.operation(), undelete.changed().as_json()), (Operation::Restore, "[]"));
+    assert!(undelete.document().updated_at() > before.updated_at);
 }
 
 #[test]
@@ -151,8 +151,8 @@ fn copy_has_another_identity_and_one_user() {
     }
     let named = IcpCopy::from_json(r#"{"name": "other"}"#).unwrap();
     assert_eq!(named.apply(&original, id, &user("user_z"), Timestamp::UNIX_EPOCH).unwrap().name, "other");
-    let unfit = IcpCopy::default().apply(&original, id, &user("user z"), Timestamp::UNIX_EPOCH);
-    assert_violations(unfit, &[("/userIds", ViolationCode::InvalidValue)]);
+    let invalid = IcpCopy::default().apply(&original, id, &user("user z"), Timestamp::UNIX_EPOCH);
+    assert_violations(invalid, &[("/userIds", ViolationCode::InvalidValue)]);
 }
 
 #[test]

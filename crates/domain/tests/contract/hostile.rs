@@ -1,4 +1,4 @@
-//! Expensive bodies are validated quickly, on a small stack, with a bounded number of violations.
+//! Tests that expensive bodies are validated quickly, on a small stack, and with a bounded number of violations.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use super::support::{FULL, patched, with_provider_filters};
 
 const MEBIBYTE: usize = 1 << 20;
 
-/// Runs on the default stack of a thread.
+/// Runs a closure in a thread with a stack of 2 MiB, the default of Rust.
 pub(crate) fn run_on_small_stack(run: impl FnOnce() + Send + 'static) {
     let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(run).unwrap();
     if let Err(panic) = thread.join() {
@@ -17,12 +17,12 @@ pub(crate) fn run_on_small_stack(run: impl FnOnce() + Send + 'static) {
 }
 
 fn assert_bounded(violations: &ValidationErrors) {
-    assert!(violations.all().len() <= limits::VIOLATIONS);
+    assert!(violations.all().len() <= limits::VIOLATIONS, "too many violations are reported");
     let bytes: usize = violations.all().iter().map(|violation| violation.pointer.as_str().len()).sum();
     assert!(bytes <= limits::VIOLATION_POINTER_BYTES, "{bytes} bytes of pointers");
 }
 
-/// Applies all rules: stored text may be expensive, too.
+/// Applies all rules, because stored text may also be expensive.
 fn assert_handled_quickly(text: &str) {
     for rules in [Rules::Strict, Rules::Storable, Rules::Stored] {
         assert_read_quickly(text.to_owned(), rules);
@@ -38,8 +38,8 @@ fn assert_read_quickly(text: String, rules: Rules) {
     run_on_small_stack(move || {
         let start = Instant::now();
         let result = Icp::from_json(&text, rules);
-        assert!(start.elapsed() < Duration::from_secs(10), "{:?} under {rules:?}", start.elapsed());
-        assert!(rules != Rules::Strict || result.is_err());
+        assert!(start.elapsed() < Duration::from_secs(10), "took {:?} with {rules:?}", start.elapsed());
+        assert!(rules != Rules::Strict || result.is_err(), "the strict rules must refuse the text");
         if let Err(violations) = result {
             assert_bounded(&violations);
         }
@@ -97,7 +97,7 @@ fn report_of_many_violations_is_small() {
 }
 
 #[test]
-fn violations_within_huge_name_make_small_report() {
+fn report_of_violations_in_huge_name_is_small() {
     let half = MEBIBYTE / 2;
     for name in ["x".repeat(half), "/".repeat(half), r"\u0000".repeat(half / 6), "é".repeat(half / 2)] {
         let many = vec![r#""a":1"#; half / 6].join(",");

@@ -1,4 +1,4 @@
-//! Stored ICPs of any version are read, and serialized with the same meaning.
+//! Tests that stored ICPs of any version can be read, and are serialized with the same meaning.
 
 use icp_domain::criteria::{CrmProvider, EntityType, LeadProvider, SearchType};
 use icp_domain::json::Json;
@@ -6,8 +6,8 @@ use icp_domain::{Icp, MaybeKnown, Rules};
 
 use super::support::{FULL, at, canonical, patched, stored, violations, with_provider_filters};
 
-/// Checks that the replacement of a fragment and everything else is serialized unchanged.
-fn survives(from: &str, to: &str) {
+/// Replaces a fragment of [`FULL`], and checks that the document is read and serialized unchanged.
+fn assert_preserved(from: &str, to: &str) {
     let text = patched(from, to);
     assert_eq!(canonical(&text), text);
     assert_eq!(canonical(&canonical(&text)), text);
@@ -34,10 +34,10 @@ const UNKNOWN_FILTERS: &[&str] = &[
 ];
 
 #[test]
-fn unknown_parts_survive() {
+fn unknown_parts_are_preserved() {
     let filter = r#"{"type":"maxPeoplePerCompany","value":2}"#;
     for unknown in UNKNOWN_FILTERS {
-        survives(filter, unknown);
+        assert_preserved(filter, unknown);
         let icp = stored(&patched(filter, unknown));
         assert!(matches!(icp.custom_filter_criteria[3], MaybeKnown::Unknown(_)), "{unknown}");
     }
@@ -48,7 +48,7 @@ fn unknown_parts_survive() {
         r#"{"provider":"p","type":null,"filters":{}}"#,
         r#"{"provider":"p","filters":[]}"#,
     ] {
-        survives(
+        assert_preserved(
             r#"{"provider":"baseProvider","type":"company","filters":{"titles":["CTO"],"size":{"min":1.0}}}"#,
             unknown,
         );
@@ -56,7 +56,7 @@ fn unknown_parts_survive() {
     for unknown in ["[]", "7", r#""x""#, r#"{"provider":"bullhorn"}"#, r#"{"filters":[],"provider":null}"#] {
         let start = FULL.find(r#"{"provider":"bullhorn""#).unwrap();
         let end = FULL.find(r#","userIds""#).unwrap();
-        survives(&FULL[start..end], unknown);
+        assert_preserved(&FULL[start..end], unknown);
     }
     for unknown in [
         "7",
@@ -64,13 +64,16 @@ fn unknown_parts_survive() {
         r#"{"path":"p","mode":"m","exclude":null}"#,
         r#"{"path":"p","mode":["of","next","year"]}"#,
     ] {
-        survives(r#"{"path":"status","mode":"equals","value":["Active",1e2],"exclude":false}"#, unknown);
+        assert_preserved(
+            r#"{"path":"status","mode":"equals","value":["Active",1e2],"exclude":false}"#,
+            unknown,
+        );
     }
 }
 
 #[test]
-fn unknown_names_are_kept() {
-    survives(r#""type":"company""#, r#""type":"robot""#);
+fn unknown_names_are_preserved() {
+    assert_preserved(r#""type":"company""#, r#""type":"robot""#);
     let icp = stored(&patched(r#""type":"company""#, r#""type":"robot""#));
     let known = icp.lead_provider_criteria[0].known().unwrap();
     assert_eq!(known.search_type, SearchType::from("robot"));
@@ -81,17 +84,17 @@ fn unknown_names_are_kept() {
         "a known name is never unknown"
     );
 
-    survives(r#""baseProvider""#, r#""otherProvider""#);
+    assert_preserved(r#""baseProvider""#, r#""otherProvider""#);
     let icp = stored(&patched(r#""baseProvider""#, r#""otherProvider""#));
     let known = icp.lead_provider_criteria[0].known().unwrap();
     assert_eq!(known.provider, LeadProvider::from("otherProvider"));
 
-    survives(r#""bullhorn""#, r#""salesforce""#);
+    assert_preserved(r#""bullhorn""#, r#""salesforce""#);
     let icp = stored(&patched(r#""bullhorn""#, r#""salesforce""#));
     let known = icp.crm_filters.as_ref().and_then(MaybeKnown::known).unwrap();
     assert_eq!(known.provider, CrmProvider::from("salesforce"));
 
-    survives(r#""entityType":"person""#, r#""entityType":"robot""#);
+    assert_preserved(r#""entityType":"person""#, r#""entityType":"robot""#);
     let unknown: EntityType = "robot".parse().unwrap();
     assert!(matches!(&unknown, EntityType::Unknown(name) if name.as_str() == "robot"));
     assert_eq!(
@@ -101,8 +104,8 @@ fn unknown_names_are_kept() {
 }
 
 #[test]
-fn extra_fields_survive_at_every_level() {
-    let odd = r#""x":{"b":1.0,"a":1E400,"b":"\u00e9\/"}"#;
+fn extra_fields_are_preserved_at_every_level() {
+    let extra_field = r#""x":{"b":1.0,"a":1E400,"b":"\u00e9\/"}"#;
     for (before, after) in [
         (r#""activeUntil":"2024-12-31T23:59:59.000Z""#, ""),
         (r#""size":{"min":1.0}}"#, ""),
@@ -116,10 +119,10 @@ fn extra_fields_survive_at_every_level() {
         (r#""exclude":false"#, ""),
         (r#""query":"old""#, ""),
     ] {
-        survives(&format!("{before}{after}"), &format!("{before},{odd}{after}"));
+        assert_preserved(&format!("{before}{after}"), &format!("{before},{extra_field}{after}"));
     }
     // Order and duplicate names are preserved.
-    survives(r#""query":"old""#, r#""query":"old","z":1,"a":2,"z":3"#);
+    assert_preserved(r#""query":"old""#, r#""query":"old","z":1,"a":2,"z":3"#);
 }
 
 #[test]
@@ -131,16 +134,16 @@ fn provider_filters_keep_their_text_without_blanks() {
         "{\"s\":\"\u{2028}\u{202e}שלום e\u{301}\"}",
         r#"{"s":" a , b : { } [ ] "}"#,
     ] {
-        survives(r#"{"titles":["CTO"],"size":{"min":1.0}}"#, filters);
+        assert_preserved(r#"{"titles":["CTO"],"size":{"min":1.0}}"#, filters);
     }
     let spaced = "{ \"a b\"\t: [ 1.0 ,\r\n\"c  d\" ] }";
     assert_eq!(canonical(&with_provider_filters(spaced)), with_provider_filters(r#"{"a b":[1.0,"c  d"]}"#));
 }
 
 #[test]
-fn any_depth_survives() {
+fn values_of_any_depth_are_preserved() {
     let deep = format!("{{\"a\":{}1.0{}}}", "[".repeat(5_000), "]".repeat(5_000));
-    survives(r#"{"titles":["CTO"],"size":{"min":1.0}}"#, &deep);
+    assert_preserved(r#"{"titles":["CTO"],"size":{"min":1.0}}"#, &deep);
 }
 
 #[test]
@@ -178,7 +181,7 @@ fn absent_and_null_stay_different() {
         (r#"["Active",1e2]"#, "null"),
         (r#","exclude":false"#, ""),
     ] {
-        survives(from, to);
+        assert_preserved(from, to);
         assert_eq!(Icp::from_json(&patched(from, to), Rules::Strict).unwrap(), stored(&patched(from, to)));
     }
 }
@@ -190,14 +193,14 @@ fn times_are_truncated_to_utc_milliseconds() {
 }
 
 #[test]
-fn limits_of_writing_do_not_bound_reading() {
-    survives(r#""name":"Full""#, &format!(r#""name":"{}""#, "x".repeat(300)));
-    survives(r#""name":"Full""#, r#""name":"""#);
-    survives(r#""leadsPerList":25"#, r#""leadsPerList":-9223372036854775808"#);
-    survives(r#""value":50"#, r#""value":1000"#);
-    survives(r#""user_abc123","user_xyz789""#, r#""a b","a b"," ""#);
-    survives("^(?!Test)(?<initial>[A-Z])", "((((");
-    survives(r#""user_xyz789""#, &format!("\"{}\"", "x".repeat(5_000)));
+fn reading_ignores_limits_of_writing() {
+    assert_preserved(r#""name":"Full""#, &format!(r#""name":"{}""#, "x".repeat(300)));
+    assert_preserved(r#""name":"Full""#, r#""name":"""#);
+    assert_preserved(r#""leadsPerList":25"#, r#""leadsPerList":-9223372036854775808"#);
+    assert_preserved(r#""value":50"#, r#""value":1000"#);
+    assert_preserved(r#""user_abc123","user_xyz789""#, r#""a b","a b"," ""#);
+    assert_preserved("^(?!Test)(?<initial>[A-Z])", "((((");
+    assert_preserved(r#""user_xyz789""#, &format!("\"{}\"", "x".repeat(5_000)));
 }
 
 #[test]

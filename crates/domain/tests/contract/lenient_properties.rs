@@ -1,4 +1,4 @@
-//! Unknown parts round-trip unchanged.
+//! Tests with random JSON that unknown parts are read and serialized unchanged.
 
 use icp_domain::{Icp, Rules};
 use proptest::prelude::*;
@@ -6,8 +6,9 @@ use proptest::prelude::*;
 use super::generate::{blanks, object, tree};
 use super::support::{canonical, cases, patched, stored, with_provider_filters};
 
-/// Checks that the inserted text is serialized at the same position, without blanks.
-fn survives(
+/// Replaces a fragment of `FULL` by `before` and a tree, and checks that the tree is serialized unchanged except for
+/// blanks.
+fn assert_preserved(
     from: &str,
     before: &str,
     tree: &super::generate::Tree,
@@ -24,26 +25,26 @@ proptest! {
     #![proptest_config(cases(256))]
 
     #[test]
-    fn provider_filters_survive(object in object(), blanks in blanks()) {
-        survives(r#"{"titles":["CTO"],"size":{"min":1.0}}"#, "", &object, &blanks)?;
+    fn provider_filters_are_preserved(object in object(), blanks in blanks()) {
+        assert_preserved(r#"{"titles":["CTO"],"size":{"min":1.0}}"#, "", &object, &blanks)?;
     }
 
     #[test]
     fn value_of_condition_round_trips(tree in tree(), blanks in blanks()) {
-        survives(r#"["Active",1e2]"#, "", &tree, &blanks)?;
+        assert_preserved(r#"["Active",1e2]"#, "", &tree, &blanks)?;
     }
 
     #[test]
     fn unknown_custom_filter_round_trips(tree in tree(), blanks in blanks()) {
-        survives(r#"{"type":"maxPeoplePerCompany","value":2}"#, "", &tree, &blanks)?;
+        assert_preserved(r#"{"type":"maxPeoplePerCompany","value":2}"#, "", &tree, &blanks)?;
     }
 
     #[test]
-    fn extra_members_survive(tree in tree(), blanks in blanks()) {
-        survives(r#""query":"old""#, r#""query":"old","extra":"#, &tree, &blanks)?;
-        survives(r#""value":50"#, r#""value":50,"extra":"#, &tree, &blanks)?;
+    fn extra_members_are_preserved(tree in tree(), blanks in blanks()) {
+        assert_preserved(r#""query":"old""#, r#""query":"old","extra":"#, &tree, &blanks)?;
+        assert_preserved(r#""value":50"#, r#""value":50,"extra":"#, &tree, &blanks)?;
         let last = r#""activeUntil":"2024-12-31T23:59:59.000Z""#;
-        survives(last, &format!(r#"{last},"extra":"#), &tree, &blanks)?;
+        assert_preserved(last, &format!(r#"{last},"extra":"#), &tree, &blanks)?;
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Almost valid documents: no text causes a panic, and the three sets of rules agree.
+//! Tests with almost valid documents that no text causes a panic, and that the three sets of rules agree.
 
 use icp_domain::json::Json;
 use icp_domain::{Icp, IcpDocument, MaybeKnown, Rules};
@@ -12,11 +12,12 @@ fn full() -> Tree {
     Tree::of(Json::parse(FULL).unwrap())
 }
 
+/// Returns true if the pointer refers to a value in the text, or to a missing field of a value in the text.
 fn points_into(text: &str, pointer: &str, code: &str) -> bool {
     let Ok(json) = Json::parse(text) else { return pointer.is_empty() };
-    let around = pointer.rsplit_once('/').map_or("", |(around, _)| around);
-    let place = if code == "required" { around } else { pointer };
-    !resolve(json, place).is_empty()
+    let parent = pointer.rsplit_once('/').map_or("", |(parent, _)| parent);
+    let position = if code == "required" { parent } else { pointer };
+    !resolve(json, position).is_empty()
 }
 
 proptest! {

@@ -1,4 +1,4 @@
-//! The schemas agree with the code.
+//! Tests that the schemas agree with the parsers.
 
 use icp_domain::{Caller, Icp, IcpPatch, NewIcp, Rules, schema};
 use icp_testkit::fixtures::EXAMPLE_LIST;
@@ -18,7 +18,7 @@ fn caller() -> Caller {
     Caller::admin("user_root".parse().unwrap())
 }
 
-/// A body that creates the ICP of `FULL`.
+/// Returns the body that creates the ICP in [`FULL`].
 fn body() -> Value {
     let mut body: Value = serde_json::from_str(FULL).unwrap();
     for name in ["id", "createdAt", "updatedAt"] {
@@ -68,7 +68,7 @@ fn limits_in(schema: &Value) -> Vec<&str> {
         return schema.as_array().into_iter().flatten().flat_map(limits_in).collect();
     };
     let own = members.keys().map(String::as_str).filter(|name| LIMITS.contains(name));
-    // The schema of the unknown filter excludes the known types.
+    // Ignores `not`: the schema of the unknown filter uses it to exclude the known types.
     let inner = members.iter().filter(|(name, _)| *name != "not").flat_map(|(_, value)| limits_in(value));
     own.chain(inner).collect()
 }
@@ -106,9 +106,9 @@ fn response_schema_allows_unknown_filter_types() {
 
 #[test]
 fn schemas_match_create_and_patch() {
-    let right =
+    let valid_bodies =
         [json!({}), json!({"name": "x"}), body(), json!({"leadsPerList": 10.0}), json!({"crmFilters": null})];
-    for members in right {
+    for members in valid_bodies {
         validator("IcpPatch").validate(&members).unwrap();
         IcpPatch::from_json(&members.to_string(), &caller()).unwrap();
     }
@@ -154,8 +154,8 @@ proptest! {
     fn accepted_bodies_match_schema(mutations in mutations()) {
         let tree = Tree::of(icp_domain::json::Json::parse(FULL).unwrap());
         let text = mutated(tree, mutations).compact();
-        // A `Value` has only the last of two equal names, and no number beyond a double. Strict rules refuse duplicate names,
-        // and the schema does not limit numbers.
+        // A `Value` contains only the last of two members with one name, and no numbers beyond a double. This does not
+        // affect the test, because strict rules refuse duplicate names and the schema does not limit numbers.
         let Ok(value) = serde_json::from_str::<Value>(&text) else { return Ok(()) };
         if let Ok(icp) = Icp::from_json(&text, Rules::Strict) {
             let response = serde_json::from_str::<Value>(&icp.to_json()).unwrap();

@@ -1,4 +1,4 @@
-//! Lenient imports: as lenient as reading, except for values that a database cannot store.
+//! Tests of the rules for lenient imports, which refuse only values that a database cannot store.
 
 use icp_domain::{Icp, Rules, limits};
 
@@ -38,7 +38,7 @@ fn nul_is_refused_everywhere() {
     ] {
         let text = patched(from, to);
         assert_eq!(violations(&text, Rules::Storable), [(pointer.to_owned(), "invalid_value")], "{to}");
-        assert_eq!(violations(&text, Rules::Stored), [], "a stored ICP with it can be read: {to}");
+        assert_eq!(violations(&text, Rules::Stored), [], "must be readable if it is stored: {to}");
     }
     assert_eq!(violations(&patched(r#"["CTO"]"#, r#"["\ud800\\u0000"]"#), Rules::Storable), []);
 }

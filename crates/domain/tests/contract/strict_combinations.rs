@@ -1,4 +1,4 @@
-//! Documents with several violations. Each violation has a pointer, a code and a detail.
+//! Tests of documents with several violations, each of which has a pointer, a code and a detail.
 
 use icp_domain::{Icp, Rules, Violation, ViolationCode, limits};
 
@@ -75,7 +75,7 @@ fn all_violations_of_string_are_reported() {
         ("/n", "duplicate"),
         ("/id", "required"),
     ] {
-        assert!(found.contains(&(expected.0.to_owned(), expected.1)), "{expected:?} of {found:?}");
+        assert!(found.contains(&(expected.0.to_owned(), expected.1)), "{expected:?} is not in {found:?}");
     }
 }
 
@@ -89,7 +89,7 @@ fn repeated_known_name_is_duplicate() {
 
 #[test]
 fn invalid_json_is_one_violation_with_position() {
-    for (text, place) in [
+    for (text, position) in [
         ("", "line 1"),
         ("{", "line 1"),
         ("{}\n}", "line 2, column 1"),
@@ -99,7 +99,7 @@ fn invalid_json_is_one_violation_with_position() {
         let violations = Icp::from_json(text, Rules::Strict).unwrap_err();
         let [violation] = violations.all() else { panic!("{violations}") };
         assert_eq!((violation.pointer.as_str(), violation.code.as_str()), ("", "malformed"));
-        assert!(violation.detail.contains(place), "{text:?}: {}", violation.detail);
+        assert!(violation.detail.contains(position), "{text:?}: {}", violation.detail);
     }
 }
 

@@ -1,4 +1,4 @@
-//! One row per strict rule about the shape: a replacement and the violation that it causes.
+//! Tests of the strict rules about the shape of an ICP. Each row has a replacement and the violation that it causes.
 
 use super::support::{Row, check_rows as check, patched, strict_violations};
 

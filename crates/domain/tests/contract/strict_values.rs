@@ -1,4 +1,4 @@
-//! One row per strict rule about values: a replacement and the violation that it causes.
+//! Tests of the strict rules about values. Each row has a replacement and the violation that it causes.
 
 use super::support::{Row, check_rows as check, patched, strict_violations};
 
@@ -103,7 +103,7 @@ fn invalid_value_is_refused() {
     check(INVALID_VALUES);
 }
 
-const NUL: &[Row] = &[
+const STRINGS_WITH_NUL: &[Row] = &[
     ("name", r#""name":"Full""#, r#""name":"a\u0000b""#, "/name", "invalid_value"),
     ("description", r#""All of it""#, r#""\u0000""#, "/description", "invalid_value"),
     ("prompt", r#""Do they hire?""#, r#""\u0000""#, "/customFilterCriteria/0/prompt", "invalid_value"),
@@ -134,7 +134,7 @@ const NUL: &[Row] = &[
 
 #[test]
 fn nul_is_refused_everywhere() {
-    check(NUL);
+    check(STRINGS_WITH_NUL);
 }
 
 #[test]

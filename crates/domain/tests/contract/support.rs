@@ -1,4 +1,4 @@
-//! A valid ICP with every field, and replacements that make it invalid.
+//! A valid ICP with every field, and functions that replace parts of it and read the result.
 
 use icp_domain::json::Json;
 use icp_domain::{Icp, Rules};
@@ -23,13 +23,13 @@ pub(crate) const FULL: &str = concat!(
     r#""userIds":["user_abc123","user_xyz789"],"leadsPerList":25,"activeUntil":"2024-12-31T23:59:59.000Z"}"#,
 );
 
-/// [`FULL`] with one fragment replaced.
+/// Returns [`FULL`] with one fragment replaced.
 pub(crate) fn patched(from: &str, to: &str) -> String {
     assert_eq!(FULL.matches(from).count(), 1, "the fragment must occur exactly once: {from}");
     FULL.replacen(from, to, 1)
 }
 
-/// [`FULL`] with the text of its `leadProviderCriteria[0].filters` replaced.
+/// Returns [`FULL`] with the text of its `leadProviderCriteria[0].filters` replaced.
 pub(crate) fn with_provider_filters(filters: &str) -> String {
     patched(r#"{"titles":["CTO"],"size":{"min":1.0}}"#, filters)
 }
@@ -63,7 +63,7 @@ pub(crate) fn stored(text: &str) -> Icp {
     Icp::from_json(text, Rules::Stored).unwrap_or_else(|violations| panic!("{violations}\n{text}"))
 }
 
-/// Decodes with the rules for stored ICPs, and returns the canonical text.
+/// Decodes a text with the rules for stored ICPs, and returns the canonical text.
 pub(crate) fn canonical(text: &str) -> String {
     stored(text).to_json()
 }
@@ -76,7 +76,7 @@ pub(crate) fn at<'a>(json: Json<'a>, pointer: &str) -> Json<'a> {
         .unwrap_or_else(|| panic!("no value at {pointer} in {}", json.text()))
 }
 
-/// Returns all values at a JSON Pointer. Duplicate names give several values.
+/// Returns all values at a JSON Pointer. If names are duplicated, there are several values.
 pub(crate) fn resolve<'a>(json: Json<'a>, pointer: &str) -> Vec<Json<'a>> {
     let steps = pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~"));
     steps.fold(vec![json], |values, step| {

@@ -1,4 +1,4 @@
-//! Times: parsed from RFC 3339, written in UTC with milliseconds.
+//! Tests that times are parsed from RFC 3339, and written in UTC with milliseconds.
 
 use icp_domain::Timestamp;
 use proptest::prelude::*;
@@ -31,7 +31,7 @@ fn times_are_written_in_utc_with_three_decimals() {
 }
 
 #[test]
-fn times_before_1970_are_cut_towards_the_past() {
+fn times_before_1970_are_truncated_towards_past() {
     for (text, written, milliseconds) in [
         ("1969-12-31T23:59:59.9999Z", "1969-12-31T23:59:59.999Z", -1),
         ("1969-12-31T23:59:59.0001Z", "1969-12-31T23:59:59.000Z", -1_000),

@@ -1,4 +1,4 @@
-//! IDs, the access rule and pointers.
+//! Tests of IDs and of the access rule.
 
 use icp_domain::{Caller, IcpId, UserId};
 use proptest::prelude::*;
@@ -11,7 +11,11 @@ const ID: &str = "550e8400-e29b-41d4-a716-44665544abcd";
 fn icp_id_has_one_form() {
     let id: IcpId = ID.parse().unwrap();
     assert_eq!(id.to_string(), ID);
-    assert_eq!(ID.to_uppercase().parse::<IcpId>().unwrap(), id, "any case in, lower case out");
+    assert_eq!(
+        ID.to_uppercase().parse::<IcpId>().unwrap(),
+        id,
+        "upper case must be parsed, and lower case written"
+    );
     assert_eq!(IcpId::from(id.as_uuid()), id);
     assert_eq!(serde_json::to_string(&id).unwrap(), format!("\"{ID}\""));
     for wrong in [
@@ -39,9 +43,9 @@ fn user_id_is_any_text_except_empty() {
         assert_eq!(serde_json::from_str::<UserId>(&serde_json::to_string(&id).unwrap()).unwrap(), id);
     }
     let ids: std::collections::HashSet<UserId> = ["a", "b"].map(|text| text.parse().unwrap()).into();
-    assert!(ids.contains("b") && !ids.contains("c"), "a set is searched by text");
+    assert!(ids.contains("b") && !ids.contains("c"), "a set must be searchable by text");
     let [upper, lower] = ["User", "user"].map(|text| text.parse::<UserId>().unwrap());
-    assert_ne!(upper, lower, "compared byte for byte");
+    assert_ne!(upper, lower, "IDs must be compared byte by byte");
 }
 
 #[test]

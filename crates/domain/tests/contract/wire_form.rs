@@ -1,4 +1,4 @@
-//! The wire form of an ICP.
+//! Tests of the wire form of an ICP.
 
 use icp_domain::criteria::{CustomFilter, MaxPercentFromCrm, SearchType};
 use icp_domain::json::{Json, JsonText};
@@ -19,8 +19,8 @@ fn example_of_contract_round_trips() {
     for element in Json::parse(EXAMPLE).unwrap().elements() {
         let icp = Icp::from_json(element.text(), Rules::Strict).unwrap();
         assert_eq!(icp.to_json(), element.to_owned().as_str());
-        let back: serde_json::Value = serde_json::from_str(&icp.to_json()).unwrap();
-        assert_eq!(back, serde_json::from_str::<serde_json::Value>(element.text()).unwrap());
+        let written: serde_json::Value = serde_json::from_str(&icp.to_json()).unwrap();
+        assert_eq!(written, serde_json::from_str::<serde_json::Value>(element.text()).unwrap());
         count += 1;
     }
     assert_eq!(count, 2);
@@ -62,7 +62,7 @@ fn every_custom_filter_type_round_trips() {
     let known: Vec<&CustomFilter> = icp.custom_filter_criteria.iter().filter_map(MaybeKnown::known).collect();
     let texts: Vec<_> = known.iter().map(|filter| serde_json::to_value(filter).unwrap()).collect();
     let names: Vec<&str> = texts.iter().filter_map(|filter| filter["type"].as_str()).collect();
-    assert_eq!(names, CustomFilter::TYPE_NAMES, "the example has one of each");
+    assert_eq!(names, CustomFilter::TYPE_NAMES, "the example must have one filter of each type");
 
     let json = Json::parse(FULL).unwrap();
     for (index, filter) in known.into_iter().enumerate() {

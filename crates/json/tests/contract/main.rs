@@ -1,4 +1,4 @@
-//! Tests of the public API.
+//! Tests of the public API of the crate.
 
 #![cfg(test)]
 

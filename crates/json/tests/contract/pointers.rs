@@ -1,4 +1,4 @@
-//! JSON Pointers: escapes and parsing.
+//! Tests of JSON Pointers: escapes, parsing and truncation.
 
 use icp_json::Pointer;
 use proptest::prelude::*;
@@ -14,7 +14,7 @@ fn pointer_escapes_names() {
 }
 
 #[test]
-fn text_that_is_no_pointer_is_refused() {
+fn invalid_pointer_is_refused() {
     for text in ["a", "a/b", "/~", "/~2", "/a~/b", "#/a"] {
         assert!(text.parse::<Pointer>().is_err(), "{text}");
         assert!(serde_json::from_str::<Pointer>(&format!("{text:?}")).is_err(), "{text}");
@@ -22,7 +22,7 @@ fn text_that_is_no_pointer_is_refused() {
 }
 
 #[test]
-fn pointer_is_cut_to_an_enclosing_value() {
+fn pointer_is_truncated_to_enclosing_value() {
     let whole = Pointer::default().member("abc").member("def");
     for (max, expected) in [(8, "/abc/def"), (7, "/abc"), (4, "/abc"), (3, ""), (0, "")] {
         let mut pointer = whole.clone();

@@ -1,4 +1,4 @@
-//! The scanner agrees with `serde_json`.
+//! Tests that the scanner agrees with `serde_json`.
 
 use icp_json::{Json, JsonText, Kind};
 use icp_testkit::generate::{Tree, blanks, object, tree};

@@ -2,8 +2,8 @@ use prometheus_client::encoding::EncodeLabelSet;
 
 use super::RejectReason;
 
-/// Returns the name of a method in logs, traces and metrics: `other` for an unknown method. Clients therefore cannot create
-/// series or long log lines.
+/// Returns the name of a method for logs, traces and metrics. The name of an unknown method is `other`, so that clients
+/// cannot create new series or long log lines.
 pub fn method_name(method: &str) -> &'static str {
     const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
     METHODS.into_iter().find(|known| *known == method).unwrap_or("other")

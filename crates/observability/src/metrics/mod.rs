@@ -23,7 +23,7 @@ pub use readings::{Reading, Source, Value};
 use crate::dropped_log_lines;
 
 /// Buckets of durations in seconds, from 0.2 milliseconds to 10 seconds.
-const BUCKETS: [f64; 15] =
+const DURATION_BUCKETS: [f64; 15] =
     [0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
 
 /// The reason why a valid request is rejected.
@@ -58,8 +58,10 @@ impl std::fmt::Debug for Metrics {
 impl Metrics {
     /// Creates the metrics. The readings of `sources` are taken for each scrape.
     pub fn new(sources: Vec<Source>) -> Self {
-        let requests = Family::new_with_constructor((|| Histogram::new(BUCKETS)) as fn() -> Histogram);
-        let operations = Family::new_with_constructor((|| Histogram::new(BUCKETS)) as fn() -> Histogram);
+        let requests =
+            Family::new_with_constructor((|| Histogram::new(DURATION_BUCKETS)) as fn() -> Histogram);
+        let operations =
+            Family::new_with_constructor((|| Histogram::new(DURATION_BUCKETS)) as fn() -> Histogram);
         let (in_flight, sign_ins, revisions_removed) =
             (Gauge::default(), Family::default(), Counter::default());
         let refused = Family::<RejectionLabels, Counter>::default();
@@ -104,34 +106,34 @@ impl Metrics {
     }
 
     /// Counts a response, and its duration.
-    pub fn answered(&self, method: &'static str, route: Option<String>, status: u16, took: Duration) {
+    pub fn record_response(&self, method: &'static str, route: Option<String>, status: u16, took: Duration) {
         let labels = RequestLabels::new(method, route, status);
         self.0.requests.get_or_create(&labels).observe(took.as_secs_f64());
     }
 
-    /// The number of requests in flight.
+    /// Returns the gauge of requests in flight.
     pub fn in_flight(&self) -> &Gauge {
         &self.0.in_flight
     }
 
     /// Counts a rejected request.
-    pub fn rejected(&self, reason: RejectReason) {
+    pub fn record_rejection(&self, reason: RejectReason) {
         self.0.refused.get_or_create(&RejectionLabels::from(reason)).inc();
     }
 
-    /// Counts a sign-in: `accepted`, or the reason why it was refused.
-    pub fn signed_in(&self, verdict: &'static str) {
+    /// Counts a sign-in. The verdict is `accepted`, or the reason of the refusal.
+    pub fn record_sign_in(&self, verdict: &'static str) {
         self.0.sign_ins.get_or_create(&VerdictLabels { verdict }).inc();
     }
 
     /// Counts a database operation, and its duration.
-    pub fn operated(&self, operation: &'static str, outcome: &'static str, took: Duration) {
+    pub fn record_operation(&self, operation: &'static str, outcome: &'static str, took: Duration) {
         let labels = OperationLabels { operation, outcome };
         self.0.operations.get_or_create(&labels).observe(took.as_secs_f64());
     }
 
     /// Counts old revisions that were removed.
-    pub fn removed_revisions(&self, count: u64) {
+    pub fn record_removed_revisions(&self, count: u64) {
         self.0.revisions_removed.inc_by(count);
     }
 
@@ -143,8 +145,8 @@ impl Metrics {
     }
 }
 
-/// Converts OpenMetrics to the older text format of Prometheus. In that format, a type belongs to the name of the sample, and
-/// there are no units and no end marker.
+/// Converts OpenMetrics to the older text format of Prometheus. In the older format, `# TYPE` names the sample instead
+/// of the metric family, and there are no units and no end marker.
 pub fn to_prometheus_text(open_metrics: &str) -> String {
     let mut text = String::with_capacity(open_metrics.len());
     for line in open_metrics.lines().filter(|line| !line.starts_with("# UNIT") && *line != "# EOF") {
@@ -179,13 +181,13 @@ mod tests {
     #[test]
     fn counted_events_are_in_text() {
         let metrics = Metrics::new(Vec::new());
-        metrics.answered("GET", Some("/a/{id}".to_owned()), 200, Duration::from_micros(300));
-        metrics.answered(method_name("BREW"), None, 405, Duration::from_millis(1));
-        metrics.rejected(RejectReason::Overload);
-        metrics.signed_in("expired");
-        metrics.operated("list", "ok", Duration::from_millis(3));
+        metrics.record_response("GET", Some("/a/{id}".to_owned()), 200, Duration::from_micros(300));
+        metrics.record_response(method_name("BREW"), None, 405, Duration::from_millis(1));
+        metrics.record_rejection(RejectReason::Overload);
+        metrics.record_sign_in("expired");
+        metrics.record_operation("list", "ok", Duration::from_millis(3));
         metrics.in_flight().inc();
-        metrics.removed_revisions(20);
+        metrics.record_removed_revisions(20);
         let text = metrics.text().expect("must be text");
         for line in [
             r#"icp_http_request_duration_seconds_bucket{le="0.0005",method="GET",route="/a/{id}",status="200"} 1"#,
@@ -196,7 +198,7 @@ mod tests {
             "icp_http_requests_in_flight 1",
             "icp_history_revisions_removed_total 20",
         ] {
-            assert!(text.lines().any(|there| there == line), "{line} in\n{text}");
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }
         assert!(text.ends_with("# EOF\n"));
     }

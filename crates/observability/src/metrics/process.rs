@@ -1,4 +1,4 @@
-//! Metrics of the process, with the names of Prometheus' client libraries. Linux only.
+//! Metrics of the process, with the names that client libraries of Prometheus use. They exist on Linux only.
 
 use std::fmt;
 
@@ -39,7 +39,7 @@ fn open_files() -> Option<u64> {
     std::fs::read_dir("/proc/self/fd").ok().map(|files| files.count() as u64)
 }
 
-/// The first number of a line in the process's status.
+/// Returns the first number in the line of `/proc/self/status` that begins with `name`.
 fn status_line(name: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     status.lines().find_map(|line| line.strip_prefix(name))?.split_whitespace().next()?.parse().ok()

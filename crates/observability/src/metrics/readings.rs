@@ -8,14 +8,15 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-/// A metric of an adapter.
+/// The current value of a metric that an adapter provides.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reading {
-    /// The name without the prefix, with the unit at its end. Readings that differ only in their labels share it.
+    /// The name without the prefix, with the unit at its end. Readings that differ only in their labels have the same
+    /// name.
     pub name: &'static str,
     /// The description, without a full stop.
     pub help: &'static str,
-    /// Names and values of its labels.
+    /// The names and values of the labels.
     pub labels: &'static [(&'static str, &'static str)],
     /// The value.
     pub value: Value,
@@ -39,7 +40,7 @@ impl Value {
     }
 }
 
-/// Returns the current readings of an adapter.
+/// A function that returns the current readings of an adapter.
 pub type Source = Arc<dyn Fn() -> Vec<Reading> + Send + Sync>;
 
 /// The readings of all adapters.
@@ -64,7 +65,7 @@ impl Collector for Readings {
                 Value::Counter(_) => MetricType::Counter,
             };
             let mut family = encoder.encode_descriptor(name, first.help, None, kind)?;
-            // A family would encode empty braces.
+            // `encode_family` would write empty braces if there are no labels.
             if first.labels.is_empty() {
                 first.value.encode(family)?;
                 continue;

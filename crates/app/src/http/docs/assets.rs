@@ -1,5 +1,5 @@
 //! The scripts, style sheets and images of the pages. They are compiled into the program. The URL of a file contains
-//! the digest of the file. So browsers can cache it for a year: a changed file has another URL.
+//! the digest of the file, and a changed file has another URL. So browsers can cache each file for a year.
 
 use std::sync::LazyLock;
 
@@ -25,8 +25,8 @@ impl Asset {
         Self { name, file: LazyLock::new(file) }
     }
 
-    /// Returns the path of the URL, without `/` at the start.
-    pub(super) fn address(&self) -> String {
+    /// Returns the URL of the file, relative to the root of the service.
+    pub(super) fn relative_url(&self) -> String {
         format!("assets/{}/{}", self.file.digest().tag(), self.name)
     }
 }
@@ -38,35 +38,36 @@ pub(super) static STYLE: Asset =
 pub(super) static SCRIPT: Asset =
     Asset::new("docs.js", || StaticFile::plain(JAVASCRIPT, include_str!("../../../assets/docs.js")));
 
-/// Returns a file of Swagger UI, which the build script has extracted as gzip.
-macro_rules! viewer {
+/// Returns a function that loads a file of Swagger UI. The build script has extracted the file in gzip format.
+macro_rules! swagger_ui {
     ($media_type:expr, $file:literal) => {
         || StaticFile::of_gzip($media_type, include_bytes!(concat!(env!("OUT_DIR"), "/", $file, ".gz")))
     };
 }
 
-pub(super) static VIEWER: Asset =
-    Asset::new("swagger-ui-bundle.js", viewer!(JAVASCRIPT, "swagger-ui-bundle.js"));
-pub(super) static VIEWER_STYLE: Asset = Asset::new("swagger-ui.css", viewer!(CSS, "swagger-ui.css"));
-pub(super) static VIEWER_LICENSE: Asset =
-    Asset::new("swagger-ui-license.txt", viewer!("text/plain; charset=utf-8", "LICENSE"));
+pub(super) static SWAGGER_UI_SCRIPT: Asset =
+    Asset::new("swagger-ui-bundle.js", swagger_ui!(JAVASCRIPT, "swagger-ui-bundle.js"));
+pub(super) static SWAGGER_UI_STYLE: Asset = Asset::new("swagger-ui.css", swagger_ui!(CSS, "swagger-ui.css"));
+pub(super) static SWAGGER_UI_LICENSE: Asset =
+    Asset::new("swagger-ui-license.txt", swagger_ui!("text/plain; charset=utf-8", "LICENSE"));
 
-static ALL: [&Asset; 6] = [&ICON, &STYLE, &SCRIPT, &VIEWER, &VIEWER_STYLE, &VIEWER_LICENSE];
+static ASSETS: [&Asset; 6] =
+    [&ICON, &STYLE, &SCRIPT, &SWAGGER_UI_SCRIPT, &SWAGGER_UI_STYLE, &SWAGGER_UI_LICENSE];
 
-/// Prepares the files at start-up. This takes some milliseconds, which the first request does not have to wait.
+/// Prepares the files at start-up, so that this does not delay the first request by some milliseconds.
 pub(in crate::http) fn prepare() {
-    for asset in ALL {
+    for asset in ASSETS {
         LazyLock::force(&asset.file);
     }
 }
 
-/// Handles `GET /assets/{digest}/{name}`. Fails with [`ApiError::NoSuchRoute`] if no file has this digest and name.
+/// Handles `GET /assets/{digest}/{name}`. Returns [`ApiError::NoSuchRoute`] if no file has this digest and name.
 pub(super) async fn handle(
     request: HttpRequest,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, ApiError> {
     let (digest, name) = path.into_inner();
-    let asset = ALL.into_iter().find(|asset| asset.name == name && asset.file.digest().tag() == digest);
+    let asset = ASSETS.into_iter().find(|asset| asset.name == name && asset.file.digest().tag() == digest);
     let file = &asset.ok_or(ApiError::NoSuchRoute)?.file;
     let mut response = file.respond(&request, "public, max-age=31536000, immutable");
     let (name, value) = security::SAME_ORIGIN_RESOURCE;

@@ -1,13 +1,13 @@
 //! Pages for people: `GET /`, the start page, and `GET /docs`, the documentation of the API.
 //!
-//! Links are relative, so that the pages work behind a proxy that serves them below a path. The pages contain no token. A user
-//! pastes one, or opens `/docs#token=...`: browsers do not send the fragment of a URL.
+//! Links are relative, so that the pages work behind a proxy that serves them below a path. The pages contain no token.
+//! A user pastes a token, or opens `/docs#token=...`. Browsers do not send the fragment of a URL to the service.
 
 mod assets;
 mod page;
 mod security;
 mod start;
-mod viewer;
+mod swagger_ui;
 
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpResponse, web};
@@ -18,18 +18,18 @@ pub(super) use assets::prepare;
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
         .service(read_only("/", read().to(start::handle)))
-        .service(read_only("/docs", read().to(viewer::handle)))
+        .service(read_only("/docs", read().to(swagger_ui::handle)))
         .service(read_only("/docs/", read().to(without_slash)))
         .service(read_only("/favicon.ico", read().to(icon)))
         .service(read_only("/assets/{digest}/{name}", read().to(assets::handle)));
 }
 
-/// Browsers request the icon of a response that is not a page at this path.
+/// Redirects to the icon. Browsers request `/favicon.ico` when they show a response that is not a page, such as JSON.
 async fn icon() -> HttpResponse {
-    HttpResponse::TemporaryRedirect().insert_header((LOCATION, assets::ICON.address())).finish()
+    HttpResponse::TemporaryRedirect().insert_header((LOCATION, assets::ICON.relative_url())).finish()
 }
 
-/// Redirects an address that ends with a slash, because relative links would have another target.
+/// Redirects `/docs/` to `/docs`, because the relative links of the page would have other targets below `/docs/`.
 async fn without_slash() -> HttpResponse {
     HttpResponse::PermanentRedirect().insert_header((LOCATION, "../docs")).finish()
 }

@@ -1,4 +1,4 @@
-//! The frame of every page.
+//! The HTML document around the content of every page, and its response.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
@@ -7,7 +7,7 @@ use maud::{DOCTYPE, Markup, html};
 use super::assets::{ICON, STYLE};
 use super::security;
 
-/// Returns the document around the content of a page.
+/// Returns an HTML document with this content.
 pub(super) fn document(title: &str, head: &Markup, body: &Markup) -> String {
     let document = html! {
         (DOCTYPE)
@@ -17,9 +17,9 @@ pub(super) fn document(title: &str, head: &Markup, body: &Markup) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (title) }
-                link rel="icon" type="image/svg+xml" href=(ICON.address());
+                link rel="icon" type="image/svg+xml" href=(ICON.relative_url());
                 (head)
-                link rel="stylesheet" href=(STYLE.address());
+                link rel="stylesheet" href=(STYLE.relative_url());
             }
             body { (body) }
         }
@@ -27,9 +27,9 @@ pub(super) fn document(title: &str, head: &Markup, body: &Markup) -> String {
     document.into_string()
 }
 
-/// Returns the response.
+/// Returns the response with a page and its security headers.
 pub(super) fn respond(page: &'static str, content_policy: &'static str) -> HttpResponse {
     let mut response = HttpResponse::Ok();
-    security::guard(&mut response, content_policy);
+    security::insert_headers(&mut response, content_policy);
     response.insert_header((CACHE_CONTROL, "no-store")).content_type("text/html; charset=utf-8").body(page)
 }

@@ -7,21 +7,21 @@ use actix_web::web::Data;
 use maud::html;
 
 use super::page;
-use super::security::WITHOUT_SCRIPTS;
+use super::security::NO_SCRIPT_POLICY;
 use crate::http::state::State;
 
-/// Address, name and meaning. Addresses are relative.
+/// The relative URL, the name and the description of each link.
 const LINKS: [(&str, &str, &str); 4] = [
-    ("docs", "Documentation", "every operation; sends requests"),
-    ("api/v1/openapi.json", "OpenAPI document", "the API for programs (OpenAPI 3.1)"),
-    ("health/live", "Liveness", "the process works"),
-    ("health/ready", "Readiness", "the service can serve requests"),
+    ("docs", "Documentation", "lists every operation and sends requests"),
+    ("api/v1/openapi.json", "OpenAPI document", "describes the API for programs (OpenAPI 3.1)"),
+    ("health/live", "Liveness", "shows whether the process works"),
+    ("health/ready", "Readiness", "shows whether the service can serve requests"),
 ];
 
 pub(super) async fn handle(state: Data<State>) -> HttpResponse {
     static PAGES: LazyLock<[String; 2]> = LazyLock::new(|| [page(false), page(true)]);
     let [with_clerk, in_development] = &*PAGES;
-    page::respond(if state.is_development { in_development } else { with_clerk }, WITHOUT_SCRIPTS)
+    page::respond(if state.is_development { in_development } else { with_clerk }, NO_SCRIPT_POLICY)
 }
 
 fn page(is_development: bool) -> String {
@@ -29,13 +29,13 @@ fn page(is_development: bool) -> String {
         main.start {
             h1 { "ICP service" }
             p.lead {
-                "Returns the Ideal Customer Profiles (ICPs) that a signed-in user may access. Users create, change and delete \
-                 their own."
+                "Returns the Ideal Customer Profiles (ICPs) that a signed-in user may access. Users create, change and \
+                 delete their own."
             }
             nav aria-label="This service" {
                 ul.links {
-                    @for (address, name, meaning) in LINKS {
-                        li { a href=(address) { (name) } " " span { (meaning) } }
+                    @for (url, name, description) in LINKS {
+                        li { a href=(url) { (name) } " " span { (description) } }
                     }
                 }
             }
@@ -43,12 +43,12 @@ fn page(is_development: bool) -> String {
                 h2 #signing-in { "Signing in" }
                 @if is_development {
                     p {
-                        "The development sign-in is active, on this machine only. When the service started, it printed a "
-                        code { "curl" } " line with a token. In the documentation, choose “Authorize” and paste a token. "
-                        code { "icp token --user ID" } " prints a token for any user."
+                        "The development sign-in is active, on this machine only. When the service started, it printed "
+                        "a " code { "curl" } " line with a token. In the documentation, choose “Authorize” and paste a "
+                        "token. " code { "icp token --user ID" } " prints a token for any user."
                     }
                 } @else {
-                    p { "Every request to the API carries a Clerk session token:" }
+                    p { "Send a Clerk session token with every request to the API:" }
                     pre.command { code { "Authorization: Bearer <token>" } }
                 }
             }

@@ -34,7 +34,7 @@ pub(crate) enum ApiError {
     NoSuchRoute,
     #[error("The resource does not have this method; the Allow header lists its methods.")]
     MethodNotAllowed { allow: &'static str },
-    #[error("The request is malformed HTTP, or its URL is.")]
+    #[error("The request or its URL is malformed.")]
     BadRequest,
     #[error("The body is invalid; `errors` lists every violation.")]
     InvalidBody(ValidationErrors),
@@ -43,7 +43,8 @@ pub(crate) enum ApiError {
     #[error("The body is longer than 1 MiB.")]
     PayloadTooLarge,
     #[error(
-        "The message is too long: it may have {max} bytes, and without the arguments of its tool {rest} bytes and {values} values."
+        "The message is too long. It may have {max} bytes in total, and {rest} bytes and {values} values without the \
+            arguments of its tool."
     )]
     MessageTooLarge { max: usize, rest: usize, values: usize },
     #[error("The body must be uncompressed JSON in UTF-8, with a JSON Content-Type.")]
@@ -54,8 +55,10 @@ pub(crate) enum ApiError {
     #[error("You have no access to this ICP. Ask one of its users, or an admin, to share it with you.")]
     Forbidden,
     #[error(
-        "The creator has reached the quota: {} ICPs, idempotency keys or deleted ICPs, or {} bytes with their histories. Delete ICPs; a key is removed after a day, and the history after its retention.",
-        .0.icps, .0.bytes
+        "The creator has used up a quota: {icps} ICPs, {icps} idempotency keys, {icps} deleted ICPs, or {bytes} bytes \
+            including histories. Delete ICPs, or wait: the service removes a key after a day, and a history after its \
+            retention.",
+        icps = .0.icps, bytes = .0.bytes
     )]
     QuotaReached(icp_ports::Quota),
     #[error("Only an admin may remove the last user of an ICP. Delete the ICP instead.")]
@@ -137,7 +140,7 @@ impl ApiError {
         }
     }
 
-    /// Converts an error of actix. Only its status is used.
+    /// Converts an error of actix by its status. The text of the error is logged, and not sent to the client.
     pub(crate) fn from_status(status: StatusCode, error: impl std::fmt::Display) -> Self {
         if status.is_client_error() { Self::BadRequest } else { Self::Internal(error.to_string().into()) }
     }
@@ -207,7 +210,7 @@ impl From<ServiceError> for ApiError {
             ServiceError::PreconditionFailed => Self::PreconditionFailed,
             ServiceError::Invalid(violations) => Self::InvalidBody(violations),
             ServiceError::InvalidCursor => {
-                let detail = "must be a cursor of this list: the same user, filters and order";
+                let detail = "must be a cursor of this list, for the same user, filters and order";
                 ParameterViolation::new("cursor", ViolationCode::InvalidValue, detail).into()
             }
             ServiceError::QuotaReached(quota) => Self::QuotaReached(quota),

@@ -42,8 +42,8 @@ pub(crate) static CONFLICT: ErrorKind = kind(
     409,
     "CONFLICT",
     "Conflict",
-    "Another request is in progress with the same `Idempotency-Key`, or other requests keep changing the ICP. Nothing was \
-     changed; try again later.",
+    "Another request is in progress with the same `Idempotency-Key`, or other requests keep changing the ICP. Nothing \
+     was changed; try again later.",
 );
 pub(crate) static PRECONDITION_FAILED: ErrorKind = kind(
     412,
@@ -80,7 +80,7 @@ pub(crate) static SERVICE_UNAVAILABLE: ErrorKind = kind(
     "The service is overloaded. Nothing was changed; try again after `Retry-After`.",
 );
 
-pub(crate) static ALL: [&ErrorKind; 13] = [
+pub(crate) static ALL_KINDS: [&ErrorKind; 13] = [
     &BAD_REQUEST,
     &UNAUTHORIZED,
     &FORBIDDEN,

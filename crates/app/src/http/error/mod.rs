@@ -5,4 +5,4 @@ pub(crate) mod kinds;
 mod problem;
 
 pub(crate) use api_error::{ApiError, ParameterViolation};
-pub(super) use problem::report;
+pub(super) use problem::log_cause;

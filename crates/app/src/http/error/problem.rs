@@ -51,11 +51,11 @@ impl ApiError {
 }
 
 /// Logs the cause of an internal error, which the response does not contain.
-pub(in crate::http) fn report(error: &ApiError, request_id: &RequestId) {
+pub(in crate::http) fn log_cause(error: &ApiError, request_id: &RequestId) {
     if let ApiError::Internal(source) = error {
         let causes: Vec<_> =
             std::iter::successors(source.source(), |cause| cause.source()).map(ToString::to_string).collect();
-        // The causes may quote a stored document. `Debug` escapes them.
+        // The causes may quote a stored document. The `Debug` format of the log escapes control characters in them.
         let error = source.to_string();
         let error = printable(&error);
         tracing::error!(request_id = request_id.as_str(), %error, ?causes, "a request failed");
@@ -84,8 +84,8 @@ mod tests {
         blocks.map(|block| serde_json::from_str(block).unwrap()).collect()
     }
 
-    /// One error of each kind, and further errors that the page shows.
-    fn errors() -> Vec<ApiError> {
+    /// Returns the errors whose documents the reference shows as examples.
+    fn documented_errors() -> Vec<ApiError> {
         let body = r#"{"customFilterCriteria": [{"type": "maxPercentFromCRM", "value": 101}], "colour": 1}"#;
         let caller = Caller::user("user_ada".try_into().unwrap());
         let limit = ParameterViolation::new(
@@ -114,9 +114,9 @@ mod tests {
 
     #[test]
     fn reference_has_every_kind_of_error() {
-        for kind in kinds::ALL {
+        for kind in kinds::ALL_KINDS {
             let row = format!("| {} | [`{}`](#{}) |", kind.status, kind.code, kind.code.to_lowercase());
-            assert!(REFERENCE.contains(&row), "{row}");
+            assert!(REFERENCE.contains(&row), "the reference lacks the row {row}");
             let examples = examples(section(kind));
             assert!(!examples.is_empty(), "{} has no example", kind.code);
             for example in examples {
@@ -124,19 +124,23 @@ mod tests {
             }
         }
         let rows = REFERENCE.lines().filter(|line| line.contains("](#") && line.starts_with("| "));
-        assert_eq!(rows.count(), kinds::ALL.len());
+        assert_eq!(
+            rows.count(),
+            kinds::ALL_KINDS.len(),
+            "the reference has a row for an unknown kind of error"
+        );
     }
 
     #[test]
     fn examples_of_reference_are_real_responses() {
         let id = RequestId::of(&TestRequest::default().to_http_request());
-        for error in errors() {
+        for error in documented_errors() {
             let mut document: Value = serde_json::from_str(&error.document(&id)).unwrap();
             let shown = examples(section(error.kind())).into_iter().any(|example| {
                 document["requestId"] = example["requestId"].clone();
                 document == example
             });
-            assert!(shown, "{document}");
+            assert!(shown, "the reference has no such example: {document}");
         }
     }
 
@@ -147,8 +151,8 @@ mod tests {
         let table = table.split("\n\n").next().unwrap();
         let codes: Vec<_> = table.lines().filter_map(|row| row.split('`').nth(1)).collect();
         for code in &codes {
-            assert!(schema.contains(&format!("\"{code}\"")), "{code}");
+            assert!(schema.contains(&format!("\"{code}\"")), "the OpenAPI document lacks {code}");
         }
-        assert_eq!(codes.len(), 9);
+        assert_eq!(codes.len(), 9, "the reference must have all codes of violations");
     }
 }

@@ -8,7 +8,7 @@ use icp_domain::ViolationCode;
 
 use crate::http::error::{ApiError, ParameterViolation};
 
-const NAME: &str = "Idempotency-Key";
+const HEADER_NAME: &str = "Idempotency-Key";
 
 /// The `Idempotency-Key` header (draft-ietf-httpapi-idempotency-key-header), if there is one.
 pub(in crate::http) struct IdempotencyKeyHeader(pub(in crate::http) Option<RequestKey>);
@@ -23,17 +23,19 @@ impl FromRequest for IdempotencyKeyHeader {
 }
 
 fn key(headers: &HeaderMap) -> Result<Option<RequestKey>, ApiError> {
-    let mut lines = headers.get_all(NAME);
+    let mut lines = headers.get_all(HEADER_NAME);
     let Some(line) = lines.next() else { return Ok(None) };
     if lines.next().is_some() {
-        return Err(ParameterViolation::new(NAME, ViolationCode::InvalidValue, "must be sent once").into());
+        return Err(
+            ParameterViolation::new(HEADER_NAME, ViolationCode::InvalidValue, "must be sent once").into()
+        );
     }
-    let text = line.to_str().ok().and_then(read).ok_or_else(|| {
+    let text = line.to_str().ok().and_then(unquote).ok_or_else(|| {
         let detail =
             "must be visible ASCII characters; put a key with spaces or quotes into quotes (RFC 8941)";
-        ParameterViolation::new(NAME, ViolationCode::InvalidValue, detail)
+        ParameterViolation::new(HEADER_NAME, ViolationCode::InvalidValue, detail)
     })?;
-    text.try_into().map(Some).map_err(|error| invalid_key(NAME, error))
+    text.try_into().map(Some).map_err(|error| invalid_key(HEADER_NAME, error))
 }
 
 /// Returns the error of a request with an invalid key in this parameter.
@@ -41,8 +43,8 @@ pub(in crate::http) fn invalid_key(parameter: &'static str, error: InvalidReques
     ParameterViolation::new(parameter, ViolationCode::InvalidValue, error.to_string()).into()
 }
 
-/// Parses the header: a quoted string, as the draft requires, or the unquoted key, as most clients send it.
-fn read(line: &str) -> Option<String> {
+/// Returns the key in a header line. The draft requires a quoted string, but most clients send the key without quotes.
+fn unquote(line: &str) -> Option<String> {
     let Some(quoted) = line.strip_prefix('"') else {
         return line
             .bytes()
@@ -71,7 +73,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         for line in lines {
             let name = HeaderName::from_static("idempotency-key");
-            headers.append(name, HeaderValue::from_str(line).expect("a header"));
+            headers.append(name, HeaderValue::from_str(line).expect("must be a valid header value"));
         }
         super::key(&headers).map_err(drop)
     }
@@ -110,6 +112,6 @@ mod tests {
             assert_eq!(key(&[line]), Err(()), "{line:?}");
         }
         assert_eq!(key(&[&"k".repeat(256)]), Err(()));
-        assert_eq!(key(&["a", "a"]), Err(()), "sent twice");
+        assert_eq!(key(&["a", "a"]), Err(()), "a header that is sent twice is refused");
     }
 }

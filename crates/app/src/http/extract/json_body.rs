@@ -10,16 +10,18 @@ use icp_domain::{Violation, ViolationCode, limits};
 
 use crate::http::error::ApiError;
 use crate::http::limits::Concurrency;
-use crate::http::middleware::{READ_LIMIT, RequestBody, Unread};
+use crate::http::middleware::{BodyReadError, READ_LIMIT, RequestBody};
 
+/// The media type of all other bodies.
 const JSON: &[&str] = &["application/json"];
-/// RFC 7396. This API follows its rules for the top level.
+/// The media types of a patch. At the top level of the document, the API follows the rules of JSON Merge Patch (RFC
+/// 7396).
 const JSON_OR_MERGE_PATCH: &[&str] = &["application/json", "application/merge-patch+json"];
 
 /// The text of a body in JSON.
-pub(in crate::http) type JsonBody = Body<Create>;
+pub(in crate::http) type JsonBody = Body<JsonOnly>;
 /// The text of a body in JSON or JSON Merge Patch.
-pub(in crate::http) type PatchBody = Body<Patch>;
+pub(in crate::http) type PatchBody = Body<JsonOrMergePatch>;
 
 /// The text of a body with one of the media types of `M`.
 pub(in crate::http) struct Body<M>(pub(in crate::http) Arc<str>, PhantomData<M>);
@@ -28,14 +30,14 @@ pub(in crate::http) trait MediaTypes {
     const ACCEPTED: &'static [&'static str];
 }
 
-pub(in crate::http) struct Create;
-pub(in crate::http) struct Patch;
+pub(in crate::http) struct JsonOnly;
+pub(in crate::http) struct JsonOrMergePatch;
 
-impl MediaTypes for Create {
+impl MediaTypes for JsonOnly {
     const ACCEPTED: &'static [&'static str] = JSON;
 }
 
-impl MediaTypes for Patch {
+impl MediaTypes for JsonOrMergePatch {
     const ACCEPTED: &'static [&'static str] = JSON_OR_MERGE_PATCH;
 }
 
@@ -88,35 +90,37 @@ pub(in crate::http) async fn read_text(
 ) -> Result<Arc<str>, ApiError> {
     let reading = RequestBody::read(request, max);
     let bytes = Concurrency::wait_for_client(request, reading).await?.map_err(|unread| match unread {
-        Unread::TooLarge => too_large(),
-        Unread::TooSlow => malformed(format!("must arrive within {} seconds", READ_LIMIT.as_secs())),
-        Unread::Broken => malformed("must be complete".to_owned()),
+        BodyReadError::TooLarge => too_large(),
+        BodyReadError::TooSlow => {
+            malformed_body(format!("must arrive within {} seconds", READ_LIMIT.as_secs()))
+        }
+        BodyReadError::Incomplete => malformed_body("must be complete".to_owned()),
     })?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| malformed("must be UTF-8".to_owned()))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| malformed_body("must be UTF-8".to_owned()))?;
     Ok(text.into())
 }
 
-fn malformed(detail: String) -> ApiError {
+fn malformed_body(detail: String) -> ApiError {
     let violation =
         Violation { pointer: Pointer::default(), code: ViolationCode::Malformed, detail: detail.into() };
     ApiError::InvalidBody(violation.into())
 }
 
-/// Returns true if the body is of one of these types, in UTF-8, and not compressed.
+/// Returns true if the body has one of these media types, is in UTF-8, and is not compressed.
 fn is_accepted(headers: &HeaderMap, accepted: &[&str]) -> bool {
-    let plain = |coding: &[u8]| coding.eq_ignore_ascii_case(b"identity");
-    if !headers.get_all(CONTENT_ENCODING).all(|coding| plain(coding.as_bytes())) {
+    let is_uncompressed = |coding: &[u8]| coding.eq_ignore_ascii_case(b"identity");
+    if !headers.get_all(CONTENT_ENCODING).all(|coding| is_uncompressed(coding.as_bytes())) {
         return false;
     }
     let mut lines = headers.get_all(CONTENT_TYPE);
     let (Some(line), None) = (lines.next(), lines.next()) else { return false };
     let mut parts = line.to_str().unwrap_or_default().split(';').map(str::trim);
     let media_type = parts.next().unwrap_or_default();
-    accepted.iter().any(|accepted| media_type.eq_ignore_ascii_case(accepted)) && parts.all(keeps_encoding)
+    accepted.iter().any(|accepted| media_type.eq_ignore_ascii_case(accepted)) && parts.all(allows_utf8)
 }
 
-/// Returns false for a charset other than UTF-8.
-fn keeps_encoding(parameter: &str) -> bool {
+/// Returns true unless the parameter of a media type names a charset other than UTF-8.
+fn allows_utf8(parameter: &str) -> bool {
     match parameter.split_once('=') {
         Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
             let charset = value.trim().trim_matches('"');
@@ -156,8 +160,8 @@ mod tests {
         }
         let merge_patch = headers(&[(CONTENT_TYPE, "application/merge-patch+json")]);
         assert!(is_accepted(&merge_patch, JSON_OR_MERGE_PATCH) && !is_accepted(&merge_patch, JSON));
-        let plain = headers(&[(CONTENT_TYPE, "application/json"), (CONTENT_ENCODING, "identity")]);
-        assert!(is_accepted(&plain, JSON));
+        let uncompressed = headers(&[(CONTENT_TYPE, "application/json"), (CONTENT_ENCODING, "identity")]);
+        assert!(is_accepted(&uncompressed, JSON));
     }
 
     #[test]
@@ -175,10 +179,10 @@ mod tests {
         ] {
             assert!(!is_accepted(&headers(&[(CONTENT_TYPE, line)]), JSON_OR_MERGE_PATCH), "{line}");
         }
-        assert!(!is_accepted(&headers(&[]), JSON), "none");
-        let twice = headers(&[(CONTENT_TYPE, "application/json"), (CONTENT_TYPE, "application/json")]);
-        assert!(!is_accepted(&twice, JSON), "two");
+        assert!(!is_accepted(&headers(&[]), JSON), "a Content-Type is required");
+        let repeated = headers(&[(CONTENT_TYPE, "application/json"), (CONTENT_TYPE, "application/json")]);
+        assert!(!is_accepted(&repeated, JSON), "only one Content-Type is allowed");
         let compressed = headers(&[(CONTENT_TYPE, "application/json"), (CONTENT_ENCODING, "gzip")]);
-        assert!(!is_accepted(&compressed, JSON), "compressed");
+        assert!(!is_accepted(&compressed, JSON), "a compressed body must be rejected");
     }
 }

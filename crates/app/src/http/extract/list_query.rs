@@ -1,4 +1,4 @@
-//! The query of the list.
+//! The query parameters of lists and of histories.
 
 use std::num::NonZeroUsize;
 
@@ -6,7 +6,7 @@ use icp_application::{HistoryRequest, ListRequest};
 use icp_domain::{Timestamp, fold_name, limits};
 use icp_ports::{Direction, Sort};
 
-use super::parameters::{Kind, Parameter, Table, Value};
+use super::parameters::{Kind, Parameter, ParameterTable, Value};
 
 /// Maximum number of ICPs in a page.
 const MAX_LIMIT: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
@@ -14,11 +14,11 @@ const MAX_LIMIT: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
 const SORTS: [Sort; 4] = [Sort::CreatedAt, Sort::UpdatedAt, Sort::Name, Sort::ActiveUntil];
 const DIRECTIONS: [Direction; 2] = [Direction::Ascending, Direction::Descending];
 
-impl Table for ListRequest {
+impl ParameterTable for ListRequest {
     const PARAMETERS: &'static [Parameter<Self>] = LIST_PARAMETERS;
 }
 
-impl Table for HistoryRequest {
+impl ParameterTable for HistoryRequest {
     const PARAMETERS: &'static [Parameter<Self>] = HISTORY_PARAMETERS;
 }
 
@@ -31,10 +31,10 @@ impl Value {
         if let Self::Time(time) = self { Some(time) } else { None }
     }
 
-    /// Returns the element of a list with the index of the chosen value.
-    fn chosen<T: Copy + Default>(&self, of: &[T]) -> T {
+    /// Returns the option at the index of a [`Value::Choice`].
+    fn chosen<T: Copy + Default>(&self, options: &[T]) -> T {
         if let Self::Choice(index) = self {
-            of.get(*index).copied().unwrap_or_default()
+            options.get(*index).copied().unwrap_or_default()
         } else {
             T::default()
         }
@@ -82,19 +82,21 @@ pub(crate) const LIST_PARAMETERS: &[Parameter<ListRequest>] = &[
     Parameter {
         name: "sort",
         kind: Kind::Choice(&["createdAt", "updatedAt", "name", "activeUntil"]),
-        description: "The sort key. ICPs with equal keys are sorted by ID. ICPs without `activeUntil` sort last in both orders.",
+        description: "The sort key. ICPs with equal keys are sorted by ID. ICPs without `activeUntil` sort last in \
+            both orders.",
         set: |request, value| request.sort = value.chosen(&SORTS),
     },
     Parameter {
         name: "order",
         kind: Kind::Choice(&["asc", "desc"]),
-        description: "The direction.",
+        description: "The sort direction.",
         set: |request, value| request.direction = value.chosen(&DIRECTIONS),
     },
     Parameter {
         name: "limit",
         kind: Kind::Count(MAX_LIMIT),
-        description: "The maximum number of ICPs in the response. Without it, all are returned. The `Link` header has the next page.",
+        description: "The maximum number of ICPs in the response. Without a limit, it contains all ICPs. The `Link` \
+            header has the next page.",
         set: |request, value| {
             request.limit = if let Value::Count(count) = value { Some(count) } else { None }
         },
@@ -112,7 +114,8 @@ pub(crate) const HISTORY_PARAMETERS: &[Parameter<HistoryRequest>] = &[
     Parameter {
         name: "limit",
         kind: Kind::Count(MAX_LIMIT),
-        description: "The maximum number of revisions in the response, 100 by default. The `Link` header has the next page.",
+        description: "The maximum number of revisions in the response, 100 by default. The `Link` header has the next \
+            page.",
         set: |request, value| {
             if let Value::Count(count) = value {
                 request.limit = count;
@@ -147,15 +150,15 @@ mod tests {
         parsed(query).expect("must be valid").value
     }
 
-    /// Returns the violations of a query.
+    /// Returns the parameter and the code of each violation of a query.
     fn violations(query: &str, is_strict: bool) -> serde_json::Value {
         match parse(LIST_PARAMETERS, pairs(query), is_strict) {
             Err(ApiError::InvalidParameters(violations)) => {
                 let violations = serde_json::to_value(violations).expect("must serialize");
-                let named = |violation: &serde_json::Value| {
+                let name_and_code = |violation: &serde_json::Value| {
                     format!("{} {}", violation["parameter"], violation["code"]).replace('"', "")
                 };
-                violations.as_array().into_iter().flatten().map(named).collect()
+                violations.as_array().into_iter().flatten().map(name_and_code).collect()
             }
             other => panic!("{query}: {other:?}"),
         }

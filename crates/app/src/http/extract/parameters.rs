@@ -1,4 +1,5 @@
-//! Query parameters. Each is declared once, in a table. Parsing, OpenAPI and the schemas of MCP derive from it.
+//! Query parameters. Each parameter is declared once, in a table. The parser, the OpenAPI document and the schemas of
+//! MCP derive from the tables.
 
 use std::borrow::Cow;
 use std::future::{Ready, ready};
@@ -31,7 +32,7 @@ pub(crate) enum Kind {
     Time,
     /// Not empty, and at most this many characters.
     Text(usize),
-    /// One of these. The first is the default.
+    /// One of these texts. The first one is the default.
     Choice(&'static [&'static str]),
     /// From 1 to this number.
     Count(NonZeroUsize),
@@ -52,7 +53,7 @@ pub(crate) enum Value {
 
 impl Kind {
     fn parse(&self, text: &str) -> Result<Value, (ViolationCode, Cow<'static, str>)> {
-        // The detail shows short values.
+        // The detail of a violation shows the value only if it is short.
         let shown = if text.len() <= MAX_SHOWN_BYTES { format!(", not \"{text}\"") } else { String::new() };
         let invalid =
             |expected: &str| (ViolationCode::InvalidValue, format!("must be {expected}{shown}").into());
@@ -62,7 +63,8 @@ impl Kind {
                 "false" => Ok(Value::Flag(false)),
                 _ => Err(invalid("\"true\" or \"false\"")),
             },
-            // In a query, an unescaped plus sign is a space. A time contains no space, so it was a plus sign.
+            // `decode` converts an unescaped plus sign to a space. A time contains no space, so each space was a plus
+            // sign.
             Self::Time => text.replace(' ', "+").parse().map(Value::Time).map_err(|_| {
                 invalid("an RFC 3339 time such as 2024-01-15T10:30:00.000Z, in the years 0000 to 9999")
             }),
@@ -105,15 +107,16 @@ impl Kind {
     }
 }
 
-/// The parameters of a request, in a `T`, and their text.
+/// The parsed parameters of a request, and their texts.
 #[derive(Debug, PartialEq)]
 pub(in crate::http) struct Parsed<T> {
     pub(in crate::http) value: T,
-    /// As they were sent.
+    /// The names and the texts of the parameters, as they were sent.
     pub(in crate::http) sent: Vec<(&'static str, String)>,
 }
 
-/// Parses parameters. `None` is text that is not UTF-8. Unknown names are ignored, or are violations if `is_strict`.
+/// Parses pairs of name and text. `None` stands for a text that is not UTF-8. Unknown names are ignored, except that
+/// they are violations if `is_strict` is true.
 pub(in crate::http) fn parse<'a, T: Default>(
     table: &'static [Parameter<T>],
     pairs: impl IntoIterator<Item = (Option<Cow<'a, str>>, Option<Cow<'a, str>>)>,
@@ -132,7 +135,7 @@ pub(in crate::http) fn parse<'a, T: Default>(
                 let known: Vec<_> = table.iter().map(|parameter| parameter.name).collect();
                 let detail = match known.as_slice() {
                     [] => "unknown parameter; this request has no parameters".to_owned(),
-                    known => format!("unknown parameter; known are {}", known.join(", ")),
+                    known => format!("unknown parameter; the known parameters are {}", known.join(", ")),
                 };
                 violations.push(ParameterViolation::new(
                     name.into_owned(),
@@ -178,14 +181,14 @@ fn decode(text: &str) -> Option<Cow<'_, str>> {
 }
 
 /// The parameters of a handler.
-pub(in crate::http) trait Table: Default + 'static {
+pub(in crate::http) trait ParameterTable: Default + 'static {
     const PARAMETERS: &'static [Parameter<Self>];
 }
 
 /// The query of a request. With `Prefer: handling=strict` (RFC 7240), unknown parameters are violations.
 pub(in crate::http) struct Query<T>(pub(in crate::http) Parsed<T>);
 
-impl<T: Table> FromRequest for Query<T> {
+impl<T: ParameterTable> FromRequest for Query<T> {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
 
@@ -204,7 +207,7 @@ fn prefers_strict_handling(request: &HttpRequest) -> bool {
         let preference = preference.split(';').next().unwrap_or_default();
         preference.split_once('=').map(|(name, value)| (name.trim(), value.trim().trim_matches('"')))
     });
-    // RFC 7240, section 2: the first of several with the same name is used.
+    // RFC 7240, section 2: the first of several preferences with the same name is used.
     let handling = preferences.find_map(|preference| {
         preference.filter(|(name, _)| name.eq_ignore_ascii_case("handling")).map(|(_, value)| value)
     });
@@ -220,11 +223,11 @@ impl<T> Parsed<T> {
     }
 }
 
-/// A request without parameters.
+/// The parameters of requests that have no query parameters.
 #[derive(Debug, Default)]
 pub(in crate::http) struct NoQuery;
 
-impl Table for NoQuery {
+impl ParameterTable for NoQuery {
     const PARAMETERS: &'static [Parameter<Self>] = &[];
 }
 
@@ -241,6 +244,6 @@ pub(crate) const DRY_RUN: Parameter<WriteQuery> = Parameter {
     set: |query, value| query.dry_run = value == Value::Flag(true),
 };
 
-impl Table for WriteQuery {
+impl ParameterTable for WriteQuery {
     const PARAMETERS: &'static [Parameter<Self>] = &[DRY_RUN];
 }

@@ -11,33 +11,34 @@ use icp_permits::{KeyedPermit, KeyedPermits};
 use crate::http::error::ApiError;
 use icp_observability::{Metrics, RejectReason};
 
-/// Maximum number of requests that wait for their clients, as a multiple of those in flight. Their bodies are in memory.
+/// Maximum number of requests that wait for their clients, as a multiple of the limit of requests in flight. The limit
+/// exists because their bodies are in memory.
 const WAITING_FACTOR: usize = 4;
 
-/// Maximum memory in bytes for parts of long lists that are being sent. A slow client occupies the memory of a part for an
-/// unlimited time.
-const LONG_LIST_BYTES: usize = 48 * 1024 * 1024;
+/// Maximum total size in bytes of the parts of long lists that are being sent. A slow client occupies the memory of a
+/// part for an unlimited time.
+const MAX_LONG_LIST_BYTES: usize = 48 * 1024 * 1024;
 
-/// Minimum share of a user in the requests in flight, for a low limit.
+/// Minimum number of requests that one user may have in flight, even if a quarter of the total limit is less.
 const MIN_IN_FLIGHT_PER_USER: usize = 16;
 
 /// Maximum number of lists of more than [`LARGE_LIST_BYTES`] in memory for one user.
 const MAX_LARGE_LISTS_PER_USER: usize = 16;
 const LARGE_LIST_BYTES: usize = 2 * 1024 * 1024;
 
-/// Maximum number of large responses that are compressed for one user at the same time. actix starts threads for compression
-/// as needed, and many threads would delay the workers.
+/// Maximum number of large responses that are compressed for one user at the same time. actix starts threads for
+/// compression as needed, and many threads would delay the workers.
 const MAX_COMPRESSIONS_PER_USER: usize = 1;
 
 /// Maximum number of long lists in flight to one user, so that other users get theirs.
 const MAX_LONG_LISTS_PER_USER: usize = 4;
 
-/// Maximum number of anonymous requests in flight. Their responses are prepared, so only a slow client keeps a request in
-/// flight.
-const MAX_ANONYMOUS: usize = 64;
+/// Maximum number of anonymous requests in flight. Their responses are prepared, so only a slow client keeps a request
+/// in flight.
+const MAX_ANONYMOUS_REQUESTS: usize = 64;
 
-/// A limit on the requests in flight. The service rejects further requests immediately. If it queued them, it would serve them
-/// too late, and delay other requests.
+/// A limit on the requests in flight. The service rejects further requests immediately. If it queued them, it would
+/// serve them too late, and delay other requests.
 ///
 /// Anonymous requests have a separate limit. Health and metrics are not counted, so operators always get a response.
 #[derive(Clone)]
@@ -64,7 +65,7 @@ impl Counter {
         Self { value: Arc::default(), max }
     }
 
-    /// Adds one. Returns true if the value is still within the limit.
+    /// Adds 1 to the value. Returns true if the value is still within the limit.
     fn add(&self) -> bool {
         self.value.fetch_add(1, Ordering::Relaxed) < self.max
     }
@@ -75,17 +76,17 @@ impl Counter {
 }
 
 impl Concurrency {
-    /// `response_buffer` is the length of the parts in which long lists are sent, in bytes.
+    /// Creates the limits. `response_buffer` is the length in bytes of the parts in which long lists are sent.
     pub(crate) fn new(max_in_flight: usize, response_buffer: NonZeroUsize, metrics: &Metrics) -> Self {
         Self {
             in_flight: Counter::new(max_in_flight),
             waiting: Counter::new(max_in_flight.saturating_mul(WAITING_FACTOR)),
-            long_lists: Counter::new((LONG_LIST_BYTES / response_buffer).max(1)),
+            long_lists: Counter::new((MAX_LONG_LIST_BYTES / response_buffer).max(1)),
             in_flight_of_users: KeyedPermits::new(max_in_flight.div_ceil(4).max(MIN_IN_FLIGHT_PER_USER)),
             large_lists_of_users: KeyedPermits::new(MAX_LARGE_LISTS_PER_USER),
             long_lists_of_users: KeyedPermits::new(MAX_LONG_LISTS_PER_USER),
             compressions_of_users: KeyedPermits::new(MAX_COMPRESSIONS_PER_USER),
-            anonymous: Counter::new(MAX_ANONYMOUS),
+            anonymous: Counter::new(MAX_ANONYMOUS_REQUESTS),
             metrics: metrics.clone(),
         }
     }
@@ -97,13 +98,13 @@ impl Concurrency {
         if self.in_flight.add() { Ok(permit) } else { Err(self.reject()) }
     }
 
-    /// Admits a request of a user. A user has at most a quarter of the permits, so that other users are served while this one
-    /// reads slowly.
+    /// Admits a request of a user. A user has at most a quarter of the permits, so that other users are served while
+    /// this one reads slowly.
     pub(in crate::http) fn admit_user(&self, user_id: &UserId) -> Result<KeyedPermit<UserId>, ApiError> {
         self.in_flight_of_users.try_acquire(user_id).ok_or_else(|| self.reject())
     }
 
-    /// Admits a response to a user that is in memory until it has been sent. Only large responses are counted.
+    /// Admits a response to a user that is in memory until it has been sent. Only large responses need a permit.
     pub(in crate::http) fn admit_list(
         &self,
         user_id: &UserId,
@@ -119,9 +120,9 @@ impl Concurrency {
     pub(in crate::http) fn admit_long_list(
         &self,
         user_id: &UserId,
-    ) -> Result<(Counted, KeyedPermit<UserId>), ApiError> {
+    ) -> Result<(CountedPermit, KeyedPermit<UserId>), ApiError> {
         let of_user = self.long_lists_of_users.try_acquire(user_id).ok_or_else(|| self.reject())?;
-        Ok((self.count(&self.long_lists)?, of_user))
+        Ok((self.acquire(&self.long_lists)?, of_user))
     }
 
     /// Returns the permit to compress a large response to a user. Without a permit, the response is sent uncompressed.
@@ -130,17 +131,17 @@ impl Concurrency {
     }
 
     /// Admits a request to a route that needs no authentication.
-    pub(in crate::http) fn admit_anonymous(&self) -> Result<Counted, ApiError> {
-        self.count(&self.anonymous)
+    pub(in crate::http) fn admit_anonymous(&self) -> Result<CountedPermit, ApiError> {
+        self.acquire(&self.anonymous)
     }
 
-    fn count(&self, counter: &Counter) -> Result<Counted, ApiError> {
-        let permit = Counted(counter.clone());
+    fn acquire(&self, counter: &Counter) -> Result<CountedPermit, ApiError> {
+        let permit = CountedPermit(counter.clone());
         if counter.add() { Ok(permit) } else { Err(self.reject()) }
     }
 
-    /// Waits for the client of a request, without its permit. Rejects the request if too many requests wait, or if no permit is
-    /// free when it continues.
+    /// Waits for the client of a request. Meanwhile, the request does not count as in flight. Rejects the request if
+    /// too many requests wait, or if the limit of requests in flight is reached when it continues.
     pub(in crate::http) async fn wait_for_client<T>(
         request: &HttpRequest,
         waiting: impl Future<Output = T>,
@@ -153,7 +154,7 @@ impl Concurrency {
         let permit = request.extensions().get::<Arc<Permit>>().cloned();
         let Some(Permit { concurrency }) = permit.as_deref() else { return Ok(waiting.await) };
         concurrency.in_flight.subtract();
-        let pause = Pause(concurrency);
+        let waiting_request = WaitingRequest(concurrency);
         if !concurrency.waiting.add() {
             return Err(concurrency.reject());
         }
@@ -161,17 +162,17 @@ impl Concurrency {
         if concurrency.in_flight.value.load(Ordering::Relaxed) >= concurrency.in_flight.max {
             return Err(concurrency.reject());
         }
-        drop(pause);
+        drop(waiting_request);
         Ok(result)
     }
 
     fn reject(&self) -> ApiError {
-        self.metrics.rejected(RejectReason::Overload);
+        self.metrics.record_rejection(RejectReason::Overload);
         ApiError::Overloaded
     }
 }
 
-/// A request in flight, until this is dropped.
+/// The permit of a request. The request counts as in flight until the permit is dropped.
 pub(in crate::http) struct Permit {
     concurrency: Concurrency,
 }
@@ -183,19 +184,19 @@ impl Drop for Permit {
     }
 }
 
-/// One unit of a counter, until this is dropped.
-pub(in crate::http) struct Counted(Counter);
+/// A permit that a counter counts until the permit is dropped.
+pub(in crate::http) struct CountedPermit(Counter);
 
-impl Drop for Counted {
+impl Drop for CountedPermit {
     fn drop(&mut self) {
         self.0.subtract();
     }
 }
 
-/// A request that waits for its client, until this is dropped.
-struct Pause<'a>(&'a Concurrency);
+/// Marks a request as waiting for its client until this value is dropped.
+struct WaitingRequest<'a>(&'a Concurrency);
 
-impl Drop for Pause<'_> {
+impl Drop for WaitingRequest<'_> {
     fn drop(&mut self) {
         self.0.waiting.subtract();
         self.0.in_flight.add();

@@ -16,8 +16,8 @@ const WINDOW: Duration = Duration::from_mins(1);
 
 type Limiter = RateLimiter<UserId, DefaultKeyedStateStore<UserId>, DefaultClock, StateInformationMiddleware>;
 
-/// A quota of requests per minute and user (draft-ietf-httpapi-ratelimit-headers). A user may send all of them at the same
-/// time. Each instance of the service counts separately.
+/// A quota of requests per minute for each user (draft-ietf-httpapi-ratelimit-headers). A user may use up the quota in
+/// one burst. Each instance of the service counts separately.
 #[derive(Clone)]
 pub(crate) struct RateLimit {
     limiter: Arc<Limiter>,
@@ -60,7 +60,7 @@ impl RateLimit {
                 Ok(Quota { per_minute, remaining, wait })
             }
             Err(not_until) => {
-                metrics.rejected(RejectReason::RateLimit);
+                metrics.record_rejection(RejectReason::RateLimit);
                 let wait = not_until.wait_time_from(DefaultClock::default().now());
                 Err(ApiError::TooManyRequests(Quota { per_minute, remaining: 0, wait }))
             }
@@ -75,7 +75,7 @@ impl RateLimit {
 }
 
 impl Quota {
-    /// Returns the time until the quota grows in seconds, rounded up.
+    /// Returns the seconds until the quota grows, rounded up.
     pub(in crate::http) fn wait_seconds(self) -> u64 {
         self.wait.as_secs() + u64::from(self.wait.subsec_nanos() > 0)
     }

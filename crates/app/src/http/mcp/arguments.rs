@@ -16,10 +16,10 @@ use crate::http::etag::EntityTag as _;
 use crate::http::extract::parameters::{Parameter, parse};
 use crate::http::extract::{HISTORY_PARAMETERS, LIST_PARAMETERS, invalid_key, parse_id};
 
-/// The largest arguments of the list, in bytes. They become a tree of values.
-const LIST_BYTES: usize = 16 * 1024;
-/// The largest number of characters of an error that may quote the arguments.
-const MAX_DETAIL: usize = 300;
+/// Maximum length of the arguments of a list or a history, in bytes. They are parsed into a tree of values.
+const MAX_LIST_ARGUMENT_BYTES: usize = 16 * 1024;
+/// Maximum length of the text of an error in characters. The text may quote the arguments.
+const MAX_DETAIL_CHARS: usize = 300;
 
 /// The number of ICPs in a page when the call has no limit.
 pub(super) const DEFAULT_LIMIT: NonZeroUsize = NonZeroUsize::new(50).unwrap();
@@ -32,14 +32,15 @@ struct Message<'a> {
 
 #[derive(Deserialize)]
 struct Parameters<'a> {
-    /// Clients send `null`, or nothing, for none.
+    /// A client that calls a tool without arguments sends `null`, or omits the field.
     #[serde(borrow, default)]
     arguments: Option<&'a RawValue>,
 }
 
-/// Takes the arguments out of a message that calls a tool, exactly as they were sent. Returns the rest of the message, with `{}`
-/// in their place, and the arguments. The SDK makes trees of all that it reads, which take a hundred times the memory of the text.
-pub(super) fn take(message: &str) -> Option<(Arc<str>, Arc<str>)> {
+/// Takes the arguments out of a message that calls a tool. Returns the message with `{}` instead of the arguments, and
+/// the arguments exactly as they were sent. The SDK parses every message into a tree, which takes a hundred times the
+/// memory of the text.
+pub(super) fn take_arguments(message: &str) -> Option<(Arc<str>, Arc<str>)> {
     let parsed: Message<'_> = serde_json::from_str(message).ok()?;
     let arguments = parsed.params.arguments?.get();
     let start = arguments.as_ptr().addr().checked_sub(message.as_ptr().addr())?;
@@ -72,20 +73,20 @@ impl IfMatch {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct OfOne {
+pub(super) struct GetArguments {
     pub(super) id: Id,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct OfDelete {
+pub(super) struct DeleteArguments {
     pub(super) id: Id,
     pub(super) if_match: IfMatch,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct OfShare {
+pub(super) struct ShareArguments {
     pub(super) id: Id,
     user_id: String,
     pub(super) if_match: IfMatch,
@@ -93,7 +94,7 @@ pub(super) struct OfShare {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct OfCopy {
+pub(super) struct CopyArguments {
     pub(super) id: Id,
     name: Option<String>,
     idempotency_key: Option<String>,
@@ -101,14 +102,14 @@ pub(super) struct OfCopy {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct OfRevision {
+pub(super) struct RevisionArguments {
     pub(super) id: Id,
     revision: String,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct OfRestore {
+pub(super) struct RestoreArguments {
     pub(super) id: Id,
     revision: String,
     pub(super) if_match: IfMatch,
@@ -116,39 +117,44 @@ pub(super) struct OfRestore {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct OfValidate {
+pub(super) struct ValidateArguments {
     icp: Box<RawValue>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct OfCreate {
+pub(super) struct CreateArguments {
     icp: Box<RawValue>,
     idempotency_key: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct OfUpdate {
+pub(super) struct UpdateArguments {
     pub(super) id: Id,
     changes: Box<RawValue>,
     pub(super) if_match: IfMatch,
 }
 
-/// Parses arguments. A call without any has none.
+/// Parses the arguments of a call. A call without arguments has an empty object.
 pub(super) async fn read<T: DeserializeOwned + Send + 'static>(call: &Call) -> Result<T, ApiError> {
     let text = call.arguments.clone().unwrap_or_else(|| "{}".into());
     let parsed = parse_for(&call.caller, text, |text| serde_json::from_str(text)).await?;
     parsed.map_err(|error: serde_json::Error| {
-        // The position in the message means nothing to a client that builds messages from arguments.
+        // Omits the line and the column: clients build messages from arguments and do not know their positions.
         let detail = error.to_string();
-        let detail =
-            detail.split(" at line ").next().unwrap_or_default().chars().take(MAX_DETAIL).collect::<String>();
+        let detail = detail
+            .split(" at line ")
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .take(MAX_DETAIL_CHARS)
+            .collect::<String>();
         ParameterViolation::new("arguments", ViolationCode::Malformed, detail).into()
     })
 }
 
-impl OfShare {
+impl ShareArguments {
     pub(super) fn user_id(&self) -> Result<UserId, ApiError> {
         let detail = "must be a user ID such as user_2abc";
         let violation = |_| ParameterViolation::new("userId", ViolationCode::InvalidValue, detail).into();
@@ -156,7 +162,7 @@ impl OfShare {
     }
 }
 
-impl OfCopy {
+impl CopyArguments {
     pub(super) fn body(&self) -> Option<Arc<str>> {
         self.name.as_ref().map(|name| json!({"name": name}).to_string().into())
     }
@@ -166,26 +172,26 @@ impl OfCopy {
     }
 }
 
-impl OfRevision {
-    /// No state has the version -1: a text that is no revision is not found either.
+impl RevisionArguments {
+    /// Returns the version. A text that is not a revision becomes -1, which is the version of no state.
     pub(super) fn revision(&self) -> Version {
         Version::of_tag(&self.revision).unwrap_or(Version(-1))
     }
 }
 
-impl OfRestore {
+impl RestoreArguments {
     pub(super) fn body(&self) -> Arc<str> {
         json!({"revision": self.revision}).to_string().into()
     }
 }
 
-impl OfValidate {
+impl ValidateArguments {
     pub(super) fn icp(&self) -> Result<Arc<str>, ApiError> {
         body(&self.icp)
     }
 }
 
-impl OfCreate {
+impl CreateArguments {
     pub(super) fn icp(&self) -> Result<Arc<str>, ApiError> {
         body(&self.icp)
     }
@@ -200,13 +206,13 @@ fn request_key(key: Option<String>) -> Result<Option<RequestKey>, ApiError> {
     key.map_err(|error| invalid_key("idempotencyKey", error))
 }
 
-impl OfUpdate {
+impl UpdateArguments {
     pub(super) fn changes(&self) -> Result<Arc<str>, ApiError> {
         body(&self.changes)
     }
 }
 
-/// The limit is that of a request body, which the argument stands for.
+/// Returns the text of an argument that corresponds to the body of an HTTP request, and has the same maximum length.
 fn body(text: &RawValue) -> Result<Arc<str>, ApiError> {
     if text.get().len() > limits::BODY_BYTES {
         return Err(ApiError::PayloadTooLarge);
@@ -214,19 +220,19 @@ fn body(text: &RawValue) -> Result<Arc<str>, ApiError> {
     Ok(text.get().into())
 }
 
-/// The arguments of the list are its query parameters. The limit has a default.
+/// Parses the arguments of `list_icps`: the query parameters of the list. The default of `limit` is [`DEFAULT_LIMIT`].
 pub(super) async fn list_request(call: &Call) -> Result<ListRequest, ApiError> {
     let mut request = parameters(LIST_PARAMETERS, &arguments(call).await?)?;
     request.limit = request.limit.or(Some(DEFAULT_LIMIT));
     Ok(request)
 }
 
-/// The arguments of the deleted ICPs are their query parameters.
+/// Parses the arguments of `list_deleted_icps`: the query parameters of the deleted ICPs.
 pub(super) async fn deleted_request(call: &Call) -> Result<HistoryRequest, ApiError> {
     parameters(HISTORY_PARAMETERS, &arguments(call).await?)
 }
 
-/// The arguments of a history are the ID of its ICP, and its query parameters.
+/// Parses the arguments of `list_revisions`: the ID of the ICP, and the query parameters of a history.
 pub(super) async fn history_request(call: &Call) -> Result<(IcpId, HistoryRequest), ApiError> {
     let mut arguments = arguments(call).await?;
     let id = arguments.remove("id");
@@ -235,8 +241,8 @@ pub(super) async fn history_request(call: &Call) -> Result<(IcpId, HistoryReques
 }
 
 async fn arguments(call: &Call) -> Result<Map<String, Value>, ApiError> {
-    if call.arguments.as_ref().is_some_and(|text| text.len() > LIST_BYTES) {
-        let detail = format!("must have at most {LIST_BYTES} bytes");
+    if call.arguments.as_ref().is_some_and(|text| text.len() > MAX_LIST_ARGUMENT_BYTES) {
+        let detail = format!("must have at most {MAX_LIST_ARGUMENT_BYTES} bytes");
         return Err(ParameterViolation::new("arguments", ViolationCode::TooLong, detail).into());
     }
     read(call).await

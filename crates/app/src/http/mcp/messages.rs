@@ -9,19 +9,19 @@ use super::Call;
 use crate::http::error::ApiError;
 use actix_web::web::Bytes;
 
-type Answer = http::Response<BoxBody<Bytes, std::convert::Infallible>>;
+type SdkResponse = http::Response<BoxBody<Bytes, std::convert::Infallible>>;
 
 /// The `Accept` header that the SDK requires. The service sends only JSON, so it also serves clients that accept less.
-const ACCEPTED: &str = "application/json, text/event-stream";
+const ACCEPT_HEADER: &str = "application/json, text/event-stream";
 
-/// Converts a request to one of the SDK, with its call.
+/// Converts an HTTP request to the type of the SDK, with the call as an extension.
 pub(super) fn to_sdk(
     request: &HttpRequest,
     message: &str,
     call: Call,
 ) -> Result<http::Request<Full<Bytes>>, ApiError> {
     let mut copy = http::Request::post(request.path());
-    copy = copy.header(http::header::ACCEPT, ACCEPTED);
+    copy = copy.header(http::header::ACCEPT, ACCEPT_HEADER);
     for (name, value) in request.headers().iter().filter(|(name, _)| name.as_str() != "accept") {
         copy = copy.header(name.as_str(), value.as_bytes());
     }
@@ -31,21 +31,22 @@ pub(super) fn to_sdk(
     Ok(copy)
 }
 
-/// Returns true if the body of the response is a message of the protocol or empty. Otherwise it is a text for people.
-pub(super) fn is_of_protocol(answer: &Answer) -> bool {
-    let media_type = answer.headers().get(http::header::CONTENT_TYPE);
+/// Returns true if the body of the response is empty or a message of the protocol. Otherwise the body is a text for
+/// people.
+pub(super) fn is_protocol_message(sdk_response: &SdkResponse) -> bool {
+    let media_type = sdk_response.headers().get(http::header::CONTENT_TYPE);
     let is_message =
         media_type.is_some_and(|media_type| media_type.as_bytes().starts_with(b"application/json"));
-    is_message || answer.status().is_success()
+    is_message || sdk_response.status().is_success()
 }
 
-pub(super) fn copy_headers(answer: &Answer, response: &mut HttpResponseBuilder) {
-    for (name, value) in answer.headers() {
+pub(super) fn copy_headers(sdk_response: &SdkResponse, response: &mut HttpResponseBuilder) {
+    for (name, value) in sdk_response.headers() {
         response.insert_header((name.as_str(), value.as_bytes()));
     }
 }
 
-/// Adds the port to an origin. For the SDK, an origin without a port means all ports.
+/// Adds the default port to an origin without a port. The SDK would otherwise accept the origin with every port.
 pub(super) fn with_port(origin: &str) -> String {
     let port = Url::parse(origin)
         .ok()

@@ -1,6 +1,6 @@
-//! `POST /mcp`: tools for AI assistants, by the Model Context Protocol (streamable HTTP).
+//! `POST /mcp`: tools for AI assistants, with the Model Context Protocol (streamable HTTP).
 //!
-//! There are no sessions: each request is authenticated, and any instance can serve it.
+//! There are no sessions. Each request is authenticated, so any instance can serve any request.
 
 mod arguments;
 mod calls;
@@ -33,27 +33,28 @@ use super::routing::{protected, read, read_only};
 use super::state::State;
 use server::IcpServer;
 
-/// Time limit of a message: longer than any use case takes.
-const LIMIT: Duration = Duration::from_secs(30);
+/// Time limit of a message. It is longer than the time limit of any use case.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Maximum length of a message in bytes: the maximum length of a request body, and room for the envelope.
-const MESSAGE_BYTES: usize = limits::BODY_BYTES + 64 * 1024;
+/// Maximum length of a message in bytes: the maximum length of a request body, and 64 KiB for the rest of the message.
+const MAX_MESSAGE_BYTES: usize = limits::BODY_BYTES + 64 * 1024;
 
-/// The length in bytes at which a page of `list_icps` ends. The SDK copies and escapes results on the worker thread, and a
-/// longer page would fill the context of an assistant.
-const PAGE_BYTES: NonZeroUsize = NonZeroUsize::new(64 * 1024).unwrap();
+/// The length in bytes at which a page of `list_icps` ends. The SDK copies and escapes results on the worker thread,
+/// and a longer page would fill the context of an assistant.
+const LIST_PAGE_BYTES: NonZeroUsize = NonZeroUsize::new(64 * 1024).unwrap();
 
-/// Maximum length of a message without the arguments of a tool, in bytes and in values. The SDK parses it several times on
+/// Maximum length in bytes of a message without the arguments of a tool. The SDK parses such a message several times on
 /// the worker thread.
-const REST_BYTES: usize = 8 * 1024;
-const REST_VALUES: usize = 256;
+const MAX_REST_BYTES: usize = 8 * 1024;
+/// Maximum number of JSON values in a message without the arguments of a tool.
+const MAX_REST_VALUES: usize = 256;
 
 const TOO_LARGE: ApiError =
-    ApiError::MessageTooLarge { max: MESSAGE_BYTES, rest: REST_BYTES, values: REST_VALUES };
+    ApiError::MessageTooLarge { max: MAX_MESSAGE_BYTES, rest: MAX_REST_BYTES, values: MAX_REST_VALUES };
 
 type Service = StreamableHttpService<IcpServer, NeverSessionManager>;
 
-/// The endpoint.
+/// The endpoint `POST /mcp`.
 #[derive(Clone)]
 pub(crate) struct Mcp {
     authenticator: Arc<dyn Authenticator>,
@@ -67,9 +68,10 @@ pub(crate) struct Mcp {
 struct Call {
     caller: Caller,
     request_id: RequestId,
-    /// The permit of the request. A tool continues after its client has disconnected, and is in flight until it ends.
+    /// The permit of the request. A tool continues to run after its client has disconnected, and holds the permit until
+    /// it ends.
     _permit: Option<Arc<Permit>>,
-    /// The arguments as they were sent. The SDK would parse numbers and lose digits.
+    /// The arguments as they were sent. The SDK does not get them, because its parser would lose digits of numbers.
     arguments: Option<Arc<str>>,
 }
 
@@ -90,12 +92,13 @@ impl Mcp {
         let settings = StreamableHttpServerConfig::default()
             .with_legacy_session_mode(false)
             .with_json_response(true)
-            .with_max_request_body_bytes(MESSAGE_BYTES)
-            // The check of `Host` protects services without authentication from DNS rebinding. This service authenticates.
+            .with_max_request_body_bytes(MAX_MESSAGE_BYTES)
+            // The check of `Host` protects services without authentication from DNS rebinding. This service
+            // authenticates.
             .disable_allowed_hosts()
             .with_allowed_origins(self.origins.iter().map(|origin| messages::with_port(origin)))
             .enforce_origin_validation();
-        let server = IcpServer::new(state.icps.clone().with_response_buffer(PAGE_BYTES));
+        let server = IcpServer::new(state.icps.clone().with_response_buffer(LIST_PAGE_BYTES));
         let service: Service =
             StreamableHttpService::new(move || Ok(server.clone()), Arc::default(), settings);
         let authenticator = Arc::clone(&self.authenticator);
@@ -118,10 +121,10 @@ async fn handle(
     service: Data<Service>,
     CurrentUser(caller): CurrentUser,
 ) -> Result<HttpResponse, ApiError> {
-    let message = read_text(&request, MESSAGE_BYTES, || TOO_LARGE).await?;
-    let taken = parse_for(&caller, Arc::clone(&message), arguments::take).await?;
+    let message = read_text(&request, MAX_MESSAGE_BYTES, || TOO_LARGE).await?;
+    let taken = parse_for(&caller, Arc::clone(&message), arguments::take_arguments).await?;
     let (message, arguments) = taken.map_or((message, None), |(rest, arguments)| (rest, Some(arguments)));
-    if message.len() > REST_BYTES || count_values(&message) > REST_VALUES {
+    if message.len() > MAX_REST_BYTES || count_values(&message) > MAX_REST_VALUES {
         return Err(TOO_LARGE);
     }
     let call = Call {
@@ -131,20 +134,20 @@ async fn handle(
         arguments,
     };
     let handling = service.handle(messages::to_sdk(&request, &message, call)?);
-    let answer = timeout(LIMIT, handling)
+    let sdk_response = timeout(CALL_TIMEOUT, handling)
         .await
         .map_err(|_| ApiError::Internal("a tool exceeded its time limit".into()))?;
-    let status = StatusCode::from_u16(answer.status().as_u16()).unwrap_or_default();
-    if !messages::is_of_protocol(&answer) {
+    let status = StatusCode::from_u16(sdk_response.status().as_u16()).unwrap_or_default();
+    if !messages::is_protocol_message(&sdk_response) {
         return Err(rejection(status));
     }
     let mut response = HttpResponse::build(status);
-    messages::copy_headers(&answer, &mut response);
-    let Ok(body) = answer.into_body().collect().await;
+    messages::copy_headers(&sdk_response, &mut response);
+    let Ok(body) = sdk_response.into_body().collect().await;
     Ok(response.body(body.to_bytes()))
 }
 
-/// Returns at least the number of values in a JSON text.
+/// Returns an upper bound on the number of values in a JSON text.
 fn count_values(json: &str) -> usize {
     1 + json.bytes().filter(|byte| b"[{,".contains(byte)).count()
 }

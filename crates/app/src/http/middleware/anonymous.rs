@@ -3,11 +3,11 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 
-use crate::http::body::guarded;
+use crate::http::body::guard_body;
 use crate::http::state::State;
 
-/// Middleware of routes without authentication, which limits the requests in flight. A request is in flight until its response
-/// has been sent.
+/// Middleware of routes without authentication, which limits the requests in flight. A request is in flight until its
+/// response has been sent.
 pub(in crate::http) async fn limit_anonymous<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -19,5 +19,5 @@ pub(in crate::http) async fn limit_anonymous<B: MessageBody + 'static>(
     };
     let method = request.method().clone();
     let response = next.call(request).await?;
-    Ok(response.map_body(|_, body| guarded(&method, body, permit)))
+    Ok(response.map_body(|_, body| guard_body(&method, body, permit)))
 }

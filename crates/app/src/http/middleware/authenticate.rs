@@ -12,7 +12,8 @@ use crate::http::limits::Concurrency;
 use crate::http::protected_resource::ProtectedResource;
 use crate::http::state::State;
 
-/// The authentication of an endpoint, as application data, if it differs from that of the API.
+/// The authentication of an endpoint that differs from that of the API. It is stored in the application data of the
+/// endpoint.
 pub(in crate::http) struct SignIn {
     pub(in crate::http) authenticator: Arc<dyn Authenticator>,
     /// The endpoint as an OAuth resource, if it accepts access tokens.
@@ -30,7 +31,7 @@ pub(super) async fn authenticate(state: &State, request: &HttpRequest) -> Result
         changes_state: ![Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method()),
     };
     let authenticating = pin!(authenticator.authenticate(&headers));
-    // A request that waits for a key has no permit.
+    // While a request waits for a key, it does not count as in flight.
     let authenticated = Concurrency::wait_for_client(request, authenticating).await?;
     authenticated.map_err(|error| {
         if let AuthenticationError::Unauthenticated(reason) = &error {
@@ -40,8 +41,9 @@ pub(super) async fn authenticate(state: &State, request: &HttpRequest) -> Result
     })
 }
 
-/// Converts a failed authentication. An unreachable key server is an error of the service, not a 401, because clients sign
-/// their user out after a 401. RFC 6750, section 3.1: the error code is only for requests with credentials.
+/// Converts a failed authentication. An unreachable key server is an error of the service, not a 401, because clients
+/// sign their user out after a 401. The challenge has an error code only if the request has credentials (RFC 6750,
+/// section 3.1).
 fn rejection(
     error: AuthenticationError,
     has_credentials: bool,

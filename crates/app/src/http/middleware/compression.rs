@@ -1,4 +1,4 @@
-//! The coding of responses. actix compresses them; this module sets `ETag` and `Vary`.
+//! The coding of responses. actix compresses the responses; this module sets `ETag` and `Vary`.
 
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -15,17 +15,18 @@ use super::layer::Middleware;
 use crate::http::etag;
 use crate::http::limits::Concurrency;
 
-/// Middleware around actix's `Compress`: normalizes `Accept-Encoding` of the request, and sets `ETag` and `Vary` of the response.
+/// Middleware around actix's `Compress`: normalizes `Accept-Encoding` of the request, and sets `ETag` and `Vary` of the
+/// response.
 #[derive(Clone, Copy)]
 pub(in crate::http) struct NegotiateCoding;
 
 impl<B: MessageBody> Middleware<B> for NegotiateCoding {
-    type Known = ();
+    type RequestData = ();
     type Body = B;
 
     fn before(request: &mut ServiceRequest) {
         // Compressed bodies are sent in chunks, which HTTP/1.0 does not have.
-        if request.version() < Version::HTTP_11 || !is_possible(request) {
+        if request.version() < Version::HTTP_11 || !is_negotiable(request) {
             request.headers_mut().remove(ACCEPT_ENCODING);
         }
     }
@@ -45,15 +46,19 @@ impl<B: MessageBody> Middleware<B> for NegotiateCoding {
 const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 
 /// Maximum size in bytes of a response that is compressed without a permit, within a few milliseconds.
-const SMALL_BYTES: u64 = 64 * 1024;
+const MAX_SMALL_RESPONSE_BYTES: u64 = 64 * 1024;
 
-/// Returns the permit of a large response that is compressed. A large response without a permit is not compressed.
-pub(super) fn limit<B: MessageBody>(
+/// Returns the permit to compress a large response. If there is none, marks the response so that actix does not
+/// compress it.
+pub(super) fn limit_compression<B: MessageBody>(
     concurrency: &Concurrency,
     user_id: &UserId,
     response: &mut ServiceResponse<B>,
 ) -> Option<KeyedPermit<UserId>> {
-    if matches!(response.response().body().size(), BodySize::None | BodySize::Sized(..=SMALL_BYTES)) {
+    if matches!(
+        response.response().body().size(),
+        BodySize::None | BodySize::Sized(..=MAX_SMALL_RESPONSE_BYTES)
+    ) {
         return None;
     }
     let permit = concurrency.admit_compression(user_id);
@@ -67,8 +72,8 @@ pub(super) fn limit<B: MessageBody>(
 /// The codings of actix, in its order of preference.
 const CODINGS: [Encoding; 3] = [Encoding::identity(), Encoding::gzip(), Encoding::deflate()];
 
-/// Returns the coding that the response would have if it had a body. `None`: no coding.
-pub(in crate::http) fn of_response(request: &impl HttpMessage) -> Option<&'static str> {
+/// Returns the coding that the response would have if it had a body, or `None` if it would be uncompressed.
+pub(in crate::http) fn response_coding(request: &impl HttpMessage) -> Option<&'static str> {
     match request.get_header::<AcceptEncoding>()?.negotiate(CODINGS.iter())? {
         Encoding::Known(ContentEncoding::Identity) | Encoding::Unknown(_) => None,
         Encoding::Known(coding) => Some(coding.as_str()),
@@ -77,15 +82,15 @@ pub(in crate::http) fn of_response(request: &impl HttpMessage) -> Option<&'stati
 
 /// Returns true if the client accepts gzip, the coding of some stored files.
 pub(in crate::http) fn accepts_gzip(request: &impl HttpMessage) -> bool {
-    let either = [Encoding::identity(), Encoding::gzip()];
+    let codings = [Encoding::identity(), Encoding::gzip()];
     request
         .get_header::<AcceptEncoding>()
-        .is_some_and(|accepted| accepted.negotiate(either.iter()) == Some(Encoding::gzip()))
+        .is_some_and(|accepted| accepted.negotiate(codings.iter()) == Some(Encoding::gzip()))
 }
 
-/// Returns true if the client accepts one of these codings or no coding. A client that accepts none of them gets an
-/// uncompressed response, which RFC 9110, section 12.5.3, allows.
-fn is_possible(request: &impl HttpMessage) -> bool {
+/// Returns true if the client accepts one of [`CODINGS`]. A client that accepts none of them gets an uncompressed
+/// response, which RFC 9110, section 12.5.3, allows.
+fn is_negotiable(request: &impl HttpMessage) -> bool {
     request.get_header::<AcceptEncoding>().is_none_or(|accepted| accepted.negotiate(CODINGS.iter()).is_some())
 }
 
@@ -115,25 +120,26 @@ mod tests {
     use icp_domain::UserId;
     use icp_observability::Metrics;
 
-    use super::limit;
+    use super::limit_compression;
     use crate::http::limits::Concurrency;
 
     #[test]
-    fn large_response_of_user_is_compressed() {
+    fn one_large_response_per_user_is_compressed() {
         let concurrency = Concurrency::new(1, NonZeroUsize::MIN, &Metrics::new(Vec::new()));
-        let [ada, bob] = ["user_ada", "user_bob"].map(|id| id.parse::<UserId>().expect("an ID"));
+        let [ada, bob] =
+            ["user_ada", "user_bob"].map(|id| id.parse::<UserId>().expect("must be a valid user ID"));
         let respond = |user: &UserId, bytes: usize| {
             let response = HttpResponse::Ok().body("x".repeat(bytes));
             let mut response = TestRequest::default().to_srv_response(response);
-            let permit = limit(&concurrency, user, &mut response);
+            let permit = limit_compression(&concurrency, user, &mut response);
             (permit, !response.headers().contains_key(CONTENT_ENCODING))
         };
         let (first, is_compressed) = respond(&ada, 100_000);
-        assert!(first.is_some() && is_compressed);
-        assert!(!respond(&ada, 100_000).1);
+        assert!(first.is_some() && is_compressed, "the first large response is compressed");
+        assert!(!respond(&ada, 100_000).1, "a second large response is not compressed at the same time");
         assert!(respond(&ada, 1_000).1, "small responses are not counted");
         assert!(respond(&bob, 100_000).1, "other users have their own permits");
         drop(first);
-        assert!(respond(&ada, 100_000).1);
+        assert!(respond(&ada, 100_000).1, "the next large response is compressed");
     }
 }

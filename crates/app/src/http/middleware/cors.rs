@@ -1,4 +1,4 @@
-//! Requests of pages of other origins (the Fetch standard's CORS).
+//! Cross-origin requests (CORS): requests of pages that have another origin than the service.
 
 use actix_cors::Cors;
 use actix_web::Error;
@@ -15,7 +15,7 @@ use crate::http::protected_resource;
 pub(in crate::http) struct RestrictCorsHeaders;
 
 impl<B: MessageBody> Middleware<B> for RestrictCorsHeaders {
-    type Known = ();
+    type RequestData = ();
     type Body = B;
 
     fn before(_: &mut ServiceRequest) {}
@@ -33,7 +33,7 @@ impl<B: MessageBody> Middleware<B> for RestrictCorsHeaders {
 }
 
 /// Time in seconds for which a browser may cache a preflight response.
-const MAX_AGE_SECONDS: usize = 3_600;
+const PREFLIGHT_MAX_AGE_SECONDS: usize = 3_600;
 
 /// The request headers that clients send: for the API, for MCP, and for traces, which instrumented pages add
 /// to every request.
@@ -68,9 +68,9 @@ const EXPOSED_HEADERS: [&str; 11] = [
     "www-authenticate",
 ];
 
-/// Allows pages of these origins to call the API and read its responses, with cookies only if the session cookie is accepted.
-/// Pages of every origin may read the OAuth metadata.
-pub(in crate::http) fn allowing(origins: &[String], with_cookies: bool) -> Cors {
+/// Allows pages of these origins to call the API and read its responses, with cookies only if the session cookie is
+/// accepted. Pages of every origin may read the OAuth metadata.
+pub(in crate::http) fn allow_origins(origins: &[String], with_cookies: bool) -> Cors {
     let cors = Cors::default()
         .allowed_methods([
             Method::GET,
@@ -83,7 +83,7 @@ pub(in crate::http) fn allowing(origins: &[String], with_cookies: bool) -> Cors 
         .allowed_headers(ALLOWED_HEADERS)
         .expose_headers(EXPOSED_HEADERS)
         .allowed_origin_fn(|_, request| protected_resource::is_metadata(request.uri.path()))
-        .max_age(MAX_AGE_SECONDS);
+        .max_age(PREFLIGHT_MAX_AGE_SECONDS);
     let cors = origins.iter().fold(cors, |cors, origin| cors.allowed_origin(origin));
     if with_cookies { cors.supports_credentials() } else { cors }
 }

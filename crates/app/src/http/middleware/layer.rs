@@ -9,24 +9,27 @@ use pin_project_lite::pin_project;
 
 /// The work of a middleware before and after the service that it wraps.
 ///
-/// actix's `from_fn` would box a service and a future per request and middleware. A generic function would repeat the type of
-/// the wrapped service, which doubles the length of type names with each middleware.
+/// actix's `from_fn` would box a service and a future per request and middleware. A generic function would repeat the
+/// type of the wrapped service, which doubles the length of type names with each middleware.
 pub(in crate::http) trait Middleware<B> {
     /// Data of the request that `after` needs.
-    type Known;
-    /// The body of its responses.
+    type RequestData;
+    /// The body of the responses that the middleware returns.
     type Body: MessageBody;
 
     /// Runs before the service.
-    fn before(request: &mut ServiceRequest) -> Self::Known;
+    fn before(request: &mut ServiceRequest) -> Self::RequestData;
 
-    /// Polls the service.
-    fn within<T>(_: &Self::Known, poll: impl FnOnce() -> T) -> T {
+    /// Runs around each poll of the service.
+    fn within<T>(_: &Self::RequestData, poll: impl FnOnce() -> T) -> T {
         poll()
     }
 
     /// Runs after the service.
-    fn after(known: Self::Known, response: ServiceResponse<B>) -> Result<ServiceResponse<Self::Body>, Error>;
+    fn after(
+        data: Self::RequestData,
+        response: ServiceResponse<B>,
+    ) -> Result<ServiceResponse<Self::Body>, Error>;
 }
 
 /// Adapts a middleware to actix.
@@ -61,27 +64,27 @@ where
 {
     type Response = ServiceResponse<M::Body>;
     type Error = Error;
-    type Future = Answering<S::Future, M::Known, M>;
+    type Future = LayeredFuture<S::Future, M::RequestData, M>;
 
     forward_ready!(service);
 
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
-        let known = M::before(&mut request);
-        let service = M::within(&known, || self.service.call(request));
-        Answering { service, known: Some(known), _middleware: std::marker::PhantomData }
+        let data = M::before(&mut request);
+        let service = M::within(&data, || self.service.call(request));
+        LayeredFuture { service, data: Some(data), _middleware: std::marker::PhantomData }
     }
 }
 
 pin_project! {
-    pub(in crate::http) struct Answering<F, K, M> {
+    pub(in crate::http) struct LayeredFuture<F, K, M> {
         #[pin]
         service: F,
-        known: Option<K>,
+        data: Option<K>,
         _middleware: std::marker::PhantomData<M>,
     }
 }
 
-impl<F, B, M> Future for Answering<F, M::Known, M>
+impl<F, B, M> Future for LayeredFuture<F, M::RequestData, M>
 where
     F: Future<Output = Result<ServiceResponse<B>, Error>>,
     M: Middleware<B>,
@@ -90,10 +93,10 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        // It is `None` only after the future has completed.
-        let Some(known) = this.known.as_ref() else { return Poll::Pending };
-        let response = ready!(M::within(known, || this.service.poll(context)))?;
-        let Some(known) = this.known.take() else { return Poll::Pending };
-        Poll::Ready(M::after(known, response))
+        // `data` is `None` only after the future has completed.
+        let Some(data) = this.data.as_ref() else { return Poll::Pending };
+        let response = ready!(M::within(data, || this.service.poll(context)))?;
+        let Some(data) = this.data.take() else { return Poll::Pending };
+        Poll::Ready(M::after(data, response))
     }
 }

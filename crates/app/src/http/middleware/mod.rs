@@ -1,4 +1,4 @@
-//! Middleware. Each has one job, and the server lists them in order.
+//! Middleware. Each middleware has one job. `server.rs` lists them in order.
 
 mod anonymous;
 mod authenticate;
@@ -17,7 +17,7 @@ mod unread_body;
 pub(super) use anonymous::limit_anonymous;
 pub(super) use authenticate::SignIn;
 pub(super) use connection::ConnectionRules;
-pub(super) use cors::{RestrictCorsHeaders, allowing};
+pub(super) use cors::{RestrictCorsHeaders, allow_origins};
 pub(super) use layer::Layer;
 pub(super) use observe::Observe;
 pub(super) use panics::catch_panic;
@@ -25,4 +25,4 @@ pub(super) use preferences::StrictHandling;
 pub(super) use problem_responses::ProblemResponses;
 pub(super) use protect::protect;
 pub(super) use request_id::RequestId;
-pub(super) use unread_body::{KeepUnreadBody, READ_LIMIT, RequestBody, Unread};
+pub(super) use unread_body::{BodyReadError, KeepUnreadBody, READ_LIMIT, RequestBody};

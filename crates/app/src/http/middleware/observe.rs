@@ -29,7 +29,7 @@ pub(in crate::http) struct Observed {
 }
 
 impl<B: MessageBody> Middleware<B> for Observe {
-    type Known = Observed;
+    type RequestData = Observed;
     type Body = B;
 
     fn before(request: &mut ServiceRequest) -> Observed {
@@ -42,12 +42,12 @@ impl<B: MessageBody> Middleware<B> for Observe {
         Observed { state, started, id, method, span, trace_id }
     }
 
-    fn within<T>(known: &Observed, poll: impl FnOnce() -> T) -> T {
-        known.span.in_scope(poll)
+    fn within<T>(data: &Observed, poll: impl FnOnce() -> T) -> T {
+        data.span.in_scope(poll)
     }
 
-    fn after(known: Observed, mut response: ServiceResponse<B>) -> Result<ServiceResponse<B>, Error> {
-        let Observed { state, started, id, method, span, trace_id } = known;
+    fn after(data: Observed, mut response: ServiceResponse<B>) -> Result<ServiceResponse<B>, Error> {
+        let Observed { state, started, id, method, span, trace_id } = data;
         let duration = started.elapsed();
         let status = response.status().as_u16();
         let request = response.request();
@@ -66,7 +66,7 @@ impl<B: MessageBody> Middleware<B> for Observe {
             micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
             "answered"
         );
-        state?.metrics.answered(method, route, status, duration);
+        state?.metrics.record_response(method, route, status, duration);
 
         let headers = response.headers_mut();
         headers.insert(request_id::HEADER, id.into_header());

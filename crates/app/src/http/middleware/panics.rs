@@ -10,15 +10,17 @@ use crate::http::error::ApiError;
 
 /// Middleware: responds with a 500 if a handler panics, so that a bug affects one request only.
 ///
-/// It wraps a resource, not the application: actix panics if a middleware has a clone of the request while actix looks for
-/// its resource.
+/// This middleware must wrap a resource, not the application. actix panics if a middleware has a clone of the request
+/// while actix looks up the resource.
 pub(in crate::http) async fn catch_panic<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let kept = request.request().clone();
+    let request_copy = request.request().clone();
     match AssertUnwindSafe(next.call(request)).catch_unwind().await {
         Ok(response) => response.map(ServiceResponse::map_into_boxed_body),
-        Err(_) => Ok(ServiceResponse::from_err(ApiError::Internal("a handler panicked".into()), kept)),
+        Err(_) => {
+            Ok(ServiceResponse::from_err(ApiError::Internal("a handler panicked".into()), request_copy))
+        }
     }
 }

@@ -12,7 +12,7 @@ use crate::http::error::{self, ApiError};
 pub(in crate::http) struct ProblemResponses;
 
 impl<B: MessageBody + 'static> Middleware<B> for ProblemResponses {
-    type Known = ();
+    type RequestData = ();
     type Body = EitherBody<B, String>;
 
     fn before(_: &mut ServiceRequest) {}
@@ -20,14 +20,14 @@ impl<B: MessageBody + 'static> Middleware<B> for ProblemResponses {
     fn after((): (), mut response: ServiceResponse<B>) -> Result<ServiceResponse<Self::Body>, Error> {
         let Some(error) = response.response().error() else { return Ok(response.map_into_left_body()) };
         let id = RequestId::of(response.request());
-        let foreign;
+        let converted;
         let error = if let Some(error) = error.as_error::<ApiError>() {
             error
         } else {
-            foreign = ApiError::from_status(error.as_response_error().status_code(), error);
-            &foreign
+            converted = ApiError::from_status(error.as_response_error().status_code(), error);
+            &converted
         };
-        error::report(error, &id);
+        error::log_cause(error, &id);
         let (status, document) = (error.kind().status, error.document(&id));
         *response.response_mut().status_mut() = status.try_into().unwrap_or_default();
         let headers = response.headers_mut();

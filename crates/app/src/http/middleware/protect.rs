@@ -10,11 +10,12 @@ use actix_web::{Error, HttpMessage as _};
 use super::authenticate::authenticate;
 use super::compression;
 use super::preferences::acknowledge_preferences;
-use crate::http::body::guarded;
+use crate::http::body::guard_body;
 use crate::http::state::State;
 
-/// Middleware of the API's routes: the limit of requests in flight, authentication, and the quota of the user, in this order.
-/// A request is in flight until its response has been sent. Its caller and its permit are extensions of the request.
+/// Middleware of the API's routes. Applies the limit of requests in flight, authenticates the request, and applies the
+/// rate limit of the user, in this order. A request is in flight until its response has been sent. The caller and the
+/// permit are extensions of the request.
 pub(in crate::http) async fn protect<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -35,18 +36,18 @@ pub(in crate::http) async fn protect<B: MessageBody + 'static>(
         Ok(quota) => quota,
         Err(error) => return Ok(request.error_response(error)),
     };
-    let share = match state.concurrency.admit_user(caller.user_id()) {
-        Ok(share) => share,
+    let user_permit = match state.concurrency.admit_user(caller.user_id()) {
+        Ok(user_permit) => user_permit,
         Err(error) => return Ok(request.error_response(error)),
     };
     let method = request.method().clone();
     let may_compress = request.headers().contains_key(ACCEPT_ENCODING);
     let mut response = next.call(request).await?;
     acknowledge_preferences(&mut response);
-    let compressed =
-        may_compress.then(|| compression::limit(&state.concurrency, caller.user_id(), &mut response));
+    let compression_permit = may_compress
+        .then(|| compression::limit_compression(&state.concurrency, caller.user_id(), &mut response));
     if let Some(quota) = quota {
         quota.insert_headers(response.headers_mut());
     }
-    Ok(response.map_body(|_, body| guarded(&method, body, (permit, share, compressed))))
+    Ok(response.map_body(|_, body| guard_body(&method, body, (permit, user_permit, compression_permit))))
 }

@@ -5,9 +5,9 @@ use uuid::Uuid;
 pub(in crate::http) const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Maximum length in bytes of an ID from a client.
-const MAX_LENGTH: usize = 128;
+const MAX_ID_BYTES: usize = 128;
 
-/// The ID of a request in logs and responses: the client's own, or a new one.
+/// The ID of a request in logs and responses: the ID that the client sent, or a new ID.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestId(HeaderValue);
 
@@ -46,5 +46,5 @@ impl RequestId {
 
 fn is_valid(id: &[u8]) -> bool {
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:/+=@".contains(byte);
-    (1..=MAX_LENGTH).contains(&id.len()) && id.iter().all(is_plain)
+    (1..=MAX_ID_BYTES).contains(&id.len()) && id.iter().all(is_plain)
 }

@@ -26,5 +26,5 @@ fn addresses(page: &Response) -> Vec<&str> {
         let rest = page.body.split(attribute).skip(1);
         rest.map(|rest| rest.split('"').next().expect("must end")).collect::<Vec<_>>()
     };
-    [named("href=\""), named("src=\""), named("data-description=\"")].concat()
+    [named("href=\""), named("src=\""), named("data-openapi-url=\"")].concat()
 }

@@ -1,4 +1,4 @@
-//! The development sign-in of the sample user, whom the sample ICPs name.
+//! The development sign-in of the sample user, who is a user of the sample ICPs.
 
 use std::time::Duration;
 
@@ -8,23 +8,23 @@ use icp_ports::{Clock as _, SystemClock};
 
 use icp_settings::AuthSettings;
 
-/// Lifetime of the tokens in the start message: a working day.
+/// Lifetime of the token in the start message. It is long enough for a working day.
 const TOKEN_LIFETIME: Duration = Duration::from_hours(12);
 
-/// Makes tokens for the start message.
-pub(crate) struct SampleSignIn {
+/// Issues tokens of the sample user for the start message.
+pub(crate) struct DevelopmentSignIn {
     key: DevelopmentKey,
     caller: Caller,
     settings: AuthSettings,
 }
 
-impl SampleSignIn {
+impl DevelopmentSignIn {
     /// Returns `None` if Clerk is configured.
     pub(crate) fn new(settings: &AuthSettings) -> anyhow::Result<Option<Self>> {
         if settings.is_clerk() {
             return Ok(None);
         }
-        let (key, caller) = (DevelopmentKey::load_or_make()?, Caller::user(SAMPLE_USER.try_into()?));
+        let (key, caller) = (DevelopmentKey::load_or_create()?, Caller::user(SAMPLE_USER.try_into()?));
         Ok(Some(Self { key, caller, settings: settings.clone() }))
     }
 
@@ -43,8 +43,8 @@ impl SampleSignIn {
     }
 }
 
-impl std::fmt::Debug for SampleSignIn {
+impl std::fmt::Debug for DevelopmentSignIn {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("SampleSignIn").field("caller", &self.caller).finish_non_exhaustive()
+        formatter.debug_struct("DevelopmentSignIn").field("caller", &self.caller).finish_non_exhaustive()
     }
 }

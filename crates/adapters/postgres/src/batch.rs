@@ -5,6 +5,7 @@
 //! includes a request that arrives after its statement was sent, so each result contains all writes that ended before
 //! the request.
 
+use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use icp_domain::{AccessScope, IcpId, UserId};
 use icp_ports::{Conditional, IcpList, ListVersion, Lookup};
 use icp_storage::VersionCache;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep};
 
 use crate::get::{VersionedDocument, get_icps};
 use crate::pool::Pool;
@@ -97,15 +98,18 @@ impl Batcher {
 /// Runs one batch after the other. If this function drops a request, its caller runs the request alone.
 async fn run_batches(mut requests: mpsc::Receiver<Request>, pool: Pool, versions: Arc<ListVersions>) {
     let mut batch = Vec::with_capacity(MAX_BATCH_SIZE);
+    // All batches share a timer. A new timer would be the next one to expire, and would wake the event loop of the worker.
+    let mut time_limit = pin!(sleep(MAX_BATCH_DURATION));
     while requests.recv_many(&mut batch, MAX_BATCH_SIZE).await > 0 {
-        let mut running_batch = std::pin::pin!(run_batch(&pool, &versions, std::mem::take(&mut batch)));
-        if timeout(MAX_BATCH_DURATION, &mut running_batch).await.is_ok() {
-            continue;
-        }
+        let mut running_batch = pin!(run_batch(&pool, &versions, std::mem::take(&mut batch)));
+        time_limit.as_mut().reset(Instant::now() + MAX_BATCH_DURATION);
+        let mut is_late = false;
         loop {
             tokio::select! {
+                biased;
                 () = &mut running_batch => break,
-                Some(request) = requests.recv() => drop(request),
+                () = &mut time_limit, if !is_late => is_late = true,
+                Some(request) = requests.recv(), if is_late => drop(request),
             }
         }
     }

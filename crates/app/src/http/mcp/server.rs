@@ -64,12 +64,12 @@ impl ServerHandler for IcpServer {
         let Some(call) = parts.and_then(|parts| parts.extensions.get::<Call>()) else {
             return Err(ErrorData::internal_error("An unexpected server error occurred.", None));
         };
-        let Some(tool) = calls::find(&request.name) else {
+        // The SDK runs the tool in a separate task. If the task panicked, the client would wait for a response forever.
+        let running = AssertUnwindSafe(calls::run(&request.name, &self.icps, call)).catch_unwind().await;
+        let outcome = running.unwrap_or_else(|_| Some(Err(ApiError::Internal("a tool panicked".into()))));
+        let Some(outcome) = outcome else {
             return Err(ErrorData::invalid_params("unknown tool; tools/list lists the tools", None));
         };
-        // The SDK runs the tool in a separate task. If the task panicked, the client would wait for a response forever.
-        let running = AssertUnwindSafe(calls::run(tool, &self.icps, call)).catch_unwind().await;
-        let outcome = running.unwrap_or_else(|_| Err(ApiError::Internal("a tool panicked".into())));
         let result = match outcome {
             Ok(text) => CallToolResult::success(vec![ContentBlock::text(text)]),
             // Assistants read the text of a result, but not a protocol error.

@@ -63,7 +63,7 @@ async fn icps(connection: &mut AsyncPgConnection, user_id: &UserId, from: IcpId)
          SELECT id FROM page ORDER BY id DESC LIMIT 1";
     let last: Vec<Last> = sql_query(query)
         .bind::<SqlUuid, _>(from.as_uuid())
-        .bind::<BigInt, _>(i64::from(ForgetPart::ROWS))
+        .bind::<BigInt, _>(i64::from(ForgetPart::MAX_ROWS))
         .bind::<Text, _>(user_id.as_str())
         .get_results(connection)
         .await?;
@@ -96,7 +96,7 @@ async fn revisions(
     let rows: Vec<Row> = sql_query(query)
         .bind::<SqlUuid, _>(id.as_uuid())
         .bind::<BigInt, _>(version.0)
-        .bind::<BigInt, _>(i64::from(ForgetPart::ROWS))
+        .bind::<BigInt, _>(i64::from(ForgetPart::MAX_ROWS))
         .bind::<Text, _>(user_id.to_json())
         .bind::<Text, _>(user_id.as_str())
         .get_results(connection)

@@ -1,4 +1,4 @@
-//! The coding of responses. actix compresses the responses; this module sets `ETag` and `Vary`.
+//! The content coding of responses. actix compresses the responses; this module sets `ETag` and `Vary`.
 
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};

@@ -10,7 +10,7 @@ use actix_web::http::header::ACCESS_CONTROL_ALLOW_ORIGIN;
 use super::layer::Middleware;
 use crate::http::protected_resource;
 
-/// Middleware around actix's `Cors`: removes its headers from responses to origins that are not allowed.
+/// Middleware around actix's `Cors`: removes the CORS headers from responses to origins that are not allowed.
 #[derive(Clone, Copy)]
 pub(in crate::http) struct RestrictCorsHeaders;
 

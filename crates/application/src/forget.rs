@@ -49,7 +49,7 @@ pub async fn forget_user(
         let mut part = Some(ForgetPart::FIRST);
         while let Some(next) = part {
             part = histories.forget(user_id, next).await?;
-            progress(ForgetPart::ROWS);
+            progress(ForgetPart::MAX_ROWS);
         }
         // Before the history was rewritten, another user may have restored a deleted ICP that names the user.
         ids = icps_with_user(repository, user_id).await?;

@@ -16,7 +16,7 @@ use crate::{Author, Source, UserId};
 /// - **Restoring** ([`Icp::restored`](crate::Icp::restored)): a restore does not change `userIds`, so it gives no user
 ///   access.
 /// - **Removing all users** ([`Caller::may_set_users`]): only an admin may leave an ICP without users.
-///   [`IcpPatch`](crate::IcpPatch) checks it.
+///   [`IcpPatch`](crate::IcpPatch) checks this rule.
 ///
 /// ```
 /// use icp_domain::{Caller, UserId};

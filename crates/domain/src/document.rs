@@ -13,8 +13,8 @@ use crate::{Icp, IcpId, ProviderList, Timestamp, UserId, fold_name};
 /// let text = r#"{"id": "550e8400-e29b-41d4-a716-446655440000", "name": "SMB", "userIds": ["user_ada"],
 ///     "createdAt": "2024-01-15T11:30:00+01:00", "updatedAt": "2024-01-20T14:22:00Z", "leadProviderCriteria": []}"#;
 /// let document = IcpDocument::from(Icp::from_json(text, Rules::Strict)?);
-/// assert!(document.json().contains(r#""createdAt":"2024-01-15T10:30:00.000Z""#), "canonical");
-/// assert!(document.json().contains(r#""leadsPerList":10"#), "with defaults");
+/// assert!(document.json().contains(r#""createdAt":"2024-01-15T10:30:00.000Z""#), "must be canonical");
+/// assert!(document.json().contains(r#""leadsPerList":10"#), "must have defaults");
 /// # Ok::<(), icp_domain::ValidationErrors>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +85,7 @@ impl IcpDocument {
     ///
     /// # Errors
     ///
-    /// The violations in the text. It has violations only if this crate has a defect.
+    /// The violations in the text. The text has violations only if this crate has a defect.
     pub fn to_icp(&self) -> Result<Icp, ValidationErrors> {
         Icp::from_json(&self.json, Rules::Stored)
     }

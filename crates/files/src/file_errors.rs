@@ -17,7 +17,7 @@ pub(super) struct FileErrors {
 }
 
 impl FileErrors {
-    pub(super) fn of_record(&mut self, line: u64, errors: &ValidationErrors) {
+    pub(super) fn add_violations(&mut self, line: u64, errors: &ValidationErrors) {
         for error in errors.all() {
             let pointer = error.pointer.as_str();
             let separator = if pointer.is_empty() { "" } else { " " };

@@ -138,7 +138,7 @@ impl<R: BufRead> Reader<R> {
         match Icp::from_json(text, self.rules) {
             Ok(icp) => return Some(icp.into()),
             Err(errors) => match Json::parse(text) {
-                Ok(_) => self.errors.of_record(record.line, &errors),
+                Ok(_) => self.errors.add_violations(record.line, &errors),
                 // The line of the error is relative to the first line of the record.
                 Err(position) => {
                     let line = record.line + (position.line as u64).saturating_sub(1);

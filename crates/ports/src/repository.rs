@@ -15,10 +15,10 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 ///
 /// Every method is atomic and returns a state of the storage after the start of the call, so that revoked access has an
 /// effect on the next request. An implementation MUST NOT return a cached result unless the storage confirmed during
-/// the call that the result is current. (The reader of a replica may return an older state. It is used only where this
-/// is allowed.) An implementation MUST return within 5 seconds if its storage cannot be reached or hangs. It MUST
-/// recover without a restart when the storage is available again. It MUST repeat a read whose connection was lost, if
-/// time allows.
+/// the call that the result is current. (The reader of a replica may return an older state. It is used only for reads
+/// that allow an older state.) An implementation MUST return within 5 seconds if its storage cannot be reached or
+/// hangs. It MUST recover without a restart when the storage is available again. It MUST repeat a read whose connection
+/// was lost, if time allows.
 ///
 /// # Errors
 ///
@@ -87,8 +87,8 @@ pub trait IcpRepository: IcpReader + IcpHistory + HealthCheck {
     /// Concurrent calls together MAY exceed the quota.
     ///
     /// The time of the request is the document's `createdAt`. A key older than [`IdempotencyKey::oldest_valid`] is
-    /// replaced. Of several concurrent calls with one key, exactly one MUST store its document. A failing call MUST NOT
-    /// use up the key.
+    /// replaced. Of several concurrent calls with one key, exactly one MUST store its document. A call that fails MUST
+    /// NOT use up the key.
     async fn insert(
         &self,
         document: &IcpDocument,
@@ -114,7 +114,7 @@ pub trait IcpRepository: IcpReader + IcpHistory + HealthCheck {
     async fn delete(&self, id: IcpId, expected: Version, stamp: &Stamp) -> Result<bool, RepositoryError>;
 
     /// Removes some idempotency keys that are no longer valid at `now`, and returns their number. The caller repeats
-    /// the call until the result is 0. The default is for storages that expire keys themselves.
+    /// the call until the result is 0. The default removes nothing, for storages that expire keys themselves.
     async fn remove_expired_keys(&self, _now: Timestamp) -> Result<u64, RepositoryError> {
         Ok(0)
     }

@@ -69,7 +69,7 @@ async fn forget_in_icps(
          SELECT id FROM page ORDER BY id DESC LIMIT 1";
     let last: Vec<LastRow> = sql_query(query)
         .bind::<SqlUuid, _>(from.as_uuid())
-        .bind::<BigInt, _>(i64::from(ForgetPart::ROWS))
+        .bind::<BigInt, _>(i64::from(ForgetPart::MAX_ROWS))
         .bind::<Text, _>(user_id.as_str())
         .get_results(connection)
         .await?;
@@ -103,7 +103,7 @@ async fn forget_in_revisions(
     let rows: Vec<RevisionRow> = sql_query(query)
         .bind::<SqlUuid, _>(id.as_uuid())
         .bind::<BigInt, _>(version.0)
-        .bind::<BigInt, _>(i64::from(ForgetPart::ROWS))
+        .bind::<BigInt, _>(i64::from(ForgetPart::MAX_ROWS))
         .bind::<Text, _>(user_id.to_json())
         .bind::<Text, _>(user_id.as_str())
         .get_results(connection)

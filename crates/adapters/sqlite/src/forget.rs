@@ -52,7 +52,7 @@ fn forget_icps(
     from: IcpId,
 ) -> Result<ForgetPart, TransactionError> {
     let page = icps::table.filter(icps::id.ge(from.as_uuid().into_bytes())).order(icps::id);
-    let ids = page.limit(ForgetPart::ROWS.into()).select(icps::id).load::<Vec<u8>>(connection)?;
+    let ids = page.limit(ForgetPart::MAX_ROWS.into()).select(icps::id).load::<Vec<u8>>(connection)?;
     let Some(last) = ids.last() else { return Ok(ForgetPart::after_icps(None)) };
     let last = Uuid::from_slice(last).map_err(|_| invalid_value("icps.id", from))?;
     let forget = sql_query(
@@ -94,7 +94,7 @@ fn forget_revisions(
     let rows: Vec<RevisionRow> = page
         .bind::<Binary, _>(id.as_uuid().into_bytes())
         .bind::<BigInt, _>(version.0)
-        .bind::<BigInt, _>(i64::from(ForgetPart::ROWS))
+        .bind::<BigInt, _>(i64::from(ForgetPart::MAX_ROWS))
         .bind::<Text, _>(user_id.to_json())
         .load(connection)?;
     let mut next = ForgetPart::Others;

@@ -5,7 +5,7 @@ use icp_domain::UserId;
 use icp_ports::{Clock as _, SystemClock};
 use indicatif::ProgressBar;
 
-use super::import::style;
+use super::import::progress_style;
 use super::output;
 use crate::{application, composition};
 use icp_settings::Settings;
@@ -20,7 +20,7 @@ pub(super) async fn run(settings: &Settings, options: Options) -> anyhow::Result
     let storage = composition::open_existing_storage(&settings.database).await?;
     application::require_migrated(settings, &storage).await?;
     let rows = storage.forget_user.count_rows().await?;
-    let bar = ProgressBar::new(rows).with_style(style("{bar:40} {pos}/{len} rows {eta} left"));
+    let bar = ProgressBar::new(rows).with_style(progress_style("{bar:40} {pos}/{len} rows {eta} left"));
     let stamp = forget_stamp(SystemClock.now(), settings.history.retention_days > 0);
     let (repository, histories) = (&*storage.repository, &*storage.forget_user);
     let advance = |rows| bar.inc(u64::from(rows));

@@ -53,7 +53,7 @@ impl From<ConflictAction> for OnConflict {
 }
 
 pub(super) async fn run(settings: &Settings, options: Options) -> anyhow::Result<()> {
-    let (input, size) = open(options.file)?;
+    let (input, size) = open_input(options.file)?;
     let storage = composition::open_storage(&settings.database, 1).await?;
     if settings.database.migrate {
         storage.migrator.migrate().await.with_context(|| settings.database.failure_message())?;
@@ -79,7 +79,7 @@ pub(super) async fn run(settings: &Settings, options: Options) -> anyhow::Result
 }
 
 /// Opens the input. Returns its size if that is known.
-fn open(file: Option<PathBuf>) -> anyhow::Result<(Box<dyn BufRead + Send>, Option<u64>)> {
+fn open_input(file: Option<PathBuf>) -> anyhow::Result<(Box<dyn BufRead + Send>, Option<u64>)> {
     let Some(path) = file.filter(|path| path.as_os_str() != "-") else {
         return Ok((Box::new(BufReader::with_capacity(BUFFER_BYTES, stdin())), None));
     };
@@ -92,14 +92,13 @@ fn open(file: Option<PathBuf>) -> anyhow::Result<(Box<dyn BufRead + Send>, Optio
 /// Returns a progress bar, which is shown on a terminal only.
 fn progress_bar(size: Option<u64>) -> ProgressBar {
     match size {
-        Some(bytes) => {
-            ProgressBar::new(bytes).with_style(style("{bar:40} {bytes}/{total_bytes} {msg} {eta} left"))
-        }
-        None => ProgressBar::new_spinner().with_style(style("{spinner} {msg}")),
+        Some(bytes) => ProgressBar::new(bytes)
+            .with_style(progress_style("{bar:40} {bytes}/{total_bytes} {msg} {eta} left")),
+        None => ProgressBar::new_spinner().with_style(progress_style("{spinner} {msg}")),
     }
 }
 
-pub(super) fn style(template: &str) -> ProgressStyle {
+pub(super) fn progress_style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 

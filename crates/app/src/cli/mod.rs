@@ -135,8 +135,7 @@ mod tests {
                 }
                 assert!(
                     !argument.is_required_set() || row.contains("required"),
-                    "icp {name}: the row must say that \
-                    the argument is required: {row}"
+                    "icp {name}: the row must contain \"required\": {row}"
                 );
                 options += 1;
             }

@@ -38,7 +38,7 @@ impl Certificate {
     /// If a file cannot be read or is invalid.
     pub(crate) fn read(files: &TlsFiles) -> anyhow::Result<Self> {
         let first_seen = modification_times(files);
-        let current = ArcSwap::from_pointee(certified_key(files)?);
+        let current = ArcSwap::from_pointee(read_certified_key(files)?);
         Ok(Self(Arc::new(Inner { files: files.clone(), first_seen, current })))
     }
 
@@ -54,7 +54,7 @@ impl Certificate {
     pub(crate) async fn reload_on_change(self) {
         let mut seen = self.0.first_seen;
         loop {
-            let is_requested = tokio::time::timeout(CHECK_INTERVAL, hangup_signal()).await.is_ok();
+            let is_requested = tokio::time::timeout(CHECK_INTERVAL, wait_for_hangup()).await.is_ok();
             let now = modification_times(&self.0.files);
             // An invalid file may be incomplete: the next check reads it again.
             if (is_requested || now != seen) && self.read_again() {
@@ -64,7 +64,7 @@ impl Certificate {
     }
 
     fn read_again(&self) -> bool {
-        match certified_key(&self.0.files) {
+        match read_certified_key(&self.0.files) {
             Ok(key) => {
                 self.0.current.store(Arc::new(key));
                 tracing::info!("read the certificate again");
@@ -99,7 +99,7 @@ fn modification_times(files: &TlsFiles) -> [Option<SystemTime>; 2] {
     [modified(&files.certificate), modified(&files.key)]
 }
 
-fn certified_key(files: &TlsFiles) -> anyhow::Result<CertifiedKey> {
+fn read_certified_key(files: &TlsFiles) -> anyhow::Result<CertifiedKey> {
     let unreadable = |path: &Path| format!("{} cannot be read", path.display());
     let chain =
         CertificateDer::pem_file_iter(&files.certificate).and_then(Iterator::collect::<Result<Vec<_>, _>>);
@@ -113,7 +113,7 @@ fn certified_key(files: &TlsFiles) -> anyhow::Result<CertifiedKey> {
 }
 
 /// Waits for `SIGHUP`, on systems with signals.
-async fn hangup_signal() {
+async fn wait_for_hangup() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

@@ -53,7 +53,7 @@ pub(super) fn long_list_body(first: WireList, rest: LongList) -> impl MessageBod
     let span = Span::current();
     BodyStream::new(stream::try_unfold(state, move |mut state| {
         let reading = async {
-            let piece = state.next().await.inspect_err(|error| {
+            let piece = state.next_piece().await.inspect_err(|error| {
                 tracing::warn!(%error, source = error.source(), "a list was not sent completely");
             })?;
             Ok::<_, RepositoryError>(piece.map(|piece| (piece, state)))
@@ -69,7 +69,7 @@ struct LongListState {
 }
 
 impl LongListState {
-    async fn next(&mut self) -> Result<Option<Bytes>, RepositoryError> {
+    async fn next_piece(&mut self) -> Result<Option<Bytes>, RepositoryError> {
         while self.pieces.is_empty()
             && let Some(rest) = &mut self.rest
         {

@@ -1,4 +1,4 @@
-//! The operations of histories.
+//! The OpenAPI operations on histories and deleted ICPs, and the copy of an ICP.
 
 use serde_json::{Value, json};
 
@@ -63,8 +63,8 @@ pub(super) fn restore_icp() -> Value {
 }
 
 pub(super) fn copy_icp() -> Value {
-    let mut optional = body(&[JSON], "IcpCopy", &json!({"name": "Enterprise Tech Buyers, Austria"}));
-    if let Some(required) = optional.get_mut("required") {
+    let mut optional_body = body(&[JSON], "IcpCopy", &json!({"name": "Enterprise Tech Buyers, Austria"}));
+    if let Some(required) = optional_body.get_mut("required") {
         *required = false.into();
     }
     json!({
@@ -73,7 +73,7 @@ pub(super) fn copy_icp() -> Value {
             not know. The caller is its only user. Without a body, its name is the name of the original with the \
             suffix ` (copy)`, shortened if necessary.",
         "parameters": query_parameters::<()>(&[], &["Id", "IdempotencyKey", "IfMatch", "IfNoneMatch"]),
-        "requestBody": optional,
+        "requestBody": optional_body,
         "responses": with_errors(
             json!({
                 "201": response("The copy.", "Icp", &["ETag", "Location", "Idempotency-Replayed=IdempotencyReplayed"]),

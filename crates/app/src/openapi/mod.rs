@@ -35,7 +35,7 @@ pub fn document() -> Value {
         "servers": [{"url": "/", "description": "This service"}],
         "tags": [
             {"name": "icps", "description": "Ideal Customer Profiles."},
-            {"name": "history", "description": "Authors and earlier states of changes; deleted ICPs."},
+            {"name": "history", "description": "The earlier states of ICPs, the authors of changes, and deleted ICPs."},
             {"name": "service", "description": "Health and description of the service. Needs no authentication."},
         ],
         "security": [{"session": []}],

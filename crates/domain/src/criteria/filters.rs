@@ -26,13 +26,13 @@ record! {
         /// The pages to look for, in natural language.
         page_finding_prompt: String = Field::required("pageFindingPrompt", text(LONG_TEXT));
         /// Pages that contain one of these strings are included.
-        include_search_strings: Vec<String> = Field::required("includeSearchStrings", searches());
+        include_search_strings: Vec<String> = Field::required("includeSearchStrings", search_strings());
         /// Pages that contain one of these strings are excluded.
-        exclude_search_strings: Vec<String> = Field::required("excludeSearchStrings", searches());
+        exclude_search_strings: Vec<String> = Field::required("excludeSearchStrings", search_strings());
     }
 }
 
-fn searches() -> impl Format<Value = Vec<String>> {
+fn search_strings() -> impl Format<Value = Vec<String>> {
     list(text(SEARCH_STRING), SEARCH_STRINGS)
 }
 

@@ -27,7 +27,7 @@ impl IcpPatch {
     /// # Errors
     ///
     /// Every violation, in document order. If a caller who is not an admin sends empty `userIds`, this violation is
-    /// included only if there are others. Otherwise [`IcpPatch::apply`] reports it.
+    /// included only if there are other violations. Otherwise [`IcpPatch::apply`] reports it.
     pub fn from_json(text: &str, by: &Caller) -> Result<Self, ValidationErrors> {
         decode::document(text, Rules::Strict, |decoder, json| {
             let patch = Self::decode(decoder, json);
@@ -92,13 +92,13 @@ impl IcpPatch {
     }
 
     fn violations(&self, icp: &Icp, by: &Caller) -> Vec<Violation> {
-        let id = self.id.is_some_and(|id| id != icp.id);
-        let created_at = self.created_at.is_some_and(|time| time != icp.created_at);
-        let user_ids = self.user_ids.as_ref().is_some_and(|user_ids| !by.may_set_users(user_ids));
+        let changes_id = self.id.is_some_and(|id| id != icp.id);
+        let changes_created_at = self.created_at.is_some_and(|time| time != icp.created_at);
+        let removes_all_users = self.user_ids.as_ref().is_some_and(|user_ids| !by.may_set_users(user_ids));
         let checks = [
-            (id, "id", ViolationCode::ReadOnly, READ_ONLY),
-            (created_at, "createdAt", ViolationCode::ReadOnly, READ_ONLY),
-            (user_ids, "userIds", ViolationCode::InvalidValue, NO_USERS),
+            (changes_id, "id", ViolationCode::ReadOnly, READ_ONLY),
+            (changes_created_at, "createdAt", ViolationCode::ReadOnly, READ_ONLY),
+            (removes_all_users, "userIds", ViolationCode::InvalidValue, NO_USERS),
         ];
         let failed = checks.into_iter().filter(|(has_failed, ..)| *has_failed);
         failed.map(|(_, name, code, detail)| Violation::of_field(name, code, detail)).collect()

@@ -5,7 +5,7 @@ use crate::violation::{ValidationErrors, Violation, ViolationCode};
 /// The body that restores an ICP: `{"revision": "..."}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IcpRestore {
-    /// The revision: the version of the state to restore.
+    /// The version of the state to restore.
     pub revision: i64,
 }
 

@@ -19,17 +19,17 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
         .service(read_only("/", read().to(start::handle)))
         .service(read_only("/docs", read().to(swagger_ui::handle)))
-        .service(read_only("/docs/", read().to(without_slash)))
-        .service(read_only("/favicon.ico", read().to(icon)))
+        .service(read_only("/docs/", read().to(redirect_to_docs)))
+        .service(read_only("/favicon.ico", read().to(redirect_to_icon)))
         .service(read_only("/assets/{digest}/{name}", read().to(assets::handle)));
 }
 
 /// Redirects to the icon. Browsers request `/favicon.ico` when they show a response that is not a page, such as JSON.
-async fn icon() -> HttpResponse {
+async fn redirect_to_icon() -> HttpResponse {
     HttpResponse::TemporaryRedirect().insert_header((LOCATION, assets::ICON.relative_url())).finish()
 }
 
 /// Redirects `/docs/` to `/docs`, because the relative links of the page would have other targets below `/docs/`.
-async fn without_slash() -> HttpResponse {
+async fn redirect_to_docs() -> HttpResponse {
     HttpResponse::PermanentRedirect().insert_header((LOCATION, "../docs")).finish()
 }

@@ -50,7 +50,7 @@ async fn list(icps: &IcpService, call: &Call) -> Result<String, ApiError> {
         ListResponse::Buffered { icps, cursor: Some(cursor), .. } => {
             Ok(format!(r#"{{{NOTICE},"icps":{},"nextCursor":"{cursor}"}}"#, icps.to_json()))
         }
-        other => Err(ApiError::Internal(format!("unexpected result of a page: {other:?}").into())),
+        other => Err(ApiError::Internal(format!("a request for a page returned: {other:?}").into())),
     }
 }
 
@@ -107,7 +107,7 @@ async fn copy(icps: &IcpService, call: &Call) -> Result<String, ApiError> {
 
 async fn revisions(icps: &IcpService, call: &Call) -> Result<String, ApiError> {
     let (id, request) = arguments::history_request(call).await?;
-    Ok(page("revisions", &icps.revisions(&call.caller, id, &request).await?))
+    Ok(page_result("revisions", &icps.revisions(&call.caller, id, &request).await?))
 }
 
 async fn revision(icps: &IcpService, call: &Call) -> Result<String, ApiError> {
@@ -124,11 +124,11 @@ async fn restore(icps: &IcpService, call: &Call) -> Result<String, ApiError> {
 
 async fn deleted(icps: &IcpService, call: &Call) -> Result<String, ApiError> {
     let request = arguments::deleted_request(call).await?;
-    Ok(page("deleted", &icps.deleted(&call.caller, &request).await?))
+    Ok(page_result("deleted", &icps.deleted(&call.caller, &request).await?))
 }
 
-/// Returns the result with a page of a history.
-fn page(name: &str, page: &HistoryResponse) -> String {
+/// Returns the result of a tool: a page of a history.
+fn page_result(name: &str, page: &HistoryResponse) -> String {
     let revisions: Vec<_> = page.revisions.iter().map(history::revision_json).collect();
     let next = page.cursor.as_ref().map(|cursor| format!(r#","nextCursor":"{cursor}""#)).unwrap_or_default();
     format!(r#"{{{NOTICE},"{name}":[{}]{next}}}"#, revisions.join(","))

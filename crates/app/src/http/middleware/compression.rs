@@ -1,4 +1,4 @@
-//! The coding of responses. actix compresses the responses; this module sets `ETag` and `Vary`.
+//! The content coding of responses. actix compresses the responses; this module sets `ETag` and `Vary`.
 
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -135,11 +135,11 @@ mod tests {
             (permit, !response.headers().contains_key(CONTENT_ENCODING))
         };
         let (first, is_compressed) = respond(&ada, 100_000);
-        assert!(first.is_some() && is_compressed, "the first large response is compressed");
-        assert!(!respond(&ada, 100_000).1, "a second large response is not compressed at the same time");
-        assert!(respond(&ada, 1_000).1, "small responses are not counted");
-        assert!(respond(&bob, 100_000).1, "other users have their own permits");
+        assert!(first.is_some() && is_compressed, "the first large response must be compressed");
+        assert!(!respond(&ada, 100_000).1, "a second large response must not be compressed at the same time");
+        assert!(respond(&ada, 1_000).1, "small responses must not be counted");
+        assert!(respond(&bob, 100_000).1, "other users must have their own permits");
         drop(first);
-        assert!(respond(&ada, 100_000).1, "the next large response is compressed");
+        assert!(respond(&ada, 100_000).1, "the next large response must be compressed");
     }
 }

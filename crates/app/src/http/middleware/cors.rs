@@ -10,7 +10,7 @@ use actix_web::http::header::ACCESS_CONTROL_ALLOW_ORIGIN;
 use super::layer::Middleware;
 use crate::http::protected_resource;
 
-/// Middleware around actix's `Cors`: removes its headers from responses to origins that are not allowed.
+/// Middleware around actix's `Cors`: removes the CORS headers from responses to origins that are not allowed.
 #[derive(Clone, Copy)]
 pub(in crate::http) struct RestrictCorsHeaders;
 
@@ -35,8 +35,8 @@ impl<B: MessageBody> Middleware<B> for RestrictCorsHeaders {
 /// Time in seconds for which a browser may cache a preflight response.
 const PREFLIGHT_MAX_AGE_SECONDS: usize = 3_600;
 
-/// The request headers that clients send: for the API, for MCP, and for traces, which instrumented pages add
-/// to every request.
+/// The request headers that clients send for the API and for MCP, and the trace headers that instrumented pages add to
+/// every request.
 const ALLOWED_HEADERS: [&str; 13] = [
     "authorization",
     "content-type",

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{project, say};
 
-/// Packages that are installed together: names of Debian packages, and a hint for systems without apt.
+/// The names of Debian packages that a chore needs, and a hint for systems without apt.
 #[derive(Clone, Copy)]
 pub(crate) struct Need(&'static [&'static str], &'static str);
 
@@ -25,7 +25,7 @@ pub(crate) const PROXIES: Need = Need(&["nginx-light", "haproxy"], "nginx and HA
 pub(crate) const POOLER: Need =
     Need(&["gcc", "make", "dpkg-dev", "pkg-config", "libevent-dev"], "PgBouncer 1.21 or newer");
 
-/// Returns what `find` finds, after an installation if necessary.
+/// Returns the result of `find`. If it finds nothing, installs the packages and calls it again.
 pub(crate) fn find_or_install<T>(need: &Need, find: impl Fn() -> Option<T>) -> Result<T> {
     if let Some(found) = find() {
         return Ok(found);
@@ -35,16 +35,16 @@ pub(crate) fn find_or_install<T>(need: &Need, find: impl Fn() -> Option<T>) -> R
 }
 
 /// Installs the packages with apt.
-pub(crate) fn install(Need(packages, advice): &Need) -> Result<()> {
+pub(crate) fn install(Need(names, advice): &Need) -> Result<()> {
     ensure!(find("apt-get").is_some(), "a program is missing: install {advice}");
-    say(&format!("installing with apt-get: {}", packages.join(" ")));
+    say(&format!("installing with apt-get: {}", names.join(" ")));
     let root = project::output(Command::new("id").arg("-u"))? == "0";
     let command = &mut Command::new(if root { "env" } else { "sudo" });
     let arguments = ["sh", "-c", include_str!("install.sh"), "install"];
-    project::run(command.args(arguments).args(*packages)).with_context(|| format!("install {advice}"))
+    project::run(command.args(arguments).args(*names)).with_context(|| format!("install {advice}"))
 }
 
-/// Finds a program on the `PATH`, or where Debian puts servers.
+/// Finds a program on the `PATH`, or in the folder in which Debian installs servers.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain(["/usr/sbin".into()]);

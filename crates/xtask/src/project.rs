@@ -3,27 +3,27 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-/// The workspace's folder.
+/// Returns the folder of the workspace.
 pub(crate) fn root() -> Result<PathBuf> {
     let own = std::env::var_os("CARGO_MANIFEST_DIR").context("run this as `cargo xtask`")?;
     let root = PathBuf::from(own).join("../..");
     root.canonicalize().with_context(|| format!("looking for {}", root.display()))
 }
 
-/// Cargo's target directory.
+/// Returns Cargo's target directory.
 pub(crate) fn target() -> Result<PathBuf> {
     let root = root()?;
     Ok(std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |folder| root.join(folder)))
 }
 
-/// The cargo that runs this program, in the workspace's folder. Arguments are separated by spaces.
+/// Returns a cargo command that runs in the folder of the workspace. `arguments` are separated by spaces.
 pub(crate) fn cargo(arguments: &str) -> Result<Command> {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root()?).args(arguments.split(' '));
     Ok(command)
 }
 
-/// Returns what a command prints, without the last end of line. A command that fails is an error with its standard error.
+/// Returns the standard output of a command, without the last end of line. An error contains the standard error.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let output = command.output().with_context(|| format!("running {command:?}"))?;
     let error = String::from_utf8_lossy(&output.stderr);
@@ -31,12 +31,12 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
 }
 
-/// Runs a command that prints for the user, and returns whether it succeeds.
+/// Runs a command whose output the user sees. Returns true if it succeeds.
 pub(crate) fn succeeds(command: &mut Command) -> Result<bool> {
     Ok(command.status().with_context(|| format!("running {command:?}"))?.success())
 }
 
-/// Runs a command that prints for the user and must succeed.
+/// Runs a command whose output the user sees. Fails if the command fails.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     ensure!(succeeds(command)?, "{command:?} failed");
     Ok(())

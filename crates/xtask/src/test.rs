@@ -26,15 +26,15 @@ pub(crate) struct Options {
     arguments: Vec<String>,
 }
 
-/// Tests start PostgreSQL themselves. This installs it if necessary.
+/// Runs the tests. Installs PostgreSQL if necessary; each test starts it when it needs it.
 pub(crate) fn run(Options { all, ignored, arguments }: &Options) -> Result<bool> {
     tools::postgres()?;
     // Packages are downloaded while cargo compiles.
-    let preparing = (*all || *ignored).then(|| thread::spawn(tools::prepare));
+    let preparation = (*all || *ignored).then(|| thread::spawn(tools::prepare));
     let first = if arguments.is_empty() { "test --workspace --no-fail-fast" } else { "test" };
     let mut passed = *ignored || test(first, arguments, &[])?;
-    if let Some(preparing) = preparing {
-        let variables = preparing.join().map_err(|_| anyhow!("the installation panicked"))??;
+    if let Some(preparation) = preparation {
+        let variables = preparation.join().map_err(|_| anyhow!("the installation panicked"))??;
         for command in IGNORED {
             passed &= test(command, arguments, &variables)?;
         }

@@ -11,7 +11,7 @@ use icp_test_postgres::{Binaries, DATABASE_URL_VARIABLE, Pooler};
 use crate::install::{self, BROWSER, CURL, NODE, POOLER, POSTGRES, PROXIES, PYTHON, find, find_or_install};
 use crate::{project, say};
 
-/// macOS keeps it off the `PATH`.
+/// The path of Chrome on macOS, which is not on the `PATH`.
 const CHROME: &str = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome";
 /// Prints the version of a Python that is new enough and can create virtual environments.
 const PYTHON_VERSION: &str =
@@ -19,8 +19,8 @@ const PYTHON_VERSION: &str =
 /// Prints the version of a Node.js that is new enough: Spectral needs 18.18, which Debian 12 has.
 const NODE_VERSION: &str = "const [major, minor] = process.versions.node.split('.').map(Number); \
     if (major < 18 || (major === 18 && minor < 18)) process.exit(1); console.log(process.version)";
-/// Debian 12 has PgBouncer 1.18, which loses prepared statements in transaction mode. The script builds Debian 13's.
-const BUILD_POOLER: &str = include_str!("build-pgbouncer.sh");
+/// Builds Debian 13's PgBouncer, because Debian 12's loses prepared statements in transaction mode.
+const BUILD_PGBOUNCER: &str = include_str!("build-pgbouncer.sh");
 const CLIENTS: &str = "crates/app/tests/it/clients";
 
 /// Returns the environment variables of the ignored tests.
@@ -64,7 +64,7 @@ fn python(name: &str, requirements: &str, program: &str) -> Result<PathBuf> {
         let version = project::output(Command::new(&python).args(["-c", PYTHON_VERSION])).ok()?;
         Some((python, version))
     })?;
-    let folder = once(name, &[&version, &read(&requirements)?], |folder| {
+    let folder = install_once(name, &[&version, &read(&requirements)?], |folder| {
         project::run(Command::new(python).args(["-m", "venv"]).arg(folder))?;
         let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"];
         project::run(Command::new(folder.join("bin/python")).args(pip).arg(&requirements))
@@ -81,7 +81,7 @@ fn node() -> Result<(PathBuf, PathBuf)> {
     })?;
     let sources = project::root()?.join(CLIENTS).join("typescript");
     let lock = read(&sources.join("package-lock.json"))?;
-    let folder = once("typescript", &[&version, &lock], |folder| {
+    let folder = install_once("typescript", &[&version, &lock], |folder| {
         for file in ["package.json", "package-lock.json"] {
             fs::copy(sources.join(file), folder.join(file)).with_context(|| format!("copying {file}"))?;
         }
@@ -109,16 +109,16 @@ fn pooler() -> Result<PathBuf> {
     if let Some(program) = found {
         return Ok(program);
     }
-    let folder = once("pgbouncer", &[BUILD_POOLER], |folder| {
+    let folder = install_once("pgbouncer", &[BUILD_PGBOUNCER], |folder| {
         install::install(&POOLER)?;
-        project::run(Command::new("sh").args(["-c", BUILD_POOLER, "build-pgbouncer"]).arg(folder))
+        project::run(Command::new("sh").args(["-c", BUILD_PGBOUNCER, "build-pgbouncer"]).arg(folder))
     })?;
     Ok(folder.join("pgbouncer"))
 }
 
 /// Installs packages in a folder of the target directory, unless they are already installed from the same texts. Returns the
 /// folder.
-fn once(name: &str, texts: &[&str], install: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+fn install_once(name: &str, texts: &[&str], install: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
     let folder = project::target()?.join("tools").join(name);
     let (stamp, wanted) = (folder.join("installed"), texts.join("\n"));
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {

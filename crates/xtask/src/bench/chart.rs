@@ -14,21 +14,21 @@ const ROWS: [(&str, &str); 5] = [
     ("Create", "create"),
     ("Change", "patch"),
 ];
-/// The first word of a limit's name, which is the class of its mark; its legend; and the position of the legend.
+/// The first word of a limit's name, which is its CSS class; the text of its legend; the position of its legend.
 const MARKS: [(&str, &str, f64); 3] = [
     ("memory", "same bytes from memory", 0.0),
     ("pgbench", "bare SQL in pgbench", 200.0),
     ("peer", "axum and sqlx", 380.0),
 ];
-/// Colours are legible on white and on black. Marks differ in their dashes too.
+/// The colours are legible on white and on black. Each kind of mark has different dashes.
 const STYLE: &str = include_str!("chart.css");
 const WIDTH: f64 = 860.0;
-const LEFT: f64 = 140.0;
-const PLOT: f64 = 640.0;
-const TOP: f64 = 84.0;
-const ROW: f64 = 36.0;
+const PLOT_LEFT: f64 = 140.0;
+const PLOT_WIDTH: f64 = 640.0;
+const PLOT_TOP: f64 = 84.0;
+const ROW_HEIGHT: f64 = 36.0;
 
-/// Fails if a row was not measured. `notes` go below the axis.
+/// Returns the chart. `notes` are the lines below the axis. Fails if a row was not measured.
 pub(super) fn svg(summaries: &[Summary], notes: &[&str]) -> Result<String> {
     let find = |name: &str| summaries.iter().find(|summary| summary.name == name);
     let row = |(label, name): &(&'static str, &str)| {
@@ -39,9 +39,9 @@ pub(super) fn svg(summaries: &[Summary], notes: &[&str]) -> Result<String> {
     };
     let rows = ROWS.iter().map(row).collect::<Result<Vec<_>>>()?;
     let marks = rows.iter().flat_map(|(_, _, marks)| marks.iter().map(|(_, rate)| *rate));
-    let step = step(rows.iter().map(|(_, rate, _)| *rate).chain(marks).fold(1.0, f64::max));
-    let x = |rate: f64| LEFT + PLOT * rate / (step * 5.0);
-    let bottom = rows.iter().fold(TOP, |y, _| y + ROW);
+    let step = tick_distance(rows.iter().map(|(_, rate, _)| *rate).chain(marks).fold(1.0, f64::max));
+    let x = |rate: f64| PLOT_LEFT + PLOT_WIDTH * rate / (step * 5.0);
+    let bottom = rows.iter().fold(PLOT_TOP, |y, _| y + ROW_HEIGHT);
     let height = notes.iter().fold(bottom + 30.0, |y, _| y + 18.0);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" role=\"img\">
@@ -49,25 +49,26 @@ pub(super) fn svg(summaries: &[Summary], notes: &[&str]) -> Result<String> {
     );
     text(&mut svg, "title", 0.0, 20.0, "Requests per second: the service, and the same work without it")?;
     for (class, legend, x) in MARKS {
-        line(&mut svg, &format!("mark {class}"), LEFT + x, 36.0, 60.0)?;
-        text(&mut svg, "quiet", LEFT + x + 8.0, 52.0, legend)?;
+        line(&mut svg, &format!("mark {class}"), PLOT_LEFT + x, 36.0, 60.0)?;
+        text(&mut svg, "quiet", PLOT_LEFT + x + 8.0, 52.0, legend)?;
     }
     for tick in 0..=5 {
         let rate = step * f64::from(tick);
-        line(&mut svg, "grid", x(rate), TOP - 8.0, bottom)?;
+        line(&mut svg, "grid", x(rate), PLOT_TOP - 8.0, bottom)?;
         text(&mut svg, "quiet middle", x(rate), bottom + 16.0, &thousands(rate))?;
     }
-    let mut y = TOP;
+    let mut y = PLOT_TOP;
     for (label, rate, marks) in &rows {
-        let width = x(*rate) - LEFT;
-        text(&mut svg, "end", LEFT - 10.0, y + 14.0, label)?;
-        writeln!(svg, "<rect class=\"bar\" x=\"{LEFT}\" y=\"{y}\" width=\"{width:.1}\" height=\"18\"/>")?;
+        let width = x(*rate) - PLOT_LEFT;
+        text(&mut svg, "end", PLOT_LEFT - 10.0, y + 14.0, label)?;
+        let place = format!("x=\"{PLOT_LEFT}\" y=\"{y}\" width=\"{width:.1}\" height=\"18\"");
+        writeln!(svg, "<rect class=\"bar\" {place}/>")?;
         text(&mut svg, "end", WIDTH, y + 14.0, &thousands(*rate))?;
         for (limit, rate) in marks {
             let class = limit.split(' ').next().unwrap_or_default();
             line(&mut svg, &format!("mark {class}"), x(*rate), y - 4.0, y + 22.0)?;
         }
-        y += ROW;
+        y += ROW_HEIGHT;
     }
     for note in notes {
         y += 18.0;
@@ -77,7 +78,7 @@ pub(super) fn svg(summaries: &[Summary], notes: &[&str]) -> Result<String> {
 }
 
 /// Returns the distance between ticks, so that five ticks reach the rate.
-fn step(rate: f64) -> f64 {
+fn tick_distance(rate: f64) -> f64 {
     let power = 10_f64.powf((rate / 5.0).log10().floor());
     let steps = [1.0, 2.0, 2.5, 5.0].map(|factor| factor * power);
     steps.into_iter().find(|step| step * 5.0 >= rate).unwrap_or(power * 10.0)
@@ -94,11 +95,11 @@ fn line(svg: &mut String, class: &str, x: f64, from: f64, to: f64) -> Result<()>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::results::tests::example;
+    use crate::bench::results::tests::example_summaries;
 
     #[test]
     fn bars_and_marks_share_one_axis() {
-        let svg = svg(&example(), &["a < b"]).expect("every row was measured");
+        let svg = svg(&example_summaries(), &["a < b"]).expect("every row was measured");
         // 52,000 of 100,000.
         assert!(svg.contains(r#"<rect class="bar" x="140" y="84" width="332.8" height="18"/>"#), "{svg}");
         // 24,800 of 100,000: the mark is inside the bar.
@@ -111,7 +112,7 @@ mod tests {
 
     #[test]
     fn ticks_are_round_numbers() {
-        let steps = [81_528.0, 100_000.0, 100_001.0, 900.0, 3.0].map(|rate| thousands(step(rate)));
+        let steps = [81_528.0, 100_000.0, 100_001.0, 900.0, 3.0].map(|rate| thousands(tick_distance(rate)));
         assert_eq!(steps, ["20,000", "20,000", "25,000", "200", "1"]);
     }
 }

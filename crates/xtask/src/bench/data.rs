@@ -41,7 +41,7 @@ pub(super) struct User {
 }
 
 impl User {
-    /// Reads a row of `sql/users.sql`. `token` signs a user in.
+    /// Reads a row of the result of `sql/users.sql`. `token` returns the token of a user.
     pub(super) fn read(row: &str, token: impl FnOnce(&str) -> Result<String>) -> Result<Self> {
         let mut columns = row.split('\t').map(str::to_owned);
         let kind = columns.next().context("a row has no kind")?;
@@ -54,7 +54,7 @@ impl User {
     }
 }
 
-/// The body of a list.
+/// Returns the body of a list.
 pub(super) fn body(icps: &[(String, String)]) -> String {
     let texts: Vec<_> = icps.iter().map(|(_, json)| json.as_str()).collect();
     format!("[{}]", texts.join(","))
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_are_users_with_their_icps() {
+    fn row_has_a_user_and_the_icps_of_the_user() {
         let user = User::read("big\tuser_1\ta\t{}\tb\t[]", |user| Ok(format!("token of {user}")));
         let user = user.expect("a row");
         assert_eq!((user.kind.as_str(), user.token.as_str()), ("big", "token of user_1"));
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn readers_and_writers_are_apart() {
+    fn readers_and_writers_are_different_users() {
         let variables = Size { icps: 600, big: 100, users: 2 }.variables().join(" ");
         let expected = "icps=600 big=100 users=2 teams=100 readers=50 writer=50 writers=25 others=75";
         assert_eq!(variables, expected);

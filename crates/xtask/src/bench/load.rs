@@ -6,10 +6,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::requests::What;
+use super::requests::RequestKind;
 use crate::project;
 
-const SCRIPT: &str = include_str!("wrk.lua");
+const WRK_SCRIPT: &str = include_str!("wrk.lua");
 
 /// The counts that a program reports. An operation is a request or a transaction.
 #[derive(Debug, PartialEq)]
@@ -21,7 +21,7 @@ pub(super) struct Outcome {
     pub(super) latencies_ms: Option<[f64; 2]>,
 }
 
-/// Sends the requests of a file. `number` is the first that they contain.
+/// Sends the requests of a file with wrk. `number` is the first number that replaces the placeholder.
 pub(super) fn wrk(
     requests: &Path,
     address: &str,
@@ -30,7 +30,7 @@ pub(super) fn wrk(
     number: u64,
 ) -> Result<Outcome> {
     let script = requests.with_file_name("wrk.lua");
-    fs::write(&script, SCRIPT).context("writing wrk's script")?;
+    fs::write(&script, WRK_SCRIPT).context("writing wrk's script")?;
     let mut wrk = Command::new("wrk");
     wrk.args(["-t1", "--timeout", "30s", &format!("-c{connections}"), &format!("-d{seconds}s"), "-s"]);
     wrk.arg(script).arg(format!("http://{address}")).arg("--").arg(requests).arg(number.to_string());
@@ -47,15 +47,15 @@ fn wrk_outcome(output: &str) -> Result<Outcome> {
     Ok(Outcome { operations, per_second, failed, latencies_ms: Some([p50, p99]) })
 }
 
-/// The pgbench script with the statements of the request, if there is one.
-pub(super) fn script(what: What) -> Option<&'static str> {
-    match what {
-        What::Small => Some(include_str!("sql/small.sql")),
-        What::Conditional => Some(include_str!("sql/conditional.sql")),
-        What::Get => Some(include_str!("sql/get.sql")),
-        What::Create => Some(include_str!("sql/create.sql")),
-        What::Patch => Some(include_str!("sql/patch.sql")),
-        What::Big | What::Mixed | What::Page => None,
+/// Returns the pgbench script with the statements of a request, if there is one.
+pub(super) fn script(kind: RequestKind) -> Option<&'static str> {
+    match kind {
+        RequestKind::Small => Some(include_str!("sql/small.sql")),
+        RequestKind::Conditional => Some(include_str!("sql/conditional.sql")),
+        RequestKind::Get => Some(include_str!("sql/get.sql")),
+        RequestKind::Create => Some(include_str!("sql/create.sql")),
+        RequestKind::Patch => Some(include_str!("sql/patch.sql")),
+        RequestKind::Big | RequestKind::Mixed | RequestKind::Page => None,
     }
 }
 
@@ -65,7 +65,7 @@ pub(super) fn pgbench_outcome(output: &str) -> Result<Outcome> {
         line.split([' ', '/', '=']).find_map(|word| word.parse().ok())
     };
     let operations = number("number of transactions actually processed:");
-    // The last of two lines in older versions leaves out the time of connecting.
+    // Older versions print two lines. The second excludes the time to connect.
     let (Some(operations), Some(per_second)) = (operations, number("tps")) else {
         bail!("pgbench prints no result: {output}");
     };
@@ -76,7 +76,7 @@ pub(super) fn pgbench_outcome(output: &str) -> Result<Outcome> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::requests::MARK;
+    use crate::bench::requests::PLACEHOLDER;
 
     #[test]
     fn output_of_wrk_is_read() {
@@ -102,6 +102,6 @@ mod tests {
 
     #[test]
     fn wrk_script_reads_marker() {
-        assert!(SCRIPT.contains(&format!("local MARK = \"{MARK}\"")));
+        assert!(WRK_SCRIPT.contains(&format!("local PLACEHOLDER = \"{PLACEHOLDER}\"")));
     }
 }

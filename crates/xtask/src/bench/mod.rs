@@ -8,7 +8,7 @@ mod requests;
 mod results;
 mod scenarios;
 mod server;
-mod stage;
+mod setup;
 mod usage;
 
 use std::fs;
@@ -20,9 +20,9 @@ use clap::Args;
 use procfs::{CpuInfo, Current as _};
 
 use self::data::Size;
-use self::results::Measured;
+use self::results::Measurement;
 use self::scenarios::Scenario;
-use self::stage::Stage;
+use self::setup::Setup;
 use crate::install::{WRK, find, find_or_install};
 use crate::{project, say};
 
@@ -45,7 +45,7 @@ pub(crate) struct Options {
     /// Draw the results as SVG
     #[arg(long, value_name = "FILE")]
     chart: Option<PathBuf>,
-    /// Check in seconds that this works: one round, few ICPs, a debug build, no peer; the figures have no meaning
+    /// Check in seconds that the bench works: one round, few ICPs, a debug build, no peer; the figures have no meaning
     #[arg(long, conflicts_with_all = ["icps", "big", "users", "rounds", "seconds", "programs", "chart"])]
     quick: bool,
 }
@@ -62,15 +62,15 @@ pub(crate) fn run(mut options: Options) -> Result<bool> {
         Some(folder) => folder.canonicalize().with_context(|| format!("looking for {}", folder.display()))?,
         None => server::build(!options.quick)?,
     };
-    let scenarios = scenarios::chosen(&options.only, !options.quick && programs.join("peer").exists());
+    let scenarios = scenarios::select(&options.only, !options.quick && programs.join("peer").exists());
     ensure!(!scenarios.is_empty(), "no scenario has such a word in its name");
-    let (stage, import) = Stage::prepare(programs, options.size, &scenarios)?;
-    let summaries = results::summaries(&scenarios, &all_rounds(&stage, &scenarios, &options)?);
+    let (setup, import) = Setup::prepare(programs, options.size, &scenarios)?;
+    let summaries = results::summaries(&scenarios, &all_rounds(&setup, &scenarios, &options)?);
     let run = format!(
         "{}: {icps} ICPs, {big} in the big list, {users} users each; {rounds} rounds of {seconds} s",
         project::output(Command::new("date").args(["--utc", "+%F"]))?,
     );
-    let machine = machine(&stage.postgres.run("postgres", "SHOW server_version", &[])?)?;
+    let machine = machine(&setup.postgres.run("postgres", "SHOW server_version", &[])?)?;
     println!("\n{}\n\n{import}\n{run}\n{machine}\n", results::table(&summaries).trim_fmt());
     if let Some(file) = &options.chart {
         let spread = summaries.iter().map(|summary| summary.spread).fold(0.0, f64::max);
@@ -83,25 +83,26 @@ pub(crate) fn run(mut options: Options) -> Result<bool> {
     Ok(true)
 }
 
-/// Returns the measurements of each scenario. Each round begins with another scenario. The first round is a warm-up.
-fn all_rounds(stage: &Stage, scenarios: &[Scenario], options: &Options) -> Result<Vec<Vec<Measured>>> {
-    let mut measured = vec![Vec::new(); scenarios.len()];
+/// Returns the measurements of each scenario. Each round begins with another scenario. Round 0 is a warm-up.
+fn all_rounds(setup: &Setup, scenarios: &[Scenario], options: &Options) -> Result<Vec<Vec<Measurement>>> {
+    let mut measurements = vec![Vec::new(); scenarios.len()];
     let mut number = 0;
     for round in u16::from(options.quick)..=options.rounds {
         say(&format!("round {round} of {}", options.rounds));
-        let mut order: Vec<_> = scenarios.iter().zip(&mut measured).collect();
+        let mut order: Vec<_> = scenarios.iter().zip(&mut measurements).collect();
         order.rotate_left(usize::from(round) * 7 % scenarios.len());
         for (scenario, results) in order {
-            // More than one measurement sends.
+            // A measurement sends fewer writes than this, so no number is sent twice.
             number += 10_000_000;
             let seconds = if round == 0 { 1 } else { options.seconds };
-            let one = stage.measure(scenario, seconds.into(), number);
-            let one = one.with_context(|| format!("measuring {}", scenario.name))?;
-            ensure!(round > 0 || one.failed == 0.0, "{}: {} requests failed", scenario.name, one.failed);
-            results.extend((round > 0).then_some(one));
+            let result = setup.measure(scenario, seconds.into(), number);
+            let result = result.with_context(|| format!("measuring {}", scenario.name))?;
+            let failed = result.failed;
+            ensure!(round > 0 || failed == 0.0, "{}: {failed} requests failed", scenario.name);
+            results.extend((round > 0).then_some(result));
         }
     }
-    Ok(measured)
+    Ok(measurements)
 }
 
 fn machine(postgres: &str) -> Result<String> {

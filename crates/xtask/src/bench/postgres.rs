@@ -10,10 +10,10 @@ use icp_test_postgres::{Binaries, Server, ServerOptions};
 use crate::install::{POSTGRES, find_or_install};
 use crate::project;
 
-/// The database that everything reads.
-pub(super) const SERVED: &str = "served";
-/// Its copy for writes, so that reads find the same data in every round.
-pub(super) const WRITTEN: &str = "written";
+/// The database of the scenarios that only read.
+pub(super) const READ_DATABASE: &str = "served";
+/// A copy of [`READ_DATABASE`] for scenarios that write, so that the other scenarios read the same data in every round.
+pub(super) const WRITE_DATABASE: &str = "written";
 
 pub(super) struct Postgres {
     server: Server,
@@ -21,11 +21,11 @@ pub(super) struct Postgres {
 }
 
 impl Postgres {
-    /// The server flushes commits to disk, as in production.
+    /// Starts a server that flushes commits to disk, as in production.
     pub(super) fn start() -> Result<Self> {
         let binaries = find_or_install(&POSTGRES, || Binaries::find().ok())?;
         let server = Server::start_with(ServerOptions { durable: true })?;
-        server.execute(&format!("CREATE DATABASE {SERVED}"))?;
+        server.execute(&format!("CREATE DATABASE {READ_DATABASE}"))?;
         Ok(Self { server, programs: binaries.folder().to_owned() })
     }
 
@@ -33,17 +33,17 @@ impl Postgres {
         self.server.url(database)
     }
 
-    /// The process that all others of the server are children of.
+    /// Returns the ID of the first process of the server. Its other processes are children of this process.
     pub(super) fn id(&self) -> Result<u32> {
         self.server.pid().context("PostgreSQL has ended")
     }
 
-    /// A folder that the server can write.
+    /// Returns a folder that the server can write to.
     pub(super) fn folder(&self) -> &Path {
         self.server.folder()
     }
 
-    /// Returns the command of a client program, which is in the same folder as the server's.
+    /// Returns the command of a client program, which is in the folder of the server's programs.
     pub(super) fn client(&self, name: &str) -> Command {
         Command::new(self.programs.join(name))
     }

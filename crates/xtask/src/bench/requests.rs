@@ -11,9 +11,9 @@ use ureq::{Agent, Body};
 use super::data::{User, body};
 
 const LIST: &str = "/api/v1/entities/icps";
-const PAGE: usize = 50;
-/// `wrk.lua` replaces it with another number in each request, so that every write changes something.
-pub(super) const MARK: &str = "{...number..}";
+const PAGE_SIZE: usize = 50;
+/// `wrk.lua` replaces this text with another number in each request, so that each write changes the ICP.
+pub(super) const PLACEHOLDER: &str = "{...number..}";
 
 static AGENT: LazyLock<Agent> = LazyLock::new(|| {
     let timeout = Some(Duration::from_mins(1));
@@ -21,7 +21,7 @@ static AGENT: LazyLock<Agent> = LazyLock::new(|| {
 });
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum What {
+pub(super) enum RequestKind {
     /// A list of five ICPs.
     Small,
     Big,
@@ -36,7 +36,7 @@ pub(super) enum What {
     Patch,
 }
 
-impl What {
+impl RequestKind {
     pub(super) fn writes(self) -> bool {
         matches!(self, Self::Create | Self::Patch)
     }
@@ -46,27 +46,27 @@ impl What {
 pub(super) struct Request {
     http: Http<String>,
     status: u16,
-    /// The body of the response; for a write, a part of it.
+    /// The body of the response. For a write, a part of the body.
     expected: String,
 }
 
 /// Returns the requests for the server at an address.
-pub(super) fn requests(what: What, users: &[User], address: &str) -> Result<Vec<Request>> {
-    let of = |kind: &'static str| users.iter().filter(move |user| user.kind == kind);
+pub(super) fn requests(kind: RequestKind, users: &[User], address: &str) -> Result<Vec<Request>> {
+    let users_of = |kind: &'static str| users.iter().filter(move |user| user.kind == kind);
     let list = |user: &User| Request::get(address, LIST, user, body(&user.icps));
     let get = |user: &User, (id, json): &(String, String)| {
         Request::get(address, &format!("{LIST}/{id}"), user, json.clone())
     };
     let gets = |user: &User| user.icps.iter().map(|icp| get(user, icp)).collect::<Vec<_>>();
-    match what {
-        What::Small => of("reader").map(list).collect(),
-        What::Big => of("big").map(list).collect(),
-        What::Mixed => of("reader").cycle().take(49).chain(of("big")).map(list).collect(),
-        What::Page => of("big").map(|user| Request::second_page(address, user)).collect(),
-        What::Conditional => of("reader").map(|user| list(user)?.unchanged()).collect(),
-        What::Get => of("reader").flat_map(gets).collect(),
-        What::Create => of("writer").map(|user| list(user)?.create(user)).collect(),
-        What::Patch => of("writer").flat_map(gets).map(|get| Ok(get?.patch())).collect(),
+    match kind {
+        RequestKind::Small => users_of("reader").map(list).collect(),
+        RequestKind::Big => users_of("big").map(list).collect(),
+        RequestKind::Mixed => users_of("reader").cycle().take(49).chain(users_of("big")).map(list).collect(),
+        RequestKind::Page => users_of("big").map(|user| Request::second_page(address, user)).collect(),
+        RequestKind::Conditional => users_of("reader").map(|user| list(user)?.unchanged()).collect(),
+        RequestKind::Get => users_of("reader").flat_map(gets).collect(),
+        RequestKind::Create => users_of("writer").map(|user| list(user)?.create(user)).collect(),
+        RequestKind::Patch => users_of("writer").flat_map(gets).map(|get| Ok(get?.patch())).collect(),
     }
 }
 
@@ -78,8 +78,8 @@ impl Request {
     }
 
     fn second_page(address: &str, user: &User) -> Result<Self> {
-        let page = body(user.icps.get(PAGE..2 * PAGE).context("the big list has no second page")?);
-        let first = Self::get(address, &format!("{LIST}?limit={PAGE}"), user, String::new())?.send(0)?;
+        let page = body(user.icps.get(PAGE_SIZE..2 * PAGE_SIZE).context("the big list has no second page")?);
+        let first = Self::get(address, &format!("{LIST}?limit={PAGE_SIZE}"), user, String::new())?.send(0)?;
         let link = first.headers().get("link").context("a page has no link")?.to_str()?;
         Self::get(address, link.split(['<', '>']).nth(1).context("a link has no address")?, user, page)
     }
@@ -97,16 +97,16 @@ impl Request {
         let mut icp: Value = serde_json::from_str(json)?;
         let fields = icp.as_object_mut().context("an ICP is an object")?;
         fields.retain(|name, _| !["id", "createdAt", "updatedAt"].contains(&name.as_str()));
-        fields.insert("description".to_owned(), format!("Number {MARK}").into());
+        fields.insert("description".to_owned(), format!("Number {PLACEHOLDER}").into());
         Ok(self.write(Method::POST, icp.to_string(), 201, "Number "))
     }
 
     /// Changes the ICP that the request gets.
     fn patch(self) -> Self {
-        self.write(Method::PATCH, format!(r#"{{"description":"Change {MARK}"}}"#), 200, "Change ")
+        self.write(Method::PATCH, format!(r#"{{"description":"Change {PLACEHOLDER}"}}"#), 200, "Change ")
     }
 
-    /// `description` is the start of the written one.
+    /// Turns the request into a write. The response must contain a description that starts with `description`.
     fn write(mut self, method: Method, body: String, status: u16, description: &str) -> Self {
         *self.http.method_mut() = method;
         *self.http.body_mut() = body;
@@ -114,7 +114,7 @@ impl Request {
         Self { status, expected: format!(r#""description":"{description}"#), ..self }
     }
 
-    /// The line of a file that `wrk.lua` reads.
+    /// Returns the line of the request in the file that `wrk.lua` reads.
     pub(super) fn line(&self) -> String {
         let header =
             |name| self.http.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or("-");
@@ -124,23 +124,23 @@ impl Request {
         format!("{method}\t{path}\t{}\t{}\t{body}\n", header("authorization"), header("if-none-match"))
     }
 
-    /// `number` replaces [`MARK`] in the body.
+    /// Sends the request. `number` replaces [`PLACEHOLDER`] in the body.
     fn send(&self, number: usize) -> Result<Response<Body>> {
         let http = self.http.clone();
-        let number = format!("{number:0width$}", width = MARK.len());
+        let number = format!("{number:0width$}", width = PLACEHOLDER.len());
         let response = match http.body().as_str() {
             "" => AGENT.run(http.map(drop)),
-            _ => AGENT.run(http.map(|body| body.replace(MARK, &number))),
+            _ => AGENT.run(http.map(|body| body.replace(PLACEHOLDER, &number))),
         };
         response.with_context(|| format!("{} {}", self.http.method(), self.http.uri()))
     }
 
-    /// Sends the request and compares its response, as JSON or byte by byte.
-    pub(super) fn check(&self, number: usize, to_the_byte: bool) -> Result<()> {
+    /// Sends the request and compares its response: byte by byte if `exact`, otherwise as JSON.
+    pub(super) fn check(&self, number: usize, exact: bool) -> Result<()> {
         let mut response = self.send(number)?;
         let body = response.body_mut().with_config().limit(u64::MAX).read_to_string()?;
         let equal = if self.http.body().is_empty() {
-            body == self.expected || (!to_the_byte && same(&body, &self.expected))
+            body == self.expected || (!exact && is_same_json(&body, &self.expected))
         } else {
             body.contains(&self.expected)
         };
@@ -153,8 +153,8 @@ impl Request {
     }
 }
 
-/// Returns true if both are the same JSON. Members may be in another order.
-fn same(one: &str, other: &str) -> bool {
+/// Returns true if both texts are the same JSON value. The order of properties is ignored.
+fn is_same_json(one: &str, other: &str) -> bool {
     let value = serde_json::from_str::<Value>;
     value(one).is_ok_and(|one| value(other).is_ok_and(|other| one == other))
 }
@@ -174,25 +174,26 @@ mod tests {
 
     #[test]
     fn one_of_fifty_lists_is_big() {
-        let mixed = requests(What::Mixed, &users(), "host:1").expect("requests");
+        let mixed = requests(RequestKind::Mixed, &users(), "host:1").expect("requests");
         let big = mixed.iter().filter(|request| request.expected.len() > 1_000).count();
         assert_eq!((mixed.len(), big), (50, 1));
     }
 
     #[test]
     fn requests_are_lines_for_wrk() {
-        let first = |what| requests(what, &users(), "host:1").expect("requests")[0].line();
-        assert_eq!(first(What::Get), format!("GET\t{LIST}/x\tBearer t\t-\t-\n"));
-        let patch = format!("PATCH\t{LIST}/x\tBearer t\t-\t{{\"description\":\"Change {MARK}\"}}\n");
-        assert_eq!(first(What::Patch), patch);
-        let create =
-            format!("POST\t{LIST}\tBearer t\t-\t{{\"description\":\"Number {MARK}\",\"name\":\"n\"}}\n");
-        assert_eq!(first(What::Create), create);
+        let first = |kind| requests(kind, &users(), "host:1").expect("requests")[0].line();
+        assert_eq!(first(RequestKind::Get), format!("GET\t{LIST}/x\tBearer t\t-\t-\n"));
+        let patch = format!("PATCH\t{LIST}/x\tBearer t\t-\t{{\"description\":\"Change {PLACEHOLDER}\"}}\n");
+        assert_eq!(first(RequestKind::Patch), patch);
+        let create = format!(
+            "POST\t{LIST}\tBearer t\t-\t{{\"description\":\"Number {PLACEHOLDER}\",\"name\":\"n\"}}\n"
+        );
+        assert_eq!(first(RequestKind::Create), create);
     }
 
     #[test]
     fn json_is_compared_without_order() {
-        assert!(same(r#"{"a":1,"b":[2]}"#, r#"{"b":[2],"a":1}"#));
-        assert!(!same("[1,2]", "[2,1]") && !same("", ""));
+        assert!(is_same_json(r#"{"a":1,"b":[2]}"#, r#"{"b":[2],"a":1}"#));
+        assert!(!is_same_json("[1,2]", "[2,1]") && !is_same_json("", ""));
     }
 }

@@ -9,7 +9,7 @@ pub(super) const FIGURES: [&str; 7] =
     ["per second", "p50 ms", "p99 ms", "service us", "database us", "peak MB", "other CPUs"];
 
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Measured {
+pub(super) struct Measurement {
     pub(super) figures: [Option<f64>; FIGURES.len()],
     /// The number of failed operations. A run with failures is invalid.
     pub(super) failed: f64,
@@ -19,14 +19,14 @@ pub(super) struct Measured {
 pub(super) struct Summary {
     pub(super) name: &'static str,
     /// The median of each figure, and the sum of the failures.
-    pub(super) median: Measured,
+    pub(super) median: Measurement,
     /// Half the difference between the fastest and the slowest round, as a fraction of the median.
     pub(super) spread: f64,
-    /// Operations per second as a multiple of each limit: the median of the rounds, since a slow round slows both.
+    /// Operations per second as a multiple of each limit. Medians of ratios, because a slow round slows both scenarios.
     pub(super) ratios: Vec<(&'static str, f64)>,
 }
 
-impl Measured {
+impl Measurement {
     pub(super) fn per_second(&self) -> f64 {
         self.figures.first().copied().flatten().unwrap_or_default()
     }
@@ -49,12 +49,12 @@ impl Summary {
 }
 
 /// Summarizes each scenario. `rounds` has one list of measurements per scenario, in the same order.
-pub(super) fn summaries(scenarios: &[Scenario], rounds: &[Vec<Measured>]) -> Vec<Summary> {
+pub(super) fn summaries(scenarios: &[Scenario], rounds: &[Vec<Measurement>]) -> Vec<Summary> {
     let rates = |name: &str| {
         let index = scenarios.iter().position(|scenario| scenario.name == name)?;
-        Some(rounds.get(index)?.iter().map(Measured::per_second).collect::<Vec<_>>())
+        Some(rounds.get(index)?.iter().map(Measurement::per_second).collect::<Vec<_>>())
     };
-    let summary = |(Scenario { name, limits, .. }, rounds): (&Scenario, &Vec<Measured>)| {
+    let summary = |(Scenario { name, limits, .. }, rounds): (&Scenario, &Vec<Measurement>)| {
         let own = rates(name).unwrap_or_default();
         let ratio = |limit: &&'static str| {
             let ratios: Vec<_> = own.iter().zip(rates(limit)?).map(|(own, limit)| own / limit).collect();
@@ -66,7 +66,7 @@ pub(super) fn summaries(scenarios: &[Scenario], rounds: &[Vec<Measured>]) -> Vec
         let failed = rounds.iter().map(|round| round.failed).sum();
         Summary {
             name,
-            median: Measured { figures: std::array::from_fn(figure), failed },
+            median: Measurement { figures: std::array::from_fn(figure), failed },
             spread: range / 2.0 / median(own.clone()).unwrap_or(1.0),
             ratios: limits.iter().filter_map(ratio).collect(),
         }
@@ -103,17 +103,17 @@ fn median(mut numbers: Vec<f64>) -> Option<f64> {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::scenarios::{ALL, chosen};
+    use super::super::scenarios::{ALL, select};
     use super::*;
 
-    fn at(per_second: f64) -> Measured {
-        let mut measured = Measured::default();
+    fn at(per_second: f64) -> Measurement {
+        let mut measured = Measurement::default();
         measured.figures[0] = Some(per_second);
         measured
     }
 
     /// Returns summaries of all scenarios, the fastest first.
-    pub(in super::super) fn example() -> Vec<Summary> {
+    pub(in super::super) fn example_summaries() -> Vec<Summary> {
         let rates = std::iter::successors(Some(52_000.0), |rate| Some(rate - 1_700.0));
         let rounds: Vec<_> = rates.take(ALL.len()).map(|rate| vec![at(rate)]).collect();
         summaries(&ALL, &rounds)
@@ -121,7 +121,7 @@ pub(super) mod tests {
 
     #[test]
     fn ratios_are_medians_of_rounds() {
-        let scenarios = chosen(&["get".to_owned()], true);
+        let scenarios = select(&["get".to_owned()], true);
         // The machine was half as fast in the second round.
         let rounds = |rates: [f64; 3]| rates.map(at).to_vec();
         let summaries = summaries(&scenarios, &[rounds([80.0, 40.0, 90.0]), rounds([100.0, 50.0, 100.0])]);
@@ -132,7 +132,7 @@ pub(super) mod tests {
 
     #[test]
     fn failures_are_in_the_table() {
-        let failed = Measured { failed: 3.0, ..at(1.0) };
+        let failed = Measurement { failed: 3.0, ..at(1.0) };
         let summaries = summaries(&ALL[..1], &[vec![failed]]);
         assert_eq!(summaries[0].row()[9], "3 FAILED");
     }

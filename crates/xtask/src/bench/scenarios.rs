@@ -1,84 +1,92 @@
 //! The scenarios and their limits.
 
-use self::On::{Big, Cached, Memory, Peer, Pgbench, Sqlite, Uncached, UncachedBig, Written};
-use super::requests::What::{self, Conditional, Create, Get, Mixed, Page, Patch, Small};
+use self::Target::{Cached, CachedBig, Memory, Peer, Pgbench, Sqlite, Uncached, UncachedBig, WriteDatabase};
+use super::requests::RequestKind::{self, Conditional, Create, Get, Mixed, Page, Patch, Small};
 
-/// The target of requests. A process does not release the memory of big lists, so they have separate processes.
+/// The server that gets the requests. A process keeps the memory of big lists, so they have separate processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum On {
+pub(super) enum Target {
     Cached,
-    Big,
+    CachedBig,
     Uncached,
     UncachedBig,
-    /// A separate database, so that other scenarios read the same data in every round.
-    Written,
+    /// The service on a separate database, so that the other scenarios read the same data in every round.
+    WriteDatabase,
     Sqlite,
-    /// The same bytes from memory, by actix-web.
+    /// A server that returns the same bytes from memory, with actix-web.
     Memory,
-    /// axum and sqlx.
+    /// The same list in axum and sqlx.
     Peer,
     /// SQL without a service.
     Pgbench,
 }
 
+/// Names of scenarios.
+type Limits = &'static [&'static str];
+
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scenario {
     pub(super) name: &'static str,
-    pub(super) on: On,
-    pub(super) what: What,
+    pub(super) target: Target,
+    pub(super) request: RequestKind,
     pub(super) connections: u16,
     /// Changes of other ICPs at the same time, per second.
     pub(super) changes: u16,
-    /// Names of the limits.
-    pub(super) limits: &'static [&'static str],
+    /// The scenarios with which this scenario is compared.
+    pub(super) limits: Limits,
 }
 
-const fn of(name: &'static str, on: On, what: What, limits: &'static [&'static str]) -> Scenario {
+const fn scenario(name: &'static str, target: Target, request: RequestKind, limits: Limits) -> Scenario {
     // pgbench is fastest with few clients, except for writes, which share the wait for the disk.
-    let few = matches!(on, Pgbench) && !matches!(what, Create | Patch);
-    Scenario { name, on, what, connections: if few { 16 } else { 64 }, changes: 0, limits }
+    let is_read_by_pgbench = matches!(target, Pgbench) && !matches!(request, Create | Patch);
+    let connections = if is_read_by_pgbench { 16 } else { 64 };
+    Scenario { name, target, request, connections, changes: 0, limits }
 }
 
-const SMALL: &[&str] = &["memory small", "pgbench small", "peer small"];
+const fn with_8_connections(scenario: Scenario) -> Scenario {
+    Scenario { connections: 8, ..scenario }
+}
+
+const SMALL: Limits = &["memory small", "pgbench small", "peer small"];
 
 pub(super) const ALL: [Scenario; 27] = [
-    of("small", Cached, Small, SMALL),
-    Scenario { connections: 8, ..of("small, 8 connections", Cached, Small, &["peer small, 8 connections"]) },
-    Scenario { changes: 100, ..of("small, 100 changes/s", Cached, Small, SMALL) },
-    of("small, no cache", Uncached, Small, SMALL),
-    of("big", Big, What::Big, &["memory big", "peer big"]),
-    of("big, no cache", UncachedBig, What::Big, &["memory big", "peer big"]),
-    of("mixed", Big, Mixed, &["peer mixed"]),
-    of("mixed, no cache", UncachedBig, Mixed, &["peer mixed"]),
-    of("page", Cached, Page, &[]),
-    of("conditional", Cached, Conditional, &["pgbench conditional"]),
-    of("get", Cached, Get, &["pgbench get"]),
-    of("create", Written, Create, &["pgbench create"]),
-    of("patch", Written, Patch, &["pgbench patch"]),
-    of("small, after writes", Written, Small, &["pgbench small"]),
-    of("SQLite small", Sqlite, Small, &["memory small"]),
-    of("SQLite big", Sqlite, What::Big, &["memory big"]),
-    of("memory small", Memory, Small, &[]),
-    of("memory big", Memory, What::Big, &[]),
-    of("pgbench small", Pgbench, Small, &[]),
-    of("pgbench conditional", Pgbench, Conditional, &[]),
-    of("pgbench get", Pgbench, Get, &[]),
-    of("pgbench create", Pgbench, Create, &[]),
-    of("pgbench patch", Pgbench, Patch, &[]),
-    of("peer small", Peer, Small, &[]),
-    Scenario { connections: 8, ..of("peer small, 8 connections", Peer, Small, &[]) },
-    of("peer big", Peer, What::Big, &[]),
-    of("peer mixed", Peer, Mixed, &[]),
+    scenario("small", Cached, Small, SMALL),
+    with_8_connections(scenario("small, 8 connections", Cached, Small, &["peer small, 8 connections"])),
+    Scenario { changes: 100, ..scenario("small, 100 changes/s", Cached, Small, SMALL) },
+    scenario("small, no cache", Uncached, Small, SMALL),
+    scenario("big", CachedBig, RequestKind::Big, &["memory big", "peer big"]),
+    scenario("big, no cache", UncachedBig, RequestKind::Big, &["memory big", "peer big"]),
+    scenario("mixed", CachedBig, Mixed, &["peer mixed"]),
+    scenario("mixed, no cache", UncachedBig, Mixed, &["peer mixed"]),
+    scenario("page", Cached, Page, &[]),
+    scenario("conditional", Cached, Conditional, &["pgbench conditional"]),
+    scenario("get", Cached, Get, &["pgbench get"]),
+    scenario("create", WriteDatabase, Create, &["pgbench create"]),
+    scenario("patch", WriteDatabase, Patch, &["pgbench patch"]),
+    scenario("small, after writes", WriteDatabase, Small, &["pgbench small"]),
+    scenario("SQLite small", Sqlite, Small, &["memory small"]),
+    scenario("SQLite big", Sqlite, RequestKind::Big, &["memory big"]),
+    scenario("memory small", Memory, Small, &[]),
+    scenario("memory big", Memory, RequestKind::Big, &[]),
+    scenario("pgbench small", Pgbench, Small, &[]),
+    scenario("pgbench conditional", Pgbench, Conditional, &[]),
+    scenario("pgbench get", Pgbench, Get, &[]),
+    scenario("pgbench create", Pgbench, Create, &[]),
+    scenario("pgbench patch", Pgbench, Patch, &[]),
+    scenario("peer small", Peer, Small, &[]),
+    with_8_connections(scenario("peer small, 8 connections", Peer, Small, &[])),
+    scenario("peer big", Peer, RequestKind::Big, &[]),
+    scenario("peer mixed", Peer, Mixed, &[]),
 ];
 
-/// Returns the scenarios whose names contain one of the words, with their limits. No words: all scenarios.
-pub(super) fn chosen(words: &[String], peer: bool) -> Vec<Scenario> {
-    let named = |scenario: &&Scenario| {
+/// Returns the scenarios whose names contain one of the words, and their limits. Without words, returns all scenarios.
+pub(super) fn select(words: &[String], with_peer: bool) -> Vec<Scenario> {
+    let is_named = |scenario: &&Scenario| {
         words.is_empty() || words.iter().any(|word| scenario.name.contains(word.as_str()))
     };
-    let limits: Vec<_> = ALL.iter().filter(named).flat_map(|scenario| scenario.limits).collect();
-    let chosen = ALL.iter().filter(|scenario| named(scenario) || limits.contains(&&scenario.name));
-    chosen.filter(|scenario| peer || scenario.on != Peer).copied().collect()
+    let limits: Vec<_> = ALL.iter().filter(is_named).flat_map(|scenario| scenario.limits).collect();
+    let selected = ALL.iter().filter(|scenario| is_named(scenario) || limits.contains(&&scenario.name));
+    selected.filter(|scenario| with_peer || scenario.target != Peer).copied().collect()
 }
 
 #[cfg(test)]
@@ -93,10 +101,10 @@ mod tests {
     }
 
     #[test]
-    fn chosen_scenarios_come_with_their_limits() {
+    fn selected_scenarios_include_their_limits() {
         let names = |words: &[&str], peer| -> Vec<_> {
             let words: Vec<_> = words.iter().map(ToString::to_string).collect();
-            chosen(&words, peer).iter().map(|scenario| scenario.name).collect()
+            select(&words, peer).iter().map(|scenario| scenario.name).collect()
         };
         assert_eq!(names(&["get"], true), ["get", "pgbench get"]);
         assert_eq!(names(&["mixed"], true).len(), 3);

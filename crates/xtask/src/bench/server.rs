@@ -24,7 +24,7 @@ pub(super) fn build(release: bool) -> Result<PathBuf> {
     Ok(target.join("release"))
 }
 
-/// Returns the command of a program. Linux ends it with this process, even if that is killed.
+/// Returns the command of a program. Linux kills the program when this process ends, even if this process is killed.
 pub(super) fn command(programs: &Path, name: &str, folder: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL"]).arg(programs.join(name));
@@ -35,19 +35,19 @@ pub(super) fn command(programs: &Path, name: &str, folder: &Path) -> Command {
 pub(super) struct Service {
     child: Child,
     pub(super) address: String,
-    /// It stays open, because the service may print more.
+    /// Stays open, because a service whose standard output is closed fails when it prints.
     output: BufReader<ChildStdout>,
 }
 
 impl Service {
-    /// Returns when the process prints `... listens on http://ADDRESS`.
+    /// Starts a server, and waits until it prints `... listens on http://ADDRESS`.
     pub(super) fn start(command: &mut Command, log: &Path) -> Result<Self> {
         let child = command.stdout(Stdio::piped()).stderr(File::create(log)?).spawn();
         let mut child = child.with_context(|| format!("running {command:?}"))?;
         let output = BufReader::new(child.stdout.take().context("its output is piped")?);
         let mut service = Self { child, address: String::new(), output };
         let mut line = String::new();
-        service.output.read_line(&mut line).context("reading where it listens")?;
+        service.output.read_line(&mut line).context("reading the address of the server")?;
         let address = line.trim().split_once(" listens on http://");
         address.with_context(|| format!("{command:?} does not listen"))?.1.clone_into(&mut service.address);
         Ok(service)

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use procfs::process::{ClearRefs, Process, Stat, all_processes};
 use procfs::{CurrentSI as _, KernelStats};
 
-/// CPU time so far, in ticks: of the service, of PostgreSQL, of this process with its ended children, and of the machine.
+/// CPU times in ticks: of the service, of PostgreSQL, of this process with its ended children, and of the machine.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Usage([u64; 4]);
 
@@ -13,7 +13,7 @@ impl Usage {
         let time = KernelStats::current()?.total;
         let interrupts = time.irq.unwrap_or_default() + time.softirq.unwrap_or_default();
         let ticks = |id| Ok::<_, anyhow::Error>(ticks(&process(id)?.stat()?));
-        // PostgreSQL's processes are children of its first one.
+        // PostgreSQL's other processes are children of its first process.
         let (parent, stats) =
             (i32::try_from(database)?, all_processes()?.filter_map(|one| one.ok()?.stat().ok()));
         let backends: u64 = stats.filter(|stat| stat.ppid == parent).map(|stat| self::ticks(&stat)).sum();
@@ -33,7 +33,7 @@ impl Usage {
     }
 }
 
-/// Includes children that have ended.
+/// Returns the CPU time of a process and its ended children.
 fn ticks(stat: &Stat) -> u64 {
     stat.utime + stat.stime + u64::try_from(stat.cutime + stat.cstime).unwrap_or_default()
 }
@@ -42,7 +42,7 @@ fn process(id: u32) -> Result<Process> {
     Process::new(id.try_into()?).with_context(|| format!("process {id} has ended"))
 }
 
-/// Starts a new peak of a process's memory.
+/// Resets the peak memory of a process.
 pub(super) fn reset_peak(id: u32) -> Result<()> {
     Ok(process(id)?.clear_refs(ClearRefs::PeakRSS)?)
 }

@@ -3,9 +3,9 @@
 --   wrk ... -s wrk.lua URL -- FILE NUMBER
 --
 -- A line of the file has method, path, Authorization, If-None-Match and body, separated by tabs; `-` stands for none.
--- In a body, each request replaces MARK with another number, counting from NUMBER.
+-- In a body, each request replaces PLACEHOLDER with another number, counting from NUMBER.
 
-local MARK = "{...number..}"
+local PLACEHOLDER = "{...number..}"
 local requests, count, at, number = {}, 0, 0, 0
 
 local function format(line)
@@ -22,7 +22,7 @@ function init(arguments)
   number = tonumber(arguments[2])
   for line in io.lines(arguments[1]) do
     local text = format(line)
-    local from, to = text:find(MARK, 1, true)
+    local from, to = text:find(PLACEHOLDER, 1, true)
     count = count + 1
     requests[count] = from and { text:sub(1, from - 1), text:sub(to + 1) } or text
   end
@@ -34,7 +34,7 @@ function request()
   local request = requests[at]
   if type(request) == "string" then return request end
   number = number + 1
-  return request[1] .. string.format("%0" .. #MARK .. "d", number) .. request[2]
+  return request[1] .. string.format("%0" .. #PLACEHOLDER .. "d", number) .. request[2]
 end
 
 function done(summary, latency)

@@ -11,7 +11,7 @@ use reqwest::StatusCode;
 use serde_json::json;
 
 use crate::listing::records::number_of;
-use crate::support::services::on_both;
+use crate::support::services::on_both_databases;
 use crate::support::users::User;
 use crate::support::{LIST, Response, Service};
 
@@ -79,14 +79,14 @@ fn unchanged(mut numbers: Vec<u64>) -> Vec<u64> {
 
 /// Reads all pages. Returns the numbers of the ICPs that no writer changes, in the order of the pages.
 async fn read_pages(ada: &User<'_>, query: &str) -> Vec<u64> {
-    let mut page = ada.query_list(query).await.ok();
+    let mut page = ada.query_list(query).await.assert_ok();
     let (mut seen, mut count) = (Vec::new(), 1);
     loop {
         let numbers = numbers(&page);
         assert!((1..=1_000).contains(&numbers.len()), "{} ICPs", numbers.len());
         seen.extend(unchanged(numbers));
         let Some(next) = page.next_page() else { break };
-        page = ada.get(&next).await.ok();
+        page = ada.get(&next).await.assert_ok();
         count += 1;
     }
     assert!(count >= 20, "there must be at least 20 pages, not {count}");
@@ -102,7 +102,7 @@ async fn read_during_writes(service: &Service) {
         assert_eq!(expected.len() as u64, UNCHANGED_ICPS);
         // First, the complete list is read in one response.
         let before = write_count.load(Ordering::Relaxed);
-        let whole = unchanged(numbers(&ada.get(LIST).await.ok()));
+        let whole = unchanged(numbers(&ada.get(LIST).await.assert_ok()));
         assert!(whole == expected, "{} of {} ICPs", whole.len(), expected.len());
         assert!(write_count.load(Ordering::Relaxed) > before, "writers must write during the read");
         for query in ["limit=1000", "limit=1000&sort=name"] {
@@ -124,7 +124,7 @@ async fn read_during_writes(service: &Service) {
     tokio::join!(reading, join_all(writing));
 }
 
-on_both!(unchanged_icps_are_listed_once_during_writes);
+on_both_databases!(unchanged_icps_are_listed_once_during_writes);
 async fn unchanged_icps_are_listed_once_during_writes(service: &Service) {
     let started = Instant::now();
     service.import_icps(records());

@@ -19,7 +19,7 @@ fn with_tls(folder: &Path) -> Setup {
     files.iter().fold(Setup::new(), |setup, (name, text)| {
         let file = folder.join(name);
         std::fs::write(&file, text).expect("the file must be written");
-        setup.with(&format!("ICP__SERVER__TLS_{name}"), file.to_str().expect("the header must be ASCII"))
+        setup.with(&format!("ICP__SERVER__TLS_{name}"), file.to_str().expect("the path must be UTF-8"))
     })
 }
 

@@ -24,7 +24,7 @@ const JITTER: Duration = Duration::from_millis(100);
 async fn viewer(service: &Service) -> String {
     let page = service.get("/docs", None).await.body;
     let address = page.split('"').find(|text| text.ends_with("swagger-ui-bundle.js"));
-    format!("/{}", address.expect("must be named"))
+    format!("/{}", address.expect("the page must name the script"))
 }
 
 /// Sends a request every second, with the offset `phase`. A client that does not read sends only one.
@@ -50,7 +50,7 @@ async fn attack(address: SocketAddr, request: String, reads: bool, phase: Durati
 #[ignore = "takes a quarter of a minute: cargo xtask test --all"]
 async fn anonymous_requests_do_not_delay_users() {
     let service = Setup::new().with("ICP__LOG__LEVEL", "warn").start();
-    let address: SocketAddr = service.socket().parse().expect("the address must be valid");
+    let address: SocketAddr = service.socket_address().parse().expect("the address must be valid");
     let viewer = viewer(&service).await;
     let token = service.token("user_eve");
     let forged = format!("authorization: Bearer {token}x\r\n");

@@ -36,7 +36,7 @@ impl Balancer {
         let count = self.instances.len();
         let in_turn = || (turn..turn + count).map(|index| &self.instances[index % count]);
         let ready = in_turn().find(|instance| instance.is_ready.load(Ordering::Relaxed));
-        ready.or_else(|| in_turn().next()).expect("an instance").address.clone()
+        ready.or_else(|| in_turn().next()).expect("the instance must exist").address.clone()
     }
 }
 

@@ -175,7 +175,7 @@ fn post(path: &str, method: &str, input: &[u8], Fixture { token, .. }: &Fixture)
 impl Target {
     /// Returns an input with a few random changes.
     fn change(&self, parents: &[Measured], random: &mut Rng) -> Vec<u8> {
-        let mut input = random.choice(parents).expect("there are seeds").input.clone();
+        let mut input = random.choice(parents).expect("the corpus must contain seeds").input.clone();
         for _ in 0..random.usize(1..=4) {
             // Openings begin elements of JSON, which can be repeated.
             let openings: Vec<_> =
@@ -184,18 +184,18 @@ impl Target {
             let start = opening.unwrap_or_else(|| random.usize(0..=input.len()));
             let end = random.usize(start..=input.len().min(start + 200));
             let slice = input[start..end].to_vec();
-            let word = random.choice(self.words).expect("there are words").as_bytes();
+            let word = random.choice(self.words).expect("the text must contain words").as_bytes();
             match random.u8(0..10) {
                 0 => drop(input.splice(start..end, [])),
                 1 => drop(input.splice(start..start, word.iter().copied())),
                 2 => drop(input.splice(start..start, slice.repeat(1 << random.u32(0..12)))),
                 3 => drop(input.splice(start..start, word.repeat(1 << random.u32(0..12)))),
                 4 => {
-                    let other = &random.choice(parents).expect("there are seeds").input;
+                    let other = &random.choice(parents).expect("the corpus must contain seeds").input;
                     let from = random.usize(0..=other.len());
                     drop(input.splice(start..end, other[from..other.len().min(from + 400)].iter().copied()));
                 }
-                5 => input.extend(random.choice(self.seeds).expect("there are seeds").bytes()),
+                5 => input.extend(random.choice(self.seeds).expect("the corpus must contain seeds").bytes()),
                 _ => {
                     if let Some(end) = element(&input, start) {
                         let more = [&input[start..end], b","].concat().repeat(1 << random.u32(0..12));
@@ -214,7 +214,7 @@ impl Target {
         std::fs::write(format!("/proc/{process}/clear_refs"), "5").expect("the process must be running");
         let (cpu, memory) = (cpu(process), status(process, "VmRSS:"));
         if stream.is_none() {
-            *stream = TcpStream::connect(fixture.service.socket()).ok();
+            *stream = TcpStream::connect(fixture.service.socket_address()).ok();
         }
         let is_kept = stream.as_mut().is_some_and(|stream| exchange(stream, &request).unwrap_or(false));
         if !is_kept {
@@ -251,8 +251,8 @@ impl Target {
             pool.push(measured);
             pool.sort_by(|one, other| other.rate(base).total_cmp(&one.rate(base)));
             let (most_cpu, most_memory) = (
-                pool.iter().max_by_key(|it| it.cpu).expect("there are seeds").clone(),
-                pool.iter().max_by_key(|it| it.memory).expect("there are seeds").clone(),
+                pool.iter().max_by_key(|it| it.cpu).expect("the corpus must contain seeds").clone(),
+                pool.iter().max_by_key(|it| it.memory).expect("the corpus must contain seeds").clone(),
             );
             pool.truncate(KEPT - 2);
             pool.extend([most_cpu, most_memory]);

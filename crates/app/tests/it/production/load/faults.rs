@@ -92,7 +92,7 @@ impl Stage {
         primary.set("synchronous_standby_names", "*").expect("the server must accept the setting");
         let pooler =
             Pooler::start_with(&crate::production::pgbouncer(), primary.port(), 10, PoolMode::Transaction);
-        let pooler = pooler.expect("must start");
+        let pooler = pooler.expect("the pooler must start");
         let keys = KeyServer::start(signer.path());
         let common = |first: u16| {
             let url = format!("postgres://icp@127.0.0.1:{first},127.0.0.1:{}/postgres", standby.port());
@@ -122,7 +122,10 @@ struct Resources {
 async fn resources(service: &Service) -> Resources {
     let metrics = service.get("/metrics", None).await.body;
     let number = |name: &str| {
-        let line = metrics.lines().find_map(|line| line.strip_prefix(name)).expect("must be measured");
+        let line = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix(name))
+            .expect("the service must report the metric");
         line.trim().parse::<f64>().expect("the text must be a number")
     };
     Resources { memory: number("icp_process_resident_memory_bytes"), files: number("icp_process_open_fds") }
@@ -141,13 +144,18 @@ fn connections(server: &Server) -> usize {
         "COPY (SELECT count(*) FROM pg_stat_activity WHERE application_name = 'icp') TO '{}'",
         file.display()
     );
-    server.execute(&question).expect("the service must respond");
-    std::fs::read_to_string(file).expect("a number").trim().parse().expect("the text must be a number")
+    server.execute(&question).expect("the query must succeed");
+    std::fs::read_to_string(file)
+        .expect("the file must be readable")
+        .trim()
+        .parse()
+        .expect("the text must be a number")
 }
 
 /// Requests a large list, and disconnects during the response.
 async fn hang_up_in_the_middle(service: &Service, token: &str) {
-    let mut socket = tokio::net::TcpStream::connect(service.socket()).await.expect("the client must connect");
+    let mut socket =
+        tokio::net::TcpStream::connect(service.socket_address()).await.expect("the client must connect");
     let request = format!("GET {LIST} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
     socket.write_all(request.as_bytes()).await.expect("the bytes must be sent");
     let _ = socket.read(&mut [0; 4096]).await;
@@ -250,7 +258,7 @@ async fn faults_lose_no_write_and_leak_no_icp() {
         let drained = Instant::now();
         let drained_address = pooled.address.clone();
         pooled.signal("TERM");
-        let ended = blocking(|| pooled.ended_within(Duration::from_secs(30)));
+        let ended = blocking(|| pooled.wait_for_exit(Duration::from_secs(30)));
         assert!(ended.is_some_and(|status| status.success()), "it must end with status 0: {ended:?}");
         let drained = (drained_address, drained, Instant::now());
         pooled = blocking(|| stage.setups[0].clone().start());

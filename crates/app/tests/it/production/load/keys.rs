@@ -61,8 +61,8 @@ impl KeyServer {
 fn key_set(file: &Path) -> String {
     let pem = std::fs::read_to_string(file).expect("the key file must be readable");
     let base64: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
-    let pair =
-        KeyPair::from_pkcs8(&BASE64_STANDARD.decode(base64).expect("base64")).expect("the key must be valid");
+    let pair = KeyPair::from_pkcs8(&BASE64_STANDARD.decode(base64).expect("the text must be base64"))
+        .expect("the key must be valid");
     let key = pair.public_key();
     let number = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
     let (n, e) = (key.modulus(), key.exponent());

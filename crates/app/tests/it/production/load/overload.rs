@@ -50,7 +50,7 @@ async fn offer(service: &Service, tokens: &[String], per_second: u32, seconds: u
     futures_util::future::join_all(requests)
         .await
         .into_iter()
-        .map(|outcome| outcome.expect("no panic"))
+        .map(|outcome| outcome.expect("the task must not panic"))
         .collect()
 }
 
@@ -89,7 +89,7 @@ async fn overload_is_rejected_and_rest_served_in_time() {
     let users: Vec<_> = (0..8).map(|number| format!("user_{number}")).collect();
     let icp = icp_testkit::fixtures::icp(1).with("userIds", users.clone()).document().into_json();
     assert!(setup.icp_with_input(&["import"], icp.as_bytes()).status.success());
-    server.execute(SLOW).expect("must become slow");
+    server.execute(SLOW).expect("the statement must succeed");
     let service = setup.start();
     let tokens: Vec<_> = users.iter().map(|user| service.token(user)).collect();
     offer(&service, &tokens, 8, 2).await;

@@ -30,7 +30,7 @@ async fn work(service: &Service) -> Vec<Response> {
     let all = users.collect::<Vec<_>>().into_iter().map(async |token| {
         let body = json!({"name": "A", "leadProviderCriteria": []}).to_string();
         let create = service.request(Method::POST, LIST, &token).header("content-type", "application/json");
-        let created = Response::of(create.header("idempotency-key", "one").body(body)).await;
+        let created = Response::fetch(create.header("idempotency-key", "one").body(body)).await;
         if created.status != 201 {
             return vec![created];
         }
@@ -98,7 +98,7 @@ async fn settings(url: &str) -> Vec<(String, String)> {
     let driving = tokio::spawn(connection);
     let rows =
         client.simple_query("SELECT name, setting FROM pg_settings WHERE context = 'user' ORDER BY name");
-    let rows = rows.await.expect("a response").into_iter();
+    let rows = rows.await.expect("the query must succeed").into_iter();
     driving.abort();
     let text = |row: &tokio_postgres::SimpleQueryRow, index| row.get(index).unwrap_or_default().to_owned();
     rows.filter_map(|message| match message {

@@ -36,7 +36,7 @@ impl Probe {
     pub(crate) fn start(service: &Service, path: &str, token: Option<&str>) -> Self {
         let authorization = token.map_or(String::new(), |token| format!("authorization: Bearer {token}\r\n"));
         let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{authorization}\r\n");
-        let (socket, process) = (service.socket().to_owned(), service.child.id());
+        let (socket, process) = (service.socket_address().to_owned(), service.child.id());
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = thread::spawn(move || {
@@ -84,7 +84,7 @@ fn send(socket: &str, request: &str) -> String {
 }
 
 fn memory(process: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("must run");
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("the process must run");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.strip_suffix("kB"));
     line.and_then(|kilobytes| kilobytes.trim().parse::<u64>().ok()).expect("the text must be a number")
         * 1_024

@@ -34,7 +34,7 @@ async fn silent_connections_do_not_stop_new_ones() {
     let (start, mut longest) = (Instant::now(), Duration::ZERO);
     while start.elapsed() < DURATION {
         let asked = Instant::now();
-        assert!(identity.is_shown(&service.address).await);
+        assert!(identity.is_used_by(&service.address).await);
         longest = longest.max(asked.elapsed());
         sleep(Duration::from_millis(100)).await;
     }

@@ -78,7 +78,7 @@ async fn check(path: &'static str, max_memory: u64) {
         assert_eq!(service.get(LIST, Some(&other)).await.status, 200);
     }
     let idle = metric(&service, "icp_process_resident_memory_bytes").await;
-    let address = service.socket().parse().expect("the address must be valid");
+    let address = service.socket_address().parse().expect("the address must be valid");
     let until = Instant::now() + DURATION;
     let (served, rejected, broken) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
     let counts = Arc::new([served, rejected, broken]);
@@ -106,7 +106,7 @@ async fn check(path: &'static str, max_memory: u64) {
         sleep(Duration::from_millis(100)).await;
     }
     for reader in readers {
-        reader.await.expect("no panic");
+        reader.await.expect("the task must not panic");
     }
     let [served, rejected, broken] = [0, 1, 2].map(|kind| counts[kind].load(Ordering::Relaxed));
     println!(

@@ -97,7 +97,7 @@ async fn unknown_keys_do_not_delay_known_ones() {
     let served = list_with_known_keys(&service, &clerk, STORM).await;
     let mut statuses = [0_u32; 600];
     for client in clients {
-        let counted = client.await.expect("no panic");
+        let counted = client.await.expect("the task must not panic");
         statuses.iter_mut().zip(counted).for_each(|(sum, count)| *sum += count);
     }
     let (busy, most) = (p99(&served), served.last().copied().unwrap_or_default());

@@ -1,5 +1,5 @@
-//! The service under load, attack and failures of the systems around it. These tests run one at a time, because others would
-//! delay their requests.
+//! Tests the service under load, under attack, and while its dependencies fail. These tests run one at a time,
+//! because concurrent tests would delay their requests.
 
 mod abuse;
 mod anonymous;

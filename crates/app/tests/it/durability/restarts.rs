@@ -53,7 +53,7 @@ async fn writers_get_errors_only_during_outage() {
     let (began, ended) = write_during(&mut writers, &|| service.address.clone(), async {
         sleep(Duration::from_secs(1)).await;
         let began = Instant::now();
-        // The restart runs on a separate thread, because the clients continue meanwhile.
+        // The restart blocks its thread, so it runs on a separate thread. The clients continue during the restart.
         let server = Arc::clone(&server);
         let restarted = tokio::task::spawn_blocking(move || server.restart()).await;
         restarted.expect("the task must not panic").expect("PostgreSQL must restart");

@@ -115,8 +115,8 @@ async fn pages_add_up_to_history(service: &Service) {
         ada.patch(&path, json!({"leadsPerList": 100 + number})).await.assert_ok();
     }
     ada.share(&path, "user_bob").await.assert_ok();
-    let whole = ada.revisions(&path).await;
-    assert_eq!(whole.len(), 8);
+    let all_revisions = ada.revisions(&path).await;
+    assert_eq!(all_revisions.len(), 8);
     let (mut pages, mut next) = (Vec::new(), Some(format!("{path}/revisions?limit=3")));
     while let Some(page) = next {
         let response = ada.get(&page).await.assert_ok();
@@ -124,18 +124,18 @@ async fn pages_add_up_to_history(service: &Service) {
         pages.extend(super::parse_array(&response));
         next = response.next_page();
         if let Some(cursor) = next.as_deref().and_then(|next| next.split_once("cursor=")) {
-            let refused = bob.get(&format!("{path}/revisions?cursor={}", cursor.1)).await;
-            refused.assert_invalid_parameter("cursor");
+            let rejected = bob.get(&format!("{path}/revisions?cursor={}", cursor.1)).await;
+            rejected.assert_invalid_parameter("cursor");
         }
     }
-    assert_eq!(pages, whole);
+    assert_eq!(pages, all_revisions);
     for (query, code) in
         [("limit=0", "out_of_range"), ("limit=1001", "out_of_range"), ("cursor=x", "invalid_value")]
     {
         for path in [format!("{path}/revisions?{query}"), format!("{}?{query}", super::DELETED_LIST)] {
-            let refused = ada.get(&path).await;
-            refused.assert_problem(400, "BAD_REQUEST");
-            assert_eq!(refused.json()["errors"][0]["code"], code, "{refused:?}");
+            let rejected = ada.get(&path).await;
+            rejected.assert_problem(400, "BAD_REQUEST");
+            assert_eq!(rejected.json()["errors"][0]["code"], code, "{rejected:?}");
         }
     }
 }
@@ -174,9 +174,9 @@ async fn history_requires_token_and_allowed_method(service: &Service) {
         assert_eq!(response.header("vary"), "Authorization, Accept-Encoding");
         let head = Response::fetch(ada.request(Method::HEAD, path)).await;
         assert_eq!((head.status.as_u16(), head.body.as_str()), (200, ""));
-        let refused = Response::fetch(ada.request(Method::DELETE, path)).await;
-        refused.assert_problem(405, "METHOD_NOT_ALLOWED");
-        assert_eq!(refused.header("allow"), "GET, HEAD, OPTIONS");
+        let rejected = Response::fetch(ada.request(Method::DELETE, path)).await;
+        rejected.assert_problem(405, "METHOD_NOT_ALLOWED");
+        assert_eq!(rejected.header("allow"), "GET, HEAD, OPTIONS");
         let stale = Response::fetch(ada.get_request(path).header("if-match", "\"1\"")).await;
         stale.assert_problem(412, "PRECONDITION_FAILED");
         let strict =
@@ -187,9 +187,9 @@ async fn history_requires_token_and_allowed_method(service: &Service) {
     for path in [format!("{path}/restore"), format!("{path}/copy")] {
         let anonymous = crate::support::client().post(format!("{}{path}", service.address));
         Response::fetch(anonymous).await.assert_problem(401, "UNAUTHORIZED");
-        let refused = ada.get(&path).await;
-        refused.assert_problem(405, "METHOD_NOT_ALLOWED");
-        assert_eq!(refused.header("allow"), "POST, OPTIONS");
+        let rejected = ada.get(&path).await;
+        rejected.assert_problem(405, "METHOD_NOT_ALLOWED");
+        assert_eq!(rejected.header("allow"), "POST, OPTIONS");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Compressed responses.
+//! Tests compressed responses.
 
 use std::io::Read as _;
 

@@ -1,4 +1,4 @@
-//! Entity tags of lists, and requests with `If-None-Match`.
+//! Tests the entity tags of lists, and requests with `If-None-Match`.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -21,7 +21,7 @@ struct TagWatcher<'a> {
 }
 
 impl<'a> TagWatcher<'a> {
-    async fn of(user: &'a User<'a>) -> Self {
+    async fn start(user: &'a User<'a>) -> Self {
         let list = user.get(LIST).await.assert_ok();
         let tag = list.etag().to_owned();
         assert!(tag.len() > 2 && tag.starts_with('"') && tag.ends_with('"'), "the tag must be strong: {tag}");
@@ -46,7 +46,7 @@ impl<'a> TagWatcher<'a> {
 on_both_databases!(etag_changes_only_with_list);
 async fn etag_changes_only_with_list(service: &Service) {
     let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
-    let mut watch = TagWatcher::of(&ada).await;
+    let mut watch = TagWatcher::start(&ada).await;
     watch.assert_same("no change").await;
     let own_path = ada.create(SMB).await.icp_path();
     watch.assert_changed("a create").await;
@@ -72,7 +72,7 @@ on_both_databases!(changes_of_other_icps_keep_etag);
 async fn changes_of_other_icps_keep_etag(service: &Service) {
     let [ada, bob, root] = [service.user("user_ada"), service.user("user_bob"), service.admin("user_root")];
     ada.create(SMB).await;
-    let watch = TagWatcher::of(&ada).await;
+    let watch = TagWatcher::start(&ada).await;
     let bobs_icp = bob.create(SMB).await.icp_path();
     watch.assert_same("a create").await;
     for change in
@@ -134,26 +134,26 @@ async fn etag_of_other_user_never_matches(service: &Service) {
     for user in [&ada, &bob] {
         user.create(SMB).await;
     }
-    let [adas, bobs_icp] = [ada.get(LIST).await.assert_ok(), bob.get(LIST).await.assert_ok()];
-    assert_eq!(get_unless(&ada, LIST, bobs_icp.etag()).await.assert_ok().body, adas.body);
-    assert_eq!(get_unless(&bob, LIST, adas.etag()).await.assert_ok().body, bobs_icp.body);
+    let [adas_list, bobs_list] = [ada.get(LIST).await.assert_ok(), bob.get(LIST).await.assert_ok()];
+    assert_eq!(get_unless(&ada, LIST, bobs_list.etag()).await.assert_ok().body, adas_list.body);
+    assert_eq!(get_unless(&bob, LIST, adas_list.etag()).await.assert_ok().body, bobs_list.body);
     let path = format!("{LIST}?sort=name&name=smb");
-    assert_eq!(get_unless(&bob, &path, adas.etag()).await.assert_ok().body, bobs_icp.body);
-    let signed_out = crate::support::client().get(format!("{}{LIST}", service.address));
-    let signed_out = signed_out.header("if-none-match", adas.etag());
-    Response::fetch(signed_out).await.assert_problem(401, "UNAUTHORIZED");
+    assert_eq!(get_unless(&bob, &path, adas_list.etag()).await.assert_ok().body, bobs_list.body);
+    let without_token = crate::support::client().get(format!("{}{LIST}", service.address));
+    let without_token = without_token.header("if-none-match", adas_list.etag());
+    Response::fetch(without_token).await.assert_problem(401, "UNAUTHORIZED");
 }
 
 on_both_databases!(revoked_access_changes_etag);
 async fn revoked_access_changes_etag(service: &Service) {
     let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
-    let own = bob.create(SMB).await;
+    let own_icp = bob.create(SMB).await;
     let shared = json!({"name": "ours", "leadProviderCriteria": [], "userIds": ["user_bob"]});
     let path = ada.create(shared).await.icp_path();
     let before = bob.get(LIST).await.assert_ok();
     assert_unchanged(&get_unless(&bob, LIST, before.etag()).await, before.etag());
     ada.patch(&path, r#"{"userIds":["user_ada"]}"#).await.assert_ok();
-    assert_eq!(get_unless(&bob, LIST, before.etag()).await.assert_ok().body, format!("[{}]", own.body));
+    assert_eq!(get_unless(&bob, LIST, before.etag()).await.assert_ok().body, format!("[{}]", own_icp.body));
 }
 
 on_both_databases!(each_page_has_its_own_etag);
@@ -162,12 +162,12 @@ async fn each_page_has_its_own_etag(service: &Service) {
     service.import_icps((1..=6).map(icp));
     let pages = ada.pages("limit=2").await;
     let [first, second, third] = pages.as_slice() else { panic!("there must be three pages: {pages:?}") };
-    let whole = ada.get(LIST).await.assert_ok();
+    let complete_list = ada.get(LIST).await.assert_ok();
     let first_path = format!("{LIST}?limit=2");
     let [second_path, third_path] =
         [first, second].map(|page| page.next_page().expect("the page must have a next page"));
     let paths = [&first_path, &second_path, &third_path, &LIST.to_owned()];
-    let responses = [first, second, third, &whole];
+    let responses = [first, second, third, &complete_list];
     for (number, path) in paths.iter().enumerate() {
         for (other, response) in responses.iter().enumerate() {
             let response_to_tag = get_unless(&ada, path, response.etag()).await;
@@ -222,7 +222,7 @@ async fn active_list_changes_when_icp_expires(service: &Service) {
     let ada = service.user("user_ada");
     let other = service.user("user_bob").create(SMB).await.json();
     let now: Timestamp =
-        other["createdAt"].as_str().and_then(|time| time.parse().ok()).expect("the header must be a time");
+        other["createdAt"].as_str().and_then(|time| time.parse().ok()).expect("createdAt must be a time");
     let end = Timestamp::from_unix_millis(now.unix_millis() + 3_000).expect("the time must be valid");
     service.import_icps([icp(1).with("activeUntil", end.to_string())]);
     let path = format!("{LIST}?active=true");

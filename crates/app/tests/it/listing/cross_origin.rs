@@ -119,10 +119,10 @@ async fn allowed_origin_can_read_errors() {
         (ada.post_request(&" ".repeat(2_000_000)), 413),
         (ada.request(Method::PUT, LIST), 405),
     ] {
-        let refused = Response::fetch(request.header("origin", origin)).await;
-        let code = refused.json()["code"].as_str().expect("the error must have a code").to_owned();
-        refused.assert_problem(status, &code);
-        assert_readable(&refused, origin);
+        let rejected = Response::fetch(request.header("origin", origin)).await;
+        let code = rejected.json()["code"].as_str().expect("the error must have a code").to_owned();
+        rejected.assert_problem(status, &code);
+        assert_readable(&rejected, origin);
     }
 }
 
@@ -183,11 +183,11 @@ async fn other_origins_get_no_cors_headers() {
         assert_no_cors(&response);
         assert_varies_by_origin(&response);
         assert_eq!(response.body, list, "the browser, not the service, hides the response from the page");
-        let refused =
+        let rejected =
             Response::fetch(client().get(format!("{}{LIST}", service.address)).header("origin", origin))
                 .await;
-        refused.assert_problem(401, "UNAUTHORIZED");
-        assert_no_cors(&refused);
+        rejected.assert_problem(401, "UNAUTHORIZED");
+        assert_no_cors(&rejected);
         assert_no_cors(&Response::fetch(preflight(&service, origin, "PATCH", "authorization")).await);
     }
     let no_origin = ada.get(LIST).await.assert_ok();

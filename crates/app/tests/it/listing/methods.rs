@@ -31,9 +31,9 @@ async fn unsupported_method_gets_405_with_allow(service: &Service) {
         ("/health/ready", HEALTH_METHODS, &["POST", "PATCH", "BREW"]),
     ] {
         for name in methods {
-            let refused = Response::fetch(ada.request(method(name), path)).await;
-            refused.assert_problem(405, "METHOD_NOT_ALLOWED");
-            assert_eq!(refused.header("allow"), allow, "{name} {path}");
+            let rejected = Response::fetch(ada.request(method(name), path)).await;
+            rejected.assert_problem(405, "METHOD_NOT_ALLOWED");
+            assert_eq!(rejected.header("allow"), allow, "{name} {path}");
             let signed_out = client().request(method(name), format!("{}{path}", service.address));
             Response::fetch(signed_out).await.assert_problem(405, "METHOD_NOT_ALLOWED");
         }

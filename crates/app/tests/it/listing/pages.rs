@@ -32,10 +32,10 @@ async fn pages_contain_whole_list_in_every_order(service: &Service) {
     service.import_icps(icps_with_equal_keys(24));
     let ada = service.user("user_ada");
     for order in ORDERS {
-        let whole = ada.query_list(order).await.assert_ok();
-        assert_eq!(whole.next_page(), None);
-        let whole = whole.icps();
-        assert_eq!(whole.len(), 24);
+        let complete_list = ada.query_list(order).await.assert_ok();
+        assert_eq!(complete_list.next_page(), None);
+        let complete_list = complete_list.icps();
+        assert_eq!(complete_list.len(), 24);
         for limit in [1, 5, 6, 12, 23, 24, 25, 1_000] {
             let pages = ada.pages(&format!("{order}&limit={limit}")).await;
             assert_eq!(pages.len(), 24_usize.div_ceil(limit), "{order} with limit {limit}");
@@ -43,7 +43,7 @@ async fn pages_contain_whole_list_in_every_order(service: &Service) {
             let (last, full_pages) = pages.split_last().expect("the list must not be empty");
             assert!(full_pages.iter().all(|page| page.len() == limit), "{order} with limit {limit}");
             assert!(!last.is_empty(), "{order} with limit {limit}");
-            assert_eq!(pages.concat(), whole, "{order} with limit {limit}");
+            assert_eq!(pages.concat(), complete_list, "{order} with limit {limit}");
         }
     }
 }
@@ -89,15 +89,15 @@ async fn page_size_can_change_between_pages(service: &Service) {
     service.import_icps(icps_with_equal_keys(24));
     let ada = service.user("user_ada");
     for order in ORDERS {
-        let whole = ada.find(order).await;
+        let complete_list = ada.find(order).await;
         let first = ada.query_list(&format!("{order}&limit=3")).await.assert_ok();
         let second = ada.query_list(&format!("{order}&limit=7&cursor={}", first.cursor())).await.assert_ok();
         let third = ada.query_list(&format!("{order}&limit=1&cursor={}", second.cursor())).await.assert_ok();
-        let rest = ada.query_list(&format!("{order}&cursor={}", third.cursor())).await.assert_ok();
-        assert_eq!(rest.next_page(), None);
-        let pages = [first, second, third, rest].map(|page| page.numbers());
+        let remaining_page = ada.query_list(&format!("{order}&cursor={}", third.cursor())).await.assert_ok();
+        assert_eq!(remaining_page.next_page(), None);
+        let pages = [first, second, third, remaining_page].map(|page| page.numbers());
         assert_eq!(pages.each_ref().map(Vec::len), [3, 7, 1, 13]);
-        assert_eq!(pages.concat(), whole, "{order}");
+        assert_eq!(pages.concat(), complete_list, "{order}");
     }
 }
 
@@ -106,17 +106,17 @@ async fn cursor_is_valid_after_change_and_delete(service: &Service) {
     service.import_icps(icps_with_equal_keys(24));
     let ada = service.user("user_ada");
     for order in ORDERS {
-        let whole = ada.find(order).await;
+        let complete_list = ada.find(order).await;
         let first = ada.query_list(&format!("{order}&limit=2")).await.assert_ok();
-        let rest = ada.query_list(&format!("{order}&cursor={}", first.cursor())).await.assert_ok();
+        let remaining_page = ada.query_list(&format!("{order}&cursor={}", first.cursor())).await.assert_ok();
         let [first_icp, second_icp] = [0, 1].map(|index| {
             format!("{LIST}/{}", first.icps()[index]["id"].as_str().expect("the ID must be a string"))
         });
         ada.patch(&first_icp, r#"{"userIds":["user_eve"]}"#).await.assert_ok();
         assert_eq!(ada.delete(&second_icp).await.status, 204);
         let reread = ada.query_list(&format!("{order}&cursor={}", first.cursor())).await.assert_ok();
-        assert_eq!((&reread.body, reread.etag()), (&rest.body, rest.etag()), "{order}");
-        assert_eq!(reread.numbers(), whole[2..], "{order}");
+        assert_eq!((&reread.body, reread.etag()), (&remaining_page.body, remaining_page.etag()), "{order}");
+        assert_eq!(reread.numbers(), complete_list[2..], "{order}");
     }
 }
 

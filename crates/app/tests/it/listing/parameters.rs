@@ -207,13 +207,13 @@ async fn strict_handling_refuses_unknown_parameters() {
         let strict = |query: &str| ada.get_request(&format!("{path}{query}")).header("prefer", applied);
         let response = Response::fetch(strict("")).await.assert_ok();
         assert_eq!(response.header("preference-applied"), applied, "{path}");
-        let refused = Response::fetch(strict("?userId=user_eve&limits=3")).await;
-        refused.assert_problem(400, "BAD_REQUEST");
-        assert_eq!(refused.header("preference-applied"), applied, "{path}");
-        let errors = refused.json()["errors"].clone();
-        assert_eq!(errors[0]["parameter"], "userId", "{refused:?}");
-        assert_eq!(errors[1]["parameter"], "limits", "{refused:?}");
-        assert_eq!(errors[0]["code"], "unknown_field", "{refused:?}");
+        let rejected = Response::fetch(strict("?userId=user_eve&limits=3")).await;
+        rejected.assert_problem(400, "BAD_REQUEST");
+        assert_eq!(rejected.header("preference-applied"), applied, "{path}");
+        let errors = rejected.json()["errors"].clone();
+        assert_eq!(errors[0]["parameter"], "userId", "{rejected:?}");
+        assert_eq!(errors[1]["parameter"], "limits", "{rejected:?}");
+        assert_eq!(errors[0]["code"], "unknown_field", "{rejected:?}");
     }
     let path = format!("{LIST}?limits=3");
     for (preference, status) in [
@@ -232,7 +232,7 @@ async fn strict_handling_refuses_unknown_parameters() {
 #[tokio::test]
 async fn parameter_in_invalid_utf8_is_malformed() {
     let service = start_on_sqlite(Setup::new());
-    let refused = service.user("user_ada").get(&format!("{LIST}?name=%FF")).await;
-    refused.assert_problem(400, "BAD_REQUEST");
-    assert_eq!(refused.json()["errors"][0]["code"], "malformed", "{refused:?}");
+    let rejected = service.user("user_ada").get(&format!("{LIST}?name=%FF")).await;
+    rejected.assert_problem(400, "BAD_REQUEST");
+    assert_eq!(rejected.json()["errors"][0]["code"], "malformed", "{rejected:?}");
 }

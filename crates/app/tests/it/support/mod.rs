@@ -70,7 +70,7 @@ impl Setup {
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("`icp` must start");
         // The write fails if an import closes its input early because of an error.
-        let _ = child.stdin.take().expect("the output must be piped").write_all(input);
+        let _ = child.stdin.take().expect("the input must be piped").write_all(input);
         child.wait_with_output().expect("`icp` must end")
     }
 

@@ -164,20 +164,23 @@ impl Shell {
             }
             ["curl", arguments @ ..] => Outcome::Response(self.run_curl(arguments, input).await),
             ["jq", "-r", path] => {
-                Outcome::Printed(text_at(path, &input.expect("the process must have the pipe")))
+                Outcome::Printed(text_at(path, &input.expect("a command before the pipe must exist")))
             }
             ["jq", filter] => {
-                Outcome::Printed(run_jq(filter, &input.expect("the process must have the pipe")))
+                Outcome::Printed(run_jq(filter, &input.expect("a command before the pipe must exist")))
             }
             ["jq", filter, file] => Outcome::Printed(run_jq(filter, &read(file))),
             ["cat", file] => Outcome::Printed(read(file)),
             ["wc", "-l"] => Outcome::Printed(format!(
                 "{}\n",
-                input.expect("the process must have the pipe").lines().count()
+                input.expect("a command before the pipe must exist").lines().count()
             )),
             ["wc", "-l", file] => Outcome::Printed(format!("{} {file}\n", read(file).lines().count())),
             ["sqlite3", file, command] => {
-                self.copy_sqlite(file, command.strip_prefix(".backup ").expect("the backup must be written"));
+                self.copy_sqlite(
+                    file,
+                    command.strip_prefix(".backup ").expect("the command must be `.backup`"),
+                );
                 Outcome::NoOutput
             }
             ["mv", from, to] => {
@@ -254,7 +257,7 @@ impl Shell {
                 "-d" => {
                     let value = value();
                     body = Some(match value.strip_prefix('@') {
-                        Some("-") => input.clone().expect("the process must have the pipe"),
+                        Some("-") => input.clone().expect("a command before the pipe must exist"),
                         Some(file) => {
                             std::fs::read_to_string(self.path_of(file)).expect("the file must be readable")
                         }

@@ -153,8 +153,11 @@ async fn documentation_accepts_pasted_token() {
     let service = Setup::new().start();
     with_browser(async |browser| {
         browser.open(&format!("{}/docs", service.address)).await;
-        let refused = try_out(browser, LIST_OPERATION).await;
-        assert!(refused.contains("UNAUTHORIZED"), "without a token, the request must be refused: {refused}");
+        let rejected = try_out(browser, LIST_OPERATION).await;
+        assert!(
+            rejected.contains("UNAUTHORIZED"),
+            "without a token, the request must be refused: {rejected}"
+        );
 
         browser.click(css(".auth-wrapper .authorize")).await;
         browser.fill_in(css(".auth-container input"), &service.token("user_abc123")).await;

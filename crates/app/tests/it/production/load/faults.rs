@@ -30,17 +30,17 @@ fn test_duration() -> Duration {
 }
 
 /// A fault, and the time during which it may cause errors.
-struct FaultWindow {
-    fault: &'static str,
+struct Fault {
+    name: &'static str,
     from: Instant,
     to: Instant,
     /// The address of a killed instance. Requests to this address may also fail without a response.
     killed_address: Option<String>,
 }
 
-impl FaultWindow {
-    fn new(fault: &'static str, from: Instant) -> Self {
-        Self { fault, from, to: Instant::now() + RECOVERY_TIME, killed_address: None }
+impl Fault {
+    fn new(name: &'static str, from: Instant) -> Self {
+        Self { name, from, to: Instant::now() + RECOVERY_TIME, killed_address: None }
     }
 
     fn covers(&self, failure: &Failure) -> bool {
@@ -173,7 +173,7 @@ fn run_blocking<T: Send>(work: impl FnOnce() -> T + Send) -> T {
 fn check_failures(
     writers: &[Writer],
     readers: &[Reader],
-    windows: &[FaultWindow],
+    faults: &[Fault],
     drained: &(String, Instant, Instant),
 ) {
     let written: usize = writers.iter().map(|writer| writer.acknowledged).sum();
@@ -184,25 +184,21 @@ fn check_failures(
         .chain(readers.iter().flat_map(|reader| &reader.failures))
         .collect();
     println!("{written} writes and {read} reads were answered, {} were not", failures.len());
-    for window in windows {
-        let count = failures.iter().filter(|failure| window.covers(failure)).count();
+    for fault in faults {
+        let count = failures.iter().filter(|failure| fault.covers(failure)).count();
         println!(
             "  {} for {:?}: {count}",
-            window.fault,
-            window.to.duration_since(window.from).saturating_sub(RECOVERY_TIME)
+            fault.name,
+            fault.to.duration_since(fault.from).saturating_sub(RECOVERY_TIME)
         );
     }
     for failure in &failures {
-        assert!(windows.iter().any(|window| window.covers(failure)), "no fault explains {failure:?}");
+        assert!(faults.iter().any(|fault| fault.covers(failure)), "no fault explains {failure:?}");
     }
     let (address, from, to) = drained;
     let is_of_drained =
         |failure: &&&Failure| failure.url.starts_with(address) && (*from..=*to).contains(&failure.at);
-    assert_eq!(
-        failures.iter().filter(is_of_drained).count(),
-        0,
-        "the instance must fail no request during its shutdown"
-    );
+    assert_eq!(failures.iter().filter(is_of_drained).count(), 0, "no request may fail during the shutdown");
     assert!(written > 500 && read > 500, "the writers and the readers must have been active");
 }
 
@@ -224,10 +220,10 @@ async fn faults_lose_no_write_and_leak_no_icp() {
         let until = async |part: f64| {
             sleep((start + duration.mul_f64(part)).saturating_duration_since(Instant::now())).await;
         };
-        let mut windows = Vec::new();
+        let mut faults = Vec::new();
         until(0.08).await;
         let before = [measure_resources(&pooled).await, measure_resources(&direct).await];
-        let connections_before = count_connections(&environment.primary);
+        let first_count = count_connections(&environment.primary);
 
         // The instances continue with the keys that they have fetched.
         environment.keys.set_down(true);
@@ -240,7 +236,7 @@ async fn faults_lose_no_write_and_leak_no_icp() {
         let statement =
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'icp'";
         run_blocking(|| environment.primary.execute(statement)).expect("the connections must be closed");
-        windows.push(FaultWindow::new("PostgreSQL closes all connections", from));
+        faults.push(Fault::new("PostgreSQL closes all connections", from));
         until(0.28).await;
         environment.keys.set_down(false);
 
@@ -249,7 +245,7 @@ async fn faults_lose_no_write_and_leak_no_icp() {
         run_blocking(|| environment.pooler.kill());
         sleep(Duration::from_secs(1)).await;
         run_blocking(|| environment.pooler.start_again()).expect("the server must start");
-        windows.push(FaultWindow::new("the pooler restarts", from));
+        faults.push(Fault::new("the pooler restarts", from));
 
         until(0.48).await;
         let from = Instant::now();
@@ -257,17 +253,14 @@ async fn faults_lose_no_write_and_leak_no_icp() {
         drop(direct);
         sleep(Duration::from_secs(1)).await;
         let direct = run_blocking(|| environment.setups[1].clone().start());
-        windows.push(FaultWindow {
-            killed_address: Some(address),
-            ..FaultWindow::new("an instance is killed", from)
-        });
+        faults.push(Fault { killed_address: Some(address), ..Fault::new("an instance is killed", from) });
 
         until(0.62).await;
         let from = Instant::now();
         run_blocking(|| environment.primary.kill()).expect("the server must be killed");
         sleep(Duration::from_secs(1)).await;
         run_blocking(|| environment.standby.promote()).expect("the standby must be promoted");
-        windows.push(FaultWindow::new("the standby takes over", from));
+        faults.push(Fault::new("the standby takes over", from));
 
         until(0.82).await;
         assert_no_leak("the pooled instance", before[0], measure_resources(&pooled).await);
@@ -275,33 +268,27 @@ async fn faults_lose_no_write_and_leak_no_icp() {
         let drained_address = pooled.address.clone();
         pooled.signal("TERM");
         let ended = run_blocking(|| pooled.wait_for_exit(Duration::from_secs(30)));
-        assert!(
-            ended.is_some_and(|status| status.success()),
-            "the instance must end with status 0: {ended:?}"
-        );
+        assert!(ended.is_some_and(|status| status.success()), "the exit status must be 0: {ended:?}");
         let drained = (drained_address, drained, Instant::now());
         pooled = run_blocking(|| environment.setups[0].clone().start());
 
         until(1.0).await;
         stop.store(true, Ordering::Relaxed);
-        (pooled, direct, windows, drained, before, connections_before)
+        (pooled, direct, faults, drained, before, first_count)
     };
     let write = join_all(writers.iter_mut().map(|writer| writer.write(&address, &stop)));
     let read = join_all(readers.iter_mut().map(|reader| reader.read(&address, &stop)));
     let (result, _, _) = tokio::join!(script, write, read);
-    let (pooled, direct, windows, drained, before, connections_before) = result;
+    let (pooled, direct, faults, drained, before, first_count) = result;
 
-    check_failures(&writers, &readers, &windows, &drained);
+    check_failures(&writers, &readers, &faults, &drained);
 
     drop(balancer);
     sleep(Duration::from_secs(3)).await;
     assert_no_leak("the direct instance", before[1], measure_resources(&direct).await);
-    let connections_after = count_connections(&environment.standby);
-    println!("{connections_before} connections at the beginning, {connections_after} at the end");
-    assert!(
-        connections_after <= connections_before + 16,
-        "{connections_before} connections at the beginning, {connections_after} at the end"
-    );
+    let last_count = count_connections(&environment.standby);
+    println!("{first_count} connections at first, {last_count} at last");
+    assert!(last_count <= first_count + 16, "{first_count} connections at first, {last_count} at last");
     let url = environment.standby.url("postgres");
     drop((pooled, direct));
     let service = environment.signer.clone().with("ICP__DATABASE__URL", &url).start();

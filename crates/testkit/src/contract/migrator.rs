@@ -29,12 +29,12 @@ pub fn migrator<M: Migrator + 'static>(
 #[derive(Clone)]
 struct TestMigrator {
     instances: [Arc<dyn Migrator>; 2],
-    _kept: Arc<dyn Send + Sync>,
+    _resources: Arc<dyn Send + Sync>,
 }
 
 impl<M: Migrator + 'static> From<Subject<M>> for TestMigrator {
     fn from(subject: Subject<M>) -> Self {
-        Self { instances: [subject.first, subject.second], _kept: subject.kept }
+        Self { instances: [subject.first, subject.second], _resources: subject.resources }
     }
 }
 

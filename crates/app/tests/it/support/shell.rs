@@ -1,6 +1,5 @@
 //! Runs the shell commands of a page against a service. It runs the real `icp` and the real programs of PostgreSQL.
-//! It implements
-//! `curl`, `jq` and `sqlite3`, which are not on every machine.
+//! It implements `curl`, `jq` and `sqlite3`, which are not on every machine.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;

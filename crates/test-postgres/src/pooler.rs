@@ -146,8 +146,7 @@ impl Pooler {
 
 impl PoolMode {
     /// Returns the lines of the configuration for this mode. `supports_statements` says whether the program knows the
-    /// setting
-    /// `max_prepared_statements`. PgBouncer does not start with an unknown setting.
+    /// setting `max_prepared_statements`. PgBouncer does not start with an unknown setting.
     fn settings(self, supports_statements: bool) -> String {
         let (mode, statements) = match self {
             Self::TransactionUnprepared => ("transaction", 0),
@@ -166,8 +165,7 @@ impl Drop for Pooler {
 }
 
 /// Returns true if the version is at least 1.21. `output` is the output of `--version`, which begins with a line such
-/// as
-/// `PgBouncer 1.18.0`.
+/// as `PgBouncer 1.18.0`.
 fn is_at_least_1_21(output: &str) -> bool {
     let version = output.split_whitespace().nth(1).unwrap_or_default();
     let mut numbers = version.split('.').map(|number| number.parse::<u32>().unwrap_or(0));

@@ -25,8 +25,7 @@ pub struct ServerOptions {
 /// A PostgreSQL server in a temporary folder, on a free port of 127.0.0.1 and a Unix socket.
 ///
 /// When this value is dropped, the server ends and its folder is removed. If this process is killed, or if the value
-/// is in a
-/// `static`, a separate guard process does this.
+/// is in a `static`, a separate guard process does this.
 #[derive(Debug)]
 pub struct Server {
     cluster: Cluster,

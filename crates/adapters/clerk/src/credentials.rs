@@ -37,7 +37,7 @@ fn parse_authorization<'a>(lines: &[&'a [u8]]) -> Result<Option<&'a [u8]>, Rejec
     let line = match lines {
         [] | [b""] => return Ok(None),
         [line] if is_printable(line) => *line,
-        // With two headers, a proxy could check one header, and this service the other header.
+        // A proxy could check the first header while this service uses the second header.
         _ => return Err(MALFORMED),
     };
     match split_at(line, b' ') {

@@ -22,8 +22,8 @@ impl IcpHistory for PostgresDatabase {
         let last = query.after.map_or(i64::MAX, |after| after.version.0.saturating_sub(1));
         let range =
             RevisionRange { id, versions: (i64::MIN, last), since: query.since, limit: row_limit(query) };
-        let found = self.read_history(range, scope, false).await?;
-        Ok(match found {
+        let result = self.read_history(range, scope, false).await?;
+        Ok(match result {
             Lookup::Found(rows) => Lookup::Found(page(rows, query)?),
             Lookup::Forbidden => Lookup::Forbidden,
             Lookup::Absent => Lookup::Absent,
@@ -75,7 +75,7 @@ impl IcpHistory for PostgresDatabase {
         let (change, stamp) = (change.clone(), stamp.clone());
         let undeleting = self.pool.run(self.pool.deadline(), move |connection| {
             Box::pin(async move {
-                let undelete = Undelete::of(&change, deleted, quota, &stamp);
+                let undelete = Undelete::new(&change, deleted, quota, &stamp);
                 undelete.get_results::<Option<i64>>(connection).await
             })
         });

@@ -29,7 +29,7 @@ pub(crate) async fn read(
 ) -> QueryResult<(ListBuilder, Option<ListCursor>)> {
     let mut list = ListBuilder::new(extent.limit(query), query.max_bytes);
     let mut end = None;
-    let mut rows = pin!(AsyncConnectionCore::load(&mut connection, Rows::of(query, extent)).await?);
+    let mut rows = pin!(AsyncConnectionCore::load(&mut connection, Rows::new(query, extent)).await?);
     while let Some(row) = rows.try_next().await? {
         let (id, version) = id_and_version(&row, 0)?;
         if text(&row, 2, |document| list.push(id, version, document))? {

@@ -63,7 +63,7 @@ type Value = Box<dyn QueryFragment<Pg> + Send>;
 type Condition = (&'static str, Value, &'static str);
 
 impl<'a> Rows<'a> {
-    pub(crate) fn of(query: &'a ListQuery, extent: Extent) -> Self {
+    pub(crate) fn new(query: &'a ListQuery, extent: Extent) -> Self {
         let bigint = |number: NonZeroUsize| i64::try_from(number.get()).unwrap_or(i64::MAX);
         let conditions = conditions(&query.filter);
         let order = (query.sort(), query.direction);

@@ -26,7 +26,7 @@ impl Migrator for PostgresDatabase {
     async fn pending(&self) -> Result<Vec<String>, MigrationError> {
         self.with_sync_connection(|connection| {
             let applied = applied_versions(connection).map_err(query_failed)?;
-            Ok(names(&pending_migrations(&applied)?))
+            Ok(migration_names(&pending_migrations(&applied)?))
         })
         .await
     }
@@ -39,10 +39,10 @@ impl Migrator for PostgresDatabase {
             let migrated = connection.transaction::<_, TransactionError, _>(|connection| {
                 connection.batch_execute(LOCK)?;
                 // This call creates diesel's own table.
-                let applied = connection.applied_migrations().map_err(backend)?;
+                let applied = connection.applied_migrations().map_err(to_migration_error)?;
                 let pending = pending_migrations(&applied)?;
-                connection.run_migrations(&pending).map_err(backend)?;
-                Ok(MigrationReport { applied: names(&pending), created: applied.is_empty() })
+                connection.run_migrations(&pending).map_err(to_migration_error)?;
+                Ok(MigrationReport { applied: migration_names(&pending), created: applied.is_empty() })
             });
             migrated.map_err(|TransactionError(error)| error)
         })
@@ -52,8 +52,7 @@ impl Migrator for PostgresDatabase {
 
 impl PostgresDatabase {
     /// Runs `work` with a synchronous connection, which diesel's migrations need. `work` runs on a blocking thread,
-    /// because
-    /// `block_in_place` panics in actix's runtime.
+    /// because `block_in_place` panics in actix's runtime.
     async fn with_sync_connection<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut SyncConnection) -> Result<T, MigrationError> + Send + 'static,
@@ -62,8 +61,8 @@ impl PostgresDatabase {
         // Behind a pooler, a prepared statement may be unknown after its transaction. So no statements are prepared in
         // advance. This costs nothing, because each statement runs only once.
         connection.set_prepared_statement_cache_size(CacheSize::Disabled);
-        let working = tokio::task::spawn_blocking(move || work(&mut connection));
-        working.await.map_err(|error| RepositoryError::Backend(error.into()))?
+        let task = tokio::task::spawn_blocking(move || work(&mut connection));
+        task.await.map_err(|error| RepositoryError::Backend(error.into()))?
     }
 }
 
@@ -81,7 +80,7 @@ fn applied_versions(connection: &mut SyncConnection) -> QueryResult<Vec<Migratio
 
 /// Returns the pending migrations. Fails if the database has a migration that this program does not know.
 fn pending_migrations(applied: &[MigrationVersion<'_>]) -> Result<Migrations, MigrationError> {
-    let mut pending: Migrations = MIGRATIONS.migrations().map_err(backend)?;
+    let mut pending: Migrations = MIGRATIONS.migrations().map_err(to_migration_error)?;
     if let Some(unknown) = applied
         .iter()
         .find(|version| !pending.iter().any(|migration| migration.name().version() == **version))
@@ -92,15 +91,15 @@ fn pending_migrations(applied: &[MigrationVersion<'_>]) -> Result<Migrations, Mi
     Ok(pending)
 }
 
-fn names(migrations: &Migrations) -> Vec<String> {
+fn migration_names(migrations: &Migrations) -> Vec<String> {
     migrations.iter().map(|migration| migration.name().to_string()).collect()
 }
 
-fn backend(error: BoxError) -> MigrationError {
+fn to_migration_error(error: BoxError) -> MigrationError {
     RepositoryError::Backend(error).into()
 }
 
-/// The error of a diesel transaction, which must implement `From<diesel::result::Error>`.
+/// An error within a diesel transaction, which must implement `From<diesel::result::Error>`.
 struct TransactionError(MigrationError);
 
 impl From<diesel::result::Error> for TransactionError {

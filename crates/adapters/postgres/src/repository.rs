@@ -33,7 +33,7 @@ impl IcpRepository for PostgresDatabase {
         let (inserted, creator, used_key) = (document.clone(), creator.clone(), key.cloned());
         let inserting = self.pool.run(deadline, move |connection| {
             Box::pin(async move {
-                let insert = Insert::of(&inserted, &creator, used_key.as_ref());
+                let insert = Insert::new(&inserted, &creator, used_key.as_ref());
                 match insert.get_result::<(bool, bool, Option<i64>)>(connection).await {
                     Err(error @ DatabaseError(UniqueViolation, _)) => Ok(Err(insert_failed(error))),
                     result => result.map(Ok),
@@ -69,7 +69,7 @@ impl IcpRepository for PostgresDatabase {
         let (change, stamp) = (change.clone(), stamp.clone());
         let replacing = self.pool.run(self.pool.deadline(), move |connection| {
             Box::pin(async move {
-                let replace = Replace::of(&change, expected, quota, &stamp);
+                let replace = Replace::new(&change, expected, quota, &stamp);
                 replace.get_results::<Option<i64>>(connection).await
             })
         });
@@ -83,7 +83,7 @@ impl IcpRepository for PostgresDatabase {
     async fn delete(&self, id: IcpId, expected: Version, stamp: &Stamp) -> Result<bool, RepositoryError> {
         let stamp = stamp.clone();
         let deleting = self.pool.run(self.pool.deadline(), move |connection| {
-            Box::pin(async move { Delete::of(id, expected, &stamp).execute(connection).await })
+            Box::pin(async move { Delete::new(id, expected, &stamp).execute(connection).await })
         });
         Ok(deleting.await? > 0)
     }

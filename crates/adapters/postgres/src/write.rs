@@ -28,7 +28,7 @@ macro_rules! statement {
         pub(crate) struct $name<'a> { $($field: $type,)+ lifetime: PhantomData<&'a ()> }
 
         impl<'a> $name<'a> {
-            pub(crate) fn of($($of: $of_type),+) -> Self {
+            pub(crate) fn new($($of: $of_type),+) -> Self {
                 Self { $($field: $value,)+ lifetime: PhantomData }
             }
         }
@@ -128,9 +128,9 @@ statement! {
 statement! {
     /// Replaces the document if the ICP has the expected version, and stores the replaced state as a revision.
     /// Returns the new version, or NULL if the creator's quota is used up. Returns no row if the ICP has another
-    /// version, or if another transaction has locked it. The statement does not wait for this transaction, because it
-    /// would occupy a connection and then change nothing. The creator's ICPs are counted only if `Quota::is_counted`
-    /// is true.
+    /// version, or if another transaction has locked it. The statement does not wait for the other transaction,
+    /// because a waiting statement would occupy a connection and then change nothing. The creator's ICPs are counted
+    /// only if `Quota::is_counted` is true.
     ///
     /// `BETWEEN` finds the same rows as `=`. With `=`, PostgreSQL would assume that each ICP has the average number
     /// of users, and would scan all users of the ICP.

@@ -46,8 +46,8 @@ impl IcpHistory for SqliteDatabase {
     ) -> Result<Lookup<Option<Revision>>, RepositoryError> {
         self.read_history(id, scope.clone(), since, move |connection| {
             let query = revisions_query(id, (version.0, version.0), since, true).sql(" LIMIT 1");
-            let found = query.get_result::<RevisionRow>(connection).optional()?;
-            found.map(Revision::try_from).transpose().map_err(TransactionError::from)
+            let row = query.get_result::<RevisionRow>(connection).optional()?;
+            row.map(Revision::try_from).transpose().map_err(TransactionError::from)
         })
         .await
     }
@@ -85,7 +85,7 @@ impl IcpHistory for SqliteDatabase {
             let creator = last.creator.and_then(|creator| UserId::try_from(creator).ok());
             let history_bytes = revision::end_delete(connection, change.id())?.unwrap_or_default();
             let predecessor = write::Predecessor { creator, version: Some(deleted), history_bytes };
-            let entry = Entry::of(&change, &stamp);
+            let entry = Entry::new(&change, &stamp);
             let version = write::insert(connection, change.document(), &predecessor, entry)?;
             Ok(version.map_or(Replacement::OtherVersion, Replacement::Replaced))
         });

@@ -18,7 +18,7 @@ pub(crate) fn allows_insert(
     creator: &Creator,
     has_key: bool,
 ) -> QueryResult<bool> {
-    let usage = Usage::of(connection, creator.user_id.as_str())?;
+    let usage = Usage::load(connection, creator.user_id.as_str())?;
     let added = document.json().len() as u64 * if has_key { 2 } else { 1 };
     Ok(usage.icps.max(usage.keys).max(usage.deleted) < creator.quota.icps
         && usage.bytes + added <= creator.quota.bytes)
@@ -45,7 +45,7 @@ pub(crate) fn allows_change(
         return Ok(true);
     }
     let used = match creator {
-        Some(creator) => Usage::of(connection, &creator)?.bytes,
+        Some(creator) => Usage::load(connection, &creator)?.bytes,
         None => before,
     };
     Ok(used + after - before <= quota.bytes)
@@ -61,7 +61,7 @@ pub(crate) fn allows_undelete(
 ) -> QueryResult<bool> {
     let (icps, bytes) = match &last.creator {
         Some(creator) => {
-            let usage = Usage::of(connection, creator)?;
+            let usage = Usage::load(connection, creator)?;
             (usage.icps + 1, usage.bytes)
         }
         None => (0, last.bytes.unsigned_abs()),
@@ -80,7 +80,7 @@ struct Usage {
 
 impl Usage {
     /// Reads the usage of a user.
-    fn of(connection: &mut SqliteConnection, user_id: &str) -> QueryResult<Self> {
+    fn load(connection: &mut SqliteConnection, user_id: &str) -> QueryResult<Self> {
         let sum = sql::<Nullable<BigInt>>("sum(octet_length(document)) + sum(history_bytes)");
         let columns = (count_star(), sum);
         let created = icps::table.filter(icps::creator.eq(user_id)).select(columns);

@@ -22,8 +22,8 @@ impl IcpReader for SqliteDatabase {
 
     async fn get(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<StoredIcp>, RepositoryError> {
         // With an empty list of known versions, `find` always reads the document.
-        let found = self.find(id, scope, &[]).await?;
-        Ok(found.map(|(version, json)| StoredIcp { id, version, json: json.unwrap_or_default() }))
+        let icp = self.find(id, scope, &[]).await?;
+        Ok(icp.map(|(version, json)| StoredIcp { id, version, json: json.unwrap_or_default() }))
     }
 
     async fn list_if_changed(
@@ -78,8 +78,8 @@ impl SqliteDatabase {
             let document = case_when(is_new, icps::document);
             let icp = icps::table.filter(icps::id.eq(id.as_uuid().into_bytes()));
             let columns = icp.select((is_in_scope(&scope), (icps::version, document)));
-            let found = columns.get_result::<(bool, (i64, Option<String>))>(&mut job.session.connection);
-            Ok(Lookup::of(found.optional()?).map(|(version, json)| (Version(version), json)))
+            let row = columns.get_result::<(bool, (i64, Option<String>))>(&mut job.session.connection);
+            Ok(Lookup::of(row.optional()?).map(|(version, json)| (Version(version), json)))
         });
         read.await
     }

@@ -54,8 +54,8 @@ pub(crate) fn store_delete(
     let id = id.as_uuid().into_bytes();
     let stored = icps::table.filter(icps::id.eq(&id)).filter(icps::version.eq(expected.0));
     let columns = (icps::number, icps::creator, sql::<BigInt>("history_bytes + octet_length(document)"));
-    let found = stored.select(columns).get_result::<(i64, Option<String>, i64)>(connection).optional()?;
-    let Some((number, creator, bytes)) = found.filter(|_| stamp.keeps_replaced) else { return Ok(()) };
+    let row = stored.select(columns).get_result::<(i64, Option<String>, i64)>(connection).optional()?;
+    let Some((number, creator, bytes)) = row.filter(|_| stamp.keeps_replaced) else { return Ok(()) };
     let at = stamp.at.unix_millis();
     let row = (
         (revisions::icp_id.eq(&id), revisions::version.eq(version), revisions::changed_at.eq(at)),
@@ -77,8 +77,8 @@ pub(crate) fn store_delete(
 pub(crate) fn end_delete(connection: &mut SqliteConnection, id: IcpId) -> QueryResult<Option<i64>> {
     let id = id.as_uuid().into_bytes();
     let delete = revisions::table.filter(revisions::icp_id.eq(&id)).filter(revisions::is_deleted);
-    let found = delete.select((revisions::version, revisions::bytes)).get_result::<(i64, i64)>(connection);
-    let Some((version, bytes)) = found.optional()? else { return Ok(None) };
+    let row = delete.select((revisions::version, revisions::bytes)).get_result::<(i64, i64)>(connection);
+    let Some((version, bytes)) = row.optional()? else { return Ok(None) };
     let users = deleted_icp_users::table.filter(deleted_icp_users::icp_id.eq(&id));
     diesel::delete(users.filter(deleted_icp_users::version.eq(version))).execute(connection)?;
     let end_of_delete =
@@ -132,13 +132,13 @@ pub(crate) fn last_delete(
     id: IcpId,
     version: Version,
 ) -> QueryResult<Option<LastDelete>> {
-    let found = diesel::sql_query(
+    let query = diesel::sql_query(
         "SELECT creator, bytes FROM icp_revisions AS last WHERE icp_id = ?1 AND version = ?2 AND is_deleted \
          AND NOT EXISTS (SELECT 1 FROM icps WHERE id = ?1) \
          AND NOT EXISTS (SELECT 1 FROM icp_revisions AS newer WHERE newer.icp_id = ?1 AND newer.version > ?2)",
     );
-    let found = found.bind::<Binary, _>(id.as_uuid().into_bytes()).bind::<BigInt, _>(version.0);
-    found.get_result(connection).optional()
+    let query = query.bind::<Binary, _>(id.as_uuid().into_bytes()).bind::<BigInt, _>(version.0);
+    query.get_result(connection).optional()
 }
 
 /// Returns whether a user had access to a deleted ICP when it was deleted. Returns `None` if the ICP is not deleted,

@@ -20,7 +20,7 @@ pub(crate) struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    pub(crate) fn of(change: &'a IcpChange, stamp: &'a Stamp) -> Self {
+    pub(crate) fn new(change: &'a IcpChange, stamp: &'a Stamp) -> Self {
         Self { stamp, operation: change.operation(), changed: change.changed() }
     }
 }
@@ -120,7 +120,7 @@ pub(crate) fn change(
         icps::version.eq(version),
         icps::history_bytes.eq(icps::history_bytes + kept_bytes),
         columns(document),
-        entry_columns(Entry::of(change, stamp)),
+        entry_columns(Entry::new(change, stamp)),
     ));
     let number = update.returning(icps::number).get_result::<i64>(connection).optional()?;
     let Some(number) = number else { return Ok(None) };

@@ -102,8 +102,8 @@ fn connections_are_refused_until_accepted_again() {
         proxy.refuse_connections();
         // Another test may have started a process, which has a copy of the listening socket until it executes its
         // program. So the test tries to connect until the connection is refused.
-        let refused = |_| TcpStream::connect(("127.0.0.1", proxy.port())).err();
-        let error = (0..1_000).find_map(refused).expect("the proxy must refuse connections");
+        let connection_error = |_| TcpStream::connect(("127.0.0.1", proxy.port())).err();
+        let error = (0..1_000).find_map(connection_error).expect("the proxy must refuse connections");
         assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
         assert!(echoes(&mut open, b"x"), "an open connection must stay open");
         proxy.accept_connections().unwrap();

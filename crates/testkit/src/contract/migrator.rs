@@ -29,12 +29,12 @@ pub fn migrator<M: Migrator + 'static>(
 #[derive(Clone)]
 struct TestMigrator {
     instances: [Arc<dyn Migrator>; 2],
-    _kept: Arc<dyn Send + Sync>,
+    _resources: Arc<dyn Send + Sync>,
 }
 
 impl<M: Migrator + 'static> From<Subject<M>> for TestMigrator {
     fn from(subject: Subject<M>) -> Self {
-        Self { instances: [subject.first, subject.second], _kept: subject.kept }
+        Self { instances: [subject.first, subject.second], _resources: subject.resources }
     }
 }
 
@@ -82,8 +82,8 @@ async fn concurrent_migrates_apply_once(migrator: TestMigrator) {
         let migrator = migrator.instance(task);
         async move {
             let report = migrator.migrate().await.expect("migrate failed");
-            let left = migrator.pending().await.expect("pending failed");
-            assert!(left.is_empty(), "no migration must be pending after `migrate`: {left:?}");
+            let remaining = migrator.pending().await.expect("pending failed");
+            assert!(remaining.is_empty(), "no migration must be pending after `migrate`: {remaining:?}");
             report
         }
     })
@@ -100,10 +100,10 @@ async fn dropped_migrate_can_be_repeated(migrator: TestMigrator) {
     let pending = migrator.pending().await;
     for milliseconds in [0, 1, 2, 5, 10, 20, 50] {
         let _ = timeout(Duration::from_millis(milliseconds), migrator.instance(0).migrate()).await;
-        let left = migrator.pending().await;
+        let remaining = migrator.pending().await;
         assert!(
-            left.is_empty() || left == pending,
-            "all or no migrations must be pending: {left:?} of {pending:?}"
+            remaining.is_empty() || remaining == pending,
+            "all or no migrations must be pending: {remaining:?} of {pending:?}"
         );
     }
     migrator.migrate().await;

@@ -1,18 +1,18 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// The adapter that a suite tests, on a fresh, empty storage that is ready for use.
+/// The adapter that a suite tests. Its storage is empty and ready for use.
 pub struct Subject<T> {
     pub(super) first: Arc<T>,
     pub(super) second: Arc<T>,
-    pub(super) kept: Arc<dyn Send + Sync>,
+    pub(super) resources: Arc<dyn Send + Sync>,
 }
 
 impl<T> Subject<T> {
     /// Creates a subject from an adapter.
     pub fn new(adapter: T) -> Self {
         let adapter = Arc::new(adapter);
-        Self { second: Arc::clone(&adapter), first: adapter, kept: Arc::new(()) }
+        Self { second: Arc::clone(&adapter), first: adapter, resources: Arc::new(()) }
     }
 
     /// Adds a second instance of the adapter on the same storage, which behaves like another process. The suite sends
@@ -26,7 +26,7 @@ impl<T> Subject<T> {
     /// Keeps a value, such as the folder of the storage, until the test case ends.
     #[must_use]
     pub fn keeping(self, value: impl Send + Sync + 'static) -> Self {
-        Self { kept: Arc::new((self.kept, value)), ..self }
+        Self { resources: Arc::new((self.resources, value)), ..self }
     }
 }
 

@@ -321,10 +321,16 @@ fn unusable_entries_are_skipped() {
     let key_in_array = format!("[{}]", OTHER_KEY.jwk("b"));
     let entries = ["null", "[]", "1", r#""x""#, "{}", &deep, &INSTANCE_KEY.jwk("good"), &key_in_array];
     assert_eq!(usable_ids(&key_set(&entries)), ["good"]);
-    let good = INSTANCE_KEY.jwk("a");
-    for document in
-        ["", "x", "[]", r#"{"keys":null}"#, &good, &format!("[{good}]"), &format!(r#"{{"keys":{good}}}"#)]
-    {
+    let valid_key = INSTANCE_KEY.jwk("a");
+    for document in [
+        "",
+        "x",
+        "[]",
+        r#"{"keys":null}"#,
+        &valid_key,
+        &format!("[{valid_key}]"),
+        &format!(r#"{{"keys":{valid_key}}}"#),
+    ] {
         assert!(usable_ids(document).is_empty(), "{document}");
     }
     assert!(usable_keys(b"\xff").is_empty());

@@ -49,10 +49,10 @@ async fn machine_tokens_are_refused() {
 #[tokio::test]
 async fn issuer_must_be_identical() {
     assert_eq!(auth(&claims().without("iss")).await, Err("wrong_issuer"));
-    let others = r#""https://clerk.example.com/" ; "https://clerk.example.co" ; "https://CLERK.example.com" ;
+    let other_values = r#""https://clerk.example.com/" ; "https://clerk.example.co" ; "https://CLERK.example.com" ;
         "http://clerk.example.com" ; "clerk.example.com" ; " https://clerk.example.com" ;
         ["https://clerk.example.com"] ; "" ; null ; 1"#;
-    assert_outcome(settings, "iss", others, Err("wrong_issuer")).await;
+    assert_outcome(settings, "iss", other_values, Err("wrong_issuer")).await;
     assert_outcome(settings, "iss", r#""https:\/\/clerk.example.com""#, accepted()).await;
 }
 
@@ -64,9 +64,9 @@ async fn authorized_party_must_be_configured() {
     };
     assert_outcome(parties, "azp", r#""http://localhost:3000" ; "https://app.example.com""#, accepted())
         .await;
-    let others = r#""https://app.example.com/" ; "https://APP.example.com" ; "https://evil.example.com" ;
+    let other_values = r#""https://app.example.com/" ; "https://APP.example.com" ; "https://evil.example.com" ;
         "https://app.example.com.evil.com""#;
-    assert_outcome(parties, "azp", others, Err("wrong_party")).await;
+    assert_outcome(parties, "azp", other_values, Err("wrong_party")).await;
     assert_eq!(auth_with(parties(), &claims().without("azp")).await, Err("missing_party"));
     assert_outcome(
         parties,
@@ -90,8 +90,8 @@ async fn configured_audience_is_required() {
     let audience = || ClerkSettings { audience: vec!["icp".to_owned(), "icp-2".to_owned()], ..settings() };
     assert_outcome(audience, "aud", r#""icp" ; "icp-2" ; ["icp"] ; ["other","icp-2"]"#, accepted()).await;
     assert_eq!(auth_with(audience(), &claims()).await, Err("wrong_audience"));
-    let others = r#""" ; "ICP" ; "icp " ; "icp,icp-2" ; [] ; ["other"] ; [["icp"]] ; ["icp",1] ; {"icp":"icp"} ; null ; true"#;
-    assert_outcome(audience, "aud", others, Err("wrong_audience")).await;
+    let other_values = r#""" ; "ICP" ; "icp " ; "icp,icp-2" ; [] ; ["other"] ; [["icp"]] ; ["icp",1] ; {"icp":"icp"} ; null ; true"#;
+    assert_outcome(audience, "aud", other_values, Err("wrong_audience")).await;
 }
 
 #[tokio::test]
@@ -130,10 +130,10 @@ async fn clock_skew_of_five_seconds_is_allowed() {
 
 #[tokio::test]
 async fn times_must_be_numbers_in_range() {
-    let odd = r#"null ; true ; "1700000050" ; 1e400 ; -1e400 ; 8640000000001 ; -8640000000001 ; 1e13 ;
+    let unusual_values = r#"null ; true ; "1700000050" ; 1e400 ; -1e400 ; 8640000000001 ; -8640000000001 ; 1e13 ;
         123456789012345678901234567890"#;
     for name in ["exp", "nbf", "iat"] {
-        for value in split_values(odd).chain(["[]", "{}"]) {
+        for value in split_values(unusual_values).chain(["[]", "{}"]) {
             let reasons = [Err("malformed_time"), Err("malformed_token")];
             assert!(reasons.contains(&auth(&claims().set(name, value)).await), "{name}: {value}");
         }
@@ -161,8 +161,8 @@ async fn other_claims_are_ignored() {
         "o ; org_id ; org_role ; fva ; fea ; pla ; v ; jti ; x ; SUB ; client_id ; scope ; \\u0000 ; ",
     );
     for name in table {
-        let odd = r#"null ; 0 ; 1e400 ; "" ; "\u0000" ; "\ud800" ; [] ; {"\ud800":[{}]} ; false"#;
-        assert_outcome(settings, name, odd, accepted()).await;
+        let unusual_values = r#"null ; 0 ; 1e400 ; "" ; "\u0000" ; "\ud800" ; [] ; {"\ud800":[{}]} ; false"#;
+        assert_outcome(settings, name, unusual_values, accepted()).await;
     }
 }
 
@@ -204,6 +204,6 @@ async fn impersonated_user_has_actor_and_is_no_admin() {
         assert_eq!((caller.user_id().as_str(), caller.is_admin()), (USER, false));
         assert_eq!(caller.actor().unwrap().as_str(), "user_support");
     }
-    let odd = r#"null ; {} ; [] ; "user_support" ; ["user_support"] ; {"sub":""} ; {"sub":1} ; {"sub":"a","sub":"b"}"#;
-    assert_outcome(settings, "act", odd, Err("malformed_actor")).await;
+    let unusual_values = r#"null ; {} ; [] ; "user_support" ; ["user_support"] ; {"sub":""} ; {"sub":1} ; {"sub":"a","sub":"b"}"#;
+    assert_outcome(settings, "act", unusual_values, Err("malformed_actor")).await;
 }

@@ -98,9 +98,10 @@ async fn other_cookies_are_no_credentials() {
         let line = format!("{name}={value}; __client_uat={CLIENT_UAT}; __session");
         assert_eq!(auth(suffixed_and_plain(), &[&line]).await, Err("no_credentials"), "{name}");
     }
-    let odd = b"a=\xff\xfe; \xc3=\x80; =; ;; b=\"; c; d=%; ".to_vec();
-    let line = [&odd[..], format!(" __session = {session} ;__client_uat={CLIENT_UAT}").as_bytes()].concat();
-    let credentials = RequestHeaders { cookie: &[&odd, &line], ..RequestHeaders::default() };
+    let unusual_header = b"a=\xff\xfe; \xc3=\x80; =; ;; b=\"; c; d=%; ".to_vec();
+    let line = [&unusual_header[..], format!(" __session = {session} ;__client_uat={CLIENT_UAT}").as_bytes()]
+        .concat();
+    let credentials = RequestHeaders { cookie: &[&unusual_header, &line], ..RequestHeaders::default() };
     assert_eq!(outcome(start(plain_only()).authenticate(&credentials).await), signed_in("x"));
 }
 
@@ -144,11 +145,11 @@ async fn first_cookie_of_a_name_is_used() {
 
 #[tokio::test]
 async fn values_are_percent_decoded_and_keep_quotes() {
-    let good = session("plain");
+    let valid_token = session("plain");
     let auth = async |value: &str| auth(plain_only(), &[&cookie_pair("", value, CLIENT_UAT)]).await;
-    assert_eq!(auth(&good.replace('.', "%2E")).await, signed_in("plain"));
+    assert_eq!(auth(&valid_token.replace('.', "%2E")).await, signed_in("plain"));
     for bad in ["\"@\"", "Bearer @", "@%", "@%zz"] {
-        assert_eq!(auth(&bad.replace('@', &good)).await, Err("malformed_token"), "{bad}");
+        assert_eq!(auth(&bad.replace('@', &valid_token)).await, Err("malformed_token"), "{bad}");
     }
 }
 

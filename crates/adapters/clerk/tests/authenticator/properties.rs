@@ -49,13 +49,13 @@ fn almost_json() -> impl Strategy<Value = Vec<u8>> {
 
 /// JSON values of any shape, as text.
 fn json() -> impl Strategy<Value = String> {
-    let odd = split_values(r#"null ; true ; 1e999 ; -1e-999 ; "\udc00\u0000""#)
+    let unusual_values = split_values(r#"null ; true ; 1e999 ; -1e-999 ; "\udc00\u0000""#)
         .map(str::to_owned)
         .collect::<Vec<_>>();
     let numbers =
         any::<f64>().prop_filter_map("finite", |number| number.is_finite().then(|| number.to_string()));
     let integers = any::<i64>().prop_map(|number| number.to_string());
-    let leaf = prop_oneof![prop::sample::select(odd), numbers, integers, "\"[a-z]{0,8}\""];
+    let leaf = prop_oneof![prop::sample::select(unusual_values), numbers, integers, "\"[a-z]{0,8}\""];
     leaf.prop_recursive(4, 16, 4, |inner| {
         let member = ("[a-z]{1,6}", inner.clone()).prop_map(|(name, value)| format!("\"{name}\":{value}"));
         prop_oneof![

@@ -24,12 +24,16 @@ async fn auth_header(header: impl AsRef<[u8]>) -> Outcome {
 
 #[tokio::test]
 async fn token_must_have_three_parts() {
-    let good = token(&INSTANCE_KEY, &header(), &claims());
-    let [head, payload, signature] = good.split('.').collect::<Vec<_>>().try_into().unwrap();
+    let valid_token = token(&INSTANCE_KEY, &header(), &claims());
+    let [head, payload, signature] = valid_token.split('.').collect::<Vec<_>>().try_into().unwrap();
     let missing_parts =
         [format!("{head}..{signature}"), format!(".{payload}.{signature}"), format!("{head}.{payload}")];
-    let additional_parts =
-        [format!("{good}."), format!(".{good}"), format!("{good}.{signature}"), head.to_owned()];
+    let additional_parts = [
+        format!("{valid_token}."),
+        format!(".{valid_token}"),
+        format!("{valid_token}.{signature}"),
+        head.to_owned(),
+    ];
     for bad in
         ["", ".", "..", "..."].map(str::to_owned).into_iter().chain(missing_parts).chain(additional_parts)
     {
@@ -42,13 +46,13 @@ async fn only_canonical_base64_is_accepted() {
     // A token whose signature has characters that the two alphabets write differently.
     let tokens =
         (0..).map(|number| token(&INSTANCE_KEY, &header(), &claims().set("jti", &format!("\"{number}\""))));
-    let good =
+    let valid_token =
         tokens.into_iter().find(|token| token.rsplit('.').next().unwrap().contains(['-', '_'])).unwrap();
-    assert_eq!(auth(&good).await, accepted());
+    assert_eq!(auth(&valid_token).await, accepted());
     for (from, to) in [(".", "=."), (".", "%2E"), ("e", "e\n"), ("e", "+"), ("e", "/")] {
-        assert!(auth(&good.replacen(from, to, 1)).await.is_err(), "{from} {to}");
+        assert!(auth(&valid_token.replacen(from, to, 1)).await.is_err(), "{from} {to}");
     }
-    let (signed, signature) = good.rsplit_once('.').unwrap();
+    let (signed, signature) = valid_token.rsplit_once('.').unwrap();
     assert_eq!(signature.len() % 4, 2, "the last character of the signature must have unused bits");
     let (beginning, last) = signature.split_at(signature.len() - 1);
     let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -116,12 +120,12 @@ async fn header_and_payload_must_be_json_objects() {
 async fn byte_order_mark_and_invalid_utf8_are_refused() {
     assert_eq!(auth_claims(format!("\u{feff}{}", claims().text())).await, MALFORMED);
     assert_eq!(auth_header(format!("\u{feff}{}", header().text())).await, MALFORMED);
-    let good = claims().set("x", r#""????""#).text();
-    let start = good.find("????").unwrap();
+    let valid_token = claims().set("x", r#""????""#).text();
+    let start = valid_token.find("????").unwrap();
     let table =
         [b"\xff\xff\xff\xff", b"\xc3\x28()", b"\xed\xa0\x80.", b"\xf0\x82\x82\xac", b"\xf4\x90\x80\x80"];
     for bad in table {
-        let payload = [&good.as_bytes()[..start], bad, &good.as_bytes()[start + 4..]].concat();
+        let payload = [&valid_token.as_bytes()[..start], bad, &valid_token.as_bytes()[start + 4..]].concat();
         assert_eq!(auth_claims(&payload).await, MALFORMED, "{bad:?}");
     }
     let utf16: Vec<u8> = claims().text().encode_utf16().flat_map(u16::to_le_bytes).collect();

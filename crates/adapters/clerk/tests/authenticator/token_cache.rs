@@ -31,12 +31,16 @@ async fn times_of_cached_token_are_checked_again() {
 async fn refused_token_is_not_cached() {
     for token_cache_size in [0, 1_000] {
         let authenticator = start(ClerkSettings { token_cache_size, ..settings() });
-        let good = token(&INSTANCE_KEY, &header(), &claims());
-        let other = token(&OTHER_KEY, &header(), &claims());
-        let forged = format!("{}.{}", good.rsplit_once('.').unwrap().0, other.rsplit_once('.').unwrap().1);
+        let valid_token = token(&INSTANCE_KEY, &header(), &claims());
+        let other_token = token(&OTHER_KEY, &header(), &claims());
+        let forged = format!(
+            "{}.{}",
+            valid_token.rsplit_once('.').unwrap().0,
+            other_token.rsplit_once('.').unwrap().1
+        );
         for _ in 0..3 {
             assert_eq!(authenticate_bearer(&authenticator, &forged).await, Err("bad_signature"));
-            assert_eq!(authenticate_bearer(&authenticator, &good).await, accepted());
+            assert_eq!(authenticate_bearer(&authenticator, &valid_token).await, accepted());
         }
     }
 }

@@ -31,7 +31,7 @@ async fn pages_of_rename(client: &Client, number: u128, users: usize) -> u32 {
     );
     explain(
         client,
-        &Replace::of(&change, Version(1), Quota::UNLIMITED, stamp_without_history()),
+        &Replace::new(&change, Version(1), Quota::UNLIMITED, stamp_without_history()),
         PARAMETER_TYPES,
         &values,
     )
@@ -43,7 +43,10 @@ async fn pages_of_rename(client: &Client, number: u128, users: usize) -> u32 {
 async fn change_does_not_read_unchanged_users() {
     let (client, _database) = migrated_database().await;
     client.batch_execute(INSERT_ICPS_WITH_ONE_USER).await.expect("the rows must be inserted");
-    let few = pages_of_rename(&client, 1, 2).await;
-    let many = pages_of_rename(&client, 2, 10_000).await;
-    assert!(many <= few + 5, "{few} pages with 2 users, but {many} pages with 10000 users");
+    let pages_with_2_users = pages_of_rename(&client, 1, 2).await;
+    let pages_with_10000_users = pages_of_rename(&client, 2, 10_000).await;
+    assert!(
+        pages_with_10000_users <= pages_with_2_users + 5,
+        "{pages_with_2_users} pages with 2 users, but {pages_with_10000_users} pages with 10000 users"
+    );
 }

@@ -126,10 +126,13 @@ async fn panic_fails_only_the_panicking_job() {
 async fn job_does_not_start_after_maximum_queue_time() {
     let (pool, _folder) = start_pool(1);
     let release = occupy_thread(&pool).await;
-    let late = queue_job(&pool).await;
+    let queued_job = queue_job(&pool).await;
     sleep(MAX_QUEUE_TIME + Duration::from_millis(100)).await;
     drop(release);
-    assert!(matches!(late.await.expect("the task must not panic"), Err(RepositoryError::Unavailable(_))));
+    assert!(matches!(
+        queued_job.await.expect("the task must not panic"),
+        Err(RepositoryError::Unavailable(_))
+    ));
 }
 
 #[tokio::test]

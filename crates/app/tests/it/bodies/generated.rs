@@ -12,7 +12,7 @@ use crate::bodies::generator::{Action, Request, requests};
 use crate::bodies::requests::{Outcome, Sender, TARGET_COUNT};
 use crate::bodies::stored;
 use crate::support::Service;
-use crate::support::services::on_both;
+use crate::support::services::on_both_databases;
 
 const MAX_REQUESTS_IN_FLIGHT: usize = 16;
 
@@ -21,7 +21,7 @@ fn env_number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|number| number.parse().expect("the text must be a number"))
 }
 
-on_both!(generated_bodies_cause_no_5xx_or_partial_write);
+on_both_databases!(generated_bodies_cause_no_5xx_or_partial_write);
 async fn generated_bodies_cause_no_5xx_or_partial_write(service: &Service) {
     let seed = env_number("BODIES_SEED").unwrap_or(1);
     let count =

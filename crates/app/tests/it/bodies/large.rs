@@ -8,7 +8,7 @@ use icp_domain::limits;
 use reqwest::{Client, Method};
 
 use super::worst;
-use crate::support::services::on_both;
+use crate::support::services::on_both_databases;
 use crate::support::{LIST, Response, Service, Setup};
 
 const MAX_RESPONSE_TIME: Duration = Duration::from_secs(5);
@@ -48,7 +48,7 @@ impl<'a> LargeBodyClient<'a> {
         let has_response = Cell::new(false);
         let sending = async {
             let started = Instant::now();
-            let response = Response::of(request).await;
+            let response = Response::fetch(request).await;
             has_response.set(true);
             (response, started.elapsed())
         };
@@ -93,7 +93,8 @@ impl<'a> LargeBodyClient<'a> {
         let mut longest = Duration::ZERO;
         while !has_response.get() {
             let started = Instant::now();
-            let live = Response::of(self.client.get(format!("{}/health/live", self.service.address))).await;
+            let live =
+                Response::fetch(self.client.get(format!("{}/health/live", self.service.address))).await;
             assert_eq!(live.status, 200);
             longest = longest.max(started.elapsed());
             tokio::time::sleep(Duration::from_millis(2)).await;
@@ -113,7 +114,7 @@ async fn expensive_invalid_bodies_delay_no_other_request() {
     assert_eq!(service.list("user_ada").await.body, "[]");
 }
 
-on_both!(expensive_valid_bodies_delay_no_other_request, with with_single_worker);
+on_both_databases!(expensive_valid_bodies_delay_no_other_request, with with_single_worker);
 async fn expensive_valid_bodies_delay_no_other_request(service: &Service) {
     let client = LargeBodyClient::new(service);
     for (label, body) in worst::valid_bodies() {
@@ -121,7 +122,7 @@ async fn expensive_valid_bodies_delay_no_other_request(service: &Service) {
     }
 }
 
-on_both!(medium_bodies_delay_no_other_request, with with_single_worker);
+on_both_databases!(medium_bodies_delay_no_other_request, with with_single_worker);
 /// Bodies of up to a certain length are validated on the worker thread.
 async fn medium_bodies_delay_no_other_request(service: &Service) {
     let client = LargeBodyClient::new(service);
@@ -133,7 +134,7 @@ async fn medium_bodies_delay_no_other_request(service: &Service) {
     }
 }
 
-on_both!(patches_of_large_icp_delay_no_other_request, with with_single_worker);
+on_both_databases!(patches_of_large_icp_delay_no_other_request, with with_single_worker);
 async fn patches_of_large_icp_delay_no_other_request(service: &Service) {
     let client = LargeBodyClient::new(service);
     for (label, body) in [("many users", worst::many_users("a")), ("large JSON", worst::large_json())] {
@@ -147,7 +148,7 @@ async fn patches_of_large_icp_delay_no_other_request(service: &Service) {
     }
 }
 
-on_both!(icp_larger_than_body_limit_is_patched_quickly, with with_single_worker);
+on_both_databases!(icp_larger_than_body_limit_is_patched_quickly, with with_single_worker);
 /// An ICP can become larger than the maximum body by several patches.
 async fn icp_larger_than_body_limit_is_patched_quickly(service: &Service) {
     let client = LargeBodyClient::new(service);

@@ -60,7 +60,7 @@ impl<'a> Sender<'a> {
 
     /// Sends a request, and checks the response.
     pub(crate) async fn send(&self, request: &Request) -> Outcome {
-        let response = Response::of(self.build(request)).await;
+        let response = Response::fetch(self.build(request)).await;
         let status = response.status.as_u16();
         let (codes, icp) = match request.action {
             Action::Post => self.check_post(request, response).await,
@@ -117,14 +117,14 @@ impl<'a> Sender<'a> {
 
         let path = format!("{LIST}/{id}");
         assert_eq!(response.header("location"), path);
-        let read = Response::of(self.request(Method::GET, &path).bearer_auth(&self.creator.1)).await;
+        let read = Response::fetch(self.request(Method::GET, &path).bearer_auth(&self.creator.1)).await;
         assert_eq!(
             (read.status.as_u16(), &read.body),
             (200, &response.body),
             "GET must return the body of the response to the create"
         );
         if request.key != Key::None {
-            let repeated = Response::of(self.build(request)).await;
+            let repeated = Response::fetch(self.build(request)).await;
             assert_eq!(
                 (repeated.status.as_u16(), &repeated.body),
                 (201, &response.body),

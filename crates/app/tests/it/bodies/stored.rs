@@ -63,7 +63,7 @@ pub(crate) async fn check_lists(service: &Service, stored: &Export, outcomes: &[
         .expect("the client must be built");
     for (user, ids) in &expected {
         let token = service.setup.token(&[&format!("--user={user}"), "--ttl=1d"]);
-        let list = Response::of(client.get(format!("{}{LIST}", service.address)).bearer_auth(token)).await;
+        let list = Response::fetch(client.get(format!("{}{LIST}", service.address)).bearer_auth(token)).await;
         assert_eq!(list.status, 200, "the list of {user:?}: {list:?}");
         let icps: Vec<Icp> = serde_json::from_str(&list.body).expect("the body must be a list of ICPs");
         assert_eq!(icps.len(), ids.len(), "the list of {user:?}");

@@ -100,6 +100,6 @@ async fn curl_commands_of_guide_succeed() {
         });
         rest = &rest[start + part.len()..];
     }
-    let left = stage.service.list("user_ada").await.json();
-    assert_eq!(left.as_array().map(Vec::len), Some(1), "the created ICP must be deleted: {left}");
+    let remaining = stage.service.list("user_ada").await.json();
+    assert_eq!(remaining.as_array().map(Vec::len), Some(1), "the created ICP must be deleted: {remaining}");
 }

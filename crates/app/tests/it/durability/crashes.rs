@@ -65,7 +65,7 @@ async fn killed_service_loses_no_write_on_postgres() {
 async fn killed_postgres_loses_no_write() {
     let server =
         Arc::new(Server::start_with(ServerOptions { durable: true }).expect("PostgreSQL must start"));
-    let database = server.database().expect("a database");
+    let database = server.database().expect("the database must be created");
     let setup = Setup::new().with("ICP__DATABASE__URL", database.url());
     let service = setup.clone().start();
     let mut writers = new_writers(&setup);
@@ -78,7 +78,7 @@ async fn killed_postgres_loses_no_write() {
             tokio::task::spawn_blocking(move || killed_server.kill())
                 .await
                 .expect("the task must not panic")
-                .expect("must exit");
+                .expect("the process must exit");
             sleep(Duration::from_millis(50)).await;
             killed
         })

@@ -32,7 +32,7 @@ async fn stopped_service_finishes_writes_in_flight() {
             sleep(Duration::from_millis(300)).await;
         })
         .await;
-        assert!(service.ended_within(Duration::from_secs(10)).is_some_and(|status| status.success()));
+        assert!(service.wait_for_exit(Duration::from_secs(10)).is_some_and(|status| status.success()));
         // After the signal, new connections are refused. Accepted requests must not fail with a 500.
         for Failure { error, .. } in writers.iter().flat_map(|writer| &writer.failures) {
             assert!(!error.starts_with("500"), "{error}");
@@ -45,7 +45,7 @@ async fn stopped_service_finishes_writes_in_flight() {
 async fn writers_get_errors_only_during_outage() {
     let server =
         Arc::new(Server::start_with(ServerOptions { durable: true }).expect("PostgreSQL must start"));
-    let database = server.database().expect("a database");
+    let database = server.database().expect("the database must be created");
     let setup = Setup::new().with("ICP__DATABASE__URL", database.url());
     let service = setup.clone().start();
     let mut writers: Vec<_> = (0..8).map(|number| Writer::new(&setup, number)).collect();
@@ -53,10 +53,10 @@ async fn writers_get_errors_only_during_outage() {
     let (began, ended) = write_during(&mut writers, &|| service.address.clone(), async {
         sleep(Duration::from_secs(1)).await;
         let began = Instant::now();
-        // The restart runs on a separate thread, because the clients continue meanwhile.
+        // The restart blocks its thread, so it runs on a separate thread. The clients continue during the restart.
         let server = Arc::clone(&server);
         let restarted = tokio::task::spawn_blocking(move || server.restart()).await;
-        restarted.expect("must end").expect("must restart");
+        restarted.expect("the task must not panic").expect("PostgreSQL must restart");
         let ended = Instant::now();
         sleep(RECOVERY_TIME + Duration::from_secs(2)).await;
         (began, ended)

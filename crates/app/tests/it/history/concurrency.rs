@@ -4,11 +4,11 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::{icp_text, property_of_each};
-use crate::support::services::on_both;
+use crate::support::services::on_both_databases;
 use crate::support::users::SMB;
 use crate::support::{Response, Service};
 
-on_both!(concurrent_changes_are_recorded_once_in_order);
+on_both_databases!(concurrent_changes_are_recorded_once_in_order);
 async fn concurrent_changes_are_recorded_once_in_order(service: &Service) {
     let ada = service.user("user_ada");
     let created = ada.create(SMB).await;
@@ -31,7 +31,7 @@ async fn concurrent_changes_are_recorded_once_in_order(service: &Service) {
     let acknowledged: Vec<Value> = responses.iter().map(|response| json!(response.version())).collect();
     assert_eq!(property_of_each(&revisions, "revision"), acknowledged);
     for response in responses {
-        let revision = ada.revision(&path, &response.version()).await.ok();
+        let revision = ada.revision(&path, &response.version()).await.assert_ok();
         assert_eq!(icp_text(&revision), response.body, "the revision must contain the ICP of the response");
     }
 }

@@ -3,20 +3,20 @@
 use serde_json::json;
 
 use super::property_of_each;
-use crate::support::services::on_both;
+use crate::support::services::on_both_databases;
 use crate::support::users::{SMB, User};
 use crate::support::{LIST, Response, Service, Setup};
 
 async fn copy_with_body(user: &User<'_>, path: &str, body: impl ToString) -> Response {
     let request = user.copy_request(path).header("content-type", "application/json");
-    Response::of(request.body(body.to_string())).await
+    Response::fetch(request.body(body.to_string())).await
 }
 
 async fn copy_with_key(user: &User<'_>, path: &str, key: &str) -> Response {
-    Response::of(user.copy_request(path).header("idempotency-key", key)).await
+    Response::fetch(user.copy_request(path).header("idempotency-key", key)).await
 }
 
-on_both!(copy_has_caller_as_only_user);
+on_both_databases!(copy_has_caller_as_only_user);
 async fn copy_has_caller_as_only_user(service: &Service) {
     let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
     let body = json!({"name": "SMB", "leadProviderCriteria": [], "userIds": ["user_ada", "user_bob"], "leadsPerList": 7});
@@ -34,13 +34,13 @@ async fn copy_has_caller_as_only_user(service: &Service) {
     assert_eq!(copy.json(), expected);
     assert_eq!(copy.json()["createdAt"], copy.json()["updatedAt"]);
     ada.get(&copy.icp_path()).await.assert_problem(403, "FORBIDDEN");
-    assert_eq!(bob.get(&copy.icp_path()).await.ok().body, copy.body);
+    assert_eq!(bob.get(&copy.icp_path()).await.assert_ok().body, copy.body);
     let revisions = bob.revisions(&copy.icp_path()).await;
     assert_eq!(property_of_each(&revisions, "operation"), ["create"]);
     assert_eq!(revisions[0]["by"], "user_bob");
 }
 
-on_both!(copy_keeps_unknown_fields);
+on_both_databases!(copy_keeps_unknown_fields);
 async fn copy_keeps_unknown_fields(service: &Service) {
     let ada = service.user("user_ada");
     let record = r#"{"id":"00000000-0000-0000-0000-000000000001","name":"Odd","description":null,"createdAt":"2024-01-15T10:30:00.000Z","updatedAt":"2024-01-15T10:30:00.000Z","leadProviderCriteria":[{"provider":"future","type":"robot","filters":{"n":1e2,"n":0.10}}],"customFilterCriteria":[{"type":"future","x":[1.0]}],"crmFilters":null,"userIds":["user_ada","user_bob"],"leadsPerList":10,"activeUntil":null,"colour":"Ä 🦀"}"#;
@@ -54,7 +54,7 @@ async fn copy_keeps_unknown_fields(service: &Service) {
     assert_eq!(copy.json()["userIds"], json!(["user_ada"]));
 }
 
-on_both!(copy_has_given_or_shortened_name);
+on_both_databases!(copy_has_given_or_shortened_name);
 async fn copy_has_given_or_shortened_name(service: &Service) {
     let ada = service.user("user_ada");
     let long = "é".repeat(255);
@@ -76,14 +76,14 @@ async fn copy_has_given_or_shortened_name(service: &Service) {
     ] {
         assert_eq!(copy_with_body(&ada, &path, body).await.violations(), [violation], "{body}");
     }
-    let untyped = Response::of(ada.copy_request(&path).body("{}")).await;
+    let untyped = Response::fetch(ada.copy_request(&path).body("{}")).await;
     untyped.assert_problem(415, "UNSUPPORTED_MEDIA_TYPE");
     let plain = ada.copy_request(&path).header("content-type", "text/plain").body("{}");
-    Response::of(plain).await.assert_problem(415, "UNSUPPORTED_MEDIA_TYPE");
-    assert_eq!(ada.listed().await.len(), 4);
+    Response::fetch(plain).await.assert_problem(415, "UNSUPPORTED_MEDIA_TYPE");
+    assert_eq!(ada.list_names().await.len(), 4);
 }
 
-on_both!(repeated_copy_returns_first_copy);
+on_both_databases!(repeated_copy_returns_first_copy);
 async fn repeated_copy_returns_first_copy(service: &Service) {
     let ada = service.user("user_ada");
     let [path, other_path] = [ada.create(SMB).await.icp_path(), ada.create(SMB).await.icp_path()];
@@ -95,10 +95,10 @@ async fn repeated_copy_returns_first_copy(service: &Service) {
     copy_with_key(&ada, &other_path, "k").await.assert_problem(422, "IDEMPOTENCY_KEY_REUSED");
     let body =
         ada.copy_request(&path).header("idempotency-key", "k").header("content-type", "application/json");
-    Response::of(body.body(r#"{"name":"x"}"#)).await.assert_problem(422, "IDEMPOTENCY_KEY_REUSED");
+    Response::fetch(body.body(r#"{"name":"x"}"#)).await.assert_problem(422, "IDEMPOTENCY_KEY_REUSED");
     let create = ada.post_request(SMB).header("idempotency-key", "k");
-    Response::of(create).await.assert_problem(422, "IDEMPOTENCY_KEY_REUSED");
-    assert_eq!(ada.listed().await.len(), 3);
+    Response::fetch(create).await.assert_problem(422, "IDEMPOTENCY_KEY_REUSED");
+    assert_eq!(ada.list_names().await.len(), 3);
     ada.delete(&path).await;
     assert_eq!(
         copy_with_key(&ada, &path, "k").await.body,
@@ -106,25 +106,25 @@ async fn repeated_copy_returns_first_copy(service: &Service) {
         "a repeated key must return the first copy after the original was deleted"
     );
     copy_with_key(&ada, &path, "new").await.assert_problem(404, "NOT_FOUND");
-    assert_eq!(ada.listed().await.len(), 2);
+    assert_eq!(ada.list_names().await.len(), 2);
 }
 
-on_both!(conditions_of_copy_apply_to_original);
+on_both_databases!(conditions_of_copy_apply_to_original);
 async fn conditions_of_copy_apply_to_original(service: &Service) {
     let ada = service.user("user_ada");
     let created = ada.create(SMB).await;
     let path = created.icp_path();
-    ada.patch(&path, json!({"name": "other"})).await.ok();
-    let stale = Response::of(ada.copy_request(&path).header("if-match", created.etag())).await;
+    ada.patch(&path, json!({"name": "other"})).await.assert_ok();
+    let stale = Response::fetch(ada.copy_request(&path).header("if-match", created.etag())).await;
     stale.assert_problem(412, "PRECONDITION_FAILED");
-    assert_eq!(ada.listed().await, ["other"]);
+    assert_eq!(ada.list_names().await, ["other"]);
 }
 
 fn with_quota_of_two(setup: Setup) -> Setup {
     setup.with("ICP__LIMITS__ICPS_PER_CREATOR", "2")
 }
 
-on_both!(copy_counts_for_quota_of_caller, with with_quota_of_two);
+on_both_databases!(copy_counts_for_quota_of_caller, with with_quota_of_two);
 async fn copy_counts_for_quota_of_caller(service: &Service) {
     let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
     let body = json!({"name": "SMB", "leadProviderCriteria": [], "userIds": ["user_ada", "user_bob"]});

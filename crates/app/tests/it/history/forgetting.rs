@@ -3,17 +3,17 @@
 use serde_json::json;
 
 use super::property_of_each;
-use crate::support::services::on_both;
+use crate::support::services::on_both_databases;
 use crate::support::users::SMB;
 use crate::support::{Service, stderr};
 
-on_both!(forgotten_user_is_in_no_icp_or_history);
+on_both_databases!(forgotten_user_is_in_no_icp_or_history);
 async fn forgotten_user_is_in_no_icp_or_history(service: &Service) {
     let [ada, eve] = ["user_ada", "user_eve"].map(|id| service.user(id));
     let body = json!({"name": "SMB", "leadProviderCriteria": [], "userIds": ["user_ada", "user_eve"]});
     let created = eve.create(&body).await;
     let path = created.icp_path();
-    eve.patch(&path, json!({"name": "by Eve"})).await.ok();
+    eve.patch(&path, json!({"name": "by Eve"})).await.assert_ok();
     let deleted_path = eve.create(&body).await.icp_path();
     eve.delete(&deleted_path).await;
     let unshared_path = eve.create(SMB).await.icp_path();
@@ -33,14 +33,17 @@ async fn forgotten_user_is_in_no_icp_or_history(service: &Service) {
             let revision = root
                 .revision(path, revision["revision"].as_str().expect("the revision must be a string"))
                 .await
-                .ok();
+                .assert_ok();
             assert!(!revision.body.contains("user_eve"), "{}", revision.body);
         }
     }
-    let changed = ada.get(&path).await.ok();
+    let changed = ada.get(&path).await.assert_ok();
     assert_eq!(
         (&changed.json()["userIds"], &changed.json()["name"]),
         (&json!(["user_ada"]), &json!("by Eve"))
     );
-    assert_eq!(ada.restore(&path, &created.version()).await.ok().json()["userIds"], json!(["user_ada"]));
+    assert_eq!(
+        ada.restore(&path, &created.version()).await.assert_ok().json()["userIds"],
+        json!(["user_ada"])
+    );
 }

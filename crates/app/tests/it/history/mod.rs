@@ -25,7 +25,7 @@ impl User<'_> {
 
     /// Restores a revision.
     async fn restore(&self, path: &str, revision: &str) -> Response {
-        Response::of(self.restore_request(path, &json!({"revision": revision}))).await
+        Response::fetch(self.restore_request(path, &json!({"revision": revision}))).await
     }
 
     fn copy_request(&self, path: &str) -> RequestBuilder {
@@ -34,12 +34,12 @@ impl User<'_> {
 
     /// Copies an ICP without a body.
     async fn copy(&self, path: &str) -> Response {
-        Response::of(self.copy_request(path)).await
+        Response::fetch(self.copy_request(path)).await
     }
 
     /// Returns the revisions of an ICP, newest first.
     async fn revisions(&self, path: &str) -> Vec<Value> {
-        parse_array(&self.get(&format!("{path}/revisions")).await.ok())
+        parse_array(&self.get(&format!("{path}/revisions")).await.assert_ok())
     }
 
     /// Returns a revision with its ICP.
@@ -49,7 +49,7 @@ impl User<'_> {
 
     /// Returns the deleted ICPs, newest delete first.
     async fn deleted(&self) -> Vec<Value> {
-        parse_array(&self.get(DELETED_LIST).await.ok())
+        parse_array(&self.get(DELETED_LIST).await.assert_ok())
     }
 }
 

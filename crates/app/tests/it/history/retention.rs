@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::services::{on_postgres, on_sqlite};
+use crate::support::services::{start_on_postgres, start_on_sqlite};
 use crate::support::users::SMB;
 use crate::support::{Service, Setup};
 
@@ -11,7 +11,7 @@ async fn history_is_removed_if_disabled(service: Service) {
     let ada = service.user("user_ada");
     let created = ada.create(SMB).await;
     let path = created.icp_path();
-    ada.patch(&path, json!({"name": "other"})).await.ok();
+    ada.patch(&path, json!({"name": "other"})).await.assert_ok();
     let deleted_path = ada.create(SMB).await.icp_path();
     ada.delete(&deleted_path).await;
     assert_eq!((ada.revisions(&path).await.len(), ada.deleted().await.len()), (2, 1));
@@ -31,10 +31,10 @@ async fn history_is_removed_if_disabled(service: Service) {
 
 #[tokio::test]
 async fn sqlite_history_is_removed_if_disabled() {
-    history_is_removed_if_disabled(on_sqlite(Setup::new())).await;
+    history_is_removed_if_disabled(start_on_sqlite(Setup::new())).await;
 }
 
 #[tokio::test]
 async fn postgres_history_is_removed_if_disabled() {
-    history_is_removed_if_disabled(on_postgres(Setup::new())).await;
+    history_is_removed_if_disabled(start_on_postgres(Setup::new())).await;
 }

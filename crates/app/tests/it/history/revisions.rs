@@ -4,18 +4,18 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::{absent_icp_path, icp_text, property_of_each};
-use crate::support::services::on_both;
+use crate::support::services::on_both_databases;
 use crate::support::users::SMB;
 use crate::support::{LIST, Response, Service, Setup};
 
-on_both!(each_change_creates_one_revision);
+on_both_databases!(each_change_creates_one_revision);
 async fn each_change_creates_one_revision(service: &Service) {
     let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
     let created = ada.create(SMB).await;
     let path = created.icp_path();
-    let shared = ada.share(&path, "user_bob").await.ok();
-    let renamed = bob.patch(&path, json!({"name": "Bob's", "leadsPerList": 5})).await.ok();
-    let unchanged = bob.patch(&path, json!({"name": "Bob's"})).await.ok();
+    let shared = ada.share(&path, "user_bob").await.assert_ok();
+    let renamed = bob.patch(&path, json!({"name": "Bob's", "leadsPerList": 5})).await.assert_ok();
+    let unchanged = bob.patch(&path, json!({"name": "Bob's"})).await.assert_ok();
     assert_eq!(unchanged.version(), renamed.version(), "a patch without changes must not add a revision");
     let revisions = ada.revisions(&path).await;
     let states = [&renamed, &shared, &created];
@@ -31,7 +31,7 @@ async fn each_change_creates_one_revision(service: &Service) {
     assert_eq!(revisions[2]["at"], created.json()["createdAt"]);
     assert!(revisions.iter().all(|revision| revision.get("icp").is_none()));
     for state in states {
-        let revision = ada.revision(&path, &state.version()).await.ok();
+        let revision = ada.revision(&path, &state.version()).await.assert_ok();
         assert_eq!(icp_text(&revision), state.body, "a revision must contain the ICP at that version");
         let listed = revisions.iter().find(|listed| listed["revision"] == *state.version());
         for (name, value) in listed
@@ -44,17 +44,17 @@ async fn each_change_creates_one_revision(service: &Service) {
     }
 }
 
-on_both!(unknown_fields_are_restored_byte_for_byte);
+on_both_databases!(unknown_fields_are_restored_byte_for_byte);
 async fn unknown_fields_are_restored_byte_for_byte(service: &Service) {
     let ada = service.user("user_ada");
     let record = r#"{"id":"00000000-0000-0000-0000-000000000001","name":"Odd","description":null,"createdAt":"2024-01-15T10:30:00.000Z","updatedAt":"2024-01-15T10:30:00.000Z","leadProviderCriteria":[{"provider":"future","type":"robot","filters":{"n":1e2,"N":12345678901234567890123,"n":0.10}}],"customFilterCriteria":[{"type":"future","x":[1.0]}],"crmFilters":null,"userIds":["user_ada"],"leadsPerList":10,"activeUntil":null,"colour":"Ä 🦀"}"#;
     service.import(record, &[]);
     let path = format!("{LIST}/00000000-0000-0000-0000-000000000001");
-    let imported = ada.get(&path).await.ok();
-    ada.patch(&path, json!({"leadProviderCriteria": [], "customFilterCriteria": []})).await.ok();
-    let revision = ada.revision(&path, &imported.version()).await.ok();
+    let imported = ada.get(&path).await.assert_ok();
+    ada.patch(&path, json!({"leadProviderCriteria": [], "customFilterCriteria": []})).await.assert_ok();
+    let revision = ada.revision(&path, &imported.version()).await.assert_ok();
     assert_eq!(icp_text(&revision), imported.body);
-    let restored = ada.restore(&path, &imported.version()).await.ok();
+    let restored = ada.restore(&path, &imported.version()).await.assert_ok();
     let updated_at = |response: &Response| {
         response.json()["updatedAt"].as_str().expect("the time must be a string").to_owned()
     };
@@ -69,7 +69,7 @@ async fn unknown_fields_are_restored_byte_for_byte(service: &Service) {
     assert_eq!(sources, ["api", "api", "import"]);
 }
 
-on_both!(replacing_import_creates_revision);
+on_both_databases!(replacing_import_creates_revision);
 async fn replacing_import_creates_revision(service: &Service) {
     let ada = service.user("user_ada");
     let created = ada.create(SMB).await;
@@ -80,18 +80,18 @@ async fn replacing_import_creates_revision(service: &Service) {
     assert_eq!(property_of_each(&revisions, "by"), [json!(null), json!("user_ada")]);
     assert_eq!(property_of_each(&revisions, "source"), ["import", "api"]);
     assert_eq!(revisions[0]["changed"], json!(["name"]));
-    assert_eq!(icp_text(&ada.revision(&path, &created.version()).await.ok()), created.body);
+    assert_eq!(icp_text(&ada.revision(&path, &created.version()).await.assert_ok()), created.body);
 }
 
-on_both!(only_current_users_can_read_history);
+on_both_databases!(only_current_users_can_read_history);
 async fn only_current_users_can_read_history(service: &Service) {
     let [ada, bob, eve] = ["user_ada", "user_bob", "user_eve"].map(|id| service.user(id));
     let root = service.admin("user_root");
     let created = ada.create(SMB).await;
     let path = created.icp_path();
-    ada.share(&path, "user_bob").await.ok();
+    ada.share(&path, "user_bob").await.assert_ok();
     assert_eq!(bob.revisions(&path).await.len(), 2, "Bob must also see earlier revisions");
-    bob.unshare(&path, "user_ada").await.ok();
+    bob.unshare(&path, "user_ada").await.assert_ok();
     for user in [&ada, &eve] {
         user.get(&format!("{path}/revisions")).await.assert_problem(403, "FORBIDDEN");
         user.revision(&path, &created.version()).await.assert_problem(403, "FORBIDDEN");
@@ -107,40 +107,40 @@ async fn only_current_users_can_read_history(service: &Service) {
     }
 }
 
-on_both!(pages_add_up_to_history);
+on_both_databases!(pages_add_up_to_history);
 async fn pages_add_up_to_history(service: &Service) {
     let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
     let path = ada.create(SMB).await.icp_path();
     for number in 0..6 {
-        ada.patch(&path, json!({"leadsPerList": 100 + number})).await.ok();
+        ada.patch(&path, json!({"leadsPerList": 100 + number})).await.assert_ok();
     }
-    ada.share(&path, "user_bob").await.ok();
-    let whole = ada.revisions(&path).await;
-    assert_eq!(whole.len(), 8);
+    ada.share(&path, "user_bob").await.assert_ok();
+    let all_revisions = ada.revisions(&path).await;
+    assert_eq!(all_revisions.len(), 8);
     let (mut pages, mut next) = (Vec::new(), Some(format!("{path}/revisions?limit=3")));
     while let Some(page) = next {
-        let response = ada.get(&page).await.ok();
+        let response = ada.get(&page).await.assert_ok();
         assert!(super::parse_array(&response).len() <= 3);
         pages.extend(super::parse_array(&response));
         next = response.next_page();
         if let Some(cursor) = next.as_deref().and_then(|next| next.split_once("cursor=")) {
-            let refused = bob.get(&format!("{path}/revisions?cursor={}", cursor.1)).await;
-            refused.assert_parameter_fault("cursor");
+            let rejected = bob.get(&format!("{path}/revisions?cursor={}", cursor.1)).await;
+            rejected.assert_invalid_parameter("cursor");
         }
     }
-    assert_eq!(pages, whole);
+    assert_eq!(pages, all_revisions);
     for (query, code) in
         [("limit=0", "out_of_range"), ("limit=1001", "out_of_range"), ("cursor=x", "invalid_value")]
     {
         for path in [format!("{path}/revisions?{query}"), format!("{}?{query}", super::DELETED_LIST)] {
-            let refused = ada.get(&path).await;
-            refused.assert_problem(400, "BAD_REQUEST");
-            assert_eq!(refused.json()["errors"][0]["code"], code, "{refused:?}");
+            let rejected = ada.get(&path).await;
+            rejected.assert_problem(400, "BAD_REQUEST");
+            assert_eq!(rejected.json()["errors"][0]["code"], code, "{rejected:?}");
         }
     }
 }
 
-on_both!(unknown_revisions_are_not_found);
+on_both_databases!(unknown_revisions_are_not_found);
 async fn unknown_revisions_are_not_found(service: &Service) {
     let ada = service.user("user_ada");
     let created = ada.create(SMB).await;
@@ -152,12 +152,12 @@ async fn unknown_revisions_are_not_found(service: &Service) {
     }
     let eve = service.user("user_eve");
     eve.revision(&path, "x").await.assert_problem(403, "FORBIDDEN");
-    ada.revision(&format!("{LIST}/x"), &created.version()).await.assert_parameter_fault("id");
+    ada.revision(&format!("{LIST}/x"), &created.version()).await.assert_invalid_parameter("id");
     let other = ada.create(SMB).await;
     ada.revision(&path, &other.version()).await.assert_problem(404, "NOT_FOUND");
 }
 
-on_both!(history_requires_token_and_allowed_method);
+on_both_databases!(history_requires_token_and_allowed_method);
 async fn history_requires_token_and_allowed_method(service: &Service) {
     let ada = service.user("user_ada");
     let created = ada.create(SMB).await;
@@ -169,26 +169,27 @@ async fn history_requires_token_and_allowed_method(service: &Service) {
     ];
     for path in &reads {
         service.get(path, None).await.assert_problem(401, "UNAUTHORIZED");
-        let response = ada.get(path).await.ok();
+        let response = ada.get(path).await.assert_ok();
         assert_eq!(response.header("cache-control"), "private, no-cache");
         assert_eq!(response.header("vary"), "Authorization, Accept-Encoding");
-        let head = Response::of(ada.request(Method::HEAD, path)).await;
+        let head = Response::fetch(ada.request(Method::HEAD, path)).await;
         assert_eq!((head.status.as_u16(), head.body.as_str()), (200, ""));
-        let refused = Response::of(ada.request(Method::DELETE, path)).await;
-        refused.assert_problem(405, "METHOD_NOT_ALLOWED");
-        assert_eq!(refused.header("allow"), "GET, HEAD, OPTIONS");
-        let stale = Response::of(ada.get_request(path).header("if-match", "\"1\"")).await;
+        let rejected = Response::fetch(ada.request(Method::DELETE, path)).await;
+        rejected.assert_problem(405, "METHOD_NOT_ALLOWED");
+        assert_eq!(rejected.header("allow"), "GET, HEAD, OPTIONS");
+        let stale = Response::fetch(ada.get_request(path).header("if-match", "\"1\"")).await;
         stale.assert_problem(412, "PRECONDITION_FAILED");
         let strict =
-            Response::of(ada.get_request(&format!("{path}?x=1")).header("prefer", "handling=strict")).await;
+            Response::fetch(ada.get_request(&format!("{path}?x=1")).header("prefer", "handling=strict"))
+                .await;
         strict.assert_problem(400, "BAD_REQUEST");
     }
     for path in [format!("{path}/restore"), format!("{path}/copy")] {
         let anonymous = crate::support::client().post(format!("{}{path}", service.address));
-        Response::of(anonymous).await.assert_problem(401, "UNAUTHORIZED");
-        let refused = ada.get(&path).await;
-        refused.assert_problem(405, "METHOD_NOT_ALLOWED");
-        assert_eq!(refused.header("allow"), "POST, OPTIONS");
+        Response::fetch(anonymous).await.assert_problem(401, "UNAUTHORIZED");
+        let rejected = ada.get(&path).await;
+        rejected.assert_problem(405, "METHOD_NOT_ALLOWED");
+        assert_eq!(rejected.header("allow"), "POST, OPTIONS");
     }
 }
 
@@ -196,12 +197,12 @@ fn without_history(setup: Setup) -> Setup {
     setup.with("ICP__HISTORY__RETENTION_DAYS", "0")
 }
 
-on_both!(disabled_history_stores_no_revisions, with without_history);
+on_both_databases!(disabled_history_stores_no_revisions, with without_history);
 async fn disabled_history_stores_no_revisions(service: &Service) {
     let ada = service.user("user_ada");
     let created = ada.create(SMB).await;
     let path = created.icp_path();
-    ada.patch(&path, json!({"name": "other"})).await.ok();
+    ada.patch(&path, json!({"name": "other"})).await.assert_ok();
     for response in [
         ada.get(&format!("{path}/revisions")).await,
         ada.revision(&path, &created.version()).await,
@@ -209,7 +210,7 @@ async fn disabled_history_stores_no_revisions(service: &Service) {
         ada.get(super::DELETED_LIST).await,
         ada.get(&format!("{}?cursor=x", super::DELETED_LIST)).await,
         ada.restore(&path, "not a revision").await,
-        Response::of(ada.get_request(super::DELETED_LIST).header("if-match", "\"7\"")).await,
+        Response::fetch(ada.get_request(super::DELETED_LIST).header("if-match", "\"7\"")).await,
     ] {
         response.assert_problem(404, "NOT_FOUND");
         assert!(

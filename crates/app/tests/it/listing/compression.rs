@@ -1,4 +1,4 @@
-//! Compressed responses.
+//! Tests compressed responses.
 
 use std::io::Read as _;
 
@@ -7,7 +7,7 @@ use icp_testkit::fixtures::icp;
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 
-use crate::support::services::{on_both, with_shared_key};
+use crate::support::services::{on_both_databases, with_shared_key};
 use crate::support::users::{SMB, User};
 use crate::support::{LIST, Response, Service, Setup};
 
@@ -159,7 +159,7 @@ async fn response_uses_preferred_coding() {
     let service = start_service();
     let ada = service.user("user_ada");
     for path in [LIST.to_owned(), format!("{LIST}?limit=100&sort=name&order=desc")] {
-        let plain = ada.get(&path).await.ok();
+        let plain = ada.get(&path).await.assert_ok();
         for (accepted, coding) in ACCEPT_ENCODINGS {
             assert_eq!(check_coding(&ada, &path, accepted, &plain).await, *coding, "{accepted:?}");
         }
@@ -169,11 +169,11 @@ async fn response_uses_preferred_coding() {
     }
 }
 
-on_both!(list_is_sent_in_every_coding);
+on_both_databases!(list_is_sent_in_every_coding);
 async fn list_is_sent_in_every_coding(service: &Service) {
     service.import_icps((1..=300).map(icp));
     let ada = service.user("user_ada");
-    let plain = ada.get(LIST).await.ok();
+    let plain = ada.get(LIST).await.assert_ok();
     for coding in ["gzip", "deflate"] {
         assert_eq!(check_coding(&ada, LIST, &[coding], &plain).await, coding);
     }
@@ -185,7 +185,7 @@ async fn small_response_matches_its_content_encoding() {
     let ada = service.user("user_ada");
     let created = ada.create(SMB).await;
     for path in [LIST.to_owned(), created.icp_path(), format!("{LIST}?name=nothing")] {
-        let plain = ada.get(&path).await.ok();
+        let plain = ada.get(&path).await.assert_ok();
         for coding in ["gzip", "deflate"] {
             let coded = RawResponse::request(&ada, Method::GET, &path, &[coding], "").await;
             assert_eq!(coded.decoded(), plain.body, "{coding} of {path}");

@@ -85,19 +85,19 @@ async fn allowed_origin_can_read_responses() {
     let service = start_service();
     let ada = service.user("user_ada");
     for origin in ALLOWED_ORIGINS {
-        let created = Response::of(ada.post_request(SMB).header("origin", origin)).await;
+        let created = Response::fetch(ada.post_request(SMB).header("origin", origin)).await;
         assert_eq!(created.status, 201, "{created:?}");
         assert_readable(&created, origin);
-        let list = Response::of(ada.get_request(LIST).header("origin", origin)).await.ok();
+        let list = Response::fetch(ada.get_request(LIST).header("origin", origin)).await.assert_ok();
         assert_readable(&list, origin);
         for name in ["authorization", "accept-encoding"] {
             assert!(header_elements(&list, "vary").contains(&name.to_owned()), "{list:?}");
         }
         let unchanged = ada.get_request(LIST).header("origin", origin).header("if-none-match", list.etag());
-        let unchanged = Response::of(unchanged).await;
+        let unchanged = Response::fetch(unchanged).await;
         assert_eq!((unchanged.status.as_u16(), unchanged.etag()), (304, list.etag()));
         assert_readable(&unchanged, origin);
-        let deleted = Response::of(ada.delete_request(&created.icp_path()).header("origin", origin)).await;
+        let deleted = Response::fetch(ada.delete_request(&created.icp_path()).header("origin", origin)).await;
         assert_eq!(deleted.status, 204);
         assert_readable(&deleted, origin);
     }
@@ -119,10 +119,10 @@ async fn allowed_origin_can_read_errors() {
         (ada.post_request(&" ".repeat(2_000_000)), 413),
         (ada.request(Method::PUT, LIST), 405),
     ] {
-        let refused = Response::of(request.header("origin", origin)).await;
-        let code = refused.json()["code"].as_str().expect("the error must have a code").to_owned();
-        refused.assert_problem(status, &code);
-        assert_readable(&refused, origin);
+        let rejected = Response::fetch(request.header("origin", origin)).await;
+        let code = rejected.json()["code"].as_str().expect("the error must have a code").to_owned();
+        rejected.assert_problem(status, &code);
+        assert_readable(&rejected, origin);
     }
 }
 
@@ -133,7 +133,7 @@ async fn preflight_lists_allowed_methods_and_headers() {
         for method in ["GET", "HEAD", "POST", "PATCH", "DELETE"] {
             let headers = "authorization,content-type,idempotency-key,if-match,if-none-match,x-request-id,\
                            traceparent,tracestate,baggage,mcp-protocol-version,mcp-session-id,last-event-id";
-            let response = Response::of(preflight(&service, origin, method, headers)).await;
+            let response = Response::fetch(preflight(&service, origin, method, headers)).await;
             assert!(response.status.is_success(), "{response:?}");
             assert_eq!(response.body, "");
             assert_eq!(response.header("access-control-allow-origin"), origin);
@@ -146,10 +146,11 @@ async fn preflight_lists_allowed_methods_and_headers() {
             assert_varies_by_origin(&response);
             assert!(!response.header("x-request-id").is_empty());
         }
-        let response = Response::of(preflight(&service, origin, "GET", "")).await;
+        let response = Response::fetch(preflight(&service, origin, "GET", "")).await;
         assert!(response.status.is_success(), "{response:?}");
         let response =
-            Response::of(preflight(&service, origin, "PATCH", "Authorization, Content-Type, If-Match")).await;
+            Response::fetch(preflight(&service, origin, "PATCH", "Authorization, Content-Type, If-Match"))
+                .await;
         assert!(response.status.is_success(), "{response:?}");
     }
 }
@@ -160,7 +161,7 @@ async fn preflight_refuses_other_methods_and_headers() {
     for (method, headers) in
         [("PUT", ""), ("TRACE", ""), ("PATCH", "x-own"), ("GET", "authorization, cookie")]
     {
-        let response = Response::of(preflight(&service, ALLOWED_ORIGINS[0], method, headers)).await;
+        let response = Response::fetch(preflight(&service, ALLOWED_ORIGINS[0], method, headers)).await;
         let is_method_allowed =
             header_elements(&response, "access-control-allow-methods").contains(&method.to_lowercase());
         let allowed = header_elements(&response, "access-control-allow-headers");
@@ -178,17 +179,18 @@ async fn other_origins_get_no_cors_headers() {
     let ada = service.user("user_ada");
     let list = ada.list().await;
     for origin in OTHER_ORIGINS {
-        let response = Response::of(ada.get_request(LIST).header("origin", origin)).await.ok();
+        let response = Response::fetch(ada.get_request(LIST).header("origin", origin)).await.assert_ok();
         assert_no_cors(&response);
         assert_varies_by_origin(&response);
         assert_eq!(response.body, list, "the browser, not the service, hides the response from the page");
-        let refused =
-            Response::of(client().get(format!("{}{LIST}", service.address)).header("origin", origin)).await;
-        refused.assert_problem(401, "UNAUTHORIZED");
-        assert_no_cors(&refused);
-        assert_no_cors(&Response::of(preflight(&service, origin, "PATCH", "authorization")).await);
+        let rejected =
+            Response::fetch(client().get(format!("{}{LIST}", service.address)).header("origin", origin))
+                .await;
+        rejected.assert_problem(401, "UNAUTHORIZED");
+        assert_no_cors(&rejected);
+        assert_no_cors(&Response::fetch(preflight(&service, origin, "PATCH", "authorization")).await);
     }
-    let no_origin = ada.get(LIST).await.ok();
+    let no_origin = ada.get(LIST).await.assert_ok();
     assert_no_cors(&no_origin);
     assert_varies_by_origin(&no_origin);
 }
@@ -201,7 +203,7 @@ async fn options_without_requested_method_is_no_preflight() {
         (options_request(), None),
         (options_request().header("origin", ALLOWED_ORIGINS[0]), Some(ALLOWED_ORIGINS[0])),
     ] {
-        let response = Response::of(request).await;
+        let response = Response::fetch(request).await;
         assert_eq!(
             (response.status.as_u16(), response.header("allow")),
             (204, "GET, HEAD, POST, OPTIONS"),
@@ -218,10 +220,10 @@ async fn no_origin_is_allowed_by_default() {
     let service = with_shared_key(Setup::new()).start();
     let ada = service.user("user_ada");
     for origin in ALLOWED_ORIGINS.iter().chain(&OTHER_ORIGINS) {
-        let response = Response::of(ada.get_request(LIST).header("origin", *origin)).await.ok();
+        let response = Response::fetch(ada.get_request(LIST).header("origin", *origin)).await.assert_ok();
         assert_no_cors(&response);
         assert_eq!(response.header("vary"), "Authorization, Accept-Encoding");
-        let response = Response::of(preflight(&service, origin, "PATCH", "authorization")).await;
+        let response = Response::fetch(preflight(&service, origin, "PATCH", "authorization")).await;
         assert_eq!(
             (response.status.as_u16(), response.body.as_str()),
             (204, ""),

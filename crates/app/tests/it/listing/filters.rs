@@ -3,7 +3,7 @@
 use icp_testkit::fixtures::{IcpBuilder, icp};
 use serde_json::json;
 
-use crate::support::services::on_both;
+use crate::support::services::on_both_databases;
 use crate::support::users::SMB;
 use crate::support::{LIST, Service};
 
@@ -90,7 +90,7 @@ const QUERIES: &[(&str, &[u64])] = &[
     ("active=false&limit=1&order=desc", &[4]),
 ];
 
-on_both!(query_returns_matching_icps_in_order);
+on_both_databases!(query_returns_matching_icps_in_order);
 async fn query_returns_matching_icps_in_order(service: &Service) {
     service.import_icps(records());
     let ada = service.user("user_ada");
@@ -100,7 +100,7 @@ async fn query_returns_matching_icps_in_order(service: &Service) {
     let root = service.admin("user_root");
     for (query, _) in QUERIES {
         assert_eq!(
-            root.query_list(query).await.ok().body,
+            root.query_list(query).await.assert_ok().body,
             "[]",
             "an admin's list must contain only the admin's ICPs: {query}"
         );
@@ -108,11 +108,11 @@ async fn query_returns_matching_icps_in_order(service: &Service) {
     assert_eq!(service.user("user_eve").find("name=%C3%96M&sort=updatedAt").await, [7, 8]);
 }
 
-on_both!(unknown_and_default_parameters_change_nothing);
+on_both_databases!(unknown_and_default_parameters_change_nothing);
 async fn unknown_and_default_parameters_change_nothing(service: &Service) {
     service.import_icps(records());
     let ada = service.user("user_ada");
-    let list = ada.get(LIST).await.ok();
+    let list = ada.get(LIST).await.assert_ok();
     assert_eq!(list.numbers(), [1, 2, 3, 4, 5, 6]);
     assert_eq!(list.next_page(), None);
     let other_user = "userId=user_eve&userIds=user_eve&user=*&all=true&admin=true";
@@ -131,7 +131,7 @@ async fn unknown_and_default_parameters_change_nothing(service: &Service) {
     let defaults =
         ["sort=createdAt", "order=asc", "sort=createdAt&order=asc", "limit=1000", "limit=6", "limit=0006"];
     for query in unknown.iter().chain(&defaults) {
-        let response = ada.query_list(query).await.ok();
+        let response = ada.query_list(query).await.assert_ok();
         assert_eq!(response.body, list.body, "{query}");
         assert_eq!(response.next_page(), None, "{query}");
     }
@@ -139,13 +139,13 @@ async fn unknown_and_default_parameters_change_nothing(service: &Service) {
         assert_eq!(ada.query_list(query).await.etag(), list.etag(), "{query}");
     }
     assert_eq!(
-        ada.get(&format!("{LIST}/")).await.ok().body,
+        ada.get(&format!("{LIST}/")).await.assert_ok().body,
         list.body,
         "a trailing slash must change nothing"
     );
 }
 
-on_both!(filters_use_current_state);
+on_both_databases!(filters_use_current_state);
 async fn filters_use_current_state(service: &Service) {
     let ada = service.user("user_ada");
     let created = ada.create(SMB).await;
@@ -159,23 +159,26 @@ async fn filters_use_current_state(service: &Service) {
         "customFilterCriteria": [{"type": "website", "provider": "of our own, \"new\"", "prompt": "p"}]
     });
     for query in ["active=false", "name=%CF%89", "provider=bullhorn", "provider=of+our+own,+%22new%22"] {
-        assert_eq!(ada.query_list(query).await.ok().body, "[]", "{query}");
+        assert_eq!(ada.query_list(query).await.assert_ok().body, "[]", "{query}");
     }
-    let patched = ada.patch(&path, changes).await.ok();
+    let patched = ada.patch(&path, changes).await.assert_ok();
     for query in ["active=false", "name=%CF%89", "provider=bullhorn", "provider=of+our+own,+%22new%22"] {
-        assert_eq!(ada.query_list(query).await.ok().body, list_of(&patched.body), "{query}");
+        assert_eq!(ada.query_list(query).await.assert_ok().body, list_of(&patched.body), "{query}");
     }
     for query in ["name=smb", "active=true"] {
-        assert_eq!(ada.query_list(query).await.ok().body, "[]", "{query}");
+        assert_eq!(ada.query_list(query).await.assert_ok().body, "[]", "{query}");
     }
     let updated = patched.json()["updatedAt"].as_str().expect("the time must be a string").to_owned();
-    assert_eq!(ada.query_list(&format!("updatedSince={updated}")).await.ok().body, list_of(&patched.body));
-    ada.patch(&path, r#"{"crmFilters":null,"activeUntil":null}"#).await.ok();
-    assert_eq!(ada.query_list("provider=bullhorn").await.ok().body, "[]");
-    assert_eq!(ada.query_list("active=false").await.ok().body, "[]");
+    assert_eq!(
+        ada.query_list(&format!("updatedSince={updated}")).await.assert_ok().body,
+        list_of(&patched.body)
+    );
+    ada.patch(&path, r#"{"crmFilters":null,"activeUntil":null}"#).await.assert_ok();
+    assert_eq!(ada.query_list("provider=bullhorn").await.assert_ok().body, "[]");
+    assert_eq!(ada.query_list("active=false").await.assert_ok().body, "[]");
 }
 
-on_both!(names_are_sorted_by_lower_case_bytes);
+on_both_databases!(names_are_sorted_by_lower_case_bytes);
 async fn names_are_sorted_by_lower_case_bytes(service: &Service) {
     const NAMES: [&str; 14] =
         ["b", "A", "a", "B", "_", "Z", "é", "z", "a b", "A-b", "🦀", "\u{fffd}", "Éa", "10"];

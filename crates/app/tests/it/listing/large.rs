@@ -11,7 +11,7 @@ use reqwest::StatusCode;
 use serde_json::json;
 
 use crate::listing::records::number_of;
-use crate::support::services::on_both;
+use crate::support::services::on_both_databases;
 use crate::support::users::User;
 use crate::support::{LIST, Response, Service};
 
@@ -79,18 +79,18 @@ fn unchanged(mut numbers: Vec<u64>) -> Vec<u64> {
 
 /// Reads all pages. Returns the numbers of the ICPs that no writer changes, in the order of the pages.
 async fn read_pages(ada: &User<'_>, query: &str) -> Vec<u64> {
-    let mut page = ada.query_list(query).await.ok();
-    let (mut seen, mut count) = (Vec::new(), 1);
+    let mut page = ada.query_list(query).await.assert_ok();
+    let (mut numbers_of_pages, mut count) = (Vec::new(), 1);
     loop {
         let numbers = numbers(&page);
         assert!((1..=1_000).contains(&numbers.len()), "{} ICPs", numbers.len());
-        seen.extend(unchanged(numbers));
+        numbers_of_pages.extend(unchanged(numbers));
         let Some(next) = page.next_page() else { break };
-        page = ada.get(&next).await.ok();
+        page = ada.get(&next).await.assert_ok();
         count += 1;
     }
     assert!(count >= 20, "there must be at least 20 pages, not {count}");
-    seen
+    numbers_of_pages
 }
 
 async fn read_during_writes(service: &Service) {
@@ -102,17 +102,17 @@ async fn read_during_writes(service: &Service) {
         assert_eq!(expected.len() as u64, UNCHANGED_ICPS);
         // First, the complete list is read in one response.
         let before = write_count.load(Ordering::Relaxed);
-        let whole = unchanged(numbers(&ada.get(LIST).await.ok()));
-        assert!(whole == expected, "{} of {} ICPs", whole.len(), expected.len());
+        let complete_list = unchanged(numbers(&ada.get(LIST).await.assert_ok()));
+        assert!(complete_list == expected, "{} of {} ICPs", complete_list.len(), expected.len());
         assert!(write_count.load(Ordering::Relaxed) > before, "writers must write during the read");
         for query in ["limit=1000", "limit=1000&sort=name"] {
             let (started, before) = (Instant::now(), write_count.load(Ordering::Relaxed));
-            let seen = read_pages(&ada, query).await;
+            let numbers_of_pages = read_pages(&ada, query).await;
             let writes = write_count.load(Ordering::Relaxed) - before;
             eprintln!("{query}: {:?}, {writes} writes", started.elapsed());
-            let distinct: HashSet<&u64> = seen.iter().collect();
-            assert_eq!((seen.len(), distinct.len()), (expected.len(), expected.len()), "{query}");
-            assert!(seen == expected, "{query}: the ICPs must be in order");
+            let distinct: HashSet<&u64> = numbers_of_pages.iter().collect();
+            assert_eq!((numbers_of_pages.len(), distinct.len()), (expected.len(), expected.len()), "{query}");
+            assert!(numbers_of_pages == expected, "{query}: the ICPs must be in order");
             assert!(writes > 0, "writers must write during the read");
             // The next query sorts by name. The names contain the decimal numbers.
             expected.sort_by_cached_key(u64::to_string);
@@ -124,7 +124,7 @@ async fn read_during_writes(service: &Service) {
     tokio::join!(reading, join_all(writing));
 }
 
-on_both!(unchanged_icps_are_listed_once_during_writes);
+on_both_databases!(unchanged_icps_are_listed_once_during_writes);
 async fn unchanged_icps_are_listed_once_during_writes(service: &Service) {
     let started = Instant::now();
     service.import_icps(records());

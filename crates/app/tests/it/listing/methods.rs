@@ -2,7 +2,7 @@
 
 use reqwest::{Method, RequestBuilder};
 
-use crate::support::services::on_both;
+use crate::support::services::on_both_databases;
 use crate::support::users::SMB;
 use crate::support::{LIST, Response, Service, client};
 
@@ -14,7 +14,7 @@ fn method(name: &str) -> Method {
     Method::from_bytes(name.as_bytes()).expect("the method must be valid")
 }
 
-on_both!(unsupported_method_gets_405_with_allow);
+on_both_databases!(unsupported_method_gets_405_with_allow);
 async fn unsupported_method_gets_405_with_allow(service: &Service) {
     let ada = service.user("user_ada");
     let created = ada.create(SMB).await;
@@ -31,17 +31,17 @@ async fn unsupported_method_gets_405_with_allow(service: &Service) {
         ("/health/ready", HEALTH_METHODS, &["POST", "PATCH", "BREW"]),
     ] {
         for name in methods {
-            let refused = Response::of(ada.request(method(name), path)).await;
-            refused.assert_problem(405, "METHOD_NOT_ALLOWED");
-            assert_eq!(refused.header("allow"), allow, "{name} {path}");
+            let rejected = Response::fetch(ada.request(method(name), path)).await;
+            rejected.assert_problem(405, "METHOD_NOT_ALLOWED");
+            assert_eq!(rejected.header("allow"), allow, "{name} {path}");
             let signed_out = client().request(method(name), format!("{}{path}", service.address));
-            Response::of(signed_out).await.assert_problem(405, "METHOD_NOT_ALLOWED");
+            Response::fetch(signed_out).await.assert_problem(405, "METHOD_NOT_ALLOWED");
         }
     }
     assert_eq!(ada.list().await, format!("[{}]", created.body), "the refused requests must change nothing");
 }
 
-on_both!(options_needs_no_token);
+on_both_databases!(options_needs_no_token);
 async fn options_needs_no_token(service: &Service) {
     let item = service.user("user_ada").create(SMB).await.icp_path();
     let (slash, no_uuid) = (format!("{LIST}/"), format!("{LIST}/no-uuid"));
@@ -56,12 +56,12 @@ async fn options_needs_no_token(service: &Service) {
         for token in [None, Some("no token")] {
             let request = client().request(Method::OPTIONS, format!("{}{path}", service.address));
             let request = token.into_iter().fold(request, RequestBuilder::bearer_auth);
-            let response = Response::of(request.header("accept-encoding", "gzip")).await;
+            let response = Response::fetch(request.header("accept-encoding", "gzip")).await;
             assert_eq!((response.status.as_u16(), response.body.as_str()), (204, ""), "{path}: {response:?}");
             assert_eq!(response.header("allow"), allow, "{path}");
             assert!(!response.header("x-request-id").is_empty());
         }
     }
     let unknown_path = client().request(Method::OPTIONS, format!("{}/api/v1/nothing", service.address));
-    Response::of(unknown_path).await.assert_problem(404, "NOT_FOUND");
+    Response::fetch(unknown_path).await.assert_problem(404, "NOT_FOUND");
 }

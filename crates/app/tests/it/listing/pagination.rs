@@ -42,9 +42,9 @@ pub(crate) fn pairs(address: &str) -> Vec<(String, String)> {
 impl User<'_> {
     /// Returns all pages. `query` is the query of the first page.
     pub(crate) async fn pages(&self, query: &str) -> Vec<Response> {
-        let mut pages = vec![self.query_list(query).await.ok()];
+        let mut pages = vec![self.query_list(query).await.assert_ok()];
         while let Some(next) = pages.last().and_then(Response::next_page) {
-            pages.push(self.get(&next).await.ok());
+            pages.push(self.get(&next).await.assert_ok());
             assert!(pages.len() <= 1_000, "there must be a last page");
         }
         pages

@@ -4,7 +4,7 @@
 use icp_testkit::fixtures::icp;
 use reqwest::Method;
 
-use crate::support::services::on_sqlite;
+use crate::support::services::start_on_sqlite;
 use crate::support::users::SMB;
 use crate::support::{LIST, Response, Setup};
 
@@ -89,7 +89,7 @@ impl Response {
 
 #[tokio::test]
 async fn all_invalid_parameters_are_reported() {
-    let service = on_sqlite(Setup::new());
+    let service = start_on_sqlite(Setup::new());
     let ada = service.user("user_ada");
     for (query, violations) in VIOLATIONS {
         assert_eq!(ada.query_list(query).await.parameter_violations(), *violations, "{query}");
@@ -97,7 +97,7 @@ async fn all_invalid_parameters_are_reported() {
     for parameter in ["name", "provider"] {
         for (character, written) in [('a', "a"), ('ö', "%C3%B6"), ('🦀', "%F0%9F%A6%80")] {
             let longest = ada.query_list(&format!("{parameter}={}", written.repeat(255))).await;
-            assert_eq!(longest.ok().body, "[]", "255 times {character}");
+            assert_eq!(longest.assert_ok().body, "[]", "255 times {character}");
             let too_long = ada.query_list(&format!("{parameter}={}", written.repeat(256))).await;
             assert_eq!(too_long.parameter_violations(), [format!("{parameter} too_long")]);
         }
@@ -106,7 +106,7 @@ async fn all_invalid_parameters_are_reported() {
 
 #[tokio::test]
 async fn token_is_checked_before_parameters() {
-    let service = on_sqlite(Setup::new());
+    let service = start_on_sqlite(Setup::new());
     let path = format!("{LIST}?limit=0");
     for token in [None, Some("no token")] {
         service.get(&path, token).await.assert_problem(401, "UNAUTHORIZED");
@@ -115,32 +115,32 @@ async fn token_is_checked_before_parameters() {
 
 #[tokio::test]
 async fn parameters_are_checked_before_conditions() {
-    let service = on_sqlite(Setup::new());
+    let service = start_on_sqlite(Setup::new());
     let ada = service.user("user_ada");
     let path = format!("{LIST}?limit=0");
     let conditional = ada.get_request(&path).header("if-none-match", "*");
-    assert_eq!(Response::of(conditional).await.parameter_violations(), ["limit out_of_range"]);
-    let head = Response::of(ada.request(Method::HEAD, &path)).await;
+    assert_eq!(Response::fetch(conditional).await.parameter_violations(), ["limit out_of_range"]);
+    let head = Response::fetch(ada.request(Method::HEAD, &path)).await;
     assert_eq!((head.status.as_u16(), head.body.as_str()), (400, ""));
     assert_eq!(head.header("content-type"), "application/problem+json");
 }
 
 #[tokio::test]
 async fn other_operations_ignore_list_parameters() {
-    let service = on_sqlite(Setup::new());
+    let service = start_on_sqlite(Setup::new());
     let ada = service.user("user_ada");
     let query = "limit=0&sort=id&cursor=x";
     let posting = ada.request(Method::POST, &format!("{LIST}?{query}"));
-    let created = Response::of(posting.header("content-type", "application/json").body(SMB)).await;
+    let created = Response::fetch(posting.header("content-type", "application/json").body(SMB)).await;
     assert_eq!(created.status, 201, "{created:?}");
     let path = format!("{}?{query}", created.icp_path());
-    assert_eq!(ada.get(&path).await.ok().body, created.body);
+    assert_eq!(ada.get(&path).await.assert_ok().body, created.body);
     assert_eq!(ada.delete(&path).await.status, 204);
 }
 
 #[tokio::test]
 async fn cursor_is_refused_for_other_lists() {
-    let service = on_sqlite(Setup::new());
+    let service = start_on_sqlite(Setup::new());
     let [ada, eve] = ["user_ada", "user_eve"].map(|id| service.user(id));
     service.import_icps((1..=4).map(|number| icp(number).users(["user_ada", "user_eve"])));
     let lists = [
@@ -158,12 +158,16 @@ async fn cursor_is_refused_for_other_lists() {
         "&updatedSince=2020-01-02T00:00:00Z",
     ];
     for first_query in lists {
-        let first = ada.query_list(&format!("limit=2{first_query}")).await.ok();
+        let first = ada.query_list(&format!("limit=2{first_query}")).await.assert_ok();
         let cursor = first.cursor();
         for second_query in lists {
             let response = ada.query_list(&format!("cursor={cursor}{second_query}")).await;
             if first_query == second_query {
-                assert_eq!([first.numbers(), response.ok().numbers()].concat().len(), 4, "{first_query}");
+                assert_eq!(
+                    [first.numbers(), response.assert_ok().numbers()].concat().len(),
+                    4,
+                    "{first_query}"
+                );
             } else {
                 assert_eq!(
                     response.parameter_violations(),
@@ -179,10 +183,10 @@ async fn cursor_is_refused_for_other_lists() {
 
 #[tokio::test]
 async fn damaged_cursor_is_refused() {
-    let service = on_sqlite(Setup::new());
+    let service = start_on_sqlite(Setup::new());
     let ada = service.user("user_ada");
     service.import_icps((1..=4).map(icp));
-    let cursor = ada.query_list("limit=2").await.ok().cursor();
+    let cursor = ada.query_list("limit=2").await.assert_ok().cursor();
     let shorter = (0..cursor.len()).map(|end| cursor[..end].to_owned());
     let longer = ["A", "=", "%3D", "%00", "+"].map(|end| format!("{cursor}{end}"));
     for damaged in shorter.chain(longer).chain([cursor.to_uppercase(), format!("B{}", &cursor[1..])]) {
@@ -195,21 +199,21 @@ async fn damaged_cursor_is_refused() {
 /// With `Prefer: handling=strict` (RFC 7240), a client asks for errors about unknown parameters.
 #[tokio::test]
 async fn strict_handling_refuses_unknown_parameters() {
-    let service = on_sqlite(Setup::new());
+    let service = start_on_sqlite(Setup::new());
     let ada = service.user("user_ada");
     let created = ada.create(SMB).await;
     let applied = "handling=strict";
     for path in [LIST.to_owned(), format!("{LIST}/"), created.icp_path()] {
         let strict = |query: &str| ada.get_request(&format!("{path}{query}")).header("prefer", applied);
-        let response = Response::of(strict("")).await.ok();
+        let response = Response::fetch(strict("")).await.assert_ok();
         assert_eq!(response.header("preference-applied"), applied, "{path}");
-        let refused = Response::of(strict("?userId=user_eve&limits=3")).await;
-        refused.assert_problem(400, "BAD_REQUEST");
-        assert_eq!(refused.header("preference-applied"), applied, "{path}");
-        let errors = refused.json()["errors"].clone();
-        assert_eq!(errors[0]["parameter"], "userId", "{refused:?}");
-        assert_eq!(errors[1]["parameter"], "limits", "{refused:?}");
-        assert_eq!(errors[0]["code"], "unknown_field", "{refused:?}");
+        let rejected = Response::fetch(strict("?userId=user_eve&limits=3")).await;
+        rejected.assert_problem(400, "BAD_REQUEST");
+        assert_eq!(rejected.header("preference-applied"), applied, "{path}");
+        let errors = rejected.json()["errors"].clone();
+        assert_eq!(errors[0]["parameter"], "userId", "{rejected:?}");
+        assert_eq!(errors[1]["parameter"], "limits", "{rejected:?}");
+        assert_eq!(errors[0]["code"], "unknown_field", "{rejected:?}");
     }
     let path = format!("{LIST}?limits=3");
     for (preference, status) in [
@@ -218,17 +222,17 @@ async fn strict_handling_refuses_unknown_parameters() {
         ("handling=lenient, handling=strict", 200),
         ("respond-async, Handling=\"Strict\"; x=y", 400),
     ] {
-        let response = Response::of(ada.get_request(&path).header("prefer", preference)).await;
+        let response = Response::fetch(ada.get_request(&path).header("prefer", preference)).await;
         assert_eq!(response.status, status, "{preference}: {response:?}");
     }
-    let plain = ada.get(&path).await.ok();
+    let plain = ada.get(&path).await.assert_ok();
     assert!(!plain.headers.contains_key("preference-applied"), "{plain:?}");
 }
 
 #[tokio::test]
 async fn parameter_in_invalid_utf8_is_malformed() {
-    let service = on_sqlite(Setup::new());
-    let refused = service.user("user_ada").get(&format!("{LIST}?name=%FF")).await;
-    refused.assert_problem(400, "BAD_REQUEST");
-    assert_eq!(refused.json()["errors"][0]["code"], "malformed", "{refused:?}");
+    let service = start_on_sqlite(Setup::new());
+    let rejected = service.user("user_ada").get(&format!("{LIST}?name=%FF")).await;
+    rejected.assert_problem(400, "BAD_REQUEST");
+    assert_eq!(rejected.json()["errors"][0]["code"], "malformed", "{rejected:?}");
 }

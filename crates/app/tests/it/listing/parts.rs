@@ -9,7 +9,7 @@ use icp_testkit::fixtures::{IcpBuilder, icp, id};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::services::{on_both, on_postgres, with_shared_key};
+use crate::support::services::{on_both_databases, start_on_postgres, with_shared_key};
 use crate::support::{LIST, Response, Service, Setup};
 
 /// Returns ICPs of 2.3 kB each. A part of 32 kB contains 14 of them.
@@ -28,18 +28,18 @@ fn with_small_parts(setup: Setup) -> Setup {
     setup.with("ICP__SERVER__RESPONSE_BUFFER_KILOBYTES", "32")
 }
 
-on_both!(list_in_parts_has_same_body_and_etag, with with_small_parts);
+on_both_databases!(list_in_parts_has_same_body_and_etag, with with_small_parts);
 async fn list_in_parts_has_same_body_and_etag(service: &Service) {
     service.import_icps(records(200));
     let ada = service.user("user_ada");
-    let list = ada.get(LIST).await.ok();
+    let list = ada.get(LIST).await.assert_ok();
     assert!(list.body == json_array(records(200)), "{} bytes", list.body.len());
     assert_eq!((list.header("transfer-encoding"), list.next_page()), ("chunked", None));
 
     let tag = list.etag().to_owned();
-    let head = Response::of(ada.request(Method::HEAD, LIST)).await.ok();
+    let head = Response::fetch(ada.request(Method::HEAD, LIST)).await.assert_ok();
     assert_eq!((head.etag(), head.body.as_str()), (&*tag, ""));
-    let unchanged = Response::of(ada.get_request(LIST).header("if-none-match", &tag)).await;
+    let unchanged = Response::fetch(ada.get_request(LIST).header("if-none-match", &tag)).await;
     assert_eq!((unchanged.status, unchanged.etag()), (StatusCode::NOT_MODIFIED, &*tag));
     let compressed = ada
         .get_request(LIST)
@@ -54,20 +54,20 @@ async fn list_in_parts_has_same_body_and_etag(service: &Service) {
     assert!(plain == list.body);
 
     // A change of the last ICP must change the tag, although the tag is sent before the last ICP is read.
-    ada.patch(&format!("{LIST}/{}", id(200)), json!({"name": "New"})).await.ok();
-    let changed = Response::of(ada.get_request(LIST).header("if-none-match", &tag)).await.ok();
+    ada.patch(&format!("{LIST}/{}", id(200)), json!({"name": "New"})).await.assert_ok();
+    let changed = Response::fetch(ada.get_request(LIST).header("if-none-match", &tag)).await.assert_ok();
     assert_ne!(changed.etag(), tag);
     assert!(changed.body.contains(r#""name":"New""#));
 }
 
-on_both!(list_in_parts_is_complete_for_every_query, with with_small_parts);
+on_both_databases!(list_in_parts_is_complete_for_every_query, with with_small_parts);
 async fn list_in_parts_is_complete_for_every_query(service: &Service) {
     service.import_icps(records(200));
     let ada = service.user("user_ada");
     let listed_names = |query: &'static str| {
         let ada = &ada;
         async move {
-            let list: Vec<Value> = serde_json::from_str(&ada.query_list(query).await.ok().body)
+            let list: Vec<Value> = serde_json::from_str(&ada.query_list(query).await.assert_ok().body)
                 .expect("the body must be a list");
             let names =
                 list.iter().map(|icp| icp["name"].as_str().expect("the name must be a string").to_owned());
@@ -86,18 +86,18 @@ async fn list_in_parts_is_complete_for_every_query(service: &Service) {
     assert_eq!(listed_names("name=missing").await, Vec::<String>::new());
 }
 
-on_both!(too_long_page_is_shortened_and_linked, with with_small_parts);
+on_both_databases!(too_long_page_is_shortened_and_linked, with with_small_parts);
 async fn too_long_page_is_shortened_and_linked(service: &Service) {
     service.import_icps(records(200));
     let ada = service.user("user_ada");
-    let mut page = ada.query_list("limit=150").await.ok();
+    let mut page = ada.query_list("limit=150").await.assert_ok();
     let (mut all_icps, mut page_count) = (Vec::new(), 1);
     loop {
         let icps: Vec<Value> = serde_json::from_str(&page.body).expect("the body must be a list");
         assert!((1..=15).contains(&icps.len()), "{} ICPs", icps.len());
         all_icps.extend(icps);
         let Some(next) = page.next_page() else { break };
-        page = ada.get(&next).await.ok();
+        page = ada.get(&next).await.assert_ok();
         page_count += 1;
     }
     assert!(
@@ -123,15 +123,16 @@ fn records_of_size(bytes: u128) -> impl Iterator<Item = IcpBuilder> {
     (1..=bytes / 10_000).map(move |number| icp(number).with("description", &*text))
 }
 
-on_both!(slow_client_does_not_increase_memory);
+on_both_databases!(slow_client_does_not_increase_memory);
 async fn slow_client_does_not_increase_memory(service: &Service) {
     const BYTES: u128 = 80_000_000;
     let ada = service.user("user_ada");
     service.import_icps(records_of_size(BYTES));
-    ada.query_list("limit=1000").await.ok();
+    ada.query_list("limit=1000").await.assert_ok();
     let before = metric_value(service, MEMORY_METRIC).await;
     let mut response = ada.get_request(LIST).send().await.expect("the service must respond");
-    let mut read_bytes = response.chunk().await.expect("the body must continue").expect("must begin").len();
+    let mut read_bytes =
+        response.chunk().await.expect("the body must continue").expect("the body must begin").len();
     tokio::time::sleep(Duration::from_secs(2)).await;
     let megabytes = (metric_value(service, MEMORY_METRIC).await - before) / 1e6;
     eprintln!("{megabytes:.1} MB of additional memory for a list of {BYTES} bytes");
@@ -139,7 +140,7 @@ async fn slow_client_does_not_increase_memory(service: &Service) {
 
     // The slow read must not delay a write, and the later parts of the list must contain the change.
     let last = format!("{LIST}/{}", id(BYTES / 10_000));
-    ada.patch(&last, json!({"userIds": ["user_bob"]})).await.ok();
+    ada.patch(&last, json!({"userIds": ["user_bob"]})).await.assert_ok();
     assert_eq!(ada.get(&last).await.status, StatusCode::FORBIDDEN);
     let mut end = Vec::new();
     while let Some(chunk) = response.chunk().await.expect("the body must continue") {
@@ -157,11 +158,11 @@ async fn slow_client_does_not_increase_memory(service: &Service) {
 
 #[tokio::test]
 async fn slow_client_occupies_no_database_connection() {
-    let service = on_postgres(Setup::new());
+    let service = start_on_postgres(Setup::new());
     service.import_icps(records_of_size(40_000_000));
     let mut response =
         service.user("user_ada").get_request(LIST).send().await.expect("the service must respond");
-    response.chunk().await.expect("the body must continue").expect("must begin");
+    response.chunk().await.expect("the body must continue").expect("the body must begin");
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(
         metric_value(&service, CONNECTIONS_IN_USE_METRIC).await < 1.0,
@@ -190,7 +191,7 @@ async fn list_is_aborted_if_database_fails() {
     assert!(service.log().contains("a list was not sent completely"), "{}", service.log());
 }
 
-on_both!(abandoned_long_lists_release_resources);
+on_both_databases!(abandoned_long_lists_release_resources);
 async fn abandoned_long_lists_release_resources(service: &Service) {
     service.import_icps(records_of_size(40_000_000));
     let ada = service.user("user_ada");
@@ -204,5 +205,5 @@ async fn abandoned_long_lists_release_resources(service: &Service) {
     // The connections to the database also use file descriptors, and stay open.
     let are_closed = async || metric_value(service, "icp_process_open_fds").await < before + 50.0;
     assert!(crate::support::eventually(Duration::from_secs(20), are_closed).await);
-    ada.query_list("limit=10").await.ok();
+    ada.query_list("limit=10").await.assert_ok();
 }

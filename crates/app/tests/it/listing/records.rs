@@ -32,7 +32,7 @@ impl User<'_> {
 
     /// Returns the numbers of the ICPs that match a query, in the order of the response.
     pub(crate) async fn find(&self, query: &str) -> Vec<u64> {
-        self.query_list(query).await.ok().numbers()
+        self.query_list(query).await.assert_ok().numbers()
     }
 }
 

@@ -7,7 +7,7 @@ const VARY: &str = "Authorization, Accept-Encoding";
 
 /// Sends a request with `If-None-Match`.
 pub(crate) async fn get_unless(user: &User<'_>, path: &str, tag: &str) -> Response {
-    Response::of(user.get_request(path).header("if-none-match", tag)).await
+    Response::fetch(user.get_request(path).header("if-none-match", tag)).await
 }
 
 /// Checks that the response is a 304 with the given tag.

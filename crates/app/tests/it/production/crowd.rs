@@ -10,7 +10,7 @@ use crate::support::{LIST, Service, Setup, eventually};
 const IDLE_CONNECTIONS: usize = 10_000;
 
 async fn connect(service: &Service) -> TcpStream {
-    TcpStream::connect(service.socket()).await.expect("the client must connect")
+    TcpStream::connect(service.socket_address()).await.expect("the client must connect")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,18 +14,18 @@ use crate::support::Service;
 
 /// Returns the path of PgBouncer.
 fn pgbouncer() -> PathBuf {
-    let named = std::env::var_os("ICP_TEST_PGBOUNCER").map(PathBuf::from);
-    let usual = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"].into_iter().map(PathBuf::from);
-    named
+    let configured_path = std::env::var_os("ICP_TEST_PGBOUNCER").map(PathBuf::from);
+    let usual_paths = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"].into_iter().map(PathBuf::from);
+    configured_path
         .into_iter()
-        .chain(usual)
+        .chain(usual_paths)
         .find(|program| program.is_file())
-        .expect("PgBouncer; cargo xtask test --all installs it")
+        .expect("PgBouncer must be installed; cargo xtask test --all installs it")
 }
 
 /// Returns the value of a metric.
 async fn metric(service: &Service, name: &str) -> u64 {
     let metrics = service.get("/metrics", None).await.body;
     let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
-    value.unwrap_or_else(|| panic!("no {name} in\n{metrics}"))
+    value.unwrap_or_else(|| panic!("the metrics must contain {name}:\n{metrics}"))
 }

@@ -1,4 +1,4 @@
-//! nginx and HAProxy in front of the service, with configurations that are in use.
+//! Runs nginx and HAProxy in front of the service, with configurations that operators often use.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -10,12 +10,12 @@ use reqwest::StatusCode;
 use crate::support::shell::blocks;
 use crate::support::{LIST, Service, Setup, eventually};
 
-const PAGE: &str = include_str!("../../../../../docs/how-to/proxy.md");
+const PROXY_GUIDE: &str = include_str!("../../../../../docs/how-to/proxy.md");
 
-const REQUESTS: usize = 1_000;
+const REQUEST_COUNT: usize = 1_000;
 const CONCURRENCY: usize = 8;
 
-/// A proxy. It ends when this is dropped.
+/// A running proxy. Its process is killed when this value is dropped.
 struct Proxy {
     child: Child,
     address: String,
@@ -29,10 +29,10 @@ impl Drop for Proxy {
     }
 }
 
-fn program(name: &str) -> PathBuf {
+fn find_program(name: &str) -> PathBuf {
     let folders = ["/usr/sbin", "/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"].into_iter();
-    let found = folders.map(|folder| PathBuf::from(folder).join(name)).find(|program| program.is_file());
-    found.unwrap_or_else(|| panic!("{name}; cargo xtask test --all installs it"))
+    let program = folders.map(|folder| PathBuf::from(folder).join(name)).find(|program| program.is_file());
+    program.unwrap_or_else(|| panic!("{name} must be installed; cargo xtask test --all installs it"))
 }
 
 fn free_port() -> u16 {
@@ -41,37 +41,38 @@ fn free_port() -> u16 {
 }
 
 impl Proxy {
-    /// Starts a proxy with a configuration in which PORT and FOLDER are replaced.
+    /// Replaces PORT and FOLDER in the configuration, and starts the proxy with it.
     async fn start(name: &str, configuration: &str, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("the temporary folder must be created");
-        let (port, path) = (free_port(), folder.path().to_str().expect("the header must be ASCII"));
+        let (port, path) = (free_port(), folder.path().to_str().expect("the path must be UTF-8"));
         let file = folder.path().join("proxy.conf");
         let text = configuration.replace("PORT", &port.to_string()).replace("FOLDER", path);
         std::fs::write(&file, text).expect("the file must be written");
         let arguments = arguments.iter().map(|argument| argument.replace("FOLDER", path));
-        let child = Command::new(program(name)).args(arguments).stdout(Stdio::null()).spawn();
+        let child = Command::new(find_program(name)).args(arguments).stdout(Stdio::null()).spawn();
         let proxy = Self {
-            child: child.expect("must run"),
+            child: child.expect("the proxy must start"),
             address: format!("http://127.0.0.1:{port}"),
             _folder: folder,
         };
         let client = crate::support::client();
-        let responses = async || client.get(format!("{}/health/live", proxy.address)).send().await.is_ok();
-        assert!(eventually(Duration::from_secs(10), responses).await, "{name} listens");
+        let accepts_requests =
+            async || client.get(format!("{}/health/live", proxy.address)).send().await.is_ok();
+        assert!(eventually(Duration::from_secs(10), accepts_requests).await, "{name} must accept requests");
         proxy
     }
 
-    async fn nginx(service: &Service, location: &str) -> Self {
-        let upstream = service.socket();
-        Self::nginx_with(&format!(
+    async fn start_nginx(service: &Service, location: &str) -> Self {
+        let upstream = service.socket_address();
+        Self::start_nginx_with(&format!(
             "upstream icp {{ server {upstream}; keepalive 4; }}\n\
              server {{ listen 127.0.0.1:PORT; location / {{ {location} }} }}"
         ))
         .await
     }
 
-    /// Starts nginx with these servers.
-    async fn nginx_with(servers: &str) -> Self {
+    /// Starts nginx with the `server` blocks `servers`.
+    async fn start_nginx_with(servers: &str) -> Self {
         let configuration = format!(
             "daemon off; master_process off; pid FOLDER/pid; error_log stderr crit; events {{}}\n\
              http {{ access_log off; client_body_temp_path FOLDER/a; proxy_temp_path FOLDER/b; fastcgi_temp_path FOLDER/c;\n\
@@ -81,8 +82,8 @@ impl Proxy {
         Self::start("nginx", &configuration, &["-p", "FOLDER", "-c", "FOLDER/proxy.conf"]).await
     }
 
-    async fn haproxy(service: &Service) -> Self {
-        let upstream = service.socket();
+    async fn start_haproxy(service: &Service) -> Self {
+        let upstream = service.socket_address();
         let configuration = format!(
             "defaults\n  mode http\n  timeout connect 5s\n  timeout client 60s\n  timeout server 60s\n\
              frontend f\n  bind 127.0.0.1:PORT\n  default_backend b\nbackend b\n  server s {upstream}\n"
@@ -105,86 +106,87 @@ async fn assert_creates_succeed(service: &Service, proxy: &Proxy) {
             .expect("the service must respond")
             .status()
     };
-    let work = async |_| {
+    let send_requests = async |_| {
         let mut statuses = Vec::new();
-        for _ in 0..REQUESTS / CONCURRENCY {
+        for _ in 0..REQUEST_COUNT / CONCURRENCY {
             statuses.push(create().await);
         }
         statuses
     };
-    let statuses = join_all((0..CONCURRENCY).map(work)).await.concat();
+    let statuses = join_all((0..CONCURRENCY).map(send_requests)).await.concat();
     let failed: Vec<_> = statuses.iter().filter(|status| **status != StatusCode::CREATED).collect();
-    assert_eq!(statuses.len(), REQUESTS);
-    assert!(failed.is_empty(), "{} of {REQUESTS} failed: {failed:?}", failed.len());
+    assert_eq!(statuses.len(), REQUEST_COUNT);
+    assert!(failed.is_empty(), "{} of {REQUEST_COUNT} requests failed: {failed:?}", failed.len());
 }
 
-fn service() -> Service {
+fn start_service() -> Service {
     Setup::new().with("ICP__LOG__LEVEL", "warn").start()
 }
 
-/// A much-copied configuration: the header for WebSockets on every request.
+/// Many published configurations send the header for WebSockets with every request.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs nginx: cargo xtask test --all"]
-async fn nginx_with_upgrade_header_gets_no_broken_connection() {
-    let service = service();
+async fn nginx_with_upgrade_header_breaks_no_connection() {
+    let service = start_service();
     let location = "proxy_pass http://icp; proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; \
                     proxy_set_header Connection 'upgrade'; proxy_set_header Host $host;";
-    let proxy = Proxy::nginx(&service, location).await;
+    let proxy = Proxy::start_nginx(&service, location).await;
     assert_creates_succeed(&service, &proxy).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs nginx: cargo xtask test --all"]
-async fn nginx_with_defaults_gets_no_broken_connection() {
-    let service = service();
+async fn nginx_with_defaults_breaks_no_connection() {
+    let service = start_service();
     for location in [
         "proxy_pass http://icp;",
         "proxy_pass http://icp; proxy_http_version 1.1; proxy_set_header Connection '';",
     ] {
-        let proxy = Proxy::nginx(&service, location).await;
+        let proxy = Proxy::start_nginx(&service, location).await;
         assert_creates_succeed(&service, &proxy).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs HAProxy: cargo xtask test --all"]
-async fn haproxy_with_defaults_gets_no_broken_connection() {
-    let service = service();
-    let proxy = Proxy::haproxy(&service).await;
+async fn haproxy_with_defaults_breaks_no_connection() {
+    let service = start_service();
+    let proxy = Proxy::start_haproxy(&service).await;
     assert_creates_succeed(&service, &proxy).await;
 }
 
-/// Returns a configuration of the page, without TLS.
-fn documented(language: &str, replacements: &[(&str, &str)]) -> String {
-    let block = blocks(PAGE, language)[0];
+/// Returns a configuration of the guide for proxies, without TLS.
+fn read_configuration(language: &str, replacements: &[(&str, &str)]) -> String {
+    let block = blocks(PROXY_GUIDE, language)[0];
     let lines = block.lines().filter(|line| !line.trim_start().starts_with("ssl_"));
-    // HAProxy requires a line end at the end of the file.
+    // HAProxy requires a line feed at the end of the file.
     let text = lines.collect::<Vec<_>>().join("\n") + "\n";
-    replacements.iter().fold(text, |text, (shown, real)| {
-        assert!(text.contains(shown), "{shown}");
-        text.replace(shown, real)
+    replacements.iter().fold(text, |text, (documented, replacement)| {
+        assert!(text.contains(documented), "{documented}");
+        text.replace(documented, replacement)
     })
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs nginx: cargo xtask test --all"]
-async fn documented_nginx_gets_no_broken_connection() {
-    let service = service();
-    let replacements = [("listen 443 ssl", "listen 127.0.0.1:PORT"), ("127.0.0.1:8080", service.socket())];
-    let proxy = Proxy::nginx_with(&documented("nginx", &replacements)).await;
+async fn documented_nginx_breaks_no_connection() {
+    let service = start_service();
+    let replacements =
+        [("listen 443 ssl", "listen 127.0.0.1:PORT"), ("127.0.0.1:8080", service.socket_address())];
+    let proxy = Proxy::start_nginx_with(&read_configuration("nginx", &replacements)).await;
     assert_creates_succeed(&service, &proxy).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs HAProxy: cargo xtask test --all"]
-async fn documented_haproxy_gets_no_broken_connection() {
-    let service = service();
+async fn documented_haproxy_breaks_no_connection() {
+    let service = start_service();
     let replacements = [
         (":443 ssl crt /etc/haproxy/icp.pem alpn h2,http/1.1", "127.0.0.1:PORT"),
-        ("10.0.0.1:8080", service.socket()),
-        ("10.0.0.2:8080", service.socket()),
+        ("10.0.0.1:8080", service.socket_address()),
+        ("10.0.0.2:8080", service.socket_address()),
     ];
     let arguments = ["-db", "-q", "-f", "FOLDER/proxy.conf"];
-    let proxy = Proxy::start("haproxy", &documented("haproxy", &replacements), &arguments).await;
+    let proxy = Proxy::start("haproxy", &read_configuration("haproxy", &replacements), &arguments).await;
     assert_creates_succeed(&service, &proxy).await;
 }

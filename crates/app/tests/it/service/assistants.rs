@@ -1,19 +1,19 @@
-//! `POST /mcp`, message by message. `clients::assistant` tests it with an official client.
+//! Tests single messages to `POST /mcp`. `clients::assistant` tests this endpoint with an official client.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::services::on_both;
+use crate::support::services::on_both_databases;
 use crate::support::{LIST, Response, Service, Setup};
 
-const ICP: &str = r#"{"name":"A","leadProviderCriteria":[{"provider":"baseProvider","filters":{"z":1e2,"a":12345678901234567890123}}]}"#;
+const ICP_JSON: &str = r#"{"name":"A","leadProviderCriteria":[{"provider":"baseProvider","filters":{"z":1e2,"a":12345678901234567890123}}]}"#;
 
-fn switched_on(setup: Setup) -> Setup {
+fn enable_mcp(setup: Setup) -> Setup {
     setup.with("ICP__MCP__ENABLED", "true").with("ICP__SERVER__CORS_ORIGINS", "https://app.example.com")
 }
 
-fn service() -> Service {
-    switched_on(Setup::new()).start()
+fn start_service() -> Service {
+    enable_mcp(Setup::new()).start()
 }
 
 struct Assistant<'a> {
@@ -22,7 +22,7 @@ struct Assistant<'a> {
 }
 
 impl<'a> Assistant<'a> {
-    fn of(service: &'a Service, user: &str) -> Self {
+    fn new(service: &'a Service, user: &str) -> Self {
         Self { service, token: service.token(user) }
     }
 
@@ -34,7 +34,7 @@ impl<'a> Assistant<'a> {
 
     async fn call_method(&self, method: &str, parameters: Value) -> Value {
         let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters});
-        let response = Response::of(self.message(body.to_string())).await;
+        let response = Response::fetch(self.message(body.to_string())).await;
         assert_eq!(response.status, 200, "{response:?}");
         response.json()
     }
@@ -44,10 +44,12 @@ impl<'a> Assistant<'a> {
         let body = format!(
             r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{tool}","arguments":{arguments}}}}}"#
         );
-        let response = Response::of(self.message(body)).await;
+        let response = Response::fetch(self.message(body)).await;
         assert_eq!(response.status, 200, "{response:?}");
         let result = &response.json()["result"];
-        let text = result["content"][0]["text"].as_str().unwrap_or_else(|| panic!("a text: {response:?}"));
+        let text = result["content"][0]["text"]
+            .as_str()
+            .unwrap_or_else(|| panic!("the result must contain a text: {response:?}"));
         (text.to_owned(), result["isError"] == true)
     }
 
@@ -58,60 +60,60 @@ impl<'a> Assistant<'a> {
     }
 
     /// Returns the code of the problem that a tool returns, and the pointers and codes of its violations.
-    async fn fail(&self, tool: &str, arguments: &str) -> (String, Vec<String>) {
+    async fn call_and_fail(&self, tool: &str, arguments: &str) -> (String, Vec<String>) {
         let (text, is_error) = self.call_with(tool, arguments).await;
         assert!(is_error, "{tool} {arguments}: {text}");
         let problem: Value = serde_json::from_str(&text).expect("the text must be JSON");
-        let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let to_text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let violations = problem["errors"].as_array().into_iter().flatten();
         let violations = violations.map(|violation| {
             format!(
                 "{}{} {}",
-                word(&violation["pointer"]),
-                word(&violation["parameter"]),
-                word(&violation["code"])
+                to_text(&violation["pointer"]),
+                to_text(&violation["parameter"]),
+                to_text(&violation["code"])
             )
         });
-        (word(&problem["code"]), violations.collect())
+        (to_text(&problem["code"]), violations.collect())
     }
 }
 
 #[tokio::test]
 async fn mcp_is_off_by_default() {
     let service = Setup::new().start();
-    let assistant = Assistant::of(&service, "user_ada");
-    Response::of(assistant.message("{}")).await.assert_problem(404, "NOT_FOUND");
+    let assistant = Assistant::new(&service, "user_ada");
+    Response::fetch(assistant.message("{}")).await.assert_problem(404, "NOT_FOUND");
 }
 
 #[tokio::test]
-async fn mcp_uses_sign_in_of_api() {
-    let service = service();
+async fn mcp_rejects_invalid_token() {
+    let service = start_service();
     let anonymous = Assistant { service: &service, token: "e30.e30.e30".to_owned() };
-    let response = Response::of(anonymous.message("{}")).await;
+    let response = Response::fetch(anonymous.message("{}")).await;
     response.assert_problem(401, "UNAUTHORIZED");
     assert_eq!(response.header("www-authenticate"), r#"Bearer error="invalid_token""#);
 }
 
 #[tokio::test]
-async fn pages_of_other_origins_may_not_call() {
-    let service = service();
-    let assistant = Assistant::of(&service, "user_ada");
-    let hello = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
-    let from = |origin: &str| assistant.message(hello).header("origin", origin);
-    Response::of(from("https://evil.example.com")).await.assert_problem(403, "FORBIDDEN");
-    Response::of(from("https://app.example.com:444")).await.assert_problem(403, "FORBIDDEN");
-    assert_eq!(Response::of(from("https://app.example.com")).await.status, 200);
+async fn pages_of_other_origins_are_rejected() {
+    let service = start_service();
+    let assistant = Assistant::new(&service, "user_ada");
+    let message = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+    let request_from = |origin: &str| assistant.message(message).header("origin", origin);
+    Response::fetch(request_from("https://evil.example.com")).await.assert_problem(403, "FORBIDDEN");
+    Response::fetch(request_from("https://app.example.com:444")).await.assert_problem(403, "FORBIDDEN");
+    assert_eq!(Response::fetch(request_from("https://app.example.com")).await.status, 200);
 }
 
 #[tokio::test]
 async fn mcp_describes_server_and_tools() {
-    let service = service();
-    let assistant = Assistant::of(&service, "user_ada");
-    let hello = json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}});
-    let about = &assistant.call_method("initialize", hello).await["result"];
-    assert_eq!(about["serverInfo"]["name"], "icp", "{about}");
-    assert_eq!(about["protocolVersion"], "2025-06-18");
-    assert!(about["capabilities"]["tools"].is_object());
+    let service = start_service();
+    let assistant = Assistant::new(&service, "user_ada");
+    let message = json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}});
+    let description = &assistant.call_method("initialize", message).await["result"];
+    assert_eq!(description["serverInfo"]["name"], "icp", "{description}");
+    assert_eq!(description["protocolVersion"], "2025-06-18");
+    assert!(description["capabilities"]["tools"].is_object());
 
     let tools = assistant.call_method("tools/list", json!({})).await;
     let tools = tools["result"]["tools"].as_array().expect("the tools must be an array").clone();
@@ -134,10 +136,10 @@ async fn mcp_describes_server_and_tools() {
     assert!(!create.is_valid(&json!({"icp": {"name": ""}})));
 }
 
-on_both!(tools_follow_rules_of_api, with switched_on);
-async fn tools_follow_rules_of_api(service: &Service) {
-    let (ada, eve) = (Assistant::of(service, "user_ada"), Assistant::of(service, "user_eve"));
-    let created = ada.call("create_icp", &format!(r#"{{"icp":{ICP}}}"#)).await;
+on_both_databases!(tools_check_users_and_versions, with enable_mcp);
+async fn tools_check_users_and_versions(service: &Service) {
+    let (ada, eve) = (Assistant::new(service, "user_ada"), Assistant::new(service, "user_eve"));
+    let created = ada.call("create_icp", &format!(r#"{{"icp":{ICP_JSON}}}"#)).await;
     let (id, version) = (created["icp"]["id"].clone(), created["version"].clone());
     assert_eq!(created["icp"]["userIds"], json!(["user_ada"]));
 
@@ -146,30 +148,36 @@ async fn tools_follow_rules_of_api(service: &Service) {
         .await;
     let (text, _) = ada.call_with("get_icp", &json!({"id": id}).to_string()).await;
     assert!(text.ends_with(&format!(r#","version":{version},"icp":{}}}"#, over_http.body)), "{text}");
-    assert!(text.contains(r#""filters":{"z":1e2,"a":12345678901234567890123}"#), "to the letter: {text}");
-    assert_eq!(eve.fail("get_icp", &json!({"id": id}).to_string()).await.0, "FORBIDDEN");
+    assert!(
+        text.contains(r#""filters":{"z":1e2,"a":12345678901234567890123}"#),
+        "the tool must return the filters byte for byte: {text}"
+    );
+    assert_eq!(eve.call_and_fail("get_icp", &json!({"id": id}).to_string()).await.0, "FORBIDDEN");
 
     let change = json!({"id": id, "changes": {"leadsPerList": 50}, "ifMatch": version}).to_string();
     let changed = ada.call("update_icp", &change).await;
     assert_eq!(changed["icp"]["leadsPerList"], 50);
-    assert_eq!(ada.fail("update_icp", &change).await.0, "PRECONDITION_FAILED");
-    assert_eq!(eve.fail("update_icp", &change).await.0, "FORBIDDEN");
+    assert_eq!(ada.call_and_fail("update_icp", &change).await.0, "PRECONDITION_FAILED");
+    assert_eq!(eve.call_and_fail("update_icp", &change).await.0, "FORBIDDEN");
     let read_only = json!({"id": id, "changes": {"createdAt": "2020-01-01T00:00:00Z"}}).to_string();
     let violation = ("BAD_REQUEST".to_owned(), vec!["/createdAt read_only".to_owned()]);
-    assert_eq!(ada.fail("update_icp", &read_only).await, violation);
+    assert_eq!(ada.call_and_fail("update_icp", &read_only).await, violation);
 
     let delete = |version: &Value| json!({"id": id, "ifMatch": version}).to_string();
-    assert_eq!(ada.fail("delete_icp", &delete(&version)).await.0, "PRECONDITION_FAILED");
-    assert_eq!(ada.fail("delete_icp", &delete(&json!("what I made up"))).await.0, "PRECONDITION_FAILED");
-    assert_eq!(eve.fail("delete_icp", &delete(&changed["version"])).await.0, "FORBIDDEN");
+    assert_eq!(ada.call_and_fail("delete_icp", &delete(&version)).await.0, "PRECONDITION_FAILED");
+    assert_eq!(
+        ada.call_and_fail("delete_icp", &delete(&json!("an invented version"))).await.0,
+        "PRECONDITION_FAILED"
+    );
+    assert_eq!(eve.call_and_fail("delete_icp", &delete(&changed["version"])).await.0, "FORBIDDEN");
     ada.call("delete_icp", &delete(&changed["version"])).await;
-    assert_eq!(ada.fail("get_icp", &json!({"id": id}).to_string()).await.0, "NOT_FOUND");
+    assert_eq!(ada.call_and_fail("get_icp", &json!({"id": id}).to_string()).await.0, "NOT_FOUND");
 }
 
 #[tokio::test]
-async fn lists_come_in_parts() {
-    let service = service();
-    let assistant = Assistant::of(&service, "user_abc123");
+async fn list_tool_returns_pages() {
+    let service = start_service();
+    let assistant = Assistant::new(&service, "user_abc123");
     let first = assistant.call("list_icps", r#"{"limit":1,"sort":"name","order":"desc"}"#).await;
     assert_eq!(first["icps"][0]["name"], "SMB Marketing Leaders");
     let cursor = first["nextCursor"].as_str().expect("the result must have a next page");
@@ -187,24 +195,24 @@ async fn lists_come_in_parts() {
 
 #[tokio::test]
 async fn create_with_same_key_is_replayed() {
-    let service = service();
-    let assistant = Assistant::of(&service, "user_ada");
-    let arguments = format!(r#"{{"icp":{ICP},"idempotencyKey":"one"}}"#);
+    let service = start_service();
+    let assistant = Assistant::new(&service, "user_ada");
+    let arguments = format!(r#"{{"icp":{ICP_JSON},"idempotencyKey":"one"}}"#);
     let first = assistant.call("create_icp", &arguments).await;
     assert_eq!(assistant.call("create_icp", &arguments).await, first);
     let other = r#"{"icp":{"name":"B","leadProviderCriteria":[]},"idempotencyKey":"one"}"#;
-    assert_eq!(assistant.fail("create_icp", other).await.0, "IDEMPOTENCY_KEY_REUSED");
-    // The key belongs to the user, on both routes.
+    assert_eq!(assistant.call_and_fail("create_icp", other).await.0, "IDEMPOTENCY_KEY_REUSED");
+    // A user's key has the same meaning for the tool as for `POST` over HTTP.
     let request = service.request(Method::POST, LIST, &assistant.token).header("idempotency-key", "one");
-    let over_http = Response::of(request.header("content-type", "application/json").body(ICP)).await;
+    let over_http = Response::fetch(request.header("content-type", "application/json").body(ICP_JSON)).await;
     assert_eq!(over_http.json(), first["icp"]);
 }
 
 #[tokio::test]
-async fn bad_arguments_are_reported() {
-    let service = service();
-    let assistant = Assistant::of(&service, "user_ada");
-    let deep =
+async fn tools_report_invalid_arguments() {
+    let service = start_service();
+    let assistant = Assistant::new(&service, "user_ada");
+    let deeply_nested_icp =
         format!(r#"{{"icp":{{"name":"A","leadProviderCriteria":[{}{}]}}}}"#, "[".repeat(70), "]".repeat(70));
     for (tool, arguments, violations) in [
         (
@@ -218,7 +226,7 @@ async fn bad_arguments_are_reported() {
             vec!["/name duplicate"],
         ),
         ("create_icp", r#"{"icp":[]}"#, vec![" invalid_type"]),
-        ("create_icp", deep.as_str(), vec![]),
+        ("create_icp", deeply_nested_icp.as_str(), vec![]),
         ("create_icp", "{}", vec!["arguments malformed"]),
         ("create_icp", r#"{"icp":{},"ICP":{}}"#, vec!["arguments malformed"]),
         (
@@ -233,24 +241,31 @@ async fn bad_arguments_are_reported() {
         ("list_icps", r#"{"name":["a"]}"#, vec!["name invalid_type"]),
         ("list_icps", r#"{"cursor":"AbP2"}"#, vec!["cursor invalid_value"]),
     ] {
-        let (code, mut found) = assistant.fail(tool, arguments).await;
-        found.sort();
+        let (code, mut actual) = assistant.call_and_fail(tool, arguments).await;
+        actual.sort();
         assert_eq!(code, "BAD_REQUEST", "{tool} {arguments}");
-        assert!(violations.is_empty() || found == violations, "{tool} {arguments}: {found:?}");
+        assert!(violations.is_empty() || actual == violations, "{tool} {arguments}: {actual:?}");
     }
-    assert_eq!(assistant.call("list_icps", "{}").await["icps"], json!([]), "nothing was created");
-    assert_eq!(assistant.call("validate_icp", &format!(r#"{{"icp":{ICP}}}"#)).await, json!({"valid": true}));
-    let large = format!(
+    assert_eq!(
+        assistant.call("list_icps", "{}").await["icps"],
+        json!([]),
+        "invalid calls must create no ICP"
+    );
+    assert_eq!(
+        assistant.call("validate_icp", &format!(r#"{{"icp":{ICP_JSON}}}"#)).await,
+        json!({"valid": true})
+    );
+    let large_icp = format!(
         r#"{{"icp":{{"name":"A","description":"{}","leadProviderCriteria":[]}}}}"#,
         "x".repeat(1 << 20)
     );
-    assert_eq!(assistant.fail("create_icp", &large).await.0, "PAYLOAD_TOO_LARGE");
+    assert_eq!(assistant.call_and_fail("create_icp", &large_icp).await.0, "PAYLOAD_TOO_LARGE");
 }
 
 #[tokio::test]
-async fn every_accept_header_is_served() {
-    let service = service();
-    let assistant = Assistant::of(&service, "user_ada");
+async fn every_accept_header_gets_json() {
+    let service = start_service();
+    let assistant = Assistant::new(&service, "user_ada");
     for accept in [
         "application/json, text/event-stream",
         "application/json",
@@ -262,7 +277,8 @@ async fn every_accept_header_is_served() {
     ] {
         let request = service.request(Method::POST, "/mcp", &assistant.token);
         let request = request.header("content-type", "application/json").header("accept", accept);
-        let response = Response::of(request.body(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#)).await;
+        let response =
+            Response::fetch(request.body(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#)).await;
         assert_eq!(
             (response.status.as_u16(), response.header("content-type")),
             (200, "application/json"),
@@ -273,8 +289,8 @@ async fn every_accept_header_is_served() {
 
 #[tokio::test]
 async fn arguments_may_be_null_or_missing() {
-    let service = service();
-    let assistant = Assistant::of(&service, "user_abc123");
+    let service = start_service();
+    let assistant = Assistant::new(&service, "user_abc123");
     for params in [
         r#"{"name":"list_icps"}"#,
         r#"{"name":"list_icps","arguments":null}"#,
@@ -282,7 +298,7 @@ async fn arguments_may_be_null_or_missing() {
         r#"{"_meta":{"progressToken":1},"arguments":null,"name":"list_icps"}"#,
     ] {
         let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{params}}}"#);
-        let response = Response::of(assistant.message(body)).await.json();
+        let response = Response::fetch(assistant.message(body)).await.json();
         let text = response["result"]["content"][0]["text"]
             .as_str()
             .unwrap_or_else(|| panic!("{params}: {response}"));
@@ -291,13 +307,13 @@ async fn arguments_may_be_null_or_missing() {
             "{params}: {text}"
         );
     }
-    assert_eq!(assistant.fail("get_icp", "null").await.0, "BAD_REQUEST");
+    assert_eq!(assistant.call_and_fail("get_icp", "null").await.0, "BAD_REQUEST");
 }
 
 #[tokio::test]
-async fn malformed_message_is_refused_with_problem() {
-    let service = service();
-    let assistant = Assistant::of(&service, "user_ada");
+async fn malformed_message_returns_problem() {
+    let service = start_service();
+    let assistant = Assistant::new(&service, "user_ada");
     let bodies = [
         "",
         "{",
@@ -309,91 +325,96 @@ async fn malformed_message_is_refused_with_problem() {
         r#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#,
     ];
     for body in bodies.map(str::to_owned).into_iter().chain(["[".repeat(200)]) {
-        let response = Response::of(assistant.message(body.clone())).await;
+        let response = Response::fetch(assistant.message(body.clone())).await;
         assert!(response.status.is_client_error(), "{body:.40}: {response:?}");
         response.assert_problem(400, "BAD_REQUEST");
     }
-    Response::of(assistant.message("x".repeat(1_200_000))).await.assert_problem(413, "PAYLOAD_TOO_LARGE");
+    Response::fetch(assistant.message("x".repeat(1_200_000))).await.assert_problem(413, "PAYLOAD_TOO_LARGE");
     let text = assistant.message("{}").header("content-type", "text/plain");
-    assert!(Response::of(text).await.status.is_client_error());
+    assert!(Response::fetch(text).await.status.is_client_error());
     let get = service.request(Method::GET, "/mcp", &assistant.token);
-    let response = Response::of(get).await;
+    let response = Response::fetch(get).await;
     response.assert_problem(405, "METHOD_NOT_ALLOWED");
     assert_eq!(response.header("allow"), "POST, OPTIONS");
 
     let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "drop_table"}});
-    let response = Response::of(assistant.message(body.to_string())).await.json();
+    let response = Response::fetch(assistant.message(body.to_string())).await.json();
     assert_eq!(response["error"]["code"], -32602, "{response}");
     let notification = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
-    assert_eq!(Response::of(assistant.message(notification.to_string())).await.status, 202);
+    assert_eq!(Response::fetch(assistant.message(notification.to_string())).await.status, 202);
 }
 
 #[tokio::test]
 async fn client_information_is_not_logged() {
-    let service = service();
-    let assistant = Assistant::of(&service, "user_ada");
-    let hello = json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "marker-1", "version": "1"}});
-    assistant.call_method("initialize", hello).await;
+    let service = start_service();
+    let assistant = Assistant::new(&service, "user_ada");
+    let message = json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "marker-1", "version": "1"}});
+    assistant.call_method("initialize", message).await;
     let unknown = r#"{"jsonrpc":"2.0","id":"marker-2","method":"tools/call","params":{"name":"marker-3"}}"#;
-    Response::of(assistant.message(unknown)).await;
+    Response::fetch(assistant.message(unknown)).await;
     let log = service.log();
     assert!(log.contains(r#"route="/mcp""#), "{log}");
     assert!(!log.contains("marker"), "{log}");
 }
 
 #[tokio::test]
-async fn messages_beyond_their_arguments_are_small() {
-    let service = service();
-    let assistant = Assistant::of(&service, "user_ada");
-    let tree = format!("[{}0]", r#"{"":0},"#.repeat(200));
+async fn only_arguments_may_have_many_values() {
+    let service = start_service();
+    let assistant = Assistant::new(&service, "user_ada");
+    let long_array = format!("[{}0]", r#"{"":0},"#.repeat(200));
     for message in [
-        tree.clone(),
-        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{{"_meta":{{"a":{tree}}}}}}}"#),
+        long_array.clone(),
         format!(
-            r#"{{"jsonrpc":"2.0","id":{tree},"method":"tools/call","params":{{"name":"get_icp","arguments":{{}}}}}}"#
+            r#"{{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{{"_meta":{{"a":{long_array}}}}}}}"#
+        ),
+        format!(
+            r#"{{"jsonrpc":"2.0","id":{long_array},"method":"tools/call","params":{{"name":"get_icp","arguments":{{}}}}}}"#
         ),
     ] {
-        let response = Response::of(assistant.message(message)).await;
+        let response = Response::fetch(assistant.message(message)).await;
         response.assert_problem(413, "PAYLOAD_TOO_LARGE");
     }
-    let icp = ICP.replace(r#""z":1e2"#, &format!(r#""z":{tree}"#));
+    let icp = ICP_JSON.replace(r#""z":1e2"#, &format!(r#""z":{long_array}"#));
     assert_eq!(assistant.call("validate_icp", &format!(r#"{{"icp":{icp}}}"#)).await["valid"], true);
 }
 
 #[tokio::test]
-async fn arguments_of_list_are_limited() {
-    let service = service();
-    let assistant = Assistant::of(&service, "user_ada");
-    let many = |count: usize| {
+async fn number_of_reported_violations_is_limited() {
+    let service = start_service();
+    let assistant = Assistant::new(&service, "user_ada");
+    let object_with_fields = |count: usize| {
         let members: Vec<_> = (0..count).map(|number| format!(r#""a{number}":0"#)).collect();
         format!("{{{}}}", members.join(","))
     };
-    let (_, found) = assistant.fail("list_icps", &many(1_000)).await;
-    assert_eq!(found.len(), icp_domain::limits::VIOLATIONS);
-    assert_eq!(assistant.fail("list_icps", &many(10_000)).await.1, ["arguments too_long"]);
+    let (_, actual) = assistant.call_and_fail("list_icps", &object_with_fields(1_000)).await;
+    assert_eq!(actual.len(), icp_domain::limits::VIOLATIONS);
+    assert_eq!(
+        assistant.call_and_fail("list_icps", &object_with_fields(10_000)).await.1,
+        ["arguments too_long"]
+    );
     let unknown = format!(r#"{{"{}":0}}"#, "x".repeat(100_000));
     assert!(assistant.call_with("get_icp", &unknown).await.0.len() < 1_000);
 }
 
-on_both!(tools_share_copy_and_restore, with switched_on);
+on_both_databases!(tools_share_copy_and_restore, with enable_mcp);
 async fn tools_share_copy_and_restore(service: &Service) {
-    let (ada, bob) = (Assistant::of(service, "user_ada"), Assistant::of(service, "user_bob"));
-    let created = ada.call("create_icp", &format!(r#"{{"icp":{ICP}}}"#)).await;
+    let (ada, bob) = (Assistant::new(service, "user_ada"), Assistant::new(service, "user_bob"));
+    let created = ada.call("create_icp", &format!(r#"{{"icp":{ICP_JSON}}}"#)).await;
     let (id, version) = (created["icp"]["id"].clone(), created["version"].clone());
-    let one = json!({"id": id}).to_string();
+    let id_only = json!({"id": id}).to_string();
     let with_bob = json!({"id": id, "userId": "user_bob"}).to_string();
     let shared = ada.call("share_icp", &with_bob).await;
     assert_eq!(shared["icp"]["userIds"], json!(["user_ada", "user_bob"]));
-    let stale = json!({"id": id, "userId": "user_cy", "ifMatch": version}).to_string();
-    assert_eq!(ada.fail("share_icp", &stale).await.0, "PRECONDITION_FAILED");
+    let with_outdated_version = json!({"id": id, "userId": "user_cy", "ifMatch": version}).to_string();
+    assert_eq!(ada.call_and_fail("share_icp", &with_outdated_version).await.0, "PRECONDITION_FAILED");
     let copy = bob.call("copy_icp", &json!({"id": id, "name": "B", "idempotencyKey": "k"}).to_string()).await;
     assert_eq!((&copy["icp"]["name"], &copy["icp"]["userIds"]), (&json!("B"), &json!(["user_bob"])));
-    let again =
+    let replayed =
         bob.call("copy_icp", &json!({"id": id, "name": "B", "idempotencyKey": "k"}).to_string()).await;
-    assert_eq!(again, copy);
-    let left = ada.call("unshare_icp", &with_bob).await;
-    assert_eq!(left["icp"]["userIds"], json!(["user_ada"]));
-    assert_eq!(bob.fail("list_revisions", &one).await.0, "FORBIDDEN");
+    assert_eq!(replayed, copy);
+    let unshared = ada.call("unshare_icp", &with_bob).await;
+    assert_eq!(unshared["icp"]["userIds"], json!(["user_ada"]));
+    assert_eq!(bob.call_and_fail("list_revisions", &id_only).await.0, "FORBIDDEN");
 
     let history = ada.call("list_revisions", &json!({"id": id, "limit": 2}).to_string()).await;
     assert_eq!(history["revisions"][0]["source"], "mcp");
@@ -402,22 +423,25 @@ async fn tools_share_copy_and_restore(service: &Service) {
     let next = json!({"id": id, "cursor": history["nextCursor"]}).to_string();
     let first = ada.call("list_revisions", &next).await;
     assert_eq!((&first["revisions"][0]["revision"], &first["nextCursor"]), (&version, &Value::Null));
-    let old = json!({"id": id, "revision": version}).to_string();
-    let (text, _) = ada.call_with("get_revision", &old).await;
-    assert!(text.contains(r#""filters":{"z":1e2,"a":12345678901234567890123}"#), "byte for byte: {text}");
+    let first_revision = json!({"id": id, "revision": version}).to_string();
+    let (text, _) = ada.call_with("get_revision", &first_revision).await;
+    assert!(
+        text.contains(r#""filters":{"z":1e2,"a":12345678901234567890123}"#),
+        "the revision must contain the filters byte for byte: {text}"
+    );
 
-    ada.call("delete_icp", &one).await;
+    ada.call("delete_icp", &id_only).await;
     let deleted = ada.call("list_deleted_icps", "{}").await;
     assert_eq!(deleted["deleted"][0]["icp"]["id"], id);
     assert_eq!(bob.call("list_deleted_icps", "{}").await["deleted"], json!([]));
-    assert_eq!(bob.fail("restore_icp", &old).await.0, "FORBIDDEN");
-    let restored = ada.call("restore_icp", &old).await;
+    assert_eq!(bob.call_and_fail("restore_icp", &first_revision).await.0, "FORBIDDEN");
+    let restored = ada.call("restore_icp", &first_revision).await;
     assert_eq!(restored["icp"]["userIds"], json!(["user_ada"]));
     for result in [&shared, &copy, &history, &deleted, &restored] {
         assert!(result["notice"].as_str().is_some_and(|notice| notice.contains("data")), "{result}");
     }
-    let operations = ada.call("list_revisions", &one).await;
-    assert_eq!(operations["revisions"][0]["operation"], "restore");
+    let revisions = ada.call("list_revisions", &id_only).await;
+    assert_eq!(revisions["revisions"][0]["operation"], "restore");
 
     for (tool, arguments, code) in [
         ("get_revision", json!({"id": id, "revision": "x"}), "NOT_FOUND"),
@@ -429,15 +453,15 @@ async fn tools_share_copy_and_restore(service: &Service) {
         ("list_deleted_icps", json!({"limit": 0}), "BAD_REQUEST"),
         ("copy_icp", json!({"id": id, "name": " "}), "BAD_REQUEST"),
     ] {
-        assert_eq!(ada.fail(tool, &arguments.to_string()).await.0, code, "{tool} {arguments}");
+        assert_eq!(ada.call_and_fail(tool, &arguments.to_string()).await.0, code, "{tool} {arguments}");
     }
 }
 
 #[tokio::test]
-async fn texts_of_users_are_marked_as_data() {
-    let service = service();
-    let assistant = Assistant::of(&service, "user_ada");
-    let created = assistant.call("create_icp", &format!(r#"{{"icp":{ICP}}}"#)).await;
+async fn results_mark_texts_of_users_as_data() {
+    let service = start_service();
+    let assistant = Assistant::new(&service, "user_ada");
+    let created = assistant.call("create_icp", &format!(r#"{{"icp":{ICP_JSON}}}"#)).await;
     let id = json!({"id": created["icp"]["id"]}).to_string();
     for result in [&created, &assistant.call("list_icps", "{}").await, &assistant.call("get_icp", &id).await]
     {

@@ -1,4 +1,4 @@
-//! Open and closed connections.
+//! Checks when the service closes connections, and how it announces that.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -10,13 +10,13 @@ use serde_json::Value;
 use crate::support::{LIST, Service, Setup};
 
 fn connect(service: &Service) -> TcpStream {
-    let socket = TcpStream::connect(service.socket()).expect("the client must connect");
+    let socket = TcpStream::connect(service.socket_address()).expect("the client must connect");
     socket.set_read_timeout(Some(Duration::from_secs(20))).expect("the timeout must be set");
     socket
 }
 
-/// Sends a request for the list, and reads until the service closes. Returns the head and the body.
-fn list(service: &Service, version: &str, headers: &str) -> (String, String) {
+/// Sends a request for the list, and reads until the service closes the connection. Returns the head and the body.
+fn request_list(service: &Service, version: &str, headers: &str) -> (String, String) {
     let token = service.token("user_abc123");
     let mut socket = connect(service);
     let request =
@@ -36,23 +36,23 @@ fn assert_is_list(body: &str) {
     assert_eq!(body, expected);
 }
 
-/// A much-copied configuration of nginx sends this header with every request.
+/// Many published configurations of nginx send this header with every request.
 #[tokio::test(flavor = "multi_thread")]
-async fn upgrade_is_ignored_and_end_announced() {
+async fn service_ignores_upgrade_and_announces_close() {
     let service = Setup::new().start();
     for headers in ["connection: upgrade\r\n", "connection: upgrade\r\nupgrade: websocket\r\n"] {
-        let (head, body) = list(&service, "1.1", headers);
+        let (head, body) = request_list(&service, "1.1", headers);
         assert!(head.starts_with("http/1.1 200"), "{head}");
         assert!(head.contains("connection: close"), "{head}");
         assert_is_list(&body);
     }
 }
 
-/// RFC 9112, section 6.1: no chunks, and therefore no compression.
+/// RFC 9112, section 6.1, forbids chunks in responses to HTTP/1.0. The service compresses only chunked responses.
 #[tokio::test(flavor = "multi_thread")]
-async fn old_client_gets_no_chunks() {
+async fn http_1_0_client_gets_no_chunks() {
     let service = Setup::new().start();
-    let (head, body) = list(&service, "1.0", "accept-encoding: gzip, br\r\n");
+    let (head, body) = request_list(&service, "1.0", "accept-encoding: gzip, br\r\n");
     assert!(head.starts_with("http/1.0 200"), "{head}");
     for name in ["transfer-encoding", "content-encoding"] {
         assert!(!head.contains(name), "{head}");
@@ -60,9 +60,9 @@ async fn old_client_gets_no_chunks() {
     assert_is_list(&body);
 }
 
-/// A long list is sent in parts, whose length is not known.
+/// The service sends a long list in parts, before it knows the total length.
 #[tokio::test(flavor = "multi_thread")]
-async fn http_1_0_list_ends_with_connection() {
+async fn long_http_1_0_list_ends_when_connection_closes() {
     let service = Setup::new().with("ICP__SERVER__RESPONSE_BUFFER_KILOBYTES", "1").start();
     let token = service.token("user_abc123");
     for _ in 0..4 {
@@ -73,11 +73,11 @@ async fn http_1_0_list_ends_with_connection() {
         assert_eq!(body.len(), 6);
     };
     for headers in ["", "connection: keep-alive\r\n"] {
-        let (head, body) = list(&service, "1.0", headers);
+        let (head, body) = request_list(&service, "1.0", headers);
         assert!(!head.contains("transfer-encoding") && !head.contains("content-length"), "{head}");
         assert_is_complete(&body);
     }
-    let (head, body) = list(&service, "1.1", "connection: upgrade\r\nupgrade: websocket\r\n");
+    let (head, body) = request_list(&service, "1.1", "connection: upgrade\r\nupgrade: websocket\r\n");
     assert!(head.contains("connection: close") && !head.contains("transfer-encoding"), "{head}");
     assert_is_complete(&body);
 }
@@ -93,17 +93,21 @@ async fn idle_connection_does_not_delay_shutdown() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     let started = Instant::now();
     service.signal("INT");
-    assert!(service.ended_within(Duration::from_secs(30)).expect("the process must end").success());
-    assert!(started.elapsed() < Duration::from_secs(10), "after {:?}", started.elapsed());
+    assert!(service.wait_for_exit(Duration::from_secs(30)).expect("the process must end").success());
+    assert!(started.elapsed() < Duration::from_secs(10), "the service ended after {:?}", started.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn idle_connection_is_kept_as_long_as_set() {
+async fn idle_connection_is_closed_after_keep_alive() {
     let service = Setup::new().with("ICP__SERVER__KEEP_ALIVE_SECONDS", "2").start();
     let mut idle = connect(&service);
     idle.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").expect("the bytes must be sent");
     let started = Instant::now();
     let mut response = Vec::new();
     idle.read_to_end(&mut response).expect("the response must end");
-    assert!((1..8).contains(&started.elapsed().as_secs()), "after {:?}", started.elapsed());
+    assert!(
+        (1..8).contains(&started.elapsed().as_secs()),
+        "the connection was closed after {:?}",
+        started.elapsed()
+    );
 }

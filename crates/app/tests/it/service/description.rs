@@ -1,4 +1,4 @@
-//! The OpenAPI document. `support/conformity.rs` checks every response of every test against it.
+//! Checks the OpenAPI document. `support/conformity.rs` checks every response of every test against this document.
 
 use std::collections::BTreeSet;
 
@@ -6,19 +6,19 @@ use serde_json::Value;
 
 use crate::support::{Response, Setup, client, stdout};
 
-const CHECKED_IN: &str = include_str!("../../../../../docs/reference/openapi.json");
+const OPENAPI_FILE: &str = include_str!("../../../../../docs/reference/openapi.json");
 
 #[tokio::test]
-async fn service_command_and_file_have_same_description() {
+async fn service_command_and_file_have_same_document() {
     let setup = Setup::new();
     let printed = stdout(&setup.icp(&["openapi"]));
     assert_eq!(
-        printed, CHECKED_IN,
+        printed, OPENAPI_FILE,
         "docs/reference/openapi.json is stale: cargo run -- openapi > docs/reference/openapi.json"
     );
     let service = setup.start();
     let served = service.get("/api/v1/openapi.json", None).await;
-    assert_eq!((served.status.as_u16(), served.body.as_str()), (200, CHECKED_IN));
+    assert_eq!((served.status.as_u16(), served.body.as_str()), (200, OPENAPI_FILE));
     assert_eq!(served.header("content-type"), "application/json");
 }
 
@@ -44,12 +44,13 @@ fn every_operation_has_summary_and_unique_id() {
 }
 
 #[test]
-fn every_reference_exists() {
+fn every_reference_has_target() {
     fn check(value: &Value, document: &Value) {
         match value {
             Value::Object(members) => {
                 if let Some(reference) = members.get("$ref").and_then(Value::as_str) {
-                    let pointer = reference.strip_prefix('#').expect("within the document");
+                    let pointer =
+                        reference.strip_prefix('#').expect("the reference must point within the document");
                     assert!(document.pointer(pointer).is_some(), "{reference}");
                 }
                 members.values().for_each(|member| check(member, document));
@@ -70,7 +71,8 @@ async fn every_described_operation_exists() {
         let path = path.replace("{id}", "550e8400-e29b-41d4-a716-446655440000");
         for method in item.as_object().expect("the operations must be an object").keys() {
             let method = method.to_uppercase().parse().expect("the method must be valid");
-            let response = Response::of(client().request(method, format!("{}{path}", service.address))).await;
+            let response =
+                Response::fetch(client().request(method, format!("{}{path}", service.address))).await;
             assert!([200, 401].contains(&response.status.as_u16()), "{path} {response:?}");
         }
     }

@@ -1,19 +1,19 @@
-//! The errors of all routes have the same format.
+//! Checks that the errors of all routes have the same format.
 
 use reqwest::Method;
 
 use crate::support::{LIST, Response, Setup, client};
 
 #[tokio::test]
-async fn missing_sign_in_is_401() {
+async fn missing_or_invalid_token_is_401() {
     let service = Setup::new().start();
-    let without = service.get(LIST, None).await;
-    without.assert_problem(401, "UNAUTHORIZED");
-    assert_eq!(without.header("www-authenticate"), "Bearer");
+    let without_token = service.get(LIST, None).await;
+    without_token.assert_problem(401, "UNAUTHORIZED");
+    assert_eq!(without_token.header("www-authenticate"), "Bearer");
 
-    let with = service.get(LIST, Some("e30.e30.e30")).await;
-    with.assert_problem(401, "UNAUTHORIZED");
-    assert_eq!(with.header("www-authenticate"), r#"Bearer error="invalid_token""#);
+    let with_invalid_token = service.get(LIST, Some("e30.e30.e30")).await;
+    with_invalid_token.assert_problem(401, "UNAUTHORIZED");
+    assert_eq!(with_invalid_token.header("www-authenticate"), r#"Bearer error="invalid_token""#);
 }
 
 #[tokio::test]
@@ -36,10 +36,10 @@ async fn unsupported_method_is_405_with_allow() {
         ("/health/live", "GET, HEAD, OPTIONS"),
         ("/health/ready", "GET, HEAD, OPTIONS"),
     ] {
-        let others = [Method::PUT, Method::TRACE, Method::DELETE, Method::POST];
-        for method in others.into_iter().filter(|method| !allowed.contains(method.as_str())) {
+        let methods = [Method::PUT, Method::TRACE, Method::DELETE, Method::POST];
+        for method in methods.into_iter().filter(|method| !allowed.contains(method.as_str())) {
             let request = client().request(method.clone(), format!("{}{path}", service.address));
-            let response = Response::of(request).await;
+            let response = Response::fetch(request).await;
             response.assert_problem(405, "METHOD_NOT_ALLOWED");
             assert_eq!(response.header("allow"), allowed, "{method} {path}");
         }
@@ -49,22 +49,26 @@ async fn unsupported_method_is_405_with_allow() {
 #[tokio::test]
 async fn valid_request_id_is_kept() {
     let service = Setup::new().start();
-    let ask = |id: Vec<u8>| {
+    let send_request_id = |id: Vec<u8>| {
         let request = client().get(format!("{}/nowhere", service.address));
-        Response::of(request.header(
+        Response::fetch(request.header(
             "x-request-id",
             reqwest::header::HeaderValue::from_bytes(&id).expect("the header must be valid"),
         ))
     };
-    let taken = "7c0f6a4e:checkout/42.a_b-c+d=e@f";
-    let response = ask(taken.into()).await;
-    assert_eq!(response.header("x-request-id"), taken);
+    let valid_id = "7c0f6a4e:checkout/42.a_b-c+d=e@f";
+    let response = send_request_id(valid_id.into()).await;
+    assert_eq!(response.header("x-request-id"), valid_id);
     response.assert_problem(404, "NOT_FOUND");
 
     for malformed in
         [b"".to_vec(), vec![b'x'; 129], b"two words".to_vec(), b"<script>".to_vec(), b"\xff".to_vec()]
     {
-        let response = ask(malformed).await;
-        assert_eq!(response.header("x-request-id").len(), 36, "a new one: {response:?}");
+        let response = send_request_id(malformed).await;
+        assert_eq!(
+            response.header("x-request-id").len(),
+            36,
+            "the service must create a new ID: {response:?}"
+        );
     }
 }

@@ -1,28 +1,28 @@
-//! The first start on a new machine.
+//! Checks the first start on a new machine.
 
 use icp_testkit::fixtures::EXAMPLE_LIST;
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::service::transfers::both;
-use crate::support::{LIST, Response, Setup, client, refusal, stdout};
+use crate::service::transfers::setups_of_both_databases;
+use crate::support::{LIST, Response, Setup, client, run_failing, stdout};
 
 #[tokio::test]
 async fn printed_curl_line_returns_samples() {
-    for (setup, _database) in both() {
+    for (setup, _database) in setups_of_both_databases() {
         let mut service = setup.start();
-        let (token, url) = pasted(&service.printed_line("curl "));
+        let (token, url) = parse_curl_line(&service.printed_line("curl "));
         assert_eq!(url, format!("{}{LIST}", service.address));
-        let pasted = Response::of(client().get(url).bearer_auth(token)).await;
+        let response = Response::fetch(client().get(url).bearer_auth(token)).await;
         let example: Value = serde_json::from_str(EXAMPLE_LIST).expect("the text must be JSON");
-        assert_eq!(pasted.json(), example);
+        assert_eq!(response.json(), example);
     }
 }
 
-/// Returns the token and the URL of the printed line. curl itself is not on every machine.
-fn pasted(line: &str) -> (String, String) {
+/// Returns the token and the URL of the printed line. The tests do not run `curl`, because not every machine has it.
+fn parse_curl_line(line: &str) -> (String, String) {
     let parts = line.strip_prefix("curl -H 'Authorization: Bearer ").and_then(|rest| rest.split_once("' "));
-    let (token, url) = parts.unwrap_or_else(|| panic!("a line to paste: {line}"));
+    let (token, url) = parts.unwrap_or_else(|| panic!("the service must print a curl command: {line}"));
     (token.to_owned(), url.to_owned())
 }
 
@@ -44,7 +44,7 @@ async fn start_prints_url_user_and_curl_line_only() {
     let clerk = Setup::new().with("CLERK_PUBLISHABLE_KEY", "pk_test_Y2xlcmsuZXhhbXBsZS5pbnZhbGlkJA==");
     let mut with_clerk = clerk.with("ICP__AUTH__AUTHORIZED_PARTIES", "https://app.example.com").start();
     with_clerk.signal("TERM");
-    assert!(with_clerk.rest_of_start_message().is_empty(), "no user is signed in");
+    assert!(with_clerk.rest_of_start_message().is_empty(), "with Clerk, the service must print no user");
 }
 
 #[tokio::test]
@@ -58,14 +58,14 @@ async fn options_override_settings() {
     assert!(config.contains("server.port = 0 # the option --port (ICP__SERVER__PORT)\n"), "{config}");
     let service = setup.start_with(&["--host", "::1", "--port", "0"]);
     assert!(service.address.starts_with("http://[::1]:"), "{}", service.address);
-    let message = refusal(&Setup::new(), &["serve", "--host", "0.0.0.0"]);
+    let message = run_failing(&Setup::new(), &["serve", "--host", "0.0.0.0"]);
     assert!(message.contains("server.host") && message.contains("loopback only"), "{message}");
 }
 
 #[tokio::test]
-async fn printed_page_is_signed_in() {
+async fn printed_token_is_valid_and_not_in_pages() {
     let mut service = Setup::new().start();
-    let (token, _) = pasted(&service.printed_line("curl "));
+    let (token, _) = parse_curl_line(&service.printed_line("curl "));
     assert_eq!(service.get(LIST, Some(&token)).await.status, 200);
     for path in ["/", "/docs"] {
         assert!(!service.get(path, None).await.body.contains("eyJ"), "{path} contains a token");
@@ -74,20 +74,20 @@ async fn printed_page_is_signed_in() {
 
 #[tokio::test]
 async fn samples_are_stored_once() {
-    for (setup, _database) in both() {
+    for (setup, _database) in setups_of_both_databases() {
         let service = setup.start();
         assert_eq!(service.list("user_xyz789").await.json().as_array().map(Vec::len), Some(1));
         let samples = service.list("user_abc123").await.json();
         let id = samples[0]["id"].as_str().expect("the ID must be a string");
         let token = service.token("user_abc123");
-        let deleted = Response::of(service.request(Method::DELETE, &format!("{LIST}/{id}"), &token)).await;
+        let deleted = Response::fetch(service.request(Method::DELETE, &format!("{LIST}/{id}"), &token)).await;
         assert_eq!(deleted.status, 204);
         let setup = service.setup.clone();
         drop(service);
         assert_eq!(setup.start().list("user_abc123").await.json().as_array().map(Vec::len), Some(1));
     }
     // A database that another command created gets no samples.
-    for (setup, _database) in both() {
+    for (setup, _database) in setups_of_both_databases() {
         assert!(setup.icp_with_input(&["import"], b"").status.success());
         assert_eq!(setup.start().list("user_abc123").await.body, "[]");
     }
@@ -95,7 +95,7 @@ async fn samples_are_stored_once() {
 
 #[test]
 fn database_of_clerk_gets_no_samples() {
-    for (setup, _database) in both() {
+    for (setup, _database) in setups_of_both_databases() {
         let clerk = setup.with("CLERK_PUBLISHABLE_KEY", "pk_test_Y2xlcmsuZXhhbXBsZS5jb20k");
         assert!(clerk.icp(&["migrate"]).status.success());
         assert_eq!(stdout(&clerk.icp(&["export"])), "");
@@ -110,7 +110,7 @@ fn database_error_names_server_and_setting() {
         ("sqlite:///proc/icp/icp.sqlite3", ["/proc/icp/icp.sqlite3", "cannot use"]),
     ] {
         for command in [&["serve"][..], &["migrate"], &["migrate", "--check"], &["export"]] {
-            let message = refusal(&Setup::new().with("ICP__DATABASE__URL", url), command);
+            let message = run_failing(&Setup::new().with("ICP__DATABASE__URL", url), command);
             let setting = "database.url (ICP__DATABASE__URL or DATABASE_URL): cannot use ";
             assert!(message.contains(setting) && !message.contains("hunter2"), "{command:?}: {message}");
             assert!(parts.iter().all(|part| message.contains(part)), "{command:?}: {message}");

@@ -1,4 +1,4 @@
-//! Slow, broken and hostile clients are disconnected, while others are served.
+//! Checks that the service closes the connections of slow, broken and hostile clients and still serves other clients.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use crate::support::{LIST, Service, Setup};
 
 fn connect(service: &Service) -> TcpStream {
-    let socket = TcpStream::connect(service.socket()).expect("the client must connect");
+    let socket = TcpStream::connect(service.socket_address()).expect("the client must connect");
     socket.set_read_timeout(Some(Duration::from_secs(20))).expect("the timeout must be set");
     socket
 }
 
-/// Sends bytes, and reads until the service closes.
+/// Sends bytes, and reads until the service closes the connection.
 fn exchange(service: &Service, bytes: &[u8]) -> String {
     let mut socket = connect(service);
     // The service may close the connection during the write.
@@ -23,7 +23,7 @@ fn exchange(service: &Service, bytes: &[u8]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn endless_head_is_cut_off() {
+async fn endless_first_head_closes_connection() {
     let service = Setup::new().start();
     let mut slow: Vec<_> = (0..200).map(|_| connect(&service)).collect();
     let started = Instant::now();
@@ -35,11 +35,15 @@ async fn endless_head_is_cut_off() {
         let mut response = Vec::new();
         let _ = socket.read_to_end(&mut response);
     }
-    assert!(started.elapsed() < Duration::from_secs(15), "cut off after {:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(15),
+        "the service closed the connections after {:?}",
+        started.elapsed()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn endless_later_head_is_cut_off() {
+async fn endless_later_head_closes_connection() {
     const REQUEST: &[u8] = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n";
     let service = Setup::new().with("ICP__SERVER__KEEP_ALIVE_SECONDS", "5").start();
     let [mut slow, mut idle] = [connect(&service), connect(&service)];
@@ -55,35 +59,44 @@ async fn endless_later_head_is_cut_off() {
         match slow.read(&mut [0; 64]) {
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
             Err(_) | Ok(0) => break,
-            Ok(length) => panic!("{length} bytes of a response"),
+            Ok(length) => panic!("the service sent {length} bytes of a response to an incomplete head"),
         }
-        assert!(started.elapsed() < Duration::from_secs(30), "still open after {:?}", started.elapsed());
+        assert!(
+            started.elapsed() < Duration::from_secs(30),
+            "the connection is still open after {:?}",
+            started.elapsed()
+        );
         let _ = slow.write_all(b"x");
         rounds += 1;
         if rounds % 3 == 0 {
-            // A connection with idle times between requests stays open at any age.
+            // A connection with complete requests stays open, however old it is.
             idle.write_all(REQUEST).expect("the bytes must be sent");
             assert_eq!(read_response(&mut idle), 200);
         }
     }
-    let kept = started.elapsed();
-    assert!(kept > Duration::from_secs(5), "closed after {kept:?}, before the time limit of a head");
+    let elapsed = started.elapsed();
+    assert!(
+        elapsed > Duration::from_secs(5),
+        "the connection was closed after {elapsed:?}, before the timeout of a head"
+    );
     idle.write_all(REQUEST).expect("the bytes must be sent");
     assert_eq!(read_response(&mut idle), 200);
     assert_eq!(service.list("user_abc123").await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn requests_sent_at_once_are_all_answered() {
+async fn every_pipelined_request_gets_response() {
     let service = Setup::new().start();
-    let one = "GET /health/live HTTP/1.1\r\nhost: x\r\n";
-    let responses =
-        exchange(&service, format!("{one}\r\n{one}\r\n{one}connection: close\r\n\r\n").as_bytes());
+    let request = "GET /health/live HTTP/1.1\r\nhost: x\r\n";
+    let responses = exchange(
+        &service,
+        format!("{request}\r\n{request}\r\n{request}connection: close\r\n\r\n").as_bytes(),
+    );
     assert_eq!(responses.matches("HTTP/1.1 200").count(), 3, "{responses}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn malformed_http_is_refused() {
+async fn malformed_http_is_rejected() {
     let service = Setup::new().start();
     let list = format!("GET {LIST} HTTP/1.1\r\nhost: x\r\n");
     let huge_header = format!("{list}authorization: Bearer {}\r\n\r\n", "x".repeat(1_000_000));
@@ -91,7 +104,7 @@ async fn malformed_http_is_refused() {
     let long_line = format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "x".repeat(1_000_000));
     let both_lengths = format!("{list}content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n");
     let two_lengths = format!("{list}content-length: 5\r\ncontent-length: 6\r\n\r\nhello");
-    let broken: [&[u8]; 10] = [
+    let malformed_requests: [&[u8]; 10] = [
         b"\0\0\0\0\r\n\r\n",
         b"GET\r\n\r\n",
         b"GET / HTTP/9.9\r\n\r\n",
@@ -103,7 +116,7 @@ async fn malformed_http_is_refused() {
         both_lengths.as_bytes(),
         two_lengths.as_bytes(),
     ];
-    for bytes in broken {
+    for bytes in malformed_requests {
         let response = exchange(&service, bytes);
         let status = response.get(9..12).unwrap_or("");
         assert!(status.is_empty() || status.starts_with('4'), "{response}");
@@ -127,11 +140,16 @@ async fn unread_body_is_not_parsed_as_request() {
 #[tokio::test(flavor = "multi_thread")]
 async fn incomplete_body_releases_connection() {
     let service = Setup::new().start();
-    for half in ["content-length: 1000000\r\n\r\nx", "transfer-encoding: chunked\r\n\r\n5\r\nhe"] {
+    for incomplete_body in ["content-length: 1000000\r\n\r\nx", "transfer-encoding: chunked\r\n\r\n5\r\nhe"] {
         let started = Instant::now();
-        let response = exchange(&service, format!("GET {LIST} HTTP/1.1\r\nhost: x\r\n{half}").as_bytes());
+        let response =
+            exchange(&service, format!("GET {LIST} HTTP/1.1\r\nhost: x\r\n{incomplete_body}").as_bytes());
         assert!(response.starts_with("HTTP/1.1 401"), "{response}");
-        assert!(started.elapsed() < Duration::from_secs(10), "closed after {:?}", started.elapsed());
+        assert!(
+            started.elapsed() < Duration::from_secs(10),
+            "the connection was closed after {:?}",
+            started.elapsed()
+        );
     }
 }
 
@@ -144,13 +162,13 @@ async fn ten_thousand_invalid_tokens_cause_no_5xx() {
     for round in 0..10_000 {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let mut token = valid.clone().into_bytes();
-        let [strange, .., low, high] = seed.to_le_bytes();
-        let at = usize::from(u16::from_le_bytes([low, high])) % token.len();
+        let [random_byte, .., low_index, high_index] = seed.to_le_bytes();
+        let index = usize::from(u16::from_le_bytes([low_index, high_index])) % token.len();
         match round % 4 {
-            0 => token[at] = strange,
-            1 => token.truncate(at),
-            2 => token.insert(at, strange),
-            _ => token.rotate_left(at),
+            0 => token[index] = random_byte,
+            1 => token.truncate(index),
+            2 => token.insert(index, random_byte),
+            _ => token.rotate_left(index),
         }
         token.retain(|byte| !b"\r\n\0".contains(byte));
         let mut request = format!("GET {LIST} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ").into_bytes();
@@ -159,11 +177,11 @@ async fn ten_thousand_invalid_tokens_cause_no_5xx() {
         socket.write_all(&request).expect("the bytes must be sent");
         let status = read_response(&mut socket);
         if token == valid.as_bytes() {
-            continue; // The change was none.
+            continue; // The change had no effect.
         }
         assert!(matches!(status, 400 | 401), "{status} for {}", String::from_utf8_lossy(&token));
         if status == 400 {
-            socket = connect(&service); // What is no HTTP ends the connection.
+            socket = connect(&service); // The service closes the connection after malformed HTTP.
         }
     }
 }
@@ -188,6 +206,6 @@ fn read_response(socket: &mut TcpStream) -> u16 {
                     .expect("the text must be a number");
             }
         }
-        assert!(length > 0, "closed in the middle: {text}");
+        assert!(length > 0, "the connection was closed within a response: {text}");
     }
 }

@@ -1,4 +1,4 @@
-//! No secret reaches the log, at any level.
+//! Checks the content of the log: it contains no secret at any level.
 
 use icp_test_postgres as postgres;
 
@@ -15,21 +15,21 @@ async fn log_contains_no_secret_at_any_level() {
             .with("ICP__DATABASE__URL", &url)
             .start();
         let token = service.setup.token(&["--user", "user_abc123"]);
-        let refused = format!("{token}x");
+        let invalid_token = format!("{token}x");
         for path in [LIST.to_owned(), format!("{LIST}?token={token}"), format!("/nowhere/{token}")] {
-            for sent in [&token, &refused] {
-                let request = client().get(format!("{}{path}", service.address)).bearer_auth(sent);
-                Response::of(request.header("cookie", format!("__session={token}"))).await;
+            for bearer in [&token, &invalid_token] {
+                let request = client().get(format!("{}{path}", service.address)).bearer_auth(bearer);
+                Response::fetch(request.header("cookie", format!("__session={token}"))).await;
             }
         }
         let log = service.log();
-        assert!(log.contains("answered"), "something was logged: {log}");
+        assert!(log.contains("answered"), "the log must contain the requests: {log}");
         let (start, signature) = (
-            token.get(..40).expect("long"),
+            token.get(..40).expect("the token must be long"),
             token.rsplit('.').next().expect("the line must have three parts"),
         );
         for secret in [start, signature, "hunter2", "user_abc123", "BEGIN"] {
-            assert!(!log.contains(secret), "{secret} is in {log}");
+            assert!(!log.contains(secret), "the log must not contain {secret}: {log}");
         }
     }
 }
@@ -38,7 +38,7 @@ async fn log_contains_no_secret_at_any_level() {
 async fn json_line_has_request_fields() {
     let service = Setup::new().with("ICP__LOG__FORMAT", "json").start();
     let request = client().get(format!("{}{LIST}", service.address)).header("x-request-id", "find-me");
-    Response::of(request).await.assert_problem(401, "UNAUTHORIZED");
+    Response::fetch(request).await.assert_problem(401, "UNAUTHORIZED");
     let log = service.log();
     let line = log.lines().find(|line| line.contains("find-me")).expect("the log must have the line");
     let line: serde_json::Value = serde_json::from_str(line).expect("the text must be JSON");
@@ -61,7 +61,7 @@ async fn unread_log_does_not_stop_service() {
 }
 
 #[tokio::test]
-async fn unknown_methods_are_logged_as_other() {
+async fn log_names_unknown_methods_other() {
     let service = Setup::new().start();
     let method = "X".repeat(10_000);
     let request = format!("{method} / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");

@@ -1,24 +1,24 @@
-//! `GET /metrics`.
+//! Checks the metrics that the service returns.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use icp_test_postgres as postgres;
 
-use crate::support::{LIST, Response, Service, Setup, client, eventually, refusal};
+use crate::support::{LIST, Response, Service, Setup, client, eventually, run_failing};
 
-async fn metrics(service: &Service) -> String {
+async fn fetch_metrics(service: &Service) -> String {
     let request = client().get(format!("{}/metrics", service.address));
     let response =
-        Response::of(request.header("accept", "application/openmetrics-text;version=1.0.0, text/plain"))
+        Response::fetch(request.header("accept", "application/openmetrics-text;version=1.0.0, text/plain"))
             .await;
     assert_eq!(response.status, 200);
     assert!(response.header("content-type").starts_with("application/openmetrics-text"), "{response:?}");
     response.body
 }
 
-fn assert_has(metrics: &str, start: &str) {
-    assert!(metrics.lines().any(|line| line.starts_with(start)), "{start} in\n{metrics}");
+fn assert_has_line(metrics: &str, start: &str) {
+    assert!(metrics.lines().any(|line| line.starts_with(start)), "no line starts with {start}:\n{metrics}");
 }
 
 #[tokio::test]
@@ -31,7 +31,7 @@ async fn requests_and_operations_are_counted() {
         .get("/api/v1/entities/icps/00000000-0000-4000-8000-000000000000", Some(&service.token("user_ada")))
         .await;
     service.get("/no/such/address", None).await;
-    let metrics = metrics(&service).await;
+    let metrics = fetch_metrics(&service).await;
     for line in [
         r#"icp_http_request_duration_seconds_count{method="GET",route="/api/v1/entities/icps",status="200"} 1"#,
         r#"icp_http_request_duration_seconds_count{method="GET",route="/api/v1/entities/icps/{id}",status="404"} 1"#,
@@ -49,7 +49,7 @@ async fn requests_and_operations_are_counted() {
         "icp_process_open_fds ",
         "icp_http_requests_in_flight 0",
     ] {
-        assert_has(&metrics, line);
+        assert_has_line(&metrics, line);
     }
 }
 
@@ -59,7 +59,7 @@ async fn metrics_can_have_their_own_port() {
     service.get("/metrics", None).await.assert_problem(404, "NOT_FOUND");
     let log = service.log();
     let address = log.split("health and metrics on ").nth(1).and_then(|rest| rest.split_whitespace().next());
-    let address = address.unwrap_or_else(|| panic!("it says where: {log}"));
+    let address = address.unwrap_or_else(|| panic!("the log must contain the address of the metrics: {log}"));
     let client = client();
     for (path, status) in [("/metrics", 200), ("/health/live", 200), ("/health/ready", 200), (LIST, 404)] {
         let response =
@@ -69,35 +69,35 @@ async fn metrics_can_have_their_own_port() {
 }
 
 #[tokio::test]
-async fn metrics_are_served_nowhere_by_default() {
+async fn metrics_are_off_by_default() {
     let service = Setup::new().without("ICP__METRICS__ENABLED").start();
     service.get("/metrics", None).await.assert_problem(404, "NOT_FOUND");
 }
 
 #[tokio::test]
-async fn metrics_have_format_that_client_accepts() {
+async fn accept_header_selects_metrics_format() {
     let service = Setup::new().start();
     service.get(LIST, None).await;
     for accept in ["*/*", "text/plain", "text/html, */*;q=0.1"] {
         let request = client().get(format!("{}/metrics", service.address)).header("accept", accept);
-        let response = Response::of(request).await;
+        let response = Response::fetch(request).await;
         assert_eq!(response.header("content-type"), "text/plain; version=0.0.4; charset=utf-8", "{accept}");
-        assert_has(&response.body, "# TYPE icp_http_requests_refused_total counter");
-        assert_has(&response.body, "# TYPE icp_build_info gauge");
+        assert_has_line(&response.body, "# TYPE icp_http_requests_refused_total counter");
+        assert_has_line(&response.body, "# TYPE icp_build_info gauge");
         assert!(!response.body.contains("# EOF"), "{accept}");
     }
-    assert!(metrics(&service).await.ends_with("# EOF\n"));
+    assert!(fetch_metrics(&service).await.ends_with("# EOF\n"));
 }
 
 #[tokio::test]
 async fn metrics_port_in_use_is_reported() {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("the listener must bind the port");
-    let port = taken.local_addr().expect("the listener must have an address").port().to_string();
-    let message = refusal(&Setup::new().with("ICP__METRICS__PORT", &port), &["serve"]);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("the listener must bind the port");
+    let port = listener.local_addr().expect("the listener must have an address").port().to_string();
+    let message = run_failing(&Setup::new().with("ICP__METRICS__PORT", &port), &["serve"]);
     assert!(message.contains("ICP__METRICS__PORT") && message.contains("in use"), "{message}");
 }
 
-/// Dashboards and alerts on metrics that no longer exist would stay empty.
+/// A dashboard or an alert on a missing metric would show no data.
 #[tokio::test]
 async fn dashboards_and_alerts_name_existing_metrics() {
     let database = postgres::shared().database();
@@ -109,11 +109,12 @@ async fn dashboards_and_alerts_name_existing_metrics() {
         .start();
     service.get(LIST, None).await;
     // The first operation on the database is periodic work of the service.
-    let has_operated = async || metrics(&service).await.contains("icp_database_operation_duration_seconds");
-    assert!(eventually(Duration::from_secs(5), has_operated).await);
-    let there = metrics(&service).await;
+    let has_database_metrics =
+        async || fetch_metrics(&service).await.contains("icp_database_operation_duration_seconds");
+    assert!(eventually(Duration::from_secs(5), has_database_metrics).await);
+    let existing = fetch_metrics(&service).await;
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy");
-    let mut named = 0;
+    let mut name_count = 0;
     for file in ["grafana-dashboard.json", "prometheus-alerts.yml"] {
         let text = std::fs::read_to_string(folder.join(file)).expect("the file must exist");
         let words = text.split(|character: char| !character.is_ascii_alphanumeric() && character != '_');
@@ -122,30 +123,30 @@ async fn dashboards_and_alerts_name_existing_metrics() {
                 .iter()
                 .find_map(|end| name.strip_suffix(end));
             let family = family.unwrap_or(name);
-            // These appear when they are first needed.
-            let later =
+            // The service reports these metrics only after the first fetch, read or operation.
+            let conditional =
                 ["icp_key_set_age_seconds", "icp_replica_used", "icp_database_operation_duration_seconds"];
-            let is_there = there.contains(&format!("# TYPE {family} ")) || later.contains(&family);
-            assert!(is_there, "{file} names {name}, which does not exist:\n{there}");
-            named += 1;
+            let exists = existing.contains(&format!("# TYPE {family} ")) || conditional.contains(&family);
+            assert!(exists, "{file} names {name}, which does not exist:\n{existing}");
+            name_count += 1;
         }
     }
-    assert!(named > 20, "they name metrics: {named}");
+    assert!(name_count > 20, "the files must name metrics: {name_count}");
 }
 
 #[tokio::test]
 async fn reference_has_every_metric() {
     let page = include_str!("../../../../../docs/reference/metrics.md");
-    let (table, _) = page.split_once("## Sign-in verdicts").expect("the next section");
+    let (table, _) = page.split_once("## Sign-in verdicts").expect("the page must have this section");
     let documented: BTreeSet<_> = table
         .lines()
         .filter(|line| line.starts_with("| `icp_"))
         .filter_map(|row| {
             let mut columns = row.split(" | ");
             let name = columns.next()?.trim_matches(['|', ' ', '`']);
-            let kind = columns.next()?;
+            let metric_type = columns.next()?;
             let name = name.trim_end_matches("_total").trim_end_matches("_info");
-            Some(format!("{name} {kind}"))
+            Some(format!("{name} {metric_type}"))
         })
         .collect();
     let database = postgres::shared().database();
@@ -155,18 +156,18 @@ async fn reference_has_every_metric() {
         .with("ICP__AUTH__JWKS_URL", "http://127.0.0.1:9/jwks")
         .start();
     service.get(LIST, None).await;
-    let mut served: BTreeSet<_> = metrics(&service)
+    let mut returned: BTreeSet<_> = fetch_metrics(&service)
         .await
         .lines()
         .filter_map(|line| line.strip_prefix("# TYPE "))
         .map(str::to_owned)
         .collect();
-    // These appear with the first operation, with a replica, and with a key set that was fetched.
-    let later = [
+    // The service reports these metrics only after the first operation, with a replica, and after the first key fetch.
+    let conditional = [
         "icp_database_operation_duration_seconds histogram",
         "icp_replica_used gauge",
         "icp_key_set_age_seconds gauge",
     ];
-    served.extend(later.map(str::to_owned));
-    assert_eq!(documented, served);
+    returned.extend(conditional.map(str::to_owned));
+    assert_eq!(documented, returned);
 }

@@ -1,4 +1,4 @@
-//! The service from outside: the real binary, real databases, real sockets.
+//! Tests the compiled binary over real sockets and with real databases.
 
 mod assistants;
 mod connections;

@@ -1,4 +1,4 @@
-//! Outages of PostgreSQL.
+//! Tests how the service behaves during and after outages of PostgreSQL.
 
 use std::time::{Duration, Instant};
 
@@ -7,25 +7,25 @@ use icp_testkit::fixtures::EXAMPLE_LIST;
 
 use crate::support::{LIST, Service, Setup, eventually};
 
-/// A service on its own server, which the test can stop.
-struct Breakable {
+/// A service with a separate PostgreSQL server, which the test can stop.
+struct ServiceAndServer {
     server: Server,
     database: Database,
     service: Service,
     token: String,
 }
 
-impl Breakable {
+impl ServiceAndServer {
     fn start() -> Self {
         let server = Server::start().expect("PostgreSQL must start");
-        let database = server.database().expect("a database");
-        let setup = Setup::new().with("ICP__DATABASE__URL", database.url());
-        assert!(setup.icp_with_input(&["import"], EXAMPLE_LIST.as_bytes()).status.success());
-        let token = setup.token(&["--user", "user_abc123", "--ttl", "1d"]);
-        Self { server, database, service: setup.start(), token }
+        let database = server.database().expect("the database must be created");
+        let service_setup = Setup::new().with("ICP__DATABASE__URL", database.url());
+        assert!(service_setup.icp_with_input(&["import"], EXAMPLE_LIST.as_bytes()).status.success());
+        let token = service_setup.token(&["--user", "user_abc123", "--ttl", "1d"]);
+        Self { server, database, service: service_setup.start(), token }
     }
 
-    async fn works(&self) -> bool {
+    async fn returns_list(&self) -> bool {
         self.service.get(LIST, Some(&self.token)).await.status == 200
     }
 
@@ -33,7 +33,11 @@ impl Breakable {
         for _ in 0..3 {
             let started = Instant::now();
             let list = self.service.get(LIST, Some(&self.token)).await;
-            assert!(started.elapsed() < Duration::from_secs(5), "within 5 s: {:?}", started.elapsed());
+            assert!(
+                started.elapsed() < Duration::from_secs(5),
+                "the service took {:?} to report the outage",
+                started.elapsed()
+            );
             list.assert_problem(500, "INTERNAL_ERROR");
             let message = list.body.to_lowercase();
             assert!(
@@ -46,70 +50,71 @@ impl Breakable {
         assert_eq!(ready.json()["status"], "not ready");
         assert_eq!(ready.json()["checks"]["database"], "unavailable");
         assert_eq!(self.service.get("/health/live", None).await.status, 200);
-        // Requests without a token are a 401 during an outage too.
+        // A request without a token gets a 401 during an outage, too.
         self.service.get(LIST, None).await.assert_problem(401, "UNAUTHORIZED");
     }
 
     async fn assert_recovered(&self) {
-        assert!(eventually(Duration::from_secs(10), || self.works()).await, "{}", self.service.log());
+        assert!(eventually(Duration::from_secs(10), || self.returns_list()).await, "{}", self.service.log());
         assert_eq!(self.service.get("/health/ready", None).await.status, 200);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn recovers_after_postgresql_was_stopped() {
-    let breakable = Breakable::start();
-    assert!(breakable.works().await);
-    breakable.server.stop().expect("the server must stop");
-    breakable.assert_outage().await;
-    breakable.server.start_again().expect("the server must start");
-    breakable.assert_recovered().await;
+async fn service_recovers_after_postgresql_stop() {
+    let setup = ServiceAndServer::start();
+    assert!(setup.returns_list().await);
+    setup.server.stop().expect("the server must stop");
+    setup.assert_outage().await;
+    setup.server.start_again().expect("the server must start");
+    setup.assert_recovered().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn recovers_after_postgresql_was_killed() {
-    let breakable = Breakable::start();
-    assert!(breakable.works().await);
-    breakable.server.kill().expect("the process must exit");
-    breakable.assert_outage().await;
-    breakable.server.start_again().expect("the server must start");
-    breakable.assert_recovered().await;
+async fn service_recovers_after_postgresql_kill() {
+    let setup = ServiceAndServer::start();
+    assert!(setup.returns_list().await);
+    setup.server.kill().expect("the process must exit");
+    setup.assert_outage().await;
+    setup.server.start_again().expect("the server must start");
+    setup.assert_recovered().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn recovers_after_postgresql_hung() {
-    let breakable = Breakable::start();
-    assert!(breakable.works().await);
-    breakable.server.pause().expect("the server must be paused");
-    breakable.assert_outage().await;
-    breakable.server.resume().expect("the server must resume");
-    breakable.assert_recovered().await;
+async fn service_recovers_after_postgresql_pause() {
+    let setup = ServiceAndServer::start();
+    assert!(setup.returns_list().await);
+    setup.server.pause().expect("the server must be paused");
+    setup.assert_outage().await;
+    setup.server.resume().expect("the server must resume");
+    setup.assert_recovered().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn cut_database_connections_are_not_noticed() {
-    let breakable = Breakable::start();
+async fn requests_succeed_after_connections_were_closed() {
+    let setup = ServiceAndServer::start();
     for _ in 0..5 {
-        // Enough requests to use every connection.
+        // Ten requests use every connection of the pool.
         for _ in 0..10 {
-            assert!(breakable.works().await);
+            assert!(setup.returns_list().await);
         }
-        cut_all_connections(breakable.database.url()).await;
+        close_all_connections(setup.database.url()).await;
         for _ in 0..10 {
-            let list = breakable.service.get(LIST, Some(&breakable.token)).await;
-            assert_eq!(list.status, 200, "{list:?} {}", breakable.service.log());
+            let list = setup.service.get(LIST, Some(&setup.token)).await;
+            assert_eq!(list.status, 200, "{list:?} {}", setup.service.log());
         }
     }
 }
 
-async fn cut_all_connections(url: &str) {
+async fn close_all_connections(url: &str) {
     let (client, connection) =
         tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("the client must connect");
-    let driving = tokio::spawn(connection);
-    let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+    let driver = tokio::spawn(connection);
+    let statement = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
                WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    let cut: i64 = client.query_one(cut, &[]).await.expect("the connections must be terminated").get(0);
-    assert!(cut > 0, "there were connections");
+    let closed_count: i64 =
+        client.query_one(statement, &[]).await.expect("the connections must be terminated").get(0);
+    assert!(closed_count > 0, "the service must have had connections");
     drop(client);
-    driving.await.expect("must end").expect("must succeed");
+    driver.await.expect("the task must not panic").expect("the connection must succeed");
 }

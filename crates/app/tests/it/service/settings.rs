@@ -1,8 +1,8 @@
-//! Settings: their sources, and messages about invalid ones.
+//! Tests the sources of settings, and the messages about invalid settings.
 
-use crate::support::{Setup, refusal, stdout};
+use crate::support::{Setup, run_failing, stdout};
 
-fn config(setup: &Setup) -> String {
+fn print_config(setup: &Setup) -> String {
     let output = setup.icp(&["config"]);
     assert!(output.status.success(), "{output:?}");
     stdout(&output)
@@ -22,7 +22,7 @@ fn later_sources_take_precedence_and_are_named() {
     std::fs::write(setup.path().join("config/default.toml"), default_file).expect("the file must be written");
     std::fs::write(setup.path().join("named.toml"), "[server]\nworkers = 5\n")
         .expect("the file must be written");
-    let config = config(&setup);
+    let config = print_config(&setup);
     for line in [
         "# sign-in: development, on this machine only",
         "server.host = \"127.0.0.1\" # default (ICP__SERVER__HOST)",
@@ -31,13 +31,13 @@ fn later_sources_take_precedence_and_are_named() {
         "auth.authorized_parties = [\"https://a.example\", \"https://b.example\"] # the variable ICP__AUTH__AUTHORIZED_PARTIES",
         "# auth.issuer is not set (ICP__AUTH__ISSUER)",
     ] {
-        assert!(config.lines().any(|found| found == line), "{line}\nis not in\n{config}");
+        assert!(config.lines().any(|actual| actual == line), "the output must contain {line}:\n{config}");
     }
-    let origin_of =
+    let line_of =
         |key: &str| config.lines().find(|line| line.starts_with(key)).unwrap_or_default().to_owned();
-    assert!(origin_of("server.workers").starts_with("server.workers = 5 # "), "{config}");
-    assert!(origin_of("server.workers").ends_with("named.toml (ICP__SERVER__WORKERS)"), "{config}");
-    assert!(origin_of("log.level").ends_with("config/default.toml (ICP__LOG__LEVEL)"), "{config}");
+    assert!(line_of("server.workers").starts_with("server.workers = 5 # "), "{config}");
+    assert!(line_of("server.workers").ends_with("named.toml (ICP__SERVER__WORKERS)"), "{config}");
+    assert!(line_of("log.level").ends_with("config/default.toml (ICP__LOG__LEVEL)"), "{config}");
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn passwords_are_hidden() {
         ("ICP__DATABASE__URL", "postgres://db.example/icp?options=-c%20password%3Dhunter2"),
         ("ICP__TELEMETRY__OTLP_ENDPOINT", "http://hunter2@db.example:4318"),
     ] {
-        let config = config(&Setup::new().with(variable, value));
+        let config = print_config(&Setup::new().with(variable, value));
         assert!(config.contains("db.example") && !config.contains("hunter2"), "{config}");
     }
 }
@@ -60,13 +60,13 @@ fn errors_hide_passwords() {
         ("ICP__SERVER__CORS_ORIGINS", "https://hunter2@app.example"),
         ("ICP__TELEMETRY__OTLP_ENDPOINT", "http://icp:hunter2@[collector"),
     ] {
-        let message = refusal(&Setup::new().with(variable, value), &["serve"]);
+        let message = run_failing(&Setup::new().with(variable, value), &["serve"]);
         assert!(message.contains(variable) && !message.contains("hunter2"), "{message}");
     }
 }
 
 #[test]
-fn error_names_variable_and_origin_of_bad_value() {
+fn error_names_key_and_variable_of_invalid_value() {
     for (variable, value, key, expected) in [
         ("ICP__SERVER__PORT", "http", "server.port", "from 0 to 65535"),
         ("PORT", "70000", "server.port", "from 0 to 65535"),
@@ -137,13 +137,13 @@ fn error_names_variable_and_origin_of_bad_value() {
         ("ICP__MCP__REQUIRED_SCOPES", "profile email", "mcp.required_scopes", r#""profile email""#),
         ("ICP__AUTH__JWKS_COOLDOWN_SECONDS", "301", "auth.jwks_cooldown_seconds", "not be longer"),
     ] {
-        // The port of every setup would override the platform's.
+        // Without this line, the port that each setup sets would take precedence over `PORT`.
         let setup = Setup::new().with("ICP__SERVER__PORT", "").with(variable, value);
-        let said = refusal(&setup, &["config"]);
-        let own = format!("ICP__{}", key.to_uppercase().replace('.', "__"));
+        let message = run_failing(&setup, &["config"]);
+        let variable_name = format!("ICP__{}", key.to_uppercase().replace('.', "__"));
         assert!(
-            said.contains(key) && said.contains(&own) && said.contains(expected),
-            "{variable}={value}: {said}"
+            message.contains(key) && message.contains(&variable_name) && message.contains(expected),
+            "{variable}={value}: {message}"
         );
     }
 }
@@ -151,44 +151,49 @@ fn error_names_variable_and_origin_of_bad_value() {
 #[test]
 fn clerk_settings_are_validated_before_start() {
     let issuer = Setup::new().with("ICP__AUTH__ISSUER", "https://clerk.example.com");
-    let said = refusal(&issuer.with("CLERK_JWT_KEY", "-----BEGIN PUBLIC KEY-----\\nnonsense"), &["serve"]);
-    assert!(said.contains("auth.jwt_key (ICP__AUTH__JWT_KEY or CLERK_JWT_KEY)"), "{said}");
+    let message =
+        run_failing(&issuer.with("CLERK_JWT_KEY", "-----BEGIN PUBLIC KEY-----\\nnonsense"), &["serve"]);
+    assert!(message.contains("auth.jwt_key (ICP__AUTH__JWT_KEY or CLERK_JWT_KEY)"), "{message}");
     let issuer = Setup::new().with("ICP__AUTH__ISSUER", "https://clerk.example.com");
-    let said = refusal(&issuer.with("ICP__AUTH__JWKS_URL", "http://clerk.example.com/jwks"), &["serve"]);
-    assert!(said.contains("auth.jwks_url (ICP__AUTH__JWKS_URL)"), "{said}");
+    let message =
+        run_failing(&issuer.with("ICP__AUTH__JWKS_URL", "http://clerk.example.com/jwks"), &["serve"]);
+    assert!(message.contains("auth.jwks_url (ICP__AUTH__JWKS_URL)"), "{message}");
 }
 
 #[test]
-fn unknown_setting_is_refused() {
-    let said = refusal(&Setup::new().with("ICP_SERVER_PORT", "80"), &["config"]);
-    assert!(said.contains("the variable is ICP__SERVER__PORT"), "{said}");
+fn unknown_setting_is_rejected() {
+    let message = run_failing(&Setup::new().with("ICP_SERVER_PORT", "80"), &["config"]);
+    assert!(message.contains("the variable is ICP__SERVER__PORT"), "{message}");
     for variable in ["ICP__SERVER__PROT", "ICP_SERVER_PORT", "ICP_PORT"] {
-        let said = refusal(&Setup::new().with(variable, "80"), &["config"]);
-        assert!(said.contains(&format!("{variable}: unknown setting")), "{said}");
+        let message = run_failing(&Setup::new().with(variable, "80"), &["config"]);
+        assert!(message.contains(&format!("{variable}: unknown setting")), "{message}");
     }
 
     let setup = Setup::new();
     std::fs::write(setup.path().join("icp.toml"), "[server]\nprot = 80\n").expect("the file must be written");
-    let said = refusal(&setup, &["--config", "icp.toml", "config"]);
-    assert!(said.contains("server.prot") && said.contains("icp.toml"), "{said}");
+    let message = run_failing(&setup, &["--config", "icp.toml", "config"]);
+    assert!(message.contains("server.prot") && message.contains("icp.toml"), "{message}");
 }
 
 #[test]
-fn unreadable_file_is_named() {
+fn error_names_unreadable_settings_file() {
     let setup = Setup::new();
-    let said = refusal(&setup, &["--config", "nowhere.toml", "config"]);
-    assert!(said.contains("nowhere.toml cannot be read"), "{said}");
-    let said = refusal(&setup, &["--config", ".", "config"]);
-    assert!(said.contains("the settings file . cannot be read"), "{said}");
-    // The message does not quote the line, which may contain a password.
+    let message = run_failing(&setup, &["--config", "nowhere.toml", "config"]);
+    assert!(message.contains("nowhere.toml cannot be read"), "{message}");
+    let message = run_failing(&setup, &["--config", ".", "config"]);
+    assert!(message.contains("the settings file . cannot be read"), "{message}");
+    // The message must not quote the invalid line, because that line may contain a password.
     let broken = "[database]\nurl = \"postgres://icp:hunter2@db.example/icp\nmigrate = true\n";
     std::fs::write(setup.path().join("broken.toml"), broken).expect("the file must be written");
-    let said = refusal(&setup, &["--config", "broken.toml", "config"]);
-    assert!(said.contains("broken.toml is not TOML at line 2") && !said.contains("hunter2"), "{said}");
+    let message = run_failing(&setup, &["--config", "broken.toml", "config"]);
+    assert!(
+        message.contains("broken.toml is not TOML at line 2") && !message.contains("hunter2"),
+        "{message}"
+    );
 }
 
 #[test]
-fn wrong_type_in_settings_file_is_refused() {
+fn wrong_type_in_settings_file_is_rejected() {
     for (line, key) in [
         ("server.port = 8080.5", "server.port"),
         ("server.host = 1", "server.host"),
@@ -196,21 +201,21 @@ fn wrong_type_in_settings_file_is_refused() {
         ("auth.authorized_parties = [1, 2]", "auth.authorized_parties"),
         ("auth.authorized_parties = \"https://a.example\"", "auth.authorized_parties"),
     ] {
-        // The port of every setup would override the file's.
+        // Without this line, the port that each setup sets would take precedence over the port in the file.
         let setup = Setup::new().with("ICP__SERVER__PORT", "");
         std::fs::write(setup.path().join("icp.toml"), line).expect("the file must be written");
-        let said = refusal(&setup, &["--config", "icp.toml", "config"]);
-        assert!(said.contains(key) && said.contains("icp.toml"), "{line}: {said}");
+        let message = run_failing(&setup, &["--config", "icp.toml", "config"]);
+        assert!(message.contains(key) && message.contains("icp.toml"), "{line}: {message}");
     }
 }
 
-/// Other programs accept a target without a level in this variable, and it is set in many shells.
+/// Many shells set `RUST_LOG` for other programs, which accept a target without a level.
 #[test]
-fn shared_log_variable_is_not_strict() {
+fn invalid_rust_log_does_not_stop_start() {
     for value in ["hyper", "hyper,icp_app=debug", "=="] {
-        let shown = Setup::new().with("RUST_LOG", value).icp(&["config"]);
-        assert!(shown.status.success(), "{value}: {shown:?}");
+        let output = Setup::new().with("RUST_LOG", value).icp(&["config"]);
+        assert!(output.status.success(), "{value}: {output:?}");
     }
-    let said = refusal(&Setup::new().with("ICP__LOG__LEVEL", "hyper"), &["config"]);
-    assert!(said.contains("ICP__LOG__LEVEL"), "{said}");
+    let message = run_failing(&Setup::new().with("ICP__LOG__LEVEL", "hyper"), &["config"]);
+    assert!(message.contains("ICP__LOG__LEVEL"), "{message}");
 }

@@ -1,22 +1,22 @@
-//! Sign-in through the complete service. The tests of `icp-clerk` cover the rules for tokens.
+//! Tests sign-in over HTTP. The tests of `icp-clerk` cover the rules for tokens.
 
 use serde_json::json;
 
 use crate::support::clerk::Clerk;
-use crate::support::{LIST, Setup, refusal};
+use crate::support::{LIST, Setup, run_failing};
 
-/// An address without a server.
-const NOWHERE: &str = "http://127.0.0.1:9/jwks.json";
+/// No server listens on this address.
+const UNREACHABLE_URL: &str = "http://127.0.0.1:9/jwks.json";
 
 #[tokio::test]
 async fn unreachable_key_server_is_500() {
     let token = Setup::new().token(&["--user", "user_ada"]);
     let service = Setup::new()
         .with("ICP__AUTH__ISSUER", "https://clerk.example.com")
-        .with("ICP__AUTH__JWKS_URL", NOWHERE)
+        .with("ICP__AUTH__JWKS_URL", UNREACHABLE_URL)
         .start();
     service.get(LIST, Some(&token)).await.assert_problem(500, "INTERNAL_ERROR");
-    // A text that is not a token needs no keys to be refused.
+    // The service rejects a malformed token without a key.
     service.get(LIST, Some("garbage")).await.assert_problem(401, "UNAUTHORIZED");
     service.get(LIST, None).await.assert_problem(401, "UNAUTHORIZED");
     let ready = service.get("/health/ready", None).await;
@@ -25,59 +25,59 @@ async fn unreachable_key_server_is_500() {
 }
 
 #[tokio::test]
-async fn development_token_of_other_machine_is_refused() {
-    let elsewhere = Setup::new().token(&["--user", "user_abc123"]);
+async fn development_token_of_other_key_is_rejected() {
+    let other_token = Setup::new().token(&["--user", "user_abc123"]);
     let service = Setup::new().start();
-    service.get(LIST, Some(&elsewhere)).await.assert_problem(401, "UNAUTHORIZED");
+    service.get(LIST, Some(&other_token)).await.assert_problem(401, "UNAUTHORIZED");
 }
 
 #[tokio::test]
 async fn development_token_expires_after_its_ttl() {
     let service = Setup::new().start();
-    // The allowed skew is 5 s; this token has expired before that.
+    // The service still accepts the expired token for 5 seconds, because the clocks of two machines may differ.
     let token = service.setup.token(&["--user", "user_abc123", "--ttl", "0s"]);
     tokio::time::sleep(std::time::Duration::from_secs(6)).await;
     service.get(LIST, Some(&token)).await.assert_problem(401, "UNAUTHORIZED");
 }
 
 #[test]
-fn token_is_refused_if_clerk_is_configured() {
+fn token_command_fails_if_clerk_is_configured() {
     let setup = Setup::new().with("CLERK_PUBLISHABLE_KEY", "pk_test_Y2xlcmsuZXhhbXBsZS5jb20k");
-    assert!(refusal(&setup, &["token", "--user", "user_ada"]).contains("Clerk is configured"));
+    assert!(run_failing(&setup, &["token", "--user", "user_ada"]).contains("Clerk is configured"));
 }
 
 #[test]
 fn development_sign_in_serves_on_loopback_only() {
     for host in ["0.0.0.0", "::", "192.0.2.1", "example.com"] {
-        let message = refusal(&Setup::new().with("ICP__SERVER__HOST", host), &["serve"]);
+        let message = run_failing(&Setup::new().with("ICP__SERVER__HOST", host), &["serve"]);
         assert!(message.contains("loopback only") && message.contains("CLERK_PUBLISHABLE_KEY"), "{message}");
     }
 }
 
 #[test]
-fn token_is_not_made_with_a_new_key() {
+fn token_command_creates_no_key() {
     let setup = Setup::new();
-    let message = refusal(&setup, &["token", "--user", "user_ada"]);
+    let message = run_failing(&setup, &["token", "--user", "user_ada"]);
     assert!(message.contains("data/development-key.pem") && message.contains("icp serve"), "{message}");
     assert!(!setup.path().join("data").exists());
 }
 
 #[tokio::test]
-async fn log_says_why_sign_ins_are_refused() {
+async fn log_names_reasons_of_rejected_sign_ins() {
     let clerk = Clerk::new();
     let service = clerk
         .trusted_by(Setup::new())
         .with("ICP__AUTH__AUTHORIZED_PARTIES", "https://app.example.com")
         .start();
-    let evil = clerk.session("user_ada", json!({"azp": "https://evil.example.com"}));
+    let token_of_other_party = clerk.session("user_ada", json!({"azp": "https://evil.example.com"}));
     for _ in 0..50 {
-        service.get(LIST, Some(&evil)).await.assert_problem(401, "UNAUTHORIZED");
+        service.get(LIST, Some(&token_of_other_party)).await.assert_problem(401, "UNAUTHORIZED");
     }
     let tokens = [
         clerk.session("user_ada", json!({})),
         Clerk::with_issuer("https://other.example.com\n").session("user_ada", json!({})),
         clerk.session("user_ada", json!({"iss": "https://other.example.com\n\u{1b}[31m"})),
-        format!("{evil}x"),
+        format!("{token_of_other_party}x"),
     ];
     for token in &tokens {
         service.get(LIST, Some(token)).await.assert_problem(401, "UNAUTHORIZED");
@@ -91,13 +91,13 @@ async fn log_says_why_sign_ins_are_refused() {
         ("wrong_issuer", "https://other.example.com??[31m"),
         ("malformed_token", ""),
     ] {
-        let of_reason: Vec<_> = lines.iter().filter(|line| line.contains(reason)).collect();
+        let lines_with_reason: Vec<_> = lines.iter().filter(|line| line.contains(reason)).collect();
         assert!(
-            matches!(of_reason.as_slice(), [line] if line.contains(example)),
-            "{reason}: {of_reason:?} in {log}"
+            matches!(lines_with_reason.as_slice(), [line] if line.contains(example)),
+            "{reason}: {lines_with_reason:?} in {log}"
         );
     }
-    for token in tokens.iter().chain([&evil]) {
+    for token in tokens.iter().chain([&token_of_other_party]) {
         assert!(!log.contains(token.rsplit('.').next().expect("the line must have three parts")), "{log}");
     }
     assert!(!log.contains("user_ada"), "{log}");
@@ -106,14 +106,14 @@ async fn log_says_why_sign_ins_are_refused() {
 #[tokio::test]
 async fn log_names_url_and_cause_of_failed_fetch() {
     let service = Setup::new().with("ICP__AUTH__ISSUER", "https://clerk.example.com");
-    let log = service.with("ICP__AUTH__JWKS_URL", NOWHERE).start().log();
+    let log = service.with("ICP__AUTH__JWKS_URL", UNREACHABLE_URL).start().log();
     let line = log.lines().find(|line| line.contains("cannot fetch the key set"));
     let line = line.unwrap_or_else(|| panic!("{log}"));
-    assert!(line.contains(NOWHERE) && line.contains("refused"), "{line}");
+    assert!(line.contains(UNREACHABLE_URL) && line.contains("refused"), "{line}");
 }
 
 #[tokio::test]
-async fn impersonation_is_logged_and_makes_no_admin() {
+async fn impersonation_is_logged_and_grants_no_admin_rights() {
     let clerk = Clerk::new();
     let service = clerk.trusted_by(Setup::new()).with("ICP__AUTH__ADMIN_USER_IDS", "user_root").start();
     let body = json!({"name": "A", "leadProviderCriteria": []});
@@ -129,10 +129,10 @@ async fn impersonation_is_logged_and_makes_no_admin() {
 
 #[tokio::test]
 async fn requests_waiting_for_key_hold_no_permit() {
-    // A server that accepts connections, and never responds.
-    let hanging = std::net::TcpListener::bind("127.0.0.1:0").expect("the listener must bind the port");
+    // This server accepts connections but never responds.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("the listener must bind the port");
     let url =
-        format!("http://{}/jwks.json", hanging.local_addr().expect("the listener must have an address"));
+        format!("http://{}/jwks.json", listener.local_addr().expect("the listener must have an address"));
     let clerk = Clerk::new();
     let service = Setup::new()
         .with("ICP__AUTH__ISSUER", &clerk.issuer)
@@ -140,11 +140,11 @@ async fn requests_waiting_for_key_hold_no_permit() {
         .with("ICP__SERVER__MAX_IN_FLIGHT", "1")
         .start();
     let token = clerk.session("user_ada", json!({}));
-    let other = async {
+    let other_request = async {
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
         service.get(LIST, None).await
     };
-    let (waited, other) = tokio::join!(service.get(LIST, Some(&token)), other);
+    let (waiting, other) = tokio::join!(service.get(LIST, Some(&token)), other_request);
     other.assert_problem(401, "UNAUTHORIZED");
-    waited.assert_problem(500, "INTERNAL_ERROR");
+    waiting.assert_problem(500, "INTERNAL_ERROR");
 }

@@ -1,4 +1,4 @@
-//! Requests whose length is ambiguous or too large, which may hide a second request.
+//! Sends requests whose length is ambiguous or too large. Their bodies contain a second request.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use tokio::time::timeout;
 
 use crate::support::{LIST, Response, Service, Setup, client};
 
-/// Returns the bytes that the service sends until it closes the connection or stops sending.
+/// Returns the bytes that the service sends until it closes the connection, or for 20 seconds.
 async fn send_raw(service: &Service, request: &[u8]) -> String {
-    let mut socket = TcpStream::connect(service.socket()).await.expect("the client must connect");
+    let mut socket = TcpStream::connect(service.socket_address()).await.expect("the client must connect");
     let _ = socket.write_all(request).await;
     let mut response = Vec::new();
     let _ = timeout(Duration::from_secs(20), socket.read_to_end(&mut response)).await;
@@ -18,7 +18,7 @@ async fn send_raw(service: &Service, request: &[u8]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn malicious_requests_are_refused_while_others_are_served() {
+async fn ambiguous_requests_process_no_smuggled_request() {
     let service = Setup::new().with("ICP__LOG__LEVEL", "warn").start();
     let token = service.token("user_abc123");
     let post = format!(
@@ -27,7 +27,7 @@ async fn malicious_requests_are_refused_while_others_are_served() {
     let smuggled = "GET /metrics HTTP/1.1\r\nhost: smuggled\r\n\r\n";
     let body = r#"{"name":"A","leadProviderCriteria":[]}"#;
     let attacks = [
-        // RFC 9112, section 6.3: lengths that contradict each other.
+        // RFC 9112, section 6.3, requires a server to reject contradictory lengths.
         format!("{post}content-length: 4\r\ncontent-length: 40\r\n\r\n{body}{smuggled}"),
         format!("{post}content-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n{smuggled}"),
         format!("{post}transfer-encoding: chunked\r\ntransfer-encoding: identity\r\n\r\n0\r\n\r\n{smuggled}"),
@@ -42,21 +42,24 @@ async fn malicious_requests_are_refused_while_others_are_served() {
         format!("{post}content-length: 100000000\r\n\r\n{body}"),
         format!("{post}content-length: 1000\r\n\r\n{body}"),
     ];
-    let attacking =
+    let send_attacks =
         futures_util::future::join_all(attacks.iter().map(|attack| send_raw(&service, attack.as_bytes())));
-    let serving = async {
+    let send_valid_requests = async {
         for _ in 0..50 {
             let request = client().get(format!("{}{LIST}", service.address)).bearer_auth(&token);
-            assert_eq!(Response::of(request).await.status, 200);
+            assert_eq!(Response::fetch(request).await.status, 200);
         }
     };
-    let (responses, ()) = tokio::join!(attacking, serving);
+    let (responses, ()) = tokio::join!(send_attacks, send_valid_requests);
     for (attack, response) in attacks.iter().zip(&responses) {
         let start = attack.get(post.len()..).unwrap_or_default().get(..40).unwrap_or_default();
-        assert!(!response.contains("openmetrics"), "the second request was processed: {start:?}: {response}");
+        assert!(
+            !response.contains("openmetrics"),
+            "the service processed the second request: {start:?}: {response}"
+        );
         assert!(!response.contains("HTTP/1.1 5"), "{start:?}: {response}");
         assert!(!response.contains("HTTP/1.1 201"), "{start:?}: {response}");
     }
     let list = service.get(LIST, Some(&token)).await.json();
-    assert_eq!(list.as_array().map(Vec::len), Some(2), "nothing was created");
+    assert_eq!(list.as_array().map(Vec::len), Some(2), "the attacks must create no ICP");
 }

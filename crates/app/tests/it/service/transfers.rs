@@ -1,4 +1,4 @@
-//! Migrate, import and export.
+//! Tests the commands `icp migrate`, `icp import` and `icp export`.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -10,16 +10,16 @@ use icp_test_postgres as postgres;
 use icp_testkit::fixtures::{EXAMPLE_LIST, icp};
 use serde_json::json;
 
-use crate::support::{Setup, eventually, refusal, stderr, stdout};
+use crate::support::{Setup, eventually, run_failing, stderr, stdout};
 
-fn export(setup: &Setup) -> String {
+fn run_export(setup: &Setup) -> String {
     let output = setup.icp(&["export"]);
     assert!(output.status.success(), "{}", stderr(&output));
     stdout(&output)
 }
 
-/// Setups with both databases, empty.
-pub(super) fn both() -> [(Setup, Option<postgres::Database>); 2] {
+/// Returns a setup with an empty SQLite database and a setup with an empty PostgreSQL database.
+pub(super) fn setups_of_both_databases() -> [(Setup, Option<postgres::Database>); 2] {
     let database = postgres::shared().database();
     let on_postgres = Setup::new().with("ICP__DATABASE__URL", database.url());
     [(Setup::new(), None), (on_postgres, Some(database))]
@@ -27,29 +27,29 @@ pub(super) fn both() -> [(Setup, Option<postgres::Database>); 2] {
 
 #[test]
 fn export_can_be_imported() {
-    for (setup, _database) in both() {
+    for (setup, _database) in setups_of_both_databases() {
         let imported = setup.icp_with_input(&["import"], EXAMPLE_LIST.as_bytes());
         assert!(stderr(&imported).contains("imported 2 ICPs"), "{}", stderr(&imported));
-        let exported = export(&setup);
+        let exported = run_export(&setup);
         let other = Setup::new();
         std::fs::write(other.path().join("icps.jsonl"), &exported).expect("the file must be written");
         assert!(other.icp(&["import", "icps.jsonl"]).status.success());
-        assert_eq!(export(&other), exported);
+        assert_eq!(run_export(&other), exported);
     }
 }
 
 #[test]
-fn import_reports_every_bad_line_and_stores_nothing() {
-    let good = icp(1).json();
+fn import_reports_every_invalid_line_and_stores_nothing() {
+    let valid = icp(1).json();
     let file = [
-        good.clone(),
+        valid.clone(),
         icp(2).with("name", "").with("leadsPerList", 0).json(),
         "{\"id\": ".to_owned(),
         String::new(),
         icp(3).with("customFilterCriteria", json!([{"type": "ofNextYear"}])).json(),
     ]
     .join("\n");
-    for (setup, _database) in both() {
+    for (setup, _database) in setups_of_both_databases() {
         let imported = setup.icp_with_input(&["import"], file.as_bytes());
         assert!(!imported.status.success());
         let message = stderr(&imported);
@@ -59,10 +59,10 @@ fn import_reports_every_bad_line_and_stores_nothing() {
             "line 3 column 7: invalid JSON (malformed)",
             "line 5 /customFilterCriteria/0/type: must be one of",
         ] {
-            assert!(message.contains(line), "{line}\nis not in\n{message}");
+            assert!(message.contains(line), "the message must contain {line}:\n{message}");
         }
         assert!(message.contains("nothing was imported, because of 4 errors"), "{message}");
-        assert_eq!(export(&setup), "");
+        assert_eq!(run_export(&setup), "");
     }
 }
 
@@ -77,25 +77,25 @@ fn indented_object_is_one_error() {
 
 #[test]
 fn lenient_import_accepts_icp_shape() {
-    let strange =
+    let future_icp =
         icp(1).with("customFilterCriteria", json!([{"type": "ofNextYear"}])).with("colour", "red").json();
-    for (setup, _database) in both() {
-        assert!(!setup.icp_with_input(&["import"], strange.as_bytes()).status.success());
-        assert!(setup.icp_with_input(&["import", "--lenient"], strange.as_bytes()).status.success());
-        let exported = export(&setup);
+    for (setup, _database) in setups_of_both_databases() {
+        assert!(!setup.icp_with_input(&["import"], future_icp.as_bytes()).status.success());
+        assert!(setup.icp_with_input(&["import", "--lenient"], future_icp.as_bytes()).status.success());
+        let exported = run_export(&setup);
         assert!(exported.contains(r#"[{"type":"ofNextYear"}]"#) && exported.contains(r#""colour":"red""#));
-        let shapeless = icp(2).with("userIds", json!([5])).json();
-        let refused = setup.icp_with_input(&["import", "--lenient"], shapeless.as_bytes());
-        assert!(stderr(&refused).contains("line 1 /userIds/0: must be a string"), "{}", stderr(&refused));
-        let unstorable = icp(3).with("description", "a\0b").json();
-        let refused = setup.icp_with_input(&["import", "--lenient"], unstorable.as_bytes());
-        assert!(stderr(&refused).contains("line 1 /description"), "{}", stderr(&refused));
+        let icp_with_wrong_type = icp(2).with("userIds", json!([5])).json();
+        let rejected = setup.icp_with_input(&["import", "--lenient"], icp_with_wrong_type.as_bytes());
+        assert!(stderr(&rejected).contains("line 1 /userIds/0: must be a string"), "{}", stderr(&rejected));
+        let icp_with_nul = icp(3).with("description", "a\0b").json();
+        let rejected = setup.icp_with_input(&["import", "--lenient"], icp_with_nul.as_bytes());
+        assert!(stderr(&rejected).contains("line 1 /description"), "{}", stderr(&rejected));
     }
 }
 
 #[test]
 fn conflict_fails_skips_or_replaces() {
-    for (setup, _database) in both() {
+    for (setup, _database) in setups_of_both_databases() {
         let (old, new) = (icp(1).with("name", "old").json(), icp(1).with("name", "new").json());
         assert!(setup.icp_with_input(&["import"], old.as_bytes()).status.success());
         let failed = setup.icp_with_input(&["import"], new.as_bytes());
@@ -105,32 +105,32 @@ fn conflict_fails_skips_or_replaces() {
         );
         assert!(stderr(&failed).contains("--on-conflict replace"), "{failed:?}");
         assert!(setup.icp_with_input(&["import", "--on-conflict", "skip"], new.as_bytes()).status.success());
-        assert!(export(&setup).contains(r#""name":"old""#));
+        assert!(run_export(&setup).contains(r#""name":"old""#));
         assert!(
             setup.icp_with_input(&["import", "--on-conflict", "replace"], new.as_bytes()).status.success()
         );
-        assert!(export(&setup).contains(r#""name":"new""#));
+        assert!(run_export(&setup).contains(r#""name":"new""#));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_import_stores_nothing() {
-    for (setup, _database) in both() {
+    for (setup, _database) in setups_of_both_databases() {
         assert!(setup.icp_with_input(&["import"], EXAMPLE_LIST.as_bytes()).status.success());
-        let before = export(&setup);
+        let before = run_export(&setup);
         let mut import = setup.spawn(&["import"]);
-        let mut input = import.stdin.take().expect("the output must be piped");
-        // More than the read-ahead, so that a part has reached the database.
+        let mut input = import.stdin.take().expect("the input must be piped");
+        // The import reads ahead only a part of these lines, so that it has sent the first ones to the database.
         for number in 1_000..31_000 {
-            writeln!(input, "{}", icp(number).json()).expect("must read");
+            writeln!(input, "{}", icp(number).json()).expect("the line must be written");
         }
         input.flush().expect("the process must read its input");
         import.kill().expect("the process must exit");
         import.wait().expect("the process must have exited");
-        // The server detects the end of the connection after some time.
-        assert!(eventually(Duration::from_secs(10), async || export(&setup) == before).await);
-        let again = setup.icp_with_input(&["import"], icp(1_000).json().as_bytes());
-        assert!(again.status.success(), "the second import must succeed: {}", stderr(&again));
+        // PostgreSQL needs some time to detect that the connection was closed.
+        assert!(eventually(Duration::from_secs(10), async || run_export(&setup) == before).await);
+        let second_import = setup.icp_with_input(&["import"], icp(1_000).json().as_bytes());
+        assert!(second_import.status.success(), "the second import must succeed: {}", stderr(&second_import));
     }
 }
 
@@ -141,7 +141,7 @@ fn export_to_closed_pipe_succeeds() {
     assert!(setup.icp_with_input(&["import"], file.as_bytes()).status.success());
     let script = format!("{} export | head -c 1", env!("CARGO_BIN_EXE_icp"));
     let shell = std::process::Command::new("sh").args(["-c", &script]).current_dir(setup.path()).output();
-    let shell = shell.expect("a shell");
+    let shell = shell.expect("the shell must start");
     assert_eq!((stdout(&shell).as_str(), stderr(&shell).as_str()), ("{", ""));
 }
 
@@ -152,7 +152,7 @@ fn full_disk_is_reported_without_panic() {
     for command in ["config", "token --user user_ada", "migrate", "migrate --check", "export"] {
         let script = format!("{} {command} > /dev/full", env!("CARGO_BIN_EXE_icp"));
         let shell = std::process::Command::new("sh").args(["-c", &script]).current_dir(setup.path()).output();
-        let shell = shell.expect("a shell");
+        let shell = shell.expect("the shell must start");
         assert_eq!(shell.status.code(), Some(1), "{command}: {}", stderr(&shell));
         assert!(stderr(&shell).starts_with("error: "), "{command}: {}", stderr(&shell));
     }
@@ -162,19 +162,19 @@ fn full_disk_is_reported_without_panic() {
 fn read_only_commands_create_no_database() {
     let setup = Setup::new();
     for command in [&["export"][..], &["migrate", "--check"]] {
-        assert!(refusal(&setup, command).contains("no database at data/icp.sqlite3"));
+        assert!(run_failing(&setup, command).contains("no database at data/icp.sqlite3"));
     }
     assert!(!setup.path().join("data").exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn service_starts_during_import() {
-    for (setup, _database) in both() {
+    for (setup, _database) in setups_of_both_databases() {
         assert!(setup.icp_with_input(&["import"], EXAMPLE_LIST.as_bytes()).status.success());
         let mut import = setup.spawn(&["import"]);
-        let mut input = import.stdin.take().expect("the output must be piped");
+        let mut input = import.stdin.take().expect("the input must be piped");
         for number in 1_000..10_000 {
-            writeln!(input, "{}", icp(number).json()).expect("must read");
+            writeln!(input, "{}", icp(number).json()).expect("the line must be written");
         }
         input.flush().expect("the process must read its input");
         let service = setup.start();
@@ -186,11 +186,14 @@ async fn service_starts_during_import() {
 }
 
 #[test]
-fn migrate_checks_and_applies() {
-    for (setup, database) in both() {
+fn migrate_command_checks_and_applies_migrations() {
+    for (setup, database) in setups_of_both_databases() {
         if database.is_some() {
-            assert!(refusal(&setup, &["migrate", "--check"]).contains("_icps"));
-            assert!(refusal(&setup, &["migrate", "--check"]).contains("_icps"), "checking changes nothing");
+            assert!(run_failing(&setup, &["migrate", "--check"]).contains("_icps"));
+            assert!(
+                run_failing(&setup, &["migrate", "--check"]).contains("_icps"),
+                "the check must not apply the migrations"
+            );
         }
         assert!(stdout(&setup.icp(&["migrate"])).contains("applied"));
         assert!(stdout(&setup.icp(&["migrate"])).contains("up to date"));
@@ -199,16 +202,16 @@ fn migrate_checks_and_applies() {
 }
 
 #[test]
-fn start_without_migration_refuses_old_schema() {
-    for (setup, _database) in both() {
+fn start_without_migration_rejects_old_schema() {
+    for (setup, _database) in setups_of_both_databases() {
         let setup = setup.with("ICP__DATABASE__MIGRATE", "false");
-        assert!(refusal(&setup, &["serve"]).contains("icp migrate"));
+        assert!(run_failing(&setup, &["serve"]).contains("icp migrate"));
     }
 }
 
 #[test]
-fn many_may_migrate_at_once() {
-    for (setup, _database) in both() {
+fn migrations_may_run_concurrently() {
+    for (setup, _database) in setups_of_both_databases() {
         let mut children: Vec<_> = (0..8).map(|_| setup.spawn(&["migrate"])).collect();
         for child in &mut children {
             assert!(child.wait().expect("the process must end").success());
@@ -219,9 +222,9 @@ fn many_may_migrate_at_once() {
 
 #[tokio::test]
 async fn database_of_other_version_stays_unchanged() {
-    // A later version, and a version before the first release.
+    // The first version is later than all known versions. The second one was used before the first release.
     for migration in ["20990101000000", "20261124000000"] {
-        for (setup, database) in both() {
+        for (setup, database) in setups_of_both_databases() {
             assert!(setup.icp(&["migrate"]).status.success());
             let other = format!("INSERT INTO __diesel_schema_migrations (version) VALUES ('{migration}')");
             match &database {
@@ -229,7 +232,7 @@ async fn database_of_other_version_stays_unchanged() {
                 None => execute_on_sqlite(&setup.path().join("data/icp.sqlite3"), &other),
             }
             for command in ["serve", "migrate"] {
-                let message = refusal(&setup, &[command]);
+                let message = run_failing(&setup, &[command]);
                 assert!(message.contains("does not know") && message.contains(migration), "{message}");
             }
         }
@@ -244,8 +247,8 @@ async fn execute_on_postgres(url: &str, statement: &str) {
 }
 
 fn execute_on_sqlite(file: &Path, statement: &str) {
-    let mut connection =
-        SqliteConnection::establish(file.to_str().expect("a name")).expect("the database must be opened");
+    let mut connection = SqliteConnection::establish(file.to_str().expect("the path must be UTF-8"))
+        .expect("the database must be opened");
     connection.batch_execute(statement).expect("the statements must succeed");
 }
 
@@ -254,24 +257,24 @@ fn file_that_is_no_database_stays_unchanged() {
     let setup = Setup::new().with("ICP__DATABASE__URL", "sqlite://notes.txt");
     let text = "Dear diary, ".repeat(1_000);
     std::fs::write(setup.path().join("notes.txt"), &text).expect("the file must be written");
-    let message = refusal(&setup, &["serve"]);
+    let message = run_failing(&setup, &["serve"]);
     assert!(message.contains("notes.txt") && message.contains("not a database"), "{message}");
     assert_eq!(std::fs::read_to_string(setup.path().join("notes.txt")).expect("the file must exist"), text);
 }
 
 #[test]
-fn unwritable_folder_is_named() {
-    // Root cannot write there either.
+fn error_names_unwritable_database_path() {
+    // Even root cannot write to `/proc`.
     let setup = Setup::new().with("ICP__DATABASE__URL", "sqlite:///proc/icp/icp.sqlite3");
-    let message = refusal(&setup, &["serve"]);
+    let message = run_failing(&setup, &["serve"]);
     assert!(message.contains("/proc/icp/icp.sqlite3"), "{message}");
 }
 
 #[test]
 fn port_in_use_is_reported() {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("the listener must bind the port");
-    let port = taken.local_addr().expect("the listener must have an address").port().to_string();
-    let message = refusal(&Setup::new().with("ICP__SERVER__PORT", &port), &["serve"]);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("the listener must bind the port");
+    let port = listener.local_addr().expect("the listener must have an address").port().to_string();
+    let message = run_failing(&Setup::new().with("ICP__SERVER__PORT", &port), &["serve"]);
     assert!(
         message.contains("ICP__SERVER__PORT") && message.contains(&port) && message.contains("in use"),
         "{message}"
@@ -281,7 +284,7 @@ fn port_in_use_is_reported() {
 #[test]
 fn unreachable_database_is_reported_at_start() {
     let setup = Setup::new().with("ICP__DATABASE__URL", "postgres://icp:hunter2@127.0.0.1:9/icp");
-    let message = refusal(&setup, &["serve"]);
+    let message = run_failing(&setup, &["serve"]);
     assert!(message.contains("cannot be reached") && !message.contains("hunter2"), "{message}");
 }
 

@@ -1,4 +1,4 @@
-//! A fake Clerk instance: an issuer with a key of the tests.
+//! A fake Clerk instance: an issuer that signs tokens with a key of the test.
 
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
@@ -33,7 +33,7 @@ impl Clerk {
         }
     }
 
-    /// Returns a setup that trusts this instance, by its PEM key.
+    /// Returns a setup that trusts this instance, because the settings contain its public key.
     pub(crate) fn trusted_by(&self, setup: Setup) -> Setup {
         let der: PublicKeyX509Der<'_> = self.key.public_key().as_der().expect("the key must be encoded");
         let pem = BASE64_STANDARD.encode(der.as_ref());
@@ -41,7 +41,7 @@ impl Clerk {
         setup.with("ICP__AUTH__ISSUER", &self.issuer).with("CLERK_JWT_KEY", &pem)
     }
 
-    /// The same, with the endpoint for assistants as an OAuth resource.
+    /// Returns a setup that also accepts access tokens of this instance on the endpoint for assistants.
     pub(crate) fn with_mcp(&self, setup: Setup, resource: &str) -> Setup {
         self.trusted_by(setup).with("ICP__MCP__ENABLED", "true").with("ICP__MCP__RESOURCE", resource)
     }
@@ -49,33 +49,33 @@ impl Clerk {
     /// Returns the published key set.
     pub(crate) fn key_set(&self) -> Value {
         let RsaPublicKeyComponents { n, e } = RsaPublicKeyComponents::<Vec<u8>>::from(self.key.public_key());
-        let number = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
-        json!({"keys": [{"kty": "RSA", "use": "sig", "alg": "RS256", "kid": KEY_ID, "n": number(&n), "e": number(&e)}]})
+        let encode = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
+        json!({"keys": [{"kty": "RSA", "use": "sig", "alg": "RS256", "kid": KEY_ID, "n": encode(&n), "e": encode(&e)}]})
     }
 
-    pub(crate) fn session(&self, user: &str, more: Value) -> String {
+    pub(crate) fn session(&self, user: &str, extra_claims: Value) -> String {
         let claims = json!({"sub": user, "sid": "sess_1", "v": 2});
-        self.token("JWT", KEY_ID, claims, more)
+        self.token("JWT", KEY_ID, claims, extra_claims)
     }
 
-    /// A session token whose header names another key.
+    /// Returns a session token whose header contains the key ID `kid`.
     pub(crate) fn session_of_key(&self, kid: &str) -> String {
         self.token("JWT", kid, json!({"sub": "user_ada", "sid": "sess_1"}), json!({}))
     }
 
-    pub(crate) fn access_token(&self, user: &str, more: Value) -> String {
+    pub(crate) fn access_token(&self, user: &str, extra_claims: Value) -> String {
         let claims = json!({"sub": user, "client_id": "client_1", "aud": RESOURCE, "scope": "profile email"});
-        self.token("at+jwt", KEY_ID, claims, more)
+        self.token("at+jwt", KEY_ID, claims, extra_claims)
     }
 
-    /// Returns a token with these claims. `null` removes a claim.
-    fn token(&self, typ: &str, kid: &str, mut claims: Value, more: Value) -> String {
+    /// Returns a token with the union of `claims` and `extra_claims`. An extra claim of `null` removes the claim.
+    fn token(&self, typ: &str, kid: &str, mut claims: Value, extra_claims: Value) -> String {
         let now = SystemClock.now().unix_millis() / 1_000;
         let claims = claims.as_object_mut().expect("the value must be an object");
         claims.extend([("iss".to_owned(), self.issuer.as_str().into())]);
         claims.extend([("iat".to_owned(), now.into()), ("exp".to_owned(), (now + 3_600).into())]);
-        if let Value::Object(more) = more {
-            claims.extend(more);
+        if let Value::Object(extra_claims) = extra_claims {
+            claims.extend(extra_claims);
         }
         claims.retain(|_, value| !value.is_null());
         let mut header = Header::new(Algorithm::RS256);

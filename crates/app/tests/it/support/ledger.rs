@@ -1,4 +1,4 @@
-//! Writers that record their requests, and which of them were acknowledged.
+//! Writers that record which of their requests the service acknowledged.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,13 +12,14 @@ use serde_json::{Value, json};
 
 use crate::support::{LIST, Service, Setup};
 
-/// The number of a write. It determines the description and the other users. A partial write would have only one of them.
+/// The number of a write. The writer derives the description and the users of the ICP from this number, so that a
+/// partial write would be detected.
 type Revision = u32;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    At(Revision),
-    Gone,
+    Stored(Revision),
+    Deleted,
 }
 
 /// The state of one ICP, as its writer knows it.
@@ -26,13 +27,13 @@ enum State {
 struct Entry {
     /// The last acknowledged state.
     acknowledged: State,
-    /// A requested state that was not acknowledged.
-    unanswered: Option<State>,
+    /// The state of a later request, which the service did not acknowledge.
+    unacknowledged: Option<State>,
 }
 
 impl Entry {
     fn acknowledged(state: State) -> Self {
-        Self { acknowledged: state, unanswered: None }
+        Self { acknowledged: state, unacknowledged: None }
     }
 }
 
@@ -42,27 +43,27 @@ pub(crate) struct Failure {
     pub(crate) at: Instant,
     /// The address of the request.
     pub(crate) url: String,
-    /// The response, or the reason why there is none.
+    /// The response, or the error of the connection.
     pub(crate) error: String,
 }
 
-/// A writer, with its own user and ICPs.
+/// A writer that changes the ICPs of one user.
 pub(crate) struct Writer {
     client: Client,
     user: String,
     token: String,
     entries: BTreeMap<String, Entry>,
-    /// Creates that were not acknowledged, by the requested name.
-    unanswered_creates: BTreeSet<String>,
-    /// The operations that may be repeated.
+    /// The names of unacknowledged creates without an idempotency key.
+    unacknowledged_creates: BTreeSet<String>,
+    /// The names of unacknowledged creates with an idempotency key, which the writer repeats.
     repeatable_creates: BTreeSet<String>,
-    next: u32,
+    write_count: u32,
     pub(crate) acknowledged: usize,
     pub(crate) failures: Vec<Failure>,
 }
 
-/// The other users of an ICP at a revision.
-fn other(user: &str, revision: Revision) -> String {
+/// Returns the user with whom the writer shares an ICP at a revision.
+fn shared_user(user: &str, revision: Revision) -> String {
     format!("{user}_{}", revision % 3)
 }
 
@@ -80,27 +81,28 @@ impl Writer {
             token: setup.token(&["--user", &user, "--ttl", "1d"]),
             user,
             entries: BTreeMap::new(),
-            unanswered_creates: BTreeSet::new(),
+            unacknowledged_creates: BTreeSet::new(),
             repeatable_creates: BTreeSet::new(),
-            next: 0,
+            write_count: 0,
             acknowledged: 0,
             failures: Vec::new(),
         }
     }
 
-    /// Writes to the current address until it is stopped.
+    /// Sends writes to the current address until `stop` is true.
     pub(crate) async fn write(&mut self, address: &impl Fn() -> String, stop: &AtomicBool) {
         while !stop.load(Ordering::Relaxed) {
-            self.next += 1;
+            self.write_count += 1;
             let address = &address();
-            let there =
-                self.entries.iter().filter_map(|(id, entry)| match (entry.acknowledged, entry.unanswered) {
-                    (State::At(revision), None) => Some((id.clone(), revision)),
+            let stored = self.entries.iter().filter_map(|(id, entry)| {
+                match (entry.acknowledged, entry.unacknowledged) {
+                    (State::Stored(revision), None) => Some((id.clone(), revision)),
                     _ => None,
-                });
-            let there: Vec<_> = there.collect();
-            let chosen = there.get(self.next as usize * 7 % there.len().max(1)).cloned();
-            match (self.next % 6, chosen) {
+                }
+            });
+            let stored: Vec<_> = stored.collect();
+            let chosen = stored.get(self.write_count as usize * 7 % stored.len().max(1)).cloned();
+            match (self.write_count % 6, chosen) {
                 (0 | 1, _) | (_, None) => self.create(address).await,
                 (2..=4, Some((id, revision))) => self.patch(address, &id, revision + 1).await,
                 (_, Some((id, _))) => self.delete(address, &id).await,
@@ -112,13 +114,13 @@ impl Writer {
     }
 
     async fn create(&mut self, address: &str) {
-        let name = format!("{} {}", self.user, self.next);
-        let is_repeatable = self.next.is_multiple_of(2);
+        let name = format!("{} {}", self.user, self.write_count);
+        let is_repeatable = self.write_count.is_multiple_of(2);
         if !self.send_create(address, &name, is_repeatable).await {
             if is_repeatable {
                 self.repeatable_creates.insert(name);
             } else {
-                self.unanswered_creates.insert(name);
+                self.unacknowledged_creates.insert(name);
             }
         }
     }
@@ -126,38 +128,38 @@ impl Writer {
     async fn send_create(&mut self, address: &str, name: &str, is_repeatable: bool) -> bool {
         let body = json!({
             "name": name, "description": "0", "leadProviderCriteria": [],
-            "userIds": [other(&self.user, 0), self.user],
+            "userIds": [shared_user(&self.user, 0), self.user],
         });
         let mut request = self.request(Method::POST, format!("{address}{LIST}"), Some(&body));
         if is_repeatable {
             request = request.header("idempotency-key", format!("\"{name}\""));
         }
-        let Some(icp) = self.response(request, StatusCode::CREATED).await else { return false };
+        let Some(icp) = self.send(request, StatusCode::CREATED).await else { return false };
         let id = icp["id"].as_str().expect("the ICP must have an ID").to_owned();
-        self.entries.insert(id, Entry::acknowledged(State::At(0)));
+        self.entries.insert(id, Entry::acknowledged(State::Stored(0)));
         true
     }
 
     async fn patch(&mut self, address: &str, id: &str, revision: Revision) {
-        let users = [other(&self.user, revision), self.user.clone()];
+        let users = [shared_user(&self.user, revision), self.user.clone()];
         let body = json!({"description": revision.to_string(), "userIds": users});
         let request = self.request(Method::PATCH, format!("{address}{LIST}/{id}"), Some(&body));
-        let response = self.response(request, StatusCode::OK).await;
-        self.note(id, State::At(revision), response.is_some());
+        let response = self.send(request, StatusCode::OK).await;
+        self.record(id, State::Stored(revision), response.is_some());
     }
 
     async fn delete(&mut self, address: &str, id: &str) {
         let request = self.request(Method::DELETE, format!("{address}{LIST}/{id}"), None);
-        let response = self.response(request, StatusCode::NO_CONTENT).await;
-        self.note(id, State::Gone, response.is_some());
+        let response = self.send(request, StatusCode::NO_CONTENT).await;
+        self.record(id, State::Deleted, response.is_some());
     }
 
-    fn note(&mut self, id: &str, state: State, is_acknowledged: bool) {
+    fn record(&mut self, id: &str, state: State, is_acknowledged: bool) {
         let entry = self.entries.get_mut(id).expect("the ICP must be in the ledger");
         if is_acknowledged {
             entry.acknowledged = state;
         } else {
-            entry.unanswered = Some(state);
+            entry.unacknowledged = Some(state);
         }
     }
 
@@ -169,10 +171,10 @@ impl Writer {
         }
     }
 
-    /// Returns the response if it is an expected one.
-    async fn response(&mut self, request: RequestBuilder, expected: StatusCode) -> Option<Value> {
+    /// Sends a request. Returns the response if it has the expected status.
+    async fn send(&mut self, request: RequestBuilder, expected: StatusCode) -> Option<Value> {
         let (client, request) = request.build_split();
-        let request = request.expect("a request");
+        let request = request.expect("the request must be valid");
         let url = request.url().to_string();
         let error = match client.execute(request).await {
             Ok(response) => {
@@ -192,44 +194,49 @@ impl Writer {
         None
     }
 
-    /// Compares the records with the stored ICPs, and continues from these.
+    /// Compares the recorded states with the stored ICPs. Then records the stored states, from which the writer
+    /// continues.
     async fn verify(&mut self, service: &Service) {
         self.failures.clear();
-        // Repeated creates exist once, whether the first attempt was stored or not.
+        // A repeated create must store one ICP, even if the service stored the ICP of the first attempt.
         for name in std::mem::take(&mut self.repeatable_creates) {
             assert!(self.send_create(&service.address, &name, true).await, "{name}: {:?}", self.failures);
         }
-        let stored = list(service, &self.user).await;
+        let stored = fetch_list(service, &self.user).await;
         for (id, entry) in &mut self.entries {
-            let found = stored.get(id).map_or(State::Gone, |icp| State::At(revision(icp)));
-            let is_acknowledged = found == entry.acknowledged;
-            let is_unanswered = entry.unanswered == Some(found);
-            assert!(is_acknowledged || is_unanswered, "{id} should be at {entry:?}, and is at {found:?}");
-            *entry = Entry::acknowledged(found);
+            let actual = stored.get(id).map_or(State::Deleted, |icp| State::Stored(parse_revision(icp)));
+            let is_acknowledged = actual == entry.acknowledged;
+            let is_unanswered = entry.unacknowledged == Some(actual);
+            assert!(
+                is_acknowledged || is_unanswered,
+                "the state of {id} must match {entry:?}, but is {actual:?}"
+            );
+            *entry = Entry::acknowledged(actual);
         }
         let names: BTreeSet<_> = stored.values().map(|icp| &icp.name).collect();
-        assert_eq!(names.len(), stored.len(), "no ICP is stored twice");
+        assert_eq!(names.len(), stored.len(), "no ICP may be stored twice");
         for (id, icp) in &stored {
             if !self.entries.contains_key(id) {
-                assert!(self.unanswered_creates.remove(&icp.name), "no writer created {icp:?}");
-                assert_eq!(revision(icp), 0);
-                self.entries.insert(id.clone(), Entry::acknowledged(State::At(0)));
+                assert!(self.unacknowledged_creates.remove(&icp.name), "the writer did not create {icp:?}");
+                assert_eq!(parse_revision(icp), 0);
+                self.entries.insert(id.clone(), Entry::acknowledged(State::Stored(0)));
             }
         }
-        // The lists agree with the documents.
+        // The list of each user must contain the ICPs whose documents name this user.
         let mut expected: BTreeMap<String, BTreeSet<&String>> = BTreeMap::new();
         for (id, icp) in &stored {
-            expected.entry(other(&self.user, revision(icp))).or_default().insert(id);
+            expected.entry(shared_user(&self.user, parse_revision(icp))).or_default().insert(id);
         }
         for number in 0..3 {
-            let user = other(&self.user, number);
-            let listed = list(service, &user).await;
+            let user = shared_user(&self.user, number);
+            let listed = fetch_list(service, &user).await;
             assert!(listed.keys().eq(expected.remove(&user).unwrap_or_default()), "the list of {user}");
         }
         self.check_histories(service).await;
     }
 
-    /// The history of an ICP has every state from its creation on, once and in order, also after kills.
+    /// Checks that the history of each ICP contains every acknowledged state once and in order, even after the
+    /// service was killed.
     async fn check_histories(&self, service: &Service) {
         for (id, entry) in self.entries.iter().rev().take(MAX_HISTORIES) {
             let path = format!("{LIST}/{id}/revisions");
@@ -237,11 +244,11 @@ impl Writer {
             assert_eq!(history.status, 200, "{history:?}");
             let history = history.json();
             let mut revisions = history.as_array().expect("the value must be an array").clone();
-            if entry.acknowledged == State::Gone {
+            if entry.acknowledged == State::Deleted {
                 assert_eq!(revisions.remove(0)["operation"], "delete", "{id}: {history}");
             }
             let newest = revisions.len() - 1;
-            if let State::At(revision) = entry.acknowledged {
+            if let State::Stored(revision) = entry.acknowledged {
                 assert_eq!(newest, revision as usize, "{id}: {history}");
             }
             for (age, revision) in revisions.iter().enumerate() {
@@ -261,17 +268,25 @@ impl Writer {
 /// The number of histories of one writer that each check reads.
 const MAX_HISTORIES: usize = 4;
 
-/// Returns the revision of a stored ICP, which must be complete.
-fn revision(icp: &Icp) -> Revision {
-    let revision = icp.description.as_deref().and_then(|text| text.parse().ok()).expect("a revision");
+/// Returns the revision of a stored ICP. Its description and its users must belong to the same write.
+fn parse_revision(icp: &Icp) -> Revision {
+    let revision = icp
+        .description
+        .as_deref()
+        .and_then(|text| text.parse().ok())
+        .expect("the description must be a revision");
     let users: Vec<_> = icp.user_ids.iter().map(ToString::to_string).collect();
-    let user = users.last().expect("its writer");
-    assert_eq!(users, [other(user, revision), user.clone()], "its users match its revision");
+    let user = users.last().expect("the ICP must have users");
+    assert_eq!(
+        users,
+        [shared_user(user, revision), user.clone()],
+        "the users must belong to the same write as the description"
+    );
     revision
 }
 
-/// Returns the list of a user. Each ICP must be complete.
-async fn list(service: &Service, user: &str) -> BTreeMap<String, Icp> {
+/// Returns the ICPs of a user by ID. Each document must be valid.
+async fn fetch_list(service: &Service, user: &str) -> BTreeMap<String, Icp> {
     let list = service.list(user).await;
     assert_eq!(list.status, 200, "{list:?}");
     let icps: Vec<Box<serde_json::value::RawValue>> =
@@ -281,30 +296,34 @@ async fn list(service: &Service, user: &str) -> BTreeMap<String, Icp> {
     icps.map(|icp| (icp.id.to_string(), icp)).collect()
 }
 
-/// Runs all writers until `work` is done, and returns its result.
+/// Runs all writers until `work` has finished, and returns the result of `work`.
 pub(crate) async fn write_during<T>(
     writers: &mut [Writer],
     address: &(impl Fn() -> String + Sync),
-    something: impl Future<Output = T>,
+    work: impl Future<Output = T>,
 ) -> T {
     let stop = Arc::new(AtomicBool::new(false));
-    let stopping = async {
-        let done = something.await;
+    let stop_writers = async {
+        let result = work.await;
         stop.store(true, Ordering::Relaxed);
-        done
+        result
     };
-    let writing = join_all(writers.iter_mut().map(|writer| writer.write(address, &stop)));
-    join(stopping, writing).await.0
+    let write = join_all(writers.iter_mut().map(|writer| writer.write(address, &stop)));
+    join(stop_writers, write).await.0
 }
 
-/// No client may get an error before the first fault.
+/// Checks that no writer had an error before `time`, when the test caused the first fault.
 pub(crate) fn assert_no_errors_before(writers: &[Writer], time: Instant) {
     for failure in writers.iter().flat_map(|writer| &writer.failures) {
-        assert!(failure.at >= time, "{:?} too early: {failure:?}", time.duration_since(failure.at));
+        assert!(
+            failure.at >= time,
+            "the error occurred {:?} before the first fault: {failure:?}",
+            time.duration_since(failure.at)
+        );
     }
 }
 
-/// Compares the records of every writer with the stored ICPs.
+/// Compares the recorded states of every writer with the stored ICPs.
 pub(crate) async fn verify(writers: &mut [Writer], service: &Service) {
     join_all(writers.iter_mut().map(|writer| writer.verify(service))).await;
 }

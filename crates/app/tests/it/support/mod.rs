@@ -1,4 +1,4 @@
-//! A service to test: the binary, started in a separate folder.
+//! Runs the compiled binary in a temporary folder, and sends requests to it.
 
 pub(crate) mod clerk;
 mod conformity;
@@ -24,7 +24,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A folder to run `icp` in, and the variables it runs with. Clones share the folder.
+/// The working folder and the environment variables with which a test runs `icp`. Clones share the folder.
 #[derive(Clone)]
 pub(crate) struct Setup {
     pub(crate) folder: Arc<TempDir>,
@@ -32,7 +32,7 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    /// A free port, with metrics on it.
+    /// Returns a setup in which the service uses a free port and has metrics.
     pub(crate) fn new() -> Self {
         let folder = Arc::new(tempfile::tempdir().expect("the temporary folder must be created"));
         let setup = Self { folder, variables: HashMap::new() };
@@ -59,22 +59,22 @@ impl Setup {
         command
     }
 
-    /// Runs a command to its end.
+    /// Runs a command until it ends.
     pub(crate) fn icp(&self, arguments: &[&str]) -> Output {
         self.command(arguments).stdin(Stdio::null()).output().expect("`icp` must start")
     }
 
-    /// Runs a command to its end, with standard input.
+    /// Runs a command with `input` as its standard input, until it ends.
     pub(crate) fn icp_with_input(&self, arguments: &[&str], input: &[u8]) -> Output {
         let mut command = self.command(arguments);
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("`icp` must start");
-        // An import that fails early closes its input.
-        let _ = child.stdin.take().expect("the output must be piped").write_all(input);
+        // The write fails if an import closes its input early because of an error.
+        let _ = child.stdin.take().expect("the input must be piped").write_all(input);
         child.wait_with_output().expect("`icp` must end")
     }
 
-    /// Starts a command and leaves it running.
+    /// Starts a command, and does not wait until it ends.
     pub(crate) fn spawn(&self, arguments: &[&str]) -> Child {
         let mut command = self.command(arguments);
         command
@@ -101,7 +101,7 @@ impl Setup {
         std::fs::write(path, pem).expect("the file must be written");
     }
 
-    /// A token of the development sign-in.
+    /// Returns a token of the development sign-in.
     pub(crate) fn token(&self, arguments: &[&str]) -> String {
         self.create_key();
         let output = self.icp(&[&["token"], arguments].concat());
@@ -109,28 +109,28 @@ impl Setup {
         stdout(&output).trim().to_owned()
     }
 
-    /// Starts the service with a log that nothing reads, and waits until it listens.
+    /// Starts the service without reading its log, and waits until the service listens.
     pub(crate) fn start_with_unread_log(self) -> (std::process::ChildStderr, Service) {
         let mut service = self.launch(&[]);
-        (service.child.stderr.take().expect("the output must be piped"), service.listening())
+        (service.child.stderr.take().expect("the output must be piped"), service.wait_until_listening())
     }
 
-    /// Starts the service and waits until it listens.
+    /// Starts the service, and waits until the service listens.
     pub(crate) fn start(self) -> Service {
         self.start_with(&[])
     }
 
-    /// Starts the service with options, and waits until it listens.
+    /// Starts the service with command-line options, and waits until the service listens.
     pub(crate) fn start_with(self, options: &[&str]) -> Service {
         let mut service = self.launch(options);
         let lines = BufReader::new(service.child.stderr.take().expect("the output must be piped")).lines();
-        let kept = Arc::clone(&service.log);
+        let log = Arc::clone(&service.log);
         std::thread::spawn(move || {
             lines
                 .map_while(Result::ok)
-                .for_each(|line| *kept.lock().expect("no thread must have panicked") += &(line + "\n"));
+                .for_each(|line| *log.lock().expect("no thread must have panicked") += &(line + "\n"));
         });
-        service.listening()
+        service.wait_until_listening()
     }
 
     fn launch(self, options: &[&str]) -> Service {
@@ -149,49 +149,52 @@ impl Setup {
     }
 }
 
-/// A running service. It ends when this is dropped.
+/// A running service. Its process is killed when this value is dropped.
 pub(crate) struct Service {
     pub(crate) setup: Setup,
     pub(crate) child: Child,
-    /// Such as `http://127.0.0.1:8080`.
+    /// The base URL, such as `http://127.0.0.1:8080`.
     pub(crate) address: String,
     start_message: BufReader<std::process::ChildStdout>,
     log: Arc<Mutex<String>>,
-    /// Dropped after the service has ended.
+    /// The database of this service, which is dropped after the process has ended.
     database: Option<Database>,
 }
 
 pub(crate) const LIST: &str = "/api/v1/entities/icps";
 
 impl Service {
-    fn listening(mut self) -> Self {
-        let mut first = String::new();
-        self.start_message.read_line(&mut first).expect("`icp` must print its start message");
-        let Some(address) = first.trim().strip_prefix("icp listens on ") else {
+    fn wait_until_listening(mut self) -> Self {
+        let mut first_line = String::new();
+        self.start_message.read_line(&mut first_line).expect("`icp` must print its start message");
+        let Some(address) = first_line.trim().strip_prefix("icp listens on ") else {
             std::thread::sleep(Duration::from_millis(200));
-            panic!("it did not start: {first}{}", self.log.lock().expect("no thread must have panicked"));
+            panic!(
+                "the service must start: {first_line}{}",
+                self.log.lock().expect("no thread must have panicked")
+            );
         };
         address.clone_into(&mut self.address);
         self
     }
 
-    /// Starts a request, which [`Response::of`] sends.
+    /// Builds a request, which [`Response::fetch`] sends.
     pub(crate) fn request(&self, method: Method, path: &str, token: &str) -> reqwest::RequestBuilder {
         client().request(method, format!("{}{path}", self.address)).bearer_auth(token)
     }
 
-    /// Sends a body of JSON.
+    /// Sends a request with a JSON body.
     pub(crate) async fn send(&self, method: Method, path: &str, token: &str, body: &Value) -> Response {
         let request = self.request(method, path, token).header("content-type", "application/json");
-        Response::of(request.body(body.to_string())).await
+        Response::fetch(request.body(body.to_string())).await
     }
 
-    /// A token of the development sign-in.
+    /// Returns a token of the development sign-in.
     pub(crate) fn token(&self, user: &str) -> String {
         self.setup.token(&["--user", user, "--ttl", "1d"])
     }
 
-    /// A token of an admin.
+    /// Returns a token of the development sign-in for an admin.
     pub(crate) fn admin_token(&self, user: &str) -> String {
         self.setup.token(&["--user", user, "--ttl", "1d", "--admin"])
     }
@@ -212,20 +215,20 @@ impl Service {
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
-        Response::of(request).await
+        Response::fetch(request).await
     }
 
-    /// The list of a user of the development sign-in.
+    /// Requests the list of a user.
     pub(crate) async fn list(&self, user: &str) -> Response {
         self.get(LIST, Some(&self.setup.token(&["--user", user]))).await
     }
 
-    /// Host and port, for raw sockets.
-    pub(crate) fn socket(&self) -> &str {
+    /// Returns the host and the port, for tests that use raw sockets.
+    pub(crate) fn socket_address(&self) -> &str {
         self.address.trim_start_matches("http://")
     }
 
-    /// Returns the next line of its start message that starts with `start`.
+    /// Reads the start message of the service up to the next line that starts with `start`, and returns this line.
     pub(crate) fn printed_line(&mut self, start: &str) -> String {
         let lines = self.start_message.by_ref().lines().map_while(Result::ok);
         lines.into_iter().find(|line| line.starts_with(start)).expect("the message must be printed")
@@ -238,28 +241,28 @@ impl Service {
         rest
     }
 
-    /// Returns the log. Its lines arrive a moment after the response.
+    /// Returns the log. Waits until no more lines arrive, because the service may log a request after the response.
     pub(crate) fn log(&self) -> String {
-        let now = || self.log.lock().expect("no thread must have panicked").clone();
-        let mut log = now();
+        let read_log = || self.log.lock().expect("no thread must have panicked").clone();
+        let mut log = read_log();
         loop {
             std::thread::sleep(Duration::from_millis(100));
-            let later = now();
-            if later.len() == log.len() {
+            let longer_log = read_log();
+            if longer_log.len() == log.len() {
                 return log;
             }
-            log = later;
+            log = longer_log;
         }
     }
 
     pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
-        assert!(sent.expect("kill runs").success());
+        let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
+        assert!(status.expect("the kill command must start").success());
     }
 
-    /// Waits until the process ends.
-    pub(crate) fn ended_within(&mut self, limit: Duration) -> Option<std::process::ExitStatus> {
-        let deadline = Instant::now() + limit;
+    /// Waits until the process ends. Returns `None` after `timeout`.
+    pub(crate) fn wait_for_exit(&mut self, timeout: Duration) -> Option<std::process::ExitStatus> {
+        let deadline = Instant::now() + timeout;
         loop {
             match self.child.try_wait().expect("the state of the process must be known") {
                 Some(status) => return Some(status),
@@ -287,9 +290,9 @@ pub(crate) struct Response {
 
 impl Response {
     /// Sends a request, and checks the response against the OpenAPI document.
-    pub(crate) async fn of(request: reqwest::RequestBuilder) -> Self {
+    pub(crate) async fn fetch(request: reqwest::RequestBuilder) -> Self {
         let (client, request) = request.build_split();
-        let request = request.expect("a request");
+        let request = request.expect("the request must be valid");
         let (method, path) = (request.method().clone(), request.url().path().to_owned());
         let response = client.execute(request).await.expect("the service must respond");
         let (status, headers) = (response.status(), response.headers().clone());
@@ -309,10 +312,10 @@ impl Response {
     }
 
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("it is JSON: {self:?}"))
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("the body must be JSON: {self:?}"))
     }
 
-    /// Checks that this is an error in the contract's form.
+    /// Checks that the response is an error in the format of the API.
     #[track_caller]
     pub(crate) fn assert_problem(&self, status: u16, code: &str) {
         assert_eq!(self.status.as_u16(), status, "{self:?}");
@@ -321,14 +324,15 @@ impl Response {
         assert_eq!(problem["status"], status, "{problem}");
         assert_eq!(problem["code"], code, "{problem}");
         for member in ["type", "title", "detail"] {
-            assert!(problem[member].is_string(), "{member} in {problem}");
+            assert!(problem[member].is_string(), "the problem must have {member}: {problem}");
         }
         assert_eq!(problem["requestId"], self.header("x-request-id"), "{problem}");
         assert!(!self.header("x-request-id").is_empty());
     }
 }
 
-/// Creates a client without TLS: it would read the certificates of the system, which takes ten times as long as a request.
+/// Creates a client without TLS. A client with TLS would read the certificates of the system, which takes ten times
+/// as long as a request.
 pub(crate) fn client() -> reqwest::Client {
     let builder = reqwest::Client::builder().no_proxy().tls_certs_only([]);
     builder.timeout(Duration::from_secs(20)).build().expect("the client must be built")
@@ -344,21 +348,24 @@ pub(crate) fn stderr(output: &Output) -> String {
 
 /// Runs a command that must fail, and returns its message.
 #[track_caller]
-pub(crate) fn refusal(setup: &Setup, arguments: &[&str]) -> String {
+pub(crate) fn run_failing(setup: &Setup, arguments: &[&str]) -> String {
     let output = setup.icp(arguments);
     assert!(!output.status.success(), "icp {arguments:?} must fail: {}", stdout(&output));
-    let said = stderr(&output);
-    assert!(said.lines().any(|line| line.starts_with("error: ")), "it prints an error: {said}");
-    assert!(!said.contains("panicked"), "{said}");
-    said
+    let message = stderr(&output);
+    assert!(
+        message.lines().any(|line| line.starts_with("error: ")),
+        "the command must print an error: {message}"
+    );
+    assert!(!message.contains("panicked"), "{message}");
+    message
 }
 
-/// Repeats a check until it is true, or until the time limit.
+/// Repeats a check until it returns true. Returns false after `timeout`.
 pub(crate) async fn eventually<F: Future<Output = bool>>(
-    limit: Duration,
+    timeout: Duration,
     mut check: impl FnMut() -> F,
 ) -> bool {
-    let deadline = Instant::now() + limit;
+    let deadline = Instant::now() + timeout;
     while Instant::now() < deadline {
         if check().await {
             return true;

@@ -1,5 +1,5 @@
-//! Runs the shell commands of a page against a service. It runs the real `icp` and the real programs of PostgreSQL. It implements
-//! `curl`, `jq` and `sqlite3`, which are not on every machine.
+//! Runs the shell commands of a page against a service. It runs the real `icp` and the real programs of PostgreSQL.
+//! It implements `curl`, `jq` and `sqlite3`, which are not on every machine.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -15,37 +15,37 @@ use uuid::Uuid;
 
 use crate::support::{Response, Service, Setup, client, stderr, stdout};
 
-/// The address that pages show.
+/// The address of the service in the pages. The shell replaces it by the address of the tested service.
 const SHOWN_ADDRESS: &str = "http://127.0.0.1:8080";
 
-/// The number of the next key of `uuidgen`.
-static KEYS: AtomicU64 = AtomicU64::new(1);
+/// The number from which `uuidgen` creates the next UUID.
+static NEXT_UUID: AtomicU64 = AtomicU64::new(1);
 
-/// A shell with variables, in the folder of one setup.
+/// A shell that runs commands in the folder of one setup, and keeps variables.
 pub(crate) struct Shell {
     pub(crate) setup: Setup,
     pub(crate) service: Option<Service>,
     variables: HashMap<String, String>,
-    /// Texts of the page that a test replaces, such as an abbreviated key.
+    /// Texts of the page, such as an abbreviated key, and the texts with which the shell replaces them.
     replacements: Vec<(String, String)>,
 }
 
-/// The effect of a command.
+/// The result of a command.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Printed(String),
-    Answered(Response),
-    Started,
-    /// A variable was set, or the command prints nothing.
-    Nothing,
+    Response(Response),
+    ServiceStarted,
+    /// The command set a variable or printed nothing.
+    NoOutput,
 }
 
 impl Outcome {
     #[track_caller]
     pub(crate) fn response(self) -> Response {
         match self {
-            Self::Answered(response) => response,
-            other => panic!("a curl line: {other:?}"),
+            Self::Response(response) => response,
+            other => panic!("the command must be a request by curl: {other:?}"),
         }
     }
 
@@ -53,19 +53,19 @@ impl Outcome {
     pub(crate) fn text(&self) -> String {
         match self {
             Self::Printed(text) => text.clone(),
-            Self::Answered(response) => response.body.clone(),
-            Self::Started => format!("icp listens on {SHOWN_ADDRESS}\n"),
-            Self::Nothing => String::new(),
+            Self::Response(response) => response.body.clone(),
+            Self::ServiceStarted => format!("icp listens on {SHOWN_ADDRESS}\n"),
+            Self::NoOutput => String::new(),
         }
     }
 
-    /// Returns the output of `curl -i`: with the head.
+    /// Returns the output of `curl -i`, which contains the head of the response.
     pub(crate) fn text_with_head(&self) -> String {
-        let Self::Answered(response) = self else { return self.text() };
+        let Self::Response(response) = self else { return self.text() };
         let mut text = format!("HTTP/1.1 {}\n", response.status);
         for (name, value) in &response.headers {
             let value = value.to_str().expect("the header must be ASCII");
-            writeln!(text, "{name}: {value}").expect("must be written");
+            writeln!(text, "{name}: {value}").expect("a write to a string must succeed");
         }
         text + "\n" + &response.body
     }
@@ -76,51 +76,51 @@ impl Shell {
         Self { setup, service: None, variables: HashMap::new(), replacements: Vec::new() }
     }
 
-    pub(crate) fn replace(&mut self, shown: &str, real: &str) {
-        self.replacements.push((shown.to_owned(), real.to_owned()));
+    pub(crate) fn replace(&mut self, shown: &str, replacement: &str) {
+        self.replacements.push((shown.to_owned(), replacement.to_owned()));
     }
 
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.variables.insert(name.to_owned(), value.to_owned());
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    fn path_of(&self, name: &str) -> PathBuf {
         self.setup.path().join(name)
     }
 
-    /// Runs one line: a command, a pipe of commands, or a command whose output goes to a file or a variable.
+    /// Runs one line. The line may contain a pipe, and may store its output in a file or a variable.
     pub(crate) async fn run(&mut self, command: &str) -> Outcome {
         let mut command = command.to_owned();
-        for (shown, real) in &self.replacements {
-            command = command.replace(shown, real);
+        for (shown, replacement) in &self.replacements {
+            command = command.replace(shown, replacement);
         }
-        if let Some((name, inner)) =
+        if let Some((name, substitution)) =
             command.split_once("=$(").and_then(|(name, rest)| Some((name, rest.strip_suffix(')')?)))
             && is_name(name)
         {
-            let words = self.words(inner);
-            let text = self.pipe(&words).await.text();
+            let words = self.split_words(substitution);
+            let text = self.run_pipe(&words).await.text();
             self.set(name, text.trim());
-            return Outcome::Nothing;
+            return Outcome::NoOutput;
         }
-        let words = self.words(&command);
+        let words = self.split_words(&command);
         if words.iter().all(|word| is_assignment(word)) {
             for (name, value) in words.iter().filter_map(|word| word.split_once('=')) {
-                // A reader inserts values from the previous response.
+                // The page shows a sample value. A test may already have set the value of the previous response.
                 self.variables.entry(name.to_owned()).or_insert_with(|| value.to_owned());
             }
-            return Outcome::Nothing;
+            return Outcome::NoOutput;
         }
-        self.pipe(&words).await
+        self.run_pipe(&words).await
     }
 
-    /// Runs the commands of a pipe. Each reads the output of the previous command.
-    async fn pipe(&mut self, words: &[String]) -> Outcome {
+    /// Runs the commands of a pipe. Each command reads the output of the previous command.
+    async fn run_pipe(&mut self, words: &[String]) -> Outcome {
         let (words, target) = match words {
             [words @ .., operator, target] if operator == ">" => (words, Some(target)),
             words => (words, None),
         };
-        let mut outcome = Outcome::Nothing;
+        let mut outcome = Outcome::NoOutput;
         for (index, command) in words.split(|word| word == "|").enumerate() {
             let input = (index > 0).then(|| outcome.text());
             let assignments = command.iter().take_while(|word| is_assignment(word)).count();
@@ -129,77 +129,88 @@ impl Shell {
             for (name, value) in assignments.iter().filter_map(|word| word.split_once('=')) {
                 self.setup = self.setup.clone().with(name, value);
             }
-            outcome = self.simple(command, input).await;
+            outcome = self.run_command(command, input).await;
             if !assignments.is_empty() {
                 self.setup = setup;
             }
         }
         match target {
             Some(target) => {
-                std::fs::write(self.file(target), outcome.text()).expect("the file must be written");
-                Outcome::Nothing
+                std::fs::write(self.path_of(target), outcome.text()).expect("the file must be written");
+                Outcome::NoOutput
             }
             None => outcome,
         }
     }
 
-    async fn simple(&mut self, words: &[String], input: Option<String>) -> Outcome {
+    async fn run_command(&mut self, words: &[String], input: Option<String>) -> Outcome {
         let words: Vec<_> = words.iter().map(String::as_str).collect();
-        let read = |name: &str| std::fs::read_to_string(self.file(name)).expect("the file must be readable");
+        let read =
+            |name: &str| std::fs::read_to_string(self.path_of(name)).expect("the file must be readable");
         match words.as_slice() {
             ["export", assignment] => {
-                let (name, value) = assignment.split_once('=').expect("an assignment");
+                let (name, value) = assignment.split_once('=').expect("the line must contain an assignment");
                 self.setup = self.setup.clone().with(name, value);
-                Outcome::Nothing
+                Outcome::NoOutput
             }
             ["unset", name] => {
                 self.setup = self.setup.clone().without(name);
-                Outcome::Nothing
+                Outcome::NoOutput
             }
-            ["cargo", "run"] => self.icp(&["serve"], None),
+            ["cargo", "run"] => self.run_icp(&["serve"], None),
             ["cargo", "run", "-q", "--", arguments @ ..] | ["icp" | "target/release/icp", arguments @ ..] => {
-                self.icp(arguments, input)
+                self.run_icp(arguments, input)
             }
-            ["curl", arguments @ ..] => Outcome::Answered(self.curl(arguments, input).await),
-            ["jq", "-r", path] => Outcome::Printed(text_at(path, &input.expect("a pipe"))),
-            ["jq", filter] => Outcome::Printed(jq(filter, &input.expect("a pipe"))),
-            ["jq", filter, file] => Outcome::Printed(jq(filter, &read(file))),
+            ["curl", arguments @ ..] => Outcome::Response(self.run_curl(arguments, input).await),
+            ["jq", "-r", path] => {
+                Outcome::Printed(text_at(path, &input.expect("a command before the pipe must exist")))
+            }
+            ["jq", filter] => {
+                Outcome::Printed(run_jq(filter, &input.expect("a command before the pipe must exist")))
+            }
+            ["jq", filter, file] => Outcome::Printed(run_jq(filter, &read(file))),
             ["cat", file] => Outcome::Printed(read(file)),
-            ["wc", "-l"] => Outcome::Printed(format!("{}\n", input.expect("a pipe").lines().count())),
+            ["wc", "-l"] => Outcome::Printed(format!(
+                "{}\n",
+                input.expect("a command before the pipe must exist").lines().count()
+            )),
             ["wc", "-l", file] => Outcome::Printed(format!("{} {file}\n", read(file).lines().count())),
             ["sqlite3", file, command] => {
-                self.copy_sqlite(file, command.strip_prefix(".backup ").expect("a backup"));
-                Outcome::Nothing
+                self.copy_sqlite(
+                    file,
+                    command.strip_prefix(".backup ").expect("the command must be `.backup`"),
+                );
+                Outcome::NoOutput
             }
             ["mv", from, to] => {
-                std::fs::rename(self.file(from), self.file(to)).expect("the file must be moved");
-                Outcome::Nothing
+                std::fs::rename(self.path_of(from), self.path_of(to)).expect("the file must be moved");
+                Outcome::NoOutput
             }
             ["rm", "-f", files @ ..] => {
                 for file in files {
-                    let _ = std::fs::remove_file(self.file(file));
+                    let _ = std::fs::remove_file(self.path_of(file));
                 }
-                Outcome::Nothing
+                Outcome::NoOutput
             }
             [program @ ("pg_dump" | "pg_restore" | "createdb"), arguments @ ..] => {
-                self.postgres(program, arguments)
+                self.run_postgres_program(program, arguments)
             }
-            ["cargo", "build", "--release"] | ["cargo", "bench", "-p", _] => Outcome::Nothing,
+            ["cargo", "build", "--release"] | ["cargo", "bench", "-p", _] => Outcome::NoOutput,
             ["cargo", "xtask", name, ..] => {
-                let chores = include_str!("../../../../xtask/README.md");
-                assert!(chores.contains(&format!("`cargo xtask {name}")), "{name}");
-                Outcome::Nothing
+                let readme = include_str!("../../../../xtask/README.md");
+                assert!(readme.contains(&format!("`cargo xtask {name}")), "{name}");
+                Outcome::NoOutput
             }
-            _ => panic!("no test knows how to run {words:?}"),
+            _ => panic!("the shell of the tests cannot run {words:?}"),
         }
     }
 
-    /// Stops the service, as Ctrl-C in its terminal does.
+    /// Stops the service, like a reader who presses Ctrl-C.
     pub(crate) fn stop(&mut self) {
         self.service = None;
     }
 
-    fn postgres(&self, program: &str, arguments: &[&str]) -> Outcome {
+    fn run_postgres_program(&self, program: &str, arguments: &[&str]) -> Outcome {
         let folder = Binaries::find().expect("PostgreSQL is installed").folder().to_owned();
         let mut command = std::process::Command::new(folder.join(program));
         let output =
@@ -209,45 +220,45 @@ impl Shell {
     }
 
     fn copy_sqlite(&self, file: &str, copy: &str) {
-        let path = self.file(file);
-        let mut database = SqliteConnection::establish(path.to_str().expect("must be text"))
+        let path = self.path_of(file);
+        let mut database = SqliteConnection::establish(path.to_str().expect("the path must be UTF-8"))
             .expect("the database must be opened");
         database
-            .batch_execute(&format!("VACUUM INTO '{}'", self.file(copy).display()))
+            .batch_execute(&format!("VACUUM INTO '{}'", self.path_of(copy).display()))
             .expect("the database must be copied");
     }
 
-    fn icp(&mut self, arguments: &[&str], input: Option<String>) -> Outcome {
+    fn run_icp(&mut self, arguments: &[&str], input: Option<String>) -> Outcome {
         if let ["serve", options @ ..] = arguments {
-            // One service at a time has the port.
+            // The reader stops the service before starting it again.
             self.service = None;
             self.service = Some(self.setup.clone().start_with(options));
-            return Outcome::Started;
+            return Outcome::ServiceStarted;
         }
         let output = match input {
             Some(input) => self.setup.icp_with_input(arguments, input.as_bytes()),
             None => self.setup.icp(arguments),
         };
         assert!(output.status.success(), "icp {arguments:?}: {}", stderr(&output));
-        // The summary of an import goes to standard error.
+        // `icp import` writes its summary to standard error.
         Outcome::Printed(Some(stdout(&output)).filter(|text| !text.is_empty()).unwrap_or(stderr(&output)))
     }
 
-    async fn curl(&self, arguments: &[&str], input: Option<String>) -> Response {
-        let service = self.service.as_ref().expect("the page has started the service");
+    async fn run_curl(&self, arguments: &[&str], input: Option<String>) -> Response {
+        let service = self.service.as_ref().expect("the page must start the service before the request");
         let (mut method, mut headers, mut body, mut url) = (None, Vec::new(), None, None);
         let mut arguments = arguments.iter();
         while let Some(argument) = arguments.next() {
-            let mut value = || *arguments.next().expect("a value");
+            let mut value = || *arguments.next().expect("the option must have a value");
             match *argument {
-                "-H" => headers.push(value().split_once(": ").expect("a header")),
+                "-H" => headers.push(value().split_once(": ").expect("the option must contain a header")),
                 "-X" => method = Some(value()),
                 "-d" => {
                     let value = value();
                     body = Some(match value.strip_prefix('@') {
-                        Some("-") => input.clone().expect("a pipe"),
+                        Some("-") => input.clone().expect("a command before the pipe must exist"),
                         Some(file) => {
-                            std::fs::read_to_string(self.file(file)).expect("the file must be readable")
+                            std::fs::read_to_string(self.path_of(file)).expect("the file must be readable")
                         }
                         None => value.to_owned(),
                     });
@@ -259,15 +270,15 @@ impl Shell {
         let default = if body.is_some() { "POST" } else { "GET" };
         let method =
             Method::from_bytes(method.unwrap_or(default).as_bytes()).expect("the method must be valid");
-        let mut request = client().request(method, url.expect("a URL"));
+        let mut request = client().request(method, url.expect("the line must contain a URL"));
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        Response::of(request.body(body.unwrap_or_default())).await
+        Response::fetch(request.body(body.unwrap_or_default())).await
     }
 
     /// Splits a command into words, and replaces variables.
-    fn words(&self, command: &str) -> Vec<String> {
+    fn split_words(&self, command: &str) -> Vec<String> {
         let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
         let mut rest = command;
         while let Some(next) = rest.chars().next() {
@@ -282,7 +293,8 @@ impl Shell {
                 }
                 (None | Some('"'), '$') if rest.starts_with("(uuidgen)") => {
                     rest = &rest["(uuidgen)".len()..];
-                    *current += &Uuid::from_u128(KEYS.fetch_add(1, Ordering::Relaxed).into()).to_string();
+                    *current +=
+                        &Uuid::from_u128(NEXT_UUID.fetch_add(1, Ordering::Relaxed).into()).to_string();
                 }
                 (None | Some('"'), '$') => {
                     let end = rest.find(|next: char| !is_part_of_name(next)).unwrap_or(rest.len());
@@ -310,13 +322,13 @@ fn is_assignment(word: &str) -> bool {
     word.split_once('=').is_some_and(|(name, _)| is_name(name))
 }
 
-/// The part of `jq` that pages use: `length`, and `del(.one, .other)`.
-fn jq(filter: &str, input: &str) -> String {
+/// Implements the filters of `jq` that the pages use: `length` and `del(.field, .field)`.
+fn run_jq(filter: &str, input: &str) -> String {
     let mut value: Value = serde_json::from_str(input).expect("the text must be JSON");
     if let Some(fields) = filter.strip_prefix("del(").and_then(|rest| rest.strip_suffix(')')) {
         let object = value.as_object_mut().expect("the value must be an object");
         for field in fields.split(", ") {
-            object.remove(field.trim_start_matches('.')).expect("the field");
+            object.remove(field.trim_start_matches('.')).expect("the object must have the field");
         }
         return value.to_string();
     }
@@ -328,7 +340,7 @@ fn jq(filter: &str, input: &str) -> String {
 fn text_at(path: &str, json: &str) -> String {
     let value: Value = serde_json::from_str(json).expect("the text must be JSON");
     let pointer = path.replace(['.', '['], "/").replace(']', "").replace("//", "/");
-    value.pointer(&pointer).and_then(Value::as_str).expect("a text").to_owned()
+    value.pointer(&pointer).and_then(Value::as_str).expect("the value must be a string").to_owned()
 }
 
 /// A code block of a page.
@@ -337,29 +349,29 @@ pub(crate) struct Block<'a> {
     pub(crate) language: &'a str,
     pub(crate) code: &'a str,
     /// True if this block directly follows the previous block.
-    pub(crate) follows: bool,
+    pub(crate) is_adjacent: bool,
 }
 
 /// Returns all code blocks of a page.
 pub(crate) fn all_blocks(page: &str) -> Vec<Block<'_>> {
     let mut parts = page.split("```");
-    let mut between = parts.next().unwrap_or_default();
+    let mut text_before = parts.next().unwrap_or_default();
     let mut blocks = Vec::new();
-    while let (Some(block), Some(after)) = (parts.next(), parts.next()) {
-        let (language, code) = block.split_once('\n').expect("a fence ends its line");
-        blocks.push(Block { language, code: code.trim_end(), follows: between.trim().is_empty() });
-        between = after;
+    while let (Some(block), Some(text_after)) = (parts.next(), parts.next()) {
+        let (language, code) = block.split_once('\n').expect("the fence must end the line");
+        blocks.push(Block { language, code: code.trim_end(), is_adjacent: text_before.trim().is_empty() });
+        text_before = text_after;
     }
     blocks
 }
 
-/// Checks the output that a page shows. `...` stands for any text.
+/// Checks that the outcome contains the output that a page shows, in which `...` stands for any text.
 #[track_caller]
 pub(crate) fn assert_shows(shown: &str, outcome: &Outcome) {
-    let squeeze = |text: &str| text.split_whitespace().collect::<String>();
-    let (real, all) = (squeeze(&outcome.text_with_head()), outcome.text_with_head());
-    for part in shown.split("...").map(squeeze) {
-        assert!(real.contains(&part), "the page shows {part}, and the output is:\n{all}");
+    let remove_spaces = |text: &str| text.split_whitespace().collect::<String>();
+    let (actual, output) = (remove_spaces(&outcome.text_with_head()), outcome.text_with_head());
+    for part in shown.split("...").map(remove_spaces) {
+        assert!(actual.contains(&part), "the page shows {part}, but the output is:\n{output}");
     }
 }
 
@@ -380,9 +392,11 @@ pub(crate) fn commands(block: &str) -> Vec<String> {
                 command.push('\n');
             }
             None => {
-                let whole = std::mem::take(&mut command) + line;
-                commands
-                    .extend(Some(whole).filter(|whole| !whole.trim().is_empty() && !whole.starts_with('#')));
+                let complete = std::mem::take(&mut command) + line;
+                commands.extend(
+                    Some(complete)
+                        .filter(|complete| !complete.trim().is_empty() && !complete.starts_with('#')),
+                );
             }
         }
     }

@@ -1,15 +1,15 @@
-//! Signed-in users, their requests, and checks of responses.
+//! Sends the requests of a signed-in user, and checks responses.
 
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::Value;
 
 use crate::support::{LIST, Response, Service, client};
 
-/// The smallest valid body of a create.
+/// The shortest valid body of a create.
 pub(crate) const SMB: &str = r#"{"name":"SMB","leadProviderCriteria":[]}"#;
 
-/// Every code of a violation.
-const CODES: [&str; 9] = [
+/// The codes that a violation may have.
+const VIOLATION_CODES: [&str; 9] = [
     "required",
     "unknown_field",
     "invalid_type",
@@ -58,24 +58,24 @@ impl User<'_> {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Response {
-        Response::of(self.get_request(path)).await
+        Response::fetch(self.get_request(path)).await
     }
 
     pub(crate) async fn post(&self, body: impl ToString) -> Response {
-        Response::of(self.post_request(&body)).await
+        Response::fetch(self.post_request(&body)).await
     }
 
     pub(crate) async fn patch(&self, path: &str, body: impl ToString) -> Response {
-        Response::of(self.patch_request(path, &body)).await
+        Response::fetch(self.patch_request(path, &body)).await
     }
 
     pub(crate) async fn delete(&self, path: &str) -> Response {
-        Response::of(self.delete_request(path)).await
+        Response::fetch(self.delete_request(path)).await
     }
 
     /// Adds a user to an ICP.
     pub(crate) async fn share(&self, path: &str, user_id: &str) -> Response {
-        Response::of(self.request(Method::PUT, &format!("{path}/users/{user_id}"))).await
+        Response::fetch(self.request(Method::PUT, &format!("{path}/users/{user_id}"))).await
     }
 
     /// Removes a user from an ICP.
@@ -86,9 +86,9 @@ impl User<'_> {
     /// Creates an ICP, which must succeed.
     #[track_caller]
     pub(crate) fn create(&self, body: impl ToString) -> impl Future<Output = Response> {
-        let (location, sending) = (std::panic::Location::caller(), self.post(body));
+        let (location, response) = (std::panic::Location::caller(), self.post(body));
         async move {
-            let response = sending.await;
+            let response = response.await;
             assert_eq!(response.status, 201, "{location}: {response:?}");
             response
         }
@@ -102,7 +102,7 @@ impl User<'_> {
     }
 
     /// Returns the names of the ICPs in the user's list.
-    pub(crate) async fn listed(&self) -> Vec<String> {
+    pub(crate) async fn list_names(&self) -> Vec<String> {
         let list: Vec<Value> = serde_json::from_str(&self.list().await).expect("the body must be a list");
         list.iter().map(|icp| icp["name"].as_str().expect("the ICP must have a name").to_owned()).collect()
     }
@@ -110,7 +110,7 @@ impl User<'_> {
 
 impl Response {
     #[track_caller]
-    pub(crate) fn ok(self) -> Self {
+    pub(crate) fn assert_ok(self) -> Self {
         assert_eq!(self.status, 200, "{self:?}");
         self
     }
@@ -119,20 +119,22 @@ impl Response {
         self.header("etag")
     }
 
-    /// Returns the violations of a refused body as `pointer code`, sorted. Each must have the contract's form.
+    /// Returns the sorted violations of a rejected body as `pointer code`. Each violation must have the format of the
+    /// API.
     #[track_caller]
     pub(crate) fn violations(&self) -> Vec<String> {
         self.assert_problem(400, "BAD_REQUEST");
         let problem = self.json();
-        let violations = problem["errors"].as_array().unwrap_or_else(|| panic!("it has errors: {problem}"));
-        let mut violations: Vec<String> = violations.iter().map(pointer_and_code).collect();
+        let violations =
+            problem["errors"].as_array().unwrap_or_else(|| panic!("the problem must have errors: {problem}"));
+        let mut violations: Vec<String> = violations.iter().map(format_violation).collect();
         violations.sort();
         violations
     }
 
-    /// Checks that the response refuses a parameter.
+    /// Checks that the response rejects the value of a parameter.
     #[track_caller]
-    pub(crate) fn assert_parameter_fault(&self, parameter: &str) {
+    pub(crate) fn assert_invalid_parameter(&self, parameter: &str) {
         self.assert_problem(400, "BAD_REQUEST");
         let errors = &self.json()["errors"];
         assert_eq!(errors.as_array().map(Vec::len), Some(1), "{self:?}");
@@ -143,13 +145,13 @@ impl Response {
 }
 
 #[track_caller]
-fn pointer_and_code(violation: &Value) -> String {
+fn format_violation(violation: &Value) -> String {
     let members: Vec<&String> =
         violation.as_object().expect("the violation must be an object").keys().collect();
     assert_eq!(members.len(), 3, "{violation}");
     let [pointer, code] =
         ["pointer", "code"].map(|member| violation[member].as_str().expect("the value must be a string"));
-    assert!(CODES.contains(&code), "{violation}");
+    assert!(VIOLATION_CODES.contains(&code), "{violation}");
     assert!(is_sentence(&violation["detail"]), "{violation}");
     format!("{pointer} {code}")
 }

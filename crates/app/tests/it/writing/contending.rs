@@ -1,15 +1,15 @@
-//! Concurrent changes of one ICP.
+//! Tests concurrent changes of one ICP.
 
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::support::services::on_both;
+use crate::support::services::on_both_databases;
 use crate::support::users::{SMB, User};
 use crate::support::{Response, Service};
 
-on_both!(concurrent_changes_of_different_fields_all_persist);
+on_both_databases!(concurrent_changes_of_different_fields_all_persist);
 async fn concurrent_changes_of_different_fields_all_persist(service: &Service) {
     let ada = service.user("user_ada");
     let path = ada.create(SMB).await.icp_path();
@@ -27,11 +27,11 @@ async fn concurrent_changes_of_different_fields_all_persist(service: &Service) {
             ("leadsPerList", json!(10 + round)),
             ("activeUntil", json!(format!("20{:02}-01-01T00:00:00.000Z", 30 + round))),
         ];
-        let bodies = changes.iter().map(|(member, value)| ada.patch(&path, json!({*member: value})));
-        let responses = join_all(bodies).await;
+        let patches = changes.iter().map(|(member, value)| ada.patch(&path, json!({*member: value})));
+        let responses = join_all(patches).await;
         let tags: BTreeSet<_> = responses.iter().map(Response::etag).collect();
         assert!(responses.iter().all(|response| response.status == 200), "{responses:?}");
-        assert_eq!(tags.len(), changes.len(), "each has a version of its own");
+        assert_eq!(tags.len(), changes.len(), "each change must have created a version");
         let icp = ada.get(&path).await.json();
         for (member, value) in &changes {
             assert_eq!(icp[member], *value, "{member} in round {round}");
@@ -39,8 +39,8 @@ async fn concurrent_changes_of_different_fields_all_persist(service: &Service) {
     }
 }
 
-on_both!(last_of_sixteen_concurrent_changes_persists);
-async fn last_of_sixteen_concurrent_changes_persists(service: &Service) {
+on_both_databases!(latest_of_sixteen_concurrent_changes_is_stored);
+async fn latest_of_sixteen_concurrent_changes_is_stored(service: &Service) {
     let users: Vec<User<'_>> = (0..16).map(|number| service.user(&format!("user_{number}"))).collect();
     let ids: Vec<String> = (0..16).map(|number| format!("user_{number}")).collect();
     let body = json!({"name": "SMB", "leadProviderCriteria": [], "userIds": ids});
@@ -52,5 +52,5 @@ async fn last_of_sixteen_concurrent_changes_persists(service: &Service) {
         assert_eq!(response.json()["name"], **id, "each response contains the change of its request");
     }
     let last = responses.iter().max_by_key(|response| response.json()["updatedAt"].to_string());
-    assert_eq!(users[0].get(&path).await.body, last.expect("must not be empty").body);
+    assert_eq!(users[0].get(&path).await.body, last.expect("there must be responses").body);
 }

@@ -1,14 +1,14 @@
-//! `POST /api/v1/entities/icps`
+//! Tests `POST /api/v1/entities/icps`.
 
 use icp_ports::{Clock as _, SystemClock};
 use icp_testkit::fixtures::EXAMPLE_LIST;
 use serde_json::{Value, json};
 
-use crate::support::services::on_both;
+use crate::support::services::on_both_databases;
 use crate::support::users::SMB;
 use crate::support::{LIST, Service};
 
-/// One custom filter of each type, from the reference page.
+/// One custom filter of each type that the reference page describes.
 const EVERY_FILTER: &str = concat!(
     r#"[{"type":"website","provider":"browserUse","prompt":"Is it a shop?"},"#,
     r#"{"type":"webscraping","provider":"firecrawl","extractionPrompt":"Which ERP?","#,
@@ -22,13 +22,13 @@ const EVERY_FILTER: &str = concat!(
     r#"{"type":"matchFieldWithRegex","field":"company.headcount","regex":"^\\d{2,}$"}]"#,
 );
 
-const EVERY_CONDITION: &str = concat!(
+const CRM_FILTERS: &str = concat!(
     r#""crmFilters":{"provider":"bullhorn","textSearch":"Head OR Leit* OR Direktor","filters":["#,
     r#"{"path":"address.countryID","mode":"equals","value":[1.0,"x",null],"exclude":true},"#,
     r#"{"path":"a","mode":"b","value":null,"exclude":false},{"path":"a","mode":"b"}],"query":""}"#,
 );
 
-on_both!(response_has_every_field_in_order);
+on_both_databases!(response_has_every_field_in_order);
 async fn response_has_every_field_in_order(service: &Service) {
     let ada = service.user("user_ada");
     let before = SystemClock.now().to_string();
@@ -47,13 +47,13 @@ async fn response_has_every_field_in_order(service: &Service) {
         time = time
     );
     assert_eq!(created.body, expected);
-    assert!((before.as_str()..=&after).contains(&time), "{time} is between {before} and {after}");
+    assert!((before.as_str()..=&after).contains(&time), "{time} must be between {before} and {after}");
     assert_eq!(created.header("location"), format!("{LIST}/{id}"));
     assert_eq!(created.header("content-type"), "application/json");
     assert!(created.etag().len() > 2 && created.etag().starts_with('"'), "{created:?}");
 }
 
-on_both!(creator_is_in_user_ids_once);
+on_both_databases!(creator_is_in_user_ids_once);
 async fn creator_is_in_user_ids_once(service: &Service) {
     let ada = service.user("user_ada");
     assert_eq!(ada.create(SMB).await.json()["userIds"], json!(["user_ada"]));
@@ -69,16 +69,16 @@ async fn creator_is_in_user_ids_once(service: &Service) {
     }
     let admin = service.admin("user_root");
     assert_eq!(admin.create(SMB).await.json()["userIds"], json!(["user_root"]));
-    assert_eq!(admin.listed().await, ["SMB"], "the creator is a user, also if it is an admin");
+    assert_eq!(admin.list_names().await, ["SMB"], "an admin must become a user of the created ICP");
 }
 
-on_both!(created_icp_is_at_location_and_in_lists);
+on_both_databases!(created_icp_is_at_location_and_in_lists);
 async fn created_icp_is_at_location_and_in_lists(service: &Service) {
     let [ada, bob, cy] = ["user_ada", "user_bob", "user_cy"].map(|id| service.user(id));
     let admin = service.admin("user_root");
     let body = json!({"name": "SMB", "leadProviderCriteria": [], "userIds": ["user_bob"]});
     let created = ada.create(body).await;
-    let read = ada.get(created.header("location")).await.ok();
+    let read = ada.get(created.header("location")).await.assert_ok();
     assert_eq!((&read.body, read.etag()), (&created.body, created.etag()));
     for member in [&ada, &bob] {
         assert_eq!(member.list().await, format!("[{}]", created.body));
@@ -91,8 +91,8 @@ async fn created_icp_is_at_location_and_in_lists(service: &Service) {
     assert_ne!(created.icp_path(), second.icp_path());
 }
 
-on_both!(response_states_defaults);
-async fn response_states_defaults(service: &Service) {
+on_both_databases!(response_contains_default_values);
+async fn response_contains_default_values(service: &Service) {
     let ada = service.user("user_ada");
     let body = r#"{"name":"SMB",
         "leadProviderCriteria":[{"filters":{},"provider":"baseProvider"},
@@ -100,7 +100,7 @@ async fn response_states_defaults(service: &Service) {
         "customFilterCriteria":[{"type":"maxPeoplePerCompany"},{"type":"maxPercentFromCRM"},
             {"type":"minDaysUntilReuse"}]}"#;
     let created = ada.create(body).await;
-    for stated in [
+    for expected in [
         concat!(
             r#""leadProviderCriteria":[{"provider":"baseProvider","type":"person","filters":{}},"#,
             r#"{"provider":"baseProvider","type":"company","filters":{}}]"#,
@@ -110,15 +110,15 @@ async fn response_states_defaults(service: &Service) {
             r#"{"type":"maxPercentFromCRM","value":100},{"type":"minDaysUntilReuse","value":365}]"#,
         ),
     ] {
-        assert!(created.body.contains(stated), "{stated}\nis not in\n{}", created.body);
+        assert!(created.body.contains(expected), "{expected}\nmust be in\n{}", created.body);
     }
     assert_eq!(ada.list().await, format!("[{}]", created.body));
 }
 
-on_both!(times_are_in_utc_with_three_decimals);
-async fn times_are_in_utc_with_three_decimals(service: &Service) {
+on_both_databases!(times_are_returned_in_utc_with_milliseconds);
+async fn times_are_returned_in_utc_with_milliseconds(service: &Service) {
     let ada = service.user("user_ada");
-    for (sent, answered) in [
+    for (sent, returned) in [
         ("2030-12-31T23:59:59Z", "2030-12-31T23:59:59.000Z"),
         ("2030-06-01T12:30:00.5+05:30", "2030-06-01T07:00:00.500Z"),
         ("2030-12-31T23:30:00-01:00", "2031-01-01T00:30:00.000Z"),
@@ -130,13 +130,13 @@ async fn times_are_in_utc_with_three_decimals(service: &Service) {
     ] {
         let body = json!({"name": "SMB", "leadProviderCriteria": [], "activeUntil": sent});
         let created = ada.create(body).await;
-        assert_eq!(created.json()["activeUntil"], answered, "{sent}");
+        assert_eq!(created.json()["activeUntil"], returned, "{sent}");
         assert_eq!(ada.get(&created.icp_path()).await.body, created.body);
     }
 }
 
-on_both!(integers_are_equal_in_every_notation);
-async fn integers_are_equal_in_every_notation(service: &Service) {
+on_both_databases!(integers_are_returned_in_decimal_notation);
+async fn integers_are_returned_in_decimal_notation(service: &Service) {
     let ada = service.user("user_ada");
     for ten in ["10", "10.0", "1e1", "1E+1", "100e-1", "10.000e0"] {
         let body = format!(
@@ -149,8 +149,8 @@ async fn integers_are_equal_in_every_notation(service: &Service) {
     }
 }
 
-on_both!(every_filter_is_returned_as_sent);
-async fn every_filter_is_returned_as_sent(service: &Service) {
+on_both_databases!(custom_and_crm_filters_are_returned_as_sent);
+async fn custom_and_crm_filters_are_returned_as_sent(service: &Service) {
     let ada = service.user("user_ada");
     let custom = format!(r#""customFilterCriteria":{EVERY_FILTER}"#);
     for member in [
@@ -158,16 +158,16 @@ async fn every_filter_is_returned_as_sent(service: &Service) {
         r#""crmFilters":null"#,
         r#""crmFilters":{"provider":"bullhorn","filters":[]}"#,
         r#""crmFilters":{"provider":"bullhorn","textSearch":null,"filters":[],"query":null}"#,
-        EVERY_CONDITION,
+        CRM_FILTERS,
     ] {
         let created = ada.create(format!(r#"{{"name":"SMB","leadProviderCriteria":[],{member}}}"#)).await;
-        assert!(created.body.contains(member), "{member}\nis not in\n{}", created.body);
+        assert!(created.body.contains(member), "{member}\nmust be in\n{}", created.body);
         assert_eq!(ada.get(&created.icp_path()).await.body, created.body);
     }
 }
 
-on_both!(provider_filters_have_same_meaning);
-async fn provider_filters_have_same_meaning(service: &Service) {
+on_both_databases!(provider_filters_are_returned_as_sent);
+async fn provider_filters_are_returned_as_sent(service: &Service) {
     let ada = service.user("user_ada");
     for filters in [
         r#"{"z":1.0,"a":1e400,"m":123456789012345678901234567890,"n":-0.0,"i":9007199254740993}"#,
@@ -178,19 +178,19 @@ async fn provider_filters_have_same_meaning(service: &Service) {
         let criterion = format!(r#"{{"provider":"baseProvider","type":"person","filters":{filters}}}"#);
         let body = format!(r#"{{"name":"SMB","leadProviderCriteria":[{criterion}]}}"#);
         let created = ada.create(body).await;
-        assert!(created.body.contains(&criterion), "{criterion}\nis not in\n{}", created.body);
+        assert!(created.body.contains(&criterion), "{criterion}\nmust be in\n{}", created.body);
         assert_eq!(ada.get(created.header("location")).await.body, created.body);
     }
 }
 
-on_both!(examples_of_reference_can_be_created);
+on_both_databases!(examples_of_reference_can_be_created);
 async fn examples_of_reference_can_be_created(service: &Service) {
-    let abc = service.user("user_one");
+    let creator = service.user("user_one");
     let examples: Vec<Value> = serde_json::from_str(EXAMPLE_LIST).expect("the body must be a list");
     for mut example in examples {
         let members = example.as_object_mut().expect("the ICP must be an object");
         members.retain(|name, _| !["id", "createdAt", "updatedAt"].contains(&name.as_str()));
-        let mut created = abc.create(&example).await.json();
+        let mut created = creator.create(&example).await.json();
         let users = example["userIds"].as_array_mut().expect("the value must be an array");
         users.push("user_one".into());
         let members = created.as_object_mut().expect("the ICP must be an object");
@@ -199,7 +199,7 @@ async fn examples_of_reference_can_be_created(service: &Service) {
     }
 }
 
-on_both!(texts_of_any_script_are_returned);
+on_both_databases!(texts_of_any_script_are_returned);
 async fn texts_of_any_script_are_returned(service: &Service) {
     let ada = service.user("user_ada");
     for text in

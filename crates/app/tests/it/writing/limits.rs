@@ -1,17 +1,17 @@
-//! Values at the limit, and just beyond it.
+//! Tests values at the limits, and values that exceed the limits by one.
 
 use serde_json::json;
 
-use crate::support::services::on_both;
+use crate::support::services::on_both_databases;
 use crate::support::{Service, Setup};
 use crate::writing::target::{Target, create_with};
 
-/// Returns a list of `count` texts.
-fn texts(count: usize, text: impl Fn(usize) -> String) -> String {
+/// Returns a JSON array of `count` texts.
+fn json_array(count: usize, text: impl Fn(usize) -> String) -> String {
     json!((0..count).map(text).collect::<Vec<_>>()).to_string()
 }
 
-on_both!(values_at_limits_are_accepted);
+on_both_databases!(values_at_limits_are_accepted);
 async fn values_at_limits_are_accepted(service: &Service) {
     let text = |length| "🦀".repeat(length);
     let members = [
@@ -35,28 +35,28 @@ async fn values_at_limits_are_accepted(service: &Service) {
             "x".repeat(1_000)
         ),
     ];
-    let target = Target::of(service).await;
+    let target = Target::create(service).await;
     for members in &members {
         let created = target.user.create(create_with(members)).await;
-        assert_eq!(target.user.get(&created.icp_path()).await.ok().body, created.body);
-        let patched = target.user.patch(&target.path, format!("{{{members}}}")).await.ok();
-        assert_eq!(target.user.get(&target.path).await.ok().body, patched.body);
+        assert_eq!(target.user.get(&created.icp_path()).await.assert_ok().body, created.body);
+        let patched = target.user.patch(&target.path, format!("{{{members}}}")).await.assert_ok();
+        assert_eq!(target.user.get(&target.path).await.assert_ok().body, patched.body);
     }
 }
 
-on_both!(values_beyond_limits_are_refused);
-async fn values_beyond_limits_are_refused(service: &Service) {
-    let element = |element: &str, count: usize| vec![element; count].join(",");
+on_both_databases!(values_beyond_limits_are_rejected);
+async fn values_beyond_limits_are_rejected(service: &Service) {
+    let repeat = |element: &str, count: usize| vec![element; count].join(",");
     let cases = [
         (
             format!(
                 r#""leadProviderCriteria":[{}]"#,
-                element(r#"{"provider":"baseProvider","filters":{}}"#, 101)
+                repeat(r#"{"provider":"baseProvider","filters":{}}"#, 101)
             ),
             "/leadProviderCriteria too_long",
         ),
         (
-            format!(r#""customFilterCriteria":[{}]"#, element(r#"{"type":"minDaysUntilReuse"}"#, 101)),
+            format!(r#""customFilterCriteria":[{}]"#, repeat(r#"{"type":"minDaysUntilReuse"}"#, 101)),
             "/customFilterCriteria too_long",
         ),
         (
@@ -90,35 +90,36 @@ async fn values_beyond_limits_are_refused(service: &Service) {
         (
             format!(
                 r#""crmFilters":{{"provider":"bullhorn","filters":[{}]}}"#,
-                element(r#"{"path":"p","mode":"m"}"#, 1_001)
+                repeat(r#"{"path":"p","mode":"m"}"#, 1_001)
             ),
             "/crmFilters/filters too_long",
         ),
-        (format!(r#""userIds":{}"#, texts(10_001, |number| format!("u{number}"))), "/userIds too_long"),
+        (format!(r#""userIds":{}"#, json_array(10_001, |number| format!("u{number}"))), "/userIds too_long"),
     ];
-    let target = Target::of(service).await;
+    let target = Target::create(service).await;
     for (members, violation) in &cases {
-        target.refuses(members, &[(*violation).to_owned()]).await;
+        target.assert_rejected(members, &[(*violation).to_owned()]).await;
     }
 }
 
-fn many_users(setup: Setup) -> Setup {
+fn allow_ten_thousand_users(setup: Setup) -> Setup {
     setup.with("ICP__LIMITS__USER_IDS_PER_ICP", "10000")
 }
 
-on_both!(creator_counts_towards_ten_thousand_users, with many_users);
+on_both_databases!(creator_counts_towards_ten_thousand_users, with allow_ten_thousand_users);
 async fn creator_counts_towards_ten_thousand_users(service: &Service) {
-    let target = Target::of(service).await;
-    let others = |count| format!(r#""userIds":{}"#, texts(count, |number| format!("user_{number}")));
-    let refused = target.user.post(create_with(&others(10_000))).await;
-    assert_eq!(refused.violations(), ["/userIds too_long"]);
+    let target = Target::create(service).await;
+    let user_ids = |count| format!(r#""userIds":{}"#, json_array(count, |number| format!("user_{number}")));
+    let rejected = target.user.post(create_with(&user_ids(10_000))).await;
+    assert_eq!(rejected.violations(), ["/userIds too_long"]);
     target.assert_unchanged().await;
-    let created = target.user.create(create_with(&others(9_999))).await;
+    let created = target.user.create(create_with(&user_ids(9_999))).await;
     let users = created.json()["userIds"].as_array().map(Vec::len);
     assert_eq!(users, Some(10_000));
     assert_eq!(service.user("user_9998").list().await, format!("[{}]", created.body));
-    let new = format!(r#"{{"userIds":{}}}"#, texts(10_000, |number| format!("user_{}", number + 9_998)));
-    let patched = target.user.patch(&created.icp_path(), new).await.ok();
+    let new_user_ids =
+        format!(r#"{{"userIds":{}}}"#, json_array(10_000, |number| format!("user_{}", number + 9_998)));
+    let patched = target.user.patch(&created.icp_path(), new_user_ids).await.assert_ok();
     assert_eq!(service.user("user_9997").list().await, "[]");
     for member in ["user_9998", "user_19997"] {
         assert_eq!(service.user(member).list().await, format!("[{}]", patched.body));

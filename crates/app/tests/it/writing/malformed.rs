@@ -1,22 +1,22 @@
-//! Bodies that are invalid JSON, or JSON that strict parsers refuse.
+//! Tests bodies that are invalid JSON, and valid JSON that the service rejects, such as duplicate properties.
 
-use crate::support::services::on_both;
+use crate::support::services::on_both_databases;
 use crate::support::{Response, Service};
 use crate::writing::target::Target;
 
 impl Target<'_> {
-    /// Checks that create and patch refuse this body with this one violation, and that nothing is stored.
-    async fn refuses_body(&self, body: &[u8], violation: &str) {
-        let shown = String::from_utf8_lossy(&body[..body.len().min(100)]);
+    /// Checks that create and patch reject the body with exactly this violation, and store nothing.
+    async fn assert_body_rejected(&self, body: &[u8], violation: &str) {
+        let start = String::from_utf8_lossy(&body[..body.len().min(100)]);
         for request in [self.user.post_request(""), self.user.patch_request(&self.path, "")] {
-            let response = Response::of(request.body(body.to_vec())).await;
-            assert_eq!(response.violations(), [violation], "{shown}: {response:?}");
+            let response = Response::fetch(request.body(body.to_vec())).await;
+            assert_eq!(response.violations(), [violation], "{start}: {response:?}");
         }
         self.assert_unchanged().await;
     }
 }
 
-on_both!(invalid_json_is_malformed);
+on_both_databases!(invalid_json_is_malformed);
 async fn invalid_json_is_malformed(service: &Service) {
     let utf_16: Vec<u8> = crate::support::users::SMB.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let bodies: [&[u8]; 20] = [
@@ -41,23 +41,23 @@ async fn invalid_json_is_malformed(service: &Service) {
         b"\xef\xbb\xbf{\"name\":\"SMB\",\"leadProviderCriteria\":[]}",
         &utf_16,
     ];
-    let target = Target::of(service).await;
+    let target = Target::create(service).await;
     for body in bodies {
-        target.refuses_body(body, " malformed").await;
+        target.assert_body_rejected(body, " malformed").await;
     }
 }
 
-on_both!(body_must_be_object);
+on_both_databases!(body_must_be_object);
 async fn body_must_be_object(service: &Service) {
-    let target = Target::of(service).await;
+    let target = Target::create(service).await;
     for body in ["[]", "null", "true", "7", "\"{}\"", r#"[{"name":"SMB","leadProviderCriteria":[]}]"#] {
-        target.refuses_body(body.as_bytes(), " invalid_type").await;
+        target.assert_body_rejected(body.as_bytes(), " invalid_type").await;
     }
 }
 
-on_both!(u0000_is_refused_everywhere);
-async fn u0000_is_refused_everywhere(service: &Service) {
-    let target = Target::of(service).await;
+on_both_databases!(nul_character_is_rejected_in_every_text);
+async fn nul_character_is_rejected_in_every_text(service: &Service) {
+    let target = Target::create(service).await;
     for (members, violations) in [
         (r#""name":"a\u0000b""#, ["/name invalid_value"].as_slice()),
         (r#""description":"\u0000""#, &["/description invalid_value"]),
@@ -86,13 +86,13 @@ async fn u0000_is_refused_everywhere(service: &Service) {
         (r#""\u0000":1"#, &["/\0 invalid_value", "/\0 unknown_field"]),
     ] {
         let violations: Vec<String> = violations.iter().map(|violation| (*violation).to_owned()).collect();
-        target.refuses(members, &violations).await;
+        target.assert_rejected(members, &violations).await;
     }
 }
 
-on_both!(lone_surrogate_is_malformed);
+on_both_databases!(lone_surrogate_is_malformed);
 async fn lone_surrogate_is_malformed(service: &Service) {
-    let target = Target::of(service).await;
+    let target = Target::create(service).await;
     for (members, violation) in [
         (r#""name":"\ud83e""#, "/name malformed"),
         (r#""name":"\udd80\ud83e""#, "/name malformed"),
@@ -101,13 +101,13 @@ async fn lone_surrogate_is_malformed(service: &Service) {
             "/leadProviderCriteria/0/filters/a malformed",
         ),
     ] {
-        target.refuses(members, &[violation.to_owned()]).await;
+        target.assert_rejected(members, &[violation.to_owned()]).await;
     }
 }
 
-on_both!(duplicate_property_is_refused);
-async fn duplicate_property_is_refused(service: &Service) {
-    let target = Target::of(service).await;
+on_both_databases!(duplicate_property_is_rejected);
+async fn duplicate_property_is_rejected(service: &Service) {
+    let target = Target::create(service).await;
     for (members, violation) in [
         (r#""name":"a","name":"b""#, "/name duplicate"),
         (r#""name":"a","n\u0061me":"a""#, "/name duplicate"),
@@ -121,24 +121,24 @@ async fn duplicate_property_is_refused(service: &Service) {
             "/customFilterCriteria/0/value duplicate",
         ),
     ] {
-        target.refuses(members, &[violation.to_owned()]).await;
+        target.assert_rejected(members, &[violation.to_owned()]).await;
     }
 }
 
-on_both!(nesting_is_limited_to_64_levels);
+on_both_databases!(nesting_is_limited_to_64_levels);
 async fn nesting_is_limited_to_64_levels(service: &Service) {
-    // The body, the criteria, the criterion and its filters are four.
+    // The body, the array of criteria, the criterion and its filters are the first four levels.
     let nested = |levels: usize| {
         let (open, close) = ("[".repeat(levels - 4), "]".repeat(levels - 4));
         format!(r#""leadProviderCriteria":[{{"provider":"baseProvider","filters":{{"a":{open}{close}}}}}]"#)
     };
-    let target = Target::of(service).await;
+    let target = Target::create(service).await;
     let violation = format!("/leadProviderCriteria/0/filters/a{} out_of_range", "/0".repeat(60));
     for levels in [65, 66, 129, 100_000] {
-        target.refuses(&nested(levels), std::slice::from_ref(&violation)).await;
+        target.assert_rejected(&nested(levels), std::slice::from_ref(&violation)).await;
     }
     let body = format!(r#"{{"name":"deep",{}}}"#, nested(64));
     let created = target.user.create(body).await;
     assert!(created.body.contains(&format!(r#""filters":{{"a":{}"#, "[".repeat(60))));
-    target.user.patch(&target.path, format!("{{{}}}", nested(64))).await.ok();
+    target.user.patch(&target.path, format!("{{{}}}", nested(64))).await.assert_ok();
 }

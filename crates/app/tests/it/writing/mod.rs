@@ -1,4 +1,4 @@
-//! Creates, reads, changes and deletes of one ICP over HTTP, on both databases.
+//! Tests the routes that create, read, change and delete one ICP, on SQLite and on PostgreSQL.
 
 mod conditions;
 mod contending;

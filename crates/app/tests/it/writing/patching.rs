@@ -1,4 +1,4 @@
-//! `PATCH /api/v1/entities/icps/{id}`
+//! Tests `PATCH /api/v1/entities/icps/{id}`.
 
 use std::collections::BTreeSet;
 
@@ -6,31 +6,31 @@ use icp_testkit::fixtures::icp;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::services::on_both;
+use crate::support::services::on_both_databases;
 use crate::support::users::SMB;
 use crate::support::{Response, Service};
 
-const FULL: &str = r#"{"name":"SMB","description":"small","activeUntil":"2030-01-01T00:00:00Z",
+const ICP_WITH_ALL_FIELDS: &str = r#"{"name":"SMB","description":"small","activeUntil":"2030-01-01T00:00:00Z",
     "leadProviderCriteria":[{"provider":"baseProvider","type":"person","filters":{"a":1,"b":[2]}}],
     "customFilterCriteria":[{"type":"maxPeoplePerCompany","value":2},
         {"type":"ai","entityType":"person","prompt":"p"}],
     "crmFilters":{"provider":"bullhorn","textSearch":"CTO","filters":[],"query":"q"},"leadsPerList":25}"#;
 
-/// Returns the ICP with one changed field and without `updatedAt`.
+/// Checks that `updatedAt` is later, that one field has the new value, and that all other fields are unchanged.
 #[track_caller]
-fn assert_only(before: &Response, after: &Response, member: &str, value: &Value) {
+fn assert_only_field_changed(before: &Response, after: &Response, member: &str, value: &Value) {
     let [mut expected, after] = [before.json(), after.json()];
-    let moved_on = after["updatedAt"].as_str() > expected["updatedAt"].as_str();
-    assert!(moved_on, "updatedAt: {} after {}", after["updatedAt"], expected["updatedAt"]);
+    let is_later = after["updatedAt"].as_str() > expected["updatedAt"].as_str();
+    assert!(is_later, "updatedAt {} must be later than {}", after["updatedAt"], expected["updatedAt"]);
     expected["updatedAt"] = after["updatedAt"].clone();
     expected[member] = value.clone();
     assert_eq!(after, expected, "{member}");
 }
 
-on_both!(patch_replaces_only_its_fields);
+on_both_databases!(patch_replaces_only_its_fields);
 async fn patch_replaces_only_its_fields(service: &Service) {
     let ada = service.user("user_ada");
-    for (member, sent, answered) in [
+    for (member, sent, returned) in [
         ("name", r#""new""#, r#""new""#),
         ("description", r#""""#, r#""""#),
         ("description", "null", "null"),
@@ -53,19 +53,24 @@ async fn patch_replaces_only_its_fields(service: &Service) {
         ("activeUntil", "null", "null"),
         ("activeUntil", r#""2031-01-01T00:00:00+01:00""#, r#""2030-12-31T23:00:00.000Z""#),
     ] {
-        let before = ada.create(FULL).await;
-        let after = ada.patch(&before.icp_path(), format!(r#"{{"{member}":{sent}}}"#)).await.ok();
-        assert_only(&before, &after, member, &serde_json::from_str(answered).expect("the text must be JSON"));
+        let before = ada.create(ICP_WITH_ALL_FIELDS).await;
+        let after = ada.patch(&before.icp_path(), format!(r#"{{"{member}":{sent}}}"#)).await.assert_ok();
+        assert_only_field_changed(
+            &before,
+            &after,
+            member,
+            &serde_json::from_str(returned).expect("the text must be JSON"),
+        );
         assert_ne!(after.etag(), before.etag(), "{member}");
         let read = ada.get(&before.icp_path()).await;
         assert_eq!((&read.body, read.etag()), (&after.body, after.etag()), "{member}");
     }
 }
 
-on_both!(null_clears_three_fields_only);
+on_both_databases!(null_clears_three_fields_only);
 async fn null_clears_three_fields_only(service: &Service) {
     let ada = service.user("user_ada");
-    let before = ada.create(FULL).await;
+    let before = ada.create(ICP_WITH_ALL_FIELDS).await;
     let path = before.icp_path();
     for member in [
         "name",
@@ -77,95 +82,95 @@ async fn null_clears_three_fields_only(service: &Service) {
         "createdAt",
         "updatedAt",
     ] {
-        let refused = ada.patch(&path, format!(r#"{{"description":"new","{member}":null}}"#)).await;
-        assert_eq!(refused.violations(), [format!("/{member} invalid_type")]);
+        let rejected = ada.patch(&path, format!(r#"{{"description":"new","{member}":null}}"#)).await;
+        assert_eq!(rejected.violations(), [format!("/{member} invalid_type")]);
     }
     assert_eq!(ada.get(&path).await.body, before.body);
     let all = r#"{"description":null,"crmFilters":null,"activeUntil":null}"#;
-    let cleared = ada.patch(&path, all).await.ok().json();
+    let cleared = ada.patch(&path, all).await.assert_ok().json();
     for member in ["description", "crmFilters", "activeUntil"] {
         assert_eq!(cleared[member], Value::Null);
     }
 }
 
-on_both!(patch_accepts_unchanged_icp);
+on_both_databases!(patch_accepts_unchanged_icp);
 async fn patch_accepts_unchanged_icp(service: &Service) {
     let ada = service.user("user_ada");
-    let path = ada.create(FULL).await.icp_path();
+    let path = ada.create(ICP_WITH_ALL_FIELDS).await.icp_path();
     for (media_type, name) in [("application/json", "new"), ("application/merge-patch+json", "newer")] {
         let before = ada.get(&path).await;
-        let mut whole = before.json();
-        whole["name"] = name.into();
+        let mut document = before.json();
+        document["name"] = name.into();
         let request = ada.request(Method::PATCH, &path).header("content-type", media_type);
-        let after = Response::of(request.body(whole.to_string())).await.ok();
-        assert_only(&before, &after, "name", &name.into());
+        let after = Response::fetch(request.body(document.to_string())).await.assert_ok();
+        assert_only_field_changed(&before, &after, "name", &name.into());
     }
 }
 
-on_both!(server_owned_fields_can_be_repeated_not_changed);
-async fn server_owned_fields_can_be_repeated_not_changed(service: &Service) {
+on_both_databases!(patch_accepts_only_unchanged_server_fields);
+async fn patch_accepts_only_unchanged_server_fields(service: &Service) {
     let ada = service.user("user_ada");
     let record = icp(7).with("updatedAt", "2024-01-20T14:22:00.500Z").json();
     service.import(&record, &[]);
     let path = format!("/api/v1/entities/icps/{}", icp_testkit::fixtures::id(7));
-    let before = ada.get(&path).await.ok();
+    let before = ada.get(&path).await.assert_ok();
     for (member, same, other) in [
         ("id", "00000000-0000-0000-0000-000000000007", "00000000-0000-0000-0000-000000000008"),
         ("createdAt", "2024-01-15T11:30:00+01:00", "2024-01-15T10:30:00.001Z"),
         ("updatedAt", "2024-01-20T14:22:00.5Z", "2024-01-20T14:22:00Z"),
     ] {
-        let unchanged = ada.patch(&path, json!({member: same})).await.ok();
+        let unchanged = ada.patch(&path, json!({member: same})).await.assert_ok();
         assert_eq!((&unchanged.body, unchanged.etag()), (&before.body, before.etag()));
-        let refused = ada.patch(&path, json!({member: other, "name": "new"})).await;
+        let rejected = ada.patch(&path, json!({member: other, "name": "new"})).await;
         if member == "updatedAt" {
-            refused.assert_problem(412, "PRECONDITION_FAILED");
+            rejected.assert_problem(412, "PRECONDITION_FAILED");
         } else {
-            assert_eq!(refused.violations(), [format!("/{member} read_only")]);
+            assert_eq!(rejected.violations(), [format!("/{member} read_only")]);
         }
-        let refused = ada.patch(&path, json!({member: "nonsense"})).await;
-        assert_eq!(refused.violations(), [format!("/{member} invalid_value")]);
+        let rejected = ada.patch(&path, json!({member: "nonsense"})).await;
+        assert_eq!(rejected.violations(), [format!("/{member} invalid_value")]);
     }
     let all = json!({"id": "00000000-0000-0000-0000-000000000008", "createdAt": "2024-01-16T00:00:00Z",
         "updatedAt": "2024-01-16T00:00:00Z", "userIds": []});
-    let refused = ada.patch(&path, all).await;
+    let rejected = ada.patch(&path, all).await;
     let expected = ["/createdAt read_only", "/id read_only", "/userIds invalid_value"];
-    assert_eq!(refused.violations(), expected, "violations take precedence over another version");
-    let refused = ada.patch(&path, json!({"name": "", "userIds": []})).await;
-    assert_eq!(refused.violations(), ["/name invalid_value", "/userIds invalid_value"]);
+    assert_eq!(rejected.violations(), expected, "the service must check the fields before the version");
+    let rejected = ada.patch(&path, json!({"name": "", "userIds": []})).await;
+    assert_eq!(rejected.violations(), ["/name invalid_value", "/userIds invalid_value"]);
     assert_eq!(ada.get(&path).await.body, before.body);
 }
 
-on_both!(empty_change_leaves_version_and_time);
-async fn empty_change_leaves_version_and_time(service: &Service) {
+on_both_databases!(change_without_effect_keeps_version_and_time);
+async fn change_without_effect_keeps_version_and_time(service: &Service) {
     let ada = service.user("user_ada");
-    let before = ada.create(FULL).await;
-    let same_in_other_words = r#"{"leadsPerList":25.0,"activeUntil":"2030-01-01T01:00:00+01:00",
+    let before = ada.create(ICP_WITH_ALL_FIELDS).await;
+    let same_values_in_other_notation = r#"{"leadsPerList":25.0,"activeUntil":"2030-01-01T01:00:00+01:00",
         "leadProviderCriteria":[{"filters":{"a":1, "b":[2]},"provider":"baseProvider"}]}"#;
-    for body in ["{}", FULL, &before.body, same_in_other_words] {
-        let after = ada.patch(&before.icp_path(), body).await.ok();
+    for body in ["{}", ICP_WITH_ALL_FIELDS, &before.body, same_values_in_other_notation] {
+        let after = ada.patch(&before.icp_path(), body).await.assert_ok();
         assert_eq!((&after.body, after.etag()), (&before.body, before.etag()), "{body}");
     }
     assert_eq!(ada.list().await, format!("[{}]", before.body));
 }
 
-on_both!(every_change_advances_version_and_time);
+on_both_databases!(every_change_advances_version_and_time);
 async fn every_change_advances_version_and_time(service: &Service) {
     let ada = service.user("user_ada");
     let mut last = ada.create(SMB).await;
     let path = last.icp_path();
     let mut tags = BTreeSet::from([last.etag().to_owned()]);
     for round in 0..20 {
-        let next = ada.patch(&path, json!({"name": format!("round {}", round % 2)})).await.ok();
+        let next = ada.patch(&path, json!({"name": format!("round {}", round % 2)})).await.assert_ok();
         assert!(next.json()["updatedAt"].as_str() > last.json()["updatedAt"].as_str(), "round {round}");
         assert_eq!(next.json()["createdAt"], last.json()["createdAt"]);
-        assert!(tags.insert(next.etag().to_owned()), "{} is new in round {round}", next.etag());
+        assert!(tags.insert(next.etag().to_owned()), "{} must be a new tag in round {round}", next.etag());
         last = next;
     }
 }
 
-on_both!(unknown_stored_fields_survive_patches);
+on_both_databases!(unknown_stored_fields_survive_patches);
 async fn unknown_stored_fields_survive_patches(service: &Service) {
-    let strange = concat!(
+    let icp_with_unknown_values = concat!(
         r#"{"id":"00000000-0000-0000-0000-000000000009","name":"old","description":null,"#,
         r#""createdAt":"2024-01-15T10:30:00.000Z","updatedAt":"2024-01-15T10:30:00.000Z","#,
         r#""leadProviderCriteria":[{"provider":"nextProvider","type":"robot","#,
@@ -176,13 +181,14 @@ async fn unknown_stored_fields_survive_patches(service: &Service) {
         r#""userIds":["user_ada","user with spaces","user_ada"],"leadsPerList":0,"activeUntil":null,"#,
         r#""colour":{"z":12345678901234567890.50,"a":null}}"#,
     );
-    service.import(strange, &[]);
+    service.import(icp_with_unknown_values, &[]);
     let ada = service.user("user_ada");
     let path = "/api/v1/entities/icps/00000000-0000-0000-0000-000000000009";
-    assert_eq!(ada.get(path).await.ok().body, strange);
-    let patched = ada.patch(path, r#"{"name":"new"}"#).await.ok();
-    let (_, updated_at) = patched.body.split_once(r#""updatedAt":""#).expect("must exist");
-    let expected = strange.replace(r#""name":"old""#, r#""name":"new""#).replace(
+    assert_eq!(ada.get(path).await.assert_ok().body, icp_with_unknown_values);
+    let patched = ada.patch(path, r#"{"name":"new"}"#).await.assert_ok();
+    let (_, updated_at) =
+        patched.body.split_once(r#""updatedAt":""#).expect("the response must contain updatedAt");
+    let expected = icp_with_unknown_values.replace(r#""name":"old""#, r#""name":"new""#).replace(
         r#""updatedAt":"2024-01-15T10:30:00.000Z"#,
         &format!(r#""updatedAt":"{}"#, &updated_at[..24]),
     );
@@ -190,8 +196,8 @@ async fn unknown_stored_fields_survive_patches(service: &Service) {
     assert_eq!(patched.body, expected);
     assert_eq!(ada.list().await, format!("[{expected}]"));
 
-    // A new value is written differently.
-    let refused = ada.patch(path, &expected).await.violations();
+    // A patch may not contain the unknown values, even if they are unchanged.
+    let rejected = ada.patch(path, &expected).await.violations();
     for violation in [
         "/colour unknown_field",
         "/crmFilters/provider invalid_value",
@@ -205,8 +211,8 @@ async fn unknown_stored_fields_survive_patches(service: &Service) {
         "/userIds/1 invalid_value",
         "/userIds/2 duplicate",
     ] {
-        assert!(refused.contains(&violation.to_owned()), "{violation} is not in {refused:?}");
+        assert!(rejected.contains(&violation.to_owned()), "{violation} must be in {rejected:?}");
     }
-    let replaced = ada.patch(path, r#"{"customFilterCriteria":[]}"#).await.ok();
+    let replaced = ada.patch(path, r#"{"customFilterCriteria":[]}"#).await.assert_ok();
     assert!(!replaced.body.contains("ofNextYear") && replaced.body.contains("nextProvider"));
 }

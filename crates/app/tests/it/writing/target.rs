@@ -1,9 +1,9 @@
-//! Invalid bodies, sent as a create and as a patch.
+//! Sends invalid bodies to create and to patch an ICP.
 
 use crate::support::Service;
 use crate::support::users::{SMB, User};
 
-/// Returns a body with these fields and the required ones.
+/// Returns the body of a create with `members` and the required fields.
 pub(crate) fn create_with(members: &str) -> String {
     let required = [r#""name":"SMB""#, r#""leadProviderCriteria":[]"#].into_iter();
     let missing = required.filter(|member| !members.contains(member.split(':').next().unwrap_or_default()));
@@ -11,7 +11,7 @@ pub(crate) fn create_with(members: &str) -> String {
     format!("{{{}}}", all.join(","))
 }
 
-/// An ICP of a user, for invalid creates and patches.
+/// An ICP to which the tests send invalid patches, and its user.
 pub(crate) struct Target<'a> {
     pub(crate) user: User<'a>,
     pub(crate) path: String,
@@ -19,14 +19,14 @@ pub(crate) struct Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    pub(crate) async fn of(service: &'a Service) -> Self {
+    pub(crate) async fn create(service: &'a Service) -> Self {
         let user = service.user("user_ada");
         let created = user.create(SMB).await;
         Self { user, path: created.icp_path(), list: format!("[{}]", created.body) }
     }
 
-    /// Checks that creates and patches with these fields are refused, and that nothing is stored.
-    pub(crate) async fn refuses(&self, members: &str, violations: &[String]) {
+    /// Checks that the service rejects a create and a patch with these fields, and stores nothing.
+    pub(crate) async fn assert_rejected(&self, members: &str, violations: &[String]) {
         let responses = [
             self.user.post(create_with(members)).await,
             self.user.patch(&self.path, format!("{{{members}}}")).await,

@@ -1,12 +1,12 @@
-//! Texts with a syntax: times and regular expressions.
+//! Tests times and regular expressions with valid and with invalid syntax.
 
 use crate::support::Service;
-use crate::support::services::on_both;
+use crate::support::services::on_both_databases;
 use crate::writing::target::{Target, create_with};
 
-on_both!(time_must_be_rfc_3339);
+on_both_databases!(time_must_be_rfc_3339);
 async fn time_must_be_rfc_3339(service: &Service) {
-    let target = Target::of(service).await;
+    let target = Target::create(service).await;
     for time in [
         "",
         "tomorrow",
@@ -27,13 +27,13 @@ async fn time_must_be_rfc_3339(service: &Service) {
         "1893456000",
     ] {
         let members = format!(r#""activeUntil":"{time}""#);
-        target.refuses(&members, &["/activeUntil invalid_value".to_owned()]).await;
+        target.assert_rejected(&members, &["/activeUntil invalid_value".to_owned()]).await;
     }
 }
 
-on_both!(regex_must_be_ecmascript);
+on_both_databases!(regex_must_be_ecmascript);
 async fn regex_must_be_ecmascript(service: &Service) {
-    let target = Target::of(service).await;
+    let target = Target::create(service).await;
     let filter = |regex: &str| {
         let regex = serde_json::to_string(regex).expect("the value must be serializable");
         format!(r#""customFilterCriteria":[{{"type":"matchFieldWithRegex","field":"f","regex":{regex}}}]"#)
@@ -42,7 +42,7 @@ async fn regex_must_be_ecmascript(service: &Service) {
         ["(", ")", "[", "a**", "+a", "\\", "[b-a]", "a{2,1}", "(?P<n>a)", "(?>a)", "(?#a)", "(?<1>a)"]
     {
         let violation = "/customFilterCriteria/0/regex invalid_value".to_owned();
-        target.refuses(&filter(regex), &[violation]).await;
+        target.assert_rejected(&filter(regex), &[violation]).await;
     }
     for regex in [
         "",
@@ -52,7 +52,7 @@ async fn regex_must_be_ecmascript(service: &Service) {
         "[\\u00e4-ü]+?",
         "(a)\\1",
     ] {
-        target.user.patch(&target.path, format!("{{{}}}", filter(regex))).await.ok();
+        target.user.patch(&target.path, format!("{{{}}}", filter(regex))).await.assert_ok();
         target.user.create(create_with(&filter(regex))).await;
     }
 }

@@ -1,11 +1,11 @@
-//! The JSON type of each field.
+//! Tests values of a wrong JSON type in each field.
 
 use crate::support::Service;
-use crate::support::services::on_both;
+use crate::support::services::on_both_databases;
 use crate::writing::target::Target;
 
 /// One value of each JSON type.
-const SAMPLES: [(&str, &str); 6] = [
+const VALUES_BY_TYPE: [(&str, &str); 6] = [
     ("null", "null"),
     ("boolean", "true"),
     ("number", "1"),
@@ -14,8 +14,8 @@ const SAMPLES: [(&str, &str); 6] = [
     ("object", "{}"),
 ];
 
-/// Fields with a `?` for a value, the pointer to the value, and its valid types.
-const TYPES: [(&str, &str, &str); 28] = [
+/// Fields in which `?` stands for a value, the pointer to the value, and the valid types of the value.
+const TYPES_OF_FIELDS: [(&str, &str, &str); 28] = [
     (r#""name":?"#, "/name", "string"),
     (r#""description":?"#, "/description", "string null"),
     (r#""userIds":?"#, "/userIds", "array"),
@@ -100,14 +100,15 @@ const TYPES: [(&str, &str, &str); 28] = [
     ),
 ];
 
-on_both!(wrong_type_is_reported_with_pointer);
+on_both_databases!(wrong_type_is_reported_with_pointer);
 async fn wrong_type_is_reported_with_pointer(service: &Service) {
-    let target = Target::of(service).await;
-    for (members, pointer, allowed) in TYPES {
-        let wrong =
-            SAMPLES.into_iter().filter(|(kind, _)| !allowed.split(' ').any(|allowed| allowed == *kind));
-        for (_, sample) in wrong {
-            target.refuses(&members.replace('?', sample), &[format!("{pointer} invalid_type")]).await;
+    let target = Target::create(service).await;
+    for (members, pointer, allowed) in TYPES_OF_FIELDS {
+        let values_of_wrong_type = VALUES_BY_TYPE
+            .into_iter()
+            .filter(|(json_type, _)| !allowed.split(' ').any(|allowed| allowed == *json_type));
+        for (_, value) in values_of_wrong_type {
+            target.assert_rejected(&members.replace('?', value), &[format!("{pointer} invalid_type")]).await;
         }
     }
 }

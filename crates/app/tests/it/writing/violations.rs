@@ -1,44 +1,46 @@
-//! Violations of the fields of an ICP and of its parts, with their pointers.
+//! Tests which violations the service reports for the fields of an ICP and of its nested objects.
 
 use crate::support::Service;
-use crate::support::services::on_both;
+use crate::support::services::on_both_databases;
 use crate::writing::target::Target;
 
-/// The position of a part in a body: the text before and after its fields, and the pointer to it.
+/// An object in a body: the text before its fields, the text after its fields, and the pointer to the object.
 #[derive(Clone, Copy)]
-struct Place(&'static str, &'static str, &'static str);
+struct ObjectInBody(&'static str, &'static str, &'static str);
 
-const ICP: Place = Place("", "", "");
-const CRITERION: Place = Place(r#""leadProviderCriteria":[{"#, "}]", "/leadProviderCriteria/0");
-const CUSTOM: Place = Place(r#""customFilterCriteria":[{"type":"#, "}]", "/customFilterCriteria/0");
-const CRM: Place = Place(r#""crmFilters":{"#, "}", "/crmFilters");
-const CONDITION: Place =
-    Place(r#""crmFilters":{"provider":"bullhorn","filters":[{"#, "}]}", "/crmFilters/filters/0");
+const ICP: ObjectInBody = ObjectInBody("", "", "");
+const CRITERION: ObjectInBody = ObjectInBody(r#""leadProviderCriteria":[{"#, "}]", "/leadProviderCriteria/0");
+const CUSTOM_FILTER: ObjectInBody =
+    ObjectInBody(r#""customFilterCriteria":[{"type":"#, "}]", "/customFilterCriteria/0");
+const CRM_FILTERS: ObjectInBody = ObjectInBody(r#""crmFilters":{"#, "}", "/crmFilters");
+const CRM_CONDITION: ObjectInBody =
+    ObjectInBody(r#""crmFilters":{"provider":"bullhorn","filters":[{"#, "}]}", "/crmFilters/filters/0");
 
-/// Violations are `pointer code`, with the pointer relative to the part.
-async fn assert_refused(service: &Service, place: Place, cases: &[(&str, &[&str])]) {
-    let Place(before, after, pointer) = place;
-    let target = Target::of(service).await;
+/// Checks the violations of each case. `violations` has the form `pointer code`, and the pointer is relative to the
+/// object.
+async fn assert_rejected(service: &Service, object: ObjectInBody, cases: &[(&str, &[&str])]) {
+    let ObjectInBody(before, after, pointer) = object;
+    let target = Target::create(service).await;
     for (members, violations) in cases {
         let violations: Vec<String> =
             violations.iter().map(|violation| format!("{pointer}{violation}")).collect();
-        target.refuses(&format!("{before}{members}{after}"), &violations).await;
+        target.assert_rejected(&format!("{before}{members}{after}"), &violations).await;
     }
 }
 
-on_both!(icp_fields_have_limits);
+on_both_databases!(icp_fields_have_limits);
 async fn icp_fields_have_limits(service: &Service) {
     let long_name = format!(r#""name":"{}""#, "x".repeat(256));
-    let long_name_of_two_bytes_each = format!(r#""name":"{}""#, "é".repeat(256));
+    let long_name_of_two_byte_characters = format!(r#""name":"{}""#, "é".repeat(256));
     let long_description = format!(r#""description":"{}""#, "x".repeat(10_001));
     let long_user = format!(r#""userIds":["{}"]"#, "x".repeat(256));
-    assert_refused(
+    assert_rejected(
         service,
         ICP,
         &[
             (r#""name":"""#, &["/name invalid_value"]),
             (&long_name, &["/name too_long"]),
-            (&long_name_of_two_bytes_each, &["/name too_long"]),
+            (&long_name_of_two_byte_characters, &["/name too_long"]),
             (&long_description, &["/description too_long"]),
             (r#""leadsPerList":0"#, &["/leadsPerList out_of_range"]),
             (r#""leadsPerList":-1"#, &["/leadsPerList out_of_range"]),
@@ -64,9 +66,9 @@ async fn icp_fields_have_limits(service: &Service) {
     .await;
 }
 
-on_both!(lead_provider_criterion_needs_known_provider_and_type);
-async fn lead_provider_criterion_needs_known_provider_and_type(service: &Service) {
-    assert_refused(
+on_both_databases!(criterion_needs_known_provider_and_type);
+async fn criterion_needs_known_provider_and_type(service: &Service) {
+    assert_rejected(
         service,
         CRITERION,
         &[
@@ -91,11 +93,11 @@ async fn lead_provider_criterion_needs_known_provider_and_type(service: &Service
     .await;
 }
 
-on_both!(custom_filter_needs_known_type_and_its_fields);
+on_both_databases!(custom_filter_needs_known_type_and_its_fields);
 async fn custom_filter_needs_known_type_and_its_fields(service: &Service) {
-    assert_refused(
+    assert_rejected(
         service,
-        CUSTOM,
+        CUSTOM_FILTER,
         &[
             (r#""ofNextYear","x":1"#, &["/type invalid_value"]),
             (r#""Website","provider":"p","prompt":"p""#, &["/type invalid_value"]),
@@ -133,11 +135,11 @@ async fn custom_filter_needs_known_type_and_its_fields(service: &Service) {
     .await;
 }
 
-on_both!(crm_filters_need_known_provider_and_conditions);
+on_both_databases!(crm_filters_need_known_provider_and_conditions);
 async fn crm_filters_need_known_provider_and_conditions(service: &Service) {
-    assert_refused(
+    assert_rejected(
         service,
-        CRM,
+        CRM_FILTERS,
         &[
             ("", &["/filters required", "/provider required"]),
             (r#""provider":"salesforce","filters":[]"#, &["/provider invalid_value"]),
@@ -151,11 +153,11 @@ async fn crm_filters_need_known_provider_and_conditions(service: &Service) {
     .await;
 }
 
-on_both!(crm_condition_needs_path_and_mode);
+on_both_databases!(crm_condition_needs_path_and_mode);
 async fn crm_condition_needs_path_and_mode(service: &Service) {
-    assert_refused(
+    assert_rejected(
         service,
-        CONDITION,
+        CRM_CONDITION,
         &[
             (r#""path":"","mode":"""#, &["/mode invalid_value", "/path invalid_value"]),
             (r#""path":"p","mode":"m","exclude":null"#, &["/exclude invalid_type"]),
@@ -165,9 +167,9 @@ async fn crm_condition_needs_path_and_mode(service: &Service) {
     .await;
 }
 
-on_both!(create_needs_two_fields_and_no_server_owned);
-async fn create_needs_two_fields_and_no_server_owned(service: &Service) {
-    let target = Target::of(service).await;
+on_both_databases!(create_rejects_missing_and_server_fields);
+async fn create_rejects_missing_and_server_fields(service: &Service) {
+    let target = Target::create(service).await;
     for (body, violations) in [
         ("{}", ["/leadProviderCriteria required", "/name required"].as_slice()),
         (r#"{"name":"SMB"}"#, &["/leadProviderCriteria required"]),
@@ -183,8 +185,8 @@ async fn create_needs_two_fields_and_no_server_owned(service: &Service) {
     }
 }
 
-on_both!(all_violations_are_reported_together);
-async fn all_violations_are_reported_together(service: &Service) {
+on_both_databases!(response_contains_all_violations);
+async fn response_contains_all_violations(service: &Service) {
     let members = r#""name":"","description":7,"leadsPerList":0,"activeUntil":"soon","colour":"red",
         "userIds":["a b","user_ada","user_ada"],
         "leadProviderCriteria":[{"provider":"baseProvider","filters":{"a":1,"a":"\u0000"}},{"type":"robot"}],
@@ -210,5 +212,5 @@ async fn all_violations_are_reported_together(service: &Service) {
         "/crmFilters/textSearch invalid_type",
         "/crmFilters/filters/0/or unknown_field",
     ];
-    assert_refused(service, ICP, &[(members, &violations)]).await;
+    assert_rejected(service, ICP, &[(members, &violations)]).await;
 }

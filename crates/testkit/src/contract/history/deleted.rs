@@ -61,8 +61,8 @@ pub(super) async fn deleted_icps_are_newest_first(history: TestHistory) {
 pub(super) async fn pages_add_up_to_deleted_icps(history: TestHistory) {
     insert_and_delete(&history, 5).await;
     for scope in [user_scope("user_ada"), admin_scope()] {
-        let whole = history.read_deletes(&scope, &all_revisions_query()).await;
-        assert!(whole.revisions.len() == 5 && !whole.has_more);
+        let all_deletes = history.read_deletes(&scope, &all_revisions_query()).await;
+        assert!(all_deletes.revisions.len() == 5 && !all_deletes.has_more);
         for limit in 1..=6 {
             let (mut pages, mut after) = (Vec::new(), None);
             loop {
@@ -75,7 +75,7 @@ pub(super) async fn pages_add_up_to_deleted_icps(history: TestHistory) {
                     break;
                 }
             }
-            assert_eq!(pages, whole.revisions, "pages of {limit} must contain all deleted ICPs");
+            assert_eq!(pages, all_deletes.revisions, "pages of {limit} must contain all deleted ICPs");
         }
     }
 }

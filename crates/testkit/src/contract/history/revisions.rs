@@ -24,9 +24,9 @@ pub(super) async fn new_icp_has_one_revision(history: TestHistory) {
         json: None,
     };
     assert_eq!(history.all_revisions(1).await, std::slice::from_ref(&created));
-    let whole = Revision { json: Some(document.json().to_owned()), ..created };
+    let with_document = Revision { json: Some(document.json().to_owned()), ..created };
     let found = history.read_revision(1, version, &admin_scope(), time_at(0)).await;
-    assert_eq!(found, Lookup::Found(Some(whole)), "the current state must never be hidden");
+    assert_eq!(found, Lookup::Found(Some(with_document)), "the current state must never be hidden");
     assert_eq!(history.read_page(2, &admin_scope(), &all_revisions_query()).await, Lookup::Absent);
 }
 
@@ -115,8 +115,8 @@ pub(super) async fn pages_add_up_to_history(history: TestHistory) {
     for (number, pair) in (1..).zip(states.windows(2)) {
         version = history.edit(&pair[0], &pair[1], version, &stamp_at(number)).await;
     }
-    let whole = history.all_revisions(1).await;
-    assert_eq!(whole.len(), 7);
+    let all_revisions = history.all_revisions(1).await;
+    assert_eq!(all_revisions.len(), 7);
     for limit in 1..=8 {
         let (mut pages, mut after) = (Vec::new(), None);
         loop {
@@ -131,7 +131,7 @@ pub(super) async fn pages_add_up_to_history(history: TestHistory) {
                 break;
             }
         }
-        assert_eq!(pages, whole, "pages of {limit} must contain the complete history");
+        assert_eq!(pages, all_revisions, "pages of {limit} must contain the complete history");
     }
 }
 
@@ -142,8 +142,8 @@ pub(super) async fn failed_change_leaves_no_revision(history: TestHistory) {
     let stale = history.try_edit(&change, Version(version.0 + 1), &stamp_at(1)).await;
     assert_eq!(stale, Replacement::OtherVersion);
     let too_small = Quota { icps: 1_000, bytes: 1 };
-    let refused = history.replace(&change, version, too_small, &stamp_at(1)).await.expect("replace failed");
-    assert_eq!(refused, Replacement::QuotaReached);
+    let rejected = history.replace(&change, version, too_small, &stamp_at(1)).await.expect("replace failed");
+    assert_eq!(rejected, Replacement::QuotaReached);
     assert!(!history.delete(id(1), Version(version.0 + 1), &stamp_at(1)).await.expect("delete failed"));
     assert!(
         history.insert(&after, any_creator(), None).await.is_err(),

@@ -72,15 +72,15 @@ pub(super) async fn skip_keeps_stored_icps(storage: TestStorage) {
 
 pub(super) async fn replace_changes_documents_and_access(storage: TestStorage) {
     let old = icp(1).users(["user_ada", "user_bob"]).document();
-    let kept = icp(2).created_at("2024-02-01T00:00:00.000Z").users(["user_bob"]).document();
-    storage.seed([old, kept.clone()]).await;
+    let unchanged = icp(2).created_at("2024-02-01T00:00:00.000Z").users(["user_bob"]).document();
+    storage.seed([old, unchanged.clone()]).await;
     // The import changes the users of ICP 1. It also changes its `createdAt`, so that it is now after ICP 2.
     let new = icp(1).with("name", "new").created_at("2024-03-01T00:00:00.000Z");
     let new = new.users(["user_bob", "user_eve"]).document();
     let summary = storage.import([new.clone()], OnConflict::Replace).await;
     assert_eq!(summary.expect("import failed"), ImportSummary { inserted: 0, replaced: 1, skipped: 0 });
     assert_eq!(storage.repository.list_json("user_ada").await, "[]");
-    assert_eq!(storage.repository.list_json("user_bob").await, json_array([&kept, &new]));
+    assert_eq!(storage.repository.list_json("user_bob").await, json_array([&unchanged, &new]));
     assert_eq!(storage.repository.list_json("user_eve").await, json_array([&new]));
 }
 
@@ -196,8 +196,8 @@ pub(super) async fn concurrent_changes_and_imports_leave_icp_consistent(storage:
     let stored = storage.repository.find(1).await.map(|stored| document(&stored.json));
     for number in 0..49 {
         let user = format!("user_{number}");
-        let own = stored.as_ref().filter(|document| document.name() == user);
-        let expected = own.map_or_else(|| "[]".to_owned(), |document| json_array([document]));
+        let document_with_name = stored.as_ref().filter(|document| document.name() == user);
+        let expected = document_with_name.map_or_else(|| "[]".to_owned(), |document| json_array([document]));
         assert_eq!(storage.repository.list_json(&user).await, expected, "the list of {user}");
     }
 }

@@ -8,14 +8,14 @@ use icp_ports::{BoxError, ExportSink, ImportSource};
 
 const BATCH_SIZE: usize = 7;
 
-/// The behaviour of a source after its documents.
+/// What a source does after it has returned all documents.
 enum SourceEnd {
     Ends,
     Fails(&'static str),
     Hangs,
 }
 
-/// A source of documents in batches.
+/// A source that returns documents in batches.
 pub(in crate::contract) struct TestSource {
     documents: std::vec::IntoIter<IcpDocument>,
     end: SourceEnd,
@@ -26,12 +26,12 @@ impl TestSource {
         Self { documents: documents.into_iter().collect::<Vec<_>>().into_iter(), end: SourceEnd::Ends }
     }
 
-    /// A source that fails after its documents.
+    /// Returns a source that fails after it has returned all documents.
     pub(super) fn failing(documents: impl IntoIterator<Item = IcpDocument>, error: &'static str) -> Self {
         Self { end: SourceEnd::Fails(error), ..Self::of(documents) }
     }
 
-    /// A source that hangs after its documents.
+    /// Returns a source that hangs after it has returned all documents.
     pub(super) fn hanging(documents: impl IntoIterator<Item = IcpDocument>) -> Self {
         Self { end: SourceEnd::Hangs, ..Self::of(documents) }
     }

@@ -163,8 +163,8 @@ pub(super) async fn concurrent_writes_leave_icp_consistent(repository: TestRepos
     let stored = repository.find(1).await.map(|stored| document(&stored.json));
     for number in 0..49 {
         let user = format!("user_{number}");
-        let own = stored.as_ref().filter(|document| document.name() == user);
-        let expected = own.map_or_else(|| "[]".to_owned(), |document| json_array([document]));
+        let document_with_name = stored.as_ref().filter(|document| document.name() == user);
+        let expected = document_with_name.map_or_else(|| "[]".to_owned(), |document| json_array([document]));
         assert_eq!(repository.list_json(&user).await, expected, "the list of {user}");
     }
 }

@@ -103,13 +103,13 @@ pub(super) async fn replace_fails_at_other_version(repository: TestRepository) {
 }
 
 pub(super) async fn deleted_icp_is_absent(repository: TestRepository) {
-    let kept = icp(2).document();
+    let remaining = icp(2).document();
     let version = repository.insert_one(&icp(1).users(["user_ada", "user_bob"]).document()).await;
-    repository.insert_one(&kept).await;
+    repository.insert_one(&remaining).await;
     assert!(repository.remove(1, version).await);
     for reader in [repository.clone(), repository.second_instance()] {
         assert_eq!(reader.look_up(1, &user_scope("user_ada")).await, Lookup::Absent);
-        assert_eq!(reader.list_json("user_ada").await, json_array([&kept]));
+        assert_eq!(reader.list_json("user_ada").await, json_array([&remaining]));
         assert_eq!(reader.list_json("user_bob").await, "[]");
     }
     assert!(!repository.remove(1, version).await, "a deleted ICP must not be changed or deleted");
@@ -122,7 +122,7 @@ pub(super) async fn deleted_icp_is_absent(repository: TestRepository) {
         Replacement::OtherVersion,
         "a deleted ICP must not be changed or deleted"
     );
-    assert_eq!(repository.stored_texts(1..=2).await, [kept.json()]);
+    assert_eq!(repository.stored_texts(1..=2).await, [remaining.json()]);
 }
 
 pub(super) async fn version_grows_after_delete_and_insert(repository: TestRepository) {
@@ -144,11 +144,16 @@ pub(super) async fn replace_accepts_ten_thousand_user_ids(repository: TestReposi
     const USERS: usize = icp_domain::limits::USERS;
     let users =
         |range: std::ops::Range<usize>| range.map(|number| format!("user_{number}")).collect::<Vec<_>>();
-    let (few, many) = (icp(1).document(), icp(1).with("userIds", users(0..USERS)).document());
-    let others = icp(1).with("userIds", users(USERS - 1_000..2 * USERS - 1_000)).document();
+    let (with_one_user, with_many_users) =
+        (icp(1).document(), icp(1).with("userIds", users(0..USERS)).document());
+    let with_other_users = icp(1).with("userIds", users(USERS - 1_000..2 * USERS - 1_000)).document();
     let retained = format!("user_{}", USERS - 500);
-    let mut version = repository.insert_one(&few).await;
-    for (before, after) in [(&few, &many), (&many, &others), (&others, &few)] {
+    let mut version = repository.insert_one(&with_one_user).await;
+    for (before, after) in [
+        (&with_one_user, &with_many_users),
+        (&with_many_users, &with_other_users),
+        (&with_other_users, &with_one_user),
+    ] {
         version =
             repository.change(before, after, version).await.expect("the ICP must have the expected version");
         for name in ["user_0", &retained, "user_ada"] {

@@ -1,4 +1,4 @@
-//! Lists with a limit.
+//! Tests lists with a limit.
 
 use std::num::NonZeroUsize;
 
@@ -44,8 +44,8 @@ pub(super) async fn pages_add_up_to_list(repository: TestRepository) {
             let texts = pages.iter().map(|page| page.icps.to_json());
             let texts: Vec<_> =
                 texts.map(|text| text.trim_start_matches('[').trim_end_matches(']').to_owned()).collect();
-            let whole = format!("[{}]", texts.join(","));
-            assert_eq!(whole, json_array(expected_documents(&documents, &query)), "{query:?}");
+            let complete_list = format!("[{}]", texts.join(","));
+            assert_eq!(complete_list, json_array(expected_documents(&documents, &query)), "{query:?}");
         }
     }
 }
@@ -64,8 +64,8 @@ pub(super) async fn page_after_deleted_icp_starts_at_its_position(repository: Te
         assert!(repository.remove(number, repository.must_find(number).await.version).await);
     }
     for (order, cursor) in cursors {
-        let whole = expected_documents(&documents, &order).into_iter();
-        let following = whole.skip_while(|document| document.id() != cursor.id).skip(1);
+        let all_documents = expected_documents(&documents, &order).into_iter();
+        let following = all_documents.skip_while(|document| document.id() != cursor.id).skip(1);
         let following = following.filter(|document| !is_deleted(document));
         let page = repository.read_list(&after(&order, cursor.clone())).await;
         assert_eq!(page.icps.to_json(), json_array(following), "{order:?} after {cursor:?}");

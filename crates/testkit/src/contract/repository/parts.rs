@@ -29,23 +29,23 @@ async fn read_parts(repository: &TestRepository, query: &ListQuery) -> Vec<WireL
 }
 
 fn icps(lists: &[WireList]) -> Vec<Icp> {
-    let typed = |list: &WireList| {
+    let parse_list = |list: &WireList| {
         serde_json::from_str::<Vec<Icp>>(&list.to_json()).expect("the list must contain ICPs")
     };
-    lists.iter().flat_map(typed).collect()
+    lists.iter().flat_map(parse_list).collect()
 }
 
 /// Returns an ICP whose document has exactly `length` bytes.
 fn icp_of_length(number: u128, length: usize) -> IcpDocument {
-    let filled = |bytes: usize| icp(number).with("description", "x".repeat(bytes)).document();
-    filled(length - filled(0).json().len())
+    let icp_with_description = |bytes: usize| icp(number).with("description", "x".repeat(bytes)).document();
+    icp_with_description(length - icp_with_description(0).json().len())
 }
 
 pub(super) async fn list_ends_with_document_that_reaches_max_bytes(repository: TestRepository) {
     let documents: Vec<_> = (1..=9).map(|number| icp(number).document()).collect();
     repository.insert_all(documents.clone()).await;
-    let two = documents.iter().take(2).map(|document| document.json().len()).sum();
-    for (bytes, expected) in [(1, 1), (two, 2), (two + 1, 3), (usize::MAX, 9)] {
+    let bytes_of_two = documents.iter().take(2).map(|document| document.json().len()).sum();
+    for (bytes, expected) in [(1, 1), (bytes_of_two, 2), (bytes_of_two + 1, 3), (usize::MAX, 9)] {
         for order in orders() {
             let query = ListQuery { max_bytes: max_bytes(bytes), ..order.clone() };
             let pages = read_pages(&repository, &query).await;
@@ -56,9 +56,13 @@ pub(super) async fn list_ends_with_document_that_reaches_max_bytes(repository: T
             assert_eq!(icps(&lists), icps(&[repository.read_list(&order).await.icps]), "{query:?}");
         }
     }
-    let both = ListQuery { max_bytes: max_bytes(two + 1), limit: max_bytes(2), ..all_icps_query("user_ada") };
+    let query = ListQuery {
+        max_bytes: max_bytes(bytes_of_two + 1),
+        limit: max_bytes(2),
+        ..all_icps_query("user_ada")
+    };
     assert_eq!(
-        repository.read_list(&both).await.icps.len(),
+        repository.read_list(&query).await.icps.len(),
         2,
         "the limit must end the list before `max_bytes` does"
     );

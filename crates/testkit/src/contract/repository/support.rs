@@ -27,12 +27,12 @@ const RETRY_TIMEOUT: Duration = Duration::from_secs(10);
 pub(in crate::contract) struct TestRepository {
     first: Arc<dyn IcpRepository>,
     second: Arc<dyn IcpRepository>,
-    _kept: Arc<dyn Send + Sync>,
+    _resources: Arc<dyn Send + Sync>,
 }
 
 impl<R: IcpRepository + 'static> From<Subject<R>> for TestRepository {
     fn from(subject: Subject<R>) -> Self {
-        Self { first: subject.first, second: subject.second, _kept: subject.kept }
+        Self { first: subject.first, second: subject.second, _resources: subject.resources }
     }
 }
 
@@ -99,8 +99,8 @@ impl TestRepository {
         expected: Version,
     ) -> Option<Version> {
         let change = change(before, after);
-        let replacing = || self.replace(&change, expected, Quota::UNLIMITED, stamp_without_history());
-        match retry_overloaded(replacing).await.expect("replace failed") {
+        let replace = || self.replace(&change, expected, Quota::UNLIMITED, stamp_without_history());
+        match retry_overloaded(replace).await.expect("replace failed") {
             Replacement::Replaced(version) => Some(version),
             Replacement::OtherVersion => None,
             Replacement::QuotaReached => panic!("the quota is unlimited"),

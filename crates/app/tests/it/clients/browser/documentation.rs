@@ -19,7 +19,7 @@ fn with_tls(folder: &Path) -> Setup {
     files.iter().fold(Setup::new(), |setup, (name, text)| {
         let file = folder.join(name);
         std::fs::write(&file, text).expect("the file must be written");
-        setup.with(&format!("ICP__SERVER__TLS_{name}"), file.to_str().expect("the header must be ASCII"))
+        setup.with(&format!("ICP__SERVER__TLS_{name}"), file.to_str().expect("the path must be UTF-8"))
     })
 }
 
@@ -153,8 +153,11 @@ async fn documentation_accepts_pasted_token() {
     let service = Setup::new().start();
     with_browser(async |browser| {
         browser.open(&format!("{}/docs", service.address)).await;
-        let refused = try_out(browser, LIST_OPERATION).await;
-        assert!(refused.contains("UNAUTHORIZED"), "without a token, the request must be refused: {refused}");
+        let rejected = try_out(browser, LIST_OPERATION).await;
+        assert!(
+            rejected.contains("UNAUTHORIZED"),
+            "without a token, the request must be refused: {rejected}"
+        );
 
         browser.click(css(".auth-wrapper .authorize")).await;
         browser.fill_in(css(".auth-container input"), &service.token("user_abc123")).await;

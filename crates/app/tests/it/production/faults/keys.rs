@@ -1,5 +1,5 @@
-//! A Clerk instance: a key set over HTTP, which may be unreachable. It publishes the key of the development
-//! sign-in, which makes the tokens.
+//! A fake Clerk instance, which returns a key set over HTTP. The key set contains the key of the development sign-in,
+//! with which the tests create tokens. A test can make the instance unreachable.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -23,19 +23,19 @@ pub(crate) struct KeyServer {
 }
 
 impl KeyServer {
-    /// Publishes the development key of a folder.
+    /// Starts a server that returns the development key of a folder.
     pub(crate) fn start(folder: &Path) -> Self {
-        let body = key_set(&folder.join("data/development-key.pem"));
+        let body = build_key_set(&folder.join("data/development-key.pem"));
         let listener = TcpListener::bind("127.0.0.1:0").expect("the listener must bind the port");
         let url =
             format!("http://{}/jwks.json", listener.local_addr().expect("the listener must have an address"));
         let is_down = Arc::new(AtomicBool::new(false));
-        let down = Arc::clone(&is_down);
+        let is_unreachable = Arc::clone(&is_down);
         std::thread::spawn(move || {
             for mut stream in listener.incoming().map_while(Result::ok) {
                 let mut head = [0; 4096];
-                // A server that is down closes the connection.
-                if stream.read(&mut head).is_ok() && !down.load(Ordering::Relaxed) {
+                // A server that is down closes each connection without a response.
+                if stream.read(&mut head).is_ok() && !is_unreachable.load(Ordering::Relaxed) {
                     let head = format!(
                         "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
                         body.len()
@@ -47,7 +47,7 @@ impl KeyServer {
         Self { url, is_down }
     }
 
-    /// A service that trusts this instance, and fetches its keys every few seconds.
+    /// Returns a setup in which the service trusts this instance, and fetches the keys every few seconds.
     pub(crate) fn trusted_by(&self, setup: Setup) -> Setup {
         let setup = setup.with("ICP__AUTH__ISSUER", ISSUER).with("ICP__AUTH__JWKS_URL", &self.url);
         setup.with("ICP__AUTH__JWKS_LIFETIME_SECONDS", "5").with("ICP__AUTH__JWKS_COOLDOWN_SECONDS", "1")
@@ -58,17 +58,17 @@ impl KeyServer {
     }
 }
 
-fn key_set(file: &Path) -> String {
+fn build_key_set(file: &Path) -> String {
     let pem = std::fs::read_to_string(file).expect("the key file must be readable");
     let base64: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
-    let pair =
-        KeyPair::from_pkcs8(&BASE64_STANDARD.decode(base64).expect("base64")).expect("the key must be valid");
+    let pair = KeyPair::from_pkcs8(&BASE64_STANDARD.decode(base64).expect("the text must be base64"))
+        .expect("the key must be valid");
     let key = pair.public_key();
-    let number = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
+    let encode = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
     let (n, e) = (key.modulus(), key.exponent());
     serde_json::json!({"keys": [{
         "kty": "RSA", "use": "sig", "alg": "RS256", "kid": "development",
-        "n": number(n.big_endian_without_leading_zero()), "e": number(e.big_endian_without_leading_zero()),
+        "n": encode(n.big_endian_without_leading_zero()), "e": encode(e.big_endian_without_leading_zero()),
     }]})
     .to_string()
 }

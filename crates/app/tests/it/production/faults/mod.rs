@@ -1,4 +1,4 @@
-//! The dependencies of the service fail, one after the other, under load.
+//! Tests that the service survives under load while one dependency after the other fails.
 
 mod balancer;
 mod keys;
@@ -20,41 +20,43 @@ use self::readers::Reader;
 use crate::support::ledger::{Failure, Writer, verify};
 use crate::support::{LIST, Service, Setup};
 
-/// The time after a fault in which errors may still occur.
-const A_LITTLE: Duration = Duration::from_secs(8);
+/// The time after a fault during which errors may still occur.
+const RECOVERY_TIME: Duration = Duration::from_secs(8);
 const WRITERS: usize = 8;
 const READERS: usize = 6;
-/// A user with a long list, so that a response takes some time.
-const BIG: &str = "user_big";
+/// This user has a long list, so that a test can disconnect during the response.
+const USER_WITH_LONG_LIST: &str = "user_big";
 
-/// Duration of the test in seconds: `ICP_TEST_FAULT_SECONDS`, or 40.
-fn duration() -> Duration {
+/// Returns the duration of the test: `ICP_TEST_FAULT_SECONDS`, or 40 seconds.
+fn test_duration() -> Duration {
     let seconds = std::env::var("ICP_TEST_FAULT_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
     Duration::from_secs(seconds.unwrap_or(40))
 }
 
-/// A time in which errors may occur.
-struct Window {
-    what: &'static str,
+/// A fault, and the time during which it may cause errors.
+struct Fault {
+    name: &'static str,
     from: Instant,
     to: Instant,
-    /// The address to which connections may break, in addition to failed requests.
-    breaks: Option<String>,
+    /// The address of a killed instance. Requests to this address may also fail without a response.
+    killed_address: Option<String>,
 }
 
-impl Window {
-    fn of(what: &'static str, from: Instant) -> Self {
-        Self { what, from, to: Instant::now() + A_LITTLE, breaks: None }
+impl Fault {
+    fn new(name: &'static str, from: Instant) -> Self {
+        Self { name, from, to: Instant::now() + RECOVERY_TIME, killed_address: None }
     }
 
     fn covers(&self, failure: &Failure) -> bool {
         let is_within = (self.from..=self.to).contains(&failure.at);
-        let broke = self.breaks.as_ref().is_some_and(|address| failure.url.starts_with(address));
-        is_within && (broke || is_in_contracts_shape(&failure.error))
+        let is_of_killed_instance =
+            self.killed_address.as_ref().is_some_and(|address| failure.url.starts_with(address));
+        is_within && (is_of_killed_instance || is_expected_problem(&failure.error))
     }
 }
 
-fn is_in_contracts_shape(error: &str) -> bool {
+/// Returns true if the error is a response with status 500 or 503 and the code of the API for this status.
+fn is_expected_problem(error: &str) -> bool {
     let Some((status, problem)) = error.split_once(" {").or_else(|| error.split_once('{')) else {
         return false;
     };
@@ -67,39 +69,40 @@ fn is_in_contracts_shape(error: &str) -> bool {
     problem["code"] == code
 }
 
-/// Two instances: one behind the pooler, with the standby as its other host, and one with direct connections that reads from
-/// the standby.
-struct Stage {
+/// Two instances and their dependencies. The first instance connects through the pooler. The second instance connects
+/// directly, and reads from the standby. The standby is the second host in both database URLs.
+struct Environment {
     primary: Server,
     standby: Server,
     pooler: Pooler,
     keys: KeyServer,
-    /// Creates tokens, and checks the results.
+    /// The setup that creates the tokens, and that starts the service that checks the results.
     signer: Setup,
     setups: [Setup; 2],
 }
 
-impl Stage {
+impl Environment {
     fn build() -> Self {
         let primary = Server::start().expect("the server must start");
         let signer = Setup::new().with("ICP__DATABASE__URL", &primary.url("postgres"));
         assert!(signer.icp(&["migrate"]).status.success());
         let import = (0..2_000).map(|number| {
             let icp = icp_testkit::fixtures::icp(number)
-                .with("userIds", [BIG])
+                .with("userIds", [USER_WITH_LONG_LIST])
                 .with("description", "x".repeat(500));
             icp.document().into_json() + "\n"
         });
         assert!(signer.icp_with_input(&["import"], import.collect::<String>().as_bytes()).status.success());
-        signer.token(&["--user", BIG]);
+        signer.token(&["--user", USER_WITH_LONG_LIST]);
         let standby = primary.standby().expect("the standby must start");
         primary.set("synchronous_standby_names", "*").expect("the server must accept the setting");
         let pooler =
             Pooler::start_with(&crate::production::pgbouncer(), primary.port(), 10, PoolMode::Transaction);
-        let pooler = pooler.expect("must start");
+        let pooler = pooler.expect("the pooler must start");
         let keys = KeyServer::start(signer.path());
-        let common = |first: u16| {
-            let url = format!("postgres://icp@127.0.0.1:{first},127.0.0.1:{}/postgres", standby.port());
+        let setup_for_port = |database_port: u16| {
+            let url =
+                format!("postgres://icp@127.0.0.1:{database_port},127.0.0.1:{}/postgres", standby.port());
             let port = TcpListener::bind("127.0.0.1:0")
                 .expect("the listener must bind the port")
                 .local_addr()
@@ -110,9 +113,9 @@ impl Stage {
             let setup = setup.with("ICP__DATABASE__MIGRATE", "false").with("ICP__LOG__LEVEL", "warn");
             keys.trusted_by(setup.with("ICP__SERVER__DRAIN_SECONDS", "3"))
         };
-        let behind = common(pooler.port());
-        let direct = common(primary.port()).with("ICP__DATABASE__READ_URL", &standby.url("postgres"));
-        Self { primary, standby, pooler, keys, signer, setups: [behind, direct] }
+        let through_pooler = setup_for_port(pooler.port());
+        let direct = setup_for_port(primary.port()).with("ICP__DATABASE__READ_URL", &standby.url("postgres"));
+        Self { primary, standby, pooler, keys, signer, setups: [through_pooler, direct] }
     }
 }
 
@@ -123,161 +126,175 @@ struct Resources {
     files: f64,
 }
 
-async fn resources(service: &Service) -> Resources {
+async fn measure_resources(service: &Service) -> Resources {
     let metrics = service.get("/metrics", None).await.body;
     let number = |name: &str| {
-        let line = metrics.lines().find_map(|line| line.strip_prefix(name)).expect("must be measured");
+        let line = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix(name))
+            .expect("the service must report the metric");
         line.trim().parse::<f64>().expect("the text must be a number")
     };
     Resources { memory: number("icp_process_resident_memory_bytes"), files: number("icp_process_open_fds") }
 }
 
-fn assert_no_more(what: &str, before: Resources, after: Resources) {
-    println!("{what}: {before:?} at the beginning, {after:?} at the end");
-    assert!(after.files <= before.files + 20.0, "{what} holds files: {before:?}, {after:?}");
-    assert!(after.memory <= before.memory * 1.5 + 30e6, "{what} holds memory: {before:?}, {after:?}");
+fn assert_no_leak(instance: &str, before: Resources, after: Resources) {
+    println!("{instance}: {before:?} at the beginning, {after:?} at the end");
+    assert!(after.files <= before.files + 20.0, "{instance} leaks files: {before:?}, {after:?}");
+    assert!(after.memory <= before.memory * 1.5 + 30e6, "{instance} leaks memory: {before:?}, {after:?}");
 }
 
-fn connections(server: &Server) -> usize {
+fn count_connections(server: &Server) -> usize {
     let file = server.folder().join("connections");
     let _ = std::fs::remove_file(&file);
-    let question = format!(
+    let statement = format!(
         "COPY (SELECT count(*) FROM pg_stat_activity WHERE application_name = 'icp') TO '{}'",
         file.display()
     );
-    server.execute(&question).expect("the service must respond");
-    std::fs::read_to_string(file).expect("a number").trim().parse().expect("the text must be a number")
+    server.execute(&statement).expect("the query must succeed");
+    std::fs::read_to_string(file)
+        .expect("the file must be readable")
+        .trim()
+        .parse()
+        .expect("the text must be a number")
 }
 
 /// Requests a large list, and disconnects during the response.
-async fn hang_up_in_the_middle(service: &Service, token: &str) {
-    let mut socket = tokio::net::TcpStream::connect(service.socket()).await.expect("the client must connect");
+async fn disconnect_during_response(service: &Service, token: &str) {
+    let mut socket =
+        tokio::net::TcpStream::connect(service.socket_address()).await.expect("the client must connect");
     let request = format!("GET {LIST} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
     socket.write_all(request.as_bytes()).await.expect("the bytes must be sent");
     let _ = socket.read(&mut [0; 4096]).await;
 }
 
-/// Runs on a separate thread, because clients continue.
-fn blocking<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+/// Runs `work` on this thread, while the runtime moves its other tasks to other threads.
+fn run_blocking<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     tokio::task::block_in_place(work)
 }
 
-/// Every failure belongs to a fault, and none to the instance that was drained.
-fn check(writers: &[Writer], readers: &[Reader], windows: &[Window], drained: &(String, Instant, Instant)) {
+/// Checks that every failure belongs to a fault, and that no request failed because of the shutdown of an instance.
+fn check_failures(
+    writers: &[Writer],
+    readers: &[Reader],
+    faults: &[Fault],
+    drained: &(String, Instant, Instant),
+) {
     let written: usize = writers.iter().map(|writer| writer.acknowledged).sum();
-    let read: usize = readers.iter().map(|reader| reader.answered).sum();
+    let read: usize = readers.iter().map(|reader| reader.success_count).sum();
     let failures: Vec<_> = writers
         .iter()
         .flat_map(|writer| &writer.failures)
         .chain(readers.iter().flat_map(|reader| &reader.failures))
         .collect();
     println!("{written} writes and {read} reads were answered, {} were not", failures.len());
-    for window in windows {
-        let count = failures.iter().filter(|failure| window.covers(failure)).count();
+    for fault in faults {
+        let count = failures.iter().filter(|failure| fault.covers(failure)).count();
         println!(
             "  {} for {:?}: {count}",
-            window.what,
-            window.to.duration_since(window.from).saturating_sub(A_LITTLE)
+            fault.name,
+            fault.to.duration_since(fault.from).saturating_sub(RECOVERY_TIME)
         );
     }
     for failure in &failures {
-        assert!(windows.iter().any(|window| window.covers(failure)), "outside of every fault: {failure:?}");
+        assert!(faults.iter().any(|fault| fault.covers(failure)), "no fault explains {failure:?}");
     }
     let (address, from, to) = drained;
-    let of_drained =
+    let is_of_drained =
         |failure: &&&Failure| failure.url.starts_with(address) && (*from..=*to).contains(&failure.at);
-    assert_eq!(failures.iter().filter(of_drained).count(), 0, "the drained instance failed a request");
-    assert!(written > 500 && read > 500, "both writers and readers were active");
+    assert_eq!(failures.iter().filter(is_of_drained).count(), 0, "no request may fail during the shutdown");
+    assert!(written > 500 && read > 500, "the writers and the readers must have been active");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 #[ignore = "takes a minute and PgBouncer: cargo xtask test --all"]
 async fn faults_lose_no_write_and_leak_no_icp() {
-    let stage = Stage::build();
-    let [mut pooled, direct] = stage.setups.clone().map(Setup::start);
+    let environment = Environment::build();
+    let [mut pooled, direct] = environment.setups.clone().map(Setup::start);
     let balancer = Balancer::new(&[&pooled.address, &direct.address]);
-    let mut writers: Vec<_> = (0..WRITERS).map(|number| Writer::new(&stage.signer, number)).collect();
+    let mut writers: Vec<_> = (0..WRITERS).map(|number| Writer::new(&environment.signer, number)).collect();
     let users = (0..READERS).map(|number| format!("user_writer{number}"));
-    let mut readers: Vec<_> = users.map(|user| Reader::new(&stage.signer, &user)).collect();
-    let big = stage.signer.token(&["--user", BIG, "--ttl", "1d"]);
+    let mut readers: Vec<_> = users.map(|user| Reader::new(&environment.signer, &user)).collect();
+    let long_list_token = environment.signer.token(&["--user", USER_WITH_LONG_LIST, "--ttl", "1d"]);
 
     let stop = AtomicBool::new(false);
     let address = || balancer.address();
     let script = async {
-        let (start, whole) = (Instant::now(), duration());
+        let (start, duration) = (Instant::now(), test_duration());
         let until = async |part: f64| {
-            sleep((start + whole.mul_f64(part)).saturating_duration_since(Instant::now())).await;
+            sleep((start + duration.mul_f64(part)).saturating_duration_since(Instant::now())).await;
         };
-        let mut windows = Vec::new();
+        let mut faults = Vec::new();
         until(0.08).await;
-        let before = [resources(&pooled).await, resources(&direct).await];
-        let connected = connections(&stage.primary);
+        let before = [measure_resources(&pooled).await, measure_resources(&direct).await];
+        let first_count = count_connections(&environment.primary);
 
-        // Known keys stay in use.
-        stage.keys.set_down(true);
+        // The instances continue with the keys that they have fetched.
+        environment.keys.set_down(true);
         until(0.2).await;
         for _ in 0..20 {
-            hang_up_in_the_middle(&pooled, &big).await;
-            hang_up_in_the_middle(&direct, &big).await;
+            disconnect_during_response(&pooled, &long_list_token).await;
+            disconnect_during_response(&direct, &long_list_token).await;
         }
         let from = Instant::now();
-        let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'icp'";
-        blocking(|| stage.primary.execute(cut)).expect("the connections must be cut");
-        windows.push(Window::of("connections to the database are cut", from));
+        let statement =
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'icp'";
+        run_blocking(|| environment.primary.execute(statement)).expect("the connections must be closed");
+        faults.push(Fault::new("PostgreSQL closes all connections", from));
         until(0.28).await;
-        stage.keys.set_down(false);
+        environment.keys.set_down(false);
 
         until(0.32).await;
         let from = Instant::now();
-        blocking(|| stage.pooler.kill());
+        run_blocking(|| environment.pooler.kill());
         sleep(Duration::from_secs(1)).await;
-        blocking(|| stage.pooler.start_again()).expect("the server must start");
-        windows.push(Window::of("the pooler restarts", from));
+        run_blocking(|| environment.pooler.start_again()).expect("the server must start");
+        faults.push(Fault::new("the pooler restarts", from));
 
         until(0.48).await;
         let from = Instant::now();
         let address = direct.address.clone();
         drop(direct);
         sleep(Duration::from_secs(1)).await;
-        let direct = blocking(|| stage.setups[1].clone().start());
-        windows.push(Window { breaks: Some(address), ..Window::of("an instance is killed", from) });
+        let direct = run_blocking(|| environment.setups[1].clone().start());
+        faults.push(Fault { killed_address: Some(address), ..Fault::new("an instance is killed", from) });
 
         until(0.62).await;
         let from = Instant::now();
-        blocking(|| stage.primary.kill()).expect("the server must be killed");
+        run_blocking(|| environment.primary.kill()).expect("the server must be killed");
         sleep(Duration::from_secs(1)).await;
-        blocking(|| stage.standby.promote()).expect("the standby must be promoted");
-        windows.push(Window::of("the standby takes over", from));
+        run_blocking(|| environment.standby.promote()).expect("the standby must be promoted");
+        faults.push(Fault::new("the standby takes over", from));
 
         until(0.82).await;
-        assert_no_more("the pooled instance", before[0], resources(&pooled).await);
+        assert_no_leak("the pooled instance", before[0], measure_resources(&pooled).await);
         let drained = Instant::now();
         let drained_address = pooled.address.clone();
         pooled.signal("TERM");
-        let ended = blocking(|| pooled.ended_within(Duration::from_secs(30)));
-        assert!(ended.is_some_and(|status| status.success()), "it must end with status 0: {ended:?}");
+        let ended = run_blocking(|| pooled.wait_for_exit(Duration::from_secs(30)));
+        assert!(ended.is_some_and(|status| status.success()), "the exit status must be 0: {ended:?}");
         let drained = (drained_address, drained, Instant::now());
-        pooled = blocking(|| stage.setups[0].clone().start());
+        pooled = run_blocking(|| environment.setups[0].clone().start());
 
         until(1.0).await;
         stop.store(true, Ordering::Relaxed);
-        (pooled, direct, windows, drained, before, connected)
+        (pooled, direct, faults, drained, before, first_count)
     };
-    let writing = join_all(writers.iter_mut().map(|writer| writer.write(&address, &stop)));
-    let reading = join_all(readers.iter_mut().map(|reader| reader.read(&address, &stop)));
-    let (done, _, _) = tokio::join!(script, writing, reading);
-    let (pooled, direct, windows, drained, before, connected) = done;
+    let write = join_all(writers.iter_mut().map(|writer| writer.write(&address, &stop)));
+    let read = join_all(readers.iter_mut().map(|reader| reader.read(&address, &stop)));
+    let (result, _, _) = tokio::join!(script, write, read);
+    let (pooled, direct, faults, drained, before, first_count) = result;
 
-    check(&writers, &readers, &windows, &drained);
+    check_failures(&writers, &readers, &faults, &drained);
 
     drop(balancer);
     sleep(Duration::from_secs(3)).await;
-    assert_no_more("the direct instance", before[1], resources(&direct).await);
-    let still = connections(&stage.standby);
-    println!("{connected} connections at the beginning, {still} at the end");
-    assert!(still <= connected + 16, "{connected} connections have become {still}");
-    let url = stage.standby.url("postgres");
+    assert_no_leak("the direct instance", before[1], measure_resources(&direct).await);
+    let last_count = count_connections(&environment.standby);
+    println!("{first_count} connections at first, {last_count} at last");
+    assert!(last_count <= first_count + 16, "{first_count} connections at first, {last_count} at last");
+    let url = environment.standby.url("postgres");
     drop((pooled, direct));
-    let service = stage.signer.clone().with("ICP__DATABASE__URL", &url).start();
+    let service = environment.signer.clone().with("ICP__DATABASE__URL", &url).start();
     verify(&mut writers, &service).await;
 }

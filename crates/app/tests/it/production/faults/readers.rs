@@ -1,4 +1,4 @@
-//! Clients that read lists. Each must get its own ICPs only, also during injected faults.
+//! Clients that read lists, and check that every list contains only ICPs of its user.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -13,12 +13,13 @@ pub(crate) struct Reader {
     client: Client,
     user: String,
     token: String,
-    pub(crate) answered: usize,
+    /// The number of responses with status 200.
+    pub(crate) success_count: usize,
     pub(crate) failures: Vec<Failure>,
 }
 
 impl Reader {
-    /// Reads what a user may see.
+    /// Creates a client that reads the ICPs of a user.
     pub(crate) fn new(setup: &Setup, user: &str) -> Self {
         let client = Client::builder()
             .no_proxy()
@@ -27,20 +28,23 @@ impl Reader {
             .build()
             .expect("the client must be built");
         let token = setup.token(&["--user", user, "--ttl", "1d"]);
-        Self { client, user: user.to_owned(), token, answered: 0, failures: Vec::new() }
+        Self { client, user: user.to_owned(), token, success_count: 0, failures: Vec::new() }
     }
 
-    /// Reads from the current address until it is stopped.
+    /// Sends reads to the current address until `stop` is true.
     pub(crate) async fn read(&mut self, address: &impl Fn() -> String, stop: &AtomicBool) {
         while !stop.load(Ordering::Relaxed) {
             let Some(list) = self.get(format!("{}{LIST}", address())).await else { continue };
             let icps = list.as_array().expect("the list must be an array");
             for icp in icps {
                 let users = icp["userIds"].as_array().expect("the users must be an array");
-                assert!(users.iter().any(|user| *user == self.user.as_str()), "of another user: {icp}");
+                assert!(
+                    users.iter().any(|user| *user == self.user.as_str()),
+                    "the list must not contain an ICP of another user: {icp}"
+                );
             }
             if let Some(id) = icps.first().and_then(|icp| icp["id"].as_str()) {
-                // It may have been deleted or unshared since.
+                // A writer may have deleted or unshared the ICP since then, so the response may be a 403 or 404.
                 self.get(format!("{}{LIST}/{id}", address())).await;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -58,7 +62,7 @@ impl Reader {
         };
         let error = match read {
             Ok((200, text)) => {
-                self.answered += 1;
+                self.success_count += 1;
                 return Some(serde_json::from_str(&text).expect("the body must be complete JSON"));
             }
             Ok((403 | 404, _)) => return None,

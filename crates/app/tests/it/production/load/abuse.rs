@@ -1,4 +1,4 @@
-//! A signed-in user whose requests are as expensive as possible.
+//! Measures how the most expensive requests of one user affect another user.
 
 use std::time::Duration;
 
@@ -7,36 +7,39 @@ use reqwest::Method;
 use serde_json::json;
 use tokio::time::sleep;
 
-use super::probe::{Probe, when_idle};
+use super::probe::{Probe, measure_idle};
 use crate::bodies::worst;
 use crate::production::flooded::store_icps;
 use crate::support::{LIST, Service, Setup, client};
 
 const CONNECTIONS: usize = 8;
+/// How long the attacker sends each request.
 const DURATION: Duration = Duration::from_secs(1);
-/// The additional waiting time of other users, compared with an idle service.
-const FACTOR: u32 = 10;
-/// The limit on a busy machine.
+/// How many times as long as with an idle service another user may wait.
+const MAX_SLOWDOWN: u32 = 10;
+/// Additional tolerance for the response time on a busy machine.
 const JITTER: Duration = Duration::from_millis(100);
-/// Memory in bytes, in addition to an idle service.
-const MEMORY: u64 = 200_000_000;
+/// The limit of the additional memory in bytes, compared with an idle service.
+const MAX_ADDITIONAL_MEMORY: u64 = 200_000_000;
 
-/// A request, and its description.
+/// The description, the method, the path and the body of a request.
 type Attack = (String, Method, &'static str, String);
 
-/// Sends each of these requests for some time over all connections, and measures the effect on another user.
-async fn check(service: &Service, attacks: Vec<Attack>) {
-    let (eve, other) = (service.token("user_eve"), service.token("user_other"));
+/// Sends each request repeatedly over all connections. Checks the memory of the service and the response times of
+/// another user.
+async fn assert_others_are_not_delayed(service: &Service, attacks: Vec<Attack>) {
+    let (attacker, other) = (service.token("user_eve"), service.token("user_other"));
     let mut failures = Vec::new();
     for _ in 0..20 {
         assert_eq!(service.get(LIST, Some(&other)).await.status, 200);
     }
-    let idle = when_idle(service, LIST, Some(&other));
-    for (what, method, path, body) in attacks {
+    let idle = measure_idle(service, LIST, Some(&other));
+    for (description, method, path, body) in attacks {
         let attackers: Vec<_> = (0..CONNECTIONS)
             .map(|_| {
-                let request =
-                    client().request(method.clone(), format!("{}{path}", service.address)).bearer_auth(&eve);
+                let request = client()
+                    .request(method.clone(), format!("{}{path}", service.address))
+                    .bearer_auth(&attacker);
                 let request = request
                     .header("content-type", "application/json")
                     .header("accept-encoding", "gzip")
@@ -54,18 +57,21 @@ async fn check(service: &Service, attacks: Vec<Attack>) {
         let probe = Probe::start(service, LIST, Some(&other));
         sleep(DURATION).await;
         attackers.iter().for_each(tokio::task::JoinHandle::abort);
-        let noticed = tokio::task::spawn_blocking(|| probe.stop()).await.expect("the task must not panic");
-        let memory = noticed.memory.saturating_sub(idle.memory);
-        let line = format!("{what}: p99 {:?}, idle {:?}, {memory} bytes", noticed.p99(), idle.p99());
+        let measured = tokio::task::spawn_blocking(|| probe.stop()).await.expect("the task must not panic");
+        let memory = measured.memory.saturating_sub(idle.memory);
+        let line = format!("{description}: p99 {:?}, idle {:?}, {memory} bytes", measured.p99(), idle.p99());
         println!("{line}");
-        if noticed.p99() > idle.p99() * FACTOR + JITTER || memory > MEMORY || !noticed.failures.is_empty() {
-            failures.push(format!("{line} {:?}", noticed.failures));
+        if measured.p99() > idle.p99() * MAX_SLOWDOWN + JITTER
+            || memory > MAX_ADDITIONAL_MEMORY
+            || !measured.failures.is_empty()
+        {
+            failures.push(format!("{line} {:?}", measured.failures));
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-fn with_regexes(count: usize) -> String {
+fn icp_with_regexes(count: usize) -> String {
     let regex = format!("(?i:{})", r"[\W]".repeat(248));
     let filter = json!({"type": "matchFieldWithRegex", "field": "firstName", "regex": regex});
     json!({"name": "x", "leadProviderCriteria": [], "customFilterCriteria": vec![filter; count]}).to_string()
@@ -76,21 +82,21 @@ fn with_regexes(count: usize) -> String {
 async fn expensive_bodies_do_not_delay_others() {
     let service = Setup::new().with("ICP__LOG__LEVEL", "warn").start();
     let mut attacks: Vec<Attack> = [30, 100]
-        .map(|count| (format!("{count} regular expressions"), Method::POST, LIST, with_regexes(count)))
+        .map(|count| (format!("{count} regular expressions"), Method::POST, LIST, icp_with_regexes(count)))
         .into();
-    let is_worst = |(what, _): &worst::LabelledBody| {
-        ["unknown names", "empty conditions", "a million commas"].contains(what)
+    let is_worst = |(description, _): &worst::LabelledBody| {
+        ["unknown names", "empty conditions", "a million commas"].contains(description)
     };
     attacks.extend(
         worst::invalid_bodies()
             .into_iter()
             .filter(is_worst)
-            .map(|(what, body)| (what.to_owned(), Method::POST, LIST, body)),
+            .map(|(description, body)| (description.to_owned(), Method::POST, LIST, body)),
     );
-    check(&service, attacks).await;
+    assert_others_are_not_delayed(&service, attacks).await;
 }
 
-fn call(tool: &str, arguments: &str, meta: &str) -> String {
+fn tool_call(tool: &str, arguments: &str, meta: &str) -> String {
     format!(
         r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{tool}","arguments":{arguments},"_meta":{meta}}}}}"#
     )
@@ -100,21 +106,29 @@ fn call(tool: &str, arguments: &str, meta: &str) -> String {
 #[ignore = "takes a quarter of a minute: cargo xtask test --all"]
 async fn expensive_messages_do_not_delay_others() {
     let service = Setup::new().with("ICP__LOG__LEVEL", "warn").with("ICP__MCP__ENABLED", "true").start();
-    let tree = format!("[{}0]", r#"{"":0},"#.repeat(140_000));
-    let members: Vec<_> = (0..100_000).map(|number| format!(r#""a{number}":0"#)).collect();
+    let long_array = format!("[{}0]", r#"{"":0},"#.repeat(140_000));
+    let fields: Vec<_> = (0..100_000).map(|number| format!(r#""a{number}":0"#)).collect();
     let attacks = [
-        ("a tree in an ICP".to_owned(), "/mcp", call("validate_icp", &format!(r#"{{"icp":{tree}}}"#), "{}")),
-        ("a tree elsewhere".to_owned(), "/mcp", call("list_icps", "{}", &format!(r#"{{"a":{tree}}}"#))),
-        ("a tree and nothing else".to_owned(), "/mcp", tree.clone()),
+        (
+            "a long array in an ICP".to_owned(),
+            "/mcp",
+            tool_call("validate_icp", &format!(r#"{{"icp":{long_array}}}"#), "{}"),
+        ),
+        (
+            "a long array outside the arguments".to_owned(),
+            "/mcp",
+            tool_call("list_icps", "{}", &format!(r#"{{"a":{long_array}}}"#)),
+        ),
+        ("only a long array".to_owned(), "/mcp", long_array.clone()),
         (
             "unknown arguments".to_owned(),
             "/mcp",
-            call("list_icps", &format!("{{{}}}", members.join(",")), "{}"),
+            tool_call("list_icps", &format!("{{{}}}", fields.join(",")), "{}"),
         ),
-        ("8 kB of a tree".to_owned(), "/mcp", format!("[{}0]", r#"{"":0},"#.repeat(1_100))),
+        ("an array of 8 kB".to_owned(), "/mcp", format!("[{}0]", r#"{"":0},"#.repeat(1_100))),
     ];
-    let attacks = attacks.map(|(what, path, body)| (what, Method::POST, path, body));
-    check(&service, attacks.into()).await;
+    let attacks = attacks.map(|(description, path, body)| (description, Method::POST, path, body));
+    assert_others_are_not_delayed(&service, attacks.into()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -137,7 +151,7 @@ async fn expensive_lists_do_not_delay_others() {
     let paths = attacks.map(|query| &*Box::leak(format!("{LIST}{query}").into_boxed_str()));
     let mut attacks: Vec<Attack> =
         paths.map(|path| (path.to_owned(), Method::GET, path, String::new())).into();
-    let message = call("list_icps", r#"{"limit":1000}"#, "{}");
-    attacks.push(("list_icps, 1 MB".to_owned(), Method::POST, "/mcp", message));
-    check(&service, attacks).await;
+    let message = tool_call("list_icps", r#"{"limit":1000}"#, "{}");
+    attacks.push(("list_icps with a limit of 1000".to_owned(), Method::POST, "/mcp", message));
+    assert_others_are_not_delayed(&service, attacks).await;
 }

@@ -1,4 +1,5 @@
-//! The service under load and attack. These tests run one at a time, because other tests would delay their requests.
+//! Tests the service under load and under attack. These tests run one at a time, because concurrent tests would delay
+//! their requests.
 
 mod abuse;
 mod anonymous;

@@ -1,4 +1,4 @@
-//! Behind PgBouncer, in each of its modes.
+//! Tests the service behind PgBouncer, in each pool mode.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use serde_json::json;
 
 use crate::support::{LIST, Response, Service, Setup, eventually, stderr, stdout};
 
-/// Fewer sessions than connections of the service, so that connections share sessions.
-const SHARED_SESSIONS: usize = 3;
-/// One session per connection of the service and of its commands.
-const OWN_SESSIONS: usize = 16;
+/// The service has more connections to the pooler than the pooler has sessions, so that the connections share sessions.
+const FEW_SESSIONS: usize = 3;
+/// The pooler has a session for each connection of the service and of its commands.
+const ENOUGH_SESSIONS: usize = 16;
 const CLIENTS: usize = 48;
 
-fn start(mode: PoolMode, sessions: usize) -> (Server, Pooler, Setup) {
+fn start_pooler(mode: PoolMode, sessions: usize) -> (Server, Pooler, Setup) {
     let server = Server::start().expect("the server must start");
     let pooler = Pooler::start_with(&crate::production::pgbouncer(), server.port(), sessions, mode)
         .expect("the pooler must start");
@@ -24,13 +24,13 @@ fn start(mode: PoolMode, sessions: usize) -> (Server, Pooler, Setup) {
     (server, pooler, setup)
 }
 
-/// Many users create, change and list concurrently.
-async fn work(service: &Service) -> Vec<Response> {
+/// Creates, changes and lists ICPs for many users concurrently. Returns all responses.
+async fn send_requests(service: &Service) -> Vec<Response> {
     let users = (0..CLIENTS).map(|number| service.token(&format!("user_{number}")));
-    let all = users.collect::<Vec<_>>().into_iter().map(async |token| {
+    let requests = users.collect::<Vec<_>>().into_iter().map(async |token| {
         let body = json!({"name": "A", "leadProviderCriteria": []}).to_string();
         let create = service.request(Method::POST, LIST, &token).header("content-type", "application/json");
-        let created = Response::of(create.header("idempotency-key", "one").body(body)).await;
+        let created = Response::fetch(create.header("idempotency-key", "one").body(body)).await;
         if created.status != 201 {
             return vec![created];
         }
@@ -39,11 +39,11 @@ async fn work(service: &Service) -> Vec<Response> {
         let filtered = service.get(&format!("{LIST}?name=b&sort=updatedAt&limit=1"), Some(&token)).await;
         vec![created, changed, filtered, service.get(LIST, Some(&token)).await]
     });
-    join_all(all).await.into_iter().flatten().collect()
+    join_all(requests).await.into_iter().flatten().collect()
 }
 
-/// Commands and requests succeed, and requests succeed again after a restart of the pooler.
-async fn assert_everything_works(pooler: &Pooler, setup: Setup) {
+/// Checks that commands and requests succeed, and that requests succeed again after a restart of the pooler.
+async fn assert_commands_and_requests_succeed(pooler: &Pooler, setup: Setup) {
     let migrated = setup.icp(&["migrate"]);
     assert!(migrated.status.success(), "{}", stderr(&migrated));
     // The migration has stored the samples in the database.
@@ -52,54 +52,54 @@ async fn assert_everything_works(pooler: &Pooler, setup: Setup) {
     assert_eq!(stdout(&setup.icp(&["export"])).lines().count(), 2);
     let service = setup.start();
     for _ in 0..3 {
-        for response in work(&service).await {
+        for response in send_requests(&service).await {
             assert!(response.status.is_success(), "{response:?}");
         }
     }
     pooler.kill();
     pooler.start_again().expect("the server must start");
-    let heals = async || service.list("user_abc123").await.status == 200;
-    assert!(eventually(Duration::from_secs(10), heals).await);
+    let recovers = async || service.list("user_abc123").await.status == 200;
+    assert!(eventually(Duration::from_secs(10), recovers).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PgBouncer: cargo xtask test --all"]
-async fn transaction_pooling_works_with_prepared_statements() {
-    let (_server, pooler, setup) = start(PoolMode::Transaction, SHARED_SESSIONS);
-    assert_everything_works(&pooler, setup).await;
+async fn requests_succeed_with_transaction_pooling() {
+    let (_server, pooler, setup) = start_pooler(PoolMode::Transaction, FEW_SESSIONS);
+    assert_commands_and_requests_succeed(&pooler, setup).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PgBouncer: cargo xtask test --all"]
-async fn session_pooling_works() {
-    let (_server, pooler, setup) = start(PoolMode::Session, OWN_SESSIONS);
-    assert_everything_works(&pooler, setup).await;
+async fn requests_succeed_with_session_pooling() {
+    let (_server, pooler, setup) = start_pooler(PoolMode::Session, ENOUGH_SESSIONS);
+    assert_commands_and_requests_succeed(&pooler, setup).await;
 }
 
-/// A setting of a session would apply to the next client that gets the session.
+/// If the service changed a setting of a session, the setting would apply to the next client that gets the session.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PgBouncer: cargo xtask test --all"]
-async fn pooled_clients_keep_their_session_settings() {
-    let (server, pooler, setup) = start(PoolMode::Transaction, SHARED_SESSIONS);
+async fn service_changes_no_setting_of_pooled_sessions() {
+    let (server, pooler, setup) = start_pooler(PoolMode::Transaction, FEW_SESSIONS);
     let service = setup.start();
-    let own = settings(&server.url("postgres")).await;
+    let initial = read_settings(&server.url("postgres")).await;
     for _ in 0..5 {
-        for response in work(&service).await {
+        for response in send_requests(&service).await {
             assert!(response.status.is_success(), "{response:?}");
         }
-        assert_eq!(settings(&pooler.url("postgres")).await, own);
+        assert_eq!(read_settings(&pooler.url("postgres")).await, initial);
     }
 }
 
-/// Every setting of a client's session that can differ between sessions.
-async fn settings(url: &str) -> Vec<(String, String)> {
+/// Returns the settings that a client can change in its session.
+async fn read_settings(url: &str) -> Vec<(String, String)> {
     let (client, connection) =
         tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("the client must connect");
-    let driving = tokio::spawn(connection);
+    let driver = tokio::spawn(connection);
     let rows =
         client.simple_query("SELECT name, setting FROM pg_settings WHERE context = 'user' ORDER BY name");
-    let rows = rows.await.expect("a response").into_iter();
-    driving.abort();
+    let rows = rows.await.expect("the query must succeed").into_iter();
+    driver.abort();
     let text = |row: &tokio_postgres::SimpleQueryRow, index| row.get(index).unwrap_or_default().to_owned();
     rows.filter_map(|message| match message {
         tokio_postgres::SimpleQueryMessage::Row(row) => Some((text(&row, 0), text(&row, 1))),
@@ -111,16 +111,17 @@ async fn settings(url: &str) -> Vec<(String, String)> {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PgBouncer: cargo xtask test --all"]
 async fn log_names_pooler_that_forgets_prepared_statements() {
-    let (_server, _pooler, setup) = start(PoolMode::TransactionUnprepared, SHARED_SESSIONS);
+    let (_server, _pooler, setup) = start_pooler(PoolMode::TransactionUnprepared, FEW_SESSIONS);
     let service = setup.start();
     let mut failed = 0;
     for _ in 0..5 {
-        for response in work(&service).await.iter().filter(|response| !response.status.is_success()) {
+        for response in send_requests(&service).await.iter().filter(|response| !response.status.is_success())
+        {
             response.assert_problem(500, "INTERNAL_ERROR");
             failed += 1;
         }
     }
-    assert!(failed > 0, "sessions are shared");
+    assert!(failed > 0, "requests must fail, because the pooler does not support prepared statements");
     let log = service.log();
     assert!(
         log.contains("does not know a prepared statement") && log.contains("max_prepared_statements"),

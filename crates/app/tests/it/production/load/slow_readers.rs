@@ -1,4 +1,4 @@
-//! A thousand clients that read a long list slowly.
+//! Tests a thousand clients that read a long list slowly.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,8 +17,8 @@ const READERS: usize = 1_000;
 const MAX_IN_FLIGHT: u64 = 256;
 const DURATION: Duration = Duration::from_secs(8);
 
-/// 8 MiB in 1,024 ICPs.
-fn long_list() -> String {
+/// Returns 1,024 ICPs for an import, which have 8 MiB in total.
+fn build_long_list() -> String {
     let icp = |number: usize| {
         json!({
             "id": format!("00000000-0000-4000-8000-{number:012}"), "name": format!("ICP {number}"),
@@ -29,7 +29,7 @@ fn long_list() -> String {
     (0..1_024).map(|number| icp(number).to_string() + "\n").collect()
 }
 
-/// Reads 10 kB per second. Returns the status.
+/// Requests a list, reads 10 kB of the response per second, and returns the status.
 async fn read_slowly(
     address: std::net::SocketAddr,
     path: &str,
@@ -45,7 +45,7 @@ async fn read_slowly(
     let length = stream.read(&mut bytes).await?;
     let head = String::from_utf8_lossy(bytes.get(..length).unwrap_or_default()).into_owned();
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
-    // The connection of a rejected request stays open, so another read would block.
+    // The connection stays open after a rejection, so that another read would block.
     while status == 200 && Instant::now() < until && stream.read(&mut bytes).await? > 0 {
         sleep(Duration::from_millis(100)).await;
     }
@@ -54,69 +54,72 @@ async fn read_slowly(
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes half a minute: cargo xtask test --all"]
-async fn slow_readers_of_long_list_block_no_others() {
-    check(LIST, 60_000_000).await;
+async fn slow_readers_of_long_list_delay_no_other_request() {
+    assert_slow_readers_are_limited(LIST, 60_000_000).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes half a minute: cargo xtask test --all"]
-async fn slow_readers_of_pages_block_no_others() {
-    check("/api/v1/entities/icps?limit=500", 200_000_000).await;
+async fn slow_readers_of_pages_delay_no_other_request() {
+    assert_slow_readers_are_limited("/api/v1/entities/icps?limit=500", 200_000_000).await;
 }
 
-/// Runs [`READERS`] slow readers. Checks that the service needs less than `max_memory` bytes beyond an idle one.
-async fn check(path: &'static str, max_memory: u64) {
+/// Runs [`READERS`] slow readers. Checks that the service needs at most `max_memory` more bytes than an idle service.
+async fn assert_slow_readers_are_limited(path: &'static str, max_memory: u64) {
     let database = postgres::shared().database();
     let setup = Setup::new().with("ICP__DATABASE__URL", database.url()).with("ICP__LOG__LEVEL", "warn");
-    // A debug build reads a long list ten times as slowly. The longer timeout prevents requests that wait for a connection
-    // from reporting an unreachable database.
+    // A debug build reads a long list ten times as slowly as a release build. With the default timeout, requests that
+    // wait for a connection would fail.
     let setup = setup.with("ICP__DATABASE__ACQUIRE_TIMEOUT_MILLISECONDS", "4000");
-    assert!(setup.icp_with_input(&["import"], long_list().as_bytes()).status.success());
+    assert!(setup.icp_with_input(&["import"], build_long_list().as_bytes()).status.success());
     let service = setup.start();
-    let (slow, other) = (service.token("user_big"), service.token("user_other"));
+    let (slow_token, other_token) = (service.token("user_big"), service.token("user_other"));
     for _ in 0..20 {
-        assert_eq!(service.get(LIST, Some(&other)).await.status, 200);
+        assert_eq!(service.get(LIST, Some(&other_token)).await.status, 200);
     }
     let idle = metric(&service, "icp_process_resident_memory_bytes").await;
-    let address = service.socket().parse().expect("the address must be valid");
+    let address = service.socket_address().parse().expect("the address must be valid");
     let until = Instant::now() + DURATION;
-    let (served, rejected, broken) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
-    let counts = Arc::new([served, rejected, broken]);
+    let (accepted, rejected, failed) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+    let counts = Arc::new([accepted, rejected, failed]);
     let readers: Vec<_> = (0..READERS)
         .map(|_| {
-            let (token, counts) = (slow.clone(), Arc::clone(&counts));
+            let (token, counts) = (slow_token.clone(), Arc::clone(&counts));
             tokio::spawn(async move {
-                let kind = match read_slowly(address, path, &token, until).await {
+                let outcome = match read_slowly(address, path, &token, until).await {
                     Ok(200) => 0,
                     Ok(503) => 1,
                     _ => 2,
                 };
-                counts[kind].fetch_add(1, Ordering::Relaxed);
+                counts[outcome].fetch_add(1, Ordering::Relaxed);
             })
         })
         .collect();
-    let (mut memory, mut in_flight, mut others) = (0, 0, 0);
+    let (mut memory, mut in_flight, mut other_requests) = (0, 0, 0);
     sleep(Duration::from_secs(3)).await;
     while Instant::now() < until {
-        let response = service.get(LIST, Some(&other)).await;
-        assert_eq!(response.status, 200, "others are served: {response:?}");
-        others += 1;
+        let response = service.get(LIST, Some(&other_token)).await;
+        assert_eq!(response.status, 200, "the service must respond to another user: {response:?}");
+        other_requests += 1;
         memory = memory.max(metric(&service, "icp_process_resident_memory_bytes").await.saturating_sub(idle));
         in_flight = in_flight.max(metric(&service, "icp_http_requests_in_flight").await);
         sleep(Duration::from_millis(100)).await;
     }
     for reader in readers {
-        reader.await.expect("no panic");
+        reader.await.expect("the task must not panic");
     }
-    let [served, rejected, broken] = [0, 1, 2].map(|kind| counts[kind].load(Ordering::Relaxed));
+    let [accepted, rejected, failed] = [0, 1, 2].map(|outcome| counts[outcome].load(Ordering::Relaxed));
     println!(
-        "{served} served slowly, {rejected} rejected, {broken} broken; {others} others; {in_flight} in flight; {memory} bytes"
+        "{accepted} served slowly, {rejected} rejected, {failed} broken; {other_requests} others; {in_flight} in flight; {memory} bytes"
     );
     assert!(
-        served > 0 && rejected > 0 && broken == 0,
-        "{served} served, {rejected} rejected, {broken} broken"
+        accepted > 0 && rejected > 0 && failed == 0,
+        "{accepted} served, {rejected} rejected, {failed} broken"
     );
-    assert!(in_flight <= MAX_IN_FLIGHT, "{in_flight} in flight");
-    assert!(in_flight >= served as u64, "responses that are being sent are in flight: {in_flight}");
-    assert!(memory < max_memory, "{memory} bytes beyond idle");
+    assert!(in_flight <= MAX_IN_FLIGHT, "{in_flight} requests were in flight");
+    assert!(
+        in_flight >= accepted as u64,
+        "a request must be in flight while its response is sent: {in_flight}"
+    );
+    assert!(memory < max_memory, "the service needs {memory} more bytes than an idle service");
 }

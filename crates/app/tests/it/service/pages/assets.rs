@@ -4,15 +4,16 @@ use std::io::Read as _;
 use flate2::read::GzDecoder;
 use reqwest::Method;
 
-use super::{PAGES, addresses, page, request};
+use super::{PAGES, fetch_page, find_addresses, request};
 use crate::support::{Response, Service, Setup};
 
 async fn assets(service: &Service) -> BTreeSet<String> {
-    let mut named = BTreeSet::new();
+    let mut asset_addresses = BTreeSet::new();
     for path in PAGES {
-        named.extend(addresses(&page(service, path).await).into_iter().map(str::to_owned));
+        asset_addresses
+            .extend(find_addresses(&fetch_page(service, path).await).into_iter().map(str::to_owned));
     }
-    let assets = named.into_iter().filter(|address| address.starts_with("assets/"));
+    let assets = asset_addresses.into_iter().filter(|address| address.starts_with("assets/"));
     assets.map(|address| format!("/{address}")).collect()
 }
 
@@ -20,14 +21,17 @@ async fn assets(service: &Service) -> BTreeSet<String> {
 async fn pages_reference_existing_local_assets_only() {
     let service = Setup::new().start();
     for path in PAGES {
-        let page = page(&service, path).await;
-        let named = addresses(&page);
-        assert!(named.len() >= 4, "{named:?}");
-        for address in named {
-            assert!(!address.contains(':') && !address.starts_with('/'), "{address} is relative");
-            let found = service.get(&format!("/{}", address.trim_start_matches("./")), None).await;
-            assert_eq!(found.status, 200, "{address}");
-            assert!(!found.body.is_empty(), "{address}");
+        let page = fetch_page(&service, path).await;
+        let asset_addresses = find_addresses(&page);
+        assert!(asset_addresses.len() >= 4, "{asset_addresses:?}");
+        for address in asset_addresses {
+            assert!(
+                !address.contains(':') && !address.starts_with('/'),
+                "the page must use the relative address of {address}"
+            );
+            let asset = service.get(&format!("/{}", address.trim_start_matches("./")), None).await;
+            assert_eq!(asset.status, 200, "{address}");
+            assert!(!asset.body.is_empty(), "{address}");
         }
     }
 }
@@ -42,17 +46,26 @@ async fn assets_are_immutable_and_have_etags() {
         assert_eq!(file.header("cross-origin-resource-policy"), "same-origin", "{path}");
         assert_eq!(file.header("x-content-type-options"), "nosniff", "{path}");
         assert_eq!(file.header("vary").to_lowercase(), "accept-encoding", "{path}");
-        types.insert(format!("{} {}", path.rsplit('.').next().expect("a name"), file.header("content-type")));
+        types.insert(format!(
+            "{} {}",
+            path.rsplit('.').next().expect("the path must contain a name"),
+            file.header("content-type")
+        ));
         for coding in ["identity", "gzip", "br", "gzip, deflate, br, zstd"] {
-            let asking = || request(&service, Method::GET, &path).header("accept-encoding", coding);
-            let tag = Response::of(asking()).await.header("etag").to_owned();
-            let again = Response::of(asking().header("if-none-match", &tag)).await;
-            assert_eq!((again.status.as_u16(), again.body.as_str()), (304, ""), "{path} in {coding}");
-            assert_eq!(again.header("etag"), tag, "{path} in {coding}");
-            assert_eq!(again.header("cache-control"), file.header("cache-control"));
+            let compressed_request =
+                || request(&service, Method::GET, &path).header("accept-encoding", coding);
+            let tag = Response::fetch(compressed_request()).await.header("etag").to_owned();
+            let revalidated = Response::fetch(compressed_request().header("if-none-match", &tag)).await;
+            assert_eq!(
+                (revalidated.status.as_u16(), revalidated.body.as_str()),
+                (304, ""),
+                "{path} in {coding}"
+            );
+            assert_eq!(revalidated.header("etag"), tag, "{path} in {coding}");
+            assert_eq!(revalidated.header("cache-control"), file.header("cache-control"));
         }
         let other =
-            Response::of(request(&service, Method::GET, &path).header("if-none-match", "\"0\"")).await;
+            Response::fetch(request(&service, Method::GET, &path).header("if-none-match", "\"0\"")).await;
         assert_eq!(other.status, 200, "{path}");
     }
     let expected = [
@@ -65,21 +78,26 @@ async fn assets_are_immutable_and_have_etags() {
 }
 
 #[tokio::test]
-async fn compressed_viewer_equals_uncompressed_viewer() {
+async fn compressed_asset_equals_uncompressed_asset() {
     let service = Setup::new().start();
-    let viewer: Vec<String> =
+    let scripts_and_styles: Vec<String> =
         assets(&service).await.into_iter().filter(|path| path.contains("/swagger-ui")).collect();
-    assert_eq!(viewer.len(), 3, "{viewer:?}");
-    for path in viewer {
+    assert_eq!(scripts_and_styles.len(), 3, "{scripts_and_styles:?}");
+    for path in scripts_and_styles {
         let plain = service.get(&path, None).await;
         assert_eq!(plain.header("content-encoding"), "");
-        // Headers of browsers.
-        let asking =
+        // Browsers send this header.
+        let compressed_request =
             request(&service, Method::GET, &path).header("accept-encoding", "gzip, deflate, br, zstd");
-        let response = asking.send().await.expect("the service must respond");
+        let response = compressed_request.send().await.expect("the service must respond");
         assert_eq!(response.headers()["content-encoding"], "gzip", "{path}");
         let bytes = response.bytes().await.expect("the body must be complete");
-        assert!(bytes.len() * 5 < plain.body.len() * 2, "{path}: {} of {}", bytes.len(), plain.body.len());
+        assert!(
+            bytes.len() * 5 < plain.body.len() * 2,
+            "{path}: {} of {} bytes after compression",
+            bytes.len(),
+            plain.body.len()
+        );
         let mut text = String::new();
         GzDecoder::new(bytes.as_ref()).read_to_string(&mut text).expect("the body must be gzip");
         assert_eq!(text, plain.body, "{path}");
@@ -89,33 +107,34 @@ async fn compressed_viewer_equals_uncompressed_viewer() {
 #[tokio::test]
 async fn asset_of_other_version_is_404() {
     let service = Setup::new().start();
-    let path = assets(&service).await.into_iter().next().expect("one");
-    let name = path.rsplit('/').next().expect("a name");
+    let path = assets(&service).await.into_iter().next().expect("the page must use assets");
+    let name = path.rsplit('/').next().expect("the path must contain a name");
     for digest in ["0000000000000000", "0", "latest", "%2e%2e"] {
         let missing = service.get(&format!("/assets/{digest}/{name}"), None).await;
         missing.assert_problem(404, "NOT_FOUND");
         assert_eq!(missing.header("cache-control"), "no-store");
     }
-    for nowhere in ["/assets", "/assets/", "/assets/x", &path.replace(name, "Cargo.toml")] {
-        service.get(nowhere, None).await.assert_problem(404, "NOT_FOUND");
+    for unknown_path in ["/assets", "/assets/", "/assets/x", &path.replace(name, "Cargo.toml")] {
+        service.get(unknown_path, None).await.assert_problem(404, "NOT_FOUND");
     }
 }
 
 #[tokio::test]
-async fn anonymous_responses_are_not_compressed_on_demand() {
+async fn anonymous_responses_use_only_prepared_gzip() {
     let service = Setup::new().start();
-    let described = "/api/v1/openapi.json";
-    for path in ["/", "/docs", described, "/health/live", "/metrics", "/nothing", crate::support::LIST] {
+    let openapi_path = "/api/v1/openapi.json";
+    for path in ["/", "/docs", openapi_path, "/health/live", "/metrics", "/nothing", crate::support::LIST] {
         for coding in ["br", "zstd", "deflate"] {
             for method in [Method::GET, Method::HEAD] {
                 let response =
-                    Response::of(request(&service, method, path).header("accept-encoding", coding)).await;
+                    Response::fetch(request(&service, method, path).header("accept-encoding", coding)).await;
                 assert_eq!(response.header("content-encoding"), "", "{path} in {coding}");
             }
         }
     }
     let head =
-        Response::of(request(&service, Method::HEAD, described).header("accept-encoding", "gzip")).await;
+        Response::fetch(request(&service, Method::HEAD, openapi_path).header("accept-encoding", "gzip"))
+            .await;
     assert_eq!(head.header("content-encoding"), "gzip");
     assert!(!head.header("content-length").is_empty(), "{head:?}");
 }

@@ -1,4 +1,5 @@
-//! The start page and the documentation page as HTTP responses. `tests/it/clients/browser` tests them in a browser.
+//! Tests the responses that contain the start page and the documentation page. `tests/it/clients/browser` tests these
+//! pages in a browser.
 
 mod assets;
 mod headers;
@@ -13,18 +14,18 @@ fn request(service: &Service, method: Method, path: &str) -> RequestBuilder {
     client().request(method, format!("{}{path}", service.address))
 }
 
-async fn page(service: &Service, path: &str) -> Response {
+async fn fetch_page(service: &Service, path: &str) -> Response {
     let page = service.get(path, None).await;
     assert_eq!(page.status, 200, "{page:?}");
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
     page
 }
 
-/// Returns the addresses in a page.
-fn addresses(page: &Response) -> Vec<&str> {
-    let named = |attribute: &str| {
+/// Returns the addresses of the pages, scripts, styles and documents that a page uses.
+fn find_addresses(page: &Response) -> Vec<&str> {
+    let values_of = |attribute: &str| {
         let rest = page.body.split(attribute).skip(1);
-        rest.map(|rest| rest.split('"').next().expect("must end")).collect::<Vec<_>>()
+        rest.map(|rest| rest.split('"').next().expect("the attribute must end")).collect::<Vec<_>>()
     };
-    [named("href=\""), named("src=\""), named("data-openapi-url=\"")].concat()
+    [values_of("href=\""), values_of("src=\""), values_of("data-openapi-url=\"")].concat()
 }

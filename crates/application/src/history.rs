@@ -173,7 +173,7 @@ impl IcpService {
         let deleted = delete.version;
         let change = self.undelete_change(caller, document_of(delete)?, Arc::clone(earlier)).await?;
         let (quota, stamp) = (self.limits.quota, self.stamp(caller));
-        self.stored_icp(self.repository.undelete(&change, deleted, quota, &stamp).await?, change)
+        self.icp_after_write(self.repository.undelete(&change, deleted, quota, &stamp).await?, change)
     }
 
     /// Returns the delete of an ICP, or `None` if the ICP exists.

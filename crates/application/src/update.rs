@@ -16,7 +16,7 @@ pub(crate) enum Edit {
     Restore(Arc<str>),
 }
 
-/// The access of a user to an ICP that a request sets.
+/// The access to an ICP that a request grants to a user or revokes from a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// The user is in `userIds`.
@@ -35,8 +35,8 @@ impl IcpService {
     /// # Errors
     ///
     /// [`ServiceError::NotFound`], [`ServiceError::Forbidden`], [`ServiceError::Invalid`],
-    /// [`ServiceError::PreconditionFailed`], [`ServiceError::QuotaReached`], [`ServiceError::Contended`], or a failure
-    /// of the storage.
+    /// [`ServiceError::PreconditionFailed`], [`ServiceError::QuotaReached`], [`ServiceError::Contended`],
+    /// [`ServiceError::Overloaded`], or a failure of the storage.
     pub async fn update(
         &self,
         caller: &Caller,
@@ -48,7 +48,7 @@ impl IcpService {
     }
 
     /// Grants a user access to an ICP or revokes it, and returns the ICP. If the user already has the requested access,
-    /// nothing changes. Users may revoke their own access.
+    /// nothing changes. A user of the ICP may also revoke their own access.
     ///
     /// # Errors
     ///
@@ -68,7 +68,7 @@ impl IcpService {
     ///
     /// # Errors
     ///
-    /// The errors of [`IcpService::update`].
+    /// The errors of [`IcpService::update`], except those of the quota and of contention, which only a write detects.
     pub async fn preview_update(
         &self,
         caller: &Caller,
@@ -132,7 +132,7 @@ impl IcpService {
         }
     }
 
-    /// Returns `None` if another request changed the ICP first.
+    /// Writes a change. Returns `None` if another request changed the ICP first.
     async fn try_edit(
         &self,
         caller: &Caller,
@@ -143,11 +143,12 @@ impl IcpService {
             return Ok(Some(Arc::unwrap_or_clone(stored)));
         };
         let (quota, stamp) = (self.limits.quota, self.stamp(caller));
-        self.stored_icp(self.repository.replace(&change, stored.version, quota, &stamp).await?, change)
+        self.icp_after_write(self.repository.replace(&change, stored.version, quota, &stamp).await?, change)
     }
 
-    /// Returns the ICP after a change, or `None` if nothing was written because the ICP was at another version.
-    pub(crate) fn stored_icp(
+    /// Converts the outcome of a write into the ICP after the change, or into `None` if nothing was written because the
+    /// ICP was at another version. Fails if the quota was reached.
+    pub(crate) fn icp_after_write(
         &self,
         replacement: Replacement,
         change: IcpChange,
@@ -161,8 +162,8 @@ impl IcpService {
         }
     }
 
-    /// Reads an ICP that will be changed, and checks the preconditions. Reads from the primary, because a replica may
-    /// be outdated.
+    /// Reads an ICP before a change, a delete or a preview, and checks the preconditions. Reads from the primary, because
+    /// a replica may be outdated.
     pub(crate) async fn read_from_primary(
         &self,
         caller: &Caller,
@@ -207,7 +208,7 @@ impl Edit {
         let before = Icp::from_json(&stored.json, Rules::Stored).map_err(ServiceError::Unreadable)?;
         let after = match self {
             Self::Restore(earlier) => {
-                // A restore is allowed even if the earlier state exceeds the current limits.
+                // The limits of one ICP are not checked: the earlier state was stored once. The quota still applies.
                 let earlier = Icp::from_json(earlier, Rules::Stored).map_err(ServiceError::Unreadable)?;
                 return Ok(IcpChange::restoring(&before, &earlier, now));
             }
@@ -224,7 +225,8 @@ impl Edit {
     }
 }
 
-/// Returns the patch that grants or revokes access, or `None` if the user already has the access that is to be granted.
+/// Returns the patch of `userIds`, or `None` if access is granted to a user who already has it. Fails if the patch would
+/// remove the last user, which only admins may do.
 fn access_patch(
     icp: &Icp,
     caller: &Caller,

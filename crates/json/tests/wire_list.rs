@@ -19,16 +19,16 @@ proptest! {
     #[test]
     fn list_is_the_array_of_its_texts(
         texts in prop::collection::vec("\\{\"a\":[0-9]{1,3}\\}", 0..6),
-        // A list with many repetitions has several pieces.
-        times in 1_usize..30_000,
+        // `WireList` stores a long text in pieces of 60 KiB. Many repetitions fill several pieces.
+        repetitions in 1_usize..30_000,
     ) {
-        let texts: Vec<&String> = texts.iter().collect::<Vec<_>>().repeat(times);
+        let texts: Vec<&String> = texts.iter().collect::<Vec<_>>().repeat(repetitions);
         let list: WireList = texts.iter().collect();
-        let elements = texts.iter().map(|text| text.as_str()).collect::<Vec<_>>().join(",");
-        prop_assert_eq!((list.len(), list.bytes()), (texts.len(), elements.len() + 2));
+        let joined = texts.iter().map(|text| text.as_str()).collect::<Vec<_>>().join(",");
+        prop_assert_eq!((list.len(), list.bytes()), (texts.len(), joined.len() + 2));
         prop_assert_eq!(list.is_empty(), texts.is_empty());
-        prop_assert_eq!(list.to_json(), format!("[{elements}]"));
-        prop_assert_eq!(list.clone().into_pieces().concat(), format!("[{elements}]").into_bytes());
-        prop_assert_eq!(list.into_elements().concat(), elements.into_bytes());
+        prop_assert_eq!(list.to_json(), format!("[{joined}]"));
+        prop_assert_eq!(list.clone().into_pieces().concat(), format!("[{joined}]").into_bytes());
+        prop_assert_eq!(list.into_elements().concat(), joined.into_bytes());
     }
 }

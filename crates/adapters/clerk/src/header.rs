@@ -8,14 +8,15 @@ use serde_json::value::RawValue;
 
 use crate::rejection::{MALFORMED_TOKEN, Rejection, require};
 
-/// The values of `cat` that a session token may have. Clerk writes the second value if the token has no category.
+/// The values of `cat` that a session token may have. The first one means "session token". Clerk writes the second one
+/// into tokens that it does not categorize.
 const SESSION_CATEGORIES: [&str; 2] = ["cl_B7d4PD111AAA", "cl_I7d4PD111III"];
 /// The values of `typ` in OAuth access tokens (RFC 9068, section 2.1), which are compared without regard to case.
 const ACCESS_TOKEN_TYPES: [&str; 2] = ["at+jwt", "application/at+jwt"];
 
 /// A header field or a claim. A field with the value `null` is present.
 ///
-/// The type of the value is checked only when the value is read, because the rules ignore some fields of some tokens.
+/// The type of the value is checked only when the value is read. A field that the rules ignore may have any type.
 #[derive(Default)]
 pub(crate) struct Field(Option<Box<RawValue>>);
 
@@ -67,14 +68,15 @@ pub(crate) enum TokenType {
 }
 
 impl Header {
-    /// Parses the header of `token`. Fails with `malformed_token` if the header is not a JSON object in base64url.
+    /// Parses the header of `token`. Fails with `malformed_token` if the header is not a JSON object in base64url,
+    /// or if a checked field appears twice.
     pub(crate) fn parse(token: &[u8]) -> Result<Self, Rejection> {
         let encoded = token.split(|byte| *byte == b'.').next().unwrap_or_default();
         let json = URL_SAFE_NO_PAD.decode(encoded).map_err(|_| MALFORMED_TOKEN)?;
         parse_object(&json)
     }
 
-    /// Checks all fields except `kid`, and returns the type of the token.
+    /// Checks all fields except `kid`, and returns the type of the token. `cat` is ignored in an access token.
     /// Fails with the reason if the token must be refused.
     pub(crate) fn validate(&self) -> Result<TokenType, Rejection> {
         // If HS256 were accepted, an attacker could sign a token with the public key as the HMAC secret.
@@ -89,8 +91,8 @@ impl Header {
         }
         require(self.typ.is_absent() || typ.as_deref() == Some("JWT"), "wrong_type")?;
         let cat = self.cat.text();
-        let is_session_token = cat.is_some_and(|cat| SESSION_CATEGORIES.contains(&cat.as_str()));
-        require(self.cat.is_absent() || is_session_token, "wrong_category").map(|()| TokenType::Session)
+        let is_session_category = cat.is_some_and(|cat| SESSION_CATEGORIES.contains(&cat.as_str()));
+        require(self.cat.is_absent() || is_session_category, "wrong_category").map(|()| TokenType::Session)
     }
 }
 

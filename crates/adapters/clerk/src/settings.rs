@@ -10,7 +10,7 @@ pub struct ClerkSettings {
     /// The source of the public keys.
     pub keys: KeySource,
     /// Accepted origins. The `azp` of a session token must be one of these origins. If the list is empty, `azp` is
-    /// not checked.
+    /// not checked. A request with the session cookie that changes state must come from one of these origins.
     pub authorized_parties: Vec<String>,
     /// Accepted audiences. A session token must name one of these audiences in `aud`. If the list is empty, a token
     /// must not have `aud`.
@@ -19,19 +19,20 @@ pub struct ClerkSettings {
     pub admin: AdminRule,
     /// Whether and under which names Clerk's session cookie is accepted.
     pub session_cookie: SessionCookie,
-    /// The number of verified tokens that are cached. 0 turns the cache off.
+    /// Maximum number of verified tokens in the cache. 0 turns the cache off.
     pub token_cache_size: usize,
 }
 
-/// Whether and under which names Clerk's session cookie is accepted. A service does not need the cookie if it has
-/// another origin than the application.
+/// Whether and under which names Clerk's session cookie is accepted. Browsers send the cookie only if the application
+/// and the service have the same origin. Other applications send the token in `Authorization`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SessionCookie {
     /// Cookies are ignored.
     Ignored,
     /// The cookie is accepted only under the name `__session`.
     Plain,
-    /// The cookie is accepted under the name `__session`, and under the name with the suffix of the instance.
+    /// The cookie is accepted under the name `__session_SUFFIX`. The publishable key determines the suffix. If that cookie
+    /// is absent, the cookie is accepted under the name `__session`.
     OfInstance(PublishableKey),
 }
 

@@ -1,7 +1,8 @@
 //! Macros for SQL queries that diesel's query builder cannot express. Diesel checks the types of the values of these
 //! queries, and each connection prepares each query once.
 
-/// Declares that the text of a query is always the same, so that each connection prepares it once.
+/// Declares the result type of a query, and identifies its prepared statement by the type of the query. Each connection
+/// prepares the statement once. A query whose text varies must call `unsafe_to_cache_prepared` for its variants.
 macro_rules! prepared_once {
     ($name:ident -> $result:ty) => {
         impl diesel::query_builder::QueryId for $name<'_> {
@@ -16,8 +17,8 @@ macro_rules! prepared_once {
 }
 pub(crate) use prepared_once;
 
-/// Declares a query: its name, its result type, and parts of its SQL text. After each part, a value with its SQL type
-/// may follow.
+/// Implements a query for a struct with one lifetime parameter. `Name(pattern) -> Type` names the struct, a pattern that
+/// binds its values, and the result type. Parts of the SQL text follow. After each part, `, SqlType = value` binds a value.
 macro_rules! prepared_query {
     ($name:ident($query:pat) -> $result:ty, $($sql:literal $(, $sql_type:ty = $value:expr)?);+ $(;)?) => {
         $crate::prepared::prepared_once!($name -> $result);

@@ -9,7 +9,7 @@ use icp_ports::{Conditional, IcpList, ListQuery, ListVersion, Lookup, StoredIcp,
 use tokio::sync::Barrier;
 use tokio::task::yield_now;
 
-use super::filters::{filters, orders, varied_icps};
+use super::filters::{filters, queries_in_every_order, varied_icps};
 use super::support::{
     TestRepository, admin_scope, all_icps_query, concurrently, retry_overloaded, user_scope,
 };
@@ -52,7 +52,9 @@ pub(super) async fn list_if_changed_agrees_with_list(repository: TestRepository)
     let nonzero = NonZeroUsize::new;
     let limits = [(None, None), (nonzero(7), None), (None, nonzero(5_000)), (nonzero(7), nonzero(1_000))];
     let queries = filters().into_iter().flat_map(|filter| {
-        orders().map(move |order| ListQuery { filter: filter.clone(), ..order }).collect::<Vec<_>>()
+        queries_in_every_order()
+            .map(move |order| ListQuery { filter: filter.clone(), ..order })
+            .collect::<Vec<_>>()
     });
     let without_icps = all_icps_query("user_without_icps");
     let with_u0000 = all_icps_query("user_ada\0");

@@ -10,7 +10,7 @@ const SORTS: [Sort; 4] = [Sort::CreatedAt, Sort::UpdatedAt, Sort::Name, Sort::Ac
 const DIRECTIONS: [Direction; 2] = [Direction::Ascending, Direction::Descending];
 
 /// Returns queries for all ICPs of `user_ada`, one for each order.
-pub(super) fn orders() -> impl Iterator<Item = ListQuery> + Clone {
+pub(super) fn queries_in_every_order() -> impl Iterator<Item = ListQuery> + Clone {
     SORTS.into_iter().flat_map(|sort| {
         DIRECTIONS.map(|direction| ListQuery {
             start: ListStart::Beginning(sort),
@@ -134,7 +134,7 @@ pub(super) async fn every_filter_matches_exactly_in_every_order(repository: Test
     repository.insert_all(documents.clone()).await;
     repository.insert_all([icp(1_000).users(["user_bob"]).document()]).await;
     for filter in filters() {
-        for order in orders() {
+        for order in queries_in_every_order() {
             let query = ListQuery { filter: filter.clone(), ..order };
             let list = repository.read_list(&query).await;
             assert_eq!(list.icps.to_json(), json_array(expected_documents(&documents, &query)), "{query:?}");

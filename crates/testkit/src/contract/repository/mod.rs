@@ -46,7 +46,7 @@ pub fn repository<R: IcpRepository + 'static>(
         filters::every_filter_matches_exactly_in_every_order,
         filters::text_with_u0000_matches_nothing,
         pages::pages_add_up_to_list,
-        pages::page_after_deleted_icp_starts_at_its_position,
+        pages::page_after_cursor_of_deleted_icp_starts_with_next_icp,
         pages::icps_without_active_until_are_on_last_pages,
         pages::writes_do_not_move_other_icps_between_pages,
         parts::list_ends_with_document_that_reaches_max_bytes,

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use icp_domain::{Icp, IcpDocument, IcpId};
 use icp_ports::{Direction, IcpList, ListCursor, ListQuery, ListStart, Sort, WireList};
 
-use super::filters::{expected_documents, orders, varied_icps};
+use super::filters::{expected_documents, queries_in_every_order, varied_icps};
 use super::support::{TestRepository, all_icps_query, json_array};
 use crate::fixtures::{icp, id};
 
@@ -18,7 +18,7 @@ fn ids(icps: &WireList) -> Vec<IcpId> {
     icps.into_iter().map(|icp| icp.id).collect()
 }
 
-/// Returns the query with the start `cursor`.
+/// Returns the query for the page that follows `cursor`.
 pub(super) fn after(query: &ListQuery, cursor: ListCursor) -> ListQuery {
     ListQuery { start: ListStart::After(cursor), ..query.clone() }
 }
@@ -36,10 +36,14 @@ pub(super) async fn pages_add_up_to_list(repository: TestRepository) {
     let documents = varied_icps();
     repository.insert_all(documents.clone()).await;
     for size in [1, 2, 7, 95, 96, 97] {
-        for order in orders() {
-            let query = ListQuery { limit: limit(size), ..order };
+        for ordered_query in queries_in_every_order() {
+            let query = ListQuery { limit: limit(size), ..ordered_query };
             let pages = read_pages(&repository, &query).await;
-            assert_eq!(pages.len(), 96_usize.div_ceil(size), "no page must be empty: {query:?}");
+            assert_eq!(
+                pages.len(),
+                documents.len().div_ceil(size),
+                "the list must have as few pages as possible: {query:?}"
+            );
             assert!(pages.iter().all(|page| page.icps.len() <= size), "{query:?}");
             let texts = pages.iter().map(|page| page.icps.to_json());
             let texts: Vec<_> =
@@ -50,25 +54,27 @@ pub(super) async fn pages_add_up_to_list(repository: TestRepository) {
     }
 }
 
-pub(super) async fn page_after_deleted_icp_starts_at_its_position(repository: TestRepository) {
+pub(super) async fn page_after_cursor_of_deleted_icp_starts_with_next_icp(repository: TestRepository) {
     let documents: Vec<_> = varied_icps().into_iter().take(24).collect();
     repository.insert_all(documents.clone()).await;
     let mut cursors = Vec::new();
-    for order in orders() {
-        let pages = read_pages(&repository, &ListQuery { limit: limit(1), ..order.clone() }).await;
-        cursors.extend(pages.into_iter().filter_map(|page| page.next).map(|cursor| (order.clone(), cursor)));
+    for ordered_query in queries_in_every_order() {
+        let pages = read_pages(&repository, &ListQuery { limit: limit(1), ..ordered_query.clone() }).await;
+        cursors.extend(
+            pages.into_iter().filter_map(|page| page.next).map(|cursor| (ordered_query.clone(), cursor)),
+        );
     }
     let is_deleted = |document: &IcpDocument| document.id().as_uuid().as_u128().is_multiple_of(2);
     for document in documents.iter().filter(|document| is_deleted(document)) {
         let number = document.id().as_uuid().as_u128();
         assert!(repository.remove(number, repository.must_find(number).await.version).await);
     }
-    for (order, cursor) in cursors {
-        let all_documents = expected_documents(&documents, &order).into_iter();
+    for (ordered_query, cursor) in cursors {
+        let all_documents = expected_documents(&documents, &ordered_query).into_iter();
         let following = all_documents.skip_while(|document| document.id() != cursor.id).skip(1);
         let following = following.filter(|document| !is_deleted(document));
-        let page = repository.read_list(&after(&order, cursor.clone())).await;
-        assert_eq!(page.icps.to_json(), json_array(following), "{order:?} after {cursor:?}");
+        let page = repository.read_list(&after(&ordered_query, cursor.clone())).await;
+        assert_eq!(page.icps.to_json(), json_array(following), "{ordered_query:?} after {cursor:?}");
     }
 }
 
@@ -79,8 +85,9 @@ pub(super) async fn icps_without_active_until_are_on_last_pages(repository: Test
         [(1, None), (2, Some(middle)), (3, Some(first)), (4, None), (5, Some(middle)), (6, Some(last))];
     let documents = ends.map(|(number, end)| icp(number).with("activeUntil", end).document());
     repository.insert_all(documents).await;
-    let orders = [(Direction::Ascending, [3, 2, 5, 6, 1, 4]), (Direction::Descending, [6, 5, 2, 3, 4, 1])];
-    for (direction, numbers) in orders {
+    let expected_orders =
+        [(Direction::Ascending, [3, 2, 5, 6, 1, 4]), (Direction::Descending, [6, 5, 2, 3, 4, 1])];
+    for (direction, numbers) in expected_orders {
         for size in 1..=6 {
             let start = ListStart::Beginning(Sort::ActiveUntil);
             let query = ListQuery { start, direction, limit: limit(size), ..all_icps_query("user_ada") };

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use icp_domain::{Icp, IcpDocument};
 use icp_ports::{ListQuery, WireList};
 
-use super::filters::{filters, orders, varied_icps};
+use super::filters::{filters, queries_in_every_order, varied_icps};
 use super::pages::{after, read_pages};
 use super::support::{TestRepository, all_icps_query, json_array};
 use crate::fixtures::icp;
@@ -46,7 +46,7 @@ pub(super) async fn list_ends_with_document_that_reaches_max_bytes(repository: T
     repository.insert_all(documents.clone()).await;
     let bytes_of_two = documents.iter().take(2).map(|document| document.json().len()).sum();
     for (bytes, expected) in [(1, 1), (bytes_of_two, 2), (bytes_of_two + 1, 3), (usize::MAX, 9)] {
-        for order in orders() {
+        for order in queries_in_every_order() {
             let query = ListQuery { max_bytes: max_bytes(bytes), ..order.clone() };
             let pages = read_pages(&repository, &query).await;
             let lengths: Vec<_> = pages.iter().map(|page| page.icps.len()).collect();
@@ -86,7 +86,7 @@ pub(super) async fn max_bytes_bounds_list_and_part(repository: TestRepository) {
 
 pub(super) async fn part_agrees_with_list(repository: TestRepository) {
     repository.insert_all(varied_icps()).await;
-    for (filter, order) in filters().into_iter().zip(orders().cycle()) {
+    for (filter, order) in filters().into_iter().zip(queries_in_every_order().cycle()) {
         for limit in [None, NonZeroUsize::new(5)] {
             let query = ListQuery { filter: filter.clone(), limit, ..order.clone() };
             let list = repository.read_list(&query).await;
@@ -108,7 +108,7 @@ pub(super) async fn parts_add_up_to_list(repository: TestRepository) {
     let documents: Vec<_> =
         (1..=300).map(|number| icp_of_length(number, if number % 7 == 0 { 5_000 } else { 500 })).collect();
     repository.insert_all(documents).await;
-    for order in orders() {
+    for order in queries_in_every_order() {
         let query = ListQuery { max_bytes: max_bytes(20_000), ..order.clone() };
         let parts = read_parts(&repository, &query).await;
         assert!(parts.len() > 10, "{} parts", parts.len());

@@ -31,13 +31,14 @@ pub(crate) fn find_token<'a>(
     }
 }
 
-/// Returns the bearer token, or `None` if there is no header or another scheme. A valid header has the scheme in any
-/// case (RFC 9110, section 11.1), one space, and the token.
+/// Returns the bearer token, or `None` if there is no header, an empty header, or another scheme. The scheme may be in
+/// upper or lower case (RFC 9110, section 11.1). One space and the token follow.
 fn parse_authorization<'a>(lines: &[&'a [u8]]) -> Result<Option<&'a [u8]>, Rejection> {
     let line = match lines {
         [] | [b""] => return Ok(None),
         [line] if is_printable(line) => *line,
-        // A proxy could check the first header while this service uses the second header.
+        // Several headers, or bytes that are not printable. Of two headers, a proxy could check the first one while this
+        // service uses the second one.
         _ => return Err(MALFORMED),
     };
     match split_at(line, b' ') {

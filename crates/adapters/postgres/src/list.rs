@@ -1,7 +1,7 @@
 //! Lists of any length, order and filter.
 //!
-//! A statement returns one row for every ICP that matches the query, but only the first rows, up to `max_bytes`, have
-//! documents. So the version covers the complete list, and PostgreSQL reads no unnecessary documents.
+//! A statement for a complete list or a page returns a row for each of its ICPs, but only the first rows, up to
+//! `max_bytes`, have documents. So the version covers the complete list, and PostgreSQL reads no unnecessary documents.
 
 use std::pin::pin;
 
@@ -17,7 +17,7 @@ use icp_ports::{IcpList, ListCursor, ListQuery, Sort, SortKey};
 use icp_storage::ListBuilder;
 use uuid::Uuid;
 
-use crate::list_query::{Extent, Rows};
+use crate::list_query::{Extent, ListStatement};
 use crate::prepared::prepared_query;
 use crate::row::{column, id_and_version, text, time};
 
@@ -29,7 +29,7 @@ pub(crate) async fn read(
 ) -> QueryResult<(ListBuilder, Option<ListCursor>)> {
     let mut list = ListBuilder::new(extent.limit(query), query.max_bytes);
     let mut end = None;
-    let mut rows = pin!(AsyncConnectionCore::load(&mut connection, Rows::new(query, extent)).await?);
+    let mut rows = pin!(AsyncConnectionCore::load(&mut connection, ListStatement::new(query, extent)).await?);
     while let Some(row) = rows.try_next().await? {
         let (id, version) = id_and_version(&row, 0)?;
         if text(&row, 2, |document| list.push(id, version, document))? {
@@ -51,7 +51,8 @@ pub(crate) async fn read_bounded(
 ) -> QueryResult<Option<IcpList>> {
     let mut list = ListBuilder::new(None, None);
     let (mut is_bounded, mut count) = (true, 0);
-    let mut rows = pin!(AsyncConnectionCore::load(&mut connection, BoundedRows(user_id.as_str())).await?);
+    let mut rows =
+        pin!(AsyncConnectionCore::load(&mut connection, BoundedListStatement(user_id.as_str())).await?);
     while let Some(row) = rows.try_next().await? {
         let (id, version) = id_and_version(&row, 0)?;
         is_bounded &= text(&row, 2, |document| list.push(id, version, document))?;
@@ -62,15 +63,16 @@ pub(crate) async fn read_bounded(
 
 const MAX_BOUNDED_ICPS: i64 = 1_024;
 const MAX_BOUNDED_DOCUMENT_BYTES: i32 = 3 * 1024;
-/// Minimum `max_bytes` of a query for [`read_bounded`]. A bounded list is never longer than this number of bytes.
+/// Callers use [`read_bounded`] only if the `max_bytes` of the query is at least this number. A bounded list is never
+/// longer.
 pub(crate) const MIN_BYTES_FOR_BOUNDED: usize = 4 * 1024 * 1024;
 
 /// The statement that reads the rows of a bounded list. Documents that are too long are omitted.
 #[derive(Debug)]
-struct BoundedRows<'a>(&'a str);
+struct BoundedListStatement<'a>(&'a str);
 
 prepared_query! {
-    BoundedRows(rows) -> (SqlUuid, BigInt, Nullable<Text>),
+    BoundedListStatement(rows) -> (SqlUuid, BigInt, Nullable<Text>),
     "SELECT icp_members.icp_id, icps.version, CASE WHEN octet_length(icps.document) <= ",
     Integer = &MAX_BOUNDED_DOCUMENT_BYTES;
     " THEN icps.document END FROM icp_members INNER JOIN icps ON icps.id = icp_members.icp_id \
@@ -85,6 +87,7 @@ fn cursor<'a>(sort: Sort, row: &impl Row<'a, Pg>) -> QueryResult<ListCursor> {
         Sort::UpdatedAt => SortKey::UpdatedAt(time(row, 3)?),
         Sort::Name => SortKey::Name(text(row, 3, |name| name.unwrap_or_default().to_owned())?),
         Sort::ActiveUntil => SortKey::ActiveUntil(match column::<Timestamptz, PgTimestamp>(row, 3)?.0 {
+            // `-infinity` and `infinity`.
             i64::MIN | i64::MAX => None,
             _ => Some(time(row, 3)?),
         }),

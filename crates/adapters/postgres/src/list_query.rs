@@ -13,16 +13,17 @@ use uuid::Uuid;
 
 use crate::prepared::prepared_once;
 
-/// A part of a list has at most one row per this number of bytes of `max_bytes`. If documents are shorter, the part
-/// ends before it has `max_bytes`.
+/// A part of a list has at most `max_bytes / BYTES_PER_ROW` rows, or [`MIN_ROWS_OF_PART`] if that is more. A part of
+/// shorter documents therefore ends before it reaches `max_bytes`.
 const BYTES_PER_ROW: usize = 1024;
+const MIN_ROWS_OF_PART: usize = 64;
 
-/// The part of the list that a statement reads.
+/// The rows and documents that a statement reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Extent {
     /// All rows, and the documents up to `max_bytes`.
     Whole,
-    /// The rows and documents of the first part.
+    /// The rows and documents of one part, which ends at the limit or after about `max_bytes`.
     Part,
     /// All rows without documents, for the version of the list.
     Version,
@@ -32,18 +33,19 @@ impl Extent {
     /// Returns the maximum number of rows.
     pub(crate) fn limit(self, query: &ListQuery) -> Option<NonZeroUsize> {
         let max_bytes = query.max_bytes.filter(|_| self == Self::Part);
-        let part = max_bytes.and_then(|bytes| NonZeroUsize::new((bytes.get() / BYTES_PER_ROW).max(64)));
+        let part = max_bytes
+            .and_then(|bytes| NonZeroUsize::new((bytes.get() / BYTES_PER_ROW).max(MIN_ROWS_OF_PART)));
         part.into_iter().chain(query.limit).min()
     }
 }
 
-/// The rows of a list: ID, version, document and sort key.
+/// The statement that reads the rows of a list: ID, version, document and sort key.
 ///
-/// The default order is the order of the primary key of `icp_members`. In this order, PostgreSQL scans the index and
-/// looks up each ICP by ID. In any other order, PostgreSQL first filters and sorts rows without documents, and then
-/// looks the documents up. Otherwise it would sort the documents, too, and write them to the disk if they are larger
-/// than `work_mem`.
-pub(crate) struct Rows<'a> {
+/// The default order is the order of the primary key of `icp_members`. In this order and without a filter, PostgreSQL
+/// scans the index and looks up each ICP by ID. Otherwise, PostgreSQL first filters and sorts rows without documents,
+/// and then looks the documents up. If it sorted rows with documents, it would write them to the disk if they are larger than
+/// `work_mem`.
+pub(crate) struct ListStatement<'a> {
     user_id: &'a str,
     conditions: Vec<Condition>,
     /// The position after which the list starts: the sort key and the ID.
@@ -51,7 +53,7 @@ pub(crate) struct Rows<'a> {
     sort_key: &'static str,
     direction: Direction,
     /// True for the default order without a filter. The text of the statement is then always the same.
-    is_in_index_order: bool,
+    is_default_list: bool,
     row_limit: i64,
     max_bytes: i64,
 }
@@ -62,17 +64,17 @@ type Value = Box<dyn QueryFragment<Pg> + Send>;
 /// A bound value, with the SQL before and after it.
 type Condition = (&'static str, Value, &'static str);
 
-impl<'a> Rows<'a> {
+impl<'a> ListStatement<'a> {
     pub(crate) fn new(query: &'a ListQuery, extent: Extent) -> Self {
         let bigint = |number: NonZeroUsize| i64::try_from(number.get()).unwrap_or(i64::MAX);
         let conditions = conditions(&query.filter);
         let order = (query.sort(), query.direction);
-        let is_in_index_order = order == (Sort::CreatedAt, Direction::Ascending) && conditions.is_empty();
+        let is_default_list = order == (Sort::CreatedAt, Direction::Ascending) && conditions.is_empty();
         let after = match &query.start {
             ListStart::After(cursor) => Some(position(cursor, query.direction)),
-            // A list without a cursor starts after `-infinity`. So the default list and its pages have the same
-            // statement.
-            ListStart::Beginning(_) => is_in_index_order.then(|| (infinite_time(i64::MIN), Uuid::nil())),
+            // The first page of the default list starts after `-infinity`, so that it has the same statement as the
+            // later pages.
+            ListStart::Beginning(_) => is_default_list.then(|| (infinite_time(i64::MIN), Uuid::nil())),
         };
         Self {
             user_id: query.scope.user_id().as_str(),
@@ -80,17 +82,17 @@ impl<'a> Rows<'a> {
             after,
             sort_key: sort_key(query),
             direction: query.direction,
-            is_in_index_order,
+            is_default_list,
             // The row after the limit shows whether more ICPs follow.
             row_limit: extent.limit(query).map_or(i64::MAX, |limit| bigint(limit).saturating_add(1)),
             max_bytes: if extent == Extent::Version { 0 } else { query.max_bytes.map_or(i64::MAX, bigint) },
         }
     }
 
-    /// Adds the statement that returns the sorted rows. `document` is the SQL of the column with the documents.
+    /// Adds the statement that returns the sorted rows. `document` is the SQL of the document, or `NULL`.
     fn push_sorted<'b>(&'b self, document: &str, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let (sort_key, id) = (self.sort_key, "icp_members.icp_id");
-        let (direction, is_after) = match self.direction {
+        let (direction, comparison) = match self.direction {
             Direction::Ascending => ("ASC", ">"),
             Direction::Descending => ("DESC", "<"),
         };
@@ -105,7 +107,7 @@ impl<'a> Rows<'a> {
             out.push_sql(after);
         }
         if let Some((value, after_id)) = &self.after {
-            out.push_sql(&format!(" AND ({sort_key}, {id}) {is_after} ("));
+            out.push_sql(&format!(" AND ({sort_key}, {id}) {comparison} ("));
             value.walk_ast(out.reborrow())?;
             out.push_sql(", ");
             out.push_bind_param::<SqlUuid, _>(after_id)?;
@@ -116,11 +118,11 @@ impl<'a> Rows<'a> {
     }
 }
 
-prepared_once!(Rows -> Untyped);
+prepared_once!(ListStatement -> Untyped);
 
-impl QueryFragment<Pg> for Rows<'_> {
+impl QueryFragment<Pg> for ListStatement<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let (sorted, selected) = if self.is_in_index_order {
+        let (inner_document, outer_document) = if self.is_default_list {
             ("icps.document", "document")
         } else {
             // There are too many different statements to prepare all of them.
@@ -130,10 +132,10 @@ impl QueryFragment<Pg> for Rows<'_> {
         out.push_sql("SELECT icp_id, version, CASE WHEN coalesce(bytes_before, 0) < ");
         out.push_bind_param::<BigInt, _>(&self.max_bytes)?;
         out.push_sql(&format!(
-            " THEN {selected} END, sort_key FROM (SELECT listed.*, \
+            " THEN {outer_document} END, sort_key FROM (SELECT listed.*, \
              sum(bytes) OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before FROM ("
         ));
-        self.push_sorted(sorted, out.reborrow())?;
+        self.push_sorted(inner_document, out.reborrow())?;
         out.push_sql(") AS listed) AS measured");
         Ok(())
     }
@@ -153,13 +155,13 @@ fn sort_key(query: &ListQuery) -> &'static str {
 
 fn conditions(filter: &ListFilter) -> Vec<Condition> {
     let ListFilter { activity, updated_since, expires_from, expires_before, name, provider } = filter;
-    let (is_active, now) = match *activity {
+    let (activity_condition, now) = match *activity {
         Some(Activity::ActiveAt(now)) => ("coalesce(icps.active_until, 'infinity') > ", Some(now)),
         Some(Activity::ExpiredAt(now)) => ("icps.active_until <= ", Some(now)),
         None => ("", None),
     };
     let conditions = [
-        (is_active, now.map(time), ""),
+        (activity_condition, now.map(time), ""),
         ("icps.updated_at >= ", updated_since.map(time), ""),
         ("icps.active_until >= ", expires_from.map(time), ""),
         ("icps.active_until < ", expires_before.map(time), ""),
@@ -179,8 +181,8 @@ fn position(cursor: &ListCursor, direction: Direction) -> (Value, Uuid) {
             Direction::Descending => (infinite_time(i64::MIN), id),
         },
         SortKey::Name(name) => match name.split_once('\0') {
-            // No stored name contains U+0000. So no stored name is sorted between the text before U+0000 and the
-            // complete name of the cursor.
+            // PostgreSQL cannot bind U+0000. No stored name contains it, so the last ID after the text before U+0000 is
+            // the same position.
             Some((before, _)) => (text(before.to_owned()), Uuid::max()),
             None => (text(name.clone()), id),
         },
@@ -191,7 +193,7 @@ fn time(time: Timestamp) -> Value {
     Box::new(time.as_datetime().into_sql::<Timestamptz>())
 }
 
-/// Returns `infinity` for the last `i64`, and `-infinity` for the first.
+/// Returns a time for which PostgreSQL uses `i64::MAX` (`infinity`) or `i64::MIN` (`-infinity`).
 fn infinite_time(microseconds: i64) -> Value {
     Box::new(PgTimestamp(microseconds).into_sql::<Timestamptz>())
 }

@@ -14,8 +14,8 @@ pub(super) fn print(text: impl Display) -> io::Result<()> {
     }
 }
 
-/// Prints a message to standard error, and ignores failures. Control characters are escaped, because messages may quote
-/// texts of users.
+/// Prints a message to standard error, and ignores failures. Control characters except line ends are escaped,
+/// because messages may quote texts of users.
 pub(super) fn print_message(text: impl Display) {
     let mut output = io::stderr().lock();
     for line in text.to_string().lines() {

@@ -1,7 +1,7 @@
 //! The throwaway PostgreSQL server.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -16,7 +16,7 @@ pub(super) const READ_DATABASE: &str = "served";
 pub(super) const WRITE_DATABASE: &str = "written";
 
 pub(super) struct Postgres {
-    server: Server,
+    pub(super) server: Server,
     programs: PathBuf,
 }
 
@@ -29,18 +29,9 @@ impl Postgres {
         Ok(Self { server, programs: binaries.folder().to_owned() })
     }
 
-    pub(super) fn url(&self, database: &str) -> String {
-        self.server.url(database)
-    }
-
     /// Returns the ID of the first process of the server. Its other processes are children of this process.
     pub(super) fn id(&self) -> Result<u32> {
         self.server.pid().context("PostgreSQL has ended")
-    }
-
-    /// Returns a folder that the server can write to.
-    pub(super) fn folder(&self) -> &Path {
-        self.server.folder()
     }
 
     /// Returns the command of a client program, which is in the folder of the server's programs.
@@ -50,11 +41,11 @@ impl Postgres {
 
     /// Runs statements with variables, and returns their output.
     pub(super) fn run(&self, database: &str, statements: &str, variables: &[String]) -> Result<String> {
-        let file = self.folder().join("statements.sql");
+        let file = self.server.folder().join("statements.sql");
         fs::write(&file, statements).context("writing statements")?;
         let mut psql = self.client("psql");
         psql.args(["-XAtq", "-F", "\t", "-v", "ON_ERROR_STOP=1"]);
         psql.args(variables.iter().flat_map(|variable| ["-v", variable])).arg("-f").arg(file);
-        project::output(psql.arg(self.url(database)))
+        project::output(psql.arg(self.server.url(database)))
     }
 }

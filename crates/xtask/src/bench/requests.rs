@@ -118,8 +118,8 @@ impl Request {
     pub(super) fn line(&self) -> String {
         let header =
             |name| self.http.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or("-");
-        let (method, path) =
-            (self.http.method(), self.http.uri().path_and_query().map_or("/", |path| path.as_str()));
+        let method = self.http.method();
+        let path = self.http.uri().path_and_query().map_or("/", |path| path.as_str());
         let body = Some(self.http.body().as_str()).filter(|body| !body.is_empty()).unwrap_or("-");
         format!("{method}\t{path}\t{}\t{}\t{body}\n", header("authorization"), header("if-none-match"))
     }
@@ -145,10 +145,7 @@ impl Request {
             body.contains(&self.expected)
         };
         let (method, uri, status) = (self.http.method(), self.http.uri(), response.status());
-        ensure!(
-            equal && status == self.status,
-            "unexpected response to {method} {uri}: {status} {body:.2000}"
-        );
+        ensure!(equal && status == self.status, "{method} {uri} returned {status} {body:.2000}");
         Ok(())
     }
 }

@@ -58,11 +58,13 @@ impl Setup {
     fn fill(&self, scenarios: &[Scenario]) -> Result<String> {
         let postgres = &self.postgres;
         let uses = |target| scenarios.iter().any(|scenario| scenario.target == target);
-        let file = postgres.folder().join("icps.jsonl").display().to_string();
+        let file = postgres.server.folder().join("icps.jsonl").display().to_string();
         let variables = [self.size.variables(), vec![format!("file={file}")]].concat();
         postgres.run(READ_DATABASE, include_str!("sql/data.sql"), &variables)?;
         let start = Instant::now();
-        project::run(self.icp(&postgres.url(READ_DATABASE)).args(["import", &file]).stdout(Stdio::null()))?;
+        project::run(
+            self.icp(&postgres.server.url(READ_DATABASE)).args(["import", &file]).stdout(Stdio::null()),
+        )?;
         let per_second = thousands(self.size.icps as f64 / start.elapsed().as_secs_f64());
         let disk = "VACUUM ANALYZE; SELECT pg_size_pretty(pg_database_size(current_database()))";
         let disk = postgres.run(READ_DATABASE, disk, &[])?;
@@ -106,12 +108,12 @@ impl Setup {
     }
 
     fn serve(&self, target: Target) -> Result<Service> {
-        let (folder, read_url) = (self.folder.path(), self.postgres.url(READ_DATABASE));
+        let (folder, read_url) = (self.folder.path(), self.postgres.server.url(READ_DATABASE));
         let (mut command, arguments) = match target {
             Target::Peer => (command(&self.programs, "peer", folder), vec![&read_url, SIGNING_KEY]),
             Target::Memory => (command(&self.programs, "from-memory", folder), vec!["bodies"]),
             Target::Sqlite => (self.icp(SQLITE_URL), vec!["serve"]),
-            Target::WriteDatabase => (self.icp(&self.postgres.url(WRITE_DATABASE)), vec!["serve"]),
+            Target::WriteDatabase => (self.icp(&self.postgres.server.url(WRITE_DATABASE)), vec!["serve"]),
             _ => (self.icp(&read_url), vec!["serve"]),
         };
         if matches!(target, Target::Uncached | Target::UncachedBig) {
@@ -139,7 +141,7 @@ impl Setup {
     }
 
     fn pgbench(&self, kind: RequestKind, load: &str, seconds: u64) -> Result<Command> {
-        let url = self.postgres.url(if kind.writes() { WRITE_DATABASE } else { READ_DATABASE });
+        let url = self.postgres.server.url(if kind.writes() { WRITE_DATABASE } else { READ_DATABASE });
         let file = self.folder.path().join(format!("{kind:?}.sql"));
         fs::write(&file, script(kind).context("no pgbench script")?).context("writing a script")?;
         // The document of a new ICP has 1,100 bytes, like the documents that `sql/data.sql` generates.

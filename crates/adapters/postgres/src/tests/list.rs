@@ -7,7 +7,7 @@ use icp_testkit::fixtures::user;
 use tokio_postgres::Client;
 
 use super::explain::{explain, migrated_database};
-use crate::list_query::{Extent, Rows};
+use crate::list_query::{Extent, ListStatement};
 use crate::short_list::ShortLists;
 
 const INSERT_ICPS: &str = "
@@ -34,7 +34,7 @@ async fn list_cost_is_independent_of_other_users() {
     let (small, _database) = filled_database(1_000).await;
     let (large, _other_database) = filled_database(50_000).await;
     let query = ListQuery::everything(Caller::user(user("user_17")).list_scope());
-    let list = Rows::new(&query, Extent::Whole);
+    let list = ListStatement::new(&query, Extent::Whole);
     let (list_types, list_values) = (
         "bigint, text, timestamptz, uuid, bigint",
         "1000000, 'user_17', '-infinity', '00000000-0000-0000-0000-000000000000', 4097",

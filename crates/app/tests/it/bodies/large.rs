@@ -17,8 +17,8 @@ const MAX_OTHER_RESPONSE_TIME: Duration = Duration::from_secs(1);
 
 const DESCRIPTION_PATCH: &str = r#"{"description":"large"}"#;
 
-/// Configures a single worker, so that a blocked worker blocks all requests.
-fn with_single_worker(setup: Setup) -> Setup {
+/// Configures a single worker, so that a blocked worker blocks all requests, and the highest limit of users.
+fn for_large_bodies(setup: Setup) -> Setup {
     setup.with("ICP__SERVER__WORKERS", "1").with("ICP__LIMITS__USER_IDS_PER_ICP", "10000")
 }
 
@@ -106,7 +106,7 @@ impl<'a> LargeBodyClient<'a> {
 /// This test runs on one database only, because invalid bodies cause no query.
 #[tokio::test]
 async fn expensive_invalid_bodies_delay_no_other_request() {
-    let service = with_single_worker(Setup::new()).start();
+    let service = for_large_bodies(Setup::new()).start();
     let client = LargeBodyClient::new(&service);
     for (label, body) in worst::invalid_bodies() {
         client.check_refused(label, &body).await;
@@ -114,7 +114,7 @@ async fn expensive_invalid_bodies_delay_no_other_request() {
     assert_eq!(service.list("user_ada").await.body, "[]");
 }
 
-on_both_databases!(expensive_valid_bodies_delay_no_other_request, with with_single_worker);
+on_both_databases!(expensive_valid_bodies_delay_no_other_request, with for_large_bodies);
 async fn expensive_valid_bodies_delay_no_other_request(service: &Service) {
     let client = LargeBodyClient::new(service);
     for (label, body) in worst::valid_bodies() {
@@ -122,9 +122,8 @@ async fn expensive_valid_bodies_delay_no_other_request(service: &Service) {
     }
 }
 
-on_both_databases!(medium_bodies_delay_no_other_request, with with_single_worker);
-/// Bodies of up to a certain length are validated on the worker thread.
-async fn medium_bodies_delay_no_other_request(service: &Service) {
+on_both_databases!(bodies_with_thirty_regexes_delay_no_other_request, with for_large_bodies);
+async fn bodies_with_thirty_regexes_delay_no_other_request(service: &Service) {
     let client = LargeBodyClient::new(service);
     for (label, body) in worst::valid_regexes(30) {
         client.create(label, &body).await;
@@ -134,25 +133,25 @@ async fn medium_bodies_delay_no_other_request(service: &Service) {
     }
 }
 
-on_both_databases!(patches_of_large_icp_delay_no_other_request, with with_single_worker);
-async fn patches_of_large_icp_delay_no_other_request(service: &Service) {
+on_both_databases!(writes_to_large_icp_delay_no_other_request, with for_large_bodies);
+async fn writes_to_large_icp_delay_no_other_request(service: &Service) {
     let client = LargeBodyClient::new(service);
     for (label, body) in [("many users", worst::many_users("a")), ("large JSON", worst::large_json())] {
         let path = client.create(label, &body).await;
-        client.patch("... with a description", &path, DESCRIPTION_PATCH).await;
-        client.patch("... with an empty patch", &path, "{}").await;
-        client.patch("... with other users", &path, &worst::many_users("b")).await;
-        client.patch("... with the original body", &path, &body).await;
-        let deleted = client.send("... in a delete", Method::DELETE, &path, "").await;
+        client.patch(&format!("{label} with a description"), &path, DESCRIPTION_PATCH).await;
+        client.patch(&format!("{label} with an empty patch"), &path, "{}").await;
+        client.patch(&format!("{label} with other users"), &path, &worst::many_users("b")).await;
+        client.patch(&format!("{label} with the original body"), &path, &body).await;
+        let deleted = client.send(&format!("{label} in a delete"), Method::DELETE, &path, "").await;
         assert_eq!(deleted.status, 204, "{deleted:?}");
     }
 }
 
-on_both_databases!(icp_larger_than_body_limit_is_patched_quickly, with with_single_worker);
+on_both_databases!(icp_larger_than_body_limit_is_patched_quickly, with for_large_bodies);
 /// An ICP can become larger than the maximum body by several patches.
 async fn icp_larger_than_body_limit_is_patched_quickly(service: &Service) {
     let client = LargeBodyClient::new(service);
     let path = client.create("large JSON", &worst::large_json()).await;
-    client.patch("... with CRM filters", &path, &worst::large_crm_json()).await;
-    client.patch("... with a description", &path, DESCRIPTION_PATCH).await;
+    client.patch("large JSON with CRM filters", &path, &worst::large_crm_json()).await;
+    client.patch("large JSON with a description", &path, DESCRIPTION_PATCH).await;
 }

@@ -67,10 +67,18 @@ async fn copy_has_given_or_shortened_name(service: &Service) {
         201,
         "an empty body must be treated as a missing body"
     );
+    assert_eq!(ada.list_names().await.len(), 4);
+}
+
+on_both_databases!(invalid_body_of_copy_is_rejected);
+async fn invalid_body_of_copy_is_rejected(service: &Service) {
+    let ada = service.user("user_ada");
+    let path = ada.create(SMB).await.icp_path();
     for (body, violation) in [
         (r#"{"name":" "}"#, "/name invalid_value"),
         (r#"{"name":null}"#, "/name invalid_type"),
         (r#"{"name":"a","leadsPerList":1}"#, "/leadsPerList unknown_field"),
+        // The pointer to the complete body is empty.
         ("[]", " invalid_type"),
         ("{", " malformed"),
     ] {
@@ -80,7 +88,7 @@ async fn copy_has_given_or_shortened_name(service: &Service) {
     untyped.assert_problem(415, "UNSUPPORTED_MEDIA_TYPE");
     let plain = ada.copy_request(&path).header("content-type", "text/plain").body("{}");
     Response::fetch(plain).await.assert_problem(415, "UNSUPPORTED_MEDIA_TYPE");
-    assert_eq!(ada.list_names().await.len(), 4);
+    assert_eq!(ada.list_names().await.len(), 1);
 }
 
 on_both_databases!(repeated_copy_returns_first_copy);
@@ -109,8 +117,8 @@ async fn repeated_copy_returns_first_copy(service: &Service) {
     assert_eq!(ada.list_names().await.len(), 2);
 }
 
-on_both_databases!(conditions_of_copy_apply_to_original);
-async fn conditions_of_copy_apply_to_original(service: &Service) {
+on_both_databases!(if_match_of_copy_applies_to_original);
+async fn if_match_of_copy_applies_to_original(service: &Service) {
     let ada = service.user("user_ada");
     let created = ada.create(SMB).await;
     let path = created.icp_path();
@@ -124,8 +132,8 @@ fn with_quota_of_two(setup: Setup) -> Setup {
     setup.with("ICP__LIMITS__ICPS_PER_CREATOR", "2")
 }
 
-on_both_databases!(copy_counts_for_quota_of_caller, with with_quota_of_two);
-async fn copy_counts_for_quota_of_caller(service: &Service) {
+on_both_databases!(copy_counts_toward_quota_of_caller, with with_quota_of_two);
+async fn copy_counts_toward_quota_of_caller(service: &Service) {
     let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
     let body = json!({"name": "SMB", "leadProviderCriteria": [], "userIds": ["user_ada", "user_bob"]});
     let path = ada.create(body).await.icp_path();

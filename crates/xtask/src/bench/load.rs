@@ -22,18 +22,12 @@ pub(super) struct Outcome {
 }
 
 /// Sends the requests of a file with wrk. `number` is the first number that replaces the placeholder.
-pub(super) fn wrk(
-    file: &Path,
-    address: &str,
-    connections: u16,
-    seconds: u64,
-    number: u64,
-) -> Result<Outcome> {
+pub(super) fn wrk(file: &Path, host: &str, connections: u16, seconds: u64, number: u64) -> Result<Outcome> {
     let script = file.with_file_name("wrk.lua");
     fs::write(&script, WRK_SCRIPT).context("writing wrk's script")?;
     let mut wrk = Command::new("wrk");
     wrk.args(["-t1", "--timeout", "30s", &format!("-c{connections}"), &format!("-d{seconds}s"), "-s"]);
-    wrk.arg(script).arg(format!("http://{address}")).arg("--").arg(file).arg(number.to_string());
+    wrk.arg(script).arg(format!("http://{host}")).arg("--").arg(file).arg(number.to_string());
     wrk_outcome(&project::output(&mut wrk)?)
 }
 

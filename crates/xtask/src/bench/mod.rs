@@ -97,8 +97,7 @@ fn all_rounds(setup: &Setup, scenarios: &[Scenario], options: &Options) -> Resul
             let seconds = if round == 0 { 1 } else { options.seconds };
             let result = setup.measure(scenario, seconds.into(), number);
             let result = result.with_context(|| format!("measuring {}", scenario.name))?;
-            let failed = result.failed;
-            ensure!(round > 0 || failed == 0.0, "{}: {failed} requests failed", scenario.name);
+            ensure!(round > 0 || result.failed == 0.0, "{}: requests failed", scenario.name);
             results.extend((round > 0).then_some(result));
         }
     }

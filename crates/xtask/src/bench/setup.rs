@@ -62,9 +62,8 @@ impl Setup {
         let variables = [self.size.variables(), vec![format!("file={file}")]].concat();
         postgres.run(READ_DATABASE, include_str!("sql/data.sql"), &variables)?;
         let start = Instant::now();
-        project::run(
-            self.icp(&postgres.server.url(READ_DATABASE)).args(["import", &file]).stdout(Stdio::null()),
-        )?;
+        let read_url = postgres.server.url(READ_DATABASE);
+        project::run(self.icp(&read_url).args(["import", &file]).stdout(Stdio::null()))?;
         let per_second = thousands(self.size.icps as f64 / start.elapsed().as_secs_f64());
         let disk = "VACUUM ANALYZE; SELECT pg_size_pretty(pg_database_size(current_database()))";
         let disk = postgres.run(READ_DATABASE, disk, &[])?;

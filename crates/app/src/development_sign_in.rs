@@ -32,11 +32,13 @@ impl DevelopmentSignIn {
         self.key.token(&self.caller, TOKEN_LIFETIME, SystemClock.now(), self.settings.token_claims())
     }
 
-    /// Returns the start message of the service at `url`: the sample user, and a command that lists the sample ICPs.
+    /// Returns the start message of the service at `url`: the sample user, the documentation page for this user, and a
+    /// command that lists the sample ICPs.
     pub(crate) fn start_message(&self, url: &str) -> anyhow::Result<String> {
         let token = self.token()?;
         Ok(format!(
             "signed in as {} (development sign-in, on this machine only)\n\
+             documentation for this user: {url}/docs#token={token}\n\
              curl -H 'Authorization: Bearer {token}' {url}/api/v1/entities/icps\n",
             self.caller.user_id().as_str()
         ))

@@ -44,8 +44,9 @@ fn page(is_development: bool) -> String {
                 @if is_development {
                     p {
                         "The development sign-in is active, on this machine only. When the service started, it printed "
-                        "a " code { "curl" } " line with a token. In the documentation, choose “Authorize” and paste a "
-                        "token. " code { "icp token --user ID" } " prints a token for any user."
+                        "the address of the documentation with a token, and a " code { "curl" } " line. "
+                        code { "icp token --user ID" } " prints a token for any user. In the documentation, choose "
+                        "“Authorize” and paste the token."
                     }
                 } @else {
                     p { "Send a Clerk session token with every request to the API:" }

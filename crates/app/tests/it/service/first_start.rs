@@ -27,14 +27,20 @@ fn parse_curl_line(line: &str) -> (String, String) {
 }
 
 #[tokio::test]
-async fn start_prints_url_user_and_curl_line_only() {
+async fn start_prints_urls_user_and_curl_line_only() {
     let mut service = Setup::new().start();
     assert_eq!(
         service.printed_line("signed in"),
         "signed in as user_abc123 (development sign-in, on this machine only)"
     );
+    let documentation = service.printed_line("");
+    let token =
+        documentation.strip_prefix(&format!("documentation for this user: {}/docs#token=", service.address));
+    let token =
+        token.unwrap_or_else(|| panic!("the line must have the address and a token: {documentation}"));
     assert!(service.printed_line("").starts_with("curl -H 'Authorization: Bearer eyJ"));
     assert_eq!(service.log(), "");
+    assert_eq!(service.get(LIST, Some(token)).await.status, 200);
     assert_eq!(service.get("/", None).await.status, 200);
 
     let mut with_mcp = Setup::new().with("ICP__MCP__ENABLED", "true").start();

@@ -68,7 +68,7 @@ impl IcpService {
     ///
     /// # Errors
     ///
-    /// The errors of [`IcpService::update`], except those of the quota and of contention, which only a write detects.
+    /// The errors of [`IcpService::update`], except `QuotaReached` and `Contended`, which only a write detects.
     pub async fn preview_update(
         &self,
         caller: &Caller,

@@ -35,19 +35,19 @@ impl<T> BodyBuilder<T> {
         name(name: impl Into<String>) => |body| body.name = Some(name.into());
         /// Sets the description.
         description(text: impl Into<String>) => |body| body.description = Some(Some(text.into()));
-        /// Adds searches. In a patch, the added searches replace those of the ICP.
+        /// Adds searches. In a patch, the added searches replace the searches of the ICP.
         searches(searches: impl IntoIterator<Item = LeadProviderCriterion>) => |body| {
             let known = searches.into_iter().map(MaybeKnown::Known);
             body.lead_provider_criteria.get_or_insert_default().extend(known);
         };
-        /// Adds custom filters. In a patch, the added filters replace those of the ICP.
+        /// Adds custom filters. In a patch, the added filters replace the filters of the ICP.
         filters(filters: impl IntoIterator<Item = CustomFilter>) => |body| {
             let known = filters.into_iter().map(MaybeKnown::Known);
             body.custom_filter_criteria.get_or_insert_default().extend(known);
         };
         /// Sets the CRM filters.
         crm_filters(filters: CrmFilters) => |body| body.crm_filters = Some(Some(MaybeKnown::Known(filters)));
-        /// Adds users. In a patch, the added users replace those of the ICP. Only an admin may remove all users.
+        /// Adds users. In a patch, the added users replace the users of the ICP. Only an admin may remove all users.
         users(user_ids: impl IntoIterator<Item = UserId>) =>
             |body| body.user_ids.get_or_insert_default().extend(user_ids);
         /// Sets the number of leads in each generated list.

@@ -58,7 +58,8 @@ impl CpuThreads {
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Overloaded`], or [`ServiceError::Internal`] if the work panicked.
+    /// [`ServiceError::Overloaded`] if too much work is queued or no thread becomes free in time.
+    /// [`ServiceError::Internal`] if the work panicked.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         user: &UserId,
@@ -103,10 +104,10 @@ mod tests {
         let mut first = Box::pin(cpu.run(&eve, true, move || ended.recv()));
         assert!(poll_immediate(&mut first).await.is_none());
         let mut second = Box::pin(cpu.run(&eve, true, || ()));
-        assert!(poll_immediate(&mut second).await.is_none());
+        assert!(poll_immediate(&mut second).await.is_none(), "the user's second work must wait");
         let other = cpu.run(&ada, true, || 1).await;
         assert!(other.is_ok_and(|result| result == 1), "another user must get the second thread");
-        assert!(poll_immediate(&mut second).await.is_none());
+        assert!(poll_immediate(&mut second).await.is_none(), "the user's second work must still wait");
         end.send(()).expect("the work must still be waiting");
         assert!(first.await.is_ok() && second.await.is_ok());
     }
@@ -122,7 +123,7 @@ mod tests {
         let mut second = Box::pin(cpu.run(&eve, true, || ()));
         assert!(poll_immediate(&mut second).await.is_none());
         tokio::time::sleep(Duration::from_millis(50)).await;
-        assert!(poll_immediate(&mut second).await.is_none());
+        assert!(poll_immediate(&mut second).await.is_none(), "the dropped request must still use its thread");
         end.send(()).expect("the work must still be waiting");
         assert!(second.await.is_ok());
     }
@@ -140,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn escaped_regular_expressions_are_expensive() {
+    fn long_bodies_and_regular_expressions_are_expensive() {
         let filters = [r#"{"type":"matchFieldWithRegex"}"#, r#"{"type":"match\u0046ieldWithRegex"}"#];
         for body in filters.into_iter().chain([" ".repeat(9_000).as_str()]) {
             assert!(is_expensive(body), "{body}");

@@ -54,9 +54,9 @@ impl IcpRepository for PostgresDatabase {
             Some(key) => look_up(key).await?,
             None => None,
         };
-        let otherwise =
+        let reason =
             if is_within_quota || !has_key_lock { Creation::InProgress } else { Creation::QuotaReached };
-        Ok(earlier_creation.unwrap_or(otherwise))
+        Ok(earlier_creation.unwrap_or(reason))
     }
 
     async fn replace(

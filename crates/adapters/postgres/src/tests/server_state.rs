@@ -18,7 +18,7 @@ async fn state_of(server: &Server) -> Option<ServerState> {
 async fn state_changes_with_every_write() {
     let server = Server::start().expect("the server must start");
     let before = state_of(&server).await;
-    assert!(before.is_some());
+    assert!(before.is_some(), "a primary must have a state");
     assert_eq!(state_of(&server).await, before, "the state must not change without a write");
     server.execute("CREATE TABLE other ()").expect("the statement must succeed");
     assert_ne!(state_of(&server).await, before);

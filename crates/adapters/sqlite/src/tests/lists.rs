@@ -35,7 +35,7 @@ fn damage_pages(fixture: &Fixture, padding: u8) {
         }
     }
     assert!(damaged > 0, "at least one page must contain only padding");
-    std::fs::write(fixture.path(), bytes).expect("the ICP must be stored");
+    std::fs::write(fixture.path(), bytes).expect("the file must be written");
 }
 
 #[tokio::test]
@@ -74,6 +74,7 @@ fn count_rows_of_abandoned_read<T>(
     let rows = Cell::new(0);
     let is_abandoned = || rows.replace(rows.get() + 1) == 10;
     assert!(read(&mut Job { session, is_abandoned: &is_abandoned }).is_err());
+    // The last check of `is_abandoned` returned true, so no row was read after it.
     rows.get() - 1
 }
 

@@ -49,7 +49,7 @@ pub(super) async fn compare_and_swap_loses_no_change(repository: TestRepository)
     })
     .await;
     let versions: BTreeSet<_> = versions.into_iter().collect();
-    assert_eq!(versions.len(), 64, "each change must have its own version");
+    assert_eq!(versions.len(), TASKS as usize, "each change must have its own version");
     let stored = repository.must_find(1).await;
     let icp = document(&stored.json).to_icp().expect("the document must be an ICP");
     assert_eq!(icp.leads_per_list, i64::from(TASKS));

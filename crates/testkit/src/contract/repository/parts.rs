@@ -58,7 +58,7 @@ pub(super) async fn list_ends_with_document_that_reaches_max_bytes(repository: T
     }
     let query = ListQuery {
         max_bytes: max_bytes(bytes_of_two + 1),
-        limit: max_bytes(2),
+        limit: NonZeroUsize::new(2),
         ..all_icps_query("user_ada")
     };
     assert_eq!(

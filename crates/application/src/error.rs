@@ -36,7 +36,7 @@ pub enum ServiceError {
     /// Other requests changed the ICP until the time for attempts was over.
     #[error("other requests keep changing the ICP")]
     Contended,
-    /// Too much work is queued for this user or for all users together.
+    /// Too much work of this user, or of all users together, is waiting.
     #[error("too much work is queued")]
     Overloaded,
     /// The quota of the ICP's creator is used up.

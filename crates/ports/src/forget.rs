@@ -39,7 +39,7 @@ pub enum ForgetPart {
 }
 
 impl ForgetPart {
-    /// Maximum number of rows in a part. A part is in memory, and a row can have 2 MiB.
+    /// Maximum number of rows in a part. A part is in memory, and a row can have 2 MiB, or 16 MiB if it was imported.
     pub const MAX_ROWS: u32 = 50;
 
     /// The first part.

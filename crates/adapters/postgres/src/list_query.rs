@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 use crate::prepared::prepared_once;
 
-/// A part of a list has at most `max_bytes / BYTES_PER_ROW` rows, or [`MIN_ROWS_OF_PART`] if that is more. A part of
-/// shorter documents therefore ends before it reaches `max_bytes`.
+/// A part of a list has at most `max_bytes / BYTES_PER_ROW` rows, or [`MIN_ROWS_OF_PART`] if that is more. A part whose
+/// documents are shorter than this number of bytes therefore ends before it reaches `max_bytes`.
 const BYTES_PER_ROW: usize = 1024;
 const MIN_ROWS_OF_PART: usize = 64;
 

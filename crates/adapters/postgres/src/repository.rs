@@ -54,6 +54,7 @@ impl IcpRepository for PostgresDatabase {
             Some(key) => look_up(key).await?,
             None => None,
         };
+        // The reason why nothing was stored, unless an earlier create has used the key.
         let reason =
             if is_within_quota || !has_key_lock { Creation::InProgress } else { Creation::QuotaReached };
         Ok(earlier_creation.unwrap_or(reason))

@@ -109,7 +109,7 @@ pub(crate) async fn read_deletes(
 }
 
 /// Removes at most 20 revisions that were replaced before `replaced_before`. The limit is small because a document
-/// can have 2 MiB. Skips revisions that another transaction has locked.
+/// can have 2 MiB, or 16 MiB if it was imported. Skips revisions that another transaction has locked.
 pub(crate) async fn remove_old(
     connection: &mut AsyncPgConnection,
     replaced_before: Timestamp,

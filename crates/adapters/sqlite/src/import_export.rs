@@ -17,7 +17,8 @@ use crate::revision;
 use crate::schema::icps;
 use crate::write::{self, Entry, Predecessor};
 
-/// Number of documents in a batch of an export. It is small because a document can have 2 MiB.
+/// Number of documents in a batch of an export. It is small because a document can have 2 MiB, or 16 MiB if
+/// it was imported.
 const EXPORT_BATCH_SIZE: usize = 32;
 
 #[async_trait]

@@ -51,7 +51,7 @@ async fn user_without_access_is_forbidden() {
 }
 
 #[tokio::test]
-async fn preview_stores_nothing() {
+async fn preview_validates_and_stores_nothing() {
     let fixture = fixture();
     let preview = fixture
         .icps
@@ -262,7 +262,7 @@ async fn only_unconditional_delete_is_repeated() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn endless_contention_is_reported() {
+async fn endless_contention_of_icp_or_key_is_reported() {
     let fixture = contended_fixture(u32::MAX);
     let id = fixture.create(&ada(), SMB).await.id;
     let patched = fixture.icps.update(&ada(), id, r#"{"name": "after"}"#.into(), &NO_PRECONDITIONS).await;

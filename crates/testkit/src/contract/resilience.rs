@@ -100,7 +100,7 @@ async fn many_calls_to_hanging_storage_end_in_time(subject: FaultySubject) {
             };
             let is_expected =
                 matches!(failed, Some(RepositoryError::Unavailable(_) | RepositoryError::Overloaded));
-            assert!(is_expected, "{failed:?}");
+            assert!(is_expected, "the call must be unavailable or overloaded: {failed:?}");
         }
     })
     .await;

@@ -115,7 +115,7 @@ async fn version_of_abandoned_list_is_not_cached() {
 }
 
 #[tokio::test]
-async fn text_with_nul_matches_no_icp() {
+async fn nul_in_user_filter_or_cursor_is_accepted() {
     let fixture = Fixture::new().await;
     fixture.database.insert(&icp(1), any_creator(), None).await.expect("the ICP must be inserted");
     for user_id in ["\0", "user_ada\0", "user\0_ada"] {

@@ -97,7 +97,7 @@ async fn abandoned_job_is_skipped() {
     assert!(timeout(Duration::ZERO, abandoned).await.is_err());
     drop(release);
     assert_eq!(run_job(&pool).await.expect("the job must succeed"), 1);
-    assert!(!has_run.load(Ordering::SeqCst));
+    assert!(!has_run.load(Ordering::SeqCst), "an abandoned job must not run");
 }
 
 #[tokio::test]

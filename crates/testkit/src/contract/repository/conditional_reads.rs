@@ -145,7 +145,7 @@ pub(super) async fn every_change_changes_list_version(repository: TestRepository
             .iter()
             .enumerate()
             .filter(|(index, version)| !earlier(*index).any(|other| other == *version));
-        assert!(distinct.count() >= 9, "{known:?}");
+        assert!(distinct.count() >= 9, "at least 9 versions must differ: {known:?}");
     }
 }
 

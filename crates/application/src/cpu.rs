@@ -24,13 +24,14 @@ const MAX_QUEUED: usize = 192;
 /// Maximum number of running and waiting tasks of one user.
 const MAX_QUEUED_PER_USER: usize = 32;
 
-/// There is one thread per core, because more threads would take CPU time from the database.
+/// The threads of this process: one per core, because more threads would take CPU time from the database.
 pub(crate) static CPU_THREADS: LazyLock<CpuThreads> =
     LazyLock::new(|| CpuThreads::new(available_parallelism().map_or(1, NonZero::get)));
 
 /// Threads for expensive work. The work of a user occupies at most one thread at a time, so that other users can use
 /// the rest.
 pub(crate) struct CpuThreads {
+    /// Permits for running tasks: one for each thread, and one for each user.
     threads: Arc<Semaphore>,
     running_by_user: KeyedPermits<UserId>,
     /// Permits for running and waiting tasks: of all users, and of each user.

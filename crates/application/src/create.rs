@@ -47,7 +47,7 @@ impl IcpService {
         }
     }
 
-    /// Stores a new ICP of the caller.
+    /// Stores a new ICP of the caller, or returns the result of an earlier request with the same key.
     pub(crate) async fn insert(
         &self,
         caller: &Caller,

@@ -203,6 +203,7 @@ impl IcpService {
         change.map_err(ServiceError::Unreadable)
     }
 
+    /// Returns the time since which replaced states are kept. Fails with [`ServiceError::HistoryDisabled`].
     fn history_since(&self) -> Result<Timestamp, ServiceError> {
         self.retention.since(self.clock.now()).ok_or(ServiceError::HistoryDisabled)
     }

@@ -110,6 +110,8 @@ impl IcpService {
         }
     }
 
+    /// Makes a change, and returns the ICP. Tries again if another request changed the ICP first. A restore also
+    /// applies to a deleted ICP.
     pub(crate) async fn edit(
         &self,
         caller: &Caller,
@@ -134,7 +136,7 @@ impl IcpService {
         }
     }
 
-    /// Writes a change. Returns `None` if another request changed the ICP first.
+    /// Makes a change once, and returns the ICP. Returns `None` if another request changed the ICP first.
     async fn try_edit(
         &self,
         caller: &Caller,
@@ -177,6 +179,7 @@ impl IcpService {
         Ok(Arc::new(stored))
     }
 
+    /// Returns the change that an edit makes to a stored ICP, or `None` if nothing changes.
     async fn revise(
         &self,
         caller: &Caller,

@@ -5,8 +5,8 @@ use icp_domain::{AccessScope, Author, ChangedFields, IcpChange, IcpId, Operation
 
 use crate::{Lookup, Quota, Replacement, RepositoryError, Version};
 
-/// Reads and restores the earlier states of ICPs. The writes of [`crate::IcpRepository`] store these states in the same
-/// transaction.
+/// Reads, restores and removes the earlier states of ICPs. The writes of [`crate::IcpRepository`] store these states in
+/// the same transaction.
 ///
 /// The default methods are for a storage without history.
 ///

@@ -102,7 +102,7 @@ pub(super) async fn writes_fail_at_other_version(repository: TestRepository) {
     assert_eq!(repository.list_json("user_bob").await, json_array([&after]));
 }
 
-pub(super) async fn deleted_icp_is_absent(repository: TestRepository) {
+pub(super) async fn deleted_icp_is_absent_and_cannot_change(repository: TestRepository) {
     let remaining = icp(2).document();
     let version = repository.insert_one(&icp(1).users(["user_ada", "user_bob"]).document()).await;
     repository.insert_one(&remaining).await;

@@ -74,7 +74,7 @@ pub fn repository<R: IcpRepository + 'static>(
         icps::second_insert_of_id_already_exists,
         icps::replace_succeeds_at_expected_version,
         icps::writes_fail_at_other_version,
-        icps::deleted_icp_is_absent,
+        icps::deleted_icp_is_absent_and_cannot_change,
         icps::version_grows_after_delete_and_insert,
         icps::replace_accepts_ten_thousand_user_ids,
         idempotency::repeated_insert_returns_first_outcome,

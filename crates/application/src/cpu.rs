@@ -103,7 +103,7 @@ mod tests {
         let (eve, ada) = (user("user_eve"), user("user_ada"));
         let (end, ended) = mpsc::channel::<()>();
         let mut first = Box::pin(cpu.run(&eve, true, move || ended.recv()));
-        assert!(poll_immediate(&mut first).await.is_none());
+        assert!(poll_immediate(&mut first).await.is_none(), "the first work must be running");
         let mut second = Box::pin(cpu.run(&eve, true, || ()));
         assert!(poll_immediate(&mut second).await.is_none(), "the user's second work must wait");
         let other = cpu.run(&ada, true, || 1).await;
@@ -119,10 +119,10 @@ mod tests {
         let eve = user("user_eve");
         let (end, ended) = mpsc::channel::<()>();
         let mut first = Box::pin(cpu.run(&eve, true, move || ended.recv()));
-        assert!(poll_immediate(&mut first).await.is_none());
+        assert!(poll_immediate(&mut first).await.is_none(), "the first work must be running");
         drop(first);
         let mut second = Box::pin(cpu.run(&eve, true, || ()));
-        assert!(poll_immediate(&mut second).await.is_none());
+        assert!(poll_immediate(&mut second).await.is_none(), "the second work must wait");
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert!(poll_immediate(&mut second).await.is_none(), "the dropped request must still use its thread");
         end.send(()).expect("the work must still be waiting");
@@ -138,7 +138,7 @@ mod tests {
         let (done, rejected): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
         assert_eq!((done.len(), rejected.len()), (MAX_QUEUED_PER_USER, 40 - MAX_QUEUED_PER_USER));
         assert!(rejected.iter().all(|outcome| matches!(outcome, Err(ServiceError::Overloaded))));
-        assert_eq!(cpu.queued.available_permits(), super::MAX_QUEUED);
+        assert_eq!(cpu.queued.available_permits(), super::MAX_QUEUED, "no work must remain queued");
     }
 
     #[test]

@@ -86,7 +86,7 @@ async fn updated_at_grows_if_clock_goes_back() {
     for round in 0..5 {
         let patched = fixture.patch(&ada(), last.id, &format!(r#"{{"name": "round {round}"}}"#)).await;
         assert!(icp(&patched).updated_at > icp(&last).updated_at, "round {round}");
-        assert!(patched.version > last.version);
+        assert!(patched.version > last.version, "the version must grow in round {round}");
         fixture.clock.advance_millis(-1_000 * i64::from(round));
         last = patched;
     }
@@ -101,10 +101,10 @@ async fn key_expires_after_a_day() {
         created.expect("must create")
     };
     let first = create().await;
-    assert!(!first.is_replay);
+    assert!(!first.is_replay, "the first request must create the ICP");
     assert_eq!(fixture.icps.remove_expired_keys().await.expect("must remove"), 0);
     let second = create().await;
-    assert!(second.is_replay);
+    assert!(second.is_replay, "the second request must not create an ICP");
     assert_eq!(second.icp, first.icp);
     fixture.clock.advance_millis(24 * 60 * 60 * 1_000 + 1);
     assert_eq!(fixture.icps.remove_expired_keys().await.expect("must remove"), 1);

@@ -33,6 +33,6 @@ async fn states_of_two_servers_differ() {
     assert_eq!(state_of(&standby).await, None, "a standby must have no state");
     standby.promote().expect("the standby must be promoted");
     let [old, new] = [state_of(&primary).await, state_of(&standby).await];
-    assert!(old.is_some() && new.is_some());
+    assert!(old.is_some() && new.is_some(), "both servers must have a state: {old:?} {new:?}");
     assert_ne!(old, new);
 }

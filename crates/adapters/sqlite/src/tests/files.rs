@@ -86,9 +86,11 @@ async fn reading_connections_cannot_write() {
         job.session.connection.batch_execute("DELETE FROM icps")?;
         Ok(())
     });
-    assert!(matches!(write.await, Err(RepositoryError::Backend(_))));
+    let written = write.await;
+    assert!(matches!(written, Err(RepositoryError::Backend(_))), "{written:?}");
     let mut connection = fixture.database.file.connect(Access::Read).expect("the connection must be opened");
-    assert!(connection.batch_execute("DELETE FROM icps").is_err());
+    let deleted = connection.batch_execute("DELETE FROM icps");
+    assert!(deleted.is_err(), "a connection for reads must refuse a write");
 }
 
 #[tokio::test]
@@ -134,7 +136,7 @@ async fn assert_file_is_lost(fixture: &Fixture, reason: &str) {
         let RepositoryError::Unavailable(source) = error else { panic!("{error:?}") };
         assert!(source.to_string().contains(reason), "{source}");
     }
-    assert!(database.migrate().await.is_err());
+    assert!(database.migrate().await.is_err(), "a migration must fail after the file was lost");
 }
 
 #[tokio::test]
@@ -149,7 +151,8 @@ async fn write_is_rolled_back_if_file_was_moved() {
         fs::rename(&paths.0, &paths.1).expect("the file must be moved");
         Ok(())
     });
-    assert!(matches!(write.await, Err(RepositoryError::Unavailable(_))));
+    let written = write.await;
+    assert!(matches!(written, Err(RepositoryError::Unavailable(_))), "{written:?}");
     fs::rename(&moved_path, &path).expect("the file must be moved back");
     assert!(
         fixture.database.list(&everything("user_ada")).await.expect("the list must be read").icps.is_empty()

@@ -73,7 +73,8 @@ fn count_rows_of_abandoned_read<T>(
 ) -> usize {
     let rows = Cell::new(0);
     let is_abandoned = || rows.replace(rows.get() + 1) == 10;
-    assert!(read(&mut Job { session, is_abandoned: &is_abandoned }).is_err());
+    let result = read(&mut Job { session, is_abandoned: &is_abandoned });
+    assert!(result.is_err(), "an abandoned read must fail");
     // The last check of `is_abandoned` returned true, so no row was read after it.
     rows.get() - 1
 }
@@ -197,9 +198,10 @@ async fn only_versions_of_complete_lists_are_cached() {
     let limited_query = ListQuery { limit: NonZeroUsize::new(1), ..everything("user_ada") };
     let mut job = Job { session: &mut session, is_abandoned: &|| false };
     list::version(&mut job, &limited_query).expect("the list must have a version");
-    assert_eq!(job.session.versions.get(limited_query.scope.user_id()), None);
+    let user_id = limited_query.scope.user_id();
+    assert_eq!(job.session.versions.get(user_id), None, "the version of a page must not be cached");
     list::version(&mut job, &everything("user_ada")).expect("the list must have a version");
-    assert!(job.session.versions.get(limited_query.scope.user_id()).is_some());
+    assert!(job.session.versions.get(user_id).is_some(), "the version of the complete list must be cached");
 }
 
 /// Returns the query plan: the steps by which SQLite executes a list query.

@@ -50,7 +50,7 @@ async fn queue_job(pool: &Pool) -> JoinHandle<Result<u8, RepositoryError>> {
     let task = tokio::spawn(async move {
         let mut job = pin!(run_job(&pool));
         // The first poll of the future puts the job into the queue.
-        assert!(timeout(Duration::ZERO, job.as_mut()).await.is_err());
+        assert!(timeout(Duration::ZERO, job.as_mut()).await.is_err(), "the job must wait in the queue");
         let _ = queue.send(());
         job.await
     });
@@ -76,7 +76,8 @@ async fn full_queue_rejects_job() {
     for _ in 0..MAX_QUEUED_JOBS {
         tasks.push(queue_job(&pool).await);
     }
-    assert!(matches!(run_job(&pool).await, Err(RepositoryError::Overloaded)));
+    let rejected = run_job(&pool).await;
+    assert!(matches!(rejected, Err(RepositoryError::Overloaded)), "{rejected:?}");
     drop(release);
     for task in tasks {
         assert_eq!(task.await.expect("the task must not panic").expect("the job must succeed"), 1);
@@ -94,7 +95,7 @@ async fn abandoned_job_is_skipped() {
         has_run_in_job.store(true, Ordering::SeqCst);
         Ok(())
     });
-    assert!(timeout(Duration::ZERO, abandoned).await.is_err());
+    assert!(timeout(Duration::ZERO, abandoned).await.is_err(), "the job must wait in the queue");
     drop(release);
     assert_eq!(run_job(&pool).await.expect("the job must succeed"), 1);
     assert!(!has_run.load(Ordering::SeqCst), "an abandoned job must not run");
@@ -142,8 +143,10 @@ async fn caller_of_hanging_job_gets_timeout_error() {
     let pool = Pool::start(&file(&folder).into(), Access::Read, 1, limit).expect("the threads must start");
     let _release = occupy_thread(&pool).await;
     let start = Instant::now();
-    assert!(matches!(run_job(&pool).await, Err(RepositoryError::Unavailable(_))));
-    assert!((limit..limit * 10).contains(&start.elapsed()), "{:?}", start.elapsed());
+    let result = run_job(&pool).await;
+    assert!(matches!(result, Err(RepositoryError::Unavailable(_))), "{result:?}");
+    let elapsed = start.elapsed();
+    assert!((limit..limit * 10).contains(&elapsed), "must fail soon after {limit:?}, not after {elapsed:?}");
 }
 
 #[test]

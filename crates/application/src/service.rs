@@ -52,7 +52,7 @@ impl IcpService {
         }
     }
 
-    /// Buffers at most `max_bytes` of a list plus one ICP.
+    /// Buffers at most `max_bytes` of a list, or of a page of deleted ICPs, plus one ICP.
     #[must_use]
     pub fn with_response_buffer(self, max_bytes: NonZeroUsize) -> Self {
         Self { response_buffer: max_bytes, ..self }

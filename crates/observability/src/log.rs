@@ -43,7 +43,7 @@ pub struct Telemetry {
 /// The number of log lines that could not be written.
 static DROPPED_LINES: OnceLock<ErrorCounter> = OnceLock::new();
 
-/// Returns the number of log lines that were dropped because standard error was not read.
+/// Returns the number of log lines that were dropped because standard error was not read fast enough.
 pub fn dropped_log_lines() -> u64 {
     DROPPED_LINES.get().map_or(0, |counter| counter.dropped_lines() as u64)
 }

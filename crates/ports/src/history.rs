@@ -98,8 +98,8 @@ pub struct HistoryQuery {
     pub since: Timestamp,
     /// Maximum number of revisions.
     pub limit: NonZeroUsize,
-    /// The page ends with the document with which the total length in bytes reaches this limit. A page has at least one
-    /// document.
+    /// The page ends with the document with which the total length in bytes reaches this limit. If a revision matches,
+    /// the page has at least one revision.
     pub max_bytes: NonZeroUsize,
 }
 

@@ -1,4 +1,5 @@
 //! Batches of queued requests. One statement reads all short lists of a batch, and a second statement all single ICPs.
+//! If a request for a list sends known versions, a further statement first reads the state of the server.
 //!
 //! For a short list, the fixed cost of a statement is higher than the cost of reading its rows. The fixed cost is a
 //! network round trip, two context switches, and the start and the end of the statement in PostgreSQL. A batch never

@@ -6,7 +6,8 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::ServiceError;
 
-/// The time for which a request tries to write an ICP that other requests also write.
+/// The time for which a request waits for other requests that write the same ICP. It is also the time for which a
+/// create waits for other creates of the same user or with the same key.
 pub(crate) const RETRY_LIMIT: Duration = Duration::from_secs(3);
 
 /// The wait before the second attempt: about the duration of a write.
@@ -14,10 +15,10 @@ const MIN_WAIT: Duration = Duration::from_millis(2);
 /// The maximum wait between two attempts.
 const MAX_WAIT: Duration = Duration::from_millis(128);
 
-/// Permits that let one request at a time change an ICP. Without them, each request would read the ICP again after
-/// every change by another request.
+/// Permits that let one request of this process at a time change an ICP. Without them, each request would read the ICP
+/// again after every change by another request.
 #[derive(Clone)]
-pub(crate) struct Writers(KeyedPermits<IcpId>);
+pub(crate) struct ChangePermits(KeyedPermits<IcpId>);
 
 /// The attempts of a request that has the permit to change an ICP. After a change by another process, the request waits
 /// and tries again.
@@ -27,13 +28,13 @@ pub(crate) struct Attempts {
     wait: Duration,
 }
 
-impl Default for Writers {
+impl Default for ChangePermits {
     fn default() -> Self {
         Self(KeyedPermits::new(1))
     }
 }
 
-impl Writers {
+impl ChangePermits {
     /// Waits until the request may change the ICP.
     ///
     /// # Errors
@@ -47,8 +48,8 @@ impl Writers {
 }
 
 impl Attempts {
-    /// Waits before the next attempt. Each wait is twice as long as the previous wait, because the other write may be a
-    /// long import.
+    /// Waits before the next attempt. Each wait is twice as long as the previous wait, up to [`MAX_WAIT`], because the
+    /// other write may be a long import.
     ///
     /// # Errors
     ///
@@ -67,11 +68,12 @@ impl Attempts {
 mod tests {
     use icp_testkit::fixtures::id;
 
-    use super::Writers;
+    use super::ChangePermits;
 
     #[tokio::test(start_paused = true)]
     async fn long_write_causes_few_attempts() {
-        let mut writer = Writers::default().acquire(id(1)).await.expect("must not wait for another writer");
+        let permits = ChangePermits::default();
+        let mut writer = permits.acquire(id(1)).await.expect("must not wait for another writer");
         let mut attempts = 0;
         while writer.wait().await.is_ok() {
             attempts += 1;
@@ -80,10 +82,10 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn writers_of_other_icps_do_not_wait() {
-        let writers = Writers::default();
-        let _first = writers.acquire(id(1)).await.expect("must not wait for another writer");
-        assert!(writers.acquire(id(1)).await.is_err(), "a second writer of the ICP gives up");
-        assert!(writers.acquire(id(2)).await.is_ok(), "a writer of another ICP must not wait");
+    async fn only_writers_of_same_icp_wait() {
+        let permits = ChangePermits::default();
+        let _first = permits.acquire(id(1)).await.expect("must not wait for another writer");
+        assert!(permits.acquire(id(1)).await.is_err(), "a second writer of the ICP must give up");
+        assert!(permits.acquire(id(2)).await.is_ok(), "a writer of another ICP must not wait");
     }
 }

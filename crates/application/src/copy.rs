@@ -16,7 +16,8 @@ impl IcpService {
     ///
     /// # Errors
     ///
-    /// The errors of [`IcpService::create`], [`ServiceError::NotFound`] and [`ServiceError::Forbidden`].
+    /// The errors of [`IcpService::create`], [`ServiceError::NotFound`], [`ServiceError::Forbidden`] and
+    /// [`ServiceError::Unreadable`].
     pub async fn copy(
         &self,
         caller: &Caller,

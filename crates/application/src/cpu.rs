@@ -24,13 +24,14 @@ const MAX_QUEUED: usize = 192;
 /// Maximum number of running and waiting tasks of one user.
 const MAX_QUEUED_PER_USER: usize = 32;
 
-/// There is one thread per core, because more threads would take CPU time from the database.
+/// The threads of this process: one per core, because more threads would take CPU time from the database.
 pub(crate) static CPU_THREADS: LazyLock<CpuThreads> =
     LazyLock::new(|| CpuThreads::new(available_parallelism().map_or(1, NonZero::get)));
 
 /// Threads for expensive work. The work of a user occupies at most one thread at a time, so that other users can use
 /// the rest.
 pub(crate) struct CpuThreads {
+    /// Permits for running tasks: one for each thread, and one for each user.
     threads: Arc<Semaphore>,
     running_by_user: KeyedPermits<UserId>,
     /// Permits for running and waiting tasks: of all users, and of each user.
@@ -58,7 +59,8 @@ impl CpuThreads {
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Overloaded`], or [`ServiceError::Internal`] if the work panicked.
+    /// [`ServiceError::Overloaded`] if too much work is queued or no thread becomes free in time.
+    /// [`ServiceError::Internal`] if the work panicked.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         user: &UserId,
@@ -101,12 +103,12 @@ mod tests {
         let (eve, ada) = (user("user_eve"), user("user_ada"));
         let (end, ended) = mpsc::channel::<()>();
         let mut first = Box::pin(cpu.run(&eve, true, move || ended.recv()));
-        assert!(poll_immediate(&mut first).await.is_none());
+        assert!(poll_immediate(&mut first).await.is_none(), "the first work must be running");
         let mut second = Box::pin(cpu.run(&eve, true, || ()));
-        assert!(poll_immediate(&mut second).await.is_none());
+        assert!(poll_immediate(&mut second).await.is_none(), "the user's second work must wait");
         let other = cpu.run(&ada, true, || 1).await;
         assert!(other.is_ok_and(|result| result == 1), "another user must get the second thread");
-        assert!(poll_immediate(&mut second).await.is_none());
+        assert!(poll_immediate(&mut second).await.is_none(), "the user's second work must still wait");
         end.send(()).expect("the work must still be waiting");
         assert!(first.await.is_ok() && second.await.is_ok());
     }
@@ -117,12 +119,12 @@ mod tests {
         let eve = user("user_eve");
         let (end, ended) = mpsc::channel::<()>();
         let mut first = Box::pin(cpu.run(&eve, true, move || ended.recv()));
-        assert!(poll_immediate(&mut first).await.is_none());
+        assert!(poll_immediate(&mut first).await.is_none(), "the first work must be running");
         drop(first);
         let mut second = Box::pin(cpu.run(&eve, true, || ()));
-        assert!(poll_immediate(&mut second).await.is_none());
+        assert!(poll_immediate(&mut second).await.is_none(), "the second work must wait");
         tokio::time::sleep(Duration::from_millis(50)).await;
-        assert!(poll_immediate(&mut second).await.is_none());
+        assert!(poll_immediate(&mut second).await.is_none(), "the dropped request must still use its thread");
         end.send(()).expect("the work must still be waiting");
         assert!(second.await.is_ok());
     }
@@ -136,11 +138,11 @@ mod tests {
         let (done, rejected): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
         assert_eq!((done.len(), rejected.len()), (MAX_QUEUED_PER_USER, 40 - MAX_QUEUED_PER_USER));
         assert!(rejected.iter().all(|outcome| matches!(outcome, Err(ServiceError::Overloaded))));
-        assert_eq!(cpu.queued.available_permits(), super::MAX_QUEUED);
+        assert_eq!(cpu.queued.available_permits(), super::MAX_QUEUED, "no work must remain queued");
     }
 
     #[test]
-    fn escaped_regular_expressions_are_expensive() {
+    fn long_bodies_and_regular_expressions_are_expensive() {
         let filters = [r#"{"type":"matchFieldWithRegex"}"#, r#"{"type":"match\u0046ieldWithRegex"}"#];
         for body in filters.into_iter().chain([" ".repeat(9_000).as_str()]) {
             assert!(is_expensive(body), "{body}");

@@ -29,7 +29,8 @@ impl IcpService {
     /// # Errors
     ///
     /// [`ServiceError::Invalid`], [`ServiceError::PreconditionFailed`], [`ServiceError::QuotaReached`],
-    /// [`ServiceError::KeyReused`], [`ServiceError::KeyInUse`], or a failure of the storage.
+    /// [`ServiceError::KeyReused`], [`ServiceError::KeyInUse`], [`ServiceError::Overloaded`],
+    /// [`ServiceError::Internal`], or a failure of the storage.
     pub async fn create(
         &self,
         caller: &Caller,
@@ -46,7 +47,7 @@ impl IcpService {
         }
     }
 
-    /// Stores a new ICP of the caller.
+    /// Stores a new ICP of the caller, or returns the result of an earlier request with the same key.
     pub(crate) async fn insert(
         &self,
         caller: &Caller,
@@ -56,7 +57,7 @@ impl IcpService {
         let _guard = self.begin_write(caller);
         let creator = creator(caller, self.limits.quota);
         let deadline = Instant::now() + RETRY_LIMIT;
-        let permit = timeout_at(deadline, self.creates.acquire(caller.user_id())).await;
+        let permit = timeout_at(deadline, self.create_permits.acquire(caller.user_id())).await;
         let _permit = permit.map_err(|_| ServiceError::Overloaded)?;
         loop {
             match self.repository.insert(&document, &creator, key.as_ref()).await? {
@@ -73,8 +74,8 @@ impl IcpService {
         }
     }
 
-    /// Returns the result of an earlier request with this key. If there is none, returns the error for which this
-    /// request cannot be executed.
+    /// Returns the result of an earlier request with this key, if `error` depends on the state of the storage.
+    /// Otherwise, or if no earlier request has used the key, returns `error`.
     pub(crate) async fn replay_or_fail(
         &self,
         caller: &Caller,
@@ -100,7 +101,8 @@ impl IcpService {
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Invalid`], [`ServiceError::PreconditionFailed`], or a failure of the storage.
+    /// [`ServiceError::Invalid`], [`ServiceError::PreconditionFailed`], [`ServiceError::Overloaded`],
+    /// [`ServiceError::Internal`], or a failure of the storage.
     pub async fn preview_create(
         &self,
         caller: &Caller,

@@ -129,26 +129,26 @@ mod tests {
         ]
     }
 
-    fn cursor(user_id: &str, request: &ListRequest) -> CursorCodec {
+    fn codec(user_id: &str, request: &ListRequest) -> CursorCodec {
         CursorCodec::new(&Caller::user(user(user_id)), request)
     }
 
     #[test]
     fn cursor_decodes_to_its_position() {
         for (sort, position) in positions() {
-            let cursor = cursor("user_ada", &ListRequest { sort, ..ListRequest::default() });
-            let text = cursor.encode(&position);
+            let codec = codec("user_ada", &ListRequest { sort, ..ListRequest::default() });
+            let text = codec.encode(&position);
             assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{text}");
-            assert_eq!(cursor.decode(&text), Some(position));
+            assert_eq!(codec.decode(&text), Some(position));
         }
     }
 
     #[test]
-    fn cursor_of_another_list_is_refused() {
+    fn cursor_is_valid_only_for_its_user_and_list() {
         for (sort, position) in positions() {
             let request = ListRequest { sort, ..ListRequest::default() };
-            let text = cursor("user_ada", &request).encode(&position);
-            assert_eq!(cursor("user_eve", &request).decode(&text), None);
+            let text = codec("user_ada", &request).encode(&position);
+            assert_eq!(codec("user_eve", &request).decode(&text), None);
             let others = [
                 ListRequest { active: Some(true), ..request.clone() },
                 ListRequest { name: Some("a".to_owned()), ..request.clone() },
@@ -159,10 +159,10 @@ mod tests {
                 ListRequest { direction: Direction::Descending, ..request.clone() },
             ];
             for other in others {
-                assert_eq!(cursor("user_ada", &other).decode(&text), None, "{other:?}");
+                assert_eq!(codec("user_ada", &other).decode(&text), None, "{other:?}");
             }
             let with_other_limit = ListRequest { limit: NonZeroUsize::new(3), ..request };
-            assert_eq!(cursor("user_ada", &with_other_limit).decode(&text), Some(position));
+            assert_eq!(codec("user_ada", &with_other_limit).decode(&text), Some(position));
         }
     }
 
@@ -184,21 +184,21 @@ mod tests {
 
     #[test]
     fn cursor_with_nul_is_refused() {
-        let cursor = cursor("user_ada", &ListRequest { sort: Sort::Name, ..ListRequest::default() });
-        let text = cursor.encode(&ListCursor { key: SortKey::Name("a\0b".to_owned()), id: id(7) });
-        assert_eq!(cursor.decode(&text), None);
+        let codec = codec("user_ada", &ListRequest { sort: Sort::Name, ..ListRequest::default() });
+        let text = codec.encode(&ListCursor { key: SortKey::Name("a\0b".to_owned()), id: id(7) });
+        assert_eq!(codec.decode(&text), None);
     }
 
     #[test]
     fn damaged_cursor_is_refused() {
         let [(_, position), ..] = positions();
-        let cursor = cursor("user_ada", &ListRequest::default());
-        let text = cursor.encode(&position);
+        let codec = codec("user_ada", &ListRequest::default());
+        let text = codec.encode(&position);
         for end in 0..text.len() {
-            assert_eq!(text.get(..end).and_then(|start| cursor.decode(start)), None);
+            assert_eq!(text.get(..end).and_then(|start| codec.decode(start)), None);
         }
         for damaged in [format!("{text}A"), format!("{text}="), text.replacen('A', "B", 1), "é".to_owned()] {
-            assert_eq!(cursor.decode(&damaged), None, "{damaged}");
+            assert_eq!(codec.decode(&damaged), None, "{damaged}");
         }
     }
 }

@@ -18,14 +18,14 @@ pub enum ServiceError {
     /// The ICP exists, and the caller has no access to it.
     #[error("the caller has no access to the ICP")]
     Forbidden,
-    /// A precondition is false: the client has seen another version.
+    /// A precondition is false for the current version: the client has seen another version, or must not have this one.
     #[error("a precondition is false")]
     PreconditionFailed,
-    /// The body is invalid.
+    /// The body is invalid, or the new state of the ICP exceeds a limit.
     #[error("the body is invalid: {0}")]
     Invalid(#[from] ValidationErrors),
     /// The cursor belongs to another list or another user, or is damaged.
-    #[error("the cursor belongs to another list")]
+    #[error("the cursor belongs to another list or user, or is damaged")]
     InvalidCursor,
     /// The user has sent the idempotency key with another request.
     #[error("the idempotency key was used with another request")]
@@ -33,10 +33,10 @@ pub enum ServiceError {
     /// A request with the same idempotency key has been in progress for too long.
     #[error("a request with the same idempotency key is in progress")]
     KeyInUse,
-    /// Other requests changed the ICP at every attempt.
+    /// Other requests changed the ICP until the time for attempts was over.
     #[error("other requests keep changing the ICP")]
     Contended,
-    /// Too much work is queued for this user or for all users together.
+    /// Too much work of this user, or of all users together, is waiting.
     #[error("too much work is queued")]
     Overloaded,
     /// The quota of the ICP's creator is used up.

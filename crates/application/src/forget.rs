@@ -22,13 +22,14 @@ const RETRY_DELAY: Duration = Duration::from_millis(25);
 /// Removes a user from the `userIds` of all ICPs and then from the histories. Returns the number of ICPs that named the
 /// user.
 ///
-/// The function works in batches. Each batch is atomic, so an interrupted call can be repeated. It calls `progress`
-/// with the number of rows of each batch. End the sign-in of the user first: a user who can still sign in can create
-/// new data.
+/// Each change of an ICP, and each part of the histories, is atomic, so an interrupted call can be repeated. After each
+/// part, the function calls `progress` with the maximum number of rows of a part. End the sign-in of the user first: a
+/// user who can still sign in can create new data.
 ///
 /// # Errors
 ///
-/// [`ServiceError::Contended`] if other requests keep changing an ICP, or a failure of the storage.
+/// [`ServiceError::Contended`] if other requests keep changing an ICP, [`ServiceError::Unreadable`] if a stored
+/// document is not an ICP, or a failure of the storage.
 pub async fn forget_user(
     repository: &dyn IcpRepository,
     histories: &dyn ForgetUser,
@@ -59,7 +60,7 @@ pub async fn forget_user(
     }
 }
 
-/// Returns the stamp of the changes that [`forget_user`] makes. It has no author.
+/// Returns the stamp of the changes that [`forget_user`] makes. Its author is an import, which names no user.
 pub fn forget_stamp(at: Timestamp, keeps_replaced: bool) -> Stamp {
     Stamp { at, author: Author::import(), keeps_replaced }
 }

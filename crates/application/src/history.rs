@@ -86,7 +86,8 @@ impl IcpService {
     ///
     /// # Errors
     ///
-    /// The errors of [`IcpService::revisions`], and [`ServiceError::NoRevision`] if there is no such revision.
+    /// [`ServiceError::NotFound`], [`ServiceError::NoRevision`], [`ServiceError::HistoryDisabled`],
+    /// [`ServiceError::Forbidden`], or a failure of the storage.
     pub async fn revision(
         &self,
         caller: &Caller,
@@ -103,7 +104,7 @@ impl IcpService {
     ///
     /// # Errors
     ///
-    /// The errors of [`IcpService::revisions`].
+    /// [`ServiceError::HistoryDisabled`], [`ServiceError::InvalidCursor`], or a failure of the storage.
     pub async fn deleted(
         &self,
         caller: &Caller,
@@ -135,7 +136,8 @@ impl IcpService {
         self.edit(caller, id, Edit::Restore(earlier), preconditions).await
     }
 
-    /// Removes the revisions that are older than the retention, and returns their number.
+    /// Removes the revisions that were replaced longer ago than the retention, and returns their number. If the history
+    /// is off, removes all revisions.
     ///
     /// # Errors
     ///
@@ -157,7 +159,7 @@ impl IcpService {
         Stamp { at: self.clock.now(), author: caller.author(), keeps_replaced: self.retention.days > 0 }
     }
 
-    /// Restores a deleted ICP. Returns `None` if another request has restored it first.
+    /// Restores a deleted ICP. Returns `None` if another request has restored it or is writing it.
     pub(crate) async fn try_undelete(
         &self,
         caller: &Caller,
@@ -201,6 +203,7 @@ impl IcpService {
         change.map_err(ServiceError::Unreadable)
     }
 
+    /// Returns the time since which replaced states are kept. Fails with [`ServiceError::HistoryDisabled`].
     fn history_since(&self) -> Result<Timestamp, ServiceError> {
         self.retention.since(self.clock.now()).ok_or(ServiceError::HistoryDisabled)
     }

@@ -2,7 +2,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use icp_domain::UserId;
 use icp_ports::IdempotencyKey;
 
-/// The client's key for a request that is safe to repeat (draft-ietf-httpapi-idempotency-key-header).
+/// The client's key for a create or copy, which makes it safe to repeat (draft-ietf-httpapi-idempotency-key-header).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestKey(String);
 

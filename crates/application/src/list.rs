@@ -8,7 +8,7 @@ use icp_ports::{
 use crate::cursor::CursorCodec;
 use crate::{IcpService, LongList, Preconditions, ServiceError};
 
-/// The parameters of a list. The default is a list of all ICPs, oldest first.
+/// The parameters of a list. The default is a list of all ICPs of the caller, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListRequest {
     /// `true`: only ICPs that have not expired. `false`: only expired ICPs.

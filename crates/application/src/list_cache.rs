@@ -33,7 +33,7 @@ impl ListCache {
         Self(lists.map(Arc::new))
     }
 
-    /// Returns the cached list for this query.
+    /// Returns the list for this query, if it is cached.
     pub(crate) fn get(&self, query: &ListQuery) -> Option<IcpList> {
         self.lists_for(query)?.get(query.scope.user_id())
     }
@@ -59,8 +59,8 @@ impl ListCache {
         }
     }
 
-    /// Returns the cache if it applies to this query. Lists with filters and pages are not cached, because clients
-    /// rarely request them again.
+    /// Returns the cache if it applies to this query. Pages, and lists with a filter or another order, are not cached,
+    /// because clients rarely request them again.
     fn lists_for(&self, query: &ListQuery) -> Option<&Lists> {
         self.0.as_deref().filter(|_| query.is_everything())
     }
@@ -110,7 +110,7 @@ mod tests {
         let cached = (0..1_000).filter(|number| cache.get(&query(*number)).is_some()).count();
         assert!((50..=100).contains(&cached), "must contain 50 to 100 lists, not {cached}");
         cache.insert(&query(1_000), list_of(200_000));
-        assert_eq!(cache.get(&query(1_000)), None);
+        assert_eq!(cache.get(&query(1_000)), None, "a list above the limit must not be cached");
         cache.insert(&query(1_001), list_of(90_000));
         assert!(cache.get(&query(1_001)).is_some(), "one list may fill most of the cache");
     }
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn partial_lists_are_not_cached() {
+    fn pages_are_not_cached_and_cache_can_be_off() {
         let cache = ListCache::new(100_000);
         let ada = everything_of(user("user_ada"));
         let page = ListQuery { limit: NonZeroUsize::new(1), ..ada.clone() };

@@ -10,7 +10,7 @@ pub enum VersionMatch<V> {
 }
 
 impl<V: PartialEq> VersionMatch<V> {
-    /// Returns true if the header names the version.
+    /// Returns true if the header names the version or is `*`.
     pub fn contains(&self, version: &V) -> bool {
         match self {
             Self::Any => true,
@@ -49,7 +49,7 @@ impl<V: PartialEq> Preconditions<V> {
     }
 
     /// Evaluates the preconditions of a read: returns true if the client has the current version. `If-Match` is
-    /// evaluated first (RFC 9110, section 13.2.2).
+    /// evaluated first (RFC 9110, section 13.2.2). Fails with [`ServiceError::PreconditionFailed`] if it is false.
     pub(crate) fn is_not_modified(&self, current: &V) -> Result<bool, ServiceError> {
         if self.if_match.as_ref().is_some_and(|versions| !versions.contains(current)) {
             return Err(ServiceError::PreconditionFailed);
@@ -69,7 +69,7 @@ impl<V: PartialEq> Preconditions<V> {
         }
     }
 
-    /// Evaluates the preconditions of a write.
+    /// Evaluates the preconditions of a write. Fails with [`ServiceError::PreconditionFailed`] if one of them is false.
     pub(crate) fn check_write(&self, current: &V) -> Result<(), ServiceError> {
         if self.is_not_modified(current)? { Err(ServiceError::PreconditionFailed) } else { Ok(()) }
     }

@@ -11,13 +11,15 @@ use tokio::time::Instant;
 #[derive(Clone)]
 pub struct Replica {
     reader: Arc<dyn IcpReader>,
+    /// The time for which a user reads from the primary after a write.
     read_own_writes: Duration,
-    writers: Arc<Mutex<Writers>>,
+    recent_writers: Arc<Mutex<RecentWriters>>,
 }
 
-/// The time until which each writer reads from the primary.
+/// The users who have recently written.
 #[derive(Default)]
-struct Writers {
+struct RecentWriters {
+    /// The time until which each of these users reads from the primary.
     until: HashMap<UserId, Instant>,
     /// The number of writers at which expired writers are removed.
     capacity: usize,
@@ -26,7 +28,7 @@ struct Writers {
 impl Replica {
     /// Creates a replica. After a write, a user reads from the primary for the duration `read_own_writes`.
     pub fn new(reader: Arc<dyn IcpReader>, read_own_writes: Duration) -> Self {
-        Self { reader, read_own_writes, writers: Arc::default() }
+        Self { reader, read_own_writes, recent_writers: Arc::default() }
     }
 
     /// Returns the same replica with the connections of one worker. All workers share the list of recent writers.
@@ -37,9 +39,10 @@ impl Replica {
 
     /// Returns the reader for a caller, or `None` if the caller must read from the primary.
     pub(crate) fn reader_for(&self, caller: &Caller) -> Option<Arc<dyn IcpReader>> {
-        let writers = self.writers.lock().unwrap_or_else(PoisonError::into_inner);
-        let has_written = writers.until.get(caller.user_id()).is_some_and(|until| *until > Instant::now());
-        (!has_written).then(|| Arc::clone(&self.reader))
+        let writers = self.recent_writers.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_recently_written =
+            writers.until.get(caller.user_id()).is_some_and(|until| *until > Instant::now());
+        (!has_recently_written).then(|| Arc::clone(&self.reader))
     }
 
     /// Marks the caller as a writer until the guard is dropped, and for the duration `read_own_writes` after that.
@@ -50,7 +53,7 @@ impl Replica {
 
     fn mark_writer(&self, caller: &Caller) {
         let now = Instant::now();
-        let mut writers = self.writers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut writers = self.recent_writers.lock().unwrap_or_else(PoisonError::into_inner);
         writers.until.insert(caller.user_id().clone(), now + self.read_own_writes);
         if writers.until.len() > writers.capacity {
             writers.until.retain(|_, until| *until > now);

@@ -6,7 +6,7 @@ use icp_domain::{Caller, IcpId, UserId};
 use icp_permits::KeyedPermits;
 use icp_ports::{Clock, Conditional, Health, IcpReader, IcpRepository, Lookup, StoredIcp, Version};
 
-use crate::contention::Writers;
+use crate::contention::ChangePermits;
 use crate::cpu::{self, CPU_THREADS};
 use crate::list_cache::ListCache;
 use crate::replica::WriteGuard;
@@ -24,9 +24,9 @@ pub struct IcpService {
     pub(crate) list_cache: ListCache,
     pub(crate) limits: Limits,
     pub(crate) retention: Retention,
-    pub(crate) writers: Writers,
-    /// Permits for creates. Each create counts the ICPs and bytes of its creator.
-    pub(crate) creates: KeyedPermits<UserId>,
+    pub(crate) change_permits: ChangePermits,
+    /// Permits for creates. They are limited because each create counts the ICPs and bytes of its creator.
+    pub(crate) create_permits: KeyedPermits<UserId>,
 }
 
 /// Maximum number of concurrent creates of one user in the storage. Further creates wait.
@@ -47,12 +47,12 @@ impl IcpService {
             list_cache: ListCache::new(0),
             limits: Limits::default(),
             retention: Retention::default(),
-            writers: Writers::default(),
-            creates: KeyedPermits::new(MAX_CREATES_PER_USER),
+            change_permits: ChangePermits::default(),
+            create_permits: KeyedPermits::new(MAX_CREATES_PER_USER),
         }
     }
 
-    /// Buffers at most `max_bytes` of a list plus one ICP.
+    /// Buffers at most `max_bytes` of a list, or of a page of deleted ICPs, plus one ICP.
     #[must_use]
     pub fn with_response_buffer(self, max_bytes: NonZeroUsize) -> Self {
         Self { response_buffer: max_bytes, ..self }
@@ -117,7 +117,8 @@ impl IcpService {
         replica.unwrap_or_else(|| self.repository.clone())
     }
 
-    /// Begins a write. Until the guard is dropped, and for some time after that, the caller reads from the primary.
+    /// Begins a write, and removes the caller's list from the cache. Until the guard is dropped, and for some time
+    /// after that, the caller reads from the primary.
     pub(crate) fn begin_write<'a>(&'a self, caller: &'a Caller) -> Option<WriteGuard<'a>> {
         self.list_cache.invalidate(caller.user_id());
         self.replica.as_ref().map(|replica| replica.begin_write(caller))

@@ -11,6 +11,7 @@ use crate::{IcpService, Limits, Preconditions, ServiceError};
 pub(crate) enum Edit {
     /// Merges a patch. The flag is true if the body of the patch is large.
     Patch(Box<IcpPatch>, bool),
+    /// Grants a user access, or revokes it.
     SetAccess(UserId, Access),
     /// Restores an earlier state, which this text contains.
     Restore(Arc<str>),
@@ -36,7 +37,8 @@ impl IcpService {
     ///
     /// [`ServiceError::NotFound`], [`ServiceError::Forbidden`], [`ServiceError::Invalid`],
     /// [`ServiceError::PreconditionFailed`], [`ServiceError::QuotaReached`], [`ServiceError::Contended`],
-    /// [`ServiceError::Overloaded`], or a failure of the storage.
+    /// [`ServiceError::Overloaded`], [`ServiceError::Unreadable`], [`ServiceError::Internal`], or a failure of the
+    /// storage.
     pub async fn update(
         &self,
         caller: &Caller,
@@ -97,7 +99,7 @@ impl IcpService {
         preconditions: &Preconditions<Version>,
     ) -> Result<(), ServiceError> {
         let _guard = self.begin_write(caller);
-        let mut attempts = self.writers.acquire(id).await?;
+        let mut attempts = self.change_permits.acquire(id).await?;
         loop {
             // The access was checked at this version. The delete fails if the ICP is at another version.
             let version = self.read_from_primary(caller, id, preconditions).await?.version;
@@ -108,6 +110,8 @@ impl IcpService {
         }
     }
 
+    /// Makes a change, and returns the ICP. Tries again if another request changed the ICP first. A restore also
+    /// applies to a deleted ICP.
     pub(crate) async fn edit(
         &self,
         caller: &Caller,
@@ -117,7 +121,7 @@ impl IcpService {
     ) -> Result<StoredIcp, ServiceError> {
         let edit = Arc::new(edit);
         let _guard = self.begin_write(caller);
-        let mut attempts = self.writers.acquire(id).await?;
+        let mut attempts = self.change_permits.acquire(id).await?;
         loop {
             let done = match (self.read_from_primary(caller, id, preconditions).await, &*edit) {
                 (Err(ServiceError::NotFound), Edit::Restore(earlier)) => {
@@ -132,7 +136,7 @@ impl IcpService {
         }
     }
 
-    /// Writes a change. Returns `None` if another request changed the ICP first.
+    /// Makes a change once, and returns the ICP. Returns `None` if another request changed the ICP first.
     async fn try_edit(
         &self,
         caller: &Caller,
@@ -162,8 +166,8 @@ impl IcpService {
         }
     }
 
-    /// Reads an ICP before a change, a delete or a preview, and checks the preconditions. Reads from the primary, because
-    /// a replica may be outdated.
+    /// Reads an ICP before a change, a delete or a preview, and checks the preconditions. Reads from the primary,
+    /// because a replica may be outdated.
     pub(crate) async fn read_from_primary(
         &self,
         caller: &Caller,
@@ -175,6 +179,7 @@ impl IcpService {
         Ok(Arc::new(stored))
     }
 
+    /// Returns the change that an edit makes to a stored ICP, or `None` if nothing changes.
     async fn revise(
         &self,
         caller: &Caller,
@@ -225,8 +230,8 @@ impl Edit {
     }
 }
 
-/// Returns the patch of `userIds`, or `None` if access is granted to a user who already has it. Fails if the patch would
-/// remove the last user, which only admins may do.
+/// Returns the patch of `userIds`, or `None` if access is granted to a user who already has it. Fails if the patch
+/// would remove the last user, which only admins may do.
 fn access_patch(
     icp: &Icp,
     caller: &Caller,

@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 use crate::metrics::{Metrics, RejectReason};
 use crate::traces::{operation_span, sign_in_span};
 
-/// A port whose operations have a metric and a span.
+/// A port whose operations, except health checks, have a metric and a span.
 pub struct Instrumented<P: ?Sized> {
     port: Arc<P>,
     metrics: Metrics,
@@ -26,6 +26,7 @@ impl<P: ?Sized> Instrumented<P> {
         Self { port, metrics: metrics.clone() }
     }
 
+    /// Measures an operation. The metric of a successful operation has the outcome `ok`.
     async fn operate<T>(
         &self,
         operation: &'static str,
@@ -34,6 +35,7 @@ impl<P: ?Sized> Instrumented<P> {
         self.observe(operation, |_| "ok", work).await
     }
 
+    /// Measures an operation. `outcome` returns the outcome of a successful operation, for the metric.
     async fn observe<T>(
         &self,
         operation: &'static str,

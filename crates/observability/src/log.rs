@@ -22,11 +22,11 @@ pub enum LogFormat {
 /// The options of the log and of traces.
 #[derive(Clone, Debug)]
 pub struct LogOptions<'a> {
-    /// A level, or a filter by target.
+    /// A level, or a filter by target. An invalid text counts as `info`.
     pub level: &'a str,
     /// The form of a line.
     pub format: LogFormat,
-    /// A collector that accepts OTLP over HTTP.
+    /// The URL of a collector that accepts OTLP over HTTP.
     pub otlp_endpoint: Option<&'a str>,
 }
 
@@ -43,19 +43,20 @@ pub struct Telemetry {
 /// The number of log lines that could not be written.
 static DROPPED_LINES: OnceLock<ErrorCounter> = OnceLock::new();
 
-/// Returns the number of log lines that were dropped because standard error was not read.
+/// Returns the number of log lines that were dropped because standard error was not read fast enough.
 pub fn dropped_log_lines() -> u64 {
     DROPPED_LINES.get().map_or(0, |counter| counter.dropped_lines() as u64)
 }
 
-/// Starts the log on standard error, and traces if a collector is configured. A second call changes nothing.
+/// Starts the log on standard error, and traces if a collector is configured. Call this function once: further calls do
+/// not replace the log.
 ///
-/// A thread writes the lines. If no process reads standard error, lines are dropped and counted, so that the log never
-/// blocks the service.
+/// A thread writes the lines. If standard error is not read fast enough, further lines are dropped and counted, so that
+/// the log never blocks the service.
 ///
 /// # Errors
 ///
-/// If traces cannot be sent.
+/// If traces cannot be sent to the URL of the collector.
 pub fn start(options: &LogOptions<'_>) -> anyhow::Result<Telemetry> {
     let level = options.level.parse::<EnvFilter>().unwrap_or_else(|_| EnvFilter::new("info"));
     let queue = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(MAX_QUEUED_LINES);
@@ -83,10 +84,10 @@ pub fn start(options: &LogOptions<'_>) -> anyhow::Result<Telemetry> {
 
 /// Returns true for events that may be logged.
 ///
-/// Events of this project contain no secrets. Libraries may log headers and tokens at lower levels than `info`, so
-/// these levels are excluded. Events of actix-http and rmcp are excluded, because actix-http logs an error for every
-/// request that is not HTTP, and rmcp logs data of clients. Informational events of actix-server are excluded, because
-/// the service logs the same information. Spans are excluded, because they are only for traces.
+/// Events of this project contain no secrets. Libraries may log headers and tokens at the levels `debug` and `trace`,
+/// so these levels are excluded for libraries. Events of actix-http and rmcp are excluded, because actix-http logs an
+/// error for every request that is not HTTP, and rmcp logs data of clients. Informational events of actix-server are
+/// excluded, because the service logs the same information. Spans are excluded, because they are only for traces.
 fn is_logged(metadata: &Metadata<'_>) -> bool {
     let target = metadata.target();
     if target == traces::TARGET {

@@ -21,8 +21,9 @@ static IS_COLLECTED: AtomicBool = AtomicBool::new(false);
 pub(crate) struct Traces(SdkTracerProvider);
 
 impl Traces {
-    /// Exports to a collector that accepts OTLP over HTTP. The SDK reads its other options from its own variables
-    /// (`OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_TRACES_SAMPLER`, `OTEL_EXPORTER_OTLP_HEADERS`).
+    /// Starts to export to a collector that accepts OTLP over HTTP. Fails if no exporter can be created for `endpoint`.
+    /// The SDK reads its other options from its own variables (`OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`,
+    /// `OTEL_TRACES_SAMPLER`, `OTEL_EXPORTER_OTLP_HEADERS`).
     pub(crate) fn start(endpoint: &str) -> anyhow::Result<Self> {
         let exporter = SpanExporter::builder()
             .with_http()
@@ -78,7 +79,7 @@ fn is_collected() -> bool {
 }
 
 /// Returns the span of a request. If the client names a trace (W3C Trace Context), the span belongs to it.
-pub fn request_span(method: &str, header: Header<'_>) -> Span {
+pub fn request_span(method: &str, header: HeaderLookup<'_>) -> Span {
     if !is_collected() {
         return Span::none();
     }
@@ -92,7 +93,7 @@ pub fn request_span(method: &str, header: Header<'_>) -> Span {
     span
 }
 
-/// Records the outcome of a request.
+/// Records the route and the status of a request in its span.
 pub fn end_request(span: &Span, method: &str, route: Option<&str>, status: u16) {
     if span.is_none() {
         return;
@@ -108,7 +109,7 @@ pub fn end_request(span: &Span, method: &str, route: Option<&str>, status: u16) 
 }
 
 /// Returns the trace ID of a request. It comes from the span or, without a collector, from the `traceparent` header.
-pub fn trace_id(span: &Span, header: Header<'_>) -> Option<String> {
+pub fn trace_id(span: &Span, header: HeaderLookup<'_>) -> Option<String> {
     let context = if span.is_none() {
         // Most requests have no `traceparent` header.
         header("traceparent")?;
@@ -136,9 +137,9 @@ pub(crate) fn operation_span(operation: &'static str) -> Span {
 }
 
 /// A function that returns a header of a request by its name, if the request has the header and it is text.
-pub type Header<'a> = &'a dyn Fn(&str) -> Option<&'a str>;
+pub type HeaderLookup<'a> = &'a dyn Fn(&str) -> Option<&'a str>;
 
-struct Headers<'a>(Header<'a>);
+struct Headers<'a>(HeaderLookup<'a>);
 
 impl Extractor for Headers<'_> {
     fn get(&self, key: &str) -> Option<&str> {

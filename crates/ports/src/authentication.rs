@@ -5,7 +5,7 @@ use crate::{BoxError, HealthCheck};
 
 /// The parts of a request that authenticate its sender. The [`Authenticator`] decides which headers it reads.
 pub trait Credentials: Send + Sync {
-    /// Returns the value of every line of the header `name` (in lower case), in order.
+    /// Returns the values of all lines of the header `name`, in order. The caller passes `name` in lower case.
     fn header(&self, name: &str) -> Vec<&[u8]>;
 
     /// Returns true if the request can change state: its method is not GET, HEAD or OPTIONS.
@@ -28,8 +28,8 @@ pub trait Authenticator: HealthCheck {
     async fn authenticate(&self, credentials: &dyn Credentials) -> Result<Caller, AuthenticationError>;
 }
 
-/// The reason why a credential was refused, such as `expired`. It is a short name for logs and metrics, which is never
-/// sent to the client and never contains a part of the credential.
+/// The reason why a request is unauthenticated, such as `expired`. It is a short name for logs and metrics. It is never
+/// sent to the client, and never contains a part of the credential.
 pub type RejectReason = &'static str;
 
 /// The reason why a request could not be authenticated.

@@ -3,7 +3,8 @@ use icp_domain::{IcpId, UserId};
 
 use crate::{RepositoryError, Version};
 
-/// Removes a user from histories, for the command `icp forget-user`. The command first removes the user from all ICPs.
+/// Removes a user from histories, authors, creators and idempotency keys, for the command `icp forget-user`. The
+/// command first removes the user from the `userIds` of all ICPs.
 #[async_trait]
 pub trait ForgetUser: Send + Sync {
     /// Removes the user from one part of the stored data. Returns the next part, or `None` at the end.
@@ -18,7 +19,7 @@ pub trait ForgetUser: Send + Sync {
     async fn forget(&self, user_id: &UserId, part: ForgetPart)
     -> Result<Option<ForgetPart>, RepositoryError>;
 
-    /// Returns the number of ICPs and revisions, for a progress bar.
+    /// Returns the number of ICPs and revisions, for a progress bar. An implementation MAY return an estimate.
     ///
     /// # Errors
     ///
@@ -38,13 +39,13 @@ pub enum ForgetPart {
 }
 
 impl ForgetPart {
-    /// Maximum number of rows in a part. A part is in memory, and a row can have 2 MiB.
+    /// Maximum number of rows in a part. A part is in memory, and a row can have 2 MiB, or 16 MiB if it was imported.
     pub const MAX_ROWS: u32 = 50;
 
     /// The first part.
     pub const FIRST: Self = Self::Icps(IcpId::NIL);
 
-    /// Returns the part that follows the ICP `last`. `None` means that there are no more ICPs.
+    /// Returns the part that follows the ICP `last`. If `last` is `None`, there are no more ICPs.
     pub fn after_icps(last: Option<IcpId>) -> Self {
         let next = last.and_then(IcpId::successor);
         next.map_or(Self::Revisions(IcpId::NIL, Version(i64::MIN)), Self::Icps)

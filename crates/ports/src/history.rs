@@ -5,8 +5,8 @@ use icp_domain::{AccessScope, Author, ChangedFields, IcpChange, IcpId, Operation
 
 use crate::{Lookup, Quota, Replacement, RepositoryError, Version};
 
-/// Reads and restores the earlier states of ICPs. The writes of [`crate::IcpRepository`] store these states in the same
-/// transaction.
+/// Reads, restores and removes the earlier states of ICPs. The writes of [`crate::IcpRepository`] store these states in
+/// the same transaction.
 ///
 /// The default methods are for a storage without history.
 ///
@@ -57,9 +57,9 @@ pub trait IcpHistory: Send + Sync {
     /// then no longer among the deleted ICPs, and gets a higher version.
     ///
     /// An implementation MUST change nothing and return [`Replacement::OtherVersion`] if the ICP exists, if it was
-    /// deleted again in the meantime, or if another caller is writing it. It MUST change nothing if the creator of the
-    /// ICP would exceed `quota`, or if an ICP without a creator would exceed the bytes of `quota` together with its
-    /// history.
+    /// deleted again in the meantime, or if another caller is writing it. It MUST change nothing and return
+    /// [`Replacement::QuotaReached`] if the creator of the ICP would exceed `quota`. The same applies if an ICP without
+    /// a creator would exceed the bytes of `quota` together with its history.
     async fn undelete(
         &self,
         _change: &IcpChange,
@@ -85,7 +85,7 @@ pub struct Stamp {
     pub at: Timestamp,
     /// The author of the change.
     pub author: Author,
-    /// True if the history stores the replaced state as a revision. Otherwise the history has a gap.
+    /// True if the history stores the replaced state, and a delete, as revisions. Otherwise the history has a gap.
     pub keeps_replaced: bool,
 }
 
@@ -98,12 +98,12 @@ pub struct HistoryQuery {
     pub since: Timestamp,
     /// Maximum number of revisions.
     pub limit: NonZeroUsize,
-    /// The page ends with the document with which the total length in bytes reaches this limit. A page has at least one
-    /// document.
+    /// The page ends with the document with which the total length in bytes reaches this limit. If a revision matches,
+    /// the page has at least one revision.
     pub max_bytes: NonZeroUsize,
 }
 
-/// A position in a history, or among the deleted ICPs. The order is descending by version, then by ID.
+/// A position in a history, or among the deleted ICPs. Both are sorted by version and then by ID, the highest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HistoryCursor {
     /// The version.
@@ -136,7 +136,8 @@ pub struct Revision {
     pub operation: Operation,
     /// The changed fields. A create and a delete have none.
     pub changed: ChangedFields,
-    /// The canonical text of the ICP, if the query reads documents. The text of a delete is the deleted state.
+    /// The canonical text of the ICP, if the query reads documents. The text of a delete is the deleted state, unless
+    /// this state has been removed from the history.
     pub json: Option<String>,
 }
 

@@ -3,8 +3,8 @@ use icp_domain::IcpDocument;
 
 use crate::{BoxError, RepositoryError};
 
-/// Imports and exports every ICP of a storage, for `icp import` and `icp export`. Memory MUST NOT grow with the number
-/// of ICPs.
+/// Imports ICPs into a storage, and exports all ICPs of a storage, for `icp import` and `icp export`. Memory MUST NOT
+/// grow with the number of ICPs.
 #[async_trait]
 pub trait ImportExport: Send + Sync {
     /// Stores every document of `source`. After an error, no document is stored.
@@ -17,7 +17,9 @@ pub trait ImportExport: Send + Sync {
     ///
     /// # Errors
     ///
-    /// The errors of `source` and of the storage: [`RepositoryError::AlreadyExists`] with [`OnConflict::Fail`].
+    /// - [`ImportExportError::Stream`] if `source` fails.
+    /// - [`RepositoryError::AlreadyExists`] if an ID is already stored, with [`OnConflict::Fail`].
+    /// - The errors of [`crate::IcpReader`] if the storage fails.
     async fn import(
         &self,
         source: &mut dyn ImportSource,
@@ -26,6 +28,11 @@ pub trait ImportExport: Send + Sync {
     ) -> Result<ImportSummary, ImportExportError>;
 
     /// Writes the text of every ICP to `sink`, ordered by ID, from one snapshot. Returns the number of ICPs.
+    ///
+    /// # Errors
+    ///
+    /// - [`ImportExportError::Stream`] if `sink` fails.
+    /// - The errors of [`crate::IcpReader`] if the storage fails.
     async fn export(&self, sink: &mut dyn ExportSink) -> Result<u64, ImportExportError>;
 }
 
@@ -49,7 +56,7 @@ pub enum OnConflict {
     /// The import fails.
     #[default]
     Fail,
-    /// The import skips the record.
+    /// The import skips the document.
     Skip,
     /// The import replaces the stored ICP.
     Replace,
@@ -58,15 +65,16 @@ pub enum OnConflict {
 /// The result of an import.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ImportSummary {
-    /// New ICPs.
+    /// The number of new ICPs.
     pub inserted: u64,
-    /// Stored ICPs that were replaced.
+    /// The number of documents that replaced a stored ICP.
     pub replaced: u64,
-    /// Records that were skipped.
+    /// The number of documents that were skipped.
     pub skipped: u64,
 }
 
-/// The reason why an import or export failed. The storage is unchanged.
+/// The reason why an import or export failed. The storage is unchanged, with one exception: an import may have been
+/// stored if the storage became unavailable at its end.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportExportError {
     /// The source or the sink failed.

@@ -60,15 +60,15 @@ impl ListQuery {
 pub struct ListFilter {
     /// The condition on the expiry.
     pub activity: Option<Activity>,
-    /// True for ICPs that were changed at or after this time.
+    /// Matches ICPs that were changed at or after this time.
     pub updated_since: Option<Timestamp>,
-    /// True for ICPs with an `activeUntil` at or after this time.
+    /// Matches ICPs with an `activeUntil` at or after this time.
     pub expires_from: Option<Timestamp>,
-    /// True for ICPs with an `activeUntil` before this time.
+    /// Matches ICPs with an `activeUntil` before this time.
     pub expires_before: Option<Timestamp>,
-    /// True for ICPs whose folded name contains this folded text (`IcpDocument::folded_name`).
+    /// Matches ICPs whose folded name contains this folded text (`IcpDocument::folded_name`).
     pub name: Option<String>,
-    /// True for ICPs with this provider (`IcpDocument::providers`).
+    /// Matches ICPs with this provider (`IcpDocument::providers`).
     pub provider: Option<String>,
 }
 
@@ -132,7 +132,8 @@ pub enum SortKey {
 pub struct IcpList {
     /// The ICPs.
     pub icps: WireList,
-    /// The version of all ICPs that match the query, including those beyond [`ListQuery::max_bytes`].
+    /// The version of the ICPs that match the query, up to [`ListQuery::limit`]. It includes the ICPs that are omitted
+    /// because of [`ListQuery::max_bytes`].
     pub version: ListVersion,
     /// The position of the last ICP, if more ICPs match the query after it.
     pub next: Option<ListCursor>,

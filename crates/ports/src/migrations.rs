@@ -3,7 +3,7 @@ use async_trait::async_trait;
 use crate::RepositoryError;
 
 /// Migrates the schema of a storage. A storage without a schema does not implement this trait. Both methods fail and
-/// change nothing if the storage has an unknown migration.
+/// change nothing if the storage has a migration that this version does not know.
 #[async_trait]
 pub trait Migrator: Send + Sync {
     /// Returns the names of the migrations that have not been applied, in order.
@@ -12,7 +12,7 @@ pub trait Migrator: Send + Sync {
     /// Applies the pending migrations.
     ///
     /// An implementation MUST apply all migrations or none. Several processes may call this method concurrently: one of
-    /// them applies the migrations, and every call returns after they have been applied.
+    /// them applies the migrations, and every successful call returns after they have been applied.
     async fn migrate(&self) -> Result<MigrationReport, MigrationError>;
 }
 

@@ -6,10 +6,11 @@ use crate::Version;
 /// Imported ICPs count for no user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
-    /// Maximum number of ICPs, of stored idempotency keys, and of deleted ICPs in the history.
+    /// Maximum number of ICPs. The same maximum applies separately to the stored idempotency keys, and to the deleted
+    /// ICPs in the history.
     pub icps: u64,
-    /// Maximum number of bytes of the ICPs, of their histories, and of the results that are stored with idempotency
-    /// keys.
+    /// Maximum number of bytes of the ICPs, their histories, and the results that are stored with idempotency keys, all
+    /// together.
     pub bytes: u64,
 }
 
@@ -44,18 +45,18 @@ pub struct Creator {
 }
 
 impl Creator {
-    /// Returns the author of the ICP.
+    /// Returns the author of the create.
     pub fn author(&self) -> Author {
         Author { by: Some(self.user_id.clone()), actor: self.actor.clone(), source: self.source }
     }
 }
 
-/// The outcome of [`crate::IcpRepository::replace`].
+/// The outcome of [`crate::IcpRepository::replace`] and [`crate::IcpHistory::undelete`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replacement {
     /// The change is stored at this new version.
     Replaced(Version),
-    /// The ICP is at another version, or another caller is writing it. Nothing was changed.
+    /// The ICP does not have the expected version, or another caller is writing it. Nothing was changed.
     OtherVersion,
     /// The quota of the ICP's creator is used up. Nothing was changed.
     QuotaReached,

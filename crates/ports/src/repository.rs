@@ -29,15 +29,16 @@ pub trait IcpReader: Send + Sync {
     /// Returns the ICPs that match `query`, in stored wire form and in the query's order.
     ///
     /// The list MUST contain exactly the ICPs for which [`icp_domain::ListScope::includes`] and the query's filter are
-    /// true. User IDs are compared byte by byte. The cost MUST depend on the number of ICPs in scope, not on the number
-    /// of all ICPs. If the list is sorted by `createdAt` and has a limit, the cost MUST depend on the limit. Memory
-    /// MUST be bounded by [`ListQuery::max_bytes`].
+    /// true, from the query's start up to its limits. User IDs are compared byte by byte. The cost MUST depend on the
+    /// number of ICPs in scope, not on the number of all ICPs. If the list is sorted by `createdAt` and has a limit and
+    /// no filter, the cost MUST depend on the limit. Memory MUST be bounded by [`ListQuery::max_bytes`].
     async fn list(&self, query: &ListQuery) -> Result<IcpList, RepositoryError>;
 
     /// Returns the stored ICP, if it is in `scope`.
     async fn get(&self, id: IcpId, scope: &AccessScope) -> Result<Lookup<StoredIcp>, RepositoryError>;
 
-    /// Returns the list, unless its version is one of `known`. If it is, an implementation SHOULD NOT read documents.
+    /// Returns the list, unless its version is one of `known`. For a known version, an implementation SHOULD NOT read
+    /// documents.
     async fn list_if_changed(
         &self,
         query: &ListQuery,
@@ -53,7 +54,8 @@ pub trait IcpReader: Send + Sync {
         self.list(query).await.map(|IcpList { icps, next, .. }| ListPart { icps, next })
     }
 
-    /// Returns the ICP, unless its version is one of `known`. If it is, an implementation SHOULD NOT read the document.
+    /// Returns the ICP, unless its version is one of `known`. For a known version, an implementation SHOULD NOT read
+    /// the document.
     async fn get_if_changed(
         &self,
         id: IcpId,
@@ -80,7 +82,7 @@ pub trait IcpReader: Send + Sync {
 /// As in [`IcpReader`].
 #[async_trait]
 pub trait IcpRepository: IcpReader + IcpHistory + HealthCheck {
-    /// Stores a new ICP with its creator and, in the same transaction, the idempotency key. Returns
+    /// Stores a new ICP with its creator and, in the same transaction, the idempotency key. Fails with
     /// [`RepositoryError::AlreadyExists`] if an ICP has this ID.
     ///
     /// An implementation MUST store nothing if the creator would exceed their quota, unless the key was used before.
@@ -126,7 +128,8 @@ pub enum RepositoryError {
     /// An ICP with this ID is stored already. Nothing was changed.
     #[error("an ICP with the ID {0} already exists")]
     AlreadyExists(IcpId),
-    /// The storage cannot be reached, or did not respond in time. The caller may try again later.
+    /// The storage cannot be reached, or did not respond in time. A write may have been executed nevertheless. The
+    /// caller may try again later.
     #[error("the storage cannot be reached")]
     Unavailable(#[source] BoxError),
     /// The storage serves the maximum number of requests. Nothing was changed. The caller may try again after some

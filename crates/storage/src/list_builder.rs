@@ -71,7 +71,7 @@ impl ListBuilder {
         true
     }
 
-    /// Adds rows and their documents, joined by commas, to a list without a limit.
+    /// Adds rows and their documents, joined by commas. Ignores the limits of the list.
     pub fn push_joined(&mut self, rows: impl ExactSizeIterator<Item = (IcpId, Version)>, documents: &str) {
         self.icps.push_joined(documents, rows.len());
         self.bytes += documents.len();
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn version_ignores_bytes() {
+    fn version_ignores_max_bytes() {
         assert_eq!(list(None, Some(1), 3).version, list(None, None, 3).version);
         assert_eq!(list(Some(2), Some(1), 3).version, list(Some(2), None, 3).version);
     }

@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use icp_domain::UserId;
 use icp_ports::ListVersion;
 
-/// Maximum number of users whose list version is cached. The cache then needs about one megabyte.
+/// Maximum number of users whose list version is cached. A full cache needs about one megabyte.
 const MAX_USERS: usize = 10_000;
 
 /// A cache of list versions, which are valid in one state of the storage.

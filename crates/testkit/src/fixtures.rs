@@ -49,7 +49,7 @@ pub fn stamp(user_id: &str, at: Timestamp) -> Stamp {
     Stamp { at, author: Caller::user(user(user_id)).author(), keeps_replaced: true }
 }
 
-/// Returns the stamp of a change by a user of the API. The history does not store the replaced state.
+/// Returns the stamp of a change by `user_ada` in 1970. The history does not store the replaced state.
 pub fn stamp_without_history() -> &'static Stamp {
     static WITHOUT_HISTORY: LazyLock<Stamp> =
         LazyLock::new(|| Stamp { keeps_replaced: false, ..stamp("user_ada", Timestamp::UNIX_EPOCH) });

@@ -150,7 +150,7 @@ pub fn name() -> impl Strategy<Value = String> {
     prop_oneof![9 => select(NAMES).prop_map(|name| format!("\"{name}\"")), 1 => string()]
 }
 
-/// Generates a JSON value with at most four levels.
+/// Generates a JSON value with at most four levels of arrays and objects.
 pub fn tree() -> impl Strategy<Value = Tree> {
     let words = select(vec!["true", "false", "null"]).prop_map(str::to_owned);
     let scalar = prop_oneof![number(), string(), words].prop_map(Tree::Scalar);

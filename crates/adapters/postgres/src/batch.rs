@@ -1,4 +1,5 @@
 //! Batches of queued requests. One statement reads all short lists of a batch, and a second statement all single ICPs.
+//! If a request for a list sends known versions, a further statement first reads the state of the server.
 //!
 //! For a short list, the fixed cost of a statement is higher than the cost of reading its rows. The fixed cost is a
 //! network round trip, two context switches, and the start and the end of the statement in PostgreSQL. A batch never
@@ -39,7 +40,7 @@ pub(crate) struct Batcher(Arc<Inner>);
 struct Inner {
     pool: Pool,
     versions: Arc<ListVersions>,
-    /// The task starts with the first request, on the worker that sends it.
+    /// Sends requests to the task. The task starts with the first request, on the worker that sends it.
     sender: OnceLock<mpsc::Sender<Request>>,
 }
 
@@ -56,6 +57,7 @@ struct ListRequest {
 
 struct GetRequest {
     id: IcpId,
+    /// The user who must be in the `userIds` of the ICP, or `None` for an admin.
     user_id: Option<UserId>,
     reply: oneshot::Sender<Lookup<VersionedDocument>>,
 }
@@ -66,7 +68,8 @@ impl Batcher {
         Self(Arc::new(Inner { pool, versions, sender: OnceLock::new() }))
     }
 
-    /// Returns the complete list of a user, oldest first, unless its version is one of `known`.
+    /// Returns the complete list of a user, oldest first, unless its version is one of `known`. Returns `None` if the
+    /// list is not short.
     pub(crate) async fn list(
         &self,
         user_id: &UserId,
@@ -78,7 +81,7 @@ impl Batcher {
         result.await.ok()
     }
 
-    /// Returns one ICP, if it is in `scope` and its document is short.
+    /// Looks up one ICP. Returns `None` if its document is not short.
     pub(crate) async fn get(&self, id: IcpId, scope: &AccessScope) -> Option<Lookup<VersionedDocument>> {
         let (reply, result) = oneshot::channel();
         let request = GetRequest { id, user_id: scope.user_id().cloned(), reply };
@@ -98,7 +101,8 @@ impl Batcher {
 /// Runs one batch after the other. If this function drops a request, its caller runs the request alone.
 async fn run_batches(mut requests: mpsc::Receiver<Request>, pool: Pool, versions: Arc<ListVersions>) {
     let mut batch = Vec::with_capacity(MAX_BATCH_SIZE);
-    // All batches share a timer. A new timer would be the next one to expire, and would wake the event loop of the worker.
+    // All batches share a timer. A new timer would be the next one to expire, and would wake the event loop of the
+    // worker.
     let mut time_limit = pin!(sleep(MAX_BATCH_DURATION));
     while requests.recv_many(&mut batch, MAX_BATCH_SIZE).await > 0 {
         let mut running_batch = pin!(run_batch(&pool, &versions, std::mem::take(&mut batch)));

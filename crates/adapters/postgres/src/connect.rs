@@ -57,7 +57,7 @@ impl ConnectionOpener {
         &self.0.limits
     }
 
-    /// Opens a connection that is not part of the pool.
+    /// Opens a connection. Only [`Manager::create`] adds the connection to the pool.
     /// Fails with [`RepositoryError::Unavailable`] if no host accepts a connection within the time limit per address.
     pub(crate) async fn open(&self) -> Result<Connection, RepositoryError> {
         let _attempt = Arc::clone(&self.0.attempts);

@@ -10,8 +10,8 @@ use crate::pool::{Pool, PoolStatus};
 use crate::server_state::ListVersions;
 use crate::settings::PostgresSettings;
 
-/// Maximum number of concurrent reads of long lists per user. Further reads wait. So one user, who may read long
-/// lists all the time, occupies at most one core of the database.
+/// Maximum number of concurrent reads of long lists, or of lists of deleted ICPs, per user. Further reads wait. So one
+/// user, who may read long lists all the time, occupies at most one core of the database.
 const MAX_LIST_READS_PER_USER: usize = 1;
 
 /// The ICPs in one PostgreSQL database.
@@ -21,7 +21,7 @@ pub struct PostgresDatabase {
     pub(crate) batcher: Batcher,
     pub(crate) versions: Arc<ListVersions>,
     /// Permits for reads of lists that are not short. Without permits, one user could occupy all connections.
-    pub(crate) list_reads: KeyedPermits<UserId>,
+    pub(crate) list_permits: KeyedPermits<UserId>,
 }
 
 impl PostgresDatabase {
@@ -36,17 +36,17 @@ impl PostgresDatabase {
 
     /// Creates one client for each worker thread, and one client for all other tasks. Each worker opens its own
     /// connections and polls them on its own thread, so that a statement does not wake another thread. Returns fewer
-    /// clients if there are more workers than connections.
+    /// clients if there are fewer than `workers` + 1 connections.
     ///
     /// # Errors
     ///
     /// As [`PostgresDatabase::new`].
     pub fn for_workers(settings: &PostgresSettings, workers: usize) -> Result<(Vec<Self>, Self), InvalidUrl> {
         let pool = Pool::new(&ConnectionOpener::new(settings)?, settings.max_connections, workers);
-        let (versions, list_reads) = (Arc::default(), KeyedPermits::new(MAX_LIST_READS_PER_USER));
+        let (versions, list_permits) = (Arc::default(), KeyedPermits::new(MAX_LIST_READS_PER_USER));
         let client = |pool: Pool| {
             let batcher = Batcher::new(&pool, &versions);
-            Self { pool, batcher, versions: Arc::clone(&versions), list_reads: list_reads.clone() }
+            Self { pool, batcher, versions: Arc::clone(&versions), list_permits: list_permits.clone() }
         };
         Ok((pool.worker_pools().map(client).collect(), client(pool)))
     }

@@ -9,8 +9,8 @@ use diesel::result::DatabaseErrorKind::{
 use diesel::result::Error as DieselError;
 use icp_ports::RepositoryError;
 
-/// Converts the error of a statement. Diesel has eight kinds of database errors. All other errors are `Unknown`, such
-/// as the error of a server that shuts down or has no resources left.
+/// Converts the error of a statement. Diesel has only a few kinds of database errors. All other errors are `Unknown`,
+/// such as the error of a server that shuts down or has no resources left.
 pub(crate) fn query_failed(error: DieselError) -> RepositoryError {
     match &error {
         DieselError::DatabaseError(_, message) if message.message().contains("prepared statement") => {
@@ -21,7 +21,7 @@ pub(crate) fn query_failed(error: DieselError) -> RepositoryError {
     }
 }
 
-/// Returns true if the cause may be the connection or its server.
+/// Returns true if the cause of the error may be the connection or its server.
 pub(crate) fn suspects_connection(error: &DieselError) -> bool {
     use DieselError::{BrokenTransactionManager, DatabaseError};
     matches!(

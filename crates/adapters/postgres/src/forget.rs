@@ -41,8 +41,7 @@ impl ForgetUser for PostgresDatabase {
             count: i64,
         }
         let counting = self.pool.read(self.pool.deadline(), (), |connection, ()| {
-            // The result is PostgreSQL's estimate, because counting all rows would take as long as all other
-            // statements.
+            // The result is PostgreSQL's estimate, because an exact count would take as long as the removal itself.
             let query = "SELECT coalesce(sum(greatest(reltuples, 0)), 0)::bigint AS count FROM pg_class \
                          WHERE oid IN (to_regclass('icps'), to_regclass('icp_revisions'))";
             Box::pin(async move { sql_query(query).get_result::<Count>(connection).await })

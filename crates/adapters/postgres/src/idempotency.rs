@@ -34,7 +34,7 @@ pub(crate) async fn look_up_key(
 }
 
 /// Removes at most 20 keys that have expired at `now`, and returns their number. The limit is small because
-/// the document of a key can have a mebibyte. Skips keys that another transaction has locked.
+/// the document of a key can have 2 MiB. Skips keys that another transaction has locked.
 pub(crate) async fn remove_expired_keys(
     connection: &mut AsyncPgConnection,
     now: Timestamp,

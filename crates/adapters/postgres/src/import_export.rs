@@ -22,7 +22,7 @@ const EXPORT_BATCH_SIZE: usize = 500;
 /// SQL that acquires the lock of an import that replaces ICPs. A second import waits for the lock, because two
 /// imports that store the same ICPs in different orders could deadlock. The number consists of the first 8 bytes of
 /// `icp-import`.
-const LOCK: &str = "SELECT pg_advisory_xact_lock(7593173187244322159)";
+const ACQUIRE_LOCK: &str = "SELECT pg_advisory_xact_lock(7593173187244322159)";
 
 #[async_trait]
 impl ImportExport for PostgresDatabase {
@@ -37,12 +37,12 @@ impl ImportExport for PostgresDatabase {
         let connection = &mut self.pool.opener().open().await?.diesel;
         connection.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED").await.map_err(query_failed)?;
         if on_conflict == OnConflict::Replace {
-            connection.batch_execute(LOCK).await.map_err(query_failed)?;
+            connection.batch_execute(ACQUIRE_LOCK).await.map_err(query_failed)?;
         }
         let mut summary = ImportSummary::default();
         while let Some(batch) = source.next_batch().await.map_err(ImportExportError::Stream)? {
             let changes = match on_conflict {
-                OnConflict::Replace => store_replaced_states(connection, &batch, keeps_replaced).await?,
+                OnConflict::Replace => lock_and_keep_replaced(connection, &batch, keeps_replaced).await?,
                 OnConflict::Skip | OnConflict::Fail => HashMap::new(),
             };
             let written = write_batch(connection, &batch, on_conflict, &changes, &mut summary).await;
@@ -67,7 +67,7 @@ impl ImportExport for PostgresDatabase {
     }
 }
 
-/// Fails if another transaction stored one of the replaced ICPs after `store_replaced_states` had read them. The
+/// Fails if another transaction stored one of the replaced ICPs after `lock_and_keep_replaced` had read them. The
 /// state that the other transaction stored would be in no history.
 fn check_replaced(replaced: &[Uuid], changes: &HashMap<Uuid, ChangedFields>) -> Result<(), RepositoryError> {
     match replaced.iter().find(|id| !changes.contains_key(*id)) {
@@ -79,7 +79,8 @@ fn check_replaced(replaced: &[Uuid], changes: &HashMap<Uuid, ChangedFields>) -> 
     }
 }
 
-/// Stores a batch. Returns the IDs of the ICPs that existed before and were replaced.
+/// Stores a batch, and adds its numbers to `summary`. Returns the IDs of the ICPs that existed before and were
+/// replaced.
 async fn write_batch(
     connection: &mut AsyncPgConnection,
     batch: &[IcpDocument],
@@ -89,6 +90,7 @@ async fn write_batch(
 ) -> QueryResult<Vec<Uuid>> {
     let documents = match on_conflict {
         OnConflict::Fail => batch.iter().collect(),
+        // The first document of each ID is stored, which is the last one in reverse order.
         OnConflict::Skip => last_of_each_id(batch.iter().rev()),
         OnConflict::Replace => last_of_each_id(batch.iter()),
     };
@@ -130,7 +132,7 @@ struct StoredRow {
 
 /// Locks the ICPs that a batch replaces. If `keeps_replaced` is true, stores their current states as revisions.
 /// Returns, for each ICP, the fields that its last document in the batch changes.
-async fn store_replaced_states(
+async fn lock_and_keep_replaced(
     connection: &mut AsyncPgConnection,
     batch: &[IcpDocument],
     keeps_replaced: bool,

@@ -21,7 +21,7 @@ use crate::list_query::{Extent, ListStatement};
 use crate::prepared::prepared_query;
 use crate::row::{column, id_and_version, text, time};
 
-/// Reads a list. Returns the list and a cursor to its last document.
+/// Reads the rows of a list. Returns the builder of the list, and a cursor to its last document.
 pub(crate) async fn read(
     mut connection: &AsyncPgConnection,
     query: &ListQuery,
@@ -61,7 +61,9 @@ pub(crate) async fn read_bounded(
     Ok((is_bounded && count <= MAX_BOUNDED_ICPS).then(|| list.finish(None)))
 }
 
+/// Maximum number of ICPs in a bounded list.
 const MAX_BOUNDED_ICPS: i64 = 1_024;
+/// Maximum length in bytes of a document in a bounded list.
 const MAX_BOUNDED_DOCUMENT_BYTES: i32 = 3 * 1024;
 /// Callers use [`read_bounded`] only if the `max_bytes` of the query is at least this number. A bounded list is never
 /// longer.
@@ -72,12 +74,12 @@ pub(crate) const MIN_BYTES_FOR_BOUNDED: usize = 4 * 1024 * 1024;
 struct BoundedListStatement<'a>(&'a str);
 
 prepared_query! {
-    BoundedListStatement(rows) -> (SqlUuid, BigInt, Nullable<Text>),
+    BoundedListStatement(list) -> (SqlUuid, BigInt, Nullable<Text>),
     "SELECT icp_members.icp_id, icps.version, CASE WHEN octet_length(icps.document) <= ",
     Integer = &MAX_BOUNDED_DOCUMENT_BYTES;
     " THEN icps.document END FROM icp_members INNER JOIN icps ON icps.id = icp_members.icp_id \
      WHERE icp_members.user_id = ",
-    Text = rows.0;
+    Text = list.0;
     " ORDER BY icp_members.created_at, icp_members.icp_id LIMIT 1 + ", BigInt = &MAX_BOUNDED_ICPS;
 }
 
@@ -87,7 +89,7 @@ fn cursor<'a>(sort: Sort, row: &impl Row<'a, Pg>) -> QueryResult<ListCursor> {
         Sort::UpdatedAt => SortKey::UpdatedAt(time(row, 3)?),
         Sort::Name => SortKey::Name(text(row, 3, |name| name.unwrap_or_default().to_owned())?),
         Sort::ActiveUntil => SortKey::ActiveUntil(match column::<Timestamptz, PgTimestamp>(row, 3)?.0 {
-            // `-infinity` and `infinity`.
+            // The ICP has no `activeUntil`, so its sort key is `-infinity` or `infinity`.
             i64::MIN | i64::MAX => None,
             _ => Some(time(row, 3)?),
         }),

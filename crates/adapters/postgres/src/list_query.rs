@@ -13,19 +13,19 @@ use uuid::Uuid;
 
 use crate::prepared::prepared_once;
 
-/// A part of a list has at most `max_bytes / BYTES_PER_ROW` rows, or [`MIN_ROWS_OF_PART`] if that is more. A part of
-/// shorter documents therefore ends before it reaches `max_bytes`.
+/// A part of a list has at most `max_bytes / BYTES_PER_ROW` rows, or [`MIN_ROWS_OF_PART`] if that is more. A part whose
+/// documents are shorter than this number of bytes therefore ends before it reaches `max_bytes`.
 const BYTES_PER_ROW: usize = 1024;
 const MIN_ROWS_OF_PART: usize = 64;
 
 /// The rows and documents that a statement reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// All rows, and the documents up to `max_bytes`.
+    /// All rows up to the limit, and the documents up to `max_bytes`.
     Whole,
     /// The rows and documents of one part, which ends at the limit or after about `max_bytes`.
     Part,
-    /// All rows without documents, for the version of the list.
+    /// All rows up to the limit, without documents, for the version of the list.
     Version,
 }
 
@@ -43,8 +43,8 @@ impl Extent {
 ///
 /// The default order is the order of the primary key of `icp_members`. In this order and without a filter, PostgreSQL
 /// scans the index and looks up each ICP by ID. Otherwise, PostgreSQL first filters and sorts rows without documents,
-/// and then looks the documents up. If it sorted rows with documents, it would write them to the disk if they are larger than
-/// `work_mem`.
+/// and then looks the documents up. If it sorted rows with documents, it would write them to the disk if they are
+/// larger than `work_mem`.
 pub(crate) struct ListStatement<'a> {
     user_id: &'a str,
     conditions: Vec<Condition>,

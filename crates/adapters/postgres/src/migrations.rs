@@ -17,7 +17,7 @@ use crate::schema::__diesel_schema_migrations;
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../../migrations/postgres");
 
 /// SQL that acquires the lock of a migration. The number consists of the first 8 bytes of `icp-schema`.
-const LOCK: &str = "SELECT pg_advisory_xact_lock(7593173187410322276)";
+const ACQUIRE_LOCK: &str = "SELECT pg_advisory_xact_lock(7593173187410322276)";
 
 type SyncConnection = AsyncConnectionWrapper<AsyncPgConnection>;
 
@@ -37,7 +37,7 @@ impl Migrator for PostgresDatabase {
             // wait, and then find no pending migrations. The lock ends with the transaction, because a pooler could
             // give the session to another client.
             let migrated = connection.transaction::<_, TransactionError, _>(|connection| {
-                connection.batch_execute(LOCK)?;
+                connection.batch_execute(ACQUIRE_LOCK)?;
                 // This call creates diesel's own table.
                 let applied = connection.applied_migrations().map_err(to_migration_error)?;
                 let pending = pending_migrations(&applied)?;

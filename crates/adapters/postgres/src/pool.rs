@@ -1,4 +1,4 @@
-//! The pool of connections. Each connection is used by one request at a time.
+//! The pool of connections. Each connection is used by one request, or by one batch of requests, at a time.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -142,7 +142,7 @@ impl Pool {
         running.await.unwrap_or_else(|error| Err(RepositoryError::Unavailable(error.into())))
     }
 
-    /// Runs a read-only statement, and repeats it once if its connection was lost.
+    /// Runs a read-only statement. Repeats it once if the database was unavailable, such as after a lost connection.
     ///
     /// The future is boxed because its state has several kilobytes. Otherwise every caller would contain and copy
     /// this state.
@@ -181,6 +181,7 @@ struct Share {
     /// the request. This type removes the permit for [`RECONNECT_PAUSE`] instead, and the request waits for an open
     /// connection.
     permits: Arc<Semaphore>,
+    /// The time of the last successful response on one of these connections.
     last_response: Arc<Mutex<Instant>>,
 }
 

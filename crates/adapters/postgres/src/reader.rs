@@ -111,7 +111,7 @@ impl PostgresDatabase {
         deadline: Deadline,
         user_id: &UserId,
     ) -> Result<KeyedPermit<UserId>, RepositoryError> {
-        let permit = timeout_at(deadline.acquire, self.list_reads.acquire(user_id)).await;
+        let permit = timeout_at(deadline.acquire, self.list_permits.acquire(user_id)).await;
         permit.map_err(|_| self.pool.rejection())
     }
 
@@ -128,7 +128,7 @@ impl PostgresDatabase {
         read.await
     }
 
-    /// Reads the version of a list that is not short. Caches the version if the query is for all ICPs of the user.
+    /// Reads the version of a list, without documents. Caches the version if the query is for all ICPs of the user.
     async fn read_version(
         &self,
         deadline: Deadline,
@@ -173,9 +173,9 @@ impl PostgresDatabase {
     }
 }
 
-/// Returns true if the query is for all ICPs of a user, and its own limit is at least `max_bytes`.
-fn allows_complete_list(query: &ListQuery, max_bytes: usize) -> bool {
-    query.is_everything() && query.max_bytes.is_none_or(|bytes| bytes.get() >= max_bytes)
+/// Returns true if the query is for all ICPs of a user, and its `max_bytes` allows a list of `length` bytes.
+fn allows_complete_list(query: &ListQuery, length: usize) -> bool {
+    query.is_everything() && query.max_bytes.is_none_or(|max_bytes| max_bytes.get() >= length)
 }
 
 /// Returns true if no ICP can match because a text of the query contains U+0000, which PostgreSQL cannot store.

@@ -54,9 +54,10 @@ impl IcpRepository for PostgresDatabase {
             Some(key) => look_up(key).await?,
             None => None,
         };
-        let otherwise =
+        // The reason why nothing was stored, unless an earlier create has used the key.
+        let reason =
             if is_within_quota || !has_key_lock { Creation::InProgress } else { Creation::QuotaReached };
-        Ok(earlier_creation.unwrap_or(otherwise))
+        Ok(earlier_creation.unwrap_or(reason))
     }
 
     async fn replace(

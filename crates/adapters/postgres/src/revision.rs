@@ -28,10 +28,11 @@ const DOCUMENT: &str = "coalesce(revisions.document, (SELECT before.document FRO
     WHERE before.icp_id = revisions.icp_id AND before.version < revisions.version \
     ORDER BY before.version DESC LIMIT 1))";
 
+/// The columns of a revision that the tables `icps` and `icp_revisions` have in common.
 const COLUMNS: &str = "version, changed_at, changed_by, actor, source, operation, changed";
 
-/// Reads the current state of an ICP and its revisions, newest first, if the user may read the ICP. One statement
-/// reads all of this data from one snapshot.
+/// Reads the current state of an ICP and its revisions, newest first, if the user may read the ICP. `user_id` is `None`
+/// for an admin. One statement reads all of this data from one snapshot.
 pub(crate) async fn read_revisions(
     connection: &mut AsyncPgConnection,
     range: RevisionRange,
@@ -108,7 +109,7 @@ pub(crate) async fn read_deletes(
 }
 
 /// Removes at most 20 revisions that were replaced before `replaced_before`. The limit is small because a document
-/// can have a mebibyte. Skips revisions that another transaction has locked.
+/// can have 2 MiB, or 16 MiB if it was imported. Skips revisions that another transaction has locked.
 pub(crate) async fn remove_old(
     connection: &mut AsyncPgConnection,
     replaced_before: Timestamp,
@@ -169,7 +170,7 @@ impl TryFrom<RevisionRow> for Revision {
 
     fn try_from(row: RevisionRow) -> Result<Self, RepositoryError> {
         let invalid = |column: &str| {
-            let reason = format!("invalid value in icp_revisions.{column} of ICP {}", row.icp_id);
+            let reason = format!("invalid value of `{column}` in a revision of ICP {}", row.icp_id);
             RepositoryError::Backend(reason.into())
         };
         Ok(Self {

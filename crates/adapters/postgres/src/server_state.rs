@@ -36,7 +36,7 @@ pub(crate) struct ListVersions {
 
 /// SQL that is true for a single PostgreSQL server. It is false for distributed databases that derive from
 /// PostgreSQL. For example, the version text of one of them contains `YugabyteDB`.
-const IS_SINGLE_SERVER: &str = "version() ~ '^PostgreSQL [0-9.]+(beta|rc|devel)?[0-9]* ' \
+const SINGLE_SERVER_CONDITION: &str = "version() ~ '^PostgreSQL [0-9.]+(beta|rc|devel)?[0-9]* ' \
     AND version() !~ 'Greenplum' AND NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')";
 
 impl ListVersions {
@@ -50,7 +50,8 @@ impl ListVersions {
         &self,
         mut connection: &AsyncPgConnection,
     ) -> QueryResult<Option<ServerState>> {
-        let query = || async move { select(sql::<Bool>(IS_SINGLE_SERVER)).get_result(&mut connection).await };
+        let query =
+            || async move { select(sql::<Bool>(SINGLE_SERVER_CONDITION)).get_result(&mut connection).await };
         if !*self.is_single_server.get_or_try_init(query).await? {
             return Ok(None);
         }

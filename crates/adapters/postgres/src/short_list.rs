@@ -29,7 +29,7 @@ pub(crate) async fn short_lists(
     user_ids: &[&str],
 ) -> QueryResult<Vec<Option<IcpList>>> {
     let mut lists = vec![None; user_ids.len()];
-    let mut rows = pin!(AsyncConnectionCore::load(&mut connection, ShortLists(user_ids)).await?);
+    let mut rows = pin!(AsyncConnectionCore::load(&mut connection, ShortListsStatement(user_ids)).await?);
     while let Some(row) = rows.try_next().await? {
         // The first ordinal is 1.
         let ordinal = usize::try_from(column::<BigInt, i64>(&row, 0)?).unwrap_or_default();
@@ -40,6 +40,7 @@ pub(crate) async fn short_lists(
     Ok(lists)
 }
 
+/// Returns the list in a row, or `None` if the list is not short.
 fn parse_short_list<'a>(row: &impl Row<'a, Pg>) -> QueryResult<Option<IcpList>> {
     if !column::<Bool, bool>(row, 1)? {
         return Ok(None);
@@ -57,11 +58,11 @@ fn parse_short_list<'a>(row: &impl Row<'a, Pg>) -> QueryResult<Option<IcpList>> 
 /// order of the list, and looks up each ICP by ID. It returns each list as one row. For short lists, this is faster
 /// than one row per ICP. For long lists, it is slower.
 #[derive(Debug)]
-pub(crate) struct ShortLists<'a>(pub(crate) &'a [&'a str]);
+pub(crate) struct ShortListsStatement<'a>(pub(crate) &'a [&'a str]);
 
 prepared_query! {
-    ShortLists(lists) -> (BigInt, Bool, Nullable<Array<SqlUuid>>, Nullable<Array<BigInt>>, Nullable<Text>),
-    "SELECT asked.ordinal, list.* FROM unnest(", Array<Text> = &lists.0;
+    ShortListsStatement(users) -> (BigInt, Bool, Nullable<Array<SqlUuid>>, Nullable<Array<BigInt>>, Nullable<Text>),
+    "SELECT asked.ordinal, list.* FROM unnest(", Array<Text> = &users.0;
     ") WITH ORDINALITY AS asked (user_id, ordinal) CROSS JOIN LATERAL (\
      SELECT count(*) = count(document) AND count(*) <= ",
     BigInt = &MAX_ICPS;

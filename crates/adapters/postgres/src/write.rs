@@ -126,11 +126,11 @@ statement! {
 }
 
 statement! {
-    /// Replaces the document if the ICP has the expected version, and stores the replaced state as a revision.
-    /// Returns the new version, or NULL if the creator's quota is used up. Returns no row if the ICP has another
-    /// version, or if another transaction has locked it. The statement does not wait for the other transaction,
-    /// because a waiting statement would occupy a connection and then change nothing. The creator's ICPs are counted
-    /// only if `Quota::is_counted` is true.
+    /// Replaces the document if the ICP has the expected version. If `Stamp::keeps_replaced` is true, stores the
+    /// replaced state as a revision. Returns the new version, or NULL if the creator's quota is used up. Returns no row
+    /// if the ICP has another version, or if another transaction has locked it. The statement does not wait for the
+    /// other transaction, because a waiting statement would occupy a connection and then change nothing. The creator's
+    /// ICPs are counted only if `Quota::is_counted` is true.
     ///
     /// `BETWEEN` finds the same rows as `=`. With `=`, PostgreSQL would assume that each ICP has the average number
     /// of users, and would scan all users of the ICP.
@@ -192,9 +192,9 @@ statement! {
 }
 
 statement! {
-    /// Deletes the ICP and its users if the ICP has the expected version. Stores the last state and the delete as
-    /// revisions, and the users who had access. Returns the ID. Returns no row if the ICP has another version, or if
-    /// another transaction has locked it.
+    /// Deletes the ICP and its users if the ICP has the expected version. If `Stamp::keeps_replaced` is true, stores
+    /// the last state and the delete as revisions, and the users who had access. Returns the ID. Returns no row if the
+    /// ICP has another version, or if another transaction has locked it.
     Delete(id: IcpId, expected: Version, stamp: &'a Stamp) {
         id: Uuid as SqlUuid = id.as_uuid(),
         expected: i64 as BigInt = expected.0,

@@ -33,6 +33,7 @@ pub(crate) enum Access {
 pub(crate) struct DatabaseFile {
     pub(crate) path: PathBuf,
     url: String,
+    /// The device and the inode of the file that was opened.
     identity: (u64, u64),
 }
 

@@ -35,7 +35,7 @@ pub struct SqliteDatabase {
     pub(crate) readers: Pool,
     writer: Pool,
     /// Permits for reads of lists. Without permits, one user could occupy all threads.
-    list_reads: KeyedPermits<UserId>,
+    list_permits: KeyedPermits<UserId>,
 }
 
 impl SqliteDatabase {
@@ -50,21 +50,22 @@ impl SqliteDatabase {
             let file = Arc::new(DatabaseFile::open(&settings.path)?);
             let readers = Pool::start(&file, Access::Read, settings.max_connections, READ_TIMEOUT)?;
             let writer = Pool::start(&file, Access::Write, 1, WRITE_TIMEOUT)?;
-            let list_reads = KeyedPermits::new((settings.max_connections / 2).max(1));
-            Ok(Self { file, readers, writer, list_reads })
+            let list_permits = KeyedPermits::new((settings.max_connections / 2).max(1));
+            Ok(Self { file, readers, writer, list_permits })
         };
         let opened = spawn_blocking(open).await.unwrap_or_else(|panicked| Err(panicked.into()));
         opened.map_err(|reason| OpenError { path, reason })
     }
 
-    /// Reads a list of a user. Waits for a permit, so that one user occupies at most half of the threads.
+    /// Reads a list of a user. Waits for a permit, so that one user occupies at most half of the threads, or the only
+    /// thread.
     pub(crate) async fn read_list<T: Send + 'static>(
         &self,
         user_id: &UserId,
         read: impl FnOnce(&mut Job<'_>) -> Result<T, TransactionError> + Send + 'static,
     ) -> Result<T, RepositoryError> {
         let reading = async {
-            let permit = self.list_reads.acquire(user_id).await;
+            let permit = self.list_permits.acquire(user_id).await;
             let read = move |job: &mut Job<'_>| {
                 let _permit = permit;
                 read(job)

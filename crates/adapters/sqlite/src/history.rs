@@ -134,6 +134,7 @@ const DOCUMENT: &str = "coalesce(document, (SELECT before.document FROM icp_revi
     WHERE before.icp_id = revisions.icp_id AND before.version < revisions.version \
     ORDER BY before.version DESC LIMIT 1))";
 
+/// The columns of a revision that the tables `icps` and `icp_revisions` have in common.
 const COLUMNS: &str = "version, changed_at, changed_by, actor, source, operation, changed";
 
 /// Returns the query for the current state of an ICP and its revisions in a range of versions, newest first.

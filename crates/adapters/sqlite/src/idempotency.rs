@@ -9,7 +9,8 @@ use uuid::Uuid;
 use crate::error::{TransactionError, invalid_value};
 use crate::schema::idempotency_keys as keys;
 
-/// Returns the result of the create that used the key, unless the key has expired.
+/// Returns [`Creation::Repeated`] or [`Creation::KeyReused`] if an earlier create has used the key and the key has not
+/// expired.
 pub(crate) fn look_up_key(
     connection: &mut SqliteConnection,
     key: &IdempotencyKey,
@@ -49,7 +50,7 @@ pub(crate) fn store_key(
 }
 
 /// Removes at most 20 expired keys, and returns their number. The limit is small because the document of a key can
-/// have a mebibyte and other writes wait.
+/// have 2 MiB and other writes wait.
 pub(crate) fn remove_expired_keys(connection: &mut SqliteConnection, now: Timestamp) -> QueryResult<u64> {
     let delete = diesel::sql_query(
         "DELETE FROM idempotency_keys WHERE rowid IN \

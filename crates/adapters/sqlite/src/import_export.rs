@@ -17,7 +17,8 @@ use crate::revision;
 use crate::schema::icps;
 use crate::write::{self, Entry, Predecessor};
 
-/// Number of documents in a batch of an export. It is small because a document can have a few mebibytes.
+/// Number of documents in a batch of an export. It is small because a document can have 2 MiB, or 16 MiB if
+/// it was imported.
 const EXPORT_BATCH_SIZE: usize = 32;
 
 #[async_trait]
@@ -65,7 +66,7 @@ impl ImportExport for SqliteDatabase {
 fn import_file(
     temporary: BufWriter<File>,
     file: &DatabaseFile,
-    mode: OnConflict,
+    on_conflict: OnConflict,
     stamp: &Stamp,
 ) -> Result<ImportSummary, TransactionError> {
     let mut temporary = temporary.into_inner().map_err(|error| backend(error.into_error()))?;
@@ -76,7 +77,7 @@ fn import_file(
             let icp = Icp::from_json(&line.map_err(backend)?, Rules::Stored).map_err(backend)?;
             let document = IcpDocument::from(icp);
             let is_new = insert(connection, &document, stamp)?;
-            match mode {
+            match on_conflict {
                 _ if is_new => summary.inserted += 1,
                 OnConflict::Fail => return Err(RepositoryError::AlreadyExists(document.id()).into()),
                 OnConflict::Skip => summary.skipped += 1,

@@ -22,11 +22,12 @@ pub(crate) enum Extent {
     List,
     /// Documents until the list is full, and one additional row, which shows whether more ICPs follow.
     Part,
-    /// All rows without documents.
+    /// All rows without documents, for the version.
     Version,
 }
 
-/// Returns the version of a list. Uses the cached version if the database has not changed since it was cached.
+/// Returns the version of a list. For a complete list, uses the cached version if the database has not changed since
+/// this version was read.
 pub(crate) fn version(job: &mut Job<'_>, query: &ListQuery) -> Result<ListVersion, TransactionError> {
     let read = |job: &mut Job<'_>| Ok(read(job, query, Extent::Version)?.0.finish(None).version);
     if !query.is_everything() {

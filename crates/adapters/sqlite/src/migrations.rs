@@ -40,7 +40,7 @@ impl Migrator for SqliteDatabase {
     }
 }
 
-/// The pending migrations, and the report for the case that they are applied.
+/// The report for the case that the pending migrations are applied, and these migrations.
 type Pending = (MigrationReport, Vec<Box<dyn Migration<Sqlite>>>);
 
 fn find_pending(connection: &mut SqliteConnection) -> Result<Pending, TransactionError<MigrationError>> {

@@ -75,6 +75,7 @@ struct Usage {
     keys: u64,
     /// The number of deleted ICPs.
     deleted: u64,
+    /// The bytes of the ICPs, their histories, the histories of deleted ICPs, and the documents of the keys.
     bytes: u64,
 }
 

@@ -87,8 +87,8 @@ pub(crate) fn end_delete(connection: &mut SqliteConnection, id: IcpId) -> QueryR
     Ok(Some(bytes))
 }
 
-/// Removes at most 20 old revisions, and returns their number. The limit is small because a document can have a
-/// mebibyte and other writes wait.
+/// Removes at most 20 old revisions, and returns their number. The limit is small because a document can have
+/// 2 MiB, or 16 MiB if it was imported, and other writes wait.
 pub(crate) fn remove_old(connection: &mut SqliteConnection, replaced_before: Timestamp) -> QueryResult<u64> {
     #[derive(QueryableByName)]
     struct Removed {
@@ -125,8 +125,8 @@ pub(crate) struct LastDelete {
     pub(crate) bytes: i64,
 }
 
-/// Returns the last delete of an ICP if it has the given version. Returns `None` if the ICP exists or was deleted
-/// again.
+/// Returns the last delete of an ICP if the delete has the given version. Returns `None` if the ICP exists, was deleted
+/// again, or was never deleted.
 pub(crate) fn last_delete(
     connection: &mut SqliteConnection,
     id: IcpId,

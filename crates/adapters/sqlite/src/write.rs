@@ -63,7 +63,7 @@ fn entry_columns<'a>(entry: Entry<'a>) -> _ {
     )
 }
 
-/// Values of a deleted row of `icps` that are copied to a new row with the same ID.
+/// The values of a deleted row of `icps` on which the values of a new row with the same ID depend.
 #[derive(Default)]
 pub(crate) struct Predecessor {
     pub(crate) creator: Option<UserId>,

@@ -27,7 +27,8 @@ async fn replaced_revision_is_kept_for_retention() {
     fixture.patch(&ada(), created.id, r#"{"name": "other"}"#).await;
     fixture.clock.advance_millis(2 * DAY_MILLIS);
     assert_eq!(fixture.icps.remove_old_revisions().await.expect("must remove"), 0);
-    assert!(fixture.icps.revision(&ada(), created.id, created.version).await.is_ok());
+    let kept = fixture.icps.revision(&ada(), created.id, created.version).await;
+    assert!(kept.is_ok(), "the revision must be kept for two days: {kept:?}");
     fixture.clock.advance_millis(1);
     let hidden = fixture.icps.revision(&ada(), created.id, created.version).await;
     assert!(matches!(hidden, Err(ServiceError::NoRevision)), "{hidden:?}");

@@ -97,6 +97,7 @@ fn with_cache() -> (Fixture, Arc<Counts>) {
 }
 
 impl Counts {
+    /// Returns the number of returned lists, and the number of confirmed lists.
     fn get(&self) -> (u32, u32) {
         (self.returned.load(Ordering::SeqCst), self.confirmed.load(Ordering::SeqCst))
     }

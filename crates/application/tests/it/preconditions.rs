@@ -44,9 +44,14 @@ async fn list_is_sent_only_if_changed() {
     let (_, version) = fixture.list(&ada()).await;
     let known = if_none_match(VersionMatch::OneOf(vec![version]));
     let list = async || fixture.icps.list(&ada(), &ListRequest::default(), &known).await.expect("must list");
-    assert!(matches!(list().await, ListResponse::NotModified(same) if same == version));
+    let unchanged = list().await;
+    assert!(matches!(unchanged, ListResponse::NotModified(same) if same == version), "{unchanged:?}");
     fixture.patch(&ada(), created.id, r#"{"name": "renamed"}"#).await;
-    assert!(matches!(list().await, ListResponse::Buffered { version: other, .. } if other != version));
+    let changed = list().await;
+    assert!(
+        matches!(changed, ListResponse::Buffered { version: other, .. } if other != version),
+        "{changed:?}"
+    );
 }
 
 #[tokio::test]

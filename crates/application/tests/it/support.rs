@@ -10,12 +10,14 @@ use icp_testkit::memory::InMemoryDatabase;
 
 pub(crate) const SMB: &str = r#"{"name": "SMB", "leadProviderCriteria": []}"#;
 
+/// The service, its repository, and the clock that the test sets.
 pub(crate) struct Fixture {
     pub(crate) icps: IcpService,
     pub(crate) repository: Arc<dyn IcpRepository>,
     pub(crate) clock: Arc<FakeClock>,
 }
 
+/// Returns a new ID in each call.
 fn next_id() -> IcpId {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     id(NEXT.fetch_add(1, Ordering::SeqCst).into())

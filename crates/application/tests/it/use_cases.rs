@@ -51,7 +51,7 @@ async fn user_without_access_is_forbidden() {
 }
 
 #[tokio::test]
-async fn preview_stores_nothing() {
+async fn preview_validates_and_stores_nothing() {
     let fixture = fixture();
     let preview = fixture
         .icps
@@ -86,7 +86,7 @@ async fn updated_at_grows_if_clock_goes_back() {
     for round in 0..5 {
         let patched = fixture.patch(&ada(), last.id, &format!(r#"{{"name": "round {round}"}}"#)).await;
         assert!(icp(&patched).updated_at > icp(&last).updated_at, "round {round}");
-        assert!(patched.version > last.version);
+        assert!(patched.version > last.version, "the version must grow in round {round}");
         fixture.clock.advance_millis(-1_000 * i64::from(round));
         last = patched;
     }
@@ -101,10 +101,10 @@ async fn key_expires_after_a_day() {
         created.expect("must create")
     };
     let first = create().await;
-    assert!(!first.is_replay);
+    assert!(!first.is_replay, "the first request must create the ICP");
     assert_eq!(fixture.icps.remove_expired_keys().await.expect("must remove"), 0);
     let second = create().await;
-    assert!(second.is_replay);
+    assert!(second.is_replay, "the second request must not create an ICP");
     assert_eq!(second.icp, first.icp);
     fixture.clock.advance_millis(24 * 60 * 60 * 1_000 + 1);
     assert_eq!(fixture.icps.remove_expired_keys().await.expect("must remove"), 1);
@@ -262,7 +262,7 @@ async fn only_unconditional_delete_is_repeated() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn endless_contention_is_reported() {
+async fn endless_contention_of_icp_or_key_is_reported() {
     let fixture = contended_fixture(u32::MAX);
     let id = fixture.create(&ada(), SMB).await.id;
     let patched = fixture.icps.update(&ada(), id, r#"{"name": "after"}"#.into(), &NO_PRECONDITIONS).await;

@@ -29,9 +29,9 @@ const DURATION_BUCKETS: [f64; 15] =
 /// The reason why a valid request is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RejectReason {
-    /// Too many requests are in flight.
+    /// The service or its storage has too many requests.
     Overload,
-    /// The user has used up their quota.
+    /// The user has sent too many requests.
     RateLimit,
 }
 
@@ -105,7 +105,7 @@ impl Metrics {
         Self(Arc::new(inner))
     }
 
-    /// Counts a response, and its duration.
+    /// Counts a response, and records its duration.
     pub fn record_response(&self, method: &'static str, route: Option<String>, status: u16, took: Duration) {
         let labels = RequestLabels::new(method, route, status);
         self.0.requests.get_or_create(&labels).observe(took.as_secs_f64());
@@ -126,7 +126,7 @@ impl Metrics {
         self.0.sign_ins.get_or_create(&VerdictLabels { verdict }).inc();
     }
 
-    /// Counts a database operation, and its duration.
+    /// Counts a database operation, and records its duration.
     pub fn record_operation(&self, operation: &'static str, outcome: &'static str, took: Duration) {
         let labels = OperationLabels { operation, outcome };
         self.0.operations.get_or_create(&labels).observe(took.as_secs_f64());
@@ -138,6 +138,10 @@ impl Metrics {
     }
 
     /// Returns all metrics in the format OpenMetrics.
+    ///
+    /// # Errors
+    ///
+    /// If a metric cannot be written as text.
     pub fn text(&self) -> Result<String, std::fmt::Error> {
         let mut text = String::new();
         text::encode(&mut text, &self.0.registry)?;
@@ -146,7 +150,7 @@ impl Metrics {
 }
 
 /// Converts OpenMetrics to the older text format of Prometheus. In the older format, `# TYPE` names the sample instead
-/// of the metric family, and there are no units and no end marker.
+/// of the metric family, the type `info` is a `gauge`, and there are no units and no end marker.
 pub fn to_prometheus_text(open_metrics: &str) -> String {
     let mut text = String::with_capacity(open_metrics.len());
     for line in open_metrics.lines().filter(|line| !line.starts_with("# UNIT") && *line != "# EOF") {

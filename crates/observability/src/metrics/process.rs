@@ -1,4 +1,5 @@
-//! Metrics of the process, with the names that client libraries of Prometheus use. They exist on Linux only.
+//! Metrics of the process. After the prefix `icp_`, they have the usual names of process metrics in Prometheus. They
+//! exist on Linux only.
 
 use std::fmt;
 

@@ -11,8 +11,10 @@ use super::trial::trials;
 use crate::fakes::FakeCredentials;
 use crate::fixtures::user;
 
-const AUTHENTICATE_TIMEOUT: Duration = Duration::from_secs(5);
-const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
+/// Maximum duration of `authenticate`, by the port.
+const MAX_AUTHENTICATE_DURATION: Duration = Duration::from_secs(5);
+/// Maximum duration of `health`, by the port.
+const MAX_HEALTH_DURATION: Duration = Duration::from_secs(3);
 
 /// The authenticator that a suite tests, and a way to sign users in.
 pub struct SignIn {
@@ -23,7 +25,8 @@ pub struct SignIn {
 type AuthorizationFn = Box<dyn Fn(&Caller) -> Vec<u8> + Send + Sync>;
 
 impl SignIn {
-    /// Creates a subject. `authorization` returns the value of the `Authorization` header with which a caller signs in.
+    /// Creates the subject of a suite. `authorization` returns the value of the `Authorization` header with which a
+    /// caller signs in.
     pub fn new(
         authenticator: impl Authenticator + 'static,
         authorization: impl Fn(&Caller) -> Vec<u8> + Send + Sync + 'static,
@@ -42,7 +45,8 @@ impl SignIn {
     async fn authenticate_with(&self, credentials: &FakeCredentials) -> Result<Caller, AuthenticationError> {
         let start = Instant::now();
         let result = self.authenticator.authenticate(credentials).await;
-        assert!(start.elapsed() < AUTHENTICATE_TIMEOUT, "authenticate took {:?}", start.elapsed());
+        let elapsed = start.elapsed();
+        assert!(elapsed < MAX_AUTHENTICATE_DURATION, "authenticate must not take {elapsed:?}");
         result
     }
 
@@ -247,5 +251,6 @@ async fn valid_token_is_unavailable_during_outage(subject: SignIn) {
 async fn health_is_unavailable_during_outage(subject: SignIn) {
     let start = Instant::now();
     assert_eq!(subject.authenticator.health().await, Health::Unavailable);
-    assert!(start.elapsed() < HEALTH_TIMEOUT, "health took {:?}", start.elapsed());
+    let elapsed = start.elapsed();
+    assert!(elapsed < MAX_HEALTH_DURATION, "health must not take {elapsed:?}");
 }

@@ -19,7 +19,8 @@ use super::Subject;
 use super::trial::trials;
 use support::TestHistory;
 
-/// The suite of [`icp_ports::IcpHistory`] and [`ForgetUser`]. It fills the storage with [`IcpRepository::insert`].
+/// The suite of [`icp_ports::IcpHistory`] and [`ForgetUser`]. It fills the storage with [`IcpRepository::insert`] and
+/// [`ImportExport::import`].
 ///
 /// `make` returns an adapter on a fresh, empty storage, to which all migrations have been applied.
 pub fn history<R: IcpRepository + ImportExport + ForgetUser + 'static>(
@@ -40,7 +41,7 @@ pub fn history<R: IcpRepository + ImportExport + ForgetUser + 'static>(
         access::history_access_follows_current_users,
         access::history_access_of_deleted_icp_follows_last_users,
         access::agrees_with_access_rule,
-        access::text_with_u0000_has_no_access,
+        access::odd_user_ids_have_no_access,
         deleted::delete_is_newest_revision,
         deleted::deleted_icps_are_newest_first,
         deleted::pages_add_up_to_deleted_icps,

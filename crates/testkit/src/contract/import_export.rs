@@ -49,14 +49,14 @@ pub fn import_export<R: IcpRepository + ImportExport + 'static>(
 #[derive(Clone)]
 struct TestStorage {
     // This field must be dropped before the repository, which owns the storage.
-    first: Arc<dyn ImportExport>,
+    importer: Arc<dyn ImportExport>,
     repository: TestRepository,
 }
 
 impl<R: IcpRepository + ImportExport + 'static> From<Subject<R>> for TestStorage {
     fn from(subject: Subject<R>) -> Self {
-        let first = subject.first.clone();
-        Self { first, repository: subject.into() }
+        let importer = subject.first.clone();
+        Self { importer, repository: subject.into() }
     }
 }
 
@@ -66,7 +66,7 @@ impl TestStorage {
         documents: impl IntoIterator<Item = IcpDocument>,
         on_conflict: OnConflict,
     ) -> Result<ImportSummary, ImportExportError> {
-        self.first.import(&mut TestSource::of(documents), on_conflict, false).await
+        self.importer.import(&mut TestSource::of(documents), on_conflict, false).await
     }
 
     /// Imports documents whose IDs do not exist yet.
@@ -77,7 +77,7 @@ impl TestStorage {
     /// Exports all ICPs.
     async fn export(&self) -> Vec<String> {
         let mut sink = CollectingSink::default();
-        let count = self.first.export(&mut sink).await.expect("export failed");
+        let count = self.importer.export(&mut sink).await.expect("export failed");
         assert_eq!(count, sink.0.len() as u64, "export must return the number of ICPs");
         sink.0
     }

@@ -56,7 +56,7 @@ impl TestMigrator {
 
 async fn new_storage_has_pending_migrations(migrator: TestMigrator) {
     let pending = migrator.pending().await;
-    assert!(!pending.is_empty());
+    assert!(!pending.is_empty(), "a new storage must have pending migrations");
     assert_eq!(migrator.pending().await, pending, "`pending` must not change the storage");
     let distinct: std::collections::HashSet<_> = pending.iter().collect();
     assert_eq!(distinct.len(), pending.len(), "each migration must have its own name: {pending:?}");

@@ -1,4 +1,4 @@
-//! The contract suites: one for each port, and one for faults of the storage.
+//! The contract suites of the ports, of a repository whose storage fails, and of an authenticator during an outage.
 //!
 //! Each function returns the trials of one suite, and [`run`] runs trials as a test program. For each trial, a suite
 //! calls the adapter's factory, which must create a fresh, empty storage. A trial that takes longer than 60 seconds

@@ -1,6 +1,6 @@
 //! The contract of a repository while its storage fails.
 
-mod breakable;
+mod faulty_subject;
 
 use std::time::{Duration, Instant};
 
@@ -16,10 +16,11 @@ use super::history::support::{all_revisions_query, undelete_change};
 use super::repository::support::{admin_scope, all_icps_query, change, concurrently};
 use super::trial::trials;
 use crate::fixtures::{any_creator, icp, id, stamp_without_history, user};
-use breakable::{DELETED_ICP, FaultySubject, TOLERANCE, assert_unavailable, in_time};
+use faulty_subject::{DELETED_ICP, FaultySubject, TOLERANCE, assert_unavailable, in_time};
 
 /// Maximum duration of a health check.
 const MAX_HEALTH_DURATION: Duration = Duration::from_secs(3);
+
 /// Injects faults between a repository and its storage.
 ///
 /// The author of an adapter implements this trait for the suite [`resilience`]. For a database server, the
@@ -99,7 +100,7 @@ async fn many_calls_to_hanging_storage_end_in_time(subject: FaultySubject) {
             };
             let is_expected =
                 matches!(failed, Some(RepositoryError::Unavailable(_) | RepositoryError::Overloaded));
-            assert!(is_expected, "{failed:?}");
+            assert!(is_expected, "the call must be unavailable or overloaded: {failed:?}");
         }
     })
     .await;
@@ -217,6 +218,7 @@ async fn delete_with_lost_response_is_not_repeated(subject: FaultySubject) {
 }
 
 async fn undelete_with_lost_response_is_not_repeated(subject: FaultySubject) {
+    // A storage without history cannot restore a deleted ICP.
     let FaultySubject { repository, faults, deleted: Some(deleted), .. } = &subject else { return };
     let last = icp(DELETED_ICP).document();
     let change = undelete_change(&last, &last);

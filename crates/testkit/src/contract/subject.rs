@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// The adapter that a suite tests. Its storage is empty and ready for use.
+/// The adapter that a suite tests, on an empty storage.
 pub struct Subject<T> {
     pub(super) first: Arc<T>,
     pub(super) second: Arc<T>,

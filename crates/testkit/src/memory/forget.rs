@@ -26,8 +26,8 @@ impl State {
         self.creators.retain(|_, creator| creator != user_id);
         self.keys.retain(|(user, _), _| user != user_id);
         self.changes.values_mut().for_each(|change| forget_author(change, user_id));
-        for replaced in self.history.values_mut().flatten() {
-            replaced.forget(user_id);
+        for entry in self.history.values_mut().flatten() {
+            entry.forget(user_id);
         }
     }
 }

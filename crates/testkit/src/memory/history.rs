@@ -91,12 +91,12 @@ impl IcpHistory for InMemoryDatabase {
     async fn remove_old_revisions(&self, replaced_before: Timestamp) -> Result<u64, RepositoryError> {
         Ok(self.write(|state| {
             let mut removed = 0;
-            for replaced in state.history.values_mut() {
-                let before = replaced.len();
-                replaced.retain(|replaced| replaced.replaced_at >= replaced_before);
-                removed += (before - replaced.len()) as u64;
+            for entries in state.history.values_mut() {
+                let before = entries.len();
+                entries.retain(|entry| entry.replaced_at >= replaced_before);
+                removed += (before - entries.len()) as u64;
             }
-            state.history.retain(|_, replaced| !replaced.is_empty());
+            state.history.retain(|_, entries| !entries.is_empty());
             removed
         }))
     }
@@ -117,7 +117,8 @@ fn to_page(revisions: Vec<Revision>, query: &HistoryQuery) -> HistoryPage {
 }
 
 impl State {
-    /// Returns whether the ICP is in the scope, and all revisions of the ICP, newest first.
+    /// Returns whether the ICP is in the scope, and its current state and the revisions that were replaced at or after
+    /// `since`, newest first. Returns `None` if there is no such ICP or delete.
     fn history_of(&self, id: IcpId, scope: &AccessScope, since: Timestamp) -> Option<(bool, Vec<Revision>)> {
         let current = self.icps.get(&id).map(|(document, version)| {
             (scope.includes(document.user_ids()), Some(self.current(id, document, *version)))
@@ -133,7 +134,7 @@ impl State {
         Some((is_in_scope, current.into_iter().chain(revisions).collect()))
     }
 
-    /// Returns the last delete of a deleted ICP, or `None` if the ICP is not deleted.
+    /// Returns the last delete of a deleted ICP, or `None` if the ICP is not deleted or was deleted before `since`.
     fn delete_of(&self, id: IcpId, since: Timestamp) -> Option<(&Revision, &Deleted)> {
         let last = self.history.get(&id)?.last().filter(|last| last.replaced_at >= since)?;
         let is_deleted = !self.icps.contains_key(&id);

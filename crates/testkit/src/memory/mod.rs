@@ -1,4 +1,4 @@
-//! An in-memory adapter of the repository port.
+//! An in-memory adapter of the repository, with a history, imports, exports and the removal of users.
 
 mod forget;
 mod history;

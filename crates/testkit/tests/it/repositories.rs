@@ -53,7 +53,7 @@ fn suite_detects_wrong_use_of_keys() {
 #[test]
 fn suite_detects_lost_changes() {
     let cases = [
-        "icps::replace_fails_at_other_version",
+        "icps::writes_fail_at_other_version",
         "concurrency::compare_and_swap_loses_no_change",
         "concurrency::one_of_64_changes_succeeds",
     ];
@@ -95,7 +95,7 @@ fn suite_detects_defects_of_histories() {
         "access::history_access_follows_current_users",
         "access::history_access_of_deleted_icp_follows_last_users",
         "access::agrees_with_access_rule",
-        "access::text_with_u0000_has_no_access",
+        "access::odd_user_ids_have_no_access",
     ];
     assert_detected(Defect::ShowsHistoryToAll, &shown);
     let undeleted =

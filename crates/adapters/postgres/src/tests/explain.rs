@@ -15,7 +15,7 @@ pub(crate) const INSERT_ICPS_WITH_ONE_USER: &str = "
     INSERT INTO icp_members SELECT 'user_' || row_number() OVER (), created_at, id FROM icps;
     ANALYZE icps; ANALYZE icp_members;";
 
-/// Creates a database, and applies all migrations.
+/// Creates a database, and applies all migrations. Returns a client of the database, and the database.
 pub(crate) async fn migrated_database() -> (Client, postgres::Database) {
     let database = postgres::shared().database();
     let settings = PostgresSettings::new(database.url());
@@ -30,8 +30,8 @@ pub(crate) async fn migrated_database() -> (Client, postgres::Database) {
     (client, database)
 }
 
-/// Returns the generic plan of a query, and the number of pages that the query reads. PostgreSQL uses the generic
-/// plan of a prepared statement after a few executions on a connection.
+/// Returns the generic plan of a query, and the number of pages that the query reads. `types` and `values` are the SQL
+/// of its parameters. PostgreSQL uses the generic plan of a prepared statement after a few executions on a connection.
 pub(crate) async fn explain(
     client: &Client,
     query: &impl QueryFragment<Pg>,

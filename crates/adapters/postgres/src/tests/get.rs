@@ -20,5 +20,5 @@ async fn get_cost_is_independent_of_user_count() {
     let values = format!("1000, ARRAY['{id}'::uuid], ARRAY['user_9999']");
     let (plan, pages) = explain(&client, &query, "int, uuid[], text[]", &values).await;
     assert!(plan.contains("using icp_members_pkey"), "{plan}");
-    assert!(pages <= 12, "{pages} pages:\n{plan}");
+    assert!(pages <= 12, "must read at most 12 pages, not {pages}:\n{plan}");
 }

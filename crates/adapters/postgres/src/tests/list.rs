@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 
 use super::explain::{explain, migrated_database};
 use crate::list_query::{Extent, ListStatement};
-use crate::short_list::ShortLists;
+use crate::short_list::ShortListsStatement;
 
 const INSERT_ICPS: &str = "
     INSERT INTO icps (id, name, created_at, updated_at, document, name_folded, providers)
@@ -35,11 +35,13 @@ async fn list_cost_is_independent_of_other_users() {
     let (large, _other_database) = filled_database(50_000).await;
     let query = ListQuery::everything(Caller::user(user("user_17")).list_scope());
     let list = ListStatement::new(&query, Extent::Whole);
+    // The values are `max_bytes`, the user, the position after which the list starts, and the number of rows.
     let (list_types, list_values) = (
         "bigint, text, timestamptz, uuid, bigint",
         "1000000, 'user_17', '-infinity', '00000000-0000-0000-0000-000000000000', 4097",
     );
-    let batch = ShortLists(&[]);
+    let batch = ShortListsStatement(&[]);
+    // The values are the users, and the maximum numbers of ICPs, of bytes of a document, and again of ICPs.
     let (batch_types, batch_values) =
         ("text[], bigint, int, bigint", "'{user_17,user_3,user_170,unknown}', 64, 8192, 64");
     let pages_in_small = [

@@ -18,7 +18,7 @@ async fn state_of(server: &Server) -> Option<ServerState> {
 async fn state_changes_with_every_write() {
     let server = Server::start().expect("the server must start");
     let before = state_of(&server).await;
-    assert!(before.is_some());
+    assert!(before.is_some(), "a primary must have a state");
     assert_eq!(state_of(&server).await, before, "the state must not change without a write");
     server.execute("CREATE TABLE other ()").expect("the statement must succeed");
     assert_ne!(state_of(&server).await, before);
@@ -33,6 +33,6 @@ async fn states_of_two_servers_differ() {
     assert_eq!(state_of(&standby).await, None, "a standby must have no state");
     standby.promote().expect("the standby must be promoted");
     let [old, new] = [state_of(&primary).await, state_of(&standby).await];
-    assert!(old.is_some() && new.is_some());
+    assert!(old.is_some() && new.is_some(), "both servers must have a state: {old:?} {new:?}");
     assert_ne!(old, new);
 }

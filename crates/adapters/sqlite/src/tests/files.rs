@@ -22,7 +22,11 @@ async fn only_owner_can_read_files() {
     for entry in fs::read_dir(&fixture.folder).expect("the folder must be readable") {
         let entry = entry.expect("the folder entry must be readable");
         let name = entry.file_name().into_string().expect("the name must be UTF-8");
-        assert_eq!(entry.metadata().expect("metadata").permissions().mode() & 0o777, 0o600, "{name}");
+        assert_eq!(
+            entry.metadata().expect("the metadata must be readable").permissions().mode() & 0o777,
+            0o600,
+            "{name}"
+        );
         names.push(name);
     }
     names.sort_unstable();
@@ -42,7 +46,7 @@ async fn path_may_contain_special_url_characters() {
 #[tokio::test]
 async fn error_for_unusable_file_has_reason() {
     let folder = tempfile::tempdir().expect("the temporary folder must be created");
-    fs::write(path(&folder), "This file is not a database. ".repeat(10)).expect("the ICP must be stored");
+    fs::write(path(&folder), "This file is not a database. ".repeat(10)).expect("the file must be written");
     fs::create_dir(folder.path().join("folder")).expect("the folder must be created");
     for (name, reason) in [("icp.sqlite3", "file is not a database"), ("folder", "Is a directory")] {
         let settings = SqliteSettings { path: folder.path().join(name), max_connections: 1 };
@@ -63,7 +67,7 @@ fn refused_wal_mode_is_an_error() {
 #[test]
 fn large_journal_is_truncated() {
     let folder = tempfile::tempdir().expect("the temporary folder must be created");
-    let mut connection = file(&folder).connect(Access::Write).expect("the client must connect");
+    let mut connection = file(&folder).connect(Access::Write).expect("the connection must be opened");
     let journal = folder.path().join("icp.sqlite3-wal");
     let journal_mebibytes = || fs::metadata(&journal).expect("the file must exist").len() >> 20;
     let insert = "INSERT INTO large VALUES (randomblob(20000000))";
@@ -72,7 +76,7 @@ fn large_journal_is_truncated() {
         .expect("the statement must succeed");
     assert!(journal_mebibytes() >= 19, "the journal must grow to 19 MiB; it has {} MiB", journal_mebibytes());
     connection.batch_execute("INSERT INTO large VALUES (1)").expect("the statement must succeed");
-    assert_eq!(journal_mebibytes(), 16);
+    assert_eq!(journal_mebibytes(), 16, "the journal must be truncated to 16 MiB");
 }
 
 #[tokio::test]
@@ -82,9 +86,11 @@ async fn reading_connections_cannot_write() {
         job.session.connection.batch_execute("DELETE FROM icps")?;
         Ok(())
     });
-    assert!(matches!(write.await, Err(RepositoryError::Backend(_))));
-    let mut connection = fixture.database.file.connect(Access::Read).expect("the client must connect");
-    assert!(connection.batch_execute("DELETE FROM icps").is_err());
+    let written = write.await;
+    assert!(matches!(written, Err(RepositoryError::Backend(_))), "{written:?}");
+    let mut connection = fixture.database.file.connect(Access::Read).expect("the connection must be opened");
+    let deleted = connection.batch_execute("DELETE FROM icps");
+    assert!(deleted.is_err(), "a connection for reads must refuse a write");
 }
 
 #[tokio::test]
@@ -130,7 +136,7 @@ async fn assert_file_is_lost(fixture: &Fixture, reason: &str) {
         let RepositoryError::Unavailable(source) = error else { panic!("{error:?}") };
         assert!(source.to_string().contains(reason), "{source}");
     }
-    assert!(database.migrate().await.is_err());
+    assert!(database.migrate().await.is_err(), "a migration must fail after the file was lost");
 }
 
 #[tokio::test]
@@ -145,7 +151,8 @@ async fn write_is_rolled_back_if_file_was_moved() {
         fs::rename(&paths.0, &paths.1).expect("the file must be moved");
         Ok(())
     });
-    assert!(matches!(write.await, Err(RepositoryError::Unavailable(_))));
+    let written = write.await;
+    assert!(matches!(written, Err(RepositoryError::Unavailable(_))), "{written:?}");
     fs::rename(&moved_path, &path).expect("the file must be moved back");
     assert!(
         fixture.database.list(&everything("user_ada")).await.expect("the list must be read").icps.is_empty()

@@ -35,7 +35,7 @@ fn damage_pages(fixture: &Fixture, padding: u8) {
         }
     }
     assert!(damaged > 0, "at least one page must contain only padding");
-    std::fs::write(fixture.path(), bytes).expect("the ICP must be stored");
+    std::fs::write(fixture.path(), bytes).expect("the file must be written");
 }
 
 #[tokio::test]
@@ -73,7 +73,9 @@ fn count_rows_of_abandoned_read<T>(
 ) -> usize {
     let rows = Cell::new(0);
     let is_abandoned = || rows.replace(rows.get() + 1) == 10;
-    assert!(read(&mut Job { session, is_abandoned: &is_abandoned }).is_err());
+    let result = read(&mut Job { session, is_abandoned: &is_abandoned });
+    assert!(result.is_err(), "an abandoned read must fail");
+    // The last check of `is_abandoned` returned true, so no row was read after it.
     rows.get() - 1
 }
 
@@ -114,7 +116,7 @@ async fn version_of_abandoned_list_is_not_cached() {
 }
 
 #[tokio::test]
-async fn text_with_nul_matches_no_icp() {
+async fn nul_in_user_filter_or_cursor_is_accepted() {
     let fixture = Fixture::new().await;
     fixture.database.insert(&icp(1), any_creator(), None).await.expect("the ICP must be inserted");
     for user_id in ["\0", "user_ada\0", "user\0_ada"] {
@@ -196,9 +198,10 @@ async fn only_versions_of_complete_lists_are_cached() {
     let limited_query = ListQuery { limit: NonZeroUsize::new(1), ..everything("user_ada") };
     let mut job = Job { session: &mut session, is_abandoned: &|| false };
     list::version(&mut job, &limited_query).expect("the list must have a version");
-    assert_eq!(job.session.versions.get(limited_query.scope.user_id()), None);
+    let user_id = limited_query.scope.user_id();
+    assert_eq!(job.session.versions.get(user_id), None, "the version of a page must not be cached");
     list::version(&mut job, &everything("user_ada")).expect("the list must have a version");
-    assert!(job.session.versions.get(limited_query.scope.user_id()).is_some());
+    assert!(job.session.versions.get(user_id).is_some(), "the version of the complete list must be cached");
 }
 
 /// Returns the query plan: the steps by which SQLite executes a list query.

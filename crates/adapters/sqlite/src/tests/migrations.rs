@@ -19,7 +19,7 @@ const EARLIER_SCHEMA: &str = "
 
 /// Returns the SQL of all tables and indexes.
 fn dump_schema(folder: &tempfile::TempDir) -> Vec<String> {
-    let mut connection = file(folder).connect(Access::Read).expect("the client must connect");
+    let mut connection = file(folder).connect(Access::Read).expect("the connection must be opened");
     let schema = diesel::dsl::sql::<Text>("SELECT coalesce(sql, name) FROM sqlite_schema ORDER BY name");
     schema.load(&mut connection).expect("the schema must be read")
 }
@@ -27,7 +27,7 @@ fn dump_schema(folder: &tempfile::TempDir) -> Vec<String> {
 #[tokio::test]
 async fn database_of_earlier_version_is_refused_unchanged() {
     let folder = tempfile::tempdir().expect("the temporary folder must be created");
-    let mut connection = file(&folder).connect(Access::Write).expect("the client must connect");
+    let mut connection = file(&folder).connect(Access::Write).expect("the connection must be opened");
     connection.batch_execute(EARLIER_SCHEMA).expect("the statement must succeed");
     let before = dump_schema(&folder);
     let database = open(path(&folder), 1).await;

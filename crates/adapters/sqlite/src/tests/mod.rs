@@ -44,7 +44,7 @@ impl Fixture {
 
     /// Opens a separate connection, which behaves like a connection of another process.
     fn connect(&self) -> SqliteConnection {
-        self.database.file.connect(Access::Write).expect("the client must connect")
+        self.database.file.connect(Access::Write).expect("the connection must be opened")
     }
 
     /// Opens the same file a second time.

@@ -17,7 +17,7 @@ use crate::pool::{MAX_QUEUE_TIME, MAX_QUEUED_JOBS, Pool};
 fn start_pool(threads: usize) -> (Pool, TempDir) {
     let folder = tempfile::tempdir().expect("the temporary folder must be created");
     let pool = Pool::start(&file(&folder).into(), Access::Read, threads, READ_TIMEOUT)
-        .expect("the server must start");
+        .expect("the threads must start");
     (pool, folder)
 }
 
@@ -50,7 +50,7 @@ async fn queue_job(pool: &Pool) -> JoinHandle<Result<u8, RepositoryError>> {
     let task = tokio::spawn(async move {
         let mut job = pin!(run_job(&pool));
         // The first poll of the future puts the job into the queue.
-        assert!(timeout(Duration::ZERO, job.as_mut()).await.is_err());
+        assert!(timeout(Duration::ZERO, job.as_mut()).await.is_err(), "the job must wait in the queue");
         let _ = queue.send(());
         job.await
     });
@@ -64,7 +64,7 @@ async fn slow_job_does_not_block_other_jobs() {
     let _release = occupy_thread(&pool).await;
     for _ in 0..100 {
         let (first, second) = tokio::join!(run_job(&pool), run_job(&pool));
-        assert_eq!((first.expect("the job must succeed"), second.expect("the task must run")), (1, 1));
+        assert_eq!((first.expect("the job must succeed"), second.expect("the job must succeed")), (1, 1));
     }
 }
 
@@ -76,12 +76,13 @@ async fn full_queue_rejects_job() {
     for _ in 0..MAX_QUEUED_JOBS {
         tasks.push(queue_job(&pool).await);
     }
-    assert!(matches!(run_job(&pool).await, Err(RepositoryError::Overloaded)));
+    let rejected = run_job(&pool).await;
+    assert!(matches!(rejected, Err(RepositoryError::Overloaded)), "{rejected:?}");
     drop(release);
     for task in tasks {
         assert_eq!(task.await.expect("the task must not panic").expect("the job must succeed"), 1);
     }
-    assert_eq!(run_job(&pool).await.expect("the task must run"), 1);
+    assert_eq!(run_job(&pool).await.expect("the job must succeed"), 1);
 }
 
 #[tokio::test]
@@ -94,10 +95,10 @@ async fn abandoned_job_is_skipped() {
         has_run_in_job.store(true, Ordering::SeqCst);
         Ok(())
     });
-    assert!(timeout(Duration::ZERO, abandoned).await.is_err());
+    assert!(timeout(Duration::ZERO, abandoned).await.is_err(), "the job must wait in the queue");
     drop(release);
-    assert_eq!(run_job(&pool).await.expect("the task must run"), 1);
-    assert!(!has_run.load(Ordering::SeqCst));
+    assert_eq!(run_job(&pool).await.expect("the job must succeed"), 1);
+    assert!(!has_run.load(Ordering::SeqCst), "an abandoned job must not run");
 }
 
 #[tokio::test]
@@ -108,7 +109,7 @@ async fn running_job_can_detect_that_it_is_abandoned() {
         Ok(())
     });
     assert!(timeout(Duration::from_millis(10), endless).await.is_err());
-    assert_eq!(run_job(&pool).await.expect("the task must run"), 1);
+    assert_eq!(run_job(&pool).await.expect("the job must succeed"), 1);
 }
 
 #[tokio::test]
@@ -119,7 +120,7 @@ async fn panic_fails_only_the_panicking_job() {
     let (failed, next, ()) = tokio::join!(panicking, run_job(&pool), async { drop(release) });
     assert!(matches!(failed, Err(RepositoryError::Backend(_))), "{failed:?}");
     assert_eq!(next.expect("the job must succeed"), 1);
-    assert_eq!(run_job(&pool).await.expect("the task must run"), 1);
+    assert_eq!(run_job(&pool).await.expect("the job must succeed"), 1);
 }
 
 #[tokio::test]
@@ -139,11 +140,13 @@ async fn job_does_not_start_after_maximum_queue_time() {
 async fn caller_of_hanging_job_gets_timeout_error() {
     let folder = tempfile::tempdir().expect("the temporary folder must be created");
     let limit = Duration::from_millis(50);
-    let pool = Pool::start(&file(&folder).into(), Access::Read, 1, limit).expect("the server must start");
+    let pool = Pool::start(&file(&folder).into(), Access::Read, 1, limit).expect("the threads must start");
     let _release = occupy_thread(&pool).await;
     let start = Instant::now();
-    assert!(matches!(run_job(&pool).await, Err(RepositoryError::Unavailable(_))));
-    assert!((limit..limit * 10).contains(&start.elapsed()), "{:?}", start.elapsed());
+    let result = run_job(&pool).await;
+    assert!(matches!(result, Err(RepositoryError::Unavailable(_))), "{result:?}");
+    let elapsed = start.elapsed();
+    assert!((limit..limit * 10).contains(&elapsed), "must fail soon after {limit:?}, not after {elapsed:?}");
 }
 
 #[test]

@@ -34,7 +34,9 @@ async fn writes_to_locked_database_time_out() {
         fixture.database.insert(&first, any_creator(), None),
         fixture.database.insert(&second, any_creator(), None)
     );
-    assert!(start.elapsed() < Duration::from_millis(4_700), "{:?}", start.elapsed());
+    let elapsed = start.elapsed();
+    // The timeout of a write is 4.5 s.
+    assert!(elapsed < Duration::from_millis(4_700), "the writes must time out, but took {elapsed:?}");
     for write in [writes.0, writes.1] {
         assert!(matches!(write, Err(RepositoryError::Unavailable(_))), "{write:?}");
     }

@@ -95,7 +95,7 @@ pub(super) async fn agrees_with_access_rule(history: TestHistory) {
     }
 }
 
-pub(super) async fn text_with_u0000_has_no_access(history: TestHistory) {
+pub(super) async fn odd_user_ids_have_no_access(history: TestHistory) {
     let existing_version = history.insert_one(&icp(1).document()).await;
     let version = history.insert_one(&icp(2).document()).await;
     history.erase(2, version, &stamp_at(1)).await;

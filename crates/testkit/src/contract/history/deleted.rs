@@ -22,7 +22,7 @@ pub(super) async fn delete_is_newest_revision(history: TestHistory) {
     let version = history.insert_one(&document).await;
     let stamp = Stamp { author: Caller::user(user("user_bob")).author(), ..stamp_at(5) };
     let deleted = history.erase(1, version, &stamp).await;
-    assert!(deleted > version, "{deleted} {version}");
+    assert!(deleted > version, "the delete must increase the version from {version}: {deleted}");
     let json = Some(document.json().to_owned());
     let delete = Revision {
         id: id(1),

@@ -41,8 +41,8 @@ pub(super) async fn forgotten_user_is_in_no_history(history: TestHistory) {
                 .revision_text(number, revision.version)
                 .await
                 .expect("the revision must have a document");
-            let users = fixtures::document(&text);
-            assert!(!users.user_ids().contains(&user("user_eve")), "{text}");
+            let document = fixtures::document(&text);
+            assert!(!document.user_ids().contains(&user("user_eve")), "{text}");
         }
     }
     assert_eq!(
@@ -88,6 +88,7 @@ pub(super) async fn forget_processes_every_part(history: TestHistory) {
     for number in [1, 5_000] {
         insert_with_traces(&history, number).await;
     }
+    // The count may be an estimate, so this test only checks that the call succeeds.
     let _ = history.count_rows().await;
     history.forget_in_all_parts("user_eve").await;
     for number in [1, 5_000] {

@@ -28,7 +28,7 @@ async fn edit(history: &TestHistory, number: u128, to: u32, quota: Quota, stamp:
 }
 
 pub(super) async fn history_counts_for_creator(history: TestHistory) {
-    // The quota of bytes has room for six states.
+    // The bytes of the quota are enough for six states.
     let quota = Quota { icps: 6, bytes: 6 * document_bytes(&state(1, 0)) };
     assert!(matches!(insert(&history, &state(1, 0), quota).await, Creation::Created(_)));
     for to in 1..=5 {

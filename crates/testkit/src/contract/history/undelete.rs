@@ -14,7 +14,7 @@ pub(super) async fn undelete_restores_icp(history: TestHistory) {
     let version = history.edit(&first, &last, version, &stamp_at(1)).await;
     let deleted = history.erase(1, version, &stamp_at(2)).await;
     let restored = assert_replaced(history.undelete_to(&last, &first, deleted, Quota::UNLIMITED).await);
-    assert!(restored > deleted);
+    assert!(restored > deleted, "the restore must increase the version from {deleted}: {restored}");
     let change = undelete_change(&last, &first);
     let document = change.document();
     assert!(document.json().contains(r#""colour":"red""#) && document.user_ids() == last.user_ids());

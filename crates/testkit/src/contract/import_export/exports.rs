@@ -38,7 +38,7 @@ pub(super) async fn export_contains_inserted_and_changed_icps(storage: TestStora
 
 pub(super) async fn failed_sink_fails_export(storage: TestStorage) {
     storage.seed((1..=2_000).map(|number| icp(number).document())).await;
-    let result = storage.first.export(&mut FailingSink).await;
+    let result = storage.importer.export(&mut FailingSink).await;
     assert!(matches!(&result, Err(ImportExportError::Stream(error)) if error.to_string() == "no space left"));
     assert_eq!(storage.export().await.len(), 2_000, "the next export must succeed");
 }
@@ -80,13 +80,14 @@ pub(super) async fn export_reads_one_snapshot(storage: TestStorage) {
         })
     };
     let mut sink = SlowSink::default();
-    storage.first.export(&mut sink).await.expect("export failed");
+    storage.importer.export(&mut sink).await.expect("export failed");
     writer.await.expect("the writer must not panic");
+    // The first 44 bytes of a document are the name and the value of the property `id`.
     let starts: HashSet<_> = sink.texts.iter().filter_map(|text| text.get(..44)).collect();
     let is_exported = |number: u128| starts.contains(format!(r#"{{"id":"{}""#, id(number)).as_str());
     assert!(is_exported(MIDDLE), "the test expects that the ID is the first property of a document");
     for number in 0..100 {
         let [low, high] = [LOW, HIGH].map(|start| is_exported(start + number));
-        assert!(low || !high, "the export contains an ICP, but not the ICP that was inserted before it");
+        assert!(low || !high, "an export with ICP {} must have ICP {}", HIGH + number, LOW + number);
     }
 }

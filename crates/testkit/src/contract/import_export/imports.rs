@@ -19,7 +19,7 @@ pub(super) async fn failed_source_imports_nothing(storage: TestStorage) {
     let before = icp(100).document();
     storage.seed([before.clone()]).await;
     let mut source = TestSource::failing((1..=20).map(|number| icp(number).document()), "line 21");
-    let result = storage.first.import(&mut source, OnConflict::Fail, false).await;
+    let result = storage.importer.import(&mut source, OnConflict::Fail, false).await;
     assert!(matches!(&result, Err(ImportExportError::Stream(error)) if error.to_string() == "line 21"));
     assert_eq!(storage.export().await, [before.json()]);
     assert_eq!(storage.repository.list_json("user_ada").await, json_array([&before]));
@@ -31,7 +31,7 @@ pub(super) async fn dropped_import_leaves_no_icps(storage: TestStorage) {
     storage.seed([before.clone()]).await;
     let documents = || (1..=2_000).map(|number| icp(number).document());
     let mut source = TestSource::hanging(documents());
-    let import = storage.first.import(&mut source, OnConflict::Fail, false);
+    let import = storage.importer.import(&mut source, OnConflict::Fail, false);
     assert!(
         timeout(Duration::from_millis(1_500), import).await.is_err(),
         "the import must wait for the hanging source"

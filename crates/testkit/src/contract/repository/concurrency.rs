@@ -49,7 +49,7 @@ pub(super) async fn compare_and_swap_loses_no_change(repository: TestRepository)
     })
     .await;
     let versions: BTreeSet<_> = versions.into_iter().collect();
-    assert_eq!(versions.len(), 64, "each change must have its own version");
+    assert_eq!(versions.len(), TASKS as usize, "each change must have its own version");
     let stored = repository.must_find(1).await;
     let icp = document(&stored.json).to_icp().expect("the document must be an ICP");
     assert_eq!(icp.leads_per_list, i64::from(TASKS));
@@ -70,7 +70,7 @@ pub(super) async fn one_of_64_changes_succeeds(repository: TestRepository) {
     .into_iter()
     .flatten()
     .collect();
-    let [winner] = winners.as_slice() else { panic!("{} changes succeeded", winners.len()) };
+    let [winner] = winners.as_slice() else { panic!("one change must succeed, not {}", winners.len()) };
     assert_eq!(repository.must_find(1).await.json, winner.json());
     for number in 0..TASKS {
         let user = format!("user_{number}");
@@ -86,7 +86,7 @@ pub(super) async fn one_of_64_deletes_succeeds(repository: TestRepository) {
         async move { repository.remove(1, version).await }
     })
     .await;
-    assert_eq!(deleted.into_iter().filter(|deleted| *deleted).count(), 1);
+    assert_eq!(deleted.into_iter().filter(|deleted| *deleted).count(), 1, "one delete must succeed");
     assert_eq!(repository.look_up(1, &user_scope("user_ada")).await, Lookup::Absent);
 }
 
@@ -104,7 +104,7 @@ pub(super) async fn one_of_16_inserts_of_id_succeeds(repository: TestRepository)
             other => panic!("{other:?}"),
         }
     }
-    let [winner] = winners.as_slice() else { panic!("{} inserts succeeded", winners.len()) };
+    let [winner] = winners.as_slice() else { panic!("one insert must succeed, not {}", winners.len()) };
     assert_eq!(repository.must_find(1).await.json, owned_by(*winner).json());
 }
 
@@ -132,9 +132,16 @@ pub(super) async fn readers_see_no_partial_states(repository: TestRepository) {
         newest = stored.version;
         for user in ["user_0", "user_1"] {
             let list = repository.list_json(user).await;
-            assert!(list == "[]" || list.contains(&format!(r#""name":"{user}""#)), "{user} sees {list}");
+            assert!(
+                list == "[]" || list.contains(&format!(r#""name":"{user}""#)),
+                "{user} must see only the state with its name: {list}"
+            );
             if let Lookup::Found(stored) = repository.look_up(1, &user_scope(user)).await {
-                assert!(stored.json.contains(&format!(r#""name":"{user}""#)), "{user} sees {}", stored.json);
+                assert!(
+                    stored.json.contains(&format!(r#""name":"{user}""#)),
+                    "{user} must not see {}",
+                    stored.json
+                );
             }
         }
     }

@@ -21,6 +21,7 @@ const CHANGE_COUNT: i64 = 60;
 const MAX_KNOWN_VERSIONS: usize = 8;
 
 impl TestRepository {
+    /// Returns the list, unless its version is one of `known`.
     async fn list_unless(
         &self,
         query: &ListQuery,
@@ -30,6 +31,7 @@ impl TestRepository {
         list.expect("list_if_changed failed")
     }
 
+    /// Returns the ICP, unless its version is one of `known`.
     async fn get_unless(
         &self,
         number: u128,
@@ -128,7 +130,7 @@ pub(super) async fn every_change_changes_list_version(repository: TestRepository
             for reader in [repository.clone(), repository.second_instance()] {
                 let response = reader.list_unless(&query, &[before]).await;
                 let list = reader.read_list(&query).await;
-                // A delete after a revocation does not change the list, so the response can be unchanged.
+                // The response must be the list, unless it has the version `before`.
                 let expected = Conditional::of(list.version, list.clone(), &[before]);
                 assert_eq!(response, expected, "after {change}");
                 let response = reader.list_unless(&query, &[list.version]).await;
@@ -143,7 +145,7 @@ pub(super) async fn every_change_changes_list_version(repository: TestRepository
             .iter()
             .enumerate()
             .filter(|(index, version)| !earlier(*index).any(|other| other == *version));
-        assert!(distinct.count() >= 9, "{known:?}");
+        assert!(distinct.count() >= 9, "at least 9 versions must differ: {known:?}");
     }
 }
 

@@ -143,7 +143,7 @@ pub(super) async fn every_filter_matches_exactly_in_every_order(repository: Test
     }
 }
 
-pub(super) async fn text_with_u0000_matches_nothing(repository: TestRepository) {
+pub(super) async fn u0000_in_filter_or_cursor_is_accepted(repository: TestRepository) {
     let documents = [icp(1).with("name", "a").document(), icp(2).with("name", "b").document()];
     repository.insert_all(documents.clone()).await;
     let filters = ["\0", "a\0", "\0a"].map(str::to_owned).into_iter().flat_map(|text| {

@@ -85,7 +85,7 @@ pub(super) async fn replace_succeeds_at_expected_version(repository: TestReposit
     assert_eq!(repository.look_up(1, &user_scope("user_cleo")).await, Lookup::Forbidden);
 }
 
-pub(super) async fn replace_fails_at_other_version(repository: TestRepository) {
+pub(super) async fn writes_fail_at_other_version(repository: TestRepository) {
     let before = icp(1).document();
     let first = repository.insert_one(&before).await;
     let after = icp(1).with("name", "after").users(["user_ada", "user_bob"]).document();
@@ -102,7 +102,7 @@ pub(super) async fn replace_fails_at_other_version(repository: TestRepository) {
     assert_eq!(repository.list_json("user_bob").await, json_array([&after]));
 }
 
-pub(super) async fn deleted_icp_is_absent(repository: TestRepository) {
+pub(super) async fn deleted_icp_is_absent_and_cannot_change(repository: TestRepository) {
     let remaining = icp(2).document();
     let version = repository.insert_one(&icp(1).users(["user_ada", "user_bob"]).document()).await;
     repository.insert_one(&remaining).await;
@@ -112,7 +112,7 @@ pub(super) async fn deleted_icp_is_absent(repository: TestRepository) {
         assert_eq!(reader.list_json("user_ada").await, json_array([&remaining]));
         assert_eq!(reader.list_json("user_bob").await, "[]");
     }
-    assert!(!repository.remove(1, version).await, "a deleted ICP must not be changed or deleted");
+    assert!(!repository.remove(1, version).await, "a deleted ICP must not be deleted again");
     let change = change(&icp(1).document(), &icp(1).with("name", "after").document());
     assert_eq!(
         repository
@@ -120,7 +120,7 @@ pub(super) async fn deleted_icp_is_absent(repository: TestRepository) {
             .await
             .expect("replace failed"),
         Replacement::OtherVersion,
-        "a deleted ICP must not be changed or deleted"
+        "a deleted ICP must not be changed"
     );
     assert_eq!(repository.stored_texts(1..=2).await, [remaining.json()]);
 }

@@ -152,7 +152,7 @@ pub(super) async fn expired_keys_can_be_reused(repository: TestRepository) {
         }
     }
     // A storage that expires keys itself removes no keys in this call.
-    assert!(removed == 0 || removed == 20, "removed {removed} of 20 expired keys");
+    assert!(removed == 0 || removed == 20, "must remove all 20 expired keys or none, not {removed}");
     for number in [21, 30] {
         let key = key("user_ada", &name(number), 2);
         let reused = repository.insert_once(&icp_created_at(100, DAY_MILLIS + 500), &key).await;
@@ -209,7 +209,7 @@ pub(super) async fn concurrent_inserts_with_expired_key_create_once(repository: 
     let repeated = creations.iter().filter(|creation| matches!(creation, Creation::Repeated(_))).count();
     assert_eq!((created_once, repeated), (1, 15), "{creations:?}");
     let count = removal.await.expect("the task must not panic").expect("the expired keys must be removed");
-    assert!(count <= 1, "{count} keys were removed, but only one key has expired");
+    assert!(count <= 1, "must remove at most the expired key, not {count} keys");
     assert_eq!(repository.stored_texts(1..=17).await.len(), 2);
     let outcome = repository.insert_once(&icp_created_at(50, late), &key("user_ada", "k", 2)).await;
     assert!(matches!(outcome, Creation::Repeated(_)), "the new key must be valid: {outcome:?}");

@@ -143,7 +143,7 @@ pub(super) async fn accepts_user_ids_that_look_like_sql(repository: TestReposito
     assert_eq!(repository.list_json("user_ada").await, json_array([&document]));
 }
 
-pub(super) async fn contains_thousands(repository: TestRepository) {
+pub(super) async fn contains_two_thousand_icps(repository: TestRepository) {
     let documents: Vec<_> = (1..=2_000).map(|number| icp(number).document()).collect();
     repository.insert_all(documents.clone()).await;
     assert_eq!(repository.list_json("user_ada").await, json_array(&documents));

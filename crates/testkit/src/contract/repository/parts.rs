@@ -58,7 +58,7 @@ pub(super) async fn list_ends_with_document_that_reaches_max_bytes(repository: T
     }
     let query = ListQuery {
         max_bytes: max_bytes(bytes_of_two + 1),
-        limit: max_bytes(2),
+        limit: NonZeroUsize::new(2),
         ..all_icps_query("user_ada")
     };
     assert_eq!(
@@ -79,7 +79,11 @@ pub(super) async fn max_bytes_bounds_list_and_part(repository: TestRepository) {
         for list in lists.chain(read_parts(&repository, &query).await) {
             // The length of the documents, without one comma per document and the brackets.
             let length = list.bytes() - list.len() - 1;
-            assert!(length < bytes + LARGEST, "{length} bytes with max_bytes {bytes}");
+            let limit = bytes + LARGEST;
+            assert!(
+                length < limit,
+                "with `max_bytes` {bytes}, must have less than {limit} bytes, not {length}"
+            );
         }
     }
 }
@@ -111,7 +115,7 @@ pub(super) async fn parts_add_up_to_list(repository: TestRepository) {
     for order in queries_in_every_order() {
         let query = ListQuery { max_bytes: max_bytes(20_000), ..order.clone() };
         let parts = read_parts(&repository, &query).await;
-        assert!(parts.len() > 10, "{} parts", parts.len());
+        assert!(parts.len() > 10, "must have more than 10 parts, not {}", parts.len());
         assert!(icps(&parts) == icps(&[repository.read_list(&order).await.icps]), "{query:?}");
     }
 }

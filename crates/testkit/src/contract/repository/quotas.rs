@@ -119,7 +119,7 @@ pub(super) async fn long_icp_grows_within_quota_of_its_creator(repository: TestR
     );
 }
 
-pub(super) async fn short_icp_may_always_change(repository: TestRepository) {
+pub(super) async fn icp_may_grow_up_to_quota(repository: TestRepository) {
     let before = icp(1).document();
     let ada = creator("user_ada", 1, u64::MAX);
     let version = assert_created(&insert(&repository, &before, &ada, None).await);
@@ -139,7 +139,7 @@ pub(super) async fn concurrent_inserts_reach_quota(repository: TestRepository) {
         async move { insert(&repository, &icp(u128::from(number)).document(), &ada, None).await }
     });
     let created = created.await.into_iter().filter(|creation| matches!(creation, Creation::Created(_)));
-    assert!(created.count() >= 4);
+    assert!(created.count() >= 4, "concurrent inserts may exceed the quota, but must reach it");
     let ada = creator("user_ada", 4, u64::MAX);
     assert_eq!(insert(&repository, &icp(100).document(), &ada, None).await, Creation::QuotaReached);
 }

@@ -16,7 +16,7 @@ use crate::contract::Subject;
 use crate::fixtures::{any_creator, id, stamp_without_history, user};
 
 /// Maximum number of tasks that insert concurrently.
-const MAX_WRITERS: usize = 16;
+const MAX_INSERT_TASKS: usize = 16;
 /// Maximum time during which a call is repeated because the adapter is overloaded, or because a create with the same
 /// idempotency key is in progress.
 const RETRY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -55,7 +55,7 @@ impl TestRepository {
     pub(in crate::contract) async fn insert_all(&self, documents: impl IntoIterator<Item = IcpDocument>) {
         let mut tasks = JoinSet::new();
         for document in documents {
-            if tasks.len() >= MAX_WRITERS {
+            if tasks.len() >= MAX_INSERT_TASKS {
                 tasks.join_next().await.expect("a task must be left").expect("no insert must panic");
             }
             let repository = self.clone();

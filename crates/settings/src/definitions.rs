@@ -87,13 +87,13 @@ settings! {
         /// The URL, which may contain a password.
         "url" => url: SecretString =
             Kind::SecretUrl, default "sqlite://data/icp.sqlite3", platform "DATABASE_URL";
-        /// A file with the password.
+        /// A file with the password of the database.
         "password_file" => password_file: Option<PathBuf> = Kind::Text;
         /// Maximum number of connections of all workers together.
         "max_connections" => max_connections: usize = number(1, 1_000), default "8";
         /// Whether pending migrations are applied at the start.
         "migrate" => migrate: bool = Kind::Flag, default "true";
-        /// Time limit of a connection to one host.
+        /// Time limit to connect to one host.
         #[serde(deserialize_with = "seconds")]
         "connect_timeout_seconds" => connect_timeout: Duration = number(1, 60), default "2";
         /// Time limit of a read or a write.
@@ -107,7 +107,7 @@ settings! {
         "connection_lifetime_seconds" => connection_lifetime: Duration = number(1, 86_400), default "1800";
         /// The URL of a replica, which may contain a password.
         "read_url" => read_url: Option<SecretString> = Kind::SecretUrl;
-        /// Maximum lag of a replica that is used.
+        /// Maximum lag of a replica. Reads do not use a replica with a larger lag.
         #[serde(deserialize_with = "seconds")]
         "read_max_lag_seconds" => read_max_lag: Duration = number(1, 3_600), default "5";
         /// The time for which a user reads from the primary after a write.
@@ -117,9 +117,10 @@ settings! {
 
     /// Limits on the data that users write.
     "limits" => LimitsSettings {
-        /// Maximum number of ICPs that one user may have created.
+        /// Maximum number of ICPs that one user may have created. Deleted ICPs and idempotency keys have the same
+        /// limit.
         "icps_per_creator" => icps_per_creator: u64 = number(1, 1_000_000_000), default "10000";
-        /// Maximum number of bytes of the ICPs that one user may have created.
+        /// Maximum number of bytes of the ICPs that one user may have created, including their histories.
         "bytes_per_creator" => bytes_per_creator: u64 = number(1, 1_000_000_000_000_000), default "1073741824";
         /// Maximum number of users of one ICP.
         "user_ids_per_icp" => user_ids_per_icp: usize = number(1, 10_000), default "1000";
@@ -159,7 +160,7 @@ settings! {
         /// Users who are admins.
         #[serde(default)]
         "admin_user_ids" => admin_user_ids: Vec<UserId> = Kind::ExactList(exact::PLAIN_TEXT);
-        /// The claim in which `"admin"` makes an admin, as a JSON Pointer.
+        /// A JSON Pointer to the claim that makes a user an admin if its value is `"admin"`.
         "admin_claim" => admin_claim: Option<String> = Kind::Text;
         /// The number of verified tokens that are cached. 0 turns the cache off.
         "token_cache_size" => token_cache_size: usize = number(0, 10_000_000), default "20000";

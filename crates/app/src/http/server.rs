@@ -32,7 +32,7 @@ const HANDSHAKE_LIMIT: Duration = Duration::from_secs(3);
 /// of actix is 256, which a few clients that send nothing would reach. A handshake in progress costs only a few
 /// kilobytes, so this limit equals actix's limit of connections per worker.
 const MAX_HANDSHAKES: usize = 25_000;
-/// The kernel closes a connection after this time if the client reads no byte of the response.
+/// On Linux, the kernel closes a connection after this time if the client reads no byte of the response.
 const STALLED_READER_LIMIT: Duration = Duration::from_secs(30);
 
 /// The optional parts of the server.
@@ -211,7 +211,7 @@ fn without_brackets(host: &str) -> &str {
     host.trim_matches(['[', ']'])
 }
 
-/// Returns a function that sets the options of each connection.
+/// Returns a function that sets the options of each connection, and starts to watch it.
 fn tune_connections(
     keep_alive: Duration,
     draining: Draining,

@@ -136,11 +136,11 @@ mod tests {
         let id = RequestId::of(&TestRequest::default().to_http_request());
         for error in documented_errors() {
             let mut document: Value = serde_json::from_str(&error.document(&id)).unwrap();
-            let shown = examples(section(error.kind())).into_iter().any(|example| {
+            let is_shown = examples(section(error.kind())).into_iter().any(|example| {
                 document["requestId"] = example["requestId"].clone();
                 document == example
             });
-            assert!(shown, "the reference has no such example: {document}");
+            assert!(is_shown, "the reference has no such example: {document}");
         }
     }
 

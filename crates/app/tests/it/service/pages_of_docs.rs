@@ -121,6 +121,7 @@ async fn commands_of_clerk_tutorial_succeed() {
     run_commands(&mut shell, &start.replace("user_...", user)).await;
     run_commands(&mut shell, rest).await;
     let with_origin = serde_json::json!({"azp": "http://localhost:3000"});
+    // The last step of the tutorial sets the authorized parties, so a token without an origin is rejected.
     for (claims, status) in [(serde_json::json!({}), 401), (with_origin, 200)] {
         let request =
             "curl -s http://127.0.0.1:8080/api/v1/entities/icps -H \"Authorization: Bearer $TOKEN\"";
@@ -169,13 +170,13 @@ async fn commands_of_readme_succeed_in_order() {
                     let mut shown_lines = greeting.lines().skip(1);
                     assert_eq!(
                         service.printed_line(""),
-                        shown_lines.next().expect("the tutorial must show the user")
+                        shown_lines.next().expect("the README must show the user")
                     );
                     let line = service.printed_line("");
                     let (start, _) = shown_lines
                         .next()
                         .and_then(|line| line.split_once("..."))
-                        .expect("the tutorial must show the token");
+                        .expect("the README must show the token");
                     assert!(line.starts_with(start), "{line}");
                     // The reader runs the printed line.
                     let outcome = shell.run(&line).await;

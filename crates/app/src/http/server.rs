@@ -23,8 +23,8 @@ use super::{State, connections, docs, history, icps, system};
 use crate::shutdown::Draining;
 use icp_settings::ServerSettings;
 
-/// Time limit of a request's head, from its first byte. On a reused connection, the rest of the keep-alive time is
-/// added.
+/// Time limit of the head of a connection's first request, from the start of the connection. The head of a later
+/// request must arrive within this time plus the keep-alive time, from the end of the previous response.
 const REQUEST_HEAD_LIMIT: Duration = Duration::from_secs(5);
 /// Time limit of a TLS handshake, which takes two round trips.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(3);

@@ -53,13 +53,15 @@ impl<'a> Assistant<'a> {
         (text.to_owned(), result["isError"] == true)
     }
 
+    /// Calls a tool, which must succeed. Returns the JSON of its result.
     async fn call(&self, tool: &str, arguments: &str) -> Value {
         let (text, is_error) = self.call_with(tool, arguments).await;
         assert!(!is_error, "{tool} {arguments}: {text}");
         serde_json::from_str(&text).expect("the text must be JSON")
     }
 
-    /// Returns the code of the problem that a tool returns, and the pointers and codes of its violations.
+    /// Calls a tool, which must fail. Returns the code of the problem, and the pointer or parameter and the code of
+    /// each violation.
     async fn call_and_fail(&self, tool: &str, arguments: &str) -> (String, Vec<String>) {
         let (text, is_error) = self.call_with(tool, arguments).await;
         assert!(is_error, "{tool} {arguments}: {text}");

@@ -15,6 +15,7 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
+    /// Generates a certificate and its key, and writes them to files in the folder.
     pub(crate) fn write(folder: &Path) -> Self {
         let CertifiedKey { cert, signing_key } =
             generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()])

@@ -164,6 +164,7 @@ async fn commands_of_readme_succeed_in_order() {
         match shell.run(&command).await {
             Outcome::ServiceStarted => {
                 starts += 1;
+                // Only the third start of the README is with Clerk, and prints no user.
                 let is_clerk = starts == 3;
                 let service = shell.service.as_mut().expect("the service must have started");
                 if !is_clerk {

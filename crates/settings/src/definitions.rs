@@ -249,26 +249,29 @@ mod tests {
         let documentation = include_str!("../../../docs/reference/configuration.md");
         for setting in SETTINGS {
             let row = documentation.lines().find(|line| line.starts_with(&format!("| `{}` |", setting.key)));
-            let row = row.unwrap_or_else(|| panic!("{} is not documented", setting.key));
-            assert!(row.contains(&format!("`{}`", setting.variable())), "the variable is missing: {row}");
+            let row = row.unwrap_or_else(|| panic!("{} must be documented", setting.key));
+            assert!(
+                row.contains(&format!("`{}`", setting.variable())),
+                "the row must contain the variable: {row}"
+            );
             let platform_variable = setting.platform_variable;
             assert!(
                 platform_variable.is_none_or(|name| row.contains(&format!("`{name}`"))),
-                "the platform variable is missing: {row}"
+                "the row must contain the platform variable: {row}"
             );
             assert!(
                 setting.default.is_none_or(|default| row.contains(&format!("| `{default}` |"))),
-                "the default is missing: {row}"
+                "the row must contain the default: {row}"
             );
             if let Kind::Number { min, max } = setting.kind {
                 let range = format!("({min} to {max}) |");
-                assert!(row.replace(',', "").ends_with(&range), "the range is missing: {row}");
+                assert!(row.replace(',', "").ends_with(&range), "the row must end with the range: {row}");
             }
         }
         let rows = documentation
             .lines()
             .filter(|line| line.contains("`ICP__"))
             .filter(|line| line.starts_with("| `"));
-        assert_eq!(rows.count(), SETTINGS.len(), "the documentation has an unknown setting");
+        assert_eq!(rows.count(), SETTINGS.len(), "the documentation must have no unknown setting");
     }
 }

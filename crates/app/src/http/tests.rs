@@ -86,13 +86,13 @@ impl HealthCheck for PanickingRepository {
 
 fn state(repository: Arc<PanickingRepository>) -> State {
     let metrics = Metrics::new(Vec::new());
-    let four = std::num::NonZeroUsize::new(4).expect("must not be 0");
+    let response_buffer = std::num::NonZeroUsize::new(4).expect("must not be 0");
     State {
         icps: IcpService::new(repository, Arc::new(SystemClock), random_id),
         authenticator: Arc::new(FakeAuthenticator),
         draining: Draining::default(),
         health_checks: HealthChecks::default(),
-        concurrency: Concurrency::new(4, four, &metrics),
+        concurrency: Concurrency::new(4, response_buffer, &metrics),
         rate_limit: None,
         metrics,
         session_cookie: false,

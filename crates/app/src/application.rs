@@ -26,7 +26,7 @@ use icp_settings::{Settings, SettingsError, TlsFiles};
 #[derive(Debug)]
 pub struct Application {
     server: HttpServer,
-    /// The server with health and metrics on a separate port, if it is configured.
+    /// The server with health and metrics on a separate port, if that port is configured.
     operator_server: Option<HttpServer>,
     icps: IcpService,
     rate_limit: Option<RateLimit>,
@@ -38,13 +38,13 @@ pub struct Application {
 }
 
 impl Application {
-    /// Opens the database, migrates its schema, sets up the sign-in, and listens. Must be called within actix's
-    /// runtime.
+    /// Opens the database, migrates its schema if `database.migrate` is on, sets up the sign-in, and listens. Must be
+    /// called within actix's runtime.
     ///
     /// # Errors
     ///
-    /// If a setting is invalid, the database cannot be used, or the service cannot listen on the address. The message
-    /// has the remedy.
+    /// If a setting is invalid, the database cannot be used or stays without a migration, the sign-in cannot be set up,
+    /// or the service cannot listen on an address.
     pub async fn build(settings: &Settings) -> anyhow::Result<Self> {
         settings.check_for_serving()?;
         composition::check_adapter_settings(settings)?;
@@ -163,7 +163,7 @@ impl Application {
     }
 }
 
-/// Returns the state of each worker, with the worker's own connections.
+/// Returns one state for each element of `workers`, with the connections of that element.
 fn worker_states(
     state: &web::Data<State>,
     workers: Vec<WorkerStorage>,

@@ -30,6 +30,7 @@ pub(crate) struct Storage {
     pub(crate) import_export: Arc<dyn ImportExport>,
     pub(crate) forget_user: Arc<dyn ForgetUser>,
     pub(crate) migrator: Arc<dyn Migrator>,
+    /// The metrics of the connections and of the replica. SQLite has none.
     pub(crate) readings: Source,
 }
 
@@ -85,7 +86,7 @@ fn postgres_storage(settings: &DatabaseSettings, workers: usize) -> Result<Stora
     })
 }
 
-/// Returns one handle of the primary for each worker, and a further handle for all other tasks.
+/// Returns a handle of the primary for each worker or group of workers, and a further handle for all other tasks.
 fn open_primaries(
     settings: &DatabaseSettings,
     workers: usize,
@@ -94,7 +95,8 @@ fn open_primaries(
         .map_err(|error| SettingsError::of("database.url", error))
 }
 
-fn open_replicas(
+/// Returns the handles of the replica. Fails if the URL names several hosts, because the lag of only one is measured.
+fn open_standbys(
     settings: &DatabaseSettings,
     url: &SecretString,
     workers: usize,
@@ -102,19 +104,18 @@ fn open_replicas(
     let databases = PostgresDatabase::for_workers(&postgres_settings(settings, url), workers);
     let (databases, other) = databases.map_err(|error| SettingsError::of("database.read_url", error))?;
     if other.host_count() > 1 {
-        // The lag is measured for one host only.
         return Err(SettingsError::of("database.read_url", "must name one host"));
     }
     Ok(databases)
 }
 
-/// Returns a replica for each worker. The replicas share one monitor of the lag.
+/// Returns a replica for each handle of the primary. The replicas share one monitor of the lag.
 fn create_replicas(
     settings: &DatabaseSettings,
     url: &SecretString,
     primaries: &[PostgresDatabase],
 ) -> Result<Vec<PostgresReplica>, SettingsError> {
-    let standbys = open_replicas(settings, url, primaries.len())?;
+    let standbys = open_standbys(settings, url, primaries.len())?;
     let mut replicas: Vec<PostgresReplica> = Vec::new();
     for (primary, standby) in primaries.iter().cloned().zip(standbys.into_iter().cycle()) {
         replicas.push(match replicas.first() {
@@ -167,13 +168,12 @@ pub(crate) async fn open_existing_storage(settings: &DatabaseSettings) -> anyhow
     open_storage(settings, 1).await
 }
 
-/// The authenticators, the issuer of their tokens, and their metrics.
+/// The authenticators, the issuer of their tokens, and the metrics of their key set.
 pub(crate) struct Authenticators {
     /// Accepts session tokens.
     pub(crate) api: Arc<dyn Authenticator>,
     /// Also accepts OAuth access tokens, if the endpoint for assistants is a protected resource.
     pub(crate) mcp: Arc<dyn Authenticator>,
-    /// The issuer of the tokens.
     pub(crate) issuer: String,
     pub(crate) readings: Source,
 }
@@ -227,7 +227,7 @@ pub(crate) fn check_adapter_settings(settings: &Settings) -> anyhow::Result<()> 
     let database = &settings.database;
     if database.kind()? == DatabaseKind::Postgres {
         open_primaries(database, 1)?;
-        database.read_url.as_ref().map(|url| open_replicas(database, url, 1)).transpose()?;
+        database.read_url.as_ref().map(|url| open_standbys(database, url, 1)).transpose()?;
     }
     if settings.auth.is_clerk() {
         clerk_settings(&settings.auth).map(drop)
@@ -264,8 +264,8 @@ fn clerk_settings(settings: &AuthSettings) -> anyhow::Result<ClerkSettings> {
     })
 }
 
-/// A PEM key takes precedence over a key set. A configured URL takes precedence over that of the publishable key or
-/// the issuer.
+/// Returns the source of the keys. A PEM key takes precedence over a key set. A configured URL takes precedence over
+/// the URL that follows from the publishable key or the issuer.
 fn key_source(
     settings: &AuthSettings,
     publishable_key: Option<&PublishableKey>,

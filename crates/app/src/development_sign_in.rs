@@ -19,7 +19,7 @@ pub(crate) struct DevelopmentSignIn {
 }
 
 impl DevelopmentSignIn {
-    /// Returns `None` if Clerk is configured.
+    /// Loads or creates the development key. Returns `None` if Clerk is configured.
     pub(crate) fn new(settings: &AuthSettings) -> anyhow::Result<Option<Self>> {
         if settings.is_clerk() {
             return Ok(None);

@@ -16,7 +16,7 @@ pub const NAME: usize = 255;
 pub const DESCRIPTION: usize = 10_000;
 /// Users of one ICP.
 pub const USERS: usize = 10_000;
-/// Characters of a user ID. An ID must not be empty or contain white space.
+/// Characters of a user ID. An ID must not be empty or contain white space or U+0000.
 pub const USER_ID: usize = 255;
 /// Bytes of a user ID in a lenient import. An index entry of PostgreSQL has at most about 2,700 bytes.
 pub const USER_ID_BYTES: usize = 1_024;
@@ -42,8 +42,9 @@ pub const SEARCH_STRING: usize = 1_000;
 pub const REGEX: usize = 1_000;
 /// Characters of all regular expressions of a body together. The validator compiles them in less than 100 milliseconds.
 pub const REGEXES: usize = 100_000;
-/// Characters that a character class counts as in [`REGEXES`], in an expression that ignores case (`(?i:...)`). The
-/// validator adds the other case of every character in the class, which takes up to 40 microseconds.
+/// Characters that each `[` and each `\` adds to the count for [`REGEXES`], in an expression that ignores case
+/// (`(?i:...)`). Both can begin a character class. The validator adds the other case of every character in the class,
+/// which takes up to 40 microseconds.
 pub const REGEX_CLASS: usize = 50;
 
 /// Values of `maxPeoplePerCompany`.

@@ -74,12 +74,12 @@ impl ViolationCode {
     }
 }
 
-/// All violations of a document in document order, at least one and at most [`crate::limits::VIOLATIONS`].
+/// The reported violations of a document in document order: at least one, and at most [`crate::limits::VIOLATIONS`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct ValidationErrors(Vec<Violation>);
 
 impl ValidationErrors {
-    /// Returns all violations.
+    /// Returns the violations.
     pub fn all(&self) -> &[Violation] {
         &self.0
     }

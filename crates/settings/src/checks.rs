@@ -88,7 +88,7 @@ impl DatabaseSettings {
     ///
     /// # Errors
     ///
-    /// If the URL names no kind.
+    /// If the scheme is unknown, or if an SQLite URL does not name a file.
     pub fn kind(&self) -> Result<DatabaseKind, SettingsError> {
         DatabaseKind::of("database.url", self.url.expose_secret())
     }
@@ -215,7 +215,7 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// A message with the settings to change.
+    /// If the development sign-in is active and the server listens on an address that is not loopback.
     pub fn check_for_serving(&self) -> CheckResult {
         if self.auth.is_clerk() || self.server.is_loopback() {
             return Ok(());

@@ -87,13 +87,13 @@ settings! {
         /// The URL, which may contain a password.
         "url" => url: SecretString =
             Kind::SecretUrl, default "sqlite://data/icp.sqlite3", platform "DATABASE_URL";
-        /// A file with the password.
+        /// A file with the password of the database.
         "password_file" => password_file: Option<PathBuf> = Kind::Text;
         /// Maximum number of connections of all workers together.
         "max_connections" => max_connections: usize = number(1, 1_000), default "8";
         /// Whether pending migrations are applied at the start.
         "migrate" => migrate: bool = Kind::Flag, default "true";
-        /// Time limit of a connection to one host.
+        /// Time limit to connect to one host.
         #[serde(deserialize_with = "seconds")]
         "connect_timeout_seconds" => connect_timeout: Duration = number(1, 60), default "2";
         /// Time limit of a read or a write.
@@ -107,7 +107,7 @@ settings! {
         "connection_lifetime_seconds" => connection_lifetime: Duration = number(1, 86_400), default "1800";
         /// The URL of a replica, which may contain a password.
         "read_url" => read_url: Option<SecretString> = Kind::SecretUrl;
-        /// Maximum lag of a replica that is used.
+        /// Maximum lag of a replica. Reads do not use a replica with a larger lag.
         #[serde(deserialize_with = "seconds")]
         "read_max_lag_seconds" => read_max_lag: Duration = number(1, 3_600), default "5";
         /// The time for which a user reads from the primary after a write.
@@ -117,9 +117,10 @@ settings! {
 
     /// Limits on the data that users write.
     "limits" => LimitsSettings {
-        /// Maximum number of ICPs that one user may have created.
+        /// Maximum number of ICPs that one user may have created. Deleted ICPs and idempotency keys have the same
+        /// limit.
         "icps_per_creator" => icps_per_creator: u64 = number(1, 1_000_000_000), default "10000";
-        /// Maximum number of bytes of the ICPs that one user may have created.
+        /// Maximum number of bytes of the ICPs that one user may have created, including their histories.
         "bytes_per_creator" => bytes_per_creator: u64 = number(1, 1_000_000_000_000_000), default "1073741824";
         /// Maximum number of users of one ICP.
         "user_ids_per_icp" => user_ids_per_icp: usize = number(1, 10_000), default "1000";
@@ -159,7 +160,7 @@ settings! {
         /// Users who are admins.
         #[serde(default)]
         "admin_user_ids" => admin_user_ids: Vec<UserId> = Kind::ExactList(exact::PLAIN_TEXT);
-        /// The claim in which `"admin"` makes an admin, as a JSON Pointer.
+        /// A JSON Pointer to the claim that makes a user an admin if its value is `"admin"`.
         "admin_claim" => admin_claim: Option<String> = Kind::Text;
         /// The number of verified tokens that are cached. 0 turns the cache off.
         "token_cache_size" => token_cache_size: usize = number(0, 10_000_000), default "20000";
@@ -248,26 +249,29 @@ mod tests {
         let documentation = include_str!("../../../docs/reference/configuration.md");
         for setting in SETTINGS {
             let row = documentation.lines().find(|line| line.starts_with(&format!("| `{}` |", setting.key)));
-            let row = row.unwrap_or_else(|| panic!("{} is not documented", setting.key));
-            assert!(row.contains(&format!("`{}`", setting.variable())), "the variable is missing: {row}");
+            let row = row.unwrap_or_else(|| panic!("{} must be documented", setting.key));
+            assert!(
+                row.contains(&format!("`{}`", setting.variable())),
+                "the row must contain the variable: {row}"
+            );
             let platform_variable = setting.platform_variable;
             assert!(
                 platform_variable.is_none_or(|name| row.contains(&format!("`{name}`"))),
-                "the platform variable is missing: {row}"
+                "the row must contain the platform variable: {row}"
             );
             assert!(
                 setting.default.is_none_or(|default| row.contains(&format!("| `{default}` |"))),
-                "the default is missing: {row}"
+                "the row must contain the default: {row}"
             );
             if let Kind::Number { min, max } = setting.kind {
                 let range = format!("({min} to {max}) |");
-                assert!(row.replace(',', "").ends_with(&range), "the range is missing: {row}");
+                assert!(row.replace(',', "").ends_with(&range), "the row must end with the range: {row}");
             }
         }
         let rows = documentation
             .lines()
             .filter(|line| line.contains("`ICP__"))
             .filter(|line| line.starts_with("| `"));
-        assert_eq!(rows.count(), SETTINGS.len(), "the documentation has an unknown setting");
+        assert_eq!(rows.count(), SETTINGS.len(), "the documentation must have no unknown setting");
     }
 }

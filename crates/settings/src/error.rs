@@ -2,12 +2,13 @@ use std::fmt::Display;
 use std::io;
 use std::path::Path;
 
-/// The reason why the service cannot start with its settings. The message names the setting and its variable.
+/// The reason why the service cannot start with its settings. The message names the setting, its variable or the file.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct SettingsError(String);
 
 impl SettingsError {
+    /// Creates an error with a complete message.
     pub fn new(message: impl Into<String>) -> Self {
         Self(message.into())
     }

@@ -97,11 +97,7 @@ mod tests {
                 ],
             ),
             (ISSUER, &["https://clerk.example.com", "http://127.0.0.1:4000", "https://x.example.com/a/b"]),
-            (
-                RESOURCE,
-                &["https://icp.example.com/mcp", "https://x.example.com/icp/mcp", "http://127.0.0.1:80/mcp"]
-                    [..2],
-            ),
+            (RESOURCE, &["https://icp.example.com/mcp", "https://x.example.com/icp/mcp"]),
             (PLAIN_TEXT, &["icp", "user_2abc", "https://api.example.com/", "profile:read"]),
         ] {
             for value in values {

@@ -100,7 +100,8 @@ fn flatten(tables: Map<String, Value>) -> Map<String, Value> {
     flat
 }
 
-/// Checks that each key is known and that its value is valid, in the order of the keys.
+/// Checks that each key is known and that its value is valid, in the order of the keys. Accepts any value of
+/// `RUST_LOG`.
 fn check(values: &Map<String, Value>) -> Result<(), SettingsError> {
     let mut keys: Vec<_> = values.iter().collect();
     keys.sort_by_key(|(key, _)| *key);

@@ -9,8 +9,8 @@ use super::definitions::{SETTINGS, variables};
 use super::secrets::without_secrets;
 use super::{DatabaseSettings, Settings};
 
-/// Writes the active sign-in, and a line of TOML for each setting, with its value, source and variable. Passwords are
-/// hidden.
+/// Writes the active sign-in, and a line of TOML for each setting, with its value, source and variable. The line is a
+/// comment if the setting has no value. Passwords are hidden.
 impl fmt::Display for Settings {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign_in = match &self.auth.issuer {

@@ -82,10 +82,12 @@ impl ClerkAuthenticator {
 }
 
 impl Shared {
+    /// Returns the verified token, from the cache if it contains the token. Accepts an access token only if `resource`
+    /// is set.
     async fn verify(
         &self,
         token: &[u8],
-        oauth: Option<&OAuthResource>,
+        resource: Option<&OAuthResource>,
     ) -> Result<Arc<VerifiedToken>, Rejection> {
         require(token.len() <= MAX_TOKEN_BYTES, "malformed_token")?;
         let digest = digest(&SHA256, token).as_ref().to_vec();
@@ -97,16 +99,16 @@ impl Shared {
         }
         let header = Header::parse(token)?;
         let is_access_token = header.validate()? == TokenType::Access;
-        let oauth = oauth.filter(|_| is_access_token);
-        require(oauth.is_some() || !is_access_token, "access_token")?;
+        let resource = resource.filter(|_| is_access_token);
+        require(resource.is_some() || !is_access_token, "access_token")?;
         let (message, payload, signature) = split_token(token).ok_or(MALFORMED_TOKEN)?;
         let claims = Claims::parse(&payload)?;
         let (kid, key) = self.find_key(&header.kid).await?;
-        let verified = crypto::verify(signature, message.as_bytes(), &key.0, Algorithm::RS256);
-        require(verified.map_err(|_| MALFORMED_TOKEN)?, "bad_signature")?;
+        let is_authentic = crypto::verify(signature, message.as_bytes(), &key.0, Algorithm::RS256);
+        require(is_authentic.map_err(|_| MALFORMED_TOKEN)?, "bad_signature")?;
         let times = claims.times()?;
         times.check(self.now_ms())?;
-        let caller = match oauth {
+        let caller = match resource {
             Some(resource) => claims.access_caller(&self.settings.issuer, resource)?,
             None => claims.session_caller(&payload, &self.settings)?,
         };

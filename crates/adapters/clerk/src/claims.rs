@@ -133,7 +133,8 @@ fn identifier(claim: &Field) -> Option<String> {
     claim.text().filter(|text| !text.is_empty() && !text.contains('\0'))
 }
 
-/// Returns the claim in whole seconds. The bound prevents an overflow when the seconds are converted to milliseconds.
+/// Returns the claim in whole seconds, or `None` if it is not a number within [`MAX_SECONDS`]. The bound prevents an
+/// overflow when the seconds are converted to milliseconds.
 fn seconds(claim: &Field) -> Option<i64> {
     let seconds = claim.read::<f64>()?.trunc();
     #[expect(clippy::cast_possible_truncation, reason = "a whole number below 2^53 fits")]

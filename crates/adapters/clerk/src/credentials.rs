@@ -57,6 +57,8 @@ fn is_printable(line: &[u8]) -> bool {
     line.iter().fold(true, |all, byte| all & (b' '..=b'~').contains(byte))
 }
 
+/// Returns the token in the session cookie. Refuses cookies if `client_uat` is missing, or if the request changes state
+/// and does not come from a page of an authorized party.
 fn session_cookie<'a>(
     credentials: &'a dyn Credentials,
     settings: &ClerkSettings,

@@ -15,7 +15,8 @@ pub(super) struct Options {
     ready: bool,
 }
 
-/// Requests the health of the service that runs with these settings on this machine.
+/// Requests and prints the health of the service that runs with these settings on this machine. Fails if the service is
+/// not healthy.
 pub(super) fn run(settings: &Settings, options: &Options) -> anyhow::Result<()> {
     let path = if options.ready { "ready" } else { "live" };
     let url = format!("{}/health/{path}", base_url(settings));

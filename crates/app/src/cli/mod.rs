@@ -111,10 +111,12 @@ mod tests {
         for command in cli.get_subcommands() {
             let name = command.get_name();
             let heading = format!("\n## `icp {name}`\n");
-            let (_, rest) = REFERENCE.split_once(&heading).unwrap_or_else(|| panic!("{name} has no section"));
+            let (_, rest) = REFERENCE
+                .split_once(&heading)
+                .unwrap_or_else(|| panic!("the page must have a section for {name}"));
             let section = rest.split("\n## ").next().unwrap_or(rest);
             documented.insert(name.to_owned());
-            let mut options = 0;
+            let mut option_count = 0;
             for argument in command.get_arguments().filter(|_| name != "help") {
                 let value = argument.get_value_names().and_then(<[_]>::first).map(clap::builder::Str::as_str);
                 let cell = match (argument.get_long(), value) {
@@ -126,21 +128,24 @@ mod tests {
                     (None, value) => format!("| `{}` |", value.unwrap_or_default()),
                 };
                 let row = section.lines().find(|line| line.starts_with(&cell));
-                let row = row.unwrap_or_else(|| panic!("icp {name}: the page lacks {cell}"));
+                let row = row.unwrap_or_else(|| panic!("icp {name}: the page must have the row {cell}"));
                 let values = argument.get_possible_values();
                 let values = values.iter().map(|value| value.get_name().to_owned());
                 let defaults = argument.get_default_values().iter().map(|value| value.to_string_lossy());
                 for text in values.chain(defaults.map(String::from)).filter(|text| !is_flag_value(text)) {
-                    assert!(row.contains(&format!("`{text}`")), "icp {name}: {text} is not in {row}");
+                    assert!(
+                        row.contains(&format!("`{text}`")),
+                        "icp {name}: the row must contain {text}: {row}"
+                    );
                 }
                 assert!(
                     !argument.is_required_set() || row.contains("required"),
                     "icp {name}: the row must contain \"required\": {row}"
                 );
-                options += 1;
+                option_count += 1;
             }
-            let rows = section.lines().filter(|line| line.starts_with("| `")).count();
-            assert_eq!(rows, options, "icp {name}: the page has an unknown option");
+            let row_count = section.lines().filter(|line| line.starts_with("| `")).count();
+            assert_eq!(row_count, option_count, "icp {name}: the page must have no unknown option");
         }
         let headings = REFERENCE.lines().filter_map(|line| line.strip_prefix("## `icp ")?.strip_suffix('`'));
         let headings: BTreeSet<_> = headings.map(str::to_owned).collect();

@@ -28,7 +28,7 @@ impl Options {
     }
 }
 
-/// Runs the service until it is stopped. Prints its addresses to standard output.
+/// Prints the start message to standard output, and runs the service until it is stopped.
 pub(super) async fn run(settings: &Settings) -> anyhow::Result<()> {
     let application = Application::build(settings).await?;
     let url = application.url();

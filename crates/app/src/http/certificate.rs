@@ -16,7 +16,7 @@ use rustls::sign::CertifiedKey;
 
 use icp_settings::TlsFiles;
 
-/// Time between two checks of the files. `SIGHUP` causes an immediate check.
+/// Time between two checks of the modification times. `SIGHUP` causes an immediate read.
 const CHECK_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A certificate and its key. Clones share them.
@@ -112,7 +112,7 @@ fn read_certified_key(files: &TlsFiles) -> anyhow::Result<CertifiedKey> {
     })
 }
 
-/// Waits for `SIGHUP`, on systems with signals.
+/// Waits for `SIGHUP`. Never returns on systems without signals.
 async fn wait_for_hangup() {
     #[cfg(unix)]
     {

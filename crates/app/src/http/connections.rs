@@ -55,8 +55,8 @@ impl Connection {
     }
 }
 
-/// Starts to watch a connection. [`sweep`] ends it after it has had no request in flight for longer than `limit`, or
-/// when the service stops.
+/// Starts to watch a connection. [`sweep`] closes the connection after it has had no request in flight for longer than
+/// `limit`. When the service stops, the limit is [`SWEEP_INTERVAL`].
 pub(super) fn watch(stream: &TcpStream, data: &mut Extensions, limit: Duration, draining: &Draining) {
     let socket = stream.as_raw_fd();
     let connection = Rc::new(Connection {

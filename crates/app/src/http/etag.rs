@@ -56,11 +56,13 @@ pub(super) fn mark_coding(headers: &mut HeaderMap, coding: Option<&str>) {
 }
 
 /// Returns the versions in a header by strong comparison, in which weak tags match nothing (RFC 9110, section 13.1.1).
+/// Returns `None` if the request does not have the header.
 pub(super) fn strong_tags<V: EntityTag>(headers: &HeaderMap, name: &HeaderName) -> Option<VersionMatch<V>> {
     versions(headers, name, |tag| tag)
 }
 
-/// Returns the versions in a header by weak comparison (RFC 9110, section 13.1.2).
+/// Returns the versions in a header by weak comparison (RFC 9110, section 13.1.2). Returns `None` if the request does
+/// not have the header.
 pub(super) fn weak_tags<V: EntityTag>(headers: &HeaderMap, name: &HeaderName) -> Option<VersionMatch<V>> {
     versions(headers, name, |tag| tag.strip_prefix("W/").unwrap_or(tag))
 }

@@ -196,7 +196,8 @@ fn not_modified_response(request: &HttpRequest, state: &State, version: &impl En
     response
 }
 
-/// Inserts the headers of every response with ICPs: only this caller may cache it.
+/// Inserts the caching headers of every response with ICPs. Only the caller's own cache may store such a response, and
+/// must revalidate it before each use.
 pub(super) fn insert_headers(response: &mut HttpResponseBuilder, state: &State) {
     let vary = if state.session_cookie {
         "Authorization, Cookie, Accept-Encoding"

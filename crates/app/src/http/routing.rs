@@ -16,7 +16,7 @@ pub(super) fn read() -> Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
-/// Returns a resource for signed-in users. Its responses are compressed.
+/// Returns a resource for signed-in users. Its responses are compressed if the client accepts that.
 pub(super) fn protected(
     path: &str,
     allow: &'static str,
@@ -36,7 +36,7 @@ pub(super) fn read_only(path: &str, route: Route) -> impl HttpServiceFactory + '
     for_operators(path, limited_anonymous(route))
 }
 
-/// Returns a resource without authentication and without a limit, so that operators always get a response.
+/// Returns a resource without authentication. Reads have no limit, so that operators always get a response.
 pub(super) fn for_operators(path: &str, route: Route) -> impl HttpServiceFactory + 'static {
     resource(path, "GET, HEAD, OPTIONS", [route]).wrap(from_fn(catch_panic))
 }

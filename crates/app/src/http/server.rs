@@ -23,8 +23,8 @@ use super::{State, connections, docs, history, icps, system};
 use crate::shutdown::Draining;
 use icp_settings::ServerSettings;
 
-/// Time limit of a request's head, from its first byte. On a reused connection, the rest of the keep-alive time is
-/// added.
+/// Time limit of the head of a connection's first request, from the start of the connection. The head of a later
+/// request must arrive within this time plus the keep-alive time, from the end of the previous response.
 const REQUEST_HEAD_LIMIT: Duration = Duration::from_secs(5);
 /// Time limit of a TLS handshake, which takes two round trips.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(3);
@@ -32,7 +32,7 @@ const HANDSHAKE_LIMIT: Duration = Duration::from_secs(3);
 /// of actix is 256, which a few clients that send nothing would reach. A handshake in progress costs only a few
 /// kilobytes, so this limit equals actix's limit of connections per worker.
 const MAX_HANDSHAKES: usize = 25_000;
-/// The kernel closes a connection after this time if the client reads no byte of the response.
+/// On Linux, the kernel closes a connection after this time if the client reads no byte of the response.
 const STALLED_READER_LIMIT: Duration = Duration::from_secs(30);
 
 /// The optional parts of the server.
@@ -211,7 +211,7 @@ fn without_brackets(host: &str) -> &str {
     host.trim_matches(['[', ']'])
 }
 
-/// Returns a function that sets the options of each connection.
+/// Returns a function that sets the options of each connection, and starts to watch it.
 fn tune_connections(
     keep_alive: Duration,
     draining: Draining,

@@ -18,7 +18,7 @@ use super::middleware::compression;
 pub(super) struct StaticFile {
     media_type: &'static str,
     plain: Bytes,
-    /// The compressed file. `None` for a small file.
+    /// The compressed file. `None` if the file is always sent uncompressed.
     gzip: Option<Bytes>,
     digest: Digest,
 }

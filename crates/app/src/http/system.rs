@@ -66,6 +66,7 @@ async fn live() -> HttpResponse {
 }
 
 /// Returns 200 if the database responds, keys to verify tokens are available, and the service is not stopping.
+/// Otherwise returns 503.
 async fn ready(state: Data<State>) -> HttpResponse {
     let HealthCheckResult { database, keys, .. } = state.health_checks.check(&state).await;
     let is_draining = state.draining.has_begun();

@@ -30,14 +30,14 @@ use crate::shutdown::Draining;
 
 const ORIGIN: &str = "https://app.example.com";
 
-/// A repository with a bug. It counts its health checks.
+/// A repository whose operations panic. It counts its health checks.
 #[derive(Default)]
-struct Panicking {
+struct PanickingRepository {
     health_checks: AtomicUsize,
 }
 
 #[async_trait]
-impl IcpReader for Panicking {
+impl IcpReader for PanickingRepository {
     async fn list(&self, _: &ListQuery) -> Result<IcpList, RepositoryError> {
         panic!("a bug in list")
     }
@@ -48,7 +48,7 @@ impl IcpReader for Panicking {
 }
 
 #[async_trait]
-impl IcpRepository for Panicking {
+impl IcpRepository for PanickingRepository {
     async fn insert(
         &self,
         _: &IcpDocument,
@@ -73,10 +73,10 @@ impl IcpRepository for Panicking {
     }
 }
 
-impl IcpHistory for Panicking {}
+impl IcpHistory for PanickingRepository {}
 
 #[async_trait]
-impl HealthCheck for Panicking {
+impl HealthCheck for PanickingRepository {
     async fn health(&self) -> Health {
         self.health_checks.fetch_add(1, Ordering::Relaxed);
         sleep(Duration::from_millis(1)).await;
@@ -84,15 +84,15 @@ impl HealthCheck for Panicking {
     }
 }
 
-fn state(repository: Arc<Panicking>) -> State {
+fn state(repository: Arc<PanickingRepository>) -> State {
     let metrics = Metrics::new(Vec::new());
-    let four = std::num::NonZeroUsize::new(4).expect("must not be 0");
+    let response_buffer = std::num::NonZeroUsize::new(4).expect("must not be 0");
     State {
         icps: IcpService::new(repository, Arc::new(SystemClock), random_id),
         authenticator: Arc::new(FakeAuthenticator),
         draining: Draining::default(),
         health_checks: HealthChecks::default(),
-        concurrency: Concurrency::new(4, four, &metrics),
+        concurrency: Concurrency::new(4, response_buffer, &metrics),
         rate_limit: None,
         metrics,
         session_cookie: false,
@@ -151,7 +151,7 @@ fn panic_of_tool_is_error_result() {
 #[test]
 fn concurrent_readiness_requests_share_a_check() {
     rt::System::new().block_on(async {
-        let repository = Arc::<Panicking>::default();
+        let repository = Arc::<PanickingRepository>::default();
         let app = App::new().app_data(Data::new(state(Arc::clone(&repository))));
         let app = init_service(app.configure(system::health_routes)).await;
         let send = |_| call_service(&app, TestRequest::get().uri("/health/ready").to_request());
@@ -159,6 +159,10 @@ fn concurrent_readiness_requests_share_a_check() {
         assert!(responses.iter().all(|response| response.status() == 200));
         assert_eq!(repository.health_checks.load(Ordering::Relaxed), 1);
         assert_eq!(send(0).await.status(), 200);
-        assert_eq!(repository.health_checks.load(Ordering::Relaxed), 2, "a later request gets a new check");
+        assert_eq!(
+            repository.health_checks.load(Ordering::Relaxed),
+            2,
+            "a later request must cause a new check"
+        );
     });
 }

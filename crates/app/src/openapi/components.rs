@@ -7,7 +7,7 @@ use super::history;
 use crate::http::error::kinds::{ALL_KINDS, ErrorKind};
 
 /// The pattern of an unquoted key, or of a quoted key in which a backslash escapes quotes and backslashes.
-const IDEMPOTENCY_KEY: &str =
+const IDEMPOTENCY_KEY_PATTERN: &str =
     r#"^([!#-\[\]-~]{1,255}|"([!#-\[\]-~]|\\["\\])([ !#-\[\]-~]|\\["\\]){0,254}")$"#;
 
 /// Returns the error responses of an operation, by their component names.
@@ -195,9 +195,11 @@ fn parameters() -> Value {
         },
         "IdempotencyKey": {
             "name": "Idempotency-Key", "in": "header",
-            "schema": {"type": "string", "pattern": IDEMPOTENCY_KEY}, "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
-            "description": "Makes a create safe to repeat. Within 24 hours, the same key with the same body, byte for \
-                byte, returns the first response. 1 to 255 visible ASCII characters, with or without quotes. \
+            "schema": {"type": "string", "pattern": IDEMPOTENCY_KEY_PATTERN},
+            "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
+            "description": "Makes a create or a copy safe to repeat. Within 24 hours, the same key with the same \
+                body, byte for byte, returns the first response. 1 to 255 visible ASCII characters, with or without \
+                quotes. \
                 (draft-ietf-httpapi-idempotency-key-header)",
         },
     })

@@ -39,7 +39,7 @@ fn list_icps() -> Value {
         "responses": with_errors(
             json!({
                 "200": response("The ICPs.", "IcpList", &["ETag", "Link"]),
-                "304": empty("The client has the current list.", &["ETag"]),
+                "304": response_without_body("The client has the current list.", &["ETag"]),
             }),
             &["BadRequest", "Unauthorized", "PreconditionFailed", "Internal", "Unavailable"],
         ),
@@ -87,7 +87,7 @@ fn get_icp() -> Value {
         "responses": with_errors(
             json!({
                 "200": response("The ICP.", "Icp", &["ETag"]),
-                "304": empty("The client has the current ICP.", &["ETag"]),
+                "304": response_without_body("The client has the current ICP.", &["ETag"]),
             }),
             &["BadRequest", "Unauthorized", "Forbidden", "NotFound", "PreconditionFailed", "Internal", "Unavailable"],
         ),
@@ -120,7 +120,7 @@ fn delete_icp() -> Value {
         "description": "Deletes the ICP.",
         "parameters": query_parameters::<()>(&[], &["Id", "IfMatch", "IfNoneMatch"]),
         "responses": with_errors(
-            json!({"204": empty("The ICP is deleted.", &[])}),
+            json!({"204": response_without_body("The ICP is deleted.", &[])}),
             &["BadRequest", "Unauthorized", "Forbidden", "NotFound", "Conflict", "PreconditionFailed", "Internal", "Unavailable"],
         ),
     })
@@ -190,6 +190,7 @@ pub(super) fn query_parameters<T>(table: &[Parameter<T>], components: &[&str]) -
     query.chain(components.iter().map(|name| reference("parameters", name))).collect()
 }
 
+/// Adds the error responses with these component names, and those of every limited operation.
 pub(super) fn with_errors(mut responses: Value, names: &[&str]) -> Value {
     if let Value::Object(responses) = &mut responses {
         responses.extend(errors(&[names, &["TooManyRequests", "Unavailable"]].concat()));
@@ -197,7 +198,7 @@ pub(super) fn with_errors(mut responses: Value, names: &[&str]) -> Value {
     responses
 }
 
-pub(super) fn response(description: &str, schema: &str, headers_of: &[&str]) -> Value {
+pub(super) fn response(description: &str, schema: &str, header_names: &[&str]) -> Value {
     let list: Value = serde_json::from_str(EXAMPLE_LIST).unwrap_or_default();
     let schema_of = reference("schemas", schema);
     let content = match schema {
@@ -205,11 +206,11 @@ pub(super) fn response(description: &str, schema: &str, headers_of: &[&str]) -> 
         "Icp" => json!({"schema": schema_of, "example": list.get(0)}),
         _ => json!({"schema": schema_of}),
     };
-    json!({"description": description, "headers": headers(headers_of), "content": {JSON: content}})
+    json!({"description": description, "headers": headers(header_names), "content": {JSON: content}})
 }
 
-fn empty(description: &str, headers_of: &[&str]) -> Value {
-    json!({"description": description, "headers": headers(headers_of)})
+fn response_without_body(description: &str, header_names: &[&str]) -> Value {
+    json!({"description": description, "headers": headers(header_names)})
 }
 
 /// Returns references to the components of headers. An element is `name=component` if the name of the header differs

@@ -1,8 +1,8 @@
 //! Decoding of JSON into the types of this crate.
 //!
 //! Stored ICPs and requests share one decoder, so that they cannot diverge. A decoding function that finds an invalid
-//! value records a violation and returns `None`. Callers decode all parts before they return, so that every violation
-//! is found.
+//! value records a violation and returns `None`. Callers decode all parts before they return, so that the violations of
+//! all parts are found, up to the limit.
 
 mod field;
 pub(crate) mod format;
@@ -255,7 +255,7 @@ impl Decoder {
         }
     }
 
-    /// Returns all violations in document order, if there are any.
+    /// Fails with the recorded violations in document order, if there are any.
     fn finish(mut self) -> Result<(), ValidationErrors> {
         self.violations.sort_by_key(|(position, _)| *position);
         ValidationErrors::check(self.violations.into_iter().map(|(_, violation)| violation).collect())

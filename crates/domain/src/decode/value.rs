@@ -51,7 +51,7 @@ impl Decoder {
         if is_too_long {
             self.too_long::<()>(max, "elements");
         }
-        // All elements are decoded, even after a violation, so that every violation is found.
+        // All elements are decoded, even after a violation, so that the violations of all elements are found.
         let elements: Vec<Option<T>> = json
             .elements()
             .enumerate()

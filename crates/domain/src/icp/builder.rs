@@ -76,7 +76,7 @@ impl BodyBuilder<NewIcp> {
     ///
     /// # Errors
     ///
-    /// Every violation, in document order.
+    /// The violations in document order, at most [`VIOLATIONS`](crate::limits::VIOLATIONS).
     pub fn build(self) -> Result<NewIcp, ValidationErrors> {
         self.decode()
     }
@@ -98,7 +98,7 @@ impl BodyBuilder<IcpPatch> {
     ///
     /// # Errors
     ///
-    /// Every violation, in document order.
+    /// The violations in document order, at most [`VIOLATIONS`](crate::limits::VIOLATIONS).
     pub fn build(self) -> Result<IcpPatch, ValidationErrors> {
         self.decode()
     }

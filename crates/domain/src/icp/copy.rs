@@ -18,7 +18,7 @@ impl IcpCopy {
     ///
     /// # Errors
     ///
-    /// Every violation, in document order.
+    /// The violations in document order, at most [`VIOLATIONS`](crate::limits::VIOLATIONS).
     pub fn from_json(text: &str) -> Result<Self, ValidationErrors> {
         decode::document(text, Rules::Strict, |decoder, json| {
             let fields = &mut decoder.object(json)?;

@@ -26,9 +26,10 @@ impl Icp {
     ///
     /// # Errors
     ///
-    /// Every violation, in document order. [`Rules::Stored`] and [`Rules::Storable`] check only the shape: `id`,
-    /// `name`, `createdAt`, `updatedAt`, `leadProviderCriteria` and `userIds` must be present. Every known top-level
-    /// field must have its type, occur once, and contain valid Unicode.
+    /// The violations in document order, at most [`VIOLATIONS`](crate::limits::VIOLATIONS). [`Rules::Stored`] and
+    /// [`Rules::Storable`] check only the shape: `id`, `name`, `createdAt`, `updatedAt`, `leadProviderCriteria` and
+    /// `userIds` must be present. Every known top-level field must have its type, occur once, and contain valid
+    /// Unicode.
     pub fn from_json(text: &str, rules: Rules) -> Result<Self, ValidationErrors> {
         decode::document(text, rules, Self::decode)
     }
@@ -45,7 +46,7 @@ impl Icp {
     ///
     /// # Errors
     ///
-    /// Every violation, in document order.
+    /// The violations in document order, at most [`VIOLATIONS`](crate::limits::VIOLATIONS).
     pub fn validate(&self) -> Result<(), ValidationErrors> {
         Self::from_json(&self.to_json(), Rules::Edited).map(drop)
     }

@@ -10,8 +10,8 @@ impl NewIcp {
     ///
     /// # Errors
     ///
-    /// Every violation, in document order. Fields that only the service sets (`id`, `createdAt`, `updatedAt`) are
-    /// [`ViolationCode::ReadOnly`].
+    /// The violations in document order, at most [`limits::VIOLATIONS`]. Fields that only the service sets (`id`,
+    /// `createdAt`, `updatedAt`) are [`ViolationCode::ReadOnly`].
     pub fn from_json(text: &str) -> Result<Self, ValidationErrors> {
         decode::document(text, Rules::Strict, Self::decode)
     }

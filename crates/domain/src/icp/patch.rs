@@ -26,8 +26,9 @@ impl IcpPatch {
     ///
     /// # Errors
     ///
-    /// Every violation, in document order. If a caller who is not an admin sends empty `userIds`, this violation is
-    /// included only if there are other violations. Otherwise [`IcpPatch::apply`] reports it.
+    /// The violations in document order, at most [`VIOLATIONS`](crate::limits::VIOLATIONS). If a caller who is not an
+    /// admin sends empty `userIds`, this violation is included only if there are other violations. Otherwise
+    /// [`IcpPatch::apply`] reports it.
     pub fn from_json(text: &str, by: &Caller) -> Result<Self, ValidationErrors> {
         decode::document(text, Rules::Strict, |decoder, json| {
             let patch = Self::decode(decoder, json);

@@ -17,7 +17,7 @@ impl IcpRestore {
     ///
     /// # Errors
     ///
-    /// Every violation, in document order.
+    /// The violations in document order, at most [`VIOLATIONS`](crate::limits::VIOLATIONS).
     pub fn from_json(json: &str) -> Result<Self, ValidationErrors> {
         let revision = decode::document(json, Rules::Strict, |decoder, json| {
             let fields = &mut decoder.object(json)?;

@@ -28,8 +28,8 @@ const COMPONENTS: &str = "#/components/schemas/";
 /// The direction of a message that a schema describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
-    /// A message from the service. Every field is present. Newer versions may add fields and names, which clients must
-    /// ignore.
+    /// A message from the service. Every field is present unless it is optional. Newer versions may add fields and
+    /// names, which clients must ignore.
     Response,
     /// A message from a client. Fields with defaults may be absent, and only known fields may be present.
     Request,

@@ -29,7 +29,7 @@ const MAX_BODY_BYTES: usize = 1024 * 1024;
 pub(super) const MAX_WAITING: usize = 16;
 /// The age at which a set is no longer used. A set reaches this age only if all fetches fail.
 const MAX_AGE: Duration = Duration::from_hours(24);
-/// The pause after the first failed fetch while there is no set. It doubles after each failure, up to the cooldown.
+/// The pause after the first failed fetch while no set is usable. It doubles after each failure, up to the cooldown.
 const FIRST_RETRY_PAUSE: Duration = Duration::from_millis(250);
 /// Bounds of the pause between two background fetches, for settings that are too short or too long.
 const MIN_PAUSE: Duration = Duration::from_millis(100);
@@ -78,7 +78,7 @@ struct Schedule {
     due: Instant,
     /// The end of the cooldown. Before this time, an unknown key causes no fetch.
     cooldown_end: Instant,
-    /// The pause after the next failed fetch, if no set was fetched yet.
+    /// The pause after the next failed fetch while there is no usable set.
     retry_pause: Duration,
 }
 

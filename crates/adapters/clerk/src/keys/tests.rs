@@ -198,6 +198,7 @@ async fn failed_fetch_starts_cooldown_and_keeps_keys() {
         assert_eq!(find_key(&set, "key_1").await, Ok(()));
         advance(SECOND).await;
     }
+    // One fetch at the start, and one in each of five cooldowns.
     assert_eq!(source.fetch_count(), 6);
     assert!(source.pauses().iter().all(|pause| *pause >= COOLDOWN));
 }
@@ -215,6 +216,7 @@ async fn set_is_refreshed_before_it_is_stale() {
         assert_eq!(set.health(), Health::Ok, "after {second} s");
         sleep(SECOND).await;
     }
+    // A fetch is due after 4/5 of the lifetime, so there are about 16 fetches in 65 minutes.
     assert!((12..=18).contains(&source.fetch_count()), "{}", source.fetch_count());
 }
 
@@ -252,13 +254,13 @@ async fn first_fetch_is_retried_with_backoff() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn extreme_settings_cause_no_panic() {
+async fn extreme_settings_cause_no_panic_or_many_fetches() {
     let short_source = TestSource::new(one_key());
     let set = short_source.start(Duration::ZERO, Duration::ZERO);
     sleep(SECOND).await;
     assert!(short_source.fetch_count() <= 11, "{}", short_source.fetch_count());
     drop(set);
-    assert_eq!(Arc::strong_count(&short_source.0), 1);
+    assert_eq!(Arc::strong_count(&short_source.0), 1, "the task must end when the set is dropped");
     let source = TestSource::new(one_key());
     let set = source.start(Duration::MAX, Duration::MAX);
     sleep(25 * HOUR).await;

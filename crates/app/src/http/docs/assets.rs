@@ -1,5 +1,5 @@
 //! The scripts, style sheets and images of the pages. They are compiled into the program. The URL of a file contains
-//! the digest of the file, and a changed file has another URL. So browsers can cache each file for a year.
+//! the digest of the file, so a changed file has a new URL. Therefore, browsers can cache each file for a year.
 
 use std::sync::LazyLock;
 

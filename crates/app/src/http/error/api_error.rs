@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::kinds::{self, ErrorKind};
 use crate::http::limits::Quota;
 
-/// The time after which a rejected client may try again.
+/// The time in seconds after which a client may repeat a request that was rejected because of overload.
 const RETRY_AFTER_SECONDS: &str = "1";
 
 const _: () = assert!(limits::BODY_BYTES == 1_048_576, "the message of `PayloadTooLarge` names the limit");
@@ -36,9 +36,9 @@ pub(crate) enum ApiError {
     MethodNotAllowed { allow: &'static str },
     #[error("The request or its URL is malformed.")]
     BadRequest,
-    #[error("The body is invalid; `errors` lists every violation.")]
+    #[error("The body is invalid; `errors` lists the violations, at most 100.")]
     InvalidBody(ValidationErrors),
-    #[error("A parameter is invalid; `errors` lists every violation.")]
+    #[error("A parameter is invalid; `errors` lists the violations, at most 100.")]
     InvalidParameters(Vec<ParameterViolation>),
     #[error("The body is longer than 1 MiB.")]
     PayloadTooLarge,
@@ -74,7 +74,7 @@ pub(crate) enum ApiError {
     #[error("The history of this service is off: history.retention_days is 0.")]
     HistoryDisabled,
     #[error(
-        "If-Match, If-None-Match or `updatedAt` names another version than the current one. Read the ICP again."
+        "If-Match or `updatedAt` does not name the current version, or If-None-Match names it. Read the ICP again."
     )]
     PreconditionFailed,
     #[error("You have sent this Idempotency-Key with another request. Use a new key for a new request.")]
@@ -91,7 +91,7 @@ pub(crate) enum ApiError {
     Internal(#[source] BoxError),
 }
 
-/// A violation in a parameter of a request's path, query or head.
+/// A violation in a parameter of a request's path, query or head, or in the arguments of a tool.
 #[derive(Debug, Serialize)]
 pub(crate) struct ParameterViolation {
     parameter: Cow<'static, str>,
@@ -140,7 +140,8 @@ impl ApiError {
         }
     }
 
-    /// Converts an error of actix by its status. The text of the error is logged, and not sent to the client.
+    /// Converts an error of actix by its status. The text of a server error is logged, and that of a client error is
+    /// dropped. No text is sent to the client.
     pub(crate) fn from_status(status: StatusCode, error: impl std::fmt::Display) -> Self {
         if status.is_client_error() { Self::BadRequest } else { Self::Internal(error.to_string().into()) }
     }

@@ -75,7 +75,9 @@ mod tests {
 
     fn section(kind: &ErrorKind) -> &'static str {
         let heading = format!("\n## {}\n", kind.code);
-        let (_, rest) = REFERENCE.split_once(&heading).unwrap_or_else(|| panic!("{} is missing", kind.code));
+        let (_, rest) = REFERENCE
+            .split_once(&heading)
+            .unwrap_or_else(|| panic!("the reference must have a section for {}", kind.code));
         rest.split("\n## ").next().unwrap_or(rest)
     }
 
@@ -116,9 +118,9 @@ mod tests {
     fn reference_has_every_kind_of_error() {
         for kind in kinds::ALL_KINDS {
             let row = format!("| {} | [`{}`](#{}) |", kind.status, kind.code, kind.code.to_lowercase());
-            assert!(REFERENCE.contains(&row), "the reference lacks the row {row}");
+            assert!(REFERENCE.contains(&row), "the reference must have the row {row}");
             let examples = examples(section(kind));
-            assert!(!examples.is_empty(), "{} has no example", kind.code);
+            assert!(!examples.is_empty(), "{} must have an example", kind.code);
             for example in examples {
                 assert_eq!((&example["status"], &example["code"]), (&kind.status.into(), &kind.code.into()));
             }
@@ -127,7 +129,7 @@ mod tests {
         assert_eq!(
             rows.count(),
             kinds::ALL_KINDS.len(),
-            "the reference has a row for an unknown kind of error"
+            "the reference must have no row for an unknown kind of error"
         );
     }
 
@@ -136,11 +138,11 @@ mod tests {
         let id = RequestId::of(&TestRequest::default().to_http_request());
         for error in documented_errors() {
             let mut document: Value = serde_json::from_str(&error.document(&id)).unwrap();
-            let shown = examples(section(error.kind())).into_iter().any(|example| {
+            let is_shown = examples(section(error.kind())).into_iter().any(|example| {
                 document["requestId"] = example["requestId"].clone();
                 document == example
             });
-            assert!(shown, "the reference has no such example: {document}");
+            assert!(is_shown, "the reference must have this example: {document}");
         }
     }
 
@@ -151,7 +153,7 @@ mod tests {
         let table = table.split("\n\n").next().unwrap();
         let codes: Vec<_> = table.lines().filter_map(|row| row.split('`').nth(1)).collect();
         for code in &codes {
-            assert!(schema.contains(&format!("\"{code}\"")), "the OpenAPI document lacks {code}");
+            assert!(schema.contains(&format!("\"{code}\"")), "the OpenAPI document must have {code}");
         }
         assert_eq!(codes.len(), 9, "the reference must have all codes of violations");
     }

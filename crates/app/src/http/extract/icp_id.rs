@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::http::error::{ApiError, ParameterViolation};
 
-/// The ID in the path of a request.
+/// The ICP ID in the path of a request.
 pub(in crate::http) struct IdInPath(pub(in crate::http) IcpId);
 
 impl FromRequest for IdInPath {

@@ -43,7 +43,8 @@ pub(in crate::http) fn invalid_key(parameter: &'static str, error: InvalidReques
     ParameterViolation::new(parameter, ViolationCode::InvalidValue, error.to_string()).into()
 }
 
-/// Returns the key in a header line. The draft requires a quoted string, but most clients send the key without quotes.
+/// Returns the key in a header line, or `None` if the line is malformed. The draft requires a quoted string, but most
+/// clients send the key without quotes.
 fn unquote(line: &str) -> Option<String> {
     let Some(quoted) = line.strip_prefix('"') else {
         return line
@@ -112,6 +113,6 @@ mod tests {
             assert_eq!(key(&[line]), Err(()), "{line:?}");
         }
         assert_eq!(key(&[&"k".repeat(256)]), Err(()));
-        assert_eq!(key(&["a", "a"]), Err(()), "a header that is sent twice is refused");
+        assert_eq!(key(&["a", "a"]), Err(()), "a header that is sent twice must be refused");
     }
 }

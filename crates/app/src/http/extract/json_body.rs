@@ -12,7 +12,7 @@ use crate::http::error::ApiError;
 use crate::http::limits::Concurrency;
 use crate::http::middleware::{BodyReadError, READ_LIMIT, RequestBody};
 
-/// The media type of all other bodies.
+/// The media type of every body except a patch.
 const JSON: &[&str] = &["application/json"];
 /// The media types of a patch. At the top level of the document, the API follows the rules of JSON Merge Patch (RFC
 /// 7396).
@@ -57,7 +57,7 @@ impl<M: MediaTypes> FromRequest for Body<M> {
     }
 }
 
-/// The text of a body in JSON, or `None` for a request without a body.
+/// The text of a body in JSON, or `None` if the body is missing or empty.
 pub(in crate::http) struct OptionalJsonBody(pub(in crate::http) Option<Arc<str>>);
 
 impl FromRequest for OptionalJsonBody {
@@ -82,14 +82,15 @@ impl FromRequest for OptionalJsonBody {
     }
 }
 
-/// Reads the body of a request, of at most `max` bytes.
+/// Reads the body of a request. Fails with `too_large` if the body has more than `max` bytes, and with a violation if
+/// it is incomplete, too slow or not UTF-8.
 pub(in crate::http) async fn read_text(
     request: &HttpRequest,
     max: usize,
     too_large: impl FnOnce() -> ApiError,
 ) -> Result<Arc<str>, ApiError> {
     let reading = RequestBody::read(request, max);
-    let bytes = Concurrency::wait_for_client(request, reading).await?.map_err(|unread| match unread {
+    let bytes = Concurrency::wait_for_client(request, reading).await?.map_err(|error| match error {
         BodyReadError::TooLarge => too_large(),
         BodyReadError::TooSlow => {
             malformed_body(format!("must arrive within {} seconds", READ_LIMIT.as_secs()))
@@ -106,7 +107,7 @@ fn malformed_body(detail: String) -> ApiError {
     ApiError::InvalidBody(violation.into())
 }
 
-/// Returns true if the body has one of these media types, is in UTF-8, and is not compressed.
+/// Returns true if, by its headers, the body has one of these media types, is in UTF-8, and is not compressed.
 fn is_accepted(headers: &HeaderMap, accepted: &[&str]) -> bool {
     let is_uncompressed = |coding: &[u8]| coding.eq_ignore_ascii_case(b"identity");
     if !headers.get_all(CONTENT_ENCODING).all(|coding| is_uncompressed(coding.as_bytes())) {

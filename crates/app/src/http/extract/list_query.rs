@@ -8,7 +8,7 @@ use icp_ports::{Direction, Sort};
 
 use super::parameters::{Kind, Parameter, ParameterTable, Value};
 
-/// Maximum number of ICPs in a page.
+/// Maximum number of ICPs or revisions in a page.
 const MAX_LIMIT: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
 
 const SORTS: [Sort; 4] = [Sort::CreatedAt, Sort::UpdatedAt, Sort::Name, Sort::ActiveUntil];
@@ -31,7 +31,7 @@ impl Value {
         if let Self::Time(time) = self { Some(time) } else { None }
     }
 
-    /// Returns the option at the index of a [`Value::Choice`].
+    /// Returns the option at the index of a [`Value::Choice`], or the default for any other value.
     fn chosen<T: Copy + Default>(&self, options: &[T]) -> T {
         if let Self::Choice(index) = self {
             options.get(*index).copied().unwrap_or_default()
@@ -109,7 +109,7 @@ pub(crate) const LIST_PARAMETERS: &[Parameter<ListRequest>] = &[
     },
 ];
 
-/// Every parameter of a history, and of the deleted ICPs.
+/// Every parameter of a history. The list of deleted ICPs has the same parameters.
 pub(crate) const HISTORY_PARAMETERS: &[Parameter<HistoryRequest>] = &[
     Parameter {
         name: "limit",

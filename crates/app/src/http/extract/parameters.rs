@@ -30,7 +30,7 @@ pub(crate) struct Parameter<T> {
 pub(crate) enum Kind {
     Flag,
     Time,
-    /// Not empty, and at most this many characters.
+    /// Not empty, at most this many characters, and without U+0000.
     Text(usize),
     /// One of these texts. The first one is the default.
     Choice(&'static [&'static str]),
@@ -115,8 +115,8 @@ pub(in crate::http) struct Parsed<T> {
     pub(in crate::http) sent: Vec<(&'static str, String)>,
 }
 
-/// Parses pairs of name and text. `None` stands for a text that is not UTF-8. Unknown names are ignored, except that
-/// they are violations if `is_strict` is true.
+/// Parses pairs of name and text. `None` stands for a name or text that is not UTF-8. Unknown names are violations if
+/// `is_strict` is true, and otherwise ignored. Reports at most [`limits::VIOLATIONS`] violations.
 pub(in crate::http) fn parse<'a, T: Default>(
     table: &'static [Parameter<T>],
     pairs: impl IntoIterator<Item = (Option<Cow<'a, str>>, Option<Cow<'a, str>>)>,
@@ -172,6 +172,7 @@ pub(super) fn pairs(query: &str) -> impl Iterator<Item = (Option<Cow<'_, str>>, 
     })
 }
 
+/// Decodes plus signs and percent-encoded bytes. Returns `None` if the result is not UTF-8.
 fn decode(text: &str) -> Option<Cow<'_, str>> {
     if !text.contains(['+', '%']) {
         return Some(Cow::Borrowed(text));

@@ -9,7 +9,7 @@ use icp_domain::ViolationCode;
 use crate::http::error::{ApiError, ParameterViolation};
 use crate::http::etag::{self, EntityTag};
 
-/// Maximum number of tags in a header. The service or the database compares each of them.
+/// Maximum number of tags of this service in a header. The service or the database compares each of them.
 const MAX_TAGS: usize = 1_000;
 
 /// The conditional headers of a request. A tag that this service did not create matches no version.

@@ -11,8 +11,8 @@ use icp_permits::{KeyedPermit, KeyedPermits};
 use crate::http::error::ApiError;
 use icp_observability::{Metrics, RejectReason};
 
-/// Maximum number of requests that wait for their clients, as a multiple of the limit of requests in flight. The limit
-/// exists because their bodies are in memory.
+/// Maximum number of requests that wait for a body or for a key, as a multiple of the limit of requests in flight. The
+/// limit exists because the bodies are in memory.
 const WAITING_FACTOR: usize = 4;
 
 /// Maximum total size in bytes of the parts of long lists that are being sent. A slow client occupies the memory of a
@@ -30,14 +30,14 @@ const LARGE_LIST_BYTES: usize = 2 * 1024 * 1024;
 /// compression as needed, and many threads would delay the workers.
 const MAX_COMPRESSIONS_PER_USER: usize = 1;
 
-/// Maximum number of long lists in flight to one user, so that other users get theirs.
+/// Maximum number of long lists in flight to one user, so that other users get their lists.
 const MAX_LONG_LISTS_PER_USER: usize = 4;
 
 /// Maximum number of anonymous requests in flight. Their responses are prepared, so only a slow client keeps a request
 /// in flight.
 const MAX_ANONYMOUS_REQUESTS: usize = 64;
 
-/// A limit on the requests in flight. The service rejects further requests immediately. If it queued them, it would
+/// The limits on requests in flight. The service rejects further requests immediately. If it queued them, it would
 /// serve them too late, and delay other requests.
 ///
 /// Anonymous requests have a separate limit. Health and metrics are not counted, so operators always get a response.
@@ -98,13 +98,14 @@ impl Concurrency {
         if self.in_flight.add() { Ok(permit) } else { Err(self.reject()) }
     }
 
-    /// Admits a request of a user. A user has at most a quarter of the permits, so that other users are served while
-    /// this one reads slowly.
+    /// Admits a request of a user. A user has at most a quarter of the permits, or [`MIN_IN_FLIGHT_PER_USER`] if that
+    /// is more. So other users are served while this user reads slowly.
     pub(in crate::http) fn admit_user(&self, user_id: &UserId) -> Result<KeyedPermit<UserId>, ApiError> {
         self.in_flight_of_users.try_acquire(user_id).ok_or_else(|| self.reject())
     }
 
-    /// Admits a response to a user that is in memory until it has been sent. Only large responses need a permit.
+    /// Admits a list for a user. The complete list is in memory until it has been sent. Only a list of more than
+    /// [`LARGE_LIST_BYTES`] needs a permit.
     pub(in crate::http) fn admit_list(
         &self,
         user_id: &UserId,
@@ -116,7 +117,7 @@ impl Concurrency {
         self.large_lists_of_users.try_acquire(user_id).map(Some).ok_or_else(|| self.reject())
     }
 
-    /// Admits a response to a user that is sent in parts.
+    /// Admits a list for a user that is sent in parts.
     pub(in crate::http) fn admit_long_list(
         &self,
         user_id: &UserId,
@@ -140,8 +141,9 @@ impl Concurrency {
         if counter.add() { Ok(permit) } else { Err(self.reject()) }
     }
 
-    /// Waits for the client of a request. Meanwhile, the request does not count as in flight. Rejects the request if
-    /// too many requests wait, or if the limit of requests in flight is reached when it continues.
+    /// Waits for the body of a request, or for the key of its token. Meanwhile, the request does not count as in
+    /// flight. Rejects the request if too many requests wait, or if the limit of requests in flight is reached after
+    /// the wait.
     pub(in crate::http) async fn wait_for_client<T>(
         request: &HttpRequest,
         waiting: impl Future<Output = T>,
@@ -172,7 +174,8 @@ impl Concurrency {
     }
 }
 
-/// The permit of a request. The request counts as in flight until the permit is dropped.
+/// The permit of a request. The request counts as in flight until the permit is dropped, except in
+/// [`Concurrency::wait_for_client`].
 pub(in crate::http) struct Permit {
     concurrency: Concurrency,
 }

@@ -35,7 +35,8 @@ impl std::fmt::Debug for RateLimit {
 pub(crate) struct Quota {
     per_minute: u32,
     remaining: u32,
-    /// The time until the quota grows.
+    /// The time until the full quota is available again. For a rejected request, the time until the next request is
+    /// allowed.
     wait: Duration,
 }
 
@@ -45,7 +46,7 @@ impl RateLimit {
         Self { limiter: Arc::new(limiter.with_middleware()), per_minute: requests_per_minute }
     }
 
-    /// Counts a request of a user.
+    /// Counts a request of a user, and returns the state of the user's quota.
     ///
     /// # Errors
     ///
@@ -75,7 +76,7 @@ impl RateLimit {
 }
 
 impl Quota {
-    /// Returns the seconds until the quota grows, rounded up.
+    /// Returns the time to wait in seconds, rounded up.
     pub(in crate::http) fn wait_seconds(self) -> u64 {
         self.wait.as_secs() + u64::from(self.wait.subsec_nanos() > 0)
     }

@@ -38,8 +38,8 @@ struct Parameters<'a> {
 }
 
 /// Takes the arguments out of a message that calls a tool. Returns the message with `{}` instead of the arguments, and
-/// the arguments exactly as they were sent. The SDK parses every message into a tree, which takes a hundred times the
-/// memory of the text.
+/// the arguments exactly as they were sent. Returns `None` if the message has no arguments. The SDK parses every
+/// message into a tree, which takes a hundred times the memory of the text.
 pub(super) fn take_arguments(message: &str) -> Option<(Arc<str>, Arc<str>)> {
     let parsed: Message<'_> = serde_json::from_str(message).ok()?;
     let arguments = parsed.params.arguments?.get();
@@ -136,7 +136,7 @@ pub(super) struct UpdateArguments {
     pub(super) if_match: IfMatch,
 }
 
-/// Parses the arguments of a call. A call without arguments has an empty object.
+/// Parses the arguments of a call. Parses an empty object if the call has no arguments.
 pub(super) async fn read<T: DeserializeOwned + Send + 'static>(call: &Call) -> Result<T, ApiError> {
     let text = call.arguments.clone().unwrap_or_else(|| "{}".into());
     let parsed = parse_for(&call.caller, text, |text| serde_json::from_str(text)).await?;

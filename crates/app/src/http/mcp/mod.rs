@@ -39,8 +39,8 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// Maximum length of a message in bytes: the maximum length of a request body, and 64 KiB for the rest of the message.
 const MAX_MESSAGE_BYTES: usize = limits::BODY_BYTES + 64 * 1024;
 
-/// The length in bytes at which a page of `list_icps` ends. The SDK copies and escapes results on the worker thread,
-/// and a longer page would fill the context of an assistant.
+/// The length in bytes at which a page of ICPs or deleted ICPs ends. The SDK copies and escapes results on the worker
+/// thread, and a longer page would fill the context of an assistant.
 const LIST_PAGE_BYTES: NonZeroUsize = NonZeroUsize::new(64 * 1024).unwrap();
 
 /// Maximum length in bytes of a message without the arguments of a tool. The SDK parses such a message several times on

@@ -1,4 +1,5 @@
-//! The descriptions of the tools. Their schemas derive from the domain and from the parameters of the list.
+//! The descriptions of the tools. Their schemas derive from the domain, and from the parameters of the list and of
+//! histories.
 
 use std::sync::{Arc, LazyLock};
 
@@ -58,7 +59,7 @@ static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
         describe(
             "validate_icp",
             "Validate an ICP",
-            "Validates an ICP for `create_icp`, and stores nothing. Returns every violation.",
+            "Validates an ICP for `create_icp`, and stores nothing. Returns the violations, at most 100.",
             with_schema("icp", "NewIcp", json!({}), &["icp"]),
             reads(),
         ),
@@ -149,8 +150,9 @@ fn object_schema(properties: &Value, required: &[&str]) -> Map<String, Value> {
     }
 }
 
-/// Returns the schema of arguments, of which `argument` has a schema of the domain. The definitions of that schema are
-/// moved to the top level, where its references expect them.
+/// Returns the schema of a tool's arguments. `argument` has the domain's schema with the name `schema`, and `others`
+/// are the schemas of the other arguments. The definitions in the domain's schema are moved to the top level, where its
+/// references expect them.
 fn with_schema(argument: &str, schema: &str, mut others: Value, required: &[&str]) -> Map<String, Value> {
     let mut schema = schema::json_schema(schema).unwrap_or_default();
     let properties = schema.as_object_mut();

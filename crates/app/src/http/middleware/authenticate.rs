@@ -12,8 +12,8 @@ use crate::http::limits::Concurrency;
 use crate::http::protected_resource::ProtectedResource;
 use crate::http::state::State;
 
-/// The authentication of an endpoint that differs from that of the API. It is stored in the application data of the
-/// endpoint.
+/// The authentication of an endpoint, if it differs from the authentication of the API. It is stored in the application
+/// data of the endpoint.
 pub(in crate::http) struct SignIn {
     pub(in crate::http) authenticator: Arc<dyn Authenticator>,
     /// The endpoint as an OAuth resource, if it accepts access tokens.
@@ -42,7 +42,7 @@ pub(super) async fn authenticate(state: &State, request: &HttpRequest) -> Result
 }
 
 /// Converts a failed authentication. An unreachable key server is an error of the service, not a 401, because clients
-/// sign their user out after a 401. The challenge has an error code only if the request has credentials (RFC 6750,
+/// sign their user out after a 401. Without an `Authorization` header, the challenge has no error code (RFC 6750,
 /// section 3.1).
 fn rejection(
     error: AuthenticationError,

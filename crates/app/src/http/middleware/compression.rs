@@ -1,4 +1,5 @@
-//! The content coding of responses. actix compresses the responses; this module sets `ETag` and `Vary`.
+//! The content coding of responses. actix compresses the responses. This module sets `ETag` and `Vary`, and limits how
+//! many large responses are compressed.
 
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -45,11 +46,11 @@ impl<B: MessageBody> Middleware<B> for NegotiateCoding {
 
 const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 
-/// Maximum size in bytes of a response that is compressed without a permit, within a few milliseconds.
+/// Maximum size in bytes of a response that is compressed without a permit. This takes only a few milliseconds.
 const MAX_SMALL_RESPONSE_BYTES: u64 = 64 * 1024;
 
-/// Returns the permit to compress a large response. If there is none, marks the response so that actix does not
-/// compress it.
+/// Returns the permit to compress a large response. If the user has no permit left, returns `None` and marks the
+/// response so that actix does not compress it. Returns `None` for a small response, which needs no permit.
 pub(super) fn limit_compression<B: MessageBody>(
     concurrency: &Concurrency,
     user_id: &UserId,

@@ -68,8 +68,8 @@ const EXPOSED_HEADERS: [&str; 11] = [
     "www-authenticate",
 ];
 
-/// Allows pages of these origins to call the API and read its responses, with cookies only if the session cookie is
-/// accepted. Pages of every origin may read the OAuth metadata.
+/// Allows pages of these origins to call the API and read its responses, with cookies only if `with_cookies` is true.
+/// Pages of every origin may read the OAuth metadata.
 pub(in crate::http) fn allow_origins(origins: &[String], with_cookies: bool) -> Cors {
     let cors = Cors::default()
         .allowed_methods([

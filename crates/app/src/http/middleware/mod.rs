@@ -1,4 +1,5 @@
-//! Middleware. Each middleware has one job. `server.rs` lists them in order.
+//! Middleware. Each middleware has one job. `server.rs` lists the middleware of all routes in order, and `routing.rs`
+//! that of each resource.
 
 mod anonymous;
 mod authenticate;

@@ -14,7 +14,8 @@ use super::request_id::{self, RequestId};
 use crate::http::error::ApiError;
 use crate::http::state::State;
 
-/// Middleware: assigns the ID of each request, and records its span, its log line and its metrics.
+/// Middleware: assigns the ID of each request, and records its span, its log line and its metrics. Also inserts the
+/// headers that every response has.
 #[derive(Clone, Copy)]
 pub(in crate::http) struct Observe;
 

@@ -13,9 +13,9 @@ use super::preferences::acknowledge_preferences;
 use crate::http::body::guard_body;
 use crate::http::state::State;
 
-/// Middleware of the API's routes. Applies the limit of requests in flight, authenticates the request, and applies the
-/// rate limit of the user, in this order. A request is in flight until its response has been sent. The caller and the
-/// permit are extensions of the request.
+/// Middleware of routes for signed-in users. In this order, applies the limit of requests in flight, authenticates the
+/// request, and applies the user's rate limit and limit of requests in flight. A request is in flight until its
+/// response has been sent. The caller and the permit are extensions of the request.
 pub(in crate::http) async fn protect<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,

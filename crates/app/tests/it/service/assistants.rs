@@ -39,7 +39,7 @@ impl<'a> Assistant<'a> {
         response.json()
     }
 
-    /// Returns the text of a result, and whether it is an error.
+    /// Calls a tool. Returns the text of its result, and true if the result is an error.
     async fn call_with(&self, tool: &str, arguments: &str) -> (String, bool) {
         let body = format!(
             r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{tool}","arguments":{arguments}}}}}"#
@@ -53,13 +53,15 @@ impl<'a> Assistant<'a> {
         (text.to_owned(), result["isError"] == true)
     }
 
+    /// Calls a tool, which must succeed. Returns the JSON of its result.
     async fn call(&self, tool: &str, arguments: &str) -> Value {
         let (text, is_error) = self.call_with(tool, arguments).await;
         assert!(!is_error, "{tool} {arguments}: {text}");
         serde_json::from_str(&text).expect("the text must be JSON")
     }
 
-    /// Returns the code of the problem that a tool returns, and the pointers and codes of its violations.
+    /// Calls a tool, which must fail. Returns the code of the problem, and the pointer or parameter and the code of
+    /// each violation.
     async fn call_and_fail(&self, tool: &str, arguments: &str) -> (String, Vec<String>) {
         let (text, is_error) = self.call_with(tool, arguments).await;
         assert!(is_error, "{tool} {arguments}: {text}");
@@ -88,14 +90,14 @@ async fn mcp_is_off_by_default() {
 #[tokio::test]
 async fn mcp_rejects_invalid_token() {
     let service = start_service();
-    let anonymous = Assistant { service: &service, token: "e30.e30.e30".to_owned() };
-    let response = Response::fetch(anonymous.message("{}")).await;
+    let assistant = Assistant { service: &service, token: "e30.e30.e30".to_owned() };
+    let response = Response::fetch(assistant.message("{}")).await;
     response.assert_problem(401, "UNAUTHORIZED");
     assert_eq!(response.header("www-authenticate"), r#"Bearer error="invalid_token""#);
 }
 
 #[tokio::test]
-async fn pages_of_other_origins_are_rejected() {
+async fn only_pages_of_allowed_origins_are_accepted() {
     let service = start_service();
     let assistant = Assistant::new(&service, "user_ada");
     let message = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
@@ -175,12 +177,12 @@ async fn tools_check_users_and_versions(service: &Service) {
 }
 
 #[tokio::test]
-async fn list_tool_returns_pages() {
+async fn list_tool_pages_sorts_and_filters() {
     let service = start_service();
     let assistant = Assistant::new(&service, "user_abc123");
     let first = assistant.call("list_icps", r#"{"limit":1,"sort":"name","order":"desc"}"#).await;
     assert_eq!(first["icps"][0]["name"], "SMB Marketing Leaders");
-    let cursor = first["nextCursor"].as_str().expect("the result must have a next page");
+    let cursor = first["nextCursor"].as_str().expect("the result must have the cursor of the next page");
     let next = format!(r#"{{"limit":"1","sort":"name","order":"desc","cursor":"{cursor}"}}"#);
     let last = assistant.call("list_icps", &next).await;
     assert_eq!(last["icps"][0]["name"], "Enterprise Tech Buyers");
@@ -194,7 +196,7 @@ async fn list_tool_returns_pages() {
 }
 
 #[tokio::test]
-async fn create_with_same_key_is_replayed() {
+async fn same_key_replays_same_create_only() {
     let service = start_service();
     let assistant = Assistant::new(&service, "user_ada");
     let arguments = format!(r#"{{"icp":{ICP_JSON},"idempotencyKey":"one"}}"#);
@@ -212,6 +214,7 @@ async fn create_with_same_key_is_replayed() {
 async fn tools_report_invalid_arguments() {
     let service = start_service();
     let assistant = Assistant::new(&service, "user_ada");
+    // A body may have 64 levels. An empty list of violations below stands for any violation.
     let deeply_nested_icp =
         format!(r#"{{"icp":{{"name":"A","leadProviderCriteria":[{}{}]}}}}"#, "[".repeat(70), "]".repeat(70));
     for (tool, arguments, violations) in [
@@ -307,7 +310,11 @@ async fn arguments_may_be_null_or_missing() {
             "{params}: {text}"
         );
     }
-    assert_eq!(assistant.call_and_fail("get_icp", "null").await.0, "BAD_REQUEST");
+    assert_eq!(
+        assistant.call_and_fail("get_icp", "null").await.0,
+        "BAD_REQUEST",
+        "a tool with a required argument must reject a call without arguments"
+    );
 }
 
 #[tokio::test]
@@ -331,7 +338,13 @@ async fn malformed_message_returns_problem() {
     }
     Response::fetch(assistant.message("x".repeat(1_200_000))).await.assert_problem(413, "PAYLOAD_TOO_LARGE");
     let text = assistant.message("{}").header("content-type", "text/plain");
-    assert!(Response::fetch(text).await.status.is_client_error());
+    assert!(Response::fetch(text).await.status.is_client_error(), "the Content-Type must be JSON");
+}
+
+#[tokio::test]
+async fn get_unknown_tool_and_notification_follow_protocol() {
+    let service = start_service();
+    let assistant = Assistant::new(&service, "user_ada");
     let get = service.request(Method::GET, "/mcp", &assistant.token);
     let response = Response::fetch(get).await;
     response.assert_problem(405, "METHOD_NOT_ALLOWED");
@@ -339,13 +352,14 @@ async fn malformed_message_returns_problem() {
 
     let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "drop_table"}});
     let response = Response::fetch(assistant.message(body.to_string())).await.json();
+    // JSON-RPC defines this code for invalid parameters.
     assert_eq!(response["error"]["code"], -32602, "{response}");
     let notification = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
     assert_eq!(Response::fetch(assistant.message(notification.to_string())).await.status, 202);
 }
 
 #[tokio::test]
-async fn client_information_is_not_logged() {
+async fn texts_of_clients_are_not_logged() {
     let service = start_service();
     let assistant = Assistant::new(&service, "user_ada");
     let message = json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "marker-1", "version": "1"}});
@@ -379,7 +393,7 @@ async fn only_arguments_may_have_many_values() {
 }
 
 #[tokio::test]
-async fn number_of_reported_violations_is_limited() {
+async fn number_and_length_of_violations_are_limited() {
     let service = start_service();
     let assistant = Assistant::new(&service, "user_ada");
     let object_with_fields = |count: usize| {
@@ -393,7 +407,8 @@ async fn number_of_reported_violations_is_limited() {
         ["arguments too_long"]
     );
     let unknown = format!(r#"{{"{}":0}}"#, "x".repeat(100_000));
-    assert!(assistant.call_with("get_icp", &unknown).await.0.len() < 1_000);
+    let (text, _) = assistant.call_with("get_icp", &unknown).await;
+    assert!(text.len() < 1_000, "the error must not quote the complete name: {} bytes", text.len());
 }
 
 on_both_databases!(tools_share_copy_and_restore, with enable_mcp);
@@ -467,6 +482,13 @@ async fn results_mark_texts_of_users_as_data() {
     {
         assert!(result["notice"].as_str().is_some_and(|notice| notice.contains("data")), "{result}");
     }
+}
+
+/// Assistants ask the user before they call a destructive tool.
+#[tokio::test]
+async fn every_tool_is_read_only_or_destructive() {
+    let service = start_service();
+    let assistant = Assistant::new(&service, "user_ada");
     let tools = assistant.call_method("tools/list", json!({})).await;
     for tool in tools["result"]["tools"].as_array().expect("the tools must be an array") {
         let is_read_only = tool["annotations"]["readOnlyHint"] == true;

@@ -1,4 +1,4 @@
-//! Checks when the service closes connections, and how it announces that.
+//! Checks when the service closes connections, and how it announces to the client that it will close one.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -36,7 +36,7 @@ fn assert_is_list(body: &str) {
     assert_eq!(body, expected);
 }
 
-/// Many published configurations of nginx send this header with every request.
+/// Many published configurations of nginx send `Connection: upgrade` with every request.
 #[tokio::test(flavor = "multi_thread")]
 async fn service_ignores_upgrade_and_announces_close() {
     let service = Setup::new().start();
@@ -90,11 +90,16 @@ async fn idle_connection_does_not_delay_shutdown() {
     let mut start = [0; 12];
     idle.read_exact(&mut start).expect("the service must respond");
     assert_eq!(&start, b"HTTP/1.1 200");
+    // The connection must be idle for longer than a connection without requests may stay open during a shutdown.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let started = Instant::now();
     service.signal("INT");
     assert!(service.wait_for_exit(Duration::from_secs(30)).expect("the process must end").success());
-    assert!(started.elapsed() < Duration::from_secs(10), "the service ended after {:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(10),
+        "the service must end within 10 s, but ended after {:?}",
+        started.elapsed()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,7 +112,7 @@ async fn idle_connection_is_closed_after_keep_alive() {
     idle.read_to_end(&mut response).expect("the response must end");
     assert!(
         (1..8).contains(&started.elapsed().as_secs()),
-        "the connection was closed after {:?}",
+        "the connection must be closed soon after the keep-alive time of 2 s, but was closed after {:?}",
         started.elapsed()
     );
 }

@@ -23,9 +23,9 @@ async fn service_command_and_file_have_same_document() {
 }
 
 #[test]
-fn every_operation_has_summary_and_unique_id() {
+fn every_operation_has_texts_and_unique_id() {
     let document = icp_app::openapi::document();
-    let mut names = BTreeSet::new();
+    let mut ids = BTreeSet::new();
     for (path, item) in document["paths"].as_object().expect("the paths must be an object") {
         for (method, operation) in item.as_object().expect("the operations must be an object") {
             for member in ["operationId", "summary", "description"] {
@@ -35,9 +35,8 @@ fn every_operation_has_summary_and_unique_id() {
                 );
             }
             assert!(
-                names
-                    .insert(operation["operationId"].as_str().expect("the name must be a string").to_owned()),
-                "{method} {path}"
+                ids.insert(operation["operationId"].as_str().expect("the ID must be a string").to_owned()),
+                "the ID of {method} {path} must be unique"
             );
         }
     }
@@ -73,6 +72,7 @@ async fn every_described_operation_exists() {
             let method = method.to_uppercase().parse().expect("the method must be valid");
             let response =
                 Response::fetch(client().request(method, format!("{}{path}", service.address))).await;
+            // The request has no token, so a protected operation that exists returns 401.
             assert!([200, 401].contains(&response.status.as_u16()), "{path} {response:?}");
         }
     }

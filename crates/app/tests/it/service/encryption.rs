@@ -8,13 +8,14 @@ use reqwest::Certificate;
 
 use crate::support::{Setup, eventually, run_failing, stderr, stdout};
 
-/// A self-signed certificate for localhost, with the files of the certificate and of its key.
+/// A self-signed certificate for the loopback host, and the files of the certificate and of its key.
 pub(crate) struct Identity {
     certificate: String,
     files: [PathBuf; 2],
 }
 
 impl Identity {
+    /// Generates a certificate and its key, and writes them to files in the folder.
     pub(crate) fn write(folder: &Path) -> Self {
         let CertifiedKey { cert, signing_key } =
             generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()])
@@ -32,7 +33,7 @@ impl Identity {
         Setup::new().with("ICP__SERVER__TLS_CERTIFICATE", certificate).with("ICP__SERVER__TLS_KEY", key)
     }
 
-    /// Returns true if a client that trusts only this certificate gets a response.
+    /// Returns true if a client that trusts only this certificate gets the status 200.
     pub(crate) async fn is_used_by(&self, address: &str) -> bool {
         let certificate =
             Certificate::from_pem(self.certificate.as_bytes()).expect("the certificate must be valid");
@@ -56,8 +57,9 @@ async fn service_reloads_certificate_without_restart() {
     let service = first.setup().start();
     assert!(service.address.starts_with("https://"), "{}", service.address);
     assert!(first.is_used_by(&service.address).await);
-    let plain = crate::support::client().get(service.address.replacen("https", "http", 1)).send().await;
-    assert!(plain.is_err(), "the service must reject plain HTTP");
+    let http_response =
+        crate::support::client().get(service.address.replacen("https", "http", 1)).send().await;
+    assert!(http_response.is_err(), "the service must reject HTTP without TLS");
 
     let second = Identity::write(folder.path());
     assert!(!second.is_used_by(&service.address).await);

@@ -1,4 +1,4 @@
-//! Checks the first start on a new machine.
+//! Checks the first start on a new machine: its messages, options, sample ICPs, errors and health.
 
 use icp_testkit::fixtures::EXAMPLE_LIST;
 use reqwest::Method;
@@ -54,7 +54,7 @@ async fn start_prints_urls_user_and_curl_line_only() {
 }
 
 #[tokio::test]
-async fn options_override_settings() {
+async fn host_and_port_options_override_settings() {
     let setup = Setup::new().with("ICP__SERVER__HOST", "192.0.2.1").with("ICP__SERVER__PORT", "1");
     let config = stdout(&setup.icp(&["config", "--host", "127.0.0.1", "--port", "0"]));
     assert!(
@@ -74,7 +74,7 @@ async fn printed_token_is_valid_and_not_in_pages() {
     let (token, _) = parse_curl_line(&service.printed_line("curl "));
     assert_eq!(service.get(LIST, Some(&token)).await.status, 200);
     for path in ["/", "/docs"] {
-        assert!(!service.get(path, None).await.body.contains("eyJ"), "{path} contains a token");
+        assert!(!service.get(path, None).await.body.contains("eyJ"), "{path} must contain no token");
     }
 }
 

@@ -12,7 +12,7 @@ fn connect(service: &Service) -> TcpStream {
     socket
 }
 
-/// Sends bytes. Reads until the service closes the connection, or sends nothing for 20 seconds.
+/// Sends bytes. Returns what the service sends until it closes the connection, or sends nothing for 20 seconds.
 fn exchange(service: &Service, bytes: &[u8]) -> String {
     let mut socket = connect(service);
     // The service may close the connection during the write.
@@ -37,7 +37,7 @@ async fn incomplete_head_of_first_request_closes_connection() {
     }
     assert!(
         started.elapsed() < Duration::from_secs(15),
-        "the connections were not closed in time: {:?}",
+        "the connections must be closed within 15 s, but were closed after {:?}",
         started.elapsed()
     );
 }
@@ -59,11 +59,13 @@ async fn slow_head_of_later_request_closes_connection() {
         match slow.read(&mut [0; 64]) {
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
             Err(_) | Ok(0) => break,
-            Ok(length) => panic!("the service sent {length} bytes of a response to an incomplete head"),
+            Ok(length) => {
+                panic!("the service must not respond to an incomplete head, but sent {length} bytes")
+            }
         }
         assert!(
             started.elapsed() < Duration::from_secs(30),
-            "the connection is still open after {:?}",
+            "the connection must be closed within 30 s, but is still open after {:?}",
             started.elapsed()
         );
         let _ = slow.write_all(b"x");
@@ -77,7 +79,7 @@ async fn slow_head_of_later_request_closes_connection() {
     let elapsed = started.elapsed();
     assert!(
         elapsed > Duration::from_secs(5),
-        "the connection was closed after {elapsed:?}, before the timeout of a head"
+        "the head must get at least 5 s, but the connection was closed after {elapsed:?}"
     );
     idle.write_all(REQUEST).expect("the bytes must be sent");
     assert_eq!(read_status(&mut idle), 200);
@@ -108,6 +110,7 @@ async fn malformed_or_too_large_http_is_rejected() {
         b"\0\0\0\0\r\n\r\n",
         b"GET\r\n\r\n",
         b"GET / HTTP/9.9\r\n\r\n",
+        // The start of a TLS handshake.
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
         b"GET / HTTP/1.1\r\nhost: x\r\nbad header\r\n\r\n",
         huge_header.as_bytes(),
@@ -151,7 +154,7 @@ async fn incomplete_body_releases_connection() {
         assert!(response.starts_with("HTTP/1.1 401"), "{response}");
         assert!(
             started.elapsed() < Duration::from_secs(10),
-            "the connection was not closed in time: {:?}",
+            "the connection must be closed within 10 s, but was closed after {:?}",
             started.elapsed()
         );
     }
@@ -164,6 +167,7 @@ async fn ten_thousand_invalid_tokens_cause_no_5xx() {
     let mut socket = connect(&service);
     let mut seed = 1_u64;
     for round in 0..10_000 {
+        // A linear congruential generator gives the same pseudo-random numbers in each run.
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let mut token = valid.clone().into_bytes();
         let [random_byte, .., low_index, high_index] = seed.to_le_bytes();
@@ -210,6 +214,6 @@ fn read_status(socket: &mut TcpStream) -> u16 {
                     .expect("the text must be a number");
             }
         }
-        assert!(length > 0, "the connection was closed within a response: {text}");
+        assert!(length > 0, "the connection must stay open until the response is complete: {text}");
     }
 }

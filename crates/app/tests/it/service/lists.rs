@@ -1,4 +1,4 @@
-//! Checks the list over HTTP, on SQLite and on PostgreSQL.
+//! Checks the list over HTTP. The tests of `ServicesOnBothDatabases` compare SQLite and PostgreSQL.
 
 use std::fmt::Write as _;
 
@@ -26,7 +26,7 @@ impl ServicesOnBothDatabases {
         Self { services, _database: database }
     }
 
-    /// Requests the list from both services. Their responses must be the same.
+    /// Requests the list from both services, and fails if the bodies differ. Returns the body.
     async fn list(&self, user: &str) -> String {
         let [sqlite, postgres] = &self.services;
         let (first, second) = (sqlite.list(user).await, postgres.list(user).await);
@@ -42,9 +42,9 @@ async fn example_is_returned_by_both_databases() {
     let list: Value =
         serde_json::from_str(&services.list("user_abc123").await).expect("the text must be JSON");
     assert_eq!(list, serde_json::from_str::<Value>(EXAMPLE_LIST).expect("the text must be JSON"));
-    let first: Value =
+    let list_of_other_user: Value =
         serde_json::from_str(&services.list("user_xyz789").await).expect("the text must be JSON");
-    assert_eq!(first, json!([list[0]]));
+    assert_eq!(list_of_other_user, json!([list[0]]));
     assert_eq!(services.list("user_without_icps").await, "[]");
 }
 
@@ -89,12 +89,12 @@ async fn list_of_admin_has_only_own_icps() {
 }
 
 #[tokio::test]
-async fn unknown_parameters_do_not_change_list() {
+async fn unknown_parameters_and_slash_do_not_change_list() {
     let service = Setup::new().start();
     let token = service.setup.token(&["--user", "user_abc123"]);
     let plain = service.get(LIST, Some(&token)).await;
-    for query in ["?", "?x=1", "?userId=user_xyz789", "?%00", "?a=%zz&&&=", "/"] {
-        assert_eq!(service.get(&format!("{LIST}{query}"), Some(&token)).await.body, plain.body, "{query}");
+    for suffix in ["?", "?x=1", "?userId=user_xyz789", "?%00", "?a=%zz&&&=", "/"] {
+        assert_eq!(service.get(&format!("{LIST}{suffix}"), Some(&token)).await.body, plain.body, "{suffix}");
     }
 }
 
@@ -118,7 +118,7 @@ async fn list_response_is_private_and_has_vary() {
     assert_eq!(list.header("cache-control"), "private, no-cache");
     assert_eq!(list.header("vary"), "Authorization, Accept-Encoding");
     let with_cookie = Setup::new().with("ICP__AUTH__SESSION_COOKIE", "true").start();
-    let varies = with_cookie.list("user_abc123").await;
-    assert_eq!(varies.header("vary"), "Authorization, Cookie, Accept-Encoding");
+    let list_with_cookie = with_cookie.list("user_abc123").await;
+    assert_eq!(list_with_cookie.header("vary"), "Authorization, Cookie, Accept-Encoding");
     assert!(!list.header("x-request-id").is_empty());
 }

@@ -1,4 +1,4 @@
-//! Checks the content of the log: it contains no secret at any level.
+//! Checks that the log contains no secret and has the fields of each request, and that it never blocks the service.
 
 use icp_test_postgres as postgres;
 
@@ -26,7 +26,7 @@ async fn log_contains_no_secret_at_any_level() {
         assert!(log.contains("answered"), "the log must contain the requests: {log}");
         let (start, signature) = (
             token.get(..40).expect("the token must be long"),
-            token.rsplit('.').next().expect("the line must have three parts"),
+            token.rsplit('.').next().expect("the token must have three parts"),
         );
         for secret in [start, signature, "hunter2", "user_abc123", "BEGIN"] {
             assert!(!log.contains(secret), "the log must not contain {secret}: {log}");
@@ -57,7 +57,7 @@ async fn unread_log_does_not_stop_service() {
     }
     let metrics = service.get("/metrics", None).await.body;
     let dropped = metrics.lines().find_map(|line| line.strip_prefix("icp_log_lines_dropped_total "));
-    assert!(dropped.is_some(), "{metrics}");
+    assert!(dropped.is_some(), "the metrics must report the number of dropped lines: {metrics}");
 }
 
 #[tokio::test]

@@ -18,7 +18,10 @@ async fn fetch_metrics(service: &Service) -> String {
 }
 
 fn assert_has_line(metrics: &str, start: &str) {
-    assert!(metrics.lines().any(|line| line.starts_with(start)), "no line starts with {start}:\n{metrics}");
+    assert!(
+        metrics.lines().any(|line| line.starts_with(start)),
+        "a line must start with {start}:\n{metrics}"
+    );
 }
 
 #[tokio::test]
@@ -54,7 +57,7 @@ async fn requests_and_operations_are_counted() {
 }
 
 #[tokio::test]
-async fn metrics_can_have_their_own_port() {
+async fn metrics_and_health_can_have_separate_port() {
     let service = Setup::new().with("ICP__METRICS__PORT", "0").start();
     service.get("/metrics", None).await.assert_problem(404, "NOT_FOUND");
     let log = service.log();
@@ -101,11 +104,11 @@ async fn metrics_port_in_use_is_reported() {
 #[tokio::test]
 async fn dashboards_and_alerts_name_existing_metrics() {
     let database = postgres::shared().database();
-    let jwks = "http://127.0.0.1:9/jwks";
+    let unreachable_jwks_url = "http://127.0.0.1:9/jwks";
     let service = Setup::new()
         .with("ICP__DATABASE__URL", database.url())
         .with("ICP__AUTH__ISSUER", "https://clerk.example.com")
-        .with("ICP__AUTH__JWKS_URL", jwks)
+        .with("ICP__AUTH__JWKS_URL", unreachable_jwks_url)
         .start();
     service.get(LIST, None).await;
     // The first operation on the database is periodic work of the service.
@@ -123,19 +126,20 @@ async fn dashboards_and_alerts_name_existing_metrics() {
                 .iter()
                 .find_map(|end| name.strip_suffix(end));
             let family = family.unwrap_or(name);
-            // The service reports these metrics only after the first fetch, read or operation.
+            // The service reports these metrics only after the first key fetch, with a replica, and after the first
+            // operation.
             let conditional =
                 ["icp_key_set_age_seconds", "icp_replica_used", "icp_database_operation_duration_seconds"];
             let exists = existing.contains(&format!("# TYPE {family} ")) || conditional.contains(&family);
-            assert!(exists, "{file} names {name}, which does not exist:\n{existing}");
+            assert!(exists, "{file} must name only existing metrics, not {name}:\n{existing}");
             name_count += 1;
         }
     }
-    assert!(name_count > 20, "the files must name metrics: {name_count}");
+    assert!(name_count > 20, "the files must name more than 20 metrics, not {name_count}");
 }
 
 #[tokio::test]
-async fn reference_has_every_metric() {
+async fn reference_and_service_have_same_metrics() {
     let page = include_str!("../../../../../docs/reference/metrics.md");
     let (table, _) = page.split_once("## Sign-in verdicts").expect("the page must have this section");
     let documented: BTreeSet<_> = table

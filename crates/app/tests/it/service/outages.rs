@@ -35,7 +35,7 @@ impl ServiceAndServer {
             let list = self.service.get(LIST, Some(&self.token)).await;
             assert!(
                 started.elapsed() < Duration::from_secs(5),
-                "the service took {:?} to report the outage",
+                "the service must report the outage within 5 s, but took {:?}",
                 started.elapsed()
             );
             list.assert_problem(500, "INTERNAL_ERROR");
@@ -94,7 +94,7 @@ async fn service_recovers_after_postgresql_pause() {
 async fn requests_succeed_after_connections_were_closed() {
     let setup = ServiceAndServer::start();
     for _ in 0..5 {
-        // Ten requests use every connection of the pool.
+        // The service keeps the connections of these requests open.
         for _ in 0..10 {
             assert!(setup.returns_list().await);
         }
@@ -116,5 +116,5 @@ async fn close_all_connections(url: &str) {
         client.query_one(statement, &[]).await.expect("the connections must be terminated").get(0);
     assert!(closed_count > 0, "the service must have had connections");
     drop(client);
-    driver.await.expect("the task must not panic").expect("the connection must succeed");
+    driver.await.expect("the task must not panic").expect("the connection must end without an error");
 }

@@ -121,6 +121,7 @@ async fn commands_of_clerk_tutorial_succeed() {
     run_commands(&mut shell, &start.replace("user_...", user)).await;
     run_commands(&mut shell, rest).await;
     let with_origin = serde_json::json!({"azp": "http://localhost:3000"});
+    // The last step of the tutorial sets the authorized parties, so a token without an origin is rejected.
     for (claims, status) in [(serde_json::json!({}), 401), (with_origin, 200)] {
         let request =
             "curl -s http://127.0.0.1:8080/api/v1/entities/icps -H \"Authorization: Bearer $TOKEN\"";
@@ -163,6 +164,7 @@ async fn commands_of_readme_succeed_in_order() {
         match shell.run(&command).await {
             Outcome::ServiceStarted => {
                 starts += 1;
+                // Only the third start of the README is with Clerk, and prints no user.
                 let is_clerk = starts == 3;
                 let service = shell.service.as_mut().expect("the service must have started");
                 if !is_clerk {

@@ -41,7 +41,7 @@ fn later_sources_take_precedence_and_are_named() {
 }
 
 #[test]
-fn passwords_are_hidden() {
+fn config_command_hides_passwords() {
     for (variable, value) in [
         ("ICP__DATABASE__URL", "postgres://icp:hunter2@db.example/icp"),
         ("ICP__DATABASE__URL", "postgres://db.example/icp?user=icp&password=hunter2"),

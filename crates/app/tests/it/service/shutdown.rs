@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::support::{LIST, Setup};
 
 #[tokio::test]
-async fn signal_stops_service() {
+async fn signals_stop_service_sigint_without_drain() {
     for signal in ["TERM", "INT"] {
         let mut service = Setup::new().start();
         assert_eq!(service.list("user_abc123").await.status, 200);
@@ -95,7 +95,7 @@ async fn second_signal_stops_immediately() {
     service.signal("TERM");
     assert!(
         service.wait_for_exit(Duration::from_secs(2)).is_some(),
-        "the service still runs after {:?}",
+        "the second signal must end the service within 2 s, but it still runs after {:?}",
         started.elapsed()
     );
     // A paused server would delay the end of the test.

@@ -82,6 +82,7 @@ async fn log_names_reasons_of_rejected_sign_ins() {
     for token in &tokens {
         service.get(LIST, Some(token)).await.assert_problem(401, "UNAUTHORIZED");
     }
+    // The log has one line for each reason, with the first unexpected value as an example.
     let log = service.log();
     let lines: Vec<_> = log.lines().filter(|line| line.contains("refused sign-ins")).collect();
     for (reason, example) in [
@@ -98,7 +99,7 @@ async fn log_names_reasons_of_rejected_sign_ins() {
         );
     }
     for token in tokens.iter().chain([&token_of_other_party]) {
-        assert!(!log.contains(token.rsplit('.').next().expect("the line must have three parts")), "{log}");
+        assert!(!log.contains(token.rsplit('.').next().expect("the token must have three parts")), "{log}");
     }
     assert!(!log.contains("user_ada"), "{log}");
 }

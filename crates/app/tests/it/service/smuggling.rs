@@ -1,4 +1,4 @@
-//! Sends requests whose length is ambiguous or too large. Their bodies contain a second request.
+//! Sends requests whose length is ambiguous or too large, most of them with a second request in the body.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ async fn ambiguous_requests_process_no_smuggled_request() {
         let start = attack.get(post.len()..).unwrap_or_default().get(..40).unwrap_or_default();
         assert!(
             !response.contains("openmetrics"),
-            "the service processed the second request: {start:?}: {response}"
+            "the service must not process the second request: {start:?}: {response}"
         );
         assert!(!response.contains("HTTP/1.1 5"), "{start:?}: {response}");
         assert!(!response.contains("HTTP/1.1 201"), "{start:?}: {response}");

@@ -1,4 +1,4 @@
-//! Tests the commands `icp migrate`, `icp import` and `icp export`.
+//! Tests the commands `icp migrate`, `icp import` and `icp export`, and errors of `icp serve` at the start.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -18,7 +18,8 @@ fn run_export(setup: &Setup) -> String {
     stdout(&output)
 }
 
-/// Returns a setup with an empty SQLite database and a setup with an empty PostgreSQL database.
+/// Returns a setup without an SQLite file and a setup with an empty PostgreSQL database. The database of the second
+/// setup exists until the returned value is dropped.
 pub(super) fn setups_of_both_databases() -> [(Setup, Option<postgres::Database>); 2] {
     let database = postgres::shared().database();
     let on_postgres = Setup::new().with("ICP__DATABASE__URL", database.url());
@@ -94,7 +95,7 @@ fn lenient_import_accepts_icp_shape() {
 }
 
 #[test]
-fn conflict_fails_skips_or_replaces() {
+fn import_conflict_fails_skips_or_replaces() {
     for (setup, _database) in setups_of_both_databases() {
         let (old, new) = (icp(1).with("name", "old").json(), icp(1).with("name", "new").json());
         assert!(setup.icp_with_input(&["import"], old.as_bytes()).status.success());
@@ -120,7 +121,7 @@ async fn killed_import_stores_nothing() {
         let before = run_export(&setup);
         let mut import = setup.spawn(&["import"]);
         let mut input = import.stdin.take().expect("the input must be piped");
-        // The import reads ahead only a part of these lines, so that it has sent the first ones to the database.
+        // These are more lines than the import reads ahead. So it has sent some to the database before it is killed.
         for number in 1_000..31_000 {
             writeln!(input, "{}", icp(number).json()).expect("the line must be written");
         }
@@ -188,6 +189,7 @@ async fn service_starts_during_import() {
 #[test]
 fn migrate_command_checks_and_applies_migrations() {
     for (setup, database) in setups_of_both_databases() {
+        // On SQLite, the check fails because the file does not exist. On PostgreSQL, it names the pending migrations.
         if database.is_some() {
             assert!(run_failing(&setup, &["migrate", "--check"]).contains("_icps"));
             assert!(
@@ -202,7 +204,7 @@ fn migrate_command_checks_and_applies_migrations() {
 }
 
 #[test]
-fn start_without_migration_rejects_old_schema() {
+fn start_without_migration_rejects_pending_migrations() {
     for (setup, _database) in setups_of_both_databases() {
         let setup = setup.with("ICP__DATABASE__MIGRATE", "false");
         assert!(run_failing(&setup, &["serve"]).contains("icp migrate"));

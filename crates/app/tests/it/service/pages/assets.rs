@@ -7,7 +7,8 @@ use reqwest::Method;
 use super::{PAGES, fetch_page, find_addresses, request};
 use crate::support::{Response, Service, Setup};
 
-async fn assets(service: &Service) -> BTreeSet<String> {
+/// Returns the paths of the assets that the pages reference.
+async fn asset_paths(service: &Service) -> BTreeSet<String> {
     let mut asset_addresses = BTreeSet::new();
     for path in PAGES {
         asset_addresses
@@ -40,7 +41,7 @@ async fn pages_reference_existing_local_assets_only() {
 async fn assets_are_immutable_and_have_etags() {
     let service = Setup::new().start();
     let mut types = BTreeSet::new();
-    for path in assets(&service).await {
+    for path in asset_paths(&service).await {
         let file = service.get(&path, None).await;
         assert_eq!(file.header("cache-control"), "public, max-age=31536000, immutable", "{path}");
         assert_eq!(file.header("cross-origin-resource-policy"), "same-origin", "{path}");
@@ -80,10 +81,10 @@ async fn assets_are_immutable_and_have_etags() {
 #[tokio::test]
 async fn compressed_asset_equals_uncompressed_asset() {
     let service = Setup::new().start();
-    let scripts_and_styles: Vec<String> =
-        assets(&service).await.into_iter().filter(|path| path.contains("/swagger-ui")).collect();
-    assert_eq!(scripts_and_styles.len(), 3, "{scripts_and_styles:?}");
-    for path in scripts_and_styles {
+    let swagger_ui_paths: Vec<String> =
+        asset_paths(&service).await.into_iter().filter(|path| path.contains("/swagger-ui")).collect();
+    assert_eq!(swagger_ui_paths.len(), 3, "{swagger_ui_paths:?}");
+    for path in swagger_ui_paths {
         let plain = service.get(&path, None).await;
         assert_eq!(plain.header("content-encoding"), "");
         // Browsers send this header.
@@ -94,7 +95,7 @@ async fn compressed_asset_equals_uncompressed_asset() {
         let bytes = response.bytes().await.expect("the body must be complete");
         assert!(
             bytes.len() * 5 < plain.body.len() * 2,
-            "{path}: {} of {} bytes after compression",
+            "{path}: compression must remove 60% of the bytes, but {} of {} bytes remain",
             bytes.len(),
             plain.body.len()
         );
@@ -105,9 +106,9 @@ async fn compressed_asset_equals_uncompressed_asset() {
 }
 
 #[tokio::test]
-async fn asset_of_other_version_is_404() {
+async fn unknown_asset_or_version_is_404() {
     let service = Setup::new().start();
-    let path = assets(&service).await.into_iter().next().expect("the page must use assets");
+    let path = asset_paths(&service).await.into_iter().next().expect("the page must use assets");
     let name = path.rsplit('/').next().expect("the path must contain a name");
     for digest in ["0000000000000000", "0", "latest", "%2e%2e"] {
         let missing = service.get(&format!("/assets/{digest}/{name}"), None).await;

@@ -48,8 +48,9 @@ pub trait IcpReader: Send + Sync {
         Ok(Conditional::of(list.version, list, known))
     }
 
-    /// Returns a part of a long list. This is [`IcpReader::list`] without the version, which can cost as much as the
-    /// documents. A part can end before `max_bytes`, and the last part can be empty.
+    /// Returns a part of a long list. Unlike [`IcpReader::list`], this method does not compute the version of the list,
+    /// because that can cost as much as reading the documents. A part can end before `max_bytes`, and the last part can
+    /// be empty.
     async fn list_part(&self, query: &ListQuery) -> Result<ListPart, RepositoryError> {
         self.list(query).await.map(|IcpList { icps, next, .. }| ListPart { icps, next })
     }
@@ -75,7 +76,8 @@ pub trait IcpReader: Send + Sync {
 /// decides again. So the access check, which used the version that was read, is still valid when the change succeeds.
 ///
 /// If [`Stamp::keeps_replaced`] is true and the storage has a history, a change or delete MUST store the replaced state
-/// in the history, once and in the same transaction. The current state MUST NOT be stored twice.
+/// in the history, once and in the same transaction. The history MUST NOT contain a copy of the current state, which the
+/// ICP itself contains.
 ///
 /// # Errors
 ///
@@ -85,11 +87,12 @@ pub trait IcpRepository: IcpReader + IcpHistory + HealthCheck {
     /// Stores a new ICP with its creator and, in the same transaction, the idempotency key. Fails with
     /// [`RepositoryError::AlreadyExists`] if an ICP has this ID.
     ///
-    /// An implementation MUST store nothing if the creator would exceed their quota, unless the key was used before.
-    /// Concurrent calls together MAY exceed the quota.
+    /// If the key was used before, an implementation MUST store nothing, and return [`Creation::Repeated`] or
+    /// [`Creation::KeyReused`]. Otherwise, if the creator would exceed their quota, it MUST store nothing, and return
+    /// [`Creation::QuotaReached`]. Concurrent calls together MAY exceed the quota.
     ///
-    /// The time of the request is the document's `createdAt`. A key older than [`IdempotencyKey::oldest_valid`] is
-    /// replaced. Of several concurrent calls with one key, exactly one MUST store its document. A call that fails MUST
+    /// A key that was used before [`IdempotencyKey::oldest_valid`] of the document's `createdAt` has expired. It counts
+    /// as unused, and is replaced. Of several concurrent calls with one key, exactly one MUST store its document. A call that fails MUST
     /// NOT use up the key.
     async fn insert(
         &self,
@@ -100,9 +103,10 @@ pub trait IcpRepository: IcpReader + IcpHistory + HealthCheck {
 
     /// Changes the ICP at the version `expected`.
     ///
-    /// If [`Quota::is_counted`] is true for the bytes of the ICP with its history before and after the change, the
-    /// bytes of the ICP's creator are counted. An implementation MUST change nothing if the creator would exceed the
-    /// bytes of `quota`. For an ICP without a creator, only the bytes of this ICP and its history are counted.
+    /// If [`Quota::is_counted`] is true, the quota is checked. Its arguments are the bytes of the ICP and its history
+    /// before and after the change. An implementation MUST change nothing if all data of the ICP's creator would then
+    /// exceed the bytes of `quota`. For an ICP without a creator, only this ICP and its history are compared with
+    /// `quota`.
     async fn replace(
         &self,
         change: &IcpChange,

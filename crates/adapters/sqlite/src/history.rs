@@ -84,9 +84,9 @@ impl IcpHistory for SqliteDatabase {
             }
             let creator = last.creator.and_then(|creator| UserId::try_from(creator).ok());
             let history_bytes = revision::end_delete(connection, change.id())?.unwrap_or_default();
-            let predecessor = write::Predecessor { creator, version: Some(deleted), history_bytes };
+            let origin = write::RowOrigin { creator, version: Some(deleted), history_bytes };
             let entry = Entry::new(&change, &stamp);
-            let version = write::insert(connection, change.document(), &predecessor, entry)?;
+            let version = write::insert(connection, change.document(), &origin, entry)?;
             Ok(version.map_or(Replacement::OtherVersion, Replacement::Replaced))
         });
         undelete.await

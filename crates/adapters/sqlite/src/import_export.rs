@@ -15,7 +15,7 @@ use crate::database::{SqliteDatabase, run_blocking};
 use crate::error::{TransactionError, backend};
 use crate::revision;
 use crate::schema::icps;
-use crate::write::{self, Entry, Predecessor};
+use crate::write::{self, Entry, RowOrigin};
 
 /// Number of documents in a batch of an export. It is small because a document can have 2 MiB, or 16 MiB if
 /// it was imported.
@@ -99,7 +99,7 @@ fn insert(
     stamp: &Stamp,
 ) -> Result<bool, TransactionError> {
     let entry = Entry { stamp, operation: Operation::Create, changed: &ChangedFields::default() };
-    let is_new = write::insert(connection, document, &Predecessor::default(), entry)?.is_some();
+    let is_new = write::insert(connection, document, &RowOrigin::default(), entry)?.is_some();
     if is_new && let Some(bytes) = revision::end_delete(connection, document.id())? {
         let inserted = icps::table.filter(icps::id.eq(document.id().as_uuid().into_bytes()));
         diesel::update(inserted).set(icps::history_bytes.eq(bytes)).execute(connection)?;
@@ -119,10 +119,10 @@ fn replace(
     let changed = icp(&before)?.changed_fields(&icp(document.json())?);
     let version = stored.select(icps::version).get_result(connection).map(Version)?;
     let kept_bytes = revision::store_replaced(connection, document.id(), version, stamp)?;
-    let mut predecessor = write::remove(connection, document.id())?;
-    predecessor.history_bytes += kept_bytes;
+    let mut origin = write::remove_for_import(connection, document.id())?;
+    origin.history_bytes += kept_bytes;
     let entry = Entry { stamp, operation: Operation::Update, changed: &changed };
-    write::insert(connection, document, &predecessor, entry)?;
+    write::insert(connection, document, &origin, entry)?;
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::database::SqliteDatabase;
 use crate::schema::icps;
-use crate::write::{Entry, Predecessor};
+use crate::write::{Entry, RowOrigin};
 use crate::{idempotency, quota, write};
 
 #[async_trait]
@@ -36,8 +36,8 @@ impl IcpRepository for SqliteDatabase {
             let stamp = Stamp { at: document.created_at(), author, keeps_replaced: false };
             let (operation, changed) = (Operation::Create, &ChangedFields::default());
             let entry = Entry { stamp: &stamp, operation, changed };
-            let predecessor = Predecessor { creator: Some(creator.user_id), ..Predecessor::default() };
-            let version = write::insert(connection, &document, &predecessor, entry)?;
+            let origin = RowOrigin { creator: Some(creator.user_id), ..RowOrigin::default() };
+            let version = write::insert(connection, &document, &origin, entry)?;
             let version = version.ok_or_else(|| RepositoryError::AlreadyExists(document.id()))?;
             if let Some(key) = &key {
                 idempotency::store_key(connection, key, &document, version)?;

@@ -63,28 +63,30 @@ fn entry_columns<'a>(entry: Entry<'a>) -> _ {
     )
 }
 
-/// The values of a deleted row of `icps` on which the values of a new row with the same ID depend.
+/// The values of a new row of `icps` that come neither from the document nor from the change. If the row replaces a
+/// deleted row with the same ID, they come from that row. For a create, only the creator is set.
 #[derive(Default)]
-pub(crate) struct Predecessor {
+pub(crate) struct RowOrigin {
     pub(crate) creator: Option<UserId>,
+    /// The version of the deleted row. The new version is higher.
     pub(crate) version: Option<Version>,
     pub(crate) history_bytes: i64,
 }
 
-/// Inserts an ICP with a version above the version of its predecessor. If an ICP with this ID exists, returns `None`
-/// and changes nothing.
+/// Inserts an ICP. If it replaces a deleted row, its version is above the version of that row. If an ICP with this ID
+/// exists, returns `None` and changes nothing.
 pub(crate) fn insert(
     connection: &mut SqliteConnection,
     document: &IcpDocument,
-    predecessor: &Predecessor,
+    origin: &RowOrigin,
     entry: Entry<'_>,
 ) -> QueryResult<Option<Version>> {
-    let version = version_after(predecessor.version);
+    let version = version_after(origin.version);
     let row = (
         icps::id.eq(document.id().as_uuid().into_bytes()),
         icps::version.eq(version),
-        icps::creator.eq(predecessor.creator.as_ref().map(UserId::as_str)),
-        icps::history_bytes.eq(predecessor.history_bytes),
+        icps::creator.eq(origin.creator.as_ref().map(UserId::as_str)),
+        icps::history_bytes.eq(origin.history_bytes),
         columns(document),
         entry_columns(entry),
     );
@@ -95,13 +97,14 @@ pub(crate) fn insert(
     Ok(Some(Version(version)))
 }
 
-/// Deletes an ICP, which must exist, and its rows in `icp_members`. An import then inserts the new state of the ICP.
-pub(crate) fn remove(connection: &mut SqliteConnection, id: IcpId) -> QueryResult<Predecessor> {
+/// Deletes an ICP, which must exist, and its rows in `icp_members`, without a revision. An import then inserts the new
+/// state of the ICP.
+pub(crate) fn remove_for_import(connection: &mut SqliteConnection, id: IcpId) -> QueryResult<RowOrigin> {
     let stored = icps::table.filter(icps::id.eq(id.as_uuid().into_bytes()));
     let removed = diesel::delete(stored).returning((icps::creator, icps::version, icps::history_bytes));
     let (creator, version, history_bytes) = removed.get_result::<(Option<String>, i64, i64)>(connection)?;
     let creator = creator.and_then(|creator| creator.try_into().ok());
-    Ok(Predecessor { creator, version: Some(Version(version)), history_bytes })
+    Ok(RowOrigin { creator, version: Some(Version(version)), history_bytes })
 }
 
 /// Changes the ICP, and returns its new version. If the ICP does not have the version `expected`, returns `None` and
@@ -114,6 +117,7 @@ pub(crate) fn change(
 ) -> QueryResult<Option<Version>> {
     let (document, id) = (change.document(), change.id().as_uuid().into_bytes());
     let (created_at, version) = (document.created_at().unix_millis(), version_after(Some(expected)));
+    // This stores nothing if the ICP has another version.
     let kept_bytes = revision::store_replaced(connection, change.id(), expected, stamp)?;
     let stored = icps::table.filter(icps::id.eq(&id)).filter(icps::version.eq(expected.0));
     let update = diesel::update(stored).set((
@@ -132,13 +136,15 @@ pub(crate) fn change(
     Ok(Some(Version(version)))
 }
 
-/// Deletes the ICP and its rows in `icp_members`. Returns false if the ICP does not have the version `expected`.
+/// Deletes the ICP and its rows in `icp_members`. Returns false and changes nothing if the ICP does not have the version
+/// `expected`.
 pub(crate) fn delete(
     connection: &mut SqliteConnection,
     id: IcpId,
     expected: Version,
     stamp: &Stamp,
 ) -> QueryResult<bool> {
+    // Both store nothing if the ICP has another version.
     revision::store_replaced(connection, id, expected, stamp)?;
     revision::store_delete(connection, id, expected, stamp, version_after(Some(expected)))?;
     let stored =
@@ -151,7 +157,7 @@ pub(crate) fn document_bytes() -> diesel::expression::SqlLiteral<BigInt> {
     sql::<BigInt>("octet_length(document)")
 }
 
-/// Inserts the users of an ICP with one statement per user, because the number of values in a statement is limited.
+/// Inserts users of an ICP with one statement per user, because the number of values in a statement is limited.
 fn insert_members(
     connection: &mut SqliteConnection,
     number: i64,

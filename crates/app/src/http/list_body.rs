@@ -45,7 +45,8 @@ impl MessageBody for ListBody {
 }
 
 /// Returns the body of a long list. Each part is read after the previous part has been sent. If a read fails, the
-/// connection is closed without the last chunk, so the client detects that the body is incomplete.
+/// connection is closed without the final `]`, and without the last chunk of a chunked body, so the client detects that
+/// the body is incomplete.
 pub(super) fn long_list_body(first: WireList, rest: LongList) -> impl MessageBody<Error: std::fmt::Debug> {
     let pieces = [Bytes::from_static(b"[")].into_iter().chain(first.into_elements()).collect();
     let state = LongListState { pieces, rest: Some(rest) };

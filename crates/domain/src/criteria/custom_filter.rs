@@ -46,7 +46,7 @@ macro_rules! custom_filters {
             }
 
             /// Returns the schema name of each filter, its `type`, and a function that describes its fields.
-            pub(crate) fn schemas() -> Vec<crate::schema::FilterSchema> {
+            pub(crate) fn declarations() -> Vec<crate::schema::FilterDeclaration> {
                 vec![$((concat!(stringify!($variant), "Filter"), $name, $filter::describe),)+]
             }
         }

@@ -1,4 +1,4 @@
-//! The schemas of an OpenAPI document, by name.
+//! The schemas of the ICP and of the bodies that write it, by name.
 
 use serde_json::{Map, Value, json};
 
@@ -14,8 +14,8 @@ const PATCH_DESCRIPTION: &str = "The body that changes an ICP. An absent field s
      `description`, `crmFilters` and `activeUntil`; arrays and objects are replaced as a whole. `id`, `createdAt` and \
      `updatedAt` may be sent back unchanged.";
 
-/// The name of a filter's schema, its `type`, and a function that describes its fields.
-pub(crate) type FilterSchema = (&'static str, &'static str, fn(&mut ObjectSchema, Form));
+/// A filter: the name of its schema, its `type`, and a function that describes its fields.
+pub(crate) type FilterDeclaration = (&'static str, &'static str, fn(&mut ObjectSchema, Form));
 
 /// A type that other schemas refer to.
 pub(crate) trait Component {
@@ -40,7 +40,7 @@ impl Component for CustomFilter {
     }
 }
 
-/// Returns all schemas by their names, as the `components/schemas` of an OpenAPI document.
+/// Returns these schemas by their names, for the `components/schemas` of an OpenAPI document.
 pub fn components() -> Map<String, Value> {
     let mut components = Map::new();
     for side in [Side::Response, Side::Request] {
@@ -75,7 +75,7 @@ fn body(form: Form, description: &str) -> Value {
 fn add_custom_filters(components: &mut Map<String, Value>, side: Side) {
     let mut references = Vec::new();
     let mut mapping = Map::new();
-    for (component, type_name, describe) in CustomFilter::schemas() {
+    for (component, type_name, describe) in CustomFilter::declarations() {
         let mut object = ObjectSchema::new(side);
         object.add_type(type_name);
         describe(&mut object, Form::Record);
@@ -84,7 +84,7 @@ fn add_custom_filters(components: &mut Map<String, Value>, side: Side) {
         mapping.insert(type_name.to_owned(), json!(format!("{COMPONENTS}{}", side.name(component))));
     }
     let any = json!({
-        "description": "A filter that is applied after the provider search. Its `type` discriminates it.",
+        "description": "A filter that is applied after the provider search. Its `type` determines which one it is.",
         "oneOf": references, "discriminator": {"propertyName": "type", "mapping": mapping},
     });
     components.insert(side.name("CustomFilter"), any);
@@ -93,7 +93,7 @@ fn add_custom_filters(components: &mut Map<String, Value>, side: Side) {
 fn lead_provider_filters() -> Value {
     json!({
         "type": "object", "additionalProperties": true,
-        "description": "The search, in the format of the provider: any JSON, returned as it was sent.",
+        "description": "The search, in the format of the provider: an object with any content, returned as it was sent.",
         "examples": [{"job_title": ["CTO", "VP of Engineering"], "location": ["Germany"]}],
     })
 }

@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json};
 #[cfg(feature = "openapi")]
 pub use crate::text::VISIBLE;
 pub use components::components;
-pub(crate) use components::{Component, FilterSchema};
+pub(crate) use components::{Component, FilterDeclaration};
 pub(crate) use object::{Form, ObjectSchema};
 
 /// Prefix of references between the schemas of an OpenAPI document.

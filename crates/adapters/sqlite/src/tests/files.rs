@@ -11,7 +11,7 @@ use icp_testkit::fixtures::{any_creator, stamp_without_history};
 
 use super::{Fixture, everything, file, icp, open, path};
 use crate::connect::{Access, enter_wal_mode};
-use crate::write::{Entry, Predecessor};
+use crate::write::{Entry, RowOrigin};
 use crate::{SqliteDatabase, SqliteSettings};
 
 #[tokio::test]
@@ -147,7 +147,7 @@ async fn write_is_rolled_back_if_file_was_moved() {
     let write = fixture.database.write(move |connection| {
         let (operation, changed) = (Operation::Create, &ChangedFields::default());
         let entry = Entry { stamp: stamp_without_history(), operation, changed };
-        crate::write::insert(connection, &icp(1), &Predecessor::default(), entry)?;
+        crate::write::insert(connection, &icp(1), &RowOrigin::default(), entry)?;
         fs::rename(&paths.0, &paths.1).expect("the file must be moved");
         Ok(())
     });

@@ -83,8 +83,8 @@ async fn replacing_import_creates_revision(service: &Service) {
     assert_eq!(icp_text(&ada.revision(&path, &created.version()).await.assert_ok()), created.body);
 }
 
-on_both_databases!(only_current_users_can_read_history);
-async fn only_current_users_can_read_history(service: &Service) {
+on_both_databases!(only_current_users_and_admins_can_use_history);
+async fn only_current_users_and_admins_can_use_history(service: &Service) {
     let [ada, bob, eve] = ["user_ada", "user_bob", "user_eve"].map(|id| service.user(id));
     let root = service.admin("user_root");
     let created = ada.create(SMB).await;
@@ -123,8 +123,9 @@ async fn pages_add_up_to_history(service: &Service) {
         assert!(super::parse_array(&response).len() <= 3);
         pages.extend(super::parse_array(&response));
         next = response.next_page();
-        if let Some(cursor) = next.as_deref().and_then(|next| next.split_once("cursor=")) {
-            let rejected = bob.get(&format!("{path}/revisions?cursor={}", cursor.1)).await;
+        // A cursor is valid only for the user who received it.
+        if let Some((_, cursor)) = next.as_deref().and_then(|next| next.split_once("cursor=")) {
+            let rejected = bob.get(&format!("{path}/revisions?cursor={cursor}")).await;
             rejected.assert_invalid_parameter("cursor");
         }
     }
@@ -157,8 +158,8 @@ async fn unknown_revisions_are_not_found(service: &Service) {
     ada.revision(&path, &other.version()).await.assert_problem(404, "NOT_FOUND");
 }
 
-on_both_databases!(history_requires_token_and_allowed_method);
-async fn history_requires_token_and_allowed_method(service: &Service) {
+on_both_databases!(history_requests_follow_rules_of_http);
+async fn history_requests_follow_rules_of_http(service: &Service) {
     let ada = service.user("user_ada");
     let created = ada.create(SMB).await;
     let path = created.icp_path();
@@ -177,8 +178,8 @@ async fn history_requires_token_and_allowed_method(service: &Service) {
         let rejected = Response::fetch(ada.request(Method::DELETE, path)).await;
         rejected.assert_problem(405, "METHOD_NOT_ALLOWED");
         assert_eq!(rejected.header("allow"), "GET, HEAD, OPTIONS");
-        let stale = Response::fetch(ada.get_request(path).header("if-match", "\"1\"")).await;
-        stale.assert_problem(412, "PRECONDITION_FAILED");
+        let with_if_match = Response::fetch(ada.get_request(path).header("if-match", "\"1\"")).await;
+        with_if_match.assert_problem(412, "PRECONDITION_FAILED");
         let strict =
             Response::fetch(ada.get_request(&format!("{path}?x=1")).header("prefer", "handling=strict"))
                 .await;
@@ -197,8 +198,8 @@ fn without_history(setup: Setup) -> Setup {
     setup.with("ICP__HISTORY__RETENTION_DAYS", "0")
 }
 
-on_both_databases!(disabled_history_stores_no_revisions, with without_history);
-async fn disabled_history_stores_no_revisions(service: &Service) {
+on_both_databases!(requests_for_disabled_history_are_404, with without_history);
+async fn requests_for_disabled_history_are_404(service: &Service) {
     let ada = service.user("user_ada");
     let created = ada.create(SMB).await;
     let path = created.icp_path();

@@ -48,7 +48,8 @@ async fn service_ignores_upgrade_and_announces_close() {
     }
 }
 
-/// RFC 9112, section 6.1, forbids chunks in responses to HTTP/1.0. The service compresses only chunked responses.
+/// RFC 9112, section 6.1, forbids chunks in responses to HTTP/1.0. Compressed responses have chunks, so these responses
+/// are not compressed either.
 #[tokio::test(flavor = "multi_thread")]
 async fn http_1_0_client_gets_no_chunks() {
     let service = Setup::new().start();
@@ -60,9 +61,10 @@ async fn http_1_0_client_gets_no_chunks() {
     assert_is_list(&body);
 }
 
-/// The service sends a long list in parts, before it knows the total length.
+/// The service sends the head of a long list before it knows the length of the body. Without chunks, only the end of the
+/// connection ends the body.
 #[tokio::test(flavor = "multi_thread")]
-async fn long_http_1_0_list_ends_when_connection_closes() {
+async fn long_list_without_chunks_ends_when_connection_closes() {
     let service = Setup::new().with("ICP__SERVER__RESPONSE_BUFFER_KILOBYTES", "1").start();
     let token = service.token("user_abc123");
     for _ in 0..4 {
@@ -70,7 +72,7 @@ async fn long_http_1_0_list_ends_when_connection_closes() {
     }
     let assert_is_complete = |body: &str| {
         let body: Vec<Value> = serde_json::from_str(body).expect("the text must be JSON");
-        assert_eq!(body.len(), 6);
+        assert_eq!(body.len(), 2 + 4, "the list must contain the two samples and the four new ICPs");
     };
     for headers in ["", "connection: keep-alive\r\n"] {
         let (head, body) = request_list(&service, "1.0", headers);
@@ -90,7 +92,7 @@ async fn idle_connection_does_not_delay_shutdown() {
     let mut start = [0; 12];
     idle.read_exact(&mut start).expect("the service must respond");
     assert_eq!(&start, b"HTTP/1.1 200");
-    // The connection must be idle for longer than a connection without requests may stay open during a shutdown.
+    // During a shutdown, the service closes connections that are idle for more than a second.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let started = Instant::now();
     service.signal("INT");

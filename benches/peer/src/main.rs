@@ -52,7 +52,10 @@ async fn main() -> anyhow::Result<()> {
     Ok(axum::serve(listener, service).await?)
 }
 
-async fn list_icps(SignedInUser(user): SignedInUser, State(pool): State<PgPool>) -> Result<Json<Vec<Icp>>, StatusCode> {
+async fn list_icps(
+    SignedInUser(user): SignedInUser,
+    State(pool): State<PgPool>,
+) -> Result<Json<Vec<Icp>>, StatusCode> {
     let icps = sqlx::query_as(LIST_QUERY).bind(user).fetch_all(&pool).await;
     icps.map(Json).map_err(|error| {
         eprintln!("{error}");

@@ -27,11 +27,22 @@ async fn openapi_document_passes_linter() {
     run(spectral.current_dir(folder.path())).await;
 }
 
-/// Sends about three thousand requests, which a fuzzer derives from the OpenAPI document. Some of them use values of
-/// earlier responses.
+/// Sends requests with the limits of each value that the OpenAPI document describes.
 #[tokio::test]
 #[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
-async fn responses_match_openapi_document() {
+async fn responses_to_limit_values_match_openapi_document() {
+    check_responses("examples,coverage").await;
+}
+
+/// Sends random requests that the OpenAPI document allows or forbids. Some use values of earlier responses.
+#[tokio::test]
+#[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
+async fn responses_to_random_requests_match_openapi_document() {
+    check_responses("fuzzing,stateful").await;
+}
+
+/// Runs phases of the fuzzer Schemathesis. Two tests run them concurrently, because the fuzzer uses one core.
+async fn check_responses(phases: &str) {
     let service = Setup::new().start();
     let folder = tempfile::tempdir().expect("the temporary folder must be created");
     let schemathesis = &mut python();
@@ -39,8 +50,8 @@ async fn responses_match_openapi_document() {
         // There is only one worker, because some Python versions fail if several threads parse Python code at the
         // same time.
         schemathesis.args(["-m", "schemathesis.cli", "run", "--no-color", "--seed", "1", "--workers", "1"]);
-    let schemathesis =
-        schemathesis.args(["--max-examples", "200", "--continue-on-failure", "--checks", "all"]);
+    let schemathesis = schemathesis.args(["--phases", phases, "--max-examples", "200"]);
+    let schemathesis = schemathesis.args(["--continue-on-failure", "--checks", "all"]);
     // These checks are excluded, because a schema cannot express all rules. Tests in Rust check the other rules.
     let schemathesis =
         schemathesis.args(["--exclude-checks", "positive_data_acceptance,negative_data_rejection"]);

@@ -64,7 +64,8 @@ impl FromStr for UserId {
     }
 }
 
-/// Allows a set or map of IDs to be searched by text. The derived `Hash`, `Eq` and `Ord` agree with the implementations for the text.
+/// Allows a set or map of IDs to be searched by text. The derived `Hash`, `Eq` and `Ord` agree with the implementations
+/// for the text.
 impl Borrow<str> for UserId {
     fn borrow(&self) -> &str {
         &self.0

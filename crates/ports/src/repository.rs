@@ -76,8 +76,8 @@ pub trait IcpReader: Send + Sync {
 /// decides again. So the access check, which used the version that was read, is still valid when the change succeeds.
 ///
 /// If [`Stamp::keeps_replaced`] is true and the storage has a history, a change or delete MUST store the replaced state
-/// in the history, once and in the same transaction. The history MUST NOT contain a copy of the current state, which the
-/// ICP itself contains.
+/// in the history, once and in the same transaction. The history MUST NOT contain a copy of the current state, which
+/// the ICP itself contains.
 ///
 /// # Errors
 ///
@@ -92,8 +92,8 @@ pub trait IcpRepository: IcpReader + IcpHistory + HealthCheck {
     /// [`Creation::QuotaReached`]. Concurrent calls together MAY exceed the quota.
     ///
     /// A key that was used before [`IdempotencyKey::oldest_valid`] of the document's `createdAt` has expired. It counts
-    /// as unused, and is replaced. Of several concurrent calls with one key, exactly one MUST store its document. A call that fails MUST
-    /// NOT use up the key.
+    /// as unused, and is replaced. Of several concurrent calls with one key, exactly one MUST store its document. A
+    /// call that fails MUST NOT use up the key.
     async fn insert(
         &self,
         document: &IcpDocument,

@@ -37,8 +37,8 @@ fn parse_authorization<'a>(lines: &[&'a [u8]]) -> Result<Option<&'a [u8]>, Rejec
     let line = match lines {
         [] | [b""] => return Ok(None),
         [line] if is_printable(line) => *line,
-        // Several headers, or bytes that are not printable. Of two headers, a proxy could check the first one while this
-        // service uses the second one.
+        // Several headers, or bytes that are not printable. Of two headers, a proxy could check the first one while
+        // this service uses the second one.
         _ => return Err(MALFORMED),
     };
     match split_at(line, b' ') {

@@ -23,16 +23,16 @@ pub struct ClerkSettings {
     pub token_cache_size: usize,
 }
 
-/// Whether and under which names Clerk's session cookie is accepted. Browsers send the cookie only if the application
-/// and the service have the same origin. Other applications send the token in `Authorization`.
+/// Whether and under which names Clerk's session cookie is accepted. Browsers send the cookie only to the host of the
+/// application. If the service has another host, applications send the token in `Authorization`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SessionCookie {
     /// Cookies are ignored.
     Ignored,
     /// The cookie is accepted only under the name `__session`.
     Plain,
-    /// The cookie is accepted under the name `__session_SUFFIX`. The publishable key determines the suffix. If that cookie
-    /// is absent, the cookie is accepted under the name `__session`.
+    /// The cookie is accepted under the name `__session_SUFFIX`. The publishable key determines the suffix. If this
+    /// cookie is absent, the cookie `__session` is accepted.
     OfInstance(PublishableKey),
 }
 

@@ -17,8 +17,9 @@ macro_rules! prepared_once {
 }
 pub(crate) use prepared_once;
 
-/// Implements a query for a struct with one lifetime parameter. `Name(pattern) -> Type` names the struct, a pattern that
-/// binds its values, and the result type. Parts of the SQL text follow. After each part, `, SqlType = value` binds a value.
+/// Implements a query for a struct with one lifetime parameter. `Name(pattern) -> Type` names the struct, a pattern
+/// that binds its values, and the result type. Parts of the SQL text follow. After each part, `, SqlType = value` binds
+/// a value.
 macro_rules! prepared_query {
     ($name:ident($query:pat) -> $result:ty, $($sql:literal $(, $sql_type:ty = $value:expr)?);+ $(;)?) => {
         $crate::prepared::prepared_once!($name -> $result);

@@ -136,8 +136,8 @@ pub(crate) fn change(
     Ok(Some(Version(version)))
 }
 
-/// Deletes the ICP and its rows in `icp_members`. Returns false and changes nothing if the ICP does not have the version
-/// `expected`.
+/// Deletes the ICP and its rows in `icp_members`. Returns false and changes nothing if the ICP does not have the
+/// version `expected`.
 pub(crate) fn delete(
     connection: &mut SqliteConnection,
     id: IcpId,

@@ -16,8 +16,8 @@ use super::state::State;
 use super::static_file::StaticFile;
 use crate::openapi;
 
-/// Runs one health check at a time, because anonymous clients can send many requests and each check queries the database.
-/// A request that arrives during a check gets the result of that check.
+/// Runs one health check at a time, because anonymous clients can send many requests and each check queries the
+/// database. A request that arrives during a check gets the result of that check.
 #[derive(Clone, Default)]
 pub(crate) struct HealthChecks(Arc<Mutex<Option<HealthCheckResult>>>);
 

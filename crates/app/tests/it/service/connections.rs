@@ -61,8 +61,8 @@ async fn http_1_0_client_gets_no_chunks() {
     assert_is_list(&body);
 }
 
-/// The service sends the head of a long list before it knows the length of the body. Without chunks, only the end of the
-/// connection ends the body.
+/// The service sends the head of a long list before it knows the length of the body. Without chunks, only the end of
+/// the connection ends the body.
 #[tokio::test(flavor = "multi_thread")]
 async fn long_list_without_chunks_ends_when_connection_closes() {
     let service = Setup::new().with("ICP__SERVER__RESPONSE_BUFFER_KILOBYTES", "1").start();

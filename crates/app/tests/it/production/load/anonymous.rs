@@ -29,8 +29,8 @@ async fn find_largest_asset(service: &Service) -> String {
     format!("/{}", address.expect("the page must name the script"))
 }
 
-/// Sends a request every second, after a first delay of `phase`. If `reads_responses` is false, sends only one request and does
-/// not read the response.
+/// Sends a request every second, after a first delay of `phase`. If `reads_responses` is false, sends only one request
+/// and does not read the response.
 async fn send_repeatedly(
     address: SocketAddr,
     request: String,

@@ -6,12 +6,9 @@ use clap::Args;
 
 use crate::{project, say, tools};
 
-/// The first command skips the tests of `load`, because concurrent tests would delay their requests. `--workspace` reuses
-/// the programs of the other tests: cargo builds a single package with other features.
-const IGNORED: [&str; 2] = [
-    "test --no-fail-fast --workspace --tests -- --ignored --skip load::",
-    "test --no-fail-fast --workspace --tests -- --ignored load:: --test-threads=1",
-];
+/// All ignored tests are in the test programs `it`. `--workspace` reuses the programs of the other tests: cargo builds a
+/// single package with other features.
+const IGNORED: &str = "test --no-fail-fast --workspace --test it -- --ignored";
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -35,8 +32,12 @@ pub(crate) fn run(Options { all, ignored, arguments }: &Options) -> Result<bool>
     let mut passed = *ignored || test(first, arguments, &[])?;
     if let Some(preparation) = preparation {
         let variables = preparation.join().map_err(|_| anyhow!("the installation panicked"))??;
-        for command in IGNORED {
-            passed &= test(command, arguments, &variables)?;
+        if arguments.is_empty() {
+            passed &= test(&format!("{IGNORED} --skip load::"), &[], &variables)?;
+            // Concurrent tests would delay the requests of these tests.
+            passed &= test(&format!("{IGNORED} load:: --test-threads=1"), &[], &variables)?;
+        } else {
+            passed &= test(IGNORED, arguments, &variables)?;
         }
     }
     Ok(passed)

@@ -105,8 +105,7 @@ fn browser() -> Option<(PathBuf, PathBuf)> {
 }
 
 fn pooler() -> Result<PathBuf> {
-    let found = find("pgbouncer").filter(|program| Pooler::supports_prepared_statements(program));
-    if let Some(program) = found {
+    if let Some(program) = find("pgbouncer").filter(|found| Pooler::supports_prepared_statements(found)) {
         return Ok(program);
     }
     let folder = install_once("pgbouncer", &[BUILD_PGBOUNCER], |folder| {

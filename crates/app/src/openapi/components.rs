@@ -10,6 +10,9 @@ use crate::http::error::kinds::{ALL_KINDS, ErrorKind};
 const IDEMPOTENCY_KEY_PATTERN: &str =
     r#"^([!#-\[\]-~]{1,255}|"([!#-\[\]-~]|\\["\\])([ !#-\[\]-~]|\\["\\]){0,254}")$"#;
 
+/// The list that is the example of responses.
+const EXAMPLE_LIST: &str = include_str!("../../../../docs/reference/contract/example-list-icps.json");
+
 /// Returns the error responses of an operation, by their component names.
 pub(super) fn errors(names: &[&str]) -> Map<String, Value> {
     let wanted = ALL_KINDS.iter().filter(|kind| names.contains(&kind.component));
@@ -22,6 +25,10 @@ pub(super) fn reference(kind: &str, name: &str) -> Value {
 
 pub(super) fn components() -> Value {
     let mut schemas = schema::components();
+    let example_list: Vec<Value> = serde_json::from_str(EXAMPLE_LIST).unwrap_or_default();
+    if let Some(Value::Object(icp)) = schemas.get_mut("Icp") {
+        icp.insert("examples".to_owned(), json!(example_list.get(..1)));
+    }
     schemas.extend(own_schemas());
     if let Value::Object(history) = history::schemas() {
         schemas.extend(history);

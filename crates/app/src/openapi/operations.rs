@@ -10,9 +10,6 @@ use super::history;
 
 pub(super) const JSON: &str = "application/json";
 
-/// The list that is the example of responses.
-const EXAMPLE_LIST: &str = include_str!("../../../../docs/reference/contract/example-list-icps.json");
-
 pub(super) fn paths() -> Value {
     json!({
         "/api/v1/entities/icps": {"get": list_icps(), "post": create_icp()},
@@ -199,14 +196,10 @@ pub(super) fn with_errors(mut responses: Value, names: &[&str]) -> Value {
 }
 
 pub(super) fn response(description: &str, schema: &str, header_names: &[&str]) -> Value {
-    let list: Value = serde_json::from_str(EXAMPLE_LIST).unwrap_or_default();
-    let schema_of = reference("schemas", schema);
-    let content = match schema {
-        "IcpList" => json!({"schema": schema_of, "example": list}),
-        "Icp" => json!({"schema": schema_of, "example": list.get(0)}),
-        _ => json!({"schema": schema_of}),
-    };
-    json!({"description": description, "headers": headers(header_names), "content": {JSON: content}})
+    json!({
+        "description": description, "headers": headers(header_names),
+        "content": {JSON: {"schema": reference("schemas", schema)}},
+    })
 }
 
 fn response_without_body(description: &str, header_names: &[&str]) -> Value {

@@ -52,6 +52,27 @@ impl Timestamp {
         Self::from_unix_millis(self.unix_millis() + 1).unwrap_or(Self::MAX)
     }
 
+    /// Parses an RFC 3339 text. Rounds finer fractions up, where [`FromStr`] truncates them. A timestamp is at or after
+    /// the exact time of the text if and only if it is at or after the result.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidTimestamp`] if the text is invalid.
+    ///
+    /// ```
+    /// use icp_domain::Timestamp;
+    ///
+    /// let time = Timestamp::parse_and_round_up("2024-01-15T10:30:00.1230001Z")?;
+    /// assert_eq!(time.to_string(), "2024-01-15T10:30:00.124Z");
+    /// # Ok::<(), icp_domain::InvalidTimestamp>(())
+    /// ```
+    pub fn parse_and_round_up(text: &str) -> Result<Self, InvalidTimestamp> {
+        let exact = parse(text)?;
+        let truncated = Self::try_from(exact)?;
+        let is_exact = exact.timestamp_subsec_nanos().is_multiple_of(1_000_000);
+        Ok(if is_exact { truncated } else { truncated.next() })
+    }
+
     /// Returns the time as chrono's type.
     pub fn as_datetime(self) -> DateTime<Utc> {
         self.0
@@ -72,18 +93,22 @@ impl FromStr for Timestamp {
     type Err = InvalidTimestamp;
 
     fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
-        // chrono also accepts U+2212 as the minus of an offset, and white space between date and time.
-        if !text.is_ascii() || !matches!(text.as_bytes().get(10), Some(b'T' | b't')) {
-            return Err(InvalidTimestamp);
-        }
-        let time = DateTime::parse_from_rfc3339(text).map_err(|_| InvalidTimestamp)?.to_utc();
-        // Leap seconds occur only at the end of a UTC day.
-        let is_leap_second = time.timestamp_subsec_nanos() >= 1_000_000_000;
-        if is_leap_second && (time.hour(), time.minute()) != (23, 59) {
-            return Err(InvalidTimestamp);
-        }
-        time.try_into()
+        parse(text)?.try_into()
     }
+}
+
+fn parse(text: &str) -> Result<DateTime<Utc>, InvalidTimestamp> {
+    // chrono also accepts U+2212 as the minus of an offset, and white space between date and time.
+    if !text.is_ascii() || !matches!(text.as_bytes().get(10), Some(b'T' | b't')) {
+        return Err(InvalidTimestamp);
+    }
+    let time = DateTime::parse_from_rfc3339(text).map_err(|_| InvalidTimestamp)?.to_utc();
+    // Leap seconds occur only at the end of a UTC day.
+    let is_leap_second = time.timestamp_subsec_nanos() >= 1_000_000_000;
+    if is_leap_second && (time.hour(), time.minute()) != (23, 59) {
+        return Err(InvalidTimestamp);
+    }
+    Ok(time)
 }
 
 impl fmt::Display for Timestamp {

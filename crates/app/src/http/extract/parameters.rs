@@ -64,10 +64,12 @@ impl Kind {
                 _ => Err(invalid("\"true\" or \"false\"")),
             },
             // `decode` converts an unescaped plus sign to a space. A time contains no space, so each space was a plus
-            // sign.
-            Self::Time => text.replace(' ', "+").parse().map(Value::Time).map_err(|_| {
-                invalid("an RFC 3339 time such as 2024-01-15T10:30:00.000Z, in the years 0000 to 9999")
-            }),
+            // sign. Each time is a bound "at or after" or "before", so a fraction of a millisecond is rounded up.
+            Self::Time => {
+                Timestamp::parse_and_round_up(&text.replace(' ', "+")).map(Value::Time).map_err(|_| {
+                    invalid("an RFC 3339 time such as 2024-01-15T10:30:00.000Z, in the years 0000 to 9999")
+                })
+            }
             Self::Text(_) if text.is_empty() || text.contains('\0') => {
                 Err((ViolationCode::InvalidValue, "must not be empty or contain U+0000".into()))
             }
@@ -203,16 +205,29 @@ impl<T: ParameterTable> FromRequest for Query<T> {
 }
 
 fn prefers_strict_handling(request: &HttpRequest) -> bool {
-    let lines = request.headers().get_all("prefer").filter_map(|line| line.to_str().ok());
-    let mut preferences = lines.flat_map(|line| line.split(',')).map(|preference| {
-        let preference = preference.split(';').next().unwrap_or_default();
-        preference.split_once('=').map(|(name, value)| (name.trim(), value.trim().trim_matches('"')))
+    let lines = request.headers().get_all("prefer");
+    let lines: Vec<_> = lines.map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
+    let mut preferences = lines.iter().flat_map(|line| split_unquoted(line, ',')).filter_map(|preference| {
+        let (name, value) = split_unquoted(preference, ';').next()?.split_once('=')?;
+        Some((name.trim(), value.trim().trim_matches('"')))
     });
     // RFC 7240, section 2: the first of several preferences with the same name is used.
-    let handling = preferences.find_map(|preference| {
-        preference.filter(|(name, _)| name.eq_ignore_ascii_case("handling")).map(|(_, value)| value)
-    });
-    handling.is_some_and(|value| value.eq_ignore_ascii_case("strict"))
+    let handling = preferences.find(|(name, _)| name.eq_ignore_ascii_case("handling"));
+    handling.is_some_and(|(_, value)| value.eq_ignore_ascii_case("strict"))
+}
+
+/// Splits a header at the separators that are outside of quoted strings (RFC 9110, section 5.6.4).
+fn split_unquoted(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    text.split(move |character| {
+        match character {
+            _ if is_escaped => is_escaped = false,
+            '\\' => is_escaped = is_quoted,
+            '"' => is_quoted = !is_quoted,
+            _ => return character == separator && !is_quoted,
+        }
+        false
+    })
 }
 
 impl<T> Parsed<T> {

@@ -1,7 +1,7 @@
 use std::num::NonZeroUsize;
 
 pub use icp_domain::json::{WireList, WireListBuilder};
-use icp_domain::{Activity, IcpId, ListScope, Timestamp};
+use icp_domain::{Activity, IcpId, ListScope, Timestamp, limits};
 
 /// A query for a list: its ICPs and their order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +80,7 @@ pub enum Sort {
     CreatedAt,
     /// `updatedAt`
     UpdatedAt,
-    /// The folded name, compared byte by byte.
+    /// The first [`SortKey::MAX_NAME_CHARS`] characters of the folded name, compared byte by byte.
     Name,
     /// `activeUntil`. ICPs without it are last in both directions.
     ActiveUntil,
@@ -125,6 +125,12 @@ pub enum SortKey {
     Name(String),
     /// For [`Sort::ActiveUntil`].
     ActiveUntil(Option<Timestamp>),
+}
+
+impl SortKey {
+    /// Maximum length in characters of the part of a folded name that is a sort key. An imported name can be longer. A
+    /// cursor contains the key, and is a part of a URL.
+    pub const MAX_NAME_CHARS: usize = limits::NAME;
 }
 
 /// The result of a [`ListQuery`].

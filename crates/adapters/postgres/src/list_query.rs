@@ -144,10 +144,11 @@ impl QueryFragment<Pg> for ListStatement<'_> {
 /// Returns the SQL of the sort key. The sort key of an ICP without `activeUntil` is an infinite time, so that the ICP
 /// is last.
 fn sort_key(query: &ListQuery) -> &'static str {
+    const { assert!(SortKey::MAX_NAME_CHARS == 255, "the SQL contains the number") };
     match (query.sort(), query.direction) {
         (Sort::CreatedAt, _) => "icp_members.created_at",
         (Sort::UpdatedAt, _) => "icps.updated_at",
-        (Sort::Name, _) => "icps.name_folded",
+        (Sort::Name, _) => "left(icps.name_folded, 255)",
         (Sort::ActiveUntil, Direction::Ascending) => "coalesce(icps.active_until, 'infinity')",
         (Sort::ActiveUntil, Direction::Descending) => "coalesce(icps.active_until, '-infinity')",
     }

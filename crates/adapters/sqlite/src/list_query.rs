@@ -42,10 +42,11 @@ pub(crate) fn filtered_query(query: &ListQuery) -> BoxedSqlQuery<'_, Sqlite, Sql
         Direction::Descending => ("DESC", "<", i64::MIN),
     };
     let active_until = format!("ifnull(active_until, {last})"); // No ICP has `last` as its time.
+    let name = format!("substr(name_folded, 1, {})", SortKey::MAX_NAME_CHARS);
     let (sort_key, materialized) = match query.sort() {
         Sort::CreatedAt => ("icp_members.created_at", "NOT MATERIALIZED"), // The index has this order.
         Sort::UpdatedAt => ("updated_at", "MATERIALIZED"),
-        Sort::Name => ("name_folded", "MATERIALIZED"),
+        Sort::Name => (name.as_str(), "MATERIALIZED"),
         Sort::ActiveUntil => (active_until.as_str(), "MATERIALIZED"),
     };
     let ListFilter { activity, updated_since, expires_from, expires_before, name, provider } = &query.filter;

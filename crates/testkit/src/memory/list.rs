@@ -52,7 +52,7 @@ fn cursor(document: &IcpDocument, sort: Sort) -> ListCursor {
     let key = match sort {
         Sort::CreatedAt => SortKey::CreatedAt(document.created_at()),
         Sort::UpdatedAt => SortKey::UpdatedAt(document.updated_at()),
-        Sort::Name => SortKey::Name(document.folded_name().to_owned()),
+        Sort::Name => SortKey::Name(document.folded_name().chars().take(SortKey::MAX_NAME_CHARS).collect()),
         Sort::ActiveUntil => SortKey::ActiveUntil(document.active_until()),
     };
     ListCursor { key, id: document.id() }

@@ -24,6 +24,10 @@ fn time(text: &str) -> Timestamp {
     text.parse().expect("the time must be valid")
 }
 
+fn name_key(document: &IcpDocument) -> String {
+    document.folded_name().chars().take(SortKey::MAX_NAME_CHARS).collect()
+}
+
 fn folded(name: &str) -> String {
     icp(1).with("name", name).document().folded_name().to_owned()
 }
@@ -36,12 +40,25 @@ const ENDS: [&str; 3] = ["2024-03-01T00:00:00.000Z", "2024-03-01T00:00:00.001Z",
 /// Returns ICPs that have many values in common, so that each filter matches several ICPs, and several ICPs have the
 /// same sort key.
 pub(super) fn varied_icps() -> Vec<IcpDocument> {
-    let names = ["Alpha", "ALPHA", "alphabet", "Ömega", "ÖMEGA 100%", "under_score", "日本", "İstanbul"];
+    let long_name = "é".repeat(SortKey::MAX_NAME_CHARS);
+    let longer_name = format!("{long_name}, longer than the sort key");
+    let names = [
+        "Alpha",
+        "ALPHA",
+        "alphabet",
+        "Ömega",
+        "ÖMEGA 100%",
+        "under_score",
+        "日本",
+        "İstanbul",
+        &long_name,
+        &longer_name,
+    ];
     (0..96_u128)
         .map(|number| {
-            let pick = |list: &[&'static str]| {
+            let pick = |list: &[&str]| {
                 let index = usize::try_from(number).expect("the number must fit");
-                list.iter().copied().cycle().nth(index).expect("the cycle must not end")
+                (*list.iter().cycle().nth(index).expect("the cycle must not end")).to_owned()
             };
             let builder = icp(1 + (number * 37) % 96)
                 .created_at(&format!("2024-01-0{}T00:00:00.000Z", 1 + number % 5))
@@ -80,7 +97,7 @@ pub(super) fn expected_documents<'a>(
         let by_key = match query.sort() {
             Sort::CreatedAt => left.created_at().cmp(&right.created_at()),
             Sort::UpdatedAt => left.updated_at().cmp(&right.updated_at()),
-            Sort::Name => left.folded_name().cmp(right.folded_name()),
+            Sort::Name => name_key(left).cmp(&name_key(right)),
             Sort::ActiveUntil => left.active_until().cmp(&right.active_until()),
         };
         by_key.then(left.id().cmp(&right.id()))

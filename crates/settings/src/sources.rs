@@ -164,7 +164,10 @@ fn value(setting: &Setting, origin: &str, text: &str) -> Value {
     let origin = origin.to_owned();
     let kind = match setting.kind {
         Kind::ExactList(_) => {
-            let elements = text.split(',').map(str::trim).filter(|element| !element.is_empty());
+            let elements = text
+                .split(',')
+                .map(|element| element.trim_matches(' '))
+                .filter(|element| !element.is_empty());
             ValueKind::Array(elements.map(|element| Value::new(Some(&origin), element)).collect())
         }
         _ => ValueKind::from(text),

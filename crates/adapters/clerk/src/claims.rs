@@ -40,7 +40,7 @@ impl Claims {
     /// Checks the claims of a session token, and returns its user. `json` is the text from which `self` was parsed.
     pub(crate) fn session_caller(&self, json: &str, settings: &ClerkSettings) -> Result<Caller, Rejection> {
         let user_id = self.user_id()?;
-        require(identifier(&self.sid).is_some(), "no_session")?;
+        require(self.sid.text().is_some_and(|sid| !sid.is_empty()), "no_session")?;
         self.check_issuer(&settings.issuer)?;
         self.check_party(&settings.authorized_parties)?;
         self.check_audience(&settings.audience)?;

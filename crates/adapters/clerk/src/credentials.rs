@@ -72,7 +72,8 @@ fn session_cookie<'a>(
     let cookie = |name: &str, suffix: &str| first_cookie(&lines, format!("{name}{suffix}").as_bytes());
     let cookie_pair = |suffix: &str| Some((cookie("__session", suffix)?, cookie("__client_uat", suffix)));
     let suffixed = suffix.as_deref().and_then(cookie_pair);
-    let (token, client_uat) = suffixed.or_else(|| cookie_pair("")).ok_or(NO_CREDENTIALS)?;
+    let cookies = suffixed.or_else(|| cookie_pair("")).filter(|(token, _)| !token.is_empty());
+    let (token, client_uat) = cookies.ok_or(NO_CREDENTIALS)?;
     let client_uat =
         client_uat.and_then(|text| parse_positive_integer(&text)).ok_or(Rejection::of("client_uat"))?;
     // A browser sends cookies with the requests of any web page. Only `Origin` shows which page sent the request.
@@ -86,14 +87,15 @@ fn session_cookie<'a>(
     Ok(RequestToken { token, client_uat: Some(client_uat) })
 }
 
-/// Returns the percent-decoded value of the first cookie `name`. An empty value is treated as absent.
+/// Returns the percent-decoded value of the first cookie `name`. A cookie with an empty value is present. Otherwise,
+/// after a sign-out, a plain cookie of a sibling domain would replace the empty cookie with the suffix.
 fn first_cookie<'a>(lines: &[&'a [u8]], name: &[u8]) -> Option<Cow<'a, [u8]>> {
     let mut pairs = lines.iter().flat_map(|line| line.split(|byte| *byte == b';'));
     let value = pairs.find_map(|pair| {
         let (cookie_name, value) = split_at(pair, b'=')?;
         (cookie_name.trim_ascii() == name).then(|| value.trim_ascii())
     });
-    value.filter(|value| !value.is_empty()).map(|value| percent_decode(value).into())
+    value.map(|value| percent_decode(value).into())
 }
 
 /// Splits `bytes` at the first separator.

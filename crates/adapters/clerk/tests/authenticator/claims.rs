@@ -28,12 +28,15 @@ async fn assert_outcome(settings: impl Fn() -> ClerkSettings, name: &str, values
 async fn subject_and_session_must_be_strings() {
     for (name, reason) in [("sub", "no_subject"), ("sid", "no_session")] {
         assert_eq!(auth(&claims().without(name)).await, Err(reason));
-        for value in split_values(r#""" ; null ; 1 ; [] ; ["user_1"] ; {} ; true ; "a\u0000b" ; "\ud800""#) {
+        for value in split_values(r#""" ; null ; 1 ; [] ; ["user_1"] ; {} ; true ; "\ud800""#) {
             // For an array or an object, the JSON parser itself may fail.
             let reasons = [Err(reason), Err("malformed_token")];
             assert!(reasons.contains(&auth(&claims().set(name, value)).await), "{name}: {value}");
         }
     }
+    let with_u0000 = |name| claims().set(name, r#""a\u0000b""#);
+    assert_eq!(auth(&with_u0000("sub")).await, Err("no_subject"), "the database cannot store U+0000");
+    assert!(auth(&with_u0000("sid")).await.is_ok());
     let table =
         [(r#""x""#, "x"), (r#"" ""#, " "), (r#""\u00fc\ud83e\udd80""#, "ü🦀"), (r#""MCH_1""#, "MCH_1")];
     for (sub, user) in table {

@@ -75,6 +75,12 @@ async fn suffixed_session_takes_precedence_over_plain() {
             "without a suffixed session, the plain session must be used"
         );
     }
+    let empty_session = format!("__session{SUFFIX}=; __client_uat{SUFFIX}={CLIENT_UAT}; ");
+    assert_eq!(
+        auth(suffixed_and_plain(), &[&(empty_session + &cookie_pair("", &plain, CLIENT_UAT))]).await,
+        Err("no_credentials"),
+        "an empty suffixed session must take precedence, as after a sign-out"
+    );
     let other_instance = cookie_pair("_AAAAAAAA", &suffixed, CLIENT_UAT);
     assert_eq!(
         auth(suffixed_and_plain(), &[&other_instance]).await,

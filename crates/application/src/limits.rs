@@ -34,7 +34,7 @@ impl Limits {
             violations.push(Violation { pointer, code: ViolationCode::TooLong, detail: detail.into() });
         }
         if users > self.user_ids_per_icp.max(users_before) {
-            let detail = format!("must have at most {} users", self.user_ids_per_icp);
+            let detail = format!("an ICP must have at most {} users", self.user_ids_per_icp);
             violations.push(Violation::of_field("userIds", ViolationCode::TooLong, detail));
         }
         ValidationErrors::check(violations)

@@ -57,15 +57,16 @@ impl<V: PartialEq> Preconditions<V> {
         Ok(self.if_none_match.as_ref().is_some_and(|versions| versions.contains(current)))
     }
 
-    /// Evaluates the preconditions of a read of a resource without a version.
+    /// Evaluates the preconditions of a read of a resource without a version, which only `*` matches: returns true if
+    /// `If-None-Match` is `*`.
     ///
     /// # Errors
     ///
     /// [`ServiceError::PreconditionFailed`] if `If-Match` names versions.
-    pub fn check_unversioned(&self) -> Result<(), ServiceError> {
+    pub fn is_not_modified_without_version(&self) -> Result<bool, ServiceError> {
         match &self.if_match {
             Some(VersionMatch::OneOf(_)) => Err(ServiceError::PreconditionFailed),
-            Some(VersionMatch::Any) | None => Ok(()),
+            Some(VersionMatch::Any) | None => Ok(self.if_none_match == Some(VersionMatch::Any)),
         }
     }
 

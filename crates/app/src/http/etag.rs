@@ -72,10 +72,13 @@ fn versions<V: EntityTag>(
     name: &HeaderName,
     normalize: fn(&str) -> &str,
 ) -> Option<VersionMatch<V>> {
-    let mut lines = headers.get_all(name).map(|line| line.to_str().unwrap_or_default()).peekable();
-    lines.peek()?;
+    // Tags of other services may contain bytes that are not UTF-8.
+    let lines: Vec<_> = headers.get_all(name).map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
+    if lines.is_empty() {
+        return None;
+    }
     // No tag of this service contains a comma, so the header can be split at commas.
-    let tags: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();
+    let tags: Vec<&str> = lines.iter().flat_map(|line| line.split(',')).map(str::trim).collect();
     if tags == ["*"] {
         return Some(VersionMatch::Any);
     }
@@ -122,6 +125,7 @@ mod tests {
             (["\"42\""].as_slice(), Some(numbers(&[42]))),
             (&["\"42-gzip\", \"7-deflate\" ,\"8\""], Some(numbers(&[42, 7, 8]))),
             (&["\"1\"", "\"2\", \"x\""], Some(numbers(&[1, 2]))),
+            (&["\"\u{e9}\", \"42\""], Some(numbers(&[42]))),
             (&["*"], Some(VersionMatch::Any)),
             (&[" * "], Some(VersionMatch::Any)),
             (&[], None),

@@ -12,7 +12,8 @@ use super::error::ApiError;
 use super::etag::EntityTag as _;
 use super::extract::parameters::Parsed;
 use super::extract::{
-    Conditions, CurrentUser, IdInPath, IdempotencyKeyHeader, JsonBody, NoQuery, OptionalJsonBody, Query,
+    Conditions, CurrentUser, IdInPath, IdempotencyKeyHeader, Inputs, JsonBody, NoQuery, OptionalJsonBody,
+    Query,
 };
 use super::icps::{PATH, created_response, insert_headers, stored_response};
 use super::list_body::ListBody;
@@ -50,12 +51,16 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
 async fn revisions(
     state: Data<State>,
     CurrentUser(caller): CurrentUser,
-    IdInPath(id): IdInPath,
-    Query(query): Query<HistoryRequest>,
-    Conditions(preconditions): Conditions<Version>,
+    Inputs((IdInPath(id), Query(query), Conditions(preconditions))): Inputs<(
+        IdInPath,
+        Query<HistoryRequest>,
+        Conditions<Version>,
+    )>,
 ) -> Result<HttpResponse, ApiError> {
     let page = state.icps.revisions(&caller, id, &query.value).await?;
-    preconditions.check_unversioned()?;
+    if preconditions.is_not_modified_without_version()? {
+        return Ok(not_modified_response(&state));
+    }
     let path = format!("{PATH}/{id}/revisions");
     page_response(&state, &caller, &page, &query, &path)
 }
@@ -64,11 +69,12 @@ async fn revisions(
 async fn deleted(
     state: Data<State>,
     CurrentUser(caller): CurrentUser,
-    Query(query): Query<HistoryRequest>,
-    Conditions(preconditions): Conditions<Version>,
+    Inputs((Query(query), Conditions(preconditions))): Inputs<(Query<HistoryRequest>, Conditions<Version>)>,
 ) -> Result<HttpResponse, ApiError> {
     let page = state.icps.deleted(&caller, &query.value).await?;
-    preconditions.check_unversioned()?;
+    if preconditions.is_not_modified_without_version()? {
+        return Ok(not_modified_response(&state));
+    }
     page_response(&state, &caller, &page, &query, &format!("{PATH}/deleted"))
 }
 
@@ -77,15 +83,19 @@ async fn revision(
     request: HttpRequest,
     state: Data<State>,
     CurrentUser(caller): CurrentUser,
-    IdInPath(id): IdInPath,
-    _: Query<NoQuery>,
-    Conditions(preconditions): Conditions<Version>,
+    Inputs((IdInPath(id), _, Conditions(preconditions))): Inputs<(
+        IdInPath,
+        Query<NoQuery>,
+        Conditions<Version>,
+    )>,
 ) -> Result<HttpResponse, ApiError> {
     let revision = request.match_info().get("revision").unwrap_or_default();
     // No state has the version -1, so a request for a text that is not a revision gets a 404.
     let version = Version::of_tag(revision).unwrap_or(Version(-1));
     let revision = state.icps.revision(&caller, id, version).await?;
-    preconditions.check_unversioned()?;
+    if preconditions.is_not_modified_without_version()? {
+        return Ok(not_modified_response(&state));
+    }
     let mut response = HttpResponse::Ok();
     insert_headers(&mut response, &state);
     Ok(response.content_type("application/json").body(revision_json(&revision)))
@@ -95,9 +105,11 @@ async fn revision(
 async fn restore(
     state: Data<State>,
     CurrentUser(caller): CurrentUser,
-    IdInPath(id): IdInPath,
-    _: Query<NoQuery>,
-    Conditions(preconditions): Conditions<Version>,
+    Inputs((IdInPath(id), _, Conditions(preconditions))): Inputs<(
+        IdInPath,
+        Query<NoQuery>,
+        Conditions<Version>,
+    )>,
     body: JsonBody,
 ) -> Result<HttpResponse, ApiError> {
     let icp = state.icps.restore(&caller, id, body.0, &preconditions).await?;
@@ -108,14 +120,23 @@ async fn restore(
 async fn copy(
     state: Data<State>,
     CurrentUser(caller): CurrentUser,
-    IdInPath(id): IdInPath,
-    _: Query<NoQuery>,
-    IdempotencyKeyHeader(key): IdempotencyKeyHeader,
-    Conditions(preconditions): Conditions<Version>,
+    Inputs((IdInPath(id), _, IdempotencyKeyHeader(key), Conditions(preconditions))): Inputs<(
+        IdInPath,
+        Query<NoQuery>,
+        IdempotencyKeyHeader,
+        Conditions<Version>,
+    )>,
     OptionalJsonBody(body): OptionalJsonBody,
 ) -> Result<HttpResponse, ApiError> {
     let copy = state.icps.copy(&caller, id, body, key.as_ref(), &preconditions).await?;
     Ok(created_response(&state, copy))
+}
+
+/// Returns the response to `If-None-Match: *`. Histories have no `ETag`.
+fn not_modified_response(state: &State) -> HttpResponse {
+    let mut response = HttpResponse::NotModified();
+    insert_headers(&mut response, state);
+    response.finish()
 }
 
 /// Returns the response with a page of a history.

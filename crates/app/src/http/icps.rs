@@ -4,16 +4,16 @@ use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, LINK, LOCATION, VARY};
 use actix_web::web::{self, Data};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
-use icp_application::{Access, Created, ListRequest, ListResponse};
-use icp_domain::UserId;
+use icp_application::{Access, Created, ListRequest, ListResponse, ServiceError};
+use icp_domain::Violation;
 use icp_ports::{Conditional, ListVersion, StoredIcp, Version};
 
 use super::body::GuardedBody;
 use super::error::{ApiError, ParameterViolation};
 use super::etag::{self, EntityTag};
 use super::extract::{
-    Conditions, CurrentUser, IdInPath, IdempotencyKeyHeader, JsonBody, NoQuery, PatchBody, Query, UserInPath,
-    WriteQuery,
+    Conditions, CurrentUser, IdInPath, IdempotencyKeyHeader, Inputs, JsonBody, NoQuery, PatchBody, Query,
+    UserInPath, WriteQuery,
 };
 use super::list_body::{self, ListBody};
 use super::middleware::compression;
@@ -45,8 +45,7 @@ async fn list(
     request: HttpRequest,
     state: Data<State>,
     CurrentUser(caller): CurrentUser,
-    Query(query): Query<ListRequest>,
-    Conditions(preconditions): Conditions<ListVersion>,
+    Inputs((Query(query), Conditions(preconditions))): Inputs<(Query<ListRequest>, Conditions<ListVersion>)>,
 ) -> Result<HttpResponse, ApiError> {
     let respond = |version: ListVersion| {
         let mut response = HttpResponse::Ok();
@@ -78,9 +77,11 @@ async fn get(
     request: HttpRequest,
     state: Data<State>,
     CurrentUser(caller): CurrentUser,
-    IdInPath(id): IdInPath,
-    _: Query<NoQuery>,
-    Conditions(preconditions): Conditions<Version>,
+    Inputs((IdInPath(id), _, Conditions(preconditions))): Inputs<(
+        IdInPath,
+        Query<NoQuery>,
+        Conditions<Version>,
+    )>,
 ) -> Result<HttpResponse, ApiError> {
     match state.icps.get(&caller, id, &preconditions).await? {
         Conditional::Changed(icp) => Ok(stored_response(HttpResponse::Ok(), &state, icp)),
@@ -92,9 +93,11 @@ async fn get(
 async fn create(
     state: Data<State>,
     CurrentUser(caller): CurrentUser,
-    Query(query): Query<WriteQuery>,
-    IdempotencyKeyHeader(key): IdempotencyKeyHeader,
-    Conditions(preconditions): Conditions<ListVersion>,
+    Inputs((Query(query), IdempotencyKeyHeader(key), Conditions(preconditions))): Inputs<(
+        Query<WriteQuery>,
+        IdempotencyKeyHeader,
+        Conditions<ListVersion>,
+    )>,
     body: JsonBody,
 ) -> Result<HttpResponse, ApiError> {
     if query.value.dry_run {
@@ -111,9 +114,11 @@ async fn create(
 async fn update(
     state: Data<State>,
     CurrentUser(caller): CurrentUser,
-    IdInPath(id): IdInPath,
-    Query(query): Query<WriteQuery>,
-    Conditions(preconditions): Conditions<Version>,
+    Inputs((IdInPath(id), Query(query), Conditions(preconditions))): Inputs<(
+        IdInPath,
+        Query<WriteQuery>,
+        Conditions<Version>,
+    )>,
     body: PatchBody,
 ) -> Result<HttpResponse, ApiError> {
     if query.value.dry_run {
@@ -128,9 +133,11 @@ async fn update(
 async fn delete(
     state: Data<State>,
     CurrentUser(caller): CurrentUser,
-    IdInPath(id): IdInPath,
-    _: Query<NoQuery>,
-    Conditions(preconditions): Conditions<Version>,
+    Inputs((IdInPath(id), _, Conditions(preconditions))): Inputs<(
+        IdInPath,
+        Query<NoQuery>,
+        Conditions<Version>,
+    )>,
 ) -> Result<HttpResponse, ApiError> {
     state.icps.delete(&caller, id, &preconditions).await?;
     Ok(HttpResponse::NoContent().finish())
@@ -141,21 +148,24 @@ async fn set_access(
     request: HttpRequest,
     state: Data<State>,
     CurrentUser(caller): CurrentUser,
-    IdInPath(id): IdInPath,
-    UserInPath(user_id): UserInPath,
-    _: Query<NoQuery>,
-    Conditions(preconditions): Conditions<Version>,
+    Inputs((IdInPath(id), UserInPath(user_id), _, Conditions(preconditions))): Inputs<(
+        IdInPath,
+        UserInPath,
+        Query<NoQuery>,
+        Conditions<Version>,
+    )>,
 ) -> Result<HttpResponse, ApiError> {
     let access = if request.method() == Method::PUT { Access::Granted } else { Access::Revoked };
-    check_user_id(&user_id, access)?;
-    let icp = state.icps.set_access(&caller, id, user_id, access, &preconditions).await?;
-    Ok(stored_response(HttpResponse::Ok(), &state, icp))
+    let shared = state.icps.set_access(&caller, id, user_id, access, &preconditions).await;
+    Ok(stored_response(HttpResponse::Ok(), &state, shared.map_err(access_error)?))
 }
 
-/// Checks the user ID of a request. Only a valid ID can be added, but an invalid ID that is stored can be removed.
-pub(super) fn check_user_id(user_id: &UserId, access: Access) -> Result<(), ParameterViolation> {
-    let violation = user_id.violation().filter(|_| access == Access::Granted);
-    violation.map_or(Ok(()), |(code, detail)| Err(ParameterViolation::new("userId", code, detail)))
+/// Converts the error of a grant or a revocation. The request has no body, so a violation concerns its user ID.
+pub(super) fn access_error(error: ServiceError) -> ApiError {
+    let ServiceError::Invalid(violations) = error else { return error.into() };
+    let violations = violations.into_iter();
+    let of_user = |Violation { code, detail, .. }| ParameterViolation::new("userId", code, detail);
+    ApiError::InvalidParameters(violations.map(of_user).collect())
 }
 
 /// Returns the response with a new ICP.

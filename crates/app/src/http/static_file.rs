@@ -2,7 +2,7 @@
 
 use std::io::{self, Read as _, Write as _};
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING, IF_NONE_MATCH, VARY};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING, IF_MATCH, IF_NONE_MATCH, VARY};
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -11,6 +11,7 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
 use super::body::PiecewiseBody;
+use super::error::ApiError;
 use super::etag::{self, EntityTag};
 use super::middleware::compression;
 
@@ -56,6 +57,10 @@ impl StaticFile {
     /// Returns the response to a request, which may be conditional.
     pub(super) fn respond(&self, request: &HttpRequest, cache_control: &'static str) -> HttpResponse {
         let gzip = self.gzip.as_ref().filter(|_| compression::accepts_gzip(request));
+        let required = etag::strong_tags(request.headers(), &IF_MATCH);
+        if required.is_some_and(|required| !required.contains(&self.digest)) {
+            return HttpResponse::from_error(ApiError::PreconditionFailed);
+        }
         let known = etag::weak_tags(request.headers(), &IF_NONE_MATCH);
         let is_known = known.is_some_and(|known| known.contains(&self.digest));
         let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::http::extract::HISTORY_PARAMETERS;
 
 use super::components::reference;
-use super::operations::{JSON, body, query_parameters, response, with_errors};
+use super::operations::{JSON, body, query_parameters, response, response_without_body, with_errors};
 
 const READ_ERRORS: [&str; 7] =
     ["BadRequest", "Unauthorized", "Forbidden", "NotFound", "PreconditionFailed", "Internal", "Unavailable"];
@@ -17,7 +17,9 @@ pub(super) fn list_revisions() -> Value {
             state or, if the ICP is deleted, its delete. Users who may read the ICP may read its complete history. The \
             users of a deleted ICP may read its history. The response is also 404 if the service keeps no history.",
         "parameters": query_parameters(HISTORY_PARAMETERS, &["Id", "IfMatch", "IfNoneMatch"]),
-        "responses": with_errors(json!({"200": response("The revisions.", "RevisionList", &["Link"])}), &READ_ERRORS),
+        "responses": with_errors(
+            json!({"200": response("The revisions.", "RevisionList", &["Link"]), "304": not_modified()}), &READ_ERRORS,
+        ),
     })
 }
 
@@ -28,7 +30,7 @@ pub(super) fn get_revision() -> Value {
             know. The revision of a delete contains the ICP that was deleted.",
         "parameters": query_parameters::<()>(&[], &["Id", "Revision", "IfMatch", "IfNoneMatch"]),
         "responses": with_errors(
-            json!({"200": response("The revision.", "RevisionWithIcp", &[])}), &READ_ERRORS,
+            json!({"200": response("The revision.", "RevisionWithIcp", &[]), "304": not_modified()}), &READ_ERRORS,
         ),
     })
 }
@@ -41,7 +43,10 @@ pub(super) fn list_deleted() -> Value {
             says whether there are more.",
         "parameters": query_parameters(HISTORY_PARAMETERS, &["IfMatch", "IfNoneMatch"]),
         "responses": with_errors(
-            json!({"200": response("The deletes, each with its deleted ICP.", "DeletedList", &["Link"])}),
+            json!({
+                "200": response("The deletes, each with its deleted ICP.", "DeletedList", &["Link"]),
+                "304": not_modified(),
+            }),
             &["BadRequest", "Unauthorized", "NotFound", "PreconditionFailed", "Internal", "Unavailable"],
         ),
     })
@@ -82,6 +87,10 @@ pub(super) fn copy_icp() -> Value {
                 "UnsupportedMediaType", "KeyReused", "Internal", "Unavailable"],
         ),
     })
+}
+
+fn not_modified() -> Value {
+    response_without_body("The client has a copy, according to `If-None-Match: *`.", &[])
 }
 
 /// Returns the schemas of histories.

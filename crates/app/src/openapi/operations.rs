@@ -202,7 +202,7 @@ pub(super) fn response(description: &str, schema: &str, header_names: &[&str]) -
     })
 }
 
-fn response_without_body(description: &str, header_names: &[&str]) -> Value {
+pub(super) fn response_without_body(description: &str, header_names: &[&str]) -> Value {
     json!({"description": description, "headers": headers(header_names)})
 }
 

@@ -1,6 +1,7 @@
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
+use actix_web::http::Method;
 use actix_web::{FromRequest, HttpRequest};
 use icp_domain::{IcpId, UserId, ViolationCode};
 use percent_encoding::percent_decode_str;
@@ -37,6 +38,19 @@ impl FromRequest for UserInPath {
         let user_id = percent_decode_str(segment).decode_utf8().ok().and_then(|text| text.parse().ok());
         let detail = "must be a user ID such as user_2abc";
         let violation = || ParameterViolation::new("userId", ViolationCode::InvalidValue, detail).into();
-        ready(user_id.map(Self).ok_or_else(violation))
+        let user_id: Result<UserId, ApiError> = user_id.ok_or_else(violation);
+        ready(user_id.and_then(|user_id| {
+            if request.method() == Method::PUT {
+                check_new_user_id(&user_id)?;
+            }
+            Ok(Self(user_id))
+        }))
     }
+}
+
+/// Checks the ID of a user who is added. An invalid ID that is stored can still be removed.
+pub(in crate::http) fn check_new_user_id(user_id: &UserId) -> Result<(), ApiError> {
+    user_id
+        .violation()
+        .map_or(Ok(()), |(code, detail)| Err(ParameterViolation::new("userId", code, detail).into()))
 }

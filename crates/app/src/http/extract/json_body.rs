@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -82,6 +83,12 @@ impl FromRequest for OptionalJsonBody {
     }
 }
 
+/// Fails if, by its headers, the body of a request is not JSON in UTF-8, or is compressed.
+pub(in crate::http) fn require_json(request: &HttpRequest) -> Result<(), ApiError> {
+    let is_json = is_accepted(request.headers(), JSON);
+    if is_json { Ok(()) } else { Err(ApiError::UnsupportedMediaType { accepted: JSON }) }
+}
+
 /// Reads the body of a request. Fails with `too_large` if the body has more than `max` bytes, and with a violation if
 /// it is incomplete, too slow or not UTF-8.
 pub(in crate::http) async fn read_text(
@@ -95,13 +102,13 @@ pub(in crate::http) async fn read_text(
         BodyReadError::TooSlow => {
             malformed_body(format!("must arrive within {} seconds", READ_LIMIT.as_secs()))
         }
-        BodyReadError::Incomplete => malformed_body("must be complete".to_owned()),
+        BodyReadError::Incomplete => malformed_body("must be complete"),
     })?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| malformed_body("must be UTF-8".to_owned()))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| malformed_body("must be UTF-8"))?;
     Ok(text.into())
 }
 
-fn malformed_body(detail: String) -> ApiError {
+pub(in crate::http) fn malformed_body(detail: impl Into<Cow<'static, str>>) -> ApiError {
     let violation =
         Violation { pointer: Pointer::default(), code: ViolationCode::Malformed, detail: detail.into() };
     ApiError::InvalidBody(violation.into())

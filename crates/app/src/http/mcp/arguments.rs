@@ -258,7 +258,9 @@ fn parameters<T: Default>(
         let text = match value {
             Value::Null => continue,
             Value::String(text) => Cow::Borrowed(text.as_str()),
-            Value::Bool(_) | Value::Number(_) => value.to_string().into(),
+            Value::Bool(_) => value.to_string().into(),
+            // The number 10.0 is the integer 10.
+            Value::Number(number) => number.to_string().trim_end_matches(".0").to_owned().into(),
             Value::Array(_) | Value::Object(_) => {
                 let detail = "must be a string, a number or a boolean";
                 violations.push(ParameterViolation::new(name.clone(), ViolationCode::InvalidType, detail));

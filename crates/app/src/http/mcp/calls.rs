@@ -13,8 +13,9 @@ use super::arguments::{
 };
 use crate::http::error::ApiError;
 use crate::http::etag::EntityTag as _;
+use crate::http::extract::check_new_user_id;
 use crate::http::history;
-use crate::http::icps::check_user_id;
+use crate::http::icps::access_error;
 
 /// The first property of results with ICPs or revisions. It is necessary because any user can share an ICP with another
 /// user. The assistant of that user then reads the texts of the ICP.
@@ -93,9 +94,12 @@ async fn validate(icps: &IcpService, call: &Call) -> Result<String, ApiError> {
 async fn set_access(icps: &IcpService, call: &Call, access: Access) -> Result<String, ApiError> {
     let given: ShareArguments = arguments::read(call).await?;
     let (id, user_id) = (given.id.parse()?, given.user_id()?);
-    check_user_id(&user_id, access)?;
+    if access == Access::Granted {
+        check_new_user_id(&user_id)?;
+    }
     let preconditions = given.if_match.preconditions();
-    Ok(icp_result(&icps.set_access(&call.caller, id, user_id, access, &preconditions).await?))
+    let shared = icps.set_access(&call.caller, id, user_id, access, &preconditions).await;
+    Ok(icp_result(&shared.map_err(access_error)?))
 }
 
 async fn copy(icps: &IcpService, call: &Call) -> Result<String, ApiError> {

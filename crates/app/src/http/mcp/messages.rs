@@ -31,15 +31,6 @@ pub(super) fn to_sdk(
     Ok(copy)
 }
 
-/// Returns true if the body of the response is empty or a message of the protocol. Otherwise the body is a text for
-/// people.
-pub(super) fn is_protocol_message(sdk_response: &SdkResponse) -> bool {
-    let media_type = sdk_response.headers().get(http::header::CONTENT_TYPE);
-    let is_message =
-        media_type.is_some_and(|media_type| media_type.as_bytes().starts_with(b"application/json"));
-    is_message || sdk_response.status().is_success()
-}
-
 pub(super) fn copy_headers(sdk_response: &SdkResponse, response: &mut HttpResponseBuilder) {
     for (name, value) in sdk_response.headers() {
         response.insert_header((name.as_str(), value.as_bytes()));

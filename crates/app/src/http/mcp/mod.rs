@@ -25,7 +25,7 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use tokio::time::timeout;
 
 use super::error::ApiError;
-use super::extract::{CurrentUser, read_text};
+use super::extract::{CurrentUser, malformed_body, read_text, require_json};
 use super::limits::Permit;
 use super::middleware::{RequestId, SignIn};
 use super::protected_resource::ProtectedResource;
@@ -121,6 +121,7 @@ async fn handle(
     service: Data<Service>,
     CurrentUser(caller): CurrentUser,
 ) -> Result<HttpResponse, ApiError> {
+    require_json(&request)?;
     let message = read_text(&request, MAX_MESSAGE_BYTES, || TOO_LARGE).await?;
     let taken = parse_for(&caller, Arc::clone(&message), arguments::take_arguments).await?;
     let (message, arguments) = taken.map_or((message, None), |(rest, arguments)| (rest, Some(arguments)));
@@ -138,7 +139,7 @@ async fn handle(
         .await
         .map_err(|_| ApiError::Internal("a tool exceeded its time limit".into()))?;
     let status = StatusCode::from_u16(sdk_response.status().as_u16()).unwrap_or_default();
-    if !messages::is_protocol_message(&sdk_response) {
+    if !status.is_success() {
         return Err(rejection(status));
     }
     let mut response = HttpResponse::build(status);
@@ -157,6 +158,9 @@ fn rejection(status: StatusCode) -> ApiError {
     match status {
         StatusCode::FORBIDDEN => ApiError::ForeignOrigin,
         StatusCode::PAYLOAD_TOO_LARGE => TOO_LARGE,
+        other if other.is_client_error() => malformed_body(
+            "must be one JSON-RPC request or notification of MCP; MCP-Protocol-Version must name a supported version",
+        ),
         other => ApiError::from_status(other, "the SDK failed"),
     }
 }

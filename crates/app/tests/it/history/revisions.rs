@@ -180,6 +180,9 @@ async fn history_requests_follow_rules_of_http(service: &Service) {
         assert_eq!(rejected.header("allow"), "GET, HEAD, OPTIONS");
         let with_if_match = Response::fetch(ada.get_request(path).header("if-match", "\"1\"")).await;
         with_if_match.assert_problem(412, "PRECONDITION_FAILED");
+        let any = ada.get_request(path).header("if-match", "*").header("if-none-match", "*");
+        let not_modified = Response::fetch(any).await;
+        assert_eq!((not_modified.status.as_u16(), not_modified.body.as_str()), (304, ""));
         let strict =
             Response::fetch(ada.get_request(&format!("{path}?x=1")).header("prefer", "handling=strict"))
                 .await;

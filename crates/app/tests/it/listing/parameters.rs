@@ -221,12 +221,29 @@ async fn strict_handling_refuses_unknown_parameters() {
         ("respond-async", 200),
         ("handling=lenient, handling=strict", 200),
         ("respond-async, Handling=\"Strict\"; x=y", 400),
+        (r#"x="a, handling=strict""#, 200),
+        (r#"x="a\", b"; y, handling=strict"#, 400),
     ] {
         let response = Response::fetch(ada.get_request(&path).header("prefer", preference)).await;
         assert_eq!(response.status, status, "{preference}: {response:?}");
     }
     let plain = ada.get(&path).await.assert_ok();
     assert!(!plain.headers.contains_key("preference-applied"), "{plain:?}");
+}
+
+#[tokio::test]
+async fn violations_of_all_parameters_are_reported_together() {
+    let service = start_on_sqlite(Setup::new());
+    let ada = service.user("user_ada");
+    let put =
+        ada.request(Method::PUT, &format!("{LIST}/x/users/a%20b?y=1")).header("prefer", "handling=strict");
+    let tags = vec!["\"1\""; 1_001].join(",");
+    let rejected = Response::fetch(put.header("if-match", tags)).await;
+    let expected = ["id invalid_value", "if-match too_long", "userId invalid_value", "y unknown_field"];
+    assert_eq!(rejected.violations(), expected);
+    let post = ada.request(Method::POST, &format!("{LIST}?dryRun=x")).header("idempotency-key", "a b");
+    let rejected = Response::fetch(post.header("content-type", "application/json").body(SMB)).await;
+    assert_eq!(rejected.violations(), ["Idempotency-Key invalid_value", "dryRun invalid_value"]);
 }
 
 #[tokio::test]

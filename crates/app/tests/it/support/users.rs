@@ -119,8 +119,8 @@ impl Response {
         self.header("etag")
     }
 
-    /// Returns the sorted violations of a rejected body as `pointer code`. Each violation must have the format of the
-    /// API.
+    /// Returns the sorted violations of a rejected request as `pointer code` or `parameter code`. Each violation must
+    /// have the format of the API.
     #[track_caller]
     pub(crate) fn violations(&self) -> Vec<String> {
         self.assert_problem(400, "BAD_REQUEST");
@@ -149,11 +149,12 @@ fn format_violation(violation: &Value) -> String {
     let members: Vec<&String> =
         violation.as_object().expect("the violation must be an object").keys().collect();
     assert_eq!(members.len(), 3, "{violation}");
-    let [pointer, code] =
-        ["pointer", "code"].map(|member| violation[member].as_str().expect("the value must be a string"));
+    let location = if members.contains(&&"pointer".to_owned()) { "pointer" } else { "parameter" };
+    let [location, code] =
+        [location, "code"].map(|member| violation[member].as_str().expect("the value must be a string"));
     assert!(VIOLATION_CODES.contains(&code), "{violation}");
     assert!(is_sentence(&violation["detail"]), "{violation}");
-    format!("{pointer} {code}")
+    format!("{location} {code}")
 }
 
 fn is_sentence(detail: &Value) -> bool {

@@ -82,7 +82,7 @@ async fn setting_limits_new_users(service: &Service) {
     );
     let path = ada.create(create(2)).await.icp_path();
     assert_eq!(ada.patch(&path, json!({"userIds": users(4)})).await.violations(), ["/userIds too_long"]);
-    assert_eq!(ada.share(&path, "user_9").await.violations(), ["/userIds too_long"]);
+    assert_eq!(ada.share(&path, "user_9").await.violations(), ["userId too_long"]);
 }
 
 on_both_databases!(existing_icp_keeps_its_users, with set_low_count_limits);
@@ -92,7 +92,7 @@ async fn existing_icp_keeps_its_users(service: &Service) {
     let path = format!("/api/v1/entities/icps/{}", icp_testkit::fixtures::id(1));
     let first = service.user("user_1");
     first.patch(&path, json!({"name": "new"})).await.assert_ok();
-    assert_eq!(first.share(&path, "user_new").await.violations(), ["/userIds too_long"]);
+    assert_eq!(first.share(&path, "user_new").await.violations(), ["userId too_long"]);
     let remaining = first.unshare(&path, "user_1").await.assert_ok();
     assert_eq!(remaining.json()["userIds"].as_array().map(Vec::len), Some(1_999));
     first.get(&path).await.assert_problem(403, "FORBIDDEN");

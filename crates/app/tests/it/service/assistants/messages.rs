@@ -128,15 +128,24 @@ async fn malformed_message_returns_problem() {
         "\u{feff}{}",
         r#"{"jsonrpc":"2.0","id":1}"#,
         r#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#,
+        r#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#,
+        r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#,
+        r#"{"jsonrpc":"2.0","id":1,"result":{}}"#,
     ];
     for body in bodies.map(str::to_owned).into_iter().chain(["[".repeat(200)]) {
         let response = Response::fetch(assistant.message(body.clone())).await;
         assert!(response.status.is_client_error(), "{body:.40}: {response:?}");
         response.assert_problem(400, "BAD_REQUEST");
+        assert_eq!(response.violations(), [" malformed"], "{body:.40}");
     }
+    let other_version = assistant.message(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#);
+    let other_version = other_version.header("mcp-protocol-version", "1999-01-01");
+    assert_eq!(Response::fetch(other_version).await.violations(), [" malformed"]);
     Response::fetch(assistant.message("x".repeat(1_200_000))).await.assert_problem(413, "PAYLOAD_TOO_LARGE");
-    let text = assistant.message("{}").header("content-type", "text/plain");
-    assert!(Response::fetch(text).await.status.is_client_error(), "the Content-Type must be JSON");
+    for (name, value) in [("content-type", "text/plain"), ("content-encoding", "gzip")] {
+        let rejected = Response::fetch(assistant.message("{}").header(name, value)).await;
+        rejected.assert_problem(415, "UNSUPPORTED_MEDIA_TYPE");
+    }
 }
 
 #[tokio::test]

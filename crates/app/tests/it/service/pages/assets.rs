@@ -68,6 +68,8 @@ async fn assets_are_immutable_and_have_etags() {
         let other =
             Response::fetch(request(&service, Method::GET, &path).header("if-none-match", "\"0\"")).await;
         assert_eq!(other.status, 200, "{path}");
+        let other = Response::fetch(request(&service, Method::GET, &path).header("if-match", "\"0\"")).await;
+        other.assert_problem(412, "PRECONDITION_FAILED");
     }
     let expected = [
         "css text/css; charset=utf-8",

@@ -26,9 +26,7 @@ impl IcpService {
         key: Option<&RequestKey>,
         preconditions: &Preconditions<Version>,
     ) -> Result<Created, ServiceError> {
-        let bound = key.map(|key| {
-            key.bind(caller.user_id(), &format!("copy {id}"), body.as_deref().unwrap_or_default())
-        });
+        let bound = key.map(|key| key.bind(&format!("copy {id}"), body.as_deref().unwrap_or_default()));
         let copy = match body {
             Some(body) => parse_for(caller, body, IcpCopy::from_json).await??,
             None => IcpCopy::default(),

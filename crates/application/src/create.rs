@@ -38,7 +38,7 @@ impl IcpService {
         key: Option<&RequestKey>,
         preconditions: &Preconditions<ListVersion>,
     ) -> Result<Created, ServiceError> {
-        let key = key.map(|key| key.bind(caller.user_id(), "create", &body));
+        let key = key.map(|key| key.bind("create", &body));
         let document = self.new_document(caller, body).await?;
         match self.check_list_version(caller, preconditions).await {
             Ok(()) => self.insert(caller, document, key).await,

@@ -1,5 +1,4 @@
 use aws_lc_rs::digest::{Context, SHA256};
-use icp_domain::UserId;
 use icp_ports::IdempotencyKey;
 
 /// The client's key for a create or copy, which makes it safe to repeat (draft-ietf-httpapi-idempotency-key-header).
@@ -15,14 +14,14 @@ pub struct InvalidRequestKey;
 const MAX_KEY_CHARS: usize = 255;
 
 impl RequestKey {
-    /// Binds the key to its user and to the content of the request: the operation and its body.
-    pub(crate) fn bind(&self, user_id: &UserId, operation: &str, body: &str) -> IdempotencyKey {
+    /// Binds the key to the content of the request: the operation and its body.
+    pub(crate) fn bind(&self, operation: &str, body: &str) -> IdempotencyKey {
         let mut digest = Context::new(&SHA256);
         digest.update(operation.as_bytes());
         digest.update(&[0]);
         digest.update(body.as_bytes());
         let fingerprint = digest.finish().as_ref().try_into().unwrap_or_default();
-        IdempotencyKey { user_id: user_id.clone(), key: self.0.clone(), fingerprint }
+        IdempotencyKey { key: self.0.clone(), fingerprint }
     }
 }
 
@@ -39,8 +38,6 @@ impl TryFrom<String> for RequestKey {
 
 #[cfg(test)]
 mod tests {
-    use icp_testkit::fixtures::user;
-
     use super::RequestKey;
 
     fn key(text: &str) -> Option<RequestKey> {
@@ -59,10 +56,10 @@ mod tests {
 
     #[test]
     fn fingerprint_covers_operation_and_body() {
-        let (key, ada) = (key("k").expect("must be valid"), user("user_ada"));
-        let first = key.bind(&ada, "create", "{}");
-        assert_eq!(first, key.bind(&ada, "create", "{}"));
-        for other in [key.bind(&ada, "create", "{ }"), key.bind(&ada, "copy", "{}")] {
+        let key = key("k").expect("must be valid");
+        let first = key.bind("create", "{}");
+        assert_eq!(first, key.bind("create", "{}"));
+        for other in [key.bind("create", "{ }"), key.bind("copy", "{}")] {
             assert_ne!(first.fingerprint, other.fingerprint);
         }
     }

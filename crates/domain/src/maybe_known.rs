@@ -2,7 +2,7 @@ use serde::Serialize;
 
 use crate::json::JsonText;
 
-/// A part of an ICP that this version knows, or the original text of an unknown part.
+/// A part of an ICP that this version knows, or the text of an unknown part, without white space between tokens.
 ///
 /// A newer version may have written an ICP. This version reads a filter of an unknown type as [`MaybeKnown::Unknown`],
 /// and writes it unchanged. An ICP that was read with [`Rules::Strict`](crate::Rules::Strict) contains only
@@ -12,7 +12,7 @@ use crate::json::JsonText;
 pub enum MaybeKnown<T> {
     /// A part that this version knows.
     Known(T),
-    /// The original text of an unknown part.
+    /// The text of an unknown part.
     Unknown(JsonText),
 }
 

@@ -44,7 +44,7 @@ fn provider_of<T>(part: &MaybeKnown<T>, provider: fn(&T) -> Option<&str>) -> Opt
 }
 
 /// A set of provider names as one text, for databases without arrays. Each name is a JSON string between commas. To
-/// find a name in the set, search the text for [`ProviderList::search_text`] of the name.
+/// find a name in a stored text, search it for [`ProviderList::search_text`] of the name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProviderList(String);
 
@@ -57,6 +57,11 @@ impl ProviderList {
     /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Returns true if the set contains a name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.0.contains(&Self::search_text(name))
     }
 
     /// Returns the text by which a name is found in a [`ProviderList`].

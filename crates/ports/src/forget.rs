@@ -32,14 +32,16 @@ pub trait ForgetUser: Send + Sync {
 pub enum ForgetPart {
     /// The authors of current states, and the creators, of the ICPs from this ID on.
     Icps(IcpId),
-    /// The revisions after the revision with this ID and version.
+    /// The revisions after the revision with this ID and version: their authors and documents, and the creators of
+    /// deleted ICPs.
     Revisions(IcpId, Version),
     /// The users of deleted ICPs, and idempotency keys.
     Others,
 }
 
 impl ForgetPart {
-    /// Maximum number of rows in a part. A part is in memory, and a row can have 2 MiB, or 16 MiB if it was imported.
+    /// Maximum number of rows that an implementation SHOULD read for one part. A row can have 2 MiB, or 16 MiB if it
+    /// was imported.
     pub const MAX_ROWS: u32 = 50;
 
     /// The first part.

@@ -59,7 +59,8 @@ pub trait IcpHistory: Send + Sync {
     /// An implementation MUST change nothing and return [`Replacement::OtherVersion`] if the ICP exists, if it was
     /// deleted again in the meantime, or if another caller is writing it. It MUST change nothing and return
     /// [`Replacement::QuotaReached`] if the creator of the ICP would exceed `quota`. The same applies if an ICP without
-    /// a creator would exceed the bytes of `quota` together with its history.
+    /// a creator would exceed the bytes of `quota` together with its history. [`Stamp::keeps_replaced`] has no effect,
+    /// because no state is replaced.
     async fn undelete(
         &self,
         _change: &IcpChange,

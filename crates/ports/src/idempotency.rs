@@ -1,12 +1,13 @@
-use icp_domain::{Timestamp, UserId};
+use icp_domain::Timestamp;
 
 use crate::{StoredIcp, Version};
 
 /// A client's key for one create, which makes the request safe to repeat (draft-ietf-httpapi-idempotency-key-header).
+///
+/// A key belongs to the [`crate::Creator`] of the ICP. Keys of different users are different, even if their texts are
+/// equal. User IDs and texts are compared byte by byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey {
-    /// The user who sent the key. Keys of different users are different, even if their texts are equal.
-    pub user_id: UserId,
     /// The client's text: 1 to 255 visible ASCII characters and spaces.
     pub key: String,
     /// A digest of the request. The same key with another digest is an error of the client.

@@ -10,10 +10,13 @@ pub trait ImportExport: Send + Sync {
     /// Stores every document of `source`. After an error, no document is stored.
     ///
     /// An implementation MUST store nothing if the process ends before the import is complete. It MUST treat an ID that
-    /// occurs again in the source like a stored ID. A slow source SHOULD NOT delay other writers.
+    /// occurs again in the source like a stored ID. It MUST NOT undo writes to other ICPs that succeeded during the
+    /// import. A slow source SHOULD NOT delay other writers.
     ///
-    /// A document that replaces a stored ICP is a change by [`icp_domain::Author::import`]. The history stores the
-    /// replaced state if `keeps_replaced` is true. The history MAY omit states that the same source replaces.
+    /// A document that replaces a stored ICP is a change by [`icp_domain::Author::import`] at the time of the import,
+    /// which the implementation reads from its clock. The ICP keeps its creator. The history stores the replaced state
+    /// if `keeps_replaced` is true. The history MAY omit states that the same source replaces, and a document that
+    /// equals the stored one MAY change nothing.
     ///
     /// # Errors
     ///

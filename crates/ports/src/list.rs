@@ -1,3 +1,4 @@
+use std::cmp::Ordering;
 use std::num::NonZeroUsize;
 
 pub use icp_domain::json::{WireList, WireListBuilder};
@@ -106,12 +107,24 @@ pub enum ListStart {
 }
 
 /// A position in a sorted list.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListCursor {
     /// The value of the sort key.
     pub key: SortKey,
     /// The ID, which orders ICPs with equal keys.
     pub id: IcpId,
+}
+
+impl ListCursor {
+    /// Compares two positions in a list with this direction. ICPs without `activeUntil` are last in both directions.
+    pub fn compare(&self, other: &Self, direction: Direction) -> Ordering {
+        let is_last = |cursor: &Self| cursor.key == SortKey::ActiveUntil(None);
+        let ascending = (&self.key, self.id).cmp(&(&other.key, other.id));
+        is_last(self).cmp(&is_last(other)).then(match direction {
+            Direction::Ascending => ascending,
+            Direction::Descending => ascending.reverse(),
+        })
+    }
 }
 
 /// The value of one ICP's sort key.

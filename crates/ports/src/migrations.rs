@@ -2,8 +2,8 @@ use async_trait::async_trait;
 
 use crate::RepositoryError;
 
-/// Migrates the schema of a storage. A storage without a schema does not implement this trait. Both methods fail and
-/// change nothing if the storage has a migration that this version does not know.
+/// Migrates the schema of a storage. For a storage without a schema, `pending` returns no names, and `migrate` does
+/// nothing. Both methods fail and change nothing if the storage has a migration that this version does not know.
 #[async_trait]
 pub trait Migrator: Send + Sync {
     /// Returns the names of the migrations that have not been applied, in order.

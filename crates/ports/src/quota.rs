@@ -2,15 +2,17 @@ use icp_domain::{Author, Source, UserId};
 
 use crate::Version;
 
-/// The limits on the data that one user has created. An ICP counts for its creator, independent of its `userIds`.
-/// Imported ICPs count for no user.
+/// The limits on the data that one user has created. An ICP counts for its creator, independent of its `userIds`. A new
+/// ICP of an import counts for no user. An ICP that an import replaces keeps its creator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
-    /// Maximum number of ICPs. The same maximum applies separately to the stored idempotency keys, and to the deleted
-    /// ICPs in the history.
+    /// Maximum number of ICPs. The same maximum applies separately to the idempotency keys that are stored, and to the
+    /// deleted ICPs in the history. An insert is refused while the user has reached one of the three, even if it has no
+    /// key. Whether an expired key that has not been removed counts is left to the implementation.
     pub icps: u64,
-    /// Maximum number of bytes of the ICPs, their histories, and the results that are stored with idempotency keys, all
-    /// together.
+    /// Maximum number of bytes of all documents together: of each ICP, of each replaced or deleted state in the
+    /// history, and of each result that is stored with an idempotency key. An ICP that was created with a key counts
+    /// twice.
     pub bytes: u64,
 }
 

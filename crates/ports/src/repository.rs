@@ -88,8 +88,9 @@ pub trait IcpRepository: IcpReader + IcpHistory + HealthCheck {
     /// [`RepositoryError::AlreadyExists`] if an ICP has this ID.
     ///
     /// If the key was used before, an implementation MUST store nothing, and return [`Creation::Repeated`] or
-    /// [`Creation::KeyReused`]. Otherwise, if the creator would exceed their quota, it MUST store nothing, and return
-    /// [`Creation::QuotaReached`]. Concurrent calls together MAY exceed the quota.
+    /// [`Creation::KeyReused`]. Otherwise, if the [`Quota`] of the creator refuses the insert, it MUST store nothing, and
+    /// return [`Creation::QuotaReached`]. Concurrent calls together MAY exceed the quota. If the ID also exists, either
+    /// error MAY be returned.
     ///
     /// A key that was used before [`IdempotencyKey::oldest_valid`] of the document's `createdAt` has expired. It counts
     /// as unused, and is replaced. Of several concurrent calls with one key, exactly one MUST store its document. A
@@ -116,7 +117,8 @@ pub trait IcpRepository: IcpReader + IcpHistory + HealthCheck {
     ) -> Result<Replacement, RepositoryError>;
 
     /// Deletes the ICP at the version `expected`. Returns false, and changes nothing, if the ICP is at another version
-    /// or is being written by another caller.
+    /// or is being written by another caller. If [`Stamp::keeps_replaced`] is false, the ICP is not among the deleted
+    /// ICPs, and its earlier revisions MAY be removed.
     async fn delete(&self, id: IcpId, expected: Version, stamp: &Stamp) -> Result<bool, RepositoryError>;
 
     /// Removes some idempotency keys that are no longer valid at `now`, and returns their number. The caller repeats

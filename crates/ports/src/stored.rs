@@ -14,6 +14,9 @@ pub struct StoredIcp {
 }
 
 /// The version of an ICP. It grows with each change, even if the ID of a deleted ICP is used again.
+///
+/// The versions of deletes also order the deletes of different ICPs, so they must grow in the complete storage. A time
+/// in microseconds or a counter are suitable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(pub i64);
 

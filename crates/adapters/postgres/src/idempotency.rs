@@ -4,21 +4,22 @@
 use diesel::sql_types::Timestamptz;
 use diesel::{ExpressionMethods as _, OptionalExtension as _, QueryDsl as _, QueryResult};
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
-use icp_domain::Timestamp;
+use icp_domain::{Timestamp, UserId};
 use icp_ports::{Creation, IdempotencyKey, StoredIcp, Version};
 use uuid::Uuid;
 
 use crate::schema::idempotency_keys as keys;
 
-/// Returns the outcome of a create with `key` if an earlier create has used the key: [`Creation::Repeated`] or
+/// Returns the outcome of a create with this key of a user if an earlier create has used the key: [`Creation::Repeated`] or
 /// [`Creation::KeyReused`]. Ignores keys that were first used before `oldest_valid`.
 pub(crate) async fn look_up_key(
     connection: &mut AsyncPgConnection,
+    user_id: &UserId,
     key: &IdempotencyKey,
     oldest_valid: Timestamp,
 ) -> QueryResult<Option<Creation>> {
     let used = keys::table
-        .find((key.user_id.as_str(), key.key.as_str()))
+        .find((user_id.as_str(), key.key.as_str()))
         .filter(keys::created_at.ge(oldest_valid.as_datetime()))
         .select((keys::fingerprint, keys::icp_id, keys::version, keys::document))
         .first::<(Vec<u8>, Uuid, i64, String)>(connection)

@@ -30,10 +30,11 @@ impl IcpRepository for PostgresDatabase {
         key: Option<&IdempotencyKey>,
     ) -> Result<Creation, RepositoryError> {
         let deadline = self.pool.deadline();
-        let (inserted, creator, used_key) = (document.clone(), creator.clone(), key.cloned());
+        let values = (document.clone(), creator.clone(), key.cloned());
         let inserting = self.pool.run(deadline, move |connection| {
             Box::pin(async move {
-                let insert = Insert::new(&inserted, &creator, used_key.as_ref());
+                let (document, creator, key) = &values;
+                let insert = Insert::new(document, creator, key.as_ref());
                 match insert.get_result::<(bool, bool, Option<i64>)>(connection).await {
                     Err(error @ DatabaseError(UniqueViolation, _)) => Ok(Err(insert_failed(error))),
                     result => result.map(Ok),
@@ -45,9 +46,10 @@ impl IcpRepository for PostgresDatabase {
             return Ok(Creation::Created(Version(version)));
         }
         let look_up = |key| {
-            let parameters = (key, IdempotencyKey::oldest_valid(document.created_at()));
-            self.pool.read(deadline, parameters, |connection, (key, oldest)| {
-                Box::pin(idempotency::look_up_key(connection, key, *oldest))
+            let oldest = IdempotencyKey::oldest_valid(document.created_at());
+            let parameters = (creator.user_id.clone(), key, oldest);
+            self.pool.read(deadline, parameters, |connection, (user_id, key, oldest)| {
+                Box::pin(idempotency::look_up_key(connection, user_id, key, *oldest))
             })
         };
         let earlier_creation = match key.cloned().filter(|_| has_key_lock) {

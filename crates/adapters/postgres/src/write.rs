@@ -82,7 +82,7 @@ statement! {
         source: &'a str as Text = creator.source.as_str(),
         max_icps: i64 as BigInt = bigint(creator.quota.icps),
         max_bytes: i64 as BigInt = bigint(creator.quota.bytes),
-        user_id: Option<&'a str> as Nullable<Text> = key.map(|key| key.user_id.as_str()),
+        user_id: Option<&'a str> as Nullable<Text> = key.map(|_| creator.user_id.as_str()),
         key: Option<&'a str> as Nullable<Text> = key.map(|key| key.key.as_str()),
         fingerprint: Option<&'a [u8]> as Nullable<Bytea> = key.map(|key| key.fingerprint.as_slice()),
         oldest_key: DateTime<Utc> as Timestamptz = IdempotencyKey::oldest_valid(document.created_at()).as_datetime(),

@@ -2,22 +2,23 @@
 
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
-use icp_domain::{IcpDocument, Timestamp};
+use icp_domain::{IcpDocument, Timestamp, UserId};
 use icp_ports::{Creation, IdempotencyKey, StoredIcp, Version};
 use uuid::Uuid;
 
 use crate::error::{TransactionError, invalid_value};
 use crate::schema::idempotency_keys as keys;
 
-/// Returns [`Creation::Repeated`] or [`Creation::KeyReused`] if an earlier create has used the key and the key has not
-/// expired.
+/// Returns [`Creation::Repeated`] or [`Creation::KeyReused`] if an earlier create has used this key of a user and
+/// the key has not expired.
 pub(crate) fn look_up_key(
     connection: &mut SqliteConnection,
+    user_id: &UserId,
     key: &IdempotencyKey,
     now: Timestamp,
 ) -> Result<Option<Creation>, TransactionError> {
     let used = keys::table
-        .find((key.user_id.as_str(), key.key.as_str()))
+        .find((user_id.as_str(), key.key.as_str()))
         .filter(keys::created_at.ge(IdempotencyKey::oldest_valid(now).unix_millis()))
         .select((keys::fingerprint, keys::icp_id, keys::version, keys::document))
         .get_result::<(Vec<u8>, Vec<u8>, i64, String)>(connection)
@@ -26,19 +27,20 @@ pub(crate) fn look_up_key(
     if fingerprint != key.fingerprint {
         return Ok(Some(Creation::KeyReused));
     }
-    let id = Uuid::from_slice(&id).map_err(|_| invalid_value("idempotency_keys.icp_id", &key.user_id))?;
+    let id = Uuid::from_slice(&id).map_err(|_| invalid_value("idempotency_keys.icp_id", user_id))?;
     Ok(Some(Creation::Repeated(StoredIcp { id: id.into(), version: Version(version), json })))
 }
 
 /// Stores the key with the result of its create. Replaces an expired key.
 pub(crate) fn store_key(
     connection: &mut SqliteConnection,
+    user_id: &UserId,
     key: &IdempotencyKey,
     document: &IcpDocument,
     version: Version,
 ) -> QueryResult<()> {
     let row = (
-        keys::user_id.eq(key.user_id.as_str()),
+        keys::user_id.eq(user_id.as_str()),
         keys::key.eq(key.key.as_str()),
         keys::fingerprint.eq(key.fingerprint),
         keys::created_at.eq(document.created_at().unix_millis()),

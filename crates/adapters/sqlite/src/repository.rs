@@ -25,7 +25,8 @@ impl IcpRepository for SqliteDatabase {
         let (document, creator, key) = (document.clone(), creator.clone(), key.cloned());
         let write = self.write(move |connection| {
             if let Some(key) = &key
-                && let Some(creation) = idempotency::look_up_key(connection, key, document.created_at())?
+                && let Some(creation) =
+                    idempotency::look_up_key(connection, &creator.user_id, key, document.created_at())?
             {
                 return Ok(creation);
             }
@@ -36,11 +37,11 @@ impl IcpRepository for SqliteDatabase {
             let stamp = Stamp { at: document.created_at(), author, keeps_replaced: false };
             let (operation, changed) = (Operation::Create, &ChangedFields::default());
             let entry = Entry { stamp: &stamp, operation, changed };
-            let origin = RowOrigin { creator: Some(creator.user_id), ..RowOrigin::default() };
+            let origin = RowOrigin { creator: Some(creator.user_id.clone()), ..RowOrigin::default() };
             let version = write::insert(connection, &document, &origin, entry)?;
             let version = version.ok_or_else(|| RepositoryError::AlreadyExists(document.id()))?;
             if let Some(key) = &key {
-                idempotency::store_key(connection, key, &document, version)?;
+                idempotency::store_key(connection, &creator.user_id, key, &document, version)?;
             }
             Ok(Creation::Created(version))
         });

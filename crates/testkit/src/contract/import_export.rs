@@ -27,6 +27,7 @@ pub fn import_export<R: IcpRepository + ImportExport + 'static>(
         name, make, |subject| TestStorage::from(subject);
         imports::failed_source_imports_nothing,
         imports::dropped_import_leaves_no_icps,
+        imports::import_keeps_concurrent_writes,
         imports::existing_id_fails_import,
         imports::repeated_id_in_source_fails_import,
         imports::skip_keeps_stored_icps,

@@ -15,7 +15,7 @@ use super::Subject;
 use super::history::support::{all_revisions_query, undelete_change};
 use super::repository::support::{admin_scope, all_icps_query, change, concurrently};
 use super::trial::trials;
-use crate::fixtures::{any_creator, icp, id, stamp_without_history, user};
+use crate::fixtures::{any_creator, icp, id, stamp_without_history};
 use faulty_subject::{DELETED_ICP, FaultySubject, TOLERANCE, assert_unavailable, in_time};
 
 /// Maximum duration of a health check.
@@ -180,7 +180,7 @@ async fn insert_with_lost_response_is_not_repeated(subject: FaultySubject) {
 }
 
 async fn insert_with_key_and_lost_response_is_repeatable(subject: FaultySubject) {
-    let key = IdempotencyKey { user_id: user("user_ada"), key: "k".to_owned(), fingerprint: [1; 32] };
+    let key = IdempotencyKey { key: "k".to_owned(), fingerprint: [1; 32] };
     let document = icp(2).document();
     subject.faults.lose_next_response();
     assert_unavailable("insert", subject.repository.insert(&document, any_creator(), Some(&key))).await;

@@ -1,9 +1,12 @@
+use std::convert::Infallible;
+
 use async_trait::async_trait;
 use icp_domain::{AccessScope, ChangedFields, IcpChange, IcpDocument, IcpId, Operation, Timestamp, UserId};
 use icp_ports::{
     HistoryPage, HistoryQuery, IcpHistory, Lookup, Quota, Replacement, RepositoryError, Revision, Stamp,
     Version,
 };
+use icp_storage::history_page;
 
 use super::forget::forget_author;
 use super::{InMemoryDatabase, State};
@@ -48,8 +51,10 @@ impl IcpHistory for InMemoryDatabase {
     ) -> Result<Lookup<HistoryPage>, RepositoryError> {
         let found = self.read(|state| Lookup::of(state.history_of(id, scope, query.since)));
         Ok(found.map(|revisions| {
-            let without_json = revisions.into_iter().map(|revision| Revision { json: None, ..revision });
-            to_page(without_json.collect(), query)
+            let is_after =
+                |revision: &Revision| query.after.is_none_or(|after| revision.version < after.version);
+            let revisions = revisions.into_iter().filter(is_after);
+            to_page(revisions.map(|revision| Revision { json: None, ..revision }), query)
         }))
     }
 
@@ -72,7 +77,9 @@ impl IcpHistory for InMemoryDatabase {
         Ok(self.read(|state| {
             let deletes = state.history.keys().filter_map(|id| state.delete_of(*id, query.since));
             let deletes = deletes.filter(|(_, deleted)| scope.includes(&deleted.user_ids));
-            let mut revisions: Vec<_> = deletes.map(|(revision, _)| revision.clone()).collect();
+            let is_after = |revision: &&Revision| query.after.is_none_or(|after| revision.cursor() < after);
+            let mut revisions: Vec<_> =
+                deletes.map(|(revision, _)| revision).filter(is_after).cloned().collect();
             revisions.sort_by_key(|revision| std::cmp::Reverse(revision.cursor()));
             to_page(revisions, query)
         }))
@@ -102,17 +109,9 @@ impl IcpHistory for InMemoryDatabase {
     }
 }
 
-/// Returns the page of `revisions` that `query` asks for.
-fn to_page(revisions: Vec<Revision>, query: &HistoryQuery) -> HistoryPage {
-    let is_after = |revision: &Revision| query.after.is_none_or(|after| revision.cursor() < after);
-    let mut rest = revisions.into_iter().filter(is_after);
-    let (mut page, mut bytes) = (HistoryPage::default(), 0);
-    while page.revisions.len() < query.limit.get() && bytes < query.max_bytes.get() {
-        let Some(revision) = rest.next() else { break };
-        bytes += revision.json.as_ref().map_or(0, String::len);
-        page.revisions.push(revision);
-    }
-    page.has_more = rest.next().is_some();
+/// Returns the page of `query` that starts with the first of `revisions`.
+fn to_page(revisions: impl IntoIterator<Item = Revision>, query: &HistoryQuery) -> HistoryPage {
+    let Ok(page) = history_page::<Infallible>(revisions.into_iter().map(Ok), query);
     page
 }
 

@@ -1,7 +1,5 @@
-use std::cmp::Ordering;
-
-use icp_domain::{IcpDocument, ProviderList};
-use icp_ports::{Direction, IcpList, ListCursor, ListFilter, ListQuery, ListStart, Sort, SortKey, Version};
+use icp_domain::IcpDocument;
+use icp_ports::{IcpList, ListCursor, ListFilter, ListQuery, ListStart, Sort, SortKey, Version};
 use icp_storage::ListBuilder;
 
 use super::State;
@@ -28,10 +26,10 @@ impl State {
             .map(|(document, version)| (cursor(document, query.sort()), document, *version))
             .filter(|(cursor, ..)| match &query.start {
                 ListStart::Beginning(_) => true,
-                ListStart::After(start) => compare(cursor, start, query.direction).is_gt(),
+                ListStart::After(start) => cursor.compare(start, query.direction).is_gt(),
             })
             .collect();
-        matches.sort_by(|(left, ..), (right, ..)| compare(left, right, query.direction));
+        matches.sort_by(|(left, ..), (right, ..)| left.compare(right, query.direction));
         matches
     }
 }
@@ -39,13 +37,12 @@ impl State {
 fn matches_filter(document: &IcpDocument, filter: &ListFilter) -> bool {
     let ListFilter { activity, updated_since, expires_from, expires_before, name, provider } = filter;
     let active_until = document.active_until();
-    let provider = provider.as_deref().map(ProviderList::search_text);
     activity.is_none_or(|activity| activity.matches(active_until))
         && updated_since.is_none_or(|since| document.updated_at() >= since)
         && expires_from.is_none_or(|from| active_until.is_some_and(|end| end >= from))
         && expires_before.is_none_or(|before| active_until.is_some_and(|end| end < before))
         && name.as_ref().is_none_or(|name| document.folded_name().contains(name))
-        && provider.is_none_or(|provider| document.providers().as_str().contains(&provider))
+        && provider.as_ref().is_none_or(|provider| document.providers().contains(provider))
 }
 
 fn cursor(document: &IcpDocument, sort: Sort) -> ListCursor {
@@ -56,12 +53,4 @@ fn cursor(document: &IcpDocument, sort: Sort) -> ListCursor {
         Sort::ActiveUntil => SortKey::ActiveUntil(document.active_until()),
     };
     ListCursor { key, id: document.id() }
-}
-
-fn compare(left: &ListCursor, right: &ListCursor, direction: Direction) -> Ordering {
-    let is_last = |cursor: &ListCursor| cursor.key == SortKey::ActiveUntil(None);
-    is_last(left).cmp(&is_last(right)).then(match direction {
-        Direction::Ascending => left.cmp(right),
-        Direction::Descending => right.cmp(left),
-    })
 }

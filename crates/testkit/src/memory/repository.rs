@@ -141,7 +141,7 @@ impl State {
         creator: &Creator,
         key: &IdempotencyKey,
     ) -> Result<Creation, RepositoryError> {
-        let name = (key.user_id.clone(), key.key.clone());
+        let name = (creator.user_id.clone(), key.key.clone());
         let valid = self.keys.get(&name).filter(|used| !used.is_expired(document.created_at()));
         if let Some(used) = valid {
             let is_same = used.fingerprint == key.fingerprint;

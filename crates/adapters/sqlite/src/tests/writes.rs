@@ -5,14 +5,14 @@ use diesel::connection::SimpleConnection as _;
 use icp_ports::{Creation, IcpReader as _, IcpRepository as _, IdempotencyKey, RepositoryError};
 use icp_testkit::fixtures::any_creator;
 
-use super::{Fixture, everything, icp, id, user};
+use super::{Fixture, everything, icp, id};
 use crate::error::TransactionError;
 
 #[tokio::test]
 async fn refused_duplicate_id_does_not_use_key() {
     let fixture = Fixture::new().await;
     let database = &fixture.database;
-    let key = IdempotencyKey { user_id: user("user_ada"), key: "key".to_owned(), fingerprint: [1; 32] };
+    let key = IdempotencyKey { key: "key".to_owned(), fingerprint: [1; 32] };
     database.insert(&icp(1), any_creator(), None).await.expect("the ICP must be inserted");
     for key in [None, Some(&key)] {
         let result = database.insert(&icp(1), any_creator(), key).await;

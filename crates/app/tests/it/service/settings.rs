@@ -131,7 +131,12 @@ fn error_names_key_and_variable_of_invalid_value() {
             r#""https://*.example.com""#,
         ),
         ("ICP__SERVER__CORS_ORIGINS", "*", "server.cors_origins", r#""*""#),
-        ("ICP__SERVER__CORS_ORIGINS", "https://a.example\n", "server.cors_origins", r#""https://a.example\n""#),
+        (
+            "ICP__SERVER__CORS_ORIGINS",
+            "https://a.example\n",
+            "server.cors_origins",
+            r#""https://a.example\n""#,
+        ),
         ("ICP__AUTH__AUDIENCE", "a, b\n", "auth.audience", r#""b\n""#),
         ("ICP__MCP__RESOURCE", "https://icp.example.com/mcp/", "mcp.resource", "trailing slash"),
         ("ICP__MCP__RESOURCE", "https://icp.example.com/mcp", "mcp.resource", "ICP__MCP__ENABLED"),

@@ -2,11 +2,11 @@
 
 use std::num::NonZeroUsize;
 
-use icp_domain::{Caller, Operation};
+use icp_domain::{Caller, Operation, Source};
 use icp_ports::{HistoryQuery, Lookup, Revision, Stamp};
 
 use super::support::{TestHistory, all_revisions_query, query_with_limit, stamp_at, time_at};
-use crate::contract::repository::support::{admin_scope, user_scope};
+use crate::contract::repository::support::{admin_scope, assert_advances, user_scope};
 use crate::fixtures::{icp, id, user};
 
 /// Inserts and deletes ICPs 1 to `count`.
@@ -18,9 +18,11 @@ async fn insert_and_delete(history: &TestHistory, count: u128) {
 }
 
 pub(super) async fn delete_is_newest_revision(history: TestHistory) {
-    let document = icp(1).with("colour", "red").document();
-    let version = history.insert_one(&document).await;
-    let stamp = Stamp { author: Caller::user(user("user_bob")).author(), ..stamp_at(5) };
+    let (first, document) = (icp(1).document(), icp(1).with("colour", "red").document());
+    let version = history.insert_one(&first).await;
+    let version = history.edit(&first, &document, version, &stamp_at(4)).await;
+    let caller = Caller::impersonated(user("user_bob"), user("user_root")).via(Source::Mcp);
+    let stamp = Stamp { author: caller.author(), ..stamp_at(5) };
     let deleted = history.erase(1, version, &stamp).await;
     assert!(deleted > version, "the delete must increase the version from {version}: {deleted}");
     let json = Some(document.json().to_owned());
@@ -42,15 +44,16 @@ pub(super) async fn delete_is_newest_revision(history: TestHistory) {
     );
     let operations: Vec<_> =
         history.all_revisions(1).await.iter().map(|revision| revision.operation).collect();
-    assert_eq!(operations, [Operation::Delete, Operation::Create]);
+    assert_eq!(operations, [Operation::Delete, Operation::Update, Operation::Create]);
 }
 
 pub(super) async fn deleted_icps_are_newest_first(history: TestHistory) {
-    for number in [3, 1, 2] {
+    // The clocks of instances may differ, so the order of the times is not the order of the deletes.
+    for (number, time) in [(3, 9), (1, 8), (2, 7)] {
         let version = history.insert_one(&icp(number).document()).await;
         history.insert_one(&icp(10 + number).users(["user_bob"]).document()).await;
         history.second_instance().insert_one(&icp(20 + number).document()).await;
-        history.erase(number, version, &stamp_at(1)).await;
+        history.erase(number, version, &stamp_at(time)).await;
     }
     for scope in [user_scope("user_ada"), admin_scope()] {
         assert_eq!(history.deleted_ids(&scope).await, [id(2), id(1), id(3)]);
@@ -69,7 +72,8 @@ pub(super) async fn pages_add_up_to_deleted_icps(history: TestHistory) {
                 let page =
                     history.read_deletes(&scope, &HistoryQuery { after, ..query_with_limit(limit) }).await;
                 assert!(page.revisions.len() <= limit && !page.revisions.is_empty());
-                after = page.revisions.last().map(Revision::cursor);
+                let last = page.revisions.last().expect("the page must have a revision").cursor();
+                assert_advances(&mut after, &last);
                 pages.extend(page.revisions);
                 if !page.has_more {
                     break;

@@ -1,68 +1,96 @@
 //! Removal of a user from histories.
 
-use icp_domain::Caller;
-use icp_ports::{Creation, Creator, IdempotencyKey, Lookup, Quota, Stamp};
+use icp_domain::{Author, Caller, IcpDocument, UserId};
+use icp_ports::{Creation, Creator, ForgetPart, IdempotencyKey, Lookup, Quota, Revision, Stamp, Version};
 
-use super::support::{TestHistory, all_revisions_query, stamp_at};
-use crate::contract::repository::support::{admin_scope, user_scope};
+use super::support::{TestHistory, all_revisions_query, stamp_at, time_at};
+use crate::contract::repository::support::user_scope;
 use crate::fixtures::{self, icp, user};
 
-/// Inserts and changes an ICP so that `user_eve` is its creator, an author, an actor and a former user.
-async fn insert_with_traces(history: &TestHistory, number: u128) {
-    let first = icp(number).users(["user_eve", "user_ada"]).with("colour", "user_eve").document();
-    let second = icp(number).users(["user_ada"]).with("name", "user_eve").document();
+/// Inserts and changes an ICP so that a user is its creator, an author, an actor and a former user.
+async fn insert_with_traces(history: &TestHistory, number: u128, user_id: &str) {
+    let first = icp(number).users([user_id, "user_ada"]).with("colour", user_id).document();
+    let second = icp(number).users(["user_ada"]).with("name", user_id).document();
     let third = icp(number).users(["user_ada", "user_eves"]).document();
-    let eve = Creator { actor: Some(user("user_eve")), ..fixtures::creator("user_eve", Quota::UNLIMITED) };
-    let version = match history.insert(&first, &eve, None).await.expect("insert failed") {
+    let version = insert_by(history, &first, user_id).await;
+    let by_user = Stamp { author: acting(user_id, "user_bob"), ..stamp_at(1) };
+    let version = history.edit(&first, &second, version, &by_user).await;
+    history
+        .edit(&second, &third, version, &Stamp { author: acting("user_ada", user_id), ..stamp_at(2) })
+        .await;
+}
+
+/// Inserts an ICP whose creator impersonates themselves, so that the user is the author and the actor.
+async fn insert_by(history: &TestHistory, document: &IcpDocument, user_id: &str) -> Version {
+    let creator = Creator { actor: Some(user(user_id)), ..fixtures::creator(user_id, Quota::UNLIMITED) };
+    match history.insert(document, &creator, None).await.expect("insert failed") {
         Creation::Created(version) => version,
-        other => panic!("{other:?}"),
-    };
-    let by_eve = Stamp { author: Caller::user(user("user_eve")).author(), ..stamp_at(1) };
-    let version = history.edit(&first, &second, version, &by_eve).await;
-    let acting = Caller::impersonated(user("user_ada"), user("user_eve")).author();
-    history.edit(&second, &third, version, &Stamp { author: acting, ..stamp_at(2) }).await;
+        other => panic!("the ICP must be created: {other:?}"),
+    }
+}
+
+/// Inserts an ICP with the smallest quota that allows one ICP.
+async fn insert_only_icp(history: &TestHistory, number: u128, user_id: &str) -> Creation {
+    let creator = fixtures::creator(user_id, Quota { icps: 1, bytes: u64::MAX });
+    history.insert(&icp(number).document(), &creator, None).await.expect("insert failed")
+}
+
+fn acting(user_id: &str, actor: &str) -> Author {
+    Caller::impersonated(user(user_id), user(actor)).author()
+}
+
+fn key() -> IdempotencyKey {
+    IdempotencyKey { key: "k".to_owned(), fingerprint: [1; 32] }
 }
 
 pub(super) async fn forgotten_user_is_in_no_history(history: TestHistory) {
-    insert_with_traces(&history, 1).await;
-    let deleted = icp(2).users(["user_eve", "user_ada"]).document();
-    let version = history.insert_one(&deleted).await;
-    history
-        .erase(2, version, &Stamp { author: Caller::user(user("user_eve")).author(), ..stamp_at(3) })
-        .await;
-    let key = IdempotencyKey { user_id: user("user_eve"), key: "k".to_owned(), fingerprint: [1; 32] };
-    history.insert_once(&icp(3).document(), &key).await;
-    history.forget_in_all_parts("user_eve").await;
+    check_forgotten_user(&history, "user_eve").await;
+}
+
+pub(super) async fn user_id_with_quotes_is_forgotten(history: TestHistory) {
+    check_forgotten_user(&history, r#"user "eve" \"#).await;
+}
+
+async fn check_forgotten_user(history: &TestHistory, eve: &str) {
+    insert_with_traces(history, 1, eve).await;
+    let version = insert_by(history, &icp(2).users([eve, "user_ada"]).document(), eve).await;
+    let stamp = Stamp { author: Caller::user(user(eve)).author(), ..stamp_at(3) };
+    history.erase(2, version, &stamp).await;
+    let creator = fixtures::creator(eve, Quota::UNLIMITED);
+    history.insert_once_by(&creator, &icp(3).document(), &key()).await;
+    history.forget_in_all_parts(eve).await;
     for number in [1, 2] {
         for revision in history.all_revisions(number).await {
             let author = &revision.author;
-            assert!(![&author.by, &author.actor].contains(&&Some(user("user_eve"))), "{revision:?}");
-            let text = history
-                .revision_text(number, revision.version)
-                .await
-                .expect("the revision must have a document");
-            let document = fixtures::document(&text);
-            assert!(!document.user_ids().contains(&user("user_eve")), "{text}");
+            assert!(![&author.by, &author.actor].contains(&&Some(user(eve))), "{revision:?}");
+            let text = history.revision_text(number, revision.version).await;
+            assert_no_user(&text.expect("the revision must have a document"), eve);
         }
     }
-    assert_eq!(
-        history.read_page(2, &user_scope("user_eve"), &all_revisions_query()).await,
-        Lookup::Forbidden
-    );
-    assert!(history.deleted_ids(&user_scope("user_eve")).await.is_empty());
-    assert_eq!(history.deleted_ids(&user_scope("user_ada")).await.len(), 1);
-    let creator = fixtures::creator("user_eve", Quota { icps: 1, bytes: u64::MAX });
-    let created = history.insert(&icp(5).document(), &creator, None).await.expect("insert failed");
+    assert_eq!(history.read_page(2, &user_scope(eve), &all_revisions_query()).await, Lookup::Forbidden);
+    assert!(history.deleted_ids(&user_scope(eve)).await.is_empty());
+    let deleted = history.read_deletes(&user_scope("user_ada"), &all_revisions_query()).await.revisions;
+    assert_eq!(deleted.len(), 1);
+    assert_no_user(deleted[0].json.as_deref().expect("the delete must have a document"), eve);
+    let created = insert_only_icp(history, 5, eve).await;
     assert!(
         matches!(created, Creation::Created(_)),
         "no data must count for the quota of the removed user: {created:?}"
     );
-    let created = history.insert_once(&icp(4).document(), &key).await;
+    let created = history.insert_once_by(&creator, &icp(4).document(), &key()).await;
     assert!(matches!(created, Creation::Created(_)), "the key must be removed: {created:?}");
 }
 
+#[track_caller]
+fn assert_no_user(text: &str, user_id: &str) {
+    assert!(!fixtures::document(text).user_ids().contains(&user(user_id)), "{text}");
+}
+
 pub(super) async fn forget_changes_no_other_data(history: TestHistory) {
-    insert_with_traces(&history, 1).await;
+    insert_with_traces(&history, 1, "user_eve").await;
+    let bobs_key = fixtures::creator("user_bob", Quota::UNLIMITED);
+    history.insert_once_by(&bobs_key, &icp(2).document(), &key()).await;
+    insert_only_icp(&history, 4, "user_cleo").await;
     let before = history.all_revisions(1).await;
     let current = history.must_find(1).await;
     history.forget_in_all_parts("user_ev").await;
@@ -71,29 +99,51 @@ pub(super) async fn forget_changes_no_other_data(history: TestHistory) {
     history.forget_in_all_parts("user_eve").await;
     assert_eq!(history.must_find(1).await, current);
     let after = history.all_revisions(1).await;
-    for (before, after) in before.iter().zip(&after) {
-        assert_eq!((before.version, before.at, &before.changed), (after.version, after.at, &after.changed));
-    }
+    let remove = |user_id: &Option<UserId>| user_id.clone().filter(|user_id| *user_id != user("user_eve"));
+    let expected: Vec<_> = before
+        .into_iter()
+        .map(|revision| {
+            let Author { by, actor, source } = &revision.author;
+            Revision { author: Author { by: remove(by), actor: remove(actor), source: *source }, ..revision }
+        })
+        .collect();
+    assert_eq!(after, expected, "only the forgotten user must be removed from the authors");
     let first = history.revision_text(1, after[2].version).await.expect("the revision must have a document");
     let expected = icp(1).users(["user_ada"]).with("colour", "user_eve").document();
     assert_eq!(first, expected.json(), "texts that contain the user ID must not be changed");
+    let bobs_icp = history.insert_once_by(&bobs_key, &icp(3).document(), &key()).await;
+    assert!(matches!(bobs_icp, Creation::Repeated(_)), "the key of another user must stay: {bobs_icp:?}");
+    let refused = insert_only_icp(&history, 5, "user_cleo").await;
+    assert_eq!(refused, Creation::QuotaReached, "the creators of other ICPs must stay");
     assert_eq!(
-        history.read_page(1, &admin_scope(), &all_revisions_query()).await.map(|page| page.revisions.len()),
-        Lookup::Found(3)
+        history.remove_revisions_before(time_at(2)).await,
+        1,
+        "the times at which states were replaced must stay"
     );
 }
 
 pub(super) async fn forget_processes_every_part(history: TestHistory) {
-    history.insert_all((1_000..1_700).map(|number| icp(number).document())).await;
-    for number in [1, 5_000] {
-        insert_with_traces(&history, number).await;
+    // More than two parts of ICPs, and more than two parts of revisions.
+    const COUNT: u32 = 2 * ForgetPart::MAX_ROWS + 10;
+    for number in 1..=COUNT {
+        insert_by(&history, &icp(number.into()).document(), "user_eve").await;
+    }
+    let state = |number: u32| icp(COUNT.into()).with("leadsPerList", number).document();
+    let mut version = history.must_find(COUNT.into()).await.version;
+    let stamp = Stamp { author: acting("user_eve", "user_eve"), ..stamp_at(1) };
+    let mut before = icp(COUNT.into()).document();
+    for after in (1..=COUNT).map(|number| state(100 + number)) {
+        version = history.edit(&before, &after, version, &stamp).await;
+        before = after;
     }
     // The count may be an estimate, so this test only checks that the call succeeds.
     let _ = history.count_rows().await;
     history.forget_in_all_parts("user_eve").await;
-    for number in [1, 5_000] {
-        for revision in history.all_revisions(number).await {
-            assert!(revision.author.by != Some(user("user_eve")), "{revision:?}");
+    for number in 1..=COUNT {
+        for revision in history.all_revisions(number.into()).await {
+            assert_eq!((&revision.author.by, &revision.author.actor), (&None, &None), "{revision:?}");
         }
     }
+    let created = insert_only_icp(&history, 1_000, "user_eve").await;
+    assert!(matches!(created, Creation::Created(_)), "no ICP must have the creator: {created:?}");
 }

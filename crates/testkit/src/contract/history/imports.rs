@@ -1,11 +1,11 @@
 //! The revisions that imports create.
 
 use icp_domain::{Author, Operation};
-use icp_ports::Lookup;
+use icp_ports::{Creation, Lookup, Quota};
 
 use super::support::{TestHistory, all_revisions_query, stamp_at};
 use crate::contract::repository::support::{admin_scope, user_scope};
-use crate::fixtures::{icp, id};
+use crate::fixtures::{creator, icp, id};
 
 pub(super) async fn replacing_import_creates_revision(history: TestHistory) {
     let before = icp(1).users(["user_ada"]).with("colour", "red").document();
@@ -28,6 +28,14 @@ pub(super) async fn replacing_import_creates_revision(history: TestHistory) {
     let [created] = imported.as_slice() else { panic!("{imported:?}") };
     assert_eq!((&created.author, created.operation), (&Author::import(), Operation::Create));
     assert_eq!(created.changed.as_json(), "[]");
+}
+
+pub(super) async fn replaced_icp_keeps_its_creator(history: TestHistory) {
+    history.insert_one(&icp(1).document()).await;
+    history.import([icp(1).with("name", "after").document()], true).await;
+    let ada = creator("user_ada", Quota { icps: 1, bytes: u64::MAX });
+    let refused = history.insert(&icp(2).document(), &ada, None).await.expect("insert failed");
+    assert_eq!(refused, Creation::QuotaReached, "the replaced ICP must count for its creator");
 }
 
 pub(super) async fn import_without_history_leaves_no_revision(history: TestHistory) {

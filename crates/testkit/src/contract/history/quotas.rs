@@ -34,7 +34,8 @@ pub(super) async fn history_counts_for_creator(history: TestHistory) {
     for to in 1..=5 {
         assert_replaced(edit(&history, 1, to, quota, &stamp("user_bob", time_at(1))).await);
     }
-    assert_eq!(edit(&history, 1, 6, quota, &stamp_at(1)).await, Replacement::QuotaReached);
+    let refused = edit(&history, 1, 6, quota, &stamp_at(1)).await;
+    assert_eq!(refused, Replacement::QuotaReached, "the history must leave no bytes for a seventh state");
     assert_eq!(
         insert(&history, &state(2, 0), quota).await,
         Creation::QuotaReached,
@@ -55,9 +56,11 @@ pub(super) async fn deleted_icps_count_for_creator(history: TestHistory) {
         let version = history.must_find(number).await.version;
         history.erase(number, version, &stamp_at(1)).await;
     }
-    assert_eq!(insert(&history, &state(3, 0), by_bytes).await, Creation::QuotaReached);
+    let refused = insert(&history, &state(3, 0), by_bytes).await;
+    assert_eq!(refused, Creation::QuotaReached, "the bytes of deleted ICPs must count");
     let by_number = Quota { icps: 2, bytes: u64::MAX };
-    assert_eq!(insert(&history, &state(3, 0), by_number).await, Creation::QuotaReached);
+    let refused = insert(&history, &state(3, 0), by_number).await;
+    assert_eq!(refused, Creation::QuotaReached, "the deleted ICPs must have reached the maximum number");
     let larger = Quota { icps: 3, bytes: 3 * document_bytes(&state(1, 0)) };
     assert!(matches!(insert(&history, &state(3, 0), larger).await, Creation::Created(_)));
 }

@@ -1,13 +1,13 @@
 //! The removal of old revisions.
 
 use icp_domain::IcpDocument;
-use icp_ports::{HistoryQuery, Lookup, Quota, Replacement, Version};
+use icp_ports::{Creation, HistoryQuery, Lookup, Quota, Replacement, Version};
 
 use super::support::{
     TestHistory, all_revisions_query, query_with_limit, stamp_at, time_at, undelete_change,
 };
 use crate::contract::repository::support::{admin_scope, change, concurrently, user_scope};
-use crate::fixtures::{icp, id};
+use crate::fixtures::{self, icp, id};
 
 /// Inserts ICP 1, and changes it at the seconds 1 to 9. Returns all versions.
 async fn insert_and_change(history: &TestHistory) -> Vec<Version> {
@@ -43,9 +43,10 @@ pub(super) async fn old_revisions_are_removed(history: TestHistory) {
 }
 
 pub(super) async fn delete_is_removed_with_deleted_state(history: TestHistory) {
+    let mut deletes = Vec::new();
     for (number, time) in [(1, 1), (2, 5)] {
         let version = history.insert_one(&icp(number).document()).await;
-        history.erase(number, version, &stamp_at(time)).await;
+        deletes.push(history.erase(number, version, &stamp_at(time)).await);
     }
     assert_eq!(
         history.remove_revisions_before(time_at(5)).await,
@@ -57,7 +58,12 @@ pub(super) async fn delete_is_removed_with_deleted_state(history: TestHistory) {
         assert_eq!(history.deleted_ids(&scope).await, [id(2)]);
     }
     let document = icp(1).document();
-    history.insert_one(&document).await;
+    let undone = history.undelete_to(&document, &document, deletes[0], Quota::UNLIMITED).await;
+    assert_eq!(undone, Replacement::OtherVersion, "a removed delete must not be undone");
+    // The deleted ICP 2 still counts.
+    let ada = fixtures::creator("user_ada", Quota { icps: 2, bytes: u64::MAX });
+    let created = history.insert(&document, &ada, None).await.expect("insert failed");
+    assert!(matches!(created, Creation::Created(_)), "a removed delete must not count: {created:?}");
     assert_eq!(history.all_revisions(1).await.len(), 1, "the history of the deleted ICP must be removed");
 }
 

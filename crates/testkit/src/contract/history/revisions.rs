@@ -1,10 +1,10 @@
 //! The revisions of an existing ICP.
 
 use icp_domain::{Author, Caller, Operation, Source};
-use icp_ports::{Creator, HistoryQuery, Lookup, Quota, Replacement, Revision, Stamp, Version};
+use icp_ports::{Creator, HistoryCursor, HistoryQuery, Lookup, Quota, Replacement, Revision, Stamp, Version};
 
 use super::support::{TestHistory, all_revisions_query, query_with_limit, stamp_at, time_at};
-use crate::contract::repository::support::{admin_scope, change};
+use crate::contract::repository::support::{admin_scope, assert_advances, change};
 use crate::fixtures::{self, any_creator, icp, id, user};
 
 fn ada() -> Author {
@@ -120,12 +120,15 @@ pub(super) async fn pages_add_up_to_history(history: TestHistory) {
     for limit in 1..=8 {
         let (mut pages, mut after) = (Vec::new(), None);
         loop {
-            let query = HistoryQuery { after, ..query_with_limit(limit) };
+            // In the history of one ICP, the ID of a cursor has no meaning.
+            let other_id = after.map(|after: HistoryCursor| HistoryCursor { id: id(9), ..after });
+            let query = HistoryQuery { after: other_id, ..query_with_limit(limit) };
             let Lookup::Found(page) = history.read_page(1, &admin_scope(), &query).await else {
                 panic!("the ICP must exist")
             };
             assert!(page.revisions.len() <= limit && !page.revisions.is_empty());
-            after = page.revisions.last().map(Revision::cursor);
+            let last = page.revisions.last().expect("the page must have a revision").cursor();
+            assert_advances(&mut after, &last);
             pages.extend(page.revisions);
             if !page.has_more {
                 break;

@@ -2,7 +2,7 @@ use std::num::NonZeroUsize;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use icp_domain::{AccessScope, IcpChange, IcpDocument, Timestamp};
+use icp_domain::{AccessScope, Caller, IcpChange, IcpDocument, Source, Timestamp};
 use icp_ports::{
     ForgetPart, ForgetUser, HistoryPage, HistoryQuery, IcpRepository, ImportExport, Lookup, OnConflict,
     Quota, Replacement, Revision, Stamp, Version,
@@ -96,7 +96,7 @@ impl TestHistory {
         deleted: Version,
         quota: Quota,
     ) -> Replacement {
-        let (change, stamp) = (undelete_change(last, earlier), stamp_at(1_000));
+        let (change, stamp) = (undelete_change(last, earlier), undelete_stamp());
         let undelete = || self.undelete(&change, deleted, quota, &stamp);
         retry_overloaded(undelete).await.expect("undelete failed")
     }
@@ -187,6 +187,12 @@ impl TestHistory {
         let imported = self.importer.import(&mut source, OnConflict::Replace, keeps_replaced).await;
         imported.expect("import failed");
     }
+}
+
+/// Returns the stamp of [`TestHistory::undelete_to`]: of an assistant of a person who impersonates a user.
+pub(super) fn undelete_stamp() -> Stamp {
+    let caller = Caller::impersonated(user("user_cleo"), user("user_root")).via(Source::Mcp);
+    Stamp { author: caller.author(), ..stamp_at(1_001) }
 }
 
 pub(in crate::contract) fn undelete_change(last: &IcpDocument, earlier: &IcpDocument) -> IcpChange {

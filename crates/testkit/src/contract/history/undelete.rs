@@ -1,10 +1,12 @@
 //! Restores of deleted ICPs.
 
 use icp_domain::Operation;
-use icp_ports::{Lookup, Quota, Replacement, StoredIcp, Version};
+use icp_ports::{Lookup, Quota, Replacement, Revision, Stamp, StoredIcp, Version};
 
-use super::support::{TestHistory, all_revisions_query, assert_replaced, stamp_at, undelete_change};
-use crate::contract::repository::support::{admin_scope, json_array, user_scope};
+use super::support::{
+    TestHistory, all_revisions_query, assert_replaced, stamp_at, undelete_change, undelete_stamp,
+};
+use crate::contract::repository::support::{admin_scope, json_array, retry_overloaded, user_scope};
 use crate::fixtures::{icp, id};
 
 pub(super) async fn undelete_restores_icp(history: TestHistory) {
@@ -25,6 +27,13 @@ pub(super) async fn undelete_restores_icp(history: TestHistory) {
             assert_eq!(reader.list_json(name).await, json_array([document]), "{name}");
         }
     }
+    let Stamp { at, author, .. } = undelete_stamp();
+    let json = Some(document.json().to_owned());
+    let (operation, changed) = (Operation::Restore, change.changed().clone());
+    assert!(changed.as_json() != "[]", "the restore must change fields");
+    let revision = Revision { id: id(1), version: restored, at, author, operation, changed, json };
+    let found = history.read_revision(1, restored, &admin_scope(), at).await;
+    assert_eq!(found, Lookup::Found(Some(revision)));
     assert_eq!(
         history.look_up(1, &user_scope("user_eve")).await,
         Lookup::Forbidden,
@@ -57,6 +66,19 @@ pub(super) async fn history_continues_after_undelete(history: TestHistory) {
     for (version, text) in [(deleted, document.json()), (restored, current.document().json())] {
         assert_eq!(history.revision_text(1, version).await.as_deref(), Some(text));
     }
+}
+
+pub(super) async fn undelete_without_history_keeps_earlier_revisions(history: TestHistory) {
+    let document = icp(1).document();
+    let version = history.insert_one(&document).await;
+    let deleted = history.erase(1, version, &stamp_at(1)).await;
+    let change = undelete_change(&document, &document);
+    let stamp = Stamp { keeps_replaced: false, ..undelete_stamp() };
+    let undelete = || history.undelete(&change, deleted, Quota::UNLIMITED, &stamp);
+    assert_replaced(retry_overloaded(undelete).await.expect("undelete failed"));
+    let revisions = history.all_revisions(1).await;
+    let operations: Vec<_> = revisions.iter().map(|revision| revision.operation).collect();
+    assert_eq!(operations, [Operation::Restore, Operation::Delete, Operation::Create]);
 }
 
 pub(super) async fn undelete_of_other_version_changes_nothing(history: TestHistory) {

@@ -11,8 +11,12 @@ use super::streams::FailingSink;
 use crate::fixtures::{icp, id};
 
 pub(super) async fn export_returns_documents_in_id_order(storage: TestStorage) {
-    let documents: Vec<_> =
-        (1..=1_300).map(|number| icp(number).with("name", "\n\u{2028}").document()).collect();
+    let documents: Vec<_> = (1..=1_300)
+        .map(|number| {
+            let icp = icp(number).with("name", "\n\u{2028}");
+            if number % 10 == 0 { icp.users([]).document() } else { icp.document() }
+        })
+        .collect();
     storage.seed(documents.iter().rev().cloned()).await;
     let exported = storage.export().await;
     assert!(

@@ -1,5 +1,8 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use icp_domain::IcpDocument;
 use icp_ports::{Conditional, ImportExportError, ImportSummary, OnConflict, RepositoryError};
 use tokio::time::timeout;
 
@@ -40,6 +43,30 @@ pub(super) async fn dropped_import_leaves_no_icps(storage: TestStorage) {
     assert_eq!(storage.repository.list_json("user_ada").await, json_array([&before]));
     storage.seed(documents()).await;
     assert_eq!(storage.export().await.len(), 2_001);
+}
+
+pub(super) async fn import_keeps_concurrent_writes(storage: TestStorage) {
+    let has_ended = Arc::new(AtomicBool::new(false));
+    let writer = {
+        let (repository, has_ended) = (storage.repository.clone(), Arc::clone(&has_ended));
+        tokio::spawn(async move {
+            let mut written = Vec::new();
+            while !has_ended.load(Ordering::Relaxed) {
+                let document = icp(10_000 + written.len() as u128).document();
+                repository.insert_one(&document).await;
+                written.push(document);
+            }
+            written
+        })
+    };
+    let imported: Vec<_> = (1..=600).map(|number| icp(number).document()).collect();
+    for documents in imported.chunks(200) {
+        storage.seed(documents.to_vec()).await;
+    }
+    has_ended.store(true, Ordering::Relaxed);
+    let written = writer.await.expect("the writes must succeed");
+    let expected: Vec<_> = imported.into_iter().chain(written).map(IcpDocument::into_json).collect();
+    assert!(storage.export().await == expected, "the imports must not undo any write");
 }
 
 pub(super) async fn existing_id_fails_import(storage: TestStorage) {

@@ -6,7 +6,7 @@ use icp_domain::{Icp, IcpDocument, IcpId};
 use icp_ports::{Direction, IcpList, ListCursor, ListQuery, ListStart, Sort, WireList};
 
 use super::filters::{expected_documents, queries_in_every_order, varied_icps};
-use super::support::{TestRepository, all_icps_query, json_array};
+use super::support::{TestRepository, all_icps_query, assert_advances, json_array};
 use crate::fixtures::{icp, id};
 
 fn limit(number: usize) -> Option<NonZeroUsize> {
@@ -26,7 +26,9 @@ pub(super) fn after(query: &ListQuery, cursor: ListCursor) -> ListQuery {
 /// Reads all pages of a list.
 pub(super) async fn read_pages(repository: &TestRepository, query: &ListQuery) -> Vec<IcpList> {
     let mut pages = vec![repository.read_list(query).await];
+    let mut position = None;
     while let Some(next) = pages.last().and_then(|page| page.next.clone()) {
+        assert_advances(&mut position, &next);
         pages.push(repository.read_list(&after(query, next)).await);
     }
     pages

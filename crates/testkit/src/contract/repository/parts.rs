@@ -7,7 +7,7 @@ use icp_ports::{ListQuery, WireList};
 
 use super::filters::{filters, queries_in_every_order, varied_icps};
 use super::pages::{after, read_pages};
-use super::support::{TestRepository, all_icps_query, json_array};
+use super::support::{TestRepository, all_icps_query, assert_advances, json_array};
 use crate::fixtures::icp;
 
 fn max_bytes(number: usize) -> Option<NonZeroUsize> {
@@ -17,13 +17,14 @@ fn max_bytes(number: usize) -> Option<NonZeroUsize> {
 /// Reads all parts of a list with `list_part`.
 async fn read_parts(repository: &TestRepository, query: &ListQuery) -> Vec<WireList> {
     let mut parts = Vec::new();
-    let mut next = None;
+    let (mut next, mut position) = (None, None);
     loop {
         let query = next.map_or_else(|| query.clone(), |cursor| after(query, cursor));
         let part = repository.read_part(&query).await;
         assert!(!part.icps.is_empty() || part.next.is_none(), "only the last part may be empty");
         parts.push(part.icps);
         let Some(cursor) = part.next else { return parts };
+        assert_advances(&mut position, &cursor);
         next = Some(cursor);
     }
 }

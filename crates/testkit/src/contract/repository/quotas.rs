@@ -4,7 +4,7 @@ use icp_domain::IcpDocument;
 use icp_ports::{Creation, Creator, IdempotencyKey, Quota, Replacement, Version};
 
 use super::support::{TestRepository, change, concurrently, retry_overloaded};
-use crate::fixtures::{self, icp, stamp_without_history, user};
+use crate::fixtures::{self, icp, stamp_without_history};
 
 const INSERT_COUNT: u32 = 16;
 
@@ -12,8 +12,8 @@ fn creator(user_id: &str, icps: u64, bytes: u64) -> Creator {
     fixtures::creator(user_id, Quota { icps, bytes })
 }
 
-fn key(user_id: &str, key: &str) -> IdempotencyKey {
-    IdempotencyKey { user_id: user(user_id), key: key.to_owned(), fingerprint: [1; 32] }
+fn key(key: &str) -> IdempotencyKey {
+    IdempotencyKey { key: key.to_owned(), fingerprint: [1; 32] }
 }
 
 async fn insert(
@@ -51,6 +51,8 @@ pub(super) async fn quota_counts_icps_of_their_creator(repository: TestRepositor
     assert_eq!(repository.find(3).await, None);
     let bob = creator("user_bob", 2, u64::MAX);
     assert_created(&insert(&repository, &icp(4).document(), &bob, None).await);
+    let upper_case = creator("USER_ADA", 1, u64::MAX);
+    assert_created(&insert(&repository, &icp(5).document(), &upper_case, None).await);
     assert!(repository.remove(1, version).await);
     assert_created(&insert(&repository, &third, &ada, None).await);
 }
@@ -61,30 +63,32 @@ pub(super) async fn quota_counts_bytes_of_icps_and_keys(repository: TestReposito
     // The first document counts twice, because its idempotency key stores a copy.
     let ada = creator("user_ada", 10, all + document_bytes(&documents[0]));
     let too_small = creator("user_ada", 10, document_bytes(&documents[0]) * 2 - 1);
-    let first = Some(key("user_ada", "1"));
+    let first = Some(key("1"));
     let refused = insert(&repository, &documents[0], &too_small, first.as_ref()).await;
-    assert_eq!(refused, Creation::QuotaReached);
+    assert_eq!(refused, Creation::QuotaReached, "an ICP with a key must count twice");
     assert_created(&insert(&repository, &documents[0], &ada, first.as_ref()).await);
     assert_created(&insert(&repository, &documents[1], &ada, None).await);
-    let with_key = insert(&repository, &documents[2], &ada, Some(&key("user_ada", "3"))).await;
-    assert_eq!(with_key, Creation::QuotaReached);
+    let with_key = insert(&repository, &documents[2], &ada, Some(&key("3"))).await;
+    assert_eq!(with_key, Creation::QuotaReached, "the key would need a second copy");
     assert_created(&insert(&repository, &documents[2], &ada, None).await);
-    assert_eq!(insert(&repository, &icp(4).document(), &ada, None).await, Creation::QuotaReached);
+    let refused = insert(&repository, &icp(4).document(), &ada, None).await;
+    assert_eq!(refused, Creation::QuotaReached, "no bytes must be left");
 }
 
 pub(super) async fn quota_counts_keys_of_deleted_icps(repository: TestRepository) {
     let ada = creator("user_ada", 2, u64::MAX);
     for number in [1, 2] {
-        let key = key("user_ada", &number.to_string());
+        let key = key(&number.to_string());
         let version = assert_created(&insert(&repository, &icp(number).document(), &ada, Some(&key)).await);
         assert!(repository.remove(number, version).await);
     }
-    assert_eq!(insert(&repository, &icp(3).document(), &ada, None).await, Creation::QuotaReached);
+    let refused = insert(&repository, &icp(3).document(), &ada, None).await;
+    assert_eq!(refused, Creation::QuotaReached, "the keys must refuse every insert, even one without a key");
 }
 
 pub(super) async fn repeated_insert_succeeds_beyond_quota(repository: TestRepository) {
     let ada = creator("user_ada", 1, u64::MAX);
-    let (document, key) = (icp(1).document(), key("user_ada", "k"));
+    let (document, key) = (icp(1).document(), key("k"));
     assert_created(&insert(&repository, &document, &ada, Some(&key)).await);
     let again = insert(&repository, &icp(2).document(), &ada, Some(&key)).await;
     assert!(matches!(&again, Creation::Repeated(icp) if icp.json == document.json()), "{again:?}");

@@ -1,13 +1,14 @@
 //! Helpers of the test cases.
 
+use std::fmt::Debug;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use icp_domain::{AccessScope, Caller, IcpChange, IcpDocument};
 use icp_ports::{
-    Creation, IcpList, IcpRepository, IdempotencyKey, ListPart, ListQuery, Lookup, Quota, Replacement,
-    RepositoryError, StoredIcp, Version,
+    Creation, Creator, IcpList, IcpRepository, IdempotencyKey, ListPart, ListQuery, Lookup, Quota,
+    Replacement, RepositoryError, StoredIcp, Version,
 };
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -72,15 +73,24 @@ impl TestRepository {
         }
     }
 
-    /// Inserts with a key. Tries again while another insert with this key is in progress.
+    /// Inserts an ICP of `user_ada` with a key. Tries again while another insert with this key is in progress.
     pub(in crate::contract) async fn insert_once(
         &self,
         document: &IcpDocument,
         key: &IdempotencyKey,
     ) -> Creation {
+        self.insert_once_by(any_creator(), document, key).await
+    }
+
+    pub(in crate::contract) async fn insert_once_by(
+        &self,
+        creator: &Creator,
+        document: &IcpDocument,
+        key: &IdempotencyKey,
+    ) -> Creation {
         let start = Instant::now();
         loop {
-            let inserted = retry_overloaded(|| self.insert(document, any_creator(), Some(key))).await;
+            let inserted = retry_overloaded(|| self.insert(document, creator, Some(key))).await;
             match inserted.expect("insert failed") {
                 Creation::InProgress if start.elapsed() < RETRY_TIMEOUT => {
                     sleep(Duration::from_millis(1)).await;
@@ -170,6 +180,17 @@ where
             result => return result,
         }
     }
+}
+
+/// Checks that a cursor differs from the cursor before it. Otherwise the pages would never end.
+#[track_caller]
+pub(in crate::contract) fn assert_advances<T: Clone + PartialEq + Debug>(before: &mut Option<T>, next: &T) {
+    assert_ne!(
+        before.as_ref(),
+        Some(next),
+        "a page must start after its cursor, and the last page has no cursor"
+    );
+    *before = Some(next.clone());
 }
 
 /// Runs `count` tasks concurrently. Returns their results in the order of the task numbers.

@@ -1,3 +1,5 @@
+//! Lets requests that change the same ICP wait for each other.
+
 use std::time::Duration;
 
 use icp_domain::IcpId;
@@ -6,26 +8,25 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::ServiceError;
 
-/// The time for which a request waits for other requests that write the same ICP. It is also the time for which a
-/// create waits for other creates of the same user or with the same key.
-pub(crate) const RETRY_LIMIT: Duration = Duration::from_secs(3);
+/// Maximum time that a change waits for other changes of the same ICP. Also the maximum time that a create waits for
+/// other creates by the same user or with the same idempotency key.
+pub(crate) const CONTENTION_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The wait before the second attempt: about the duration of a write.
-const MIN_WAIT: Duration = Duration::from_millis(2);
-/// The maximum wait between two attempts.
-const MAX_WAIT: Duration = Duration::from_millis(128);
+/// The delay before the second attempt: about the duration of a write.
+const MIN_DELAY: Duration = Duration::from_millis(2);
+/// The maximum delay between two attempts.
+const MAX_DELAY: Duration = Duration::from_millis(128);
 
-/// Permits that let one request of this process at a time change an ICP. Without them, each request would read the ICP
-/// again after every change by another request.
+/// One permit for each ICP: at most one request of this process changes an ICP at a time. Without permits, each request
+/// would read the ICP again after every change by another request.
 #[derive(Clone)]
 pub(crate) struct ChangePermits(KeyedPermits<IcpId>);
 
-/// The attempts of a request that has the permit to change an ICP. After a change by another process, the request waits
-/// and tries again.
-pub(crate) struct Attempts {
+/// The permit to change an ICP. After a change by another process, the request backs off and tries again.
+pub(crate) struct ChangePermit {
     _permit: KeyedPermit<IcpId>,
     deadline: Instant,
-    wait: Duration,
+    next_delay: Duration,
 }
 
 impl Default for ChangePermits {
@@ -39,27 +40,27 @@ impl ChangePermits {
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Contended`] after [`RETRY_LIMIT`].
-    pub(crate) async fn acquire(&self, id: IcpId) -> Result<Attempts, ServiceError> {
-        let deadline = Instant::now() + RETRY_LIMIT;
+    /// [`ServiceError::Contended`] after [`CONTENTION_TIMEOUT`].
+    pub(crate) async fn acquire(&self, id: IcpId) -> Result<ChangePermit, ServiceError> {
+        let deadline = Instant::now() + CONTENTION_TIMEOUT;
         let permit = timeout_at(deadline, self.0.acquire(&id)).await.map_err(|_| ServiceError::Contended)?;
-        Ok(Attempts { _permit: permit, deadline, wait: MIN_WAIT })
+        Ok(ChangePermit { _permit: permit, deadline, next_delay: MIN_DELAY })
     }
 }
 
-impl Attempts {
-    /// Waits before the next attempt. Each wait is twice as long as the previous wait, up to [`MAX_WAIT`], because the
+impl ChangePermit {
+    /// Waits before the next attempt. Each delay is twice as long as the previous delay, up to [`MAX_DELAY`], because the
     /// other write may be a long import.
     ///
     /// # Errors
     ///
-    /// [`ServiceError::Contended`] after [`RETRY_LIMIT`].
-    pub(crate) async fn wait(&mut self) -> Result<(), ServiceError> {
+    /// [`ServiceError::Contended`] after [`CONTENTION_TIMEOUT`].
+    pub(crate) async fn back_off(&mut self) -> Result<(), ServiceError> {
         if Instant::now() >= self.deadline {
             return Err(ServiceError::Contended);
         }
-        sleep(self.wait).await;
-        self.wait = (self.wait * 2).min(MAX_WAIT);
+        sleep(self.next_delay).await;
+        self.next_delay = (self.next_delay * 2).min(MAX_DELAY);
         Ok(())
     }
 }
@@ -75,7 +76,7 @@ mod tests {
         let permits = ChangePermits::default();
         let mut writer = permits.acquire(id(1)).await.expect("must not wait for another writer");
         let mut attempts = 0;
-        while writer.wait().await.is_ok() {
+        while writer.back_off().await.is_ok() {
             attempts += 1;
         }
         assert!((10..40).contains(&attempts), "must make 10 to 39 attempts in three seconds, not {attempts}");

@@ -4,7 +4,7 @@ use icp_domain::{Author, Caller, IcpDocument, NewIcp, ValidationErrors};
 use icp_ports::{Creation, Creator, IdempotencyKey, ListVersion, Quota, StoredIcp};
 use tokio::time::{Duration, Instant, sleep, timeout_at};
 
-use crate::contention::RETRY_LIMIT;
+use crate::contention::CONTENTION_TIMEOUT;
 use crate::service::parse_for;
 use crate::{IcpService, Preconditions, RequestKey, ServiceError};
 
@@ -56,7 +56,7 @@ impl IcpService {
     ) -> Result<Created, ServiceError> {
         let _guard = self.begin_write(caller);
         let creator = creator(caller, self.limits.quota);
-        let deadline = Instant::now() + RETRY_LIMIT;
+        let deadline = Instant::now() + CONTENTION_TIMEOUT;
         let permit = timeout_at(deadline, self.create_permits.acquire(caller.user_id())).await;
         let _permit = permit.map_err(|_| ServiceError::Overloaded)?;
         loop {

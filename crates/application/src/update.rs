@@ -99,14 +99,14 @@ impl IcpService {
         preconditions: &Preconditions<Version>,
     ) -> Result<(), ServiceError> {
         let _guard = self.begin_write(caller);
-        let mut attempts = self.change_permits.acquire(id).await?;
+        let mut permit = self.change_permits.acquire(id).await?;
         loop {
             // The access was checked at this version. The delete fails if the ICP is at another version.
             let version = self.read_from_primary(caller, id, preconditions).await?.version;
             if self.repository.delete(id, version, &self.stamp(caller)).await? {
                 return Ok(());
             }
-            attempts.wait().await?;
+            permit.back_off().await?;
         }
     }
 
@@ -121,7 +121,7 @@ impl IcpService {
     ) -> Result<StoredIcp, ServiceError> {
         let edit = Arc::new(edit);
         let _guard = self.begin_write(caller);
-        let mut attempts = self.change_permits.acquire(id).await?;
+        let mut permit = self.change_permits.acquire(id).await?;
         loop {
             let done = match (self.read_from_primary(caller, id, preconditions).await, &*edit) {
                 (Err(ServiceError::NotFound), Edit::Restore(earlier)) => {
@@ -131,7 +131,7 @@ impl IcpService {
             };
             match done {
                 Some(icp) => return Ok(icp),
-                None => attempts.wait().await?,
+                None => permit.back_off().await?,
             }
         }
     }

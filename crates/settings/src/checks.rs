@@ -57,12 +57,12 @@ impl ServerSettings {
     }
 }
 
-/// A database, by the scheme of its URL.
+/// The kind of database that the scheme of a URL selects.
 #[derive(Debug, PartialEq, Eq)]
 pub enum DatabaseKind {
     /// The embedded database, in this file.
     Sqlite(PathBuf),
-    /// A server.
+    /// A PostgreSQL server.
     Postgres,
 }
 
@@ -75,10 +75,13 @@ impl DatabaseKind {
             Some(("sqlite", path))
                 if path.starts_with(':') || path.starts_with("file:") || path.contains('?') =>
             {
-                fail(key, "must be the path of a file; a database in memory would be empty at each start")
+                fail(
+                    key,
+                    "must be sqlite:// and the path of a file; `:memory:`, `file:` and parameters are not supported",
+                )
             }
             Some(("sqlite", path)) => Ok(Self::Sqlite(path.into())),
-            _ => fail(key, "must begin with postgres:// or sqlite://"),
+            _ => fail(key, "must begin with postgres://, postgresql:// or sqlite://"),
         }
     }
 }
@@ -100,16 +103,15 @@ impl DatabaseSettings {
             ("database.password_file", self.password_file.is_some()),
         ] {
             if is_set && kind != DatabaseKind::Postgres {
-                return fail(key, "needs a PostgreSQL database");
+                return fail(key, "requires a PostgreSQL database in database.url (ICP__DATABASE__URL)");
             }
         }
         let Some(read_url) = &self.read_url else { return Ok(()) };
         if DatabaseKind::of("database.read_url", read_url.expose_secret())? != DatabaseKind::Postgres {
-            return fail("database.read_url", "must begin with postgres://");
+            return fail("database.read_url", "must begin with postgres:// or postgresql://");
         }
         if self.read_own_writes < self.read_max_lag {
-            let message =
-                "must not be less than database.read_max_lag_seconds: users would not see their own writes";
+            let message = "must be at least database.read_max_lag_seconds; otherwise users might not see their own writes";
             return fail("database.read_own_writes_seconds", message);
         }
         Ok(())
@@ -146,8 +148,7 @@ impl AuthSettings {
             return fail("auth.jwks_cooldown_seconds", message);
         }
         if self.is_clerk() && self.issuer.is_none() && self.publishable_key.is_none() {
-            let message =
-                "must be set: only tokens of this issuer are accepted. CLERK_PUBLISHABLE_KEY implies it";
+            let message = "is required with Clerk, because only tokens of this issuer are accepted. Set it or CLERK_PUBLISHABLE_KEY";
             return fail("auth.issuer", message);
         }
         Ok(())
@@ -168,7 +169,7 @@ impl McpSettings {
         }
         if self.resource.is_some() && !auth.is_clerk() {
             let message =
-                "needs Clerk (CLERK_PUBLISHABLE_KEY): the development sign-in issues no access tokens";
+                "requires Clerk (CLERK_PUBLISHABLE_KEY): the development sign-in issues no access tokens";
             return fail("mcp.resource", message);
         }
         Ok(())
@@ -211,7 +212,7 @@ impl Settings {
         self.metrics.check()
     }
 
-    /// Fails if the development sign-in would serve other machines, because their users could sign in as any user.
+    /// Fails if other machines could reach a service with the development sign-in, and sign in as any user.
     ///
     /// # Errors
     ///
@@ -223,7 +224,7 @@ impl Settings {
         fail(
             "server.host",
             format!(
-                "the development sign-in serves on loopback only, and not on {}; to serve other machines, configure \
+                "{} is not a loopback address, which the development sign-in requires; to serve other machines, configure \
                  Clerk (CLERK_PUBLISHABLE_KEY, or ICP__AUTH__ISSUER with ICP__AUTH__JWT_KEY or ICP__AUTH__JWKS_URL)",
                 self.server.host
             ),

@@ -20,8 +20,12 @@ impl IcpHistory for PostgresDatabase {
         query: &HistoryQuery,
     ) -> Result<Lookup<HistoryPage>, RepositoryError> {
         let last = query.after.map_or(i64::MAX, |after| after.version.0.saturating_sub(1));
-        let range =
-            RevisionRange { id, versions: (i64::MIN, last), since: query.since, limit: row_limit(query) };
+        let range = RevisionRange {
+            id,
+            versions: (i64::MIN, last),
+            replaced_since: query.since,
+            row_limit: row_limit(query),
+        };
         let result = self.read_history(range, scope, false).await?;
         Ok(match result {
             Lookup::Found(rows) => Lookup::Found(page(rows, query)?),
@@ -37,7 +41,8 @@ impl IcpHistory for PostgresDatabase {
         scope: &AccessScope,
         since: Timestamp,
     ) -> Result<Lookup<Option<Revision>>, RepositoryError> {
-        let range = RevisionRange { id, versions: (version.0, version.0), since, limit: 1 };
+        let range =
+            RevisionRange { id, versions: (version.0, version.0), replaced_since: since, row_limit: 1 };
         Ok(match self.read_history(range, scope, true).await? {
             Lookup::Found(mut rows) => Lookup::Found(rows.pop().map(Revision::try_from).transpose()?),
             Lookup::Forbidden => Lookup::Forbidden,
@@ -90,7 +95,7 @@ impl IcpHistory for PostgresDatabase {
         let removing = self.pool.run(self.pool.deadline(), move |connection| {
             Box::pin(async move { remove_old(connection, replaced_before).await })
         });
-        Ok(removing.await? as u64)
+        Ok(removing.await?.unsigned_abs())
     }
 }
 

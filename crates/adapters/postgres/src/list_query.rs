@@ -13,9 +13,10 @@ use uuid::Uuid;
 
 use crate::prepared::prepared_once;
 
-/// A part of a list has at most `max_bytes / BYTES_PER_ROW` rows, or [`MIN_ROWS_OF_PART`] if that is more. A part whose
-/// documents are shorter than this number of bytes therefore ends before it reaches `max_bytes`.
+/// The assumed length of a document. A part has at most `max_bytes / BYTES_PER_ROW` ICPs, but at least
+/// [`MIN_ROWS_OF_PART`], so that PostgreSQL does not read the rest of a long list for each part.
 const BYTES_PER_ROW: usize = 1024;
+/// The number of ICPs that a part may always have, however small its `max_bytes` is.
 const MIN_ROWS_OF_PART: usize = 64;
 
 /// The rows and documents that a statement reads.
@@ -30,11 +31,10 @@ pub(crate) enum Extent {
 }
 
 impl Extent {
-    /// Returns the maximum number of rows.
+    /// Returns the maximum number of ICPs, or `None` for no limit. The statement reads one more row.
     pub(crate) fn limit(self, query: &ListQuery) -> Option<NonZeroUsize> {
-        let max_bytes = query.max_bytes.filter(|_| self == Self::Part);
-        let part = max_bytes
-            .and_then(|bytes| NonZeroUsize::new((bytes.get() / BYTES_PER_ROW).max(MIN_ROWS_OF_PART)));
+        let (Self::Part, Some(max_bytes)) = (self, query.max_bytes) else { return query.limit };
+        let part = NonZeroUsize::new((max_bytes.get() / BYTES_PER_ROW).max(MIN_ROWS_OF_PART));
         part.into_iter().chain(query.limit).min()
     }
 }
@@ -43,8 +43,8 @@ impl Extent {
 ///
 /// The default order is the order of the primary key of `icp_members`. In this order and without a filter, PostgreSQL
 /// scans the index and looks up each ICP by ID. Otherwise, PostgreSQL first filters and sorts rows without documents,
-/// and then looks the documents up. If it sorted rows with documents, it would write them to the disk if they are
-/// larger than `work_mem`.
+/// and then looks the documents up. A sort of rows with documents would write them to the
+/// disk as soon as they exceed `work_mem`.
 pub(crate) struct ListStatement<'a> {
     user_id: &'a str,
     conditions: Vec<Condition>,
@@ -74,7 +74,7 @@ impl<'a> ListStatement<'a> {
             ListStart::After(cursor) => Some(position(cursor, query.direction)),
             // The first page of the default list starts after `-infinity`, so that it has the same statement as the
             // later pages.
-            ListStart::Beginning(_) => is_default_list.then(|| (infinite_time(i64::MIN), Uuid::nil())),
+            ListStart::Beginning(_) => is_default_list.then(|| (negative_infinity(), Uuid::nil())),
         };
         Self {
             user_id: query.scope.user_id().as_str(),
@@ -85,6 +85,7 @@ impl<'a> ListStatement<'a> {
             is_default_list,
             // The row after the limit shows whether more ICPs follow.
             row_limit: extent.limit(query).map_or(i64::MAX, |limit| bigint(limit).saturating_add(1)),
+            // With 0 bytes, the statement reads no documents.
             max_bytes: if extent == Extent::Version { 0 } else { query.max_bytes.map_or(i64::MAX, bigint) },
         }
     }
@@ -144,7 +145,7 @@ impl QueryFragment<Pg> for ListStatement<'_> {
 /// Returns the SQL of the sort key. The sort key of an ICP without `activeUntil` is an infinite time, so that the ICP
 /// is last.
 fn sort_key(query: &ListQuery) -> &'static str {
-    const { assert!(SortKey::MAX_NAME_CHARS == 255, "the SQL contains the number") };
+    const { assert!(SortKey::MAX_NAME_CHARS == 255, "the SQL below contains this number") };
     match (query.sort(), query.direction) {
         (Sort::CreatedAt, _) => "icp_members.created_at",
         (Sort::UpdatedAt, _) => "icps.updated_at",
@@ -162,12 +163,16 @@ fn conditions(filter: &ListFilter) -> Vec<Condition> {
         None => ("", None),
     };
     let conditions = [
-        (activity_condition, now.map(time), ""),
-        ("icps.updated_at >= ", updated_since.map(time), ""),
-        ("icps.active_until >= ", expires_from.map(time), ""),
-        ("icps.active_until < ", expires_before.map(time), ""),
-        ("strpos(icps.name_folded, ", name.clone().map(text), ") > 0"),
-        ("strpos(icps.providers, ", provider.as_deref().map(ProviderList::search_text).map(text), ") > 0"),
+        (activity_condition, now.map(bind_time), ""),
+        ("icps.updated_at >= ", updated_since.map(bind_time), ""),
+        ("icps.active_until >= ", expires_from.map(bind_time), ""),
+        ("icps.active_until < ", expires_before.map(bind_time), ""),
+        ("strpos(icps.name_folded, ", name.clone().map(bind_text), ") > 0"),
+        (
+            "strpos(icps.providers, ",
+            provider.as_deref().map(ProviderList::search_text).map(bind_text),
+            ") > 0",
+        ),
     ];
     conditions.into_iter().filter_map(|(before, value, after)| Some((before, value?, after))).collect()
 }
@@ -176,29 +181,36 @@ fn conditions(filter: &ListFilter) -> Vec<Condition> {
 fn position(cursor: &ListCursor, direction: Direction) -> (Value, Uuid) {
     let id = cursor.id.as_uuid();
     match &cursor.key {
-        SortKey::CreatedAt(at) | SortKey::UpdatedAt(at) | SortKey::ActiveUntil(Some(at)) => (time(*at), id),
+        SortKey::CreatedAt(at) | SortKey::UpdatedAt(at) | SortKey::ActiveUntil(Some(at)) => {
+            (bind_time(*at), id)
+        }
         SortKey::ActiveUntil(None) => match direction {
-            Direction::Ascending => (infinite_time(i64::MAX), id),
-            Direction::Descending => (infinite_time(i64::MIN), id),
+            Direction::Ascending => (infinity(), id),
+            Direction::Descending => (negative_infinity(), id),
         },
         SortKey::Name(name) => match name.split_once('\0') {
-            // PostgreSQL cannot bind U+0000. No stored name contains it, so the last ID after the text before U+0000 is
-            // the same position.
-            Some((before, _)) => (text(before.to_owned()), Uuid::max()),
-            None => (text(name.clone()), id),
+            // PostgreSQL cannot bind U+0000, and no stored name contains it. So no stored name is between the text before
+            // U+0000 and the complete text.
+            Some((before, _)) => (bind_text(before.to_owned()), Uuid::max()),
+            None => (bind_text(name.clone()), id),
         },
     }
 }
 
-fn time(time: Timestamp) -> Value {
+fn bind_time(time: Timestamp) -> Value {
     Box::new(time.as_datetime().into_sql::<Timestamptz>())
 }
 
-/// Returns a time for which PostgreSQL uses `i64::MAX` (`infinity`) or `i64::MIN` (`-infinity`).
-fn infinite_time(microseconds: i64) -> Value {
-    Box::new(PgTimestamp(microseconds).into_sql::<Timestamptz>())
+/// Returns the time `infinity`, which PostgreSQL encodes as `i64::MAX`.
+fn infinity() -> Value {
+    Box::new(PgTimestamp(i64::MAX).into_sql::<Timestamptz>())
 }
 
-fn text(text: String) -> Value {
+/// Returns the time `-infinity`, which PostgreSQL encodes as `i64::MIN`.
+fn negative_infinity() -> Value {
+    Box::new(PgTimestamp(i64::MIN).into_sql::<Timestamptz>())
+}
+
+fn bind_text(text: String) -> Value {
     Box::new(text.into_sql::<Text>())
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
-use diesel::{OptionalExtension as _, QueryResult, QueryableByName, sql_query};
+use diesel::{QueryResult, QueryableByName, sql_query};
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
 use icp_domain::{Author, ChangedFields, IcpId, Operation, Source, Timestamp, UserId};
 use icp_ports::{HistoryQuery, Lookup, RepositoryError, Revision, Version};
@@ -12,9 +12,11 @@ use uuid::Uuid;
 #[derive(Clone, Copy)]
 pub(crate) struct RevisionRange {
     pub(crate) id: IcpId,
+    /// The first and the last version.
     pub(crate) versions: (i64, i64),
-    pub(crate) since: Timestamp,
-    pub(crate) limit: i64,
+    /// Only states that were replaced at or after this time, and the current state.
+    pub(crate) replaced_since: Timestamp,
+    pub(crate) row_limit: i64,
 }
 
 /// Returns the number of rows to read. It is one more than the limit, so that the last row shows whether another page
@@ -23,16 +25,17 @@ pub(crate) fn row_limit(query: &HistoryQuery) -> i64 {
     i64::try_from(query.limit.get()).unwrap_or(i64::MAX).saturating_add(1)
 }
 
-/// SQL that returns the document of a revision. For a delete, it returns the document before the delete.
+/// SQL that returns the document of a row of `icp_revisions AS revisions`. For a delete, it returns the document before the delete.
 const DOCUMENT: &str = "coalesce(revisions.document, (SELECT before.document FROM icp_revisions AS before \
     WHERE before.icp_id = revisions.icp_id AND before.version < revisions.version \
     ORDER BY before.version DESC LIMIT 1))";
 
-/// The columns of a revision that the tables `icps` and `icp_revisions` have in common.
+/// The columns of a revision that the tables `icps` and `icp_revisions` have in common. `version` is the first, so that
+/// a qualifier before the list applies to it: `deleted_icp_users` has the same column.
 const COLUMNS: &str = "version, changed_at, changed_by, actor, source, operation, changed";
 
-/// Reads the current state of an ICP and its revisions, newest first, if the user may read the ICP. `user_id` is `None`
-/// for an admin. One statement reads all of this data from one snapshot.
+/// Reads the revisions of an ICP, newest first, and its current state unless it is deleted. Access to a deleted ICP
+/// depends on its users at the time of the delete. `user_id` is `None` for an admin. One statement reads all of this data from one snapshot.
 pub(crate) async fn read_revisions(
     connection: &mut AsyncPgConnection,
     range: RevisionRange,
@@ -58,26 +61,27 @@ pub(crate) async fn read_revisions(
     let rows: Vec<AccessRow> = query
         .bind::<Nullable<Text>, _>(user_id)
         .bind::<SqlUuid, _>(range.id.as_uuid())
-        .bind::<Timestamptz, _>(range.since.as_datetime())
+        .bind::<Timestamptz, _>(range.replaced_since.as_datetime())
         .bind::<BigInt, _>(range.versions.0)
         .bind::<BigInt, _>(range.versions.1)
-        .bind::<BigInt, _>(range.limit)
+        .bind::<BigInt, _>(range.row_limit)
         .bind::<Bool, _>(with_documents)
         .load(connection)
         .await?;
     let is_in_scope = rows.as_slice().first().map(|row| row.is_in_scope);
-    let rows = rows.into_iter().filter_map(|row| row.row).collect();
+    let rows = rows.into_iter().filter_map(|row| row.revision).collect();
     Ok(Lookup::of(is_in_scope.map(|is_in_scope| (is_in_scope, rows))))
 }
 
-/// Reads the revisions in which ICPs of a user, or of all users, were deleted, newest first. Reads documents only until
-/// `max_bytes` is reached.
+/// Reads the deletes of ICPs that are still deleted, newest first: those of a user, or of all users. Omits the documents
+/// after the one that reaches `max_bytes`.
 pub(crate) async fn read_deletes(
     connection: &mut AsyncPgConnection,
     user_id: Option<&UserId>,
     query: &HistoryQuery,
 ) -> QueryResult<Vec<RevisionRow>> {
     let (from, key) = match user_id {
+        // The condition uses `$1`, so that both statements have the same parameters.
         None => ("icp_revisions AS revisions WHERE $1::text IS NULL", "revisions"),
         Some(_) => (
             "deleted_icp_users AS users JOIN icp_revisions AS revisions \
@@ -108,20 +112,18 @@ pub(crate) async fn read_deletes(
         .await
 }
 
-/// Removes at most 20 revisions that were replaced before `replaced_before`. The limit is small because a document
-/// can have 2 MiB, or 16 MiB if it was imported. Skips revisions that another transaction has locked.
+/// Removes at most 20 revisions that were replaced before `replaced_before`, and returns their number. The limit keeps
+/// the statement short: a document can have 2 MiB, or 16 MiB if it was imported. Skips revisions that another transaction
+/// has locked. Removes nothing while another instance removes revisions: two statements could lock the same ICPs in
+/// different orders.
 pub(crate) async fn remove_old(
     connection: &mut AsyncPgConnection,
     replaced_before: Timestamp,
-) -> QueryResult<usize> {
-    #[derive(QueryableByName)]
-    struct Removed {
-        #[diesel(sql_type = BigInt)]
-        count: i64,
-    }
-    let remove = "WITH removed AS (DELETE FROM icp_revisions WHERE (icp_id, version) IN \
-             (SELECT icp_id, version FROM icp_revisions WHERE replaced_at < $1 ORDER BY replaced_at LIMIT 20 \
-             FOR UPDATE SKIP LOCKED) RETURNING icp_id, version, octet_length(document) AS bytes), \
+) -> QueryResult<i64> {
+    let remove = "WITH lock AS MATERIALIZED (SELECT pg_try_advisory_xact_lock(hashtext('remove old revisions')) AS acquired), \
+         removed AS (DELETE FROM icp_revisions WHERE (icp_id, version) IN \
+             (SELECT icp_id, version FROM lock, icp_revisions WHERE acquired AND replaced_at < $1 \
+             ORDER BY replaced_at LIMIT 20 FOR UPDATE OF icp_revisions SKIP LOCKED) RETURNING icp_id, version, octet_length(document) AS bytes), \
          sums AS (SELECT icp_id, sum(bytes) AS bytes FROM removed GROUP BY icp_id HAVING sum(bytes) > 0), \
          freed AS (UPDATE icps SET history_bytes = greatest(history_bytes - sums.bytes, 0) \
              FROM sums WHERE icps.id = sums.icp_id), \
@@ -130,17 +132,22 @@ pub(crate) async fn remove_old(
              AND NOT EXISTS (SELECT FROM removed WHERE (removed.icp_id, removed.version) = (last.icp_id, last.version))) \
          SELECT count(*) AS count FROM removed";
     let removed = sql_query(remove).bind::<Timestamptz, _>(replaced_before.as_datetime());
-    let removed = removed.get_result::<Removed>(connection).await.optional()?;
-    Ok(removed.map_or(0, |removed| usize::try_from(removed.count).unwrap_or_default()))
+    Ok(removed.get_result::<Removed>(connection).await?.count)
 }
 
-/// Whether the ICP is in scope, and one of its revisions. Without revisions, the only row has no revision.
+#[derive(QueryableByName)]
+struct Removed {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}
+
+/// A row of [`read_revisions`]. If no revision matches, the only row has no revision. If there is no ICP, there is no row.
 #[derive(QueryableByName)]
 struct AccessRow {
     #[diesel(sql_type = Bool)]
     is_in_scope: bool,
     #[diesel(embed)]
-    row: Option<RevisionRow>,
+    revision: Option<RevisionRow>,
 }
 
 #[derive(QueryableByName)]
@@ -173,13 +180,16 @@ impl TryFrom<RevisionRow> for Revision {
             let reason = format!("invalid value of `{column}` in a revision of ICP {}", row.icp_id);
             RepositoryError::Backend(reason.into())
         };
+        let user = |user: Option<String>, column| {
+            user.map(|user| user.try_into().map_err(|_| invalid(column))).transpose()
+        };
         Ok(Self {
             id: row.icp_id.into(),
             version: Version(row.version),
             at: Timestamp::try_from(row.changed_at).map_err(|_| invalid("changed_at"))?,
             author: Author {
-                by: row.changed_by.and_then(|user| user.try_into().ok()),
-                actor: row.actor.and_then(|user| user.try_into().ok()),
+                by: user(row.changed_by, "changed_by")?,
+                actor: user(row.actor, "actor")?,
                 source: Source::from_name(&row.source).ok_or_else(|| invalid("source"))?,
             },
             operation: Operation::from_name(&row.operation).ok_or_else(|| invalid("operation"))?,

@@ -221,13 +221,16 @@ impl TryFrom<RevisionRow> for Revision {
         let version = row.version;
         let id = Uuid::from_slice(&row.icp_id).map_err(|_| invalid_value("icp_revisions.icp_id", version))?;
         let invalid = |column: &str| invalid_value(&format!("icp_revisions.{column}"), id);
+        let user = |user: Option<String>, column| {
+            user.map(|user| user.try_into().map_err(|_| invalid(column))).transpose()
+        };
         Ok(Self {
             id: id.into(),
             version: Version(version),
             at: Timestamp::from_unix_millis(row.changed_at).ok_or_else(|| invalid("changed_at"))?,
             author: Author {
-                by: row.changed_by.and_then(|user| user.try_into().ok()),
-                actor: row.actor.and_then(|user| user.try_into().ok()),
+                by: user(row.changed_by, "changed_by")?,
+                actor: user(row.actor, "actor")?,
                 source: Source::from_name(&row.source).ok_or_else(|| invalid("source"))?,
             },
             operation: Operation::from_name(&row.operation).ok_or_else(|| invalid("operation"))?,

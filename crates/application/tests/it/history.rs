@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use icp_application::{HistoryRequest, Retention, ServiceError, forget_stamp, forget_user};
+use icp_application::{HistoryRequest, Preconditions, Retention, ServiceError, forget_stamp, forget_user};
 use icp_domain::{Caller, IcpDocument, UserId};
 use icp_ports::{ForgetPart, ForgetUser, IcpReader as _, IcpRepository as _, Lookup, RepositoryError};
 use icp_testkit::fixtures::{any_creator, icp, id, user};
@@ -14,51 +14,59 @@ use crate::support::{Fixture, ada, fixture_with};
 const SMB: &str = r#"{"name": "SMB", "leadProviderCriteria": []}"#;
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 
-fn fixture(days: u32) -> Fixture {
+fn fixture_with_retention(days: u32) -> Fixture {
     let fixture = fixture_with(InMemoryDatabase::default());
     Fixture { icps: fixture.icps.clone().with_retention(Retention { days }), ..fixture }
 }
 
 #[tokio::test]
-async fn replaced_revision_is_kept_for_retention() {
-    let fixture = fixture(2);
+async fn replaced_revision_is_kept_until_retention_ends() {
+    let fixture = fixture_with_retention(2);
     let created = fixture.create(&ada(), SMB).await;
     fixture.clock.advance_millis(10 * DAY_MILLIS);
     fixture.patch(&ada(), created.id, r#"{"name": "other"}"#).await;
     fixture.clock.advance_millis(2 * DAY_MILLIS);
-    assert_eq!(fixture.icps.remove_old_revisions().await.expect("must remove"), 0);
+    assert_eq!(fixture.icps.remove_old_revisions().await.expect("the removal must succeed"), 0);
     let kept = fixture.icps.revision(&ada(), created.id, created.version).await;
     assert!(kept.is_ok(), "the revision must be kept for two days: {kept:?}");
     fixture.clock.advance_millis(1);
     let hidden = fixture.icps.revision(&ada(), created.id, created.version).await;
     assert!(matches!(hidden, Err(ServiceError::NoRevision)), "{hidden:?}");
-    assert_eq!(fixture.icps.remove_old_revisions().await.expect("must remove"), 1);
+    assert_eq!(fixture.icps.remove_old_revisions().await.expect("the removal must succeed"), 1);
     let left = fixture.icps.revisions(&ada(), created.id, &HistoryRequest::default()).await;
-    assert_eq!(left.expect("must read").revisions.len(), 1, "only the current state must remain");
+    assert_eq!(
+        left.expect("the history must be read").revisions.len(),
+        1,
+        "only the current state must remain"
+    );
 }
 
 #[tokio::test]
-async fn disabled_history_removes_all_revisions() {
-    let fixture = fixture(30);
+async fn cleanup_with_disabled_history_removes_all_revisions() {
+    let fixture = fixture_with_retention(30);
     let created = fixture.create(&ada(), SMB).await;
     fixture.patch(&ada(), created.id, r#"{"name": "other"}"#).await;
     let off = fixture.icps.clone().with_retention(Retention { days: 0 });
     let refused = off.revisions(&ada(), created.id, &HistoryRequest::default()).await;
     assert!(matches!(refused, Err(ServiceError::HistoryDisabled)), "{refused:?}");
-    assert_eq!(off.remove_old_revisions().await.expect("must remove"), 1);
-    fixture.patch(&ada(), created.id, r#"{"name": "third"}"#).await;
+    assert_eq!(off.remove_old_revisions().await.expect("the removal must succeed"), 1);
+    let third =
+        off.update(&ada(), created.id, r#"{"name": "third"}"#.into(), &Preconditions::default()).await;
+    third.expect("the change must succeed");
+    let removed = off.remove_old_revisions().await.expect("the removal must succeed");
+    assert_eq!(removed, 0, "a change must store no revision while the history is disabled");
 }
 
 #[tokio::test]
 async fn impersonator_is_recorded() {
-    let fixture = fixture(30);
+    let fixture = fixture_with_retention(30);
     let caller = Caller::impersonated(user("user_ada"), user("user_support"));
     let created = fixture.create(&caller, SMB).await;
     fixture.patch(&caller, created.id, r#"{"name": "other"}"#).await;
     let page = fixture.icps.revisions(&ada(), created.id, &HistoryRequest::default()).await;
-    for revision in page.expect("must read").revisions {
-        assert_eq!(revision.author, caller.author());
-    }
+    let revisions = page.expect("the history must be read").revisions.into_iter();
+    let authors: Vec<_> = revisions.map(|revision| revision.author).collect();
+    assert_eq!(authors, [caller.author(), caller.author()]);
 }
 
 /// A database in which another user restores an ICP before the first part of the histories is rewritten.

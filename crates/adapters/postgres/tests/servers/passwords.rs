@@ -1,8 +1,6 @@
 //! A password file that changes while the service runs.
 
-use std::time::Duration;
-
-use icp_postgres::{Limits, PostgresDatabase, PostgresSettings};
+use icp_postgres::{PostgresDatabase, PostgresSettings};
 use icp_test_postgres::Server;
 
 use crate::support::{count_icps, migrated_database, wait_until, with_causes};
@@ -20,15 +18,20 @@ async fn password_file_is_read_for_each_connection() {
     let folder = tempfile::tempdir().expect("the temporary folder must be created");
     let file = folder.path().join("password");
     std::fs::write(&file, "first password\n").expect("the file must be written");
-    let limits = Limits { connection_lifetime: Duration::from_millis(50), ..Limits::default() };
     let url = server.url("postgres").replace("icp@", "guest@");
-    let settings =
-        PostgresSettings { password_file: Some(file.clone()), limits, ..PostgresSettings::new(url) };
-    let database = PostgresDatabase::new(&settings).expect("the URL must be valid");
-    wait_until("the client connects with the first password", async || {
-        count_icps(&database, "user_ada").await.is_ok()
+    let without_password = PostgresSettings::new(url);
+    let settings = PostgresSettings { password_file: Some(file.clone()), ..without_password.clone() };
+    let database = |settings| PostgresDatabase::new(settings).expect("the URL must be valid");
+    // The server applies its new configuration some time after the call.
+    wait_until("the server requires passwords", async || {
+        count_icps(&database(&without_password), "user_ada").await.is_err()
     })
     .await;
+    let database = database(&settings);
+    assert_eq!(
+        count_icps(&database, "user_ada").await.expect("the client must connect with the first password"),
+        0
+    );
 
     server.execute("ALTER ROLE guest PASSWORD 'second password'").expect("the role must be changed");
     std::fs::write(&file, "second password").expect("the file must be written");

@@ -101,7 +101,7 @@ async fn page_of_allowed_origin_signs_in_and_lists() {
     with_browser(async |browser| {
         let run = async |step: &str| {
             let expression = format!("{script}; ({step})").replace("ICP_URL", &service.address);
-            let value = browser.evaluate_async(&expression).await;
+            let value = browser.run_script(&expression).await;
             assert!(value.get("error").is_none(), "{step}: {value}");
             value
         };
@@ -110,7 +110,7 @@ async fn page_of_allowed_origin_signs_in_and_lists() {
         browser.open(&format!("{}/health/live", page.address)).await;
         let authorize = run("begin()").await;
         browser.open(authorize["url"].as_str().expect("the URL must be a string")).await;
-        let redirect_url = browser.address().await;
+        let redirect_url = browser.current_url().await;
         assert!(redirect_url.starts_with(&page.address) && redirect_url.contains("code="), "{redirect_url}");
         let names: Value = run("finish()").await;
         assert_eq!(names["names"], serde_json::json!(["Enterprise Tech Buyers", "SMB Marketing Leaders"]));

@@ -50,7 +50,10 @@ fn token_command_fails_if_clerk_is_configured() {
 fn development_sign_in_serves_on_loopback_only() {
     for host in ["0.0.0.0", "::", "192.0.2.1", "example.com"] {
         let message = run_failing(&Setup::new().with("ICP__SERVER__HOST", host), &["serve"]);
-        assert!(message.contains("loopback only") && message.contains("CLERK_PUBLISHABLE_KEY"), "{message}");
+        assert!(
+            message.contains("not a loopback address") && message.contains("CLERK_PUBLISHABLE_KEY"),
+            "{message}"
+        );
     }
 }
 

@@ -62,7 +62,7 @@ async fn documentation_lists_icps_with_token_from_url() {
         // The token must not be in a place where other pages or users could find it.
         assert_eq!(browser.evaluate("localStorage.length + sessionStorage.length").await, 0);
         assert_eq!(browser.evaluate("document.cookie").await, "");
-        assert!(!browser.address().await.contains("eyJ"));
+        assert!(!browser.current_url().await.contains("eyJ"));
     })
     .await;
 }

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
-/// Timeout of changes that the scripts of a page make.
+/// Maximum wait for a change that the scripts of a page make.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// The property of a response that contains the ID of an element.
+/// The JSON property that contains the ID of an element.
 const ELEMENT_KEY: &str = "element-6066-11e4-a52e-4f735466cecf";
 
-/// A way to find an element: the name of the method in the protocol, and an expression.
+/// A way to find an element: a location strategy of the protocol, and its selector.
 pub(crate) type Locator<'a> = (&'static str, &'a str);
 
 pub(crate) fn css(selector: &str) -> Locator<'_> {
@@ -30,24 +30,22 @@ pub(crate) fn link(text: &str) -> Locator<'_> {
 /// A browser that the test controls.
 pub(crate) struct Browser {
     client: Client,
-    /// The URL of the session.
-    address: String,
+    session_url: String,
 }
 
 impl Browser {
     /// Starts a browser. `driver` is the address of chromedriver.
     pub(crate) async fn start(driver: &str, mut capabilities: Value) -> Self {
+        // A search for an element takes up to the implicit wait, in which the driver repeats the search.
         let client =
             Client::builder().no_proxy().timeout(2 * TIMEOUT).build().expect("the client must be built");
-        let mut browser = Self { client, address: format!("{driver}/session") };
-        // With this timeout, a search for an element waits until the element exists.
-        capabilities["timeouts"] =
-            json!({"implicit": u64::try_from(TIMEOUT.as_millis()).expect("the number must fit")});
+        capabilities["timeouts"] = json!({"implicit": TIMEOUT.as_secs() * 1_000});
+        let mut browser = Self { client, session_url: format!("{driver}/session") };
         let session_request = json!({"capabilities": {"alwaysMatch": capabilities}});
         let started =
             browser.command(Method::POST, "", session_request).await.expect("the session must start");
         let id = started["sessionId"].as_str().expect("the session ID must be a string");
-        browser.address = format!("{driver}/session/{id}");
+        browser.session_url = format!("{driver}/session/{id}");
         browser
     }
 
@@ -69,7 +67,7 @@ impl Browser {
             .expect("Chromium must resize the page");
     }
 
-    /// Sets the colour scheme that the user prefers: `light` or `dark`.
+    /// Sets the color scheme that the user prefers: `light` or `dark`.
     pub(crate) async fn prefer_colors(&self, scheme: &str) {
         let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
         let command = json!({"cmd": "Emulation.setEmulatedMedia", "params": features});
@@ -78,10 +76,9 @@ impl Browser {
             .expect("Chromium must set the color scheme");
     }
 
-    pub(crate) async fn address(&self) -> String {
-        let address =
-            self.command(Method::GET, "/url", Value::Null).await.expect("the page must have an address");
-        address.as_str().expect("the value must be a string").to_owned()
+    pub(crate) async fn current_url(&self) -> String {
+        let url = self.command(Method::GET, "/url", Value::Null).await.expect("the page must have a URL");
+        url.as_str().expect("the value must be a string").to_owned()
     }
 
     /// Waits for an element, and returns its text.
@@ -110,15 +107,13 @@ impl Browser {
         value.unwrap_or_else(|error| panic!("{expression}: {error}"))
     }
 
-    /// Returns the value of an asynchronous JavaScript expression, or the error as `error`.
-    pub(crate) async fn evaluate_async(&self, expression: &str) -> Value {
-        let script = format!(
-            "const done = arguments[0]; (async () => eval({}))().then(done, (error) => done({{ error: String(error) }}));",
-            Value::from(expression)
-        );
-        let script = json!({"script": script, "args": []});
-        let value = self.command(Method::POST, "/execute/async", script).await;
-        value.unwrap_or_else(|error| panic!("{expression}: {error}"))
+    /// Runs JavaScript statements, and returns the value of the last one. Returns `{"error": message}` if they fail.
+    pub(crate) async fn run_script(&self, script: &str) -> Value {
+        let script = Value::from(script);
+        self.evaluate(&format!(
+            "(async () => eval({script}))().catch((error) => ({{ error: String(error) }}))"
+        ))
+        .await
     }
 
     /// Returns the errors in the browser's log since the last call: script errors, missing files, and violations of
@@ -129,7 +124,10 @@ impl Browser {
             .await
             .expect("the log must be read");
         let entries = log.as_array().expect("the log entries must be an array").iter();
-        entries.filter(|entry| entry["level"] == "SEVERE").map(|entry| entry["message"].to_string()).collect()
+        entries
+            .filter(|entry| entry["level"] == "SEVERE")
+            .map(|entry| entry["message"].as_str().unwrap_or_default().to_owned())
+            .collect()
     }
 
     /// Waits until the browser reports an error that contains `expected`.
@@ -176,7 +174,7 @@ impl Browser {
 
     /// Sends a command. Returns the value in the response, or the error message.
     async fn command(&self, method: Method, path: &str, body: Value) -> Result<Value, Value> {
-        let mut request = self.client.request(method, format!("{}{path}", self.address));
+        let mut request = self.client.request(method, format!("{}{path}", self.session_url));
         if !body.is_null() {
             request = request.header("content-type", "application/json").body(body.to_string());
         }

@@ -173,8 +173,9 @@ impl IcpService {
         // The access was checked at the version of this delete. The write fails if the ICP is at another version.
         let Some(delete) = self.last_delete(caller, id).await? else { return Ok(None) };
         let deleted = delete.version;
-        let change = self.undelete_change(caller, document_of(delete)?, Arc::clone(earlier)).await?;
         let (quota, stamp) = (self.limits.quota, self.stamp(caller));
+        let change =
+            self.undelete_change(caller, document_of(delete)?, Arc::clone(earlier), stamp.at).await?;
         self.icp_after_write(self.repository.undelete(&change, deleted, quota, &stamp).await?, change)
     }
 
@@ -193,8 +194,9 @@ impl IcpService {
         caller: &Caller,
         last: String,
         earlier: Arc<str>,
+        now: Timestamp,
     ) -> Result<IcpChange, ServiceError> {
-        let (now, is_large) = (self.clock.now(), last.len().max(earlier.len()) > MAX_INLINE_TEXT_BYTES);
+        let is_large = last.len().max(earlier.len()) > MAX_INLINE_TEXT_BYTES;
         let undeleting = move || {
             let [last, earlier] = [&last, &*earlier].map(|text| Icp::from_json(text, Rules::Stored));
             Ok(IcpChange::undeleting(&last?, &earlier?, now))

@@ -80,7 +80,7 @@ impl IcpService {
     ) -> Result<String, ServiceError> {
         let edit = Arc::new(parse_patch(caller, body).await?);
         let stored = self.read_from_primary(caller, id, preconditions).await?;
-        Ok(match self.revise(caller, &stored, &edit).await? {
+        Ok(match self.revise(caller, &stored, &edit, self.clock.now()).await? {
             Some(change) => change.into_document().into_json(),
             None => Arc::unwrap_or_clone(stored).json,
         })
@@ -143,10 +143,10 @@ impl IcpService {
         stored: Arc<StoredIcp>,
         edit: &Arc<Edit>,
     ) -> Result<Option<StoredIcp>, ServiceError> {
-        let Some(change) = self.revise(caller, &stored, edit).await? else {
+        let (quota, stamp) = (self.limits.quota, self.stamp(caller));
+        let Some(change) = self.revise(caller, &stored, edit, stamp.at).await? else {
             return Ok(Some(Arc::unwrap_or_clone(stored)));
         };
-        let (quota, stamp) = (self.limits.quota, self.stamp(caller));
         self.icp_after_write(self.repository.replace(&change, stored.version, quota, &stamp).await?, change)
     }
 
@@ -185,9 +185,10 @@ impl IcpService {
         caller: &Caller,
         stored: &Arc<StoredIcp>,
         edit: &Arc<Edit>,
+        now: Timestamp,
     ) -> Result<Option<IcpChange>, ServiceError> {
         let (edit, stored, by) = (Arc::clone(edit), Arc::clone(stored), caller.clone());
-        let (now, limits) = (self.clock.now(), self.limits);
+        let limits = self.limits;
         let is_large = stored.json.len() > MAX_INLINE_TEXT_BYTES || edit.is_large();
         CPU_THREADS.run(caller.user_id(), is_large, move || edit.revise(&stored, &by, now, limits)).await?
     }

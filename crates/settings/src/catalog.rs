@@ -63,7 +63,13 @@ impl Setting {
             (Kind::LogFilter, ValueKind::String(text)) => is_log_filter(text),
             _ => false,
         };
-        (!is_valid).then(|| self.expected())
+        let shown = match (&self.kind, &value.kind) {
+            // The text may be a secret.
+            (Kind::Text | Kind::SecretUrl, _) => String::new(),
+            (_, ValueKind::String(text)) => format!(", not {text:?}"),
+            (_, other) => format!(", not {other}"),
+        };
+        (!is_valid).then(|| self.expected() + &shown)
     }
 
     fn expected(&self) -> String {

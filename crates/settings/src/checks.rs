@@ -182,7 +182,11 @@ impl MetricsSettings {
         self.enabled == Some(true) && self.port.is_none()
     }
 
-    fn check(&self) -> CheckResult {
+    fn check(&self, server: &ServerSettings) -> CheckResult {
+        let is_on_same_host = self.host.as_ref().is_none_or(|host| *host == server.host);
+        if self.port.is_some_and(|port| port == server.port && port != 0) && is_on_same_host {
+            return fail("metrics.port", "must not be the port of the API, server.port (ICP__SERVER__PORT)");
+        }
         if self.enabled == Some(false) && self.port.is_some() {
             return fail("metrics.port", "has no effect while metrics.enabled is false");
         }
@@ -209,7 +213,7 @@ impl Settings {
         self.database.check()?;
         self.auth.check()?;
         self.mcp.check(&self.auth)?;
-        self.metrics.check()
+        self.metrics.check(&self.server)
     }
 
     /// Fails if other machines could reach a service with the development sign-in, and sign in as any user.

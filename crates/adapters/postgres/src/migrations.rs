@@ -38,9 +38,13 @@ impl Migrator for PostgresDatabase {
             // give the session to another client.
             let migrated = connection.transaction::<_, TransactionError, _>(|connection| {
                 connection.batch_execute(ACQUIRE_LOCK)?;
-                // This call creates diesel's own table.
-                let applied = connection.applied_migrations().map_err(to_migration_error)?;
+                let applied = applied_versions(connection)?;
                 let pending = pending_migrations(&applied)?;
+                if pending.is_empty() {
+                    return Ok(MigrationReport::default());
+                }
+                // This call creates diesel's own table.
+                connection.applied_migrations().map_err(to_migration_error)?;
                 connection.run_migrations(&pending).map_err(to_migration_error)?;
                 Ok(MigrationReport { applied: migration_names(&pending), created: applied.is_empty() })
             });

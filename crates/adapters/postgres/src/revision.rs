@@ -120,7 +120,7 @@ pub(crate) async fn remove_old(
     connection: &mut AsyncPgConnection,
     replaced_before: Timestamp,
 ) -> QueryResult<i64> {
-    let remove = "WITH lock AS MATERIALIZED (SELECT pg_try_advisory_xact_lock(hashtext('remove old revisions')) AS acquired), \
+    let remove = "WITH lock AS MATERIALIZED (SELECT pg_try_advisory_xact_lock(7593173187410322277) AS acquired), \
          removed AS (DELETE FROM icp_revisions WHERE (icp_id, version) IN \
              (SELECT icp_id, version FROM lock, icp_revisions WHERE acquired AND replaced_at < $1 \
              ORDER BY replaced_at LIMIT 20 FOR UPDATE OF icp_revisions SKIP LOCKED) RETURNING icp_id, version, octet_length(document) AS bytes), \

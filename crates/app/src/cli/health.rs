@@ -9,7 +9,10 @@ use icp_settings::Settings;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Args)]
+#[group(skip)]
 pub(super) struct Options {
+    #[command(flatten)]
+    pub(super) server: super::serve::Options,
     /// Request the readiness of the service instead of its liveness
     #[arg(long)]
     ready: bool,

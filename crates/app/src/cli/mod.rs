@@ -71,6 +71,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     let command = cli.command.unwrap_or_else(|| Command::Serve(serve::Options::default()));
     let options = match &command {
         Command::Serve(options) | Command::Config(options) => options.settings(),
+        Command::Health(options) => options.server.settings(),
         _ => Vec::new(),
     };
     let settings = Settings::load(&Environment::of_process(cli.config, options))?;

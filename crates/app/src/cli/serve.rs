@@ -6,13 +6,13 @@ use clap::Args;
 use crate::application::Application;
 use icp_settings::Settings;
 
-/// Command-line options that override settings.
+/// Options that override settings of the service.
 #[derive(Debug, Default, Args)]
 pub(super) struct Options {
-    /// The address to listen on; overrides the setting server.host
+    /// The address that the service listens on; overrides the setting server.host
     #[arg(long)]
     host: Option<String>,
-    /// The port to listen on, 0 for a free one; overrides the setting server.port
+    /// The port that the service listens on, 0 for a free one; overrides the setting server.port
     #[arg(long)]
     port: Option<u16>,
 }

@@ -44,6 +44,23 @@ async fn each_change_creates_one_revision(service: &Service) {
     }
 }
 
+on_both_databases!(time_of_revision_is_updated_at);
+async fn time_of_revision_is_updated_at(service: &Service) {
+    let ada = service.user("user_ada");
+    let path = ada.create(SMB).await.icp_path();
+    let mut times = Vec::new();
+    for number in 1..=40 {
+        // The API sets `updatedAt` to a later time than before, even within a millisecond.
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        times.push(
+            ada.patch(&path, json!({"leadsPerList": 100 + number})).await.assert_ok().json()["updatedAt"]
+                .clone(),
+        );
+    }
+    let recorded = property_of_each(&ada.revisions(&path).await, "at");
+    assert_eq!(recorded.into_iter().rev().skip(1).collect::<Vec<_>>(), times);
+}
+
 on_both_databases!(unknown_fields_are_restored_byte_for_byte);
 async fn unknown_fields_are_restored_byte_for_byte(service: &Service) {
     let ada = service.user("user_ada");

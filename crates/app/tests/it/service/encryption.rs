@@ -112,6 +112,8 @@ fn health_command_uses_settings_of_service() {
             assert!(output.status.success(), "{}", stderr(&output));
             assert!(stdout(&output).contains("status"));
         }
+        let options = ["health", "--host", "127.0.0.1", "--port", &port];
+        assert!(service.setup.icp(&options).status.success(), "the options must override the settings");
         drop(service);
         let output = health_setup.icp(&["health"]);
         assert!(!output.status.success() && stderr(&output).contains("no response"), "{}", stderr(&output));

@@ -16,27 +16,27 @@ use crate::ServiceError;
 /// kilobyte with many violations takes up to a tenth of a millisecond.
 pub(crate) const MAX_INLINE_TEXT_BYTES: usize = 2 * 1024;
 
-/// Time limit of the wait for a thread. Most clients do not wait longer.
+/// Time limit of the wait for a thread.
 const WAIT_LIMIT: Duration = Duration::from_secs(3);
 /// Maximum number of running and waiting tasks of all users. Each task belongs to a request in flight. The maximum
 /// leaves a quarter of the default limit of requests in flight to other requests.
-const MAX_QUEUED: usize = 192;
+const MAX_TASKS: usize = 192;
 /// Maximum number of running and waiting tasks of one user.
-const MAX_QUEUED_PER_USER: usize = 32;
+const MAX_TASKS_PER_USER: usize = 32;
 
-/// The threads of this process: one per core, because more threads would take CPU time from the database.
+/// The threads of this process: one per core, because more threads would only delay each other and the workers.
 pub(crate) static CPU_THREADS: LazyLock<CpuThreads> =
     LazyLock::new(|| CpuThreads::new(available_parallelism().map_or(1, NonZero::get)));
 
-/// Threads for expensive work. The work of a user occupies at most one thread at a time, so that other users can use
+/// Limits how much expensive work runs at the same time, in threads of tokio. The work of a user occupies at most one thread at a time, so that other users can use
 /// the rest.
 pub(crate) struct CpuThreads {
     /// Permits for running tasks: one for each thread, and one for each user.
     threads: Arc<Semaphore>,
     running_by_user: KeyedPermits<UserId>,
     /// Permits for running and waiting tasks: of all users, and of each user.
-    queued: Arc<Semaphore>,
-    queued_by_user: KeyedPermits<UserId>,
+    tasks: Arc<Semaphore>,
+    tasks_by_user: KeyedPermits<UserId>,
 }
 
 /// Returns true if a body may be expensive to parse: if it is long, or if it may contain a regular expression, which
@@ -50,8 +50,8 @@ impl CpuThreads {
         Self {
             threads: Arc::new(Semaphore::new(threads)),
             running_by_user: KeyedPermits::new(1),
-            queued: Arc::new(Semaphore::new(MAX_QUEUED)),
-            queued_by_user: KeyedPermits::new(MAX_QUEUED_PER_USER),
+            tasks: Arc::new(Semaphore::new(MAX_TASKS)),
+            tasks_by_user: KeyedPermits::new(MAX_TASKS_PER_USER),
         }
     }
 
@@ -60,7 +60,7 @@ impl CpuThreads {
     /// # Errors
     ///
     /// [`ServiceError::Overloaded`] if too much work is queued or no thread becomes free in time.
-    /// [`ServiceError::Internal`] if the work panicked.
+    /// [`ServiceError::Internal`] if expensive work panicked. A panic of other work propagates to the caller.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         user: &UserId,
@@ -71,7 +71,7 @@ impl CpuThreads {
             return Ok(work());
         }
         let queued =
-            self.queued_by_user.try_acquire(user).zip(Arc::clone(&self.queued).try_acquire_owned().ok());
+            self.tasks_by_user.try_acquire(user).zip(Arc::clone(&self.tasks).try_acquire_owned().ok());
         let queued = queued.ok_or(ServiceError::Overloaded)?;
         let waiting = async {
             (self.running_by_user.acquire(user).await, Arc::clone(&self.threads).acquire_owned().await)
@@ -94,7 +94,7 @@ mod tests {
     use futures_util::future::{join_all, poll_immediate};
     use icp_testkit::fixtures::user;
 
-    use super::{CpuThreads, MAX_QUEUED_PER_USER, is_expensive};
+    use super::{CpuThreads, MAX_INLINE_TEXT_BYTES, MAX_TASKS_PER_USER, is_expensive};
     use crate::ServiceError;
 
     #[tokio::test]
@@ -115,13 +115,13 @@ mod tests {
 
     #[tokio::test]
     async fn work_of_dropped_request_keeps_its_thread() {
-        let cpu = CpuThreads::new(2);
-        let eve = user("user_eve");
+        let cpu = CpuThreads::new(1);
+        let (eve, ada) = (user("user_eve"), user("user_ada"));
         let (end, ended) = mpsc::channel::<()>();
         let mut first = Box::pin(cpu.run(&eve, true, move || ended.recv()));
         assert!(poll_immediate(&mut first).await.is_none(), "the first work must be running");
         drop(first);
-        let mut second = Box::pin(cpu.run(&eve, true, || ()));
+        let mut second = Box::pin(cpu.run(&ada, true, || ()));
         assert!(poll_immediate(&mut second).await.is_none(), "the second work must wait");
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert!(poll_immediate(&mut second).await.is_none(), "the dropped request must still use its thread");
@@ -136,17 +136,19 @@ mod tests {
         let work = || std::thread::sleep(Duration::from_millis(1));
         let outcomes = join_all((0..40).map(|_| cpu.run(&eve, true, work))).await;
         let (done, rejected): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
-        assert_eq!((done.len(), rejected.len()), (MAX_QUEUED_PER_USER, 40 - MAX_QUEUED_PER_USER));
+        assert_eq!((done.len(), rejected.len()), (MAX_TASKS_PER_USER, 40 - MAX_TASKS_PER_USER));
         assert!(rejected.iter().all(|outcome| matches!(outcome, Err(ServiceError::Overloaded))));
-        assert_eq!(cpu.queued.available_permits(), super::MAX_QUEUED, "no work must remain queued");
+        assert_eq!(cpu.tasks.available_permits(), super::MAX_TASKS, "all permits must be released");
     }
 
     #[test]
     fn long_bodies_and_regular_expressions_are_expensive() {
         let filters = [r#"{"type":"matchFieldWithRegex"}"#, r#"{"type":"match\u0046ieldWithRegex"}"#];
-        for body in filters.into_iter().chain([" ".repeat(9_000).as_str()]) {
+        for body in filters.into_iter().chain([" ".repeat(MAX_INLINE_TEXT_BYTES + 1).as_str()]) {
             assert!(is_expensive(body), "{body}");
         }
-        assert!(!is_expensive(r#"{"name":"SMB"}"#));
+        for body in [r#"{"name":"SMB"}"#, " ".repeat(MAX_INLINE_TEXT_BYTES).as_str()] {
+            assert!(!is_expensive(body), "{body}");
+        }
     }
 }

@@ -120,7 +120,7 @@ mod tests {
         timeout(SHORT_TIMEOUT, waiting)
             .await
             .expect("must get the permit")
-            .expect("no other thread must have panicked");
+            .expect("the lock must not be poisoned");
     }
 
     #[tokio::test]

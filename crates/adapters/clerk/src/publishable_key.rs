@@ -9,7 +9,7 @@ use crate::error::InvalidSetting;
 use crate::keys::KeySetUrl;
 
 const INVALID: InvalidSetting = InvalidSetting(
-    "not a publishable key: it is pk_live_ or pk_test_, followed by base64 of a host name and '$'",
+    "invalid publishable key: expected pk_live_ or pk_test_, followed by base64 of a host name and '$'",
 );
 
 /// The publishable key of a Clerk instance. It contains the host of the instance's frontend API, which determines the
@@ -18,7 +18,8 @@ const INVALID: InvalidSetting = InvalidSetting(
 pub struct PublishableKey {
     issuer: String,
     key_set_url: KeySetUrl,
-    /// The suffix in the names of the instance's cookies, without the underscore.
+    /// The suffix in the names of the instance's cookies, without the underscore. Clerk computes it from the text of the
+    /// key, so a key with other padding has another suffix.
     pub(crate) cookie_suffix: String,
 }
 

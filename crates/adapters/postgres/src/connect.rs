@@ -24,6 +24,8 @@ struct Inner {
     limits: Limits,
     /// Connections of an earlier generation are replaced before their next use.
     generation: AtomicU64,
+    /// The number of connections that have been opened.
+    opened: AtomicU64,
     /// Each attempt to connect holds a clone, so that the number of clones shows whether an attempt is in progress.
     attempts: Arc<()>,
     /// Ensures that [`ConnectionOpener::log_failure_once`] logs only once.
@@ -44,6 +46,7 @@ impl ConnectionOpener {
             connector: Connector::new(&settings.url, settings.password_file.clone(), limits.connect)?,
             limits,
             generation: AtomicU64::new(0),
+            opened: AtomicU64::new(0),
             attempts: Arc::default(),
             failure_log: Once::new(),
         })))
@@ -61,7 +64,15 @@ impl ConnectionOpener {
     /// Fails with [`RepositoryError::Unavailable`] if no host accepts a connection within the time limit per address.
     pub(crate) async fn open(&self) -> Result<Connection, RepositoryError> {
         let _attempt = Arc::clone(&self.0.attempts);
-        self.connector().connect().await.map_err(|error| RepositoryError::Unavailable(error.into()))
+        let opened = self.connector().connect().await;
+        let connection = opened.map_err(|error| RepositoryError::Unavailable(error.into()))?;
+        self.0.opened.fetch_add(1, Ordering::Relaxed);
+        Ok(connection)
+    }
+
+    /// Returns the number of connections that have been opened.
+    pub(crate) fn opened_count(&self) -> u64 {
+        self.0.opened.load(Ordering::Relaxed)
     }
 
     /// Returns true while an attempt to connect is in progress.

@@ -42,8 +42,10 @@ impl PostgresDatabase {
     ///
     /// As [`PostgresDatabase::new`].
     pub fn for_workers(settings: &PostgresSettings, workers: usize) -> Result<(Vec<Self>, Self), InvalidUrl> {
-        let pool = Pool::new(&ConnectionOpener::new(settings)?, settings.max_connections, workers);
-        let (versions, list_permits) = (Arc::default(), KeyedPermits::new(MAX_LIST_READS_PER_USER));
+        let opener = ConnectionOpener::new(settings)?;
+        let pool = Pool::new(&opener, settings.max_connections, workers);
+        let versions = Arc::new(ListVersions::new(opener));
+        let list_permits = KeyedPermits::new(MAX_LIST_READS_PER_USER);
         let client = |pool: Pool| {
             let batcher = Batcher::new(&pool, &versions);
             Self { pool, batcher, versions: Arc::clone(&versions), list_permits: list_permits.clone() }

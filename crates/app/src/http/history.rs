@@ -155,7 +155,7 @@ fn page_response(
     if let Some(cursor) = &page.cursor {
         response.insert_header((LINK, format!("<{path}?{}>; rel=\"next\"", query.with_cursor(cursor))));
     }
-    let permit = state.concurrency.admit_list(caller.user_id(), list.bytes())?;
+    let permit = state.concurrency.admit_buffered_list(caller.user_id(), list.bytes())?;
     Ok(response.content_type("application/json").body(GuardedBody::new(ListBody::from(list), permit)))
 }
 

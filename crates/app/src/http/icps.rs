@@ -61,11 +61,11 @@ async fn list(
                 let link = format!("<{PATH}?{}>; rel=\"next\"", query.with_cursor(&cursor));
                 response.insert_header((LINK, link));
             }
-            let permit = state.concurrency.admit_list(caller.user_id(), icps.bytes())?;
+            let permit = state.concurrency.admit_buffered_list(caller.user_id(), icps.bytes())?;
             Ok(response.body(GuardedBody::new(ListBody::from(icps), permit)))
         }
         ListResponse::Long { first, version, rest } => {
-            let permit = state.concurrency.admit_long_list(caller.user_id())?;
+            let permit = state.concurrency.admit_streamed_list(caller.user_id())?;
             Ok(respond(version).body(GuardedBody::new(list_body::long_list_body(first, rest), permit)))
         }
         ListResponse::NotModified(version) => Ok(not_modified_response(&request, &state, &version)),

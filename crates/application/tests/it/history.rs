@@ -82,7 +82,7 @@ impl ForgetUser for RestoringDatabase {
         user_id: &UserId,
         part: ForgetPart,
     ) -> Result<Option<ForgetPart>, RepositoryError> {
-        let restored = self.icp.lock().expect("no other thread must have panicked").take();
+        let restored = self.icp.lock().expect("the lock must not be poisoned").take();
         if let Some(icp) = restored {
             self.database.insert(&icp, any_creator(), None).await?;
         }

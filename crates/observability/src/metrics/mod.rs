@@ -4,6 +4,7 @@ mod labels;
 mod process;
 mod readings;
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ use crate::dropped_log_lines;
 const DURATION_BUCKETS: [f64; 15] =
     [0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
 
-/// The reason why a valid request is rejected.
+/// The reason why a request is rejected before it is processed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RejectReason {
     /// The service or its storage has too many requests.
@@ -43,7 +44,7 @@ struct Inner {
     registry: Registry,
     requests: Family<RequestLabels, Histogram>,
     in_flight: Gauge,
-    refused: Family<RejectionLabels, Counter>,
+    rejected: Family<RejectionLabels, Counter>,
     sign_ins: Family<VerdictLabels, Counter>,
     operations: Family<OperationLabels, Histogram>,
     revisions_removed: Counter,
@@ -58,16 +59,15 @@ impl std::fmt::Debug for Metrics {
 impl Metrics {
     /// Creates the metrics. The readings of `sources` are taken for each scrape.
     pub fn new(sources: Vec<Source>) -> Self {
-        let requests =
-            Family::new_with_constructor((|| Histogram::new(DURATION_BUCKETS)) as fn() -> Histogram);
-        let operations =
-            Family::new_with_constructor((|| Histogram::new(DURATION_BUCKETS)) as fn() -> Histogram);
+        let durations: fn() -> Histogram = || Histogram::new(DURATION_BUCKETS);
+        let requests = Family::new_with_constructor(durations);
+        let operations = Family::new_with_constructor(durations);
         let (in_flight, sign_ins, revisions_removed) =
             (Gauge::default(), Family::default(), Counter::default());
-        let refused = Family::<RejectionLabels, Counter>::default();
+        let rejected = Family::<RejectionLabels, Counter>::default();
         for reason in [RejectReason::Overload, RejectReason::RateLimit] {
             // The counter starts at zero, so that Prometheus sees the first increase.
-            let _ = refused.get_or_create(&RejectionLabels::from(reason));
+            let _ = rejected.get_or_create(&RejectionLabels::from(reason));
         }
         let mut registry = Registry::with_prefix("icp");
         registry.register(
@@ -75,13 +75,17 @@ impl Metrics {
             "Time from the head of a request to the head of its response",
             requests.clone(),
         );
-        registry.register("http_requests_in_flight", "Requests in flight", in_flight.clone());
+        registry.register(
+            "http_requests_in_flight",
+            "Authenticated requests in flight, including those that wait for their body or for a key",
+            in_flight.clone(),
+        );
         registry.register(
             "http_requests_refused",
-            "Requests that were rejected without an effect",
-            refused.clone(),
+            "Requests that were rejected because of overload or a rate limit",
+            rejected.clone(),
         );
-        registry.register("sign_ins", "Sign-ins of requests, by verdict", sign_ins.clone());
+        registry.register("sign_ins", "Authentications of requests, by verdict", sign_ins.clone());
         registry.register(
             "database_operation_duration_seconds",
             "Duration of database operations, including the wait for a connection",
@@ -89,7 +93,7 @@ impl Metrics {
         );
         registry.register(
             "history_revisions_removed",
-            "Revisions that were removed because they are older than the retention",
+            "Revisions that were removed at the end of their retention",
             revisions_removed.clone(),
         );
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
@@ -101,7 +105,8 @@ impl Metrics {
         });
         registry.register_collector(Box::new(Readings(sources.into_iter().chain([log]).collect())));
         process::register(registry.sub_registry_with_prefix("process"));
-        let inner = Inner { registry, requests, in_flight, refused, sign_ins, operations, revisions_removed };
+        let inner =
+            Inner { registry, requests, in_flight, rejected, sign_ins, operations, revisions_removed };
         Self(Arc::new(inner))
     }
 
@@ -118,7 +123,7 @@ impl Metrics {
 
     /// Counts a rejected request.
     pub fn record_rejection(&self, reason: RejectReason) {
-        self.0.refused.get_or_create(&RejectionLabels::from(reason)).inc();
+        self.0.rejected.get_or_create(&RejectionLabels::from(reason)).inc();
     }
 
     /// Counts a sign-in. The verdict is `accepted`, or the reason of the refusal.
@@ -137,7 +142,7 @@ impl Metrics {
         self.0.revisions_removed.inc_by(count);
     }
 
-    /// Returns all metrics in the format OpenMetrics.
+    /// Returns all metrics in the OpenMetrics format.
     ///
     /// # Errors
     ///
@@ -149,20 +154,30 @@ impl Metrics {
     }
 }
 
-/// Converts OpenMetrics to the older text format of Prometheus. In the older format, `# TYPE` names the sample instead
-/// of the metric family, the type `info` is a `gauge`, and there are no units and no end marker.
+/// Converts OpenMetrics to the older text format of Prometheus. In the older format, `# HELP` and `# TYPE` name the
+/// samples (`x_total`, `x_info`) instead of the metric family (`x`), the type `info` is a `gauge`, and there are no units
+/// and no end marker.
 pub fn to_prometheus_text(open_metrics: &str) -> String {
     let mut text = String::with_capacity(open_metrics.len());
+    // The help of a family precedes its type, which determines the name of the samples.
+    let mut help = "";
     for line in open_metrics.lines().filter(|line| !line.starts_with("# UNIT") && *line != "# EOF") {
-        let converted = match line.split_once(" counter").or_else(|| line.split_once(" info")) {
-            Some((start, "")) if start.starts_with("# TYPE ") && line.ends_with(" counter") => {
-                format!("{start}_total counter")
-            }
-            Some((start, "")) if start.starts_with("# TYPE ") => format!("{start}_info gauge"),
-            _ => line.to_owned(),
+        if let Some((_, family_help)) = line.strip_prefix("# HELP ").and_then(|rest| rest.split_once(' ')) {
+            help = family_help;
+            continue;
+        }
+        let Some((family, kind)) = line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')) else {
+            text += line;
+            text.push('\n');
+            continue;
         };
-        text.push_str(&converted);
-        text.push('\n');
+        let (suffix, kind) = match kind {
+            "counter" => ("_total", "counter"),
+            "info" => ("_info", "gauge"),
+            other => ("", other),
+        };
+        // Writing to a string never fails.
+        let _ = writeln!(text, "# HELP {family}{suffix} {help}\n# TYPE {family}{suffix} {kind}");
     }
     text
 }
@@ -174,16 +189,17 @@ mod tests {
     use super::{Metrics, RejectReason, method_name, to_prometheus_text};
 
     #[test]
-    fn prometheus_text_has_types_of_samples() {
-        let text = "# HELP a_b A.\n# TYPE a_b counter\na_b_total 1\n# TYPE c info\nc_info{v=\"1\"} 1\n\
-                    # TYPE d_seconds histogram\n# UNIT d_seconds seconds\nd_seconds_sum 1\n# EOF\n";
-        let expected = "# HELP a_b A.\n# TYPE a_b_total counter\na_b_total 1\n# TYPE c_info gauge\nc_info{v=\"1\"} 1\n\
-                        # TYPE d_seconds histogram\nd_seconds_sum 1\n";
+    fn prometheus_text_names_samples_of_counters_and_infos() {
+        let text = "# HELP a_b A b.\n# TYPE a_b counter\na_b_total 1\n# HELP c C.\n# TYPE c info\nc_info{v=\"1\"} 1\n\
+                    # HELP d_seconds D.\n# TYPE d_seconds histogram\n# UNIT d_seconds seconds\nd_seconds_sum 1\n# EOF\n";
+        let expected = "# HELP a_b_total A b.\n# TYPE a_b_total counter\na_b_total 1\n\
+                        # HELP c_info C.\n# TYPE c_info gauge\nc_info{v=\"1\"} 1\n\
+                        # HELP d_seconds D.\n# TYPE d_seconds histogram\nd_seconds_sum 1\n";
         assert_eq!(to_prometheus_text(text), expected);
     }
 
     #[test]
-    fn counted_events_are_in_text() {
+    fn recorded_values_are_exported() {
         let metrics = Metrics::new(Vec::new());
         metrics.record_response("GET", Some("/a/{id}".to_owned()), 200, Duration::from_micros(300));
         metrics.record_response(method_name("BREW"), None, 405, Duration::from_millis(1));
@@ -192,7 +208,7 @@ mod tests {
         metrics.record_operation("list", "ok", Duration::from_millis(3));
         metrics.in_flight().inc();
         metrics.record_removed_revisions(20);
-        let text = metrics.text().expect("must be text");
+        let text = metrics.text().expect("the metrics must be encoded");
         for line in [
             r#"icp_http_request_duration_seconds_bucket{le="0.0005",method="GET",route="/a/{id}",status="200"} 1"#,
             r#"icp_http_request_duration_seconds_count{method="other",route="(none)",status="405"} 1"#,

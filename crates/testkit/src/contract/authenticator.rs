@@ -232,7 +232,7 @@ async fn concurrent_requests_get_their_own_user(subject: SignIn) {
         })
         .collect();
     for task in tasks {
-        task.await.expect("no task must panic");
+        task.await.expect("the task must not panic");
     }
 }
 

@@ -83,7 +83,7 @@ async fn concurrent_migrates_apply_once(migrator: TestMigrator) {
         async move {
             let report = migrator.migrate().await.expect("migrate failed");
             let remaining = migrator.pending().await.expect("pending failed");
-            assert!(remaining.is_empty(), "no migration must be pending after `migrate`: {remaining:?}");
+            assert!(remaining.is_empty(), "`migrate` must leave no pending migrations: {remaining:?}");
             report
         }
     })

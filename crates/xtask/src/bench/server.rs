@@ -1,4 +1,4 @@
-//! The measured servers, as child processes.
+//! The benchmarked servers, as child processes.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
@@ -13,7 +13,7 @@ use crate::project;
 pub(super) fn build(release: bool) -> Result<PathBuf> {
     let target = project::target()?;
     if !release {
-        // Uses the programs of the tests, so that CI compiles nothing twice. There is no peer.
+        // CI has built these programs for its tests. Without `--release`, the peer is not measured.
         project::run(&mut project::cargo("build --locked --workspace --bins --tests")?)?;
         return Ok(target.join("debug"));
     }
@@ -24,7 +24,7 @@ pub(super) fn build(release: bool) -> Result<PathBuf> {
     Ok(target.join("release"))
 }
 
-/// Returns the command of a program. Linux kills the program when this process ends, even if this process is killed.
+/// Returns a command without environment variables. Linux kills the program when the thread that starts it ends.
 pub(super) fn command(programs: &Path, name: &str, folder: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL"]).arg(programs.join(name));
@@ -44,12 +44,12 @@ impl Service {
     pub(super) fn start(command: &mut Command, log: &Path) -> Result<Self> {
         let child = command.stdout(Stdio::piped()).stderr(File::create(log)?).spawn();
         let mut child = child.with_context(|| format!("running {command:?}"))?;
-        let output = BufReader::new(child.stdout.take().context("its output is piped")?);
+        let output = BufReader::new(child.stdout.take().context("standard output must be piped")?);
         let mut service = Self { child, address: String::new(), output };
         let mut line = String::new();
         service.output.read_line(&mut line).context("reading the address of the server")?;
-        let address = line.trim().split_once(" listens on http://");
-        address.with_context(|| format!("{command:?} does not listen"))?.1.clone_into(&mut service.address);
+        let address = line.trim().split_once(" listens on http://").map(|(_, address)| address.to_owned());
+        service.address = address.with_context(|| format!("{command:?} failed; see {}", log.display()))?;
         Ok(service)
     }
 

@@ -1,4 +1,4 @@
-//! The required claims of a token with a valid signature.
+//! The claims of a token with a valid signature.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ async fn auth_with(settings: ClerkSettings, claims: &JsonObject) -> Outcome {
     authenticate_bearer(&start(settings), &token(&INSTANCE_KEY, &header(), claims)).await
 }
 
-/// Checks that a token has the outcome `expected` with each of the values of a claim.
+/// Checks the outcome for each of the JSON values of a claim.
 async fn assert_outcome(settings: impl Fn() -> ClerkSettings, name: &str, values: &str, expected: Outcome) {
     for value in split_values(values) {
         assert_eq!(auth_with(settings(), &claims().set(name, value)).await, expected, "{name}: {value}");
@@ -28,11 +28,8 @@ async fn assert_outcome(settings: impl Fn() -> ClerkSettings, name: &str, values
 async fn subject_and_session_must_be_strings() {
     for (name, reason) in [("sub", "no_subject"), ("sid", "no_session")] {
         assert_eq!(auth(&claims().without(name)).await, Err(reason));
-        for value in split_values(r#""" ; null ; 1 ; [] ; ["user_1"] ; {} ; true ; "\ud800""#) {
-            // For an array or an object, the JSON parser itself may fail.
-            let reasons = [Err(reason), Err("malformed_token")];
-            assert!(reasons.contains(&auth(&claims().set(name, value)).await), "{name}: {value}");
-        }
+        let invalid_values = r#""" ; null ; 1 ; [] ; ["user_1"] ; {} ; true ; "\ud800""#;
+        assert_outcome(settings, name, invalid_values, Err(reason)).await;
     }
     let with_u0000 = |name| claims().set(name, r#""a\u0000b""#);
     assert_eq!(auth(&with_u0000("sub")).await, Err("no_subject"), "the database cannot store U+0000");
@@ -50,7 +47,7 @@ async fn machine_tokens_are_refused() {
 }
 
 #[tokio::test]
-async fn issuer_must_be_identical() {
+async fn issuer_must_match_exactly() {
     assert_eq!(auth(&claims().without("iss")).await, Err("wrong_issuer"));
     let other_values = r#""https://clerk.example.com/" ; "https://clerk.example.co" ; "https://CLERK.example.com" ;
         "http://clerk.example.com" ; "clerk.example.com" ; " https://clerk.example.com" ;
@@ -133,13 +130,10 @@ async fn clock_skew_of_five_seconds_is_allowed() {
 
 #[tokio::test]
 async fn times_must_be_numbers_in_range() {
-    let unusual_values = r#"null ; true ; "1700000050" ; 1e400 ; -1e400 ; 8640000000001 ; -8640000000001 ; 1e13 ;
-        123456789012345678901234567890"#;
+    let invalid_values = r#"null ; true ; "1700000050" ; 1e400 ; -1e400 ; 8640000000001 ; -8640000000001 ; 1e13 ;
+        123456789012345678901234567890 ; [] ; {}"#;
     for name in ["exp", "nbf", "iat"] {
-        for value in split_values(unusual_values).chain(["[]", "{}"]) {
-            let reasons = [Err("malformed_time"), Err("malformed_token")];
-            assert!(reasons.contains(&auth(&claims().set(name, value)).await), "{name}: {value}");
-        }
+        assert_outcome(settings, name, invalid_values, Err("malformed_time")).await;
     }
     assert_outcome(
         settings,
@@ -170,20 +164,20 @@ async fn other_claims_are_ignored() {
 }
 
 #[tokio::test]
-async fn configured_users_and_admin_claim_are_admins() {
+async fn configured_users_and_admin_claim_grant_admin() {
     let claim = || Some("/metadata/role".parse().unwrap());
     let admin_claims = || claims().set("metadata", r#"{"role":"admin"}"#);
-    for (user_id, claim, claims, expected) in [
+    for (configured_admin, claim, claims, expected) in [
         (USER, None, claims(), true),
         ("user_other", None, admin_claims(), false),
         ("user_other", claim(), admin_claims(), true),
         ("user_other", claim(), claims(), false),
         ("user_other", claim(), claims().set("role", r#""admin""#), false),
     ] {
-        let admin = AdminRule { user_ids: vec![user_id.parse().unwrap()], claim };
+        let admin = AdminRule { user_ids: vec![configured_admin.parse().unwrap()], claim };
         let authenticator = start(ClerkSettings { admin, ..settings() });
         let caller = caller(&authenticator, &token(&INSTANCE_KEY, &header(), &claims)).await.unwrap();
-        assert_eq!(caller.is_admin(), expected, "{user_id} {}", claims.text());
+        assert_eq!(caller.is_admin(), expected, "{configured_admin} {}", claims.text());
     }
 }
 

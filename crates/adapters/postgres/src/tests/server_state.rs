@@ -1,17 +1,33 @@
 //! Tests when server states differ.
 
-use diesel_async::AsyncPgConnection;
 use icp_test_postgres::Server;
-use tokio_postgres::NoTls;
 
+use crate::PostgresSettings;
+use crate::connect::ConnectionOpener;
 use crate::server_state::{ListVersions, ServerState};
 
+fn opener(server: &Server) -> ConnectionOpener {
+    ConnectionOpener::new(&PostgresSettings::new(server.url("postgres"))).expect("the URL must be valid")
+}
+
+/// Returns the state of a server in a process that has opened one connection.
 async fn state_of(server: &Server) -> Option<ServerState> {
-    let (client, connection_task) =
-        tokio_postgres::connect(&server.url("postgres"), NoTls).await.expect("the client must connect");
-    tokio::spawn(connection_task);
-    let connection = AsyncPgConnection::try_from(client).await.expect("the connection must be accepted");
-    ListVersions::default().server_state(&connection).await.expect("the state must be read")
+    let opener = opener(server);
+    let connection = opener.open().await.expect("the connection must be opened");
+    ListVersions::new(opener).server_state(&connection.diesel).await.expect("the state must be read")
+}
+
+#[tokio::test]
+async fn state_changes_after_connections_were_lost() {
+    let server = Server::start().expect("the server must start");
+    let opener = opener(&server);
+    let connection = opener.open().await.expect("the connection must be opened");
+    let versions = ListVersions::new(opener.clone());
+    let state = async || versions.server_state(&connection.diesel).await.expect("the state must be read");
+    let before = state().await;
+    assert!(before.is_some() && state().await == before, "the state must not change without a connection");
+    opener.open().await.expect("the connection must be opened");
+    assert_ne!(state().await, before, "a crash may have broken the other connections");
 }
 
 #[tokio::test]

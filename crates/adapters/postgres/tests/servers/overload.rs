@@ -143,7 +143,7 @@ async fn requests_succeed_at_connection_limit_of_role() {
         })
     });
     for result in join_all(tasks).await {
-        result.expect("no request must fail");
+        result.expect("the request must succeed");
     }
     let open = workers[0].pool_status().open;
     assert!((1..=3).contains(&open), "{open} connections are open");

@@ -27,7 +27,7 @@ async fn service_needs_no_right_to_create_tables() {
     server.execute(GRANT_READS_AND_WRITES).expect("the privileges must be granted");
     assert!(
         guest.pending().await.expect("the migrations must be read").is_empty(),
-        "no migration must be pending after the migration"
+        "the migration must leave no pending migrations"
     );
     store_icp(&guest, 1, "user_ada").await.expect("the ICP must be stored");
     assert_eq!(count_icps(&guest, "user_ada").await.expect("the list must be read"), 1);

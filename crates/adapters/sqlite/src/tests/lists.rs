@@ -21,9 +21,9 @@ fn sorted_query(sort: Sort) -> ListQuery {
     ListQuery { start: ListStart::Beginning(sort), ..everything("user_ada") }
 }
 
-/// Damages every page of the file that contains only the byte `padding`. Documents with this padding can no longer be
-/// read.
-fn damage_pages(fixture: &Fixture, padding: u8) {
+/// Overwrites the pointer to the next page in every overflow page that contains only the byte `padding`. SQLite can then
+/// no longer read the documents with this padding.
+fn damage_overflow_pages(fixture: &Fixture, padding: u8) {
     fixture.connect().batch_execute("PRAGMA wal_checkpoint(TRUNCATE)").expect("the statement must succeed");
     let mut bytes = std::fs::read(fixture.path()).expect("the file must be readable");
     let mut damaged = 0;
@@ -39,29 +39,34 @@ fn damage_pages(fixture: &Fixture, padding: u8) {
 }
 
 #[tokio::test]
-async fn full_list_reads_no_further_documents() {
+async fn list_reads_no_documents_after_its_size_limit() {
     let fixture = Fixture::new().await;
     let documents = [padded_icp(1, &"a".repeat(30_000)), padded_icp(2, &"b".repeat(30_000)), icp(3)];
     for document in &documents {
         fixture.database.insert(document, any_creator(), None).await.expect("the ICP must be inserted");
     }
     let complete = fixture.database.list(&everything("user_ada")).await.expect("the list must be read");
-    damage_pages(&fixture, b'b');
+    damage_overflow_pages(&fixture, b'b');
     let database = fixture.reopen().await;
     for sort in [Sort::CreatedAt, Sort::UpdatedAt, Sort::Name, Sort::ActiveUntil] {
         let complete_query = sorted_query(sort);
         database.list(&complete_query).await.expect_err("a complete list must read the damaged document");
         let short_query = ListQuery { max_bytes: NonZeroUsize::new(1), ..complete_query.clone() };
-        let list = database.list(&short_query).await.expect("a full list must not read the damaged document");
+        let list = database
+            .list(&short_query)
+            .await
+            .expect("a list that has reached `max_bytes` must not read the damaged document");
         assert_eq!((list.icps.len(), list.next.map(|cursor| cursor.id)), (1, Some(id(1))));
         assert_eq!(list.version, complete.version);
-        let part =
-            database.list_part(&short_query).await.expect("a full list must not read the damaged document");
+        let part = database
+            .list_part(&short_query)
+            .await
+            .expect("a list that has reached `max_bytes` must not read the damaged document");
         assert_eq!((part.icps.len(), part.next.map(|cursor| cursor.id)), (1, Some(id(1))));
         let unchanged = database
             .list_if_changed(&complete_query, &[complete.version])
             .await
-            .expect("the list must have a version");
+            .expect("the list must be read");
         assert_eq!(unchanged, Conditional::Unchanged(complete.version));
     }
 }
@@ -112,7 +117,7 @@ async fn version_of_abandoned_list_is_not_cached() {
         Session::open(&fixture.database.file, Access::Read).expect("the database must be opened");
     count_rows_of_abandoned_read(&mut session, |job| list::version(job, &query));
     let version = list::version(&mut Job { session: &mut session, is_abandoned: &|| false }, &query);
-    assert_eq!(version.expect("the list must have a version"), complete);
+    assert_eq!(version.expect("the list must be read"), complete);
 }
 
 #[tokio::test]
@@ -152,11 +157,8 @@ async fn cached_version_changes_with_every_write() {
     let mut version = fixture.database.list(&query).await.expect("the list must be read").version;
     for number in 1..=3 {
         for _ in 0..2 {
-            let unchanged = fixture
-                .database
-                .list_if_changed(&query, &[version])
-                .await
-                .expect("the list must have a version");
+            let unchanged =
+                fixture.database.list_if_changed(&query, &[version]).await.expect("the list must be read");
             assert_eq!(unchanged, Conditional::Unchanged(version));
         }
         fixture.database.insert(&icp(number), any_creator(), None).await.expect("the ICP must be inserted");
@@ -174,11 +176,11 @@ async fn cached_version_changes_with_writes_of_other_processes() {
     let (database, query) = (&fixture.database, everything("user_ada"));
     database.insert(&icp(1), any_creator(), None).await.expect("the ICP must be inserted");
     let version = database.list(&query).await.expect("the list must be read").version;
+    // A connection that shares nothing with the adapter, as in another process.
     let mut other_process = fixture.connect();
     for statement in ["BEGIN IMMEDIATE", "UPDATE icps SET version = version + 1"] {
         other_process.batch_execute(statement).expect("the statement must succeed");
-        let unchanged =
-            database.list_if_changed(&query, &[version]).await.expect("the list must have a version");
+        let unchanged = database.list_if_changed(&query, &[version]).await.expect("the list must be read");
         assert_eq!(
             unchanged,
             Conditional::Unchanged(version),
@@ -197,10 +199,10 @@ async fn only_versions_of_complete_lists_are_cached() {
         Session::open(&fixture.database.file, Access::Read).expect("the database must be opened");
     let limited_query = ListQuery { limit: NonZeroUsize::new(1), ..everything("user_ada") };
     let mut job = Job { session: &mut session, is_abandoned: &|| false };
-    list::version(&mut job, &limited_query).expect("the list must have a version");
+    list::version(&mut job, &limited_query).expect("the list must be read");
     let user_id = limited_query.scope.user_id();
     assert_eq!(job.session.versions.get(user_id), None, "the version of a page must not be cached");
-    list::version(&mut job, &everything("user_ada")).expect("the list must have a version");
+    list::version(&mut job, &everything("user_ada")).expect("the list must be read");
     assert!(job.session.versions.get(user_id).is_some(), "the version of the complete list must be cached");
 }
 

@@ -6,8 +6,9 @@ use icp_domain::limits;
 
 use crate::http::error::{ApiError, ParameterViolation};
 
-/// The parameters of a request: a tuple of extractors. If several of them find violations, the error has all of these
-/// violations, in the order of the tuple. actix would stop at the first one.
+/// The parameters of a request: a tuple of extractors. Reports the violations of all extractors together, in the order of
+/// the tuple, at most [`limits::VIOLATIONS`]. If an extractor fails for another reason, returns that error. actix would
+/// stop at the first error.
 pub(in crate::http) struct Inputs<T>(pub(in crate::http) T);
 
 macro_rules! inputs {
@@ -22,16 +23,15 @@ macro_rules! inputs {
             #[expect(non_snake_case, reason = "each variable has the name of its type")]
             fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
                 let mut violations = Vec::new();
-                $(let $input = input($input::extract(request), &mut violations);)+
-                ready(match ($($input,)+) {
-                    ($(Ok(Some($input)),)+) => Ok(Self(($($input,)+))),
-                    results => {
-                        let ($($input,)+) = results;
-                        $(if let Err(error) = $input { return ready(Err(error)); })+
-                        violations.truncate(limits::VIOLATIONS);
-                        Err(ApiError::InvalidParameters(violations))
-                    }
-                })
+                $(let $input = match collect_violations($input::extract(request), &mut violations) {
+                    Ok(input) => input,
+                    Err(error) => return ready(Err(error)),
+                };)+
+                if let ($(Some($input),)+) = ($($input,)+) {
+                    return ready(Ok(Self(($($input,)+))));
+                }
+                violations.truncate(limits::VIOLATIONS);
+                ready(Err(ApiError::InvalidParameters(violations)))
             }
         }
     };
@@ -41,8 +41,8 @@ inputs!(A B);
 inputs!(A B C);
 inputs!(A B C D);
 
-/// Returns an input. If it is invalid, adds its violations, and returns `None`.
-fn input<T>(
+/// Returns the input. Returns `None` and adds to `violations` if the input has violations. Returns any other error.
+fn collect_violations<T>(
     extracted: Ready<Result<T, ApiError>>,
     violations: &mut Vec<ParameterViolation>,
 ) -> Result<Option<T>, ApiError> {

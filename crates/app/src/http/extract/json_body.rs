@@ -97,7 +97,7 @@ pub(in crate::http) async fn read_text(
     too_large: impl FnOnce() -> ApiError,
 ) -> Result<Arc<str>, ApiError> {
     let reading = RequestBody::read(request, max);
-    let bytes = Concurrency::wait_for_client(request, reading).await?.map_err(|error| match error {
+    let bytes = Concurrency::wait_outside_limit(request, reading).await?.map_err(|error| match error {
         BodyReadError::TooLarge => too_large(),
         BodyReadError::TooSlow => {
             malformed_body(format!("must arrive within {} seconds", READ_LIMIT.as_secs()))

@@ -11,44 +11,44 @@ use icp_permits::{KeyedPermit, KeyedPermits};
 use crate::http::error::ApiError;
 use icp_observability::{Metrics, RejectReason};
 
-/// Maximum number of requests that wait for a body or for a key, as a multiple of the limit of requests in flight. The
-/// limit exists because the bodies are in memory.
+/// Maximum number of requests that wait for their body or for a signing key, as a multiple of the limit of requests in
+/// flight. It bounds the memory for partly received bodies.
 const WAITING_FACTOR: usize = 4;
 
-/// Maximum total size in bytes of the parts of long lists that are being sent. A slow client occupies the memory of a
-/// part for an unlimited time.
-const MAX_LONG_LIST_BYTES: usize = 48 * 1024 * 1024;
+/// Maximum total size in bytes of the parts of streamed lists that are being sent. A slow client occupies the memory of
+/// a part for an unlimited time.
+const MAX_STREAM_BYTES: usize = 48 * 1024 * 1024;
 
-/// Minimum number of requests that one user may have in flight, even if a quarter of the total limit is less.
+/// Lower bound of the limit of a user, which is a quarter of the total limit.
 const MIN_IN_FLIGHT_PER_USER: usize = 16;
 
-/// Maximum number of lists of more than [`LARGE_LIST_BYTES`] in memory for one user.
-const MAX_LARGE_LISTS_PER_USER: usize = 16;
-const LARGE_LIST_BYTES: usize = 2 * 1024 * 1024;
+/// Maximum number of buffered lists to one user of more than [`MIN_COUNTED_LIST_BYTES`].
+const MAX_BUFFERED_LISTS_PER_USER: usize = 16;
+const MIN_COUNTED_LIST_BYTES: usize = 2 * 1024 * 1024;
 
 /// Maximum number of large responses that are compressed for one user at the same time. actix starts threads for
 /// compression as needed, and many threads would delay the workers.
 const MAX_COMPRESSIONS_PER_USER: usize = 1;
 
-/// Maximum number of long lists in flight to one user, so that other users get their lists.
-const MAX_LONG_LISTS_PER_USER: usize = 4;
+/// Maximum number of streamed lists to one user, so that other users get their lists.
+const MAX_STREAMED_LISTS_PER_USER: usize = 4;
 
-/// Maximum number of anonymous requests in flight. Their responses are prepared, so only a slow client keeps a request
-/// in flight.
+/// Maximum number of anonymous requests in flight. Their responses are built in advance, so only a slow client keeps a
+/// request in flight.
 const MAX_ANONYMOUS_REQUESTS: usize = 64;
 
 /// The limits on requests in flight. The service rejects further requests immediately. If it queued them, it would
 /// serve them too late, and delay other requests.
 ///
-/// Anonymous requests have a separate limit. Health and metrics are not counted, so operators always get a response.
+/// Anonymous requests have a separate limit. Health checks and metrics are not counted, so operators always get a response.
 #[derive(Clone)]
 pub(crate) struct Concurrency {
     in_flight: Counter,
     waiting: Counter,
-    long_lists: Counter,
+    streamed_lists: Counter,
     in_flight_of_users: KeyedPermits<UserId>,
-    large_lists_of_users: KeyedPermits<UserId>,
-    long_lists_of_users: KeyedPermits<UserId>,
+    buffered_lists_of_users: KeyedPermits<UserId>,
+    streamed_lists_of_users: KeyedPermits<UserId>,
     compressions_of_users: KeyedPermits<UserId>,
     anonymous: Counter,
     metrics: Metrics,
@@ -65,7 +65,8 @@ impl Counter {
         Self { value: Arc::default(), max }
     }
 
-    /// Adds 1 to the value. Returns true if the value is still within the limit.
+    /// Adds 1 to the value, even beyond the limit, so the caller must subtract it again. Returns true if the value is
+    /// within the limit.
     fn add(&self) -> bool {
         self.value.fetch_add(1, Ordering::Relaxed) < self.max
     }
@@ -81,10 +82,10 @@ impl Concurrency {
         Self {
             in_flight: Counter::new(max_in_flight),
             waiting: Counter::new(max_in_flight.saturating_mul(WAITING_FACTOR)),
-            long_lists: Counter::new((MAX_LONG_LIST_BYTES / response_buffer).max(1)),
+            streamed_lists: Counter::new((MAX_STREAM_BYTES / response_buffer).max(1)),
             in_flight_of_users: KeyedPermits::new(max_in_flight.div_ceil(4).max(MIN_IN_FLIGHT_PER_USER)),
-            large_lists_of_users: KeyedPermits::new(MAX_LARGE_LISTS_PER_USER),
-            long_lists_of_users: KeyedPermits::new(MAX_LONG_LISTS_PER_USER),
+            buffered_lists_of_users: KeyedPermits::new(MAX_BUFFERED_LISTS_PER_USER),
+            streamed_lists_of_users: KeyedPermits::new(MAX_STREAMED_LISTS_PER_USER),
             compressions_of_users: KeyedPermits::new(MAX_COMPRESSIONS_PER_USER),
             anonymous: Counter::new(MAX_ANONYMOUS_REQUESTS),
             metrics: metrics.clone(),
@@ -99,34 +100,34 @@ impl Concurrency {
     }
 
     /// Admits a request of a user. A user has at most a quarter of the permits, or [`MIN_IN_FLIGHT_PER_USER`] if that
-    /// is more. So other users are served while this user reads slowly.
+    /// is more, so that one slow reader cannot use up the limit.
     pub(in crate::http) fn admit_user(&self, user_id: &UserId) -> Result<KeyedPermit<UserId>, ApiError> {
         self.in_flight_of_users.try_acquire(user_id).ok_or_else(|| self.reject())
     }
 
-    /// Admits a list for a user. The complete list is in memory until it has been sent. Only a list of more than
-    /// [`LARGE_LIST_BYTES`] needs a permit.
-    pub(in crate::http) fn admit_list(
+    /// Admits a list that is buffered for a user. The complete list is in memory until it has been sent. Only a list of more than
+    /// [`MIN_COUNTED_LIST_BYTES`] needs a permit.
+    pub(in crate::http) fn admit_buffered_list(
         &self,
         user_id: &UserId,
         bytes: usize,
     ) -> Result<Option<KeyedPermit<UserId>>, ApiError> {
-        if bytes <= LARGE_LIST_BYTES {
+        if bytes <= MIN_COUNTED_LIST_BYTES {
             return Ok(None);
         }
-        self.large_lists_of_users.try_acquire(user_id).map(Some).ok_or_else(|| self.reject())
+        self.buffered_lists_of_users.try_acquire(user_id).map(Some).ok_or_else(|| self.reject())
     }
 
-    /// Admits a list for a user that is sent in parts.
-    pub(in crate::http) fn admit_long_list(
+    /// Admits a list that is sent to a user in parts.
+    pub(in crate::http) fn admit_streamed_list(
         &self,
         user_id: &UserId,
     ) -> Result<(CountedPermit, KeyedPermit<UserId>), ApiError> {
-        let of_user = self.long_lists_of_users.try_acquire(user_id).ok_or_else(|| self.reject())?;
-        Ok((self.acquire(&self.long_lists)?, of_user))
+        let of_user = self.streamed_lists_of_users.try_acquire(user_id).ok_or_else(|| self.reject())?;
+        Ok((self.acquire(&self.streamed_lists)?, of_user))
     }
 
-    /// Returns the permit to compress a large response to a user. Without a permit, the response is sent uncompressed.
+    /// Returns a permit to compress a large response to a user, or `None` if the user has none left. Without a permit, the response is sent uncompressed.
     pub(in crate::http) fn admit_compression(&self, user_id: &UserId) -> Option<KeyedPermit<UserId>> {
         self.compressions_of_users.try_acquire(user_id)
     }
@@ -141,10 +142,10 @@ impl Concurrency {
         if counter.add() { Ok(permit) } else { Err(self.reject()) }
     }
 
-    /// Waits for the body of a request, or for the key of its token. Meanwhile, the request does not count as in
+    /// Waits for the body of a request, or for the key of its token. During the wait, the request does not count as in
     /// flight. Rejects the request if too many requests wait, or if the limit of requests in flight is reached after
     /// the wait.
-    pub(in crate::http) async fn wait_for_client<T>(
+    pub(in crate::http) async fn wait_outside_limit<T>(
         request: &HttpRequest,
         waiting: impl Future<Output = T>,
     ) -> Result<T, ApiError> {
@@ -175,7 +176,7 @@ impl Concurrency {
 }
 
 /// The permit of a request. The request counts as in flight until the permit is dropped, except in
-/// [`Concurrency::wait_for_client`].
+/// [`Concurrency::wait_outside_limit`].
 pub(in crate::http) struct Permit {
     concurrency: Concurrency,
 }
@@ -187,7 +188,7 @@ impl Drop for Permit {
     }
 }
 
-/// A permit that a counter counts until the permit is dropped.
+/// One unit of a [`Counter`], released on drop.
 pub(in crate::http) struct CountedPermit(Counter);
 
 impl Drop for CountedPermit {
@@ -196,7 +197,7 @@ impl Drop for CountedPermit {
     }
 }
 
-/// Marks a request as waiting for its client until this value is dropped.
+/// Marks a request as waiting for its body or a signing key until this value is dropped.
 struct WaitingRequest<'a>(&'a Concurrency);
 
 impl Drop for WaitingRequest<'_> {

@@ -32,7 +32,7 @@ pub(super) async fn authenticate(state: &State, request: &HttpRequest) -> Result
     };
     let authenticating = pin!(authenticator.authenticate(&headers));
     // While a request waits for a key, it does not count as in flight.
-    let authenticated = Concurrency::wait_for_client(request, authenticating).await?;
+    let authenticated = Concurrency::wait_outside_limit(request, authenticating).await?;
     authenticated.map_err(|error| {
         if let AuthenticationError::Unauthenticated(reason) = &error {
             tracing::debug!(reason, "not signed in");

@@ -104,17 +104,17 @@ async fn authorize(state: web::Data<State>, query: web::Query<Fields>) -> HttpRe
     if query.get("code_challenge_method").is_none_or(|method| method != "S256") {
         return HttpResponse::BadRequest().body("PKCE is required");
     }
-    let code = format!("code_{}", state.codes.lock().expect("no thread must have panicked").len());
+    let code = format!("code_{}", state.codes.lock().expect("the lock must not be poisoned").len());
     let mut redirect: reqwest::Url = query["redirect_uri"].parse().expect("the URL must be valid");
     redirect.query_pairs_mut().append_pair("code", &code).append_pair("state", &query["state"]);
-    state.codes.lock().expect("no thread must have panicked").insert(code, query);
+    state.codes.lock().expect("the lock must not be poisoned").insert(code, query);
     HttpResponse::Found().insert_header(("location", redirect.as_str())).finish()
 }
 
 async fn token(state: web::Data<State>, form: web::Form<Fields>) -> HttpResponse {
     let form = form.into_inner();
     let Some(authorized) =
-        state.codes.lock().expect("no thread must have panicked").get(&form["code"]).cloned()
+        state.codes.lock().expect("the lock must not be poisoned").get(&form["code"]).cloned()
     else {
         return HttpResponse::BadRequest().json(json!({"error": "invalid_grant"}));
     };
@@ -124,7 +124,7 @@ async fn token(state: web::Data<State>, form: web::Form<Fields>) -> HttpResponse
     if authorized["code_challenge"] != challenge || !parameters_match {
         return HttpResponse::BadRequest().json(json!({"error": "invalid_grant"}));
     }
-    state.token_requests.lock().expect("no thread must have panicked").push(form.clone());
+    state.token_requests.lock().expect("the lock must not be poisoned").push(form.clone());
     let scope = authorized.get("scope").map_or("profile", String::as_str);
     let claims = json!({"client_id": form["client_id"], "aud": form.get("resource"), "scope": scope});
     let access_token = state.clerk.access_token(USER, claims);

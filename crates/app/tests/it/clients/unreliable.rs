@@ -46,7 +46,7 @@ impl UnreliableProxy {
     }
 
     pub(crate) fn request_count(&self, method: &Method) -> usize {
-        self.counts.lock().expect("no thread must have panicked").get(method).copied().unwrap_or_default()
+        self.counts.lock().expect("the lock must not be poisoned").get(method).copied().unwrap_or_default()
     }
 }
 
@@ -61,7 +61,7 @@ async fn handle_connection(
     let mut words = head.split(' ');
     let (method, path) = (words.next()?.parse::<Method>().ok()?, words.next()?);
     let number = {
-        let mut counts = counts.lock().expect("no thread must have panicked");
+        let mut counts = counts.lock().expect("the lock must not be poisoned");
         let number = counts.entry(method.clone()).or_default();
         *number += 1;
         *number

@@ -166,7 +166,7 @@ async fn slow_client_occupies_no_database_connection() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(
         metric_value(&service, CONNECTIONS_IN_USE_METRIC).await < 1.0,
-        "no database connection must be in use while the client does not read"
+        "database connections must not be in use while the client does not read"
     );
 }
 

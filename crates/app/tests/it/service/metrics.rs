@@ -56,7 +56,7 @@ async fn requests_and_operations_are_counted() {
     // A connection may be in use for a moment, for example by the housekeeping that runs at the start.
     let is_idle =
         async || fetch_metrics(&service).await.contains(r#"icp_database_connections{state="in_use"} 0"#);
-    assert!(eventually(Duration::from_secs(10), is_idle).await, "no connection must remain in use");
+    assert!(eventually(Duration::from_secs(10), is_idle).await, "all connections must be released");
 }
 
 #[tokio::test]

@@ -40,7 +40,7 @@ impl Collector {
                             request.resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
                         received_spans
                             .lock()
-                            .expect("no thread must have panicked")
+                            .expect("the lock must not be poisoned")
                             .extend(scopes.flat_map(|scope| scope.spans));
                         let response = "HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\n\r\n";
                         reader.get_mut().write_all(response.as_bytes()).expect("the bytes must be sent");
@@ -52,7 +52,7 @@ impl Collector {
     }
 
     fn spans(&self) -> Vec<Span> {
-        self.spans.lock().expect("no thread must have panicked").clone()
+        self.spans.lock().expect("the lock must not be poisoned").clone()
     }
 }
 

@@ -47,7 +47,7 @@ fn check_body(schema: &Value, response: &Response) {
         return;
     }
     let Ok(body) = serde_json::from_str(&response.body) else { return };
-    let mut validators = VALIDATORS.lock().expect("no thread must have panicked");
+    let mut validators = VALIDATORS.lock().expect("the lock must not be poisoned");
     let validator = validators.entry(schema.to_string()).or_insert_with(|| build_validator(schema));
     let violation = validator.iter_errors(&body).next();
     let violation = violation.map(|violation| format!("{violation} at {}", violation.instance_path()));

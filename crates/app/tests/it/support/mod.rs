@@ -128,7 +128,7 @@ impl Setup {
         std::thread::spawn(move || {
             lines
                 .map_while(Result::ok)
-                .for_each(|line| *log.lock().expect("no thread must have panicked") += &(line + "\n"));
+                .for_each(|line| *log.lock().expect("the lock must not be poisoned") += &(line + "\n"));
         });
         service.wait_until_listening()
     }
@@ -171,7 +171,7 @@ impl Service {
             std::thread::sleep(Duration::from_millis(200));
             panic!(
                 "the service must start: {first_line}{}",
-                self.log.lock().expect("no thread must have panicked")
+                self.log.lock().expect("the lock must not be poisoned")
             );
         };
         address.clone_into(&mut self.address);
@@ -243,7 +243,7 @@ impl Service {
 
     /// Returns the log. Waits until no more lines arrive, because the service may log a request after the response.
     pub(crate) fn log(&self) -> String {
-        let read_log = || self.log.lock().expect("no thread must have panicked").clone();
+        let read_log = || self.log.lock().expect("the lock must not be poisoned").clone();
         let mut log = read_log();
         loop {
             std::thread::sleep(Duration::from_millis(100));

@@ -76,7 +76,7 @@ impl Service {
     }
 
     fn sign_in(&self, id: &str, is_admin: bool) -> User<'_> {
-        let mut tokens = TOKENS.lock().expect("no thread must have panicked");
+        let mut tokens = TOKENS.lock().expect("the lock must not be poisoned");
         let token = tokens.entry((id.to_owned(), is_admin));
         let token = token.or_insert_with(|| if is_admin { self.admin_token(id) } else { self.token(id) });
         User::new(self, token.clone())

@@ -13,10 +13,15 @@ async fn insert_with_traces(history: &TestHistory, number: u128, user_id: &str) 
     let second = icp(number).users(["user_ada"]).with("name", user_id).document();
     let third = icp(number).users(["user_ada", "user_eves"]).document();
     let version = insert_by(history, &first, user_id).await;
-    let by_user = Stamp { author: acting(user_id, "user_bob"), ..stamp_at(1) };
+    let by_user = Stamp { author: impersonated_author(user_id, "user_bob"), ..stamp_at(1) };
     let version = history.edit(&first, &second, version, &by_user).await;
     history
-        .edit(&second, &third, version, &Stamp { author: acting("user_ada", user_id), ..stamp_at(2) })
+        .edit(
+            &second,
+            &third,
+            version,
+            &Stamp { author: impersonated_author("user_ada", user_id), ..stamp_at(2) },
+        )
         .await;
 }
 
@@ -29,13 +34,13 @@ async fn insert_by(history: &TestHistory, document: &IcpDocument, user_id: &str)
     }
 }
 
-/// Inserts an ICP with the smallest quota that allows one ICP.
-async fn insert_only_icp(history: &TestHistory, number: u128, user_id: &str) -> Creation {
+/// Inserts an ICP of a user who may create one ICP. Returns [`Creation::QuotaReached`] if the user has created one.
+async fn insert_within_quota_of_one(history: &TestHistory, number: u128, user_id: &str) -> Creation {
     let creator = fixtures::creator(user_id, Quota { icps: 1, bytes: u64::MAX });
     history.insert(&icp(number).document(), &creator, None).await.expect("insert failed")
 }
 
-fn acting(user_id: &str, actor: &str) -> Author {
+fn impersonated_author(user_id: &str, actor: &str) -> Author {
     Caller::impersonated(user(user_id), user(actor)).author()
 }
 
@@ -59,10 +64,12 @@ async fn check_forgotten_user(history: &TestHistory, eve: &str) {
     let creator = fixtures::creator(eve, Quota::UNLIMITED);
     history.insert_once_by(&creator, &icp(3).document(), &key()).await;
     history.forget_in_all_parts(eve).await;
-    for number in [1, 2] {
-        for revision in history.all_revisions(number).await {
-            let author = &revision.author;
-            assert!(![&author.by, &author.actor].contains(&&Some(user(eve))), "{revision:?}");
+    for (number, count) in [(1, 3), (2, 2), (3, 1)] {
+        let revisions = history.all_revisions(number).await;
+        assert_eq!(revisions.len(), count, "the revisions of ICP {number} must be kept");
+        for revision in revisions {
+            assert_ne!(revision.author.by, Some(user(eve)), "{revision:?}");
+            assert_ne!(revision.author.actor, Some(user(eve)), "{revision:?}");
             let text = history.revision_text(number, revision.version).await;
             assert_no_user(&text.expect("the revision must have a document"), eve);
         }
@@ -72,10 +79,10 @@ async fn check_forgotten_user(history: &TestHistory, eve: &str) {
     let deleted = history.read_deletes(&user_scope("user_ada"), &all_revisions_query()).await.revisions;
     assert_eq!(deleted.len(), 1);
     assert_no_user(deleted[0].json.as_deref().expect("the delete must have a document"), eve);
-    let created = insert_only_icp(history, 5, eve).await;
+    let created = insert_within_quota_of_one(history, 5, eve).await;
     assert!(
         matches!(created, Creation::Created(_)),
-        "no data must count for the quota of the removed user: {created:?}"
+        "data of the removed user must not count towards the quota: {created:?}"
     );
     let created = history.insert_once_by(&creator, &icp(4).document(), &key()).await;
     assert!(matches!(created, Creation::Created(_)), "the key must be removed: {created:?}");
@@ -88,13 +95,15 @@ fn assert_no_user(text: &str, user_id: &str) {
 
 pub(super) async fn forget_changes_no_other_data(history: TestHistory) {
     insert_with_traces(&history, 1, "user_eve").await;
-    let bobs_key = fixtures::creator("user_bob", Quota::UNLIMITED);
-    history.insert_once_by(&bobs_key, &icp(2).document(), &key()).await;
-    insert_only_icp(&history, 4, "user_cleo").await;
+    let bob = fixtures::creator("user_bob", Quota::UNLIMITED);
+    history.insert_once_by(&bob, &icp(2).document(), &key()).await;
+    insert_within_quota_of_one(&history, 4, "user_cleo").await;
     let before = history.all_revisions(1).await;
     let current = history.must_find(1).await;
+    // The ID is a part of the other user's ID.
     history.forget_in_all_parts("user_ev").await;
     assert_eq!(history.all_revisions(1).await, before, "another user must not be affected");
+    // A second run must have no further effect.
     history.forget_in_all_parts("user_eve").await;
     history.forget_in_all_parts("user_eve").await;
     assert_eq!(history.must_find(1).await, current);
@@ -111,14 +120,14 @@ pub(super) async fn forget_changes_no_other_data(history: TestHistory) {
     let first = history.revision_text(1, after[2].version).await.expect("the revision must have a document");
     let expected = icp(1).users(["user_ada"]).with("colour", "user_eve").document();
     assert_eq!(first, expected.json(), "texts that contain the user ID must not be changed");
-    let bobs_icp = history.insert_once_by(&bobs_key, &icp(3).document(), &key()).await;
-    assert!(matches!(bobs_icp, Creation::Repeated(_)), "the key of another user must stay: {bobs_icp:?}");
-    let refused = insert_only_icp(&history, 5, "user_cleo").await;
-    assert_eq!(refused, Creation::QuotaReached, "the creators of other ICPs must stay");
+    let repeated = history.insert_once_by(&bob, &icp(3).document(), &key()).await;
+    assert!(matches!(repeated, Creation::Repeated(_)), "the key of another user must be kept: {repeated:?}");
+    let refused = insert_within_quota_of_one(&history, 5, "user_cleo").await;
+    assert_eq!(refused, Creation::QuotaReached, "the creator of another ICP must be kept");
     assert_eq!(
         history.remove_revisions_before(time_at(2)).await,
         1,
-        "the times at which states were replaced must stay"
+        "revisions must keep the times at which they were replaced"
     );
 }
 
@@ -130,7 +139,7 @@ pub(super) async fn forget_processes_every_part(history: TestHistory) {
     }
     let state = |number: u32| icp(COUNT.into()).with("leadsPerList", number).document();
     let mut version = history.must_find(COUNT.into()).await.version;
-    let stamp = Stamp { author: acting("user_eve", "user_eve"), ..stamp_at(1) };
+    let stamp = Stamp { author: impersonated_author("user_eve", "user_eve"), ..stamp_at(1) };
     let mut before = icp(COUNT.into()).document();
     for after in (1..=COUNT).map(|number| state(100 + number)) {
         version = history.edit(&before, &after, version, &stamp).await;
@@ -139,11 +148,17 @@ pub(super) async fn forget_processes_every_part(history: TestHistory) {
     // The count may be an estimate, so this test only checks that the call succeeds.
     let _ = history.count_rows().await;
     history.forget_in_all_parts("user_eve").await;
+    let mut revision_count = 0;
     for number in 1..=COUNT {
         for revision in history.all_revisions(number.into()).await {
             assert_eq!((&revision.author.by, &revision.author.actor), (&None, &None), "{revision:?}");
+            revision_count += 1;
         }
     }
-    let created = insert_only_icp(&history, 1_000, "user_eve").await;
-    assert!(matches!(created, Creation::Created(_)), "no ICP must have the creator: {created:?}");
+    assert_eq!(revision_count, 2 * COUNT, "all revisions must be kept");
+    let created = insert_within_quota_of_one(&history, 1_000, "user_eve").await;
+    assert!(
+        matches!(created, Creation::Created(_)),
+        "the user must no longer be the creator of any ICP: {created:?}"
+    );
 }

@@ -121,7 +121,7 @@ pub(super) async fn readers_see_no_partial_states(repository: TestRepository) {
             let mut version = version;
             for number in 0..100 {
                 let next = repository.change(&state(number), &state(number + 1), version).await;
-                version = next.expect("no other task must change the ICP");
+                version = next.expect("only this task may change the ICP");
             }
         })
     };

@@ -223,7 +223,7 @@ async fn write_states(repository: TestRepository, mut version: Version, progress
     progress.all_have_read.wait().await;
     for (number, writer) in (1..=CHANGE_COUNT).zip(writers.iter().cycle()) {
         let changed = writer.change(&icp_state(number - 1), &icp_state(number), version).await;
-        version = changed.expect("no other task must change the ICP");
+        version = changed.expect("only this task may change the ICP");
         progress.last_written.store(number, Ordering::SeqCst);
     }
 }

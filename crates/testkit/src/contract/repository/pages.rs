@@ -113,7 +113,7 @@ pub(super) async fn writes_do_not_move_other_icps_between_pages(repository: Test
                 let version = repository.insert_one(&document).await;
                 let changed = icp(number).with("name", "changed").document();
                 let version = repository.change(&document, &changed, version).await;
-                let version = version.expect("no other task must change the ICP");
+                let version = version.expect("only this task may change the ICP");
                 if round % 2 == 0 {
                     assert!(repository.remove(number, version).await);
                 }

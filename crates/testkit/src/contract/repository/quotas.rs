@@ -72,7 +72,7 @@ pub(super) async fn quota_counts_bytes_of_icps_and_keys(repository: TestReposito
     assert_eq!(with_key, Creation::QuotaReached, "the key would need a second copy");
     assert_created(&insert(&repository, &documents[2], &ada, None).await);
     let refused = insert(&repository, &icp(4).document(), &ada, None).await;
-    assert_eq!(refused, Creation::QuotaReached, "no bytes must be left");
+    assert_eq!(refused, Creation::QuotaReached, "the bytes of the quota must be used up");
 }
 
 pub(super) async fn quota_counts_keys_of_deleted_icps(repository: TestRepository) {

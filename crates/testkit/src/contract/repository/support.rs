@@ -57,7 +57,7 @@ impl TestRepository {
         let mut tasks = JoinSet::new();
         for document in documents {
             if tasks.len() >= MAX_INSERT_TASKS {
-                tasks.join_next().await.expect("a task must be left").expect("no insert must panic");
+                tasks.join_next().await.expect("a task must be left").expect("the insert must not panic");
             }
             let repository = self.clone();
             tasks.spawn(async move { repository.insert_one(&document).await });
@@ -202,7 +202,7 @@ where
     let tasks: Vec<_> = (0..count).map(|number| tokio::spawn(task(number))).collect();
     let mut results = Vec::new();
     for task in tasks {
-        results.push(task.await.expect("no task must panic"));
+        results.push(task.await.expect("the task must not panic"));
     }
     results
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// The example list of the API's reference. A test of `icp-domain` compares it with the reference.
-pub const EXAMPLE_LIST: &str = include_str!("../fixtures/example-list-icps.json");
+pub const EXAMPLE_LIST: &str = include_str!("../../../docs/reference/contract/example-list-icps.json");
 
 /// Returns the ID that represents `number`.
 pub fn id(number: u128) -> IcpId {

@@ -73,7 +73,7 @@ pub(crate) async fn read_revisions(
     Ok(Lookup::of(is_in_scope.map(|is_in_scope| (is_in_scope, rows))))
 }
 
-/// Reads the deletes of ICPs that are still deleted, newest first: those of a user, or of all users. Omits the documents
+/// Reads the deletes of ICPs that are still deleted, newest first, of one user or of all users. Omits the documents
 /// after the one that reaches `max_bytes`.
 pub(crate) async fn read_deletes(
     connection: &mut AsyncPgConnection,

@@ -58,11 +58,11 @@ fn create_icp() -> Value {
                 {"type": "webscraping", "provider": "firecrawl", "extractionPrompt": "List the software in use",
                     "pageFindingPrompt": "Pages about technology",
                     "includeSearchStrings": ["cloud"], "excludeSearchStrings": []},
-                {"type": "ai", "entityType": "company", "prompt": "Does it sell software?"},
+                {"type": "ai", "entityType": "person", "prompt": "Does this person decide on software?"},
                 {"type": "maxPeoplePerCompany", "value": 3},
                 {"type": "maxPercentFromCRM", "value": 50},
                 {"type": "minDaysUntilReuse", "value": 90},
-                {"type": "matchFieldWithRegex", "field": "company.headcount", "regex": "^[0-9]{3,}$"},
+                {"type": "matchFieldWithRegex", "field": "jobTitle", "regex": "^(CTO|CIO)$"},
             ],
             "leadsPerList": 25,
         })),
@@ -187,7 +187,7 @@ pub(super) fn query_parameters<T>(table: &[Parameter<T>], components: &[&str]) -
     query.chain(components.iter().map(|name| reference("parameters", name))).collect()
 }
 
-/// Adds the error responses with these component names, and those of every limited operation.
+/// Adds the error responses with these component names, and the error responses of every limited operation.
 pub(super) fn with_errors(mut responses: Value, names: &[&str]) -> Value {
     if let Value::Object(responses) = &mut responses {
         responses.extend(errors(&[names, &["TooManyRequests", "Unavailable"]].concat()));

@@ -59,7 +59,7 @@ record! {
 record! {
     /// Keeps the leads whose field matches a regular expression.
     MatchFieldWithRegex {
-        /// Path of the field, such as `firstName` or `company.headcount`.
+        /// Path of the field, such as `firstName`. Dots separate the names of nested fields.
         field: String = Field::required("field", filled_text(SHORT_TEXT));
         /// An ECMAScript regular expression without flags. Without the flag `u`, `\p{Lu}` matches the literal text
         /// `p{Lu}`.

@@ -77,7 +77,7 @@ impl Metrics {
         );
         registry.register(
             "http_requests_in_flight",
-            "Authenticated requests in flight, including those that wait for their body or for a key",
+            "Authenticated requests in flight, including requests that wait for their body or for a key",
             in_flight.clone(),
         );
         registry.register(

@@ -13,10 +13,10 @@ COPY (
         '{"id":"%1$s","name":"%2$s %3$s","description":"%2$s and peers in %3$s, without staffing agencies and holdings",'
         '"createdAt":"%4$s","updatedAt":"%4$s","leadProviderCriteria":[{"provider":"baseProvider","type":"person","filters":'
         '{"job_title":["%2$s","Managing Director","Member of the Board"],"location":{"country":["%3$s","Liechtenstein"]},'
-        '"company":{"employee_size":{"min":%5$s,"max":10000},"industry":["Machinery"]}}}],"customFilterCriteria":[{"type":"ai",'
-        '"entityType":"company","prompt":"Does the company make what it sells itself, in %3$s or a country that borders it, '
+        '"profile":{"employee_size":{"min":%5$s,"max":10000},"industry":["Machinery"]}}}],"customFilterCriteria":[{"type":"ai",'
+        '"entityType":"person","prompt":"Does the factory make what it sells itself, in %3$s or a country that borders it, '
         'in a place of its own? Suppliers of others do not count."},{"type":"maxPeoplePerCompany","value":3},'
-        '{"type":"matchFieldWithRegex","field":"company.headcount","regex":"^[0-9]{3,4}$"}],"crmFilters":'
+        '{"type":"matchFieldWithRegex","field":"profile.headcount","regex":"^[0-9]{3,4}$"}],"crmFilters":'
         '{"provider":"bullhorn","textSearch":"Head OR Leit* OR Direktor","filters":[{"path":"status","mode":"equals",'
         '"value":"Active","exclude":false}]},"userIds":["%6$s"],"leadsPerList":10,"activeUntil":null}',
         bench_icp(number),

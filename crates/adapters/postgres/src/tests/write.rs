@@ -25,6 +25,7 @@ async fn pages_of_rename(client: &Client, number: u128, users: usize) -> u32 {
         .expect("the ICP must be stored");
     let after = Icp { name: "after".to_owned(), ..before.clone() };
     let change = IcpChange::between(&before, after);
+    // The plan has the text of `Replace` and these values. The last one makes the replaced state a revision.
     let values = format!(
         "'{id}', 1, 'after', now(), NULL, 'after', 'after', ',', '{{}}', '{{}}', 100000, 1000000, \
          now(), 'user_0', NULL, 'api', 'update', '[]', true"

@@ -17,6 +17,7 @@ async fn forgotten_user_is_in_no_icp_or_history(service: &Service) {
     let deleted_path = eve.create(&body).await.icp_path();
     eve.delete(&deleted_path).await;
     let unshared_path = eve.create(SMB).await.icp_path();
+    // The command can be repeated.
     for _ in 0..2 {
         let forgotten = service.setup.icp(&["forget-user", "user_eve"]);
         assert!(forgotten.status.success(), "{}", stderr(&forgotten));

@@ -20,7 +20,7 @@ const PAGES_ON_SQLITE: [(&str, &[&str]); 8] = [
     ("how-to/duplicate.md", &[]),
     ("how-to/history.md", &[]),
     ("how-to/import-and-export.md", &["icp migrate"]),
-    ("how-to/upgrade.md", &[]),
+    ("how-to/upgrade.md", &["icp migrate"]),
     ("reference/cli.md", &[]),
     ("reference/limits.md", &[]),
     ("explanation/performance.md", &[]),

@@ -49,8 +49,8 @@ impl ChangePermits {
 }
 
 impl ChangePermit {
-    /// Waits before the next attempt. Each delay is twice as long as the previous delay, up to [`MAX_DELAY`], because the
-    /// other write may be a long import.
+    /// Waits before the next attempt. Each delay is twice as long as the previous delay, up to [`MAX_DELAY`], because
+    /// the other write may be a long import.
     ///
     /// # Errors
     ///

@@ -28,8 +28,8 @@ const MAX_TASKS_PER_USER: usize = 32;
 pub(crate) static CPU_THREADS: LazyLock<CpuThreads> =
     LazyLock::new(|| CpuThreads::new(available_parallelism().map_or(1, NonZero::get)));
 
-/// Limits how much expensive work runs at the same time, in threads of tokio. The work of a user occupies at most one thread at a time, so that other users can use
-/// the rest.
+/// Limits how much expensive work runs at the same time, in threads of tokio. The work of a user occupies at most one
+/// thread at a time, so that other users can use the rest.
 pub(crate) struct CpuThreads {
     /// Permits for running tasks: one for each thread, and one for each user.
     threads: Arc<Semaphore>,

@@ -18,7 +18,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Checks the size and the number of users of the new state of an ICP. The storage checks the quota. A state may exceed a limit by no more than the old state did.
+    /// Checks the size and the number of users of the new state of an ICP. The storage checks the quota. A state may
+    /// exceed a limit by no more than the old state did.
     pub(crate) fn check(
         &self,
         after: &IcpDocument,

@@ -88,9 +88,9 @@ pub trait IcpRepository: IcpReader + IcpHistory + HealthCheck {
     /// [`RepositoryError::AlreadyExists`] if an ICP has this ID.
     ///
     /// If the key was used before, an implementation MUST store nothing, and return [`Creation::Repeated`] or
-    /// [`Creation::KeyReused`]. Otherwise, if the [`Quota`] of the creator refuses the insert, it MUST store nothing, and
-    /// return [`Creation::QuotaReached`]. Concurrent calls together MAY exceed the quota. If the ID also exists, either
-    /// error MAY be returned.
+    /// [`Creation::KeyReused`]. Otherwise, if the [`Quota`] of the creator refuses the insert, it MUST store nothing,
+    /// and return [`Creation::QuotaReached`]. Concurrent calls together MAY exceed the quota. If the ID also exists,
+    /// either error MAY be returned.
     ///
     /// A key that was used before [`IdempotencyKey::oldest_valid`] of the document's `createdAt` has expired. It counts
     /// as unused, and is replaced. Of several concurrent calls with one key, exactly one MUST store its document. A

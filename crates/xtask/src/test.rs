@@ -6,8 +6,8 @@ use clap::Args;
 
 use crate::{project, say, tools};
 
-/// All ignored tests are in the test programs `it`. `--workspace` reuses the programs of the other tests: cargo builds a
-/// single package with other features.
+/// All ignored tests are in the test programs `it`. `--workspace` reuses the programs of the other tests: cargo builds
+/// a single package with other features.
 const IGNORED: &str = "test --no-fail-fast --workspace --test it -- --ignored";
 
 #[derive(Args)]

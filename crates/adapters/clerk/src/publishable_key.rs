@@ -18,8 +18,8 @@ const INVALID: InvalidSetting = InvalidSetting(
 pub struct PublishableKey {
     issuer: String,
     key_set_url: KeySetUrl,
-    /// The suffix in the names of the instance's cookies, without the underscore. Clerk computes it from the text of the
-    /// key, so a key with other padding has another suffix.
+    /// The suffix in the names of the instance's cookies, without the underscore. Clerk computes it from the text of
+    /// the key, so a key with other padding has another suffix.
     pub(crate) cookie_suffix: String,
 }
 

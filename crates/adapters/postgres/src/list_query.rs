@@ -189,8 +189,8 @@ fn position(cursor: &ListCursor, direction: Direction) -> (Value, Uuid) {
             Direction::Descending => (negative_infinity(), id),
         },
         SortKey::Name(name) => match name.split_once('\0') {
-            // PostgreSQL cannot bind U+0000, and no stored name contains it. So no stored name is between the text before
-            // U+0000 and the complete text.
+            // PostgreSQL cannot bind U+0000, and no stored name contains it. So no stored name is between the text
+            // before U+0000 and the complete text.
             Some((before, _)) => (bind_text(before.to_owned()), Uuid::max()),
             None => (bind_text(name.clone()), id),
         },

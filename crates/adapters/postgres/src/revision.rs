@@ -25,7 +25,8 @@ pub(crate) fn row_limit(query: &HistoryQuery) -> i64 {
     i64::try_from(query.limit.get()).unwrap_or(i64::MAX).saturating_add(1)
 }
 
-/// SQL that returns the document of a row of `icp_revisions AS revisions`. For a delete, it returns the document before the delete.
+/// SQL that returns the document of a row of `icp_revisions AS revisions`. For a delete, it returns the document before
+/// the delete.
 const DOCUMENT: &str = "coalesce(revisions.document, (SELECT before.document FROM icp_revisions AS before \
     WHERE before.icp_id = revisions.icp_id AND before.version < revisions.version \
     ORDER BY before.version DESC LIMIT 1))";
@@ -35,7 +36,8 @@ const DOCUMENT: &str = "coalesce(revisions.document, (SELECT before.document FRO
 const COLUMNS: &str = "version, changed_at, changed_by, actor, source, operation, changed";
 
 /// Reads the revisions of an ICP, newest first, and its current state unless it is deleted. Access to a deleted ICP
-/// depends on its users at the time of the delete. `user_id` is `None` for an admin. One statement reads all of this data from one snapshot.
+/// depends on its users at the time of the delete. `user_id` is `None` for an admin. One statement reads all of this
+/// data from one snapshot.
 pub(crate) async fn read_revisions(
     connection: &mut AsyncPgConnection,
     range: RevisionRange,
@@ -113,9 +115,9 @@ pub(crate) async fn read_deletes(
 }
 
 /// Removes at most 20 revisions that were replaced before `replaced_before`, and returns their number. The limit keeps
-/// the statement short: a document can have 2 MiB, or 16 MiB if it was imported. Skips revisions that another transaction
-/// has locked. Removes nothing while another instance removes revisions: two statements could lock the same ICPs in
-/// different orders.
+/// the statement short: a document can have 2 MiB, or 16 MiB if it was imported. Skips revisions that another
+/// transaction has locked. Removes nothing while another instance removes revisions: two statements could lock the same
+/// ICPs in different orders.
 pub(crate) async fn remove_old(
     connection: &mut AsyncPgConnection,
     replaced_before: Timestamp,
@@ -141,7 +143,8 @@ struct Removed {
     count: i64,
 }
 
-/// A row of [`read_revisions`]. If no revision matches, the only row has no revision. If there is no ICP, there is no row.
+/// A row of [`read_revisions`]. If no revision matches, the only row has no revision. If there is no ICP, there is no
+/// row.
 #[derive(QueryableByName)]
 struct AccessRow {
     #[diesel(sql_type = Bool)]

@@ -1,5 +1,5 @@
-//! The state of a server, which changes with every write, and the cache of list versions, which are valid while the state
-//! is unchanged.
+//! The state of a server, which changes with every write, and the cache of list versions, which are valid while the
+//! state is unchanged.
 
 use std::marker::PhantomData;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -155,8 +155,8 @@ impl Metrics {
 }
 
 /// Converts OpenMetrics to the older text format of Prometheus. In the older format, `# HELP` and `# TYPE` name the
-/// samples (`x_total`, `x_info`) instead of the metric family (`x`), the type `info` is a `gauge`, and there are no units
-/// and no end marker.
+/// samples (`x_total`, `x_info`) instead of the metric family (`x`), the type `info` is a `gauge`, and there are no
+/// units and no end marker.
 pub fn to_prometheus_text(open_metrics: &str) -> String {
     let mut text = String::with_capacity(open_metrics.len());
     // The help of a family precedes its type, which determines the name of the samples.

@@ -13,7 +13,7 @@ use crate::project;
 pub(super) fn build(release: bool) -> Result<PathBuf> {
     let target = project::target()?;
     if !release {
-        // CI has built these programs for its tests. Without `--release`, the peer is not measured.
+        // CI has built these programs for its tests. The quick run has no peer.
         project::run(&mut project::cargo("build --locked --workspace --bins --tests")?)?;
         return Ok(target.join("debug"));
     }

@@ -18,8 +18,8 @@ impl ImportSource for SingleDocument {
     }
 }
 
-/// Another transaction inserts an ICP, and commits after the import has looked for ICPs to replace. If the import replaced
-/// this ICP, the state of the other transaction would be in no history.
+/// Another transaction inserts an ICP, and commits after the import has looked for ICPs to replace. If the import
+/// replaced this ICP, the state of the other transaction would be in no history.
 #[tokio::test(flavor = "multi_thread")]
 async fn import_fails_if_icp_appears_during_import() {
     let server = postgres::shared().database();

@@ -21,8 +21,8 @@ fn sorted_query(sort: Sort) -> ListQuery {
     ListQuery { start: ListStart::Beginning(sort), ..everything("user_ada") }
 }
 
-/// Overwrites the pointer to the next page in every overflow page that contains only the byte `padding`. SQLite can then
-/// no longer read the documents with this padding.
+/// Overwrites the pointer to the next page in every overflow page that contains only the byte `padding`. SQLite can
+/// then no longer read the documents with this padding.
 fn damage_overflow_pages(fixture: &Fixture, padding: u8) {
     fixture.connect().batch_execute("PRAGMA wal_checkpoint(TRUNCATE)").expect("the statement must succeed");
     let mut bytes = std::fs::read(fixture.path()).expect("the file must be readable");

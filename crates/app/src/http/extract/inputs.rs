@@ -6,9 +6,9 @@ use icp_domain::limits;
 
 use crate::http::error::{ApiError, ParameterViolation};
 
-/// The parameters of a request: a tuple of extractors. Reports the violations of all extractors together, in the order of
-/// the tuple, at most [`limits::VIOLATIONS`]. If an extractor fails for another reason, returns that error. actix would
-/// stop at the first error.
+/// The parameters of a request: a tuple of extractors. Reports the violations of all extractors together, in the order
+/// of the tuple, at most [`limits::VIOLATIONS`]. If an extractor fails for another reason, returns that error. actix
+/// would stop at the first error.
 pub(in crate::http) struct Inputs<T>(pub(in crate::http) T);
 
 macro_rules! inputs {

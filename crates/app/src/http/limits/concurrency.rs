@@ -40,7 +40,8 @@ const MAX_ANONYMOUS_REQUESTS: usize = 64;
 /// The limits on requests in flight. The service rejects further requests immediately. If it queued them, it would
 /// serve them too late, and delay other requests.
 ///
-/// Anonymous requests have a separate limit. Health checks and metrics are not counted, so operators always get a response.
+/// Anonymous requests have a separate limit. Health checks and metrics are not counted, so operators always get a
+/// response.
 #[derive(Clone)]
 pub(crate) struct Concurrency {
     in_flight: Counter,
@@ -105,8 +106,8 @@ impl Concurrency {
         self.in_flight_of_users.try_acquire(user_id).ok_or_else(|| self.reject())
     }
 
-    /// Admits a list that is buffered for a user. The complete list is in memory until it has been sent. Only a list of more than
-    /// [`MIN_COUNTED_LIST_BYTES`] needs a permit.
+    /// Admits a list that is buffered for a user. The complete list is in memory until it has been sent. Only a list of
+    /// more than [`MIN_COUNTED_LIST_BYTES`] needs a permit.
     pub(in crate::http) fn admit_buffered_list(
         &self,
         user_id: &UserId,
@@ -127,7 +128,8 @@ impl Concurrency {
         Ok((self.acquire(&self.streamed_lists)?, of_user))
     }
 
-    /// Returns a permit to compress a large response to a user, or `None` if the user has none left. Without a permit, the response is sent uncompressed.
+    /// Returns a permit to compress a large response to a user, or `None` if the user has none left. Without a permit,
+    /// the response is sent uncompressed.
     pub(in crate::http) fn admit_compression(&self, user_id: &UserId) -> Option<KeyedPermit<UserId>> {
         self.compressions_of_users.try_acquire(user_id)
     }

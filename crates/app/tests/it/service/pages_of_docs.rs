@@ -14,7 +14,8 @@ const API: &str = include_str!("../../../../../docs/reference/api.md");
 
 const PUBLISHABLE_KEY: &str = "pk_test_Y2xlcmsuZXhhbXBsZS5pbnZhbGlkJA==";
 
-/// Pages that a reader follows on SQLite without Clerk, and the commands that the test runs before the commands of the page.
+/// Pages that a reader follows on SQLite without Clerk, and the commands that the test runs before the commands of the
+/// page.
 const PAGES_ON_SQLITE: [(&str, &[&str]); 8] = [
     ("how-to/share.md", &[]),
     ("how-to/duplicate.md", &[]),

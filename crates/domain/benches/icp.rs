@@ -72,7 +72,8 @@ fn to_document(bencher: Bencher<'_, '_>) {
     bencher.with_inputs(icp).bench_values(IcpDocument::from);
 }
 
-/// Makes a complete change without the storage: parses the body and the stored text, applies the patch, and serializes.
+/// Makes a complete change, but does not store it: parses the body and the stored text, applies the patch, and
+/// serializes the result.
 #[divan::bench]
 fn change(bencher: Bencher<'_, '_>) {
     let (by, now) = (Caller::user(user()), Timestamp::UNIX_EPOCH);

@@ -12,7 +12,7 @@ use crate::{Author, Source, UserId};
 ///   caller is an admin.
 /// - **The history** ([`Caller::access_scope`]): a caller who may access an ICP may read and restore all its revisions.
 ///   The `userIds` of earlier states do not matter. For a deleted ICP, the `userIds` at its deletion apply.
-/// - **The deleted ICPs** ([`Caller::access_scope`]): the deleted ICPs whose history the caller may read.
+/// - **The deleted ICPs** ([`Caller::access_scope`]): a caller sees the deleted ICPs whose history they may read.
 /// - **Restoring** ([`Icp::restored`](crate::Icp::restored)): a restore does not change `userIds`, so it gives no user
 ///   access.
 /// - **Removing all users** ([`Caller::may_set_users`]): only an admin may leave an ICP without users.
@@ -111,13 +111,13 @@ impl Caller {
     }
 }
 
-/// The ICPs that a caller may read, change, delete and restore: the ICPs of one user, or all. Only [`Caller`] creates a
-/// scope, so every call of a repository has passed the access rule.
+/// The ICPs that a caller may read, change, delete and restore: the ICPs of one user, or all. Only [`Caller`] creates
+/// scopes, so every scope that a repository receives follows the access rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessScope(Option<UserId>);
 
 impl AccessScope {
-    /// Returns the user whom an ICP must name. `None` means every ICP.
+    /// Returns the user whom the `userIds` of an ICP must contain, or `None` if the scope includes every ICP.
     pub fn user_id(&self) -> Option<&UserId> {
         self.0.as_ref()
     }
@@ -128,13 +128,13 @@ impl AccessScope {
     }
 }
 
-/// The ICPs in the list of one user. Only [`Caller`] creates a scope, so every call of a repository has passed the
-/// access rule.
+/// The ICPs in the list of one user. Only [`Caller`] creates scopes, so every scope that a repository receives follows
+/// the access rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListScope(UserId);
 
 impl ListScope {
-    /// Returns the user whom an ICP must name.
+    /// Returns the user whom the `userIds` of an ICP must contain.
     pub fn user_id(&self) -> &UserId {
         &self.0
     }

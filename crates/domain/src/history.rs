@@ -52,13 +52,13 @@ named_enum! {
 named_enum! {
     /// The kind of a change.
     Operation {
-        /// It created the ICP.
+        /// The change created the ICP.
         Create = "create",
-        /// It changed the ICP. Sharing is an update.
+        /// The change updated the ICP. Sharing is an update.
         Update = "update",
-        /// It deleted the ICP.
+        /// The change deleted the ICP.
         Delete = "delete",
-        /// It restored an earlier state. The ICP may have been deleted before.
+        /// The change restored an earlier state. The ICP may have been deleted before.
         Restore = "restore",
     }
 }
@@ -81,7 +81,7 @@ impl Author {
     }
 }
 
-/// The names of the changed top-level fields, without `updatedAt`: sorted, as a JSON array.
+/// The names of the changed top-level fields, without `updatedAt`, as a sorted JSON array.
 ///
 /// ```
 /// use icp_domain::ChangedFields;
@@ -93,7 +93,7 @@ impl Author {
 pub struct ChangedFields(String);
 
 impl ChangedFields {
-    /// Creates the array from the names of fields, in any order.
+    /// Creates the array from field names, which may be unsorted and contain duplicates.
     pub fn of<T: AsRef<str> + Ord + Serialize>(mut names: Vec<T>) -> Self {
         names.sort_unstable();
         names.dedup();

@@ -29,8 +29,8 @@ impl FromStr for IcpId {
 
     /// Parses the form with hyphens (RFC 9562, section 4), in upper or lower case. Refuses all other forms.
     fn from_str(text: &str) -> Result<Self, InvalidIcpId> {
-        // `Uuid` also parses braces, URNs and digits without hyphens. Refusing them ensures that each ID has only one
-        // form.
+        // `Uuid` also parses braces, URNs and digits without hyphens. They are refused so that each ID has only one
+        // form, apart from case.
         match Uuid::try_parse(text) {
             Ok(uuid) if text.len() == Hyphenated::LENGTH => Ok(Self(uuid)),
             _ => Err(InvalidIcpId),

@@ -1,5 +1,5 @@
 //! The limits of requests. Lengths are in characters (Unicode scalar values), unless the comment says bytes. Stored
-//! ICPs may exceed them.
+//! ICPs may exceed these limits.
 
 use std::ops::RangeInclusive;
 
@@ -56,6 +56,6 @@ pub const DAYS_UNTIL_REUSE: RangeInclusive<i64> = 0..=2_147_483_647;
 
 /// Violations that are reported for one request. Further violations are not reported.
 pub const VIOLATIONS: usize = 100;
-/// Bytes of all pointers together that are reported for one body. A longer pointer is cut to the nearest enclosing
-/// value.
+/// Total bytes of the pointers that are reported for one body. If a single pointer is longer, it is cut to the nearest
+/// enclosing value.
 pub const VIOLATION_POINTER_BYTES: usize = 262_144;

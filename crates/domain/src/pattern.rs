@@ -17,7 +17,7 @@ pub(crate) fn is_valid(pattern: &str) -> bool {
 }
 
 /// Returns true if a quantifier follows `\b` or `\B`. ECMAScript forbids such quantifiers, but `regress` accepts them.
-/// `regress` refuses quantifiers after other assertions.
+/// `regress` itself refuses quantifiers after `^`, `$` and lookbehinds.
 fn quantifies_boundary(pattern: &str) -> bool {
     let mut rest = pattern.chars();
     let mut is_in_class = false;

@@ -3,8 +3,8 @@
 /// Folds the case of a name, by Unicode simple case folding: statuses C and S of `CaseFolding.txt`.
 ///
 /// Names are compared, searched and sorted by their folded form. Folding maps each character independently, so a part
-/// of a name folds to a part of the folded name. `str::to_lowercase` depends on the context: it maps the last sigma of
-/// `ΟΔΟΣ` to another letter than the first.
+/// of a name folds to a part of the folded name. `str::to_lowercase` depends on the context: it maps the sigma to `ς`
+/// in `ΟΔΟΣ`, and to `σ` in `ΟΔΟΣΗΜΑ`.
 ///
 /// ```
 /// use icp_domain::fold_name;

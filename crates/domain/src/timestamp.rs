@@ -52,8 +52,8 @@ impl Timestamp {
         Self::from_unix_millis(self.unix_millis() + 1).unwrap_or(Self::MAX)
     }
 
-    /// Parses an RFC 3339 text. Rounds finer fractions up, where [`FromStr`] truncates them. A timestamp is at or after
-    /// the exact time of the text if and only if it is at or after the result.
+    /// Parses an RFC 3339 text. Rounds fractions of a millisecond up, whereas [`FromStr`] truncates them. A timestamp
+    /// is at or after the exact time of the text if and only if the timestamp is at or after the result.
     ///
     /// # Errors
     ///

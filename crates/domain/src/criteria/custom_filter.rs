@@ -11,7 +11,7 @@ use crate::violation::ViolationCode;
 /// Declares the enumeration of filters: the variant, the struct, and the `type` on the wire of each filter.
 macro_rules! custom_filters {
     ($($(#[doc = $doc:literal])+ $variant:ident($filter:ident) = $name:literal,)+) => {
-        /// A filter that is applied after the provider search. Its `type` discriminates it.
+        /// A filter that is applied after the provider search. Its `type` determines the variant.
         #[derive(Clone, Debug, PartialEq, Serialize)]
         #[serde(tag = "type")]
         #[non_exhaustive]

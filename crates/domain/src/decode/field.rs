@@ -10,7 +10,7 @@ pub(crate) struct Field<F: Format> {
     pub(crate) format: F,
     /// The value of an absent field. Without a default the field is required.
     pub(crate) default: Option<F::Value>,
-    /// The value of a field that is absent from the body that creates an ICP, if it differs.
+    /// The value of a field that is absent from the body that creates an ICP, if this value differs from `default`.
     pub(crate) new_default: Option<F::Value>,
     /// True if only the service sets the field. The body that creates an ICP must not have it.
     pub(crate) is_read_only: bool,
@@ -42,7 +42,7 @@ impl<F: Format> Field<F> {
         Self { new_default: Some(default), ..Self::required(name, format) }
     }
 
-    /// Declares a field that only the service sets. Until then, its value is the placeholder.
+    /// Declares a field that only the service sets. Until the service sets it, its value is the placeholder.
     pub(crate) fn read_only(name: &'static str, format: F, placeholder: F::Value) -> Self {
         Self { is_read_only: true, ..Self::default_in_new_icp(name, format, placeholder) }
     }

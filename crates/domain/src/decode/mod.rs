@@ -2,7 +2,7 @@
 //!
 //! Stored ICPs and requests share one decoder, so that they cannot diverge. A decoding function that finds an invalid
 //! value records a violation and returns `None`. Callers decode all parts before they return, so that the violations of
-//! all parts are found, up to the limit.
+//! all parts are found, up to [`limits::VIOLATIONS`].
 
 mod field;
 pub(crate) mod format;
@@ -27,7 +27,8 @@ pub(crate) use record::{Record, impl_deserialize, record};
 pub enum Rules {
     /// For a stored ICP. The document must have the shape of an ICP. Unknown fields and values are preserved.
     Stored,
-    /// For a record that will be stored unchanged. Like [`Rules::Stored`], but refuses what a database cannot store.
+    /// For a record that will be stored unchanged. Like [`Rules::Stored`], but refuses values that a database cannot
+    /// store.
     Storable,
     /// For a stored ICP that a program has changed. Like [`Rules::Storable`], but applies limits to known values.
     Edited,
@@ -62,7 +63,7 @@ fn whole_document(detail: String) -> ValidationErrors {
 }
 
 /// Serializes a type of this crate.
-#[expect(clippy::expect_used, reason = "an empty text instead of the value would be stored")]
+#[expect(clippy::expect_used, reason = "a fallback such as an empty text would be stored instead of the value")]
 pub(crate) fn to_json<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("all names are strings, and all values can be serialized")
 }
@@ -152,7 +153,8 @@ impl Decoder {
         !self.violations.is_empty()
     }
 
-    /// Decodes a member. Violations get the position of its value, or that of the object if the member is missing.
+    /// Decodes a member. A violation has the position of the member's value, or the position of the object if the
+    /// member is missing.
     pub(crate) fn within_member<T>(
         &mut self,
         name: &str,

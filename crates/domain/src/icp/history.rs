@@ -7,9 +7,9 @@ use crate::{ChangedFields, Timestamp, UserId};
 impl Icp {
     /// Returns this ICP with the values of an earlier state, or `None` if nothing changes.
     ///
-    /// `id`, `createdAt` and `userIds` do not change: a restore gives no user access. `updatedAt` becomes `now`, or one
-    /// millisecond more than before if the clock has not advanced. All other fields, including unknown fields, get
-    /// their earlier values.
+    /// `id`, `createdAt` and `userIds` do not change: a restore gives no user access. `updatedAt` becomes `now`, or its
+    /// previous value plus one millisecond if the clock has not advanced. All other fields, including unknown fields,
+    /// get their earlier values.
     ///
     /// ```
     /// use icp_domain::{NewIcp, Timestamp, UserId};

@@ -69,14 +69,14 @@ impl IcpPatch {
 
     /// Returns the changed ICP, or `None` if the patch changes nothing.
     ///
-    /// `updatedAt` increases with every change: it becomes `now`, or one millisecond more than before if the clock has
-    /// not advanced. Unknown fields of `icp` stay, unless the patch replaces the part that contains them.
+    /// `updatedAt` increases with every change: it becomes `now`, or its previous value plus one millisecond if the
+    /// clock has not advanced. Unknown fields of `icp` stay, unless the patch replaces the part that contains them.
     ///
     /// # Errors
     ///
     /// In this order: [`PatchError::Forbidden`] by the [access rule](Caller); [`PatchError::Invalid`] if `id` or
-    /// `createdAt` differs from the ICP's, or if a caller who is not an admin empties `userIds`; [`PatchError::Stale`]
-    /// if `updatedAt` differs.
+    /// `createdAt` differs from the value in `icp`, or if a caller who is not an admin empties `userIds`;
+    /// [`PatchError::Stale`] if `updatedAt` differs.
     pub fn apply(&self, icp: &Icp, by: &Caller, now: Timestamp) -> Result<Option<Icp>, PatchError> {
         if !by.may_access(&icp.user_ids) {
             return Err(PatchError::Forbidden);

@@ -40,7 +40,7 @@ impl Component for CustomFilter {
     }
 }
 
-/// Returns these schemas by their names, for the `components/schemas` of an OpenAPI document.
+/// Returns all schemas by name, for the `components/schemas` of an OpenAPI document.
 pub fn components() -> Map<String, Value> {
     let mut components = Map::new();
     for side in [Side::Response, Side::Request] {

@@ -49,7 +49,7 @@ impl Side {
     }
 }
 
-/// Adds the limits to the schema of a request.
+/// Adds the limits to the schema if it describes a request.
 pub(crate) fn with_limits(side: Side, mut schema: Value, limits: Value) -> Value {
     if let (Side::Request, Value::Object(schema), Value::Object(limits)) = (side, &mut schema, limits) {
         schema.extend(limits);

@@ -59,7 +59,7 @@ impl ObjectSchema {
         self.properties.insert(field.name.to_owned(), schema);
     }
 
-    /// Adds the field that discriminates the types of a filter.
+    /// Adds the field `type`, whose constant value identifies the type of a filter.
     pub(crate) fn add_type(&mut self, name: &'static str) {
         self.required.push("type");
         self.properties.insert("type".to_owned(), json!({"const": name, "type": "string"}));

@@ -30,7 +30,7 @@ pub trait ForgetUser: Send + Sync {
 /// A part of the stored data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ForgetPart {
-    /// The authors of current states, and the creators, of the ICPs from this ID on.
+    /// The ICPs from this ID on: the authors of their current states, and their creators.
     Icps(IcpId),
     /// The revisions after the revision with this ID and version: their authors and documents, and the creators of
     /// deleted ICPs.
@@ -47,7 +47,7 @@ impl ForgetPart {
     /// The first part.
     pub const FIRST: Self = Self::Icps(IcpId::NIL);
 
-    /// Returns the part that follows the ICP `last`. If `last` is `None`, there are no more ICPs.
+    /// Returns the part that follows the ICP `last`. `last` is `None` if there are no more ICPs.
     pub fn after_icps(last: Option<IcpId>) -> Self {
         let next = last.and_then(IcpId::successor);
         next.map_or(Self::Revisions(IcpId::NIL, Version(i64::MIN)), Self::Icps)

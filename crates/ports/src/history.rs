@@ -6,7 +6,7 @@ use icp_domain::{AccessScope, Author, ChangedFields, IcpChange, IcpId, Operation
 use crate::{Lookup, Quota, Replacement, RepositoryError, Version};
 
 /// Reads, restores and removes the earlier states of ICPs. The writes of [`crate::IcpRepository`] store these states in
-/// the same transaction.
+/// the same transaction. The history also contains each deletion of an ICP as a revision, which is called a delete.
 ///
 /// The default methods are for a storage without history.
 ///
@@ -41,7 +41,7 @@ pub trait IcpHistory: Send + Sync {
         Ok(Lookup::Absent)
     }
 
-    /// Returns the deletes of the deleted ICPs in `scope`, the newest first, with documents.
+    /// Returns the delete of each deleted ICP in `scope`, the newest first, with documents.
     ///
     /// The cost MUST depend on the number of deleted ICPs in scope and on the limit, not on the number of all deleted
     /// ICPs. Memory MUST be bounded by [`HistoryQuery::max_bytes`].
@@ -72,8 +72,8 @@ pub trait IcpHistory: Send + Sync {
     }
 
     /// Removes some of the revisions that were replaced before a time, and returns their number. The caller repeats the
-    /// call until the result is 0. A delete counts as replaced at its own time, so it is removed together with the
-    /// deleted state. An implementation MUST NOT remove the current state of an ICP.
+    /// call until the result is 0. A delete counts as replaced at the time of the deletion, so it is removed together
+    /// with the deleted state. An implementation MUST NOT remove the current state of an ICP.
     async fn remove_old_revisions(&self, _replaced_before: Timestamp) -> Result<u64, RepositoryError> {
         Ok(0)
     }
@@ -86,7 +86,8 @@ pub struct Stamp {
     pub at: Timestamp,
     /// The author of the change.
     pub author: Author,
-    /// True if the history stores the replaced state, and a delete, as revisions. Otherwise the history has a gap.
+    /// True if the history stores the state that the change replaces and, for a deletion, also the delete. Otherwise
+    /// the history has a gap.
     pub keeps_replaced: bool,
 }
 
@@ -99,8 +100,8 @@ pub struct HistoryQuery {
     pub since: Timestamp,
     /// Maximum number of revisions.
     pub limit: NonZeroUsize,
-    /// The page ends with the document with which the total length in bytes reaches this limit. If a revision matches,
-    /// the page has at least one revision.
+    /// The page ends after the document that brings the total length in bytes to this limit or above. If any revision
+    /// matches, the page has at least one revision.
     pub max_bytes: NonZeroUsize,
 }
 
@@ -137,8 +138,8 @@ pub struct Revision {
     pub operation: Operation,
     /// The changed fields. A create and a delete have none.
     pub changed: ChangedFields,
-    /// The canonical text of the ICP, if the query reads documents. The text of a delete is the deleted state, unless
-    /// this state has been removed from the history.
+    /// The canonical text of the ICP, if the query reads documents. A delete has the text of the deleted state, or
+    /// `None` if this state has been removed from the history.
     pub json: Option<String>,
 }
 

@@ -28,8 +28,8 @@ impl IdempotencyKey {
 pub enum Creation {
     /// The ICP is stored at this version.
     Created(Version),
-    /// The same key and fingerprint were used before. Contains the ICP at its creation, which may have changed in the
-    /// meantime.
+    /// The same key and fingerprint were used before. Contains the ICP as it was created. The ICP may have changed in
+    /// the meantime.
     Repeated(StoredIcp),
     /// The same key was used with another fingerprint.
     KeyReused,

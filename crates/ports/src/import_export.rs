@@ -9,9 +9,9 @@ use crate::{BoxError, RepositoryError};
 pub trait ImportExport: Send + Sync {
     /// Stores every document of `source`. After an error, no document is stored.
     ///
-    /// An implementation MUST store nothing if the process ends before the import is complete. It MUST treat an ID that
-    /// occurs again in the source like a stored ID. It MUST NOT undo writes to other ICPs that succeeded during the
-    /// import. A slow source SHOULD NOT delay other writers.
+    /// An implementation MUST store nothing if the process ends before the import is complete. If an ID is repeated in
+    /// the source, it MUST treat the ID like one that is already stored. It MUST NOT undo writes to other ICPs that
+    /// succeeded during the import. A slow source SHOULD NOT delay other writers.
     ///
     /// A document that replaces a stored ICP is a change by [`icp_domain::Author::import`] at the time of the import,
     /// which the implementation reads from its clock. The ICP keeps its creator. The history stores the replaced state
@@ -76,8 +76,8 @@ pub struct ImportSummary {
     pub skipped: u64,
 }
 
-/// The reason why an import or export failed. The storage is unchanged, with one exception: an import may have been
-/// stored if the storage became unavailable at its end.
+/// The reason why an import or export failed. The storage is unchanged, with one exception: if the storage became
+/// unavailable at the end of an import, the import may have been stored.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportExportError {
     /// The source or the sink failed.

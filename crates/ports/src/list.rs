@@ -17,8 +17,8 @@ pub struct ListQuery {
     pub direction: Direction,
     /// Maximum number of ICPs. `None` means no limit.
     pub limit: Option<NonZeroUsize>,
-    /// The list ends with the document with which the total length in bytes reaches this limit. If an ICP matches, the
-    /// list has at least one document. `None` means no limit.
+    /// The list ends after the document that brings the total length in bytes to this limit or above. If any ICP
+    /// matches, the list has at least one document. `None` means no limit.
     pub max_bytes: Option<NonZeroUsize>,
 }
 
@@ -141,8 +141,8 @@ pub enum SortKey {
 }
 
 impl SortKey {
-    /// Maximum length in characters of the part of a folded name that is a sort key. An imported name can be longer. A
-    /// cursor contains the key, and is a part of a URL.
+    /// Maximum length in characters of the part of a folded name that is a sort key. An imported name can be longer, but
+    /// a cursor contains the key and must be short enough for a URL.
     pub const MAX_NAME_CHARS: usize = limits::NAME;
 }
 
@@ -151,7 +151,7 @@ impl SortKey {
 pub struct IcpList {
     /// The ICPs.
     pub icps: WireList,
-    /// The version of the ICPs that match the query, up to [`ListQuery::limit`]. It includes the ICPs that are omitted
+    /// The version of the ICPs that match the query, up to [`ListQuery::limit`]. It covers the ICPs that are omitted
     /// because of [`ListQuery::max_bytes`].
     pub version: ListVersion,
     /// The position of the last ICP, if more ICPs match the query after it.

@@ -6,9 +6,9 @@ use crate::Version;
 /// ICP of an import counts for no user. An ICP that an import replaces keeps its creator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
-    /// Maximum number of ICPs. The same maximum applies separately to the idempotency keys that are stored, and to the
-    /// deleted ICPs in the history. An insert is refused while the user has reached one of the three, even if it has no
-    /// key. Whether an expired key that has not been removed counts is left to the implementation.
+    /// Maximum number of ICPs. The same maximum applies separately to the stored idempotency keys, and to the deleted
+    /// ICPs in the history. An insert is refused while the user has reached one of the three limits, even if the insert
+    /// has no key. An implementation MAY count expired keys that have not been removed.
     pub icps: u64,
     /// Maximum number of bytes of all documents together: of each ICP, of each replaced or deleted state in the
     /// history, and of each result that is stored with an idempotency key. An ICP that was created with a key counts
@@ -27,7 +27,7 @@ impl Quota {
 
     /// Returns true if a change must check the quota: if the bytes of the ICP with its history pass a multiple of
     /// [`Quota::uncounted_bytes`]. Most changes pass no multiple, so they do not have to count all ICPs of the creator.
-    /// All ICPs of a creator together have fewer uncounted bytes than the quota.
+    /// All ICPs of a creator together can grow by fewer bytes than the quota without a check.
     pub fn is_counted(self, before: u64, after: u64) -> bool {
         after / self.uncounted_bytes() > before / self.uncounted_bytes()
     }

@@ -76,8 +76,8 @@ pub trait IcpReader: Send + Sync {
 /// decides again. So the access check, which used the version that was read, is still valid when the change succeeds.
 ///
 /// If [`Stamp::keeps_replaced`] is true and the storage has a history, a change or delete MUST store the replaced state
-/// in the history, once and in the same transaction. The history MUST NOT contain a copy of the current state, which
-/// the ICP itself contains.
+/// in the history, once and in the same transaction. The history MUST NOT contain a copy of the current state, because
+/// the ICP itself contains this state.
 ///
 /// # Errors
 ///
@@ -89,8 +89,8 @@ pub trait IcpRepository: IcpReader + IcpHistory + HealthCheck {
     ///
     /// If the key was used before, an implementation MUST store nothing, and return [`Creation::Repeated`] or
     /// [`Creation::KeyReused`]. Otherwise, if the [`Quota`] of the creator refuses the insert, it MUST store nothing,
-    /// and return [`Creation::QuotaReached`]. Concurrent calls together MAY exceed the quota. If the ID also exists,
-    /// either error MAY be returned.
+    /// and return [`Creation::QuotaReached`]. Concurrent calls together MAY exceed the quota. If the quota refuses the
+    /// insert and an ICP has this ID, an implementation MAY report either.
     ///
     /// A key that was used before [`IdempotencyKey::oldest_valid`] of the document's `createdAt` has expired. It counts
     /// as unused, and is replaced. Of several concurrent calls with one key, exactly one MUST store its document. A
@@ -104,8 +104,8 @@ pub trait IcpRepository: IcpReader + IcpHistory + HealthCheck {
 
     /// Changes the ICP at the version `expected`.
     ///
-    /// If [`Quota::is_counted`] is true, the quota is checked. Its arguments are the bytes of the ICP and its history
-    /// before and after the change. An implementation MUST change nothing if all data of the ICP's creator would then
+    /// The quota is checked if [`Quota::is_counted`] is true for the bytes of the ICP and its history before and after
+    /// the change. An implementation MUST then change nothing if, after the change, all data of the ICP's creator would
     /// exceed the bytes of `quota`. For an ICP without a creator, only this ICP and its history are compared with
     /// `quota`.
     async fn replace(

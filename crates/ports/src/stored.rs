@@ -15,8 +15,8 @@ pub struct StoredIcp {
 
 /// The version of an ICP. It grows with each change, even if the ID of a deleted ICP is used again.
 ///
-/// The versions of deletes also order the deletes of different ICPs, so they must grow in the complete storage. A time
-/// in microseconds or a counter are suitable.
+/// Lists of deleted ICPs are sorted by the versions of the deletes, so versions must grow across all ICPs of a storage.
+/// A time in microseconds or a counter is suitable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(pub i64);
 
@@ -38,7 +38,7 @@ pub enum Lookup<T> {
 }
 
 impl<T> Lookup<T> {
-    /// Converts the result of a query: the value, if it exists, with a flag that is true if it is in the scope.
+    /// Converts the result of a query: the value, if it exists, and a flag that is true if the value is in the scope.
     pub fn of(found: Option<(bool, T)>) -> Self {
         match found {
             Some((true, found)) => Self::Found(found),

@@ -11,7 +11,7 @@ use crate::{IcpService, Preconditions, RequestKey, ServiceError};
 /// The wait between two attempts while a create with the same key is in progress.
 const KEY_POLL_INTERVAL: Duration = Duration::from_millis(25);
 
-/// An ICP that was created.
+/// The result of a create or a copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Created {
     /// The created ICP.

@@ -14,8 +14,8 @@ const DIGEST_LENGTH: usize = 8;
 
 /// Encodes and decodes cursors: positions in one list of one caller. They are opaque to clients.
 ///
-/// A cursor contains a digest of its user and its list. A cursor of another list or user is refused, so that clients
-/// find their mistakes. The digest is not access control: a client that forges a cursor still gets only its own list.
+/// A cursor contains a digest of its user and its list. A cursor of another list or user is refused, so that a client
+/// notices its mistake. The digest is not access control: a client that forges a cursor still gets only its own list.
 pub(crate) struct CursorCodec {
     digest: [u8; DIGEST_LENGTH],
     sort: Sort,

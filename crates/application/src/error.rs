@@ -18,7 +18,7 @@ pub enum ServiceError {
     /// The ICP exists, and the caller has no access to it.
     #[error("the caller has no access to the ICP")]
     Forbidden,
-    /// A precondition is false for the current version: the client has seen another version, or must not have this one.
+    /// A precondition is false for the current version, or a patch contains the `updatedAt` of another version.
     #[error("a precondition is false")]
     PreconditionFailed,
     /// The body is invalid, or the new state of the ICP exceeds a limit.
@@ -33,7 +33,7 @@ pub enum ServiceError {
     /// A request with the same idempotency key has been in progress for too long.
     #[error("a request with the same idempotency key is in progress")]
     KeyInUse,
-    /// Other requests changed the ICP until the time for attempts was over.
+    /// Other requests kept changing the ICP until the time limit of the attempts.
     #[error("other requests keep changing the ICP")]
     Contended,
     /// Too much work of this user, or of all users together, is waiting.

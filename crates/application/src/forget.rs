@@ -52,7 +52,8 @@ pub async fn forget_user(
             part = histories.forget(user_id, next).await?;
             progress(ForgetPart::MAX_ROWS);
         }
-        // Before the history was rewritten, another user may have restored a deleted ICP that names the user.
+        // Before the history was rewritten, another user may have restored a deleted ICP whose `userIds` contain the
+        // user to forget.
         ids = icps_with_user(repository, user_id).await?;
         if ids.is_empty() {
             return Ok(count);

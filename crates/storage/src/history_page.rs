@@ -1,8 +1,8 @@
 use icp_ports::{HistoryPage, HistoryQuery, Revision};
 
-/// Builds the page of a query from its rows. The page ends with the document with which it reaches
-/// [`HistoryQuery::max_bytes`]. To detect that more revisions follow, `rows` should contain one row more than the
-/// limit.
+/// Builds the page for a query from the rows that match it. The page ends after the document that brings its length to
+/// [`HistoryQuery::max_bytes`] or above. To detect that more revisions follow, `rows` should contain one row more than
+/// the limit.
 ///
 /// # Errors
 ///

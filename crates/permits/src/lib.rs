@@ -120,7 +120,7 @@ mod tests {
         timeout(SHORT_TIMEOUT, waiting)
             .await
             .expect("must get the permit")
-            .expect("the lock must not be poisoned");
+            .expect("the task must not panic");
     }
 
     #[tokio::test]

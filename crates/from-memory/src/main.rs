@@ -1,4 +1,4 @@
-//! Responds with bytes in memory. `cargo xtask bench` compares the service with this program, which is as fast as
+//! Responds with bytes from memory. `cargo xtask bench` compares the service with this program, which is as fast as
 //! actix-web can be.
 
 use std::collections::HashMap;

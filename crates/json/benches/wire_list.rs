@@ -1,4 +1,4 @@
-//! Measures how the body of a list is built from the stored texts: `cargo bench -p icp-json`.
+//! Measures how fast the body of a list is built from the stored texts: `cargo bench -p icp-json`.
 
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};

@@ -36,7 +36,7 @@ pub(super) fn parse(number: &str) -> Result<i64, NotInteger> {
     if zeros < 0 {
         return Err(NotInteger::Fraction);
     }
-    // An i64 has at most 19 digits, and an i128 can have any 19 digits.
+    // An i64 has at most 19 digits, and every number of 19 digits fits into an i128.
     if length(significant).saturating_add(zeros) > 19 {
         return Err(NotInteger::TooLarge);
     }
@@ -50,7 +50,7 @@ fn length(text: &str) -> i64 {
     i64::try_from(text.len()).unwrap_or(i64::MAX)
 }
 
-/// Parses an exponent. An exponent of more than 64 bits saturates, because the mantissa is too short to compensate it.
+/// Parses an exponent. An exponent of more than 64 bits saturates: the mantissa is too short to compensate for it.
 fn power(exponent: &str) -> i64 {
     let end = if exponent.starts_with('-') { i64::MIN } else { i64::MAX };
     exponent.parse().unwrap_or(end)

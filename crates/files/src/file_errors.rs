@@ -6,10 +6,10 @@ use crate::printable::printable;
 
 /// Maximum number of errors that are shown. Further errors are counted.
 const MAX_SHOWN_ERRORS: usize = 1_000;
-/// Maximum length of one error in characters. Without this limit, an error that quotes a name could have megabytes.
+/// Maximum length of one error in characters. Without this limit, an error that quotes a name could be megabytes long.
 const MAX_ERROR_CHARACTERS: usize = 300;
 
-/// All errors in a file. The text for people has one error per line.
+/// All errors in a file. `Display` writes one error per line.
 #[derive(Debug, Default)]
 pub(super) struct FileErrors {
     lines: Vec<String>,

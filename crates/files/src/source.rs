@@ -36,8 +36,8 @@ pub struct ReadProgress {
 #[derive(Debug)]
 pub struct FileSource(mpsc::Receiver<Message>);
 
-/// A message of the reading thread. The thread also sends a message at the end of the file. If it ends without this
-/// message, it has panicked.
+/// A message of the reading thread. The last message is `End` or `Failed`. If the thread ends without this message, it
+/// has panicked.
 #[derive(Debug)]
 enum Message {
     Batch(Vec<IcpDocument>),
@@ -56,7 +56,7 @@ impl FileSource {
                 Ok(()) => Message::End,
                 Err(error) => Message::Failed(error),
             };
-            // The receiver was dropped if the storage has failed.
+            // Sending fails if the storage has failed and the receiver was dropped.
             let _ = sender.blocking_send(last);
         });
         Self(receiver)

@@ -229,8 +229,8 @@ fn kilobytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NonZeroUsize,
     NonZeroUsize::deserialize(deserializer).map(|kilobytes| kilobytes.saturating_mul(KILOBYTE))
 }
 
-/// Returns the environment variables of a key for a message: the variable of the setting, and that of platforms if
-/// there is one.
+/// Returns the environment variables of a key for a message: the variable of the setting and, if there is one, the
+/// platform variable.
 pub(super) fn variables(key: &str) -> String {
     let platform =
         SETTINGS.iter().find(|setting| setting.key == key).and_then(|setting| setting.platform_variable);

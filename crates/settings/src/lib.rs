@@ -29,7 +29,7 @@ pub struct Settings {
     pub server: ServerSettings,
     /// The database.
     pub database: DatabaseSettings,
-    /// Limits of the ICPs that users may store.
+    /// Limits on the data that users write.
     pub limits: LimitsSettings,
     /// The history of ICPs.
     pub history: HistorySettings,

@@ -141,8 +141,8 @@ pub enum SortKey {
 }
 
 impl SortKey {
-    /// Maximum length in characters of the part of a folded name that is a sort key. An imported name can be longer, but
-    /// a cursor contains the key and must be short enough for a URL.
+    /// Maximum length in characters of the part of a folded name that is a sort key. An imported name can be longer,
+    /// but a cursor contains the key and must be short enough for a URL.
     pub const MAX_NAME_CHARS: usize = limits::NAME;
 }
 

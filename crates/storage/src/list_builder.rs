@@ -37,7 +37,8 @@ impl ListBuilder {
         Self::new(query.limit, query.max_bytes)
     }
 
-    /// Starts a list that ends after `limit` ICPs, or after the document that brings its length to `max_bytes` or above.
+    /// Starts a list that ends after `limit` ICPs, or after the document that brings its length to `max_bytes` or
+    /// above.
     pub fn new(limit: Option<NonZeroUsize>, max_bytes: Option<NonZeroUsize>) -> Self {
         Self {
             limit: limit.map_or(usize::MAX, NonZeroUsize::get),

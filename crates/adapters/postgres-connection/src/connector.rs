@@ -52,7 +52,7 @@ impl Connection {
     }
 }
 
-/// A connection could not be opened.
+/// The reason why a connection could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The server cannot be reached, or does not accept the session.
@@ -115,8 +115,8 @@ impl Connector {
                 Ok(Err(error)) => cannot_connect(address, &with_causes(error.as_ref())),
                 Err(_) => cannot_connect(address, &format!("no response within {limit:?}")),
             };
-            // This line also has an effect if the caller drops this future during its next attempt. The next call
-            // then begins with a later address.
+            // This line also has an effect if the caller drops this future during the next attempt. The next call then
+            // begins with a later address.
             self.0.first_index.store((index + 1) % addresses.len(), Ordering::Relaxed);
         }
         Err(failure)

@@ -12,7 +12,7 @@ use tokio_postgres::config::SslMode;
 
 use crate::tls::{InvalidTls, Mode, TlsOptions, Trust};
 
-/// The URL of a database cannot be used. No message contains the user, the password or the host.
+/// The reason why the URL of a database cannot be used. No message contains the user, the password or the host.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidUrl {
     /// The text is not a PostgreSQL URL. Contains the reason.

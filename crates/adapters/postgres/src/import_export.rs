@@ -67,8 +67,8 @@ impl ImportExport for PostgresDatabase {
     }
 }
 
-/// Fails if another transaction stored one of the replaced ICPs after `lock_and_keep_replaced` had read them. The
-/// state that the other transaction stored would be in no history.
+/// Fails if another transaction stored one of the replaced ICPs after `lock_and_keep_replaced` had read them.
+/// Otherwise, the state that the other transaction stored would be missing from the history.
 fn check_replaced(replaced: &[Uuid], changes: &HashMap<Uuid, ChangedFields>) -> Result<(), RepositoryError> {
     match replaced.iter().find(|id| !changes.contains_key(*id)) {
         Some(id) => {

@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 use crate::prepared::prepared_once;
 
-/// The assumed length of a document. A part has at most `max_bytes / BYTES_PER_ROW` ICPs, but at least
-/// [`MIN_ROWS_OF_PART`], so that PostgreSQL does not read the rest of a long list for each part.
+/// The assumed length of a document. A part has at most `max_bytes / BYTES_PER_ROW` ICPs, so that PostgreSQL does not
+/// read the rest of a long list for each part. A limit below [`MIN_ROWS_OF_PART`] is raised to that number.
 const BYTES_PER_ROW: usize = 1024;
 /// The number of ICPs that a part may always have, however small its `max_bytes` is.
 const MIN_ROWS_OF_PART: usize = 64;

@@ -57,8 +57,8 @@ impl PostgresReplica {
         self.lag.is_small()
     }
 
-    /// Reads from the standby. If the read fails or takes too long, repeats it on the primary. One slow query does
-    /// not stop the use of the standby: only [`monitor_lag`] does.
+    /// Reads from the standby. If the read fails or takes too long, repeats it on the primary. One slow query does not
+    /// stop the use of the standby. Only [`monitor_lag`] stops it.
     async fn read<'a, T, F>(&'a self, read: impl Fn(&'a PostgresDatabase) -> F) -> Result<T, RepositoryError>
     where
         F: Future<Output = Result<T, RepositoryError>>,
@@ -114,8 +114,8 @@ impl IcpReader for PostgresReplica {
 
 #[async_trait]
 impl HealthCheck for PostgresReplica {
-    /// Returns `Stale` while the standby is not used. Never returns `Unavailable`, because the primary then serves
-    /// the reads.
+    /// Returns `Stale` while the standby is not used. Never returns `Unavailable`, because the primary serves the reads
+    /// while the standby is not used.
     async fn health(&self) -> Health {
         if self.is_used() { Health::Ok } else { Health::Stale }
     }

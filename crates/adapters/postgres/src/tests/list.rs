@@ -41,7 +41,8 @@ async fn list_cost_is_independent_of_other_users() {
         "1000000, 'user_17', '-infinity', '00000000-0000-0000-0000-000000000000', 4097",
     );
     let batch = ShortListsStatement(&[]);
-    // The values are the users, and the maximum numbers of ICPs, of bytes of a document, and again of ICPs.
+    // The values are the users, the maximum number of ICPs, the maximum length of a document, and again the maximum
+    // number of ICPs.
     let (batch_types, batch_values) =
         ("text[], bigint, int, bigint", "'{user_17,user_3,user_170,unknown}', 64, 8192, 64");
     let pages_in_small = [

@@ -25,7 +25,7 @@ async fn state_changes_after_connections_were_lost() {
     let versions = ListVersions::new(opener.clone());
     let state = async || versions.server_state(&connection.diesel).await.expect("the state must be read");
     let before = state().await;
-    assert!(before.is_some() && state().await == before, "the state must not change without a connection");
+    assert!(before.is_some() && state().await == before, "the state must not change without a new connection");
     opener.open().await.expect("the connection must be opened");
     assert_ne!(state().await, before, "a crash may have broken the other connections");
 }

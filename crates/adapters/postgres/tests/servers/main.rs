@@ -1,4 +1,4 @@
-//! Tests with real servers: encryption, failover, overload, passwords, roles and replicas.
+//! Tests with real servers: encryption, failover, imports, overload, passwords, replicas and roles.
 
 #![cfg(test)]
 

@@ -84,7 +84,7 @@ impl SqliteDatabase {
         let file = Arc::clone(&self.file);
         let transaction = self.writer.run(move |job| {
             // The transaction is immediate, so that it acquires the write lock first. A transaction that starts with
-            // a read fails if another process writes before its own first write.
+            // a read would fail if another process wrote between this read and the first write of the transaction.
             job.session.connection.immediate_transaction(|connection| {
                 let written = write(connection)?;
                 file.check()?;

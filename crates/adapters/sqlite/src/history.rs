@@ -154,7 +154,7 @@ fn revisions_query<'a>(id: IcpId, versions: (i64, i64), since: Timestamp, with_d
         .bind::<Bool, _>(with_documents)
 }
 
-/// Returns the query for the revisions in which ICPs of a user, or of all users, were deleted, newest first.
+/// Returns the query for the deletes of the ICPs of one user, or of all users, newest first.
 fn deletes_query<'a>(user_id: Option<&'a UserId>, query: &HistoryQuery) -> Query<'a> {
     let (from, key) = match user_id {
         None => ("icp_revisions AS revisions WHERE ?1 IS NULL", "revisions"),

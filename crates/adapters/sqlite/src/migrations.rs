@@ -40,7 +40,7 @@ impl Migrator for SqliteDatabase {
     }
 }
 
-/// The report for the case that the pending migrations are applied, and these migrations.
+/// The pending migrations, and the report that is correct after they have been applied.
 type Pending = (MigrationReport, Vec<Box<dyn Migration<Sqlite>>>);
 
 fn find_pending(connection: &mut SqliteConnection) -> Result<Pending, TransactionError<MigrationError>> {

@@ -117,7 +117,7 @@ pub(crate) fn change(
 ) -> QueryResult<Option<Version>> {
     let (document, id) = (change.document(), change.id().as_uuid().into_bytes());
     let (created_at, version) = (document.created_at().unix_millis(), version_after(Some(expected)));
-    // This stores nothing if the ICP has another version.
+    // This call stores nothing if the ICP has another version.
     let kept_bytes = revision::store_replaced(connection, change.id(), expected, stamp)?;
     let stored = icps::table.filter(icps::id.eq(&id)).filter(icps::version.eq(expected.0));
     let update = diesel::update(stored).set((
@@ -144,7 +144,7 @@ pub(crate) fn delete(
     expected: Version,
     stamp: &Stamp,
 ) -> QueryResult<bool> {
-    // Both store nothing if the ICP has another version.
+    // Both calls store nothing if the ICP has another version.
     revision::store_replaced(connection, id, expected, stamp)?;
     revision::store_delete(connection, id, expected, stamp, version_after(Some(expected)))?;
     let stored =

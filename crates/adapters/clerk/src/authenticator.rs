@@ -30,8 +30,8 @@ pub struct ClerkAuthenticator {
 struct Shared {
     settings: ClerkSettings,
     keys: Keys,
-    /// Recently verified session tokens. The key is the SHA-256 digest of the token, so that the cache contains no
-    /// credentials. A browser sends the same token for up to a minute.
+    /// Recently verified session tokens, by the SHA-256 digest of the token, so that the cache contains no credentials.
+    /// A browser sends the same token for up to a minute.
     cache: Cache<Vec<u8>, Arc<VerifiedToken>>,
     rejections: RejectionLog,
     clock: Arc<dyn Clock>,

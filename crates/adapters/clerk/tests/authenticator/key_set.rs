@@ -25,7 +25,7 @@ fn token_with_kid(key: &TestKey, kid: &str) -> String {
     token(key, &header().set("kid", &format!("{kid:?}")), &claims())
 }
 
-/// Returns the outcome on a valid token, and the health, if the key server sends `reply`.
+/// Returns the outcome of a request with a valid token, and the health, if the key server sends `reply`.
 async fn auth_with(reply: Reply) -> (Outcome, Health) {
     auth_at(&KeyServer::start(reply).await).await
 }

@@ -1,5 +1,4 @@
-//! Tests with almost valid documents that no text causes a panic, and that the rules for requests, imports and stored
-//! ICPs agree.
+//! Tests with almost valid documents that no text causes a panic, and that the three sets of rules agree.
 
 use icp_domain::json::Json;
 use icp_domain::{Icp, IcpDocument, MaybeKnown, Rules};
@@ -48,7 +47,7 @@ proptest! {
             prop_assert!(strict.unknown_fields.is_empty());
             prop_assert!(strict.custom_filter_criteria.iter().all(|part| matches!(part, MaybeKnown::Known(_))));
             prop_assert!(strict.lead_provider_criteria.iter().all(|part| matches!(part, MaybeKnown::Known(_))));
-            prop_assert_eq!(strict.validate(), Ok(()), "an ICP that the strict rules accept is valid");
+            prop_assert_eq!(strict.validate(), Ok(()), "a stored ICP is valid");
         }
         if let Ok(storable) = storable {
             prop_assert_eq!(Ok(storable), stored);

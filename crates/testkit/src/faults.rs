@@ -20,7 +20,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(4);
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
 
-/// The network between a [`FaultyRepository`] and its storage. All clones are the same network.
+/// The network between a [`FaultyRepository`] and its storage. All clones share one network.
 #[derive(Clone, Debug, Default)]
 pub struct FaultyNetwork(Arc<Network>);
 

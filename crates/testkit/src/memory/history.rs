@@ -116,8 +116,9 @@ fn to_page(revisions: impl IntoIterator<Item = Revision>, query: &HistoryQuery) 
 }
 
 impl State {
-    /// Returns whether the ICP is in the scope, and its current state and the revisions that were replaced at or after
-    /// `since`, newest first. Returns `None` if there is no such ICP or delete.
+    /// Returns whether the ICP is in the scope, and the revisions of the ICP, newest first. The revisions are the
+    /// current state, unless the ICP is deleted, and the entries of the history with `replaced_at` at or after `since`.
+    /// Returns `None` if the ICP does not exist and was not deleted at or after `since`.
     fn history_of(&self, id: IcpId, scope: &AccessScope, since: Timestamp) -> Option<(bool, Vec<Revision>)> {
         let current = self.icps.get(&id).map(|(document, version)| {
             (scope.includes(document.user_ids()), Some(self.current(id, document, *version)))
@@ -161,7 +162,7 @@ impl State {
         self.changes.entry(id).insert_entry(change).into_mut()
     }
 
-    /// Stores the current state of an ICP as a revision, if the stamp says that replaced states are kept.
+    /// Stores the current state of an ICP as a revision, if [`Stamp::keeps_replaced`] is true.
     pub(super) fn store_replaced(&mut self, id: IcpId, stamp: &Stamp) {
         if let Some((document, version)) = self.icps.get(&id).filter(|_| stamp.keeps_replaced) {
             let revision = self.current(id, document, *version);

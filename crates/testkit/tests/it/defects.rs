@@ -61,7 +61,7 @@ impl<R: IcpRepository> DefectiveRepository<R> {
         Self { inner, defect, has_failed, was_cut, health, list_version }
     }
 
-    /// Returns `faults`, changed so that this repository learns about cuts.
+    /// Wraps `faults` so that this repository is notified of cuts.
     pub(crate) fn observe_faults<F: Faults>(&self, faults: F) -> ObservedFaults<F> {
         ObservedFaults { faults, was_cut: Arc::clone(&self.was_cut) }
     }

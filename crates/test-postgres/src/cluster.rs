@@ -147,7 +147,7 @@ impl Cluster {
     }
 
     /// Returns the settings of the server. Without `durable`, commits are only written to the cache of the operating
-    /// system. They then survive the end of the server, but not a power failure.
+    /// system. Such commits survive the end of the server, but not a power failure.
     fn settings(&self, port: u16) -> Vec<String> {
         let durable = if self.options.durable { "on" } else { "off" };
         vec![

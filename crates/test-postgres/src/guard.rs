@@ -10,8 +10,8 @@ const GUARD_SCRIPT: &str = include_str!("guard.sh");
 /// A process that ends the server and removes its folder when this process ends, even if this process is killed.
 ///
 /// The input of the guard is a pipe that only this process has open. The operating system closes the pipe when this
-/// process ends, even after `SIGKILL`. An implementation of `Drop` would not suffice, because `drop` is not called
-/// after `SIGKILL`, and not for a value in a `static`.
+/// process ends, even after `SIGKILL`. An implementation of `Drop` would not suffice, because `drop` is called
+/// neither after `SIGKILL` nor for a value in a `static`.
 #[derive(Debug)]
 pub(super) struct Guard(Child);
 
@@ -32,7 +32,7 @@ impl Guard {
             .map_err(Error::during("starting the process that cleans up"))
     }
 
-    /// Closes the pipe, so that the guard starts the clean-up. [`Guard::finish`] waits for its end.
+    /// Closes the pipe, so that the guard starts the clean-up. [`Guard::finish`] waits until the clean-up has ended.
     pub(super) fn release(&mut self) {
         drop(self.0.stdin.take());
     }

@@ -28,7 +28,7 @@ pub enum PoolMode {
     /// Each transaction gets a connection. Prepared statements are supported, which needs PgBouncer 1.21 or newer. See
     /// [`Pooler::supports_prepared_statements`].
     Transaction,
-    /// Each client gets a connection. Every version of PgBouncer supports this mode and prepared statements in it.
+    /// Each client gets a connection. Every version of PgBouncer supports prepared statements in this mode.
     Session,
 }
 

@@ -37,7 +37,7 @@ impl Postmaster {
     }
 
     /// Kills the postmaster and its children. Returns when all of them have ended, because the next server cannot
-    /// start before.
+    /// start until then.
     pub(super) fn kill(&mut self) -> Result<(), Error> {
         if self.has_exited() {
             return Ok(());

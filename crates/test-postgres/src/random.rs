@@ -1,6 +1,6 @@
 use std::hash::{BuildHasher, RandomState};
 
-/// Returns a random number. Its source are the random hash keys of the standard library.
+/// Returns a random number. The source is the random hash keys of the standard library.
 pub(super) fn number() -> u64 {
     RandomState::new().hash_one(std::process::id())
 }

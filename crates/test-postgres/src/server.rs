@@ -25,7 +25,7 @@ pub struct ServerOptions {
 /// A PostgreSQL server in a temporary folder, on a free port of 127.0.0.1 and a Unix socket.
 ///
 /// When this value is dropped, the server ends and its folder is removed. If this process is killed, or if the value
-/// is in a `static`, a separate guard process does this.
+/// is in a `static`, a separate guard process ends the server and removes the folder.
 #[derive(Debug)]
 pub struct Server {
     cluster: Cluster,
@@ -181,7 +181,7 @@ impl Server {
             .map_err(Error::during("writing the list of frozen processes"))
     }
 
-    /// Continues the processes after [`pause`](Self::pause). Has no effect if they are not frozen.
+    /// Continues the processes after [`pause`](Self::pause). Has no effect if the processes are not frozen.
     pub fn resume(&self) -> Result<(), Error> {
         let running = self.running();
         let Some(postmaster) = running.as_ref() else { return Err(not_running()) };

@@ -171,7 +171,7 @@ fn is_gone(port: u16, folder: &Path) -> bool {
 }
 
 #[test]
-#[ignore = "the tests below run it as the process that they kill"]
+#[ignore = "not a test: the tests below start it as a child process that holds a server"]
 fn holds_server_for_parent() {
     static SERVER: std::sync::OnceLock<Server> = std::sync::OnceLock::new();
     let Ok(mode) = std::env::var(CHILD_MODE_VARIABLE) else { return };

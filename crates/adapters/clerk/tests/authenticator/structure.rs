@@ -43,7 +43,7 @@ async fn token_must_have_three_parts() {
 
 #[tokio::test]
 async fn only_canonical_base64_is_accepted() {
-    // A token whose signature has characters that the two alphabets write differently.
+    // A token whose signature contains `-` or `_`, the characters in which base64url differs from base64.
     let tokens =
         (0..).map(|number| token(&INSTANCE_KEY, &header(), &claims().set("jti", &format!("\"{number}\""))));
     let valid_token =
@@ -73,7 +73,7 @@ async fn only_canonical_base64_is_accepted() {
 
 #[tokio::test]
 async fn other_alphabets_and_padding_are_refused() {
-    // Claims whose base64 needs padding, and has characters that the two alphabets write differently.
+    // Claims whose encoding needs padding, and contains characters in which base64url differs from base64.
     let claims = claims().set("x", r#""??>>~~~ÿÿ""#).text();
     let claims = if claims.len().is_multiple_of(3) { format!("{claims} ") } else { claims };
     let sign = |payload: &str| {
@@ -88,7 +88,7 @@ async fn other_alphabets_and_padding_are_refused() {
 
 #[tokio::test]
 async fn tokens_beyond_16_kib_are_refused() {
-    // Not every length is possible with base64. A longer header can add the missing bytes.
+    // Base64 text cannot have every length, so some lengths of a token are possible only with a longer header.
     let headers = [header(), header().set("a", "1"), header().set("a", "12")];
     let token_of_length = |target: usize| {
         let padded = |pad: usize| claims().set("pad", &format!("\"{}\"", "x".repeat(pad)));

@@ -193,8 +193,8 @@ statement! {
 
 statement! {
     /// Deletes the ICP and its users if the ICP has the expected version. If `Stamp::keeps_replaced` is true, stores
-    /// the last state and the delete as revisions, and the users who had access. Returns the ID. Returns no row if the
-    /// ICP has another version, or if another transaction has locked it.
+    /// the last state and the delete as revisions, and also stores the users who had access. Returns the ID. Returns no
+    /// row if the ICP has another version, or if another transaction has locked it.
     Delete(id: IcpId, expected: Version, stamp: &'a Stamp) {
         id: Uuid as SqlUuid = id.as_uuid(),
         expected: i64 as BigInt = expected.0,

@@ -19,12 +19,13 @@ impl ImportSource for SingleDocument {
 }
 
 /// Another transaction inserts an ICP, and commits after the import has looked for ICPs to replace. If the import
-/// replaced this ICP, the state of the other transaction would be in no history.
+/// replaced this ICP, the state of the other transaction would be missing from the history.
 #[tokio::test(flavor = "multi_thread")]
 async fn import_fails_if_icp_appears_during_import() {
     let server = postgres::shared().database();
     let database = migrated_database(server.url()).await;
-    // `observer` is a second connection, because a transaction sees `pg_stat_activity` as it was at its first use.
+    // The open transaction cannot observe the import: within a transaction, `pg_stat_activity` does not change after
+    // the first read. So `observer` is a second connection.
     let [other_transaction, observer] = [client(server.url()).await, client(server.url()).await];
     let id = icp(1).document().id();
     let insert = format!(

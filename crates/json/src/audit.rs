@@ -68,8 +68,8 @@ impl<'a> Audit<'a> {
         }
     }
 
-    /// Reports only the kinds for which `is_counted` returns true. No pointers are created for other flaws: pointers to
-    /// many flaws within a long name would take time quadratic in the length of the text.
+    /// Reports only the kinds for which `is_counted` returns true. No pointers are created for other flaws. If a member
+    /// with a long name contains many flaws, creating all pointers takes time quadratic in the length of the text.
     #[must_use]
     pub fn counting(mut self, is_counted: fn(FlawKind) -> bool) -> Self {
         self.is_counted = is_counted;

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 #[derive(Parser)]
-#[command(name = "cargo xtask", about = "Development commands of the project", disable_help_subcommand = true)]
+#[command(name = "cargo xtask", about = "Development commands", disable_help_subcommand = true)]
 enum Chore {
     /// Run the tests; installs PostgreSQL if there is none
     Test(test::Options),

@@ -187,7 +187,7 @@ fn check_failures(
         .flat_map(|writer| &writer.failures)
         .chain(readers.iter().flat_map(|reader| &reader.failures))
         .collect();
-    println!("{written} writes and {read} reads were answered, {} were not", failures.len());
+    println!("{written} writes and {read} reads succeeded, {} requests failed", failures.len());
     for fault in faults {
         let count = failures.iter().filter(|failure| fault.covers(failure)).count();
         println!(

@@ -1,4 +1,4 @@
-# Shorthands; each is the command that it shows.
+# Short forms of commands. `just` prints the command that it runs.
 
 # Lists the recipes
 default:
@@ -8,15 +8,15 @@ default:
 check:
     cargo xtask check
 
-# Every test, PostgreSQL's included; `just test -p icp-domain` for some
+# Every test that needs only Rust and PostgreSQL; `just test -p icp-domain` runs those of one crate
 test *arguments:
     cargo xtask test -- {{ arguments }}
 
-# Every test, and those that need Node, Python or a browser
+# Every test, including those that need Node, Python, a browser or PgBouncer
 test-all:
     cargo xtask test --all
 
-# Serves on an embedded database; `just run migrate` for the other commands
+# Serves on an embedded database; `just run migrate` runs another command
 run *arguments:
     cargo run -- {{ arguments }}
 
@@ -24,6 +24,6 @@ run *arguments:
 fmt:
     cargo fmt --all
 
-# That no crate reaches into a layer that it must not know
+# Only dependencies and licenses
 layers:
     cargo xtask layers

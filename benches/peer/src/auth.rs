@@ -33,8 +33,7 @@ struct Claims {
     sub: String,
 }
 
-/// An extractor for the ID of the signed-in user. A request without a valid bearer token is answered with the status
-/// 401.
+/// An extractor for the ID of the signed-in user. The response to a request without a valid bearer token is a 401.
 pub struct SignedInUser(pub String);
 
 impl<S: Send + Sync> FromRequestParts<S> for SignedInUser

@@ -12,8 +12,8 @@ if (token) {
     "You are signed in until the token expires or you reload the page.";
 }
 
-// Swagger UI fills in the examples of parameters and sends them. The example of `If-Match` is the version of no ICP, so the
-// request would fail. This function moves the examples of optional parameters into their descriptions.
+// Swagger UI fills in the examples of parameters and sends them. The example of `If-Match` is the version of no ICP, so
+// the request would fail. This function moves the examples of optional parameters into their descriptions.
 function withoutOptionalExamples(document) {
   for (const parameter of Object.values(document.components?.parameters ?? {})) {
     if (!parameter.required && parameter.example !== undefined) {
@@ -24,8 +24,8 @@ function withoutOptionalExamples(document) {
   return document;
 }
 
-// The example of `id` is the ID of a sample ICP. If Swagger UI filled it in, one click on DELETE would delete the sample.
-// This function removes the examples from the parameters of DELETE, so the fields are empty.
+// The example of `id` is the ID of a sample ICP. If Swagger UI filled it in, one click on DELETE would delete the
+// sample. This function removes the examples from the parameters of DELETE, so the fields are empty.
 function withoutDestructiveExamples(document) {
   const shared = document.components?.parameters ?? {};
   for (const { delete: operation } of Object.values(document.paths ?? {})) {
@@ -81,9 +81,9 @@ const swagger = SwaggerUIBundle({
   },
 });
 
-// Swagger UI omits attributes that screen readers and keyboard users need. This function adds the levels of headings, the
-// names of fields and tables, and the keyboard focus of code blocks. It also removes the targets of links inside buttons,
-// because the keyboard cannot reach such links.
+// Swagger UI omits attributes that screen readers and keyboard users need. This function adds the levels of headings,
+// the names of fields and tables, and the keyboard focus of code blocks. It also removes the targets of links inside
+// buttons, because the keyboard cannot reach such links.
 function makeAccessible() {
   const setIfMissing = (selector, name, value) => {
     for (const element of container.querySelectorAll(`${selector}:not([${name}])`)) {
@@ -101,7 +101,8 @@ function makeAccessible() {
 }
 new MutationObserver(makeAccessible).observe(container, { childList: true, subtree: true });
 
-// Swagger UI uses dark colours if the root element has the class `dark-mode`. The page follows the setting of the browser.
+// Swagger UI uses dark colours if the root element has the class `dark-mode`. The page follows the setting of the
+// browser.
 const darkScheme = matchMedia("(prefers-color-scheme: dark)");
 const applyColorScheme = () => document.documentElement.classList.toggle("dark-mode", darkScheme.matches);
 darkScheme.addEventListener("change", applyColorScheme);

@@ -43,8 +43,8 @@ impl Application {
     ///
     /// # Errors
     ///
-    /// If a setting is invalid, the database cannot be used or stays without a migration, the sign-in cannot be set up,
-    /// or the service cannot listen on an address.
+    /// If a setting is invalid, the database cannot be used, a migration fails or is pending while `database.migrate`
+    /// is off, the sign-in cannot be set up, or the service cannot listen on an address.
     pub async fn build(settings: &Settings) -> anyhow::Result<Self> {
         settings.check_for_serving()?;
         composition::check_adapter_settings(settings)?;
@@ -107,7 +107,7 @@ impl Application {
         })
     }
 
-    /// Returns the URL of the start page, without a path.
+    /// Returns the base URL of the service: the scheme, the host and the port.
     pub fn url(&self) -> String {
         let scheme = if self.certificate.is_some() { "https" } else { "http" };
         format!("{scheme}://{}", self.address())

@@ -20,8 +20,8 @@ use icp_settings::{AuthSettings, DatabaseKind, DatabaseSettings, McpSettings, Se
 
 /// The ports of one database.
 pub(crate) struct Storage {
-    /// The ports of each worker, with its own connections. If there are fewer entries than workers, several workers
-    /// share an entry.
+    /// The ports of the workers. Each entry has its own connections. If there are fewer entries than workers, several
+    /// workers share an entry.
     pub(crate) workers: Vec<WorkerStorage>,
     /// The repository that periodic tasks and the server for operators use.
     pub(crate) repository: Arc<dyn IcpRepository>,
@@ -95,7 +95,8 @@ fn open_primaries(
         .map_err(|error| SettingsError::of("database.url", error))
 }
 
-/// Returns the handles of the replica. Fails if the URL names several hosts, because the lag of only one is measured.
+/// Returns the handles of the replica. Fails if the URL names several hosts, because the service measures the lag of
+/// only one host.
 fn open_standbys(
     settings: &DatabaseSettings,
     url: &SecretString,
@@ -159,7 +160,7 @@ fn postgres_settings(settings: &DatabaseSettings, url: &SecretString) -> Postgre
     }
 }
 
-/// Opens an existing database. Fails if the SQLite file does not exist, where [`open_storage`] would create it.
+/// Opens an existing database. Fails if the SQLite file does not exist. [`open_storage`] would create it.
 pub(crate) async fn open_existing_storage(settings: &DatabaseSettings) -> anyhow::Result<Storage> {
     if let DatabaseKind::Sqlite(path) = settings.kind()? {
         let exists = path.try_exists().with_context(|| format!("cannot look for {}", path.display()))?;

@@ -5,7 +5,7 @@ mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Com
 keys=/usr/share/keyrings/debian-archive-keyring.gpg
 echo "deb-src [signed-by=$keys] $mirror trixie main" >source.list
 mkdir -p lists/partial archives/partial
-# Lists of its own, so that the system's stay as they are.
+# Uses separate package lists, so that the lists of the system do not change.
 apt() {
     apt-get -o "Dir::Etc::SourceList=$PWD/source.list" -o Dir::Etc::SourceParts=- -o "Dir::State::Lists=$PWD/lists" \
         -o "Dir::Cache=$PWD" -o APT::Sandbox::User=root "$@"

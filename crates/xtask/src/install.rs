@@ -1,4 +1,4 @@
-//! Finds or installs the programs that chores need.
+//! Finds or installs the programs that the commands need.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{project, say};
 
-/// The names of Debian packages that a chore needs, and a hint for systems without apt.
+/// The names of Debian packages that a command needs, and a hint for systems without apt.
 #[derive(Clone, Copy)]
 pub(crate) struct Need(&'static [&'static str], &'static str);
 

@@ -1,6 +1,7 @@
-# Installs the Debian packages $@. Starts none of their services and creates no PostgreSQL cluster: tests start their own.
+# Installs the Debian packages $@. Starts none of their services and creates no PostgreSQL cluster: tests start their
+# own.
 set -eu
-policy=/usr/sbin/policy-rc.d # Debian asks it whether a package may start its service.
+policy=/usr/sbin/policy-rc.d # Debian runs this program to ask whether a package may start its service.
 cluster=/etc/postgresql-common/createcluster.d/icp.conf
 if [ -e "$policy" ]; then
     trap 'rm -f "$cluster"' EXIT

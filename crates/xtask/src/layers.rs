@@ -62,7 +62,8 @@ fn forbidden_dependencies(name: &str, depth: &str, is_allowed: impl Fn(&str) -> 
     Ok(found.map(|one| format!("{name} must not depend on {one}: {see} {one}`")).collect())
 }
 
-/// Returns the names of the crates that `cargo tree` prints. They are the first words of lines such as `serde v1.0.0 (*)`.
+/// Returns the names of the crates that `cargo tree` prints. They are the first words of lines such as
+/// `serde v1.0.0 (*)`.
 fn tree(arguments: &str) -> Result<BTreeSet<String>> {
     let mut command = project::cargo(&format!("tree --locked --quiet --prefix none {}", arguments.trim()))?;
     let output = project::output(&mut command)?;

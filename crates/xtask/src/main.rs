@@ -14,11 +14,11 @@ use std::process::ExitCode;
 use clap::Parser;
 
 #[derive(Parser)]
-#[command(name = "cargo xtask", about = "The project's chores", disable_help_subcommand = true)]
+#[command(name = "cargo xtask", about = "Development commands", disable_help_subcommand = true)]
 enum Chore {
     /// Run the tests; installs PostgreSQL if there is none
     Test(test::Options),
-    /// Compare the service with the same work without it
+    /// Compare the service with pgbench and other baselines
     #[cfg(target_os = "linux")]
     Bench(bench::Options),
     /// Check format, lints, documentation and layers

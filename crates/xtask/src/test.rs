@@ -6,8 +6,8 @@ use clap::Args;
 
 use crate::{project, say, tools};
 
-/// All ignored tests are in the test programs `it`. `--workspace` reuses the programs of the other tests: cargo builds
-/// a single package with other features.
+/// All ignored tests are in the test programs `it`. With `--workspace`, cargo reuses the programs that it has built for
+/// the other tests. For a single package, it would build them again with different features.
 const IGNORED: &str = "test --no-fail-fast --workspace --test it -- --ignored";
 
 #[derive(Args)]
@@ -23,7 +23,7 @@ pub(crate) struct Options {
     arguments: Vec<String>,
 }
 
-/// Runs the tests. Installs PostgreSQL if necessary; each test starts it when it needs it.
+/// Runs the tests. Installs PostgreSQL if necessary. Each test that needs a server starts one.
 pub(crate) fn run(Options { all, ignored, arguments }: &Options) -> Result<bool> {
     tools::postgres()?;
     // Packages are downloaded while cargo compiles.

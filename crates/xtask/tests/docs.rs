@@ -45,7 +45,7 @@ fn links_lead_to_files_and_headings() {
         let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         let images = text.split("src=\"").skip(1).filter_map(|rest| rest.split('"').next());
         for link in links.chain(images) {
-            // Links to other sites, and rustdoc links of crates.
+            // Skips links to other sites, and rustdoc links of crates.
             if link.contains(':') {
                 continue;
             }

@@ -22,7 +22,7 @@ impl EntityTag for Version {
 
     fn of_tag(tag: &str) -> Option<Self> {
         let version = Self(tag.parse().ok()?);
-        // A version has exactly one tag, without a sign and leading zeros.
+        // A version has exactly one tag: no plus sign and no leading zeros.
         (version.tag() == tag).then_some(version)
     }
 }
@@ -44,7 +44,8 @@ pub(super) fn header(version: &impl EntityTag) -> (HeaderName, HeaderValue) {
     (ETAG, value.unwrap_or_else(|_| HeaderValue::from_static("\"\"")))
 }
 
-/// Adds the coding to the tag of a compressed response, because another representation must have another tag.
+/// Adds the coding to the tag of a compressed response, because responses with different codings must have different
+/// tags.
 pub(super) fn mark_coding(headers: &mut HeaderMap, coding: Option<&str>) {
     let (Some(tag), Some(coding)) = (headers.get(ETAG), coding) else { return };
     let Ok(tag) = tag.to_str() else { return };

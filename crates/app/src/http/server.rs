@@ -119,7 +119,7 @@ impl HttpServer {
         Self::from_server(&server.addrs(), server.run())
     }
 
-    /// Listens on the port for operators, with health and metrics, in a separate thread.
+    /// Listens on the port for operators. A separate thread serves health and metrics there.
     ///
     /// # Errors
     ///

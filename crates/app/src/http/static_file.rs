@@ -34,7 +34,7 @@ impl StaticFile {
     /// Creates a file from a gzip file that was compressed at build time.
     pub(super) fn of_gzip(media_type: &'static str, gzip: &'static [u8]) -> Self {
         let mut plain = Vec::new();
-        // The build script wrote the file. If it is broken, only clients without gzip are affected.
+        // The build script wrote the file in this format, so decompression does not fail.
         let _ = GzDecoder::new(gzip).read_to_end(&mut plain);
         Self { gzip: Some(Bytes::from_static(gzip)), ..Self::plain(media_type, plain) }
     }

@@ -106,7 +106,7 @@ async fn metrics(request: HttpRequest, state: Data<State>) -> Result<HttpRespons
 static OPENAPI_DOCUMENT: LazyLock<StaticFile> =
     LazyLock::new(|| StaticFile::compressed("application/json", openapi::text()));
 
-/// Prepares the OpenAPI document at start-up, because this takes milliseconds.
+/// Prepares the OpenAPI document at start-up. Otherwise, the first request would take some milliseconds longer.
 pub(super) fn prepare() {
     LazyLock::force(&OPENAPI_DOCUMENT);
 }

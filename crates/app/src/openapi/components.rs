@@ -10,10 +10,10 @@ use crate::http::error::kinds::{ALL_KINDS, ErrorKind};
 const IDEMPOTENCY_KEY_PATTERN: &str =
     r#"^([!#-\[\]-~]{1,255}|"([!#-\[\]-~]|\\["\\])([ !#-\[\]-~]|\\["\\]){0,254}")$"#;
 
-/// The list that is the example of responses.
+/// The example list of the contract. Its first ICP is the example of the schema `Icp`.
 const EXAMPLE_LIST: &str = include_str!("../../../../docs/reference/contract/example-list-icps.json");
 
-/// Returns the error responses of an operation, by their component names.
+/// Returns references to the error responses with these component names. The keys are the statuses.
 pub(super) fn errors(names: &[&str]) -> Map<String, Value> {
     let wanted = ALL_KINDS.iter().filter(|kind| names.contains(&kind.component));
     wanted.map(|kind| (kind.status.to_string(), reference("responses", kind.component))).collect()

@@ -176,7 +176,7 @@ fn service(operation: &str, summary: &str, responses: &Value) -> Value {
     })
 }
 
-/// Returns the query parameters of a table, and references to parameters among the components.
+/// Returns the query parameters in `table`, and references to the parameters that `components` names.
 pub(super) fn query_parameters<T>(table: &[Parameter<T>], components: &[&str]) -> Vec<Value> {
     let query = table.iter().map(|parameter| {
         json!({
@@ -187,7 +187,8 @@ pub(super) fn query_parameters<T>(table: &[Parameter<T>], components: &[&str]) -
     query.chain(components.iter().map(|name| reference("parameters", name))).collect()
 }
 
-/// Adds the error responses with these component names, and the error responses of every limited operation.
+/// Adds the error responses with these component names, and `TooManyRequests` and `Unavailable`, which every operation
+/// on ICPs can return.
 pub(super) fn with_errors(mut responses: Value, names: &[&str]) -> Value {
     if let Value::Object(responses) = &mut responses {
         responses.extend(errors(&[names, &["TooManyRequests", "Unavailable"]].concat()));

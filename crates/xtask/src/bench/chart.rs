@@ -1,4 +1,4 @@
-//! Draws the results as a chart: bars on an absolute axis, and marks for the limits.
+//! Draws the results as a chart: bars for the scenarios, and marks for their baselines.
 
 use std::fmt::Write as _;
 
@@ -14,13 +14,13 @@ const ROWS: [(&str, &str); 5] = [
     ("Create", "create"),
     ("Change", "patch"),
 ];
-/// The first word of a limit's name, which is its CSS class; the text of its legend; the position of its legend.
+/// The first word of a baseline's name, which is also its CSS class; the text and the position of its legend.
 const MARKS: [(&str, &str, f64); 3] = [
     ("memory", "same bytes from memory", 0.0),
     ("pgbench", "bare SQL in pgbench", 200.0),
     ("peer", "axum and sqlx", 380.0),
 ];
-/// The colours are legible on white and on black. Each kind of mark has different dashes.
+/// The colours are legible on white and on black. Each kind of mark has a different dash pattern.
 const STYLE: &str = include_str!("chart.css");
 const WIDTH: f64 = 860.0;
 const PLOT_LEFT: f64 = 140.0;

@@ -3,7 +3,8 @@
 use anyhow::{Context, Result};
 use clap::{Args, value_parser};
 
-/// The amount of data. A team is the users of one list. The last team has `big` ICPs, every other team has 5.
+/// The amount of data. A team is the group of users who share one list of ICPs. The last team has `big` ICPs, and every
+/// other team has 5.
 #[derive(Args, Clone, Copy, Debug)]
 pub(super) struct Size {
     /// ICPs in the database
@@ -18,8 +19,9 @@ pub(super) struct Size {
 }
 
 impl Size {
-    /// The variables of the SQL scripts. The first user of a team sends requests: `readers` teams from 0 read, and `writers`
-    /// teams from `writer` write. The teams from `others` are for pgbench.
+    /// Returns the variables of the SQL scripts. The first user of a team sends the requests of the team. The `readers`
+    /// teams from number 0 on read, and the `writers` teams from number `writer` on write. pgbench writes ICPs of the
+    /// teams from number `others` on.
     pub(super) fn variables(self) -> Vec<String> {
         let teams = self.icps.saturating_sub(self.big) / 5;
         // PostgreSQL's default buffers are too small for the lists of more than 2,000 teams among a million ICPs.

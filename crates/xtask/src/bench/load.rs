@@ -11,7 +11,7 @@ use crate::project;
 
 const WRK_SCRIPT: &str = include_str!("wrk.lua");
 
-/// The counts that a program reports. An operation is a request or a transaction.
+/// The results that wrk or pgbench reports. An operation is a request or a transaction.
 #[derive(Debug, PartialEq)]
 pub(super) struct Outcome {
     pub(super) operations: f64,
@@ -21,7 +21,7 @@ pub(super) struct Outcome {
     pub(super) latencies_ms: Option<[f64; 2]>,
 }
 
-/// Sends the requests of a file with wrk. `number` is the first number that replaces the placeholder.
+/// Sends the requests of a file with wrk. `number` is the first number that replaces [`super::requests::PLACEHOLDER`].
 pub(super) fn wrk(file: &Path, host: &str, connections: u16, seconds: u64, number: u64) -> Result<Outcome> {
     let script = file.with_file_name("wrk.lua");
     fs::write(&script, WRK_SCRIPT).context("writing wrk's script")?;

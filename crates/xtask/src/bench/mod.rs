@@ -1,4 +1,5 @@
-//! Compares the service with the same work without it. `docs/explanation/performance.md` describes how to read the results.
+//! Compares the service with pgbench and other baselines. `docs/explanation/performance.md` describes how to read the
+//! results.
 
 mod chart;
 mod data;
@@ -36,7 +37,7 @@ pub(crate) struct Options {
     /// Seconds of each measurement
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=60))]
     seconds: u16,
-    /// Measure only scenarios with one of these words in their name, and their limits
+    /// Measure only scenarios with one of these words in their name, and their baselines
     #[arg(long, value_name = "WORD")]
     only: Vec<String>,
     /// Measure `icp`, `from-memory` and `peer` of this folder; build nothing
@@ -63,7 +64,7 @@ pub(crate) fn run(mut options: Options) -> Result<bool> {
         None => server::build(!options.quick)?,
     };
     let scenarios = scenarios::select(&options.only, !options.quick && programs.join("peer").exists());
-    ensure!(!scenarios.is_empty(), "no scenario has such a word in its name");
+    ensure!(!scenarios.is_empty(), "no scenario has one of the words of --only in its name");
     let (setup, import) = Setup::prepare(programs, options.size, &scenarios)?;
     let summaries = results::summaries(&scenarios, &all_rounds(&setup, &scenarios, &options)?);
     let run = format!(
@@ -83,7 +84,7 @@ pub(crate) fn run(mut options: Options) -> Result<bool> {
     Ok(true)
 }
 
-/// Returns the measurements of each scenario. Each round begins with another scenario. Round 0 is a warm-up.
+/// Returns the measurements of each scenario. Each round begins with a different scenario. Round 0 is a warm-up.
 fn all_rounds(setup: &Setup, scenarios: &[Scenario], options: &Options) -> Result<Vec<Vec<Measurement>>> {
     let mut measurements = vec![Vec::new(); scenarios.len()];
     let mut number = 0;
@@ -92,7 +93,7 @@ fn all_rounds(setup: &Setup, scenarios: &[Scenario], options: &Options) -> Resul
         let mut order: Vec<_> = scenarios.iter().zip(&mut measurements).collect();
         order.rotate_left(usize::from(round) * 7 % scenarios.len());
         for (scenario, results) in order {
-            // A measurement sends fewer writes than this, so no number is sent twice.
+            // A measurement sends fewer than 10,000,000 writes, so no number is sent twice.
             number += 10_000_000;
             let seconds = if round == 0 { 1 } else { options.seconds };
             let result = setup.measure(scenario, seconds.into(), number);

@@ -91,7 +91,7 @@ impl Request {
         Ok(Self { status: 304, expected: String::new(), ..self })
     }
 
-    /// Creates a copy of the user's first ICP.
+    /// Turns the request into a create with the fields of the user's first ICP.
     fn create(self, user: &User) -> Result<Self> {
         let (_, json) = user.icps.first().context("a writer has no ICPs")?;
         let mut icp: Value = serde_json::from_str(json)?;
@@ -101,7 +101,7 @@ impl Request {
         Ok(self.write(Method::POST, icp.to_string(), 201, "Number "))
     }
 
-    /// Changes the ICP that the request gets.
+    /// Turns the request into a change of the ICP that it gets.
     fn patch(self) -> Self {
         self.write(Method::PATCH, format!(r#"{{"description":"Change {PLACEHOLDER}"}}"#), 200, "Change ")
     }

@@ -1,9 +1,10 @@
-//! The scenarios and their limits.
+//! The scenarios and their baselines.
 
 use self::Target::{Cached, CachedBig, Memory, Peer, Pgbench, Sqlite, Uncached, UncachedBig, WriteDatabase};
 use super::requests::RequestKind::{self, Conditional, Create, Get, Mixed, Page, Patch, Small};
 
-/// The server that gets the requests. A process keeps the memory of big lists, so they have separate processes.
+/// The server that gets the requests. A process keeps the memory that big lists needed, so big lists have separate
+/// processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Target {
     Cached,
@@ -21,7 +22,7 @@ pub(super) enum Target {
     Pgbench,
 }
 
-/// Names of scenarios.
+/// Names of the scenarios that are the baselines of a scenario.
 type Limits = &'static [&'static str];
 
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +80,8 @@ pub(super) const ALL: [Scenario; 27] = [
     scenario("peer mixed", Peer, Mixed, &[]),
 ];
 
-/// Returns the scenarios whose names contain one of the words, and their limits. Without words, returns all scenarios.
+/// Returns the scenarios whose names contain one of the words, and their baselines. Without words, returns all
+/// scenarios.
 pub(super) fn select(words: &[String], with_peer: bool) -> Vec<Scenario> {
     let is_named = |scenario: &&Scenario| {
         words.is_empty() || words.iter().any(|word| scenario.name.contains(word.as_str()))

@@ -151,7 +151,7 @@ impl Setup {
         Ok(pgbench)
     }
 
-    /// Measures a scenario for `seconds`. Each write contains another number, from `number` on.
+    /// Measures a scenario for `seconds`. Each write contains a different number, counting from `number`.
     pub(super) fn measure(&self, scenario: &Scenario, seconds: u64, number: u64) -> Result<Measurement> {
         let Scenario { target, request: kind, mut connections, changes, .. } = *scenario;
         // The service sends only a few long lists to a user at the same time, and rejects further requests for them.
@@ -180,7 +180,8 @@ impl Setup {
         };
         let changed = changing.map(|mut pgbench| pgbench.wait()).transpose()?;
         ensure!(changed.is_none_or(|status| status.success()), "pgbench failed to change ICPs");
-        // PostgreSQL ends the process of a closed connection a moment later. Only then does it report the CPU time of the process.
+        // PostgreSQL ends the process of a closed connection a moment later, and reports the CPU time of the process
+        // only then.
         sleep(Duration::from_millis(100));
         let [service_seconds, database_seconds, other] = Usage::now(id, database)?.since(before);
         let microseconds = |seconds: f64| seconds * 1e6 / outcome.operations;

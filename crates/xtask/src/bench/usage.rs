@@ -22,7 +22,7 @@ impl Usage {
         Ok(Self([service, backends + ticks(database)?, ticks(std::process::id())?, machine]))
     }
 
-    /// CPU seconds of the service, of PostgreSQL, and of processes outside the measurement.
+    /// Returns the CPU seconds of the service, of PostgreSQL, and of processes outside the measurement.
     #[expect(clippy::cast_precision_loss, reason = "ticks are far below 2^52")]
     pub(super) fn since(self, before: Self) -> [f64; 3] {
         let Self(mut ticks) = self;

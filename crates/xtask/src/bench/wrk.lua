@@ -2,8 +2,8 @@
 --
 --   wrk ... -s wrk.lua URL -- FILE NUMBER
 --
--- A line of the file has method, path, Authorization, If-None-Match and body, separated by tabs; `-` stands for none.
--- In a body, each request replaces PLACEHOLDER with another number, counting from NUMBER.
+-- A line of the file has method, path, Authorization, If-None-Match and body, separated by tabs; `-` means that the
+-- value is absent. In each body, a different number replaces PLACEHOLDER, counting from NUMBER.
 
 local PLACEHOLDER = "{...number..}"
 local requests, count, at, number = {}, 0, 0, 0

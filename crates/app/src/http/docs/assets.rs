@@ -54,7 +54,7 @@ pub(super) static SWAGGER_UI_LICENSE: Asset =
 static ASSETS: [&Asset; 6] =
     [&ICON, &STYLE, &SCRIPT, &SWAGGER_UI_SCRIPT, &SWAGGER_UI_STYLE, &SWAGGER_UI_LICENSE];
 
-/// Prepares the files at start-up, so that this does not delay the first request by some milliseconds.
+/// Prepares the files at start-up. Otherwise, the first request would take some milliseconds longer.
 pub(in crate::http) fn prepare() {
     for asset in ASSETS {
         LazyLock::force(&asset.file);

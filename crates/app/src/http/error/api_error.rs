@@ -91,7 +91,7 @@ pub(crate) enum ApiError {
     Internal(#[source] BoxError),
 }
 
-/// A violation in a parameter of a request's path, query or head, or in the arguments of a tool.
+/// A violation in a parameter of a request's path or query, in a header, or in the arguments of a tool.
 #[derive(Debug, Serialize)]
 pub(crate) struct ParameterViolation {
     parameter: Cow<'static, str>,
@@ -140,8 +140,8 @@ impl ApiError {
         }
     }
 
-    /// Converts an error of actix by its status. The text of a server error is logged, and that of a client error is
-    /// dropped. No text is sent to the client.
+    /// Converts an error of actix by its status. The service logs the text of a server error and drops the text of a
+    /// client error. It sends neither to the client.
     pub(crate) fn from_status(status: StatusCode, error: impl std::fmt::Display) -> Self {
         if status.is_client_error() { Self::BadRequest } else { Self::Internal(error.to_string().into()) }
     }

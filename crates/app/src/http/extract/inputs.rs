@@ -41,7 +41,8 @@ inputs!(A B);
 inputs!(A B C);
 inputs!(A B C D);
 
-/// Returns the input. Returns `None` and adds to `violations` if the input has violations. Returns any other error.
+/// Returns the input. If the input has violations, adds them to `violations` and returns `None`. Fails with any other
+/// error.
 fn collect_violations<T>(
     extracted: Ready<Result<T, ApiError>>,
     violations: &mut Vec<ParameterViolation>,

@@ -83,7 +83,7 @@ impl FromRequest for OptionalJsonBody {
     }
 }
 
-/// Fails if, by its headers, the body of a request is not JSON in UTF-8, or is compressed.
+/// Fails unless the headers of the request declare an uncompressed JSON body in UTF-8.
 pub(in crate::http) fn require_json(request: &HttpRequest) -> Result<(), ApiError> {
     let is_json = is_accepted(request.headers(), JSON);
     if is_json { Ok(()) } else { Err(ApiError::UnsupportedMediaType { accepted: JSON }) }
@@ -114,7 +114,7 @@ pub(in crate::http) fn malformed_body(detail: impl Into<Cow<'static, str>>) -> A
     ApiError::InvalidBody(violation.into())
 }
 
-/// Returns true if, by its headers, the body has one of these media types, is in UTF-8, and is not compressed.
+/// Returns true if the headers declare an uncompressed body in UTF-8 with one of these media types.
 fn is_accepted(headers: &HeaderMap, accepted: &[&str]) -> bool {
     let is_uncompressed = |coding: &[u8]| coding.eq_ignore_ascii_case(b"identity");
     if !headers.get_all(CONTENT_ENCODING).all(|coding| is_uncompressed(coding.as_bytes())) {

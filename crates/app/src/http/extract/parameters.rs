@@ -64,7 +64,8 @@ impl Kind {
                 _ => Err(invalid("\"true\" or \"false\"")),
             },
             // `decode` converts an unescaped plus sign to a space. A time contains no space, so each space was a plus
-            // sign. Each time is a bound "at or after" or "before", so a fraction of a millisecond is rounded up.
+            // sign. Stored times have milliseconds, and each filter means "at or after" or "before" a time. Therefore,
+            // rounding a smaller fraction up does not change which ICPs match.
             Self::Time => {
                 Timestamp::parse_and_round_up(&text.replace(' ', "+")).map(Value::Time).map_err(|_| {
                     invalid("an RFC 3339 time such as 2024-01-15T10:30:00.000Z, in the years 0000 to 9999")
@@ -113,7 +114,7 @@ impl Kind {
 #[derive(Debug, PartialEq)]
 pub(in crate::http) struct Parsed<T> {
     pub(in crate::http) value: T,
-    /// The names and the texts of the parameters, as they were sent.
+    /// The names and the decoded texts of the known parameters, in the order in which they were sent.
     pub(in crate::http) sent: Vec<(&'static str, String)>,
 }
 
@@ -183,7 +184,7 @@ fn decode(text: &str) -> Option<Cow<'_, str>> {
     percent_decode(spaced.as_bytes()).decode_utf8().ok().map(|text| Cow::Owned(text.into_owned()))
 }
 
-/// The parameters of a handler.
+/// The query parameters of a handler.
 pub(in crate::http) trait ParameterTable: Default + 'static {
     const PARAMETERS: &'static [Parameter<Self>];
 }
@@ -239,7 +240,7 @@ impl<T> Parsed<T> {
     }
 }
 
-/// The parameters of requests that have no query parameters.
+/// The parameters of operations that have no query parameters.
 #[derive(Debug, Default)]
 pub(in crate::http) struct NoQuery;
 
@@ -247,7 +248,7 @@ impl ParameterTable for NoQuery {
     const PARAMETERS: &'static [Parameter<Self>] = &[];
 }
 
-/// The parameters of requests that create or change an ICP.
+/// The query parameters of requests that create or change an ICP.
 #[derive(Debug, Default)]
 pub(crate) struct WriteQuery {
     pub(in crate::http) dry_run: bool,

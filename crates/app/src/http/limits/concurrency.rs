@@ -19,10 +19,11 @@ const WAITING_FACTOR: usize = 4;
 /// a part for an unlimited time.
 const MAX_STREAM_BYTES: usize = 48 * 1024 * 1024;
 
-/// Lower bound of the limit of a user, which is a quarter of the total limit.
+/// Minimum of the limit of one user. Otherwise, the limit of a user is a quarter of the total limit.
 const MIN_IN_FLIGHT_PER_USER: usize = 16;
 
-/// Maximum number of buffered lists to one user of more than [`MIN_COUNTED_LIST_BYTES`].
+/// Maximum number of buffered lists that are being sent to one user. Only lists of more than [`MIN_COUNTED_LIST_BYTES`]
+/// count.
 const MAX_BUFFERED_LISTS_PER_USER: usize = 16;
 const MIN_COUNTED_LIST_BYTES: usize = 2 * 1024 * 1024;
 
@@ -30,7 +31,8 @@ const MIN_COUNTED_LIST_BYTES: usize = 2 * 1024 * 1024;
 /// compression as needed, and many threads would delay the workers.
 const MAX_COMPRESSIONS_PER_USER: usize = 1;
 
-/// Maximum number of streamed lists to one user, so that other users get their lists.
+/// Maximum number of streamed lists that are being sent to one user, so that one user cannot use up
+/// [`MAX_STREAM_BYTES`].
 const MAX_STREAMED_LISTS_PER_USER: usize = 4;
 
 /// Maximum number of anonymous requests in flight. Their responses are built in advance, so only a slow client keeps a
@@ -66,8 +68,8 @@ impl Counter {
         Self { value: Arc::default(), max }
     }
 
-    /// Adds 1 to the value, even beyond the limit, so the caller must subtract it again. Returns true if the value is
-    /// within the limit.
+    /// Adds 1 to the value, even beyond the limit. Returns true if the new value is within the limit. In both cases,
+    /// the caller must call [`Counter::subtract`] later.
     fn add(&self) -> bool {
         self.value.fetch_add(1, Ordering::Relaxed) < self.max
     }

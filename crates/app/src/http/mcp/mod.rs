@@ -94,7 +94,7 @@ impl Mcp {
             .with_json_response(true)
             .with_max_request_body_bytes(MAX_MESSAGE_BYTES)
             // The check of `Host` protects services without authentication from DNS rebinding. This service
-            // authenticates.
+            // authenticates each request.
             .disable_allowed_hosts()
             .with_allowed_origins(self.origins.iter().map(|origin| messages::with_port(origin)))
             .enforce_origin_validation();

@@ -150,9 +150,9 @@ fn object_schema(properties: &Value, required: &[&str]) -> Map<String, Value> {
     }
 }
 
-/// Returns the schema of a tool's arguments. `argument` has the schema that is called `schema` in the domain, and
-/// `others` are the schemas of the other arguments. The definitions in the domain's schema are moved to the top level,
-/// where its references expect them.
+/// Returns the schema of a tool's arguments. The argument with the name `argument` has the domain's schema with the
+/// name `schema`. `others` has the schemas of the other arguments. Moves the definitions of the domain's schema to the
+/// top level, because its references point there.
 fn with_schema(argument: &str, schema: &str, mut others: Value, required: &[&str]) -> Map<String, Value> {
     let mut schema = schema::json_schema(schema).unwrap_or_default();
     let properties = schema.as_object_mut();

@@ -46,7 +46,8 @@ impl<B: MessageBody> Middleware<B> for NegotiateCoding {
 
 const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 
-/// Maximum size in bytes of a response that is compressed without a permit. This takes only a few milliseconds.
+/// Maximum size in bytes of a response that is compressed without a permit. Compression up to this size takes only a
+/// few milliseconds.
 const MAX_SMALL_RESPONSE_BYTES: u64 = 64 * 1024;
 
 /// Returns the permit to compress a large response. If the user has no permit left, returns `None` and marks the

@@ -1,4 +1,4 @@
-//! Generates random damages of request bodies, such as changed, inserted, removed or repeated bytes.
+//! Generates random damage to request bodies, such as changed, inserted, removed or repeated bytes.
 
 use icp_testkit::generate::proptest::prelude::*;
 use icp_testkit::generate::proptest::sample::{Index, select};

@@ -11,7 +11,8 @@ use super::worst;
 use crate::support::services::on_both_databases;
 use crate::support::{LIST, Response, Service, Setup};
 
-/// A cost that grows with the square of the length would take minutes. Other tests run at the same time.
+/// Maximum response time of a large body. It is long, because other tests run at the same time. If the cost of a body
+/// grew with the square of its length, the response would take minutes.
 const MAX_RESPONSE_TIME: Duration = Duration::from_secs(20);
 /// Maximum response time of other requests.
 const MAX_OTHER_RESPONSE_TIME: Duration = Duration::from_secs(1);
@@ -149,7 +150,7 @@ async fn writes_to_large_icp_delay_no_other_request(service: &Service) {
 }
 
 on_both_databases!(icp_larger_than_body_limit_is_patched_quickly, with for_large_bodies);
-/// An ICP can become larger than the maximum body by several patches.
+/// Several patches can make an ICP larger than the maximum body.
 async fn icp_larger_than_body_limit_is_patched_quickly(service: &Service) {
     let client = LargeBodyClient::new(service);
     let path = client.create("large JSON", &worst::large_json()).await;

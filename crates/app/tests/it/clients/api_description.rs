@@ -41,7 +41,7 @@ async fn responses_to_random_requests_match_openapi_document() {
     check_responses("fuzzing,stateful").await;
 }
 
-/// Runs phases of the fuzzer Schemathesis. Two tests run them concurrently, because the fuzzer uses one core.
+/// Runs phases of the fuzzer Schemathesis. The fuzzer uses one core, so two tests run different phases concurrently.
 async fn check_responses(phases: &str) {
     let service = Setup::new().start();
     let folder = tempfile::tempdir().expect("the temporary folder must be created");

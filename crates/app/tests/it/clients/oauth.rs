@@ -20,7 +20,7 @@ fn start_service(server: &AuthorizationServer, origin: &str) -> Service {
     // The port must be known before the service listens, because the public URL is a setting.
     let port = TcpListener::bind("127.0.0.1:0")
         .and_then(|listener| listener.local_addr())
-        .expect("the URL must contain a port")
+        .expect("a port must be free")
         .port();
     let setup = Setup::new()
         .with("ICP__SERVER__PORT", &port.to_string())

@@ -39,8 +39,8 @@ impl Stage {
         Self { service, unreliable }
     }
 
-    /// Runs a walkthrough, which must succeed. Checks that the client repeats exactly the requests that the guide
-    /// says: rejected requests, and creates with a key, reads and deletes whose response was lost.
+    /// Runs a walkthrough, which must succeed. Checks that the client repeats exactly the requests that the guide calls
+    /// safe to repeat: rejected requests; and creates with a key, reads and deletes whose response was lost.
     pub(crate) async fn run_walkthrough(&self, walkthrough: &mut Command) {
         let printed = run(self.with_variables(walkthrough)).await;
         assert!(printed.contains("From Tomorrow"), "{printed}");

@@ -43,7 +43,7 @@ async fn assert_killed_service_loses_no_write(setup: Setup) {
         assert_no_errors_before(&writers, killed);
         assert!(
             acknowledged_writes(&writers) > before + WRITER_COUNT,
-            "each client must have written in round {round}"
+            "the clients must have written in round {round}"
         );
         before = acknowledged_writes(&writers);
     }
@@ -86,7 +86,7 @@ async fn killed_postgres_loses_no_write() {
         assert_no_errors_before(&writers, killed);
         assert!(
             acknowledged_writes(&writers) > before + WRITER_COUNT,
-            "each client must have written in round {round}"
+            "the clients must have written in round {round}"
         );
         server.start_again().expect("the server must start");
         assert!(eventually(Duration::from_secs(10), || can_list(&service)).await, "{}", service.log());

@@ -50,7 +50,8 @@ async fn time_of_revision_is_updated_at(service: &Service) {
     let path = ada.create(SMB).await.icp_path();
     let mut times = Vec::new();
     for number in 1..=40 {
-        // The API sets `updatedAt` to a later time than before, even within a millisecond.
+        // Without the wait, several patches could be in the same millisecond. The service would then set `updatedAt` to
+        // a later time than that of the patch.
         tokio::time::sleep(std::time::Duration::from_millis(2)).await;
         times.push(
             ada.patch(&path, json!({"leadsPerList": 100 + number})).await.assert_ok().json()["updatedAt"]

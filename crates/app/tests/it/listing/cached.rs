@@ -1,4 +1,4 @@
-//! Cached lists must contain the changes of all users in the next response.
+//! After a change by any user, the next response must contain the change, even if the list is cached.
 
 use serde_json::json;
 

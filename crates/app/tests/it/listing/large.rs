@@ -1,5 +1,5 @@
-//! Twenty thousand ICPs of one user. The complete list has 14 MB and is sent in four parts. As pages, it has at least
-//! twenty pages.
+//! Twenty thousand ICPs of one user. The complete list has 14 MB and is sent in four parts. With a `limit` of 1,000, it
+//! has at least twenty pages.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -21,7 +21,7 @@ const UNCHANGED_ICPS: u64 = 20_000;
 const CHANGED_ICPS: u64 = 160;
 const WRITER_COUNT: u64 = 8;
 
-/// Returns all ICPs. Writers change every 126th of the first ICPs.
+/// Returns all ICPs. Writers change every 126th ICP.
 fn records() -> impl Iterator<Item = IcpBuilder> {
     (1..=UNCHANGED_ICPS + CHANGED_ICPS).map(|number| {
         // Ten ICPs have the same creation time, so they are sorted by ID.

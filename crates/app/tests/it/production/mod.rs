@@ -1,6 +1,7 @@
 //! The service in production: behind a pooler and proxies, and under load.
 //!
-//! These tests need other programs, which `cargo xtask test --all` installs. Otherwise they are ignored.
+//! These tests take long or need other programs, so they are ignored by default. `cargo xtask test --all` installs the
+//! programs and runs the tests.
 
 mod crowd;
 mod faults;

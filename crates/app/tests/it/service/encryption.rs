@@ -67,7 +67,7 @@ async fn service_reloads_certificate_without_restart() {
     assert!(eventually(Duration::from_secs(5), async || second.is_used_by(&service.address).await).await);
     assert!(!first.is_used_by(&service.address).await);
 
-    // The service does not replace a valid certificate by a damaged one.
+    // If the new key is damaged, the service continues to use the old certificate and its key.
     std::fs::write(&second.files[1], "no key").expect("the file must be written");
     service.signal("HUP");
     let is_logged = async || service.log().contains("the old one stays in use");

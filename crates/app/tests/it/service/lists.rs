@@ -1,4 +1,4 @@
-//! Checks the list over HTTP. The tests of `ServicesOnBothDatabases` compare SQLite and PostgreSQL.
+//! Checks the list over HTTP. The tests with `ServicesOnBothDatabases` compare SQLite and PostgreSQL.
 
 use std::fmt::Write as _;
 

@@ -165,7 +165,7 @@ async fn commands_of_readme_succeed_in_order() {
         match shell.run(&command).await {
             Outcome::ServiceStarted => {
                 starts += 1;
-                // Only the third start of the README is with Clerk, and prints no user.
+                // Only the third start of the README uses Clerk, and prints no user.
                 let is_clerk = starts == 3;
                 let service = shell.service.as_mut().expect("the service must have started");
                 if !is_clerk {
@@ -173,7 +173,7 @@ async fn commands_of_readme_succeed_in_order() {
                     let mut line = String::new();
                     for shown in greeting.lines().skip(1) {
                         line = service.printed_line("");
-                        // The README shows the default port, and cuts tokens.
+                        // The README shows the default port and shortened tokens.
                         let shown = shown.replace("http://127.0.0.1:8080", &service.address);
                         match shown.split_once("...") {
                             Some((start, _)) => {
@@ -228,7 +228,8 @@ fn readme_lists_every_command() {
     }
 }
 
-/// Runs the commands twice. In the second round, the `Idempotency-Key` must be new, because the first ICP was deleted.
+/// Runs the commands twice. In the second round, the `Idempotency-Key` must be new. Otherwise, the create would return
+/// the ICP of the first round, which was deleted.
 #[tokio::test]
 async fn commands_of_api_reference_can_be_repeated() {
     let mut shell = Shell::new(Setup::new());

@@ -121,7 +121,7 @@ async fn killed_import_stores_nothing() {
         let before = run_export(&setup);
         let mut import = setup.spawn(&["import"]);
         let mut input = import.stdin.take().expect("the input must be piped");
-        // These are more lines than the import reads ahead. So it has sent some to the database before it is killed.
+        // The import reads fewer lines ahead, so it has sent some lines to the database before the test kills it.
         for number in 1_000..31_000 {
             writeln!(input, "{}", icp(number).json()).expect("the line must be written");
         }

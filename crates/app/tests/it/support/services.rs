@@ -17,7 +17,7 @@ static DEVELOPMENT_KEY: LazyLock<String> = LazyLock::new(|| {
     std::fs::read_to_string(setup.path().join(DEVELOPMENT_KEY_FILE)).expect("the key file must exist")
 });
 
-/// The tokens by user ID and whether the user is an admin.
+/// The tokens. A key is a user ID, and whether the user is an admin.
 static TOKENS: LazyLock<Mutex<HashMap<(String, bool), String>>> = LazyLock::new(Mutex::default);
 
 /// Stores the shared key in the folder of a setup.

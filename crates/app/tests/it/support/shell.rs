@@ -1,5 +1,5 @@
-//! Runs the shell commands of a page against a service. It runs the real `icp` and the real programs of PostgreSQL.
-//! It implements `curl`, `jq` and `sqlite3`, which are not on every machine.
+//! Runs the shell commands of a page against a service. [`Shell`] runs the real `icp` and the real programs of
+//! PostgreSQL. It implements `curl`, `jq` and `sqlite3` itself, because not every machine has these programs.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::support::{Response, Service, Setup, client, stderr, stdout};
 
-/// The address of the service in the pages. The shell replaces it by the address of the tested service.
+/// The address of the service in the pages. The shell replaces it with the address of the tested service.
 const SHOWN_ADDRESS: &str = "http://127.0.0.1:8080";
 
 /// The number from which `uuidgen` creates the next UUID.
@@ -106,7 +106,8 @@ impl Shell {
         let words = self.split_words(&command);
         if words.iter().all(|word| is_assignment(word)) {
             for (name, value) in words.iter().filter_map(|word| word.split_once('=')) {
-                // The page shows a sample value. A test may already have set the value of the previous response.
+                // The page shows a sample value. A test may already have set the variable to a value from an earlier
+                // response.
                 self.variables.entry(name.to_owned()).or_insert_with(|| value.to_owned());
             }
             return Outcome::NoOutput;

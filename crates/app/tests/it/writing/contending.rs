@@ -49,7 +49,7 @@ async fn latest_of_sixteen_concurrent_changes_is_stored(service: &Service) {
     let responses = join_all(patches).await;
     assert!(responses.iter().all(|response| response.status == 200), "{responses:?}");
     for (response, id) in responses.iter().zip(&ids) {
-        assert_eq!(response.json()["name"], **id, "each response contains the change of its request");
+        assert_eq!(response.json()["name"], **id, "each response must contain the change of its request");
     }
     let last = responses.iter().max_by_key(|response| response.json()["updatedAt"].to_string());
     assert_eq!(users[0].get(&path).await.body, last.expect("there must be responses").body);

@@ -8,7 +8,7 @@ use crate::support::services::on_both_databases;
 use crate::support::users::SMB;
 use crate::support::{LIST, Service};
 
-/// One custom filter of each type that the reference page describes.
+/// Custom filters of every type that the contract describes.
 const EVERY_FILTER: &str = concat!(
     r#"[{"type":"website","provider":"browserUse","prompt":"Is it a shop?"},"#,
     r#"{"type":"webscraping","provider":"firecrawl","extractionPrompt":"Which ERP?","#,

@@ -187,7 +187,8 @@ async fn create_with_lost_response_is_stored_once(service: &Service) {
         );
         let mut socket = service.connect();
         socket.write_all(request.as_bytes()).expect("the bytes must be sent");
-        // Every second connection closes after the service has stored the ICP. The other connections may close earlier.
+        // The test closes every second connection only after the service has stored the ICP. It may close the other
+        // connections earlier.
         if number % 2 == 0 {
             let is_listed = async || ada.list_names().await.len() == number + 1;
             assert!(

@@ -11,7 +11,7 @@ use crate::writing::target::Target;
 
 const MIB: usize = 1_048_576;
 
-/// The list would contain this name if the service stored the body.
+/// A body that the service must reject. If the service stored it, the list would contain the name `other`.
 const OTHER_BODY: &str = r#"{"name":"other","leadProviderCriteria":[]}"#;
 
 /// Returns a valid body of `bytes` bytes.

@@ -1,4 +1,4 @@
--- What a create has to write, and nothing else.
+-- The rows that every create must write, and nothing else.
 \set team random(:others, :teams - 1)
 \set start random(0, 4294967295)
 \set end random(0, 281474976710655)

@@ -1,5 +1,6 @@
--- Writes :icps ICPs of about 1 kB as JSON Lines to :file, the same in every run. A team of :users users shares the ICPs of one
--- list: the last team has :big, every other has 5. The order is random, so that ICPs of one list are far apart on disk.
+-- Writes :icps ICPs of about 1 kB as JSON Lines to :file, the same in every run. A team of :users users shares the ICPs
+-- of one list: the last team has :big ICPs, and every other team has 5. The order is random, so that ICPs of one list
+-- are far apart on disk.
 
 -- An odd factor spreads numbers below 2^32 without collisions. Real IDs are in no order either.
 CREATE FUNCTION bench_user(number bigint) RETURNS text IMMUTABLE LANGUAGE sql

@@ -1,4 +1,5 @@
--- The users whose requests are measured. After kind and user ID come the ID and the text of each ICP, in the order of the list.
+-- The users whose requests are measured. A row has the kind and the ID of a user, and the ID and the text of each ICP in
+-- the order of the list.
 SELECT teams.kind, icp_members.user_id,
     string_agg(icps.id || E'\t' || icps.document, E'\t' ORDER BY icps.created_at, icps.id)
 FROM (

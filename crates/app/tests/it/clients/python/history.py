@@ -64,7 +64,7 @@ def content(icp: Icp, **others: Any) -> dict[str, Any]:
 
 
 def history(client: AuthenticatedClient, other: AuthenticatedClient, icp: Icp) -> None:
-    """The ICP has parts that this version does not know. They stay as they are."""
+    """Shares, copies and restores an ICP with parts that this version does not know. These parts must not change."""
     assert share(client, icp.id).user_ids == ["user_ada", "user_eve"]
     ok(get_icp.sync_detailed(icp.id, client=other))
     copied = copy(other, icp.id)

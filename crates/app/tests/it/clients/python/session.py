@@ -14,7 +14,7 @@ from icp_client.types import Response
 
 
 class Session(httpx.Auth):
-    """Requests a token for each request: a token of Clerk expires after a minute."""
+    """Gets a token for each request, because a token of Clerk expires after a minute."""
 
     def __init__(self, get_token: Callable[[], str]) -> None:
         self.get_token = get_token
@@ -46,7 +46,7 @@ def ok(response: Response[Data | Problem]) -> Data:
     if isinstance(response.parsed, Problem):
         raise IcpError(response.parsed)
     # A proxy in front of the service may respond with its own error.
-    raise RuntimeError(f"answered {response.status_code}")
+    raise RuntimeError(f"unexpected status {response.status_code}")
 
 
 def pages(get: Callable[..., Response[Data | Problem]], **arguments: Any) -> Iterator[Data]:
@@ -65,7 +65,8 @@ ATTEMPTS = 5
 
 class Repeating(httpx.BaseTransport):
     """
-    After a 409, a 429 or a 503, nothing was done. After a 500 or without a response, a write may have been done.
+    Sends a request again if this is safe. After a 409, a 429 or a 503, nothing was done. After a 500 or without a
+    response, a write may have been stored.
     """
 
     def __init__(self, transport: httpx.BaseTransport) -> None:

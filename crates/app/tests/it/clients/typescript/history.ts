@@ -61,7 +61,7 @@ async function restoreDeleted(client: Client, name: string): Promise<Icp> {
   throw new Error(`no deleted ICP has the name ${name}`);
 }
 
-// The ICP has parts that this version does not know. They stay as they are.
+// Shares, copies and restores an ICP with parts that this version does not know. These parts must not change.
 export async function history(client: Client, other: Client, icp: Icp) {
   const { id, updatedAt: _, ...content } = icp;
   const params = { path: { id } };

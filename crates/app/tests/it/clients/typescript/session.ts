@@ -30,7 +30,7 @@ type Result<Data> = { data?: Data; error?: Problem; response: Response };
 export function ok<Data>({ data, error, response }: Result<Data>): Data {
   if (response.ok) return data as Data;
   // A proxy in front of the service may respond with its own error.
-  if (error?.code === undefined) throw new Error(`answered ${response.status}`);
+  if (error?.code === undefined) throw new Error(`unexpected status ${response.status}`);
   throw new IcpError(error);
 }
 
@@ -47,7 +47,8 @@ export async function* pages<Data>(get: (page: { cursor?: string }) => Promise<R
 
 const ATTEMPTS = 5;
 
-// After a 409, a 429 or a 503, nothing was done. After a 500 or without a response, a write may have been done.
+// Sends a request again if this is safe. After a 409, a 429 or a 503, nothing was done. After a 500 or without a
+// response, a write may have been stored.
 export async function repeating(request: Request): Promise<Response> {
   const repeatable = ["GET", "PUT", "DELETE"].includes(request.method) || request.headers.has("Idempotency-Key");
   for (let attempt = 1; ; attempt++) {

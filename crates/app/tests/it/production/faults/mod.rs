@@ -187,7 +187,7 @@ fn check_failures(
         .flat_map(|writer| &writer.failures)
         .chain(readers.iter().flat_map(|reader| &reader.failures))
         .collect();
-    println!("{written} writes and {read} reads were answered, {} were not", failures.len());
+    println!("{written} writes and {read} reads succeeded, {} requests failed", failures.len());
     for fault in faults {
         let count = failures.iter().filter(|failure| fault.covers(failure)).count();
         println!(
@@ -207,7 +207,7 @@ fn check_failures(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-#[ignore = "takes a minute and PgBouncer: cargo xtask test --all"]
+#[ignore = "takes a minute and needs PgBouncer: cargo xtask test --all"]
 async fn faults_lose_no_write_and_leak_no_icp() {
     let environment = Environment::build();
     let [mut pooled, direct] = environment.setups.clone().map(Setup::start);
@@ -248,7 +248,7 @@ async fn faults_lose_no_write_and_leak_no_icp() {
         let from = Instant::now();
         run_blocking(|| environment.pooler.kill());
         sleep(Duration::from_secs(1)).await;
-        run_blocking(|| environment.pooler.start_again()).expect("the server must start");
+        run_blocking(|| environment.pooler.start_again()).expect("the pooler must start");
         faults.push(Fault::new("the pooler restarts", from));
 
         until(0.48).await;

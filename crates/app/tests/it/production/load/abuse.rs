@@ -13,9 +13,9 @@ use crate::production::flooded::store_icps;
 use crate::support::{LIST, Service, Setup, client};
 
 const CONNECTIONS: usize = 8;
-/// How long the attacker sends each request.
+/// The time for which the attacker repeats each request.
 const DURATION: Duration = Duration::from_secs(1);
-/// How many times as long as with an idle service another user may wait.
+/// Maximum response time of another user, as a multiple of the response time of an idle service.
 const MAX_SLOWDOWN: u32 = 10;
 /// Additional tolerance for the response time on a busy machine.
 const JITTER: Duration = Duration::from_millis(100);

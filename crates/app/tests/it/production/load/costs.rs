@@ -19,7 +19,8 @@ const MAX_CPU_TIME: Duration = Duration::from_millis(if cfg!(debug_assertions) {
 const MAX_MEMORY: u64 = 64_000_000;
 /// The number of inputs with which the search continues, for each target.
 const POOL_SIZE: usize = 24;
-/// Added to the length of each input in bytes, because the cost per byte of short inputs varies too much.
+/// The number of bytes that is added to the length of each input. Otherwise, the cost per byte of short inputs would
+/// vary too much.
 const ADDED_BYTES: usize = 400;
 
 /// The part of a request that contains the input.

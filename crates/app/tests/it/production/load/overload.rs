@@ -16,7 +16,7 @@ const SLOW_DOWN_QUERIES: &str = "
         FROM (SELECT pg_sleep(0.1) OFFSET 0) AS slowly, icp_members_itself;";
 /// The number of pages that the database can return per second.
 const CAPACITY: u32 = 40;
-/// How long a request may wait for a database connection.
+/// Maximum time for which a request waits for a database connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_millis(500);
 /// Tolerance for a busy machine.
 const JITTER: Duration = Duration::from_millis(50);

@@ -10,9 +10,10 @@ use serde_json::json;
 
 use crate::support::{LIST, Response, Service, Setup, eventually, stderr, stdout};
 
-/// The service has more connections to the pooler than the pooler has sessions, so that the connections share sessions.
+/// A number of sessions of the pooler that is lower than the number of connections of the service, so that the
+/// connections share sessions.
 const FEW_SESSIONS: usize = 3;
-/// The pooler has a session for each connection of the service and of its commands.
+/// A number of sessions that is enough for each connection of the service and of its commands.
 const ENOUGH_SESSIONS: usize = 16;
 const CLIENTS: usize = 48;
 
@@ -57,7 +58,7 @@ async fn assert_commands_and_requests_succeed(pooler: &Pooler, setup: Setup) {
         }
     }
     pooler.kill();
-    pooler.start_again().expect("the server must start");
+    pooler.start_again().expect("the pooler must start");
     let recovers = async || service.list("user_abc123").await.status == 200;
     assert!(eventually(Duration::from_secs(10), recovers).await);
 }

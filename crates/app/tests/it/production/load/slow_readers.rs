@@ -45,7 +45,7 @@ async fn read_slowly(
     let length = stream.read(&mut bytes).await?;
     let head = String::from_utf8_lossy(bytes.get(..length).unwrap_or_default()).into_owned();
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
-    // The connection stays open after a rejection, so that another read would block.
+    // The connection stays open after a rejection, so another read would block.
     while status == 200 && Instant::now() < until && stream.read(&mut bytes).await? > 0 {
         sleep(Duration::from_millis(100)).await;
     }

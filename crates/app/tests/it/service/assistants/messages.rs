@@ -1,10 +1,11 @@
-//! Checks the messages of the protocol: which are accepted, and how the service describes its tools.
+//! Checks which messages of the protocol the service accepts, and how it describes its tools.
 
 use reqwest::Method;
 use serde_json::json;
 
 use super::{Assistant, ICP_JSON, start_service};
 use crate::support::{Response, Setup};
+
 #[tokio::test]
 async fn mcp_is_off_by_default() {
     let service = Setup::new().start();
@@ -218,9 +219,8 @@ async fn number_and_length_of_violations_are_limited() {
     assert!(text.len() < 1_000, "the error must not quote the complete name: {} bytes", text.len());
 }
 
-/// Assistants ask the user before they call a destructive tool.
-/// Without arguments, most tools return an error. A tool that the service describes but cannot run would get an error of
-/// the protocol, without a result.
+/// Without arguments, most tools return an error. A call of a tool that the service describes but cannot run would
+/// return an error of the protocol, without a result.
 #[tokio::test]
 async fn every_described_tool_can_be_called() {
     let service = start_service();
@@ -235,6 +235,7 @@ async fn every_described_tool_can_be_called() {
     }
 }
 
+/// Assistants ask the user before they call a destructive tool.
 #[tokio::test]
 async fn every_tool_is_read_only_or_destructive() {
     let service = start_service();

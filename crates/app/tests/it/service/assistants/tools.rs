@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{Assistant, ICP_JSON, enable_mcp, start_service};
 use crate::support::services::on_both_databases;
 use crate::support::{LIST, Response, Service};
+
 on_both_databases!(tools_check_users_and_versions, with enable_mcp);
 async fn tools_check_users_and_versions(service: &Service) {
     let (ada, eve) = (Assistant::new(service, "user_ada"), Assistant::new(service, "user_eve"));

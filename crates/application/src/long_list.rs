@@ -1,7 +1,12 @@
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use icp_ports::{IcpReader, ListCursor, ListPart, ListQuery, ListStart, RepositoryError, WireList};
+
+/// Maximum length in bytes of each part after the first, plus one ICP. A read of a longer part occupies a core for so
+/// long that requests of other users are delayed.
+const MAX_PART_BYTES: NonZeroUsize = NonZeroUsize::new(1024 * 1024).unwrap();
 
 /// The rest of a list that is too long to be buffered. Each part is read after the previous part has been sent, so that
 /// a slow client does not occupy a connection or a transaction.
@@ -17,7 +22,8 @@ pub struct LongList {
 }
 
 impl LongList {
-    pub(crate) fn new(reader: Arc<dyn IcpReader>, query: ListQuery, next: ListCursor) -> Self {
+    pub(crate) fn new(reader: Arc<dyn IcpReader>, mut query: ListQuery, next: ListCursor) -> Self {
+        query.max_bytes = query.max_bytes.map(|max_bytes| max_bytes.min(MAX_PART_BYTES));
         Self { reader, query: Box::new(query), next: Some(next) }
     }
 

@@ -34,7 +34,7 @@ pub struct SqliteDatabase {
     pub(crate) file: Arc<DatabaseFile>,
     pub(crate) readers: Pool,
     writer: Pool,
-    /// Permits for reads of lists. Without permits, one user could occupy all threads.
+    /// Permits for reads of lists, one per user. Without permits, one user could occupy all threads and all cores.
     list_permits: KeyedPermits<UserId>,
 }
 
@@ -50,15 +50,14 @@ impl SqliteDatabase {
             let file = Arc::new(DatabaseFile::open(&settings.path)?);
             let readers = Pool::start(&file, Access::Read, settings.max_connections, READ_TIMEOUT)?;
             let writer = Pool::start(&file, Access::Write, 1, WRITE_TIMEOUT)?;
-            let list_permits = KeyedPermits::new((settings.max_connections / 2).max(1));
+            let list_permits = KeyedPermits::new(1);
             Ok(Self { file, readers, writer, list_permits })
         };
         let opened = spawn_blocking(open).await.unwrap_or_else(|panicked| Err(panicked.into()));
         opened.map_err(|reason| OpenError { path, reason })
     }
 
-    /// Reads a list of a user. Waits for a permit, so that one user occupies at most half of the threads, or the only
-    /// thread.
+    /// Reads a list of a user. Waits until no other list of the user is being read.
     pub(crate) async fn read_list<T: Send + 'static>(
         &self,
         user_id: &UserId,

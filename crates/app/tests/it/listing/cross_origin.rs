@@ -130,7 +130,7 @@ async fn allowed_origin_can_read_errors() {
 async fn preflight_lists_allowed_methods_and_headers() {
     let service = start_service();
     for origin in ALLOWED_ORIGINS {
-        for method in ["GET", "HEAD", "POST", "PATCH", "DELETE"] {
+        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] {
             let headers = "authorization,content-type,idempotency-key,if-match,if-none-match,x-request-id,\
                            traceparent,tracestate,baggage,mcp-protocol-version,mcp-session-id,last-event-id";
             let response = Response::fetch(preflight(&service, origin, method, headers)).await;
@@ -158,18 +158,9 @@ async fn preflight_lists_allowed_methods_and_headers() {
 #[tokio::test]
 async fn preflight_refuses_other_methods_and_headers() {
     let service = start_service();
-    for (method, headers) in
-        [("PUT", ""), ("TRACE", ""), ("PATCH", "x-own"), ("GET", "authorization, cookie")]
-    {
+    for (method, headers) in [("TRACE", ""), ("PATCH", "x-own"), ("GET", "authorization, cookie")] {
         let response = Response::fetch(preflight(&service, ALLOWED_ORIGINS[0], method, headers)).await;
-        let is_method_allowed =
-            header_elements(&response, "access-control-allow-methods").contains(&method.to_lowercase());
-        let allowed = header_elements(&response, "access-control-allow-headers");
-        let are_headers_allowed = headers.split(", ").all(|header| allowed.contains(&header.to_owned()));
-        assert!(!response.status.is_success() || !is_method_allowed || !are_headers_allowed, "{response:?}");
-        if !response.status.is_success() {
-            response.assert_problem(400, "BAD_REQUEST");
-        }
+        response.assert_problem(400, "BAD_REQUEST");
     }
 }
 

@@ -23,7 +23,6 @@ fn matching_values(tag: &str) -> Vec<String> {
         format!("\"x\", {tag}"),
         format!("{tag} ,{OTHER_TAG}"),
         format!("\"{bare}-gzip\""),
-        format!("\"{bare}-gzip\""),
         format!("{OTHER_TAG},\"{bare}-deflate\""),
     ]
 }
@@ -148,7 +147,7 @@ async fn if_match_rejects_other_versions(service: &Service) {
         let value = matching_values(created.etag()).swap_remove(number);
         assert_eq!(delete_if(&ada, &created.icp_path(), &value).await.status, 204, "{value}");
     }
-    assert_eq!(ada.list_names().await, ["name 6"], "only the first ICP must remain");
+    assert_eq!(ada.list_names().await, ["name 5"], "only the first ICP must remain");
 }
 
 on_both_databases!(change_without_condition_applies_to_any_version);

@@ -155,3 +155,22 @@ async fn expensive_lists_do_not_delay_others() {
     attacks.push(("list_icps with a limit of 1000".to_owned(), Method::POST, "/mcp", message));
     assert_others_are_not_delayed(&service, attacks).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes seconds: cargo xtask test --all"]
+async fn expensive_lists_on_sqlite_do_not_delay_others() {
+    let setup = Setup::new().with("ICP__LOG__LEVEL", "warn");
+    let filters = json!({"text": "x".repeat(900_000)});
+    let icp = |number: usize| {
+        json!({
+            "id": format!("00000000-0000-4000-8000-{number:012}"), "name": "x", "userIds": ["user_eve"],
+            "createdAt": "2024-01-15T10:30:00.000Z", "updatedAt": "2024-01-15T10:30:00.000Z",
+            "leadProviderCriteria": [{"provider": "baseProvider", "filters": filters}],
+        })
+    };
+    let icps: String = (0..100).map(|number| icp(number).to_string() + "\n").collect();
+    assert!(setup.icp_with_input(&["import"], icps.as_bytes()).status.success());
+    let attacks = [("a list of 90 MB", LIST), ("a page of 4 MiB", "/api/v1/entities/icps?limit=1000")];
+    let attacks = attacks.map(|(description, path)| (description.to_owned(), Method::GET, path, String::new()));
+    assert_others_are_not_delayed(&setup.start(), attacks.into()).await;
+}

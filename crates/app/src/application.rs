@@ -51,7 +51,7 @@ impl Application {
         let workers = settings.server.workers();
         let storage = composition::open_storage(&settings.database, workers).await?;
         prepare_database(settings, &storage).await?;
-        warn_of_missing_parties(settings);
+        warn_of_missing_authorized_parties(settings);
         let sign_in = composition::create_authenticators(&settings.auth, &settings.mcp)?;
         let metrics = Metrics::new(vec![Arc::clone(&storage.readings), sign_in.readings]);
         let repository = Arc::new(Instrumented::new(storage.repository, &metrics));
@@ -247,7 +247,7 @@ pub(crate) async fn migrate(settings: &Settings, storage: &Storage) -> anyhow::R
     Ok(report)
 }
 
-fn warn_of_missing_parties(settings: &Settings) {
+fn warn_of_missing_authorized_parties(settings: &Settings) {
     if settings.auth.is_clerk() && settings.auth.authorized_parties.is_empty() {
         tracing::warn!(
             "no authorized parties are set (ICP__AUTH__AUTHORIZED_PARTIES): the service accepts session tokens for \

@@ -95,7 +95,7 @@ fn open_primaries(
         .map_err(|error| SettingsError::of("database.url", error))
 }
 
-/// Returns the handles of the replica. Fails if the URL names several hosts, because the service measures the lag of
+/// Returns the handles of the standby. Fails if the URL names several hosts, because the service measures the lag of
 /// only one host.
 fn open_standbys(
     settings: &DatabaseSettings,

@@ -12,15 +12,15 @@ use crate::{ChangedFields, Icp, IcpDocument, IcpId, Operation, Timestamp, UserId
 /// let patch = IcpPatch::builder().users([bob.clone()]).build()?;
 /// if let Some(after) = patch.apply(&before, &Caller::user(ada.clone()), Timestamp::UNIX_EPOCH)? {
 ///     let change = IcpChange::between(&before, after);
-///     assert_eq!((change.joined(), change.left()), ([bob].as_slice(), [ada].as_slice()));
+///     assert_eq!((change.added_users(), change.removed_users()), ([bob].as_slice(), [ada].as_slice()));
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IcpChange {
     document: IcpDocument,
-    joined: Vec<UserId>,
-    left: Vec<UserId>,
+    added_users: Vec<UserId>,
+    removed_users: Vec<UserId>,
     operation: Operation,
     changed: ChangedFields,
 }
@@ -34,9 +34,10 @@ impl IcpChange {
         old.dedup();
         let document = IcpDocument::from(after);
         let new = document.user_ids();
-        let joined = new.iter().filter(|user| old.binary_search(user).is_err()).cloned().collect();
-        let left = old.into_iter().filter(|user| new.binary_search(user).is_err()).cloned().collect();
-        Self { document, joined, left, operation: Operation::Update, changed }
+        let added_users = new.iter().filter(|user| old.binary_search(user).is_err()).cloned().collect();
+        let removed_users =
+            old.into_iter().filter(|user| new.binary_search(user).is_err()).cloned().collect();
+        Self { document, added_users, removed_users, operation: Operation::Update, changed }
     }
 
     /// Returns the change that restores an earlier state by the rules of [`Icp::restored`], or `None` if nothing
@@ -65,13 +66,13 @@ impl IcpChange {
     }
 
     /// Returns the users of the new document who are not in the old one, sorted.
-    pub fn joined(&self) -> &[UserId] {
-        &self.joined
+    pub fn added_users(&self) -> &[UserId] {
+        &self.added_users
     }
 
     /// Returns the users of the old document who are not in the new one, sorted.
-    pub fn left(&self) -> &[UserId] {
-        &self.left
+    pub fn removed_users(&self) -> &[UserId] {
+        &self.removed_users
     }
 
     /// Returns the operation: an update or a restore.

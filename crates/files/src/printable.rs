@@ -23,6 +23,6 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 /// Returns true for control characters, for characters with Unicode's property `Bidi_Control`, and for Unicode's
 /// separators of lines and paragraphs.
 fn changes_display(character: char) -> bool {
-    let is_directional = matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    character.is_control() || is_directional
+    let changes_layout = matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    character.is_control() || changes_layout
 }

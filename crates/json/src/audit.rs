@@ -45,7 +45,7 @@ pub struct Audit<'a> {
     tokens: Scanner<'a>,
     containers: Vec<Container<'a>>,
     max_depth: usize,
-    is_counted: fn(FlawKind) -> bool,
+    is_reported: fn(FlawKind) -> bool,
     flaws: VecDeque<Flaw>,
 }
 
@@ -63,16 +63,16 @@ impl<'a> Audit<'a> {
             tokens: Scanner::new(json.text()),
             containers: Vec::new(),
             max_depth,
-            is_counted: |_| true,
+            is_reported: |_| true,
             flaws: VecDeque::new(),
         }
     }
 
-    /// Reports only the kinds for which `is_counted` returns true. No pointers are created for other flaws. If a member
+    /// Reports only the kinds for which `is_reported` returns true. No pointers are created for other flaws. If a member
     /// with a long name contains many flaws, creating all pointers takes time quadratic in the length of the text.
     #[must_use]
-    pub fn counting(mut self, is_counted: fn(FlawKind) -> bool) -> Self {
-        self.is_counted = is_counted;
+    pub fn reporting(mut self, is_reported: fn(FlawKind) -> bool) -> Self {
+        self.is_reported = is_reported;
         self
     }
 
@@ -122,7 +122,7 @@ impl<'a> Audit<'a> {
             (is_repeated, FlawKind::DuplicateName),
         ];
         for (_, kind) in
-            kinds.into_iter().filter(|(is_present, kind)| *is_present && (self.is_counted)(*kind))
+            kinds.into_iter().filter(|(is_present, kind)| *is_present && (self.is_reported)(*kind))
         {
             self.flaws.push_back(self.flaw(kind, token));
         }

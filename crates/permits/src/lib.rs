@@ -117,10 +117,7 @@ mod tests {
         });
         tokio::task::yield_now().await;
         drop(first);
-        timeout(SHORT_TIMEOUT, waiting)
-            .await
-            .expect("must get the permit")
-            .expect("the task must not panic");
+        timeout(SHORT_TIMEOUT, waiting).await.expect("must get the permit").expect("the task must not panic");
     }
 
     #[tokio::test]

@@ -64,9 +64,9 @@ settings! {
         /// The time after which an idle connection is closed.
         #[serde(deserialize_with = "seconds")]
         "keep_alive_seconds" => keep_alive: Duration = number(1, 3_600), default "75";
-        /// The certificate and its chain, a file in PEM.
+        /// A PEM file with the certificate and its chain.
         "tls_certificate" => tls_certificate: Option<PathBuf> = Kind::Text;
-        /// The key of the certificate, a file in PEM.
+        /// A PEM file with the key of the certificate.
         "tls_key" => tls_key: Option<PathBuf> = Kind::Text;
         /// The origins whose pages may call the API from a browser.
         #[serde(default)]

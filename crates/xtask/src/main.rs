@@ -15,7 +15,7 @@ use clap::Parser;
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Development commands", disable_help_subcommand = true)]
-enum Chore {
+enum Command {
     /// Run the tests; installs PostgreSQL if there is none
     Test(test::Options),
     /// Compare the service with pgbench and other baselines
@@ -28,12 +28,12 @@ enum Chore {
 }
 
 fn main() -> ExitCode {
-    let outcome = match Chore::parse() {
-        Chore::Test(options) => test::run(&options),
+    let outcome = match Command::parse() {
+        Command::Test(options) => test::run(&options),
         #[cfg(target_os = "linux")]
-        Chore::Bench(options) => bench::run(options),
-        Chore::Check => check::run(),
-        Chore::Layers => layers::run(),
+        Command::Bench(options) => bench::run(options),
+        Command::Check => check::run(),
+        Command::Layers => layers::run(),
     };
     let passed = outcome.inspect_err(|error| eprintln!("xtask: {error:#}")).unwrap_or_default();
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }

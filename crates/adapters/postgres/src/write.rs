@@ -143,8 +143,8 @@ statement! {
         document: &'a str as Text = change.document().json(),
         name_folded: &'a str as Text = change.document().folded_name(),
         providers: &'a str as Text = change.document().providers().as_str(),
-        joined: Vec<&'a str> as Array<Text> = user_texts(change.joined()),
-        left_users: Vec<&'a str> as Array<Text> = user_texts(change.left()),
+        joined: Vec<&'a str> as Array<Text> = user_texts(change.added_users()),
+        left_users: Vec<&'a str> as Array<Text> = user_texts(change.removed_users()),
         uncounted: i64 as BigInt = bigint(quota.uncounted_bytes()),
         max_bytes: i64 as BigInt = bigint(quota.bytes),
         at: DateTime<Utc> as Timestamptz = stamp.at.as_datetime(),
@@ -153,7 +153,7 @@ statement! {
         source: &'a str as Text = stamp.author.source.as_str(),
         operation: &'a str as Text = change.operation().as_str(),
         changed_fields: &'a str as Text = change.changed().as_json(),
-        keeps: bool as Bool = stamp.keeps_replaced,
+        keeps_replaced: bool as Bool = stamp.keeps_replaced,
     } -> Nullable<BigInt>,
     "target AS (
         SELECT icps.*, bytes.kept, CASE WHEN (bytes.before + bytes.growth) / uncounted <= bytes.before / uncounted THEN true
@@ -163,9 +163,9 @@ statement! {
                 + (SELECT coalesce(sum(octet_length(used.document)), 0) FROM idempotency_keys AS used WHERE used.user_id = icps.creator)
                 END <= max_bytes END AS is_kept
         FROM icps, input,
-            LATERAL (SELECT CASE WHEN keeps THEN octet_length(icps.document) ELSE 0 END AS kept,
+            LATERAL (SELECT CASE WHEN keeps_replaced THEN octet_length(icps.document) ELSE 0 END AS kept,
                 octet_length(icps.document) + icps.history_bytes AS before,
-                octet_length(input.document) - CASE WHEN keeps THEN 0 ELSE octet_length(icps.document) END AS growth) AS bytes
+                octet_length(input.document) - CASE WHEN keeps_replaced THEN 0 ELSE octet_length(icps.document) END AS growth) AS bytes
         WHERE icps.id = input.id AND icps.version = input.expected
         FOR NO KEY UPDATE OF icps SKIP LOCKED
     ), changed AS (
@@ -179,7 +179,7 @@ statement! {
     ), kept AS (
         INSERT INTO icp_revisions (icp_id, version, changed_at, changed_by, actor, source, operation, changed, replaced_at, document)
         SELECT id, version, changed_at, target.changed_by, target.actor, target.source, target.operation, changed, at, target.document
-        FROM target, LATERAL (SELECT at FROM input WHERE keeps) AS input WHERE is_kept
+        FROM target, LATERAL (SELECT at FROM input WHERE keeps_replaced) AS input WHERE is_kept
     ), left_users AS (
         DELETE FROM icp_members USING input, changed, unnest(input.left_users) AS leaver
         WHERE icp_members.user_id = leaver AND icp_members.created_at = changed.created_at
@@ -202,7 +202,7 @@ statement! {
         deleted_by: Option<&'a str> as Nullable<Text> = stamp.author.by.as_ref().map(UserId::as_str),
         deleting_actor: Option<&'a str> as Nullable<Text> = stamp.author.actor.as_ref().map(UserId::as_str),
         deleting_source: &'a str as Text = stamp.author.source.as_str(),
-        keeps: bool as Bool = stamp.keeps_replaced,
+        keeps_replaced: bool as Bool = stamp.keeps_replaced,
     } -> SqlUuid,
     "target AS (
         SELECT icps.* FROM icps, input WHERE icps.id = input.id AND icps.version = input.expected
@@ -210,13 +210,13 @@ statement! {
     ), kept AS (
         INSERT INTO icp_revisions (icp_id, version, changed_at, changed_by, actor, source, operation, changed, replaced_at, document)
         SELECT target.id, version, changed_at, changed_by, actor, source, operation, changed, at, document
-        FROM target, input WHERE keeps
+        FROM target, input WHERE keeps_replaced
     ), entry AS (
         INSERT INTO icp_revisions (icp_id, version, changed_at, changed_by, actor, source, operation, changed, replaced_at,
             is_deleted, creator, bytes)
         SELECT target.id, greatest(version + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint), at, deleted_by,
             deleting_actor, deleting_source, 'delete', '[]', at, true, creator, history_bytes + octet_length(document)
-        FROM target, input WHERE keeps
+        FROM target, input WHERE keeps_replaced
         RETURNING icp_id, version
     ), users AS (
         INSERT INTO deleted_icp_users (user_id, version, icp_id)

@@ -128,11 +128,11 @@ pub(crate) fn change(
     ));
     let number = update.returning(icps::number).get_result::<i64>(connection).optional()?;
     let Some(number) = number else { return Ok(None) };
-    for user_id in change.left() {
+    for user_id in change.removed_users() {
         let member = icp_members::table.find((user_id.as_str(), created_at, &id));
         diesel::delete(member).execute(connection)?;
     }
-    insert_members(connection, number, document, change.joined())?;
+    insert_members(connection, number, document, change.added_users())?;
     Ok(Some(Version(version)))
 }
 

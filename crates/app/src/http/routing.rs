@@ -32,12 +32,12 @@ pub(super) fn protected(
 
 /// Returns a resource without authentication. Its responses are not compressed for each request, because anonymous
 /// clients could then cause an unlimited amount of work.
-pub(super) fn read_only(path: &str, route: Route) -> impl HttpServiceFactory + 'static {
-    for_operators(path, limited_anonymous(route))
+pub(super) fn anonymous_resource(path: &str, route: Route) -> impl HttpServiceFactory + 'static {
+    operator_resource(path, limited_anonymous(route))
 }
 
 /// Returns a resource without authentication. Reads have no limit, so that operators always get a response.
-pub(super) fn for_operators(path: &str, route: Route) -> impl HttpServiceFactory + 'static {
+pub(super) fn operator_resource(path: &str, route: Route) -> impl HttpServiceFactory + 'static {
     resource(path, "GET, HEAD, OPTIONS", [route]).wrap(from_fn(catch_panic))
 }
 

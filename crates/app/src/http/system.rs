@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::sync::Mutex;
 
 use super::error::ApiError;
-use super::routing::{for_operators, read, read_only};
+use super::routing::{anonymous_resource, operator_resource, read};
 use super::state::State;
 use super::static_file::StaticFile;
 use crate::openapi;
@@ -44,16 +44,16 @@ impl HealthChecks {
 }
 
 pub(super) fn health_routes(config: &mut web::ServiceConfig) {
-    config.service(for_operators("/health/live", read().to(live)));
-    config.service(for_operators("/health/ready", read().to(ready)));
+    config.service(operator_resource("/health/live", read().to(live)));
+    config.service(operator_resource("/health/ready", read().to(ready)));
 }
 
 pub(super) fn metrics_route(config: &mut web::ServiceConfig) {
-    config.service(for_operators("/metrics", read().to(metrics)));
+    config.service(operator_resource("/metrics", read().to(metrics)));
 }
 
 pub(super) fn openapi_route(config: &mut web::ServiceConfig) {
-    config.service(read_only("/api/v1/openapi.json", read().to(openapi_document)));
+    config.service(anonymous_resource("/api/v1/openapi.json", read().to(openapi_document)));
 }
 
 pub(super) async fn no_such_route() -> Result<HttpResponse, ApiError> {

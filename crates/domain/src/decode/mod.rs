@@ -63,7 +63,10 @@ fn whole_document(detail: String) -> ValidationErrors {
 }
 
 /// Serializes a type of this crate.
-#[expect(clippy::expect_used, reason = "a fallback such as an empty text would be stored instead of the value")]
+#[expect(
+    clippy::expect_used,
+    reason = "a fallback such as an empty text would be stored instead of the value"
+)]
 pub(crate) fn to_json<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("all names are strings, and all values can be serialized")
 }
@@ -248,7 +251,7 @@ impl Decoder {
             Rules::Storable | Rules::Edited => (usize::MAX, |kind| kind == FlawKind::Nul),
             Rules::Strict => (limits::NESTING, |_| true),
         };
-        for flaw in Audit::new(json, max_depth).counting(counts) {
+        for flaw in Audit::new(json, max_depth).reporting(counts) {
             // Further flaws would not be reported.
             if !self.has_room(&flaw.pointer) {
                 break;

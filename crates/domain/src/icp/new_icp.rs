@@ -60,5 +60,5 @@ fn creator_violation(listed: &[UserId], creator: &UserId) -> Option<(ViolationCo
         return Some((ViolationCode::TooLong, detail.into()));
     }
     let (code, detail) = creator.violation()?;
-    Some((code, format!("the creator's ID is added, and it {detail}").into()))
+    Some((code, format!("the service adds the creator's ID, which {detail}").into()))
 }

@@ -113,11 +113,11 @@ fn change_lists_added_and_removed_users() {
     let mut after = before.clone();
     after.user_ids = ["user_z", "user_b", "user_d", "user_d"].map(user).to_vec();
     let change = IcpChange::between(&before, after.clone());
-    assert_eq!(change.joined(), ["user_d", "user_z"].map(user));
-    assert_eq!(change.left(), ["user_a", "user_c"].map(user));
+    assert_eq!(change.added_users(), ["user_d", "user_z"].map(user));
+    assert_eq!(change.removed_users(), ["user_a", "user_c"].map(user));
     assert_eq!(change.document(), &after.into());
     let unchanged = IcpChange::between(&before, before.clone());
-    assert!(unchanged.joined().is_empty() && unchanged.left().is_empty());
+    assert!(unchanged.added_users().is_empty() && unchanged.removed_users().is_empty());
 }
 
 #[test]

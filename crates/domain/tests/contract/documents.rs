@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::support::{FULL, cases, stored};
 
 #[test]
-fn document_has_columns_of_its_text() {
+fn document_values_match_its_icp() {
     let icp = stored(FULL);
     let document = IcpDocument::from(icp.clone());
     assert_eq!(document.json(), FULL);
@@ -24,7 +24,7 @@ proptest! {
     #![proptest_config(cases(128))]
 
     #[test]
-    fn members_of_document_are_sorted_and_unique(
+    fn user_ids_of_document_are_sorted_and_unique(
         users in prop::collection::vec("[a-cé]{1,2}", 0..12),
     ) {
         let users: Vec<UserId> = users.into_iter().map(|user| user.try_into().unwrap()).collect();

@@ -50,7 +50,7 @@ proptest! {
             prop_assert_eq!(caller.may_access(undelete.document().user_ids()), before, "{:?}", caller);
             prop_assert_eq!(caller.list_scope().includes(undelete.document().user_ids()), before && caller.list_scope().includes(&current.user_ids));
         }
-        prop_assert!(undelete.joined().is_empty() && undelete.left().is_empty());
+        prop_assert!(undelete.added_users().is_empty() && undelete.removed_users().is_empty());
     }
 
     #[test]

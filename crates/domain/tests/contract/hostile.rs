@@ -22,7 +22,7 @@ fn assert_bounded(violations: &ValidationErrors) {
     assert!(bytes <= limits::VIOLATION_POINTER_BYTES, "{bytes} bytes of pointers");
 }
 
-/// Applies all rules, because stored text may also be expensive.
+/// Decodes the text by the rules for requests, imports and stored ICPs, because a stored text may also be expensive.
 fn assert_handled_quickly(text: &str) {
     for rules in [Rules::Strict, Rules::Storable, Rules::Stored] {
         assert_read_quickly(text.to_owned(), rules);

@@ -1,4 +1,5 @@
-//! Tests with almost valid documents that no text causes a panic, and that the three sets of rules agree.
+//! Tests with almost valid documents that no text causes a panic, and that the rules for requests,
+//! imports and stored ICPs agree.
 
 use icp_domain::json::Json;
 use icp_domain::{Icp, IcpDocument, MaybeKnown, Rules};
@@ -47,7 +48,7 @@ proptest! {
             prop_assert!(strict.unknown_fields.is_empty());
             prop_assert!(strict.custom_filter_criteria.iter().all(|part| matches!(part, MaybeKnown::Known(_))));
             prop_assert!(strict.lead_provider_criteria.iter().all(|part| matches!(part, MaybeKnown::Known(_))));
-            prop_assert_eq!(strict.validate(), Ok(()), "a stored ICP is valid");
+            prop_assert_eq!(strict.validate(), Ok(()), "an ICP that the strict rules accept is valid");
         }
         if let Ok(storable) = storable {
             prop_assert_eq!(Ok(storable), stored);

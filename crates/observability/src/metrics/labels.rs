@@ -1,6 +1,6 @@
 use prometheus_client::encoding::EncodeLabelSet;
 
-use super::RejectReason;
+use super::RejectionCause;
 
 /// Returns the name of a method for logs, traces and metrics. The name of an unknown method is `other`, so that clients
 /// cannot create new series or long log lines.
@@ -27,11 +27,11 @@ pub(super) struct RejectionLabels {
     reason: &'static str,
 }
 
-impl From<RejectReason> for RejectionLabels {
-    fn from(reason: RejectReason) -> Self {
+impl From<RejectionCause> for RejectionLabels {
+    fn from(reason: RejectionCause) -> Self {
         let reason = match reason {
-            RejectReason::Overload => "overload",
-            RejectReason::RateLimit => "rate_limit",
+            RejectionCause::Overload => "overload",
+            RejectionCause::RateLimit => "rate_limit",
         };
         Self { reason }
     }

@@ -29,7 +29,7 @@ const DURATION_BUCKETS: [f64; 15] =
 
 /// The reason why a request is rejected before it is processed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RejectReason {
+pub enum RejectionCause {
     /// The service or its storage has too many requests.
     Overload,
     /// The user has sent too many requests.
@@ -65,7 +65,7 @@ impl Metrics {
         let (in_flight, sign_ins, revisions_removed) =
             (Gauge::default(), Family::default(), Counter::default());
         let rejected = Family::<RejectionLabels, Counter>::default();
-        for reason in [RejectReason::Overload, RejectReason::RateLimit] {
+        for reason in [RejectionCause::Overload, RejectionCause::RateLimit] {
             // The counter starts at zero, so that Prometheus sees the first increase.
             let _ = rejected.get_or_create(&RejectionLabels::from(reason));
         }
@@ -122,7 +122,7 @@ impl Metrics {
     }
 
     /// Counts a rejected request.
-    pub fn record_rejection(&self, reason: RejectReason) {
+    pub fn record_rejection(&self, reason: RejectionCause) {
         self.0.rejected.get_or_create(&RejectionLabels::from(reason)).inc();
     }
 
@@ -186,7 +186,7 @@ pub fn to_prometheus_text(open_metrics: &str) -> String {
 mod tests {
     use std::time::Duration;
 
-    use super::{Metrics, RejectReason, method_name, to_prometheus_text};
+    use super::{Metrics, RejectionCause, method_name, to_prometheus_text};
 
     #[test]
     fn prometheus_text_names_samples_of_counters_and_infos() {
@@ -203,7 +203,7 @@ mod tests {
         let metrics = Metrics::new(Vec::new());
         metrics.record_response("GET", Some("/a/{id}".to_owned()), 200, Duration::from_micros(300));
         metrics.record_response(method_name("BREW"), None, 405, Duration::from_millis(1));
-        metrics.record_rejection(RejectReason::Overload);
+        metrics.record_rejection(RejectionCause::Overload);
         metrics.record_sign_in("expired");
         metrics.record_operation("list", "ok", Duration::from_millis(3));
         metrics.in_flight().inc();

@@ -11,9 +11,9 @@ use super::trial::trials;
 use crate::fakes::FakeCredentials;
 use crate::fixtures::user;
 
-/// Maximum duration of `authenticate`, by the port.
+/// Maximum duration of `authenticate` that the port allows.
 const MAX_AUTHENTICATE_DURATION: Duration = Duration::from_secs(5);
-/// Maximum duration of `health`, by the port.
+/// Maximum duration of `health` that the port allows.
 const MAX_HEALTH_DURATION: Duration = Duration::from_secs(3);
 
 /// The authenticator that a suite tests, and a way to sign users in.

@@ -42,8 +42,8 @@ pub trait Faults: Send + Sync {
     /// Ends [`Faults::stop`].
     fn start(&self);
 
-    /// Loses the response to the next write. The storage executes the write, but the connection is closed instead of
-    /// the response.
+    /// Loses the response to the next write. The storage executes the write, but closes the connection instead of
+    /// sending the response.
     fn lose_next_response(&self);
 }
 

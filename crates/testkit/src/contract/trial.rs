@@ -50,8 +50,8 @@ pub(super) fn trial<S>(
     })
 }
 
-/// Runs `run` in a new thread. Fails if `run` does not end within `limit`. Its thread then continues until the
-/// program ends.
+/// Runs `run` in a new thread. Fails if `run` does not end within `limit`. The thread of `run` then continues
+/// until the program ends.
 fn run_with_timeout(
     name: String,
     limit: Duration,

@@ -15,7 +15,7 @@ const ROWS: [(&str, &str); 5] = [
     ("Change", "patch"),
 ];
 /// The first word of a baseline's name, which is also its CSS class; the text and the position of its legend.
-const MARKS: [(&str, &str, f64); 3] = [
+const BASELINE_MARKS: [(&str, &str, f64); 3] = [
     ("memory", "same bytes from memory", 0.0),
     ("pgbench", "bare SQL in pgbench", 200.0),
     ("peer", "axum and sqlx", 380.0),
@@ -33,8 +33,10 @@ pub(super) fn svg(summaries: &[Summary], notes: &[&str]) -> Result<String> {
     let find = |name: &str| summaries.iter().find(|summary| summary.name == name);
     let row = |(label, name): &(&'static str, &str)| {
         let summary = find(name).with_context(|| format!("the chart needs the scenario {name}"))?;
-        let marks =
-            summary.ratios.iter().filter_map(|(limit, _)| Some((*limit, find(limit)?.median.per_second())));
+        let marks = summary
+            .ratios
+            .iter()
+            .filter_map(|(baseline, _)| Some((*baseline, find(baseline)?.median.per_second())));
         Ok((*label, summary.median.per_second(), marks.collect::<Vec<_>>()))
     };
     let rows = ROWS.iter().map(row).collect::<Result<Vec<_>>>()?;
@@ -47,8 +49,8 @@ pub(super) fn svg(summaries: &[Summary], notes: &[&str]) -> Result<String> {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" role=\"img\">
 <title>Requests a second</title>\n<style>\n{STYLE}</style>\n"
     );
-    text(&mut svg, "title", 0.0, 20.0, "Requests per second: the service, and the same work without it")?;
-    for (class, legend, x) in MARKS {
+    text(&mut svg, "title", 0.0, 20.0, "Requests per second of the service and of the baselines")?;
+    for (class, legend, x) in BASELINE_MARKS {
         line(&mut svg, &format!("mark {class}"), PLOT_LEFT + x, 36.0, 60.0)?;
         text(&mut svg, "quiet", PLOT_LEFT + x + 8.0, 52.0, legend)?;
     }
@@ -64,8 +66,8 @@ pub(super) fn svg(summaries: &[Summary], notes: &[&str]) -> Result<String> {
         let place = format!("x=\"{PLOT_LEFT}\" y=\"{y}\" width=\"{width:.1}\" height=\"18\"");
         writeln!(svg, "<rect class=\"bar\" {place}/>")?;
         text(&mut svg, "end", WIDTH, y + 14.0, &thousands(*rate))?;
-        for (limit, rate) in marks {
-            let class = limit.split(' ').next().unwrap_or_default();
+        for (baseline, rate) in marks {
+            let class = baseline.split(' ').next().unwrap_or_default();
             line(&mut svg, &format!("mark {class}"), x(*rate), y - 4.0, y + 22.0)?;
         }
         y += ROW_HEIGHT;

@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn wrk_script_reads_marker() {
+    fn wrk_script_has_placeholder() {
         assert!(WRK_SCRIPT.contains(&format!("local PLACEHOLDER = \"{PLACEHOLDER}\"")));
     }
 }

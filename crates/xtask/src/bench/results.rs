@@ -35,7 +35,7 @@ impl Measurement {
 
 impl Summary {
     fn row(&self) -> Vec<String> {
-        let ratios = self.ratios.iter().map(|(limit, ratio)| format!("{ratio:.2} x {limit}"));
+        let ratios = self.ratios.iter().map(|(baseline, ratio)| format!("{ratio:.2} x {baseline}"));
         let compared = ratios.collect::<Vec<_>>().join(", ");
         let figures = self.median.figures.iter().map(|figure| match figure {
             Some(figure) if *figure >= 1_000.0 => thousands(*figure),
@@ -55,11 +55,12 @@ pub(super) fn summaries(scenarios: &[Scenario], rounds: &[Vec<Measurement>]) -> 
         let index = scenarios.iter().position(|scenario| scenario.name == name)?;
         Some(rounds.get(index)?.iter().map(Measurement::per_second).collect::<Vec<_>>())
     };
-    let summary = |(Scenario { name, limits, .. }, rounds): (&Scenario, &Vec<Measurement>)| {
+    let summary = |(Scenario { name, baselines, .. }, rounds): (&Scenario, &Vec<Measurement>)| {
         let own = rates(name).unwrap_or_default();
-        let ratio = |limit: &&'static str| {
-            let ratios: Vec<_> = own.iter().zip(rates(limit)?).map(|(own, limit)| own / limit).collect();
-            Some((*limit, median(ratios)?))
+        let ratio = |baseline: &&'static str| {
+            let ratios: Vec<_> =
+                own.iter().zip(rates(baseline)?).map(|(own, baseline)| own / baseline).collect();
+            Some((*baseline, median(ratios)?))
         };
         let figure =
             |column: usize| median(rounds.iter().filter_map(|round| *round.figures.get(column)?).collect());
@@ -69,7 +70,7 @@ pub(super) fn summaries(scenarios: &[Scenario], rounds: &[Vec<Measurement>]) -> 
             name,
             median: Measurement { figures: std::array::from_fn(figure), failed },
             spread: range / 2.0 / median(own.clone()).unwrap_or(1.0),
-            ratios: limits.iter().filter_map(ratio).collect(),
+            ratios: baselines.iter().filter_map(ratio).collect(),
         }
     };
     scenarios.iter().zip(rounds).map(summary).collect()

@@ -23,7 +23,7 @@ pub(super) enum Target {
 }
 
 /// Names of the scenarios that are the baselines of a scenario.
-type Limits = &'static [&'static str];
+type Baselines = &'static [&'static str];
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scenario {
@@ -34,21 +34,26 @@ pub(super) struct Scenario {
     /// Changes of other ICPs at the same time, per second.
     pub(super) changes: u16,
     /// The scenarios with which this scenario is compared.
-    pub(super) limits: Limits,
+    pub(super) baselines: Baselines,
 }
 
-const fn scenario(name: &'static str, target: Target, request: RequestKind, limits: Limits) -> Scenario {
+const fn scenario(
+    name: &'static str,
+    target: Target,
+    request: RequestKind,
+    baselines: Baselines,
+) -> Scenario {
     // pgbench is fastest with few clients, except for writes, which share the wait for the disk.
     let is_read_by_pgbench = matches!(target, Pgbench) && !matches!(request, Create | Patch);
     let connections = if is_read_by_pgbench { 16 } else { 64 };
-    Scenario { name, target, request, connections, changes: 0, limits }
+    Scenario { name, target, request, connections, changes: 0, baselines }
 }
 
 const fn with_8_connections(scenario: Scenario) -> Scenario {
     Scenario { connections: 8, ..scenario }
 }
 
-const SMALL: Limits = &["memory small", "pgbench small", "peer small"];
+const SMALL: Baselines = &["memory small", "pgbench small", "peer small"];
 
 pub(super) const ALL: [Scenario; 27] = [
     scenario("small", Cached, Small, SMALL),
@@ -86,8 +91,8 @@ pub(super) fn select(words: &[String], with_peer: bool) -> Vec<Scenario> {
     let is_named = |scenario: &&Scenario| {
         words.is_empty() || words.iter().any(|word| scenario.name.contains(word.as_str()))
     };
-    let limits: Vec<_> = ALL.iter().filter(is_named).flat_map(|scenario| scenario.limits).collect();
-    let selected = ALL.iter().filter(|scenario| is_named(scenario) || limits.contains(&&scenario.name));
+    let baselines: Vec<_> = ALL.iter().filter(is_named).flat_map(|scenario| scenario.baselines).collect();
+    let selected = ALL.iter().filter(|scenario| is_named(scenario) || baselines.contains(&&scenario.name));
     selected.filter(|scenario| with_peer || scenario.target != Peer).copied().collect()
 }
 
@@ -96,14 +101,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_limit_is_a_scenario() {
-        for limit in ALL.iter().flat_map(|scenario| scenario.limits) {
-            assert!(ALL.iter().any(|other| other.name == *limit && other.limits.is_empty()), "{limit}");
+    fn every_baseline_is_a_scenario() {
+        for baseline in ALL.iter().flat_map(|scenario| scenario.baselines) {
+            assert!(
+                ALL.iter().any(|other| other.name == *baseline && other.baselines.is_empty()),
+                "{baseline}"
+            );
         }
     }
 
     #[test]
-    fn selected_scenarios_include_their_limits() {
+    fn selected_scenarios_include_their_baselines() {
         let names = |words: &[&str], peer| -> Vec<_> {
             let words: Vec<_> = words.iter().map(ToString::to_string).collect();
             select(&words, peer).iter().map(|scenario| scenario.name).collect()

@@ -18,14 +18,17 @@ async fn state_of(server: &Server) -> Option<ServerState> {
 }
 
 #[tokio::test]
-async fn state_changes_after_connections_were_lost() {
+async fn state_changes_after_new_connection() {
     let server = Server::start().expect("the server must start");
     let opener = opener(&server);
     let connection = opener.open().await.expect("the connection must be opened");
     let versions = ListVersions::new(opener.clone());
     let state = async || versions.server_state(&connection.diesel).await.expect("the state must be read");
     let before = state().await;
-    assert!(before.is_some() && state().await == before, "the state must not change without a new connection");
+    assert!(
+        before.is_some() && state().await == before,
+        "the state must not change without a new connection"
+    );
     opener.open().await.expect("the connection must be opened");
     assert_ne!(state().await, before, "a crash may have broken the other connections");
 }

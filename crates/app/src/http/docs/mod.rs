@@ -12,16 +12,16 @@ mod swagger_ui;
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpResponse, web};
 
-use super::routing::{read, read_only};
+use super::routing::{anonymous_resource, read};
 pub(super) use assets::prepare;
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
-        .service(read_only("/", read().to(start::handle)))
-        .service(read_only("/docs", read().to(swagger_ui::handle)))
-        .service(read_only("/docs/", read().to(redirect_to_docs)))
-        .service(read_only("/favicon.ico", read().to(redirect_to_icon)))
-        .service(read_only("/assets/{digest}/{name}", read().to(assets::handle)));
+        .service(anonymous_resource("/", read().to(start::handle)))
+        .service(anonymous_resource("/docs", read().to(swagger_ui::handle)))
+        .service(anonymous_resource("/docs/", read().to(redirect_to_docs)))
+        .service(anonymous_resource("/favicon.ico", read().to(redirect_to_icon)))
+        .service(anonymous_resource("/assets/{digest}/{name}", read().to(assets::handle)));
 }
 
 /// Redirects to the icon. Browsers request `/favicon.ico` when they show a response that is not a page, such as JSON.

@@ -29,8 +29,8 @@ fn page(is_development: bool) -> String {
         main.start {
             h1 { "ICP service" }
             p.lead {
-                "Returns the Ideal Customer Profiles (ICPs) that a signed-in user may access. Users create, change and \
-                 delete their own."
+                "Returns the Ideal Customer Profiles (ICPs) that a signed-in user may access. Users can create, change and \
+                 delete ICPs."
             }
             nav aria-label="This service" {
                 ul.links {

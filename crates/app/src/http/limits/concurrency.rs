@@ -9,7 +9,7 @@ use icp_domain::UserId;
 use icp_permits::{KeyedPermit, KeyedPermits};
 
 use crate::http::error::ApiError;
-use icp_observability::{Metrics, RejectReason};
+use icp_observability::{Metrics, RejectionCause};
 
 /// Maximum number of requests that wait for their body or for a signing key, as a multiple of the limit of requests in
 /// flight. It bounds the memory for partly received bodies.
@@ -22,10 +22,10 @@ const MAX_STREAM_BYTES: usize = 48 * 1024 * 1024;
 /// Minimum of the limit of one user. Otherwise, the limit of a user is a quarter of the total limit.
 const MIN_IN_FLIGHT_PER_USER: usize = 16;
 
-/// Maximum number of buffered lists that are being sent to one user. Only lists of more than [`MIN_COUNTED_LIST_BYTES`]
+/// Maximum number of buffered lists that are being sent to one user. Only lists of more than [`MAX_UNCOUNTED_LIST_BYTES`]
 /// count.
 const MAX_BUFFERED_LISTS_PER_USER: usize = 16;
-const MIN_COUNTED_LIST_BYTES: usize = 2 * 1024 * 1024;
+const MAX_UNCOUNTED_LIST_BYTES: usize = 2 * 1024 * 1024;
 
 /// Maximum number of large responses that are compressed for one user at the same time. actix starts threads for
 /// compression as needed, and many threads would delay the workers.
@@ -109,13 +109,13 @@ impl Concurrency {
     }
 
     /// Admits a list that is buffered for a user. The complete list is in memory until it has been sent. Only a list of
-    /// more than [`MIN_COUNTED_LIST_BYTES`] needs a permit.
+    /// more than [`MAX_UNCOUNTED_LIST_BYTES`] needs a permit.
     pub(in crate::http) fn admit_buffered_list(
         &self,
         user_id: &UserId,
         bytes: usize,
     ) -> Result<Option<KeyedPermit<UserId>>, ApiError> {
-        if bytes <= MIN_COUNTED_LIST_BYTES {
+        if bytes <= MAX_UNCOUNTED_LIST_BYTES {
             return Ok(None);
         }
         self.buffered_lists_of_users.try_acquire(user_id).map(Some).ok_or_else(|| self.reject())
@@ -174,7 +174,7 @@ impl Concurrency {
     }
 
     fn reject(&self) -> ApiError {
-        self.metrics.record_rejection(RejectReason::Overload);
+        self.metrics.record_rejection(RejectionCause::Overload);
         ApiError::Overloaded
     }
 }

@@ -10,7 +10,7 @@ use governor::state::keyed::DefaultKeyedStateStore;
 use icp_domain::{Caller, UserId};
 
 use crate::http::error::ApiError;
-use icp_observability::{Metrics, RejectReason};
+use icp_observability::{Metrics, RejectionCause};
 
 const WINDOW: Duration = Duration::from_mins(1);
 
@@ -61,7 +61,7 @@ impl RateLimit {
                 Ok(Quota { per_minute, remaining, wait })
             }
             Err(not_until) => {
-                metrics.record_rejection(RejectReason::RateLimit);
+                metrics.record_rejection(RejectionCause::RateLimit);
                 let wait = not_until.wait_time_from(DefaultClock::default().now());
                 Err(ApiError::TooManyRequests(Quota { per_minute, remaining: 0, wait }))
             }

@@ -29,7 +29,7 @@ use super::extract::{CurrentUser, malformed_body, read_text, require_json};
 use super::limits::Permit;
 use super::middleware::{RequestId, SignIn};
 use super::protected_resource::ProtectedResource;
-use super::routing::{protected, read, read_only};
+use super::routing::{anonymous_resource, protected, read};
 use super::state::State;
 use server::IcpServer;
 
@@ -110,7 +110,7 @@ impl Mcp {
             for path in resource.metadata_paths() {
                 let resource = resource.clone();
                 let metadata = move || std::future::ready(resource.respond());
-                config.service(read_only(&path, read().to(metadata)));
+                config.service(anonymous_resource(&path, read().to(metadata)));
             }
         }
     }

@@ -65,7 +65,7 @@ impl<B: MessageBody> Middleware<B> for Observe {
             route = route.as_deref().unwrap_or("(none)"),
             status,
             micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
-            "answered"
+            "request completed"
         );
         state?.metrics.record_response(method, route, status, duration);
 

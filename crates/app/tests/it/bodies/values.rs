@@ -182,7 +182,7 @@ fn collect_scalars<'t>(tree: &'t mut Tree, scalars: &mut Vec<&'t mut String>) {
     match tree {
         Tree::Scalar(text) => scalars.push(text),
         Tree::Array(elements) => elements.iter_mut().for_each(|element| collect_scalars(element, scalars)),
-        Tree::Object(members) => members.iter_mut().for_each(|(_, value)| collect_scalars(value, scalars)),
+        Tree::Object(fields) => fields.iter_mut().for_each(|(_, value)| collect_scalars(value, scalars)),
     }
 }
 

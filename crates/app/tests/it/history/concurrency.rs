@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 
 use super::{icp_text, property_of_each};
 use crate::support::services::on_both_databases;
-use crate::support::users::SMB;
+use crate::support::users::MINIMAL_BODY;
 use crate::support::{Response, Service};
 
 on_both_databases!(concurrent_changes_are_recorded_once_in_order);
 async fn concurrent_changes_are_recorded_once_in_order(service: &Service) {
     let ada = service.user("user_ada");
-    let created = ada.create(SMB).await;
+    let created = ada.create(MINIMAL_BODY).await;
     let path = created.icp_path();
     let write = async |number: usize| -> Response {
         match number % 4 {

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::property_of_each;
 use crate::support::services::on_both_databases;
-use crate::support::users::{SMB, User};
+use crate::support::users::{MINIMAL_BODY, User};
 use crate::support::{LIST, Response, Service, Setup};
 
 async fn copy_with_body(user: &User<'_>, path: &str, body: impl ToString) -> Response {
@@ -73,7 +73,7 @@ async fn copy_has_given_or_shortened_name(service: &Service) {
 on_both_databases!(invalid_body_of_copy_is_rejected);
 async fn invalid_body_of_copy_is_rejected(service: &Service) {
     let ada = service.user("user_ada");
-    let path = ada.create(SMB).await.icp_path();
+    let path = ada.create(MINIMAL_BODY).await.icp_path();
     for (body, violation) in [
         (r#"{"name":" "}"#, "/name invalid_value"),
         (r#"{"name":null}"#, "/name invalid_type"),
@@ -94,7 +94,8 @@ async fn invalid_body_of_copy_is_rejected(service: &Service) {
 on_both_databases!(repeated_copy_returns_first_copy);
 async fn repeated_copy_returns_first_copy(service: &Service) {
     let ada = service.user("user_ada");
-    let [path, other_path] = [ada.create(SMB).await.icp_path(), ada.create(SMB).await.icp_path()];
+    let [path, other_path] =
+        [ada.create(MINIMAL_BODY).await.icp_path(), ada.create(MINIMAL_BODY).await.icp_path()];
     let first = copy_with_key(&ada, &path, "k").await;
     assert_eq!((first.status.as_u16(), first.header("idempotency-replayed")), (201, ""));
     let repeated = copy_with_key(&ada, &path, "k").await;
@@ -104,7 +105,7 @@ async fn repeated_copy_returns_first_copy(service: &Service) {
     let body =
         ada.copy_request(&path).header("idempotency-key", "k").header("content-type", "application/json");
     Response::fetch(body.body(r#"{"name":"x"}"#)).await.assert_problem(422, "IDEMPOTENCY_KEY_REUSED");
-    let create = ada.post_request(SMB).header("idempotency-key", "k");
+    let create = ada.post_request(MINIMAL_BODY).header("idempotency-key", "k");
     Response::fetch(create).await.assert_problem(422, "IDEMPOTENCY_KEY_REUSED");
     assert_eq!(ada.list_names().await.len(), 3);
     ada.delete(&path).await;
@@ -120,7 +121,7 @@ async fn repeated_copy_returns_first_copy(service: &Service) {
 on_both_databases!(if_match_of_copy_applies_to_original);
 async fn if_match_of_copy_applies_to_original(service: &Service) {
     let ada = service.user("user_ada");
-    let created = ada.create(SMB).await;
+    let created = ada.create(MINIMAL_BODY).await;
     let path = created.icp_path();
     ada.patch(&path, json!({"name": "other"})).await.assert_ok();
     let stale = Response::fetch(ada.copy_request(&path).header("if-match", created.etag())).await;

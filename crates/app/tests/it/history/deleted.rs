@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{DELETED_LIST, icp_text, property_of_each};
 use crate::support::Service;
 use crate::support::services::on_both_databases;
-use crate::support::users::SMB;
+use crate::support::users::MINIMAL_BODY;
 
 on_both_databases!(deleted_icps_are_listed_for_last_users);
 async fn deleted_icps_are_listed_for_last_users(service: &Service) {
@@ -14,7 +14,7 @@ async fn deleted_icps_are_listed_for_last_users(service: &Service) {
     assert_eq!(ada.get(DELETED_LIST).await.assert_ok().body, "[]");
     let body = json!({"name": "shared", "leadProviderCriteria": [], "userIds": ["user_ada", "user_bob"]});
     let shared = ada.create(body).await;
-    let own_icp = ada.create(SMB).await;
+    let own_icp = ada.create(MINIMAL_BODY).await;
     bob.delete(&shared.icp_path()).await;
     ada.delete(&own_icp.icp_path()).await;
     let deleted = ada.deleted().await;
@@ -44,7 +44,7 @@ on_both_databases!(pages_contain_all_deleted_icps);
 async fn pages_contain_all_deleted_icps(service: &Service) {
     let ada = service.user("user_ada");
     for _ in 0..5 {
-        let path = ada.create(SMB).await.icp_path();
+        let path = ada.create(MINIMAL_BODY).await.icp_path();
         ada.delete(&path).await;
     }
     let complete_list = ada.deleted().await;

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::property_of_each;
 use crate::support::services::on_both_databases;
-use crate::support::users::SMB;
+use crate::support::users::MINIMAL_BODY;
 use crate::support::{Service, stderr};
 
 on_both_databases!(forgotten_user_is_in_no_icp_or_history);
@@ -16,7 +16,7 @@ async fn forgotten_user_is_in_no_icp_or_history(service: &Service) {
     eve.patch(&path, json!({"name": "by Eve"})).await.assert_ok();
     let deleted_path = eve.create(&body).await.icp_path();
     eve.delete(&deleted_path).await;
-    let unshared_path = eve.create(SMB).await.icp_path();
+    let unshared_path = eve.create(MINIMAL_BODY).await.icp_path();
     // The command can be repeated.
     for _ in 0..2 {
         let forgotten = service.setup.icp(&["forget-user", "user_eve"]);

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{icp_text, property_of_each};
 use crate::support::services::on_both_databases;
-use crate::support::users::SMB;
+use crate::support::users::MINIMAL_BODY;
 use crate::support::{Response, Service, Setup};
 
 on_both_databases!(restore_changes_all_fields_except_users);
@@ -67,7 +67,7 @@ async fn undelete_restores_last_users(service: &Service) {
 on_both_databases!(conditions_of_restore_apply_to_current_state);
 async fn conditions_of_restore_apply_to_current_state(service: &Service) {
     let ada = service.user("user_ada");
-    let created = ada.create(SMB).await;
+    let created = ada.create(MINIMAL_BODY).await;
     let path = created.icp_path();
     let renamed = ada.patch(&path, json!({"name": "other"})).await.assert_ok();
     let body = json!({"revision": created.version()});
@@ -86,7 +86,7 @@ async fn conditions_of_restore_apply_to_current_state(service: &Service) {
 on_both_databases!(invalid_restore_bodies_are_refused);
 async fn invalid_restore_bodies_are_refused(service: &Service) {
     let ada = service.user("user_ada");
-    let created = ada.create(SMB).await;
+    let created = ada.create(MINIMAL_BODY).await;
     let path = created.icp_path();
     for (body, violation) in [
         ("{}", "/revision required"),
@@ -121,8 +121,8 @@ async fn restored_icp_counts_for_quota_of_creator(service: &Service) {
     let created = ada.create(body).await;
     let path = created.icp_path();
     bob.delete(&path).await;
-    ada.post(SMB).await.assert_problem(403, "FORBIDDEN");
-    bob.create(SMB).await;
+    ada.post(MINIMAL_BODY).await.assert_problem(403, "FORBIDDEN");
+    bob.create(MINIMAL_BODY).await;
     bob.restore(&path, &created.version()).await.assert_ok();
-    ada.post(SMB).await.assert_problem(403, "FORBIDDEN");
+    ada.post(MINIMAL_BODY).await.assert_problem(403, "FORBIDDEN");
 }

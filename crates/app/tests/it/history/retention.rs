@@ -3,16 +3,16 @@
 use serde_json::json;
 
 use crate::support::services::{start_on_postgres, start_on_sqlite};
-use crate::support::users::SMB;
+use crate::support::users::MINIMAL_BODY;
 use crate::support::{Service, Setup};
 
 /// Disables the history of a service that has revisions. The service must then remove the revisions.
 async fn history_is_removed_if_disabled(service: Service) {
     let ada = service.user("user_ada");
-    let created = ada.create(SMB).await;
+    let created = ada.create(MINIMAL_BODY).await;
     let path = created.icp_path();
     ada.patch(&path, json!({"name": "other"})).await.assert_ok();
-    let deleted_path = ada.create(SMB).await.icp_path();
+    let deleted_path = ada.create(MINIMAL_BODY).await.icp_path();
     ada.delete(&deleted_path).await;
     assert_eq!((ada.revisions(&path).await.len(), ada.deleted().await.len()), (2, 1));
     let token = ada.token.clone();

@@ -5,13 +5,13 @@ use serde_json::json;
 
 use super::{absent_icp_path, icp_text, property_of_each};
 use crate::support::services::on_both_databases;
-use crate::support::users::SMB;
+use crate::support::users::MINIMAL_BODY;
 use crate::support::{LIST, Response, Service, Setup};
 
 on_both_databases!(each_change_creates_one_revision);
 async fn each_change_creates_one_revision(service: &Service) {
     let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
-    let created = ada.create(SMB).await;
+    let created = ada.create(MINIMAL_BODY).await;
     let path = created.icp_path();
     let shared = ada.share(&path, "user_bob").await.assert_ok();
     let renamed = bob.patch(&path, json!({"name": "Bob's", "leadsPerList": 5})).await.assert_ok();
@@ -44,10 +44,10 @@ async fn each_change_creates_one_revision(service: &Service) {
     }
 }
 
-on_both_databases!(time_of_revision_is_updated_at);
-async fn time_of_revision_is_updated_at(service: &Service) {
+on_both_databases!(revision_time_equals_updated_at);
+async fn revision_time_equals_updated_at(service: &Service) {
     let ada = service.user("user_ada");
-    let path = ada.create(SMB).await.icp_path();
+    let path = ada.create(MINIMAL_BODY).await.icp_path();
     let mut times = Vec::new();
     for number in 1..=40 {
         // Without the wait, several patches could be in the same millisecond. The service would then set `updatedAt` to
@@ -90,7 +90,7 @@ async fn unknown_fields_are_restored_byte_for_byte(service: &Service) {
 on_both_databases!(replacing_import_creates_revision);
 async fn replacing_import_creates_revision(service: &Service) {
     let ada = service.user("user_ada");
-    let created = ada.create(SMB).await;
+    let created = ada.create(MINIMAL_BODY).await;
     let path = created.icp_path();
     service.import(&created.body.replace("SMB", "Imported"), &["--on-conflict", "replace"]);
     let revisions = ada.revisions(&path).await;
@@ -105,7 +105,7 @@ on_both_databases!(only_current_users_and_admins_can_use_history);
 async fn only_current_users_and_admins_can_use_history(service: &Service) {
     let [ada, bob, eve] = ["user_ada", "user_bob", "user_eve"].map(|id| service.user(id));
     let root = service.admin("user_root");
-    let created = ada.create(SMB).await;
+    let created = ada.create(MINIMAL_BODY).await;
     let path = created.icp_path();
     ada.share(&path, "user_bob").await.assert_ok();
     assert_eq!(bob.revisions(&path).await.len(), 2, "Bob must also see earlier revisions");
@@ -128,7 +128,7 @@ async fn only_current_users_and_admins_can_use_history(service: &Service) {
 on_both_databases!(pages_add_up_to_history);
 async fn pages_add_up_to_history(service: &Service) {
     let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
-    let path = ada.create(SMB).await.icp_path();
+    let path = ada.create(MINIMAL_BODY).await.icp_path();
     for number in 0..6 {
         ada.patch(&path, json!({"leadsPerList": 100 + number})).await.assert_ok();
     }
@@ -162,7 +162,7 @@ async fn pages_add_up_to_history(service: &Service) {
 on_both_databases!(unknown_revisions_are_not_found);
 async fn unknown_revisions_are_not_found(service: &Service) {
     let ada = service.user("user_ada");
-    let created = ada.create(SMB).await;
+    let created = ada.create(MINIMAL_BODY).await;
     let path = created.icp_path();
     for unknown in
         ["1", "-1", "0", "x", "%00", "%FF", "9223372036854775808", "9223372036854775807", "+1", "01", "null"]
@@ -172,14 +172,14 @@ async fn unknown_revisions_are_not_found(service: &Service) {
     let eve = service.user("user_eve");
     eve.revision(&path, "x").await.assert_problem(403, "FORBIDDEN");
     ada.revision(&format!("{LIST}/x"), &created.version()).await.assert_invalid_parameter("id");
-    let other = ada.create(SMB).await;
+    let other = ada.create(MINIMAL_BODY).await;
     ada.revision(&path, &other.version()).await.assert_problem(404, "NOT_FOUND");
 }
 
 on_both_databases!(history_requests_follow_rules_of_http);
 async fn history_requests_follow_rules_of_http(service: &Service) {
     let ada = service.user("user_ada");
-    let created = ada.create(SMB).await;
+    let created = ada.create(MINIMAL_BODY).await;
     let path = created.icp_path();
     let reads = [
         format!("{path}/revisions"),
@@ -222,7 +222,7 @@ fn without_history(setup: Setup) -> Setup {
 on_both_databases!(requests_for_disabled_history_are_404, with without_history);
 async fn requests_for_disabled_history_are_404(service: &Service) {
     let ada = service.user("user_ada");
-    let created = ada.create(SMB).await;
+    let created = ada.create(MINIMAL_BODY).await;
     let path = created.icp_path();
     ada.patch(&path, json!({"name": "other"})).await.assert_ok();
     for response in [

@@ -8,7 +8,7 @@ use reqwest::Method;
 use reqwest::header::HeaderMap;
 
 use crate::support::services::{on_both_databases, with_shared_key};
-use crate::support::users::{SMB, User};
+use crate::support::users::{MINIMAL_BODY, User};
 use crate::support::{LIST, Response, Service, Setup};
 
 const VARY: &str = "Authorization, Accept-Encoding";
@@ -183,7 +183,7 @@ async fn list_is_sent_in_every_coding(service: &Service) {
 async fn small_response_matches_its_content_encoding() {
     let service = with_shared_key(Setup::new()).start();
     let ada = service.user("user_ada");
-    let created = ada.create(SMB).await;
+    let created = ada.create(MINIMAL_BODY).await;
     for path in [LIST.to_owned(), created.icp_path(), format!("{LIST}?name=nothing")] {
         let plain = ada.get(&path).await.assert_ok();
         for coding in ["gzip", "deflate"] {

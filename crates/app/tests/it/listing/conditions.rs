@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::listing::unchanged::{assert_unchanged, get_unless};
 use crate::support::services::on_both_databases;
-use crate::support::users::{SMB, User};
+use crate::support::users::{MINIMAL_BODY, User};
 use crate::support::{LIST, Response, Service};
 
 /// Checks the tags of a user's list over time. The same tag must always belong to the same body.
@@ -48,13 +48,13 @@ async fn etag_changes_only_with_list(service: &Service) {
     let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
     let mut watch = TagWatcher::start(&ada).await;
     watch.assert_same("no change").await;
-    let own_path = ada.create(SMB).await.icp_path();
+    let own_path = ada.create(MINIMAL_BODY).await.icp_path();
     watch.assert_changed("a create").await;
     ada.patch(&own_path, r#"{"name":"new"}"#).await.assert_ok();
     watch.assert_changed("a patch").await;
     ada.patch(&own_path, r#"{"name":"new"}"#).await.assert_ok();
     watch.assert_same("a patch that changes nothing").await;
-    let bobs_icp = bob.create(SMB).await.icp_path();
+    let bobs_icp = bob.create(MINIMAL_BODY).await.icp_path();
     watch.assert_same("another user's create").await;
     bob.patch(&bobs_icp, r#"{"userIds":["user_bob","user_ada"]}"#).await.assert_ok();
     watch.assert_changed("a share").await;
@@ -71,9 +71,9 @@ async fn etag_changes_only_with_list(service: &Service) {
 on_both_databases!(changes_of_other_icps_keep_etag);
 async fn changes_of_other_icps_keep_etag(service: &Service) {
     let [ada, bob, root] = [service.user("user_ada"), service.user("user_bob"), service.admin("user_root")];
-    ada.create(SMB).await;
+    ada.create(MINIMAL_BODY).await;
     let watch = TagWatcher::start(&ada).await;
-    let bobs_icp = bob.create(SMB).await.icp_path();
+    let bobs_icp = bob.create(MINIMAL_BODY).await.icp_path();
     watch.assert_same("a create").await;
     for change in
         [r#"{"name":"Bob's"}"#, r#"{"userIds":["user_bob","user_cy"]}"#, r#"{"userIds":["user_bob"]}"#]
@@ -93,7 +93,7 @@ async fn unchanged_list_gets_304(service: &Service) {
     let empty = ada.get(LIST).await.assert_ok();
     assert_eq!(empty.body, "[]");
     assert_unchanged(&get_unless(&ada, LIST, empty.etag()).await, empty.etag());
-    ada.create(SMB).await;
+    ada.create(MINIMAL_BODY).await;
     let list = ada.get(LIST).await.assert_ok();
     let (tag, opaque_tag) = (list.etag(), list.etag().trim_matches('"'));
     let matching = [
@@ -131,7 +131,7 @@ on_both_databases!(etag_of_other_user_never_matches);
 async fn etag_of_other_user_never_matches(service: &Service) {
     let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
     for user in [&ada, &bob] {
-        user.create(SMB).await;
+        user.create(MINIMAL_BODY).await;
     }
     let [adas_list, bobs_list] = [ada.get(LIST).await.assert_ok(), bob.get(LIST).await.assert_ok()];
     assert_eq!(get_unless(&ada, LIST, bobs_list.etag()).await.assert_ok().body, adas_list.body);
@@ -146,7 +146,7 @@ async fn etag_of_other_user_never_matches(service: &Service) {
 on_both_databases!(revoked_access_changes_etag);
 async fn revoked_access_changes_etag(service: &Service) {
     let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
-    let own_icp = bob.create(SMB).await;
+    let own_icp = bob.create(MINIMAL_BODY).await;
     let shared = json!({"name": "ours", "leadProviderCriteria": [], "userIds": ["user_bob"]});
     let path = ada.create(shared).await.icp_path();
     let before = bob.get(LIST).await.assert_ok();
@@ -219,7 +219,7 @@ async fn head_has_headers_of_get(service: &Service) {
 on_both_databases!(active_list_changes_when_icp_expires);
 async fn active_list_changes_when_icp_expires(service: &Service) {
     let ada = service.user("user_ada");
-    let other = service.user("user_bob").create(SMB).await.json();
+    let other = service.user("user_bob").create(MINIMAL_BODY).await.json();
     let now: Timestamp =
         other["createdAt"].as_str().and_then(|time| time.parse().ok()).expect("createdAt must be a time");
     let end = Timestamp::from_unix_millis(now.unix_millis() + 3_000).expect("the time must be valid");

@@ -3,7 +3,7 @@
 use reqwest::{Method, RequestBuilder};
 
 use crate::support::services::with_shared_key;
-use crate::support::users::SMB;
+use crate::support::users::MINIMAL_BODY;
 use crate::support::{LIST, Response, Service, Setup, client};
 
 const ALLOWED_ORIGINS: [&str; 2] = ["https://app.example.com", "http://localhost:3000"];
@@ -85,7 +85,7 @@ async fn allowed_origin_can_read_responses() {
     let service = start_service();
     let ada = service.user("user_ada");
     for origin in ALLOWED_ORIGINS {
-        let created = Response::fetch(ada.post_request(SMB).header("origin", origin)).await;
+        let created = Response::fetch(ada.post_request(MINIMAL_BODY).header("origin", origin)).await;
         assert_eq!(created.status, 201, "{created:?}");
         assert_readable(&created, origin);
         let list = Response::fetch(ada.get_request(LIST).header("origin", origin)).await.assert_ok();

@@ -4,7 +4,7 @@ use icp_testkit::fixtures::{IcpBuilder, icp};
 use serde_json::json;
 
 use crate::support::services::on_both_databases;
-use crate::support::users::SMB;
+use crate::support::users::MINIMAL_BODY;
 use crate::support::{LIST, Service};
 
 const PAST: &str = "2020-01-01T00:00:00.000Z";
@@ -151,7 +151,7 @@ async fn unknown_and_default_parameters_change_nothing(service: &Service) {
 on_both_databases!(filters_use_current_state);
 async fn filters_use_current_state(service: &Service) {
     let ada = service.user("user_ada");
-    let created = ada.create(SMB).await;
+    let created = ada.create(MINIMAL_BODY).await;
     let path = created.icp_path();
     let list_of = |body: &str| format!("[{body}]");
     assert_eq!(ada.query_list("name=smb").await.body, list_of(&created.body));

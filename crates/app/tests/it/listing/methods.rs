@@ -3,7 +3,7 @@
 use reqwest::{Method, RequestBuilder};
 
 use crate::support::services::on_both_databases;
-use crate::support::users::SMB;
+use crate::support::users::MINIMAL_BODY;
 use crate::support::{LIST, Response, Service, client};
 
 const LIST_METHODS: &str = "GET, HEAD, POST, OPTIONS";
@@ -17,7 +17,7 @@ fn method(name: &str) -> Method {
 on_both_databases!(unsupported_method_gets_405_with_allow);
 async fn unsupported_method_gets_405_with_allow(service: &Service) {
     let ada = service.user("user_ada");
-    let created = ada.create(SMB).await;
+    let created = ada.create(MINIMAL_BODY).await;
     let item = created.icp_path();
     let unsupported_by_list = ["PUT", "PATCH", "DELETE", "TRACE", "BREW", "QUERY", "get"];
     let unsupported_by_icp = ["PUT", "POST", "TRACE", "BREW", "patch"];
@@ -43,7 +43,7 @@ async fn unsupported_method_gets_405_with_allow(service: &Service) {
 
 on_both_databases!(options_needs_no_token);
 async fn options_needs_no_token(service: &Service) {
-    let item = service.user("user_ada").create(SMB).await.icp_path();
+    let item = service.user("user_ada").create(MINIMAL_BODY).await.icp_path();
     let (slash, no_uuid) = (format!("{LIST}/"), format!("{LIST}/no-uuid"));
     for (path, allow) in [
         (LIST, LIST_METHODS),

@@ -4,7 +4,7 @@ use icp_testkit::fixtures::{IcpBuilder, icp};
 
 use crate::listing::pagination::pairs;
 use crate::support::services::on_both_databases;
-use crate::support::users::SMB;
+use crate::support::users::MINIMAL_BODY;
 use crate::support::{LIST, Service};
 
 const ORDERS: [&str; 6] = [
@@ -127,7 +127,7 @@ async fn next_page_has_only_icps_after_cursor(service: &Service) {
     let [ascending, descending] = ["order=asc", "order=desc"];
     let [first, last] = [ascending, descending].map(|order| format!("{order}&limit=3"));
     let [first, last] = [ada.query_list(&first).await.assert_ok(), ada.query_list(&last).await.assert_ok()];
-    let created = ada.create(SMB).await;
+    let created = ada.create(MINIMAL_BODY).await;
     let next = ada.query_list(&format!("{ascending}&cursor={}", first.cursor())).await.assert_ok().icps();
     assert_eq!((next.len(), next.last()), (4, Some(&created.json())));
     let next = ada.query_list(&format!("{descending}&cursor={}", last.cursor())).await.assert_ok();

@@ -5,7 +5,7 @@ use icp_testkit::fixtures::icp;
 use reqwest::Method;
 
 use crate::support::services::start_on_sqlite;
-use crate::support::users::SMB;
+use crate::support::users::MINIMAL_BODY;
 use crate::support::{LIST, Response, Setup};
 
 /// Invalid queries, and the violations in the response.
@@ -131,7 +131,8 @@ async fn other_operations_ignore_list_parameters() {
     let ada = service.user("user_ada");
     let query = "limit=0&sort=id&cursor=x";
     let posting = ada.request(Method::POST, &format!("{LIST}?{query}"));
-    let created = Response::fetch(posting.header("content-type", "application/json").body(SMB)).await;
+    let created =
+        Response::fetch(posting.header("content-type", "application/json").body(MINIMAL_BODY)).await;
     assert_eq!(created.status, 201, "{created:?}");
     let path = format!("{}?{query}", created.icp_path());
     assert_eq!(ada.get(&path).await.assert_ok().body, created.body);
@@ -201,7 +202,7 @@ async fn damaged_cursor_is_refused() {
 async fn strict_handling_refuses_unknown_parameters() {
     let service = start_on_sqlite(Setup::new());
     let ada = service.user("user_ada");
-    let created = ada.create(SMB).await;
+    let created = ada.create(MINIMAL_BODY).await;
     let applied = "handling=strict";
     for path in [LIST.to_owned(), format!("{LIST}/"), created.icp_path()] {
         let strict = |query: &str| ada.get_request(&format!("{path}{query}")).header("prefer", applied);
@@ -242,7 +243,7 @@ async fn violations_of_all_parameters_are_reported_together() {
     let expected = ["id invalid_value", "if-match too_long", "userId invalid_value", "y unknown_field"];
     assert_eq!(rejected.violations(), expected);
     let post = ada.request(Method::POST, &format!("{LIST}?dryRun=x")).header("idempotency-key", "a b");
-    let rejected = Response::fetch(post.header("content-type", "application/json").body(SMB)).await;
+    let rejected = Response::fetch(post.header("content-type", "application/json").body(MINIMAL_BODY)).await;
     assert_eq!(rejected.violations(), ["Idempotency-Key invalid_value", "dryRun invalid_value"]);
 }
 

@@ -5,9 +5,9 @@
 
 mod crowd;
 mod faults;
-mod flooded;
 mod load;
 mod proxies;
+mod very_long_list;
 
 use std::path::PathBuf;
 

@@ -46,13 +46,13 @@ fn every_operation_has_summary_description_and_unique_id() {
 fn every_reference_has_target() {
     fn check(value: &Value, document: &Value) {
         match value {
-            Value::Object(members) => {
-                if let Some(reference) = members.get("$ref").and_then(Value::as_str) {
+            Value::Object(fields) => {
+                if let Some(reference) = fields.get("$ref").and_then(Value::as_str) {
                     let pointer =
                         reference.strip_prefix('#').expect("the reference must point within the document");
                     assert!(document.pointer(pointer).is_some(), "{reference}");
                 }
-                members.values().for_each(|member| check(member, document));
+                fields.values().for_each(|field| check(field, document));
             }
             Value::Array(elements) => elements.iter().for_each(|element| check(element, document)),
             _ => {}

@@ -47,7 +47,7 @@ async fn unsupported_method_is_405_with_allow() {
 }
 
 #[tokio::test]
-async fn valid_request_id_is_kept_or_replaced() {
+async fn only_valid_request_id_is_kept() {
     let service = Setup::new().start();
     let send_request_id = |id: Vec<u8>| {
         let request = client().get(format!("{}/nowhere", service.address));

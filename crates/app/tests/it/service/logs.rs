@@ -23,7 +23,7 @@ async fn log_contains_no_secret_at_any_level() {
             }
         }
         let log = service.log();
-        assert!(log.contains("answered"), "the log must contain the requests: {log}");
+        assert!(log.contains("request completed"), "the log must contain the requests: {log}");
         let (start, signature) = (
             token.get(..40).expect("the token must be long"),
             token.rsplit('.').next().expect("the token must have three parts"),
@@ -61,7 +61,7 @@ async fn unread_log_does_not_stop_service() {
 }
 
 #[tokio::test]
-async fn log_names_unknown_methods_other() {
+async fn log_shows_unknown_methods_as_other() {
     let service = Setup::new().start();
     let method = "X".repeat(10_000);
     let request = format!("{method} / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");

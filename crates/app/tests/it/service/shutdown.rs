@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::support::{LIST, Setup};
 
 #[tokio::test]
-async fn signals_stop_service_sigint_without_drain() {
+async fn sigint_stops_service_without_drain() {
     for signal in ["TERM", "INT"] {
         let mut service = Setup::new().start();
         assert_eq!(service.list("user_abc123").await.status, 200);

@@ -153,7 +153,10 @@ async fn log_names_trace_without_collector() {
     }
     let log = service.log();
     // The second header is malformed, so its line names no trace of a caller.
-    let contains_trace: Vec<_> =
-        log.lines().filter(|line| line.contains("answered")).map(|line| line.contains(TRACE_ID)).collect();
+    let contains_trace: Vec<_> = log
+        .lines()
+        .filter(|line| line.contains("request completed"))
+        .map(|line| line.contains(TRACE_ID))
+        .collect();
     assert_eq!(contains_trace, [true, false]);
 }

@@ -323,8 +323,8 @@ impl Response {
         let problem = self.json();
         assert_eq!(problem["status"], status, "{problem}");
         assert_eq!(problem["code"], code, "{problem}");
-        for member in ["type", "title", "detail"] {
-            assert!(problem[member].is_string(), "the problem must have {member}: {problem}");
+        for field in ["type", "title", "detail"] {
+            assert!(problem[field].is_string(), "the problem must have {field}: {problem}");
         }
         assert_eq!(problem["requestId"], self.header("x-request-id"), "{problem}");
         assert!(!self.header("x-request-id").is_empty());

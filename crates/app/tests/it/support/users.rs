@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::support::{LIST, Response, Service, client};
 
 /// The shortest valid body of a create.
-pub(crate) const SMB: &str = r#"{"name":"SMB","leadProviderCriteria":[]}"#;
+pub(crate) const MINIMAL_BODY: &str = r#"{"name":"SMB","leadProviderCriteria":[]}"#;
 
 /// The codes that a violation may have.
 const VIOLATION_CODES: [&str; 9] = [
@@ -146,12 +146,12 @@ impl Response {
 
 #[track_caller]
 fn format_violation(violation: &Value) -> String {
-    let members: Vec<&String> =
+    let fields: Vec<&String> =
         violation.as_object().expect("the violation must be an object").keys().collect();
-    assert_eq!(members.len(), 3, "{violation}");
-    let location = if members.contains(&&"pointer".to_owned()) { "pointer" } else { "parameter" };
+    assert_eq!(fields.len(), 3, "{violation}");
+    let location = if fields.contains(&&"pointer".to_owned()) { "pointer" } else { "parameter" };
     let [location, code] =
-        [location, "code"].map(|member| violation[member].as_str().expect("the value must be a string"));
+        [location, "code"].map(|field| violation[field].as_str().expect("the value must be a string"));
     assert!(VIOLATION_CODES.contains(&code), "{violation}");
     assert!(is_sentence(&violation["detail"]), "{violation}");
     format!("{location} {code}")

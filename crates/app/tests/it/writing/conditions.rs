@@ -6,7 +6,7 @@ use reqwest::header::HeaderValue;
 use serde_json::json;
 
 use crate::support::services::on_both_databases;
-use crate::support::users::{SMB, User};
+use crate::support::users::{MINIMAL_BODY, User};
 use crate::support::{LIST, Response, Service};
 
 const UNKNOWN_ICP_PATH: &str = "/api/v1/entities/icps/550e8400-e29b-41d4-a716-000000000000";
@@ -40,7 +40,7 @@ fn nonmatching_values(tag: &str) -> Vec<String> {
 on_both_databases!(condition_with_1001_tags_is_rejected);
 async fn condition_with_1001_tags_is_rejected(service: &Service) {
     let ada = service.user("user_ada");
-    let path = ada.create(SMB).await.icp_path();
+    let path = ada.create(MINIMAL_BODY).await.icp_path();
     for header in ["if-match", "if-none-match"] {
         let send =
             |count| Response::fetch(ada.get_request(&path).header(header, vec![OTHER_TAG; count].join(",")));
@@ -71,7 +71,7 @@ async fn delete_if(user: &User<'_>, path: &str, tag: &str) -> Response {
 on_both_databases!(etag_is_strong_and_changes_only_with_icp);
 async fn etag_is_strong_and_changes_only_with_icp(service: &Service) {
     let ada = service.user("user_ada");
-    let created = ada.create(SMB).await;
+    let created = ada.create(MINIMAL_BODY).await;
     let path = created.icp_path();
     assert!(created.etag().starts_with('"') && created.etag().ends_with('"'), "{created:?}");
     let mut tags = vec![created.etag().to_owned()];
@@ -79,7 +79,7 @@ async fn etag_is_strong_and_changes_only_with_icp(service: &Service) {
         let patched = ada.patch(&path, body).await.assert_ok();
         assert!(!tags.contains(&patched.etag().to_owned()), "{} must be a new tag", patched.etag());
         tags.push(patched.etag().to_owned());
-        ada.create(SMB).await;
+        ada.create(MINIMAL_BODY).await;
         for unchanged in [ada.get(&path).await, ada.patch(&path, body).await, ada.get(&path).await] {
             assert_eq!(unchanged.assert_ok().etag(), patched.etag());
         }
@@ -92,7 +92,7 @@ async fn etag_is_strong_and_changes_only_with_icp(service: &Service) {
 on_both_databases!(if_none_match_returns_304_for_unchanged_icp);
 async fn if_none_match_returns_304_for_unchanged_icp(service: &Service) {
     let ada = service.user("user_ada");
-    let created = ada.create(SMB).await;
+    let created = ada.create(MINIMAL_BODY).await;
     let (path, tag) = (created.icp_path(), created.etag());
     for value in matching_values(tag).iter().chain(&weak_values(tag)) {
         let unchanged = get_unless(&ada, &path, value).await;
@@ -118,7 +118,7 @@ async fn if_none_match_returns_304_for_unchanged_icp(service: &Service) {
 on_both_databases!(if_match_rejects_other_versions);
 async fn if_match_rejects_other_versions(service: &Service) {
     let ada = service.user("user_ada");
-    let path = ada.create(SMB).await.icp_path();
+    let path = ada.create(MINIMAL_BODY).await.icp_path();
     let before = ada.patch(&path, r#"{"name":"new"}"#).await.assert_ok();
     for value in nonmatching_values(before.etag()).iter().chain(&weak_values(before.etag())) {
         for body in [r#"{"name":"mine"}"#, "{}"] {
@@ -143,7 +143,7 @@ async fn if_match_rejects_other_versions(service: &Service) {
         tag = patched.etag().to_owned();
     }
     for number in 0..matching_values(&tag).len() {
-        let created = ada.create(SMB).await;
+        let created = ada.create(MINIMAL_BODY).await;
         let value = matching_values(created.etag()).swap_remove(number);
         assert_eq!(delete_if(&ada, &created.icp_path(), &value).await.status, 204, "{value}");
     }
@@ -153,7 +153,7 @@ async fn if_match_rejects_other_versions(service: &Service) {
 on_both_databases!(change_without_condition_applies_to_any_version);
 async fn change_without_condition_applies_to_any_version(service: &Service) {
     let ada = service.user("user_ada");
-    let path = ada.create(SMB).await.icp_path();
+    let path = ada.create(MINIMAL_BODY).await.icp_path();
     for name in ["a", "b"] {
         assert_eq!(ada.patch(&path, json!({"name": name})).await.assert_ok().json()["name"], name);
     }
@@ -163,7 +163,7 @@ async fn change_without_condition_applies_to_any_version(service: &Service) {
 on_both_databases!(access_is_checked_before_condition);
 async fn access_is_checked_before_condition(service: &Service) {
     let [ada, eve] = ["user_ada", "user_eve"].map(|id| service.user(id));
-    let created = ada.create(SMB).await;
+    let created = ada.create(MINIMAL_BODY).await;
     let path = created.icp_path();
     for tag in [created.etag(), OTHER_TAG, "*"] {
         get_unless(&eve, &path, tag).await.assert_problem(403, "FORBIDDEN");
@@ -179,7 +179,7 @@ async fn access_is_checked_before_condition(service: &Service) {
 on_both_databases!(one_of_sixteen_conditional_changes_succeeds);
 async fn one_of_sixteen_conditional_changes_succeeds(service: &Service) {
     let ada = service.user("user_ada");
-    let mut last = ada.create(SMB).await;
+    let mut last = ada.create(MINIMAL_BODY).await;
     let path = last.icp_path();
     for round in 0..3 {
         let bodies = (0..16).map(|number| json!({"name": format!("{round}.{number}")}).to_string());
@@ -201,7 +201,7 @@ on_both_databases!(concurrent_conditional_change_or_delete_fails);
 async fn concurrent_conditional_change_or_delete_fails(service: &Service) {
     let ada = service.user("user_ada");
     for _ in 0..10 {
-        let created = ada.create(SMB).await;
+        let created = ada.create(MINIMAL_BODY).await;
         let (path, tag) = (created.icp_path(), created.etag());
         let (patched, deleted) =
             tokio::join!(patch_if(&ada, &path, tag, r#"{"name":"new"}"#), delete_if(&ada, &path, tag));
@@ -217,7 +217,7 @@ async fn concurrent_conditional_change_or_delete_fails(service: &Service) {
 on_both_databases!(old_etag_never_matches_recreated_icp);
 async fn old_etag_never_matches_recreated_icp(service: &Service) {
     let ada = service.user("user_ada");
-    let created = ada.create(SMB).await;
+    let created = ada.create(MINIMAL_BODY).await;
     let path = created.icp_path();
     let patched = ada.patch(&path, r#"{"name":"new"}"#).await.assert_ok();
     assert_eq!(ada.delete(&path).await.status, 204);
@@ -241,7 +241,7 @@ async fn old_etag_never_matches_recreated_icp(service: &Service) {
 on_both_databases!(every_method_evaluates_both_preconditions);
 async fn every_method_evaluates_both_preconditions(service: &Service) {
     let ada = service.user("user_ada");
-    let created = ada.create(SMB).await;
+    let created = ada.create(MINIMAL_BODY).await;
     let (path, tag) = (created.icp_path(), created.etag());
     let list = ada.get(LIST).await.assert_ok();
     let failing = [
@@ -253,9 +253,9 @@ async fn every_method_evaluates_both_preconditions(service: &Service) {
         ada.patch_request(&path, "{}").header("if-none-match", format!("W/{tag}")),
         ada.delete_request(&path).header("if-none-match", "*"),
         ada.delete_request(&path).header("if-none-match", tag),
-        ada.post_request(SMB).header("if-none-match", "*"),
-        ada.post_request(SMB).header("if-none-match", list.etag()),
-        ada.post_request(SMB).header("if-match", "\"0000000000000007\""),
+        ada.post_request(MINIMAL_BODY).header("if-none-match", "*"),
+        ada.post_request(MINIMAL_BODY).header("if-none-match", list.etag()),
+        ada.post_request(MINIMAL_BODY).header("if-match", "\"0000000000000007\""),
     ];
     for request in failing {
         Response::fetch(request).await.assert_problem(412, "PRECONDITION_FAILED");
@@ -271,5 +271,8 @@ async fn every_method_evaluates_both_preconditions(service: &Service) {
     }
     let conditional = ada.get_request(&path).header("if-match", tag).header("if-none-match", tag);
     assert_eq!(Response::fetch(conditional).await.status, 304);
-    assert_eq!(Response::fetch(ada.post_request(SMB).header("if-match", list.etag())).await.status, 201);
+    assert_eq!(
+        Response::fetch(ada.post_request(MINIMAL_BODY).header("if-match", list.etag())).await.status,
+        201
+    );
 }

@@ -6,13 +6,13 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::support::services::on_both_databases;
-use crate::support::users::{SMB, User};
+use crate::support::users::{MINIMAL_BODY, User};
 use crate::support::{Response, Service};
 
 on_both_databases!(concurrent_changes_of_different_fields_all_persist);
 async fn concurrent_changes_of_different_fields_all_persist(service: &Service) {
     let ada = service.user("user_ada");
-    let path = ada.create(SMB).await.icp_path();
+    let path = ada.create(MINIMAL_BODY).await.icp_path();
     for round in 1..=10 {
         let changes = [
             ("name", json!(format!("name {round}"))),
@@ -27,14 +27,14 @@ async fn concurrent_changes_of_different_fields_all_persist(service: &Service) {
             ("leadsPerList", json!(10 + round)),
             ("activeUntil", json!(format!("20{:02}-01-01T00:00:00.000Z", 30 + round))),
         ];
-        let patches = changes.iter().map(|(member, value)| ada.patch(&path, json!({*member: value})));
+        let patches = changes.iter().map(|(field, value)| ada.patch(&path, json!({*field: value})));
         let responses = join_all(patches).await;
         let tags: BTreeSet<_> = responses.iter().map(Response::etag).collect();
         assert!(responses.iter().all(|response| response.status == 200), "{responses:?}");
         assert_eq!(tags.len(), changes.len(), "each change must have created a version");
         let icp = ada.get(&path).await.json();
-        for (member, value) in &changes {
-            assert_eq!(icp[member], *value, "{member} in round {round}");
+        for (field, value) in &changes {
+            assert_eq!(icp[field], *value, "{field} in round {round}");
         }
     }
 }

@@ -5,7 +5,7 @@ use icp_testkit::fixtures::EXAMPLE_LIST;
 use serde_json::{Value, json};
 
 use crate::support::services::on_both_databases;
-use crate::support::users::SMB;
+use crate::support::users::MINIMAL_BODY;
 use crate::support::{LIST, Service};
 
 /// Custom filters of every type that the contract describes.
@@ -32,11 +32,11 @@ on_both_databases!(response_has_every_field_in_order);
 async fn response_has_every_field_in_order(service: &Service) {
     let ada = service.user("user_ada");
     let before = SystemClock.now().to_string();
-    let created = ada.create(SMB).await;
+    let created = ada.create(MINIMAL_BODY).await;
     let after = SystemClock.now().to_string();
     let icp = created.json();
     let [id, time] =
-        ["id", "createdAt"].map(|member| icp[member].as_str().expect("the value must be a string"));
+        ["id", "createdAt"].map(|field| icp[field].as_str().expect("the value must be a string"));
     let expected = format!(
         concat!(
             r#"{{"id":"{id}","name":"SMB","description":null,"createdAt":"{time}","updatedAt":"{time}","#,
@@ -56,7 +56,7 @@ async fn response_has_every_field_in_order(service: &Service) {
 on_both_databases!(creator_is_in_user_ids_once);
 async fn creator_is_in_user_ids_once(service: &Service) {
     let ada = service.user("user_ada");
-    assert_eq!(ada.create(SMB).await.json()["userIds"], json!(["user_ada"]));
+    assert_eq!(ada.create(MINIMAL_BODY).await.json()["userIds"], json!(["user_ada"]));
     for (listed, expected) in [
         (json!([]), json!(["user_ada"])),
         (json!(["user_ada"]), json!(["user_ada"])),
@@ -68,7 +68,7 @@ async fn creator_is_in_user_ids_once(service: &Service) {
         assert_eq!(ada.create(body).await.json()["userIds"], expected, "{listed}");
     }
     let admin = service.admin("user_root");
-    assert_eq!(admin.create(SMB).await.json()["userIds"], json!(["user_root"]));
+    assert_eq!(admin.create(MINIMAL_BODY).await.json()["userIds"], json!(["user_root"]));
     assert_eq!(admin.list_names().await, ["SMB"], "an admin must become a user of the created ICP");
 }
 
@@ -80,8 +80,8 @@ async fn created_icp_is_at_location_and_in_lists(service: &Service) {
     let created = ada.create(body).await;
     let read = ada.get(created.header("location")).await.assert_ok();
     assert_eq!((&read.body, read.etag()), (&created.body, created.etag()));
-    for member in [&ada, &bob] {
-        assert_eq!(member.list().await, format!("[{}]", created.body));
+    for user in [&ada, &bob] {
+        assert_eq!(user.list().await, format!("[{}]", created.body));
     }
     for other in [&cy, &admin] {
         assert_eq!(other.list().await, "[]");
@@ -153,15 +153,15 @@ on_both_databases!(custom_and_crm_filters_are_returned_as_sent);
 async fn custom_and_crm_filters_are_returned_as_sent(service: &Service) {
     let ada = service.user("user_ada");
     let custom = format!(r#""customFilterCriteria":{EVERY_FILTER}"#);
-    for member in [
+    for field in [
         custom.as_str(),
         r#""crmFilters":null"#,
         r#""crmFilters":{"provider":"bullhorn","filters":[]}"#,
         r#""crmFilters":{"provider":"bullhorn","textSearch":null,"filters":[],"query":null}"#,
         CRM_FILTERS,
     ] {
-        let created = ada.create(format!(r#"{{"name":"SMB","leadProviderCriteria":[],{member}}}"#)).await;
-        assert!(created.body.contains(member), "{member}\nmust be in\n{}", created.body);
+        let created = ada.create(format!(r#"{{"name":"SMB","leadProviderCriteria":[],{field}}}"#)).await;
+        assert!(created.body.contains(field), "{field}\nmust be in\n{}", created.body);
         assert_eq!(ada.get(&created.icp_path()).await.body, created.body);
     }
 }
@@ -188,13 +188,13 @@ async fn examples_of_reference_can_be_created(service: &Service) {
     let creator = service.user("user_one");
     let examples: Vec<Value> = serde_json::from_str(EXAMPLE_LIST).expect("the body must be a list");
     for mut example in examples {
-        let members = example.as_object_mut().expect("the ICP must be an object");
-        members.retain(|name, _| !["id", "createdAt", "updatedAt"].contains(&name.as_str()));
+        let fields = example.as_object_mut().expect("the ICP must be an object");
+        fields.retain(|name, _| !["id", "createdAt", "updatedAt"].contains(&name.as_str()));
         let mut created = creator.create(&example).await.json();
         let users = example["userIds"].as_array_mut().expect("the value must be an array");
         users.push("user_one".into());
-        let members = created.as_object_mut().expect("the ICP must be an object");
-        members.retain(|name, _| !["id", "createdAt", "updatedAt"].contains(&name.as_str()));
+        let fields = created.as_object_mut().expect("the ICP must be an object");
+        fields.retain(|name, _| !["id", "createdAt", "updatedAt"].contains(&name.as_str()));
         assert_eq!(created, example);
     }
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::support::Service;
 use crate::support::services::on_both_databases;
-use crate::support::users::SMB;
+use crate::support::users::MINIMAL_BODY;
 
 on_both_databases!(deleted_icp_is_gone_for_all_users);
 async fn deleted_icp_is_gone_for_all_users(service: &Service) {
@@ -13,7 +13,7 @@ async fn deleted_icp_is_gone_for_all_users(service: &Service) {
     let admin = service.admin("user_root");
     let body = json!({"name": "to delete", "leadProviderCriteria": [], "userIds": ["user_bob"]});
     let deleted_path = ada.create(body).await.icp_path();
-    ada.create(SMB).await;
+    ada.create(MINIMAL_BODY).await;
     assert_eq!(ada.list_names().await.len(), 2);
 
     let deleted = bob.delete(&deleted_path).await;
@@ -33,7 +33,7 @@ on_both_databases!(only_users_and_admins_can_delete);
 async fn only_users_and_admins_can_delete(service: &Service) {
     let [ada, eve] = ["user_ada", "user_eve"].map(|id| service.user(id));
     let admin = service.admin("user_root");
-    let path = ada.create(SMB).await.icp_path();
+    let path = ada.create(MINIMAL_BODY).await.icp_path();
     eve.delete(&path).await.assert_problem(403, "FORBIDDEN");
     assert_eq!(ada.list_names().await, ["SMB"]);
     assert_eq!(admin.delete(&path).await.status, 204);
@@ -43,7 +43,7 @@ async fn only_users_and_admins_can_delete(service: &Service) {
 on_both_databases!(one_of_sixteen_concurrent_deletes_succeeds);
 async fn one_of_sixteen_concurrent_deletes_succeeds(service: &Service) {
     let ada = service.user("user_ada");
-    let path = ada.create(SMB).await.icp_path();
+    let path = ada.create(MINIMAL_BODY).await.icp_path();
     let responses = join_all((0..16).map(|_| ada.delete(&path))).await;
     let (succeeded, failed): (Vec<_>, Vec<_>) = responses.iter().partition(|response| response.status == 204);
     assert_eq!(succeeded.len(), 1, "{responses:?}");

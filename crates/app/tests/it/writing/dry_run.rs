@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::services::on_both_databases;
-use crate::support::users::SMB;
+use crate::support::users::MINIMAL_BODY;
 use crate::support::{LIST, Response, Service};
 
 const DRY_RUN: &str = "dryRun=true";
@@ -15,7 +15,7 @@ async fn dry_run_of_create_stores_nothing(service: &Service) {
         let request = ada.request(reqwest::Method::POST, &format!("{LIST}?{query}"));
         Response::fetch(request.header("content-type", "application/json").body(body.to_owned())).await
     };
-    let preview = post(DRY_RUN, SMB).await.assert_ok();
+    let preview = post(DRY_RUN, MINIMAL_BODY).await.assert_ok();
     assert_eq!(preview.json()["userIds"], json!(["user_ada"]), "{preview:?}");
     assert_eq!(preview.json()["leadsPerList"], 10, "{preview:?}");
     for header in ["location", "etag"] {
@@ -26,17 +26,18 @@ async fn dry_run_of_create_stores_nothing(service: &Service) {
     assert_eq!(post(DRY_RUN, "{}").await.violations(), ["/leadProviderCriteria required", "/name required"]);
     let request =
         ada.request(reqwest::Method::POST, &format!("{LIST}?{DRY_RUN}")).header("if-match", "\"7\"");
-    let conditional = Response::fetch(request.header("content-type", "application/json").body(SMB)).await;
+    let conditional =
+        Response::fetch(request.header("content-type", "application/json").body(MINIMAL_BODY)).await;
     conditional.assert_problem(412, "PRECONDITION_FAILED");
-    post("dryRun=yes", SMB).await.assert_invalid_parameter("dryRun");
-    assert_eq!(post("dryRun=false", SMB).await.status, 201);
+    post("dryRun=yes", MINIMAL_BODY).await.assert_invalid_parameter("dryRun");
+    assert_eq!(post("dryRun=false", MINIMAL_BODY).await.status, 201);
     assert_ne!(ada.list().await, "[]");
 }
 
 on_both_databases!(dry_run_of_update_stores_nothing);
 async fn dry_run_of_update_stores_nothing(service: &Service) {
     let ada = service.user("user_ada");
-    let created = ada.create(SMB).await;
+    let created = ada.create(MINIMAL_BODY).await;
     let path = format!("{}?{DRY_RUN}", created.icp_path());
     let preview = ada.patch(&path, r#"{"name":"after"}"#).await.assert_ok();
     assert_eq!(preview.json()["name"], "after");

@@ -14,7 +14,7 @@ fn json_array(count: usize, text: impl Fn(usize) -> String) -> String {
 on_both_databases!(values_at_limits_are_accepted);
 async fn values_at_limits_are_accepted(service: &Service) {
     let text = |length| "🦀".repeat(length);
-    let members = [
+    let fields = [
         r#""name":"x""#.to_owned(),
         format!(r#""name":"{}""#, text(255)),
         r#""description":"""#.to_owned(),
@@ -36,10 +36,10 @@ async fn values_at_limits_are_accepted(service: &Service) {
         ),
     ];
     let target = Target::create(service).await;
-    for members in &members {
-        let created = target.user.create(create_with(members)).await;
+    for fields in &fields {
+        let created = target.user.create(create_with(fields)).await;
         assert_eq!(target.user.get(&created.icp_path()).await.assert_ok().body, created.body);
-        let patched = target.user.patch(&target.path, format!("{{{members}}}")).await.assert_ok();
+        let patched = target.user.patch(&target.path, format!("{{{fields}}}")).await.assert_ok();
         assert_eq!(target.user.get(&target.path).await.assert_ok().body, patched.body);
     }
 }
@@ -97,8 +97,8 @@ async fn values_beyond_limits_are_rejected(service: &Service) {
         (format!(r#""userIds":{}"#, json_array(10_001, |number| format!("u{number}"))), "/userIds too_long"),
     ];
     let target = Target::create(service).await;
-    for (members, violation) in &cases {
-        target.assert_rejected(members, &[(*violation).to_owned()]).await;
+    for (fields, violation) in &cases {
+        target.assert_rejected(fields, &[(*violation).to_owned()]).await;
     }
 }
 
@@ -121,7 +121,7 @@ async fn creator_counts_towards_ten_thousand_users(service: &Service) {
         format!(r#"{{"userIds":{}}}"#, json_array(10_000, |number| format!("user_{}", number + 9_998)));
     let patched = target.user.patch(&created.icp_path(), new_user_ids).await.assert_ok();
     assert_eq!(service.user("user_9997").list().await, "[]");
-    for member in ["user_9998", "user_19997"] {
-        assert_eq!(service.user(member).list().await, format!("[{}]", patched.body));
+    for user in ["user_9998", "user_19997"] {
+        assert_eq!(service.user(user).list().await, format!("[{}]", patched.body));
     }
 }

@@ -18,7 +18,8 @@ impl Target<'_> {
 
 on_both_databases!(invalid_json_is_malformed);
 async fn invalid_json_is_malformed(service: &Service) {
-    let utf_16: Vec<u8> = crate::support::users::SMB.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let utf_16: Vec<u8> =
+        crate::support::users::MINIMAL_BODY.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let bodies: [&[u8]; 20] = [
         b"",
         b" \n",
@@ -58,7 +59,7 @@ async fn body_must_be_object(service: &Service) {
 on_both_databases!(nul_character_is_rejected_in_every_text);
 async fn nul_character_is_rejected_in_every_text(service: &Service) {
     let target = Target::create(service).await;
-    for (members, violations) in [
+    for (fields, violations) in [
         (r#""name":"a\u0000b""#, ["/name invalid_value"].as_slice()),
         (r#""description":"\u0000""#, &["/description invalid_value"]),
         (r#""userIds":["user_ada","\u0000"]"#, &["/userIds/1 invalid_value"]),
@@ -86,14 +87,14 @@ async fn nul_character_is_rejected_in_every_text(service: &Service) {
         (r#""\u0000":1"#, &["/\0 invalid_value", "/\0 unknown_field"]),
     ] {
         let violations: Vec<String> = violations.iter().map(|violation| (*violation).to_owned()).collect();
-        target.assert_rejected(members, &violations).await;
+        target.assert_rejected(fields, &violations).await;
     }
 }
 
 on_both_databases!(lone_surrogate_is_malformed);
 async fn lone_surrogate_is_malformed(service: &Service) {
     let target = Target::create(service).await;
-    for (members, violation) in [
+    for (fields, violation) in [
         (r#""name":"\ud83e""#, "/name malformed"),
         (r#""name":"\udd80\ud83e""#, "/name malformed"),
         (
@@ -101,14 +102,14 @@ async fn lone_surrogate_is_malformed(service: &Service) {
             "/leadProviderCriteria/0/filters/a malformed",
         ),
     ] {
-        target.assert_rejected(members, &[violation.to_owned()]).await;
+        target.assert_rejected(fields, &[violation.to_owned()]).await;
     }
 }
 
 on_both_databases!(duplicate_property_is_rejected);
 async fn duplicate_property_is_rejected(service: &Service) {
     let target = Target::create(service).await;
-    for (members, violation) in [
+    for (fields, violation) in [
         (r#""name":"a","name":"b""#, "/name duplicate"),
         (r#""name":"a","n\u0061me":"a""#, "/name duplicate"),
         (r#""userIds":["user_ada"],"leadsPerList":0,"leadsPerList":10"#, "/leadsPerList duplicate"),
@@ -121,7 +122,7 @@ async fn duplicate_property_is_rejected(service: &Service) {
             "/customFilterCriteria/0/value duplicate",
         ),
     ] {
-        target.assert_rejected(members, &[violation.to_owned()]).await;
+        target.assert_rejected(fields, &[violation.to_owned()]).await;
     }
 }
 

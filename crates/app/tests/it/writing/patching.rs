@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::services::on_both_databases;
-use crate::support::users::SMB;
+use crate::support::users::MINIMAL_BODY;
 use crate::support::{Response, Service};
 
 const ICP_WITH_ALL_FIELDS: &str = r#"{"name":"SMB","description":"small","activeUntil":"2030-01-01T00:00:00Z",
@@ -18,19 +18,19 @@ const ICP_WITH_ALL_FIELDS: &str = r#"{"name":"SMB","description":"small","active
 
 /// Checks that `updatedAt` is later, that one field has the new value, and that all other fields are unchanged.
 #[track_caller]
-fn assert_only_field_changed(before: &Response, after: &Response, member: &str, value: &Value) {
+fn assert_only_field_changed(before: &Response, after: &Response, field: &str, value: &Value) {
     let [mut expected, after] = [before.json(), after.json()];
     let is_later = after["updatedAt"].as_str() > expected["updatedAt"].as_str();
     assert!(is_later, "updatedAt {} must be later than {}", after["updatedAt"], expected["updatedAt"]);
     expected["updatedAt"] = after["updatedAt"].clone();
-    expected[member] = value.clone();
-    assert_eq!(after, expected, "{member}");
+    expected[field] = value.clone();
+    assert_eq!(after, expected, "{field}");
 }
 
 on_both_databases!(patch_replaces_only_its_fields);
 async fn patch_replaces_only_its_fields(service: &Service) {
     let ada = service.user("user_ada");
-    for (member, sent, returned) in [
+    for (field, sent, returned) in [
         ("name", r#""new""#, r#""new""#),
         ("description", r#""""#, r#""""#),
         ("description", "null", "null"),
@@ -54,16 +54,16 @@ async fn patch_replaces_only_its_fields(service: &Service) {
         ("activeUntil", r#""2031-01-01T00:00:00+01:00""#, r#""2030-12-31T23:00:00.000Z""#),
     ] {
         let before = ada.create(ICP_WITH_ALL_FIELDS).await;
-        let after = ada.patch(&before.icp_path(), format!(r#"{{"{member}":{sent}}}"#)).await.assert_ok();
+        let after = ada.patch(&before.icp_path(), format!(r#"{{"{field}":{sent}}}"#)).await.assert_ok();
         assert_only_field_changed(
             &before,
             &after,
-            member,
+            field,
             &serde_json::from_str(returned).expect("the text must be JSON"),
         );
-        assert_ne!(after.etag(), before.etag(), "{member}");
+        assert_ne!(after.etag(), before.etag(), "{field}");
         let read = ada.get(&before.icp_path()).await;
-        assert_eq!((&read.body, read.etag()), (&after.body, after.etag()), "{member}");
+        assert_eq!((&read.body, read.etag()), (&after.body, after.etag()), "{field}");
     }
 }
 
@@ -72,7 +72,7 @@ async fn null_clears_three_fields_only(service: &Service) {
     let ada = service.user("user_ada");
     let before = ada.create(ICP_WITH_ALL_FIELDS).await;
     let path = before.icp_path();
-    for member in [
+    for field in [
         "name",
         "leadProviderCriteria",
         "customFilterCriteria",
@@ -82,14 +82,14 @@ async fn null_clears_three_fields_only(service: &Service) {
         "createdAt",
         "updatedAt",
     ] {
-        let rejected = ada.patch(&path, format!(r#"{{"description":"new","{member}":null}}"#)).await;
-        assert_eq!(rejected.violations(), [format!("/{member} invalid_type")]);
+        let rejected = ada.patch(&path, format!(r#"{{"description":"new","{field}":null}}"#)).await;
+        assert_eq!(rejected.violations(), [format!("/{field} invalid_type")]);
     }
     assert_eq!(ada.get(&path).await.body, before.body);
     let all = r#"{"description":null,"crmFilters":null,"activeUntil":null}"#;
     let cleared = ada.patch(&path, all).await.assert_ok().json();
-    for member in ["description", "crmFilters", "activeUntil"] {
-        assert_eq!(cleared[member], Value::Null);
+    for field in ["description", "crmFilters", "activeUntil"] {
+        assert_eq!(cleared[field], Value::Null);
     }
 }
 
@@ -114,21 +114,21 @@ async fn patch_accepts_only_unchanged_server_fields(service: &Service) {
     service.import(&record, &[]);
     let path = format!("/api/v1/entities/icps/{}", icp_testkit::fixtures::id(7));
     let before = ada.get(&path).await.assert_ok();
-    for (member, same, other) in [
+    for (field, same, other) in [
         ("id", "00000000-0000-0000-0000-000000000007", "00000000-0000-0000-0000-000000000008"),
         ("createdAt", "2024-01-15T11:30:00+01:00", "2024-01-15T10:30:00.001Z"),
         ("updatedAt", "2024-01-20T14:22:00.5Z", "2024-01-20T14:22:00Z"),
     ] {
-        let unchanged = ada.patch(&path, json!({member: same})).await.assert_ok();
+        let unchanged = ada.patch(&path, json!({field: same})).await.assert_ok();
         assert_eq!((&unchanged.body, unchanged.etag()), (&before.body, before.etag()));
-        let rejected = ada.patch(&path, json!({member: other, "name": "new"})).await;
-        if member == "updatedAt" {
+        let rejected = ada.patch(&path, json!({field: other, "name": "new"})).await;
+        if field == "updatedAt" {
             rejected.assert_problem(412, "PRECONDITION_FAILED");
         } else {
-            assert_eq!(rejected.violations(), [format!("/{member} read_only")]);
+            assert_eq!(rejected.violations(), [format!("/{field} read_only")]);
         }
-        let rejected = ada.patch(&path, json!({member: "nonsense"})).await;
-        assert_eq!(rejected.violations(), [format!("/{member} invalid_value")]);
+        let rejected = ada.patch(&path, json!({field: "nonsense"})).await;
+        assert_eq!(rejected.violations(), [format!("/{field} invalid_value")]);
     }
     let all = json!({"id": "00000000-0000-0000-0000-000000000008", "createdAt": "2024-01-16T00:00:00Z",
         "updatedAt": "2024-01-16T00:00:00Z", "userIds": []});
@@ -156,7 +156,7 @@ async fn change_without_effect_keeps_version_and_time(service: &Service) {
 on_both_databases!(every_change_advances_version_and_time);
 async fn every_change_advances_version_and_time(service: &Service) {
     let ada = service.user("user_ada");
-    let mut last = ada.create(SMB).await;
+    let mut last = ada.create(MINIMAL_BODY).await;
     let path = last.icp_path();
     let mut tags = BTreeSet::from([last.etag().to_owned()]);
     for round in 0..20 {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::services::on_both_databases;
-use crate::support::users::SMB;
+use crate::support::users::MINIMAL_BODY;
 use crate::support::{Response, Service, Setup};
 
 fn set_low_count_limits(setup: Setup) -> Setup {
@@ -17,35 +17,36 @@ fn set_low_byte_limit(setup: Setup) -> Setup {
 on_both_databases!(create_beyond_quota_is_rejected, with set_low_count_limits);
 async fn create_beyond_quota_is_rejected(service: &Service) {
     let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
-    let path = ada.create(SMB).await.icp_path();
+    let path = ada.create(MINIMAL_BODY).await.icp_path();
     let for_bob = json!({"name": "x", "leadProviderCriteria": [], "userIds": ["user_bob"]});
     let second = ada.create(&for_bob).await.icp_path();
     ada.patch(&second, json!({"userIds": ["user_bob"]})).await.assert_ok();
-    let rejected = ada.post(SMB).await;
+    let rejected = ada.post(MINIMAL_BODY).await;
     rejected.assert_problem(403, "FORBIDDEN");
     assert!(
         rejected.json()["detail"].as_str().is_some_and(|detail| detail.contains("2 ICPs")),
         "{rejected:?}"
     );
-    bob.create(SMB).await;
+    bob.create(MINIMAL_BODY).await;
     ada.delete(&path).await;
-    ada.create(SMB).await;
+    ada.create(MINIMAL_BODY).await;
 }
 
 on_both_databases!(replaced_icp_counts_towards_quota_of_creator, with set_low_count_limits);
 async fn replaced_icp_counts_towards_quota_of_creator(service: &Service) {
     let ada = service.user("user_ada");
     for _ in 0..2 {
-        let created = ada.create(SMB).await;
+        let created = ada.create(MINIMAL_BODY).await;
         service.import(&created.body, &["--on-conflict", "replace"]);
     }
-    ada.post(SMB).await.assert_problem(403, "FORBIDDEN");
+    ada.post(MINIMAL_BODY).await.assert_problem(403, "FORBIDDEN");
 }
 
 on_both_databases!(repeated_create_is_replayed_beyond_quota, with set_low_count_limits);
 async fn repeated_create_is_replayed_beyond_quota(service: &Service) {
     let ada = service.user("user_ada");
-    let create = |key: &'static str| Response::fetch(ada.post_request(SMB).header("idempotency-key", key));
+    let create =
+        |key: &'static str| Response::fetch(ada.post_request(MINIMAL_BODY).header("idempotency-key", key));
     let first = create("one").await;
     let statuses = [first.status, create("two").await.status, create("three").await.status];
     assert_eq!(statuses.map(|status| status.as_u16()), [201, 201, 403]);

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::support::services::on_both_databases;
-use crate::support::users::{SMB, User};
+use crate::support::users::{MINIMAL_BODY, User};
 use crate::support::{LIST, Response, Service, Setup, client};
 
 const UNKNOWN_ICP_PATH: &str = "/api/v1/entities/icps/550e8400-e29b-41d4-a716-000000000000";
@@ -68,7 +68,7 @@ async fn unknown_id_is_404(service: &Service) {
 on_both_databases!(malformed_id_is_400_with_parameter);
 async fn malformed_id_is_400_with_parameter(service: &Service) {
     let ada = service.user("user_ada");
-    let path = ada.create(SMB).await.icp_path();
+    let path = ada.create(MINIMAL_BODY).await.icp_path();
     let id = path.rsplit('/').next().expect("the path must contain the ID");
     let malformed_ids = [
         "1",
@@ -99,7 +99,7 @@ async fn malformed_id_is_400_with_parameter(service: &Service) {
 on_both_databases!(requests_without_valid_token_change_nothing);
 async fn requests_without_valid_token_change_nothing(service: &Service) {
     let ada = service.user("user_ada");
-    let created = ada.create(SMB).await;
+    let created = ada.create(MINIMAL_BODY).await;
     let path = created.icp_path();
     for token in [None, Some("e30.e30.e30"), Some(&ada.token[..ada.token.len() - 3])] {
         for path in [path.as_str(), UNKNOWN_ICP_PATH, "/api/v1/entities/icps/1"] {
@@ -109,7 +109,7 @@ async fn requests_without_valid_token_change_nothing(service: &Service) {
                 assert!(response.header("www-authenticate").starts_with("Bearer"), "{response:?}");
             }
         }
-        for body in [SMB, "{", ""] {
+        for body in [MINIMAL_BODY, "{", ""] {
             let response = send_with_token(service, &Method::POST, LIST, token, body).await;
             response.assert_problem(401, "UNAUTHORIZED");
         }
@@ -141,7 +141,7 @@ async fn send_with_token(
 on_both_databases!(head_has_headers_of_get);
 async fn head_has_headers_of_get(service: &Service) {
     let ada = service.user("user_ada");
-    let path = ada.create(SMB).await.icp_path();
+    let path = ada.create(MINIMAL_BODY).await.icp_path();
     let get = ada.get(&path).await.assert_ok();
     let head = Response::fetch(ada.request(Method::HEAD, &path)).await.assert_ok();
     assert_eq!(head.body, "");
@@ -157,7 +157,7 @@ async fn head_has_headers_of_get(service: &Service) {
 on_both_databases!(id_can_be_in_upper_case);
 async fn id_can_be_in_upper_case(service: &Service) {
     let ada = service.user("user_ada");
-    let created = ada.create(SMB).await;
+    let created = ada.create(MINIMAL_BODY).await;
     let id = created.json()["id"].as_str().expect("the value must be a string").to_owned();
     assert_eq!(id, id.to_lowercase());
     let path = format!("{LIST}/{}", id.to_uppercase());

@@ -11,7 +11,7 @@ use reqwest::header::HeaderValue;
 use serde_json::json;
 
 use crate::support::services::{on_both_databases, with_shared_key};
-use crate::support::users::{SMB, User};
+use crate::support::users::{MINIMAL_BODY, User};
 use crate::support::{LIST, Response, Service, Setup, eventually};
 
 const IDEMPOTENCY_KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
@@ -38,34 +38,34 @@ async fn repeated_conditional_create_returns_first_response(service: &Service) {
         let request = ada.post_request(body).header("idempotency-key", key).header("if-match", &*list);
         Response::fetch(request).await
     };
-    let first = post(IDEMPOTENCY_KEY, SMB).await;
+    let first = post(IDEMPOTENCY_KEY, MINIMAL_BODY).await;
     assert_eq!(first.status, 201, "{first:?}");
-    let second = post(IDEMPOTENCY_KEY, SMB).await;
+    let second = post(IDEMPOTENCY_KEY, MINIMAL_BODY).await;
     assert_same_response(&second, &first);
     assert_eq!(second.header("idempotency-replayed"), "true");
     post(IDEMPOTENCY_KEY, r#"{"name":"other","leadProviderCriteria":[]}"#)
         .await
         .assert_problem(422, "IDEMPOTENCY_KEY_REUSED");
-    post("another-key", SMB).await.assert_problem(412, "PRECONDITION_FAILED");
+    post("another-key", MINIMAL_BODY).await.assert_problem(412, "PRECONDITION_FAILED");
 }
 
 on_both_databases!(repeated_create_returns_first_response);
 async fn repeated_create_returns_first_response(service: &Service) {
     let ada = service.user("user_ada");
-    let first = post_with_key(&ada, IDEMPOTENCY_KEY, SMB).await;
+    let first = post_with_key(&ada, IDEMPOTENCY_KEY, MINIMAL_BODY).await;
     assert_eq!(first.status, 201, "{first:?}");
     assert_eq!(first.header("idempotency-replayed"), "");
-    let second = post_with_key(&ada, IDEMPOTENCY_KEY, SMB).await;
+    let second = post_with_key(&ada, IDEMPOTENCY_KEY, MINIMAL_BODY).await;
     assert_same_response(&second, &first);
     assert_eq!(second.header("idempotency-replayed"), "true");
     assert_eq!(ada.list().await, format!("[{}]", first.body));
 
     let patched = ada.patch(&first.icp_path(), r#"{"name":"new","userIds":["user_bob"]}"#).await.assert_ok();
-    assert_same_response(&post_with_key(&ada, IDEMPOTENCY_KEY, SMB).await, &first);
+    assert_same_response(&post_with_key(&ada, IDEMPOTENCY_KEY, MINIMAL_BODY).await, &first);
     assert_eq!(service.user("user_bob").list().await, format!("[{}]", patched.body));
 
     assert_eq!(service.user("user_bob").delete(&first.icp_path()).await.status, 204);
-    assert_same_response(&post_with_key(&ada, IDEMPOTENCY_KEY, SMB).await, &first);
+    assert_same_response(&post_with_key(&ada, IDEMPOTENCY_KEY, MINIMAL_BODY).await, &first);
     ada.get(&first.icp_path()).await.assert_problem(404, "NOT_FOUND");
     assert_eq!(ada.list().await, "[]");
 }
@@ -75,7 +75,7 @@ async fn concurrent_creates_with_one_key_store_one_icp(service: &Service) {
     let ada = service.user("user_ada");
     for round in 0..3 {
         let key = format!("key-{round}");
-        let responses = join_all((0..16).map(|_| post_with_key(&ada, &key, SMB))).await;
+        let responses = join_all((0..16).map(|_| post_with_key(&ada, &key, MINIMAL_BODY))).await;
         assert_eq!(responses[0].status, 201, "{:?}", responses[0]);
         for response in &responses {
             assert_same_response(response, &responses[0]);
@@ -87,7 +87,7 @@ async fn concurrent_creates_with_one_key_store_one_icp(service: &Service) {
 on_both_databases!(reused_key_with_other_body_is_422);
 async fn reused_key_with_other_body_is_422(service: &Service) {
     let ada = service.user("user_ada");
-    let first = post_with_key(&ada, IDEMPOTENCY_KEY, SMB).await;
+    let first = post_with_key(&ada, IDEMPOTENCY_KEY, MINIMAL_BODY).await;
     for body in [
         json!({"name": "other", "leadProviderCriteria": []}),
         json!({"name": "SMB", "leadProviderCriteria": [], "leadsPerList": 11}),
@@ -95,7 +95,7 @@ async fn reused_key_with_other_body_is_422(service: &Service) {
         post_with_key(&ada, IDEMPOTENCY_KEY, body).await.assert_problem(422, "IDEMPOTENCY_KEY_REUSED");
     }
     assert_eq!(ada.list().await, format!("[{}]", first.body));
-    assert_same_response(&post_with_key(&ada, IDEMPOTENCY_KEY, SMB).await, &first);
+    assert_same_response(&post_with_key(&ada, IDEMPOTENCY_KEY, MINIMAL_BODY).await, &first);
 }
 
 on_both_databases!(one_of_sixteen_bodies_with_one_key_is_created);
@@ -117,23 +117,23 @@ async fn keys_are_separate_per_user(service: &Service) {
     let keys = ["a", "A", "a.", "\"a b\"", r#""\"a\"""#, &"k".repeat(255)];
     for key in keys {
         for user in [&ada, &bob] {
-            let response = post_with_key(user, key, SMB).await;
+            let response = post_with_key(user, key, MINIMAL_BODY).await;
             assert_eq!(response.status, 201, "{key}: {response:?}");
         }
     }
     for user in [&ada, &bob] {
         assert_eq!(user.list_names().await.len(), keys.len());
     }
-    ada.create(SMB).await;
-    ada.create(SMB).await;
+    ada.create(MINIMAL_BODY).await;
+    ada.create(MINIMAL_BODY).await;
     assert_eq!(ada.list_names().await.len(), keys.len() + 2, "each create without a key must create an ICP");
 }
 
 on_both_databases!(quoted_key_equals_bare_key);
 async fn quoted_key_equals_bare_key(service: &Service) {
     let ada = service.user("user_ada");
-    let first = post_with_key(&ada, IDEMPOTENCY_KEY, SMB).await;
-    assert_same_response(&post_with_key(&ada, &format!("\"{IDEMPOTENCY_KEY}\""), SMB).await, &first);
+    let first = post_with_key(&ada, IDEMPOTENCY_KEY, MINIMAL_BODY).await;
+    assert_same_response(&post_with_key(&ada, &format!("\"{IDEMPOTENCY_KEY}\""), MINIMAL_BODY).await, &first);
     assert_eq!(ada.list_names().await.len(), 1);
 }
 
@@ -146,10 +146,10 @@ async fn key_of_rejected_body_can_be_used(service: &Service) {
     let without_content_type =
         ada.request(Method::POST, LIST).header("idempotency-key", IDEMPOTENCY_KEY).body("x");
     assert_eq!(Response::fetch(without_content_type).await.status, 415);
-    let first = post_with_key(&ada, IDEMPOTENCY_KEY, SMB).await;
+    let first = post_with_key(&ada, IDEMPOTENCY_KEY, MINIMAL_BODY).await;
     assert_eq!(first.status, 201, "{first:?}");
     assert_eq!(post_with_key(&ada, IDEMPOTENCY_KEY, "{").await.status, 400);
-    assert_same_response(&post_with_key(&ada, IDEMPOTENCY_KEY, SMB).await, &first);
+    assert_same_response(&post_with_key(&ada, IDEMPOTENCY_KEY, MINIMAL_BODY).await, &first);
 }
 
 on_both_databases!(malformed_key_is_400_with_header_name);
@@ -160,11 +160,12 @@ async fn malformed_key_is_400_with_header_name(service: &Service) {
         [b"", b"\"\"", b"\"", b"two words", b"\"a", b"a\"", b"\"a\"b\"", b"\xc3\xa9", long_key.as_bytes()];
     for value in malformed {
         let header = HeaderValue::from_bytes(value).expect("the header must be valid");
-        let response = Response::fetch(ada.post_request(SMB).header("idempotency-key", header)).await;
+        let response =
+            Response::fetch(ada.post_request(MINIMAL_BODY).header("idempotency-key", header)).await;
         response.assert_invalid_parameter("Idempotency-Key");
     }
     let twice = ada
-        .post_request(SMB)
+        .post_request(MINIMAL_BODY)
         .header("idempotency-key", IDEMPOTENCY_KEY)
         .header("idempotency-key", IDEMPOTENCY_KEY);
     Response::fetch(twice).await.assert_invalid_parameter("Idempotency-Key");
@@ -224,21 +225,21 @@ async fn long_wait_for_key_is_409() {
     let transaction = client.transaction().await.expect("the transaction must begin");
     transaction.batch_execute(&lock_statement(IDEMPOTENCY_KEY)).await.expect("the lock must be acquired");
     let started = Instant::now();
-    post_with_key(&ada, IDEMPOTENCY_KEY, SMB).await.assert_problem(409, "CONFLICT");
+    post_with_key(&ada, IDEMPOTENCY_KEY, MINIMAL_BODY).await.assert_problem(409, "CONFLICT");
     let wait = started.elapsed();
     assert!(
         (Duration::from_secs(1)..Duration::from_secs(5)).contains(&wait),
         "the service waited for {wait:?}"
     );
     assert_eq!(ada.list().await, "[]");
-    assert_eq!(post_with_key(&ada, "other", SMB).await.status, 201, "another key must be usable");
+    assert_eq!(post_with_key(&ada, "other", MINIMAL_BODY).await.status, 201, "another key must be usable");
     assert_eq!(
-        post_with_key(&service.user("user_bob"), IDEMPOTENCY_KEY, SMB).await.status,
+        post_with_key(&service.user("user_bob"), IDEMPOTENCY_KEY, MINIMAL_BODY).await.status,
         201,
         "the same key of another user must be usable"
     );
     transaction.commit().await.expect("the transaction must commit");
-    assert_eq!(post_with_key(&ada, IDEMPOTENCY_KEY, SMB).await.status, 201);
+    assert_eq!(post_with_key(&ada, IDEMPOTENCY_KEY, MINIMAL_BODY).await.status, 201);
     assert_eq!(ada.list_names().await.len(), 2);
 
     let transaction = client.transaction().await.expect("the transaction must begin");
@@ -248,7 +249,7 @@ async fn long_wait_for_key_is_409() {
         tokio::time::sleep(Duration::from_millis(700)).await;
         transaction.commit().await.expect("the transaction must commit");
     };
-    let third = async { (post_with_key(&ada, "third", SMB).await, started.elapsed()) };
+    let third = async { (post_with_key(&ada, "third", MINIMAL_BODY).await, started.elapsed()) };
     let ((third, wait), ()) = tokio::join!(third, release);
     assert_eq!(third.status, 201, "the create must succeed after the lock was released: {third:?}");
     assert!(wait >= Duration::from_millis(700), "the service must wait for the lock: {wait:?}");

@@ -4,13 +4,13 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::support::services::on_both_databases;
-use crate::support::users::SMB;
+use crate::support::users::MINIMAL_BODY;
 use crate::support::{Response, Service};
 
 on_both_databases!(patch_of_users_changes_their_lists);
 async fn patch_of_users_changes_their_lists(service: &Service) {
     let [ada, bob, cy] = ["user_ada", "user_bob", "user_cy"].map(|id| service.user(id));
-    let path = ada.create(SMB).await.icp_path();
+    let path = ada.create(MINIMAL_BODY).await.icp_path();
     for (users, are_users) in [
         (json!(["user_ada", "user_bob"]), [true, true, false]),
         (json!(["user_cy", "user_ada"]), [true, false, true]),
@@ -31,7 +31,7 @@ async fn patch_of_users_changes_their_lists(service: &Service) {
 on_both_databases!(every_user_can_change_and_share);
 async fn every_user_can_change_and_share(service: &Service) {
     let [ada, bob, cy] = ["user_ada", "user_bob", "user_cy"].map(|id| service.user(id));
-    let path = ada.create(SMB).await.icp_path();
+    let path = ada.create(MINIMAL_BODY).await.icp_path();
     bob.patch(&path, json!({"userIds": ["user_bob"]})).await.assert_problem(403, "FORBIDDEN");
     ada.patch(&path, json!({"userIds": ["user_bob"]})).await.assert_ok();
     ada.patch(&path, json!({"userIds": ["user_ada"]})).await.assert_problem(403, "FORBIDDEN");
@@ -57,7 +57,7 @@ async fn last_user_cannot_remove_all_users(service: &Service) {
 on_both_databases!(put_and_delete_change_one_user);
 async fn put_and_delete_change_one_user(service: &Service) {
     let [ada, bob] = ["user_ada", "user_bob"].map(|id| service.user(id));
-    let created = ada.create(SMB).await;
+    let created = ada.create(MINIMAL_BODY).await;
     let path = created.icp_path();
     bob.share(&path, "user_bob").await.assert_problem(403, "FORBIDDEN");
     let shared = ada.share(&path, "user_bob").await.assert_ok();
@@ -84,7 +84,7 @@ async fn put_and_delete_change_one_user(service: &Service) {
 on_both_databases!(only_admin_removes_last_user);
 async fn only_admin_removes_last_user(service: &Service) {
     let ada = service.user("user_ada");
-    let path = ada.create(SMB).await.icp_path();
+    let path = ada.create(MINIMAL_BODY).await.icp_path();
     let rejected = ada.unshare(&path, "user_ada").await;
     rejected.assert_problem(403, "FORBIDDEN");
     assert!(
@@ -99,7 +99,7 @@ async fn only_admin_removes_last_user(service: &Service) {
 on_both_databases!(shared_user_id_is_validated);
 async fn shared_user_id_is_validated(service: &Service) {
     let ada = service.user("user_ada");
-    let path = ada.create(SMB).await.icp_path();
+    let path = ada.create(MINIMAL_BODY).await.icp_path();
     for id in ["user%20bob", "%00", "%FF", &"u".repeat(256)] {
         let rejected = ada.share(&path, id).await;
         rejected.assert_problem(400, "BAD_REQUEST");
@@ -124,7 +124,7 @@ async fn shared_user_id_is_validated(service: &Service) {
 on_both_databases!(concurrently_added_users_are_all_stored);
 async fn concurrently_added_users_are_all_stored(service: &Service) {
     let ada = service.user("user_ada");
-    let path = ada.create(SMB).await.icp_path();
+    let path = ada.create(MINIMAL_BODY).await.icp_path();
     let ids: Vec<_> = (0..64).map(|number| format!("user_{number}")).collect();
     let added = futures_util::future::join_all(ids.iter().map(|id| ada.share(&path, id))).await;
     for response in added {
@@ -142,7 +142,7 @@ on_both_databases!(icp_without_users_is_for_admins_only);
 async fn icp_without_users_is_for_admins_only(service: &Service) {
     let ada = service.user("user_ada");
     let admin = service.admin("user_root");
-    let path = ada.create(SMB).await.icp_path();
+    let path = ada.create(MINIMAL_BODY).await.icp_path();
     let without_users = admin.patch(&path, json!({"userIds": []})).await.assert_ok();
     assert_eq!(without_users.json()["userIds"], json!([]));
     ada.get(&path).await.assert_problem(403, "FORBIDDEN");
@@ -159,7 +159,7 @@ on_both_databases!(admin_who_changes_icp_does_not_become_user);
 async fn admin_who_changes_icp_does_not_become_user(service: &Service) {
     let ada = service.user("user_ada");
     let admin = service.admin("user_root");
-    let path = ada.create(SMB).await.icp_path();
+    let path = ada.create(MINIMAL_BODY).await.icp_path();
     let patched = admin.patch(&path, json!({"name": "checked"})).await.assert_ok();
     assert_eq!(patched.json()["userIds"], json!(["user_ada"]));
     assert_eq!(ada.list().await, format!("[{}]", patched.body));

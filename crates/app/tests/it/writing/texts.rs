@@ -26,8 +26,8 @@ async fn time_must_be_rfc_3339(service: &Service) {
         "0000-01-01T00:00:00+00:01",
         "1893456000",
     ] {
-        let members = format!(r#""activeUntil":"{time}""#);
-        target.assert_rejected(&members, &["/activeUntil invalid_value".to_owned()]).await;
+        let fields = format!(r#""activeUntil":"{time}""#);
+        target.assert_rejected(&fields, &["/activeUntil invalid_value".to_owned()]).await;
     }
 }
 

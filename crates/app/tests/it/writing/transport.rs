@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use reqwest::Method;
 
 use crate::support::services::on_both_databases;
-use crate::support::users::{SMB, User};
+use crate::support::users::{MINIMAL_BODY, User};
 use crate::support::{LIST, Response, Service};
 use crate::writing::target::Target;
 
@@ -75,8 +75,8 @@ async fn larger_body_is_413(service: &Service) {
             assert!(response.starts_with("HTTP/1.1 413") && problem, "{}: {response}", &request[..300]);
         }
     }
-    let blank = " ".repeat(MIB + 1 - SMB.len());
-    target.user.post(format!("{SMB}{blank}")).await.assert_problem(413, "PAYLOAD_TOO_LARGE");
+    let blank = " ".repeat(MIB + 1 - MINIMAL_BODY.len());
+    target.user.post(format!("{MINIMAL_BODY}{blank}")).await.assert_problem(413, "PAYLOAD_TOO_LARGE");
     target.assert_unchanged().await;
 }
 
@@ -148,10 +148,10 @@ async fn json_media_type_is_accepted_in_every_spelling(service: &Service) {
         "application/json ; version=1",
     ] {
         let post = target.user.request(Method::POST, LIST).header("content-type", media_type);
-        assert_eq!(Response::fetch(post.body(SMB)).await.status, 201, "{media_type}");
+        assert_eq!(Response::fetch(post.body(MINIMAL_BODY)).await.status, 201, "{media_type}");
         let patch = target.user.request(Method::PATCH, &target.path).header("content-type", media_type);
-        assert_eq!(Response::fetch(patch.body(SMB)).await.status, 200, "{media_type}");
+        assert_eq!(Response::fetch(patch.body(MINIMAL_BODY)).await.status, 200, "{media_type}");
     }
-    let without_coding = target.user.post_request(SMB).header("content-encoding", "identity");
+    let without_coding = target.user.post_request(MINIMAL_BODY).header("content-encoding", "identity");
     assert_eq!(Response::fetch(without_coding).await.status, 201);
 }

@@ -103,12 +103,12 @@ const TYPES_OF_FIELDS: [(&str, &str, &str); 28] = [
 on_both_databases!(wrong_type_is_reported_with_pointer);
 async fn wrong_type_is_reported_with_pointer(service: &Service) {
     let target = Target::create(service).await;
-    for (members, pointer, allowed) in TYPES_OF_FIELDS {
+    for (fields, pointer, allowed) in TYPES_OF_FIELDS {
         let values_of_wrong_type = VALUES_BY_TYPE
             .into_iter()
             .filter(|(json_type, _)| !allowed.split(' ').any(|allowed| allowed == *json_type));
         for (_, value) in values_of_wrong_type {
-            target.assert_rejected(&members.replace('?', value), &[format!("{pointer} invalid_type")]).await;
+            target.assert_rejected(&fields.replace('?', value), &[format!("{pointer} invalid_type")]).await;
         }
     }
 }

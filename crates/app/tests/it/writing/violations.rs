@@ -21,10 +21,10 @@ const CRM_CONDITION: ObjectInBody =
 async fn assert_rejected(service: &Service, object: ObjectInBody, cases: &[(&str, &[&str])]) {
     let ObjectInBody(before, after, pointer) = object;
     let target = Target::create(service).await;
-    for (members, violations) in cases {
+    for (fields, violations) in cases {
         let violations: Vec<String> =
             violations.iter().map(|violation| format!("{pointer}{violation}")).collect();
-        target.assert_rejected(&format!("{before}{members}{after}"), &violations).await;
+        target.assert_rejected(&format!("{before}{fields}{after}"), &violations).await;
     }
 }
 
@@ -187,7 +187,7 @@ async fn create_rejects_missing_and_server_fields(service: &Service) {
 
 on_both_databases!(response_contains_all_violations);
 async fn response_contains_all_violations(service: &Service) {
-    let members = r#""name":"","description":7,"leadsPerList":0,"activeUntil":"soon","colour":"red",
+    let fields = r#""name":"","description":7,"leadsPerList":0,"activeUntil":"soon","colour":"red",
         "userIds":["a b","user_ada","user_ada"],
         "leadProviderCriteria":[{"provider":"baseProvider","filters":{"a":1,"a":"\u0000"}},{"type":"robot"}],
         "customFilterCriteria":[{"type":"maxPercentFromCRM","value":101},{"type":"x"},7,{}],
@@ -212,5 +212,5 @@ async fn response_contains_all_violations(service: &Service) {
         "/crmFilters/textSearch invalid_type",
         "/crmFilters/filters/0/or unknown_field",
     ];
-    assert_rejected(service, ICP, &[(members, &violations)]).await;
+    assert_rejected(service, ICP, &[(fields, &violations)]).await;
 }

@@ -88,7 +88,7 @@ impl TestHistory {
         self.all_revisions(number).await.first().expect("the delete must be a revision").version
     }
 
-    /// Restores a deleted ICP to the state `earlier`. `last` is its state before the delete.
+    /// Restores a deleted ICP to the state `earlier`. `last` is the state of the ICP before the delete.
     pub(super) async fn undelete_to(
         &self,
         last: &IcpDocument,
@@ -189,7 +189,8 @@ impl TestHistory {
     }
 }
 
-/// Returns the stamp of [`TestHistory::undelete_to`]: of an assistant of a person who impersonates a user.
+/// Returns the stamp of [`TestHistory::undelete_to`]. Its author is a user whom another person impersonates through the
+/// MCP server.
 pub(super) fn undelete_stamp() -> Stamp {
     let caller = Caller::impersonated(user("user_cleo"), user("user_root")).via(Source::Mcp);
     Stamp { author: caller.author(), ..stamp_at(1_001) }

@@ -8,7 +8,7 @@ use icp_ports::{BoxError, ExportSink, ImportSource};
 
 const BATCH_SIZE: usize = 7;
 
-/// What a source does after it has returned all documents.
+/// The behaviour of a source after it has returned all documents.
 enum SourceEnd {
     Ends,
     Fails(&'static str),

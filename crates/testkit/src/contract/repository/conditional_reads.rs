@@ -228,7 +228,7 @@ async fn write_states(repository: TestRepository, mut version: Version, progress
     }
 }
 
-/// Records a version that a reader has read, and checks that it has only one state. Returns the state.
+/// Records a version that a reader has read, and checks that the version belongs to only one state. Returns the state.
 fn record<V: Copy + PartialEq>(seen: &mut Vec<(V, i64)>, version: V, number: i64) -> i64 {
     match seen.iter().find(|(recorded, _)| *recorded == version) {
         Some((_, before)) => assert_eq!(*before, number, "two states must not have the same version"),

@@ -23,7 +23,7 @@ fn icp_created_at(number: u128, millis: i64) -> IcpDocument {
     icp(number).created_at(&noon_plus(millis).to_string()).document()
 }
 
-/// Returns the outcome of a repeated insert whose first insert stored `document`.
+/// Returns the outcome of a repeated insert if the first insert stored `document`.
 fn repeated_outcome(document: &IcpDocument, version: Version) -> Creation {
     Creation::Repeated(StoredIcp { id: document.id(), version, json: document.json().to_owned() })
 }

@@ -1,4 +1,4 @@
-//! The contract of [`IcpRepository`], and of [`icp_ports::IcpReader`], which it includes.
+//! The contract of [`IcpRepository`], and of [`icp_ports::IcpReader`], which is its supertrait.
 
 mod concurrency;
 mod conditional_reads;

@@ -83,7 +83,11 @@ pub(super) async fn quota_counts_keys_of_deleted_icps(repository: TestRepository
         assert!(repository.remove(number, version).await);
     }
     let refused = insert(&repository, &icp(3).document(), &ada, None).await;
-    assert_eq!(refused, Creation::QuotaReached, "the keys must refuse every insert, even one without a key");
+    assert_eq!(
+        refused,
+        Creation::QuotaReached,
+        "the keys must reach the quota, so that every insert is refused, even without a key"
+    );
 }
 
 pub(super) async fn repeated_insert_succeeds_beyond_quota(repository: TestRepository) {

@@ -174,7 +174,7 @@ async fn documentation_accepts_pasted_token() {
 
 #[tokio::test]
 #[ignore = "needs Node, Python or a browser: cargo xtask test --all"]
-async fn browser_log_has_policy_violations_and_missing_files() {
+async fn browser_log_reports_policy_violations_and_missing_files() {
     let service = Setup::new().start();
     with_browser(async |browser| {
         browser.open(&format!("{}/docs", service.address)).await;

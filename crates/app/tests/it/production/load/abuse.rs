@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use super::probe::{Probe, measure_idle};
 use crate::bodies::worst;
-use crate::production::flooded::store_icps;
+use crate::production::very_long_list::store_icps;
 use crate::support::{LIST, Service, Setup, client};
 
 const CONNECTIONS: usize = 8;
@@ -171,6 +171,7 @@ async fn expensive_lists_on_sqlite_do_not_delay_others() {
     let icps: String = (0..100).map(|number| icp(number).to_string() + "\n").collect();
     assert!(setup.icp_with_input(&["import"], icps.as_bytes()).status.success());
     let attacks = [("a list of 90 MB", LIST), ("a page of 4 MiB", "/api/v1/entities/icps?limit=1000")];
-    let attacks = attacks.map(|(description, path)| (description.to_owned(), Method::GET, path, String::new()));
+    let attacks =
+        attacks.map(|(description, path)| (description.to_owned(), Method::GET, path, String::new()));
     assert_others_are_not_delayed(&setup.start(), attacks.into()).await;
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
-use crate::support::users::SMB;
+use crate::support::users::MINIMAL_BODY;
 use crate::support::{LIST, Service, Setup};
 
 /// The limit of the CPU time of one request.
@@ -106,7 +106,7 @@ const TARGETS: [Target; 5] = [
     Target {
         name: "create",
         max_bytes: 1_048_576,
-        seeds: &[SMB, ICP_WITH_MANY_FIELDS],
+        seeds: &[MINIMAL_BODY, ICP_WITH_MANY_FIELDS],
         words: JSON_WORDS,
         request: |input, fixture| request_with_body(&format!("{LIST}?dryRun=true"), "POST", input, fixture),
     },

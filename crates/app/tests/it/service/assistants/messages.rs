@@ -205,8 +205,8 @@ async fn number_and_length_of_violations_are_limited() {
     let service = start_service();
     let assistant = Assistant::new(&service, "user_ada");
     let object_with_fields = |count: usize| {
-        let members: Vec<_> = (0..count).map(|number| format!(r#""a{number}":0"#)).collect();
-        format!("{{{}}}", members.join(","))
+        let fields: Vec<_> = (0..count).map(|number| format!(r#""a{number}":0"#)).collect();
+        format!("{{{}}}", fields.join(","))
     };
     let (_, actual) = assistant.call_and_fail("list_icps", &object_with_fields(1_000)).await;
     assert_eq!(actual.len(), icp_domain::limits::VIOLATIONS);

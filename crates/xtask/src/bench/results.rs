@@ -22,7 +22,7 @@ pub(super) struct Summary {
     pub(super) median: Measurement,
     /// Half the difference between the fastest and the slowest round, as a fraction of the median.
     pub(super) spread: f64,
-    /// Operations per second as a multiple of those of each baseline. Each is the median of the ratios in the rounds,
+    /// Operations per second, divided by the operations per second of each baseline. Each is the median of the ratios in the rounds,
     /// because a slow round slows both scenarios.
     pub(super) ratios: Vec<(&'static str, f64)>,
 }

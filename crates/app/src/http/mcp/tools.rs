@@ -150,8 +150,8 @@ fn object_schema(properties: &Value, required: &[&str]) -> Map<String, Value> {
     }
 }
 
-/// Returns the schema of a tool's arguments. The argument with the name `argument` has the domain's schema with the
-/// name `schema`. `others` has the schemas of the other arguments. Moves the definitions of the domain's schema to the
+/// Returns the schema of a tool's arguments. `argument` is the name of an argument, whose schema is `schema` of the
+/// domain. `others` has the schemas of the other arguments. Moves the definitions of the domain's schema to the
 /// top level, because its references point there.
 fn with_schema(argument: &str, schema: &str, mut others: Value, required: &[&str]) -> Map<String, Value> {
     let mut schema = schema::json_schema(schema).unwrap_or_default();

@@ -1,5 +1,5 @@
 -- The minimum of a change: a read within the scope of the user, and a write if the version is unchanged.
--- The transactions choose among so many ICPs that two of them rarely change the same ICP.
+-- Two transactions rarely change the same ICP, because they choose among many.
 \set team random(:others, :teams - 1)
 \set icp :team * 5 + random(0, 4)
 BEGIN;

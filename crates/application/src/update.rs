@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use icp_domain::{Caller, Icp, IcpChange, IcpId, IcpPatch, Rules, Timestamp, UserId};
+use icp_domain::{Caller, Icp, IcpChange, IcpId, IcpPatch, PatchError, Rules, Timestamp, UserId};
 use icp_ports::{Replacement, StoredIcp, Version};
 
 use crate::cpu::{CPU_THREADS, MAX_INLINE_TEXT_BYTES};
@@ -9,8 +9,8 @@ use crate::{IcpService, Limits, Preconditions, ServiceError};
 
 /// A change of an ICP that a caller requests.
 pub(crate) enum Edit {
-    /// Merges a patch. The flag is true if the body of the patch is large.
-    Patch(Box<IcpPatch>, bool),
+    /// Merges a patch, which the text contains.
+    Patch(Box<IcpPatch>, Arc<str>),
     /// Grants a user access, or revokes it.
     SetAccess(UserId, Access),
     /// Restores an earlier state, which this text contains.
@@ -46,7 +46,7 @@ impl IcpService {
         body: Arc<str>,
         preconditions: &Preconditions<Version>,
     ) -> Result<StoredIcp, ServiceError> {
-        self.edit(caller, id, parse_patch(caller, body).await?, preconditions).await
+        self.edit(caller, id, self.parse_patch(caller, id, body).await?, preconditions).await
     }
 
     /// Grants a user access to an ICP or revokes it, and returns the ICP. If the user already has the requested access,
@@ -78,7 +78,7 @@ impl IcpService {
         body: Arc<str>,
         preconditions: &Preconditions<Version>,
     ) -> Result<String, ServiceError> {
-        let edit = Arc::new(parse_patch(caller, body).await?);
+        let edit = Arc::new(self.parse_patch(caller, id, body).await?);
         let stored = self.read_from_primary(caller, id, preconditions).await?;
         Ok(match self.revise(caller, &stored, &edit, self.clock.now()).await? {
             Some(change) => change.into_document().into_json(),
@@ -179,6 +179,26 @@ impl IcpService {
         Ok(Arc::new(stored))
     }
 
+    /// Parses the body of a patch. If it is invalid, also reports the violations that depend on the ICP, unless the
+    /// caller cannot read the ICP.
+    async fn parse_patch(&self, caller: &Caller, id: IcpId, body: Arc<str>) -> Result<Edit, ServiceError> {
+        let by = caller.clone();
+        let parsed = parse_for(caller, Arc::clone(&body), move |text| IcpPatch::from_json(text, &by)).await?;
+        let violations = match parsed {
+            Ok(patch) => return Ok(Edit::Patch(Box::new(patch), body)),
+            Err(violations) => violations,
+        };
+        let Ok(stored) = self.read_from_primary(caller, id, &Preconditions::default()).await else {
+            return Err(violations.into());
+        };
+        let by = caller.clone();
+        let all_violations = parse_for(caller, body, move |text| {
+            let icp = Icp::from_json(&stored.json, Rules::Stored).ok()?;
+            IcpPatch::from_json_for(text, &by, &icp).err()
+        });
+        Err(all_violations.await?.unwrap_or(violations).into())
+    }
+
     /// Returns the change that an edit makes to a stored ICP, or `None` if nothing changes.
     async fn revise(
         &self,
@@ -197,7 +217,7 @@ impl IcpService {
 impl Edit {
     fn is_large(&self) -> bool {
         match self {
-            Self::Patch(_, is_large) => *is_large,
+            Self::Patch(_, body) => body.len() > MAX_INLINE_TEXT_BYTES,
             Self::Restore(earlier) => earlier.len() > MAX_INLINE_TEXT_BYTES,
             Self::SetAccess(..) => false,
         }
@@ -218,7 +238,12 @@ impl Edit {
                 let earlier = Icp::from_json(earlier, Rules::Stored).map_err(ServiceError::Unreadable)?;
                 return Ok(IcpChange::restoring(&before, &earlier, now));
             }
-            Self::Patch(patch, _) => patch.apply(&before, caller, now)?,
+            Self::Patch(patch, body) => patch.apply(&before, caller, now).map_err(|error| match error {
+                PatchError::Invalid(unsorted) => {
+                    IcpPatch::from_json_for(body, caller, &before).err().unwrap_or(unsorted).into()
+                }
+                error => ServiceError::from(error),
+            })?,
             Self::SetAccess(user_id, access) => match access_patch(&before, caller, user_id, *access)? {
                 Some(patch) => patch.apply(&before, caller, now)?,
                 None => None,
@@ -249,10 +274,4 @@ fn access_patch(
         return Err(ServiceError::LastUser);
     }
     Ok(Some(IcpPatch::of_users(users)))
-}
-
-async fn parse_patch(caller: &Caller, body: Arc<str>) -> Result<Edit, ServiceError> {
-    let (by, is_large) = (caller.clone(), body.len() > MAX_INLINE_TEXT_BYTES);
-    let patch = parse_for(caller, body, move |text| IcpPatch::from_json(text, &by)).await??;
-    Ok(Edit::Patch(Box::new(patch), is_large))
 }

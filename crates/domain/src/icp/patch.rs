@@ -1,6 +1,8 @@
+use std::str::FromStr;
+
 use super::{BodyBuilder, Icp, IcpPatch};
-use crate::decode::{self, Decode as _, Rules};
-use crate::json::Kind;
+use crate::decode::{self, Decode as _, Decoder, Rules};
+use crate::json::{Json, Kind};
 use crate::violation::{ValidationErrors, Violation, ViolationCode};
 use crate::{Caller, Timestamp, UserId};
 
@@ -33,15 +35,28 @@ impl IcpPatch {
         decode::document(text, Rules::Strict, |decoder, json| {
             let patch = Self::decode(decoder, json);
             // If there are no other violations, `apply` reports the empty `userIds` together with its own violations.
-            if decoder.has_violations() && !by.may_set_users(&[]) {
-                let users = json.members().find(|member| member.name == "userIds").map(|member| member.value);
-                if let Some(users) =
-                    users.filter(|users| users.kind() == Kind::Array && users.elements().count() == 0)
-                {
-                    decoder.within_member("userIds", Some(users), |decoder| {
-                        decoder.violation::<()>(ViolationCode::InvalidValue, NO_USERS)
-                    });
-                }
+            if decoder.has_violations() {
+                check_users(decoder, json, by);
+            }
+            patch
+        })
+    }
+
+    /// Reads the body of a patch of `icp` strictly. Unlike [`IcpPatch::from_json`], also applies the rules of
+    /// [`IcpPatch::apply`] that depend on the caller and the ICP, except the access rule and the check of `updatedAt`.
+    ///
+    /// # Errors
+    ///
+    /// All violations in document order, at most [`VIOLATIONS`](crate::limits::VIOLATIONS).
+    pub fn from_json_for(text: &str, by: &Caller, icp: &Icp) -> Result<Self, ValidationErrors> {
+        decode::document(text, Rules::Strict, |decoder, json| {
+            let patch = Self::decode(decoder, json);
+            check_users(decoder, json, by);
+            if differs(json, "id", icp.id) {
+                add_violation(decoder, json, "id", ViolationCode::ReadOnly, READ_ONLY);
+            }
+            if differs(json, "createdAt", icp.created_at) {
+                add_violation(decoder, json, "createdAt", ViolationCode::ReadOnly, READ_ONLY);
             }
             patch
         })
@@ -104,4 +119,32 @@ impl IcpPatch {
         let failed = checks.into_iter().filter(|(has_failed, ..)| *has_failed);
         failed.map(|(_, name, code, detail)| Violation::of_field(name, code, detail)).collect()
     }
+}
+
+/// Adds a violation if a caller who is not an admin sends empty `userIds`.
+fn check_users(decoder: &mut Decoder, body: Json<'_>, by: &Caller) {
+    let is_empty = |users: Json<'_>| users.kind() == Kind::Array && users.elements().next().is_none();
+    if field(body, "userIds").is_some_and(is_empty) && !by.may_set_users(&[]) {
+        add_violation(decoder, body, "userIds", ViolationCode::InvalidValue, NO_USERS);
+    }
+}
+
+/// Returns true if a field has a valid value that differs from the current value.
+fn differs<T: FromStr + PartialEq>(body: Json<'_>, name: &str, current: T) -> bool {
+    let sent = field(body, name).and_then(Json::string).and_then(|text| text.parse().ok());
+    sent.is_some_and(|sent: T| sent != current)
+}
+
+fn field<'a>(body: Json<'a>, name: &str) -> Option<Json<'a>> {
+    body.members().find(|member| member.name == name).map(|member| member.value)
+}
+
+fn add_violation(
+    decoder: &mut Decoder,
+    body: Json<'_>,
+    name: &str,
+    code: ViolationCode,
+    detail: &'static str,
+) {
+    decoder.within_member(name, field(body, name), |decoder| decoder.violation::<()>(code, detail));
 }

@@ -183,6 +183,39 @@ fn read_only_fields_cannot_be_changed() {
 }
 
 #[test]
+fn violations_of_patch_for_icp_are_complete_and_in_document_order() {
+    let other = r#""id": "550e8400-e29b-41d4-a716-446655440001""#;
+    for (body, expected) in [
+        (
+            format!(
+                r#"{{"name": "", "createdAt": "2024-01-15T10:30:00.001Z", "userIds": [], "colour": 1, {other}}}"#
+            ),
+            &[
+                ("/name", ViolationCode::InvalidValue),
+                ("/createdAt", ViolationCode::ReadOnly),
+                ("/userIds", ViolationCode::InvalidValue),
+                ("/colour", ViolationCode::UnknownField),
+                ("/id", ViolationCode::ReadOnly),
+            ] as &[_],
+        ),
+        (
+            r#"{"createdAt": "2024-01-15T10:30:00.000Z", "id": 7, "name": ""}"#.to_owned(),
+            &[("/id", ViolationCode::InvalidType), ("/name", ViolationCode::InvalidValue)],
+        ),
+    ] {
+        assert_violations(IcpPatch::from_json_for(&body, &ada(), &stored()), expected);
+    }
+    let root = Caller::admin(user("user_root"));
+    let read_only = [("/id", ViolationCode::ReadOnly)];
+    assert_violations(
+        IcpPatch::from_json_for(&format!(r#"{{"userIds": [], {other}}}"#), &root, &stored()),
+        &read_only,
+    );
+    let unchanged = r#"{"createdAt": "2024-01-15T11:30:00+01:00", "updatedAt": "2020-01-01T00:00:00Z"}"#;
+    assert!(IcpPatch::from_json_for(unchanged, &ada(), &stored()).is_ok());
+}
+
+#[test]
 fn only_admin_may_remove_all_users() {
     assert_violations(patch(&json!({"userIds": []})), &[("/userIds", ViolationCode::InvalidValue)]);
     assert_eq!(patch(&json!({"userIds": ["user_bob"]})).unwrap().unwrap().user_ids, [user("user_bob")]);

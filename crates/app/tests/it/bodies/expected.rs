@@ -50,7 +50,7 @@ pub(crate) fn evaluate_patch(
     target: &Icp,
 ) -> Result<IcpPatch, Vec<RefusalReason>> {
     evaluate(request, |text| {
-        let patch = IcpPatch::from_json(text, by)?;
+        let patch = IcpPatch::from_json_for(text, by, target)?;
         patch.apply(target, by, Timestamp::UNIX_EPOCH)?;
         Ok(patch)
     })

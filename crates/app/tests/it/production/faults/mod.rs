@@ -173,12 +173,22 @@ fn run_blocking<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     tokio::task::block_in_place(work)
 }
 
+/// Returns the lines of the service's log that contain the request ID of a response.
+fn log_of_request(service: &Service, response: &str) -> String {
+    let id = response
+        .split_once(r#""requestId":""#)
+        .and_then(|(_, rest)| rest.get(..36))
+        .unwrap_or("no request ID");
+    service.log().lines().filter(|line| line.contains(id)).map(|line| format!("{line}\n")).collect()
+}
+
 /// Checks that every failure belongs to a fault, and that no request failed because of the shutdown of an instance.
 fn check_failures(
     writers: &[Writer],
     readers: &[Reader],
     faults: &[Fault],
     drained: &(String, Instant, Instant),
+    services: [&Service; 2],
 ) {
     let written: usize = writers.iter().map(|writer| writer.acknowledged).sum();
     let read: usize = readers.iter().map(|reader| reader.success_count).sum();
@@ -197,7 +207,18 @@ fn check_failures(
         );
     }
     for failure in &failures {
-        assert!(faults.iter().any(|fault| fault.covers(failure)), "no fault explains {failure:?}");
+        if !faults.iter().any(|fault| fault.covers(failure)) {
+            let times = faults.iter().map(|fault| {
+                let seconds = |time: Instant| {
+                    time.saturating_duration_since(failure.at).as_secs_f64()
+                        - failure.at.saturating_duration_since(time).as_secs_f64()
+                };
+                format!("{}: {:.1} to {:.1} s", fault.name, seconds(fault.from), seconds(fault.to))
+            });
+            let times = times.collect::<Vec<_>>().join(", ");
+            let logs = services.map(|service| log_of_request(service, &failure.error)).concat();
+            panic!("no fault explains {failure:?}; relative to the failure: {times}; log:\n{logs}");
+        }
     }
     let (address, from, to) = drained;
     let is_of_drained =
@@ -285,7 +306,7 @@ async fn faults_lose_no_write_and_leak_no_icp() {
     let (result, _, _) = tokio::join!(script, write, read);
     let (pooled, direct, faults, drained, before, first_count) = result;
 
-    check_failures(&writers, &readers, &faults, &drained);
+    check_failures(&writers, &readers, &faults, &drained, [&pooled, &direct]);
 
     drop(balancer);
     sleep(Duration::from_secs(3)).await;

@@ -216,7 +216,7 @@ fn key_set_readings(status: KeySetStatus) -> Vec<Reading> {
     ];
     readings.extend(status.age.map(|age| Reading {
         name: "key_set_age_seconds",
-        help: "Age of the key set in use",
+        help: "Age of the last fetched key set",
         labels: &[],
         value: Value::Gauge(age.as_secs_f64()),
     }));

@@ -28,7 +28,7 @@ fn main() {
     divan::main();
 }
 
-/// The RSA operation with a parsed key. No verification can be faster.
+/// The RSA operation with a parsed key. The verification of a token that is not cached cannot be faster.
 #[divan::bench(sample_count = 100, sample_size = 20)]
 fn rsa_operation(bencher: Bencher<'_, '_>) {
     let key = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, INSTANCE_KEY.spki()).unwrap();

@@ -71,8 +71,8 @@ pub enum ConnectError {
         /// The reason.
         error: std::io::Error,
     },
-    /// The URL contains no host.
-    #[error("the URL contains no host")]
+    /// There is no address to connect to. This does not occur, because a URL without a host means `localhost`.
+    #[error("there is no address to connect to")]
     NoHost,
 }
 
@@ -80,11 +80,11 @@ type BoxError = Box<dyn Error + Send + Sync>;
 
 impl Connector {
     /// Creates a connector for the hosts in `url`. A password file takes precedence over the password in the URL, and
-    /// is read for each connection. `timeout` applies to each address, until the server accepts the session.
+    /// is read for each connection. `timeout` limits the attempt to open a session at one address.
     ///
     /// # Errors
     ///
-    /// [`InvalidUrl`] if the URL cannot be read or its certificates cannot be loaded.
+    /// [`InvalidUrl`] if the URL is invalid or not supported, or if the trusted certificates cannot be loaded.
     pub fn new(url: &str, password_file: Option<PathBuf>, timeout: Duration) -> Result<Self, InvalidUrl> {
         let (hosts, tls) = url::parse(url, timeout)?;
         let (tls, first_index) = (tls.connector()?, AtomicUsize::new(0));
@@ -100,7 +100,8 @@ impl Connector {
     ///
     /// # Errors
     ///
-    /// [`ConnectError`] with the error of the address that was tried last.
+    /// [`ConnectError`] if the password file cannot be read, if no host can be resolved, or if no address accepts the
+    /// session. In the last case, it has the error of the address that was tried last.
     pub async fn connect(&self) -> Result<Connection, ConnectError> {
         let addresses = self.addresses().await?;
         let (first_index, limit) = (self.0.first_index.load(Ordering::Relaxed), self.0.timeout);
@@ -115,14 +116,15 @@ impl Connector {
                 Ok(Err(error)) => cannot_connect(address, &with_causes(error.as_ref())),
                 Err(_) => cannot_connect(address, &format!("no response within {limit:?}")),
             };
-            // This line also has an effect if the caller drops this future during the next attempt. The next call then
-            // begins with a later address.
+            // The index is stored after each failed attempt, because the caller may drop this future during a later
+            // attempt. The next call then begins after the address that failed.
             self.0.first_index.store((index + 1) % addresses.len(), Ordering::Relaxed);
         }
         Err(failure)
     }
 
-    /// Returns one configuration for each address of each host. Fails only if no host can be resolved.
+    /// Returns one configuration for each address of each host. Fails if the password file cannot be read, or if no
+    /// host can be resolved.
     async fn addresses(&self) -> Result<Vec<Config>, ConnectError> {
         let password = match &self.0.password_file {
             // The file is read for each connection, so that a new password needs no restart.

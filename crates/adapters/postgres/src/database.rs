@@ -10,8 +10,9 @@ use crate::pool::{Pool, PoolStatus};
 use crate::server_state::ListVersions;
 use crate::settings::PostgresSettings;
 
-/// Maximum number of concurrent reads of long lists, or of lists of deleted ICPs, per user. Further reads wait. So one
-/// user, who may read long lists all the time, occupies at most one core of the database.
+/// Maximum number of concurrent reads of lists per user. Further reads wait. So a user who reads long lists all the time
+/// occupies at most one core of the database. Short lists that are read in a batch, and lists of an admin's deleted ICPs,
+/// do not count.
 const MAX_LIST_READS_PER_USER: usize = 1;
 
 /// The ICPs in one PostgreSQL database.
@@ -20,7 +21,7 @@ pub struct PostgresDatabase {
     pub(crate) pool: Pool,
     pub(crate) batcher: Batcher,
     pub(crate) versions: Arc<ListVersions>,
-    /// Permits for reads of lists that are not short. Without permits, one user could occupy all connections.
+    /// Permits for the reads that [`MAX_LIST_READS_PER_USER`] limits.
     pub(crate) list_permits: KeyedPermits<UserId>,
 }
 
@@ -58,7 +59,7 @@ impl PostgresDatabase {
         self.pool.opener().connector().host_count()
     }
 
-    /// Returns the number of connections of all workers.
+    /// Returns the numbers of open, used and allowed connections of all workers and of the tasks outside of them.
     pub fn pool_status(&self) -> PoolStatus {
         self.pool.status()
     }

@@ -20,8 +20,8 @@ use crate::schema::icps;
 const EXPORT_BATCH_SIZE: usize = 500;
 
 /// SQL that acquires the lock of an import that replaces ICPs. A second import waits for the lock, because two
-/// imports that store the same ICPs in different orders could deadlock. The number consists of the first 8 bytes of
-/// `icp-import`.
+/// imports that store the same ICPs in different orders could deadlock. The number is arbitrary, but must not
+/// change, because instances of two versions may run at the same time.
 const ACQUIRE_LOCK: &str = "SELECT pg_advisory_xact_lock(7593173187244322159)";
 
 #[async_trait]
@@ -67,8 +67,9 @@ impl ImportExport for PostgresDatabase {
     }
 }
 
-/// Fails if another transaction stored one of the replaced ICPs after `lock_and_keep_replaced` had read them.
-/// Otherwise, the state that the other transaction stored would be missing from the history.
+/// Fails if a replaced ICP did not exist when `lock_and_keep_replaced` read the stored ICPs, because another transaction
+/// has stored it since. Without this check, the state that the other transaction stored would be missing from the
+/// history.
 fn check_replaced(replaced: &[Uuid], changes: &HashMap<Uuid, ChangedFields>) -> Result<(), RepositoryError> {
     match replaced.iter().find(|id| !changes.contains_key(*id)) {
         Some(id) => {
@@ -160,7 +161,8 @@ async fn lock_and_keep_replaced(
     Ok(changes)
 }
 
-/// Marks inserted ICPs as no longer deleted. Their histories continue.
+/// Ends the deletes of those inserted ICPs that had been deleted, so that their histories continue: the deletes lose the
+/// mark `is_deleted` and their users, and the ICPs get the sizes of their older histories.
 async fn end_deletes(connection: &mut AsyncPgConnection, ids: &[Uuid]) -> QueryResult<()> {
     let end = "WITH ended AS (UPDATE icp_revisions SET is_deleted = false, creator = NULL, bytes = 0
             FROM icp_revisions AS before
@@ -226,7 +228,7 @@ async fn store_icps(
         .await
 }
 
-/// Stores the users of ICPs that have no rows in `icp_members` yet.
+/// Stores the users of documents whose ICPs have no rows in `icp_members`.
 async fn store_members<'a>(
     connection: &mut AsyncPgConnection,
     documents: impl Iterator<Item = &'a IcpDocument>,

@@ -16,7 +16,8 @@ use crate::schema::__diesel_schema_migrations;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../../migrations/postgres");
 
-/// SQL that acquires the lock of a migration. The number consists of the first 8 bytes of `icp-schema`.
+/// SQL that acquires the lock of a migration. The number is arbitrary, but must not change, because
+/// instances of two versions may run at the same time.
 const ACQUIRE_LOCK: &str = "SELECT pg_advisory_xact_lock(7593173187410322276)";
 
 type SyncConnection = AsyncConnectionWrapper<AsyncPgConnection>;

@@ -16,16 +16,18 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::connect::ConnectionOpener;
 use crate::error::{query_failed, suspects_connection, timed_out};
 
-/// Time after a failed attempt to open a connection in which the pool does not try again.
+/// Time for which a share has one permit fewer after a failed attempt to open a connection. Applies only while the share
+/// has another open connection.
 const RECONNECT_PAUSE: Duration = Duration::from_secs(5);
 /// Pause of a request between two checks whether another worker has opened a connection.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// The connections of one worker. If the worker cannot open a connection, it uses the connections of the other workers.
+/// The connections to a database, for one worker or for the tasks outside of the workers. Each has its own share of the
+/// connections. If the share has no connection and cannot open one, a share that has one is used.
 #[derive(Clone)]
 pub(crate) struct Pool {
     shares: Arc<[Share]>,
-    /// The index of this worker's share.
+    /// The index of the own share.
     own_index: usize,
 }
 
@@ -177,9 +179,9 @@ impl Pool {
 #[derive(Clone)]
 struct Share {
     connections: managed::Pool<ConnectionOpener>,
-    /// One permit for each connection that is open or may be opened. If deadpool cannot open a connection, it fails
-    /// the request. This type removes the permit for [`RECONNECT_PAUSE`] instead, and the request waits for an open
-    /// connection.
+    /// One permit for each connection that is open or may be opened. deadpool fails a request if it cannot open a
+    /// connection. `Share` does so only if it has no open connection. Otherwise, it removes the permit for
+    /// [`RECONNECT_PAUSE`], and the request waits for an open connection.
     permits: Arc<Semaphore>,
     /// The time of the last successful response on one of these connections.
     last_response: Arc<Mutex<Instant>>,

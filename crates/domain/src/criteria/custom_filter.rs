@@ -8,7 +8,8 @@ use crate::decode::{Decode, Decoder, Fields, Record, impl_deserialize};
 use crate::json::Json;
 use crate::violation::ViolationCode;
 
-/// Declares the enumeration of filters: the variant, the struct, and the `type` on the wire of each filter.
+/// Declares the enumeration of filters. Each line has a filter's variant, its struct (see `filters.rs`), and its `type`
+/// in JSON.
 macro_rules! custom_filters {
     ($($(#[doc = $doc:literal])+ $variant:ident($filter:ident) = $name:literal,)+) => {
         /// A filter that is applied after the provider search. Its `type` determines the variant.
@@ -38,7 +39,7 @@ macro_rules! custom_filters {
                 }
             }
 
-            /// Returns the name of the provider that the filter names.
+            /// Returns the `provider` of the filter, or `None` if filters of its type have no such field.
             pub(crate) fn provider(&self) -> Option<&str> {
                 match self {
                     $(Self::$variant(filter) => filter.provider(),)+

@@ -1,5 +1,5 @@
-//! Metrics of the process. After the prefix `icp_`, they have the usual names of process metrics in Prometheus. They
-//! exist on Linux only.
+//! Metrics of the process. The registry adds the prefix `icp_process_`. Without `icp_`, these are the usual names in
+//! Prometheus, such as `process_open_fds`. The metrics exist on Linux only.
 
 use std::fmt;
 

@@ -4,7 +4,8 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::scenarios::Scenario;
 
-/// The figures of one measurement, in column order. `us` is the CPU time per operation in microseconds.
+/// The figures of one measurement, in column order. The figures in `us` are CPU times per operation, in
+/// microseconds.
 pub(super) const FIGURES: [&str; 7] =
     ["per second", "p50 ms", "p99 ms", "service us", "database us", "peak MB", "other CPUs"];
 
@@ -22,8 +23,8 @@ pub(super) struct Summary {
     pub(super) median: Measurement,
     /// Half the difference between the fastest and the slowest round, as a fraction of the median.
     pub(super) spread: f64,
-    /// Operations per second, divided by the operations per second of each baseline. Each is the median of the ratios in the rounds,
-    /// because a slow round slows both scenarios.
+    /// The name of each baseline, and the ratio of this scenario's operations per second to those of the baseline. It is
+    /// the median of the ratios of the rounds, because a slow round slows the scenario and the baseline.
     pub(super) ratios: Vec<(&'static str, f64)>,
 }
 

@@ -40,8 +40,8 @@ const MAX_PAUSE: Duration = Duration::from_hours(24);
 pub struct KeySetSettings {
     /// The URL of the key set.
     pub url: KeySetUrl,
-    /// The age at which a set is stale. The next fetch is due after 4/5 of this time. If this fetch succeeds, a key
-    /// that Clerk has removed is refused before the previous set is stale.
+    /// The age at which a set is stale. The next fetch is due after 4/5 of this time. If this fetch succeeds, it
+    /// replaces the set before it is stale. From then on, a key that Clerk has removed is refused.
     pub lifetime: Duration,
     /// The time after the start of a fetch during which an unknown key does not cause another fetch.
     pub cooldown: Duration,
@@ -54,7 +54,7 @@ pub struct KeySetStatus {
     pub success_count: u64,
     /// The number of fetches that failed.
     pub failure_count: u64,
-    /// The age of the set in use, if there is one.
+    /// The age of the last fetched set, if there is one, even if this set is too old to be used.
     pub age: Option<Duration>,
 }
 
@@ -104,7 +104,7 @@ impl KeySet {
             .redirect(redirect::Policy::none())
             // The server closes an idle connection long before the next fetch.
             .pool_max_idle_per_host(0);
-        // A loopback URL needs no proxy, and does not use the system's certificates.
+        // `KeySetUrl` allows http only for a loopback host, which needs no proxy and no certificates.
         let is_local = settings.url.0.scheme() == "http";
         let builder = if is_local { builder.no_proxy().tls_certs_only([]) } else { builder };
         let client = builder.build().map_err(|error| StartError(with_causes(error)))?;

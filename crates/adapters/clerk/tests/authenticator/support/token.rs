@@ -46,7 +46,7 @@ pub(crate) fn header() -> JsonObject {
         .set("typ", r#""JWT""#)
 }
 
-/// The claims of a session that began ten seconds ago.
+/// The claims of a session token that was issued ten seconds ago.
 pub(crate) fn claims() -> JsonObject {
     JsonObject::default()
         .set("azp", r#""https://app.example.com""#)

@@ -5,8 +5,9 @@ use icp_domain::{AccessScope, Author, ChangedFields, IcpChange, IcpId, Operation
 
 use crate::{Lookup, Quota, Replacement, RepositoryError, Version};
 
-/// Reads, restores and removes the earlier states of ICPs. The writes of [`crate::IcpRepository`] store these states in
-/// the same transaction. The history also contains each deletion of an ICP as a revision, which is called a delete.
+/// Reads, restores and removes the earlier states of ICPs. If [`Stamp::keeps_replaced`] is true, the writes of
+/// [`crate::IcpRepository`] store these states in the same transaction. A deletion is then also stored as a revision of
+/// its own, which is called a delete.
 ///
 /// The default methods are for a storage without history.
 ///
@@ -17,9 +18,9 @@ use crate::{Lookup, Quota, Replacement, RepositoryError, Version};
 pub trait IcpHistory: Send + Sync {
     /// Returns the revisions of an ICP, the newest first and without documents, if the ICP is in `scope`.
     ///
-    /// The first revision is the current state or, while the ICP is deleted, its delete. It is followed by the states
-    /// that were replaced at or after [`HistoryQuery::since`]. A deleted ICP is in `scope` if the scope includes its
-    /// `userIds` at the deletion. An ICP that was deleted before `since` is [`Lookup::Absent`].
+    /// The first revision is the current state or, while the ICP is deleted, its delete. The states that were replaced
+    /// at or after [`HistoryQuery::since`] and the earlier deletes since then follow. A deleted ICP is in `scope` if
+    /// the scope includes its `userIds` at the deletion. An ICP that was deleted before `since` is [`Lookup::Absent`].
     async fn revisions(
         &self,
         _id: IcpId,
@@ -56,11 +57,11 @@ pub trait IcpHistory: Send + Sync {
     /// Restores a deleted ICP, whose delete has the version `deleted`, with the new document of `change`. The ICP is
     /// then no longer among the deleted ICPs, and gets a higher version.
     ///
-    /// An implementation MUST change nothing and return [`Replacement::OtherVersion`] if the ICP exists, if it was
-    /// deleted again in the meantime, or if another caller is writing it. It MUST change nothing and return
-    /// [`Replacement::QuotaReached`] if the creator of the ICP would exceed `quota`. The same applies if an ICP without
-    /// a creator would exceed the bytes of `quota` together with its history. [`Stamp::keeps_replaced`] has no effect,
-    /// because no state is replaced.
+    /// An implementation MUST change nothing and return [`Replacement::OtherVersion`] if the ICP exists, or if its last
+    /// delete does not have the version `deleted`. It MAY do the same while another caller writes the ICP. It MUST
+    /// change nothing and return [`Replacement::QuotaReached`] if the creator of the ICP would then have more ICPs or
+    /// bytes than `quota` allows. The same applies if an ICP without a creator would exceed the bytes of `quota`
+    /// together with its history. [`Stamp::keeps_replaced`] has no effect, because no state is replaced.
     async fn undelete(
         &self,
         _change: &IcpChange,
@@ -72,8 +73,8 @@ pub trait IcpHistory: Send + Sync {
     }
 
     /// Removes some of the revisions that were replaced before a time, and returns their number. The caller repeats the
-    /// call until the result is 0. A delete counts as replaced at the time of the deletion, so it is removed together
-    /// with the deleted state. An implementation MUST NOT remove the current state of an ICP.
+    /// call until the result is 0. A delete counts as replaced at the time of the deletion, so it becomes old at the
+    /// same time as the deleted state. An implementation MUST NOT remove the current state of an ICP.
     async fn remove_old_revisions(&self, _replaced_before: Timestamp) -> Result<u64, RepositoryError> {
         Ok(0)
     }
@@ -86,8 +87,8 @@ pub struct Stamp {
     pub at: Timestamp,
     /// The author of the change.
     pub author: Author,
-    /// True if the history stores the state that the change replaces and, for a deletion, also the delete. Otherwise
-    /// the history has a gap.
+    /// True if the history stores the state that the change replaces and, for a deletion, also the delete. If false,
+    /// the replaced state is missing from the history.
     pub keeps_replaced: bool,
 }
 
@@ -138,8 +139,8 @@ pub struct Revision {
     pub operation: Operation,
     /// The changed fields. A create and a delete have none.
     pub changed: ChangedFields,
-    /// The canonical text of the ICP, if the query reads documents. A delete has the text of the deleted state, or
-    /// `None` if this state has been removed from the history.
+    /// The canonical text of the ICP. `None` in the results of [`IcpHistory::revisions`]. A delete has the text of the
+    /// deleted state, or `None` if this state has been removed from the history.
     pub json: Option<String>,
 }
 

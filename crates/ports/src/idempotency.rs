@@ -2,7 +2,8 @@ use icp_domain::Timestamp;
 
 use crate::{StoredIcp, Version};
 
-/// A client's key for one create, which makes the request safe to repeat (draft-ietf-httpapi-idempotency-key-header).
+/// A client's key for one create or copy, which makes the request safe to repeat
+/// (draft-ietf-httpapi-idempotency-key-header).
 ///
 /// A key belongs to the [`crate::Creator`] of the ICP. Keys of different users are different, even if their texts are
 /// equal. User IDs and texts are compared byte by byte.

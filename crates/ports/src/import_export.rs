@@ -7,7 +7,8 @@ use crate::{BoxError, RepositoryError};
 /// grow with the number of ICPs.
 #[async_trait]
 pub trait ImportExport: Send + Sync {
-    /// Stores every document of `source`. After an error, no document is stored.
+    /// Stores the documents of `source`, except those that [`OnConflict::Skip`] skips. After an error, no document is
+    /// stored, with the exception that [`ImportExportError`] names.
     ///
     /// An implementation MUST store nothing if the process ends before the import is complete. If an ID is repeated in
     /// the source, it MUST treat the ID like one that is already stored. It MUST NOT undo writes to other ICPs that
@@ -21,7 +22,8 @@ pub trait ImportExport: Send + Sync {
     /// # Errors
     ///
     /// - [`ImportExportError::Stream`] if `source` fails.
-    /// - [`RepositoryError::AlreadyExists`] if an ID is already stored, with [`OnConflict::Fail`].
+    /// - [`RepositoryError::AlreadyExists`] if an ID is already stored or is repeated in `source`, with
+    ///   [`OnConflict::Fail`].
     /// - The errors of [`crate::IcpReader`] if the storage fails.
     async fn import(
         &self,
@@ -53,7 +55,7 @@ pub trait ExportSink: Send {
     async fn write_batch(&mut self, documents: Vec<String>) -> Result<(), BoxError>;
 }
 
-/// The action of an import if an ID is already stored.
+/// The action of an import if the ID of a document is already stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnConflict {
     /// The import fails.

@@ -61,7 +61,7 @@ impl ListQuery {
 pub struct ListFilter {
     /// The condition on the expiry.
     pub activity: Option<Activity>,
-    /// Matches ICPs that were changed at or after this time.
+    /// Matches ICPs with an `updatedAt` at or after this time.
     pub updated_since: Option<Timestamp>,
     /// Matches ICPs with an `activeUntil` at or after this time.
     pub expires_from: Option<Timestamp>,
@@ -154,7 +154,7 @@ pub struct IcpList {
     /// The version of the ICPs that match the query, up to [`ListQuery::limit`]. It covers the ICPs that are omitted
     /// because of [`ListQuery::max_bytes`].
     pub version: ListVersion,
-    /// The position of the last ICP, if more ICPs match the query after it.
+    /// The position of the last ICP in `icps`, if more ICPs that match the query follow.
     pub next: Option<ListCursor>,
 }
 
@@ -163,7 +163,7 @@ pub struct IcpList {
 pub struct ListPart {
     /// The ICPs.
     pub icps: WireList,
-    /// The position of the last ICP, if more ICPs may match the query after it.
+    /// The position of the last ICP in `icps`, if more ICPs that match the query may follow.
     pub next: Option<ListCursor>,
 }
 

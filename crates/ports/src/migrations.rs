@@ -2,7 +2,7 @@ use async_trait::async_trait;
 
 use crate::RepositoryError;
 
-/// Migrates the schema of a storage. For a storage without a schema, `pending` returns no names, and `migrate` does
+/// Migrates the schema of a storage. For a storage that needs no schema, `pending` returns no names, and `migrate` does
 /// nothing. Both methods fail and change nothing if the storage has a migration that this version does not know.
 #[async_trait]
 pub trait Migrator: Send + Sync {

@@ -27,7 +27,8 @@ impl Quota {
 
     /// Returns true if a change must check the quota: if the bytes of the ICP with its history pass a multiple of
     /// [`Quota::uncounted_bytes`]. Most changes pass no multiple, so they do not have to count all ICPs of the creator.
-    /// Without a check, an ICP grows by fewer bytes than this number, and `icps` ICPs together by fewer than `bytes`.
+    /// Without a check, an ICP grows by fewer than [`Quota::uncounted_bytes`], and `icps` ICPs together by fewer than
+    /// `bytes`.
     pub fn is_counted(self, before: u64, after: u64) -> bool {
         after / self.uncounted_bytes() > before / self.uncounted_bytes()
     }

@@ -31,7 +31,8 @@ pub trait IcpReader: Send + Sync {
     /// The list MUST contain exactly the ICPs for which [`icp_domain::ListScope::includes`] and the query's filter are
     /// true, from the query's start up to its limits. User IDs are compared byte by byte. The cost MUST depend on the
     /// number of ICPs in scope, not on the number of all ICPs. If the list is sorted by `createdAt` and has a limit and
-    /// no filter, the cost MUST depend on the limit. Memory MUST be bounded by [`ListQuery::max_bytes`].
+    /// no filter, the cost MUST depend on the limit, not on the number of ICPs in scope. Memory MUST be bounded by
+    /// [`ListQuery::max_bytes`].
     async fn list(&self, query: &ListQuery) -> Result<IcpList, RepositoryError>;
 
     /// Returns the stored ICP, if it is in `scope`.
@@ -92,9 +93,9 @@ pub trait IcpRepository: IcpReader + IcpHistory + HealthCheck {
     /// and return [`Creation::QuotaReached`]. Concurrent calls together MAY exceed the quota. If the quota refuses the
     /// insert and an ICP has this ID, an implementation MAY report either.
     ///
-    /// A key that was used before [`IdempotencyKey::oldest_valid`] of the document's `createdAt` has expired. It counts
-    /// as unused, and is replaced. Of several concurrent calls with one key, exactly one MUST store its document. A
-    /// call that fails MUST NOT use up the key.
+    /// A key that was first used before [`IdempotencyKey::oldest_valid`] of the document's `createdAt` has expired. It
+    /// counts as unused, and is replaced. Of several concurrent calls with one key, exactly one MUST store its
+    /// document. A call that stores no document MUST NOT use up the key.
     async fn insert(
         &self,
         document: &IcpDocument,
@@ -116,9 +117,9 @@ pub trait IcpRepository: IcpReader + IcpHistory + HealthCheck {
         stamp: &Stamp,
     ) -> Result<Replacement, RepositoryError>;
 
-    /// Deletes the ICP at the version `expected`. Returns false, and changes nothing, if the ICP is at another version
-    /// or is being written by another caller. If [`Stamp::keeps_replaced`] is false, the ICP is not among the deleted
-    /// ICPs, and its earlier revisions MAY be removed.
+    /// Deletes the ICP at the version `expected`. Returns false, and changes nothing, if the ICP does not exist or is
+    /// at another version. It MAY do the same while another caller writes the ICP. If [`Stamp::keeps_replaced`] is
+    /// false, the ICP is not among the deleted ICPs, and its earlier revisions MAY be removed.
     async fn delete(&self, id: IcpId, expected: Version, stamp: &Stamp) -> Result<bool, RepositoryError>;
 
     /// Removes some idempotency keys that are no longer valid at `now`, and returns their number. The caller repeats
@@ -131,15 +132,15 @@ pub trait IcpRepository: IcpReader + IcpHistory + HealthCheck {
 /// The reason why an operation of the storage failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RepositoryError {
-    /// An ICP with this ID is stored already. Nothing was changed.
+    /// An ICP with this ID is stored already, or a document before it in an import has this ID. Nothing was changed.
     #[error("an ICP with the ID {0} already exists")]
     AlreadyExists(IcpId),
     /// The storage cannot be reached, or did not respond in time. A write may have been executed nevertheless. The
     /// caller may try again later.
     #[error("the storage cannot be reached")]
     Unavailable(#[source] BoxError),
-    /// The storage serves the maximum number of requests. Nothing was changed. The caller may try again after some
-    /// milliseconds.
+    /// The storage serves its maximum number of requests, or that of the user. Nothing was changed. The caller may try
+    /// again after some milliseconds.
     #[error("the storage has too many requests")]
     Overloaded,
     /// The storage returned an error or an invalid result.

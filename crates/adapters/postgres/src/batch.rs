@@ -27,13 +27,15 @@ use crate::short_list::{MAX_DOCUMENT_BYTES, short_lists};
 const MAX_BATCH_SIZE: usize = 32;
 /// Maximum number of queued requests. Further requests run alone.
 const MAX_QUEUED_REQUESTS: usize = 1_024;
-/// If a batch takes longer than this time, the requests in the queue run alone.
+/// If a batch takes longer than this time, the queued requests, and those that arrive before it ends, run alone.
 const MAX_BATCH_DURATION: Duration = Duration::from_millis(20);
 
-/// Batches the requests of one worker. A task runs the batches, one after the other.
+/// Batches the requests of one client ([`PostgresDatabase`](crate::PostgresDatabase)). A task runs the batches, one
+/// after the other.
 ///
 /// The result `None` means that the caller must run the request alone, with its own statement. The reason can be that
-/// its result is not short, that the batch failed or took too long, or that too many requests were queued.
+/// its result is not short, that its batch failed, that the batch before it takes too long, or that too many requests
+/// were queued.
 #[derive(Clone)]
 pub(crate) struct Batcher(Arc<Inner>);
 
@@ -69,7 +71,7 @@ impl Batcher {
     }
 
     /// Returns the complete list of a user, oldest first, unless its version is one of `known`. Returns `None` if the
-    /// list is not short.
+    /// request must run alone, see [`Batcher`].
     pub(crate) async fn list(
         &self,
         user_id: &UserId,
@@ -81,7 +83,7 @@ impl Batcher {
         result.await.ok()
     }
 
-    /// Looks up one ICP. Returns `None` if its document is not short.
+    /// Looks up one ICP. Returns `None` if the request must run alone, see [`Batcher`].
     pub(crate) async fn get(&self, id: IcpId, scope: &AccessScope) -> Option<Lookup<VersionedDocument>> {
         let (reply, result) = oneshot::channel();
         let request = GetRequest { id, user_id: scope.user_id().cloned(), reply };

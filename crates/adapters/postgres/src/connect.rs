@@ -60,8 +60,8 @@ impl ConnectionOpener {
         &self.0.limits
     }
 
-    /// Opens a connection. Only [`Manager::create`] adds the connection to the pool.
-    /// Fails with [`RepositoryError::Unavailable`] if no host accepts a connection within the time limit per address.
+    /// Opens a connection, which is in the pool only if [`Manager::create`] called this method. Fails with
+    /// [`RepositoryError::Unavailable`] if the connector cannot open a connection.
     pub(crate) async fn open(&self) -> Result<Connection, RepositoryError> {
         let _attempt = Arc::clone(&self.0.attempts);
         let opened = self.connector().connect().await;

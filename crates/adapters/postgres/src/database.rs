@@ -10,9 +10,9 @@ use crate::pool::{Pool, PoolStatus};
 use crate::server_state::ListVersions;
 use crate::settings::PostgresSettings;
 
-/// Maximum number of concurrent reads of lists per user. Further reads wait. So a user who reads long lists all the time
-/// occupies at most one core of the database. Short lists that are read in a batch, and lists of an admin's deleted ICPs,
-/// do not count.
+/// Maximum number of concurrent reads of lists per user. Further reads wait. So a user who reads long lists all the
+/// time occupies at most one core of the database. Short lists that are read in a batch, and the lists of deleted ICPs
+/// that admins read, do not count.
 const MAX_LIST_READS_PER_USER: usize = 1;
 
 /// The ICPs in one PostgreSQL database.
@@ -30,7 +30,7 @@ impl PostgresDatabase {
     ///
     /// # Errors
     ///
-    /// [`InvalidUrl`] if the URL cannot be read or its certificates cannot be loaded.
+    /// [`InvalidUrl`] if the URL is invalid or not supported, or if the trusted certificates cannot be loaded.
     pub fn new(settings: &PostgresSettings) -> Result<Self, InvalidUrl> {
         Ok(Self::for_workers(settings, 0)?.1)
     }

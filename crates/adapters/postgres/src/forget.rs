@@ -41,7 +41,7 @@ impl ForgetUser for PostgresDatabase {
             count: i64,
         }
         let counting = self.pool.read(self.pool.deadline(), (), |connection, ()| {
-            // The result is PostgreSQL's estimate, because an exact count would take as long as the removal itself.
+            // The result is PostgreSQL's estimate, because an exact count would scan both tables.
             let query = "SELECT coalesce(sum(greatest(reltuples, 0)), 0)::bigint AS count FROM pg_class \
                          WHERE oid IN (to_regclass('icps'), to_regclass('icp_revisions'))";
             Box::pin(async move { sql_query(query).get_result::<Count>(connection).await })
@@ -81,7 +81,7 @@ struct RevisionRow {
     icp_id: Uuid,
     #[diesel(sql_type = BigInt)]
     version: i64,
-    /// The document, if it contains the user's ID.
+    /// The document, if the user's ID is anywhere in it.
     #[diesel(sql_type = Nullable<Text>)]
     document: Option<String>,
 }

@@ -16,7 +16,7 @@ use crate::database::PostgresDatabase;
 use crate::error::{insert_failed, query_failed};
 use crate::schema::icps;
 
-/// Number of documents that an export passes to its sink at once.
+/// Maximum number of documents that an export passes to its sink at once.
 const EXPORT_BATCH_SIZE: usize = 500;
 
 /// SQL that acquires the lock of an import that replaces ICPs. A second import waits for the lock, because two
@@ -67,9 +67,9 @@ impl ImportExport for PostgresDatabase {
     }
 }
 
-/// Fails if a replaced ICP did not exist when `lock_and_keep_replaced` read the stored ICPs, because another transaction
-/// has stored it since. Without this check, the state that the other transaction stored would be missing from the
-/// history.
+/// Fails if a replaced ICP did not exist when `lock_and_keep_replaced` read the stored ICPs, because another
+/// transaction has stored it since. Without this check, the state that the other transaction stored would be missing
+/// from the history.
 fn check_replaced(replaced: &[Uuid], changes: &HashMap<Uuid, ChangedFields>) -> Result<(), RepositoryError> {
     match replaced.iter().find(|id| !changes.contains_key(*id)) {
         Some(id) => {
@@ -132,7 +132,7 @@ struct StoredRow {
 }
 
 /// Locks the ICPs that a batch replaces. If `keeps_replaced` is true, stores their current states as revisions.
-/// Returns, for each ICP, the fields that its last document in the batch changes.
+/// Returns, for each of these ICPs, the fields that its last document in the batch changes.
 async fn lock_and_keep_replaced(
     connection: &mut AsyncPgConnection,
     batch: &[IcpDocument],
@@ -161,8 +161,8 @@ async fn lock_and_keep_replaced(
     Ok(changes)
 }
 
-/// Ends the deletes of those inserted ICPs that had been deleted, so that their histories continue: the deletes lose the
-/// mark `is_deleted` and their users, and the ICPs get the sizes of their older histories.
+/// Ends the deletes of those inserted ICPs that had been deleted, so that their histories continue: the deletes lose
+/// the mark `is_deleted` and their users, and the ICPs get the sizes of their older histories.
 async fn end_deletes(connection: &mut AsyncPgConnection, ids: &[Uuid]) -> QueryResult<()> {
     let end = "WITH ended AS (UPDATE icp_revisions SET is_deleted = false, creator = NULL, bytes = 0
             FROM icp_revisions AS before

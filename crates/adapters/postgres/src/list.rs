@@ -1,7 +1,8 @@
 //! Lists of any length, order and filter.
 //!
 //! A statement for a complete list or a page returns a row for each of its ICPs, but only the first rows, up to
-//! `max_bytes`, have documents. So the version covers the complete list, and PostgreSQL reads no unnecessary documents.
+//! `max_bytes`, have documents. So the version covers the complete list or page, and PostgreSQL reads no unnecessary
+//! documents.
 
 use std::pin::pin;
 

@@ -16,8 +16,8 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::connect::ConnectionOpener;
 use crate::error::{query_failed, suspects_connection, timed_out};
 
-/// Time for which a share has one permit fewer after a failed attempt to open a connection. Applies only while the share
-/// has another open connection.
+/// Time for which a share has one permit fewer after a failed attempt to open a connection. Applies only while the
+/// share has another open connection.
 const RECONNECT_PAUSE: Duration = Duration::from_secs(5);
 /// Pause of a request between two checks whether another worker has opened a connection.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
@@ -31,7 +31,7 @@ pub(crate) struct Pool {
     own_index: usize,
 }
 
-/// The number of connections to a database.
+/// The numbers of connections to a database.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PoolStatus {
     /// Open connections.
@@ -45,7 +45,7 @@ pub struct PoolStatus {
 /// The deadlines of a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline {
-    /// Deadline for getting a connection.
+    /// Deadline of the wait for a free connection. If a new connection must be opened, only `result` limits that time.
     pub(crate) acquire: Instant,
     /// Deadline for the result.
     pub(crate) result: Instant,
@@ -60,8 +60,8 @@ impl Deadline {
 }
 
 impl Pool {
-    /// Divides `max` connections among `workers`, and reserves one connection for other tasks. Without workers, all
-    /// connections are for other tasks. Does not open a connection.
+    /// Divides `max` connections among `workers`, and reserves one connection for other tasks. Without workers, or if
+    /// `max` is 1, all connections are for other tasks. Does not open a connection.
     pub(crate) fn new(opener: &ConnectionOpener, max: usize, workers: usize) -> Self {
         let max = max.max(1);
         let workers = workers.min(max - 1);
@@ -106,8 +106,8 @@ impl Pool {
         sum
     }
 
-    /// Waits for a connection of this worker. If this worker has no connection and cannot open one, waits for a
-    /// connection of another worker.
+    /// Waits for a connection of the own share. If this share has no connection and cannot open one, waits for a
+    /// connection of a share that has one.
     pub(crate) async fn acquire(&self, deadline: Deadline) -> Result<Lease, RepositoryError> {
         let acquiring = async {
             loop {
@@ -144,7 +144,8 @@ impl Pool {
         running.await.unwrap_or_else(|error| Err(RepositoryError::Unavailable(error.into())))
     }
 
-    /// Runs a read-only statement. Repeats it once if the database was unavailable, such as after a lost connection.
+    /// Runs a read-only statement. Repeats it once if the database was unavailable, such as after a lost connection,
+    /// and the deadline has not passed.
     ///
     /// The future is boxed because its state has several kilobytes. Otherwise every caller would contain and copy
     /// this state.
@@ -175,7 +176,7 @@ impl Pool {
     }
 }
 
-/// The connections that one worker opens.
+/// The connections of one worker, or of the tasks outside of the workers.
 #[derive(Clone)]
 struct Share {
     connections: managed::Pool<ConnectionOpener>,

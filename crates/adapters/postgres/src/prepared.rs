@@ -1,5 +1,5 @@
 //! Macros for SQL queries that diesel's query builder cannot express. Diesel checks the types of the values of these
-//! queries, and each connection prepares each query once.
+//! queries. Each connection prepares each query once, unless its text varies.
 
 /// Declares the result type of a query, and identifies its prepared statement by the type of the query. Each connection
 /// prepares the statement once. A query whose text varies must call `unsafe_to_cache_prepared` for its variants.

@@ -104,8 +104,8 @@ fn to_stored_icp(id: IcpId, (version, json): VersionedDocument) -> StoredIcp {
 }
 
 impl PostgresDatabase {
-    /// Waits for the user's permit to read a long list. The statement holds the permit until it ends, even if the
-    /// request was cancelled.
+    /// Waits for the user's permit to read a list outside of a batch. The statement holds the permit until it ends,
+    /// even if the request was cancelled.
     pub(crate) async fn acquire_list_permit(
         &self,
         deadline: Deadline,
@@ -128,7 +128,8 @@ impl PostgresDatabase {
         read.await
     }
 
-    /// Reads the version of a list, without documents. Caches the version if the query is for all ICPs of the user.
+    /// Reads the version of a list, without documents. Caches the version if the query is for all ICPs of the user and
+    /// `ListVersions::server_state` returns a state.
     async fn read_version(
         &self,
         deadline: Deadline,

@@ -29,8 +29,8 @@ const WRITTEN_POSITION: &str = "pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bi
 const REPLAYED_POSITION: &str =
     "pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::bigint WHERE pg_is_in_recovery()";
 
-/// Reads from a standby whose lag is at most `max_lag`. Reads from the primary if the lag is larger or unknown, or if
-/// the standby does not respond.
+/// Reads from a standby whose lag is at most `max_lag`. Reads from the primary if the lag is larger or unknown, or if a
+/// read on the standby fails or takes too long.
 #[derive(Clone, Debug)]
 pub struct PostgresReplica {
     primary: PostgresDatabase,
@@ -57,8 +57,9 @@ impl PostgresReplica {
         self.lag.is_small()
     }
 
-    /// Reads from the standby. If the read fails or takes too long, repeats it on the primary. One slow query does not
-    /// stop the use of the standby. Only [`monitor_lag`] stops it.
+    /// Reads from the standby if it is used, otherwise from the primary. If the read on the standby fails or takes too
+    /// long, repeats it on the primary. A failed or slow read does not end the use of the standby. Only its lag does,
+    /// see [`monitor_lag`].
     async fn read<'a, T, F>(&'a self, read: impl Fn(&'a PostgresDatabase) -> F) -> Result<T, RepositoryError>
     where
         F: Future<Output = Result<T, RepositoryError>>,

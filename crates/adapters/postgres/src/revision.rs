@@ -32,7 +32,7 @@ const DOCUMENT: &str = "coalesce(revisions.document, (SELECT before.document FRO
     ORDER BY before.version DESC LIMIT 1))";
 
 /// The columns of a revision that the tables `icps` and `icp_revisions` have in common. `version` is the first, so that
-/// a qualifier before the list applies to it: `deleted_icp_users` has the same column.
+/// `revisions.{COLUMNS}` qualifies it: the joined table `deleted_icp_users` also has a column `version`.
 const COLUMNS: &str = "version, changed_at, changed_by, actor, source, operation, changed";
 
 /// Reads the revisions of an ICP, newest first, and its current state unless it is deleted. Access to a deleted ICP
@@ -143,8 +143,8 @@ struct Removed {
     count: i64,
 }
 
-/// A row of [`read_revisions`]. If no revision matches, the only row has no revision. If there is no ICP, there is no
-/// row.
+/// A row of [`read_revisions`]. If the ICP is not in scope, or no revision matches, the only row has no revision. If
+/// the ICP neither exists nor was deleted since [`RevisionRange::replaced_since`], there is no row.
 #[derive(QueryableByName)]
 struct AccessRow {
     #[diesel(sql_type = Bool)]

@@ -1,4 +1,5 @@
-//! The tables and columns that diesel's query builder uses.
+//! Tables and columns for diesel's query builder. Most statements of this crate are written in SQL, and do not use
+//! them.
 
 diesel::table! {
     icps (id) {

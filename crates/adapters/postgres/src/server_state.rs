@@ -24,11 +24,12 @@ use crate::row::{column, text};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ServerState {
     snapshot: String,
-    /// The time at which the server started, in microseconds. It identifies the server, because a pooler can connect to
-    /// another server.
+    /// The time at which the server started, in microseconds. It distinguishes servers, because the next connection can
+    /// reach another server, for example through a pooler or after a failover.
     server_started: i64,
-    /// The number of connections that the process had opened before the statement. A crash of the server closes all
-    /// connections. After a crash, the server can assign the number of a rolled-back transaction again.
+    /// The number of connections that [`ListVersions::opener`] had opened before the statement. After a crash, the
+    /// server can assign the ID of a lost transaction again, so an old snapshot can return although the data differ. A
+    /// crash also closes all connections, so the number of opened connections differs then.
     opened_connections: u64,
 }
 

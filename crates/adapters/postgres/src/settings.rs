@@ -4,8 +4,8 @@ use std::time::Duration;
 /// The settings of a database.
 #[derive(Clone)]
 pub struct PostgresSettings {
-    /// A URL such as `postgres://user:password@host:port/database`, with the parameters of libpq. It may contain
-    /// several hosts.
+    /// A URL such as `postgres://user:password@host:port/database`, with the parameters that
+    /// `docs/how-to/postgresql.md` lists. It may contain several hosts.
     pub url: String,
     /// A file with the password. It takes precedence over the password in the URL, and is read for each new connection.
     pub password_file: Option<PathBuf>,
@@ -28,9 +28,10 @@ impl PostgresSettings {
 pub struct Limits {
     /// Timeout for connecting to one address, until the server accepts the session.
     pub connect: Duration,
-    /// Timeout of a write, or of a read including its repetition.
+    /// Timeout of a write, or of a read with its repetition, including the wait for a connection.
     pub statement: Duration,
-    /// Timeout for getting a connection. A request that gets no connection in this time is rejected.
+    /// Timeout of the wait for a free connection. A request that gets no connection in this time is rejected. The time
+    /// that opening a connection takes does not count.
     pub acquire: Duration,
     /// The age at which a connection is replaced, so that changes of addresses, passwords and certificates take effect.
     pub connection_lifetime: Duration,

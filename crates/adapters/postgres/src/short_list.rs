@@ -19,8 +19,8 @@ use crate::row::{column, text};
 const MAX_ICPS: i64 = 64;
 /// Maximum length in bytes of a document in a short list.
 pub(crate) const MAX_DOCUMENT_BYTES: i32 = 8 * 1024;
-/// Maximum length in bytes of a short list. It limits how much PostgreSQL reads for a list that turns out not to be
-/// short, and how long the other requests of the batch wait.
+/// Maximum length in bytes of a short list, which follows from the two limits above. These limits bound how much
+/// PostgreSQL reads for a list that turns out not to be short, and how long the other requests of the batch wait.
 pub(crate) const MAX_BYTES: usize = 512 * 1024;
 
 /// Reads the complete list of each user, oldest first. Returns `None` for a list that is not short.

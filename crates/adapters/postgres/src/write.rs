@@ -57,8 +57,8 @@ macro_rules! statement {
 
 statement! {
     /// Stores an ICP, its users and the optional idempotency key. Returns three columns: whether the lock of the key
-    /// was acquired, whether the creator stays within the quota, and the version, which is NULL if nothing was
-    /// stored.
+    /// was acquired (true without a key), whether the creator stays within the quota, and the version, which is NULL if
+    /// nothing was stored.
     ///
     /// The statement counts the creator's ICPs, keys and deleted ICPs each time. A stored counter would be redundant.
     /// Every write would have to update the counter, and all writes of one creator would wait for the lock of its
@@ -230,7 +230,7 @@ statement! {
 
 statement! {
     /// Restores a deleted ICP. Returns its new version, or NULL if the creator's quota is used up. Returns no row if
-    /// the ICP exists, was deleted again, or is locked by another transaction.
+    /// the ICP exists, if its last delete has another version, or if another transaction has locked it.
     Undelete(change: &'a IcpChange, deleted: Version, quota: Quota, stamp: &'a Stamp) {
         id: Uuid as SqlUuid = change.document().id().as_uuid(),
         expected: i64 as BigInt = deleted.0,

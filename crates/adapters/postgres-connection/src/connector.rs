@@ -55,10 +55,10 @@ impl Connection {
 /// The reason why a connection could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The server cannot be reached, or does not accept the session.
+    /// The host cannot be resolved, or its server cannot be reached or does not accept the session.
     #[error("cannot connect to PostgreSQL at {host}: {reason}")]
     Server {
-        /// The host and the port, with the address that was tried.
+        /// The host and the port, with the address that was tried if it differs from the host.
         host: String,
         /// The message of the driver, and the messages of its causes.
         reason: String,

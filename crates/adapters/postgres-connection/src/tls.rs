@@ -15,7 +15,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 /// An error in the TLS parameters of a database URL.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidTls {
-    /// The mode is unknown.
+    /// The mode is unknown or not supported.
     #[error("sslmode must be disable, prefer, require, verify-ca or verify-full")]
     Mode,
     /// The mode does not verify the host name. Public authorities sign certificates for any host, so a mode without
@@ -58,7 +58,7 @@ pub(crate) enum Mode {
     VerifyFull,
 }
 
-/// The source of the trusted certificates.
+/// The source of the trusted certificates. Without a source, the certificates of the operating system are trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Trust {
     /// The trusted certificates of the operating system.
@@ -103,7 +103,7 @@ impl TlsOptions {
         Ok(Some(MakeRustlsConnect::new(config.with_no_client_auth())))
     }
 
-    /// Returns the trusted certificates. Fails if there are none.
+    /// Returns the trusted certificates. Fails if there are none, or if those in the file cannot be used.
     fn trusted_certificates(&self) -> Result<Vec<CertificateDer<'static>>, InvalidTls> {
         let Some(Trust::File(path)) = &self.trust else {
             let certificates = rustls_native_certs::load_native_certs().certs;
@@ -149,7 +149,7 @@ struct Verifier {
 
 impl Verifier {
     /// Returns true if `certificate` is itself trusted, and `error` only reports that it is a CA certificate. webpki
-    /// checks the validity period and the signature before it reports this error.
+    /// checks the validity period before it reports this error. The signature of a trusted certificate needs no check.
     fn is_trusted_itself(&self, certificate: &CertificateDer<'_>, error: &Error) -> bool {
         let Error::InvalidCertificate(CertificateError::Other(other)) = error else { return false };
         other.to_string().contains("CaUsedAsEndEntity")

@@ -24,12 +24,13 @@ pub enum InvalidUrl {
     /// The driver refuses the value of a part or of a parameter.
     #[error("the URL has an invalid value: {0}")]
     Value(#[from] tokio_postgres::Error),
-    /// `sslmode` and `sslrootcert` contradict each other, or the trusted certificates cannot be used.
+    /// `sslmode` is invalid or contradicts `sslrootcert`, or the trusted certificates cannot be used.
     #[error(transparent)]
     Tls(#[from] InvalidTls),
 }
 
-/// The parameters that are passed to the driver. The other supported parameters are `sslmode`, `sslrootcert`, `host`
+/// The parameters that are passed to the driver. [`configure`] then overrides `connect_timeout`, `keepalives_idle`,
+/// `keepalives_interval` and `keepalives_retries`. The other supported parameters are `sslmode`, `sslrootcert`, `host`
 /// and `port`.
 const DRIVER_PARAMETERS: &str = "application_name channel_binding connect_timeout dbname hostaddr keepalives \
     keepalives_idle keepalives_interval keepalives_retries options password sslnegotiation target_session_attrs tcp_user_timeout user";
@@ -141,7 +142,8 @@ fn configure(
         Mode::Require | Mode::VerifyCa | Mode::VerifyFull => SslMode::Require,
     });
     config.connect_timeout(timeout);
-    // With these values, an unreachable server is detected after 30 seconds. By default, Linux needs two hours.
+    // With these values, an unreachable server is detected after 30 seconds. By default, Linux needs more than two
+    // hours.
     config.keepalives_idle(Duration::from_secs(15));
     config.keepalives_interval(Duration::from_secs(5));
     config.keepalives_retries(3);
@@ -159,7 +161,8 @@ fn push_parameter(text: &mut String, name: &str, value: &str) {
     }
 }
 
-/// Decodes percent-encoding, such as `%2F`. Fails if `%` is not followed by two digits, or if the result is not UTF-8.
+/// Decodes percent-encoding, such as `%2F`. Fails if `%` is not followed by two hexadecimal digits, or if the result is
+/// not UTF-8.
 fn percent_decode(value: &str) -> Result<String, InvalidUrl> {
     let mut parts = value.split('%');
     let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();

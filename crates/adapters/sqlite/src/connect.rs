@@ -14,7 +14,8 @@ use icp_ports::{BoxError, RepositoryError};
 
 use crate::error::unavailable;
 
-/// Maximum time that a statement waits while another process holds the write lock.
+/// Maximum time that a statement waits while another connection, such as that of an import or of another process, holds
+/// the write lock.
 const BUSY_TIMEOUT_MILLISECONDS: u32 = 2_000;
 
 /// The size in bytes to which SQLite truncates the write-ahead log after it has grown, as during an import. Without
@@ -33,7 +34,7 @@ pub(crate) enum Access {
 pub(crate) struct DatabaseFile {
     pub(crate) path: PathBuf,
     url: String,
-    /// The device and the inode of the file that was opened.
+    /// The device and the inode of the file that was opened. Other operating systems than Unix have no such numbers.
     identity: (u64, u64),
 }
 

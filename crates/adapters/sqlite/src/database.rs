@@ -43,7 +43,7 @@ impl SqliteDatabase {
     ///
     /// # Errors
     ///
-    /// [`OpenError`] if the file cannot be opened or created, or is not a SQLite database.
+    /// [`OpenError`] if the file cannot be opened or created, is not a SQLite database, or cannot be used in WAL mode.
     pub async fn open(settings: SqliteSettings) -> Result<Self, OpenError> {
         let path = settings.path.clone();
         let open = move || -> Result<Self, BoxError> {
@@ -82,8 +82,8 @@ impl SqliteDatabase {
     ) -> Result<T, RepositoryError> {
         let file = Arc::clone(&self.file);
         let transaction = self.writer.run(move |job| {
-            // The transaction is immediate, so that it acquires the write lock first. A transaction that starts with
-            // a read would fail if another process wrote between this read and the first write of the transaction.
+            // The transaction is immediate, so that it acquires the write lock first. A transaction that starts with a
+            // read would fail if another connection wrote between this read and the first write of the transaction.
             job.session.connection.immediate_transaction(|connection| {
                 let written = write(connection)?;
                 file.check()?;

@@ -17,8 +17,8 @@ use crate::revision;
 use crate::schema::icps;
 use crate::write::{self, Entry, RowOrigin};
 
-/// Number of documents in a batch of an export. It is small because a document can have 2 MiB, or 16 MiB if
-/// it was imported.
+/// Maximum number of documents in a batch of an export. It is small because a document can have 2 MiB, or 16 MiB if it
+/// was imported.
 const EXPORT_BATCH_SIZE: usize = 32;
 
 #[async_trait]

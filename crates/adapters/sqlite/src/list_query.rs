@@ -34,8 +34,8 @@ pub(crate) fn rows<'a>(connection: &'a mut SqliteConnection, query: &'a ListQuer
     rows.map(Iterator::fuse)
 }
 
-/// Returns a statement that first sorts rows without documents, and then adds the documents. Otherwise SQLite would
-/// read all documents before it returns the first row.
+/// Returns a statement that first filters and sorts rows without documents, and then adds the documents. If it sorted
+/// rows with documents, SQLite would read all documents before it returns the first row.
 pub(crate) fn filtered_query(query: &ListQuery) -> BoxedSqlQuery<'_, Sqlite, SqlQuery> {
     let (direction, is_after, last) = match query.direction {
         Direction::Ascending => ("ASC", ">", i64::MAX),

@@ -23,7 +23,8 @@ pub(crate) const MAX_QUEUED_JOBS: usize = 1_000;
 /// Maximum time of a job in the queue. A job that has waited longer does not start, and its caller receives an error.
 pub(crate) const MAX_QUEUE_TIME: Duration = Duration::from_secs(2);
 
-/// A queued job. A thread calls it with the session of the thread, or with the error if no session can be opened.
+/// A queued job. A thread calls it with the session of the thread, or with the error if no session can be opened or the
+/// database file was deleted or replaced.
 type QueuedJob = Box<dyn FnOnce(Result<&mut Session, RepositoryError>) + Send>;
 
 /// The resources of a running job.

@@ -24,8 +24,9 @@ pub(crate) fn allows_insert(
         && usage.bytes + added <= creator.quota.bytes)
 }
 
-/// Returns true if a change of the ICP is within the quota of its creator, or is too small to be counted. Also
-/// returns true if the ICP does not have the version `expected`, because the change then fails anyway.
+/// Returns true if a change of the ICP is within the quota of its creator, or if [`Quota::is_counted`] is false. If the
+/// ICP has no creator, only its own bytes are compared with the quota. Also returns true if the ICP does not have the
+/// version `expected`, because the change then fails anyway.
 pub(crate) fn allows_change(
     connection: &mut SqliteConnection,
     document: &IcpDocument,

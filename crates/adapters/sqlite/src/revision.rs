@@ -9,8 +9,8 @@ use icp_ports::{Stamp, Version};
 use crate::schema::{deleted_icp_users, icp_members, icp_revisions as revisions, icps};
 use crate::write::document_bytes;
 
-/// Stores the state of an ICP that is about to be replaced as a revision. Returns the bytes of the revision. Returns
-/// 0 if the ICP has another version, or if the history does not store replaced states.
+/// Stores the current state of an ICP as a revision, before it is replaced or deleted. Returns the bytes of the
+/// revision. Returns 0 if the ICP has another version, or if the history does not store replaced states.
 pub(crate) fn store_replaced(
     connection: &mut SqliteConnection,
     id: IcpId,
@@ -126,7 +126,7 @@ pub(crate) struct LastDelete {
 }
 
 /// Returns the last delete of an ICP if the delete has the given version. Returns `None` if the ICP exists, was deleted
-/// again, or was never deleted.
+/// again, was never deleted, or if the delete was removed.
 pub(crate) fn last_delete(
     connection: &mut SqliteConnection,
     id: IcpId,

@@ -63,18 +63,19 @@ fn entry_columns<'a>(entry: Entry<'a>) -> _ {
     )
 }
 
-/// The values of a new row of `icps` that come neither from the document nor from the change. If the row replaces a
-/// deleted row with the same ID, they come from that row. For a create, only the creator is set.
+/// The values of a new row of `icps` that come neither from the document nor from the change. If an import replaces the
+/// ICP, they come from the removed row. If the ICP is restored, they come from its delete. For a create, only the
+/// creator is set. For a new ICP of an import, none is set.
 #[derive(Default)]
 pub(crate) struct RowOrigin {
     pub(crate) creator: Option<UserId>,
-    /// The version of the deleted row. The new version is higher.
+    /// The version of the removed row or of the delete. The new version is higher.
     pub(crate) version: Option<Version>,
     pub(crate) history_bytes: i64,
 }
 
-/// Inserts an ICP. If it replaces a deleted row, its version is above the version of that row. If an ICP with this ID
-/// exists, returns `None` and changes nothing.
+/// Inserts an ICP. Its version is above `origin.version`. If an ICP with this ID exists, returns `None` and changes
+/// nothing.
 pub(crate) fn insert(
     connection: &mut SqliteConnection,
     document: &IcpDocument,
@@ -177,8 +178,9 @@ fn insert_members(
     Ok(())
 }
 
-/// Returns a new version: the microseconds since 1970, or the successor of `version` if that is higher. So an ICP
-/// that was deleted and is created again has a higher version than before.
+/// Returns a new version: the microseconds since 1970, or the successor of `version` if that is higher. Versions are
+/// times, so an ICP that was deleted and is created again has a higher version than before, unless the clock was set
+/// back.
 #[expect(
     clippy::disallowed_methods,
     reason = "the version needs microseconds, and SQLite's own clock has only milliseconds"

@@ -18,7 +18,7 @@ use crate::keys::{KeySetStatus, Keys, PublicKey};
 use crate::rejection::{MALFORMED_TOKEN, Rejection, RejectionLog, require};
 use crate::settings::{ClerkSettings, OAuthResource};
 
-/// Maximum length of an accepted token. Clerk stores tokens in a cookie, so its tokens are shorter than 4 KB.
+/// Maximum length of an accepted token. Clerk stores session tokens in a cookie, so they are shorter than 4 KB.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
 /// Authenticates requests by Clerk's tokens. All threads and runtimes can share one authenticator.
@@ -49,8 +49,8 @@ impl ClerkAuthenticator {
     /// Returns an authenticator that accepts session tokens.
     ///
     /// If `settings` contains the URL of a key set, a task on the current runtime fetches the set immediately, and
-    /// again before it is stale. The task repeats failed fetches, and ends when the authenticator is dropped. Fails
-    /// if a key set is configured and there is no tokio runtime.
+    /// again before it is stale. The task repeats failed fetches, and ends when the authenticator is dropped. Fails if
+    /// `settings` contains the URL of a key set, and there is no tokio runtime or the HTTP client cannot be created.
     pub fn start(settings: ClerkSettings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let keys = Keys::start(settings.keys.clone())?;
         let cache = Cache::new(settings.token_cache_size);

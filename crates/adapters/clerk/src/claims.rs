@@ -90,8 +90,8 @@ impl Claims {
         }
     }
 
-    /// Checks which application requested the token (`azp`). All applications of a Clerk instance accept the same
-    /// tokens.
+    /// Checks which application requested the token (`azp`). Clerk signs the tokens of all applications of an instance
+    /// with the same keys, so the other checks do not distinguish them.
     fn check_party(&self, parties: &[String]) -> Result<(), Rejection> {
         match self.azp.text().filter(|azp| !azp.is_empty()) {
             _ if parties.is_empty() => Ok(()),
@@ -128,7 +128,7 @@ impl Claims {
     }
 }
 
-/// Returns the value if it is a non-empty string without U+0000. The database cannot store U+0000.
+/// Returns the value if it is a non-empty string without U+0000. PostgreSQL cannot store U+0000.
 fn identifier(claim: &Field) -> Option<String> {
     claim.text().filter(|text| !text.is_empty() && !text.contains('\0'))
 }

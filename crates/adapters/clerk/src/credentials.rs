@@ -57,8 +57,8 @@ fn is_printable(line: &[u8]) -> bool {
     line.iter().fold(true, |all, byte| all & (b' '..=b'~').contains(byte))
 }
 
-/// Returns the token in the session cookie. Refuses cookies if `client_uat` is missing, or if the request changes state
-/// and does not come from a page of an authorized party.
+/// Returns the token in the session cookie. Refuses cookies if `__client_uat` is missing or not a positive integer, or
+/// if the request changes state and does not come from a page of an authorized party.
 fn session_cookie<'a>(
     credentials: &'a dyn Credentials,
     settings: &ClerkSettings,
@@ -87,8 +87,9 @@ fn session_cookie<'a>(
     Ok(RequestToken { token, client_uat: Some(client_uat) })
 }
 
-/// Returns the percent-decoded value of the first cookie `name`. A cookie with an empty value is present. Otherwise,
-/// after a sign-out, a plain cookie of a sibling domain would replace the empty cookie with the suffix.
+/// Returns the percent-decoded value of the first cookie `name`. A cookie with an empty value counts as present. If it
+/// counted as absent, a plain cookie of a sibling domain would replace the empty cookie with the suffix after a
+/// sign-out.
 fn first_cookie<'a>(lines: &[&'a [u8]], name: &[u8]) -> Option<Cow<'a, [u8]>> {
     let mut pairs = lines.iter().flat_map(|line| line.split(|byte| *byte == b';'));
     let value = pairs.find_map(|pair| {

@@ -14,7 +14,8 @@ const MAX_EXAMPLE_LENGTH: usize = 80;
 /// The reason why a request could not be authenticated.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Rejection {
-    /// The credentials are refused. The text is the unexpected value in the token, such as a `kid` or an issuer.
+    /// The credentials are refused. The text is a value of the token that helps to find the cause, such as an unknown
+    /// `kid` or a wrong issuer.
     Refused(RejectReason, Option<String>),
     InsufficientScope,
     KeysUnavailable,
@@ -45,8 +46,8 @@ impl From<Rejection> for AuthenticationError {
 }
 
 /// Logs how often credentials were refused, and the reasons. So that clients cannot flood the log, each reason is
-/// logged at most once per minute. The first refusal is logged immediately, and the number of later refusals after a
-/// minute.
+/// logged at most once per minute. The first refusal is logged immediately. The number of later refusals is logged with
+/// the first request after a minute.
 #[derive(Default)]
 pub(crate) struct RejectionLog {
     reasons: Mutex<HashMap<RejectReason, LogLine>>,

@@ -18,8 +18,8 @@ pub(crate) const MAX_INLINE_TEXT_BYTES: usize = 2 * 1024;
 
 /// Time limit of the wait for a thread.
 const WAIT_LIMIT: Duration = Duration::from_secs(3);
-/// Maximum number of running and waiting tasks of all users. Each task belongs to a request in flight. The maximum
-/// leaves a quarter of the default limit of requests in flight to other requests.
+/// Maximum number of running and waiting tasks of all users. Each task belongs to one request. The maximum is three
+/// quarters of the default limit of requests in flight, so that a quarter is left to other requests.
 const MAX_TASKS: usize = 192;
 /// Maximum number of running and waiting tasks of one user.
 const MAX_TASKS_PER_USER: usize = 32;

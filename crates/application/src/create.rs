@@ -21,8 +21,9 @@ pub struct Created {
 }
 
 impl IcpService {
-    /// Creates the ICP in a request body. The caller is added to its users. With a key, the ICP is created once: the
-    /// same request within 24 hours returns it again.
+    /// Creates the ICP in a request body. The caller becomes a user of the ICP, even if the body does not name the
+    /// caller. With a key, the ICP is created once: the same request within 24 hours returns it again, as it was
+    /// created.
     ///
     /// The preconditions apply to the caller's list, which is the target resource of the request.
     ///
@@ -74,8 +75,9 @@ impl IcpService {
         }
     }
 
-    /// Returns the result of an earlier request with this key, if `error` depends on the state of the storage.
-    /// Otherwise, or if no earlier request has used the key, returns `error`.
+    /// Returns the result of an earlier request with this key, if `error` depends on the state of the storage. Fails
+    /// with [`ServiceError::KeyReused`] if the earlier request was a different one. If `error` does not depend on the
+    /// state of the storage, or if no earlier request has used the key, fails with `error`.
     pub(crate) async fn replay_or_fail(
         &self,
         caller: &Caller,

@@ -1,8 +1,8 @@
 use icp_domain::{PatchError, ValidationErrors};
 use icp_ports::{BoxError, Quota, RepositoryError};
 
-/// The reason why an operation failed. Nothing was changed, with one exception: a write may have succeeded despite
-/// [`ServiceError::Storage`].
+/// The reason why an operation failed. A failed operation of [`IcpService`](crate::IcpService) has changed nothing,
+/// with one exception: a write may have succeeded despite [`ServiceError::Storage`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServiceError {
@@ -30,7 +30,7 @@ pub enum ServiceError {
     /// The user has sent the idempotency key with another request.
     #[error("the idempotency key was used with another request")]
     KeyReused,
-    /// A request with the same idempotency key has been in progress for too long.
+    /// Another request with the same idempotency key is still in progress at the time limit of the wait.
     #[error("a request with the same idempotency key is in progress")]
     KeyInUse,
     /// Other requests kept changing the ICP until the time limit of the attempts.

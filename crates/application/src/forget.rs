@@ -19,8 +19,8 @@ const MAX_ATTEMPTS: u32 = 200;
 /// The wait between two attempts.
 const RETRY_DELAY: Duration = Duration::from_millis(25);
 
-/// Removes a user from the `userIds` of all ICPs and then from the histories. Returns the number of ICPs that named the
-/// user.
+/// Removes a user from the `userIds` of all ICPs, and then from the histories and the idempotency keys. Returns the
+/// number of removals from `userIds`.
 ///
 /// Each change of an ICP, and each part of the histories, is atomic, so an interrupted call can be repeated. After each
 /// part, the function calls `progress` with the maximum number of rows of a part. End the sign-in of the user first: a
@@ -29,7 +29,8 @@ const RETRY_DELAY: Duration = Duration::from_millis(25);
 /// # Errors
 ///
 /// [`ServiceError::Contended`] if other requests keep changing an ICP, [`ServiceError::Unreadable`] if a stored
-/// document is not an ICP, or a failure of the storage.
+/// document is not an ICP, [`ServiceError::Internal`] if a stored list is not JSON, or a failure of the storage. The
+/// user may then have been removed from a part of the data.
 pub async fn forget_user(
     repository: &dyn IcpRepository,
     histories: &dyn ForgetUser,
@@ -61,12 +62,12 @@ pub async fn forget_user(
     }
 }
 
-/// Returns the stamp of the changes that [`forget_user`] makes. Its author is an import, which names no user.
+/// Returns the stamp of the changes that [`forget_user`] makes. Its author is [`Author::import`], which has no user.
 pub fn forget_stamp(at: Timestamp, keeps_replaced: bool) -> Stamp {
     Stamp { at, author: Author::import(), keeps_replaced }
 }
 
-/// Returns the IDs of the first ICPs that name a user.
+/// Returns the IDs of the first ICPs whose `userIds` contain a user.
 async fn icps_with_user(
     repository: &dyn IcpRepository,
     user_id: &UserId,

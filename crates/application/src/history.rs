@@ -99,8 +99,8 @@ impl IcpService {
         found_in_scope(found)?.ok_or(ServiceError::NoRevision)
     }
 
-    /// Returns the deletes of the ICPs that the caller could access at their deletion, the newest first, with the
-    /// deleted documents. A page can end before its limit, so that it fits into the response buffer.
+    /// Returns the deletes of the deleted ICPs that the caller could access at their deletion, the newest first, with
+    /// the deleted documents. A page ends before its limit if the documents fill the response buffer.
     ///
     /// # Errors
     ///
@@ -159,7 +159,7 @@ impl IcpService {
         Stamp { at: self.clock.now(), author: caller.author(), keeps_replaced: self.retention.days > 0 }
     }
 
-    /// Restores a deleted ICP. Returns `None` if another request has restored it or is writing it.
+    /// Restores a deleted ICP. Returns `None` if another request has restored it, deleted it again or is writing it.
     pub(crate) async fn try_undelete(
         &self,
         caller: &Caller,
@@ -179,7 +179,7 @@ impl IcpService {
         self.icp_after_write(self.repository.undelete(&change, deleted, quota, &stamp).await?, change)
     }
 
-    /// Returns the delete of an ICP, or `None` if the ICP exists.
+    /// Returns the delete of a deleted ICP, or `None` if the ICP exists.
     async fn last_delete(&self, caller: &Caller, id: IcpId) -> Result<Option<Revision>, ServiceError> {
         let newest = HistoryRequest { limit: NonZeroUsize::MIN, cursor: None };
         let newest = self.revisions(caller, id, &newest).await?.revisions.pop();

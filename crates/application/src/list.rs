@@ -13,7 +13,7 @@ use crate::{IcpService, LongList, Preconditions, ServiceError};
 pub struct ListRequest {
     /// `true`: only ICPs that have not expired. `false`: only expired ICPs.
     pub active: Option<bool>,
-    /// Only ICPs that were changed at or after this time.
+    /// Only ICPs with an `updatedAt` at or after this time.
     pub updated_since: Option<Timestamp>,
     /// Only ICPs that expire at or after this time.
     pub expires_from: Option<Timestamp>,
@@ -60,10 +60,10 @@ pub enum ListResponse {
 }
 
 impl IcpService {
-    /// Returns the ICPs that name the caller, unless the client has the current version of the list.
+    /// Returns the ICPs whose `userIds` contain the caller, unless the client has the current version of the list.
     ///
-    /// The repository confirms the version for every response. It reads no documents if the client or the cache has the
-    /// current version.
+    /// The repository or the replica confirms the version for every response. It need not read documents if the client
+    /// or the cache has the current version.
     ///
     /// # Errors
     ///

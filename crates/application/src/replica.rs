@@ -21,7 +21,7 @@ pub struct Replica {
 struct RecentWriters {
     /// The time until which each of these users reads from the primary.
     until: HashMap<UserId, Instant>,
-    /// The number of writers at which expired writers are removed.
+    /// If there are more writers than this number, the expired writers are removed.
     capacity: usize,
 }
 

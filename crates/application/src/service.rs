@@ -87,7 +87,7 @@ impl IcpService {
         self.repository.health().await
     }
 
-    /// Returns an ICP. Does not read the document if the client has the current version.
+    /// Returns an ICP, or only its version if the client has the current version.
     ///
     /// # Errors
     ///

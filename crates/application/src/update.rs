@@ -9,11 +9,11 @@ use crate::{IcpService, Limits, Preconditions, ServiceError};
 
 /// A change of an ICP that a caller requests.
 pub(crate) enum Edit {
-    /// Merges a patch, which the text contains.
+    /// Merges a patch. The text is the body of the patch.
     Patch(Box<IcpPatch>, Arc<str>),
     /// Grants a user access, or revokes it.
     SetAccess(UserId, Access),
-    /// Restores an earlier state, which this text contains.
+    /// Restores an earlier state. The text is the document of this state.
     Restore(Arc<str>),
 }
 
@@ -166,8 +166,8 @@ impl IcpService {
         }
     }
 
-    /// Reads an ICP before a change, a delete or a preview, and checks the preconditions. Reads from the primary,
-    /// because a replica may be outdated.
+    /// Reads an ICP before a change, a delete, a copy or a preview, and checks the preconditions. Reads from the
+    /// primary, because a replica may be outdated.
     pub(crate) async fn read_from_primary(
         &self,
         caller: &Caller,

@@ -1,4 +1,5 @@
-//! Reads the response of `GET /api/v1/entities/icps` and prints the searches and filters of its ICPs.
+//! Reads the response of `GET /api/v1/entities/icps` and prints the searches for people, the filters and the providers
+//! of its ICPs.
 //!
 //! `curl -H "Authorization: Bearer $TOKEN" $URL/api/v1/entities/icps | cargo run -p icp-domain --example read`
 

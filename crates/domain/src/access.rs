@@ -4,14 +4,16 @@ use crate::{Author, Source, UserId};
 
 /// A signed-in user: their ID, whether they are an admin, who impersonates them, and the source of their changes.
 ///
-/// The methods of `Caller` are the access rule. Every use case calls one of them:
+/// The methods of `Caller` are the access rule. Every use case that reads or changes stored ICPs for a caller applies
+/// it:
 ///
 /// - **One ICP** ([`Caller::access_scope`], [`Caller::may_access`]): a caller may read, change and delete an ICP if its
 ///   `userIds` contains them, or if they are an admin.
 /// - **The list** ([`Caller::list_scope`]): it contains only the ICPs whose `userIds` contains the caller, even if the
 ///   caller is an admin.
-/// - **The history** ([`Caller::access_scope`]): a caller who may access an ICP may read and restore all its revisions.
-///   The `userIds` of earlier states do not matter. For a deleted ICP, the `userIds` at its deletion apply.
+/// - **The history** ([`Caller::access_scope`]): a caller who may access an ICP may read and restore all revisions that
+///   its history still contains. The `userIds` of earlier states do not matter. For a deleted ICP, the `userIds` at its
+///   deletion apply.
 /// - **The deleted ICPs** ([`Caller::access_scope`]): a caller sees the deleted ICPs whose history they may read.
 /// - **Restoring** ([`Icp::restored`](crate::Icp::restored)): a restore does not change `userIds`, so it gives no user
 ///   access.
@@ -84,7 +86,7 @@ impl Caller {
         self.is_admin
     }
 
-    /// Returns the person who impersonates the user.
+    /// Returns the person who impersonates the user, if there is one.
     pub fn actor(&self) -> Option<&UserId> {
         self.actor.as_ref()
     }

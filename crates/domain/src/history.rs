@@ -44,7 +44,7 @@ named_enum! {
         Api = "api",
         /// By a tool of the MCP server.
         Mcp = "mcp",
-        /// By an import.
+        /// By an import, or by the command `icp forget-user`.
         Import = "import",
     }
 }
@@ -75,7 +75,7 @@ pub struct Author {
 }
 
 impl Author {
-    /// Returns the author of an import, without a user.
+    /// Returns the author of an import or of the command `icp forget-user`. It has no user.
     pub fn import() -> Self {
         Self { by: None, actor: None, source: Source::Import }
     }

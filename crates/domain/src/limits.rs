@@ -5,7 +5,8 @@ use std::ops::RangeInclusive;
 
 /// Bytes of a request body.
 pub const BODY_BYTES: usize = 1_048_576;
-/// Bytes of a stored ICP. A valid body never exceeds this limit, but the result of several changes of one ICP may.
+/// Bytes of a stored ICP. An ICP that is created by one request never exceeds this limit. A change that makes an ICP
+/// longer than this limit is refused.
 pub const ICP_BYTES: usize = 2 * BODY_BYTES;
 /// Levels of objects and arrays in a request body, including the body.
 pub const NESTING: usize = 64;

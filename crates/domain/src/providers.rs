@@ -43,8 +43,8 @@ fn provider_of<T>(part: &MaybeKnown<T>, provider: fn(&T) -> Option<&str>) -> Opt
     }
 }
 
-/// A set of provider names as one text, for databases without arrays. Each name is a JSON string between commas. To
-/// find a name in a stored text, search it for [`ProviderList::search_text`] of the name.
+/// A set of provider names as one text, which a database can store and search without arrays. Each name is a JSON
+/// string between commas. To find a name in a stored text, search it for [`ProviderList::search_text`] of the name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProviderList(String);
 

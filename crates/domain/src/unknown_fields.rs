@@ -8,7 +8,8 @@ use crate::json::JsonText;
 pub struct UnknownFields(Vec<(String, JsonText)>);
 
 impl UnknownFields {
-    /// Returns true if there are no unknown fields. ICPs that this version creates have no unknown fields.
+    /// Returns true if there are no unknown fields. An ICP that this version creates from a request body has none. A
+    /// copy has those of its original.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -8,7 +8,7 @@ use crate::violation::ViolationCode;
 pub(crate) struct Field<F: Format> {
     pub(crate) name: &'static str,
     pub(crate) format: F,
-    /// The value of an absent field. Without a default the field is required.
+    /// The value of an absent field. Without a default the field is required, unless `new_default` applies.
     pub(crate) default: Option<F::Value>,
     /// The value of a field that is absent from the body that creates an ICP, if this value differs from `default`.
     pub(crate) new_default: Option<F::Value>,
@@ -47,7 +47,7 @@ impl<F: Format> Field<F> {
         Self { is_read_only: true, ..Self::default_in_new_icp(name, format, placeholder) }
     }
 
-    /// Decodes the field of a stored object.
+    /// Decodes the field. If it is absent, returns its default, or records a violation if there is no default.
     pub(crate) fn decode(self, decoder: &mut Decoder, fields: &mut Fields<'_>) -> Option<F::Value> {
         let present = self.decode_present(decoder, fields)?;
         present.or(self.default).or_else(|| decoder.missing(self.name))

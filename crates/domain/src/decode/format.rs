@@ -196,12 +196,13 @@ pub(crate) fn user_ids() -> impl Format<Value = Vec<UserId>> {
     )
 }
 
-/// Any JSON value, which is stored as it was sent.
+/// Any JSON value, which is stored as it was sent, without white space between its tokens.
 pub(crate) fn any_json() -> impl Format<Value = JsonText> {
     format(|_, json| Some(json.to_owned()), |_| json!({}))
 }
 
-/// The filters of a lead provider: an object with any content, which is stored as it was sent.
+/// The filters of a lead provider: an object with any content, which is stored as it was sent, without white space
+/// between its tokens.
 pub(crate) fn lead_provider_filters() -> impl Format<Value = JsonText> {
     format(
         |decoder, json| match json.kind() {

@@ -29,8 +29,8 @@ impl<T: Record> Decode for T {
 /// Declares a struct by its fields: `name: Type = declaration;`, each with a doc comment. The declaration is a
 /// [`Field`](super::Field).
 ///
-/// The macro derives decoding, serialization and the schema. The doc comments become the descriptions in the schema.
-/// The schema contains only the first paragraph of the struct's comment.
+/// The macro derives decoding, serialization and the schema. The doc comments become the descriptions in the schema. A
+/// description is the first paragraph of its comment.
 macro_rules! record {
     (
         $(#[doc = $about:literal])+

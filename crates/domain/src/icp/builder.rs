@@ -7,8 +7,8 @@ use crate::maybe_known::MaybeKnown;
 use crate::violation::ValidationErrors;
 use crate::{Timestamp, UserId};
 
-/// Builds the body of a request from Rust values: a [`NewIcp`] or an [`IcpPatch`]. Fields that are not set are absent
-/// from the body.
+/// Builds the body of a request from Rust values: a [`NewIcp`] or an [`IcpPatch`]. Fields that are not set have their
+/// defaults in a `NewIcp`, and are absent from an `IcpPatch`.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct BodyBuilder<T>(IcpPatch, PhantomData<T>);

@@ -28,8 +28,8 @@ impl IcpCopy {
         })
     }
 
-    /// Returns a copy of an ICP. `id`, `createdAt`, `updatedAt` and the name differ, and the creator is the only user.
-    /// All other fields are the same, including unknown fields.
+    /// Returns a copy of an ICP. The copy has its own `id`, `createdAt`, `updatedAt` and name, and the creator is its
+    /// only user. All other fields are the same, including unknown fields.
     ///
     /// The default name is the original name, shortened if necessary, with the suffix ` (copy)`.
     ///

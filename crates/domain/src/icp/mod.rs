@@ -29,7 +29,7 @@ impl Icp {
     /// The violations in document order, at most [`VIOLATIONS`](crate::limits::VIOLATIONS). [`Rules::Stored`] and
     /// [`Rules::Storable`] check only the shape: `id`, `name`, `createdAt`, `updatedAt`, `leadProviderCriteria` and
     /// `userIds` must be present. Every known top-level field must have its type, occur once, and contain valid
-    /// Unicode.
+    /// Unicode. A user ID must not be empty. [`Rules::Storable`] also refuses values that a database cannot store.
     pub fn from_json(text: &str, rules: Rules) -> Result<Self, ValidationErrors> {
         decode::document(text, rules, Self::decode)
     }

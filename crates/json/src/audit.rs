@@ -68,8 +68,9 @@ impl<'a> Audit<'a> {
         }
     }
 
-    /// Reports only the kinds for which `is_reported` returns true. No pointers are created for other flaws. If a member
-    /// with a long name contains many flaws, creating all pointers takes time quadratic in the length of the text.
+    /// Reports only `TooDeep` and the kinds for which `is_reported` returns true. No pointers are created for other
+    /// flaws. If a member with a long name contains many flaws, creating all pointers takes time quadratic in the
+    /// length of the text.
     #[must_use]
     pub fn reporting(mut self, is_reported: fn(FlawKind) -> bool) -> Self {
         self.is_reported = is_reported;

@@ -64,7 +64,7 @@ impl<'a> Json<'a> {
         Self(raw.get())
     }
 
-    /// Returns the original text.
+    /// Returns the original text, without the white space around the value.
     pub fn text(self) -> &'a str {
         self.0
     }
@@ -105,7 +105,7 @@ impl<'a> Json<'a> {
     ///
     /// # Errors
     ///
-    /// [`NotInteger`] with the reason why the value is not an integer of 64 bits.
+    /// [`NotInteger`] with the reason why the value is not an `i64`.
     pub fn integer(self) -> Result<i64, NotInteger> {
         if self.kind() == Kind::Number { integer::parse(self.0) } else { Err(NotInteger::OtherKind) }
     }

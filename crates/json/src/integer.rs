@@ -9,7 +9,7 @@ pub enum NotInteger {
     /// The number has a fraction.
     #[error("not an integer")]
     Fraction,
-    /// The number is an integer of more than 64 bits.
+    /// The number is an integer outside the range of an `i64`.
     #[error("an integer of more than 64 bits")]
     TooLarge,
 }

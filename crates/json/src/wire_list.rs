@@ -2,9 +2,9 @@ use std::mem;
 
 use bytes::Bytes;
 
-/// Length of the pieces of a long list, in bytes. The allocator reuses memory of this length, whereas a single buffer
-/// for a long list would cost a page fault for every 4 kB. The length is a little less than the largest segment of a
-/// loopback interface, so that each piece is sent in one segment.
+/// The length in bytes at which a piece of a long list ends. A longer document makes a longer piece. The allocator
+/// reuses memory of this length, whereas a single buffer for a long list would cost a page fault for every 4 kB. The
+/// length is a little less than the largest segment of a loopback interface, so that each piece is sent in one segment.
 const PIECE_BYTES: usize = 60 * 1024;
 
 /// A list in wire form: a JSON array in pieces that are sent one after the other. Clones share the pieces.

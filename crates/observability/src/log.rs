@@ -26,7 +26,7 @@ pub struct LogOptions<'a> {
     pub level: &'a str,
     /// The form of a line.
     pub format: LogFormat,
-    /// The URL of a collector that accepts OTLP over HTTP.
+    /// The URL of a collector that accepts OTLP over HTTP. `None`: no traces.
     pub otlp_endpoint: Option<&'a str>,
 }
 
@@ -40,7 +40,7 @@ pub struct Telemetry {
     _log: WorkerGuard,
 }
 
-/// The number of log lines that could not be written.
+/// The number of log lines that were dropped.
 static DROPPED_LINES: OnceLock<ErrorCounter> = OnceLock::new();
 
 /// Returns the number of log lines that were dropped because standard error was not read fast enough.
@@ -48,15 +48,15 @@ pub fn dropped_log_lines() -> u64 {
     DROPPED_LINES.get().map_or(0, |counter| counter.dropped_lines() as u64)
 }
 
-/// Starts the log on standard error, and traces if a collector is configured. Call this function once: further calls do
-/// not replace the log.
+/// Starts the log on standard error, and traces if a collector is configured and the standard variables of
+/// OpenTelemetry do not turn traces off. Call this function once: further calls do not replace the log.
 ///
 /// A thread writes the lines. If standard error is not read fast enough, further lines are dropped and counted, so that
 /// the log never blocks the service.
 ///
 /// # Errors
 ///
-/// If traces cannot be sent to the URL of the collector.
+/// If no exporter of traces can be created for the URL of the collector.
 pub fn start(options: &LogOptions<'_>) -> anyhow::Result<Telemetry> {
     let level = options.level.parse::<EnvFilter>().unwrap_or_else(|_| EnvFilter::new("info"));
     let queue = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(MAX_QUEUED_LINES);

@@ -22,7 +22,7 @@ pub(crate) struct Traces(SdkTracerProvider);
 
 impl Traces {
     /// Starts to export to a collector that accepts OTLP over HTTP. Fails if no exporter can be created for `endpoint`.
-    /// The SDK reads its other options from its own variables (`OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`,
+    /// The SDK reads its other options from its own variables (such as `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`,
     /// `OTEL_TRACES_SAMPLER`, `OTEL_EXPORTER_OTLP_HEADERS`).
     pub(crate) fn start(endpoint: &str) -> anyhow::Result<Self> {
         let exporter = SpanExporter::builder()
@@ -109,6 +109,7 @@ pub fn end_request(span: &Span, method: &str, route: Option<&str>, status: u16) 
 }
 
 /// Returns the trace ID of a request. It comes from the span or, without a collector, from the `traceparent` header.
+/// `None` if neither has one.
 pub fn trace_id(span: &Span, header: HeaderLookup<'_>) -> Option<String> {
     let context = if span.is_none() {
         // Most requests have no `traceparent` header.

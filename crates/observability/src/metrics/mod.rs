@@ -27,12 +27,12 @@ use crate::dropped_log_lines;
 const DURATION_BUCKETS: [f64; 15] =
     [0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
 
-/// The reason why a request is rejected before it is processed.
+/// The reason why a request is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RejectionCause {
     /// The service or its storage has too many requests.
     Overload,
-    /// The user has sent too many requests.
+    /// The user has sent too many requests in a short time.
     RateLimit,
 }
 
@@ -126,7 +126,8 @@ impl Metrics {
         self.0.rejected.get_or_create(&RejectionLabels::from(reason)).inc();
     }
 
-    /// Counts a sign-in. The verdict is `accepted`, or the reason of the refusal.
+    /// Counts an authentication of a request. The verdict is `accepted`, or the reason why the request is not
+    /// authenticated.
     pub fn record_sign_in(&self, verdict: &'static str) {
         self.0.sign_ins.get_or_create(&VerdictLabels { verdict }).inc();
     }

@@ -11,8 +11,8 @@ use prometheus_client::metrics::gauge::ConstGauge;
 /// The current value of a metric that an adapter provides.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reading {
-    /// The name without the prefix `icp_`, with the unit at its end. Readings that differ only in their labels have the
-    /// same name.
+    /// The name without the prefix `icp_` and without the suffix `_total` of counters. If the value has a unit, the
+    /// name ends with it. Readings that differ only in their labels have the same name.
     pub name: &'static str,
     /// The description, without a full stop.
     pub help: &'static str,

@@ -91,7 +91,7 @@ impl DatabaseSettings {
     ///
     /// # Errors
     ///
-    /// If the scheme is unknown, or if an SQLite URL does not name a file.
+    /// If the scheme is unknown, or if an SQLite URL is not only the path of a file.
     pub fn kind(&self) -> Result<DatabaseKind, SettingsError> {
         DatabaseKind::of("database.url", self.url.expose_secret())
     }
@@ -127,7 +127,8 @@ impl LimitsSettings {
 }
 
 impl AuthSettings {
-    /// Returns the claims that tokens of the development sign-in must have.
+    /// Returns the claims that a token of the development sign-in needs to be accepted, and the claim that makes its
+    /// user an admin.
     pub fn token_claims(&self) -> TokenClaims<'_> {
         TokenClaims {
             party: self.authorized_parties.first().map(String::as_str),

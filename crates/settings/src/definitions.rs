@@ -89,17 +89,18 @@ settings! {
             Kind::SecretUrl, default "sqlite://data/icp.sqlite3", platform "DATABASE_URL";
         /// A file with the password of the database.
         "password_file" => password_file: Option<PathBuf> = Kind::Text;
-        /// Maximum number of connections of all workers together.
+        /// Maximum number of connections of all workers and other tasks together. For SQLite, the number of connections
+        /// for reads.
         "max_connections" => max_connections: usize = number(1, 1_000), default "8";
         /// Whether pending migrations are applied at the start.
         "migrate" => migrate: bool = Kind::Flag, default "true";
-        /// Time limit to connect to one host.
+        /// Time limit to connect to one address of a host.
         #[serde(deserialize_with = "seconds")]
         "connect_timeout_seconds" => connect_timeout: Duration = number(1, 60), default "2";
-        /// Time limit of a read or a write.
+        /// Time limit of a write, or of a read with its repetition.
         #[serde(deserialize_with = "seconds")]
         "statement_timeout_seconds" => statement_timeout: Duration = number(1, 300), default "4";
-        /// Time limit of the wait for a connection.
+        /// Time limit of the wait for a free connection.
         #[serde(deserialize_with = "milliseconds")]
         "acquire_timeout_milliseconds" => acquire_timeout: Duration = number(1, 60_000), default "500";
         /// The age at which a connection is replaced.
@@ -120,7 +121,8 @@ settings! {
         /// Maximum number of ICPs that one user may have created. Deleted ICPs and idempotency keys have the same
         /// limit.
         "icps_per_creator" => icps_per_creator: u64 = number(1, 1_000_000_000), default "10000";
-        /// Maximum number of bytes of the ICPs that one user may have created, including their histories.
+        /// Maximum number of bytes of the ICPs that one user may have created, including their histories and the
+        /// results that idempotency keys store.
         "bytes_per_creator" => bytes_per_creator: u64 = number(1, 1_000_000_000_000_000), default "1073741824";
         /// Maximum number of users of one ICP.
         "user_ids_per_icp" => user_ids_per_icp: usize = number(1, 10_000), default "1000";
@@ -142,19 +144,20 @@ settings! {
         "jwt_key" => jwt_key: Option<String> = Kind::Text, platform "CLERK_JWT_KEY";
         /// The publishable key of the Clerk instance.
         "publishable_key" => publishable_key: Option<String> = Kind::Text, platform "CLERK_PUBLISHABLE_KEY";
-        /// Accepted parties. A token must name one of them in `azp`. If the list is empty, `azp` is not checked.
+        /// Accepted parties. A session token must name one of them in `azp`. If the list is empty, `azp` is not
+        /// checked.
         #[serde(default)]
         "authorized_parties" => authorized_parties: Vec<String> = Kind::ExactList(exact::PARTY);
-        /// Accepted audiences. A token must name one of them in `aud`. If the list is empty, a token must not have
-        /// `aud`.
+        /// Accepted audiences. A session token must name one of them in `aud`. If the list is empty, a session token
+        /// must not have `aud`.
         #[serde(default)]
         "audience" => audience: Vec<String> = Kind::ExactList(exact::PLAIN_TEXT);
         /// Whether the `__session` cookie is accepted.
         "session_cookie" => session_cookie: bool = Kind::Flag, default "false";
-        /// The age at which a key set is fetched again.
+        /// The age at which a key set is stale. The set is fetched again after 4/5 of this time.
         #[serde(deserialize_with = "seconds")]
         "jwks_lifetime_seconds" => jwks_lifetime: Duration = number(1, 86_400), default "300";
-        /// The time after a fetch during which an unknown key causes no other fetch.
+        /// The time after the start of a fetch during which an unknown key causes no other fetch.
         #[serde(deserialize_with = "seconds")]
         "jwks_cooldown_seconds" => jwks_cooldown: Duration = number(1, 3_600), default "10";
         /// Users who are admins.
@@ -162,7 +165,7 @@ settings! {
         "admin_user_ids" => admin_user_ids: Vec<UserId> = Kind::ExactList(exact::PLAIN_TEXT);
         /// A JSON Pointer to the claim that makes a user an admin if its value is `"admin"`.
         "admin_claim" => admin_claim: Option<String> = Kind::Text;
-        /// The number of verified tokens that are cached. 0 turns the cache off.
+        /// Maximum number of verified tokens in the cache. 0 turns the cache off.
         "token_cache_size" => token_cache_size: usize = number(0, 10_000_000), default "20000";
     }
 
@@ -182,7 +185,8 @@ settings! {
 
     /// The endpoint `/metrics`. It needs no authentication, so it is off by default.
     "metrics" => MetricsSettings {
-        /// True if the endpoint is served. Without a separate port, it is served on the API's port.
+        /// Whether the endpoint is served. Without a separate port, it is served on the API's port. `None`: it is
+        /// served only if there is a separate port.
         "enabled" => enabled: Option<bool> = Kind::Flag;
         /// The address to listen on for `port`. `None` means the address of the server.
         "host" => host: Option<String> = Kind::Text;

@@ -2,7 +2,8 @@ use std::fmt::Display;
 use std::io;
 use std::path::Path;
 
-/// The reason why the service cannot start with its settings. The message names the setting, its variable or the file.
+/// The reason why the service cannot start with its settings. The message names the setting and its variable, or the
+/// source.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct SettingsError(String);

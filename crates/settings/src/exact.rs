@@ -1,5 +1,5 @@
 //! Rules for values that are compared byte for byte with values from tokens or browsers. Without the rules, a misspelt
-//! value would match nothing, and all requests would be refused.
+//! value would match nothing, and no message would name it.
 
 use url::Url;
 

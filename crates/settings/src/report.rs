@@ -10,7 +10,7 @@ use super::secrets::without_secrets;
 use super::{DatabaseSettings, Settings};
 
 /// Writes the active sign-in, and a line of TOML for each setting, with its value, source and variable. The line is a
-/// comment if the setting has no value. Passwords are hidden.
+/// comment if the setting has no value. Secrets in URLs are hidden.
 impl fmt::Display for Settings {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign_in = match &self.auth.issuer {
@@ -38,8 +38,8 @@ impl fmt::Display for Settings {
 }
 
 impl DatabaseSettings {
-    /// Returns the start of a message about a database that fails: the setting, its variables, and the URL without the
-    /// password.
+    /// Returns the start of a message about a database that fails: the setting, its variables, and the URL without its
+    /// secrets.
     pub fn failure_message(&self) -> String {
         let url = without_secrets(self.url.expose_secret());
         let url = url.as_deref().unwrap_or("the database");
@@ -61,7 +61,7 @@ fn displayed_value(setting: &Setting, value: &Value) -> String {
     }
 }
 
-/// Returns a text that may be a URL, without its password.
+/// Returns a text that may be a URL as a TOML string, without its secrets.
 fn without_password(text: &str) -> String {
     quoted(without_secrets(text).as_deref().unwrap_or(text))
 }

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 pub const ISSUER: &str = "https://development.icp.invalid";
 /// The default JSON Pointer to the claim in which the value `admin` makes the user an admin.
 pub const ADMIN_CLAIM: &str = "/metadata/role";
-/// The user whom the sample ICPs name.
+/// The user of the sample ICPs.
 pub const SAMPLE_USER: &str = "user_abc123";
 
 /// The file of the key, in the working directory.
@@ -27,7 +27,7 @@ const PRIVATE_KEY: &str = "PRIVATE KEY";
 /// The value of the header field `cat` with which Clerk marks session tokens.
 const SESSION_CATEGORY: &str = "cl_B7d4PD111AAA";
 
-/// The claims that the configuration of the service requires in a token.
+/// The claims of a token that depend on the configuration of the service.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TokenClaims<'a> {
     /// The party (`azp`).
@@ -124,7 +124,8 @@ impl DevelopmentKey {
     }
 }
 
-/// Sets the value at a JSON Pointer. Creates missing objects on its path.
+/// Sets the value at a JSON Pointer. Creates missing objects on its path, and replaces values on its path that are not
+/// objects.
 fn set_claim(claims: &mut Value, pointer: &str, value: Value) {
     let mut target = claims;
     for name in pointer.split('/').skip(1) {

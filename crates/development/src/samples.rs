@@ -5,7 +5,7 @@ use icp_ports::{BoxError, ImportExport, ImportExportError, ImportSource, OnConfl
 /// The list in the API's reference page.
 const SAMPLE_ICPS: &str = include_str!("../../../docs/reference/contract/example-list-icps.json");
 
-/// Imports the sample ICPs.
+/// Imports the sample ICPs that are not stored yet.
 ///
 /// # Errors
 ///

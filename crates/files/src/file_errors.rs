@@ -9,7 +9,8 @@ const MAX_SHOWN_ERRORS: usize = 1_000;
 /// Maximum length of one error in characters. Without this limit, an error that quotes a name could be megabytes long.
 const MAX_ERROR_CHARACTERS: usize = 300;
 
-/// All errors in a file. `Display` writes one error per line.
+/// The errors in a file: the first [`MAX_SHOWN_ERRORS`], and the number of all errors. `Display` writes one error per
+/// line.
 #[derive(Debug, Default)]
 pub(super) struct FileErrors {
     lines: Vec<String>,

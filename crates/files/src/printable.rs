@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
-/// Escapes the characters that change how a terminal shows other text: control characters, and marks that reverse the
-/// direction of writing.
+/// Escapes the characters that change how a terminal shows other text: control characters, marks of the direction of
+/// writing, and Unicode's separators of lines and paragraphs.
 ///
 /// ```
 /// use icp_files::printable;

@@ -32,7 +32,7 @@ pub(super) struct Records<R> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum FileForm {
     Lines,
-    /// The position is within an array. `started` is true after the first element has been read.
+    /// The position is within an array. `started` is true after the first element has begun.
     Array {
         started: bool,
     },

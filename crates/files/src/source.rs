@@ -20,10 +20,10 @@ const MAX_BATCH_BYTES: usize = 2 * 1024 * 1024;
 const NOT_LINES: &str = "line 1: the object does not end on its line. The file must be a JSON array of ICPs, or have \
     one ICP on each line (malformed)";
 
-/// A function that is called repeatedly while the file is read.
+/// A function that is called after each batch of the file, and at its end.
 pub type Progress = Box<dyn Fn(ReadProgress) + Send>;
 
-/// The progress of reading a file.
+/// The progress of reading a file: what has been read so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ReadProgress {
     /// The number of records.

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 pub const ISSUER: &str = "https://development.icp.invalid";
 /// The default JSON Pointer to the claim in which the value `admin` makes the user an admin.
 pub const ADMIN_CLAIM: &str = "/metadata/role";
-/// The user of the sample ICPs.
+/// A user of every sample ICP.
 pub const SAMPLE_USER: &str = "user_abc123";
 
 /// The file of the key, in the working directory.

@@ -105,7 +105,7 @@ impl IcpBuilder {
     }
 }
 
-/// Returns the document that is stored for the ICP in `json`, by the rules for imports.
+/// Returns the document that is stored for the ICP in `json`, by the rules for lenient imports.
 ///
 /// # Panics
 ///

@@ -1,8 +1,8 @@
 //! The contract suites of the ports, of a repository whose storage fails, and of an authenticator during an outage.
 //!
 //! Each function returns the trials of one suite, and [`run`] runs trials as a test program. For each trial, a suite
-//! calls the adapter's factory, which must create a fresh, empty storage. A trial that takes longer than 60 seconds
-//! fails.
+//! calls the adapter's factory. The factory of a storage must create a fresh, empty storage. A trial that takes longer
+//! than 60 seconds fails.
 
 mod authenticator;
 mod history;

@@ -12,7 +12,7 @@ const TRIAL_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Creates a trial for each case of a suite. Each trial has its own subject.
 ///
-/// Cases are private functions that only this macro uses. So the compiler reports a case without a trial as dead code.
+/// Only this macro uses the functions of the cases. So the compiler reports a case without a trial as dead code.
 macro_rules! trials {
     ($name:ident, $make:ident, |$subject:ident| $convert:expr; $($case:path),+ $(,)?) => {{
         let make = $make;

@@ -149,7 +149,7 @@ impl State {
         }
     }
 
-    /// Stores the change that creates the current state of an ICP.
+    /// Stores the last change of an ICP.
     pub(super) fn record(
         &mut self,
         id: IcpId,

@@ -9,7 +9,7 @@ use icp_ports::{
 
 use super::{InMemoryDatabase, State};
 
-/// Number of documents that an export passes to its sink at once.
+/// Maximum number of documents that an export passes to its sink at once.
 const EXPORT_BATCH_SIZE: usize = 500;
 
 #[async_trait]

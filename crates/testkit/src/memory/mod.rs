@@ -20,9 +20,9 @@ pub struct InMemoryDatabase(Arc<RwLock<State>>);
 #[derive(Clone, Debug, Default)]
 struct State {
     icps: BTreeMap<IcpId, (IcpDocument, Version)>,
-    /// The users who created ICPs. Imported ICPs have no creator.
+    /// The users who created ICPs. An ICP that an import created has no creator.
     creators: BTreeMap<IcpId, UserId>,
-    /// The change that created the current state of each ICP.
+    /// The last change of each ICP. For an existing ICP, this change created its current state.
     changes: BTreeMap<IcpId, Revision>,
     /// The replaced states and the deletes of each ICP, oldest first.
     history: BTreeMap<IcpId, Vec<history::HistoryEntry>>,

@@ -121,8 +121,8 @@ impl FaultySubject {
         calls
     }
 
-    /// Returns a call of each method that writes, except `remove_expired_keys`. This method does nothing if the
-    /// storage itself expires keys.
+    /// Returns a call of each method that writes, except `remove_expired_keys`, which does nothing if the storage
+    /// itself expires keys.
     pub(super) fn writes(&self) -> Vec<Call> {
         let version = self.version;
         let changed = change(&self.document, &icp(1).with("name", "changed").document());

@@ -3,8 +3,9 @@ use icp_domain::{IcpId, UserId};
 
 use crate::{RepositoryError, Version};
 
-/// Removes a user from histories, authors, creators and idempotency keys, for the command `icp forget-user`. The
-/// command first removes the user from the `userIds` of all ICPs.
+/// Removes a user from histories, also as the author, actor or creator of ICPs, and deletes the user's idempotency
+/// keys. The command `icp forget-user` uses this port. The command first removes the user from the `userIds` of all
+/// ICPs.
 #[async_trait]
 pub trait ForgetUser: Send + Sync {
     /// Removes the user from one part of the stored data. Returns the next part, or `None` at the end.
@@ -30,12 +31,13 @@ pub trait ForgetUser: Send + Sync {
 /// A part of the stored data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ForgetPart {
-    /// The ICPs from this ID on: the authors of their current states, and their creators.
+    /// The ICPs from this ID on. The user is removed as the author and actor of their current states, and as their
+    /// creator.
     Icps(IcpId),
-    /// The revisions after the revision with this ID and version: their authors and documents, and the creators of
-    /// deleted ICPs.
+    /// The revisions after the revision with this ID and version. The user is removed as their author and actor, from
+    /// their documents, and as the creator of deleted ICPs.
     Revisions(IcpId, Version),
-    /// The users of deleted ICPs, and idempotency keys.
+    /// The users of deleted ICPs at their deletion, and the idempotency keys.
     Others,
 }
 

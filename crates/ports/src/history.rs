@@ -73,8 +73,8 @@ pub trait IcpHistory: Send + Sync {
     }
 
     /// Removes some of the revisions that were replaced before a time, and returns their number. The caller repeats the
-    /// call until the result is 0. A delete counts as replaced at the time of the deletion, so it becomes old at the
-    /// same time as the deleted state. An implementation MUST NOT remove the current state of an ICP.
+    /// call until the result is 0. A delete counts as replaced at the time of the deletion, like the deleted state. An
+    /// implementation MUST NOT remove the current state of an ICP.
     async fn remove_old_revisions(&self, _replaced_before: Timestamp) -> Result<u64, RepositoryError> {
         Ok(0)
     }

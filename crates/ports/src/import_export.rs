@@ -16,8 +16,8 @@ pub trait ImportExport: Send + Sync {
     ///
     /// A document that replaces a stored ICP is a change by [`icp_domain::Author::import`] at the time of the import,
     /// which the implementation reads from its clock. The ICP keeps its creator. The history stores the replaced state
-    /// if `keeps_replaced` is true. The history MAY omit states that the same source replaces, and a document that
-    /// equals the stored one MAY change nothing.
+    /// if `keeps_replaced` is true. The history MAY omit a state that a later document of the same source replaces, and
+    /// a document that equals the stored one MAY change nothing.
     ///
     /// # Errors
     ///

@@ -71,10 +71,11 @@ pub trait IcpReader: Send + Sync {
 
 /// Reads and writes ICPs.
 ///
-/// Every write is atomic. An implementation MUST return within 5 seconds, like [`IcpReader`]. It MUST NOT repeat a
-/// write whose connection was lost, because the storage may have committed it. A change is a compare-and-swap: it names
-/// the expected version, and does nothing if the ICP is at another version. The caller then reads the ICP again and
-/// decides again. So the access check, which used the version that was read, is still valid when the change succeeds.
+/// Every write is atomic. Like an [`IcpReader`], an implementation MUST return within 5 seconds if its storage cannot
+/// be reached or hangs. It MUST NOT repeat a write whose connection was lost, because the storage may have committed
+/// it. A change is a compare-and-swap: it names the expected version, and does nothing if the ICP is at another
+/// version. The caller then reads the ICP again and decides again. So the access check, which used the version that was
+/// read, is still valid when the change succeeds.
 ///
 /// If [`Stamp::keeps_replaced`] is true and the storage has a history, a change or delete MUST store the replaced state
 /// in the history, once and in the same transaction. The history MUST NOT contain a copy of the current state, because
@@ -103,7 +104,7 @@ pub trait IcpRepository: IcpReader + IcpHistory + HealthCheck {
         key: Option<&IdempotencyKey>,
     ) -> Result<Creation, RepositoryError>;
 
-    /// Changes the ICP at the version `expected`.
+    /// Applies `change` to the ICP if the ICP is at the version `expected`.
     ///
     /// The quota is checked if [`Quota::is_counted`] is true for the bytes of the ICP and its history before and after
     /// the change. An implementation MUST then change nothing if, after the change, all data of the ICP's creator would
@@ -117,9 +118,9 @@ pub trait IcpRepository: IcpReader + IcpHistory + HealthCheck {
         stamp: &Stamp,
     ) -> Result<Replacement, RepositoryError>;
 
-    /// Deletes the ICP at the version `expected`. Returns false, and changes nothing, if the ICP does not exist or is
-    /// at another version. It MAY do the same while another caller writes the ICP. If [`Stamp::keeps_replaced`] is
-    /// false, the ICP is not among the deleted ICPs, and its earlier revisions MAY be removed.
+    /// Deletes the ICP if it is at the version `expected`. Otherwise, or if the ICP does not exist, returns false and
+    /// changes nothing. It MAY do the same while another caller writes the ICP. If [`Stamp::keeps_replaced`] is false,
+    /// the ICP is not among the deleted ICPs, and its earlier revisions MAY be removed.
     async fn delete(&self, id: IcpId, expected: Version, stamp: &Stamp) -> Result<bool, RepositoryError>;
 
     /// Removes some idempotency keys that are no longer valid at `now`, and returns their number. The caller repeats
@@ -139,8 +140,8 @@ pub enum RepositoryError {
     /// caller may try again later.
     #[error("the storage cannot be reached")]
     Unavailable(#[source] BoxError),
-    /// The storage serves its maximum number of requests, or that of the user. Nothing was changed. The caller may try
-    /// again after some milliseconds.
+    /// The storage serves the maximum number of requests, or the maximum for this user. Nothing was changed. The caller
+    /// may try again after some milliseconds.
     #[error("the storage has too many requests")]
     Overloaded,
     /// The storage returned an error or an invalid result.

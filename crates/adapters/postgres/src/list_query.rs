@@ -16,7 +16,7 @@ use crate::prepared::prepared_once;
 /// The assumed length of a document. A part has at most `max_bytes / BYTES_PER_ROW` ICPs, so that PostgreSQL does not
 /// read the rest of a long list for each part. A limit below [`MIN_ROWS_OF_PART`] is raised to that number.
 const BYTES_PER_ROW: usize = 1024;
-/// The smallest limit on the number of ICPs that follows from `max_bytes`, however small `max_bytes` is.
+/// The limit on the number of ICPs in a part is at least this number, unless the query has a smaller limit.
 const MIN_ROWS_OF_PART: usize = 64;
 
 /// The rows and documents that a statement reads.

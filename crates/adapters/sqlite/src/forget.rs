@@ -75,7 +75,7 @@ struct RevisionRow {
     icp_id: Vec<u8>,
     #[diesel(sql_type = BigInt)]
     version: i64,
-    /// The document, if it contains the user's ID.
+    /// The document, if the user's ID is anywhere in it.
     #[diesel(sql_type = Nullable<Text>)]
     document: Option<String>,
 }

@@ -137,7 +137,8 @@ const DOCUMENT: &str = "coalesce(document, (SELECT before.document FROM icp_revi
 /// The columns of a revision that the tables `icps` and `icp_revisions` have in common.
 const COLUMNS: &str = "version, changed_at, changed_by, actor, source, operation, changed";
 
-/// Returns the query for the current state of an ICP and its revisions in a range of versions, newest first.
+/// Returns the query for the current state of an ICP, and for its revisions that were replaced at or after `since`.
+/// Both must be in the range of versions. The newest is first.
 fn revisions_query<'a>(id: IcpId, versions: (i64, i64), since: Timestamp, with_documents: bool) -> Query<'a> {
     let query = diesel::sql_query(format!(
         "SELECT id AS icp_id, {COLUMNS}, CASE WHEN ?5 THEN document END AS document FROM icps \
@@ -154,7 +155,8 @@ fn revisions_query<'a>(id: IcpId, versions: (i64, i64), since: Timestamp, with_d
         .bind::<Bool, _>(with_documents)
 }
 
-/// Returns the query for the deletes of the ICPs of one user, or of all users, newest first.
+/// Returns the query for the deletes of the ICPs that the user could access at the deletion, or of all ICPs if
+/// `user_id` is `None`. The newest is first.
 fn deletes_query<'a>(user_id: Option<&'a UserId>, query: &HistoryQuery) -> Query<'a> {
     let (from, key) = match user_id {
         None => ("icp_revisions AS revisions WHERE ?1 IS NULL", "revisions"),

@@ -87,8 +87,8 @@ pub(crate) fn end_delete(connection: &mut SqliteConnection, id: IcpId) -> QueryR
     Ok(Some(bytes))
 }
 
-/// Removes at most 20 old revisions, and returns their number. The limit is small because a document can have
-/// 2 MiB, or 16 MiB if it was imported, and other writes wait.
+/// Removes at most 20 revisions that were replaced before `replaced_before`, and returns their number. The limit is
+/// small because a document can have 2 MiB, or 16 MiB if it was imported, and other writes wait.
 pub(crate) fn remove_old(connection: &mut SqliteConnection, replaced_before: Timestamp) -> QueryResult<u64> {
     #[derive(QueryableByName)]
     struct Removed {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use icp_ports::{IcpReader, ListCursor, ListPart, ListQuery, ListStart, RepositoryError, WireList};
 
-/// Maximum length in bytes of each part after the first, plus one ICP. A read of a longer part occupies a core for so
-/// long that requests of other users are delayed.
+/// Maximum length in bytes of each part after the first. Only its last document may exceed this length. A read of a
+/// longer part occupies a core for so long that requests of other users are delayed.
 const MAX_PART_BYTES: NonZeroUsize = NonZeroUsize::new(1024 * 1024).unwrap();
 
 /// The rest of a list that is too long to be buffered. Each part is read after the previous part has been sent, so that

@@ -6,9 +6,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A point in time, in whole milliseconds of UTC, in the years 0000 to 9999.
 ///
-/// A timestamp is written as `2024-01-15T10:30:00.000Z`, always with three decimals and `Z`. Any RFC 3339 text can be
-/// parsed: other offsets are converted to UTC, finer fractions are truncated, and a leap second (`23:59:60` in UTC)
-/// becomes the next second.
+/// A timestamp is written as `2024-01-15T10:30:00.000Z`, always with three decimals and `Z`. Any RFC 3339 time in these
+/// years can be parsed: other offsets are converted to UTC, finer fractions are truncated, and a leap second
+/// (`23:59:60` in UTC) becomes the next second.
 ///
 /// ```
 /// use icp_domain::Timestamp;

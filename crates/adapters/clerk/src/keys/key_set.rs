@@ -27,7 +27,7 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(3);
 const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// The maximum number of requests that wait for a fetch. Further requests use the current set immediately.
 pub(super) const MAX_WAITING: usize = 16;
-/// The age at which a set is no longer used. A set reaches this age only if all fetches fail.
+/// The age at which a set is no longer used. A set reaches this age only if all later fetches fail.
 const MAX_AGE: Duration = Duration::from_hours(24);
 /// The pause after the first failed fetch while no set is usable. It doubles after each failure, up to the cooldown.
 const FIRST_RETRY_PAUSE: Duration = Duration::from_millis(250);

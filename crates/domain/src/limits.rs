@@ -39,7 +39,7 @@ pub const LONG_TEXT: usize = 20_000;
 pub const SEARCH_STRINGS: usize = 1_000;
 /// Characters of a search string.
 pub const SEARCH_STRING: usize = 1_000;
-/// Characters of a regular expression. The validator also refuses more than 256 levels of groups.
+/// Characters of a regular expression. The validator also refuses groups that are nested more than 255 levels deep.
 pub const REGEX: usize = 1_000;
 /// Characters of all regular expressions of a body together. The validator compiles them in less than 100 milliseconds.
 pub const REGEXES: usize = 100_000;

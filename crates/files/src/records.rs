@@ -166,7 +166,7 @@ fn line_breaks(bytes: &[u8]) -> u64 {
     bytes.split(|&byte| byte == b'\n').count() as u64 - 1
 }
 
-/// Finds the end of an element of an array without parsing the element. The end is the first comma or bracket that is
+/// Finds the end of an element of an array without parsing the element. The end is the first comma or `]` that is
 /// outside strings and outside the brackets of the element. The JSON parser finds errors within the element later.
 #[derive(Default)]
 struct Nesting {

@@ -123,8 +123,8 @@ impl Application {
         self.development_sign_in.as_ref()
     }
 
-    /// Serves requests until a signal stops the service. Finishes the requests in flight, unless a second signal
-    /// arrives.
+    /// Serves requests until a signal stops the service. Then finishes the requests in flight, for at most
+    /// `server.shutdown_seconds`, unless a second signal arrives.
     ///
     /// # Errors
     ///

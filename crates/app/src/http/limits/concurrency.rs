@@ -80,7 +80,7 @@ impl Counter {
 }
 
 impl Concurrency {
-    /// Creates the limits. `response_buffer` is the length in bytes of the parts in which long lists are sent.
+    /// Creates the limits. `response_buffer` is the maximum length in bytes of the first part of a long list.
     pub(crate) fn new(max_in_flight: usize, response_buffer: NonZeroUsize, metrics: &Metrics) -> Self {
         Self {
             in_flight: Counter::new(max_in_flight),

@@ -19,7 +19,7 @@ const WAITING_FACTOR: usize = 4;
 /// a part for an unlimited time.
 const MAX_STREAM_BYTES: usize = 48 * 1024 * 1024;
 
-/// Minimum of the limit of one user. Otherwise, the limit of a user is a quarter of the total limit.
+/// The number of requests in flight that each user may have, even if it is more than a quarter of the total limit.
 const MIN_IN_FLIGHT_PER_USER: usize = 16;
 
 /// Maximum number of buffered lists that are being sent to one user. Only lists of more than [`MAX_UNCOUNTED_LIST_BYTES`]

@@ -44,7 +44,8 @@ impl Application {
     /// # Errors
     ///
     /// If a setting is invalid, the database cannot be used, a migration fails or is pending while `database.migrate`
-    /// is off, the sign-in cannot be set up, or the service cannot listen on an address.
+    /// is off, the sample ICPs cannot be stored, the sign-in cannot be set up, or the service cannot listen on an
+    /// address.
     pub async fn build(settings: &Settings) -> anyhow::Result<Self> {
         settings.check_for_serving()?;
         composition::check_adapter_settings(settings)?;
@@ -123,8 +124,8 @@ impl Application {
         self.development_sign_in.as_ref()
     }
 
-    /// Serves requests until a signal stops the service. Finishes the requests in flight, unless a second signal
-    /// arrives.
+    /// Serves requests until a signal stops the service. Then finishes the requests in flight, for at most
+    /// `server.shutdown_seconds`, unless a second signal arrives.
     ///
     /// # Errors
     ///
@@ -136,7 +137,7 @@ impl Application {
         let certificate_reloads =
             self.certificate.map(|certificate| actix_web::rt::spawn(certificate.reload_on_change()));
         let housekeeping = actix_web::rt::spawn(housekeeping::run(self.icps, self.rate_limit));
-        // The server for operators runs until the last request of the API has ended.
+        // The server for operators runs until the server of the API has stopped.
         let operator_task = self.operator_server.map(|operator_server| {
             let serving = operator_server.run();
             actix_web::rt::spawn(async move {

@@ -23,7 +23,7 @@ pub(crate) struct Storage {
     /// The ports of the workers. Each entry has its own connections. If there are fewer entries than workers, several
     /// workers share an entry.
     pub(crate) workers: Vec<WorkerStorage>,
-    /// The repository that periodic tasks and the server for operators use.
+    /// The repository that commands, periodic tasks and the server for operators use.
     pub(crate) repository: Arc<dyn IcpRepository>,
     /// The time for which a user reads from the primary after a write.
     pub(crate) read_own_writes: Duration,

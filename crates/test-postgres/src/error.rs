@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// An error. Its message is a single sentence for the person who runs the tests.
+/// An error. Its message is for the person who runs the tests.
 #[derive(Clone)]
 pub struct Error(String);
 

@@ -8,8 +8,7 @@ const FIRST_PORT: u16 = 15_000;
 const PORT_COUNT: u16 = 15_000;
 const MAX_ATTEMPTS: usize = 100;
 
-/// Returns a port on which no process listens. Another process may bind the port before the caller does, so callers
-/// try several ports.
+/// Returns a port on which no process listens. Another process may bind the port before the caller does.
 pub(super) fn find_free_port() -> Result<u16, Error> {
     (0..MAX_ATTEMPTS)
         .map(|_| FIRST_PORT + u16::try_from(random::number() % u64::from(PORT_COUNT)).unwrap_or(0))

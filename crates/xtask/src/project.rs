@@ -23,7 +23,7 @@ pub(crate) fn cargo(arguments: &str) -> Result<Command> {
     Ok(command)
 }
 
-/// Returns the standard output of a command, without the last end of line. An error contains the standard error.
+/// Returns the standard output of a command, without the white space at its end. An error contains the standard error.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let output = command.output().with_context(|| format!("running {command:?}"))?;
     let error = String::from_utf8_lossy(&output.stderr);

@@ -19,7 +19,7 @@ pub(super) struct Options {
 }
 
 /// Requests and prints the health of the service that runs with these settings on this machine. Fails if the service is
-/// not healthy.
+/// not healthy, or does not respond within [`REQUEST_TIMEOUT`].
 pub(super) fn run(settings: &Settings, options: &Options) -> anyhow::Result<()> {
     let path = if options.ready { "ready" } else { "live" };
     let url = format!("{}/health/{path}", base_url(settings));

@@ -26,7 +26,7 @@ pub(super) struct Options {
     /// What to do with an ICP whose ID exists already
     #[arg(long, value_enum, value_name = "ACTION", default_value_t)]
     on_conflict: ConflictAction,
-    /// Accepts everything that has the shape of an ICP, and stores it unchanged
+    /// Accepts everything that has the shape of an ICP, and keeps fields and values that this version does not know
     #[arg(long)]
     lenient: bool,
 }

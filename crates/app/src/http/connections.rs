@@ -35,7 +35,7 @@ struct Connection {
     peer: Option<SockaddrStorage>,
     /// Number of requests in flight.
     requests: Cell<usize>,
-    /// The time at which a request last began or ended.
+    /// The time at which the connection began, or a request last began or ended.
     last_change: Cell<Instant>,
 }
 

@@ -90,7 +90,7 @@ async fn revision(
     )>,
 ) -> Result<HttpResponse, ApiError> {
     let revision = request.match_info().get("revision").unwrap_or_default();
-    // No state has the version -1, so a request for a text that is not a revision gets a 404.
+    // No state has the version -1, so a text that is not a revision has the same response as an unknown revision.
     let version = Version::of_tag(revision).unwrap_or(Version(-1));
     let revision = state.icps.revision(&caller, id, version).await?;
     if preconditions.is_not_modified_without_version()? {

@@ -26,7 +26,7 @@ use icp_settings::ServerSettings;
 /// Time limit of the head of a connection's first request, from the start of the connection. The head of a later
 /// request must arrive within this time plus the keep-alive time, from the end of the previous response.
 const REQUEST_HEAD_LIMIT: Duration = Duration::from_secs(5);
-/// Time limit of a TLS handshake, which takes two round trips.
+/// Time limit of a TLS handshake, which takes one or two round trips.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(3);
 /// Maximum number of TLS handshakes in progress in a worker. A worker at its limit accepts no connection. The default
 /// of actix is 256, which a few clients that send nothing would reach. A handshake in progress costs only a few
@@ -40,7 +40,7 @@ const STALLED_READER_LIMIT: Duration = Duration::from_secs(30);
 pub(crate) struct Options {
     /// The TLS configuration. `None` turns TLS off.
     pub(crate) tls: Option<rustls::ServerConfig>,
-    /// The endpoint for AI assistants.
+    /// The endpoint for AI assistants. `None` turns it off.
     pub(crate) mcp: Option<Mcp>,
     /// True if the server serves `/metrics`.
     pub(crate) metrics: bool,

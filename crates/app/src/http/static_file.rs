@@ -82,7 +82,7 @@ impl StaticFile {
     }
 }
 
-/// The digest of a file, which identifies the version of the file.
+/// The first 8 bytes of the SHA-256 digest of a file. They identify the version of the file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Digest(u64);
 

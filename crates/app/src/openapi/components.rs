@@ -79,7 +79,8 @@ fn own_schemas() -> Map<String, Value> {
                     Equals the header `x-request-id`."},
                 "errors": {
                     "type": "array", "minItems": 1, "items": reference("schemas", "Violation"),
-                    "description": "For a 400: every violation in the request, up to the first 100.",
+                    "description": "For a 400: the violations of the parameters or, if there are none, \
+                        those of the body. At most 100.",
                 },
             },
             "additionalProperties": false,

@@ -43,7 +43,7 @@ fn documentation_states_every_limit() {
         (
             "`includeSearchStrings`, `excludeSearchStrings`",
             format!(
-                "{} each, of {} each",
+                "{} elements in each array, and {} characters in each element",
                 with_separators(limits::SEARCH_STRINGS),
                 with_separators(limits::SEARCH_STRING)
             ),

@@ -35,7 +35,7 @@ pub(super) fn command(programs: &Path, name: &str, folder: &Path) -> Command {
 pub(super) struct Service {
     child: Child,
     pub(super) address: String,
-    /// Stays open, because a service whose standard output is closed fails when it prints.
+    /// Stays open, because a server may fail if it prints another line to a closed standard output.
     output: BufReader<ChildStdout>,
 }
 

@@ -90,7 +90,8 @@ pub(in crate::http) fn require_json(request: &HttpRequest) -> Result<(), ApiErro
 }
 
 /// Reads the body of a request. Fails with `too_large` if the body has more than `max` bytes, and with a violation if
-/// it is incomplete, too slow or not UTF-8.
+/// it is incomplete, too slow or not UTF-8. Fails with [`ApiError::Overloaded`] if too many requests wait, or if the
+/// limit of requests in flight is reached after the wait.
 pub(in crate::http) async fn read_text(
     request: &HttpRequest,
     max: usize,

@@ -248,7 +248,7 @@ impl ParameterTable for NoQuery {
     const PARAMETERS: &'static [Parameter<Self>] = &[];
 }
 
-/// The query parameters of requests that create or change an ICP.
+/// The query parameters of the operations that create and patch an ICP.
 #[derive(Debug, Default)]
 pub(crate) struct WriteQuery {
     pub(in crate::http) dry_run: bool,

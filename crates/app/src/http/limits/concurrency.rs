@@ -19,7 +19,7 @@ const WAITING_FACTOR: usize = 4;
 /// a part for an unlimited time.
 const MAX_STREAM_BYTES: usize = 48 * 1024 * 1024;
 
-/// Minimum of the limit of one user. Otherwise, the limit of a user is a quarter of the total limit.
+/// The number of requests in flight that each user may have, even if it is more than a quarter of the total limit.
 const MIN_IN_FLIGHT_PER_USER: usize = 16;
 
 /// Maximum number of buffered lists that are being sent to one user. Only lists of more than [`MAX_UNCOUNTED_LIST_BYTES`]
@@ -80,7 +80,7 @@ impl Counter {
 }
 
 impl Concurrency {
-    /// Creates the limits. `response_buffer` is the length in bytes of the parts in which long lists are sent.
+    /// Creates the limits. `response_buffer` is the maximum length in bytes of the first part of a long list.
     pub(crate) fn new(max_in_flight: usize, response_buffer: NonZeroUsize, metrics: &Metrics) -> Self {
         Self {
             in_flight: Counter::new(max_in_flight),

@@ -59,7 +59,7 @@ impl Id {
     }
 }
 
-/// The version that an ICP must have. A version that no tool returned matches no ICP.
+/// The version that an ICP must have, or `None` for any version. A text that is not a version matches no ICP.
 #[derive(Deserialize)]
 #[serde(transparent)]
 pub(super) struct IfMatch(Option<String>);

@@ -33,7 +33,7 @@ use super::routing::{anonymous_resource, protected, read};
 use super::state::State;
 use server::IcpServer;
 
-/// Time limit of a message. It is longer than the time limit of any use case.
+/// Time limit of a message. With the default settings, it is longer than the time limits of the use cases.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Maximum length of a message in bytes: the maximum length of a request body, and 64 KiB for the rest of the message.

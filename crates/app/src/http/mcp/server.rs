@@ -64,7 +64,7 @@ impl ServerHandler for IcpServer {
         let Some(call) = parts.and_then(|parts| parts.extensions.get::<Call>()) else {
             return Err(ErrorData::internal_error("An unexpected server error occurred.", None));
         };
-        // The SDK runs the tool in a separate task. If the task panicked, the client would wait for a response forever.
+        // The SDK runs the tool in a separate task. If the task panicked, the client would get no result of the call.
         let running = AssertUnwindSafe(calls::run(&request.name, &self.icps, call)).catch_unwind().await;
         let outcome = running.unwrap_or_else(|_| Some(Err(ApiError::Internal("a tool panicked".into()))));
         let Some(outcome) = outcome else {

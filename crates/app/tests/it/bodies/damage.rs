@@ -3,7 +3,7 @@
 use icp_testkit::generate::proptest::prelude::*;
 use icp_testkit::generate::proptest::sample::{Index, select};
 
-/// Bytes that are inserted into bodies: white space, JSON tokens, and invalid UTF-8.
+/// Bytes that are inserted into bodies, such as white space, JSON tokens and invalid UTF-8.
 const INSERTED_BYTES: &[&[u8]] = &[
     b" ",
     b"\n",

@@ -124,7 +124,8 @@ pub(crate) fn requests(seed: u64, count: usize, targets: usize) -> impl Iterator
     })
 }
 
-/// Generates an object with at least `min_fields` fields of [`FULL_BODY`], and with random `userIds`.
+/// Generates an object with at least `min_fields` fields of [`FULL_BODY`], or with all fields if there are fewer. If it
+/// has `userIds`, they are random.
 fn base(min_fields: usize) -> impl Strategy<Value = Tree> {
     let Tree::Object(fields) = Tree::of(Json::parse(FULL_BODY).expect("the text must be JSON")) else {
         unreachable!("`FULL_BODY` is an object")

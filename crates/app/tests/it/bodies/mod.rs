@@ -1,4 +1,4 @@
-//! Hostile request bodies, which are generated or have the maximum size. No body may cause a 5xx or a partial write.
+//! Hostile request bodies, which are generated or expensive to parse. No body may cause a 5xx or a partial write.
 
 mod damage;
 mod expected;

@@ -30,7 +30,8 @@ pub(crate) fn export(service: &Service) -> Export {
     records
 }
 
-/// Checks that the stored ICPs are exactly the ICPs before the test and the ICPs whose create got a 201.
+/// Checks that the stored ICPs are exactly the ICPs of `before` and the ICPs whose create got a 201. The created ICPs
+/// must be unchanged.
 pub(crate) fn check_documents(stored: &Export, before: &Export, outcomes: &[Outcome]) {
     let created = outcomes.iter().filter(|outcome| outcome.action == Action::Post);
     let created: BTreeMap<IcpId, &String> =

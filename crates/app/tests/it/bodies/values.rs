@@ -4,7 +4,7 @@ use icp_testkit::generate::proptest::prelude::*;
 use icp_testkit::generate::proptest::sample::{Index, select};
 use icp_testkit::generate::{self, Tree};
 
-/// Values of all types, values near the limits, and values that are valid only in other fields.
+/// Values of all types, values near the limits, values that are valid only in other fields, and invalid JSON.
 const VALUES: &[&str] = &[
     "null",
     "true",
@@ -91,8 +91,8 @@ const VALUES: &[&str] = &[
     "1//",
 ];
 
-/// Field names of the contract in the wrong position or spelling, and names that have a meaning in some programming
-/// languages.
+/// Field names of the contract, which may be in a wrong position or spelling, and names that have a meaning in some
+/// programming languages or libraries.
 const NAMES: &[&str] = &[
     "id",
     "createdAt",
@@ -116,7 +116,7 @@ const NAMES: &[&str] = &[
     "$serde_json::private::Number",
 ];
 
-/// Lengths below, at and above each limit for texts.
+/// Lengths at and near limits for texts.
 const TEXT_LENGTHS: &[usize] = &[254, 255, 256, 1_000, 1_001, 10_000, 10_001, 20_000, 20_001];
 
 /// Generates a replacement for any value.
@@ -136,7 +136,7 @@ pub(crate) fn name() -> impl Strategy<Value = String> {
     prop_oneof![select(NAMES).prop_map(|name| format!("\"{name}\"")), generate::name()]
 }
 
-/// A replacement for a scalar. A string replaces a string, and a number replaces a number, so that most bodies stay
+/// A replacement for a scalar. A string replaces a string, and a number replaces a number, so that many bodies stay
 /// valid.
 #[derive(Clone, Debug)]
 pub(crate) struct Replacement {
@@ -162,7 +162,7 @@ pub(crate) fn replacements() -> impl Strategy<Value = Vec<Replacement>> {
     )
 }
 
-/// Applies the replacements to scalars of the tree.
+/// Applies the replacements to strings and numbers of the tree.
 pub(crate) fn with_replacements(mut tree: Tree, replacements: Vec<Replacement>) -> Tree {
     for Replacement { position, string, number } in replacements {
         let mut scalars = Vec::new();
@@ -197,7 +197,7 @@ pub(crate) fn long_text(lengths: &'static [usize]) -> impl Strategy<Value = Tree
         .prop_map(|(character, length)| Tree::Scalar(format!("\"{}\"", character.repeat(length))))
 }
 
-/// Generates nested arrays or objects whose depth is near the limit or far above the limit.
+/// Generates nested arrays or objects. Their depth is 1, near the limit, or above the limit.
 fn nested() -> impl Strategy<Value = Tree> {
     let depth = prop_oneof![4 => 56..=66_usize, 1 => select(vec![1_usize, 127, 129, 1_000, 20_000])];
     (depth, any::<bool>()).prop_map(|(depth, is_array)| {
@@ -207,7 +207,7 @@ fn nested() -> impl Strategy<Value = Tree> {
     })
 }
 
-/// Generates a number with more digits than any numeric type has.
+/// Generates a number of up to about 4,000 digits.
 fn digits() -> impl Strategy<Value = Tree> {
     let number = |count: usize, form| match form {
         0 => format!("1{}", "0".repeat(count)),

@@ -1,4 +1,4 @@
-//! Bodies of about 1 MiB that are as expensive to parse as possible.
+//! Bodies of up to 1 MiB that are as expensive to parse as possible.
 
 use icp_domain::limits;
 use serde_json::json;
@@ -134,8 +134,8 @@ fn distinct_properties(count: usize) -> String {
     (0..count).map(|number| format!(r#""k{number}":0"#)).collect::<Vec<_>>().join(",")
 }
 
-/// Returns nested arrays with the maximum depth. They are within five other levels: the body, an array, a criterion,
-/// the object of the provider, and an array.
+/// Returns nested arrays with the maximum depth. They are within five other levels: the body, the array of criteria, a
+/// criterion, its filters, and an array.
 fn deepest_array() -> String {
     nested("[", "", "]", limits::NESTING - 5)
 }

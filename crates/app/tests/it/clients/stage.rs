@@ -17,7 +17,7 @@ const ICP_OF_NEWER_VERSION: &str = r#"[{"id":"6f1c3f8e-0000-4000-8000-0000000000
     "leadProviderCriteria":[{"provider":"newProvider","type":"newType","filters":{"a":[1,{"b":null}]}}],
     "customFilterCriteria":[{"type":"newFilter","level":7},{"type":"maxPercentFromCRM","value":5000},{"type":"ai","entityType":"newEntity","prompt":"Is it new?"}]}]"#;
 
-/// A service with one ICP, and a proxy between clients and the service that loses responses.
+/// A service with one ICP, and a proxy for this service that rejects requests and loses responses.
 pub(crate) struct Stage {
     pub(crate) service: Service,
     unreliable: UnreliableProxy,
@@ -39,8 +39,8 @@ impl Stage {
         Self { service, unreliable }
     }
 
-    /// Runs a walkthrough, which must succeed. Checks that the client repeats exactly the requests that the guide calls
-    /// safe to repeat: rejected requests; and creates with a key, reads and deletes whose response was lost.
+    /// Runs a walkthrough, which must succeed. Checks that the client repeats rejected requests, and creates with a key
+    /// and reads whose response was lost. It must not repeat creates without a key and patches whose response was lost.
     pub(crate) async fn run_walkthrough(&self, walkthrough: &mut Command) {
         let printed = run(self.with_variables(walkthrough)).await;
         assert!(printed.contains("From Tomorrow"), "{printed}");

@@ -6,7 +6,8 @@ use crate::support::services::{start_on_postgres, start_on_sqlite};
 use crate::support::users::MINIMAL_BODY;
 use crate::support::{Service, Setup};
 
-/// Disables the history of a service that has revisions. The service must then remove the revisions.
+/// Starts a second instance with a disabled history. It must remove all revisions of deleted ICPs, and
+/// all revisions of other ICPs except the newest.
 async fn history_is_removed_if_disabled(service: Service) {
     let ada = service.user("user_ada");
     let created = ada.create(MINIMAL_BODY).await;

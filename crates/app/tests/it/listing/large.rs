@@ -1,5 +1,5 @@
-//! Twenty thousand ICPs of one user. The complete list has 14 MB and is sent in four parts. With a `limit` of 1,000, it
-//! has at least twenty pages.
+//! Twenty thousand ICPs of one user. The complete list has 14 MB and is sent in several parts. With a `limit` of 1,000,
+//! it has at least twenty pages.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

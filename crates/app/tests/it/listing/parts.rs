@@ -117,7 +117,7 @@ async fn metric_value(service: &Service, name: &str) -> f64 {
 const MEMORY_METRIC: &str = "icp_process_resident_memory_bytes";
 const CONNECTIONS_IN_USE_METRIC: &str = r#"icp_database_connections{state="in_use"}"#;
 
-/// Returns ICPs of 10 kB each. Together they have `bytes` bytes.
+/// Returns ICPs of about 10 kB each. Together they have about `bytes` bytes.
 fn records_of_size(bytes: u128) -> impl Iterator<Item = IcpBuilder> {
     let text = "x".repeat(9_700);
     (1..=bytes / 10_000).map(move |number| icp(number).with("description", &*text))

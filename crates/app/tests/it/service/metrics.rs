@@ -103,7 +103,7 @@ async fn metrics_port_in_use_is_reported() {
     assert!(message.contains("ICP__METRICS__PORT") && message.contains("in use"), "{message}");
 }
 
-/// A dashboard or an alert on a missing metric would show no data.
+/// A dashboard would show no data for a missing metric, and an alert on this metric would not fire.
 #[tokio::test]
 async fn dashboards_and_alerts_name_existing_metrics() {
     let database = postgres::shared().database();

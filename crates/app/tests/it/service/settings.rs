@@ -223,7 +223,7 @@ fn wrong_type_in_settings_file_is_rejected() {
     }
 }
 
-/// Many shells set `RUST_LOG` for other programs, which accept a target without a level.
+/// Many people set `RUST_LOG` in their shell for other programs, which accept a target without a level.
 #[test]
 fn invalid_rust_log_does_not_stop_start() {
     for value in ["hyper", "hyper,icp_app=debug", "=="] {

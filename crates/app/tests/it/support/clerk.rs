@@ -68,7 +68,8 @@ impl Clerk {
         self.token("at+jwt", KEY_ID, claims, extra_claims)
     }
 
-    /// Returns a token with the union of `claims` and `extra_claims`. An extra claim of `null` removes the claim.
+    /// Returns a token that expires in an hour. Its claims are `iss`, `iat`, `exp`, `claims` and `extra_claims`. An
+    /// extra claim replaces the claim of the same name, and removes it if it is `null`.
     fn token(&self, typ: &str, kid: &str, mut claims: Value, extra_claims: Value) -> String {
         let now = SystemClock.now().unix_millis() / 1_000;
         let claims = claims.as_object_mut().expect("the value must be an object");

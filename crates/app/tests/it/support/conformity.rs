@@ -1,4 +1,4 @@
-//! Compares every response that a test gets with the OpenAPI document.
+//! Compares every response that [`Response::fetch`] returns with the OpenAPI document.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex};

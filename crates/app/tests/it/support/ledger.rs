@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use crate::support::{LIST, Service, Setup};
 
-/// The number of a write. The writer derives the description and the users of the ICP from this number, so that a
-/// partial write would be detected.
+/// The number of a state of an ICP: 0 after the create, and one more after each patch. The writer derives the
+/// description and the users of the ICP from this number, so that a partial write would be detected.
 type Revision = u32;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -235,8 +235,8 @@ impl Writer {
         self.check_histories(service).await;
     }
 
-    /// Checks that the history of each ICP contains every acknowledged state once and in order, even after the
-    /// service was killed.
+    /// Checks that the histories of up to [`MAX_HISTORIES`] ICPs contain every acknowledged state once and in order,
+    /// even after the service was killed. Checks the documents of three revisions of each history.
     async fn check_histories(&self, service: &Service) {
         for (id, entry) in self.entries.iter().rev().take(MAX_HISTORIES) {
             let path = format!("{LIST}/{id}/revisions");
@@ -265,7 +265,7 @@ impl Writer {
     }
 }
 
-/// The number of histories of one writer that each check reads.
+/// Maximum number of histories of one writer that each check reads.
 const MAX_HISTORIES: usize = 4;
 
 /// Returns the revision of a stored ICP. Its description and its users must belong to the same write.

@@ -206,7 +206,7 @@ impl Shell {
         }
     }
 
-    /// Stops the service, like a reader who presses Ctrl-C.
+    /// Kills the service.
     pub(crate) fn stop(&mut self) {
         self.service = None;
     }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::support::{LIST, Response, Service, client};
 
-/// The shortest valid body of a create.
+/// A valid body of a create that has only the required fields.
 pub(crate) const MINIMAL_BODY: &str = r#"{"name":"SMB","leadProviderCriteria":[]}"#;
 
 /// The codes that a violation may have.

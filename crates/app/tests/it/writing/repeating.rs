@@ -30,7 +30,7 @@ fn assert_same_response(response: &Response, first: &Response) {
 }
 
 on_both_databases!(repeated_conditional_create_returns_first_response);
-/// The first request changes the list, so that its `If-Match` no longer matches.
+/// The first request changes the list, so that the `If-Match` of the second request does not match.
 async fn repeated_conditional_create_returns_first_response(service: &Service) {
     let ada = service.user("user_ada");
     let list = ada.get(LIST).await.etag().to_owned();

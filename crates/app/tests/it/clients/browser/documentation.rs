@@ -23,7 +23,7 @@ fn with_tls(folder: &Path) -> Setup {
     })
 }
 
-/// Returns the URL of the documentation page with a token, which the service prints when it starts.
+/// Returns the URL of the documentation page with a token, in the form that the service prints when it starts.
 fn url_with_token(service: &Service) -> String {
     format!("{}/docs#token={}", service.address, service.token("user_abc123"))
 }

@@ -1,4 +1,4 @@
-//! The part of the W3C's `WebDriver` protocol that these tests need. Two libraries support this protocol, but
+//! The part of the W3C's `WebDriver` protocol that these tests need. They use no library for this protocol:
 //! `thirtyfour` enables the feature `preserve_order` of `serde_json` for the whole workspace, and `fantoccini` has
 //! two dozen dependencies and cannot read the log.
 

@@ -14,7 +14,8 @@ from pydantic import AnyUrl
 from assistant import use
 
 URL = os.environ["ICP_URL"] + "/mcp"
-# The ID of a client that an administrator registered. In this test, such a client sends no `resource`.
+# The ID of a client that an administrator registered. In this test, such a client sends no `resource`. If the ID is
+# empty, the client registers itself and sends `resource`.
 CLIENT_ID = os.environ["ICP_CLIENT_ID"]
 REDIRECT_URI = AnyUrl("http://127.0.0.1:9/callback")
 

@@ -65,8 +65,8 @@ ATTEMPTS = 5
 
 class Repeating(httpx.BaseTransport):
     """
-    Sends a request again if this is safe. After a 409, a 429 or a 503, nothing was done. After a 500 or without a
-    response, a write may have been stored.
+    Sends a request again if this is safe. After a 409, a 429 or a 503, nothing was done. After any other 5xx or
+    without a response, a write may have been stored.
     """
 
     def __init__(self, transport: httpx.BaseTransport) -> None:

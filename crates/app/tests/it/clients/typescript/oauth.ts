@@ -7,7 +7,8 @@ import type { OAuthClientInformationMixed, OAuthTokens } from "@modelcontextprot
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 
 const url = new URL(`${process.env["ICP_URL"]}/mcp`);
-// The ID of a client that an administrator registered. In this test, such a client sends no `resource`.
+// The ID of a client that an administrator registered. In this test, such a client sends no `resource`. If the ID is
+// empty, the client registers itself and sends `resource`.
 const clientId = process.env["ICP_CLIENT_ID"];
 
 class Provider implements OAuthClientProvider {

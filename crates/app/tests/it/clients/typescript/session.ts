@@ -47,8 +47,8 @@ export async function* pages<Data>(get: (page: { cursor?: string }) => Promise<R
 
 const ATTEMPTS = 5;
 
-// Sends a request again if this is safe. After a 409, a 429 or a 503, nothing was done. After a 500 or without a
-// response, a write may have been stored.
+// Sends a request again if this is safe. After a 409, a 429 or a 503, nothing was done. After any other 5xx or without
+// a response, a write may have been stored.
 export async function repeating(request: Request): Promise<Response> {
   const repeatable = ["GET", "PUT", "DELETE"].includes(request.method) || request.headers.has("Idempotency-Key");
   for (let attempt = 1; ; attempt++) {

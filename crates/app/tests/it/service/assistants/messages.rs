@@ -235,7 +235,7 @@ async fn every_described_tool_can_be_called() {
     }
 }
 
-/// Assistants ask the user before they call a destructive tool.
+/// Assistants can ask the user before they call a destructive tool.
 #[tokio::test]
 async fn every_tool_is_read_only_or_destructive() {
     let service = start_service();

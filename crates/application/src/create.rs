@@ -91,11 +91,17 @@ impl IcpService {
         // With a quota of 0, an insert stores nothing. It only returns the result that is stored with the key.
         let placeholder = NewIcp::builder("-").build()?;
         let placeholder = placeholder.create((self.new_id)(), caller.user_id(), self.clock.now())?;
+        let placeholder = placeholder.into();
         let creator = creator(caller, Quota { icps: 0, bytes: 0 });
-        match self.repository.insert(&placeholder.into(), &creator, Some(&key)).await? {
-            Creation::Repeated(icp) => Ok(Created { icp, is_replay: true }),
-            Creation::KeyReused => Err(ServiceError::KeyReused),
-            _ => Err(error),
+        let deadline = Instant::now() + CONTENTION_TIMEOUT;
+        loop {
+            match self.repository.insert(&placeholder, &creator, Some(&key)).await? {
+                Creation::Repeated(icp) => return Ok(Created { icp, is_replay: true }),
+                Creation::KeyReused => return Err(ServiceError::KeyReused),
+                Creation::InProgress if Instant::now() >= deadline => return Err(ServiceError::KeyInUse),
+                Creation::InProgress => sleep(KEY_POLL_INTERVAL).await,
+                Creation::Created(_) | Creation::QuotaReached => return Err(error),
+            }
         }
     }
 

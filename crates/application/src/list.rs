@@ -93,7 +93,9 @@ impl IcpService {
         }
         Ok(match next {
             Some(next) if request.limit.is_none() => {
-                ListResponse::Long { first: icps, version, rest: LongList::new(reader, query, next) }
+                // A replica could return older states than those of `version`, which may be from the primary.
+                let rest = LongList::new(self.repository.clone(), query, next);
+                ListResponse::Long { first: icps, version, rest }
             }
             next => {
                 let cursor = next.map(|next| CursorCodec::new(caller, request).encode(&next));

@@ -11,7 +11,7 @@ use icp_ports::{
 };
 use tracing::Instrument as _;
 
-use crate::metrics::{Metrics, RejectionCause};
+use crate::metrics::Metrics;
 use crate::traces::{operation_span, sign_in_span};
 
 /// A port whose operations, except health checks, have a metric and a span.
@@ -52,9 +52,6 @@ impl<P: ?Sized> Instrumented<P> {
             Err(RepositoryError::Backend(_)) => "failed",
         };
         self.metrics.record_operation(operation, outcome, start.elapsed());
-        if matches!(result, Err(RepositoryError::Overloaded)) {
-            self.metrics.record_rejection(RejectionCause::Overload);
-        }
         result
     }
 }

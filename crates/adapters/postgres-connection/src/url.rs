@@ -29,11 +29,15 @@ pub enum InvalidUrl {
     Tls(#[from] InvalidTls),
 }
 
-/// The parameters that are passed to the driver. [`configure`] then overrides `connect_timeout`, `keepalives_idle`,
-/// `keepalives_interval` and `keepalives_retries`. The other supported parameters are `sslmode`, `sslrootcert`, `host`
-/// and `port`.
+/// The parameters that are passed to the driver. [`configure`] overrides `connect_timeout`. The other supported parameters are `sslmode`, `sslrootcert`,
+/// `keepalives_count`, `host` and `port`.
 const DRIVER_PARAMETERS: &str = "application_name channel_binding connect_timeout dbname hostaddr keepalives \
-    keepalives_idle keepalives_interval keepalives_retries options password sslnegotiation target_session_attrs tcp_user_timeout user";
+    keepalives_idle keepalives_interval options password sslnegotiation target_session_attrs tcp_user_timeout user";
+
+/// The parameters that apply unless the URL sets them. With these values, an unreachable server is detected after 30
+/// seconds. By default, Linux needs more than two hours.
+const DEFAULT_PARAMETERS: &str =
+    "application_name='icp' keepalives_idle='15' keepalives_interval='5' keepalives_retries='3' ";
 
 /// Returns the driver's configuration of each host, in the order of the URL, and the TLS options.
 ///
@@ -57,6 +61,7 @@ pub(crate) fn parse(url: &str, timeout: Duration) -> Result<(Vec<Config>, TlsOpt
             "sslrootcert" => trust = Some(Trust::File(value.into())),
             "host" if hosts.is_empty() => hosts = value,
             "port" => port = value,
+            "keepalives_count" => push_parameter(&mut common, "keepalives_retries", &value),
             _ if DRIVER_PARAMETERS.split(' ').any(|known| known == name) => {
                 push_parameter(&mut common, name, &value);
             }
@@ -120,7 +125,8 @@ fn configure(
     tls: &TlsOptions,
     timeout: Duration,
 ) -> Result<Config, InvalidUrl> {
-    let mut text = String::new();
+    // Of two values of one parameter, the driver uses the last.
+    let mut text = DEFAULT_PARAMETERS.to_owned();
     // If the URL has several hosts, only a host that accepts writes is used, because a failover can make another host
     // the primary. A `target_session_attrs` in the URL is added later, and takes precedence.
     if has_several_hosts {
@@ -142,14 +148,6 @@ fn configure(
         Mode::Require | Mode::VerifyCa | Mode::VerifyFull => SslMode::Require,
     });
     config.connect_timeout(timeout);
-    // With these values, an unreachable server is detected after 30 seconds. By default, Linux needs more than two
-    // hours.
-    config.keepalives_idle(Duration::from_secs(15));
-    config.keepalives_interval(Duration::from_secs(5));
-    config.keepalives_retries(3);
-    if config.get_application_name().is_none() {
-        config.application_name("icp");
-    }
     Ok(config)
 }
 
@@ -168,8 +166,8 @@ fn percent_decode(value: &str) -> Result<String, InvalidUrl> {
     let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
     for part in parts {
         let (digits, rest) = part.split_at_checked(2).ok_or(InvalidUrl::Malformed("write `%` as %25"))?;
-        let byte = u8::from_str_radix(digits, 16).map_err(|_| InvalidUrl::Malformed("write `%` as %25"))?;
-        bytes.push(byte);
+        let byte = u8::from_str_radix(digits, 16).ok().filter(|_| !digits.starts_with('+'));
+        bytes.push(byte.ok_or(InvalidUrl::Malformed("write `%` as %25"))?);
         bytes.extend(rest.as_bytes());
     }
     String::from_utf8(bytes).map_err(|_| InvalidUrl::Malformed("a percent-encoded value is not UTF-8"))

@@ -16,8 +16,8 @@ use crate::database::PostgresDatabase;
 use crate::error::{insert_failed, query_failed};
 use crate::schema::icps;
 
-/// Maximum number of documents that an export passes to its sink at once.
-const EXPORT_BATCH_SIZE: usize = 500;
+/// Maximum number of documents that an export passes to its sink at once. A document can have several megabytes.
+const EXPORT_BATCH_SIZE: usize = 32;
 
 /// SQL that acquires the lock of an import that replaces ICPs. A second import waits for the lock, because two
 /// imports that store the same ICPs in different orders could deadlock. The number is arbitrary, but must not

@@ -27,7 +27,8 @@ pub(crate) fn look_up_key(
     if fingerprint != key.fingerprint {
         return Ok(Some(Creation::KeyReused));
     }
-    let id = Uuid::from_slice(&id).map_err(|_| invalid_value("idempotency_keys.icp_id", user_id))?;
+    let id =
+        Uuid::from_slice(&id).map_err(|_| invalid_value("idempotency_keys.icp_id", "an idempotency key"))?;
     Ok(Some(Creation::Repeated(StoredIcp { id: id.into(), version: Version(version), json })))
 }
 

@@ -62,7 +62,7 @@ pub(crate) fn read(
         }
         let (row, was_full) = (row?, list.is_full());
         let id = column(&row, 0, |mut value| Uuid::from_slice(value.read_blob()).ok()).flatten();
-        let id = IcpId::from(id.ok_or_else(|| invalid_value("icp_members.icp_id", query.scope.user_id()))?);
+        let id = IcpId::from(id.ok_or_else(|| invalid_value("icp_members.icp_id", "a row of a list"))?);
         let version = column(&row, 1, |mut value| value.read_long());
         let version = version.ok_or_else(|| invalid_value("icps.version", id)).map(Version)?;
         let is_added = column(&row, 3, |mut value| list.push(id, version, Some(value.read_text())))

@@ -16,6 +16,8 @@ use super::state::State;
 use super::static_file::StaticFile;
 use crate::openapi;
 
+pub(super) const READINESS_PATH: &str = "/health/ready";
+
 /// Runs one health check at a time, because anonymous clients can send many requests and each check queries the
 /// database. A request that arrives during a check gets the result of that check.
 #[derive(Clone, Default)]
@@ -45,7 +47,7 @@ impl HealthChecks {
 
 pub(super) fn health_routes(config: &mut web::ServiceConfig) {
     config.service(operator_resource("/health/live", read().to(live)));
-    config.service(operator_resource("/health/ready", read().to(ready)));
+    config.service(operator_resource(READINESS_PATH, read().to(ready)));
 }
 
 pub(super) fn metrics_route(config: &mut web::ServiceConfig) {

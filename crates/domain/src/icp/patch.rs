@@ -52,10 +52,10 @@ impl IcpPatch {
         decode::document(text, Rules::Strict, |decoder, json| {
             let patch = Self::decode(decoder, json);
             check_users(decoder, json, by);
-            if differs(json, "id", icp.id) {
+            if differs(json, "id", &icp.id) {
                 add_violation(decoder, json, "id", ViolationCode::ReadOnly, READ_ONLY);
             }
-            if differs(json, "createdAt", icp.created_at) {
+            if differs(json, "createdAt", &icp.created_at) {
                 add_violation(decoder, json, "createdAt", ViolationCode::ReadOnly, READ_ONLY);
             }
             patch
@@ -130,9 +130,9 @@ fn check_users(decoder: &mut Decoder, body: Json<'_>, by: &Caller) {
 }
 
 /// Returns true if a field has a valid value that differs from the current value.
-fn differs<T: FromStr + PartialEq>(body: Json<'_>, name: &str, current: T) -> bool {
+fn differs<T: FromStr + PartialEq>(body: Json<'_>, name: &str, current: &T) -> bool {
     let sent = field(body, name).and_then(Json::string).and_then(|text| text.parse().ok());
-    sent.is_some_and(|sent: T| sent != current)
+    sent.is_some_and(|sent: T| sent != *current)
 }
 
 fn field<'a>(body: Json<'a>, name: &str) -> Option<Json<'a>> {

@@ -63,6 +63,7 @@ pub fn history<R: IcpRepository + ImportExport + ForgetUser + 'static>(
         quotas::deleted_icps_count_for_creator,
         quotas::removal_frees_quota,
         quotas::removal_frees_quota_of_deleted_icp,
+        quotas::removal_frees_quota_of_deleted_icps_creator,
         quotas::undelete_stays_within_quota,
         quotas::icp_without_creator_has_its_own_quota,
         imports::replacing_import_creates_revision,

@@ -26,8 +26,6 @@ pub(super) struct HistoryEntry {
 struct Deleted {
     user_ids: Vec<UserId>,
     creator: Option<UserId>,
-    /// The bytes of the history of the ICP.
-    bytes: u64,
 }
 
 impl HistoryEntry {
@@ -184,8 +182,7 @@ impl State {
         let version = Version(self.last_version);
         let change = self.record(id, stamp, Operation::Delete, &ChangedFields::default()).clone();
         let revision = Revision { version, json: Some(document.json().to_owned()), ..change };
-        let deleted =
-            Deleted { user_ids: document.user_ids().to_vec(), creator, bytes: self.history_bytes(id) };
+        let deleted = Deleted { user_ids: document.user_ids().to_vec(), creator };
         let replaced = HistoryEntry { revision, replaced_at: stamp.at, deleted: Some(deleted) };
         self.history.entry(id).or_default().push(replaced);
     }
@@ -223,8 +220,9 @@ impl State {
 
     /// Returns, for each deleted ICP of a creator, the bytes of its history.
     pub(super) fn deleted_by_creator<'a>(&'a self, user_id: &'a UserId) -> impl Iterator<Item = u64> + 'a {
-        let deletes = self.history.keys().filter_map(|id| self.delete_of(*id, Timestamp::MIN));
-        let own = deletes.filter(move |(_, deleted)| deleted.creator.as_ref() == Some(user_id));
-        own.map(|(_, deleted)| deleted.bytes)
+        let is_own = |(_, deleted): (&Revision, &Deleted)| deleted.creator.as_ref() == Some(user_id);
+        let own =
+            self.history.keys().filter(move |id| self.delete_of(**id, Timestamp::MIN).is_some_and(is_own));
+        own.map(|id| self.history_bytes(*id))
     }
 }

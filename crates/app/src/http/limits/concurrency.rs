@@ -9,7 +9,7 @@ use icp_domain::UserId;
 use icp_permits::{KeyedPermit, KeyedPermits};
 
 use crate::http::error::ApiError;
-use icp_observability::{Metrics, RejectionCause};
+use icp_observability::Metrics;
 
 /// Maximum number of requests that wait for their body or for a signing key, as a multiple of the limit of requests in
 /// flight. It bounds the memory for partly received bodies.
@@ -74,6 +74,12 @@ impl Counter {
         self.value.fetch_add(1, Ordering::Relaxed) < self.max
     }
 
+    /// Returns a permit, or [`ApiError::Overloaded`] if the limit is reached.
+    fn acquire(&self) -> Result<CountedPermit, ApiError> {
+        let permit = CountedPermit(self.clone());
+        if self.add() { Ok(permit) } else { Err(ApiError::Overloaded) }
+    }
+
     fn subtract(&self) {
         self.value.fetch_sub(1, Ordering::Relaxed);
     }
@@ -99,13 +105,13 @@ impl Concurrency {
     pub(in crate::http) fn admit(&self) -> Result<Permit, ApiError> {
         self.metrics.in_flight().inc();
         let permit = Permit { concurrency: self.clone() };
-        if self.in_flight.add() { Ok(permit) } else { Err(self.reject()) }
+        if self.in_flight.add() { Ok(permit) } else { Err(ApiError::Overloaded) }
     }
 
     /// Admits a request of a user. A user has at most a quarter of the permits, or [`MIN_IN_FLIGHT_PER_USER`] if that
     /// is more, so that one slow reader cannot use up the limit.
     pub(in crate::http) fn admit_user(&self, user_id: &UserId) -> Result<KeyedPermit<UserId>, ApiError> {
-        self.in_flight_of_users.try_acquire(user_id).ok_or_else(|| self.reject())
+        self.in_flight_of_users.try_acquire(user_id).ok_or(ApiError::Overloaded)
     }
 
     /// Admits a list that is buffered for a user. The complete list is in memory until it has been sent. Only a list of
@@ -118,7 +124,7 @@ impl Concurrency {
         if bytes <= MAX_UNCOUNTED_LIST_BYTES {
             return Ok(None);
         }
-        self.buffered_lists_of_users.try_acquire(user_id).map(Some).ok_or_else(|| self.reject())
+        self.buffered_lists_of_users.try_acquire(user_id).map(Some).ok_or(ApiError::Overloaded)
     }
 
     /// Admits a list that is sent to a user in parts.
@@ -126,8 +132,8 @@ impl Concurrency {
         &self,
         user_id: &UserId,
     ) -> Result<(CountedPermit, KeyedPermit<UserId>), ApiError> {
-        let of_user = self.streamed_lists_of_users.try_acquire(user_id).ok_or_else(|| self.reject())?;
-        Ok((self.acquire(&self.streamed_lists)?, of_user))
+        let of_user = self.streamed_lists_of_users.try_acquire(user_id).ok_or(ApiError::Overloaded)?;
+        Ok((self.streamed_lists.acquire()?, of_user))
     }
 
     /// Returns a permit to compress a large response to a user, or `None` if the user has none left. Without a permit,
@@ -138,12 +144,7 @@ impl Concurrency {
 
     /// Admits a request to a route that needs no authentication.
     pub(in crate::http) fn admit_anonymous(&self) -> Result<CountedPermit, ApiError> {
-        self.acquire(&self.anonymous)
-    }
-
-    fn acquire(&self, counter: &Counter) -> Result<CountedPermit, ApiError> {
-        let permit = CountedPermit(counter.clone());
-        if counter.add() { Ok(permit) } else { Err(self.reject()) }
+        self.anonymous.acquire()
     }
 
     /// Waits for the body of a request, or for the key of its token. During the wait, the request does not count as in
@@ -163,19 +164,14 @@ impl Concurrency {
         concurrency.in_flight.subtract();
         let waiting_request = WaitingRequest(concurrency);
         if !concurrency.waiting.add() {
-            return Err(concurrency.reject());
+            return Err(ApiError::Overloaded);
         }
         let result = waiting.await;
         if concurrency.in_flight.value.load(Ordering::Relaxed) >= concurrency.in_flight.max {
-            return Err(concurrency.reject());
+            return Err(ApiError::Overloaded);
         }
         drop(waiting_request);
         Ok(result)
-    }
-
-    fn reject(&self) -> ApiError {
-        self.metrics.record_rejection(RejectionCause::Overload);
-        ApiError::Overloaded
     }
 }
 

@@ -10,7 +10,6 @@ use governor::state::keyed::DefaultKeyedStateStore;
 use icp_domain::{Caller, UserId};
 
 use crate::http::error::ApiError;
-use icp_observability::{Metrics, RejectionCause};
 
 const WINDOW: Duration = Duration::from_mins(1);
 
@@ -51,7 +50,7 @@ impl RateLimit {
     /// # Errors
     ///
     /// If the quota is used up.
-    pub(in crate::http) fn count(&self, caller: &Caller, metrics: &Metrics) -> Result<Quota, ApiError> {
+    pub(in crate::http) fn count(&self, caller: &Caller) -> Result<Quota, ApiError> {
         let per_minute = self.per_minute.get();
         match self.limiter.check_key(caller.user_id()) {
             Ok(state) => {
@@ -61,7 +60,6 @@ impl RateLimit {
                 Ok(Quota { per_minute, remaining, wait })
             }
             Err(not_until) => {
-                metrics.record_rejection(RejectionCause::RateLimit);
                 let wait = not_until.wait_time_from(DefaultClock::default().now());
                 Err(ApiError::TooManyRequests(Quota { per_minute, remaining: 0, wait }))
             }

@@ -7,12 +7,14 @@ use actix_web::http::header::{HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage as _};
 use icp_domain::{Caller, UserId};
+use icp_observability::RejectionCause;
 use tracing::Span;
 
 use super::layer::Middleware;
 use super::request_id::{self, RequestId};
 use crate::http::error::ApiError;
 use crate::http::state::State;
+use crate::http::system::READINESS_PATH;
 
 /// Middleware: assigns the ID of each request, and records its span, its log line and its metrics. Also inserts the
 /// headers that every response has.
@@ -67,7 +69,15 @@ impl<B: MessageBody> Middleware<B> for Observe {
             micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
             "request completed"
         );
-        state?.metrics.record_response(method, route, status, duration);
+        let metrics = &state?.metrics;
+        match status {
+            503 if route.as_deref() != Some(READINESS_PATH) => {
+                metrics.record_rejection(RejectionCause::Overload);
+            }
+            429 => metrics.record_rejection(RejectionCause::RateLimit),
+            _ => {}
+        }
+        metrics.record_response(method, route, status, duration);
 
         let headers = response.headers_mut();
         headers.insert(request_id::HEADER, id.into_header());

@@ -31,7 +31,7 @@ pub(in crate::http) async fn protect<B: MessageBody + 'static>(
         Err(error) => return Ok(request.error_response(error)),
     };
     request.extensions_mut().insert(Rc::clone(&caller));
-    let counted = state.rate_limit.as_ref().map(|limit| limit.count(&caller, &state.metrics)).transpose();
+    let counted = state.rate_limit.as_ref().map(|limit| limit.count(&caller)).transpose();
     let quota = match counted {
         Ok(quota) => quota,
         Err(error) => return Ok(request.error_response(error)),

@@ -129,6 +129,20 @@ pub(super) async fn icp_without_creator_has_its_own_quota(history: TestHistory) 
     assert_replaced(history.undelete_to(&state(1, 2), &state(1, 0), deleted, sufficient).await);
 }
 
+/// The removal of old revisions of a deleted ICP reduces the bytes that count for its creator.
+pub(super) async fn removal_frees_quota_of_deleted_icps_creator(history: TestHistory) {
+    assert!(matches!(insert(&history, &state(1, 0), Quota::UNLIMITED).await, Creation::Created(_)));
+    for to in 1..=4 {
+        assert_replaced(edit(&history, 1, to, Quota::UNLIMITED, &stamp_at(1)).await);
+    }
+    let version = history.must_find(1).await.version;
+    history.erase(1, version, &stamp_at(5)).await;
+    let quota = Quota { icps: 3, bytes: 3 * document_bytes(&state(1, 0)) };
+    assert_eq!(insert(&history, &state(2, 0), quota).await, Creation::QuotaReached);
+    history.remove_revisions_before(time_at(3)).await;
+    assert!(matches!(insert(&history, &state(2, 0), quota).await, Creation::Created(_)));
+}
+
 /// The removal of old revisions reduces the bytes that count for a deleted ICP, and for the ICP after it was restored.
 pub(super) async fn removal_frees_quota_of_deleted_icp(history: TestHistory) {
     history.import([state(1, 0)], true).await;

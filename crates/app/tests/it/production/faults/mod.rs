@@ -179,7 +179,8 @@ fn log_of_request(service: &Service, response: &str) -> String {
         .split_once(r#""requestId":""#)
         .and_then(|(_, rest)| rest.get(..36))
         .unwrap_or("no request ID");
-    service.log().lines().filter(|line| line.contains(id)).map(|line| format!("{line}\n")).collect()
+    let log = service.log();
+    log.lines().filter(|line| line.contains(id)).collect::<Vec<_>>().join("\n")
 }
 
 /// Checks that every failure belongs to a fault, and that no request failed because of the shutdown of an instance.
@@ -216,7 +217,7 @@ fn check_failures(
                 format!("{}: {:.1} to {:.1} s", fault.name, seconds(fault.from), seconds(fault.to))
             });
             let times = times.collect::<Vec<_>>().join(", ");
-            let logs = services.map(|service| log_of_request(service, &failure.error)).concat();
+            let logs = services.map(|service| log_of_request(service, &failure.error)).join("\n");
             panic!("no fault explains {failure:?}; relative to the failure: {times}; log:\n{logs}");
         }
     }

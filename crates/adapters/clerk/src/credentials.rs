@@ -87,9 +87,9 @@ fn session_cookie<'a>(
     Ok(RequestToken { token, client_uat: Some(client_uat) })
 }
 
-/// Returns the percent-decoded value of the first cookie `name`. A cookie with an empty value counts as present. If it
-/// counted as absent, a plain cookie of a sibling domain would replace the empty cookie with the suffix after a
-/// sign-out.
+/// Returns the percent-decoded value of the first cookie `name`. A cookie with an empty value counts as present. A
+/// sign-out leaves the suffixed cookie empty. If it then counted as absent, the service would use the cookie without a
+/// suffix instead, which a sibling domain may have set.
 fn first_cookie<'a>(lines: &[&'a [u8]], name: &[u8]) -> Option<Cow<'a, [u8]>> {
     let mut pairs = lines.iter().flat_map(|line| line.split(|byte| *byte == b';'));
     let value = pairs.find_map(|pair| {

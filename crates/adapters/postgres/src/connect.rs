@@ -15,7 +15,7 @@ use crate::settings::{Limits, PostgresSettings};
 /// Timeout for replacing a connection that has reached its lifetime. A request waits during the replacement.
 const RENEWAL_TIMEOUT: Duration = Duration::from_millis(1_500);
 
-/// Opens the connections of the pool. The clones of all workers share one state.
+/// Opens connections to the database. All clones share their state.
 #[derive(Clone)]
 pub(crate) struct ConnectionOpener(Arc<Inner>);
 
@@ -60,7 +60,8 @@ impl ConnectionOpener {
         &self.0.limits
     }
 
-    /// Opens a connection, which is in the pool only if [`Manager::create`] called this method. Fails with
+    /// Opens a connection. [`Manager::create`] opens the connections of the pool. Imports, exports and migrations call
+    /// this method directly, so their connections are outside of the pool. Fails with
     /// [`RepositoryError::Unavailable`] if the connector cannot open a connection.
     pub(crate) async fn open(&self) -> Result<Connection, RepositoryError> {
         let _attempt = Arc::clone(&self.0.attempts);
@@ -80,7 +81,8 @@ impl ConnectionOpener {
         Arc::strong_count(&self.0.attempts) > 1
     }
 
-    /// Marks all open connections as outdated. The pool replaces an outdated connection before its next use.
+    /// Marks all connections of the pool as outdated. The pool calls this method when a server refuses a write because it
+    /// is read-only, and replaces an outdated connection before its next use. The pool replaces an outdated connection before its next use.
     pub(crate) fn replace_all(&self) {
         self.0.generation.fetch_add(1, Ordering::Relaxed);
     }
@@ -113,7 +115,7 @@ impl Manager for ConnectionOpener {
     ) -> RecycleResult<RepositoryError> {
         let is_current = connection.generation == self.0.generation.load(Ordering::Relaxed);
         if connection.client.is_closed() || !is_current {
-            return Err(RecycleError::message("the connection is closed, or its server is read-only"));
+            return Err(RecycleError::message("the connection is closed or outdated"));
         }
         if connection.opened.elapsed() > self.limits().connection_lifetime {
             match timeout(RENEWAL_TIMEOUT, self.create()).await {

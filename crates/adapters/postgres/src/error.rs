@@ -1,4 +1,4 @@
-//! Converts the errors of the drivers to errors of the port.
+//! Converts Diesel's errors and timeouts to errors of the port.
 
 use std::time::Duration;
 
@@ -9,8 +9,7 @@ use diesel::result::DatabaseErrorKind::{
 use diesel::result::Error as DieselError;
 use icp_ports::RepositoryError;
 
-/// Converts the error of a statement. Diesel has only a few kinds of database errors. All other errors are `Unknown`,
-/// such as the error of a server that shuts down or has no resources left.
+/// Converts the error of a statement.
 pub(crate) fn query_failed(error: DieselError) -> RepositoryError {
     match &error {
         DieselError::DatabaseError(_, message) if message.message().contains("prepared statement") => {
@@ -21,7 +20,8 @@ pub(crate) fn query_failed(error: DieselError) -> RepositoryError {
     }
 }
 
-/// Returns true if the cause of the error may be the connection or its server.
+/// Returns true if the cause of the error may be the connection or its server. `Unknown` counts, because Diesel has no
+/// kind of its own for errors such as a shutdown or a lack of resources.
 pub(crate) fn suspects_connection(error: &DieselError) -> bool {
     use DieselError::{BrokenTransactionManager, DatabaseError};
     matches!(
@@ -41,11 +41,12 @@ pub(crate) fn insert_failed(error: DieselError) -> RepositoryError {
     id.map_or_else(|| query_failed(error), RepositoryError::AlreadyExists)
 }
 
-/// A pooler sent a statement to a session that has not prepared it.
+/// A pooler sent a statement to a session that has not prepared it, or that has another statement with its name.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the database session does not know a prepared statement, because a pooler uses another session for each \
-     transaction. Use the session mode of the pooler, or PgBouncer 1.21 or newer with max_prepared_statements"
+    "the database session does not know a prepared statement, or has another one with its name, because a pooler uses \
+     another session for each transaction. Use the session mode of the pooler, or PgBouncer 1.21 or newer with \
+     max_prepared_statements"
 )]
 struct LostPreparedStatement(#[source] DieselError);
 

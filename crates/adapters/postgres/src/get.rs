@@ -46,11 +46,11 @@ fn storable_user_id(user_id: &str) -> &str {
     if user_id.contains('\0') { "" } else { user_id }
 }
 
-/// The parameters of a statement that looks up each ICP by its primary key. The primary key of `icp_members` shows
-/// whether the user is in the `userIds` of the ICP.
+/// The parameters of a statement that looks up each ICP by its ID. The primary key of `icp_members` is `user_id`,
+/// `created_at` and `icp_id`, so one look-up in its index finds out whether the user is in the `userIds` of the ICP.
 ///
 /// `BETWEEN icps.id AND icps.id` finds the same rows as `= icps.id`. With `=`, PostgreSQL would estimate that each ICP
-/// has the average number of users, prefer the index by ICP, and read all users of an ICP that has many.
+/// has the average number of users, prefer the index `icp_members_by_icp`, and read all users of an ICP that has many.
 #[derive(Debug)]
 pub(crate) struct GetQuery<'a> {
     pub(crate) ids: &'a [Uuid],

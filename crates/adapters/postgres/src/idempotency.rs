@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use crate::schema::idempotency_keys as keys;
 
-/// Returns the outcome of a create with this key of a user if an earlier create has used the key:
-/// [`Creation::Repeated`] or [`Creation::KeyReused`]. Ignores keys that were first used before `oldest_valid`.
+/// Returns [`Creation::Repeated`] or [`Creation::KeyReused`] if this user has already used the key for a create, and
+/// `None` otherwise. Ignores keys that were first used before `oldest_valid`.
 pub(crate) async fn look_up_key(
     connection: &mut AsyncPgConnection,
     user_id: &UserId,

@@ -27,9 +27,10 @@ pub(crate) struct ServerState {
     /// The time at which the server started, in microseconds. It distinguishes servers, because the next connection can
     /// reach another server, for example through a pooler or after a failover.
     server_started: i64,
-    /// The number of connections that [`ListVersions::opener`] had opened before the statement. After a crash, the
-    /// server can assign the ID of a lost transaction again, so an old snapshot can return although the data differ. A
-    /// crash also closes all connections, so the number of opened connections differs then.
+    /// The number of connections that [`ListVersions::opener`] had opened before the statement. If a process of
+    /// the server crashes, the start time stays the same, and the server can assign the ID of a transaction again that
+    /// was not on disk. So an old snapshot can return although the data differ. The crash also closes all connections,
+    /// so this number increases.
     opened_connections: u64,
 }
 

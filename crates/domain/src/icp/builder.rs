@@ -47,7 +47,8 @@ impl<T> BodyBuilder<T> {
         };
         /// Sets the CRM filters.
         crm_filters(filters: CrmFilters) => |body| body.crm_filters = Some(Some(MaybeKnown::Known(filters)));
-        /// Adds users. In a patch, the added users replace the users of the ICP. Only an admin may remove all users.
+        /// Adds users. In a patch, the added users replace the users of the ICP. A patch with
+        /// `users([])` removes all users, which [`IcpPatch::apply`] allows only to an admin.
         users(user_ids: impl IntoIterator<Item = UserId>) =>
             |body| body.user_ids.get_or_insert_default().extend(user_ids);
         /// Sets the number of leads in each generated list.

@@ -1,4 +1,4 @@
-//! Tests of documents with several violations, each of which has a pointer, a code and a detail.
+//! Tests of all violations of a document: their order, pointers, codes and details, and their JSON.
 
 use icp_domain::{Icp, Rules, Violation, ViolationCode, limits};
 

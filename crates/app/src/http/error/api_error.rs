@@ -74,7 +74,8 @@ pub(crate) enum ApiError {
     #[error("The history of this service is off: history.retention_days is 0.")]
     HistoryDisabled,
     #[error(
-        "If-Match or `updatedAt` does not name the current version, or If-None-Match names it. Read the ICP again."
+        "If-Match or `updatedAt` does not name the current version, or If-None-Match names it. Read the current \
+         version, and decide again."
     )]
     PreconditionFailed,
     #[error("You have sent this Idempotency-Key with another request. Use a new key for a new request.")]

@@ -21,24 +21,23 @@ impl<V: EntityTag + 'static> FromRequest for Conditions<V> {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let headers = request.headers();
-        let conditions = || {
-            let if_match = check_tag_count(&IF_MATCH, etag::strong_tags(headers, &IF_MATCH))?;
-            let if_none_match = check_tag_count(&IF_NONE_MATCH, etag::weak_tags(headers, &IF_NONE_MATCH))?;
-            Ok(Self(Preconditions { if_match, if_none_match }))
-        };
-        ready(conditions())
+        let if_match = etag::strong_tags(headers, &IF_MATCH);
+        let if_none_match = etag::weak_tags(headers, &IF_NONE_MATCH);
+        let violations: Vec<_> = [(IF_MATCH, &if_match), (IF_NONE_MATCH, &if_none_match)]
+            .into_iter()
+            .filter_map(|(name, tags)| too_many_tags(&name, tags.as_ref()))
+            .collect();
+        ready(match violations.is_empty() {
+            true => Ok(Self(Preconditions { if_match, if_none_match })),
+            false => Err(ApiError::InvalidParameters(violations)),
+        })
     }
 }
 
-fn check_tag_count<V>(
-    name: &HeaderName,
-    tags: Option<VersionMatch<V>>,
-) -> Result<Option<VersionMatch<V>>, ApiError> {
-    match &tags {
-        Some(VersionMatch::OneOf(versions)) if versions.len() > MAX_TAGS => {
-            let detail = format!("must have at most {MAX_TAGS} tags");
-            Err(ParameterViolation::new(name.to_string(), ViolationCode::TooLong, detail).into())
-        }
-        _ => Ok(tags),
-    }
+/// Returns the violation of a header with more than [`MAX_TAGS`] tags.
+fn too_many_tags<V>(name: &HeaderName, tags: Option<&VersionMatch<V>>) -> Option<ParameterViolation> {
+    let Some(VersionMatch::OneOf(versions)) = tags else { return None };
+    let detail = format!("must have at most {MAX_TAGS} tags");
+    let violation = ParameterViolation::new(name.to_string(), ViolationCode::TooLong, detail);
+    (versions.len() > MAX_TAGS).then_some(violation)
 }

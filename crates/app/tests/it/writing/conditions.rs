@@ -49,6 +49,10 @@ async fn condition_with_1001_tags_is_rejected(service: &Service) {
         rejected.assert_problem(400, "BAD_REQUEST");
         assert_eq!(rejected.json()["errors"][0]["parameter"], header);
     }
+    let tags = vec![OTHER_TAG; 1_001].join(",");
+    let with_both = ada.get_request(&path).header("if-match", &tags).header("if-none-match", &tags);
+    let rejected = Response::fetch(with_both).await;
+    assert_eq!(rejected.violations(), ["if-match too_long", "if-none-match too_long"]);
 }
 
 /// Returns header values that match the version only in `If-None-Match`.

@@ -1,4 +1,4 @@
-//! Tests the service behind PgBouncer, in each pool mode.
+//! Tests the service behind PgBouncer: in session mode, and in transaction mode with and without prepared statements.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use serde_json::json;
 
 use crate::support::{LIST, Response, Service, Setup, eventually, stderr, stdout};
 
-/// A number of sessions of the pooler that is lower than the number of connections of the service, so that the
-/// connections share sessions.
+/// Fewer connections from PgBouncer to PostgreSQL than the service opens to PgBouncer, so that the connections of the
+/// service share them.
 const FEW_SESSIONS: usize = 3;
-/// A number of sessions that is enough for each connection of the service and of its commands.
+/// Enough connections from PgBouncer to PostgreSQL for all connections of the service and of its commands.
 const ENOUGH_SESSIONS: usize = 16;
 const CLIENTS: usize = 48;
 
@@ -47,7 +47,7 @@ async fn send_requests(service: &Service) -> Vec<Response> {
 async fn assert_commands_and_requests_succeed(pooler: &Pooler, setup: Setup) {
     let migrated = setup.icp(&["migrate"]);
     assert!(migrated.status.success(), "{}", stderr(&migrated));
-    // The migration has stored the samples in the database.
+    // The migration has already stored the sample ICPs, which are those of `EXAMPLE_LIST`. So the import replaces them.
     let import = ["import", "--on-conflict", "replace"];
     assert!(setup.icp_with_input(&import, EXAMPLE_LIST.as_bytes()).status.success());
     assert_eq!(stdout(&setup.icp(&["export"])).lines().count(), 2);

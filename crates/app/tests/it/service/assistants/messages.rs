@@ -219,8 +219,8 @@ async fn number_and_length_of_violations_are_limited() {
     assert!(text.len() < 1_000, "the error must not quote the complete name: {} bytes", text.len());
 }
 
-/// Without arguments, most tools return an error. A call of a tool that the service describes but cannot run would
-/// return an error of the protocol, without a result.
+/// Without arguments, most tools fail, and report this in a `result` with `isError`. Only a tool that the service
+/// describes but cannot run would return a JSON-RPC `error` without a `result`.
 #[tokio::test]
 async fn every_described_tool_can_be_called() {
     let service = start_service();

@@ -27,9 +27,10 @@ impl<V: EntityTag + 'static> FromRequest for Conditions<V> {
             .into_iter()
             .filter_map(|(name, tags)| too_many_tags(&name, tags.as_ref()))
             .collect();
-        ready(match violations.is_empty() {
-            true => Ok(Self(Preconditions { if_match, if_none_match })),
-            false => Err(ApiError::InvalidParameters(violations)),
+        ready(if violations.is_empty() {
+            Ok(Self(Preconditions { if_match, if_none_match }))
+        } else {
+            Err(ApiError::InvalidParameters(violations))
         })
     }
 }

@@ -113,7 +113,8 @@ async fn read_settings(url: &str) -> Vec<(String, String)> {
 #[ignore = "needs PgBouncer: cargo xtask test --all"]
 async fn log_names_pooler_that_forgets_prepared_statements() {
     let (_server, _pooler, setup) = start_pooler(PoolMode::TransactionUnprepared, FEW_SESSIONS);
-    let service = setup.start();
+    // With the default timeout, a busy machine could reject some requests with a 503.
+    let service = setup.with("ICP__DATABASE__ACQUIRE_TIMEOUT_MILLISECONDS", "4000").start();
     let mut failed = 0;
     for _ in 0..5 {
         for response in send_requests(&service).await.iter().filter(|response| !response.status.is_success())

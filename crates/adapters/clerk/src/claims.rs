@@ -101,8 +101,8 @@ impl Claims {
         }
     }
 
-    /// Checks `aud`. If the token has `aud`, one of its names must be in `audience` (RFC 7519, section 4.1.3). If
-    /// `audience` is empty, tokens with `aud` are refused.
+    /// Checks `aud`. One of the names in `aud` must be in `audience` (RFC 7519, section 4.1.3). If `audience` is empty,
+    /// the token must not have `aud`.
     fn check_audience(&self, audience: &[String]) -> Result<(), Rejection> {
         let is_named = self.audience().iter().any(|named| audience.contains(named));
         require(is_named || (self.aud.is_absent() && audience.is_empty()), "wrong_audience")

@@ -58,8 +58,8 @@ impl PostgresReplica {
     }
 
     /// Reads from the standby if it is used, otherwise from the primary. If the read on the standby fails or takes too
-    /// long, repeats it on the primary. A failed or slow read does not end the use of the standby. Only its lag does,
-    /// see [`monitor_lag`].
+    /// long, repeats it on the primary. A failed or slow read does not end the use of the standby. Only a large or
+    /// unknown lag does, see [`monitor_lag`].
     async fn read<'a, T, F>(&'a self, read: impl Fn(&'a PostgresDatabase) -> F) -> Result<T, RepositoryError>
     where
         F: Future<Output = Result<T, RepositoryError>>,

@@ -43,7 +43,8 @@ impl SqliteDatabase {
     ///
     /// # Errors
     ///
-    /// [`OpenError`] if the file cannot be opened or created, is not a SQLite database, or cannot be used in WAL mode.
+    /// [`OpenError`] if the file cannot be opened or created, is not a SQLite database, or cannot be used in WAL mode,
+    /// or if a thread cannot be started.
     pub async fn open(settings: SqliteSettings) -> Result<Self, OpenError> {
         let path = settings.path.clone();
         let open = move || -> Result<Self, BoxError> {

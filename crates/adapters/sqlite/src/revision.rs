@@ -141,7 +141,7 @@ pub(crate) fn last_delete(
     query.get_result(connection).optional()
 }
 
-/// Returns whether a user had access to a deleted ICP when it was deleted. An admin, for whom `user_id` is `None`, always
+/// Returns whether a user had access to a deleted ICP when it was deleted. `user_id` is `None` for an admin, who always
 /// had access. Returns `None` if the ICP is not deleted, or was deleted before `since`.
 pub(crate) fn was_accessible(
     connection: &mut SqliteConnection,

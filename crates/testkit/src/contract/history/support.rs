@@ -119,7 +119,7 @@ impl TestHistory {
         }
     }
 
-    /// Returns the document of a revision.
+    /// Returns the document of a revision, or `None` if there is no such revision.
     pub(super) async fn revision_text(&self, number: u128, version: Version) -> Option<String> {
         match self.read_revision(number, version, &admin_scope(), Timestamp::MIN).await {
             Lookup::Found(revision) => Some(revision?.json.expect("the revision must have a document")),

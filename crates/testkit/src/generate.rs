@@ -184,8 +184,9 @@ pub enum Mutation {
     Swap(Index, Index),
 }
 
-/// Generates changes for [`mutated`], each with the position of the value that it changes. `values` generates the values
-/// of [`Mutation::Replace`], and `names` generates all new names. The values of [`Mutation::Insert`] are from [`tree`].
+/// Generates changes for [`mutated`], each with the position of the value that it changes. `values` generates the
+/// values of [`Mutation::Replace`], and `names` generates all new names. The values of [`Mutation::Insert`] are from
+/// [`tree`].
 pub fn mutations(
     count: Range<usize>,
     values: impl Strategy<Value = Tree>,

@@ -141,8 +141,8 @@ impl FaultySubject {
         calls
     }
 
-    /// Makes concurrent calls of all methods that read or write. Checks that each call fails with `Unavailable` in time.
-    /// The call of `remove_expired_keys` may also succeed.
+    /// Makes concurrent calls of all methods that read or write. Checks that each call fails with `Unavailable` in
+    /// time. The call of `remove_expired_keys` may also succeed.
     pub(super) async fn assert_all_unavailable(&self) {
         let calls = self.reads().into_iter().chain(self.writes());
         let calls: Vec<_> = calls.map(|(name, call)| tokio::spawn(assert_unavailable(name, call))).collect();

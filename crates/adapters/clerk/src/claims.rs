@@ -91,7 +91,7 @@ impl Claims {
     }
 
     /// Checks which application requested the token (`azp`). Clerk signs the tokens of all applications of an instance
-    /// with the same keys, so the other checks do not distinguish them.
+    /// with the same keys, so the other checks do not distinguish them. Without configured parties, `azp` is ignored.
     fn check_party(&self, parties: &[String]) -> Result<(), Rejection> {
         match self.azp.text().filter(|azp| !azp.is_empty()) {
             _ if parties.is_empty() => Ok(()),

@@ -19,8 +19,8 @@ use crate::database::PostgresDatabase;
 use crate::error::timed_out;
 use crate::pool::Deadline;
 
-/// Timeout of a read on the standby. If the standby does not respond in this time, the primary must respond in the
-/// rest of the timeout for a read.
+/// Timeout of a read on the standby, and of a query for a WAL position. If the standby does not respond to a read in
+/// this time, the primary must respond in the rest of the timeout for a read.
 const STANDBY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// SQL of the WAL position up to which the primary has written.

@@ -66,7 +66,7 @@ impl Claims {
         if is_sufficient { Ok(caller) } else { Err(Rejection::InsufficientScope) }
     }
 
-    /// Returns the ID of the user. Refuses tokens of machines, which Clerk signs with the same keys.
+    /// Returns the ID of the user. Refuses tokens of machines, which Clerk signs with the keys of session tokens.
     fn user_id(&self) -> Result<UserId, Rejection> {
         let sub = identifier(&self.sub).ok_or(Rejection::of("no_subject"))?;
         require(!sub.starts_with("mch_"), "machine_token")?;

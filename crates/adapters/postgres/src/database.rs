@@ -10,9 +10,9 @@ use crate::pool::{Pool, PoolStatus};
 use crate::server_state::ListVersions;
 use crate::settings::PostgresSettings;
 
-/// Maximum number of concurrent reads of lists per user and process. Further reads wait. So a user who reads long lists all the
-/// time occupies at most one core of the database per process. Short lists that are read in a batch, and the lists of deleted ICPs
-/// that admins read, do not count.
+/// Maximum number of concurrent reads of lists per user and process. Further reads wait. So a user who reads long lists
+/// all the time occupies at most one core of the database per process. Short lists that are read in a batch, and the
+/// lists of deleted ICPs that admins read, do not count.
 const MAX_LIST_READS_PER_USER: usize = 1;
 
 /// The ICPs in one PostgreSQL database.

@@ -20,8 +20,8 @@ use crate::schema::icps;
 const EXPORT_BATCH_SIZE: usize = 32;
 
 /// SQL that acquires the lock of an import that replaces ICPs. A second import that replaces ICPs waits for the lock,
-/// because two imports that store the same ICPs in different orders could deadlock. The number is arbitrary, but must not
-/// change, because instances of two versions may run at the same time.
+/// because two imports that store the same ICPs in different orders could deadlock. The number is arbitrary, but must
+/// not change, because instances of two versions may run at the same time.
 const ACQUIRE_LOCK: &str = "SELECT pg_advisory_xact_lock(7593173187244322159)";
 
 #[async_trait]

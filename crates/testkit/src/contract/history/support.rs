@@ -166,7 +166,7 @@ impl TestHistory {
         }
     }
 
-    /// Removes a user from all histories.
+    /// Calls [`ForgetUser::forget`] for every part of the stored data.
     pub(super) async fn forget_in_all_parts(&self, user_id: &str) {
         let (user_id, mut part) = (user(user_id), Some(ForgetPart::FIRST));
         while let Some(next) = part {

@@ -24,7 +24,8 @@ pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_millis(4_500);
 pub struct SqliteSettings {
     /// The database file. It is created if it does not exist, with its folders.
     pub path: PathBuf,
-    /// Number of connections for reads, at least one. Writes use one additional connection.
+    /// Number of connections for reads, at least one. Writes use one additional connection, and so does each running
+    /// import, export or migration.
     pub max_connections: usize,
 }
 

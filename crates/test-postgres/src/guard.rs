@@ -7,7 +7,8 @@ use super::Error;
 /// A script that waits until its input is closed, and then ends the server and removes the folder.
 const GUARD_SCRIPT: &str = include_str!("guard.sh");
 
-/// A process that ends the server and removes its folder when this process ends, even if this process is killed.
+/// A process that ends the server and removes its folder after [`Guard::release`], or when this process ends, even if
+/// this process is killed.
 ///
 /// The input of the guard is a pipe that only this process has open. The operating system closes the pipe when this
 /// process ends, even after `SIGKILL`. An implementation of `Drop` would not suffice, because `drop` is called

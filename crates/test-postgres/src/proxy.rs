@@ -125,7 +125,7 @@ impl Proxy {
     }
 
     /// Like [`Proxy::lose_next_response`], but drops the next response that contains `bytes`. For a transaction of
-    /// several statements, `b"COMMIT\0"` is the response to the last statement.
+    /// several statements, the response to the last statement contains `b"COMMIT\0"`.
     pub fn lose_response_with(&self, bytes: &[u8]) {
         self.link.change(|state| state.lost_response = Some(bytes.to_vec()));
     }

@@ -10,15 +10,15 @@ use super::postmaster::Postmaster;
 use super::{Error, port, processes};
 
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
-/// Timeout of a statement, and of a promotion to primary.
+/// Timeout of a statement, such as the one that promotes a standby.
 const STATEMENT_TIMEOUT: Duration = Duration::from_mins(2);
 const MAX_START_ATTEMPTS: usize = 10;
 
 /// The options of a [`Server`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ServerOptions {
-    /// Turns `fsync` on, as in production. By default, `fsync` is off, which is faster. Commits survive
-    /// [`Server::kill`] with both values.
+    /// Turns `fsync` and `full_page_writes` on, as in production. By default, they are off, which is faster. Commits
+    /// survive [`Server::kill`] in both cases.
     pub durable: bool,
 }
 
@@ -54,7 +54,7 @@ impl Server {
         Ok(Self { cluster, port, postmaster: Mutex::new(Some(postmaster)), guard })
     }
 
-    /// Promotes a standby to primary. Returns when the server accepts writes.
+    /// Promotes a standby to primary. Returns when the server accepts writes, or after 60 seconds.
     pub fn promote(&self) -> Result<(), Error> {
         self.execute("SELECT pg_promote(true, 60)")
     }

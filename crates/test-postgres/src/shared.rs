@@ -14,12 +14,13 @@ pub struct Shared {
     _temporary_server: Option<Server>,
 }
 
-/// Returns the server that the tests of this process share. The first call starts the server.
+/// Returns the server that the tests of this process share. The first call starts the server, unless
+/// [`DATABASE_URL_VARIABLE`] is set.
 ///
 /// # Panics
 ///
-/// If PostgreSQL is not installed, because a test that needs PostgreSQL must not pass without it. The message names
-/// the package to install.
+/// If PostgreSQL is not installed or does not start, or if the URL in [`DATABASE_URL_VARIABLE`] is invalid. A test that
+/// needs PostgreSQL must not pass without it. If PostgreSQL is not installed, the message names the package to install.
 #[track_caller]
 pub fn shared() -> &'static Shared {
     static SHARED: OnceLock<Result<Shared, Error>> = OnceLock::new();

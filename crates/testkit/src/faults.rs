@@ -165,7 +165,7 @@ impl<R: IcpRepository> FaultyRepository<R> {
         self.repeat(Instant::now() + CALL_TIMEOUT, call).await?
     }
 
-    /// Calls the storage once, and never repeats the call.
+    /// Calls the storage at most once. Does not repeat the call, even if its connection was lost.
     async fn write<T, F>(&self, call: impl FnOnce() -> F) -> Result<T, RepositoryError>
     where
         F: Future<Output = Result<T, RepositoryError>>,

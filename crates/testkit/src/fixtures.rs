@@ -100,6 +100,10 @@ impl IcpBuilder {
     }
 
     /// Returns the document that is stored for this ICP.
+    ///
+    /// # Panics
+    ///
+    /// As in [`document`].
     pub fn document(&self) -> IcpDocument {
         document(&self.json())
     }
@@ -109,7 +113,7 @@ impl IcpBuilder {
 ///
 /// # Panics
 ///
-/// If `json` is not an ICP.
+/// If these rules refuse `json`.
 #[expect(clippy::expect_used, reason = "an invalid fixture is a bug in the test")]
 pub fn document(json: &str) -> IcpDocument {
     Icp::from_json(json, Rules::Storable).expect("a fixture must be an ICP").into()

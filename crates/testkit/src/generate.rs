@@ -36,7 +36,7 @@ pub enum Tree {
 }
 
 impl Tree {
-    /// Converts a parsed JSON text to a tree.
+    /// Converts a parsed JSON text to a tree. The tree has the decoded names, with other escapes than the text.
     pub fn of(json: Json<'_>) -> Self {
         let member = |member: Member<'_>| {
             (JsonValue::String(member.name.into_owned()).to_string(), Self::of(member.value))
@@ -184,8 +184,9 @@ pub enum Mutation {
     Swap(Index, Index),
 }
 
-/// Generates changes for [`mutated`], each with the position of the value that it changes. `values` and `names`
-/// generate the new values and names.
+/// Generates changes for [`mutated`], each with the position of the value that it changes. `values` generates the
+/// values of [`Mutation::Replace`], and `names` generates all new names. The values of [`Mutation::Insert`] are from
+/// [`tree`].
 pub fn mutations(
     count: Range<usize>,
     values: impl Strategy<Value = Tree>,

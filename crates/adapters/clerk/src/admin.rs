@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::error::InvalidSetting;
 use crate::rejection::{MALFORMED_TOKEN, Rejection, require};
 
-/// The users who are admins.
+/// The users who are admins. No user is an admin in an impersonated session or with an access token.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AdminRule {
     /// Users who are admins even without the claim.

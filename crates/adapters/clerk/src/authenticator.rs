@@ -49,8 +49,9 @@ impl ClerkAuthenticator {
     /// Returns an authenticator that accepts session tokens.
     ///
     /// If `settings` contains the URL of a key set, a task on the current runtime fetches the set immediately, and
-    /// again before it is stale. The task repeats failed fetches, and ends when the authenticator is dropped. Fails if
-    /// `settings` contains the URL of a key set, and there is no tokio runtime or the HTTP client cannot be created.
+    /// again before it is stale. The task repeats failed fetches. It ends after this authenticator and all
+    /// authenticators that [`Self::for_resource`] returned are dropped. Fails if `settings` contains the URL of a key
+    /// set, and there is no tokio runtime or the HTTP client cannot be created.
     pub fn start(settings: ClerkSettings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let keys = Keys::start(settings.keys.clone())?;
         let cache = Cache::new(settings.token_cache_size);
@@ -82,8 +83,8 @@ impl ClerkAuthenticator {
 }
 
 impl Shared {
-    /// Returns the verified token, from the cache if it contains the token. Accepts an access token only if `resource`
-    /// is set.
+    /// Returns the verified token. Takes it from the cache if the cache contains it and its key is still usable.
+    /// Accepts an access token only if `resource` is set.
     async fn verify(
         &self,
         token: &[u8],

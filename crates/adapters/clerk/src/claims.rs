@@ -66,7 +66,7 @@ impl Claims {
         if is_sufficient { Ok(caller) } else { Err(Rejection::InsufficientScope) }
     }
 
-    /// Returns the ID of the user. Refuses tokens of machines, which Clerk signs with the same keys.
+    /// Returns the ID of the user. Refuses tokens of machines, which Clerk signs with the keys of session tokens.
     fn user_id(&self) -> Result<UserId, Rejection> {
         let sub = identifier(&self.sub).ok_or(Rejection::of("no_subject"))?;
         require(!sub.starts_with("mch_"), "machine_token")?;
@@ -91,7 +91,7 @@ impl Claims {
     }
 
     /// Checks which application requested the token (`azp`). Clerk signs the tokens of all applications of an instance
-    /// with the same keys, so the other checks do not distinguish them.
+    /// with the same keys, so the other checks do not distinguish them. Without configured parties, `azp` is ignored.
     fn check_party(&self, parties: &[String]) -> Result<(), Rejection> {
         match self.azp.text().filter(|azp| !azp.is_empty()) {
             _ if parties.is_empty() => Ok(()),
@@ -101,8 +101,8 @@ impl Claims {
         }
     }
 
-    /// Checks `aud`. If the token has `aud`, one of its names must be in `audience` (RFC 7519, section 4.1.3). If
-    /// `audience` is empty, tokens with `aud` are refused.
+    /// Checks `aud`. One of the names in `aud` must be in `audience` (RFC 7519, section 4.1.3). If `audience` is empty,
+    /// the token must not have `aud`.
     fn check_audience(&self, audience: &[String]) -> Result<(), Rejection> {
         let is_named = self.audience().iter().any(|named| audience.contains(named));
         require(is_named || (self.aud.is_absent() && audience.is_empty()), "wrong_audience")

@@ -32,7 +32,8 @@ pub(crate) fn find_token<'a>(
 }
 
 /// Returns the bearer token, or `None` if there is no header, an empty header, or another scheme. The scheme may be in
-/// upper or lower case (RFC 9110, section 11.1). One space and the token follow.
+/// upper or lower case (RFC 9110, section 11.1). One space and the token follow. Refuses several headers, bytes that
+/// are not printable, and a header without a space after the scheme.
 fn parse_authorization<'a>(lines: &[&'a [u8]]) -> Result<Option<&'a [u8]>, Rejection> {
     let line = match lines {
         [] | [b""] => return Ok(None),
@@ -57,8 +58,9 @@ fn is_printable(line: &[u8]) -> bool {
     line.iter().fold(true, |all, byte| all & (b' '..=b'~').contains(byte))
 }
 
-/// Returns the token in the session cookie. Refuses cookies if `__client_uat` is missing or not a positive integer, or
-/// if the request changes state and does not come from a page of an authorized party.
+/// Returns the token in the session cookie. Fails with `no_credentials` if cookies are ignored, or if the session
+/// cookie is absent or empty. Refuses the cookies if `__client_uat` is missing or not a positive integer, or if the
+/// request changes state and does not come from a page of an authorized party.
 fn session_cookie<'a>(
     credentials: &'a dyn Credentials,
     settings: &ClerkSettings,

@@ -45,9 +45,9 @@ impl From<Rejection> for AuthenticationError {
     }
 }
 
-/// Logs how often credentials were refused, and the reasons. So that clients cannot flood the log, each reason is
-/// logged at most once per minute. The first refusal is logged immediately. The number of later refusals is logged with
-/// the first request after a minute.
+/// Logs how often credentials were refused ([`Rejection::Refused`]), and the reasons. So that clients cannot flood the
+/// log, each reason is logged at most once per minute. The first refusal is logged immediately. The number of later
+/// refusals is logged with the first request after a minute.
 #[derive(Default)]
 pub(crate) struct RejectionLog {
     reasons: Mutex<HashMap<RejectReason, LogLine>>,
@@ -63,7 +63,8 @@ struct LogLine {
 }
 
 impl RejectionLog {
-    /// Counts `rejection`, and writes the log lines that are due. `None` means that the credentials were accepted.
+    /// Counts `rejection` if it is [`Rejection::Refused`], and writes the log lines that are due. `None` means that the
+    /// credentials were accepted.
     pub(crate) fn record(&self, rejection: Option<&Rejection>, now_ms: i64) {
         if rejection.is_some() || self.next_line_ms.load(Ordering::Relaxed) <= now_ms {
             for (reason, LogLine { count, example, .. }) in self.due_lines(rejection, now_ms) {

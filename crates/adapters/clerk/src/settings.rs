@@ -12,8 +12,8 @@ pub struct ClerkSettings {
     /// Accepted origins. The `azp` of a session token must be one of these origins. If the list is empty, `azp` is
     /// not checked. A request with the session cookie that changes state must come from one of these origins.
     pub authorized_parties: Vec<String>,
-    /// Accepted audiences. A session token must name one of these audiences in `aud`. If the list is empty, a token
-    /// must not have `aud`.
+    /// Accepted audiences. A session token must name one of these audiences in `aud`. If the list is empty, a session
+    /// token must not have `aud`.
     pub audience: Vec<String>,
     /// The users who are admins.
     pub admin: AdminRule,

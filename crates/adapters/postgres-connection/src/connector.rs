@@ -60,7 +60,7 @@ pub enum ConnectError {
     Server {
         /// The host and the port, with the address that was tried if it differs from the host.
         host: String,
-        /// The message of the driver, and the messages of its causes.
+        /// The message of the error with the messages of its causes, or that there was no response in time.
         reason: String,
     },
     /// The file with the password cannot be read.

@@ -19,7 +19,7 @@ pub enum InvalidTls {
     #[error("sslmode must be disable, prefer, require, verify-ca or verify-full")]
     Mode,
     /// The mode does not verify the host name. Public authorities sign certificates for any host, so a mode without
-    /// this check would accept any server.
+    /// this check would accept any server with such a certificate.
     #[error("sslrootcert=system requires sslmode=verify-full")]
     WeakMode,
     /// The file in `sslrootcert` cannot be used.

@@ -29,8 +29,8 @@ pub enum InvalidUrl {
     Tls(#[from] InvalidTls),
 }
 
-/// The parameters that are passed to the driver. [`configure`] overrides `connect_timeout`. The other supported parameters are `sslmode`, `sslrootcert`,
-/// `keepalives_count`, `host` and `port`.
+/// The parameters that are passed to the driver. [`configure`] overrides `connect_timeout`. The other supported
+/// parameters are `sslmode`, `sslrootcert`, `keepalives_count`, `host` and `port`.
 const DRIVER_PARAMETERS: &str = "application_name channel_binding connect_timeout dbname hostaddr keepalives \
     keepalives_idle keepalives_interval options password sslnegotiation target_session_attrs tcp_user_timeout user";
 

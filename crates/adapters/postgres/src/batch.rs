@@ -1,5 +1,6 @@
 //! Batches of queued requests. One statement reads all short lists of a batch, and a second statement all single ICPs.
-//! If a request for a list sends known versions, a further statement first reads the state of the server.
+//! If a request for a list sends known versions, a further statement first reads the state of the server. If the cached
+//! version of a list is valid in this state and is one of the known versions, the list is not read.
 //!
 //! For a short list, the fixed cost of a statement is higher than the cost of reading its rows. The fixed cost is a
 //! network round trip, two context switches, and the start and the end of the statement in PostgreSQL. A batch never

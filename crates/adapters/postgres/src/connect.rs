@@ -81,8 +81,8 @@ impl ConnectionOpener {
         Arc::strong_count(&self.0.attempts) > 1
     }
 
-    /// Marks all connections of the pool as outdated. The pool calls this method when a server refuses a write because it
-    /// is read-only, and replaces an outdated connection before its next use. The pool replaces an outdated connection before its next use.
+    /// Marks all connections of the pool as outdated. The pool calls this method when a server refuses a write because
+    /// it is read-only. The pool replaces an outdated connection before its next use.
     pub(crate) fn replace_all(&self) {
         self.0.generation.fetch_add(1, Ordering::Relaxed);
     }

@@ -10,9 +10,9 @@ use crate::pool::{Pool, PoolStatus};
 use crate::server_state::ListVersions;
 use crate::settings::PostgresSettings;
 
-/// Maximum number of concurrent reads of lists per user. Further reads wait. So a user who reads long lists all the
-/// time occupies at most one core of the database. Short lists that are read in a batch, and the lists of deleted ICPs
-/// that admins read, do not count.
+/// Maximum number of concurrent reads of lists per user and process. Further reads wait. So a user who reads long lists
+/// all the time occupies at most one core of the database per process. Short lists that are read in a batch, and the
+/// lists of deleted ICPs that admins read, do not count.
 const MAX_LIST_READS_PER_USER: usize = 1;
 
 /// The ICPs in one PostgreSQL database.
@@ -37,7 +37,7 @@ impl PostgresDatabase {
 
     /// Creates one client for each worker thread, and one client for all other tasks. Each worker opens its own
     /// connections and polls them on its own thread, so that a statement does not wake another thread. Returns fewer
-    /// clients if there are fewer than `workers` + 1 connections.
+    /// clients for workers if there are fewer than `workers` + 1 connections, but at least one.
     ///
     /// # Errors
     ///

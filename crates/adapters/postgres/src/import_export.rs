@@ -19,9 +19,9 @@ use crate::schema::icps;
 /// Maximum number of documents that an export passes to its sink at once. A document can have several megabytes.
 const EXPORT_BATCH_SIZE: usize = 32;
 
-/// SQL that acquires the lock of an import that replaces ICPs. A second import waits for the lock, because two
-/// imports that store the same ICPs in different orders could deadlock. The number is arbitrary, but must not
-/// change, because instances of two versions may run at the same time.
+/// SQL that acquires the lock of an import that replaces ICPs. A second import that replaces ICPs waits for the lock,
+/// because two imports that store the same ICPs in different orders could deadlock. The number is arbitrary, but must
+/// not change, because instances of two versions may run at the same time.
 const ACQUIRE_LOCK: &str = "SELECT pg_advisory_xact_lock(7593173187244322159)";
 
 #[async_trait]

@@ -66,8 +66,8 @@ pub(crate) async fn read_bounded(
 const MAX_BOUNDED_ICPS: i64 = 1_024;
 /// Maximum length in bytes of a document in a bounded list.
 const MAX_BOUNDED_DOCUMENT_BYTES: i32 = 3 * 1024;
-/// Callers use [`read_bounded`] only if the `max_bytes` of the query is at least this number. A bounded list is never
-/// longer.
+/// Callers use [`read_bounded`] only if the query has no `max_bytes`, or if its `max_bytes` is at least this number. A
+/// bounded list is never longer.
 pub(crate) const MIN_BYTES_FOR_BOUNDED: usize = 4 * 1024 * 1024;
 
 /// The statement that reads the rows of a bounded list. Documents that are too long are omitted.

@@ -16,14 +16,15 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::connect::ConnectionOpener;
 use crate::error::{query_failed, suspects_connection, timed_out};
 
-/// Time for which a share has one permit fewer after a failed attempt to open a connection. Applies only while the
+/// Time for which a [`Share`] has one permit fewer after a failed attempt to open a connection. Applies only while the
 /// share has another open connection.
 const RECONNECT_PAUSE: Duration = Duration::from_secs(5);
 /// Pause of a request between two checks whether another worker has opened a connection.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// The connections to a database, for one worker or for the tasks outside of the workers. Each has its own share of the
-/// connections. If the share has no connection and cannot open one, a share that has one is used.
+/// The connections to a database, for one worker or for the tasks outside of the workers. Each worker
+/// has its own share of the connections, and so have the other tasks. If the own share has no connection and cannot
+/// open one, a share that has one is used.
 #[derive(Clone)]
 pub(crate) struct Pool {
     shares: Arc<[Share]>,
@@ -106,8 +107,8 @@ impl Pool {
         sum
     }
 
-    /// Waits for a connection of the own share. If this share has no connection and cannot open one, waits for a
-    /// connection of a share that has one.
+    /// Waits for a connection of the own share. If the own share reports that the database is unavailable, for example
+    /// because it cannot open a connection, waits for a connection of a share that has one.
     pub(crate) async fn acquire(&self, deadline: Deadline) -> Result<Lease, RepositoryError> {
         let acquiring = async {
             loop {

@@ -19,8 +19,8 @@ use crate::database::PostgresDatabase;
 use crate::error::timed_out;
 use crate::pool::Deadline;
 
-/// Timeout of a read on the standby. If the standby does not respond in this time, the primary must respond in the
-/// rest of the timeout for a read.
+/// Timeout of a read on the standby, and of a query for a WAL position. If the standby does not respond to a read in
+/// this time, the primary must respond in the rest of the timeout for a read.
 const STANDBY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// SQL of the WAL position up to which the primary has written.
@@ -58,8 +58,8 @@ impl PostgresReplica {
     }
 
     /// Reads from the standby if it is used, otherwise from the primary. If the read on the standby fails or takes too
-    /// long, repeats it on the primary. A failed or slow read does not end the use of the standby. Only its lag does,
-    /// see [`monitor_lag`].
+    /// long, repeats it on the primary. A failed or slow read does not end the use of the standby. Only a large or
+    /// unknown lag does, see [`monitor_lag`].
     async fn read<'a, T, F>(&'a self, read: impl Fn(&'a PostgresDatabase) -> F) -> Result<T, RepositoryError>
     where
         F: Future<Output = Result<T, RepositoryError>>,

@@ -103,7 +103,8 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
     fs::metadata(path).map(|file| (file.dev(), file.ino()))
 }
 
-/// Other operating systems do not allow programs to delete or replace an open file.
+/// Returns the same numbers for every file, because operating systems other than Unix do not allow programs to delete
+/// or replace an open file.
 #[cfg(not(unix))]
 fn identity(path: &Path) -> io::Result<(u64, u64)> {
     fs::metadata(path).map(|_| (0, 0))

@@ -24,7 +24,8 @@ pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_millis(4_500);
 pub struct SqliteSettings {
     /// The database file. It is created if it does not exist, with its folders.
     pub path: PathBuf,
-    /// Number of connections for reads, at least one. Writes use one additional connection.
+    /// Number of connections for reads, at least one. Writes use one additional connection, and so does each running
+    /// import, export or migration.
     pub max_connections: usize,
 }
 
@@ -43,7 +44,8 @@ impl SqliteDatabase {
     ///
     /// # Errors
     ///
-    /// [`OpenError`] if the file cannot be opened or created, is not a SQLite database, or cannot be used in WAL mode.
+    /// [`OpenError`] if the file cannot be opened or created, is not a SQLite database, or cannot be used in WAL mode,
+    /// or if a thread cannot be started.
     pub async fn open(settings: SqliteSettings) -> Result<Self, OpenError> {
         let path = settings.path.clone();
         let open = move || -> Result<Self, BoxError> {

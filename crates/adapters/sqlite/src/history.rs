@@ -155,8 +155,8 @@ fn revisions_query<'a>(id: IcpId, versions: (i64, i64), since: Timestamp, with_d
         .bind::<Bool, _>(with_documents)
 }
 
-/// Returns the query for the deletes of the ICPs that the user could access at the deletion, or of all ICPs if
-/// `user_id` is `None`. The newest is first.
+/// Returns the query for the deletes of the ICPs that are still deleted and that the user could access at the deletion,
+/// or of all deleted ICPs if `user_id` is `None`. The newest is first.
 fn deletes_query<'a>(user_id: Option<&'a UserId>, query: &HistoryQuery) -> Query<'a> {
     let (from, key) = match user_id {
         None => ("icp_revisions AS revisions WHERE ?1 IS NULL", "revisions"),

@@ -25,8 +25,8 @@ pub(crate) fn allows_insert(
 }
 
 /// Returns true if a change of the ICP is within the quota of its creator, or if [`Quota::is_counted`] is false. If the
-/// ICP has no creator, only its own bytes are compared with the quota. Also returns true if the ICP does not have the
-/// version `expected`, because the change then fails anyway.
+/// ICP has no creator, only the bytes of the ICP and its history are compared with the quota. Also returns true if the
+/// ICP does not have the version `expected`, because the change then fails anyway.
 pub(crate) fn allows_change(
     connection: &mut SqliteConnection,
     document: &IcpDocument,
@@ -53,7 +53,8 @@ pub(crate) fn allows_change(
 }
 
 /// Returns true if a deleted ICP can be restored within the quota of its creator. The usage already includes the
-/// history of the ICP. If the ICP has no creator, only its own bytes are compared with the quota.
+/// history of the ICP. If the ICP has no creator, only the bytes of the ICP and its history are compared with the
+/// quota.
 pub(crate) fn allows_undelete(
     connection: &mut SqliteConnection,
     document: &IcpDocument,

@@ -141,8 +141,8 @@ pub(crate) fn last_delete(
     query.get_result(connection).optional()
 }
 
-/// Returns whether a user had access to a deleted ICP when it was deleted. Returns `None` if the ICP is not deleted,
-/// or was deleted before `since`.
+/// Returns whether a user had access to a deleted ICP when it was deleted. `user_id` is `None` for an admin, who always
+/// had access. Returns `None` if the ICP is not deleted, or was deleted before `since`.
 pub(crate) fn was_accessible(
     connection: &mut SqliteConnection,
     id: IcpId,

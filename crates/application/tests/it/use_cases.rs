@@ -123,7 +123,8 @@ async fn key_with_another_body_is_refused() {
     assert!(matches!(other, Err(ServiceError::KeyReused)), "{other:?}");
 }
 
-/// A repository in which another writer changes the ICP before each write. Every idempotency key is always in use.
+/// A repository in which another writer changes the ICP before each change and delete, until it has made all its
+/// changes. Every idempotency key is always in use.
 struct ContendedRepository {
     database: InMemoryDatabase,
     /// The number of changes that the other writer still makes.

@@ -28,7 +28,7 @@ fn callers() -> Vec<Caller> {
     users.chain([Caller::user(user("user_eve"))]).collect()
 }
 
-/// Generates states of an ICP that differ in users, name, number of leads, and parts that this version does not know.
+/// Generates states of an ICP that differ in their users, name, `leadsPerList`, provider filters and unknown fields.
 fn states() -> impl Strategy<Value = Icp> {
     (users(), "[a-c]{1,3}", object(), tree(), 1_i64..4).prop_map(|(users, name, filters, value, leads)| {
         let text = with_provider_filters(&filters.compact());

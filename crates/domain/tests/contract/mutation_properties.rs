@@ -1,5 +1,5 @@
-//! Tests with almost valid documents that a text which stricter [`Rules`] accept is the same ICP by more lenient rules,
-//! and that violations point into the document. Also tests that no text causes a panic.
+//! Tests with almost valid documents. If stricter [`Rules`] accept a text, more lenient rules read the same ICP from
+//! it. Violations point into the document. No text causes a panic.
 
 use icp_domain::json::Json;
 use icp_domain::{Icp, IcpDocument, MaybeKnown, Rules};

@@ -155,7 +155,8 @@ proptest! {
         let tree = Tree::of(icp_domain::json::Json::parse(FULL).unwrap());
         let text = mutated(tree, mutations).compact();
         // A `Value` contains only the last of two members with one name, and no numbers beyond a double. This does not
-        // affect the test, because strict rules refuse duplicate names and the schema does not limit numbers.
+        // affect the test: the strict rules refuse duplicate names, and accept such numbers only in values that the
+        // schema does not limit.
         let Ok(value) = serde_json::from_str::<Value>(&text) else { return Ok(()) };
         if let Ok(icp) = Icp::from_json(&text, Rules::Strict) {
             let response = serde_json::from_str::<Value>(&icp.to_json()).unwrap();

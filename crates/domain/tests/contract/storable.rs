@@ -1,4 +1,5 @@
-//! Tests of the rules for lenient imports, which refuse only values that a database cannot store.
+//! Tests of the rules for lenient imports. In addition to the rules for stored ICPs, they refuse only values that a
+//! database cannot store.
 
 use icp_domain::{Icp, Rules, limits};
 

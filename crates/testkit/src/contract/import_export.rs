@@ -16,7 +16,7 @@ use super::trial::trials;
 use streams::CollectingSink;
 pub(super) use streams::TestSource;
 
-/// The suite of [`ImportExport`]. It fills the storage with [`ImportExport::import`].
+/// The suite of [`ImportExport`]. It fills the storage with [`ImportExport::import`] and [`IcpRepository::insert`].
 ///
 /// `make` returns an adapter on a fresh, empty storage, to which all migrations have been applied.
 pub fn import_export<R: IcpRepository + ImportExport + 'static>(

@@ -49,7 +49,8 @@ pub trait Faults: Send + Sync {
 
 /// The suite of a repository whose storage fails temporarily.
 ///
-/// `make` returns a repository on a fresh, empty storage, and the faults of this storage.
+/// `make` returns a repository on a fresh, empty storage, to which all migrations have been applied, and the faults of
+/// this storage.
 pub fn resilience<R: IcpRepository + 'static, B: Faults + 'static>(
     name: &str,
     make: impl AsyncFn() -> (Subject<R>, B) + Clone + Send + 'static,

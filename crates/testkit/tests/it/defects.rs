@@ -43,7 +43,7 @@ pub(crate) enum Defect {
     IgnoresForget,
 }
 
-/// A repository with the defect `defect`. It forwards all calls to `inner`, and changes some of the results.
+/// A repository with the defect `defect`. It forwards calls to `inner`, and changes some of the calls or results.
 pub(crate) struct DefectiveRepository<R> {
     inner: R,
     defect: Defect,

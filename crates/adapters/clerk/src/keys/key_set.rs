@@ -43,7 +43,8 @@ pub struct KeySetSettings {
     /// The age at which a set is stale. The next fetch is due after 4/5 of this time. If this fetch succeeds, it
     /// replaces the set before it is stale. From then on, a key that Clerk has removed is refused.
     pub lifetime: Duration,
-    /// The time after the start of a fetch during which an unknown key does not cause another fetch.
+    /// The time after the start of a fetch during which an unknown key does not cause another fetch. While no set is
+    /// usable, the time after a failed fetch can be shorter.
     pub cooldown: Duration,
 }
 

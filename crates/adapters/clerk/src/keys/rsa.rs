@@ -20,7 +20,7 @@ const WRONG_SIZE: InvalidSetting = InvalidSetting("an RSA key must have from 204
 
 /// An RSA public key that verifies tokens.
 ///
-/// `FromStr` parses PEM: PKCS#8 (`BEGIN PUBLIC KEY`) or PKCS#1 (`BEGIN RSA PUBLIC KEY`). The two characters `\n` (or
+/// `FromStr` parses PEM: SPKI (`BEGIN PUBLIC KEY`) or PKCS#1 (`BEGIN RSA PUBLIC KEY`). The two characters `\n` (or
 /// `\r`) are read as a line break, because on many platforms an environment variable can have only one line.
 #[derive(Clone, Debug)]
 pub struct PublicKey(pub(crate) DecodingKey);

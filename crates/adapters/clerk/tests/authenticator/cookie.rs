@@ -11,7 +11,7 @@ use crate::support::{
 /// The cookie suffix of the instance clerk.example.com, which issues the tokens of these tests.
 const SUFFIX: &str = "_l2OS3d9k";
 const ORIGIN: &str = "https://app.example.com";
-/// A valid value of the cookie `__client_uat`, before the tokens of these tests were issued.
+/// A valid value of the cookie `__client_uat`: a time before the tokens of these tests were issued.
 const CLIENT_UAT: &str = "1600000000";
 
 fn suffixed_and_plain() -> ClerkSettings {

@@ -1,4 +1,5 @@
-//! Arbitrary bytes are always refused, and never cause a panic.
+//! Tests with generated input: invalid credentials are refused, unread claims have no effect, and no input causes a
+//! panic.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! The encoding and the structure of tokens. The tokens of these tests have valid signatures.
+//! The encoding and the structure of tokens. The signatures are valid, except where a test damages a complete token.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};

@@ -15,7 +15,8 @@ const INSERT_ICPS: &str = "
     SELECT gen_random_uuid(), 'x', '2024-01-01'::timestamptz + number * interval '1 minute', now(),
         repeat('x', 1000), 'x', ','
     FROM generate_series(1, $1::int) number;";
-/// SQL that gives every user `user_...` five ICPs, and gives each ICP a second user `other_...`.
+/// SQL that gives every user `user_...` five ICPs (fewer to the first and the last one), and gives each ICP a second
+/// user `other_...`.
 const INSERT_USERS: &str = "
     INSERT INTO icp_members (user_id, created_at, icp_id)
     SELECT 'user_' || (row_number() OVER (ORDER BY id) / 5), created_at, id FROM icps

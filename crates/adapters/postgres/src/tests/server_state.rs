@@ -10,7 +10,7 @@ fn opener(server: &Server) -> ConnectionOpener {
     ConnectionOpener::new(&PostgresSettings::new(server.url("postgres"))).expect("the URL must be valid")
 }
 
-/// Returns the state of a server in a process that has opened one connection.
+/// Returns the state of a server for a new opener that has opened one connection.
 async fn state_of(server: &Server) -> Option<ServerState> {
     let opener = opener(server);
     let connection = opener.open().await.expect("the connection must be opened");

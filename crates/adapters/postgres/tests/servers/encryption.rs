@@ -29,7 +29,7 @@ impl Authority {
         Self { issuer, file, _folder: folder }
     }
 
-    /// Configures the server with a certificate for the host `name` that is valid until `last_year`.
+    /// Configures the server with a certificate for the host `name` that expires at the beginning of `last_year`.
     fn certify(&self, server: &Server, name: &str, last_year: i32) {
         let key = KeyPair::generate().expect("the key must be generated");
         let mut parameters = CertificateParams::new([name.to_owned()]).expect("the name must be valid");

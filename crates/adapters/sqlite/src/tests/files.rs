@@ -121,7 +121,7 @@ async fn replaced_file_is_unavailable() {
     assert_file_is_lost(&fixture, "was replaced").await;
 }
 
-/// Checks that all calls fail because the database file was deleted or replaced.
+/// Checks that reads, writes, migrations and the health check fail because the database file was deleted or replaced.
 async fn assert_file_is_lost(fixture: &Fixture, reason: &str) {
     let database = &fixture.database;
     assert_eq!(database.health().await, Health::Unavailable);

@@ -62,8 +62,8 @@ pub(super) async fn history_access_of_deleted_icp_follows_last_users(history: Te
     assert_eq!(history.deleted_ids(&admin_scope()).await, [id(1)]);
 }
 
-/// Changes the users of an ICP in every possible way, and then deletes the ICP. After each step, compares the access
-/// with [`Caller::may_access`].
+/// Inserts an ICP for each pair of sets of users, changes its users from the first set to the second, and then deletes
+/// it. Compares the access after the changes and after the delete with [`Caller::may_access`].
 pub(super) async fn agrees_with_access_rule(history: TestHistory) {
     let names = ["user_ada", "user_bob"];
     let users_in_mask = |mask: usize| -> Vec<_> {

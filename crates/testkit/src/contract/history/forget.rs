@@ -100,7 +100,7 @@ pub(super) async fn forget_changes_no_other_data(history: TestHistory) {
     insert_within_quota_of_one(&history, 4, "user_cleo").await;
     let before = history.all_revisions(1).await;
     let current = history.must_find(1).await;
-    // The ID is a part of the other user's ID.
+    // `user_ev` is the beginning of `user_eve`.
     history.forget_in_all_parts("user_ev").await;
     assert_eq!(history.all_revisions(1).await, before, "another user must not be affected");
     // A second run must have no further effect.

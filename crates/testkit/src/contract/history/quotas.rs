@@ -103,7 +103,7 @@ pub(super) async fn undelete_stays_within_quota(history: TestHistory) {
     );
     assert_eq!(history.find(1).await, None);
     assert_replaced(history.undelete_to(&document, &document, deleted, sufficient).await);
-    // The restored ICP counts for its creator again.
+    // The restored ICP counts towards the quota of its creator.
     let two_icps = Quota { icps: 2, bytes: u64::MAX };
     assert_eq!(insert(&history, &state(3, 0), two_icps).await, Creation::QuotaReached);
     assert_eq!(insert(&history, &state(3, 0), sufficient).await, Creation::QuotaReached);
@@ -129,7 +129,7 @@ pub(super) async fn icp_without_creator_has_its_own_quota(history: TestHistory) 
     assert_replaced(history.undelete_to(&state(1, 2), &state(1, 0), deleted, sufficient).await);
 }
 
-/// The removal of old revisions of a deleted ICP reduces the bytes that count for its creator.
+/// The removal of old revisions of a deleted ICP reduces the bytes that count towards the quota of its creator.
 pub(super) async fn removal_frees_quota_of_deleted_icps_creator(history: TestHistory) {
     assert!(matches!(insert(&history, &state(1, 0), Quota::UNLIMITED).await, Creation::Created(_)));
     for to in 1..=4 {
@@ -143,7 +143,8 @@ pub(super) async fn removal_frees_quota_of_deleted_icps_creator(history: TestHis
     assert!(matches!(insert(&history, &state(2, 0), quota).await, Creation::Created(_)));
 }
 
-/// The removal of old revisions reduces the bytes that count for a deleted ICP, and for the ICP after it was restored.
+/// The removal of old revisions of a deleted ICP without a creator reduces the bytes that are compared with the quota
+/// when the ICP is restored, and when it is changed later.
 pub(super) async fn removal_frees_quota_of_deleted_icp(history: TestHistory) {
     history.import([state(1, 0)], true).await;
     let unlimited = Quota::UNLIMITED;

@@ -9,7 +9,7 @@ use super::support::{
 use crate::contract::repository::support::{admin_scope, change, concurrently, user_scope};
 use crate::fixtures::{self, icp, id};
 
-/// Inserts ICP 1, and changes it at the seconds 1 to 9. Returns all versions.
+/// Inserts ICP 1, and changes it at the seconds 1 to 9. Returns all versions, the oldest first.
 async fn insert_and_change(history: &TestHistory) -> Vec<Version> {
     let states: Vec<_> = (0..10).map(|state| icp(1).with("leadsPerList", state).document()).collect();
     let mut versions = vec![history.insert_one(&states[0]).await];
@@ -60,7 +60,7 @@ pub(super) async fn delete_is_removed_with_deleted_state(history: TestHistory) {
     let document = icp(1).document();
     let undone = history.undelete_to(&document, &document, deletes[0], Quota::UNLIMITED).await;
     assert_eq!(undone, Replacement::OtherVersion, "a removed delete must not be undone");
-    // The deleted ICP 2 still counts.
+    // The deleted ICP 2 still counts towards the quota.
     let ada = fixtures::creator("user_ada", Quota { icps: 2, bytes: u64::MAX });
     let created = history.insert(&document, &ada, None).await.expect("insert failed");
     assert!(matches!(created, Creation::Created(_)), "a removed delete must not count: {created:?}");

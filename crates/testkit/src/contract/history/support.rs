@@ -119,7 +119,7 @@ impl TestHistory {
         }
     }
 
-    /// Returns the document of a revision.
+    /// Returns the document of a revision, or `None` if there is no such revision.
     pub(super) async fn revision_text(&self, number: u128, version: Version) -> Option<String> {
         match self.read_revision(number, version, &admin_scope(), Timestamp::MIN).await {
             Lookup::Found(revision) => Some(revision?.json.expect("the revision must have a document")),
@@ -166,7 +166,7 @@ impl TestHistory {
         }
     }
 
-    /// Removes a user from all histories.
+    /// Calls [`ForgetUser::forget`] for every part of the stored data.
     pub(super) async fn forget_in_all_parts(&self, user_id: &str) {
         let (user_id, mut part) = (user(user_id), Some(ForgetPart::FIRST));
         while let Some(next) = part {

@@ -101,7 +101,8 @@ pub(super) async fn replace_changes_documents_and_access(storage: TestStorage) {
     let old = icp(1).users(["user_ada", "user_bob"]).document();
     let unchanged = icp(2).created_at("2024-02-01T00:00:00.000Z").users(["user_bob"]).document();
     storage.seed([old, unchanged.clone()]).await;
-    // The import changes the users of ICP 1. It also changes its `createdAt`, so that it is now after ICP 2.
+    // The import changes the users of ICP 1. It also changes the `createdAt` of ICP 1, so that ICP 1 is then after
+    // ICP 2 in lists.
     let new = icp(1).with("name", "new").created_at("2024-03-01T00:00:00.000Z");
     let new = new.users(["user_bob", "user_eve"]).document();
     let summary = storage.import([new.clone()], OnConflict::Replace).await;

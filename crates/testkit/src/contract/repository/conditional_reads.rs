@@ -17,7 +17,7 @@ use crate::fixtures::{document, icp, id};
 
 /// Number of changes that the writer makes while the readers read.
 const CHANGE_COUNT: i64 = 60;
-/// Maximum number of versions that a client sends in a request.
+/// Maximum number of versions that a reader of these tests records, and sends with its next read.
 const MAX_KNOWN_VERSIONS: usize = 8;
 
 impl TestRepository {

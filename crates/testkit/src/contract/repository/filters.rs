@@ -72,7 +72,7 @@ pub(super) fn varied_icps() -> Vec<IcpDocument> {
 }
 
 /// Returns the documents that match a query, in the order of the query. This is a simple implementation of the rules.
-/// It ignores the start and the limits of the query.
+/// It ignores the position after which the query starts, and its limits.
 pub(super) fn expected_documents<'a>(
     documents: &'a [IcpDocument],
     query: &ListQuery,

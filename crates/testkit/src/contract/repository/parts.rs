@@ -78,7 +78,7 @@ pub(super) async fn max_bytes_bounds_list_and_part(repository: TestRepository) {
         let query = ListQuery { max_bytes: max_bytes(bytes), ..all_icps_query("user_ada") };
         let lists = read_pages(&repository, &query).await.into_iter().map(|page| page.icps);
         for list in lists.chain(read_parts(&repository, &query).await) {
-            // The length of the documents, without one comma per document and the brackets.
+            // The length of the documents, without the brackets and the commas between the documents.
             let length = list.bytes() - list.len() - 1;
             let limit = bytes + LARGEST;
             assert!(

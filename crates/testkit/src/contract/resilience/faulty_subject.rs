@@ -50,7 +50,7 @@ macro_rules! calls {
     };
 }
 
-/// Awaits `call`. Fails if it takes longer than [`MAX_CALL_DURATION`].
+/// Awaits `call`. Fails if it takes longer than [`MAX_CALL_DURATION`] and [`TOLERANCE`] together.
 pub(super) async fn in_time<T>(method: &str, call: impl Future<Output = T>) -> T {
     let start = Instant::now();
     let result = call.await;
@@ -141,7 +141,8 @@ impl FaultySubject {
         calls
     }
 
-    /// Calls all methods that read or write concurrently. Checks that each call fails with `Unavailable` in time.
+    /// Makes concurrent calls of all methods that read or write. Checks that each call fails with `Unavailable` in
+    /// time. The call of `remove_expired_keys` may also succeed.
     pub(super) async fn assert_all_unavailable(&self) {
         let calls = self.reads().into_iter().chain(self.writes());
         let calls: Vec<_> = calls.map(|(name, call)| tokio::spawn(assert_unavailable(name, call))).collect();

@@ -37,7 +37,8 @@ impl Clock for TestClock {
     }
 }
 
-/// Returns settings that contain only the issuer and the public key of [`INSTANCE_KEY`] in PEM.
+/// Returns settings with the issuer, the public key of [`INSTANCE_KEY`] in PEM, and a token cache. They enable nothing
+/// else.
 pub(crate) fn settings() -> ClerkSettings {
     ClerkSettings {
         issuer: ISSUER.to_owned(),

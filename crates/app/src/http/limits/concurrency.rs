@@ -31,8 +31,8 @@ const MAX_UNCOUNTED_LIST_BYTES: usize = 2 * 1024 * 1024;
 /// compression as needed, and many threads would delay the workers.
 const MAX_COMPRESSIONS_PER_USER: usize = 1;
 
-/// Maximum number of streamed lists that are being sent to one user, so that one user cannot use up
-/// [`MAX_STREAM_BYTES`].
+/// Maximum number of streamed lists that are being sent to one user. With the default size of the response buffer, the
+/// lists of one user use at most a third of [`MAX_STREAM_BYTES`].
 const MAX_STREAMED_LISTS_PER_USER: usize = 4;
 
 /// Maximum number of anonymous requests in flight. Their responses are short or built in advance, so only a slow client

@@ -218,7 +218,7 @@ fn listen_error(section: &str, host: &str, port: u16, error: &std::io::Error) ->
 async fn prepare_database(settings: &Settings, storage: &Storage) -> anyhow::Result<()> {
     if settings.database.migrate {
         let report = migrate(settings, storage).await?;
-        // The first start of a development service prints only its start message.
+        // Under the development sign-in, the start that creates the database does not log its migrations.
         let is_first_start = report.created && !settings.auth.is_clerk();
         if !report.applied.is_empty() && !is_first_start {
             tracing::info!(migrations = ?report.applied, "migrated the database");

@@ -24,7 +24,8 @@ const MAX_TASKS: usize = 192;
 /// Maximum number of running and waiting tasks of one user.
 const MAX_TASKS_PER_USER: usize = 32;
 
-/// The threads of this process: one per core, because more threads would only delay each other and the workers.
+/// The threads for expensive work in this process: one per core, because more threads would only delay each other and
+/// the workers.
 pub(crate) static CPU_THREADS: LazyLock<CpuThreads> =
     LazyLock::new(|| CpuThreads::new(available_parallelism().map_or(1, NonZero::get)));
 

@@ -76,8 +76,9 @@ impl IcpService {
     }
 
     /// Returns the result of an earlier request with this key, if `error` depends on the state of the storage. Fails
-    /// with [`ServiceError::KeyReused`] if the earlier request was a different one. If `error` does not depend on the
-    /// state of the storage, or if no earlier request has used the key, fails with `error`.
+    /// with [`ServiceError::KeyReused`] if the earlier request was a different one, and with [`ServiceError::KeyInUse`]
+    /// if it is still in progress at the end of the wait. Fails with `error` if `error` does not depend on the state of
+    /// the storage, or if no earlier request has used the key.
     pub(crate) async fn replay_or_fail(
         &self,
         caller: &Caller,

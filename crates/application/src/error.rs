@@ -15,7 +15,7 @@ pub enum ServiceError {
     /// The history of the service is off.
     #[error("the history is turned off")]
     HistoryDisabled,
-    /// The ICP exists, and the caller has no access to it.
+    /// The ICP exists, or was deleted and has a history, and the caller has no access to it.
     #[error("the caller has no access to the ICP")]
     Forbidden,
     /// A precondition is false for the current version, or a patch contains the `updatedAt` of another version.
@@ -33,7 +33,7 @@ pub enum ServiceError {
     /// Another request with the same idempotency key is still in progress at the time limit of the wait.
     #[error("a request with the same idempotency key is in progress")]
     KeyInUse,
-    /// Other requests kept changing the ICP until the time limit of the attempts.
+    /// Other writers kept changing the ICP until the time limit, or the maximum number of attempts, was reached.
     #[error("other requests keep changing the ICP")]
     Contended,
     /// Too much work of this user, or of all users together, is waiting.

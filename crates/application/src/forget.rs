@@ -20,11 +20,11 @@ const MAX_ATTEMPTS: u32 = 200;
 const RETRY_DELAY: Duration = Duration::from_millis(25);
 
 /// Removes a user from the `userIds` of all ICPs, and then from the histories and the idempotency keys. Returns the
-/// number of removals from `userIds`.
+/// number of ICPs that were found with the user in `userIds`.
 ///
 /// An interrupted call can be repeated: each removal has no effect on data from which the user has been removed. After
-/// each part of the histories, the function calls `progress` with the maximum number of rows of a part. End the sign-in of the user first: a
-/// user who can still sign in can create new data.
+/// each part of the histories, the function calls `progress` with the maximum number of rows of a part. End the sign-in
+/// of the user before the call: a user who can still sign in can create new data.
 ///
 /// # Errors
 ///

@@ -99,8 +99,9 @@ impl IcpService {
         found_in_scope(found)?.ok_or(ServiceError::NoRevision)
     }
 
-    /// Returns the deletes of the deleted ICPs that the caller could access at their deletion, the newest first, with
-    /// the deleted documents. A page ends before its limit if the documents fill the response buffer.
+    /// Returns the deletes of the deleted ICPs that the caller may access, the newest first, with the deleted
+    /// documents. The access rule applies to the `userIds` at the deletion. A page ends before its limit if the
+    /// documents fill the response buffer.
     ///
     /// # Errors
     ///
@@ -118,7 +119,8 @@ impl IcpService {
     /// Restores the revision that a request body names, and returns the ICP. Its users do not change. A deleted ICP
     /// gets the users that it had at its deletion.
     ///
-    /// The preconditions apply to the current state. A deleted ICP has no current state.
+    /// The preconditions apply to the current state. A deleted ICP has no current state, so `If-Match` is false for it,
+    /// and `If-None-Match` is true.
     ///
     /// # Errors
     ///

@@ -60,7 +60,8 @@ pub enum ListResponse {
 }
 
 impl IcpService {
-    /// Returns the ICPs whose `userIds` contain the caller, unless the client has the current version of the list.
+    /// Returns the ICPs that match the request and whose `userIds` contain the caller, unless the client has the
+    /// current version of the list.
     ///
     /// The repository or the replica confirms the version for every response. It need not read documents if the client
     /// or the cache has the current version.

@@ -45,7 +45,8 @@ impl Replica {
         (!has_recently_written).then(|| Arc::clone(&self.reader))
     }
 
-    /// Marks the caller as a writer until the guard is dropped, and for the duration `read_own_writes` after that.
+    /// Marks the caller as a writer for the duration `read_own_writes`. The duration starts again when the guard is
+    /// dropped.
     pub(crate) fn begin_write<'a>(&'a self, caller: &'a Caller) -> WriteGuard<'a> {
         self.mark_writer(caller);
         WriteGuard { replica: self, caller }
@@ -62,7 +63,7 @@ impl Replica {
     }
 }
 
-/// A write in progress. The duration `read_own_writes` starts when the write ends, even if it fails.
+/// A write in progress. The duration `read_own_writes` starts again when the write ends, even if it fails.
 pub(crate) struct WriteGuard<'a> {
     replica: &'a Replica,
     caller: &'a Caller,

@@ -117,8 +117,8 @@ impl IcpService {
         replica.unwrap_or_else(|| self.repository.clone())
     }
 
-    /// Begins a write, and removes the caller's list from the cache. Until the guard is dropped, and for some time
-    /// after that, the caller reads from the primary.
+    /// Begins a write, and removes the caller's list from the cache. If there is a replica, the caller reads from the
+    /// primary for some time after this call, and for the same time after the guard is dropped.
     pub(crate) fn begin_write<'a>(&'a self, caller: &'a Caller) -> Option<WriteGuard<'a>> {
         self.list_cache.invalidate(caller.user_id());
         self.replica.as_ref().map(|replica| replica.begin_write(caller))

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 /// Bytes of a request body.
 pub const BODY_BYTES: usize = 1_048_576;
 /// Bytes of a stored ICP. An ICP that is created by one request never exceeds this limit. A change that makes an ICP
-/// longer than this limit is refused.
+/// longer than this limit is refused, unless it restores an earlier state, which an import can have stored.
 pub const ICP_BYTES: usize = 2 * BODY_BYTES;
 /// Levels of objects and arrays in a request body, including the body.
 pub const NESTING: usize = 64;

@@ -53,7 +53,8 @@ impl Timestamp {
     }
 
     /// Parses an RFC 3339 text. Rounds fractions of a millisecond up, whereas [`FromStr`] truncates them. A timestamp
-    /// is at or after the exact time of the text if and only if the timestamp is at or after the result.
+    /// is at or after the exact time of the text if and only if the timestamp is at or after the result. The exception
+    /// is a text after [`Timestamp::MAX`], for which the result is [`Timestamp::MAX`].
     ///
     /// # Errors
     ///

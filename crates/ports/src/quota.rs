@@ -12,7 +12,7 @@ pub struct Quota {
     pub icps: u64,
     /// Maximum number of bytes of all documents together: of each ICP, of each replaced or deleted state in the
     /// history, and of each result that is stored with an idempotency key. An ICP that was created with a key counts
-    /// twice.
+    /// twice until the key is removed.
     pub bytes: u64,
 }
 

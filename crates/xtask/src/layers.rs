@@ -54,7 +54,8 @@ fn crates_without_rule() -> Result<Vec<String>> {
     Ok(members.into_iter().map(remedy).collect())
 }
 
-/// Returns a violation for each crate that depends on a crate that is not allowed.
+/// Returns a violation for each dependency of the crate `name` that is not allowed. `depth` is empty, or an option of
+/// `cargo tree` that limits the depth.
 fn forbidden_dependencies(name: &str, depth: &str, is_allowed: impl Fn(&str) -> bool) -> Result<Vec<String>> {
     let found = tree(&format!("--package {name} --all-features --edges normal {depth}"))?;
     let found = found.iter().filter(|one| *one != name && !is_allowed(one));

@@ -23,7 +23,7 @@ pub(crate) struct Options {
     arguments: Vec<String>,
 }
 
-/// Runs the tests. Installs PostgreSQL if necessary. Each test that needs a server starts one.
+/// Runs the tests. Installs PostgreSQL if necessary. Each test program that needs a server starts one.
 pub(crate) fn run(Options { all, ignored, arguments }: &Options) -> Result<bool> {
     tools::postgres()?;
     // Packages are downloaded while cargo compiles.

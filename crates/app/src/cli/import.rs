@@ -26,7 +26,8 @@ pub(super) struct Options {
     /// What to do with an ICP whose ID exists already
     #[arg(long, value_enum, value_name = "ACTION", default_value_t)]
     on_conflict: ConflictAction,
-    /// Accepts everything that has the shape of an ICP, and keeps fields and values that this version does not know
+    /// Accepts everything that has the shape of an ICP, except U+0000 and user IDs of more than 1,024 bytes, and keeps
+    /// fields and values that this version does not know
     #[arg(long)]
     lenient: bool,
 }

@@ -40,7 +40,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
     }
 }
 
-/// Returns the ICPs that name the caller.
+/// Returns the ICPs whose `userIds` contain the caller.
 async fn list(
     request: HttpRequest,
     state: Data<State>,

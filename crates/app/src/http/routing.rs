@@ -16,7 +16,8 @@ pub(super) fn read() -> Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
-/// Returns a resource for signed-in users. Its responses are compressed if the client accepts that.
+/// Returns a resource for signed-in users. Its responses are compressed if the client accepts that, except large
+/// responses beyond the limit of concurrent compressions.
 pub(super) fn protected(
     path: &str,
     allow: &'static str,

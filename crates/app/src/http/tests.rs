@@ -30,7 +30,7 @@ use crate::shutdown::Draining;
 
 const ORIGIN: &str = "https://app.example.com";
 
-/// A repository whose operations panic. It counts its health checks.
+/// A repository whose reads and writes of ICPs panic. It counts its health checks.
 #[derive(Default)]
 struct PanickingRepository {
     health_checks: AtomicUsize,

@@ -243,7 +243,8 @@ impl Decoder {
         self.violations.push((position, violation));
     }
 
-    /// Records the flaws of the JSON text at any depth, such as duplicate names.
+    /// Records the flaws of the JSON text, at any depth, that the rules do not allow. For example, only
+    /// [`Rules::Strict`] does not allow duplicate names in unknown parts.
     fn audit(&mut self, json: Json<'_>) {
         self.position = position(json);
         let (max_depth, counts): (usize, fn(FlawKind) -> bool) = match self.rules {

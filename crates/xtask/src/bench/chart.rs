@@ -102,9 +102,9 @@ mod tests {
     #[test]
     fn bars_and_marks_share_one_axis() {
         let svg = svg(&example_summaries(), &["a < b"]).expect("every row was measured");
-        // 52,000 of 100,000.
+        // The rate is 52,000, and the axis ends at 100,000.
         assert!(svg.contains(r#"<rect class="bar" x="140" y="84" width="332.8" height="18"/>"#), "{svg}");
-        // 24,800 of 100,000: the mark is inside the bar.
+        // The rate of the baseline is 24,800, so its mark is inside the bar.
         assert!(
             svg.contains(r#"<line class="mark memory" x1="298.7" y1="80" x2="298.7" y2="106"/>"#),
             "{svg}"

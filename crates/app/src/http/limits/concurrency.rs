@@ -22,8 +22,8 @@ const MAX_STREAM_BYTES: usize = 48 * 1024 * 1024;
 /// The number of requests in flight that each user may have, even if it is more than a quarter of the total limit.
 const MIN_IN_FLIGHT_PER_USER: usize = 16;
 
-/// Maximum number of buffered lists that are being sent to one user. Only lists of more than [`MAX_UNCOUNTED_LIST_BYTES`]
-/// count.
+/// Maximum number of buffered lists that are being sent to one user. Only lists of more than
+/// [`MAX_UNCOUNTED_LIST_BYTES`] count.
 const MAX_BUFFERED_LISTS_PER_USER: usize = 16;
 const MAX_UNCOUNTED_LIST_BYTES: usize = 2 * 1024 * 1024;
 
@@ -31,12 +31,12 @@ const MAX_UNCOUNTED_LIST_BYTES: usize = 2 * 1024 * 1024;
 /// compression as needed, and many threads would delay the workers.
 const MAX_COMPRESSIONS_PER_USER: usize = 1;
 
-/// Maximum number of streamed lists that are being sent to one user, so that one user cannot use up
-/// [`MAX_STREAM_BYTES`].
+/// Maximum number of streamed lists that are being sent to one user. With the default size of the response buffer, the
+/// lists of one user use at most a third of [`MAX_STREAM_BYTES`].
 const MAX_STREAMED_LISTS_PER_USER: usize = 4;
 
-/// Maximum number of anonymous requests in flight. Their responses are built in advance, so only a slow client keeps a
-/// request in flight.
+/// Maximum number of anonymous requests in flight. Their responses are short or built in advance, so only a slow client
+/// keeps a request in flight for long.
 const MAX_ANONYMOUS_REQUESTS: usize = 64;
 
 /// The limits on requests in flight. The service rejects further requests immediately. If it queued them, it would

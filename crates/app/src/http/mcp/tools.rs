@@ -38,7 +38,8 @@ static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
             "Creates an ICP and returns it with its id and version. The signed-in user is added to its users. \
              Violations have JSON Pointers into `icp`.",
             create_arguments(),
-            // The tool sends texts to other users. An instruction in an ICP must not cause this without a confirmation.
+            // With `userIds`, the tool sends texts to other users. The annotation makes assistants ask for a
+            // confirmation, so that an instruction in an ICP does not cause this unnoticed.
             writes().destructive(true).idempotent(false),
         ),
         describe(

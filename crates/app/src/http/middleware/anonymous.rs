@@ -6,8 +6,7 @@ use actix_web::middleware::Next;
 use crate::http::body::guard_body;
 use crate::http::state::State;
 
-/// Middleware of routes without authentication, which limits the requests in flight. A request is in flight until its
-/// response has been sent.
+/// Middleware that limits the anonymous requests in flight. A request is in flight until its response has been sent.
 pub(in crate::http) async fn limit_anonymous<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,

@@ -74,7 +74,7 @@ pub(super) fn limit_compression<B: MessageBody>(
 /// The codings of actix, in its order of preference.
 const CODINGS: [Encoding; 3] = [Encoding::identity(), Encoding::gzip(), Encoding::deflate()];
 
-/// Returns the coding that the response would have if it had a body, or `None` if it would be uncompressed.
+/// Returns the coding that `Accept-Encoding` of the request selects, or `None` if it selects an uncompressed response.
 pub(in crate::http) fn response_coding(request: &impl HttpMessage) -> Option<&'static str> {
     match request.get_header::<AcceptEncoding>()?.negotiate(CODINGS.iter())? {
         Encoding::Known(ContentEncoding::Identity) | Encoding::Unknown(_) => None,

@@ -20,7 +20,7 @@ pub(in crate::http) trait Middleware<B> {
     /// Runs before the service.
     fn before(request: &mut ServiceRequest) -> Self::RequestData;
 
-    /// Runs around each poll of the service.
+    /// Runs around the call of the service, and around each poll of the future that the service returns.
     fn within<T>(_: &Self::RequestData, poll: impl FnOnce() -> T) -> T {
         poll()
     }

@@ -52,8 +52,8 @@ async fn send(sender: &Sender<'_>, request: &Request) -> Outcome {
     })
 }
 
-/// Checks the generator. Its bodies must cause all codes and statuses that are listed below. The service must accept 3
-/// to 90 % of the bodies of each method.
+/// Checks the generator. Its requests must cause all codes of violations, and all statuses that are listed below. The
+/// service must accept 3 to 90 % of the requests of each method.
 fn check_generator(outcomes: &[Outcome]) {
     for is_post in [true, false] {
         let outcomes_of_method =

@@ -1,5 +1,6 @@
 //! Tests with third-party programs: generated clients, MCP clients, browsers, and linters of OpenAPI documents.
-//! `cargo xtask test --all` installs these programs and runs these tests. Otherwise the tests are ignored.
+//! `cargo xtask test --all` installs these programs and runs the tests that need them. By default, these tests are
+//! ignored.
 
 mod api_description;
 mod assistant;

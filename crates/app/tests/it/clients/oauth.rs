@@ -1,4 +1,5 @@
-//! MCP clients that sign in with OAuth. They know only the URL of the endpoint, and discover the authorization server.
+//! MCP clients that sign in with OAuth. They know the URL of the endpoint, but not the authorization server. They
+//! discover this server.
 
 use std::net::TcpListener;
 use std::path::Path;

@@ -138,7 +138,8 @@ async fn slow_client_does_not_increase_memory(service: &Service) {
     eprintln!("{megabytes:.1} MB of additional memory for a list of {BYTES} bytes");
     assert!(megabytes < 40.0, "{megabytes} MB of additional memory for a list of {BYTES} bytes");
 
-    // The slow read must not delay a write, and the later parts of the list must contain the change.
+    // The slow read must not delay a write. This write removes the user from the last ICP, so the end of the list must
+    // not contain the new state of this ICP.
     let last = format!("{LIST}/{}", id(BYTES / 10_000));
     ada.patch(&last, json!({"userIds": ["user_bob"]})).await.assert_ok();
     assert_eq!(ada.get(&last).await.status, StatusCode::FORBIDDEN);

@@ -92,7 +92,7 @@ async fn samples_are_stored_once() {
         drop(service);
         assert_eq!(setup.start().list("user_abc123").await.json().as_array().map(Vec::len), Some(1));
     }
-    // A database that another command created gets no samples.
+    // A database that `icp import` created gets no samples.
     for (setup, _database) in setups_of_both_databases() {
         assert!(setup.icp_with_input(&["import"], b"").status.success());
         assert_eq!(setup.start().list("user_abc123").await.body, "[]");

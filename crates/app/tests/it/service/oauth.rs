@@ -75,7 +75,7 @@ async fn only_mcp_accepts_access_tokens() {
     let clerk = Clerk::new();
     let service = clerk.with_mcp(Setup::new(), RESOURCE).start();
     let access_token = clerk.access_token("user_ada", json!({}));
-    // In the second round, the cache of verified tokens contains the session token.
+    // In the second round, the cache of verified tokens contains a session token of this user.
     for _ in 0..2 {
         assert_eq!(list_tools(&service, &access_token).await.status, 200);
         service.get(LIST, Some(&access_token)).await.assert_problem(401, "UNAUTHORIZED");

@@ -122,7 +122,7 @@ async fn commands_of_clerk_tutorial_succeed() {
     run_commands(&mut shell, &start.replace("user_...", user)).await;
     run_commands(&mut shell, rest).await;
     let with_origin = serde_json::json!({"azp": "http://localhost:3000"});
-    // The last step of the tutorial sets the authorized parties, so a token without an origin is rejected.
+    // The tutorial has set the authorized parties, so the service rejects a token without an origin.
     for (claims, status) in [(serde_json::json!({}), 401), (with_origin, 200)] {
         let request =
             "curl -s http://127.0.0.1:8080/api/v1/entities/icps -H \"Authorization: Bearer $TOKEN\"";

@@ -121,7 +121,8 @@ async fn killed_import_stores_nothing() {
         let before = run_export(&setup);
         let mut import = setup.spawn(&["import"]);
         let mut input = import.stdin.take().expect("the input must be piped");
-        // The import buffers fewer lines than the test writes, so it has sent some lines to the database by then.
+        // The import buffers fewer lines than the test writes, so it has passed some of them to the storage before the
+        // test kills it.
         for number in 1_000..31_000 {
             writeln!(input, "{}", icp(number).json()).expect("the line must be written");
         }

@@ -11,7 +11,8 @@ use crate::writing::target::Target;
 
 const MIB: usize = 1_048_576;
 
-/// A body that the service must reject. If the service stored it, the list would contain the name `other`.
+/// A valid body of requests that the service must reject. If the service stored it, the list would contain the name
+/// `other`.
 const OTHER_BODY: &str = r#"{"name":"other","leadProviderCriteria":[]}"#;
 
 /// Returns a valid body of `bytes` bytes.

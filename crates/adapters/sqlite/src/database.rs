@@ -6,12 +6,13 @@ use diesel::SqliteConnection;
 use icp_domain::UserId;
 use icp_permits::KeyedPermits;
 use icp_ports::{BoxError, RepositoryError};
+use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::connect::{Access, DatabaseFile};
 use crate::error::{TransactionError, backend, unavailable};
-use crate::pool::{Job, Pool};
+use crate::pool::{Job, LongRead, Pool};
 
 /// Timeout of a read, including its time in the queue.
 pub(crate) const READ_TIMEOUT: Duration = Duration::from_secs(4);
@@ -35,8 +36,10 @@ pub struct SqliteDatabase {
     pub(crate) file: Arc<DatabaseFile>,
     pub(crate) readers: Pool,
     writer: Pool,
-    /// Permits for reads of lists, one per user. Without permits, one user could occupy all threads and all cores.
+    /// Permits for reads of lists. Without permits, one user could occupy all threads.
     list_permits: KeyedPermits<UserId>,
+    /// Permits for long reads of lists, one per user. Without permits, one user could occupy all cores.
+    pub(crate) long_read_permits: KeyedPermits<UserId>,
 }
 
 impl SqliteDatabase {
@@ -52,14 +55,15 @@ impl SqliteDatabase {
             let file = Arc::new(DatabaseFile::open(&settings.path)?);
             let readers = Pool::start(&file, Access::Read, settings.max_connections, READ_TIMEOUT)?;
             let writer = Pool::start(&file, Access::Write, 1, WRITE_TIMEOUT)?;
-            let list_permits = KeyedPermits::new(1);
-            Ok(Self { file, readers, writer, list_permits })
+            let list_permits = KeyedPermits::new((settings.max_connections / 2).max(1));
+            Ok(Self { file, readers, writer, list_permits, long_read_permits: KeyedPermits::new(1) })
         };
         let opened = spawn_blocking(open).await.unwrap_or_else(|panicked| Err(panicked.into()));
         opened.map_err(|reason| OpenError { path, reason })
     }
 
-    /// Reads a list of a user. Waits until no other list of the user is being read.
+    /// Reads a list of a user. Waits for a permit, so that one user occupies at most half of the threads, or the only
+    /// thread. `read` calls [`LongRead::begin`] when it has read more than a short list.
     pub(crate) async fn read_list<T: Send + 'static>(
         &self,
         user_id: &UserId,
@@ -67,8 +71,11 @@ impl SqliteDatabase {
     ) -> Result<T, RepositoryError> {
         let reading = async {
             let permit = self.list_permits.acquire(user_id).await;
+            let (permits, user_id) = (self.long_read_permits.clone(), user_id.clone());
+            let long_read = LongRead { permits, user_id, runtime: Handle::current(), permit: None };
             let read = move |job: &mut Job<'_>| {
                 let _permit = permit;
+                job.long_read = Some(long_read);
                 read(job)
             };
             self.readers.run(read).await

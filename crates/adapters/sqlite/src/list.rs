@@ -26,6 +26,11 @@ pub(crate) enum Extent {
     Version,
 }
 
+/// Maximum number of rows of a list that a job reads before it waits for the permit for long reads.
+const MAX_SHORT_ROWS: usize = 256;
+/// Maximum length in bytes of the documents that a job reads before it waits for the permit for long reads.
+const MAX_SHORT_BYTES: usize = 64 * 1024;
+
 /// Returns the version of a list. For a complete list, uses the cached version if the database has not changed since
 /// this version was read.
 pub(crate) fn version(job: &mut Job<'_>, query: &ListQuery) -> Result<ListVersion, TransactionError> {
@@ -54,6 +59,7 @@ pub(crate) fn read(
     extent: Extent,
 ) -> Result<ListAndCursor, TransactionError> {
     let (mut list, mut end) = (ListBuilder::for_query(query), None);
+    let (mut row_count, mut bytes) = (0, 0);
     let wants_documents = &job.session.wants_documents;
     wants_documents.store(extent != Extent::Version, Ordering::Relaxed);
     for row in list_query::rows(&mut job.session.connection, query)? {
@@ -65,8 +71,13 @@ pub(crate) fn read(
         let id = IcpId::from(id.ok_or_else(|| invalid_value("icp_members.icp_id", "a row of a list"))?);
         let version = column(&row, 1, |mut value| value.read_long());
         let version = version.ok_or_else(|| invalid_value("icps.version", id)).map(Version)?;
-        let is_added = column(&row, 3, |mut value| list.push(id, version, Some(value.read_text())))
-            .unwrap_or_else(|| list.push(id, version, None));
+        let is_added = column(&row, 3, |mut value| {
+            let document = value.read_text();
+            bytes += document.len();
+            list.push(id, version, Some(document))
+        });
+        let is_added = is_added.unwrap_or_else(|| list.push(id, version, None));
+        row_count += 1;
         if is_added && list.is_full() {
             let key = sort_key(query.sort(), &row).ok_or_else(|| invalid_value("the sort key", id))?;
             end = Some(ListCursor { key, id });
@@ -74,6 +85,11 @@ pub(crate) fn read(
         }
         if was_full && extent == Extent::Part {
             break;
+        }
+        if let Some(long_read) = &mut job.long_read
+            && (row_count > MAX_SHORT_ROWS || bytes > MAX_SHORT_BYTES)
+        {
+            long_read.begin();
         }
     }
     Ok((list, end))

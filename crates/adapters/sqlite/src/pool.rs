@@ -9,8 +9,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
+use icp_domain::UserId;
+use icp_permits::{KeyedPermit, KeyedPermits};
 use icp_ports::RepositoryError;
 use icp_storage::VersionCache;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -32,6 +35,25 @@ pub(crate) struct Job<'a> {
     pub(crate) session: &'a mut Session,
     /// Returns true if the caller no longer waits for the result.
     pub(crate) is_abandoned: &'a dyn Fn() -> bool,
+    /// The permit for a long read, if the job reads a list of a user.
+    pub(crate) long_read: Option<LongRead>,
+}
+
+/// The permit that a job needs to read more than a short list of a user. The job acquires it while it reads, because only
+/// then is it known that the list is long.
+pub(crate) struct LongRead {
+    pub(crate) permits: KeyedPermits<UserId>,
+    pub(crate) user_id: UserId,
+    pub(crate) runtime: Handle,
+    pub(crate) permit: Option<KeyedPermit<UserId>>,
+}
+
+impl LongRead {
+    /// Waits until no other job reads a long list of the user. Does nothing if this job already has the permit.
+    pub(crate) fn begin(&mut self) {
+        let Self { permits, user_id, runtime, permit } = self;
+        permit.get_or_insert_with(|| runtime.block_on(permits.acquire(user_id)));
+    }
 }
 
 /// A fixed number of threads, each with its own connection. The threads end when the last clone of the pool is dropped.
@@ -74,7 +96,7 @@ impl Pool {
                 _ if reply.is_closed() => return,
                 Ok(_) if start.elapsed() > MAX_QUEUE_TIME => Err(timed_out()),
                 Ok(session) => {
-                    let mut job = Job { session, is_abandoned: &|| reply.is_closed() };
+                    let mut job = Job { session, is_abandoned: &|| reply.is_closed(), long_read: None };
                     work(&mut job).map_err(|TransactionError(error)| error)
                 }
                 Err(error) => Err(error),

@@ -1,5 +1,6 @@
 use std::cell::Cell;
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use diesel::RunQueryDsl as _;
 use diesel::connection::SimpleConnection as _;
@@ -78,7 +79,7 @@ fn count_rows_of_abandoned_read<T>(
 ) -> usize {
     let rows = Cell::new(0);
     let is_abandoned = || rows.replace(rows.get() + 1) == 10;
-    let result = read(&mut Job { session, is_abandoned: &is_abandoned });
+    let result = read(&mut Job { session, is_abandoned: &is_abandoned, long_read: None });
     assert!(result.is_err(), "an abandoned read must fail");
     // The last check of `is_abandoned` returned true, so no row was read after it.
     rows.get() - 1
@@ -116,7 +117,8 @@ async fn version_of_abandoned_list_is_not_cached() {
     let mut session =
         Session::open(&fixture.database.file, Access::Read).expect("the database must be opened");
     count_rows_of_abandoned_read(&mut session, |job| list::version(job, &query));
-    let version = list::version(&mut Job { session: &mut session, is_abandoned: &|| false }, &query);
+    let version =
+        list::version(&mut Job { session: &mut session, is_abandoned: &|| false, long_read: None }, &query);
     assert_eq!(version.expect("the list must be read"), complete);
 }
 
@@ -198,7 +200,7 @@ async fn only_versions_of_complete_lists_are_cached() {
     let mut session =
         Session::open(&fixture.database.file, Access::Read).expect("the database must be opened");
     let limited_query = ListQuery { limit: NonZeroUsize::new(1), ..everything("user_ada") };
-    let mut job = Job { session: &mut session, is_abandoned: &|| false };
+    let mut job = Job { session: &mut session, is_abandoned: &|| false, long_read: None };
     list::version(&mut job, &limited_query).expect("the list must be read");
     let user_id = limited_query.scope.user_id();
     assert_eq!(job.session.versions.get(user_id), None, "the version of a page must not be cached");
@@ -244,4 +246,23 @@ async fn rows_are_sorted_before_documents_are_read() {
         assert!(rows.starts_with("MATERIALIZE found") && rows.contains("TEMP B-TREE"), "{plan}");
         assert!(documents.contains("SEARCH icps USING INTEGER PRIMARY KEY"), "{plan}");
     }
+}
+
+#[tokio::test]
+async fn only_long_reads_of_user_wait_for_each_other() {
+    let fixture = Fixture::new().await;
+    let database = &fixture.database;
+    let query = everything("user_ada");
+    let insert = async |document| {
+        database.insert(&document, any_creator(), None).await.expect("the ICP must be inserted")
+    };
+    insert(icp(1)).await;
+    let permit = database.long_read_permits.acquire(query.scope.user_id()).await;
+    assert_eq!(database.list(&query).await.expect("a short list must need no permit").icps.len(), 1);
+    insert(padded_icp(2, &"a".repeat(70_000))).await;
+    let mut long_list = std::pin::pin!(database.list(&query));
+    let waiting = tokio::time::timeout(Duration::from_millis(100), &mut long_list).await;
+    assert!(waiting.is_err(), "a long list must wait for the permit");
+    drop(permit);
+    assert_eq!(long_list.await.expect("the list must be read").icps.len(), 2);
 }

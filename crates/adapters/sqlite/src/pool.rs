@@ -39,8 +39,8 @@ pub(crate) struct Job<'a> {
     pub(crate) long_read: Option<LongRead>,
 }
 
-/// The permit that a job needs to read more than a short list of a user. The job acquires it while it reads, because only
-/// then is it known that the list is long.
+/// The permit that a job needs to read more than a short list of a user. The job acquires it while it reads, because
+/// only then is it known that the list is long.
 pub(crate) struct LongRead {
     pub(crate) permits: KeyedPermits<UserId>,
     pub(crate) user_id: UserId,

@@ -9,8 +9,8 @@ use crate::http::RateLimit;
 
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_hours(1);
 
-/// Removes expired idempotency keys, old revisions, and the rate limits of idle users, at the start and then every
-/// hour. The next round repeats a removal that failed.
+/// Removes expired idempotency keys, old revisions, and the request counts of users who may send all requests of their
+/// rate limit again, at the start and then every hour. The next round repeats a removal that failed.
 pub(crate) async fn run(icps: IcpService, rate_limit: Option<RateLimit>) {
     let mut rounds = interval(HOUSEKEEPING_INTERVAL);
     loop {

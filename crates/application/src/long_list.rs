@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use icp_ports::{IcpReader, ListCursor, ListPart, ListQuery, ListStart, RepositoryError, WireList};
 
-/// Maximum length in bytes of each part after the first. Only its last document may exceed this length. A read of a
-/// longer part occupies a core for so long that requests of other users are delayed.
+/// Maximum length in bytes of each part that a [`LongList`] reads. A part ends with the document that reaches this
+/// length. A read of a longer part occupies a core for so long that requests of other users are delayed.
 const MAX_PART_BYTES: NonZeroUsize = NonZeroUsize::new(1024 * 1024).unwrap();
 
 /// The rest of a list that is too long to be buffered. Each part is read after the previous part has been sent, so that
-/// a slow client does not occupy a connection or a transaction.
+/// a slow client does not occupy a database connection or a transaction.
 ///
 /// An ICP that does not change while the list is sent is in the list once. An ICP that is changed, created or deleted
 /// in this time may be in the list in its old or its new state, or be missing. It may be in the list twice if the

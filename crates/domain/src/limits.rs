@@ -5,8 +5,8 @@ use std::ops::RangeInclusive;
 
 /// Bytes of a request body.
 pub const BODY_BYTES: usize = 1_048_576;
-/// Bytes of a stored ICP. An ICP that is created by one request never exceeds this limit. A change that makes an ICP
-/// longer than this limit is refused, unless it restores an earlier state, which an import can have stored.
+/// Bytes of a stored ICP. A create or a copy that would exceed this limit is refused. So is a change after which the
+/// ICP would be longer than this limit and longer than before. A restore is not checked.
 pub const ICP_BYTES: usize = 2 * BODY_BYTES;
 /// Levels of objects and arrays in a request body, including the body.
 pub const NESTING: usize = 64;
@@ -19,7 +19,8 @@ pub const DESCRIPTION: usize = 10_000;
 pub const USERS: usize = 10_000;
 /// Characters of a user ID. An ID must not be empty or contain white space or U+0000.
 pub const USER_ID: usize = 255;
-/// Bytes of a user ID in a lenient import. An index entry of PostgreSQL has at most about 2,700 bytes.
+/// Bytes of a user ID in a lenient import. The ID is a part of index keys, and an index entry of PostgreSQL has at most
+/// about 2,700 bytes.
 pub const USER_ID_BYTES: usize = 1_024;
 /// Leads in each generated list.
 pub const LEADS_PER_LIST: RangeInclusive<i64> = 1..=10_000;
@@ -57,6 +58,7 @@ pub const DAYS_UNTIL_REUSE: RangeInclusive<i64> = 0..=2_147_483_647;
 
 /// Violations that are reported for one request. Further violations are not reported.
 pub const VIOLATIONS: usize = 100;
-/// Total bytes of the pointers that are reported for one body. If a single pointer is longer, it is cut to the nearest
-/// enclosing value.
+/// Total bytes of the pointers that are reported for one body. A violation whose pointer would exceed the total is not
+/// reported. Only the first violation that is found is always reported: if its pointer is longer, it becomes that of
+/// the nearest enclosing value whose pointer fits.
 pub const VIOLATION_POINTER_BYTES: usize = 262_144;

@@ -36,7 +36,7 @@ pub enum Creation {
     KeyReused,
     /// The quota of the creator is used up. Nothing was stored.
     QuotaReached,
-    /// Another create with this key is in progress or has just failed. The caller can try again after some
-    /// milliseconds.
+    /// Another create with this key is in progress, or has failed but has not released the key yet. The caller can try
+    /// again after some milliseconds.
     InProgress,
 }

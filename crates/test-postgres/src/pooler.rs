@@ -48,8 +48,8 @@ impl Pooler {
         Self::start_with(program, server_port, connections, PoolMode::default())
     }
 
-    /// Starts a pooler with at most `connections` connections to the server on `server_port`. Returns when the pooler
-    /// accepts connections.
+    /// Starts a pooler with at most `connections` connections per database to the server on `server_port`. Returns when
+    /// the pooler accepts connections.
     ///
     /// # Errors
     ///
@@ -62,8 +62,7 @@ impl Pooler {
     ) -> Result<Self, Error> {
         let supports_statements = Self::supports_prepared_statements(program);
         if mode == PoolMode::Transaction && !supports_statements {
-            let message =
-                "is older than PgBouncer 1.21, and does not support prepared statements in transaction mode";
+            let message = "cannot be run or is older than PgBouncer 1.21, and does not support prepared statements in transaction mode";
             return Err(Error::new(format!("{} {message}", program.display())));
         }
         let account = Account::choose()?;
@@ -124,8 +123,8 @@ impl Pooler {
         mode: PoolMode,
         supports_statements: bool,
     ) -> Result<(), Error> {
-        // With `auth_type = any`, the pooler accepts every client, and connects to the server as the user in the line
-        // `[databases]`.
+        // With `auth_type = any`, the pooler accepts every client, and connects to the server as the `user` of the
+        // entry `*` in the section `[databases]`.
         let text = format!(
             "[databases]\n* = host=127.0.0.1 port={server_port} user={USER}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
              listen_port = {}\nauth_type = any\ndefault_pool_size = {connections}\nmax_client_conn = 500\n\

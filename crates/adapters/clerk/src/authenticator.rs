@@ -18,7 +18,7 @@ use crate::keys::{KeySetStatus, Keys, PublicKey};
 use crate::rejection::{MALFORMED_TOKEN, Rejection, RejectionLog, require};
 use crate::settings::{ClerkSettings, OAuthResource};
 
-/// Maximum length of an accepted token. Clerk stores session tokens in a cookie, so they are shorter than 4 KB.
+/// Maximum length of an accepted token. Session tokens are shorter than 4 KB, because Clerk stores them in a cookie.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
 /// Authenticates requests by Clerk's tokens. All threads and runtimes can share one authenticator.
@@ -73,7 +73,7 @@ impl ClerkAuthenticator {
 
     async fn authenticate_credentials(&self, credentials: &dyn Credentials) -> Result<Caller, Rejection> {
         let request_token = credentials::find_token(credentials, &self.shared.settings)?;
-        // An access token is never sent in a cookie.
+        // `client_uat` is set only for a token from a cookie, and an access token in a cookie is refused.
         let resource = self.resource.as_ref().filter(|_| request_token.client_uat.is_none());
         let verified = self.shared.verify(&request_token.token, resource).await?;
         let is_current = |client_uat| verified.times.issued.is_some_and(|issued| client_uat <= issued);
@@ -114,7 +114,8 @@ impl Shared {
             None => claims.session_caller(&payload, &self.settings)?,
         };
         let verified = Arc::new(VerifiedToken { caller, times, kid, key });
-        // All endpoints share the cache, but only one endpoint accepts access tokens. So access tokens are not cached.
+        // All authenticators share the cache, but only those of `for_resource` accept access tokens, each for its own
+        // resource. So access tokens are not cached.
         if !is_access_token {
             self.cache.insert(digest, Arc::clone(&verified));
         }
@@ -133,8 +134,9 @@ impl Shared {
     }
 }
 
-/// Splits a token into the signed message, the payload and the signature. `jsonwebtoken::decode` is not used, because
-/// it refuses tokens in which an ignored header field has an unexpected type.
+/// Splits a token. Returns the signed message (the encoded header and payload), the decoded payload, and the encoded
+/// signature. `jsonwebtoken::decode` is not used, because it refuses tokens in which an ignored header field has an
+/// unexpected type.
 fn split_token(token: &[u8]) -> Option<(&str, String, &str)> {
     let (message, signature) = std::str::from_utf8(token).ok()?.rsplit_once('.')?;
     let (_, payload) = message.split_once('.')?;

@@ -6,5 +6,5 @@ pub struct InvalidSetting(pub(crate) &'static str);
 /// Error of [`ClerkAuthenticator::start`](crate::ClerkAuthenticator::start): there is no tokio runtime, or the HTTP
 /// client cannot be created.
 #[derive(Debug, thiserror::Error)]
-#[error("the key set cannot be fetched: {0}")]
+#[error("the task that fetches the key set cannot be started: {0}")]
 pub struct StartError(pub(crate) String);

@@ -9,8 +9,9 @@ pub struct ClerkSettings {
     pub issuer: String,
     /// The source of the public keys.
     pub keys: KeySource,
-    /// Accepted origins. The `azp` of a session token must be one of these origins. If the list is empty, `azp` is
-    /// not checked. A request with the session cookie that changes state must come from one of these origins.
+    /// Accepted origins. The `azp` of a session token must be one of these origins. If the list is empty, `azp` is not
+    /// checked. A request that changes state and signs in with the session cookie must come from one of these origins.
+    /// If the list is empty, every such request is refused.
     pub authorized_parties: Vec<String>,
     /// Accepted audiences. A session token must name one of these audiences in `aud`. If the list is empty, a session
     /// token must not have `aud`.

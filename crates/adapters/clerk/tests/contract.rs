@@ -3,7 +3,7 @@
 #![cfg(test)]
 
 #[path = "authenticator/support/mod.rs"]
-#[allow(dead_code, unused_imports, reason = "only the tests of the rules use the other items")]
+#[allow(dead_code, unused_imports, reason = "only the test target `authenticator` uses the other items")]
 mod support;
 
 use std::process::ExitCode;

@@ -123,7 +123,8 @@ impl Connector {
         Err(failure)
     }
 
-    /// Returns one configuration for each address of each host. Fails if the password file cannot be read, or if no
+    /// Returns one configuration for each address of each host, and one for a host that needs no resolution (a Unix
+    /// socket or `hostaddr`). Fails if the password file cannot be read, or if no
     /// host can be resolved.
     async fn addresses(&self) -> Result<Vec<Config>, ConnectError> {
         let password = match &self.0.password_file {

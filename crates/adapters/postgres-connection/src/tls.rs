@@ -1,4 +1,4 @@
-//! Encrypted connections, with the modes of libpq (PostgreSQL's documentation, section 34.19.1).
+//! Encrypted connections, with the modes of libpq (PostgreSQL's documentation, chapter "libpq", section "SSL Support").
 
 use std::path::PathBuf;
 use std::sync::Arc;

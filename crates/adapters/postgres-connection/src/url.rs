@@ -1,4 +1,4 @@
-//! Parses the URL of a database as libpq does (PostgreSQL's documentation, section 34.1.1.2).
+//! Parses the URL of a database as libpq does (PostgreSQL's documentation, chapter "libpq", section "Connection URIs").
 //!
 //! This module splits the URL into its parts, and the driver (tokio-postgres) parses the value of each part. The driver
 //! is not used for the complete URL. It would take an `@` in the query as the end of the credentials, and it supports
@@ -18,8 +18,9 @@ pub enum InvalidUrl {
     /// The text is not a PostgreSQL URL. Contains the reason.
     #[error("not a PostgreSQL URL such as postgres://user:password@host:5432/database: {0}")]
     Malformed(&'static str),
-    /// The query of the URL has an unknown parameter. Contains its name and a remedy.
-    #[error("unknown parameter `{0}` in the URL: {1}")]
+    /// The query of the URL has an unknown parameter, or `host` although the URL has a host already. Contains the name
+    /// of the parameter and a remedy.
+    #[error("the parameter `{0}` of the URL cannot be used: {1}")]
     UnknownParameter(String, &'static str),
     /// The driver refuses the value of a part or of a parameter.
     #[error("the URL has an invalid value: {0}")]
@@ -65,6 +66,12 @@ pub(crate) fn parse(url: &str, timeout: Duration) -> Result<(Vec<Config>, TlsOpt
             _ if DRIVER_PARAMETERS.split(' ').any(|known| known == name) => {
                 push_parameter(&mut common, name, &value);
             }
+            // The name could be a part of the password: in `postgres://icp:a/b?c@db`, the query is `c@db`.
+            _ if credentials.is_empty() && query.contains('@') => {
+                return Err(InvalidUrl::Malformed(
+                    "write `/`, `?` and `@` in a password as %2F, %3F and %40",
+                ));
+            }
             _ => return Err(InvalidUrl::UnknownParameter(name.to_owned(), remedy(name))),
         }
     }
@@ -89,7 +96,10 @@ fn remedy(name: &str) -> &'static str {
             "remove it, and set ICP__DATABASE__ACQUIRE_TIMEOUT_MILLISECONDS instead"
         }
         "schema" | "search_path" | "currentSchema" => "write it as options=-csearch_path%3Dname",
-        "sslcert" | "sslkey" | "sslpassword" | "sslcrl" => "client certificates are not supported",
+        "sslcert" | "sslkey" | "sslpassword" => "client certificates are not supported",
+        "sslcrl" => "remove it; certificate revocation lists are not supported",
+        "host" => "remove it; the URL has a host already",
+        "keepalives_retries" => "write it as keepalives_count",
         _ => "remove it; docs/how-to/postgresql.md lists the supported parameters",
     }
 }
@@ -309,8 +319,10 @@ mod tests {
             assert!(message.contains(&format!("`{name}`")) && message.contains(remedy), "{message}");
             assert!(!message.contains("secret"), "{message}");
         }
-        let error =
-            parse("postgres://db/icp?connect_timeout=soon", TIMEOUT).expect_err("the text must be a number");
+        let message = parse_error("postgres://icp:pass/word?secret=1@db/icp");
+        assert!(message.contains("%2F") && !message.contains("secret"), "{message}");
+        let error = parse("postgres://db/icp?connect_timeout=soon", TIMEOUT)
+            .expect_err("a timeout that is no number must be refused");
         assert!(matches!(error, InvalidUrl::Value(_)), "{error}");
     }
 

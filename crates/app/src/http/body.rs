@@ -8,7 +8,8 @@ use actix_web::web::Bytes;
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// A response body with a guard that is dropped when the body has been sent or the client has disconnected.
+    /// A response body with a guard that is dropped when actix has read the body to its end, or when the client has
+    /// disconnected. The last bytes may then still be in actix's write buffer.
     pub(super) struct GuardedBody<B, G> {
         #[pin]
         body: B,
@@ -92,8 +93,8 @@ impl MessageBody for OmittedBody {
     }
 }
 
-/// Adds a guard to the body of a response. The guard is dropped when the body has been sent. If the method is HEAD, the
-/// body is omitted and the guard is dropped immediately.
+/// Adds a guard to the body of a response. See [`GuardedBody`]. If the method is HEAD, the body is omitted and
+/// the guard is dropped immediately.
 pub(super) fn guard_body<B: MessageBody + 'static>(
     method: &Method,
     body: B,

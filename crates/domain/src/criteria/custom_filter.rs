@@ -12,7 +12,8 @@ use crate::violation::ViolationCode;
 /// in JSON.
 macro_rules! custom_filters {
     ($($(#[doc = $doc:literal])+ $variant:ident($filter:ident) = $name:literal,)+) => {
-        /// A filter that is applied after the provider search. Its `type` determines the variant.
+        /// A filter that is applied after the searches at lead providers (`leadProviderCriteria`). Its `type`
+        /// determines the variant.
         #[derive(Clone, Debug, PartialEq, Serialize)]
         #[serde(tag = "type")]
         #[non_exhaustive]
@@ -60,7 +61,8 @@ macro_rules! custom_filters {
     };
 }
 
-// To add a filter: declare its struct in `filters.rs`, add a line here, and add an example to the tests.
+// To add a filter: declare its struct in `filters.rs`, add a line here, and add an example at the same
+// position in `FULL` (`tests/contract/support.rs`).
 custom_filters! {
     /// Evaluates a website with a prompt.
     Website(WebsiteFilter) = "website",

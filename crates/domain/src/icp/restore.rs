@@ -9,7 +9,7 @@ pub struct IcpRestore {
     pub revision: i64,
 }
 
-/// Maximum length of a revision in characters, including its sign.
+/// Length of the longest `i64` as text. A revision is a version, which is an `i64`.
 const MAX_REVISION_CHARS: usize = 20;
 
 impl IcpRestore {

@@ -1,4 +1,5 @@
-//! The load. wrk sends requests, and pgbench sends the statements that any service needs for them.
+//! The load. wrk sends requests. For comparison, pgbench sends the SQL that any service must send for
+//! the same requests.
 
 use std::fs;
 use std::path::Path;
@@ -21,7 +22,8 @@ pub(super) struct Outcome {
     pub(super) latencies_ms: Option<[f64; 2]>,
 }
 
-/// Sends the requests of a file with wrk. `number` is the first number that replaces [`super::requests::PLACEHOLDER`].
+/// Sends the requests of a file with wrk. Each
+/// [`super::requests::PLACEHOLDER`] is replaced by a different number above `number`.
 pub(super) fn wrk(file: &Path, host: &str, connections: u16, seconds: u64, number: u64) -> Result<Outcome> {
     let script = file.with_file_name("wrk.lua");
     fs::write(&script, WRK_SCRIPT).context("writing wrk's script")?;
@@ -59,7 +61,8 @@ pub(super) fn pgbench_outcome(output: &str) -> Result<Outcome> {
         line.split([' ', '/', '=']).find_map(|word| word.parse().ok())
     };
     let operations = number("number of transactions actually processed:");
-    // Older versions print two lines. The second excludes the time to connect.
+    // Older versions of pgbench print two lines with `tps`. The last one excludes the time to connect, like the only
+    // line of newer versions.
     let (Some(operations), Some(per_second)) = (operations, number("tps")) else {
         bail!("pgbench prints no result: {output}");
     };

@@ -10,9 +10,10 @@ use icp_test_postgres::{Binaries, Server, ServerOptions};
 use crate::install::{POSTGRES, find_or_install};
 use crate::project;
 
-/// The database of the scenarios that only read.
+/// The database that no scenario changes.
 pub(super) const READ_DATABASE: &str = "served";
-/// A copy of [`READ_DATABASE`] for scenarios that write, so that the other scenarios read the same data in every round.
+/// A copy of [`READ_DATABASE`] for the scenarios that write, and for `small, after writes`. So the other scenarios read
+/// the same data in every round.
 pub(super) const WRITE_DATABASE: &str = "written";
 
 pub(super) struct Postgres {

@@ -32,7 +32,7 @@ impl User<'_> {
         self.request(Method::POST, &format!("{path}/copy"))
     }
 
-    /// Copies an ICP without a body.
+    /// Copies an ICP with a request that has no body.
     async fn copy(&self, path: &str) -> Response {
         Response::fetch(self.copy_request(path)).await
     }
@@ -58,7 +58,8 @@ fn parse_array(response: &Response) -> Vec<Value> {
 }
 
 impl Response {
-    /// Returns the revision of the ICP in this response, which is its `ETag` without the quotes.
+    /// Returns the version of the ICP in this response: the `ETag` without its quotes. The API of the history calls
+    /// this text `revision`.
     fn version(&self) -> String {
         self.etag().trim_matches('"').to_owned()
     }

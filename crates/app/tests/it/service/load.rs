@@ -89,11 +89,15 @@ async fn rate_limit_is_per_user() {
     let wait: u64 = response.header("retry-after").parse().expect("the text must be a number of seconds");
     assert!(
         (1..=20).contains(&wait),
-        "the next of 3 requests per minute must be allowed within 20 s, not {wait} s"
+        "with 3 requests per minute, the next request must be allowed within 20 s, not after {wait} s"
     );
     assert_eq!(response.header("ratelimit"), format!(r#""user";r=0;t={wait}"#));
     assert_eq!(service.get(LIST, Some(&eve)).await.status, 200, "another user must have a separate quota");
-    assert_eq!(service.get(LIST, None).await.status, 401, "a request without a user must not use a quota");
+    assert_eq!(
+        service.get(LIST, None).await.status,
+        401,
+        "a request without a token must get 401, not the 429 of a used-up quota"
+    );
     let metrics = service.get("/metrics", None).await.body;
     assert!(metrics.contains(r#"icp_http_requests_refused_total{reason="rate_limit"} 1"#), "{metrics}");
 }

@@ -1,5 +1,6 @@
-//! Runs the shell commands of a page against a service. [`Shell`] runs the real `icp` and the real programs of
-//! PostgreSQL. It implements `curl`, `jq` and `sqlite3` itself, because not every machine has these programs.
+//! Runs the shell commands of a documentation page (the README or a Markdown file in `docs`) against a service.
+//! [`Shell`] runs the real `icp` and the real programs of PostgreSQL. It implements `curl`, `jq` and `sqlite3` itself,
+//! because not every machine has these programs.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -231,7 +232,7 @@ impl Shell {
 
     fn run_icp(&mut self, arguments: &[&str], input: Option<String>) -> Outcome {
         if let ["serve", options @ ..] = arguments {
-            // The reader stops the service before starting it again.
+            // A person who follows the page stops the running service before they start it again.
             self.service = None;
             self.service = Some(self.setup.clone().start_with(options));
             return Outcome::ServiceStarted;
@@ -323,7 +324,7 @@ fn is_assignment(word: &str) -> bool {
     word.split_once('=').is_some_and(|(name, _)| is_name(name))
 }
 
-/// Implements the filters of `jq` that the pages use: `length` and `del(.field, .field)`.
+/// Implements the filters of `jq` without `-r` that the pages use: `length` and `del(.field, .field)`.
 fn run_jq(filter: &str, input: &str) -> String {
     let mut value: Value = serde_json::from_str(input).expect("the text must be JSON");
     if let Some(fields) = filter.strip_prefix("del(").and_then(|rest| rest.strip_suffix(')')) {
@@ -366,7 +367,8 @@ pub(crate) fn all_blocks(page: &str) -> Vec<Block<'_>> {
     blocks
 }
 
-/// Checks that the outcome contains the output that a page shows, in which `...` stands for any text.
+/// Checks that the outcome contains each part of the output that a page shows. `...` separates the parts. White space
+/// is ignored, and so is the order of the parts.
 #[track_caller]
 pub(crate) fn assert_shows(shown: &str, outcome: &Outcome) {
     let remove_spaces = |text: &str| text.split_whitespace().collect::<String>();

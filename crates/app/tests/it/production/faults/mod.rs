@@ -1,10 +1,12 @@
-//! Tests that the service survives under load while one dependency after the other fails.
+//! Tests that two instances under load lose no write and show no ICP to another user, while their dependencies fail one
+//! after the other, one instance is killed and one is stopped.
 
 mod balancer;
 mod keys;
 mod readers;
 
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -12,6 +14,7 @@ use futures_util::future::join_all;
 use icp_test_postgres::{PoolMode, Pooler, Server};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use self::balancer::Balancer;
@@ -76,7 +79,8 @@ struct Environment {
     standby: Server,
     pooler: Pooler,
     keys: KeyServer,
-    /// The setup that creates the tokens, and that starts the service that checks the results.
+    /// The setup that migrates, imports and creates the tokens. At the end, it starts the service through which
+    /// `verify` reads the stored ICPs.
     signer: Setup,
     setups: [Setup; 2],
 }
@@ -168,7 +172,7 @@ async fn disconnect_during_response(service: &Service, token: &str) {
     let _ = socket.read(&mut [0; 4096]).await;
 }
 
-/// Runs `work` on this thread, while the runtime moves its other tasks to other threads.
+/// Runs `work` on this thread. The clients, which are other tasks, continue to send requests.
 fn run_blocking<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     tokio::task::block_in_place(work)
 }
@@ -228,19 +232,42 @@ fn check_failures(
     assert!(written > 500 && read > 500, "the writers and the readers must have been active");
 }
 
+/// Starts tasks in which the clients send requests until `stop` is true. The tasks continue while the test blocks its
+/// own thread.
+fn spawn_clients(
+    mut writers: Vec<Writer>,
+    mut readers: Vec<Reader>,
+    balancer: &Arc<Balancer>,
+    stop: &Arc<AtomicBool>,
+) -> (JoinHandle<Vec<Writer>>, JoinHandle<Vec<Reader>>) {
+    let (balancer_of_writers, balancer_of_readers) = (Arc::clone(balancer), Arc::clone(balancer));
+    let (stop_writers, stop_readers) = (Arc::clone(stop), Arc::clone(stop));
+    let writing = tokio::spawn(async move {
+        let address = || balancer_of_writers.address();
+        join_all(writers.iter_mut().map(|writer| writer.write(&address, &stop_writers))).await;
+        writers
+    });
+    let reading = tokio::spawn(async move {
+        let address = || balancer_of_readers.address();
+        join_all(readers.iter_mut().map(|reader| reader.read(&address, &stop_readers))).await;
+        readers
+    });
+    (writing, reading)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 #[ignore = "takes a minute and needs PgBouncer: cargo xtask test --all"]
 async fn faults_lose_no_write_and_leak_no_icp() {
     let environment = Environment::build();
     let [mut pooled, direct] = environment.setups.clone().map(Setup::start);
-    let balancer = Balancer::new(&[&pooled.address, &direct.address]);
-    let mut writers: Vec<_> = (0..WRITERS).map(|number| Writer::new(&environment.signer, number)).collect();
+    let balancer = Arc::new(Balancer::new(&[&pooled.address, &direct.address]));
+    let writers: Vec<_> = (0..WRITERS).map(|number| Writer::new(&environment.signer, number)).collect();
     let users = (0..READERS).map(|number| format!("user_writer{number}"));
-    let mut readers: Vec<_> = users.map(|user| Reader::new(&environment.signer, &user)).collect();
+    let readers: Vec<_> = users.map(|user| Reader::new(&environment.signer, &user)).collect();
     let long_list_token = environment.signer.token(&["--user", USER_WITH_LONG_LIST, "--ttl", "1d"]);
 
-    let stop = AtomicBool::new(false);
-    let address = || balancer.address();
+    let stop = Arc::new(AtomicBool::new(false));
+    let (writing, reading) = spawn_clients(writers, readers, &balancer, &stop);
     let script = async {
         let (start, duration) = (Instant::now(), test_duration());
         let until = async |part: f64| {
@@ -302,10 +329,9 @@ async fn faults_lose_no_write_and_leak_no_icp() {
         stop.store(true, Ordering::Relaxed);
         (pooled, direct, faults, drained, before, first_count)
     };
-    let write = join_all(writers.iter_mut().map(|writer| writer.write(&address, &stop)));
-    let read = join_all(readers.iter_mut().map(|reader| reader.read(&address, &stop)));
-    let (result, _, _) = tokio::join!(script, write, read);
-    let (pooled, direct, faults, drained, before, first_count) = result;
+    let (pooled, direct, faults, drained, before, first_count) = script.await;
+    let mut writers = writing.await.expect("the writers must not panic");
+    let readers = reading.await.expect("the readers must not panic");
 
     check_failures(&writers, &readers, &faults, &drained, [&pooled, &direct]);
 

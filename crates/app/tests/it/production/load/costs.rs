@@ -1,7 +1,7 @@
 //! Searches for expensive inputs. The search changes inputs at random, and continues with the most expensive inputs.
 //!
-//! By default, the search takes six seconds. `ICP_TEST_COST_SECONDS=3600` searches for an hour. A release build
-//! (`--release`) uses less CPU and memory.
+//! By default, the search takes six seconds. `ICP_TEST_COST_SECONDS=3600` searches for an hour. In a release
+//! build (`--release`), requests cost less, and the limit of their CPU time is a tenth.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -179,7 +179,7 @@ fn request_with_body(path: &str, method: &str, input: &[u8], Fixture { token, ..
 impl Target {
     /// Returns an input with a few random changes.
     fn change(&self, parents: &[MeasuredInput], random: &mut Rng) -> Vec<u8> {
-        let mut input = random.choice(parents).expect("the corpus must contain seeds").input.clone();
+        let mut input = random.choice(parents).expect("the pool must contain inputs").input.clone();
         for _ in 0..random.usize(1..=4) {
             // An opening brace or bracket begins an object or array, which the search can repeat.
             let openings: Vec<_> =
@@ -188,18 +188,18 @@ impl Target {
             let start = opening.unwrap_or_else(|| random.usize(0..=input.len()));
             let end = random.usize(start..=input.len().min(start + 200));
             let slice = input[start..end].to_vec();
-            let word = random.choice(self.words).expect("the text must contain words").as_bytes();
+            let word = random.choice(self.words).expect("the target must have words").as_bytes();
             match random.u8(0..10) {
                 0 => drop(input.splice(start..end, [])),
                 1 => drop(input.splice(start..start, word.iter().copied())),
                 2 => drop(input.splice(start..start, slice.repeat(1 << random.u32(0..12)))),
                 3 => drop(input.splice(start..start, word.repeat(1 << random.u32(0..12)))),
                 4 => {
-                    let other = &random.choice(parents).expect("the corpus must contain seeds").input;
+                    let other = &random.choice(parents).expect("the pool must contain inputs").input;
                     let from = random.usize(0..=other.len());
                     drop(input.splice(start..end, other[from..other.len().min(from + 400)].iter().copied()));
                 }
-                5 => input.extend(random.choice(self.seeds).expect("the corpus must contain seeds").bytes()),
+                5 => input.extend(random.choice(self.seeds).expect("the target must have seeds").bytes()),
                 _ => {
                     if let Some(end) = find_element_end(&input, start) {
                         let copies = [&input[start..end], b","].concat().repeat(1 << random.u32(0..12));
@@ -230,8 +230,8 @@ impl Target {
 
     fn search(&self, fixture: &Fixture, duration: Duration, random: &mut Rng) -> Vec<MeasuredInput> {
         let mut stream = None;
-        // The first requests cost more than later requests. The search subtracts the lowest cost of a seed from all
-        // costs.
+        // The first requests cost more than later requests. So each seed is measured 20 times, and the pool begins with
+        // the last measurements. `rate` subtracts `base`, the lowest CPU time of a seed.
         let seeds = self.seeds.iter().cycle().take(20 * self.seeds.len());
         let costs: Vec<_> =
             seeds.map(|seed| self.measure(seed.as_bytes().to_vec(), fixture, &mut stream)).collect();
@@ -249,15 +249,15 @@ impl Target {
             {
                 continue;
             }
-            // The second measurement detects other work of the service during the first measurement.
+            // The lower value excludes other work of the service during one of the measurements.
             let second = self.measure(measured.input.clone(), fixture, &mut stream);
             (measured.cpu, measured.memory) =
                 (measured.cpu.min(second.cpu), measured.memory.min(second.memory));
             pool.push(measured);
             pool.sort_by(|one, other| other.rate(base).total_cmp(&one.rate(base)));
             let (most_cpu, most_memory) = (
-                pool.iter().max_by_key(|input| input.cpu).expect("the corpus must contain seeds").clone(),
-                pool.iter().max_by_key(|input| input.memory).expect("the corpus must contain seeds").clone(),
+                pool.iter().max_by_key(|input| input.cpu).expect("the pool must contain inputs").clone(),
+                pool.iter().max_by_key(|input| input.memory).expect("the pool must contain inputs").clone(),
             );
             pool.truncate(POOL_SIZE - 2);
             pool.extend([most_cpu, most_memory]);
@@ -302,7 +302,8 @@ fn exchange(stream: &mut TcpStream, request: &[u8]) -> std::io::Result<bool> {
     }
 }
 
-/// Returns the end of the object or array that begins at `start`, if it is shorter than 4,000 bytes.
+/// Returns the end of the object or array that begins at `start`, if it has at most 4,000 bytes. If another byte is at
+/// `start`, returns the end of this byte.
 fn find_element_end(input: &[u8], start: usize) -> Option<usize> {
     let mut depth = 0;
     for (index, byte) in input.iter().enumerate().skip(start).take(4_000) {

@@ -94,7 +94,7 @@ impl IcpService {
         }
         Ok(match next {
             Some(next) if request.limit.is_none() => {
-                // A replica could return older states than those of `version`, which may be from the primary.
+                // `version` may be from the primary, and a replica could return older states.
                 let rest = LongList::new(self.repository.clone(), query, next);
                 ListResponse::Long { first: icps, version, rest }
             }

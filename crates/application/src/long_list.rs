@@ -5,7 +5,7 @@ use std::sync::Arc;
 use icp_ports::{IcpReader, ListCursor, ListPart, ListQuery, ListStart, RepositoryError, WireList};
 
 /// Maximum length in bytes of each part that a [`LongList`] reads. A part ends with the document that reaches this
-/// length. A read of a longer part occupies a core for so long that requests of other users are delayed.
+/// length. A read of a longer part occupies a core and delays requests of other users.
 const MAX_PART_BYTES: NonZeroUsize = NonZeroUsize::new(1024 * 1024).unwrap();
 
 /// The rest of a list that is too long to be buffered. Each part is read after the previous part has been sent, so that

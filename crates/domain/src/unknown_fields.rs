@@ -9,7 +9,7 @@ pub struct UnknownFields(Vec<(String, JsonText)>);
 
 impl UnknownFields {
     /// Returns true if there are no unknown fields. An ICP that this version creates from a request body has none. A
-    /// copy has those of its original.
+    /// copy has the unknown fields of its original.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -7,8 +7,8 @@ use crate::{BoxError, RepositoryError};
 /// grow with the number of ICPs.
 #[async_trait]
 pub trait ImportExport: Send + Sync {
-    /// Stores the documents of `source`, except those that [`OnConflict::Skip`] skips. After an error, no document is
-    /// stored, with the exception that [`ImportExportError`] names.
+    /// Stores the documents of `source`, except documents that [`OnConflict::Skip`] skips. After an error, no document
+    /// is stored, with the exception that [`ImportExportError`] names.
     ///
     /// An implementation MUST store nothing if the process ends before the import is complete. If an ID is repeated in
     /// the source, it MUST treat the ID like one that is already stored. It MUST NOT undo writes to other ICPs that

@@ -114,8 +114,8 @@ impl Shared {
             None => claims.session_caller(&payload, &self.settings)?,
         };
         let verified = Arc::new(VerifiedToken { caller, times, kid, key });
-        // All authenticators share the cache, but only those of `for_resource` accept access tokens, each for its own
-        // resource. So access tokens are not cached.
+        // All authenticators share the cache, but only an authenticator of `for_resource` accepts access tokens, and
+        // only for its own resource. So access tokens are not cached.
         if !is_access_token {
             self.cache.insert(digest, Arc::clone(&verified));
         }

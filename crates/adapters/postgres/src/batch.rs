@@ -28,7 +28,7 @@ use crate::short_list::{MAX_DOCUMENT_BYTES, short_lists};
 const MAX_BATCH_SIZE: usize = 32;
 /// Maximum number of queued requests. Further requests run alone.
 const MAX_QUEUED_REQUESTS: usize = 1_024;
-/// If a batch takes longer than this time, the queued requests, and those that arrive before it ends, run alone.
+/// If a batch takes longer than this time, all requests that are queued before it ends run alone.
 const MAX_BATCH_DURATION: Duration = Duration::from_millis(20);
 
 /// Batches the requests of one client ([`PostgresDatabase`](crate::PostgresDatabase)). A task runs the batches, one

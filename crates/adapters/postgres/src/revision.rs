@@ -75,8 +75,8 @@ pub(crate) async fn read_revisions(
     Ok(Lookup::of(is_in_scope.map(|is_in_scope| (is_in_scope, rows))))
 }
 
-/// Reads the deletes of ICPs that are still deleted, newest first. Reads only those of ICPs that the user could access
-/// at the deletion, or all if `user_id` is `None`. Omits the documents after the one that reaches `max_bytes`.
+/// Reads the deletes of ICPs that are still deleted, newest first. Reads only deletes of ICPs that the user could
+/// access at the deletion, or all if `user_id` is `None`. Omits the documents after the one that reaches `max_bytes`.
 pub(crate) async fn read_deletes(
     connection: &mut AsyncPgConnection,
     user_id: Option<&UserId>,

@@ -80,7 +80,7 @@ fn own_schemas() -> Map<String, Value> {
                 "errors": {
                     "type": "array", "minItems": 1, "items": reference("schemas", "Violation"),
                     "description": "For a 400: the violations of the parameters or, if there are none, \
-                        those of the body. At most 100.",
+                        of the body. At most 100.",
                 },
             },
             "additionalProperties": false,

@@ -23,7 +23,7 @@ pub(super) struct Summary {
     pub(super) median: Measurement,
     /// Half the difference between the fastest and the slowest round, as a fraction of the median.
     pub(super) spread: f64,
-    /// The name of each baseline, and the ratio of this scenario's operations per second to those of the baseline. The
+    /// The name of each baseline, and this scenario's operations per second divided by the baseline's. The
     /// ratio is the median of the ratios of the rounds, because a slow round slows the scenario and the baseline.
     pub(super) ratios: Vec<(&'static str, f64)>,
 }

@@ -47,7 +47,7 @@ async fn send_requests(service: &Service) -> Vec<Response> {
 async fn assert_commands_and_requests_succeed(pooler: &Pooler, setup: Setup) {
     let migrated = setup.icp(&["migrate"]);
     assert!(migrated.status.success(), "{}", stderr(&migrated));
-    // The migration has already stored the sample ICPs, which are those of `EXAMPLE_LIST`. So the import replaces them.
+    // The migration has already stored the ICPs of `EXAMPLE_LIST` as samples. So the import replaces them.
     let import = ["import", "--on-conflict", "replace"];
     assert!(setup.icp_with_input(&import, EXAMPLE_LIST.as_bytes()).status.success());
     assert_eq!(stdout(&setup.icp(&["export"])).lines().count(), 2);

@@ -54,8 +54,7 @@ fn crates_without_rule() -> Result<Vec<String>> {
     Ok(members.into_iter().map(remedy).collect())
 }
 
-/// Returns a violation for each dependency of the crate `name` that is not allowed. `depth` is empty, or an option of
-/// `cargo tree` that limits the depth.
+/// Returns a violation for each dependency of a crate that is not allowed. `depth` is empty or an option of `cargo tree`.
 fn forbidden_dependencies(name: &str, depth: &str, is_allowed: impl Fn(&str) -> bool) -> Result<Vec<String>> {
     let found = tree(&format!("--package {name} --all-features --edges normal {depth}"))?;
     let found = found.iter().filter(|one| *one != name && !is_allowed(one));
@@ -63,8 +62,7 @@ fn forbidden_dependencies(name: &str, depth: &str, is_allowed: impl Fn(&str) -> 
     Ok(found.map(|one| format!("{name} must not depend on {one}: {see} {one}`")).collect())
 }
 
-/// Returns the names of the crates that `cargo tree` prints. They are the first words of lines such as
-/// `serde v1.0.0 (*)`.
+/// Returns the names of the crates that `cargo tree` prints, which are the first words of its lines.
 fn tree(arguments: &str) -> Result<BTreeSet<String>> {
     let mut command = project::cargo(&format!("tree --locked --quiet --prefix none {}", arguments.trim()))?;
     let output = project::output(&mut command)?;

@@ -115,8 +115,7 @@ fn pooler() -> Result<PathBuf> {
     Ok(folder.join("pgbouncer"))
 }
 
-/// Installs packages in a folder of the target directory, unless the last installation had the same `texts`, such as a
-/// lock file. Returns the folder.
+/// Installs packages in a folder, and returns it. Does nothing if the last installation had the same `texts`.
 fn install_once(name: &str, texts: &[&str], install: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
     let folder = project::target()?.join("tools").join(name);
     let (stamp, wanted) = (folder.join("installed"), texts.join("\n"));

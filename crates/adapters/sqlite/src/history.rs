@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::database::SqliteDatabase;
 use crate::error::{TransactionError, invalid_value};
-use crate::pool::{Job, LongRead};
+use crate::pool::Job;
 use crate::reader::is_in_scope;
 use crate::schema::icps;
 use crate::write::Entry;
@@ -60,7 +60,9 @@ impl IcpHistory for SqliteDatabase {
         let (user_id, query) = (scope.user_id().cloned(), query.clone());
         let permit_user_id = user_id.clone();
         let read = move |job: &mut Job<'_>| {
-            job.long_read.as_mut().map(LongRead::begin);
+            if let Some(long_read) = &mut job.long_read {
+                long_read.begin();
+            }
             read_page(&mut job.session.connection, deletes_query(user_id.as_ref(), &query), &query)
         };
         match &permit_user_id {

@@ -33,10 +33,8 @@ pub(super) fn svg(summaries: &[Summary], notes: &[&str]) -> Result<String> {
     let find = |name: &str| summaries.iter().find(|summary| summary.name == name);
     let row = |(label, name): &(&'static str, &str)| {
         let summary = find(name).with_context(|| format!("the chart needs the scenario {name}"))?;
-        let marks = summary
-            .ratios
-            .iter()
-            .filter_map(|(baseline, _)| Some((*baseline, find(baseline)?.median.per_second())));
+        let marks =
+            summary.ratios.iter().filter_map(|(name, _)| Some((*name, find(name)?.median.per_second())));
         Ok((*label, summary.median.per_second(), marks.collect::<Vec<_>>()))
     };
     let rows = ROWS.iter().map(row).collect::<Result<Vec<_>>>()?;

@@ -3,8 +3,7 @@
 use anyhow::{Context, Result};
 use clap::{Args, value_parser};
 
-/// The amount of data. A team is the group of users who share one list of ICPs. The last team has `big` ICPs, and every
-/// other team has 5.
+/// The amount of data. A team is a group of users who share a list. The last team has `big` ICPs, every other has 5.
 #[derive(Args, Clone, Copy, Debug)]
 pub(super) struct Size {
     /// ICPs in the database
@@ -19,9 +18,8 @@ pub(super) struct Size {
 }
 
 impl Size {
-    /// Returns the variables of the SQL scripts. The first user of a team sends the requests of the team. The `readers`
-    /// teams from number 0 on read, and the `writers` teams from number `writer` on write. pgbench writes ICPs of the
-    /// teams from number `others` on.
+    /// Returns the variables of the SQL scripts. The first user of a team sends its requests. `readers` teams from number
+    /// 0 on read, and `writers` teams from `writer` on write. pgbench writes ICPs of the teams from `others` on.
     pub(super) fn variables(self) -> Vec<String> {
         let teams = self.icps.saturating_sub(self.big) / 5;
         // PostgreSQL's default buffers are too small for the lists of more than 2,000 teams among a million ICPs.

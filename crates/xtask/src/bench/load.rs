@@ -1,5 +1,4 @@
-//! The load. wrk sends requests. For comparison, pgbench sends the SQL that any service must send for
-//! the same requests.
+//! The load. wrk sends requests, and pgbench sends the SQL that any service must send for the same requests.
 
 use std::fs;
 use std::path::Path;
@@ -22,8 +21,7 @@ pub(super) struct Outcome {
     pub(super) latencies_ms: Option<[f64; 2]>,
 }
 
-/// Sends the requests of a file with wrk. Each
-/// [`super::requests::PLACEHOLDER`] is replaced by a different number above `number`.
+/// Sends the requests of a file with wrk. A different number above `number` replaces each placeholder.
 pub(super) fn wrk(file: &Path, host: &str, connections: u16, seconds: u64, number: u64) -> Result<Outcome> {
     let script = file.with_file_name("wrk.lua");
     fs::write(&script, WRK_SCRIPT).context("writing wrk's script")?;
@@ -61,8 +59,7 @@ pub(super) fn pgbench_outcome(output: &str) -> Result<Outcome> {
         line.split([' ', '/', '=']).find_map(|word| word.parse().ok())
     };
     let operations = number("number of transactions actually processed:");
-    // Older versions of pgbench print two lines with `tps`. The last one excludes the time to connect, like the only
-    // line of newer versions.
+    // Older versions of pgbench print two lines with `tps`. The last one, which is used, excludes the time to connect.
     let (Some(operations), Some(per_second)) = (operations, number("tps")) else {
         bail!("pgbench prints no result: {output}");
     };

@@ -1,5 +1,4 @@
-//! Compares the service with pgbench and other baselines. `docs/explanation/performance.md` describes how to read the
-//! results.
+//! Compares the service with pgbench and other baselines. `docs/explanation/performance.md` explains the results.
 
 mod chart;
 mod data;

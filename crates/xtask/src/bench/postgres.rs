@@ -12,8 +12,7 @@ use crate::project;
 
 /// The database that no scenario changes.
 pub(super) const READ_DATABASE: &str = "served";
-/// A copy of [`READ_DATABASE`] for the scenarios that write, and for `small, after writes`. So the other scenarios read
-/// the same data in every round.
+/// A copy of [`READ_DATABASE`] for the scenarios that write, and for `small, after writes`.
 pub(super) const WRITE_DATABASE: &str = "written";
 
 pub(super) struct Postgres {

@@ -4,8 +4,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::scenarios::Scenario;
 
-/// The figures of one measurement, in column order. The figures in `us` are CPU times per operation, in
-/// microseconds.
+/// The figures of one measurement, in column order. The two CPU times are per operation, in microseconds.
 pub(super) const FIGURES: [&str; 7] =
     ["per second", "p50 ms", "p99 ms", "service us", "database us", "peak MB", "other CPUs"];
 
@@ -58,10 +57,9 @@ pub(super) fn summaries(scenarios: &[Scenario], rounds: &[Vec<Measurement>]) -> 
     };
     let summary = |(Scenario { name, baselines, .. }, rounds): (&Scenario, &Vec<Measurement>)| {
         let own = rates(name).unwrap_or_default();
-        let ratio = |baseline: &&'static str| {
-            let ratios: Vec<_> =
-                own.iter().zip(rates(baseline)?).map(|(own, baseline)| own / baseline).collect();
-            Some((*baseline, median(ratios)?))
+        let ratio = |name: &&'static str| {
+            let ratios: Vec<_> = own.iter().zip(rates(name)?).map(|(own, other)| own / other).collect();
+            Some((*name, median(ratios)?))
         };
         let figure =
             |column: usize| median(rounds.iter().filter_map(|round| *round.figures.get(column)?).collect());

@@ -3,8 +3,7 @@
 use self::Target::{Cached, CachedBig, Memory, Peer, Pgbench, Sqlite, Uncached, UncachedBig, WriteDatabase};
 use super::requests::RequestKind::{self, Conditional, Create, Get, Mixed, Page, Patch, Small};
 
-/// The server that gets the requests. A process keeps the memory that big lists needed, so big lists have separate
-/// processes.
+/// The server that gets the requests. A process keeps the memory that big lists needed, so they have separate servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Target {
     Cached,
@@ -22,8 +21,8 @@ pub(super) enum Target {
     Pgbench,
 }
 
-/// Names of the scenarios that are the baselines of a scenario.
-type Baselines = &'static [&'static str];
+/// Names of scenarios.
+type Names = &'static [&'static str];
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scenario {
@@ -34,15 +33,10 @@ pub(super) struct Scenario {
     /// Changes of other ICPs at the same time, per second.
     pub(super) changes: u16,
     /// The scenarios with which this scenario is compared.
-    pub(super) baselines: Baselines,
+    pub(super) baselines: Names,
 }
 
-const fn scenario(
-    name: &'static str,
-    target: Target,
-    request: RequestKind,
-    baselines: Baselines,
-) -> Scenario {
+const fn scenario(name: &'static str, target: Target, request: RequestKind, baselines: Names) -> Scenario {
     // pgbench is fastest with few clients, except for writes, which share the wait for the disk.
     let is_read_by_pgbench = matches!(target, Pgbench) && !matches!(request, Create | Patch);
     let connections = if is_read_by_pgbench { 16 } else { 64 };
@@ -53,7 +47,7 @@ const fn with_8_connections(scenario: Scenario) -> Scenario {
     Scenario { connections: 8, ..scenario }
 }
 
-const SMALL: Baselines = &["memory small", "pgbench small", "peer small"];
+const SMALL: Names = &["memory small", "pgbench small", "peer small"];
 
 pub(super) const ALL: [Scenario; 27] = [
     scenario("small", Cached, Small, SMALL),
@@ -85,8 +79,7 @@ pub(super) const ALL: [Scenario; 27] = [
     scenario("peer mixed", Peer, Mixed, &[]),
 ];
 
-/// Returns the scenarios whose names contain one of the words, and their baselines. Without words, returns all
-/// scenarios.
+/// Returns the scenarios whose names contain one of the words, and their baselines. Without words, returns all.
 pub(super) fn select(words: &[String], with_peer: bool) -> Vec<Scenario> {
     let is_named = |scenario: &&Scenario| {
         words.is_empty() || words.iter().any(|word| scenario.name.contains(word.as_str()))
@@ -102,11 +95,8 @@ mod tests {
 
     #[test]
     fn every_baseline_is_a_scenario() {
-        for baseline in ALL.iter().flat_map(|scenario| scenario.baselines) {
-            assert!(
-                ALL.iter().any(|other| other.name == *baseline && other.baselines.is_empty()),
-                "{baseline}"
-            );
+        for name in ALL.iter().flat_map(|scenario| scenario.baselines) {
+            assert!(ALL.iter().any(|other| other.name == *name && other.baselines.is_empty()), "{name}");
         }
     }
 

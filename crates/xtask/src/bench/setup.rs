@@ -180,8 +180,7 @@ impl Setup {
         };
         let changed = changing.map(|mut pgbench| pgbench.wait()).transpose()?;
         ensure!(changed.is_none_or(|status| status.success()), "pgbench failed to change ICPs");
-        // PostgreSQL ends the process of a closed connection a moment later, and reports the CPU time of the process
-        // only then.
+        // PostgreSQL ends the process of a closed connection a moment later, and only then reports its CPU time.
         sleep(Duration::from_millis(100));
         let [service_seconds, database_seconds, other] = Usage::now(id, database)?.since(before);
         let microseconds = |seconds: f64| seconds * 1e6 / outcome.operations;

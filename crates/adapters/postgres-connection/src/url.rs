@@ -327,6 +327,16 @@ mod tests {
     }
 
     #[test]
+    fn keepalives_of_url_replace_defaults() {
+        let keepalives = |url: &str| {
+            let (config, _) = parse_first(url);
+            (config.get_keepalives_idle().as_secs(), config.get_keepalives_retries())
+        };
+        assert_eq!(keepalives("postgres://db/icp"), (15, Some(3)));
+        assert_eq!(keepalives("postgres://db/icp?keepalives_idle=7&keepalives_count=2"), (7, Some(2)));
+    }
+
+    #[test]
     fn several_hosts_require_writable_server() {
         let session_attrs = |url: &str| parse_first(url).0.get_target_session_attrs();
         assert_eq!(session_attrs("postgres://a,b:5433/icp"), TargetSessionAttrs::ReadWrite);
